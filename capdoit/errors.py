@@ -1,0 +1,124 @@
+"""What can go wrong, as one small tree; each error carries its facts as attributes.
+
+    CapdoitError
+     ├── ConfigError       deploy.yml, a variable or a hook is wrong; nothing was touched
+     │    └── RecipeError  a recipe is missing, broken or wrongly used
+     ├── LockHeld          another flow is at work on a host of the stage
+     ├── NoTarget          there is no release to roll back to
+     ├── FleetDisagrees    the hosts do not share what the flow needs
+     ├── HostError         one host: it could not be reached, or a script failed there
+     │    └── Cancelled    one host: stopped because of another, or by the operator
+     ├── HostsFailed       the outcomes of all the hosts of a step
+     └── Interrupted       a signal, or the operator, ended the flow
+
+The text of an error is for its reader at 3 a.m.: what happened, where, and what to type next. Exit
+codes are doit's and are chosen at the doit face (``tasks.py``) only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+
+class CapdoitError(Exception):
+    """Never raised itself; catch it to catch all of capdoit's."""
+
+
+class ConfigError(CapdoitError):
+    """What was asked for makes no sense; no host was touched.
+
+    Args:
+        mistakes: one sentence for each mistake, with its place in front.
+    """
+
+    def __init__(self, *mistakes: str) -> None:
+        super().__init__("\n".join(mistakes))
+        self.mistakes = mistakes
+
+
+class RecipeError(ConfigError):
+    """A recipe is missing, broken or wrongly used; names it and its file."""
+
+
+class LockHeld(CapdoitError):
+    """Another flow holds the lock of a host.
+
+    Args:
+        holders: what is known of the holder, by name of host.
+    """
+
+    def __init__(self, message: str, holders: Mapping[str, str]) -> None:
+        super().__init__(message)
+        self.holders = dict(holders)
+
+
+class NoTarget(CapdoitError):
+    """No release can be rolled back to, or the one asked for cannot."""
+
+
+class FleetDisagrees(CapdoitError):
+    """The hosts do not share what the flow needs; the text has the table of who has what."""
+
+
+class HostError(CapdoitError):
+    """A script or command failed on one host, or the host could not be reached.
+
+    Args:
+        host: the host's name.
+        reason: what happened, one line.
+        command: what was being run, if anything was.
+        status: its exit status; None when there is none (no connection, or it was lost).
+        lines: the last lines of output.
+    """
+
+    def __init__(
+        self, host: str, reason: str, command: str = "", status: int | None = None, lines: Sequence[str] = ()
+    ) -> None:
+        self.host, self.reason, self.command = host, reason, command
+        self.status, self.lines = status, tuple(lines)
+        super().__init__("\n".join([f"{host}: {reason}", *(f"    {line}" for line in lines)]))
+
+
+class Cancelled(HostError):
+    """The work on this host was stopped: another host failed, or the operator asked for it."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What one host answered to one step.
+
+    Attributes:
+        host: the host's name.
+        answer: what the step returned for it; None when it failed.
+        error: why it failed; None when it did not.
+    """
+
+    host: str
+    answer: object = None
+    error: BaseException | None = None
+
+    def __bool__(self) -> bool:
+        """Whether the host did what it was asked to do."""
+        return self.error is None
+
+
+class HostsFailed(CapdoitError):
+    """A step failed on at least one host; carries the outcome of every host.
+
+    Args:
+        outcomes: one for each host that took part.
+    """
+
+    def __init__(self, outcomes: Sequence[Outcome]) -> None:
+        self.outcomes = tuple(outcomes)
+        self.failed = [o for o in outcomes if o.error and not isinstance(o.error, Cancelled)]
+        self.cancelled = [o for o in outcomes if isinstance(o.error, Cancelled)]
+        parts = [str(o.error) for o in self.failed]
+        if self.cancelled:
+            parts.append("stopped because of that: " + ", ".join(o.host for o in self.cancelled))
+        super().__init__("\n".join(parts))
+
+
+class Interrupted(CapdoitError):
+    """A signal ended the flow."""

@@ -1,0 +1,101 @@
+"""The one place where values become shell text, and secrets that cannot print themselves.
+
+A script is a static ``.sh`` file, which shellcheck reads as it is, behind assignments of its values.
+Nothing is ever interpolated into its body.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+
+Value = str | int | bool | list[str] | tuple[str, ...]
+
+NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+
+
+class Secret(str):
+    """A text that is used but never shown: it prints as ``***``."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return "'***'"
+
+
+@dataclass(frozen=True)
+class Script:
+    """POSIX sh for one host, one round trip.
+
+    Attributes:
+        name: what it does, for messages (``updating/create_release``).
+        text: the whole script, values included, secrets not.
+        env: the environment it runs in; secrets may be among the values, so it travels apart.
+    """
+
+    name: str
+    text: str
+    env: Mapping[str, str] = field(default_factory=dict, repr=False)
+
+    def frame(self) -> str:
+        """What is sent: the environment, then the script."""
+        return "".join(f"export {check_name(k)}={quote(v)}\n" for k, v in self.env.items()) + self.text
+
+
+def quote(value: str) -> str:
+    """Any text as one word of POSIX sh.
+
+    Raises:
+        ValueError: it holds a NUL byte, which no shell can carry.
+    """
+    if "\0" in value:
+        raise ValueError(f"a NUL byte cannot be given to a shell: {value!r}")
+    return "'" + value.replace("'", "'\\''") + "'"
+
+
+def words(values: Iterable[str]) -> str:
+    """Texts as a list of words of POSIX sh; read back by ``eval "set -- $words"``."""
+    return " ".join(quote(value) for value in values)
+
+
+def render(name: str, body: Path, values: Mapping[str, Value], env: Mapping[str, str] | None = None) -> Script:
+    """A script from its file and its values.
+
+    Args:
+        name: what it does, for messages.
+        body: the ``.sh`` file.
+        values: what the body calls ``$name``: a text or number as it is, a truth as ``yes`` or the
+            empty text, a list as words for ``eval "set -- $name"``.
+        env: the environment of the script's commands.
+    """
+    assignments = [f"{check_name(key)}={quote(_text(value))}\n" for key, value in values.items()]
+    return Script(name, "".join([*assignments, _common(), _read(body)]), env or {})
+
+
+def check_name(name: str) -> str:
+    """The name of a shell variable, as it is.
+
+    Raises:
+        ValueError: it is none.
+    """
+    if not NAME.fullmatch(name):
+        raise ValueError(f"not a name of an environment variable: {name!r}")
+    return name
+
+
+def _text(value: Value) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else ""
+    return words(value) if isinstance(value, (list, tuple)) else str(value)
+
+
+@cache
+def _read(path: Path) -> str:
+    return path.read_text(encoding="utf-8")
+
+
+def _common() -> str:
+    return _read(Path(__file__).with_name("common.sh"))
