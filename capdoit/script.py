@@ -6,6 +6,7 @@ Nothing is ever interpolated into its body.
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -17,13 +18,26 @@ Value = str | int | bool | list[str] | tuple[str, ...]
 NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
-class Secret(str):
-    """A text that is used but never shown: it prints as ``***``."""
+@dataclass(frozen=True)
+class Secret:
+    """A text that is read from the controller's environment when it is used, and never shown.
 
-    __slots__ = ()
+    Attributes:
+        variable: the name of the environment variable that holds it.
+    """
 
-    def __repr__(self) -> str:
-        return "'***'"
+    variable: str
+
+    def reveal(self) -> str:
+        """The text itself.
+
+        Raises:
+            KeyError: the variable is not set.
+        """
+        return os.environ[self.variable]
+
+    def __str__(self) -> str:
+        return "***"
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,51 @@
+# shellcheck shell=sh
+# The far end of a session: reads frames on stdin, runs each script apart with nothing on its stdin,
+# and says on stdout and on stderr how it ended. Reading goes on meanwhile, so the end of stdin (the
+# controller cancelled, died, or was cut off) is heard at once, and then everything started here is
+# killed. Only "bye" leaves running what a script left running.
+# It is given to sh -c inside single quotes: none of them here, nor backslashes, nor exclamation marks.
+IFS= read -r nonce || exit 1
+newline="
+"
+trap : TERM INT HUP
+ended() {
+    printf "%s%s %s %s%s" "$newline" "$nonce" "$1" "$2" "$newline"
+    printf "%s%s %s %s%s" "$newline" "$nonce" "$1" "$2" "$newline" >&2
+}
+lines() {
+    script=
+    left=$1
+    while [ "$left" -gt 0 ]; do
+        IFS= read -r line || return 1
+        script=$script$line$newline
+        left=$((left - 1))
+    done
+}
+ended hello 0
+while IFS=" " read -r verb tag count bytes; do
+    case $verb in
+        run)
+            lines "$count" || break
+            { (eval "$script") </dev/null 9>&-; ended "$tag" $?; } &
+            ;;
+        hold)
+            lines "$count" || break
+            held=1
+            eval "$script"
+            ended "$tag" "$held"
+            ;;
+        feed)
+            lines "$count" || break
+            {
+                dd bs=65536 count=$((bytes / 65536)) iflag=fullblock
+                [ $((bytes % 65536)) -eq 0 ] || dd bs=$((bytes % 65536)) count=1 iflag=fullblock
+            } 2>/dev/null | { (eval "$script") 9>&-; status=$?; cat >/dev/null; exit "$status"; }
+            ended "$tag" $?
+            ;;
+        bye) exit 0 ;;
+        *) break ;;
+    esac
+done
+kill -TERM 0
+sleep 1
+kill -KILL 0

@@ -1,0 +1,356 @@
+"""One open shell on one host: a script goes in as a frame, its output and exit status come out.
+
+A frame is ``run TAG LINES`` and that many lines of script; ``feed TAG LINES BYTES`` and the bytes of
+the script's stdin behind it; ``hold TAG LINES`` for a script that the loop itself runs, so that what
+it opens stays open as long as the session lives (the lock). The loop answers on stdout and on stderr
+with a line ``NONCE TAG STATUS`` of its own; the nonce is random, so no output is mistaken for it.
+
+Nothing runs in the background here: who asks waits, reading both streams as they come, so no amount
+of output on either can block the other.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+import select
+import subprocess
+import time
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Protocol
+
+from capdoit.errors import Cancelled, HostError
+from capdoit.script import Script
+from capdoit.text import printable
+
+LOOP = "".join(
+    line
+    for line in Path(__file__).with_name("loop.sh").read_text(encoding="utf-8").splitlines(keepends=True)
+    if not line.lstrip().startswith("#")
+)
+CHUNK = 1 << 16
+LONGEST_LINE = 1 << 13  # longer ones are shown cut; a captured output is never cut
+MOST_CAPTURED = 1 << 26  # 64 MiB: more than any answer of ours, less than the controller's memory
+KEPT_LINES = 20  # of a script's output, for the report of its failure
+GRACE = 3.0  # seconds that a host has to end what it was doing once its session is closed
+
+Sink = Callable[[str, str], None]  # stream ("out" or "err"), line
+
+
+@dataclass(frozen=True)
+class Answer:
+    """How a script ended.
+
+    Attributes:
+        status: its exit status.
+        output: its stdout, every byte, when it was captured; else empty.
+        lines: the last lines that it wrote, of both streams, as text.
+    """
+
+    status: int
+    output: bytes
+    lines: tuple[str, ...]
+
+    @property
+    def text(self) -> str:
+        """The output as text; bytes that are no UTF-8 are kept as surrogates."""
+        return self.output.decode("utf-8", "surrogateescape")
+
+
+class Stop:
+    """Says to all sessions that wait with it: end now. Made anew for each step."""
+
+    def __init__(self) -> None:
+        self._ear, self._mouth = os.pipe()
+        self._said = False
+
+    def __bool__(self) -> bool:
+        """Whether it was said."""
+        return self._said
+
+    def say(self) -> None:
+        """End the work; may be said from any thread and from a signal handler, more than once."""
+        if not self._said:
+            self._said = True
+            os.write(self._mouth, b"!")
+
+    def fileno(self) -> int:
+        """Readable once it was said."""
+        return self._ear
+
+    def close(self) -> None:
+        """Give the pipe back."""
+        os.close(self._ear)
+        os.close(self._mouth)
+
+
+class Process(Protocol):
+    """What a session needs of a process: plumbum's and subprocess's have it."""
+
+    stdin: IO[bytes]
+    stdout: IO[bytes]
+    stderr: IO[bytes]
+
+    def poll(self) -> int | None: ...
+    def wait(self, timeout: float | None = None) -> int: ...
+    def kill(self) -> None: ...
+
+
+class Stream:
+    """One of the two outputs of a session; takes the loop's own lines out of it, byte for byte."""
+
+    def __init__(self, source: IO[bytes], nonce: str) -> None:
+        self.source = source
+        self.open = True
+        self.noise = b""  # what came before the loop's greeting: a profile's, or ssh's complaint
+        self.ends: dict[str, int] = {}
+        self._nonce = nonce.encode()
+        self._rest = b""
+        self._newline = b""  # of the last line; withheld, for it may be the one before the loop's line
+
+    def read(self) -> bytes:
+        """What has come, without the loop's own lines and what came before its greeting."""
+        chunk = os.read(self.source.fileno(), CHUNK)
+        self.open = bool(chunk)
+        *lines, self._rest = (self._rest + chunk).split(b"\n")
+        output: list[bytes] = []
+        for line in lines:
+            self._take(line, output)
+        if len(self._rest) > CHUNK or not self.open:
+            output += [self._newline, self._rest]
+            self._newline = self._rest = b""
+        if "hello" not in self.ends:
+            self.noise = (self.noise + b"".join(output))[-CHUNK:]
+            return b""
+        return b"".join(output)
+
+    def _take(self, line: bytes, output: list[bytes]) -> None:
+        words = line.split(b" ")
+        if words[0] == self._nonce and len(words) == 3 and words[2].isdigit():
+            tag = words[1].decode("ascii", "replace")
+            self.ends[tag] = int(words[2])
+            self._newline = b""
+            if tag == "hello":
+                self.noise = (self.noise + b"".join(output))[-CHUNK:]
+                output.clear()
+            return
+        output += [self._newline, line]
+        self._newline = b"\n"
+
+
+class Tail:
+    """Cuts output into lines, shows each at once and remembers the last ones."""
+
+    def __init__(self, stream: str, show: Sink | None, kept: deque[str]) -> None:
+        self._stream, self._show, self._kept = stream, show, kept
+        self._rest = b""
+
+    def take(self, piece: bytes) -> None:
+        """More output."""
+        *lines, self._rest = (self._rest + piece).split(b"\n")
+        for line in lines:
+            self._line(line)
+        if len(self._rest) > LONGEST_LINE:
+            self.end()
+
+    def end(self) -> None:
+        """No more output: what is left is a line, too."""
+        if self._rest:
+            self._line(self._rest)
+        self._rest = b""
+
+    def _line(self, line: bytes) -> None:
+        text = printable(line[:LONGEST_LINE].rstrip(b"\r"))
+        self._kept.append(text)
+        if self._show:
+            self._show(self._stream, text)
+
+
+@dataclass(frozen=True)
+class Request:
+    """One script for a session, and how to run it.
+
+    Attributes:
+        script: what to run.
+        verb: ``run``; ``hold`` for the loop itself to run it; ``feed`` when it reads ``source``.
+        source: an open file whose bytes, to its end, are the script's stdin.
+        show: called with each line of output as it comes.
+        capture: whether stdout is kept for the answer instead of shown.
+        timeout: seconds after which the script counts as hanging and is killed; None is never.
+    """
+
+    script: Script
+    verb: str = "run"
+    source: IO[bytes] | None = None
+    show: Sink | None = None
+    capture: bool = False
+    timeout: float | None = None
+
+
+class Session:
+    """An open shell on a host.
+
+    Args:
+        host: the host's name, for errors.
+        process: the shell's, or the ssh client's; runs ``LOOP``, its three streams are pipes of bytes.
+    """
+
+    def __init__(self, host: str, process: Process) -> None:
+        self.host = host
+        self.frames = 0  # sent so far
+        self._process = process
+        nonce = secrets.token_hex(16)
+        self._out, self._err = Stream(process.stdout, nonce), Stream(process.stderr, nonce)
+        self._outbox: deque[bytes] = deque([f"{nonce}\n".encode()])
+        os.set_blocking(process.stdin.fileno(), False)
+
+    def ask(self, requests: Sequence[Request], stop: Stop) -> list[Answer]:
+        """Send all the requests at once, then wait for their answers: one round trip.
+
+        Raises:
+            Cancelled: ``stop`` was said; what ran on the host was ended.
+            HostError: the connection could not be made or was lost, or a request took too long.
+        """
+        sources = [self._send(request) for request in requests]
+        return [self._answer(request, tag, source, stop) for request, (tag, source) in zip(requests, sources, strict=True)]
+
+    def bye(self) -> None:
+        """End the session; what its scripts left running is left running."""
+        self._outbox.append(b"bye\n")
+        self._close()
+
+    def cut(self) -> None:
+        """End the session and everything that runs in it."""
+        self._outbox.clear()
+        self._close()
+
+    @property
+    def is_open(self) -> bool:
+        """Whether a request can be sent."""
+        return self._out.open and not self._process.stdin.closed
+
+    # -- sending
+
+    def _send(self, request: Request) -> tuple[str, Iterator[bytes]]:
+        self.frames += 1
+        tag = str(self.frames)
+        text = request.script.frame()
+        text = text if text.endswith("\n") else text + "\n"
+        head = [request.verb, tag, str(text.count("\n"))]
+        chunks: Iterator[bytes] = iter(())
+        if request.source:
+            head.append(str(os.fstat(request.source.fileno()).st_size))
+            chunks = iter(lambda: request.source.read(CHUNK) if request.source else b"", b"")
+        self._outbox.append((" ".join(head) + "\n" + text).encode("utf-8", "surrogateescape"))
+        return tag, chunks
+
+    def _write(self) -> None:
+        """Write what the pipe takes."""
+        written = os.write(self._process.stdin.fileno(), self._outbox[0])
+        if rest := self._outbox.popleft()[written:]:
+            self._outbox.appendleft(rest)
+
+    # -- receiving
+
+    def _answer(self, request: Request, tag: str, source: Iterator[bytes], stop: Stop) -> Answer:
+        kept: deque[str] = deque(maxlen=KEPT_LINES)
+        out = Tail("out", None if request.capture else request.show, kept)
+        err = Tail("err", request.show, kept)
+        captured: list[bytes] = []
+        size = 0
+        for stream, piece in self._until(tag, source, stop, request.timeout):
+            (out if stream is self._out else err).take(piece)
+            if request.capture and stream is self._out:
+                captured.append(piece)
+                size += len(piece)
+                if size > MOST_CAPTURED:
+                    self.cut()
+                    raise HostError(self.host, f"answered more than {MOST_CAPTURED >> 20} MiB", request.script.name)
+        out.end()
+        err.end()
+        return Answer(self._out.ends.pop(tag), b"".join(captured), tuple(kept))
+
+    def _until(
+        self, tag: str, source: Iterator[bytes], stop: Stop, timeout: float | None
+    ) -> Iterator[tuple[Stream, bytes]]:
+        """What comes on both streams until both have said that the script ended."""
+        deadline = None if timeout is None else time.monotonic() + timeout
+        while tag not in self._out.ends or tag not in self._err.ends:
+            if not self.is_open:
+                raise self._lost()
+            if stop:
+                self.cut()
+                raise Cancelled(self.host, "stopped")
+            if deadline is not None and time.monotonic() > deadline:
+                self.cut()
+                raise HostError(self.host, f"took longer than {timeout:g} s and was stopped")
+            for stream in self._wait(source, stop, deadline):
+                if piece := stream.read():
+                    yield stream, piece
+        self._err.ends.pop(tag)
+
+    def _wait(self, source: Iterator[bytes], stop: Stop, deadline: float | None) -> list[Stream]:
+        """Wait until something can be read; write meanwhile what can be written."""
+        poll = select.poll()
+        streams = {s.source.fileno(): s for s in (self._out, self._err) if s.open}
+        for number in streams:
+            poll.register(number, select.POLLIN)
+        poll.register(stop.fileno(), select.POLLIN)
+        stdin = self._process.stdin.fileno()
+        if not self._outbox:
+            self._outbox.extend(chunk for chunk in [next(source, b"")] if chunk)
+        if self._outbox:
+            poll.register(stdin, select.POLLOUT)
+        wait = None if deadline is None else max(0.0, deadline - time.monotonic()) * 1000
+        ready = {number for number, _ in poll.poll(wait)}
+        if stdin in ready:
+            with contextlib.suppress(BrokenPipeError):  # the streams tell why
+                self._write()
+        return [stream for number, stream in streams.items() if number in ready]
+
+    def _lost(self) -> HostError:
+        """Why there is no session (any more)."""
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._process.wait(GRACE)
+        self._close()
+        said = [printable(line) for line in self._err.noise.splitlines() if line.strip()]
+        if "hello" in self._out.ends:
+            return HostError(self.host, "the connection was lost", lines=said[-KEPT_LINES:])
+        return HostError(self.host, "cannot connect" + (f": {said[-1]}" if said else ""), lines=said[-KEPT_LINES:-1])
+
+    # -- ending
+
+    def _close(self) -> None:
+        """Close stdin, and give the far end time to end what it started."""
+        stdin = self._process.stdin
+        if not stdin.closed:
+            with contextlib.suppress(OSError):
+                os.set_blocking(stdin.fileno(), True)
+                for data in self._outbox:
+                    stdin.write(data)
+                stdin.flush()
+            with contextlib.suppress(OSError):
+                stdin.close()
+        self._outbox.clear()
+        self._drain(time.monotonic() + GRACE)
+        self._process.kill()
+        self._process.wait()
+        for stream in (self._out, self._err):
+            stream.open = False
+            stream.source.close()
+
+    def _drain(self, deadline: float) -> None:
+        """Read until both streams end: then nothing is left that could write to them."""
+        while (left := deadline - time.monotonic()) > 0:
+            streams = {s.source.fileno(): s for s in (self._out, self._err) if s.open and not s.source.closed}
+            if not streams or self._process.poll() is not None:
+                return
+            poll = select.poll()
+            for number in streams:
+                poll.register(number, select.POLLIN)
+            for number, _ in poll.poll(left * 1000):
+                streams[number].read()

@@ -1,0 +1,40 @@
+"""Text for people: nothing a host says can steer their terminal, and tables that fit it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+
+def printable(value: str | bytes) -> str:
+    """A text with every control character, and what is no UTF-8, shown as an escape; a tab becomes spaces."""
+    if isinstance(value, bytes):
+        value = value.decode("utf-8", "backslashreplace")
+    if value.isprintable():
+        return value
+    return "".join(_shown(char) for char in value)
+
+
+def one_line(value: str) -> str:
+    """A text as one line, for a log that has a line for each event."""
+    return " ".join(value.split())
+
+
+def table(head: Sequence[str], rows: Iterable[Sequence[str]], indent: str = "  ") -> str:
+    """Rows under a head, in columns as wide as their widest cell."""
+    lines = [list(head), *(list(row) for row in rows)]
+    widths = [max(len(line[column]) for line in lines) for column in range(len(head))]
+    return "\n".join(
+        (indent + "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True))).rstrip()
+        for line in lines
+    )
+
+
+def listed(values: Iterable[str]) -> str:
+    """Texts with commas between them."""
+    return ", ".join(values)
+
+
+def _shown(char: str) -> str:
+    if char == "\t":
+        return "    "
+    return char if char.isprintable() else char.encode("unicode_escape").decode("ascii")
