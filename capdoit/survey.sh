@@ -1,0 +1,79 @@
+# shellcheck shell=sh
+# The facts of one host, a line each: KEY, a tab, the fact. Changes nothing, but makes the directories
+# of a deploy when make_dirs says so.
+# shellcheck disable=SC2154
+LC_ALL=C
+export LC_ALL
+
+fact() {
+    printf '%s\t%s\n' "$1" "$2"
+}
+
+one_line() {
+    printf '%s' "$1" | tr '\n\t\r' '???'
+}
+
+fact user "$(id -un 2>/dev/null || id -u)"
+fact clock "$(date -u +%Y%m%d%H%M%S)"
+eval "set -- $tools"
+for tool; do
+    command -v "$tool" >/dev/null 2>&1 || fact no_tool "$tool"
+done
+
+if cd "$deploy_to" 2>/dev/null; then
+    fact deploy_to "$(one_line "$(pwd -P)")"
+    for name in releases shared .capdoit; do
+        if [ -L "$name" ]; then fact link "$name"; fi
+    done
+    if [ -n "$make_dirs" ]; then
+        mkdir -p releases shared || fact not_made "$deploy_to"
+        eval "set -- $linked_dirs"
+        for path; do
+            mkdir -p "shared/$path" || fact not_made "$deploy_to/shared/$(one_line "$path")"
+        done
+        eval "set -- $linked_files"
+        for path; do
+            case $path in
+                */*) mkdir -p "shared/${path%/*}" || fact not_made "$deploy_to/shared/$(one_line "${path%/*}")" ;;
+            esac
+        done
+    fi
+    if [ ! -w . ]; then fact not_writable "$deploy_to"; fi
+    if [ -L current ]; then
+        fact current "$(one_line "$(readlink current)")"
+    elif [ -e current ]; then
+        fact current_is_no_link yes
+    fi
+    eval "set -- $linked_files"
+    number=0
+    for path; do
+        if [ ! -e "shared/$path" ]; then fact no_file "$number"; fi
+        number=$((number + 1))
+    done
+    if cd releases 2>/dev/null; then
+        for name in *; do
+            case $name in
+                [0-9][0-9][0-9][0-9][0-9][0-9][0-9][0-9][0-9][0-9][0-9][0-9][0-9][0-9])
+                    revision=
+                    if [ -f "$name/REVISION" ] && [ ! -L "$name" ]; then
+                        read -r revision <"$name/REVISION" || :
+                    fi
+                    fact release "$name $(one_line "$revision")"
+                    ;;
+                '*') ;;
+                *) fact stray "$(one_line "$name")" ;;
+            esac
+        done
+        cd ..
+    fi
+    for name in rolled-back-release-[0-9]*.tar.gz; do
+        if [ -f "$name" ]; then
+            name=${name#rolled-back-release-}
+            fact archive "$(one_line "${name%.tar.gz}")"
+        fi
+    done
+    if [ -f .capdoit/lock ]; then fact lock "$(one_line "$(cat .capdoit/lock)")"; fi
+    if [ -f .capdoit/journal ]; then tail -n 1000 .capdoit/journal | sed 's/^/journal	/'; fi
+    if [ -f revisions.log ]; then tail -n 1000 revisions.log | sed 's/^/log	/'; fi
+fi
+fact end yes

@@ -1,0 +1,21 @@
+# shellcheck shell=sh
+# Fills the release with the files of the commit. Another host's fetch may have been a moment later:
+# who lacks the commit fetches once more.
+# shellcheck disable=SC2154,SC2034
+export GIT_TERMINAL_PROMPT=0 GIT_SSH_COMMAND="${GIT_SSH_COMMAND:-ssh -o BatchMode=yes}"
+if ! git -C repo cat-file -e "$revision^{commit}" 2>/dev/null; then
+    git -C repo remote update --prune >&2
+fi
+strip=0
+set --
+if [ -n "$repo_tree" ]; then
+    set -- "$repo_tree"
+    rest=$repo_tree/
+    while [ -n "$rest" ]; do
+        rest=${rest#*/}
+        strip=$((strip + 1))
+    done
+fi
+made=$({ { git -C repo archive "$revision" -- "$@" && echo made >&3; } | tar -xf - --strip-components="$strip" -C "$dir" >&2; } 3>&1)
+[ "$made" = made ] || die "git archive of $revision failed"
+revision_time=$(git -C repo log -1 --format=%ct "$revision")

@@ -1,0 +1,22 @@
+# shellcheck shell=sh
+# Brings the host's mirror of the repository up to date and says what the branch is there. A new mirror
+# is made apart, so that one cut short is never taken for whole.
+# shellcheck disable=SC2154
+fenced
+export GIT_TERMINAL_PROMPT=0 GIT_SSH_COMMAND="${GIT_SSH_COMMAND:-ssh -o BatchMode=yes}"
+if [ -f repo/HEAD ]; then
+    git -C repo remote set-url origin "$repo_url"
+    git -C repo remote update --prune >&2
+else
+    rm -rf .capdoit/incoming
+    git clone --quiet --mirror "$repo_url" .capdoit/incoming >&2
+    mv .capdoit/incoming repo
+fi
+for name in "refs/heads/$branch" "refs/tags/$branch"; do
+    if git -C repo rev-parse --quiet --verify "$name^{commit}"; then exit 0; fi
+done
+case $branch in
+    HEAD) git -C repo rev-parse --verify 'HEAD^{commit}' ;;
+    *[!0-9a-f]* | ?????? | ????? | ???? | ??? | ?? | ?) ;;
+    *) git -C repo rev-parse --quiet --verify "$branch^{commit}" || : ;;
+esac
