@@ -6,6 +6,7 @@ at once, with its place.
 
 from __future__ import annotations
 
+import itertools
 import posixpath
 import re
 from collections.abc import Callable, Mapping
@@ -20,7 +21,7 @@ from capdoit.script import NAME, Secret
 from capdoit.text import listed
 
 TRANSFERS = ("git", "archive")
-APPLICATION = re.compile(r"[A-Za-z0-9._-]+")
+APPLICATION = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]*")
 NAME_OF_HOST = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 NAME_OF_STAGE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 # Names that tasks have where a stage's would stand: deploy:rollback, deploy:check, rollback:local:…
@@ -128,17 +129,32 @@ def load(file: Path) -> Config:
         ConfigError: with every mistake in it, each with file, line, column and path.
     """
     document = read(file)
-    settings = document.fields(TOP, "setting")
-    if "stages" not in settings:
+    top = document.fields(TOP, "setting")
+    if document.kind == "map" and "stages" not in top:
         document.wrong("no stages; at least one is needed")
     stages = {
-        name: _stage(name, value, settings, file) for name, value in settings.get("stages", {}).items()
+        name: _stage(name, value, _merged(top, own), file)
+        for name, (value, own) in top.get("stages", {}).items()
     }
-    default = settings.get("default_stage")
-    if default is not None and default.text() not in stages:
-        default.wrong(f"no stage {default.text()}; there are {listed(stages)}{near(default.text(), stages)}")
+    default = _default_stage(top.get("default_stage"), stages)
     document.mistakes.raise_if_any()
-    return Config(file, stages, default.text() if default else None, settings.get("recipes", ()))
+    return Config(file, stages, default, top.get("recipes", ()))
+
+
+def choose_stage(config: Config, name: str | None) -> Stage:
+    """The stage of that name, else the default one, else the only one.
+
+    Raises:
+        ConfigError: there is no such stage, or none can be chosen.
+    """
+    only = next(iter(config.stages)) if len(config.stages) == 1 else None
+    name = name or config.default_stage or only
+    there = listed(config.stages)
+    if name is None:
+        raise ConfigError(f"which stage? Say stage=NAME, one of {there}; or set default_stage in {config.file}")
+    if name not in config.stages:
+        raise ConfigError(f"no stage {name}; {config.file} has {there}{near(name, config.stages)}")
+    return config.stages[name]
 
 
 # -- the readers of the settings: each is given the value where it stands
@@ -161,23 +177,26 @@ def _application(value: Value) -> str:
 
 def _deploy_to(value: Value) -> str:
     text = value.text()
-    if text and (text.strip("/") == "" or ".." in text.split("/")):
-        value.wrong(f"found {text}, expected a directory of its own, without ..")
-    return text if text == "/" else text.rstrip("/")
+    if text and (posixpath.normpath(text) in ("/", "//", ".") or ".." in text.split("/")):
+        value.wrong(f"found {text!r}, expected a directory of its own, without ..")
+    return text.rstrip("/")
 
 
 def _inside(value: Value) -> str:
     """A path that stays inside the release."""
     text = value.text()
-    if text and (text.startswith("/") or posixpath.normpath(text) != text.rstrip("/") or text.split("/")[0] in ("..", ".")):
+    path = text.rstrip("/")
+    if text and (path.split("/")[0] in ("", ".", "..") or posixpath.normpath(path) != path):
         value.wrong(f"found {text!r}, expected a path inside the release, without . and ..")
-    return text.rstrip("/")
+    return path
 
 
 def _all_inside(value: Value) -> tuple[str, ...]:
-    paths = tuple(_inside(item) for item in value.items("a list of paths"))
-    for path in {p for p in paths if paths.count(p) > 1}:
-        value.wrong(f"{path} stands in it twice")
+    items = value.items("a list of paths")
+    paths = tuple(_inside(item) for item in items)
+    for number, path in enumerate(paths):
+        if path and path in paths[:number]:
+            items[number].wrong(f"{path} stands in the list for the second time")
     return paths
 
 
@@ -186,78 +205,85 @@ def _env(value: Value) -> dict[str, str | Secret]:
     for name, item in value.entries("a mapping of names and texts").items():
         if not NAME.fullmatch(name):
             item.wrong("not a name that an environment variable can have")
-        env[name] = _secret(item) if item.node.tag == "!env" else item.text()
+        env[name] = _secret(item) if item.kind == "!env" else item.text(empty=True)
     return env
 
 
 def _secret(value: Value) -> Secret:
-    if not NAME.fullmatch(str(value.node.value)):
+    variable = str(value.node.value)
+    if not NAME.fullmatch(variable):
         value.wrong("expected the name of an environment variable after !env")
-    return Secret(str(value.node.value))
+    return Secret(variable)
 
 
 def _ssh_options(value: Value) -> tuple[str, ...]:
-    options = value.texts()
-    for option, item in zip(options, value.items(), strict=True):
-        if option and not re.fullmatch(r"[A-Za-z0-9]+[ =].+", option):
-            item.wrong(f"found {option}, expected Name=value as ssh_config(5) has it")
-    return options
+    return tuple(_ssh_option(item) for item in value.items())
+
+
+def _ssh_option(value: Value) -> str:
+    option = value.text()
+    if option and not re.fullmatch(r"[A-Za-z0-9]+[ =].+", option):
+        value.wrong(f"found {option!r}, expected Name=value as ssh_config(5) has it")
+    return option
 
 
 def _roles(value: Value) -> tuple[str, ...]:
-    roles = value.texts()
-    for role, item in zip(roles, value.items(), strict=True):
-        if role == "all" or re.search(r"[\s,]", role):
-            item.wrong(f"found {role!r}, expected a role's name: no spaces, no commas, and not all")
-    return roles
+    return tuple(_role(item) for item in value.items())
+
+
+def _role(value: Value) -> str:
+    role = value.text()
+    if role == "all" or re.search(r"[\s,]", role):
+        value.wrong(f"found {role!r}, expected a role's name: no spaces, no commas, and not all")
+    return role
 
 
 def _hosts(value: Value) -> dict[str, tuple[Value, dict[str, Any]]]:
-    hosts = {}
-    for name, item in value.entries("a mapping of names and hosts").items():
-        if not NAME_OF_HOST.fullmatch(name):
-            item.wrong("a host's name has letters, digits, dots, dashes and underscores; put the user in user:")
-        hosts[name] = (item, item.fields(HOST, "setting of a host"))
-    if not hosts:
+    hosts = value.entries("a mapping of names and hosts", "no hosts; at least one is needed")
+    return {name: (item, _host_fields(name, item)) for name, item in hosts.items()}
+
+
+def _host_fields(name: str, value: Value) -> dict[str, Any]:
+    if not NAME_OF_HOST.fullmatch(name):
+        value.wrong("a host's name has letters, digits, dots, dashes and underscores; the user goes in user:")
+    return value.fields(HOST, "setting of a host")
+
+
+def _stages(value: Value) -> dict[str, tuple[Value, dict[str, Any]]]:
+    stages = value.entries("a mapping of names and stages", "no stages; at least one is needed")
+    return {name: (item, _stage_fields(name, item)) for name, item in stages.items()}
+
+
+def _stage_fields(name: str, value: Value) -> dict[str, Any]:
+    if name in RESERVED or not NAME_OF_STAGE.fullmatch(name):
+        value.wrong(f"{name} cannot be a stage's name; give it another")
+    fields = value.fields(STAGE, "setting")
+    if value.kind == "map" and "hosts" not in fields:
         value.wrong("no hosts; at least one is needed")
-    return hosts
-
-
-def _stages(value: Value) -> dict[str, dict[str, Any]]:
-    stages = {}
-    for name, item in value.entries("a mapping of names and stages").items():
-        if name in RESERVED or not NAME_OF_STAGE.fullmatch(name):
-            item.wrong(f"{name} cannot be a stage's name; give it another")
-        stages[name] = item.fields(STAGE, "setting")
-        if "hosts" not in stages[name] and isinstance(item.node.value, list):
-            item.wrong("no hosts; at least one is needed")
-    return stages
+    return fields
 
 
 def _recipes(value: Value) -> tuple[RecipeUse, ...]:
-    uses = []
-    for name, item in value.entries("a mapping of recipes and their options").items():
-        empty = item.node.tag.endswith(":null")
-        entries = {} if empty else item.entries("a mapping of options")
-        place = _place(item)
-        uses.append(
-            RecipeUse(name, place, {k: _plain(v) for k, v in entries.items()}, {k: _place(v) for k, v in entries.items()})
-        )
-    return tuple(uses)
+    recipes = value.entries("a mapping of recipes and their options")
+    return tuple(_recipe(name, item) for name, item in recipes.items())
+
+
+def _recipe(name: str, value: Value) -> RecipeUse:
+    options = {} if value.kind == "null" else value.entries("a mapping of options")
+    return RecipeUse(
+        name,
+        value.place,
+        {option: _plain(item) for option, item in options.items()},
+        {option: item.place for option, item in options.items()},
+    )
 
 
 def _plain(value: Value) -> str | int | bool | list[str]:
-    kind = value.node.tag.rpartition(":")[2]
-    if kind == "bool":
+    if value.kind == "bool":
         return value.truth()
-    if kind == "int":
+    if value.kind == "int":
         return value.number(0)
-    return list(value.texts()) if kind == "seq" else value.text()
-
-
-def _place(value: Value) -> str:
-    mark = (value.key or value.node).start_mark
-    return f"{value.mistakes.file}:{mark.line + 1}:{mark.column + 1}"
+    return [item.text() for item in value.items()] if value.kind == "seq" else value.text()
 
 
 Readers = dict[str, Callable[[Value], Any]]
@@ -297,84 +323,90 @@ TOP: Readers = {**SETTINGS, "stages": _stages, "default_stage": _same, "recipes"
 # -- from settings to stages
 
 
-def _stage(name: str, own: dict[str, Any], top: dict[str, Any], file: Path) -> Stage:
-    settings = {"branch": "master", "keep_releases": 5, "linked_files": (), "linked_dirs": (), **top, **own}
-    settings["default_env"] = {**top.get("default_env", {}), **own.get("default_env", {})}
-    hosts = own.get("hosts", {})
-    _check_needs(name, settings, hosts)
-    _check_links(settings, hosts)
-    archive, repo_url = settings.get("archive"), settings.get("repo_url")
+def _merged(outer: dict[str, Any], inner: dict[str, Any]) -> dict[str, Any]:
+    """What holds inside: what is said there wins; environments and ssh options are joined."""
+    return {
+        **outer,
+        **inner,
+        "default_env": {**outer.get("default_env", {}), **inner.get("default_env", {})},
+        # of two that disagree, ssh takes the first
+        "ssh_options": (*inner.get("ssh_options", ()), *outer.get("ssh_options", ())),
+    }
+
+
+def _default_stage(value: Value | None, stages: Mapping[str, Stage]) -> str | None:
+    name = value.text() if value else None
+    if value and name and stages and name not in stages:
+        value.wrong(f"no stage {name}; there are {listed(stages)}{near(name, stages)}")
+    return name
+
+
+def _stage(name: str, value: Value, settings: dict[str, Any], file: Path) -> Stage:
+    settings = {"branch": "master", "keep_releases": 5, "linked_files": (), "linked_dirs": (), **settings}
+    settings.setdefault("transfer", _transfer(settings))
+    _check_needs(value, settings)
+    _check_links(value, settings)
     return Stage(
         name=name,
         application=settings.get("application", ""),
-        hosts=tuple(_host(n, value, fields, settings, file) for n, (value, fields) in hosts.items()),
-        transfer=settings.get("transfer") or ("archive" if archive and not repo_url else "git"),
-        repo_url=repo_url,
+        hosts=tuple(_host(n, v, own, settings, file) for n, (v, own) in settings.get("hosts", {}).items()),
+        transfer=settings["transfer"],
+        repo_url=settings.get("repo_url"),
         branch=settings["branch"],
         repo_tree=settings.get("repo_tree"),
-        archive=archive,
+        archive=settings.get("archive"),
         keep_releases=settings["keep_releases"],
         linked_files=settings["linked_files"],
         linked_dirs=settings["linked_dirs"],
     )
 
 
-def _check_needs(stage: str, settings: dict[str, Any], hosts: dict[str, Any]) -> None:
-    """What a stage cannot be without; said at its first host, whose place is known."""
-    first = next((value for value, _ in hosts.values()), None)
-    if first is None:
-        return
-    if not settings.get("application") and not settings.get("deploy_to"):
-        first.wrong(f"stage {stage} has neither application nor deploy_to; application: shop gives it a name")
-    transfer = settings.get("transfer") or ("git" if settings.get("repo_url") or not settings.get("archive") else "archive")
-    needed = {"git": "repo_url", "archive": "archive"}.get(transfer)
-    if needed and not settings.get(needed):
-        first.wrong(f"stage {stage} has no {needed}, which transfer: {transfer} needs")
+def _transfer(settings: Mapping[str, Any]) -> str:
+    return "archive" if "archive" in settings and "repo_url" not in settings else "git"
 
 
-def _check_links(settings: dict[str, Any], hosts: dict[str, Any]) -> None:
+def _check_needs(stage: Value, settings: Mapping[str, Any]) -> None:
+    """What a stage cannot be without."""
+    if "application" not in settings and "deploy_to" not in settings:
+        stage.wrong("neither application nor deploy_to is set; application: shop means /var/www/shop")
+    needed = {"git": "repo_url", "archive": "archive"}.get(settings["transfer"])
+    if needed and needed not in settings:
+        stage.wrong(f"no {needed}, which transfer: {settings['transfer']} needs")
+
+
+def _check_links(stage: Value, settings: Mapping[str, Any]) -> None:
     """A linked path inside another would be made inside shared/, through the link."""
-    first = next((value for value, _ in hosts.values()), None)
-    paths = [*settings["linked_files"], *settings["linked_dirs"]]
-    for inner in paths:
-        for outer in paths:
-            if first and inner.startswith(f"{outer}/"):
-                first.wrong(f"linked path {inner} is inside the linked path {outer}; link only {outer}")
+    files, dirs = set(settings["linked_files"]) - {""}, set(settings["linked_dirs"]) - {""}
+    for both in sorted(files & dirs):
+        stage.wrong(f"{both} is among the linked files and among the linked directories")
+    for inner, outer in itertools.product(sorted(files | dirs), repeat=2):
+        if inner.startswith(f"{outer}/"):
+            stage.wrong(f"linked path {inner} is inside the linked path {outer}; link only {outer}")
 
 
 def _host(name: str, value: Value, own: dict[str, Any], stage: dict[str, Any], file: Path) -> HostConfig:
-    settings = {"transport": "ssh", "roles": (), **{k: stage[k] for k in ANYWHERE if k in stage}, **own}
-    deploy_to = settings.get("deploy_to") or f"/var/www/{stage.get('application')}"
-    if settings["transport"] == "local":
-        deploy_to = str(file.parent.absolute() / deploy_to)
-    elif not deploy_to.startswith("/"):
-        value.wrong(f"deploy_to is {deploy_to}, expected a path from / on a host that ssh leads to")
+    settings = _merged({key: stage[key] for key in ANYWHERE if key in stage}, own)
+    transport = settings.get("transport", "ssh")
     ssh_config = stage.get("ssh_config")
     return HostConfig(
         name=name,
         hostname=settings.get("hostname", name),
-        roles=tuple(settings["roles"]),
+        roles=settings.get("roles", ()),
         primary=settings.get("primary", False),
         no_release=settings.get("no_release", False),
-        transport=settings["transport"],
+        transport=transport,
         user=settings.get("user"),
         port=settings.get("port"),
-        layout=Layout(deploy_to),
-        env={**stage["default_env"], **own.get("default_env", {})},
-        ssh_options=(*own.get("ssh_options", ()), *stage.get("ssh_options", ())) if "ssh_options" in own else stage.get("ssh_options", ()),
+        layout=_layout(value, settings.get("deploy_to") or f"/var/www/{stage.get('application')}", transport, file),
+        env=settings["default_env"],
+        ssh_options=settings["ssh_options"],
         ssh_config=str(file.parent.absolute() / ssh_config) if ssh_config else None,
     )
 
 
-def choose_stage(config: Config, name: str | None) -> Stage:
-    """The stage of that name, else the default one, else the only one.
-
-    Raises:
-        ConfigError: there is no such stage, or none can be chosen.
-    """
-    name = name or config.default_stage or (next(iter(config.stages)) if len(config.stages) == 1 else None)
-    if name is None:
-        raise ConfigError(f"which stage? Say stage=NAME, one of {listed(config.stages)}; or set default_stage in {config.file}")
-    if name not in config.stages:
-        raise ConfigError(f"no stage {name}; {config.file} has {listed(config.stages)}{near(name, config.stages)}")
-    return config.stages[name]
+def _layout(host: Value, deploy_to: str, transport: str, file: Path) -> Layout:
+    if transport == "local":
+        return Layout(str(file.parent.absolute() / deploy_to))
+    if not deploy_to.startswith("/"):
+        host.wrong(f"deploy_to is {deploy_to}, expected a path from / on a host that ssh leads to")
+    return Layout(deploy_to)

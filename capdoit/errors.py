@@ -4,6 +4,7 @@
      ├── ConfigError       deploy.yml, a variable or a hook is wrong; nothing was touched
      │    └── RecipeError  a recipe is missing, broken or wrongly used
      ├── LockHeld          another flow is at work on a host of the stage
+     ├── NotReady          the hosts lack what a deploy needs: linked files, tools, rights
      ├── NoTarget          there is no release to roll back to
      ├── FleetDisagrees    the hosts do not share what the flow needs
      ├── HostError         one host: it could not be reached, or a script failed there
@@ -51,6 +52,10 @@ class LockHeld(CapdoitError):
     def __init__(self, message: str, holders: Mapping[str, str]) -> None:
         super().__init__(message)
         self.holders = dict(holders)
+
+
+class NotReady(CapdoitError):
+    """The hosts lack what the flow needs; the text has every lack of every host."""
 
 
 class NoTarget(CapdoitError):

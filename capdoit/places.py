@@ -15,12 +15,20 @@ from typing import TypeVar
 import yaml
 
 from capdoit.errors import ConfigError
-from capdoit.text import listed
+from capdoit.text import listed, one_line, printable
 
 T = TypeVar("T")
 TAG = "tag:yaml.org,2002:"
-KINDS = {"str": "a text", "int": "a number", "float": "a number", "bool": "a truth", "null": "nothing"}
-Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+KINDS = {
+    "str": "a text",
+    "int": "a number",
+    "float": "a number",
+    "bool": "a truth",
+    "timestamp": "a date",
+    "null": "nothing",
+    "map": "a mapping",
+    "seq": "a list",
+}
 
 
 class Mistakes:
@@ -28,104 +36,111 @@ class Mistakes:
 
     def __init__(self, file: Path) -> None:
         self.file = file
-        self.found: list[str] = []
+        self._found: dict[str, tuple[int, int]] = {}
 
     def add(self, node: yaml.Node, path: str, text: str) -> None:
         """One more, at a node."""
-        mark = node.start_mark
         where = f"{path}: " if path else ""
-        self.found.append(f"{self.file}:{mark.line + 1}:{mark.column + 1}: {where}{text}")
+        mark = node.start_mark
+        self._found[f"{self.place(node)}: {where}{text}"] = (mark.line, mark.column)
+
+    def place(self, node: yaml.Node) -> str:
+        """File, line and column of a node."""
+        return f"{self.file}:{node.start_mark.line + 1}:{node.start_mark.column + 1}"
 
     def raise_if_any(self) -> None:
         """Raise ConfigError with all of them, in the order of the file."""
-        if self.found:
-            raise ConfigError(*sorted(set(self.found), key=lambda m: [int(n) for n in re.findall(r":(\d+)", m)[:2]]))
+        if self._found:
+            raise ConfigError(*sorted(self._found, key=self._found.__getitem__))
 
 
 class Value:
-    """A node of the file, with its path; its methods say what is expected of it."""
+    """A node of the file, with its path; its methods say what is expected of it.
 
-    def __init__(self, node: yaml.Node, path: str, mistakes: Mistakes) -> None:
-        self.node, self.path, self.mistakes = node, path, mistakes
+    Args:
+        node: the value itself.
+        path: what leads to it, from the top of the file.
+        mistakes: where what is wrong with it is noted.
+        key: the node of its name, when it has one.
+    """
+
+    def __init__(self, node: yaml.Node, path: str, mistakes: Mistakes, key: yaml.Node | None = None) -> None:
+        self.node, self.path, self.mistakes, self.key = node, path, mistakes, key
+
+    @property
+    def place(self) -> str:
+        """File, line and column, where its name stands."""
+        return self.mistakes.place(self.key or self.node)
+
+    @property
+    def kind(self) -> str:
+        """YAML's word for what it is: ``str``, ``map``, …; for a tag that YAML does not know, the tag."""
+        return str(self.node.tag).removeprefix(TAG)
 
     def wrong(self, text: str) -> None:
-        """Add a mistake at this place."""
-        self.mistakes.add(self.node, self.path, text)
+        """Add a mistake at this place; that of a mapping or a list is where its name stands."""
+        apart = isinstance(self.node, yaml.ScalarNode) or self.key is None
+        self.mistakes.add(self.node if apart else self.key, self.path, text)
 
-    def found(self) -> str:
-        """What stands here, in words."""
-        if isinstance(self.node, yaml.MappingNode):
-            return "a mapping"
-        if isinstance(self.node, yaml.SequenceNode):
-            return "a list"
-        kind = self.node.tag.removeprefix(TAG)
-        return f"{KINDS.get(kind, kind)} ({self.node.value})" if self.node.value else "nothing"
+    def expected(self, what: str) -> None:
+        """Add the mistake that something else stands here."""
+        self.wrong(f"found {self._found()}, expected {what}")
 
-    def text(self) -> str:
-        """A text; a number is taken as it is written."""
-        kind = self.node.tag.removeprefix(TAG)
-        if isinstance(self.node, yaml.ScalarNode) and kind in ("str", "int", "float", "timestamp"):
-            if self.node.value and "\0" not in self.node.value:
-                return str(self.node.value)
-        quote = "; quote it" if kind == "bool" else ""
-        self.wrong(f"found {self.found()}, expected a text{quote}")
+    def text(self, *, empty: bool = False) -> str:
+        """A text, not empty unless it may be; a number is taken as it is written."""
+        is_text = isinstance(self.node, yaml.ScalarNode) and self.kind in ("str", "int", "float", "timestamp")
+        if is_text and (self.node.value or empty) and "\0" not in self.node.value:
+            return str(self.node.value)
+        self.expected("a text; quote it" if self.kind == "bool" else "a text")
         return ""
 
     def number(self, least: int, most: int = 10**9) -> int:
         """A whole number between two."""
-        if self.node.tag == f"{TAG}int" and re.fullmatch(r"[0-9]+", str(self.node.value)):
+        if self.kind == "int" and re.fullmatch(r"[0-9]+", str(self.node.value)):
             number = int(self.node.value)
             if least <= number <= most:
                 return number
         bounds = f"of at least {least}" if most == 10**9 else f"from {least} to {most}"
-        self.wrong(f"found {self.found()}, expected a whole number {bounds}")
+        self.expected(f"a whole number {bounds}")
         return least
 
     def truth(self) -> bool:
         """True or false."""
-        if self.node.tag == f"{TAG}bool":
+        if self.kind == "bool":
             return str(self.node.value).lower() in ("yes", "true", "on")
-        self.wrong(f"found {self.found()}, expected true or false")
+        self.expected("true or false")
         return False
 
     def choice(self, names: Iterable[str], what: str) -> str:
         """One of some names."""
         text, names = self.text(), list(names)
         if text and text not in names:
-            self.wrong(f"found {text}, expected {what}: {listed(names)}{near(text, names)}")
+            self.wrong(f"found {printable(text)}, expected {what}: {listed(names)}{near(text, names)}")
         return text
 
-    def items(self, what: str = "a list") -> list[Value]:
+    def items(self, what: str = "a list of texts") -> list[Value]:
         """The items of a list."""
-        if not isinstance(self.node, yaml.SequenceNode):
-            self.wrong(f"found {self.found()}, expected {what}")
+        if self.kind != "seq":
+            self.expected(what)
             return []
         return [Value(node, f"{self.path}[{i}]", self.mistakes) for i, node in enumerate(self.node.value)]
 
-    def texts(self) -> tuple[str, ...]:
-        """A list of texts."""
-        return tuple(item.text() for item in self.items("a list of texts"))
+    def entries(self, what: str = "a mapping", empty: str = "") -> dict[str, Value]:
+        """A mapping's values by their keys, which are texts; a key that stands twice is a mistake.
 
-    def entries(self, what: str = "a mapping") -> dict[str, Value]:
-        """A mapping's values by their keys, which are texts; a key that stands twice is a mistake."""
-        if not isinstance(self.node, yaml.MappingNode):
-            self.wrong(f"found {self.found()}, expected {what}")
+        Args:
+            what: what is expected here, in words.
+            empty: the mistake that an empty mapping is; nothing when it is none.
+        """
+        if self.kind != "map":
+            self.expected(what)
             return {}
+        if empty and not self.node.value:
+            self.wrong(empty)
         entries: dict[str, Value] = {}
         for key, node in self.node.value:
-            name = str(key.value) if isinstance(key, yaml.ScalarNode) else ""
-            path = f"{self.path}.{name}" if self.path else name
-            if not name or key.tag == f"{TAG}merge":
-                self.mistakes.add(key, self.path, "expected a name")
-            elif name in entries:
-                first = entries[name].node.start_mark.line + 1
-                self.mistakes.add(key, path, f"stands here for the second time; the first is in line {first}")
-            else:
-                entries[name] = Value(node, path, self.mistakes)
-                entries[name].key = key
+            self._entry(key, node, entries)
         return entries
-
-    key: yaml.Node | None = None
 
     def fields(self, readers: Mapping[str, Callable[[Value], T]], what: str) -> dict[str, T]:
         """A mapping whose keys are known, each with what reads its value."""
@@ -134,8 +149,26 @@ class Value:
             if name in readers:
                 read[name] = readers[name](value)
             else:
-                self.mistakes.add(value.key or value.node, value.path, f"no such {what}{near(name, readers)}")
+                self.mistakes.add(value.key, value.path, f"no such {what}{near(name, readers)}")
         return read
+
+    def _entry(self, key: yaml.Node, node: yaml.Node, entries: dict[str, Value]) -> None:
+        name = printable(str(key.value)) if isinstance(key, yaml.ScalarNode) else ""
+        path = f"{self.path}.{name}" if self.path else name
+        if not name or key.tag == f"{TAG}merge":
+            self.mistakes.add(key, self.path, "expected a name")
+        elif name in entries:
+            first = entries[name].place.removeprefix(f"{self.mistakes.file}:")
+            self.mistakes.add(key, path, f"stands here for the second time; the first is at {first}")
+        else:
+            entries[name] = Value(node, path, self.mistakes, key)
+
+    def _found(self) -> str:
+        """What stands here, in words."""
+        kind = KINDS.get(self.kind, self.kind)
+        if not isinstance(self.node, yaml.ScalarNode):
+            return kind
+        return f"{kind} ({printable(str(self.node.value))})" if self.node.value else "nothing"
 
 
 def read(file: Path) -> Value:
@@ -145,7 +178,7 @@ def read(file: Path) -> Value:
         ConfigError: it cannot be read or is no YAML; with line and column.
     """
     try:
-        node = yaml.compose(file.read_text(encoding="utf-8"), Loader=Loader)
+        node = yaml.compose(file.read_text(encoding="utf-8"), Loader=yaml.SafeLoader)
     except OSError as error:
         raise ConfigError(f"{file}: {error.strerror}; `doit cap install` writes an example") from None
     except UnicodeDecodeError as error:
@@ -155,7 +188,7 @@ def read(file: Path) -> Value:
         place = f":{mark.line + 1}:{mark.column + 1}" if mark else ""
         raise ConfigError(f"{file}{place}: not YAML: {error.problem or error.context}") from None
     except yaml.YAMLError as error:
-        raise ConfigError(f"{file}: not YAML: {error}") from None
+        raise ConfigError(f"{file}: not YAML: {one_line(str(error))}") from None
     if node is None:
         raise ConfigError(f"{file}: is empty; `doit cap install` writes an example")
     return Value(node, "", Mistakes(file))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -75,18 +75,21 @@ def words(values: Iterable[str]) -> str:
     return " ".join(quote(value) for value in values)
 
 
-def render(name: str, body: Path, values: Mapping[str, Value], env: Mapping[str, str] | None = None) -> Script:
+def render(
+    name: str, body: Path | Sequence[Path], values: Mapping[str, Value], env: Mapping[str, str] | None = None
+) -> Script:
     """A script from its file and its values.
 
     Args:
         name: what it does, for messages.
-        body: the ``.sh`` file.
+        body: the ``.sh`` file, or several, one after the other.
         values: what the body calls ``$name``: a text or number as it is, a truth as ``yes`` or the
             empty text, a list as words for ``eval "set -- $name"``.
         env: the environment of the script's commands.
     """
     assignments = [f"{check_name(key)}={quote(_text(value))}\n" for key, value in values.items()]
-    return Script(name, "".join([*assignments, _common(), _read(body)]), env or {})
+    bodies = [body] if isinstance(body, Path) else body
+    return Script(name, "".join([*assignments, *(_read(path) for path in bodies)]), env or {})
 
 
 def check_name(name: str) -> str:
@@ -110,6 +113,3 @@ def _text(value: Value) -> str:
 def _read(path: Path) -> str:
     return path.read_text(encoding="utf-8")
 
-
-def _common() -> str:
-    return _read(Path(__file__).with_name("common.sh"))

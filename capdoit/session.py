@@ -180,6 +180,7 @@ class Request:
         source: an open file whose bytes, to its end, are the script's stdin.
         show: called with each line of output as it comes.
         capture: whether stdout is kept for the answer instead of shown.
+        into: an open file that stdout goes to, instead of being shown.
         timeout: seconds after which the script counts as hanging and is killed; None is never.
     """
 
@@ -188,6 +189,7 @@ class Request:
     source: IO[bytes] | None = None
     show: Sink | None = None
     capture: bool = False
+    into: IO[bytes] | None = None
     timeout: float | None = None
 
 
@@ -258,13 +260,16 @@ class Session:
 
     def _answer(self, request: Request, tag: str, source: Iterator[bytes], stop: Stop) -> Answer:
         kept: deque[str] = deque(maxlen=KEPT_LINES)
-        out = Tail("out", None if request.capture else request.show, kept)
+        quiet = request.capture or request.into
+        out = Tail("out", None if quiet else request.show, kept)
         err = Tail("err", request.show, kept)
         captured: list[bytes] = []
         size = 0
         for stream, piece in self._until(tag, source, stop, request.timeout):
             (out if stream is self._out else err).take(piece)
-            if request.capture and stream is self._out:
+            if request.into and stream is self._out:
+                request.into.write(piece)
+            elif request.capture and stream is self._out:
                 captured.append(piece)
                 size += len(piece)
                 if size > MOST_CAPTURED:

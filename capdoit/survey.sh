@@ -20,6 +20,7 @@ for tool; do
     command -v "$tool" >/dev/null 2>&1 || fact no_tool "$tool"
 done
 
+if [ -n "$make_dirs" ]; then mkdir -p "$deploy_to"; fi
 if cd "$deploy_to" 2>/dev/null; then
     fact deploy_to "$(one_line "$(pwd -P)")"
     for name in releases shared .capdoit; do

@@ -1,0 +1,38 @@
+"""Capistrano's deploy and rollback as doit tasks, on plumbum machines, with recipes that teams share."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from capdoit.errors import CapdoitError, ConfigError, HostError
+from capdoit.hooks import Failure, Release
+from capdoit.recipe import Recipe
+
+if TYPE_CHECKING:
+    from capdoit.tasks import Cap
+
+__version__ = "0.1.0"
+__all__ = ["CapdoitError", "Failure", "HostError", "Recipe", "Release", "load"]
+
+
+def load(file: str | Path = "deploy.yml") -> Cap:
+    """Read deploy.yml; assign what is returned to a name of dodo.py, and doit finds the tasks on it.
+
+    Args:
+        file: the path of deploy.yml; a relative one is beside dodo.py.
+
+    Returns:
+        What has ``before``, ``after`` and ``on_failed`` for the hooks of this project.
+
+    Raises:
+        InvalidDodoFile: doit's, so that it prints the mistakes without a traceback.
+    """
+    from doit.exceptions import InvalidDodoFile
+
+    from capdoit.tasks import Cap
+
+    try:
+        return Cap(Path(file))
+    except ConfigError as error:
+        raise InvalidDodoFile(str(error)) from None

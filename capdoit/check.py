@@ -1,0 +1,55 @@
+"""Looking at the hosts outside of a flow: for `check`, and for `doit cap status` and its like."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from capdoit import decide, transfer
+from capdoit.config import Stage
+from capdoit.console import Console
+from capdoit.deployment import begin
+from capdoit.errors import HostsFailed, NotReady, Outcome
+from capdoit.host import Host
+from capdoit.run import Run
+from capdoit.steps.starting import survey_request
+from capdoit.survey import Facts, parse
+from capdoit.variables import Variables
+
+
+def survey(stage: Stage, variables: Variables, console: Console) -> list[Outcome]:
+    """The facts of every selected host; takes no lock and changes nothing.
+
+    Returns:
+        An outcome for each host whose answer is its `Facts`, or which says why there are none.
+    """
+    run = begin("rollback", stage, variables, console)
+    try:
+        return run.fleet.each(partial(_survey, run, False), together=False)
+    finally:
+        run.fleet.close()
+
+
+def check(stage: Stage, variables: Variables, console: Console) -> None:
+    """Make the directories of a deploy on every host, and say all that a deploy would lack.
+
+    Raises:
+        NotReady: with every lack of every host.
+        HostsFailed: hosts that could not be asked.
+    """
+    run = begin("deploy", stage, variables, console)
+    try:
+        answers = run.fleet.each(partial(_survey, run, True), together=False)
+        facts = [answer.answer for answer in answers if isinstance(answer.answer, Facts)]
+        source = run.fleet.each(partial(transfer.of(stage).check, run), [h for h in run.fleet.release_hosts if h.is_connected], together=False)
+    finally:
+        run.fleet.close()
+    problems = [*decide.problems(facts, run.stage), *(str(o.error) for o in source if o.error)]
+    problems += [str(outcome.error) for outcome in answers if outcome.error]
+    if problems:
+        raise NotReady("\n".join(["a deploy would fail:", *(f"  {problem}" for problem in problems)]))
+    console.say(f"   {stage.name}: {len(facts)} host(s) are ready for a deploy")
+
+
+def _survey(run: Run, make_dirs: bool, host: Host) -> Facts:
+    answer = host.checked(survey_request(run, host, make_dirs))
+    return parse(host.name, host.config.layout, answer.text)

@@ -1,0 +1,281 @@
+"""The decisions for the whole fleet, made from the facts of its hosts and from nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from capdoit import layout
+from capdoit.config import Stage
+from capdoit.errors import ConfigError, FleetDisagrees, NoTarget
+from capdoit.journal import parse_log
+from capdoit.layout import Layout, is_release
+from capdoit.places import near
+from capdoit.survey import Facts
+from capdoit.text import listed, printable, table
+
+MOST_SHOWN = 8
+TARGETS = ("ready", "retired", "bad", "live")
+WHY_NOT = {
+    "building": "its deploy was cut short while it was made",
+    "failed": "its deploy failed, or it has no REVISION",
+    "live": "it is live there, but has no REVISION or is not there",
+    "missing": "it is not there",
+    "unknown": "neither the journal nor revisions.log says that it was ever finished",
+}
+
+
+@dataclass(frozen=True)
+class Target:
+    """Where a rollback goes.
+
+    Attributes:
+        release: on every host the same.
+        revision: of a host that has the release; empty when all have to unpack it.
+        left: what was live before, by name of host.
+        archived: the hosts that have to unpack it first.
+    """
+
+    release: str
+    revision: str
+    left: Mapping[str, str | None]
+    archived: frozenset[str]
+
+
+def release_name(now: datetime, facts: Sequence[Facts]) -> str:
+    """The name of a new release: later than every one that any host holds or remembers.
+
+    Args:
+        now: the controller's time, which may be wrong.
+        facts: of every host.
+
+    Raises:
+        ConfigError: a host holds a release after which there is no name.
+    """
+    name = layout.release_name(now)
+    last, host = max(((seen, one.host) for one in facts for seen in _remembered(one)), default=("", ""))
+    if name > last:
+        return name
+    try:
+        return layout.next_name(last)
+    except OverflowError:
+        raise ConfigError(
+            f"{host}: no release can have a name after {last}; remove that release there, its archive, "
+            "and its lines in revisions.log and .capdoit/journal"
+        ) from None
+
+
+def problems(facts: Sequence[Facts], stage: Stage) -> list[str]:
+    """Why a deploy to these hosts would fail, a sentence each; all of them, not the first."""
+    layouts = _layouts(stage)
+    found = (_deploy_problems(one, layouts[one.host], stage.linked_files) for one in facts)
+    return [problem for problems_of_host in found for problem in problems_of_host]
+
+
+def rollback_problems(facts: Sequence[Facts], stage: Stage) -> list[str]:
+    """Why a rollback on these hosts would fail, a sentence each; linked files are none of its business."""
+    layouts = _layouts(stage)
+    return [problem for one in facts for problem in _rollback_problems(one, layouts[one.host])]
+
+
+def rollback_target(facts: Sequence[Facts], wanted: str | None, stage: str) -> Target:
+    """The release that all hosts go back to.
+
+    Args:
+        facts: of every host.
+        wanted: the release asked for; None for the one that was live before.
+        stage: the stage's name.
+
+    Raises:
+        NoTarget: there is no such release, or no host can go to it.
+        FleetDisagrees: some hosts can go to it, others cannot, or to another of that name.
+    """
+    if wanted is None:
+        release = _live_before_on_all(facts, stage)
+    else:
+        release = wanted
+        _check_wanted(facts, release, stage)
+    _check_revision(facts, release, stage)
+    return Target(
+        release=release,
+        revision=next(iter(_revisions(facts, release).values()), ""),
+        left={one.host: one.current for one in facts},
+        archived=frozenset(one.host for one in facts if release not in one.releases),
+    )
+
+
+def removals(facts: Facts, keep: int, live: str) -> list[str]:
+    """The releases that a host gives up after a deploy.
+
+    Args:
+        facts: of the host, from before the publish.
+        keep: how many complete releases stay.
+        live: the release that was published.
+
+    Returns:
+        sorted names; never the live one, nor the one that a rollback would now go to.
+    """
+    complete = sorted({live, *filter(facts.complete, facts.releases)})
+    oldest = complete[-keep] if len(complete) >= keep else ""
+    spared = {live, _live_before(facts, live)}
+    return [
+        name
+        for name in sorted(facts.releases)
+        if name not in spared and (name < oldest or (name < live and _half_made(facts, name)))
+    ]
+
+
+# -- names
+
+
+def _remembered(facts: Facts) -> Iterable[str]:
+    journal = (name for entry in facts.entries for name in (entry.release, entry.left))
+    log = (publish.release for publish in map(parse_log, facts.log) if publish)
+    return filter(is_release, [*facts.releases, *facts.archives, facts.current or "", *journal, *log])
+
+
+def _half_made(facts: Facts, release: str) -> bool:
+    # What Capistrano had live counts as made, even without a REVISION.
+    was_live = release in facts.lineage.stack or release in facts.lineage.bad
+    return not was_live and not facts.complete(release)
+
+
+# -- problems
+
+
+def _layouts(stage: Stage) -> dict[str, Layout]:
+    return {host.name: host.layout for host in stage.hosts}
+
+
+def _deploy_problems(facts: Facts, paths: Layout, linked_files: Sequence[str]) -> list[str]:
+    numbers = facts.no_files if facts.exists else range(len(linked_files))
+    missing = [path for number, path in enumerate(linked_files) if number in numbers]
+    return [
+        *_unusable(facts, paths),
+        *(f"{facts.host}: {path} could not be made" for path in facts.not_made),
+        *(f"{facts.host}: linked file {path} does not exist in {paths.shared}" for path in missing),
+    ]
+
+
+def _rollback_problems(facts: Facts, paths: Layout) -> list[str]:
+    absent = f"{facts.host}: {paths.deploy_to} does not exist, or {facts.user} cannot enter it"
+    return [*([] if facts.exists else [absent]), *_unusable(facts, paths)]
+
+
+def _unusable(facts: Facts, paths: Layout) -> list[str]:
+    said = [f"{tool} is not installed" for tool in facts.no_tools]
+    said += [f"{paths.deploy_to}/{name} is a link; it has to be a directory" for name in facts.links]
+    if facts.not_writable:
+        said.append(f"{paths.deploy_to} cannot be written to by {facts.user}")
+    if facts.current_is_no_link:
+        said.append(f"{paths.current} is no link; move it away")
+    return [f"{facts.host}: {problem}" for problem in said]
+
+
+# -- the target of a rollback
+
+
+def _live_before(facts: Facts, live: str | None) -> str | None:
+    """The release that was live before another one and can be live again."""
+    return next((r for r in reversed(facts.lineage.stack) if r != live and facts.complete(r)), None)
+
+
+def _live_before_on_all(facts: Sequence[Facts], stage: str) -> str:
+    before = {one.host: _live_before(one, one.current) for one in facts}
+    shown = {host: release or "nothing" for host, release in before.items()}
+    first, *others = set(before.values())
+    if others:
+        what = "the hosts would not go back to the same release"
+        raise FleetDisagrees(_refusal(facts, stage, what, "would go to", shown))
+    if first is None:
+        what = "there are no older releases to roll back to, that were live and are good and complete"
+        raise NoTarget(_refusal(facts, stage, what))
+    return first
+
+
+def _check_wanted(facts: Sequence[Facts], release: str, stage: str) -> None:
+    held = {name for one in facts for name in _held(one)}
+    if release not in held:
+        what = f"no host has a release {printable(release)}{near(release, sorted(held))}"
+        raise NoTarget(_refusal(facts, stage, what))
+    why_not = {one.host: _why_not(one, release) for one in facts}
+    shown = {host: f"no: {why}" if why else "yes" for host, why in why_not.items()}
+    if all(why_not.values()):
+        what = f"release {release} cannot be rolled back to"
+        raise NoTarget(_refusal(facts, stage, what, f"can go to {release}", shown))
+    if any(why_not.values()):
+        what = f"not every host can go to {release}"
+        raise FleetDisagrees(_refusal(facts, stage, what, f"can go to {release}", shown))
+    if _live_on_all(facts, release):
+        raise NoTarget(f"{release} is already live on all hosts; nothing to do")
+
+
+def _check_revision(facts: Sequence[Facts], release: str, stage: str) -> None:
+    revisions = _revisions(facts, release)
+    if len(set(revisions.values())) > 1:
+        what = f"release {release} is not of the same revision on all hosts"
+        shown = {one.host: revisions.get(one.host, "in its archive") for one in facts}
+        raise FleetDisagrees(_refusal(facts, stage, what, f"revision of {release}", shown))
+
+
+def _why_not(facts: Facts, release: str) -> str:
+    """Why a host cannot go to a release; empty when it can."""
+    state = facts.state(release)
+    if release not in facts.releases:
+        return "" if release in facts.archives else WHY_NOT[state]
+    return "" if facts.complete(release) and state in TARGETS else WHY_NOT[state]
+
+
+def _live_on_all(facts: Sequence[Facts], release: str) -> bool:
+    return all(one.current == release and release in one.releases for one in facts)
+
+
+def _revisions(facts: Sequence[Facts], release: str) -> dict[str, str]:
+    return {one.host: one.releases[release] for one in facts if release in one.releases}
+
+
+def _held(facts: Facts) -> list[str]:
+    """The releases of a host, archives too, newest first."""
+    return sorted({*facts.releases, *facts.archives}, reverse=True)
+
+
+# -- what people are shown
+
+
+def _refusal(
+    facts: Sequence[Facts], stage: str, what: str, head: str = "", cells: Mapping[str, str] | None = None
+) -> str:
+    """What is wrong, who has what, and what to type next."""
+    extra = {head: cells} if cells else {}
+    rows = ([one.host, _live(one), *(c[one.host] for c in extra.values()), _has(one)] for one in facts)
+    shown = table(["host", "live", *extra, "has"], rows)
+    return f"{what}; nothing was touched\n{shown}\n{_advice(facts, stage)}"
+
+
+def _live(facts: Facts) -> str:
+    return facts.current or facts.link or "nothing"
+
+
+def _has(facts: Facts) -> str:
+    held = _held(facts)
+    more = [f"and {len(held) - MOST_SHOWN} more"] if len(held) > MOST_SHOWN else []
+    return listed([*(f"{name} ({facts.state(name)})" for name in held[:MOST_SHOWN]), *more]) or "nothing"
+
+
+def _advice(facts: Sequence[Facts], stage: str) -> str:
+    possible = [name for name in _held(facts[0]) if _possible(facts, name)]
+    good = [name for name in possible if not any(name in one.lineage.bad for one in facts)]
+    if not possible:
+        return f"No other release is good on every host. Deploy one:\n  doit deploy:{stage}"
+    which = "Every host can go to" if good else "Every host can go to these, but they were rolled back from"
+    choice = good or possible
+    return (
+        f"{which}: {listed(choice[:MOST_SHOWN])}. Name one:\n"
+        f"  doit rollback:{stage} rollback_release={choice[0]}"
+    )
+
+
+def _possible(facts: Sequence[Facts], release: str) -> bool:
+    able = not any(_why_not(one, release) for one in facts) and not _live_on_all(facts, release)
+    return able and len(set(_revisions(facts, release).values())) <= 1

@@ -1,0 +1,80 @@
+"""All the hosts of a flow at once: fan-out, the barrier at its end, and stopping."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
+
+from capdoit.errors import HostsFailed, Outcome
+from capdoit.host import Host
+from capdoit.session import Stop
+
+
+class Fleet:
+    """The hosts of a flow.
+
+    Args:
+        hosts: in the order of deploy.yml; at least one.
+    """
+
+    def __init__(self, hosts: Sequence[Host]) -> None:
+        self.hosts = tuple(hosts)
+        self._stop = Stop()
+        self._pool = ThreadPoolExecutor(len(self.hosts))
+
+    @property
+    def release_hosts(self) -> tuple[Host, ...]:
+        """The hosts that get code."""
+        return tuple(host for host in self.hosts if not host.config.no_release)
+
+    def each(
+        self, work: Callable[[Host], object], hosts: Sequence[Host] | None = None, together: bool = True
+    ) -> list[Outcome]:
+        """Do some work on hosts, all at once, and wait for all of them.
+
+        Args:
+            work: done in a thread for each host.
+            hosts: on these; on those that get code when not given.
+            together: whether a failure on one host stops the work on the others.
+
+        Returns:
+            What each host answered or why it failed; nothing is raised.
+        """
+        hosts = self.release_hosts if hosts is None else hosts
+        self._stop.close()
+        self._stop = Stop()
+        for host in hosts:
+            host.stop = self._stop
+        futures = [self._pool.submit(work, host) for host in hosts]
+        wait(futures, return_when=FIRST_EXCEPTION if together else "ALL_COMPLETED")
+        if any(future.done() and future.exception() for future in futures) and together:
+            self._stop.say()
+        return [_outcome(host, future) for host, future in zip(hosts, futures, strict=True)]
+
+    def all(self, work: Callable[[Host], object], hosts: Sequence[Host] | None = None) -> dict[str, object]:
+        """Do some work on hosts that has to succeed on all of them.
+
+        Returns:
+            The answers, by name of host.
+
+        Raises:
+            HostsFailed: it failed on at least one; the others were stopped.
+        """
+        outcomes = self.each(work, hosts)
+        if not all(outcomes):
+            raise HostsFailed(outcomes)
+        return {outcome.host: outcome.answer for outcome in outcomes}
+
+    def stop(self) -> None:
+        """End the work that is going on, on all hosts; for a signal handler."""
+        self._stop.say()
+
+    def close(self) -> None:
+        """End all sessions in order."""
+        self.each(Host.close, self.hosts, together=False)
+        self._pool.shutdown()
+
+
+def _outcome(host: Host, future: Future[object]) -> Outcome:
+    error = future.exception()
+    return Outcome(host.name, None if error else future.result(), error)

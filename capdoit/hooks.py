@@ -1,0 +1,269 @@
+"""Hooks: a project's or a recipe's own functions, before and after the steps of the flows.
+
+What a hook is declared with is checked when it is declared: an unknown step, flow or argument stops
+the load and says where.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar, overload
+
+from capdoit.errors import CapdoitError, ConfigError, Outcome
+from capdoit.flow import FLOWS, steps
+from capdoit.places import near
+from capdoit.text import listed
+
+if TYPE_CHECKING:
+    from capdoit.host import Host
+
+Function = TypeVar("Function", bound=Callable[..., object])
+
+
+@dataclass(frozen=True)
+class Release:
+    """The release a flow is about, on one host.
+
+    Attributes:
+        name: fourteen digits.
+        path: its directory on the host.
+        revision: the commit, or the sha256 of the archive; empty before ``updating``.
+        previous: the name of the release that was live before the flow; None when none was.
+        left: in a rollback, the release rolled back from.
+    """
+
+    name: str
+    path: str
+    revision: str
+    previous: str | None
+    left: str | None = None
+
+
+@dataclass(frozen=True)
+class Failure:
+    """Why a flow did not finish; what an ``on_failed`` hook is given.
+
+    Attributes:
+        flow: ``deploy`` or ``rollback``.
+        stage: the stage's name.
+        step: the step, or hook, in which it failed.
+        hosts: the hosts that failed; all of them when it was no host's fault.
+        outcomes: what each host answered, as far as it is known.
+        error: the error.
+        release: the release's name; empty when none was chosen yet.
+    """
+
+    flow: str
+    stage: str
+    step: str
+    hosts: tuple[Host, ...]
+    outcomes: tuple[Outcome, ...]
+    error: BaseException
+    release: str
+
+
+@dataclass(frozen=True)
+class Hook:
+    """A function, and when and where it runs."""
+
+    name: str
+    function: Callable[..., object]
+    when: str
+    step: str
+    flows: tuple[str, ...]
+    roles: tuple[str, ...]
+    primary: bool
+    once: bool
+    place: str
+    options: object = None
+
+    @property
+    def doc(self) -> str:
+        """The first line of the function's docstring."""
+        return (inspect.getdoc(self.function) or "").partition("\n")[0]
+
+    @property
+    def wants(self) -> set[str]:
+        """The names of its arguments."""
+        return set(inspect.signature(self.function).parameters)
+
+    def hosts(self, hosts: Iterable[Host]) -> list[Host]:
+        """The hosts it runs on: those with its roles, or the primary of them."""
+        chosen = [host for host in hosts if not self.roles or set(self.roles) & set(host.roles)]
+        return sorted(chosen, key=lambda host: not host.config.primary)[:1] if self.primary else chosen
+
+    def call(self, **values: Any) -> object:
+        """Call it with those of the values that it wants."""
+        return self.function(**{name: values[name] for name in self.wants})
+
+
+class Hooks:
+    """Hooks in the order of their declaration.
+
+    Args:
+        owner: the recipe's name; empty for a project's own.
+        roles: what a hook without ``roles=`` runs on.
+        has_options: whether hooks may want ``options``.
+    """
+
+    def __init__(self, owner: str = "", roles: tuple[str, ...] = (), has_options: bool = False) -> None:
+        self.owner, self.roles, self.has_options = owner, roles, has_options
+        self.hooks: list[Hook] = []
+        self.failed: list[Hook] = []
+        self.dependencies: list[tuple[str, str]] = []  # step, name of a doit task
+
+    @overload
+    def before(self, step: str, task: str) -> None: ...
+
+    @overload
+    def before(
+        self,
+        step: str,
+        task: None = None,
+        *,
+        roles: str | Iterable[str] = (),
+        primary: bool = False,
+        once: bool = False,
+        flows: Iterable[str] = (),
+    ) -> Callable[[Function], Function]: ...
+
+    def before(
+        self, step: str, task: str | None = None, **when: Any
+    ) -> Callable[[Function], Function] | None:
+        """Run the decorated function before a step, or a doit task before it.
+
+        Args:
+            step: of a flow, such as ``publishing``.
+            task: the name of a doit task that the step then depends on; no function is decorated.
+            roles: run on the hosts that play one of these; on all when not given.
+            primary: only on the primary of those hosts.
+            once: one call for the fleet, given ``hosts`` instead of ``host``.
+            flows: ``("deploy",)``, ``("rollback",)``; all that have the step when not given.
+
+        Raises:
+            ConfigError: there is no such step or flow, or the function wants what hooks are not given.
+        """
+        if task is None:
+            return self._decorator("before", step, **when)
+        _flows_with(step, (), _caller())
+        self.dependencies.append((step, task))
+        return None
+
+    def after(
+        self,
+        step: str,
+        *,
+        roles: str | Iterable[str] = (),
+        primary: bool = False,
+        once: bool = False,
+        flows: Iterable[str] = (),
+    ) -> Callable[[Function], Function]:
+        """Run the decorated function after a step; arguments and errors as in `before`."""
+        return self._decorator("after", step, roles=roles, primary=primary, once=once, flows=flows)
+
+    def on_failed(self, function: Function) -> Function:
+        """Call the decorated function, once, with ``failure`` when a flow that began does not finish."""
+        hook = self._hook(function, "after", "failed", tuple(FLOWS), (), False, True)
+        _check_wants(hook, {"failure", "hosts", *self._options()})
+        self.failed.append(hook)
+        return function
+
+    def _decorator(
+        self,
+        when: str,
+        step: str,
+        roles: str | Iterable[str] = (),
+        primary: bool = False,
+        once: bool = False,
+        flows: Iterable[str] = (),
+    ) -> Callable[[Function], Function]:
+        chosen = (roles,) if isinstance(roles, str) else tuple(roles)
+
+        def declare(function: Function) -> Function:
+            found = _flows_with(step, tuple(flows), _place(function))
+            hook = self._hook(function, when, step, found, chosen or self.roles, primary, once)
+            released = set() if (when, step) == ("before", "starting") else {"release"}
+            _check_wants(hook, {"hosts" if once else "host", *released, *self._options()})
+            self.hooks.append(hook)
+            return function
+
+        return declare
+
+    def _hook(
+        self,
+        function: Callable[..., object],
+        when: str,
+        step: str,
+        flows: tuple[str, ...],
+        roles: tuple[str, ...],
+        primary: bool,
+        once: bool,
+    ) -> Hook:
+        name = f"{self.owner}.{function.__name__}" if self.owner else function.__name__
+        return Hook(name, function, when, step, flows, roles, primary, once, _place(function))
+
+    def _options(self) -> set[str]:
+        return {"options"} if self.has_options else set()
+
+    def with_options(self, options: object) -> tuple[list[Hook], list[Hook]]:
+        """The hooks, and those for failures, bound to a recipe's options."""
+        return [replace(h, options=options) for h in self.hooks], [replace(h, options=options) for h in self.failed]
+
+
+def check_roles(hooks: Iterable[Hook], roles: set[str]) -> None:
+    """Refuse hooks on roles that no host of any stage plays.
+
+    Raises:
+        ConfigError: names every such hook.
+    """
+    mistakes = [
+        f"{hook.place}: hook {hook.name}: no host has the role {role}{near(role, roles)}"
+        for hook in hooks
+        for role in hook.roles
+        if role not in roles and not hook.name.partition(".")[2]
+    ]
+    if mistakes:
+        raise ConfigError(*mistakes)
+
+
+def failed_hosts(error: BaseException, hosts: Mapping[str, Host]) -> tuple[Host, ...]:
+    """The hosts that an error is about; all of them when it is about none."""
+    names = [outcome.host for outcome in getattr(error, "failed", ())]
+    if isinstance(error, CapdoitError) and hasattr(error, "host"):
+        names = [error.host]
+    return tuple(hosts[name] for name in names if name in hosts) or tuple(hosts.values())
+
+
+def _flows_with(step: str, flows: tuple[str, ...], place: str) -> tuple[str, ...]:
+    everywhere = {name for flow in FLOWS for name in steps(flow)}
+    if step not in everywhere:
+        there_are = listed(dict.fromkeys(name for flow in FLOWS for name in steps(flow)))
+        raise ConfigError(f"{place}: no step {step}{near(step, everywhere)} (there are {there_are})")
+    for flow in flows:
+        if flow not in FLOWS:
+            raise ConfigError(f"{place}: no flow {flow}{near(flow, FLOWS)}")
+        if step not in steps(flow):
+            raise ConfigError(f"{place}: flow {flow} has no step {step}")
+    return flows or tuple(flow for flow in FLOWS if step in steps(flow))
+
+
+def _check_wants(hook: Hook, given: set[str]) -> None:
+    for name, parameter in inspect.signature(hook.function).parameters.items():
+        if name not in given or parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
+            raise ConfigError(
+                f"{hook.place}: hook {hook.name} wants {parameter}, but {hook.when} {hook.step} it is given"
+                f" {listed(sorted(given))}{near(name, given)}"
+            )
+
+
+def _place(function: Callable[..., object]) -> str:
+    code = getattr(function, "__code__", None)
+    return f"{Path(code.co_filename).name}:{code.co_firstlineno}" if code else repr(function)
+
+
+def _caller() -> str:
+    frame = inspect.stack()[2]
+    return f"{Path(frame.filename).name}:{frame.lineno}"

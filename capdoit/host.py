@@ -1,0 +1,240 @@
+"""One host: its plumbum machine, its open session, and what hooks can do on it."""
+
+from __future__ import annotations
+
+import os
+import shlex
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+from capdoit.errors import HostError
+from capdoit.script import Script, Secret, render, words
+from capdoit.session import LOOP, Answer, Process, Request, Session, Stop
+
+if TYPE_CHECKING:
+    from capdoit.config import HostConfig
+    from capdoit.console import Console
+
+HERE = Path(__file__).parent
+# What holds where neither deploy.yml nor ssh's own configuration is asked: ssh takes the first value it
+# is given, so the options of deploy.yml stand before these.
+SSH_OPTIONS = (
+    "BatchMode=yes",
+    "StrictHostKeyChecking=yes",
+    "ForwardAgent=no",
+    "ClearAllForwardings=yes",
+    "RemoteCommand=none",
+    "ConnectTimeout=10",
+    "ServerAliveInterval=5",
+    "ServerAliveCountMax=3",
+)
+
+
+class Host:
+    """A host of the fleet.
+
+    Hooks get it as ``host``. A command is a line for sh, or a list of words that are quoted for it. It
+    runs with the host's environment, nothing on its stdin, and its output is shown as it comes.
+
+    Args:
+        config: what deploy.yml says of it.
+        console: where its output is shown.
+    """
+
+    stop: Stop  # the fleet gives a new one for each step
+
+    def __init__(self, config: HostConfig, console: Console) -> None:
+        self.config = config
+        self._console = console
+        self._session: Session | None = None
+        self._machine: Any = None
+        self.frames = 0  # round trips of the sessions that were closed
+
+    @property
+    def name(self) -> str:
+        """As deploy.yml calls it."""
+        return self.config.name
+
+    @property
+    def roles(self) -> tuple[str, ...]:
+        """The roles it plays."""
+        return self.config.roles
+
+    @property
+    def machine(self) -> Any:
+        """plumbum's machine for this host: an ``SshMachine`` of its own connection, or ``local``."""
+        if self._machine is None:
+            from plumbum import SshMachine, local
+
+            config = self.config
+            if config.transport == "local":
+                self._machine = local
+            else:
+                options = self._ssh_arguments()
+                self._machine = SshMachine(
+                    config.hostname, config.user, config.port, ssh_opts=options, scp_opts=options
+                )
+        return self._machine
+
+    def run(
+        self,
+        command: str | Sequence[str],
+        cwd: str | None = None,
+        env: Mapping[str, str] | None = None,
+        user: str | None = None,
+        timeout: float | None = None,
+    ) -> None:
+        """Run a command.
+
+        Args:
+            command: a line for sh, or a list of words.
+            cwd: the directory it runs in; the user's home when not given.
+            env: added to the host's environment.
+            user: whom it runs as, by ``sudo -n``; the user who logged in when not given.
+            timeout: seconds after which it is killed; never when not given.
+
+        Raises:
+            HostError: its exit status is not 0, it was killed, or the host was lost.
+        """
+        script = self._command(command, cwd, env, user)
+        self.checked(Request(script, show=self.show, timeout=timeout), _shown(command))
+
+    def capture(
+        self,
+        command: str | Sequence[str],
+        cwd: str | None = None,
+        env: Mapping[str, str] | None = None,
+        user: str | None = None,
+        timeout: float | None = None,
+    ) -> str:
+        """Run a command and return its stdout, verbatim; arguments and errors as in `run`."""
+        script = self._command(command, cwd, env, user)
+        return self.checked(Request(script, show=self.show, capture=True, timeout=timeout), _shown(command)).text
+
+    def test(
+        self,
+        command: str | Sequence[str],
+        cwd: str | None = None,
+        env: Mapping[str, str] | None = None,
+        user: str | None = None,
+        timeout: float | None = None,
+    ) -> bool:
+        """Run a command and say whether its exit status is 0; nothing is shown.
+
+        Raises:
+            HostError: it was killed or could not be run (a status above 125), or the host was lost.
+        """
+        answer = self.ask([Request(self._command(command, cwd, env, user), capture=True, timeout=timeout)])[0]
+        if answer.status > 125:
+            raise self.failure(answer, _shown(command))
+        return answer.status == 0
+
+    def upload(self, local: str | Path, remote: str) -> None:
+        """Copy a file to the host, with its mode; it appears whole or not at all.
+
+        Raises:
+            HostError: it could not be written.
+            OSError: the local file cannot be read.
+        """
+        with Path(local).open("rb") as source:
+            mode = f"{os.fstat(source.fileno()).st_mode & 0o777:o}"
+            script = render("upload", HERE / "host_upload.sh", {"remote": remote, "mode": mode})
+            self.checked(Request(script, "feed", source, self.show), f"upload {remote}")
+
+    def download(self, remote: str, local: str | Path) -> None:
+        """Copy a file from the host; the local file appears whole or not at all.
+
+        Raises:
+            HostError: it cannot be read.
+        """
+        part = Path(f"{local}.part")
+        try:
+            with part.open("wb") as target:
+                script = render("download", HERE / "host_download.sh", {"remote": remote})
+                self.checked(Request(script, show=self.show, into=target), f"download {remote}")
+            part.replace(local)
+        finally:
+            part.unlink(missing_ok=True)
+
+    # -- what steps use
+
+    @property
+    def is_connected(self) -> bool:
+        """Whether its session is open."""
+        return self._session is not None and self._session.is_open
+
+    def script(self, name: str, body: Path | Sequence[Path], values: Mapping[str, Any]) -> Script:
+        """A script for this host, with its environment."""
+        return render(name, body, values, self._env())
+
+    def checked(self, request: Request, command: str = "") -> Answer:
+        """Run a request, and raise HostError unless its exit status is 0."""
+        answer = self.ask([request])[0]
+        if answer.status != 0:
+            raise self.failure(answer, command or request.script.name)
+        return answer
+
+    def ask(self, requests: Sequence[Request]) -> list[Answer]:
+        """Run several requests in one round trip, whatever their exit status; opens the session first."""
+        if self._session is None or not self._session.is_open:
+            self._session = self._open()
+        before = self._session.frames
+        try:
+            return self._session.ask(requests, self.stop)
+        finally:
+            self.frames += self._session.frames - before
+
+    def failure(self, answer: Answer, command: str) -> HostError:
+        """The error of a script that ended otherwise than well."""
+        how = f"was killed by signal {answer.status - 128}" if answer.status > 128 else f"exit status {answer.status}"
+        lines = [self._console.redact(line) for line in answer.lines]
+        return HostError(self.name, f"{self._console.redact(command)}: {how}", command, answer.status, lines)
+
+    def show(self, stream: str, line: str) -> None:
+        """Show a line of its output."""
+        self._console.output(self.name, stream, line)
+
+    def close(self) -> None:
+        """End the session in order."""
+        if self._session and self._session.is_open:
+            self._session.bye()
+        if self._machine is not None and self.config.transport != "local":
+            self._machine.close()
+            self._machine = None
+
+    def _open(self) -> Session:
+        from plumbum import local
+
+        arguments = ["-c", LOOP]
+        command = local["sh"][arguments]
+        if self.config.transport == "ssh":
+            # The user's login shell, whichever it is, reads this line: exec and single quotes are the same in all.
+            remote = "exec sh -c " + words([LOOP])
+            command = local["ssh"][[*self._ssh_arguments(), *self._login(), "--", self.config.hostname, remote]]
+        return Session(self.name, cast(Process, command.popen(new_session=True, bufsize=0)))
+
+    def _ssh_arguments(self) -> list[str]:
+        file = ["-F", self.config.ssh_config] if self.config.ssh_config else []
+        return [*file, *(word for option in (*self.config.ssh_options, *SSH_OPTIONS) for word in ("-o", option))]
+
+    def _login(self) -> list[str]:
+        port = ["-p", str(self.config.port)] if self.config.port else []
+        return ["-T", *port, *(["-l", self.config.user] if self.config.user else [])]
+
+    def _command(
+        self, command: str | Sequence[str], cwd: str | None, env: Mapping[str, str] | None, user: str | None
+    ) -> Script:
+        line = command if isinstance(command, str) else words(command)
+        values = {"command": line, "cwd": cwd or ""}
+        script = render("command", HERE / "host_command.sh", values, {**self._env(), **(env or {})})
+        if user is None:
+            return script
+        return render("command", HERE / "host_command_as.sh", {"user": user, "inner": script.frame()})
+
+    def _env(self) -> dict[str, str]:
+        return {k: v.reveal() if isinstance(v, Secret) else v for k, v in self.config.env.items()}
+
+
+def _shown(command: str | Sequence[str]) -> str:
+    return command if isinstance(command, str) else shlex.join(command)

@@ -1,0 +1,3 @@
+# shellcheck shell=sh
+# shellcheck disable=SC2154
+cat <"$remote"

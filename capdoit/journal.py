@@ -1,0 +1,173 @@
+"""What was done on a host, in order: capdoit's journal, Capistrano's revisions.log, and what follows.
+
+The journal knows more; the log knows also what Capistrano did. Together they give the lineage: which
+releases were live, one after the other, and which were rolled back from.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, fields
+
+from capdoit.layout import is_release
+from capdoit.text import one_line, printable
+
+DEPLOY, ROLLBACK = "deploy", "rollback"
+DEPLOYED = re.compile(r"Branch .*? \(at \S*\) deployed as release ([0-9]{14}) by")
+ROLLED_BACK = re.compile(r".* rolled back to release ([0-9]{14})")
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One line of the journal, and the text of the lock.
+
+    Attributes:
+        event: what happened: ``building``, ``ready``, ``live``, ``back``, ``failed``, ``finished``…
+        flow: ``deploy`` or ``rollback``.
+        release: the release that the flow makes or goes back to.
+        revision: its commit.
+        branch: what the commit was chosen by.
+        by: who started the flow.
+        origin: the controller's hostname.
+        at: when, in UTC.
+        run: the flow's id.
+        left: the release that was live until then: in a rollback, the one rolled back from.
+    """
+
+    event: str = ""
+    flow: str = ""
+    release: str = ""
+    revision: str = ""
+    branch: str = ""
+    by: str = ""
+    origin: str = ""
+    at: str = ""
+    run: str = ""
+    left: str = ""
+
+    def line(self) -> str:
+        """The entry as one line of JSON, without what is empty; ``"run": "ID"`` is spelled exactly so."""
+        return json.dumps({name: value for name, value in vars(self).items() if value})
+
+    @classmethod
+    def parse(cls, line: str) -> Entry | None:
+        """The entry of a line; None for a line that is none.
+
+        Unknown keys and values that are no texts are left out; control characters become visible.
+        """
+        try:
+            found = json.loads(line)
+        except (ValueError, RecursionError):
+            return None
+        if not isinstance(found, dict):
+            return None
+        texts = {f.name: found.get(f.name) for f in fields(cls)}
+        return cls(**{name: printable(text) for name, text in texts.items() if isinstance(text, str)})
+
+
+@dataclass(frozen=True)
+class Publish:
+    """A release became live.
+
+    Attributes:
+        flow: by a ``deploy`` or a ``rollback``.
+        release: its name.
+        left: what was live until then; empty when nobody knows, as in the log.
+    """
+
+    flow: str
+    release: str
+    left: str = field(default="", compare=False)
+
+
+@dataclass(frozen=True)
+class Lineage:
+    """What a history of publishes left behind.
+
+    Attributes:
+        stack: the good releases in the order in which they were live; the last one is live.
+        bad: the releases rolled back from, or jumped over.
+    """
+
+    stack: tuple[str, ...]
+    bad: frozenset[str]
+
+
+def log_line(flow: str, release: str, revision: str, branch: str, user: str) -> str:
+    """The line for ``revisions.log``, as Capistrano writes it."""
+    by = _one_word(user)
+    if flow == ROLLBACK:
+        return f"{by} rolled back to release {release}"
+    return f"Branch {_one_word(branch)} (at {_one_word(revision)}) deployed as release {release} by {by}"
+
+
+def parse_log(line: str) -> Publish | None:
+    """What a line of ``revisions.log`` says became live; None for any other line."""
+    deployed = DEPLOYED.match(line)
+    found = deployed or ROLLED_BACK.fullmatch(line)
+    if found is None or not is_release(found[1]):
+        return None
+    return Publish(DEPLOY if deployed else ROLLBACK, found[1])
+
+
+def publishes(entries: Iterable[Entry], log_lines: Iterable[str]) -> list[Publish]:
+    """All that became live, in order, from the journal and from the log.
+
+    A line of the log that the journal lacks is Capistrano's; what the log lacks is a flow's that was
+    stopped after its publish.
+    """
+    journal, merged = _went_live(list(entries)), []
+    for publish in filter(None, map(parse_log, log_lines)):
+        known = journal.index(publish) + 1 if publish in journal else 0
+        merged += journal[:known] or [publish]
+        journal = journal[known:]
+    return merged + journal
+
+
+def lineage(history: Iterable[Publish], current: str | None) -> Lineage:
+    """What a history of publishes leaves behind.
+
+    Args:
+        history: in order.
+        current: what is live in truth; when history says otherwise, it is taken for rolled back to.
+    """
+    past = Lineage((), frozenset())
+    for publish in history:
+        past = _corrected(past, publish.left)
+        past = (_rolled_back if publish.flow == ROLLBACK else _deployed)(past, publish.release)
+    return _corrected(past, current)
+
+
+def _corrected(past: Lineage, live: str | None) -> Lineage:
+    """A lineage with what is live in truth on top; somebody may have set the link by hand."""
+    return _rolled_back(past, live) if live and past.stack[-1:] != (live,) else past
+
+
+def _deployed(past: Lineage, release: str) -> Lineage:
+    others = tuple(other for other in past.stack if other != release)
+    return Lineage((*others, release), past.bad - {release})
+
+
+def _rolled_back(past: Lineage, release: str) -> Lineage:
+    stack = past.stack
+    # A clock that was wrong makes a later release with an earlier name; that one was left, too.
+    before = stack[: stack.index(release)] if release in stack else stack
+    kept = tuple(other for other in before if other < release)
+    return Lineage((*kept, release), past.bad.union(stack) - {*kept, release})
+
+
+def _went_live(entries: Sequence[Entry]) -> list[Publish]:
+    undone = {entry.run for entry in entries if entry.event == "back"}
+    return [
+        Publish(entry.flow, entry.release, entry.left if is_release(entry.left) else "")
+        for entry in entries
+        if entry.event == "live" and entry.flow in (DEPLOY, ROLLBACK)
+        if entry.run not in undone and is_release(entry.release)
+    ]
+
+
+def _one_word(value: str) -> str:
+    """A text without spaces, so that no part of it can be read as another part of the line."""
+    return "-".join(printable(one_line(value)).split())

@@ -1,0 +1,172 @@
+"""Recipes: hooks that teams share, with typed options; finding and checking them."""
+
+from __future__ import annotations
+
+import dataclasses
+import importlib
+import importlib.metadata
+import importlib.util
+import typing
+from collections.abc import Iterable
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from capdoit.config import RecipeUse
+from capdoit.errors import RecipeError
+from capdoit.hooks import Hook, Hooks
+from capdoit.places import near
+from capdoit.text import listed
+
+GROUP = "capdoit.recipes"
+KINDS = {str: "a text", int: "a number", bool: "true or false"}
+
+
+class Recipe(Hooks):
+    """A recipe: declare its hooks with `before`, `after` and `on_failed`.
+
+    Args:
+        name: as deploy.yml calls it.
+        options: a frozen dataclass; its fields' types, defaults and names are the options.
+        roles: what its hooks run on when they do not say otherwise.
+    """
+
+    def __init__(self, name: str, options: type | None = None, roles: str | Iterable[str] = ()) -> None:
+        super().__init__(name, (roles,) if isinstance(roles, str) else tuple(roles), options is not None)
+        self.options = options
+
+
+@dataclasses.dataclass(frozen=True)
+class Found:
+    """Where a recipe was found.
+
+    Attributes:
+        name: the recipe's.
+        source: ``bundled``, ``project``, or the name and version of a package.
+        module: its module.
+    """
+
+    name: str
+    source: str
+    module: ModuleType
+
+    @property
+    def recipe(self) -> Recipe:
+        """The recipe that the module defines.
+
+        Raises:
+            RecipeError: it defines none of that name.
+        """
+        for value in vars(self.module).values():
+            if isinstance(value, Recipe) and value.owner == self.name:
+                return value
+        raise RecipeError(f"{self.module.__file__}: has no Recipe({self.name!r}, …)")
+
+
+def load_hooks(uses: Iterable[RecipeUse], project: Path) -> tuple[list[Hook], list[Hook]]:
+    """The hooks of the recipes that deploy.yml asks for, bound to their options.
+
+    Args:
+        uses: what deploy.yml says.
+        project: the directory of deploy.yml.
+
+    Returns:
+        The hooks on steps, and those on failure.
+
+    Raises:
+        RecipeError: a recipe is not found, or an option is wrong; says where.
+    """
+    hooks: list[Hook] = []
+    failed: list[Hook] = []
+    for use in uses:
+        recipe = find(use, project).recipe
+        on_steps, on_failure = recipe.with_options(_options(recipe, use))
+        hooks += on_steps
+        failed += on_failure
+    return hooks, failed
+
+
+def find(use: RecipeUse, project: Path) -> Found:
+    """A recipe: an installed package's, the project's own, or a bundled one, in this order."""
+    for found in (_installed(use.name), _from_project(use.name, project), _bundled(use.name)):
+        if found:
+            return found
+    names = available(project)
+    raise RecipeError(f"{use.place}: no recipe {use.name}{near(use.name, names)} (there are {listed(sorted(names))})")
+
+
+def available(project: Path) -> dict[str, str]:
+    """The names of all recipes that can be used, with where each comes from."""
+    bundled = Path(str(importlib.import_module("capdoit.recipes").__path__[0]))
+    names = {path.stem: "bundled" for path in _modules(bundled)}
+    names |= {path.stem: "project" for path in _modules(project / "recipes") if path.parent.resolve() != bundled.resolve()}
+    return names | {point.name: _package(point) for point in importlib.metadata.entry_points(group=GROUP)}
+
+
+def _modules(folder: Path) -> list[Path]:
+    return [path for path in sorted(folder.glob("*.py")) if not path.stem.startswith("_")]
+
+
+def _installed(name: str) -> Found | None:
+    points = list(importlib.metadata.entry_points(group=GROUP, name=name))
+    packages = sorted({_package(point) for point in points})
+    if len(packages) > 1:
+        raise RecipeError(f"recipe {name} is claimed by {' and by '.join(packages)}; uninstall one")
+    return Found(name, packages[0], importlib.import_module(points[0].module)) if points else None
+
+
+def _package(point: importlib.metadata.EntryPoint) -> str:
+    return f"{point.dist.name} {point.dist.version}" if point.dist else point.value
+
+
+def _from_project(name: str, project: Path) -> Found | None:
+    path = project / "recipes" / f"{name}.py"
+    if not path.is_file():
+        return None
+    spec = importlib.util.spec_from_file_location(f"capdoit_project_recipes.{name}", path)
+    if spec is None or spec.loader is None:
+        raise RecipeError(f"{path}: cannot be loaded")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return Found(name, "project", module)
+
+
+def _bundled(name: str) -> Found | None:
+    if not name.isidentifier() or importlib.util.find_spec(f"capdoit.recipes.{name}") is None:
+        return None
+    return Found(name, "bundled", importlib.import_module(f"capdoit.recipes.{name}"))
+
+
+def _options(recipe: Recipe, use: RecipeUse) -> Any:
+    """The options of deploy.yml as the recipe's dataclass."""
+    fields = {f.name: f for f in dataclasses.fields(recipe.options)} if recipe.options else {}
+    types = typing.get_type_hints(recipe.options) if recipe.options else {}
+    mistakes = [
+        f"{use.places[name]}: recipe {use.name} has no option {name}{near(name, fields)}"
+        for name in use.options
+        if name not in fields
+    ]
+    values = {n: tuple(v) if isinstance(v, list) else v for n, v in use.options.items() if n in fields}
+    mistakes += [
+        f"{use.places[name]}: option {name} is {value!r}, expected {_kind(types[name])}"
+        for name, value in values.items()
+        if not _fits(value, types[name])
+    ]
+    mistakes += [
+        f"{use.place}: recipe {use.name} needs the option {name}"
+        for name, f in fields.items()
+        if f.default is f.default_factory is dataclasses.MISSING and name not in values
+    ]
+    if mistakes:
+        raise RecipeError(*mistakes)
+    return recipe.options(**values) if recipe.options else None
+
+
+def _fits(value: object, kind: Any) -> bool:
+    if typing.get_origin(kind) is tuple:
+        return isinstance(value, tuple)
+    return type(value) is kind
+
+
+def _kind(kind: Any) -> str:
+    return KINDS.get(kind, "a list of texts")

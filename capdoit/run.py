@@ -1,0 +1,122 @@
+"""One run of a flow: what it decided and knows, which the steps read and add to."""
+
+from __future__ import annotations
+
+import json
+import socket
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+from capdoit.config import Stage
+from capdoit.console import Console
+from capdoit.fleet import Fleet
+from capdoit.hooks import Release
+from capdoit.host import Host
+from capdoit.journal import Entry
+from capdoit.script import Script
+from capdoit.session import Request
+from capdoit.survey import Facts
+
+COMMON = Path(__file__).with_name("common.sh")
+
+
+@dataclass
+class Run:
+    """What a flow knows; only its steps change it.
+
+    Attributes:
+        flow: ``deploy`` or ``rollback``.
+        stage: with the selected hosts only.
+        id: random; names the flow in locks and journals.
+        by: the operator.
+        wanted: ``rollback_release``, when it was given.
+        facts: the survey, by host.
+        release, revision: the ones decided; empty until then.
+        revision_time: unix seconds, as text.
+        branch: what the revisions log calls the source.
+        left: in a rollback, what each host leaves.
+        archived: in a rollback, the hosts that have the release as an archive only.
+        held: the hosts whose lock this flow took.
+        begun: whether a half-made release may lie on the hosts.
+        published: whether the release is live on all hosts.
+        warnings: what went wrong after that.
+    """
+
+    flow: str
+    stage: Stage
+    fleet: Fleet
+    console: Console
+    id: str
+    by: str
+    branch: str
+    wanted: str | None = None
+    facts: dict[str, Facts] = field(default_factory=dict)
+    release: str = ""
+    revision: str = ""
+    revision_time: str = ""
+    left: Mapping[str, str | None] = field(default_factory=dict)
+    archived: frozenset[str] = frozenset()
+    held: set[str] = field(default_factory=set)
+    begun: bool = False
+    published: bool = False
+    warnings: list[str] = field(default_factory=list)
+
+    def entry(self, event: str, host: Host | None = None) -> str:
+        """A line for the journal."""
+        return Entry(
+            event=event,
+            flow=self.flow,
+            release=self.release,
+            revision=self.revision,
+            branch=self.branch if self.flow == "deploy" else "",
+            by=self.by,
+            origin=socket.gethostname(),
+            at=f"{datetime.now(timezone.utc):%Y-%m-%dT%H:%M:%SZ}",
+            run=self.id,
+            left=(self.left.get(host.name) or "") if host else "",
+        ).line()
+
+    def owner(self) -> str:
+        """What the lock says of this flow."""
+        return self.entry("locked")
+
+    def script(self, host: Host, name: str, body: Path | Sequence[Path], **values: Any) -> Script:
+        """A script of a step, with what all of them need."""
+        bodies = [body] if isinstance(body, Path) else body
+        common = {
+            "deploy_to": host.config.layout.deploy_to,
+            "run": self.id,
+            "release": self.release,
+            "revision": self.revision,
+            "revision_time": self.revision_time,
+            "linked_files": self.stage.linked_files,
+            "linked_dirs": self.stage.linked_dirs,
+            "entry": "",
+        }
+        return host.script(name, [COMMON, *bodies], {**common, **values})
+
+    def do(self, host: Host, name: str, body: Path | Sequence[Path], **values: Any) -> str:
+        """Run a script of a step on a host; its stdout.
+
+        Raises:
+            HostError: it failed.
+        """
+        return host.checked(Request(self.script(host, name, body, **values), show=host.show, capture=True)).text
+
+    def before(self, host: str) -> str | None:
+        """The release that was live on a host when the flow began."""
+        return self.facts[host].current if host in self.facts else None
+
+    def release_on(self, host: Host) -> Release:
+        """The release as hooks on a host see it."""
+        previous = self.before(host.name)
+        left = previous if self.flow == "rollback" else None
+        return Release(self.release, host.config.layout.release(self.release), self.revision, previous, left)
+
+    def warn(self, text: str) -> None:
+        """Something went wrong that does not undo what is live."""
+        self.warnings.append(text)
+        self.console.say(f"   warning: {text}")

@@ -1,0 +1,53 @@
+"""finishing, finishing_rollback and finished: after the publish, so nothing here undoes what is live."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+from capdoit import decide
+from capdoit.host import Host
+from capdoit.journal import log_line
+from capdoit.run import Run
+
+CLEANUP = Path(__file__).with_name("cleanup.sh")
+ARCHIVE = Path(__file__).with_name("archive.sh")
+CONCLUDE = Path(__file__).with_name("conclude.sh")
+
+
+def finishing(run: Run) -> None:
+    """Remove the releases that `keep_releases` does not keep."""
+    _warning(run, partial(_cleanup, run))
+
+
+def finishing_rollback(run: Run) -> None:
+    """Archive the release that each host left, and remove it."""
+    _warning(run, partial(_archive, run))
+
+
+def finished(run: Run) -> None:
+    """Write the revisions log and the journal, and give back the lock."""
+    _warning(run, partial(_conclude, run))
+
+
+def _warning(run: Run, work: Callable[[Host], None]) -> None:
+    for outcome in run.fleet.each(work, together=False):
+        if outcome.error:
+            run.warn(str(outcome.error))
+
+
+def _cleanup(run: Run, host: Host) -> None:
+    if removals := decide.removals(run.facts[host.name], run.stage.keep_releases, run.release):
+        run.do(host, "cleanup", CLEANUP, removals=removals)
+
+
+def _archive(run: Run, host: Host) -> None:
+    left = run.left.get(host.name)
+    if left and left != run.release:
+        run.do(host, "archive", ARCHIVE, left=left)
+
+
+def _conclude(run: Run, host: Host) -> None:
+    line = log_line(run.flow, run.release, run.revision, run.branch, run.by)
+    run.do(host, "finished", CONCLUDE, log_line=line, entry=run.entry("finished", host))

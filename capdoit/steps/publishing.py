@@ -1,0 +1,50 @@
+"""publishing, in two phases: every host prepares and verifies; only when all have does any flip."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+
+from capdoit.errors import HostsFailed, Outcome
+from capdoit.host import Host
+from capdoit.run import Run
+from capdoit.steps.regain import regain
+
+PREPARE = Path(__file__).with_name("prepare.sh")
+GO = Path(__file__).with_name("go.sh")
+GO_BACK = Path(__file__).with_name("go_back.sh")
+
+
+def publishing(run: Run) -> None:
+    """Make the release live on all hosts, or leave all hosts as they were.
+
+    Raises:
+        HostsFailed: a host refused, or did not confirm; the others were flipped back.
+    """
+    run.fleet.all(partial(_prepare, run))
+    outcomes = run.fleet.each(partial(_go, run), together=False)
+    if all(outcomes):
+        run.published = True
+        return
+    _flip_back(run)
+    raise HostsFailed(outcomes)
+
+
+def _prepare(run: Run, host: Host) -> None:
+    deploying = run.flow == "deploy"
+    entry = run.entry("ready") if deploying else ""
+    run.do(host, "publishing (prepare)", PREPARE, entry=entry, fresh=deploying)
+
+
+def _go(run: Run, host: Host) -> None:
+    run.do(host, "publishing", GO, entry=run.entry("live", host))
+
+
+def _flip_back(run: Run) -> list[Outcome]:
+    """Hosts that were lost are asked again: they may have flipped before they went."""
+    return run.fleet.each(partial(_go_back, run), together=False)
+
+
+def _go_back(run: Run, host: Host) -> None:
+    regain(run, host)
+    run.do(host, "flip back", GO_BACK, before=run.facts[host.name].link, entry=run.entry("back", host))

@@ -1,0 +1,28 @@
+"""reverting: the release to go back to is whole on every host."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+
+from capdoit.errors import FleetDisagrees
+from capdoit.host import Host
+from capdoit.run import Run
+
+UNPACK = Path(__file__).with_name("unpack.sh")
+
+
+def reverting(run: Run) -> None:
+    """Unpack the release where it is an archive; all hosts must then have the same revision."""
+    hosts = [host for host in run.fleet.release_hosts if host.name in run.archived]
+    if not hosts:
+        return
+    answers = run.fleet.all(partial(_unpack, run), hosts)
+    revisions = {run.revision, *map(str, answers.values())} - {""}
+    if len(revisions) != 1:
+        raise FleetDisagrees(f"release {run.release} is of different revisions: {', '.join(sorted(revisions))}")
+    run.revision = revisions.pop()
+
+
+def _unpack(run: Run, host: Host) -> str:
+    return run.do(host, "reverting", UNPACK).strip()

@@ -1,0 +1,90 @@
+"""starting: the lock and the survey in one round trip, then the flow's decisions."""
+
+from __future__ import annotations
+
+from datetime import datetime, timezone
+from functools import partial
+from pathlib import Path
+
+from capdoit import decide, transfer
+from capdoit.errors import HostError, LockHeld, NotReady
+from capdoit.host import Host
+from capdoit.journal import Entry
+from capdoit.run import Run
+from capdoit.script import render
+from capdoit.session import Answer, Request
+from capdoit.survey import SURVEY, Facts, parse
+
+HOLD = Path(__file__).with_name("hold.sh")
+REFUSED = {
+    1: "deploy_to cannot be used",
+    3: "has no flock (package util-linux, or busybox), which the lock needs",
+}
+
+
+def starting(run: Run) -> None:
+    """Take the lock on every host, survey them, and decide for all of them."""
+    answers = run.fleet.all(partial(_lock_and_survey, run))
+    run.facts = {name: facts for name, facts in answers.items() if isinstance(facts, Facts)}
+    holders = {name: held for name, held in answers.items() if isinstance(held, str)}
+    if holders:
+        raise LockHeld(
+            "another flow is at work:\n" + "\n".join(f"  {name}: {held}" for name, held in holders.items()),
+            holders,
+        )
+    (_decide_deploy if run.flow == "deploy" else _decide_rollback)(run)
+
+
+def survey_request(run_stage: Run, host: Host, make_dirs: bool) -> Request:
+    """The survey of a host."""
+    stage = run_stage.stage
+    values = {
+        "deploy_to": host.config.layout.deploy_to,
+        "tools": transfer.of(stage).TOOLS if run_stage.flow == "deploy" else ("tar",),
+        "linked_files": stage.linked_files,
+        "linked_dirs": stage.linked_dirs,
+        "make_dirs": make_dirs,
+    }
+    return Request(render("survey", SURVEY, values), capture=True)
+
+
+def hold_request(run: Run, host: Host) -> Request:
+    """The taking of a host's lock."""
+    values = {"deploy_to": host.config.layout.deploy_to, "create": run.flow == "deploy", "owner": run.owner()}
+    return Request(render("hold", HOLD, values), "hold", capture=True)
+
+
+def _lock_and_survey(run: Run, host: Host) -> Facts | str:
+    """The facts, or who holds the lock."""
+    lock, survey = host.ask([hold_request(run, host), survey_request(run, host, run.flow == "deploy")])
+    if lock.status == 2:
+        return _who(lock)
+    if lock.status in REFUSED:
+        raise HostError(host.name, REFUSED[lock.status], "lock", lock.status, lock.lines)
+    if lock.status == 0:
+        run.held.add(host.name)
+        if lock.text.strip():
+            run.console.say(f"   {host.name}: took over the lock of {_who(lock)}, which ended without a word")
+    return parse(host.name, host.config.layout, survey.text)
+
+
+def _who(lock: Answer) -> str:
+    holder = Entry.parse(lock.text.strip())
+    return f"{holder.flow} by {holder.by} from {holder.origin} since {holder.at}" if holder else "another flow"
+
+
+def _decide_deploy(run: Run) -> None:
+    facts = list(run.facts.values())
+    if problems := decide.problems(facts, run.stage):
+        raise NotReady("\n".join(problems))
+    run.release = decide.release_name(datetime.now(timezone.utc), facts)
+    run.left = {name: each.current for name, each in run.facts.items()}
+
+
+def _decide_rollback(run: Run) -> None:
+    facts = list(run.facts.values())
+    if problems := decide.rollback_problems(facts, run.stage):
+        raise NotReady("\n".join(problems))
+    target = decide.rollback_target(facts, run.wanted, run.stage.name)
+    run.release, run.revision = target.release, target.revision
+    run.left, run.archived = target.left, target.archived

@@ -1,0 +1,26 @@
+"""updating: the code arrives, and the release is made of it."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+
+from capdoit import transfer
+from capdoit.host import Host
+from capdoit.run import Run
+
+CREATE = Path(__file__).with_name("create_release.sh")
+LINK = Path(__file__).with_name("link_shared.sh")
+
+
+def updating(run: Run) -> None:
+    """Resolve the revision once, then make the release of it on every host."""
+    transfer.of(run.stage).fetch(run)
+    run.begun = True
+    run.fleet.all(partial(_make_release, run))
+
+
+def _make_release(run: Run, host: Host) -> None:
+    how = transfer.of(run.stage)
+    bodies = [CREATE, how.EXPORT, LINK]
+    run.do(host, "updating", bodies, entry=run.entry("building"), **how.values(run.stage))

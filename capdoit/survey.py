@@ -1,0 +1,168 @@
+"""The facts of one host: what ``survey.sh`` prints, read with suspicion."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+
+from capdoit.errors import HostError
+from capdoit.journal import ROLLBACK, Entry, Lineage, lineage, publishes
+from capdoit.layout import Layout, is_release
+from capdoit.text import printable
+
+SURVEY = Path(__file__).with_name("survey.sh")
+MOST_LINES = 100_000
+LONGEST_REVISION = 200
+ONCE = {"user", "clock", "deploy_to", "not_writable", "current", "current_is_no_link", "lock", "end"}
+OFTEN = {"no_tool", "link", "not_made", "no_file", "release", "stray", "archive", "journal", "log"}
+# What the last of these events says about a release that was never live.
+MADE = {"building": "building", "ready": "ready", "failed": "failed", "back": "failed"}
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What one host holds.
+
+    Attributes:
+        host: the host's name.
+        user: who capdoit is there.
+        clock: the host's time, UTC, spelled like a release.
+        exists: whether deploy_to is there and can be entered.
+        link: where ``current`` points, as it is written; empty when there is none.
+        current: the release that is live; None when ``current`` leads to none.
+        current_is_no_link: whether something else stands where ``current`` should.
+        releases: the revision of each release by its name; empty for an incomplete one.
+        archives: the releases that are kept as archives.
+        strays: what else lies in ``releases/``.
+        links: which of capdoit's own directories are links.
+        no_tools: the programs that are not there.
+        not_made: the directories that could not be made.
+        no_files: the linked files that are not there, as places in the setting.
+        not_writable: whether deploy_to cannot be written to.
+        lock: who holds the lock, or left it behind; None when it is free.
+        entries: the end of the journal.
+        log: the end of ``revisions.log``.
+    """
+
+    host: str
+    user: str = ""
+    clock: str = ""
+    exists: bool = True
+    link: str = ""
+    current: str | None = None
+    current_is_no_link: bool = False
+    releases: Mapping[str, str] = field(default_factory=dict)
+    archives: frozenset[str] = frozenset()
+    strays: tuple[str, ...] = ()
+    links: tuple[str, ...] = ()
+    no_tools: tuple[str, ...] = ()
+    not_made: tuple[str, ...] = ()
+    no_files: tuple[int, ...] = ()
+    not_writable: bool = False
+    lock: Entry | None = None
+    entries: tuple[Entry, ...] = ()
+    log: tuple[str, ...] = ()
+
+    @cached_property
+    def lineage(self) -> Lineage:
+        """Which releases were live, and which are bad."""
+        return lineage(publishes(self.entries, self.log), self.current)
+
+    def state(self, release: str) -> str:
+        """What is known of a release.
+
+        Returns:
+            ``live``, ``retired`` (was live and is good), ``bad`` (was rolled back from, or jumped over),
+            ``ready`` (made, never live), ``building``, ``failed``, ``archived``, ``missing``, or
+            ``unknown`` (no journal and no log tells).
+        """
+        if release == self.current:
+            return "live"
+        if release not in self.releases:
+            return "archived" if release in self.archives else "missing"
+        if not self.releases[release]:
+            return "failed"
+        if release in self.lineage.bad:
+            return "bad"
+        return "retired" if release in self.lineage.stack else self._made(release)
+
+    def complete(self, release: str) -> bool:
+        """Whether a release is there from its first file to its last."""
+        return bool(self.releases.get(release)) and self.state(release) not in ("building", "failed")
+
+    def _made(self, release: str) -> str:
+        # A rollback that failed says nothing about how the release was made.
+        entries = (e for e in reversed(self.entries) if e.release == release and e.flow != ROLLBACK)
+        return next((MADE[e.event] for e in entries if e.event in MADE), "unknown")
+
+
+def parse(host: str, layout: Layout, text: str) -> Facts:
+    """The facts in what a host answered to the survey.
+
+    Args:
+        host: the host's name.
+        layout: its paths.
+        text: what ``survey.sh`` printed.
+
+    Raises:
+        HostError: it is not what ``survey.sh`` prints.
+    """
+    said = _said(host, text)
+    link = "".join(said["current"])
+    revisions = dict(_release(release) for release in said["release"])
+    return Facts(
+        host=host,
+        user="".join(said["user"]),
+        clock="".join(said["clock"]),
+        exists=bool(said["deploy_to"]),
+        link=link,
+        current=layout.release_of(link),
+        current_is_no_link=bool(said["current_is_no_link"]),
+        releases={name: revision for name, revision in revisions.items() if is_release(name)},
+        archives=frozenset(filter(is_release, said["archive"])),
+        strays=(*said["stray"], *(name for name in revisions if not is_release(name))),
+        links=tuple(said["link"]),
+        no_tools=tuple(said["no_tool"]),
+        not_made=tuple(said["not_made"]),
+        no_files=tuple(_number(host, number) for number in said["no_file"]),
+        not_writable=bool(said["not_writable"]),
+        lock=Entry.parse("".join(said["lock"])),
+        entries=tuple(filter(None, map(Entry.parse, said["journal"]))),
+        log=tuple(said["log"]),
+    )
+
+
+def _said(host: str, text: str) -> Mapping[str, Sequence[str]]:
+    """The facts by their keys, in order; nothing in them can steer a terminal."""
+    lines = text.removesuffix("\n").split("\n")
+    if len(lines) > MOST_LINES:
+        raise _malformed(host, f"more than {MOST_LINES} lines")
+    if lines[-1] != "end\tyes":
+        raise _malformed(host, f"no end; its last line is {printable(lines[-1])[:LONGEST_REVISION]!r}")
+    said: dict[str, list[str]] = defaultdict(list)
+    for line in lines:
+        key, tab, fact = line.partition("\t")
+        if key not in ONCE | OFTEN or not tab or (key in ONCE and said[key]):
+            raise _malformed(host, f"a line that it never prints: {printable(line)[:LONGEST_REVISION]!r}")
+        said[key].append(printable(fact))
+    return said
+
+
+def _release(fact: str) -> tuple[str, str]:
+    """A release's name and revision; what is too long to be a revision is none."""
+    name, _, revision = fact.partition(" ")
+    return name, revision if len(revision) <= LONGEST_REVISION else ""
+
+
+def _number(host: str, number: str) -> int:
+    if not re.fullmatch(r"[0-9]{1,6}", number):
+        raise _malformed(host, f"a linked file that is no number: {number[:LONGEST_REVISION]!r}")
+    return int(number)
+
+
+def _malformed(host: str, what: str) -> HostError:
+    return HostError(host, f"answered the survey with {what}")

@@ -1,0 +1,246 @@
+"""capdoit as doit sees it: the only maker of task dicts, and the only place where errors become doit's."""
+
+from __future__ import annotations
+
+import fnmatch
+import os
+import signal
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from doit import doit_cmd
+from doit.cmd_base import DoitCmdBase
+from doit.exceptions import InvalidDodoFile, TaskFailed
+
+from capdoit import config, recipe, variables
+from capdoit.console import Console
+from capdoit.errors import CapdoitError, ConfigError
+from capdoit.flow import Act, weave
+from capdoit.hooks import Hooks, check_roles
+
+if TYPE_CHECKING:
+    from types import FrameType
+
+    from capdoit.deployment import Deployment
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+SPELLINGS = {"deploy": "deploy", "rollback": "rollback", "check": "check"}
+CAPISTRANO = {"rollback": "rollback", "check": "check"}  # deploy:rollback, deploy:check
+
+
+class Cap(Hooks):
+    """A deploy.yml and the hooks of a project; doit finds the tasks on it.
+
+    Args:
+        file: deploy.yml.
+
+    Raises:
+        ConfigError: deploy.yml has mistakes, with all of them.
+    """
+
+    def __init__(self, file: Path) -> None:
+        super().__init__()
+        self.config = config.load(file)
+        self._recipes: tuple[list[Any], list[Any]] | None = None
+        self._console = Console(sys.stdout)
+        self._deployments: list[Deployment] = []
+        self._home = threading.get_ident()
+
+    def create_doit_tasks(self) -> Iterator[dict[str, Any]]:
+        """deploy, roll back, check"""
+        try:
+            chosen = variables.read(dict(doit_cmd._CMDLINE_VARS or {}), os.environ)  # noqa: SLF001 - doit has no other way to list them
+            if chosen.stage:
+                config.choose_stage(self.config, chosen.stage)
+            hooks, _ = self.all_hooks()
+            check_roles(hooks, self.config.roles())
+        except ConfigError as error:
+            raise InvalidDodoFile(str(error)) from None
+        command = running_command()
+        if command and command.execute_tasks:
+            run_nothing_by_default(command)
+            self._listen()
+        selected = command.sel_tasks or [] if command else []
+        yield from self._short_names(chosen)
+        for name in self.config.stages:
+            for flow in ("deploy", "rollback"):
+                yield from self._flow(flow, name, chosen, selected)
+            yield self._check(name, chosen)
+
+    # doit takes an object's name for its tasks', and `cap` is a command
+    create_doit_tasks.basename = "capdoit"  # type: ignore[attr-defined]
+
+    def all_hooks(self) -> tuple[list[Any], list[Any]]:
+        """The hooks on steps and on failure: the recipes', in the order of deploy.yml, then the project's.
+
+        Raises:
+            RecipeError: a recipe is missing or its options are wrong.
+        """
+        if self._recipes is None:
+            self._recipes = recipe.load_hooks(self.config.recipes, self.config.file.parent)
+        return [*self._recipes[0], *self.hooks], [*self._recipes[1], *self.failed]
+
+    # -- tasks
+
+    def _short_names(self, chosen: variables.Variables) -> Iterator[dict[str, Any]]:
+        try:
+            stage = config.choose_stage(self.config, chosen.stage).name
+        except ConfigError as error:
+            text = str(error)
+            for verb in SPELLINGS:
+                yield {"basename": verb, "actions": [(_refuse, [text])], "doc": f"{verb} the stage named by stage=", **ALWAYS}
+            return
+        for verb in SPELLINGS:
+            yield {"basename": verb, "actions": None, "task_dep": [f"{verb}:{stage}"], "doc": f"{verb} {stage}"}
+        for name, verb in CAPISTRANO.items():
+            spelling = {"basename": f"deploy:{name}", "actions": None, "task_dep": [f"{verb}:{stage}"]}
+            yield {**spelling, "doc": f"{verb} {stage}, as Capistrano spells it"}
+
+    def _flow(self, flow: str, name: str, chosen: variables.Variables, selected: list[str]) -> Iterator[dict[str, Any]]:
+        stage = self.config.stages[name]
+        hooks, failed = self.all_hooks()
+        acts = weave(flow, hooks)
+        group = f"{flow}:{name}"
+        flow_run = self._deployment(flow, name, acts, failed, chosen, _goal(group, acts, selected))
+        hosts = ", ".join(host.name for host in stage.hosts[:4]) + (", …" if len(stage.hosts) > 4 else "")
+        yield {"basename": group, "name": None, "doc": f"{FLOW_DOCS[flow]} {hosts}"}
+        before: list[str] = []
+        for act in acts:
+            needs = [task for step, task in self.dependencies if step == act.name and not act.hook]
+            files = [stage.archive] if flow == "deploy" and not before and stage.transfer == "archive" else []
+            first = [task for step, task in self.dependencies if step == "starting"] if not before else needs
+            yield {
+                "basename": group,
+                "name": act.name,
+                "doc": act.doc or f"the moment after {FLOW_MOMENTS.get(act.name, act.step)}",
+                "actions": [(self._perform, [flow_run, act])],
+                "task_dep": [*before, *first],
+                "file_dep": files,
+                "teardown": [(self._end, [flow_run])],
+                "meta": {"capdoit": {"flow": flow, "stage": name, "step": act.step}},
+                **ALWAYS,
+            }
+            before = [f"{group}:{act.name}"]
+
+    def _check(self, name: str, chosen: variables.Variables) -> dict[str, Any]:
+        doc = "make the directories and say what a deploy would lack"
+        return {"basename": f"check:{name}", "actions": [(self._perform_check, [name, chosen])], "doc": doc, **ALWAYS}
+
+    def _deployment(
+        self, flow: str, name: str, acts: list[Act], failed: list[Any], chosen: variables.Variables, goal: str | None
+    ) -> Callable[[], Deployment]:
+        """The deployment of a flow, made when its first task runs."""
+        made: list[Deployment] = []
+
+        def deployment() -> Deployment:
+            if not made:
+                from capdoit.deployment import Deployment
+
+                stage = self.config.stages[name]
+                made.append(Deployment(flow, stage, acts, failed, chosen, self._console, goal))
+                self._deployments.append(made[0])
+            return made[0]
+
+        return deployment
+
+    # -- actions
+
+    def _perform(self, deployment: Callable[[], Deployment], act: Act) -> TaskFailed | None:
+        if in_process_mode():
+            return TaskFailed("the steps of a flow share open sessions: use doit -n N -P thread. Nothing was done.")
+        return _as_failure(lambda: deployment().perform(act), self._console)
+
+    def _end(self, deployment: Callable[[], Deployment]) -> None:
+        # With -P thread, threads tear down while others still work; doit's own thread does so last.
+        if threading.get_ident() == self._home and (failure := _as_failure(deployment().end, self._console)):
+            self._console.say(failure.message)
+
+    def _perform_check(self, name: str, chosen: variables.Variables) -> TaskFailed | None:
+        from capdoit.check import check
+
+        return _as_failure(lambda: check(self.config.stages[name], chosen, self._console), self._console)
+
+    # -- signals
+
+    def _listen(self) -> None:
+        """A signal ends the flows that are at work in order; a second one ends everything at once."""
+        if threading.current_thread() is threading.main_thread():
+            for number in SIGNALS:
+                signal.signal(number, self._signalled)
+
+    def _signalled(self, number: int, _: FrameType | None) -> None:
+        signal.signal(number, _give_up)
+        name = signal.Signals(number).name
+        active = [deployment for deployment in self._deployments if deployment.is_active]
+        if active:
+            self._console.say(f"   {name}: stopping in order; once more stops at once")
+        at_work = [deployment.interrupt(name) for deployment in active]
+        if not any(at_work):
+            sys.excepthook = _no_traceback
+            raise KeyboardInterrupt
+
+
+ALWAYS = {"uptodate": [False], "verbosity": 2, "io": {"capture": False}}
+FLOW_DOCS = {"deploy": "deploy to", "rollback": "roll back"}
+FLOW_MOMENTS = {
+    "started": "starting",
+    "updated": "updating",
+    "reverted": "reverting",
+    "published": "publishing",
+}
+
+
+def running_command() -> DoitCmdBase | None:
+    """The doit command that is loading the tasks; None when something else is."""
+    frame: FrameType | None = sys._getframe()  # noqa: SLF001 - doit tells task creators nothing of the command
+    while frame:
+        command = frame.f_locals.get("self")
+        if isinstance(command, DoitCmdBase):
+            return command
+        frame = frame.f_back
+    return None
+
+
+def run_nothing_by_default(command: DoitCmdBase) -> None:
+    """A bare `doit` must never deploy or roll back."""
+    if command.sel_tasks is None:
+        command.sel_tasks = []
+        sys.stderr.write("capdoit: a bare doit runs nothing here; `doit list` shows the tasks\n")
+
+
+def in_process_mode() -> bool:
+    """Whether doit has given this task to a process of its own, as doit -n does."""
+    from multiprocessing import parent_process
+
+    return parent_process() is not None
+
+
+def _goal(group: str, acts: list[Act], selected: list[str]) -> str | None:
+    """The last act that was asked for by name, when nothing asks for the whole flow."""
+    asked = [act.name for act in acts if any(fnmatch.fnmatch(f"{group}:{act.name}", name) for name in selected)]
+    ours = all(name.startswith(f"{group}:") for name in selected)
+    return asked[-1] if asked and ours else None
+
+
+def _as_failure(work: Callable[[], object], console: Console) -> TaskFailed | None:
+    try:
+        work()
+    except CapdoitError as error:
+        return TaskFailed(console.redact(str(error)))
+    return None
+
+
+def _refuse(text: str) -> TaskFailed:
+    return TaskFailed(text)
+
+
+def _give_up(number: int, _: FrameType | None) -> None:
+    os._exit(128 + number)
+
+
+def _no_traceback(kind: type[BaseException], error: BaseException, trace: Any) -> None:
+    if not issubclass(kind, KeyboardInterrupt):
+        sys.__excepthook__(kind, error, trace)

@@ -1,0 +1,23 @@
+"""How code arrives: one module a way, each with the same four names.
+
+TOOLS
+    the programs that the hosts need.
+fetch(run)
+    brings the code near every release and sets ``run.revision``, ``run.revision_time`` and ``run.branch``.
+EXPORT
+    the part of the release's script that fills its directory; ``values(stage)`` are what it reads.
+check(run, host)
+    raises HostError when the host could not get the code.
+"""
+
+from types import ModuleType
+
+from capdoit.config import Stage
+from capdoit.transfer import archive, git
+
+WAYS = {"git": git, "archive": archive}
+
+
+def of(stage: Stage) -> ModuleType:
+    """The module of a stage's transfer."""
+    return WAYS[stage.transfer]

@@ -1,0 +1,56 @@
+"""archive: one local file is sent to every host, which proves its sha256."""
+
+from __future__ import annotations
+
+import hashlib
+from functools import partial
+from pathlib import Path
+
+from capdoit.config import Stage
+from capdoit.errors import NotReady
+from capdoit.host import Host
+from capdoit.run import Run
+from capdoit.session import Request
+
+TOOLS = ("tar", "dd", "sha256sum")
+RECEIVE = Path(__file__).with_name("archive_receive.sh")
+EXPORT = Path(__file__).with_name("archive_unpack.sh")
+
+
+def fetch(run: Run) -> None:
+    """Send the archive to all hosts; its sha256 is the revision.
+
+    Raises:
+        NotReady: there is no such file.
+        HostsFailed: a host did not get it whole.
+    """
+    file = Path(run.stage.archive or "")
+    try:
+        run.revision = _sha256(file)
+    except OSError as error:
+        raise NotReady(f"archive {file}: {error.strerror}; build it first") from None
+    run.revision_time = str(int(file.stat().st_mtime))
+    run.fleet.all(partial(_send, run, file))
+
+
+def values(_: Stage) -> dict[str, str]:
+    """What the export reads."""
+    return {}
+
+
+def check(_: Run, __: Host) -> None:
+    """There is nothing to ask of a host."""
+
+
+def _send(run: Run, file: Path, host: Host) -> None:
+    with file.open("rb") as source:
+        script = run.script(host, "receive the archive", RECEIVE)
+        host.checked(Request(script, "feed", source, host.show))
+
+
+def _sha256(file: Path) -> str:
+    digest = hashlib.sha256()
+    with file.open("rb") as source:
+        while chunk := source.read(1 << 20):
+            digest.update(chunk)
+    return digest.hexdigest()

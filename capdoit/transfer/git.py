@@ -1,0 +1,48 @@
+"""git: each host has a bare mirror of the repository in ``repo/`` and takes the commit from it."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+
+from capdoit.config import Stage
+from capdoit.errors import NotReady
+from capdoit.host import Host
+from capdoit.run import Run
+
+TOOLS = ("git", "tar")
+FETCH = Path(__file__).with_name("git_fetch.sh")
+EXPORT = Path(__file__).with_name("git_export.sh")
+CHECK = Path(__file__).with_name("git_check.sh")
+
+
+def fetch(run: Run) -> None:
+    """Bring all mirrors up to date; what the branch is on the first host is the revision for all.
+
+    Raises:
+        NotReady: no host knows the branch.
+        HostsFailed: a host could not fetch.
+    """
+    answers = run.fleet.all(partial(_fetch, run))
+    resolved = [str(answer).strip() for answer in answers.values()]
+    if not resolved[0]:
+        raise NotReady(f"{run.stage.repo_url} has no branch, tag or commit {run.branch!r}; branch= says another")
+    run.revision = resolved[0]
+
+
+def values(stage: Stage) -> dict[str, str]:
+    """What the export reads."""
+    return {"repo_tree": stage.repo_tree or ""}
+
+
+def check(run: Run, host: Host) -> None:
+    """Ask the repository from a host.
+
+    Raises:
+        HostError: it does not answer.
+    """
+    run.do(host, "git ls-remote", CHECK, repo_url=run.stage.repo_url or "")
+
+
+def _fetch(run: Run, host: Host) -> str:
+    return run.do(host, "git fetch", FETCH, repo_url=run.stage.repo_url or "", branch=run.branch)

@@ -1,0 +1,109 @@
+"""The variables of the command line: ``doit rollback rollback_release=…``.
+
+Capistrano's names in capitals are understood, too, there and in the environment.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+
+from capdoit.config import HostConfig, Stage
+from capdoit.errors import ConfigError
+from capdoit.places import near
+from capdoit.text import listed
+
+CAPISTRANO = {"ROLLBACK_RELEASE": "rollback_release", "HOSTS": "hosts", "ROLES": "roles", "BRANCH": "branch"}
+
+
+@dataclass(frozen=True)
+class Variables:
+    """What was said for this run; None is nothing.
+
+    Attributes:
+        stage: which stage the short names are for.
+        branch: a branch, tag or commit.
+        rollback_release: the release to go back to.
+        hosts: only these, by name.
+        roles: only hosts with one of these.
+        said: the names that stood on the command line.
+    """
+
+    stage: str | None = None
+    branch: str | None = None
+    rollback_release: str | None = None
+    hosts: tuple[str, ...] | None = None
+    roles: tuple[str, ...] | None = None
+    said: frozenset[str] = frozenset()
+
+
+NAMES = tuple(f.name for f in fields(Variables) if f.name != "said")
+
+
+def read(command_line: Mapping[str, str], environment: Mapping[str, str]) -> Variables:
+    """The variables of a run.
+
+    Args:
+        command_line: what stood there as NAME=VALUE; other names are the project's own.
+        environment: the controller's.
+
+    Raises:
+        ConfigError: a name is nearly one of ours, one is said twice, or a value is empty.
+    """
+    values: dict[str, str] = {}
+    for name, value in command_line.items():
+        ours = CAPISTRANO.get(name, name)
+        if ours not in NAMES:
+            _refuse_near_miss(name)
+            continue
+        if values.get(ours, value) != value:
+            raise ConfigError(f"{ours} is said twice: {values[ours]} and {value}")
+        values[ours] = value
+    said = frozenset(values)
+    values = {ours: environment[name] for name, ours in CAPISTRANO.items() if environment.get(name)} | values
+    return Variables(**{name: _value(name, value) for name, value in values.items()}, said=said)
+
+
+def select(stage: Stage, variables: Variables) -> Stage:
+    """The stage with the hosts that ``hosts=`` and ``roles=`` leave.
+
+    Raises:
+        ConfigError: a host or role is unknown, or none is left.
+    """
+    names = [host.name for host in stage.hosts]
+    _all_known("host", variables.hosts or (), names, stage)
+    _all_known("role", variables.roles or (), stage.roles, stage)
+    hosts = tuple(host for host in stage.hosts if _is_selected(host, variables))
+    if not hosts:
+        raise ConfigError(f"no host of {stage.name} has both: hosts={listed(variables.hosts or ())} roles={listed(variables.roles or ())}")
+    if all(host.no_release for host in hosts):
+        raise ConfigError(f"none of these hosts gets code (no_release): {listed(host.name for host in hosts)}")
+    return stage.only(hosts)
+
+
+def _is_selected(host: HostConfig, variables: Variables) -> bool:
+    named = variables.hosts is None or host.name in variables.hosts
+    return named and (variables.roles is None or bool(set(variables.roles) & set(host.roles)))
+
+
+def _all_known(what: str, said: tuple[str, ...], known: set[str] | list[str], stage: Stage) -> None:
+    for name in said:
+        if name not in known:
+            there_are = listed(sorted(known)) or "none"
+            raise ConfigError(f"no {what} {name} in stage {stage.name}; there are {there_are}{near(name, known)}")
+
+
+def _refuse_near_miss(name: str) -> None:
+    if suggestion := near(name.lower(), NAMES):
+        raise ConfigError(f"{name}= is no variable of capdoit{suggestion} Nothing was done.")
+
+
+def _value(name: str, value: str) -> str | tuple[str, ...]:
+    if name not in ("hosts", "roles"):
+        if not value:
+            raise ConfigError(f"{name}= is empty")
+        return value
+    words = tuple(word.strip() for word in value.split(","))
+    if not all(words):
+        raise ConfigError(f"{name}={value}: expected names with commas between them")
+    return words

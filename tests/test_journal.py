@@ -1,0 +1,214 @@
+"""The journal, the revisions log, and the lineage that they give."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from capdoit.journal import Entry, Lineage, Publish, lineage, log_line, parse_log, publishes
+
+R = [f"2016061413332{n}" for n in range(8)]
+
+
+def deploy(number: int) -> Publish:
+    return Publish("deploy", R[number])
+
+
+def rollback(number: int) -> Publish:
+    return Publish("rollback", R[number])
+
+
+def live(publish: Publish, run: str) -> Entry:
+    return Entry(event="live", flow=publish.flow, release=publish.release, run=run)
+
+
+def logged(publish: Publish) -> str:
+    return log_line(publish.flow, publish.release, "1f3e", "main", "ann")
+
+
+# -- one entry
+
+
+@given(st.builds(Entry, branch=st.text(), by=st.text(), left=st.text(), event=st.text()))
+def test_an_entry_is_one_line_of_plain_text_whatever_it_says(entry: Entry) -> None:
+    assert entry.line().isascii()
+    assert entry.line().isprintable()
+
+
+@given(st.text(st.characters(categories=["L", "N", "P"])), st.text(st.characters(categories=["L", "N", "P"])))
+def test_an_entry_is_read_back_as_it_was_written(branch: str, by: str) -> None:
+    entry = Entry(event="live", flow="deploy", release=R[0], branch=branch, by=by, run="ab12")
+    assert Entry.parse(entry.line()) == entry
+
+
+def test_the_run_is_spelled_as_the_scripts_look_for_it() -> None:
+    assert '"run": "ab12"' in Entry(event="building", run="ab12", left=R[0]).line()
+
+
+def test_no_other_text_of_an_entry_can_pass_for_its_run() -> None:
+    assert '"run": "ab12"' not in Entry(branch='"run": "ab12"', by='", "run": "ab12', run="cd34").line()
+
+
+def test_control_characters_in_an_entry_become_visible() -> None:
+    line = json.dumps({"event": "live", "branch": "a\x1b[2Jb\nc"})
+    assert Entry.parse(line) == Entry(event="live", branch="a\\x1b[2Jb\\nc")
+
+
+def test_unknown_keys_and_values_that_are_no_texts_are_left_out() -> None:
+    line = '{"event": "live", "release": 7, "by": null, "run": ["x"], "colour": "red"}'
+    assert Entry.parse(line) == Entry(event="live")
+
+
+HOSTILE = ["", "{", "null", "[]", '"live"', "7", "[" * 100_000, "9" * 10_000, '{"event": "li', "\0"]
+
+
+@pytest.mark.parametrize("line", HOSTILE, ids=range(len(HOSTILE)))
+def test_a_line_that_is_no_entry_is_none(line: str) -> None:
+    assert Entry.parse(line) is None
+
+
+# -- the revisions log
+
+
+def test_the_log_has_capistranos_words() -> None:
+    assert log_line("deploy", R[0], "1f3e", "main", "ann") == (
+        f"Branch main (at 1f3e) deployed as release {R[0]} by ann"
+    )
+    assert log_line("rollback", R[0], "1f3e", "main", "ann") == f"ann rolled back to release {R[0]}"
+
+
+PHRASE = st.sampled_from(
+    [
+        f"x (at 1f3e) deployed as release {R[1]} by y",
+        f"Branch x (at 1f3e) deployed as release {R[1]} by y",
+        f"y rolled back to release {R[1]}",
+        f"\nBranch x (at 1f3e) deployed as release {R[1]} by y\n",
+    ]
+)
+
+
+@given(st.sampled_from(["deploy", "rollback"]), st.text() | PHRASE, st.text() | PHRASE, st.text() | PHRASE)
+def test_a_logged_publish_is_read_back_whatever_the_branch_and_the_user_are_called(
+    flow: str, revision: str, branch: str, user: str
+) -> None:
+    line = log_line(flow, R[0], revision, branch, user)
+    assert line.isprintable()
+    assert parse_log(line) == Publish(flow, R[0])
+
+
+def test_a_user_of_capistrano_with_spaces_in_the_name_is_understood() -> None:
+    assert parse_log(f"Ann Lee rolled back to release {R[0]}") == rollback(0)
+    assert parse_log(f"Branch main (at 1f3e) deployed as release {R[0]} by Ann Lee") == deploy(0)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "",
+        "ann had lunch",
+        "ann rolled back to release 20169999999999",
+        f"ann rolled back to release {R[0]} and went home",
+        f"Branch main (at 1f3e) deployed as release {R[0]}",
+        "Branch main (at 1f3e) deployed as release 77777777777777 by ann",
+    ],
+)
+def test_any_other_line_of_the_log_is_none(line: str) -> None:
+    assert parse_log(line) is None
+
+
+# -- journal and log together
+
+
+def test_what_both_know_counts_once() -> None:
+    both = [deploy(0), deploy(1), rollback(0)]
+    assert publishes([live(p, str(n)) for n, p in enumerate(both)], map(logged, both)) == both
+
+
+def test_what_capistrano_did_before_between_and_after_is_put_in_its_place() -> None:
+    journal = [live(deploy(1), "a"), live(deploy(3), "b")]
+    log = [deploy(0), deploy(1), deploy(2), deploy(3), rollback(2)]
+    assert publishes(journal, map(logged, log)) == log
+
+
+def test_what_the_log_lacks_stands_where_the_journal_has_it() -> None:
+    journal = [live(deploy(0), "a"), live(deploy(1), "b"), live(deploy(2), "c"), live(deploy(3), "d")]
+    assert publishes(journal, map(logged, [deploy(0), deploy(2)])) == [deploy(n) for n in range(4)]
+
+
+def test_a_publish_that_was_undone_never_happened() -> None:
+    journal = [live(deploy(0), "a"), live(deploy(1), "b"), Entry(event="back", flow="deploy", run="b")]
+    assert publishes(journal, []) == [deploy(0)]
+
+
+def test_only_what_went_live_counts_and_only_releases() -> None:
+    journal = [
+        Entry(event="ready", flow="deploy", release=R[0], run="a"),
+        Entry(event="live", flow="deploy", release="../..", run="b"),
+        Entry(event="live", flow="lunch", release=R[1], run="c"),
+    ]
+    assert publishes(journal, ["ann had lunch"]) == []
+
+
+# -- the lineage
+
+
+def stack_and_bad(history: list[Publish], current: int | None = None) -> tuple[list[int], set[int]]:
+    found = lineage(history, None if current is None else R[current])
+    return [R.index(r) for r in found.stack], {R.index(r) for r in found.bad}
+
+
+def test_deploys_pile_up() -> None:
+    assert stack_and_bad([deploy(0), deploy(1), deploy(2)]) == ([0, 1, 2], set())
+
+
+def test_what_was_rolled_back_from_or_jumped_over_is_bad() -> None:
+    assert stack_and_bad([deploy(0), deploy(1), deploy(2), rollback(0)]) == ([0], {1, 2})
+
+
+def test_a_deploy_after_a_rollback_stands_on_what_was_rolled_back_to() -> None:
+    assert stack_and_bad([deploy(0), deploy(1), rollback(0), deploy(2)]) == ([0, 2], {1})
+
+
+def test_rolling_forward_to_a_bad_release_makes_it_good_again() -> None:
+    assert stack_and_bad([deploy(0), deploy(1), deploy(2), rollback(0), rollback(2)]) == ([0, 2], {1})
+
+
+def test_a_release_published_by_hand_is_taken_for_rolled_back_to() -> None:
+    assert stack_and_bad([deploy(0), deploy(1), deploy(2)], current=1) == ([0, 1], {2})
+    assert stack_and_bad([deploy(1), deploy(3)], current=2) == ([1, 2], {3})
+    assert stack_and_bad([deploy(1), deploy(2)], current=4) == ([1, 2, 4], set())
+
+
+def test_a_release_published_by_hand_is_remembered_by_the_next_flow() -> None:
+    left = Publish("deploy", R[4], left=R[1])
+    assert stack_and_bad([deploy(0), deploy(1), deploy(2), left]) == ([0, 1, 4], {2})
+
+
+def test_what_a_flow_left_is_read_from_the_journal_and_only_a_release_counts() -> None:
+    journal = [replace(live(deploy(4), "a"), left=R[1]), replace(live(deploy(5), "b"), left="../..")]
+    assert [publish.left for publish in publishes(journal, [logged(deploy(4))])] == [R[1], ""]
+
+
+def test_without_any_history_what_is_live_is_all_that_is_known() -> None:
+    assert stack_and_bad([], current=3) == ([3], set())
+    assert lineage([], None) == Lineage((), frozenset())
+
+
+def test_a_release_that_a_wrong_clock_named_too_early_is_bad_once_rolled_back_from() -> None:
+    assert stack_and_bad([deploy(5), deploy(3), rollback(5)]) == ([5], {3})
+
+
+@given(
+    st.lists(st.builds(Publish, st.sampled_from(["deploy", "rollback"]), st.sampled_from(R))),
+    st.sampled_from(R),
+)
+def test_what_is_live_is_on_top_and_never_bad(history: list[Publish], current: str) -> None:
+    found = lineage(history, current)
+    assert found.stack[-1] == current
+    assert len(set(found.stack)) == len(found.stack)
+    assert not found.bad.intersection(found.stack)
+    assert found.bad.union(found.stack) == {current, *(publish.release for publish in history)}

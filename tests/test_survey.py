@@ -1,0 +1,233 @@
+"""What a host answers to the survey, and what is known of its releases from it."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from capdoit.errors import HostError
+from capdoit.journal import Entry
+from capdoit.layout import Layout
+from capdoit.script import quote, words
+from capdoit.survey import SURVEY, Facts, parse
+
+SHOP = Layout("/srv/shop")
+R = [f"2016061413332{n}" for n in range(8)]
+
+
+def answer(*lines: str) -> Facts:
+    return parse("web1", SHOP, "\n".join([*lines, "end\tyes"]) + "\n")
+
+
+# -- reading the answer
+
+
+def test_an_answer_becomes_facts() -> None:
+    entry = Entry(event="live", flow="deploy", release=R[1], run="ab12")
+    assert answer(
+        "user\tdeploy",
+        "clock\t20160614133330",
+        "no_tool\tflock",
+        "deploy_to\t/srv/shop",
+        "link\tshared",
+        "not_made\t/srv/shop/shared/log",
+        "not_writable\t/srv/shop",
+        f"current\t/srv/shop/releases/{R[1]}",
+        "no_file\t1",
+        f"release\t{R[0]} ",
+        f"release\t{R[1]} 1f3e",
+        "release\t77777777777777 1f3e",
+        "stray\tnew",
+        f"archive\t{R[2]}",
+        "archive\t2-tmp",
+        f"lock\t{entry.line()}",
+        f"journal\t{entry.line()}",
+        "journal\t{cut short",
+        f"log\tann rolled back to release {R[1]}",
+    ) == Facts(
+        host="web1",
+        user="deploy",
+        clock="20160614133330",
+        no_tools=("flock",),
+        links=("shared",),
+        not_made=("/srv/shop/shared/log",),
+        not_writable=True,
+        link=f"/srv/shop/releases/{R[1]}",
+        current=R[1],
+        no_files=(1,),
+        releases={R[0]: "", R[1]: "1f3e"},
+        strays=("new", "77777777777777"),
+        archives=frozenset({R[2]}),
+        lock=entry,
+        entries=(entry,),
+        log=(f"ann rolled back to release {R[1]}",),
+    )
+
+
+def test_a_host_without_deploy_to_has_nothing() -> None:
+    assert answer("user\tdeploy", "clock\t20160614133330") == Facts(
+        "web1", user="deploy", clock="20160614133330", exists=False
+    )
+
+
+def test_an_empty_lock_is_free() -> None:
+    assert answer("deploy_to\t/srv/shop", "lock\t").lock is None
+
+
+def test_a_current_that_leads_elsewhere_is_no_release() -> None:
+    facts = answer("deploy_to\t/srv/shop", f"current\t/srv/other/releases/{R[0]}")
+    assert (facts.link, facts.current) == (f"/srv/other/releases/{R[0]}", None)
+
+
+def test_a_current_that_is_no_link_is_said() -> None:
+    assert answer("deploy_to\t/srv/shop", "current_is_no_link\tyes").current_is_no_link
+
+
+def test_a_revision_too_long_to_be_one_is_none() -> None:
+    assert answer(f"release\t{R[0]} {'f' * 200}", f"release\t{R[1]} {'f' * 201}").releases == {
+        R[0]: "f" * 200,
+        R[1]: "",
+    }
+
+
+MALFORMED = {
+    "nothing at all": "",
+    "no end": "user\tdeploy\n",
+    "a line after the end": "end\tyes\nuser\tdeploy\n",
+    "two ends": "end\tyes\nend\tyes\n",
+    "an unknown key": "colour\tred\nend\tyes\n",
+    "no tab": "user deploy\nend\tyes\n",
+    "no fact": "user\nend\tyes\n",
+    "an empty line": "\nend\tyes\n",
+    "two currents": "current\ta\ncurrent\tb\nend\tyes\n",
+    "a linked file that is no number": "no_file\tx\nend\tyes\n",
+    "a linked file below zero": "no_file\t-1\nend\tyes\n",
+    "a linked file of many digits": f"no_file\t{'9' * 9999}\nend\tyes\n",
+    "too many lines": "stray\tx\n" * 100_000 + "end\tyes\n",
+}
+
+
+@pytest.mark.parametrize("text", MALFORMED.values(), ids=MALFORMED)
+def test_a_malformed_answer_is_the_hosts_failure(text: str) -> None:
+    with pytest.raises(HostError, match=r"^web1: answered the survey with ") as caught:
+        parse("web1", SHOP, text)
+    assert caught.value.host == "web1"
+    assert str(caught.value).isprintable()
+    assert len(str(caught.value)) < 1000
+
+
+SINGLE = st.sampled_from(["user", "clock", "current", "lock"])
+FACT = st.text(st.characters(exclude_characters="\n"))
+
+
+@given(
+    st.dictionaries(SINGLE, FACT),
+    st.lists(st.tuples(st.sampled_from(["stray", "release", "archive", "journal", "log", "no_tool"]), FACT)),
+)
+def test_no_control_character_survives_whatever_a_host_says(
+    one: dict[str, str], many: list[tuple[str, str]]
+) -> None:
+    facts = answer(*(f"{key}\t{fact}" for key, fact in [*one.items(), *many]))
+    texts = [facts.user, facts.clock, facts.link, *facts.strays, *facts.log, *facts.no_tools, *facts.archives]
+    texts += [*facts.releases, *facts.releases.values()]
+    assert all(text.isprintable() for text in texts)
+
+
+# -- what is known of a release
+
+
+def made(number: int, event: str, flow: str = "deploy", run: str = "") -> Entry:
+    return Entry(event=event, flow=flow, release=R[number], run=run or f"{flow}{number}")
+
+
+def holding(*numbers: int, current: int, entries: tuple[Entry, ...] = (), **others: object) -> Facts:
+    releases = {R[number]: "1f3e" for number in numbers}
+    return Facts("web1", releases=releases, current=R[current], entries=entries, **others)  # type: ignore[arg-type]
+
+
+def test_what_was_live_is_retired_and_what_was_rolled_back_from_is_bad() -> None:
+    history = (made(0, "live"), made(1, "live"), made(2, "live"), made(1, "live", "rollback"))
+    facts = holding(0, 1, 2, current=1, entries=history)
+    assert [facts.state(R[n]) for n in range(3)] == ["retired", "live", "bad"]
+    assert all(facts.complete(R[n]) for n in range(3))
+
+
+@pytest.mark.parametrize(
+    ("events", "state", "complete"),
+    [
+        ([], "unknown", True),
+        (["building"], "building", False),
+        (["building", "ready"], "ready", True),
+        (["building", "ready", "failed"], "failed", False),
+        (["building", "ready", "live", "back"], "failed", False),
+    ],
+)
+def test_a_release_that_was_never_live_is_what_its_last_event_says(
+    events: list[str], state: str, complete: bool
+) -> None:
+    facts = holding(0, 1, current=0, entries=tuple(made(1, event) for event in events))
+    assert (facts.state(R[1]), facts.complete(R[1])) == (state, complete)
+
+
+def test_a_rollback_that_failed_does_not_spoil_the_release_it_went_to() -> None:
+    entries = (made(1, "ready"), made(1, "ready", "rollback"), made(1, "failed", "rollback"))
+    assert holding(0, 1, current=0, entries=entries).state(R[1]) == "ready"
+
+
+def test_a_live_release_whose_deploy_failed_after_the_publish_is_live_and_complete() -> None:
+    facts = holding(0, 1, current=1, entries=(made(1, "live"), made(1, "failed")))
+    assert (facts.state(R[1]), facts.complete(R[1])) == ("live", True)
+
+
+def test_a_release_without_revision_is_failed_even_when_the_log_knows_it() -> None:
+    log = (f"Branch main (at 1f3e) deployed as release {R[0]} by ann",)
+    facts = Facts("web1", releases={R[0]: "", R[1]: "1f3e"}, current=R[1], log=log)
+    assert (facts.state(R[0]), facts.complete(R[0])) == ("failed", False)
+
+
+def test_what_is_not_there_is_archived_or_missing() -> None:
+    facts = holding(0, current=0, archives=frozenset({R[1]}))
+    assert (facts.state(R[1]), facts.state(R[2])) == ("archived", "missing")
+    assert not facts.complete(R[1])
+
+
+def test_a_current_that_dangles_is_live_but_not_complete() -> None:
+    facts = holding(0, current=1)
+    assert (facts.state(R[1]), facts.complete(R[1])) == ("live", False)
+
+
+# -- the script itself
+
+
+def test_the_script_says_what_the_reader_understands(tmp_path: Path) -> None:
+    shop = tmp_path / "shop"
+    (shop / "releases" / R[0]).mkdir(parents=True)
+    (shop / "releases" / R[0] / "REVISION").write_text("1f3e\n")
+    (shop / "releases" / "new\nline").mkdir()
+    (shop / "current").symlink_to(shop / "releases" / R[0])
+    (shop / f"rolled-back-release-{R[1]}.tar.gz").touch()
+    (shop / ".capdoit").mkdir()
+    (shop / ".capdoit" / "journal").write_text(made(0, "live").line() + "\n")
+    (shop / "revisions.log").write_text(f"Branch main (at 1f3e) deployed as release {R[0]} by ann\n")
+    facts = parse("web1", Layout(str(shop)), survey(shop))
+    assert (facts.current, facts.releases, facts.archives) == (R[0], {R[0]: "1f3e"}, {R[1]})
+    assert (facts.entries, len(facts.log), facts.strays) == ((made(0, "live"),), 1, ("new?line",))
+    assert (facts.no_tools, facts.no_files, facts.not_writable) == (("no-such-tool",), (1,), False)
+
+
+def survey(shop: Path) -> str:
+    (shop / "shared").mkdir()
+    (shop / "shared" / "a.yml").touch()
+    values = {
+        "deploy_to": str(shop),
+        "tools": words(["sh", "no-such-tool"]),
+        "make_dirs": "",
+        "linked_files": words(["a.yml", "b.yml"]),
+        "linked_dirs": "",
+    }
+    script = "".join(f"{name}={quote(value)}\n" for name, value in values.items()) + SURVEY.read_text()
+    return subprocess.run(["sh"], input=script, capture_output=True, text=True, check=True).stdout
