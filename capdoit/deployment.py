@@ -134,9 +134,8 @@ class Deployment:
     # -- working
 
     def _in_turn(self, act: Act) -> None:
-        missing = [a.name for a in self.acts[: self.acts.index(act)] if a.name not in self._done and not a.hook]
-        missing = [name for name in missing if name in WORK]
-        if missing:
+        before = [a.name for a in self.acts[: self.acts.index(act)] if a.name in WORK]
+        if missing := [name for name in before if name not in self._done]:
             raise ConfigError(f"{act.name} needs {missing[-1]} to be done first; doit {self._name} does all of it")
 
     def _do(self, act: Act, run: Run) -> None:
@@ -144,7 +143,7 @@ class Deployment:
             raise Interrupted(self._signal)
         if act.hook:
             self._call(act.hook, run)
-        elif act.name in WORK:
+        else:
             WORK[act.name](run)
             if act.name == "publishing":
                 self._say_live(run)
@@ -265,7 +264,8 @@ def _revealed(hosts: Iterable[HostConfig]) -> list[str]:
 def _reason(error: BaseException) -> str:
     if isinstance(error, HostsFailed):
         return "\n" + "\n".join(_of_host(o.host, o.error) for o in error.failed) + _cancelled(error)
-    return _of_host("", error).lstrip()
+    text = _of_host("", error)
+    return f"\n{text}" if "\n" in text else text.lstrip()
 
 
 def _cancelled(error: HostsFailed) -> str:

@@ -49,6 +49,11 @@ class Act:
     doc: str
     hook: Hook | None = None
 
+    @property
+    def is_moment(self) -> bool:
+        """Whether nothing happens in it: it is there for hooks to stand before and after."""
+        return not self.hook and not self.doc
+
 
 def steps(flow: str) -> list[str]:
     """The names of a flow's steps, in order."""

@@ -116,7 +116,7 @@ class Cap(Hooks):
                 "basename": group,
                 "name": act.name,
                 "doc": act.doc or f"the moment after {FLOW_MOMENTS.get(act.name, act.step)}",
-                "actions": [(self._perform, [flow_run, act])],
+                "actions": None if act.is_moment else [(self._perform, [flow_run, act])],
                 "task_dep": [*before, *first],
                 "file_dep": files,
                 "teardown": [(self._end, [flow_run])],
@@ -221,8 +221,10 @@ def in_process_mode() -> bool:
 def _goal(group: str, acts: list[Act], selected: list[str]) -> str | None:
     """The last act that was asked for by name, when nothing asks for the whole flow."""
     asked = [act.name for act in acts if any(fnmatch.fnmatch(f"{group}:{act.name}", name) for name in selected)]
-    ours = all(name.startswith(f"{group}:") for name in selected)
-    return asked[-1] if asked and ours else None
+    if not asked or not all(name.startswith(f"{group}:") for name in selected):
+        return None
+    reached = acts[: [act.name for act in acts].index(asked[-1]) + 1]
+    return next((act.name for act in reversed(reached) if not act.is_moment), None)
 
 
 def _as_failure(work: Callable[[], object], console: Console) -> TaskFailed | None:

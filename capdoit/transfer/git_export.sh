@@ -4,7 +4,7 @@
 # shellcheck disable=SC2154,SC2034
 export GIT_TERMINAL_PROMPT=0 GIT_SSH_COMMAND="${GIT_SSH_COMMAND:-ssh -o BatchMode=yes}"
 if ! git -C repo cat-file -e "$revision^{commit}" 2>/dev/null; then
-    git -C repo remote update --prune >&2
+    git -C repo fetch --quiet --prune origin >&2
 fi
 strip=0
 set --

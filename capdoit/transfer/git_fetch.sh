@@ -6,7 +6,7 @@ fenced
 export GIT_TERMINAL_PROMPT=0 GIT_SSH_COMMAND="${GIT_SSH_COMMAND:-ssh -o BatchMode=yes}"
 if [ -f repo/HEAD ]; then
     git -C repo remote set-url origin "$repo_url"
-    git -C repo remote update --prune >&2
+    git -C repo fetch --quiet --prune origin >&2
 else
     rm -rf .capdoit/incoming
     git clone --quiet --mirror "$repo_url" .capdoit/incoming >&2
