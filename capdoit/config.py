@@ -151,7 +151,7 @@ def choose_stage(config: Config, name: str | None) -> Stage:
     name = name or config.default_stage or only
     there = listed(config.stages)
     if name is None:
-        raise ConfigError(f"which stage? Say stage=NAME, one of {there}; or set default_stage in {config.file}")
+        raise ConfigError(f"which stage? Say stage=NAME of {there}; or set default_stage in {config.file}")
     if name not in config.stages:
         raise ConfigError(f"no stage {name}; {config.file} has {there}{near(name, config.stages)}")
     return config.stages[name]
@@ -387,6 +387,7 @@ def _check_links(stage: Value, settings: Mapping[str, Any]) -> None:
 def _host(name: str, value: Value, own: dict[str, Any], stage: dict[str, Any], file: Path) -> HostConfig:
     settings = _merged({key: stage[key] for key in ANYWHERE if key in stage}, own)
     transport = settings.get("transport", "ssh")
+    deploy_to = settings.get("deploy_to") or f"/var/www/{stage.get('application')}"
     ssh_config = stage.get("ssh_config")
     return HostConfig(
         name=name,
@@ -397,7 +398,7 @@ def _host(name: str, value: Value, own: dict[str, Any], stage: dict[str, Any], f
         transport=transport,
         user=settings.get("user"),
         port=settings.get("port"),
-        layout=_layout(value, settings.get("deploy_to") or f"/var/www/{stage.get('application')}", transport, file),
+        layout=_layout(value, deploy_to, transport, file),
         env=settings["default_env"],
         ssh_options=settings["ssh_options"],
         ssh_config=str(file.parent.absolute() / ssh_config) if ssh_config else None,

@@ -250,7 +250,7 @@ def _refusal(
     extra = {head: cells} if cells else {}
     rows = ([one.host, _live(one), *(c[one.host] for c in extra.values()), _has(one)] for one in facts)
     shown = table(["host", "live", *extra, "has"], rows)
-    return f"{what}; nothing was touched\n{shown}\n{_advice(facts, stage)}"
+    return f"nothing was touched: {what}\n{shown}\n{_advice(facts, stage)}"
 
 
 def _live(facts: Facts) -> str:

@@ -61,16 +61,17 @@ class Value:
         node: the value itself.
         path: what leads to it, from the top of the file.
         mistakes: where what is wrong with it is noted.
-        key: the node of its name, when it has one.
+        key: the node of its name; None when it has none.
     """
 
     def __init__(self, node: yaml.Node, path: str, mistakes: Mistakes, key: yaml.Node | None = None) -> None:
-        self.node, self.path, self.mistakes, self.key = node, path, mistakes, key
+        self.node, self.path, self.mistakes = node, path, mistakes
+        self.key = key or node
 
     @property
     def place(self) -> str:
         """File, line and column, where its name stands."""
-        return self.mistakes.place(self.key or self.node)
+        return self.mistakes.place(self.key)
 
     @property
     def kind(self) -> str:
@@ -79,8 +80,8 @@ class Value:
 
     def wrong(self, text: str) -> None:
         """Add a mistake at this place; that of a mapping or a list is where its name stands."""
-        apart = isinstance(self.node, yaml.ScalarNode) or self.key is None
-        self.mistakes.add(self.node if apart else self.key, self.path, text)
+        where = self.node if isinstance(self.node, yaml.ScalarNode) else self.key
+        self.mistakes.add(where, self.path, text)
 
     def expected(self, what: str) -> None:
         """Add the mistake that something else stands here."""

@@ -109,26 +109,32 @@ class Stream:
         self.noise = b""  # what came before the loop's greeting: a profile's, or ssh's complaint
         self.ends: dict[str, int] = {}
         self._nonce = nonce.encode()
-        self._rest = b""
+        self._unread = b""
         self._newline = b""  # of the last line; withheld, for it may be the one before the loop's line
 
-    def read(self) -> bytes:
-        """What has come, without the loop's own lines and what came before its greeting."""
+    def read(self) -> None:
+        """Wait for more, and keep it for `take`."""
         chunk = os.read(self.source.fileno(), CHUNK)
         self.open = bool(chunk)
-        *lines, self._rest = (self._rest + chunk).split(b"\n")
+        self._unread += chunk
+
+    def take(self, tag: str) -> bytes:
+        """The output that has come, up to the loop's line that ends a script; none once that came."""
         output: list[bytes] = []
-        for line in lines:
-            self._take(line, output)
-        if len(self._rest) > CHUNK or not self.open:
-            output += [self._newline, self._rest]
-            self._newline = self._rest = b""
+        start = 0
+        while tag not in self.ends and (end := self._unread.find(b"\n", start)) >= 0:
+            self._line(self._unread[start:end], output)
+            start = end + 1
+        self._unread = self._unread[start:]
+        if tag not in self.ends and (len(self._unread) > CHUNK or not self.open):
+            output += [self._newline, self._unread]
+            self._newline = self._unread = b""
         if "hello" not in self.ends:
             self.noise = (self.noise + b"".join(output))[-CHUNK:]
             return b""
         return b"".join(output)
 
-    def _take(self, line: bytes, output: list[bytes]) -> None:
+    def _line(self, line: bytes, output: list[bytes]) -> None:
         words = line.split(b" ")
         if words[0] == self._nonce and len(words) == 3 and words[2].isdigit():
             tag = words[1].decode("ascii", "replace")
@@ -284,7 +290,12 @@ class Session:
     ) -> Iterator[tuple[Stream, bytes]]:
         """What comes on both streams until both have said that the script ended."""
         deadline = None if timeout is None else time.monotonic() + timeout
-        while tag not in self._out.ends or tag not in self._err.ends:
+        while True:
+            for stream in (self._out, self._err):
+                if piece := stream.take(tag):
+                    yield stream, piece
+            if tag in self._out.ends and tag in self._err.ends:
+                break
             if not self.is_open:
                 raise self._lost()
             if stop:
@@ -294,8 +305,7 @@ class Session:
                 self.cut()
                 raise HostError(self.host, f"took longer than {timeout:g} s and was stopped")
             for stream in self._wait(source, stop, deadline):
-                if piece := stream.read():
-                    yield stream, piece
+                stream.read()
         self._err.ends.pop(tag)
 
     def _wait(self, source: Iterator[bytes], stop: Stop, deadline: float | None) -> list[Stream]:

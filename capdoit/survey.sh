@@ -13,6 +13,11 @@ one_line() {
     printf '%s' "$1" | tr '\n\t\r' '???'
 }
 
+# The last line may lack its end: a full disk cut it.
+lines() {
+    tail -n 1000 "$2" | while IFS= read -r line || [ -n "$line" ]; do fact "$1" "$line"; done
+}
+
 fact user "$(id -un 2>/dev/null || id -u)"
 fact clock "$(date -u +%Y%m%d%H%M%S)"
 eval "set -- $tools"
@@ -74,7 +79,7 @@ if cd "$deploy_to" 2>/dev/null; then
         fi
     done
     if [ -f .capdoit/lock ]; then fact lock "$(one_line "$(cat .capdoit/lock)")"; fi
-    if [ -f .capdoit/journal ]; then tail -n 1000 .capdoit/journal | sed 's/^/journal	/'; fi
-    if [ -f revisions.log ]; then tail -n 1000 revisions.log | sed 's/^/log	/'; fi
+    if [ -f .capdoit/journal ]; then lines journal .capdoit/journal; fi
+    if [ -f revisions.log ]; then lines log revisions.log; fi
 fi
 fact end yes

@@ -321,6 +321,11 @@ def test_a_release_that_is_live_everywhere_leaves_nothing_to_do() -> None:
         rollback_target([host("web1", 0, 1), host("web2", 0, 1)], R[1], "production")
 
 
+def test_a_release_that_the_link_names_but_only_the_archive_holds_is_unpacked() -> None:
+    facts = replace(host("web1", 0, current=1), archives=frozenset({R[1]}))
+    assert rollback_target([facts], R[1], "production").archived == {"web1"}
+
+
 def test_a_misspelt_release_is_refused_with_what_it_may_have_been() -> None:
     with pytest.raises(NoTarget, match=f"did you mean {R[1]}") as caught:
         rollback_target([host("web1", 1, 2)], R[1].replace("2016", "2061"), "production")

@@ -105,6 +105,11 @@ def test_a_user_of_capistrano_with_spaces_in_the_name_is_understood() -> None:
     assert parse_log(f"Branch main (at 1f3e) deployed as release {R[0]} by Ann Lee") == deploy(0)
 
 
+def test_a_user_of_capistrano_cannot_pass_for_another_release() -> None:
+    user = f"ann (at 1f3e) deployed as release {R[1]} by bob"
+    assert parse_log(f"Branch main (at 1f3e) deployed as release {R[0]} by {user}") == deploy(0)
+
+
 @pytest.mark.parametrize(
     "line",
     [
@@ -177,6 +182,10 @@ def test_rolling_forward_to_a_bad_release_makes_it_good_again() -> None:
     assert stack_and_bad([deploy(0), deploy(1), deploy(2), rollback(0), rollback(2)]) == ([0, 2], {1})
 
 
+def test_a_bad_release_that_is_deployed_again_is_good() -> None:
+    assert stack_and_bad([deploy(0), deploy(1), rollback(0), deploy(1)]) == ([0, 1], set())
+
+
 def test_a_release_published_by_hand_is_taken_for_rolled_back_to() -> None:
     assert stack_and_bad([deploy(0), deploy(1), deploy(2)], current=1) == ([0, 1], {2})
     assert stack_and_bad([deploy(1), deploy(3)], current=2) == ([1, 2], {3})
@@ -199,6 +208,7 @@ def test_without_any_history_what_is_live_is_all_that_is_known() -> None:
 
 
 def test_a_release_that_a_wrong_clock_named_too_early_is_bad_once_rolled_back_from() -> None:
+    assert stack_and_bad([deploy(5), deploy(3)], current=3) == ([5, 3], set())
     assert stack_and_bad([deploy(5), deploy(3), rollback(5)]) == ([5], {3})
 
 

@@ -1,0 +1,123 @@
+"""Each module imports from below only, and what is public is named."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import capdoit
+
+SOURCE = Path(capdoit.__file__).parent
+MODULES = sorted(path for path in SOURCE.rglob("*.py"))
+# From the ground up. A module imports at run time only from its own floor and from those before it.
+FLOORS = (
+    {"errors", "text", "layout", "places", "script", "config", "journal", "survey", "decide", "variables"},
+    {"console", "session"},
+    {"host", "fleet"},
+    {"flow", "hooks", "recipe"},
+    {"run", "transfer", "steps"},
+    {"deployment", "check"},
+    {"tasks", "cap", "reporter"},
+    {"testing"},
+)
+# hooks.Failure is what deploy.yml's steps never see; the run hands hooks their Release, and no more.
+FLOOR = {module: number for number, modules in enumerate(FLOORS) for module in modules}
+
+
+def name_of(path: Path) -> str:
+    """A module as its floor calls it: steps/ and transfer/ are one each."""
+    return path.relative_to(SOURCE).parts[0].removesuffix(".py")
+
+
+def imports(path: Path) -> Iterator[ast.Import | ast.ImportFrom]:
+    """The imports that happen when a program runs, those inside functions too."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    typing_only = {
+        node
+        for block in ast.walk(tree)
+        if isinstance(block, ast.If) and ast.unparse(block.test) == "TYPE_CHECKING"
+        for statement in block.body
+        for node in ast.walk(statement)
+    }
+    for node in ast.walk(tree):
+        if isinstance(node, (ast.Import, ast.ImportFrom)) and node not in typing_only:
+            yield node
+
+
+def imported(path: Path) -> set[str]:
+    """The full names that a module imports."""
+    names: set[str] = set()
+    for node in imports(path):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        else:
+            assert node.level == 0, f"{path}: relative import"
+            names |= {f"{node.module}.{alias.name}" for alias in node.names}
+    return names
+
+
+def importers(package: str) -> set[str]:
+    return {
+        path.relative_to(SOURCE).as_posix()
+        for path in MODULES
+        if any(name.split(".")[0] == package for name in imported(path))
+    }
+
+
+def ours(path: Path) -> set[str]:
+    """The modules of capdoit that a module imports."""
+    parts = [name.split(".") for name in imported(path)]
+    return {name[1] for name in parts if name[0] == "capdoit" and name[1] in FLOOR}
+
+
+def test_plumbum_is_imported_by_the_host_alone():
+    assert importers("plumbum") == {"host.py"}
+
+
+def test_doit_is_imported_by_its_faces_alone():
+    found = importers("doit")
+    assert "tasks.py" in found
+    assert found <= {"tasks.py", "cap.py", "reporter.py", "__init__.py"}
+
+
+def test_yaml_is_read_in_one_place():
+    assert importers("yaml") == {"places.py"}
+
+
+def test_every_module_has_a_floor():
+    assert {name_of(path) for path in MODULES} - {"__init__", "recipes"} <= set(FLOOR)
+
+
+@pytest.mark.parametrize("path", [p for p in MODULES if name_of(p) in FLOOR], ids=lambda p: p.relative_to(SOURCE).as_posix())
+def test_a_module_imports_nothing_from_above(path: Path):
+    above = {name for name in ours(path) if FLOOR[name] > FLOOR[name_of(path)]}
+    assert not above
+
+
+def test_the_ground_imports_no_third_party_but_yaml():
+    ground = [path for path in MODULES if name_of(path) in FLOORS[0]]
+    roots = {name.split(".")[0] for path in ground for name in imported(path)}
+    assert not roots & {"plumbum", "doit", "subprocess", "socket", "threading", "signal"}
+
+
+def test_all_public_names_exist_and_nothing_else_is_public():
+    tree = ast.parse((SOURCE / "__init__.py").read_text(encoding="utf-8"))
+    bound = {alias.asname or alias.name for node in tree.body if isinstance(node, ast.ImportFrom) for alias in node.names}
+    bound |= {node.name for node in tree.body if isinstance(node, ast.FunctionDef)}
+    public = {name for name in bound if not name.startswith("_")} - {"annotations", "Path", "TYPE_CHECKING"}
+    assert public == set(capdoit.__all__)
+    assert all(hasattr(capdoit, name) for name in capdoit.__all__)
+
+
+def test_recipes_use_the_public_names_only():
+    folder = Path(__file__).parent.parent / "recipes"
+    private = {
+        f"{path.name}: {name}"
+        for path in folder.glob("*.py")
+        for name in imported(path)
+        if name.startswith("capdoit.") and name.split(".")[1] not in capdoit.__all__
+    }
+    assert not private
