@@ -179,6 +179,7 @@ def _deploy_to(value: Value) -> str:
     text = value.text()
     if text and (posixpath.normpath(text) in ("/", "//", ".") or ".." in text.split("/")):
         value.wrong(f"found {text!r}, expected a directory of its own, without ..")
+        return ""
     return text.rstrip("/")
 
 
@@ -188,6 +189,7 @@ def _inside(value: Value) -> str:
     path = text.rstrip("/")
     if text and (path.split("/")[0] in ("", ".", "..") or posixpath.normpath(path) != path):
         value.wrong(f"found {text!r}, expected a path inside the release, without . and ..")
+        return ""
     return path
 
 

@@ -15,7 +15,7 @@ from typing import TypeVar
 import yaml
 
 from capdoit.errors import ConfigError
-from capdoit.text import listed, one_line, printable
+from capdoit.text import listed, printable
 
 T = TypeVar("T")
 TAG = "tag:yaml.org,2002:"
@@ -167,9 +167,9 @@ class Value:
     def _found(self) -> str:
         """What stands here, in words."""
         kind = KINDS.get(self.kind, self.kind)
-        if not isinstance(self.node, yaml.ScalarNode):
-            return kind
-        return f"{kind} ({printable(str(self.node.value))})" if self.node.value else "nothing"
+        if isinstance(self.node, yaml.ScalarNode) and self.node.value:
+            return f"{kind} ({printable(str(self.node.value))})"
+        return "nothing" if self.kind in ("str", "null") else kind
 
 
 def read(file: Path) -> Value:
@@ -179,20 +179,27 @@ def read(file: Path) -> Value:
         ConfigError: it cannot be read or is no YAML; with line and column.
     """
     try:
-        node = yaml.compose(file.read_text(encoding="utf-8"), Loader=yaml.SafeLoader)
+        text = file.read_text(encoding="utf-8")
     except OSError as error:
         raise ConfigError(f"{file}: {error.strerror}; `doit cap install` writes an example") from None
     except UnicodeDecodeError as error:
         raise ConfigError(f"{file}: not UTF-8 at byte {error.start}") from None
+    node = _compose(file, text)
+    if node is None:
+        raise ConfigError(f"{file}: is empty; `doit cap install` writes an example")
+    return Value(node, "", Mistakes(file))
+
+
+def _compose(file: Path, text: str) -> yaml.Node | None:
+    try:
+        return yaml.compose(text, Loader=yaml.SafeLoader)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         place = f":{mark.line + 1}:{mark.column + 1}" if mark else ""
         raise ConfigError(f"{file}{place}: not YAML: {error.problem or error.context}") from None
-    except yaml.YAMLError as error:
-        raise ConfigError(f"{file}: not YAML: {one_line(str(error))}") from None
-    if node is None:
-        raise ConfigError(f"{file}: is empty; `doit cap install` writes an example")
-    return Value(node, "", Mistakes(file))
+    except yaml.reader.ReaderError as error:
+        *lines, last = text[: error.position].split("\n")
+        raise ConfigError(f"{file}:{len(lines) + 1}:{len(last) + 1}: not YAML: {error.reason}") from None
 
 
 def near(name: str, names: Iterable[str]) -> str:

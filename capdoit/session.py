@@ -110,7 +110,6 @@ class Stream:
         self.ends: dict[str, int] = {}
         self._nonce = nonce.encode()
         self._unread = b""
-        self._newline = b""  # of the last line; withheld, for it may be the one before the loop's line
 
     def read(self) -> None:
         """Wait for more, and keep it for `take`."""
@@ -119,7 +118,10 @@ class Stream:
         self._unread += chunk
 
     def take(self, tag: str) -> bytes:
-        """The output that has come, up to the loop's line that ends a script; none once that came."""
+        """The output that has come, up to the loop's line that ends a script; none once that came.
+
+        The loop begins its line with a newline, so in the end there is one newline more than was written.
+        """
         output: list[bytes] = []
         start = 0
         while tag not in self.ends and (end := self._unread.find(b"\n", start)) >= 0:
@@ -127,8 +129,8 @@ class Stream:
             start = end + 1
         self._unread = self._unread[start:]
         if tag not in self.ends and (len(self._unread) > CHUNK or not self.open):
-            output += [self._newline, self._unread]
-            self._newline = self._unread = b""
+            output.append(self._unread)
+            self._unread = b""
         if "hello" not in self.ends:
             self.noise = (self.noise + b"".join(output))[-CHUNK:]
             return b""
@@ -139,13 +141,11 @@ class Stream:
         if words[0] == self._nonce and len(words) == 3 and words[2].isdigit():
             tag = words[1].decode("ascii", "replace")
             self.ends[tag] = int(words[2])
-            self._newline = b""
             if tag == "hello":
                 self.noise = (self.noise + b"".join(output))[-CHUNK:]
                 output.clear()
             return
-        output += [self._newline, line]
-        self._newline = b"\n"
+        output += [line, b"\n"]
 
 
 class Tail:
@@ -154,6 +154,7 @@ class Tail:
     def __init__(self, stream: str, show: Sink | None, kept: deque[str]) -> None:
         self._stream, self._show, self._kept = stream, show, kept
         self._rest = b""
+        self._blanks = 0  # empty lines that wait for another line: the last of them is the loop's
 
     def take(self, piece: bytes) -> None:
         """More output."""
@@ -161,16 +162,24 @@ class Tail:
         for line in lines:
             self._line(line)
         if len(self._rest) > LONGEST_LINE:
-            self.end()
+            self._line(self._rest)
+            self._rest = b""
 
     def end(self) -> None:
-        """No more output: what is left is a line, too."""
-        if self._rest:
-            self._line(self._rest)
-        self._rest = b""
+        """No more output."""
+        for _ in range(self._blanks - 1):
+            self._tell("")
 
     def _line(self, line: bytes) -> None:
-        text = printable(line[:LONGEST_LINE].rstrip(b"\r"))
+        if not line:
+            self._blanks += 1
+            return
+        for _ in range(self._blanks):
+            self._tell("")
+        self._blanks = 0
+        self._tell(printable(line[:LONGEST_LINE].rstrip(b"\r")))
+
+    def _tell(self, text: str) -> None:
         self._kept.append(text)
         if self._show:
             self._show(self._stream, text)
@@ -283,7 +292,10 @@ class Session:
                     raise HostError(self.host, f"answered more than {MOST_CAPTURED >> 20} MiB", request.script.name)
         out.end()
         err.end()
-        return Answer(self._out.ends.pop(tag), b"".join(captured), tuple(kept))
+        if request.into:
+            request.into.seek(-1, os.SEEK_END)
+            request.into.truncate()
+        return Answer(self._out.ends.pop(tag), b"".join(captured)[:-1], tuple(kept))
 
     def _until(
         self, tag: str, source: Iterator[bytes], stop: Stop, timeout: float | None

@@ -1,0 +1,548 @@
+"""deploy.yml: what it means, and where and how each of its mistakes is told."""
+# ruff: noqa: E501 - a mistake is one line, however long
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from capdoit.config import Config, HostConfig, Stage, choose_stage, load
+from capdoit.errors import ConfigError
+from capdoit.script import Secret
+
+STAGES = "stages: {production: {hosts: {web1: {}}}}\n"
+NEEDED = "application: shop\nrepo_url: git@git.example.com:shop.git\n"  # two lines: a mistake is in line 3
+
+
+@pytest.fixture
+def read(tmp_path, monkeypatch):
+    """Reads a text as deploy.yml of the working directory."""
+    monkeypatch.chdir(tmp_path)
+
+    def read(text: str) -> Config:
+        Path("deploy.yml").write_text(text, encoding="utf-8")
+        return load(Path("deploy.yml"))
+
+    return read
+
+
+@pytest.fixture
+def mistakes(read):
+    """The mistakes of a text, without the file's name that each begins with."""
+
+    def mistakes(text: str) -> list[str]:
+        with pytest.raises(ConfigError) as caught:
+            read(text)
+        assert all(mistake.startswith("deploy.yml:") for mistake in caught.value.mistakes)
+        return [mistake.removeprefix("deploy.yml:") for mistake in caught.value.mistakes]
+
+    return mistakes
+
+
+def only_host(config: Config) -> HostConfig:
+    (stage,) = config.stages.values()
+    (host,) = stage.hosts
+    return host
+
+
+def only_stage(config: Config) -> Stage:
+    (stage,) = config.stages.values()
+    return stage
+
+
+# -- one setting that is wrong
+
+
+@pytest.mark.parametrize(
+    ("line", "mistake"),
+    [
+        ("user: true", "3:7: user: found a truth (true), expected a text; quote it"),
+        ("user:", "3:6: user: found nothing, expected a text"),
+        ("user: [deploy]", "3:1: user: found a list, expected a text"),
+        ("user: {name: deploy}", "3:1: user: found a mapping, expected a text"),
+        ('user: "\\0"', "3:7: user: found a text (\\x00), expected a text"),
+        ("port: '22'", "3:7: port: found a text (22), expected a whole number from 1 to 65535"),
+        ("port: 65536", "3:7: port: found a number (65536), expected a whole number from 1 to 65535"),
+        ("port: -1", "3:7: port: found a number (-1), expected a whole number from 1 to 65535"),
+        (
+            "keep_releases: 0",
+            "3:16: keep_releases: found a number (0), expected a whole number of at least 1",
+        ),
+        (
+            "keep_releases: 1.5",
+            "3:16: keep_releases: found a number (1.5), expected a whole number of at least 1",
+        ),
+        (
+            "keep_releases: 2016-06-14",
+            "3:16: keep_releases: found a date (2016-06-14), expected a whole number of at least 1",
+        ),
+        ("transfer: gti", "3:11: transfer: found gti, expected a transfer: git, archive; did you mean git?"),
+        ("linked_files: log", "3:15: linked_files: found a text (log), expected a list of paths"),
+        ("linked_files: [a, 'b', a/]", "3:24: linked_files[2]: a stands in the list for the second time"),
+        ("default_env: [A]", "3:1: default_env: found a list, expected a mapping of names and texts"),
+        ("default_env: {1A: x}", "3:19: default_env.1A: not a name that an environment variable can have"),
+        ("default_env: {A: yes}", "3:18: default_env.A: found a truth (yes), expected a text; quote it"),
+        (
+            "default_env: {A: !env 'a b'}",
+            "3:18: default_env.A: expected the name of an environment variable after !env",
+        ),
+        (
+            "default_env: {A: !env [B]}",
+            "3:15: default_env.A: expected the name of an environment variable after !env",
+        ),
+        ("user: !env DEPLOYER", "3:7: user: found !env (DEPLOYER), expected a text"),
+        ("ssh_options: Port=22", "3:14: ssh_options: found a text (Port=22), expected a list of texts"),
+        (
+            "ssh_options: [Port=22, BatchMode]",
+            "3:24: ssh_options[1]: found 'BatchMode', expected Name=value as ssh_config(5) has it",
+        ),
+        ("deploy_to: /", "3:12: deploy_to: found '/', expected a directory of its own, without .."),
+        ("deploy_to: //", "3:12: deploy_to: found '//', expected a directory of its own, without .."),
+        ("deploy_to: .", "3:12: deploy_to: found '.', expected a directory of its own, without .."),
+        (
+            "deploy_to: /srv/../etc",
+            "3:12: deploy_to: found '/srv/../etc', expected a directory of its own, without ..",
+        ),
+        ("recipes: [rails]", "3:1: recipes: found a list, expected a mapping of recipes and their options"),
+        (
+            "recipes: {rails: assets}",
+            "3:18: recipes.rails: found a text (assets), expected a mapping of options",
+        ),
+        (
+            "recipes: {rails: {prefix: {a: b}}}",
+            "3:19: recipes.rails.prefix: found a mapping, expected a text",
+        ),
+        ("default_stage: [production]", "3:1: default_stage: found a list, expected a text"),
+        (
+            "default_stage: producton",
+            "3:16: default_stage: no stage producton; there are production; did you mean production?",
+        ),
+        ("keep_release: 5", "3:1: keep_release: no such setting; did you mean keep_releases?"),
+        ("zzz: 5", "3:1: zzz: no such setting"),
+        ("? [a]\n: b", "3:3: expected a name"),
+        ("<<: {user: deploy}", "3:1: expected a name"),
+    ],
+)
+def test_a_wrong_setting_is_told_with_its_line_its_column_and_its_path(mistakes, line, mistake):
+    assert mistakes(f"{NEEDED}{line}\n{STAGES}") == [mistake]
+
+
+@pytest.mark.parametrize("name", [".", "..", "-shop", "my shop", "shop/web", "$(id)"])
+def test_an_application_that_is_no_plain_name_is_refused(mistakes, name):
+    assert mistakes(f"application: '{name}'\nrepo_url: x\n{STAGES}") == [
+        f"1:14: application: found '{name}', expected letters, digits, dots, dashes and underscores"
+    ]
+
+
+@pytest.mark.parametrize("setting", ["linked_files: [%s]", "linked_dirs: [%s]"])
+@pytest.mark.parametrize(
+    "path", ["..", "../x", "a/../../x", "a/..", "/etc", "/", ".", "./a", "a//b", "a/./b"]
+)
+def test_a_linked_path_that_is_not_plainly_inside_the_release_is_refused(mistakes, setting, path):
+    name = setting.split(":")[0]
+    found = mistakes(NEEDED + setting % f"'{path}'" + "\n" + STAGES)
+    assert found == [
+        f"3:{len(name) + 4}: {name}[0]: found '{path}', expected a path inside the release, without . and .."
+    ]
+
+
+def test_a_repository_tree_that_climbs_out_is_refused(mistakes):
+    assert mistakes(f"{NEEDED}repo_tree: ../other\n{STAGES}") == [
+        "3:12: repo_tree: found '../other', expected a path inside the release, without . and .."
+    ]
+
+
+def test_a_linked_path_inside_another_is_refused_at_the_stage_that_has_both(mistakes):
+    assert mistakes(f"{NEEDED}linked_files: [config/database.yml]\nlinked_dirs: [config]\n{STAGES}") == [
+        "5:10: stages.production: linked path config/database.yml is inside the linked path config; link only config"
+    ]
+
+
+def test_a_path_that_is_linked_as_a_file_and_as_a_directory_is_refused(mistakes):
+    assert mistakes(f"{NEEDED}linked_files: [log]\nlinked_dirs: [log/]\n{STAGES}") == [
+        "5:10: stages.production: log is among the linked files and among the linked directories"
+    ]
+
+
+# -- stages and hosts that are wrong
+
+
+@pytest.mark.parametrize(
+    ("text", "mistake"),
+    [
+        ("", "1:1: no stages; at least one is needed"),
+        ("stages:", "3:8: stages: found nothing, expected a mapping of names and stages"),
+        ("stages: {}", "3:1: stages: no stages; at least one is needed"),
+        ("stages: [production]", "3:1: stages: found a list, expected a mapping of names and stages"),
+        ("stages: {production: [web1]}", "3:10: stages.production: found a list, expected a mapping"),
+        ("stages: {production: }", "3:21: stages.production: found nothing, expected a mapping"),
+        ("stages: {production: {}}", "3:10: stages.production: no hosts; at least one is needed"),
+        (
+            "stages: {production: {hosts: {}}}",
+            "3:23: stages.production.hosts: no hosts; at least one is needed",
+        ),
+        (
+            "stages: {production: {hosts: [web1]}}",
+            "3:23: stages.production.hosts: found a list, expected a mapping of names and hosts",
+        ),
+        (
+            "stages: {production: {hosts: web1}}",
+            "3:30: stages.production.hosts: found a text (web1), expected a mapping of names and hosts",
+        ),
+        (
+            "stages: {production: {hosts: {web1: }}}",
+            "3:36: stages.production.hosts.web1: found nothing, expected a mapping",
+        ),
+        (
+            "stages: {production: {hosts: {web1: [app]}}}",
+            "3:31: stages.production.hosts.web1: found a list, expected a mapping",
+        ),
+        (
+            "stages: {production: {hosts: {web1: 10.0.0.1}}}",
+            "3:37: stages.production.hosts.web1: found a text (10.0.0.1), expected a mapping",
+        ),
+        (
+            "stages: {production: {hosts: {web1: {role: [app]}}}}",
+            "3:38: stages.production.hosts.web1.role: no such setting of a host; did you mean roles?",
+        ),
+        (
+            "stages: {production: {hosts: {web1: {}}, keep_release: 1}}",
+            "3:42: stages.production.keep_release: no such setting; did you mean keep_releases?",
+        ),
+        (
+            "stages: {production: {hosts: {web1: {roles: web}}}}",
+            "3:45: stages.production.hosts.web1.roles: found a text (web), expected a list of texts",
+        ),
+        (
+            "stages: {production: {hosts: {web1: {roles: [all]}}}}",
+            "3:46: stages.production.hosts.web1.roles[0]: found 'all', expected a role's name: no spaces, no commas, and not all",
+        ),
+        (
+            "stages: {production: {hosts: {web1: {roles: ['app, web']}}}}",
+            "3:46: stages.production.hosts.web1.roles[0]: found 'app, web', expected a role's name: no spaces, no commas, and not all",
+        ),
+        (
+            "stages: {production: {hosts: {web1: {primary: 1}}}}",
+            "3:47: stages.production.hosts.web1.primary: found a number (1), expected true or false",
+        ),
+        (
+            "stages: {production: {hosts: {web1: {transport: shh}}}}",
+            "3:49: stages.production.hosts.web1.transport: found shh, expected a transport: ssh, local; did you mean ssh?",
+        ),
+        (
+            "stages: {production: {hosts: {deploy@web1: {}}}}",
+            "3:31: stages.production.hosts.deploy@web1: a host's name has letters, digits, dots, dashes and underscores; the user goes in user:",
+        ),
+        (
+            "stages: {production: {hosts: {-oProxyCommand: {}}}}",
+            "3:31: stages.production.hosts.-oProxyCommand: a host's name has letters, digits, dots, dashes and underscores; the user goes in user:",
+        ),
+    ],
+)
+def test_a_wrong_stage_or_host_is_told_with_its_line_its_column_and_its_path(mistakes, text, mistake):
+    assert mistakes(f"{NEEDED}{text}\n") == [mistake]
+
+
+@pytest.mark.parametrize("name", ["all", "check", "deploy", "drill", "rollback", "a:b", "a b", "-x", "*"])
+def test_a_stage_cannot_have_a_name_that_a_task_has_or_no_task_can_have(mistakes, name):
+    assert mistakes(f"{NEEDED}stages: {{'{name}': {{hosts: {{web1: {{}}}}}}}}\n") == [
+        f"3:10: stages.{name}: {name} cannot be a stage's name; give it another"
+    ]
+
+
+def test_a_relative_deploy_to_is_refused_for_a_host_that_ssh_leads_to_and_taken_for_a_local_one(mistakes):
+    stages = "stages: {production: {hosts: {here: {transport: local}, web1: {}}}}"
+    assert mistakes(f"{NEEDED}deploy_to: srv/shop\n{stages}") == [
+        "4:57: stages.production.hosts.web1: deploy_to is srv/shop, expected a path from / on a host that "
+        "ssh leads to"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "mistake"),
+    [
+        (
+            "repo_url: x\n",
+            "2:10: stages.production: neither application nor deploy_to is set; application: shop means /var/www/shop",
+        ),
+        ("application: shop\n", "2:10: stages.production: no repo_url, which transfer: git needs"),
+        (
+            "deploy_to: /srv/shop\ntransfer: archive\n",
+            "3:10: stages.production: no archive, which transfer: archive needs",
+        ),
+    ],
+)
+def test_what_a_stage_cannot_be_without_is_told_at_the_stage(mistakes, text, mistake):
+    assert mistakes(text + STAGES) == [mistake]
+
+
+def test_several_mistakes_are_told_at_once_in_the_order_of_the_file(mistakes):
+    text = (
+        "aplication: shop\n"
+        "stages:\n"
+        "  production:\n"
+        "    hosts:\n"
+        "      web1: {port: ssh, roles: web}\n"
+        "      web2: {deploy_to: ../x}\n"
+        "    branch: [main]\n"
+        "keep_releases: many\n"
+        "default_stage: test\n"
+        "repo_url: x\n"
+    )
+    assert mistakes(text) == [
+        "1:1: aplication: no such setting; did you mean application?",
+        "3:3: stages.production: neither application nor deploy_to is set; application: shop means /var/www/shop",
+        "5:20: stages.production.hosts.web1.port: found a text (ssh), expected a whole number from 1 to 65535",
+        "5:32: stages.production.hosts.web1.roles: found a text (web), expected a list of texts",
+        "6:7: stages.production.hosts.web2: deploy_to is ../x, expected a path from / on a host that ssh leads to",
+        "6:25: stages.production.hosts.web2.deploy_to: found '../x', expected a directory of its own, without ..",
+        "7:5: stages.production.branch: found a list, expected a text",
+        "8:16: keep_releases: found a text (many), expected a whole number of at least 1",
+        "9:16: default_stage: no stage test; there are production",
+    ]
+
+
+def test_a_key_that_stands_twice_is_told_with_the_place_of_the_first(mistakes):
+    assert mistakes(f"{NEEDED}branch: main\n{STAGES}branch: release\n") == [
+        "5:1: branch: stands here for the second time; the first is at 3:1"
+    ]
+
+
+def test_a_host_that_stands_twice_is_told_with_the_place_of_the_first(mistakes):
+    assert mistakes(f"{NEEDED}stages: {{production: {{hosts: {{web1: {{}}, web1: {{}}}}}}}}\n") == [
+        "3:41: stages.production.hosts.web1: stands here for the second time; the first is at 3:31"
+    ]
+
+
+# -- files that are no deploy.yml
+
+
+@pytest.mark.parametrize(
+    ("text", "mistake"),
+    [
+        ("stages: [\n", "2:1: not YAML: expected the node content, but found '<stream end>'"),
+        ("a: b: c\n", "1:5: not YAML: mapping values are not allowed here"),
+        ("a: b\n\tc: d\n", "2:1: not YAML: found character '\\t' that cannot start any token"),
+        ("a: *b\n", "1:4: not YAML: found undefined alias 'b'"),
+        ("a: 1\n---\nb: 1\n", "2:1: not YAML: but found another document"),
+        ("a: 1\nb: \x01\n", "2:4: not YAML: special characters are not allowed"),
+        ("[]\n", "1:1: found a list, expected a mapping"),
+        ("shop\n", "1:1: found a text (shop), expected a mapping"),
+        ("", " is empty; `doit cap install` writes an example"),
+        ("# nothing yet\n", " is empty; `doit cap install` writes an example"),
+    ],
+)
+def test_a_file_that_is_no_mapping_is_told_with_line_and_column(mistakes, text, mistake):
+    assert mistakes(text) == [mistake]
+
+
+def test_a_file_that_is_not_there_is_told_with_what_writes_one(tmp_path):
+    with pytest.raises(ConfigError) as caught:
+        load(tmp_path / "deploy.yml")
+    assert str(caught.value) == (
+        f"{tmp_path}/deploy.yml: No such file or directory; `doit cap install` writes an example"
+    )
+
+
+def test_a_file_that_is_not_utf_8_is_told_with_the_byte(tmp_path):
+    file = tmp_path / "deploy.yml"
+    file.write_bytes(b"application: caf\xe9\n")
+    with pytest.raises(ConfigError, match=r"deploy\.yml: not UTF-8 at byte 16$"):
+        load(file)
+
+
+@pytest.mark.parametrize(
+    ("line", "mistake"),
+    [
+        (
+            "user: !!python/object/apply:os.system ['touch made']",
+            "3:1: user: found python/object/apply:os.system, expected a text",
+        ),
+        (
+            "default_env: !!python/object:builtins.dict {A: b}",
+            "3:1: default_env: found python/object:builtins.dict, expected a mapping of names and texts",
+        ),
+        (
+            "linked_dirs: !!python/tuple [log]",
+            "3:1: linked_dirs: found python/tuple, expected a list of paths",
+        ),
+        ("user: !!python/name:os.system", "3:7: user: found python/name:os.system, expected a text"),
+    ],
+)
+def test_a_tag_that_would_make_an_object_is_refused_and_makes_none(mistakes, line, mistake):
+    assert mistakes(f"{NEEDED}{line}\n{STAGES}") == [mistake]
+    assert not Path("made").exists()
+
+
+def test_control_characters_of_the_file_reach_no_terminal(mistakes):
+    found = mistakes(f'{NEEDED}transfer: "\\e[2J"\n"\\e[31mx": 1\n{STAGES}')
+    assert len(found) == 2
+    assert all(mistake.isprintable() for mistake in found)
+
+
+# -- what a right file means
+
+
+def test_what_is_not_said_is_as_capistrano_has_it(read):
+    stage = only_stage(read(NEEDED + STAGES))
+    assert (stage.branch, stage.keep_releases, stage.transfer) == ("master", 5, "git")
+    assert (stage.linked_files, stage.linked_dirs, stage.repo_tree, stage.archive) == ((), (), None, None)
+    (host,) = stage.hosts
+    assert (host.name, host.hostname, host.transport) == ("web1", "web1", "ssh")
+    assert (host.roles, host.primary, host.no_release) == ((), False, False)
+    assert (host.user, host.port, host.ssh_config) == (None, None, None)
+    assert host.layout.deploy_to == "/var/www/shop"
+    assert (host.env, host.ssh_options) == ({}, ())
+
+
+def test_everything_that_is_said_of_a_host_holds_for_it(read):
+    host = only_host(
+        read(
+            f"{NEEDED}stages: {{production: {{hosts: {{web1: {{hostname: 10.0.0.1, user: deploy, port: 2222, "
+            "roles: [app, web], primary: true, no_release: yes, transport: local, deploy_to: /srv/shop/}}}}"
+        )
+    )
+    assert (host.hostname, host.user, host.port) == ("10.0.0.1", "deploy", 2222)
+    assert (host.roles, host.primary, host.no_release) == (("app", "web"), True, True)
+    assert (host.transport, host.layout.deploy_to) == ("local", "/srv/shop")
+
+
+@pytest.mark.parametrize("setting", ["user: %s", "deploy_to: /srv/%s", "default_env: {WHERE: %s}"])
+@pytest.mark.parametrize("innermost", ["top", "stage", "host"])
+def test_of_the_top_a_stage_and_a_host_the_innermost_that_says_something_wins(read, setting, innermost):
+    levels = ["top", "stage", "host"]
+    said = {level: f"{setting % level}, " for level in levels[: levels.index(innermost) + 1]}
+    host = only_host(
+        read(
+            f"{{application: shop, repo_url: x, {said['top']} stages: {{production: {{{said.get('stage', '')} "
+            f"hosts: {{web1: {{{said.get('host', '')}}}}}}}}}}}"
+        )
+    )
+    values = {"user": host.user, "deploy_to": host.layout.deploy_to, "default_env": host.env.get("WHERE")}
+    expected = {"deploy_to": f"/srv/{innermost}"}.get(setting.split(":")[0], innermost)
+    assert values[setting.split(":")[0]] == expected
+
+
+def test_a_setting_of_a_stage_holds_for_that_stage_alone(read):
+    config = read(
+        f"{NEEDED}branch: main\nlinked_dirs: [log]\nstages:\n"
+        "  staging: {hosts: {web1: {}}}\n"
+        "  production: {branch: release, keep_releases: 9, linked_dirs: [tmp], hosts: {web1: {}}}\n"
+    )
+    staging, production = config.stages.values()
+    assert (staging.branch, staging.keep_releases, staging.linked_dirs) == ("main", 5, ("log",))
+    assert (production.branch, production.keep_releases, production.linked_dirs) == ("release", 9, ("tmp",))
+
+
+def test_environments_of_all_levels_are_joined(read):
+    host = only_host(
+        read(
+            f"{NEEDED}default_env: {{A: top, B: top, C: top}}\nstages: {{production: {{default_env: {{B: stage, "
+            "C: stage}, hosts: {web1: {default_env: {C: host, D: host}}}}}"
+        )
+    )
+    assert host.env == {"A": "top", "B": "stage", "C": "host", "D": "host"}
+
+
+def test_an_environment_variable_may_be_empty_and_a_number_is_taken_as_it_is_written(read):
+    host = only_host(read(f"{NEEDED}default_env: {{ROOT: '', VERSION: 1.10}}\n{STAGES}"))
+    assert host.env == {"ROOT": "", "VERSION": "1.10"}
+
+
+def test_ssh_options_of_a_host_go_before_the_stages_and_those_before_the_tops(read):
+    first, second = only_stage(
+        read(
+            f"{NEEDED}ssh_options: [Port=1, ConnectTimeout=5]\nstages: {{production: {{ssh_options: [Port=2], "
+            "hosts: {web1: {ssh_options: [Port=3]}, web2: {}}}}"
+        )
+    ).hosts
+    assert first.ssh_options == ("Port=3", "Port=2", "Port=1", "ConnectTimeout=5")
+    assert second.ssh_options == ("Port=2", "Port=1", "ConnectTimeout=5")
+
+
+def test_paths_of_the_controller_are_below_the_directory_of_deploy_yml(read, tmp_path):
+    host = only_host(
+        read(
+            f"{NEEDED}ssh_config: deploy/ssh_config\ndeploy_to: demo/\n"
+            "stages: {local: {hosts: {here: {transport: local}}}}"
+        )
+    )
+    assert host.ssh_config == f"{tmp_path}/deploy/ssh_config"
+    assert host.layout.deploy_to == f"{tmp_path}/demo"
+
+
+@pytest.mark.parametrize(
+    ("text", "transfer"),
+    [
+        ("archive: a.tgz", "archive"),
+        ("archive: a.tgz\nrepo_url: x", "git"),
+        ("archive: a.tgz\nrepo_url: x\ntransfer: archive", "archive"),
+    ],
+)
+def test_a_stage_that_has_an_archive_and_no_repository_is_sent_the_archive(read, text, transfer):
+    assert only_stage(read(f"application: shop\n{text}\n{STAGES}")).transfer == transfer
+
+
+def test_a_recipe_keeps_its_options_and_the_place_of_each(read):
+    recipes = read(
+        f"{NEEDED}recipes:\n  rails: {{prefix: a, keep: 3, ask: no, tasks: [x, y]}}\n  puma:\n{STAGES}"
+    ).recipes
+    assert [recipe.name for recipe in recipes] == ["rails", "puma"]
+    assert recipes[0].options == {"prefix": "a", "keep": 3, "ask": False, "tasks": ["x", "y"]}
+    assert recipes[0].places["keep"] == "deploy.yml:4:22"
+    assert (recipes[1].options, recipes[1].place) == ({}, "deploy.yml:5:3")
+
+
+# -- secrets
+
+
+def test_a_secret_is_read_when_it_is_used_and_never_shown(read, monkeypatch):
+    monkeypatch.setenv("SHOP_KEY", "hunter2")
+    config = read(f"{NEEDED}default_env: {{KEY: !env SHOP_KEY}}\n{STAGES}")
+    secret = only_host(config).env["KEY"]
+    assert isinstance(secret, Secret)
+    assert secret.reveal() == "hunter2"
+    assert str(secret) == f"{secret}" == "***"
+    for shown in (config, only_stage(config), only_host(config), secret, [secret], {"KEY": secret}):
+        assert "hunter2" not in repr(shown) + str(shown) + f"{shown}"
+
+
+def test_a_secret_that_is_not_set_fails_when_it_is_used_and_not_before(read, monkeypatch):
+    monkeypatch.delenv("SHOP_KEY", raising=False)
+    secret = only_host(read(f"{NEEDED}default_env: {{KEY: !env SHOP_KEY}}\n{STAGES}")).env["KEY"]
+    assert isinstance(secret, Secret)
+    with pytest.raises(KeyError, match="SHOP_KEY"):
+        secret.reveal()
+
+
+# -- which stage is meant
+
+TWO = NEEDED + "stages: {staging: {hosts: {a: {}}}, production: {hosts: {b: {}}}}\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "said", "chosen"),
+    [
+        (TWO, "production", "production"),
+        (TWO + "default_stage: staging\n", None, "staging"),
+        (TWO + "default_stage: staging\n", "production", "production"),
+        (NEEDED + STAGES, None, "production"),
+    ],
+)
+def test_the_stage_is_the_one_said_else_the_default_else_the_only_one(read, text, said, chosen):
+    assert choose_stage(read(text), said).name == chosen
+
+
+@pytest.mark.parametrize(
+    ("said", "mistake"),
+    [
+        (None, "which stage? Say stage=NAME of staging, production; or set default_stage in deploy.yml"),
+        ("prodution", "no stage prodution; deploy.yml has staging, production; did you mean production?"),
+    ],
+)
+def test_where_no_stage_can_be_chosen_the_stages_are_named(read, said, mistake):
+    config = read(TWO)
+    with pytest.raises(ConfigError) as caught:
+        choose_stage(config, said)
+    assert str(caught.value) == mistake
