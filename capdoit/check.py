@@ -8,7 +8,7 @@ from capdoit import decide, transfer
 from capdoit.config import Stage
 from capdoit.console import Console
 from capdoit.deployment import begin
-from capdoit.errors import HostsFailed, NotReady, Outcome
+from capdoit.errors import NotReady, Outcome
 from capdoit.host import Host
 from capdoit.run import Run
 from capdoit.steps.starting import survey_request
@@ -33,14 +33,14 @@ def check(stage: Stage, variables: Variables, console: Console) -> None:
     """Make the directories of a deploy on every host, and say all that a deploy would lack.
 
     Raises:
-        NotReady: with every lack of every host.
-        HostsFailed: hosts that could not be asked.
+        NotReady: with every lack of every host, and the hosts that could not be asked.
     """
     run = begin("deploy", stage, variables, console)
     try:
         answers = run.fleet.each(partial(_survey, run, True), together=False)
         facts = [answer.answer for answer in answers if isinstance(answer.answer, Facts)]
-        source = run.fleet.each(partial(transfer.of(stage).check, run), [h for h in run.fleet.release_hosts if h.is_connected], together=False)
+        reached = [host for host in run.fleet.release_hosts if host.is_connected]
+        source = run.fleet.each(partial(transfer.of(stage).check, run), reached, together=False)
     finally:
         run.fleet.close()
     problems = [*decide.problems(facts, run.stage), *(str(o.error) for o in source if o.error)]

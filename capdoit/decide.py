@@ -270,10 +270,7 @@ def _advice(facts: Sequence[Facts], stage: str) -> str:
         return f"No other release is good on every host. Deploy one:\n  doit deploy:{stage}"
     which = "Every host can go to" if good else "Every host can go to these, but they were rolled back from"
     choice = good or possible
-    return (
-        f"{which}: {listed(choice[:MOST_SHOWN])}. Name one:\n"
-        f"  doit rollback:{stage} rollback_release={choice[0]}"
-    )
+    return f"{which}: {listed(choice[:MOST_SHOWN])}. Name one:\n  doit rollback:{stage} rollback_release={choice[0]}"
 
 
 def _possible(facts: Sequence[Facts], release: str) -> bool:

@@ -87,7 +87,7 @@ class Deployment:
             try:
                 self._in_turn(act)
                 self._do(act, self.run)
-            except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - a hook may raise anything
+            except (Exception, KeyboardInterrupt) as error:
                 raise FlowFailed(self._fail(act.name, error)) from error
             self._done.append(act.name)
             if act is self.acts[-1]:
@@ -192,8 +192,10 @@ class Deployment:
         if not quietly:
             self._tell(run, where, error)
         run.fleet.close()
-        text = f"{self._name}: {where} failed" if not quietly else self._name
-        return self.console.redact("\n".join([f"{text}: {_reason(error)}", *self._stands(run, standings), self._next(run, error)]))
+        what = self._name if quietly else f"{self._name}: {where} failed"
+        rows = [(s.host, s.current or "nothing", s.note) for s in standings]
+        stands = f"where the hosts stand:\n{table(('host', 'live', ''), rows)}"
+        return self.console.redact(f"{what}: {_reason(error)}\n{stands}\n{self._next(run, error)}")
 
     def _tell(self, run: Run, step: str, error: BaseException) -> None:
         hosts = {host.name: host for host in run.fleet.hosts}
@@ -204,10 +206,6 @@ class Deployment:
                 hook.call(failure=failure, hosts=list(failure.hosts), options=hook.options)
             except Exception as wrong:  # noqa: BLE001 - the first error is the one to report
                 run.warn(f"on_failed hook {hook.name} ({hook.place}) failed: {wrong}")
-
-    def _stands(self, run: Run, standings: list[Standing]) -> list[str]:
-        rows = [(s.host, s.current or "nothing", s.note) for s in standings]
-        return ["where the hosts stand:", table(("host", "live", ""), rows)]
 
     def _next(self, run: Run, error: BaseException) -> str:
         if isinstance(error, LockHeld):

@@ -130,18 +130,15 @@ class Hooks:
         flows: Iterable[str] = (),
     ) -> Callable[[Function], Function]: ...
 
-    def before(
-        self, step: str, task: str | None = None, **when: Any
-    ) -> Callable[[Function], Function] | None:
+    def before(self, step: str, task: str | None = None, **when: Any) -> Callable[[Function], Function] | None:
         """Run the decorated function before a step, or a doit task before it.
 
         Args:
             step: of a flow, such as ``publishing``.
             task: the name of a doit task that the step then depends on; no function is decorated.
-            roles: run on the hosts that play one of these; on all when not given.
-            primary: only on the primary of those hosts.
-            once: one call for the fleet, given ``hosts`` instead of ``host``.
-            flows: ``("deploy",)``, ``("rollback",)``; all that have the step when not given.
+            **when: ``roles=``, run on the hosts that play one of these, on all when not given; ``primary=True``,
+                only on the primary of those hosts; ``once=True``, one call for the fleet, given ``hosts`` instead
+                of ``host``; ``flows=``, some of ``("deploy", "rollback")``, all that have the step when not given.
 
         Raises:
             ConfigError: there is no such step or flow, or the function wants what hooks are not given.

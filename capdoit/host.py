@@ -63,7 +63,7 @@ class Host:
 
     @property
     def machine(self) -> Any:
-        """plumbum's machine for this host: an ``SshMachine`` of its own connection, or ``local``."""
+        """Plumbum's machine for this host: an ``SshMachine`` of its own connection, or ``local``."""
         if self._machine is None:
             from plumbum import SshMachine, local
 

@@ -99,7 +99,9 @@ def available(project: Path) -> dict[str, str]:
     """The names of all recipes that can be used, with where each comes from."""
     bundled = Path(str(importlib.import_module("capdoit.recipes").__path__[0]))
     names = {path.stem: "bundled" for path in _modules(bundled)}
-    names |= {path.stem: "project" for path in _modules(project / "recipes") if path.parent.resolve() != bundled.resolve()}
+    names |= {
+        path.stem: "project" for path in _modules(project / "recipes") if path.parent.resolve() != bundled.resolve()
+    }
     return names | {point.name: _package(point) for point in importlib.metadata.entry_points(group=GROUP)}
 
 

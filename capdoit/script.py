@@ -112,4 +112,3 @@ def _text(value: Value) -> str:
 @cache
 def _read(path: Path) -> str:
     return path.read_text(encoding="utf-8")
-

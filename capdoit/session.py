@@ -233,7 +233,9 @@ class Session:
             HostError: the connection could not be made or was lost, or a request took too long.
         """
         sources = [self._send(request) for request in requests]
-        return [self._answer(request, tag, source, stop) for request, (tag, source) in zip(requests, sources, strict=True)]
+        return [
+            self._answer(request, tag, source, stop) for request, (tag, source) in zip(requests, sources, strict=True)
+        ]
 
     def bye(self) -> None:
         """End the session; what its scripts left running is left running."""

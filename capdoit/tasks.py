@@ -50,9 +50,9 @@ class Cap(Hooks):
         self._home = threading.get_ident()
 
     def create_doit_tasks(self) -> Iterator[dict[str, Any]]:
-        """deploy, roll back, check"""
+        """Deploy, roll back, check."""
         try:
-            chosen = variables.read(dict(doit_cmd._CMDLINE_VARS or {}), os.environ)  # noqa: SLF001 - doit has no other way to list them
+            chosen = variables.read(dict(doit_cmd._CMDLINE_VARS or {}), os.environ)
             if chosen.stage:
                 config.choose_stage(self.config, chosen.stage)
             hooks, _ = self.all_hooks()
@@ -91,7 +91,8 @@ class Cap(Hooks):
         except ConfigError as error:
             text = str(error)
             for verb in SPELLINGS:
-                yield {"basename": verb, "actions": [(_refuse, [text])], "doc": f"{verb} the stage named by stage=", **ALWAYS}
+                doc = f"{verb} the stage named by stage="
+                yield {"basename": verb, "actions": [(_refuse, [text])], "doc": doc, **ALWAYS}
             return
         for verb in SPELLINGS:
             yield {"basename": verb, "actions": None, "task_dep": [f"{verb}:{stage}"], "doc": f"{verb} {stage}"}
@@ -195,7 +196,7 @@ FLOW_MOMENTS = {
 
 def running_command() -> DoitCmdBase | None:
     """The doit command that is loading the tasks; None when something else is."""
-    frame: FrameType | None = sys._getframe()  # noqa: SLF001 - doit tells task creators nothing of the command
+    frame: FrameType | None = sys._getframe()
     while frame:
         command = frame.f_locals.get("self")
         if isinstance(command, DoitCmdBase):

@@ -61,7 +61,15 @@ def read(command_line: Mapping[str, str], environment: Mapping[str, str]) -> Var
         values[ours] = value
     said = frozenset(values)
     values = {ours: environment[name] for name, ours in CAPISTRANO.items() if environment.get(name)} | values
-    return Variables(**{name: _value(name, value) for name, value in values.items()}, said=said)
+    texts = {name: _text(name, value) for name, value in values.items()}
+    return Variables(
+        stage=texts.get("stage"),
+        branch=texts.get("branch"),
+        rollback_release=texts.get("rollback_release"),
+        hosts=_names("hosts", texts),
+        roles=_names("roles", texts),
+        said=said,
+    )
 
 
 def select(stage: Stage, variables: Variables) -> Stage:
@@ -75,9 +83,11 @@ def select(stage: Stage, variables: Variables) -> Stage:
     _all_known("role", variables.roles or (), stage.roles, stage)
     hosts = tuple(host for host in stage.hosts if _is_selected(host, variables))
     if not hosts:
-        raise ConfigError(f"no host of {stage.name} has both: hosts={listed(variables.hosts or ())} roles={listed(variables.roles or ())}")
+        wanted = f"hosts={listed(variables.hosts or ())} roles={listed(variables.roles or ())}"
+        raise ConfigError(f"no host of {stage.name} has both: {wanted}")
     if all(host.no_release for host in hosts):
-        raise ConfigError(f"none of these hosts gets code (no_release): {listed(host.name for host in hosts)}")
+        names = [host.name for host in hosts]
+        raise ConfigError(f"none of these hosts gets code (no_release): {listed(names)}")
     return stage.only(hosts)
 
 
@@ -89,21 +99,25 @@ def _is_selected(host: HostConfig, variables: Variables) -> bool:
 def _all_known(what: str, said: tuple[str, ...], known: set[str] | list[str], stage: Stage) -> None:
     for name in said:
         if name not in known:
-            there_are = listed(sorted(known)) or "none"
-            raise ConfigError(f"no {what} {name} in stage {stage.name}; there are {there_are}{near(name, known)}")
+            there_are = f"there are {listed(sorted(known)) or 'none'}{near(name, known)}"
+            raise ConfigError(f"no {what} {name} in stage {stage.name}; {there_are}")
 
 
 def _refuse_near_miss(name: str) -> None:
     if suggestion := near(name.lower(), NAMES):
-        raise ConfigError(f"{name}= is no variable of capdoit{suggestion} Nothing was done.")
+        raise ConfigError(f"{name}= is no variable of capdoit{suggestion}")
 
 
-def _value(name: str, value: str) -> str | tuple[str, ...]:
-    if name not in ("hosts", "roles"):
-        if not value:
-            raise ConfigError(f"{name}= is empty")
-        return value
-    words = tuple(word.strip() for word in value.split(","))
-    if not all(words):
-        raise ConfigError(f"{name}={value}: expected names with commas between them")
-    return words
+def _text(name: str, value: str) -> str:
+    if not value:
+        raise ConfigError(f"{name}= is empty")
+    return value
+
+
+def _names(name: str, texts: Mapping[str, str]) -> tuple[str, ...] | None:
+    if name not in texts:
+        return None
+    names = tuple(word.strip() for word in texts[name].split(","))
+    if not all(names):
+        raise ConfigError(f"{name}={texts[name]}: expected names with commas between them")
+    return names

@@ -11,7 +11,7 @@ from capdoit.errors import HostError, LockHeld, NotReady
 from capdoit.host import Host
 from capdoit.journal import Entry
 from capdoit.run import Run
-from capdoit.script import render
+from capdoit.script import Value, render
 from capdoit.session import Answer, Request
 from capdoit.survey import SURVEY, Facts, parse
 
@@ -35,12 +35,12 @@ def starting(run: Run) -> None:
     (_decide_deploy if run.flow == "deploy" else _decide_rollback)(run)
 
 
-def survey_request(run_stage: Run, host: Host, make_dirs: bool) -> Request:
+def survey_request(run: Run, host: Host, make_dirs: bool) -> Request:
     """The survey of a host."""
-    stage = run_stage.stage
-    values = {
+    stage = run.stage
+    values: dict[str, Value] = {
         "deploy_to": host.config.layout.deploy_to,
-        "tools": transfer.of(stage).TOOLS if run_stage.flow == "deploy" else ("tar",),
+        "tools": transfer.of(stage).TOOLS if run.flow == "deploy" else ("tar",),
         "linked_files": stage.linked_files,
         "linked_dirs": stage.linked_dirs,
         "make_dirs": make_dirs,
