@@ -16,7 +16,7 @@ from typing import Any
 
 from capdoit.errors import ConfigError
 from capdoit.layout import Layout
-from capdoit.places import Value, near, read
+from capdoit.places import EXACT, FAST, Value, near, read
 from capdoit.script import NAME, Secret
 from capdoit.text import listed
 
@@ -128,13 +128,19 @@ def load(file: Path) -> Config:
     Raises:
         ConfigError: with every mistake in it, each with file, line, column and path.
     """
-    document = read(file)
+    try:
+        return _load(file, FAST)
+    except ConfigError:
+        return _load(file, EXACT)
+
+
+def _load(file: Path, loader: Any) -> Config:
+    document = read(file, loader)
     top = document.fields(TOP, "setting")
     if document.kind == "map" and "stages" not in top:
         document.wrong("no stages; at least one is needed")
     stages = {
-        name: _stage(name, value, _merged(top, own), file)
-        for name, (value, own) in top.get("stages", {}).items()
+        name: _stage(name, value, _merged(top, own), file) for name, (value, own) in top.get("stages", {}).items()
     }
     default = _default_stage(top.get("default_stage"), stages)
     document.mistakes.raise_if_any()

@@ -27,7 +27,7 @@ from capdoit.host import Host
 from capdoit.run import Run
 from capdoit.script import Secret
 from capdoit.steps import WORK
-from capdoit.steps.abandoning import Standing, abandon
+from capdoit.steps.abandoning import abandon
 from capdoit.text import listed, one_line, table
 from capdoit.variables import Variables, select
 

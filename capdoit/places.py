@@ -6,11 +6,10 @@ what was found and what was expected.
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import yaml
 
@@ -29,6 +28,11 @@ KINDS = {
     "map": "a mapping",
     "seq": "a list",
 }
+
+
+# libyaml is some ten times as fast; the one in Python knows better where something is wrong.
+EXACT = yaml.SafeLoader
+FAST = getattr(yaml, "CSafeLoader", EXACT)
 
 
 class Mistakes:
@@ -172,8 +176,12 @@ class Value:
         return "nothing" if self.kind in ("str", "null") else kind
 
 
-def read(file: Path) -> Value:
+def read(file: Path, loader: Any) -> Value:
     """The whole of a YAML file, loaded safely: no tag makes an object.
+
+    Args:
+        file: its path.
+        loader: `FAST` or `EXACT`.
 
     Raises:
         ConfigError: it cannot be read or is no YAML; with line and column.
@@ -184,15 +192,15 @@ def read(file: Path) -> Value:
         raise ConfigError(f"{file}: {error.strerror}; `doit cap install` writes an example") from None
     except UnicodeDecodeError as error:
         raise ConfigError(f"{file}: not UTF-8 at byte {error.start}") from None
-    node = _compose(file, text)
+    node = _compose(file, text, loader)
     if node is None:
         raise ConfigError(f"{file}: is empty; `doit cap install` writes an example")
     return Value(node, "", Mistakes(file))
 
 
-def _compose(file: Path, text: str) -> yaml.Node | None:
+def _compose(file: Path, text: str, loader: Any) -> yaml.Node | None:
     try:
-        return yaml.compose(text, Loader=yaml.SafeLoader)
+        return yaml.compose(text, Loader=loader)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         place = f":{mark.line + 1}:{mark.column + 1}" if mark else ""
@@ -204,5 +212,7 @@ def _compose(file: Path, text: str) -> yaml.Node | None:
 
 def near(name: str, names: Iterable[str]) -> str:
     """A suggestion for a name that does not exist, with what leads to it; empty when none is near."""
+    import difflib
+
     close = difflib.get_close_matches(name, list(names), 1, 0.6)
     return f"; did you mean {close[0]}?" if close else ""

@@ -97,13 +97,17 @@ class Run:
         }
         return host.script(name, [COMMON, *bodies], {**common, **values})
 
-    def do(self, host: Host, name: str, body: Path | Sequence[Path], **values: Any) -> str:
+    def do(
+        self, host: Host, name: str, body: Path | Sequence[Path], timeout: float | None = None, **values: Any
+    ) -> str:
         """Run a script of a step on a host; its stdout.
 
         Raises:
-            HostError: it failed.
+            HostError: it failed, or took longer than ``timeout`` seconds.
         """
-        return host.checked(Request(self.script(host, name, body, **values), show=host.show, capture=True)).text
+        return host.checked(
+            Request(self.script(host, name, body, **values), show=host.show, capture=True, timeout=timeout)
+        ).text
 
     def before(self, host: str) -> str | None:
         """The release that was live on a host when the flow began."""

@@ -13,6 +13,8 @@ from capdoit.steps.regain import regain
 PREPARE = Path(__file__).with_name("prepare.sh")
 GO = Path(__file__).with_name("go.sh")
 GO_BACK = Path(__file__).with_name("go_back.sh")
+# A flip is a rename: a host that has not answered by then is in doubt, and the others must not wait for it.
+FLIP_SECONDS = 10
 
 
 def publishing(run: Run) -> None:
@@ -37,7 +39,7 @@ def _prepare(run: Run, host: Host) -> None:
 
 
 def _go(run: Run, host: Host) -> None:
-    run.do(host, "publishing", GO, entry=run.entry("live", host))
+    run.do(host, "publishing", GO, FLIP_SECONDS, entry=run.entry("live", host))
 
 
 def _flip_back(run: Run) -> list[Outcome]:
@@ -47,4 +49,4 @@ def _flip_back(run: Run) -> list[Outcome]:
 
 def _go_back(run: Run, host: Host) -> None:
     regain(run, host)
-    run.do(host, "flip back", GO_BACK, before=run.facts[host.name].link, entry=run.entry("back", host))
+    run.do(host, "flip back", GO_BACK, FLIP_SECONDS, before=run.facts[host.name].link, entry=run.entry("back", host))

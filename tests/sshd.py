@@ -1,0 +1,194 @@
+"""Real sshd's on loopback: the fleet that tests deploy to."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import pwd
+import shutil
+import signal
+import socket
+import subprocess
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+SSHD_CONFIG = """\
+ListenAddress 127.0.0.1
+AuthorizedKeysFile {keys}/user.pub
+PidFile none
+StrictModes no
+UsePAM no
+UseDNS no
+PermitRootLogin prohibit-password
+PasswordAuthentication no
+KbdInteractiveAuthentication no
+PrintMotd no
+LogLevel VERBOSE
+MaxStartups 200
+MaxSessions 200
+Subsystem sftp internal-sftp
+"""
+HOST = """\
+Host {name}
+    HostName 127.0.0.1
+    Port {port}
+    User {user}
+    IdentityFile {keys}/user
+    IdentitiesOnly yes
+    UserKnownHostsFile {keys}/known_hosts
+    GlobalKnownHostsFile /dev/null
+    KexAlgorithms curve25519-sha256
+"""
+
+
+@dataclass
+class Sshd:
+    """One sshd, which plays a host.
+
+    Attributes:
+        name: as ssh_config calls it.
+        root: a directory that is this host's alone, for the trees it is deployed to.
+        log: what sshd says.
+        port: on 127.0.0.1.
+        process: None while it is stopped.
+    """
+
+    name: str
+    root: Path
+    log: Path
+    port: int = 0
+    process: subprocess.Popen[bytes] | None = None
+
+
+class Fleet:
+    """Some sshd's with keys of their own.
+
+    Args:
+        directory: where everything of the fleet lies; short, and gone when the tests are over.
+        size: how many; their names are web1, web2, …
+    """
+
+    def __init__(self, directory: Path, size: int) -> None:
+        self.ssh_config = directory / "ssh_config"
+        self.hosts = {f"web{n}": self._host(directory, f"web{n}") for n in range(1, size + 1)}
+        self._keys = directory / "keys"
+        self._sshd = sshd_program()
+        self._config = directory / "sshd_config"
+        self._write_keys()
+        self._write_sshd_config()
+
+    def start_all(self) -> None:
+        """Start them all, on free ports."""
+        for name in self.hosts:
+            self.start(name)
+        self._write_ssh_config()
+
+    def start(self, name: str) -> None:
+        """Start a host's sshd, on the port that it had before, if it had one."""
+        host = self.hosts[name]
+        for _ in range(10):  # another process may take the port between the choice and the start
+            port = host.port or _free_port()
+            if self._starts(host, port):
+                host.port = port
+                return
+        pytest.fail(f"the sshd of {name} does not start:\n{_text(host.log)}")
+
+    def stop(self, name: str) -> None:
+        """Kill a host's sshd and all that runs in its sessions, as a power cut does."""
+        host = self.hosts[name]
+        if host.process:
+            for number in [host.process.pid, *_descendants(host.process.pid)]:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(number, signal.SIGKILL)
+            host.process.wait()
+            host.process = None
+
+    def stop_all(self) -> None:
+        """Kill them all."""
+        for name in self.hosts:
+            self.stop(name)
+
+    def connections(self, name: str) -> int:
+        """How many connections the host has accepted so far."""
+        return _text(self.hosts[name].log).count("Accepted publickey")
+
+    def _host(self, directory: Path, name: str) -> Sshd:
+        root = directory / name
+        root.mkdir()
+        return Sshd(name, root, directory / f"{name}.log")
+
+    def _write_keys(self) -> None:
+        self._keys.mkdir()
+        for name in ("user", *self.hosts):
+            command = ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", name, "-f", str(self._keys / name)]
+            subprocess.run(command, check=True)
+
+    def _write_sshd_config(self) -> None:
+        self._config.write_text(SSHD_CONFIG.format(keys=self._keys))
+        if os.geteuid() == 0:
+            Path("/run/sshd").mkdir(mode=0o755, exist_ok=True)
+        # OpenSSH 9.8 and later shuts out an address after failures, as tests make them on purpose; older
+        # ones do not know the option.
+        penalties = "PerSourcePenalties no\n"
+        key = self._keys / next(iter(self.hosts))
+        test = [self._sshd, "-t", "-f", str(self._config), "-h", str(key), "-o", penalties.strip()]
+        if subprocess.run(test, capture_output=True, check=False).returncode == 0:
+            self._config.write_text(self._config.read_text() + penalties)
+
+    def _write_ssh_config(self) -> None:
+        user = pwd.getpwuid(os.geteuid()).pw_name
+        known, config = "", ""
+        for name, host in self.hosts.items():
+            known += f"[127.0.0.1]:{host.port} {(self._keys / f'{name}.pub').read_text()}"
+            config += HOST.format(name=name, port=host.port, user=user, keys=self._keys)
+        (self._keys / "known_hosts").write_text(known)
+        self.ssh_config.write_text(config)
+
+    def _starts(self, host: Sshd, port: int) -> bool:
+        """Start it and wait until it listens; False when it ends instead."""
+        key, said_before = str(self._keys / host.name), len(_text(host.log))
+        host.process = subprocess.Popen(
+            [self._sshd, "-D", "-f", str(self._config), "-h", key, "-p", str(port), "-E", str(host.log)],
+            stdin=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+        while host.process.poll() is None:
+            if f"Server listening on 127.0.0.1 port {port}." in _text(host.log)[said_before:]:
+                return True
+            time.sleep(0.01)
+        return False
+
+
+def sshd_program() -> str:
+    """sshd's full path, which it needs to run; the test fails when there is none."""
+    program = shutil.which("sshd", path=f"{os.environ.get('PATH', os.defpath)}:/usr/sbin:/usr/local/sbin:/sbin")
+    if program is None:
+        pytest.fail("these tests need sshd: apt-get install openssh-server (as root, tests/setup.sh does)")
+    return program
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def _text(log: Path) -> str:
+    return log.read_text(errors="replace") if log.exists() else ""
+
+
+def _descendants(ancestor: int) -> list[int]:
+    """The processes below one, as they are now."""
+    parents: dict[int, int] = {}
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):  # it ended meanwhile
+            number, _, rest = stat.read_text(errors="replace").partition(" ")
+            parents[int(number)] = int(rest.rpartition(")")[2].split()[1])
+    found: list[int] = []
+    generation = {ancestor}
+    while generation := {number for number, parent in parents.items() if parent in generation}:
+        found += generation
+    return found

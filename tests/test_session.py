@@ -1,0 +1,459 @@
+"""A session against real shells: what goes in, what comes out, and that nothing is left running."""
+
+from __future__ import annotations
+
+import os
+import random
+import shlex
+import signal
+import subprocess
+import sys
+import threading
+import time
+from contextlib import closing, suppress
+from pathlib import Path
+
+import pytest
+
+from capdoit.errors import Cancelled, HostError
+from capdoit.script import Script
+from capdoit.session import LOOP, Request, Session, Stop
+
+SHELLS = {"dash": ["dash"], "bash": ["bash"], "busybox": ["busybox", "ash"]}
+AT_ONCE = 3.0  # seconds in which what was stopped has to be gone
+
+
+def session_of(*command: str, host: str = "web1") -> Session:
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    return Session(host, subprocess.Popen(command, bufsize=0, start_new_session=True, **pipes))
+
+
+def request(text: str, **settings) -> Request:
+    return Request(Script("test", text), **settings)
+
+
+def ask(session: Session, text: str, **settings):
+    return ask_all(session, request(text, **{"capture": True, "timeout": 60, **settings}))[0]
+
+
+def ask_all(session: Session, *requests: Request):
+    with closing(Stop()) as stop:
+        return session.ask(requests, stop)
+
+
+@pytest.fixture
+def opened():
+    """Opens sessions that are cut when the test is over."""
+    sessions = []
+
+    def opened(*command: str) -> Session:
+        sessions.append(session_of(*command))
+        return sessions[-1]
+
+    yield opened
+    for session in sessions:
+        session.cut()
+
+
+@pytest.fixture(params=SHELLS)
+def shell(request):
+    return SHELLS[request.param]
+
+
+@pytest.fixture
+def session(shell, opened):
+    return opened(*shell, "-c", LOOP)
+
+
+class Sleeper:
+    """A sleep that can be told from every other process by how long it would sleep."""
+
+    def __init__(self) -> None:
+        self.seconds = str(random.randrange(10**7, 10**8))  # noqa: S311 - no secret
+        self.command = f"sleep {self.seconds}"
+
+    def runs(self) -> list[int]:
+        """The processes that it has."""
+        return [int(p.parent.name) for p in Path("/proc").glob("[0-9]*/cmdline") if self._is_one(p)]
+
+    def wait_until_it_runs(self) -> None:
+        assert wait_until(self.runs, 10), "it never began"
+
+    def is_gone(self) -> bool:
+        return wait_until(lambda: not self.runs(), AT_ONCE)
+
+    def kill(self) -> None:
+        for number in self.runs():
+            with suppress(ProcessLookupError):
+                os.kill(number, signal.SIGKILL)
+
+    def _is_one(self, command_line: Path) -> bool:
+        with suppress(OSError):  # it ended meanwhile
+            return command_line.read_bytes().split(b"\0")[-3:] == [b"sleep", self.seconds.encode(), b""]
+        return False
+
+
+@pytest.fixture
+def sleeper():
+    sleeper = Sleeper()
+    yield sleeper
+    sleeper.kill()
+
+
+def wait_until(condition, seconds: float) -> bool:
+    deadline = time.monotonic() + seconds
+    while not (fulfilled := condition()) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    return bool(fulfilled)
+
+
+# -- what comes out
+
+OUTPUTS = {
+    "nothing": b"",
+    "one newline": b"\n",
+    "blank lines": b"\n\n\n",
+    "no newline at the end": b"abc",
+    "a newline at the end": b"abc\n",
+    "blank lines within and at the end": b"\na\n\nb\n\n",
+    "spaces and tabs": b"  a \t b  \n \n",
+    "carriage returns": b"10%\r20%\r\n",
+    "NULs": b"\0a\0\n\0",
+    "no UTF-8": b"\xff\xfe\n\xe9",
+    "one long line": b"x" * 200_001,
+    "a long line and a newline": b"x" * 65_536 + b"\n",
+    "many lines": b"line\n" * 100_000,
+}
+
+
+@pytest.mark.parametrize("output", OUTPUTS.values(), ids=OUTPUTS)
+def test_captured_output_is_what_was_written_byte_for_byte(session, tmp_path, output):
+    (tmp_path / "output").write_bytes(output)
+    answer = ask(session, f"cat {tmp_path}/output; cat {tmp_path}/output >&2")
+    assert (answer.status, answer.output) == (0, output)
+
+
+@pytest.mark.parametrize("output", OUTPUTS.values(), ids=OUTPUTS)
+def test_output_that_goes_into_a_file_is_what_was_written_byte_for_byte(session, tmp_path, output):
+    (tmp_path / "output").write_bytes(output)
+    with (tmp_path / "copy").open("wb") as copy:
+        ask(session, f"cat {tmp_path}/output", capture=False, into=copy)
+    assert (tmp_path / "copy").read_bytes() == output
+
+
+def test_text_that_is_no_utf_8_can_be_turned_back_into_the_same_bytes(session):
+    assert ask(session, r"printf 'caf\351'").text.encode("utf-8", "surrogateescape") == b"caf\xe9"
+
+
+@pytest.mark.parametrize("status", [0, 1, 7, 127, 255])
+def test_the_exit_status_of_a_script_is_answered(session, status):
+    assert ask(session, f"exit {status}").status == status
+
+
+def test_a_command_that_does_not_exist_is_a_failure_that_is_told(session):
+    answer = ask(session, "no-such-command-here")
+    assert answer.status == 127
+    assert "no-such-command-here" in answer.lines[-1]
+
+
+@pytest.mark.parametrize(
+    ("script", "status"),
+    [
+        ("sh -c 'kill -9 $$'", 137),
+        ("exec sh -c 'kill -9 $$'", 137),
+        ("sh -c 'kill -TERM $$'", 143),
+        ("exec sh -c 'kill -TERM $$'", 143),
+    ],
+)
+def test_death_by_a_signal_is_a_failure_and_not_the_end_of_the_session(session, script, status):
+    assert ask(session, script).status == status
+    assert ask(session, "echo still here").output == b"still here\n"
+
+
+@pytest.mark.parametrize("script", ["if (", "'", 'echo "', "done", "$(", "}", ")"])
+def test_a_syntax_error_is_a_failure_and_not_the_end_of_the_session(session, script):
+    assert ask(session, script).status not in (0, None)
+    assert ask(session, "echo still here").output == b"still here\n"
+
+
+def test_a_script_cannot_change_the_shell_of_the_next_one(session, tmp_path):
+    ask(session, f"cd {tmp_path}; set -eu; umask 777; nonce=x; trap '' TERM; ended() {{ :; }}; exec 1>&2")
+    assert ask(session, 'cd "$OLDPWD" 2>/dev/null; echo "$-$nothing"; umask').output.endswith(
+        ask(session, "umask").output
+    )
+    assert ask(session, "pwd").output == os.fsencode(os.getcwd()) + b"\n"
+
+
+def test_a_script_keeps_backslashes_and_spaces_and_lines_as_they_are(session):
+    script = "cat <<'END'\n  a\\tb \\\n\n\\\\  \nEND\n"
+    assert ask(session, script).output == b"  a\\tb \\\n\n\\\\  \n"
+
+
+def test_a_script_of_a_thousand_lines_runs_to_its_end(session):
+    assert ask(session, "n=0\n" + "n=$((n + 1))\n" * 1000 + "echo $n").output == b"1000\n"
+
+
+def test_stdin_of_a_script_is_empty(session):
+    assert ask(session, "cat; read line || echo end").output == b"end\n"
+
+
+def test_much_on_stderr_and_then_much_on_stdout_does_not_block(session):
+    answer = ask(session, "head -c 20000000 /dev/zero >&2; head -c 20000000 /dev/zero")
+    assert (answer.status, len(answer.output), answer.output.strip(b"\0")) == (0, 20_000_000, b"")
+
+
+def test_answers_to_several_requests_come_in_their_order_each_with_its_own_output(session):
+    answers = ask_all(
+        session,
+        request("sleep 0.3; echo first; exit 1", capture=True),
+        request("echo second; exit 2", capture=True),
+        request("exit 3", capture=True),
+    )
+    assert [(a.status, a.output) for a in answers] == [(1, b"first\n"), (2, b"second\n"), (3, b"")]
+
+
+def test_output_that_looks_like_the_loops_own_line_is_only_output(session):
+    forged = "".join(f"\n{nonce} {tag} 0\n" for nonce in ("0" * 32, "f" * 32, "$nonce") for tag in "123")
+    answer = ask(session, f"printf '%s' '{forged}'; printf '%s' '{forged}' >&2; exit 9")
+    assert (answer.status, answer.output) == (9, forged.encode())
+
+
+# -- what is shown
+
+
+def test_output_is_shown_line_by_line_with_its_stream_and_the_last_lines_are_kept(session):
+    shown = []
+    answer = ask(
+        session,
+        "echo one; echo; echo two; sleep 0.1; echo three >&2; sleep 0.1; printf four",
+        capture=False,
+        show=lambda *line: shown.append(line),
+    )
+    assert shown == [("out", "one"), ("out", ""), ("out", "two"), ("err", "three"), ("out", "four")]
+    assert answer.lines == ("one", "", "two", "three", "four")
+    assert answer.output == b""
+
+
+def test_a_line_is_shown_when_it_is_written_and_not_when_the_script_ends(session):
+    moments = {}
+
+    def show(_stream: str, line: str) -> None:
+        moments[line] = time.monotonic()
+
+    ask(session, "echo early; sleep 1; echo late", capture=False, show=show)
+    assert moments["late"] - moments["early"] > 0.5
+
+
+def test_what_would_steer_the_terminal_is_shown_as_escapes(session):
+    shown = []
+    script = r"printf '\033[2Jred\007\tx\r\n\377\n'; printf '\033]0;title\007\n' >&2"
+    ask(session, script, capture=False, show=lambda _, line: shown.append(line))
+    assert sorted(shown) == ["\\x1b[2Jred\\x07    x", "\\x1b]0;title\\x07", "\\xff"]
+
+
+def test_captured_output_is_not_shown(session):
+    shown = []
+    ask(session, "echo value; echo warning >&2", show=lambda *line: shown.append(line))
+    assert shown == [("err", "warning")]
+
+
+def test_only_the_last_lines_of_much_output_are_kept(session):
+    lines = ask(session, "n=0; while [ $n -lt 500 ]; do n=$((n + 1)); echo $n; done", capture=False).lines
+    assert lines == tuple(str(n) for n in range(481, 501))
+
+
+# -- what goes in
+
+
+@pytest.mark.parametrize("size", [0, 1, 65_535, 65_536, 65_537, 1_000_001])
+def test_a_script_is_fed_exactly_the_bytes_of_the_source(session, tmp_path, size):
+    content = random.randbytes(size)  # noqa: S311 - no secret
+    (tmp_path / "source").write_bytes(content)
+    with (tmp_path / "source").open("rb") as source:
+        answer = ask(session, f"cat >{tmp_path}/copy; echo done", verb="feed", source=source)
+    assert (answer.status, answer.output) == (0, b"done\n")
+    assert (tmp_path / "copy").read_bytes() == content
+    assert ask(session, "echo still here").output == b"still here\n"
+
+
+@pytest.mark.parametrize("script", ["exit 7", "head -c 10 >/dev/null; exit 7", "exec sh -c 'exit 7'"])
+def test_a_fed_script_that_does_not_read_its_input_to_the_end_leaves_the_session_usable(session, tmp_path, script):
+    (tmp_path / "source").write_bytes(b"echo never\n" * 100_000)
+    with (tmp_path / "source").open("rb") as source:
+        assert ask(session, script, verb="feed", source=source).status == 7
+    assert ask(session, "echo still here").output == b"still here\n"
+
+
+def test_the_environment_of_a_script_holds_for_that_script_alone(session):
+    value = 'it\'s $(not) `run`\n"twice"\\'
+    script = Script("test", 'printf %s "$VALUE"', {"VALUE": value})
+    answers = ask_all(session, Request(script, capture=True), request('printf %s "$VALUE"', capture=True))
+    assert [answer.output for answer in answers] == [value.encode(), b""]
+
+
+# -- how it ends
+
+
+def test_stop_ends_a_script_whose_child_ignores_term_and_leaves_nothing_running(session, sleeper):
+    script = f"trap '' TERM HUP INT; {sleeper.command} & {sleeper.command}; echo never"
+    began = time.monotonic()
+    with closing(Stop()) as stop:
+        threading.Thread(target=lambda: (sleeper.wait_until_it_runs(), stop.say())).start()
+        with pytest.raises(Cancelled, match="web1: stopped"):
+            session.ask([request(script)], stop)
+    assert time.monotonic() - began < AT_ONCE + 1  # a second for the script to begin
+    assert sleeper.is_gone()
+    assert not session.is_open
+
+
+def test_stop_that_was_said_before_stops_at_once(session, sleeper):
+    with closing(Stop()) as stop:
+        stop.say()
+        with pytest.raises(Cancelled):
+            session.ask([request(sleeper.command)], stop)
+    assert sleeper.is_gone()
+
+
+def test_a_script_that_takes_too_long_is_ended_and_told(session, sleeper):
+    with pytest.raises(HostError, match=r"web1: took longer than 0\.5 s and was stopped") as caught:
+        ask(session, sleeper.command, timeout=0.5)
+    assert not isinstance(caught.value, Cancelled)
+    assert sleeper.is_gone()
+
+
+def test_cutting_a_session_ends_what_its_scripts_started_even_apart_from_them(session, sleeper):
+    ask(session, f"(trap '' TERM; {sleeper.command}) >/dev/null 2>&1 &")
+    sleeper.wait_until_it_runs()
+    session.cut()
+    assert sleeper.is_gone()
+
+
+def test_bye_leaves_running_what_a_script_left_running(session, sleeper):
+    ask(session, f"nohup {sleeper.command} >/dev/null 2>&1 &")
+    sleeper.wait_until_it_runs()
+    session.bye()
+    time.sleep(1.5)  # longer than the loop would take to kill it
+    assert sleeper.runs()
+
+
+def test_a_controller_that_is_killed_leaves_nothing_running(shell, sleeper):
+    controller = subprocess.Popen([sys.executable, __file__, sleeper.command, *shell])
+    sleeper.wait_until_it_runs()
+    controller.kill()
+    controller.wait()
+    assert sleeper.is_gone()
+
+
+def test_a_shell_that_dies_is_a_lost_connection(session):
+    with pytest.raises(HostError, match="web1: the connection was lost"):
+        ask(session, "kill -9 $$")
+    assert not session.is_open
+
+
+@pytest.mark.parametrize("noise", ["echo noise; echo more >&2; ", "printf noise; printf more >&2; "])
+def test_what_a_profile_says_before_the_greeting_is_no_output(shell, opened, noise):
+    shown = []
+    session = opened(*shell, "-c", noise + LOOP)
+    answer = ask(session, "echo answer; echo warning >&2", show=lambda *line: shown.append(line))
+    assert (answer.output, answer.lines) == (b"answer\n", ("answer", "warning"))
+    assert shown == [("err", "warning")]
+
+
+def test_a_process_that_ends_at_once_is_a_host_that_cannot_be_reached_with_its_last_word(shell, opened):
+    complaint = "echo Banner >&2; echo 'Permission denied (publickey).' >&2; exit 255"
+    session = opened(*shell, "-c", complaint)
+    with pytest.raises(HostError) as caught:
+        ask(session, "echo never")
+    assert caught.value.reason == "cannot connect: Permission denied (publickey)."
+    assert caught.value.lines == ("Banner",)
+    assert caught.value.status is None
+
+
+def test_a_process_that_ends_without_a_word_is_a_host_that_cannot_be_reached(shell, opened):
+    with pytest.raises(HostError, match=r"^web1: cannot connect$"):
+        ask(opened(*shell, "-c", "exit 0"), "echo never")
+
+
+# -- through login shells and ssh
+
+LOGIN_SHELLS = {
+    "sh": ["sh", "-c"],
+    "dash": ["dash", "-c"],
+    "bash": ["bash", "-lc"],
+    "zsh": ["zsh", "-c"],
+    "fish": ["fish", "-c"],
+}
+REMOTE = f"exec sh -c {shlex.quote(LOOP)}"
+
+
+@pytest.mark.parametrize("login_shell", LOGIN_SHELLS.values(), ids=LOGIN_SHELLS)
+def test_every_login_shell_reads_the_loop_as_it_is(opened, env, login_shell):
+    clean = [f"{name}={value}" for name, value in env.items()]
+    session = opened("env", "-i", *clean, *login_shell, REMOTE)
+    answer = ask(session, "echo \"it's\" '$HOME' \\\\; exit 3")
+    assert (answer.status, answer.output) == (3, b"it's $HOME \\\n")
+
+
+@pytest.mark.ssh
+@pytest.mark.parametrize("login_shell", LOGIN_SHELLS.values(), ids=LOGIN_SHELLS)
+def test_a_session_works_through_ssh_and_every_login_shell(opened, sshds, tmp_path, login_shell):
+    remote = shlex.join([*login_shell, REMOTE])
+    session = opened("ssh", "-F", str(sshds.ssh_config), "-o", "BatchMode=yes", "web1", remote)
+    before = ask(session, "printf '\\0a\\377\\n\\n'; head -c 1000000 /dev/zero >&2; exit 3")
+    (tmp_path / "source").write_bytes(random.randbytes(200_000))  # noqa: S311 - no secret
+    with (tmp_path / "source").open("rb") as source:
+        ask(session, f"cat >{tmp_path}/copy", verb="feed", source=source)
+    assert (before.status, before.output) == (3, b"\0a\xff\n\n")
+    assert (tmp_path / "copy").read_bytes() == (tmp_path / "source").read_bytes()
+
+
+@pytest.mark.ssh
+def test_scripts_of_one_session_share_one_connection(opened, sshds):
+    before = sshds.connections("web2")
+    session = opened("ssh", "-F", str(sshds.ssh_config), "web2", REMOTE)
+    for _ in range(20):
+        ask(session, "true")
+    assert sshds.connections("web2") == before + 1
+
+
+@pytest.mark.ssh
+def test_stop_ends_what_runs_behind_ssh(opened, sshds, sleeper):
+    session = opened("ssh", "-F", str(sshds.ssh_config), "web1", REMOTE)
+    with closing(Stop()) as stop:
+        threading.Thread(target=lambda: (sleeper.wait_until_it_runs(), stop.say())).start()
+        with pytest.raises(Cancelled):
+            session.ask([request(f"trap '' TERM; {sleeper.command}")], stop)
+    assert sleeper.is_gone()
+
+
+@pytest.mark.ssh
+def test_a_controller_that_is_killed_leaves_nothing_running_behind_ssh(sshds, sleeper):
+    ssh = ["ssh", "-F", str(sshds.ssh_config), "web1"]
+    controller = subprocess.Popen([sys.executable, __file__, sleeper.command, *ssh, "--remote"])
+    sleeper.wait_until_it_runs()
+    controller.kill()
+    controller.wait()
+    assert sleeper.is_gone()
+
+
+@pytest.mark.ssh
+def test_a_host_that_dies_is_a_lost_connection(opened, sshds, sleeper):
+    session = opened("ssh", "-F", str(sshds.ssh_config), "web5", REMOTE)
+    threading.Thread(target=lambda: (sleeper.wait_until_it_runs(), sshds.stop("web5"))).start()
+    try:
+        with pytest.raises(HostError, match="web1: the connection was lost"):
+            ask(session, sleeper.command)
+        assert sleeper.is_gone()
+    finally:
+        sshds.start("web5")
+
+
+def controller() -> None:
+    """Be a controller that waits for a script, until it is killed."""
+    script, *command = sys.argv[1:]
+    command = [*command[:-1], REMOTE] if command[-1] == "--remote" else [*command, "-c", LOOP]
+    ask(session_of(*command), script, timeout=None)
+
+
+if __name__ == "__main__":
+    controller()
