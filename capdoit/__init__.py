@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from capdoit.tasks import Cap
 
 __version__ = "0.1.0"
-__all__ = ["CapdoitError", "Failure", "HostError", "Recipe", "Release", "load"]
+__all__ = ["CapdoitError", "ConfigError", "Failure", "HostError", "Recipe", "Release", "load"]
 
 
 def load(file: str | Path = "deploy.yml") -> Cap:

@@ -50,7 +50,11 @@ def survey_request(run: Run, host: Host, make_dirs: bool) -> Request:
 
 def hold_request(run: Run, host: Host) -> Request:
     """The taking of a host's lock."""
-    values = {"deploy_to": host.config.layout.deploy_to, "create": run.flow == "deploy", "owner": run.owner()}
+    values: dict[str, Value] = {
+        "deploy_to": host.config.layout.deploy_to,
+        "create": run.flow == "deploy",
+        "owner": run.owner(),
+    }
     return Request(render("hold", HOLD, values), "hold", capture=True)
 
 
