@@ -28,11 +28,6 @@ def load(file: str | Path = "deploy.yml") -> Cap:
     Raises:
         InvalidDodoFile: doit's, so that it prints the mistakes without a traceback.
     """
-    from doit.exceptions import InvalidDodoFile
-
     from capdoit.tasks import Cap
 
-    try:
-        return Cap(Path(file))
-    except ConfigError as error:
-        raise InvalidDodoFile(str(error)) from None
+    return Cap(Path(file))

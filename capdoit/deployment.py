@@ -162,8 +162,6 @@ class Deployment:
         hook.call(host=host, release=run.release_on(host), options=hook.options)
 
     def _call_once(self, hook: Hook, run: Run, hosts: list[Host], first: Host) -> None:
-        for host in hosts:
-            host.stop = first.stop
         hook.call(hosts=hosts, release=run.release_on(first), options=hook.options)
 
     def _say_live(self, run: Run) -> None:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
+from concurrent.futures import ALL_COMPLETED, FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
 
 from capdoit.errors import HostsFailed, Outcome
 from capdoit.host import Host
 from capdoit.session import Stop
+
+# What fails on one host fails on others, too, a moment later: they may say so before they are stopped.
+LAST_WORDS = 0.5
 
 
 class Fleet:
@@ -43,11 +46,11 @@ class Fleet:
         hosts = self.release_hosts if hosts is None else hosts
         self._stop.close()
         self._stop = Stop()
-        for host in hosts:
+        for host in self.hosts:
             host.stop = self._stop
         futures = [self._pool.submit(work, host) for host in hosts]
-        wait(futures, return_when=FIRST_EXCEPTION if together else "ALL_COMPLETED")
-        if any(future.done() and future.exception() for future in futures) and together:
+        wait(futures, return_when=FIRST_EXCEPTION if together else ALL_COMPLETED)
+        if together and wait(futures, LAST_WORDS).not_done:
             self._stop.say()
         return [_outcome(host, future) for host, future in zip(hosts, futures, strict=True)]
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, overload
@@ -145,7 +146,8 @@ class Hooks:
         """
         if task is None:
             return self._decorator("before", step, **when)
-        _flows_with(step, (), _caller())
+        with self.refusing():
+            _flows_with(step, (), _caller())
         self.dependencies.append((step, task))
         return None
 
@@ -164,7 +166,8 @@ class Hooks:
     def on_failed(self, function: Function) -> Function:
         """Call the decorated function, once, with ``failure`` when a flow that began does not finish."""
         hook = self._hook(function, "after", "failed", tuple(FLOWS), (), False, True)
-        _check_wants(hook, {"failure", "hosts", *self._options()})
+        with self.refusing():
+            _check_wants(hook, {"failure", "hosts", *self._options()})
         self.failed.append(hook)
         return function
 
@@ -180,10 +183,11 @@ class Hooks:
         chosen = (roles,) if isinstance(roles, str) else tuple(roles)
 
         def declare(function: Function) -> Function:
-            found = _flows_with(step, tuple(flows), _place(function))
-            hook = self._hook(function, when, step, found, chosen or self.roles, primary, once)
-            released = set() if (when, step) == ("before", "starting") else {"release"}
-            _check_wants(hook, {"hosts" if once else "host", *released, *self._options()})
+            with self.refusing():
+                found = _flows_with(step, tuple(flows), _place(function))
+                hook = self._hook(function, when, step, found, chosen or self.roles, primary, once)
+                released = set() if (when, step) == ("before", "starting") else {"release"}
+                _check_wants(hook, {"hosts" if once else "host", *released, *self._options()})
             self.hooks.append(hook)
             return function
 
@@ -201,6 +205,10 @@ class Hooks:
     ) -> Hook:
         name = f"{self.owner}.{function.__name__}" if self.owner else function.__name__
         return Hook(name, function, when, step, flows, roles, primary, once, _place(function))
+
+    def refusing(self) -> AbstractContextManager[None]:
+        """Around what refuses a declaration: an owner may turn the error into another."""
+        return nullcontext()
 
     def _options(self) -> set[str]:
         return {"options"} if self.has_options else set()
@@ -262,5 +270,5 @@ def _place(function: Callable[..., object]) -> str:
 
 
 def _caller() -> str:
-    frame = inspect.stack()[2]
+    frame = inspect.stack(0)[2]
     return f"{Path(frame.filename).name}:{frame.lineno}"

@@ -13,7 +13,7 @@ from types import ModuleType
 from typing import Any
 
 from capdoit.config import RecipeUse
-from capdoit.errors import RecipeError
+from capdoit.errors import ConfigError, RecipeError
 from capdoit.hooks import Hook, Hooks
 from capdoit.places import near
 from capdoit.text import listed
@@ -129,7 +129,12 @@ def _from_project(name: str, project: Path) -> Found | None:
     if spec is None or spec.loader is None:
         raise RecipeError(f"{path}: cannot be loaded")
     module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
+    try:
+        spec.loader.exec_module(module)
+    except ConfigError:
+        raise
+    except Exception as error:
+        raise RecipeError(f"{path}: cannot be loaded: {type(error).__name__}: {error}") from error
     return Found(name, "project", module)
 
 

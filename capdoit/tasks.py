@@ -8,6 +8,7 @@ import signal
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -38,12 +39,13 @@ class Cap(Hooks):
         file: deploy.yml.
 
     Raises:
-        ConfigError: deploy.yml has mistakes, with all of them.
+        InvalidDodoFile: deploy.yml has mistakes, with all of them.
     """
 
     def __init__(self, file: Path) -> None:
         super().__init__()
-        self.config = config.load(file)
+        with self.refusing():
+            self.config = config.load(file)
         self._recipes: tuple[list[Any], list[Any]] | None = None
         self._console = Console(sys.stdout)
         self._deployments: list[Deployment] = []
@@ -51,14 +53,12 @@ class Cap(Hooks):
 
     def create_doit_tasks(self) -> Iterator[dict[str, Any]]:
         """Deploy, roll back, check."""
-        try:
+        with self.refusing():
             chosen = variables.read(dict(doit_cmd._CMDLINE_VARS or {}), os.environ)
             if chosen.stage:
                 config.choose_stage(self.config, chosen.stage)
             hooks, _ = self.all_hooks()
             check_roles(hooks, self.config.roles())
-        except ConfigError as error:
-            raise InvalidDodoFile(str(error)) from None
         command = running_command()
         if command and command.execute_tasks:
             run_nothing_by_default(command)
@@ -72,6 +72,14 @@ class Cap(Hooks):
 
     # doit takes an object's name for its tasks', and `cap` is a command
     create_doit_tasks.basename = "capdoit"  # type: ignore[attr-defined]
+
+    @contextmanager
+    def refusing(self) -> Iterator[None]:
+        """What is wrong with the project is doit's InvalidDodoFile, which it prints without a traceback."""
+        try:
+            yield
+        except ConfigError as error:
+            raise InvalidDodoFile(str(error)) from None
 
     def all_hooks(self) -> tuple[list[Any], list[Any]]:
         """The hooks on steps and on failure: the recipes', in the order of deploy.yml, then the project's.
