@@ -350,7 +350,7 @@ def recipes(asked: Asked) -> int:
 def _found(name: str, project: Path) -> recipe.Found:
     try:
         return recipe.find(RecipeUse(name, "doit cap recipes", {}, {}), project)
-    except RecipeError:
+    except CapdoitError:
         raise
     except Exception as error:  # noqa: BLE001 - a recipe is anybody's module, and may fail in any way
         raise RecipeError(f"recipe {name} cannot be loaded: {type(error).__name__}: {error}") from None
@@ -359,7 +359,7 @@ def _found(name: str, project: Path) -> recipe.Found:
 def _first_line(name: str, project: Path) -> str:
     try:
         return (inspect.getdoc(_found(name, project).module) or "").partition("\n")[0]
-    except RecipeError as error:
+    except CapdoitError as error:
         return str(error).partition("\n")[0]
 
 

@@ -17,6 +17,7 @@ from collections.abc import Iterable, Sequence
 from functools import partial
 from typing import Any
 
+from capdoit import transfer
 from capdoit.config import HostConfig, Stage
 from capdoit.console import Console
 from capdoit.errors import CapdoitError, ConfigError, HostsFailed, Interrupted, LockHeld
@@ -123,6 +124,8 @@ class Deployment:
 
     def _begin(self) -> Run:
         self._refuse_other_flows_variables()
+        if self.flow == "deploy":
+            transfer.of(self.stage).prepare(self.stage)
         self._started = time.monotonic()
         return begin(self.flow, self.stage, self.variables, self.console)
 

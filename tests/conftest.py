@@ -59,9 +59,7 @@ class GitRepo:
 
     def git(self, *args: str) -> str:
         """Run git in it; returns what it says, without the last newline."""
-        done = subprocess.run(
-            ["git", *args], cwd=self.path, env=self._env, capture_output=True, text=True, check=False
-        )
+        done = subprocess.run(["git", *args], cwd=self.path, env=self._env, capture_output=True, text=True, check=False)
         assert done.returncode == 0, f"git {args}: {done.stdout}{done.stderr}"
         return done.stdout.removesuffix("\n")
 
@@ -230,9 +228,7 @@ MakeProject = Callable[..., Project]
 
 
 @pytest.fixture
-def make_project(
-    tmp_path: Path, git_repo: GitRepo, env: dict[str, str], request: pytest.FixtureRequest
-) -> MakeProject:
+def make_project(tmp_path: Path, git_repo: GitRepo, env: dict[str, str], request: pytest.FixtureRequest) -> MakeProject:
     """Makes a project with so many hosts, local ones or sshd's, with the linked files in place or not."""
 
     def make(hosts: int = 2, *, ssh: bool = False, linked_files_exist: bool = True, **settings: Any) -> Project:

@@ -1,7 +1,9 @@
-"""How code arrives: one module a way, each with the same four names.
+"""How code arrives: one module a way, each with the same names.
 
 TOOLS
     the programs that the hosts need.
+prepare(stage)
+    raises NotReady when the controller lacks something; no host was touched yet.
 fetch(run)
     brings the code near every release and sets ``run.revision``, ``run.revision_time`` and ``run.branch``.
 EXPORT

@@ -17,18 +17,28 @@ RECEIVE = Path(__file__).with_name("archive_receive.sh")
 EXPORT = Path(__file__).with_name("archive_unpack.sh")
 
 
+def prepare(stage: Stage) -> None:
+    """Refuse when there is no archive.
+
+    Raises:
+        NotReady: the file cannot be read.
+    """
+    try:
+        Path(stage.archive or "").open("rb").close()
+    except OSError as error:
+        raise NotReady(
+            f"archive {stage.archive}: {error.strerror}; a doit task whose target it is would build it first"
+        ) from None
+
+
 def fetch(run: Run) -> None:
     """Send the archive to all hosts; its sha256 is the revision.
 
     Raises:
-        NotReady: there is no such file.
         HostsFailed: a host did not get it whole.
     """
     file = Path(run.stage.archive or "")
-    try:
-        run.revision = _sha256(file)
-    except OSError as error:
-        raise NotReady(f"archive {file}: {error.strerror}; build it first") from None
+    run.revision = _sha256(file)
     run.revision_time = str(int(file.stat().st_mtime))
     run.fleet.all(partial(_send, run, file))
 

@@ -16,6 +16,10 @@ EXPORT = Path(__file__).with_name("git_export.sh")
 CHECK = Path(__file__).with_name("git_check.sh")
 
 
+def prepare(_: Stage) -> None:
+    """Nothing is needed on the controller."""
+
+
 def fetch(run: Run) -> None:
     """Bring all mirrors up to date; what the branch is on the first host is the revision for all.
 

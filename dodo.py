@@ -1,0 +1,33 @@
+"""capdoit deploys the example application of this repository to directories of this machine."""
+
+from __future__ import annotations
+
+import tarfile
+from pathlib import Path
+from typing import Any
+
+import capdoit
+
+cap = capdoit.load("deploy.yml")
+SHOP = Path("examples/shop")
+ARCHIVE = Path("dist/shop.tar.gz")
+
+
+@cap.after("published", roles="web")
+def say_hello(host: Any, release: Any) -> None:
+    """Ask the release for its greeting."""
+    host.run(["sh", "bin/shop"], cwd=release.path)
+
+
+def task_build() -> dict[str, Any]:
+    """Pack the example application."""
+    files = sorted(path for path in SHOP.rglob("*") if path.is_file())
+    return {"actions": [(pack, [files])], "file_dep": files, "targets": [ARCHIVE], "clean": True}
+
+
+def pack(files: list[Path]) -> None:
+    """Write the archive; its paths are the application's own."""
+    ARCHIVE.parent.mkdir(exist_ok=True)
+    with tarfile.open(ARCHIVE, "w:gz") as archive:
+        for file in files:
+            archive.add(file, str(file.relative_to(SHOP)))

@@ -1,0 +1,29 @@
+#!/bin/sh
+# The programs that the tests run. As root, installs those that are missing (Debian and its kin); as
+# anybody else, says what to install.
+set -eu
+
+missing=
+need() {
+    PATH=$PATH:/usr/sbin:/sbin command -v "$1" >/dev/null || missing="$missing $2"
+}
+need sshd openssh-server
+need ssh openssh-client
+need git git
+need flock util-linux
+need dash dash
+need bash bash
+need busybox busybox
+need zsh zsh
+need fish fish
+need rsync rsync
+
+[ -n "$missing" ] || exit 0
+if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then
+    echo "the tests need these packages (Debian's names):$missing" >&2
+    exit 1
+fi
+export DEBIAN_FRONTEND=noninteractive
+apt-get update -qq
+# shellcheck disable=SC2086 # a word for each package
+apt-get install -qq -y --no-install-recommends $missing >/dev/null

@@ -1,0 +1,189 @@
+"""What doit's own commands and options do with capdoit's tasks."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+
+import pytest
+from conftest import DODO, MakeProject, Project
+
+STEPS = {
+    "deploy": ["starting", "started", "updating", "updated", "publishing", "published", "finishing", "finished"],
+    "rollback": ["starting", "started", "reverting", "reverted", "publishing", "published", "finishing_rollback", "finished"],
+}  # fmt: skip
+
+
+@pytest.fixture
+def untouched(make_project: MakeProject) -> Project:
+    """A project whose hosts have nothing at all yet, not even the linked files."""
+    return make_project(linked_files_exist=False)
+
+
+def test_a_bare_doit_runs_nothing(project: Project):
+    done = project.doit(check=True)
+    assert "doit list" in done.out
+    assert not (project.deploy_to("web1") / ".capdoit").exists()
+    assert project.releases("web1") == []
+
+
+def test_a_bare_doit_with_a_task_of_the_projects_own_runs_nothing_on_hosts(project: Project):
+    project.dodo(DODO + "def task_x():\n    return {'actions': ['echo x > made']}\n")
+    project.doit(check=True)
+    assert project.releases("web1") == []
+
+
+def test_the_projects_default_tasks_are_run_by_a_bare_doit(project: Project):
+    project.dodo("DOIT_CONFIG = {'default_tasks': ['x']}\n" + DODO + "def task_x():\n    return {'actions': ['echo x > made']}\n")
+    project.doit(check=True)
+    assert (project.path / "made").exists()
+    assert project.releases("web1") == []
+
+
+def test_the_list_has_the_flows_of_each_stage_and_the_short_names(untouched: Project):
+    hosts = untouched.hosts
+    untouched.config(stages={"staging": {"hosts": {"web1": hosts["web1"]}}, "production": {"hosts": {"web2": hosts["web2"]}}})
+    done = untouched.doit("list", check=True)
+    rows = [re.split(r" {2,}", line) for line in done.out.splitlines() if line.strip()]
+    names = [row[0] for row in rows]
+    assert set(names) == {
+        "deploy", "deploy:staging", "deploy:production", "rollback", "rollback:staging", "rollback:production",
+        "check", "check:staging", "check:production",
+    }  # fmt: skip
+    assert len(names) == len(set(names))
+    assert all(len(row) == 2 and row[1].strip() for row in rows)
+    assert not (untouched.path / "hosts").exists()
+
+
+def test_the_list_of_all_by_definition_has_the_steps_in_their_order(untouched: Project):
+    untouched.dodo(DODO + "@cap.after('published')\ndef warm_cache(host):\n    '''Fill the page cache.'''\n")
+    done = untouched.doit("list", "--all", "--sort=definition", check=True)
+    rows = [re.split(r" {2,}", line) for line in done.out.splitlines()]
+    for flow, steps in STEPS.items():
+        at = steps.index("published") + 1
+        names = [f"{flow}:production:{name}" for name in [*steps[:at], "warm_cache", *steps[at:]]]
+        assert [row[0] for row in rows if row[0].startswith(f"{flow}:production:")] == names
+    assert all(len(row) == 2 for row in rows)
+    assert ["deploy:production:warm_cache", "Fill the page cache."] in rows
+
+
+@pytest.mark.parametrize("args", [("info", "deploy:production:updating"), ("help", "deploy:production"), ("tabcompletion",), ("tabcompletion", "--shell", "zsh")])
+def test_doits_own_commands_work(untouched: Project, args: tuple[str, ...]):
+    done = untouched.doit(*args)
+    assert done.code in (0, 1)  # info says by its code whether the task is up to date
+    assert "Traceback" not in done.out
+    assert done.out.strip()
+    assert not (untouched.path / "hosts").exists()
+
+
+def test_the_list_imports_neither_plumbum_nor_rich(untouched: Project):
+    done = subprocess.run(
+        [sys.executable, "-X", "importtime", "-m", "doit", "list"], cwd=untouched.path, capture_output=True, text=True, check=True
+    )
+    modules = {line.rpartition("|")[2].strip().split(".")[0] for line in done.stderr.splitlines()}
+    assert "capdoit" in modules
+    assert not modules & {"plumbum", "rich"}
+
+
+def test_a_deploy_is_never_up_to_date(project: Project):
+    for number in (1, 2):
+        done = project.doit("deploy:production", check=True)
+        assert "--" not in [line.split(" ")[0] for line in done.out.splitlines()]
+        assert len(project.releases("web1")) == number
+
+
+def test_threads_of_doit_give_the_same_result(project: Project):
+    first = project.doit("-n", "4", "-P", "thread", "deploy:production", check=True)
+    assert "live on web1, web2" in first.out
+    release = project.current("web1")
+    assert project.releases("web1") == project.releases("web2") == [release]
+    project.doit("-n", "4", "-P", "thread", "deploy:production", check=True)
+    project.doit("-n", "4", "-P", "thread", "rollback:production", check=True)
+    assert project.current("web1") == project.current("web2") == release
+    events = (project.deploy_to("web1") / ".capdoit/journal").read_text()
+    assert events.count('"event": "finished"') == 3
+
+
+def test_threads_of_doit_fail_the_same(project: Project):
+    project.dodo(DODO + "@cap.after('updated')\ndef bad(host):\n    host.run('exit 7')\n")
+    done = project.doit("-n", "4", "-P", "thread", "deploy:production").failed()
+    assert "exit status 7" in done.out
+    assert done.out.count("where the hosts stand") == 1
+    assert "Traceback" not in done.out
+    assert project.releases("web1") == project.releases("web2") == []
+    assert (project.deploy_to("web1") / ".capdoit/lock").read_text() == ""
+
+
+@pytest.mark.parametrize("flow", ["deploy", "rollback"])
+def test_processes_of_doit_are_refused_before_any_host_is_touched(untouched: Project, flow: str):
+    done = untouched.doit("-n", "4", f"{flow}:production").failed()
+    assert "-P thread" in done.out
+    assert "Traceback" not in done.out
+    assert not (untouched.path / "hosts").exists()
+
+
+def test_two_flows_in_one_run_come_one_after_the_other(project: Project):
+    project.doit("deploy:production", check=True)
+    first = project.current("web1")
+    project.doit("deploy:production", "rollback:production", check=True)
+    assert project.current("web1") == project.current("web2") == first
+
+
+def test_a_part_of_a_flow_runs_to_the_step_that_was_asked_for_and_is_undone(project: Project):
+    done = project.doit("deploy:production:updating", check=True)
+    assert "stopped after updating, as asked" in done.out
+    assert project.current("web1") is None
+    assert project.releases("web1") == []
+    assert (project.deploy_to("web1") / ".capdoit/lock").read_text() == ""
+
+
+def test_a_step_without_those_before_it_is_refused(untouched: Project):
+    done = untouched.doit("-s", "deploy:production:publishing").failed()
+    assert "publishing needs updating to be done first" in done.out
+    assert "Traceback" not in done.out
+    assert untouched.releases("web1") == []
+
+
+def test_a_check_says_what_a_deploy_would_lack_and_makes_the_directories(untouched: Project):
+    done = untouched.doit("check:production").failed()
+    for host in untouched.hosts:
+        assert f"{host}: linked file config/database.yml does not exist in {untouched.shared(host)}" in done.out
+        assert (untouched.shared(host) / "tmp/pids").is_dir()
+        assert untouched.current(host) is None
+    untouched.link_files()
+    assert "2 host(s) are ready" in untouched.doit("deploy:check", check=True).out
+
+
+def test_a_check_says_that_the_repository_does_not_answer(project: Project):
+    project.config(repo_url=str(project.path / "nowhere"))
+    done = project.doit("check:production").failed()
+    assert "git ls-remote" in done.out
+    assert "Traceback" not in done.out
+
+
+def test_mistakes_of_deploy_yml_stop_doit_without_a_traceback(untouched: Project):
+    untouched.config(keep_release=3, transfer="gti")
+    done = untouched.doit("deploy:production").failed(3)
+    assert re.search(r"deploy\.yml:\d+:\d+: keep_release", done.out)
+    assert re.search(r"deploy\.yml:\d+:\d+: transfer", done.out)
+    assert "Traceback" not in done.out
+
+
+def test_it_works_from_a_subdirectory(project: Project):
+    (project.path / "sub").mkdir()
+    inner = subprocess.run(
+        [sys.executable, "-m", "doit", "--seek-file", "deploy:production"],
+        cwd=project.path / "sub", capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL,
+    )  # fmt: skip
+    assert inner.returncode == 0, inner.stdout + inner.stderr
+    assert project.current("web1") == project.current("web2") is not None
+
+
+def test_output_has_the_hosts_name_on_each_line(project: Project):
+    project.dodo(DODO + "@cap.after('updated')\ndef talk(host):\n    host.run('printf \"a\\\\nb\"; echo c >&2')\n")
+    done = project.doit("deploy:production", check=True)
+    for host in project.hosts:
+        assert f"   {host} | a\n" in done.out
+        assert f"   {host} | b\n" in done.out
+        assert f"   {host} ! c\n" in done.out

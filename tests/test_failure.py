@@ -1,0 +1,390 @@
+"""Flows that fail: what is said, what is left, and what still runs."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import re
+import signal
+import subprocess
+import time
+from collections.abc import Iterable
+from pathlib import Path
+
+import pytest
+from conftest import DODO, MakeProject, Project
+from sshd import Fleet
+
+
+def deploy(project: Project) -> str:
+    project.doit("deploy:production", check=True)
+    release = project.current("web1")
+    assert release
+    return release
+
+
+def sleepers(seconds: str) -> list[int]:
+    """The processes of that sleep."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            words = path.read_bytes().split(b"\0")
+        except OSError:  # it ended meanwhile
+            continue
+        if words[:2] == [b"sleep", seconds.encode()]:
+            found.append(int(path.parent.name))
+    return found
+
+
+def within(seconds: float, what: object) -> None:
+    """Wait until a function says so, at most that long."""
+    assert callable(what)
+    deadline = time.monotonic() + seconds
+    while not what():
+        assert time.monotonic() < deadline, "it did not come about in time"
+        time.sleep(0.02)
+
+
+def locks_are_free(project: Project, hosts: Iterable[str] | None = None) -> bool:
+    """Whether nothing on the hosts holds their locks any more."""
+    for host in hosts or project.hosts:
+        with (project.deploy_to(host) / ".capdoit/lock").open("a") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                return False
+    return True
+
+
+def a_while(project: Project) -> str:
+    """So many seconds as no other test sleeps."""
+    return f"3{abs(hash(project.path)) % 10**8}"
+
+
+def start_and_wait(project: Project, seconds: str, hosts: int, *args: str) -> subprocess.Popen[str]:
+    """Start doit, and wait until so many hosts sleep."""
+    process = project.start(*args)
+    within(20, lambda: process.poll() is not None or len(sleepers(seconds)) == hosts)
+    assert process.poll() is None, process.communicate()[0]
+    return process
+
+
+def kill_and_wait(project: Project, process: subprocess.Popen[str], seconds: str) -> None:
+    """Kill the controller; within three seconds nothing of it is left on the hosts."""
+    process.kill()
+    process.communicate()
+    within(3, lambda: not sleepers(seconds) and locks_are_free(project))
+
+
+def waits(project: Project, seconds: str, step: str = "updated") -> None:
+    project.dodo(DODO + f"@cap.after('{step}')\ndef wait(host):\n    host.run('sleep {seconds}')\n")
+
+
+def tools_in_front(project: Project, host: str, **scripts: str) -> None:
+    """Programs that a host finds before its own: what its hardware, or somebody, does wrong."""
+    folder = project.path / f"tools-{host}"
+    folder.mkdir()
+    for name, text in scripts.items():
+        (folder / name).write_text(f"#!/bin/sh\n{text}\n")
+        (folder / name).chmod(0o755)
+    project.hosts[host]["default_env"] = {"PATH": f"{folder}:{os.environ['PATH']}"}
+    project.config()
+
+
+def nothing_half_made(project: Project, releases: Iterable[str], hosts: Iterable[str] | None = None) -> None:
+    """The hosts have these releases, no scratch, and a free lock."""
+    for host in hosts or project.hosts:
+        assert project.releases(host) == list(releases)
+        own = project.deploy_to(host) / ".capdoit"
+        assert {path.name for path in own.iterdir()} <= {"journal", "lock", "next"}
+        assert not list(own.glob("next/*"))
+        assert (own / "lock").read_text() == ""
+
+
+# -- one host fails
+
+
+@pytest.mark.ssh
+def test_a_host_that_fails_stops_the_others_and_the_message_says_where_all_stand(ssh_project: Project):
+    first, seconds = deploy(ssh_project), a_while(ssh_project)
+    ssh_project.dodo(
+        DODO
+        + "@cap.after('updated')\ndef warm(host):\n    if host.name == 'web1':\n"
+        + "        host.run('for n in 1 2 3; do echo line $n; done; sleep 0.5; echo no room >&2; exit 7')\n"
+        + f"    else:\n        host.run('sleep {seconds}')\n"
+    )
+    begun = time.monotonic()
+    done = ssh_project.doit("deploy:production").failed()
+    assert time.monotonic() - begun < 15
+    within(3, lambda: not sleepers(seconds))
+    assert "deploy:production: warm failed" in done.out
+    assert re.search(r"web1: for n in 1 2 3; .*: exit status 7\n +line 1\n +line 2\n +line 3\n +no room\n", done.out)
+    assert "stopped because of that: web2, web3" in done.out
+    for host in ssh_project.hosts:
+        assert re.search(rf"^  {host} +{first}$", done.out, re.MULTILINE)
+        assert ssh_project.current(host) == first
+    assert "doit deploy:production" in done.out.splitlines()[-2] + done.out.splitlines()[-1]
+    assert "Traceback" not in done.out
+    nothing_half_made(ssh_project, [first])
+
+
+def test_all_hosts_that_fail_are_reported(make_project: MakeProject):
+    project = make_project(3)
+    # they fail within a moment of each other: each waits for the others
+    barrier = "import threading\nbarrier = threading.Barrier(3)\n"
+    project.dodo(
+        DODO + barrier + "@cap.after('updated')\ndef bad(host):\n    try:\n        host.run(f'exit {host.name[-1]}')\n    finally:\n        barrier.wait(5)\n"
+    )
+    done = project.doit("deploy:production").failed()
+    for number in "123":
+        assert f"web{number}: exit {number}: exit status {number}" in done.out
+    nothing_half_made(project, [])
+
+
+def test_a_command_that_is_killed_fails(project: Project):
+    project.dodo(DODO + "@cap.after('updated')\ndef killed(host):\n    host.run('kill -9 $$; sleep 1; true' if host.name == 'web1' else 'true')\n")
+    done = project.doit("deploy:production").failed()
+    assert "web1: " in done.out
+    assert "Traceback" not in done.out
+    nothing_half_made(project, [])
+
+
+@pytest.mark.parametrize(("command", "said"), [("sh -c 'kill -9 $$'", "signal 9"), ("no-such-program", "exit status 127")])
+def test_how_a_command_ended_is_said(project: Project, command: str, said: str):
+    project.dodo(DODO + f"@cap.after('updated')\ndef ends(host):\n    host.run({command!r})\n")
+    done = project.doit("deploy:production").failed()
+    assert said in done.out
+    nothing_half_made(project, [])
+
+
+# -- around the publish
+
+
+def test_a_host_that_cannot_publish_makes_the_others_go_back(project: Project):
+    first = deploy(project)
+    tools_in_front(project, "web2", mv='case "$*" in *next/current*) echo no rights >&2; exit 1;; esac; exec /bin/mv "$@"')
+    done = project.doit("deploy:production").failed()
+    assert "web2: publishing: exit status 1" in done.out
+    assert "no rights" in done.out
+    assert project.current("web1") == project.current("web2") == first
+    events = [json.loads(line)["event"] for line in (project.deploy_to("web1") / ".capdoit/journal").read_text().splitlines()]
+    assert events[-3:] == ["live", "back", "failed"]
+    nothing_half_made(project, [first])
+
+
+def test_a_first_deploy_that_cannot_be_published_leaves_no_current(project: Project):
+    tools_in_front(project, "web2", mv='case "$*" in *next/current*) exit 1;; esac; exec /bin/mv "$@"')
+    project.doit("deploy:production").failed()
+    assert not os.path.lexists(project.deploy_to("web1") / "current")
+    assert not os.path.lexists(project.deploy_to("web2") / "current")
+    nothing_half_made(project, [])
+
+
+def test_a_host_that_cannot_prepare_keeps_all_from_publishing(project: Project):
+    first = deploy(project)
+    tools_in_front(project, "web2", ln='case "$*" in *next/current*) exit 1;; esac; exec /bin/ln "$@"')
+    project.doit("deploy:production").failed()
+    assert project.current("web1") == project.current("web2") == first
+    assert '"event": "back"' not in (project.deploy_to("web1") / ".capdoit/journal").read_text()
+    nothing_half_made(project, [first])
+
+
+def test_a_rollback_that_cannot_be_published_is_undone(project: Project):
+    first, second = deploy(project), deploy(project)
+    tools_in_front(project, "web2", mv='case "$*" in *next/current*) exit 1;; esac; exec /bin/mv "$@"')
+    done = project.doit("rollback:production").failed()
+    assert "doit rollback:production" in done.out
+    assert project.current("web1") == project.current("web2") == second
+    nothing_half_made(project, [first, second])
+
+
+def test_a_failure_after_the_publish_says_that_the_release_is_live(project: Project):
+    first = deploy(project)
+    project.dodo(DODO + "@cap.after('published')\ndef restart(host):\n    host.run('exit 1')\n")
+    done = project.doit("deploy:production").failed()
+    second = project.current("web1")
+    assert second != first
+    assert f"Release {second} is live all the same" in done.out
+    assert f"doit rollback:production rollback_release={first}" in done.out
+    nothing_half_made(project, [first, str(second)])
+    project.dodo(DODO)
+    project.doit("rollback:production", check=True)
+    assert project.current("web1") == first
+
+
+def test_a_cleanup_that_fails_is_a_warning(project: Project):
+    project.config(keep_releases=1)
+    releases = [deploy(project), deploy(project)]
+    tools_in_front(project, "web2", rm='case "$*" in *releases/*) echo rights! >&2; exit 1;; esac; exec /bin/rm "$@"')
+    project.config(keep_releases=1)
+    done = project.doit("deploy:production", check=True)
+    assert "warning: web2" in done.out
+    assert "rights!" in done.out
+    third = project.current("web1")
+    assert project.current("web2") == third
+    assert project.releases("web1") == [releases[1], third]
+    assert project.releases("web2") == [*releases, third]
+
+
+# -- hosts that are not there
+
+
+@pytest.mark.ssh
+def test_a_host_that_cannot_be_reached_fails_the_deploy_and_the_others_are_left_alone(ssh_project: Project, sshds: Fleet):
+    first = deploy(ssh_project)
+    sshds.stop("web2")
+    try:
+        done = ssh_project.doit("deploy:production").failed()
+    finally:
+        sshds.start("web2")
+    assert "web2: cannot connect: " in done.out
+    assert "Connection refused" in done.out
+    assert "Traceback" not in done.out
+    nothing_half_made(ssh_project, [first], ["web1", "web3"])
+
+
+@pytest.mark.ssh
+def test_a_host_that_is_lost_on_the_way_fails_the_deploy(ssh_project: Project, sshds: Fleet):
+    first, seconds = deploy(ssh_project), a_while(ssh_project)
+    waits(ssh_project, seconds)
+    process = start_and_wait(ssh_project, seconds, 3, "deploy:production")
+    sshds.stop("web3")
+    try:
+        out, _ = process.communicate(timeout=20)
+    finally:
+        sshds.start("web3")
+    assert process.returncode == 1
+    assert "web3: the connection was lost" in out
+    assert "Traceback" not in out
+    assert ssh_project.current("web1") == ssh_project.current("web3") == first
+    nothing_half_made(ssh_project, [first], ["web1", "web2"])
+    within(3, lambda: not sleepers(seconds))
+    ssh_project.dodo(DODO)
+    second = deploy(ssh_project)
+    nothing_half_made(ssh_project, [first, second])
+
+
+@pytest.mark.ssh
+def test_a_host_whose_key_is_another_is_refused(ssh_project: Project, sshds: Fleet, tmp_path: Path):
+    config = sshds.ssh_config.read_text()
+    (tmp_path / "known_hosts").write_text("")
+    changed = re.sub(r"UserKnownHostsFile .*", f"UserKnownHostsFile {tmp_path}/known_hosts", config)
+    (tmp_path / "ssh_config").write_text(changed)
+    ssh_project.config(ssh_config=str(tmp_path / "ssh_config"))
+    done = ssh_project.doit("deploy:production").failed()
+    assert "Host key verification failed" in done.out
+    assert (tmp_path / "known_hosts").read_text() == ""
+    assert ssh_project.releases("web1") == []
+
+
+# -- ended from outside
+
+
+@pytest.mark.ssh
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=lambda number: number.name)
+def test_a_signal_ends_the_remote_work_and_leaves_nothing_half_made(ssh_project: Project, number: signal.Signals):
+    first, seconds = deploy(ssh_project), a_while(ssh_project)
+    waits(ssh_project, seconds)
+    process = start_and_wait(ssh_project, seconds, 3, "deploy:production")
+    process.send_signal(number)
+    out, _ = process.communicate(timeout=20)
+    within(3, lambda: not sleepers(seconds))
+    assert process.returncode not in (0, None)
+    assert number.name in out
+    assert "where the hosts stand" in out
+    assert "Traceback" not in out
+    for host in ssh_project.hosts:
+        assert re.search(rf"^  {host} +{first}$", out, re.MULTILINE)
+    nothing_half_made(ssh_project, [first])
+
+
+def test_a_ctrl_c_while_a_task_of_the_project_runs_ends_the_flow(project: Project):
+    project.dodo(DODO + "cap.before('publishing', 'smoke')\ndef task_smoke():\n    return {'actions': ['touch begun; exec sleep 2']}\n")
+    process = project.start("deploy:production")
+    within(20, lambda: (project.path / "begun").exists())
+    process.send_signal(signal.SIGINT)
+    out, _ = process.communicate(timeout=15)
+    assert process.returncode not in (0, None)
+    assert "Traceback" not in out
+    assert "where the hosts stand" in out
+    nothing_half_made(project, [])
+
+
+@pytest.mark.ssh
+def test_a_killed_controller_leaves_no_process_and_the_next_deploy_takes_over(ssh_project: Project):
+    first, seconds = deploy(ssh_project), a_while(ssh_project)
+    waits(ssh_project, seconds)
+    process = start_and_wait(ssh_project, seconds, 3, "deploy:production")
+    kill_and_wait(ssh_project, process, seconds)
+    for host in ssh_project.hosts:
+        assert ssh_project.current(host) == first
+        assert len(ssh_project.releases(host)) == 2
+    ssh_project.dodo(DODO)
+    done = ssh_project.doit("deploy:production", check=True)
+    for host in ssh_project.hosts:
+        assert re.search(rf"{host}: took over the lock of deploy by tester from \S+ since \S+, which ended", done.out)
+    nothing_half_made(ssh_project, [first, str(ssh_project.current("web1"))])
+
+
+def test_a_release_of_a_killed_controller_is_no_target(project: Project):
+    first, seconds = deploy(project), a_while(project)
+    deploy(project)
+    waits(project, seconds)
+    process = start_and_wait(project, seconds, 2, "deploy:production")
+    kill_and_wait(project, process, seconds)
+    project.dodo(DODO)
+    project.doit("rollback:production", check=True)
+    assert project.current("web1") == project.current("web2") == first
+
+
+def test_a_controller_killed_after_the_publish_leaves_a_release_to_roll_back_from(project: Project):
+    first, seconds = deploy(project), a_while(project)
+    waits(project, seconds, "published")
+    process = start_and_wait(project, seconds, 2, "deploy:production")
+    kill_and_wait(project, process, seconds)
+    assert project.current("web1") != first
+    project.dodo(DODO)
+    project.doit("rollback:production", check=True)
+    assert project.current("web1") == project.current("web2") == first
+
+
+# -- two at once
+
+
+def test_a_second_flow_is_refused_with_the_name_of_the_first(project: Project):
+    deploy(project)
+    project.dodo(
+        DODO + "import os, time\n@cap.after('updated', once=True)\ndef wait(hosts):\n"
+        "    open('begun', 'w')\n    while not os.path.exists('go'):\n        time.sleep(0.02)\n"
+    )
+    process = project.start("deploy:production")
+    within(20, lambda: (project.path / "begun").exists())
+    for flow in ("deploy", "rollback"):
+        done = project.doit(f"{flow}:production", env={"USER": "other"}).failed()
+        for host in project.hosts:
+            assert re.search(rf"{host}: deploy by tester from \S+ since 20\S+Z", done.out)
+        assert "Traceback" not in done.out
+    (project.path / "go").touch()
+    out, _ = process.communicate(timeout=20)
+    assert process.returncode == 0, out
+    assert len(project.releases("web1")) == len(project.releases("web2")) == 2
+
+
+# -- much output, little trouble
+
+
+@pytest.mark.ssh
+def test_megabytes_on_both_outputs_are_no_deadlock(make_project: MakeProject):
+    project = make_project(1, ssh=True)
+    lines = "yes | head -c 6000000 | tr -d '\\n' | fold -w 6000"
+    project.dodo(DODO + f"@cap.after('updated')\ndef loud(host):\n    host.run({f'{lines} >&2; {lines}; {lines} >&2'!r})\n")
+    project.doit("deploy:production", check=True)
+
+
+def test_output_cannot_steer_the_terminal(project: Project):
+    project.dodo(DODO + "@cap.after('updated')\ndef rude(host):\n    host.run(r\"printf '\\033[2Jhidden\\r\\033]0;x\\007\\n'; exit 1\")\n")
+    done = project.doit("deploy:production").failed()
+    assert "\x1b" not in done.out
+    assert "\x07" not in done.out
+    assert "hidden" in done.out

@@ -1,0 +1,213 @@
+"""Names that a shell would take for something else: the outcome is exact, and nothing is executed."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+from conftest import DODO, GitRepo, MakeProject, Project
+
+BAIT = "$(touch pwned)`touch pwned`;touch pwned"
+NAMES = {
+    "spaces": " a  b",
+    "quotes": "it's \"x\"",
+    "command": BAIT,
+    "newline": "a\nb",
+    "dash": "-rf",
+    "non-ascii": "großer Käse ☃",
+    "glob": "*?[a]",
+    "backslash": "a\\nb\\",
+}
+# What git takes for a branch has no spaces, and no : ? * [ \ or control characters.
+BRANCHES = {
+    "quotes": "it's\"x\"",
+    "command": "$(touch${IFS}pwned)`touch${IFS}pwned`;touch${IFS}pwned",
+    "non-ascii": "größer/☃",
+    "ampersand": "a&b|c<d>e#f!g",
+    "dash": "x/-rf",
+}
+
+
+def named(names: dict[str, str]) -> pytest.MarkDecorator:
+    return pytest.mark.parametrize("name", list(names.values()), ids=list(names))
+
+
+@pytest.fixture(autouse=True)
+def _nothing_is_executed(tmp_path: Path):
+    yield
+    assert not list(tmp_path.rglob("pwned"))
+    assert not Path("pwned").exists()
+    assert not Path.home().joinpath("pwned").exists()
+
+
+def log(project: Project, host: str) -> list[str]:
+    return (project.deploy_to(host) / "revisions.log").read_text().splitlines()
+
+
+def test_branches_of_any_name_are_deployed(project: Project, git_repo: GitRepo):
+    for number, name in enumerate(BRANCHES.values(), 1):
+        git_repo.git("checkout", "--quiet", "-b", name)
+        sha = git_repo.commit({"app.txt": name})
+        project.doit("deploy:production", f"branch={name}", check=True)
+        assert (project.deploy_to("web2") / "current/app.txt").read_text() == name
+        release = project.current("web2")
+        assert len(log(project, "web2")) == number
+        assert log(project, "web2")[-1] == f"Branch {name} (at {sha}) deployed as release {release} by tester"
+
+
+@named({name: text for name, text in NAMES.items() if "=" not in text})
+def test_a_branch_that_git_cannot_have_is_refused(project: Project, name: str):
+    done = project.doit("deploy:production", f"branch={name}").failed()
+    assert "no branch, tag or commit" in done.out
+    assert "Traceback" not in done.out
+    assert project.releases("web1") == []
+
+
+def test_users_of_any_name_are_one_word_in_one_line_of_the_log(project: Project):
+    for number, user in enumerate(NAMES.values(), 1):
+        project.doit("deploy:production", env={"USER": user}, check=True)
+        assert len(log(project, "web1")) == number
+        by = log(project, "web1")[-1].rpartition(" by ")[2]
+        assert by == "-".join(user.split())
+        project.doit("rollback:production", env={"USER": user}) if number == 2 else None
+        if number == 2:
+            assert log(project, "web1").pop().startswith("it's-\"x\" rolled back to release ")
+            (project.deploy_to("web1") / "revisions.log").write_text("\n".join(log(project, "web1")[:2]) + "\n")
+
+
+def test_a_user_cannot_write_a_line_of_the_log(project: Project):
+    fake = "x\nBranch main (at 0) deployed as release 29990101000000 by x"
+    project.doit("deploy:production", env={"USER": fake}, check=True)
+    first = project.current("web1")
+    assert len(log(project, "web1")) == 1
+    project.doit("deploy:production", check=True)
+    assert str(project.current("web1")) < "2998"
+    project.doit("rollback:production", check=True)
+    assert project.current("web1") == first
+
+
+@named({name: text for name, text in NAMES.items() if name not in ("newline",)})
+def test_a_deploy_to_of_any_name_is_deployed_to_and_rolled_back(project: Project, name: str, git_repo: GitRepo):
+    for host in project.hosts:
+        project.hosts[host]["deploy_to"] = f"hosts/{name}/{host}"
+    project.config()
+    project.link_files()
+    releases = []
+    for _ in range(2):
+        project.doit("deploy:production", check=True)
+        releases.append(project.current("web1"))
+    assert project.current("web2") == releases[1]
+    assert (project.deploy_to("web1") / "current/app.txt").exists()
+    project.doit("rollback:production", check=True)
+    assert project.current("web1") == project.current("web2") == releases[0]
+    project.doit("rollback:production", f"rollback_release={releases[1]}", check=True)
+    assert project.current("web1") == releases[1]
+    assert sorted(os.listdir(project.path / "hosts")) == sorted({name, "web1", "web2"})
+
+
+def test_a_deploy_to_with_a_newline_works_or_is_refused_untouched(project: Project):
+    for host in project.hosts:
+        project.hosts[host]["deploy_to"] = f"hosts/a\nb/{host}"
+    project.config()
+    done = project.doit("deploy:production")
+    assert "Traceback" not in done.out
+    assert not (project.path / "hosts/a").exists()
+    if done.code:
+        assert not (project.path / "hosts/a\nb/web1/releases").exists()
+
+
+def test_linked_paths_of_any_name_are_linked(make_project: MakeProject):
+    names = [name for name in NAMES.values()]
+    files, dirs = [f"f/{name}" for name in names], [f"{name}/d" for name in names]
+    project = make_project(linked_files=[*files, "-n"], linked_dirs=dirs)
+    project.doit("deploy:production", check=True)
+    for host in project.hosts:
+        current = project.deploy_to(host) / "current"
+        for name in [*files, "-n"]:
+            assert os.readlink(current / name) == f"{project.shared(host)}/{name}"
+            assert (current / name).read_text() == f"{name} of {host}\n"
+        for name in dirs:
+            assert os.readlink(current / name) == f"{project.shared(host)}/{name}"
+            assert (project.shared(host) / name).is_dir()
+
+
+def test_missing_linked_files_of_any_name_are_named_in_one_line_each(make_project: MakeProject):
+    names = list(NAMES.values())
+    project = make_project(linked_files_exist=False, linked_files=names, linked_dirs=None)
+    done = project.doit("deploy:production").failed()
+    assert done.out.count("linked file ") == 2 * len(names)
+    assert len([line for line in done.out.splitlines() if "linked file" in line]) == 2 * len(names)
+    assert "it's \"x\"" in done.out
+
+
+@pytest.mark.ssh
+def test_values_of_the_environment_arrive_as_they_are(make_project: MakeProject):
+    env = {f"V{number}": value for number, value in enumerate(NAMES.values())}
+    project = make_project(1, ssh=True, default_env=env)
+    project.dodo(
+        DODO + "import json, pathlib\n@cap.after('updated')\ndef look(host):\n"
+        f"    seen = {{name: host.capture('printf %s \"$' + name + '\"') for name in {sorted(env)!r}}}\n"
+        "    given = host.capture('printf %s \"$GIVEN\"', env={'GIVEN': 'x\\n$(touch pwned) \\'\"'})\n"
+        "    pathlib.Path('seen').write_text(json.dumps([seen, given]))\n"
+    )
+    project.doit("deploy:production", check=True)
+    assert json.loads((project.path / "seen").read_text()) == [env, "x\n$(touch pwned) '\""]
+
+
+def test_a_secret_is_used_and_shown_nowhere(project: Project):
+    secret = "s3cr3t $(touch pwned) 'x'"
+    project.config(default_env={"TOKEN": "@@"})
+    text = (project.path / "deploy.yml").read_text().replace('"@@"', "!env DEPLOY_TOKEN")
+    (project.path / "deploy.yml").write_text(text)
+    project.dodo(DODO + "@cap.after('updated')\ndef use(host, release):\n    host.run('echo \"token: $TOKEN\"; printf %s \"$TOKEN\" >token', cwd=release.path)\n    host.run('echo $TOKEN; exit 1' if host.name == 'web2' else 'true')\n")
+    done = project.doit("deploy:production", env={"DEPLOY_TOKEN": secret}).failed()
+    assert "token: ***" in done.out
+    assert "s3cr3t" not in done.out
+    for file in (project.path / "hosts").rglob("*"):
+        assert not file.is_file() or b"s3cr3t" not in file.read_bytes()
+    unset = project.doit("deploy:production")
+    assert unset.code != 0
+    assert "needs the environment variable DEPLOY_TOKEN" in unset.out
+    assert "Traceback" not in unset.out
+
+
+def test_names_in_the_repository_are_only_names(project: Project, git_repo: GitRepo):
+    names = [f"d/{name}" for name in NAMES.values() if "\n" not in name]
+    git_repo.commit({name: name for name in names})
+    project.doit("deploy:production", check=True)
+    assert sorted(os.listdir(project.deploy_to("web1") / "current/d")) == sorted(name[2:] for name in names)
+    project.doit("deploy:production", check=True)
+    project.doit("rollback:production", check=True)
+
+
+def test_names_that_lie_in_releases_and_in_the_journal_are_only_names(project: Project):
+    project.doit("deploy:production", check=True)
+    tree = project.deploy_to("web1")
+    for name in (*NAMES.values(), "20200101000000 x", "20200101000000\n20200101000001"):
+        (tree / "releases" / name).mkdir()
+    with (tree / ".capdoit/journal").open("a") as file:
+        file.write('{"event": "live", "flow": "deploy", "release": "../../etc"}\nno json\n[]\n')
+    with (tree / "revisions.log").open("a") as file:
+        file.write(f"Branch {BAIT} (at x) deployed as release ../../../tmp by y\n\x1b[2J\n")
+    for _ in range(2):
+        project.doit("deploy:production", check=True)
+    assert set(NAMES.values()) <= set(project.releases("web1"))
+
+
+def test_a_repository_url_of_any_name_is_cloned(project: Project, git_repo: GitRepo):
+    for number, name in enumerate(("it's $(touch pwned) ☃", "-u x")):
+        moved = git_repo.path.with_name(name)
+        (git_repo.path if number == 0 else git_repo.path.with_name("it's $(touch pwned) ☃")).rename(moved)
+        project.config(repo_url=str(moved))
+        project.doit("deploy:production", check=True)
+        assert project.current("web1")
+
+
+def test_a_repository_url_that_is_an_option_or_a_command_runs_nothing(project: Project):
+    for url in ("--upload-pack=touch pwned", "ext::sh -c touch% pwned", "-oProxyCommand=touch pwned"):
+        project.config(repo_url=url)
+        done = project.doit("deploy:production").failed()
+        assert "Traceback" not in done.out
+        assert project.releases("web1") == []

