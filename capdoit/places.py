@@ -210,9 +210,9 @@ def _compose(file: Path, text: str, loader: Any) -> yaml.Node | None:
         raise ConfigError(f"{file}:{len(lines) + 1}:{len(last) + 1}: not YAML: {error.reason}") from None
 
 
-def near(name: str, names: Iterable[str]) -> str:
+def near(name: str, names: Iterable[str], likeness: float = 0.6) -> str:
     """A suggestion for a name that does not exist, with what leads to it; empty when none is near."""
     import difflib
 
-    close = difflib.get_close_matches(name, list(names), 1, 0.6)
+    close = difflib.get_close_matches(name, list(names), 1, likeness)
     return f"; did you mean {close[0]}?" if close else ""

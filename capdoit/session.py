@@ -123,29 +123,39 @@ class Stream:
         The loop begins its line with a newline, so in the end there is one newline more than was written.
         """
         output: list[bytes] = []
-        start = 0
-        while tag not in self.ends and (end := self._unread.find(b"\n", start)) >= 0:
-            self._line(self._unread[start:end], output)
-            start = end + 1
-        self._unread = self._unread[start:]
+        while tag not in self.ends and self._unread:
+            start = self._unread.find(self._nonce)
+            if start < 0:  # nothing of the loop's in it; the last line may become so
+                start = self._unread.rfind(b"\n") + 1
+                output.append(self._cut(start))
+                break
+            output.append(self._cut(start))
+            line, newline, _ = self._unread.partition(b"\n")
+            if not newline:
+                break
+            self._line(self._cut(len(line) + 1), output)
         if tag not in self.ends and (len(self._unread) > CHUNK or not self.open):
-            output.append(self._unread)
-            self._unread = b""
+            output.append(self._cut(len(self._unread)))
         if "hello" not in self.ends:
             self.noise = (self.noise + b"".join(output))[-CHUNK:]
             return b""
         return b"".join(output)
 
+    def _cut(self, length: int) -> bytes:
+        head, self._unread = self._unread[:length], self._unread[length:]
+        return head
+
     def _line(self, line: bytes, output: list[bytes]) -> None:
-        words = line.split(b" ")
-        if words[0] == self._nonce and len(words) == 3 and words[2].isdigit():
-            tag = words[1].decode("ascii", "replace")
-            self.ends[tag] = int(words[2])
-            if tag == "hello":
-                self.noise = (self.noise + b"".join(output))[-CHUNK:]
-                output.clear()
+        """A line that begins with the nonce: the loop's, if it is all that the loop writes in one."""
+        words = line[:-1].split(b" ")
+        if len(words) != 3 or not words[2].isdigit():
+            output.append(line)
             return
-        output += [line, b"\n"]
+        tag = words[1].decode("ascii", "replace")
+        self.ends[tag] = int(words[2])
+        if tag == "hello":
+            self.noise = (self.noise + b"".join(output))[-CHUNK:]
+            output.clear()
 
 
 class Tail:
@@ -159,7 +169,7 @@ class Tail:
     def take(self, piece: bytes) -> None:
         """More output."""
         *lines, self._rest = (self._rest + piece).split(b"\n")
-        for line in lines:
+        for line in lines if self._show else lines[-KEPT_LINES:]:
             self._line(line)
         if len(self._rest) > LONGEST_LINE:
             self._line(self._rest)

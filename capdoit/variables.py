@@ -104,7 +104,8 @@ def _all_known(what: str, said: tuple[str, ...], known: set[str] | list[str], st
 
 
 def _refuse_near_miss(name: str) -> None:
-    if suggestion := near(name.lower(), NAMES):
+    # Nearer than elsewhere: tag= and image= are names that projects use.
+    if suggestion := near(name.lower(), NAMES, 0.8):
         raise ConfigError(f"{name}= is no variable of capdoit{suggestion}")
 
 

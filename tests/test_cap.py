@@ -33,7 +33,7 @@ greet = Recipe("greet", options=Options)
 @greet.after("published")
 def hello(host): ...
 '''
-WITH_SECRET = """\
+WITH_ENV = """\
 application: shop
 repo_url: x
 default_env: {TOKEN: !env TOKEN}
@@ -348,7 +348,7 @@ def test_without_a_subcommand_the_help_is_shown(empty: Path):
 
 def test_a_secret_never_shows_in_what_a_host_says(project: Project):
     deploy(project)
-    (project.path / "deploy.yml").write_text(WITH_SECRET)
+    (project.path / "deploy.yml").write_text(WITH_ENV)
     (project.deploy_to("web1") / ".capdoit/lock").write_text('{"flow": "deploy", "by": "s3cr3t-value"}\n')
     said = project.doit("cap", "status", env={"TOKEN": "s3cr3t-value"}, check=True).out
     assert "s3cr3t-value" not in said

@@ -57,7 +57,7 @@ def test_branches_of_any_name_are_deployed(project: Project, git_repo: GitRepo):
         assert log(project, "web2")[-1] == f"Branch {name} (at {sha}) deployed as release {release} by tester"
 
 
-@named({name: text for name, text in NAMES.items() if "=" not in text})
+@named(NAMES)
 def test_a_branch_that_git_cannot_have_is_refused(project: Project, name: str):
     done = project.doit("deploy:production", f"branch={name}").failed()
     assert "no branch, tag or commit" in done.out
@@ -65,16 +65,17 @@ def test_a_branch_that_git_cannot_have_is_refused(project: Project, name: str):
     assert project.releases("web1") == []
 
 
-def test_users_of_any_name_are_one_word_in_one_line_of_the_log(project: Project):
-    for number, user in enumerate(NAMES.values(), 1):
-        project.doit("deploy:production", env={"USER": user}, check=True)
-        assert len(log(project, "web1")) == number
-        by = log(project, "web1")[-1].rpartition(" by ")[2]
-        assert by == "-".join(user.split())
-        project.doit("rollback:production", env={"USER": user}) if number == 2 else None
-        if number == 2:
-            assert log(project, "web1").pop().startswith("it's-\"x\" rolled back to release ")
-            (project.deploy_to("web1") / "revisions.log").write_text("\n".join(log(project, "web1")[:2]) + "\n")
+@named({"all": "it's  \"x\" $(touch pwned)`touch pwned`;touch pwned\n☃ *?", "dash": "-rf"})
+def test_a_user_of_any_name_is_one_word_in_one_line_of_the_log(project: Project, name: str):
+    project.doit("deploy:production", env={"USER": name}, check=True)
+    first = project.current("web1")
+    project.doit("deploy:production", check=True)
+    project.doit("rollback:production", env={"USER": name}, check=True)
+    assert project.current("web1") == first
+    word = "-".join(name.split())
+    assert len(log(project, "web1")) == 3
+    assert log(project, "web1")[0].endswith(f" deployed as release {first} by {word}")
+    assert log(project, "web1")[2] == f"{word} rolled back to release {first}"
 
 
 def test_a_user_cannot_write_a_line_of_the_log(project: Project):
@@ -88,8 +89,8 @@ def test_a_user_cannot_write_a_line_of_the_log(project: Project):
     assert project.current("web1") == first
 
 
-@named({name: text for name, text in NAMES.items() if name not in ("newline",)})
-def test_a_deploy_to_of_any_name_is_deployed_to_and_rolled_back(project: Project, name: str, git_repo: GitRepo):
+@named({"all": f"it's \"x\"  {BAIT} ☃ *?[a]", "dash": "-rf", "backslash": "a\\nb\\"})
+def test_a_deploy_to_of_any_name_is_deployed_to_and_rolled_back(project: Project, name: str):
     for host in project.hosts:
         project.hosts[host]["deploy_to"] = f"hosts/{name}/{host}"
     project.config()
@@ -119,7 +120,7 @@ def test_a_deploy_to_with_a_newline_works_or_is_refused_untouched(project: Proje
 
 
 def test_linked_paths_of_any_name_are_linked(make_project: MakeProject):
-    names = [name for name in NAMES.values()]
+    names = list(NAMES.values())
     files, dirs = [f"f/{name}" for name in names], [f"{name}/d" for name in names]
     project = make_project(linked_files=[*files, "-n"], linked_dirs=dirs)
     project.doit("deploy:production", check=True)

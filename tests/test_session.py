@@ -199,8 +199,9 @@ def test_stdin_of_a_script_is_empty(session):
 
 
 def test_much_on_stderr_and_then_much_on_stdout_does_not_block(session):
-    answer = ask(session, "yes | head -c 20000000 >&2; yes | head -c 20000000")
-    assert (answer.status, answer.output) == (0, b"y\n" * 10_000_000)
+    line = "x" * 99
+    answer = ask(session, f"yes {line} | head -c 20000000 >&2; yes {line} | head -c 20000000")
+    assert (answer.status, answer.output) == (0, f"{line}\n".encode() * 200_000)
 
 
 def test_answers_to_several_requests_come_in_their_order_each_with_its_own_output(session):

@@ -22,7 +22,7 @@ def finishing(run: Run) -> None:
 
 
 def finishing_rollback(run: Run) -> None:
-    """Archive the release that each host left, and remove it."""
+    """Archive the release that each host rolled back from, and remove it."""
     _warning(run, partial(_archive, run))
 
 
@@ -44,7 +44,7 @@ def _cleanup(run: Run, host: Host) -> None:
 
 def _archive(run: Run, host: Host) -> None:
     left = run.left.get(host.name)
-    if left and left != run.release:
+    if left and left > run.release:  # else this was rolled forward, and what was left is as good as before
         run.do(host, "archive", ARCHIVE, left=left)
 
 

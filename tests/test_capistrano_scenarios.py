@@ -1,0 +1,193 @@
+"""The scenarios that Capistrano holds itself to, each as one test; its numbers are in the comments."""
+
+from __future__ import annotations
+
+import os
+import re
+from datetime import datetime, timezone
+
+import pytest
+from conftest import DODO, GitRepo, MakeProject, Project
+
+
+@pytest.fixture
+def bare(make_project: MakeProject) -> Project:
+    """One host without anything on it, with the linked paths of Capistrano's own project."""
+    return make_project(1, linked_files_exist=False, linked_dirs=["bin", "log", "public/system"])
+
+
+@pytest.fixture
+def one(bare: Project) -> Project:
+    """The same with its linked file in place."""
+    bare.link_files()
+    return bare
+
+
+def deploy(project: Project) -> str:
+    project.doit("deploy:production", check=True)
+    return str(project.current("web1"))
+
+
+def test_check_asks_the_repository(one: Project):  # 1
+    one.doit("check:production", check=True)
+    one.config(repo_url="/no/such/repository")
+    one.doit("check:production").failed()
+
+
+def test_check_directories(bare: Project):  # 2
+    bare.doit("check:production")
+    assert bare.shared("web1").is_dir()
+    assert (bare.deploy_to("web1") / "releases").is_dir()
+
+
+def test_check_linked_dirs(bare: Project):  # 3
+    bare.doit("check:production")
+    assert all((bare.shared("web1") / name).is_dir() for name in ("bin", "log", "public/system"))
+
+
+def test_check_make_linked_dirs(bare: Project):  # 4
+    bare.doit("check:production")
+    assert (bare.shared("web1") / "config").is_dir()
+
+
+def test_check_linked_files_when_one_is_missing(bare: Project):  # 5
+    assert "linked file config/database.yml does not exist" in bare.doit("check:production").failed().out
+
+
+def test_check_linked_files_when_all_are_there(one: Project):  # 6
+    one.doit("check:production", check=True)
+
+
+def test_creating_a_release(one: Project):  # 7
+    deploy(one)
+    assert (one.deploy_to("web1") / "repo/HEAD").is_file()
+    (release,) = one.releases("web1")
+    assert re.fullmatch(rf"{datetime.now(timezone.utc):%Y%m}\d{{8}}", release)
+
+
+def test_revision_and_its_time(one: Project):  # 8
+    deploy(one)
+    current = one.deploy_to("web1") / "current"
+    assert re.fullmatch(r"[0-9a-f]{40}\n", (current / "REVISION").read_text())
+    assert re.fullmatch(r"\d{10}\n", (current / "REVISION_TIME").read_text())
+
+
+def test_symlinks_to_linked_files_dirs_and_the_release(one: Project):  # 9, 10, 11
+    deploy(one)
+    current = one.deploy_to("web1") / "current"
+    assert current.is_symlink()
+    assert (current / "config/database.yml").is_symlink()
+    for name in ("bin", "log", "public/system"):
+        assert (current / name).is_symlink()
+        assert (current / name).is_dir()
+
+
+def made_releases(project: Project, names: list[str]) -> None:
+    """Releases as Capistrano's scenario makes them, with the revision that makes them valid."""
+    for name in names:
+        release = project.deploy_to("web1") / "releases" / name
+        release.mkdir(parents=True)
+        (release / "REVISION").write_text("0" * 40 + "\n")
+    lines = [f"Branch main (at 0000000) deployed as release {name} by jane\n" for name in names]
+    (project.deploy_to("web1") / "revisions.log").write_text("".join(lines))
+
+
+def test_cleaning_up_keeps_three_and_what_is_no_release(one: Project):  # 12
+    one.config(keep_releases=3)
+    made_releases(one, ["20200101000001", "20200101000002", "20200101000003", "20200101000004"])
+    (one.deploy_to("web1") / "releases/new").mkdir()
+    release = deploy(one)
+    assert one.releases("web1") == ["20200101000003", "20200101000004", release, "new"]
+
+
+def test_cleaning_up_never_removes_what_is_live(one: Project):  # 13
+    one.config(keep_releases=2)
+    deploy(one)
+    for digits in ("777", "888", "999"):
+        (one.deploy_to("web1") / "releases" / (digits * 5)[:14]).mkdir()
+    live = deploy(one)
+    assert live in one.releases("web1")
+    assert (one.deploy_to("web1") / "current/REVISION").is_file()
+
+
+def test_cleaning_up_five_thousand_releases(one: Project):  # 14
+    one.config(keep_releases=3)
+    names = [f"2020{month:02}{day:02}0000{second:02}" for month in range(1, 7) for day in range(1, 15) for second in range(60)]
+    made_releases(one, names[:5000])
+    release = deploy(one)
+    assert one.releases("web1") == [*names[:5000][-2:], release]
+
+
+def test_rolling_back_goes_to_the_release_before(one: Project):  # 15
+    first = deploy(one)
+    deploy(one)
+    one.doit("deploy:rollback", check=True)
+    assert one.current("web1") == first
+    assert os.path.samefile(one.deploy_to("web1") / "current", one.deploy_to("web1") / "releases" / first)
+
+
+def test_rolling_back_to_a_named_release(one: Project):  # 16
+    first = deploy(one)
+    deploy(one)
+    deploy(one)
+    one.doit("deploy:rollback", f"ROLLBACK_RELEASE={first}", check=True)
+    assert one.current("web1") == first
+
+
+FAILING = DODO + """
+@cap.before("starting")
+def breaks(host):
+    host.run("false")
+
+@cap.on_failed
+def failed(failure):
+    print("the failed hook ran")
+"""
+
+
+def test_a_failure_in_a_deploy_runs_the_failed_hook(one: Project):  # 18; 17: a step alone is a flow here, too
+    one.dodo(FAILING)
+    assert "the failed hook ran" in one.doit("deploy:production").failed().out
+
+
+@pytest.mark.parametrize("name", ["deploy", "rollback", "check"])
+def test_a_stage_cannot_have_the_name_of_a_task(bare: Project, name: str):  # 19
+    bare.config(stages={name: {"hosts": bare.hosts}})
+    done = bare.doit("list").failed(3)
+    assert f"{name} cannot be a stage's name" in done.out
+
+
+def test_a_deploy_yml_elsewhere(one: Project):  # 20, 21
+    (one.path / "config").mkdir()
+    (one.path / "deploy.yml").rename(one.path / "config/production.yml")
+    one.dodo(DODO.replace("deploy.yml", "config/production.yml"))
+    one.hosts["web1"]["deploy_to"] = str(one.deploy_to("web1"))
+    done = one.doit("list", check=True)
+    assert "deploy:production" in done.out
+
+
+def test_a_listing_runs_no_flow_and_touches_no_host(bare: Project):  # 22, 23
+    assert "deploy:production" in bare.doit("list", check=True).out
+    assert not (bare.path / "hosts").exists()
+
+
+def test_a_change_of_user_in_one_hook_does_not_leak_into_the_next(one: Project):  # 29
+    one.dodo(
+        DODO + "@cap.after('started')\ndef first(host):\n    host.run('cd /; X=1; export X; umask 077')\n"
+        "@cap.after('started')\ndef second(host):\n    host.run('echo \"<$X $PWD $(umask)>\"')\n"
+        "@cap.after('started')\ndef third(host):\n    host.run('echo \"[$X $PWD $(umask)]\"', env={'X': '2'}, cwd='/tmp')\n"
+    )
+    out = one.doit("deploy:production", check=True).out
+    assert re.search(r"<( \S+ \d+)>", out)
+    assert "<1" not in out
+    assert "077>" not in out
+    assert re.search(r"\[2 /tmp \d+\]", out)
+
+
+def test_a_host_that_is_named_twice_is_refused(bare: Project, git_repo: GitRepo):  # spec: servers
+    text = (bare.path / "deploy.yml").read_text()
+    host = '"web1": {"transport": "local"}, "web1": {"transport": "local"}'
+    (bare.path / "deploy.yml").write_text(re.sub(r'"hosts": \{.*', f'"hosts": {{{host}}}}}}}}}', text, flags=re.DOTALL))
+    done = bare.doit("list").failed(3)
+    assert "web1" in done.out
+    assert str(git_repo.path) in text

@@ -1,0 +1,148 @@
+"""Stock Capistrano and capdoit on the same trees, one after the other, over real ssh."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from conftest import MakeProject, Project
+from sshd import Fleet
+
+pytestmark = pytest.mark.ssh
+
+CAPFILE = """\
+require "capistrano/setup"
+require "capistrano/deploy"
+require "capistrano/scm/git"
+install_plugin Capistrano::SCM::Git
+"""
+DEPLOY_RB = """\
+set :application, "shop"
+set :branch, "main"
+set :linked_files, ["config/database.yml"]
+set :linked_dirs, ["log", "tmp/pids"]
+set :format, :simpletext
+"""
+
+Cap = Callable[..., str]
+
+
+@pytest.fixture
+def project(make_project: MakeProject) -> Project:
+    """A project with two sshd's, whose trees are called the same, as Capistrano asks for one deploy_to."""
+    return make_project(1, ssh=True)
+
+
+@pytest.fixture
+def cap(project: Project, sshds: Fleet, tmp_path: Path) -> Cap:
+    """Runs stock Capistrano on the project's hosts."""
+    program = shutil.which("cap")
+    if program is None:
+        pytest.skip("these need stock Capistrano: apt-get install capistrano")
+    folder = tmp_path / "cap"
+    (folder / "config/deploy").mkdir(parents=True)
+    (folder / "Capfile").write_text(CAPFILE)
+    (folder / "config/deploy.rb").write_text(DEPLOY_RB)
+    (folder / "config/deploy/production.rb").write_text(_stage(project, sshds, tmp_path))
+
+    def run(*args: str, release: str = "") -> str:
+        env = {**os.environ, "USER": "jane", "HOME": str(tmp_path / "home"), "GIT_CONFIG_GLOBAL": str(tmp_path / "home/gitconfig")}
+        done = subprocess.run(
+            [program, "production", *args], cwd=folder, env={**env, **({"ROLLBACK_RELEASE": release} if release else {})},
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False, timeout=60,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stdout
+        current = project.current("web1")  # it asserts that the link is spelled as both spell it
+        assert current
+        return current
+
+    return run
+
+
+def _stage(project: Project, sshds: Fleet, tmp_path: Path) -> str:
+    keys = sshds.ssh_config.parent / "keys"
+    host = sshds.hosts["web1"]
+    lines = [
+        f"set :deploy_to, {json.dumps(str(project.deploy_to('web1')))}",
+        f"set :tmp_dir, {json.dumps(str(tmp_path))}",
+        f"set :repo_url, {json.dumps(str(project.repo.path))}",
+        f"server '127.0.0.1', port: {host.port}, user: 'root', roles: %w[app web],",
+        f"  ssh_options: {{ config: false, keys: [{json.dumps(str(keys / 'user'))}], keys_only: true,",
+        f"    user_known_hosts_file: {json.dumps(str(keys / 'known_hosts'))},",
+        "    verify_host_key: :always, auth_methods: ['publickey'], forward_agent: false }",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def deploy(project: Project) -> str:
+    project.doit("deploy:production", check=True)
+    return str(project.current("web1"))
+
+
+def roll_back(project: Project, *args: str) -> str:
+    project.doit("rollback:production", *args, check=True)
+    return str(project.current("web1"))
+
+
+def in_order_of_time(project: Project) -> list[str]:
+    places = (project.deploy_to("web1") / "releases").iterdir()
+    return [place.name for place in sorted(places, key=lambda place: place.stat().st_mtime)]
+
+
+def log(project: Project) -> list[str]:
+    return (project.deploy_to("web1") / "revisions.log").read_text().splitlines()
+
+
+def test_what_capistrano_deployed_is_rolled_back_by_capdoit(project: Project, cap: Cap):
+    first, second = cap("deploy"), cap("deploy")
+    assert roll_back(project) == first
+    tree = project.deploy_to("web1")
+    assert (tree / f"rolled-back-release-{second}.tar.gz").exists()
+    assert project.releases("web1") == [first]
+    assert log(project)[-1] == f"tester rolled back to release {first}"
+    third = cap("deploy")
+    assert in_order_of_time(project) == project.releases("web1") == [first, third]
+    assert cap("deploy:rollback") == first
+
+
+def test_what_capdoit_deployed_is_rolled_back_by_capistrano(project: Project, cap: Cap):
+    first, second, third = [deploy(project) for _ in range(3)]
+    assert in_order_of_time(project) == [first, second, third]
+    assert cap("deploy:rollback") == second
+    assert project.releases("web1") == [first, second]
+    assert log(project)[-1] == f"jane rolled back to release {second}"
+    assert roll_back(project, f"rollback_release={third}") == third  # Capistrano's archive is read
+    assert (project.deploy_to("web1") / "current/app.txt").read_text() == "first\n"
+    assert os.readlink(project.deploy_to("web1") / "current/log") == f"{project.shared('web1')}/log"
+
+
+def test_both_in_turn_agree_on_what_was_live_before(project: Project, cap: Cap):
+    first = cap("deploy")
+    second = deploy(project)
+    third = cap("deploy")
+    fourth = deploy(project)
+    assert [first, second, third, fourth] == in_order_of_time(project) == sorted({first, second, third, fourth})
+    assert cap("deploy:rollback") == third
+    assert roll_back(project) == second
+    assert cap("deploy:rollback") == first
+
+
+def test_what_capistrano_jumped_over_is_not_chosen(project: Project, cap: Cap):
+    first, second, _ = cap("deploy"), cap("deploy"), cap("deploy")
+    assert cap("deploy:rollback", release=first) == first
+    fourth = deploy(project)
+    assert second in project.releases("web1")
+    assert roll_back(project) == first
+    assert fourth not in project.releases("web1")
+
+
+def test_capistranos_cleanup_leaves_a_tree_of_capdoits_in_order(project: Project, cap: Cap):
+    releases = [deploy(project) for _ in range(5)]
+    last = cap("deploy")
+    assert project.releases("web1") == [*releases[1:], last]
+    assert roll_back(project) == releases[4]

@@ -1,0 +1,77 @@
+"""What README.md shows is understood: each deploy.yml is read, each dodo.py is loaded, each command's task is there."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from capdoit import config
+from capdoit.flow import FLOWS, steps
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def blocks(language: str) -> list[str]:
+    found: list[str] = re.findall(rf"^```{language}\n(.*?)^```$", README, re.DOTALL | re.MULTILINE)
+    assert found, f"README.md has no {language}"
+    return found
+
+
+def doit(folder: Path, *args: str, code: int = 0) -> str:
+    done = subprocess.run(
+        [sys.executable, "-m", "doit", *args], cwd=folder, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == code, done.stdout + done.stderr
+    return done.stdout
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    """A project with all that README.md shows: its first deploy.yml, and its pieces of dodo.py in a row."""
+    (tmp_path / "deploy.yml").write_text(blocks("yaml")[0])
+    (tmp_path / "dodo.py").write_text("\n".join(blocks("python")))
+    return tmp_path
+
+
+@pytest.mark.parametrize("text", blocks("yaml"), ids=range(len(blocks("yaml"))))
+def test_every_deploy_yml_is_read(tmp_path: Path, text: str):
+    file = tmp_path / "deploy.yml"
+    file.write_text(text)
+    assert "production" in config.load(file).stages
+
+
+def test_the_hooks_and_tasks_become_tasks(project: Path):
+    tasks = doit(project, "list", "--all")
+    for name in ("deploy:production:warm_cache", "rollback:production:warm_cache", "deploy:staging:migrate", "build"):
+        assert re.search(rf"^{name}\b", tasks, re.MULTILINE), name
+    assert "rollback:staging:migrate" not in tasks
+
+
+def test_the_task_that_has_to_succeed_first_is_a_dependency(project: Path):
+    to_be_run = 1  # doit's exit code for a task that is not up to date
+    said = doit(project, "info", "deploy:production:starting", code=to_be_run)
+    assert re.search(r"^task_dep.*\n - test$", said, re.MULTILINE)
+
+
+def test_the_commands_of_the_tutorial_are_tasks_or_subcommands(project: Path):
+    tasks = {line.split()[0] for line in doit(project, "list", "--all").splitlines()}
+    subcommands = doit(project, "help", "cap")
+    for line in "".join(blocks("console")).splitlines():
+        words = line.partition("#")[0].removeprefix("$ doit ").split()
+        known = words[1] in subcommands if words[0] == "cap" else words[0] in tasks
+        assert known, line
+
+
+def test_the_steps_are_those_of_the_flows():
+    for flow in FLOWS:
+        assert f"| `{flow}` | {', '.join(steps(flow))} |" in README
+
+
+def test_the_repository_deploys_its_example_by_the_first_command():
+    tasks = {line.split()[0] for line in doit(ROOT, "list").splitlines()}
+    assert {word for word in blocks("sh")[0].split() if word.endswith(":local")} <= tasks
