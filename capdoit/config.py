@@ -186,6 +186,9 @@ def _deploy_to(value: Value) -> str:
     if text and (posixpath.normpath(text) in ("/", "//", ".") or ".." in text.split("/")):
         value.wrong(f"found {text!r}, expected a directory of its own, without ..")
         return ""
+    if "\\" in text or not text.isprintable():  # tar reads backslashes in names its own way
+        value.wrong(f"found {text!r}, expected a path without backslashes and control characters")
+        return ""
     return text.rstrip("/")
 
 

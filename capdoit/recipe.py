@@ -6,6 +6,7 @@ import dataclasses
 import importlib
 import importlib.metadata
 import importlib.util
+import sys
 import typing
 from collections.abc import Iterable
 from pathlib import Path
@@ -129,6 +130,7 @@ def _from_project(name: str, project: Path) -> Found | None:
     if spec is None or spec.loader is None:
         raise RecipeError(f"{path}: cannot be loaded")
     module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module  # dataclasses look their annotations up there
     try:
         spec.loader.exec_module(module)
     except ConfigError:

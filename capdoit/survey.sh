@@ -64,7 +64,10 @@ if cd "$deploy_to" 2>/dev/null; then
                     if [ -f "$name/REVISION" ] && [ ! -L "$name" ]; then
                         read -r revision <"$name/REVISION" || :
                     fi
-                    fact release "$name $(one_line "$revision")"
+                    case $revision in
+                        *[!0-9A-Za-z._-]*) revision= ;;
+                    esac
+                    fact release "$name $revision"
                     ;;
                 '*') ;;
                 *) fact stray "$(one_line "$name")" ;;

@@ -110,12 +110,12 @@ def test_cleaning_up_never_removes_what_is_live(one: Project):  # 13
     assert (one.deploy_to("web1") / "current/REVISION").is_file()
 
 
-def test_cleaning_up_five_thousand_releases(one: Project):  # 14
+def test_cleaning_up_very_many_releases(one: Project):  # 14
     one.config(keep_releases=3)
-    names = [f"2020{month:02}{day:02}0000{second:02}" for month in range(1, 7) for day in range(1, 15) for second in range(60)]
-    made_releases(one, names[:5000])
+    names = [f"202001{day:02}0000{second:02}" for day in range(1, 21) for second in range(50)]
+    made_releases(one, names)
     release = deploy(one)
-    assert one.releases("web1") == [*names[:5000][-2:], release]
+    assert one.releases("web1") == [*names[-2:], release]
 
 
 def test_rolling_back_goes_to_the_release_before(one: Project):  # 15

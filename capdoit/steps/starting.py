@@ -60,15 +60,16 @@ def hold_request(run: Run, host: Host) -> Request:
 
 def _lock_and_survey(run: Run, host: Host) -> Facts | str:
     """The facts, or who holds the lock."""
+    run.held.add(host.name)  # before it is known: who is stopped while it asks may have taken the lock
     lock, survey = host.ask([hold_request(run, host), survey_request(run, host, run.flow == "deploy")])
+    if lock.status != 0:
+        run.held.discard(host.name)
     if lock.status == 2:
         return _who(lock)
     if lock.status in REFUSED:
         raise HostError(host.name, REFUSED[lock.status], "lock", lock.status, lock.lines)
-    if lock.status == 0:
-        run.held.add(host.name)
-        if lock.text.strip():
-            run.console.say(f"   {host.name}: took over the lock of {_who(lock)}, which ended without a word")
+    if lock.status == 0 and lock.text.strip():
+        run.console.say(f"   {host.name}: took over the lock of {_who(lock)}, which ended without a word")
     return parse(host.name, host.config.layout, survey.text)
 
 

@@ -16,6 +16,6 @@ if [ -n "$repo_tree" ]; then
         strip=$((strip + 1))
     done
 fi
-made=$({ { git -C repo archive "$revision" -- "$@" && echo made >&3; } | tar -xf - --strip-components="$strip" -C "$dir" >&2; } 3>&1)
+made=$({ { git -C repo archive "$revision" -- "$@" && echo made >&3; } | (cd "$dir" && tar -xf - --strip-components="$strip") >&2; } 3>&1)
 [ "$made" = made ] || die "git archive of $revision failed"
 revision_time=$(git -C repo log -1 --format=%ct "$revision")
