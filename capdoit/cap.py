@@ -18,6 +18,7 @@ from doit.cmd_base import DoitCmdBase
 from doit.exceptions import InvalidCommand, InvalidDodoFile
 
 from capdoit import config, decide, recipe, variables
+from capdoit import unlock as unlocking
 from capdoit.check import survey
 from capdoit.config import NAME_OF_STAGE, RESERVED, RecipeUse, Stage
 from capdoit.console import Console
@@ -90,7 +91,7 @@ class CapCommand(DoitCmdBase):  # type: ignore[misc]
         },
     )
     doc_purpose = "look at what is deployed; write a first deploy.yml"
-    doc_usage = "install | stages | status | releases | recipes"
+    doc_usage = "install | stages | status | releases | recipes | unlock"
     doc_description = """\
 install [STAGE…]: write deploy.yml and dodo.py, for staging and production unless named otherwise; \
 what is there already stays as it is
@@ -98,6 +99,7 @@ stages: the stages of deploy.yml
 status [STAGE]: what is live on each host, who holds its lock, and where a rollback would go
 releases [STAGE]: which host has which release, and in which state
 recipes [NAME]: the recipes that can be used, or one recipe and its options
+unlock [STAGE]: free the locks of a stage by force; whatever flow held one is refused from then on
 
 STAGE is the default one when it is not named. hosts= and roles= choose among its hosts.
 
@@ -385,6 +387,22 @@ def _default(field: dataclasses.Field[Any]) -> str:
     return "none; it is needed"
 
 
+# -- unlock
+
+
+def unlock(asked: Asked) -> int:
+    """Free the locks of a stage by force."""
+    stage = asked.stage()
+    outcomes = unlocking.unlock(stage, asked.variables, asked.console)
+    _say_unreached(asked.console, outcomes)
+    for outcome in outcomes:
+        if outcome:
+            freed = outcome.answer
+            was = f"freed the lock of {_lock(freed)}" if isinstance(freed, Entry) else "was not locked"
+            asked.console.say(f"{outcome.host}: {was}")
+    return _exit_status(outcomes, agree=True)
+
+
 # -- what several of them need
 
 
@@ -394,6 +412,7 @@ COMMANDS: dict[str, Callable[[Asked], int]] = {
     "status": status,
     "releases": releases,
     "recipes": recipes,
+    "unlock": unlock,
 }
 WITH_JSON = ("status", "releases")
 

@@ -183,6 +183,9 @@ def _application(value: Value) -> str:
 
 def _deploy_to(value: Value) -> str:
     text = value.text()
+    if not text.isprintable():  # the survey answers in lines
+        value.wrong(f"found {text!r}, expected a path without control characters")
+        return ""
     if text and (posixpath.normpath(text) in ("/", "//", ".") or ".." in text.split("/")):
         value.wrong(f"found {text!r}, expected a directory of its own, without ..")
         return ""
@@ -196,6 +199,9 @@ def _inside(value: Value) -> str:
     """A path that stays inside the release."""
     text = value.text()
     path = text.rstrip("/")
+    if not text.isprintable():
+        value.wrong(f"found {text!r}, expected a path without control characters")
+        return ""
     if text and (path.split("/")[0] in ("", ".", "..") or posixpath.normpath(path) != path):
         value.wrong(f"found {text!r}, expected a path inside the release, without . and ..")
         return ""

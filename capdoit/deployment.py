@@ -210,7 +210,11 @@ class Deployment:
 
     def _next(self, run: Run, error: BaseException) -> str:
         if isinstance(error, LockHeld):
-            return f"Wait for the other flow and try again, or see `doit cap status {self.stage.name}`."
+            name = self.stage.name
+            return (
+                f"wait=60 waits for it: doit {self._name} wait=60\n"
+                f"If nobody is at work there any more: doit cap unlock {name}"
+            )
         if run.published and self.flow == "deploy":
             before = {release for release in run.left.values() if release}
             back = f" rollback_release={before.pop()}" if len(before) == 1 else ""
@@ -239,6 +243,8 @@ def begin(flow: str, stage: Stage, variables: Variables, console: Console) -> Ru
         by=one_line(operator()),
         branch=variables.branch or (stage.branch if stage.transfer == "git" else str(stage.archive)),
         wanted=variables.rollback_release,
+        message=one_line(variables.message or ""),
+        wait=variables.wait,
     )
 
 

@@ -34,6 +34,7 @@ class Entry:
         at: when, in UTC.
         run: the flow's id.
         left: the release that was live until then: in a rollback, the one rolled back from.
+        message: why, in the operator's words.
     """
 
     event: str = ""
@@ -46,6 +47,7 @@ class Entry:
     at: str = ""
     run: str = ""
     left: str = ""
+    message: str = ""
 
     def line(self) -> str:
         """The entry as one line of JSON, without what is empty; ``"run": "ID"`` is spelled exactly so."""

@@ -32,6 +32,8 @@ class Run:
         id: random; names the flow in locks and journals.
         by: the operator.
         wanted: ``rollback_release``, when it was given.
+        message: why, in the operator's words.
+        wait: seconds to wait for another flow's lock.
         facts: the survey, by host.
         release, revision: the ones decided; empty until then.
         revision_time: unix seconds, as text.
@@ -52,6 +54,8 @@ class Run:
     by: str
     branch: str
     wanted: str | None = None
+    message: str = ""
+    wait: int = 0
     facts: dict[str, Facts] = field(default_factory=dict)
     release: str = ""
     revision: str = ""
@@ -76,6 +80,7 @@ class Run:
             at=f"{datetime.now(timezone.utc):%Y-%m-%dT%H:%M:%SZ}",
             run=self.id,
             left=(self.left.get(host.name) or "") if host else "",
+            message=self.message,
         ).line()
 
     def owner(self) -> str:

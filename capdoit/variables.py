@@ -26,6 +26,8 @@ class Variables:
         rollback_release: the release to go back to.
         hosts: only these, by name.
         roles: only hosts with one of these.
+        message: why, for the lock and the journal.
+        wait: seconds to wait for another flow's lock.
         said: the names that stood on the command line.
     """
 
@@ -34,6 +36,8 @@ class Variables:
     rollback_release: str | None = None
     hosts: tuple[str, ...] | None = None
     roles: tuple[str, ...] | None = None
+    message: str | None = None
+    wait: int = 0
     said: frozenset[str] = frozenset()
 
 
@@ -68,6 +72,8 @@ def read(command_line: Mapping[str, str], environment: Mapping[str, str]) -> Var
         rollback_release=texts.get("rollback_release"),
         hosts=_names("hosts", texts),
         roles=_names("roles", texts),
+        message=texts.get("message"),
+        wait=_seconds("wait", texts.get("wait", "0")),
         said=said,
     )
 
@@ -122,3 +128,9 @@ def _names(name: str, texts: Mapping[str, str]) -> tuple[str, ...] | None:
     if not all(names):
         raise ConfigError(f"{name}={texts[name]}: expected names with commas between them")
     return names
+
+
+def _seconds(name: str, text: str) -> int:
+    if not text.isdecimal() or len(text) > 6:
+        raise ConfigError(f"{name}={text}: expected a number of seconds")
+    return int(text)

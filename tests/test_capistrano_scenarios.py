@@ -134,7 +134,9 @@ def test_rolling_back_to_a_named_release(one: Project):  # 16
     assert one.current("web1") == first
 
 
-FAILING = DODO + """
+FAILING = (
+    DODO
+    + """
 @cap.before("starting")
 def breaks(host):
     host.run("false")
@@ -143,6 +145,7 @@ def breaks(host):
 def failed(failure):
     print("the failed hook ran")
 """
+)
 
 
 def test_a_failure_in_a_deploy_runs_the_failed_hook(one: Project):  # 18; 17: a step alone is a flow here, too
@@ -175,7 +178,9 @@ def test_a_change_of_user_in_one_hook_does_not_leak_into_the_next(one: Project):
     one.dodo(
         DODO + "@cap.after('started')\ndef first(host):\n    host.run('cd /; X=1; export X; umask 077')\n"
         "@cap.after('started')\ndef second(host):\n    host.run('echo \"<$X $PWD $(umask)>\"')\n"
-        "@cap.after('started')\ndef third(host):\n    host.run('echo \"[$X $PWD $(umask)]\"', env={'X': '2'}, cwd='/tmp')\n"
+        "@cap.after('started')\n"
+        "def third(host):\n"
+        "    host.run('echo \"[$X $PWD $(umask)]\"', env={'X': '2'}, cwd='/tmp')\n"
     )
     out = one.doit("deploy:production", check=True).out
     assert re.search(r"<( \S+ \d+)>", out)

@@ -147,6 +147,14 @@ def test_a_linked_path_that_is_not_plainly_inside_the_release_is_refused(mistake
     ]
 
 
+@pytest.mark.parametrize("setting", ["deploy_to: %s", "repo_tree: %s", "linked_files: [%s]", "linked_dirs: [%s]"])
+@pytest.mark.parametrize("path", ["/a\\nb", "a\\tb", "a\\u001b[2Jb"])
+def test_a_path_with_control_characters_is_refused(mistakes, setting, path):
+    (mistake,) = mistakes(NEEDED + setting % f'"{path}"' + "\n" + STAGES)
+    assert mistake.endswith(", expected a path without control characters")
+    assert mistake.isprintable()
+
+
 def test_a_repository_tree_that_climbs_out_is_refused(mistakes):
     assert mistakes(f"{NEEDED}repo_tree: ../other\n{STAGES}") == [
         "3:12: repo_tree: found '../other', expected a path inside the release, without . and .."

@@ -13,7 +13,9 @@ from typing import Any
 import pytest
 from conftest import DODO, GitRepo, MakeProject, Project
 
-FAIL_WHEN_ASKED = DODO + """
+FAIL_WHEN_ASKED = (
+    DODO
+    + """
 import os
 
 @cap.after("updated")
@@ -21,7 +23,10 @@ def perhaps(host):
     if os.environ.get("FAIL") in (host.name, "all"):
         host.run("exit 3")
 """
-BUILD = DODO + """
+)
+BUILD = (
+    DODO
+    + """
 from pathlib import Path
 
 def task_build():
@@ -33,6 +38,7 @@ def task_build():
             tar.add("src", ".")
     return {"actions": [build], "file_dep": ["src/app.txt"], "targets": ["dist/shop.tar.gz"]}
 """
+)
 
 
 def deploy(project: Project, *args: str) -> str:

@@ -11,7 +11,8 @@ from conftest import DODO, MakeProject, Project
 
 STEPS = {
     "deploy": ["starting", "started", "updating", "updated", "publishing", "published", "finishing", "finished"],
-    "rollback": ["starting", "started", "reverting", "reverted", "publishing", "published", "finishing_rollback", "finished"],
+    "rollback": ["starting", "started", "reverting", "reverted", "publishing", "published",
+                 "finishing_rollback", "finished"],
 }  # fmt: skip
 
 
@@ -35,7 +36,9 @@ def test_a_bare_doit_with_a_task_of_the_projects_own_runs_nothing_on_hosts(proje
 
 
 def test_the_projects_default_tasks_are_run_by_a_bare_doit(project: Project):
-    project.dodo("DOIT_CONFIG = {'default_tasks': ['x']}\n" + DODO + "def task_x():\n    return {'actions': ['echo x > made']}\n")
+    project.dodo(
+        "DOIT_CONFIG = {'default_tasks': ['x']}\n" + DODO + "def task_x():\n    return {'actions': ['echo x > made']}\n"
+    )
     project.doit(check=True)
     assert (project.path / "made").exists()
     assert project.releases("web1") == []
@@ -43,7 +46,9 @@ def test_the_projects_default_tasks_are_run_by_a_bare_doit(project: Project):
 
 def test_the_list_has_the_flows_of_each_stage_and_the_short_names(untouched: Project):
     hosts = untouched.hosts
-    untouched.config(stages={"staging": {"hosts": {"web1": hosts["web1"]}}, "production": {"hosts": {"web2": hosts["web2"]}}})
+    untouched.config(
+        stages={"staging": {"hosts": {"web1": hosts["web1"]}}, "production": {"hosts": {"web2": hosts["web2"]}}}
+    )
     done = untouched.doit("list", check=True)
     rows = [re.split(r" {2,}", line) for line in done.out.splitlines() if line.strip()]
     names = [row[0] for row in rows]
@@ -68,7 +73,15 @@ def test_the_list_of_all_by_definition_has_the_steps_in_their_order(untouched: P
     assert ["deploy:production:warm_cache", "Fill the page cache."] in rows
 
 
-@pytest.mark.parametrize("args", [("info", "deploy:production:updating"), ("help", "deploy:production"), ("tabcompletion",), ("tabcompletion", "--shell", "zsh")])
+@pytest.mark.parametrize(
+    "args",
+    [
+        ("info", "deploy:production:updating"),
+        ("help", "deploy:production"),
+        ("tabcompletion",),
+        ("tabcompletion", "--shell", "zsh"),
+    ],
+)
 def test_doits_own_commands_work(untouched: Project, args: tuple[str, ...]):
     done = untouched.doit(*args)
     assert done.code in (0, 1)  # info says by its code whether the task is up to date
@@ -79,7 +92,11 @@ def test_doits_own_commands_work(untouched: Project, args: tuple[str, ...]):
 
 def test_the_list_imports_neither_plumbum_nor_rich(untouched: Project):
     done = subprocess.run(
-        [sys.executable, "-X", "importtime", "-m", "doit", "list"], cwd=untouched.path, capture_output=True, text=True, check=True
+        [sys.executable, "-X", "importtime", "-m", "doit", "list"],
+        cwd=untouched.path,
+        capture_output=True,
+        text=True,
+        check=True,
     )
     modules = {line.rpartition("|")[2].strip().split(".")[0] for line in done.stderr.splitlines()}
     assert "capdoit" in modules

@@ -134,7 +134,12 @@ def test_all_hosts_that_fail_are_reported(make_project: MakeProject):
     # they fail within a moment of each other: each waits for the others
     barrier = "import threading\nbarrier = threading.Barrier(3)\n"
     project.dodo(
-        DODO + barrier + "@cap.after('updated')\ndef bad(host):\n    try:\n        host.run(f'exit {host.name[-1]}')\n    finally:\n        barrier.wait(5)\n"
+        DODO + barrier + "@cap.after('updated')\n"
+        "def bad(host):\n"
+        "    try:\n"
+        "        host.run(f'exit {host.name[-1]}')\n"
+        "    finally:\n"
+        "        barrier.wait(5)\n"
     )
     done = project.doit("deploy:production").failed()
     for number in "123":
@@ -143,14 +148,20 @@ def test_all_hosts_that_fail_are_reported(make_project: MakeProject):
 
 
 def test_a_command_that_is_killed_fails(project: Project):
-    project.dodo(DODO + "@cap.after('updated')\ndef killed(host):\n    host.run('kill -9 $$; sleep 1; true' if host.name == 'web1' else 'true')\n")
+    project.dodo(
+        DODO + "@cap.after('updated')\n"
+        "def killed(host):\n"
+        "    host.run('kill -9 $$; sleep 1; true' if host.name == 'web1' else 'true')\n"
+    )
     done = project.doit("deploy:production").failed()
     assert "web1: " in done.out
     assert "Traceback" not in done.out
     nothing_half_made(project, [])
 
 
-@pytest.mark.parametrize(("command", "said"), [("sh -c 'kill -9 $$'", "signal 9"), ("no-such-program", "exit status 127")])
+@pytest.mark.parametrize(
+    ("command", "said"), [("sh -c 'kill -9 $$'", "signal 9"), ("no-such-program", "exit status 127")]
+)
 def test_how_a_command_ended_is_said(project: Project, command: str, said: str):
     project.dodo(DODO + f"@cap.after('updated')\ndef ends(host):\n    host.run({command!r})\n")
     done = project.doit("deploy:production").failed()
@@ -163,12 +174,16 @@ def test_how_a_command_ended_is_said(project: Project, command: str, said: str):
 
 def test_a_host_that_cannot_publish_makes_the_others_go_back(project: Project):
     first = deploy(project)
-    tools_in_front(project, "web2", mv='case "$*" in *next/current*) echo no rights >&2; exit 1;; esac; exec /bin/mv "$@"')
+    tools_in_front(
+        project, "web2", mv='case "$*" in *next/current*) echo no rights >&2; exit 1;; esac; exec /bin/mv "$@"'
+    )
     done = project.doit("deploy:production").failed()
     assert "web2: publishing: exit status 1" in done.out
     assert "no rights" in done.out
     assert project.current("web1") == project.current("web2") == first
-    events = [json.loads(line)["event"] for line in (project.deploy_to("web1") / ".capdoit/journal").read_text().splitlines()]
+    events = [
+        json.loads(line)["event"] for line in (project.deploy_to("web1") / ".capdoit/journal").read_text().splitlines()
+    ]
     assert events[-3:] == ["live", "back", "failed"]
     nothing_half_made(project, [first])
 
@@ -231,7 +246,9 @@ def test_a_cleanup_that_fails_is_a_warning(project: Project):
 
 
 @pytest.mark.ssh
-def test_a_host_that_cannot_be_reached_fails_the_deploy_and_the_others_are_left_alone(ssh_project: Project, sshds: Fleet):
+def test_a_host_that_cannot_be_reached_fails_the_deploy_and_the_others_are_left_alone(
+    ssh_project: Project, sshds: Fleet
+):
     first = deploy(ssh_project)
     sshds.stop("web2")
     try:
@@ -300,9 +317,13 @@ def test_a_signal_ends_the_remote_work_and_leaves_nothing_half_made(ssh_project:
 
 
 def test_a_ctrl_c_while_a_task_of_the_project_runs_ends_the_flow(project: Project):
-    project.dodo(DODO + "cap.before('publishing', 'smoke')\ndef task_smoke():\n    return {'actions': ['touch begun; exec sleep 2']}\n")
+    project.dodo(
+        DODO + "cap.before('publishing', 'smoke')\n"
+        "def task_smoke():\n"
+        "    return {'actions': ['touch begun; exec sleep 2']}\n"
+    )
     process = project.start("deploy:production")
-    within(20, lambda: (project.path / "begun").exists())
+    within(20, (project.path / "begun").exists)
     process.send_signal(signal.SIGINT)
     out, _ = process.communicate(timeout=15)
     assert process.returncode not in (0, None)
@@ -359,7 +380,7 @@ def test_a_second_flow_is_refused_with_the_name_of_the_first(project: Project):
         "    open('begun', 'w')\n    while not os.path.exists('go'):\n        time.sleep(0.02)\n"
     )
     process = project.start("deploy:production")
-    within(20, lambda: (project.path / "begun").exists())
+    within(20, (project.path / "begun").exists)
     for flow in ("deploy", "rollback"):
         done = project.doit(f"{flow}:production", env={"USER": "other"}).failed()
         for host in project.hosts:
@@ -378,12 +399,18 @@ def test_a_second_flow_is_refused_with_the_name_of_the_first(project: Project):
 def test_megabytes_on_both_outputs_are_no_deadlock(make_project: MakeProject):
     project = make_project(1, ssh=True)
     lines = "yes | head -c 6000000 | tr -d '\\n' | fold -w 6000"
-    project.dodo(DODO + f"@cap.after('updated')\ndef loud(host):\n    host.run({f'{lines} >&2; {lines}; {lines} >&2'!r})\n")
+    project.dodo(
+        DODO + f"@cap.after('updated')\ndef loud(host):\n    host.run({f'{lines} >&2; {lines}; {lines} >&2'!r})\n"
+    )
     project.doit("deploy:production", check=True)
 
 
 def test_output_cannot_steer_the_terminal(project: Project):
-    project.dodo(DODO + "@cap.after('updated')\ndef rude(host):\n    host.run(r\"printf '\\033[2Jhidden\\r\\033]0;x\\007\\n'; exit 1\")\n")
+    project.dodo(
+        DODO + "@cap.after('updated')\n"
+        "def rude(host):\n"
+        "    host.run(r\"printf '\\033[2Jhidden\\r\\033]0;x\\007\\n'; exit 1\")\n"
+    )
     done = project.doit("deploy:production").failed()
     assert "\x1b" not in done.out
     assert "\x07" not in done.out

@@ -12,7 +12,9 @@ from typing import Any
 import pytest
 from conftest import DODO, MakeProject, Project
 
-TELL = DODO + """
+TELL = (
+    DODO
+    + """
 import json, os
 
 @cap.on_failed
@@ -25,7 +27,10 @@ def tell(failure):
     with open("told", "a") as file:
         file.write(json.dumps(said) + "\\n")
 """
-EVERYWHERE = DODO + """
+)
+EVERYWHERE = (
+    DODO
+    + """
 def say(name):
     def hook(host, release):
         host.run(["echo", f"<{name}>", release.name])
@@ -41,7 +46,10 @@ for step in ("starting", "started", "updating", "updated", "reverting", "reverte
         cap.before(step)(say("before_" + step))
     cap.after(step)(say("after_" + step))
 """
-CHOOSY = DODO + """
+)
+CHOOSY = (
+    DODO
+    + """
 @cap.after("started", roles="db")
 def on_db(host):
     host.run("echo '<on_db>'")
@@ -67,7 +75,10 @@ def once(hosts):
 def in_rollbacks(host):
     host.run("echo '<in_rollbacks>'")
 """
-ABLE = DODO + """
+)
+ABLE = (
+    DODO
+    + """
 import json
 from pathlib import Path
 
@@ -98,6 +109,7 @@ def try_all(host, release):
         "name": host.name,
     }))
 """
+)
 
 
 def deploy(project: Project) -> str:
@@ -138,7 +150,16 @@ def test_hooks_run_before_and_after_every_step_of_both_flows(project: Project):
     steps = ["starting", "started", "updating", "updated", "publishing", "published", "finishing", "finished"]
     assert said(done.out, "web1") == said(done.out, "web2") == [f"{w}_{s}" for s in steps for w in ("before", "after")]
     done = project.doit("rollback:production", check=True)
-    steps = ["starting", "started", "reverting", "reverted", "publishing", "published", "finishing_rollback", "finished"]
+    steps = [
+        "starting",
+        "started",
+        "reverting",
+        "reverted",
+        "publishing",
+        "published",
+        "finishing_rollback",
+        "finished",
+    ]
     assert said(done.out, "web1") == said(done.out, "web2") == [f"{w}_{s}" for s in steps for w in ("before", "after")]
     assert f"<before_publishing> {first}" in done.out
 
@@ -172,14 +193,18 @@ def test_two_hooks_of_one_name_both_run(project: Project):
 
 
 def test_a_task_before_a_step_runs_before_it(project: Project):
-    task = "cap.before('publishing', 'smoke')\ndef task_smoke():\n    return {'actions': ['ls hosts/web1/releases > smoked; readlink hosts/web1/current >> smoked; true']}\n"
+    look = "ls hosts/web1/releases > smoked; readlink hosts/web1/current >> smoked; true"
+    task = f"cap.before('publishing', 'smoke')\ndef task_smoke():\n    return {{'actions': [{look!r}]}}\n"
     project.dodo(DODO + task)
     release = deploy(project)
     assert (project.path / "smoked").read_text() == f"{release}\n"
 
 
 def test_a_task_of_the_project_may_depend_on_a_deploy(project: Project):
-    project.dodo(DODO + "def task_ship():\n    return {'actions': ['readlink hosts/web1/current > shipped'], 'task_dep': ['deploy:production']}\n")
+    project.dodo(
+        DODO + "def task_ship():\n"
+        "    return {'actions': ['readlink hosts/web1/current > shipped'], 'task_dep': ['deploy:production']}\n"
+    )
     project.doit("ship", check=True)
     assert (project.path / "shipped").read_text().strip().endswith(str(project.current("web1")))
 
@@ -215,7 +240,11 @@ def test_a_hook_can_run_capture_test_upload_download_and_use_plumbum(make_projec
 
 def test_in_a_rollback_a_hook_is_told_what_is_left(project: Project):
     first, second = deploy(project), deploy(project)
-    project.dodo(DODO + "@cap.after('reverted', once=True)\ndef look(hosts, release):\n    print(f'<{release.name} {release.previous} {release.left}>')\n")
+    project.dodo(
+        DODO + "@cap.after('reverted', once=True)\n"
+        "def look(hosts, release):\n"
+        "    print(f'<{release.name} {release.previous} {release.left}>')\n"
+    )
     assert f"<{first} {second} {second}>" in project.doit("rollback:production", check=True).out
 
 
@@ -243,7 +272,9 @@ def test_a_command_that_takes_too_long_fails_the_flow(project: Project):
         ("cap.before('publishd', 'x')", "no step publishd"),
     ],
 )
-def test_a_hook_that_is_declared_wrongly_is_refused_with_its_place(make_project: MakeProject, hook: str, complaint: str):
+def test_a_hook_that_is_declared_wrongly_is_refused_with_its_place(
+    make_project: MakeProject, hook: str, complaint: str
+):
     project = make_project(linked_files_exist=False)
     project.dodo(DODO + hook + "\n")
     done = project.doit("deploy:production")
@@ -266,7 +297,11 @@ def test_on_failed_is_told_of_a_step_that_failed_on_one_host(project: Project):
 
 
 def test_on_failed_is_told_the_hosts_on_which_a_hook_failed(project: Project):
-    project.dodo(TELL + "@cap.after('updated')\ndef boom(host):\n    host.run('test $PWD = x || sleep 0.2; false' if host.name == 'web2' else 'true')\n")
+    project.dodo(
+        TELL + "@cap.after('updated')\n"
+        "def boom(host):\n"
+        "    host.run('test $PWD = x || sleep 0.2; false' if host.name == 'web2' else 'true')\n"
+    )
     project.doit("deploy:production").failed()
     (told_once,) = told(project)
     assert told_once["step"] == "boom"
@@ -325,7 +360,14 @@ def test_on_failed_is_told_of_a_signal(project: Project, number: signal.Signals)
 
 
 def test_an_on_failed_hook_that_fails_does_not_hide_the_error(project: Project):
-    project.dodo(DODO + "@cap.on_failed\ndef bad(failure):\n    raise ValueError('not me')\n@cap.after('updated')\ndef boom(host):\n    host.run('exit 5')\n")
+    project.dodo(
+        DODO + "@cap.on_failed\n"
+        "def bad(failure):\n"
+        "    raise ValueError('not me')\n"
+        "@cap.after('updated')\n"
+        "def boom(host):\n"
+        "    host.run('exit 5')\n"
+    )
     done = project.doit("deploy:production").failed()
     assert "exit status 5" in done.out
     assert "on_failed hook bad (dodo.py:3) failed: not me" in done.out

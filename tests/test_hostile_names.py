@@ -12,7 +12,7 @@ from conftest import DODO, GitRepo, MakeProject, Project
 BAIT = "$(touch pwned)`touch pwned`;touch pwned"
 NAMES = {
     "spaces": " a  b",
-    "quotes": "it's \"x\"",
+    "quotes": 'it\'s "x"',
     "command": BAIT,
     "newline": "a\nb",
     "dash": "-rf",
@@ -22,7 +22,7 @@ NAMES = {
 }
 # What git takes for a branch has no spaces, and no : ? * [ \ or control characters.
 BRANCHES = {
-    "quotes": "it's\"x\"",
+    "quotes": 'it\'s"x"',
     "command": "$(touch${IFS}pwned)`touch${IFS}pwned`;touch${IFS}pwned",
     "non-ascii": "größer/☃",
     "ampersand": "a&b|c<d>e#f!g",
@@ -65,7 +65,7 @@ def test_a_branch_that_git_cannot_have_is_refused(project: Project, name: str):
     assert project.releases("web1") == []
 
 
-@named({"all": "it's  \"x\" $(touch pwned)`touch pwned`;touch pwned\n☃ *?", "dash": "-rf"})
+@named({"all": 'it\'s  "x" $(touch pwned)`touch pwned`;touch pwned\n☃ *?', "dash": "-rf"})
 def test_a_user_of_any_name_is_one_word_in_one_line_of_the_log(project: Project, name: str):
     project.doit("deploy:production", env={"USER": name}, check=True)
     first = project.current("web1")
@@ -89,7 +89,7 @@ def test_a_user_cannot_write_a_line_of_the_log(project: Project):
     assert project.current("web1") == first
 
 
-@named({"all": f"it's \"x\"  {BAIT} ☃ *?[a]", "dash": "-rf"})
+@named({"all": f'it\'s "x"  {BAIT} ☃ *?[a]', "dash": "-rf"})
 def test_a_deploy_to_of_any_name_is_deployed_to_and_rolled_back(project: Project, name: str):
     for host in project.hosts:
         project.hosts[host]["deploy_to"] = f"hosts/{name}/{host}"
@@ -141,7 +141,7 @@ def test_missing_linked_files_of_any_name_are_named_in_one_line_each(make_projec
     done = project.doit("deploy:production").failed()
     assert done.out.count("linked file ") == 2 * len(names)
     assert len([line for line in done.out.splitlines() if "linked file" in line]) == 2 * len(names)
-    assert "it's \"x\"" in done.out
+    assert 'it\'s "x"' in done.out
 
 
 @pytest.mark.ssh
@@ -159,12 +159,17 @@ def test_values_of_the_environment_arrive_as_they_are(make_project: MakeProject)
 
 
 def test_a_secret_is_used_and_shown_nowhere(project: Project):
-    secret = "s3cr3t $(touch pwned) 'x'"
+    value = "s3cr3t $(touch pwned) 'x'"
     project.config(default_env={"TOKEN": "@@"})
     text = (project.path / "deploy.yml").read_text().replace('"@@"', "!env DEPLOY_TOKEN")
     (project.path / "deploy.yml").write_text(text)
-    project.dodo(DODO + "@cap.after('updated')\ndef use(host, release):\n    host.run('echo \"token: $TOKEN\"; printf %s \"$TOKEN\" >token', cwd=release.path)\n    host.run('echo $TOKEN; exit 1' if host.name == 'web2' else 'true')\n")
-    done = project.doit("deploy:production", env={"DEPLOY_TOKEN": secret}).failed()
+    project.dodo(
+        DODO + "@cap.after('updated')\n"
+        "def use(host, release):\n"
+        '    host.run(\'echo "token: $TOKEN"; printf %s "$TOKEN" >token\', cwd=release.path)\n'
+        "    host.run('echo $TOKEN; exit 1' if host.name == 'web2' else 'true')\n"
+    )
+    done = project.doit("deploy:production", env={"DEPLOY_TOKEN": value}).failed()
     assert "token: ***" in done.out
     assert "s3cr3t" not in done.out
     for file in (project.path / "hosts").rglob("*"):

@@ -52,10 +52,17 @@ def cap(project: Project, sshds: Fleet, tmp_path: Path) -> Cap:
     (folder / "config/deploy/production.rb").write_text(_stage(project, sshds, tmp_path))
 
     def run(*args: str, release: str = "") -> str:
-        env = {**os.environ, "USER": "jane", "HOME": str(tmp_path / "home"), "GIT_CONFIG_GLOBAL": str(tmp_path / "home/gitconfig")}
+        env = {
+            **os.environ,
+            "USER": "jane",
+            "HOME": str(tmp_path / "home"),
+            "GIT_CONFIG_GLOBAL": str(tmp_path / "home/gitconfig"),
+        }
         done = subprocess.run(
-            [program, "production", *args], cwd=folder, env={**env, **({"ROLLBACK_RELEASE": release} if release else {})},
-            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False, timeout=60,
+            [program, "production", *args],
+            cwd=folder, env={**env, **({"ROLLBACK_RELEASE": release} if release else {})},
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+            text=True, check=False, timeout=120,
         )  # fmt: skip
         assert done.returncode == 0, done.stdout
         current = project.current("web1")  # it asserts that the link is spelled as both spell it

@@ -254,7 +254,11 @@ def test_a_link_that_leads_nowhere_is_mended(project: Project):
 
 def test_the_flip_comes_before_the_archive_is_made(project: Project):
     first, second = had(project, 2)
-    project.dodo(DODO + "@cap.after('published')\ndef look(host):\n    host.run('readlink current; ls', cwd=host.config.layout.deploy_to)\n")
+    project.dodo(
+        DODO + "@cap.after('published')\n"
+        "def look(host):\n"
+        "    host.run('readlink current; ls', cwd=host.config.layout.deploy_to)\n"
+    )
     done = project.doit("rollback:production", check=True)
     assert f"web1 | {project.deploy_to('web1')}/releases/{first}" in done.out
     assert "rolled-back-release" not in done.out
@@ -275,7 +279,9 @@ def test_an_archive_that_cannot_be_made_is_a_warning(project: Project):
     assert project.releases("web1") == [first, second]
 
 
-@pytest.mark.parametrize(("task", "variable"), [("rollback", "branch=main"), ("deploy", "rollback_release=20200101000000")])
+@pytest.mark.parametrize(
+    ("task", "variable"), [("rollback", "branch=main"), ("deploy", "rollback_release=20200101000000")]
+)
 def test_a_variable_of_the_other_flow_is_refused(make_project: MakeProject, task: str, variable: str):
     project = make_project(linked_files_exist=False)
     done = project.doit(f"{task}:production", variable)

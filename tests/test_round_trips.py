@@ -9,7 +9,9 @@ from conftest import DODO, Project
 from sshd import Fleet
 
 # Counts the frames of all sessions of a run, and writes them down when it ends.
-COUNT = DODO + """
+COUNT = (
+    DODO
+    + """
 import atexit, json, pathlib
 import capdoit.session
 
@@ -26,6 +28,7 @@ capdoit.session.Session.__init__ = opens
 def write():
     pathlib.Path("frames").write_text(json.dumps([[session.host, session.frames] for session in sessions]))
 """
+)
 
 
 def frames(project: Project) -> dict[str, int]:

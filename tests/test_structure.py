@@ -19,7 +19,7 @@ FLOORS = (
     {"host", "fleet"},
     {"flow", "hooks", "recipe"},
     {"run", "transfer", "steps"},
-    {"deployment", "check"},
+    {"deployment", "check", "unlock"},
     {"tasks", "cap", "reporter"},
     {"testing"},
 )
@@ -91,7 +91,9 @@ def test_every_module_has_a_floor():
     assert {name_of(path) for path in MODULES} - {"__init__", "recipes"} <= set(FLOOR)
 
 
-@pytest.mark.parametrize("path", [p for p in MODULES if name_of(p) in FLOOR], ids=lambda p: p.relative_to(SOURCE).as_posix())
+@pytest.mark.parametrize(
+    "path", [p for p in MODULES if name_of(p) in FLOOR], ids=lambda p: p.relative_to(SOURCE).as_posix()
+)
 def test_a_module_imports_nothing_from_above(path: Path):
     above = {name for name in ours(path) if FLOOR[name] > FLOOR[name_of(path)]}
     assert not above
@@ -105,7 +107,9 @@ def test_the_ground_imports_no_third_party_but_yaml():
 
 def test_all_public_names_exist_and_nothing_else_is_public():
     tree = ast.parse((SOURCE / "__init__.py").read_text(encoding="utf-8"))
-    bound = {alias.asname or alias.name for node in tree.body if isinstance(node, ast.ImportFrom) for alias in node.names}
+    bound = {
+        alias.asname or alias.name for node in tree.body if isinstance(node, ast.ImportFrom) for alias in node.names
+    }
     bound |= {node.name for node in tree.body if isinstance(node, ast.FunctionDef)}
     public = {name for name in bound if not name.startswith("_")} - {"annotations", "Path", "TYPE_CHECKING"}
     assert public == set(capdoit.__all__)

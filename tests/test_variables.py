@@ -11,7 +11,8 @@ from capdoit.variables import read
 
 @pytest.mark.parametrize(
     "name",
-    ["rollback_relase", "rolback_release", "ROLLBACK_RELASE", "Rollback_Release", "host", "HOST", "role", "Roles", "branchs", "brnach", "stages", "STAGE", "hosst"],
+    ["rollback_relase", "rolback_release", "ROLLBACK_RELASE", "Rollback_Release",
+     "host", "HOST", "role", "Roles", "branchs", "brnach", "stages", "STAGE", "hosst"],
 )  # fmt: skip
 def test_a_near_miss_of_a_name_is_refused_with_a_suggestion(name: str):
     with pytest.raises(ConfigError, match=f"{name}= is no variable of capdoit.*(did you mean|Did you mean)"):
@@ -24,7 +25,8 @@ def test_a_variable_of_the_projects_own_is_left_to_it(name: str):
 
 
 @pytest.mark.parametrize(
-    "values", [{"branch": ""}, {"hosts": ""}, {"hosts": "web1,,web2"}, {"roles": ","}, {"stage": ""}, {"rollback_release": ""}]
+    "values", [{"branch": ""}, {"hosts": ""}, {"hosts": "web1,,web2"}, {"roles": ","},
+               {"stage": ""}, {"rollback_release": ""}]
 )  # fmt: skip
 def test_an_empty_value_is_refused(values: dict[str, str]):
     with pytest.raises(ConfigError):

@@ -1,0 +1,89 @@
+"""The lock: one flow at a time on every host of a stage."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import pytest
+from conftest import MakeProject, Project
+
+
+def at_work(project: Project) -> Project:
+    """A project one of whose deploys takes a while after ``updated``."""
+    mark = project.path / "at-work"
+    project.dodo(
+        'import capdoit\ncap = capdoit.load("deploy.yml")\n'
+        '@cap.after("updated", once=True)\n'
+        "def slow(hosts):\n"
+        f"    hosts[0].run(\"touch '{mark}'; sleep 3\")\n"
+    )
+    return project
+
+
+def wait_for(file: Path) -> None:
+    end = time.monotonic() + 20
+    while not file.exists():
+        assert time.monotonic() < end, f"{file} did not appear"
+        time.sleep(0.02)
+
+
+def test_a_flow_that_finds_another_at_work_is_refused_and_told_who_it_is(project: Project):
+    first = at_work(project).start("deploy:production", "message=the big one", env={"USER": "ann"})
+    wait_for(project.path / "at-work")
+    refused = project.doit("deploy:production", env={"USER": "bob"}).failed(1)
+    out, _ = first.communicate(timeout=30)
+
+    assert "deploy by ann" in refused.out
+    assert "(the big one)" in refused.out
+    assert "doit cap unlock production" in refused.out
+    assert first.returncode == 0, out
+    assert len(project.releases("web1")) == 1
+
+
+def test_a_flow_that_waits_goes_on_when_the_other_has_ended(project: Project):
+    with at_work(project).start("deploy:production") as first:
+        wait_for(project.path / "at-work")
+        second = project.doit("deploy:production", "wait=30").ok()
+        first.communicate(timeout=30)
+
+    assert "waiting up to 30 s" in second.out
+    assert first.returncode == 0
+    assert len(project.releases("web1")) == len(project.releases("web2")) == 2
+
+
+def test_a_flow_that_was_unlocked_by_force_is_refused_its_publish(project: Project):
+    with at_work(project).start("deploy:production") as first:
+        wait_for(project.path / "at-work")
+        unlocked = project.doit("cap", "unlock", "production").ok()
+        out, _ = first.communicate(timeout=30)
+
+    assert unlocked.out.count("freed the lock") == 2
+    assert first.returncode == 1
+    assert "is no longer held by this flow" in out
+    assert project.current("web1") is None
+    project.doit("deploy:production", check=True)
+    assert project.current("web1") == project.current("web2")
+
+
+def test_unlocking_what_is_not_locked_says_so(project: Project):
+    project.doit("deploy:production", check=True)
+
+    assert project.doit("cap", "unlock", "production").ok().out.count("was not locked") == 2
+
+
+@pytest.mark.parametrize("wait", ["soon", "-1", "1.5", ""])
+def test_a_wait_that_is_no_number_of_seconds_is_refused(project: Project, wait: str):
+    assert "wait=" in project.doit("deploy:production", f"wait={wait}").failed(3).out
+    assert not project.releases("web1")
+
+
+def test_of_two_that_start_together_exactly_one_wins(make_project: MakeProject):
+    project = make_project(hosts=3)
+    at_work(project)
+    for number in range(5):
+        flows = [project.start("deploy:production") for _ in range(2)]
+        outs = [flow.communicate(timeout=60)[0] for flow in flows]
+
+        assert sorted(flow.returncode for flow in flows) == [0, 1], "\n".join(outs)
+        assert len(project.releases("web1")) == number + 1
