@@ -169,7 +169,7 @@ class Tail:
     def take(self, piece: bytes) -> None:
         """More output."""
         *lines, self._rest = (self._rest + piece).split(b"\n")
-        for line in lines if self._show else lines[-KEPT_LINES:]:
+        for line in lines if self._show else lines[-KEPT_LINES - 1 :]:
             self._line(line)
         if len(self._rest) > LONGEST_LINE:
             self._line(self._rest)
@@ -237,6 +237,8 @@ class Session:
 
     def ask(self, requests: Sequence[Request], stop: Stop) -> list[Answer]:
         """Send all the requests at once, then wait for their answers: one round trip.
+
+        Only a ``hold`` is done before what follows it begins.
 
         Raises:
             Cancelled: ``stop`` was said; what ran on the host was ended.

@@ -16,7 +16,8 @@ need bash bash
 need busybox busybox
 need zsh zsh
 need fish fish
-need rsync rsync
+need cap capistrano
+need sudo sudo
 
 [ -n "$missing" ] || exit 0
 if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then

@@ -44,7 +44,7 @@ def cap(project: Project, sshds: Fleet, tmp_path: Path) -> Cap:
     """Runs stock Capistrano on the project's hosts."""
     program = shutil.which("cap")
     if program is None:
-        pytest.skip("these need stock Capistrano: apt-get install capistrano")
+        pytest.fail("these need stock Capistrano: apt-get install capistrano, or tests/setup.sh")
     folder = tmp_path / "cap"
     (folder / "config/deploy").mkdir(parents=True)
     (folder / "Capfile").write_text(CAPFILE)

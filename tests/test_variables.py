@@ -19,7 +19,7 @@ def test_a_near_miss_of_a_name_is_refused_with_a_suggestion(name: str):
         read({name: "x"}, {})
 
 
-@pytest.mark.parametrize("name", ["version", "v", "TAG", "colour", "message", "x"])
+@pytest.mark.parametrize("name", ["version", "v", "TAG", "colour", "note", "x"])
 def test_a_variable_of_the_projects_own_is_left_to_it(name: str):
     assert read({name: "x"}, {}) == read({}, {})
 
