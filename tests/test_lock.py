@@ -16,7 +16,7 @@ def at_work(project: Project) -> Project:
         'import capdoit\ncap = capdoit.load("deploy.yml")\n'
         '@cap.after("updated", once=True)\n'
         "def slow(hosts):\n"
-        f"    hosts[0].run(\"touch '{mark}'; sleep 3\")\n"
+        f"    hosts[0].run(\"touch '{mark}'; sleep 2\")\n"
     )
     return project
 
@@ -81,7 +81,7 @@ def test_a_wait_that_is_no_number_of_seconds_is_refused(project: Project, wait: 
 def test_of_two_that_start_together_exactly_one_wins(make_project: MakeProject):
     project = make_project(hosts=3)
     at_work(project)
-    for number in range(5):
+    for number in range(3):
         flows = [project.start("deploy:production") for _ in range(2)]
         outs = [flow.communicate(timeout=60)[0] for flow in flows]
 
