@@ -415,3 +415,31 @@ def test_output_cannot_steer_the_terminal(project: Project):
     assert "\x1b" not in done.out
     assert "\x07" not in done.out
     assert "hidden" in done.out
+
+
+def test_a_host_whose_lock_cannot_be_written_is_said_to_be_where_it_is(project: Project):
+    project.doit("deploy:production", check=True)
+    lock = project.deploy_to("web2") / ".capdoit/lock"
+    lock.unlink()
+    lock.mkdir()  # root could write to any file
+    done = project.doit("deploy:production").failed()
+
+    live = project.current("web2")
+    assert "web2: deploy_to cannot be used" in done.out
+    assert re.search(rf"web2 +{live} +was not touched", done.out)
+    assert project.releases("web1") == project.releases("web2") == [live]
+
+
+def test_a_flow_that_is_refused_the_lock_says_what_is_live_all_the_same(project: Project):
+    project.doit("deploy:production", check=True)
+    live = project.current("web1")
+    mark = project.path / "at-work"
+    work = f'hosts[0].run("touch {mark}; sleep 2")'
+    project.dodo(f'{DODO}@cap.after("updated", once=True)\ndef slow(hosts):\n    {work}\n')
+    with project.start("deploy:production") as first:
+        while not mark.exists():
+            time.sleep(0.02)
+        refused = project.doit("deploy:production").failed()
+        first.communicate(timeout=30)
+
+    assert refused.out.count(str(live)) == 2

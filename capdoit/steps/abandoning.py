@@ -9,7 +9,8 @@ from pathlib import Path
 from capdoit.host import Host
 from capdoit.run import Run
 from capdoit.steps.regain import regain
-from capdoit.survey import Facts
+from capdoit.steps.starting import survey_request
+from capdoit.survey import parse
 
 ABANDON = Path(__file__).with_name("abandon.sh")
 
@@ -35,15 +36,17 @@ def abandon(run: Run) -> list[Standing]:
     return [
         outcome.answer
         if isinstance(outcome.answer, Standing)
-        else Standing(outcome.host, run.before(outcome.host), f"not asked: {str(outcome.error).splitlines()[0]}")
+        else Standing(
+            outcome.host, run.before(outcome.host) or "not known", f"not asked: {str(outcome.error).splitlines()[0]}"
+        )
         for outcome in outcomes
     ]
 
 
 def _abandon(run: Run, host: Host) -> Standing:
     if host.name not in run.held:
-        facts = run.facts.get(host.name)
-        return Standing(host.name, facts.current if isinstance(facts, Facts) else None, "was not touched")
+        answer = host.checked(survey_request(run, host, make_dirs=False))
+        return Standing(host.name, parse(host.name, host.config.layout, answer.text).current, "was not touched")
     regain(run, host)
     half_made = run.release if run.begun and not run.published else ""
     entry = run.entry("failed", host)

@@ -20,7 +20,8 @@ held=0
         fi
     done
     command -v flock >/dev/null || exit 3
-    mkdir -p .capdoit && : >>.capdoit/lock || exit 1
+    # true and not ":", at whose redirection errors a shell ends with a status of its own
+    mkdir -p .capdoit && true >>.capdoit/lock || exit 1
 ) || held=$?
 if [ "$held" = 0 ]; then
     exec 9>>"$deploy_to/.capdoit/lock"
