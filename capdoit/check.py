@@ -9,10 +9,8 @@ from capdoit.config import Stage
 from capdoit.console import Console
 from capdoit.deployment import begin
 from capdoit.errors import NotReady, Outcome
-from capdoit.host import Host
-from capdoit.run import Run
-from capdoit.steps.starting import survey_request
-from capdoit.survey import Facts, parse
+from capdoit.steps.asking import ask_facts
+from capdoit.survey import Facts
 from capdoit.variables import Variables
 
 
@@ -24,7 +22,7 @@ def survey(stage: Stage, variables: Variables, console: Console) -> list[Outcome
     """
     run = begin("rollback", stage, variables, console)
     try:
-        return run.fleet.each(partial(_survey, run, False), together=False)
+        return run.fleet.each(partial(ask_facts, run), together=False)
     finally:
         run.fleet.close()
 
@@ -37,7 +35,7 @@ def check(stage: Stage, variables: Variables, console: Console) -> None:
     """
     run = begin("deploy", stage, variables, console)
     try:
-        answers = run.fleet.each(partial(_survey, run, True), together=False)
+        answers = run.fleet.each(partial(ask_facts, run, make_dirs=True), together=False)
         facts = [answer.answer for answer in answers if isinstance(answer.answer, Facts)]
         reached = [host for host in run.fleet.release_hosts if host.is_connected]
         source = run.fleet.each(partial(transfer.of(stage).check, run), reached, together=False)
@@ -48,8 +46,3 @@ def check(stage: Stage, variables: Variables, console: Console) -> None:
     if problems:
         raise NotReady("\n".join(["a deploy would fail:", *(f"  {problem}" for problem in problems)]))
     console.say(f"   {stage.name}: {len(facts)} host(s) are ready for a deploy")
-
-
-def _survey(run: Run, make_dirs: bool, host: Host) -> Facts:
-    answer = host.checked(survey_request(run, host, make_dirs))
-    return parse(host.name, host.config.layout, answer.text)

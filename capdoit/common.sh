@@ -3,6 +3,7 @@
 # journal, or nothing) are assigned in front.
 # shellcheck disable=SC2154
 set -eu
+unset CDPATH
 
 die() {
     printf '%s\n' "$*" >&2

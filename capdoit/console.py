@@ -34,9 +34,9 @@ class Console:
         """Make room for the names of these hosts."""
         self._width = max([self._width, *map(len, hosts)])
 
-    def output(self, host: str, stream: str, line: str) -> None:
+    def output(self, host: str, line: str) -> None:
         """A line that a command wrote on a host."""
-        self.say(f"   {host.ljust(self._width)} {'|' if stream == 'out' else '!'} {line}")
+        self.say(f"   {host.ljust(self._width)} | {line}")
 
     def say(self, text: str) -> None:
         """A line of our own."""

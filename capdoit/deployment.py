@@ -155,9 +155,11 @@ class Deployment:
 
     def _call(self, hook: Hook, run: Run) -> None:
         hosts = hook.hosts(run.fleet.hosts)
+        if not hosts:
+            return
         if hook.once:
             work = partial(self._call_once, hook, run, hosts)
-            run.fleet.all(work, hosts[:1] or run.fleet.hosts[:1])
+            run.fleet.all(work, hosts[:1])
         else:
             run.fleet.all(partial(self._call_on, hook, run), hosts)
 
@@ -189,6 +191,7 @@ class Deployment:
         if signal and not isinstance(error, Interrupted):
             error = Interrupted(f"{signal} in {where}")
         self._ended = True
+        run.fleet.resume()
         standings = abandon(run)
         if not quietly:
             self._tell(run, where, error)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import select
 from collections.abc import Callable, Sequence
 from concurrent.futures import ALL_COMPLETED, FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
 
@@ -23,6 +24,7 @@ class Fleet:
     def __init__(self, hosts: Sequence[Host]) -> None:
         self.hosts = tuple(hosts)
         self._stop = Stop()
+        self._stopped = False
         self._pool = ThreadPoolExecutor(len(self.hosts))
 
     @property
@@ -44,14 +46,17 @@ class Fleet:
             What each host answered or why it failed; nothing is raised.
         """
         hosts = self.release_hosts if hosts is None else hosts
-        self._stop.close()
-        self._stop = Stop()
-        for host in self.hosts:
-            host.stop = self._stop
+        self._renew_stop()
         futures = [self._pool.submit(work, host) for host in hosts]
-        wait(futures, return_when=FIRST_EXCEPTION if together else ALL_COMPLETED)
-        if together and wait(futures, LAST_WORDS).not_done:
+        try:
+            wait(futures, return_when=FIRST_EXCEPTION if together else ALL_COMPLETED)
+            if together and wait(futures, LAST_WORDS).not_done:
+                self._stop.say()
+        except BaseException:
             self._stop.say()
+            raise
+        finally:
+            wait(futures)  # nothing goes on when this returns
         return [_outcome(host, future) for host, future in zip(hosts, futures, strict=True)]
 
     def all(self, work: Callable[[Host], object], hosts: Sequence[Host] | None = None) -> dict[str, object]:
@@ -69,13 +74,32 @@ class Fleet:
         return {outcome.host: outcome.answer for outcome in outcomes}
 
     def stop(self) -> None:
-        """End the work that is going on, on all hosts; for a signal handler."""
+        """End the work that is going on, on all hosts, and what follows until `resume`; for a signal handler."""
+        self._stopped = True
         self._stop.say()
+
+    def resume(self) -> None:
+        """Work again after `stop`, to tidy up."""
+        self._stopped = False
+
+    def pause(self, seconds: float) -> None:
+        """Do nothing for a while, or until `stop`."""
+        select.select([self._stop], [], [], seconds)
 
     def close(self) -> None:
         """End all sessions in order."""
         self.each(Host.close, self.hosts, together=False)
         self._pool.shutdown()
+        self._stop.close()
+
+    def _renew_stop(self) -> None:
+        # A signal may come between any two of these lines.
+        old, self._stop = self._stop, Stop()
+        for host in self.hosts:
+            host.stop = self._stop
+        old.close()
+        if self._stopped:
+            self._stop.say()
 
 
 def _outcome(host: Host, future: Future[object]) -> Outcome:

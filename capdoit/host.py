@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from capdoit.errors import HostError
-from capdoit.script import Script, Secret, render, words
+from capdoit.script import Script, Secret, Value, render, words
 from capdoit.session import LOOP, Answer, Process, Request, Session, Stop
 
 if TYPE_CHECKING:
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from capdoit.console import Console
 
 HERE = Path(__file__).parent
+NOT_RUN = (126, 127)  # sh: a command that is no program, or is not there
 # What holds where neither deploy.yml nor ssh's own configuration is asked: ssh takes the first value it
 # is given, so the options of deploy.yml stand before these.
 SSH_OPTIONS = (
@@ -49,7 +50,8 @@ class Host:
         self._console = console
         self._session: Session | None = None
         self._machine: Any = None
-        self.frames = 0  # round trips of the sessions that were closed
+        self.relock: Callable[[], None] | None = None  # done first on a session that replaces a lost one
+        self.farewell: Request | None = None  # sent with the end of the session
 
     @property
     def name(self) -> str:
@@ -97,8 +99,8 @@ class Host:
         Raises:
             HostError: its exit status is not 0, it was killed, or the host was lost.
         """
-        script = self._command(command, cwd, env, user)
-        self.checked(Request(script, show=self.show, timeout=timeout), _shown(command))
+        script = self._command(command, cwd, env, user, False)
+        self.checked(Request(script, show=self.show, timeout=timeout, command=_shown(command)))
 
     def capture(
         self,
@@ -109,8 +111,9 @@ class Host:
         timeout: float | None = None,
     ) -> str:
         """Run a command and return its stdout, verbatim; arguments and errors as in `run`."""
-        script = self._command(command, cwd, env, user)
-        return self.checked(Request(script, show=self.show, capture=True, timeout=timeout), _shown(command)).text
+        script = self._command(command, cwd, env, user, True)
+        request = Request(script, show=self.show, capture=True, timeout=timeout, command=_shown(command))
+        return self.checked(request).text
 
     def test(
         self,
@@ -123,10 +126,11 @@ class Host:
         """Run a command and say whether its exit status is 0; nothing is shown.
 
         Raises:
-            HostError: it was killed or could not be run (a status above 125), or the host was lost.
+            HostError: it was killed or could not be run (status 126 or 127), or the host was lost.
         """
-        answer = self.ask([Request(self._command(command, cwd, env, user), capture=True, timeout=timeout)])[0]
-        if answer.status > 125:
+        script = self._command(command, cwd, env, user, True)
+        answer = self.ask([Request(script, capture=True, timeout=timeout, command=_shown(command))])[0]
+        if answer.was_killed or answer.status in NOT_RUN:
             raise self.failure(answer, _shown(command))
         return answer.status == 0
 
@@ -138,9 +142,10 @@ class Host:
             OSError: the local file cannot be read.
         """
         with Path(local).open("rb") as source:
-            mode = f"{os.fstat(source.fileno()).st_mode & 0o777:o}"
-            script = render("upload", HERE / "host_upload.sh", {"remote": remote, "mode": mode})
-            self.checked(Request(script, "feed", source, self.show), f"upload {remote}")
+            stat = os.fstat(source.fileno())
+            values: dict[str, Value] = {"remote": remote, "mode": f"{stat.st_mode & 0o777:o}", "size": stat.st_size}
+            script = render("upload", HERE / "host_upload.sh", values)
+            self.checked(Request(script, "feed", source, self.show, command=f"upload {remote}"))
 
     def download(self, remote: str, local: str | Path) -> None:
         """Copy a file from the host; the local file appears whole or not at all.
@@ -152,7 +157,7 @@ class Host:
         try:
             with part.open("wb") as target:
                 script = render("download", HERE / "host_download.sh", {"remote": remote})
-                self.checked(Request(script, show=self.show, into=target), f"download {remote}")
+                self.checked(Request(script, show=self.show, into=target, command=f"download {remote}"))
             part.replace(local)
         finally:
             part.unlink(missing_ok=True)
@@ -168,37 +173,35 @@ class Host:
         """A script for this host, with its environment."""
         return render(name, body, values, self._env())
 
-    def checked(self, request: Request, command: str = "") -> Answer:
+    def checked(self, request: Request) -> Answer:
         """Run a request, and raise HostError unless its exit status is 0."""
         answer = self.ask([request])[0]
         if answer.status != 0:
-            raise self.failure(answer, command or request.script.name)
+            raise self.failure(answer, request.name)
         return answer
 
     def ask(self, requests: Sequence[Request]) -> list[Answer]:
         """Run several requests in one round trip, whatever their exit status; opens the session first."""
         if self._session is None or not self._session.is_open:
             self._session = self._open()
-        before = self._session.frames
-        try:
-            return self._session.ask(requests, self.stop)
-        finally:
-            self.frames += self._session.frames - before
+            if self.relock:
+                self.relock()
+        return self._session.ask(requests, self.stop)
 
     def failure(self, answer: Answer, command: str) -> HostError:
         """The error of a script that ended otherwise than well."""
-        how = f"was killed by signal {answer.status - 128}" if answer.status > 128 else f"exit status {answer.status}"
+        how = f"was killed by signal {answer.status - 128}" if answer.was_killed else f"exit status {answer.status}"
         lines = [self._console.redact(line) for line in answer.lines]
         return HostError(self.name, f"{self._console.redact(command)}: {how}", command, answer.status, lines)
 
-    def show(self, stream: str, line: str) -> None:
+    def show(self, _: str, line: str) -> None:
         """Show a line of its output."""
-        self._console.output(self.name, stream, line)
+        self._console.output(self.name, line)
 
     def close(self) -> None:
         """End the session in order."""
         if self._session and self._session.is_open:
-            self._session.bye()
+            self._session.bye(self.farewell)
         if self._machine is not None and self.config.transport != "local":
             self._machine.close()
             self._machine = None
@@ -223,10 +226,15 @@ class Host:
         return ["-T", *port, *(["-l", self.config.user] if self.config.user else [])]
 
     def _command(
-        self, command: str | Sequence[str], cwd: str | None, env: Mapping[str, str] | None, user: str | None
+        self,
+        command: str | Sequence[str],
+        cwd: str | None,
+        env: Mapping[str, str] | None,
+        user: str | None,
+        answers: bool,
     ) -> Script:
         line = command if isinstance(command, str) else words(command)
-        values = {"command": line, "cwd": cwd or ""}
+        values: dict[str, Value] = {"hook_command": line, "hook_cwd": cwd or "", "hook_answers": answers}
         script = render("command", HERE / "host_command.sh", values, {**self._env(), **(env or {})})
         if user is None:
             return script

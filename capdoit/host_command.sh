@@ -1,7 +1,12 @@
 # shellcheck shell=sh
-# A command of a hook, in its directory.
+# A command of a hook, in its directory. Stdout is for answers alone: what a command leaves running
+# must not write into a later one.
 # shellcheck disable=SC2154
-if [ -n "$cwd" ]; then
-    cd "$cwd" || exit
+if [ -n "$hook_cwd" ]; then
+    cd "$hook_cwd" || exit
 fi
-eval "$command"
+if [ -n "$hook_answers" ]; then
+    eval "$hook_command"
+else
+    eval "$hook_command" >&2
+fi

@@ -42,6 +42,7 @@ class Run:
         archived: in a rollback, the hosts that have the release as an archive only.
         held: the hosts whose lock this flow took.
         begun: whether a half-made release may lie on the hosts.
+        flipped: the hosts that were told to make it live and have not taken that back.
         published: whether the release is live on all hosts.
         warnings: what went wrong after that.
     """
@@ -64,6 +65,7 @@ class Run:
     archived: frozenset[str] = frozenset()
     held: set[str] = field(default_factory=set)
     begun: bool = False
+    flipped: set[str] = field(default_factory=set)
     published: bool = False
     warnings: list[str] = field(default_factory=list)
 

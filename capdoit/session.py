@@ -15,6 +15,7 @@ import contextlib
 import os
 import secrets
 import select
+import signal
 import subprocess
 import time
 from collections import deque
@@ -54,6 +55,11 @@ class Answer:
     status: int
     output: bytes
     lines: tuple[str, ...]
+
+    @property
+    def was_killed(self) -> bool:
+        """Whether a signal ended it: sh says so by 128 and the signal's number; 255 is ssh's and others' own."""
+        return 128 < self.status <= 128 + signal.SIGRTMAX
 
     @property
     def text(self) -> str:
@@ -202,10 +208,11 @@ class Request:
     Attributes:
         script: what to run.
         verb: ``run``; ``hold`` for the loop itself to run it; ``feed`` when it reads ``source``.
-        source: an open file whose bytes, to its end, are the script's stdin.
+        source: an open file whose bytes, as many as it has now, are the script's stdin.
         show: called with each line of output as it comes.
         capture: whether stdout is kept for the answer instead of shown.
         into: an open file that stdout goes to, instead of being shown.
+        command: what people call it, when that is not the script's name.
         timeout: seconds after which the script counts as hanging and is killed; None is never.
     """
 
@@ -216,6 +223,12 @@ class Request:
     capture: bool = False
     into: IO[bytes] | None = None
     timeout: float | None = None
+    command: str = ""
+
+    @property
+    def name(self) -> str:
+        """What people call it."""
+        return self.command or self.script.name
 
 
 class Session:
@@ -249,8 +262,10 @@ class Session:
             self._answer(request, tag, source, stop) for request, (tag, source) in zip(requests, sources, strict=True)
         ]
 
-    def bye(self) -> None:
-        """End the session; what its scripts left running is left running."""
+    def bye(self, farewell: Request | None = None) -> None:
+        """End the session, after a last request whose answer nobody needs; what its scripts left running goes on."""
+        if farewell:
+            self._send(farewell)
         self._outbox.append(b"bye\n")
         self._close()
 
@@ -274,10 +289,21 @@ class Session:
         head = [request.verb, tag, str(text.count("\n"))]
         chunks: Iterator[bytes] = iter(())
         if request.source:
-            head.append(str(os.fstat(request.source.fileno()).st_size))
-            chunks = iter(lambda: request.source.read(CHUNK) if request.source else b"", b"")
+            size = os.fstat(request.source.fileno()).st_size
+            head.append(str(size))
+            chunks = self._chunks(request, size)
         self._outbox.append((" ".join(head) + "\n" + text).encode("utf-8", "surrogateescape"))
         return tag, chunks
+
+    def _chunks(self, request: Request, size: int) -> Iterator[bytes]:
+        """So many bytes, in pieces: the far end waits for no less and takes what is more for a frame."""
+        while size and request.source:
+            chunk = request.source.read(min(CHUNK, size))
+            if not chunk:
+                self.cut()
+                raise HostError(self.host, "the file became shorter while it was sent", request.script.name)
+            size -= len(chunk)
+            yield chunk
 
     def _write(self) -> None:
         """Write what the pipe takes."""
@@ -294,7 +320,7 @@ class Session:
         err = Tail("err", request.show, kept)
         captured: list[bytes] = []
         size = 0
-        for stream, piece in self._until(tag, source, stop, request.timeout):
+        for stream, piece in self._until(tag, source, stop, request, kept):
             (out if stream is self._out else err).take(piece)
             if request.into and stream is self._out:
                 request.into.write(piece)
@@ -312,10 +338,10 @@ class Session:
         return Answer(self._out.ends.pop(tag), b"".join(captured)[:-1], tuple(kept))
 
     def _until(
-        self, tag: str, source: Iterator[bytes], stop: Stop, timeout: float | None
+        self, tag: str, source: Iterator[bytes], stop: Stop, request: Request, kept: Sequence[str]
     ) -> Iterator[tuple[Stream, bytes]]:
         """What comes on both streams until both have said that the script ended."""
-        deadline = None if timeout is None else time.monotonic() + timeout
+        deadline = None if request.timeout is None else time.monotonic() + request.timeout
         while True:
             for stream in (self._out, self._err):
                 if piece := stream.take(tag):
@@ -329,7 +355,8 @@ class Session:
                 raise Cancelled(self.host, "stopped")
             if deadline is not None and time.monotonic() > deadline:
                 self.cut()
-                raise HostError(self.host, f"took longer than {timeout:g} s and was stopped")
+                what = f"{request.name}: took longer than {request.timeout:g} s and was stopped"
+                raise HostError(self.host, what, request.name, lines=tuple(kept))
             for stream in self._wait(source, stop, deadline):
                 stream.read()
         self._err.ends.pop(tag)

@@ -4,6 +4,7 @@
 # shellcheck disable=SC2154
 LC_ALL=C
 export LC_ALL
+unset CDPATH
 
 fact() {
     printf '%s\t%s\n' "$1" "$2"
@@ -81,7 +82,7 @@ if cd "$deploy_to" 2>/dev/null; then
             fact archive "$(one_line "${name%.tar.gz}")"
         fi
     done
-    if [ -f .capdoit/lock ]; then fact lock "$(one_line "$(cat .capdoit/lock)")"; fi
+    if [ -f .capdoit/lock ]; then fact lock "$(one_line "$(dd if=.capdoit/lock bs=4096 count=1 2>/dev/null)")"; fi
     if [ -f .capdoit/journal ]; then lines journal .capdoit/journal; fi
     if [ -f revisions.log ]; then lines log revisions.log; fi
 fi

@@ -178,7 +178,8 @@ class Cap(Hooks):
         """A signal ends the flows that are at work in order; a second one ends everything at once."""
         if threading.current_thread() is threading.main_thread():
             for number in SIGNALS:
-                signal.signal(number, self._signalled)
+                if signal.getsignal(number) != signal.SIG_IGN:  # nohup has it ignored
+                    signal.signal(number, self._signalled)
 
     def _signalled(self, number: int, _: FrameType | None) -> None:
         signal.signal(number, _give_up)

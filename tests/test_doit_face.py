@@ -198,9 +198,9 @@ def test_it_works_from_a_subdirectory(project: Project):
 
 
 def test_output_has_the_hosts_name_on_each_line(project: Project):
-    project.dodo(DODO + "@cap.after('updated')\ndef talk(host):\n    host.run('printf \"a\\\\nb\"; echo c >&2')\n")
+    project.dodo(DODO + "@cap.after('updated')\ndef talk(host):\n    host.run('printf \"a\\\\nb\\\\n\"; echo c >&2')\n")
     done = project.doit("deploy:production", check=True)
     for host in project.hosts:
         assert f"   {host} | a\n" in done.out
         assert f"   {host} | b\n" in done.out
-        assert f"   {host} ! c\n" in done.out
+        assert f"   {host} | c\n" in done.out

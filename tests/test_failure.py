@@ -231,7 +231,7 @@ def test_a_failure_after_the_publish_says_that_the_release_is_live(project: Proj
 def test_a_cleanup_that_fails_is_a_warning(project: Project):
     project.config(keep_releases=1)
     releases = [deploy(project), deploy(project)]
-    tools_in_front(project, "web2", rm='case "$*" in *releases/*) echo rights! >&2; exit 1;; esac; exec /bin/rm "$@"')
+    tools_in_front(project, "web2", rm='case "$*" in *./releases/*) echo rights! >&2; exit 1;; esac; exec /bin/rm "$@"')
     project.config(keep_releases=1)
     done = project.doit("deploy:production", check=True)
     assert "warning: web2" in done.out
@@ -443,3 +443,95 @@ def test_a_flow_that_is_refused_the_lock_says_what_is_live_all_the_same(project:
         first.communicate(timeout=30)
 
     assert refused.out.count(str(live)) == 2
+
+
+# -- what a report must not get wrong
+
+
+def test_a_hook_that_fails_after_finished_is_reported_with_what_is_live_now(project: Project):
+    project.dodo(DODO + "@cap.after('finished')\ndef tell(host):\n    host.run('exit 3')\n")
+    done = project.doit("deploy:production").failed()
+    assert re.search(rf"web1 +{project.current('web1')}\n", done.out), done.out
+    assert "is live all the same" in done.out
+    assert "no longer held" not in done.out
+
+
+def test_what_a_hook_leaves_running_is_not_read_as_an_answer(project: Project):
+    noisy = "(for n in 1 2 3 4 5 6 7 8; do echo noise; sleep 0.1; done) &"
+    project.dodo(DODO + f"@cap.before('updating')\ndef daemon(host):\n    host.run({noisy!r})\n")
+    revision = project.repo.git("rev-parse", "HEAD")
+    project.doit("deploy:production", check=True)
+    assert (project.deploy_to("web1") / "current/REVISION").read_text() == f"{revision}\n"
+
+
+def test_a_hook_that_survives_its_timeout_still_holds_the_lock(project: Project):
+    project.dodo(
+        DODO
+        + """
+from capdoit import CapdoitError
+@cap.before('updating')
+def wait(host):
+    try:
+        host.run('sleep 30', timeout=0.3)
+    except CapdoitError as error:
+        print(error)
+    path = host.config.layout.deploy_to + '/.capdoit/lock'
+    host.run(['sh', '-c', 'if flock -n "$0" true; then echo free; else echo kept; fi', path])
+"""
+    )
+    done = project.doit("deploy:production", check=True)
+    assert "sleep 30: took longer than 0.3 s and was stopped" in done.out
+    assert "kept" in done.out
+    assert "free" not in done.out
+
+
+def test_exit_status_255_is_not_called_a_signal(project: Project):
+    project.dodo(DODO + "@cap.before('updating')\ndef ask(host):\n    host.run('exit 255')\n")
+    done = project.doit("deploy:production").failed()
+    assert "exit 255: exit status 255" in done.out
+
+
+def test_links_in_the_code_cannot_make_files_outside_of_the_release(project: Project, tmp_path: Path):
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    (project.repo.path / "REVISION").symlink_to(outside / "REVISION")
+    project.repo.commit({"b.txt": "b"})
+    project.doit("deploy:production", check=True)
+    assert not (project.deploy_to("web1") / "current/REVISION").is_symlink()
+    (project.repo.path / "config").symlink_to(outside)
+    project.repo.commit({"c.txt": "c"})
+    for host in project.hosts:
+        (project.shared(host) / "config/sub").mkdir(parents=True)
+        (project.shared(host) / "config/sub/x.yml").touch()
+    project.config(linked_files=["config/sub/x.yml"])
+    project.doit("deploy:production").failed()
+    assert list(outside.iterdir()) == []
+
+
+def test_a_repo_directory_that_is_no_mirror_is_named(project: Project):
+    (project.deploy_to("web2") / "repo").mkdir()
+    (project.deploy_to("web2") / "repo/notes").touch()
+    done = project.doit("deploy:production").failed()
+    assert "hosts/web2/repo is no mirror of a repository; move it away" in done.out
+
+
+def test_a_login_environment_with_cdpath_misleads_nobody(project: Project, tmp_path: Path):
+    (tmp_path / "releases/stray").mkdir(parents=True)
+    project.doit("deploy:production", check=True, env={"CDPATH": str(tmp_path)})
+    assert project.releases("web1") == [project.current("web1")]
+
+
+def test_ctrl_c_while_waiting_for_a_lock_is_heard_at_once(project: Project):
+    lock = project.deploy_to("web1") / ".capdoit/lock"
+    lock.parent.mkdir(parents=True)
+    lock.touch()
+    with subprocess.Popen(["flock", str(lock), "sleep", "60"], start_new_session=True) as holder:
+        waiting = project.start("deploy:production", "wait=50")
+        within(20, lambda: waiting.stdout is not None and "waiting up to" in waiting.stdout.readline())
+        waiting.send_signal(signal.SIGINT)
+        began = time.monotonic()
+        out, _ = waiting.communicate(timeout=20)
+        os.killpg(holder.pid, signal.SIGKILL)
+    assert waiting.returncode != 0
+    assert time.monotonic() - began < 10, out
+    assert "SIGINT" in out

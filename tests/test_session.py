@@ -318,7 +318,7 @@ def test_stop_that_was_said_before_stops_at_once(session, sleeper):
 
 
 def test_a_script_that_takes_too_long_is_ended_and_told(session, sleeper):
-    with pytest.raises(HostError, match=r"web1: took longer than 0\.5 s and was stopped") as caught:
+    with pytest.raises(HostError, match=r"web1: test: took longer than 0\.5 s and was stopped") as caught:
         ask(session, sleeper.command, timeout=0.5)
     assert not isinstance(caught.value, Cancelled)
     assert sleeper.is_gone()

@@ -6,9 +6,8 @@ live
 if [ -n "$half_made" ]; then
     case $(live) in
         */"$half_made") ;;
-        *) remove_release "$half_made" || printf 'releases/%s could not be removed\n' "$half_made" >&2 ;;
+        *) (remove_release "$half_made") || printf 'releases/%s could not be removed\n' "$half_made" >&2 ;;
     esac
 fi
 rm -rf .capdoit/next .capdoit/unpack .capdoit/incoming
 journal "$entry" || printf 'the journal could not be written\n' >&2
-if [ -n "$unlock" ]; then : >.capdoit/lock; fi

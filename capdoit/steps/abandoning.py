@@ -6,11 +6,10 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+from capdoit.errors import Outcome
 from capdoit.host import Host
 from capdoit.run import Run
-from capdoit.steps.regain import regain
-from capdoit.steps.starting import survey_request
-from capdoit.survey import parse
+from capdoit.steps.asking import ask_facts
 
 ABANDON = Path(__file__).with_name("abandon.sh")
 
@@ -34,21 +33,20 @@ def abandon(run: Run) -> list[Standing]:
     """Remove the half-made release from all hosts, and ask each what is live. Raises nothing."""
     outcomes = run.fleet.each(partial(_abandon, run), together=False)
     return [
-        outcome.answer
-        if isinstance(outcome.answer, Standing)
-        else Standing(
-            outcome.host, run.before(outcome.host) or "not known", f"not asked: {str(outcome.error).splitlines()[0]}"
-        )
-        for outcome in outcomes
+        outcome.answer if isinstance(outcome.answer, Standing) else _not_asked(run, outcome) for outcome in outcomes
     ]
 
 
 def _abandon(run: Run, host: Host) -> Standing:
     if host.name not in run.held:
-        answer = host.checked(survey_request(run, host, make_dirs=False))
-        return Standing(host.name, parse(host.name, host.config.layout, answer.text).current, "was not touched")
-    regain(run, host)
+        return Standing(host.name, ask_facts(run, host).current, "was not touched")
     half_made = run.release if run.begun and not run.published else ""
-    entry = run.entry("failed", host)
-    live = run.do(host, "abandon", ABANDON, half_made=half_made, entry=entry, unlock=True)
+    live = run.do(host, "abandon", ABANDON, half_made=half_made, entry=run.entry("failed", host))
     return Standing(host.name, host.config.layout.release_of(live.strip()))
+
+
+def _not_asked(run: Run, outcome: Outcome) -> Standing:
+    why = str(outcome.error).splitlines()[0]
+    if outcome.host in run.flipped:
+        return Standing(outcome.host, f"{run.release} or {run.before(outcome.host) or 'nothing'}", f"not known: {why}")
+    return Standing(outcome.host, run.before(outcome.host) or "not known", f"not asked: {why}")

@@ -1,10 +1,12 @@
 # shellcheck shell=sh
 # Takes the lock: the session's own shell opens the file, so the kernel gives the lock back when the
 # session ends, however it ends. Says 0: taken (and prints whose remains it found, if any), 1: the
-# directory cannot be used, 2: somebody has it (and prints who), 3: there is no flock, 4: no deploy_to.
+# directory cannot be used, 2: somebody has it (and prints who), 3: there is no flock, 4: no deploy_to,
+# 5: it was to be taken again after a lost session, but another flow has had it meanwhile.
 # shellcheck disable=SC2154,SC2034
 held=0
 (
+    unset CDPATH
     if [ -z "$create" ] && [ ! -d "$deploy_to" ]; then exit 4; fi
     mkdir -p "$deploy_to" && cd "$deploy_to" || exit 1
     case $(pwd -P) in
@@ -25,12 +27,22 @@ held=0
 ) || held=$?
 if [ "$held" = 0 ]; then
     exec 9>>"$deploy_to/.capdoit/lock"
-    if flock -n 9; then
-        cat "$deploy_to/.capdoit/lock"
-        printf "%s\n" "$owner" >"$deploy_to/.capdoit/lock" || held=1
-    else
-        cat "$deploy_to/.capdoit/lock"
-        exec 9>&-
-        held=2
+    flock -n 9
+    case $? in
+        0) held=0 ;;
+        1) held=2 ;;
+        *) held=1 ;;
+    esac
+    found=$(dd if="$deploy_to/.capdoit/lock" bs=4096 count=1 2>/dev/null)
+    if [ "$held" = 0 ] && [ -n "$again" ]; then
+        case $found in
+            *"\"run\": \"$again\""*) ;;
+            *) held=5 ;;
+        esac
     fi
+    if [ "$held" = 0 ]; then
+        printf "%s\n" "$owner" >"$deploy_to/.capdoit/lock" || held=1
+    fi
+    [ "$held" = 0 ] || exec 9>&-
+    printf "%s\n" "$found"
 fi

@@ -8,7 +8,6 @@ from pathlib import Path
 from capdoit.errors import HostsFailed, Outcome
 from capdoit.host import Host
 from capdoit.run import Run
-from capdoit.steps.regain import regain
 
 PREPARE = Path(__file__).with_name("prepare.sh")
 GO = Path(__file__).with_name("go.sh")
@@ -24,11 +23,12 @@ def publishing(run: Run) -> None:
         HostsFailed: a host refused, or did not confirm; the others were flipped back.
     """
     run.fleet.all(partial(_prepare, run))
+    run.flipped = {host.name for host in run.fleet.release_hosts}
     outcomes = run.fleet.each(partial(_go, run), together=False)
     if all(outcomes):
         run.published = True
         return
-    _flip_back(run)
+    run.flipped = {outcome.host for outcome in _flip_back(run) if outcome.error}
     raise HostsFailed(outcomes)
 
 
@@ -48,5 +48,4 @@ def _flip_back(run: Run) -> list[Outcome]:
 
 
 def _go_back(run: Run, host: Host) -> None:
-    regain(run, host)
     run.do(host, "flip back", GO_BACK, FLIP_SECONDS, before=run.facts[host.name].link, entry=run.entry("back", host))

@@ -8,8 +8,9 @@ if [ -f repo/HEAD ]; then
     git -C repo remote set-url origin "$repo_url"
     git -C repo fetch --quiet --prune origin >&2
 else
+    rmdir repo 2>/dev/null || [ ! -e repo ] || die "$deploy_to/repo is no mirror of a repository; move it away"
     rm -rf .capdoit/incoming
-    git clone --quiet --mirror "$repo_url" .capdoit/incoming >&2
+    git clone --quiet --mirror -- "$repo_url" .capdoit/incoming >&2
     mv .capdoit/incoming repo
 fi
 for name in "refs/heads/$branch" "refs/tags/$branch"; do
@@ -17,6 +18,6 @@ for name in "refs/heads/$branch" "refs/tags/$branch"; do
 done
 case $branch in
     HEAD) git -C repo rev-parse --verify 'HEAD^{commit}' ;;
-    *[!0-9a-f]* | ?????? | ????? | ???? | ??? | ?? | ?) ;;
+    *[!0-9a-fA-F]* | ?????? | ????? | ???? | ??? | ?? | ?) ;;
     *) git -C repo rev-parse --quiet --verify "$branch^{commit}" || : ;;
 esac

@@ -1,0 +1,37 @@
+"""The survey of a host, as a request and as facts."""
+
+from __future__ import annotations
+
+from capdoit import transfer
+from capdoit.host import Host
+from capdoit.run import Run
+from capdoit.script import Value
+from capdoit.session import Answer, Request
+from capdoit.survey import SURVEY, Facts, parse
+
+
+def ask_facts(run: Run, host: Host, make_dirs: bool = False) -> Facts:
+    """The facts of a host; makes the directories of a deploy when asked to, else changes nothing.
+
+    Raises:
+        HostError: it cannot be asked.
+    """
+    return facts_of(host, host.checked(survey_request(run, host, make_dirs)))
+
+
+def survey_request(run: Run, host: Host, make_dirs: bool) -> Request:
+    """The question; it sees the host's environment, as all work there does."""
+    stage = run.stage
+    values: dict[str, Value] = {
+        "deploy_to": host.config.layout.deploy_to,
+        "tools": transfer.of(stage).TOOLS if run.flow == "deploy" else ("tar",),
+        "linked_files": stage.linked_files,
+        "linked_dirs": stage.linked_dirs,
+        "make_dirs": make_dirs,
+    }
+    return Request(host.script("survey", SURVEY, values), capture=True)
+
+
+def facts_of(host: Host, answer: Answer) -> Facts:
+    """The facts in its answer."""
+    return parse(host.name, host.config.layout, answer.text)

@@ -1,0 +1,119 @@
+"""The locks of a flow: taken with the survey in one round trip, given back with the session's end."""
+
+from __future__ import annotations
+
+import time
+from functools import partial
+from pathlib import Path
+
+from capdoit.errors import HostError, LockHeld
+from capdoit.host import Host
+from capdoit.journal import Entry
+from capdoit.run import Run
+from capdoit.script import Value, render
+from capdoit.session import Answer, Request
+from capdoit.steps.asking import facts_of, survey_request
+from capdoit.survey import Facts
+
+HOLD = Path(__file__).with_name("hold.sh")
+GIVE_BACK = Path(__file__).with_name("give_back.sh")
+SETTLE = 3.0  # seconds in which another flow that started with this one gives back what it took
+PAUSE = 0.2
+HELD, NO_DEPLOY_TO, LOST = 2, 4, 5
+REFUSED = {
+    1: "deploy_to cannot be used",
+    3: "has no flock (package util-linux, or busybox), which the lock needs",
+    LOST: "its connection was lost, and another flow has had its lock since",
+}
+
+
+def take_locks(run: Run) -> None:
+    """Take all locks, or none.
+
+    Of two flows that start together exactly one wins: who has the lock of the host that comes first by
+    name keeps what it has and asks for the rest again; who has it not gives back all.
+    """
+    first = min(run.fleet.release_hosts, key=lambda host: host.name)
+    began = time.monotonic()
+    missing, waiting = list(run.fleet.release_hosts), False
+    while holders := _try_locks(run, missing):
+        patience = run.wait if first.name in holders else max(run.wait, SETTLE)
+        if time.monotonic() - began > patience:
+            raise LockHeld(_held_by(holders), holders)
+        if run.wait and not waiting:
+            run.console.say(f"   waiting up to {run.wait} s: {_held_by(holders)}")
+            waiting = True
+        if first.name in holders:
+            run.fleet.all(partial(_give_back, run), [h for h in run.fleet.release_hosts if h.name in run.held])
+            missing = list(run.fleet.release_hosts)
+        else:
+            missing = [host for host in missing if host.name in holders]
+        run.fleet.pause(PAUSE)
+
+
+def _try_locks(run: Run, hosts: list[Host]) -> dict[str, str]:
+    """Ask hosts for their locks and facts; who holds the locks that were not to be had."""
+    answers = run.fleet.all(partial(_lock_and_survey, run), hosts)
+    run.facts |= {name: facts for name, facts in answers.items() if isinstance(facts, Facts)}
+    return {name: held for name, held in answers.items() if isinstance(held, str)}
+
+
+def _give_back(run: Run, host: Host) -> None:
+    host.checked(_give_back_request(run, host))
+    host.relock = host.farewell = None
+    run.held.discard(host.name)
+
+
+def _held_by(holders: dict[str, str]) -> str:
+    return "\n".join(["another flow is at work:", *(f"  {name}: {held}" for name, held in holders.items())])
+
+
+def _lock_and_survey(run: Run, host: Host) -> Facts | str:
+    """The facts, or who holds the lock."""
+    host.farewell = _give_back_request(run, host)  # who is stopped while it asks may have taken the lock
+    lock, survey = host.ask([_hold_request(run, host), survey_request(run, host, run.flow == "deploy")])
+    if lock.status == HELD:
+        host.farewell = None
+        return _who(lock)
+    _check(host, lock)
+    if lock.status == 0:
+        host.relock = partial(_take_again, run, host)
+        run.held.add(host.name)
+    if lock.text.strip():
+        run.console.say(f"   {host.name}: took over the lock of {_who(lock)}, which ended without a word")
+    return facts_of(host, survey)
+
+
+def _take_again(run: Run, host: Host) -> None:
+    """On a session that was opened instead of a lost one, before anything else is done there."""
+    _check(host, host.ask([_hold_request(run, host, run.id)])[0])
+
+
+def _check(host: Host, lock: Answer) -> None:
+    if lock.status == HELD:
+        raise HostError(host.name, f"its connection was lost, and its lock is held by {_who(lock)}")
+    if lock.status not in (0, NO_DEPLOY_TO):
+        raise HostError(host.name, REFUSED.get(lock.status, "lock"), "lock", lock.status, lock.lines)
+
+
+def _hold_request(run: Run, host: Host, again: str = "") -> Request:
+    values: dict[str, Value] = {
+        "deploy_to": host.config.layout.deploy_to,
+        "create": run.flow == "deploy",
+        "owner": run.owner(),
+        "again": again,
+    }
+    return Request(render("hold", HOLD, values), "hold", capture=True)
+
+
+def _give_back_request(run: Run, host: Host) -> Request:
+    values: dict[str, Value] = {"lock": f"{host.config.layout.deploy_to}/.capdoit/lock", "run": run.id}
+    return Request(render("give back the lock", GIVE_BACK, values), "hold")
+
+
+def _who(lock: Answer) -> str:
+    holder = Entry.parse(lock.text.strip())
+    if not holder:
+        return "another flow"
+    why = f" ({holder.message})" if holder.message else ""
+    return f"{holder.flow} by {holder.by} from {holder.origin} since {holder.at}{why}"
