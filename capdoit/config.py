@@ -377,10 +377,10 @@ def _stage(name: str, value: Value, settings: dict[str, Any], file: Path) -> Sta
 def _check_places(stage: Value, hosts: tuple[HostConfig, ...]) -> None:
     """Two names for one place would deploy to it twice at once."""
     seen: dict[tuple[object, ...], str] = {}
-    for host in hosts:
+    for host in (host for host in hosts if not host.no_release):
         machine = () if host.transport == "local" else (host.hostname, host.port)
         other = seen.setdefault((machine, host.layout.deploy_to), host.name)
-        if other != host.name and not host.no_release:
+        if other != host.name:
             stage.wrong(f"hosts {other} and {host.name} are the same place, {host.layout.deploy_to}")
 
 

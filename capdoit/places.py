@@ -33,6 +33,7 @@ KINDS = {
 # libyaml is some ten times as fast; the one in Python knows better where something is wrong.
 EXACT = yaml.SafeLoader
 FAST = getattr(yaml, "CSafeLoader", EXACT)
+DEEPEST = 40  # levels; deploy.yml needs seven, and some thousands would end libyaml in a crash
 
 
 class Mistakes:
@@ -200,6 +201,7 @@ def read(file: Path, loader: Any) -> Value:
 
 def _compose(file: Path, text: str, loader: Any) -> yaml.Node | None:
     try:
+        _refuse_depths(file, text, loader)
         return yaml.compose(text, Loader=loader)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
@@ -208,6 +210,15 @@ def _compose(file: Path, text: str, loader: Any) -> yaml.Node | None:
     except yaml.reader.ReaderError as error:
         *lines, last = text[: error.position].split("\n")
         raise ConfigError(f"{file}:{len(lines) + 1}:{len(last) + 1}: not YAML: {error.reason}") from None
+
+
+def _refuse_depths(file: Path, text: str, loader: Any) -> None:
+    depth = 0
+    for event in yaml.parse(text, Loader=loader):
+        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+        if depth > DEEPEST:
+            mark = event.start_mark
+            raise ConfigError(f"{file}:{mark.line + 1}:{mark.column + 1}: is nested more than {DEEPEST} levels deep")
 
 
 def near(name: str, names: Iterable[str], likeness: float = 0.6) -> str:

@@ -343,6 +343,13 @@ def test_a_file_that_is_no_mapping_is_told_with_line_and_column(mistakes, text, 
     assert mistakes(text) == [mistake]
 
 
+@pytest.mark.parametrize("levels", [3_000, 100_000])
+@pytest.mark.parametrize("opening", ["[", "- ", "{a: "])
+def test_a_file_that_is_nested_without_end_is_told_with_the_place_where_it_is_too_deep(mistakes, opening, levels):
+    column = 40 * len(opening) + 1
+    assert mistakes(opening * levels) == [f"1:{column}: is nested more than 40 levels deep"]
+
+
 def test_a_file_that_is_not_there_is_told_with_what_writes_one(tmp_path):
     with pytest.raises(ConfigError) as caught:
         load(tmp_path / "deploy.yml")
@@ -562,6 +569,14 @@ def test_two_hosts_that_are_the_same_place_are_refused(tmp_path: Path):
     )
     with pytest.raises(ConfigError, match="hosts a and b are the same place"):
         load(file)
+
+
+@pytest.mark.parametrize("no_release", ["a", "b"])
+def test_a_host_that_gets_no_code_may_be_the_same_place_as_another_in_either_order(read, no_release):
+    hosts = {name: f"{{transport: local, deploy_to: here, no_release: {name == no_release}}}" for name in "ab"}
+    config = read(f"{NEEDED}stages: {{production: {{hosts: {{a: {hosts['a']}, b: {hosts['b']}}}}}}}\n")
+
+    assert [host.no_release for host in only_stage(config).hosts] == [no_release == "a", no_release == "b"]
 
 
 def test_hosts_that_all_say_where_need_no_application(tmp_path: Path):
