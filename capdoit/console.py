@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import io
 import threading
 from collections.abc import Iterable
 from typing import TextIO
+
+from capdoit.text import printable
+
+TELLING = 8  # characters; a shorter line of a secret, such as a brace, may stand in any output
+RAISING = ("strict", "surrogateescape")  # what streams may do with what they cannot encode
 
 
 class Console:
@@ -15,6 +21,8 @@ class Console:
     """
 
     def __init__(self, stream: TextIO) -> None:
+        if isinstance(stream, io.TextIOWrapper) and stream.errors in RAISING:
+            stream.reconfigure(errors="backslashreplace")  # a deploy must not fail at what a terminal cannot show
         self._stream = stream
         self._lock = threading.Lock()
         self._secrets: tuple[str, ...] = ()
@@ -22,7 +30,8 @@ class Console:
 
     def keep_secret(self, secrets: Iterable[str]) -> None:
         """Show ``***`` for these texts from now on."""
-        self._secrets = tuple(sorted({*self._secrets, *filter(None, secrets)}, key=len, reverse=True))
+        looks = {look for secret in secrets if secret.strip() for look in _looks(secret)}
+        self._secrets = tuple(sorted({*self._secrets, *looks}, key=len, reverse=True))
 
     def redact(self, text: str) -> str:
         """A text without the secrets."""
@@ -43,3 +52,9 @@ class Console:
         with self._lock:
             self._stream.write(self.redact(text) + "\n")
             self._stream.flush()
+
+
+def _looks(secret: str) -> set[str]:
+    """What a secret looks like where it is shown: as it is, or, as output is, line by line and printable."""
+    lines = [line.strip() for line in secret.split("\n") if line.strip()]
+    return {secret, *(printable(line) for line in lines if len(lines) == 1 or len(line) >= TELLING)}

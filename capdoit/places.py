@@ -204,8 +204,7 @@ def _compose(file: Path, text: str, loader: Any) -> yaml.Node | None:
         _refuse_depths(file, text, loader)
         return yaml.compose(text, Loader=loader)
     except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        place = f":{mark.line + 1}:{mark.column + 1}" if mark else ""
+        place = _at(error.problem_mark or error.context_mark)
         raise ConfigError(f"{file}{place}: not YAML: {error.problem or error.context}") from None
     except yaml.reader.ReaderError as error:
         *lines, last = text[: error.position].split("\n")
@@ -217,8 +216,11 @@ def _refuse_depths(file: Path, text: str, loader: Any) -> None:
     for event in yaml.parse(text, Loader=loader):
         depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
         if depth > DEEPEST:
-            mark = event.start_mark
-            raise ConfigError(f"{file}:{mark.line + 1}:{mark.column + 1}: is nested more than {DEEPEST} levels deep")
+            raise ConfigError(f"{file}{_at(event.start_mark)}: is nested more than {DEEPEST} levels deep")
+
+
+def _at(mark: Any) -> str:
+    return f":{mark.line + 1}:{mark.column + 1}" if mark else ""
 
 
 def near(name: str, names: Iterable[str], likeness: float = 0.6) -> str:

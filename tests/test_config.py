@@ -136,9 +136,7 @@ def test_an_application_that_is_no_plain_name_is_refused(mistakes, name):
 
 
 @pytest.mark.parametrize("setting", ["linked_files: [%s]", "linked_dirs: [%s]"])
-@pytest.mark.parametrize(
-    "path", ["..", "../x", "a/../../x", "a/..", "/etc", "/", ".", "./a", "a//b", "a/./b"]
-)
+@pytest.mark.parametrize("path", ["..", "../x", "a/../../x", "a/..", "/etc", "/", ".", "./a", "a//b", "a/./b"])
 def test_a_linked_path_that_is_not_plainly_inside_the_release_is_refused(mistakes, setting, path):
     name = setting.split(":")[0]
     found = mistakes(NEEDED + setting % f"'{path}'" + "\n" + STAGES)

@@ -1,0 +1,77 @@
+"""What the console masks, and what it writes on a terminal that cannot show everything."""
+
+from __future__ import annotations
+
+import io
+
+import pytest
+from conftest import DODO, Project
+
+from capdoit.console import Console
+from capdoit.text import printable
+
+KEY = "-----BEGIN KEY-----\nMIIEpAIBAAKCAQEA\n\n  c2hvcnQgYnV0\tbm90\r\nabc=\n-----END KEY-----\n"
+
+
+def shown(secret: str, *lines: str) -> list[str]:
+    """What is shown of some lines when a text is secret."""
+    stream = io.StringIO()
+    console = Console(stream)
+    console.keep_secret([secret])
+    for line in lines:
+        console.say(line)
+    return stream.getvalue().splitlines()
+
+
+def test_each_line_of_a_secret_of_several_lines_is_masked():
+    lines = [printable(line) for line in KEY.split("\n")]
+    assert shown(KEY, *lines) == ["***", "***", "", "  ***\\r", "abc=", "***", ""]
+
+
+def test_a_secret_of_several_lines_is_masked_as_a_whole():
+    assert shown(KEY, f"it is {KEY}.") == ["it is ***."]
+
+
+@pytest.mark.parametrize("secret", ["pin", "pin\n", "pin\r\n"])
+def test_a_secret_of_one_line_is_masked_however_short(secret: str):
+    assert shown(secret, "the pin is pin") == ["the *** is ***"]
+
+
+@pytest.mark.parametrize("secret", ["a\tb", "a\x1b[1mb", "\u200bab", "a\x0bb"])
+def test_a_secret_with_characters_that_are_shown_otherwise_is_masked_as_it_is_shown(secret: str):
+    assert shown(secret, printable(f"<{secret}>")) == ["<***>"]
+
+
+@pytest.mark.parametrize("secret", ["", "\n", " \n "])
+def test_an_empty_secret_masks_nothing(secret: str):
+    assert shown(secret, "a b") == ["a b"]
+
+
+def test_a_key_that_a_host_prints_line_by_line_is_masked(project: Project):
+    project.config(linked_files=None)
+    text = (project.path / "deploy.yml").read_text()
+    (project.path / "deploy.yml").write_text("{default_env: {KEY: !env KEY}," + text.strip()[1:])
+    project.dodo(DODO + '@cap.after("updated")\ndef show(host):\n    host.run(\'echo "$KEY"; exit 4\')\n')
+    done = project.doit("deploy:production", env={"KEY": KEY}).failed(1)
+
+    assert "exit status 4" in done.out
+    for line in ("BEGIN KEY", "MIIEpAIBAAKCAQEA", "c2hvcnQgYnV0", "END KEY"):
+        assert line not in done.out
+
+
+@pytest.mark.parametrize(
+    "show",
+    ["host.run(\"printf '<\\\\342\\\\234\\\\223>\\\\\\\\n'\")", "print('<\\u2713>')"],
+    ids=["by the host", "by the hook"],
+)
+def test_a_deploy_whose_hooks_show_what_the_terminal_cannot_is_finished(project: Project, show: str):
+    project.dodo(DODO + f'@cap.after("updated")\ndef tick(host):\n    {show}\n')
+    done = project.doit("deploy:production", env={"PYTHONIOENCODING": "ascii"}).ok()
+
+    assert "<\\u2713>" in done.out
+    assert project.current("web1")
+
+
+def test_how_the_operator_wants_it_shown_is_heeded(project: Project):
+    project.dodo(DODO + '@cap.after("updated", once=True)\ndef tick(hosts):\n    print("<\\u2713>")\n')
+    assert "<?>" in project.doit("deploy:production", env={"PYTHONIOENCODING": "ascii:replace"}).ok().out
