@@ -35,6 +35,7 @@ DEFAULT_STAGES = ("staging", "production")  # Capistrano's
 WIDTH = 80
 SHORT = 12  # digits of a revision
 AGREED, UNREACHED, DISAGREED = 0, 1, 3
+INTERRUPTED = 130  # as shells have it
 
 
 @dataclass(frozen=True)
@@ -122,6 +123,9 @@ hosts do not have the same release live."""
         console = Console(sys.stdout)
         try:
             return _command(args[0], params["json"])(self._asked(params, args[1:], console))
+        except KeyboardInterrupt:
+            console.say("interrupted")
+            return INTERRUPTED
         except CapdoitError as error:
             raise InvalidCommand(console.redact(str(error))) from None
 
@@ -217,6 +221,8 @@ def _say_status(console: Console, stage: Stage, outcomes: Sequence[Outcome], agr
         if refused:
             console.say(f"A rollback is refused: {_what(refused)}")
     _say_unreached(console, outcomes)
+    for sentence in decide.unfinished(facts):
+        console.say(sentence)
     if not agree:
         console.say("The hosts do not have the same release live.")
 
@@ -233,6 +239,7 @@ def _status_json(stage: Stage, outcomes: Sequence[Outcome], agree: bool) -> dict
         "agree": agree,
         "rollback": target,
         "refused": refused and _what(refused),
+        "unfinished": decide.unfinished(_facts(outcomes)),
         "hosts": [_host_json(outcome, stage.name) for outcome in outcomes],
     }
 

@@ -7,8 +7,8 @@ from functools import partial
 from capdoit import decide, transfer
 from capdoit.config import Stage
 from capdoit.console import Console
-from capdoit.deployment import begin
 from capdoit.errors import NotReady, Outcome
+from capdoit.run import begin
 from capdoit.steps.asking import ask_facts
 from capdoit.survey import Facts
 from capdoit.variables import Variables

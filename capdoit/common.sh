@@ -28,7 +28,7 @@ journal() {
 }
 
 live() {
-    readlink current 2>/dev/null || true
+    readlink current 2>/dev/null || echo
 }
 
 # The only rm of releases: fourteen digits, below a releases/ that is no link, and never the live one.

@@ -21,6 +21,7 @@ from capdoit.script import NAME, Secret
 from capdoit.text import listed
 
 TRANSFERS = ("git", "archive")
+ON_FAILURE = ("stop", "rollback")
 APPLICATION = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]*")
 NAME_OF_HOST = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 NAME_OF_STAGE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
@@ -77,6 +78,10 @@ class Stage:
     keep_releases: int
     linked_files: tuple[str, ...]
     linked_dirs: tuple[str, ...]
+    keep_failed: bool = False
+    on_failure: str = "stop"
+    max_failures: int = 0
+    timeout: int | None = None
 
     @property
     def roles(self) -> set[str]:
@@ -317,6 +322,10 @@ SETTINGS: Readers = {  # at the top and in a stage
     "keep_releases": lambda value: value.number(1),
     "linked_files": _all_inside,
     "linked_dirs": _all_inside,
+    "keep_failed": lambda value: value.truth(),
+    "on_failure": lambda value: value.choice(ON_FAILURE, "what follows a failure after the publish"),
+    "max_failures": lambda value: value.number(0),
+    "timeout": lambda value: value.number(1),
     "ssh_config": _text,
 }
 HOST: Readers = {
@@ -327,6 +336,7 @@ HOST: Readers = {
     "no_release": lambda value: value.truth(),
     "transport": lambda value: value.choice(("ssh", "local"), "a transport"),
 }
+FAILING = ("keep_failed", "on_failure", "max_failures", "timeout")
 STAGE: Readers = {**SETTINGS, "hosts": _hosts}
 TOP: Readers = {**SETTINGS, "stages": _stages, "default_stage": _same, "recipes": _recipes}
 
@@ -371,6 +381,7 @@ def _stage(name: str, value: Value, settings: dict[str, Any], file: Path) -> Sta
         keep_releases=settings["keep_releases"],
         linked_files=settings["linked_files"],
         linked_dirs=settings["linked_dirs"],
+        **{name: settings[name] for name in FAILING if name in settings},
     )
 
 

@@ -9,7 +9,7 @@ from datetime import datetime
 from capdoit import layout
 from capdoit.config import Stage
 from capdoit.errors import ConfigError, FleetDisagrees, NoTarget
-from capdoit.journal import parse_log
+from capdoit.journal import Entry, parse_log
 from capdoit.layout import Layout, is_release
 from capdoit.places import near
 from capdoit.survey import Facts
@@ -126,6 +126,12 @@ def removals(facts: Facts, keep: int, live: str) -> list[str]:
     ]
 
 
+def unfinished(facts: Sequence[Facts]) -> list[str]:
+    """What the last flows left behind, a sentence each: hosts that were left out, hosts in doubt, warnings."""
+    said = dict.fromkeys(sentence for one in facts for sentence in [*_debts(one, facts), *_doubts(one)])
+    return [*said, *(f"{one.host}: {warning}" for one in facts for warning in _warnings(one))]
+
+
 # -- names
 
 
@@ -139,6 +145,35 @@ def _half_made(facts: Facts, release: str) -> bool:
     # What Capistrano had live counts as made, even without a REVISION.
     was_live = release in facts.lineage.stack or release in facts.lineage.bad
     return not was_live and not facts.complete(release)
+
+
+# -- what is unfinished
+
+
+def _debts(facts: Facts, everyone: Sequence[Facts]) -> list[str]:
+    live = _last(facts, "live")
+    caught_up = {one.host for one in everyone if one.current == live.release}
+    late = [host for host in live.missing.split() if host not in caught_up]
+    return [f"{host}: release {live.release} was deployed without it" for host in late]
+
+
+def _doubts(facts: Facts) -> list[str]:
+    last = _last(facts, "live", "failed")
+    return [
+        f"{host}: it was not known whether {last.release} became live there; the table shows what is"
+        for host in last.doubtful.split()
+    ]
+
+
+def _warnings(facts: Facts) -> list[str]:
+    last = _last(facts, "finished")
+    current = last.warnings and last.release == facts.current
+    return [f"the {last.flow} to {last.release} finished, but: {last.warnings}"] if current else []
+
+
+def _last(facts: Facts, *events: str) -> Entry:
+    """The last entry of one of these events; an empty one when there is none."""
+    return next((entry for entry in reversed(facts.entries) if entry.event in events), Entry())
 
 
 # -- problems

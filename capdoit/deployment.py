@@ -6,31 +6,24 @@ release goes, the ``on_failed`` hooks run, and the error that is raised says whe
 
 from __future__ import annotations
 
-import contextlib
-import getpass
-import os
-import secrets
 import threading
 import time
-import traceback
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any
 
 from capdoit import transfer
-from capdoit.config import HostConfig, Stage
+from capdoit.config import Stage
 from capdoit.console import Console
-from capdoit.errors import CapdoitError, ConfigError, HostsFailed, Interrupted, LockHeld
-from capdoit.fleet import Fleet
+from capdoit.errors import CapdoitError, ConfigError, Interrupted
 from capdoit.flow import Act
 from capdoit.hooks import Failure, Hook, failed_hosts
-from capdoit.host import Host
-from capdoit.run import Run
-from capdoit.script import Secret
+from capdoit.host import Deadline, Host
+from capdoit.report import reason, report
+from capdoit.run import Run, begin
 from capdoit.steps import WORK
 from capdoit.steps.abandoning import abandon
-from capdoit.text import listed, one_line, table
-from capdoit.variables import Variables, select
+from capdoit.text import listed
+from capdoit.variables import Variables
 
 
 class FlowFailed(CapdoitError):
@@ -48,6 +41,7 @@ class Deployment:
         variables: what the command line says.
         console: where its words go.
         goal: the last act that was asked for by name; None for the whole flow.
+        undo: makes the rollback that follows a deploy that failed after its publish.
     """
 
     def __init__(
@@ -58,8 +52,10 @@ class Deployment:
         failed: Sequence[Hook],
         variables: Variables,
         console: Console,
-        goal: str | None = None,
+        goal: str | None,
+        undo: Callable[[Variables], Deployment],
     ) -> None:
+        self.undo = undo
         self.flow, self.stage, self.acts, self.failed = flow, stage, list(acts), failed
         self.variables, self.console, self.goal = variables, console, goal
         self.run: Run | None = None
@@ -144,6 +140,7 @@ class Deployment:
     def _do(self, act: Act, run: Run) -> None:
         if self._signal:
             raise Interrupted(self._signal)
+        self._limit(run, *self._deadlines(act))
         if act.hook:
             self._call(act.hook, run)
         else:
@@ -152,6 +149,20 @@ class Deployment:
                 self._say_live(run)
         if self._signal:
             raise Interrupted(self._signal)
+
+    def _deadlines(self, act: Act) -> list[Deadline]:
+        """When the flow, and when a hook has to be over."""
+        found = []
+        if limit := self.stage.timeout:
+            found.append(Deadline(self._started + limit, f"the flow took longer than its timeout, {limit} s,"))
+        if act.hook and act.hook.timeout:
+            whose = f"the hook took longer than its timeout, {act.hook.timeout:g} s,"
+            found.append(Deadline(time.monotonic() + act.hook.timeout, whose))
+        return found
+
+    def _limit(self, run: Run, *deadlines: Deadline) -> None:
+        for host in run.fleet.hosts:
+            host.deadlines = deadlines
 
     def _call(self, hook: Hook, run: Run) -> None:
         hosts = hook.hosts(run.fleet.hosts)
@@ -180,8 +191,11 @@ class Deployment:
     def _finish(self, run: Run) -> None:
         self._ended = True
         run.fleet.close()
+        if run.missing:
+            missing = f"{listed(run.missing)}, which could not be reached"
+            self.console.say(f"   NOT deployed to {missing}; when it can: doit deploy:{self.stage.name}")
         if run.warnings:
-            self.console.say(f"   {self._name} finished with {len(run.warnings)} warning(s); see above")
+            self.console.say(f"   {self._name} finished with warnings; see above, or doit cap status {self.stage.name}")
 
     def _fail(self, where: str, error: BaseException, quietly: bool = False) -> str:
         """End the flow: tidy up, tell the hooks, and say where everything stands."""
@@ -192,14 +206,39 @@ class Deployment:
             error = Interrupted(f"{signal} in {where}")
         self._ended = True
         run.fleet.resume()
+        self._limit(run)
         standings = abandon(run)
         if not quietly:
             self._tell(run, where, error)
         run.fleet.close()
         what = self._name if quietly else f"{self._name}: {where} failed"
-        rows = [(s.host, s.current or "nothing", s.note) for s in standings]
-        stands = f"where the hosts stand:\n{table(('host', 'live', ''), rows)}"
-        return self.console.redact(f"{what}: {_reason(error)}\n{stands}\n{self._next(run, error)}")
+        if self._goes_back(run, error):
+            text = f"{what}: {reason(error)}\n{self._go_back(run)}"
+        else:
+            text = report(run, what, error, standings)
+        return self.console.redact(text)
+
+    def _goes_back(self, run: Run, error: BaseException) -> bool:
+        """Whether the rollback follows by itself; never after a signal: whoever sent it wants an end."""
+        wanted = run.flow == "deploy" and run.published and self.stage.on_failure == "rollback"
+        return wanted and not isinstance(error, Interrupted)
+
+    def _go_back(self, run: Run) -> str:
+        """Roll back; what became of it."""
+        self.console.say(f"   {run.release} is live, but its deploy failed: rolling back (on_failure: rollback)")
+        hosts = tuple(host.name for host in run.fleet.hosts)
+        said = Variables(hosts=hosts, message=f"on_failure: rollback, of {run.release}", wait=self.variables.wait)
+        back = self.undo(said)
+        try:
+            for act in back.acts:
+                if not act.is_moment:
+                    back.perform(act)
+        except FlowFailed as failed:
+            return (
+                f"{run.release} is live all the same. The rollback that follows it (on_failure) failed, too:\n{failed}"
+            )
+        target = back.run.release if back.run else ""
+        return f"It was rolled back, as on_failure says: {target} is live on {listed(hosts)}, and {run.release} is bad."
 
     def _tell(self, run: Run, step: str, error: BaseException) -> None:
         hosts = {host.name: host for host in run.fleet.hosts}
@@ -210,81 +249,3 @@ class Deployment:
                 hook.call(failure=failure, hosts=list(failure.hosts), options=hook.options)
             except Exception as wrong:  # noqa: BLE001 - the first error is the one to report
                 run.warn(f"on_failed hook {hook.name} ({hook.place}) failed: {wrong}")
-
-    def _next(self, run: Run, error: BaseException) -> str:
-        if isinstance(error, LockHeld):
-            name = self.stage.name
-            return (
-                f"wait=60 waits for it: doit {self._name} wait=60\n"
-                f"If nobody is at work there any more: doit cap unlock {name}"
-            )
-        if run.published and self.flow == "deploy":
-            before = {release for release in run.left.values() if release}
-            back = f" rollback_release={before.pop()}" if len(before) == 1 else ""
-            return f"Release {run.release} is live all the same. To go back: doit rollback:{self.stage.name}{back}"
-        if run.published:
-            return f"The rollback to {run.release} is live all the same; only what comes after it was not done."
-        wanted = f" rollback_release={run.wanted}" if run.wanted else ""
-        return f"What is live was not changed. When it is mended: doit {self._name}{wanted}"
-
-
-def begin(flow: str, stage: Stage, variables: Variables, console: Console) -> Run:
-    """A run on the selected hosts; nothing is touched yet, so what is wrong here is refused without trace.
-
-    Raises:
-        ConfigError: the selection of hosts makes no sense, or a secret is not set.
-    """
-    stage = select(stage, variables)
-    console.keep_secret(_revealed(stage.hosts))
-    console.align(host.name for host in stage.hosts)
-    return Run(
-        flow=flow,
-        stage=stage,
-        fleet=Fleet([Host(config, console) for config in stage.hosts]),
-        console=console,
-        id=secrets.token_hex(8),
-        by=one_line(operator()),
-        branch=variables.branch or (stage.branch if stage.transfer == "git" else str(stage.archive)),
-        wanted=variables.rollback_release,
-        message=one_line(variables.message or ""),
-        wait=variables.wait,
-    )
-
-
-def operator() -> str:
-    """Who runs this, as Capistrano has it."""
-    for name in ("USER", "LOGNAME", "USERNAME"):
-        if os.environ.get(name):
-            return os.environ[name]
-    with contextlib.suppress(KeyError, OSError):
-        return getpass.getuser()
-    return "unknown"
-
-
-def _revealed(hosts: Iterable[HostConfig]) -> list[str]:
-    """The values of all secrets of some hosts."""
-    found: list[Secret] = [v for host in hosts for v in host.env.values() if isinstance(v, Secret)]
-    if unset := sorted({secret.variable for secret in found if secret.variable not in os.environ}):
-        raise ConfigError(f"deploy.yml needs the environment variable {listed(unset)}, which is not set")
-    return [secret.reveal() for secret in found]
-
-
-def _reason(error: BaseException) -> str:
-    if isinstance(error, HostsFailed):
-        return "\n" + "\n".join(_of_host(o.host, o.error) for o in error.failed) + _cancelled(error)
-    text = _of_host("", error)
-    return f"\n{text}" if "\n" in text else text.lstrip()
-
-
-def _cancelled(error: HostsFailed) -> str:
-    if not error.cancelled:
-        return ""
-    return "\n  stopped because of that: " + listed(outcome.host for outcome in error.cancelled)
-
-
-def _of_host(host: str, error: Any) -> str:
-    if isinstance(error, CapdoitError):
-        return "\n".join(f"  {line}" for line in str(error).splitlines())
-    frames = traceback.extract_tb(error.__traceback__)
-    where = f" ({os.path.basename(frames[-1].filename)}:{frames[-1].lineno})" if frames else ""
-    return f"  {host}: {type(error).__name__}: {error}{where}"

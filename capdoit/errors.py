@@ -8,6 +8,7 @@
      ├── NoTarget          there is no release to roll back to
      ├── FleetDisagrees    the hosts do not share what the flow needs
      ├── HostError         one host: it could not be reached, or a script failed there
+     │    ├── Unreachable  one host: no connection could be made
      │    └── Cancelled    one host: stopped because of another, or by the operator
      ├── HostsFailed       the outcomes of all the hosts of a step
      └── Interrupted       a signal, or the operator, ended the flow
@@ -83,6 +84,10 @@ class HostError(CapdoitError):
         self.host, self.reason, self.command = host, reason, command
         self.status, self.lines = status, tuple(lines)
         super().__init__("\n".join([f"{host}: {reason}", *(f"    {line}" for line in lines)]))
+
+
+class Unreachable(HostError):
+    """No connection to this host could be made; nothing was done there."""
 
 
 class Cancelled(HostError):

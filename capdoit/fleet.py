@@ -73,6 +73,10 @@ class Fleet:
             raise HostsFailed(outcomes)
         return {outcome.host: outcome.answer for outcome in outcomes}
 
+    def leave_out(self, names: Sequence[str]) -> None:
+        """Work without these hosts from now on; the names are those of deploy.yml."""
+        self.hosts = tuple(host for host in self.hosts if host.name not in names)
+
     def stop(self) -> None:
         """End the work that is going on, on all hosts, and what follows until `resume`; for a signal handler."""
         self._stopped = True

@@ -80,6 +80,7 @@ class Hook:
     once: bool
     place: str
     options: object = None
+    timeout: float | None = None
 
     @property
     def doc(self) -> str:
@@ -129,6 +130,7 @@ class Hooks:
         primary: bool = False,
         once: bool = False,
         flows: Iterable[str] = (),
+        timeout: float | None = None,
     ) -> Callable[[Function], Function]: ...
 
     def before(self, step: str, task: str | None = None, **when: Any) -> Callable[[Function], Function] | None:
@@ -139,7 +141,8 @@ class Hooks:
             task: the name of a doit task that the step then depends on; no function is decorated.
             **when: ``roles=``, run on the hosts that play one of these, on all when not given; ``primary=True``,
                 only on the primary of those hosts; ``once=True``, one call for the fleet, given ``hosts`` instead
-                of ``host``; ``flows=``, some of ``("deploy", "rollback")``, all that have the step when not given.
+                of ``host``; ``flows=``, some of ``("deploy", "rollback")``, all that have the step when not given;
+                ``timeout=``, seconds after which what it runs on hosts is stopped and the flow has failed.
 
         Raises:
             ConfigError: there is no such step or flow, or the function wants what hooks are not given.
@@ -159,9 +162,10 @@ class Hooks:
         primary: bool = False,
         once: bool = False,
         flows: Iterable[str] = (),
+        timeout: float | None = None,
     ) -> Callable[[Function], Function]:
         """Run the decorated function after a step; arguments and errors as in `before`."""
-        return self._decorator("after", step, roles=roles, primary=primary, once=once, flows=flows)
+        return self._decorator("after", step, roles=roles, primary=primary, once=once, flows=flows, timeout=timeout)
 
     def on_failed(self, function: Function) -> Function:
         """Call the decorated function, once, with ``failure`` when a flow that began does not finish."""
@@ -179,6 +183,7 @@ class Hooks:
         primary: bool = False,
         once: bool = False,
         flows: Iterable[str] = (),
+        timeout: float | None = None,
     ) -> Callable[[Function], Function]:
         chosen = (roles,) if isinstance(roles, str) else tuple(roles)
 
@@ -188,7 +193,7 @@ class Hooks:
                 hook = self._hook(function, when, step, found, chosen or self.roles, primary, once)
                 released = set() if (when, step) == ("before", "starting") else {"release"}
                 _check_wants(hook, {"hosts" if once else "host", *released, *self._options()})
-            self.hooks.append(hook)
+            self.hooks.append(replace(hook, timeout=timeout))
             return function
 
         return declare

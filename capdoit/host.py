@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import shlex
+import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -32,6 +34,19 @@ SSH_OPTIONS = (
 )
 
 
+@dataclass(frozen=True)
+class Deadline:
+    """When something that takes several requests has to be over.
+
+    Attributes:
+        at: by the monotonic clock.
+        whose: what is said of who misses it.
+    """
+
+    at: float
+    whose: str
+
+
 class Host:
     """A host of the fleet.
 
@@ -51,6 +66,7 @@ class Host:
         self._session: Session | None = None
         self._machine: Any = None
         self.relock: Callable[[], None] | None = None  # done first on a session that replaces a lost one
+        self.deadlines: tuple[Deadline, ...] = ()  # what is going on now ends by them
         self.farewell: Request | None = None  # sent with the end of the session
 
     @property
@@ -186,7 +202,7 @@ class Host:
             self._session = self._open()
             if self.relock:
                 self.relock()
-        return self._session.ask(requests, self.stop)
+        return self._session.ask([self._in_time(request) for request in requests], self.stop)
 
     def failure(self, answer: Answer, command: str) -> HostError:
         """The error of a script that ended otherwise than well."""
@@ -205,6 +221,14 @@ class Host:
         if self._machine is not None and self.config.transport != "local":
             self._machine.close()
             self._machine = None
+
+    def _in_time(self, request: Request) -> Request:
+        """The request, with less time when a deadline comes before its own timeout."""
+        for deadline in self.deadlines:
+            left = max(0.0, deadline.at - time.monotonic())
+            if request.timeout is None or left < request.timeout:
+                request = replace(request, timeout=left, whose=deadline.whose)
+        return request
 
     def _open(self) -> Session:
         from plumbum import local

@@ -35,6 +35,9 @@ class Entry:
         run: the flow's id.
         left: the release that was live until then: in a rollback, the one rolled back from.
         message: why, in the operator's words.
+        missing: the hosts that a deploy went on without.
+        doubtful: the hosts of which nobody knows whether they made the release live.
+        warnings: what went wrong on the host after the release was live.
     """
 
     event: str = ""
@@ -48,6 +51,9 @@ class Entry:
     run: str = ""
     left: str = ""
     message: str = ""
+    missing: str = ""
+    doubtful: str = ""
+    warnings: str = ""
 
     def line(self) -> str:
         """The entry as one line of JSON, without what is empty; ``"run": "ID"`` is spelled exactly so."""

@@ -2,22 +2,29 @@
 
 from __future__ import annotations
 
+import contextlib
+import getpass
+import os
+import secrets
 import socket
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
-from capdoit.config import Stage
+from capdoit.config import HostConfig, Stage
 from capdoit.console import Console
+from capdoit.errors import ConfigError, Outcome
 from capdoit.fleet import Fleet
 from capdoit.hooks import Release
 from capdoit.host import Host
 from capdoit.journal import Entry
-from capdoit.script import Script
+from capdoit.script import Script, Secret
 from capdoit.session import Request
 from capdoit.survey import Facts
+from capdoit.text import listed, one_line
+from capdoit.variables import Variables, select
 
 COMMON = Path(__file__).with_name("common.sh")
 
@@ -44,7 +51,8 @@ class Run:
         begun: whether a half-made release may lie on the hosts.
         flipped: the hosts that were told to make it live and have not taken that back.
         published: whether the release is live on all hosts.
-        warnings: what went wrong after that.
+        missing: the hosts that could not be reached and that the flow goes on without.
+        warnings: what went wrong after that, by host; what is no host's stands under an empty name.
     """
 
     flow: str
@@ -67,7 +75,8 @@ class Run:
     begun: bool = False
     flipped: set[str] = field(default_factory=set)
     published: bool = False
-    warnings: list[str] = field(default_factory=list)
+    missing: tuple[str, ...] = ()
+    warnings: dict[str, list[str]] = field(default_factory=dict)
 
     def entry(self, event: str, host: Host | None = None) -> str:
         """A line for the journal."""
@@ -83,6 +92,9 @@ class Run:
             run=self.id,
             left=(self.left.get(host.name) or "") if host else "",
             message=self.message,
+            missing=" ".join(self.missing) if event in ("live", "finished") else "",
+            doubtful=" ".join(sorted(self.flipped)) if event == "failed" and not self.published else "",
+            warnings="; ".join(self.warnings.get(host.name, ())) if host and event == "finished" else "",
         ).line()
 
     def owner(self) -> str:
@@ -116,6 +128,14 @@ class Run:
             Request(self.script(host, name, body, **values), show=host.show, capture=True, timeout=timeout)
         ).text
 
+    def go_on_without(self, missing: Sequence[Outcome]) -> None:
+        """Leave out hosts that could not be reached; the journals of the others remember them."""
+        names = [outcome.host for outcome in missing]
+        self.fleet.leave_out(names)
+        self.missing = (*self.missing, *names)
+        for outcome in missing:
+            self.console.say(f"   going on without {str(outcome.error).splitlines()[0]}")
+
     def before(self, host: str) -> str | None:
         """The release that was live on a host when the flow began."""
         return self.facts[host].current if host in self.facts else None
@@ -126,7 +146,48 @@ class Run:
         left = previous if self.flow == "rollback" else None
         return Release(self.release, host.config.layout.release(self.release), self.revision, previous, left)
 
-    def warn(self, text: str) -> None:
+    def warn(self, text: str, host: str = "") -> None:
         """Something went wrong that does not undo what is live."""
-        self.warnings.append(text)
+        self.warnings.setdefault(host, []).append(one_line(text))
         self.console.say(f"   warning: {text}")
+
+
+def begin(flow: str, stage: Stage, variables: Variables, console: Console) -> Run:
+    """A run on the selected hosts; nothing is touched yet, so what is wrong here is refused without trace.
+
+    Raises:
+        ConfigError: the selection of hosts makes no sense, or a secret is not set.
+    """
+    stage = select(stage, variables)
+    console.keep_secret(_revealed(stage.hosts))
+    console.align(host.name for host in stage.hosts)
+    return Run(
+        flow=flow,
+        stage=stage,
+        fleet=Fleet([Host(config, console) for config in stage.hosts]),
+        console=console,
+        id=secrets.token_hex(8),
+        by=one_line(operator()),
+        branch=variables.branch or (stage.branch if stage.transfer == "git" else str(stage.archive)),
+        wanted=variables.rollback_release,
+        message=one_line(variables.message or ""),
+        wait=variables.wait,
+    )
+
+
+def operator() -> str:
+    """Who runs this, as Capistrano has it."""
+    for name in ("USER", "LOGNAME", "USERNAME"):
+        if os.environ.get(name):
+            return os.environ[name]
+    with contextlib.suppress(KeyError, OSError):
+        return getpass.getuser()
+    return "unknown"
+
+
+def _revealed(hosts: Iterable[HostConfig]) -> list[str]:
+    """The values of all secrets of some hosts."""
+    found: list[Secret] = [v for host in hosts for v in host.env.values() if isinstance(v, Secret)]
+    if unset := sorted({secret.variable for secret in found if secret.variable not in os.environ}):
+        raise ConfigError(f"deploy.yml needs the environment variable {listed(unset)}, which is not set")
+    return [secret.reveal() for secret in found]

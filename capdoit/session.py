@@ -24,7 +24,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Protocol
 
-from capdoit.errors import Cancelled, HostError
+from capdoit.errors import Cancelled, HostError, Unreachable
 from capdoit.script import Script
 from capdoit.text import printable
 
@@ -214,6 +214,7 @@ class Request:
         into: an open file that stdout goes to, instead of being shown.
         command: what people call it, when that is not the script's name.
         timeout: seconds after which the script counts as hanging and is killed; None is never.
+        whose: whose timeout it is, when it is not the request's own.
     """
 
     script: Script
@@ -224,6 +225,7 @@ class Request:
     into: IO[bytes] | None = None
     timeout: float | None = None
     command: str = ""
+    whose: str = ""
 
     @property
     def name(self) -> str:
@@ -355,8 +357,8 @@ class Session:
                 raise Cancelled(self.host, "stopped")
             if deadline is not None and time.monotonic() > deadline:
                 self.cut()
-                what = f"{request.name}: took longer than {request.timeout:g} s and was stopped"
-                raise HostError(self.host, what, request.name, lines=tuple(kept))
+                what = request.whose or f"took longer than {request.timeout:g} s"
+                raise HostError(self.host, f"{request.name}: {what} and was stopped", request.name, lines=tuple(kept))
             for stream in self._wait(source, stop, deadline):
                 stream.read()
         self._err.ends.pop(tag)
@@ -388,7 +390,7 @@ class Session:
         said = [printable(line) for line in self._err.noise.splitlines() if line.strip()]
         if "hello" in self._out.ends:
             return HostError(self.host, "the connection was lost", lines=said[-KEPT_LINES:])
-        return HostError(self.host, "cannot connect" + (f": {said[-1]}" if said else ""), lines=said[-KEPT_LINES:-1])
+        return Unreachable(self.host, "cannot connect" + (f": {said[-1]}" if said else ""), lines=said[-KEPT_LINES:-1])
 
     # -- ending
 

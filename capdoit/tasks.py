@@ -110,10 +110,10 @@ class Cap(Hooks):
 
     def _flow(self, flow: str, name: str, chosen: variables.Variables, selected: list[str]) -> Iterator[dict[str, Any]]:
         stage = self.config.stages[name]
-        hooks, failed = self.all_hooks()
+        hooks, _ = self.all_hooks()
         acts = weave(flow, hooks)
         group = f"{flow}:{name}"
-        flow_run = self._deployment(flow, name, acts, failed, chosen, _goal(group, acts, selected))
+        flow_run = self._deployment(flow, name, acts, chosen, _goal(group, acts, selected))
         hosts = ", ".join(host.name for host in stage.hosts[:4]) + (", …" if len(stage.hosts) > 4 else "")
         yield {"basename": group, "name": None, "doc": f"{FLOW_DOCS[flow]} {hosts}"}
         before: list[str] = []
@@ -139,21 +139,31 @@ class Cap(Hooks):
         return {"basename": f"check:{name}", "actions": [(self._perform_check, [name, chosen])], "doc": doc, **ALWAYS}
 
     def _deployment(
-        self, flow: str, name: str, acts: list[Act], failed: list[Any], chosen: variables.Variables, goal: str | None
+        self, flow: str, name: str, acts: list[Act], chosen: variables.Variables, goal: str | None
     ) -> Callable[[], Deployment]:
         """The deployment of a flow, made when its first task runs."""
         made: list[Deployment] = []
 
         def deployment() -> Deployment:
             if not made:
-                from capdoit.deployment import Deployment
-
-                stage = self.config.stages[name]
-                made.append(Deployment(flow, stage, acts, failed, chosen, self._console, goal))
-                self._deployments.append(made[0])
+                made.append(self._new_deployment(flow, name, acts, chosen, goal))
             return made[0]
 
         return deployment
+
+    def _new_deployment(
+        self, flow: str, name: str, acts: list[Act], chosen: variables.Variables, goal: str | None = None
+    ) -> Deployment:
+        from capdoit.deployment import Deployment
+
+        hooks, failed = self.all_hooks()
+
+        def undo(said: variables.Variables) -> Deployment:
+            return self._new_deployment("rollback", name, weave("rollback", hooks), said)
+
+        made = Deployment(flow, self.config.stages[name], acts, failed, chosen, self._console, goal, undo)
+        self._deployments.append(made)
+        return made
 
     # -- actions
 

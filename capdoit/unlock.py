@@ -7,11 +7,10 @@ from pathlib import Path
 
 from capdoit.config import Stage
 from capdoit.console import Console
-from capdoit.deployment import begin
 from capdoit.errors import Outcome
 from capdoit.host import Host
 from capdoit.journal import Entry
-from capdoit.run import Run
+from capdoit.run import Run, begin
 from capdoit.variables import Variables
 
 UNLOCK = Path(__file__).parent / "steps" / "unlock.sh"

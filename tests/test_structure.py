@@ -19,7 +19,7 @@ FLOORS = (
     {"host", "fleet"},
     {"flow", "hooks", "recipe"},
     {"run", "transfer", "steps"},
-    {"deployment", "check", "unlock"},
+    {"report", "deployment", "check", "unlock"},
     {"tasks", "cap", "reporter"},
     {"testing"},
 )

@@ -1,13 +1,19 @@
 # shellcheck shell=sh
-# After a flow that did not finish: its half-made release goes, and the host says where it stands.
+# After a flow that did not finish: the host says what is live there, and its half-made release goes, or
+# is set aside when that was asked for; then it says where.
 # shellcheck disable=SC2154
+aside() {
+    mkdir -p .capdoit/failed && rm -rf .capdoit/failed/* && mv "releases/$half_made" .capdoit/failed/
+}
+
 fenced
 live
-if [ -n "$half_made" ]; then
-    case $(live) in
-        */"$half_made") ;;
-        *) (remove_release "$half_made") || printf 'releases/%s could not be removed\n' "$half_made" >&2 ;;
-    esac
+if [ -n "$half_made" ] && [ -d "releases/$half_made" ] && [ "$(live)" != "$deploy_to/releases/$half_made" ]; then
+    if [ -n "$keep" ] && (aside); then
+        printf '%s\n' "$deploy_to/.capdoit/failed/$half_made"
+    else
+        (remove_release "$half_made") || printf 'releases/%s could not be removed\n' "$half_made" >&2
+    fi
 fi
 rm -rf .capdoit/next .capdoit/unpack .capdoit/incoming
 journal "$entry" || printf 'the journal could not be written\n' >&2

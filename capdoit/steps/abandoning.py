@@ -11,6 +11,7 @@ from capdoit.host import Host
 from capdoit.run import Run
 from capdoit.steps.asking import ask_facts
 
+ABANDON_SECONDS = 60  # whatever hung may hang this, too
 ABANDON = Path(__file__).with_name("abandon.sh")
 
 
@@ -20,7 +21,7 @@ class Standing:
 
     Attributes:
         host: its name.
-        current: the release that is live; None when there is none, or nobody knows.
+        current: the release that is live, or the two that may be; None when there is none.
         note: what is not as it should be.
     """
 
@@ -41,12 +42,15 @@ def _abandon(run: Run, host: Host) -> Standing:
     if host.name not in run.held:
         return Standing(host.name, ask_facts(run, host).current, "was not touched")
     half_made = run.release if run.begun and not run.published else ""
-    live = run.do(host, "abandon", ABANDON, half_made=half_made, entry=run.entry("failed", host))
-    return Standing(host.name, host.config.layout.release_of(live.strip()))
+    values = {"half_made": half_made, "keep": run.stage.keep_failed, "entry": run.entry("failed", host)}
+    live, _, kept = run.do(host, "abandon", ABANDON, ABANDON_SECONDS, **values).partition("\n")
+    note = f"the failed release is kept in {kept.strip()}" if kept.strip() else ""
+    return Standing(host.name, host.config.layout.release_of(live), note)
 
 
 def _not_asked(run: Run, outcome: Outcome) -> Standing:
     why = str(outcome.error).splitlines()[0]
     if outcome.host in run.flipped:
         return Standing(outcome.host, f"{run.release} or {run.before(outcome.host) or 'nothing'}", f"not known: {why}")
-    return Standing(outcome.host, run.before(outcome.host) or "not known", f"not asked: {why}")
+    before = run.before(outcome.host) if outcome.host in run.facts else "not known"
+    return Standing(outcome.host, before, f"not asked: {why}")

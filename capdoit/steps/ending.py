@@ -34,7 +34,7 @@ def finished(run: Run) -> None:
 def _warning(run: Run, work: Callable[[Host], None]) -> None:
     for outcome in run.fleet.each(work, together=False):
         if outcome.error:
-            run.warn(str(outcome.error))
+            run.warn(str(outcome.error), outcome.host)
 
 
 def _cleanup(run: Run, host: Host) -> None:

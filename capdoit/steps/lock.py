@@ -6,7 +6,7 @@ import time
 from functools import partial
 from pathlib import Path
 
-from capdoit.errors import HostError, LockHeld
+from capdoit.errors import HostError, HostsFailed, LockHeld, Outcome, Unreachable
 from capdoit.host import Host
 from capdoit.journal import Entry
 from capdoit.run import Run
@@ -53,9 +53,25 @@ def take_locks(run: Run) -> None:
 
 def _try_locks(run: Run, hosts: list[Host]) -> dict[str, str]:
     """Ask hosts for their locks and facts; who holds the locks that were not to be had."""
-    answers = run.fleet.all(partial(_lock_and_survey, run), hosts)
+    outcomes = run.fleet.each(partial(_lock_and_survey, run), hosts, together=not _spare(run))
+    if not all(outcomes):
+        _go_on_without(run, outcomes)
+    answers = {outcome.host: outcome.answer for outcome in outcomes}
     run.facts |= {name: facts for name, facts in answers.items() if isinstance(facts, Facts)}
     return {name: held for name, held in answers.items() if isinstance(held, str)}
+
+
+def _spare(run: Run) -> int:
+    """How many hosts may yet be missing; a rollback with one missing would leave a mixed fleet."""
+    return run.stage.max_failures - len(run.missing) if run.flow == "deploy" else 0
+
+
+def _go_on_without(run: Run, outcomes: list[Outcome]) -> None:
+    failed = [outcome for outcome in outcomes if outcome.error]
+    few = len(failed) <= _spare(run) and len(failed) < len(run.fleet.release_hosts)
+    if not few or not all(isinstance(outcome.error, Unreachable) for outcome in failed):
+        raise HostsFailed(outcomes)
+    run.go_on_without(failed)
 
 
 def _give_back(run: Run, host: Host) -> None:

@@ -1,0 +1,72 @@
+"""The report of a flow that did not finish: why, where every host stands, and what to type next."""
+
+from __future__ import annotations
+
+import os
+import traceback
+from collections.abc import Sequence
+from typing import Any
+
+from capdoit.errors import CapdoitError, HostsFailed, LockHeld
+from capdoit.run import Run
+from capdoit.steps.abandoning import Standing
+from capdoit.text import listed, table
+
+
+def report(run: Run, what: str, error: BaseException, standings: Sequence[Standing]) -> str:
+    """The whole text.
+
+    Args:
+        run: the flow's.
+        what: the flow and the step that ended it.
+        error: why.
+        standings: of every host.
+    """
+    rows = [(s.host, s.current or "nothing", s.note) for s in standings]
+    stands = f"where the hosts stand:\n{table(('host', 'live', ''), rows)}"
+    return f"{what}: {reason(error)}\n{stands}\n{_next(run, error, standings)}"
+
+
+def _next(run: Run, error: BaseException, standings: Sequence[Standing]) -> str:
+    stage = run.stage.name
+    again = f"doit {run.flow}:{stage}" + (f" rollback_release={run.wanted}" if run.wanted else "")
+    if isinstance(error, LockHeld):
+        return f"wait=60 waits for it: {again} wait=60\nIf nobody is at work there any more: doit cap unlock {stage}"
+    if run.flipped and not run.published:
+        return f"Nobody knows what is live on {listed(sorted(run.flipped))}. Look again: doit cap status {stage}"
+    if run.published and run.flow == "deploy":
+        return f"Release {run.release} is live all the same. To go back: {_back(run)}"
+    if run.published:
+        return f"The rollback to {run.release} is live all the same; only what comes after it was not done."
+    changed = [s.host for s in standings if s.host in run.facts and s.current != run.before(s.host)]
+    if changed:
+        return f"What is live on {listed(changed)} is not what it was. Look: doit cap status {stage}"
+    return f"What is live was not changed. When it is mended: {again}"
+
+
+def _back(run: Run) -> str:
+    before = {release for release in run.left.values() if release}
+    wanted = f" rollback_release={before.pop()}" if len(before) == 1 else ""
+    return f"doit rollback:{run.stage.name}{wanted}"
+
+
+def reason(error: BaseException) -> str:
+    """Why, with every host that failed and its last lines."""
+    if isinstance(error, HostsFailed):
+        return "\n" + "\n".join(_of_host(o.host, o.error) for o in error.failed) + _cancelled(error)
+    text = _of_host("", error)
+    return f"\n{text}" if "\n" in text else text.lstrip()
+
+
+def _cancelled(error: HostsFailed) -> str:
+    if not error.cancelled:
+        return ""
+    return "\n  stopped because of that: " + listed(outcome.host for outcome in error.cancelled)
+
+
+def _of_host(host: str, error: Any) -> str:
+    if isinstance(error, CapdoitError):
+        return "\n".join(f"  {line}" for line in str(error).splitlines())
+    frames = traceback.extract_tb(error.__traceback__)
+    where = f" ({os.path.basename(frames[-1].filename)}:{frames[-1].lineno})" if frames else ""
+    return f"  {host}: {type(error).__name__}: {error}{where}"

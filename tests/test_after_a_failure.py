@@ -1,0 +1,132 @@
+"""What deploy.yml says about failing: keep_failed, on_failure, max_failures, timeout; and what status then shows."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from conftest import DODO, Project
+from sshd import Fleet
+from test_failure import deploy, sleepers, tools_in_front, within
+
+
+def hook(point: str, body: str, declared: str = "") -> str:
+    return f"{DODO}\n@cap.{point}{declared}\ndef act(host):\n    {body}\n"
+
+
+def status(project: Project) -> dict[str, object]:
+    found = json.loads(project.doit("cap", "status", "--json").out)
+    assert isinstance(found, dict)
+    return found
+
+
+def test_a_failed_release_is_removed_unless_it_is_to_be_kept_aside(project: Project):
+    first = deploy(project)
+    project.dodo(hook("after('updated')", "host.run('exit 9')"))
+    project.doit("deploy:production").failed()
+    assert not (project.deploy_to("web1") / ".capdoit/failed").exists()
+    project.config(keep_failed=True)
+    for _ in range(2):
+        done = project.doit("deploy:production").failed()
+    kept = project.deploy_to("web1") / ".capdoit/failed"
+    (release,) = kept.iterdir()
+    assert (release / "app.txt").read_text() == "first\n"
+    assert f"the failed release is kept in {release}" in done.out
+    assert project.releases("web1") == [first]
+    project.dodo(DODO)
+    deploy(project)
+
+
+def test_on_failure_rollback_rolls_back_by_itself_and_marks_the_release_bad(project: Project):
+    first = deploy(project)
+    project.config(on_failure="rollback")
+    project.dodo(
+        hook("after('published', flows=('deploy',))", "host.run('exit 9')")
+        + "@cap.after('published', flows=('rollback',))\ndef restart(host):\n    host.run('echo restarted')\n"
+    )
+    done = project.doit("deploy:production").failed()
+    assert "exit 9: exit status 9" in done.out
+    assert f"It was rolled back, as on_failure says: {first} is live on web1, web2" in done.out
+    assert done.out.count("restarted") == 2
+    assert [project.current(host) for host in project.hosts] == [first, first]
+    again = project.doit("rollback:production").failed()
+    assert "there are no older releases to roll back to" in again.out
+
+
+def test_on_failure_rollback_with_nothing_to_go_back_to_says_so_and_leaves_the_release_live(project: Project):
+    project.config(on_failure="rollback")
+    project.dodo(hook("after('published')", "host.run('exit 9')"))
+    done = project.doit("deploy:production").failed()
+    assert "The rollback that follows it (on_failure) failed, too:" in done.out
+    assert "there are no older releases to roll back to" in done.out
+    assert project.current("web1")
+    assert "Traceback" not in done.out
+
+
+def test_on_failure_stop_names_the_command_that_rolls_back(project: Project):
+    first = deploy(project)
+    project.dodo(hook("after('published')", "host.run('exit 9')"))
+    done = project.doit("deploy:production").failed()
+    assert f"To go back: doit rollback:production rollback_release={first}" in done.out
+    assert project.current("web1") != first
+
+
+@pytest.mark.parametrize("whose", ["hook", "flow"])
+def test_what_never_ends_is_stopped_by_the_timeout_of_the_hook_or_of_the_flow(project: Project, whose: str):
+    first = deploy(project)
+    seconds = {"hook": "54321.1", "flow": "54321.2"}[whose]
+    point = "after('updated', timeout=1)" if whose == "hook" else "after('updated')"
+    project.dodo(hook(point, f"host.run('sleep {seconds}')"))
+    project.config(timeout=None if whose == "hook" else 2)
+    done = project.doit("deploy:production").failed()
+    assert f"sleep {seconds}: the {whose} took longer than its timeout, {1 if whose == 'hook' else 2} s," in done.out
+    within(3, lambda: not sleepers(seconds))
+    assert project.releases("web1") == [first]
+    project.dodo(DODO)
+    project.config()
+    deploy(project)
+
+
+@pytest.mark.ssh
+def test_a_deploy_goes_on_without_as_many_hosts_as_may_be_missing_and_remembers_them(
+    ssh_project: Project, sshds: Fleet
+):
+    first = deploy(ssh_project)
+    ssh_project.config(max_failures=1)
+    sshds.stop("web2")
+    try:
+        done = ssh_project.doit("deploy:production", check=True)
+        second = ssh_project.current("web1")
+        assert second != first
+        assert "NOT deployed to web2, which could not be reached; when it can: doit deploy:production" in done.out
+        assert f"web2: release {second} was deployed without it" in ssh_project.doit("cap", "status").failed(3).out
+        assert "going on without" not in ssh_project.doit("rollback:production").failed().out
+        sshds.stop("web3")
+        both = ssh_project.doit("deploy:production").failed()
+        assert "web2: cannot connect" in both.out
+        assert "web3: cannot connect" in both.out
+        assert ssh_project.current("web1") == second
+    finally:
+        for name in ("web2", "web3"):
+            if sshds.hosts[name].process is None:
+                sshds.start(name)
+    assert status(ssh_project)["unfinished"] == [f"web2: release {second} was deployed without it"]
+    third = deploy(ssh_project)
+    assert {ssh_project.current(host) for host in ssh_project.hosts} == {third}
+    assert status(ssh_project)["unfinished"] == []
+
+
+def test_status_shows_what_a_cleanup_could_not_do_until_the_next_deploy(project: Project):
+    project.config(keep_releases=1)
+    deploy(project)
+    deploy(project)
+    tools_in_front(project, "web2", rm='case "$*" in *./releases/*) echo rights! >&2; exit 1;; esac; exec /bin/rm "$@"')
+    project.config(keep_releases=1)
+    third = deploy(project)
+    (said,) = status(project)["unfinished"]  # type: ignore[misc]
+    assert said.startswith(f"web2: the deploy to {third} finished, but: web2: cleanup: exit status 1")
+    (project.path / "tools-web2/rm").unlink(missing_ok=True)
+    project.hosts["web2"].pop("default_env", None)
+    project.config(keep_releases=1)
+    deploy(project)
+    assert status(project)["unfinished"] == []
