@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import tarfile
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,11 @@ def task_build() -> dict[str, Any]:
     """Pack the example application."""
     files = sorted(path for path in SHOP.rglob("*") if path.is_file())
     return {"actions": [(pack, [files])], "file_dep": files, "targets": [ARCHIVE], "clean": True}
+
+
+def task_fault_matrix() -> dict[str, Any]:
+    """Test every fault at every moment of both flows; takes minutes."""
+    return {"actions": [f"{sys.executable} -m pytest -m full tests/faults -n 2"], "verbosity": 2}
 
 
 def pack(files: list[Path]) -> None:

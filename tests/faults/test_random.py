@@ -1,0 +1,166 @@
+"""Random sequences of what people do to a stage, against a model of what must then be true."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import shutil
+import signal
+import tempfile
+import time
+from pathlib import Path
+
+import pytest
+from conftest import DODO, GitRepo, Project
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
+
+NUMBER = itertools.count()
+FAILING = DODO + "\n@cap.after('updated')\ndef fail(host):\n    host.run('exit 7')\n"
+SLOW = DODO + "\n@cap.after('{step}')\ndef wait(host):\n    host.run('touch {mark}; sleep 30')\n"
+
+
+class Stage(RuleBasedStateMachine):
+    """One stage with up to three local hosts. The model: what is live, and what was live before it.
+
+    Attributes:
+        good: the releases that were live and were not rolled back from, oldest first; the last one is live.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.place = Path(tempfile.mkdtemp(prefix="random"))
+        env = {"PATH": os.environ["PATH"], "HOME": str(self.place), "USER": "tester", "LANG": "C.UTF-8"}
+        identity = {f"GIT_{who}_{what}": "a@b" for who in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")}
+        env |= identity | {"GIT_CONFIG_NOSYSTEM": "1"}
+        self.repo = GitRepo(self.place / "repo", env)
+        self.repo.git("checkout", "-qb", "main")
+        self.repo.commit({"app.txt": "0"})
+        hosts = {"web1": self._host("web1"), "web2": self._host("web2")}
+        self.project = Project(self.place / "project", self.repo, env, hosts, {"linked_files": [], "keep_releases": 20})
+        self.good: list[str] = []
+
+    def teardown(self) -> None:
+        shutil.rmtree(self.place)
+
+    @initialize(taken_over=st.booleans())
+    def begin(self, taken_over: bool) -> None:
+        """Half of the stages were Capistrano's before."""
+        if not taken_over:
+            return
+        for name in ("20160101000000", "20160202000000"):
+            for host in self.project.hosts:
+                self._as_capistrano_does(self.project.deploy_to(host), name)
+            self.good.append(name)
+
+    @rule()
+    def deploy(self) -> None:
+        self.project.dodo(DODO)
+        self.repo.commit({"app.txt": str(next(NUMBER))})
+        self.project.doit("deploy:production", check=True)
+        self.good.append(str(self.project.current("web1")))
+
+    @rule()
+    def deploy_fails(self) -> None:
+        self.project.dodo(FAILING)
+        self.project.doit("deploy:production").failed()
+
+    @rule(step=st.sampled_from(["started", "updated"]), number=st.sampled_from([signal.SIGKILL, signal.SIGTERM]))
+    def deploy_is_killed(self, step: str, number: signal.Signals) -> None:
+        mark = self.place / "mark"
+        self.project.dodo(SLOW.format(step=step, mark=mark))
+        with self.project.start("deploy:production") as flow:
+            while not mark.exists() and flow.poll() is None:
+                time.sleep(0.01)
+            flow.send_signal(number)
+            flow.communicate()
+        mark.unlink()
+        time.sleep(1.5)  # the lock goes with the connection's grace
+
+    @rule()
+    def rollback(self) -> None:
+        self.project.dodo(DODO)
+        done = self.project.doit("rollback:production")
+        if len(self.good) < 2:
+            done.failed()
+        else:
+            done.ok()
+            self.good.pop()
+
+    @precondition(lambda self: len(self.good) > 1)
+    @rule(data=st.data())
+    def rollback_to(self, data: st.DataObject) -> None:
+        self.project.dodo(DODO)
+        wanted = data.draw(st.sampled_from(self.good[:-1]))
+        self.project.doit("rollback:production", f"rollback_release={wanted}", check=True)
+        del self.good[self.good.index(wanted) + 1 :]
+
+    @precondition(lambda self: len(self.project.hosts) == 2)
+    @rule()
+    def add_a_host(self) -> None:
+        """It has nothing to go back to: until the next deploy, no rollback by default goes anywhere."""
+        self.project.hosts["web3"] = self._host("web3")
+        self.project.config()
+        if self.good:
+            self.project.doit("rollback:production").failed()
+        self.deploy()
+        self.good = self.good[-1:]
+
+    @precondition(lambda self: len(self.project.hosts) == 3)
+    @rule()
+    def remove_a_host(self) -> None:
+        gone = self.project.hosts.pop("web3")
+        shutil.rmtree(self.project.path / str(gone["deploy_to"]), ignore_errors=True)
+        self.project.config()
+        self.good = self.good[-1:]  # what the others remember of before is not followed here
+        self.deploy()
+        self.deploy()
+
+    @invariant()
+    def every_host_has_live_what_the_model_says(self) -> None:
+        for host in self.project.hosts:
+            assert self.project.current(host) == (self.good[-1] if self.good else None)
+
+    @invariant()
+    def what_is_live_is_complete_and_nothing_is_half_made_for_long(self) -> None:
+        for host in self.project.hosts if self.good else ():
+            live = self.project.deploy_to(host) / "current"
+            assert (live / "REVISION").read_text().strip()
+            assert (live / "app.txt").exists()
+
+    def _host(self, name: str) -> dict[str, object]:
+        return {"transport": "local", "roles": ["web"], "deploy_to": f"hosts/{name}"}
+
+    def _as_capistrano_does(self, deploy_to: Path, name: str) -> None:
+        release = deploy_to / "releases" / name
+        release.mkdir(parents=True)
+        (release / "app.txt").write_text(name)
+        (release / "REVISION").write_text("a" * 40 + "\n")
+        (deploy_to / "current").unlink(missing_ok=True)
+        (deploy_to / "current").symlink_to(release)
+        with (deploy_to / "revisions.log").open("a") as log:
+            log.write(f"Branch main (at {'a' * 40}) deployed as release {name} by ann\n")
+
+
+def run(sequences: int) -> None:
+    said = settings(
+        max_examples=sequences, stateful_step_count=8, deadline=None, suppress_health_check=list(HealthCheck)
+    )
+    run_state_machine_as_test(Stage, settings=said)
+
+
+def test_a_few_random_sequences_end_as_the_model_says():
+    run(3)
+
+
+@pytest.mark.full
+def test_300_random_sequences_end_as_the_model_says():
+    run(300)
