@@ -78,10 +78,11 @@ def test_a_wait_that_is_no_number_of_seconds_is_refused(project: Project, wait: 
     assert not project.releases("web1")
 
 
-def test_of_two_that_start_together_exactly_one_wins(make_project: MakeProject):
-    project = make_project(hosts=3)
+@pytest.mark.parametrize("times", [3, pytest.param(200, marks=pytest.mark.full)])
+def test_of_two_that_start_together_exactly_one_wins(make_project: MakeProject, times: int):
+    project = make_project(hosts=3, keep_releases=1000)
     at_work(project)
-    for number in range(3):
+    for number in range(times):
         flows = [project.start("deploy:production") for _ in range(2)]
         outs = [flow.communicate(timeout=60)[0] for flow in flows]
 
