@@ -1,0 +1,187 @@
+"""Hazards that other deploy tools have, or had, each with its name: here they end well."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from pathlib import Path
+
+import pytest
+from conftest import DODO, MakeProject, Project
+from test_failure import a_while, sleepers, start_and_wait, tools_in_front, within
+
+FAILS = DODO + "@cap.after('updated')\ndef fails(host):\n    host.run('exit 7')\n"
+
+
+def deploy(project: Project) -> str:
+    project.dodo(DODO)
+    project.doit("deploy:production", check=True)
+    live = project.current("web1")
+    assert live
+    return live
+
+
+def runs(project: Project, command: str) -> None:
+    """From now on a deploy runs this on every host, after it has made its release."""
+    project.dodo(DODO + f"@cap.after('updated')\ndef work(host):\n    host.run({command!r})\n")
+
+
+def test_a_rollback_with_one_release_left_deletes_nothing_and_fails_unlike_minas(project: Project) -> None:
+    only = deploy(project)
+
+    project.doit("rollback:production").failed()
+
+    for host in project.hosts:
+        assert project.current(host) == only
+        assert project.releases(host) == [only]
+        assert (project.deploy_to(host) / "current/app.txt").read_text() == "first\n"
+
+
+def test_a_half_made_release_is_never_published_unlike_deployers_and_capistranos(make_project: MakeProject) -> None:
+    project = make_project(1)
+    first, seconds = deploy(project), a_while(project)
+    runs(project, f"sleep {seconds}")
+    process = start_and_wait(project, seconds, 1, "deploy:production")
+    process.kill()
+    process.communicate()
+    within(3, lambda: not sleepers(seconds))
+    (half_made,) = set(project.releases("web1")) - {first}
+    project.dodo(DODO)
+
+    project.doit("rollback:production").failed()
+    project.doit("rollback:production", f"rollback_release={half_made}").failed()
+
+    assert project.current("web1") == first
+
+
+def test_two_failed_deploys_never_delete_the_live_release_unlike_shipits(project: Project) -> None:
+    project.config(keep_releases=1)
+    live = deploy(project)
+    project.dodo(FAILS)
+
+    for _ in range(2):
+        project.doit("deploy:production").failed()
+
+    for host in project.hosts:
+        assert project.current(host) == live
+        assert project.releases(host) == [live]
+        assert (project.deploy_to(host) / "current/app.txt").exists()
+
+
+def test_a_host_that_fails_to_publish_leaves_no_mixed_fleet_unlike_ansistranos(make_project: MakeProject) -> None:
+    project = make_project(3)
+    first = deploy(project)
+    tools_in_front(project, "web2", mv='case "$*" in *next/current*) exit 1;; esac; exec /bin/mv "$@"')
+
+    project.doit("deploy:production").failed()
+
+    assert [project.current(host) for host in project.hosts] == [first] * 3
+    assert [project.releases(host) for host in project.hosts] == [[first]] * 3
+
+
+def test_of_two_deploys_at_once_one_is_refused_unlike_minas_and_deployers(project: Project) -> None:
+    project.dodo(
+        DODO + "import os, time\n@cap.after('updated', once=True)\ndef wait(hosts):\n"
+        "    open('begun', 'w')\n    while not os.path.exists('go'):\n        time.sleep(0.02)\n"
+    )
+    process = project.start("deploy:production")
+    within(20, (project.path / "begun").exists)
+
+    refused = project.doit("deploy:production").failed()
+    (project.path / "go").touch()
+    out, _ = process.communicate(timeout=20)
+
+    assert "another flow is at work" in refused.out
+    assert process.returncode == 0, out
+    assert len(project.releases("web1")) == len(project.releases("web2")) == 1
+
+
+def test_remote_commands_end_with_ctrl_c_unlike_capistranos(project: Project) -> None:
+    seconds = a_while(project)
+    runs(project, f"sleep {seconds}")
+    process = start_and_wait(project, seconds, 2, "deploy:production")
+
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=20)
+
+    within(3, lambda: not sleepers(seconds))
+    assert process.returncode != 0
+    assert project.releases("web1") == project.releases("web2") == []
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM], ids=lambda number: number.name)
+def test_a_command_killed_by_a_signal_is_a_failure_unlike_capistranos(project: Project, number: int) -> None:
+    runs(project, f"sh -c 'kill -{int(number)} $$'")
+
+    failed = project.doit("deploy:production").failed()
+
+    assert f"was killed by signal {int(number)}" in failed.out
+    assert project.current("web1") is project.current("web2") is None
+
+
+def no_linked_file(project: Project) -> None:
+    (project.shared("web2") / "config/database.yml").unlink()
+
+
+def no_repository(project: Project) -> None:
+    project.config(repo_url=str(project.path / "nowhere"))
+
+
+def no_deploy_to(project: Project) -> None:
+    (project.path / "a file").touch()
+    project.hosts["web2"]["deploy_to"] = "a file/shop"
+    project.config()
+
+
+def a_failing_hook(project: Project) -> None:
+    project.dodo(FAILS)
+
+
+def a_hook_that_raises(project: Project) -> None:
+    project.dodo(DODO + "@cap.after('updated')\ndef wrong(host):\n    1 / 0\n")
+
+
+def a_hook_that_fails_after_the_publish(project: Project) -> None:
+    project.dodo(DODO + "@cap.after('published')\ndef fails(host):\n    host.run('false')\n")
+
+
+def no_connection(project: Project) -> None:
+    address = {"hostname": "127.0.0.1", "port": 1, "transport": "ssh"}
+    project.hosts["web2"].update(address, deploy_to=str(project.path / "web2"))
+    project.config()
+
+
+FAILURES = (
+    no_linked_file,
+    no_repository,
+    no_deploy_to,
+    a_failing_hook,
+    a_hook_that_raises,
+    a_hook_that_fails_after_the_publish,
+    no_connection,
+)
+
+
+@pytest.mark.parametrize("failure", FAILURES, ids=lambda failure: failure.__name__)
+def test_every_failed_deploy_has_an_exit_status_that_says_so(project: Project, failure: object) -> None:
+    assert callable(failure)
+    failure(project)
+
+    assert project.doit("deploy:production").code != 0
+
+
+def test_a_release_that_is_being_read_stays_whole_through_a_publish(make_project: MakeProject) -> None:
+    project = make_project(1)
+    deploy(project)
+    project.repo.commit({"app.txt": "second\n"})
+    process, seen = project.start("deploy:production"), set()
+    file = Path(project.deploy_to("web1") / "current/app.txt")
+
+    end = time.monotonic() + 20
+    while process.poll() is None and time.monotonic() < end:
+        seen.add(file.read_text() if os.path.lexists(file.parent) else "current is gone")
+    process.communicate(timeout=10)
+
+    assert seen <= {"first\n", "second\n"}
+    assert file.read_text() == "second\n"
