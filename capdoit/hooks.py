@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar, overload
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, overload
 
 from capdoit.errors import CapdoitError, ConfigError, Outcome
 from capdoit.flow import FLOWS, steps
@@ -102,6 +102,14 @@ class Hook:
         return self.function(**{name: values[name] for name in self.wants})
 
 
+class Dependency(NamedTuple):
+    """A doit task that a step of some flows depends on."""
+
+    flows: tuple[str, ...]
+    step: str
+    task: str
+
+
 class Hooks:
     """Hooks in the order of their declaration.
 
@@ -115,10 +123,10 @@ class Hooks:
         self.owner, self.roles, self.has_options = owner, roles, has_options
         self.hooks: list[Hook] = []
         self.failed: list[Hook] = []
-        self.dependencies: list[tuple[str, str]] = []  # step, name of a doit task
+        self.dependencies: list[Dependency] = []
 
     @overload
-    def before(self, step: str, task: str) -> None: ...
+    def before(self, step: str, task: str, *, flows: str | Iterable[str] = ()) -> None: ...
 
     @overload
     def before(
@@ -138,20 +146,21 @@ class Hooks:
 
         Args:
             step: of a flow, such as ``publishing``.
-            task: the name of a doit task that the step then depends on; no function is decorated.
+            task: the name of a doit task that the step then depends on; no function is decorated. It is the
+                deploy's step unless ``flows=`` says otherwise, so that a rollback needs nothing but the hosts.
             **when: ``roles=``, run on the hosts that play one of these, on all when not given; ``primary=True``,
                 only on the primary of those hosts; ``once=True``, one call for the fleet, given ``hosts`` instead
                 of ``host``; ``flows=``, some of ``("deploy", "rollback")``, all that have the step when not given;
                 ``timeout=``, seconds after which what it runs on hosts is stopped and the flow has failed.
 
         Raises:
-            ConfigError: there is no such step or flow, or the function wants what hooks are not given.
+            ConfigError: there is no such step or flow, the function wants what hooks are not given, or more than
+                ``flows=`` is said of a task.
         """
         if task is None:
             return self._decorator("before", step, **when)
         with self.refusing():
-            _flows_with(step, (), _caller())
-        self.dependencies.append((step, task))
+            self.dependencies.append(_dependency(step, task, **when))
         return None
 
     def after(
@@ -169,8 +178,8 @@ class Hooks:
 
     def on_failed(self, function: Function) -> Function:
         """Call the decorated function, once, with ``failure`` when a flow that began does not finish."""
-        hook = self._hook(function, "after", "failed", tuple(FLOWS), (), False, True)
         with self.refusing():
+            hook = self._hook(function, "after", "failed", tuple(FLOWS), (), False, True)
             _check_wants(hook, {"failure", "hosts", *self._options()})
         self.failed.append(hook)
         return function
@@ -185,11 +194,11 @@ class Hooks:
         flows: Iterable[str] = (),
         timeout: float | None = None,
     ) -> Callable[[Function], Function]:
-        chosen = (roles,) if isinstance(roles, str) else tuple(roles)
+        chosen = _texts(roles)
 
         def declare(function: Function) -> Function:
             with self.refusing():
-                found = _flows_with(step, tuple(flows), _place(function))
+                found = _flows_with(step, _texts(flows), _place(function))
                 hook = self._hook(function, when, step, found, chosen or self.roles, primary, once)
                 released = set() if (when, step) == ("before", "starting") else {"release"}
                 _check_wants(hook, {"hosts" if once else "host", *released, *self._options()})
@@ -208,7 +217,8 @@ class Hooks:
         primary: bool,
         once: bool,
     ) -> Hook:
-        name = f"{self.owner}.{function.__name__}" if self.owner else function.__name__
+        own = _name(function)
+        name = f"{self.owner}.{own}" if self.owner else own
         return Hook(name, function, when, step, flows, roles, primary, once, _place(function))
 
     def refusing(self) -> AbstractContextManager[None]:
@@ -260,8 +270,18 @@ def _flows_with(step: str, flows: tuple[str, ...], place: str) -> tuple[str, ...
     return flows or tuple(flow for flow in FLOWS if step in steps(flow))
 
 
+def _dependency(step: str, task: str, flows: str | Iterable[str] = (), **others: object) -> Dependency:
+    place = _caller()
+    if others:
+        said = listed(f"{name}=" for name in others)
+        raise ConfigError(f"{place}: {said} means nothing to a task, which runs on no host; the task is {task}")
+    return Dependency(_flows_with(step, _texts(flows) or ("deploy",), place), step, task)
+
+
 def _check_wants(hook: Hook, given: set[str]) -> None:
     for name, parameter in inspect.signature(hook.function).parameters.items():
+        if parameter.kind is parameter.POSITIONAL_ONLY:
+            raise ConfigError(f"{hook.place}: hook {hook.name} wants {name} by its position; hooks are called by names")
         if name not in given or parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
             raise ConfigError(
                 f"{hook.place}: hook {hook.name} wants {parameter}, but {hook.when} {hook.step} it is given"
@@ -269,11 +289,27 @@ def _check_wants(hook: Hook, given: set[str]) -> None:
             )
 
 
+def _texts(said: str | Iterable[str]) -> tuple[str, ...]:
+    return (said,) if isinstance(said, str) else tuple(said)
+
+
+def _name(function: Callable[..., object]) -> str:
+    """Its name, which its task has, too."""
+    name = getattr(function, "__name__", None)
+    if not callable(function) or not isinstance(name, str):
+        kind = type(function).__name__
+        raise ConfigError(f"{_place(function)}: a hook is a function with a name, not a {kind}; write a def around it")
+    return name
+
+
 def _place(function: Callable[..., object]) -> str:
     code = getattr(function, "__code__", None)
-    return f"{Path(code.co_filename).name}:{code.co_firstlineno}" if code else repr(function)
+    return f"{Path(code.co_filename).name}:{code.co_firstlineno}" if code else _caller()
 
 
 def _caller() -> str:
-    frame = inspect.stack(0)[2]
-    return f"{Path(frame.filename).name}:{frame.lineno}"
+    """The line outside of this module that is being run."""
+    frame = inspect.currentframe()
+    while frame and frame.f_globals is globals():
+        frame = frame.f_back
+    return f"{Path(frame.f_code.co_filename).name}:{frame.f_lineno}" if frame else ""

@@ -8,18 +8,19 @@ import importlib.metadata
 import importlib.util
 import sys
 import typing
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, TypeVar
 
 from capdoit.config import RecipeUse
 from capdoit.errors import ConfigError, RecipeError
-from capdoit.hooks import Hook, Hooks
+from capdoit.hooks import Dependency, Hook, Hooks
 from capdoit.places import near
 from capdoit.text import listed
 
 GROUP = "capdoit.recipes"
+T = TypeVar("T")
 KINDS = {str: "a text", int: "a number", bool: "true or false"}
 
 
@@ -56,15 +57,21 @@ class Found:
         """The recipe that the module defines.
 
         Raises:
-            RecipeError: it defines none of that name.
+            RecipeError: it defines none of that name, or its options are no dataclass.
         """
         for value in vars(self.module).values():
             if isinstance(value, Recipe) and value.owner == self.name:
+                _check_declared(value, self.place)
                 return value
-        raise RecipeError(f"{self.module.__file__}: has no Recipe({self.name!r}, …)")
+        raise RecipeError(f"{self.place}: has no Recipe({self.name!r}, …)")
+
+    @property
+    def place(self) -> str:
+        """The file of its module."""
+        return str(self.module.__file__)
 
 
-def load_hooks(uses: Iterable[RecipeUse], project: Path) -> tuple[list[Hook], list[Hook]]:
+def load_hooks(uses: Iterable[RecipeUse], project: Path) -> tuple[list[Hook], list[Hook], list[Dependency]]:
     """The hooks of the recipes that deploy.yml asks for, bound to their options.
 
     Args:
@@ -72,19 +79,22 @@ def load_hooks(uses: Iterable[RecipeUse], project: Path) -> tuple[list[Hook], li
         project: the directory of deploy.yml.
 
     Returns:
-        The hooks on steps, and those on failure.
+        The hooks on steps, those on failure, and the doit tasks that steps depend on.
 
     Raises:
         RecipeError: a recipe is not found, or an option is wrong; says where.
     """
     hooks: list[Hook] = []
     failed: list[Hook] = []
+    dependencies: list[Dependency] = []
     for use in uses:
-        recipe = find(use, project).recipe
-        on_steps, on_failure = recipe.with_options(_options(recipe, use))
+        found = find(use, project)
+        recipe = found.recipe
+        on_steps, on_failure = recipe.with_options(_options(recipe, use, found.place))
         hooks += on_steps
         failed += on_failure
-    return hooks, failed
+        dependencies += recipe.dependencies
+    return hooks, failed, dependencies
 
 
 def find(use: RecipeUse, project: Path) -> Found:
@@ -115,7 +125,10 @@ def _installed(name: str) -> Found | None:
     packages = sorted({_package(point) for point in points})
     if len(packages) > 1:
         raise RecipeError(f"recipe {name} is claimed by {' and by '.join(packages)}; uninstall one")
-    return Found(name, packages[0], importlib.import_module(points[0].module)) if points else None
+    if not points:
+        return None
+    place = f"recipe {name} of {packages[0]}"
+    return Found(name, packages[0], _loaded(place, lambda: importlib.import_module(points[0].module)))
 
 
 def _package(point: importlib.metadata.EntryPoint) -> str:
@@ -126,27 +139,50 @@ def _from_project(name: str, project: Path) -> Found | None:
     path = project / "recipes" / f"{name}.py"
     if not path.is_file():
         return None
+    return Found(name, "project", _loaded(str(path), lambda: _run_file(path, name)))
+
+
+def _run_file(path: Path, name: str) -> ModuleType:
     spec = importlib.util.spec_from_file_location(f"capdoit_project_recipes.{name}", path)
     if spec is None or spec.loader is None:
-        raise RecipeError(f"{path}: cannot be loaded")
+        raise ImportError(path.name)
     module = importlib.util.module_from_spec(spec)
     sys.modules[spec.name] = module  # dataclasses look their annotations up there
-    try:
-        spec.loader.exec_module(module)
-    except ConfigError:
-        raise
-    except Exception as error:
-        raise RecipeError(f"{path}: cannot be loaded: {type(error).__name__}: {error}") from error
-    return Found(name, "project", module)
+    spec.loader.exec_module(module)
+    return module
 
 
 def _bundled(name: str) -> Found | None:
     if not name.isidentifier() or importlib.util.find_spec(f"capdoit.recipes.{name}") is None:
         return None
-    return Found(name, "bundled", importlib.import_module(f"capdoit.recipes.{name}"))
+    module = f"capdoit.recipes.{name}"
+    return Found(name, "bundled", _loaded(module, lambda: importlib.import_module(module)))
 
 
-def _options(recipe: Recipe, use: RecipeUse) -> Any:
+def _loaded(place: str, load: Callable[[], T]) -> T:
+    """What a recipe's code makes; however it fails, the error says which recipe it is.
+
+    Raises:
+        RecipeError: it failed; so does a ConfigError, which has its own place.
+    """
+    try:
+        return load()
+    except ConfigError:
+        raise
+    except Exception as error:
+        raise RecipeError(f"{place}: cannot be loaded: {type(error).__name__}: {error}") from error
+
+
+def _check_declared(recipe: Recipe, place: str) -> None:
+    kind = recipe.options
+    if kind is None:
+        return
+    if not isinstance(kind, type) or not dataclasses.is_dataclass(kind):
+        raise RecipeError(f"{place}: options= of Recipe({recipe.owner!r}, …) is not a dataclass")
+    _loaded(place, lambda: typing.get_type_hints(kind))
+
+
+def _options(recipe: Recipe, use: RecipeUse, place: str) -> Any:
     """The options of deploy.yml as the recipe's dataclass."""
     fields = {f.name: f for f in dataclasses.fields(recipe.options)} if recipe.options else {}
     types = typing.get_type_hints(recipe.options) if recipe.options else {}
@@ -168,7 +204,8 @@ def _options(recipe: Recipe, use: RecipeUse) -> Any:
     ]
     if mistakes:
         raise RecipeError(*mistakes)
-    return recipe.options(**values) if recipe.options else None
+    made = recipe.options
+    return _loaded(f"{use.place}: recipe {use.name} ({place})", lambda: made(**values)) if made else None
 
 
 def _fits(value: object, kind: Any) -> bool:

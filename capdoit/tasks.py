@@ -46,7 +46,7 @@ class Cap(Hooks):
         super().__init__()
         with self.refusing():
             self.config = config.load(file)
-        self._recipes: tuple[list[Any], list[Any]] | None = None
+        self._recipes: tuple[list[Any], list[Any], list[Any]] | None = None
         self._console = Console(sys.stdout)
         self._deployments: list[Deployment] = []
         self._home = threading.get_ident()
@@ -87,9 +87,19 @@ class Cap(Hooks):
         Raises:
             RecipeError: a recipe is missing or its options are wrong.
         """
+        hooks, failed, _ = self._of_recipes()
+        return [*hooks, *self.hooks], [*failed, *self.failed]
+
+    def _of_recipes(self) -> tuple[list[Any], list[Any], list[Any]]:
         if self._recipes is None:
             self._recipes = recipe.load_hooks(self.config.recipes, self.config.file.parent)
-        return [*self._recipes[0], *self.hooks], [*self._recipes[1], *self.failed]
+        return self._recipes
+
+    def _needed(self, flow: str, act: Act, is_first: bool) -> list[str]:
+        """The tasks that an act depends on; what a flow's beginning does, its first hook does."""
+        step = "starting" if is_first else "" if act.hook else act.name
+        declared = [*self._of_recipes()[2], *self.dependencies]
+        return [needed.task for needed in declared if flow in needed.flows and step == needed.step]
 
     # -- tasks
 
@@ -118,15 +128,13 @@ class Cap(Hooks):
         yield {"basename": group, "name": None, "doc": f"{FLOW_DOCS[flow]} {hosts}"}
         before: list[str] = []
         for act in acts:
-            needs = [task for step, task in self.dependencies if step == act.name and not act.hook]
             files = [stage.archive] if flow == "deploy" and not before and stage.transfer == "archive" else []
-            first = [task for step, task in self.dependencies if step == "starting"] if not before else needs
             yield {
                 "basename": group,
                 "name": act.name,
                 "doc": act.doc or f"the moment after {FLOW_MOMENTS.get(act.name, act.step)}",
                 "actions": None if act.is_moment else [(self._perform, [flow_run, act])],
-                "task_dep": [*before, *first],
+                "task_dep": [*before, *self._needed(flow, act, not before)],
                 "file_dep": files,
                 "teardown": [(self._end, [flow_run])],
                 "meta": {"capdoit": {"flow": flow, "stage": name, "step": act.step}},

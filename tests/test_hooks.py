@@ -130,6 +130,14 @@ def said(out: str, host: str) -> list[str]:
     return re.findall(rf"^   {host} *\| <(.*?)>", out, re.MULTILINE)
 
 
+def write_recipe(project: Project, name: str, text: str) -> None:
+    """A recipe beside dodo.py that deploy.yml asks for."""
+    (project.path / "recipes").mkdir()
+    imports = "from dataclasses import dataclass\nfrom capdoit import Recipe\n"
+    (project.path / f"recipes/{name}.py").write_text(imports + text)
+    project.config(recipes={name: {}})
+
+
 def start_and_wait_for(project: Project, *args: str) -> Any:
     """Start doit, and wait until a hook has made the file `begun`."""
     process = project.start(*args)
@@ -269,7 +277,18 @@ def test_a_command_that_takes_too_long_fails_the_flow(project: Project):
         ("@cap.after('updated', flows=('rollback',))\ndef h(host): ...", "flow rollback has no step updated"),
         ("@cap.before('starting')\ndef h(host, release): ...", "wants release"),
         ("@cap.on_failed\ndef h(host): ...", "wants host"),
+        ("@cap.after('updated')\ndef h(host, /): ...", "wants host by its position"),
+        ("@cap.on_failed\ndef h(failure, /): ...", "wants failure by its position"),
+        ("cap.after('updated')(__import__('functools').partial(print, 'a'))", "not a partial"),
+        ("cap.on_failed(__import__('functools').partial(print, 'a'))", "not a partial"),
+        ("cap.after('updated')(type('Caller', (), {'__call__': lambda self, host: None})())", "not a Caller"),
+        ("cap.after('updated')(None)", "not a NoneType"),
         ("cap.before('publishd', 'x')", "no step publishd"),
+        ("cap.before('publishing', 'x', flows=('deploi',))", "no flow deploi"),
+        ("cap.before('reverting', 'x')", "flow deploy has no step reverting"),
+        ("cap.before('publishing', 'x', roles='web')", "roles="),
+        ("cap.before('publishing', 'x', primary=True)", "primary="),
+        ("cap.before('publishing', 'x', once=True)", "once="),
     ],
 )
 def test_a_hook_that_is_declared_wrongly_is_refused_with_its_place(
@@ -394,3 +413,77 @@ def test_a_recipe_beside_dodo_py_has_its_hooks_woven_in(project: Project):
     project.config(recipes={"greeting": {"wrod": "good day"}})
     done = project.doit("deploy:production").failed(3)
     assert re.search(r"deploy\.yml:\d+:\d+: recipe greeting has no option wrod", done.out)
+
+
+# -- tasks before steps
+
+DEPENDENT = "def task_test():\n    return {'actions': ['echo x >>tested; exit 1']}\n"
+
+
+@pytest.mark.parametrize("step", ["starting", "publishing"])
+def test_a_rollback_needs_none_of_the_tasks_that_a_deploy_does(project: Project, step: str):
+    first, _ = deploy(project), deploy(project)
+    project.dodo(DODO + f"cap.before('{step}', 'test')\n" + DEPENDENT)
+    project.doit("deploy:production").failed()
+    (project.path / "tested").unlink()
+
+    project.doit("rollback:production", check=True)
+    assert project.current("web1") == first
+    assert not (project.path / "tested").exists()
+
+
+@pytest.mark.parametrize("flows", ["('rollback',)", "'rollback'"])
+def test_a_task_holds_up_a_rollback_when_that_is_asked_for(project: Project, flows: str):
+    deploy(project)
+    project.dodo(DODO + f"cap.before('starting', 'test', flows={flows})\n" + DEPENDENT)
+    second = deploy(project)
+
+    project.doit("rollback:production").failed()
+    assert (project.path / "tested").exists()
+    assert project.current("web1") == second
+
+
+def test_a_recipe_can_have_a_deploy_wait_for_a_task(project: Project):
+    write_recipe(project, "tested", "tested = Recipe('tested')\ntested.before('starting', 'test')\n")
+    project.dodo(DODO + DEPENDENT)
+
+    project.doit("deploy:production").failed()
+    assert (project.path / "tested").exists()
+    assert not (project.deploy_to("web1") / ".capdoit").exists()
+
+
+# -- recipes that are wrong
+
+
+@pytest.mark.parametrize(
+    ("options", "complaint"),
+    [
+        ("@dataclass\nclass O:\n    def __post_init__(self): raise ValueError('too many')", "ValueError: too many"),
+        ("@dataclass\nclass O:\n    word: 'Unheard' = 1", "NameError: name 'Unheard' is not defined"),
+        ("class O:\n    word: str = 'a'", "options= of Recipe('odd', …) is not a dataclass"),
+        ("@dataclass\nclass P:\n    word: str = 'a'\nO = P()", "options= of Recipe('odd', …) is not a dataclass"),
+    ],
+    ids=["refuses them", "unknown type", "no dataclass", "no class"],
+)
+def test_options_that_a_recipe_cannot_take_are_told_in_a_line_with_its_place(
+    project: Project, options: str, complaint: str
+):
+    write_recipe(project, "odd", f"{options}\nodd = Recipe('odd', options=O)\n")
+    done = project.doit("deploy:production").failed(3)
+
+    assert complaint in done.out
+    assert str(project.path / "recipes/odd.py") in done.out
+    assert "Traceback" not in done.out
+
+
+def test_a_recipe_of_a_package_that_cannot_be_imported_is_told_in_a_line_with_its_package(project: Project):
+    package = project.path / "acme-1.2.dist-info"
+    package.mkdir()
+    (package / "METADATA").write_text("Metadata-Version: 2.1\nName: acme\nVersion: 1.2\n")
+    (package / "entry_points.txt").write_text("[capdoit.recipes]\nodd = acme_odd\n")
+    (project.path / "acme_odd.py").write_text("1 / 0\n")
+    project.config(recipes={"odd": {}})
+    done = project.doit("deploy:production", env={"PYTHONPATH": str(project.path)}).failed(3)
+
+    assert "recipe odd of acme 1.2: cannot be loaded: ZeroDivisionError: division by zero" in done.out
+    assert "Traceback" not in done.out
