@@ -28,7 +28,9 @@ journal() {
 }
 
 live() {
-    readlink current 2>/dev/null || echo
+    link=$(readlink current 2>/dev/null) || :
+    printf '%s' "$link" | tr '\n\t\r' '???'
+    echo
 }
 
 # The only rm of releases: fourteen digits, below a releases/ that is no link, and never the live one.

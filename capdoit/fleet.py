@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import select
+import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ALL_COMPLETED, FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
 
 from capdoit.errors import HostsFailed, Outcome
 from capdoit.host import Host
-from capdoit.session import Stop
+from capdoit.session import BEAT, Stop
 
 # What fails on one host fails on others, too, a moment later: they may say so before they are stopped.
 LAST_WORDS = 0.5
@@ -26,6 +27,8 @@ class Fleet:
         self._stop = Stop()
         self._stopped = False
         self._pool = ThreadPoolExecutor(len(self.hosts))
+        self._closed = threading.Event()
+        threading.Thread(target=self._beat, daemon=True).start()
 
     @property
     def release_hosts(self) -> tuple[Host, ...]:
@@ -92,9 +95,16 @@ class Fleet:
 
     def close(self) -> None:
         """End all sessions in order."""
+        self._closed.set()
         self.each(Host.close, self.hosts, together=False)
         self._pool.shutdown()
         self._stop.close()
+
+    def _beat(self) -> None:
+        """While the flow works elsewhere, for long perhaps, the hosts have to know that it is alive."""
+        while not self._closed.wait(BEAT):
+            for host in self.hosts:
+                host.beat()
 
     def _renew_stop(self) -> None:
         # A signal may come between any two of these lines.

@@ -214,6 +214,11 @@ class Host:
         """Show a line of its output."""
         self._console.output(self.name, line)
 
+    def beat(self) -> None:
+        """Let the host know that the controller is there."""
+        if self._session and self._session.is_open:
+            self._session.beat()
+
     def close(self) -> None:
         """End the session in order."""
         if self._session and self._session.is_open:

@@ -2,7 +2,8 @@
 # The far end of a session: reads frames on stdin, runs each script apart with nothing on its stdin,
 # and says on stdout and on stderr how it ended. Reading goes on meanwhile, so the end of stdin (the
 # controller cancelled, died, or was cut off) is heard at once, and then everything started here is
-# killed. Only "bye" leaves running what a script left running.
+# killed. A controller whose machine went off, or whose network did, says no end: when no "beat" comes for
+# as long as "watch" says, it counts as gone. Only "bye" leaves running what a script left running.
 # It is given to sh -c inside single quotes: none of them here, nor backslashes, nor exclamation marks.
 IFS= read -r nonce || exit 1
 newline="
@@ -21,6 +22,33 @@ lines() {
         left=$((left - 1))
     done
 }
+awake() {
+    [ -z "$nap" ] || kill "$nap"
+    exit
+}
+watch() {
+    trap "heard=yes" USR1
+    trap awake TERM
+    exec >/dev/null
+    nap=
+    heard=yes
+    while [ -n "$heard" ]; do
+        heard=
+        sleep "$1" &
+        nap=$!
+        wait "$nap"
+        kill "$nap"
+    done
+    trap : TERM
+    kill -TERM 0
+    sleep 1
+    kill -KILL 0
+}
+guard() {
+    patience=$1
+    # Ends when the output does: once the traps are set.
+    dog=$(watch "$patience" </dev/null 2>/dev/null 9>&- & echo $!)
+}
 ended hello 0
 while IFS=" " read -r verb tag count bytes; do
     case $verb in
@@ -34,15 +62,23 @@ while IFS=" " read -r verb tag count bytes; do
             eval "$script"
             ended "$tag" "$held"
             ;;
-        feed)
+        watch) guard "$tag" ;;
+        beat) kill -USR1 "$dog" ;;
+        feed) # its bytes keep the loop from hearing beats
             lines "$count" || break
+            kill "$dog"
             {
                 dd bs=65536 count=$((bytes / 65536)) iflag=fullblock
                 [ $((bytes % 65536)) -eq 0 ] || dd bs=$((bytes % 65536)) count=1 iflag=fullblock
             } 2>/dev/null | { (eval "$script") 9>&-; status=$?; cat >/dev/null; exit "$status"; }
-            ended "$tag" $?
+            fed=$?
+            guard "$patience"
+            ended "$tag" "$fed"
             ;;
-        bye) exit 0 ;;
+        bye)
+            kill "$dog"
+            exit 0
+            ;;
         *) break ;;
     esac
 done

@@ -12,11 +12,14 @@ of output on either can block the other.
 from __future__ import annotations
 
 import contextlib
+import math
 import os
+import re
 import secrets
 import select
 import signal
 import subprocess
+import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
@@ -37,6 +40,9 @@ CHUNK = 1 << 16
 LONGEST_LINE = 1 << 13  # longer ones are shown cut; a captured output is never cut
 MOST_CAPTURED = 1 << 26  # 64 MiB: more than any answer of ours, less than the controller's memory
 KEPT_LINES = 20  # of a script's output, for the report of its failure
+PATIENCE = 20  # seconds without a beat after which a host takes its controller for gone
+BEAT = 5.0  # seconds between two
+STATUS = re.compile(rb"[0-9]{1,3}")
 GRACE = 3.0  # seconds that a host has to end what it was doing once its session is closed
 
 Sink = Callable[[str, str], None]  # stream ("out" or "err"), line
@@ -154,10 +160,10 @@ class Stream:
     def _line(self, line: bytes, output: list[bytes]) -> None:
         """A line that begins with the nonce: the loop's, if it is all that the loop writes in one."""
         words = line[:-1].split(b" ")
-        if len(words) != 3 or not words[2].isdigit():
+        tag = words[1].decode("ascii", "replace") if len(words) == 3 else ""
+        if not tag or not STATUS.fullmatch(words[2]) or (tag == "hello" and tag in self.ends):
             output.append(line)
             return
-        tag = words[1].decode("ascii", "replace")
         self.ends[tag] = int(words[2])
         if tag == "hello":
             self.noise = (self.noise + b"".join(output))[-CHUNK:]
@@ -247,7 +253,9 @@ class Session:
         self._process = process
         nonce = secrets.token_hex(16)
         self._out, self._err = Stream(process.stdout, nonce), Stream(process.stderr, nonce)
-        self._outbox: deque[bytes] = deque([f"{nonce}\n".encode()])
+        self._outbox: deque[bytes] = deque([f"{nonce}\n".encode(), f"watch {PATIENCE}\n".encode()])
+        self._beaten = time.monotonic()
+        self._asking = threading.Lock()
         os.set_blocking(process.stdin.fileno(), False)
 
     def ask(self, requests: Sequence[Request], stop: Stop) -> list[Answer]:
@@ -259,10 +267,24 @@ class Session:
             Cancelled: ``stop`` was said; what ran on the host was ended.
             HostError: the connection could not be made or was lost, or a request took too long.
         """
-        sources = [self._send(request) for request in requests]
-        return [
-            self._answer(request, tag, source, stop) for request, (tag, source) in zip(requests, sources, strict=True)
-        ]
+        with self._asking:
+            sources = [self._send(request) for request in requests]
+            return [
+                self._answer(request, tag, source, stop)
+                for request, (tag, source) in zip(requests, sources, strict=True)
+            ]
+
+    def beat(self) -> None:
+        """Say that the controller is there, unless a request that is going on does so; from any thread."""
+        if self._asking.acquire(blocking=False):
+            try:
+                self._beat()
+                while self._outbox and self.is_open:
+                    self._write()
+            except OSError:  # the next request tells why
+                self._outbox.clear()
+            finally:
+                self._asking.release()
 
     def bye(self, farewell: Request | None = None) -> None:
         """End the session, after a last request whose answer nobody needs; what its scripts left running goes on."""
@@ -306,6 +328,11 @@ class Session:
                 raise HostError(self.host, "the file became shorter while it was sent", request.script.name)
             size -= len(chunk)
             yield chunk
+
+    def _beat(self) -> None:
+        if "hello" in self._out.ends:
+            self._outbox.append(b"beat\n")
+        self._beaten = time.monotonic()
 
     def _write(self) -> None:
         """Write what the pipe takes."""
@@ -373,10 +400,13 @@ class Session:
         stdin = self._process.stdin.fileno()
         if not self._outbox:
             self._outbox.extend(chunk for chunk in [next(source, b"")] if chunk)
+        now = time.monotonic()
+        if not self._outbox and now > self._beaten + BEAT:
+            self._beat()
         if self._outbox:
             poll.register(stdin, select.POLLOUT)
-        wait = None if deadline is None else max(0.0, deadline - time.monotonic()) * 1000
-        ready = {number for number, _ in poll.poll(wait)}
+        ends = min(self._beaten + BEAT, deadline or math.inf)
+        ready = {number for number, _ in poll.poll(max(0.0, ends - now) * 1000 + 1)}
         if stdin in ready:
             with contextlib.suppress(BrokenPipeError):  # the streams tell why
                 self._write()

@@ -16,7 +16,9 @@ from capdoit.text import printable
 
 SURVEY = Path(__file__).with_name("survey.sh")
 MOST_LINES = 100_000
+MOST_HISTORY = 1000  # lines of the journal, and of the log; the survey sends no more
 LONGEST_REVISION = 200
+REVISION = re.compile(r"[0-9A-Za-z._-]{1,200}")
 ONCE = {"user", "clock", "deploy_to", "not_writable", "current", "current_is_no_link", "lock", "end"}
 OFTEN = {"no_tool", "link", "not_made", "no_file", "release", "stray", "archive", "journal", "log"}
 # What the last of these events says about a release that was never live.
@@ -136,6 +138,17 @@ def parse(host: str, layout: Layout, text: str) -> Facts:
     )
 
 
+def revision_of(host: str, text: str) -> str:
+    """The revision in what a host answered.
+
+    Raises:
+        HostError: it is none.
+    """
+    if not REVISION.fullmatch(text):
+        raise HostError(host, f"answered with no revision: {printable(text)[:LONGEST_REVISION]!r}")
+    return text
+
+
 def _said(host: str, text: str) -> Mapping[str, Sequence[str]]:
     """The facts by their keys, in order; nothing in them can steer a terminal."""
     lines = text.removesuffix("\n").split("\n")
@@ -149,6 +162,8 @@ def _said(host: str, text: str) -> Mapping[str, Sequence[str]]:
         if key not in ONCE | OFTEN or not tab or (key in ONCE and said[key]):
             raise _malformed(host, f"a line that it never prints: {printable(line)[:LONGEST_REVISION]!r}")
         said[key].append(printable(fact))
+    if max(len(said["journal"]), len(said["log"])) > MOST_HISTORY:
+        raise _malformed(host, f"more than {MOST_HISTORY} lines of history")
     return said
 
 

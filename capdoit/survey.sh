@@ -16,7 +16,7 @@ one_line() {
 
 # The last line may lack its end: a full disk cut it.
 lines() {
-    tail -n 1000 "$2" | while IFS= read -r line || [ -n "$line" ]; do fact "$1" "$line"; done
+    tail -n 1000 "$2" | cut -c1-8192 | while IFS= read -r line || [ -n "$line" ]; do fact "$1" "$line"; done
 }
 
 fact user "$(id -un 2>/dev/null || id -u)"
@@ -58,12 +58,17 @@ if cd "$deploy_to" 2>/dev/null; then
         number=$((number + 1))
     done
     if cd releases 2>/dev/null; then
+        # What is larger than 4096 bytes is no revision, and takes sh long to read.
+        large=" $(find ./*/REVISION -prune -size +8 2>/dev/null | tr '\n' ' ') "
         for name in *; do
             case $name in
                 [0-9][0-9][0-9][0-9][0-9][0-9][0-9][0-9][0-9][0-9][0-9][0-9][0-9][0-9])
                     revision=
                     if [ -f "$name/REVISION" ] && [ ! -L "$name" ]; then
-                        read -r revision <"$name/REVISION" || :
+                        case $large in
+                            *" ./$name/REVISION "*) ;;
+                            *) read -r revision <"$name/REVISION" || : ;;
+                        esac
                     fi
                     case $revision in
                         *[!0-9A-Za-z._-]*) revision= ;;

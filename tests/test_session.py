@@ -461,3 +461,56 @@ def controller() -> None:
 
 if __name__ == "__main__":
     controller()
+
+
+# -- a controller that is not there any more, and does not say so
+
+
+def test_a_host_that_hears_no_beat_ends_what_runs_and_its_lock(opened, shell, sleeper, monkeypatch, tmp_path):
+    monkeypatch.setattr("capdoit.session.PATIENCE", 1)
+    monkeypatch.setattr("capdoit.session.BEAT", 1000)
+    session = opened(*shell, "-c", LOOP)
+    ask(session, f"exec 9>{tmp_path}/lock && flock -n 9", verb="hold")
+    ask(session, f"(trap '' TERM; {sleeper.command}) >/dev/null 2>&1 &")
+    sleeper.wait_until_it_runs()
+    assert wait_until(lambda: not sleeper.runs(), 1 + AT_ONCE)
+    assert wait_until(
+        lambda: subprocess.run(["flock", "-n", f"{tmp_path}/lock", "true"], check=False).returncode == 0, 3
+    )
+    with pytest.raises(HostError, match="the connection was lost"):
+        ask(session, "true")
+
+
+def test_a_host_that_hears_beats_works_on_while_it_is_asked_and_while_it_is_not(opened, shell, monkeypatch):
+    monkeypatch.setattr("capdoit.session.PATIENCE", 1)
+    monkeypatch.setattr("capdoit.session.BEAT", 0.2)
+    session = opened(*shell, "-c", LOOP)
+    assert ask(session, "sleep 2.5; echo done").text == "done\n"
+    for _ in range(10):
+        time.sleep(0.2)
+        session.beat()
+    assert ask(session, "echo there").text == "there\n"
+
+
+def test_an_upload_may_take_longer_than_the_patience(opened, shell, monkeypatch, tmp_path):
+    monkeypatch.setattr("capdoit.session.PATIENCE", 1)
+    (tmp_path / "file").write_bytes(b"x" * 1000)
+    session = opened(*shell, "-c", LOOP)
+    with (tmp_path / "file").open("rb") as source:
+        assert ask(session, "sleep 2; wc -c", verb="feed", source=source).text.strip() == "1000"
+
+
+def test_nothing_of_the_session_is_left_when_it_ends_in_order(opened, shell, monkeypatch):
+    monkeypatch.setattr("capdoit.session.PATIENCE", 77777)
+    session = opened(*shell, "-c", LOOP)
+    ask(session, "true")
+    naps = lambda: [p for p in Path("/proc").glob("[0-9]*/cmdline") if is_nap(p)]  # noqa: E731
+    assert wait_until(naps, 3)
+    session.bye()
+    assert wait_until(lambda: not naps(), AT_ONCE)
+
+
+def is_nap(command_line: Path) -> bool:
+    with suppress(OSError):
+        return command_line.read_bytes().split(b"\0")[-3:] == [b"sleep", b"77777", b""]
+    return False

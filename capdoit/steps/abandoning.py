@@ -10,6 +10,7 @@ from capdoit.errors import Outcome
 from capdoit.host import Host
 from capdoit.run import Run
 from capdoit.steps.asking import ask_facts
+from capdoit.text import printable
 
 ABANDON_SECONDS = 60  # whatever hung may hang this, too
 ABANDON = Path(__file__).with_name("abandon.sh")
@@ -44,7 +45,7 @@ def _abandon(run: Run, host: Host) -> Standing:
     half_made = run.release if run.begun and not run.published else ""
     values = {"half_made": half_made, "keep": run.stage.keep_failed, "entry": run.entry("failed", host)}
     live, _, kept = run.do(host, "abandon", ABANDON, ABANDON_SECONDS, **values).partition("\n")
-    note = f"the failed release is kept in {kept.strip()}" if kept.strip() else ""
+    note = f"the failed release is kept in {printable(kept.strip())}" if kept.strip() else ""
     return Standing(host.name, host.config.layout.release_of(live), note)
 
 

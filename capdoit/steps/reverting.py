@@ -8,6 +8,7 @@ from pathlib import Path
 from capdoit.errors import FleetDisagrees
 from capdoit.host import Host
 from capdoit.run import Run
+from capdoit.survey import revision_of
 
 UNPACK = Path(__file__).with_name("unpack.sh")
 
@@ -25,4 +26,4 @@ def reverting(run: Run) -> None:
 
 
 def _unpack(run: Run, host: Host) -> str:
-    return run.do(host, "reverting", UNPACK).strip()
+    return revision_of(host.name, run.do(host, "reverting", UNPACK).strip())

@@ -9,6 +9,7 @@ from capdoit.config import Stage
 from capdoit.errors import NotReady
 from capdoit.host import Host
 from capdoit.run import Run
+from capdoit.survey import revision_of
 
 TOOLS = ("git", "tar")
 FETCH = Path(__file__).with_name("git_fetch.sh")
@@ -49,4 +50,5 @@ def check(run: Run, host: Host) -> None:
 
 
 def _fetch(run: Run, host: Host) -> str:
-    return run.do(host, "git fetch", FETCH, repo_url=run.stage.repo_url or "", branch=run.branch)
+    found = run.do(host, "git fetch", FETCH, repo_url=run.stage.repo_url or "", branch=run.branch).strip()
+    return revision_of(host.name, found) if found else ""
