@@ -181,14 +181,16 @@ def _text(log: Path) -> str:
 
 
 def _descendants(ancestor: int) -> list[int]:
-    """The processes below one, as they are now."""
+    """The processes below one, and those in their sessions whose parents have ended, as they are now."""
     parents: dict[int, int] = {}
+    sessions: dict[int, int] = {}
     for stat in Path("/proc").glob("[0-9]*/stat"):
         with contextlib.suppress(OSError):  # it ended meanwhile
             number, _, rest = stat.read_text(errors="replace").partition(" ")
-            parents[int(number)] = int(rest.rpartition(")")[2].split()[1])
-    found: list[int] = []
+            _, parent, _, session = rest.rpartition(")")[2].split()[:4]
+            parents[int(number)], sessions[int(number)] = int(parent), int(session)
+    found: set[int] = set()
     generation = {ancestor}
     while generation := {number for number, parent in parents.items() if parent in generation}:
-        found += generation
-    return found
+        found |= generation
+    return [number for number, session in sessions.items() if number in found or session in found]
