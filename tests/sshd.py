@@ -51,6 +51,8 @@ class Sshd:
     Attributes:
         name: as ssh_config calls it.
         root: a directory that is this host's alone, for the trees it is deployed to.
+        home: its user's home: empty, so that no start-up file of the machine's own user is read, which might
+            wait for a lock that it left behind when the power was cut.
         log: what sshd says.
         port: on 127.0.0.1.
         process: None while it is stopped.
@@ -58,6 +60,7 @@ class Sshd:
 
     name: str
     root: Path
+    home: Path
     log: Path
     port: int = 0
     process: subprocess.Popen[bytes] | None = None
@@ -116,9 +119,10 @@ class Fleet:
         return _text(self.hosts[name].log).count("Accepted publickey")
 
     def _host(self, directory: Path, name: str) -> Sshd:
-        root = directory / name
+        root, home = directory / name, directory / f"{name}-home"
         root.mkdir()
-        return Sshd(name, root, directory / f"{name}.log")
+        home.mkdir()
+        return Sshd(name, root, home, directory / f"{name}.log")
 
     def _write_keys(self) -> None:
         self._keys.mkdir()
@@ -150,8 +154,9 @@ class Fleet:
     def _starts(self, host: Sshd, port: int) -> bool:
         """Start it and wait until it listens; False when it ends instead."""
         key, said_before = str(self._keys / host.name), len(_text(host.log))
+        own = ["-h", key, "-p", str(port), "-E", str(host.log), "-o", f"SetEnv=HOME={host.home}"]
         host.process = subprocess.Popen(
-            [self._sshd, "-D", "-f", str(self._config), "-h", key, "-p", str(port), "-E", str(host.log)],
+            [self._sshd, "-D", "-f", str(self._config), *own],
             stdin=subprocess.DEVNULL,
             start_new_session=True,
         )
