@@ -28,12 +28,14 @@ journal() {
 }
 
 live() {
-    link=$(readlink current 2>/dev/null) || :
+    link=
+    if [ -L current ]; then link=$(readlink current); fi
     printf '%s' "$link" | tr '\n\t\r' '???'
     echo
 }
 
-# The only rm of releases: fourteen digits, below a releases/ that is no link, and never the live one.
+# The only rm of releases: fourteen digits, below a releases/ that is no link, and never the live one. A
+# rename goes first, so that one whose removal is cut short is no release any more.
 remove_release() {
     case $1 in
         [0-9][0-9][0-9][0-9][0-9][0-9][0-9][0-9][0-9][0-9][0-9][0-9][0-9][0-9]) ;;
@@ -43,7 +45,9 @@ remove_release() {
     # -ef is POSIX since 2024; dash, bash and busybox have long had it.
     # shellcheck disable=SC3013
     [ ! "current/" -ef "releases/$1/" ] || die "$1 is live and is not removed"
-    rm -rf "./releases/$1"
+    rm -rf .capdoit/removed
+    mv "./releases/$1" .capdoit/removed
+    rm -rf .capdoit/removed
 }
 
 cd "$deploy_to"

@@ -172,9 +172,11 @@ class Hooks:
         once: bool = False,
         flows: Iterable[str] = (),
         timeout: float | None = None,
+        **unknown: Any,
     ) -> Callable[[Function], Function]:
         """Run the decorated function after a step; arguments and errors as in `before`."""
-        return self._decorator("after", step, roles=roles, primary=primary, once=once, flows=flows, timeout=timeout)
+        chosen: dict[str, Any] = {"roles": roles, "primary": primary, "once": once, "flows": flows, "timeout": timeout}
+        return self._decorator("after", step, **chosen, **unknown)
 
     def on_failed(self, function: Function) -> Function:
         """Call the decorated function, once, with ``failure`` when a flow that began does not finish."""
@@ -193,7 +195,10 @@ class Hooks:
         once: bool = False,
         flows: Iterable[str] = (),
         timeout: float | None = None,
+        **unknown: Any,
     ) -> Callable[[Function], Function]:
+        with self.refusing():
+            _check_form(when, step, unknown)
         chosen = _texts(roles)
 
         def declare(function: Function) -> Function:
@@ -278,6 +283,15 @@ def _dependency(step: str, task: str, flows: str | Iterable[str] = (), **others:
     return Dependency(_flows_with(step, _texts(flows) or ("deploy",), place), step, task)
 
 
+def _check_form(when: str, step: object, unknown: Mapping[str, object]) -> None:
+    """A slip in how a hook is declared would be a traceback, or a hook that never runs."""
+    if callable(step):
+        raise ConfigError(f'{_place(step)}: {when} needs a step: @….{when}("published")')
+    for name in unknown:
+        known = ("roles", "primary", "once", "flows", "timeout")
+        raise ConfigError(f"{_caller()}: {when} has no {name}={near(name, known)} (there are {listed(known)})")
+
+
 def _check_wants(hook: Hook, given: set[str]) -> None:
     for name, parameter in inspect.signature(hook.function).parameters.items():
         if parameter.kind is parameter.POSITIONAL_ONLY:
@@ -294,11 +308,13 @@ def _texts(said: str | Iterable[str]) -> tuple[str, ...]:
 
 
 def _name(function: Callable[..., object]) -> str:
-    """Its name, which its task has, too."""
+    """Its name, which its task has, too; a call has to do its work."""
     name = getattr(function, "__name__", None)
     if not callable(function) or not isinstance(name, str):
         kind = type(function).__name__
         raise ConfigError(f"{_place(function)}: a hook is a function with a name, not a {kind}; write a def around it")
+    if inspect.iscoroutinefunction(function) or inspect.isgeneratorfunction(inspect.unwrap(function)):
+        raise ConfigError(f"{_place(function)}: hook {name} would never run: it is async or yields; write a plain def")
     return name
 
 

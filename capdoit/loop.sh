@@ -1,14 +1,16 @@
 # shellcheck shell=sh
 # The far end of a session: reads frames on stdin, runs each script apart with nothing on its stdin,
-# and says on stdout and on stderr how it ended. Reading goes on meanwhile, so the end of stdin (the
-# controller cancelled, died, or was cut off) is heard at once, and then everything started here is
-# killed. A controller whose machine went off, or whose network did, says no end: when no "beat" comes for
-# as long as "watch" says, it counts as gone. Only "bye" leaves running what a script left running.
+# and says on stdout and on stderr how it ended. Reading goes on meanwhile, also behind the bytes that a
+# script is fed, so the end of stdin (the controller cancelled, died, or was cut off) is heard at once, and
+# then everything started here is killed. A controller whose machine went off, or whose network did, says no
+# end: when no "beat" comes for as long as "watch" says, or no bytes for five times as long, it counts as
+# gone. Only "bye" leaves running what a script left running.
 # It is given to sh -c inside single quotes: none of them here, nor backslashes, nor exclamation marks.
 IFS= read -r nonce || exit 1
 newline="
 "
-trap : TERM INT HUP
+trap : TERM INT HUP PIPE
+exec 7>&1
 ended() {
     printf "%s%s %s %s%s" "$newline" "$nonce" "$1" "$2" "$newline"
     printf "%s%s %s %s%s" "$newline" "$nonce" "$1" "$2" "$newline" >&2
@@ -45,43 +47,71 @@ watch() {
     kill -KILL 0
 }
 guard() {
-    patience=$1
     # Ends when the output does: once the traps are set.
-    dog=$(watch "$patience" </dev/null 2>/dev/null 9>&- & echo $!)
+    dog=$(watch "$1" </dev/null 2>/dev/null 7>&- 9>&- & echo $!)
+}
+swallow() {
+    left=$1
+    while [ "$left" -ge 262144 ]; do
+        case $(dd bs=65536 count=4 iflag=fullblock 2>&1 >&6) in
+            0+0*) return ;;
+        esac
+        kill -USR1 "$dog"
+        left=$((left - 262144))
+    done
+    [ "$left" -eq 0 ] || dd bs="$left" count=1 iflag=fullblock
+}
+feed() {
+    tag=$1
+    kill "$dog"
+    guard $((patience * 5))
+    {
+        trap : TERM INT HUP PIPE
+        swallow "$2" 6>&1 2>/dev/null
+        exec >&7
+        hear
+    } | {
+        (eval "$script") 7>&- 9>&-
+        status=$?
+        cat >/dev/null
+        ended "$tag" "$status"
+    }
+    kill "$dog"
+    guard "$patience"
+}
+hear() {
+    while IFS=" " read -r verb tag count bytes; do
+        case $verb in
+            run)
+                lines "$count" || break
+                { (eval "$script") </dev/null 7>&- 9>&-; ended "$tag" $?; } &
+                ;;
+            hold)
+                lines "$count" || break
+                held=1
+                eval "$script"
+                ended "$tag" "$held"
+                ;;
+            watch)
+                patience=$tag
+                guard "$patience"
+                ;;
+            beat) kill -USR1 "$dog" ;;
+            feed)
+                lines "$count" || break
+                feed "$tag" "$bytes"
+                ;;
+            fed) return ;;
+            bye)
+                kill "$dog"
+                exit 0
+                ;;
+            *) break ;;
+        esac
+    done
+    kill -TERM 0
+    sleep 1
+    kill -KILL 0
 }
 ended hello 0
-while IFS=" " read -r verb tag count bytes; do
-    case $verb in
-        run)
-            lines "$count" || break
-            { (eval "$script") </dev/null 9>&-; ended "$tag" $?; } &
-            ;;
-        hold)
-            lines "$count" || break
-            held=1
-            eval "$script"
-            ended "$tag" "$held"
-            ;;
-        watch) guard "$tag" ;;
-        beat) kill -USR1 "$dog" ;;
-        feed) # its bytes keep the loop from hearing beats
-            lines "$count" || break
-            kill "$dog"
-            {
-                dd bs=65536 count=$((bytes / 65536)) iflag=fullblock
-                [ $((bytes % 65536)) -eq 0 ] || dd bs=$((bytes % 65536)) count=1 iflag=fullblock
-            } 2>/dev/null | { (eval "$script") 9>&-; status=$?; cat >/dev/null; exit "$status"; }
-            fed=$?
-            guard "$patience"
-            ended "$tag" "$fed"
-            ;;
-        bye)
-            kill "$dog"
-            exit 0
-            ;;
-        *) break ;;
-    esac
-done
-kill -TERM 0
-sleep 1
-kill -KILL 0
+hear

@@ -1,9 +1,10 @@
 """One open shell on one host: a script goes in as a frame, its output and exit status come out.
 
 A frame is ``run TAG LINES`` and that many lines of script; ``feed TAG LINES BYTES`` and the bytes of
-the script's stdin behind it; ``hold TAG LINES`` for a script that the loop itself runs, so that what
-it opens stays open as long as the session lives (the lock). The loop answers on stdout and on stderr
-with a line ``NONCE TAG STATUS`` of its own; the nonce is random, so no output is mistaken for it.
+the script's stdin behind it, and ``fed`` once it ended; ``hold TAG LINES`` for a script that the loop
+itself runs, so that what it opens stays open as long as the session lives (the lock). The loop answers on
+stdout and on stderr with a line ``NONCE TAG STATUS`` of its own; the nonce is random, so no output is
+mistaken for it.
 
 Nothing runs in the background here: who asks waits, reading both streams as they come, so no amount
 of output on either can block the other.
@@ -39,10 +40,12 @@ LOOP = "".join(
 CHUNK = 1 << 16
 LONGEST_LINE = 1 << 13  # longer ones are shown cut; a captured output is never cut
 MOST_CAPTURED = 1 << 26  # 64 MiB: more than any answer of ours, less than the controller's memory
+MOST_WAITING = 1 << 22  # of later answers, before the host has to wait; ssh's window, which both share, is less
 KEPT_LINES = 20  # of a script's output, for the report of its failure
 PATIENCE = 20  # seconds without a beat after which a host takes its controller for gone
 BEAT = 5.0  # seconds between two
 STATUS = re.compile(rb"[0-9]{1,3}")
+GREETING = 60.0  # seconds from the connection's start to the loop's first word, a slow login included
 GRACE = 3.0  # seconds that a host has to end what it was doing once its session is closed
 
 Sink = Callable[[str, str], None]  # stream ("out" or "err"), line
@@ -101,15 +104,15 @@ class Stop:
 
 
 class Process(Protocol):
-    """What a session needs of a process: plumbum's and subprocess's have it."""
+    """What a session needs of a process, which leads a session of its own: plumbum's and subprocess's have it."""
 
     stdin: IO[bytes]
     stdout: IO[bytes]
     stderr: IO[bytes]
+    pid: int
 
     def poll(self) -> int | None: ...
     def wait(self, timeout: float | None = None) -> int: ...
-    def kill(self) -> None: ...
 
 
 class Stream:
@@ -123,11 +126,20 @@ class Stream:
         self._nonce = nonce.encode()
         self._unread = b""
 
+    @property
+    def waiting(self) -> int:
+        """How many bytes have come of scripts that nobody asks about yet."""
+        return len(self._unread)
+
     def read(self) -> None:
         """Wait for more, and keep it for `take`."""
         chunk = os.read(self.source.fileno(), CHUNK)
         self.open = bool(chunk)
         self._unread += chunk
+
+    def skip(self) -> None:
+        """Wait for more, and forget it."""
+        self.open = bool(os.read(self.source.fileno(), CHUNK))
 
     def take(self, tag: str) -> bytes:
         """The output that has come, up to the loop's line that ends a script; none once that came.
@@ -254,14 +266,14 @@ class Session:
         nonce = secrets.token_hex(16)
         self._out, self._err = Stream(process.stdout, nonce), Stream(process.stderr, nonce)
         self._outbox: deque[bytes] = deque([f"{nonce}\n".encode(), f"watch {PATIENCE}\n".encode()])
-        self._beaten = time.monotonic()
+        self._opened = self._beaten = time.monotonic()
         self._asking = threading.Lock()
         os.set_blocking(process.stdin.fileno(), False)
 
     def ask(self, requests: Sequence[Request], stop: Stop) -> list[Answer]:
         """Send all the requests at once, then wait for their answers: one round trip.
 
-        Only a ``hold`` is done before what follows it begins.
+        Only a ``hold`` is done before what follows it begins; only the last may be a ``feed``.
 
         Raises:
             Cancelled: ``stop`` was said; what ran on the host was ended.
@@ -269,10 +281,13 @@ class Session:
         """
         with self._asking:
             sources = [self._send(request) for request in requests]
-            return [
+            answers = [
                 self._answer(request, tag, source, stop)
                 for request, (tag, source) in zip(requests, sources, strict=True)
             ]
+            if any(request.source for request in requests):
+                self._outbox.append(b"fed\n")
+            return answers
 
     def beat(self) -> None:
         """Say that the controller is there, unless a request that is going on does so; from any thread."""
@@ -301,7 +316,7 @@ class Session:
     @property
     def is_open(self) -> bool:
         """Whether a request can be sent."""
-        return self._out.open and not self._process.stdin.closed
+        return self._out.open and self._err.open and not self._process.stdin.closed
 
     # -- sending
 
@@ -386,15 +401,22 @@ class Session:
                 self.cut()
                 what = request.whose or f"took longer than {request.timeout:g} s"
                 raise HostError(self.host, f"{request.name}: {what} and was stopped", request.name, lines=tuple(kept))
-            for stream in self._wait(source, stop, deadline):
+            if "hello" not in self._out.ends and time.monotonic() > self._opened + GREETING:
+                self.cut()
+                why = f"no shell answered within {GREETING:g} s; does a start-up file of its user wait for something?"
+                raise Unreachable(self.host, f"cannot connect: {why}")
+            streams = [s for s in (self._out, self._err) if tag not in s.ends or s.waiting < MOST_WAITING]
+            for stream in self._wait(streams, source, stop, deadline):
                 stream.read()
         self._err.ends.pop(tag)
 
-    def _wait(self, source: Iterator[bytes], stop: Stop, deadline: float | None) -> list[Stream]:
-        """Wait until something can be read; write meanwhile what can be written."""
+    def _wait(
+        self, streams: Sequence[Stream], source: Iterator[bytes], stop: Stop, deadline: float | None
+    ) -> list[Stream]:
+        """Wait until one of the streams can be read; write meanwhile what can be written."""
         poll = select.poll()
-        streams = {s.source.fileno(): s for s in (self._out, self._err) if s.open}
-        for number in streams:
+        numbers = {stream.source.fileno(): stream for stream in streams}
+        for number in numbers:
             poll.register(number, select.POLLIN)
         poll.register(stop.fileno(), select.POLLIN)
         stdin = self._process.stdin.fileno()
@@ -410,7 +432,7 @@ class Session:
         if stdin in ready:
             with contextlib.suppress(BrokenPipeError):  # the streams tell why
                 self._write()
-        return [stream for number, stream in streams.items() if number in ready]
+        return [stream for number, stream in numbers.items() if number in ready]
 
     def _lost(self) -> HostError:
         """Why there is no session (any more)."""
@@ -437,7 +459,8 @@ class Session:
                 stdin.close()
         self._outbox.clear()
         self._drain(time.monotonic() + GRACE)
-        self._process.kill()
+        if self._process.poll() is None:  # with a local host's scripts, which are in its group
+            os.killpg(self._process.pid, signal.SIGKILL)
         self._process.wait()
         for stream in (self._out, self._err):
             stream.open = False
@@ -453,4 +476,4 @@ class Session:
             for number in streams:
                 poll.register(number, select.POLLIN)
             for number, _ in poll.poll(left * 1000):
-                streams[number].read()
+                streams[number].skip()

@@ -19,6 +19,14 @@ lines() {
     tail -n 1000 "$2" | cut -c1-8192 | while IFS= read -r line || [ -n "$line" ]; do fact "$1" "$line"; done
 }
 
+# Without one of these the facts would be wrong, and not just fewer.
+for tool in cut dd find readlink tail tr; do
+    command -v "$tool" >/dev/null || {
+        echo "$tool is not installed" >&2
+        exit 1
+    }
+done
+
 fact user "$(id -un 2>/dev/null || id -u)"
 fact clock "$(date -u +%Y%m%d%H%M%S)"
 eval "set -- $tools"

@@ -55,6 +55,18 @@ def test_a_half_made_release_is_never_published_unlike_deployers_and_capistranos
     assert project.current("web1") == first
 
 
+def test_a_release_whose_removal_was_cut_short_cannot_become_live_again(make_project: MakeProject) -> None:
+    project = make_project(1, keep_releases=2)
+    first, _ = deploy(project), deploy(project)
+    cut_short = 'for last; do :; done\n[ ! -f "$last/app.txt" ] || { /bin/rm "$last/app.txt"; kill -KILL $$; }\n'
+    tools_in_front(project, "web1", rm=f'{cut_short}exec /bin/rm "$@"')
+    live = deploy(project)
+
+    project.doit("rollback:production", f"rollback_release={first}").failed()
+
+    assert project.current("web1") == live
+
+
 def test_two_failed_deploys_never_delete_the_live_release_unlike_shipits(project: Project) -> None:
     project.config(keep_releases=1)
     live = deploy(project)

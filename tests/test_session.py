@@ -15,17 +15,21 @@ from pathlib import Path
 
 import pytest
 
-from capdoit.errors import Cancelled, HostError
+from capdoit.errors import Cancelled, HostError, Unreachable
 from capdoit.script import Script
-from capdoit.session import LOOP, Request, Session, Stop
+from capdoit.session import LOOP, MOST_WAITING, Request, Session, Stop
 
 SHELLS = {"dash": ["dash"], "bash": ["bash"], "busybox": ["busybox", "ash"]}
 AT_ONCE = 3.0  # seconds in which what was stopped has to be gone
 
 
 def session_of(*command: str, host: str = "web1") -> Session:
+    return Session(host, started(*command))
+
+
+def started(*command: str) -> subprocess.Popen[bytes]:
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-    return Session(host, subprocess.Popen(command, bufsize=0, start_new_session=True, **pipes))
+    return subprocess.Popen(command, bufsize=0, start_new_session=True, **pipes)
 
 
 def request(text: str, **settings) -> Request:
@@ -463,7 +467,73 @@ if __name__ == "__main__":
     controller()
 
 
+# -- a host that keeps its controller waiting
+
+
+def test_a_login_that_ends_in_no_shell_is_a_host_that_cannot_be_reached(opened, monkeypatch):
+    monkeypatch.setattr("capdoit.session.GREETING", 1)
+    monkeypatch.setattr("capdoit.session.BEAT", 0.2)
+    session = opened("sh", "-c", "sleep 1000")
+    with pytest.raises(Unreachable, match="no shell answered within 1 s; does a start-up file"):
+        ask(session, "true")
+    assert not session.is_open
+
+
+def test_a_host_that_says_the_end_on_one_stream_only_cannot_fill_the_memory(opened, tmp_path):
+    (tmp_path / "hostile").write_text(
+        r"""IFS= read -r nonce; read -r watch; read -r frame; read -r script
+            printf '\n%s hello 0\n' "$nonce" | tee /dev/stderr
+            printf '\n%s 1 0\n' "$nonce"
+            yes "$nonce" """
+    )
+    session = opened("bash", str(tmp_path / "hostile"))
+    with pytest.raises(HostError, match="took longer than 2 s"):
+        ask(session, "true", timeout=2)
+    assert session._out.waiting < 2 * MOST_WAITING
+
+
 # -- a controller that is not there any more, and does not say so
+
+
+def test_a_connection_cut_while_a_fed_script_works_leaves_nothing_running(opened, shell, sleeper, tmp_path):
+    (tmp_path / "file").write_bytes(b"x" * 1_000_000)
+    session = opened(*shell, "-c", LOOP)
+    with (tmp_path / "file").open("rb") as source, pytest.raises(HostError, match="took longer than 2 s"):
+        ask(session, f"wc -c; (trap '' TERM; {sleeper.command})", verb="feed", source=source, timeout=2)
+    assert sleeper.is_gone()
+
+
+def test_a_connection_cut_in_the_middle_of_a_big_upload_leaves_nothing_running(opened, shell, sleeper, tmp_path):
+    (tmp_path / "file").write_bytes(b"")
+    os.truncate(tmp_path / "file", 10**11)
+    session = opened(*shell, "-c", LOOP)
+    with (tmp_path / "file").open("rb") as source, pytest.raises(HostError, match="took longer than 1 s"):
+        ask(session, f"{sleeper.command} <&- & cat >/dev/null; wait", verb="feed", source=source, timeout=1)
+    assert sleeper.is_gone()
+
+
+def test_a_cut_session_whose_shell_hangs_leaves_nothing_running(shell, sleeper):
+    session = session_of(*shell, "-c", LOOP)
+    with pytest.raises(HostError, match="took longer than 1 s"):
+        ask(session, sleeper.command, verb="hold", timeout=1)
+    assert sleeper.is_gone()
+
+
+def test_a_connection_cut_while_the_shell_is_busy_leaves_nothing_running(shell, sleeper):
+    with started(*shell, "-c", LOOP) as process:
+        process.stdin.write(f"nonce\nwatch 77\nrun 1 1\n{sleeper.command}\nhold 2 1\nsleep 1\n".encode())
+        sleeper.wait_until_it_runs()
+        for pipe in (process.stdin, process.stdout, process.stderr):
+            pipe.close()
+        assert sleeper.is_gone()
+
+
+def test_a_host_that_hears_no_more_of_an_upload_ends_what_runs(sleeper):
+    with started("sh", "-c", LOOP) as process:
+        process.stdin.write(f"nonce\nwatch 1\nfeed 1 1 1000000\n(exec {sleeper.command}) & cat >/dev/null\n".encode())
+        process.stdin.write(b"x" * 500_000)
+        sleeper.wait_until_it_runs()
+        assert wait_until(lambda: not sleeper.runs(), 2 * 5 + AT_ONCE)
 
 
 def test_a_host_that_hears_no_beat_ends_what_runs_and_its_lock(opened, shell, sleeper, monkeypatch, tmp_path):

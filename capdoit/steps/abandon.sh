@@ -16,4 +16,5 @@ if [ -n "$half_made" ] && [ -d "releases/$half_made" ] && [ "$(live)" != "$deplo
     fi
 fi
 rm -rf .capdoit/next .capdoit/unpack .capdoit/incoming
+rm -rf .capdoit/removed || printf '%s\n' "$deploy_to/.capdoit/removed could not be removed" >&2
 journal "$entry" || printf 'the journal could not be written\n' >&2

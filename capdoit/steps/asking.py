@@ -9,6 +9,9 @@ from capdoit.script import Value
 from capdoit.session import Answer, Request
 from capdoit.survey import SURVEY, Facts, parse
 
+NEEDED = ("cat", "ln", "mkdir", "mv", "rm", "rmdir", "touch")  # by the scripts of both flows
+LONGEST = 120.0  # seconds; a survey takes a second or two, unless a file system there has gone away
+
 
 def ask_facts(run: Run, host: Host, make_dirs: bool = False) -> Facts:
     """The facts of a host; makes the directories of a deploy when asked to, else changes nothing.
@@ -24,14 +27,20 @@ def survey_request(run: Run, host: Host, make_dirs: bool) -> Request:
     stage = run.stage
     values: dict[str, Value] = {
         "deploy_to": host.config.layout.deploy_to,
-        "tools": transfer.of(stage).TOOLS if run.flow == "deploy" else ("tar",),
+        "tools": NEEDED + (transfer.of(stage).TOOLS if run.flow == "deploy" else ("tar",)),
         "linked_files": stage.linked_files,
         "linked_dirs": stage.linked_dirs,
         "make_dirs": make_dirs,
     }
-    return Request(host.script("survey", SURVEY, values), capture=True)
+    return Request(host.script("survey", SURVEY, values), capture=True, timeout=LONGEST)
 
 
 def facts_of(host: Host, answer: Answer) -> Facts:
-    """The facts in its answer."""
+    """The facts in its answer.
+
+    Raises:
+        HostError: it could not give them.
+    """
+    if answer.status:
+        raise host.failure(answer, "survey")
     return parse(host.name, host.config.layout, answer.text)

@@ -218,7 +218,10 @@ class Want:
         return f'exec /bin/date -d {self.clock} "$@"' if self.clock else ""
 
 
-TOOLS = ("git", "tar", "mv", "ln", "mkdir", "rm", "rmdir", "cat", "readlink", "tail", "touch")
+TOOLS = (
+    *("git", "tar", "cat", "ln", "mkdir", "mv", "rm", "rmdir", "touch"),  # of the flows
+    *("cut", "dd", "find", "readlink", "tail", "tr"),  # of the survey
+)
 CLOCKS = ("2001-01-01", "2037-01-01")
 
 
