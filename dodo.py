@@ -31,6 +31,11 @@ def task_fault_matrix() -> dict[str, Any]:
     return {"actions": [f"{sys.executable} -m pytest -m full tests/faults -n 2"], "verbosity": 2}
 
 
+def task_benchmark() -> dict[str, Any]:
+    """Time deploys and rollbacks, and the skew of their publishing."""
+    return {"actions": [f"{sys.executable} tests/benchmark.py"], "verbosity": 2}
+
+
 def pack(files: list[Path]) -> None:
     """Write the archive; its paths are the application's own."""
     ARCHIVE.parent.mkdir(exist_ok=True)

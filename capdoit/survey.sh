@@ -41,6 +41,7 @@ if cd "$deploy_to" 2>/dev/null; then
         if [ -L "$name" ]; then fact link "$name"; fi
     done
     if [ -n "$make_dirs" ]; then
+        within_bounds || exit 1
         mkdir -p releases shared || fact not_made "$deploy_to"
         eval "set -- $linked_dirs"
         for path; do

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 import pytest
 from conftest import DODO, Project
@@ -130,3 +131,32 @@ def test_status_shows_what_a_cleanup_could_not_do_until_the_next_deploy(project:
     project.config(keep_releases=1)
     deploy(project)
     assert status(project)["unfinished"] == []
+
+
+@pytest.mark.ssh
+def test_a_host_that_is_lost_once_it_has_flipped_is_in_doubt_until_the_next_flow(ssh_project: Project, sshds: Fleet):
+    first = deploy(ssh_project)
+    flipped = ssh_project.path / "flipped"
+    stays = f'/bin/mv "$@"\ncase $* in *next/current*) : >{flipped}; exec sleep 30 ;; esac'
+    tools_in_front(ssh_project, "web2", mv=stays)
+    process = ssh_project.start("deploy:production")
+    within(20, flipped.exists)
+    sshds.stop("web2")
+    try:
+        out, _ = process.communicate(timeout=30)
+        assert process.returncode == 1
+        second = max(ssh_project.releases("web2"))
+        assert re.search(rf"web2 +{second} or {first} +not known", out), out
+        assert {ssh_project.current("web1"), ssh_project.current("web3")} == {first}
+    finally:
+        sshds.start("web2")
+
+    status_now = ssh_project.doit("cap", "status").failed(3)
+    assert f"web2: it was not known whether {second} became live there; the table shows what is" in status_now.out
+    assert re.search(rf"web2 +{second}", status_now.out)
+    assert "The hosts do not have the same release live." in status_now.out
+
+    (ssh_project.path / "tools-web2/mv").unlink()
+    third = deploy(ssh_project)
+    assert {ssh_project.current(host) for host in ssh_project.hosts} == {third}
+    assert status(ssh_project)["unfinished"] == []

@@ -3,7 +3,7 @@
 # is set aside when that was asked for; then it says where.
 # shellcheck disable=SC2154
 aside() {
-    mkdir -p .capdoit/failed && rm -rf .capdoit/failed/* && mv "releases/$half_made" .capdoit/failed/
+    rm -rf .capdoit/failed && mkdir .capdoit/failed && mv "releases/$half_made" .capdoit/failed/
 }
 
 fenced

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from capdoit import transfer
 from capdoit.host import Host
 from capdoit.run import Run
@@ -9,6 +11,7 @@ from capdoit.script import Value
 from capdoit.session import Answer, Request
 from capdoit.survey import SURVEY, Facts, parse
 
+BOUNDS = Path(__file__).with_name("bounds.sh")
 NEEDED = ("cat", "ln", "mkdir", "mv", "rm", "rmdir", "touch")  # by the scripts of both flows
 LONGEST = 120.0  # seconds; a survey takes a second or two, unless a file system there has gone away
 
@@ -32,7 +35,7 @@ def survey_request(run: Run, host: Host, make_dirs: bool) -> Request:
         "linked_dirs": stage.linked_dirs,
         "make_dirs": make_dirs,
     }
-    return Request(host.script("survey", SURVEY, values), capture=True, timeout=LONGEST)
+    return Request(host.script("survey", [BOUNDS, SURVEY], values), capture=True, timeout=LONGEST)
 
 
 def facts_of(host: Host, answer: Answer) -> Facts:

@@ -9,18 +9,7 @@ held=0
     unset CDPATH
     if [ -z "$create" ] && [ ! -d "$deploy_to" ]; then exit 4; fi
     mkdir -p "$deploy_to" && cd "$deploy_to" || exit 1
-    case $(pwd -P) in
-        / | "$(cd "${HOME:-/}" 2>/dev/null && pwd -P)")
-            echo "deploy_to is $(pwd -P): it has to be a directory of its own" >&2
-            exit 1
-            ;;
-    esac
-    for name in .capdoit releases shared; do
-        if [ -L "$name" ]; then
-            echo "$deploy_to/$name is a link: it has to be a directory" >&2
-            exit 1
-        fi
-    done
+    within_bounds || exit 1
     command -v flock >/dev/null || exit 3
     # true and not ":", at whose redirection errors a shell ends with a status of its own
     mkdir -p .capdoit && true >>.capdoit/lock || exit 1

@@ -12,7 +12,7 @@ from capdoit.journal import Entry
 from capdoit.run import Run
 from capdoit.script import Value, render
 from capdoit.session import Answer, Request
-from capdoit.steps.asking import LONGEST, facts_of, survey_request
+from capdoit.steps.asking import BOUNDS, LONGEST, facts_of, survey_request
 from capdoit.survey import Facts
 
 HOLD = Path(__file__).with_name("hold.sh")
@@ -119,7 +119,7 @@ def _hold_request(run: Run, host: Host, again: str = "") -> Request:
         "owner": run.owner(),
         "again": again,
     }
-    return Request(render("lock", HOLD, values), "hold", capture=True, timeout=LONGEST)
+    return Request(render("lock", [BOUNDS, HOLD], values), "hold", capture=True, timeout=LONGEST)
 
 
 def _give_back_request(run: Run, host: Host) -> Request:

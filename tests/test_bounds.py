@@ -1,0 +1,110 @@
+"""What no flow may ever touch: whatever lies outside of `releases/<14 digits>` and `.capdoit/` of its deploy_to."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import pytest
+from conftest import DODO, MakeProject, Project
+
+FLOWS = ("deploy:production", "rollback:production")
+
+
+@pytest.fixture
+def elsewhere(tmp_path: Path) -> Path:
+    """A directory with something in it that matters to somebody."""
+    place = tmp_path / "elsewhere"
+    for name in ("20160614133327/app.txt", "failed/app.txt", "config/database.yml"):
+        (place / name).parent.mkdir(parents=True)
+        (place / name).write_text("precious\n")
+    return place
+
+
+def everything(place: Path) -> Mapping[Path, float]:
+    """All that is in a directory, and when it was changed."""
+    return {path: path.lstat().st_mtime for path in [place, *place.rglob("*")]}
+
+
+def deployed_twice(project: Project) -> tuple[str, str]:
+    first, second = (project.doit("deploy:production", check=True) and str(project.current("web1")) for _ in range(2))
+    return first, second
+
+
+@pytest.mark.parametrize("flow", FLOWS)
+@pytest.mark.parametrize("name", ["releases", "shared", ".capdoit", ".capdoit/lock", ".capdoit/journal"])
+def test_what_is_ours_but_is_a_link_to_elsewhere_is_refused(
+    project: Project, elsewhere: Path, name: str, flow: str
+) -> None:
+    _, live = deployed_twice(project)
+    tree = project.deploy_to("web2")
+    (tree / name).rename(tree / f"{name}.old")
+    (tree / name).symlink_to(elsewhere)
+    before = everything(elsewhere)
+
+    done = project.doit(flow).failed()
+
+    assert f"{tree}/{name} is a link" in done.out
+    assert everything(elsewhere) == before
+    assert project.current("web1") == project.current("web2") == live
+
+
+@pytest.mark.parametrize("flow", FLOWS)
+@pytest.mark.parametrize("place", ["/", "home"])
+def test_a_deploy_to_that_leads_to_the_root_or_to_a_home_is_refused(
+    project: Project, tmp_path: Path, env: dict[str, str], place: str, flow: str
+) -> None:
+    target = Path("/") if place == "/" else Path(env["HOME"])
+    project.hosts["web2"]["deploy_to"] = str(tmp_path / "srv")
+    (tmp_path / "srv").symlink_to(target)
+    project.config()
+    before = set(target.iterdir())
+
+    done = project.doit(flow).failed()
+
+    assert f"deploy_to is {target}: it has to be a directory of its own" in done.out
+    assert set(target.iterdir()) == before
+
+
+def test_a_release_that_is_a_link_to_elsewhere_is_never_live_and_never_followed(
+    make_project: MakeProject, elsewhere: Path
+) -> None:
+    project = make_project(1, keep_releases=1)
+    strange = "20160614133327"
+    (elsewhere / strange / "REVISION").write_text("a" * 40 + "\n")
+    project.doit("deploy:production", check=True)
+    (project.deploy_to("web1") / "releases" / strange).symlink_to(elsewhere / strange)
+    before = everything(elsewhere)
+
+    refused = project.doit("rollback:production", f"rollback_release={strange}").failed()
+    _, live = deployed_twice(project)
+
+    assert strange in refused.out
+    assert project.current("web1") == live
+    assert everything(elsewhere) == before
+
+
+def links(project: Project, elsewhere: Path) -> Iterator[Path]:
+    """Every name that a flow uses in .capdoit is a link to elsewhere."""
+    for name in ("failed", "next", "incoming", "unpack", "removed"):
+        link = project.deploy_to("web1") / ".capdoit" / name
+        if not link.exists():
+            link.symlink_to(elsewhere)
+            yield link
+
+
+@pytest.mark.parametrize("kept", [True, False])
+def test_links_in_our_own_directory_are_not_followed(make_project: MakeProject, elsewhere: Path, kept: bool) -> None:
+    project = make_project(1, keep_releases=1, keep_failed=kept)
+    deployed_twice(project)
+    before = everything(elsewhere)
+    for flow, hook, code in (
+        ("deploy", "", 0),
+        ("deploy", "@cap.after('updated')\ndef fails(host):\n    host.run('exit 7')\n", 1),
+        ("rollback", "", 0),
+    ):
+        assert list(links(project, elsewhere))
+        project.dodo(DODO + hook)
+        done = project.doit(f"{flow}:production")
+        assert done.code == code, done.out
+        assert everything(elsewhere) == before
