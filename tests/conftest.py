@@ -6,7 +6,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -222,6 +222,11 @@ class Project:
                 file = self.shared(host) / name
                 file.parent.mkdir(parents=True, exist_ok=True)
                 file.write_text(f"{name} of {host}\n")
+
+
+def sampled(cases: Iterable[object], every: int) -> list[object]:
+    """All cases; only some of them run in the ordinary suite."""
+    return [case if n % every == 0 else pytest.param(case, marks=pytest.mark.full) for n, case in enumerate(cases)]
 
 
 MakeProject = Callable[..., Project]

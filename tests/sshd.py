@@ -72,9 +72,11 @@ class Fleet:
     Args:
         directory: where everything of the fleet lies; short, and gone when the tests are over.
         size: how many; their names are web1, web2, …
+        options: more of sshd's, each as ``Name=value``.
     """
 
-    def __init__(self, directory: Path, size: int) -> None:
+    def __init__(self, directory: Path, size: int, *options: str) -> None:
+        self._options = options
         self.ssh_config = directory / "ssh_config"
         self.hosts = {f"web{n}": self._host(directory, f"web{n}") for n in range(1, size + 1)}
         self._keys = directory / "keys"
@@ -155,6 +157,7 @@ class Fleet:
         """Start it and wait until it listens; False when it ends instead."""
         key, said_before = str(self._keys / host.name), len(_text(host.log))
         own = ["-h", key, "-p", str(port), "-E", str(host.log), "-o", f"SetEnv=HOME={host.home}"]
+        own += [word for option in self._options for word in ("-o", option)]
         host.process = subprocess.Popen(
             [self._sshd, "-D", "-f", str(self._config), *own],
             stdin=subprocess.DEVNULL,

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
+import subprocess
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from conftest import Completed, Project
+from conftest import Completed, Project, sampled
 
 ESCAPES = "\x1b[2J\x1b]0;pwned\x07\x9b31m\r"
 # What plays ssh: reads the nonce, greets, and then does what the case says.
@@ -38,6 +40,7 @@ ANSWERS = {
     "the end of what nobody began": "greet(); end(b'7'); end(b'\\x1b[2J'); time.sleep(0.2)",
     "a status that is no number": "greet(); end(b'1', b'zero'); end(b'2', b'-1'); time.sleep(0.2)",
     "a status that is no status": "greet(); end(b'1', b'99999'); end(b'2', b'99999')",
+    "a status of five thousand digits": "greet(); end(b'1', b'9' * 5000); end(b'2'); time.sleep(0.2)",
     "its death in the middle": "greet(); say(escapes); os.kill(os.getpid(), 9)",
     "more than is ever captured": "greet()\nfor _ in range(1100): say(b'x' * 65536)",
     "a hundred thousand facts": "greet(); say(b'stray\\tx\\n' * 100_001 + b'end\\tyes\\n'); end(b'1'); end(b'2')",
@@ -49,11 +52,6 @@ def unharmed(done: Completed) -> None:
     """Nothing steers the terminal, and nothing broke."""
     assert "Traceback" not in done.out
     assert all(char.isprintable() or char == "\n" for char in done.out)
-
-
-def sampled(cases: Iterable[object], every: int) -> list[object]:
-    """All cases; only some of them run in the ordinary suite."""
-    return [case if n % every == 0 else pytest.param(case, marks=pytest.mark.full) for n, case in enumerate(cases)]
 
 
 @pytest.mark.parametrize("answer", sampled(ANSWERS.values(), 4), ids=ANSWERS)
@@ -128,6 +126,29 @@ def current_is_etc(tree: Path) -> None:
     (tree / "current").symlink_to("/etc")
 
 
+def current_of_lines(tree: Path) -> None:
+    (tree / "current").unlink()
+    (tree / "current").symlink_to(f"{tree}/releases/20200101000000\nend\tyes\n{ESCAPES}")
+
+
+def huge_revision(tree: Path) -> None:
+    for release in (tree / "releases").iterdir():
+        (release / "REVISION").write_bytes(b"a" * (10 << 20))
+
+
+def huge_journal(tree: Path) -> None:
+    with (tree / ".capdoit/journal").open("ab") as file:
+        file.write(b"x" * (50 << 20) + b"\n")
+
+
+def rude_archived_revision(tree: Path) -> None:
+    first, _ = sorted((tree / "releases").iterdir())
+    archive = tree / f"rolled-back-release-{first.name}.tar.gz"
+    (first / "REVISION").write_text(f"{ESCAPES}\n")
+    subprocess.run(["tar", "-czf", archive, "-C", "/", str(first).lstrip("/")], check=True)
+    shutil.rmtree(first)
+
+
 TREES: tuple[Callable[[Path], None], ...] = (
     big_lock,
     rude_lock,
@@ -138,6 +159,10 @@ TREES: tuple[Callable[[Path], None], ...] = (
     rude_archives,
     rude_revision,
     current_is_etc,
+    current_of_lines,
+    huge_revision,
+    huge_journal,
+    rude_archived_revision,
 )
 
 

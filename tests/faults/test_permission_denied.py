@@ -1,0 +1,89 @@
+"""Hosts whose user may not do what a flow has to do there; root may do everything, so their user is nobody."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from conftest import GitRepo, Project, sampled
+from sshd import Fleet
+
+pytestmark = pytest.mark.ssh
+NOBODY = 65534
+HOSTS = ("web1", "web2", "web3")
+CLOSED = (".", "releases", ".capdoit", ".capdoit/lock", ".capdoit/journal", "shared", "repo", "revisions.log")
+CASES = itertools.product(CLOSED, (("web2",), HOSTS), ("deploy", "rollback"))
+AS_NOBODY = f'ForceCommand=exec setpriv --reuid={NOBODY} --regid={NOBODY} --clear-groups sh -c "$SSH_ORIGINAL_COMMAND"'
+
+
+@pytest.fixture(scope="module")
+def place() -> Iterator[Path]:
+    """A directory that nobody can enter; pytest's own are closed."""
+    made = Path(tempfile.mkdtemp(prefix="capdoit"))
+    made.chmod(0o755)
+    yield made
+    shutil.rmtree(made)
+
+
+@pytest.fixture(scope="module")
+def nobodys(place: Path) -> Iterator[Fleet]:
+    """Three sshd's whose commands run as nobody, when sshd could run them as root."""
+    fleet = Fleet(place, 3, *([AS_NOBODY] if os.geteuid() == 0 else []))
+    try:
+        fleet.start_all()
+        yield fleet
+    finally:
+        fleet.stop_all()
+
+
+@pytest.fixture
+def project(nobodys: Fleet, env: dict[str, str], tmp_path: Path) -> Project:
+    """Deployed twice."""
+    trees = {name: nobodys.hosts[name].root / tmp_path.name for name in HOSTS}
+    repo = GitRepo(nobodys.hosts["web1"].home / tmp_path.name, env)
+    repo.commit({"app.txt": "first\n"})
+    described = {name: {"roles": ["app"], "deploy_to": str(tree)} for name, tree in trees.items()}
+    project = Project(tmp_path / "project", repo, env, described, {"ssh_config": str(nobodys.ssh_config)})
+    project.link_files()
+    given = [repo.path, *trees.values(), *(host.home for host in nobodys.hosts.values())]
+    if os.geteuid() == 0:
+        subprocess.run(["chown", "-R", f"{NOBODY}:{NOBODY}", *given], check=True)
+    for _ in range(2):
+        project.doit("deploy:production", check=True)
+    return project
+
+
+@pytest.mark.parametrize("case", sampled(CASES, 11), ids=lambda case: f"{case[0]}-{len(case[1])}-{case[2]}")
+def test_what_may_not_be_written_leaves_nothing_half_done(
+    project: Project, case: tuple[str, tuple[str, ...], str]
+) -> None:
+    closed, hosts, flow = case
+    before = project.current("web1")
+    paths = [project.deploy_to(host) / closed for host in hosts]
+    modes = {path: path.stat().st_mode for path in paths}
+    for path in paths:
+        path.chmod(modes[path] & ~0o222)
+
+    done = project.doit(f"{flow}:production")
+
+    live = {project.current(host) for host in HOSTS}
+    assert len(live) == 1, (live, done.out)
+    assert (live == {before}) == (done.code != 0), done.out
+    assert "Traceback" not in done.out
+    if done.code:
+        assert all(f"{host}: " in done.out for host in hosts), done.out
+        assert "denied" in done.out or "cannot be written" in done.out, done.out
+    for path in paths:
+        path.chmod(modes[path])
+    project.doit("deploy:production", check=True)
+    live = {project.current(host) for host in HOSTS}
+    assert len(live) == 1
+    assert before not in live
+    for host in HOSTS:
+        assert (project.deploy_to(host) / ".capdoit/lock").read_text() == ""
