@@ -1,0 +1,101 @@
+"""What was asked of `doit cap`, and what several of its answers have in common."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from capdoit import config, decide, variables
+from capdoit.config import Stage
+from capdoit.console import Console
+from capdoit.errors import ConfigError, FleetDisagrees, NoTarget, Outcome
+from capdoit.journal import Entry
+from capdoit.survey import Facts
+from capdoit.tasks import Cap
+from capdoit.text import listed
+from capdoit.variables import Variables
+
+SHORT = 12  # digits of a revision
+AGREED, UNREACHED, DISAGREED = 0, 1, 3
+
+
+@dataclass(frozen=True)
+class Asked:
+    """One call of the command.
+
+    Attributes:
+        words: what stands behind the subcommand.
+        json: whether ``--json`` was said.
+        variables: NAME=VALUE, and the environment's.
+        console: where the answer goes.
+        dodo: the path of dodo.py.
+        load: reads dodo.py and gives the `Cap` in it.
+    """
+
+    words: list[str]
+    json: bool
+    variables: Variables
+    console: Console
+    dodo: Path
+    load: Callable[[], Cap]
+
+    def word(self, what: str) -> str | None:
+        """The only word, if there is one."""
+        if len(self.words) > 1:
+            raise ConfigError(f"expected at most one {what}, found {listed(self.words)}")
+        return self.words[0] if self.words else None
+
+    def stage(self) -> Stage:
+        """The stage that is named, or is the default one, with the selected hosts."""
+        named, said = self.word("stage"), self.variables.stage
+        if named and said and named != said:
+            raise ConfigError(f"which stage, {named} or stage={said}?")
+        return variables.select(config.choose_stage(self.load().config, named or said), self.variables)
+
+    def say_json(self, answer: object) -> None:
+        """The answer for programs."""
+        self.console.say(json.dumps(answer, indent=2))
+
+
+def facts_of(outcomes: Iterable[Outcome]) -> list[Facts]:
+    """The facts of the hosts that answered."""
+    return [outcome.answer for outcome in outcomes if isinstance(outcome.answer, Facts)]
+
+
+def live(facts: Facts) -> tuple[str, str]:
+    """What is live, and its revision."""
+    return facts.current or facts.link, facts.releases.get(facts.current or "", "")
+
+
+def rollback(facts: Sequence[Facts], stage: str) -> tuple[str | None, str]:
+    """Where a rollback of these hosts would go, or why it would go nowhere."""
+    try:
+        return (decide.rollback_target(facts, None, stage).release, "") if facts else (None, "")
+    except (NoTarget, FleetDisagrees) as error:
+        return None, str(error)
+
+
+def what(refusal: str) -> str:
+    """A refusal in one line."""
+    return refusal.partition("\n")[0].removeprefix("nothing was touched: ")
+
+
+def say_unreached(console: Console, outcomes: Iterable[Outcome]) -> None:
+    """A line for each host that did not answer."""
+    for outcome in outcomes:
+        if outcome.error:
+            console.say(f"  {str(outcome.error).partition(chr(10))[0]}")
+
+
+def exit_status(outcomes: Sequence[Outcome], agree: bool) -> int:
+    """What tells programs whether hosts answered, and whether they agree about what is live."""
+    if not any(outcomes):
+        return UNREACHED
+    return AGREED if agree and all(outcomes) else DISAGREED
+
+
+def holder(lock: Entry | None) -> str:
+    """Who holds a lock."""
+    return f"{lock.flow} by {lock.by}" if lock else "free"

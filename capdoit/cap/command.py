@@ -1,0 +1,114 @@
+"""The doit command `cap`: it finds who answers."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from doit import doit_cmd
+from doit.cmd_base import DoitCmdBase
+from doit.exceptions import InvalidCommand, InvalidDodoFile
+
+from capdoit import variables
+from capdoit.cap.asked import Asked
+from capdoit.cap.install import install
+from capdoit.cap.recipes import recipes
+from capdoit.cap.releases import releases
+from capdoit.cap.stages import stages
+from capdoit.cap.status import status
+from capdoit.cap.unlock import unlock
+from capdoit.console import Console
+from capdoit.errors import CapdoitError, ConfigError
+from capdoit.places import near
+from capdoit.tasks import Cap
+from capdoit.text import listed
+
+INTERRUPTED = 130  # as shells have it
+
+
+class CapCommand(DoitCmdBase):  # type: ignore[misc]
+    """The doit command ``cap``; its subcommands are `COMMANDS`."""
+
+    name = "cap"
+    base_options = ()
+    cmd_options = (
+        {
+            "name": "json",
+            "short": "",
+            "long": "json",
+            "type": bool,
+            "default": False,
+            "help": "answer in JSON (status and releases)",
+        },
+    )
+    doc_purpose = "look at what is deployed; write a first deploy.yml"
+    doc_usage = "install | stages | status | releases | recipes | unlock"
+    doc_description = """\
+install [STAGE…]: write deploy.yml and dodo.py, for staging and production unless named otherwise; \
+what is there already stays as it is
+stages: the stages of deploy.yml
+status [STAGE]: what is live on each host, who holds its lock, and where a rollback would go
+releases [STAGE]: which host has which release, and in which state
+recipes [NAME]: the recipes that can be used, or one recipe and its options
+unlock [STAGE]: free the locks of a stage by force; whatever flow held one is refused from then on
+
+STAGE is the default one when it is not named. hosts= and roles= choose among its hosts.
+
+Exit status of status and releases: 0; 1 when no host could be reached; 3 when some could not, or the \
+hosts do not have the same release live."""
+
+    def parse_execute(self, in_args: list[str]) -> int:
+        """Run it; ``--json`` may stand anywhere, though doit's options stand first."""
+        return int(super().parse_execute(sorted(in_args, key=lambda word: word != "--json")))
+
+    def execute(self, params: Any, args: list[str]) -> int:
+        """Run a subcommand; without one, show the help.
+
+        Raises:
+            InvalidCommand: doit's, so that what the user did wrong prints without a traceback.
+        """
+        if not args:
+            print(self.help())
+            return 0
+        console = Console(sys.stdout)
+        try:
+            return _command(args[0], params["json"])(self._asked(params, args[1:], console))
+        except KeyboardInterrupt:
+            console.say("interrupted")
+            return INTERRUPTED
+        except CapdoitError as error:
+            raise InvalidCommand(console.redact(str(error))) from None
+
+    def _asked(self, params: Any, words: list[str], console: Console) -> Asked:
+        said = variables.read(dict(doit_cmd._CMDLINE_VARS or {}), os.environ)
+        dodo = Path(params.get("dodoFile") or "dodo.py")
+        return Asked(words, params["json"], said, console, dodo, lambda: self._load(params))
+
+    def _load(self, params: Any) -> Cap:
+        self.loader.setup(params)
+        for value in self.loader.namespace.values():
+            if isinstance(value, Cap):
+                return value
+        raise InvalidDodoFile('the dodo file has no deploy.yml: it needs a line `cap = capdoit.load("deploy.yml")`')
+
+
+COMMANDS: dict[str, Callable[[Asked], int]] = {
+    "install": install,
+    "stages": stages,
+    "status": status,
+    "releases": releases,
+    "recipes": recipes,
+    "unlock": unlock,
+}
+WITH_JSON = ("status", "releases")
+
+
+def _command(name: str, in_json: bool) -> Callable[[Asked], int]:
+    if name not in COMMANDS:
+        raise ConfigError(f"cap has no {name}{near(name, COMMANDS)} (there are {listed(COMMANDS)})")
+    if in_json and name not in WITH_JSON:
+        raise ConfigError(f"cap {name} has no --json; {listed(WITH_JSON)} have")
+    return COMMANDS[name]

@@ -1,0 +1,26 @@
+"""`doit cap stages`: the stages of deploy.yml."""
+
+from __future__ import annotations
+
+from capdoit.cap.asked import Asked
+from capdoit.config import Stage
+from capdoit.errors import ConfigError
+from capdoit.text import listed, table
+
+
+def stages(asked: Asked) -> int:
+    """The stages of deploy.yml."""
+    if asked.words:
+        raise ConfigError(f"stages takes no words, found {listed(asked.words)}")
+    conf = asked.load().config
+    default = conf.default_stage or (next(iter(conf.stages)) if len(conf.stages) == 1 else None)
+    rows = [_stage_row(stage, stage.name == default) for stage in conf.stages.values()]
+    asked.console.say(table(("stage", "", "transfer", "of", "hosts"), rows))
+    return 0
+
+
+def _stage_row(stage: Stage, is_default: bool) -> tuple[str, ...]:
+    source = stage.branch if stage.transfer == "git" else str(stage.archive)
+    names = [host.name for host in stage.hosts]
+    hosts = listed(names) if len(names) <= 3 else f"{listed(names[:2])} and {len(names) - 2} more"
+    return stage.name, "default" if is_default else "", stage.transfer, source, hosts

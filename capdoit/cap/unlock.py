@@ -1,0 +1,48 @@
+"""`doit cap unlock`: free the locks of a stage by force."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+
+from capdoit import steps
+from capdoit.cap.asked import Asked, exit_status, holder, say_unreached
+from capdoit.config import Stage
+from capdoit.console import Console
+from capdoit.errors import Outcome
+from capdoit.host import Host
+from capdoit.journal import Entry
+from capdoit.run import Run, begin
+from capdoit.variables import Variables
+
+UNLOCK = Path(steps.__file__).with_name("unlock.sh")
+
+
+def unlock(asked: Asked) -> int:
+    """Free the locks of a stage by force."""
+    stage = asked.stage()
+    outcomes = free(stage, asked.variables, asked.console)
+    say_unreached(asked.console, outcomes)
+    for outcome in outcomes:
+        if outcome:
+            freed = outcome.answer
+            was = f"freed the lock of {holder(freed)}" if isinstance(freed, Entry) else "was not locked"
+            asked.console.say(f"{outcome.host}: {was}")
+    return exit_status(outcomes, agree=True)
+
+
+def free(stage: Stage, variables: Variables, console: Console) -> list[Outcome]:
+    """Free the lock of every selected host; whoever held one is refused whatever it does next.
+
+    Returns:
+        An outcome for each host; its answer is the `Entry` of the lock that was freed, or None.
+    """
+    run = begin("rollback", stage, variables, console)
+    try:
+        return run.fleet.each(partial(_free, run), together=False)
+    finally:
+        run.fleet.close()
+
+
+def _free(run: Run, host: Host) -> Entry | None:
+    return Entry.parse(run.do(host, "unlock", UNLOCK, entry=run.entry("unlocked")).strip())
