@@ -47,8 +47,8 @@ watch() {
     kill -KILL 0
 }
 guard() {
-    # Ends when the output does: once the traps are set.
-    dog=$(watch "$1" </dev/null 2>/dev/null 7>&- 9>&- & echo $!)
+    # Ends when the output does: once the traps are set. Of a function, dash would keep what it closes.
+    dog=$( (watch "$1") </dev/null 2>/dev/null 7>&- 9>&- & echo $!)
 }
 swallow() {
     left=$1
