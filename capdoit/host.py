@@ -265,9 +265,7 @@ class Host:
         line = command if isinstance(command, str) else words(command)
         values: dict[str, Value] = {"hook_command": line, "hook_cwd": cwd or "", "hook_answers": answers}
         script = render("command", HERE / "host_command.sh", values, {**self._env(), **(env or {})})
-        if user is None:
-            return script
-        return render("command", HERE / "host_command_as.sh", {"user": user, "inner": script.frame()})
+        return render("command", HERE / "host_shell.sh", {"user": user or "", "inner": script.frame()})
 
     def _env(self) -> dict[str, str]:
         return {k: v.reveal() if isinstance(v, Secret) else v for k, v in self.config.env.items()}
