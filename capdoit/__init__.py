@@ -6,14 +6,27 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from capdoit.errors import CapdoitError, ConfigError, HostError
-from capdoit.hooks import Failure, Release
+from capdoit.given import Failure, Flow, Release
+from capdoit.options import RoleNames
 from capdoit.recipe import Recipe
+from capdoit.script import Secret
 
 if TYPE_CHECKING:
     from capdoit.tasks import Cap
 
 __version__ = "0.1.0"
-__all__ = ["CapdoitError", "ConfigError", "Failure", "HostError", "Recipe", "Release", "load"]
+__all__ = [
+    "CapdoitError",
+    "ConfigError",
+    "Failure",
+    "Flow",
+    "HostError",
+    "Recipe",
+    "Release",
+    "RoleNames",
+    "Secret",
+    "load",
+]
 
 
 def load(file: str | Path = "deploy.yml") -> Cap:

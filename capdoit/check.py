@@ -8,8 +8,10 @@ from capdoit import decide, transfer
 from capdoit.config import Stage
 from capdoit.console import Console
 from capdoit.errors import NotReady, Outcome
+from capdoit.journal import Note
 from capdoit.run import begin
 from capdoit.steps.asking import ask_facts
+from capdoit.steps.guarding import note_of
 from capdoit.survey import Facts
 from capdoit.variables import Variables
 
@@ -25,6 +27,21 @@ def survey(stage: Stage, variables: Variables, console: Console) -> list[Outcome
         return run.fleet.each(partial(ask_facts, run), together=False)
     finally:
         run.fleet.close()
+
+
+def last_notes(stage: Stage, variables: Variables, console: Console) -> tuple[list[Outcome], Note | None]:
+    """What the hosts note of the last release that became live; changes nothing.
+
+    Returns:
+        An outcome for each host, and the note with the latest release.
+    """
+    run = begin("rollback", stage, variables, console)
+    try:
+        outcomes = run.fleet.each(note_of, together=False)
+    finally:
+        run.fleet.close()
+    notes = [outcome.answer for outcome in outcomes if isinstance(outcome.answer, Note)]
+    return outcomes, max(notes, key=lambda note: note.release, default=None)
 
 
 def check(stage: Stage, variables: Variables, console: Console) -> None:

@@ -9,13 +9,13 @@ from __future__ import annotations
 import itertools
 import posixpath
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from capdoit.errors import ConfigError
-from capdoit.layout import Layout
+from capdoit.layout import Layout, is_inside
 from capdoit.places import EXACT, FAST, Value, near, read
 from capdoit.script import NAME, Secret
 from capdoit.text import listed
@@ -29,6 +29,7 @@ NAME_OF_STAGE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 RESERVED = ("all", "check", "deploy", "drill", "rollback")
 
 Env = Mapping[str, "str | Secret"]
+Plain = str | int | float | bool | list[str] | dict[str, str] | Secret | None
 
 
 @dataclass(frozen=True)
@@ -88,6 +89,10 @@ class Stage:
         """The roles that its hosts play."""
         return {role for host in self.hosts for role in host.roles}
 
+    def sharing(self, directories: Iterable[str]) -> Stage:
+        """The same stage whose releases share some more directories."""
+        return replace(self, linked_dirs=tuple(dict.fromkeys([*self.linked_dirs, *directories])))
+
     def only(self, hosts: tuple[HostConfig, ...]) -> Stage:
         """The same stage with some of its hosts."""
         return replace(self, hosts=hosts)
@@ -100,13 +105,13 @@ class RecipeUse:
     Attributes:
         name: the recipe's.
         place: file and line, for messages.
-        options: what deploy.yml says, by name; values are texts, numbers, truths or lists of texts.
+        options: what deploy.yml says, by name.
         places: where each option stands.
     """
 
     name: str
     place: str
-    options: Mapping[str, Any]
+    options: Mapping[str, Plain]
     places: Mapping[str, str]
 
 
@@ -201,7 +206,7 @@ def _inside(value: Value) -> str:
     """A path that stays inside the release."""
     text = value.text()
     path = text.rstrip("/")
-    if text and (path.split("/")[0] in ("", ".", "..") or posixpath.normpath(path) != path):
+    if text and not is_inside(path):
         value.wrong(f"found {text!r}, expected a path inside the release, without . and ..")
         return ""
     return path
@@ -294,12 +299,18 @@ def _recipe(name: str, value: Value) -> RecipeUse:
     )
 
 
-def _plain(value: Value) -> str | int | bool | list[str]:
-    if value.kind == "bool":
-        return value.truth()
-    if value.kind == "int":
-        return value.number(0)
-    return [item.text() for item in value.items()] if value.kind == "seq" else value.text()
+def _plain(value: Value) -> Plain:
+    """An option of a recipe, which knows what it may be."""
+    plain: dict[str, Callable[[Value], Plain]] = {
+        "bool": Value.truth,
+        "int": lambda value: value.number(0),
+        "float": Value.fraction,
+        "seq": lambda value: [item.text() for item in value.items()],
+        "map": lambda value: {name: item.text(empty=True) for name, item in value.entries().items()},
+        "!env": _secret,
+        "null": lambda _: None,
+    }
+    return plain.get(value.kind, Value.text)(value)
 
 
 Readers = dict[str, Callable[[Value], Any]]

@@ -105,6 +105,26 @@ def rollback_target(facts: Sequence[Facts], wanted: str | None, stage: str) -> T
     )
 
 
+def live_release(facts: Sequence[Facts], stage: str) -> tuple[str, str]:
+    """The release that is live on all hosts, and its revision.
+
+    Args:
+        facts: of every host.
+        stage: the stage's name.
+
+    Raises:
+        NoTarget: nothing is live.
+        FleetDisagrees: not every host has the same release live.
+    """
+    live = {one.current for one in facts}
+    if len(live) > 1:
+        raise FleetDisagrees(_refusal(facts, stage, "the hosts do not have the same release live"))
+    release = live.pop()
+    if release is None:
+        raise NoTarget("nothing was touched: nothing is live, and a hook by itself works on what is")
+    return release, next(iter(_revisions(facts, release).values()), "")
+
+
 def removals(facts: Facts, keep: int, live: str) -> list[str]:
     """The releases that a host gives up after a deploy.
 

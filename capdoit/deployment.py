@@ -9,19 +9,20 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Sequence
-from functools import partial
 
 from capdoit import transfer
 from capdoit.config import Stage
 from capdoit.console import Console
 from capdoit.errors import CapdoitError, ConfigError, Interrupted
 from capdoit.flow import Act
-from capdoit.hooks import Failure, Hook, failed_hosts
+from capdoit.given import Failure
+from capdoit.hooks import Declared, Hook, failed_hosts
 from capdoit.host import Deadline, Host
 from capdoit.report import reason, report
 from capdoit.run import Run, begin
 from capdoit.steps import WORK
 from capdoit.steps.abandoning import abandon
+from capdoit.steps.starting import choose_live
 from capdoit.text import listed
 from capdoit.variables import Variables
 
@@ -37,7 +38,7 @@ class Deployment:
         flow: ``deploy`` or ``rollback``.
         stage: the stage, with all its hosts.
         acts: the woven flow.
-        failed: the ``on_failed`` hooks.
+        declared: what recipes and the project declare.
         variables: what the command line says.
         console: where its words go.
         goal: the last act that was asked for by name; None for the whole flow.
@@ -49,19 +50,20 @@ class Deployment:
         flow: str,
         stage: Stage,
         acts: Sequence[Act],
-        failed: Sequence[Hook],
+        declared: Declared,
         variables: Variables,
         console: Console,
         goal: str | None,
         undo: Callable[[Variables], Deployment],
     ) -> None:
         self.undo = undo
-        self.flow, self.stage, self.acts, self.failed = flow, stage, list(acts), failed
+        self.flow, self.stage, self.acts, self.declared = flow, stage, list(acts), declared
         self.variables, self.console, self.goal = variables, console, goal
         self.run: Run | None = None
         self._done: list[str] = []
         self._ended = False
         self._signal = ""
+        self._alone = False
         self._busy = threading.Lock()
         self._started = time.monotonic()
 
@@ -71,7 +73,7 @@ class Deployment:
         return self.run is not None and not self._ended
 
     def perform(self, act: Act) -> None:
-        """Do one step or hook of the flow.
+        """Do one step or hook of the flow; a hook that nothing of the flow went before works on what is live.
 
         Raises:
             FlowFailed: it failed, and the flow has ended.
@@ -87,7 +89,7 @@ class Deployment:
             except (Exception, KeyboardInterrupt) as error:
                 raise FlowFailed(self._fail(act.name, error)) from error
             self._done.append(act.name)
-            if act is self.acts[-1]:
+            if act.name == self.acts[-1].name and not self._alone:
                 self._finish(self.run)
 
     def end(self) -> None:
@@ -97,6 +99,9 @@ class Deployment:
             FlowFailed: it began and did not reach what was asked for.
         """
         if not self.is_active or self._busy.locked():
+            return
+        if self._alone and self.run:
+            self._finish(self.run)
             return
         last = self._done[-1] if self._done else "before starting"
         if self.goal in self._done:
@@ -123,24 +128,33 @@ class Deployment:
         if self.flow == "deploy":
             transfer.of(self.stage).prepare(self.stage)
         self._started = time.monotonic()
-        return begin(self.flow, self.stage, self.variables, self.console)
+        names = [act.name for act in self.acts]
+        return begin(self.flow, self.stage, self.variables, self.console, self.declared, names)
 
     def _refuse_other_flows_variables(self) -> None:
-        other = {"deploy": "rollback_release", "rollback": "branch"}[self.flow]
-        if other in self.variables.said:
+        others = {"deploy": ("rollback_release", "migrations"), "rollback": ("branch",)}[self.flow]
+        for other in self.variables.said.intersection(others):
             raise ConfigError(f"{other}= means nothing to a {self.flow}; nothing was done")
 
     # -- working
 
     def _in_turn(self, act: Act) -> None:
         before = [a.name for a in self.acts[: self.acts.index(act)] if a.name in WORK]
-        if missing := [name for name in before if name not in self._done]:
+        missing = [name for name in before if name not in self._done]
+        if missing and act.hook and not set(self._done) & WORK.keys():
+            self._alone = True
+        elif missing:
             raise ConfigError(f"{act.name} needs {missing[-1]} to be done first; doit {self._name} does all of it")
 
     def _do(self, act: Act, run: Run) -> None:
         if self._signal:
             raise Interrupted(self._signal)
+        if act.name in self.variables.skip:
+            self.console.say(f"   skipped: {act.name}")
+            return
         self._limit(run, *self._deadlines(act))
+        if self._alone and not run.release:
+            choose_live(run)
         if act.hook:
             self._call(act.hook, run)
         else:
@@ -166,19 +180,18 @@ class Deployment:
 
     def _call(self, hook: Hook, run: Run) -> None:
         hosts = hook.hosts(run.fleet.hosts)
-        if not hosts:
+        unknown = run.unknown.get(hook.recipe, ())
+        if not hosts or ("unknown" in hook.wants and not unknown):
             return
-        if hook.once:
-            work = partial(self._call_once, hook, run, hosts)
-            run.fleet.all(work, hosts[:1])
-        else:
-            run.fleet.all(partial(self._call_on, hook, run), hosts)
 
-    def _call_on(self, hook: Hook, run: Run, host: Host) -> None:
-        hook.call(host=host, release=run.release_on(host), options=hook.options)
+        def call(host: Host) -> None:
+            where = {"hosts": hosts} if hook.once else {"host": host}
+            release, flow = run.release_on(host), run.as_given()
+            hook.call(**where, release=release, flow=flow, options=hook.options, unknown=unknown)
 
-    def _call_once(self, hook: Hook, run: Run, hosts: list[Host], first: Host) -> None:
-        hook.call(hosts=hosts, release=run.release_on(first), options=hook.options)
+        run.fleet.all(call, hosts[:1] if hook.once else hosts)
+        if "unknown" in hook.wants:
+            run.taken_away += unknown
 
     def _say_live(self, run: Run) -> None:
         seconds = time.monotonic() - self._started
@@ -208,7 +221,7 @@ class Deployment:
         run.fleet.resume()
         self._limit(run)
         standings = abandon(run)
-        if not quietly:
+        if not quietly and not self._alone:
             self._tell(run, where, error)
         run.fleet.close()
         what = self._name if quietly else f"{self._name}: {where} failed"
@@ -243,9 +256,10 @@ class Deployment:
     def _tell(self, run: Run, step: str, error: BaseException) -> None:
         hosts = {host.name: host for host in run.fleet.hosts}
         outcomes = getattr(error, "outcomes", ())
-        failure = Failure(self.flow, self.stage.name, step, failed_hosts(error, hosts), outcomes, error, run.release)
-        for hook in self.failed:
+        failed = failed_hosts(error, hosts)
+        failure = Failure(self.flow, self.stage.name, step, failed, outcomes, error, run.release, run.published)
+        for hook in self.declared.failed:
             try:
-                hook.call(failure=failure, hosts=list(failure.hosts), options=hook.options)
+                hook.call(failure=failure, hosts=list(failed), options=hook.options, flow=run.as_given())
             except Exception as wrong:  # noqa: BLE001 - the first error is the one to report
                 run.warn(f"on_failed hook {hook.name} ({hook.place}) failed: {wrong}")

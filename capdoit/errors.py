@@ -7,6 +7,7 @@
      ├── NotReady          the hosts lack what a deploy needs: linked files, tools, rights
      ├── NoTarget          there is no release to roll back to
      ├── FleetDisagrees    the hosts do not share what the flow needs
+     ├── GuardRefused      a recipe's guard refuses the rollback
      ├── HostError         one host: it could not be reached, or a script failed there
      │    ├── Unreachable  one host: no connection could be made
      │    └── Cancelled    one host: stopped because of another, or by the operator
@@ -65,6 +66,20 @@ class NoTarget(CapdoitError):
 
 class FleetDisagrees(CapdoitError):
     """The hosts do not share what the flow needs; the text has the table of who has what."""
+
+
+class GuardRefused(CapdoitError):
+    """A recipe's guard refuses the rollback; nothing was touched.
+
+    Args:
+        recipe: the recipe's name.
+        names: what it found that the release to go to does not know.
+        can_go_back: whether ``migrations=back`` would take it away.
+    """
+
+    def __init__(self, message: str, recipe: str, names: Sequence[str], can_go_back: bool) -> None:
+        super().__init__(message)
+        self.recipe, self.names, self.can_go_back = recipe, tuple(names), can_go_back
 
 
 class HostError(CapdoitError):

@@ -68,6 +68,7 @@ def weave(flow: str, hooks: Iterable[Hook]) -> list[Act]:
         acts += _hooked("before", step, hooks)
         acts.append(Act(step, step, doc))
         acts += _hooked("after", step, hooks)
+        acts += _hooked("health", step, hooks)
     return list(_named_apart(acts))
 
 

@@ -1,74 +1,41 @@
-"""Hooks: a project's or a recipe's own functions, before and after the steps of the flows.
-
-What a hook is declared with is checked when it is declared: an unknown step, flow or argument stops
-the load and says where.
-"""
+"""Hooks: functions of a project or a recipe, and when and where they run."""
 
 from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterable, Mapping
-from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, replace
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, overload
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from capdoit.errors import CapdoitError, ConfigError, Outcome
-from capdoit.flow import FLOWS, steps
+from capdoit.errors import CapdoitError, ConfigError
 from capdoit.places import near
-from capdoit.text import listed
+from capdoit.script import Secret
 
 if TYPE_CHECKING:
     from capdoit.host import Host
 
-Function = TypeVar("Function", bound=Callable[..., object])
-
-
-@dataclass(frozen=True)
-class Release:
-    """The release a flow is about, on one host.
-
-    Attributes:
-        name: fourteen digits.
-        path: its directory on the host.
-        revision: the commit, or the sha256 of the archive; empty before ``updating``.
-        previous: the name of the release that was live before the flow; None when none was.
-        left: in a rollback, the release rolled back from.
-    """
-
-    name: str
-    path: str
-    revision: str
-    previous: str | None
-    left: str | None = None
-
-
-@dataclass(frozen=True)
-class Failure:
-    """Why a flow did not finish; what an ``on_failed`` hook is given.
-
-    Attributes:
-        flow: ``deploy`` or ``rollback``.
-        stage: the stage's name.
-        step: the step, or hook, in which it failed.
-        hosts: the hosts that failed; all of them when it was no host's fault.
-        outcomes: what each host answered, as far as it is known.
-        error: the error.
-        release: the release's name; empty when none was chosen yet.
-    """
-
-    flow: str
-    stage: str
-    step: str
-    hosts: tuple[Host, ...]
-    outcomes: tuple[Outcome, ...]
-    error: BaseException
-    release: str
+Roles = str | Iterable[str]
 
 
 @dataclass(frozen=True)
 class Hook:
-    """A function, and when and where it runs."""
+    """A function, and when and where it runs.
+
+    Attributes:
+        name: what its task is called; a recipe's begins with the recipe's name and a dot.
+        function: what is called.
+        when: ``before`` or ``after`` the step; ``health`` is after everything else that is after it.
+        step: the step, or ``failed``.
+        flows: ``deploy``, ``rollback`` or both.
+        roles: on hosts with one of these, on all when empty.
+        primary: only on the primary of those.
+        once: one call for all of them.
+        place: where it is written.
+        recipe: the recipe's name; empty for a project's own.
+        roles_of: gives the roles, from the recipe's options; None when they are fixed.
+        options: what deploy.yml says to the recipe.
+        timeout: seconds that it may take.
+    """
 
     name: str
     function: Callable[..., object]
@@ -79,6 +46,8 @@ class Hook:
     primary: bool
     once: bool
     place: str
+    recipe: str = ""
+    roles_of: Callable[[Any], Roles] | None = None
     options: object = None
     timeout: float | None = None
 
@@ -92,10 +61,19 @@ class Hook:
         """The names of its arguments."""
         return set(inspect.signature(self.function).parameters)
 
+    def bound(self, options: object) -> Hook:
+        """The hook with a recipe's options; its roles are then known."""
+        roles = texts(self.roles_of(options)) if self.roles_of else self.roles
+        return replace(self, options=options, roles=roles)
+
     def hosts(self, hosts: Iterable[Host]) -> list[Host]:
         """The hosts it runs on: those with its roles, or the primary of them."""
-        chosen = [host for host in hosts if not self.roles or set(self.roles) & set(host.roles)]
+        chosen = [host for host in hosts if self.plays(host.roles)]
         return sorted(chosen, key=lambda host: not host.config.primary)[:1] if self.primary else chosen
+
+    def plays(self, roles: Iterable[str]) -> bool:
+        """Whether a host with these roles is one of those it may run on."""
+        return not self.roles or bool({*self.roles} & {*roles})
 
     def call(self, **values: Any) -> object:
         """Call it with those of the values that it wants."""
@@ -110,136 +88,70 @@ class Dependency(NamedTuple):
     task: str
 
 
-class Hooks:
-    """Hooks in the order of their declaration.
+@dataclass(frozen=True)
+class Watch:
+    """What a recipe watches over, such as a database, which may not fit the release that a rollback goes to.
 
-    Args:
-        owner: the recipe's name; empty for a project's own.
-        roles: what a hook without ``roles=`` runs on.
-        has_options: whether hooks may want ``options``.
+    Attributes:
+        recipe: the recipe's name.
+        probe: says what is there now, in names; None when nothing is recorded.
+        guard: says what of that the release does not know; None when that is what was not there when the
+            release was published.
+        back: takes it away before the flip, with ``migrations=back``; None when the recipe cannot.
     """
 
-    def __init__(self, owner: str = "", roles: tuple[str, ...] = (), has_options: bool = False) -> None:
-        self.owner, self.roles, self.has_options = owner, roles, has_options
-        self.hooks: list[Hook] = []
-        self.failed: list[Hook] = []
-        self.dependencies: list[Dependency] = []
+    recipe: str
+    probe: Hook | None = None
+    guard: Hook | None = None
+    back: Hook | None = None
 
-    @overload
-    def before(self, step: str, task: str, *, flows: str | Iterable[str] = ()) -> None: ...
+    @property
+    def asked(self) -> Hook:
+        """The one that says on which host the others are called, too."""
+        asked = self.probe or self.guard
+        assert asked is not None  # noqa: S101 - one of them is why there is a watch
+        return asked
 
-    @overload
-    def before(
-        self,
-        step: str,
-        task: None = None,
-        *,
-        roles: str | Iterable[str] = (),
-        primary: bool = False,
-        once: bool = False,
-        flows: Iterable[str] = (),
-        timeout: float | None = None,
-    ) -> Callable[[Function], Function]: ...
 
-    def before(self, step: str, task: str | None = None, **when: Any) -> Callable[[Function], Function] | None:
-        """Run the decorated function before a step, or a doit task before it.
+@dataclass(frozen=True)
+class Declared:
+    """All that recipes and a project have declared, in order; two are added with ``+``.
 
-        Args:
-            step: of a flow, such as ``publishing``.
-            task: the name of a doit task that the step then depends on; no function is decorated. It is the
-                deploy's step unless ``flows=`` says otherwise, so that a rollback needs nothing but the hosts.
-            **when: ``roles=``, run on the hosts that play one of these, on all when not given; ``primary=True``,
-                only on the primary of those hosts; ``once=True``, one call for the fleet, given ``hosts`` instead
-                of ``host``; ``flows=``, some of ``("deploy", "rollback")``, all that have the step when not given;
-                ``timeout=``, seconds after which what it runs on hosts is stopped and the flow has failed.
+    Attributes:
+        hooks: on steps.
+        failed: those on failure.
+        dependencies: doit tasks that steps depend on.
+        watches: what recipes watch over.
+        linked_dirs: directories of every release that recipes share between all.
+        variables: of the command line, with the values that each can have.
+        secrets: in the options of recipes.
+        versions: of the recipes, by name: where each comes from.
+    """
 
-        Raises:
-            ConfigError: there is no such step or flow, the function wants what hooks are not given, or more than
-                ``flows=`` is said of a task.
-        """
-        if task is None:
-            return self._decorator("before", step, **when)
-        with self.refusing():
-            self.dependencies.append(_dependency(step, task, **when))
-        return None
+    hooks: tuple[Hook, ...] = ()
+    failed: tuple[Hook, ...] = ()
+    dependencies: tuple[Dependency, ...] = ()
+    watches: tuple[Watch, ...] = ()
+    linked_dirs: tuple[str, ...] = ()
+    variables: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    secrets: tuple[Secret, ...] = ()
+    versions: Mapping[str, str] = field(default_factory=dict)
 
-    def after(
-        self,
-        step: str,
-        *,
-        roles: str | Iterable[str] = (),
-        primary: bool = False,
-        once: bool = False,
-        flows: Iterable[str] = (),
-        timeout: float | None = None,
-        **unknown: Any,
-    ) -> Callable[[Function], Function]:
-        """Run the decorated function after a step; arguments and errors as in `before`."""
-        chosen: dict[str, Any] = {"roles": roles, "primary": primary, "once": once, "flows": flows, "timeout": timeout}
-        return self._decorator("after", step, **chosen, **unknown)
-
-    def on_failed(self, function: Function) -> Function:
-        """Call the decorated function, once, with ``failure`` when a flow that began does not finish."""
-        with self.refusing():
-            hook = self._hook(function, "after", "failed", tuple(FLOWS), (), False, True)
-            _check_wants(hook, {"failure", "hosts", *self._options()})
-        self.failed.append(hook)
-        return function
-
-    def _decorator(
-        self,
-        when: str,
-        step: str,
-        roles: str | Iterable[str] = (),
-        primary: bool = False,
-        once: bool = False,
-        flows: Iterable[str] = (),
-        timeout: float | None = None,
-        **unknown: Any,
-    ) -> Callable[[Function], Function]:
-        with self.refusing():
-            _check_form(when, step, unknown)
-        chosen = _texts(roles)
-
-        def declare(function: Function) -> Function:
-            with self.refusing():
-                found = _flows_with(step, _texts(flows), _place(function))
-                hook = self._hook(function, when, step, found, chosen or self.roles, primary, once)
-                released = set() if (when, step) == ("before", "starting") else {"release"}
-                _check_wants(hook, {"hosts" if once else "host", *released, *self._options()})
-            self.hooks.append(replace(hook, timeout=timeout))
-            return function
-
-        return declare
-
-    def _hook(
-        self,
-        function: Callable[..., object],
-        when: str,
-        step: str,
-        flows: tuple[str, ...],
-        roles: tuple[str, ...],
-        primary: bool,
-        once: bool,
-    ) -> Hook:
-        own = _name(function)
-        name = f"{self.owner}.{own}" if self.owner else own
-        return Hook(name, function, when, step, flows, roles, primary, once, _place(function))
-
-    def refusing(self) -> AbstractContextManager[None]:
-        """Around what refuses a declaration: an owner may turn the error into another."""
-        return nullcontext()
-
-    def _options(self) -> set[str]:
-        return {"options"} if self.has_options else set()
-
-    def with_options(self, options: object) -> tuple[list[Hook], list[Hook]]:
-        """The hooks, and those for failures, bound to a recipe's options."""
-        return [replace(h, options=options) for h in self.hooks], [replace(h, options=options) for h in self.failed]
+    def __add__(self, other: Declared) -> Declared:
+        return Declared(
+            hooks=self.hooks + other.hooks,
+            failed=self.failed + other.failed,
+            dependencies=self.dependencies + other.dependencies,
+            watches=self.watches + other.watches,
+            linked_dirs=self.linked_dirs + other.linked_dirs,
+            variables={**self.variables, **other.variables},
+            secrets=self.secrets + other.secrets,
+            versions={**self.versions, **other.versions},
+        )
 
 
 def check_roles(hooks: Iterable[Hook], roles: set[str]) -> None:
-    """Refuse hooks on roles that no host of any stage plays.
+    """Refuse hooks of the project on roles that no host of any stage plays; a recipe may have more than are needed.
 
     Raises:
         ConfigError: names every such hook.
@@ -248,7 +160,7 @@ def check_roles(hooks: Iterable[Hook], roles: set[str]) -> None:
         f"{hook.place}: hook {hook.name}: no host has the role {role}{near(role, roles)}"
         for hook in hooks
         for role in hook.roles
-        if role not in roles and not hook.name.partition(".")[2]
+        if role not in roles
     ]
     if mistakes:
         raise ConfigError(*mistakes)
@@ -262,70 +174,6 @@ def failed_hosts(error: BaseException, hosts: Mapping[str, Host]) -> tuple[Host,
     return tuple(hosts[name] for name in names if name in hosts) or tuple(hosts.values())
 
 
-def _flows_with(step: str, flows: tuple[str, ...], place: str) -> tuple[str, ...]:
-    everywhere = {name for flow in FLOWS for name in steps(flow)}
-    if step not in everywhere:
-        there_are = listed(dict.fromkeys(name for flow in FLOWS for name in steps(flow)))
-        raise ConfigError(f"{place}: no step {step}{near(step, everywhere)} (there are {there_are})")
-    for flow in flows:
-        if flow not in FLOWS:
-            raise ConfigError(f"{place}: no flow {flow}{near(flow, FLOWS)}")
-        if step not in steps(flow):
-            raise ConfigError(f"{place}: flow {flow} has no step {step}")
-    return flows or tuple(flow for flow in FLOWS if step in steps(flow))
-
-
-def _dependency(step: str, task: str, flows: str | Iterable[str] = (), **others: object) -> Dependency:
-    place = _caller()
-    if others:
-        said = listed(f"{name}=" for name in others)
-        raise ConfigError(f"{place}: {said} means nothing to a task, which runs on no host; the task is {task}")
-    return Dependency(_flows_with(step, _texts(flows) or ("deploy",), place), step, task)
-
-
-def _check_form(when: str, step: object, unknown: Mapping[str, object]) -> None:
-    """A slip in how a hook is declared would be a traceback, or a hook that never runs."""
-    if callable(step):
-        raise ConfigError(f'{_place(step)}: {when} needs a step: @….{when}("published")')
-    for name in unknown:
-        known = ("roles", "primary", "once", "flows", "timeout")
-        raise ConfigError(f"{_caller()}: {when} has no {name}={near(name, known)} (there are {listed(known)})")
-
-
-def _check_wants(hook: Hook, given: set[str]) -> None:
-    for name, parameter in inspect.signature(hook.function).parameters.items():
-        if parameter.kind is parameter.POSITIONAL_ONLY:
-            raise ConfigError(f"{hook.place}: hook {hook.name} wants {name} by its position; hooks are called by names")
-        if name not in given or parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
-            raise ConfigError(
-                f"{hook.place}: hook {hook.name} wants {parameter}, but {hook.when} {hook.step} it is given"
-                f" {listed(sorted(given))}{near(name, given)}"
-            )
-
-
-def _texts(said: str | Iterable[str]) -> tuple[str, ...]:
+def texts(said: Roles) -> tuple[str, ...]:
+    """One text, or several."""
     return (said,) if isinstance(said, str) else tuple(said)
-
-
-def _name(function: Callable[..., object]) -> str:
-    """Its name, which its task has, too; a call has to do its work."""
-    name = getattr(function, "__name__", None)
-    if not callable(function) or not isinstance(name, str):
-        kind = type(function).__name__
-        raise ConfigError(f"{_place(function)}: a hook is a function with a name, not a {kind}; write a def around it")
-    if inspect.iscoroutinefunction(function) or inspect.isgeneratorfunction(inspect.unwrap(function)):
-        raise ConfigError(f"{_place(function)}: hook {name} would never run: it is async or yields; write a plain def")
-    return name
-
-
-def _place(function: Callable[..., object]) -> str:
-    code = getattr(function, "__code__", None)
-    return f"{Path(code.co_filename).name}:{code.co_firstlineno}" if code else _caller()
-
-
-def _caller() -> str:
-    """The line outside of this module that is being run."""
-    frame = inspect.currentframe()
-    while frame and frame.f_globals is globals():
-        frame = frame.f_back
-    return f"{Path(frame.f_code.co_filename).name}:{frame.f_lineno}" if frame else ""

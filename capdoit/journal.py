@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 
 from capdoit.layout import is_release
@@ -73,6 +73,40 @@ class Entry:
             return None
         texts = {f.name: found.get(f.name) for f in fields(cls)}
         return cls(**{name: printable(text) for name, text in texts.items() if isinstance(text, str)})
+
+
+@dataclass(frozen=True)
+class Note:
+    """What is remembered of a release beside its entries, in a line of its own, which no survey reads.
+
+    Attributes:
+        release: the release.
+        run: the id of the flow that made it live.
+        acts: the steps and hooks that the flow ran, in order, but those that were skipped.
+        recipes: where each recipe came from, by its name.
+        probes: what each recipe's probe found just before the publish.
+    """
+
+    release: str
+    run: str = ""
+    acts: tuple[str, ...] = ()
+    recipes: Mapping[str, str] = field(default_factory=dict)
+    probes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+    def line(self) -> str:
+        """The note as one line of JSON; it begins with its event and its release, by which hosts find it."""
+        return json.dumps({"event": "noted", **vars(self)})
+
+    @classmethod
+    def parse(cls, line: str) -> Note | None:
+        """The note of a line; None for a line that is none."""
+        try:
+            found = json.loads(line)
+            probes = {str(name): _texts(names) for name, names in found["probes"].items()}
+            recipes = {str(name): printable(str(origin)) for name, origin in found["recipes"].items()}
+            return cls(str(found["release"]), str(found["run"]), _texts(found["acts"]), recipes, probes)
+        except (ValueError, RecursionError, LookupError, TypeError, AttributeError):
+            return None
 
 
 @dataclass(frozen=True)
@@ -174,6 +208,10 @@ def _went_live(entries: Sequence[Entry]) -> list[Publish]:
         if entry.event == "live" and entry.flow in (DEPLOY, ROLLBACK)
         if entry.run not in undone and is_release(entry.release)
     ]
+
+
+def _texts(values: Iterable[object]) -> tuple[str, ...]:
+    return tuple(printable(str(value)) for value in values)
 
 
 def _one_word(value: str) -> str:

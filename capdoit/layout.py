@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import posixpath
 import re
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
@@ -49,6 +50,11 @@ class Layout:
 def is_release(name: str) -> bool:
     """Whether a name is a release's: fourteen digits that are a moment in time."""
     return bool(FOURTEEN_DIGITS.fullmatch(name)) and _moment(name) is not None
+
+
+def is_inside(path: str) -> bool:
+    """Whether a relative path, without a slash at its end, stays inside the directory that it starts from."""
+    return path.partition("/")[0] not in ("", ".", "..") and posixpath.normpath(path) == path
 
 
 def release_time(name: str) -> datetime:

@@ -110,6 +110,14 @@ class Value:
         self.expected(f"a whole number {bounds}")
         return least
 
+    def fraction(self) -> float:
+        """A number that need not be whole."""
+        try:
+            return float(self.node.value)
+        except ValueError:  # YAML has 1_000.5 and 1:30.5
+            self.expected("a number such as 0.5")
+            return 0.0
+
     def truth(self) -> bool:
         """True or false."""
         if self.kind == "bool":

@@ -1,55 +1,174 @@
-"""Recipes: hooks that teams share, with typed options; finding and checking them."""
+"""Recipes: hooks that teams share, with typed options; declaring, finding and loading them."""
 
 from __future__ import annotations
 
-import dataclasses
 import importlib
 import importlib.metadata
 import importlib.util
 import sys
-import typing
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from types import ModuleType
-from typing import Any, TypeVar
+from typing import Any
 
+from capdoit import options as typed
 from capdoit.config import RecipeUse
+from capdoit.declare import Function, Hooks, check_form, check_wants
 from capdoit.errors import ConfigError, RecipeError
-from capdoit.hooks import Dependency, Hook, Hooks
+from capdoit.hooks import Declared, Hook, Roles, Watch, texts
+from capdoit.layout import is_inside
+from capdoit.options import loaded
 from capdoit.places import near
 from capdoit.text import listed
 
 GROUP = "capdoit.recipes"
-T = TypeVar("T")
-KINDS = {str: "a text", int: "a number", bool: "true or false"}
+BUNDLED = "bundled"
+PROJECT = "project"
 
 
 class Recipe(Hooks):
-    """A recipe: declare its hooks with `before`, `after` and `on_failed`.
+    """A recipe: declare its hooks with `before`, `after`, `health` and `on_failed`, and what it watches over.
 
     Args:
         name: as deploy.yml calls it.
-        options: a frozen dataclass; its fields' types, defaults and names are the options.
+        options: a frozen dataclass; its fields' types, defaults, names and ``#:`` comments are the options.
         roles: what its hooks run on when they do not say otherwise.
+        requires: the versions of capdoit that it works with, as pip spells them: ``capdoit>=0.1``.
+        linked_dirs: directories of each release that all share; or what gives them, from the options.
+        variables: of the command line, with the values that each can have; hooks read ``flow.variables``.
     """
 
-    def __init__(self, name: str, options: type | None = None, roles: str | Iterable[str] = ()) -> None:
-        super().__init__(name, (roles,) if isinstance(roles, str) else tuple(roles), options is not None)
-        self.options = options
+    def __init__(
+        self,
+        name: str,
+        options: type | None = None,
+        roles: Roles = (),
+        requires: str = "capdoit",
+        linked_dirs: Iterable[str] | Callable[[Any], Iterable[str]] = (),
+        variables: Mapping[str, Roles] | None = None,
+    ) -> None:
+        super().__init__(name, texts(roles), options is not None)
+        self.options, self.requires, self.linked_dirs = options, requires, linked_dirs
+        self.variables = {variable: texts(values) for variable, values in (variables or {}).items()}
+        self._watch: dict[str, Hook] = {}
+
+    def probe(self, **when: Any) -> Callable[[Function], Function]:
+        """Say with the decorated function what is there now, such as the migrations that a database has.
+
+        It is called on the primary of the hosts with ``roles=``, just before a release becomes live, and returns
+        names: an iterable of texts, or one text with a name on each line. They are recorded with the release. A
+        rollback calls it again, with the release that is live; the names that the release to go to was recorded
+        without are what it does not know, and the rollback is refused, unless ``migrations=`` says otherwise.
+
+        Raises:
+            RecipeError: it wants what it is not given, or more than ``roles=`` is said.
+        """
+        return self._watching("probe", when, {"host", "release"})
+
+    def guard(self, **when: Any) -> Callable[[Function], Function]:
+        """Say with the decorated function why a rollback should not go ahead.
+
+        It is called on the primary of the hosts with ``roles=``, with the ``release`` to go to, before anything is
+        touched, and returns names as a probe does; when there are any, the rollback is refused. With a probe, it
+        may want ``now`` and ``recorded`` (None when nothing was recorded), and its answer is taken instead of their
+        difference.
+
+        Raises:
+            RecipeError: it wants what it is not given, or more than ``roles=`` is said.
+        """
+        return self._watching("guard", when, {"host", "release", "now", "recorded"})
+
+    def back(self, **when: Any) -> Callable[[Function], Function]:
+        """Take away with the decorated function what the release to go to does not know, given as ``unknown``.
+
+        It is a hook before ``publishing``, called on the primary of the hosts with ``roles=`` when a rollback is
+        told ``migrations=back`` and something is unknown.
+
+        Raises:
+            RecipeError: it wants what it is not given, or more than ``roles=`` is said.
+        """
+        return self._watching("back", when, {"host", "release", "unknown"})
+
+    def watch(self) -> dict[str, Hook]:
+        """Its probe, guard and way back, as far as it has them."""
+        return dict(self._watch)
+
+    def bound(self, use: RecipeUse, place: str, version: str, roles: set[str]) -> Declared:
+        """All that it declares, with what deploy.yml says.
+
+        Args:
+            use: what deploy.yml says.
+            place: its file.
+            version: where it comes from.
+            roles: those that hosts play.
+
+        Raises:
+            RecipeError: an option is wrong, or a directory leads out of the release.
+        """
+        made = typed.made(self.options, use, place, roles)
+        at = f"{use.place}: recipe {use.name} ({place})"
+        return loaded(at, partial(self._bound_to, made, version))
+
+    @contextmanager
+    def refusing(self) -> Iterator[None]:
+        """What is refused says which recipe it is."""
+        try:
+            yield
+        except ConfigError as error:
+            raise RecipeError(*(f"recipe {self.recipe}: {mistake}" for mistake in error.mistakes)) from None
+
+    def _watching(self, what: str, when: Mapping[str, Any], given: set[str]) -> Callable[[Function], Function]:
+        with self.refusing():
+            check_form(what, what, when, ("roles",))
+
+        def declare(function: Function) -> Function:
+            step, kind = ("publishing", "before") if what == "back" else ("", what)
+            flows = ("rollback",) if what == "back" else ("deploy", "rollback")
+            with self.refusing():
+                hook = self._hook(function, kind, step, flows, {**when, "primary": True})
+                check_wants(hook, {*given, "flow", *self._options()})
+            self._watch[what] = hook
+            if what == "back":
+                self._hooks.append(hook)
+            return function
+
+        return declare
+
+    def _bound_to(self, made: Any, version: str) -> Declared:
+        declared = self.declared()
+        dirs = self.linked_dirs(made) if callable(self.linked_dirs) else self.linked_dirs
+        if out := [path for path in dirs if not is_inside(path)]:
+            raise RecipeError(f"recipe {self.recipe}: linked_dirs leave the release: {listed(map(repr, out))}")
+        watch = {what: hook.bound(made) for what, hook in self._watch.items()}
+        return Declared(
+            hooks=tuple(hook.bound(made) for hook in declared.hooks),
+            failed=tuple(hook.bound(made) for hook in declared.failed),
+            dependencies=declared.dependencies,
+            watches=(Watch(self.recipe, **watch),) if watch else (),
+            linked_dirs=tuple(dirs),
+            variables=self.variables,
+            secrets=tuple(typed.secrets(made)),
+            versions={self.recipe: version},
+        )
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclass(frozen=True)
 class Found:
     """Where a recipe was found.
 
     Attributes:
         name: the recipe's.
-        source: ``bundled``, ``project``, or the name and version of a package.
+        source: ``bundled``, ``project``, or the name of a package.
+        version: the package's; capdoit's own when it is bundled, empty for a project's.
         module: its module.
     """
 
     name: str
     source: str
+    version: str
     module: ModuleType
 
     @property
@@ -57,11 +176,12 @@ class Found:
         """The recipe that the module defines.
 
         Raises:
-            RecipeError: it defines none of that name, or its options are no dataclass.
+            RecipeError: it defines none of that name, its options are no dataclass, or it needs another capdoit.
         """
         for value in vars(self.module).values():
-            if isinstance(value, Recipe) and value.owner == self.name:
-                _check_declared(value, self.place)
+            if isinstance(value, Recipe) and value.recipe == self.name:
+                typed.check(value.options, f"recipe {self.name}: {self.place}")
+                _check_requires(value.requires, f"recipe {self.name}: {self.place}")
                 return value
         raise RecipeError(f"{self.place}: has no Recipe({self.name!r}, …)")
 
@@ -70,76 +190,84 @@ class Found:
         """The file of its module."""
         return str(self.module.__file__)
 
+    @property
+    def origin(self) -> str:
+        """Its source and version, for people."""
+        return f"{self.source} {self.version}".strip()
 
-def load_hooks(uses: Iterable[RecipeUse], project: Path) -> tuple[list[Hook], list[Hook], list[Dependency]]:
-    """The hooks of the recipes that deploy.yml asks for, bound to their options.
+
+def load(uses: Iterable[RecipeUse], project: Path, roles: set[str]) -> Declared:
+    """What the recipes declare that deploy.yml asks for, bound to their options, in its order.
 
     Args:
         uses: what deploy.yml says.
         project: the directory of deploy.yml.
-
-    Returns:
-        The hooks on steps, those on failure, and the doit tasks that steps depend on.
+        roles: those that hosts play.
 
     Raises:
         RecipeError: a recipe is not found, or an option is wrong; says where.
     """
-    hooks: list[Hook] = []
-    failed: list[Hook] = []
-    dependencies: list[Dependency] = []
+    declared = Declared()
     for use in uses:
-        found = find(use, project)
-        recipe = found.recipe
-        on_steps, on_failure = recipe.with_options(_options(recipe, use, found.place))
-        hooks += on_steps
-        failed += on_failure
-        dependencies += recipe.dependencies
-    return hooks, failed, dependencies
+        found = find(use.name, project, f"{use.place}: ")
+        declared += found.recipe.bound(use, found.place, found.origin, roles)
+    return declared
 
 
-def find(use: RecipeUse, project: Path) -> Found:
-    """A recipe: an installed package's, the project's own, or a bundled one, in this order."""
-    for found in (_installed(use.name), _from_project(use.name, project), _bundled(use.name)):
+def find(name: str, project: Path, place: str = "") -> Found:
+    """A recipe: an installed package's, the project's own, or a bundled one, in this order.
+
+    Args:
+        name: the recipe's.
+        project: the directory of deploy.yml.
+        place: where it is asked for, before what an error says.
+
+    Raises:
+        RecipeError: there is none, it cannot be loaded, or several packages have one of that name.
+    """
+    for found in (_installed(name), _from_project(name, project), _bundled(name)):
         if found:
             return found
     names = available(project)
-    raise RecipeError(f"{use.place}: no recipe {use.name}{near(use.name, names)} (there are {listed(sorted(names))})")
+    raise RecipeError(f"{place}no recipe {name}{near(name, names)} (there are {listed(names)})")
 
 
-def available(project: Path) -> dict[str, str]:
-    """The names of all recipes that can be used, with where each comes from."""
-    bundled = Path(str(importlib.import_module("capdoit.recipes").__path__[0]))
-    names = {path.stem: "bundled" for path in _modules(bundled)}
-    names |= {
-        path.stem: "project" for path in _modules(project / "recipes") if path.parent.resolve() != bundled.resolve()
-    }
-    return names | {point.name: _package(point) for point in importlib.metadata.entry_points(group=GROUP)}
+def available(project: Path) -> list[str]:
+    """The names of all recipes that can be used, sorted."""
+    files = [*_modules(_bundled_folder()), *_modules(project / "recipes")]
+    points = importlib.metadata.entry_points(group=GROUP)
+    return sorted({*(path.stem for path in files), *(point.name for point in points)})
+
+
+def _bundled_folder() -> Path:
+    return Path(str(importlib.import_module("capdoit.recipes").__path__[0]))
 
 
 def _modules(folder: Path) -> list[Path]:
-    return [path for path in sorted(folder.glob("*.py")) if not path.stem.startswith("_")]
+    return [path for path in folder.glob("*.py") if not path.stem.startswith("_")]
 
 
 def _installed(name: str) -> Found | None:
     points = list(importlib.metadata.entry_points(group=GROUP, name=name))
-    packages = sorted({_package(point) for point in points})
+    packages = {_package(point): point for point in points}
     if len(packages) > 1:
-        raise RecipeError(f"recipe {name} is claimed by {' and by '.join(packages)}; uninstall one")
-    if not points:
-        return None
-    place = f"recipe {name} of {packages[0]}"
-    return Found(name, packages[0], _loaded(place, lambda: importlib.import_module(points[0].module)))
+        claimed = " and by ".join(f"{package} {version}" for package, version in sorted(packages))
+        raise RecipeError(f"recipe {name} is claimed by {claimed}; uninstall one")
+    for (package, version), point in packages.items():
+        place = f"recipe {name} of {package} {version}"
+        return Found(name, package, version, loaded(place, partial(importlib.import_module, point.module)))
+    return None
 
 
-def _package(point: importlib.metadata.EntryPoint) -> str:
-    return f"{point.dist.name} {point.dist.version}" if point.dist else point.value
+def _package(point: importlib.metadata.EntryPoint) -> tuple[str, str]:
+    return (point.dist.name, point.dist.version) if point.dist else (point.value, "")
 
 
 def _from_project(name: str, project: Path) -> Found | None:
     path = project / "recipes" / f"{name}.py"
-    if not path.is_file():
+    if not path.is_file() or path.parent.resolve() == _bundled_folder().resolve():
         return None
-    return Found(name, "project", _loaded(str(path), lambda: _run_file(path, name)))
+    return Found(name, PROJECT, "", loaded(str(path), partial(_run_file, path, name)))
 
 
 def _run_file(path: Path, name: str) -> ModuleType:
@@ -153,66 +281,26 @@ def _run_file(path: Path, name: str) -> ModuleType:
 
 
 def _bundled(name: str) -> Found | None:
-    if not name.isidentifier() or importlib.util.find_spec(f"capdoit.recipes.{name}") is None:
-        return None
     module = f"capdoit.recipes.{name}"
-    return Found(name, "bundled", _loaded(module, lambda: importlib.import_module(module)))
+    if not name.isidentifier() or importlib.util.find_spec(module) is None:
+        return None
+    return Found(name, BUNDLED, _version(), loaded(module, partial(importlib.import_module, module)))
 
 
-def _loaded(place: str, load: Callable[[], T]) -> T:
-    """What a recipe's code makes; however it fails, the error says which recipe it is.
+def _version() -> str:
+    from capdoit import __version__
 
-    Raises:
-        RecipeError: it failed; so does a ConfigError, which has its own place.
-    """
+    return __version__
+
+
+def _check_requires(requires: str, place: str) -> None:
+    from packaging.requirements import InvalidRequirement, Requirement
+
     try:
-        return load()
-    except ConfigError:
-        raise
-    except Exception as error:
-        raise RecipeError(f"{place}: cannot be loaded: {type(error).__name__}: {error}") from error
-
-
-def _check_declared(recipe: Recipe, place: str) -> None:
-    kind = recipe.options
-    if kind is None:
-        return
-    if not isinstance(kind, type) or not dataclasses.is_dataclass(kind):
-        raise RecipeError(f"{place}: options= of Recipe({recipe.owner!r}, …) is not a dataclass")
-    _loaded(place, lambda: typing.get_type_hints(kind))
-
-
-def _options(recipe: Recipe, use: RecipeUse, place: str) -> Any:
-    """The options of deploy.yml as the recipe's dataclass."""
-    fields = {f.name: f for f in dataclasses.fields(recipe.options)} if recipe.options else {}
-    types = typing.get_type_hints(recipe.options) if recipe.options else {}
-    mistakes = [
-        f"{use.places[name]}: recipe {use.name} has no option {name}{near(name, fields)}"
-        for name in use.options
-        if name not in fields
-    ]
-    values = {n: tuple(v) if isinstance(v, list) else v for n, v in use.options.items() if n in fields}
-    mistakes += [
-        f"{use.places[name]}: option {name} is {value!r}, expected {_kind(types[name])}"
-        for name, value in values.items()
-        if not _fits(value, types[name])
-    ]
-    mistakes += [
-        f"{use.place}: recipe {use.name} needs the option {name}"
-        for name, f in fields.items()
-        if f.default is f.default_factory is dataclasses.MISSING and name not in values
-    ]
-    if mistakes:
-        raise RecipeError(*mistakes)
-    made = recipe.options
-    return _loaded(f"{use.place}: recipe {use.name} ({place})", lambda: made(**values)) if made else None
-
-
-def _fits(value: object, kind: Any) -> bool:
-    if typing.get_origin(kind) is tuple:
-        return isinstance(value, tuple)
-    return type(value) is kind
-
-
-def _kind(kind: Any) -> str:
-    return KINDS.get(kind, "a list of texts")
+        wanted = Requirement(requires)
+    except InvalidRequirement as error:
+        raise RecipeError(f"{place}: requires={requires!r}: {error}") from None
+    if wanted.name != "capdoit":
+        raise RecipeError(f"{place}: requires={requires!r} is not about capdoit; pip sees to other packages")
+    if not wanted.specifier.contains(_version(), prereleases=True):
+        raise RecipeError(f"{place}: requires {requires}, but capdoit {_version()} is installed")

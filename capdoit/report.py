@@ -7,7 +7,7 @@ import traceback
 from collections.abc import Sequence
 from typing import Any
 
-from capdoit.errors import CapdoitError, HostsFailed, LockHeld
+from capdoit.errors import CapdoitError, GuardRefused, HostsFailed, LockHeld
 from capdoit.run import Run
 from capdoit.steps.abandoning import Standing
 from capdoit.text import listed, table
@@ -30,18 +30,31 @@ def report(run: Run, what: str, error: BaseException, standings: Sequence[Standi
 def _next(run: Run, error: BaseException, standings: Sequence[Standing]) -> str:
     stage = run.stage.name
     again = f"doit {run.flow}:{stage}" + (f" rollback_release={run.wanted}" if run.wanted else "")
-    if isinstance(error, LockHeld):
-        return f"wait=60 waits for it: {again} wait=60\nIf nobody is at work there any more: doit cap unlock {stage}"
+    if isinstance(error, (GuardRefused, LockHeld)):
+        return _ways(error, again, stage)
     if run.flipped and not run.published:
         return f"Nobody knows what is live on {listed(sorted(run.flipped))}. Look again: doit cap status {stage}"
-    if run.published and run.flow == "deploy":
-        return f"Release {run.release} is live all the same. To go back: {_back(run)}"
     if run.published:
-        return f"The rollback to {run.release} is live all the same; only what comes after it was not done."
+        return _although_live(run)
     changed = [s.host for s in standings if s.host in run.facts and s.current != run.before(s.host)]
     if changed:
         return f"What is live on {listed(changed)} is not what it was. Look: doit cap status {stage}"
-    return f"What is live was not changed. When it is mended: {again}"
+    gone = f" But {listed(run.taken_away)} was taken away already; a deploy brings it back." if run.taken_away else ""
+    return f"What is live was not changed.{gone} When it is mended: {again}"
+
+
+def _ways(error: GuardRefused | LockHeld, again: str, stage: str) -> str:
+    """What can be said to a flow that was refused."""
+    if isinstance(error, LockHeld):
+        return f"wait=60 waits for it: {again} wait=60\nIf nobody is at work there any more: doit cap unlock {stage}"
+    back = f"To take it away before going back: {again} migrations=back\n" if error.can_go_back else ""
+    return f"{back}To go back and leave it as it is: {again} migrations=keep"
+
+
+def _although_live(run: Run) -> str:
+    if run.flow == "deploy":
+        return f"Release {run.release} is live all the same. To go back: {_back(run)}"
+    return f"The rollback to {run.release} is live all the same; only what comes after it was not done."
 
 
 def _back(run: Run) -> str:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import contextlib
 import getpass
 import os
-import secrets
+import secrets as random
 import socket
+import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
@@ -17,9 +18,10 @@ from capdoit.config import HostConfig, Stage
 from capdoit.console import Console
 from capdoit.errors import ConfigError, Outcome
 from capdoit.fleet import Fleet
-from capdoit.hooks import Release
+from capdoit.given import Flow, Release
+from capdoit.hooks import Declared
 from capdoit.host import Host
-from capdoit.journal import Entry
+from capdoit.journal import Entry, Note
 from capdoit.script import Script, Secret
 from capdoit.session import Request
 from capdoit.survey import Facts
@@ -49,6 +51,15 @@ class Run:
         archived: in a rollback, the hosts that have the release as an archive only.
         held: the hosts whose lock this flow took.
         begun: whether a half-made release may lie on the hosts.
+        declared: what recipes and the project declare.
+        acts: what the flow does, by names, without what is skipped.
+        migrations: ``keep`` or ``back``, when it was said.
+        variables: what else the command line says.
+        started: when it began, by the monotonic clock.
+        everyone: all hosts of the stage.
+        probes: what the probes of recipes found, by recipe.
+        unknown: what of that the release to go back to does not know, by recipe, when it is to be taken away.
+        taken_away: what hooks took away of that before the flip.
         flipped: the hosts that were told to make it live and have not taken that back.
         published: whether the release is live on all hosts.
         missing: the hosts that could not be reached and that the flow goes on without.
@@ -65,6 +76,12 @@ class Run:
     wanted: str | None = None
     message: str = ""
     wait: int = 0
+    declared: Declared = field(default_factory=Declared)
+    acts: tuple[str, ...] = ()
+    migrations: str | None = None
+    variables: Mapping[str, str] = field(default_factory=dict)
+    started: float = field(default_factory=time.monotonic)
+    everyone: tuple[HostConfig, ...] = ()
     facts: dict[str, Facts] = field(default_factory=dict)
     release: str = ""
     revision: str = ""
@@ -73,6 +90,9 @@ class Run:
     archived: frozenset[str] = frozenset()
     held: set[str] = field(default_factory=set)
     begun: bool = False
+    probes: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    unknown: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    taken_away: tuple[str, ...] = ()
     flipped: set[str] = field(default_factory=set)
     published: bool = False
     missing: tuple[str, ...] = ()
@@ -96,6 +116,12 @@ class Run:
             doubtful=" ".join(sorted(self.flipped)) if event == "failed" and not self.published else "",
             warnings="; ".join(self.warnings.get(host.name, ())) if host and event == "finished" else "",
         ).line()
+
+    def note(self) -> str:
+        """The line for the journal that remembers how the release was made; nothing in a rollback."""
+        if self.flow != "deploy":
+            return ""
+        return Note(self.release, self.id, self.acts, self.declared.versions, self.probes).line()
 
     def owner(self) -> str:
         """What the lock says of this flow."""
@@ -146,32 +172,69 @@ class Run:
         left = previous if self.flow == "rollback" else None
         return Release(self.release, host.config.layout.release(self.release), self.revision, previous, left)
 
+    def as_given(self) -> Flow:
+        """The flow as hooks see it."""
+        return Flow(
+            name=self.flow,
+            stage=self.stage.name,
+            application=self.stage.application,
+            release=self.release,
+            revision=self.revision,
+            branch=self.branch if self.flow == "deploy" else "",
+            hosts=tuple(host.name for host in self.fleet.release_hosts),
+            by=self.by,
+            message=self.message,
+            started=self.started,
+            variables=self.variables,
+        )
+
     def warn(self, text: str, host: str = "") -> None:
         """Something went wrong that does not undo what is live."""
         self.warnings.setdefault(host, []).append(one_line(text))
         self.console.say(f"   warning: {text}")
 
 
-def begin(flow: str, stage: Stage, variables: Variables, console: Console) -> Run:
+def begin(
+    flow: str,
+    stage: Stage,
+    variables: Variables,
+    console: Console,
+    declared: Declared | None = None,
+    acts: Iterable[str] = (),
+) -> Run:
     """A run on the selected hosts; nothing is touched yet, so what is wrong here is refused without trace.
+
+    Args:
+        flow: ``deploy`` or ``rollback``.
+        stage: with all its hosts.
+        variables: what the command line says.
+        console: where its words go.
+        declared: what recipes and the project declare; nothing outside of a flow.
+        acts: what the flow does, by names.
 
     Raises:
         ConfigError: the selection of hosts makes no sense, or a secret is not set.
     """
+    everyone, declared = stage.hosts, declared or Declared()
     stage = select(stage, variables)
-    console.keep_secret(_revealed(stage.hosts))
+    console.keep_secret(_revealed([*declared.secrets, *_secrets(stage.hosts)]))
     console.align(host.name for host in stage.hosts)
     return Run(
         flow=flow,
         stage=stage,
         fleet=Fleet([Host(config, console) for config in stage.hosts]),
         console=console,
-        id=secrets.token_hex(8),
+        id=random.token_hex(8),
         by=one_line(operator()),
         branch=variables.branch or (stage.branch if stage.transfer == "git" else str(stage.archive)),
         wanted=variables.rollback_release,
         message=one_line(variables.message or ""),
         wait=variables.wait,
+        declared=declared,
+        acts=tuple(act for act in acts if act not in variables.skip),
+        migrations=variables.migrations,
+        variables=variables.others,
+        everyone=everyone,
     )
 
 
@@ -185,9 +248,12 @@ def operator() -> str:
     return "unknown"
 
 
-def _revealed(hosts: Iterable[HostConfig]) -> list[str]:
-    """The values of all secrets of some hosts."""
-    found: list[Secret] = [v for host in hosts for v in host.env.values() if isinstance(v, Secret)]
-    if unset := sorted({secret.variable for secret in found if secret.variable not in os.environ}):
+def _secrets(hosts: Iterable[HostConfig]) -> list[Secret]:
+    return [value for host in hosts for value in host.env.values() if isinstance(value, Secret)]
+
+
+def _revealed(secrets: Sequence[Secret]) -> list[str]:
+    """The values of secrets."""
+    if unset := sorted({secret.variable for secret in secrets if secret.variable not in os.environ}):
         raise ConfigError(f"deploy.yml needs the environment variable {listed(unset)}, which is not set")
-    return [secret.reveal() for secret in found]
+    return [secret.reveal() for secret in secrets]

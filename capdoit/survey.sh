@@ -14,13 +14,13 @@ one_line() {
     printf '%s' "$1" | tr '\n\t\r' '???'
 }
 
-# The last line may lack its end: a full disk cut it.
+# The last line may lack its end: a full disk cut it. Notes are long, and read when they are asked for.
 lines() {
-    tail -n 1000 "$2" | cut -c1-8192 | while IFS= read -r line || [ -n "$line" ]; do fact "$1" "$line"; done
+    tail -n 1500 "$2" | sed '/^{"event": "noted"/d' | tail -n 1000 | cut -c1-8192 | while IFS= read -r line || [ -n "$line" ]; do fact "$1" "$line"; done
 }
 
 # Without one of these the facts would be wrong, and not just fewer.
-for tool in cut dd find readlink tail tr; do
+for tool in cut dd find readlink sed tail tr; do
     command -v "$tool" >/dev/null || {
         echo "$tool is not installed" >&2
         exit 1

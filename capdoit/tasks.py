@@ -7,8 +7,9 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,13 +19,17 @@ from doit.exceptions import InvalidDodoFile, TaskFailed
 
 from capdoit import config, recipe, variables
 from capdoit.console import Console
+from capdoit.declare import Hooks
 from capdoit.errors import CapdoitError, ConfigError
-from capdoit.flow import Act, weave
-from capdoit.hooks import Hooks, check_roles
+from capdoit.flow import FLOWS, Act, weave
+from capdoit.hooks import Declared, check_roles
+from capdoit.places import near
+from capdoit.text import listed
 
 if TYPE_CHECKING:
     from types import FrameType
 
+    from capdoit.config import Stage
     from capdoit.deployment import Deployment
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -46,7 +51,6 @@ class Cap(Hooks):
         super().__init__()
         with self.refusing():
             self.config = config.load(file)
-        self._recipes: tuple[list[Any], list[Any], list[Any]] | None = None
         self._console = Console(sys.stdout)
         self._deployments: list[Deployment] = []
         self._home = threading.get_ident()
@@ -54,21 +58,21 @@ class Cap(Hooks):
     def create_doit_tasks(self) -> Iterator[dict[str, Any]]:
         """Deploy, roll back, check."""
         with self.refusing():
-            chosen = variables.read(dict(doit_cmd._CMDLINE_VARS or {}), os.environ)
+            check_roles(self.declared().hooks, self.config.roles())
+            chosen = variables.read(dict(doit_cmd._CMDLINE_VARS or {}), os.environ, self.everything.variables)
             if chosen.stage:
                 config.choose_stage(self.config, chosen.stage)
-            hooks, _ = self.all_hooks()
-            check_roles(hooks, self.config.roles())
+            self._check_skipped(chosen.skip)
         command = running_command()
         if command and command.execute_tasks:
             run_nothing_by_default(command)
             self._listen()
         selected = command.sel_tasks or [] if command else []
         yield from self._short_names(chosen)
-        for name in self.config.stages:
-            for flow in ("deploy", "rollback"):
-                yield from self._flow(flow, name, chosen, selected)
-            yield self._check(name, chosen)
+        for stage in self.stages.values():
+            for flow in FLOWS:
+                yield from self._flow(flow, stage, chosen, selected)
+            yield self._check(stage, chosen)
 
     # doit takes an object's name for its tasks', and `cap` is a command
     create_doit_tasks.basename = "capdoit"  # type: ignore[attr-defined]
@@ -81,25 +85,35 @@ class Cap(Hooks):
         except ConfigError as error:
             raise InvalidDodoFile(str(error)) from None
 
-    def all_hooks(self) -> tuple[list[Any], list[Any]]:
-        """The hooks on steps and on failure: the recipes', in the order of deploy.yml, then the project's.
+    @cached_property
+    def everything(self) -> Declared:
+        """What the recipes declare, in the order of deploy.yml, then what the project does; known once it is read.
 
         Raises:
             RecipeError: a recipe is missing or its options are wrong.
         """
-        hooks, failed, _ = self._of_recipes()
-        return [*hooks, *self.hooks], [*failed, *self.failed]
+        return recipe.load(self.config.recipes, self.config.file.parent, self.config.roles()) + self.declared()
 
-    def _of_recipes(self) -> tuple[list[Any], list[Any], list[Any]]:
-        if self._recipes is None:
-            self._recipes = recipe.load_hooks(self.config.recipes, self.config.file.parent)
-        return self._recipes
+    @cached_property
+    def stages(self) -> dict[str, Stage]:
+        """The stages of deploy.yml, with what recipes have releases share."""
+        return {name: stage.sharing(self.everything.linked_dirs) for name, stage in self.config.stages.items()}
+
+    def acts(self, flow: str) -> list[Act]:
+        """A flow with all hooks."""
+        return weave(flow, self.everything.hooks)
 
     def _needed(self, flow: str, act: Act, is_first: bool) -> list[str]:
         """The tasks that an act depends on; what a flow's beginning does, its first hook does."""
         step = "starting" if is_first else "" if act.hook else act.name
-        declared = [*self._of_recipes()[2], *self.dependencies]
+        declared = self.everything.dependencies
         return [needed.task for needed in declared if flow in needed.flows and step == needed.step]
+
+    def _check_skipped(self, skip: Iterable[str]) -> None:
+        hooks = sorted({act.name for flow in FLOWS for act in self.acts(flow) if act.hook})
+        for name in skip:
+            if name not in hooks:
+                raise ConfigError(f"skip={name}: no hook has that name{near(name, hooks)} (there are {listed(hooks)})")
 
     # -- tasks
 
@@ -118,12 +132,12 @@ class Cap(Hooks):
             spelling = {"basename": f"deploy:{name}", "actions": None, "task_dep": [f"{verb}:{stage}"]}
             yield {**spelling, "doc": f"{verb} {stage}, as Capistrano spells it"}
 
-    def _flow(self, flow: str, name: str, chosen: variables.Variables, selected: list[str]) -> Iterator[dict[str, Any]]:
-        stage = self.config.stages[name]
-        hooks, _ = self.all_hooks()
-        acts = weave(flow, hooks)
-        group = f"{flow}:{name}"
-        flow_run = self._deployment(flow, name, acts, chosen, _goal(group, acts, selected))
+    def _flow(
+        self, flow: str, stage: Stage, chosen: variables.Variables, selected: list[str]
+    ) -> Iterator[dict[str, Any]]:
+        acts = self.acts(flow)
+        group = f"{flow}:{stage.name}"
+        flow_run = self._deployment(flow, stage, chosen, _goal(group, acts, selected))
         hosts = ", ".join(host.name for host in stage.hosts[:4]) + (", …" if len(stage.hosts) > 4 else "")
         yield {"basename": group, "name": None, "doc": f"{FLOW_DOCS[flow]} {hosts}"}
         before: list[str] = []
@@ -137,39 +151,39 @@ class Cap(Hooks):
                 "task_dep": [*before, *self._needed(flow, act, not before)],
                 "file_dep": files,
                 "teardown": [(self._end, [flow_run])],
-                "meta": {"capdoit": {"flow": flow, "stage": name, "step": act.step}},
+                "meta": {"capdoit": {"flow": flow, "stage": stage.name, "step": act.step}},
                 **ALWAYS,
             }
             before = [f"{group}:{act.name}"]
 
-    def _check(self, name: str, chosen: variables.Variables) -> dict[str, Any]:
+    def _check(self, stage: Stage, chosen: variables.Variables) -> dict[str, Any]:
         doc = "make the directories and say what a deploy would lack"
-        return {"basename": f"check:{name}", "actions": [(self._perform_check, [name, chosen])], "doc": doc, **ALWAYS}
+        actions = [(self._perform_check, [stage, chosen])]
+        return {"basename": f"check:{stage.name}", "actions": actions, "doc": doc, **ALWAYS}
 
     def _deployment(
-        self, flow: str, name: str, acts: list[Act], chosen: variables.Variables, goal: str | None
+        self, flow: str, stage: Stage, chosen: variables.Variables, goal: str | None
     ) -> Callable[[], Deployment]:
         """The deployment of a flow, made when its first task runs."""
         made: list[Deployment] = []
 
         def deployment() -> Deployment:
             if not made:
-                made.append(self._new_deployment(flow, name, acts, chosen, goal))
+                made.append(self._new_deployment(flow, stage, chosen, goal))
             return made[0]
 
         return deployment
 
     def _new_deployment(
-        self, flow: str, name: str, acts: list[Act], chosen: variables.Variables, goal: str | None = None
+        self, flow: str, stage: Stage, chosen: variables.Variables, goal: str | None = None
     ) -> Deployment:
         from capdoit.deployment import Deployment
 
-        hooks, failed = self.all_hooks()
-
         def undo(said: variables.Variables) -> Deployment:
-            return self._new_deployment("rollback", name, weave("rollback", hooks), said)
+            return self._new_deployment("rollback", stage, said)
 
-        made = Deployment(flow, self.config.stages[name], acts, failed, chosen, self._console, goal, undo)
+        acts = self.acts(flow)
+        made = Deployment(flow, stage, acts, self.everything, chosen, self._console, goal, undo)
         self._deployments.append(made)
         return made
 
@@ -185,10 +199,10 @@ class Cap(Hooks):
         if threading.get_ident() == self._home and (failure := _as_failure(deployment().end, self._console)):
             self._console.say(failure.message)
 
-    def _perform_check(self, name: str, chosen: variables.Variables) -> TaskFailed | None:
+    def _perform_check(self, stage: Stage, chosen: variables.Variables) -> TaskFailed | None:
         from capdoit.check import check
 
-        return _as_failure(lambda: check(self.config.stages[name], chosen, self._console), self._console)
+        return _as_failure(lambda: check(stage, chosen, self._console), self._console)
 
     # -- signals
 

@@ -5,8 +5,8 @@ Capistrano's names in capitals are understood, too, there and in the environment
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, fields
 
 from capdoit.config import HostConfig, Stage
 from capdoit.errors import ConfigError
@@ -28,6 +28,9 @@ class Variables:
         roles: only hosts with one of these.
         message: why, for the lock and the journal.
         wait: seconds to wait for another flow's lock.
+        skip: hooks that are not to run, by the names of their tasks.
+        migrations: ``keep`` or ``back``: what a rollback does about what its release does not know.
+        others: the recipes' variables and the project's own.
         said: the names that stood on the command line.
     """
 
@@ -38,27 +41,37 @@ class Variables:
     roles: tuple[str, ...] | None = None
     message: str | None = None
     wait: int = 0
+    skip: tuple[str, ...] = ()
+    migrations: str | None = None
+    others: Mapping[str, str] = field(default_factory=dict)
     said: frozenset[str] = frozenset()
 
 
-NAMES = tuple(f.name for f in fields(Variables) if f.name != "said")
+NAMES = tuple(f.name for f in fields(Variables) if f.name not in ("said", "others"))
+MIGRATIONS = ("keep", "back")
 
 
-def read(command_line: Mapping[str, str], environment: Mapping[str, str]) -> Variables:
+def read(
+    command_line: Mapping[str, str],
+    environment: Mapping[str, str],
+    recipes: Mapping[str, Sequence[str]] | None = None,
+) -> Variables:
     """The variables of a run.
 
     Args:
         command_line: what stood there as NAME=VALUE; other names are the project's own.
         environment: the controller's.
+        recipes: the variables of recipes, with the values that each can have.
 
     Raises:
-        ConfigError: a name is nearly one of ours, one is said twice, or a value is empty.
+        ConfigError: a name is nearly one that is known, one is said twice, or a value is empty or not possible.
     """
     values: dict[str, str] = {}
+    others: dict[str, str] = {}
     for name, value in command_line.items():
         ours = CAPISTRANO.get(name, name)
         if ours not in NAMES:
-            _refuse_near_miss(name)
+            others[name] = _other(name, value, recipes or {})
             continue
         if values.get(ours, value) != value:
             raise ConfigError(f"{ours} is said twice: {values[ours]} and {value}")
@@ -74,6 +87,9 @@ def read(command_line: Mapping[str, str], environment: Mapping[str, str]) -> Var
         roles=_names("roles", texts),
         message=texts.get("message"),
         wait=_seconds("wait", texts.get("wait", "0")),
+        skip=_names("skip", texts) or (),
+        migrations=_choice("migrations", texts["migrations"], MIGRATIONS) if "migrations" in texts else None,
+        others=others,
         said=said,
     )
 
@@ -109,10 +125,20 @@ def _all_known(what: str, said: tuple[str, ...], known: set[str] | list[str], st
             raise ConfigError(f"no {what} {name} in stage {stage.name}; {there_are}")
 
 
-def _refuse_near_miss(name: str) -> None:
+def _other(name: str, value: str, recipes: Mapping[str, Sequence[str]]) -> str:
+    """The value of a variable that is not ours."""
+    if name in recipes:
+        return _choice(name, value, recipes[name])
     # Nearer than elsewhere: tag= and image= are names that projects use.
-    if suggestion := near(name.lower(), NAMES, 0.8):
+    if suggestion := near(name.lower(), [*NAMES, *recipes], 0.8):
         raise ConfigError(f"{name}= is no variable of capdoit{suggestion}")
+    return value
+
+
+def _choice(name: str, value: str, values: Sequence[str]) -> str:
+    if value not in values:
+        raise ConfigError(f"{name}={value}: expected {' or '.join(values)}{near(value, values)}")
+    return value
 
 
 def _text(name: str, value: str) -> str:

@@ -110,8 +110,8 @@ def only_stage(config: Config) -> Stage:
             "3:18: recipes.rails: found a text (assets), expected a mapping of options",
         ),
         (
-            "recipes: {rails: {prefix: {a: b}}}",
-            "3:19: recipes.rails.prefix: found a mapping, expected a text",
+            "recipes: {rails: {prefix: {a: [b]}}}",
+            "3:28: recipes.rails.prefix.a: found a list, expected a text",
         ),
         ("default_stage: [production]", "3:1: default_stage: found a list, expected a text"),
         (

@@ -17,7 +17,7 @@ FLOORS = (
     {"errors", "text", "layout", "places", "script", "config", "journal", "survey", "decide", "variables"},
     {"console", "session"},
     {"host", "fleet"},
-    {"flow", "hooks", "recipe"},
+    {"given", "flow", "hooks", "declare", "options", "recipe", "manual"},
     {"run", "transfer", "steps"},
     {"report", "deployment", "check", "unlock"},
     {"tasks", "cap", "reporter"},

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from conftest import DODO, MakeProject, Project
 
@@ -21,7 +23,22 @@ def test_a_near_miss_of_a_name_is_refused_with_a_suggestion(name: str):
 
 @pytest.mark.parametrize("name", ["version", "v", "TAG", "colour", "note", "x"])
 def test_a_variable_of_the_projects_own_is_left_to_it(name: str):
-    assert read({name: "x"}, {}) == read({}, {})
+    assert read({name: "x"}, {}) == replace(read({}, {}), others={name: "x"})
+
+
+def test_a_recipes_variable_has_one_of_its_values():
+    recipes = {"maintenance": ("yes", "no")}
+    assert read({"maintenance": "yes"}, {}, recipes).others == {"maintenance": "yes"}
+    with pytest.raises(ConfigError, match=r"maintenance=yse: expected yes or no; did you mean yes\?"):
+        read({"maintenance": "yse"}, {}, recipes)
+    with pytest.raises(ConfigError, match=r"maintenence= is no variable of capdoit; did you mean maintenance\?"):
+        read({"maintenence": "yes"}, {}, recipes)
+
+
+def test_what_to_do_about_migrations_is_one_of_two_words():
+    assert read({"migrations": "keep"}, {}).migrations == "keep"
+    with pytest.raises(ConfigError, match=r"migrations=kepe: expected keep or back; did you mean keep\?"):
+        read({"migrations": "kepe"}, {})
 
 
 @pytest.mark.parametrize(

@@ -28,6 +28,7 @@ class Asked:
     Attributes:
         words: what stands behind the subcommand.
         json: whether ``--json`` was said.
+        diff: whether ``--diff`` was said.
         variables: NAME=VALUE, and the environment's.
         console: where the answer goes.
         dodo: the path of dodo.py.
@@ -36,6 +37,7 @@ class Asked:
 
     words: list[str]
     json: bool
+    diff: bool
     variables: Variables
     console: Console
     dodo: Path

@@ -43,6 +43,14 @@ class CapCommand(DoitCmdBase):  # type: ignore[misc]
             "default": False,
             "help": "answer in JSON (status and releases)",
         },
+        {
+            "name": "diff",
+            "short": "",
+            "long": "diff",
+            "type": bool,
+            "default": False,
+            "help": "how a deploy would differ from the last one (recipes)",
+        },
     )
     doc_purpose = "look at what is deployed; write a first deploy.yml"
     doc_usage = "install | stages | status | releases | recipes | unlock"
@@ -52,7 +60,9 @@ what is there already stays as it is
 stages: the stages of deploy.yml
 status [STAGE]: what is live on each host, who holds its lock, and where a rollback would go
 releases [STAGE]: which host has which release, and in which state
-recipes [NAME]: the recipes that can be used, or one recipe and its options
+recipes [NAME]: the recipes that can be used, or the manual of one
+recipes --diff [STAGE]: the steps, hooks and recipes that the next deploy has and the last one had not, \
+and the other way round
 unlock [STAGE]: free the locks of a stage by force; whatever flow held one is refused from then on
 
 STAGE is the default one when it is not named. hosts= and roles= choose among its hosts.
@@ -61,8 +71,8 @@ Exit status of status and releases: 0; 1 when no host could be reached; 3 when s
 hosts do not have the same release live."""
 
     def parse_execute(self, in_args: list[str]) -> int:
-        """Run it; ``--json`` may stand anywhere, though doit's options stand first."""
-        return int(super().parse_execute(sorted(in_args, key=lambda word: word != "--json")))
+        """Run it; our options may stand anywhere, though doit's stand first."""
+        return int(super().parse_execute(sorted(in_args, key=lambda word: word not in ("--json", "--diff"))))
 
     def execute(self, params: Any, args: list[str]) -> int:
         """Run a subcommand; without one, show the help.
@@ -75,7 +85,7 @@ hosts do not have the same release live."""
             return 0
         console = Console(sys.stdout)
         try:
-            return _command(args[0], params["json"])(self._asked(params, args[1:], console))
+            return _command(args[0], params)(self._asked(params, args[1:], console))
         except KeyboardInterrupt:
             console.say("interrupted")
             return INTERRUPTED
@@ -85,7 +95,7 @@ hosts do not have the same release live."""
     def _asked(self, params: Any, words: list[str], console: Console) -> Asked:
         said = variables.read(dict(doit_cmd._CMDLINE_VARS or {}), os.environ)
         dodo = Path(params.get("dodoFile") or "dodo.py")
-        return Asked(words, params["json"], said, console, dodo, lambda: self._load(params))
+        return Asked(words, params["json"], params["diff"], said, console, dodo, lambda: self._load(params))
 
     def _load(self, params: Any) -> Cap:
         self.loader.setup(params)
@@ -103,12 +113,13 @@ COMMANDS: dict[str, Callable[[Asked], int]] = {
     "recipes": recipes,
     "unlock": unlock,
 }
-WITH_JSON = ("status", "releases")
+WITH = {"json": ("status", "releases"), "diff": ("recipes",)}
 
 
-def _command(name: str, in_json: bool) -> Callable[[Asked], int]:
+def _command(name: str, params: Any) -> Callable[[Asked], int]:
     if name not in COMMANDS:
         raise ConfigError(f"cap has no {name}{near(name, COMMANDS)} (there are {listed(COMMANDS)})")
-    if in_json and name not in WITH_JSON:
-        raise ConfigError(f"cap {name} has no --json; {listed(WITH_JSON)} have")
+    for option, commands in WITH.items():
+        if params[option] and name not in commands:
+            raise ConfigError(f"cap {name} has no --{option}; only: {listed(commands)}")
     return COMMANDS[name]

@@ -1,65 +1,52 @@
-"""`doit cap recipes`: the recipes that can be used, or one recipe and its options."""
+"""`doit cap recipes`: the recipes that can be used, the manual of one, or what they change in the next deploy."""
 
 from __future__ import annotations
 
-import dataclasses
-import inspect
-import json
-import typing
 from pathlib import Path
-from typing import Any
 
 from capdoit import recipe
-from capdoit.cap.asked import Asked
-from capdoit.config import RecipeUse
-from capdoit.errors import CapdoitError, RecipeError
+from capdoit.cap.asked import UNREACHED, Asked, say_unreached
+from capdoit.check import last_notes
+from capdoit.errors import CapdoitError
+from capdoit.manual import difference, manual, summary
 from capdoit.text import table
 
 
 def recipes(asked: Asked) -> int:
-    """All recipes with their first lines, or one of them with its options."""
+    """All recipes with their first lines, the manual of one, or with ``--diff`` what a deploy would do otherwise."""
+    if asked.diff:
+        return _differences(asked)
     name, project = asked.word("recipe"), asked.load().config.file.parent
     if name is None:
-        rows = [(n, source, _first_line(n, project)) for n, source in sorted(recipe.available(project).items())]
-        asked.console.say(table(("recipe", "from", ""), rows) if rows else "There are no recipes.")
+        rows = [_row(one, project) for one in recipe.available(project)]
+        asked.console.say(table(("recipe", "version", "from", ""), rows) if rows else "There are no recipes.")
     else:
-        asked.console.say(_described(_found(name, project)))
+        found = recipe.find(name, project)
+        asked.console.say(f"{found.name} ({found.origin})\n\n{manual(found)}")
     return 0
 
 
-def _found(name: str, project: Path) -> recipe.Found:
+def _row(name: str, project: Path) -> tuple[str, str, str, str]:
     try:
-        return recipe.find(RecipeUse(name, "doit cap recipes", {}, {}), project)
-    except CapdoitError:
-        raise
-    except Exception as error:  # noqa: BLE001 - a recipe is anybody's module, and may fail in any way
-        raise RecipeError(f"recipe {name} cannot be loaded: {type(error).__name__}: {error}") from None
-
-
-def _first_line(name: str, project: Path) -> str:
-    try:
-        return (inspect.getdoc(_found(name, project).module) or "").partition("\n")[0]
+        found = recipe.find(name, project)
     except CapdoitError as error:
-        return str(error).partition("\n")[0]
+        return name, "", "", str(error).partition("\n")[0]
+    return name, found.version, found.source, summary(found)
 
 
-def _described(found: recipe.Found) -> str:
-    text = f"{found.name} ({found.source})\n\n{inspect.getdoc(found.module) or 'It says nothing of itself.'}"
-    options = found.recipe.options
-    if options is None:
-        return f"{text}\n\nIt has no options."
-    kinds = typing.get_type_hints(options)
-    rows = [(f.name, _kind(kinds[f.name]), _default(f)) for f in dataclasses.fields(options)]
-    return f"{text}\n\n{table(('option', 'type', 'default'), rows)}"
-
-
-def _kind(kind: Any) -> str:
-    return recipe.KINDS.get(kind, "a list of texts")
-
-
-def _default(field: dataclasses.Field[Any]) -> str:
-    if field.default is not dataclasses.MISSING:
-        return json.dumps(field.default)
-    if field.default_factory is not dataclasses.MISSING:
-        return json.dumps(field.default_factory())
-    return "none; it is needed"
+def _differences(asked: Asked) -> int:
+    stage, cap = asked.stage(), asked.load()
+    outcomes, note = last_notes(stage, asked.variables, asked.console)
+    say_unreached(asked.console, outcomes)
+    if not any(outcomes):
+        return UNREACHED
+    if note is None:
+        asked.console.say(f"No deploy of {stage.name} has noted its steps yet.")
+        return 0
+    now = [act.name for act in cap.acts("deploy")]
+    versions = [f"{name}: {origin}" for name, origin in cap.everything.versions.items()]
+    before = [f"{name}: {origin}" for name, origin in note.recipes.items()]
+    changes = [*difference(before, versions), *difference(note.acts, now)]
+    head = f"Since release {note.release} of {stage.name}, a deploy"
+    asked.console.say("\n".join([f"{head} has changed:", *changes]) if changes else f"{head} has not changed.")
+    return 0

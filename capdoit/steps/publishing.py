@@ -8,6 +8,7 @@ from pathlib import Path
 from capdoit.errors import HostsFailed, Outcome
 from capdoit.host import Host
 from capdoit.run import Run
+from capdoit.steps.guarding import probe
 
 PREPARE = Path(__file__).with_name("prepare.sh")
 GO = Path(__file__).with_name("go.sh")
@@ -22,6 +23,7 @@ def publishing(run: Run) -> None:
     Raises:
         HostsFailed: a host refused, or did not confirm; the others were flipped back.
     """
+    probe(run)
     run.fleet.all(partial(_prepare, run))
     run.flipped = {host.name for host in run.fleet.release_hosts}
     outcomes = run.fleet.each(partial(_go, run), together=False)
@@ -39,7 +41,8 @@ def _prepare(run: Run, host: Host) -> None:
 
 
 def _go(run: Run, host: Host) -> None:
-    run.do(host, "publishing", GO, FLIP_SECONDS, entry=run.entry("live", host))
+    entry = "\n".join(filter(None, (run.entry("live", host), run.note())))
+    run.do(host, "publishing", GO, FLIP_SECONDS, entry=entry)
 
 
 def _flip_back(run: Run) -> list[Outcome]:

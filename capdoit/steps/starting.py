@@ -7,6 +7,7 @@ from datetime import datetime, timezone
 from capdoit import decide
 from capdoit.errors import NotReady
 from capdoit.run import Run
+from capdoit.steps.guarding import guard
 from capdoit.steps.lock import take_locks
 
 
@@ -16,10 +17,23 @@ def starting(run: Run) -> None:
     Raises:
         LockHeld: another flow is at work.
         NotReady, NoTarget, FleetDisagrees: the hosts are not fit for the flow.
+        GuardRefused: a recipe finds that the release to go back to does not fit.
         HostsFailed: a host could not be asked.
     """
     take_locks(run)
     (_decide_deploy if run.flow == "deploy" else _decide_rollback)(run)
+
+
+def choose_live(run: Run) -> None:
+    """Take the locks, and work on the release that is live on all hosts: for a hook that is run by itself.
+
+    Raises:
+        LockHeld, HostsFailed: as in `starting`.
+        NoTarget, FleetDisagrees: nothing is live, or not the same on all hosts.
+    """
+    take_locks(run)
+    run.release, run.revision = decide.live_release(list(run.facts.values()), run.stage.name)
+    run.left = {name: each.current for name, each in run.facts.items()}
 
 
 def _decide_deploy(run: Run) -> None:
@@ -37,3 +51,4 @@ def _decide_rollback(run: Run) -> None:
     target = decide.rollback_target(facts, run.wanted, run.stage.name)
     run.release, run.revision = target.release, target.revision
     run.left, run.archived = target.left, target.archived
+    guard(run)

@@ -1,0 +1,74 @@
+"""The manual of a recipe: what its module says, its options, and what it does when."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterable, Iterator
+
+from capdoit.flow import FLOWS, weave
+from capdoit.hooks import Hook
+from capdoit.options import described
+from capdoit.recipe import Found, Recipe
+from capdoit.text import listed, table
+
+
+def summary(found: Found) -> str:
+    """The first line of a recipe's manual."""
+    return (inspect.getdoc(found.module) or "").partition("\n")[0]
+
+
+def manual(found: Found) -> str:
+    """All of it, as `doit cap recipes NAME` prints it.
+
+    Raises:
+        RecipeError: the module has no recipe of its name.
+    """
+    recipe = found.recipe
+    text = inspect.getdoc(found.module) or "It says nothing of itself."
+    return "\n\n".join(filter(None, (text, _options(recipe), _hooks(recipe), _watch(recipe), _variables(recipe))))
+
+
+def _options(recipe: Recipe) -> str:
+    options = described(recipe.options)
+    if not options:
+        return "It has no options."
+    lines = []
+    for option in options:
+        default = "needed" if option.default is None else f"default {option.default}"
+        lines += [f"  {option.name}: {option.kind}; {default}", *([f"      {option.doc}"] if option.doc else [])]
+    return "\n".join(["Options:", *lines])
+
+
+def _hooks(recipe: Recipe) -> str:
+    declared = recipe.declared()
+    rows = []
+    for flow in FLOWS:
+        rows += [[flow, *_hook(act.hook)] for act in weave(flow, declared.hooks) if act.hook]
+    rows += [["either", *_hook(hook)] for hook in declared.failed]
+    return f"Hooks:\n{table(('flow', 'when', 'on', 'hook', ''), rows)}" if rows else ""
+
+
+def _hook(hook: Hook) -> list[str]:
+    return [f"{hook.when} {hook.step}", _where(hook), hook.name, hook.doc]
+
+
+def _where(hook: Hook) -> str:
+    roles = "roles of an option" if hook.roles_of else listed(hook.roles) or "all hosts"
+    return f"primary of {roles}" if hook.primary else f"{roles}, once" if hook.once else roles
+
+
+def _watch(recipe: Recipe) -> str:
+    lines = [f"  {what}: {hook.doc}" for what, hook in recipe.watch().items()]
+    return "\n".join(["Before a rollback:", *lines]) if lines else ""
+
+
+def _variables(recipe: Recipe) -> str:
+    lines = [f"  {name}={'|'.join(values)}" for name, values in recipe.variables.items()]
+    return "\n".join(["Variables:", *lines]) if lines else ""
+
+
+def difference(before: Iterable[str], now: Iterable[str]) -> Iterator[str]:
+    """What changed in a list of names, a line each: ``+`` came, ``-`` went; moved names are both."""
+    from difflib import ndiff
+
+    return (line for line in ndiff([*before], [*now]) if line.startswith(("+ ", "- ")))

@@ -1,0 +1,118 @@
+"""What recipes watch over: recorded when a release becomes live, compared before a rollback goes back to one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from capdoit.errors import ConfigError, GuardRefused
+from capdoit.given import Release
+from capdoit.hooks import Hook, Watch
+from capdoit.host import Host
+from capdoit.journal import Note
+from capdoit.run import Run
+from capdoit.session import Request
+from capdoit.text import listed, printable
+
+NOTES = Path(__file__).with_name("notes.sh")
+
+
+def probe(run: Run) -> None:
+    """Ask what is there, for the note of the release that is about to be live; a rollback makes no note.
+
+    Raises:
+        HostsFailed: a probe failed.
+    """
+    for watch in run.declared.watches if run.flow == "deploy" else ():
+        if watch.probe and (host := _host(run, watch)):
+            run.probes[watch.recipe] = _called(run, host, watch.probe, run.release_on(host))
+
+
+def guard(run: Run) -> None:
+    """Refuse a rollback to a release that does not know what is there, unless ``migrations=`` says otherwise.
+
+    Raises:
+        GuardRefused: names what it does not know.
+        HostsFailed: a probe or a guard failed.
+    """
+    for watch in run.declared.watches:
+        host = _host(run, watch)
+        names = _unknown(run, host, watch) if host else ()
+        if host and names:
+            _settle(run, host, watch, names)
+
+
+def note_of(host: Host, release: str = "") -> Note | None:
+    """What a host's journal notes of a release, or of the one that was last noted.
+
+    Raises:
+        HostError: it cannot be asked.
+    """
+    values = {"deploy_to": host.config.layout.deploy_to, "release": release}
+    return Note.parse(host.checked(Request(host.script("notes", NOTES, values), capture=True)).text)
+
+
+def _host(run: Run, watch: Watch) -> Host | None:
+    """The host to ask; None when no host of the stage is one of those that the recipe watches."""
+    hosts = watch.asked.hosts(run.fleet.hosts)
+    there_is = any(watch.asked.plays(host.roles) for host in run.everyone)
+    if not hosts and there_is and run.flow == "rollback" and run.migrations != "keep":
+        roles = listed(watch.asked.roles)
+        what = f"recipe {watch.recipe} has to ask a host with the role {roles}, and none is selected"
+        raise GuardRefused(f"nothing was touched: {what}", watch.recipe, (), False)
+    return hosts[0] if hosts else None
+
+
+def _unknown(run: Run, host: Host, watch: Watch) -> tuple[str, ...]:
+    """What is there that the release to go to does not know."""
+    now = _called(run, host, watch.probe, _live(run, host)) if watch.probe else ()
+    recorded = _recorded(run, watch) if watch.probe else None
+    if watch.guard:
+        return _called(run, host, watch.guard, run.release_on(host), now=now, recorded=recorded)
+    return tuple(name for name in now if name not in recorded) if recorded is not None else ()
+
+
+def _recorded(run: Run, watch: Watch) -> tuple[str, ...] | None:
+    """What was there when the release became live; None when no host knows."""
+    notes = run.fleet.all(lambda host: note_of(host, run.release))
+    probes = [note.probes for note in notes.values() if isinstance(note, Note)]
+    return next((found[watch.recipe] for found in probes if watch.recipe in found), None)
+
+
+def _live(run: Run, host: Host) -> Release:
+    """The release that is live: its code is what can say what is there."""
+    given = run.release_on(host)
+    live = given.left or given.name
+    return Release(live, given.beside(live), "", given.previous)
+
+
+def _settle(run: Run, host: Host, watch: Watch, names: tuple[str, ...]) -> None:
+    why = watch.guard.doc if watch.guard else ""
+    what = f"recipe {watch.recipe}: {host.name} has what release {run.release} does not know"
+    said = "\n".join([f"{what}{why and f' ({why})'}:", *(f"  {name}" for name in names)])
+    if run.migrations is None or (run.migrations == "back" and not watch.back):
+        cannot = "; the recipe cannot take it back" if run.migrations else ""
+        raise GuardRefused(f"nothing was touched: {said}{cannot}", watch.recipe, names, watch.back is not None)
+    run.console.say("\n".join(f"   {line}" for line in f"{said}\nmigrations={run.migrations}".splitlines()))
+    if run.migrations == "back":
+        run.unknown[watch.recipe] = names
+
+
+def _called(run: Run, host: Host, hook: Hook, release: Release, **more: Any) -> tuple[str, ...]:
+    def call(_: Host) -> tuple[str, ...]:
+        values = {"host": host, "release": release, "options": hook.options, "flow": run.as_given(), **more}
+        return _names(hook, hook.call(**values))
+
+    (names,) = run.fleet.all(call, [host]).values()
+    assert isinstance(names, tuple)  # noqa: S101 - what `call` returns
+    return names
+
+
+def _names(hook: Hook, answer: object) -> tuple[str, ...]:
+    """What a probe or guard answered, as names."""
+    said: Any = answer.splitlines() if isinstance(answer, str) else () if answer is None else answer
+    lines = [*said] if isinstance(said, Iterable) else [said]
+    if not all(isinstance(line, str) for line in lines):
+        raise ConfigError(f"{hook.place}: {hook.name} returned {answer!r}, expected names: texts, or lines of one text")
+    return tuple(printable(line.strip()) for line in lines if line.strip())
