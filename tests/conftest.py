@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import subprocess
@@ -264,3 +265,120 @@ def project(make_project: MakeProject) -> Project:
 def ssh_project(make_project: MakeProject) -> Project:
     """A project with three hosts that ssh leads to."""
     return make_project(3, ssh=True)
+
+
+# -- for recipes
+
+RECORD = """\
+#!/bin/sh
+call=$(mktemp {calls}/{name}.XXXXXXXX)
+printf '%s\\0' "$PWD" "$@" >"$call.part"
+mv "$call.part" "$call"
+{script}
+"""
+
+
+@dataclass(frozen=True)
+class Call:
+    """One call of a stand-in."""
+
+    cwd: str
+    argv: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class HostUnderTest:
+    """A host's paths."""
+
+    deploy_to: Path
+
+    @property
+    def current(self) -> str | None:
+        link = self.deploy_to / "current"
+        return link.readlink().name if link.is_symlink() else None
+
+    @property
+    def releases(self) -> list[str]:
+        return sorted(path.name for path in (self.deploy_to / "releases").glob("*"))
+
+    def release(self, name: str) -> Path:
+        return self.deploy_to / "releases" / name
+
+    @property
+    def shared(self) -> Path:
+        return self.deploy_to / "shared"
+
+
+class StageUnderTest:
+    """A project with local hosts; doit runs for real, and so do the scripts."""
+
+    def __init__(self, project: Project, place: Path) -> None:
+        self.project, self._place = project, place
+        (place / "bin").mkdir(parents=True)
+        (place / "calls").mkdir()
+
+    def commit(self, files: Mapping[str, str | bytes | None]) -> str:
+        return self.project.repo.commit(files)
+
+    def doit(self, *args: str, env: Mapping[str, str] | None = None, timeout: float = 300) -> Completed:
+        path = f"{self._place / 'bin'}:{self.project._env['PATH']}"
+        return self.project.doit(*args, env={"PATH": path, **(env or {})}, timeout=timeout)
+
+    def deploy(self, *variables: str, env: Mapping[str, str] | None = None) -> Completed:
+        return self.doit("deploy:production", *variables, env=env)
+
+    def rollback(self, *variables: str, env: Mapping[str, str] | None = None) -> Completed:
+        return self.doit("rollback:production", *variables, env=env)
+
+    def host(self, name: str = "web1") -> HostUnderTest:
+        return HostUnderTest(self.project.deploy_to(name))
+
+    @property
+    def live(self) -> str | None:
+        (live,) = {self.host(name).current for name in self.project.hosts}
+        return live
+
+    def stand_in(self, name: str, answer: str = "", status: int = 0, script: str = "") -> None:
+        """Put a program first on the PATH of every host that records how it is called."""
+        script = script or f"printf '%s' '{answer}'\nexit {status}"
+        program = self._place / "bin" / name
+        program.write_text(RECORD.format(calls=self._place / "calls", name=name, script=script))
+        program.chmod(0o755)
+
+    def calls(self, name: str) -> list[Call]:
+        """How a stand-in was called, in order."""
+        files = sorted((self._place / "calls").glob(f"{name}.????????"), key=lambda file: file.stat().st_mtime_ns)
+        parts = (file.read_bytes().decode().split("\0")[:-1] for file in files)
+        return [Call(cwd, tuple(argv)) for cwd, *argv in parts]
+
+
+MakeStage = Callable[..., StageUnderTest]
+
+
+@pytest.fixture
+def stage(tmp_path: Path, git_repo: GitRepo, env: dict[str, str]) -> MakeStage:
+    """Makes a stage with so many hosts, whose code is these files."""
+    number = itertools.count()
+
+    def make(
+        hosts: int = 2,
+        recipes: Mapping[str, Any] | None = None,
+        files: Mapping[str, str | bytes | None] | None = None,
+        roles: tuple[str, ...] = ("app", "web", "db"),
+        dodo: str = "",
+        **settings: Any,
+    ) -> StageUnderTest:
+        place = tmp_path / f"stage{next(number)}"
+        place.mkdir()
+        if files:
+            git_repo.commit(files)
+        described = {
+            f"web{n}": {"transport": "local", "roles": list(roles), "deploy_to": f"hosts/web{n}"}
+            for n in range(1, hosts + 1)
+        }
+        said = {"recipes": recipes or {}, "linked_files": [], "linked_dirs": [], **settings}
+        project = Project(place / "project", git_repo, env, described, said)
+        project.dodo(DODO + dodo)
+        return StageUnderTest(project, place)
+
+    return make

@@ -31,9 +31,7 @@ def deployed(*numbers: int) -> tuple[Entry, ...]:
     return tuple(event("live", number) for number in numbers)
 
 
-def host(
-    name: str, *numbers: int, entries: tuple[Entry, ...] | None = None, current: int | None = None
-) -> Facts:
+def host(name: str, *numbers: int, entries: tuple[Entry, ...] | None = None, current: int | None = None) -> Facts:
     """A host that deployed these releases, one after the other."""
     return Facts(
         name,
@@ -169,9 +167,7 @@ UNUSABLE: list[tuple[Mapping[str, object], str]] = [
 
 
 @pytest.mark.parametrize(("facts", "problem"), UNUSABLE)
-def test_what_stands_in_the_way_of_either_flow_is_said_by_both(
-    facts: dict[str, object], problem: str
-) -> None:
+def test_what_stands_in_the_way_of_either_flow_is_said_by_both(facts: dict[str, object], problem: str) -> None:
     fleet = [replace(host("web1", 0), **facts)]  # type: ignore[arg-type]
     assert problems(fleet, stage("web1")) == [problem]
     assert rollback_problems(fleet, stage("web1")) == [problem]
@@ -184,9 +180,7 @@ def test_a_directory_that_could_not_be_made_is_named() -> None:
 
 def test_without_deploy_to_there_is_nothing_to_roll_back_and_a_deploy_lacks_its_linked_files() -> None:
     fleet = [Facts("web1", user="deploy", exists=False)]
-    assert rollback_problems(fleet, stage("web1")) == [
-        "web1: /srv/web1 does not exist, or deploy cannot enter it"
-    ]
+    assert rollback_problems(fleet, stage("web1")) == ["web1: /srv/web1 does not exist, or deploy cannot enter it"]
     assert len(problems(fleet, stage("web1"))) == 2
 
 
@@ -225,9 +219,7 @@ def test_a_tree_of_capistranos_goes_by_its_log() -> None:
 
 def test_when_the_link_is_gone_what_was_live_last_is_gone_to() -> None:
     facts = replace(host("web1", 0, 1), current=None)
-    assert rollback_target([facts], None, "production") == Target(
-        R[1], "commit 1", {"web1": None}, frozenset()
-    )
+    assert rollback_target([facts], None, "production") == Target(R[1], "commit 1", {"web1": None}, frozenset())
 
 
 def test_hosts_that_would_go_to_different_releases_disagree_and_see_who_has_what() -> None:
@@ -306,9 +298,7 @@ def test_an_archived_release_is_unpacked_where_it_has_to_be() -> None:
 
 def test_a_release_that_all_hosts_archived_tells_no_revision() -> None:
     facts = replace(host("web1", 1), archives=frozenset({R[0]}))
-    assert rollback_target([facts], R[0], "production") == Target(
-        R[0], "", {"web1": R[1]}, frozenset({"web1"})
-    )
+    assert rollback_target([facts], R[0], "production") == Target(R[0], "", {"web1": R[1]}, frozenset({"web1"}))
 
 
 def test_a_release_that_is_live_on_some_hosts_is_gone_to_by_all() -> None:
@@ -429,9 +419,7 @@ def test_the_rollback_target_is_kept_even_when_it_is_old() -> None:
 
 
 def test_half_made_releases_go_and_do_not_count() -> None:
-    facts = host(
-        "web1", 0, 1, 2, 3, entries=(*deployed(0), event("building", 1), event("failed", 2), *deployed(3))
-    )
+    facts = host("web1", 0, 1, 2, 3, entries=(*deployed(0), event("building", 1), event("failed", 2), *deployed(3)))
     empty = replace(facts, releases={**facts.releases, R[4]: ""})
     assert removals(empty, keep=3, live=R[5]) == [R[1], R[2], R[4]]
 
