@@ -12,6 +12,8 @@ import capdoit
 cap = capdoit.load("deploy.yml")
 SHOP = Path("examples/shop")
 ARCHIVE = Path("dist/shop.tar.gz")
+MANUALS = Path("docs/recipes.md")
+MARK = "<!-- What follows is written by `doit manuals`. -->\n"
 
 
 @cap.after("published", roles="web")
@@ -31,9 +33,31 @@ def task_fault_matrix() -> dict[str, Any]:
     return {"actions": [f"{sys.executable} -m pytest -m full tests/faults -n 2"], "verbosity": 2}
 
 
+def task_recipes_for_real() -> dict[str, Any]:
+    """Test the bundled recipes with the real tools; installs them with apt-get."""
+    return {
+        "actions": ["tests/setup.sh real", f"{sys.executable} -m pytest -m real tests/recipes"],
+        "verbosity": 2,
+    }
+
+
+def task_manuals() -> dict[str, Any]:
+    """Write the manuals of the bundled recipes into docs/recipes.md."""
+    return {"actions": [write_manuals]}
+
+
 def task_benchmark() -> dict[str, Any]:
     """Time deploys and rollbacks, and the skew of their publishing."""
     return {"actions": [f"{sys.executable} tests/benchmark.py"], "verbosity": 2}
+
+
+def write_manuals() -> None:
+    """Bring the end of docs/recipes.md up to date."""
+    from capdoit.manual import manuals
+
+    text = MANUALS.read_text(encoding="utf-8")
+    before, mark, _ = text.partition(MARK)
+    MANUALS.write_text(before + mark + manuals(), encoding="utf-8")
 
 
 def pack(files: list[Path]) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from capdoit.flow import FLOWS, weave
 from capdoit.hooks import Hook
 from capdoit.options import described
-from capdoit.recipe import Found, Recipe
+from capdoit.recipe import Found, Recipe, bundled
 from capdoit.text import listed, table
 
 
@@ -26,6 +26,11 @@ def manual(found: Found) -> str:
     recipe = found.recipe
     text = inspect.getdoc(found.module) or "It says nothing of itself."
     return "\n\n".join(filter(None, (text, _options(recipe), _hooks(recipe), _watch(recipe), _variables(recipe))))
+
+
+def manuals() -> str:
+    """The manuals of all bundled recipes, as docs/recipes.md has them."""
+    return "".join(f"\n### {found.name}\n\n```text\n{manual(found)}\n```\n" for found in bundled())
 
 
 def _options(recipe: Recipe) -> str:

@@ -239,6 +239,12 @@ def available(project: Path) -> list[str]:
     return sorted({*(path.stem for path in files), *(point.name for point in points)})
 
 
+def bundled() -> list[Found]:
+    """The recipes that come with capdoit, by name."""
+    found = (_bundled(path.stem) for path in sorted(_modules(_bundled_folder())))
+    return [one for one in found if one]
+
+
 def _bundled_folder() -> Path:
     return Path(str(importlib.import_module("capdoit.recipes").__path__[0]))
 

@@ -1,0 +1,95 @@
+"""docs/recipes.md says what is: its manuals are current, its tables complete, its examples work."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from conftest import Project
+
+from capdoit.flow import FLOWS, steps
+from capdoit.manual import manuals
+
+TEXT = Path(__file__).parent.parent.joinpath("docs/recipes.md").read_text(encoding="utf-8")
+BLOCKS = re.findall(r"^```python\n(.*?)^```", TEXT, re.MULTILINE | re.DOTALL)
+MIGRATE = """
+from capdoit import Recipe
+
+db = Recipe("db")
+
+@db.after("updated", roles="db", flows="deploy")
+def migrate(host, release):
+    host.run("bin/migrations --up", cwd=release.path)
+
+"""
+MIGRATIONS = """\
+#!/bin/sh
+db=../../database
+case $1 in
+    --applied) cat $db ;;
+    --up) ls migrations >$db ;;
+    --undo) shift; for name; do sed -i "/^$name$/d" $db; done ;;
+esac
+"""
+
+
+def test_the_manuals_are_what_the_modules_say_and_doit_manuals_writes():
+    _, mark, written = TEXT.partition("<!-- What follows is written by `doit manuals`. -->\n")
+    assert mark
+    assert written == manuals()
+
+
+def test_the_table_of_hook_points_has_every_step_once():
+    table = TEXT.partition("### Hook points")[2].partition("Two rules")[0]
+    said = re.findall(r"^\| `(\w+)`", table, re.MULTILINE)
+    assert sorted(said) == sorted({step for flow in FLOWS for step in steps(flow)})
+
+
+def test_the_first_recipe_works_in_both_flows(project: Project):
+    write_recipe(project, "warm", BLOCKS[0])
+    project.config(recipes={"warm": {}})
+    commit_program(project, "bin/warm", "#!/bin/sh\necho warm in ${PWD##*/}\n")
+    for task in ("deploy:production", "deploy:production", "rollback:production"):
+        done = project.doit(task, check=True)
+        assert f"web2 | warm in {project.current('web2')}" in done.out
+
+
+def test_its_options_are_taken(project: Project):
+    write_recipe(project, "warm", BLOCKS[1].replace("flow): ...", "flow):\n    host.run(['echo', options.url])"))
+    options = {"url": "http://127.0.0.1/", "pages": ["/", "/about"], "how": "at once", "on": ["web"]}
+    project.config(recipes={"warm": options})
+    text = (project.path / "deploy.yml").read_text()
+    (project.path / "deploy.yml").write_text(text.replace('"how"', '"key": !env API_KEY, "how"'))
+    done = project.doit("deploy:production", env={"API_KEY": "hush"}, check=True)
+    assert "web1 | http://127.0.0.1/" in done.out
+
+
+def test_its_watch_over_a_database_refuses_and_takes_back(project: Project):
+    write_recipe(project, "db", MIGRATE + BLOCKS[3])
+    for host in project.hosts.values():
+        host["roles"] = ["db"]
+    project.config(recipes={"db": {}})
+    project.repo.commit({"migrations/1": ""})
+    commit_program(project, "bin/migrations", MIGRATIONS)
+    project.doit("deploy:production", check=True)
+    first = project.current("web1")
+    project.repo.commit({"migrations/2": ""})
+    project.doit("deploy:production", check=True)
+
+    assert "  2\n" in project.doit("rollback:production").failed().out
+    project.doit("rollback:production", "migrations=back", check=True)
+    assert project.current("web1") == first
+    assert (project.deploy_to("web1") / "database").read_text() == "1\n"
+
+
+def write_recipe(project: Project, name: str, text: str) -> None:
+    (project.path / "recipes").mkdir(exist_ok=True)
+    (project.path / f"recipes/{name}.py").write_text(text)
+
+
+def commit_program(project: Project, name: str, text: str) -> None:
+    file = project.repo.path / name
+    file.parent.mkdir()
+    file.write_text(text)
+    file.chmod(0o755)
+    project.repo.commit({})
