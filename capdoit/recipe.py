@@ -36,7 +36,7 @@ class Recipe(Hooks):
         name: as deploy.yml calls it.
         options: a frozen dataclass; its fields' types, defaults, names and ``#:`` comments are the options.
         roles: what its hooks run on when they do not say otherwise.
-        requires: the versions of capdoit that it works with, as pip spells them: ``capdoit>=0.1``.
+        requires: the versions of capdoit that it works with, as pip spells them: ``capdoit>=0.1``; empty for any.
         linked_dirs: directories of each release that all share; or what gives them, from the options.
         variables: of the command line, with the values that each can have; hooks read ``flow.variables``.
     """
@@ -46,7 +46,7 @@ class Recipe(Hooks):
         name: str,
         options: type | None = None,
         roles: Roles = (),
-        requires: str = "capdoit",
+        requires: str = "",
         linked_dirs: Iterable[str] | Callable[[Any], Iterable[str]] = (),
         variables: Mapping[str, Roles] | None = None,
     ) -> None:
@@ -181,7 +181,8 @@ class Found:
         for value in vars(self.module).values():
             if isinstance(value, Recipe) and value.recipe == self.name:
                 typed.check(value.options, f"recipe {self.name}: {self.place}")
-                _check_requires(value.requires, f"recipe {self.name}: {self.place}")
+                if value.requires:
+                    _check_requires(value.requires, f"recipe {self.name}: {self.place}")
                 return value
         raise RecipeError(f"{self.place}: has no Recipe({self.name!r}, …)")
 
