@@ -8,13 +8,15 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, TypedDict, cast
 
 from capdoit.errors import HostError
 from capdoit.script import Script, Secret, Value, render, words
 from capdoit.session import LOOP, Answer, Process, Request, Session, Stop
 
 if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
     from capdoit.config import HostConfig
     from capdoit.console import Console
 
@@ -32,6 +34,18 @@ SSH_OPTIONS = (
     "ServerAliveInterval=5",
     "ServerAliveCountMax=3",
 )
+
+
+Command = str | Sequence[str]
+
+
+class How(TypedDict, total=False):
+    """How a command of a hook is run; `Host.run` says what each means."""
+
+    cwd: str | None
+    env: Mapping[str, str] | None
+    user: str | None
+    timeout: float | None
 
 
 @dataclass(frozen=True)
@@ -95,57 +109,30 @@ class Host:
                 )
         return self._machine
 
-    def run(
-        self,
-        command: str | Sequence[str],
-        cwd: str | None = None,
-        env: Mapping[str, str] | None = None,
-        user: str | None = None,
-        timeout: float | None = None,
-    ) -> None:
+    def run(self, command: Command, **how: Unpack[How]) -> None:
         """Run a command.
 
         Args:
             command: a line for sh, or a list of words.
-            cwd: the directory it runs in; the user's home when not given.
-            env: added to the host's environment.
-            user: whom it runs as, by ``sudo -n``; the user who logged in when not given.
-            timeout: seconds after which it is killed; never when not given.
+            **how: ``cwd=``, the directory it runs in, the user's home when not given; ``env=``, added to the host's
+                environment; ``user=``, whom it runs as, by ``sudo -n``; ``timeout=``, seconds after which it is killed.
 
         Raises:
             HostError: its exit status is not 0, it was killed, or the host was lost.
         """
-        script = self._command(command, cwd, env, user, False)
-        self.checked(Request(script, show=self.show, timeout=timeout, command=_shown(command)))
+        self.checked(replace(self._command(command, False, **how), show=self.show))
 
-    def capture(
-        self,
-        command: str | Sequence[str],
-        cwd: str | None = None,
-        env: Mapping[str, str] | None = None,
-        user: str | None = None,
-        timeout: float | None = None,
-    ) -> str:
+    def capture(self, command: Command, **how: Unpack[How]) -> str:
         """Run a command and return its stdout, verbatim; arguments and errors as in `run`."""
-        script = self._command(command, cwd, env, user, True)
-        request = Request(script, show=self.show, capture=True, timeout=timeout, command=_shown(command))
-        return self.checked(request).text
+        return self.checked(replace(self._command(command, True, **how), show=self.show)).text
 
-    def test(
-        self,
-        command: str | Sequence[str],
-        cwd: str | None = None,
-        env: Mapping[str, str] | None = None,
-        user: str | None = None,
-        timeout: float | None = None,
-    ) -> bool:
+    def test(self, command: Command, **how: Unpack[How]) -> bool:
         """Run a command and say whether its exit status is 0; nothing is shown.
 
         Raises:
             HostError: it was killed or could not be run (status 126 or 127), or the host was lost.
         """
-        script = self._command(command, cwd, env, user, True)
-        answer = self.ask([Request(script, capture=True, timeout=timeout, command=_shown(command))])[0]
+        answer = self.ask([self._command(command, True, **how)])[0]
         if answer.was_killed or answer.status in NOT_RUN:
             raise self.failure(answer, _shown(command))
         return answer.status == 0
@@ -256,20 +243,22 @@ class Host:
 
     def _command(
         self,
-        command: str | Sequence[str],
-        cwd: str | None,
-        env: Mapping[str, str] | None,
-        user: str | None,
+        command: Command,
         answers: bool,
-    ) -> Script:
+        cwd: str | None = None,
+        env: Mapping[str, str] | None = None,
+        user: str | None = None,
+        timeout: float | None = None,
+    ) -> Request:
         line = command if isinstance(command, str) else words(command)
         values: dict[str, Value] = {"hook_command": line, "hook_cwd": cwd or "", "hook_answers": answers}
-        script = render("command", HERE / "host_command.sh", values, {**self._env(), **(env or {})})
-        return render("command", HERE / "host_shell.sh", {"user": user or "", "inner": script.frame()})
+        inner = render("command", HERE / "host_command.sh", values, {**self._env(), **(env or {})})
+        script = render("command", HERE / "host_shell.sh", {"user": user or "", "inner": inner.frame()})
+        return Request(script, capture=answers, timeout=timeout, command=_shown(command))
 
     def _env(self) -> dict[str, str]:
         return {k: v.reveal() if isinstance(v, Secret) else v for k, v in self.config.env.items()}
 
 
-def _shown(command: str | Sequence[str]) -> str:
+def _shown(command: Command) -> str:
     return command if isinstance(command, str) else shlex.join(command)
