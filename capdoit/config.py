@@ -65,6 +65,27 @@ class HostConfig:
 
 
 @dataclass(frozen=True)
+class RecipeUse:
+    """A recipe that deploy.yml asks for.
+
+    Attributes:
+        name: the recipe's.
+        place: file and line, for messages.
+        options: what deploy.yml says, by name.
+        places: where each option stands.
+    """
+
+    name: str
+    place: str
+    options: Mapping[str, Plain]
+    places: Mapping[str, str]
+
+    def and_options(self, other: RecipeUse) -> RecipeUse:
+        """The same recipe with another's options before its own."""
+        return RecipeUse(self.name, other.place, {**self.options, **other.options}, {**self.places, **other.places})
+
+
+@dataclass(frozen=True)
 class Stage:
     """A stage: its hosts and the settings that hold for it; named as in deploy.yml."""
 
@@ -79,6 +100,7 @@ class Stage:
     keep_releases: int
     linked_files: tuple[str, ...]
     linked_dirs: tuple[str, ...]
+    recipes: tuple[RecipeUse, ...] = ()
     keep_failed: bool = False
     on_failure: str = "stop"
     max_failures: int = 0
@@ -99,30 +121,12 @@ class Stage:
 
 
 @dataclass(frozen=True)
-class RecipeUse:
-    """A recipe that deploy.yml asks for.
-
-    Attributes:
-        name: the recipe's.
-        place: file and line, for messages.
-        options: what deploy.yml says, by name.
-        places: where each option stands.
-    """
-
-    name: str
-    place: str
-    options: Mapping[str, Plain]
-    places: Mapping[str, str]
-
-
-@dataclass(frozen=True)
 class Config:
     """All of deploy.yml."""
 
     file: Path
     stages: Mapping[str, Stage]
     default_stage: str | None
-    recipes: tuple[RecipeUse, ...]
 
     def roles(self) -> set[str]:
         """The roles of all stages."""
@@ -154,7 +158,7 @@ def _load(file: Path, loader: Any) -> Config:
     }
     default = _default_stage(top.get("default_stage"), stages)
     document.mistakes.raise_if_any()
-    return Config(file, stages, default, top.get("recipes", ()))
+    return Config(file, stages, default)
 
 
 def choose_stage(config: Config, name: str | None) -> Stage:
@@ -284,13 +288,16 @@ def _stage_fields(name: str, value: Value) -> dict[str, Any]:
     return fields
 
 
-def _recipes(value: Value) -> tuple[RecipeUse, ...]:
+def _recipes(value: Value) -> dict[str, RecipeUse | None]:
     recipes = value.entries("a mapping of recipes and their options")
-    return tuple(_recipe(name, item) for name, item in recipes.items())
+    return {name: _recipe(name, item) for name, item in recipes.items()}
 
 
-def _recipe(name: str, value: Value) -> RecipeUse:
-    options = {} if value.kind == "null" else value.entries("a mapping of options")
+def _recipe(name: str, value: Value) -> RecipeUse | None:
+    """The recipe's options; None where it is switched off."""
+    if value.kind == "bool" and not value.truth():
+        return None
+    options = {} if value.kind == "null" else value.entries("a mapping of options, or false")
     return RecipeUse(
         name,
         value.place,
@@ -338,6 +345,7 @@ SETTINGS: Readers = {  # at the top and in a stage
     "max_failures": lambda value: value.number(0),
     "timeout": lambda value: value.number(1),
     "ssh_config": _text,
+    "recipes": _recipes,
 }
 HOST: Readers = {
     **ANYWHERE,
@@ -349,21 +357,30 @@ HOST: Readers = {
 }
 FAILING = ("keep_failed", "on_failure", "max_failures", "timeout")
 STAGE: Readers = {**SETTINGS, "hosts": _hosts}
-TOP: Readers = {**SETTINGS, "stages": _stages, "default_stage": _same, "recipes": _recipes}
+TOP: Readers = {**SETTINGS, "stages": _stages, "default_stage": _same}
 
 
 # -- from settings to stages
 
 
 def _merged(outer: dict[str, Any], inner: dict[str, Any]) -> dict[str, Any]:
-    """What holds inside: what is said there wins; environments and ssh options are joined."""
+    """What holds inside: what is said there wins; environments, ssh options and recipes are joined."""
     return {
         **outer,
         **inner,
         "default_env": {**outer.get("default_env", {}), **inner.get("default_env", {})},
         # of two that disagree, ssh takes the first
         "ssh_options": (*inner.get("ssh_options", ()), *outer.get("ssh_options", ())),
+        "recipes": _joined(outer.get("recipes", {}), inner.get("recipes", {})),
     }
+
+
+def _joined(
+    outer: Mapping[str, RecipeUse | None], inner: Mapping[str, RecipeUse | None]
+) -> dict[str, RecipeUse | None]:
+    """Recipes by name, each with the options that the top of the file says and those that the stage does."""
+    both = {name: before.and_options(use) for name, use in inner.items() if use and (before := outer.get(name))}
+    return {**outer, **inner, **both}
 
 
 def _default_stage(value: Value | None, stages: Mapping[str, Stage]) -> str | None:
@@ -392,6 +409,7 @@ def _stage(name: str, value: Value, settings: dict[str, Any], file: Path) -> Sta
         keep_releases=settings["keep_releases"],
         linked_files=settings["linked_files"],
         linked_dirs=settings["linked_dirs"],
+        recipes=tuple(use for use in settings["recipes"].values() if use),
         **{name: settings[name] for name in FAILING if name in settings},
     )
 

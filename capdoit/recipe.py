@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -226,11 +226,15 @@ def find(name: str, project: Path, place: str = "") -> Found:
     Raises:
         RecipeError: there is none, it cannot be loaded, or several packages have one of that name.
     """
-    for found in (_installed(name), _from_project(name, project), _bundled(name)):
-        if found:
-            return found
+    if found := _find(name, project):
+        return found
     names = available(project)
     raise RecipeError(f"{place}no recipe {name}{near(name, names)} (there are {listed(names)})")
+
+
+@cache
+def _find(name: str, project: Path) -> Found | None:
+    return _installed(name) or _from_project(name, project) or _bundled(name)
 
 
 def available(project: Path) -> list[str]:

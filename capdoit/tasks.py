@@ -59,7 +59,7 @@ class Cap(Hooks):
         """Deploy, roll back, check."""
         with self.refusing():
             check_roles(self.declared().hooks, self.config.roles())
-            chosen = variables.read(dict(doit_cmd._CMDLINE_VARS or {}), os.environ, self.everything.variables)
+            chosen = variables.read(dict(doit_cmd._CMDLINE_VARS or {}), os.environ, self._variables())
             if chosen.stage:
                 config.choose_stage(self.config, chosen.stage)
             self._check_skipped(chosen.skip)
@@ -86,31 +86,40 @@ class Cap(Hooks):
             raise InvalidDodoFile(str(error)) from None
 
     @cached_property
-    def everything(self) -> Declared:
-        """What the recipes declare, in the order of deploy.yml, then what the project does; known once it is read.
+    def everything(self) -> dict[str, Declared]:
+        """What holds for each stage: its recipes' declarations, in order, then the project's; made once all are known.
 
         Raises:
             RecipeError: a recipe is missing or its options are wrong.
         """
-        return recipe.load(self.config.recipes, self.config.file.parent, self.config.roles()) + self.declared()
+        project, roles = self.config.file.parent, self.config.roles()
+        return {
+            name: recipe.load(stage.recipes, project, roles) + self.declared()
+            for name, stage in self.config.stages.items()
+        }
 
     @cached_property
     def stages(self) -> dict[str, Stage]:
         """The stages of deploy.yml, with what recipes have releases share."""
-        return {name: stage.sharing(self.everything.linked_dirs) for name, stage in self.config.stages.items()}
+        return {name: stage.sharing(self.everything[name].linked_dirs) for name, stage in self.config.stages.items()}
 
-    def acts(self, flow: str) -> list[Act]:
-        """A flow with all hooks."""
-        return weave(flow, self.everything.hooks)
+    def acts(self, flow: str, stage: str) -> list[Act]:
+        """A flow of a stage with all hooks."""
+        return weave(flow, self.everything[stage].hooks)
 
-    def _needed(self, flow: str, act: Act, is_first: bool) -> list[str]:
+    def _needed(self, flow: str, stage: str, act: Act, is_first: bool) -> list[str]:
         """The tasks that an act depends on; what a flow's beginning does, its first hook does."""
         step = "starting" if is_first else "" if act.hook else act.name
-        declared = self.everything.dependencies
+        declared = self.everything[stage].dependencies
         return [needed.task for needed in declared if flow in needed.flows and step == needed.step]
 
+    def _variables(self) -> dict[str, tuple[str, ...]]:
+        """Those of all recipes."""
+        return {name: values for one in self.everything.values() for name, values in one.variables.items()}
+
     def _check_skipped(self, skip: Iterable[str]) -> None:
-        hooks = sorted({act.name for flow in FLOWS for act in self.acts(flow) if act.hook})
+        flows = [self.acts(flow, stage) for flow in FLOWS for stage in self.config.stages]
+        hooks = sorted({act.name for acts in flows for act in acts if act.hook})
         for name in skip:
             if name not in hooks:
                 raise ConfigError(f"skip={name}: no hook has that name{near(name, hooks)} (there are {listed(hooks)})")
@@ -135,7 +144,7 @@ class Cap(Hooks):
     def _flow(
         self, flow: str, stage: Stage, chosen: variables.Variables, selected: list[str]
     ) -> Iterator[dict[str, Any]]:
-        acts = self.acts(flow)
+        acts = self.acts(flow, stage.name)
         group = f"{flow}:{stage.name}"
         flow_run = self._deployment(flow, stage, chosen, _goal(group, acts, selected))
         hosts = ", ".join(host.name for host in stage.hosts[:4]) + (", …" if len(stage.hosts) > 4 else "")
@@ -148,7 +157,7 @@ class Cap(Hooks):
                 "name": act.name,
                 "doc": act.doc or f"the moment after {FLOW_MOMENTS.get(act.name, act.step)}",
                 "actions": None if act.is_moment else [(self._perform, [flow_run, act])],
-                "task_dep": [*before, *self._needed(flow, act, not before)],
+                "task_dep": [*before, *self._needed(flow, stage.name, act, not before)],
                 "file_dep": files,
                 "teardown": [(self._end, [flow_run])],
                 "meta": {"capdoit": {"flow": flow, "stage": stage.name, "step": act.step}},
@@ -182,8 +191,8 @@ class Cap(Hooks):
         def undo(said: variables.Variables) -> Deployment:
             return self._new_deployment("rollback", stage, said)
 
-        acts = self.acts(flow)
-        made = Deployment(flow, stage, acts, self.everything, chosen, self._console, goal, undo)
+        acts, declared = self.acts(flow, stage.name), self.everything[stage.name]
+        made = Deployment(flow, stage, acts, declared, chosen, self._console, goal, undo)
         self._deployments.append(made)
         return made
 

@@ -32,6 +32,11 @@ def unapply(host, release, unknown):
     for name in unknown:
         host.run(["sed", "-i", f"/^{name}$/d", f"{release.deploy_to}/database"], cwd=release.beside(release.left))
 """
+SHOUT = """
+@tell.after("published")
+def shout(host, options):
+    host.run(["echo", *[options.word] * options.times])
+"""
 FROZEN = """
 @db.guard()
 def frozen(release, now, recorded):
@@ -39,6 +44,11 @@ def frozen(release, now, recorded):
     return [*now, "/", *(recorded or ())]
 """
 TELL_FLOW = """
+@dataclass(frozen=True)
+class Options:
+    word: str
+    times: int = 1
+
 tell = Recipe("tell", variables={"loud": ("yes", "no")})
 
 @tell.after("finished", once=True)
@@ -251,6 +261,18 @@ def test_a_health_check_comes_after_all_else_that_follows_the_publish(project: P
     project.dodo((project.path / "dodo.py").read_text() + "@cap.after('published')\ndef restart(host): ...\n")
     done = project.doit("deploy:production", check=True)
     assert done.out.index("production:restart") < done.out.index("production:tell.fine")
+
+
+def test_a_stage_says_more_to_a_recipe_or_switches_it_off(project: Project):
+    recipe(project, "tell", TELL_FLOW.replace('Recipe("tell",', 'Recipe("tell", options=Options,') + SHOUT)
+    web1 = {"web1": {"transport": "local", "deploy_to": "elsewhere"}}
+    stages = {
+        "production": {"hosts": project.hosts, "recipes": {"tell": {"word": "hey"}}},
+        "quiet": {"hosts": web1, "recipes": {"tell": False}},
+    }
+    project.config(recipes={"tell": {"word": "hello", "times": 2}}, stages=stages, linked_files=[])
+    assert "web1 | hey hey" in project.doit("deploy:production", check=True).out
+    assert "tell." not in project.doit("deploy:quiet", check=True).out
 
 
 # -- options

@@ -43,8 +43,8 @@ def _differences(asked: Asked) -> int:
     if note is None:
         asked.console.say(f"No deploy of {stage.name} has noted its steps yet.")
         return 0
-    now = [act.name for act in cap.acts("deploy")]
-    versions = [f"{name}: {origin}" for name, origin in cap.everything.versions.items()]
+    now = [act.name for act in cap.acts("deploy", stage.name)]
+    versions = [f"{name}: {origin}" for name, origin in cap.everything[stage.name].versions.items()]
     before = [f"{name}: {origin}" for name, origin in note.recipes.items()]
     changes = [*difference(before, versions), *difference(note.acts, now)]
     head = f"Since release {note.release} of {stage.name}, a deploy"
