@@ -188,6 +188,27 @@ def test_a_host_that_cannot_publish_makes_the_others_go_back(project: Project):
     nothing_half_made(project, [first])
 
 
+@pytest.mark.parametrize("ended_by", [signal.SIGINT, signal.SIGTERM, "timeout"])
+def test_hosts_that_have_flipped_go_back_when_a_publish_is_stopped_half_way(
+    project: Project, tmp_path: Path, ended_by: signal.Signals | str
+):
+    first = deploy(project)
+    mark = tmp_path / "flips"
+    slow = f'case "$*" in *next/current*) : >{mark}; sleep 8;; esac; exec /bin/mv "$@"'
+    tools_in_front(project, "web2", mv=slow)
+    project.config(timeout=3 if ended_by == "timeout" else None)
+    flow = project.start("deploy:production")
+    within(20, mark.exists)
+    within(5, lambda: project.current("web1") != first)
+    if isinstance(ended_by, signal.Signals):
+        flow.send_signal(ended_by)
+    out, _ = flow.communicate(timeout=30)
+    assert flow.returncode == 1, out
+    assert project.current("web1") == project.current("web2") == first
+    assert "What is live was not changed." in out
+    nothing_half_made(project, [first])
+
+
 def test_a_first_deploy_that_cannot_be_published_leaves_no_current(project: Project):
     tools_in_front(project, "web2", mv='case "$*" in *next/current*) exit 1;; esac; exec /bin/mv "$@"')
     project.doit("deploy:production").failed()
