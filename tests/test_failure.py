@@ -451,6 +451,24 @@ def test_a_host_whose_lock_cannot_be_written_is_said_to_be_where_it_is(project: 
     assert project.releases("web1") == project.releases("web2") == [live]
 
 
+def test_a_flow_that_was_unlocked_by_force_says_what_another_one_has_made_live_since(project: Project, tmp_path: Path):
+    deploy(project)
+    mark = tmp_path / "mark"
+    mark.touch()
+    project.dodo(f"{DODO}\n@cap.after('updated')\ndef wait(host):\n    host.run('while [ -e {mark} ]; do sleep 0.1; done')\n")
+    flow = project.start("deploy:production")
+    within(20, lambda: len(project.releases("web1")) == len(project.releases("web2")) == 2)
+    project.doit("cap", "unlock", check=True)
+    project.dodo(DODO)
+    second = deploy(project)
+    mark.unlink()
+    out, _ = flow.communicate(timeout=30)
+    assert flow.returncode == 1
+    assert re.search(rf"web1  {second}  not tidied up: ", out), out
+    assert "What is live on web1, web2 is not what it was. Look: doit cap status production" in out
+    assert [project.current(host) for host in project.hosts] == [second, second]
+
+
 def test_a_flow_that_is_refused_the_lock_says_what_is_live_all_the_same(project: Project):
     project.doit("deploy:production", check=True)
     live = project.current("web1")
