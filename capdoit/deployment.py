@@ -234,9 +234,7 @@ class Deployment:
                 if not act.is_moment:
                     back.perform(act)
         except FlowFailed as failed:
-            return (
-                f"{run.release} is live all the same. The rollback that follows it (on_failure) failed, too:\n{failed}"
-            )
+            return f"{_stands(run, back.run)} The rollback that follows it (on_failure) failed, too:\n{failed}"
         target = back.run.release if back.run else ""
         return f"It was rolled back, as on_failure says: {target} is live on {listed(hosts)}, and {run.release} is bad."
 
@@ -249,3 +247,12 @@ class Deployment:
                 hook.call(failure=failure, hosts=list(failure.hosts), options=hook.options)
             except Exception as wrong:  # noqa: BLE001 - the first error is the one to report
                 run.warn(f"on_failed hook {hook.name} ({hook.place}) failed: {wrong}")
+
+
+def _stands(run: Run, back: Run | None) -> str:
+    """What a rollback that failed has left live."""
+    if back and back.published:
+        return f"{back.release} is live again, and {run.release} is bad."
+    if back and back.flipped:
+        return "Not every host says what is live."
+    return f"{run.release} is live all the same."

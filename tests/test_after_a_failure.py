@@ -64,6 +64,17 @@ def test_on_failure_rollback_with_nothing_to_go_back_to_says_so_and_leaves_the_r
     assert "Traceback" not in done.out
 
 
+def test_on_failure_rollback_whose_own_hook_fails_says_that_it_went_back(project: Project):
+    first = deploy(project)
+    project.config(on_failure="rollback")
+    project.dodo(hook("after('published')", "host.run('exit 9')"))
+    done = project.doit("deploy:production").failed()
+    assert f"{first} is live again, and " in done.out
+    assert "The rollback that follows it (on_failure) failed, too:" in done.out
+    assert "\n20" not in done.out.replace(f"\n{first}", "")
+    assert [project.current(host) for host in project.hosts] == [first, first]
+
+
 def test_on_failure_stop_names_the_command_that_rolls_back(project: Project):
     first = deploy(project)
     project.dodo(hook("after('published')", "host.run('exit 9')"))
