@@ -61,6 +61,7 @@ class Deployment:
         self.run: Run | None = None
         self._done: list[str] = []
         self._ended = False
+        self._failing = False
         self._signal = ""
         self._busy = threading.Lock()
         self._started = time.monotonic()
@@ -69,6 +70,11 @@ class Deployment:
     def is_active(self) -> bool:
         """Whether it began and has not ended."""
         return self.run is not None and not self._ended
+
+    @property
+    def is_at_work(self) -> bool:
+        """Whether a signal has to let it end in order: it is active, or is being tidied up."""
+        return self.is_active or (self._failing and self._busy.locked())
 
     def perform(self, act: Act) -> None:
         """Do one step or hook of the flow.
@@ -99,16 +105,17 @@ class Deployment:
         if not self.is_active or self._busy.locked():
             return
         last = self._done[-1] if self._done else "before starting"
-        if self.goal in self._done:
-            self.console.say(self._fail(last, Interrupted(f"stopped after {last}, as asked"), quietly=True))
-            return
-        reason = self._signal or "a task that it needed failed, or it was interrupted"
-        raise FlowFailed(self._fail(last, Interrupted(f"ended after {last}: {reason}")))
+        with self._busy:
+            if self.goal in self._done:
+                self.console.say(self._fail(last, Interrupted(f"stopped after {last}, as asked"), quietly=True))
+                return
+            reason = self._signal or "a task that it needed failed, or it was interrupted"
+            raise FlowFailed(self._fail(last, Interrupted(f"ended after {last}: {reason}")))
 
     def interrupt(self, signal: str) -> bool:
-        """End it because of a signal; whether a step was at work and will say so itself."""
+        """End it because of a signal; whether it was at work and will say so itself. Tidying up goes on."""
         self._signal = f"interrupted by {signal}"
-        if self.run:
+        if self.run and not self._ended:
             self.run.fleet.stop()
         return self._busy.locked()
 
@@ -204,7 +211,7 @@ class Deployment:
         signal, self._signal = self._signal, ""
         if signal and not isinstance(error, Interrupted):
             error = Interrupted(f"{signal} in {where}")
-        self._ended = True
+        self._ended = self._failing = True
         run.fleet.resume()
         self._limit(run)
         standings = abandon(run)
@@ -212,7 +219,7 @@ class Deployment:
             self._tell(run, where, error)
         run.fleet.close()
         what = self._name if quietly else f"{self._name}: {where} failed"
-        if self._goes_back(run, error):
+        if self._goes_back(run, error) and not self._signal:
             text = f"{what}: {reason(error)}\n{self._go_back(run)}"
         else:
             text = report(run, what, error, standings)

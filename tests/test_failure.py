@@ -337,6 +337,26 @@ def test_a_signal_ends_the_remote_work_and_leaves_nothing_half_made(ssh_project:
     nothing_half_made(ssh_project, [first])
 
 
+@pytest.mark.parametrize("during", ["the tidying up", "a hook"])
+def test_a_ctrl_c_while_a_failure_is_dealt_with_lets_the_report_be_made(project: Project, tmp_path: Path, during: str):
+    first = deploy(project)
+    mark = tmp_path / "mark"
+    wait = f"time.sleep(2) if {during == 'a hook'} else None"
+    tell = f"@cap.on_failed\ndef tell(failure):\n    pathlib.Path({str(mark)!r}).touch(); {wait}\n"
+    project.dodo(f"import pathlib, time\n{DODO}@cap.after('updated')\ndef act(host):\n    host.run('exit 9')\n\n{tell}")
+    if during != "a hook":
+        tools_in_front(project, "web2", rm=f'case "$*" in *removed*) : >{mark}; sleep 2;; esac; exec /bin/rm "$@"')
+    flow = project.start("deploy:production")
+    within(20, mark.exists)
+    flow.send_signal(signal.SIGINT)
+    out, _ = flow.communicate(timeout=30)
+    assert flow.returncode == 1, out
+    assert "SIGINT: stopping in order" in out
+    assert "exit 9: exit status 9" in out
+    assert "What is live was not changed." in out
+    nothing_half_made(project, [first])
+
+
 def test_a_ctrl_c_while_a_task_of_the_project_runs_ends_the_flow(project: Project):
     project.dodo(
         DODO + "cap.before('publishing', 'smoke')\n"
