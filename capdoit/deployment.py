@@ -12,9 +12,9 @@ from collections.abc import Callable, Sequence
 from functools import partial
 
 from capdoit import transfer
-from capdoit.config import Stage
+from capdoit.config import HostConfig, Stage
 from capdoit.console import Console
-from capdoit.errors import CapdoitError, ConfigError, Interrupted
+from capdoit.errors import CapdoitError, ConfigError, Interrupted, NotReady
 from capdoit.flow import Act
 from capdoit.hooks import Failure, Hook, failed_hosts
 from capdoit.host import Deadline, Host
@@ -152,10 +152,23 @@ class Deployment:
             self._call(act.hook, run)
         else:
             WORK[act.name](run)
+            if run.missing and act.name == "starting":
+                self._refuse_hooks_without_hosts(run)
             if act.name == "publishing":
                 self._say_live(run)
         if self._signal:
             raise Interrupted(self._signal)
+
+    def _refuse_hooks_without_hosts(self, run: Run) -> None:
+        """A migration, say, must not be left out because the only host that it could run on is missing."""
+        hooks = [act.hook for act in self.acts if act.hook and not act.hook.hosts(run.fleet.hosts)]
+        alone = [hook for hook in hooks if any(set(hook.roles) & set(host.roles) for host in self._left_out(run))]
+        if alone:
+            whose = listed(f"{hook.name} ({hook.place})" for hook in alone)
+            raise NotReady(f"{listed(run.missing)} cannot be reached, and no other host can run {whose}")
+
+    def _left_out(self, run: Run) -> list[HostConfig]:
+        return [host for host in run.stage.hosts if host.name in run.missing]
 
     def _deadlines(self, act: Act) -> list[Deadline]:
         """When the flow, and when a hook has to be over."""

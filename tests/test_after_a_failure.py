@@ -142,6 +142,23 @@ def test_a_deploy_goes_on_without_as_many_hosts_as_may_be_missing_and_remembers_
     assert status(ssh_project)["unfinished"] == []
 
 
+@pytest.mark.ssh
+def test_a_deploy_does_not_go_on_without_the_only_host_that_could_run_a_hook(ssh_project: Project, sshds: Fleet):
+    ssh_project.hosts["web2"]["roles"] = ["app", "db"]
+    ssh_project.config(max_failures=1)
+    ssh_project.dodo(hook("before('publishing', roles='db', primary=True)", "host.run('echo migrated')"))
+    first = deploy(ssh_project)
+    sshds.stop("web2")
+    try:
+        done = ssh_project.doit("deploy:production").failed()
+        assert re.search(r"web2 cannot be reached, and no other host can run act \(dodo\.py:\d+\)", done.out)
+        assert ssh_project.current("web1") == ssh_project.current("web3") == first
+        assert ssh_project.releases("web1") == [first]
+    finally:
+        sshds.start("web2")
+    deploy(ssh_project)
+
+
 def test_status_shows_what_a_cleanup_could_not_do_until_the_next_deploy(project: Project):
     project.config(keep_releases=1)
     deploy(project)

@@ -475,7 +475,9 @@ def test_a_flow_that_was_unlocked_by_force_says_what_another_one_has_made_live_s
     deploy(project)
     mark = tmp_path / "mark"
     mark.touch()
-    project.dodo(f"{DODO}\n@cap.after('updated')\ndef wait(host):\n    host.run('while [ -e {mark} ]; do sleep 0.1; done')\n")
+    project.dodo(
+        f"{DODO}\n@cap.after('updated')\ndef wait(host):\n    host.run('while [ -e {mark} ]; do sleep 0.1; done')\n"
+    )
     flow = project.start("deploy:production")
     within(20, lambda: len(project.releases("web1")) == len(project.releases("web2")) == 2)
     project.doit("cap", "unlock", check=True)
