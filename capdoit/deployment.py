@@ -109,8 +109,9 @@ class Deployment:
             if self.goal in self._done:
                 self.console.say(self._fail(last, Interrupted(f"stopped after {last}, as asked"), quietly=True))
                 return
-            reason = self._signal or "a task that it needed failed, or it was interrupted"
-            raise FlowFailed(self._fail(last, Interrupted(f"ended after {last}: {reason}")))
+            if self._signal:
+                raise FlowFailed(self._fail(last, Interrupted(f"ended after {last}: {self._signal}")))
+            raise FlowFailed(self._fail(last, CapdoitError(f"ended after {last}: a task that it needed failed")))
 
     def interrupt(self, signal: str) -> bool:
         """End it because of a signal; whether it was at work and will say so itself. Tidying up goes on."""

@@ -75,6 +75,17 @@ def test_on_failure_rollback_whose_own_hook_fails_says_that_it_went_back(project
     assert [project.current(host) for host in project.hosts] == [first, first]
 
 
+def test_on_failure_rollback_follows_also_a_task_of_the_project_that_fails_after_the_publish(project: Project):
+    first = deploy(project)
+    project.config(on_failure="rollback")
+    smoke = "def task_smoke():\n    return {'actions': ['exit 1']}\n"
+    project.dodo(f"{DODO}cap.before('finishing', 'smoke')\n\n\n{smoke}")
+    done = project.doit("deploy:production").failed()
+    assert "ended after publishing: a task that it needed failed" in done.out
+    assert f"It was rolled back, as on_failure says: {first} is live on web1, web2" in done.out
+    assert [project.current(host) for host in project.hosts] == [first, first]
+
+
 def test_on_failure_stop_names_the_command_that_rolls_back(project: Project):
     first = deploy(project)
     project.dodo(hook("after('published')", "host.run('exit 9')"))
