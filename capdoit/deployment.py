@@ -11,9 +11,9 @@ import time
 from collections.abc import Callable, Sequence
 
 from capdoit import transfer
-from capdoit.config import Stage
+from capdoit.config import HostConfig, Stage
 from capdoit.console import Console
-from capdoit.errors import CapdoitError, ConfigError, Interrupted
+from capdoit.errors import CapdoitError, ConfigError, Interrupted, NotReady
 from capdoit.flow import Act
 from capdoit.given import Failure
 from capdoit.hooks import Declared, Hook, failed_hosts
@@ -62,6 +62,7 @@ class Deployment:
         self.run: Run | None = None
         self._done: list[str] = []
         self._ended = False
+        self._failing = False
         self._signal = ""
         self._alone = False
         self._busy = threading.Lock()
@@ -71,6 +72,11 @@ class Deployment:
     def is_active(self) -> bool:
         """Whether it began and has not ended."""
         return self.run is not None and not self._ended
+
+    @property
+    def is_at_work(self) -> bool:
+        """Whether a signal has to let it end in order: it is active, or is being tidied up."""
+        return self.is_active or (self._failing and self._busy.locked())
 
     def perform(self, act: Act) -> None:
         """Do one step or hook of the flow; a hook that nothing of the flow went before works on what is live.
@@ -104,16 +110,18 @@ class Deployment:
             self._finish(self.run)
             return
         last = self._done[-1] if self._done else "before starting"
-        if self.goal in self._done:
-            self.console.say(self._fail(last, Interrupted(f"stopped after {last}, as asked"), quietly=True))
-            return
-        reason = self._signal or "a task that it needed failed, or it was interrupted"
-        raise FlowFailed(self._fail(last, Interrupted(f"ended after {last}: {reason}")))
+        with self._busy:
+            if self.goal in self._done:
+                self.console.say(self._fail(last, Interrupted(f"stopped after {last}, as asked"), quietly=True))
+                return
+            if self._signal:
+                raise FlowFailed(self._fail(last, Interrupted(f"ended after {last}: {self._signal}")))
+            raise FlowFailed(self._fail(last, CapdoitError(f"ended after {last}: a task that it needed failed")))
 
     def interrupt(self, signal: str) -> bool:
-        """End it because of a signal; whether a step was at work and will say so itself."""
+        """End it because of a signal; whether it was at work and will say so itself. Tidying up goes on."""
         self._signal = f"interrupted by {signal}"
-        if self.run:
+        if self.run and not self._ended:
             self.run.fleet.stop()
         return self._busy.locked()
 
@@ -159,15 +167,28 @@ class Deployment:
             self._call(act.hook, run)
         else:
             WORK[act.name](run)
+            if run.missing and act.name == "starting":
+                self._refuse_hooks_without_hosts(run)
             if act.name == "publishing":
                 self._say_live(run)
         if self._signal:
             raise Interrupted(self._signal)
 
+    def _refuse_hooks_without_hosts(self, run: Run) -> None:
+        """A migration, say, must not be left out because the only host that it could run on is missing."""
+        hooks = [act.hook for act in self.acts if act.hook and not act.hook.hosts(run.fleet.hosts)]
+        alone = [hook for hook in hooks if any(set(hook.roles) & set(host.roles) for host in self._left_out(run))]
+        if alone:
+            whose = listed(f"{hook.name} ({hook.place})" for hook in alone)
+            raise NotReady(f"{listed(run.missing)} cannot be reached, and no other host can run {whose}")
+
+    def _left_out(self, run: Run) -> list[HostConfig]:
+        return [host for host in run.stage.hosts if host.name in run.missing]
+
     def _deadlines(self, act: Act) -> list[Deadline]:
         """When the flow, and when a hook has to be over."""
         found = []
-        if limit := self.stage.timeout:
+        if (limit := self.stage.timeout) and act.name != "finished":  # what is live has to be written down
             found.append(Deadline(self._started + limit, f"the flow took longer than its timeout, {limit} s,"))
         if act.hook and act.hook.timeout:
             whose = f"the hook took longer than its timeout, {act.hook.timeout:g} s,"
@@ -217,7 +238,7 @@ class Deployment:
         signal, self._signal = self._signal, ""
         if signal and not isinstance(error, Interrupted):
             error = Interrupted(f"{signal} in {where}")
-        self._ended = True
+        self._ended = self._failing = True
         run.fleet.resume()
         self._limit(run)
         standings = abandon(run)
@@ -225,7 +246,7 @@ class Deployment:
             self._tell(run, where, error)
         run.fleet.close()
         what = self._name if quietly else f"{self._name}: {where} failed"
-        if self._goes_back(run, error):
+        if self._goes_back(run, error) and not self._signal:
             text = f"{what}: {reason(error)}\n{self._go_back(run)}"
         else:
             text = report(run, what, error, standings)
@@ -247,9 +268,7 @@ class Deployment:
                 if not act.is_moment:
                     back.perform(act)
         except FlowFailed as failed:
-            return (
-                f"{run.release} is live all the same. The rollback that follows it (on_failure) failed, too:\n{failed}"
-            )
+            return f"{_stands(run, back.run)} The rollback that follows it (on_failure) failed, too:\n{failed}"
         target = back.run.release if back.run else ""
         return f"It was rolled back, as on_failure says: {target} is live on {listed(hosts)}, and {run.release} is bad."
 
@@ -263,3 +282,12 @@ class Deployment:
                 hook.call(failure=failure, hosts=list(failed), options=hook.options, flow=run.as_given())
             except Exception as wrong:  # noqa: BLE001 - the first error is the one to report
                 run.warn(f"on_failed hook {hook.name} ({hook.place}) failed: {wrong}")
+
+
+def _stands(run: Run, back: Run | None) -> str:
+    """What a rollback that failed has left live."""
+    if back and back.published:
+        return f"{back.release} is live again, and {run.release} is bad."
+    if back and back.flipped:
+        return "Not every host says what is live."
+    return f"{run.release} is live all the same."

@@ -26,6 +26,7 @@ class Fleet:
         self.hosts = tuple(hosts)
         self._stop = Stop()
         self._stopped = False
+        self._firm = False
         self._pool = ThreadPoolExecutor(len(self.hosts))
         self._closed = threading.Event()
         threading.Thread(target=self._beat, daemon=True).start()
@@ -76,6 +77,16 @@ class Fleet:
             raise HostsFailed(outcomes)
         return {outcome.host: outcome.answer for outcome in outcomes}
 
+    def firmly(self, work: Callable[[Host], object]) -> list[Outcome]:
+        """As `each`, but neither a signal nor a deadline stops it: for short work that must not be left half done."""
+        for host in self.hosts:
+            host.deadlines = ()
+        self._firm = True
+        try:
+            return self.each(work, together=False)
+        finally:
+            self._firm = False
+
     def leave_out(self, names: Sequence[str]) -> None:
         """Work without these hosts from now on; the names are those of deploy.yml."""
         self.hosts = tuple(host for host in self.hosts if host.name not in names)
@@ -83,7 +94,8 @@ class Fleet:
     def stop(self) -> None:
         """End the work that is going on, on all hosts, and what follows until `resume`; for a signal handler."""
         self._stopped = True
-        self._stop.say()
+        if not self._firm:
+            self._stop.say()
 
     def resume(self) -> None:
         """Work again after `stop`, to tidy up."""
@@ -112,7 +124,7 @@ class Fleet:
         for host in self.hosts:
             host.stop = self._stop
         old.close()
-        if self._stopped:
+        if self._stopped and not self._firm:
             self._stop.say()
 
 

@@ -24,6 +24,28 @@ lines() {
         left=$((left - 1))
     done
 }
+strays() {
+    # Programs such as timeout make a process group of their own, which kill 0 does not reach; their session
+    # is still this one. The second word of stat may be anything; so many words as stat has, it cannot hold.
+    read -r stat </proc/self/stat || return
+    # shellcheck disable=SC2086
+    set -- ${stat##*) }
+    group=$3
+    [ "$4" = "$group" ] || return
+    for file in /proc/[0-9]*/stat; do
+        read -r stat <"$file" || continue
+        # shellcheck disable=SC2086
+        set -- ${stat##*) }
+        [ "$#" -lt 20 ] || [ "$4" != "$group" ] || [ "$3" = "$group" ] || kill -s "$signal" -- "-$3"
+    done
+}
+end_all() {
+    for signal in TERM KILL; do
+        strays 2>/dev/null
+        kill -s "$signal" 0
+        sleep 1
+    done
+}
 awake() {
     [ -z "$nap" ] || kill "$nap"
     exit
@@ -42,9 +64,7 @@ watch() {
         kill "$nap"
     done
     trap : TERM
-    kill -TERM 0
-    sleep 1
-    kill -KILL 0
+    end_all
 }
 guard() {
     # Ends when the output does: once the traps are set. Of a function, dash would keep what it closes.
@@ -109,9 +129,7 @@ hear() {
             *) break ;;
         esac
     done
-    kill -TERM 0
-    sleep 1
-    kill -KILL 0
+    end_all
 }
 ended hello 0
 hear

@@ -225,7 +225,7 @@ class Cap(Hooks):
     def _signalled(self, number: int, _: FrameType | None) -> None:
         signal.signal(number, _give_up)
         name = signal.Signals(number).name
-        active = [deployment for deployment in self._deployments if deployment.is_active]
+        active = [deployment for deployment in self._deployments if deployment.is_at_work]
         if active:
             self._console.say(f"   {name}: stopping in order; once more stops at once")
         at_work = [deployment.interrupt(name) for deployment in active]

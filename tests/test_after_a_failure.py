@@ -64,6 +64,28 @@ def test_on_failure_rollback_with_nothing_to_go_back_to_says_so_and_leaves_the_r
     assert "Traceback" not in done.out
 
 
+def test_on_failure_rollback_whose_own_hook_fails_says_that_it_went_back(project: Project):
+    first = deploy(project)
+    project.config(on_failure="rollback")
+    project.dodo(hook("after('published')", "host.run('exit 9')"))
+    done = project.doit("deploy:production").failed()
+    assert f"{first} is live again, and " in done.out
+    assert "The rollback that follows it (on_failure) failed, too:" in done.out
+    assert "is live all the same. The rollback" not in done.out
+    assert [project.current(host) for host in project.hosts] == [first, first]
+
+
+def test_on_failure_rollback_follows_also_a_task_of_the_project_that_fails_after_the_publish(project: Project):
+    first = deploy(project)
+    project.config(on_failure="rollback")
+    smoke = "def task_smoke():\n    return {'actions': ['exit 1']}\n"
+    project.dodo(f"{DODO}cap.before('finishing', 'smoke')\n\n\n{smoke}")
+    done = project.doit("deploy:production").failed()
+    assert "ended after publishing: a task that it needed failed" in done.out
+    assert f"It was rolled back, as on_failure says: {first} is live on web1, web2" in done.out
+    assert [project.current(host) for host in project.hosts] == [first, first]
+
+
 def test_on_failure_stop_names_the_command_that_rolls_back(project: Project):
     first = deploy(project)
     project.dodo(hook("after('published')", "host.run('exit 9')"))
@@ -86,6 +108,20 @@ def test_what_never_ends_is_stopped_by_the_timeout_of_the_hook_or_of_the_flow(pr
     project.dodo(DODO)
     project.config()
     deploy(project)
+
+
+def test_a_flow_whose_timeout_is_over_in_its_cleanup_is_written_down_all_the_same(project: Project):
+    deploy(project)
+    tools_in_front(project, "web2", rm='case "$*" in *removed*) sleep 7;; esac; exec /bin/rm "$@"')
+    project.config(timeout=3, keep_releases=1)
+    deploy(project)
+    done = project.doit("deploy:production", check=True)
+    assert "web2: cleanup: the flow took longer than its timeout, 3 s, and was stopped" in done.out
+    for host in project.hosts:
+        logged = (project.deploy_to(host) / "revisions.log").read_text().splitlines()
+        assert project.current(host) in logged[-1]
+        assert (project.deploy_to(host) / ".capdoit/lock").read_text() == ""
+    assert "finished, but: " in project.doit("cap", "status").out
 
 
 @pytest.mark.ssh
@@ -115,6 +151,23 @@ def test_a_deploy_goes_on_without_as_many_hosts_as_may_be_missing_and_remembers_
     third = deploy(ssh_project)
     assert {ssh_project.current(host) for host in ssh_project.hosts} == {third}
     assert status(ssh_project)["unfinished"] == []
+
+
+@pytest.mark.ssh
+def test_a_deploy_does_not_go_on_without_the_only_host_that_could_run_a_hook(ssh_project: Project, sshds: Fleet):
+    ssh_project.hosts["web2"]["roles"] = ["app", "db"]
+    ssh_project.config(max_failures=1)
+    ssh_project.dodo(hook("before('publishing', roles='db', primary=True)", "host.run('echo migrated')"))
+    first = deploy(ssh_project)
+    sshds.stop("web2")
+    try:
+        done = ssh_project.doit("deploy:production").failed()
+        assert re.search(r"web2 cannot be reached, and no other host can run act \(dodo\.py:\d+\)", done.out)
+        assert ssh_project.current("web1") == ssh_project.current("web3") == first
+        assert ssh_project.releases("web1") == [first]
+    finally:
+        sshds.start("web2")
+    deploy(ssh_project)
 
 
 def test_status_shows_what_a_cleanup_could_not_do_until_the_next_deploy(project: Project):

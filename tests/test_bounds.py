@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import os
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import pytest
@@ -108,3 +109,19 @@ def test_links_in_our_own_directory_are_not_followed(make_project: MakeProject, 
         done = project.doit(f"{flow}:production")
         assert done.code == code, done.out
         assert everything(elsewhere) == before
+
+
+@pytest.mark.parametrize("name", ["revisions.log", ".capdoit/journal", ".capdoit/lock"])
+@pytest.mark.parametrize("make", [os.mkfifo, os.mkdir], ids=["fifo", "directory"])
+def test_what_is_ours_but_is_no_file_is_refused_at_once(
+    project: Project, name: str, make: Callable[[Path], None]
+) -> None:
+    _, first = deployed_twice(project)
+    releases = project.releases("web1")
+    (project.deploy_to("web2") / name).unlink()
+    make(project.deploy_to("web2") / name)
+    for flow in ("deploy", "rollback"):
+        done = project.doit(f"{flow}:production", timeout=20).failed()
+        assert f"{name} is no file: move it away" in done.out
+    assert project.current("web1") == project.current("web2") == first
+    assert project.releases("web1") == releases

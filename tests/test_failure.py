@@ -188,6 +188,27 @@ def test_a_host_that_cannot_publish_makes_the_others_go_back(project: Project):
     nothing_half_made(project, [first])
 
 
+@pytest.mark.parametrize("ended_by", [signal.SIGINT, signal.SIGTERM, "timeout"])
+def test_hosts_that_have_flipped_go_back_when_a_publish_is_stopped_half_way(
+    project: Project, tmp_path: Path, ended_by: signal.Signals | str
+):
+    first = deploy(project)
+    mark = tmp_path / "flips"
+    slow = f'case "$*" in *next/current*) : >{mark}; sleep 8;; esac; exec /bin/mv "$@"'
+    tools_in_front(project, "web2", mv=slow)
+    project.config(timeout=3 if ended_by == "timeout" else None)
+    flow = project.start("deploy:production")
+    within(20, mark.exists)
+    within(5, lambda: project.current("web1") != first)
+    if isinstance(ended_by, signal.Signals):
+        flow.send_signal(ended_by)
+    out, _ = flow.communicate(timeout=30)
+    assert flow.returncode == 1, out
+    assert project.current("web1") == project.current("web2") == first
+    assert "What is live was not changed." in out
+    nothing_half_made(project, [first])
+
+
 def test_a_first_deploy_that_cannot_be_published_leaves_no_current(project: Project):
     tools_in_front(project, "web2", mv='case "$*" in *next/current*) exit 1;; esac; exec /bin/mv "$@"')
     project.doit("deploy:production").failed()
@@ -316,6 +337,26 @@ def test_a_signal_ends_the_remote_work_and_leaves_nothing_half_made(ssh_project:
     nothing_half_made(ssh_project, [first])
 
 
+@pytest.mark.parametrize("during", ["the tidying up", "a hook"])
+def test_a_ctrl_c_while_a_failure_is_dealt_with_lets_the_report_be_made(project: Project, tmp_path: Path, during: str):
+    first = deploy(project)
+    mark = tmp_path / "mark"
+    wait = f"time.sleep(2) if {during == 'a hook'} else None"
+    tell = f"@cap.on_failed\ndef tell(failure):\n    pathlib.Path({str(mark)!r}).touch(); {wait}\n"
+    project.dodo(f"import pathlib, time\n{DODO}@cap.after('updated')\ndef act(host):\n    host.run('exit 9')\n\n{tell}")
+    if during != "a hook":
+        tools_in_front(project, "web2", rm=f'case "$*" in *removed*) : >{mark}; sleep 2;; esac; exec /bin/rm "$@"')
+    flow = project.start("deploy:production")
+    within(20, mark.exists)
+    flow.send_signal(signal.SIGINT)
+    out, _ = flow.communicate(timeout=30)
+    assert flow.returncode == 1, out
+    assert "SIGINT: stopping in order" in out
+    assert "exit 9: exit status 9" in out
+    assert "What is live was not changed." in out
+    nothing_half_made(project, [first])
+
+
 def test_a_ctrl_c_while_a_task_of_the_project_runs_ends_the_flow(project: Project):
     project.dodo(
         DODO + "cap.before('publishing', 'smoke')\n"
@@ -428,6 +469,26 @@ def test_a_host_whose_lock_cannot_be_written_is_said_to_be_where_it_is(project: 
     assert "web2: deploy_to cannot be used" in done.out
     assert re.search(rf"web2 +{live} +was not touched", done.out)
     assert project.releases("web1") == project.releases("web2") == [live]
+
+
+def test_a_flow_that_was_unlocked_by_force_says_what_another_one_has_made_live_since(project: Project, tmp_path: Path):
+    deploy(project)
+    mark = tmp_path / "mark"
+    mark.touch()
+    project.dodo(
+        f"{DODO}\n@cap.after('updated')\ndef wait(host):\n    host.run('while [ -e {mark} ]; do sleep 0.1; done')\n"
+    )
+    flow = project.start("deploy:production")
+    within(20, lambda: len(project.releases("web1")) == len(project.releases("web2")) == 2)
+    project.doit("cap", "unlock", check=True)
+    project.dodo(DODO)
+    second = deploy(project)
+    mark.unlink()
+    out, _ = flow.communicate(timeout=30)
+    assert flow.returncode == 1
+    assert re.search(rf"web1  {second}  not tidied up: ", out), out
+    assert "What is live on web1, web2 is not what it was. Look: doit cap status production" in out
+    assert [project.current(host) for host in project.hosts] == [second, second]
 
 
 def test_a_flow_that_is_refused_the_lock_says_what_is_live_all_the_same(project: Project):

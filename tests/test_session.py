@@ -335,6 +335,14 @@ def test_cutting_a_session_ends_what_its_scripts_started_even_apart_from_them(se
     assert sleeper.is_gone()
 
 
+def test_cutting_a_session_ends_programs_that_make_a_process_group_of_their_own(session, sleeper):
+    with closing(Stop()) as stop:
+        threading.Thread(target=lambda: (sleeper.wait_until_it_runs(), stop.say())).start()
+        with pytest.raises(Cancelled):
+            session.ask([request(f"timeout 900 {sleeper.command}")], stop)
+    assert sleeper.is_gone()
+
+
 def test_bye_leaves_running_what_a_script_left_running(session, sleeper):
     ask(session, f"nohup {sleeper.command} >/dev/null 2>&1 &")
     sleeper.wait_until_it_runs()
@@ -435,9 +443,10 @@ def test_stop_ends_what_runs_behind_ssh(opened, sshds, sleeper):
 
 
 @pytest.mark.ssh
-def test_a_controller_that_is_killed_leaves_nothing_running_behind_ssh(sshds, sleeper):
+@pytest.mark.parametrize("wrapped", ["", "timeout 900 "], ids=["alone", "in a group of its own"])
+def test_a_controller_that_is_killed_leaves_nothing_running_behind_ssh(sshds, sleeper, wrapped):
     ssh = ["ssh", "-F", str(sshds.ssh_config), "web1"]
-    controller = subprocess.Popen([sys.executable, __file__, sleeper.command, *ssh, "--remote"])
+    controller = subprocess.Popen([sys.executable, __file__, wrapped + sleeper.command, *ssh, "--remote"])
     sleeper.wait_until_it_runs()
     controller.kill()
     controller.wait()

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from capdoit.errors import Outcome
-from capdoit.host import Host
+from capdoit.errors import HostError, Outcome, Unreachable
+from capdoit.host import Deadline, Host
 from capdoit.run import Run
 from capdoit.steps.asking import ask_facts
 from capdoit.text import printable
 
 ABANDON_SECONDS = 60  # whatever hung may hang this, too
+LOOK_SECONDS = 20
 ABANDON = Path(__file__).with_name("abandon.sh")
 
 
@@ -44,9 +46,21 @@ def _abandon(run: Run, host: Host) -> Standing:
         return Standing(host.name, ask_facts(run, host).current, "was not touched")
     half_made = run.release if run.begun and not run.published else ""
     values = {"half_made": half_made, "keep": run.stage.keep_failed, "entry": run.entry("failed", host)}
-    live, _, kept = run.do(host, "abandon", ABANDON, ABANDON_SECONDS, **values).partition("\n")
+    try:
+        live, _, kept = run.do(host, "abandon", ABANDON, ABANDON_SECONDS, **values).partition("\n")
+    except Unreachable:
+        raise
+    except HostError as error:
+        return _look(run, host, error)
     note = f"the failed release is kept in {printable(kept.strip())}" if kept.strip() else ""
     return Standing(host.name, host.config.layout.release_of(live), note)
+
+
+def _look(run: Run, host: Host, error: HostError) -> Standing:
+    """Where a host stands that lets this flow change nothing any more: another one may have been at work since."""
+    host.relock = None
+    host.deadlines = (Deadline(time.monotonic() + LOOK_SECONDS, f"looking took longer than {LOOK_SECONDS} s"),)
+    return Standing(host.name, ask_facts(run, host).current, f"not tidied up: {str(error).splitlines()[0]}")
 
 
 def _not_asked(run: Run, outcome: Outcome) -> Standing:

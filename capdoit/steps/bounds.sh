@@ -14,4 +14,11 @@ within_bounds() {
             return 1
         fi
     done
+    # Whoever opens a fifo waits, and may wait for ever.
+    for name in revisions.log .capdoit/lock .capdoit/journal; do
+        if [ -e "$name" ] && [ ! -f "$name" ]; then
+            echo "$deploy_to/$name is no file: move it away" >&2
+            return 1
+        fi
+    done
 }

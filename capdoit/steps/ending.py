@@ -13,6 +13,7 @@ from capdoit.run import Run
 
 CLEANUP = Path(__file__).with_name("cleanup.sh")
 ARCHIVE = Path(__file__).with_name("archive.sh")
+CONCLUDE_SECONDS = 60
 CONCLUDE = Path(__file__).with_name("conclude.sh")
 
 
@@ -50,4 +51,4 @@ def _archive(run: Run, host: Host) -> None:
 
 def _conclude(run: Run, host: Host) -> None:
     line = log_line(run.flow, run.release, run.revision, run.branch, run.by)
-    run.do(host, "finished", CONCLUDE, log_line=line, entry=run.entry("finished", host))
+    run.do(host, "finished", CONCLUDE, CONCLUDE_SECONDS, log_line=line, entry=run.entry("finished", host))

@@ -47,7 +47,7 @@ def _go(run: Run, host: Host) -> None:
 
 def _flip_back(run: Run) -> list[Outcome]:
     """Hosts that were lost are asked again: they may have flipped before they went."""
-    return run.fleet.each(partial(_go_back, run), together=False)
+    return run.fleet.firmly(partial(_go_back, run))
 
 
 def _go_back(run: Run, host: Host) -> None:
