@@ -321,6 +321,7 @@ def _has(facts: Facts) -> str:
 def _advice(facts: Sequence[Facts], stage: str) -> str:
     possible = [name for name in _held(facts[0]) if _possible(facts, name)]
     good = [name for name in possible if not any(name in one.lineage.bad for one in facts)]
+    good.sort(key=lambda name: not all(name in one.lineage.stack for one in facts))  # what was live everywhere first
     if not possible:
         return f"No other release is good on every host. Deploy one:\n  doit deploy:{stage}"
     which = "Every host can go to" if good else "Every host can go to these, but they were rolled back from"

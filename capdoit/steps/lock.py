@@ -33,10 +33,10 @@ def take_locks(run: Run) -> None:
     Of two flows that start together exactly one wins: who has the lock of the host that comes first by
     name keeps what it has and asks for the rest again; who has it not gives back all.
     """
-    first = min(run.fleet.release_hosts, key=lambda host: host.name)
     began = time.monotonic()
     missing, waiting = list(run.fleet.release_hosts), False
     while holders := _try_locks(run, missing):
+        first = min(run.fleet.release_hosts, key=lambda host: host.name)  # of those that could be reached
         patience = run.wait if first.name in holders else max(run.wait, SETTLE)
         if time.monotonic() - began > patience:
             raise LockHeld(_held_by(holders), holders)
