@@ -11,13 +11,13 @@ import time
 from collections.abc import Callable, Sequence
 
 from capdoit import transfer
-from capdoit.config import HostConfig, Stage
+from capdoit.calling import call, refuse_hooks_without_hosts, tell_of_failure
+from capdoit.config import Stage
 from capdoit.console import Console
-from capdoit.errors import CapdoitError, ConfigError, Interrupted, NotReady
+from capdoit.errors import CapdoitError, ConfigError, Interrupted
 from capdoit.flow import Act
-from capdoit.given import Failure
-from capdoit.hooks import Declared, Hook, failed_hosts
-from capdoit.host import Deadline, Host
+from capdoit.hooks import Declared
+from capdoit.host import Deadline
 from capdoit.report import reason, report
 from capdoit.run import Run, begin
 from capdoit.steps import WORK
@@ -164,26 +164,15 @@ class Deployment:
         if self._alone and not run.release:
             choose_live(run)
         if act.hook:
-            self._call(act.hook, run)
+            call(run, act.hook)
         else:
             WORK[act.name](run)
             if run.missing and act.name == "starting":
-                self._refuse_hooks_without_hosts(run)
+                refuse_hooks_without_hosts(run, self.acts)
             if act.name == "publishing":
                 self._say_live(run)
         if self._signal:
             raise Interrupted(self._signal)
-
-    def _refuse_hooks_without_hosts(self, run: Run) -> None:
-        """A migration, say, must not be left out because the only host that it could run on is missing."""
-        hooks = [act.hook for act in self.acts if act.hook and not act.hook.hosts(run.fleet.hosts)]
-        alone = [hook for hook in hooks if any(set(hook.roles) & set(host.roles) for host in self._left_out(run))]
-        if alone:
-            whose = listed(f"{hook.name} ({hook.place})" for hook in alone)
-            raise NotReady(f"{listed(run.missing)} cannot be reached, and no other host can run {whose}")
-
-    def _left_out(self, run: Run) -> list[HostConfig]:
-        return [host for host in run.stage.hosts if host.name in run.missing]
 
     def _deadlines(self, act: Act) -> list[Deadline]:
         """When the flow, and when a hook has to be over."""
@@ -198,21 +187,6 @@ class Deployment:
     def _limit(self, run: Run, *deadlines: Deadline) -> None:
         for host in run.fleet.hosts:
             host.deadlines = deadlines
-
-    def _call(self, hook: Hook, run: Run) -> None:
-        hosts = hook.hosts(run.fleet.hosts)
-        unknown = run.unknown.get(hook.recipe, ())
-        if not hosts or ("unknown" in hook.wants and not unknown):
-            return
-
-        def call(host: Host) -> None:
-            where = {"hosts": hosts} if hook.once else {"host": host}
-            release, flow = run.release_on(host), run.as_given()
-            hook.call(**where, release=release, flow=flow, options=hook.options, unknown=unknown)
-
-        run.fleet.all(call, hosts[:1] if hook.once else hosts)
-        if "unknown" in hook.wants:
-            run.taken_away += unknown
 
     def _say_live(self, run: Run) -> None:
         seconds = time.monotonic() - self._started
@@ -243,7 +217,7 @@ class Deployment:
         self._limit(run)
         standings = abandon(run)
         if not quietly and not self._alone:
-            self._tell(run, where, error)
+            tell_of_failure(run, where, error)
         run.fleet.close()
         what = self._name if quietly else f"{self._name}: {where} failed"
         if self._goes_back(run, error) and not self._signal:
@@ -271,17 +245,6 @@ class Deployment:
             return f"{_stands(run, back.run)} The rollback that follows it (on_failure) failed, too:\n{failed}"
         target = back.run.release if back.run else ""
         return f"It was rolled back, as on_failure says: {target} is live on {listed(hosts)}, and {run.release} is bad."
-
-    def _tell(self, run: Run, step: str, error: BaseException) -> None:
-        hosts = {host.name: host for host in run.fleet.hosts}
-        outcomes = getattr(error, "outcomes", ())
-        failed = failed_hosts(error, hosts)
-        failure = Failure(self.flow, self.stage.name, step, failed, outcomes, error, run.release, run.published)
-        for hook in self.declared.failed:
-            try:
-                hook.call(failure=failure, hosts=list(failed), options=hook.options, flow=run.as_given())
-            except Exception as wrong:  # noqa: BLE001 - the first error is the one to report
-                run.warn(f"on_failed hook {hook.name} ({hook.place}) failed: {wrong}")
 
 
 def _stands(run: Run, back: Run | None) -> str:

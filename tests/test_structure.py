@@ -18,8 +18,8 @@ FLOORS = (
     {"console", "session"},
     {"host", "fleet"},
     {"given", "flow", "hooks", "declare", "options", "recipe", "manual"},
-    {"run", "transfer", "steps"},
-    {"report", "deployment", "check", "unlock"},
+    {"plan", "run", "transfer", "steps"},
+    {"calling", "report", "deployment", "check", "unlock"},
     {"tasks", "cap", "reporter"},
     {"testing"},
 )

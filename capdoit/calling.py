@@ -1,0 +1,59 @@
+"""Calling hooks: on their hosts, with what each wants."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from capdoit.errors import NotReady
+from capdoit.flow import Act
+from capdoit.given import Failure
+from capdoit.hooks import Hook, failed_hosts
+from capdoit.host import Host
+from capdoit.run import Run
+from capdoit.text import listed
+
+
+def call(run: Run, hook: Hook) -> None:
+    """Call a hook on all its hosts at once.
+
+    Raises:
+        HostsFailed: it failed on at least one.
+    """
+    hosts = hook.hosts(run.fleet.hosts)
+    unknown = run.unknown.get(hook.recipe, ())
+    if not hosts or ("unknown" in hook.wants and not unknown):
+        return
+
+    def on(host: Host) -> None:
+        where = {"hosts": hosts} if hook.once else {"host": host}
+        hook.call(**where, release=run.release_on(host), flow=run.as_given(), options=hook.options, unknown=unknown)
+
+    run.fleet.all(on, hosts[:1] if hook.once else hosts)
+    if "unknown" in hook.wants:
+        run.taken_away += unknown
+
+
+def tell_of_failure(run: Run, step: str, error: BaseException) -> None:
+    """Call the ``on_failed`` hooks; one that fails is a warning, since the first error is the one to report."""
+    failed = failed_hosts(error, {host.name: host for host in run.fleet.hosts})
+    outcomes = getattr(error, "outcomes", ())
+    failure = Failure(run.flow, run.stage.name, step, failed, outcomes, error, run.release, run.published)
+    for hook in run.declared.failed:
+        try:
+            hook.call(failure=failure, hosts=list(failed), options=hook.options, flow=run.as_given())
+        except Exception as wrong:  # noqa: BLE001 - whatever it is
+            run.warn(f"on_failed hook {hook.name} ({hook.place}) failed: {wrong}")
+
+
+def refuse_hooks_without_hosts(run: Run, acts: Iterable[Act]) -> None:
+    """A migration, say, must not be left out because the only host that it could run on is missing.
+
+    Raises:
+        NotReady: names the hooks.
+    """
+    missing = [host for host in run.stage.hosts if host.name in run.missing]
+    hooks = [act.hook for act in acts if act.hook and not act.hook.hosts(run.fleet.hosts)]
+    alone = [hook for hook in hooks if any(hook.plays(host.roles) for host in missing)]
+    if alone:
+        whose = listed(f"{hook.name} ({hook.place})" for hook in alone)
+        raise NotReady(f"{listed(run.missing)} cannot be reached, and no other host can run {whose}")
