@@ -9,6 +9,8 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
 
 from capdoit import transfer
 from capdoit.calling import call, refuse_hooks_without_hosts, tell_of_failure
@@ -16,12 +18,14 @@ from capdoit.config import Stage
 from capdoit.console import Console
 from capdoit.errors import CapdoitError, ConfigError, Interrupted
 from capdoit.flow import Act
-from capdoit.hooks import Declared
+from capdoit.hooks import Declared, Hook
 from capdoit.host import Deadline
+from capdoit.plan import Plan, differing, fingerprint, kept, load
 from capdoit.report import reason, report
 from capdoit.run import Run, begin
 from capdoit.steps import WORK
 from capdoit.steps.abandoning import abandon
+from capdoit.steps.foreseeing import foresee
 from capdoit.steps.starting import choose_live
 from capdoit.text import listed
 from capdoit.variables import Variables
@@ -137,7 +141,33 @@ class Deployment:
             transfer.of(self.stage).prepare(self.stage)
         self._started = time.monotonic()
         names = [act.name for act in self.acts]
-        return begin(self.flow, self.stage, self.variables, self.console, self.declared, names)
+        applied = self._plan_to_apply()
+        run = begin(self.flow, self.stage, self.variables, self.console, self.declared, names)
+        if applied and applied.acts != list(run.acts):
+            raise ConfigError(
+                "\n".join(
+                    [f"apply={self.variables.apply}: the flow has changed since:", *differing(applied.acts, run.acts)]
+                )
+            )
+        if self.variables.dry_run:
+            run.plan = Plan(self.flow, self.stage.name, said=kept(self.variables))
+        run.applied = applied
+        return run
+
+    def _plan_to_apply(self) -> Plan | None:
+        """The plan that is to be carried out; what was said when it was made is said again."""
+        file = self.variables.apply
+        if file is None:
+            return None
+        if others := sorted(self.variables.said - {"apply", "stage", "wait"}):
+            raise ConfigError(
+                f"apply={file}: the plan says all; {listed(f'{name}=' for name in others)} cannot stand beside it"
+            )
+        plan = load(Path(file))
+        if (plan.flow, plan.stage) != (self.flow, self.stage.name):
+            raise ConfigError(f"apply={file}: the plan is for {plan.flow}:{plan.stage}, not for {self._name}")
+        self.variables = plan.variables(self.variables)
+        return plan
 
     def _refuse_other_flows_variables(self) -> None:
         others = {"deploy": ("rollback_release", "migrations"), "rollback": ("branch",)}[self.flow]
@@ -164,15 +194,30 @@ class Deployment:
         if self._alone and not run.release:
             choose_live(run)
         if act.hook:
-            call(run, act.hook)
+            (self._foresee_hook if run.plan else partial(call, run))(act.hook)
         else:
-            WORK[act.name](run)
+            self._work(act.name, run)
             if run.missing and act.name == "starting":
                 refuse_hooks_without_hosts(run, self.acts)
-            if act.name == "publishing":
+            if act.name == "publishing" and run.plan is None:
                 self._say_live(run)
         if self._signal:
             raise Interrupted(self._signal)
+
+    def _work(self, step: str, run: Run) -> None:
+        if run.plan is None:
+            WORK[step](run)
+            return
+        run.plan.step = step
+        WORK[step](run)
+        for line in foresee(run, step):
+            self.console.say(f"   {line}")
+
+    def _foresee_hook(self, hook: Hook) -> None:
+        hosts = listed(host.name for host in hook.hosts(self.run.fleet.hosts)) if self.run else ""
+        self.console.say(
+            f"   calls {hook.name} ({hook.place}) {'once, for' if hook.once else 'on'} {hosts or 'no host'}"
+        )
 
     def _deadlines(self, act: Act) -> list[Deadline]:
         """When the flow, and when a hook has to be over."""
@@ -199,11 +244,22 @@ class Deployment:
     def _finish(self, run: Run) -> None:
         self._ended = True
         run.fleet.close()
+        if run.plan:
+            self._end_plan(run, run.plan)
         if run.missing:
             missing = f"{listed(run.missing)}, which could not be reached"
             self.console.say(f"   NOT deployed to {missing}; when it can: doit deploy:{self.stage.name}")
         if run.warnings:
             self.console.say(f"   {self._name} finished with warnings; see above, or doit cap status {self.stage.name}")
+
+    def _end_plan(self, run: Run, plan: Plan) -> None:
+        plan.release, plan.revision, plan.acts = run.release, run.revision, run.acts
+        plan.facts = {name: fingerprint(facts) for name, facts in run.facts.items()}
+        how = ""
+        if self.variables.plan:
+            plan.save(Path(self.variables.plan))
+            how = f" To do exactly this: doit {self._name} apply={self.variables.plan}"
+        self.console.say(f"   This was a dry run: nothing was changed on any host.{how}")
 
     def _fail(self, where: str, error: BaseException, quietly: bool = False) -> str:
         """End the flow: tidy up, tell the hooks, and say where everything stands."""
@@ -216,7 +272,7 @@ class Deployment:
         run.fleet.resume()
         self._limit(run)
         standings = abandon(run)
-        if not quietly and not self._alone:
+        if not (quietly or self._alone or run.plan):
             tell_of_failure(run, where, error)
         run.fleet.close()
         what = self._name if quietly else f"{self._name}: {where} failed"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterable, Iterator
 
 from capdoit.flow import FLOWS, weave
 from capdoit.hooks import Hook
@@ -70,10 +69,3 @@ def _watch(recipe: Recipe) -> str:
 def _variables(recipe: Recipe) -> str:
     lines = [f"  {name}={'|'.join(values)}" for name, values in recipe.variables.items()]
     return "\n".join(["Variables:", *lines]) if lines else ""
-
-
-def difference(before: Iterable[str], now: Iterable[str]) -> Iterator[str]:
-    """What changed in a list of names, a line each: ``+`` came, ``-`` went; moved names are both."""
-    from difflib import ndiff
-
-    return (line for line in ndiff([*before], [*now]) if line.startswith(("+ ", "- ")))

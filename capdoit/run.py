@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from capdoit.config import HostConfig, Stage
 from capdoit.console import Console
@@ -22,6 +22,7 @@ from capdoit.given import Flow, Release
 from capdoit.hooks import Declared
 from capdoit.host import Host
 from capdoit.journal import Entry, Note
+from capdoit.plan import Plan
 from capdoit.script import Script, Secret
 from capdoit.session import Request
 from capdoit.survey import Facts
@@ -60,6 +61,8 @@ class Run:
         probes: what the probes of recipes found, by recipe.
         unknown: what of that the release to go back to does not know, by recipe, when it is to be taken away.
         taken_away: what hooks took away of that before the flip.
+        plan: what the flow would do, when it is a dry run; None when it acts.
+        applied: the plan that is carried out.
         flipped: the hosts that were told to make it live and have not taken that back.
         published: whether the release is live on all hosts.
         missing: the hosts that could not be reached and that the flow goes on without.
@@ -92,6 +95,8 @@ class Run:
     begun: bool = False
     probes: dict[str, tuple[str, ...]] = field(default_factory=dict)
     unknown: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    plan: Plan | None = None
+    applied: Plan | None = None
     taken_away: tuple[str, ...] = ()
     flipped: set[str] = field(default_factory=set)
     published: bool = False
@@ -145,14 +150,28 @@ class Run:
     def do(
         self, host: Host, name: str, body: Path | Sequence[Path], timeout: float | None = None, **values: Any
     ) -> str:
-        """Run a script of a step on a host; its stdout.
+        """Run a script of a step on a host; its stdout. In a dry run it is planned, and nothing comes back.
 
         Raises:
             HostError: it failed, or took longer than ``timeout`` seconds.
         """
-        return host.checked(
-            Request(self.script(host, name, body, **values), show=host.show, capture=True, timeout=timeout)
-        ).text
+        script = self.script(host, name, body, **values)
+        if self.plan is not None:
+            self.plan.add(host.name, script)
+            return ""
+        return host.checked(Request(script, show=host.show, capture=True, timeout=timeout)).text
+
+    def send(self, host: Host, name: str, body: Path, source: IO[bytes]) -> None:
+        """Run a script of a step with an open file on its stdin; in a dry run it is planned.
+
+        Raises:
+            HostError: it failed.
+        """
+        script = self.script(host, name, body)
+        if self.plan is not None:
+            self.plan.add(host.name, script)
+        else:
+            host.checked(Request(script, "feed", source, host.show))
 
     def go_on_without(self, missing: Sequence[Outcome]) -> None:
         """Leave out hosts that could not be reached; the journals of the others remember them."""

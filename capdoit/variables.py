@@ -30,6 +30,9 @@ class Variables:
         wait: seconds to wait for another flow's lock.
         skip: hooks that are not to run, by the names of their tasks.
         migrations: ``keep`` or ``back``: what a rollback does about what its release does not know.
+        dry_run: whether to say what would be done instead of doing it.
+        plan: the file to save that in.
+        apply: the file with the plan that is to be carried out.
         others: the recipes' variables and the project's own.
         said: the names that stood on the command line.
     """
@@ -43,6 +46,9 @@ class Variables:
     wait: int = 0
     skip: tuple[str, ...] = ()
     migrations: str | None = None
+    dry_run: bool = False
+    plan: str | None = None
+    apply: str | None = None
     others: Mapping[str, str] = field(default_factory=dict)
     said: frozenset[str] = frozenset()
 
@@ -89,6 +95,9 @@ def read(
         wait=_seconds("wait", texts.get("wait", "0")),
         skip=_names("skip", texts) or (),
         migrations=_choice("migrations", texts["migrations"], MIGRATIONS) if "migrations" in texts else None,
+        dry_run="plan" in texts or _choice("dry_run", texts.get("dry_run", "no"), ("yes", "no")) == "yes",
+        plan=texts.get("plan"),
+        apply=texts.get("apply"),
         others=others,
         said=said,
     )

@@ -8,7 +8,8 @@ from capdoit import recipe
 from capdoit.cap.asked import UNREACHED, Asked, say_unreached
 from capdoit.check import last_notes
 from capdoit.errors import CapdoitError
-from capdoit.manual import difference, manual, summary
+from capdoit.manual import manual, summary
+from capdoit.plan import differing
 from capdoit.text import table
 
 
@@ -46,7 +47,7 @@ def _differences(asked: Asked) -> int:
     now = [act.name for act in cap.acts("deploy", stage.name)]
     versions = [f"{name}: {origin}" for name, origin in cap.everything[stage.name].versions.items()]
     before = [f"{name}: {origin}" for name, origin in note.recipes.items()]
-    changes = [*difference(before, versions), *difference(note.acts, now)]
+    changes = [*differing(before, versions), *differing(note.acts, now)]
     head = f"Since release {note.release} of {stage.name}, a deploy"
     asked.console.say("\n".join([f"{head} has changed:", *changes]) if changes else f"{head} has not changed.")
     return 0

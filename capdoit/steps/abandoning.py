@@ -42,6 +42,8 @@ def abandon(run: Run) -> list[Standing]:
 
 
 def _abandon(run: Run, host: Host) -> Standing:
+    if run.plan is not None and host.name in run.facts:
+        return Standing(host.name, run.before(host.name))
     if host.name not in run.held:
         return Standing(host.name, ask_facts(run, host).current, "was not touched")
     half_made = run.release if run.begun and not run.published else ""

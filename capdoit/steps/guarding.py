@@ -19,12 +19,12 @@ NOTES = Path(__file__).with_name("notes.sh")
 
 
 def probe(run: Run) -> None:
-    """Ask what is there, for the note of the release that is about to be live; a rollback makes no note.
+    """Ask what is there, for the note of the release that is about to be live; rollbacks and dry runs make no note.
 
     Raises:
         HostsFailed: a probe failed.
     """
-    for watch in run.declared.watches if run.flow == "deploy" else ():
+    for watch in run.declared.watches if run.flow == "deploy" and run.plan is None else ():
         if watch.probe and (host := _host(run, watch)):
             run.probes[watch.recipe] = _called(run, host, watch.probe, run.release_on(host))
 

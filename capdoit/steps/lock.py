@@ -12,7 +12,7 @@ from capdoit.journal import Entry
 from capdoit.run import Run
 from capdoit.script import Value, render
 from capdoit.session import Answer, Request
-from capdoit.steps.asking import BOUNDS, LONGEST, facts_of, survey_request
+from capdoit.steps.asking import BOUNDS, LONGEST, ask_facts, facts_of, survey_request
 from capdoit.survey import Facts
 
 HOLD = Path(__file__).with_name("hold.sh")
@@ -53,7 +53,8 @@ def take_locks(run: Run) -> None:
 
 def _try_locks(run: Run, hosts: list[Host]) -> dict[str, str]:
     """Ask hosts for their locks and facts; who holds the locks that were not to be had."""
-    outcomes = run.fleet.each(partial(_lock_and_survey, run), hosts, together=not _spare(run))
+    ask = ask_facts if run.plan is not None else _lock_and_survey  # a dry run takes none
+    outcomes = run.fleet.each(partial(ask, run), hosts, together=not _spare(run))
     if not all(outcomes):
         _go_on_without(run, outcomes)
     answers = {outcome.host: outcome.answer for outcome in outcomes}

@@ -19,6 +19,8 @@ def reverting(run: Run) -> None:
     if not hosts:
         return
     answers = run.fleet.all(partial(_unpack, run), hosts)
+    if run.plan is not None:
+        return
     revisions = {run.revision, *map(str, answers.values())} - {""}
     if len(revisions) != 1:
         raise FleetDisagrees(f"release {run.release} is of different revisions: {', '.join(sorted(revisions))}")
@@ -26,4 +28,5 @@ def reverting(run: Run) -> None:
 
 
 def _unpack(run: Run, host: Host) -> str:
-    return revision_of(host.name, run.do(host, "reverting", UNPACK).strip())
+    answer = run.do(host, "reverting", UNPACK).strip()
+    return answer if run.plan is not None else revision_of(host.name, answer)

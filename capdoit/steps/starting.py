@@ -5,7 +5,8 @@ from __future__ import annotations
 from datetime import datetime, timezone
 
 from capdoit import decide
-from capdoit.errors import NotReady
+from capdoit.errors import FleetDisagrees, NotReady
+from capdoit.plan import changes
 from capdoit.run import Run
 from capdoit.steps.guarding import guard
 from capdoit.steps.lock import take_locks
@@ -16,11 +17,13 @@ def starting(run: Run) -> None:
 
     Raises:
         LockHeld: another flow is at work.
-        NotReady, NoTarget, FleetDisagrees: the hosts are not fit for the flow.
+        NotReady, NoTarget, FleetDisagrees: the hosts are not fit for the flow, or not as the plan has them.
         GuardRefused: a recipe finds that the release to go back to does not fit.
         HostsFailed: a host could not be asked.
     """
     take_locks(run)
+    if run.applied and (changed := changes(run.applied.facts, run.facts.values())):
+        raise FleetDisagrees("\n".join(["nothing was touched: this is not what the plan was made for:", *changed]))
     (_decide_deploy if run.flow == "deploy" else _decide_rollback)(run)
 
 
@@ -40,7 +43,8 @@ def _decide_deploy(run: Run) -> None:
     facts = list(run.facts.values())
     if problems := decide.problems(facts, run.stage):
         raise NotReady("\n".join(problems))
-    run.release = decide.release_name(datetime.now(timezone.utc), facts)
+    planned = run.applied.release if run.applied else ""
+    run.release = planned or decide.release_name(datetime.now(timezone.utc), facts)
     run.left = {name: each.current for name, each in run.facts.items()}
 
 

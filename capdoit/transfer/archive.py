@@ -10,7 +10,6 @@ from capdoit.config import Stage
 from capdoit.errors import NotReady
 from capdoit.host import Host
 from capdoit.run import Run
-from capdoit.session import Request
 
 TOOLS = ("tar", "dd", "sha256sum")
 RECEIVE = Path(__file__).with_name("archive_receive.sh")
@@ -36,9 +35,12 @@ def fetch(run: Run) -> None:
 
     Raises:
         HostsFailed: a host did not get it whole.
+        NotReady: it is not the one of the plan that is carried out.
     """
     file = Path(run.stage.archive or "")
     run.revision = _sha256(file)
+    if run.applied and run.applied.revision != run.revision:
+        raise NotReady(f"archive {file} is not the one of the plan: its sha256 is {run.revision}")
     run.revision_time = str(int(file.stat().st_mtime))
     run.fleet.all(partial(_send, run, file))
 
@@ -54,8 +56,7 @@ def check(_: Run, __: Host) -> None:
 
 def _send(run: Run, file: Path, host: Host) -> None:
     with file.open("rb") as source:
-        script = run.script(host, "receive the archive", RECEIVE)
-        host.checked(Request(script, "feed", source, host.show))
+        run.send(host, "receive the archive", RECEIVE, source)
 
 
 def _sha256(file: Path) -> str:

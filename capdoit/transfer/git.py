@@ -9,11 +9,13 @@ from capdoit.config import Stage
 from capdoit.errors import NotReady
 from capdoit.host import Host
 from capdoit.run import Run
+from capdoit.session import Request
 from capdoit.survey import revision_of
 
 TOOLS = ("git", "tar")
 FETCH = Path(__file__).with_name("git_fetch.sh")
 EXPORT = Path(__file__).with_name("git_export.sh")
+RESOLVE = Path(__file__).with_name("git_resolve.sh")
 CHECK = Path(__file__).with_name("git_check.sh")
 
 
@@ -29,10 +31,12 @@ def fetch(run: Run) -> None:
         HostsFailed: a host could not fetch.
     """
     answers = run.fleet.all(partial(_fetch, run))
+    if run.plan is not None:  # nothing was fetched
+        answers = run.fleet.all(partial(_resolve, run), run.fleet.release_hosts[:1])
     resolved = [str(answer).strip() for answer in answers.values()]
     if not resolved[0]:
         raise NotReady(f"{run.stage.repo_url} has no branch, tag or commit {run.branch!r}; branch= says another")
-    run.revision = resolved[0]
+    run.revision = run.applied.revision if run.applied else resolved[0]
 
 
 def values(stage: Stage) -> dict[str, str]:
@@ -47,6 +51,12 @@ def check(run: Run, host: Host) -> None:
         HostError: it does not answer.
     """
     run.do(host, "git ls-remote", CHECK, repo_url=run.stage.repo_url or "")
+
+
+def _resolve(run: Run, host: Host) -> str:
+    values = {"deploy_to": host.config.layout.deploy_to, "repo_url": run.stage.repo_url or "", "branch": run.branch}
+    answer = host.checked(Request(host.script("git ls-remote", RESOLVE, values), capture=True)).text.strip()
+    return revision_of(host.name, answer) if answer else ""
 
 
 def _fetch(run: Run, host: Host) -> str:

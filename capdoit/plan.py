@@ -1,0 +1,172 @@
+"""A dry run: what a flow would do, step by step and host by host, instead of doing it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from capdoit.errors import ConfigError
+from capdoit.script import Script
+from capdoit.survey import Facts
+from capdoit.text import listed
+from capdoit.variables import Variables
+
+VERSION = 1
+KEPT = ("branch", "rollback_release", "hosts", "roles", "message", "skip", "migrations", "others")
+
+
+@dataclass(frozen=True)
+class Planned:
+    """A script that a step would run.
+
+    Attributes:
+        step: the step.
+        host: the host.
+        name: what the script does.
+        text: all of it; its secrets are not in it.
+    """
+
+    step: str
+    host: str
+    name: str
+    text: str
+
+
+@dataclass
+class Plan:
+    """What a flow would do, as far as it has come.
+
+    Attributes:
+        flow: ``deploy`` or ``rollback``.
+        stage: the stage's name.
+        acts: the steps and hooks, in order.
+        said: the variables that it was made with.
+        release, revision: the ones decided.
+        facts: what each host had when it was made.
+        scripts: what would run, in order.
+    """
+
+    flow: str
+    stage: str
+    acts: Sequence[str] = ()
+    said: Mapping[str, Any] = field(default_factory=dict)
+    release: str = ""
+    revision: str = ""
+    facts: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    scripts: list[Planned] = field(default_factory=list)
+    step: str = ""
+    _preamble_shown = False
+
+    def add(self, host: str, script: Script) -> None:
+        """One more script, of the step that is being planned."""
+        self.scripts.append(Planned(self.step, host, script.name, script.text))
+
+    def shown(self, step: str, preamble: str) -> list[str]:
+        """The scripts of a step in lines for people; hosts with the same one are named together.
+
+        Args:
+            step: the step.
+            preamble: what nearly all scripts begin with; it is shown in the first only.
+        """
+        ours = [planned for planned in self.scripts if planned.step == step]
+        names = list(dict.fromkeys(planned.name for planned in ours))
+        groups: dict[tuple[str, str], list[str]] = {}
+        for planned in sorted(ours, key=lambda one: (names.index(one.name), one.host)):
+            groups.setdefault((planned.name, planned.text), []).append(planned.host)
+        lines = []
+        for (name, text), hosts in groups.items():
+            body = text.replace(preamble, "# … as above …\n") if self._preamble_shown else text
+            self._preamble_shown = self._preamble_shown or preamble in text
+            said = (line for line in body.splitlines() if line and not line.startswith("# shellcheck"))
+            lines += [f"{listed(hosts)}: {name}", *(f"  | {line}" for line in said)]
+        return lines
+
+    def save(self, file: Path) -> None:
+        """Write it, for ``apply=``.
+
+        Raises:
+            ConfigError: the file cannot be written.
+        """
+        try:
+            file.write_text(json.dumps({"version": VERSION, **asdict(self)}, indent=2) + "\n", encoding="utf-8")
+        except OSError as error:
+            raise ConfigError(f"plan={file}: {error.strerror}") from None
+
+    def variables(self, now: Variables) -> Variables:
+        """What was said when it was made, with what is said now of waiting."""
+        said: dict[str, Any] = {
+            name: tuple(value) if isinstance(value, list) else value for name, value in self.said.items()
+        }
+        return replace(Variables(**said), apply=now.apply, wait=now.wait, stage=now.stage)
+
+
+def kept(variables: Variables) -> dict[str, Any]:
+    """What a plan remembers of the variables."""
+    return {name: getattr(variables, name) for name in KEPT}
+
+
+def differing(before: Iterable[str], now: Iterable[str]) -> Iterator[str]:
+    """What changed in a list of names, a line each: ``+`` came, ``-`` went; moved names are both."""
+    from difflib import ndiff
+
+    return (line for line in ndiff([*before], [*now]) if line.startswith(("+ ", "- ")))
+
+
+def load(file: Path) -> Plan:
+    """The plan that a dry run saved.
+
+    Raises:
+        ConfigError: the file cannot be read or holds no plan.
+    """
+    try:
+        found = json.loads(file.read_text(encoding="utf-8"))
+        if found.pop("version") != VERSION:
+            raise ConfigError(f"apply={file}: was made by another version of capdoit; make it anew with plan={file}")
+        return Plan(**{**found, "scripts": [Planned(**one) for one in found["scripts"]]})
+    except OSError as error:
+        raise ConfigError(f"apply={file}: {error.strerror}; plan={file} makes one") from None
+    except (ValueError, LookupError, TypeError, AttributeError):
+        raise ConfigError(f"apply={file}: is no plan; plan={file} makes one") from None
+
+
+def fingerprint(facts: Facts) -> dict[str, Any]:
+    """What has to be the same of a host when a plan is carried out."""
+    last = facts.entries[-1] if facts.entries else None
+    return {
+        "current": facts.link,
+        "releases": dict(facts.releases),
+        "archives": sorted(facts.archives),
+        "last in the journal": f"{last.event} {last.release} {last.run}" if last else "",
+    }
+
+
+def changes(before: Mapping[str, Mapping[str, Any]], now: Iterable[Facts]) -> list[str]:
+    """What has changed on the hosts since a plan was made, a sentence each."""
+    found = {facts.host: fingerprint(facts) for facts in now}
+    if {*found} != {*before}:
+        return [f"the plan is for {listed(sorted(before))}, but this is for {listed(sorted(found))}"]
+    return [
+        f"{host}: {what} was {_shown(was)}, and is {_shown(found[host][what])}"
+        for host, all_of_it in before.items()
+        for what, was in all_of_it.items()
+        if found[host][what] != was
+    ]
+
+
+def differences(facts: Sequence[Facts]) -> list[str]:
+    """In what the hosts differ that should be alike, a sentence each."""
+    live = {one.host: one.current or "nothing" for one in facts}
+    lines = [listed(f"{host} has {what} live" for host, what in live.items())] if len(set(live.values())) > 1 else []
+    everywhere = {name for one in facts for name in one.releases}
+    for one in facts:
+        lacking = sorted(everywhere - set(one.releases))
+        lines += [f"{one.host} lacks {listed(lacking)}"] if lacking else []
+        lines += [f"{one.host} has {listed(one.strays)} in releases/, which is no release"] if one.strays else []
+    return lines
+
+
+def _shown(value: object) -> str:
+    return listed(map(str, value)) or "nothing" if isinstance(value, (list, dict)) else str(value) or "nothing"

@@ -1,0 +1,94 @@
+"""What a dry run says of a step: what it would do, in sentences, and the scripts that would do it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from capdoit import decide
+from capdoit.host import Host
+from capdoit.plan import differences
+from capdoit.run import COMMON, Run
+from capdoit.session import Request
+from capdoit.text import listed, printable
+
+ROOM = Path(__file__).with_name("room.sh")
+
+
+def foresee(run: Run, step: str) -> list[str]:
+    """The lines for people.
+
+    Args:
+        run: a dry one.
+        step: what has just been planned.
+
+    Raises:
+        HostsFailed: a host could not be asked how much room it has.
+    """
+    plan = run.plan
+    assert plan is not None  # noqa: S101 - the run is dry
+    sentences = SENTENCES.get(step, _nothing)(run)
+    return [*sentences, *plan.shown(step, COMMON.read_text(encoding="utf-8"))]
+
+
+def _nothing(_: Run) -> Iterator[str]:
+    return iter(())
+
+
+def _starting(run: Run) -> Iterator[str]:
+    facts = list(run.facts.values())
+    yield f"takes the lock of {listed(run.facts)}"
+    for one in facts:
+        if one.lock and one.lock.flow:
+            yield f"{one.host}: its lock names {one.lock.flow} by {one.lock.by} since {one.lock.at}"
+    yield from (f"the hosts differ: {difference}" for difference in differences(facts))
+    yield f"{'makes' if run.flow == 'deploy' else 'goes back to'} release {run.release}"
+    for host, room in run.fleet.all(lambda host: _room(run, host)).items():
+        yield f"{host}: {room}"
+
+
+def _updating(run: Run) -> Iterator[str]:
+    linked = listed([*run.stage.linked_files, *run.stage.linked_dirs]) or "nothing"
+    yield f"{run.release} is of revision {run.revision} ({run.branch}); linked in it: {linked}"
+
+
+def _reverting(run: Run) -> Iterator[str]:
+    yield f"unpacks {run.release} on {listed(sorted(run.archived))}" if run.archived else "has nothing to do"
+
+
+def _publishing(run: Run) -> Iterator[str]:
+    for host in run.fleet.release_hosts:
+        yield f"{host.name}: current goes from {run.before(host.name) or 'nothing'} to {run.release}"
+
+
+def _finishing(run: Run) -> Iterator[str]:
+    for host, facts in run.facts.items():
+        gone = decide.removals(facts, run.stage.keep_releases, run.release)
+        yield f"{host}: removes {listed(gone) or 'nothing'}"
+
+
+def _finishing_rollback(run: Run) -> Iterator[str]:
+    for host, left in run.left.items():
+        leaves = left and left > run.release
+        yield f"{host}: archives and removes {left}" if leaves else f"{host}: archives and removes nothing"
+
+
+SENTENCES: dict[str, Callable[[Run], Iterator[str]]] = {
+    "starting": _starting,
+    "updating": _updating,
+    "reverting": _reverting,
+    "publishing": _publishing,
+    "finishing": _finishing,
+    "finishing_rollback": _finishing_rollback,
+}
+
+
+def _room(run: Run, host: Host) -> str:
+    script = host.script("room", ROOM, {"deploy_to": host.config.layout.deploy_to})
+    said = [printable(line) for line in host.checked(Request(script, capture=True, timeout=60)).text.split()]
+    if not all(line.isdecimal() for line in said) or not said:
+        return "does not say how much room it has"
+    free, *taken = map(int, said)
+    short = " - NOT ENOUGH for another one" if run.flow == "deploy" and taken and free < taken[0] else ""
+    live = f", the live release takes {taken[0] / 1024:.0f} MiB" if taken else ""
+    return f"{free / 1024:.0f} MiB are free{live}{short}"

@@ -1,0 +1,219 @@
+"""dry_run=yes says what a flow would do, and does nothing; a saved plan is carried out exactly, or not at all."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+from conftest import DODO, MakeProject, Project
+
+HOOKS = DODO + "\n@cap.after('updated', roles='web')\ndef touch(host, release):\n    host.run('touch touched')\n"
+
+
+def tree(folder: Path) -> dict[str, tuple[Any, ...]]:
+    """All that is below a directory: kinds, modes, sizes, times, contents and targets of links."""
+    found = {}
+    for path in [folder, *folder.rglob("*")]:
+        stat = path.lstat()
+        content = os.readlink(path) if path.is_symlink() else path.read_bytes() if path.is_file() else b""
+        found[str(path)] = (stat.st_mode, stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns, content)
+    return found
+
+
+def hosts_of(project: Project) -> dict[str, Any]:
+    return {name: tree(project.deploy_to(name)) for name in project.hosts}
+
+
+def deployed(project: Project, text: str) -> str:
+    project.repo.commit({"app.txt": text})
+    project.doit("deploy:production", check=True)
+    return str(project.current("web1"))
+
+
+@pytest.mark.parametrize("task", ["deploy:production", "rollback:production"])
+def test_a_dry_run_changes_nothing_on_any_host_and_runs_no_hook(project: Project, task: str):
+    project.config(keep_releases=1)
+    deployed(project, "1")
+    deployed(project, "2")
+    project.dodo(HOOKS.replace("'updated'", "'published'"))
+    before = hosts_of(project)
+    done = project.doit(task, "dry_run=yes", check=True)
+
+    assert hosts_of(project) == before
+    assert "calls touch (dodo.py:4) on web1, web2" in done.out
+    assert "This was a dry run: nothing was changed on any host." in done.out
+
+
+def test_a_dry_run_over_ssh_changes_nothing_either(ssh_project: Project):
+    deployed(ssh_project, "1")
+    deployed(ssh_project, "2")
+    before = hosts_of(ssh_project)
+    for task in ("deploy:production", "rollback:production"):
+        ssh_project.doit(task, "dry_run=yes", check=True)
+    assert hosts_of(ssh_project) == before
+
+
+def test_a_dry_run_where_nothing_was_deployed_makes_no_directory(make_project: MakeProject):
+    project = make_project(linked_files_exist=False, linked_files=[])
+    project.doit("deploy:production", "dry_run=yes", check=True)
+    assert not (project.path / "hosts").exists()
+
+
+def test_a_dry_deploy_says_what_is_made_linked_flipped_and_removed(project: Project):
+    project.config(keep_releases=1)
+    first = deployed(project, "1")
+    second = deployed(project, "2")
+    commit = project.repo.commit({"app.txt": "3"})
+    said = project.doit("deploy:production", "dry_run=yes", check=True).out
+
+    assert f"is of revision {commit} (main); linked in it: config/database.yml, log, tmp/pids" in said
+    assert f"web2: current goes from {second} to " in said
+    assert f"web1: removes {first}" in said
+    assert "web1, web2: git fetch" not in said  # their directories differ, so their scripts do
+    assert f"| deploy_to='{project.deploy_to('web2')}'" in said
+    assert '| mkdir "releases/$release"' in said
+    assert "MiB are free, the live release takes" in said
+
+
+def test_a_dry_rollback_says_where_it_goes_and_what_is_archived(project: Project):
+    first, second = deployed(project, "1"), deployed(project, "2")
+    said = project.doit("rollback:production", "dry_run=yes", check=True).out
+    assert f"web1: current goes from {second} to {first}" in said
+    assert f"web2: archives and removes {second}" in said
+
+
+def test_hosts_that_differ_are_told_apart(project: Project):
+    deployed(project, "1")
+    project.doit("deploy:production", "hosts=web1", check=True)
+    said = project.doit("deploy:production", "dry_run=yes", check=True).out
+    assert "the hosts differ: web1 has " in said
+    assert "the hosts differ: web2 lacks " in said
+
+
+def test_a_secret_is_masked_in_what_a_dry_run_shows_and_saves(project: Project):
+    deployed(project, "1")
+    text = (project.path / "deploy.yml").read_text().replace('"branch"', '"default_env": {KEY: !env KEY}, "branch"')
+    (project.path / "deploy.yml").write_text(text)
+    done = project.doit("deploy:production", "plan=plan.json", env={"KEY": "hush-hush-hush"}, check=True)
+    assert "hush" not in done.out + (project.path / "plan.json").read_text()
+
+
+@pytest.mark.parametrize(
+    ("task", "complaint"),
+    [
+        ("rollback:production", "there are no older releases to roll back to"),
+        ("deploy:production branch=nowhere", "has no branch, tag or commit 'nowhere'"),
+        ("rollback:production rollback_release=20010101000000", "no host has a release 20010101000000"),
+    ],
+)
+def test_what_would_fail_fails_in_a_dry_run_with_the_same_words(project: Project, task: str, complaint: str):
+    deployed(project, "1")
+    before = hosts_of(project)
+    dry, real = project.doit(*task.split(), "dry_run=yes"), project.doit(*task.split())
+    assert dry.code == real.code == 1
+    assert complaint in dry.out
+    assert complaint in real.out
+    assert {name: tree(project.deploy_to(name) / "releases") for name in project.hosts} == {
+        name: {path: of for path, of in found.items() if path.startswith(str(project.deploy_to(name) / "releases"))}
+        for name, found in before.items()
+    }
+
+
+def test_a_linked_file_that_is_missing_fails_a_dry_run(make_project: MakeProject):
+    project = make_project(linked_files_exist=False)
+    project.deploy_to("web1").mkdir(parents=True)
+    assert (
+        "linked file config/database.yml does not exist"
+        in project.doit("deploy:production", "dry_run=yes").failed().out
+    )
+
+
+def test_a_tag_and_a_commit_are_resolved_without_fetching(project: Project):
+    first = project.repo.git("rev-parse", "HEAD")
+    project.repo.git("tag", "-a", "v1", "-m", "one")
+    deployed(project, "2")
+    for branch in ("v1", first, first[:9]):
+        said = project.doit("deploy:production", "dry_run=yes", f"branch={branch}", check=True).out
+        assert f"of revision {first} ({branch})" in said
+
+
+# -- plans
+
+
+def test_a_plan_is_carried_out_exactly_though_the_branch_has_moved_on(project: Project):
+    deployed(project, "1")
+    planned = project.repo.commit({"app.txt": "2"})
+    project.doit("deploy:production", "plan=plan.json", "message=soon", check=True)
+    plan = json.loads((project.path / "plan.json").read_text())
+    project.repo.commit({"app.txt": "3"})
+    project.doit("deploy:production", "apply=plan.json", check=True)
+
+    assert project.current("web1") == project.current("web2") == plan["release"]
+    assert (project.deploy_to("web1") / "current/REVISION").read_text().strip() == planned
+    assert '"message": "soon"' in (project.deploy_to("web1") / ".capdoit/journal").read_text()
+
+
+def test_a_plan_for_a_rollback_is_carried_out(project: Project):
+    first, _ = deployed(project, "1"), deployed(project, "2")
+    project.doit("rollback:production", "plan=plan.json", check=True)
+    project.doit("rollback:production", "apply=plan.json", check=True)
+    assert project.current("web1") == project.current("web2") == first
+
+
+def test_a_plan_is_refused_when_a_host_has_changed_and_names_what(project: Project):
+    first = deployed(project, "1")
+    project.doit("deploy:production", "plan=plan.json", check=True)
+    project.doit("deploy:production", "hosts=web2", check=True)
+    live = project.current("web2")
+    done = project.doit("deploy:production", "apply=plan.json").failed()
+
+    assert "this is not what the plan was made for" in done.out
+    assert f"web2: current was {project.deploy_to('web2')}/releases/{first}, and is" in done.out
+    assert "web1: current" not in done.out
+    assert (project.current("web1"), project.current("web2")) == (first, live)
+
+
+def test_a_plan_is_refused_when_the_flow_has_changed(project: Project):
+    deployed(project, "1")
+    project.doit("deploy:production", "plan=plan.json", check=True)
+    project.dodo(HOOKS)
+    done = project.doit("deploy:production", "apply=plan.json").failed()
+    assert "the flow has changed since:\n+ touch" in done.out
+
+
+def test_an_archive_that_is_not_the_one_of_the_plan_is_refused(project: Project):
+    project.config(repo_url=None, branch=None, archive="app.tar")
+    project.repo.git("archive", "-o", str(project.path / "app.tar"), "HEAD")
+    project.doit("deploy:production", "plan=plan.json", check=True)
+    project.repo.commit({"app.txt": "other"})
+    project.repo.git("archive", "-o", str(project.path / "app.tar"), "HEAD")
+    assert "app.tar is not the one of the plan" in project.doit("deploy:production", "apply=plan.json").failed().out
+
+
+@pytest.mark.parametrize(
+    ("words", "complaint"),
+    [
+        (
+            ["deploy:production", "apply=nothing.json"],
+            "apply=nothing.json: No such file or directory; plan=nothing.json",
+        ),
+        (["deploy:production", "apply=deploy.yml"], "apply=deploy.yml: is no plan"),
+        (["rollback:production", "apply=plan.json"], "the plan is for deploy:production, not for rollback:production"),
+        (["deploy:production", "apply=plan.json", "branch=x"], "the plan says all; branch= cannot stand beside it"),
+        (["deploy:production", "dry_run=yse"], "dry_run=yse: expected yes or no"),
+        (["deploy:production", "dryrun=yes"], "dryrun= is no variable of capdoit; did you mean dry_run?"),
+        (["deploy:production", "plan=no/such/place"], "plan=no/such/place: No such file or directory"),
+    ],
+)
+def test_a_plan_that_cannot_be_used_is_told_in_a_sentence(project: Project, words: list[str], complaint: str):
+    deployed(project, "1")
+    project.doit("deploy:production", "plan=plan.json", check=True)
+    before = hosts_of(project)
+    done = project.doit(*words)
+    assert done.code != 0
+    assert complaint in done.out
+    assert "Traceback" not in done.out
+    assert hosts_of(project) == before
