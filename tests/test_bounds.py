@@ -6,7 +6,9 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
-from conftest import DODO, MakeProject, Project
+from conftest import MakeProject
+
+from capdoit.testing import DODO, Project
 
 FLOWS = ("deploy:production", "rollback:production")
 

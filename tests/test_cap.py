@@ -10,7 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import Completed, MakeProject, Project
+from conftest import MakeProject
+
+from capdoit.testing import Completed, Project
 
 RECIPE = '''\
 """Greets the hosts.
