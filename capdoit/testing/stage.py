@@ -169,9 +169,9 @@ class StageUnderTest:
         Args:
             step: of either flow, moments such as ``updated`` among them.
             host: where; on every host when None.
-            when: ``after``: after the step and all hooks after it; ``before``: right before the step, after all
-                hooks before it. So what is between a step and the hooks after it is ``before`` no hook of a moment:
-                ``fail_at("published", when="before")`` strikes before the hooks after ``published``.
+            when: ``after``, the step and the hooks after it are done by then; ``before``, the hooks before the step
+                are done. So ``fail_at("published")`` strikes when the recipes have done what they do ``after``
+                ``published``, and ``fail_at("published", when="before")`` when they have not, but the release is live.
 
         Raises:
             AssertionError: at its end, when no flow came to the point; at once, when there is none.
@@ -235,22 +235,23 @@ class Stages:
         described = {f"web{n}": {} for n in range(1, hosts + 1)} if isinstance(hosts, int) else hosts
         self._made += 1
         place = self._directory / f"stage{self._made}"
-        said = {"recipes": dict(recipes or {}), "linked_files": [], "linked_dirs": [], **settings}
-        homes: Sequence[Path] = ()
-        if self._fleet:
-            said = {"ssh_config": str(self._fleet.ssh_config), **said}
-            homes = [sshd.home for sshd in self._fleet.hosts.values()]
-        reached = self._reached(place, described)
-        all_said = {name: {"roles": list(roles), **reached[name], **more} for name, more in described.items()}
-        return StageUnderTest(place, all_said, files or {"app.txt": "first\n"}, dodo, said, homes)
+        reached = self._reached(place, list(described))
+        said = {name: {"roles": list(roles), **reached[name], **more} for name, more in described.items()}
+        told = {"recipes": dict(recipes or {}), "linked_files": [], "linked_dirs": [], **self._ssh(), **settings}
+        homes = [sshd.home for sshd in self._fleet.hosts.values()] if self._fleet else []
+        return StageUnderTest(place, said, files or {"app.txt": "first\n"}, dodo, told, homes)
 
-    def _reached(self, place: Path, names: Mapping[str, object]) -> dict[str, dict[str, str]]:
+    def _ssh(self) -> dict[str, str]:
+        return {"ssh_config": str(self._fleet.ssh_config)} if self._fleet else {}
+
+    def _reached(self, place: Path, names: Sequence[str]) -> dict[str, dict[str, str]]:
         """How deploy.yml says each host is reached."""
         if not self._fleet:
             return {name: {"transport": "local", "deploy_to": f"hosts/{name}"} for name in names}
-        assert len(names) <= len(self._fleet.hosts), f"there are {len(self._fleet.hosts)} sshd's, not {len(names)}"
-        sshds = zip(names, self._fleet.hosts.values(), strict=False)
+        sshds = list(self._fleet.hosts.values())
+        assert len(names) <= len(sshds), f"there are {len(sshds)} sshd's, and {len(names)} hosts"
+        trees = [sshd.root / f"{place.parent.name}-{place.name}" for sshd in sshds]
         return {
-            name: {"hostname": sshd.name, "deploy_to": str(sshd.root / f"{place.parent.name}-{place.name}")}
-            for name, sshd in sshds
+            name: {"hostname": sshd.name, "deploy_to": str(tree)}
+            for name, sshd, tree in zip(names, sshds, trees, strict=False)
         }
