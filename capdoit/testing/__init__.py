@@ -1,10 +1,10 @@
 """What tests of recipes are made of; a pytest plugin, which is there where capdoit is installed.
 
-    def test_the_cache_is_cleared_in_both_flows(stage):
-        shop = stage(hosts=2, recipes={"acme_cache": {"command": "cachectl"}})
-        shop.stand_in("cachectl")
+    def test_the_cache_is_cleared_and_filled_on_both_hosts(stage):
+        shop = stage(hosts=2, recipes={"acme_cache": {"warm": ["/"]}})
+        shop.stand_in("acme-cache")
         shop.deploy().ok()
-        assert [call.argv for call in shop.calls("cachectl")] == [("clear",)] * 2
+        assert [call.argv for call in shop.calls("acme-cache")] == [("clear",)] * 2 + [("warm", "/")] * 2
         with shop.kill_at("updated"):
             shop.deploy().failed(-9)
         shop.deploy().ok()
