@@ -14,8 +14,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from conftest import GIT_CONFIG, GitRepo, Project
-from sshd import Fleet
+from capdoit.testing import Fleet, GitRepo, Project, clean_env
 
 RUNS = 5
 FILES = {f"src/{number}.txt": f"{number}\n" * 50 for number in range(200)}
@@ -55,9 +54,7 @@ def measure(directory: Path, size: int) -> None:
 
 def made(directory: Path, fleet: Fleet) -> Project:
     """A project of 200 files for all hosts of the fleet."""
-    (directory / "gitconfig").write_text(GIT_CONFIG)
-    env = {"PATH": "/usr/local/bin:/usr/bin:/bin", "HOME": str(directory), "USER": "tester", "LANG": "C.UTF-8"}
-    env |= {"GIT_CONFIG_GLOBAL": str(directory / "gitconfig"), "GIT_CONFIG_NOSYSTEM": "1"}
+    env = clean_env(directory / "home")
     repo = GitRepo(directory / "repo", env)
     repo.commit(FILES)
     hosts = {name: {"roles": ["app"], "deploy_to": str(host.root / "app")} for name, host in fleet.hosts.items()}

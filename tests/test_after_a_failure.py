@@ -6,9 +6,9 @@ import json
 import re
 
 import pytest
-from conftest import DODO, Project
-from sshd import Fleet
 from test_failure import deploy, sleepers, tools_in_front, within
+
+from capdoit.testing import DODO, Fleet, Project
 
 
 def hook(point: str, body: str, declared: str = "") -> str:

@@ -7,7 +7,9 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import pytest
-from conftest import DODO, MakeProject, Project
+from conftest import MakeProject
+
+from capdoit.testing import DODO, Project
 
 FLOWS = ("deploy:production", "rollback:production")
 

@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import Completed, MakeProject, Project
+from conftest import MakeProject
 
 from capdoit import __version__
+from capdoit.testing import Completed, Project
 
 RECIPE = '''\
 """Greets the hosts.

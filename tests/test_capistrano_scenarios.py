@@ -7,7 +7,9 @@ import re
 from datetime import datetime, timezone
 
 import pytest
-from conftest import DODO, GitRepo, MakeProject, Project
+from conftest import MakeProject
+
+from capdoit.testing import DODO, GitRepo, Project
 
 
 @pytest.fixture

@@ -5,9 +5,9 @@ from __future__ import annotations
 import io
 
 import pytest
-from conftest import DODO, Project
 
 from capdoit.console import Console
+from capdoit.testing import DODO, Project
 from capdoit.text import printable
 
 KEY = "-----BEGIN KEY-----\nMIIEpAIBAAKCAQEA\n\n  c2hvcnQgYnV0\tbm90\r\nabc=\n-----END KEY-----\n"

@@ -11,7 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import DODO, GitRepo, MakeProject, Project
+from conftest import MakeProject
+
+from capdoit.testing import DODO, GitRepo, Project
 
 FAIL_WHEN_ASKED = (
     DODO

@@ -5,10 +5,9 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from conftest import Project
-
 from capdoit.flow import FLOWS, steps
 from capdoit.manual import manuals
+from capdoit.testing import Project
 
 TEXT = Path(__file__).parent.parent.joinpath("docs/recipes.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"^```python\n(.*?)^```", TEXT, re.MULTILINE | re.DOTALL)

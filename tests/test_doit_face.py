@@ -7,7 +7,9 @@ import subprocess
 import sys
 
 import pytest
-from conftest import DODO, MakeProject, Project
+from conftest import MakeProject
+
+from capdoit.testing import DODO, Project
 
 STEPS = {
     "deploy": ["starting", "started", "updating", "updated", "publishing", "published", "finishing", "finished"],

@@ -8,7 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import DODO, MakeProject, Project
+from conftest import MakeProject
+
+from capdoit.testing import DODO, Project
 
 HOOKS = DODO + "\n@cap.after('updated', roles='web')\ndef touch(host, release):\n    host.run('touch touched')\n"
 

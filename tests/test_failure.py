@@ -13,8 +13,9 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
-from conftest import DODO, MakeProject, Project
-from sshd import Fleet
+from conftest import MakeProject
+
+from capdoit.testing import DODO, Fleet, Project
 
 
 def deploy(project: Project) -> str:

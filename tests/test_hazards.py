@@ -8,8 +8,10 @@ import time
 from pathlib import Path
 
 import pytest
-from conftest import DODO, MakeProject, Project
+from conftest import MakeProject
 from test_failure import a_while, sleepers, start_and_wait, tools_in_front, within
+
+from capdoit.testing import DODO, Project
 
 FAILS = DODO + "@cap.after('updated')\ndef fails(host):\n    host.run('exit 7')\n"
 

@@ -10,7 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import DODO, MakeProject, Project
+from conftest import MakeProject
+
+from capdoit.testing import DODO, Project
 
 TELL = (
     DODO

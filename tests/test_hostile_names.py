@@ -7,7 +7,9 @@ import os
 from pathlib import Path
 
 import pytest
-from conftest import DODO, GitRepo, MakeProject, Project
+from conftest import MakeProject
+
+from capdoit.testing import DODO, GitRepo, Project
 
 BAIT = "$(touch pwned)`touch pwned`;touch pwned"
 NAMES = {

@@ -10,8 +10,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from conftest import MakeProject, Project
-from sshd import Fleet
+from conftest import MakeProject
+
+from capdoit.testing import Fleet, Project
 
 pytestmark = pytest.mark.ssh
 

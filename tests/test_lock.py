@@ -6,7 +6,9 @@ import time
 from pathlib import Path
 
 import pytest
-from conftest import MakeProject, Project
+from conftest import MakeProject
+
+from capdoit.testing import Project
 
 
 def at_work(project: Project) -> Project:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from conftest import Project
+
+from capdoit.testing import Project
 
 HEAD = """
 from __future__ import annotations

@@ -8,7 +8,9 @@ import tarfile
 from pathlib import Path
 
 import pytest
-from conftest import DODO, GitRepo, MakeProject, Project
+from conftest import MakeProject
+
+from capdoit.testing import DODO, GitRepo, Project
 
 
 def deploy(project: Project) -> str:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 
 import pytest
-from conftest import DODO, Project
-from sshd import Fleet
+
+from capdoit.testing import DODO, Fleet, Project
 
 # Counts the frames of all sessions of a run, and writes them down when it ends.
 COUNT = (

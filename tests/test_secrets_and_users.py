@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from conftest import Project
+from capdoit.testing import Project
 
 TEXT = "hunter2 'and' \"more\" $HOME"
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -81,6 +83,17 @@ def test_doit_is_imported_by_its_faces_alone():
     found = importers("doit")
     assert "tasks.py" in found
     assert found <= {"tasks.py", "cap/command.py"}
+
+
+def test_pytest_is_imported_by_the_testing_kit_alone():
+    found = importers("pytest")
+    assert "testing/plugin.py" in found
+    assert all(name.startswith("testing/") for name in found)
+
+
+def test_the_pytest_plugin_costs_those_who_do_not_use_it_next_to_nothing():
+    code = "import sys, capdoit.testing.plugin; print({'plumbum', 'doit'} & {*sys.modules})"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "set()\n"
 
 
 def test_yaml_is_read_in_one_place():

@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from conftest import DODO, MakeProject, Project
+from conftest import MakeProject
 
 from capdoit.errors import ConfigError
+from capdoit.testing import DODO, Project
 from capdoit.variables import read
 
 

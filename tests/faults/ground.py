@@ -7,14 +7,14 @@ import os
 import shutil
 import subprocess
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from conftest import DODO, GIT_CONFIG, Completed, GitRepo, Project
 from faults import HOSTS, TOOLS, Case, Want
-from sshd import Fleet
+
+from capdoit.testing import DODO, Completed, Fleet, GitRepo, Project, clean_env
 
 FIRST = {"app.txt": "first\n", "bin/serve": "#!/bin/sh\n", "log/of/developer": "x\n", "assets/logo": "x" * 200_000}
 SECOND = {"app.txt": "second\n", "assets/new": "y" * 1000}
@@ -83,7 +83,7 @@ class Ground:
     def __init__(self, directory: Path, fleet: Fleet) -> None:
         self.fleet = fleet
         self._directory, self._strikes = directory, directory / "strikes"
-        env = _env(directory / "home")
+        env = clean_env(directory / "home")
         repo = GitRepo(directory / "repo", env)
         trees = {name: fleet.hosts[name].root / "ground" for name in HOSTS}
         described = {name: {"roles": ["app", "web"], "deploy_to": str(tree)} for name, tree in trees.items()}
@@ -261,16 +261,6 @@ def unmount(tree: Path) -> None:
         subprocess.run(["umount", "-l", tree], check=True)
 
 
-def within(seconds: float, what: Callable[[], object]) -> bool:
-    """Whether it becomes true, at most so much later."""
-    deadline = time.monotonic() + seconds
-    while not what():
-        if time.monotonic() > deadline:
-            return False
-        time.sleep(0.02)
-    return True
-
-
 def _of_session(process: Path, ports: Sequence[bytes], config: bytes) -> str:
     """A process's command when it is one of a session's; a process of a host has the host's port in its environment."""
     try:
@@ -291,10 +281,3 @@ def _program(tool: str) -> str:
 def _write_tool(file: Path, text: str) -> None:
     file.write_text(text)
     file.chmod(0o755)
-
-
-def _env(home: Path) -> dict[str, str]:
-    home.mkdir()
-    (home / "gitconfig").write_text(GIT_CONFIG)
-    git = {"GIT_CONFIG_GLOBAL": str(home / "gitconfig"), "GIT_CONFIG_NOSYSTEM": "1"}
-    return {"PATH": os.environ["PATH"], "HOME": str(home), "USER": "tester", "LANG": "C.UTF-8", **git}

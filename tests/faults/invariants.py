@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import fcntl
 import re
 from collections.abc import Mapping
-from pathlib import Path
 
-from conftest import Completed
 from faults import HOSTS
-from ground import Ground, within
+from ground import Ground
+
+from capdoit.testing import Completed
+from capdoit.testing.invariants import damage
+from capdoit.testing.processes import within
 
 ALIVE = re.compile(r"Release \S+ is live all the same|The rollback to \S+ is live all the same")
 UNCHANGED = "What is live was not changed."
@@ -88,21 +89,14 @@ def holds_afterwards(ground: Ground, done: Completed) -> None:
 
 
 def deploys(ground: Ground, done: Completed) -> None:
-    """A deploy succeeds, is live on all hosts, and leaves free locks and nothing half-made."""
+    """A deploy succeeds, is live on all hosts, and leaves them healthy."""
     again = ground.project.doit("deploy:production")
     assert again.code == 0, f"{done.out}\n--- then:\n{again.out}"
     live = {ground.project.current(name) for name in HOSTS}
     assert len(live) == 1, (live, again.out)
     assert live.isdisjoint({ground.first, ground.second}), (live, again.out)
+    assert not damage(ground.project, may_be_empty=False), again.out
     for name in HOSTS:
         is_complete(ground, name, ground.project.current(name))
-        is_free(ground.project.deploy_to(name) / ".capdoit/lock")
         for release in ground.project.releases(name):
             is_complete(ground, name, release)
-
-
-def is_free(lock: Path) -> None:
-    """Nobody holds the lock, and its file says so."""
-    assert lock.read_text() == ""
-    with lock.open("a") as file:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -12,7 +12,8 @@ import pytest
 from faults import Case, Want, cases, wants
 from ground import Ground
 from invariants import holds_afterwards, holds_at_once
-from sshd import Fleet
+
+from capdoit.testing import Fleet
 
 pytestmark = pytest.mark.ssh
 CASES = {case.id: case for case in cases()}

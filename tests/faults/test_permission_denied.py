@@ -11,8 +11,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from conftest import GitRepo, Project, sampled
-from sshd import Fleet
+from conftest import sampled
+
+from capdoit.testing import Fleet, GitRepo, Project
 
 pytestmark = pytest.mark.ssh
 NOBODY = 65534

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import os
 import shutil
 import signal
 import subprocess
@@ -12,7 +11,6 @@ import time
 from pathlib import Path
 
 import pytest
-from conftest import DODO, GitRepo, Project
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
@@ -23,6 +21,8 @@ from hypothesis.stateful import (
     rule,
     run_state_machine_as_test,
 )
+
+from capdoit.testing import DODO, GitRepo, Project, clean_env
 
 NUMBER = itertools.count()
 FAILING = DODO + "\n@cap.after('updated')\ndef fail(host):\n    host.run('exit 7')\n"
@@ -39,11 +39,8 @@ class Stage(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.place = Path(tempfile.mkdtemp(prefix="random"))
-        env = {"PATH": os.environ["PATH"], "HOME": str(self.place), "USER": "tester", "LANG": "C.UTF-8"}
-        identity = {f"GIT_{who}_{what}": "a@b" for who in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")}
-        env |= identity | {"GIT_CONFIG_NOSYSTEM": "1"}
+        env = clean_env(self.place / "home")
         self.repo = GitRepo(self.place / "repo", env)
-        self.repo.git("checkout", "-qb", "main")
         self.repo.commit({"app.txt": "0"})
         hosts = {"web1": self._host("web1"), "web2": self._host("web2")}
         self.project = Project(self.place / "project", self.repo, env, hosts, {"linked_files": [], "keep_releases": 20})

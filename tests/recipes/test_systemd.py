@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from conftest import MakeStage
+from capdoit.testing import Stages
 
 
-def test_units_are_restarted_and_awaited_after_every_flip(stage: MakeStage):
+def test_units_are_restarted_and_awaited_after_every_flip(stage: Stages):
     shop = stage(hosts=1, recipes={"systemd": {"units": ["shop.service"]}})
     shop.stand_in("systemctl", answer="active\n")
     shop.deploy().ok()

@@ -80,7 +80,7 @@ class Fleet:
         self.ssh_config = directory / "ssh_config"
         self.hosts = {f"web{n}": self._host(directory, f"web{n}") for n in range(1, size + 1)}
         self._keys = directory / "keys"
-        self._sshd = sshd_program()
+        self._sshd, self._keygen = program("sshd", "openssh-server"), program("ssh-keygen", "openssh-client")
         self._config = directory / "sshd_config"
         self._write_keys()
         self._write_sshd_config()
@@ -129,7 +129,7 @@ class Fleet:
     def _write_keys(self) -> None:
         self._keys.mkdir()
         for name in ("user", *self.hosts):
-            command = ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", name, "-f", str(self._keys / name)]
+            command = [self._keygen, "-q", "-t", "ed25519", "-N", "", "-C", name, "-f", str(self._keys / name)]
             subprocess.run(command, check=True)
 
     def _write_sshd_config(self) -> None:
@@ -170,12 +170,17 @@ class Fleet:
         return False
 
 
-def sshd_program() -> str:
-    """sshd's full path, which it needs to run; the test fails when there is none."""
-    program = shutil.which("sshd", path=f"{os.environ.get('PATH', os.defpath)}:/usr/sbin:/usr/local/sbin:/sbin")
-    if program is None:
-        pytest.fail("these tests need sshd: apt-get install openssh-server (as root, tests/setup.sh does)")
-    return program
+def program(name: str, package: str) -> str:
+    """A program's full path, which sshd needs to run; the test fails when there is none.
+
+    Args:
+        name: the program's.
+        package: what Debian calls the package that has it.
+    """
+    found = shutil.which(name, path=f"{os.environ.get('PATH', os.defpath)}:/usr/sbin:/usr/local/sbin:/sbin")
+    if found is None:
+        pytest.fail(f"this test needs {name}, which is not installed: apt-get install {package}", pytrace=False)
+    return found
 
 
 def _free_port() -> int:
@@ -192,9 +197,9 @@ def _descendants(ancestor: int) -> list[int]:
     """The processes below one, and those in their sessions whose parents have ended, as they are now."""
     parents: dict[int, int] = {}
     sessions: dict[int, int] = {}
-    for stat in Path("/proc").glob("[0-9]*/stat"):
+    for process in filter(str.isdecimal, os.listdir("/proc")):
         with contextlib.suppress(OSError):  # it ended meanwhile
-            number, _, rest = stat.read_text(errors="replace").partition(" ")
+            number, _, rest = Path("/proc", process, "stat").read_text(errors="replace").partition(" ")
             _, parent, _, session = rest.rpartition(")")[2].split()[:4]
             parents[int(number)], sessions[int(number)] = int(parent), int(session)
     found: set[int] = set()

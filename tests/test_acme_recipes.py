@@ -1,0 +1,52 @@
+"""The example of a team's own package of recipes: it installs, its recipe is found, and its tests pass."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+EXAMPLE = Path(__file__).parent.parent / "examples/acme-recipes"
+
+
+def run(*command: str, cwd: Path, **env: str) -> str:
+    done = subprocess.run(
+        [sys.executable, "-m", *command],
+        cwd=cwd,
+        env={**os.environ, **env},
+        text=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout
+    return done.stdout
+
+
+@pytest.fixture(scope="module")
+def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder that the example is installed to; what it is built from is a copy, and needs no network."""
+    folder = tmp_path_factory.mktemp("acme")
+    shutil.copytree(EXAMPLE, folder / "source", ignore=shutil.ignore_patterns("build", "*.egg-info", ".venv"))
+    install = ("pip", "install", "--quiet", "--no-deps", "--no-build-isolation", "--disable-pip-version-check")
+    run(*install, "--target", "site", "./source", cwd=folder)
+    return folder
+
+
+def test_its_recipe_is_listed_with_its_package(installed: Path):
+    (installed / "deploy.yml").write_text(
+        "{application: shop, repo_url: x, stages: {here: {hosts: {web1: {transport: local, deploy_to: web1}}}}}"
+    )
+    (installed / "dodo.py").write_text('import capdoit\ncap = capdoit.load("deploy.yml")\n')
+    listed = run("doit", "cap", "recipes", cwd=installed, PYTHONPATH=str(installed / "site"))
+    assert "acme_cache" in listed
+    assert "acme-recipes 1.0" in listed
+
+
+def test_its_own_tests_pass(installed: Path):
+    said = run("pytest", "-q", "-p", "no:cacheprovider", cwd=installed / "source", PYTHONPATH=str(installed / "site"))
+    assert "passed" in said
