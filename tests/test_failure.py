@@ -185,7 +185,7 @@ def test_a_host_that_cannot_publish_makes_the_others_go_back(project: Project):
     events = [
         json.loads(line)["event"] for line in (project.deploy_to("web1") / ".capdoit/journal").read_text().splitlines()
     ]
-    assert events[-3:] == ["live", "back", "failed"]
+    assert events[-4:] == ["live", "noted", "back", "failed"]
     nothing_half_made(project, [first])
 
 
