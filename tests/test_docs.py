@@ -7,7 +7,7 @@ from pathlib import Path
 
 from capdoit.flow import FLOWS, steps
 from capdoit.manual import manuals
-from capdoit.testing import Project
+from capdoit.testing import Project, Stages
 
 TEXT = Path(__file__).parent.parent.joinpath("docs/recipes.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"^```python\n(.*?)^```", TEXT, re.MULTILINE | re.DOTALL)
@@ -92,3 +92,12 @@ def commit_program(project: Project, name: str, text: str) -> None:
     file.write_text(text)
     file.chmod(0o755)
     project.repo.commit({})
+
+
+def test_the_tests_that_it_shows_pass(stage: Stages):
+    shown: dict[str, object] = {"WARM": BLOCKS[0]}
+    exec(next(block for block in BLOCKS if "def test_" in block), shown)  # noqa: S102 - our own page
+    tests = [test for name, test in shown.items() if name.startswith("test_")]
+    assert len(tests) == 2
+    for test in tests:
+        test(stage)  # type: ignore[operator]
