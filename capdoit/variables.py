@@ -30,6 +30,8 @@ class Variables:
         wait: seconds to wait for another flow's lock.
         skip: hooks that are not to run, by the names of their tasks.
         migrations: ``keep`` or ``back``: what a rollback does about what its release does not know.
+        verify: ``quick`` or ``full``: how a release is compared with its manifest.
+        force: whether a rollback may go to a release that is not as it was shipped.
         others: the recipes' variables and the project's own.
         said: the names that stood on the command line.
     """
@@ -43,12 +45,15 @@ class Variables:
     wait: int = 0
     skip: tuple[str, ...] = ()
     migrations: str | None = None
+    verify: str | None = None
+    force: bool = False
     others: Mapping[str, str] = field(default_factory=dict)
     said: frozenset[str] = frozenset()
 
 
 NAMES = tuple(f.name for f in fields(Variables) if f.name not in ("said", "others"))
 MIGRATIONS = ("keep", "back")
+VERIFY = ("quick", "full")
 
 
 def read(
@@ -89,6 +94,8 @@ def read(
         wait=_seconds("wait", texts.get("wait", "0")),
         skip=_names("skip", texts) or (),
         migrations=_choice("migrations", texts["migrations"], MIGRATIONS) if "migrations" in texts else None,
+        verify=_choice("verify", texts["verify"], VERIFY) if "verify" in texts else None,
+        force=_choice("force", texts.get("force", "no"), ("yes", "no")) == "yes",
         others=others,
         said=said,
     )
