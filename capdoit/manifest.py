@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import stat
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
@@ -17,6 +18,7 @@ MOST_SHOWN = 20  # of a host's changes, to people
 FEW = 3  # of them, where a flow is refused
 END = "is\t~~"
 CUT_SHORT = "~"  # the path of the manifest's own last line
+SUM = re.compile(r"([0-9a-f]{64})  (.+)")
 KINDS = {stat.S_IFREG: "file", stat.S_IFDIR: "directory", stat.S_IFLNK: "link"}
 
 Parts = Mapping[str, str]  # what is known of one path: its values by their keys
@@ -103,6 +105,9 @@ def parse_listing(lines: Iterable[str]) -> Listing:
     """What is known of each path, by the lines of a listing; what is no such line stands for a path of its own."""
     found: dict[str, dict[str, str]] = defaultdict(dict)
     for line in lines:
+        if sum_ := SUM.fullmatch(line):
+            found[sum_[2]]["sha256"] = sum_[1]
+            continue
         path, _, rest = line.partition("\t")
         key, _, value = rest.partition("\t")
         found[path][key] = value

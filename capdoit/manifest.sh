@@ -1,8 +1,8 @@
 # shellcheck shell=sh
-# What a release consists of, in lines that can be compared: a path, a key and a value, with tabs between.
-#   stat    the mode with the kind in it, in hexadecimal digits; of a file its size, too
-#   link    where a link leads; what lies below deploy_to begins with <deploy_to>
-#   sha256  of a file's contents
+# What a release consists of, in lines that can be compared, with tabs between:
+#   PATH stat MODE SIZE  the mode with the kind in it, in hexadecimal digits; the size of a file alone
+#   PATH link TARGET     where a link leads; what lies below deploy_to begins with <deploy_to>
+# and for the contents of a file the line that sha256sum itself writes.
 # A path or target with a backslash or a control character in it is written as a backslash and
 # hexadecimal digits, so that no name can pass for something else. What a running program writes by
 # custom is left out. One process looks at many files; only odd names, and links where find is not GNU's,
@@ -25,7 +25,7 @@ for path; do
         printf "%s\n" "$name${tab}link$tab$(plain "${target%.}")"
     elif [ -f "$path" ]; then
         printf "%s\n" "$name${tab}stat$tab$(stat -c "%f %s" "$path")"
-        if [ "$0" = full ] && sum=$(sha256sum <"$path"); then printf "%s\n" "$name${tab}sha256$tab${sum%% *}"; fi
+        if [ "$0" = full ] && sum=$(sha256sum <"$path"); then printf "%s\n" "${sum%% *}  $name"; fi
     else
         printf "%s\n" "$name${tab}stat$tab$(stat -c %f "$path")"
     fi
@@ -37,13 +37,16 @@ walk() {
         -o -path ./var/cache -o -path ./var/log -o -path ./.next/cache \) -prune -o "$@"
 }
 
-# All but the links with plain names, then those.
-entries() {
+links() {
     set -- -type l -exec sh -c "$one_by_one" "$verify" {} +
     if find . -prune ! -lname x -printf '' 2>/dev/null; then
         set -- -type l ! -lname '*[[:cntrl:]]*' ! -lname '*\\*' -printf "%p${tab}link$tab%l\n" -o "$@"
     fi
-    walk \( -path '*[[:cntrl:]]*' -o -path '*\\*' \) -o "$@"
+    here=$(printf '%s' "$deploy_to" | sed 's/[][\.*^$|]/\\&/g')
+    walk \( -path '*[[:cntrl:]]*' -o -path '*\\*' \) -o "$@" | sed "s|${tab}link$tab$here/|${tab}link$tab<deploy_to>/|"
+}
+
+all_others() {
     set --
     if [ "$verify" = full ]; then set -- -exec sha256sum {} +; fi
     walk \( -path '*[[:cntrl:]]*' -o -path '*\\*' \) -exec sh -c "$one_by_one" "$verify" {} + \
@@ -55,10 +58,9 @@ entries() {
 listing() (
     LC_ALL=C
     export LC_ALL
-    here=$(printf '%s' "$deploy_to" | sed 's/[][\.*^$|]/\\&/g')
     cd "$1" || exit
-    entries | sed -e "s|^\([0-9a-f]\{64\}\)  \(.*\)|\2${tab}sha256$tab\1|" \
-        -e "s|${tab}link$tab$here/|${tab}link$tab<deploy_to>/|"
+    links
+    all_others
     printf '~\tend\tyes\n'
 )
 
@@ -67,7 +69,7 @@ shipped() {
     if [ "$verify" = full ]; then
         cat ".capdoit/manifests/$release"
     else
-        sed "/${tab}sha256$tab/d" ".capdoit/manifests/$release"
+        sed '/^[0-9a-f]/d' ".capdoit/manifests/$release"
     fi
 }
 
