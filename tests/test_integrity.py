@@ -302,6 +302,24 @@ def test_a_rollback_to_a_damaged_release_is_refused_and_says_what_differs_on_eve
     assert tree_of(project) == before
 
 
+def test_hosts_with_busybox_tools_alone_write_manifests_and_find_damage(project: Project, tmp_path: Path):
+    tools = tmp_path / "busybox-tools"
+    tools.mkdir()
+    busybox, git = shutil.which("busybox"), shutil.which("git")
+    assert busybox
+    assert git
+    subprocess.run([busybox, "--install", "-s", str(tools)], check=True)
+    (tools / "git").unlink(missing_ok=True)
+    (tools / "git").symlink_to(git)
+    project.config(default_env={"PATH": str(tools)})
+    first, second = deploy(project), deploy(project)
+    assert verify(project)["well"] is True
+    (release(project, first, "web2") / "app.txt").unlink()
+    assert "missing app.txt" in project.doit("rollback:production").failed().out
+    project.doit("rollback:production", "force=yes", check=True)
+    project.doit("rollback:production", f"rollback_release={second}", "verify=full", check=True)
+
+
 def test_damage_is_found_before_the_hooks_of_reverted_take_anything_away(project: Project):
     first, _ = deploy(project), deploy(project)
     project.dodo(DODO + "@cap.after('reverted')\ndef take_away(host):\n    host.run('echo TAKEN')\n")
