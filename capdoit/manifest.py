@@ -16,6 +16,7 @@ MANIFEST = Path(__file__).with_name("manifest.sh")
 MOST_LINES = 10_000  # of differences; a host sends no more
 MOST_SHOWN = 20  # of a host's changes, to people
 FEW = 3  # of them, where a flow is refused
+HAS_MANIFEST = "manifest\tyes"
 END = "is\t~~"
 CUT_SHORT = "~"  # the path of the manifest's own last line
 SUM = re.compile(r"([0-9a-f]{64})  (.+)")
@@ -94,9 +95,15 @@ def parse(host: str, text: str) -> Comparison:
         raise HostError(host, f"answered with no revision: {printable(first)[:200]!r}")
     if not lines:
         return Comparison(revision)
+    if lines.pop(0) != HAS_MANIFEST:
+        raise HostError(host, "answered what no comparison of a release says")
     cut = len(lines) >= MOST_LINES
     if END not in lines and not cut:
-        raise HostError(host, "could not compare the release with its manifest", lines=[printable(lines[-1])[:200]])
+        raise HostError(
+            host,
+            "could not compare the release with its manifest",
+            lines=[printable(line)[:200] for line in lines[-1:]],
+        )
     found = {side: parse_listing(_of(side, lines)) for side in ("was", "is")}
     return Comparison(revision, True, _changes(found["was"], found["is"]), cut)
 

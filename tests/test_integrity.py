@@ -57,7 +57,7 @@ def _line(line: str) -> str:
 def compared(was: str, now: str) -> list[str]:
     """The changes that a host would tell by these lines of differences."""
     lines = [f"{side}\t{_line(line)}" for side, text in (("was", was), ("is", now)) for line in text.splitlines()]
-    return list(map(str, parse("web1", "\n".join(["revision\tabc", *lines, END, ""])).changes))
+    return list(map(str, parse("web1", "\n".join(["revision\tabc", "manifest\tyes", *lines, END, ""])).changes))
 
 
 @pytest.mark.parametrize(
@@ -90,19 +90,28 @@ def test_what_could_not_be_read_when_it_was_shipped_is_no_change_once_it_can_be(
 
 
 def test_what_was_added_is_no_damage():
-    found = parse("web1", f"revision\tabc\nwas\t./b\tstat\t81a4 1\n{END}\nis\t./a\tstat\t81a4 1\n")
+    found = parse("web1", f"revision\tabc\nmanifest\tyes\nwas\t./b\tstat\t81a4 1\n{END}\nis\t./a\tstat\t81a4 1\n")
     assert [str(change) for change in found.damage] == ["missing b"]
     assert found.summary() == "1 missing, 1 added"
 
 
 def test_a_host_that_sends_all_that_it_may_says_that_there_is_more():
     lines = [f"was\t./{n}\tstat\t81a4 1" for n in range(MOST_LINES)]
-    found = parse("web1", "\n".join(["revision\tabc", *lines, ""]))
+    found = parse("web1", "\n".join(["revision\tabc", "manifest\tyes", *lines, ""]))
     assert found.cut
     assert found.summary() == f"{MOST_LINES} missing, and more"
 
 
-@pytest.mark.parametrize("text", ["", "revision\tabc\nwas\t./a\tstat\t1\n", "hello\n", "revision\tabc\n\n"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "revision\tabc\nmanifest\tyes\nwas\t./a\tstat\t1\n",
+        "hello\n",
+        "revision\tabc\nmanifest\tyes\n",
+        f"revision\tabc\n{END}\n",
+    ],
+)
 def test_an_answer_that_is_not_whole_is_none(text: str):
     with pytest.raises(HostError):
         parse("web1", text)
@@ -127,7 +136,9 @@ def test_what_hosts_do_not_have_alike():
 
 
 def test_more_changes_than_are_shown_are_counted():
-    found = parse("web1", "\n".join(["revision\tabc", *(f"was\t./{n}\tstat\t1" for n in range(5)), END, ""]))
+    found = parse(
+        "web1", "\n".join(["revision\tabc", "manifest\tyes", *(f"was\t./{n}\tstat\t1" for n in range(5)), END, ""])
+    )
     assert shown(found.changes, 3) == ["missing 0", "missing 1", "missing 2", "and 2 more"]
 
 
@@ -376,6 +387,20 @@ def test_a_manifest_that_is_broken_is_damage_that_force_passes(project: Project,
     assert "is not as it was shipped" in done.out
     project.doit("rollback:production", "force=yes", check=True)
     assert project.current("web1") == first
+
+
+def test_a_host_that_cannot_compare_refuses_and_force_passes_that_too(project: Project, tmp_path: Path):
+    first, second = deploy(project), deploy(project)
+    (tmp_path / "tools").mkdir()
+    (tmp_path / "tools/sort").write_text("#!/bin/sh\nexit 1\n")
+    (tmp_path / "tools/sort").chmod(0o755)
+    project.config(default_env={"PATH": f"{tmp_path}/tools:{os.environ['PATH']}"})
+    done = project.doit("rollback:production").failed()
+    assert f"web1: release {first} could not be compared with its manifest" in done.out
+    assert "force=yes" in done.out
+    assert project.current("web1") == second
+    project.doit("rollback:production", "force=yes", check=True)
+    assert project.current("web1") == project.current("web2") == first
 
 
 def test_an_archived_release_is_verified_too_and_keeps_its_modes(project: Project, git_repo: GitRepo):

@@ -9,7 +9,7 @@ from capdoit.errors import FleetDisagrees, HostsFailed, Outcome
 from capdoit.host import Host
 from capdoit.manifest import Comparison
 from capdoit.run import Run
-from capdoit.steps.verifying import compare, refuse_damage
+from capdoit.steps.verifying import whole
 from capdoit.survey import revision_of
 
 UNPACK = Path(__file__).with_name("unpack.sh")
@@ -33,13 +33,13 @@ def reverting(run: Run) -> None:
 
 
 def _verify(run: Run, host: Host) -> Comparison:
-    found = compare(run, host, [UNPACK] if host.name in run.archived else [])
-    refuse_damage(run, host, found)
-    return found
+    return whole(run, host, [UNPACK] if host.name in run.archived else [])
 
 
 def _agree(run: Run, outcomes: list[Outcome]) -> None:
-    revisions = {revision_of(o.host, o.answer.revision) for o in outcomes if isinstance(o.answer, Comparison)}
+    unpacked = [o for o in outcomes if o.host in run.archived]
+    found = {revision_of(o.host, o.answer.revision) for o in unpacked if isinstance(o.answer, Comparison)}
+    revisions = {run.revision, *found} - {""}
     if len(revisions) != 1:
         raise FleetDisagrees(f"release {run.release} is of different revisions: {', '.join(sorted(revisions))}")
     run.revision = revisions.pop()

@@ -1,6 +1,7 @@
 # shellcheck shell=sh
-# Says a release's revision, then the lines that only one of its manifest ("was") and its files ("is") has.
-# What was there comes first, however much was added; the line that ends it is like no other. Changes nothing.
+# Says a release's revision, whether it has a manifest, and then the lines that only one of its manifest
+# ("was") and its files ("is") has. What was there comes first, however much was added; the line that ends
+# both is like no other. Changes nothing.
 # shellcheck disable=SC2154
 LC_ALL=C
 export LC_ALL
@@ -24,5 +25,6 @@ if has_manifest; then
     for tool in find od readlink sed sha256sum sort stat tr uniq; do
         command -v "$tool" >/dev/null || die "$tool is not installed"
     done
+    fact manifest yes
     differences
 fi

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from capdoit.errors import Damaged
+from capdoit.errors import Damaged, HostError
 from capdoit.host import Host
 from capdoit.manifest import FEW, MANIFEST, MOST_LINES, Comparison, parse, shown
 from capdoit.run import Run
@@ -30,19 +30,28 @@ def compare(run: Run, host: Host, before: Sequence[Path] = ()) -> Comparison:
     return parse(host.name, host.checked(Request(script, capture=True)).text)
 
 
-def refuse_damage(run: Run, host: Host, found: Comparison) -> None:
-    """Warn of damage when ``force=yes`` was said, else refuse it.
+def whole(run: Run, host: Host, before: Sequence[Path] = ()) -> Comparison:
+    """The same, where damage is refused, and so is what could not be compared; ``force=yes`` makes it a warning.
 
     Raises:
         Damaged: names what is changed or missing.
+        HostError: the host was lost, or a script that comes first failed.
     """
-    if not found.damage:
-        return
-    damage = Damaged(
-        host.name,
-        f"release {run.release} is not as it was shipped: {found.summary()}",
-        lines=shown(found.damage, FEW),
-    )
+    try:
+        found = compare(run, host, before)
+    except HostError as error:
+        if before or not host.is_connected:
+            raise
+        why = f"release {run.release} could not be compared with its manifest: {error.reason}"
+        _refuse(run, Damaged(host.name, why, error.command, error.status, error.lines))
+        return Comparison("")
+    if found.damage:
+        what = f"release {run.release} is not as it was shipped: {found.summary()}"
+        _refuse(run, Damaged(host.name, what, lines=shown(found.damage, FEW)))
+    return found
+
+
+def _refuse(run: Run, damage: Damaged) -> None:
     if not run.force:
         raise damage
-    run.warn(f"{damage}", host.name)
+    run.warn(str(damage), damage.host)
