@@ -14,7 +14,7 @@ from capdoit.errors import ConfigError, Outcome
 from capdoit.manifest import MOST_SHOWN, Change, Comparison, shown
 from capdoit.text import listed
 
-HOW = {"full": "with contents", "quick": "by sizes, modes and links alone"}
+HOW = {"full": "contents and all", "quick": "by sizes, modes and links alone"}
 
 
 def verify(asked: Asked) -> int:
@@ -40,7 +40,7 @@ def _release(asked: Asked) -> tuple[Asked, str | None]:
 
 def _say(console: Console, found: Verified, how: str) -> None:
     if found.release:
-        console.say(f"Release {found.release}, compared {HOW[how]} with what was shipped:")
+        console.say(f"Release {found.release}, compared with what was shipped, {HOW[how]}:")
     for outcome in filter(None, found.outcomes):
         for line in _host(outcome):
             console.say(line)
