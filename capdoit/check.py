@@ -2,18 +2,48 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 
-from capdoit import decide, transfer
+from capdoit import decide, manifest, steps, transfer
 from capdoit.config import Stage
 from capdoit.console import Console
 from capdoit.errors import NotReady, Outcome
+from capdoit.host import Host
 from capdoit.journal import Note
-from capdoit.run import begin
+from capdoit.manifest import MANIFEST, Change, Comparison
+from capdoit.run import Run, begin
+from capdoit.session import Request
 from capdoit.steps.asking import ask_facts
 from capdoit.steps.guarding import note_of
+from capdoit.steps.verifying import compare
 from capdoit.survey import Facts
 from capdoit.variables import Variables
+
+LIST = Path(steps.__file__).with_name("list.sh")
+
+
+@dataclass(frozen=True)
+class Verified:
+    """A release, looked at on every host.
+
+    Attributes:
+        release: the one that was asked about; empty when no host answered.
+        outcomes: for each host, with its `Comparison`, or what it has instead of the release.
+        differences: what the hosts were not shipped alike.
+    """
+
+    release: str
+    outcomes: Sequence[Outcome]
+    differences: Sequence[Change] = ()
+
+    @property
+    def is_well(self) -> bool:
+        """Whether each host that answered has it as it was shipped, and all have the same."""
+        found = [outcome.answer for outcome in self.outcomes if outcome]
+        return not self.differences and all(isinstance(one, Comparison) and one.is_as_shipped for one in found)
 
 
 def survey(stage: Stage, variables: Variables, console: Console) -> list[Outcome]:
@@ -42,6 +72,56 @@ def last_notes(stage: Stage, variables: Variables, console: Console) -> tuple[li
         run.fleet.close()
     notes = [outcome.answer for outcome in outcomes if isinstance(outcome.answer, Note)]
     return outcomes, max(notes, key=lambda note: note.release, default=None)
+
+
+def verify(stage: Stage, variables: Variables, console: Console, wanted: str | None) -> Verified:
+    """Compare a release on every selected host with its manifest, and the hosts with each other; changes nothing.
+
+    Args:
+        stage: with all its hosts.
+        variables: what the command line says; contents are read unless ``verify=quick`` was said.
+        console: where its words go.
+        wanted: the release; the live one when not given.
+
+    Raises:
+        NoTarget, FleetDisagrees: there is no such release, or not one that is live.
+    """
+    run = begin("rollback", stage, variables, console)
+    run.verify = variables.verify or "full"
+    try:
+        surveyed = run.fleet.each(partial(ask_facts, run), together=False)
+        run.facts = {o.host: o.answer for o in surveyed if isinstance(o.answer, Facts)}
+        if not run.facts:
+            return Verified("", surveyed)
+        run.release = decide.to_look_at(list(run.facts.values()), wanted, stage.name)
+        hosts = [host for host in run.fleet.release_hosts if host.name in run.facts]
+        compared = run.fleet.each(partial(_compare, run), hosts, together=False)
+        differences = _between(run, [host for host, o in zip(hosts, compared, strict=True) if o])
+    finally:
+        run.fleet.close()
+    return Verified(run.release, [*compared, *(o for o in surveyed if not o)], differences)
+
+
+def _compare(run: Run, host: Host) -> Comparison | str:
+    """What was found, or what there is instead of the release."""
+    state = run.facts[host.name].state(run.release)
+    return compare(run, host) if run.release in run.facts[host.name].releases else state
+
+
+def _between(run: Run, hosts: Sequence[Host]) -> list[Change]:
+    """What hosts were shipped differently; everything is sent only if their digests say so."""
+    hosts = [host for host in hosts if run.release in run.facts[host.name].releases]
+    if len(hosts) < 2 or len(set(run.fleet.all(partial(_list, run, True), hosts).values())) == 1:
+        return []
+    lists = run.fleet.all(partial(_list, run, False), hosts)
+    return manifest.between(
+        {h: manifest.parse_listing(str(text).removesuffix("\n").split("\n")) for h, text in lists.items()}
+    )
+
+
+def _list(run: Run, digest: bool, host: Host) -> str:
+    script = run.script(host, "verify", [MANIFEST, LIST], verify=run.verify, digest=digest)
+    return host.checked(Request(script, capture=True)).text
 
 
 def check(stage: Stage, variables: Variables, console: Console) -> None:

@@ -50,4 +50,12 @@ remove_release() {
     rm -rf .capdoit/removed
 }
 
+# Manifests outlive their releases in archives only.
+forget_manifests() {
+    for manifest in .capdoit/manifests/[0-9]*; do
+        kept=${manifest##*/}
+        [ -e "releases/$kept" ] || [ -e "rolled-back-release-$kept.tar.gz" ] || rm -f "$manifest"
+    done
+}
+
 cd "$deploy_to"

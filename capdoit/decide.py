@@ -125,6 +125,31 @@ def live_release(facts: Sequence[Facts], stage: str) -> tuple[str, str]:
     return release, next(iter(_revisions(facts, release).values()), "")
 
 
+def to_look_at(facts: Sequence[Facts], wanted: str | None, stage: str) -> str:
+    """The release that was asked about; the live one when none was named.
+
+    Args:
+        facts: of every host that answered.
+        wanted: the release asked about.
+        stage: the stage's name.
+
+    Raises:
+        NoTarget: no host has it, or nothing is live.
+        FleetDisagrees: none was named, and the hosts do not have the same one live.
+    """
+    held = sorted({name for one in facts for name in _held(one)})
+    if wanted and wanted not in held:
+        raise NoTarget(f"no host has a release {printable(wanted)}{near(wanted, held)}")
+    live = {one.current for one in facts}
+    if not wanted and len(live) > 1:
+        which = listed(f"{one.host}: {_live(one)}" for one in facts)
+        raise FleetDisagrees(f"the hosts do not have the same release live ({which}); name one")
+    release = wanted or live.pop()
+    if release is None:
+        raise NoTarget(f"nothing is live in {stage}; name a release")
+    return release
+
+
 def removals(facts: Facts, keep: int, live: str) -> list[str]:
     """The releases that a host gives up after a deploy.
 

@@ -170,7 +170,7 @@ class Deployment:
         return plan
 
     def _refuse_other_flows_variables(self) -> None:
-        others = {"deploy": ("rollback_release", "migrations"), "rollback": ("branch",)}[self.flow]
+        others = {"deploy": ("rollback_release", "migrations", "force"), "rollback": ("branch",)}[self.flow]
         for other in self.variables.said.intersection(others):
             raise ConfigError(f"{other}= means nothing to a {self.flow}; nothing was done")
 

@@ -10,6 +10,7 @@
      ├── GuardRefused      a recipe's guard refuses the rollback
      ├── HostError         one host: it could not be reached, or a script failed there
      │    ├── Unreachable  one host: no connection could be made
+     │    ├── Damaged      one host: the release to go back to is not as it was shipped
      │    └── Cancelled    one host: stopped because of another, or by the operator
      ├── HostsFailed       the outcomes of all the hosts of a step
      └── Interrupted       a signal, or the operator, ended the flow
@@ -103,6 +104,10 @@ class HostError(CapdoitError):
 
 class Unreachable(HostError):
     """No connection to this host could be made; nothing was done there."""
+
+
+class Damaged(HostError):
+    """The release to go back to is not as it was shipped on this host; nothing was touched there."""
 
 
 class Cancelled(HostError):

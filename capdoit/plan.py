@@ -15,7 +15,7 @@ from capdoit.text import listed
 from capdoit.variables import Variables
 
 VERSION = 1
-KEPT = ("branch", "rollback_release", "hosts", "roles", "message", "skip", "migrations", "others")
+KEPT = ("branch", "rollback_release", "hosts", "roles", "message", "skip", "migrations", "verify", "force", "others")
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ import traceback
 from collections.abc import Sequence
 from typing import Any
 
-from capdoit.errors import CapdoitError, GuardRefused, HostsFailed, LockHeld
+from capdoit.errors import CapdoitError, Damaged, GuardRefused, HostsFailed, LockHeld
 from capdoit.run import Run
 from capdoit.steps.abandoning import Standing
 from capdoit.text import listed, table
@@ -39,6 +39,9 @@ def _next(run: Run, error: BaseException, standings: Sequence[Standing]) -> str:
     changed = [s.host for s in standings if s.host in run.facts and s.current != run.before(s.host)]
     if changed:
         return f"What is live on {listed(changed)} is not what it was. Look: doit cap status {stage}"
+    if isinstance(error, HostsFailed) and any(isinstance(outcome.error, Damaged) for outcome in error.failed):
+        look = f"What is live was not changed. All that differs: doit cap verify {stage} {run.release}"
+        return f"{look}\nTo go to it as it is: {again} force=yes"
     gone = f" But {listed(run.taken_away)} was taken away already; a deploy brings it back." if run.taken_away else ""
     return f"What is live was not changed.{gone} When it is mended: {again}"
 

@@ -55,6 +55,8 @@ class Run:
         declared: what recipes and the project declare.
         acts: what the flow does, by names, without what is skipped.
         migrations: ``keep`` or ``back``, when it was said.
+        verify: ``quick`` or ``full``: how a release is compared with its manifest.
+        force: whether a release that is not as it was shipped will do.
         variables: what else the command line says.
         started: when it began, by the monotonic clock.
         everyone: all hosts of the stage.
@@ -82,6 +84,8 @@ class Run:
     declared: Declared = field(default_factory=Declared)
     acts: tuple[str, ...] = ()
     migrations: str | None = None
+    verify: str = "quick"
+    force: bool = False
     variables: Mapping[str, str] = field(default_factory=dict)
     started: float = field(default_factory=time.monotonic)
     everyone: tuple[HostConfig, ...] = ()
@@ -256,6 +260,8 @@ def begin(
         declared=declared,
         acts=tuple(act for act in acts if act not in variables.skip),
         migrations=variables.migrations,
+        verify=variables.verify or "quick",
+        force=variables.force,
         variables=variables.others,
         everyone=everyone,
     )

@@ -33,6 +33,8 @@ class Variables:
         dry_run: whether to say what would be done instead of doing it.
         plan: the file to save that in.
         apply: the file with the plan that is to be carried out.
+        verify: ``quick`` or ``full``: how a release is compared with its manifest.
+        force: whether a rollback may go to a release that is not as it was shipped.
         others: the recipes' variables and the project's own.
         said: the names that stood on the command line.
     """
@@ -49,12 +51,15 @@ class Variables:
     dry_run: bool = False
     plan: str | None = None
     apply: str | None = None
+    verify: str | None = None
+    force: bool = False
     others: Mapping[str, str] = field(default_factory=dict)
     said: frozenset[str] = frozenset()
 
 
 NAMES = tuple(f.name for f in fields(Variables) if f.name not in ("said", "others"))
 MIGRATIONS = ("keep", "back")
+VERIFY = ("quick", "full")
 
 
 def read(
@@ -98,6 +103,8 @@ def read(
         dry_run="plan" in texts or _choice("dry_run", texts.get("dry_run", "no"), ("yes", "no")) == "yes",
         plan=texts.get("plan"),
         apply=texts.get("apply"),
+        verify=_choice("verify", texts["verify"], VERIFY) if "verify" in texts else None,
+        force=_choice("force", texts.get("force", "no"), ("yes", "no")) == "yes",
         others=others,
         said=said,
     )

@@ -35,7 +35,10 @@ def deployed_twice(project: Project) -> tuple[str, str]:
 
 
 @pytest.mark.parametrize("flow", FLOWS)
-@pytest.mark.parametrize("name", ["releases", "shared", ".capdoit", ".capdoit/lock", ".capdoit/journal"])
+@pytest.mark.parametrize(
+    "name",
+    ["releases", "shared", ".capdoit", ".capdoit/lock", ".capdoit/journal", ".capdoit/manifests"],
+)
 def test_what_is_ours_but_is_a_link_to_elsewhere_is_refused(
     project: Project, elsewhere: Path, name: str, flow: str
 ) -> None:

@@ -122,7 +122,8 @@ def test_the_journal_has_the_steps_of_one_flow_and_the_lock_is_given_back(projec
         assert {entry["release"] for entry in entries} == {release}
         assert {entry["by"] for entry in entries if entry["event"] != "noted"} == {"tester"}
         runs |= {entry["run"] for entry in entries}
-        assert {path.name for path in (project.deploy_to(host) / ".capdoit").iterdir()} <= {"journal", "lock", "next"}
+        own = {path.name for path in (project.deploy_to(host) / ".capdoit").iterdir()}
+        assert own <= {"journal", "lock", "manifests", "next"}
         assert (project.deploy_to(host) / ".capdoit/lock").read_text() == ""
     assert len(runs) == 1
 

@@ -98,7 +98,7 @@ def nothing_half_made(project: Project, releases: Iterable[str], hosts: Iterable
     for host in hosts or project.hosts:
         assert project.releases(host) == list(releases)
         own = project.deploy_to(host) / ".capdoit"
-        assert {path.name for path in own.iterdir()} <= {"journal", "lock", "next"}
+        assert {path.name for path in own.iterdir()} <= {"journal", "lock", "manifests", "next"}
         assert not list(own.glob("next/*"))
         assert (own / "lock").read_text() == ""
 

@@ -20,6 +20,7 @@ from capdoit.cap.releases import releases
 from capdoit.cap.stages import stages
 from capdoit.cap.status import status
 from capdoit.cap.unlock import unlock
+from capdoit.cap.verify import verify
 from capdoit.console import Console
 from capdoit.errors import CapdoitError, ConfigError
 from capdoit.places import near
@@ -41,7 +42,7 @@ class CapCommand(DoitCmdBase):  # type: ignore[misc]
             "long": "json",
             "type": bool,
             "default": False,
-            "help": "answer in JSON (status and releases)",
+            "help": "answer in JSON (status, releases and verify)",
         },
         {
             "name": "diff",
@@ -53,13 +54,15 @@ class CapCommand(DoitCmdBase):  # type: ignore[misc]
         },
     )
     doc_purpose = "look at what is deployed; write a first deploy.yml"
-    doc_usage = "install | stages | status | releases | recipes | unlock"
+    doc_usage = "install | stages | status | releases | verify | recipes | unlock"
     doc_description = """\
 install [STAGE…]: write deploy.yml and dodo.py, for staging and production unless named otherwise; \
 what is there already stays as it is
 stages: the stages of deploy.yml
 status [STAGE]: what is live on each host, who holds its lock, and where a rollback would go
 releases [STAGE]: which host has which release, and in which state
+verify [STAGE] [RELEASE]: what of a release, the live one unless named, was changed by hand since it was shipped, \
+and what the hosts do not have alike; verify=quick reads no contents
 recipes [NAME]: the recipes that can be used, or the manual of one
 recipes --diff [STAGE]: the steps, hooks and recipes that the next deploy has and the last one had not, \
 and the other way round
@@ -68,7 +71,8 @@ unlock [STAGE]: free the locks of a stage by force; whatever flow held one is re
 STAGE is the default one when it is not named. hosts= and roles= choose among its hosts.
 
 Exit status of status and releases: 0; 1 when no host could be reached; 3 when some could not, or the \
-hosts do not have the same release live."""
+hosts do not have the same release live. Of verify: 3, too, when a release is not as it was shipped, or that \
+cannot be told."""
 
     def parse_execute(self, in_args: list[str]) -> int:
         """Run it; our options may stand anywhere, though doit's stand first."""
@@ -110,10 +114,11 @@ COMMANDS: dict[str, Callable[[Asked], int]] = {
     "stages": stages,
     "status": status,
     "releases": releases,
+    "verify": verify,
     "recipes": recipes,
     "unlock": unlock,
 }
-WITH = {"json": ("status", "releases"), "diff": ("recipes",)}
+WITH = {"json": ("status", "releases", "verify"), "diff": ("recipes",)}
 
 
 def _command(name: str, params: Any) -> Callable[[Asked], int]:

@@ -13,6 +13,7 @@ from capdoit.survey import SURVEY, Facts, parse
 
 BOUNDS = Path(__file__).with_name("bounds.sh")
 NEEDED = ("cat", "ln", "mkdir", "mv", "rm", "rmdir", "touch")  # by the scripts of both flows
+MANIFESTS = ("od", "sha256sum", "sort", "stat")  # need these to be written
 LONGEST = 120.0  # seconds; a survey takes a second or two, unless a file system there has gone away
 
 
@@ -30,7 +31,7 @@ def survey_request(run: Run, host: Host, make_dirs: bool) -> Request:
     stage = run.stage
     values: dict[str, Value] = {
         "deploy_to": host.config.layout.deploy_to,
-        "tools": NEEDED + (transfer.of(stage).TOOLS if run.flow == "deploy" else ("tar",)),
+        "tools": NEEDED + (transfer.of(stage).TOOLS + MANIFESTS if run.flow == "deploy" else ("tar",)),
         "linked_files": stage.linked_files,
         "linked_dirs": stage.linked_dirs,
         "make_dirs": make_dirs,

@@ -8,7 +8,7 @@ within_bounds() {
             return 1
             ;;
     esac
-    for name in releases shared .capdoit .capdoit/lock .capdoit/journal; do
+    for name in releases shared .capdoit .capdoit/lock .capdoit/journal .capdoit/manifests; do
         if [ -L "$name" ]; then
             echo "$deploy_to/$name is a link, which no flow follows: move it away" >&2
             return 1

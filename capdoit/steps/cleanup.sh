@@ -6,3 +6,4 @@ eval "set -- $removals"
 for name; do
     remove_release "$name"
 done
+forget_manifests

@@ -17,6 +17,11 @@ if [ -n "$fresh" ]; then
         [ -e "releases/$release/$path" ] || die "linked file $path does not exist in $deploy_to/shared"
     done
     TZ=UTC0 touch -t "${release%??}.${release#????????????}" "releases/$release"
+    # After the last hook that may change the release, and before it can be live.
+    forget_manifests
+    mkdir -p .capdoit/manifests
+    listing "releases/$release" | LC_ALL=C sort >.capdoit/manifest || die "the manifest of $release could not be written"
+    mv -f .capdoit/manifest ".capdoit/manifests/$release"
 fi
 rm -rf .capdoit/next
 mkdir .capdoit/next

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from capdoit.errors import HostsFailed, Outcome
 from capdoit.host import Host
+from capdoit.manifest import MANIFEST
 from capdoit.run import Run
 from capdoit.steps.guarding import probe
 
@@ -37,7 +38,7 @@ def publishing(run: Run) -> None:
 def _prepare(run: Run, host: Host) -> None:
     deploying = run.flow == "deploy"
     entry = run.entry("ready") if deploying else ""
-    run.do(host, "publishing (prepare)", PREPARE, entry=entry, fresh=deploying)
+    run.do(host, "publishing (prepare)", [MANIFEST, PREPARE], entry=entry, fresh=deploying, verify="full")
 
 
 def _go(run: Run, host: Host) -> None:

@@ -5,28 +5,46 @@ from __future__ import annotations
 from functools import partial
 from pathlib import Path
 
-from capdoit.errors import FleetDisagrees
+from capdoit.errors import FleetDisagrees, HostsFailed, Outcome
 from capdoit.host import Host
+from capdoit.manifest import Comparison
 from capdoit.run import Run
+from capdoit.steps.verifying import whole
 from capdoit.survey import revision_of
 
 UNPACK = Path(__file__).with_name("unpack.sh")
+PLACE = Path(__file__).with_name("place.sh")
 
 
 def reverting(run: Run) -> None:
-    """Unpack the release where it is an archive; all hosts must then have the same revision."""
+    """Verify the release on every host, unpacked where it is an archive; only then does it appear among the others.
+
+    Raises:
+        HostsFailed: it is not as it was shipped, or could not be verified; with what every host found.
+        FleetDisagrees: an archive has another revision.
+    """
+    outcomes = run.fleet.each(partial(_verify, run), together=False)
+    if not all(outcomes):
+        raise HostsFailed(outcomes)
     hosts = [host for host in run.fleet.release_hosts if host.name in run.archived]
-    if not hosts:
-        return
-    answers = run.fleet.all(partial(_unpack, run), hosts)
-    if run.plan is not None:
-        return
-    revisions = {run.revision, *map(str, answers.values())} - {""}
+    if hosts:
+        if run.plan is None:  # else nothing was unpacked
+            _agree(run, outcomes)
+        run.fleet.all(partial(_place, run), hosts)
+
+
+def _verify(run: Run, host: Host) -> Comparison:
+    return whole(run, host, [UNPACK] if host.name in run.archived else [])
+
+
+def _agree(run: Run, outcomes: list[Outcome]) -> None:
+    unpacked = [o for o in outcomes if o.host in run.archived]
+    found = {revision_of(o.host, o.answer.revision) for o in unpacked if isinstance(o.answer, Comparison)}
+    revisions = {run.revision, *found} - {""}
     if len(revisions) != 1:
         raise FleetDisagrees(f"release {run.release} is of different revisions: {', '.join(sorted(revisions))}")
     run.revision = revisions.pop()
 
 
-def _unpack(run: Run, host: Host) -> str:
-    answer = run.do(host, "reverting", UNPACK).strip()
-    return answer if run.plan is not None else revision_of(host.name, answer)
+def _place(run: Run, host: Host) -> None:
+    run.do(host, "reverting", PLACE)

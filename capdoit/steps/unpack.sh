@@ -1,13 +1,10 @@
 # shellcheck shell=sh
-# Brings an archived release back, apart first, so that it appears whole or not at all.
-# shellcheck disable=SC2154
+# Unpacks an archived release apart, with the modes that it had, to be looked at first.
+# shellcheck disable=SC2154,SC2034
 fenced
 rm -rf .capdoit/unpack
 mkdir .capdoit/unpack
-tar -xzf "rolled-back-release-$release.tar.gz" -C .capdoit/unpack
-[ -f ".capdoit/unpack$deploy_to/releases/$release/REVISION" ] ||
+tar -xzpf "rolled-back-release-$release.tar.gz" -C .capdoit/unpack
+dir=.capdoit/unpack$deploy_to/releases/$release
+[ -f "$dir/REVISION" ] ||
     die "rolled-back-release-$release.tar.gz does not hold $deploy_to/releases/$release"
-mv ".capdoit/unpack$deploy_to/releases/$release" "releases/$release"
-rm -rf .capdoit/unpack
-TZ=UTC0 touch -t "${release%??}.${release#????????????}" "releases/$release"
-cat "releases/$release/REVISION"

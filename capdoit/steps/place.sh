@@ -1,0 +1,7 @@
+# shellcheck shell=sh
+# The release that was unpacked apart, and looked at, appears among the others.
+# shellcheck disable=SC2154
+fenced
+mv ".capdoit/unpack$deploy_to/releases/$release" "releases/$release"
+rm -rf .capdoit/unpack
+TZ=UTC0 touch -t "${release%??}.${release#????????????}" "releases/$release"
