@@ -19,15 +19,16 @@ from pathlib import Path
 from typing import Any
 
 STAMP = "capdoit.json"
+VERSION = " ".join(sys.version.split())
 NESTED = re.compile(r"\s*(?:-r|-c|--requirement|--constraint)[\s=]*([^\s#]+)")
 LOCAL = re.compile(r"\s*(?:-e\b|--editable\b|\.|[^#]*\bfile:|(?!-)(?![a-z+]+://)[^\s#@;]*/)")
 LOCAL_IN_UV_LOCK = re.compile(r"source = \{ (?:editable|directory) =")
 # What an environment must have to be whole: every file that its packages say they brought.
 IS_WHOLE = """
 import importlib.metadata, os, sys
-wanted, = sys.argv[1:]
-if wanted not in ("", sys.version):
-    sys.exit("it was made with python " + wanted + ", and that is " + sys.version + " now")
+wanted, found = sys.argv[1], " ".join(sys.version.split())
+if wanted not in ("", found):
+    sys.exit("it was made with python " + wanted + ", and that is " + found + " now")
 for package in importlib.metadata.distributions():
     for file in package.files or ():
         if file.suffix != ".pyc" and not os.path.lexists(str(file.locate())):
@@ -67,7 +68,7 @@ class Job:
         files = sorted(read_with_nested(self.release, self.locks).items())
         contents = [(name, hashlib.sha256(text).hexdigest()) for name, text in files]
         own = str(self.release) if any(names_local(name, text) for name, text in files) else ""
-        interpreter = [sys.version, os.path.realpath(sys.executable), os.uname().machine]
+        interpreter = [VERSION, os.path.realpath(sys.executable), os.uname().machine]
         facts = [self.installer, self.locks, self.arguments, self.compiles, contents, interpreter, own]
         return hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:16]
 
@@ -155,7 +156,7 @@ def make(job: Job, environment: Path, fingerprint: str) -> None:
     if job.compiles:
         compile_all(list(environment.glob("lib/python*/site-packages")))
     protect(environment)
-    stamp = {"fingerprint": fingerprint, "python": sys.version, "packages": packages(environment)}
+    stamp = {"fingerprint": fingerprint, "python": VERSION, "packages": packages(environment)}
     write_stamp(environment, {**stamp, **places_of(job.release, environment)})
     unfinished(environment).unlink()
 
@@ -379,9 +380,10 @@ def restore(job: Job) -> None:
         return
     print(f"{environment} does not work: {wrong}", flush=True)
     stat = job.release.stat()
-    install(job)
-    # Capistrano goes by the age of the directories, and may take over at any time.
-    os.utime(job.release, ns=(stat.st_atime_ns, stat.st_mtime_ns))
+    try:
+        install(job)
+    finally:  # Capistrano goes by the age of the directories, and may take over at any time
+        os.utime(job.release, ns=(stat.st_atime_ns, stat.st_mtime_ns))
 
 
 def tidy(job: Job) -> None:

@@ -101,9 +101,10 @@ def restore(static: Static) -> None:
         return
     print("its static files are not all there; collecting them again", flush=True)
     stat = static.release.stat()
-    collect(static)
-    # Capistrano goes by the age of the directories, and may take over at any time.
-    os.utime(static.release, ns=(stat.st_atime_ns, stat.st_mtime_ns))
+    try:
+        collect(static)
+    finally:  # Capistrano goes by the age of the directories, and may take over at any time
+        os.utime(static.release, ns=(stat.st_atime_ns, stat.st_mtime_ns))
 
 
 def add(static: Static) -> None:

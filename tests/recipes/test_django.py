@@ -14,8 +14,8 @@ import pytest
 from capdoit.recipes._in_django import root_of
 
 PYTHON = os.path.realpath(sys.executable)
-# A manage.py that needs no Django: the database is a file beside the releases, the code's migrations are the lines of
-# the file migrations, its style sheet is the file shop.css, and what is in the file fails goes wrong.
+# A manage.py that needs no Django: the database is a file beside the releases, the code's migrations are the lines
+# of the file migrations, its style sheet is the file shop.css, and what is in the file fails goes wrong.
 MANAGE = """
 import hashlib, json, os, pathlib, sys
 here, job = pathlib.Path.cwd(), json.loads(os.environ.get("CAPDOIT_JOB", "{}"))
@@ -257,12 +257,15 @@ def test_a_rollback_whose_files_cannot_be_had_leaves_what_is_live(shop: Shop):
     broken = site.host("web2").release(first)
     shutil.rmtree(broken / ".capdoit-static")
     (broken / "fails").write_text("collect")
+    age = broken.stat().st_mtime_ns
     done = site.rollback().failed()
     assert "the static files to go back to could not be brought back" in done.out
     assert site.live == second
     assert style(site, "web1") == style(site, "web2") == "black"
     (broken / "fails").write_text("")
+    assert broken.stat().st_mtime_ns == age, "what goes by the age of releases sees no change"
     site.rollback().ok()
+    assert broken.stat().st_mtime_ns == age
     assert style(site, "web2") == "green"
 
 

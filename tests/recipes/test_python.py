@@ -359,11 +359,13 @@ def test_a_rollback_whose_environment_cannot_be_made_again_leaves_what_is_live(s
     broken = site.host("web2").release(first)
     shutil.rmtree(broken / ".venv")
     (broken / "requirements.txt").write_text("tea==none\n")
+    age = broken.stat().st_mtime_ns
     done = site.rollback().failed()
 
     assert "No matching distribution found for tea==none" in done.out
     assert site.live == second
     assert drinks(live(site, "web2"))[0] == "2"
+    assert broken.stat().st_mtime_ns == age, "what goes by the age of releases sees no change"
     (broken / "requirements.txt").write_text("tea==1\n")
     site.rollback().ok()
     assert drinks(live(site, "web2"))[0] == "1"
