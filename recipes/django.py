@@ -2,8 +2,8 @@
 
 After `updated` in a deploy, with the Python of the recipe python (or another, the option python): `manage.py check
 --deploy`, which fails the deploy from fail_level on; collectstatic; and on the primary of migration_roles `manage.py
-migrate`, if `migrate --check` says that there is something to apply. Migrations come last, when all else that can
-fail on any host is done. They are applied while the old release is live, so it has to stand them.
+migrate`, if its plan has something to apply. Migrations come last, when all else that can fail on any host is done.
+They are applied while the old release is live, so it has to stand them.
 
 Where STATIC_ROOT is inside the release, the files and their manifest (staticfiles.json of ManifestStaticFilesStorage)
 are collected there; each release has its own, and a rollback has nothing to bring back. Where releases share
@@ -62,8 +62,8 @@ class Options:
     python: str = ".venv/bin/python"
     #: whether static files are collected
     static: bool = True
-    #: what `check --deploy` has to find to fail a deploy; off: it is not run
-    fail_level: Literal["CRITICAL", "ERROR", "WARNING", "INFO", "DEBUG", "off"] = "ERROR"
+    #: what `check --deploy` has to find to fail a deploy; never: it is not run
+    fail_level: Literal["CRITICAL", "ERROR", "WARNING", "INFO", "DEBUG", "never"] = "ERROR"
     #: the hosts whose code is checked and that serve static files
     roles: RoleNames = WEB
     #: the hosts whose primary migrates
@@ -76,7 +76,7 @@ django = Recipe("django", options=Options)
 @django.after("updated", roles=lambda options: options.roles)
 def check(host: Host, release: Release, options: Options) -> None:
     """Run Django's checks for a deployment."""
-    if options.fail_level != "off":
+    if options.fail_level != "never":
         command = [options.python, options.manage, "check", "--deploy", "--fail-level", options.fail_level]
         host.run(command, cwd=release.path, env=_env(options))
 
@@ -115,7 +115,7 @@ def applied(host: Host, release: Release, options: Options) -> list[str]:
 def unknown_migrations(
     host: Host, release: Release, options: Options, now: tuple[str, ...], recorded: tuple[str, ...] | None
 ) -> list[str]:
-    """Migrations of its database."""
+    """Migrations that its code does not have."""
     try:
         known = _ask(host, release.path, options, {"what": "known"}, "the code does not say its migrations")
     except HostError as error:

@@ -126,7 +126,7 @@ def test_a_rollback_only_asks_and_asks_the_code_of_both_releases(shop: Shop):
 
 
 def test_what_is_switched_off_is_not_run(shop: Shop):
-    site = shop(static=False, fail_level="off", manage="manage.py")
+    site = shop(static=False, fail_level="never", manage="manage.py")
     site.deploy().ok()
     assert [call[2] for call in calls(site)] == ["migrate", "applied"]
     assert not (site.host().release(site.live) / ".capdoit-static").exists()

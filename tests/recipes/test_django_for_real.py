@@ -336,5 +336,5 @@ def test_a_check_fails_the_deploy_from_its_level_on(shop: Shop, django: str):
     site = shop(static=False, fail_level="WARNING")
     assert "security.W001" in site.deploy().failed().out
     assert site.live is None
-    site.project.config(recipes={"django": {"python": django, "static": False, "fail_level": "off"}})
+    site.project.config(recipes={"django": {"python": django, "static": False, "fail_level": "never"}})
     site.deploy().ok()
