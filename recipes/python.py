@@ -1,0 +1,131 @@
+"""python: give every release its virtual environment, as its lock file says.
+
+Before `updated` in a deploy, the packages of the lock file are installed into `.venv` of the new release, with pip or
+uv. When the lock files (and what they include with -r or -c), the Python version and these options are those of the
+live release, nothing is installed: its environment is hard-linked, and the few files that say where they are
+(scripts, pyvenv.cfg, activate) are written anew for the new place. So each release has an environment of its own,
+which stays whole when the other release is removed. Linked files cannot be written to by their owner: an installer
+replaces files, and an editor would change two releases at once. An environment into which more was installed by hand
+is not taken over, and one whose lock file asks for code of the release itself (-e ., ./lib, an editable project in
+uv.lock) is made anew each time. Then the packages and the code are compiled, so that no worker does it under load.
+What cannot be compiled is shown and is no failure: a file that ends in .py may be a template. A lock file that cannot
+be installed is a failed deploy.
+
+With `environment: shared`, environments are in shared/venvs by a hash of what is in them, `.venv` of a release is a
+link to its own, and shared/venv leads to the live release's, whichever that is. No release ever changes the
+environment of another; those that no release uses any more go when old releases do.
+
+Before `reverted` in a rollback, the release to go back to has its environment checked: it runs, with the Python that
+it was made with, and every file of every package is there. If not (Python was upgraded, somebody cleaned up), it is
+made again from the lock file of that release; that needs the package index, an environment that works needs nothing.
+
+Hosts need Python 3.8 or later with venv (Debian: python3-venv), or uv. With uv, a uv.lock is followed by `uv sync
+--frozen --no-dev`, other lock files by `uv pip sync`. An index with a password: `default_env: {PIP_INDEX_URL: !env
+PIP_INDEX_URL}` (UV_INDEX_URL for uv).
+
+    recipes:
+      python: {requirements: [requirements.txt, requirements/production.txt], python: python3.12}
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from capdoit import HostError, Recipe, RoleNames
+
+if TYPE_CHECKING:
+    from capdoit import Release
+    from capdoit.host import Host
+
+EVERY = RoleNames(())
+PROGRAM = Path(__file__).with_name("_environment.py")
+# uv knows interpreters by their versions, too, and brings those that are not there.
+WITH_UV = """
+python=$(uv python find --system "$1" 2>/dev/null) || {
+    uv python install --quiet "$1" && python=$(uv python find --system "$1")
+} || exit
+shift
+exec "$python" "$@"
+"""
+
+
+@dataclass(frozen=True)
+class Options:
+    """What deploy.yml can say."""
+
+    #: what installs
+    installer: Literal["pip", "uv"] = "pip"
+    #: the lock file, or several; when nothing is said, uv.lock if uv installs and there is one, else requirements.txt
+    requirements: str | tuple[str, ...] | None = None
+    #: the interpreter that environments are made with: a program on the host, for uv also a version such as "3.12"
+    python: str = "python3"
+    #: release: each release has its own; shared: releases whose lock files are the same have one
+    environment: Literal["release", "shared"] = "release"
+    #: more for the installer, such as [--require-hashes] or [--find-links, /srv/wheels]
+    arguments: tuple[str, ...] = ()
+    #: whether packages and code are compiled before the release is live
+    compile: bool = True
+    #: the hosts that get an environment; all when none is said
+    roles: RoleNames = EVERY
+
+
+python = Recipe("python", options=Options)
+
+
+@python.before("updated", roles=lambda options: options.roles)
+def install(host: Host, release: Release, options: Options) -> None:
+    """Have the packages of the lock file in .venv."""
+    _run(host, release, options, "install", "the packages could not be installed")
+
+
+@python.before("reverted", roles=lambda options: options.roles)
+def restore(host: Host, release: Release, options: Options) -> None:
+    """Check the environment to go back to; make it again when it does not work."""
+    _run(host, release, options, "restore", "the environment to go back to does not work, and could not be made again")
+
+
+@python.after("finishing", roles=lambda options: options.roles)
+def tidy(host: Host, release: Release, options: Options) -> None:
+    """Remove the shared environments that no release uses."""
+    if options.environment == "shared":
+        _run(host, release, options, "tidy", "old environments could not be removed")
+
+
+def _run(host: Host, release: Release, options: Options, what: str, wrong: str) -> None:
+    said = {
+        "installer": options.installer,
+        "python": options.python,
+        "arguments": options.arguments,
+        "requirements": _texts(options.requirements),
+        "shares": options.environment == "shared",
+        "compile": options.compile,
+        "release": release.path,
+        "shared": release.shared,
+        "previous": release.beside(release.previous) if release.previous else "",
+    }
+    program = ["-I", "-c", PROGRAM.read_text(encoding="utf-8"), what, json.dumps(said)]
+    try:
+        host.run([*_interpreter(options), *program])
+    except HostError as error:
+        raise _without_program(error, options, wrong) from None
+
+
+def _interpreter(options: Options) -> list[str]:
+    return ["sh", "-c", WITH_UV, "python", options.python] if options.installer == "uv" else [options.python]
+
+
+def _without_program(error: HostError, options: Options, wrong: str) -> HostError:
+    """The error, without the text of a whole program."""
+    if error.status == 127:
+        needed = "uv" if options.installer == "uv" else options.python
+        wrong = f"{wrong}: {needed} is not there (for another, say the options python and installer)"
+    elif error.status is None:
+        return error
+    return HostError(error.host, wrong, options.python, error.status, error.lines)
+
+
+def _texts(said: str | tuple[str, ...] | None) -> tuple[str, ...]:
+    return (said,) if isinstance(said, str) else said or ()
