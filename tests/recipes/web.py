@@ -20,6 +20,9 @@ class Site:
         url: where it is.
         answers: status and body of the next answers; the last one stays.
         hangs: seconds before each answer.
+        redirects: where paths lead elsewhere.
+        promises: the length of the text that is announced, when it is not that of the answer.
+        stalls: seconds between the text and the end of the connection.
         asked: the path and headers of every request, in order.
         posted: what was posted as JSON, in order.
     """
@@ -27,6 +30,9 @@ class Site:
     url: str = ""
     answers: list[tuple[int, str]] = field(default_factory=lambda: [(200, "ok")])
     hangs: float = 0
+    redirects: dict[str, str] = field(default_factory=dict)
+    promises: int = 0
+    stalls: float = 0
     asked: list[tuple[str, dict[str, str]]] = field(default_factory=list)
     posted: list[Any] = field(default_factory=list)
 
@@ -43,10 +49,17 @@ def serving(port: int = 0) -> Iterator[Site]:
         def do_GET(self) -> None:
             site.asked.append((self.path, dict(self.headers)))
             time.sleep(site.hangs)
-            status, body = site.answer()
+            elsewhere = site.redirects.get(self.path)
+            status, body = (302, "") if elsewhere else site.answer()
             self.send_response(status)
+            if elsewhere:
+                self.send_header("Location", elsewhere)
+            if site.promises:
+                self.send_header("Content-Length", str(site.promises))
             self.end_headers()
             self.wfile.write(body.encode())
+            self.wfile.flush()
+            time.sleep(site.stalls)
 
         def do_POST(self) -> None:
             site.posted.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
