@@ -14,8 +14,10 @@ branch, by, hosts, seconds, message, and after a failure step and reason.
 
 from __future__ import annotations
 
+import html
 import json
 import threading
+import urllib.error
 import urllib.request
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -23,6 +25,7 @@ from typing import Any, Literal
 from capdoit import Failure, Flow, Recipe, Release, Secret
 
 EVENTS = ("started", "finished", "failed", "rolled_back")
+LONGEST = 500  # characters of a reason in a text for people
 COLOURS = {"finished": "good", "rolled_back": "warning", "failed": "danger"}
 
 
@@ -34,13 +37,16 @@ class Options:
     format: Literal["slack", "json"] = "slack"  #: the shape of what is sent
     events: tuple[str, ...] = EVENTS  #: which of them are sent
     channel: str | None = None  #: Slack's, when it is not the webhook's own
-    mention: str | None = None  #: what stands before the text of a failure, such as <!here>
+    username: str | None = None  #: who Slack says it is from, when it is not the webhook's own
+    mention: str | None = None  #: what stands above the text of a failure, such as <!here>
     timeout: float = 5.0  #: seconds that the webhook may take
 
     def __post_init__(self) -> None:
-        """Refuse events that there are not."""
+        """Refuse events that there are not, and no time at all."""
         if unknown := [event for event in self.events if event not in EVENTS]:
             raise ValueError(f"there is no event {', '.join(unknown)}; there are {', '.join(EVENTS)}")
+        if self.timeout <= 0:
+            raise ValueError("timeout is more than 0")
 
 
 notify = Recipe("notify", options=Options)
@@ -50,7 +56,7 @@ notify = Recipe("notify", options=Options)
 def started(flow: Flow, release: Release, options: Options) -> None:
     """Say that a flow has started."""
     doing = "is deploying" if flow.name == "deploy" else "is rolling back"
-    to = f" to release {flow.release}" if flow.name == "rollback" else f" {flow.branch} to {flow.stage}"
+    to = f" on {flow.stage} to release {flow.release}" if flow.name == "rollback" else f" {flow.branch} to {flow.stage}"
     _send(options, flow, "started", f"{flow.by} {doing} {flow.application}{to}{_why(flow)}", previous=release.previous)
 
 
@@ -67,10 +73,10 @@ def finished(flow: Flow, release: Release, options: Options) -> None:
 @notify.on_failed
 def failed(failure: Failure, flow: Flow, options: Options) -> None:
     """Say that a flow has failed."""
-    mention = f"{options.mention} " if options.mention else ""
     live = f" {failure.release} is live all the same." if failure.published else ""
-    text = f"{mention}{flow.name} of {flow.application} to {flow.stage} by {flow.by} failed in {failure.step}: "
-    _send(options, flow, "failed", f"{text}{failure.reason}{live}", step=failure.step, reason=failure.reason)
+    what = f"{flow.name} of {flow.application} on {flow.stage} by {flow.by} failed in {failure.step}"
+    text = f"{what}: {failure.reason[:LONGEST]}{live}"
+    _send(options, flow, "failed", text, step=failure.step, reason=failure.reason)
 
 
 def _why(flow: Flow) -> str:
@@ -85,10 +91,14 @@ def _send(options: Options, flow: Flow, event: str, text: str, **more: Any) -> N
 
 
 def _slack(options: Options, event: str, text: str) -> dict[str, Any]:
-    channel = {"channel": options.channel} if options.channel else {}
+    text = html.escape(text, quote=False)  # the characters that mean something to Slack: a reason mentions nobody
+    said = {"channel": options.channel, "username": options.username}
+    body: dict[str, Any] = {name: value for name, value in said.items() if value}
     if event not in COLOURS:
-        return {"text": text, **channel}
-    return {"attachments": [{"color": COLOURS[event], "text": text, "fallback": text}], **channel}
+        return {"text": text, **body}
+    if event == "failed" and options.mention:
+        body["text"] = options.mention
+    return {"attachments": [{"color": COLOURS[event], "text": text, "fallback": text}], **body}
 
 
 def _facts(flow: Flow, event: str) -> dict[str, Any]:
@@ -118,11 +128,21 @@ def _post(options: Options, body: dict[str, Any]) -> str:
 
 def _posted(options: Options, body: dict[str, Any]) -> str:
     try:
-        data, headers = json.dumps(body).encode(), {"Content-Type": "application/json"}
-        request = urllib.request.Request(options.url.reveal(), data, headers)  # noqa: S310 - the operator's own address
+        url = options.url.reveal().strip()
+        if not url.startswith(("https://", "http://")):
+            return f"the environment variable {options.url.variable} holds no address that begins with https://"
+        request = urllib.request.Request(url, json.dumps(body).encode(), {"Content-Type": "application/json"})  # noqa: S310 - see above
         with urllib.request.urlopen(request, timeout=options.timeout):  # noqa: S310
             return ""
     except KeyError:
         return f"the environment variable {options.url.variable} is not set"
-    except (OSError, ValueError) as error:  # HTTPError and URLError are OSErrors
-        return str(error)
+    except Exception as error:  # noqa: BLE001 - whatever it is, no deploy fails because of it
+        return _without_address(error)
+
+
+def _without_address(error: Exception) -> str:
+    """What went wrong, in words that never have the address in them, as those of urllib and http.client may."""
+    if isinstance(error, urllib.error.HTTPError):
+        return f"it answered {error.code}"
+    cause = error.reason if isinstance(error, urllib.error.URLError) else error
+    return (isinstance(cause, OSError) and cause.strerror) or type(cause).__name__

@@ -1,6 +1,6 @@
 #!/bin/sh
 # The programs that the tests run. As root, installs those that are missing (Debian and its kin); as
-# anybody else, says what to install.
+# anybody else, says what to install. With the argument `real`, those of the recipes' tests with real tools, too.
 set -eu
 
 missing=
@@ -18,6 +18,11 @@ need zsh zsh
 need fish fish
 need cap capistrano
 need sudo sudo
+need curl curl
+need wget wget
+if [ "${1:-}" = real ]; then
+    need nginx nginx-light
+fi
 
 [ -n "$missing" ] || exit 0
 if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then

@@ -68,7 +68,7 @@ def test_a_wrong_text_fails_the_flow_and_is_shown(stage: Stages, site: Site, cli
     site.answers = [(200, "an older one")]
     out = deploy(checked(stage, url=site.url, body="{revision}"), client).failed().out  # type: ignore[attr-defined]
     assert "an older one" in out
-    assert "in its text" in out
+    assert 'answered 200 without "' in out
 
 
 def test_the_revision_is_put_into_the_text_that_is_expected(stage: Stages, site: Site):
@@ -128,3 +128,87 @@ def test_a_check_of_nothing_or_of_two_things_is_refused(stage: Stages, options: 
     shop = checked(stage, **options)
     assert "recipe health: say either url or command" in shop.deploy().failed(3).out
     assert not shop.host().deploy_to.exists()
+
+
+def test_one_status_and_a_list_of_them_can_be_said_as_numbers(stage: Stages, site: Site):
+    site.answers = [(204, "")]
+    checked(stage, url=site.url, status=204).deploy().ok()
+    checked(stage, url=site.url, status=[200, 204]).deploy().ok()
+    assert "expected 200 201" in checked(stage, url=site.url, status=[200, "201"]).deploy().failed().out
+
+
+def test_a_redirect_is_an_answer_whoever_asks(stage: Stages, site: Site, client: dict[str, str]):
+    site.redirects = {"/up": "/elsewhere"}
+    out = deploy(checked(stage, url=f"{site.url}/up"), client).failed().out  # type: ignore[attr-defined]
+    assert "ended with 302, expected 200" in out
+    deploy(checked(stage, url=f"{site.url}/up", status=302), client).ok()  # type: ignore[attr-defined]
+
+
+def test_an_answer_that_breaks_off_is_none(stage: Stages, site: Site, client: dict[str, str]):
+    site.promises = 1000
+    out = deploy(checked(stage, url=site.url, body="ok"), client).failed().out  # type: ignore[attr-defined]
+    assert "answered 200, but not to its end" in out
+
+
+def test_an_answer_that_begins_and_hangs_is_none(stage: Stages, site: Site, client: dict[str, str]):
+    site.promises, site.stalls = 1000, 30
+    shop = checked(stage, url=site.url, timeout=1, tries=1)
+    out = deploy(shop, client).failed().out  # type: ignore[attr-defined]
+    assert "not well after 1 tries" in out
+
+
+def test_nobody_listening_is_no_answer(stage: Stages, client: dict[str, str]):
+    out = deploy(checked(stage, url="http://127.0.0.1:9/", tries=2), client).failed().out  # type: ignore[attr-defined]
+    assert "not well after 2 tries: http://127.0.0.1:9/ ended with no answer, expected 200" in out
+    assert "onnect" in out  # as each puts it
+
+
+def test_a_command_that_ignores_the_first_signal_is_ended(stage: Stages):
+    shop = checked(stage, command="trap '' TERM; while :; do sleep 0.1; done", timeout=1, tries=1)
+    done = shop.doit("deploy:production", timeout=30).failed()
+    assert "was ended after 1 s at the latest" in done.out
+    shop.assert_healthy()
+
+
+def test_the_reason_is_what_the_check_says_and_no_header_is_shown(stage: Stages, site: Site):
+    site.answers = [(500, "no room\nleft")]
+    shop = checked(stage, url=site.url, headers={"Authorization": "Bearer t0ken", "X-Star": "* two  words"})
+    done = shop.deploy().failed()
+    assert f"web1: not well after 3 tries: {site.url} ended with 500, expected 200\n" in done.out
+    assert "      left\n" in done.out
+    assert "t0ken" not in done.out
+    assert site.asked[0][1]["Authorization"] == "Bearer t0ken"
+    assert site.asked[0][1]["X-Star"] == "* two  words"
+
+
+def test_a_host_that_gets_no_code_is_asked_only_when_its_role_is_named(stage: Stages, site: Site):
+    hosts = {"web1": {}, "db1": {"roles": ["db"], "no_release": True}}
+    stage(hosts=hosts, recipes={"health": {"url": site.url, **QUICK}}).deploy().ok()
+    assert len(site.asked) == 1
+    stage(hosts=hosts, recipes={"health": {"command": "true", **QUICK}}).deploy().ok()
+    stage(hosts=hosts, recipes={"health": {"url": site.url, "roles": ["db"], **QUICK}}).deploy().ok()
+    assert len(site.asked) == 3
+
+
+def test_nothing_is_left_on_the_host(stage: Stages, site: Site, tmp_path: Path):
+    (tmp_path / "tmp").mkdir()
+    shop = checked(stage, url=site.url)
+    shop.project.hosts["web1"]["default_env"]["TMPDIR"] = str(tmp_path / "tmp")
+    shop.project.config()
+    shop.deploy().ok()
+    site.answers = [(500, "")]
+    shop.deploy().failed()
+    assert list((tmp_path / "tmp").iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("option", "said"),
+    [
+        ({"body": "two\nlines"}, "body is one line"),
+        ({"tries": 0}, "tries and timeout are at least 1"),
+        ({"headers": {"X": "a\nHost: b"}}, "a header is one line"),
+    ],
+)
+def test_what_makes_no_sense_is_refused(stage: Stages, option: dict[str, object], said: str):
+    shop = checked(stage, url="http://127.0.0.1:9/", **option)
+    assert f"recipe health: {said}" in shop.deploy().failed(3).out

@@ -20,13 +20,25 @@ def page(shop: StageUnderTest, host: str = "web1") -> Path:
     return shop.host(host).shared / "public/system/maintenance.html"
 
 
+TWICE = """
+import os, subprocess, sys
+
+@cap.after("updated")
+def deploy_meanwhile(host):
+    if os.environ.pop("FIRST", ""):
+        words = [sys.executable, "-m", "doit", "--db-file", "other.db", "deploy:production", "maintenance=yes"]
+        done = subprocess.run(words, capture_output=True, text=True, env={**os.environ})
+        host.run(["echo", "the other: " + done.stdout + done.stderr])
+"""
+
+
 @pytest.fixture
 def shop(stage: Stages) -> StageUnderTest:
     return stage(recipes={"maintenance": {}}, dodo=SEES)
 
 
 def is_down(shop: StageUnderTest) -> bool:
-    return not any(list(page(shop, host).parent.glob("maintenance*")) for host in ("web1", "web2"))
+    return not any(list(page(shop, host).parent.glob("maintenance*")) for host in shop.project.hosts)
 
 
 def test_the_page_is_up_only_when_that_is_asked_for(shop: StageUnderTest):
@@ -96,3 +108,78 @@ def test_a_rollback_has_the_page_too(shop: StageUnderTest):
     assert shop.live == before
     shop.rollback("maintenance=yes").ok()
     assert is_down(shop)
+
+
+def test_a_flow_that_was_not_let_in_leaves_the_page_of_the_one_at_work(stage: Stages):
+    shop = stage(hosts=1, recipes={"maintenance": {}}, dodo=TWICE + SEES)
+    done = shop.deploy("maintenance=yes", env={"FIRST": "yes"}).ok()
+    assert "is at work" in done.out
+    assert "web1 | <h1>We will be back" in done.out
+    assert is_down(shop)
+
+
+@pytest.mark.parametrize("said", [[], ["maintenance=yes"]], ids=["not asked for", "asked for"])
+def test_a_page_that_was_left_up_stays_when_a_later_flow_fails(shop: StageUnderTest, said: list[str]):
+    with shop.fail_at("published"):
+        shop.deploy("maintenance=yes").failed()
+    with shop.fail_at("updated"):
+        shop.deploy(*said).failed()
+    assert page(shop).is_file()
+    shop.deploy(*said).ok()
+    assert is_down(shop)
+
+
+def test_a_page_that_was_put_up_by_hand_where_one_was_removed_by_hand_stays(shop: StageUnderTest):
+    with shop.fail_at("published"):
+        shop.deploy("maintenance=yes").failed()
+    page(shop).unlink()
+    page(shop).write_text("by hand")
+    shop.deploy().ok()
+    assert page(shop).read_text() == "by hand"
+    assert [file.name for file in page(shop).parent.iterdir()] == ["maintenance.html"]
+    page(shop).unlink()
+    shop.deploy("maintenance=yes").ok()
+    assert is_down(shop)
+
+
+def test_a_rollback_that_follows_a_failure_takes_the_page_down(stage: Stages):
+    sick = '@cap.after("published")\ndef sick(host, release, flow):\n'
+    sick += '    if flow.name == "deploy" and release.previous:\n        host.run("exit 5")\n'
+    shop = stage(recipes={"maintenance": {}}, on_failure="rollback", dodo=sick)
+    shop.deploy().ok()
+    first = shop.live
+    assert "the maintenance page is still up" in shop.deploy("maintenance=yes").failed().out
+    assert shop.live == first
+    assert is_down(shop)
+    shop.assert_healthy()
+
+
+def test_hosts_that_get_no_code_have_no_page_unless_their_role_is_named(stage: Stages):
+    hosts = {"web1": {}, "lb1": {"roles": ["lb"], "no_release": True}}
+    shop = stage(hosts=hosts, recipes={"maintenance": {}}, dodo=SEES)
+    done = shop.deploy("maintenance=yes").ok()
+    assert "lb1  | no page" in done.out
+    assert not shop.host("lb1").shared.exists()
+    shop = stage(hosts=hosts, recipes={"maintenance": {"roles": ["lb"]}}, dodo=SEES)
+    done = shop.deploy("maintenance=yes").ok()
+    assert "lb1  | <h1>" in done.out
+    assert "web1 | no page" in done.out
+
+
+def test_it_goes_down_after_ctrl_c(shop: StageUnderTest):
+    source = shop.project.path / "dodo.py"
+    source.write_text(
+        source.read_text()
+        + """
+import os, signal, threading
+
+@cap.after("updated")
+def wait(host):
+    if host.name == "web1":
+        threading.Timer(0.3, os.kill, [os.getpid(), signal.SIGINT]).start()
+    host.run(["sleep", "30"])
+"""
+    )
+    shop.doit("deploy:production", "maintenance=yes", timeout=25).failed()
+    assert is_down(shop)
+    shop.assert_healthy(may_be_empty=True)

@@ -6,7 +6,7 @@ import socket
 from collections.abc import Iterator
 
 import pytest
-from web import Site, serving
+from web import Site, answering, serving
 
 from capdoit.testing import Stages, StageUnderTest
 
@@ -27,10 +27,6 @@ def told(stage: Stages, url: str, dodo: str = "", **options: object) -> StageUnd
     file.write_text(file.read_text().replace('"notify": {', '"notify": {"url": !env WEBHOOK, ').replace(", }", "}"))
     shop.webhook = {"WEBHOOK": url + SECRET}  # type: ignore[attr-defined]
     return shop
-
-
-def deploy(shop: StageUnderTest, *variables: str) -> object:
-    return shop.deploy(*variables, env=shop.webhook)  # type: ignore[attr-defined]
 
 
 def test_json_has_every_fact_of_a_deploy(stage: Stages, hook: Site):
@@ -73,8 +69,9 @@ def test_slack_is_told_of_a_failure_with_its_colour_and_mention(stage: Stages, h
     (said,) = hook.posted
     assert said["channel"] == "#deploys"
     assert said["attachments"][0]["color"] == "danger"
+    assert said["text"] == "<!here>"
     assert said["attachments"][0]["text"].startswith(
-        "<!here> deploy of shop to production by tester failed in fail: web1: echo no more room; exit 7: exit status 7"
+        "deploy of shop on production by tester failed in fail: web1: echo no more room; exit 7: exit status 7"
     )
 
 
@@ -83,7 +80,7 @@ def test_a_webhook_that_refuses_is_a_warning_without_its_address(stage: Stages, 
     hook.answers = [(status, "no")]
     shop = told(stage, hook.url)
     done = shop.deploy(env=shop.webhook).ok()
-    assert f"warning: notify: the webhook was not told that it finished: HTTP Error {status}" in done.out
+    assert f"warning: notify: the webhook was not told that it finished: it answered {status}" in done.out
     assert "s3cr3t" not in done.out
 
 
@@ -95,7 +92,7 @@ def test_a_webhook_that_is_down_or_hangs_is_a_warning(stage: Stages, hook: Site)
     hook.hangs = 20
     slow = told(stage, hook.url, timeout=0.2)
     done = slow.doit("deploy:production", env=slow.webhook, timeout=15).ok()
-    assert "no answer within 0.2 s" in done.out or "timed out" in done.out
+    assert "no answer within 0.2 s" in done.out or "TimeoutError" in done.out
 
 
 def test_a_rollback_goes_ahead_without_the_address(stage: Stages, hook: Site):
@@ -116,3 +113,93 @@ def test_nothing_is_sent_in_a_dry_run(stage: Stages, hook: Site):
 def test_an_event_that_there_is_not_is_refused(stage: Stages, hook: Site):
     shop = told(stage, hook.url, events=["finishd"])
     assert "recipe notify: there is no event finishd; there are started" in shop.deploy().failed(3).out
+
+
+def test_no_time_at_all_is_refused(stage: Stages, hook: Site):
+    assert "recipe notify: timeout is more than 0" in told(stage, hook.url, timeout=0).deploy().failed(3).out
+
+
+def journals(shop: StageUnderTest) -> str:
+    """All that hosts keep of a flow."""
+    files = [file for host in shop.project.hosts for file in shop.host(host).deploy_to.rglob("*") if file.is_file()]
+    return "".join(file.read_text(errors="replace") for file in files)
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "hooks.example.com/s3cr3t-path",
+        "http://127.0.0.1:9/s3cr3t path",
+        "http://127.0.0.1:port/s3cr3t-path",
+        "http://[/s3cr3t-path",
+        "file:///s3cr3t-path",
+        "http://127.0.0.1:9/s3cr3t-path\n",
+    ],
+)
+def test_an_address_that_is_none_is_a_warning_without_it(stage: Stages, address: str):
+    shop = told(stage, "")
+    done = shop.deploy(env={"WEBHOOK": address}).ok()
+    assert "warning: notify: the webhook was not told that it started: " in done.out
+    assert "s3cr3t" not in done.out + journals(shop)
+    assert "Traceback" not in done.out
+
+
+@pytest.mark.parametrize("raw", [b"", b"nonsense\r\n\r\n", b"HTTP/1.1 302 Found\r\nLocation: ftp://s3cr3t/\r\n\r\n"])
+def test_a_server_that_does_not_speak_http_is_a_warning(stage: Stages, raw: bytes):
+    with answering(raw) as url:
+        shop = told(stage, url)
+        done = shop.deploy(env=shop.webhook).ok()  # type: ignore[attr-defined]
+    assert done.out.count("warning: notify:") == 2
+    assert "s3cr3t" not in done.out + journals(shop)
+    assert "Traceback" not in done.out
+
+
+def test_slack_takes_a_reason_or_message_for_text_only(stage: Stages, hook: Site):
+    failing = "\n@cap.after('updated')\ndef fail(host):\n    host.run(['false', '<!channel> & more', 'x' * 3000])\n"
+    shop = told(stage, hook.url, failing, username="deployer")
+    shop.deploy("message=<!channel>", env=shop.webhook).failed()  # type: ignore[attr-defined]
+    started, failed = hook.posted
+    assert started["username"] == failed["username"] == "deployer"
+    assert started["text"] == "tester is deploying shop main to production: &lt;!channel&gt;"
+    assert "&lt;!channel&gt; &amp; more" in failed["attachments"][0]["text"]
+    assert len(failed["attachments"][0]["text"]) < 1000
+    assert "text" not in failed
+
+
+def test_secrets_of_a_host_are_not_in_what_is_sent(stage: Stages, hook: Site):
+    failing = "\n@cap.after('updated')\ndef fail(host):\n    raise RuntimeError(f'token is hunter2hunter2 at {URL}')\n"
+    shop = told(stage, hook.url, f"\nURL = '{hook.url}{SECRET}'\n{failing}", format="json")
+    file = shop.project.path / "deploy.yml"
+    file.write_text(file.read_text().replace('"PATH":', '"TOKEN": !env TOKEN, "PATH":'))
+    assert "!env TOKEN" in file.read_text()
+    done = shop.deploy(env={**shop.webhook, "TOKEN": "hunter2hunter2"}).failed()  # type: ignore[attr-defined]
+    assert hook.posted[-1]["reason"].endswith("token is *** at ***")
+    assert "hunter2" not in done.out + str(hook.posted)
+    assert "s3cr3t" not in done.out + str(hook.posted)
+
+
+def test_a_flow_that_is_interrupted_is_told_as_failed_once(stage: Stages, hook: Site):
+    waiting = """
+import os, signal, threading
+
+@cap.after("updated")
+def wait(host):
+    if host.name == "web1":
+        threading.Timer(0.3, os.kill, [os.getpid(), signal.SIGINT]).start()
+    host.run(["sleep", "30"])
+"""
+    shop = told(stage, hook.url, waiting, format="json")
+    shop.doit("deploy:production", env=shop.webhook, timeout=25).failed()  # type: ignore[attr-defined]
+    assert [said["event"] for said in hook.posted] == ["started", "failed"]
+    assert "interrupted by SIGINT" in hook.posted[-1]["reason"]
+
+
+def test_a_rollback_that_follows_a_failure_is_told_too(stage: Stages, hook: Site):
+    sick = "\n@cap.after('published')\ndef sick(host, release, flow):\n"
+    sick += "    if flow.name == 'deploy' and release.previous:\n        host.run('exit 5')\n"
+    shop = told(stage, hook.url, sick, format="json")
+    file = shop.project.path / "deploy.yml"
+    file.write_text(file.read_text().replace('"recipes":', '"on_failure": "rollback", "recipes":'))
+    shop.deploy(env=shop.webhook).ok()  # type: ignore[attr-defined]
+    shop.deploy(env=shop.webhook).failed()  # type: ignore[attr-defined]
+    assert [said["event"] for said in hook.posted[2:]] == ["started", "failed", "started", "rolled_back"]

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+import socket
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -20,6 +21,9 @@ class Site:
         url: where it is.
         answers: status and body of the next answers; the last one stays.
         hangs: seconds before each answer.
+        redirects: where paths lead elsewhere.
+        promises: the length of the text that is announced, when it is not that of the answer.
+        stalls: seconds between the text and the end of the connection.
         asked: the path and headers of every request, in order.
         posted: what was posted as JSON, in order.
     """
@@ -27,6 +31,9 @@ class Site:
     url: str = ""
     answers: list[tuple[int, str]] = field(default_factory=lambda: [(200, "ok")])
     hangs: float = 0
+    redirects: dict[str, str] = field(default_factory=dict)
+    promises: int = 0
+    stalls: float = 0
     asked: list[tuple[str, dict[str, str]]] = field(default_factory=list)
     posted: list[Any] = field(default_factory=list)
 
@@ -43,10 +50,17 @@ def serving(port: int = 0) -> Iterator[Site]:
         def do_GET(self) -> None:
             site.asked.append((self.path, dict(self.headers)))
             time.sleep(site.hangs)
-            status, body = site.answer()
+            elsewhere = site.redirects.get(self.path)
+            status, body = (302, "") if elsewhere else site.answer()
             self.send_response(status)
+            if elsewhere:
+                self.send_header("Location", elsewhere)
+            if site.promises:
+                self.send_header("Content-Length", str(site.promises))
             self.end_headers()
             self.wfile.write(body.encode())
+            self.wfile.flush()
+            time.sleep(site.stalls)
 
         def do_POST(self) -> None:
             site.posted.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
@@ -64,3 +78,20 @@ def serving(port: int = 0) -> Iterator[Site]:
     finally:
         server.shutdown()
         server.server_close()
+
+
+@contextmanager
+def answering(raw: bytes) -> Iterator[str]:
+    """The address of a server that gives every request the same bytes, which need not be HTTP."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def serve() -> None:
+            with suppress(OSError):  # the end of the test
+                while True:
+                    client, _ = server.accept()
+                    with client, suppress(OSError):
+                        client.recv(65536)
+                        client.sendall(raw)
+
+        threading.Thread(target=serve, daemon=True).start()
+        yield f"http://127.0.0.1:{server.getsockname()[1]}"
