@@ -61,11 +61,14 @@ class Repository:
         return self._git("rev-parse", "--is-shallow-repository").stdout.strip() == "false"
 
     def between(self, start: str, end: str) -> list[Commit]:
-        """The commits that ``end`` has and ``start`` has not, newest first; the repository has both.
+        """The commits that ``end`` has and ``start`` has not, newest first.
 
         Raises:
-            NotReady: it cannot say.
+            NotReady: the repository does not have both.
         """
+        for revision in (start, end):
+            if not self.has(revision):
+                raise NotReady(f"there is no commit {printable(revision)}")
         log = ("log", "--date=short", "--encoding=UTF-8", f"--format={FIELDS}", f"{start}..{end}", "--")
         return [_commit(line) for line in self.checked(*log).split("\n")[:-1]]
 
@@ -112,18 +115,19 @@ def repository_with(revisions: Sequence[str], project: Path, url: str) -> Iterat
         return
     with TemporaryDirectory(prefix="capdoit-") as directory:
         try:
-            yield _fetched(Repository(Path(directory)), revisions, url)
+            fetched = _fetched(Repository(Path(directory)), revisions, url)
         except NotReady as error:
             raise NotReady(
                 f"the commits cannot be told: {project} is no clone that has them (git fetch there may help), "
                 f"and this machine cannot fetch from {url}: {error}"
             ) from None
+        yield fetched
 
 
 def _fetched(empty: Repository, revisions: Sequence[str], url: str) -> Repository:
     """The repository with these commits, their ancestors, and no files."""
     empty.checked("init", "--quiet", "--bare")
-    empty.checked("remote", "add", "origin", url)
+    empty.checked("remote", "add", "--", "origin", url)
     fetch = ("fetch", "--quiet", "--no-tags", "--filter=tree:0", "origin")
     try:
         empty.checked(*fetch, *filter(COMMIT.fullmatch, revisions))

@@ -12,6 +12,7 @@ from capdoit.layout import release_time
 from capdoit.survey import Facts
 from capdoit.text import listed
 
+TOLD = ("building", "ready", "live", "back", "failed", "finished", "unlocked")
 AT = "%Y-%m-%dT%H:%M:%SZ"
 MOMENT = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z")
 SECONDS = re.compile(r"[0-9]{1,7}(\.[0-9]{1,3})?")
@@ -76,7 +77,7 @@ def _story(facts: Facts) -> dict[str, Sequence[Entry]]:
     """The entries of each flow on a host, in order, and among them what only the log knows of."""
     flows: dict[str, list[Entry]] = {}
     for entry in facts.entries:
-        if entry.run:
+        if entry.run and entry.event in TOLD:
             flows.setdefault(entry.run, []).append(entry)
     story: dict[str, Sequence[Entry]] = {}
     for key, publish in _keyed(publishes(facts.entries, facts.log)):

@@ -69,7 +69,7 @@ def sentence(branch: str, tip: str, gap: Gap) -> str:
         comes, goes = _commits(gap.comes), _commits(gap.goes)
         return f"{branch} and {there} have diverged; a deploy would bring {comes} (+) and take away {goes} (-):"
     if gap.goes:
-        return f"{branch} is {_commits(gap.goes)} behind {there}; a deploy would take them away (-):"
+        return f"{branch} is {_commits(gap.goes)} behind {there}; a deploy would take away (-):"
     if gap.comes:
         return f"{branch} is {_commits(gap.comes)} ahead of {there}:"
     return f"Nothing is pending: {branch} is {tip[:SHORT]}, {there}."
@@ -87,9 +87,10 @@ def _commits(commits: Sequence[Commit]) -> str:
 
 def _lines(gap: Gap, width: int) -> Iterable[str]:
     marked = [*(("+", commit) for commit in gap.comes or ()), *(("-", commit) for commit in gap.goes)]
-    rows = [(mark, c.revision[:SHORT], c.date, c.author, c.subject) for mark, c in marked]
-    rows = rows if gap.goes else [row[1:] for row in rows]
-    return fitted(None, rows, width, least=5 if gap.goes else 4).splitlines()
+    rows = [(c.revision[:SHORT], c.date, c.author, c.subject) for _, c in marked]
+    if gap.goes:
+        return fitted(None, [(mark, *row) for (mark, _), row in zip(marked, rows, strict=True)], width, 5).splitlines()
+    return fitted(None, rows, width, 4).splitlines()
 
 
 def _hosts_by_revision(facts: Iterable[Facts]) -> dict[str, tuple[str, ...]]:
