@@ -116,7 +116,7 @@ def test_a_secret_reaches_the_command_and_is_not_shown(project: Project):
 def test_it_takes_no_lock_and_changes_nothing(project: Project):
     project.doit("deploy:production", check=True)
     before = hosts_of(project)
-    project.doit("cap", "exec", "cd hosts/web1 && flock -n .capdoit/lock true", check=True)
+    project.doit("cap", "exec", "cd hosts/web1 && flock -n .capdoit/lock true", "hosts=web1", check=True)
     assert hosts_of(project) == before
 
 
@@ -455,12 +455,15 @@ def test_an_archives_sha256_is_known_for_what_it_is():
         (["exec", "ls", "producton"], "did you mean production?"),
         (["exec", "ls", "--roles", "wbe"], "did you mean web?"),
         (["exec", "ls", "--hosts", "web1", "hosts=web2"], "hosts is said twice"),
+        (["exec", "ls", "--hosts="], "hosts= is empty"),
+        (["exec", "ls", "--roles="], "roles= is empty"),
         (["exec", "ls", "--json"], "no --json"),
         (["status", "--hosts", "web1"], "no --hosts"),
         (["history", "--roles", "web"], "no --roles"),
         (["releases", "-n", "3"], "no --number"),
         (["history", "-n", "few"], "expected a number"),
         (["history", "-n", "0"], "expected a number"),
+        (["history", "-n", "9" * 5000], "expected a number"),
     ],
 )
 def test_a_question_that_makes_no_sense_is_refused_in_a_line(project: Project, words: list[str], answer: str):

@@ -60,7 +60,7 @@ class CapCommand(DoitCmdBase):  # type: ignore[misc]
             "short": "n",
             "long": "number",
             "type": str,
-            "default": "",
+            "default": None,
             "help": "how many of the newest lines to show (history)",
         },
         {
@@ -68,7 +68,7 @@ class CapCommand(DoitCmdBase):  # type: ignore[misc]
             "short": "",
             "long": "hosts",
             "type": str,
-            "default": "",
+            "default": None,
             "help": "only on these hosts, with commas between them; as hosts= (exec)",
         },
         {
@@ -76,7 +76,7 @@ class CapCommand(DoitCmdBase):  # type: ignore[misc]
             "short": "",
             "long": "roles",
             "type": str,
-            "default": "",
+            "default": None,
             "help": "only on hosts with one of these roles; as roles= (exec)",
         },
     )
@@ -109,8 +109,12 @@ the command succeeded on every host, else 1."""
             options, words = getopt.gnu_getopt(in_args, self.cmdparser.get_short(), self.cmdparser.get_long())
         except getopt.GetoptError as error:
             raise InvalidCommand(f"cap: {error}") from None
-        first = [word for name, value in options for word in ((name, value) if value else (name,))]
+        first = [word for name, value in options for word in self._as_typed(name, value)]
         return int(super().parse_execute([*first, "--", *words]))
+
+    def _as_typed(self, name: str, value: str) -> tuple[str, ...]:
+        option, _ = self.cmdparser.get_option(name)
+        return (name,) if option.type is bool else (name, value)
 
     def execute(self, params: Any, args: list[str]) -> int:
         """Run a subcommand; without one, show the help.
@@ -168,7 +172,7 @@ def _command(name: str, params: Any) -> Callable[[Asked], int]:
     if name not in COMMANDS:
         raise ConfigError(f"cap has no {name}{near(name, COMMANDS)} (there are {listed(COMMANDS)})")
     for option, commands in WITH.items():
-        if params[option] and name not in commands:
+        if params[option] not in (None, False) and name not in commands:
             raise ConfigError(f"cap {name} has no --{option}; only: {listed(commands)}")
     return COMMANDS[name]
 
@@ -177,12 +181,12 @@ def _said(params: Any) -> dict[str, str]:
     """The variables of the command line; --hosts and --roles are two more of them."""
     said = dict(doit_cmd._CMDLINE_VARS or {})
     for name in ("hosts", "roles"):
-        if params[name] and said.setdefault(name, params[name]) != params[name]:
+        if params[name] is not None and said.setdefault(name, params[name]) != params[name]:
             raise ConfigError(f"{name} is said twice: {said[name]} and {params[name]}")
     return said
 
 
-def _number(text: str) -> int | None:
-    if text and (not text.isdecimal() or not 0 < int(text) < 1_000_000):
+def _number(text: str | None) -> int | None:
+    if text is not None and (not text.isdecimal() or len(text) > 6 or int(text) == 0):
         raise ConfigError(f"-n {text}: expected a number of lines")
-    return int(text) if text else None
+    return None if text is None else int(text)
