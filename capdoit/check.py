@@ -20,6 +20,7 @@ from capdoit.steps.asking import ask_facts
 from capdoit.steps.guarding import note_of
 from capdoit.steps.verifying import compare
 from capdoit.survey import Facts
+from capdoit.transfer import git
 from capdoit.variables import Variables
 
 LIST = Path(steps.__file__).with_name("list.sh")
@@ -55,6 +56,25 @@ def survey(stage: Stage, variables: Variables, console: Console) -> list[Outcome
     run = begin("rollback", stage, variables, console)
     try:
         return run.fleet.each(partial(ask_facts, run), together=False)
+    finally:
+        run.fleet.close()
+
+
+def survey_and_tip(stage: Stage, variables: Variables, console: Console) -> tuple[list[Outcome], str]:
+    """The facts of every selected host, and the commit that the git transfer would bring now; changes nothing.
+
+    Returns:
+        An outcome for each host, and the commit as the first host that answered sees it; empty when none did.
+
+    Raises:
+        NotReady: the host does not know the branch.
+        HostError: it cannot ask the repository.
+    """
+    run = begin("deploy", stage, variables, console)
+    try:
+        outcomes = run.fleet.each(partial(ask_facts, run), together=False)
+        answered = [host for host, o in zip(run.fleet.release_hosts, outcomes, strict=True) if o]
+        return outcomes, git.tip(run, answered[0]) if answered else ""
     finally:
         run.fleet.close()
 

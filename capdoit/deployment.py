@@ -269,6 +269,7 @@ class Deployment:
         if signal and not isinstance(error, Interrupted):
             error = Interrupted(f"{signal} in {where}")
         self._ended = self._failing = True
+        run.failed_in, run.interrupted = where, str(error) if isinstance(error, Interrupted) else ""
         run.fleet.resume()
         self._limit(run)
         standings = abandon(run)

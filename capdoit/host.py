@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TypedDict, cast
 
 from capdoit.errors import HostError
 from capdoit.script import Script, Secret, Value, render, words
-from capdoit.session import LOOP, Answer, Process, Request, Session, Stop
+from capdoit.session import LOOP, Answer, Process, Request, Session, Sink, Stop
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -196,11 +196,18 @@ class Host:
                 self.relock()
         return self._session.ask([self._in_time(request) for request in requests], self.stop)
 
+    def answer(self, command: Command, show: Sink) -> Answer:
+        """Run a command as `run` does, whatever its exit status, and give each line of its output to ``show``.
+
+        Raises:
+            HostError: the host was lost, or could not be reached.
+        """
+        return self.ask([replace(self._command(command, False), show=show)])[0]
+
     def failure(self, answer: Answer, command: str) -> HostError:
         """The error of a script that ended otherwise than well."""
-        how = f"was killed by signal {answer.status - 128}" if answer.was_killed else f"exit status {answer.status}"
         lines = [self._console.redact(line) for line in answer.lines]
-        return HostError(self.name, f"{self._console.redact(command)}: {how}", command, answer.status, lines)
+        return HostError(self.name, f"{self._console.redact(command)}: {answer.how}", command, answer.status, lines)
 
     def show(self, _: str, line: str) -> None:
         """Show a line of its output."""

@@ -15,8 +15,8 @@ from capdoit.layout import is_release
 from capdoit.text import one_line, printable
 
 DEPLOY, ROLLBACK = "deploy", "rollback"
-DEPLOYED = re.compile(r"Branch .*? \(at \S*\) deployed as release ([0-9]{14}) by")
-ROLLED_BACK = re.compile(r".* rolled back to release ([0-9]{14})")
+DEPLOYED = re.compile(r"Branch .*? \(at (?P<revision>\S*)\) deployed as release (?P<release>[0-9]{14}) by(?P<by>.*)")
+ROLLED_BACK = re.compile(r"(?P<by>.*) rolled back to release (?P<release>[0-9]{14})")
 
 
 @dataclass(frozen=True)
@@ -38,6 +38,9 @@ class Entry:
         missing: the hosts that a deploy went on without.
         doubtful: the hosts of which nobody knows whether they made the release live.
         warnings: what went wrong on the host after the release was live.
+        seconds: how long the flow had been at work, when it was live and when it ended.
+        step: the step or hook in which it failed.
+        interrupted: what ended it, when that was no failure but somebody's wish.
     """
 
     event: str = ""
@@ -54,6 +57,9 @@ class Entry:
     missing: str = ""
     doubtful: str = ""
     warnings: str = ""
+    seconds: str = ""
+    step: str = ""
+    interrupted: str = ""
 
     def line(self) -> str:
         """The entry as one line of JSON, without what is empty; ``"run": "ID"`` is spelled exactly so."""
@@ -117,11 +123,17 @@ class Publish:
         flow: by a ``deploy`` or a ``rollback``.
         release: its name.
         left: what was live until then; empty when nobody knows, as in the log.
+        run: the flow's id; empty when only the log knows of it.
+        by: who did it, by the log.
+        revision: the commit, by the log.
     """
 
     flow: str
     release: str
     left: str = field(default="", compare=False)
+    run: str = field(default="", compare=False)
+    by: str = field(default="", compare=False)
+    revision: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True)
@@ -149,9 +161,10 @@ def parse_log(line: str) -> Publish | None:
     """What a line of ``revisions.log`` says became live; None for any other line."""
     deployed = DEPLOYED.match(line)
     found = deployed or ROLLED_BACK.fullmatch(line)
-    if found is None or not is_release(found[1]):
+    if found is None or not is_release(found["release"]):
         return None
-    return Publish(DEPLOY if deployed else ROLLBACK, found[1])
+    revision = deployed["revision"] if deployed else ""
+    return Publish(DEPLOY if deployed else ROLLBACK, found["release"], by=found["by"].strip(), revision=revision)
 
 
 def publishes(entries: Iterable[Entry], log_lines: Iterable[str]) -> list[Publish]:
@@ -203,7 +216,7 @@ def _rolled_back(past: Lineage, release: str) -> Lineage:
 def _went_live(entries: Sequence[Entry]) -> list[Publish]:
     undone = {entry.run for entry in entries if entry.event == "back"}
     return [
-        Publish(entry.flow, entry.release, entry.left if is_release(entry.left) else "")
+        Publish(entry.flow, entry.release, entry.left if is_release(entry.left) else "", entry.run)
         for entry in entries
         if entry.event == "live" and entry.flow in (DEPLOY, ROLLBACK)
         if entry.run not in undone and is_release(entry.release)

@@ -69,6 +69,8 @@ class Run:
         published: whether the release is live on all hosts.
         missing: the hosts that could not be reached and that the flow goes on without.
         warnings: what went wrong after that, by host; what is no host's stands under an empty name.
+        failed_in: the step or hook in which it failed.
+        interrupted: what ended it, when that was no failure.
     """
 
     flow: str
@@ -106,6 +108,8 @@ class Run:
     published: bool = False
     missing: tuple[str, ...] = ()
     warnings: dict[str, list[str]] = field(default_factory=dict)
+    failed_in: str = ""
+    interrupted: str = ""
 
     def entry(self, event: str, host: Host | None = None) -> str:
         """A line for the journal."""
@@ -124,6 +128,9 @@ class Run:
             missing=" ".join(self.missing) if event in ("live", "finished") else "",
             doubtful=" ".join(sorted(self.flipped)) if event == "failed" and not self.published else "",
             warnings="; ".join(self.warnings.get(host.name, ())) if host and event == "finished" else "",
+            seconds=f"{time.monotonic() - self.started:.1f}" if event in ("live", "failed", "finished") else "",
+            step=self.failed_in,
+            interrupted=self.interrupted,
         ).line()
 
     def note(self) -> str:
@@ -244,12 +251,10 @@ def begin(
     recipes = declared.secrets
     if flow == "rollback":  # which needs nothing but the hosts; what a recipe misses is that recipe's
         recipes = tuple(secret for secret in recipes if secret.variable in os.environ)
-    console.keep_secret(_revealed([*recipes, *_secrets(stage.hosts)]))
-    console.align(host.name for host in stage.hosts)
     return Run(
         flow=flow,
         stage=stage,
-        fleet=Fleet([Host(config, console) for config in stage.hosts]),
+        fleet=fleet_of(stage, console, recipes),
         console=console,
         id=random.token_hex(8),
         by=one_line(operator()),
@@ -265,6 +270,17 @@ def begin(
         variables=variables.others,
         everyone=everyone,
     )
+
+
+def fleet_of(stage: Stage, console: Console, secrets: Iterable[Secret] = ()) -> Fleet:
+    """The hosts of a stage; the console keeps their secrets, and others, from now on. None is connected yet.
+
+    Raises:
+        ConfigError: a secret is not set.
+    """
+    console.keep_secret(_revealed([*secrets, *_secrets(stage.hosts)]))
+    console.align(host.name for host in stage.hosts)
+    return Fleet([Host(config, console) for config in stage.hosts])
 
 
 def operator() -> str:

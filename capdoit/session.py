@@ -71,6 +71,11 @@ class Answer:
         return 128 < self.status <= 128 + signal.SIGRTMAX
 
     @property
+    def how(self) -> str:
+        """How it ended, for people."""
+        return f"was killed by signal {self.status - 128}" if self.was_killed else f"exit status {self.status}"
+
+    @property
     def text(self) -> str:
         """The output as text; bytes that are no UTF-8 are kept as surrogates."""
         return self.output.decode("utf-8", "surrogateescape")

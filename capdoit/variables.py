@@ -111,6 +111,19 @@ def read(
 
 
 def select(stage: Stage, variables: Variables) -> Stage:
+    """The stage with the hosts that ``hosts=`` and ``roles=`` leave, for what is done with releases.
+
+    Raises:
+        ConfigError: a host or role is unknown, none is left, or none that gets code.
+    """
+    stage = chosen_hosts(stage, variables)
+    if all(host.no_release for host in stage.hosts):
+        names = [host.name for host in stage.hosts]
+        raise ConfigError(f"none of these hosts gets code (no_release): {listed(names)}")
+    return stage
+
+
+def chosen_hosts(stage: Stage, variables: Variables) -> Stage:
     """The stage with the hosts that ``hosts=`` and ``roles=`` leave.
 
     Raises:
@@ -123,9 +136,6 @@ def select(stage: Stage, variables: Variables) -> Stage:
     if not hosts:
         wanted = f"hosts={listed(variables.hosts or ())} roles={listed(variables.roles or ())}"
         raise ConfigError(f"no host of {stage.name} has both: {wanted}")
-    if all(host.no_release for host in hosts):
-        names = [host.name for host in hosts]
-        raise ConfigError(f"none of these hosts gets code (no_release): {listed(names)}")
     return stage.only(hosts)
 
 

@@ -16,8 +16,11 @@ SOURCE = Path(capdoit.__file__).parent
 MODULES = sorted(path for path in SOURCE.rglob("*.py"))
 # From the ground up. A module imports at run time only from its own floor and from those before it.
 FLOORS = (
-    {"errors", "text", "layout", "places", "script", "config", "journal", "manifest", "survey", "decide", "variables"},
-    {"console", "session"},
+    {
+        *{"errors", "text", "layout", "places", "script", "config", "journal", "manifest"},
+        *{"survey", "history", "decide", "variables"},
+    },
+    {"console", "session", "commits"},
     {"host", "fleet"},
     {"given", "flow", "hooks", "declare", "options", "recipe", "manual"},
     {"plan", "run", "transfer", "steps"},

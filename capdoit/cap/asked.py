@@ -29,6 +29,7 @@ class Asked:
         words: what stands behind the subcommand.
         json: whether ``--json`` was said.
         diff: whether ``--diff`` was said.
+        number: how many lines were asked for by ``-n``; None when that was not said.
         variables: NAME=VALUE, and the environment's.
         console: where the answer goes.
         dodo: the path of dodo.py.
@@ -38,6 +39,7 @@ class Asked:
     words: list[str]
     json: bool
     diff: bool
+    number: int | None
     variables: Variables
     console: Console
     dodo: Path
@@ -54,7 +56,7 @@ class Asked:
         named, said = self.word("stage"), self.variables.stage
         if named and said and named != said:
             raise ConfigError(f"which stage, {named} or stage={said}?")
-        return variables.select(config.choose_stage(self.load().config, named or said), self.variables)
+        return variables.chosen_hosts(config.choose_stage(self.load().config, named or said), self.variables)
 
     def say_json(self, answer: object) -> None:
         """The answer for programs."""

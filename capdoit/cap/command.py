@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getopt
 import os
 import sys
 from collections.abc import Callable
@@ -14,7 +15,10 @@ from doit.exceptions import InvalidCommand, InvalidDodoFile
 
 from capdoit import variables
 from capdoit.cap.asked import Asked
+from capdoit.cap.exec import exec_
+from capdoit.cap.history import history
 from capdoit.cap.install import install
+from capdoit.cap.pending import pending
 from capdoit.cap.recipes import recipes
 from capdoit.cap.releases import releases
 from capdoit.cap.stages import stages
@@ -42,7 +46,7 @@ class CapCommand(DoitCmdBase):  # type: ignore[misc]
             "long": "json",
             "type": bool,
             "default": False,
-            "help": "answer in JSON (status, releases and verify)",
+            "help": "answer in JSON (status, releases, verify, history and pending)",
         },
         {
             "name": "diff",
@@ -52,9 +56,33 @@ class CapCommand(DoitCmdBase):  # type: ignore[misc]
             "default": False,
             "help": "how a deploy would differ from the last one (recipes)",
         },
+        {
+            "name": "number",
+            "short": "n",
+            "long": "number",
+            "type": str,
+            "default": None,
+            "help": "how many of the newest lines to show (history)",
+        },
+        {
+            "name": "hosts",
+            "short": "",
+            "long": "hosts",
+            "type": str,
+            "default": None,
+            "help": "only on these hosts, with commas between them; as hosts= (exec)",
+        },
+        {
+            "name": "roles",
+            "short": "",
+            "long": "roles",
+            "type": str,
+            "default": None,
+            "help": "only on hosts with one of these roles; as roles= (exec)",
+        },
     )
     doc_purpose = "look at what is deployed; write a first deploy.yml"
-    doc_usage = "install | stages | status | releases | verify | recipes | unlock"
+    doc_usage = "install | stages | status | releases | verify | history | pending | exec | recipes | unlock"
     doc_description = """\
 install [STAGE…]: write deploy.yml and dodo.py, for staging and production unless named otherwise; \
 what is there already stays as it is
@@ -63,6 +91,10 @@ status [STAGE]: what is live on each host, who holds its lock, and where a rollb
 releases [STAGE]: which host has which release, and in which state
 verify [STAGE] [RELEASE]: what of a release, the live one unless named, was changed by hand since it was shipped, \
 and what the hosts do not have alike; verify=quick reads no contents
+history [STAGE] [-n N]: what happened, newest first, what Capistrano did included
+pending [STAGE]: the commits that a deploy, of branch= if that is said, would bring to what is live, or take from it
+exec COMMAND [STAGE]: run a line of sh on all hosts at once, each in its user's home (a local host: where doit runs) \
+with its default_env; what hosts answer alike is shown once
 recipes [NAME]: the recipes that can be used, or the manual of one
 recipes --diff [STAGE]: the steps, hooks and recipes that the next deploy has and the last one had not, \
 and the other way round
@@ -72,11 +104,21 @@ STAGE is the default one when it is not named. hosts= and roles= choose among it
 
 Exit status of status and releases: 0; 1 when no host could be reached; 3 when some could not, or the \
 hosts do not have the same release live. Of verify: 3, too, when a release is not as it was shipped, or that \
-cannot be told."""
+cannot be told. Of history and pending: 0, 1 and 3, too, whatever is live. Of exec: 0 when the command succeeded on \
+every host, else 1."""
 
     def parse_execute(self, in_args: list[str]) -> int:
-        """Run it; our options may stand anywhere, though doit's stand first."""
-        return int(super().parse_execute(sorted(in_args, key=lambda word: word not in ("--json", "--diff"))))
+        """Run it; options may stand anywhere, though doit wants them first."""
+        try:
+            options, words = getopt.gnu_getopt(in_args, self.cmdparser.get_short(), self.cmdparser.get_long())
+        except getopt.GetoptError as error:
+            raise InvalidCommand(f"cap: {error}") from None
+        first = [word for name, value in options for word in self._as_typed(name, value)]
+        return int(super().parse_execute([*first, "--", *words]))
+
+    def _as_typed(self, name: str, value: str) -> tuple[str, ...]:
+        option, _ = self.cmdparser.get_option(name)
+        return (name,) if option.type is bool else (name, value)
 
     def execute(self, params: Any, args: list[str]) -> int:
         """Run a subcommand; without one, show the help.
@@ -97,9 +139,10 @@ cannot be told."""
             raise InvalidCommand(console.redact(str(error))) from None
 
     def _asked(self, params: Any, words: list[str], console: Console) -> Asked:
-        said = variables.read(dict(doit_cmd._CMDLINE_VARS or {}), os.environ)
+        said = variables.read(_said(params), os.environ)
         dodo = Path(params.get("dodoFile") or "dodo.py")
-        return Asked(words, params["json"], params["diff"], said, console, dodo, lambda: self._load(params))
+        number = _number(params["number"])
+        return Asked(words, params["json"], params["diff"], number, said, console, dodo, lambda: self._load(params))
 
     def _load(self, params: Any) -> Cap:
         self.loader.setup(params)
@@ -115,16 +158,40 @@ COMMANDS: dict[str, Callable[[Asked], int]] = {
     "status": status,
     "releases": releases,
     "verify": verify,
+    "history": history,
+    "pending": pending,
+    "exec": exec_,
     "recipes": recipes,
     "unlock": unlock,
 }
-WITH = {"json": ("status", "releases", "verify"), "diff": ("recipes",)}
+WITH = {
+    "json": ("status", "releases", "verify", "history", "pending"),
+    "diff": ("recipes",),
+    "number": ("history",),
+    "hosts": ("exec",),
+    "roles": ("exec",),
+}
 
 
 def _command(name: str, params: Any) -> Callable[[Asked], int]:
     if name not in COMMANDS:
         raise ConfigError(f"cap has no {name}{near(name, COMMANDS)} (there are {listed(COMMANDS)})")
     for option, commands in WITH.items():
-        if params[option] and name not in commands:
+        if params[option] not in (None, False) and name not in commands:
             raise ConfigError(f"cap {name} has no --{option}; only: {listed(commands)}")
     return COMMANDS[name]
+
+
+def _said(params: Any) -> dict[str, str]:
+    """The variables of the command line; --hosts and --roles are two more of them."""
+    said = dict(doit_cmd._CMDLINE_VARS or {})
+    for name in ("hosts", "roles"):
+        if params[name] is not None and said.setdefault(name, params[name]) != params[name]:
+            raise ConfigError(f"{name} is said twice: {said[name]} and {params[name]}")
+    return said
+
+
+def _number(text: str | None) -> int | None:
+    if text is not None and (not text.isdecimal() or len(text) > 6 or int(text) == 0):
+        raise ConfigError(f"-n {text}: expected a number of lines")
+    return None if text is None else int(text)

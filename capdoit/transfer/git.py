@@ -33,10 +33,18 @@ def fetch(run: Run) -> None:
     answers = run.fleet.all(partial(_fetch, run))
     if run.plan is not None:  # nothing was fetched
         answers = run.fleet.all(partial(_resolve, run), run.fleet.release_hosts[:1])
-    resolved = [str(answer).strip() for answer in answers.values()]
-    if not resolved[0]:
-        raise NotReady(f"{run.stage.repo_url} has no branch, tag or commit {run.branch!r}; branch= says another")
-    run.revision = run.applied.revision if run.applied else resolved[0]
+    tip = _known(run, next(iter(answers.values())))
+    run.revision = run.applied.revision if run.applied else tip
+
+
+def tip(run: Run, host: Host) -> str:
+    """The commit that a deploy would bring now, as a host sees it; nothing is fetched.
+
+    Raises:
+        NotReady: the host does not know the branch.
+        HostError: it cannot be asked, or cannot ask.
+    """
+    return _known(run, _resolve(run, host))
 
 
 def values(stage: Stage) -> dict[str, str]:
@@ -51,6 +59,12 @@ def check(run: Run, host: Host) -> None:
         HostError: it does not answer.
     """
     run.do(host, "git ls-remote", CHECK, repo_url=run.stage.repo_url or "")
+
+
+def _known(run: Run, resolved: object) -> str:
+    if not resolved:
+        raise NotReady(f"{run.stage.repo_url} has no branch, tag or commit {run.branch!r}; branch= says another")
+    return str(resolved)
 
 
 def _resolve(run: Run, host: Host) -> str:

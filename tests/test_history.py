@@ -1,0 +1,239 @@
+"""What `doit cap history` makes of what hosts remember."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from capdoit.cap.history import _notes, _row
+from capdoit.history import Happening, happenings
+from capdoit.journal import Entry, log_line
+from capdoit.survey import Facts
+
+R = [f"2016061413332{n}" for n in range(8)]
+
+
+def entries(run: str, number: int, *events: str, flow: str = "deploy", **more: Any) -> tuple[Entry, ...]:
+    """The entries of a flow to a release, all written in the minute of its number."""
+    at = f"2016-06-14T13:{number:02}:00Z"
+    said = {"flow": flow, "release": R[number], "run": run, "by": "ann", "origin": "desk", "at": at, **more}
+    return tuple(Entry(event=event, **said) for event in events)
+
+
+DONE = ("building", "ready", "live", "finished")
+
+
+def deployed(number: int, run: str = "", **more: Any) -> tuple[Entry, ...]:
+    return entries(run or f"run{number}", number, *DONE, **more)
+
+
+def host(name: str, *told: Entry, **facts: Any) -> Facts:
+    return Facts(name, entries=told, **facts)
+
+
+def told(*facts: Facts) -> list[tuple[str, str]]:
+    return [(one.event, one.release) for one in happenings(facts)]
+
+
+def logged(number: int, flow: str = "deploy", by: str = "bob") -> str:
+    return log_line(flow, R[number], "1f3e", "main", by)
+
+
+# -- a flow
+
+
+def test_a_flow_is_told_once_for_the_fleet_with_all_that_its_entries_say() -> None:
+    live = deployed(2, left=R[1], revision="1f3e", message="a fix", seconds="4.2")
+    (found,) = happenings([host("web1", *live), host("web2", *live)])
+    assert found == Happening(
+        run="run2",
+        at="2016-06-14T13:02:00Z",
+        by="ann",
+        origin="desk",
+        flow="deploy",
+        event="deploy",
+        seconds=4.2,
+        release=R[2],
+        revision="1f3e",
+        left={"web1": R[1], "web2": R[1]},
+        why="a fix",
+        ending="",
+        results={"web1": "live", "web2": "live"},
+    )
+
+
+def test_it_is_dated_by_its_last_entry_and_takes_as_long_as_its_slowest_host() -> None:
+    first, second = deployed(2, seconds="4.0"), deployed(2, seconds="5.5")
+    late = replace(second[-1], at="2016-06-14T13:02:07Z")
+    (found,) = happenings([host("web1", *first), host("web2", *second[:-1], late)])
+    assert (found.at, found.seconds) == ("2016-06-14T13:02:07Z", 5.5)
+
+
+@pytest.mark.parametrize("seconds", ["", "soon", "1e9", "-1", "9" * 400, "nan"])
+def test_how_long_an_old_or_hostile_journal_says_it_took_is_not_known(seconds: str) -> None:
+    (found,) = happenings([host("web1", *deployed(2, seconds=seconds))])
+    assert found.seconds is None
+
+
+def test_a_time_that_is_none_is_not_known() -> None:
+    (found,) = happenings([host("web1", *deployed(2, at="yesterday"))])
+    assert found.at == ""
+
+
+FAILED = {"step": "updating"}
+SIGNAL = {"step": "updating", "interrupted": "interrupted by SIGTERM"}
+ENDINGS = [
+    (("building", "failed"), FAILED, ("failed", "in updating", "not live")),
+    (("failed",), {}, ("failed", "", "not live")),  # by an old journal
+    (("building", "failed"), SIGNAL, ("interrupted", "interrupted by SIGTERM, in updating", "not live")),
+    (("failed",), {**SIGNAL, "interrupted": "SIGINT in updating"}, ("interrupted", "SIGINT in updating", "not live")),
+    (("ready", "live", "failed"), {"step": "warm"}, ("failed", "in warm", "live")),
+    (("ready", "live", "back", "failed"), {"step": "publishing"}, ("failed", "in publishing", "undone")),
+    (("building", "ready"), {}, ("interrupted", "ended without a word", "not live")),
+    (("ready", "live"), {}, ("interrupted", "ended without a word", "live")),
+    (("live", "finished"), {"warnings": "the disk is full"}, ("deploy", "", "live, with warnings")),
+]
+
+
+@pytest.mark.parametrize(("events", "more", "expected"), ENDINGS, ids=["-".join(e) for e, _, _ in ENDINGS])
+def test_how_a_flow_ended(events: tuple[str, ...], more: dict[str, str], expected: tuple[str, str, str]) -> None:
+    (found,) = happenings([host("web1", *entries("run2", 2, *events, **more))])
+    assert (found.event, found.ending, found.results["web1"]) == expected
+
+
+def test_a_flow_whose_lock_is_there_may_yet_go_on() -> None:
+    begun = entries("run2", 2, "building")
+    (found,) = happenings([host("web1", *begun, lock=Entry(run="run2")), host("web2", *begun)])
+    assert (found.event, found.ending) == ("deploy", "is at work, or ended without a word")
+
+
+def test_a_rollback_is_one() -> None:
+    back = entries("run3", 1, "live", "finished", flow="rollback", left=R[2])
+    assert told(host("web1", *deployed(1), *deployed(2), *back))[0] == ("rollback", R[1])
+
+
+def test_an_unlock_is_no_flow() -> None:
+    (found,) = happenings([host("web1", Entry(event="unlocked", flow="rollback", run="a", by="ann"))])
+    assert (found.event, found.flow, found.by, found.results) == ("unlock", "", "ann", {"web1": "freed"})
+
+
+# -- the fleet
+
+
+def test_hosts_on_which_it_became_something_else_are_told_apart() -> None:
+    failed = entries("run2", 2, "live", "back", "failed", step="publishing")
+    (found,) = happenings([host("web1", *failed), host("web2", *failed[2:])])
+    assert found.event == "failed"
+    assert found.results == {"web1": "undone", "web2": "not live"}
+
+
+def test_a_host_that_it_went_on_without_is_named() -> None:
+    (found,) = happenings([host("web1", *deployed(2, missing="web2 web3"))])
+    assert found.results == {"web1": "live", "web2": "left out", "web3": "left out"}
+
+
+def test_flows_of_different_hosts_are_put_in_the_order_of_their_times() -> None:
+    facts = [host("web1", *deployed(1), *deployed(3)), host("web2", *deployed(2), *deployed(4))]
+    assert [release for _, release in told(*facts)] == [R[4], R[3], R[2], R[1]]
+
+
+def test_the_order_of_a_journal_holds_though_a_controllers_clock_was_behind() -> None:
+    late = deployed(3, at="1999-01-01T00:00:00Z")
+    assert [release for _, release in told(host("web1", *deployed(2), *late))] == [R[3], R[2]]
+
+
+# -- the revisions log
+
+
+def test_what_capistrano_did_stands_where_its_log_has_it() -> None:
+    log = (logged(0), logged(1, by="Bob Lee"), log_line("deploy", R[2], "1f3e", "main", "ann"), logged(1, "rollback"))
+    found = happenings([host("web1", *deployed(2), log=log)])
+    assert [(one.event, one.release, one.by) for one in found] == [
+        ("rollback", R[1], "bob"),
+        ("deploy", R[2], "ann"),
+        ("deploy", R[1], "Bob-Lee"),
+        ("deploy", R[0], "bob"),
+    ]
+    assert [one.at for one in found] == ["", "2016-06-14T13:02:00Z", "2016-06-14T13:33:21Z", "2016-06-14T13:33:20Z"]
+    assert (found[2].revision, found[2].run, found[2].results) == ("1f3e", "", {"web1": "live"})
+
+
+def test_the_same_line_of_several_logs_is_told_once_even_where_one_begins_later() -> None:
+    log = (logged(0), logged(1), logged(0, "rollback"), logged(1, "rollback"), logged(0, "rollback"))
+    found = happenings([host("web1", log=log), host("web2", log=log[3:])])
+    both, first = {"web1": "live", "web2": "live"}, {"web1": "live"}
+    assert [(one.event, one.release, one.results) for one in found] == [
+        ("rollback", R[0], both),
+        ("rollback", R[1], both),
+        ("rollback", R[0], first),
+        ("deploy", R[1], first),
+        ("deploy", R[0], first),
+    ]
+
+
+def test_a_flow_that_failed_stays_between_what_became_live_before_and_after_it() -> None:
+    journal = [*deployed(1), *entries("x", 2, "building", "failed"), *deployed(3)]
+    log = (logged(1, by="ann"), logged(3, by="ann"), logged(4))
+    assert told(host("web1", *journal, log=log)) == [
+        ("deploy", R[4]),
+        ("deploy", R[3]),
+        ("failed", R[2]),
+        ("deploy", R[1]),
+    ]
+
+
+TEXT = st.sampled_from(["", "a", "2016-06-14T13:02:00Z", *R[:2]])
+ENTRY = st.builds(
+    Entry,
+    event=st.sampled_from(["building", "live", "back", "failed", "finished", "unlocked", "noted"]),
+    flow=st.sampled_from(["deploy", "rollback", ""]),
+    release=TEXT,
+    run=st.sampled_from(["", "a", "b", f"deploy {R[0]} 0"]),
+    at=TEXT,
+    missing=TEXT,
+)
+LOG = st.sampled_from([logged(0), logged(1), logged(0, "rollback"), "lunch"])
+
+
+@given(st.lists(ENTRY, max_size=12), st.lists(ENTRY, max_size=12), st.lists(LOG, max_size=6))
+def test_whatever_hosts_say_each_flow_is_told_once(one: list[Entry], two: list[Entry], log: list[str]) -> None:
+    found = [h.run for h in happenings([host("web1", *one, log=tuple(log)), host("web2", *two)]) if h.run]
+    assert sorted(found) == sorted({entry.run for entry in [*one, *two] if entry.run and entry.event != "noted"})
+
+
+# -- how it is shown
+
+
+def shown(*facts: Facts) -> tuple[str, ...]:
+    return _row(happenings(facts)[0])
+
+
+def test_a_flow_that_did_not_end_well_says_which_it_was() -> None:
+    row = shown(host("web1", *entries("a", 2, "failed", flow="rollback", seconds="71.4")))
+    assert row[:6] == ("2016-06-14 13:02", "failed rollback", "not live", R[2], "ann", "1 min 11 s")
+
+
+def test_what_is_not_the_same_on_all_hosts_differs() -> None:
+    one, two = deployed(2, left=R[1]), deployed(2, left=R[0])
+    assert "differs" in shown(host("web1", *one), host("web2", *two))
+
+
+def notes(found: Happening, *hosts: str) -> list[str]:
+    return list(_notes(found, hosts))
+
+
+def test_below_the_line_stands_where_it_happened_when_that_is_not_everywhere() -> None:
+    (found,) = happenings([host("web1", *deployed(2)), host("web2", *deployed(2))])
+    assert notes(found, "web1", "web2") == []
+    assert notes(found, "web1", "web2", "web3") == ["not on web3"]
+    assert notes(found, "web1", "web2", "web3", "web4") == ["only on web1, web2"]
+
+
+def test_below_the_line_stand_the_ending_the_differences_and_the_reason() -> None:
+    failed = entries("a", 2, "live", "back", "failed", step="publishing", message="a fix")
+    (found,) = happenings([host("web1", *failed), host("web2", *failed[2:])])
+    assert notes(found, "web1", "web2") == ["in publishing", "undone on web1; not live on web2", "why: a fix"]
