@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import shutil
 import threading
 from collections.abc import Iterable
 from typing import TextIO
@@ -42,6 +43,11 @@ class Console:
     def align(self, hosts: Iterable[str]) -> None:
         """Make room for the names of these hosts."""
         self._width = max([self._width, *map(len, hosts)])
+
+    @property
+    def width(self) -> int:
+        """How many characters fit into a line: the terminal's, or 80 when there is none."""
+        return shutil.get_terminal_size().columns if self._stream.isatty() else 80
 
     def output(self, host: str, line: str) -> None:
         """A line that a command wrote on a host."""

@@ -29,6 +29,26 @@ def table(head: Sequence[str], rows: Iterable[Sequence[str]], indent: str = "  "
     )
 
 
+def fitted(head: Sequence[str] | None, rows: Iterable[Sequence[str]], width: int, least: int = 2) -> str:
+    """A table that fits a width: columns are dropped from the right, and what is too long even so is cut.
+
+    Args:
+        head: the columns' names; None for a table without.
+        rows: in the order of importance of their columns.
+        width: as many characters as a line may have.
+        least: so many columns stay.
+    """
+    lines = [list(row) for row in rows]
+    if not lines:
+        return ""
+    first, *rest = [list(head), *lines] if head else lines
+    for columns in range(len(first), least - 1, -1):
+        text = table(first[:columns], (line[:columns] for line in rest))
+        if max(map(len, text.splitlines())) <= width:
+            break
+    return "\n".join(line if len(line) <= width else f"{line[: width - 1]}…" for line in text.splitlines())
+
+
 def listed(values: Iterable[str]) -> str:
     """Texts with commas between them."""
     return ", ".join(values)

@@ -16,12 +16,12 @@ SOURCE = Path(capdoit.__file__).parent
 MODULES = sorted(path for path in SOURCE.rglob("*.py"))
 # From the ground up. A module imports at run time only from its own floor and from those before it.
 FLOORS = (
-    {"errors", "text", "layout", "places", "script", "config", "journal", "survey", "decide", "variables"},
+    {"errors", "text", "layout", "places", "script", "config", "journal", "survey", "decide", "variables", "origins"},
     {"console", "session"},
     {"host", "fleet"},
     {"given", "flow", "hooks", "declare", "options", "recipe", "manual"},
     {"plan", "run", "transfer", "steps"},
-    {"calling", "report", "deployment", "check", "unlock"},
+    {"calling", "report", "deployment", "check", "doctor", "unlock"},
     {"tasks", "cap", "reporter"},
     {"testing"},
 )

@@ -14,6 +14,7 @@ from doit.exceptions import InvalidCommand, InvalidDodoFile
 
 from capdoit import variables
 from capdoit.cap.asked import Asked
+from capdoit.cap.doctor import doctor
 from capdoit.cap.install import install
 from capdoit.cap.recipes import recipes
 from capdoit.cap.releases import releases
@@ -41,7 +42,7 @@ class CapCommand(DoitCmdBase):  # type: ignore[misc]
             "long": "json",
             "type": bool,
             "default": False,
-            "help": "answer in JSON (status and releases)",
+            "help": "answer in JSON (status, releases and doctor)",
         },
         {
             "name": "diff",
@@ -53,13 +54,15 @@ class CapCommand(DoitCmdBase):  # type: ignore[misc]
         },
     )
     doc_purpose = "look at what is deployed; write a first deploy.yml"
-    doc_usage = "install | stages | status | releases | recipes | unlock"
+    doc_usage = "install | stages | status | releases | doctor | recipes | unlock"
     doc_description = """\
 install [STAGE…]: write deploy.yml and dodo.py, for staging and production unless named otherwise; \
 what is there already stays as it is
 stages: the stages of deploy.yml
 status [STAGE]: what is live on each host, who holds its lock, and where a rollback would go
 releases [STAGE]: which host has which release, and in which state
+doctor [STAGE]: what a deploy stands on, problems first: programs, clocks, locales, rights and room of controller and \
+hosts, how ssh leads there, recipes, where each setting comes from, and settings that nothing uses
 recipes [NAME]: the recipes that can be used, or the manual of one
 recipes --diff [STAGE]: the steps, hooks and recipes that the next deploy has and the last one had not, \
 and the other way round
@@ -68,7 +71,7 @@ unlock [STAGE]: free the locks of a stage by force; whatever flow held one is re
 STAGE is the default one when it is not named. hosts= and roles= choose among its hosts.
 
 Exit status of status and releases: 0; 1 when no host could be reached; 3 when some could not, or the \
-hosts do not have the same release live."""
+hosts do not have the same release live. Of doctor: 0; 1 when no host could be reached; 3 when there are problems."""
 
     def parse_execute(self, in_args: list[str]) -> int:
         """Run it; our options may stand anywhere, though doit's stand first."""
@@ -110,10 +113,11 @@ COMMANDS: dict[str, Callable[[Asked], int]] = {
     "stages": stages,
     "status": status,
     "releases": releases,
+    "doctor": doctor,
     "recipes": recipes,
     "unlock": unlock,
 }
-WITH = {"json": ("status", "releases"), "diff": ("recipes",)}
+WITH = {"json": ("status", "releases", "doctor"), "diff": ("recipes",)}
 
 
 def _command(name: str, params: Any) -> Callable[[Asked], int]:
