@@ -10,7 +10,7 @@ from typing import Any
 from capdoit.cap.asked import AGREED, DISAGREED, UNREACHED, Asked
 from capdoit.doctor.condition import SHOWN, Condition, Room
 from capdoit.doctor.diagnosis import Diagnosis, diagnose
-from capdoit.doctor.findings import Finding, grouped, seconds, size, summary
+from capdoit.doctor.findings import Finding, lines, seconds, size, summary
 from capdoit.doctor.leading import Leading
 from capdoit.errors import ConfigError
 from capdoit.origins import Setting
@@ -42,9 +42,9 @@ def doctor(asked: Asked) -> int:
 
 
 def _parts(diagnosis: Diagnosis, recipes: Mapping[str, str], width: int) -> Iterable[str]:
-    for head, found in (("Problems", True), ("Remarks", False)):
-        if lines := grouped(f for f in diagnosis.findings if f.is_problem == found):
-            yield "\n".join([f"{head}:", *(f"  {line}" for line in lines)])
+    for head, problems in (("Problems", True), ("Remarks", False)):
+        if found := lines(diagnosis.findings, problems):
+            yield "\n".join([f"{head}:", *(f"  {line}" for line in found)])
     programs = [(name, "not installed" if v is None else v) for name, v in diagnosis.controller.items()]
     yield f"Controller:\n{fitted(None, programs, width)}"
     if diagnosis.reached:
@@ -61,7 +61,7 @@ def _parts(diagnosis: Diagnosis, recipes: Mapping[str, str], width: int) -> Iter
 
 def _tools(condition: Condition) -> tuple[str, ...]:
     versions = ("-" if tool not in condition.tools else condition.tools[tool] or "?" for tool in SHOWN)
-    return condition.host, *versions, condition.shell
+    return condition.host, *versions, condition.sh
 
 
 def _state(condition: Condition) -> tuple[str, ...]:

@@ -64,7 +64,7 @@ class Condition:
         locale: the one that is set; empty for none.
         charmap: its characters, as ``locale charmap`` has it; empty where there is no such program.
         user: who capdoit is there.
-        shell: which program sh is, with its version if it tells.
+        sh: which program that is, with its version if it tells.
         tools: versions of programs that are there; empty for one that does not tell.
         no_tools: the programs that the stage needs and that are not there.
         deploy_to: where it is deployed; empty for a host that gets no code.
@@ -82,7 +82,7 @@ class Condition:
     locale: str = ""
     charmap: str = ""
     user: str = ""
-    shell: str = ""
+    sh: str = ""
     tools: Mapping[str, str] = field(default_factory=dict)
     no_tools: tuple[str, ...] = ()
     deploy_to: str = ""
@@ -147,7 +147,7 @@ def parse(host: str, deploy_to: str, text: str, sent: float, received: float) ->
         locale=once["locale"],
         charmap=once["charmap"],
         user=once["user"],
-        shell=f"{once['shell'].rpartition('/')[2]} {_version(once['shell_version'])}".strip(),
+        sh=f"{once['shell'].rpartition('/')[2]} {_version(once['shell_version'])}".strip(),
         tools={tool: version for tool, version in tools.items() if tool in SHOWN},
         no_tools=_few(said["no_tool"]),
         deploy_to=deploy_to,

@@ -74,17 +74,20 @@ def sorted_findings(findings: Iterable[Finding]) -> list[Finding]:
     return sorted(dict.fromkeys(findings), key=lambda finding: not finding.is_problem)
 
 
-def grouped(findings: Iterable[Finding]) -> list[str]:
-    """A line for each text, with all places that it is true of."""
+def lines(findings: Iterable[Finding], problems: bool) -> list[str]:
+    """The problems, a line each; or the remarks, where one line says what is true of several hosts."""
     places: dict[str, list[str]] = {}
     for finding in findings:
-        places.setdefault(finding.text, []).append(finding.where)
-    return [f"{listed(where)}: {text}" for text, where in places.items()]
+        if finding.is_problem == problems:
+            places.setdefault(finding.text, []).append(finding.where)
+    if problems:
+        return [f"{where}: {text}" for text, wheres in places.items() for where in wheres]
+    return [f"{listed(wheres)}: {text}" for text, wheres in places.items()]
 
 
 def summary(findings: Sequence[Finding]) -> str:
-    """How many there are; what is true of several places counts once."""
-    problems, remarks = (len(grouped(f for f in findings if f.is_problem == is_so)) for is_so in (True, False))
+    """How many lines of each there are."""
+    problems, remarks = len(lines(findings, True)), len(lines(findings, False))
     return f"{_number(problems, 'problem')}, {_number(remarks, 'remark')}"
 
 
