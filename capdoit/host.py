@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypedDict, cast
 
-from capdoit.errors import HostError
+from capdoit.errors import HostError, Unreachable
 from capdoit.script import Script, Secret, Value, render, words
 from capdoit.session import LOOP, Answer, Process, Request, Session, Stop
 
@@ -223,14 +223,16 @@ class Host:
         return request
 
     def _open(self) -> Session:
-        from plumbum import local
+        from plumbum import CommandNotFound, local
 
-        arguments = ["-c", LOOP]
-        command = local["sh"][arguments]
+        program, arguments = "sh", ["-c", LOOP]
         if self.config.transport == "ssh":
             # The user's login shell, whichever it is, reads this line: exec and single quotes are the same in all.
-            remote = "exec sh -c " + words([LOOP])
-            command = local["ssh"][["-T", *ssh_words(self.config), remote]]
+            program, arguments = "ssh", ["-T", *ssh_words(self.config), "exec sh -c " + words([LOOP])]
+        try:
+            command = local[program][arguments]
+        except CommandNotFound:
+            raise Unreachable(self.name, f"cannot connect: {program} is not installed on this machine") from None
         return Session(self.name, cast(Process, command.popen(new_session=True, bufsize=0)))
 
     def _command(

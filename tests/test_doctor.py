@@ -58,14 +58,17 @@ def tools_in_front(project: Project, host: str, **scripts: str) -> None:
 
 def without_tools(project: Project, host: str, *missing: str) -> None:
     """All programs of this machine but some are what a host finds."""
-    folder = project.path / f"tools-{host}"
+    project.hosts[host]["default_env"] = {"PATH": path_without(project.path / f"tools-{host}", *missing)}
+    project.config()
+
+
+def path_without(folder: Path, *missing: str) -> str:
     folder.mkdir()
     for directory in os.environ["PATH"].split(os.pathsep):
         for program in Path(directory).glob("*"):
             if program.name not in missing and not (folder / program.name).exists():
                 (folder / program.name).symlink_to(program)
-    project.hosts[host]["default_env"] = {"PATH": str(folder)}
-    project.config()
+    return str(folder)
 
 
 def place_of(project: Project, text: str) -> str:
@@ -341,6 +344,25 @@ def test_recipes_are_shown_with_their_versions_and_a_broken_one_is_a_problem(pro
     assert doctor(project)["recipes"] == {"greet": "project"}
     project.config(recipes={"greeet": {}})
     assert any("did you mean greet?" in text for text in problems(project))
+
+
+def test_without_ssh_it_says_so_and_examines_the_local_hosts(project: Project, tmp_path: Path):
+    project.config(stages={"production": {"hosts": {**project.hosts, "far": {"deploy_to": "/srv/shop"}}}})
+    said = doctor(project, code=3, env={"PATH": path_without(tmp_path / "no-ssh", "ssh", "ssh-keygen")})
+    assert texts(said["problems"]) == [
+        "controller: ssh is not installed",
+        "far: cannot connect: ssh is not installed on this machine",
+    ]
+    assert said["controller"]["ssh"] is None
+    assert on(said, "web1")["condition"]["tools"]["git"]
+
+
+@pytest.mark.ssh
+def test_without_ssh_keygen_how_ssh_leads_there_is_not_known(make_project: MakeProject, tmp_path: Path):
+    project = make_project(1, ssh=True)
+    (text,) = problems(project, env={"PATH": path_without(tmp_path / "no-keygen", "ssh-keygen")})
+    assert text.startswith("web1: ssh's settings are not known: ")
+    assert "ssh-keygen" in text
 
 
 def test_the_controller_needs_ssh_only_for_hosts_that_ssh_leads_to(tmp_path: Path):
