@@ -102,8 +102,9 @@ def _without_unset_secrets(config: HostConfig) -> HostConfig:
 
 def _of_hosts(leadings: Sequence[Outcome], conditions: Sequence[Outcome]) -> list[Finding]:
     reached = {outcome.host for outcome in conditions if outcome}
+    order = [outcome.host for outcome in conditions]
     found: list[Finding] = []
-    for outcome in [*conditions, *leadings]:
+    for outcome in sorted([*conditions, *leadings], key=lambda outcome: order.index(outcome.host)):
         if isinstance(outcome.answer, Condition):
             found += findings.of_condition(outcome.answer)
         elif isinstance(outcome.answer, Leading):
