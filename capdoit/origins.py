@@ -235,8 +235,7 @@ def _idle(name: str, stage: Stage) -> str:
 
 
 def _said_by_hosts(setting: Setting, said: Written, stage: Stage) -> str:
-    """Options for ssh add up, so those of a host do not replace a stage's."""
-    if setting.setting not in ANYWHERE or setting.setting == "ssh_options":
+    if setting.setting not in ANYWHERE:
         return ""
     asked = [host.name for host in stage.hosts if host.transport == "ssh" or setting.setting not in OF_SSH]
     overridden = all(setting.key in said.hosts[stage.name][name] for name in asked)

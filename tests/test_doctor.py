@@ -320,8 +320,15 @@ def test_a_secret_that_is_not_set_is_a_problem_with_its_place_and_the_hosts_are_
     place = place_of(project, "SHOP_TOKEN")
     assert texts(said["problems"]) == [f"{place}: default_env.TOKEN: the environment variable SHOP_TOKEN is not set"]
     assert on(said, "web1")["condition"]["tools"]["git"]
+
+
+def test_a_secret_that_is_set_is_not_shown_even_when_a_host_says_it(project: Project):
+    tools_in_front(project, "web1", id='echo "user $TOKEN"')
+    file = project.path / "deploy.yml"
+    file.write_text(file.read_text().replace('"PATH":', '"TOKEN": !env SHOP_TOKEN, "PATH":'))
     done = project.doit("cap", "doctor", env={"SHOP_TOKEN": "s3cr3t-value"}).ok()
     assert "!env SHOP_TOKEN (set)" in done.out
+    assert "user ***" in done.out
     assert "s3cr3t-value" not in done.out
 
 
@@ -474,11 +481,18 @@ def test_what_one_stage_uses_is_used(full: tuple[origins.Written, config.Config]
     assert not names & {"repo_url", "archive", "keep_releases", "ssh_options", "recipes.systemd.units"}
 
 
-def test_an_option_of_a_recipe_may_be_called_on_or_off(tmp_path: Path):
+def test_an_option_of_a_recipe_may_be_off(tmp_path: Path):
     file = tmp_path / "deploy.yml"
-    file.write_text(FULL.replace("{units: [b.service]}", '{units: "on"}').replace("other: {}", 'other: {x: "off"}'))
+    file.write_text(FULL.replace("other: {}", 'other: {x: "off"}').replace("{other: false}", "{}"))
     found = {s.name for s, _ in origins.unused(origins.written(file), config.load(file).stages, "production")}
     assert "recipes.other.x" not in found
+
+
+def test_a_recipe_that_every_stage_gives_options_is_used(tmp_path: Path):
+    file = tmp_path / "deploy.yml"
+    file.write_text(FULL.replace("{other: false}", "{systemd: {units: [c.service]}}"))
+    found = {s.name for s, _ in origins.unused(origins.written(file), config.load(file).stages, "production")}
+    assert "recipes.systemd.units" in found
     assert "recipes.systemd" not in found
 
 
