@@ -36,8 +36,18 @@ def call(run: Run, hook: Hook) -> None:
 def tell_of_failure(run: Run, step: str, error: BaseException) -> None:
     """Call the ``on_failed`` hooks; one that fails is a warning, since the first error is the one to report."""
     failed = failed_hosts(error, {host.name: host for host in run.fleet.hosts})
-    outcomes = getattr(error, "outcomes", ())
-    failure = Failure(run.flow, run.stage.name, step, failed, outcomes, error, run.release, run.published)
+    failure = Failure(
+        flow=run.flow,
+        stage=run.stage.name,
+        step=step,
+        hosts=failed,
+        outcomes=getattr(error, "outcomes", ()),
+        error=error,
+        reason=run.console.redact(str(error).strip().partition("\n")[0]),
+        fleet=run.fleet.hosts,
+        release=run.release,
+        published=run.published,
+    )
     for hook in run.declared.failed:
         try:
             hook.call(failure=failure, hosts=list(failed), options=hook.options, flow=run.as_given())

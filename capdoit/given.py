@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from posixpath import dirname
 from typing import TYPE_CHECKING
 
@@ -63,6 +63,7 @@ class Flow:
         message: why, in the operator's words (``message=``).
         started: when it began, by the controller's monotonic clock.
         variables: what else the command line says, by name: the recipes' variables and the project's own.
+        warn: say what went wrong without making the flow fail; `doit cap status` has it until the next flow is done.
     """
 
     name: str
@@ -76,6 +77,7 @@ class Flow:
     message: str
     started: float
     variables: Mapping[str, str]
+    warn: Callable[[str], None] = field(compare=False)
 
     @property
     def seconds(self) -> float:
@@ -94,6 +96,8 @@ class Failure:
         hosts: the hosts that failed; all of them when it was no host's fault.
         outcomes: what each host answered, as far as it is known.
         error: the error.
+        reason: its first line, without secrets.
+        fleet: all hosts of the flow.
         release: the release's name; empty when none was chosen yet.
         published: whether the release is live all the same.
     """
@@ -104,5 +108,7 @@ class Failure:
     hosts: tuple[Host, ...]
     outcomes: tuple[Outcome, ...]
     error: BaseException
+    reason: str
+    fleet: tuple[Host, ...]
     release: str
     published: bool = False

@@ -94,6 +94,11 @@ class Host:
         return self.config.roles
 
     @property
+    def deploy_to(self) -> str:
+        """The directory it is deployed to."""
+        return self.config.layout.deploy_to
+
+    @property
     def machine(self) -> Any:
         """Plumbum's machine for this host: an ``SshMachine`` of its own connection, or ``local``."""
         if self._machine is None:
@@ -267,4 +272,7 @@ def _ssh_options(config: HostConfig) -> list[str]:
 
 
 def _shown(command: Command) -> str:
-    return command if isinstance(command, str) else shlex.join(command)
+    """A command in one line; a word of several lines, such as a script, is not for people."""
+    if isinstance(command, str):
+        return command if "\n" not in command else f"{command.strip().splitlines()[0]} …"
+    return " ".join("…" if "\n" in word else shlex.quote(word) for word in command)

@@ -9,7 +9,7 @@ import re
 import types
 import typing
 from collections.abc import Callable, Mapping
-from typing import Any, Literal, NewType, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
 from capdoit.config import RecipeUse
 from capdoit.errors import ConfigError, RecipeError
@@ -18,7 +18,7 @@ from capdoit.script import Secret
 from capdoit.text import listed
 
 T = TypeVar("T")
-RoleNames = NewType("RoleNames", tuple)  # type: ignore[type-arg]
+RoleNames = Annotated[tuple[str, ...], "roles"]
 WORDS = {
     str: "a text",
     int: "a whole number",
@@ -52,7 +52,7 @@ def described(options: type | None) -> list[Option]:
     """The options of a dataclass, in order; none when there is no dataclass."""
     if options is None:
         return []
-    kinds, comments = typing.get_type_hints(options), _comments(options)
+    kinds, comments = typing.get_type_hints(options, include_extras=True), _comments(options)
     return [
         Option(f.name, words(kinds[f.name]), _default(f), comments.get(f.name, "")) for f in dataclasses.fields(options)
     ]
@@ -71,7 +71,7 @@ def made(options: type | None, use: RecipeUse, place: str, roles: set[str]) -> A
         RecipeError: with every option that is unknown, of the wrong type, missing, or no host's role.
     """
     fields = {f.name: f for f in dataclasses.fields(options)} if options else {}
-    kinds = typing.get_type_hints(options) if options else {}
+    kinds = typing.get_type_hints(options, include_extras=True) if options else {}
     mistakes = [
         f"{use.places[name]}: recipe {use.name} ({place}) has no option {name}{near(name, fields)}"
         for name in use.options
@@ -87,7 +87,10 @@ def made(options: type | None, use: RecipeUse, place: str, roles: set[str]) -> A
     ]
     if mistakes:
         raise RecipeError(*mistakes)
-    return loaded(f"{use.place}: recipe {use.name} ({place})", lambda: options(**values)) if options else None
+    try:
+        return options(**values) if options else None
+    except ValueError as error:
+        raise RecipeError(f"{use.place}: recipe {use.name}: {error}") from None
 
 
 def check(options: object, place: str) -> None:
@@ -100,7 +103,7 @@ def check(options: object, place: str) -> None:
         return
     if not isinstance(options, type) or not dataclasses.is_dataclass(options):
         raise RecipeError(f"{place}: options= of a Recipe is a dataclass, not {options!r}")
-    for name, kind in loaded(place, lambda: typing.get_type_hints(options)).items():
+    for name, kind in loaded(place, lambda: typing.get_type_hints(options, include_extras=True)).items():
         if not words(kind):
             known = listed(word for kind, word in WORDS.items() if kind is not type(None))
             raise RecipeError(f"{place}: option {name} is of a type that deploy.yml cannot say; it can say {known}")
@@ -150,7 +153,7 @@ def _wrongs(name: str, value: object, kind: Any, roles: set[str]) -> list[str]:
     if not _fits(value, kind):
         shown = "a secret" if isinstance(value, Secret) else repr(value)
         return [f"option {name} is {shown}, expected {words(kind)}"]
-    if kind is RoleNames and isinstance(value, tuple):
+    if kind == RoleNames and isinstance(value, tuple):
         return [f"option {name}: no host has the role {role}{near(role, roles)}" for role in value if role not in roles]
     return []
 
@@ -161,7 +164,7 @@ def _fits(value: object, kind: Any) -> bool:
         return value in inner
     if origin in (typing.Union, types.UnionType):
         return any(_fits(value, one) for one in inner)
-    if kind is RoleNames or origin is tuple:
+    if kind == RoleNames or origin is tuple:
         return isinstance(value, tuple)
     return isinstance(value, dict) if origin else type(value) is kind
 

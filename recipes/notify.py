@@ -1,0 +1,128 @@
+"""notify: tell a webhook, such as Slack's, when a flow starts, finishes, fails or rolls back.
+
+It is called from the machine that deploys, once for the whole fleet: `started` when the hosts are locked and the
+release is chosen, `finished` after a deploy, `rolled_back` after a rollback, `failed` when either does not finish.
+What goes wrong with the webhook is a warning and never fails a flow, and a webhook that hangs costs no more than the
+timeout. Nothing is sent in a dry run.
+
+    recipes:
+      notify: {url: !env SLACK_WEBHOOK, channel: "#deploys", mention: "<!here>"}
+
+With `format: json`, what is sent is one plain object: event, application, stage, flow, release, revision, previous,
+branch, by, hosts, seconds, message, and after a failure step and reason.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+import urllib.request
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from capdoit import Failure, Flow, Recipe, Release, Secret
+
+EVENTS = ("started", "finished", "failed", "rolled_back")
+COLOURS = {"finished": "good", "rolled_back": "warning", "failed": "danger"}
+
+
+@dataclass(frozen=True)
+class Options:
+    """What deploy.yml can say."""
+
+    url: Secret  #: the webhook's address
+    format: Literal["slack", "json"] = "slack"  #: the shape of what is sent
+    events: tuple[str, ...] = EVENTS  #: which of them are sent
+    channel: str | None = None  #: Slack's, when it is not the webhook's own
+    mention: str | None = None  #: what stands before the text of a failure, such as <!here>
+    timeout: float = 5.0  #: seconds that the webhook may take
+
+    def __post_init__(self) -> None:
+        """Refuse events that there are not."""
+        if unknown := [event for event in self.events if event not in EVENTS]:
+            raise ValueError(f"there is no event {', '.join(unknown)}; there are {', '.join(EVENTS)}")
+
+
+notify = Recipe("notify", options=Options)
+
+
+@notify.after("started", once=True)
+def started(flow: Flow, release: Release, options: Options) -> None:
+    """Say that a flow has started."""
+    doing = "is deploying" if flow.name == "deploy" else "is rolling back"
+    to = f" to release {flow.release}" if flow.name == "rollback" else f" {flow.branch} to {flow.stage}"
+    _send(options, flow, "started", f"{flow.by} {doing} {flow.application}{to}{_why(flow)}", previous=release.previous)
+
+
+@notify.after("finished", once=True)
+def finished(flow: Flow, release: Release, options: Options) -> None:
+    """Say that a release is live."""
+    event = "finished" if flow.name == "deploy" else "rolled_back"
+    what = f"release {flow.release} ({flow.revision[:12]}) of {flow.application} is live on {flow.stage}"
+    how = "deployed" if flow.name == "deploy" else f"rolled back from {release.left}"
+    text = f"{what}, {how} by {flow.by} in {flow.seconds:.0f} s{_why(flow)}"
+    _send(options, flow, event, text, previous=release.previous)
+
+
+@notify.on_failed
+def failed(failure: Failure, flow: Flow, options: Options) -> None:
+    """Say that a flow has failed."""
+    mention = f"{options.mention} " if options.mention else ""
+    live = f" {failure.release} is live all the same." if failure.published else ""
+    text = f"{mention}{flow.name} of {flow.application} to {flow.stage} by {flow.by} failed in {failure.step}: "
+    _send(options, flow, "failed", f"{text}{failure.reason}{live}", step=failure.step, reason=failure.reason)
+
+
+def _why(flow: Flow) -> str:
+    return f": {flow.message}" if flow.message else ""
+
+
+def _send(options: Options, flow: Flow, event: str, text: str, **more: Any) -> None:
+    if event in options.events:
+        body = _slack(options, event, text) if options.format == "slack" else {**_facts(flow, event), **more}
+        if wrong := _post(options, body):
+            flow.warn(f"notify: the webhook was not told that it {event.replace('_', ' ')}: {wrong}")
+
+
+def _slack(options: Options, event: str, text: str) -> dict[str, Any]:
+    channel = {"channel": options.channel} if options.channel else {}
+    if event not in COLOURS:
+        return {"text": text, **channel}
+    return {"attachments": [{"color": COLOURS[event], "text": text, "fallback": text}], **channel}
+
+
+def _facts(flow: Flow, event: str) -> dict[str, Any]:
+    return {
+        "event": event,
+        "application": flow.application,
+        "stage": flow.stage,
+        "flow": flow.name,
+        "release": flow.release,
+        "revision": flow.revision,
+        "branch": flow.branch,
+        "by": flow.by,
+        "hosts": list(flow.hosts),
+        "seconds": round(flow.seconds, 3),
+        "message": flow.message,
+    }
+
+
+def _post(options: Options, body: dict[str, Any]) -> str:
+    """What went wrong; nothing when the webhook took it. The thread is for what no timeout of urllib's reaches."""
+    answers: list[str] = []
+    thread = threading.Thread(target=lambda: answers.append(_posted(options, body)), daemon=True)
+    thread.start()
+    thread.join(options.timeout)
+    return answers[0] if answers else f"no answer within {options.timeout:g} s"
+
+
+def _posted(options: Options, body: dict[str, Any]) -> str:
+    try:
+        data, headers = json.dumps(body).encode(), {"Content-Type": "application/json"}
+        request = urllib.request.Request(options.url.reveal(), data, headers)  # noqa: S310 - the operator's own address
+        with urllib.request.urlopen(request, timeout=options.timeout):  # noqa: S310
+            return ""
+    except KeyError:
+        return f"the environment variable {options.url.variable} is not set"
+    except (OSError, ValueError) as error:  # HTTPError and URLError are OSErrors
+        return str(error)
