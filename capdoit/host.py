@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypedDict, cast
 
-from capdoit.errors import HostError
+from capdoit.errors import HostError, Unreachable
 from capdoit.script import Script, Secret, Value, render, words
 from capdoit.session import LOOP, Answer, Process, Request, Session, Sink, Stop
 
@@ -108,7 +108,7 @@ class Host:
             if config.transport == "local":
                 self._machine = local
             else:
-                options = self._ssh_arguments()
+                options = _ssh_options(config)
                 self._machine = SshMachine(
                     config.hostname, config.user, config.port, ssh_opts=options, scp_opts=options
                 )
@@ -235,23 +235,17 @@ class Host:
         return request
 
     def _open(self) -> Session:
-        from plumbum import local
+        from plumbum import CommandNotFound, local
 
-        arguments = ["-c", LOOP]
-        command = local["sh"][arguments]
+        program, arguments = "sh", ["-c", LOOP]
         if self.config.transport == "ssh":
             # The user's login shell, whichever it is, reads this line: exec and single quotes are the same in all.
-            remote = "exec sh -c " + words([LOOP])
-            command = local["ssh"][[*self._ssh_arguments(), *self._login(), "--", self.config.hostname, remote]]
+            program, arguments = "ssh", ["-T", *ssh_words(self.config), "exec sh -c " + words([LOOP])]
+        try:
+            command = local[program][arguments]
+        except CommandNotFound:
+            raise Unreachable(self.name, f"cannot connect: {program} is not installed on this machine") from None
         return Session(self.name, cast(Process, command.popen(new_session=True, bufsize=0)))
-
-    def _ssh_arguments(self) -> list[str]:
-        file = ["-F", self.config.ssh_config] if self.config.ssh_config else []
-        return [*file, *(word for option in (*self.config.ssh_options, *SSH_OPTIONS) for word in ("-o", option))]
-
-    def _login(self) -> list[str]:
-        port = ["-p", str(self.config.port)] if self.config.port else []
-        return ["-T", *port, *(["-l", self.config.user] if self.config.user else [])]
 
     def _command(
         self,
@@ -270,6 +264,18 @@ class Host:
 
     def _env(self) -> dict[str, str]:
         return {k: v.reveal() if isinstance(v, Secret) else v for k, v in self.config.env.items()}
+
+
+def ssh_words(config: HostConfig) -> list[str]:
+    """The arguments with which ssh leads to a host, its name the last of them."""
+    port = ["-p", str(config.port)] if config.port else []
+    user = ["-l", config.user] if config.user else []
+    return [*_ssh_options(config), *port, *user, "--", config.hostname]
+
+
+def _ssh_options(config: HostConfig) -> list[str]:
+    file = ["-F", config.ssh_config] if config.ssh_config else []
+    return [*file, *(word for option in (*config.ssh_options, *SSH_OPTIONS) for word in ("-o", option))]
 
 
 def _shown(command: Command) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -113,7 +113,9 @@ def parse(host: str, layout: Layout, text: str) -> Facts:
     Raises:
         HostError: it is not what ``survey.sh`` prints.
     """
-    said = _said(host, text)
+    said = facts_said(host, text, ONCE, OFTEN, "survey")
+    if max(len(said["journal"]), len(said["log"])) > MOST_HISTORY:
+        raise _malformed(host, f"more than {MOST_HISTORY} lines of history")
     link = "".join(said["current"])
     revisions = dict(_release(release) for release in said["release"])
     return Facts(
@@ -149,21 +151,30 @@ def revision_of(host: str, text: str) -> str:
     return text
 
 
-def _said(host: str, text: str) -> Mapping[str, Sequence[str]]:
-    """The facts by their keys, in order; nothing in them can steer a terminal."""
+def facts_said(host: str, text: str, once: Set[str], often: Set[str], question: str) -> Mapping[str, Sequence[str]]:
+    """The facts by their keys, in order; nothing in them can steer a terminal.
+
+    Args:
+        host: the host's name.
+        text: what its script printed: a line for each fact, its key and a tab before it, ``end`` the last.
+        once: the keys that may stand there once.
+        often: those that may stand there more often.
+        question: what the script is called.
+
+    Raises:
+        HostError: it is not what the script prints.
+    """
     lines = text.removesuffix("\n").split("\n")
     if len(lines) > MOST_LINES:
-        raise _malformed(host, f"more than {MOST_LINES} lines")
+        raise _malformed(host, f"more than {MOST_LINES} lines", question)
     if lines[-1] != "end\tyes":
-        raise _malformed(host, f"no end; its last line is {printable(lines[-1])[:LONGEST_REVISION]!r}")
+        raise _malformed(host, f"no end; its last line is {printable(lines[-1])[:LONGEST_REVISION]!r}", question)
     said: dict[str, list[str]] = defaultdict(list)
     for line in lines:
         key, tab, fact = line.partition("\t")
-        if key not in ONCE | OFTEN or not tab or (key in ONCE and said[key]):
-            raise _malformed(host, f"a line that it never prints: {printable(line)[:LONGEST_REVISION]!r}")
+        if key not in once | often or not tab or (key in once and said[key]):
+            raise _malformed(host, f"a line that it never prints: {printable(line)[:LONGEST_REVISION]!r}", question)
         said[key].append(printable(fact))
-    if max(len(said["journal"]), len(said["log"])) > MOST_HISTORY:
-        raise _malformed(host, f"more than {MOST_HISTORY} lines of history")
     return said
 
 
@@ -179,5 +190,5 @@ def _number(host: str, number: str) -> int:
     return int(number)
 
 
-def _malformed(host: str, what: str) -> HostError:
-    return HostError(host, f"answered the survey with {what}")
+def _malformed(host: str, what: str, question: str = "survey") -> HostError:
+    return HostError(host, f"answered the {question} with {what}")

@@ -18,13 +18,13 @@ MODULES = sorted(path for path in SOURCE.rglob("*.py"))
 FLOORS = (
     {
         *{"errors", "text", "layout", "places", "script", "config", "journal", "manifest"},
-        *{"survey", "history", "decide", "variables"},
+        *{"survey", "history", "decide", "variables", "origins"},
     },
     {"console", "session", "commits"},
     {"host", "fleet"},
     {"given", "flow", "hooks", "declare", "options", "recipe", "manual"},
     {"plan", "run", "transfer", "steps"},
-    {"calling", "report", "deployment", "check", "unlock"},
+    {"calling", "report", "deployment", "check", "doctor", "unlock"},
     {"tasks", "cap", "reporter"},
     {"testing"},
 )

@@ -15,6 +15,7 @@ from doit.exceptions import InvalidCommand, InvalidDodoFile
 
 from capdoit import variables
 from capdoit.cap.asked import Asked
+from capdoit.cap.doctor import doctor
 from capdoit.cap.exec import exec_
 from capdoit.cap.history import history
 from capdoit.cap.install import install
@@ -46,7 +47,7 @@ class CapCommand(DoitCmdBase):  # type: ignore[misc]
             "long": "json",
             "type": bool,
             "default": False,
-            "help": "answer in JSON (status, releases, verify, history and pending)",
+            "help": "answer in JSON (status, releases, verify, history, pending and doctor)",
         },
         {
             "name": "diff",
@@ -82,7 +83,7 @@ class CapCommand(DoitCmdBase):  # type: ignore[misc]
         },
     )
     doc_purpose = "look at what is deployed; write a first deploy.yml"
-    doc_usage = "install | stages | status | releases | verify | history | pending | exec | recipes | unlock"
+    doc_usage = "install | stages | status | releases | verify | history | pending | exec | doctor | recipes | unlock"
     doc_description = """\
 install [STAGE…]: write deploy.yml and dodo.py, for staging and production unless named otherwise; \
 what is there already stays as it is
@@ -95,6 +96,8 @@ history [STAGE] [-n N]: what happened, newest first, what Capistrano did include
 pending [STAGE]: the commits that a deploy, of branch= if that is said, would bring to what is live, or take from it
 exec COMMAND [STAGE]: run a line of sh on all hosts at once, each in its user's home (a local host: where doit runs) \
 with its default_env; what hosts answer alike is shown once
+doctor [STAGE]: what a deploy stands on, problems first: programs, clocks, locales, rights and room of controller and \
+hosts, how ssh leads there, recipes, where each setting comes from, and settings that nothing uses
 recipes [NAME]: the recipes that can be used, or the manual of one
 recipes --diff [STAGE]: the steps, hooks and recipes that the next deploy has and the last one had not, \
 and the other way round
@@ -104,8 +107,8 @@ STAGE is the default one when it is not named. hosts= and roles= choose among it
 
 Exit status of status and releases: 0; 1 when no host could be reached; 3 when some could not, or the \
 hosts do not have the same release live. Of verify: 3, too, when a release is not as it was shipped, or that \
-cannot be told. Of history and pending: 0, 1 and 3, too, whatever is live. Of exec: 0 when the command succeeded on \
-every host, else 1."""
+cannot be told. Of history and pending: 0, 1 and 3, too, whatever is live. Of doctor: 0; 1 when no host could be \
+reached; 3 when there are problems. Of exec: 0 when the command succeeded on every host, else 1."""
 
     def parse_execute(self, in_args: list[str]) -> int:
         """Run it; options may stand anywhere, though doit wants them first."""
@@ -161,11 +164,12 @@ COMMANDS: dict[str, Callable[[Asked], int]] = {
     "history": history,
     "pending": pending,
     "exec": exec_,
+    "doctor": doctor,
     "recipes": recipes,
     "unlock": unlock,
 }
 WITH = {
-    "json": ("status", "releases", "verify", "history", "pending"),
+    "json": ("status", "releases", "verify", "history", "pending", "doctor"),
     "diff": ("recipes",),
     "number": ("history",),
     "hosts": ("exec",),

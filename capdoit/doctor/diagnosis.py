@@ -1,0 +1,115 @@
+"""All that is found about a stage, hosts that cannot be reached included."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+
+from capdoit import origins
+from capdoit.config import Config, HostConfig, Stage
+from capdoit.console import Console
+from capdoit.doctor import controller, findings
+from capdoit.doctor.condition import Condition, examine
+from capdoit.doctor.findings import Finding
+from capdoit.doctor.leading import Leading, leading
+from capdoit.errors import Outcome
+from capdoit.fleet import Fleet
+from capdoit.host import Host
+from capdoit.origins import Setting
+from capdoit.script import Secret
+
+
+@dataclass(frozen=True)
+class Diagnosis:
+    """What was found.
+
+    Attributes:
+        stage: the stage's name.
+        controller: versions of its programs; None for one that is not there.
+        conditions: an outcome for each host, whose answer is its `Condition`.
+        leadings: an outcome for each host that ssh leads to, whose answer is its `Leading`.
+        settings: those that hold for the stage.
+        findings: problems first.
+    """
+
+    stage: str
+    controller: Mapping[str, str | None]
+    conditions: Sequence[Outcome]
+    leadings: Sequence[Outcome]
+    settings: Sequence[Setting]
+    findings: Sequence[Finding]
+
+    @property
+    def reached(self) -> list[Condition]:
+        """The hosts that answered."""
+        return [outcome.answer for outcome in self.conditions if isinstance(outcome.answer, Condition)]
+
+    @property
+    def led(self) -> list[Leading]:
+        """The hosts that ssh would lead to."""
+        return [outcome.answer for outcome in self.leadings if isinstance(outcome.answer, Leading)]
+
+    @property
+    def has_problems(self) -> bool:
+        """Whether something would fail."""
+        return any(finding.is_problem for finding in self.findings)
+
+
+def diagnose(stage: Stage, config: Config, console: Console, more: Sequence[Finding] = ()) -> Diagnosis:
+    """Look at the controller, at deploy.yml and at the selected hosts; changes nothing and takes no lock.
+
+    Args:
+        stage: with the selected hosts.
+        config: all of deploy.yml.
+        console: which keeps the secrets from now on.
+        more: what was found before.
+
+    Raises:
+        ConfigError: deploy.yml cannot be read any more.
+    """
+    said = origins.written(config.file)
+    settings = origins.settings(said, config.stages[stage.name])
+    console.keep_secret(os.environ[s.secret] for s in settings if s.secret in os.environ)
+    programs = controller.versions()
+    leadings, conditions = _asked(stage, console, programs["ssh"] is not None)
+    unused = origins.unused(said, config.stages, stage.name)
+    found = [
+        *more,
+        *findings.of_controller(controller.lacking(programs, stage)),
+        *findings.of_settings(settings, unused, os.environ),
+        *_of_hosts(leadings, conditions),
+    ]
+    return Diagnosis(stage.name, programs, conditions, leadings, settings, findings.sorted_findings(found))
+
+
+def _asked(stage: Stage, console: Console, has_ssh: bool) -> tuple[list[Outcome], list[Outcome]]:
+    fleet = Fleet([Host(_without_unset_secrets(config), console) for config in stage.hosts])
+    try:
+        led = [host for host in fleet.hosts if has_ssh and host.config.transport == "ssh"]
+        leadings = fleet.each(lambda host: leading(host.config), led, together=False)
+        return leadings, fleet.each(partial(examine, stage), fleet.hosts, together=False)
+    finally:
+        fleet.close()
+
+
+def _without_unset_secrets(config: HostConfig) -> HostConfig:
+    """A secret that is not set is a finding; the host is examined nevertheless."""
+    env = {k: v for k, v in config.env.items() if not isinstance(v, Secret) or v.variable in os.environ}
+    return replace(config, env=env)
+
+
+def _of_hosts(leadings: Sequence[Outcome], conditions: Sequence[Outcome]) -> list[Finding]:
+    reached = {outcome.host for outcome in conditions if outcome}
+    order = [outcome.host for outcome in conditions]
+    found: list[Finding] = []
+    for outcome in sorted([*conditions, *leadings], key=lambda outcome: order.index(outcome.host)):
+        if isinstance(outcome.answer, Condition):
+            found += findings.of_condition(outcome.answer)
+        elif isinstance(outcome.answer, Leading):
+            found += findings.of_leading(outcome.answer, outcome.host in reached)
+        else:
+            text = str(outcome.error).partition("\n")[0]
+            found.append(Finding(outcome.host, text.removeprefix(f"{outcome.host}: ")))
+    return found
