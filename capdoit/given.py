@@ -63,6 +63,7 @@ class Flow:
         message: why, in the operator's words (``message=``).
         started: when it began, by the controller's monotonic clock.
         variables: what else the command line says, by name: the recipes' variables and the project's own.
+        drill: whether it is only rehearsed.
     """
 
     name: str
@@ -76,6 +77,7 @@ class Flow:
     message: str
     started: float
     variables: Mapping[str, str]
+    drill: bool = False
 
     @property
     def seconds(self) -> float:

@@ -9,7 +9,7 @@ import secrets as random
 import socket
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import IO, Any
@@ -65,6 +65,7 @@ class Run:
         applied: the plan that is carried out.
         flipped: the hosts that were told to make it live and have not taken that back.
         published: whether the release is live on all hosts.
+        drill: whether it only rehearses.
         missing: the hosts that could not be reached and that the flow goes on without.
         warnings: what went wrong after that, by host; what is no host's stands under an empty name.
     """
@@ -100,11 +101,15 @@ class Run:
     taken_away: tuple[str, ...] = ()
     flipped: set[str] = field(default_factory=set)
     published: bool = False
+    drill: bool = False
     missing: tuple[str, ...] = ()
     warnings: dict[str, list[str]] = field(default_factory=dict)
 
     def entry(self, event: str, host: Host | None = None) -> str:
         """A line for the journal."""
+        return self._entry(event, host).line()
+
+    def _entry(self, event: str, host: Host | None = None) -> Entry:
         return Entry(
             event=event,
             flow=self.flow,
@@ -120,7 +125,7 @@ class Run:
             missing=" ".join(self.missing) if event in ("live", "finished") else "",
             doubtful=" ".join(sorted(self.flipped)) if event == "failed" and not self.published else "",
             warnings="; ".join(self.warnings.get(host.name, ())) if host and event == "finished" else "",
-        ).line()
+        )
 
     def note(self) -> str:
         """The line for the journal that remembers how the release was made; nothing in a rollback."""
@@ -130,7 +135,8 @@ class Run:
 
     def owner(self) -> str:
         """What the lock says of this flow."""
-        return self.entry("locked")
+        entry = self._entry("locked")
+        return (replace(entry, flow="drill") if self.drill else entry).line()
 
     def script(self, host: Host, name: str, body: Path | Sequence[Path], **values: Any) -> Script:
         """A script of a step, with what all of them need."""
@@ -205,6 +211,7 @@ class Run:
             message=self.message,
             started=self.started,
             variables=self.variables,
+            drill=self.drill,
         )
 
     def warn(self, text: str, host: str = "") -> None:

@@ -19,7 +19,7 @@ FLOORS = (
     {"host", "fleet"},
     {"given", "flow", "hooks", "declare", "options", "recipe", "manual"},
     {"plan", "run", "transfer", "steps"},
-    {"calling", "report", "deployment", "check", "unlock"},
+    {"calling", "report", "deployment", "drill", "check", "unlock"},
     {"tasks", "cap", "reporter"},
     {"testing"},
 )
