@@ -16,19 +16,51 @@ stand_in() {
     fi
 }
 
+# Where a relative link leads from its place in the real deploy_to; the shadow lies deeper.
+meant() {
+    dir=$(cd "$(dirname "$link")" && pwd -P)
+    dir=$here${dir#"$here/.capdoit/drill"}
+    while :; do
+        case $to in
+            ../*) to=${to#../} ;;
+            *) break ;;
+        esac
+        dir=${dir%/*}
+    done
+    to=$dir/$to
+}
+
+stays() {
+    case $(readlink -f "$link")/ in
+        "$here/.capdoit/drill"/*) return 0 ;;
+        *) return 1 ;;
+    esac
+}
+
 for link; do
     to=$(readlink "$link")
-    case $to/ in
+    relative=
+    case $to in
         "$shadow"/*) continue ;;
+        /*) ;;
+        *)
+            if stays; then continue; fi
+            relative=yes
+            meant
+            ;;
+    esac
+    case $to/ in
         "$deploy_to"/*) below=${to#"$deploy_to"} ;;
         "$here"/*) below=${to#"$here"} ;;
         *)
             # It may lead there by another way.
-            to=$(readlink -f "$link") || continue
-            case $to/ in
-                "$here/.capdoit/drill"/*) continue ;;
-                "$here"/*) below=${to#"$here"} ;;
-                *) continue ;;
+            found=$(readlink -f "$to") || found=
+            case $found/ in
+                "$here"/*) below=${found#"$here"} ;;
+                *)
+                    if [ -n "$relative" ]; then rm -f "$link" && ln -s "$to" "$link"; fi
+                    continue
+                    ;;
             esac
             ;;
     esac
