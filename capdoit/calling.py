@@ -19,9 +19,9 @@ def call(run: Run, hook: Hook) -> None:
     Raises:
         HostsFailed: it failed on at least one.
     """
-    hosts = hook.hosts(run.fleet.hosts)
+    hosts = called_on(run, hook)
     unknown = run.unknown.get(hook.recipe, ())
-    if not hosts or ("unknown" in hook.wants and not unknown):
+    if not hosts:
         return
 
     def on(host: Host) -> None:
@@ -31,6 +31,12 @@ def call(run: Run, hook: Hook) -> None:
     run.fleet.all(on, hosts[:1] if hook.once else hosts)
     if "unknown" in hook.wants:
         run.taken_away += unknown
+
+
+def called_on(run: Run, hook: Hook) -> list[Host]:
+    """The hosts that a hook is called on; none when it is there for what is unknown, and nothing is."""
+    needless = "unknown" in hook.wants and not run.unknown.get(hook.recipe)
+    return [] if needless else hook.hosts(run.fleet.hosts)
 
 
 def tell_of_failure(run: Run, step: str, error: BaseException) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime, timezone
 from functools import partial
 from pathlib import Path
 
@@ -158,6 +159,9 @@ def check(stage: Stage, variables: Variables, console: Console) -> None:
         source = run.fleet.each(partial(transfer.of(stage).check, run), reached, together=False)
     finally:
         run.fleet.close()
+    if stage.drill_max_age is not None:
+        for sentence in decide.overdue_drills(facts, stage.drill_max_age, datetime.now(timezone.utc)):
+            console.say(f"   warning: {sentence}; doit drill:{stage.name} rehearses one")
     problems = [*decide.problems(facts, run.stage), *(str(o.error) for o in source if o.error)]
     problems += [str(outcome.error) for outcome in answers if outcome.error]
     if problems:

@@ -22,6 +22,8 @@ from capdoit.text import listed
 
 TRANSFERS = ("git", "archive")
 ON_FAILURE = ("stop", "rollback")
+DRILL = ("never", "after_deploy")
+SECONDS = {"h": 3600, "d": 86400}
 APPLICATION = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]*")
 NAME_OF_HOST = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 NAME_OF_STAGE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
@@ -105,6 +107,8 @@ class Stage:
     on_failure: str = "stop"
     max_failures: int = 0
     timeout: int | None = None
+    drill: str = "never"
+    drill_max_age: int | None = None
 
     @property
     def roles(self) -> set[str]:
@@ -252,6 +256,15 @@ def _ssh_option(value: Value) -> str:
     return option
 
 
+def _age(value: Value) -> int:
+    """Seconds, said in days or hours."""
+    found = re.fullmatch(r"([1-9][0-9]{0,4})([dh])", value.text())
+    if not found:
+        value.expected("days or hours, such as 30d or 12h")
+        return 1
+    return int(found[1]) * SECONDS[found[2]]
+
+
 def _roles(value: Value) -> tuple[str, ...]:
     return tuple(_role(item) for item in value.items())
 
@@ -344,6 +357,8 @@ SETTINGS: Readers = {  # at the top and in a stage
     "on_failure": lambda value: value.choice(ON_FAILURE, "what follows a failure after the publish"),
     "max_failures": lambda value: value.number(0),
     "timeout": lambda value: value.number(1),
+    "drill": lambda value: value.choice(DRILL, "when a rollback is rehearsed by itself"),
+    "drill_max_age": _age,
     "ssh_config": _text,
     "recipes": _recipes,
 }
@@ -355,7 +370,7 @@ HOST: Readers = {
     "no_release": lambda value: value.truth(),
     "transport": lambda value: value.choice(("ssh", "local"), "a transport"),
 }
-FAILING = ("keep_failed", "on_failure", "max_failures", "timeout")
+SAFETY = ("keep_failed", "on_failure", "max_failures", "timeout", "drill", "drill_max_age")
 STAGE: Readers = {**SETTINGS, "hosts": _hosts}
 TOP: Readers = {**SETTINGS, "stages": _stages, "default_stage": _same}
 
@@ -410,7 +425,7 @@ def _stage(name: str, value: Value, settings: dict[str, Any], file: Path) -> Sta
         linked_files=settings["linked_files"],
         linked_dirs=settings["linked_dirs"],
         recipes=tuple(use for use in settings["recipes"].values() if use),
-        **{name: settings[name] for name in FAILING if name in settings},
+        **{name: settings[name] for name in SAFETY if name in settings},
     )
 
 

@@ -9,7 +9,7 @@ from datetime import datetime
 from capdoit import layout
 from capdoit.config import Stage
 from capdoit.errors import ConfigError, FleetDisagrees, NoTarget
-from capdoit.journal import Entry, parse_log
+from capdoit.journal import WORKS, Drilled, Entry, parse_log
 from capdoit.layout import Layout, is_release
 from capdoit.places import near
 from capdoit.survey import Facts
@@ -175,6 +175,34 @@ def unfinished(facts: Sequence[Facts]) -> list[str]:
     """What the last flows left behind, a sentence each: hosts that were left out, hosts in doubt, warnings."""
     said = dict.fromkeys(sentence for one in facts for sentence in [*_debts(one, facts), *_doubts(one)])
     return [*said, *(f"{one.host}: {warning}" for one in facts for warning in _warnings(one))]
+
+
+def last_drill(facts: Sequence[Facts]) -> str:
+    """What the last drill found, in one line; host by host where they do not remember the same."""
+    said = {one.host: str(one.drilled or "none") for one in facts}
+    hosts = {what: listed(host for host in said if said[host] == what) for what in said.values()}
+    return "; ".join(what if len(hosts) == 1 else f"{names}: {what}" for what, names in hosts.items())
+
+
+def overdue_drills(facts: Sequence[Facts], most: int, now: datetime) -> list[str]:
+    """The hosts whose last drill does not say that a rollback works, or is too old, a sentence each.
+
+    Args:
+        facts: of every host.
+        most: how many seconds old it may be.
+        now: the time, with its zone.
+    """
+    found = ((one.host, _overdue(one.drilled, most, now)) for one in facts)
+    return [f"{host}: {why}" for host, why in found if why]
+
+
+def _overdue(drilled: Drilled | None, most: int, now: datetime) -> str:
+    if drilled is None or drilled.moment is None:
+        return "a rollback was never drilled here"
+    if drilled.verdict != WORKS:
+        return f"the last drill failed: {drilled}"
+    age = int((now - drilled.moment).total_seconds())
+    return f"the last drill is {age // 86400} d {age % 86400 // 3600} h old" if age > most else ""
 
 
 # -- names

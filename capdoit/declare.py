@@ -31,6 +31,7 @@ class When(TypedDict, total=False):
     once: bool
     flows: Roles
     timeout: float | None
+    drill: bool
 
 
 class Hooks:
@@ -65,7 +66,8 @@ class Hooks:
                 function that takes its options and returns them. ``primary=True``, only on the primary of those
                 hosts; ``once=True``, one call for the fleet, given ``hosts`` instead of ``host``; ``flows=``, some of
                 ``("deploy", "rollback")``, all that have the step when not given; ``timeout=``, seconds after which
-                what it runs on hosts is stopped and the flow has failed.
+                what it runs on hosts is stopped and the flow has failed; ``drill=True``, it runs in a drill, too, on
+                a copy of the release: it touches nothing but what is below ``release.deploy_to``.
 
         Raises:
             ConfigError: there is no such step or flow, the function wants what hooks are not given, or more than
@@ -137,6 +139,7 @@ class Hooks:
             recipe=self.recipe,
             roles_of=roles if callable(roles) else None,
             timeout=said.get("timeout"),
+            drill=said.get("drill", False),
         )
 
     def _options(self) -> set[str]:

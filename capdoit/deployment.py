@@ -25,6 +25,7 @@ from capdoit.report import reason, report
 from capdoit.run import Run, begin
 from capdoit.steps import WORK
 from capdoit.steps.abandoning import abandon
+from capdoit.steps.drilling import rehearse_shortly
 from capdoit.steps.foreseeing import foresee
 from capdoit.steps.starting import choose_live
 from capdoit.text import listed
@@ -47,6 +48,7 @@ class Deployment:
         console: where its words go.
         goal: the last act that was asked for by name; None for the whole flow.
         undo: makes the rollback that follows a deploy that failed after its publish.
+        drill: whether it is only rehearsed.
     """
 
     def __init__(
@@ -59,8 +61,9 @@ class Deployment:
         console: Console,
         goal: str | None,
         undo: Callable[[Variables], Deployment],
+        drill: bool = False,
     ) -> None:
-        self.undo = undo
+        self.undo, self.drill = undo, drill
         self.flow, self.stage, self.acts, self.declared = flow, stage, list(acts), declared
         self.variables, self.console, self.goal = variables, console, goal
         self.run: Run | None = None
@@ -133,7 +136,7 @@ class Deployment:
 
     @property
     def _name(self) -> str:
-        return f"{self.flow}:{self.stage.name}"
+        return f"{'drill' if self.drill else self.flow}:{self.stage.name}"
 
     def _begin(self) -> Run:
         self._refuse_other_flows_variables()
@@ -151,7 +154,7 @@ class Deployment:
             )
         if self.variables.dry_run:
             run.plan = Plan(self.flow, self.stage.name, said=kept(self.variables))
-        run.applied = applied
+        run.applied, run.drill = applied, self.drill
         return run
 
     def _plan_to_apply(self) -> Plan | None:
@@ -199,7 +202,7 @@ class Deployment:
             self._work(act.name, run)
             if run.missing and act.name == "starting":
                 refuse_hooks_without_hosts(run, self.acts)
-            if act.name == "publishing" and run.plan is None:
+            if act.name == "publishing" and run.plan is None and not run.drill:
                 self._say_live(run)
         if self._signal:
             raise Interrupted(self._signal)
@@ -242,6 +245,8 @@ class Deployment:
     # -- ending
 
     def _finish(self, run: Run) -> None:
+        if self.stage.drill == "after_deploy" and run.flow == "deploy" and not (self._alone or run.plan):
+            rehearse_shortly(run)
         self._ended = True
         run.fleet.close()
         if run.plan:

@@ -64,6 +64,7 @@ class Flow:
         started: when it began, by the controller's monotonic clock.
         variables: what else the command line says, by name: the recipes' variables and the project's own.
         warn: say what went wrong without making the flow fail; `doit cap status` has it until the next flow is done.
+        drill: whether it is only rehearsed.
     """
 
     name: str
@@ -78,6 +79,7 @@ class Flow:
     started: float
     variables: Mapping[str, str]
     warn: Callable[[str], None] = field(compare=False)
+    drill: bool = False
 
     @property
     def seconds(self) -> float:

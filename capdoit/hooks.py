@@ -35,6 +35,7 @@ class Hook:
         roles_of: gives the roles, from the recipe's options; None when they are fixed.
         options: what deploy.yml says to the recipe.
         timeout: seconds that it may take.
+        drill: whether it can run in a drill, on the shadow of a release.
     """
 
     name: str
@@ -50,6 +51,7 @@ class Hook:
     roles_of: Callable[[Any], Roles] | None = None
     options: object = None
     timeout: float | None = None
+    drill: bool = False
 
     @property
     def doc(self) -> str:

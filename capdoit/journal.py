@@ -10,11 +10,13 @@ import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
+from datetime import datetime, timezone
 
 from capdoit.layout import is_release
 from capdoit.text import one_line, printable
 
 DEPLOY, ROLLBACK = "deploy", "rollback"
+WORKS, FAILS = "works", "fails"  # what a drill says of a rollback
 DEPLOYED = re.compile(r"Branch .*? \(at (?P<revision>\S*)\) deployed as release (?P<release>[0-9]{14}) by(?P<by>.*)")
 ROLLED_BACK = re.compile(r"(?P<by>.*) rolled back to release (?P<release>[0-9]{14})")
 
@@ -113,6 +115,55 @@ class Note:
             return cls(str(found["release"]), str(found["run"]), _texts(found["acts"]), recipes, probes)
         except (ValueError, RecursionError, LookupError, TypeError, AttributeError):
             return None
+
+
+@dataclass(frozen=True)
+class Drilled:
+    """The last drill, as each host remembers it, in a file of its own.
+
+    Attributes:
+        at: when, in UTC.
+        by: who started it.
+        verdict: ``works`` or ``fails``.
+        release: where the rollback would have gone; empty when it would have gone nowhere.
+        seconds: how long it would have taken, as far as the drill came.
+        why: why it failed.
+    """
+
+    at: str
+    by: str
+    verdict: str
+    release: str
+    seconds: str
+    why: str = ""
+
+    def line(self) -> str:
+        """It as one line of JSON."""
+        return json.dumps(vars(self))
+
+    @classmethod
+    def parse(cls, line: str) -> Drilled | None:
+        """What a line says; None for a line that does not."""
+        try:
+            found = json.loads(line)
+            drilled = cls(**{f.name: printable(str(found[f.name])) for f in fields(cls)})
+        except (ValueError, RecursionError, LookupError, TypeError):
+            return None
+        return drilled if drilled.moment and drilled.verdict in (WORKS, FAILS) else None
+
+    @property
+    def moment(self) -> datetime | None:
+        """When it was; None when what it says is no time."""
+        try:
+            return datetime.strptime(self.at, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=timezone.utc)
+        except ValueError:
+            return None
+
+    def __str__(self) -> str:
+        """For people."""
+        to = f" to {self.release}" if self.release else ""
+        how = f"works, in {self.seconds} s" if self.verdict == WORKS else f"fails: {self.why}"
+        return f"{self.at} by {self.by}: a rollback{to} {how}"
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ import secrets as random
 import socket
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import IO, Any
@@ -67,6 +67,7 @@ class Run:
         applied: the plan that is carried out.
         flipped: the hosts that were told to make it live and have not taken that back.
         published: whether the release is live on all hosts.
+        drill: whether it only rehearses.
         missing: the hosts that could not be reached and that the flow goes on without.
         warnings: what went wrong after that, by host; what is no host's stands under an empty name.
         failed_in: the step or hook in which it failed.
@@ -106,6 +107,7 @@ class Run:
     taken_away: tuple[str, ...] = ()
     flipped: set[str] = field(default_factory=set)
     published: bool = False
+    drill: bool = False
     missing: tuple[str, ...] = ()
     warnings: dict[str, list[str]] = field(default_factory=dict)
     failed_in: str = ""
@@ -113,6 +115,9 @@ class Run:
 
     def entry(self, event: str, host: Host | None = None) -> str:
         """A line for the journal."""
+        return self._entry(event, host).line()
+
+    def _entry(self, event: str, host: Host | None = None) -> Entry:
         return Entry(
             event=event,
             flow=self.flow,
@@ -131,7 +136,7 @@ class Run:
             seconds=f"{time.monotonic() - self.started:.1f}" if event in ("live", "failed", "finished") else "",
             step=self.failed_in,
             interrupted=self.interrupted,
-        ).line()
+        )
 
     def note(self) -> str:
         """The line for the journal that remembers how the release was made; nothing in a rollback."""
@@ -141,7 +146,8 @@ class Run:
 
     def owner(self) -> str:
         """What the lock says of this flow."""
-        return self.entry("locked")
+        entry = self._entry("locked")
+        return (replace(entry, flow="drill") if self.drill else entry).line()
 
     def script(self, host: Host, name: str, body: Path | Sequence[Path], **values: Any) -> Script:
         """A script of a step, with what all of them need."""
@@ -217,6 +223,7 @@ class Run:
             started=self.started,
             variables=self.variables,
             warn=self.warn,
+            drill=self.drill,
         )
 
     def warn(self, text: str, host: str = "") -> None:

@@ -10,7 +10,7 @@ from functools import cached_property
 from pathlib import Path
 
 from capdoit.errors import HostError
-from capdoit.journal import ROLLBACK, Entry, Lineage, lineage, publishes
+from capdoit.journal import ROLLBACK, Drilled, Entry, Lineage, lineage, publishes
 from capdoit.layout import Layout, is_release
 from capdoit.text import printable
 
@@ -19,7 +19,7 @@ MOST_LINES = 100_000
 MOST_HISTORY = 1000  # lines of the journal, and of the log; the survey sends no more
 LONGEST_REVISION = 200
 REVISION = re.compile(r"[0-9A-Za-z._-]{1,200}")
-ONCE = {"user", "clock", "deploy_to", "not_writable", "current", "current_is_no_link", "lock", "end"}
+ONCE = {"user", "clock", "deploy_to", "not_writable", "current", "current_is_no_link", "lock", "drilled", "end"}
 OFTEN = {"no_tool", "link", "not_made", "no_file", "release", "stray", "archive", "journal", "log"}
 # What the last of these events says about a release that was never live.
 MADE = {"building": "building", "ready": "ready", "failed": "failed", "back": "failed"}
@@ -46,6 +46,7 @@ class Facts:
         no_files: the linked files that are not there, as places in the setting.
         not_writable: whether deploy_to cannot be written to.
         lock: who holds the lock, or left it behind; None when it is free.
+        drilled: what the last drill found; None when there was none.
         entries: the end of the journal.
         log: the end of ``revisions.log``.
     """
@@ -66,6 +67,7 @@ class Facts:
     no_files: tuple[int, ...] = ()
     not_writable: bool = False
     lock: Entry | None = None
+    drilled: Drilled | None = None
     entries: tuple[Entry, ...] = ()
     log: tuple[str, ...] = ()
 
@@ -135,6 +137,7 @@ def parse(host: str, layout: Layout, text: str) -> Facts:
         no_files=tuple(_number(host, number) for number in said["no_file"]),
         not_writable=bool(said["not_writable"]),
         lock=Entry.parse("".join(said["lock"])),
+        drilled=Drilled.parse("".join(said["drilled"])),
         entries=tuple(filter(None, map(Entry.parse, said["journal"]))),
         log=tuple(said["log"]),
     )

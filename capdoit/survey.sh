@@ -97,6 +97,7 @@ if cd "$deploy_to" 2>/dev/null; then
         fi
     done
     if [ -f .capdoit/lock ]; then fact lock "$(one_line "$(dd if=.capdoit/lock bs=4096 count=1 2>/dev/null)")"; fi
+    if [ -f .capdoit/drilled ]; then fact drilled "$(one_line "$(dd if=.capdoit/drilled bs=4096 count=1 2>/dev/null)")"; fi
     if [ -f .capdoit/journal ]; then lines journal .capdoit/journal; fi
     if [ -f revisions.log ]; then lines log revisions.log; fi
 fi

@@ -31,9 +31,10 @@ if TYPE_CHECKING:
 
     from capdoit.config import Stage
     from capdoit.deployment import Deployment
+    from capdoit.drill import Drill
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-SPELLINGS = {"deploy": "deploy", "rollback": "rollback", "check": "check"}
+SPELLINGS = ("deploy", "rollback", "check", "drill")
 CAPISTRANO = {"rollback": "rollback", "check": "check"}  # deploy:rollback, deploy:check
 
 
@@ -52,11 +53,11 @@ class Cap(Hooks):
         with self.refusing():
             self.config = config.load(file)
         self._console = Console(sys.stdout)
-        self._deployments: list[Deployment] = []
+        self._deployments: list[Deployment | Drill] = []
         self._home = threading.get_ident()
 
     def create_doit_tasks(self) -> Iterator[dict[str, Any]]:
-        """Deploy, roll back, check."""
+        """Deploy, roll back, check, drill."""
         with self.refusing():
             check_roles(self.declared().hooks, self.config.roles())
             chosen = variables.read(dict(doit_cmd._CMDLINE_VARS or {}), os.environ, self._variables())
@@ -73,6 +74,7 @@ class Cap(Hooks):
             for flow in FLOWS:
                 yield from self._flow(flow, stage, chosen, selected)
             yield self._check(stage, chosen)
+            yield self._drill(stage, chosen)
 
     # doit takes an object's name for its tasks', and `cap` is a command
     create_doit_tasks.basename = "capdoit"  # type: ignore[attr-defined]
@@ -170,6 +172,11 @@ class Cap(Hooks):
         actions = [(self._perform_check, [stage, chosen])]
         return {"basename": f"check:{stage.name}", "actions": actions, "doc": doc, **ALWAYS}
 
+    def _drill(self, stage: Stage, chosen: variables.Variables) -> dict[str, Any]:
+        doc = "rehearse a rollback on the hosts, and touch nothing that is live"
+        actions = [(self._perform_drill, [stage, chosen])]
+        return {"basename": f"drill:{stage.name}", "actions": actions, "doc": doc, **ALWAYS}
+
     def _deployment(
         self, flow: str, stage: Stage, chosen: variables.Variables, goal: str | None
     ) -> Callable[[], Deployment]:
@@ -200,7 +207,7 @@ class Cap(Hooks):
 
     def _perform(self, deployment: Callable[[], Deployment], act: Act) -> TaskFailed | None:
         if in_process_mode():
-            return TaskFailed("the steps of a flow share open sessions: use doit -n N -P thread. Nothing was done.")
+            return TaskFailed(NO_PROCESS)
         return _as_failure(lambda: deployment().perform(act), self._console)
 
     def _end(self, deployment: Callable[[], Deployment]) -> None:
@@ -212,6 +219,15 @@ class Cap(Hooks):
         from capdoit.check import check
 
         return _as_failure(lambda: check(stage, chosen, self._console), self._console)
+
+    def _perform_drill(self, stage: Stage, chosen: variables.Variables) -> TaskFailed | None:
+        from capdoit.drill import Drill
+
+        if in_process_mode():
+            return TaskFailed(NO_PROCESS)
+        drill = Drill(stage, self.acts("rollback", stage.name), self.everything[stage.name], chosen, self._console)
+        self._deployments.append(drill)
+        return _as_failure(drill.perform, self._console)
 
     # -- signals
 
@@ -234,6 +250,7 @@ class Cap(Hooks):
             raise KeyboardInterrupt
 
 
+NO_PROCESS = "the steps of a flow share open sessions: use doit -n N -P thread. Nothing was done."
 ALWAYS = {"uptodate": [False], "verbosity": 2, "io": {"capture": False}}
 FLOW_DOCS = {"deploy": "deploy to", "rollback": "roll back"}
 FLOW_MOMENTS = {

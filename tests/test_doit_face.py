@@ -56,7 +56,7 @@ def test_the_list_has_the_flows_of_each_stage_and_the_short_names(untouched: Pro
     names = [row[0] for row in rows]
     assert set(names) == {
         "deploy", "deploy:staging", "deploy:production", "rollback", "rollback:staging", "rollback:production",
-        "check", "check:staging", "check:production",
+        "check", "check:staging", "check:production", "drill", "drill:staging", "drill:production",
     }  # fmt: skip
     assert len(names) == len(set(names))
     assert all(len(row) == 2 and row[1].strip() for row in rows)

@@ -24,7 +24,7 @@ FLOORS = (
     {"host", "fleet"},
     {"given", "flow", "hooks", "declare", "options", "recipe", "manual"},
     {"plan", "run", "transfer", "steps"},
-    {"calling", "report", "deployment", "check", "doctor", "unlock"},
+    {"calling", "report", "deployment", "drill", "check", "doctor", "unlock"},
     {"tasks", "cap", "reporter"},
     {"testing"},
 )

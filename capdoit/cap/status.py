@@ -36,6 +36,7 @@ def _say_status(console: Console, stage: Stage, outcomes: Sequence[Outcome], agr
         _, refused = rollback(facts, stage.name)
         if refused:
             console.say(f"A rollback is refused: {what(refused)}")
+        console.say(f"Last drill: {decide.last_drill(facts)}")
     say_unreached(console, outcomes)
     for sentence in decide.unfinished(facts):
         console.say(sentence)
@@ -76,6 +77,7 @@ def _host_json(outcome: Outcome, stage: str) -> dict[str, Any]:
         "live": release or None,
         "revision": revision or None,
         "lock": vars(facts.lock) if facts.lock else None,
+        "drilled": vars(facts.drilled) if facts.drilled else None,
         "rollback": rollback([facts], stage)[0],
         "error": None,
     }

@@ -32,6 +32,12 @@ def finished(run: Run) -> None:
     _warning(run, partial(_conclude, run))
 
 
+def archived(run: Run, host: str) -> str:
+    """The release that a rollback archives on a host; nothing where it rolled forward: that is as good as before."""
+    left = run.left.get(host) or ""
+    return left if left > run.release else ""
+
+
 def _warning(run: Run, work: Callable[[Host], None]) -> None:
     for outcome in run.fleet.each(work, together=False):
         if outcome.error:
@@ -44,8 +50,7 @@ def _cleanup(run: Run, host: Host) -> None:
 
 
 def _archive(run: Run, host: Host) -> None:
-    left = run.left.get(host.name)
-    if left and left > run.release:  # else this was rolled forward, and what was left is as good as before
+    if left := archived(run, host.name):
         run.do(host, "archive", ARCHIVE, left=left)
 
 

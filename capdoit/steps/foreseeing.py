@@ -10,6 +10,7 @@ from capdoit.host import Host
 from capdoit.plan import differences
 from capdoit.run import COMMON, Run
 from capdoit.session import Request
+from capdoit.steps.ending import archived
 from capdoit.text import listed, printable
 
 ROOM = Path(__file__).with_name("room.sh")
@@ -68,9 +69,8 @@ def _finishing(run: Run) -> Iterator[str]:
 
 
 def _finishing_rollback(run: Run) -> Iterator[str]:
-    for host, left in run.left.items():
-        leaves = left and left > run.release
-        yield f"{host}: archives and removes {left}" if leaves else f"{host}: archives and removes nothing"
+    for host in run.left:
+        yield f"{host}: archives and removes {archived(run, host) or 'nothing'}"
 
 
 SENTENCES: dict[str, Callable[[Run], Iterator[str]]] = {

@@ -32,6 +32,10 @@ if [ "$held" = 0 ]; then
     if [ "$held" = 0 ]; then
         printf "%s\n" "$owner" >"$deploy_to/.capdoit/lock" || held=1
     fi
+    # A drill that died left its shadow; one whose connection was lost goes on with it.
+    if [ "$held" = 0 ] && [ -z "$again" ]; then
+        (cd "$deploy_to" && sweep) </dev/null 9>&- || :
+    fi
     [ "$held" = 0 ] || exec 9>&-
     printf "%s\n" "$found"
 fi

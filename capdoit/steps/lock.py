@@ -16,6 +16,7 @@ from capdoit.steps.asking import BOUNDS, LONGEST, ask_facts, facts_of, survey_re
 from capdoit.survey import Facts
 
 HOLD = Path(__file__).with_name("hold.sh")
+SWEEP = Path(__file__).with_name("sweep.sh")
 GIVE_BACK = Path(__file__).with_name("give_back.sh")
 SETTLE = 3.0  # seconds in which another flow that started with this one gives back what it took
 PAUSE = 0.2
@@ -120,7 +121,7 @@ def _hold_request(run: Run, host: Host, again: str = "") -> Request:
         "owner": run.owner(),
         "again": again,
     }
-    return Request(render("lock", [BOUNDS, HOLD], values), "hold", capture=True, timeout=LONGEST)
+    return Request(render("lock", [BOUNDS, SWEEP, HOLD], values), "hold", capture=True, timeout=LONGEST)
 
 
 def _give_back_request(run: Run, host: Host) -> Request:

@@ -24,7 +24,22 @@ def starting(run: Run) -> None:
     take_locks(run)
     if run.applied and (changed := changes(run.applied.facts, run.facts.values())):
         raise FleetDisagrees("\n".join(["nothing was touched: this is not what the plan was made for:", *changed]))
-    (_decide_deploy if run.flow == "deploy" else _decide_rollback)(run)
+    (_decide_deploy if run.flow == "deploy" else choose_target)(run)
+
+
+def choose_target(run: Run) -> None:
+    """Decide where a rollback goes, from the facts that the run has.
+
+    Raises:
+        NotReady, NoTarget, FleetDisagrees, GuardRefused, HostsFailed: as in `starting`.
+    """
+    facts = list(run.facts.values())
+    if problems := decide.rollback_problems(facts, run.stage):
+        raise NotReady("\n".join(problems))
+    target = decide.rollback_target(facts, run.wanted, run.stage.name)
+    run.release, run.revision = target.release, target.revision
+    run.left, run.archived = target.left, target.archived
+    guard(run)
 
 
 def choose_live(run: Run) -> None:
@@ -46,13 +61,3 @@ def _decide_deploy(run: Run) -> None:
     planned = run.applied.release if run.applied else ""
     run.release = planned or decide.release_name(datetime.now(timezone.utc), facts)
     run.left = {name: each.current for name, each in run.facts.items()}
-
-
-def _decide_rollback(run: Run) -> None:
-    facts = list(run.facts.values())
-    if problems := decide.rollback_problems(facts, run.stage):
-        raise NotReady("\n".join(problems))
-    target = decide.rollback_target(facts, run.wanted, run.stage.name)
-    run.release, run.revision = target.release, target.revision
-    run.left, run.archived = target.left, target.archived
-    guard(run)

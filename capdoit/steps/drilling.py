@@ -1,0 +1,132 @@
+"""What a drill does on hosts beside the rollback itself; and its short form, at the end of a deploy."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from capdoit.config import Env, HostConfig, Stage
+from capdoit.errors import CapdoitError, Outcome
+from capdoit.hooks import Hook
+from capdoit.host import Host
+from capdoit.layout import Layout
+from capdoit.run import Run
+from capdoit.steps.asking import ask_facts
+from capdoit.steps.ending import archived
+from capdoit.steps.lock import SWEEP
+from capdoit.steps.starting import choose_target
+from capdoit.survey import Facts
+
+FAR_LINKS = Path(__file__).with_name("far_links.sh")
+LOOK = Path(__file__).with_name("drill_look.sh")
+BROKEN = Path(__file__).with_name("drill_broken.sh")
+FILL = Path(__file__).with_name("drill_fill.sh")
+REPOINT = Path(__file__).with_name("drill_repoint.sh")
+VERIFY = Path(__file__).with_name("drill_verify.sh")
+END = Path(__file__).with_name("drill_end.sh")
+END_SECONDS = 60
+
+
+def shadow_of(stage: Stage) -> Stage:
+    """The stage whose hosts have the shadow of a drill for their deploy_to, in their environment, too."""
+    return stage.only(tuple(_shadow_of_host(host) for host in stage.hosts))
+
+
+def look(run: Run) -> None:
+    """See that the release to go back to is there, whole, and that its links to what is shared lead somewhere.
+
+    Raises:
+        HostsFailed: it is not so.
+    """
+    run.fleet.all(partial(_look, run), _with_release(run))
+
+
+def fill(run: Run, hooks: Iterable[Hook]) -> None:
+    """Make the shadow on every host.
+
+    Args:
+        run: whose release and locks are those of the real deploy_to.
+        hooks: those that will run in the shadow.
+
+    Raises:
+        HostsFailed: a host could not; all of them say why.
+    """
+    written_to = {host.name for hook in hooks for host in hook.hosts(run.fleet.hosts)}
+    run.fleet.all(lambda host: _fill(run, host, host.name in written_to))
+
+
+def verify(run: Run) -> dict[str, str]:
+    """List the archives that were made in the shadow.
+
+    Returns:
+        how many members each has, by name of host; nothing where a rollback archives nothing.
+
+    Raises:
+        HostsFailed: an archive cannot be listed, or lacks something.
+    """
+    hosts = [host for host in run.fleet.release_hosts if archived(run, host.name)]
+    return {name: str(answer) for name, answer in run.fleet.all(partial(_verify, run), hosts).items()}
+
+
+def end(run: Run, drilled: str) -> list[Outcome]:
+    """Remove the shadow wherever this run has the lock; no signal stops that.
+
+    Args:
+        run: the drill's.
+        drilled: the line that stays as its verdict; empty when it has none.
+    """
+    return run.fleet.firmly(partial(_end, run, drilled))
+
+
+def rehearse_shortly(run: Run) -> None:
+    """Warn after a deploy when a rollback would not work: no target, or not whole, or a guard refuses."""
+    back = replace(run, flow="rollback", drill=True, facts={}, probes={}, unknown={}, warnings={})
+    try:
+        answers = run.fleet.all(partial(ask_facts, back))
+        back.facts = {name: facts for name, facts in answers.items() if isinstance(facts, Facts)}
+        choose_target(back)
+        look(back)
+    except CapdoitError as error:
+        run.warn(f"a rollback would not work now: {error}")
+    else:
+        run.console.say(f"   a rollback would go to {back.release}, which is whole on every host")
+
+
+def _shadow_of_host(host: HostConfig) -> HostConfig:
+    real = host.layout.deploy_to
+    shadow = f"{real}/.capdoit/drill"
+    env: Env = {
+        name: value.replace(f"{real}/", f"{shadow}/") if isinstance(value, str) else value
+        for name, value in host.env.items()
+    }
+    return replace(host, layout=Layout(shadow), env=env)
+
+
+def _with_release(run: Run) -> list[Host]:
+    return [host for host in run.fleet.release_hosts if host.name not in run.archived]
+
+
+def _look(run: Run, host: Host) -> None:
+    run.do(host, "look at the release", [FAR_LINKS, LOOK], broken=BROKEN.read_text(encoding="utf-8"))
+
+
+def _fill(run: Run, host: Host, is_written_to: bool) -> None:
+    values: dict[str, Any] = {
+        "left": run.left.get(host.name) or "",
+        "archived": host.name in run.archived,
+        "copies": is_written_to,
+        "repoint": REPOINT.read_text(encoding="utf-8"),
+    }
+    run.do(host, "fill the shadow", [SWEEP, FAR_LINKS, FILL], **values)
+
+
+def _verify(run: Run, host: Host) -> str:
+    return run.do(host, "verify the archive", VERIFY, left=archived(run, host.name)).strip()
+
+
+def _end(run: Run, drilled: str, host: Host) -> None:
+    if host.name in run.held:
+        run.do(host, "remove the shadow", [SWEEP, END], END_SECONDS, drilled=drilled)

@@ -1,0 +1,509 @@
+"""A drill rehearses a rollback on the real hosts; whatever happens in it, what is live stays as it is."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import time
+from collections.abc import Callable
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+from typing import Any
+
+import pytest
+from conftest import DODO, MakeProject, Project
+
+from capdoit.decide import last_drill, overdue_drills
+from capdoit.journal import Drilled
+from capdoit.survey import Facts
+
+# Written by every flow; not what a rollback goes by.
+OURS = {".capdoit/lock", ".capdoit/drilled", ".capdoit"}
+WAIT = "    host.run('touch ../../../started; while :; do sleep 0.1; done', cwd=release.path)\n"
+GUARD = """
+from capdoit import Recipe
+db = Recipe("db")
+@db.guard()
+def unknown(host, release):
+    "It cannot be read by older code."
+    host.run(["test", "-d", release.path + "/../" + str(release.left)])
+    assert "/.capdoit/" not in release.path
+    return ["a_new_table"]
+"""
+
+
+def real(project: Project) -> dict[str, Any]:
+    """What is on the hosts: names, kinds, modes, times, contents and targets of links."""
+    found = {}
+    for host in project.hosts:
+        top = project.deploy_to(host)
+        for path in [top, *top.rglob("*")]:
+            if str(path.relative_to(top)) in OURS:
+                continue
+            stat = path.lstat()
+            content = os.readlink(path) if path.is_symlink() else path.read_bytes() if path.is_file() else b""
+            found[str(path)] = (oct(stat.st_mode), stat.st_uid, stat.st_mtime_ns, content)
+    return found
+
+
+def deployed(project: Project, *texts: str) -> list[str]:
+    """Deploy so many releases; their names."""
+    names = []
+    for text in texts:
+        project.repo.commit({"app.txt": text})
+        project.doit("deploy:production", check=True)
+        names.append(str(project.current("web1")))
+    return names
+
+
+def drilled(project: Project, host: str = "web1") -> dict[str, str]:
+    return dict(json.loads((project.deploy_to(host) / ".capdoit/drilled").read_text()))
+
+
+def nothing_is_left(project: Project) -> None:
+    for host in project.hosts:
+        assert {path.name for path in (project.deploy_to(host) / ".capdoit").iterdir()} <= {
+            "journal", "lock", "drilled", "next",
+        }  # fmt: skip
+        assert (project.deploy_to(host) / ".capdoit/lock").read_text() == ""
+
+
+def within(seconds: float, what: Callable[[], object]) -> None:
+    end = time.monotonic() + seconds
+    while not what():
+        assert time.monotonic() < end
+        time.sleep(0.02)
+
+
+def in_a_hook(project: Project) -> subprocess.Popen[str]:
+    """Start a drill, and wait until a hook of it works on every host."""
+    project.dodo(DODO + "@cap.after('published', drill=True)\ndef wait(host, release):\n" + WAIT)
+    process = project.start("drill:production")
+    shadows = [project.deploy_to(host) / ".capdoit/drill" for host in project.hosts]
+    within(20, lambda: process.poll() is not None or all((shadow.parent / "started").exists() for shadow in shadows))
+    assert process.poll() is None, process.communicate()[0]
+    assert all(shadow.is_dir() for shadow in shadows)
+    for shadow in shadows:
+        (shadow.parent / "started").unlink()
+    return process
+
+
+# -- what it touches
+
+
+@pytest.mark.ssh
+def test_a_drill_on_ssh_hosts_says_that_a_rollback_works_and_leaves_them_as_they_are(ssh_project: Project):
+    first, second = deployed(ssh_project, "1", "2")
+    ssh_project.dodo(DODO + "@cap.after('published')\ndef restart(host):\n    host.run('false')\n")
+    before = real(ssh_project)
+    done = ssh_project.doit("drill", check=True)
+    assert real(ssh_project) == before
+    nothing_is_left(ssh_project)
+    for host in ssh_project.hosts:
+        assert f"  {host}  works       {second}  9 members" in done.out
+        assert drilled(ssh_project, host)["verdict"] == "works"
+    for step in ("starting", "reverting", "publishing", "finishing_rollback", "finished", "verify the archive"):
+        assert f"   {step} " in done.out
+    assert "skipped: restart (dodo.py:3), after published: it does not say drill=True" in done.out
+    assert f"a rollback to {first} works: live after" in done.out
+    assert "is live on" not in done.out
+    ssh_project.dodo(DODO)
+    ssh_project.doit("rollback", check=True)
+    assert ssh_project.current("web1") == first
+
+
+def test_a_drill_goes_to_the_release_that_is_asked_for(project: Project):
+    first, _, _ = deployed(project, "1", "2", "3")
+    before = real(project)
+    assert f"a rollback to {first} works" in project.doit("drill", f"rollback_release={first}", check=True).out
+    assert real(project) == before
+
+
+def test_a_target_that_is_an_archive_is_unpacked_in_the_shadow(project: Project):
+    _, second = deployed(project, "1", "2")
+    project.doit("rollback:production", check=True)
+    project.dodo(
+        DODO + "@cap.after('reverted', drill=True)\ndef look(host, release):\n"
+        "    host.run('readlink log; cat app.txt; echo more >>log/x', cwd=release.path)\n"
+    )
+    before = real(project)
+    done = project.doit("drill", f"rollback_release={second}", check=True)
+    assert real(project) == before
+    assert f"web1 | {project.deploy_to('web1')}/.capdoit/drill/shared/log\n" in done.out
+    assert "web1 | 2\n" in done.out
+    nothing_is_left(project)
+
+
+def test_an_archive_that_holds_something_else_fails_as_in_a_rollback(project: Project):
+    _, second = deployed(project, "1", "2")
+    project.doit("rollback:production", check=True)
+    archive = project.deploy_to("web2") / f"rolled-back-release-{second}.tar.gz"
+    shutil.copy(project.deploy_to("web1") / archive.name, archive)
+    before = real(project)
+    done = project.doit("drill", f"rollback_release={second}").failed()
+    assert real(project) == before
+    why = f"{archive.name} does not hold {project.deploy_to('web2')}/releases/{second}"
+    assert why in done.out
+    assert why in project.doit("rollback", f"rollback_release={second}").failed().out
+
+
+WRITES = """
+    host.run('''
+        pwd
+        for file in app.txt config/database.yml log/x ../../shared/mine up/mine abs/mine other/mine odd; do
+            echo written >>$file || :
+        done
+        echo written >>"$(printf 'two\\nlines')"/mine || :
+        echo written >>"$ELSEWHERE"/mine || :
+        chmod 600 app.txt config/database.yml
+        touch . ../.. ../../shared
+    ''', cwd=release.path)
+    host.run(["touch", release.shared + "/touched", release.beside(release.left) + "/app.txt"])
+"""
+
+
+def test_a_hook_that_says_so_runs_in_the_shadow_and_cannot_write_into_what_is_real(make_project: MakeProject):
+    project = make_project(1)
+    top = project.deploy_to("web1")
+    config = project.hosts["web1"]
+    config["default_env"] = {"ELSEWHERE": f"{top}/shared/log"}
+    project.config()
+    outside = project.path / "outside"
+    outside.mkdir()
+    os.utime(outside, (1, 1))
+    (project.shared("web1") / "log").symlink_to(outside)  # a shared directory may lead further away
+    (project.path / "alias").symlink_to(top)
+    for name, target in {
+        "up": "../../../../shared/log",  # above deploy_to; from the shadow, the real shared/
+        "abs": f"{top}/shared/tmp",
+        "other": f"{project.path}/alias/shared/tmp",
+        "odd": f"{top}/releases/../shared/log/y",
+        "two\nlines": f"{top}/shared/tmp",
+    }.items():
+        (project.repo.path / name).symlink_to(target)
+    deployed(project, "1", "2")
+    (project.shared("web1") / "config/database.yml").chmod(0o640)
+    project.dodo(DODO + f"@cap.after('reverted', drill=True)\ndef write(host, release):{WRITES}")
+    before = real(project)
+    done = project.doit("drill", check=True)
+    assert f"web1 | {top}/.capdoit/drill/releases/" in done.out
+    assert real(project) == before
+    assert list(outside.iterdir()) == []
+    assert outside.stat().st_mtime == 1
+    nothing_is_left(project)
+
+
+def test_stands_in_for_what_is_shared_with_empty_directories_and_copies_of_files(project: Project):
+    deployed(project, "1", "2")
+    (project.shared("web1") / "log/production.log").write_text("long\n")
+    (project.shared("web1") / "config/database.yml").chmod(0o640)
+    project.dodo(
+        DODO + "@cap.before('reverting', drill=True)\ndef look(host, release, flow):\n"
+        "    assert flow.drill\n"
+        "    host.run('cat config/database.yml; stat -Lc %a config/database.yml; ls log | wc -l;"
+        " stat -c %a ../..', cwd=release.path)\n"
+    )
+    done = project.doit("drill", check=True)
+    said = [line.removeprefix("   web1 | ") for line in done.out.splitlines() if "web1 |" in line]
+    assert said == ["config/database.yml of web1", "640", "0", "700"]
+
+
+def test_without_hooks_the_files_are_not_copied(project: Project, tmp_path: Path):
+    deployed(project, "1", "2")
+    calls = tmp_path / "bin"
+    calls.mkdir()
+    (calls / "cp").write_text(f'#!/bin/sh\necho "$1" >>{tmp_path}/cp\nexec {shutil.which("cp")} "$@"\n')
+    (calls / "cp").chmod(0o755)
+    project.doit("drill", env={"PATH": f"{calls}:{os.environ['PATH']}"}, check=True)
+    assert "-al" in (tmp_path / "cp").read_text().split()
+    assert "-a" not in (tmp_path / "cp").read_text().split()
+
+
+@pytest.mark.parametrize("without", [(), ("-al",), ("-al", "--reflink=auto")])
+def test_works_with_busybox_and_where_there_are_no_links_or_reflinks(
+    project: Project, tmp_path: Path, without: tuple[str, ...]
+):
+    deployed(project, "1", "2")
+    tools = tmp_path / "bin"
+    tools.mkdir()
+    busybox = shutil.which("busybox")
+    for tool in ("cat", "dirname", "find", "head", "ln", "mkdir", "mv", "readlink", "rm", "tail", "tar", "tr", "wc"):
+        (tools / tool).symlink_to(str(busybox))
+    refuses = "".join(f'case " $* " in *" {option} "*) exit 1 ;; esac\n' for option in without)
+    (tools / "cp").write_text(f'#!/bin/sh\n{refuses}exec {busybox} cp "$@"\n')
+    (tools / "cp").chmod(0o755)
+    before = real(project)
+    done = project.doit("drill", env={"PATH": f"{tools}:{os.environ['PATH']}"}, check=True)
+    assert "web1  works" in done.out
+    assert real(project) == before
+    nothing_is_left(project)
+
+
+# -- when a rollback would not work
+
+
+def test_a_hook_that_fails_fails_the_drill_and_both_hosts_say_why(project: Project):
+    deployed(project, "1", "2")
+    project.dodo(
+        DODO + "@cap.after('published', drill=True)\ndef restart(host):\n    host.run('echo no unit; exit 5')\n"
+        "@cap.on_failed\ndef cry(failure):\n    open('cried', 'w')\n"
+    )
+    before = real(project)
+    done = project.doit("drill").failed()
+    assert real(project) == before
+    nothing_is_left(project)
+    assert "drill:production: a rollback would be live, but not be finished: restart failed" in done.out
+    assert "web1: echo no unit; exit 5: exit status 5" in done.out
+    assert "web2: echo no unit; exit 5: exit status 5" in done.out
+    assert "Nothing that is live was touched." in done.out
+    assert "is live all the same" not in done.out
+    assert not (project.path / "cried").exists()
+    assert drilled(project)["verdict"] == "fails"
+    assert "restart failed" in drilled(project, "web2")["why"]
+    assert "restart failed" in project.doit("cap", "status").out
+
+
+def test_an_archive_that_cannot_be_made_fails_the_drill(project: Project, tmp_path: Path):
+    deployed(project, "1", "2")
+    (tmp_path / "bin").mkdir()
+    tar = tmp_path / "bin/tar"
+    tar.write_text(f'#!/bin/sh\n[ "$1" != -czf ] || exit 2\nexec {shutil.which("tar")} "$@"\n')
+    tar.chmod(0o755)
+    before = real(project)
+    done = project.doit("drill", env={"PATH": f"{tar.parent}:{os.environ['PATH']}"}).failed()
+    assert "finishing_rollback failed" in done.out
+    assert real(project) == before
+    tar.write_text(f'#!/bin/sh\n[ "$1" != -czf ] || set -- --exclude=app.txt "$@"\nexec {shutil.which("tar")} "$@"\n')
+    done = project.doit("drill", env={"PATH": f"{tar.parent}:{os.environ['PATH']}"}).failed()
+    assert "lists 8 members, but the release had 9" in done.out
+    assert real(project) == before
+    nothing_is_left(project)
+
+
+def test_no_target_and_a_host_that_lacks_it_are_refused_in_the_words_of_the_rollback(project: Project):
+    first = deployed(project, "1")[0]
+    before = real(project)
+    done = project.doit("drill").failed()
+    refused = project.doit("rollback").failed().out
+    what = "there are no older releases to roll back to, that were live and are good and complete"
+    assert what in done.out
+    assert what in refused
+    assert drilled(project)["verdict"] == "fails"
+    deployed(project, "2")
+    (project.deploy_to("web2") / f"releases/{first}/REVISION").unlink()
+    before = real(project)
+    done = project.doit("drill").failed()
+    assert real(project) == before
+    what = "the hosts would not go back to the same release"
+    assert what in done.out
+    assert f"web2  {project.current('web2')}  nothing" in done.out
+    assert what in project.doit("rollback").failed().out
+
+
+def test_a_guard_that_refuses_is_asked_for_the_real_release_and_fails_the_drill(project: Project):
+    deployed(project, "1", "2")
+    (project.path / "recipes").mkdir()
+    (project.path / "recipes/db.py").write_text(GUARD)
+    project.config(recipes={"db": {}})
+    before = real(project)
+    done = project.doit("drill").failed()
+    assert real(project) == before
+    assert "a rollback would not work: starting failed" in done.out
+    why = "recipe db: web1 has what release"
+    assert why in done.out
+    assert "  a_new_table" in done.out
+    assert why in project.doit("rollback").failed().out
+    assert "works" in project.doit("drill", "migrations=keep", check=True).out
+
+
+def test_a_link_of_the_target_to_what_is_no_longer_shared_fails_the_drill(project: Project):
+    first, _ = deployed(project, "1", "2")
+    (project.shared("web2") / "config/database.yml").unlink()
+    before = real(project)
+    done = project.doit("drill").failed()
+    assert real(project) == before
+    shared = project.shared("web2") / "config/database.yml"
+    assert f"web2 | releases/{first}/config/database.yml -> {shared}" in done.out
+    assert f"links of {first} to what is shared lead nowhere" in done.out
+
+
+def test_a_host_that_cannot_be_filled_says_so(project: Project, tmp_path: Path):
+    deployed(project, "1", "2")
+    (tmp_path / "bin").mkdir()
+    cp = tmp_path / "bin/cp"
+    cp.write_text("#!/bin/sh\necho 'cp: No space left on device' >&2\nexit 1\n")
+    cp.chmod(0o755)
+    before = real(project)
+    done = project.doit("drill", env={"PATH": f"{cp.parent}:{os.environ['PATH']}"}).failed()
+    assert real(project) == before
+    nothing_is_left(project)
+    assert done.out.count("    cp: No space left on device") == 2
+    assert "web2  fails" in done.out
+
+
+def test_two_hosts_cannot_be_drilled_while_another_flow_is_at_work(project: Project):
+    deployed(project, "1", "2")
+    lock = project.deploy_to("web1") / ".capdoit/lock"
+    lock.write_text('{"event": "locked", "flow": "deploy", "by": "jane", "run": "x"}\n')
+    with subprocess.Popen(["flock", str(lock), "sleep", "60"], start_new_session=True) as holder:
+        try:
+            within(5, lambda: subprocess.run(["flock", "-n", str(lock), "true"], check=False).returncode)
+            done = project.doit("drill").failed()
+        finally:
+            os.killpg(holder.pid, signal.SIGTERM)
+    assert "another flow is at work" in done.out
+    assert "deploy by jane" in done.out
+    assert not (project.deploy_to("web2") / ".capdoit/drilled").exists()
+
+
+@pytest.mark.parametrize("variable", ["branch=main", "dry_run=yes", "plan=x"])
+def test_what_means_nothing_to_a_drill_is_refused(project: Project, variable: str):
+    done = project.doit("drill", variable).failed()
+    assert "means nothing to a drill" in done.out
+    assert not (project.deploy_to("web1") / ".capdoit").exists()
+
+
+# -- when it is stopped
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=lambda number: number.name)
+def test_a_drill_that_is_interrupted_in_a_hook_removes_itself(project: Project, number: signal.Signals):
+    deployed(project, "1", "2")
+    before = real(project)
+    process = in_a_hook(project)
+    lock = (project.deploy_to("web1") / ".capdoit/lock").read_text()
+    assert '"flow": "drill"' in lock
+    process.send_signal(number)
+    out, _ = process.communicate(timeout=30)
+    assert process.returncode == 1
+    assert f"drill:production: interrupted by {number.name} in wait" in out
+    assert "Traceback" not in out
+    assert real(project) == before
+    nothing_is_left(project)
+    assert not (project.deploy_to("web1") / ".capdoit/drilled").exists()
+
+
+@pytest.mark.parametrize("task", ["drill:production", "deploy:production"])
+def test_the_next_flow_removes_what_a_killed_drill_left(project: Project, task: str):
+    deployed(project, "1", "2")
+    before = real(project)
+    process = in_a_hook(project)
+    process.kill()
+    process.communicate()
+    locks = [project.deploy_to(host) / ".capdoit/lock" for host in project.hosts]
+    for lock in locks:
+        within(5, lambda lock=lock: not subprocess.run(["flock", "-n", str(lock), "true"], check=False).returncode)
+    left = {name: what for name, what in real(project).items() if "/.capdoit/drill" not in name}
+    assert left == before
+    project.dodo(DODO)
+    done = project.doit(task, check=True)
+    assert "took over the lock of drill by tester" in done.out
+    nothing_is_left(project)
+    if task == "drill:production":
+        assert real(project) == before
+
+
+# -- what is remembered, and the short form
+
+
+def test_status_and_check_know_the_last_drill(project: Project):
+    project.config(drill_max_age="30d")
+    first, _ = deployed(project, "1", "2")
+    assert "Last drill: none" in project.doit("cap", "status").out
+    done = project.doit("check", check=True)
+    assert "warning: web1: a rollback was never drilled here; doit drill:production rehearses one" in done.out
+    project.doit("drill", check=True)
+    assert f"by tester: a rollback to {first} works, in 0." in project.doit("cap", "status").out
+    assert "warning" not in project.doit("check", check=True).out
+    (told,) = {host["drilled"]["verdict"] for host in json.loads(project.doit("cap", "status", "--json").out)["hosts"]}
+    assert told == "works"
+    for host in project.hosts:
+        file = project.deploy_to(host) / ".capdoit/drilled"
+        file.write_text(json.dumps({**drilled(project, host), "at": "2020-01-01T00:00:00Z"}))
+    assert "warning: web2: the last drill is" in project.doit("check", check=True).out
+
+
+@pytest.mark.parametrize("age", ["30", "30m", "0d", "-1d", "d", 30])
+def test_an_age_is_said_in_days_or_hours(project: Project, age: object):
+    project.config(drill_max_age=age)
+    assert "expected days or hours, such as 30d or 12h" in project.doit("list").failed(3).out
+
+
+def test_a_deploy_says_when_a_rollback_would_not_work_after_it(project: Project):
+    project.config(drill="after_deploy")
+    first = project.doit("deploy:production", check=True)
+    assert "warning: a rollback would not work now: nothing was touched: there are no older releases" in first.out
+    release = project.current("web1")
+    assert f"a rollback would go to {release}" in project.doit("deploy:production", check=True).out
+    project.dodo(
+        DODO + "@cap.after('finished')\ndef lose(host, release):\n"
+        "    host.run(f'rm {release.shared}/config/database.yml; touch lost')\n"
+    )
+    done = project.doit("deploy:production", check=True)
+    assert "to what is shared lead nowhere" in done.out
+    assert "finished with warnings" in done.out
+
+
+def test_a_guard_warns_after_a_deploy(project: Project):
+    (project.path / "recipes").mkdir()
+    (project.path / "recipes/db.py").write_text(GUARD)
+    project.config(drill="after_deploy", recipes={"db": {}})
+    project.doit("deploy:production", check=True)
+    done = project.doit("deploy:production", check=True)
+    assert "warning: a rollback would not work now: nothing was touched: recipe db: web1 has what release" in done.out
+
+
+NOW = datetime(2026, 6, 1, tzinfo=timezone.utc)
+
+
+def remembered(host: str, age: timedelta = timedelta(0), verdict: str = "works") -> Facts:
+    return Facts(
+        host, drilled=Drilled(f"{NOW - age:%Y-%m-%dT%H:%M:%SZ}", "jane", verdict, "20260101000000", "1.5", "w")
+    )
+
+
+def test_a_drill_is_overdue_when_it_is_old_failed_or_was_never():
+    hosts = [
+        remembered("web1", timedelta(hours=24)),
+        remembered("web2", timedelta(hours=25)),
+        remembered("web3", verdict="fails"),
+        Facts("web4"),
+        remembered("web5", timedelta(hours=-5)),
+    ]
+    assert overdue_drills(hosts, 86400, NOW) == [
+        "web2: the last drill is 1 d 1 h old",
+        "web3: the last drill failed: 2026-06-01T00:00:00Z by jane: a rollback to 20260101000000 fails: w",
+        "web4: a rollback was never drilled here",
+    ]
+
+
+def test_hosts_that_remember_different_drills_are_told_apart():
+    same = [remembered("web1"), remembered("web2")]
+    assert last_drill(same) == "2026-06-01T00:00:00Z by jane: a rollback to 20260101000000 works, in 1.5 s"
+    assert last_drill([*same, Facts("web3")]).startswith("web1, web2: 2026-06-01")
+    assert last_drill([*same, Facts("web3")]).endswith("; web3: none")
+
+
+A_DRILL = {"at": "2026-01-01T00:00:00Z", "by": "", "verdict": "works", "release": "", "seconds": "", "why": ""}
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        *("", "[]", "{}", "x", "[" * 5000),
+        json.dumps({**A_DRILL, "at": "now"}),
+        json.dumps({**A_DRILL, "verdict": "fine"}),
+    ],
+)
+def test_what_is_no_drill_is_none(line: str):
+    assert Drilled.parse(json.dumps(A_DRILL))
+    assert Drilled.parse(line) is None
+
+
+def test_nothing_that_a_host_remembers_can_steer_a_terminal():
+    said = Drilled.parse(Drilled("2026-01-01T00:00:00Z", "a\x1b[2J", "fails", "x\x07", "1", "y\r").line())
+    assert said
+    assert str(said).isprintable()
