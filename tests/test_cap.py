@@ -171,7 +171,7 @@ def test_status_says_what_is_live_and_where_a_rollback_would_go(project: Project
     revision = project.repo.git("rev-parse", "HEAD")
     first, second = deploy(project), deploy(project)
     rows = lines(project.doit("cap", "status", check=True))
-    assert rows[1:] == [[host, second, revision[:12], "free", first] for host in ("web1", "web2")]
+    assert rows[1:3] == [[host, second, revision[:12], "free", first] for host in ("web1", "web2")]
     assert look(project, "status")["rollback"] == first
 
 

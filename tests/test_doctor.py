@@ -444,6 +444,7 @@ def test_each_setting_has_the_place_that_it_comes_from(full: tuple[origins.Writt
         ("keep_failed", "false", "default", ""),
         ("on_failure", "stop", "default", ""),
         ("max_failures", "0", "default", ""),
+        ("drill", "never", "default", ""),
         ("recipes.systemd", "on", "stage", "deploy.yml:24"),
         ("recipes.systemd.units", "b.service", "stage", "deploy.yml:24"),
         ("recipes.other", "on", "top", "deploy.yml:11"),

@@ -14,11 +14,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import DODO, MakeProject, Project
+from conftest import MakeProject
 
 from capdoit.decide import last_drill, overdue_drills
 from capdoit.journal import Drilled
 from capdoit.survey import Facts
+from capdoit.testing import DODO, Project
 
 # Written by every flow; not what a rollback goes by.
 OURS = {".capdoit/lock", ".capdoit/drilled", ".capdoit"}
@@ -66,7 +67,7 @@ def drilled(project: Project, host: str = "web1") -> dict[str, str]:
 def nothing_is_left(project: Project) -> None:
     for host in project.hosts:
         assert {path.name for path in (project.deploy_to(host) / ".capdoit").iterdir()} <= {
-            "journal", "lock", "drilled", "next",
+            "journal", "lock", "drilled", "next", "manifests",
         }  # fmt: skip
         assert (project.deploy_to(host) / ".capdoit/lock").read_text() == ""
 
@@ -507,3 +508,17 @@ def test_nothing_that_a_host_remembers_can_steer_a_terminal():
     said = Drilled.parse(Drilled("2026-01-01T00:00:00Z", "a\x1b[2J", "fails", "x\x07", "1", "y\r").line())
     assert said
     assert str(said).isprintable()
+
+
+def test_a_target_that_was_changed_by_hand_fails_the_drill_and_warns_after_a_deploy(project: Project):
+    project.config(drill="after_deploy")
+    first = deploy(project)
+    deploy(project)
+    (project.deploy_to("web2") / "releases" / first / "app.txt").unlink()
+    done = project.doit("drill:production").failed()
+    assert f"web2: release {first} is not as it was shipped: 1 missing" in done.out
+    nothing_is_left(project)
+    second = project.current("web2")
+    (project.deploy_to("web2") / "releases" / str(second) / "app.txt").unlink()
+    done = project.doit("deploy:production", check=True)
+    assert f"a rollback would not work now: web2: release {second} is not as it was shipped" in done.out

@@ -18,6 +18,7 @@ from capdoit.steps.asking import ask_facts
 from capdoit.steps.ending import archived
 from capdoit.steps.lock import SWEEP
 from capdoit.steps.starting import choose_target
+from capdoit.steps.verifying import whole
 from capdoit.survey import Facts
 
 FAR_LINKS = Path(__file__).with_name("far_links.sh")
@@ -36,12 +37,13 @@ def shadow_of(stage: Stage) -> Stage:
 
 
 def look(run: Run) -> None:
-    """See that the release to go back to is there, whole, and that its links to what is shared lead somewhere.
+    """See that the release to go back to is there, as it was shipped, and that its links to what is shared lead somewhere.
 
     Raises:
         HostsFailed: it is not so.
     """
     run.fleet.all(partial(_look, run), _with_release(run))
+    run.fleet.all(partial(whole, run), _with_release(run))
 
 
 def fill(run: Run, hooks: Iterable[Hook]) -> None:

@@ -240,7 +240,7 @@ def test_files_that_were_not_kept_are_collected_again(shop: Shop, linked: tuple[
     site.deploy().ok()
     for path in (first / "public" if not linked else first / ".capdoit-static/files").glob("shop.*.css"):
         path.unlink()
-    done = site.rollback().ok()
+    done = site.rollback("force=yes").ok()
     assert "its static files are not all there; collecting them again" in done.out
     public = site.host().deploy_to / "current/public"
     name = json.loads((public / "staticfiles.json").read_text())["paths"]["shop.css"]
@@ -258,13 +258,13 @@ def test_a_rollback_whose_files_cannot_be_had_leaves_what_is_live(shop: Shop):
     shutil.rmtree(broken / ".capdoit-static")
     (broken / "fails").write_text("collect")
     age = broken.stat().st_mtime_ns
-    done = site.rollback().failed()
+    done = site.rollback("force=yes").failed()
     assert "the static files to go back to could not be brought back" in done.out
     assert site.live == second
     assert style(site, "web1") == style(site, "web2") == "black"
     (broken / "fails").write_text("")
     assert broken.stat().st_mtime_ns == age, "what goes by the age of releases sees no change"
-    site.rollback().ok()
+    site.rollback("force=yes").ok()
     assert broken.stat().st_mtime_ns == age
     assert style(site, "web2") == "green"
 

@@ -340,7 +340,7 @@ def test_a_rollback_makes_an_environment_again_that_does_not_work(
     site.deploy().ok()
     subprocess.run(damage, shell=True, cwd=first, check=True)  # noqa: S602 - the test's own words
     age = first.stat().st_mtime_ns
-    done = site.rollback().ok()
+    done = site.rollback("force=yes").ok()
 
     assert complaint in done.out
     assert live(site) == first
@@ -360,14 +360,14 @@ def test_a_rollback_whose_environment_cannot_be_made_again_leaves_what_is_live(s
     shutil.rmtree(broken / ".venv")
     (broken / "requirements.txt").write_text("tea==none\n")
     age = broken.stat().st_mtime_ns
-    done = site.rollback().failed()
+    done = site.rollback("force=yes").failed()
 
     assert "No matching distribution found for tea==none" in done.out
     assert site.live == second
     assert drinks(live(site, "web2"))[0] == "2"
     assert broken.stat().st_mtime_ns == age, "what goes by the age of releases sees no change"
     (broken / "requirements.txt").write_text("tea==1\n")
-    site.rollback().ok()
+    site.rollback("force=yes").ok()
     assert drinks(live(site, "web2"))[0] == "1"
 
 
@@ -378,7 +378,7 @@ def test_an_environment_that_somebody_else_made_is_left_alone(shop: Shop, pip_lo
     (first / ".venv/capdoit.json").unlink()
     site.commit({"requirements.txt": "tea==2\n"})
     site.deploy().ok()
-    site.rollback().ok()
+    site.rollback("force=yes").ok()
     assert live(site) == first
     assert len(installs(pip_log)) == 2
 
