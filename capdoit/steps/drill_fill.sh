@@ -42,10 +42,6 @@ if [ -n "$archived" ]; then unpack; else take "$release"; fi
 far_links "$shadow/releases" "$repoint"
 if [ -n "$archived" ]; then pack; fi
 if [ -f .capdoit/journal ]; then cp -p .capdoit/journal "$shadow/.capdoit/"; fi
-if [ -f ".capdoit/manifests/$release" ]; then
-    mkdir "$shadow/.capdoit/manifests"
-    cp -p ".capdoit/manifests/$release" "$shadow/.capdoit/manifests/"
-fi
 if [ -f revisions.log ]; then cp -p revisions.log "$shadow/"; fi
 if [ -n "$left" ]; then
     ln -s "$shadow/releases/$left" "$shadow/current"

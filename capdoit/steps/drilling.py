@@ -37,7 +37,9 @@ def shadow_of(stage: Stage) -> Stage:
 
 
 def look(run: Run) -> None:
-    """See that the release to go back to is there, as it was shipped, and that its links to what is shared lead somewhere.
+    """See that the release to go back to is there, that its links lead somewhere, and that it is as it was shipped.
+
+    It is compared with its manifest here and not in the shadow, where links lead elsewhere.
 
     Raises:
         HostsFailed: it is not so.
