@@ -18,7 +18,7 @@ are left out, so that a build begins as after `npm ci`. A build must not write i
 other release change with them. One that does so when they were installed has them installed anew each time, and one
 that does so later is a failed deploy, which says whose modules it has changed. They are also installed anew each time
 with yarn 2 and later (which notes elsewhere what it has installed, and keeps a cache), when devDependencies go after
-the build, and when a package.json depends on files of the code: on a path (file:, portal:), or by scripts that run
+the build, and when a package.json depends on files of the code: on a path (file:), or by scripts that run
 with every installation (postinstall, prepare, …; husky and only-allow do no harm).
 
 A rollback does nothing: the release to go back to has its modules, and what was built with them. node_modules must
@@ -49,69 +49,6 @@ if TYPE_CHECKING:
 
 EVERY = RoleNames(())
 SCRIPT = Path(__file__).with_name("node.sh").read_text(encoding="utf-8")
-WITH_EVERY_INSTALLATION = ["preinstall", "install", "postinstall", "prepublish", "preprepare", "prepare", "postprepare"]
-HARMLESS = ("husky", "husky install", "npx only-allow npm", "npx only-allow pnpm", "npx only-allow yarn")
-DEPENDENCIES = ("dependencies", "devDependencies", "optionalDependencies", "overrides", "resolutions")
-PATHS = ("file:", "link:", "portal:", "./", "../", "~/", "/")
-
-
-@dataclass(frozen=True)
-class Manager:
-    """A package manager.
-
-    Attributes:
-        program: its name.
-        locks: its lock files.
-        install: installs exactly what they say.
-        with_dev: more for that, for devDependencies, too.
-        without_dev: more for that, for none of them.
-        prune: takes them away.
-    """
-
-    program: str
-    locks: tuple[str, ...]
-    install: tuple[str, ...]
-    with_dev: tuple[str, ...]
-    without_dev: tuple[str, ...]
-    prune: tuple[str, ...]
-
-
-QUIET = ("--no-audit", "--no-fund")
-NPM = Manager(
-    "npm",
-    ("package-lock.json", "npm-shrinkwrap.json"),
-    ("npm", "ci", *QUIET),
-    ("--include=dev",),
-    ("--omit=dev",),
-    ("npm", "prune", "--omit=dev", *QUIET),
-)
-PNPM = Manager(
-    "pnpm",
-    ("pnpm-lock.yaml",),
-    ("pnpm", "install", "--frozen-lockfile"),
-    ("--prod=false",),
-    ("--prod",),
-    ("pnpm", "prune", "--prod"),
-)
-FROZEN = ("yarn", "install", "--frozen-lockfile", "--non-interactive")
-YARN = Manager(
-    "yarn",
-    ("yarn.lock",),
-    FROZEN,
-    ("--production=false",),
-    ("--production=true",),
-    (*FROZEN, "--production=true", "--ignore-scripts"),
-)
-# It has no way to install less; what is too much is taken away.
-YARN_2 = Manager(
-    "yarn",
-    ("yarn.lock",),
-    ("yarn", "install", "--immutable"),
-    (),
-    (),
-    ("yarn", "workspaces", "focus", "--all", "--production"),
-)
-BY_NAME = {one.program: one for one in (NPM, PNPM, YARN)}
 
 
 @dataclass(frozen=True)
@@ -134,116 +71,6 @@ class Options:
         path = self.directory
         if posixpath.normpath(path) != path or path.startswith("/") or path.split("/")[0] == "..":
             raise ValueError(f"directory is a path in the release, not {path!r}")
-
-
-@dataclass(frozen=True)
-class Package:
-    """What the code of a release says of a package, and what deploy.yml says of it.
-
-    Attributes:
-        files: what names a manager, and every package.json with its text, by paths that begin with ``./``.
-        options: what deploy.yml says.
-    """
-
-    files: Mapping[str, str]
-    options: Options
-
-    @cached_property
-    def manager(self) -> Manager:
-        """What installs it.
-
-        Raises:
-            ValueError: its lock files do not say, or the one is missing that does.
-        """
-        found = {one.program: self._locks(one) for one in BY_NAME.values() if self._locks(one)}
-        name: str = self.options.manager or next(iter(found), "")
-        if not self.options.manager and len(found) > 1:
-            locks = " and ".join(f"{lock} ({name})" for name, locks in found.items() for lock in locks)
-            raise ValueError(f"there are {locks}; say the option manager, or remove what nobody uses")
-        if name not in found:
-            wanted = [BY_NAME[name]] if name else BY_NAME.values()
-            locks = " or ".join(lock for one in wanted for lock in one.locks)
-            raise ValueError(f"there is no {locks}; commit one, so that all hosts get the same modules")
-        return YARN_2 if name == "yarn" and self._is_of_yarn_2 else BY_NAME[name]
-
-    @property
-    def lock(self) -> str:
-        """Its lock file."""
-        return " and ".join(self._locks(self.manager))
-
-    @cached_property
-    def builds(self) -> tuple[str, ...]:
-        """The scripts that are run.
-
-        Raises:
-            ValueError: package.json has not all of them.
-        """
-        scripts, said = self._manifest.get("scripts", {}), self.options.build
-        if said is None:
-            return ("build",) if "build" in scripts else ()
-        wanted = tuple(filter(None, [said] if isinstance(said, str) else said))
-        if missing := [name for name in wanted if name not in scripts]:
-            there = ", ".join(sorted(scripts)) or "none"
-            raise ValueError(
-                f"package.json has no script {' and '.join(missing)} (it has {there}); see the option build"
-            )
-        return wanted
-
-    @property
-    def install(self) -> tuple[str, ...]:
-        """What installs its modules."""
-        return self.manager.install + (self.manager.with_dev if self._needs_dev else self.manager.without_dev)
-
-    @property
-    def prune(self) -> tuple[str, ...]:
-        """What takes devDependencies away after the build; nothing when they stay, or are not there."""
-        are_there = self._needs_dev or self.manager is YARN_2
-        return self.manager.prune if are_there and self.options.dev_dependencies != "keep" else ()
-
-    @property
-    def can_share(self) -> bool:
-        """Whether a release with the same lock file has the same modules, all of them in node_modules."""
-        manifests = (text for path, text in self.files.items() if path.endswith("/package.json"))
-        return self.manager is not YARN_2 and not any(map(_depends_on_code, manifests))
-
-    @property
-    def _needs_dev(self) -> bool:
-        return bool(self.builds) and self.options.dev_dependencies != "omit"
-
-    @cached_property
-    def _manifest(self) -> dict[str, Any]:
-        if "./package.json" not in self.files:
-            raise ValueError("there is no package.json; the option directory says where it is")
-        return _parsed(self.files["./package.json"])
-
-    @property
-    def _is_of_yarn_2(self) -> bool:
-        version = re.match(r"yarn@(\d+)", self._manifest.get("packageManager", ""))
-        return "./.yarnrc.yml" in self.files or bool(version and int(version[1]) > 1)
-
-    def _locks(self, manager: Manager) -> list[str]:
-        return [lock for lock in manager.locks if f"./{lock}" in self.files]
-
-
-def _parsed(manifest: str) -> dict[str, Any]:
-    try:
-        parsed = json.loads(manifest)
-    except ValueError as error:
-        raise ValueError(f"package.json is no JSON: {error}") from None
-    if not isinstance(parsed, dict):
-        raise ValueError("package.json is no object of JSON")  # noqa: TRY004 - it is what a user wrote
-    return parsed
-
-
-def _depends_on_code(manifest: str) -> bool:
-    """Whether what is installed for a package.json is more than its lock file says."""
-    try:
-        parsed = _parsed(manifest)
-    except ValueError:  # an example in somebody's tests, which nothing installs, or one day something does
-        return True
-    scripts = [parsed.get("scripts", {}).get(name, HARMLESS[0]) for name in WITH_EVERY_INSTALLATION]
-    wanted = [one for kind in DEPENDENCIES for one in parsed.get(kind, {}).values()]
-    return any(one not in HARMLESS for one in scripts) or any(str(one).startswith(PATHS) for one in wanted)
 
 
 node = Recipe("node", options=Options)
@@ -311,3 +138,188 @@ def _in_its_own_words(wrong: str) -> Iterator[None]:
             raise
         why = f"{wrong}: exit status {error.status}"
         raise HostError(error.host, why, "node", error.status, error.lines) from None
+
+
+# -- package managers
+
+
+@dataclass(frozen=True)
+class Manager:
+    """A package manager.
+
+    Attributes:
+        program: its name.
+        locks: its lock files.
+        install: installs exactly what they say.
+        with_dev: more for that, for devDependencies, too.
+        without_dev: more for that, for none of them.
+        prune: takes them away.
+    """
+
+    program: str
+    locks: tuple[str, ...]
+    install: tuple[str, ...]
+    with_dev: tuple[str, ...]
+    without_dev: tuple[str, ...]
+    prune: tuple[str, ...]
+
+
+QUIET = ("--no-audit", "--no-fund")
+NPM = Manager(
+    "npm",
+    ("package-lock.json", "npm-shrinkwrap.json"),
+    ("npm", "ci", *QUIET),
+    ("--include=dev",),
+    ("--omit=dev",),
+    ("npm", "prune", "--omit=dev", *QUIET),
+)
+PNPM = Manager(
+    "pnpm",
+    ("pnpm-lock.yaml",),
+    ("pnpm", "install", "--frozen-lockfile"),
+    ("--prod=false",),
+    ("--prod",),
+    ("pnpm", "prune", "--prod"),
+)
+FROZEN = ("yarn", "install", "--frozen-lockfile", "--non-interactive")
+YARN = Manager(
+    "yarn",
+    ("yarn.lock",),
+    FROZEN,
+    ("--production=false",),
+    ("--production=true",),
+    (*FROZEN, "--production=true", "--ignore-scripts"),
+)
+# It has no way to install less; what is too much is taken away.
+YARN_2 = Manager(
+    "yarn",
+    ("yarn.lock",),
+    ("yarn", "install", "--immutable"),
+    (),
+    (),
+    ("yarn", "workspaces", "focus", "--all", "--production"),
+)
+BY_NAME = {one.program: one for one in (NPM, PNPM, YARN)}
+
+
+# -- what the code asks for
+
+WITH_EVERY_INSTALLATION = ("preinstall", "install", "postinstall", "prepublish", "preprepare", "prepare", "postprepare")
+HARMLESS = ("husky", "husky install", "npx only-allow npm", "npx only-allow pnpm", "npx only-allow yarn")
+DEPENDENCIES = ("dependencies", "devDependencies", "optionalDependencies", "overrides", "resolutions")
+PATHS = ("file:", "./", "../", "~/", "/")
+
+
+@dataclass(frozen=True)
+class Package:
+    """What the code of a release says of a package, and what deploy.yml says of it.
+
+    Attributes:
+        files: what names a manager, and every package.json with its text, by paths that begin with ``./``.
+        options: what deploy.yml says.
+    """
+
+    files: Mapping[str, str]
+    options: Options
+
+    @cached_property
+    def manager(self) -> Manager:
+        """What installs it.
+
+        Raises:
+            ValueError: its lock files do not say, or the one is missing that does.
+        """
+        found = {one.program: self._locks(one) for one in BY_NAME.values() if self._locks(one)}
+        name: str = self.options.manager or next(iter(found), "")
+        if not self.options.manager and len(found) > 1:
+            locks = " and ".join(f"{lock} ({name})" for name, locks in found.items() for lock in locks)
+            raise ValueError(f"there are {locks}; say the option manager, or remove what nobody uses")
+        if name not in found:
+            wanted = [BY_NAME[name]] if name else BY_NAME.values()
+            locks = " or ".join(lock for one in wanted for lock in one.locks)
+            raise ValueError(f"there is no {locks}; commit one, so that all hosts get the same modules")
+        return YARN_2 if name == "yarn" and self._is_of_yarn_2 else BY_NAME[name]
+
+    @property
+    def lock(self) -> str:
+        """Its lock file."""
+        return " and ".join(self._locks(self.manager))
+
+    @cached_property
+    def builds(self) -> tuple[str, ...]:
+        """The scripts that are run.
+
+        Raises:
+            ValueError: package.json has not all of them.
+        """
+        scripts, said = _mapping(self._manifest, "scripts"), self.options.build
+        if said is None:
+            return ("build",) if "build" in scripts else ()
+        wanted = (said,) if isinstance(said, str) else said
+        if missing := [name for name in wanted if name not in scripts]:
+            there = ", ".join(sorted(scripts)) or "none"
+            raise ValueError(
+                f"package.json has no script {' and '.join(missing)} (it has {there}); see the option build"
+            )
+        return wanted
+
+    @property
+    def install(self) -> tuple[str, ...]:
+        """What installs its modules."""
+        return self.manager.install + (self.manager.with_dev if self._needs_dev else self.manager.without_dev)
+
+    @property
+    def prune(self) -> tuple[str, ...]:
+        """What takes devDependencies away after the build; nothing when they stay, or are not there."""
+        are_there = self._needs_dev or self.manager is YARN_2
+        return self.manager.prune if are_there and self.options.dev_dependencies != "keep" else ()
+
+    @property
+    def can_share(self) -> bool:
+        """Whether a release with the same lock file has the same modules, all of them in node_modules."""
+        manifests = (text for path, text in self.files.items() if path.endswith("/package.json"))
+        return self.manager is not YARN_2 and not any(map(_depends_on_code, manifests))
+
+    @property
+    def _needs_dev(self) -> bool:
+        return bool(self.builds) and self.options.dev_dependencies != "omit"
+
+    @cached_property
+    def _manifest(self) -> dict[str, Any]:
+        if "./package.json" not in self.files:
+            raise ValueError("there is no package.json; the option directory says where it is")
+        return _parsed(self.files["./package.json"])
+
+    @property
+    def _is_of_yarn_2(self) -> bool:
+        version = re.match(r"yarn@(\d+)", str(self._manifest.get("packageManager")))
+        return "./.yarnrc.yml" in self.files or bool(version and int(version[1]) > 1)
+
+    def _locks(self, manager: Manager) -> list[str]:
+        return [lock for lock in manager.locks if f"./{lock}" in self.files]
+
+
+def _parsed(manifest: str) -> dict[str, Any]:
+    try:
+        parsed = json.loads(manifest)
+    except ValueError as error:
+        raise ValueError(f"package.json is no JSON: {error}") from None
+    if not isinstance(parsed, dict):
+        raise ValueError("package.json is no object of JSON")  # noqa: TRY004 - it is what a user wrote
+    return parsed
+
+
+def _mapping(manifest: Mapping[str, Any], key: str) -> dict[str, Any]:
+    found = manifest.get(key)
+    return found if isinstance(found, dict) else {}
+
+
+def _depends_on_code(manifest: str) -> bool:
+    """Whether what is installed for a package.json is more than its lock file says."""
+    try:
+        parsed = _parsed(manifest)
+    except ValueError:  # an example in somebody's tests, which nothing installs, or one day something does
+        return True
+    scripts = [script for name, script in _mapping(parsed, "scripts").items() if name in WITH_EVERY_INSTALLATION]
+    wanted = [one for kind in DEPENDENCIES for one in _mapping(parsed, kind).values()]
+    return any(one not in HARMLESS for one in scripts) or any(str(one).startswith(PATHS) for one in wanted)
