@@ -25,6 +25,8 @@ if [ "${1:-}" = real ]; then
     need systemctl systemd
     need supervisord supervisor
     need puma puma
+    need node nodejs
+    need npm npm # which brings pnpm and yarn
 fi
 
 [ -n "$missing" ] || exit 0

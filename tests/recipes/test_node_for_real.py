@@ -37,6 +37,8 @@ MANAGERS = {
     "yarn": ("yarn@1", ["yarn", "install", "--ignore-scripts"]),
     "yarn 2": ("@yarnpkg/cli-dist@4", ["yarn", "install", "--mode=update-lockfile"]),
 }
+# What tells node whom to believe, where the tests' own environment does.
+HOSTS = {"web1": {"default_env": {name: os.environ[name] for name in {"NODE_EXTRA_CA_CERTS"} & {*os.environ}}}}
 YARNRC = {".yarnrc.yml": "nodeLinker: node-modules\nenableTelemetry: false\n"}
 
 
@@ -90,7 +92,7 @@ def inode(release: Path) -> int:
 
 
 def test_a_package_is_installed_once_for_a_lock_file_built_and_rolled_back(stage: Any, team: Team):
-    site = stage(hosts=1, recipes={"node": {}}, files=team.files())
+    site = stage(hosts=HOSTS, recipes={"node": {}}, files=team.files())
     said = site.deploy().ok().out
     first = site.host().release(site.live)
     assert "installing " in said
@@ -122,7 +124,7 @@ def test_a_package_is_installed_once_for_a_lock_file_built_and_rolled_back(stage
 @pytest.mark.parametrize("how", ["prune", "omit"])
 def test_dev_dependencies_go_or_never_come(stage: Any, team: Team, how: str):
     scripts = {"build": "node build.js"}
-    site = stage(hosts=1, recipes={"node": {"dev_dependencies": how}}, files=team.files(scripts=scripts))
+    site = stage(hosts=HOSTS, recipes={"node": {"dev_dependencies": how}}, files=team.files(scripts=scripts))
     site.deploy().ok()
     modules = site.host().release(site.live) / "node_modules"
     assert {path.name for path in modules.iterdir() if not path.name.startswith(".")} == {"is-number"}
@@ -130,14 +132,14 @@ def test_dev_dependencies_go_or_never_come(stage: Any, team: Team, how: str):
 
 
 def test_without_a_build_there_are_no_dev_dependencies(stage: Any, team: Team):
-    site = stage(hosts=1, recipes={"node": {"build": []}}, files=team.files())
+    site = stage(hosts=HOSTS, recipes={"node": {"build": []}}, files=team.files())
     site.deploy().ok()
     modules = site.host().release(site.live) / "node_modules"
     assert (modules / "semver").exists() == (team.manager == "yarn 2"), "which has no way to leave them out"
 
 
 def test_a_lock_file_that_is_not_that_of_package_json_is_a_failed_deploy(stage: Any, team: Team):
-    site = stage(hosts=1, recipes={"node": {}}, files=team.files())
+    site = stage(hosts=HOSTS, recipes={"node": {}}, files=team.files())
     site.deploy().ok()
     first = site.live
     site.commit({"package.json": json.dumps(MANIFEST | {"dependencies": {"is-number": "6.0.0"}})})
@@ -164,7 +166,7 @@ def test_modules_of_workspaces_are_linked(stage: Any, team: Team):
         f"mkdir -p packages/ui && echo '{ui}' >packages/ui/package.json && exec {' '.join(team.lock)}",
     ]
     files = {**build(private=True, workspaces=["packages/*"]), "packages/ui/package.json": ui}
-    site = stage(hosts=1, recipes={"node": {}}, files=files)
+    site = stage(hosts=HOSTS, recipes={"node": {}}, files=files)
     site.deploy().ok()
     first = site.host().release(site.live)
     site.commit({"app.txt": "second\n"})
