@@ -7,24 +7,27 @@ Without a lock file, or with those of several managers, the deploy fails before 
 
 Then `npm run build` runs (or that of pnpm or yarn), if package.json has a script of that name, with
 NODE_ENV=production unless default_env says another. The devDependencies are installed when there is something to
-build, and not otherwise. They stay, unless dev_dependencies says that they go after the build. What cannot be
-installed or built is a failed deploy: what was live is live.
+build, and not otherwise (by yarn 2 and later always). They stay, unless dev_dependencies says that they go after the
+build. What cannot be installed or built is a failed deploy: what was live is live.
 
-Modules are installed once for a lock file: when a release of the host has modules for the same lock files,
-package.json's and .npmrc's, the same versions of node and of the manager, and nobody changed them since, its packages
-are hard-linked. Each release has its own node_modules, which stays whole when the other one is removed. What begins
-with a dot in node_modules, where tools take notes and put what they generate, is copied; .cache, .vite and .vite-temp
-are left out, so that a build begins as after `npm ci`. A build must not write into packages in place: those of the
-other release change with them. One that does so when they were installed has them installed anew each time, and one
-that does so later is a failed deploy, which says whose modules it has changed. They are also installed anew each time
-with yarn 2 and later (which notes elsewhere what it has installed, and keeps a cache), when devDependencies go after
-the build, and when a package.json depends on files of the code: on a path (file:), or by scripts that run
-with every installation (postinstall, prepare, …; husky and only-allow do no harm).
+Modules are installed once for a lock file. When another release of the host has modules for the same lock files,
+package.json's and .npmrc's, of the same versions of node and of the manager, and nobody changed them since, its
+packages are hard-linked: each release has a node_modules of its own, which stays whole when the other one is removed.
+What begins with a dot in node_modules, where tools take notes and put what they generate, is copied; .cache, .vite and
+.vite-temp are left out, so that a build begins as after `npm ci`. They are installed anew each time
 
-A rollback does nothing: the release to go back to has its modules, and what was built with them. node_modules must
-not be a linked directory, and a cache of the build may be one. Hosts need node and the manager, npm 7 or later, on
-the PATH that a command gets without a login; another one: `default_env: {PATH: "/opt/node/bin:/usr/bin:/bin"}`. A
-registry that wants a token: `default_env: {NPM_TOKEN: !env NPM_TOKEN}`, and ${NPM_TOKEN} in .npmrc.
+- with yarn 2 and later, which notes elsewhere what it has installed, and has a cache;
+- when devDependencies go after the build, or the build writes into packages;
+- when a package.json has scripts that run with every installation (postinstall, prepare, and the like; husky and
+  only-allow do no harm) or depends on a path (file:), because then they depend on the code, too.
+
+A build that writes into packages, and did not do so when they were installed, changes those of the release that they
+were linked from. That cannot be prevented; it is a failed deploy, which says so.
+
+A rollback does nothing: the release to go back to has its modules, and what was built with them. node_modules cannot
+be a linked directory; a cache outside of it, such as .next/cache, can. Hosts need node and the manager (npm 7 or
+later) on the PATH of a command without a login, or `default_env: {PATH: "/opt/node/bin:/usr/bin:/bin"}`. A registry
+that wants a token: `default_env: {NPM_TOKEN: !env NPM_TOKEN}`, and ${NPM_TOKEN} in .npmrc.
 
     recipes:
       node: {directory: frontend, build: [lint:assets, build]}

@@ -1,14 +1,18 @@
 # shellcheck shell=sh
 # Gives the package of a release the modules that its lock file asks for, and runs its scripts.
-# Arguments: what to do (look, install, build, prune), the release, the package's directory in it, and what the functions say
-# that are called so.
+# Arguments: what to do (look, install, build, prune), the release, the package's directory in it, and what is said
+# above the function that is called so.
 set -eu
 unset CDPATH
 what=$1 release=$2 directory=$3
 shift 3
 
+say() {
+    printf '%s\n' "$*"
+}
+
 die() {
-    printf '%s\n' "$*" >&2
+    say "$*" >&2
     exit 1
 }
 
@@ -21,14 +25,14 @@ look() {
     of_the_code -name package.json -exec awk 'FNR == 1 { print FILENAME } { print "\t" $0 }' {} +
 }
 
-# Files of the code, whatever is installed.
+# Files of the code, whatever else was installed.
 of_the_code() {
-    find . \( -name node_modules -o -name .git \) -prune -o -type f "$@"
+    find . -type d \( -name node_modules -o -name '.?*' \) -prune -o -type f "$@"
 }
 
 # Where modules are: workspaces may have some of their own.
 folders() {
-    find . -name .git -prune -o -name node_modules -prune "$@" -print
+    find . -name node_modules -prune "$@" -print -o -type d -name '.?*' -prune
 }
 
 # -- what is installed
@@ -46,20 +50,24 @@ fingerprint() {
     } | sha256sum
 }
 
-# One line for the modules in a package's directory. What begins with a dot is not in it: that is what tools note, and
-# only .pnpm holds packages.
+# One line for all modules of a package, in its directory; their folders are on stdin. What begins with a dot is not in
+# it: that is what tools note, and only .pnpm holds packages.
 listing() (
     cd "$1" || exit
-    folders -type d | while IFS= read -r folder; do
-        find "$folder"/* "$folder/.pnpm" -type f -exec stat -c '%n %s %Y' {} + 2>/dev/null || true
+    while IFS= read -r folder; do
+        TZ=UTC find "$folder"/* "$folder/.pnpm" -type f -exec stat -c '%n %s %y' {} + 2>/dev/null || true
     done | LC_ALL=C sort | sha256sum
 )
 
-# What is noted of modules that were installed to the end: their fingerprint, their listing, the release that they were
-# linked from.
+# What is noted of modules that were installed to the end, in lines: their fingerprint, their listing, the release that
+# they were linked from, their folders.
 note() {
     [ -d node_modules ] || return 0 # a package that needs none, or a yarn that has them elsewhere
-    printf '%s\n' "$print" "$(listing .)" "$1" >node_modules/.capdoit
+    all=$(folders -type d)
+    say "$print
+$(say "$all" | listing .)
+$1
+$all" >node_modules/.capdoit
 }
 
 noted() {
@@ -72,7 +80,7 @@ can_stand_for() {
 }
 
 is_as_it_was() {
-    [ "$(noted "$1" 2)" = "$(listing "$1")" ]
+    [ "$(noted "$1" 2)" = "$(noted "$1" '4,$' | listing "$1")" ]
 }
 
 # The newest release with modules that can stand for these.
@@ -100,15 +108,15 @@ install() {
     print=$(fingerprint "$@")
     other=
     if [ -n "$shares" ] && can_stand_for .; then
-        echo "$directory/node_modules: nothing changed"
+        say "$directory/node_modules: nothing changed"
         return
     fi
     if [ -n "$shares" ]; then other=$(cd "$release" && twin); fi
     if [ -n "$other" ]; then
-        echo "$directory/node_modules: nothing changed since release $other, linked from there"
+        say "$directory/node_modules: nothing changed since release $other, linked from there"
         take_over
     else
-        echo "$directory/node_modules: installing $lock: $*"
+        say "$directory/node_modules: installing $lock: $*"
         rm -f node_modules/.capdoit
         without_questions "$@"
     fi
@@ -133,7 +141,7 @@ can_install() {
 # Have the modules of the other release: a link to each file of a package, and a copy of what tools note.
 take_over() {
     from=$release/../$other/$directory
-    (cd "$from" && folders -type d) | while IFS= read -r folder; do
+    noted "$from" '4,$' | while IFS= read -r folder; do
         rm -rf "$folder"
         mkdir -p "${folder%/*}"
         link_or_copy "$from/$folder" "$folder"
@@ -180,17 +188,31 @@ name_this_release() {
 
 # Arguments: the package manager; the scripts of package.json.
 build() {
+    from=$(shares_with)
+    ended=0
+    run_scripts "$@" || ended=$?
+    [ -z "$from" ] || is_as_it_was "$from" ||
+        die "the build wrote into packages, and release $(noted . 3) has the same files: its modules have changed," \
+            "too; the next deploy installs all of them anew, and links nothing"
+    return "$ended"
+}
+
+# The package of the release that its modules were linked from, as long as that one has them.
+shares_with() {
+    other=$(noted . 3)
+    if [ -n "$other" ] && is_as_it_was "$release/../$other/$directory"; then
+        say "$release/../$other/$directory"
+    fi
+}
+
+run_scripts() {
     manager=$1
     shift
     NODE_ENV=${NODE_ENV:-production}
     export NODE_ENV
     for script; do
-        "$manager" run "$script"
+        "$manager" run "$script" || return
     done
-    other=$(noted . 3)
-    [ -z "$other" ] || [ ! -d "$release/../$other" ] || is_as_it_was "$release/../$other/$directory" ||
-        die "the build wrote into packages, whose files release $other has, too: its modules have changed with them;" \
-            "the next deploy installs them anew, and links nothing"
 }
 
 # Arguments: what takes devDependencies away.

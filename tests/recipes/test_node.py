@@ -443,17 +443,40 @@ def test_a_build_that_writes_into_packages_has_them_installed_each_time(shop: Sh
     assert tea(first) == tea(live(site)) == "tea 1\ncompiled\n"
 
 
-def test_a_build_that_begins_to_write_into_packages_of_another_release_is_refused(shop: Shop):
+@pytest.mark.parametrize("status", [0, 4])
+def test_a_build_that_begins_to_write_into_packages_of_another_release_is_refused(shop: Shop, status: int):
     site = shop(files=builds())
     site.deploy().ok()
     first = site.live
-    site.commit({"build.sh": WRITES})
+    site.commit({"build.sh": f"{WRITES}exit {status}\n"})
     said = site.deploy().failed().out
-    assert f"the build wrote into packages, whose files release {first} has, too" in said
+    assert f"the build wrote into packages, and release {first} has the same files" in said
     assert site.live == first
+    site.commit({"build.sh": WRITES})
     site.deploy().ok()
     assert installs(site) == 2
     assert tea(live(site)) == "tea 1\ncompiled\n"
+
+
+def test_what_somebody_else_changed_is_not_said_of_the_build(shop: Shop):
+    site = shop(files=builds())
+    site.deploy().ok()
+    first = live(site)
+    site.commit({"app.txt": "second\n"})
+    site.deploy().ok()
+    (first / "node_modules/tea/src/milk.js").write_text("")
+    site.doit("run", "-s", "deploy:production:node.build").ok()
+
+
+def test_modules_that_a_build_ships_are_nobody_elses(shop: Shop):
+    ships = "mkdir -p dist/node_modules/cup .next/node_modules && date >dist/node_modules/cup/index.js\n"
+    site = shop(files={**builds(ships), ".github/package.json": "{{ name }}"})
+    site.deploy().ok()
+    site.commit({"build.sh": BUILT})
+    site.deploy().ok()
+    assert installs(site) == 1
+    assert not (live(site) / "dist/node_modules").exists()
+    assert not (live(site) / ".next").exists()
 
 
 def test_a_build_may_write_what_tools_keep_in_node_modules(shop: Shop):
