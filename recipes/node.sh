@@ -117,7 +117,6 @@ install() {
         take_over
     else
         say "$directory/node_modules: installing $lock: $*"
-        rm -f node_modules/.capdoit
         without_questions "$@"
     fi
     note "$other"

@@ -33,7 +33,7 @@ fs.writeFileSync("dist/shop.js", `
 # The package that brings a manager, if npm does not; and what makes its lock file.
 MANAGERS = {
     "npm": (None, ["npm", "install", "--package-lock-only", "--no-audit", "--no-fund"]),
-    "pnpm": ("pnpm@9", ["pnpm", "install", "--lockfile-only"]),
+    "pnpm": ("pnpm@10", ["pnpm", "install", "--lockfile-only"]),
     "yarn": ("yarn@1", ["yarn", "install", "--ignore-scripts"]),
     "yarn 2": ("@yarnpkg/cli-dist@4", ["yarn", "install", "--mode=update-lockfile"]),
 }
