@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from functools import partial
@@ -54,9 +54,14 @@ def survey(stage: Stage, variables: Variables, console: Console) -> list[Outcome
     Returns:
         An outcome for each host whose answer is its `Facts`, or which says why there are none.
     """
+    return look(stage, variables, console, ask_facts)
+
+
+def look(stage: Stage, variables: Variables, console: Console, ask: Callable[[Run, Host], object]) -> list[Outcome]:
+    """Ask something of every selected host; an outcome for each."""
     run = begin("rollback", stage, variables, console)
     try:
-        return run.fleet.each(partial(ask_facts, run), together=False)
+        return run.fleet.each(partial(ask, run), together=False)
     finally:
         run.fleet.close()
 

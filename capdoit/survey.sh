@@ -55,6 +55,8 @@ if cd "$deploy_to" 2>/dev/null; then
         done
     fi
     if [ ! -w . ]; then fact not_writable "$deploy_to"; fi
+    fact disk "$(df -Pk . 2>/dev/null | tail -n 1 | tr -s ' ' | cut -d ' ' -f 2,4)"
+    fact inodes "$(df -Pi . 2>/dev/null | tail -n 1 | tr -s ' ' | cut -d ' ' -f 2,4)"
     if [ -L current ]; then
         fact current "$(one_line "$(readlink current)")"
     elif [ -e current ]; then
