@@ -127,6 +127,14 @@ rails = Recipe(
 )
 
 
+@rails.after("starting", roles=lambda options: options.migration_roles, primary=True)
+def can_migrate(host: Host, flow: Flow, options: Options) -> None:
+    """See that the host that migrates gets code."""
+    if options.migrate and host.name not in flow.hosts:
+        why = "gets no code (no_release), so it cannot migrate; say migration_roles with a role of a host that does"
+        raise HostError(host.name, why)
+
+
 @rails.after("updated", roles=lambda options: options.roles)
 def precompile_assets(host: Host, release: Release, flow: Flow, options: Options) -> None:
     """Compile assets apart, and serve those that are new, too; the live release's manifest is not touched."""
