@@ -116,8 +116,6 @@ class Options:
         for pattern in self.assets_manifests:
             if not re.fullmatch(r"[\w.*?\[\]-]+", pattern):
                 raise ValueError(f"a pattern of assets_manifests is one word and has no slash, not {pattern!r}")
-        if self.keep_assets is not None and self.keep_assets < 0:
-            raise ValueError("keep_assets is at least 0")
 
 
 rails = Recipe(
@@ -274,7 +272,7 @@ def _in_code(host: Host, path: str) -> list[str] | None:
     """The migrations that a release has, without running it; None when it has no db."""
     if not host.test(["test", "-d", f"{path}/db"]):
         return None
-    files = host.capture(["find", "db", "-name", "[0-9]*_*.rb"], cwd=path).splitlines()
+    files = host.capture(["find", "db/", "-name", "[0-9]*_*.rb"], cwd=path).splitlines()
     return sorted((Path(file).stem for file in files), key=_version)
 
 

@@ -200,31 +200,25 @@ drop_seeds() {
 # Let assets:clean say which files are too old, on links to them: the live release may still need them, and so may a
 # rollback. They are removed when the release is live, and old releases are gone; those that are needed stay on the list.
 clean_apart() {
-    (cd "$shared" && find . -type f ! -name '*.capdoit-part' | sed 's,^\./,,') >"$kept/there"
     (cd "$shared" && find . -type d) | while IFS= read -r dir; do
         mkdir -p "$own/$dir"
         # shellcheck disable=SC2016
-        find "$shared/$dir" ! -path "$shared/$dir" -prune -type f \
+        find "$shared/$dir/." ! -name . -prune -type f ! -name '*.capdoit-part' \
             -exec sh -c 'to=$1; shift; ln -s "$@" "$to/"' sh "$own/$dir" {} + 2>/dev/null || : # what is new is there
     done
-    for name in $(manifests_in "$shared"); do
+    for name in $(like_manifests_in "$own"); do
         [ ! -h "$own/$name" ] || rm -f "$own/$name"
     done
+    (cd "$own" && find . -type l | sed 's,^\./,,') >"$kept/there"
     "$@" "assets:clean[$keep]"
     {
         while IFS= read -r name; do
-            [ -e "$own/$name" ] || printf '%s\n' "$name"
+            [ -h "$own/$name" ] || printf '%s\n' "$name"
         done <"$kept/there"
         [ -z "$live" ] || [ ! -f "$live/.capdoit-assets/old" ] || cat "$live/.capdoit-assets/old"
     } | sort -u | while IFS= read -r name; do
-        if [ -h "$own/$name" ] || [ ! -e "$own/$name" ]; then
-            [ ! -f "$shared/$name" ] || [ -h "$shared/$name" ] || printf '%s\n' "$name"
-        fi
+        [ -f "$own/$name" ] && [ ! -h "$own/$name" ] || [ ! -f "$shared/$name" ] || printf '%s\n' "$name"
     done >"$kept/old"
-    for name in $(like_manifests_in "$shared"); do
-        grep -vxF "$name" "$kept/old" >"$kept/there" || :
-        mv "$kept/there" "$kept/old"
-    done
     rm -f "$kept/there"
     find "$own" -type l -exec rm -f {} +
     find "$own" -depth -type d ! -path "$own" -exec rmdir {} + 2>/dev/null || :
@@ -275,6 +269,7 @@ in_deploy() {
         die "public/$prefix is not the link to $shared that it should be; with assets: false this recipe leaves it alone"
     compile history "$@"
     add
+    lead_early
 }
 
 in_rollback() {
@@ -294,6 +289,7 @@ in_rollback() {
     add
     gone=$(missing_of "$backup")
     [ -z "$gone" ] || die "its manifest names files that are not there:$newline$gone"
+    lead_early
 }
 
 # Serve what has another content under the same name, and lead to the manifest of what is live.
@@ -311,6 +307,18 @@ publish() {
         lead "$shared/$name" "$deploy_to/current/assets_manifest_backup/$name"
     done
     [ -z "$ours" ] || drop_others
+}
+
+# Have the links before the first flip, where they lead to what is there already, or when nothing is live.
+lead_early() {
+    for name in $(manifests_in "$backup"); do
+        now=$deploy_to/current/assets_manifest_backup/$name
+        if [ -f "$shared/$name" ]; then
+            if cmp -s "$shared/$name" "$now"; then lead "$shared/$name" "$now"; fi
+        elif [ ! -h "$deploy_to/current" ]; then
+            lead "$shared/$name" "$now"
+        fi
+    done
 }
 
 lead() {
