@@ -13,6 +13,7 @@ from capdoit.session import BEAT, Stop
 
 # What fails on one host fails on others, too, a moment later: they may say so before they are stopped.
 LAST_WORDS = 0.5
+TURN = 0.2  # seconds; how late a signal may be heard
 
 
 class Fleet:
@@ -53,14 +54,14 @@ class Fleet:
         self._renew_stop()
         futures = [self._pool.submit(work, host) for host in hosts]
         try:
-            wait(futures, return_when=FIRST_EXCEPTION if together else ALL_COMPLETED)
+            _wait(futures, until_one_fails=together)
             if together and wait(futures, LAST_WORDS).not_done:
                 self._stop.say()
         except BaseException:
             self._stop.say()
             raise
         finally:
-            wait(futures)  # nothing goes on when this returns
+            _wait(futures)  # nothing goes on when this returns
         return [_outcome(host, future) for host, future in zip(hosts, futures, strict=True)]
 
     def all(self, work: Callable[[Host], object], hosts: Sequence[Host] | None = None) -> dict[str, object]:
@@ -126,6 +127,18 @@ class Fleet:
         old.close()
         if self._stopped and not self._firm:
             self._stop.say()
+
+
+def _wait(futures: Sequence[Future[object]], until_one_fails: bool = False) -> None:
+    """Wait for all of them, or for the first that fails.
+
+    In short turns: a signal that comes just before the main thread falls asleep does not wake it, so its handler would
+    not run until something else did.
+    """
+    when = FIRST_EXCEPTION if until_one_fails else ALL_COMPLETED
+    while (waited := wait(futures, TURN, when)).not_done:
+        if until_one_fails and any(future.exception() for future in waited.done):
+            return
 
 
 def _outcome(host: Host, future: Future[object]) -> Outcome:

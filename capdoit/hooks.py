@@ -69,8 +69,12 @@ class Hook:
         return replace(self, options=options, roles=roles)
 
     def hosts(self, hosts: Iterable[Host]) -> list[Host]:
-        """The hosts it runs on: those with its roles, or the primary of them."""
-        chosen = [host for host in hosts if self.plays(host.roles)]
+        """The hosts it runs on: those with its roles, or the primary of them.
+
+        Without roles a project's runs on all, a recipe's on those that get code.
+        """
+        anywhere = self.roles or not self.recipe
+        chosen = [host for host in hosts if self.plays(host.roles) and (anywhere or not host.config.no_release)]
         return sorted(chosen, key=lambda host: not host.config.primary)[:1] if self.primary else chosen
 
     def plays(self, roles: Iterable[str]) -> bool:

@@ -463,10 +463,13 @@ class Session:
             with contextlib.suppress(OSError):
                 stdin.close()
         self._outbox.clear()
-        self._drain(time.monotonic() + GRACE)
-        if self._process.poll() is None:  # with a local host's scripts, which are in its group
-            os.killpg(self._process.pid, signal.SIGKILL)
-        self._process.wait()
+        end = time.monotonic() + GRACE
+        self._drain(end)
+        try:
+            self._process.wait(max(0.1, end - time.monotonic()))  # its streams end a moment before it does
+        except subprocess.TimeoutExpired:
+            os.killpg(self._process.pid, signal.SIGKILL)  # with a local host's scripts, which are in its group
+            self._process.wait()
         for stream in (self._out, self._err):
             stream.open = False
             stream.source.close()

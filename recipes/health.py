@@ -58,19 +58,13 @@ class Options:
         """The answers that are well."""
         return " ".join(map(str, self.status if isinstance(self.status, tuple) else [self.status]))
 
-    def ask(self, host: Host, flow: Flow) -> bool:
-        """Whether a host is asked: without roles=, one that gets no code has nothing that answers."""
-        return bool(self.roles) or host.name in flow.hosts
-
 
 health = Recipe("health", options=Options)
 
 
 @health.after("starting", roles=lambda options: options.roles)
-def can_ask(host: Host, flow: Flow, options: Options) -> None:
+def can_ask(host: Host, options: Options) -> None:
     """See that the host has what the check needs."""
-    if not options.ask(host, flow):
-        return
     if options.command and not host.test("command -v timeout || exit 1"):
         raise HostError(host.name, "has no timeout (package coreutils, or busybox), which the health check needs")
     if options.url and not host.test("command -v curl || { command -v wget && command -v timeout; } || exit 1"):
@@ -80,8 +74,6 @@ def can_ask(host: Host, flow: Flow, options: Options) -> None:
 @health.health(roles=lambda options: options.roles)
 def check(host: Host, release: Release, flow: Flow, options: Options) -> None:
     """Ask the application whether it is well."""
-    if not options.ask(host, flow):
-        return
     began = time.monotonic()
     where = release.path if host.name in flow.hosts else None
     try:

@@ -68,7 +68,7 @@ maintenance = Recipe("maintenance", options=Options, variables={"maintenance": (
 @maintenance.after("started", roles=lambda options: options.roles)
 def up(host: Host, release: Release, flow: Flow, options: Options) -> None:
     """Put the page up, if that is asked for."""
-    if not _is_wanted(flow, options) or not (options.roles or host.name in flow.hosts):
+    if not _is_wanted(flow, options):
         return
     page = f"{release.shared}/{options.path}"
     if host.capture(["sh", "-c", MAKE_WAY, "up", page]):

@@ -1,83 +1,47 @@
 """systemd: restart units once a release is live, and wait until they are active.
 
 In a rollback as in a deploy. System units need root: a user who is not root calls systemctl by `sudo -n`, so sudoers
-has to allow it without a password. When a unit does not become active, the hook fails and shows what the unit last
-wrote to the journal; the release stays live.
+has to allow it without a password. All units are told at once; then each has to become active and still be so a
+moment later, because a program that cannot work often dies right after its start. When one is not, the flow has
+failed, and what that unit last wrote to the journal is shown; the release stays live, and `on_failure` says what
+follows.
 
     recipes:
       systemd: {units: [shop.service, shop-worker.service]}
-
-The option action is what systemctl is told: restart, reload, reload-or-restart, try-restart. With user_units, the
-units are those of the user who logs in.
 """
 
 from __future__ import annotations
 
-import contextlib
-import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
 
-from capdoit import HostError, Recipe
+from capdoit import Recipe, RoleNames
 
 if TYPE_CHECKING:
     from capdoit.host import Host
 
-PATIENCE = 30.0  # seconds that a unit may be on its way
-ON_ITS_WAY = ("activating", "deactivating", "reloading")
-LINES = "20"
+RESTART = Path(__file__).with_name("systemd.sh").read_text(encoding="utf-8")
 
 
 @dataclass(frozen=True)
 class Options:
     """What deploy.yml can say."""
 
-    units: tuple[str, ...]
-    user_units: bool = False
-    action: str = "restart"
+    units: tuple[str, ...]  #: with their endings, such as shop.service
+    user_units: bool = False  #: whether they are those of the user who logs in
+    action: Literal["restart", "reload", "reload-or-restart", "try-restart"] = "restart"  #: what systemctl is told
+    patience: int = 30  #: seconds in which a unit has to become active
+    settle: float = 1.0  #: seconds that it has to stay active
+    roles: RoleNames = ()  #: on hosts with one of these; on all that get code when there are none
 
 
 systemd = Recipe("systemd", options=Options)
 
 
-@systemd.after("published")
+@systemd.after("published", roles=lambda options: options.roles)
 def restart(host: Host, options: Options) -> None:
     """Restart the units and wait until they are active."""
-    scope = _scope(host, options)
-    try:
-        host.run([*scope, "systemctl", *_user(options), options.action, "--", *options.units])
-    except HostError:
-        for unit in options.units:
-            _show_journal(host, scope, options, unit)
-        raise
-    for unit in options.units:
-        _wait_until_active(host, scope, options, unit)
-
-
-def _scope(host: Host, options: Options) -> list[str]:
-    is_root = options.user_units or host.test('[ "$(id -u)" = 0 ]')
-    return [] if is_root else ["sudo", "-n"]
-
-
-def _user(options: Options) -> list[str]:
-    return ["--user"] if options.user_units else []
-
-
-def _wait_until_active(host: Host, scope: list[str], options: Options, unit: str) -> None:
-    deadline = time.monotonic() + PATIENCE
-    while (state := _state(host, options, unit)) in ON_ITS_WAY and time.monotonic() < deadline:
-        time.sleep(0.5)
-    if state != "active":
-        _show_journal(host, scope, options, unit)
-        raise HostError(host.name, f"{unit} is {state} after systemctl {options.action}")
-
-
-def _state(host: Host, options: Options, unit: str) -> str:
-    command = ["systemctl", *_user(options), "show", "--property=ActiveState", "--value", "--", unit]
-    return host.capture(command).strip()
-
-
-def _show_journal(host: Host, scope: list[str], options: Options, unit: str) -> None:
-    which = "--user-unit" if options.user_units else "--unit"
-    with contextlib.suppress(HostError):  # why the unit failed matters more than why its journal cannot be read
-        host.run([*scope, "journalctl", "--no-pager", "-n", LINES, which, unit])
+    manager = "user" if options.user_units else "system"
+    limits = [str(options.patience), f"{options.settle:g}"]
+    host.run(["sh", "-c", RESTART, "systemd", options.action, *limits, manager, *options.units])

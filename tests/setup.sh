@@ -22,6 +22,9 @@ need curl curl
 need wget wget
 if [ "${1:-}" = real ]; then
     need nginx nginx-light
+    need systemctl systemd
+    need supervisord supervisor
+    need puma puma
 fi
 
 [ -n "$missing" ] || exit 0

@@ -1,14 +1,102 @@
-"""systemd: units are restarted once a release is live, in both flows."""
+"""systemd: units are restarted once a release is live, in both flows, and have to stay active."""
 
 from __future__ import annotations
 
-from capdoit.testing import Stages
+import pytest
+
+from capdoit.testing import Stages, StageUnderTest
+
+NOBODY_IS_ROOT = '[ "$1" = -u ] && echo 1000 || exec /usr/bin/id "$@"'
+# Says the states in turn, the last one again and again.
+IN_TURN = """
+case $* in
+    *show*) state=$(head -n 1 {file}); [ "$(wc -l <{file})" -le 1 ] || sed -i 1d {file}; echo "$state" ;;
+    *) exit {status} ;;
+esac
+"""
 
 
-def test_units_are_restarted_and_awaited_after_every_flip(stage: Stages):
-    shop = stage(hosts=1, recipes={"systemd": {"units": ["shop.service"]}})
+def served(stage: Stages, *states: str, status: int = 0, **options: object) -> StageUnderTest:
+    """A stage whose units are in these states, one after the other."""
+    shop = stage(hosts=1, recipes={"systemd": {"units": ["shop.service"], "settle": 0, **options}})
+    file = shop.project.path / "states"
+    file.write_text("".join(f"{state}\n" for state in states))
+    shop.stand_in("systemctl", script=IN_TURN.format(file=file, status=status))
+    shop.stand_in("journalctl", answer="Killed process 17\n")
+    return shop
+
+
+def told(shop: StageUnderTest) -> list[tuple[str, ...]]:
+    return [call.argv for call in shop.calls("systemctl") if "show" not in call.argv]
+
+
+def test_units_are_restarted_after_every_flip(stage: Stages):
+    shop = served(stage, "active")
+    for _ in range(2):
+        shop.deploy().ok()
+    shop.rollback().ok()
+    assert told(shop) == [("restart", "--", "shop.service")] * 3
+    assert shop.calls("systemctl")[1].argv == ("show", "--property=ActiveState", "--value", "--", "shop.service")
+
+
+@pytest.mark.parametrize("action", ["reload", "try-restart"])
+def test_what_they_are_told_is_an_option(stage: Stages, action: str):
+    shop = served(stage, "active", action=action)
+    shop.deploy().ok()
+    assert told(shop) == [(action, "--", "shop.service")]
+
+
+def test_units_of_the_user_are_told_through_the_users_manager(stage: Stages):
+    shop = served(stage, "active", user_units=True)
+    shop.deploy().ok()
+    assert told(shop) == [("--user", "restart", "--", "shop.service")]
+
+
+def test_who_is_not_root_goes_by_sudo(stage: Stages):
+    shop = served(stage, "active")
+    shop.stand_in("id", script=NOBODY_IS_ROOT)
+    shop.stand_in("sudo", script='shift; exec "$@"')
+    shop.deploy().ok()
+    assert ("-n", "systemctl", "restart", "--", "shop.service") in [call.argv for call in shop.calls("sudo")]
+
+
+def test_a_unit_that_takes_a_while_is_awaited(stage: Stages):
+    served(stage, "activating", "activating", "activating", "active").deploy().ok()
+
+
+def test_a_unit_that_fails_fails_the_flow_with_its_journal_and_the_release_stays_live(stage: Stages):
+    shop = served(stage, "activating", "failed")
+    done = shop.deploy().failed()
+    assert "shop.service is failed after systemctl restart" in done.out
+    assert "Killed process 17" in done.out
+    assert shop.calls("journalctl")[0].argv == ("--no-pager", "-n", "20", "--unit", "shop.service")
+    assert shop.live
+    shop.assert_healthy()
+
+
+def test_a_unit_that_dies_right_after_its_start_fails_the_flow(stage: Stages):
+    done = served(stage, "active", "failed", settle=0.1).deploy().failed()
+    assert "shop.service is failed a moment after it was active" in done.out
+
+
+def test_a_unit_that_never_gets_there_is_not_waited_for_without_end(stage: Stages):
+    done = served(stage, "activating", patience=1).deploy().failed()
+    assert "shop.service is activating 1 s after systemctl restart" in done.out
+
+
+def test_a_restart_that_systemd_refuses_shows_why(stage: Stages):
+    done = served(stage, "inactive", status=5).deploy().failed()
+    assert "shop.service is inactive after systemctl restart" in done.out
+    assert "Killed process 17" in done.out
+
+
+def test_a_host_without_code_has_no_unit(stage: Stages):
+    hosts = {"web1": {"roles": ["web"]}, "db1": {"roles": ["db"], "no_release": True}}
+    shop = stage(hosts=hosts, recipes={"systemd": {"units": ["shop.service"], "settle": 0}})
     shop.stand_in("systemctl", answer="active\n")
     shop.deploy().ok()
-    restart, state = shop.calls("systemctl")
-    assert restart.argv == ("restart", "--", "shop.service")
-    assert state.argv == ("show", "--property=ActiveState", "--value", "--", "shop.service")
+    assert {call.host for call in shop.calls("systemctl")} == {"web1"}
+
+
+def test_an_action_that_there_is_not_is_refused(stage: Stages):
+    assert "option action is 'stop', expected restart or reload" in served(stage, action="stop").deploy().failed(3).out

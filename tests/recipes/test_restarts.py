@@ -1,0 +1,79 @@
+"""supervisor, passenger and puma: what they are told once a release is live, in both flows."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from capdoit.testing import Stages, StageUnderTest
+
+
+def both_flows(shop: StageUnderTest) -> None:
+    for _ in range(2):
+        shop.deploy().ok()
+    shop.rollback().ok()
+    shop.assert_healthy()
+
+
+# -- supervisor
+
+
+def test_programs_are_restarted_and_have_to_run(stage: Stages):
+    shop = stage(hosts=1, recipes={"supervisor": {"programs": ["shop:*", "worker"]}})
+    shop.stand_in("supervisorctl", script='[ "$1" = restart ] || echo "worker    RUNNING   pid 7, uptime 0:00:01"')
+    both_flows(shop)
+    calls = [call.argv for call in shop.calls("supervisorctl")]
+    assert calls == [("restart", "shop:*", "worker"), ("status", "shop:*", "worker")] * 3
+
+
+def test_a_program_that_does_not_run_fails_the_flow_with_its_log(stage: Stages):
+    shop = stage(hosts=1, recipes={"supervisor": {"programs": ["worker"], "command": ["sudo", "-n", "supervisorctl"]}})
+    shop.stand_in("sudo", script='shift; exec "$@"')
+    status = 'status) echo "worker    FATAL   Exited too quickly"; exit 3;;'
+    shop.stand_in("supervisorctl", script=f'case $1 in {status} tail) echo "no module shop";; esac')
+    done = shop.deploy().failed()
+    assert "Exited too quickly" in done.out
+    assert "no module shop" in done.out
+    assert shop.calls("supervisorctl")[-1].argv == ("tail", "-2000", "worker", "stderr")
+    assert shop.live
+
+
+# -- passenger
+
+
+def test_the_application_is_restarted_on_one_host_after_the_other(stage: Stages):
+    shop = stage(hosts=2, recipes={"passenger": {"wait": 0.05}})
+    shop.stand_in("passenger-config")
+    both_flows(shop)
+    calls = shop.calls("passenger-config")
+    assert [call.host for call in calls] == ["web1", "web2"] * 3
+    assert calls[0].argv == ("restart-app", str(shop.host("web1").deploy_to), "--ignore-app-not-running")
+
+
+@pytest.mark.parametrize("touch", [True, False])
+def test_without_passenger_config_or_when_that_is_said_restart_txt_is_touched(stage: Stages, touch: bool):
+    shop = stage(hosts=2, recipes={"passenger": {"wait": 0, "touch": touch}})
+    if touch:
+        shop.stand_in("passenger-config")
+    both_flows(shop)
+    for name in ("web1", "web2"):
+        assert (shop.host(name).release(str(shop.live)) / "tmp/restart.txt").is_file()
+    assert not touch or shop.calls("passenger-config") == []
+
+
+# -- puma
+
+
+def test_without_a_pid_file_the_message_says_to_start_it(stage: Stages):
+    shop = stage(hosts=1, recipes={"puma": {}})
+    done = shop.deploy().failed()
+    assert f"puma does not run: there is no {shop.host().shared}/tmp/pids/puma.pid" in done.out
+    assert shop.live
+
+
+def test_a_pid_file_of_a_process_that_ended_is_told(stage: Stages):
+    shop = stage(hosts=1, recipes={"puma": {"pid_file": "puma.pid"}})
+    shop.host().shared.mkdir(parents=True)
+    Path(shop.host().shared / "puma.pid").write_text("999999999\n")
+    assert "does not run; start it" in shop.deploy().failed().out
