@@ -25,7 +25,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from capdoit import Flow, HostError, Recipe, Release, RoleNames
+from capdoit import HostError, Recipe, Release, RoleNames
 
 if TYPE_CHECKING:
     from capdoit.host import Host
@@ -65,27 +65,18 @@ bundler = Recipe("bundler", options=Options)
 
 
 @bundler.before("updated", roles=lambda options: options.roles)
-def install(host: Host, release: Release, flow: Flow, options: Options) -> None:
+def install(host: Host, release: Release, options: Options) -> None:
     """Have the gems of Gemfile.lock."""
-    _run(host, release, flow, options, "install", "the gems could not be installed")
+    _run(host, release, options, "install", "the gems could not be installed")
 
 
 @bundler.before("reverted", roles=lambda options: options.roles)
-def restore(host: Host, release: Release, flow: Flow, options: Options) -> None:
+def restore(host: Host, release: Release, options: Options) -> None:
     """Check the gems of the release to go back to; install them again when they are not all there."""
-    _run(
-        host,
-        release,
-        flow,
-        options,
-        "restore",
-        "the gems to go back to are not there, and could not be installed again",
-    )
+    _run(host, release, options, "restore", "the gems to go back to are not there, and could not be installed again")
 
 
-def _run(host: Host, release: Release, flow: Flow, options: Options, what: str, wrong: str) -> None:
-    if not options.roles and host.name not in flow.hosts:
-        return
+def _run(host: Host, release: Release, options: Options, what: str, wrong: str) -> None:
     live = "yes" if release.previous else ""
     path = posixpath.join(release.deploy_to, posixpath.normpath(options.path))
     said = [what, release.path, live, path, ":".join(options.without), str(options.jobs), options.gemfile or ""]

@@ -183,7 +183,7 @@ def report_migrations(host: Host, release: Release, flow: Flow, options: Options
         if _without(left, here) or _without(here, left):
             now = _applied(host, release.path, flow, options)
             lines = _report(release.left, here, left, now)
-        host.run(["printf", "%s\\n", *(lines or [f"release {release.left} had the same migrations as this one"])])
+        host.run(["printf", "%s\\n", *(lines or [f"release {release.left} had no migration that this one has not"])])
     except HostError as error:
         if error.status is None:
             raise
@@ -291,7 +291,7 @@ def _report(release: str, here: list[str], left: list[str], now: list[str]) -> l
     """What became of the migrations that only one of two releases has."""
     ran = _without(left, here)
     stay = {_version(name) for name in now}
-    lines = [f"release {release} had {len(ran)} migrations that this one has not:"] if ran else []
+    lines = [f"release {release} had migrations that this one has not:"] if ran else []
     lines += [
         f"  {name}: {'still in the database' if _version(name) in stay else 'not in the database'}" for name in ran
     ]

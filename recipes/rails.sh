@@ -376,7 +376,7 @@ clean() {
             [ ! -f "$shared/$name" ] || count=$((count + 1))
             rm -f "$shared/$name"
         done
-        [ "$count" = 0 ] || echo "$count files of assets that no release needs any more are removed"
+        [ "$count" = 0 ] || echo "old files of assets that no release needs are removed: $count"
     }
 }
 

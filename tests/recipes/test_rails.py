@@ -183,7 +183,7 @@ def test_a_rollback_only_asks_the_live_code_which_migrations_there_are(shop: Sho
     calls(site)
     done = site.rollback().ok()
     assert [call[:3] for call in calls(site)] == [["web1", second, "runner"]]
-    assert f"release {second} had the same migrations as this one" in done.out
+    assert f"release {second} had no migration that this one has not" in done.out
     assert site.live == first
 
 
@@ -538,6 +538,40 @@ def test_a_manifest_that_capistrano_left_is_that_of_its_release(shop: Shop):
     assert tasks(site) == ["runner"]
 
 
+@pytest.mark.parametrize("taken_over", [False, True])
+def test_the_first_flip_brings_the_manifest_with_it(shop: Shop, taken_over: bool):
+    site = shop(assets=not taken_over)
+    if taken_over:
+        site.project.config(linked_dirs=["public/assets"])
+        site.deploy().ok()
+        (public(site) / "shop-1.css").write_text("by hand\n")
+        for place in (public(site), kept(site, site.live) / "assets_manifest_backup"):
+            place.mkdir(exist_ok=True)
+            (place / ".sprockets-manifest-0.json").write_text('{"files": {}, "assets": {"shop.css": "shop-1.css"}}')
+        site.project.config(recipes={"rails": {}})
+        with site.fail_at("publishing", when="before"):
+            site.deploy().failed()
+        assert style(site) == "by hand"
+    with site.kill_at("publishing"):
+        site.deploy().failed(-9)
+    assert (style(site), is_link(site)) == ("green", True)
+
+
+def test_a_release_that_was_archived_has_its_assets_with_it(shop: Shop):
+    site = shop(migrate=False)
+    first, second = twice(site, {"shop.css": "black\n"})
+    site.rollback().ok()
+    for path in public(site).glob("shop-*"):
+        if path.read_text() != "green\n":
+            path.unlink()
+    calls(site)
+    site.rollback(f"rollback_release={second}").ok()
+    assert (site.live, style(site)) == (second, "black")
+    assert calls(site) == []
+    for release in (first, second):
+        site.doit("cap", "verify", "production", release).ok()
+
+
 # -- old assets
 
 
@@ -549,7 +583,7 @@ def test_assets_that_are_too_old_go_when_no_release_needs_them(shop: Shop):
         (name,) = manifests(site)
         assert len(json.loads((public(site) / name).read_text())["files"]) == 1
     assert {text for name, text in served(site).items() if name.endswith(".css")} == {"black\n", "blue\n"}
-    assert "2 files of assets that no release needs any more are removed" in done.out, "and its .gz"
+    assert "old files of assets that no release needs are removed: 2" in done.out, "and its .gz"
     assert served(site)["fonts/plain.txt"] == "plain\n"
     assert [call[2:4] for call in calls(site)].count(["assets:clean", "0"]) == 3
     site.rollback().ok()
@@ -644,7 +678,7 @@ def test_migrations_are_taken_away_newest_first_with_the_code_that_is_live(shop:
     downs = [(call[1], call[6]) for call in calls(site) if call[2] == "db:migrate:down"]
     assert downs == [(second, "20260303000000"), (second, "20260202000000")]
     assert (site.live, database(site)) == (first, ["20260101000000"])
-    assert f"release {second} had 2 migrations that this one has not:" in done.out
+    assert f"release {second} had migrations that this one has not:" in done.out
     assert f"  {PRICE}: not in the database" in done.out
 
 
@@ -671,7 +705,7 @@ def test_migrations_that_are_kept_are_reported(shop: Shop):
     site = shop(assets=False)
     first, second = twice(site)
     done = site.rollback("migrations=keep").ok()
-    assert f"release {second} had 1 migrations that this one has not:" in done.out
+    assert f"release {second} had migrations that this one has not:" in done.out
     assert f"  {PRICE}: still in the database" in done.out
     assert site.live == first
 

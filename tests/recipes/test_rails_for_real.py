@@ -185,7 +185,7 @@ def test_an_application_is_deployed_twice_and_rolled_back_under_puma(served: Any
     assert page(port) == ("second", "id name price", "h1 { color: black }\n")
 
     done = served.rollback("migrations=back").ok()
-    assert f"release {second} had 1 migrations that this one has not:" in done.out
+    assert f"release {second} had migrations that this one has not:" in done.out
     assert "20260202000000_add_price: not in the database" in done.out
     assert served.live == first
     assert applied(served) == ["20260101000000"]
@@ -315,7 +315,7 @@ def test_old_assets_are_removed_but_for_those_of_releases_that_are_there(shop: S
     assert sorted(path.read_text() for path in public(site).glob("shop-*.css")) == [
         "h1 { color: black }\n", "h1 { color: blue }\n",
     ]  # fmt: skip
-    assert "2 files of assets that no release needs any more are removed" in done.out
+    assert "old files of assets that no release needs are removed: 2" in done.out
     site.rollback().ok()
     assert style(site) == "h1 { color: black }\n"
     site.assert_healthy()
@@ -341,7 +341,7 @@ def test_a_migration_without_a_way_back_leaves_the_database_as_the_live_release_
 
     done = site.rollback("migrations=keep").ok()
     assert (site.live, applied(site)) == (first, versions)
-    assert f"release {second} had 3 migrations that this one has not:" in done.out
+    assert f"release {second} had migrations that this one has not:" in done.out
     assert "20260202500000_fill_price: still in the database" in done.out
 
 
