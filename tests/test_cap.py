@@ -56,7 +56,10 @@ Hooks:
   deploy    after published  all hosts  greet.hello  Say hello.
   rollback  after published  all hosts  greet.hello  Say hello.
 """
-LOCK = '{"flow": "deploy", "by": "ann", "origin": "laptop", "at": "2026-11-25T18:00:00Z", "message": "prices", "run": "1"}\n'
+LOCK = (
+    '{"flow": "deploy", "by": "ann", "origin": "laptop", "at": "2026-11-25T18:00:00Z", '
+    '"message": "prices", "run": "1"}\n'
+)
 WITH_ENV = """\
 application: shop
 repo_url: x

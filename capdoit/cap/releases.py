@@ -10,6 +10,7 @@ from typing import Any
 from capdoit.cap.asked import SHORT, Asked, exit_status, facts_of, live, rollback, say_unreached, what
 from capdoit.check import look
 from capdoit.config import Stage
+from capdoit.console import Tone
 from capdoit.errors import Outcome
 from capdoit.host import Host
 from capdoit.lives import life, minute
@@ -35,9 +36,9 @@ def releases(asked: Asked) -> int:
         asked.say_json(_releases_json(stage, outcomes, target, sizes))
     else:
         if facts:
-            asked.console.say(_matrix(facts, target, sizes, asked.console.width))
+            asked.console.say_table(_matrix(facts, target, sizes, asked.console.width))
         if refused:
-            asked.console.say(f"A rollback is refused: {what(refused)}")
+            asked.console.say(f"A rollback is refused: {what(refused)}", Tone.DOUBTFUL)
         say_unreached(asked.console, outcomes)
     return exit_status(outcomes, len({live(one) for one in facts}) <= 1)
 

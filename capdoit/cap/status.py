@@ -10,7 +10,7 @@ from capdoit import decide
 from capdoit.cap.asked import Asked, exit_status, facts_of, live, rollback, say_unreached, what
 from capdoit.check import survey
 from capdoit.config import Stage
-from capdoit.console import Console
+from capdoit.console import Console, Tone
 from capdoit.errors import Outcome
 from capdoit.journal import Entry
 from capdoit.lives import lasted, life, minute
@@ -37,12 +37,12 @@ def _say_status(console: Console, stage: Stage, outcomes: Sequence[Outcome]) -> 
     facts = facts_of(outcomes)
     if facts:
         head = ("host", "live", "since (UTC)", "by", "revision", "branch")
-        console.say(fitted(head, map(_row, facts), console.width))
-        for line in _about(facts, stage, len(stage.hosts)):
-            console.say(line)
+        console.say_table(fitted(head, map(_row, facts), console.width))
+        for line, tone in _about(facts, stage, len(stage.hosts)):
+            console.say(line, tone)
     say_unreached(console, outcomes)
     for sentence in decide.unfinished(facts):
-        console.say(sentence)
+        console.say(sentence, Tone.DOUBTFUL)
 
 
 def _row(facts: Facts) -> tuple[str, ...]:
@@ -51,15 +51,15 @@ def _row(facts: Facts) -> tuple[str, ...]:
     return facts.host, release or "nothing", minute(its.since), its.by, revision[:SHORT], its.branch
 
 
-def _about(facts: Sequence[Facts], stage: Stage, hosts: int) -> Iterator[str]:
-    """What concerns all hosts together, a line each."""
+def _about(facts: Sequence[Facts], stage: Stage, hosts: int) -> Iterator[tuple[str, Tone | None]]:
+    """What concerns all hosts together, a line each, and how it is meant."""
     for one in facts:
         if one.lock:
-            yield f"{one.host}: locked by {_holder(one.lock)}"
-    yield from (f"The hosts differ: {sentence}." for sentence in decide.drift(facts))
-    yield f"A rollback {_way_back(facts, stage, hosts)}"
-    yield f"Last drill: {decide.last_drill(facts)}"
-    yield f"Free: {_free(facts)}"
+            yield f"{one.host}: locked by {_holder(one.lock)}", Tone.DOUBTFUL
+    yield from ((f"The hosts differ: {sentence}.", Tone.DOUBTFUL) for sentence in decide.drift(facts))
+    yield f"A rollback {_way_back(facts, stage, hosts)}", None
+    yield f"Last drill: {decide.last_drill(facts)}", None
+    yield f"Free: {_free(facts)}", None
 
 
 def _holder(lock: Entry) -> str:
