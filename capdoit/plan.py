@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from capdoit.decide import drift
 from capdoit.errors import ConfigError
 from capdoit.script import Script
 from capdoit.survey import Facts
@@ -157,15 +158,9 @@ def changes(before: Mapping[str, Mapping[str, Any]], now: Iterable[Facts]) -> li
 
 
 def differences(facts: Sequence[Facts]) -> list[str]:
-    """In what the hosts differ that should be alike, a sentence each."""
-    live = {one.host: one.current or "nothing" for one in facts}
-    lines = [listed(f"{host} has {what} live" for host, what in live.items())] if len(set(live.values())) > 1 else []
-    everywhere = {name for one in facts for name in one.releases}
-    for one in facts:
-        lacking = sorted(everywhere - set(one.releases))
-        lines += [f"{one.host} lacks {listed(lacking)}"] if lacking else []
-        lines += [f"{one.host} has {listed(one.strays)} in releases/, which is no release"] if one.strays else []
-    return lines
+    """In what the hosts differ that should be alike, and what should not be there, a sentence each."""
+    strays = [f"{one.host} has {listed(one.strays)} in releases/, which is no release" for one in facts if one.strays]
+    return [*drift(facts), *strays]
 
 
 def _shown(value: object) -> str:
