@@ -221,10 +221,30 @@ def test_status_exits_3_when_one_of_the_hosts_cannot_be_reached_and_shows_the_ot
     assert ["far:", "cannot", "connect:"] in [row[:3] for row in said]
 
 
-def test_status_exits_1_with_a_line_a_host_when_none_can_be_reached(project: Project):
-    unreachable(project, "far")
-    said = lines(project.doit("cap", "status", "hosts=far").failed(1))
-    assert [row[:2] for row in said] == [["far:", "cannot"]]
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["cap", "status"],
+        ["cap", "releases"],
+        ["cap", "history"],
+        ["cap", "pending"],
+        ["cap", "verify"],
+        ["cap", "doctor"],
+        ["cap", "exec", "uptime"],
+        ["cap", "recipes", "--diff"],
+        ["deploy", "dry_run=yes"],
+        ["rollback", "dry_run=yes"],
+        ["drill:production"],
+        ["check"],
+    ],
+    ids=" ".join,
+)
+def test_where_no_host_can_be_reached_each_has_one_line_and_it_exits_1(project: Project, words: list[str]):
+    far = {"hostname": "127.0.0.1", "port": 1, "ssh_options": ["ConnectTimeout=3"]}
+    hosts = {name: {**far, "deploy_to": f"/srv/{name}"} for name in ("far1", "far2")}
+    project.config(stages={"production": {"hosts": hosts}})
+    out = project.doit(*words).failed(1).out
+    assert re.findall(r"^ *(far[12]): cannot connect", out, re.MULTILINE) == ["far1", "far2"], out
 
 
 def test_status_names_who_holds_the_lock(project: Project):
