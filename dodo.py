@@ -33,6 +33,11 @@ def task_fault_matrix() -> dict[str, Any]:
     return {"actions": [f"{sys.executable} -m pytest -m full tests/faults -n 2"], "verbosity": 2}
 
 
+def task_more_cases() -> dict[str, Any]:
+    """Test the cases that the ordinary suite leaves out; takes minutes."""
+    return {"actions": [f"{sys.executable} -m pytest -m more -n 2"], "verbosity": 2}
+
+
 def task_recipes_for_real() -> dict[str, Any]:
     """Test the bundled recipes with the real tools; installs them with apt-get."""
     return {

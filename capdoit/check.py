@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from functools import partial
@@ -10,7 +10,7 @@ from pathlib import Path
 
 from capdoit import decide, manifest, steps, transfer
 from capdoit.config import Stage
-from capdoit.console import Console
+from capdoit.console import Console, Tone
 from capdoit.errors import NotReady, Outcome
 from capdoit.host import Host
 from capdoit.journal import Note
@@ -54,9 +54,14 @@ def survey(stage: Stage, variables: Variables, console: Console) -> list[Outcome
     Returns:
         An outcome for each host whose answer is its `Facts`, or which says why there are none.
     """
+    return look(stage, variables, console, ask_facts)
+
+
+def look(stage: Stage, variables: Variables, console: Console, ask: Callable[[Run, Host], object]) -> list[Outcome]:
+    """Ask something of every selected host; an outcome for each."""
     run = begin("rollback", stage, variables, console)
     try:
-        return run.fleet.each(partial(ask_facts, run), together=False)
+        return run.fleet.each(partial(ask, run), together=False)
     finally:
         run.fleet.close()
 
@@ -161,9 +166,9 @@ def check(stage: Stage, variables: Variables, console: Console) -> None:
         run.fleet.close()
     if stage.drill_max_age is not None:
         for sentence in decide.overdue_drills(facts, stage.drill_max_age, datetime.now(timezone.utc)):
-            console.say(f"   warning: {sentence}; doit drill:{stage.name} rehearses one")
+            console.say(f"   warning: {sentence}; doit drill:{stage.name} rehearses one", Tone.DOUBTFUL)
     problems = [*decide.problems(facts, run.stage), *(str(o.error) for o in source if o.error)]
     problems += [str(outcome.error) for outcome in answers if outcome.error]
     if problems:
         raise NotReady("\n".join(["a deploy would fail:", *(f"  {problem}" for problem in problems)]))
-    console.say(f"   {stage.name}: {len(facts)} host(s) are ready for a deploy")
+    console.say(f"   {stage.name}: {len(facts)} host(s) are ready for a deploy", Tone.GOOD)

@@ -3,15 +3,35 @@
 from __future__ import annotations
 
 import io
+import os
+import re
 import shutil
 import threading
 from collections.abc import Iterable
+from enum import Enum
 from typing import TextIO
 
 from capdoit.text import printable
 
 TELLING = 8  # characters; a shorter line of a secret, such as a brace, may stand in any output
 RAISING = ("strict", "surrogateescape")  # what streams may do with what they cannot encode
+
+
+class Tone(Enum):
+    """How what is said is meant; a terminal shows it as a colour, by the number that ECMA-48 has for it."""
+
+    GOOD = "32"
+    DOUBTFUL = "33"
+    BAD = "31"
+    HEAD = "1"
+
+
+MEANT = {
+    **dict.fromkeys(("live", "works"), Tone.GOOD),
+    **dict.fromkeys(("missing", "nothing", "building", "interrupted", "differs", "?"), Tone.DOUBTFUL),
+    **dict.fromkeys(("bad", "failed", "fails"), Tone.BAD),
+}
+CELL = re.compile(rf"(?<=  )({'|'.join(map(re.escape, MEANT))})(?=  |$)", re.MULTILINE)
 
 
 class Console:
@@ -49,14 +69,31 @@ class Console:
         """How many characters fit into a line: the terminal's, or 80 when there is none."""
         return shutil.get_terminal_size().columns if self._stream.isatty() else 80
 
+    @property
+    def has_colours(self) -> bool:
+        """Whether what is said is coloured: on a terminal that can, unless NO_COLOR is set (no-color.org)."""
+        return self._stream.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM", "dumb") != "dumb"
+
     def output(self, host: str, line: str) -> None:
         """A line that a command wrote on a host."""
         self.say(f"   {host.ljust(self._width)} | {line}")
 
-    def say(self, text: str) -> None:
-        """A line of our own."""
+    def say(self, text: str, tone: Tone | None = None) -> None:
+        """Lines of our own."""
+        self._write(self._coloured(self.redact(text), tone))
+
+    def say_table(self, text: str) -> None:
+        """A table, its first line a head; cells that are words of MEANT are told apart."""
+        head, newline, rows = self.redact(text).partition("\n")
+        rows = CELL.sub(lambda cell: self._coloured(cell[0], MEANT[cell[0]]), rows)
+        self._write(f"{self._coloured(head, Tone.HEAD)}{newline}{rows}")
+
+    def _coloured(self, text: str, tone: Tone | None) -> str:
+        return f"\033[{tone.value}m{text}\033[0m" if tone and self.has_colours else text
+
+    def _write(self, text: str) -> None:
         with self._lock:
-            self._stream.write(self.redact(text) + "\n")
+            self._stream.write(f"{text}\n")
             self._stream.flush()
 
 

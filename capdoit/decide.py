@@ -171,6 +171,21 @@ def removals(facts: Facts, keep: int, live: str) -> list[str]:
     ]
 
 
+def drift(facts: Sequence[Facts]) -> list[str]:
+    """In what the hosts differ that should be alike, what is live and which whole releases, a sentence each."""
+    live = {one.host: one.current or one.link or "nothing" for one in facts}
+    lines = [listed(f"{host} has {what} live" for host, what in live.items())] if len(set(live.values())) > 1 else []
+    whole = {one.host: {*filter(one.complete, one.releases)} for one in facts}
+    everywhere = set().union(*whole.values())
+    lacking = {host: sorted(everywhere - its) for host, its in whole.items()}
+    return [*lines, *(f"{host} lacks {listed(names)}" for host, names in lacking.items() if names)]
+
+
+def debts(facts: Sequence[Facts]) -> list[str]:
+    """The hosts that a deploy went on without and that have not caught up, a sentence each."""
+    return list(dict.fromkeys(sentence for one in facts for sentence in _debts(one, facts)))
+
+
 def unfinished(facts: Sequence[Facts]) -> list[str]:
     """What the last flows left behind, a sentence each: hosts that were left out, hosts in doubt, warnings."""
     said = dict.fromkeys(sentence for one in facts for sentence in [*_debts(one, facts), *_doubts(one)])

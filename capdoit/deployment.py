@@ -15,7 +15,7 @@ from pathlib import Path
 from capdoit import transfer
 from capdoit.calling import call, refuse_hooks_without_hosts, tell_of_failure
 from capdoit.config import Stage
-from capdoit.console import Console
+from capdoit.console import Console, Tone
 from capdoit.errors import CapdoitError, ConfigError, Interrupted
 from capdoit.flow import Act
 from capdoit.hooks import Declared, Hook
@@ -240,7 +240,7 @@ class Deployment:
         seconds = time.monotonic() - self._started
         of = f" ({run.revision[:12]}, {run.branch})" if self.flow == "deploy" else f" ({run.revision[:12]})"
         hosts = listed(host.name for host in run.fleet.release_hosts)
-        self.console.say(f"   {run.release}{of} is live on {hosts} after {seconds:.2f} s")
+        self.console.say(f"   {run.release}{of} is live on {hosts} after {seconds:.2f} s", Tone.GOOD)
 
     # -- ending
 
@@ -253,9 +253,11 @@ class Deployment:
             self._end_plan(run, run.plan)
         if run.missing:
             missing = f"{listed(run.missing)}, which could not be reached"
-            self.console.say(f"   NOT deployed to {missing}; when it can: doit deploy:{self.stage.name}")
+            again = f"when it can: doit deploy:{self.stage.name}"
+            self.console.say(f"   NOT deployed to {missing}; {again}", Tone.DOUBTFUL)
         if run.warnings:
-            self.console.say(f"   {self._name} finished with warnings; see above, or doit cap status {self.stage.name}")
+            see = f"see above, or doit cap status {self.stage.name}"
+            self.console.say(f"   {self._name} finished with warnings; {see}", Tone.DOUBTFUL)
 
     def _end_plan(self, run: Run, plan: Plan) -> None:
         plan.release, plan.revision, plan.acts = run.release, run.revision, run.acts

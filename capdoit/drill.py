@@ -15,7 +15,7 @@ from datetime import datetime, timezone
 
 from capdoit.calling import called_on
 from capdoit.config import Stage
-from capdoit.console import Console
+from capdoit.console import Console, Tone
 from capdoit.deployment import Deployment, FlowFailed
 from capdoit.errors import Cancelled, CapdoitError, ConfigError, HostError, HostsFailed, LockHeld, Outcome
 from capdoit.flow import Act
@@ -26,7 +26,7 @@ from capdoit.report import reason
 from capdoit.run import Run, begin
 from capdoit.steps.drilling import end, fill, look, shadow_of, verify
 from capdoit.steps.starting import starting
-from capdoit.text import one_line, table
+from capdoit.text import fitted, one_line, table
 from capdoit.variables import Variables
 
 MEANS_NOTHING = ("branch", "dry_run", "plan", "apply")
@@ -170,11 +170,12 @@ class Drill:
             (host, "works", left or "nothing", f"{members[host]} members" if host in members else "none")
             for host, left in run.left.items()
         ]
-        self.console.say(table(("host", "a rollback", "leaves", "archive, listed"), rows))
+        self.console.say_table(fitted(("host", "a rollback", "leaves", "archive, listed"), rows, self.console.width))
         but = f", without {skipped} hook(s) that were skipped" if skipped else ""
         self.console.say(
             f"   a rollback to {run.release} works: live after {self._to_the_flip:.2f} s,"
-            f" done after {self._total:.2f} s{but}"
+            f" done after {self._total:.2f} s{but}",
+            Tone.GOOD,
         )
 
     def _fail(self, run: Run, error: BaseException) -> str:
@@ -201,7 +202,7 @@ class Drill:
         for outcome in outcomes:
             if outcome.error:
                 what = f"{outcome.error}\nits shadow, .capdoit/drill, is removed by the next flow there"
-                self.console.say(f"   warning: {what}")
+                self.console.say(f"   warning: {what}", Tone.DOUBTFUL)
         run.fleet.close()
 
     def _say_skipped(self, run: Run) -> int:

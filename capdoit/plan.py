@@ -8,13 +8,15 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from capdoit.decide import drift
 from capdoit.errors import ConfigError
 from capdoit.script import Script
 from capdoit.survey import Facts
 from capdoit.text import listed
 from capdoit.variables import Variables
 
-VERSION = 1
+VERSION = 2
+AS_ABOVE = "# … as above …\n"
 KEPT = ("branch", "rollback_release", "hosts", "roles", "message", "skip", "migrations", "verify", "force", "others")
 
 
@@ -26,13 +28,15 @@ class Planned:
         step: the step.
         host: the host.
         name: what the script does.
-        text: all of it; its secrets are not in it.
+        given: the assignments that it begins with; no secret is in them.
+        body: the rest.
     """
 
     step: str
     host: str
     name: str
-    text: str
+    given: str
+    body: str
 
 
 @dataclass
@@ -62,7 +66,7 @@ class Plan:
 
     def add(self, host: str, script: Script) -> None:
         """One more script, of the step that is being planned."""
-        self.scripts.append(Planned(self.step, host, script.name, script.text))
+        self.scripts.append(Planned(self.step, host, script.name, script.given, script.text[len(script.given) :]))
 
     def shown(self, step: str, preamble: str) -> list[str]:
         """The scripts of a step in lines for people; hosts with the same one are named together.
@@ -73,16 +77,21 @@ class Plan:
         """
         ours = [planned for planned in self.scripts if planned.step == step]
         names = list(dict.fromkeys(planned.name for planned in ours))
-        groups: dict[tuple[str, str], list[str]] = {}
+        groups: dict[tuple[str, str, str], list[str]] = {}
         for planned in sorted(ours, key=lambda one: (names.index(one.name), one.host)):
-            groups.setdefault((planned.name, planned.text), []).append(planned.host)
-        lines = []
-        for (name, text), hosts in groups.items():
-            body = text.replace(preamble, "# … as above …\n") if self._preamble_shown else text
-            self._preamble_shown = self._preamble_shown or preamble in text
-            said = (line for line in body.splitlines() if line and not line.startswith("# shellcheck"))
-            lines += [f"{listed(hosts)}: {name}", *(f"  | {line}" for line in said)]
+            groups.setdefault((planned.name, planned.body, planned.given), []).append(planned.host)
+        lines: list[str] = []
+        shown: dict[tuple[str, str], str] = {}
+        for (name, body, given), hosts in groups.items():
+            first = shown.setdefault((name, body), given)
+            text = given + self._body(body, preamble) if first is given else _instead(first, given)
+            lines += [f"{listed(hosts)}: {name}", *_quoted(text)]
         return lines
+
+    def _body(self, body: str, preamble: str) -> str:
+        short = body.replace(preamble, AS_ABOVE) if self._preamble_shown else body
+        self._preamble_shown = self._preamble_shown or preamble in body
+        return short
 
     def save(self, file: Path) -> None:
         """Write it, for ``apply=``.
@@ -101,6 +110,16 @@ class Plan:
             name: tuple(value) if isinstance(value, list) else value for name, value in self.said.items()
         }
         return replace(Variables(**said), apply=now.apply, wait=now.wait, stage=now.stage)
+
+
+def _instead(first: str, given: str) -> str:
+    """What a script is given otherwise than the same one of another host."""
+    before = first.splitlines()
+    return "".join(f"{line}\n" for line in given.splitlines() if line not in before) + AS_ABOVE
+
+
+def _quoted(text: str) -> Iterator[str]:
+    return (f"  | {line}" for line in text.splitlines() if line and not line.startswith("# shellcheck"))
 
 
 def kept(variables: Variables) -> dict[str, Any]:
@@ -157,15 +176,9 @@ def changes(before: Mapping[str, Mapping[str, Any]], now: Iterable[Facts]) -> li
 
 
 def differences(facts: Sequence[Facts]) -> list[str]:
-    """In what the hosts differ that should be alike, a sentence each."""
-    live = {one.host: one.current or "nothing" for one in facts}
-    lines = [listed(f"{host} has {what} live" for host, what in live.items())] if len(set(live.values())) > 1 else []
-    everywhere = {name for one in facts for name in one.releases}
-    for one in facts:
-        lacking = sorted(everywhere - set(one.releases))
-        lines += [f"{one.host} lacks {listed(lacking)}"] if lacking else []
-        lines += [f"{one.host} has {listed(one.strays)} in releases/, which is no release"] if one.strays else []
-    return lines
+    """In what the hosts differ that should be alike, and what should not be there, a sentence each."""
+    strays = [f"{one.host} has {listed(one.strays)} in releases/, which is no release" for one in facts if one.strays]
+    return [*drift(facts), *strays]
 
 
 def _shown(value: object) -> str:

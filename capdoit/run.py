@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from capdoit.config import HostConfig, Stage
-from capdoit.console import Console
+from capdoit.console import Console, Tone
 from capdoit.errors import ConfigError, Outcome
 from capdoit.fleet import Fleet
 from capdoit.given import Flow, Release
@@ -196,7 +196,7 @@ class Run:
         self.fleet.leave_out(names)
         self.missing = (*self.missing, *names)
         for outcome in missing:
-            self.console.say(f"   going on without {str(outcome.error).splitlines()[0]}")
+            self.console.say(f"   going on without {str(outcome.error).splitlines()[0]}", Tone.DOUBTFUL)
 
     def before(self, host: str) -> str | None:
         """The release that was live on a host when the flow began."""
@@ -229,7 +229,7 @@ class Run:
     def warn(self, text: str, host: str = "") -> None:
         """Something went wrong that does not undo what is live."""
         self.warnings.setdefault(host, []).append(one_line(text))
-        self.console.say(f"   warning: {text}")
+        self.console.say(f"   warning: {text}", Tone.DOUBTFUL)
 
 
 def begin(

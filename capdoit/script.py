@@ -48,11 +48,13 @@ class Script:
         name: what it does, for messages (``updating/create_release``).
         text: the whole script, values included, secrets not.
         env: the environment it runs in; secrets may be among the values, so it travels apart.
+        given: what the text begins with, the assignments of its values.
     """
 
     name: str
     text: str
     env: Mapping[str, str] = field(default_factory=dict, repr=False)
+    given: str = ""
 
     def frame(self) -> str:
         """What is sent: the environment, then the script."""
@@ -87,9 +89,9 @@ def render(
             empty text, a list as words for ``eval "set -- $name"``.
         env: the environment of the script's commands.
     """
-    assignments = [f"{check_name(key)}={quote(_text(value))}\n" for key, value in values.items()]
+    given = "".join(f"{check_name(key)}={quote(_text(value))}\n" for key, value in values.items())
     bodies = [body] if isinstance(body, Path) else body
-    return Script(name, "".join([*assignments, *(_read(path) for path in bodies)]), env or {})
+    return Script(name, given + "".join(map(_read, bodies)), env or {}, given)
 
 
 def check_name(name: str) -> str:

@@ -19,7 +19,19 @@ MOST_LINES = 100_000
 MOST_HISTORY = 1000  # lines of the journal, and of the log; the survey sends no more
 LONGEST_REVISION = 200
 REVISION = re.compile(r"[0-9A-Za-z._-]{1,200}")
-ONCE = {"user", "clock", "deploy_to", "not_writable", "current", "current_is_no_link", "lock", "drilled", "end"}
+ONCE = {
+    "user",
+    "clock",
+    "deploy_to",
+    "not_writable",
+    "current",
+    "current_is_no_link",
+    "lock",
+    "drilled",
+    "disk",
+    "inodes",
+    "end",
+}
 OFTEN = {"no_tool", "link", "not_made", "no_file", "release", "stray", "archive", "journal", "log"}
 # What the last of these events says about a release that was never live.
 MADE = {"building": "building", "ready": "ready", "failed": "failed", "back": "failed"}
@@ -47,6 +59,8 @@ class Facts:
         not_writable: whether deploy_to cannot be written to.
         lock: who holds the lock, or left it behind; None when it is free.
         drilled: what the last drill found; None when there was none.
+        disk: KiB in all and free where deploy_to is; None when that is not known.
+        inodes: in all and free there; None when that is not known, or they are made when they are needed.
         entries: the end of the journal.
         log: the end of ``revisions.log``.
     """
@@ -68,6 +82,8 @@ class Facts:
     not_writable: bool = False
     lock: Entry | None = None
     drilled: Drilled | None = None
+    disk: tuple[int, int] | None = None
+    inodes: tuple[int, int] | None = None
     entries: tuple[Entry, ...] = ()
     log: tuple[str, ...] = ()
 
@@ -138,6 +154,8 @@ def parse(host: str, layout: Layout, text: str) -> Facts:
         not_writable=bool(said["not_writable"]),
         lock=Entry.parse("".join(said["lock"])),
         drilled=Drilled.parse("".join(said["drilled"])),
+        disk=_room("".join(said["disk"])),
+        inodes=_room("".join(said["inodes"])),
         entries=tuple(filter(None, map(Entry.parse, said["journal"]))),
         log=tuple(said["log"]),
     )
@@ -185,6 +203,12 @@ def _release(fact: str) -> tuple[str, str]:
     """A release's name and revision; what is too long to be a revision is none."""
     name, _, revision = fact.partition(" ")
     return name, revision if len(revision) <= LONGEST_REVISION else ""
+
+
+def _room(fact: str) -> tuple[int, int] | None:
+    """What there is in all, and what is free; what is no two numbers, or none at all, is not known."""
+    found = re.fullmatch(r"([1-9][0-9]{0,17}) ([0-9]{1,18})", fact)
+    return (int(found[1]), int(found[2])) if found else None
 
 
 def _number(host: str, number: str) -> int:

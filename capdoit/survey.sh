@@ -19,6 +19,14 @@ lines() {
     tail -n 1500 "$2" | sed '/^{"event": "noted"/d' | tail -n 1000 | cut -c1-8192 | while IFS= read -r line || [ -n "$line" ]; do fact "$1" "$line"; done
 }
 
+# What there is in all, and what is free, where we are.
+room() {
+    df "$1" . 2>/dev/null | {
+        read -r _
+        read -r _ all _ free _ && echo "$all $free"
+    }
+}
+
 # Without one of these the facts would be wrong, and not just fewer.
 for tool in cut dd find readlink sed tail tr; do
     command -v "$tool" >/dev/null || {
@@ -55,6 +63,8 @@ if cd "$deploy_to" 2>/dev/null; then
         done
     fi
     if [ ! -w . ]; then fact not_writable "$deploy_to"; fi
+    fact disk "$(room -Pk)"
+    fact inodes "$(room -Pi)"
     if [ -L current ]; then
         fact current "$(one_line "$(readlink current)")"
     elif [ -e current ]; then

@@ -18,7 +18,7 @@ from doit.cmd_base import DoitCmdBase
 from doit.exceptions import InvalidDodoFile, TaskFailed
 
 from capdoit import config, recipe, variables
-from capdoit.console import Console
+from capdoit.console import Console, Tone
 from capdoit.declare import Hooks
 from capdoit.errors import CapdoitError, ConfigError
 from capdoit.flow import FLOWS, Act, weave
@@ -213,7 +213,7 @@ class Cap(Hooks):
     def _end(self, deployment: Callable[[], Deployment]) -> None:
         # With -P thread, threads tear down while others still work; doit's own thread does so last.
         if threading.get_ident() == self._home and (failure := _as_failure(deployment().end, self._console)):
-            self._console.say(failure.message)
+            self._console.say(failure.message, Tone.BAD)
 
     def _perform_check(self, stage: Stage, chosen: variables.Variables) -> TaskFailed | None:
         from capdoit.check import check

@@ -27,6 +27,11 @@ if [ "${1:-}" = real ]; then
     need puma puma
     need node nodejs
     need npm npm # which brings pnpm and yarn
+    # Debian's package rails is this and packages of node, which a node from elsewhere shuts out.
+    need rails ruby-rails
+    need bundle bundler
+    ruby -e 'require "sprockets/railtie"; require "sqlite3"' 2>/dev/null ||
+        missing="$missing ruby-sprockets-rails ruby-sqlite3"
 fi
 
 [ -n "$missing" ] || exit 0

@@ -496,9 +496,11 @@ def test_a_stage_that_has_an_archive_and_no_repository_is_sent_the_archive(read,
 
 
 def test_a_recipe_keeps_its_options_and_the_place_of_each(read):
-    recipes = read(
-        f"{NEEDED}recipes:\n  rails: {{prefix: a, keep: 3, ask: no, tasks: [x, y]}}\n  puma:\n{STAGES}"
-    ).stages["production"].recipes
+    recipes = (
+        read(f"{NEEDED}recipes:\n  rails: {{prefix: a, keep: 3, ask: no, tasks: [x, y]}}\n  puma:\n{STAGES}")
+        .stages["production"]
+        .recipes
+    )
     assert [recipe.name for recipe in recipes] == ["rails", "puma"]
     assert recipes[0].options == {"prefix": "a", "keep": 3, "ask": False, "tasks": ["x", "y"]}
     assert recipes[0].places["keep"] == "deploy.yml:4:22"

@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 import io
+import os
+import pty
+import shutil
+import subprocess
+import sys
 
 import pytest
 
@@ -75,3 +80,45 @@ def test_a_deploy_whose_hooks_show_what_the_terminal_cannot_is_finished(project:
 def test_how_the_operator_wants_it_shown_is_heeded(project: Project):
     project.dodo(DODO + '@cap.after("updated", once=True)\ndef tick(hosts):\n    print("<\\u2713>")\n')
     assert "<?>" in project.doit("deploy:production", env={"PYTHONIOENCODING": "ascii:replace"}).ok().out
+
+
+def on_a_terminal(project: Project, env: dict[str, str], *words: str) -> str:
+    """What doit shows on a terminal of 80 columns."""
+    ours, theirs = pty.openpty()
+    command = [sys.executable, "-m", "doit", *words]
+    with subprocess.Popen(command, cwd=project.path, env=env, stdin=theirs, stdout=theirs, stderr=theirs):
+        os.close(theirs)
+        shown = b"".join(iter(lambda: _read(ours), b""))
+    os.close(ours)
+    return shown.decode()
+
+
+def _read(terminal: int) -> bytes:
+    try:
+        return os.read(terminal, 65536)
+    except OSError:  # nobody has its other end any more
+        return b""
+
+
+def test_a_terminal_tells_by_colours_what_is_live_and_what_is_missing(project: Project, env: dict[str, str]):
+    for _ in range(2):
+        project.doit("deploy:production").ok()
+    shutil.rmtree(project.host("web2").release(project.releases("web2")[0]))
+    shown = on_a_terminal(project, {**env, "TERM": "xterm"}, "cap", "releases")
+
+    assert "\033[1m  release" in shown
+    assert "\033[32mlive\033[0m" in shown
+    assert "\033[33mmissing\033[0m" in shown
+
+
+@pytest.mark.parametrize("said", [{"TERM": "xterm", "NO_COLOR": "1"}, {"TERM": "dumb"}], ids=["NO_COLOR", "dumb"])
+def test_a_terminal_that_wants_no_colours_gets_none(project: Project, env: dict[str, str], said: dict[str, str]):
+    shown = on_a_terminal(project, {**env, **said}, "cap", "status")
+
+    assert "nothing" in shown
+    assert "\033" not in shown
+
+
+def test_what_is_piped_is_plain(project: Project):
+    for word in ("status", "releases", "history", "doctor", "recipes", "stages"):
+        assert "\033" not in project.doit("cap", word, env={"TERM": "xterm"}).out

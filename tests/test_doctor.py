@@ -170,14 +170,6 @@ def test_a_host_that_is_down_is_one_line_and_the_rest_goes_on(ssh_project: Proje
     assert on(said, "web3")["condition"]["tools"]["git"]
 
 
-def test_where_no_host_can_be_reached_each_has_a_line_and_it_exits_1(project: Project):
-    nowhere = {"hostname": "127.0.0.1", "port": 1, "ssh_options": ["ConnectTimeout=3"], "deploy_to": "/srv/shop"}
-    project.config(stages={"production": {"hosts": {"far1": nowhere, "far2": {**nowhere, "deploy_to": "/srv/2"}}}})
-    done = project.doit("cap", "doctor").failed(1)
-    assert re.findall(r"^  (far[12]): cannot connect", done.out, re.MULTILINE) == ["far1", "far2"]
-    assert "Programs of the hosts" not in done.out
-
-
 @pytest.mark.ssh
 def test_a_host_key_that_is_not_known_is_named_with_what_would_show_it(
     ssh_project: Project, sshds: Fleet, tmp_path: Path

@@ -549,13 +549,6 @@ def test_verify_before_the_first_deploy(project: Project):
     assert "nothing is live in production" in project.doit("cap", "verify").failed(3).out
 
 
-def test_verify_exits_1_with_a_line_a_host_when_none_can_be_reached(project: Project):
-    nowhere = {"hostname": "127.0.0.1", "port": 1, "ssh_options": ["ConnectTimeout=3"], "deploy_to": "/srv/shop"}
-    project.config(stages={"production": {"hosts": {"far": nowhere}}})
-    out = project.doit("cap", "verify").failed(1).out
-    assert [line.split()[:2] for line in out.splitlines()] == [["far:", "cannot"]]
-
-
 def test_verify_over_ssh(make_project: MakeProject):
     project = make_project(2, ssh=True)
     live = deploy(project)

@@ -18,7 +18,7 @@ MODULES = sorted(path for path in SOURCE.rglob("*.py"))
 FLOORS = (
     {
         *{"errors", "text", "layout", "places", "script", "config", "journal", "manifest"},
-        *{"survey", "history", "decide", "variables", "origins"},
+        *{"survey", "history", "lives", "decide", "variables", "origins"},
     },
     {"console", "session", "commits"},
     {"host", "fleet"},

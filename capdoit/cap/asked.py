@@ -9,7 +9,7 @@ from pathlib import Path
 
 from capdoit import config, decide, variables
 from capdoit.config import Stage
-from capdoit.console import Console
+from capdoit.console import Console, Tone
 from capdoit.errors import ConfigError, FleetDisagrees, NoTarget, Outcome
 from capdoit.journal import Entry
 from capdoit.survey import Facts
@@ -90,7 +90,7 @@ def say_unreached(console: Console, outcomes: Iterable[Outcome]) -> None:
     """A line for each host that did not answer."""
     for outcome in outcomes:
         if outcome.error:
-            console.say(f"  {str(outcome.error).partition(chr(10))[0]}")
+            console.say(f"  {str(outcome.error).partition(chr(10))[0]}", Tone.BAD)
 
 
 def exit_status(outcomes: Sequence[Outcome], agree: bool) -> int:

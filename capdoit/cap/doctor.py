@@ -8,6 +8,7 @@ from dataclasses import asdict
 from typing import Any
 
 from capdoit.cap.asked import AGREED, DISAGREED, UNREACHED, Asked
+from capdoit.console import Tone
 from capdoit.doctor.condition import SHOWN, Condition, Room
 from capdoit.doctor.diagnosis import Diagnosis, diagnose
 from capdoit.doctor.findings import Finding, lines, seconds, size, summary
@@ -32,7 +33,10 @@ def doctor(asked: Asked) -> int:
     if asked.json:
         asked.say_json(_json(diagnosis, recipes))
     else:
-        asked.console.say("\n\n".join(_parts(diagnosis, recipes, asked.console.width)))
+        for part in _parts(diagnosis, recipes, asked.console.width):
+            asked.console.say_table(f"{part}\n")
+        meant = Tone.BAD if diagnosis.has_problems else Tone.GOOD
+        asked.console.say(f"{stage.name}: {summary(diagnosis.findings)}", meant)
     if not diagnosis.reached:
         return UNREACHED
     return DISAGREED if diagnosis.has_problems else AGREED
@@ -56,7 +60,6 @@ def _parts(diagnosis: Diagnosis, recipes: Mapping[str, str], width: int) -> Iter
         yield f"Recipes:\n{fitted(None, recipes.items(), width)}"
     rows = [_setting(setting) for setting in diagnosis.settings]
     yield f"Settings of {diagnosis.stage}:\n{fitted(None, rows, width, least=4)}"
-    yield f"{diagnosis.stage}: {summary(diagnosis.findings)}"
 
 
 def _tools(condition: Condition) -> tuple[str, ...]:

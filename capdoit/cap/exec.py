@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
 from capdoit.cap.asked import Asked, say_unreached
+from capdoit.console import Tone
 from capdoit.errors import ConfigError, Outcome
 from capdoit.fleet import Fleet
 from capdoit.host import Host
@@ -69,7 +70,9 @@ def exec_(asked: Asked) -> int:
     fleet = fleet_of(asked.stage(), asked.console)
     outcomes = _run(fleet, command)
     for hosts, result in _alike(outcomes):
-        asked.console.say("\n".join([f"{listed(hosts)}: {result.how}", *_shown(result.output)]))
+        asked.console.say(f"{listed(hosts)}: {result.how}", Tone.HEAD if result.succeeded else Tone.BAD)
+        for line in _shown(result.output):
+            asked.console.say(line)
     say_unreached(asked.console, outcomes)
     return 0 if all(isinstance(o.answer, Result) and o.answer.succeeded for o in outcomes) else 1
 

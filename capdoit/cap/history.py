@@ -29,7 +29,7 @@ def history(asked: Asked) -> int:
         asked.say_json(_json(stage, outcomes, shown))
     else:
         if any(outcomes):
-            asked.console.say(_text(shown, [o.host for o in outcomes if o], asked.console.width))
+            asked.console.say_table(_text(shown, [o.host for o in outcomes if o], asked.console.width))
         if len(found) > len(shown):
             asked.console.say(f"and {len(found) - len(shown)} before that; -n {len(found)} shows all")
         say_unreached(asked.console, outcomes)

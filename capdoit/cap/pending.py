@@ -47,7 +47,7 @@ def pending(asked: Asked) -> int:
         asked.say_json({**answer, "errors": errors})
     else:
         for gap in gaps:
-            asked.console.say("\n".join([sentence(branch, tip, gap), *_lines(gap, asked.console.width)]))
+            asked.console.say_table("\n".join([sentence(branch, tip, gap), *_lines(gap, asked.console.width)]))
         say_unreached(asked.console, outcomes)
     return exit_status(outcomes, agree=True)
 

@@ -7,10 +7,11 @@ from pathlib import Path
 from capdoit import recipe
 from capdoit.cap.asked import UNREACHED, Asked, say_unreached
 from capdoit.check import last_notes
+from capdoit.console import Console, Tone
 from capdoit.errors import CapdoitError
 from capdoit.manual import manual, summary
 from capdoit.plan import differing
-from capdoit.text import table
+from capdoit.text import fitted
 
 
 def recipes(asked: Asked) -> int:
@@ -19,20 +20,25 @@ def recipes(asked: Asked) -> int:
         return _differences(asked)
     name, project = asked.word("recipe"), asked.load().config.file.parent
     if name is None:
-        rows = [_row(one, project) for one in recipe.available(project)]
-        asked.console.say(table(("recipe", "version", "from", ""), rows) if rows else "There are no recipes.")
+        _say_all(asked.console, project)
     else:
         found = recipe.find(name, project)
         asked.console.say(f"{found.name} ({found.origin})\n\n{manual(found)}")
     return 0
 
 
-def _row(name: str, project: Path) -> tuple[str, str, str, str]:
-    try:
-        found = recipe.find(name, project)
-    except CapdoitError as error:
-        return name, "", "", str(error).partition("\n")[0]
-    return name, found.version, found.source, summary(found)
+def _say_all(console: Console, project: Path) -> None:
+    rows, broken = [], []
+    for name in recipe.available(project):
+        try:
+            found = recipe.find(name, project)
+            rows.append((name, found.version, found.source, summary(found).removeprefix(f"{name}: ")))
+        except CapdoitError as error:
+            broken.append(f"  {name}: {error}")
+    table = fitted(("recipe", "version", "from", ""), rows, console.width, least=4)
+    console.say_table(table or "There are no recipes.")
+    for why in broken:
+        console.say(why, Tone.BAD)
 
 
 def _differences(asked: Asked) -> int:

@@ -2,65 +2,97 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from capdoit.cap.asked import SHORT, Asked, exit_status, facts_of, live, rollback, say_unreached, what
-from capdoit.check import survey
+from capdoit.check import look
 from capdoit.config import Stage
+from capdoit.console import Tone
 from capdoit.errors import Outcome
+from capdoit.host import Host
+from capdoit.lives import life, minute
+from capdoit.run import Run
+from capdoit.session import Request
+from capdoit.steps.asking import ask_facts
 from capdoit.survey import Facts
-from capdoit.text import listed, table
+from capdoit.text import fitted, listed, table
 
-WIDTH = 80
+SIZES = Path(__file__).with_name("sizes.sh")
+SIZES_SECONDS = 60
+SIZE = re.compile(r"([0-9]{1,15})\t([0-9]{14})")
+Sizes = Mapping[str, Mapping[str, int]]
 
 
 def releases(asked: Asked) -> int:
     """A line for each release, with its state on each host."""
     stage = asked.stage()
-    outcomes = survey(stage, asked.variables, asked.console)
+    outcomes, sizes = _asked_of_hosts(stage, asked)
     facts = facts_of(outcomes)
     target, refused = rollback(facts, stage.name)
     if asked.json:
-        asked.say_json(_releases_json(stage, outcomes, target))
+        asked.say_json(_releases_json(stage, outcomes, target, sizes))
     else:
         if facts:
-            asked.console.say(_matrix(facts, target))
+            asked.console.say_table(_matrix(facts, target, sizes, asked.console.width))
         if refused:
-            asked.console.say(f"A rollback is refused: {what(refused)}")
+            asked.console.say(f"A rollback is refused: {what(refused)}", Tone.DOUBTFUL)
         say_unreached(asked.console, outcomes)
     return exit_status(outcomes, len({live(one) for one in facts}) <= 1)
 
 
-def _matrix(facts: Sequence[Facts], target: str | None) -> str:
+def _matrix(facts: Sequence[Facts], target: str | None, sizes: Sizes, width: int) -> str:
     """The table of releases and hosts; where it is too wide, hosts that hold the same share a column."""
     names = _releases(facts)
     if not names:
         return "No host has a release."
     columns = {one.host: [one.state(name) for name in names] for one in facts}
-    wide = _columns(facts, names, columns, target)
-    if max(map(len, wide.splitlines())) <= WIDTH:
-        return wide
-    shared = _shared(columns)
-    legend = [f"  {head}: {listed(hosts)}" for head, hosts in shared.items() if len(hosts) > 1]
-    narrow = _columns(facts, names, {head: columns[hosts[0]] for head, hosts in shared.items()}, target)
-    return "\n".join([narrow, *legend])
+    wide = table(("release", *columns, ""), _rows(names, columns, target))
+    if max(map(len, wide.splitlines())) > width - SHORT - 2:
+        columns = _shared(columns)
+    about = [_about(facts, name, sizes) for name in names]
+    rows = [[*row, *more] for row, more in zip(_rows(names, columns, target), about, strict=True)]
+    text = fitted(("release", *columns, "", "revision", "size", "branch", "who", "when (UTC)"), rows, width, 3)
+    return "\n".join([text, *_legend(columns, facts)])
 
 
-def _columns(facts: Sequence[Facts], names: list[str], columns: dict[str, list[str]], target: str | None) -> str:
-    rows = [
-        (name, _revision(facts, name), *cells, "<- rollback" if name == target else "")
+def _rows(names: Sequence[str], columns: Mapping[str, Sequence[str]], target: str | None) -> list[list[str]]:
+    return [
+        [name, *cells, "<- rollback" if name == target else ""]
         for name, *cells in zip(names, *columns.values(), strict=True)
     ]
-    return table(("release", "revision", *columns, ""), rows)
+
+
+def _about(facts: Sequence[Facts], release: str, sizes: Sizes) -> list[str]:
+    """What is known of a release beside where it is."""
+    lives = [life(one, release) for one in facts]
+    its = next((one for one in lives if one.since), lives[0])
+    return [_revision(facts, release), _size(release, sizes), its.branch, its.by, minute(its.since)]
+
+
+def _size(release: str, sizes: Sizes) -> str:
+    largest = max((its.get(release, 0) for its in sizes.values()), default=0)
+    return f"{largest / 1024:.1f} MiB" if largest else ""
 
 
 def _shared(columns: dict[str, list[str]]) -> dict[str, list[str]]:
-    """The hosts with the same states, under a head for all of them."""
+    """The states of hosts that have the same ones, under a head for all of them."""
     groups: dict[tuple[str, ...], list[str]] = {}
     for host, states in columns.items():
         groups.setdefault(tuple(states), []).append(host)
-    return {h[0] if len(h) == 1 else f"{h[0]} +{len(h) - 1}": h for h in groups.values()}
+    return {h[0] if len(h) == 1 else f"{h[0]} +{len(h) - 1}": list(states) for states, h in groups.items()}
+
+
+def _legend(columns: Mapping[str, Sequence[str]], facts: Sequence[Facts]) -> list[str]:
+    """Which hosts are meant by a head that stands for several."""
+    hosts = {one.host: [one.state(name) for name in _releases(facts)] for one in facts}
+    return [
+        f"  {head}: {listed(host for host, its in hosts.items() if its == list(states))}"
+        for head, states in columns.items()
+        if head not in hosts
+    ]
 
 
 def _releases(facts: Iterable[Facts]) -> list[str]:
@@ -74,7 +106,22 @@ def _revision(facts: Sequence[Facts], release: str) -> str:
     return "differs" if len(revisions) > 1 else "".join(revisions)[:SHORT]
 
 
-def _releases_json(stage: Stage, outcomes: Sequence[Outcome], target: str | None) -> dict[str, Any]:
+def _asked_of_hosts(stage: Stage, asked: Asked) -> tuple[list[Outcome], Sizes]:
+    """The facts of each host, and how many KiB each of its releases takes; a host that cannot say has no sizes."""
+    sizes: dict[str, dict[str, int]] = {}
+
+    def ask(run: Run, host: Host) -> object:
+        facts = ask_facts(run, host)
+        script = host.script("sizes", SIZES, {"deploy_to": host.config.layout.deploy_to})
+        answer = host.ask([Request(script, capture=True, timeout=SIZES_SECONDS)])[0]
+        found = map(SIZE.fullmatch, answer.text.splitlines())
+        sizes[host.name] = {match[2]: int(match[1]) for match in found if match}
+        return facts
+
+    return look(stage, asked.variables, asked.console, ask), sizes
+
+
+def _releases_json(stage: Stage, outcomes: Sequence[Outcome], target: str | None, sizes: Sizes) -> dict[str, Any]:
     facts = facts_of(outcomes)
     return {
         "stage": stage.name,
@@ -83,6 +130,8 @@ def _releases_json(stage: Stage, outcomes: Sequence[Outcome], target: str | None
             {
                 "release": name,
                 "states": {one.host: one.state(name) for one in facts},
+                "kib": {host: its[name] for host, its in sizes.items() if name in its},
+                "lives": {one.host: vars(life(one, name)) for one in facts},
                 "revisions": {one.host: one.releases[name] for one in facts if one.releases.get(name)},
             }
             for name in _releases(facts)

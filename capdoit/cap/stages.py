@@ -5,7 +5,7 @@ from __future__ import annotations
 from capdoit.cap.asked import Asked
 from capdoit.config import Stage
 from capdoit.errors import ConfigError
-from capdoit.text import listed, table
+from capdoit.text import fitted, listed
 
 
 def stages(asked: Asked) -> int:
@@ -15,7 +15,7 @@ def stages(asked: Asked) -> int:
     conf = asked.load().config
     default = conf.default_stage or (next(iter(conf.stages)) if len(conf.stages) == 1 else None)
     rows = [_stage_row(stage, stage.name == default) for stage in conf.stages.values()]
-    asked.console.say(table(("stage", "", "transfer", "of", "hosts"), rows))
+    asked.console.say_table(fitted(("stage", "", "transfer", "of", "hosts"), rows, asked.console.width))
     return 0
 
 

@@ -1,22 +1,27 @@
-"""`doit cap status`: what is live on each host, who holds its lock, and where a rollback would go."""
+"""`doit cap status`: where a stage stands, on one screen."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from datetime import datetime, timezone
 from typing import Any
 
 from capdoit import decide
-from capdoit.cap.asked import SHORT, Asked, exit_status, facts_of, holder, live, rollback, say_unreached, what
+from capdoit.cap.asked import Asked, exit_status, facts_of, live, rollback, say_unreached, what
 from capdoit.check import survey
 from capdoit.config import Stage
-from capdoit.console import Console
+from capdoit.console import Console, Tone
 from capdoit.errors import Outcome
+from capdoit.journal import Entry
+from capdoit.lives import lasted, life, minute
 from capdoit.survey import Facts
-from capdoit.text import table
+from capdoit.text import fitted, listed
+
+SHORT = 8  # digits of a revision: on one screen with all else
 
 
 def status(asked: Asked) -> int:
-    """A line for each host: what is live, who holds the lock, where a rollback would go."""
+    """What is live where, since when and by whom; locks, differences, unfinished business, and a rollback's way."""
     stage = asked.stage()
     outcomes = survey(stage, asked.variables, asked.console)
     facts = facts_of(outcomes)
@@ -24,45 +29,85 @@ def status(asked: Asked) -> int:
     if asked.json:
         asked.say_json(_status_json(stage, outcomes, agree))
     else:
-        _say_status(asked.console, stage, outcomes, agree)
-    return exit_status(outcomes, agree)
+        _say_status(asked.console, stage, outcomes)
+    return exit_status(outcomes, not decide.drift(facts) and not decide.debts(facts))
 
 
-def _say_status(console: Console, stage: Stage, outcomes: Sequence[Outcome], agree: bool) -> None:
+def _say_status(console: Console, stage: Stage, outcomes: Sequence[Outcome]) -> None:
     facts = facts_of(outcomes)
     if facts:
-        rows = [_status_row(one, stage.name) for one in facts]
-        console.say(table(("host", "live", "revision", "lock", "a rollback goes to"), rows))
-        _, refused = rollback(facts, stage.name)
-        if refused:
-            console.say(f"A rollback is refused: {what(refused)}")
-        console.say(f"Last drill: {decide.last_drill(facts)}")
+        head = ("host", "live", "since (UTC)", "by", "revision", "branch")
+        console.say_table(fitted(head, map(_row, facts), console.width))
+        for line, tone in _about(facts, stage, len(stage.hosts)):
+            console.say(line, tone)
     say_unreached(console, outcomes)
     for sentence in decide.unfinished(facts):
-        console.say(sentence)
-    if not agree:
-        console.say("The hosts do not have the same release live.")
+        console.say(sentence, Tone.DOUBTFUL)
 
 
-def _status_row(facts: Facts, stage: str) -> tuple[str, ...]:
+def _row(facts: Facts) -> tuple[str, ...]:
     release, revision = live(facts)
-    return (
-        facts.host,
-        release or "nothing",
-        revision[:SHORT],
-        holder(facts.lock),
-        rollback([facts], stage)[0] or "nothing",
-    )
+    its = life(facts, release)
+    return facts.host, release or "nothing", minute(its.since), its.by, revision[:SHORT], its.branch
+
+
+def _about(facts: Sequence[Facts], stage: Stage, hosts: int) -> Iterator[tuple[str, Tone | None]]:
+    """What concerns all hosts together, a line each, and how it is meant."""
+    for one in facts:
+        if one.lock:
+            yield f"{one.host}: locked by {_holder(one.lock)}", Tone.DOUBTFUL
+    yield from ((f"The hosts differ: {sentence}.", Tone.DOUBTFUL) for sentence in decide.drift(facts))
+    yield f"A rollback {_way_back(facts, stage, hosts)}", None
+    yield f"Last drill: {decide.last_drill(facts)}", None
+    yield f"Free: {_free(facts)}", None
+
+
+def _holder(lock: Entry) -> str:
+    why = f" ({lock.message})" if lock.message else ""
+    return f"{lock.flow} of {lock.by} from {lock.origin} since {minute(lock.at) or 'nobody knows when'}{why}"
+
+
+def _way_back(facts: Sequence[Facts], stage: Stage, hosts: int) -> str:
+    """What a rollback would do now, in a sentence."""
+    target, refused = rollback(facts, stage.name)
+    if target is None:
+        return f"is refused: {what(refused)}"
+    one = next((one for one in facts if target in one.releases), facts[0])
+    its = life(one, target)
+    how_long = lasted(its, datetime.now(timezone.utc))
+    was = f", live {how_long}, until {minute(its.until)}" if how_long and its.until else ""
+    source = its.branch or one.releases.get(target, "")[:SHORT]
+    return f"goes to {target} ({source}{was}), possible on {len(facts)} of {hosts} hosts"
+
+
+def _free(facts: Sequence[Facts]) -> str:
+    said: dict[str, list[str]] = {}
+    for one in facts:
+        said.setdefault(_room(one), []).append(one.host)
+    return "; ".join(f"{room} on {listed(hosts)}" for room, hosts in said.items())
+
+
+def _room(facts: Facts) -> str:
+    if facts.disk is None:
+        return "nobody knows"
+    disk = f"{facts.disk[1] / 2**20:.1f} GiB ({_percent(facts.disk)})"
+    return f"{disk}, {_percent(facts.inodes)} of inodes" if facts.inodes else disk
+
+
+def _percent(room: tuple[int, int]) -> str:
+    return f"{100 * room[1] // room[0]} %"
 
 
 def _status_json(stage: Stage, outcomes: Sequence[Outcome], agree: bool) -> dict[str, Any]:
-    target, refused = rollback(facts_of(outcomes), stage.name)
+    facts = facts_of(outcomes)
+    target, refused = rollback(facts, stage.name)
     return {
         "stage": stage.name,
         "agree": agree,
         "rollback": target,
         "refused": refused and what(refused),
-        "unfinished": decide.unfinished(facts_of(outcomes)),
+        "differences": decide.drift(facts),
+        "unfinished": decide.unfinished(facts),
         "hosts": [_host_json(outcome, stage.name) for outcome in outcomes],
     }
 
@@ -72,12 +117,18 @@ def _host_json(outcome: Outcome, stage: str) -> dict[str, Any]:
         return {"host": outcome.host, "error": str(outcome.error)}
     facts = outcome.answer
     release, revision = live(facts)
+    its = life(facts, release)
     return {
         "host": facts.host,
         "live": release or None,
         "revision": revision or None,
+        "since": its.since or None,
+        "by": its.by or None,
+        "branch": its.branch or None,
         "lock": vars(facts.lock) if facts.lock else None,
         "drilled": vars(facts.drilled) if facts.drilled else None,
         "rollback": rollback([facts], stage)[0],
+        "disk_kib": facts.disk and {"all": facts.disk[0], "free": facts.disk[1]},
+        "inodes": facts.inodes and {"all": facts.inodes[0], "free": facts.inodes[1]},
         "error": None,
     }

@@ -1,0 +1,5 @@
+class TeasController < ActionController::Base
+  def index
+    @columns = Tea.column_names
+  end
+end

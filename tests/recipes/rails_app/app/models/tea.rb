@@ -1,0 +1,2 @@
+class Tea < ActiveRecord::Base
+end

@@ -1,0 +1,784 @@
+"""rails: what each flow runs where, and that nothing of what is live changes before the flip."""
+
+from __future__ import annotations
+
+import datetime
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import capdoit.recipes
+import pytest
+
+SCRIPT = Path(capdoit.recipes.__path__[0]) / "rails.sh"
+# A bin/rails that needs no Rails: the database is a file beside the releases, what is in the file fails goes wrong,
+# manifest is what the manifest is called (with a * for what Sprockets chooses at random), and plain a file whose name
+# does not tell what is in it.
+RAILS = (
+    f"#!{os.path.realpath(sys.executable)}"
+    """
+import glob, hashlib, json, os, pathlib, sys
+here, what = pathlib.Path.cwd(), sys.argv[1].partition("[")[0]
+with open(here.parent.parent.parent / "calls", "a") as calls:
+    env = [os.environ.get(name, "") for name in ("RAILS_ENV", "RAILS_GROUPS", "VERSION")]
+    host, argument = here.parent.parent.name, sys.argv[1].partition("[")[2].rstrip("]")
+    calls.write(json.dumps([host, here.name, what, argument, *env]) + "\\n")
+public = here / "public/assets"
+if what in (here / "fails").read_text().split():
+    sys.exit(f"{what} went wrong")
+database = here.parent.parent.parent / "database"
+has = database.read_text().split() if database.exists() else []
+code = {path.name.split("_")[0]: path.stem for path in sorted(here.glob("db/migrate/*.rb"))}
+called = (here / "manifest").read_text().strip()
+found = glob.glob(str(public / called)) + [str(public / called.replace("*", here.name))]
+manifest = pathlib.Path(found[0])
+is_sprockets = "sprockets" in called
+if what == "assets:precompile" and called != "none":
+    style = (here / "shop.css").read_text()
+    name = f"shop-{hashlib.md5(style.encode()).hexdigest()[:12]}.css"
+    (public / name).write_text(style)
+    (public / f"{name}.gz").write_text(f"compressed by {here.name}")
+    (public / "fonts").mkdir(exist_ok=True)
+    (public / "fonts/plain.txt").write_text((here / "plain").read_text())
+    data = json.loads(manifest.read_text()) if is_sprockets and manifest.exists() else {}
+    if is_sprockets:
+        data.setdefault("files", {})[name] = {"logical_path": "shop.css", "digest": "/"}
+        data.setdefault("assets", {})["shop.css"] = name
+    else:
+        said = {"digested_path": name, "integrity": "x-y"}
+        data["shop.css"] = f"/assets/{name}" if called == "manifest.json" else said
+    part = manifest.with_name("part")
+    part.write_text(json.dumps(data, indent=1))
+    part.rename(manifest)
+elif what == "assets:clean":
+    data = json.loads(manifest.read_text())
+    for name in [*data["files"]]:
+        if name not in data["assets"].values():
+            del data["files"][name]
+            for path in (public / name, public / f"{name}.gz"):
+                if path.exists():
+                    path.unlink()
+    manifest.unlink()
+    manifest.write_text(json.dumps(data))
+elif what in ("db:migrate", "db:migrate:up"):
+    more = [os.environ["VERSION"]] if what.endswith("up") else [*code]
+    database.write_text("\\n".join(sorted({*has, *more})))
+elif what == "db:migrate:down":
+    if os.environ["VERSION"] in (here / "one_way").read_text().split():
+        sys.exit("ActiveRecord::IrreversibleMigration")
+    database.write_text("\\n".join(version for version in has if version != os.environ["VERSION"]))
+elif what == "runner":
+    print("an application says something", *(f"capdoit:{code.get(version, version)}" for version in has), sep="\\n")
+"""
+)
+FIRST, PRICE, ORIGIN = "20260101000000_create_teas", "20260202000000_add_price", "20260303000000_add_origin"
+SPROCKETS = ".sprockets-manifest-*.json"
+CODE = {
+    "bin/rails": RAILS,
+    f"db/migrate/{FIRST}.rb": "",
+    "shop.css": "green\n",
+    "plain": "plain\n",
+    "fails": "",
+    "one_way": "",
+    "manifest": SPROCKETS,
+}
+SECOND = {f"db/migrate/{PRICE}.rb": "", "shop.css": "black\n", "plain": "other\n"}
+Shop = Callable[..., Any]
+
+
+@pytest.fixture
+def shop(stage: Any) -> Shop:
+    """Makes a stage with that application."""
+
+    def make(hosts: int = 1, files: dict[str, Any] | None = None, **options: Any) -> Any:
+        settings = {name: options.pop(name) for name in ("default_env", "keep_releases") if name in options}
+        return stage(hosts=hosts, recipes={"rails": options}, files={**CODE, **(files or {})}, **settings)
+
+    return make
+
+
+def calls(site: Any) -> list[list[str]]:
+    """What bin/rails was called for: host, release, task, its argument, and the environment; and forget it."""
+    log: Path = site.host().deploy_to.parent / "calls"
+    found = [json.loads(line) for line in log.read_text().splitlines()] if log.exists() else []
+    log.unlink(missing_ok=True)
+    return found
+
+
+def tasks(site: Any) -> list[str]:
+    return [call[2] for call in calls(site)]
+
+
+def database(site: Any) -> list[str]:
+    versions: list[str] = (site.host().deploy_to.parent / "database").read_text().split()
+    return versions
+
+
+def public(site: Any, host: str = "web1") -> Path:
+    path: Path = site.host(host).shared / "public/assets"
+    return path
+
+
+def served(site: Any, host: str = "web1") -> dict[str, str]:
+    """Every file that is served, as a reader sees it."""
+    root = public(site, host)
+    return {str(path.relative_to(root)): path.read_text() for path in sorted(root.rglob("*")) if path.is_file()}
+
+
+def manifests(site: Any, host: str = "web1") -> list[str]:
+    return sorted(name for name in os.listdir(public(site, host)) if "manifest" in name)
+
+
+def style(site: Any, host: str = "web1") -> str:
+    """The style sheet that an application finds that starts now."""
+    (name,) = manifests(site, host)
+    data = json.loads((public(site, host) / name).read_text())
+    found = data.get("assets", data)["shop.css"]
+    path = (found if isinstance(found, str) else found["digested_path"]).removeprefix("/assets/")
+    return (public(site, host) / path).read_text().strip()
+
+
+def is_link(site: Any) -> bool:
+    (name,) = manifests(site)
+    link = public(site) / name
+    return link.is_symlink() and os.readlink(link) == f"{site.host().deploy_to}/current/assets_manifest_backup/{name}"
+
+
+def kept(site: Any, release: str) -> Path:
+    path: Path = site.host().release(release)
+    return path
+
+
+def twice(site: Any, second: dict[str, Any] = SECOND) -> tuple[str, str]:
+    """Two releases."""
+    site.deploy().ok()
+    first = site.live
+    site.commit(second)
+    site.deploy().ok()
+    return first, site.live
+
+
+# -- what runs where
+
+
+def test_a_deploy_compiles_on_every_host_and_migrates_on_one(shop: Shop):
+    site = shop(2)
+    site.deploy().ok()
+    made = calls(site)
+    compiled = [[host, site.live, "assets:precompile", "", "production", "", ""] for host in ("web1", "web2")]
+    assert sorted(made[:2]) == compiled
+    assert made[2:] == [["web1", site.live, what, "", "production", "", ""] for what in ("db:migrate", "runner")]
+    assert os.readlink(site.host().release(site.live) / "public/assets") == str(public(site))
+    site.assert_healthy()
+
+
+def test_a_rollback_only_asks_the_live_code_which_migrations_there_are(shop: Shop):
+    site = shop(2)
+    first, second = twice(site, {"shop.css": "black\n"})
+    calls(site)
+    done = site.rollback().ok()
+    assert [call[:3] for call in calls(site)] == [["web1", second, "runner"]]
+    assert f"release {second} had no migration that this one has not" in done.out
+    assert site.live == first
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        ({}, "production"),
+        ({"rails_env": "live"}, "live"),
+        ({"default_env": {"RAILS_ENV": "staging"}}, "staging"),
+        ({"default_env": {"RAILS_ENV": "staging"}, "rails_env": "live"}, "live"),
+    ],
+)
+def test_the_environment_is_the_option_else_that_of_the_host_else_the_stage(
+    shop: Shop, options: dict[str, Any], expected: str
+):
+    site = shop(**options)
+    site.deploy().ok()
+    assert {call[4] for call in calls(site)} == {expected}
+
+
+def test_options_say_how(shop: Shop):
+    site = shop(
+        command=["sh", "-c", 'exec bin/rails "$@"', "rails"],
+        assets_groups="assets",
+        migration_command="db:migrate:up",
+        migrate=True,
+    )
+    site.commit({"bin/rails": RAILS.replace('os.environ["VERSION"]', '"20260101000000"', 1)})
+    site.deploy().ok()
+    assert [call[2:] for call in calls(site)][:2] == [
+        ["assets:precompile", "", "production", "assets", ""],
+        ["db:migrate:up", "", "production", "", ""],
+    ]
+
+
+def test_what_is_switched_off_is_not_run(shop: Shop):
+    site = shop(assets=False, migrate=False)
+    twice(site)
+    site.rollback().ok()
+    assert calls(site) == []
+    assert not public(site).exists()
+
+
+def test_roles_say_where(stage: Any):
+    recipes = {"rails": {"roles": ["app"], "migration_roles": ["web"]}}
+    site = stage(hosts=1, roles=("web", "app"), recipes=recipes, files=CODE)
+    site.deploy().ok()
+    assert tasks(site) == ["assets:precompile", "db:migrate", "runner"]
+    site.project.config(recipes={"rails": {"roles": ["ap"]}})
+    assert "option roles: no host has the role ap; did you mean app?" in site.deploy().failed(3).out
+
+
+def test_a_host_that_gets_no_code_cannot_migrate_and_says_so_before_anything_is_touched(shop: Shop):
+    site = shop(2)
+    site.project.hosts["web1"].update(roles=["db"], no_release=True)
+    site.project.config()
+    done = site.deploy().failed()
+    assert "web1: gets no code (no_release), so it cannot migrate; say migration_roles" in done.out
+    assert calls(site) == []
+
+
+@pytest.mark.parametrize(
+    ("options", "complaint"),
+    [
+        ({"command": []}, "command says no program"),
+        ({"assets_prefix": "../x"}, "assets_prefix is a directory below public, not '../x'"),
+        ({"assets_prefix": "/x"}, "assets_prefix is a directory below public, not '/x'"),
+        ({"assets_manifests": ["a b"]}, "a pattern of assets_manifests is one word and has no slash, not 'a b'"),
+    ],
+)
+def test_options_that_make_no_sense_are_refused(shop: Shop, options: dict[str, Any], complaint: str):
+    assert complaint in shop(**options).deploy().failed(3).out
+
+
+@pytest.mark.parametrize(
+    ("what", "complaint"),
+    [
+        ("assets:precompile", "the assets could not be compiled: exit status 1"),
+        ("db:migrate", "the database could not be migrated: exit status 1"),
+        ("runner", "the database does not say its migrations: exit status 1"),
+    ],
+)
+def test_what_goes_wrong_is_a_failed_deploy_that_leaves_all_as_it_was(shop: Shop, what: str, complaint: str):
+    site = shop(2)
+    site.deploy().ok()
+    first, before = site.live, (served(site, "web1"), served(site, "web2"))
+    site.commit({**SECOND, "fails": what})
+    done = site.deploy().failed()
+
+    assert complaint in done.out
+    assert f"{what} went wrong" in done.out
+    assert "link_again" not in done.out, "the program itself is nothing to show"
+    assert site.live == first
+    assert site.host("web1").releases == site.host("web2").releases == [first]
+    for host, was in zip(("web1", "web2"), before, strict=True):
+        assert {name: served(site, host)[name] for name in was} == was
+    site.commit({"fails": ""})
+    site.deploy().ok()
+    assert (style(site, "web2"), len(database(site))) == ("black", 2)
+
+
+def test_a_program_that_is_not_there_is_said_so(shop: Shop):
+    site = shop(command=["bin/no-rails"])
+    done = site.deploy().failed()
+    assert (
+        "the assets could not be compiled: bin/no-rails cannot be run (for another, say the option command)" in done.out
+    )
+
+
+# -- assets
+
+
+def test_the_style_sheet_changes_with_the_flip_and_back(shop: Shop):
+    site = shop(2)
+    twice(site, {"shop.css": "black\n", "plain": "other\n"})
+    for host in ("web1", "web2"):
+        assert (style(site, host), served(site, host)["fonts/plain.txt"]) == ("black", "other\n")
+    assert is_link(site)
+    site.rollback().ok()
+    for host in ("web1", "web2"):
+        assert (style(site, host), served(site, host)["fonts/plain.txt"]) == ("green", "plain\n")
+    assert is_link(site)
+    site.assert_healthy()
+
+
+@pytest.mark.parametrize("named", [SPROCKETS, ".manifest.json", "manifest.json", "manifest-abc.json"])
+def test_whatever_the_manifest_is_called_it_comes_back(shop: Shop, named: str):
+    site = shop(files={"manifest": named})
+    twice(site, {"shop.css": "black\n"})
+    assert style(site) == "black"
+    calls(site)
+    site.rollback().ok()
+    assert style(site) == "green"
+    assert is_link(site)
+    assert "assets:precompile" not in tasks(site)
+
+
+@pytest.mark.parametrize(("before", "after"), [(SPROCKETS, ".manifest.json"), (".manifest.json", SPROCKETS)])
+def test_a_release_may_have_another_kind_of_manifest(shop: Shop, before: str, after: str):
+    site = shop(files={"manifest": before})
+    first, second = twice(site, {"shop.css": "black\n", "manifest": after})
+    assert os.listdir(kept(site, second) / "assets_manifest_backup") == manifests(site)
+    assert (style(site), is_link(site)) == ("black", True)
+    site.rollback().ok()
+    assert os.listdir(kept(site, first) / "assets_manifest_backup") == manifests(site)
+    assert (style(site), is_link(site)) == ("green", True)
+
+
+def test_before_the_flip_files_are_added_and_none_is_changed(shop: Shop):
+    site = shop()
+    site.deploy().ok()
+    before = served(site)
+    site.commit({"shop.css": "black\n", "plain": "other\n"})
+    with site.fail_at("publishing", when="before"):
+        site.deploy().failed()
+    after = served(site)
+    assert {name: after[name] for name in before} == before
+    assert {after[name] for name in after.keys() - before.keys()} >= {"black\n"}
+    assert style(site) == "green"
+
+    site.deploy().ok()
+    before = served(site)
+    with site.fail_at("publishing", when="before"):
+        site.rollback().failed()
+    assert served(site) == before
+
+
+@pytest.mark.parametrize("flow", ["deploy", "rollback"])
+def test_what_is_live_and_its_manifest_fit_at_the_moment_of_the_flip(shop: Shop, flow: str):
+    site = shop()
+    twice(site, {"shop.css": "black\n"})
+    site.commit({"shop.css": "blue\n"})
+    with site.kill_at("publishing", when="after"):
+        getattr(site, flow)().failed(-9)
+    assert style(site) == (kept(site, site.live) / "shop.css").read_text().strip()
+    assert style(site) == {"deploy": "blue", "rollback": "green"}[flow]
+
+
+@pytest.mark.parametrize("step", ["updating", "updated", "publishing"])
+def test_a_deploy_that_dies_before_the_flip_leaves_the_manifest(shop: Shop, step: str):
+    site = shop()
+    site.deploy().ok()
+    before = served(site)
+    site.commit({"shop.css": "black\n"})
+    with site.kill_at(step, when="before"):
+        site.deploy().failed(-9)
+    assert {name: served(site)[name] for name in before} == before
+    assert style(site) == "green"
+    site.deploy().ok()
+    assert style(site) == "black"
+    site.assert_healthy()
+
+
+def test_a_release_is_compiled_where_nobody_else_looks(shop: Shop):
+    site = shop()
+    site.deploy().ok()
+    before = served(site)
+    spy = RAILS.replace(
+        'if what == "assets:pre', 'print(sorted(os.listdir(public.parent / "assets")))\nif what == "assets:pre', 1
+    )
+    site.commit({"shop.css": "black\n", "bin/rails": spy})
+    done = site.deploy().ok()
+    (name,) = manifests(site)
+    assert f"web1 | ['{name}']" in done.out, "with the manifest, and without files"
+    history = json.loads((public(site) / name).read_text())["files"]
+    assert {served(site)[file] for file in history} == {"green\n", "black\n"}, "Sprockets goes on with the manifest"
+    assert {file: served(site)[file] for file in before if "css" in file} == {
+        file: text for file, text in before.items() if "css" in file
+    }
+
+
+def test_a_release_that_makes_no_manifest_is_a_failed_deploy(shop: Shop):
+    site = shop(files={"manifest": "none"})
+    done = site.deploy().failed()
+    assert (
+        "assets:precompile made no manifest in public/assets, where it should be like .sprockets-manifest" in done.out
+    )
+    site.project.config(recipes={"rails": {"assets_manifests": []}})
+    site.deploy().ok()
+    site.deploy().ok()
+    site.rollback().ok()
+    assert tasks(site).count("assets:precompile") == 3
+
+
+def test_assets_are_not_compiled_under_what_is_live(shop: Shop):
+    site = shop()
+    site.deploy().ok()
+    before = served(site)
+    done = site.doit("run", "-s", "deploy:production:rails.precompile_assets").failed()
+    assert "is live; its assets are not compiled while they are served" in done.out
+    assert served(site) == before
+    assert (kept(site, site.live) / "public/assets").is_symlink()
+
+
+def test_files_that_were_removed_come_back_with_their_release(shop: Shop):
+    site = shop()
+    first, _ = twice(site, {"shop.css": "black\n"})
+    for path in public(site).glob("shop-*"):
+        path.unlink()
+    calls(site)
+    site.rollback().ok()
+    assert (site.live, style(site)) == (first, "green")
+    assert "assets:precompile" not in tasks(site), "they were kept"
+
+
+@pytest.mark.parametrize("gone", ["manifest", "files", "both"])
+def test_assets_that_were_not_kept_are_compiled_again(shop: Shop, gone: str):
+    site = shop(2)
+    first, _ = twice(site, {"shop.css": "black\n"})
+    release, shipped = kept(site, first), served(site)
+    if gone != "files":
+        shutil.rmtree(release / "assets_manifest_backup")
+    if gone != "manifest":
+        shutil.rmtree(release / ".capdoit-assets")
+        for path in public(site).glob("shop-*"):
+            path.unlink()
+    age = release.stat().st_mtime_ns
+    calls(site)
+    done = site.rollback("force=yes").ok()
+    why = (
+        "its manifest names files that are gone, such as shop-"
+        if gone == "files"
+        else "no manifest of its assets was kept"
+    )
+    assert why in done.out
+    assert [call[:3] for call in calls(site) if "assets" in call[2]] == [["web1", first, "assets:precompile"]]
+    assert (style(site, "web1"), style(site, "web2")) == ("green", "green")
+    assert release.stat().st_mtime_ns == age, "what goes by the age of releases sees no change"
+    assert (release / "public/assets").is_symlink()
+    assert shipped.keys() - served(site).keys() <= {
+        name for name in shipped if shipped[name] == "black\n" or "gz" in name
+    }
+
+
+def test_a_manifest_that_fits_what_is_compiled_again_stays_as_it_was_shipped(shop: Shop):
+    site = shop()
+    first, _ = twice(site, {"shop.css": "black\n"})
+    (backup,) = (kept(site, first) / "assets_manifest_backup").iterdir()
+    before = backup.read_bytes()
+    shutil.rmtree(kept(site, first) / ".capdoit-assets")
+    for path in public(site).glob("shop-*"):
+        path.unlink()
+    site.rollback("force=yes").ok()
+    assert backup.read_bytes() == before
+
+
+def test_a_rollback_whose_assets_cannot_be_had_leaves_what_is_live(shop: Shop):
+    site = shop(2)
+    first, second = twice(site, {"shop.css": "black\n"})
+    broken = site.host("web2").release(first)
+    shutil.rmtree(broken / "assets_manifest_backup")
+    (broken / "fails").write_text("assets:precompile")
+    age = broken.stat().st_mtime_ns
+    done = site.rollback("force=yes").failed()
+    assert "the assets to go back to could not be brought back: exit status 1" in done.out
+    assert site.live == second
+    assert style(site, "web1") == style(site, "web2") == "black"
+    assert (broken / "public/assets").is_symlink()
+    assert broken.stat().st_mtime_ns == age
+    (broken / "fails").write_text("")
+    site.rollback("force=yes").ok()
+    assert style(site, "web2") == "green"
+
+
+def test_a_rollback_that_died_while_it_compiled_is_mended_by_the_next(shop: Shop):
+    site = shop()
+    first, _ = twice(site, {"shop.css": "black\n"})
+    release = kept(site, first)
+    shutil.rmtree(release / "assets_manifest_backup")
+    (release / "public/assets").rename(release / ".capdoit-assets/link")
+    (release / "public/assets").mkdir()
+    (release / "public/assets/half").touch()
+    site.rollback("force=yes").ok()
+    assert style(site) == "green"
+    assert (release / "public/assets").resolve() == public(site).resolve()
+    assert "half" not in served(site)
+
+
+def test_assets_of_a_release_that_are_its_own_are_left_alone(shop: Shop):
+    site = shop(assets=False, files={"public/assets/mine.css": "mine\n"})
+    site.deploy().ok()
+    site.project.config(recipes={"rails": {}})
+    site.commit({"public/assets/mine.css": None})
+    site.deploy().ok()
+    before = served(site)
+    assert "public/assets is this release's own, and stays as it is" in site.rollback().ok().out
+    assert (site.host().deploy_to / "current/public/assets/mine.css").read_text() == "mine\n"
+    assert {name: served(site).get(name) for name in before if "css" in name}
+
+
+def test_a_manifest_that_capistrano_left_is_that_of_its_release(shop: Shop):
+    site = shop(assets=False)
+    site.project.config(linked_dirs=["public/assets"])
+    site.deploy().ok()
+    first = site.live
+    (public(site) / "shop-1.css").write_text("by hand\n")
+    left = public(site) / ".sprockets-manifest-0.json"
+    left.write_text('{"files": {}, "assets": {"shop.css": "shop-1.css"}}')
+    age = kept(site, first).stat().st_mtime_ns
+
+    site.project.config(recipes={"rails": {}})
+    with site.fail_at("publishing", when="before"):
+        site.deploy().failed()
+    assert (style(site), left.is_symlink()) == ("by hand", False)
+    site.deploy().ok()
+    assert (style(site), is_link(site)) == ("green", True)
+    assert manifests(site) == [left.name], "Sprockets takes any that it finds"
+    assert kept(site, first).stat().st_mtime_ns == age
+    calls(site)
+    site.rollback().ok()
+    assert (site.live, style(site)) == (first, "by hand")
+    assert tasks(site) == ["runner"]
+
+
+@pytest.mark.parametrize("taken_over", [False, True])
+def test_the_first_flip_brings_the_manifest_with_it(shop: Shop, taken_over: bool):
+    site = shop(assets=not taken_over)
+    if taken_over:
+        site.project.config(linked_dirs=["public/assets"])
+        site.deploy().ok()
+        (public(site) / "shop-1.css").write_text("by hand\n")
+        for place in (public(site), kept(site, site.live) / "assets_manifest_backup"):
+            place.mkdir(exist_ok=True)
+            (place / ".sprockets-manifest-0.json").write_text('{"files": {}, "assets": {"shop.css": "shop-1.css"}}')
+        site.project.config(recipes={"rails": {}})
+        with site.fail_at("publishing", when="before"):
+            site.deploy().failed()
+        assert style(site) == "by hand"
+    with site.kill_at("publishing"):
+        site.deploy().failed(-9)
+    assert (style(site), is_link(site)) == ("green", True)
+
+
+def test_a_release_that_was_archived_has_its_assets_with_it(shop: Shop):
+    site = shop(migrate=False)
+    first, second = twice(site, {"shop.css": "black\n"})
+    site.rollback().ok()
+    for path in public(site).glob("shop-*"):
+        if path.read_text() != "green\n":
+            path.unlink()
+    calls(site)
+    site.rollback(f"rollback_release={second}").ok()
+    assert (site.live, style(site)) == (second, "black")
+    assert calls(site) == []
+    for release in (first, second):
+        site.doit("cap", "verify", "production", release).ok()
+
+
+# -- old assets
+
+
+def test_assets_that_are_too_old_go_when_no_release_needs_them(shop: Shop):
+    site = shop(keep_assets=0, keep_releases=2)
+    for colour in ("green", "black", "blue"):
+        site.commit({"shop.css": f"{colour}\n"})
+        done = site.deploy().ok()
+        (name,) = manifests(site)
+        assert len(json.loads((public(site) / name).read_text())["files"]) == 1
+    assert {text for name, text in served(site).items() if name.endswith(".css")} == {"black\n", "blue\n"}
+    assert "old files of assets that no release needs are removed: 2" in done.out, "and its .gz"
+    assert served(site)["fonts/plain.txt"] == "plain\n"
+    assert [call[2:4] for call in calls(site)].count(["assets:clean", "0"]) == 3
+    site.rollback().ok()
+    assert style(site) == "black"
+    site.assert_healthy()
+
+
+def test_nothing_is_removed_before_the_release_is_live(shop: Shop):
+    site = shop(keep_assets=0, keep_releases=1)
+    twice(site, {"shop.css": "black\n"})
+    before = served(site)
+    site.commit({"shop.css": "blue\n"})
+    with site.fail_at("publishing", when="before"):
+        site.deploy().failed()
+    assert {name: served(site)[name] for name in before} == before
+    site.deploy().ok()
+    assert {text for name, text in served(site).items() if name.endswith(".css")} == {"black\n", "blue\n"}
+
+
+def test_old_assets_that_cannot_be_removed_are_a_warning(shop: Shop):
+    site = shop(keep_assets=0, keep_releases=1)
+    twice(site, {"shop.css": "black\n"})
+    site.commit({"shop.css": "blue\n"})
+    site.stand_in("rm", script='case "$2" in */shop-*.css) exit 9 ;; *) exec /bin/rm "$@" ;; esac')
+    done = site.deploy().ok()
+    assert "old assets could not be removed: exit status 9" in done.out
+    assert style(site) == "blue"
+
+
+def test_times_are_those_of_the_release(shop: Shop):
+    site = shop(2, files={"public/images/a.png": "a"}, normalize_asset_timestamps=["public/images", "public/none"])
+    site.deploy().ok()
+    times = {site.host(name).release(site.live) / "public/images/a.png" for name in ("web1", "web2")}
+    assert len({path.stat().st_mtime for path in times}) == 1
+    stamp = next(iter(times)).stat().st_mtime
+    assert f"{datetime.datetime.fromtimestamp(stamp, datetime.timezone.utc):%Y%m%d%H%M%S}" == site.live
+
+
+# -- what a manifest names
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "expected"),
+    [
+        (
+            ".sprockets-manifest-1.json",
+            '{"files":{"a-0.css":{"logical_path":"a.css","digest":"0"}},"assets":{"a.css":"a-1.css","b/c.js":"b\\/c-2.js"}}',
+            ["a-1.css", "b/c-2.js"],
+        ),
+        (".manifest.json", '{"a.css":"a-1.css"}', ["a-1.css"]),
+        (".manifest.json", '{\n "a.css": {\n  "digested_path": "a-1.css",\n  "integrity": "x-/+"\n }\n}', ["a-1.css"]),
+        (
+            "manifest.json",
+            '{"a.js": "/assets/a-1.js", "c.js": "https://cdn/c.js", "entrypoints": {"a": {"js": ["/assets/x.js"]}}}',
+            ["a-1.js"],
+        ),
+        ("manifest.json", '{"a\\"b.css": "a\\"b-1.css", "c": "../../etc/passwd", "e": "\\u00e4.css"}', ['a"b-1.css']),
+        ("manifest.yml", "---\na.css: a-1.css\nb.js: \"b-2.js\"\n", ["a-1.css", "b-2.js"]),
+        ("manifest.json", "", []),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("shell", [["dash"], ["bash", "--posix"], ["busybox", "ash"]], ids=" ".join)
+def test_the_files_that_a_manifest_names(tmp_path: Path, shell: list[str], name: str, text: str, expected: list[str]):
+    release = tmp_path / "releases/1"
+    (release / "assets_manifest_backup").mkdir(parents=True)
+    (release / "assets_manifest_backup" / name).write_text(text)
+    program = SCRIPT.read_text().rpartition("\ncase $what in")[0] + '\nnamed_in "$backup"\n'
+    patterns = ".sprockets-manifest-*.json .manifest.json manifest.json manifest.yml"
+    run = [*shell, "-c", program, "rails", "", str(release), str(tmp_path), "assets", "", "", patterns]
+    done = subprocess.run(run, capture_output=True, text=True, check=True)
+    assert (done.stdout.splitlines(), done.stderr) == (expected, "")
+
+
+# -- migrations
+
+
+def test_a_rollback_names_the_migrations_that_the_release_does_not_know(shop: Shop):
+    site = shop(assets=False)
+    _, second = twice(site)
+    done = site.rollback().failed()
+    assert "nothing was touched: recipe rails: web1 has what release" in done.out
+    assert f"  {PRICE}\n" in done.out
+    assert FIRST not in done.out
+    assert site.live == second
+
+
+def test_migrations_are_taken_away_newest_first_with_the_code_that_is_live(shop: Shop):
+    site = shop(assets=False)
+    first, second = twice(site, {**SECOND, f"db/migrate/{ORIGIN}.rb": ""})
+    calls(site)
+    done = site.rollback("migrations=back").ok()
+    downs = [(call[1], call[6]) for call in calls(site) if call[2] == "db:migrate:down"]
+    assert downs == [(second, "20260303000000"), (second, "20260202000000")]
+    assert (site.live, database(site)) == (first, ["20260101000000"])
+    assert f"release {second} had migrations that this one has not:" in done.out
+    assert f"  {PRICE}: not in the database" in done.out
+
+
+def test_a_migration_that_cannot_be_taken_away_has_the_others_applied_again(shop: Shop):
+    site = shop(2, assets=False)
+    _, second = twice(site, {**SECOND, f"db/migrate/{ORIGIN}.rb": "", "one_way": "20260202000000"})
+    done = site.rollback("migrations=back").failed()
+    assert f"{PRICE} could not be taken away: exit status 1" in done.out
+    assert "ActiveRecord::IrreversibleMigration" in done.out
+    assert f"taken away and applied again, without what was in their columns and tables: {ORIGIN}" in done.out
+    assert (site.live, len(database(site))) == (second, 3)
+
+
+def test_a_migration_that_the_live_release_does_not_have_is_not_taken_away(shop: Shop):
+    site = shop(assets=False)
+    _, second = twice(site, {**SECOND, f"db/migrate/{ORIGIN}.rb": ""})
+    (kept(site, second) / f"db/migrate/{PRICE}.rb").unlink()
+    done = site.rollback("migrations=back").failed()
+    assert "20260202000000: the release that is live has no such migration; none was taken away" in done.out
+    assert (site.live, len(database(site))) == (second, 3)
+
+
+def test_migrations_that_are_kept_are_reported(shop: Shop):
+    site = shop(assets=False)
+    first, second = twice(site)
+    done = site.rollback("migrations=keep").ok()
+    assert f"release {second} had migrations that this one has not:" in done.out
+    assert f"  {PRICE}: still in the database" in done.out
+    assert site.live == first
+
+
+def test_a_report_that_cannot_be_made_is_a_warning(shop: Shop):
+    site = shop(assets=False)
+    first, second = twice(site)
+    (kept(site, first) / "fails").write_text("runner")
+    done = site.rollback("migrations=keep", "force=yes").ok()
+    assert f"what became of the migrations of release {second} is not known" in done.out
+    assert site.live == first
+
+
+def test_a_release_that_lacks_migrations_after_it_is_gone_forward_to_is_told(shop: Shop):
+    site = shop(assets=False)
+    first, second = twice(site)
+    site.rollback("migrations=back").ok()
+    assert site.live == first
+    done = site.rollback(f"rollback_release={second}").ok()
+    assert "this release has migrations that the database has not:" in done.out
+    assert f"  {PRICE}\n" in done.out
+
+
+def test_a_migration_that_was_there_when_the_release_was_live_is_no_reason(shop: Shop):
+    site = shop(assets=False, files={f"db/migrate/{PRICE}.rb": ""})
+    site.deploy().ok()
+    site.commit({f"db/migrate/{PRICE}.rb": None})  # its code went, and the database has it all the same
+    first, _ = twice(site, {"app.txt": "third\n"})
+    site.rollback().ok()
+    assert site.live == first
+
+
+def test_a_migration_may_have_another_name_or_directory(shop: Shop):
+    site = shop(assets=False)
+    site.commit({"db/more_migrate/20260202000000_price.rb": ""})
+    site.deploy("skip=rails.migrate").ok()
+    first = site.live
+    site.commit({f"db/migrate/{PRICE}.rb": "", "db/more_migrate/20260202000000_price.rb": None})
+    site.deploy().ok()
+    site.rollback().ok()
+    assert site.live == first
+
+
+@pytest.mark.parametrize("recorded", [True, False])
+def test_what_was_recorded_counts_when_the_code_cannot_say(shop: Shop, recorded: bool):
+    site = shop(assets=False)
+    first, second = twice(site)
+    shutil.rmtree(kept(site, first) / "db")
+    if not recorded:
+        (site.host().deploy_to / ".capdoit/journal").write_text("")
+    done = site.rollback("force=yes", f"rollback_release={first}")
+    if recorded:
+        assert f"  {PRICE}\n" in done.failed().out
+        assert site.live == second
+
+
+def test_a_database_that_does_not_answer_stops_a_rollback(shop: Shop):
+    site = shop(assets=False)
+    _, second = twice(site)
+    (kept(site, second) / "fails").write_text("runner")
+    assert "the database does not say its migrations" in site.rollback().failed().out
+    assert site.live == second
+
+
+def test_nothing_is_migrated_when_db_did_not_change(shop: Shop):
+    site = shop(assets=False, conditionally_migrate=True)
+    site.deploy().ok()
+    first = site.live
+    assert tasks(site) == ["db:migrate", "runner"]
+    site.commit({"app.txt": "second\n"})
+    done = site.deploy().ok()
+    assert f"nothing changed in db since release {first}, no migration" in done.out
+    assert tasks(site) == ["runner"]
+    site.commit(SECOND)
+    site.deploy().ok()
+    assert tasks(site) == ["db:migrate", "runner"]

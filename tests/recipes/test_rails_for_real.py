@@ -1,0 +1,368 @@
+"""rails with the real one, Debian's: an application under puma, deployed twice and rolled back."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import signal
+import socket
+import sqlite3
+import subprocess
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+pytestmark = pytest.mark.real
+APP = Path(__file__).with_name("rails_app")
+LINKED = ["log", "storage"]
+RESTART = """
+@cap.after("published")
+def restart(host, release):
+    script = '''
+        [ ! -e "$1/puma.pid" ] || kill "$(cat "$1/puma.pid")"
+        n=0
+        while [ -e "$1/puma.pid" ] && [ $n -lt 100 ]; do sleep 0.1; n=$((n + 1)); done
+        exec bin/rails server -d -e production -b 127.0.0.1 -p PORT -P "$1/puma.pid"
+    '''
+    host.run(["sh", "-c", script, "restart", release.shared], cwd=release.path)
+"""
+PRICE = """
+class AddPrice < ActiveRecord::Migration[6.1]
+  def change
+    add_column :teas, :price, :integer
+  end
+end
+"""
+IRREVERSIBLE = """
+class FillPrice < ActiveRecord::Migration[6.1]
+  def change
+    execute "UPDATE teas SET price = 3"
+  end
+end
+"""
+# What prints the style sheet that is named by the manifest.
+STYLE = 'puts Rails.public_path.join(TeasController.helpers.asset_path("shop.css").delete_prefix("/")).read'
+# A bin/rails that has the live release start in the middle of compiling, when all is written.
+START_OTHER = f"""#!/usr/bin/env ruby
+compiles = ARGV.first == "assets:precompile"
+at_exit do
+  if compiles
+    found = IO.popen(["bin/rails", "runner", {STYLE!r}], chdir: "../../current", &:read)
+    warn "it has #{{Dir["../../shared/public/assets/shop-*.css", "public/assets/shop-*.css"].size}} style sheets;" \\
+      " the live release finds #{{found}}"
+  end
+end
+APP_PATH = File.expand_path("../config/application", __dir__)
+require "rails/commands"
+"""
+OLD_SOURCES = """
+File.utime(0, 0, "app/assets/stylesheets/shop.css") # assets:clean goes by the age of sources
+require_relative "config/application"
+Rails.application.load_tasks
+"""
+# What capistrano-rails does.
+CAPISTRANO = """
+@cap.after("updated")
+def compile(host, release):
+    host.run("RAILS_ENV=production bin/rails assets:precompile db:migrate", cwd=release.path)
+    host.run("mkdir -p assets_manifest_backup && cp public/assets/.s* assets_manifest_backup", cwd=release.path)
+"""
+VIEW = (APP / "app/views/teas/index.html.erb").read_text()
+SECOND = {
+    "db/migrate/20260202000000_add_price.rb": PRICE,
+    "app/views/teas/index.html.erb": VIEW.replace("first", "second"),
+    "app/assets/stylesheets/shop.css": "h1 { color: black }\n",
+}
+MANIFEST = ".sprockets-manifest-*.json"
+Shop = Callable[..., Any]
+
+
+def files() -> dict[str, str]:
+    return {str(path.relative_to(APP)): path.read_text() for path in APP.rglob("*") if path.is_file()}
+
+
+@pytest.fixture
+def shop(stage: Any) -> Shop:
+    """Makes a stage with the application, and no server."""
+
+    def make(hosts: int = 1, dodo: str = "", **options: Any) -> Any:
+        more = {"linked_files": [], "linked_dirs": LINKED}
+        return stage(hosts=hosts, recipes={"rails": options}, files=files(), dodo=dodo, **more)
+
+    return make
+
+
+@pytest.fixture
+def port() -> int:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        number: int = free.getsockname()[1]
+    return number
+
+
+@pytest.fixture
+def served(shop: Shop, port: int, tmp_path: Path) -> Iterator[Any]:
+    """The application under puma."""
+    yield shop(dodo=RESTART.replace("PORT", str(port)))
+    for pid in tmp_path.rglob("puma.pid"):
+        os.kill(int(pid.read_text()), signal.SIGTERM)
+
+
+def get(port: int, path: str = "/") -> str:
+    """What the server answers, once it is up."""
+    deadline = time.monotonic() + 30
+    while True:
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=10) as answer:
+                text: str = answer.read().decode()
+                return text
+        except urllib.error.HTTPError as error:
+            pytest.fail(f"{path}: {error.code} {error.read().decode()[-2000:]}")
+        except OSError:
+            assert time.monotonic() < deadline, "the server does not answer"
+            time.sleep(0.1)
+
+
+def page(port: int) -> tuple[str, str, str]:
+    """What the page says of its version, the columns of the table, and the style sheet that it names."""
+    text = get(port)
+    version, _, columns = re.search(r"<p>(.*)</p>", text)[1].partition(": ")  # type: ignore[index]
+    return version, columns, get(port, re.search(r'href="(/assets/[^"]+)"', text)[1])  # type: ignore[index]
+
+
+def restart(site: Any, port: int) -> None:
+    """Have the live release start again, as a host that is booted."""
+    pid = site.host().shared / "puma.pid"
+    os.kill(int(pid.read_text()), signal.SIGTERM)
+    deadline = time.monotonic() + 20
+    while pid.exists():
+        assert time.monotonic() < deadline, "the server does not end"
+        time.sleep(0.1)
+    server = ["bin/rails", "server", "-d", "-e", "production", "-b", "127.0.0.1", "-p", str(port), "-P", str(pid)]
+    subprocess.run(server, cwd=site.host().deploy_to / "current", check=True, capture_output=True)
+
+
+def public(site: Any) -> Path:
+    path: Path = site.host().shared / "public/assets"
+    return path
+
+
+def style(site: Any) -> str:
+    """The style sheet that the live release finds when it starts."""
+    run = ["bin/rails", "runner", "-e", "production", STYLE]
+    done = subprocess.run(run, cwd=site.host().deploy_to / "current", capture_output=True, text=True, check=True)
+    return done.stdout
+
+
+def applied(site: Any) -> list[str]:
+    with sqlite3.connect(site.host().shared / "storage/shop.sqlite3") as database:
+        return [version for (version,) in database.execute("SELECT version FROM schema_migrations ORDER BY 1")]
+
+
+def test_an_application_is_deployed_twice_and_rolled_back_under_puma(served: Any, port: int):
+    served.deploy().ok()
+    first = served.live
+    assert page(port) == ("first", "id name", "h1 { color: green }\n")
+
+    served.commit(SECOND)
+    served.deploy().ok()
+    second = served.live
+    assert page(port) == ("second", "id name price", "h1 { color: black }\n")
+    assert applied(served) == ["20260101000000", "20260202000000"]
+
+    done = served.rollback().failed()
+    assert "nothing was touched: recipe rails: web1 has what release" in done.out
+    assert "  20260202000000_add_price\n" in done.out
+    assert "create_teas" not in done.out
+    assert served.live == second
+    restart(served, port)
+    assert page(port) == ("second", "id name price", "h1 { color: black }\n")
+
+    done = served.rollback("migrations=back").ok()
+    assert f"release {second} had migrations that this one has not:" in done.out
+    assert "20260202000000_add_price: not in the database" in done.out
+    assert served.live == first
+    assert applied(served) == ["20260101000000"]
+    assert page(port) == ("first", "id name", "h1 { color: green }\n")
+    restart(served, port)
+    assert page(port) == ("first", "id name", "h1 { color: green }\n")
+
+    served.commit({"app/views/teas/index.html.erb": VIEW.replace("first", "third")})
+    served.deploy().ok()
+    assert page(port) == ("third", "id name price", "h1 { color: black }\n")
+    assert len(list(public(served).glob(MANIFEST))) == 1
+    served.assert_healthy()
+
+
+def test_a_deploy_that_fails_after_precompiling_leaves_the_live_page_working(served: Any, port: int):
+    served.deploy().ok()
+    first = served.live
+    served.commit({**SECOND, "db/migrate/20260202000000_add_price.rb": PRICE.replace("add_column", "raise")})
+    served.deploy().failed()
+    assert len(list(public(served).glob("shop-*.css"))) == 2, "it was compiled"
+    assert served.live == first
+    restart(served, port)
+    assert page(port) == ("first", "id name", "h1 { color: green }\n")
+
+
+def test_a_deploy_that_dies_after_precompiling_leaves_the_live_style_sheet(shop: Shop):
+    site = shop()
+    site.deploy().ok()
+    site.commit(SECOND)
+    with site.kill_at("updated"):
+        site.deploy().failed(-9)
+    assert len(list(public(site).glob("shop-*.css"))) == 2, "it was compiled"
+    assert style(site) == "h1 { color: green }\n"
+    site.deploy().ok()
+    assert style(site) == "h1 { color: black }\n"
+    site.assert_healthy()
+
+
+def test_a_live_release_that_starts_while_another_is_compiled_finds_its_own_manifest(shop: Shop):
+    site = shop()
+    site.deploy().ok()
+    site.commit({**SECOND, "bin/rails": START_OTHER})
+    done = site.deploy().ok()
+    assert "it has 2 style sheets; the live release finds h1 { color: green }" in done.out
+    assert style(site) == "h1 { color: black }\n"
+
+
+# -- assets to go back to
+
+
+def two(site: Any) -> Path:
+    """Two releases that differ in their style sheets; gives the first."""
+    site.deploy().ok()
+    first: Path = site.host().release(site.live)
+    site.commit({"app/assets/stylesheets/shop.css": "h1 { color: black }\n"})
+    site.deploy().ok()
+    assert style(site) == "h1 { color: black }\n"
+    return first
+
+
+def test_files_that_were_removed_are_brought_back(shop: Shop):
+    site = shop()
+    first = two(site)
+    for file in public(site).glob("shop-*"):
+        file.unlink()
+    done = site.rollback().ok()
+    assert site.host().current == first.name
+    assert style(site) == "h1 { color: green }\n"
+    assert "compiling" not in done.out
+
+
+@pytest.mark.parametrize("gone", ["manifest", "manifest and files", "files"])
+def test_a_release_without_its_assets_has_them_compiled_again(shop: Shop, gone: str):
+    site = shop()
+    first = two(site)
+    if "manifest" in gone:
+        shutil.rmtree(first / "assets_manifest_backup")
+    if "files" in gone:
+        shutil.rmtree(first / ".capdoit-assets")
+        for file in public(site).glob("shop-*"):
+            file.unlink()
+    age = first.stat().st_mtime_ns
+    done = site.rollback("force=yes").ok()
+    assert "compiling them again" in done.out
+    assert style(site) == "h1 { color: green }\n"
+    assert first.stat().st_mtime_ns == age
+    assert len(list(public(site).glob(MANIFEST))) == 1
+
+
+def test_what_capistrano_left_is_taken_over_and_gone_back_to(shop: Shop):
+    site = shop()
+    recipes = site.project.settings["recipes"]
+    site.project.config(recipes={}, linked_dirs=[*LINKED, "public/assets"])
+    dodo = (site.project.path / "dodo.py").read_text()
+    site.project.dodo(dodo + CAPISTRANO)
+    site.deploy().ok()
+    first = site.live
+    assert style(site) == "h1 { color: green }\n"
+    (manifest,) = public(site).glob(MANIFEST)
+
+    site.project.dodo(dodo)
+    site.project.config(recipes=recipes)
+    site.commit({"app/assets/stylesheets/shop.css": "h1 { color: black }\n"})
+    with site.fail_at("publishing", when="before"):
+        site.deploy().failed()
+    assert style(site) == "h1 { color: green }\n"
+    site.deploy().ok()
+    assert style(site) == "h1 { color: black }\n"
+    done = site.rollback().ok()
+    assert "compiling" not in done.out
+    assert (site.live, style(site)) == (first, "h1 { color: green }\n")
+
+    site.project.dodo(dodo + CAPISTRANO)
+    site.project.config(recipes={}, linked_dirs=[*LINKED, "public/assets"])
+    site.commit({"app/assets/stylesheets/shop.css": "h1 { color: blue }\n"})
+    site.deploy().ok()
+    assert style(site) == "h1 { color: blue }\n"
+    assert list(public(site).glob(MANIFEST)) == [manifest]
+
+
+def test_old_assets_are_removed_but_for_those_of_releases_that_are_there(shop: Shop):
+    site = shop(keep_assets=0)
+    site.project.config(keep_releases=2)
+    for colour in ("green", "black", "blue"):
+        site.commit({"Rakefile": OLD_SOURCES, "app/assets/stylesheets/shop.css": f"h1 {{ color: {colour} }}\n"})
+        done = site.deploy().ok()
+    assert sorted(path.read_text() for path in public(site).glob("shop-*.css")) == [
+        "h1 { color: black }\n", "h1 { color: blue }\n",
+    ]  # fmt: skip
+    assert "old files of assets that no release needs are removed: 2" in done.out
+    site.rollback().ok()
+    assert style(site) == "h1 { color: black }\n"
+    site.assert_healthy()
+
+
+# -- migrations
+
+
+def test_a_migration_without_a_way_back_leaves_the_database_as_the_live_release_needs_it(shop: Shop):
+    site = shop(assets=False)
+    site.deploy().ok()
+    first = site.live
+    later = {"db/migrate/20260303000000_add_origin.rb": PRICE.replace("AddPrice", "AddOrigin").replace(":price", ":o")}
+    site.commit({**later, "db/migrate/20260202500000_fill_price.rb": IRREVERSIBLE, **SECOND})
+    site.deploy().ok()
+    second = site.live
+    versions = ["20260101000000", "20260202000000", "20260202500000", "20260303000000"]
+    done = site.rollback("migrations=back").failed()
+    assert "20260202500000_fill_price could not be taken away" in done.out
+    assert "IrreversibleMigration" in done.out
+    assert "applied again, without what was in their columns and tables: 20260303000000_add_origin" in done.out
+    assert (site.live, applied(site)) == (second, versions)
+
+    done = site.rollback("migrations=keep").ok()
+    assert (site.live, applied(site)) == (first, versions)
+    assert f"release {second} had migrations that this one has not:" in done.out
+    assert "20260202500000_fill_price: still in the database" in done.out
+
+
+def test_a_migration_that_fails_is_a_failed_deploy_with_what_rails_says(shop: Shop):
+    site = shop(assets=False)
+    site.deploy().ok()
+    first = site.live
+    site.commit({"db/migrate/20260202000000_add_price.rb": PRICE.replace(":teas", ":coffees")})
+    done = site.deploy().failed()
+    assert "the database could not be migrated: exit status 1" in done.out
+    assert "no such table: coffees" in done.out
+    assert site.live == first
+    assert site.host().releases == [first]
+
+
+def test_nothing_is_migrated_when_nothing_changed(shop: Shop):
+    site = shop(assets=False, conditionally_migrate=True)
+    site.deploy().ok()
+    first = site.live
+    site.commit({"app.txt": "second\n"})
+    assert f"nothing changed in db since release {first}, no migration" in site.deploy().ok().out
+    site.commit(SECOND)
+    assert "nothing changed in db" not in site.deploy().ok().out
+    assert applied(site) == ["20260101000000", "20260202000000"]
