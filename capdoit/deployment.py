@@ -9,11 +9,10 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Sequence
-from functools import partial
 from pathlib import Path
 
 from capdoit import transfer
-from capdoit.calling import call, refuse_hooks_without_hosts, tell_of_failure
+from capdoit.calling import call, called_on, refuse_hooks_without_hosts, tell_of_failure
 from capdoit.config import Stage
 from capdoit.console import Console, Tone
 from capdoit.errors import CapdoitError, ConfigError, Interrupted
@@ -139,7 +138,7 @@ class Deployment:
         return f"{'drill' if self.drill else self.flow}:{self.stage.name}"
 
     def _begin(self) -> Run:
-        self._refuse_other_flows_variables()
+        self.variables.refuse_meaningless(self.flow)
         if self.flow == "deploy":
             transfer.of(self.stage).prepare(self.stage)
         self._started = time.monotonic()
@@ -162,7 +161,7 @@ class Deployment:
         file = self.variables.apply
         if file is None:
             return None
-        if others := sorted(self.variables.said - {"apply", "stage", "wait"}):
+        if others := sorted({*self.variables.said, *self.variables.others} - {"apply", "stage", "wait"}):
             raise ConfigError(
                 f"apply={file}: the plan says all; {listed(f'{name}=' for name in others)} cannot stand beside it"
             )
@@ -171,11 +170,6 @@ class Deployment:
             raise ConfigError(f"apply={file}: the plan is for {plan.flow}:{plan.stage}, not for {self._name}")
         self.variables = plan.variables(self.variables)
         return plan
-
-    def _refuse_other_flows_variables(self) -> None:
-        others = {"deploy": ("rollback_release", "migrations", "force"), "rollback": ("branch",)}[self.flow]
-        for other in self.variables.said.intersection(others):
-            raise ConfigError(f"{other}= means nothing to a {self.flow}; nothing was done")
 
     # -- working
 
@@ -197,7 +191,7 @@ class Deployment:
         if self._alone and not run.release:
             choose_live(run)
         if act.hook:
-            (self._foresee_hook if run.plan else partial(call, run))(act.hook)
+            (self._foresee_hook if run.plan else call)(run, act.hook)
         else:
             self._work(act.name, run)
             if run.missing and act.name == "starting":
@@ -216,11 +210,10 @@ class Deployment:
         for line in foresee(run, step):
             self.console.say(f"   {line}")
 
-    def _foresee_hook(self, hook: Hook) -> None:
-        hosts = listed(host.name for host in hook.hosts(self.run.fleet.hosts)) if self.run else ""
-        self.console.say(
-            f"   calls {hook.name} ({hook.place}) {'once, for' if hook.once else 'on'} {hosts or 'no host'}"
-        )
+    def _foresee_hook(self, run: Run, hook: Hook) -> None:
+        hosts = listed(host.name for host in called_on(run, hook))
+        how = f"{'once, for' if hook.once else 'on'} {hosts}" if hosts else "on no host"
+        self.console.say(f"   calls {hook.name} ({hook.place}) {how}")
 
     def _deadlines(self, act: Act) -> list[Deadline]:
         """When the flow, and when a hook has to be over."""
@@ -256,8 +249,7 @@ class Deployment:
             again = f"when it can: doit deploy:{self.stage.name}"
             self.console.say(f"   NOT deployed to {missing}; {again}", Tone.DOUBTFUL)
         if run.warnings:
-            see = f"see above, or doit cap status {self.stage.name}"
-            self.console.say(f"   {self._name} finished with warnings; {see}", Tone.DOUBTFUL)
+            self.console.say(f"   {self._name} finished with warnings; see above", Tone.DOUBTFUL)
 
     def _end_plan(self, run: Run, plan: Plan) -> None:
         plan.release, plan.revision, plan.acts = run.release, run.revision, run.acts

@@ -17,7 +17,7 @@ from capdoit.calling import called_on
 from capdoit.config import Stage
 from capdoit.console import Console, Tone
 from capdoit.deployment import Deployment, FlowFailed
-from capdoit.errors import Cancelled, CapdoitError, ConfigError, HostError, HostsFailed, LockHeld, Outcome
+from capdoit.errors import Cancelled, CapdoitError, HostError, HostsFailed, LockHeld, Outcome
 from capdoit.flow import Act
 from capdoit.hooks import Declared, Hook
 from capdoit.host import Deadline
@@ -28,8 +28,6 @@ from capdoit.steps.drilling import end, fill, look, shadow_of, verify
 from capdoit.steps.starting import starting
 from capdoit.text import fitted, one_line, table
 from capdoit.variables import Variables
-
-MEANS_NOTHING = ("branch", "dry_run", "plan", "apply")
 
 
 class DrillFailed(CapdoitError):
@@ -71,8 +69,7 @@ class Drill:
             DrillFailed: a rollback would not work, or the drill did not come to its end.
             ConfigError: what was asked for makes no sense; nothing was touched.
         """
-        for name in self.variables.said.intersection(MEANS_NOTHING):
-            raise ConfigError(f"{name}= means nothing to a drill; nothing was done")
+        self.variables.refuse_meaningless("drill")
         with self._busy:
             run = self._outer = begin("rollback", self.stage, self.variables, self.console, self.declared)
             run.drill = True
@@ -106,7 +103,8 @@ class Drill:
 
     def _rehearse(self, run: Run) -> dict[str, str]:
         """All of it; how many members each host's archive has."""
-        self._seconds["starting"] = self._timed("starting", lambda: self._decide(run))
+        self._limit(run)
+        self._seconds["starting"] = self._timed("starting", lambda: starting(run))
         self._timed("look at the release", lambda: look(run))
         self._timed("fill the shadow", lambda: fill(run, self._hooks))
         for act in self._inner.acts:
@@ -114,14 +112,11 @@ class Drill:
                 self._act(run, act)
         return self._verify(run)
 
-    def _decide(self, run: Run) -> None:
+    def _limit(self, run: Run) -> None:
         if limit := self.stage.timeout:
             whose = f"the flow took longer than its timeout, {limit} s,"
             for host in run.fleet.hosts:
                 host.deadlines = (Deadline(run.started + limit, whose),)
-        starting(run)
-        for host in run.fleet.hosts:
-            host.deadlines = ()
 
     def _act(self, run: Run, act: Act) -> None:
         """An act of the inner flow; its own `starting` is the drill's doing, and counts for nothing."""
@@ -228,8 +223,10 @@ def _has_failed(outcome: Outcome) -> bool:
     return bool(outcome.error) and not isinstance(outcome.error, Cancelled)
 
 
-def _as_failure(run: Run) -> HostsFailed:
+def _as_failure(run: Run) -> CapdoitError:
     """What only warns in a rollback is what a drill looks for."""
+    if unplaced := run.warnings.get(""):
+        return DrillFailed("; ".join(unplaced))
     outcomes = [
         Outcome(host, error=HostError(host, "; ".join(text.removeprefix(f"{host}: ") for text in texts)))
         for host, texts in run.warnings.items()

@@ -132,11 +132,15 @@ class Run:
             message=self.message,
             missing=" ".join(self.missing) if event in ("live", "finished") else "",
             doubtful=" ".join(sorted(self.flipped)) if event == "failed" and not self.published else "",
-            warnings="; ".join(self.warnings.get(host.name, ())) if host and event == "finished" else "",
+            warnings="; ".join(self._warnings_of(host)) if host and event == "finished" else "",
             seconds=f"{time.monotonic() - self.started:.1f}" if event in ("live", "failed", "finished") else "",
             step=self.failed_in,
             interrupted=self.interrupted,
         )
+
+    def _warnings_of(self, host: Host) -> list[str]:
+        """Its own, and those that are no host's."""
+        return [*self.warnings.get(host.name, ()), *self.warnings.get("", ())]
 
     def note(self) -> str:
         """The line for the journal that remembers how the release was made; nothing in a rollback."""

@@ -56,7 +56,25 @@ class Variables:
     others: Mapping[str, str] = field(default_factory=dict)
     said: frozenset[str] = frozenset()
 
+    def refuse_meaningless(self, task: str) -> None:
+        """Refuse what was said and would not be heeded.
 
+        Args:
+            task: ``deploy``, ``rollback``, ``check`` or ``drill``.
+
+        Raises:
+            ConfigError: names the variable.
+        """
+        for name in sorted(self.said.intersection(MEANINGLESS[task])):
+            raise ConfigError(f"{name}= means nothing to a {task}; nothing was done")
+
+
+MEANINGLESS = {
+    "deploy": ("rollback_release", "migrations", "force"),
+    "rollback": ("branch",),
+    "check": ("rollback_release", "migrations", "force", "dry_run", "plan", "apply"),
+    "drill": ("branch", "dry_run", "plan", "apply"),
+}
 NAMES = tuple(f.name for f in fields(Variables) if f.name not in ("said", "others"))
 MIGRATIONS = ("keep", "back")
 VERIFY = ("quick", "full")

@@ -38,7 +38,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from capdoit import HostError, Recipe, RoleNames
+from capdoit import Flow, HostError, Recipe, RoleNames
 
 if TYPE_CHECKING:
     from capdoit import Release
@@ -71,6 +71,14 @@ class Options:
 
 
 django = Recipe("django", options=Options)
+
+
+@django.after("starting", roles=lambda options: options.migration_roles, primary=True, flows="deploy")
+def can_migrate(host: Host, flow: Flow) -> None:
+    """See that the host that migrates gets code."""
+    if host.name not in flow.hosts:
+        why = "gets no code (no_release), so it cannot migrate; say migration_roles with a role of a host that does"
+        raise HostError(host.name, why)
 
 
 @django.after("updated", roles=lambda options: options.roles)

@@ -34,7 +34,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from capdoit import HostError, Recipe, RoleNames
+from capdoit import Flow, HostError, Recipe, RoleNames
 
 if TYPE_CHECKING:
     from capdoit import Release
@@ -88,10 +88,16 @@ def restore(host: Host, release: Release, options: Options) -> None:
 
 
 @python.after("finishing", roles=lambda options: options.roles)
-def tidy(host: Host, release: Release, options: Options) -> None:
+def tidy(host: Host, release: Release, flow: Flow, options: Options) -> None:
     """Remove the shared environments that no release uses."""
-    if options.environment == "shared":
+    if options.environment != "shared":
+        return
+    try:
         _run(host, release, options, "tidy", "old environments could not be removed")
+    except HostError as error:
+        if error.status is None:
+            raise
+        flow.warn(str(error))
 
 
 def _run(host: Host, release: Release, options: Options, what: str, wrong: str) -> None:

@@ -242,11 +242,16 @@ def migrate_down(host: Host, release: Release, flow: Flow, options: Options, unk
 
 
 def _apply_again(host: Host, live: str, flow: Flow, options: Options, taken: list[str]) -> None:
-    """What is still live needs its migrations."""
+    """What is still live needs its migrations; an error that this meets must not hide the first one."""
+    applied: list[str] = []
     for name in reversed(taken):
-        _move(host, live, flow, options, "up", name)
-    if taken:
-        flow.warn(f"taken away and applied again, without what was in their columns and tables: {', '.join(taken)}")
+        try:
+            _move(host, live, flow, options, "up", name)
+            applied.append(name)
+        except HostError as error:
+            flow.warn(str(error))
+    if applied:
+        flow.warn(f"taken away and applied again, without what was in their columns and tables: {', '.join(applied)}")
 
 
 def _move(host: Host, path: str, flow: Flow, options: Options, way: str, name: str) -> None:

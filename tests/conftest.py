@@ -28,7 +28,7 @@ def git_repo(tmp_path: Path, env: dict[str, str]) -> GitRepo:
 
 def sampled(cases: Iterable[object], every: int) -> list[object]:
     """All cases; only some of them run in the ordinary suite."""
-    return [case if n % every == 0 else pytest.param(case, marks=pytest.mark.full) for n, case in enumerate(cases)]
+    return [case if n % every == 0 else pytest.param(case, marks=pytest.mark.more) for n, case in enumerate(cases)]
 
 
 HAVE_HOSTS = {"env", "stage", "ssh_stage", "sshds", "opened"}
@@ -36,13 +36,13 @@ SHARE = 3
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Of a test with many cases, each with hosts of its own, the ordinary suite runs a share; it takes minutes as it is."""
+    """Of a test with many cases, each with hosts of its own, the ordinary suite runs a share: all take too long."""
     seen: Counter[tuple[Path, str]] = Counter()
     for item in items:
         if not isinstance(item, pytest.Function) or not HAVE_HOSTS & {*item.fixturenames}:
             continue
         test = (item.path, item.originalname)
-        if seen[test] % SHARE and not item.get_closest_marker("full"):
+        if seen[test] % SHARE and not any(map(item.get_closest_marker, ("full", "real"))):
             item.add_marker(pytest.mark.more)
         seen[test] += 1
 

@@ -339,7 +339,7 @@ def test_recipes_lists_bundled_ones_and_the_projects_with_their_first_lines(proj
     write_recipe(project, "greet", RECIPE)
     rows = lines(project.doit("cap", "recipes", check=True))
     assert ["greet", "project", "Greets", "the", "hosts."] in rows
-    assert ["systemd", __version__, "bundled", "systemd:"] in [row[:4] for row in rows]
+    assert ["systemd", __version__, "bundled", "restart"] in [row[:4] for row in rows]
 
 
 def test_a_recipe_is_shown_with_its_docstring_and_options(project: Project):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -11,7 +12,7 @@ from capdoit.cap.asked import SHORT, Asked, exit_status, facts_of, live, rollbac
 from capdoit.check import look
 from capdoit.config import Stage
 from capdoit.console import Tone
-from capdoit.errors import Outcome
+from capdoit.errors import HostError, Outcome
 from capdoit.host import Host
 from capdoit.lives import life, minute
 from capdoit.run import Run
@@ -112,13 +113,18 @@ def _asked_of_hosts(stage: Stage, asked: Asked) -> tuple[list[Outcome], Sizes]:
 
     def ask(run: Run, host: Host) -> object:
         facts = ask_facts(run, host)
-        script = host.script("sizes", SIZES, {"deploy_to": host.config.layout.deploy_to})
-        answer = host.ask([Request(script, capture=True, timeout=SIZES_SECONDS)])[0]
-        found = map(SIZE.fullmatch, answer.text.splitlines())
-        sizes[host.name] = {match[2]: int(match[1]) for match in found if match}
+        with contextlib.suppress(HostError):
+            sizes[host.name] = _sizes(host)
         return facts
 
     return look(stage, asked.variables, asked.console, ask), sizes
+
+
+def _sizes(host: Host) -> dict[str, int]:
+    script = host.script("sizes", SIZES, {"deploy_to": host.config.layout.deploy_to})
+    answer = host.ask([Request(script, capture=True, timeout=SIZES_SECONDS)])[0]
+    found = map(SIZE.fullmatch, answer.text.splitlines())
+    return {match[2]: int(match[1]) for match in found if match}
 
 
 def _releases_json(stage: Stage, outcomes: Sequence[Outcome], target: str | None, sizes: Sizes) -> dict[str, Any]:

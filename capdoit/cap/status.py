@@ -38,7 +38,7 @@ def _say_status(console: Console, stage: Stage, outcomes: Sequence[Outcome]) -> 
     if facts:
         head = ("host", "live", "since (UTC)", "by", "revision", "branch")
         console.say_table(fitted(head, map(_row, facts), console.width))
-        for line, tone in _about(facts, stage, len(stage.hosts)):
+        for line, tone in _about(facts, stage, len(outcomes)):
             console.say(line, tone)
     say_unreached(console, outcomes)
     for sentence in decide.unfinished(facts):

@@ -8,12 +8,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from capdoit import transfer
 from capdoit.config import Stage
 from capdoit.host import Host
 from capdoit.script import Value
 from capdoit.session import Request
-from capdoit.steps.asking import LONGEST, NEEDED
+from capdoit.steps.asking import LONGEST, NEEDED, NEEDED_TO_GO_BACK, needed_to_deploy
 from capdoit.survey import facts_said
 
 CONDITION = Path(__file__).with_name("condition.sh")
@@ -121,7 +120,7 @@ def examine(stage: Stage, host: Host) -> Condition:
 
 def needed(stage: Stage) -> tuple[str, ...]:
     """The programs that hosts need for both flows of a stage."""
-    return tuple(dict.fromkeys([*transfer.of(stage).TOOLS, "tar", *NEEDED_TO_ASK, *NEEDED]))
+    return tuple(dict.fromkeys([*needed_to_deploy(stage), *NEEDED_TO_GO_BACK, *NEEDED_TO_ASK, *NEEDED]))
 
 
 def parse(host: str, deploy_to: str, text: str, sent: float, received: float) -> Condition:

@@ -15,7 +15,6 @@ if [ -n "$half_made" ] && [ -d "releases/$half_made" ] && [ "$(live)" != "$deplo
         (remove_release "$half_made") || printf 'releases/%s could not be removed\n' "$half_made" >&2
     fi
 fi
-rm -rf .capdoit/next .capdoit/unpack .capdoit/incoming .capdoit/manifest
+sweep || :
 forget_manifests
-rm -rf .capdoit/removed || printf '%s\n' "$deploy_to/.capdoit/removed could not be removed" >&2
 journal "$entry" || printf 'the journal could not be written\n' >&2

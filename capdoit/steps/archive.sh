@@ -4,7 +4,10 @@
 # shellcheck disable=SC2154
 fenced
 if [ -d "releases/$left" ]; then
-    tar -czf .capdoit/archive.tar.gz -C / "${deploy_to#/}/releases/$left"
+    tar -czf .capdoit/archive.tar.gz -C / "${deploy_to#/}/releases/$left" || {
+        rm -f .capdoit/archive.tar.gz # the disk may be full of it
+        die "releases/$left could not be archived, and stays"
+    }
     mv .capdoit/archive.tar.gz "rolled-back-release-$left.tar.gz"
     remove_release "$left"
 fi

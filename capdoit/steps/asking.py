@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from capdoit import transfer
+from capdoit.config import Stage
 from capdoit.host import Host
 from capdoit.run import Run
 from capdoit.script import Value
@@ -14,7 +15,13 @@ from capdoit.survey import SURVEY, Facts, parse
 BOUNDS = Path(__file__).with_name("bounds.sh")
 NEEDED = ("cat", "ln", "mkdir", "mv", "rm", "rmdir", "touch")  # by the scripts of both flows
 MANIFESTS = ("od", "sha256sum", "sort", "stat")  # need these to be written
+NEEDED_TO_GO_BACK = ("tar",)
 LONGEST = 120.0  # seconds; a survey takes a second or two, unless a file system there has gone away
+
+
+def needed_to_deploy(stage: Stage) -> tuple[str, ...]:
+    """The programs that a deploy needs on hosts, beside those that every flow does."""
+    return (*transfer.of(stage).TOOLS, *MANIFESTS)
 
 
 def ask_facts(run: Run, host: Host, make_dirs: bool = False) -> Facts:
@@ -31,7 +38,7 @@ def survey_request(run: Run, host: Host, make_dirs: bool) -> Request:
     stage = run.stage
     values: dict[str, Value] = {
         "deploy_to": host.config.layout.deploy_to,
-        "tools": NEEDED + (transfer.of(stage).TOOLS + MANIFESTS if run.flow == "deploy" else ("tar",)),
+        "tools": NEEDED + (needed_to_deploy(stage) if run.flow == "deploy" else NEEDED_TO_GO_BACK),
         "linked_files": stage.linked_files,
         "linked_dirs": stage.linked_dirs,
         "make_dirs": make_dirs,

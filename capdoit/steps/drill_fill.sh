@@ -34,7 +34,7 @@ pack() {
     rm -rf "$shadow/releases/$release"
 }
 
-sweep || die "$shadow is left of another drill and cannot be removed"
+sweep
 mkdir -m 700 "$shadow"
 mkdir "$shadow/releases" "$shadow/shared" "$shadow/.capdoit"
 if [ -n "$left" ]; then take "$left"; fi

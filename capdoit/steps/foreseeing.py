@@ -6,12 +6,13 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from capdoit import decide
+from capdoit.errors import HostError, Unreachable
 from capdoit.host import Host
 from capdoit.plan import differences
 from capdoit.run import COMMON, Run
 from capdoit.session import Request
 from capdoit.steps.ending import archived
-from capdoit.text import listed, printable
+from capdoit.text import listed
 
 ROOM = Path(__file__).with_name("room.sh")
 
@@ -85,7 +86,12 @@ SENTENCES: dict[str, Callable[[Run], Iterator[str]]] = {
 
 def _room(run: Run, host: Host) -> str:
     script = host.script("room", ROOM, {"deploy_to": host.config.layout.deploy_to})
-    said = [printable(line) for line in host.checked(Request(script, capture=True, timeout=60)).text.split()]
+    try:
+        said = host.checked(Request(script, capture=True, timeout=60)).text.split()
+    except Unreachable:
+        raise
+    except HostError:  # a tree of that size, perhaps
+        said = []
     if not all(line.isdecimal() for line in said) or not said:
         return "does not say how much room it has"
     free, *taken = map(int, said)

@@ -32,7 +32,7 @@ if [ "$held" = 0 ]; then
     if [ "$held" = 0 ]; then
         printf "%s\n" "$owner" >"$deploy_to/.capdoit/lock" || held=1
     fi
-    # A drill that died left its shadow; one whose connection was lost goes on with it.
+    # A flow or drill that died left things behind; one whose connection was lost goes on with them.
     if [ "$held" = 0 ] && [ -z "$again" ]; then
         (cd "$deploy_to" && sweep) </dev/null 9>&- || :
     fi

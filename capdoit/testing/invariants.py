@@ -11,7 +11,7 @@ from capdoit.layout import is_release
 from capdoit.testing.processes import inside, within
 from capdoit.testing.project import HostUnderTest, Project
 
-HALF_MADE = ("next", "incoming", "unpack", "removed")  # in .capdoit
+HALF_MADE = ("next", "incoming", "unpack", "manifest", "archive.tar.gz", "removed", "drill")  # in .capdoit
 PATIENCE = 5.0  # seconds that a session may take to end after its flow
 
 

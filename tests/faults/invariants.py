@@ -95,7 +95,8 @@ def deploys(ground: Ground, done: Completed) -> None:
     live = {ground.project.current(name) for name in HOSTS}
     assert len(live) == 1, (live, again.out)
     assert live.isdisjoint({ground.first, ground.second}), (live, again.out)
-    assert not damage(ground.project, may_be_empty=False), again.out
+    wrong = damage(ground.project, may_be_empty=False)
+    assert not wrong, f"{wrong}\n{again.out}"
     for name in HOSTS:
         is_complete(ground, name, ground.project.current(name))
         for release in ground.project.releases(name):
