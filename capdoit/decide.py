@@ -8,7 +8,7 @@ from datetime import datetime
 
 from capdoit import layout
 from capdoit.config import Stage
-from capdoit.errors import ConfigError, FleetDisagrees, NoTarget
+from capdoit.errors import ConfigError, FleetDisagrees, NoTarget, NotReady
 from capdoit.journal import WORKS, Drilled, Entry, parse_log
 from capdoit.layout import Layout, is_release
 from capdoit.places import near
@@ -64,6 +64,23 @@ def release_name(now: datetime, facts: Sequence[Facts]) -> str:
             f"{host}: no release can have a name after {last}; remove that release there, its archive, "
             "and its lines in revisions.log and .capdoit/journal"
         ) from None
+
+
+def planned_name(planned: object, now: str, facts: Sequence[Facts]) -> str:
+    """The name that a plan has for its release: one that a deploy could have chosen since.
+
+    Args:
+        planned: the name, as the plan's file has it.
+        now: what it would be called without a plan.
+        facts: of every host.
+
+    Raises:
+        NotReady: it is no release's name, not later than all that are known, or later than now.
+    """
+    last = max((seen for one in facts for seen in _remembered(one)), default="")
+    if not isinstance(planned, str) or not layout.is_release(planned) or not last < planned <= now:
+        raise NotReady(f"the plan's release, {printable(str(planned))}, cannot be made now; make the plan anew")
+    return planned
 
 
 def problems(facts: Sequence[Facts], stage: Stage) -> list[str]:

@@ -219,3 +219,16 @@ def test_a_plan_that_cannot_be_used_is_told_in_a_sentence(project: Project, word
     assert complaint in done.out
     assert "Traceback" not in done.out
     assert hosts_of(project) == before
+
+
+@pytest.mark.parametrize("name", ["../../../evil", "5", "20000101000000", "99991231235959"])
+def test_a_plan_with_a_release_that_no_deploy_could_make_is_refused_and_changes_nothing(project: Project, name: str):
+    deployed(project, "1")
+    project.doit("deploy:production", "plan=plan.json", "dry_run=yes", check=True)
+    plan = json.loads((project.path / "plan.json").read_text())
+    (project.path / "plan.json").write_text(json.dumps({**plan, "release": name}))
+    before = {host: project.releases(host) for host in project.hosts}
+    done = project.doit("deploy:production", "apply=plan.json").failed(1)
+
+    assert f"the plan's release, {name}, cannot be made now" in done.out
+    assert {host: project.releases(host) for host in project.hosts} == before

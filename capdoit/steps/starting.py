@@ -58,6 +58,7 @@ def _decide_deploy(run: Run) -> None:
     facts = list(run.facts.values())
     if problems := decide.problems(facts, run.stage):
         raise NotReady("\n".join(problems))
-    planned = run.applied.release if run.applied else ""
-    run.release = planned or decide.release_name(datetime.now(timezone.utc), facts)
+    run.release = decide.release_name(datetime.now(timezone.utc), facts)
+    if run.applied:
+        run.release = decide.planned_name(run.applied.release, run.release, facts)
     run.left = {name: each.current for name, each in run.facts.items()}
