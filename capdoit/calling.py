@@ -10,7 +10,7 @@ from capdoit.given import Failure
 from capdoit.hooks import Hook, failed_hosts
 from capdoit.host import Host
 from capdoit.run import Run
-from capdoit.text import listed
+from capdoit.text import listed, printable
 
 
 def call(run: Run, hook: Hook) -> None:
@@ -57,8 +57,9 @@ def tell_of_failure(run: Run, step: str, error: BaseException) -> None:
     for hook in run.declared.failed:
         try:
             hook.call(failure=failure, hosts=list(failed), options=hook.options, flow=run.as_given())
-        except Exception as wrong:  # noqa: BLE001 - whatever it is
-            run.warn(f"on_failed hook {hook.name} ({hook.place}) failed: {wrong}")
+        except BaseException as wrong:  # noqa: BLE001 - whatever it is, an exit too: the report has to come
+            what = printable(f"{type(wrong).__name__}: {wrong}")
+            run.warn(f"on_failed hook {hook.name} ({hook.place}) failed: {what}")
 
 
 def refuse_hooks_without_hosts(run: Run, acts: Iterable[Act]) -> None:

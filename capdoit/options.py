@@ -15,7 +15,7 @@ from capdoit.config import RecipeUse
 from capdoit.errors import ConfigError, RecipeError
 from capdoit.places import near
 from capdoit.script import Secret
-from capdoit.text import listed
+from capdoit.text import listed, printable
 
 T = TypeVar("T")
 RoleNames = Annotated[tuple[str, ...], "roles"]
@@ -88,9 +88,11 @@ def made(options: type | None, use: RecipeUse, place: str, roles: set[str]) -> A
     if mistakes:
         raise RecipeError(*mistakes)
     try:
-        return options(**values) if options else None
-    except ValueError as error:
-        raise RecipeError(f"{use.place}: recipe {use.name}: {error}") from None
+        return loaded(f"{use.place}: recipe {use.name}", lambda: options(**values)) if options else None
+    except RecipeError as error:
+        if isinstance(error.__cause__, ValueError):
+            raise RecipeError(f"{use.place}: recipe {use.name}: {error.__cause__}") from None
+        raise
 
 
 def check(options: object, place: str) -> None:
@@ -122,10 +124,11 @@ def loaded(place: str, load: Callable[[], T]) -> T:
     """
     try:
         return load()
-    except ConfigError:
+    except (ConfigError, KeyboardInterrupt):
         raise
-    except Exception as error:
-        raise RecipeError(f"{place}: cannot be loaded: {type(error).__name__}: {error}") from error
+    except BaseException as error:  # an exit, too: doit would end without a word, as if all were well
+        what = printable(f"{type(error).__name__}: {error}")
+        raise RecipeError(f"{place}: cannot be loaded: {what}") from error
 
 
 def words(kind: Any) -> str:

@@ -10,7 +10,7 @@ from typing import Any
 from capdoit.errors import CapdoitError, Damaged, GuardRefused, HostsFailed, LockHeld
 from capdoit.run import Run
 from capdoit.steps.abandoning import Standing
-from capdoit.text import listed, table
+from capdoit.text import listed, printable, table
 
 
 def report(run: Run, what: str, error: BaseException, standings: Sequence[Standing]) -> str:
@@ -85,4 +85,5 @@ def _of_host(host: str, error: Any) -> str:
         return "\n".join(f"  {line}" for line in str(error).splitlines())
     frames = traceback.extract_tb(error.__traceback__)
     where = f" ({os.path.basename(frames[-1].filename)}:{frames[-1].lineno})" if frames else ""
-    return f"  {host}: {type(error).__name__}: {error}{where}"
+    what = "\n".join(map(printable, f"{type(error).__name__}: {error}".splitlines()))
+    return f"  {host}: {what}{where}"

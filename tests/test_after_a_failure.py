@@ -9,6 +9,7 @@ import pytest
 from test_failure import deploy, sleepers, tools_in_front, within
 
 from capdoit.testing import DODO, Fleet, Project
+from capdoit.testing.invariants import damage
 
 
 def hook(point: str, body: str, declared: str = "") -> str:
@@ -213,3 +214,27 @@ def test_a_host_that_is_lost_once_it_has_flipped_is_in_doubt_until_the_next_flow
     third = deploy(ssh_project)
     assert {ssh_project.current(host) for host in ssh_project.hosts} == {third}
     assert status(ssh_project)["unfinished"] == []
+
+
+@pytest.mark.parametrize("ends", ["raise SystemExit(0)", "raise KeyboardInterrupt", "raise ValueError('a\\x1b[1mb')"])
+def test_an_on_failed_hook_that_ends_the_program_hides_no_failure(project: Project, ends: str):
+    project.dodo(
+        DODO
+        + '@cap.after("updated")\ndef act(host):\n    host.run("exit 4")\n'
+        + f"@cap.on_failed\ndef tell(failure):\n    {ends}\n"
+    )
+    done = project.doit("deploy:production").failed(1)
+
+    assert "exit status 4" in done.out
+    assert "warning: on_failed hook tell" in done.out
+    assert "\x1b" not in done.out
+    assert not damage(project, may_be_empty=True)
+
+
+def test_a_recipe_that_exits_while_it_loads_is_an_error_and_no_deploy(project: Project):
+    project.write_module("recipes/gone.py", "raise SystemExit(0)\n")
+    project.config(recipes={"gone": {}})
+    done = project.doit("deploy:production").failed(3)
+
+    assert "recipes/gone.py: cannot be loaded: SystemExit: 0" in done.out
+    assert project.current("web1") is None

@@ -397,7 +397,7 @@ def test_an_on_failed_hook_that_fails_does_not_hide_the_error(project: Project):
     )
     done = project.doit("deploy:production").failed()
     assert "exit status 5" in done.out
-    assert "on_failed hook bad (dodo.py:3) failed: not me" in done.out
+    assert "on_failed hook bad (dodo.py:3) failed: ValueError: not me" in done.out
     assert "Traceback" not in done.out
 
 
