@@ -95,7 +95,7 @@ class Fleet:
     def stop(self) -> None:
         """End the work that is going on, on all hosts, and what follows until `resume`; for a signal handler."""
         self._stopped = True
-        if not self._firm:
+        if not self._firm and not self._closed.is_set():  # else there is nobody left to hear it
             self._stop.say()
 
     def resume(self) -> None:

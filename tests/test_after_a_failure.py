@@ -238,3 +238,16 @@ def test_a_recipe_that_exits_while_it_loads_is_an_error_and_no_deploy(project: P
 
     assert "recipes/gone.py: cannot be loaded: SystemExit: 0" in done.out
     assert project.current("web1") is None
+
+
+def test_a_release_that_somebody_else_made_meanwhile_is_not_removed_as_half_made(project: Project):
+    project.dodo(
+        DODO
+        + '@cap.after("started")\ndef meddle(host, release):\n'
+        + '    host.run(f"mkdir -p {release.path} && touch {release.path}/theirs")\n'
+    )
+    done = project.doit("deploy:production").failed(1)
+
+    assert "is there already, and not made by this flow" in done.out
+    (release,) = project.releases("web1")
+    assert (project.host("web1").release(release) / "theirs").exists()

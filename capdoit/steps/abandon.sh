@@ -6,9 +6,17 @@ aside() {
     rm -rf .capdoit/failed && mkdir .capdoit/failed && mv "releases/$half_made" .capdoit/failed/
 }
 
+# The first that a deploy writes into the journal is that it makes its release.
+is_ours() {
+    case $(tail -n 20 .capdoit/journal 2>/dev/null) in
+        *"\"run\": \"$run\""*) [ "$(live)" != "$deploy_to/releases/$half_made" ] ;;
+        *) return 1 ;;
+    esac
+}
+
 fenced
 live
-if [ -n "$half_made" ] && [ -d "releases/$half_made" ] && [ "$(live)" != "$deploy_to/releases/$half_made" ]; then
+if [ -n "$half_made" ] && [ -d "releases/$half_made" ] && is_ours; then
     if [ -n "$keep" ] && (aside); then
         printf '%s\n' "$deploy_to/.capdoit/failed/$half_made"
     else

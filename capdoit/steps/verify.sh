@@ -20,7 +20,9 @@ fact() {
 }
 
 [ -d "$dir" ] || die "$dir is not there"
-fact revision "$(head -c 200 "$dir/REVISION" 2>/dev/null | tr -d '\n')"
+revision=
+if [ -f "$dir/REVISION" ]; then revision=$(head -c 200 "$dir/REVISION" | tr -d '\n'); fi # and no FIFO, which has no end
+fact revision "$revision"
 if has_manifest; then
     for tool in find od readlink sed sha256sum sort stat tr uniq; do
         command -v "$tool" >/dev/null || die "$tool is not installed"
