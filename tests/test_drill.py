@@ -320,6 +320,21 @@ def test_a_guard_that_refuses_is_asked_for_the_real_release_and_fails_the_drill(
     assert "works" in project.doit("drill", "migrations=keep", check=True).out
 
 
+def test_what_is_shared_is_found_by_relative_links_of_the_code_too(project: Project):
+    for host in project.hosts:
+        (project.shared(host) / "prices.yml").write_text("tea: 3\n")
+    os.symlink("../../shared/prices.yml", project.repo.path / "prices.yml")
+    subprocess.run(["git", "add", "prices.yml"], cwd=project.repo.path, check=True)
+    deployed(project, "1", "2")
+    project.dodo(
+        DODO + "@cap.after('reverted', drill=True)\ndef look(host, release):\n"
+        "    host.run(['grep', '-q', 'tea: 3', 'prices.yml'], cwd=release.path)\n"
+    )
+    before = real(project)
+    project.doit("drill:production", check=True)
+    assert real(project) == before
+
+
 def test_a_link_of_the_target_to_what_is_no_longer_shared_fails_the_drill(project: Project):
     first, _ = deployed(project, "1", "2")
     (project.shared("web2") / "config/database.yml").unlink()

@@ -31,6 +31,7 @@ meant() {
 }
 
 stays() {
+    [ -e "$link" ] || return 1 # readlink -f says the path of what is not there, too
     case $(readlink -f "$link")/ in
         "$here/.capdoit/drill"/*) return 0 ;;
         *) return 1 ;;
