@@ -16,6 +16,8 @@ from capdoit.text import listed
 from capdoit.variables import Variables
 
 VERSION = 2
+SAID_AS_TEXT = ("branch", "rollback_release", "message", "migrations", "verify")
+SAID_AS_TEXTS = ("hosts", "roles", "skip")
 AS_ABOVE = "# … as above …\n"
 KEPT = ("branch", "rollback_release", "hosts", "roles", "message", "skip", "migrations", "verify", "force", "others")
 
@@ -144,11 +146,38 @@ def load(file: Path) -> Plan:
         found = json.loads(file.read_text(encoding="utf-8"))
         if found.pop("version") != VERSION:
             raise ConfigError(f"apply={file}: was made by another version of capdoit; make it anew with plan={file}")
-        return Plan(**{**found, "scripts": [Planned(**one) for one in found["scripts"]]})
+        plan = Plan(**{**found, "scripts": [Planned(**one) for one in found["scripts"]]})
     except OSError as error:
         raise ConfigError(f"apply={file}: {error.strerror}; plan={file} makes one") from None
-    except (ValueError, LookupError, TypeError, AttributeError):
-        raise ConfigError(f"apply={file}: is no plan; plan={file} makes one") from None
+    except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
+        plan = Plan("", "")
+    if not _is_whole(plan):
+        raise ConfigError(f"apply={file}: is no plan; plan={file} makes one")
+    return plan
+
+
+def _is_whole(plan: Plan) -> bool:
+    """Whether a plan that was read has all that its writer put there, and nothing of another kind."""
+    texts = (plan.flow, plan.stage, plan.release, plan.revision)
+    said, facts = plan.said, plan.facts
+    return (
+        all(isinstance(text, str) and text.isprintable() for text in texts)
+        and _are_texts(plan.acts)
+        and isinstance(said, dict)
+        and {*said} == {*KEPT}
+        and all(said[name] is None or isinstance(said[name], str) for name in SAID_AS_TEXT)
+        and all(said[name] is None or _are_texts(said[name]) for name in SAID_AS_TEXTS)
+        and isinstance(said["force"], bool)
+        and isinstance(said["others"], dict)
+        and _are_texts([*said["others"], *said["others"].values()])
+        and isinstance(facts, dict)
+        and bool(facts)
+        and all(isinstance(one, dict) and {*one} == {*fingerprint(Facts(""))} for one in facts.values())
+    )
+
+
+def _are_texts(values: object) -> bool:
+    return isinstance(values, list) and all(isinstance(value, str) for value in values)
 
 
 def fingerprint(facts: Facts) -> dict[str, Any]:

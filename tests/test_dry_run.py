@@ -232,3 +232,39 @@ def test_a_plan_with_a_release_that_no_deploy_could_make_is_refused_and_changes_
 
     assert f"the plan's release, {name}, cannot be made now" in done.out
     assert {host: project.releases(host) for host in project.hosts} == before
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"said": []},
+        {"said": {"surprise": "x"}},
+        {"said": {"hosts": 5}},
+        {"said": {"others": 7}},
+        {"said": {"message": 7}},
+        {"acts": 5},
+        {"facts": {}},
+        {"facts": {"web1": {}, "web2": {}}},
+        {"revision": 5},
+        {"revision": "a\x1b[1m"},
+        {"flow": None},
+    ],
+    ids=json.dumps,
+)
+def test_a_plan_that_was_written_into_is_refused_in_a_sentence(project: Project, change: dict[str, Any]):
+    deployed(project, "1")
+    project.doit("deploy:production", "plan=plan.json", "dry_run=yes", check=True)
+    plan = json.loads((project.path / "plan.json").read_text())
+    if isinstance(change.get("said"), dict):
+        change = {"said": {**plan["said"], **change["said"]}}
+    (project.path / "plan.json").write_text(json.dumps({**plan, **change}))
+    before = hosts_of(project)
+    done = project.doit("deploy:production", "apply=plan.json").failed(1)
+
+    assert "apply=plan.json: is no plan; plan=plan.json makes one" in done.out
+    assert hosts_of(project) == before
+
+
+def test_a_plan_of_endless_depth_is_no_plan(project: Project):
+    (project.path / "plan.json").write_text("[" * 100_000)
+    assert "apply=plan.json: is no plan" in project.doit("deploy:production", "apply=plan.json").failed(1).out
