@@ -200,9 +200,7 @@ class Tail:
         *lines, self._rest = (self._rest + piece).split(b"\n")
         for line in lines if self._show else lines[-KEPT_LINES - 1 :]:
             self._line(line)
-        if len(self._rest) > LONGEST_LINE:
-            self._line(self._rest)
-            self._rest = b""
+        self._rest = self._rest[: LONGEST_LINE + 1]  # what a longer line has beyond that is left out
 
     def end(self) -> None:
         """No more output."""
@@ -216,7 +214,8 @@ class Tail:
         for _ in range(self._blanks):
             self._tell("")
         self._blanks = 0
-        self._tell(printable(line[:LONGEST_LINE].rstrip(b"\r")))
+        cut = "…" if len(line) > LONGEST_LINE else ""
+        self._tell(printable(line[:LONGEST_LINE].rstrip(b"\r")) + cut)
 
     def _tell(self, text: str) -> None:
         self._kept.append(text)

@@ -480,3 +480,9 @@ def test_a_mirror_over_ssh_is_only_asked(make_project: MakeProject, git_repo: Gi
     (found,) = pending(project)
     assert subjects(found["comes"]) == ["change b.txt"]
     assert hosts_of(project) == before
+
+
+def test_a_very_long_line_is_cut_with_a_mark_and_is_the_same_on_all_hosts(project: Project):
+    out = project.doit("cap", "exec", "head -c 200000 /dev/zero | tr '\\0' a; echo; echo end", check=True).out
+
+    assert out.splitlines() == ["web1, web2: exit status 0", f"    {'a' * 8192}…", "    end"]
