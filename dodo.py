@@ -34,7 +34,7 @@ def task_fault_matrix() -> dict[str, Any]:
 
 
 def task_more_cases() -> dict[str, Any]:
-    """Test the cases that the ordinary suite leaves out; takes minutes."""
+    """Test what the ordinary suite leaves out, most cases of many and most of the recipes' tests; takes minutes."""
     return {"actions": [f"{sys.executable} -m pytest -m more -n 2"], "verbosity": 2}
 
 

@@ -36,12 +36,16 @@ SHARE = 3
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Of a test with many cases, each with hosts of its own, the ordinary suite runs a share: all take too long."""
+    """What the ordinary suite leaves out, for all takes too long; it is marked ``more``.
+
+    Of a test with many cases, each with hosts of its own, it runs a share, and so it does of the tests of a
+    bundled recipe.
+    """
     seen: Counter[tuple[Path, str]] = Counter()
     for item in items:
         if not isinstance(item, pytest.Function) or not HAVE_HOSTS & {*item.fixturenames}:
             continue
-        test = (item.path, item.originalname)
+        test = (item.path, "" if item.path.parent.name == "recipes" else item.originalname)
         if seen[test] % SHARE and not any(map(item.get_closest_marker, ("full", "real"))):
             item.add_marker(pytest.mark.more)
         seen[test] += 1
