@@ -31,7 +31,7 @@ def sampled(cases: Iterable[object], every: int) -> list[object]:
     return [case if n % every == 0 else pytest.param(case, marks=pytest.mark.more) for n, case in enumerate(cases)]
 
 
-HAVE_HOSTS = {"env", "stage", "ssh_stage", "sshds", "opened"}
+HAVE_HOSTS = {"env", "stage", "ssh_stage", "sshds", "opened", "shell"}
 SHARE = 3
 
 
