@@ -34,8 +34,8 @@ def task_fault_matrix() -> dict[str, Any]:
 
 
 def task_more_cases() -> dict[str, Any]:
-    """Test what the ordinary suite leaves out, most cases of many and most of the recipes' tests; takes minutes."""
-    return {"actions": [f"{sys.executable} -m pytest -m more -n 2"], "verbosity": 2}
+    """Test what the ordinary suite leaves out, see tests/conftest.py; takes minutes."""
+    return {"actions": [f"{sys.executable} -m pytest -m more -n 3"], "verbosity": 2}
 
 
 def task_recipes_for_real() -> dict[str, Any]:

@@ -31,6 +31,12 @@ def sampled(cases: Iterable[object], every: int) -> list[object]:
     return [case if n % every == 0 else pytest.param(case, marks=pytest.mark.more) for n, case in enumerate(cases)]
 
 
+# Of the flows themselves everything is tried, but for cases of one test; of what surrounds them, a share.
+WHOLE = {
+    *("test_deploy", "test_rollback", "test_failure", "test_after_a_failure", "test_hazards", "test_lock"),
+    *("test_session", "test_bounds", "test_integrity", "test_drill", "test_hooks", "test_recipes"),
+    *("test_capistrano_scenarios", "test_interop", "test_faults", "test_random", "test_cap", "test_doit_face"),
+}
 HAVE_HOSTS = {"env", "stage", "ssh_stage", "sshds", "opened", "shell"}
 SHARE = 3
 
@@ -38,14 +44,14 @@ SHARE = 3
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """What the ordinary suite leaves out, for all takes too long; it is marked ``more``.
 
-    Of a test with many cases, each with hosts of its own, it runs a share, and so it does of the tests of a
-    bundled recipe.
+    Of a test with many cases, each with hosts of its own, it runs a share, and so it does of the tests of a module
+    that is not WHOLE.
     """
     seen: Counter[tuple[Path, str]] = Counter()
     for item in items:
         if not isinstance(item, pytest.Function) or not HAVE_HOSTS & {*item.fixturenames}:
             continue
-        test = (item.path, "" if item.path.parent.name == "recipes" else item.originalname)
+        test = (item.path, item.originalname if item.path.stem in WHOLE else "")
         if seen[test] % SHARE and not any(map(item.get_closest_marker, ("full", "real"))):
             item.add_marker(pytest.mark.more)
         seen[test] += 1
