@@ -177,6 +177,7 @@ class Publish:
         run: the flow's id; empty when only the log knows of it.
         by: who did it, by the log.
         revision: the commit, by the log.
+        failed: whether its deploy failed after all.
     """
 
     flow: str
@@ -185,6 +186,7 @@ class Publish:
     run: str = field(default="", compare=False)
     by: str = field(default="", compare=False)
     revision: str = field(default="", compare=False)
+    failed: bool = field(default=False, compare=False)
 
 
 @dataclass(frozen=True)
@@ -193,7 +195,7 @@ class Lineage:
 
     Attributes:
         stack: the good releases in the order in which they were live; the last one is live.
-        bad: the releases rolled back from, or jumped over.
+        bad: the releases rolled back from, or jumped over, and those that were left whose deploy had failed.
     """
 
     stack: tuple[str, ...]
@@ -240,10 +242,18 @@ def lineage(history: Iterable[Publish], current: str | None) -> Lineage:
         current: what is live in truth; when history says otherwise, it is taken for rolled back to.
     """
     past = Lineage((), frozenset())
+    failed: set[str] = set()
     for publish in history:
         past = _corrected(past, publish.left)
         past = (_rolled_back if publish.flow == ROLLBACK else _deployed)(past, publish.release)
-    return _corrected(past, current)
+        (failed.add if publish.failed else failed.discard)(publish.release)
+    return _without(_corrected(past, current), failed)
+
+
+def _without(past: Lineage, failed: Iterable[str]) -> Lineage:
+    """A lineage in which no release is good whose deploy failed, but the one that is live all the same."""
+    wrong = {*failed}.intersection(past.stack[:-1])
+    return Lineage(tuple(release for release in past.stack if release not in wrong), past.bad | wrong)
 
 
 def _corrected(past: Lineage, live: str | None) -> Lineage:
@@ -266,8 +276,15 @@ def _rolled_back(past: Lineage, release: str) -> Lineage:
 
 def _went_live(entries: Sequence[Entry]) -> list[Publish]:
     undone = {entry.run for entry in entries if entry.event == "back"}
+    failed = {entry.run for entry in entries if entry.event == "failed" and entry.flow == DEPLOY}
     return [
-        Publish(entry.flow, entry.release, entry.left if is_release(entry.left) else "", entry.run)
+        Publish(
+            entry.flow,
+            entry.release,
+            entry.left if is_release(entry.left) else "",
+            entry.run,
+            failed=entry.run in failed,
+        )
         for entry in entries
         if entry.event == "live" and entry.flow in (DEPLOY, ROLLBACK)
         if entry.run not in undone and is_release(entry.release)

@@ -320,3 +320,20 @@ def test_after_rolling_forward_the_way_back_leads_to_what_was_live_before(projec
     assert roll_back(project) == second
     assert roll_back(project, f"rollback_release={third}") == third
     assert roll_back(project) == second
+
+
+def test_a_release_whose_deploy_failed_after_it_was_live_is_jumped_over(project: Project, git_repo: GitRepo):
+    good = str(project.doit("deploy:production", check=True) and project.current("web1"))
+    project.dodo(DODO + '@cap.after("published")\ndef late(host):\n    host.run("exit 4")\n')
+    git_repo.commit({"app.txt": "second\n"})
+    project.doit("deploy:production").failed(1)
+    failed = str(project.current("web1"))
+    project.dodo(DODO)
+    git_repo.commit({"app.txt": "third\n"})
+    project.doit("deploy:production", check=True)
+    project.doit("rollback:production", check=True)
+
+    assert failed != good
+    assert {project.current(host) for host in project.hosts} == {good}
+    project.doit("rollback:production", f"rollback_release={failed}", check=True)  # who names it has it
+    assert {project.current(host) for host in project.hosts} == {failed}
