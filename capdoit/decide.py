@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from capdoit import layout
 from capdoit.config import Stage
 from capdoit.errors import ConfigError, FleetDisagrees, NoTarget, NotReady
-from capdoit.journal import WORKS, Drilled, Entry, parse_log
+from capdoit.journal import DEPLOY, WORKS, Drilled, Entry, parse_log
 from capdoit.layout import Layout, is_release
 from capdoit.places import near
 from capdoit.survey import Facts
@@ -120,6 +120,29 @@ def rollback_target(facts: Sequence[Facts], wanted: str | None, stage: str) -> T
         left={one.host: one.current for one in facts},
         archived=frozenset(one.host for one in facts if release not in one.releases),
     )
+
+
+def way_back(facts: Sequence[Facts], release: str, stage: str) -> str | None:
+    """Where a rollback will go once a new release is live; None when it will be refused.
+
+    Args:
+        facts: of every host, from before.
+        release: the new one, made by a deploy.
+        stage: for messages.
+    """
+    then = [
+        replace(
+            one,
+            current=release,
+            releases={**one.releases, release: ""},
+            entries=(*one.entries, Entry(event="live", flow=DEPLOY, release=release, left=one.current or "")),
+        )
+        for one in facts
+    ]
+    try:
+        return rollback_target(then, None, stage).release
+    except (NoTarget, FleetDisagrees):
+        return None
 
 
 def live_release(facts: Sequence[Facts], stage: str) -> tuple[str, str]:

@@ -7,6 +7,7 @@ import traceback
 from collections.abc import Sequence
 from typing import Any
 
+from capdoit import decide
 from capdoit.errors import CapdoitError, Damaged, GuardRefused, HostsFailed, LockHeld
 from capdoit.run import Run
 from capdoit.steps.abandoning import Standing
@@ -56,14 +57,16 @@ def _ways(error: GuardRefused | LockHeld, again: str, stage: str) -> str:
 
 def _although_live(run: Run) -> str:
     if run.flow == "deploy":
-        return f"Release {run.release} is live all the same. To go back: {_back(run)}"
+        return f"Release {run.release} is live all the same. {_back(run)}"
     return f"The rollback to {run.release} is live all the same; only what comes after it was not done."
 
 
 def _back(run: Run) -> str:
-    before = {release for release in run.left.values() if release}
-    wanted = f" rollback_release={before.pop()}" if len(before) == 1 else ""
-    return f"doit rollback:{run.stage.name}{wanted}"
+    hosts = [run.facts[host.name] for host in run.fleet.release_hosts if host.name in run.facts]
+    target = decide.way_back(hosts, run.release, run.stage.name) if hosts else None
+    if target is None:
+        return f"There is no other release that every host can go back to; doit cap releases {run.stage.name} has all."
+    return f"To go back: doit rollback:{run.stage.name} rollback_release={target}"
 
 
 def reason(error: BaseException) -> str:
