@@ -13,6 +13,14 @@ from capdoit.errors import ConfigError
 from capdoit.places import near
 from capdoit.text import listed
 
+# What other tools call it. Taken for the project's own, it would not be heeded, and something else would happen.
+MEANT = {
+    **dict.fromkeys(("release", "to", "rollback", "rollback_to"), "rollback_release"),
+    **dict.fromkeys(("dry", "dryrun", "noop"), "dry_run"),
+    **dict.fromkeys(("host", "only", "limit"), "hosts"),
+    "msg": "message",
+    "role": "roles",
+}
 CAPISTRANO = {"ROLLBACK_RELEASE": "rollback_release", "HOSTS": "hosts", "ROLES": "roles", "BRANCH": "branch"}
 
 
@@ -173,10 +181,17 @@ def _other(name: str, value: str, recipes: Mapping[str, Sequence[str]]) -> str:
     """The value of a variable that is not ours."""
     if name in recipes:
         return _choice(name, value, recipes[name])
-    # Nearer than elsewhere: tag= and image= are names that projects use.
-    if suggestion := near(name.lower(), [*NAMES, *recipes], 0.8):
+    if suggestion := _suggestion(name.lower(), [*NAMES, *recipes]):
         raise ConfigError(f"{name}= is no variable of capdoit{suggestion}")
     return value
+
+
+def _suggestion(name: str, known: Sequence[str]) -> str:
+    """What was meant by a name that is nearer to a known one than elsewhere: projects have tag= and image=."""
+    if name in MEANT:
+        return f"; did you mean {MEANT[name]}?"
+    anagrams = [one for one in known if one[0] == name[:1] and sorted(one) == sorted(name)]
+    return near(name, known, 0.8) or near(name, anagrams, 0)
 
 
 def _choice(name: str, value: str, values: Sequence[str]) -> str:

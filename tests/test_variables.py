@@ -15,6 +15,7 @@ from capdoit.variables import read
 @pytest.mark.parametrize(
     "name",
     ["rollback_relase", "rolback_release", "ROLLBACK_RELASE", "Rollback_Release",
+     "release", "to", "plna", "wiat", "skpi", "dry", "noop", "msg",
      "host", "HOST", "role", "Roles", "branchs", "brnach", "stages", "STAGE", "hosst"],
 )  # fmt: skip
 def test_a_near_miss_of_a_name_is_refused_with_a_suggestion(name: str):
@@ -34,6 +35,12 @@ def test_a_recipes_variable_has_one_of_its_values():
         read({"maintenance": "yse"}, {}, recipes)
     with pytest.raises(ConfigError, match=r"maintenence= is no variable of capdoit; did you mean maintenance\?"):
         read({"maintenence": "yes"}, {}, recipes)
+
+
+@pytest.mark.parametrize("name", ["clod", "codl"])
+def test_a_recipes_variable_whose_letters_changed_places_is_refused(name: str):
+    with pytest.raises(ConfigError, match=f"{name}= is no variable of capdoit; did you mean cold"):
+        read({name: "yes"}, {}, {"cold": ("yes", "no")})
 
 
 def test_what_to_do_about_migrations_is_one_of_two_words():
