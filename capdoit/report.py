@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from capdoit import decide
-from capdoit.errors import CapdoitError, Damaged, GuardRefused, HostsFailed, LockHeld
+from capdoit.errors import CapdoitError, Damaged, GuardRefused, HostsFailed, LockHeld, NoTarget
 from capdoit.run import Run
 from capdoit.steps.abandoning import Standing
 from capdoit.text import listed, printable, table
@@ -30,7 +30,7 @@ def report(run: Run, what: str, error: BaseException, standings: Sequence[Standi
 
 def _next(run: Run, error: BaseException, standings: Sequence[Standing]) -> str:
     stage = run.stage.name
-    again = f"doit {run.flow}:{stage}" + (f" rollback_release={run.wanted}" if run.wanted else "")
+    again = f"doit {run.flow}:{stage}{run.said}"
     if isinstance(error, (GuardRefused, LockHeld)):
         return _ways(error, again, stage)
     if run.flipped and not run.published:
@@ -44,7 +44,8 @@ def _next(run: Run, error: BaseException, standings: Sequence[Standing]) -> str:
         look = f"What is live was not changed. All that differs: doit cap verify {stage} {run.release}"
         return f"{look}\nTo go to it as it is: {again} force=yes"
     gone = f" But {listed(run.taken_away)} was taken away already; a deploy brings it back." if run.taken_away else ""
-    return f"What is live was not changed.{gone} When it is mended: {again}"
+    then = "" if isinstance(error, NoTarget) else f" When it is mended: {again}"  # it says itself what can be typed
+    return f"What is live was not changed.{gone}{then}"
 
 
 def _ways(error: GuardRefused | LockHeld, again: str, stage: str) -> str:

@@ -42,6 +42,7 @@ class Run:
         id: random; names the flow in locks and journals.
         by: the operator.
         wanted: ``rollback_release``, when it was given.
+        said: what was said of what to do and where, to be typed again; with a space before each word.
         message: why, in the operator's words.
         wait: seconds to wait for another flow's lock.
         facts: the survey, by host.
@@ -82,6 +83,7 @@ class Run:
     by: str
     branch: str
     wanted: str | None = None
+    said: str = ""
     message: str = ""
     wait: int = 0
     declared: Declared = field(default_factory=Declared)
@@ -271,6 +273,7 @@ def begin(
         by=one_line(operator()),
         branch=variables.branch or (stage.branch if stage.transfer == "git" else str(stage.archive)),
         wanted=variables.rollback_release,
+        said=variables.words,
         message=one_line(variables.message or ""),
         wait=variables.wait,
         declared=declared,

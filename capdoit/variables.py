@@ -5,6 +5,7 @@ Capistrano's names in capitals are understood, too, there and in the environment
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 
@@ -64,6 +65,13 @@ class Variables:
     others: Mapping[str, str] = field(default_factory=dict)
     said: frozenset[str] = frozenset()
 
+    @property
+    def words(self) -> str:
+        """What was said of what to do and where, as one would type it again; each word with a space before it."""
+        values = {name: getattr(self, name) for name in AGAIN if name in self.said} | dict(self.others)
+        texts = {name: ",".join(v) if isinstance(v, tuple) else str(v) for name, v in values.items()}
+        return "".join(f" {shlex.quote(f'{name}={text}')}" for name, text in texts.items())
+
     def refuse_meaningless(self, task: str) -> None:
         """Refuse what was said and would not be heeded.
 
@@ -77,6 +85,7 @@ class Variables:
             raise ConfigError(f"{name}= means nothing to a {task}; nothing was done")
 
 
+AGAIN = ("branch", "rollback_release", "hosts", "roles", "skip", "message")
 MEANINGLESS = {
     "deploy": ("rollback_release", "migrations", "force"),
     "rollback": ("branch",),

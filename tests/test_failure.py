@@ -597,3 +597,10 @@ def test_ctrl_c_while_waiting_for_a_lock_is_heard_at_once(project: Project):
     assert waiting.returncode != 0
     assert time.monotonic() - began < 10, out
     assert "SIGINT" in out
+
+
+def test_what_to_type_again_has_what_was_typed(project: Project):
+    project.dodo(DODO + '@cap.after("updated")\ndef boom(host):\n    host.run("exit 4")\n')
+    done = project.doit("deploy:production", "hosts=web1", "branch=main", "message=new prices").failed(1)
+
+    assert "When it is mended: doit deploy:production branch=main hosts=web1 'message=new prices'\n" in done.out
