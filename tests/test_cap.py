@@ -16,7 +16,7 @@ import pytest
 from conftest import MakeProject
 
 from capdoit import __version__
-from capdoit.testing import Completed, Project
+from capdoit.testing import DODO, Completed, Project
 
 RECIPE = '''\
 """Greets the hosts.
@@ -420,3 +420,12 @@ def test_plumbum_is_not_imported_to_list_the_tasks(project: Project):
     done = subprocess.run([sys.executable, "-c", code], cwd=project.path, capture_output=True, text=True, check=True)
     assert "deploy:production" in done.stdout
     assert done.stdout.splitlines()[-1] == "False"
+
+
+def test_status_says_how_the_last_flow_ended_when_that_was_not_well(project: Project):
+    live = deploy(project)
+    project.dodo(DODO + '@cap.after("updated")\ndef boom(host):\n    host.run("exit 4")\n')
+    project.doit("deploy:production").failed(1)
+    said = project.doit("cap", "status", check=True).out
+    assert re.search(r"^The last deploy failed \(in boom\); \d{14} is not live\.$", said, re.MULTILINE), said
+    assert look(project, "status")["hosts"][0]["live"] == live

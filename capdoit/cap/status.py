@@ -12,6 +12,7 @@ from capdoit.check import survey
 from capdoit.config import Stage
 from capdoit.console import Console, Tone
 from capdoit.errors import Outcome
+from capdoit.history import happenings
 from capdoit.journal import Entry
 from capdoit.lives import lasted, life, minute
 from capdoit.survey import Facts
@@ -25,7 +26,7 @@ def status(asked: Asked) -> int:
     stage = asked.stage()
     outcomes = survey(stage, asked.variables, asked.console)
     facts = facts_of(outcomes)
-    agree = len({live(one) for one in facts}) <= 1
+    agree = len({live(one) for one in facts}) <= 1 if facts else None
     if asked.json:
         asked.say_json(_status_json(stage, outcomes, agree))
     else:
@@ -56,6 +57,8 @@ def _about(facts: Sequence[Facts], stage: Stage, hosts: int) -> Iterator[tuple[s
     for one in facts:
         if one.lock:
             yield f"{one.host}: locked by {_holder(one.lock)}", Tone.DOUBTFUL
+    if sentence := _ended_badly(facts):
+        yield sentence, Tone.DOUBTFUL
     yield from ((f"The hosts differ: {sentence}.", Tone.DOUBTFUL) for sentence in decide.drift(facts))
     yield f"A rollback {_way_back(facts, stage, hosts)}", None
     yield f"Last drill: {decide.last_drill(facts)}", None
@@ -64,7 +67,18 @@ def _about(facts: Sequence[Facts], stage: Stage, hosts: int) -> Iterator[tuple[s
 
 def _holder(lock: Entry) -> str:
     why = f" ({lock.message})" if lock.message else ""
-    return f"{lock.flow} of {lock.by} from {lock.origin} since {minute(lock.at) or 'nobody knows when'}{why}"
+    since = minute(lock.at) or "nobody knows when"
+    return f"{lock.flow} of {lock.by} from {lock.origin} since {since}{why}, unless that ended without a word"
+
+
+def _ended_badly(facts: Sequence[Facts]) -> str:
+    """How the last flow ended, when not well; a flow that may yet be at work has the locks."""
+    last = next((one for one in happenings(facts) if one.event != "unlock"), None)
+    if last is None or last.event == last.flow:
+        return ""
+    how = "failed" if last.event == "failed" else "was interrupted"
+    its = f"; {last.release} is {listed(sorted({*last.results.values()}))}" if last.release else ""
+    return f"The last {last.flow} {how} ({last.ending}){its}."
 
 
 def _way_back(facts: Sequence[Facts], stage: Stage, hosts: int) -> str:
@@ -98,7 +112,7 @@ def _percent(room: tuple[int, int]) -> str:
     return f"{100 * room[1] // room[0]} %"
 
 
-def _status_json(stage: Stage, outcomes: Sequence[Outcome], agree: bool) -> dict[str, Any]:
+def _status_json(stage: Stage, outcomes: Sequence[Outcome], agree: bool | None) -> dict[str, Any]:
     facts = facts_of(outcomes)
     target, refused = rollback(facts, stage.name)
     return {
@@ -107,6 +121,7 @@ def _status_json(stage: Stage, outcomes: Sequence[Outcome], agree: bool) -> dict
         "rollback": target,
         "refused": refused and what(refused),
         "differences": decide.drift(facts),
+        "ended_badly": _ended_badly(facts) or None,
         "unfinished": decide.unfinished(facts),
         "hosts": [_host_json(outcome, stage.name) for outcome in outcomes],
     }
