@@ -43,7 +43,7 @@ class How(TypedDict, total=False):
     """How a command of a hook is run; `Host.run` says what each means."""
 
     cwd: str | None
-    env: Mapping[str, str] | None
+    env: Mapping[str, str | Secret] | None
     user: str | None
     timeout: float | None
 
@@ -120,7 +120,8 @@ class Host:
         Args:
             command: a line for sh, or a list of words.
             **how: ``cwd=``, the directory it runs in, the user's home when not given; ``env=``, added to the host's
-                environment; ``user=``, whom it runs as, by ``sudo -n``; ``timeout=``, seconds after which it is killed.
+                environment, secrets as they are; ``user=``, whom it runs as, by ``sudo -n``; ``timeout=``, seconds after
+                which it is killed.
 
         Raises:
             HostError: its exit status is not 0, it was killed, or the host was lost.
@@ -179,7 +180,7 @@ class Host:
 
     def script(self, name: str, body: Path | Sequence[Path], values: Mapping[str, Any]) -> Script:
         """A script for this host, with its environment."""
-        return render(name, body, values, self._env())
+        return render(name, body, values, self._env({}))
 
     def checked(self, request: Request) -> Answer:
         """Run a request, and raise HostError unless its exit status is 0."""
@@ -252,18 +253,19 @@ class Host:
         command: Command,
         answers: bool,
         cwd: str | None = None,
-        env: Mapping[str, str] | None = None,
+        env: Mapping[str, str | Secret] | None = None,
         user: str | None = None,
         timeout: float | None = None,
     ) -> Request:
         line = command if isinstance(command, str) else words(command)
         values: dict[str, Value] = {"hook_command": line, "hook_cwd": cwd or "", "hook_answers": answers}
-        inner = render("command", HERE / "host_command.sh", values, {**self._env(), **(env or {})})
+        inner = render("command", HERE / "host_command.sh", values, self._env(env or {}))
         script = render("command", HERE / "host_shell.sh", {"user": user or "", "inner": inner.frame()})
         return Request(script, capture=answers, timeout=timeout, command=_shown(command))
 
-    def _env(self) -> dict[str, str]:
-        return {k: v.reveal() if isinstance(v, Secret) else v for k, v in self.config.env.items()}
+    def _env(self, more: Mapping[str, str | Secret]) -> dict[str, str]:
+        env = {**self.config.env, **more}
+        return {k: v.reveal() if isinstance(v, Secret) else v for k, v in env.items()}
 
 
 def ssh_words(config: HostConfig) -> list[str]:

@@ -72,3 +72,21 @@ def test_a_user_that_cannot_be_become_fails_the_deploy_with_sudos_words(project:
     assert done.failed(1)
     assert "no-such-user" in done.out
     assert project.current("web1") is None
+
+
+def test_a_secret_among_the_options_of_a_recipe_is_given_to_a_command_as_it_is(project: Project):
+    project.write_module(
+        "recipes/warm.py",
+        "from dataclasses import dataclass\nfrom capdoit import Recipe, Secret\n\n\n"
+        "@dataclass(frozen=True)\nclass Options:\n    key: Secret\n\n\n"
+        'warm = Recipe("warm", options=Options)\n\n\n'
+        '@warm.after("updated")\ndef fetch(host, options):\n'
+        "    host.run('echo \"${#KEY} $KEY\"', env={'KEY': options.key})\n",
+    )
+    project.config()
+    file = project.path / "deploy.yml"
+    file.write_text("{recipes: {warm: {key: !env TOKEN}}," + file.read_text().strip()[1:])
+    done = project.doit("deploy:production", env={"TOKEN": "s3cr3t-value"}, check=True)
+
+    assert "| 12 ***" in done.out
+    assert "s3cr3t" not in done.out
