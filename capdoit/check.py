@@ -157,7 +157,7 @@ def check(stage: Stage, variables: Variables, console: Console) -> None:
         NotReady: with every lack of every host, and the hosts that could not be asked.
         ConfigError: what was asked for makes no sense; nothing was touched.
     """
-    variables.refuse_meaningless("check")
+    variables.refuse_meaningless("check", stage.name)
     run = begin("deploy", stage, variables, console)
     try:
         answers = run.fleet.each(partial(ask_facts, run, make_dirs=True), together=False)

@@ -138,7 +138,7 @@ class Deployment:
         return f"{'drill' if self.drill else self.flow}:{self.stage.name}"
 
     def _begin(self) -> Run:
-        self.variables.refuse_meaningless(self.flow)
+        self.variables.refuse_meaningless(self.flow, self.stage.name)
         if self.flow == "deploy":
             transfer.of(self.stage).prepare(self.stage)
         self._started = time.monotonic()

@@ -69,7 +69,7 @@ class Drill:
             DrillFailed: a rollback would not work, or the drill did not come to its end.
             ConfigError: what was asked for makes no sense; nothing was touched.
         """
-        self.variables.refuse_meaningless("drill")
+        self.variables.refuse_meaningless("drill", self.stage.name)
         with self._busy:
             run = self._outer = begin("rollback", self.stage, self.variables, self.console, self.declared)
             run.drill = True

@@ -120,8 +120,8 @@ class Host:
         Args:
             command: a line for sh, or a list of words.
             **how: ``cwd=``, the directory it runs in, the user's home when not given; ``env=``, added to the host's
-                environment, secrets as they are; ``user=``, whom it runs as, by ``sudo -n``; ``timeout=``, seconds after
-                which it is killed.
+                environment, secrets as they are; ``user=``, whom it runs as, by ``sudo -n``; ``timeout=``, seconds
+                after which it is killed.
 
         Raises:
             HostError: its exit status is not 0, it was killed, or the host was lost.

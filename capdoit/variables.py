@@ -72,17 +72,20 @@ class Variables:
         texts = {name: ",".join(v) if isinstance(v, tuple) else str(v) for name, v in values.items()}
         return "".join(f" {shlex.quote(f'{name}={text}')}" for name, text in texts.items())
 
-    def refuse_meaningless(self, task: str) -> None:
+    def refuse_meaningless(self, task: str, stage: str) -> None:
         """Refuse what was said and would not be heeded.
 
         Args:
             task: ``deploy``, ``rollback``, ``check`` or ``drill``.
+            stage: whose task it is.
 
         Raises:
             ConfigError: names the variable.
         """
         for name in sorted(self.said.intersection(MEANINGLESS[task])):
             raise ConfigError(f"{name}= means nothing to a {task}; nothing was done")
+        if self.stage not in (None, stage):
+            raise ConfigError(f"which stage, {stage} or stage={self.stage}? Nothing was done")
 
 
 AGAIN = ("branch", "rollback_release", "hosts", "roles", "skip", "message")

@@ -206,3 +206,12 @@ def test_output_has_the_hosts_name_on_each_line(project: Project):
         assert f"   {host} | a\n" in done.out
         assert f"   {host} | b\n" in done.out
         assert f"   {host} | c\n" in done.out
+
+
+@pytest.mark.parametrize("task", ["deploy", "rollback", "check", "drill"])
+def test_a_task_of_one_stage_with_the_name_of_another_is_refused(project: Project, task: str):
+    project.config(stages={name: {"hosts": project.hosts} for name in ("production", "staging")})
+    done = project.doit(f"{task}:production", "stage=staging").failed(1)
+
+    assert "which stage, production or stage=staging? Nothing was done" in done.out
+    assert project.current("web1") is None
