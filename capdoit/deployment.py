@@ -19,7 +19,7 @@ from capdoit.errors import CapdoitError, ConfigError, Interrupted
 from capdoit.flow import Act
 from capdoit.hooks import Declared, Hook
 from capdoit.host import Deadline
-from capdoit.plan import Plan, differing, fingerprint, kept, load
+from capdoit.plan import Plan, differing, fingerprint, kept, load, refuse_to_overwrite
 from capdoit.report import reason, report
 from capdoit.run import Run, begin
 from capdoit.steps import WORK
@@ -139,6 +139,10 @@ class Deployment:
 
     def _begin(self) -> Run:
         self.variables.refuse_meaningless(self.flow, self.stage.name)
+        if self.stage.transfer != "git" and "branch" in self.variables.said:
+            raise ConfigError(f"branch= means nothing where transfer: {self.stage.transfer} is; nothing was done")
+        if self.variables.plan:
+            refuse_to_overwrite(Path(self.variables.plan))
         if self.flow == "deploy":
             transfer.of(self.stage).prepare(self.stage)
         self._started = time.monotonic()

@@ -136,6 +136,19 @@ def differing(before: Iterable[str], now: Iterable[str]) -> Iterator[str]:
     return (line for line in ndiff([*before], [*now]) if line.startswith(("+ ", "- ")))
 
 
+def refuse_to_overwrite(file: Path) -> None:
+    """Refuse a file that is there and holds no plan.
+
+    Raises:
+        ConfigError: it does.
+    """
+    if file.exists():
+        try:
+            load(file)
+        except ConfigError:
+            raise ConfigError(f"plan={file}: is there and is no plan; nothing was done") from None
+
+
 def load(file: Path) -> Plan:
     """The plan that a dry run saved.
 
@@ -152,7 +165,7 @@ def load(file: Path) -> Plan:
     except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
         plan = Plan("", "")
     if not _is_whole(plan):
-        raise ConfigError(f"apply={file}: is no plan; plan={file} makes one")
+        raise ConfigError(f"apply={file}: is no plan, as plan=FILE makes one")
     return plan
 
 

@@ -271,7 +271,7 @@ def begin(
         console=console,
         id=random.token_hex(8),
         by=one_line(operator()),
-        branch=variables.branch or (stage.branch if stage.transfer == "git" else str(stage.archive)),
+        branch=(variables.branch or stage.branch) if stage.transfer == "git" else str(stage.archive),
         wanted=variables.rollback_release,
         said=variables.words,
         message=one_line(variables.message or ""),

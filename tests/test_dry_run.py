@@ -207,6 +207,7 @@ def test_an_archive_that_is_not_the_one_of_the_plan_is_refused(project: Project)
         (["deploy:production", "apply=plan.json", "branch=x"], "the plan says all; branch= cannot stand beside it"),
         (["deploy:production", "dry_run=yse"], "dry_run=yse: expected yes or no"),
         (["deploy:production", "dryrun=yes"], "dryrun= is no variable of capdoit; did you mean dry_run?"),
+        (["deploy:production", "plan=deploy.yml"], "plan=deploy.yml: is there and is no plan; nothing was done"),
         (["deploy:production", "plan=no/such/place"], "plan=no/such/place: No such file or directory"),
     ],
 )
@@ -261,7 +262,7 @@ def test_a_plan_that_was_written_into_is_refused_in_a_sentence(project: Project,
     before = hosts_of(project)
     done = project.doit("deploy:production", "apply=plan.json").failed(1)
 
-    assert "apply=plan.json: is no plan; plan=plan.json makes one" in done.out
+    assert "apply=plan.json: is no plan, as plan=FILE makes one" in done.out
     assert hosts_of(project) == before
 
 
