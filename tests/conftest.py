@@ -34,8 +34,7 @@ def sampled(cases: Iterable[object], every: int) -> list[object]:
 # Of the flows themselves everything is tried, but for cases of one test; of what surrounds them, a share.
 WHOLE = {
     *("test_deploy", "test_rollback", "test_failure", "test_after_a_failure", "test_hazards", "test_lock"),
-    *("test_session", "test_bounds", "test_integrity", "test_drill", "test_hooks", "test_recipes"),
-    *("test_capistrano_scenarios", "test_interop", "test_faults", "test_random", "test_cap", "test_doit_face"),
+    *("test_session", "test_capistrano_scenarios", "test_interop", "test_faults", "test_random"),
 }
 HAVE_HOSTS = {"env", "stage", "ssh_stage", "sshds", "opened", "shell"}
 SHARE = 3

@@ -46,6 +46,7 @@ def test_its_recipe_is_listed_with_its_package(installed: Path):
     assert ["acme_cache", "1.0", "acme-recipes"] in [line.split()[:3] for line in listed.splitlines()]
 
 
+@pytest.mark.more  # it makes an environment of its own
 def test_its_own_tests_pass(installed: Path):
     said = run("pytest", "-q", "-p", "no:cacheprovider", cwd=installed / "source", PYTHONPATH=str(installed / "site"))
     assert "passed" in said
