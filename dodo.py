@@ -30,12 +30,12 @@ def task_build() -> dict[str, Any]:
 
 def task_fault_matrix() -> dict[str, Any]:
     """Test every fault at every moment of both flows; takes minutes."""
-    return {"actions": [f"{sys.executable} -m pytest -m full tests/faults -n 2"], "verbosity": 2}
+    return {"actions": [f"{sys.executable} -m pytest -m full tests/faults -n 4"], "verbosity": 2}
 
 
 def task_more_cases() -> dict[str, Any]:
     """Test what the ordinary suite leaves out, see tests/conftest.py; takes minutes."""
-    return {"actions": [f"{sys.executable} -m pytest -m more -n 3"], "verbosity": 2}
+    return {"actions": [f"{sys.executable} -m pytest -m more -n 4"], "verbosity": 2}
 
 
 def task_recipes_for_real() -> dict[str, Any]:

@@ -37,7 +37,7 @@ WHOLE = {
     *("test_session", "test_capistrano_scenarios", "test_interop", "test_faults", "test_random"),
 }
 HAVE_HOSTS = {"env", "stage", "ssh_stage", "sshds", "opened", "shell"}
-SHARE = 3
+SHARE, SHARE_OF_RECIPES = 3, 9  # one of so many
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -51,7 +51,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         if not isinstance(item, pytest.Function) or not HAVE_HOSTS & {*item.fixturenames}:
             continue
         test = (item.path, item.originalname if item.path.stem in WHOLE else "")
-        if seen[test] % SHARE and not any(map(item.get_closest_marker, ("full", "real"))):
+        share = SHARE_OF_RECIPES if item.path.parent.name == "recipes" else SHARE
+        if seen[test] % share and not any(map(item.get_closest_marker, ("full", "real"))):
             item.add_marker(pytest.mark.more)
         seen[test] += 1
 
