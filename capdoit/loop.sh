@@ -46,22 +46,13 @@ end_all() {
         sleep 1
     done
 }
-awake() {
-    [ -z "$nap" ] || kill "$nap"
-    exit
-}
 watch() {
-    trap "heard=yes" USR1
-    trap awake TERM
+    trap "silence=0" USR1
     exec >/dev/null
-    nap=
-    heard=yes
-    while [ -n "$heard" ]; do
-        heard=
-        sleep "$1" &
-        nap=$!
-        wait "$nap"
-        kill "$nap"
+    silence=0
+    while [ "$silence" -le "$1" ]; do
+        sleep 1
+        silence=$((silence + 1))
     done
     trap : TERM
     end_all
