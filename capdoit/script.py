@@ -91,7 +91,14 @@ def render(
     """
     given = "".join(f"{check_name(key)}={quote(_text(value))}\n" for key, value in values.items())
     bodies = [body] if isinstance(body, Path) else body
-    return Script(name, given + "".join(map(_read, bodies)), env or {}, given)
+    return Script(name, given + "".join(map(body_of, bodies)), env or {}, given)
+
+
+@cache
+def body_of(file: Path) -> str:
+    """What a host gets of a ``.sh`` file: all but the lines of comments, which its shell would read byte by byte."""
+    lines = file.read_text(encoding="utf-8").splitlines(keepends=True)
+    return "".join(line for line in lines if not line.lstrip().startswith("#"))
 
 
 def check_name(name: str) -> str:
@@ -109,8 +116,3 @@ def _text(value: Value) -> str:
     if isinstance(value, bool):
         return "yes" if value else ""
     return words(value) if isinstance(value, (list, tuple)) else str(value)
-
-
-@cache
-def _read(path: Path) -> str:
-    return path.read_text(encoding="utf-8")

@@ -29,14 +29,10 @@ from pathlib import Path
 from typing import IO, Protocol
 
 from capdoit.errors import Cancelled, HostError, Unreachable
-from capdoit.script import Script
+from capdoit.script import Script, body_of
 from capdoit.text import printable
 
-LOOP = "".join(
-    line
-    for line in Path(__file__).with_name("loop.sh").read_text(encoding="utf-8").splitlines(keepends=True)
-    if not line.lstrip().startswith("#")
-)
+LOOP = body_of(Path(__file__).with_name("loop.sh"))
 CHUNK = 1 << 16
 LONGEST_LINE = 1 << 13  # longer ones are shown cut; a captured output is never cut
 MOST_CAPTURED = 1 << 26  # 64 MiB: more than any answer of ours, less than the controller's memory

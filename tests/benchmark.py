@@ -21,6 +21,7 @@ from pathlib import Path
 from capdoit.manifest import MANIFEST, MOST_LINES
 from capdoit.run import COMMON
 from capdoit.script import render
+from capdoit.steps.ending import REMOVING
 from capdoit.steps.publishing import PREPARE
 from capdoit.steps.verifying import VERIFY
 from capdoit.testing import Fleet, GitRepo, Project, clean_env
@@ -77,7 +78,7 @@ def manifests(directory: Path) -> None:
     values |= {"fresh": "yes", "linked_files": "", "most": str(MOST_LINES)}
     work = {
         "sha256sum": f"cd {release} && find . -type f -exec sha256sum {{}} +",
-        "written": render("write", [COMMON, MANIFEST, PREPARE], {**values, "verify": "full"}).text,
+        "written": render("write", [COMMON, MANIFEST, REMOVING, PREPARE], {**values, "verify": "full"}).text,
         "quick": render("quick", [COMMON, MANIFEST, VERIFY], {**values, "verify": "quick"}).text,
         "full": render("full", [COMMON, MANIFEST, VERIFY], {**values, "verify": "full"}).text,
     }

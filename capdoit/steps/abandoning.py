@@ -11,6 +11,7 @@ from capdoit.errors import HostError, Outcome, Unreachable
 from capdoit.host import Deadline, Host
 from capdoit.run import Run
 from capdoit.steps.asking import ask_facts
+from capdoit.steps.ending import REMOVING
 from capdoit.steps.lock import SWEEP
 from capdoit.text import printable
 
@@ -50,7 +51,7 @@ def _abandon(run: Run, host: Host) -> Standing:
     half_made = run.release if run.begun and not run.published else ""
     values = {"half_made": half_made, "keep": run.stage.keep_failed, "entry": run.entry("failed", host)}
     try:
-        live, _, kept = run.do(host, "abandon", [SWEEP, ABANDON], ABANDON_SECONDS, **values).partition("\n")
+        live, _, kept = run.do(host, "abandon", [SWEEP, REMOVING, ABANDON], ABANDON_SECONDS, **values).partition("\n")
     except Unreachable:
         raise
     except HostError as error:

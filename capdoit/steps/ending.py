@@ -11,6 +11,7 @@ from capdoit.host import Host
 from capdoit.journal import log_line
 from capdoit.run import Run
 
+REMOVING = Path(__file__).with_name("removing.sh")
 CLEANUP = Path(__file__).with_name("cleanup.sh")
 ARCHIVE = Path(__file__).with_name("archive.sh")
 CONCLUDE_SECONDS = 60
@@ -46,12 +47,12 @@ def _warning(run: Run, work: Callable[[Host], None]) -> None:
 
 def _cleanup(run: Run, host: Host) -> None:
     if removals := decide.removals(run.facts[host.name], run.stage.keep_releases, run.release):
-        run.do(host, "cleanup", CLEANUP, removals=removals)
+        run.do(host, "cleanup", [REMOVING, CLEANUP], removals=removals)
 
 
 def _archive(run: Run, host: Host) -> None:
     if left := archived(run, host.name):
-        run.do(host, "archive", ARCHIVE, left=left)
+        run.do(host, "archive", [REMOVING, ARCHIVE], left=left)
 
 
 def _conclude(run: Run, host: Host) -> None:

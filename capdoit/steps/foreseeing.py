@@ -10,6 +10,7 @@ from capdoit.errors import HostError, Unreachable
 from capdoit.host import Host
 from capdoit.plan import differences
 from capdoit.run import COMMON, Run
+from capdoit.script import body_of
 from capdoit.session import Request
 from capdoit.steps.ending import archived
 from capdoit.text import listed
@@ -30,7 +31,7 @@ def foresee(run: Run, step: str) -> list[str]:
     plan = run.plan
     assert plan is not None  # noqa: S101 - the run is dry
     sentences = SENTENCES.get(step, _nothing)(run)
-    return [*sentences, *plan.shown(step, COMMON.read_text(encoding="utf-8"))]
+    return [*sentences, *plan.shown(step, body_of(COMMON))]
 
 
 def _nothing(_: Run) -> Iterator[str]:

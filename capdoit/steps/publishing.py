@@ -9,6 +9,7 @@ from capdoit.errors import HostsFailed, Outcome
 from capdoit.host import Host
 from capdoit.manifest import MANIFEST
 from capdoit.run import Run
+from capdoit.steps.ending import REMOVING
 from capdoit.steps.guarding import probe
 
 PREPARE = Path(__file__).with_name("prepare.sh")
@@ -38,7 +39,7 @@ def publishing(run: Run) -> None:
 def _prepare(run: Run, host: Host) -> None:
     deploying = run.flow == "deploy"
     entry = run.entry("ready") if deploying else ""
-    run.do(host, "publishing (prepare)", [MANIFEST, PREPARE], entry=entry, fresh=deploying, verify="full")
+    run.do(host, "publishing (prepare)", [MANIFEST, REMOVING, PREPARE], entry=entry, fresh=deploying, verify="full")
 
 
 def _go(run: Run, host: Host) -> None:

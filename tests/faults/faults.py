@@ -18,7 +18,7 @@ class Point:
         flow: ``deploy`` or ``rollback``.
         step: the step that it is in, or beside.
         when: ``before`` and ``after`` the step, in a hook; ``in`` its script, at the first use of a tool;
-            ``as`` it begins, which is seen from the lock.
+            ``behind`` that use; ``as`` it begins, which is seen from the lock.
         tool: the tool.
         archived: whether the release to go to is only an archive.
         published: whether the flow's release is live by then.
@@ -37,6 +37,11 @@ class Point:
         return "-".join(filter(None, (self.flow, self.when, self.step, self.tool)))
 
     @property
+    def in_script(self) -> bool:
+        """Whether it is inside of a step's script."""
+        return self.when in ("in", "behind")
+
+    @property
     def only_warns(self) -> bool:
         """Whether what fails there is a warning."""
         return self.when == "in" and self.step in WARNING_STEPS
@@ -53,7 +58,7 @@ POINTS = (
     Point("deploy", "updated", "after"),
     Point("deploy", "publishing", "in", "ln"),
     Point("deploy", "publishing", "in", "mv"),
-    Point("deploy", "publishing", "in", "rmdir"),
+    Point("deploy", "publishing", "behind", "mv"),
     Point("deploy", "published", "after", published=True),
     Point("deploy", "finishing", "in", "rm", published=True),
     Point("deploy", "finishing", "after", published=True),
@@ -67,7 +72,7 @@ POINTS = (
     Point("rollback", "reverted", "after"),
     Point("rollback", "publishing", "in", "ln"),
     Point("rollback", "publishing", "in", "mv"),
-    Point("rollback", "publishing", "in", "rmdir"),
+    Point("rollback", "publishing", "behind", "mv"),
     Point("rollback", "published", "after", published=True),
     Point("rollback", "finishing_rollback", "in", "tar", published=True),
     Point("rollback", "finishing_rollback", "after", published=True),
@@ -181,8 +186,6 @@ class Case:
         """Whether the flow cannot end well; a disk without room may have no need of any."""
         if self.fault.hits == "controller" or self.fault.name == "endless":
             return True
-        if self.fault.name == "killed" and self.point.tool == "rmdir":  # it only sweeps, after the rename
-            return False
         return self.fault.hits != "disk" and not self.point.only_warns and self.point.when != "as"
 
     @property
@@ -233,7 +236,7 @@ def cases() -> Iterator[Case]:
     """
     for point, fault in itertools.product(POINTS, FAULTS):
         turn = POINTS.index(point) + FAULTS.index(fault)
-        both = point.when == "in" and not point.published
+        both = point.in_script and not point.published
         if fault.fits(point):
             if both or turn % 2:
                 yield Case(point, fault, (HOSTS[turn % 3],))

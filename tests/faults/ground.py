@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from faults import HOSTS, TOOLS, Case, Want
+from faults import HOSTS, TOOLS, Case, Point, Want
 
 from capdoit.testing import DODO, Completed, Fleet, GitRepo, Project, clean_env
 
@@ -49,15 +49,25 @@ HOOK = {
     "before": "cap.before({step!r})(strike)\n",
     "after": "cap.after({step!r})(strike)\n",
     "in": "cap.before({step!r})(arm)\n",
+    "behind": "cap.before({step!r})(arm)\n",
     "as": "threading.Thread(target=watch, daemon=True).start()\n",
 }
 # The wrapper is the tool, but for the first use after it was armed. The strikes of several hosts wait for
 # each other, so that they come together.
-WRAPPER = """\
+WRAPPERS = {
+    "in": """\
 #!/bin/sh
 if {mv} {strikes}/armed-{host} {strikes}/gone-{host} 2>/dev/null; then . {strikes}/{host}.sh; fi
 exec {tool} "$@"
-"""
+""",
+    "behind": """\
+#!/bin/sh
+{tool} "$@"
+status=$?
+if {mv} {strikes}/armed-{host} {strikes}/gone-{host} 2>/dev/null; then . {strikes}/{host}.sh; fi
+exit $status
+""",
+}
 SCRIPT = """\
 PATH={path}
 deploy_to={deploy_to} listener={listener} controller={controller} down={strikes}/down-{host} first={first}
@@ -170,8 +180,8 @@ class Ground:
         head = STRIKE.format(hosts=case.hosts, strikes=str(self._strikes), lock=str(lock))
         mark = f"open({str(self._strikes / 'controller')!r}, 'w').write(str(__import__('os').getpid()))\n"
         self.project.dodo(DODO + mark + head + hook)
-        if tool := case.point.tool:
-            self._path({name: f"{self._wrapper(name, tool)}:{os.environ['PATH']}" for name in case.hosts})
+        if case.point.tool:
+            self._path({name: f"{self._wrapper(name, case.point)}:{os.environ['PATH']}" for name in case.hosts})
 
     def _script(self, case: Case, host: str) -> str:
         sshd = self.fleet.hosts[host].process
@@ -189,10 +199,11 @@ class Ground:
             stay=":" if case.point.when == "as" else case.fault.stay,
         )
 
-    def _wrapper(self, host: str, tool: str) -> Path:
+    def _wrapper(self, host: str, point: Point) -> Path:
         folder = self._folder(f"tools-{host}")
-        text = WRAPPER.format(strikes=self._strikes, host=host, tool=_program(tool), mv=_program("mv"))
-        _write_tool(folder / tool, text)
+        tool, wrapper = _program(point.tool), WRAPPERS[point.when]
+        text = wrapper.format(strikes=self._strikes, host=host, tool=tool, mv=_program("mv"))
+        _write_tool(folder / point.tool, text)
         return folder
 
     def _path(self, paths: Mapping[str, str]) -> None:
