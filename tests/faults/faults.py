@@ -231,17 +231,19 @@ CLOCKS = ("2001-01-01", "2037-01-01")
 def cases() -> Iterator[Case]:
     """The whole matrix; the one host is another one from case to case.
 
-    In the scripts of steps that change what is live, a fault on one host and on all are two cases.
-    Elsewhere they take turns: each fault meets both, and so does each point.
+    In each step each fault strikes one host, and all of them: at the step's points in turn, and at both where what is
+    live changes or where the step has no second point for that fault.
     """
-    for point, fault in itertools.product(POINTS, FAULTS):
-        turn = POINTS.index(point) + FAULTS.index(fault)
-        both = point.in_script and not point.published
-        if fault.fits(point):
-            if both or turn % 2:
-                yield Case(point, fault, (HOSTS[turn % 3],))
-            if both or not turn % 2:
-                yield Case(point, fault, HOSTS)
+    for (_, step), group in itertools.groupby(POINTS, lambda point: (point.flow, point.step)):
+        points = list(group)
+        for number, fault in enumerate(FAULTS):
+            fitting = [point for point in points if fault.fits(point)]
+            both = step == "publishing" or len(fitting) == 1
+            for turn, point in enumerate(fitting, number):
+                if both or turn % 2:
+                    yield Case(point, fault, (HOSTS[(turn + POINTS.index(point)) % 3],))
+                if both or not turn % 2:
+                    yield Case(point, fault, HOSTS)
 
 
 def wants() -> Iterator[Want]:

@@ -19,12 +19,12 @@ pytestmark = pytest.mark.ssh
 CASES = {case.id: case for case in cases()}
 WANTS = {want.id: want for want in wants()}
 SAMPLE = (
-    "deploy-in-updating-tar-disk_full-all",
-    "deploy-in-publishing-mv-power_cut-web1",
+    "deploy-in-updating-tar-disk_full-web3",
+    "deploy-behind-publishing-mv-power_cut-web1",
     "deploy-in-publishing-ln-sigterm-all",
     "deploy-after-published-sigkill-web1",
     "rollback-in-publishing-mv-connection_dropped-all",
-    "rollback-in-reverting-tar-killed-web3",
+    "rollback-in-reverting-tar-killed-all",
 )
 
 
