@@ -7,6 +7,7 @@
      ├── NotReady          the hosts lack what a deploy needs: linked files, tools, rights
      ├── NoTarget          there is no release to roll back to
      ├── FleetDisagrees    the hosts do not share what the flow needs
+     ├── PlanOutdated      a host is not as it was when the plan was made
      ├── GuardRefused      a recipe's guard refuses the rollback
      ├── HostError         one host: it could not be reached, or a script failed there
      │    ├── Unreachable  one host: no connection could be made
@@ -67,6 +68,10 @@ class NoTarget(CapdoitError):
 
 class FleetDisagrees(CapdoitError):
     """The hosts do not share what the flow needs; the text has the table of who has what."""
+
+
+class PlanOutdated(CapdoitError):
+    """A host is not as it was when the plan was made; the text has every change, and nothing was touched."""
 
 
 class GuardRefused(CapdoitError):

@@ -15,7 +15,7 @@ from capdoit.survey import Facts
 from capdoit.text import listed
 from capdoit.variables import Variables
 
-VERSION = 2
+VERSION = 3
 SAID_AS_TEXT = ("branch", "rollback_release", "message", "migrations", "verify")
 SAID_AS_TEXTS = ("hosts", "roles", "skip")
 AS_ABOVE = "# … as above …\n"
@@ -195,12 +195,12 @@ def _are_texts(values: object) -> bool:
 
 def fingerprint(facts: Facts) -> dict[str, Any]:
     """What has to be the same of a host when a plan is carried out."""
-    last = facts.entries[-1] if facts.entries else None
     return {
         "current": facts.link,
         "releases": dict(facts.releases),
         "archives": sorted(facts.archives),
-        "last in the journal": f"{last.event} {last.release} {last.run}" if last else "",
+        "good releases": list(facts.lineage.stack),
+        "bad releases": sorted(facts.lineage.bad),
     }
 
 

@@ -5,13 +5,17 @@ from __future__ import annotations
 import os
 import traceback
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from capdoit import decide
-from capdoit.errors import CapdoitError, Damaged, GuardRefused, HostsFailed, LockHeld, NoTarget
+from capdoit.errors import CapdoitError, Damaged, GuardRefused, HostsFailed, LockHeld, NoTarget, PlanOutdated
 from capdoit.run import Run
 from capdoit.steps.abandoning import Standing
 from capdoit.text import listed, printable, table
+from capdoit.variables import Variables
+
+PACKAGE = Path(__file__).parent
 
 
 def report(run: Run, what: str, error: BaseException, standings: Sequence[Standing]) -> str:
@@ -31,8 +35,8 @@ def report(run: Run, what: str, error: BaseException, standings: Sequence[Standi
 def _next(run: Run, error: BaseException, standings: Sequence[Standing]) -> str:
     stage = run.stage.name
     again = f"doit {run.flow}:{stage}{run.said}"
-    if isinstance(error, (GuardRefused, LockHeld)):
-        return _ways(error, again, stage)
+    if isinstance(error, (GuardRefused, LockHeld, PlanOutdated)):
+        return _ways(run, error, again)
     if run.flipped and not run.published:
         return f"Nobody knows what is live on {listed(sorted(run.flipped))}. Look again: doit cap status {stage}"
     if run.published:
@@ -48,8 +52,12 @@ def _next(run: Run, error: BaseException, standings: Sequence[Standing]) -> str:
     return f"What is live was not changed.{gone}{then}"
 
 
-def _ways(error: GuardRefused | LockHeld, again: str, stage: str) -> str:
+def _ways(run: Run, error: GuardRefused | LockHeld | PlanOutdated, again: str) -> str:
     """What can be said to a flow that was refused."""
+    stage = run.stage.name
+    if isinstance(error, PlanOutdated):
+        planned = run.applied.variables(Variables()).words if run.applied else ""
+        return f"To plan it anew: doit {run.flow}:{stage}{planned}{run.said.replace(' apply=', ' plan=', 1)}"
     if isinstance(error, LockHeld):
         return f"wait=60 waits for it: {again} wait=60\nIf nobody is at work there any more: doit cap unlock {stage}"
     back = f"To take it away before going back: {again} migrations=back\n" if error.can_go_back else ""
@@ -88,6 +96,12 @@ def _of_host(host: str, error: Any) -> str:
     if isinstance(error, CapdoitError):
         return "\n".join(f"  {line}" for line in str(error).splitlines())
     frames = traceback.extract_tb(error.__traceback__)
+    frames = [frame for frame in frames if not _is_ours(Path(frame.filename))] or frames
     where = f" ({os.path.basename(frames[-1].filename)}:{frames[-1].lineno})" if frames else ""
     what = "\n".join(map(printable, f"{type(error).__name__}: {error}".splitlines()))
     return f"  {host}: {what}{where}"
+
+
+def _is_ours(file: Path) -> bool:
+    """Whether it is capdoit's, other than a recipe: its readers know their own hook, and that can be mended."""
+    return file.is_relative_to(PACKAGE) and not file.is_relative_to(PACKAGE / "recipes")

@@ -6,6 +6,7 @@ import contextlib
 import getpass
 import os
 import secrets as random
+import shlex
 import socket
 import time
 from collections.abc import Iterable, Mapping, Sequence
@@ -273,7 +274,7 @@ def begin(
         by=one_line(operator()),
         branch=(variables.branch or stage.branch) if stage.transfer == "git" else str(stage.archive),
         wanted=variables.rollback_release,
-        said=variables.words,
+        said=f" apply={shlex.quote(variables.apply)}" if variables.apply else variables.words,
         message=one_line(variables.message or ""),
         wait=variables.wait,
         declared=declared,

@@ -124,7 +124,9 @@ class Cap(Hooks):
         hooks = sorted({act.name for acts in flows for act in acts if act.hook})
         for name in skip:
             if name not in hooks:
-                raise ConfigError(f"skip={name}: no hook has that name{near(name, hooks)} (there are {listed(hooks)})")
+                raise ConfigError(
+                    f"skip={name}: no hook has that name{near(name, hooks)} (there are {listed(hooks) or 'none'})"
+                )
 
     # -- tasks
 

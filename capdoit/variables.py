@@ -68,7 +68,7 @@ class Variables:
     @property
     def words(self) -> str:
         """What was said of what to do and where, as one would type it again; each word with a space before it."""
-        values = {name: getattr(self, name) for name in AGAIN if name in self.said} | dict(self.others)
+        values = {name: getattr(self, name) for name in AGAIN if getattr(self, name)} | dict(self.others)
         texts = {name: ",".join(v) if isinstance(v, tuple) else str(v) for name, v in values.items()}
         return "".join(f" {shlex.quote(f'{name}={text}')}" for name, text in texts.items())
 

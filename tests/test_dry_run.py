@@ -175,7 +175,25 @@ def test_a_plan_is_refused_when_a_host_has_changed_and_names_what(project: Proje
     assert "this is not what the plan was made for" in done.out
     assert f"web2: current was {project.deploy_to('web2')}/releases/{first}, and is" in done.out
     assert "web1: current" not in done.out
+    assert "To plan it anew: doit deploy:production plan=plan.json" in done.out
     assert (project.current("web1"), project.current("web2")) == (first, live)
+
+
+def test_a_plan_outlives_flows_that_changed_nothing(project: Project):
+    deployed(project, "1")
+    project.doit("deploy:production", "plan=plan.json", check=True)
+    project.doit("rollback:production").failed()  # there is nothing to go back to
+    project.doit("deploy:production", "apply=plan.json", check=True)
+
+
+def test_a_plan_that_is_outdated_says_how_to_make_the_same_one_again(project: Project):
+    deployed(project, "1")
+    said = ("branch=main", "hosts=web1", "message=as planned")
+    project.doit("deploy:production", *said, "plan=a plan.json", check=True)
+    deployed(project, "2")
+    done = project.doit("deploy:production", "apply=a plan.json").failed()
+    anew = "branch=main hosts=web1 'message=as planned' plan='a plan.json'"
+    assert f"To plan it anew: doit deploy:production {anew}" in done.out
 
 
 def test_a_plan_is_refused_when_the_flow_has_changed(project: Project):

@@ -337,6 +337,12 @@ def test_on_failed_is_told_the_hosts_on_which_a_hook_failed(project: Project):
     assert re.fullmatch(r"\d{14}", told_once["release"])
 
 
+def test_what_capdoit_refuses_a_hook_is_shown_where_the_hook_asks_for_it(project: Project):
+    project.dodo(DODO + "@cap.after('updated')\ndef boom(host):\n    host.run(['a\\0b'])\n")
+    done = project.doit("deploy:production").failed()
+    assert re.search(r"web1: ValueError: .*\(dodo\.py:\d+\)", done.out), done.out
+
+
 def test_on_failed_is_told_of_an_exception_in_a_hook(project: Project):
     project.dodo(TELL + "@cap.after('published', once=True)\ndef boom(hosts):\n    {}['lost']\n")
     done = project.doit("deploy:production").failed()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timezone
 
 from capdoit import decide
-from capdoit.errors import FleetDisagrees, NotReady
+from capdoit.errors import NotReady, PlanOutdated
 from capdoit.plan import changes
 from capdoit.run import Run
 from capdoit.steps.guarding import guard
@@ -17,13 +17,14 @@ def starting(run: Run) -> None:
 
     Raises:
         LockHeld: another flow is at work.
-        NotReady, NoTarget, FleetDisagrees: the hosts are not fit for the flow, or not as the plan has them.
+        NotReady, NoTarget, FleetDisagrees: the hosts are not fit for the flow.
+        PlanOutdated: the hosts are not as the plan has them.
         GuardRefused: a recipe finds that the release to go back to does not fit.
         HostsFailed: a host could not be asked.
     """
     take_locks(run)
     if run.applied and (changed := changes(run.applied.facts, run.facts.values())):
-        raise FleetDisagrees("\n".join(["nothing was touched: this is not what the plan was made for:", *changed]))
+        raise PlanOutdated("\n".join(["nothing was touched: this is not what the plan was made for:", *changed]))
     (_decide_deploy if run.flow == "deploy" else choose_target)(run)
 
 
