@@ -66,11 +66,9 @@ class Deployment:
         self.flow, self.stage, self.acts, self.declared = flow, stage, list(acts), declared
         self.variables, self.console, self.goal = variables, console, goal
         self.run: Run | None = None
-        self._done: list[str] = []
         self._ended = False
         self._failing = False
         self._signal = ""
-        self._alone = False
         self._busy = threading.Lock()
         self._started = time.monotonic()
 
@@ -96,12 +94,12 @@ class Deployment:
                 raise FlowFailed(f"{self._name} has ended; {act.name} was not done")
             self.run = self.run or self._begin()
             try:
-                self._in_turn(act)
+                self._in_turn(act, self.run)
                 self._do(act, self.run)
             except (Exception, KeyboardInterrupt) as error:
                 raise FlowFailed(self._fail(act.name, error)) from error
-            self._done.append(act.name)
-            if act.name == self.acts[-1].name and not self._alone:
+            self.run.done.append(act.name)
+            if act.name == self.acts[-1].name and not self.run.alone:
                 self._finish(self.run)
 
     def end(self) -> None:
@@ -110,14 +108,15 @@ class Deployment:
         Raises:
             FlowFailed: it began and did not reach what was asked for.
         """
-        if not self.is_active or self._busy.locked():
+        run = self.run
+        if run is None or self._ended or self._busy.locked():
             return
-        if self._alone and self.run:
-            self._finish(self.run)
+        if run.alone:
+            self._finish(run)
             return
-        last = self._done[-1] if self._done else "before starting"
+        last = run.done[-1] if run.done else "before starting"
         with self._busy:
-            if self.goal in self._done:
+            if self.goal in run.done:
                 self.console.say(self._fail(last, Interrupted(f"stopped after {last}, as asked"), quietly=True))
                 return
             if self._signal:
@@ -177,11 +176,11 @@ class Deployment:
 
     # -- working
 
-    def _in_turn(self, act: Act) -> None:
+    def _in_turn(self, act: Act, run: Run) -> None:
         before = [a.name for a in self.acts[: self.acts.index(act)] if a.name in WORK]
-        missing = [name for name in before if name not in self._done]
-        if missing and act.hook and not set(self._done) & WORK.keys():
-            self._alone = True
+        missing = [name for name in before if name not in run.done]
+        if missing and act.hook and not set(run.done) & WORK.keys():
+            run.alone = True
         elif missing:
             raise ConfigError(f"{act.name} needs {missing[-1]} to be done first; doit {self._name} does all of it")
 
@@ -192,7 +191,7 @@ class Deployment:
             self.console.say(f"   skipped: {act.name}")
             return
         self._limit(run, *self._deadlines(act))
-        if self._alone and not run.release:
+        if run.alone and not run.release:
             choose_live(run)
         if act.hook:
             (self._foresee_hook if run.plan else call)(run, act.hook)
@@ -242,7 +241,7 @@ class Deployment:
     # -- ending
 
     def _finish(self, run: Run) -> None:
-        if self.stage.drill == "after_deploy" and run.flow == "deploy" and not (self._alone or run.plan):
+        if self.stage.drill == "after_deploy" and run.flow == "deploy" and not (run.alone or run.plan):
             rehearse_shortly(run)
         self._ended = True
         run.fleet.close()
@@ -276,7 +275,7 @@ class Deployment:
         run.fleet.resume()
         self._limit(run)
         standings = abandon(run)
-        if not (quietly or self._alone or run.plan):
+        if not (quietly or run.alone or run.plan):
             tell_of_failure(run, where, error)
         run.fleet.close()
         what = self._name if quietly else f"{self._name}: {where} failed"

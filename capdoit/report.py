@@ -10,6 +10,7 @@ from typing import Any
 
 from capdoit import decide
 from capdoit.errors import CapdoitError, Damaged, GuardRefused, HostsFailed, LockHeld, NoTarget, PlanOutdated
+from capdoit.flow import steps
 from capdoit.run import Run
 from capdoit.steps.abandoning import Standing
 from capdoit.text import listed, printable, table
@@ -34,7 +35,7 @@ def report(run: Run, what: str, error: BaseException, standings: Sequence[Standi
 
 def _next(run: Run, error: BaseException, standings: Sequence[Standing]) -> str:
     stage = run.stage.name
-    again = f"doit {run.flow}:{stage}{run.said}"
+    again = _hook_again(run) if run.alone else f"doit {run.flow}:{stage}{run.said}"
     if isinstance(error, (GuardRefused, LockHeld, PlanOutdated)):
         return _ways(run, error, again)
     if run.flipped and not run.published:
@@ -64,10 +65,16 @@ def _ways(run: Run, error: GuardRefused | LockHeld | PlanOutdated, again: str) -
     return f"{back}To go back and leave it as it is: {again} migrations=keep"
 
 
+def _hook_again(run: Run) -> str:
+    return f"doit run -s {run.flow}:{run.stage.name}:{run.failed_in}{run.said}"
+
+
 def _although_live(run: Run) -> str:
+    failed = run.failed_in in run.acts and run.failed_in not in (*run.done, *steps(run.flow))
+    hook = f"\nTo do {run.failed_in} again by itself: {_hook_again(run)}" if failed else ""
     if run.flow == "deploy":
-        return f"Release {run.release} is live all the same. {_back(run)}"
-    return f"The rollback to {run.release} is live all the same; only what comes after it was not done."
+        return f"Release {run.release} is live all the same. {_back(run)}{hook}"
+    return f"The rollback to {run.release} is live all the same; only what comes after it was not done.{hook}"
 
 
 def _back(run: Run) -> str:
@@ -95,8 +102,8 @@ def _cancelled(error: HostsFailed) -> str:
 def _of_host(host: str, error: Any) -> str:
     if isinstance(error, CapdoitError):
         return "\n".join(f"  {line}" for line in str(error).splitlines())
-    frames = traceback.extract_tb(error.__traceback__)
-    frames = [frame for frame in frames if not _is_ours(Path(frame.filename))] or frames
+    every = traceback.extract_tb(error.__traceback__)
+    frames = [frame for frame in every if not _is_ours(Path(frame.filename))] or every
     where = f" ({os.path.basename(frames[-1].filename)}:{frames[-1].lineno})" if frames else ""
     what = "\n".join(map(printable, f"{type(error).__name__}: {error}".splitlines()))
     return f"  {host}: {what}{where}"

@@ -56,6 +56,8 @@ class Run:
         begun: whether a half-made release may lie on the hosts.
         declared: what recipes and the project declare.
         acts: what the flow does, by names, without what is skipped.
+        done: the steps and hooks that it has done.
+        alone: whether it does no step, but hooks by themselves, on what is live.
         migrations: ``keep`` or ``back``, when it was said.
         verify: ``quick`` or ``full``: how a release is compared with its manifest.
         force: whether a release that is not as it was shipped will do.
@@ -89,6 +91,8 @@ class Run:
     wait: int = 0
     declared: Declared = field(default_factory=Declared)
     acts: tuple[str, ...] = ()
+    done: list[str] = field(default_factory=list)
+    alone: bool = False
     migrations: str | None = None
     verify: str = "quick"
     force: bool = False

@@ -236,6 +236,23 @@ def test_a_rollback_that_cannot_be_published_is_undone(project: Project):
     nothing_half_made(project, [first, second])
 
 
+def test_a_hook_that_fails_by_itself_is_to_be_run_by_itself_again(project: Project):
+    first = deploy(project)
+    project.dodo(DODO + "@cap.after('published')\ndef restart(host):\n    host.run('exit 1')\n")
+    done = project.doit("run", "-s", "deploy:production:restart", "hosts=web1").failed()
+    again = "doit run -s deploy:production:restart hosts=web1\n"
+    assert f"What is live was not changed. When it is mended: {again}" in done.out
+    assert project.current("web1") == first
+
+
+def test_a_rollback_whose_last_hook_fails_says_that_it_is_live_and_how_to_do_the_hook_again(project: Project):
+    first, _ = deploy(project), deploy(project)
+    project.dodo(DODO + "@cap.after('published')\ndef restart(host):\n    host.run('exit 1')\n")
+    done = project.doit("rollback:production").failed()
+    assert f"The rollback to {first} is live all the same; only what comes after it was not done." in done.out
+    assert "To do restart again by itself: doit run -s rollback:production:restart\n" in done.out
+
+
 def test_a_failure_after_the_publish_says_that_the_release_is_live(project: Project):
     first = deploy(project)
     project.dodo(DODO + "@cap.after('published')\ndef restart(host):\n    host.run('exit 1')\n")
@@ -244,6 +261,7 @@ def test_a_failure_after_the_publish_says_that_the_release_is_live(project: Proj
     assert second != first
     assert f"Release {second} is live all the same" in done.out
     assert f"doit rollback:production rollback_release={first}" in done.out
+    assert "To do restart again by itself: doit run -s deploy:production:restart\n" in done.out
     nothing_half_made(project, [first, str(second)])
     project.dodo(DODO)
     project.doit("rollback:production", check=True)
