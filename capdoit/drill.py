@@ -196,7 +196,7 @@ class Drill:
         outcomes = end(run, drilled)
         for outcome in outcomes:
             if outcome.error:
-                what = f"{outcome.error}\nits shadow, .capdoit/drill, is removed by the next flow there"
+                what = f"{outcome.error}\nwhat may be left of its shadow, .capdoit/drill, goes with the next flow there"
                 self.console.say(f"   warning: {what}", Tone.DOUBTFUL)
         run.fleet.close()
 

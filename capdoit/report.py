@@ -9,7 +9,16 @@ from pathlib import Path
 from typing import Any
 
 from capdoit import decide
-from capdoit.errors import CapdoitError, Damaged, GuardRefused, HostsFailed, LockHeld, NoTarget, PlanOutdated
+from capdoit.errors import (
+    CapdoitError,
+    Damaged,
+    GuardRefused,
+    HostsFailed,
+    LockHeld,
+    NoTarget,
+    PlanOutdated,
+    Unreachable,
+)
 from capdoit.flow import steps
 from capdoit.run import Run
 from capdoit.steps.abandoning import Standing
@@ -50,7 +59,17 @@ def _next(run: Run, error: BaseException, standings: Sequence[Standing]) -> str:
         return f"{look}\nTo go to it as it is: {again} force=yes"
     gone = f" But {listed(run.taken_away)} was taken away already; a deploy brings it back." if run.taken_away else ""
     then = "" if isinstance(error, NoTarget) else f" When it is mended: {again}"  # it says itself what can be typed
-    return f"What is live was not changed.{gone}{then}"
+    return f"What is live was not changed.{gone}{then}{_without_unreachable(run, error, again)}"
+
+
+def _without_unreachable(run: Run, error: BaseException, again: str) -> str:
+    """What does it on the other hosts, when the only trouble is that some cannot be reached."""
+    outcomes = error.failed if isinstance(error, HostsFailed) else []
+    away = {outcome.host for outcome in outcomes if isinstance(outcome.error, Unreachable)}
+    others = [host.name for host in run.stage.hosts if host.name not in away]
+    if not away or len(away) < len(outcomes) or not others or " hosts=" in again:
+        return ""
+    return f"\nOn the others only, which leaves the hosts mixed: {again} hosts={','.join(others)}"
 
 
 def _ways(run: Run, error: GuardRefused | LockHeld | PlanOutdated, again: str) -> str:

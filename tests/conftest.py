@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -55,6 +56,17 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         if seen[test] % share and not any(map(item.get_closest_marker, ("full", "real"))):
             item.add_marker(pytest.mark.more)
         seen[test] += 1
+
+
+def tools_in_front(project: Project, host: str, **scripts: str) -> None:
+    """Programs that a host finds before its own: what its hardware, or somebody, does wrong."""
+    folder = project.path / f"tools-{host}"
+    folder.mkdir()
+    for name, text in scripts.items():
+        (folder / name).write_text(f"#!/bin/sh\n{text}\n")
+        (folder / name).chmod(0o755)
+    project.hosts[host]["default_env"] = {"PATH": f"{folder}:{os.environ['PATH']}"}
+    project.config()
 
 
 MakeProject = Callable[..., Project]

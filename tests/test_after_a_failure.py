@@ -6,7 +6,8 @@ import json
 import re
 
 import pytest
-from test_failure import deploy, sleepers, tools_in_front, within
+from conftest import tools_in_front
+from test_failure import deploy, sleepers, within
 
 from capdoit.testing import DODO, Fleet, Project
 from capdoit.testing.invariants import damage

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import MakeProject
+from conftest import MakeProject, tools_in_front
 
 from capdoit.testing import DODO, GitRepo, Project
 
@@ -74,17 +74,6 @@ def archive_of(project: Project, files: dict[str, str]) -> str:
         for name in files:
             tar.add(project.path / name, name)
     return hashlib.sha256(file.read_bytes()).hexdigest()
-
-
-def tools_in_front(project: Project, host: str, **scripts: str) -> None:
-    """Programs that a host finds before its own: what its hardware, or somebody, does wrong."""
-    folder = project.path / f"tools-{host}"
-    folder.mkdir()
-    for name, text in scripts.items():
-        (folder / name).write_text(f"#!/bin/sh\n{text}\n")
-        (folder / name).chmod(0o755)
-    project.hosts[host]["default_env"] = {"PATH": f"{folder}:{os.environ['PATH']}"}
-    project.config()
 
 
 # -- git

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import MakeProject
+from conftest import MakeProject, tools_in_front
 
 from capdoit import config, origins
 from capdoit.doctor import controller, findings
@@ -43,17 +43,6 @@ def problems(project: Project, *words: str, code: int = 3, env: dict[str, str] |
 
 def on(said: Any, name: str) -> Any:
     return next(host for host in said["hosts"] if host["host"] == name)
-
-
-def tools_in_front(project: Project, host: str, **scripts: str) -> None:
-    """Programs that a host finds before its own."""
-    folder = project.path / f"tools-{host}"
-    folder.mkdir()
-    for name, text in scripts.items():
-        (folder / name).write_text(f"#!/bin/sh\n{text}\n")
-        (folder / name).chmod(0o755)
-    project.hosts[host]["default_env"] = {"PATH": f"{folder}:{os.environ['PATH']}"}
-    project.config()
 
 
 def without_tools(project: Project, host: str, *missing: str) -> None:

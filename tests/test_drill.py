@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import MakeProject
+from conftest import MakeProject, tools_in_front
 
 from capdoit.decide import last_drill, overdue_drills
 from capdoit.journal import Drilled
@@ -282,6 +282,16 @@ def test_an_archive_that_cannot_be_made_fails_the_drill(project: Project, tmp_pa
     assert "lists 8 members, but the release had 9" in done.out
     assert real(project) == before
     nothing_is_left(project)
+
+
+def test_a_verdict_that_cannot_be_written_is_a_warning_and_leaves_nothing(project: Project):
+    deployed(project, "1", "2")
+    tools_in_front(project, "web2", mv='case "$*" in *drilled.new*) exit 1;; esac; exec /bin/mv "$@"')
+    done = project.doit("drill:production", check=True)
+    assert "warning: web2: remove the shadow: exit status 1" in done.out
+    assert "the verdict of this drill could not be written" in done.out
+    nothing_is_left(project)
+    assert not (project.deploy_to("web2") / ".capdoit/drilled.new").exists()
 
 
 def test_no_target_and_a_host_that_lacks_it_are_refused_in_the_words_of_the_rollback(project: Project):

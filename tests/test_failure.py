@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
-from conftest import MakeProject
+from conftest import MakeProject, tools_in_front
 
 from capdoit.testing import DODO, Fleet, Project
 
@@ -80,17 +80,6 @@ def kill_and_wait(project: Project, process: subprocess.Popen[str], seconds: str
 
 def waits(project: Project, seconds: str, step: str = "updated") -> None:
     project.dodo(DODO + f"@cap.after('{step}')\ndef wait(host):\n    host.run('sleep {seconds}')\n")
-
-
-def tools_in_front(project: Project, host: str, **scripts: str) -> None:
-    """Programs that a host finds before its own: what its hardware, or somebody, does wrong."""
-    folder = project.path / f"tools-{host}"
-    folder.mkdir()
-    for name, text in scripts.items():
-        (folder / name).write_text(f"#!/bin/sh\n{text}\n")
-        (folder / name).chmod(0o755)
-    project.hosts[host]["default_env"] = {"PATH": f"{folder}:{os.environ['PATH']}"}
-    project.config()
 
 
 def nothing_half_made(project: Project, releases: Iterable[str], hosts: Iterable[str] | None = None) -> None:
@@ -298,6 +287,8 @@ def test_a_host_that_cannot_be_reached_fails_the_deploy_and_the_others_are_left_
     assert "web2: cannot connect: " in done.out
     assert "Connection refused" in done.out
     assert "Traceback" not in done.out
+    others = "On the others only, which leaves the hosts mixed: doit deploy:production hosts=web1,web3\n"
+    assert others in done.out
     nothing_half_made(ssh_project, [first], ["web1", "web3"])
 
 

@@ -8,8 +8,8 @@ import time
 from pathlib import Path
 
 import pytest
-from conftest import MakeProject
-from test_failure import a_while, sleepers, start_and_wait, tools_in_front, within
+from conftest import MakeProject, tools_in_front
+from test_failure import a_while, sleepers, start_and_wait, within
 
 from capdoit.testing import DODO, Project
 

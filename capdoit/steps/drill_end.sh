@@ -4,6 +4,8 @@
 fenced
 sweep
 if [ -n "$drilled" ]; then
-    printf '%s\n' "$drilled" >.capdoit/drilled.new
-    mv -f .capdoit/drilled.new .capdoit/drilled
+    if ! printf '%s\n' "$drilled" >.capdoit/drilled.new || ! mv -f .capdoit/drilled.new .capdoit/drilled; then
+        rm -f .capdoit/drilled.new
+        die "the verdict of this drill could not be written"
+    fi
 fi

@@ -104,12 +104,16 @@ def _lock_and_survey(run: Run, host: Host) -> Facts | str:
 
 def _take_again(run: Run, host: Host) -> None:
     """On a session that was opened instead of a lost one, before anything else is done there."""
-    _check(host, host.ask([_hold_request(run, host, run.id)])[0])
+    lock = host.ask([_hold_request(run, host, run.id)])[0]
+    if lock.status == HELD:
+        holder = Entry.parse(lock.text.strip())
+        ours = holder is not None and holder.run == run.id
+        who = "what this flow began there, which has not ended yet" if ours else _who(lock)
+        raise HostError(host.name, f"its connection was lost, and its lock is held by {who}")
+    _check(host, lock)
 
 
 def _check(host: Host, lock: Answer) -> None:
-    if lock.status == HELD:
-        raise HostError(host.name, f"its connection was lost, and its lock is held by {_who(lock)}")
     if lock.status not in (0, NO_DEPLOY_TO):
         raise HostError(host.name, REFUSED.get(lock.status, "lock"), "lock", lock.status, lock.lines)
 
