@@ -14,6 +14,7 @@ from capdoit.layout import Layout, is_release
 from capdoit.places import near
 from capdoit.survey import Facts
 from capdoit.text import listed, printable, table
+from capdoit.units import duration
 
 MOST_SHOWN = 8
 TARGETS = ("ready", "retired", "bad", "live")
@@ -256,8 +257,8 @@ def _overdue(drilled: Drilled | None, most: int, now: datetime) -> str:
         return "a rollback was never drilled here"
     if drilled.verdict != WORKS:
         return f"the last drill failed: {drilled}"
-    age = int((now - drilled.moment).total_seconds())
-    return f"the last drill is {age // 86400} d {age % 86400 // 3600} h old" if age > most else ""
+    age = (now - drilled.moment).total_seconds()
+    return f"the last drill is {duration(age)} old" if age > most else ""
 
 
 # -- names

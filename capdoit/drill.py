@@ -11,7 +11,6 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from datetime import datetime, timezone
 
 from capdoit.calling import called_on
 from capdoit.config import Stage
@@ -27,6 +26,7 @@ from capdoit.run import Run, begin
 from capdoit.steps.drilling import end, fill, look, shadow_of, verify
 from capdoit.steps.starting import starting
 from capdoit.text import fitted, one_line, table
+from capdoit.units import stamp
 from capdoit.variables import Variables
 
 
@@ -235,5 +235,4 @@ def _as_failure(run: Run) -> CapdoitError:
 
 
 def _drilled(run: Run, verdict: str, seconds: float, why: str = "") -> str:
-    at = f"{datetime.now(timezone.utc):%Y-%m-%dT%H:%M:%SZ}"
-    return Drilled(at, run.by, verdict, run.release, f"{seconds:.2f}", one_line(why)[:1000]).line()
+    return Drilled(stamp(), run.by, verdict, run.release, f"{seconds:.2f}", one_line(why)[:1000]).line()

@@ -11,10 +11,9 @@ from capdoit.journal import DEPLOY, Entry, Publish, publishes
 from capdoit.layout import release_time
 from capdoit.survey import Facts
 from capdoit.text import listed
+from capdoit.units import parsed, stamp
 
 TOLD = ("building", "ready", "live", "back", "failed", "finished", "unlocked")
-AT = "%Y-%m-%dT%H:%M:%SZ"
-MOMENT = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z")
 SECONDS = re.compile(r"[0-9]{1,7}(\.[0-9]{1,3})?")
 MAY_GO_ON = "is at work, or ended without a word"
 CUT_SHORT = "ended without a word"
@@ -101,7 +100,7 @@ def _keyed(history: Sequence[Publish]) -> list[tuple[str, Publish]]:
 
 def _logged(publish: Publish) -> list[Entry]:
     """What the journal would say; when a rollback was, the log does not tell."""
-    at = f"{release_time(publish.release):{AT}}" if publish.flow == DEPLOY else ""
+    at = stamp(release_time(publish.release)) if publish.flow == DEPLOY else ""
     said = {"flow": publish.flow, "release": publish.release, "revision": publish.revision, "by": publish.by, "at": at}
     return [Entry(event=event, **said) for event in ("live", "finished")]
 
@@ -157,7 +156,7 @@ def _first(entries: Iterable[Entry], name: str) -> str:
 
 
 def _at(entries: Iterable[Entry]) -> str:
-    return max((entry.at for entry in entries if MOMENT.fullmatch(entry.at)), default="")
+    return max((entry.at for entry in entries if parsed(entry.at)), default="")
 
 
 def _seconds(entry: Entry) -> float | None:

@@ -10,10 +10,11 @@ import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
-from datetime import datetime, timezone
+from datetime import datetime
 
 from capdoit.layout import is_release
 from capdoit.text import one_line, printable
+from capdoit.units import minute, parsed
 
 DEPLOY, ROLLBACK = "deploy", "rollback"
 WORKS, FAILS = "works", "fails"  # what a drill says of a rollback
@@ -66,6 +67,13 @@ class Entry:
     def line(self) -> str:
         """The entry as one line of JSON, without what is empty; ``"run": "ID"`` is spelled exactly so."""
         return json.dumps({name: value for name, value in vars(self).items() if value})
+
+    @property
+    def holder(self) -> str:
+        """Of a lock: who has it, for people."""
+        why = f" ({self.message})" if self.message else ""
+        since = f"since {minute(self.at)} UTC" if minute(self.at) else "since nobody knows when"
+        return f"{self.flow} by {self.by} from {self.origin} {since}{why}"
 
     @classmethod
     def parse(cls, line: str) -> Entry | None:
@@ -154,16 +162,13 @@ class Drilled:
     @property
     def moment(self) -> datetime | None:
         """When it was; None when what it says is no time."""
-        try:
-            return datetime.strptime(self.at, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=timezone.utc)
-        except ValueError:
-            return None
+        return parsed(self.at)
 
     def __str__(self) -> str:
         """For people."""
         to = f" to {self.release}" if self.release else ""
         how = f"works, in {self.seconds} s" if self.verdict == WORKS else f"fails: {self.why}"
-        return f"{self.at} by {self.by}: a rollback{to} {how}"
+        return f"{minute(self.at)} by {self.by}: a rollback{to} {how}"
 
 
 @dataclass(frozen=True)

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timezone
+from datetime import datetime
 
 from capdoit.journal import DEPLOY, Entry, parse_log
 from capdoit.survey import Facts
-
-AT = "%Y-%m-%dT%H:%M:%SZ"
+from capdoit.units import duration, parsed
 
 
 @dataclass(frozen=True)
@@ -40,12 +39,6 @@ def life(facts: Facts, release: str) -> Life:
     return Life(by=next((p.by for p in map(parse_log, reversed(facts.log)) if p and p.release == release), ""))
 
 
-def minute(at: str) -> str:
-    """A moment of the journal as people read it, in UTC; empty when it is none."""
-    moment = _moment(at)
-    return f"{moment:%Y-%m-%d %H:%M}" if moment else ""
-
-
 def lasted(one: Life, now: datetime) -> str:
     """How long a release was live, in the largest unit; empty when nobody knows.
 
@@ -53,23 +46,12 @@ def lasted(one: Life, now: datetime) -> str:
         one: the life.
         now: the end of one that goes on.
     """
-    begin, end = _moment(one.since), _moment(one.until) if one.until else now
+    begin, end = parsed(one.since), parsed(one.until) if one.until else now
     if begin is None or end is None or end < begin:
         return ""
-    seconds = int((end - begin).total_seconds())
-    for size, unit in ((86400, "day"), (3600, "hour"), (60, "minute")):
-        if count := seconds // size:
-            return f"{count} {unit}{'s' if count > 1 else ''}"
-    return "less than a minute"
+    return duration((end - begin).total_seconds())
 
 
 def _published(entries: Sequence[Entry]) -> list[Entry]:
     undone = {entry.run for entry in entries if entry.event == "back"}
     return [entry for entry in entries if entry.event == "live" and entry.run not in undone]
-
-
-def _moment(at: str) -> datetime | None:
-    try:
-        return datetime.strptime(at, AT).replace(tzinfo=timezone.utc)
-    except ValueError:
-        return None

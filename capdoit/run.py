@@ -11,7 +11,6 @@ import socket
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timezone
 from pathlib import Path
 from typing import IO, Any
 
@@ -28,6 +27,7 @@ from capdoit.script import Script, Secret
 from capdoit.session import Request
 from capdoit.survey import Facts
 from capdoit.text import listed, one_line
+from capdoit.units import stamp
 from capdoit.variables import Variables, select
 
 COMMON = Path(__file__).with_name("common.sh")
@@ -133,7 +133,7 @@ class Run:
             branch=self.branch if self.flow == "deploy" else "",
             by=self.by,
             origin=socket.gethostname(),
-            at=f"{datetime.now(timezone.utc):%Y-%m-%dT%H:%M:%SZ}",
+            at=stamp(),
             run=self.id,
             left=(self.left.get(host.name) or "") if host else "",
             message=self.message,

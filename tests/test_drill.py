@@ -500,7 +500,7 @@ def test_a_drill_is_overdue_when_it_is_old_failed_or_was_never():
         remembered("web5", timedelta(hours=-5)),
     ]
     assert overdue_drills(hosts, 86400, NOW) == [
-        "web2: the last drill is 1 d 1 h old",
+        "web2: the last drill is 1 day old",
         "web3: the last drill failed: 2026-06-01T00:00:00Z by jane: a rollback to 20260101000000 fails: w",
         "web4: a rollback was never drilled here",
     ]
@@ -508,7 +508,7 @@ def test_a_drill_is_overdue_when_it_is_old_failed_or_was_never():
 
 def test_hosts_that_remember_different_drills_are_told_apart():
     same = [remembered("web1"), remembered("web2")]
-    assert last_drill(same) == "2026-06-01T00:00:00Z by jane: a rollback to 20260101000000 works, in 1.5 s"
+    assert last_drill(same) == "2026-06-01 00:00 by jane: a rollback to 20260101000000 works, in 1.5 s"
     assert last_drill([*same, Facts("web3")]).startswith("web1, web2: 2026-06-01")
     assert last_drill([*same, Facts("web3")]).endswith("; web3: none")
 

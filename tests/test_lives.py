@@ -7,7 +7,7 @@ from datetime import datetime, timezone
 import pytest
 
 from capdoit.journal import Entry
-from capdoit.lives import Life, lasted, life, minute
+from capdoit.lives import Life, lasted, life
 from capdoit.survey import Facts
 
 A, B = "20160614133321", "20160614133322"
@@ -49,8 +49,3 @@ def test_of_what_capistrano_did_the_log_knows_by_whom():
 )  # fmt: skip
 def test_how_long_it_was_live_is_said_in_the_largest_unit(until: str, said: str):
     assert lasted(Life("2016-06-01T10:00:00Z", until), datetime(2020, 1, 1, tzinfo=timezone.utc)) == said
-
-
-def test_a_moment_is_shown_to_the_minute_and_what_is_none_is_not():
-    assert minute("2016-06-01T10:00:09Z") == "2016-06-01 10:00"
-    assert minute("\x1b[31mnow") == ""

@@ -11,7 +11,6 @@ from capdoit import config, decide, variables
 from capdoit.config import Stage
 from capdoit.console import Console, Tone
 from capdoit.errors import ConfigError, FleetDisagrees, NoTarget, Outcome
-from capdoit.journal import Entry
 from capdoit.survey import Facts
 from capdoit.tasks import Cap
 from capdoit.text import listed
@@ -98,8 +97,3 @@ def exit_status(outcomes: Sequence[Outcome], agree: bool) -> int:
     if not any(outcomes):
         return UNREACHED
     return AGREED if agree and all(outcomes) else DISAGREED
-
-
-def holder(lock: Entry | None) -> str:
-    """Who holds a lock."""
-    return f"{lock.flow} by {lock.by}" if lock else "free"

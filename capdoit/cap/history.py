@@ -12,6 +12,7 @@ from capdoit.config import Stage
 from capdoit.errors import Outcome
 from capdoit.history import Happening, happenings
 from capdoit.text import fitted, listed
+from capdoit.units import minute, stopwatch
 
 NEWEST = 20
 # In the order in which a narrow terminal loses the last ones.
@@ -47,10 +48,11 @@ def _text(shown: Sequence[Happening], hosts: Sequence[str], width: int) -> str:
 
 def _row(one: Happening) -> tuple[str, ...]:
     done = one.event in (one.flow, "unlock")
-    took = "" if one.seconds is None else _duration(one.seconds)
+    took = "" if one.seconds is None else stopwatch(one.seconds)
     result, left = (_common(values.values()) for values in (one.results, one.left))
     what = one.event if done else f"{one.event} {one.flow}"
-    return (_when(one.at), what, result, one.release, one.by, took, one.revision[:SHORT], left, one.origin)
+    when = minute(one.at) or "not known"
+    return (when, what, result, one.release, one.by, took, one.revision[:SHORT], left, one.origin)
 
 
 def _notes(one: Happening, hosts: Sequence[str]) -> Iterable[str]:
@@ -77,16 +79,6 @@ def _common(values: Iterable[str]) -> str:
     """What all hosts say."""
     found = set(values)
     return "differs" if len(found) > 1 else "".join(found)
-
-
-def _when(at: str) -> str:
-    return at[:16].replace("T", " ") or "not known"
-
-
-def _duration(seconds: float) -> str:
-    """How long something took, for people."""
-    minutes, rest = divmod(round(seconds), 60)
-    return f"{minutes} min {rest} s" if minutes else f"{seconds:.1f} s"
 
 
 def _wrapped(note: str, width: int) -> list[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from capdoit import recipe
-from capdoit.cap.asked import UNREACHED, Asked, say_unreached
+from capdoit.cap.asked import Asked, exit_status, say_unreached
 from capdoit.check import last_notes
 from capdoit.console import Console, Tone
 from capdoit.errors import CapdoitError
@@ -46,14 +46,14 @@ def _differences(asked: Asked) -> int:
     outcomes, note = last_notes(stage, asked.variables, asked.console)
     say_unreached(asked.console, outcomes)
     if not any(outcomes):
-        return UNREACHED
+        return exit_status(outcomes, agree=True)
     if note is None:
         asked.console.say(f"No deploy of {stage.name} has noted its steps yet.")
-        return 0
+        return exit_status(outcomes, agree=True)
     now = [act.name for act in cap.acts("deploy", stage.name)]
     versions = [f"{name}: {origin}" for name, origin in cap.everything[stage.name].versions.items()]
     before = [f"{name}: {origin}" for name, origin in note.recipes.items()]
     changes = [*differing(before, versions), *differing(note.acts, now)]
     head = f"Since release {note.release} of {stage.name}, a deploy"
     asked.console.say("\n".join([f"{head} has changed:", *changes]) if changes else f"{head} has not changed.")
-    return 0
+    return exit_status(outcomes, agree=True)

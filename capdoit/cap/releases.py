@@ -14,12 +14,13 @@ from capdoit.config import Stage
 from capdoit.console import Tone
 from capdoit.errors import HostError, Outcome
 from capdoit.host import Host
-from capdoit.lives import life, minute
+from capdoit.lives import life
 from capdoit.run import Run
 from capdoit.session import Request
 from capdoit.steps.asking import ask_facts
 from capdoit.survey import Facts
 from capdoit.text import fitted, listed, table
+from capdoit.units import minute, size
 
 SIZES = Path(__file__).with_name("sizes.sh")
 SIZES_SECONDS = 60
@@ -75,7 +76,7 @@ def _about(facts: Sequence[Facts], release: str, sizes: Sizes) -> list[str]:
 
 def _size(release: str, sizes: Sizes) -> str:
     largest = max((its.get(release, 0) for its in sizes.values()), default=0)
-    return f"{largest / 1024:.1f} MiB" if largest else ""
+    return size(largest) if largest else ""
 
 
 def _shared(columns: dict[str, list[str]]) -> dict[str, list[str]]:

@@ -13,10 +13,10 @@ from capdoit.config import Stage
 from capdoit.console import Console, Tone
 from capdoit.errors import Outcome
 from capdoit.history import happenings
-from capdoit.journal import Entry
-from capdoit.lives import lasted, life, minute
+from capdoit.lives import lasted, life
 from capdoit.survey import Facts
 from capdoit.text import fitted, listed
+from capdoit.units import minute, size
 
 SHORT = 8  # digits of a revision: on one screen with all else
 
@@ -56,19 +56,13 @@ def _about(facts: Sequence[Facts], stage: Stage, hosts: int) -> Iterator[tuple[s
     """What concerns all hosts together, a line each, and how it is meant."""
     for one in facts:
         if one.lock:
-            yield f"{one.host}: locked by {_holder(one.lock)}", Tone.DOUBTFUL
+            yield f"{one.host}: locked by {one.lock.holder}, unless that ended without a word", Tone.DOUBTFUL
     if sentence := _ended_badly(facts):
         yield sentence, Tone.DOUBTFUL
     yield from ((f"The hosts differ: {sentence}.", Tone.DOUBTFUL) for sentence in decide.drift(facts))
     yield f"A rollback {_way_back(facts, stage, hosts)}", None
     yield f"Last drill: {decide.last_drill(facts)}", None
     yield f"Free: {_free(facts)}", None
-
-
-def _holder(lock: Entry) -> str:
-    why = f" ({lock.message})" if lock.message else ""
-    since = minute(lock.at) or "nobody knows when"
-    return f"{lock.flow} of {lock.by} from {lock.origin} since {since}{why}, unless that ended without a word"
 
 
 def _ended_badly(facts: Sequence[Facts]) -> str:
@@ -104,7 +98,7 @@ def _free(facts: Sequence[Facts]) -> str:
 def _room(facts: Facts) -> str:
     if facts.disk is None:
         return "nobody knows"
-    disk = f"{facts.disk[1] / 2**20:.1f} GiB ({_percent(facts.disk)})"
+    disk = f"{size(facts.disk[1])} ({_percent(facts.disk)})"
     return f"{disk}, {_percent(facts.inodes)} of inodes" if facts.inodes else disk
 
 

@@ -6,7 +6,7 @@ from functools import partial
 from pathlib import Path
 
 from capdoit import steps
-from capdoit.cap.asked import Asked, exit_status, holder, say_unreached
+from capdoit.cap.asked import Asked, exit_status, say_unreached
 from capdoit.config import Stage
 from capdoit.console import Console
 from capdoit.errors import Outcome
@@ -26,7 +26,7 @@ def unlock(asked: Asked) -> int:
     for outcome in outcomes:
         if outcome:
             freed = outcome.answer
-            was = f"freed the lock of {holder(freed)}" if isinstance(freed, Entry) else "was not locked"
+            was = f"freed the lock of {freed.holder}" if isinstance(freed, Entry) else "was not locked"
             asked.console.say(f"{outcome.host}: {was}")
     return exit_status(outcomes, agree=True)
 

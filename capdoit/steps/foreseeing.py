@@ -14,6 +14,7 @@ from capdoit.script import body_of
 from capdoit.session import Request
 from capdoit.steps.ending import archived
 from capdoit.text import listed
+from capdoit.units import size
 
 ROOM = Path(__file__).with_name("room.sh")
 
@@ -43,7 +44,7 @@ def _starting(run: Run) -> Iterator[str]:
     yield f"takes the lock of {listed(run.facts)}"
     for one in facts:
         if one.lock and one.lock.flow:
-            yield f"{one.host}: its lock names {one.lock.flow} by {one.lock.by} since {one.lock.at}"
+            yield f"{one.host}: its lock names {one.lock.holder}"
     yield from (f"the hosts differ: {difference}" for difference in differences(facts))
     yield f"{'makes' if run.flow == 'deploy' else 'goes back to'} release {run.release}"
     for host, room in run.fleet.all(lambda host: _room(run, host)).items():
@@ -97,5 +98,5 @@ def _room(run: Run, host: Host) -> str:
         return "does not say how much room it has"
     free, *taken = map(int, said)
     short = " - NOT ENOUGH for another one" if run.flow == "deploy" and taken and free < taken[0] else ""
-    live = f", the live release takes {taken[0] / 1024:.0f} MiB" if taken else ""
-    return f"{free / 1024:.0f} MiB are free{live}{short}"
+    live = f", the live release takes {size(taken[0])}" if taken else ""
+    return f"{size(free)} are free{live}{short}"

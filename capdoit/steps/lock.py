@@ -135,7 +135,4 @@ def _give_back_request(run: Run, host: Host) -> Request:
 
 def _who(lock: Answer) -> str:
     holder = Entry.parse(lock.text.strip())
-    if not holder:
-        return "another flow"
-    why = f" ({holder.message})" if holder.message else ""
-    return f"{holder.flow} by {holder.by} from {holder.origin} since {holder.at}{why}"
+    return holder.holder if holder else "another flow"

@@ -1,0 +1,35 @@
+"""Moments, durations and sizes in words."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta, timezone
+
+import pytest
+
+from capdoit.units import minute, parsed, size, stamp, stopwatch
+
+
+def test_a_stamp_is_in_utc_wherever_its_moment_is_and_is_read_back():
+    moment = datetime(2016, 6, 14, 1, 33, 27, tzinfo=timezone(timedelta(hours=2)))
+    assert stamp(moment) == "2016-06-13T23:33:27Z"
+    assert parsed(stamp(moment)) == moment
+    assert parsed("2016-06-13") is None
+
+
+def test_a_moment_is_shown_to_the_minute_and_what_is_none_is_not():
+    assert minute("2016-06-01T10:00:09Z") == "2016-06-01 10:00"
+    assert minute("\x1b[31mnow") == ""
+
+
+@pytest.mark.parametrize(
+    ("seconds", "said"), [(0.44, "0.4 s"), (59.4, "59.4 s"), (59.6, "1 min 0 s"), (125, "2 min 5 s")]
+)
+def test_a_wait_is_said_in_minutes_and_seconds(seconds, said):
+    assert stopwatch(seconds) == said
+
+
+@pytest.mark.parametrize(
+    ("kib", "said"), [(100, "0.1 MiB"), (2048, "2.0 MiB"), (3 * 2**19, "1.5 GiB"), (2**20 - 1, "1024.0 MiB")]
+)
+def test_a_size_is_said_in_the_unit_that_fits(kib, said):
+    assert size(kib) == said
