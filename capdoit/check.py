@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from functools import partial
@@ -60,10 +61,8 @@ def survey(stage: Stage, variables: Variables, console: Console) -> list[Outcome
 def look(stage: Stage, variables: Variables, console: Console, ask: Callable[[Run, Host], object]) -> list[Outcome]:
     """Ask something of every selected host; an outcome for each."""
     run = begin("rollback", stage, variables, console)
-    try:
+    with closing(run.fleet):
         return run.fleet.each(partial(ask, run), together=False)
-    finally:
-        run.fleet.close()
 
 
 def survey_and_tip(stage: Stage, variables: Variables, console: Console) -> tuple[list[Outcome], str]:
@@ -77,12 +76,10 @@ def survey_and_tip(stage: Stage, variables: Variables, console: Console) -> tupl
         HostError: it cannot ask the repository.
     """
     run = begin("deploy", stage, variables, console)
-    try:
+    with closing(run.fleet):
         outcomes = run.fleet.each(partial(ask_facts, run), together=False)
         answered = [host for host, o in zip(run.fleet.release_hosts, outcomes, strict=True) if o]
         return outcomes, git.tip(run, answered[0]) if answered else ""
-    finally:
-        run.fleet.close()
 
 
 def last_notes(stage: Stage, variables: Variables, console: Console) -> tuple[list[Outcome], Note | None]:
@@ -92,10 +89,8 @@ def last_notes(stage: Stage, variables: Variables, console: Console) -> tuple[li
         An outcome for each host, and the note with the latest release.
     """
     run = begin("rollback", stage, variables, console)
-    try:
+    with closing(run.fleet):
         outcomes = run.fleet.each(note_of, together=False)
-    finally:
-        run.fleet.close()
     notes = [outcome.answer for outcome in outcomes if isinstance(outcome.answer, Note)]
     return outcomes, max(notes, key=lambda note: note.release, default=None)
 
@@ -114,7 +109,7 @@ def verify(stage: Stage, variables: Variables, console: Console, wanted: str | N
     """
     run = begin("rollback", stage, variables, console)
     run.verify = variables.verify or "full"
-    try:
+    with closing(run.fleet):
         surveyed = run.fleet.each(partial(ask_facts, run), together=False)
         run.facts = {o.host: o.answer for o in surveyed if isinstance(o.answer, Facts)}
         if not run.facts:
@@ -123,8 +118,6 @@ def verify(stage: Stage, variables: Variables, console: Console, wanted: str | N
         hosts = [host for host in run.fleet.release_hosts if host.name in run.facts]
         compared = run.fleet.each(partial(_compare, run), hosts, together=False)
         differences = _between(run, [host for host, o in zip(hosts, compared, strict=True) if o])
-    finally:
-        run.fleet.close()
     return Verified(run.release, [*compared, *(o for o in surveyed if not o)], differences)
 
 
@@ -159,13 +152,11 @@ def check(stage: Stage, variables: Variables, console: Console) -> None:
     """
     variables.refuse_meaningless("check", stage.name)
     run = begin("deploy", stage, variables, console)
-    try:
+    with closing(run.fleet):
         answers = run.fleet.each(partial(ask_facts, run, make_dirs=True), together=False)
         facts = [answer.answer for answer in answers if isinstance(answer.answer, Facts)]
         reached = [host for host in run.fleet.release_hosts if host.is_connected]
         source = run.fleet.each(partial(transfer.of(stage).check, run), reached, together=False)
-    finally:
-        run.fleet.close()
     if stage.drill_max_age is not None:
         for sentence in decide.overdue_drills(facts, stage.drill_max_age, datetime.now(timezone.utc)):
             console.say(f"   warning: {sentence}; doit drill:{stage.name} rehearses one", Tone.DOUBTFUL)

@@ -34,13 +34,11 @@ class Target:
     Attributes:
         release: on every host the same.
         revision: of a host that has the release; empty when all have to unpack it.
-        left: what was live before, by name of host.
         archived: the hosts that have to unpack it first.
     """
 
     release: str
     revision: str
-    left: Mapping[str, str | None]
     archived: frozenset[str]
 
 
@@ -118,7 +116,6 @@ def rollback_target(facts: Sequence[Facts], wanted: str | None, stage: str) -> T
     return Target(
         release=release,
         revision=next(iter(_revisions(facts, release).values()), ""),
-        left={one.host: one.current for one in facts},
         archived=frozenset(one.host for one in facts if release not in one.releases),
     )
 

@@ -162,8 +162,8 @@ class Drill:
         self._end(run, _drilled(run, WORKS, self._total))
         skipped = self._say_skipped(run)
         rows = [
-            (host, "works", left or "nothing", f"{members[host]} members" if host in members else "none")
-            for host, left in run.left.items()
+            (host, "works", run.before(host) or "nothing", f"{members[host]} members" if host in members else "none")
+            for host in run.facts
         ]
         self.console.say_table(fitted(("host", "a rollback", "leaves", "archive, listed"), rows, self.console.width))
         but = f", without {skipped} hook(s) that were skipped" if skipped else ""

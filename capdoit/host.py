@@ -46,6 +46,7 @@ class How(TypedDict, total=False):
     env: Mapping[str, str | Secret] | None
     user: str | None
     timeout: float | None
+    called: str | None
 
 
 @dataclass(frozen=True)
@@ -121,7 +122,7 @@ class Host:
             command: a line for sh, or a list of words.
             **how: ``cwd=``, the directory it runs in, the user's home when not given; ``env=``, added to the host's
                 environment, secrets as they are; ``user=``, whom it runs as, by ``sudo -n``; ``timeout=``, seconds
-                after which it is killed.
+                after which it is killed; ``called=``, what errors call it, instead of its words.
 
         Raises:
             HostError: its exit status is not 0, it was killed, or the host was lost.
@@ -256,12 +257,13 @@ class Host:
         env: Mapping[str, str | Secret] | None = None,
         user: str | None = None,
         timeout: float | None = None,
+        called: str | None = None,
     ) -> Request:
         line = command if isinstance(command, str) else words(command)
         values: dict[str, Value] = {"hook_command": line, "hook_cwd": cwd or "", "hook_answers": answers}
         inner = render("command", HERE / "host_command.sh", values, self._env(env or {}))
         script = render("command", HERE / "host_shell.sh", {"user": user or "", "inner": inner.frame()})
-        return Request(script, capture=answers, timeout=timeout, command=_shown(command))
+        return Request(script, capture=answers, timeout=timeout, command=called or _shown(command))
 
     def _env(self, more: Mapping[str, str | Secret]) -> dict[str, str]:
         env = {**self.config.env, **more}

@@ -50,7 +50,6 @@ class Run:
         release, revision: the ones decided; empty until then.
         revision_time: unix seconds, as text.
         branch: what the revisions log calls the source.
-        left: in a rollback, what each host leaves.
         archived: in a rollback, the hosts that have the release as an archive only.
         held: the hosts whose lock this flow took.
         begun: whether a half-made release may lie on the hosts.
@@ -103,7 +102,6 @@ class Run:
     release: str = ""
     revision: str = ""
     revision_time: str = ""
-    left: Mapping[str, str | None] = field(default_factory=dict)
     archived: frozenset[str] = frozenset()
     held: set[str] = field(default_factory=set)
     begun: bool = False
@@ -135,7 +133,7 @@ class Run:
             origin=socket.gethostname(),
             at=stamp(),
             run=self.id,
-            left=(self.left.get(host.name) or "") if host else "",
+            left=(self.before(host.name) or "") if host else "",
             message=self.message,
             missing=" ".join(self.missing) if event in ("live", "finished") else "",
             doubtful=" ".join(sorted(self.flipped)) if event == "failed" and not self.published else "",

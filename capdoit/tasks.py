@@ -17,7 +17,7 @@ from doit import doit_cmd
 from doit.cmd_base import DoitCmdBase
 from doit.exceptions import InvalidDodoFile, TaskFailed
 
-from capdoit import config, recipe, variables
+from capdoit import config, finding, variables
 from capdoit.console import Console, Tone
 from capdoit.declare import Hooks
 from capdoit.errors import CapdoitError, ConfigError
@@ -96,7 +96,7 @@ class Cap(Hooks):
         """
         project, roles = self.config.file.parent, self.config.roles()
         return {
-            name: recipe.load(stage.recipes, project, roles) + self.declared()
+            name: finding.load(stage.recipes, project, roles) + self.declared()
             for name, stage in self.config.stages.items()
         }
 

@@ -81,9 +81,9 @@ def _run(host: Host, release: Release, options: Options, what: str, wrong: str) 
     path = posixpath.join(release.deploy_to, posixpath.normpath(options.path))
     said = [what, release.path, live, path, ":".join(options.without), str(options.jobs), options.gemfile or ""]
     try:
-        host.run(["sh", "-c", INSTALL, "bundler", *said, *options.flags], cwd=release.path)
+        host.run(["sh", "-c", INSTALL, "bundler", *said, *options.flags], cwd=release.path, called=wrong)
     except HostError as error:
-        if error.status is None:
+        if error.status != 127:
             raise
-        why = f"exit status {error.status}" if error.status != 127 else "bundle is not on the host's PATH"
-        raise HostError(error.host, f"{wrong}: {why}", wrong, error.status, error.lines) from None
+        why = f"{wrong}: bundle is not on the host's PATH"
+        raise HostError(error.host, why, wrong, error.status, error.lines) from None

@@ -151,26 +151,17 @@ def _static(host: Host, release: Release, options: Options, what: str, wrong: st
         "collect": _program(),
     }
     command = [options.python, "-I", "-c", STATIC_FILES.read_text(encoding="utf-8"), what, json.dumps(job)]
-    try:
-        host.run(command, cwd=release.path, env=_env(options))
-    except HostError as error:
-        raise _without_program(error, wrong) from None
+    host.run(command, cwd=release.path, env=_env(options), called=wrong)
 
 
 def _do(host: Host, path: str, options: Options, job: Mapping[str, Any], wrong: str) -> None:
-    try:
-        host.run(_shell(options), cwd=path, env=_env(options, job))
-    except HostError as error:
-        raise _without_program(error, wrong) from None
+    host.run(_shell(options), cwd=path, env=_env(options, job), called=wrong)
 
 
 def _ask(host: Host, path: str, options: Options, job: Mapping[str, Any], wrong: str) -> list[str]:
     """What the code of a release, or the database behind it, answers; asking writes nothing into the release."""
     env = {**_env(options, job), "PYTHONDONTWRITEBYTECODE": "1"}
-    try:
-        lines = host.capture(_shell(options), cwd=path, env=env).splitlines()
-    except HostError as error:
-        raise _without_program(error, wrong) from None
+    lines = host.capture(_shell(options), cwd=path, env=env, called=wrong).splitlines()
     return [line[len(ANSWER) :] for line in lines if line.startswith(ANSWER)]
 
 
@@ -186,10 +177,3 @@ def _program() -> str:
 def _env(options: Options, job: Mapping[str, Any] | None = None) -> dict[str, str]:
     settings = {"DJANGO_SETTINGS_MODULE": options.settings} if options.settings else {}
     return {**settings, **({"CAPDOIT_JOB": json.dumps(job)} if job else {})}
-
-
-def _without_program(error: HostError, wrong: str) -> HostError:
-    """The error, without the text of a whole program."""
-    if error.status is None:
-        return error
-    return HostError(error.host, f"{wrong}: exit status {error.status}", wrong, error.status, error.lines)

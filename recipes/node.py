@@ -38,8 +38,7 @@ from __future__ import annotations
 import json
 import posixpath
 import re
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -98,8 +97,8 @@ def build(host: Host, release: Release, options: Options) -> None:
 
 
 def _package(host: Host, release: Release, options: Options) -> Package:
-    with _in_its_own_words("the package could not be read"):
-        package = Package(_files(host.capture(_command(release, options, ["look"]))), options)
+    look = host.capture(_command(release, options, ["look"]), called="the package could not be read")
+    package = Package(_files(look), options)
     try:
         _ = package.builds, package.manager
     except ValueError as error:
@@ -122,25 +121,12 @@ def _files(text: str) -> dict[str, str]:
 
 
 def _run(host: Host, release: Release, options: Options, said: list[str], wrong: str) -> None:
-    with _in_its_own_words(wrong):
-        host.run(_command(release, options, said))
+    host.run(_command(release, options, said), called=wrong)
 
 
 def _command(release: Release, options: Options, said: list[str]) -> list[str]:
     what, *more = said
     return ["sh", "-c", SCRIPT, "node", what, release.path, options.directory, *more]
-
-
-@contextmanager
-def _in_its_own_words(wrong: str) -> Iterator[None]:
-    """An error shows what went wrong, and not the text of a whole script."""
-    try:
-        yield
-    except HostError as error:
-        if error.status is None:
-            raise
-        why = f"{wrong}: exit status {error.status}"
-        raise HostError(error.host, why, "node", error.status, error.lines) from None
 
 
 # -- package managers

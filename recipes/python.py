@@ -114,23 +114,17 @@ def _run(host: Host, release: Release, options: Options, what: str, wrong: str) 
     }
     program = ["-I", "-c", PROGRAM.read_text(encoding="utf-8"), what, json.dumps(said)]
     try:
-        host.run([*_interpreter(options), *program])
+        host.run([*_interpreter(options), *program], called=wrong)
     except HostError as error:
-        raise _without_program(error, options, wrong) from None
+        if error.status != 127:
+            raise
+        needed = "uv" if options.installer == "uv" else options.python
+        why = f"{wrong}: {needed} is not there (for another, say the options python and installer)"
+        raise HostError(error.host, why, wrong, error.status, error.lines) from None
 
 
 def _interpreter(options: Options) -> list[str]:
     return ["sh", "-c", WITH_UV, "python", options.python] if options.installer == "uv" else [options.python]
-
-
-def _without_program(error: HostError, options: Options, wrong: str) -> HostError:
-    """The error, without the text of a whole program."""
-    if error.status == 127:
-        needed = "uv" if options.installer == "uv" else options.python
-        wrong = f"{wrong}: {needed} is not there (for another, say the options python and installer)"
-    elif error.status is None:
-        return error
-    return HostError(error.host, wrong, options.python, error.status, error.lines)
 
 
 def _texts(said: str | tuple[str, ...] | None) -> tuple[str, ...]:

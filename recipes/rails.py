@@ -267,7 +267,7 @@ def _applied(host: Host, path: str, flow: Flow, options: Options) -> list[str]:
     wrong = "the database does not say its migrations"
     command = [*_in_env(flow, options), "runner", APPLIED]
     try:
-        lines = host.capture(command, cwd=path, env=_env(options)).splitlines()
+        lines = host.capture(command, cwd=path, env=_env(options), called=wrong).splitlines()
     except HostError as error:
         raise _said(error, wrong, options) from None
     return [line[len(ANSWER) :] for line in lines if line.startswith(ANSWER)]
@@ -333,7 +333,7 @@ def _task(
 
 def _run(host: Host, path: str, command: list[str], env: Mapping[str, str], wrong: str, options: Options) -> None:
     try:
-        host.run(command, cwd=path, env=env)
+        host.run(command, cwd=path, env=env, called=wrong)
     except HostError as error:
         raise _said(error, wrong, options) from None
 
@@ -348,11 +348,8 @@ def _env(options: Options) -> dict[str, str]:
 
 
 def _said(error: HostError, wrong: str, options: Options) -> HostError:
-    """The error, without the text of a whole program."""
-    if error.status is None:
+    """The error; of a program that cannot be run it says which option names another."""
+    if error.status not in (126, 127):
         return error
-    if error.status in (126, 127):
-        wrong = f"{wrong}: {' '.join(options.command)} cannot be run (for another, say the option command)"
-    else:
-        wrong = f"{wrong}: exit status {error.status}"
-    return HostError(error.host, wrong, wrong, error.status, error.lines)
+    why = f"{wrong}: {' '.join(options.command)} cannot be run (for another, say the option command)"
+    return HostError(error.host, why, wrong, error.status, error.lines)

@@ -343,6 +343,13 @@ def test_what_capdoit_refuses_a_hook_is_shown_where_the_hook_asks_for_it(project
     assert re.search(r"web1: ValueError: .*\(dodo\.py:\d+\)", done.out), done.out
 
 
+def test_an_error_calls_a_command_what_its_hook_calls_it(project: Project):
+    hook = "host.run(['sh', '-c', 'echo lost\\nexit 4'], called='the cache could not be filled')"
+    project.dodo(DODO + f"@cap.after('updated')\ndef boom(host):\n    {hook}\n")
+    done = project.doit("deploy:production").failed()
+    assert "  web1: the cache could not be filled: exit status 4\n      lost\n" in done.out, done.out
+
+
 def test_on_failed_is_told_of_an_exception_in_a_hook(project: Project):
     project.dodo(TELL + "@cap.after('published', once=True)\ndef boom(hosts):\n    {}['lost']\n")
     done = project.doit("deploy:production").failed()

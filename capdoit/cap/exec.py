@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections import deque
 from collections.abc import Iterable, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field, replace
 
 from capdoit.cap.asked import Asked, say_unreached
@@ -94,10 +95,8 @@ def _run(fleet: Fleet, command: str) -> list[Outcome]:
         answer = host.answer(command, output.add)
         return Result(answer.how, answer.status == 0, output)
 
-    try:
+    with closing(fleet):
         return fleet.each(run, fleet.hosts, together=False)
-    finally:
-        fleet.close()
 
 
 def _alike(outcomes: Iterable[Outcome]) -> Sequence[tuple[list[str], Result]]:

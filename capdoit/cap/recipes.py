@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from capdoit import recipe
+from capdoit import finding
 from capdoit.cap.asked import Asked, exit_status, say_unreached
 from capdoit.check import last_notes
 from capdoit.console import Console, Tone
@@ -22,16 +22,16 @@ def recipes(asked: Asked) -> int:
     if name is None:
         _say_all(asked.console, project)
     else:
-        found = recipe.find(name, project)
+        found = finding.find(name, project)
         asked.console.say(f"{found.name} ({found.origin})\n\n{manual(found)}")
     return 0
 
 
 def _say_all(console: Console, project: Path) -> None:
     rows, broken = [], []
-    for name in recipe.available(project):
+    for name in finding.available(project):
         try:
-            found = recipe.find(name, project)
+            found = finding.find(name, project)
             rows.append((name, found.version, found.source, summary(found).removeprefix(f"{name}: ")))
         except CapdoitError as error:
             broken.append(f"  {name}: {error}")

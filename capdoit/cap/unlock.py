@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from functools import partial
 from pathlib import Path
 
 from capdoit import steps
 from capdoit.cap.asked import Asked, exit_status, say_unreached
+from capdoit.check import look
 from capdoit.config import Stage
 from capdoit.console import Console
 from capdoit.errors import Outcome
 from capdoit.host import Host
 from capdoit.journal import Entry
-from capdoit.run import Run, begin
+from capdoit.run import Run
 from capdoit.variables import Variables
 
 UNLOCK = Path(steps.__file__).with_name("unlock.sh")
@@ -37,11 +37,7 @@ def free(stage: Stage, variables: Variables, console: Console) -> list[Outcome]:
     Returns:
         An outcome for each host; its answer is the `Entry` of the lock that was freed, or None.
     """
-    run = begin("rollback", stage, variables, console)
-    try:
-        return run.fleet.each(partial(_free, run), together=False)
-    finally:
-        run.fleet.close()
+    return look(stage, variables, console, _free)
 
 
 def _free(run: Run, host: Host) -> Entry | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -86,12 +87,10 @@ def diagnose(stage: Stage, config: Config, console: Console, more: Sequence[Find
 
 def _asked(stage: Stage, console: Console, has_ssh: bool) -> tuple[list[Outcome], list[Outcome]]:
     fleet = Fleet([Host(_without_unset_secrets(config), console) for config in stage.hosts])
-    try:
+    with closing(fleet):
         led = [host for host in fleet.hosts if has_ssh and host.config.transport == "ssh"]
         leadings = fleet.each(lambda host: leading(host.config), led, together=False)
         return leadings, fleet.each(partial(examine, stage), fleet.hosts, together=False)
-    finally:
-        fleet.close()
 
 
 def _without_unset_secrets(config: HostConfig) -> HostConfig:

@@ -119,7 +119,7 @@ def _look(run: Run, host: Host) -> None:
 
 def _fill(run: Run, host: Host, is_written_to: bool) -> None:
     values: dict[str, Any] = {
-        "left": run.left.get(host.name) or "",
+        "left": run.before(host.name) or "",
         "archived": host.name in run.archived,
         "copies": is_written_to,
         "repoint": REPOINT.read_text(encoding="utf-8"),

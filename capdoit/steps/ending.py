@@ -35,7 +35,7 @@ def finished(run: Run) -> None:
 
 def archived(run: Run, host: str) -> str:
     """The release that a rollback archives on a host; nothing where it rolled forward: that is as good as before."""
-    left = run.left.get(host) or ""
+    left = run.before(host) or ""
     return left if left > run.release else ""
 
 

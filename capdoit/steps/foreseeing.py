@@ -72,7 +72,7 @@ def _finishing(run: Run) -> Iterator[str]:
 
 
 def _finishing_rollback(run: Run) -> Iterator[str]:
-    for host in run.left:
+    for host in run.facts:
         yield f"{host}: archives and removes {archived(run, host) or 'nothing'}"
 
 

@@ -39,7 +39,7 @@ def choose_target(run: Run) -> None:
         raise NotReady("\n".join(problems))
     target = decide.rollback_target(facts, run.wanted, run.stage.name)
     run.release, run.revision = target.release, target.revision
-    run.left, run.archived = target.left, target.archived
+    run.archived = target.archived
     guard(run)
 
 
@@ -52,7 +52,6 @@ def choose_live(run: Run) -> None:
     """
     take_locks(run)
     run.release, run.revision = decide.live_release(list(run.facts.values()), run.stage.name)
-    run.left = {name: each.current for name, each in run.facts.items()}
 
 
 def _decide_deploy(run: Run) -> None:
@@ -62,4 +61,3 @@ def _decide_deploy(run: Run) -> None:
     run.release = decide.release_name(datetime.now(timezone.utc), facts)
     if run.applied:
         run.release = decide.planned_name(run.applied.release, run.release, facts)
-    run.left = {name: each.current for name, each in run.facts.items()}
