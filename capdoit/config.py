@@ -407,7 +407,7 @@ def _default_stage(value: Value | None, stages: Mapping[str, Stage]) -> str | No
 
 def _stage(name: str, value: Value, settings: dict[str, Any], file: Path) -> Stage:
     settings = {"branch": "master", "keep_releases": 5, "linked_files": (), "linked_dirs": (), **settings}
-    settings.setdefault("transfer", _transfer(settings))
+    settings["transfer"] = settings.get("transfer") or _transfer(value, settings)
     _check_needs(value, settings)
     _check_links(value, settings)
     hosts = tuple(_host(n, v, own, settings, file) for n, (v, own) in settings.get("hosts", {}).items())
@@ -439,8 +439,11 @@ def _check_places(stage: Value, hosts: tuple[HostConfig, ...]) -> None:
             stage.wrong(f"hosts {other} and {host.name} are the same place, {host.layout.deploy_to}")
 
 
-def _transfer(settings: Mapping[str, Any]) -> str:
-    return "archive" if "archive" in settings and "repo_url" not in settings else "git"
+def _transfer(stage: Value, settings: Mapping[str, Any]) -> str:
+    """What is meant when nobody says it."""
+    if "archive" in settings and "repo_url" in settings:
+        stage.wrong("both repo_url and archive are set; say transfer: git or transfer: archive")
+    return "archive" if "archive" in settings else "git"
 
 
 def _check_needs(stage: Value, settings: Mapping[str, Any]) -> None:

@@ -276,6 +276,10 @@ def test_a_relative_deploy_to_is_refused_for_a_host_that_ssh_leads_to_and_taken_
             "deploy_to: /srv/shop\ntransfer: archive\n",
             "3:10: stages.production: no archive, which transfer: archive needs",
         ),
+        (
+            "deploy_to: /srv/shop\nrepo_url: x\narchive: a.tgz\n",
+            "4:10: stages.production: both repo_url and archive are set; say transfer: git or transfer: archive",
+        ),
     ],
 )
 def test_what_a_stage_cannot_be_without_is_told_at_the_stage(mistakes, text, mistake):
@@ -487,7 +491,7 @@ def test_paths_of_the_controller_are_below_the_directory_of_deploy_yml(read, tmp
     ("text", "transfer"),
     [
         ("archive: a.tgz", "archive"),
-        ("archive: a.tgz\nrepo_url: x", "git"),
+        ("archive: a.tgz\nrepo_url: x\ntransfer: git", "git"),
         ("archive: a.tgz\nrepo_url: x\ntransfer: archive", "archive"),
     ],
 )
