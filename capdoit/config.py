@@ -154,7 +154,7 @@ def load(file: Path) -> Config:
 
 def _load(file: Path, loader: Any) -> Config:
     document = read(file, loader)
-    top = document.fields(TOP, "setting")
+    top = document.fields(TOP, "setting", BELONGS)
     if document.kind == "map" and "stages" not in top:
         document.wrong("no stages; at least one is needed")
     stages = {
@@ -284,7 +284,7 @@ def _hosts(value: Value) -> dict[str, tuple[Value, dict[str, Any]]]:
 def _host_fields(name: str, value: Value) -> dict[str, Any]:
     if not NAME_OF_HOST.fullmatch(name):
         value.wrong("a host's name has letters, digits, dots, dashes and underscores; the user goes in user:")
-    return value.fields(HOST, "setting of a host")
+    return value.fields(HOST, "setting of a host", BELONGS)
 
 
 def _stages(value: Value) -> dict[str, tuple[Value, dict[str, Any]]]:
@@ -295,7 +295,7 @@ def _stages(value: Value) -> dict[str, tuple[Value, dict[str, Any]]]:
 def _stage_fields(name: str, value: Value) -> dict[str, Any]:
     if name in RESERVED or not NAME_OF_STAGE.fullmatch(name):
         value.wrong(f"{name} cannot be a stage's name; give it another")
-    fields = value.fields(STAGE, "setting")
+    fields = value.fields(STAGE, "setting", BELONGS)
     if value.kind == "map" and "hosts" not in fields:
         value.wrong("no hosts; at least one is needed")
     return fields
@@ -373,6 +373,12 @@ HOST: Readers = {
 SAFETY = ("keep_failed", "on_failure", "max_failures", "timeout", "drill", "drill_max_age")
 STAGE: Readers = {**SETTINGS, "hosts": _hosts}
 TOP: Readers = {**SETTINGS, "stages": _stages, "default_stage": _same}
+BELONGS = {
+    **dict.fromkeys(HOST, "to a host"),
+    **dict.fromkeys(SETTINGS, "to the top or to a stage"),
+    **dict.fromkeys(("stages", "default_stage"), "to the top"),
+    "hosts": "to a stage",
+}
 
 
 # -- from settings to stages

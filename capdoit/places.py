@@ -156,14 +156,23 @@ class Value:
             self._entry(key, node, entries)
         return entries
 
-    def fields(self, readers: Mapping[str, Callable[[Value], T]], what: str) -> dict[str, T]:
-        """A mapping whose keys are known, each with what reads its value."""
+    def fields(
+        self, readers: Mapping[str, Callable[[Value], T]], what: str, elsewhere: Mapping[str, str]
+    ) -> dict[str, T]:
+        """A mapping whose keys are known, each with what reads its value.
+
+        Args:
+            readers: what reads the value of each.
+            what: what a key is, in words.
+            elsewhere: where keys belong that are not for here, in words.
+        """
         read: dict[str, T] = {}
         for name, value in self.entries().items():
             if name in readers:
                 read[name] = readers[name](value)
             else:
-                self.mistakes.add(value.key, value.path, f"no such {what}{near(name, readers)}")
+                hint = f"; it belongs {elsewhere[name]}" if name in elsewhere else near(name, readers)
+                self.mistakes.add(value.key, value.path, f"no such {what}{hint}")
         return read
 
     def _entry(self, key: yaml.Node, node: yaml.Node, entries: dict[str, Value]) -> None:

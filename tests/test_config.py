@@ -213,6 +213,18 @@ def test_a_path_that_is_linked_as_a_file_and_as_a_directory_is_refused(mistakes)
             "3:38: stages.production.hosts.web1.role: no such setting of a host; did you mean roles?",
         ),
         (
+            "stages: {production: {hosts: {web1: {branch: main}}}}",
+            "3:38: stages.production.hosts.web1.branch: no such setting of a host; it belongs to the top or to a stage",
+        ),
+        (
+            "stages: {production: {hosts: {web1: {}}, transport: local}}",
+            "3:42: stages.production.transport: no such setting; it belongs to a host",
+        ),
+        (
+            "hosts: {web1: {}}\nstages: {production: {hosts: {web1: {}}}}",
+            "3:1: hosts: no such setting; it belongs to a stage",
+        ),
+        (
             "stages: {production: {hosts: {web1: {}}, keep_release: 1}}",
             "3:42: stages.production.keep_release: no such setting; did you mean keep_releases?",
         ),

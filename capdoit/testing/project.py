@@ -261,6 +261,7 @@ class Project:
 
     def host(self, name: str) -> HostUnderTest:
         """A host's directories."""
+        assert name in self.hosts, f"there is no host {name}; there are {', '.join(self.hosts)}"
         return HostUnderTest(name, self.path / str(self.hosts[name]["deploy_to"]))
 
     def deploy_to(self, host: str) -> Path:
