@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from capdoit.testing import Project
+from capdoit.flow import steps
+from capdoit.testing import Project, Stages
 
 HEAD = """
 from __future__ import annotations
@@ -394,3 +395,37 @@ def test_notes_are_not_sent_with_every_survey(project: Project):
     journal = Path(project.deploy_to("web1") / ".capdoit/journal").read_text()
     assert '{"event": "noted", "release": ' in journal
     assert "noted" not in project.doit("cap", "status", "--json", check=True).out
+
+
+# -- a recipe that fails on the way back
+
+BROKEN_ON_THE_WAY_BACK = """
+import pathlib
+from capdoit import Recipe
+boom = Recipe("boom")
+
+@boom.after({step!r}, flows=("rollback",))
+def fail(host):
+    if host.name == "web2" and pathlib.Path("broken").exists():
+        host.run("exit 3")
+"""
+
+
+@pytest.mark.parametrize("step", steps("rollback"))
+def test_a_recipe_that_fails_on_rollback_is_as_safe_as_one_that_fails_on_deploy(stage: Stages, step: str):
+    shop = stage(recipes={"boom": {}})
+    shop.recipe("boom", BROKEN_ON_THE_WAY_BACK.format(step=step))
+    first = shop.deploy().ok() and shop.live
+    second = shop.deploy().ok() and shop.live
+    broken = shop.project.path / "broken"
+    broken.touch()
+    out = shop.rollback().failed().out
+    assert "web2: exit 3: exit status 3" in out
+    flips_before = steps("rollback").index(step) >= steps("rollback").index("publishing")
+    assert shop.live == (first if flips_before else second)
+    assert ("What is live was not changed." in out) != flips_before
+    shop.assert_healthy()
+    broken.unlink()
+    (shop.deploy if flips_before else shop.rollback)().ok()
+    assert flips_before or shop.live == first
+    shop.assert_healthy()
