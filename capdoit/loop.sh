@@ -115,6 +115,7 @@ hear() {
             fed) return ;;
             bye)
                 kill "$dog"
+                trap - EXIT
                 exit 0
                 ;;
             *) break ;;
@@ -122,5 +123,7 @@ hear() {
     done
     end_all
 }
+# However this shell ends.
+trap end_all EXIT
 ended hello 0
 hear

@@ -587,3 +587,13 @@ def test_nothing_of_the_session_is_left_when_it_ends_in_order_be_it_ever_so_shor
             ask(session, "true")
         session.bye()
     assert wait_until(lambda: not inside(tmp_path), AT_ONCE), inside(tmp_path)
+
+
+def test_a_shell_that_ends_of_itself_leaves_nothing_running(opened, shell, sleeper, tmp_path):
+    session = opened("env", "-C", str(tmp_path), *shell, "-c", LOOP)
+    ask(session, f"({sleeper.command}) >/dev/null 2>&1 &")
+    sleeper.wait_until_it_runs()
+    with pytest.raises(HostError, match="the connection was lost"):
+        ask(session, "exit 4", verb="hold")
+    assert sleeper.is_gone()
+    assert wait_until(lambda: not inside(tmp_path), AT_ONCE), inside(tmp_path)

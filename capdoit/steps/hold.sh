@@ -14,8 +14,11 @@ held=0
     # true and not ":", at whose redirection errors a shell ends with a status of its own
     mkdir -p .capdoit && true >>.capdoit/lock || exit 1
 ) || held=$?
+# Without "command", a shell ends when exec cannot open a file, which may have become read-only just now.
 if [ "$held" = 0 ]; then
-    exec 9>>"$deploy_to/.capdoit/lock"
+    command exec 9>>"$deploy_to/.capdoit/lock" || held=1
+fi
+if [ "$held" = 0 ]; then
     flock -n 9
     case $? in
         0) held=0 ;;
