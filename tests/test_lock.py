@@ -80,7 +80,8 @@ def test_a_wait_that_is_no_number_of_seconds_is_refused(project: Project, wait: 
     assert not project.releases("web1")
 
 
-@pytest.mark.parametrize("times", [3, pytest.param(200, marks=pytest.mark.more)])
+# 3 times in the ordinary suite and 200 times in all, in parts that can run beside each other.
+@pytest.mark.parametrize("times", [3, *[pytest.param(25, marks=pytest.mark.more)] * 8])
 def test_of_two_that_start_together_exactly_one_wins(make_project: MakeProject, times: int):
     project = make_project(hosts=3, keep_releases=1000)
     at_work(project)

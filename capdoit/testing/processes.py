@@ -13,7 +13,7 @@ def within(seconds: float, what: Callable[[], object]) -> bool:
     while not what():
         if time.monotonic() > deadline:
             return False
-        time.sleep(0.02)
+        time.sleep(0.05)
     return True
 
 

@@ -221,7 +221,7 @@ class Ground:
             deadline = time.monotonic() + 40
             while True:
                 try:
-                    out, _ = process.communicate(timeout=0.02)
+                    out, _ = process.communicate(timeout=0.05)
                     break
                 except subprocess.TimeoutExpired:
                     self._cut_power(case.hosts)
