@@ -105,10 +105,11 @@ unlock [STAGE]: free the locks of a stage by force; whatever flow held one is re
 
 STAGE is the default one when it is not named. hosts= and roles= choose among its hosts.
 
-Exit status of status and releases: 0; 1 when no host could be reached; 3 when some could not, or the \
-hosts do not have the same release live. Of verify: 3, too, when a release is not as it was shipped, or that \
-cannot be told. Of history and pending: 0, 1 and 3, too, whatever is live. Of doctor: 0; 1 when no host could be \
-reached; 3 when there are problems. Of exec: 0 when the command succeeded on every host, else 1."""
+Exit status of status and releases: 0; 1 when no host could be reached; 3 when some could not, or the hosts \
+differ in what is live, or in status one has yet to catch up with the others. Of verify: 3, too, when a release \
+is not as it was shipped, or that cannot be told. Of history, pending and recipes --diff: 0, 1 and 3, too, \
+whatever is live. Of doctor: 0; 1 when no host could be reached; 3 when there are problems. Of exec: 0 when the \
+command succeeded on every host, else 1."""
 
     def parse_execute(self, in_args: list[str]) -> int:
         """Run it; options may stand anywhere, though doit wants them first."""
