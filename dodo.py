@@ -30,7 +30,7 @@ def task_build() -> dict[str, Any]:
 
 def task_fault_matrix() -> dict[str, Any]:
     """Test every fault at every moment of both flows; takes minutes."""
-    return {"actions": [f"{sys.executable} -m pytest -m full tests/faults -n 4"], "verbosity": 2}
+    return {"actions": [f"{sys.executable} -m pytest -m full tests/faults -n 5"], "verbosity": 2}
 
 
 def task_more_cases() -> dict[str, Any]:

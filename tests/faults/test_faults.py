@@ -1,6 +1,6 @@
 """Every fault at every moment of both flows, on one host and on all; a sample of it in the ordinary suite.
 
-`pytest -m full tests/faults -n 4`, or `doit fault_matrix`, runs all of it.
+`pytest -m full tests/faults -n 5`, or `doit fault_matrix`, runs all of it.
 """
 
 from __future__ import annotations

@@ -174,6 +174,6 @@ def test_a_few_random_sequences_end_as_the_model_says():
 
 
 @pytest.mark.full
-@pytest.mark.parametrize("_part", range(4))
+@pytest.mark.parametrize("_part", range(10))
 def test_300_random_sequences_end_as_the_model_says(_part: int):
-    run(75)
+    run(30)
