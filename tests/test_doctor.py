@@ -395,6 +395,7 @@ stages:
     hosts:
       web1: {user: deploy}
       web2: {user: deploy, default_env: {A: b}}
+    transfer: git
 """
 
 
@@ -416,7 +417,7 @@ def test_each_setting_has_the_place_that_it_comes_from(full: tuple[origins.Writt
         ("ssh_options", "ConnectTimeout=5", "top", "deploy.yml:7"),
         ("ssh_options", "ConnectTimeout=9", "stage", "deploy.yml:22"),
         ("application", "shop", "top", "deploy.yml:1"),
-        ("transfer", "git", "default", ""),
+        ("transfer", "git", "stage", "deploy.yml:29"),
         ("repo_url", "https://ann:***@git.example.com/shop.git", "top", "deploy.yml:2"),
         ("branch", "master", "default", ""),
         ("archive", "dist/a.tar.gz", "top", "deploy.yml:3"),

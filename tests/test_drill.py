@@ -501,7 +501,7 @@ def test_a_drill_is_overdue_when_it_is_old_failed_or_was_never():
     ]
     assert overdue_drills(hosts, 86400, NOW) == [
         "web2: the last drill is 1 day old",
-        "web3: the last drill failed: 2026-06-01T00:00:00Z by jane: a rollback to 20260101000000 fails: w",
+        "web3: the last drill failed: 2026-06-01 00:00 by jane: a rollback to 20260101000000 fails: w",
         "web4: a rollback was never drilled here",
     ]
 
