@@ -13,6 +13,7 @@ from capdoit import decide, manifest, steps, transfer
 from capdoit.config import Stage
 from capdoit.console import Console, Tone
 from capdoit.errors import NotReady, Outcome
+from capdoit.hooks import Declared
 from capdoit.host import Host
 from capdoit.journal import Note
 from capdoit.manifest import MANIFEST, Change, Comparison
@@ -143,7 +144,7 @@ def _list(run: Run, digest: bool, host: Host) -> str:
     return host.checked(Request(script, capture=True)).text
 
 
-def check(stage: Stage, variables: Variables, console: Console) -> None:
+def check(stage: Stage, variables: Variables, console: Console, declared: Declared) -> None:
     """Make the directories of a deploy on every host, and say all that a deploy would lack.
 
     Raises:
@@ -151,7 +152,7 @@ def check(stage: Stage, variables: Variables, console: Console) -> None:
         ConfigError: what was asked for makes no sense; nothing was touched.
     """
     variables.refuse_meaningless("check", stage.name)
-    run = begin("deploy", stage, variables, console)
+    run = begin("deploy", stage, variables, console, declared)
     with closing(run.fleet):
         answers = run.fleet.each(partial(ask_facts, run, make_dirs=True), together=False)
         facts = [answer.answer for answer in answers if isinstance(answer.answer, Facts)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import os
 import re
@@ -92,7 +93,8 @@ class Console:
         return f"\033[{tone.value}m{text}\033[0m" if tone and self.has_colours else text
 
     def _write(self, text: str) -> None:
-        with self._lock:
+        """Write whole lines; a flow goes on when nobody reads them any more."""
+        with self._lock, contextlib.suppress(BrokenPipeError):
             self._stream.write(f"{text}\n")
             self._stream.flush()
 

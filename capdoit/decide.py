@@ -225,9 +225,9 @@ def debts(facts: Sequence[Facts]) -> list[str]:
 
 
 def unfinished(facts: Sequence[Facts]) -> list[str]:
-    """What the last flows left behind, a sentence each: hosts that were left out, hosts in doubt, warnings."""
+    """What flows left behind, a sentence each: hosts left out, hosts in doubt, half-made releases, warnings."""
     said = dict.fromkeys(sentence for one in facts for sentence in [*_debts(one, facts), *_doubts(one)])
-    return [*said, *(f"{one.host}: {warning}" for one in facts for warning in _warnings(one))]
+    return [*said, *_unmade(facts), *(f"{one.host}: {warning}" for one in facts for warning in _warnings(one))]
 
 
 def last_drill(facts: Sequence[Facts]) -> str:
@@ -281,6 +281,19 @@ def _debts(facts: Facts, everyone: Sequence[Facts]) -> list[str]:
     caught_up = {one.host for one in everyone if one.current == live.release}
     late = [host for host in live.missing.split() if host not in caught_up]
     return [f"{host}: release {live.release} was deployed without it" for host in late]
+
+
+def _unmade(facts: Sequence[Facts]) -> list[str]:
+    """Releases of deploys that died, or are at work."""
+    hosts: dict[str, list[str]] = {}
+    for one in facts:
+        for release in sorted(one.releases):
+            if one.state(release) in ("building", "failed"):
+                hosts.setdefault(release, []).append(one.host)
+    return [
+        f"{release} is half-made on {listed(names)}; unless its deploy is at work, the next one removes it"
+        for release, names in hosts.items()
+    ]
 
 
 def _doubts(facts: Facts) -> list[str]:

@@ -19,7 +19,7 @@ from capdoit.errors import CapdoitError, ConfigError, Interrupted
 from capdoit.flow import Act
 from capdoit.hooks import Declared, Hook
 from capdoit.host import Deadline
-from capdoit.plan import Plan, differing, fingerprint, kept, load, refuse_to_overwrite
+from capdoit.plan import Plan, code_of, fingerprint, kept, load, outdated, refuse_to_overwrite, settings_of
 from capdoit.report import reason, report
 from capdoit.run import Run, begin
 from capdoit.steps import WORK
@@ -148,12 +148,8 @@ class Deployment:
         names = [act.name for act in self.acts]
         applied = self._plan_to_apply()
         run = begin(self.flow, self.stage, self.variables, self.console, self.declared, names)
-        if applied and applied.acts != list(run.acts):
-            raise ConfigError(
-                "\n".join(
-                    [f"apply={self.variables.apply}: the flow has changed since:", *differing(applied.acts, run.acts)]
-                )
-            )
+        if applied and (changed := outdated(applied, run.stage, self.acts, run.acts)):
+            raise ConfigError("\n".join([f"apply={self.variables.apply}: {changed[0]}", *changed[1:]]))
         if self.variables.dry_run:
             run.plan = Plan(self.flow, self.stage.name, said=kept(self.variables))
         run.applied, run.drill = applied, self.drill
@@ -256,6 +252,7 @@ class Deployment:
 
     def _end_plan(self, run: Run, plan: Plan) -> None:
         plan.release, plan.revision, plan.acts = run.release, run.revision, run.acts
+        plan.settings, plan.code = settings_of(run.stage), code_of(self.acts)
         plan.facts = {name: fingerprint(facts) for name, facts in run.facts.items()}
         how = ""
         if self.variables.plan:

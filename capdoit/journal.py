@@ -18,6 +18,7 @@ from capdoit.units import minute, parsed
 
 DEPLOY, ROLLBACK = "deploy", "rollback"
 WORKS, FAILS = "works", "fails"  # what a drill says of a rollback
+LONGEST_WHY = 100  # characters of why a drill failed, on the one screen of cap status
 DEPLOYED = re.compile(r"Branch .*? \(at (?P<revision>\S*)\) deployed as release (?P<release>[0-9]{14}) by(?P<by>.*)")
 ROLLED_BACK = re.compile(r"(?P<by>.*) rolled back to release (?P<release>[0-9]{14})")
 
@@ -167,7 +168,8 @@ class Drilled:
     def __str__(self) -> str:
         """For people."""
         to = f" to {self.release}" if self.release else ""
-        how = f"works, in {self.seconds} s" if self.verdict == WORKS else f"fails: {self.why}"
+        why = self.why if len(self.why) <= LONGEST_WHY else f"{self.why[:LONGEST_WHY]}…"
+        how = f"works, in {self.seconds} s" if self.verdict == WORKS else f"fails: {why}"
         return f"{minute(self.at)} by {self.by}: a rollback{to} {how}"
 
 

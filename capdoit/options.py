@@ -6,9 +6,11 @@ import dataclasses
 import inspect
 import json
 import re
+import traceback
 import types
 import typing
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
 from capdoit.config import RecipeUse
@@ -128,7 +130,15 @@ def loaded(place: str, load: Callable[[], T]) -> T:
         raise
     except BaseException as error:  # an exit, too: doit would end without a word, as if all were well
         what = printable(f"{type(error).__name__}: {error}")
-        raise RecipeError(f"{place}: cannot be loaded: {what}") from error
+        raise RecipeError(f"{place}: cannot be loaded: {what}{_line(error)}") from error
+
+
+def _line(error: BaseException) -> str:
+    """The last line of the recipe's own that led to it."""
+    ours = Path(__file__).parent
+    every = traceback.extract_tb(error.__traceback__)
+    frames = [frame for frame in every if frame.filename[0] != "<" and Path(frame.filename).parent != ours]
+    return f" (line {frames[-1].lineno} of {Path(frames[-1].filename).name})" if frames else ""
 
 
 def words(kind: Any) -> str:
@@ -154,7 +164,7 @@ def _value(value: object, kind: Any) -> object:
 
 def _wrongs(name: str, value: object, kind: Any, roles: set[str]) -> list[str]:
     if not _fits(value, kind):
-        shown = "a secret" if isinstance(value, Secret) else repr(value)
+        shown = "a secret" if isinstance(value, Secret) else "a text" if kind is Secret else repr(value)
         return [f"option {name} is {shown}, expected {words(kind)}"]
     if kind == RoleNames and isinstance(value, tuple):
         return [f"option {name}: no host has the role {role}{near(role, roles)}" for role in value if role not in roles]

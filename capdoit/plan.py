@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import hashlib
+import inspect
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from capdoit.config import Stage
 from capdoit.decide import drift
 from capdoit.errors import ConfigError
+from capdoit.flow import Act
 from capdoit.script import Script
 from capdoit.survey import Facts
 from capdoit.text import listed
 from capdoit.variables import Variables
 
-VERSION = 3
+VERSION = 4
 SAID_AS_TEXT = ("branch", "rollback_release", "message", "migrations", "verify")
 SAID_AS_TEXTS = ("hosts", "roles", "skip")
 AS_ABOVE = "# … as above …\n"
@@ -52,6 +56,8 @@ class Plan:
         said: the variables that it was made with.
         release, revision: the ones decided.
         facts: what each host had when it was made.
+        settings: a digest of what deploy.yml said of the stage.
+        code: of each hook a digest of the file that it stands in and of its options, by name.
         scripts: what would run, in order.
     """
 
@@ -62,6 +68,8 @@ class Plan:
     release: str = ""
     revision: str = ""
     facts: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    settings: str = ""
+    code: Mapping[str, str] = field(default_factory=dict)
     scripts: list[Planned] = field(default_factory=list)
     step: str = ""
     _preamble_shown = False
@@ -171,7 +179,7 @@ def load(file: Path) -> Plan:
 
 def _is_whole(plan: Plan) -> bool:
     """Whether a plan that was read has all that its writer put there, and nothing of another kind."""
-    texts = (plan.flow, plan.stage, plan.release, plan.revision)
+    texts = (plan.flow, plan.stage, plan.release, plan.revision, plan.settings)
     said, facts = plan.said, plan.facts
     return (
         all(isinstance(text, str) and text.isprintable() for text in texts)
@@ -183,6 +191,8 @@ def _is_whole(plan: Plan) -> bool:
         and isinstance(said["force"], bool)
         and isinstance(said["others"], dict)
         and _are_texts([*said["others"], *said["others"].values()])
+        and isinstance(plan.code, dict)
+        and _are_texts([*plan.code, *plan.code.values()])
         and isinstance(facts, dict)
         and bool(facts)
         and all(isinstance(one, dict) and {*one} == {*fingerprint(Facts(""))} for one in facts.values())
@@ -204,6 +214,41 @@ def fingerprint(facts: Facts) -> dict[str, Any]:
     }
 
 
+def settings_of(stage: Stage) -> str:
+    """A digest of what deploy.yml says of a stage; of secrets it has the names alone."""
+    return _digest(repr(replace(stage, recipes=())))
+
+
+def code_of(acts: Iterable[Act]) -> dict[str, str]:
+    """A digest of each hook's file and options, by name."""
+    found = {}
+    for act in acts:
+        if act.hook:
+            file = inspect.getsourcefile(act.hook.function)
+            text = Path(file).read_text(encoding="utf-8") if file else ""
+            found[act.name] = _digest(text + repr(act.hook.options))
+    return found
+
+
+def outdated(plan: Plan, stage: Stage, acts: Sequence[Act], names: Sequence[str]) -> list[str]:
+    """What has changed in the project since a plan was made, a line each.
+
+    Args:
+        plan: the plan.
+        stage: what deploy.yml says now.
+        acts: the flow as it is now.
+        names: those of its acts that would be done.
+    """
+    if list(plan.acts) != list(names):
+        return ["the flow has changed since:", *differing(plan.acts, names)]
+    now = code_of(acts)
+    changed = [name for name in plan.acts if plan.code.get(name) != now.get(name)]
+    lines = [f"the code or the options of {listed(changed)} have changed since"] if changed else []
+    if plan.settings != settings_of(stage):
+        lines.append(f"what deploy.yml says of {stage.name} has changed since")
+    return lines
+
+
 def changes(before: Mapping[str, Mapping[str, Any]], now: Iterable[Facts]) -> list[str]:
     """What has changed on the hosts since a plan was made, a sentence each."""
     found = {facts.host: fingerprint(facts) for facts in now}
@@ -221,6 +266,10 @@ def differences(facts: Sequence[Facts]) -> list[str]:
     """In what the hosts differ that should be alike, and what should not be there, a sentence each."""
     strays = [f"{one.host} has {listed(one.strays)} in releases/, which is no release" for one in facts if one.strays]
     return [*drift(facts), *strays]
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()
 
 
 def _shown(value: object) -> str:

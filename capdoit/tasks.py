@@ -60,7 +60,10 @@ class Cap(Hooks):
         """Deploy, roll back, check, drill."""
         with self.refusing():
             check_roles(self.declared().hooks, self.config.roles())
-            chosen = variables.read(dict(doit_cmd._CMDLINE_VARS or {}), os.environ, self._variables())
+            for declared in self.everything.values():
+                check_roles(declared.of_recipes, self.config.roles(), only_misspelt=True)
+            said = variables.on_command_line(doit_cmd._CMDLINE_VARS, sys.argv)
+            chosen = variables.read(said, os.environ, self._variables())
             if chosen.stage:
                 config.choose_stage(self.config, chosen.stage)
             self._check_skipped(chosen.skip)
@@ -220,7 +223,8 @@ class Cap(Hooks):
     def _perform_check(self, stage: Stage, chosen: variables.Variables) -> TaskFailed | None:
         from capdoit.check import check
 
-        return _as_failure(lambda: check(stage, chosen, self._console), self._console)
+        declared = self.everything[stage.name]
+        return _as_failure(lambda: check(stage, chosen, self._console, declared), self._console)
 
     def _perform_drill(self, stage: Stage, chosen: variables.Variables) -> TaskFailed | None:
         from capdoit.drill import Drill

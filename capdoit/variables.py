@@ -148,6 +148,23 @@ def read(
     )
 
 
+def on_command_line(kept: Mapping[str, str] | None, typed: Sequence[str]) -> dict[str, str]:
+    """The variables that doit kept of a command line; of one that is said twice it keeps the last.
+
+    Args:
+        kept: by doit.
+        typed: the words that were typed.
+
+    Raises:
+        ConfigError: one is said twice, and not the same.
+    """
+    for name, value in (kept or {}).items():
+        values = [word.partition("=")[2] for word in typed if word.startswith(f"{name}=")]
+        if set(values) - {value}:
+            raise ConfigError(f"{name}= is said twice: {listed(values)}; several names have commas between them")
+    return dict(kept or {})
+
+
 def select(stage: Stage, variables: Variables) -> Stage:
     """The stage with the hosts that ``hosts=`` and ``roles=`` leave, for what is done with releases.
 

@@ -83,9 +83,16 @@ def _why(flow: Flow) -> str:
     return f": {flow.message}" if flow.message else ""
 
 
+def _details(flow: Flow) -> str:
+    """What everybody wants to know, as far as it is known yet."""
+    facts = (flow.release, flow.revision[:12], ", ".join(flow.hosts), f"{flow.seconds:.1f} s")
+    return " · ".join(filter(None, facts))
+
+
 def _send(options: Options, flow: Flow, event: str, text: str, **more: Any) -> None:
     if event in options.events:
-        body = _slack(options, event, text) if options.format == "slack" else {**_facts(flow, event), **more}
+        said = f"{text}\n{_details(flow)}"
+        body = _slack(options, event, said) if options.format == "slack" else {**_facts(flow, event), **more}
         if wrong := _post(options, body):
             flow.warn(f"notify: the webhook was not told that it {event.replace('_', ' ')}: {wrong}")
 

@@ -18,6 +18,8 @@ environment of another; those that no release uses any more go when old releases
 Before `reverted` in a rollback, the release to go back to has its environment checked: it runs, with the Python that
 it was made with, and every file of every package is there. If not (Python was upgraded, somebody cleaned up), it is
 made again from the lock file of that release; that needs the package index, an environment that works needs nothing.
+With `environment: release` its files are the release's own, so a rollback to a release that lacks some is refused
+before, and told `force=yes` it comes to this.
 
 Hosts need Python 3.8 or later with venv (Debian: python3-venv), or uv. With uv, a uv.lock is followed by `uv sync
 --frozen --no-dev`, other lock files by `uv pip sync`. An index with a password: `default_env: {PIP_INDEX_URL: !env

@@ -75,7 +75,7 @@ def manifests(directory: Path) -> None:
     (directory / ".capdoit").mkdir()
     (directory / ".capdoit/lock").write_text('{"run": "x"}')
     values = {"deploy_to": str(directory), "release": RELEASE, "run": "x", "revision": "abc", "entry": "", "dir": ""}
-    values |= {"fresh": "yes", "linked_files": "", "most": str(MOST_LINES)}
+    values |= {"fresh": "yes", "hooked": "", "linked_files": "", "most": str(MOST_LINES)}
     work = {
         "sha256sum": f"cd {release} && find . -type f -exec sha256sum {{}} +",
         "written": render("write", [COMMON, MANIFEST, REMOVING, PREPARE], {**values, "verify": "full"}).text,

@@ -77,7 +77,7 @@ def test_a_dry_deploy_says_what_is_made_linked_flipped_and_removed(project: Proj
     assert "web1, web2: git fetch" not in said  # their directories differ, so their scripts do
     assert f"| deploy_to='{project.deploy_to('web2')}'" in said
     assert said.count('| mkdir "releases/$release"') == 1  # the second host's is the same, but for what it is given
-    assert "MiB are free, the live release takes" in said
+    assert "iB are free, the live release takes" in said
 
 
 def test_a_dry_rollback_says_where_it_goes_and_what_is_archived(project: Project):
@@ -287,3 +287,21 @@ def test_a_plan_that_was_written_into_is_refused_in_a_sentence(project: Project,
 def test_a_plan_of_endless_depth_is_no_plan(project: Project):
     (project.path / "plan.json").write_text("[" * 100_000)
     assert "apply=plan.json: is no plan" in project.doit("deploy:production", "apply=plan.json").failed(1).out
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda project: project.config(keep_releases=1), "what deploy.yml says of production has changed since"),
+        (lambda project: project.dodo(HOOKS + "# edited\n"), "the code or the options of "),
+    ],
+    ids=["a setting", "a hook"],
+)
+def test_a_plan_is_refused_when_what_it_would_do_has_changed(project: Project, change: Any, said: str):
+    project.dodo(HOOKS)
+    first = deployed(project, "1")
+    project.doit("deploy:production", "plan=plan.json", check=True)
+    change(project)
+    done = project.doit("deploy:production", "apply=plan.json").failed()
+    assert f"apply=plan.json: {said}" in done.out
+    assert project.current("web1") == first

@@ -397,7 +397,7 @@ def test_a_host_that_cannot_compare_refuses_and_force_passes_that_too(project: P
     (tmp_path / "tools/sort").chmod(0o755)
     project.config(default_env={"PATH": f"{tmp_path}/tools:{os.environ['PATH']}"})
     done = project.doit("rollback:production").failed()
-    assert f"web1: release {first} could not be compared with its manifest" in done.out
+    assert f"web1: release {first} is not known to be whole" in done.out
     assert "force=yes" in done.out
     assert project.current("web1") == second
     project.doit("rollback:production", "force=yes", check=True)
@@ -555,3 +555,36 @@ def test_verify_over_ssh(make_project: MakeProject):
     assert verify(project)["well"] is True
     (release(project, live, "web2") / "app.txt").unlink()
     assert changes(verify(project, code=3), "web2") == {"app.txt": ("missing", [])}
+
+
+REMAKES = (
+    DODO
+    + """
+@cap.before("updated")
+@cap.before("reverted")
+def make(host, release, flow):
+    host.run(f"echo {flow.name} >made", cwd=release.path)
+"""
+)
+
+
+def test_what_a_hook_of_a_rollback_makes_is_no_damage_in_the_next_one(project: Project):
+    project.dodo(REMAKES)
+    first, _ = deploy(project), deploy(project)
+    project.doit("rollback:production", check=True)
+    project.doit("cap", "verify", check=True)
+    deploy(project)
+    project.doit("rollback:production", check=True)
+    assert project.current("web1") == project.current("web2") == first
+
+
+def test_a_linked_file_that_is_gone_refuses_a_rollback_and_its_dry_run(project: Project):
+    first, second = deploy(project), deploy(project)
+    (project.shared("web2") / "config/database.yml").unlink()
+    for variables in (["dry_run=yes"], []):
+        done = project.doit("rollback:production", *variables).failed()
+        assert f"web2: release {first} is not known to be whole" in done.out
+        assert "linked file config/database.yml does not exist in" in done.out
+    assert project.current("web1") == project.current("web2") == second
+    project.doit("rollback:production", "force=yes", check=True)
+    assert project.current("web2") == first

@@ -169,7 +169,7 @@ def test_a_probe_that_fails_makes_no_release_live(project: Project):
     project.repo.commit({"migrations": "0002\n"})
     done = project.doit("deploy:production").failed()
 
-    assert "web1: false" in done.out
+    assert "web1: db.applied: false" in done.out
     assert project.current("web1") == project.current("web2") == first
     assert project.releases("web1") == [first]
 
@@ -328,7 +328,7 @@ def test_a_secret_that_is_not_set_stops_the_flow_before_a_host_is_touched(projec
 @pytest.mark.parametrize(
     ("option", "complaint"),
     [
-        ("key: plain", "option key is 'plain', expected a secret, as !env NAME"),
+        ("key: plain", "option key is a text, expected a secret, as !env NAME"),
         ("on: [wbe]", "option on: no host has the role wbe; did you mean web?"),
         ("how: sloww", "option how is 'sloww', expected fast or slow"),
         ("every: often", "option every is 'often', expected a number"),
@@ -429,3 +429,44 @@ def test_a_recipe_that_fails_on_rollback_is_as_safe_as_one_that_fails_on_deploy(
     (shop.deploy if flips_before else shop.rollback)().ok()
     assert flips_before or shop.live == first
     shop.assert_healthy()
+
+
+# -- a probe or guard that cannot tell
+
+CANNOT_TELL = WATCHING.replace('return host.capture(["cat", f"{release.deploy_to}/database"], cwd=release.path)', "")
+CANNOT_TELL += '    return host.capture("test ! -e ../../broken || exit 6; cat ../../database", cwd=release.path)\n'
+
+
+def test_a_probe_that_fails_refuses_a_rollback_by_name_and_keep_goes_back_all_the_same(project: Project):
+    recipe(project, "db", CANNOT_TELL)
+    first, second = deployed(project, "0001"), deployed(project, "0001", "0002")
+    (project.deploy_to("web1") / "broken").touch()
+    done = project.doit("rollback:production").failed()
+    assert f"recipe db cannot tell what release {first} does not know: web1: db.applied: " in done.out
+    assert "doit rollback:production migrations=keep" in done.out
+    assert project.current("web1") == second
+    done = project.doit("rollback:production", "migrations=keep", check=True)
+    assert "warning: recipe db cannot tell" in done.out
+    assert project.current("web1") == project.current("web2") == first
+
+
+@pytest.mark.parametrize("what", ["probe", "guard", "after('published')"])
+def test_a_role_of_a_recipe_that_is_misspelt_is_refused(project: Project, what: str):
+    call = what if "(" in what else f"{what}()"
+    declared = f"@db.{call}".replace("()", "(roles='wbe')").replace(
+        "')", "', roles='wbe')", 1 if "after" in what else 0
+    )
+    recipe(project, "db", f"\ndb = Recipe('db')\n{declared}\ndef watch(host, release):\n    return []\n")
+    done = project.doit("list").failed(3)
+    assert "hook db.watch: no host has the role wbe; did you mean web?" in done.out
+
+
+def test_a_role_of_a_recipe_that_no_host_has_is_no_mistake(project: Project):
+    recipe(project, "db", "\ndb = Recipe('db')\n@db.after('updated', roles='search')\ndef watch(host):\n    pass\n")
+    project.doit("deploy:production", check=True)
+
+
+def test_a_variable_that_is_said_twice_is_refused(project: Project):
+    done = project.doit("deploy:production", "skip=a", "skip=b").failed(3)
+    assert "skip= is said twice: a, b; several names have commas between them" in done.out
+    assert not project.current("web1")

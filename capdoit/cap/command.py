@@ -189,7 +189,7 @@ def _command(name: str, params: Any) -> Callable[[Asked], int]:
 
 def _said(params: Any) -> dict[str, str]:
     """The variables of the command line; --hosts and --roles are two more of them."""
-    said = dict(doit_cmd._CMDLINE_VARS or {})
+    said = variables.on_command_line(doit_cmd._CMDLINE_VARS, sys.argv)
     for name in ("hosts", "roles"):
         if params[name] is not None and said.setdefault(name, params[name]) != params[name]:
             raise ConfigError(f"{name} is said twice: {said[name]} and {params[name]}")

@@ -85,7 +85,8 @@ def _way_back(facts: Sequence[Facts], stage: Stage, hosts: int) -> str:
     how_long = lasted(its, datetime.now(timezone.utc))
     was = f", live {how_long}, until {minute(its.until)}" if how_long and its.until else ""
     source = its.branch or one.releases.get(target, "")[:SHORT]
-    return f"goes to {target} ({source}{was}), possible on {len(facts)} of {hosts} hosts"
+    possible = f"possible on {len(facts)} of {hosts} hosts"
+    return f"goes to {target} ({source}{was}), {possible}; to be sure: doit drill:{stage.name}"
 
 
 def _free(facts: Sequence[Facts]) -> str:

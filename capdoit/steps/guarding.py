@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from capdoit.errors import ConfigError, GuardRefused
+from capdoit.errors import ConfigError, GuardRefused, HostError, HostsFailed
 from capdoit.given import Release
 from capdoit.hooks import Hook, Watch
 from capdoit.host import Host
@@ -33,13 +33,11 @@ def guard(run: Run) -> None:
     """Refuse a rollback to a release that does not know what is there, unless ``migrations=`` says otherwise.
 
     Raises:
-        GuardRefused: names what it does not know.
-        HostsFailed: a probe or a guard failed.
+        GuardRefused: names what it does not know; or a probe or guard failed, so that nobody knows.
+        HostsFailed: a host was lost.
     """
     for watch in run.declared.watches:
-        host = _host(run, watch)
-        names = _unknown(run, host, watch) if host else ()
-        if host and names:
+        if (host := _host(run, watch)) and (names := _asked(run, host, watch)):
             _settle(run, host, watch, names)
 
 
@@ -62,6 +60,20 @@ def _host(run: Run, watch: Watch) -> Host | None:
         what = f"recipe {watch.recipe} has to ask a host with the role {roles}, and none is selected"
         raise GuardRefused(f"nothing was touched: {what}", watch.recipe, (), False)
     return hosts[0] if hosts else None
+
+
+def _asked(run: Run, host: Host, watch: Watch) -> tuple[str, ...]:
+    """The same as `_unknown`; a recipe that cannot tell must not be in the way of who wants to go back all the same."""
+    try:
+        return _unknown(run, host, watch)
+    except HostsFailed as error:
+        if any(getattr(outcome.error, "status", 0) is None for outcome in error.failed) or error.cancelled:
+            raise
+        what = f"recipe {watch.recipe} cannot tell what release {run.release} does not know: {error}"
+        if run.migrations != "keep":
+            raise GuardRefused(f"nothing was touched: {what}", watch.recipe, (), False) from None
+        run.warn(what)
+        return ()
 
 
 def _unknown(run: Run, host: Host, watch: Watch) -> tuple[str, ...]:
@@ -102,7 +114,13 @@ def _settle(run: Run, host: Host, watch: Watch, names: tuple[str, ...]) -> None:
 def _called(run: Run, host: Host, hook: Hook, release: Release, **more: Any) -> tuple[str, ...]:
     def call(_: Host) -> tuple[str, ...]:
         values = {"host": host, "release": release, "options": hook.options, "flow": run.as_given(), **more}
-        return _names(hook, hook.call(**values))
+        try:
+            return _names(hook, hook.call(**values))
+        except HostError as error:
+            if error.status is None:
+                raise
+            why = f"{hook.name}: {error.reason}"
+            raise HostError(error.host, why, error.command, error.status, error.lines) from None
 
     (names,) = run.fleet.all(call, [host]).values()
     assert isinstance(names, tuple)  # noqa: S101 - what `call` returns

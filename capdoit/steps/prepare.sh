@@ -1,7 +1,23 @@
 # shellcheck shell=sh
 # The first half of publishing: everything that can fail, so that the second half is one rename.
 # Directories keep the order of their names in time, too, which Capistrano's rollback goes by.
-# shellcheck disable=SC2154
+# shellcheck disable=SC2154,SC2034
+# After the last hook that may change the release, and before it can be live.
+write_manifest() {
+    verify=full
+    listing "releases/$release" | LC_ALL=C sort >.capdoit/manifest || die "the manifest of $release could not be written"
+    mv -f .capdoit/manifest ".capdoit/manifests/$release"
+}
+
+# A rollback verified its release before its hooks came; what is not as it was since then, they made.
+has_changed() {
+    verify=quick
+    [ -n "$({
+        shipped
+        listing "releases/$release"
+    } | LC_ALL=C sort | uniq -u | head -n 1)" ]
+}
+
 fenced
 if [ ! -d "releases/$release" ] || [ -L "releases/$release" ]; then
     die "releases/$release is not there"
@@ -17,11 +33,11 @@ if [ -n "$fresh" ]; then
         [ -e "releases/$release/$path" ] || die "linked file $path does not exist in $deploy_to/shared"
     done
     TZ=UTC0 touch -t "${release%??}.${release#????????????}" "releases/$release"
-    # After the last hook that may change the release, and before it can be live.
     forget_manifests
     mkdir -p .capdoit/manifests
-    listing "releases/$release" | LC_ALL=C sort >.capdoit/manifest || die "the manifest of $release could not be written"
-    mv -f .capdoit/manifest ".capdoit/manifests/$release"
+    write_manifest
+elif [ -n "$hooked" ] && has_manifest && has_changed; then
+    write_manifest
 fi
 rm -rf .capdoit/next
 mkdir .capdoit/next

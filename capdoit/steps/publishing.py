@@ -6,6 +6,7 @@ from functools import partial
 from pathlib import Path
 
 from capdoit.errors import HostsFailed, Outcome
+from capdoit.flow import steps
 from capdoit.host import Host
 from capdoit.manifest import MANIFEST
 from capdoit.run import Run
@@ -39,7 +40,9 @@ def publishing(run: Run) -> None:
 def _prepare(run: Run, host: Host) -> None:
     deploying = run.flow == "deploy"
     entry = run.entry("ready") if deploying else ""
-    run.do(host, "publishing (prepare)", [MANIFEST, REMOVING, PREPARE], entry=entry, fresh=deploying, verify="full")
+    # Damage that was overlooked on purpose stays damage.
+    hooked = not deploying and not run.force and any(act in run.acts for act in run.done if act not in steps(run.flow))
+    run.do(host, "publishing (prepare)", [MANIFEST, REMOVING, PREPARE], entry=entry, fresh=deploying, hooked=hooked)
 
 
 def _go(run: Run, host: Host) -> None:

@@ -20,6 +20,12 @@ fact() {
 }
 
 [ -d "$dir" ] || die "$dir is not there"
+eval "set -- $linked_files"
+for path; do
+    if [ -L "$dir/$path" ] && [ ! -e "$dir/$path" ]; then
+        die "linked file $path does not exist in $deploy_to/shared"
+    fi
+done
 revision=
 if [ -f "$dir/REVISION" ]; then revision=$(head -c 200 "$dir/REVISION" | tr -d '\n'); fi # and no FIFO, which has no end
 fact revision "$revision"

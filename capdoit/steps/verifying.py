@@ -45,7 +45,7 @@ def whole(run: Run, host: Host, before: Sequence[Path] = ()) -> Comparison:
     except HostError as error:
         if before or not host.is_connected:
             raise
-        why = f"release {run.release} could not be compared with its manifest: {error.reason}"
+        why = f"release {run.release} is not known to be whole: {error.reason}"
         _refuse(run, Damaged(host.name, why, error.command, error.status, error.lines))
         return Comparison("")
     if found.damage:

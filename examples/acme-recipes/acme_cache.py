@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 class Options:
     """What deploy.yml can say."""
 
-    warm: tuple[str, ...] = ("/",)
-    patience: int = 60  # seconds that a page may take
+    warm: tuple[str, ...] = ("/",)  #: the pages that the cache is filled with
+    patience: int = 60  #: seconds that a page may take
 
 
 acme_cache = Recipe("acme_cache", options=Options, roles="web")

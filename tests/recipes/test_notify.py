@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import socket
 from collections.abc import Iterator
 
@@ -160,7 +161,9 @@ def test_slack_takes_a_reason_or_message_for_text_only(stage: Stages, hook: Site
     shop.deploy("message=<!channel>", env=shop.webhook).failed()  # type: ignore[attr-defined]
     started, failed = hook.posted
     assert started["username"] == failed["username"] == "deployer"
-    assert started["text"] == "tester is deploying shop main to production: &lt;!channel&gt;"
+    said, details = started["text"].split("\n")
+    assert said == "tester is deploying shop main to production: &lt;!channel&gt;"
+    assert re.fullmatch(r"[0-9]{14} · web1, web2 · [0-9.]+ s", details)
     assert "&lt;!channel&gt; &amp; more" in failed["attachments"][0]["text"]
     assert len(failed["attachments"][0]["text"]) < 1000
     assert "text" not in failed
