@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import io
 import os
 import re
@@ -93,10 +92,13 @@ class Console:
         return f"\033[{tone.value}m{text}\033[0m" if tone and self.has_colours else text
 
     def _write(self, text: str) -> None:
-        """Write whole lines; a flow goes on when nobody reads them any more."""
-        with self._lock, contextlib.suppress(BrokenPipeError):
-            self._stream.write(f"{text}\n")
-            self._stream.flush()
+        """Write whole lines; nobody may read them any more, as behind `| head`."""
+        with self._lock:
+            try:
+                self._stream.write(f"{text}\n")
+                self._stream.flush()
+            except BrokenPipeError:  # also for what Python flushes when it ends
+                os.dup2(os.open(os.devnull, os.O_WRONLY), self._stream.fileno())
 
 
 def _looks(secret: str) -> set[str]:

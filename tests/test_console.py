@@ -122,3 +122,10 @@ def test_a_terminal_that_wants_no_colours_gets_none(project: Project, env: dict[
 def test_what_is_piped_is_plain(project: Project):
     for word in ("status", "releases", "history", "doctor", "recipes", "stages"):
         assert "\033" not in project.doit("cap", word, env={"TERM": "xterm"}).out
+
+
+def test_what_nobody_reads_any_more_ends_without_a_word(project: Project, env: dict[str, str]):
+    project.doit("deploy:production", check=True)
+    line = f"set -o pipefail; '{sys.executable}' -m doit cap status 2>said | true"
+    done = subprocess.run(["bash", "-c", line], cwd=project.path, env={**os.environ, **env}, check=False)
+    assert (done.returncode, (project.path / "said").read_text()) == (0, "")
