@@ -13,7 +13,7 @@ from capdoit.journal import DEPLOY, WORKS, Drilled, Entry, parse_log
 from capdoit.layout import Layout, is_release
 from capdoit.places import near
 from capdoit.survey import Facts
-from capdoit.text import listed, printable, table
+from capdoit.text import grouped, listed, printable, table
 from capdoit.units import duration
 
 MOST_SHOWN = 8
@@ -211,12 +211,12 @@ def removals(facts: Facts, keep: int, live: str) -> list[str]:
 
 def drift(facts: Sequence[Facts]) -> list[str]:
     """In what the hosts differ that should be alike, what is live and which whole releases, a sentence each."""
-    live = {one.host: one.current or one.link or "nothing" for one in facts}
-    lines = [listed(f"{host} has {what} live" for host, what in live.items())] if len(set(live.values())) > 1 else []
+    live = grouped((one.host, one.current or one.link or "nothing") for one in facts)
+    lines = ["; ".join(f"{what} is live on {hosts}" for what, hosts in live.items())] if len(live) > 1 else []
     whole = {one.host: {*filter(one.complete, one.releases)} for one in facts}
     everywhere = set().union(*whole.values())
-    lacking = {host: sorted(everywhere - its) for host, its in whole.items()}
-    return [*lines, *(f"{host} lacks {listed(names)}" for host, names in lacking.items() if names)]
+    lacking = grouped((host, listed(sorted(everywhere - its))) for host, its in whole.items() if everywhere - its)
+    return [*lines, *(f"{releases} is not on {hosts}" for releases, hosts in lacking.items())]
 
 
 def debts(facts: Sequence[Facts]) -> list[str]:
@@ -232,9 +232,8 @@ def unfinished(facts: Sequence[Facts]) -> list[str]:
 
 def last_drill(facts: Sequence[Facts]) -> str:
     """What the last drill found, in one line; host by host where they do not remember the same."""
-    said = {one.host: str(one.drilled or "none") for one in facts}
-    hosts = {what: listed(host for host in said if said[host] == what) for what in said.values()}
-    return "; ".join(what if len(hosts) == 1 else f"{names}: {what}" for what, names in hosts.items())
+    said = grouped((one.host, str(one.drilled or "none")) for one in facts)
+    return "; ".join(what if len(said) == 1 else f"{hosts}: {what}" for what, hosts in said.items())
 
 
 def overdue_drills(facts: Sequence[Facts], most: int, now: datetime) -> list[str]:
@@ -285,15 +284,10 @@ def _debts(facts: Facts, everyone: Sequence[Facts]) -> list[str]:
 
 def _unmade(facts: Sequence[Facts]) -> list[str]:
     """Releases of deploys that died, or are at work."""
-    hosts: dict[str, list[str]] = {}
-    for one in facts:
-        for release in sorted(one.releases):
-            if one.state(release) in ("building", "failed"):
-                hosts.setdefault(release, []).append(one.host)
-    return [
-        f"{release} is half-made on {listed(names)}; unless its deploy is at work, the next one removes it"
-        for release, names in hosts.items()
-    ]
+    made = [(one.host, name) for one in facts for name in sorted(one.releases)
+            if one.state(name) in ("building", "failed")]  # fmt: skip
+    what = "unless its deploy is at work, the next one removes it"
+    return [f"{release} is half-made on {hosts}; {what}" for release, hosts in grouped(made).items()]
 
 
 def _doubts(facts: Facts) -> list[str]:

@@ -49,6 +49,18 @@ def fitted(head: Sequence[str] | None, rows: Iterable[Sequence[str]], width: int
     return "\n".join(line if len(line) <= width else f"{line[: width - 1]}…" for line in text.splitlines())
 
 
+def grouped(said: Iterable[tuple[str, str]]) -> dict[str, str]:
+    """The names of those of whom the same is said, with commas between them, by what is said; both in order.
+
+    Args:
+        said: pairs of a name and what is said of it.
+    """
+    groups: dict[str, list[str]] = {}
+    for name, what in said:
+        groups.setdefault(what, []).append(name)
+    return {what: listed(names) for what, names in groups.items()}
+
+
 def listed(values: Iterable[str]) -> str:
     """Texts with commas between them."""
     return ", ".join(values)

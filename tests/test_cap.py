@@ -193,8 +193,8 @@ def test_status_exits_3_when_a_host_lacks_a_release_and_names_it(project: Projec
     first, _ = deploy(project), deploy(project)
     shutil.rmtree(project.deploy_to("web2") / "releases" / first)
     said = project.doit("cap", "status").failed(3).out
-    assert f"The hosts differ: web2 lacks {first}." in said
-    assert look(project, "status", code=3)["differences"] == [f"web2 lacks {first}"]
+    assert f"The hosts differ: {first} is not on web2." in said
+    assert look(project, "status", code=3)["differences"] == [f"{first} is not on web2"]
 
 
 def test_a_rollback_goes_where_status_said(project: Project):
@@ -209,7 +209,7 @@ def test_status_exits_3_when_the_hosts_have_different_releases_live(project: Pro
     first, second = deploy(project), deploy(project)
     set_live(project, "web2", first)
     said = project.doit("cap", "status").failed(3).out
-    assert "The hosts differ: web1 has " in said
+    assert f"The hosts differ: {second} is live on web1; {first} is live on web2." in said
     assert [host["live"] for host in look(project, "status", code=3)["hosts"]] == [second, first]
 
 

@@ -15,7 +15,7 @@ from capdoit.errors import Outcome
 from capdoit.history import happenings
 from capdoit.lives import lasted, life
 from capdoit.survey import Facts
-from capdoit.text import fitted, listed
+from capdoit.text import fitted, grouped, listed
 from capdoit.units import minute, size
 
 SHORT = 8  # digits of a revision: on one screen with all else
@@ -54,9 +54,8 @@ def _row(facts: Facts) -> tuple[str, ...]:
 
 def _about(facts: Sequence[Facts], stage: Stage, hosts: int) -> Iterator[tuple[str, Tone | None]]:
     """What concerns all hosts together, a line each, and how it is meant."""
-    for one in facts:
-        if one.lock:
-            yield f"{one.host}: locked by {one.lock.holder}, unless that ended without a word", Tone.DOUBTFUL
+    for holder, names in grouped((one.host, one.lock.holder) for one in facts if one.lock).items():
+        yield f"{names}: locked by {holder}, unless that ended without a word", Tone.DOUBTFUL
     if sentence := _ended_badly(facts):
         yield sentence, Tone.DOUBTFUL
     yield from ((f"The hosts differ: {sentence}.", Tone.DOUBTFUL) for sentence in decide.drift(facts))
@@ -90,10 +89,8 @@ def _way_back(facts: Sequence[Facts], stage: Stage, hosts: int) -> str:
 
 
 def _free(facts: Sequence[Facts]) -> str:
-    said: dict[str, list[str]] = {}
-    for one in facts:
-        said.setdefault(_room(one), []).append(one.host)
-    return "; ".join(f"{room} on {listed(hosts)}" for room, hosts in said.items())
+    said = grouped((one.host, _room(one)) for one in facts)
+    return "; ".join(f"{room} on {hosts}" for room, hosts in said.items())
 
 
 def _room(facts: Facts) -> str:
