@@ -73,11 +73,10 @@ def weave(flow: str, hooks: Iterable[Hook]) -> list[Act]:
 
 
 def _hooked(when: str, step: str, hooks: list[Hook]) -> list[Act]:
-    return [
-        Act(hook.name, step, hook.doc or f"{when} {step}", hook)
-        for hook in hooks
-        if (hook.when, hook.step) == (when, step)
-    ]
+    found = [hook for hook in hooks if (hook.when, hook.step) == (when, step)]
+    # What takes away something that the live release needs comes last, when nothing but the flip can fail any more.
+    found.sort(key=lambda hook: "unknown" in hook.wants)
+    return [Act(hook.name, step, hook.doc or f"{when} {step}", hook) for hook in found]
 
 
 def _named_apart(acts: list[Act]) -> Iterator[Act]:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from conftest import tools_in_front
 
 from capdoit.flow import steps
-from capdoit.testing import Project, Stages
+from capdoit.testing import DODO, Project, Stages
 
 HEAD = """
 from __future__ import annotations
@@ -191,8 +192,8 @@ def test_a_rollback_that_fails_after_something_was_taken_away_says_so(project: P
     recipe(project, "db", WATCHING + BACK)
     deployed(project, "0001")
     second = deployed(project, "0001", "0002_price")
-    dodo = "@cap.before('publishing', flows='rollback')\ndef fail(host):\n    host.run('exit 7')\n"
-    project.dodo((project.path / "dodo.py").read_text() + dodo)
+    tools_in_front(project, "web2", mv='case "$*" in *next/current*) exit 1;; esac; exec /bin/mv "$@"')
+    project.config(recipes={"db": {}})
     done = project.doit("rollback:production", "migrations=back").failed()
 
     assert project.current("web1") == second
@@ -470,3 +471,15 @@ def test_a_variable_that_is_said_twice_is_refused(project: Project):
     done = project.doit("deploy:production", "skip=a", "skip=b").failed(3)
     assert "skip= is said twice: a, b; several names have commas between them" in done.out
     assert not project.current("web1")
+
+
+def test_nothing_is_taken_away_before_all_other_hooks_have_done_well(project: Project):
+    recipe(project, "db", WATCHING + BACK)
+    deployed(project, "0001")
+    second = deployed(project, "0001", "0002")
+    project.dodo(DODO + "@cap.before('publishing', flows='rollback')\ndef boom(host):\n    host.run('exit 3')\n")
+    done = project.doit("rollback:production", "migrations=back").failed()
+    assert "boom failed" in done.out
+    assert "taken away" not in done.out
+    assert project.current("web1") == second
+    assert database(project) == ["0001", "0002"]
