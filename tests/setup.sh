@@ -25,6 +25,7 @@ if [ "${1:-}" = real ]; then
     need systemctl systemd
     need supervisord supervisor
     need puma puma
+    need passenger passenger
     need node nodejs
     need npm npm # which brings pnpm and yarn
     # Debian's package rails is this and packages of node, which a node from elsewhere shuts out.

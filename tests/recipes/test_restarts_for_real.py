@@ -1,7 +1,8 @@
-"""supervisor and puma: the real programs serve each release that becomes live."""
+"""supervisor, puma and passenger: the real programs serve each release that becomes live."""
 
 from __future__ import annotations
 
+import os
 import shutil
 import socket
 import subprocess
@@ -107,6 +108,29 @@ def test_puma_serves_each_release_that_becomes_live(stage: Stages, port: int, tm
     config = tmp_path / "puma.rb"
     config.write_text(PUMA.format(current=current, shared=shop.host().shared, port=port))
     with subprocess.Popen([puma, "-C", str(config)], cwd=current, stdout=subprocess.DEVNULL) as server:
+        try:
+            waits_for(lambda: page(port) == "first\n")
+            shop.commit({"app.txt": "second\n"})
+            shop.deploy().ok()
+            waits_for(lambda: page(port) == "second\n")
+            shop.rollback().ok()
+            waits_for(lambda: page(port) == "first\n")
+        finally:
+            server.terminate()
+
+
+@pytest.mark.parametrize("touch", [False, True], ids=["asked", "touched"])
+def test_passenger_serves_each_release_that_becomes_live(stage: Stages, port: int, tmp_path: Path, *, touch: bool):
+    passenger = needed("passenger", "passenger")
+    own = {"PASSENGER_INSTANCE_REGISTRY_DIR": str(tmp_path)}  # this machine may have others
+    files = {"app.txt": "first\n", "config.ru": RACK, "public/x": ""}
+    shop = stage(hosts=1, recipes={"passenger": {"touch": touch}}, files=files, default_env=own)
+    shop.deploy("skip=passenger.restart").ok()
+    current = shop.host().deploy_to / "current"
+    words = ["start", "--engine", "builtin", "--address", "127.0.0.1", "--port", str(port)]
+    command = [passenger, *words, "--disable-security-update-check", str(current)]
+    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    with subprocess.Popen(command, cwd="/", env={**os.environ, **own}, **quiet) as server:  # type: ignore[call-overload]
         try:
             waits_for(lambda: page(port) == "first\n")
             shop.commit({"app.txt": "second\n"})
