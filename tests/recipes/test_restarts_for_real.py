@@ -127,7 +127,8 @@ def test_passenger_serves_each_release_that_becomes_live(stage: Stages, port: in
     shop = stage(hosts=1, recipes={"passenger": {"touch": touch}}, files=files, default_env=own)
     shop.deploy("skip=passenger.restart").ok()
     current = shop.host().deploy_to / "current"
-    words = ["start", "--engine", "builtin", "--address", "127.0.0.1", "--port", str(port)]
+    pid = ["--pid-file", str(tmp_path / "pid")]
+    words = ["start", *pid, "--engine", "builtin", "--address", "127.0.0.1", "--port", str(port)]
     command = [passenger, *words, "--disable-security-update-check", str(current)]
     quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
     with subprocess.Popen(command, cwd="/", env={**os.environ, **own}, **quiet) as server:  # type: ignore[call-overload]
@@ -139,7 +140,8 @@ def test_passenger_serves_each_release_that_becomes_live(stage: Stages, port: in
             shop.rollback().ok()
             waits_for(lambda: page(port) == "first\n")
         finally:
-            server.terminate()
+            subprocess.run([passenger, "stop", *pid], check=True, stdout=subprocess.DEVNULL)
+            server.wait(20)
 
 
 def page(port: int) -> str:
