@@ -109,12 +109,7 @@ def test_puma_serves_each_release_that_becomes_live(stage: Stages, port: int, tm
     config.write_text(PUMA.format(current=current, shared=shop.host().shared, port=port))
     with subprocess.Popen([puma, "-C", str(config)], cwd=current, stdout=subprocess.DEVNULL) as server:
         try:
-            waits_for(lambda: page(port) == "first\n")
-            shop.commit({"app.txt": "second\n"})
-            shop.deploy().ok()
-            waits_for(lambda: page(port) == "second\n")
-            shop.rollback().ok()
-            waits_for(lambda: page(port) == "first\n")
+            goes_forth_and_back(shop, port)
         finally:
             server.terminate()
 
@@ -133,15 +128,20 @@ def test_passenger_serves_each_release_that_becomes_live(stage: Stages, port: in
     quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
     with subprocess.Popen(command, cwd="/", env={**os.environ, **own}, **quiet) as server:  # type: ignore[call-overload]
         try:
-            waits_for(lambda: page(port) == "first\n")
-            shop.commit({"app.txt": "second\n"})
-            shop.deploy().ok()
-            waits_for(lambda: page(port) == "second\n")
-            shop.rollback().ok()
-            waits_for(lambda: page(port) == "first\n")
+            goes_forth_and_back(shop, port)
         finally:
             subprocess.run([passenger, "stop", *pid], check=True, stdout=subprocess.DEVNULL)
             server.wait(20)
+
+
+def goes_forth_and_back(shop: StageUnderTest, port: int) -> None:
+    """What is served follows a deploy and a rollback."""
+    waits_for(lambda: page(port) == "first\n")
+    shop.commit({"app.txt": "second\n"})
+    shop.deploy().ok()
+    waits_for(lambda: page(port) == "second\n")
+    shop.rollback().ok()
+    waits_for(lambda: page(port) == "first\n")
 
 
 def page(port: int) -> str:
