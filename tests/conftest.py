@@ -69,6 +69,21 @@ def tools_in_front(project: Project, host: str, **scripts: str) -> None:
     project.config()
 
 
+def without_tools(project: Project, host: str, *missing: str) -> None:
+    """All programs of this machine but some are what a host finds."""
+    project.hosts[host]["default_env"] = {"PATH": path_without(project.path / f"tools-{host}", *missing)}
+    project.config()
+
+
+def path_without(folder: Path, *missing: str) -> str:
+    folder.mkdir()
+    for directory in os.environ["PATH"].split(os.pathsep):
+        for program in Path(directory).glob("*"):
+            if program.name not in missing and not (folder / program.name).exists():
+                (folder / program.name).symlink_to(program)
+    return str(folder)
+
+
 MakeProject = Callable[..., Project]
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import MakeProject, tools_in_front
+from conftest import MakeProject, path_without, tools_in_front, without_tools
 
 from capdoit import config, origins
 from capdoit.doctor import controller, findings
@@ -43,21 +43,6 @@ def problems(project: Project, *words: str, code: int = 3, env: dict[str, str] |
 
 def on(said: Any, name: str) -> Any:
     return next(host for host in said["hosts"] if host["host"] == name)
-
-
-def without_tools(project: Project, host: str, *missing: str) -> None:
-    """All programs of this machine but some are what a host finds."""
-    project.hosts[host]["default_env"] = {"PATH": path_without(project.path / f"tools-{host}", *missing)}
-    project.config()
-
-
-def path_without(folder: Path, *missing: str) -> str:
-    folder.mkdir()
-    for directory in os.environ["PATH"].split(os.pathsep):
-        for program in Path(directory).glob("*"):
-            if program.name not in missing and not (folder / program.name).exists():
-                (folder / program.name).symlink_to(program)
-    return str(folder)
 
 
 def place_of(project: Project, text: str) -> str:

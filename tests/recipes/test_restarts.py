@@ -5,8 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from conftest import without_tools
 
 from capdoit.testing import Stages, StageUnderTest
+
+IGNORED = ("--ignore-app-not-running", "--ignore-passenger-not-running")
 
 
 def both_flows(shop: StageUnderTest) -> None:
@@ -48,7 +51,7 @@ def test_the_application_is_restarted_on_one_host_after_the_other(stage: Stages)
     both_flows(shop)
     calls = shop.calls("passenger-config")
     assert [call.host for call in calls] == ["web1", "web2"] * 3
-    assert calls[0].argv == ("restart-app", str(shop.host("web1").deploy_to), "--ignore-app-not-running")
+    assert calls[0].argv == ("restart-app", str(shop.host("web1").deploy_to), *IGNORED)
 
 
 @pytest.mark.parametrize("touch", [True, False])
@@ -56,6 +59,9 @@ def test_without_passenger_config_or_when_that_is_said_restart_txt_is_touched(st
     shop = stage(hosts=2, recipes={"passenger": {"wait": 0, "touch": touch}})
     if touch:
         shop.stand_in("passenger-config")
+    else:
+        for name in ("web1", "web2"):
+            without_tools(shop.project, name, "passenger-config")
     both_flows(shop)
     for name in ("web1", "web2"):
         assert (shop.host(name).release(str(shop.live)) / "tmp/restart.txt").is_file()
