@@ -105,10 +105,12 @@ class Fleet:
         """Kill a host's sshd and all that runs in its sessions, as a power cut does."""
         host = self.hosts[name]
         if host.process:
-            for number in [host.process.pid, *_descendants(host.process.pid)]:
-                with contextlib.suppress(ProcessLookupError):
-                    os.kill(number, signal.SIGKILL)
-            host.process.wait()
+            sessions = _sessions_below(host.process.pid)
+            while running := _running_in(sessions):  # what was just being started is seen the next time
+                for number in running:
+                    with contextlib.suppress(ProcessLookupError):
+                        os.kill(number, signal.SIGKILL)
+                host.process.wait()
             host.process = None
 
     def stop_all(self) -> None:
@@ -193,17 +195,26 @@ def _text(log: Path) -> str:
     return log.read_text(errors="replace") if log.exists() else ""
 
 
-def _descendants(ancestor: int) -> list[int]:
-    """The processes below one, and those in their sessions whose parents have ended, as they are now."""
-    parents: dict[int, int] = {}
-    sessions: dict[int, int] = {}
+def _sessions_below(ancestor: int) -> set[int]:
+    """The sessions of a process and of those below it; what is left of one whose parent has ended is in it, too."""
+    processes = _processes()
+    found, generation = {ancestor}, {ancestor}
+    while generation := {number for number, (_, parent, _) in processes.items() if parent in generation}:
+        found |= generation
+    return {session for number, (_, _, session) in processes.items() if number in found}
+
+
+def _running_in(sessions: set[int]) -> list[int]:
+    """The processes of these sessions, but those that have ended and wait for their parents."""
+    return [number for number, (state, _, session) in _processes().items() if session in sessions and state != "Z"]
+
+
+def _processes() -> dict[int, tuple[str, int, int]]:
+    """State, parent and session of every process, by its number."""
+    found = {}
     for process in filter(str.isdecimal, os.listdir("/proc")):
         with contextlib.suppress(OSError):  # it ended meanwhile
-            number, _, rest = Path("/proc", process, "stat").read_text(errors="replace").partition(" ")
-            _, parent, _, session = rest.rpartition(")")[2].split()[:4]
-            parents[int(number)], sessions[int(number)] = int(parent), int(session)
-    found: set[int] = set()
-    generation = {ancestor}
-    while generation := {number for number, parent in parents.items() if parent in generation}:
-        found |= generation
-    return [number for number, session in sessions.items() if number in found or session in found]
+            stat = Path("/proc", process, "stat").read_text(errors="replace")
+            state, parent, _, session = stat.rpartition(")")[2].split()[:4]
+            found[int(process)] = (state, int(parent), int(session))
+    return found
