@@ -22,6 +22,8 @@ def call(run: Run, hook: Hook) -> None:
     hosts = called_on(run, hook)
     unknown = run.unknown.get(hook.recipe, ())
     if not hosts:
+        if not any(hook.plays(host.roles) for host in run.everyone):
+            run.console.say(f"   {hook.name} is called on no host: none has the role {listed(hook.roles)}")
         return
 
     def on(host: Host) -> None:

@@ -416,7 +416,6 @@ def _stage(name: str, value: Value, settings: dict[str, Any], file: Path) -> Sta
     settings["transfer"] = settings.get("transfer") or _transfer(value, settings)
     _check_needs(value, settings)
     _check_links(value, settings)
-    _check_recipes(value, settings["recipes"])
     hosts = tuple(_host(n, v, own, settings, file) for n, (v, own) in settings.get("hosts", {}).items())
     _check_places(value, hosts)
     return Stage(
@@ -461,13 +460,6 @@ def _check_needs(stage: Value, settings: Mapping[str, Any]) -> None:
     needed = {"git": "repo_url", "archive": "archive"}.get(settings["transfer"])
     if needed and needed not in settings:
         stage.wrong(f"no {needed}, which transfer: {settings['transfer']} needs")
-
-
-def _check_recipes(stage: Value, recipes: Mapping[str, RecipeUse | None]) -> None:
-    """What is switched off under a name that is nearly another's stays on."""
-    for name in (name for name, use in recipes.items() if not use):
-        if like := near(name, [other for other, use in recipes.items() if use]):
-            stage.wrong(f"recipe {name} is switched off, and was not on{like}")
 
 
 def _check_links(stage: Value, settings: Mapping[str, Any]) -> None:

@@ -143,12 +143,6 @@ class Declared:
     secrets: tuple[Secret, ...] = ()
     versions: Mapping[str, str] = field(default_factory=dict)
 
-    @property
-    def of_recipes(self) -> list[Hook]:
-        """The hooks, probes and guards of recipes."""
-        watching = [hook for watch in self.watches for hook in (watch.probe, watch.guard) if hook]
-        return [*(hook for hook in self.hooks if hook.recipe), *watching]
-
     def __add__(self, other: Declared) -> Declared:
         return Declared(
             hooks=self.hooks + other.hooks,
@@ -162,14 +156,8 @@ class Declared:
         )
 
 
-def check_roles(hooks: Iterable[Hook], roles: set[str], only_misspelt: bool = False) -> None:
-    """Refuse hooks on roles that no host of any stage plays.
-
-    Args:
-        hooks: the hooks.
-        roles: those that hosts play.
-        only_misspelt: whether that is refused only where another role is nearly the same: a recipe may have hooks for
-            roles that a project does not need.
+def check_roles(hooks: Iterable[Hook], roles: set[str]) -> None:
+    """Refuse hooks of the project on roles that no host of any stage plays; a recipe may have more than are needed.
 
     Raises:
         ConfigError: names every such hook.
@@ -178,7 +166,7 @@ def check_roles(hooks: Iterable[Hook], roles: set[str], only_misspelt: bool = Fa
         f"{hook.place}: hook {hook.name}: no host has the role {role}{near(role, roles)}"
         for hook in hooks
         for role in hook.roles
-        if role not in roles and (near(role, roles) or not only_misspelt)
+        if role not in roles
     ]
     if mistakes:
         raise ConfigError(*mistakes)

@@ -60,8 +60,6 @@ class Cap(Hooks):
         """Deploy, roll back, check, drill."""
         with self.refusing():
             check_roles(self.declared().hooks, self.config.roles())
-            for declared in self.everything.values():
-                check_roles(declared.of_recipes, self.config.roles(), only_misspelt=True)
             said = variables.on_command_line(doit_cmd._CMDLINE_VARS, sys.argv)
             chosen = variables.read(said, os.environ, self._variables())
             if chosen.stage:

@@ -451,20 +451,14 @@ def test_a_probe_that_fails_refuses_a_rollback_by_name_and_keep_goes_back_all_th
     assert project.current("web1") == project.current("web2") == first
 
 
-@pytest.mark.parametrize("what", ["probe", "guard", "after('published')"])
-def test_a_role_of_a_recipe_that_is_misspelt_is_refused(project: Project, what: str):
-    call = what if "(" in what else f"{what}()"
-    declared = f"@db.{call}".replace("()", "(roles='wbe')").replace(
-        "')", "', roles='wbe')", 1 if "after" in what else 0
-    )
-    recipe(project, "db", f"\ndb = Recipe('db')\n{declared}\ndef watch(host, release):\n    return []\n")
-    done = project.doit("list").failed(3)
-    assert "hook db.watch: no host has the role wbe; did you mean web?" in done.out
-
-
-def test_a_role_of_a_recipe_that_no_host_has_is_no_mistake(project: Project):
-    recipe(project, "db", "\ndb = Recipe('db')\n@db.after('updated', roles='search')\ndef watch(host):\n    pass\n")
-    project.doit("deploy:production", check=True)
+def test_what_asks_nobody_says_so(project: Project):
+    text = "@db.guard(roles='dbb')\ndef watch(host, release):\n    return []\n"
+    recipe(project, "db", f"\ndb = Recipe('db')\n{text}@db.after('updated', roles='srch')\ndef fill(host):\n    pass\n")
+    for _ in range(2):
+        done = project.doit("deploy:production", check=True)
+        assert "db.fill is called on no host: none has the role srch" in done.out
+    done = project.doit("rollback:production", check=True)
+    assert "recipe db asks no host: none has the role dbb" in done.out
 
 
 def test_a_variable_that_is_said_twice_is_refused(project: Project):

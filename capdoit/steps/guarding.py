@@ -59,6 +59,8 @@ def _host(run: Run, watch: Watch) -> Host | None:
         roles = listed(watch.asked.roles)
         what = f"recipe {watch.recipe} has to ask a host with the role {roles}, and none is selected"
         raise GuardRefused(f"nothing was touched: {what}", watch.recipe, (), False)
+    if not there_is:
+        run.console.say(f"   recipe {watch.recipe} asks no host: none has the role {listed(watch.asked.roles)}")
     return hosts[0] if hosts else None
 
 

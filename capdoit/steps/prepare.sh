@@ -37,9 +37,10 @@ if [ -n "$fresh" ]; then
     mkdir -p .capdoit/manifests
     write_manifest
 elif [ -n "$hooked" ] && has_manifest && has_changed; then
-    write_manifest
+    # A disk that is full must not be in the way back.
+    (write_manifest) || rm -f .capdoit/manifest
 fi
 rm -rf .capdoit/next
 mkdir .capdoit/next
 ln -s "$deploy_to/releases/$release" .capdoit/next/current
-journal "$entry"
+journal "$entry" || die "the journal could not be written"
