@@ -22,8 +22,14 @@ codes are doit's and are chosen at the doit face (``tasks.py``) only.
 
 from __future__ import annotations
 
+import traceback
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
+
+from capdoit.text import printable
+
+PACKAGE = Path(__file__).parent
 
 
 class CapdoitError(Exception):
@@ -149,7 +155,7 @@ class HostsFailed(CapdoitError):
         self.outcomes = tuple(outcomes)
         self.failed = [o for o in outcomes if o.error and not isinstance(o.error, Cancelled)]
         self.cancelled = [o for o in outcomes if isinstance(o.error, Cancelled)]
-        parts = [str(o.error) for o in self.failed]
+        parts = [described(o.host, o.error) for o in self.failed if o.error]
         if self.cancelled:
             parts.append("stopped because of that: " + ", ".join(o.host for o in self.cancelled))
         super().__init__("\n".join(parts))
@@ -157,3 +163,26 @@ class HostsFailed(CapdoitError):
 
 class Interrupted(CapdoitError):
     """A signal ended the flow."""
+
+
+def described(host: str, error: BaseException) -> str:
+    """An error of a host: capdoit's own say it themselves; of others, what they are, and where they come from."""
+    if isinstance(error, CapdoitError):
+        return str(error)
+    what = "\n".join(map(printable, f"{type(error).__name__}: {error}".splitlines()))
+    return f"{host}: {what}{where(error)}"
+
+
+def where(error: BaseException) -> str:
+    """The last line that led to an error and is not capdoit's: of a hook, or of a recipe, its readers know their own.
+
+    Returns:
+        `` (FILE:LINE)``; empty when there is none.
+    """
+    every = traceback.extract_tb(error.__traceback__)
+    frames = [frame for frame in every if not frame.filename.startswith("<") and not _is_ours(Path(frame.filename))]
+    return f" ({Path(frames[-1].filename).name}:{frames[-1].lineno})" if frames else ""
+
+
+def _is_ours(file: Path) -> bool:
+    return file.is_relative_to(PACKAGE) and not file.is_relative_to(PACKAGE / "recipes")

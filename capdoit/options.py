@@ -6,15 +6,13 @@ import dataclasses
 import inspect
 import json
 import re
-import traceback
 import types
 import typing
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
 from capdoit.config import RecipeUse
-from capdoit.errors import ConfigError, RecipeError
+from capdoit.errors import ConfigError, RecipeError, where
 from capdoit.places import near
 from capdoit.script import Secret
 from capdoit.text import listed, printable
@@ -130,15 +128,7 @@ def loaded(place: str, load: Callable[[], T]) -> T:
         raise
     except BaseException as error:  # an exit, too: doit would end without a word, as if all were well
         what = printable(f"{type(error).__name__}: {error}")
-        raise RecipeError(f"{place}: cannot be loaded: {what}{_line(error)}") from error
-
-
-def _line(error: BaseException) -> str:
-    """The last line of the recipe's own that led to it."""
-    ours = Path(__file__).parent
-    every = traceback.extract_tb(error.__traceback__)
-    frames = [frame for frame in every if frame.filename[0] != "<" and Path(frame.filename).parent != ours]
-    return f" (line {frames[-1].lineno} of {Path(frames[-1].filename).name})" if frames else ""
+        raise RecipeError(f"{place}: cannot be loaded: {what}{where(error)}") from error
 
 
 def words(kind: Any) -> str:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import inspect
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -224,10 +225,15 @@ def code_of(acts: Iterable[Act]) -> dict[str, str]:
     found = {}
     for act in acts:
         if act.hook:
-            file = inspect.getsourcefile(act.hook.function)
-            text = Path(file).read_text(encoding="utf-8") if file else ""
-            found[act.name] = _digest(text + repr(act.hook.options))
+            found[act.name] = _digest(_source(act.hook.function) + repr(act.hook.options))
     return found
+
+
+def _source(function: Callable[..., object]) -> str:
+    """The text of the file that a function stands in; empty for one that stands in none, such as a built-in."""
+    with contextlib.suppress(TypeError, OSError):
+        return Path(inspect.getfile(function)).read_text(encoding="utf-8", errors="surrogateescape")
+    return ""
 
 
 def outdated(plan: Plan, stage: Stage, acts: Sequence[Act], names: Sequence[str]) -> list[str]:

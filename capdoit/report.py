@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import os
-import traceback
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 from capdoit import decide
 from capdoit.errors import (
-    CapdoitError,
     Damaged,
     GuardRefused,
     HostsFailed,
@@ -18,14 +14,13 @@ from capdoit.errors import (
     NoTarget,
     PlanOutdated,
     Unreachable,
+    described,
 )
 from capdoit.flow import steps
 from capdoit.run import Run
 from capdoit.steps.abandoning import Standing
-from capdoit.text import listed, printable, table
+from capdoit.text import listed, table
 from capdoit.variables import Variables
-
-PACKAGE = Path(__file__).parent
 
 
 def report(run: Run, what: str, error: BaseException, standings: Sequence[Standing]) -> str:
@@ -119,15 +114,4 @@ def _cancelled(error: HostsFailed) -> str:
 
 
 def _of_host(host: str, error: Any) -> str:
-    if isinstance(error, CapdoitError):
-        return "\n".join(f"  {line}" for line in str(error).splitlines())
-    every = traceback.extract_tb(error.__traceback__)
-    frames = [frame for frame in every if not _is_ours(Path(frame.filename))] or every
-    where = f" ({os.path.basename(frames[-1].filename)}:{frames[-1].lineno})" if frames else ""
-    what = "\n".join(map(printable, f"{type(error).__name__}: {error}".splitlines()))
-    return f"  {host}: {what}{where}"
-
-
-def _is_ours(file: Path) -> bool:
-    """Whether it is capdoit's, other than a recipe: its readers know their own hook, and that can be mended."""
-    return file.is_relative_to(PACKAGE) and not file.is_relative_to(PACKAGE / "recipes")
+    return "\n".join(f"  {line}" for line in described(host, error).splitlines())

@@ -477,3 +477,12 @@ def test_nothing_is_taken_away_before_all_other_hooks_have_done_well(project: Pr
     assert "taken away" not in done.out
     assert project.current("web1") == second
     assert database(project) == ["0001", "0002"]
+
+
+def test_a_guard_that_breaks_says_with_what_and_where(project: Project):
+    recipe(project, "db", "\ndb = Recipe('db')\n@db.guard()\ndef watch(host, release):\n    return {}['lost']\n")
+    deployed(project, "1")
+    deployed(project, "2")
+    done = project.doit("rollback:production").failed()
+    assert "web1: KeyError: 'lost' (db.py:" in done.out
+    assert "doit rollback:production migrations=keep" in done.out
