@@ -8,7 +8,9 @@
 # custom is left out. One process looks at many files; only odd names, and links where find is not GNU's,
 # cost some processes each.
 # shellcheck disable=SC2154,SC2016
+since= # a file, as a release sees it: only what changed after that one is listed, where find can tell (GNU's)
 tab=$(printf '\t')
+end="~${tab}end${tab}yes" # sorts last, and shows a manifest that was cut short
 
 one_by_one='
 plain() {
@@ -33,6 +35,9 @@ done
 '
 
 walk() {
+    if [ -n "$since" ] && find . -prune -cnewer "$since" >/dev/null 2>&1; then
+        set -- ! -cnewer "$since" -o "$@"
+    fi
     find . -type d \( -name __pycache__ -o -name .cache -o -path ./tmp -o -path ./log \
         -o -path ./var/cache -o -path ./var/log -o -path ./.next/cache \) -prune -o "$@"
 }
@@ -48,20 +53,21 @@ links() {
 
 all_others() {
     set --
-    if [ "$verify" = full ]; then set -- -exec sha256sum {} +; fi
+    # Whose failure would make busybox's find keep back what others have to say.
+    if [ "$verify" = full ]; then set -- -exec sh -c 'sha256sum "$@" || :' sh {} +; fi
     walk \( -path '*[[:cntrl:]]*' -o -path '*\\*' \) -exec sh -c "$one_by_one" "$verify" {} + \
         -o -type f -exec stat -c "%n${tab}stat$tab%f %s" {} + "$@" \
         -o ! -type l -exec stat -c "%n${tab}stat$tab%f" {} +
 }
 
-# The lines of a directory. The last one shows a manifest that was cut short.
+# The lines of a directory. What its user may not read is no reason to stop: find says 1, and more when it is killed.
 listing() (
     LC_ALL=C
     export LC_ALL
     cd "$1" || exit
     links
-    all_others
-    printf '~\tend\tyes\n'
+    all_others || [ $? -eq 1 ]
+    printf '%s\n' "$end"
 )
 
 # The lines of a release's manifest, as far as they are to be looked at.

@@ -146,6 +146,9 @@ def test_more_changes_than_are_shown_are_counted():
 # -- what shells and tools of hosts make of a directory
 
 Listing = Callable[..., bytes]
+LIKE_ANYBODY = (  # to whom modes of files matter
+    [str(shutil.which("setpriv")), "--bounding-set=-dac_override,-dac_read_search"] if os.geteuid() == 0 else []
+)
 
 
 @pytest.fixture(params=["dash", "bash", "busybox"])
@@ -162,9 +165,9 @@ def listing(request: pytest.FixtureRequest, tmp_path: Path) -> Listing:
 
     def run(place: Path, how: str) -> bytes:
         values = f"deploy_to='{place.parent}'; verify={how}; release={RELEASE}\n"
-        script = f"{values}{MANIFEST.read_text()}\nlisting '{place}'\n"
-        done = subprocess.run([shell, "-c", script], env={"PATH": path}, capture_output=True, check=True)
-        assert done.stderr == b""
+        script = f"set -eu\n{values}{MANIFEST.read_text()}\nlisting '{place}'\n"
+        done = subprocess.run([*LIKE_ANYBODY, shell, "-c", script], env={"PATH": path}, capture_output=True, check=True)
+        assert all(line.endswith(b"Permission denied") for line in done.stderr.splitlines())
         return done.stdout
 
     return run
@@ -189,6 +192,19 @@ def test_any_name_is_listed_once_and_the_same_by_all_tools(tmp_path: Path, listi
     assert found["\\" + b"./new\nline.link".hex()] == {"link": "\\" + b"new\nline".hex()}
     odd = found["\\" + b"./tab\tname/plain".hex()]
     assert odd == {"stat": "81a4 1", "sha256": hashlib.sha256(b"t").hexdigest()}
+
+
+def test_what_its_user_may_not_read_is_listed_as_far_as_it_can_be(tmp_path: Path, listing: Listing):
+    for name in ("open", "closed"):
+        (tmp_path / "release" / name).mkdir(parents=True)
+        (tmp_path / "release" / name / "file").write_text("a")
+    (tmp_path / "release/open/secret").write_text("b")
+    (tmp_path / "release/open/secret").chmod(0)
+    (tmp_path / "release/closed").chmod(0)
+    found = parse_listing(listing(tmp_path / "release", "full").decode().split("\n")[:-1])
+    assert {*found} == {".", "./open", "./open/file", "./open/secret", "./closed", "~"}
+    assert "sha256" in found["./open/file"]
+    assert "sha256" not in found["./open/secret"]
 
 
 def test_the_quick_listing_is_the_full_one_without_contents(tmp_path: Path, listing: Listing):
@@ -314,6 +330,17 @@ def test_a_rollback_to_a_damaged_release_is_refused_and_says_what_differs_on_eve
     assert tree_of(project) == before
 
 
+REMAKES = (
+    DODO
+    + """
+@cap.before("updated")
+@cap.before("reverted")
+def make(host, release, flow):
+    host.run(f"echo {flow.name} >made", cwd=release.path)
+"""
+)
+
+
 def test_hosts_with_busybox_tools_alone_write_manifests_and_find_damage(project: Project, tmp_path: Path):
     tools = tmp_path / "busybox-tools"
     tools.mkdir()
@@ -324,12 +351,14 @@ def test_hosts_with_busybox_tools_alone_write_manifests_and_find_damage(project:
     (tools / "git").unlink(missing_ok=True)
     (tools / "git").symlink_to(git)
     project.config(default_env={"PATH": str(tools)})
+    project.dodo(REMAKES)
     first, second = deploy(project), deploy(project)
     assert verify(project)["well"] is True
     (release(project, first, "web2") / "app.txt").unlink()
     assert "missing app.txt" in project.doit("rollback:production").failed().out
     project.doit("rollback:production", "force=yes", check=True)
     project.doit("rollback:production", f"rollback_release={second}", "verify=full", check=True)
+    assert verify(project)["well"] is True
 
 
 def test_damage_is_found_before_the_hooks_of_reverted_take_anything_away(project: Project):
@@ -557,17 +586,6 @@ def test_verify_over_ssh(make_project: MakeProject):
     assert changes(verify(project, code=3), "web2") == {"app.txt": ("missing", [])}
 
 
-REMAKES = (
-    DODO
-    + """
-@cap.before("updated")
-@cap.before("reverted")
-def make(host, release, flow):
-    host.run(f"echo {flow.name} >made", cwd=release.path)
-"""
-)
-
-
 def test_what_a_hook_of_a_rollback_makes_is_no_damage_in_the_next_one(project: Project):
     project.dodo(REMAKES)
     first, _ = deploy(project), deploy(project)
@@ -576,6 +594,35 @@ def test_what_a_hook_of_a_rollback_makes_is_no_damage_in_the_next_one(project: P
     deploy(project)
     project.doit("rollback:production", check=True)
     assert project.current("web1") == project.current("web2") == first
+
+
+ONE_AS_LONG = (
+    DODO
+    + """
+@cap.before("updated")
+@cap.before("reverted")
+def make(host, release, flow):
+    if flow.name == "deploy":
+        host.run("echo what was built >made; touch -d 2020-01-01 made; mkdir gone", cwd=release.path)
+    else:
+        host.run("echo what came back >made; touch -d 2020-01-01 made; rmdir gone", cwd=release.path)
+"""
+)
+
+
+@pytest.mark.parametrize("ssh", [False, True])
+def test_a_rollback_remembers_what_its_hooks_changed_and_takes_nothing_else_for_shipped(
+    make_project: MakeProject, ssh: bool
+):
+    project = make_project(2, ssh=ssh)
+    project.dodo(ONE_AS_LONG)
+    first, _ = deploy(project), deploy(project)
+    (release(project, first, "web2") / "app.txt").write_text("other\n")
+    (release(project, first, "web2") / "by-hand").touch()
+    project.doit("rollback:production", check=True)
+    said = verify(project, code=3)
+    assert changes(said, "web1") == {}
+    assert changes(said, "web2") == {"app.txt": ("changed", ["contents"]), "by-hand": ("added", [])}
 
 
 def test_a_linked_file_that_is_gone_refuses_a_rollback_and_its_dry_run(project: Project):

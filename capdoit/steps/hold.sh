@@ -32,10 +32,10 @@ if [ "$held" = 0 ]; then
             *) held=5 ;;
         esac
     fi
-    if [ "$held" = 0 ]; then
+    # A flow or drill that died left things behind; one whose connection was lost goes on with them.
+    if [ "$held" = 0 ] && [ -z "$again" ]; then
         printf "%s\n" "$owner" >"$deploy_to/.capdoit/lock" || held=1
     fi
-    # A flow or drill that died left things behind; one whose connection was lost goes on with them.
     if [ "$held" = 0 ] && [ -z "$again" ]; then
         (cd "$deploy_to" && sweep) </dev/null 9>&- || :
     fi

@@ -2,20 +2,35 @@
 # The first half of publishing: everything that can fail, so that the second half is one rename.
 # Directories keep the order of their names in time, too, which Capistrano's rollback goes by.
 # shellcheck disable=SC2154,SC2034
+
 # After the last hook that may change the release, and before it can be live.
-write_manifest() {
+new_manifest() {
     verify=full
-    listing "releases/$release" | LC_ALL=C sort >.capdoit/manifest || die "the manifest of $release could not be written"
-    mv -f .capdoit/manifest ".capdoit/manifests/$release"
+    listing "releases/$release"
 }
 
-# A rollback verified its release before its hooks came; what is not as it was since then, they made.
-has_changed() {
-    verify=quick
-    [ -n "$({
-        shipped
-        listing "releases/$release"
-    } | LC_ALL=C sort | uniq -u | head -n 1)" ]
+# A rollback verified its release; what changed after it took the lock, its hooks changed. Of all else the manifest
+# keeps what was shipped.
+renewed_manifest() {
+    {
+        verify=full
+        since=../../.capdoit/lock
+        listing "releases/$release" | sed "s/^/made$tab/"
+        verify=quick
+        since=
+        listing "releases/$release" | sed "s/^/there$tab/"
+        sed "s/^/was$tab/" ".capdoit/manifests/$release"
+    } | LC_ALL=C awk -F '\t' '
+        { line = substr($0, length($1) + 2); path = NF > 2 ? $2 : substr(line, 67) }
+        $1 == "there" { there[path]; next }
+        $1 == "made" { made[path] }
+        $1 == "made" || ((path in there) && !(path in made)) { print line }
+    '
+}
+
+write_manifest() {
+    LC_ALL=C sort >.capdoit/manifest && [ "$(tail -n 1 .capdoit/manifest)" = "$end" ] &&
+        mv -f .capdoit/manifest ".capdoit/manifests/$release"
 }
 
 fenced
@@ -35,10 +50,10 @@ if [ -n "$fresh" ]; then
     TZ=UTC0 touch -t "${release%??}.${release#????????????}" "releases/$release"
     forget_manifests
     mkdir -p .capdoit/manifests
-    write_manifest
-elif [ -n "$hooked" ] && has_manifest && has_changed; then
+    new_manifest | write_manifest || die "the manifest of $release could not be written"
+elif [ -n "$hooked" ] && has_manifest; then
     # A disk that is full must not be in the way back.
-    (write_manifest) || rm -f .capdoit/manifest
+    renewed_manifest | write_manifest || rm -f .capdoit/manifest
 fi
 rm -rf .capdoit/next
 mkdir .capdoit/next
