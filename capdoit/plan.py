@@ -216,8 +216,9 @@ def fingerprint(facts: Facts) -> dict[str, Any]:
 
 
 def settings_of(stage: Stage) -> str:
-    """A digest of what deploy.yml says of a stage; of secrets it has the names alone."""
-    return _digest(repr(replace(stage, recipes=())))
+    """A digest of what deploy.yml and the file of its ssh_config say of a stage; of secrets it has the names alone."""
+    hosts = tuple(replace(host, ssh_config=_text_of(host.ssh_config)) for host in stage.hosts)
+    return _digest(repr(replace(stage, hosts=hosts, recipes=())))
 
 
 def code_of(acts: Iterable[Act]) -> dict[str, str]:
@@ -231,8 +232,15 @@ def code_of(acts: Iterable[Act]) -> dict[str, str]:
 
 def _source(function: Callable[..., object]) -> str:
     """The text of the file that a function stands in; empty for one that stands in none, such as a built-in."""
-    with contextlib.suppress(TypeError, OSError):
-        return Path(inspect.getfile(function)).read_text(encoding="utf-8", errors="surrogateescape")
+    with contextlib.suppress(TypeError):
+        return _text_of(inspect.getfile(function))
+    return ""
+
+
+def _text_of(file: str | None) -> str:
+    """What a file says, wherever the project lies; empty for none, and for one that cannot be read."""
+    with contextlib.suppress(OSError):
+        return Path(file).read_text(encoding="utf-8", errors="surrogateescape") if file else ""
     return ""
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -187,6 +188,17 @@ def test_a_plan_outlives_flows_that_changed_nothing(project: Project):
     project.doit("deploy:production", "apply=plan.json", check=True)
 
 
+def test_a_plan_is_carried_out_in_another_checkout_of_the_project(ssh_project: Project, tmp_path: Path):
+    shutil.copy(ssh_project.settings["ssh_config"], ssh_project.path / "ssh_config")
+    ssh_project.config(ssh_config="ssh_config")
+    deployed(ssh_project, "1")
+    ssh_project.doit("deploy:production", "plan=plan.json", check=True)
+    release = json.loads((ssh_project.path / "plan.json").read_text())["release"]
+    ssh_project.path = ssh_project.path.rename(tmp_path / "elsewhere")
+    ssh_project.doit("deploy:production", "apply=plan.json", check=True)
+    assert ssh_project.current("web1") == release
+
+
 def test_a_plan_that_is_outdated_says_how_to_make_the_same_one_again(project: Project):
     deployed(project, "1")
     said = ("branch=main", "hosts=web1", "message=as planned")
@@ -294,11 +306,13 @@ def test_a_plan_of_endless_depth_is_no_plan(project: Project):
     ("change", "said"),
     [
         (lambda project: project.config(keep_releases=1), "what deploy.yml says of production has changed since"),
+        (lambda project: (project.path / "ssh_config").write_text("Port 1"), "what deploy.yml says of production has "),
         (lambda project: project.dodo(HOOKS + "# edited\n"), "the code or the options of "),
     ],
-    ids=["a setting", "a hook"],
+    ids=["a setting", "ssh's settings", "a hook"],
 )
 def test_a_plan_is_refused_when_what_it_would_do_has_changed(project: Project, change: Any, said: str):
+    project.config(ssh_config="ssh_config")
     project.dodo(HOOKS)
     first = deployed(project, "1")
     project.doit("deploy:production", "plan=plan.json", check=True)
