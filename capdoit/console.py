@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import os
 import re
 import shutil
 import threading
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from enum import Enum
-from typing import TextIO
+from typing import Any, TextIO
 
 from capdoit.text import printable
 
@@ -42,8 +43,9 @@ class Console:
     """
 
     def __init__(self, stream: TextIO) -> None:
-        if isinstance(stream, io.TextIOWrapper) and stream.errors in RAISING:
-            stream.reconfigure(errors="backslashreplace")  # a deploy must not fail at what a terminal cannot show
+        if isinstance(stream, io.TextIOWrapper):
+            self._go_on(stream)
+        self.is_lost = False  # what was said, for want of room
         self._stream = stream
         self._lock = threading.Lock()
         self._secrets: tuple[str, ...] = ()
@@ -92,13 +94,38 @@ class Console:
         return f"\033[{tone.value}m{text}\033[0m" if tone and self.has_colours else text
 
     def _write(self, text: str) -> None:
-        """Write whole lines; nobody may read them any more, as behind `| head`."""
         with self._lock:
+            self._stream.write(f"{text}\n")
+            self._stream.flush()
+
+    def _go_on(self, stream: io.TextIOWrapper) -> None:
+        """Have all that writes to a stream, doit and Python themselves among it, go on whatever becomes of it.
+
+        A flow must not fail because of what a terminal cannot show, nor because nobody reads it any more, as behind
+        ``| head``, or because the disk of its log is full: that may be just after it made a release live.
+        """
+        if stream.errors in RAISING:
+            stream.reconfigure(errors="backslashreplace")
+        stream.write = self._or_nowhere(stream, stream.write)  # type: ignore[method-assign]
+        stream.flush = self._or_nowhere(stream, stream.flush)  # type: ignore[method-assign]
+
+    def _or_nowhere(self, stream: io.TextIOWrapper, write: Callable[..., Any]) -> Callable[..., Any]:
+        def written(*args: Any) -> Any:
             try:
-                self._stream.write(f"{text}\n")
-                self._stream.flush()
-            except BrokenPipeError:  # also for what Python flushes when it ends
-                os.dup2(os.open(os.devnull, os.O_WRONLY), self._stream.fileno())
+                return write(*args)
+            except OSError as error:
+                os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+                if not isinstance(error, BrokenPipeError):
+                    self.is_lost = True
+                    _complain(f"capdoit cannot write what it has to say: {error.strerror}; it goes on")
+                return write(*args)
+
+        return written
+
+
+def _complain(text: str) -> None:
+    with contextlib.suppress(OSError):
+        os.write(2, f"{text}\n".encode())
 
 
 def _looks(secret: str) -> set[str]:

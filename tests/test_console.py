@@ -124,8 +124,28 @@ def test_what_is_piped_is_plain(project: Project):
         assert "\033" not in project.doit("cap", word, env={"TERM": "xterm"}).out
 
 
-def test_what_nobody_reads_any_more_ends_without_a_word(project: Project, env: dict[str, str]):
+def in_bash(project: Project, env: dict[str, str], line: str) -> tuple[int, str]:
+    """The exit status, of a pipe's first command that fails, and what came on stderr."""
+    words = ["bash", "-o", "pipefail", "-c", line.replace("doit", f"'{sys.executable}' -m doit", 1)]
+    done = subprocess.run(words, cwd=project.path, env=env, stderr=subprocess.PIPE, text=True, check=False)
+    return done.returncode, done.stderr
+
+
+@pytest.mark.parametrize("reads", ["true", "head -n 1 >read", "head -n 5 >read"])
+@pytest.mark.parametrize("words", ["cap status", "list", "deploy:production"])
+def test_what_nobody_reads_any_more_ends_as_it_would_have_ended(
+    project: Project, env: dict[str, str], words: str, reads: str
+):
     project.doit("deploy:production", check=True)
-    line = f"set -o pipefail; '{sys.executable}' -m doit cap status 2>said | true"
-    done = subprocess.run(["bash", "-c", line], cwd=project.path, env={**os.environ, **env}, check=False)
-    assert (done.returncode, (project.path / "said").read_text()) == (0, "")
+    assert in_bash(project, env, f"doit {words} | {reads}") == (0, "")
+    assert '"event": "finished"' in (project.deploy_to("web1") / ".capdoit/journal").read_text().splitlines()[-1]
+
+
+def test_a_flow_whose_log_has_no_room_is_finished_and_a_command_that_only_tells_fails(
+    project: Project, env: dict[str, str]
+):
+    why = "capdoit cannot write what it has to say: No space left on device; it goes on\n"
+    assert in_bash(project, env, "doit deploy:production >/dev/full") == (0, why)
+    assert project.current("web1") == project.current("web2") is not None
+    assert in_bash(project, env, "doit cap status --json >/dev/full") == (1, why)
+    assert in_bash(project, env, "doit deploy:production >/dev/full 2>&1") == (0, "")

@@ -135,7 +135,7 @@ command succeeded on every host, else 1."""
             return 0
         console = Console(sys.stdout)
         try:
-            return _command(args[0], params)(self._asked(params, args[1:], console))
+            return _command(args[0], params)(self._asked(params, args[1:], console)) or console.is_lost
         except KeyboardInterrupt:
             console.say("interrupted")
             return INTERRUPTED
