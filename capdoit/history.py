@@ -14,9 +14,10 @@ from capdoit.text import listed
 from capdoit.units import parsed, stamp
 
 TOLD = ("building", "ready", "live", "back", "failed", "finished", "unlocked")
+Key = tuple[str, ...]  # a flow's id alone; of what only the log knows, what it was
 SECONDS = re.compile(r"[0-9]{1,7}(\.[0-9]{1,3})?")
-MAY_GO_ON = "is at work, or ended without a word"
-CUT_SHORT = "ended without a word"
+# By whether its lock is held; None: nobody knows.
+WITHOUT_END = {True: "is at work", None: "is at work, or ended without a word", False: "ended without a word"}
 
 
 @dataclass(frozen=True)
@@ -59,41 +60,49 @@ def happenings(facts: Sequence[Facts]) -> list[Happening]:
 
     On one host the order is that of its journal and log; between hosts, that of the controllers' clocks.
     """
-    told: dict[str, dict[str, Sequence[Entry]]] = {}
-    order: dict[str, tuple[str, int]] = {}
+    told: dict[Key, dict[str, Sequence[Entry]]] = {}
+    order: dict[Key, tuple[str, int]] = {}
     for one in facts:
         latest = ""
         for place, (key, entries) in enumerate(_story(one).items()):
             latest = max(latest, _at(entries))
             order[key] = max(order.get(key, ("", 0)), (latest, place))
             told.setdefault(key, {})[one.host] = entries
-    held = {one.lock.run for one in facts if one.lock}
+    held: dict[Key, bool | None] = {
+        (one.lock.run,): one.lock_is_held for one in sorted(facts, key=_is_held) if one.lock
+    }
     newest_first = sorted(told, key=lambda key: order[key], reverse=True)
-    return [_happening(told[key], key in held) for key in newest_first]
+    return [_happening(told[key], held.get(key, False)) for key in newest_first]
 
 
-def _story(facts: Facts) -> dict[str, Sequence[Entry]]:
+def _is_held(facts: Facts) -> int:
+    """Whether its lock is held, in the order in which hosts outvote each other: no, nobody knows, yes."""
+    return (False, None, True).index(facts.lock_is_held)
+
+
+def _story(facts: Facts) -> dict[Key, Sequence[Entry]]:
     """The entries of each flow on a host, in order, and among them what only the log knows of."""
     flows: dict[str, list[Entry]] = {}
     for entry in facts.entries:
         if entry.run and entry.event in TOLD:
             flows.setdefault(entry.run, []).append(entry)
-    story: dict[str, Sequence[Entry]] = {}
+    story: dict[Key, Sequence[Entry]] = {}
     for key, publish in _keyed(publishes(facts.entries, facts.log)):
         if not publish.run:
             story[key] = _logged(publish)
         while publish.run in flows:  # and the flows before it, which made nothing live
             earlier = next(iter(flows))
-            story[earlier] = flows.pop(earlier)
-    return {**story, **flows}
+            story[(earlier,)] = flows.pop(earlier)
+    return story | {(run,): entries for run, entries in flows.items()}
 
 
-def _keyed(history: Sequence[Publish]) -> list[tuple[str, Publish]]:
+def _keyed(history: Sequence[Publish]) -> list[tuple[Key, Publish]]:
     """Publishes with what they are called on all hosts: logs begin at different times, so the newest counts first."""
     later: Counter[Publish] = Counter()
-    keyed = []
+    keyed: list[tuple[Key, Publish]] = []
     for publish in reversed(history):
-        keyed.append((publish.run or f"{publish.flow} {publish.release} {later[publish]}", publish))
+        of_the_log = (publish.flow, publish.release, str(later[publish]))
+        keyed.append(((publish.run,) if publish.run else of_the_log, publish))
         later[publish] += 1
     return keyed[::-1]
 
@@ -105,7 +114,7 @@ def _logged(publish: Publish) -> list[Entry]:
     return [Entry(event=event, **said) for event in ("live", "finished")]
 
 
-def _happening(told: Mapping[str, Sequence[Entry]], held: bool) -> Happening:
+def _happening(told: Mapping[str, Sequence[Entry]], held: bool | None) -> Happening:
     entries = [entry for of_host in told.values() for entry in of_host]
     event, ending = _event(entries, held)
     left_out = {host: "left out" for entry in entries for host in entry.missing.split()}
@@ -126,7 +135,7 @@ def _happening(told: Mapping[str, Sequence[Entry]], held: bool) -> Happening:
     )
 
 
-def _event(entries: Sequence[Entry], held: bool) -> tuple[str, str]:
+def _event(entries: Sequence[Entry], held: bool | None) -> tuple[str, str]:
     """What happened, and how it ended when it did not end well."""
     events = {entry.event for entry in entries}
     flow, step, interrupted = (_first(entries, name) for name in ("flow", "step", "interrupted"))
@@ -137,7 +146,7 @@ def _event(entries: Sequence[Entry], held: bool) -> tuple[str, str]:
         return ("interrupted" if interrupted else "failed"), ending
     if "finished" in events:
         return flow, ""
-    return (flow, MAY_GO_ON) if held else ("interrupted", CUT_SHORT)
+    return "interrupted" if held is False else flow, WITHOUT_END[held]
 
 
 def _result(entries: Iterable[Entry]) -> str:

@@ -27,6 +27,7 @@ ONCE = {
     "current",
     "current_is_no_link",
     "lock",
+    "lock_is_held",
     "drilled",
     "disk",
     "inodes",
@@ -58,6 +59,7 @@ class Facts:
         no_files: the linked files that are not there, as places in the setting.
         not_writable: whether deploy_to cannot be written to.
         lock: who holds the lock, or left it behind; None when it is free.
+        lock_is_held: whether somebody has it now; None when the host cannot tell.
         drilled: what the last drill found; None when there was none.
         disk: KiB in all and free where deploy_to is; None when that is not known.
         inodes: in all and free there; None when that is not known, or they are made when they are needed.
@@ -81,11 +83,20 @@ class Facts:
     no_files: tuple[int, ...] = ()
     not_writable: bool = False
     lock: Entry | None = None
+    lock_is_held: bool | None = None
     drilled: Drilled | None = None
     disk: tuple[int, int] | None = None
     inodes: tuple[int, int] | None = None
     entries: tuple[Entry, ...] = ()
     log: tuple[str, ...] = ()
+
+    @property
+    def holder(self) -> str:
+        """Who holds its lock, or left it behind, for people; empty when it is free."""
+        if self.lock is None:
+            return ""
+        left = {True: "", False: ", which ended without a word", None: ", unless that ended without a word"}
+        return f"{self.lock.holder}{left[self.lock_is_held]}"
 
     @cached_property
     def lineage(self) -> Lineage:
@@ -153,6 +164,7 @@ def parse(host: str, layout: Layout, text: str) -> Facts:
         no_files=tuple(_number(host, number) for number in said["no_file"]),
         not_writable=bool(said["not_writable"]),
         lock=Entry.parse("".join(said["lock"])),
+        lock_is_held={"yes": True, "no": False}.get("".join(said["lock_is_held"])),
         drilled=Drilled.parse("".join(said["drilled"])),
         disk=_room("".join(said["disk"])),
         inodes=_room("".join(said["inodes"])),

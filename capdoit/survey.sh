@@ -27,6 +27,13 @@ room() {
     }
 }
 
+# Whether somebody has a lock, by the kernel's list: to try it would be in the way of a flow that does the same.
+is_held() {
+    [ -r /proc/locks ] || return 0
+    inode=$(stat -c %i "$1") || return 0
+    if [ -n "$(sed -n "/ FLOCK .*:$inode /p" /proc/locks)" ]; then fact lock_is_held yes; else fact lock_is_held no; fi
+}
+
 # Without one of these the facts would be wrong, and not just fewer.
 for tool in cut dd find readlink sed tail tr; do
     command -v "$tool" >/dev/null || {
@@ -106,7 +113,10 @@ if cd "$deploy_to" 2>/dev/null; then
             fact archive "$(one_line "${name%.tar.gz}")"
         fi
     done
-    if [ -f .capdoit/lock ]; then fact lock "$(one_line "$(dd if=.capdoit/lock bs=4096 count=1 2>/dev/null)")"; fi
+    if [ -f .capdoit/lock ]; then
+        fact lock "$(one_line "$(dd if=.capdoit/lock bs=4096 count=1 2>/dev/null)")"
+        is_held .capdoit/lock
+    fi
     if [ -f .capdoit/drilled ]; then fact drilled "$(one_line "$(dd if=.capdoit/drilled bs=4096 count=1 2>/dev/null)")"; fi
     if [ -f .capdoit/journal ]; then lines journal .capdoit/journal; fi
     if [ -f revisions.log ]; then lines log revisions.log; fi

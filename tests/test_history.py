@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from capdoit.cap.history import _notes, _row
@@ -105,10 +105,22 @@ def test_how_a_flow_ended(events: tuple[str, ...], more: dict[str, str], expecte
     assert (found.event, found.ending, found.results["web1"]) == expected
 
 
-def test_a_flow_whose_lock_is_there_may_yet_go_on() -> None:
-    begun = entries("run2", 2, "building")
-    (found,) = happenings([host("web1", *begun, lock=Entry(run="run2")), host("web2", *begun)])
-    assert (found.event, found.ending) == ("deploy", "is at work, or ended without a word")
+@pytest.mark.parametrize(
+    ("held", "event", "ending"),
+    [
+        (True, "deploy", "is at work"),
+        (None, "deploy", "is at work, or ended without a word"),
+        (False, "interrupted", "ended without a word"),
+    ],
+)
+def test_a_flow_without_an_end_is_at_work_while_one_of_its_locks_is_held(
+    held: bool | None, event: str, ending: str
+) -> None:
+    begun, lock = entries("run2", 2, "building"), Entry(run="run2")
+    hosts = [host("web1", *begun, lock=lock, lock_is_held=held), host("web2", *begun)]
+    for fleet in (hosts, [*hosts, host("web3", *begun, lock=lock, lock_is_held=False)]):
+        (found,) = happenings(fleet)
+        assert (found.event, found.ending) == (event, ending)
 
 
 def test_a_rollback_is_one() -> None:
@@ -200,6 +212,7 @@ LOG = st.sampled_from([logged(0), logged(1), logged(0, "rollback"), "lunch"])
 
 
 @given(st.lists(ENTRY, max_size=12), st.lists(ENTRY, max_size=12), st.lists(LOG, max_size=6))
+@example([Entry(event="live", flow="deploy", release=R[1], run=f"deploy {R[0]} 0")], [], [logged(1), logged(0)])
 def test_whatever_hosts_say_each_flow_is_told_once(one: list[Entry], two: list[Entry], log: list[str]) -> None:
     found = [h.run for h in happenings([host("web1", *one, log=tuple(log)), host("web2", *two)]) if h.run]
     assert sorted(found) == sorted({entry.run for entry in [*one, *two] if entry.run and entry.event != "noted"})

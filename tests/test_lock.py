@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import subprocess
 import time
 from pathlib import Path
 
@@ -41,6 +43,35 @@ def test_a_flow_that_finds_another_at_work_is_refused_and_told_who_it_is(project
     assert "doit cap unlock production" in refused.out
     assert first.returncode == 0, out
     assert len(project.releases("web1")) == 1
+
+
+def test_who_looks_while_a_flow_is_at_work_is_told_so(project: Project):
+    project.doit("deploy:production", check=True)
+    with at_work(project).start("deploy:production", env={"USER": "ann"}) as first:
+        wait_for(project.path / "at-work")
+        status = project.doit("cap", "status", check=True).out
+        history = project.doit("cap", "history", "-n", "1", check=True).out
+        dry = project.doit("deploy:production", "dry_run=yes", check=True).out
+        first.communicate(timeout=30)
+
+    assert re.search(r"^web1, web2: locked by deploy by ann from \S+ since \S+ \S+ UTC$", status, re.MULTILINE)
+    assert "is at work" in history
+    assert "ended without a word" not in history
+    assert re.search(r"web1: its lock is now that of deploy by ann from \S+ since \S+ \S+ UTC$", dry, re.MULTILINE)
+
+
+def test_who_looks_when_a_flow_was_killed_is_told_that_nobody_is_at_work(project: Project):
+    with at_work(project).start("deploy:production", env={"USER": "ann"}) as first:
+        wait_for(project.path / "at-work")
+        first.kill()
+        first.communicate(timeout=30)
+    for host in project.hosts:
+        subprocess.run(["flock", project.deploy_to(host) / ".capdoit/lock", "true"], check=True, timeout=10)
+    status = project.doit("cap", "status", check=True).out
+
+    assert "locked by deploy by ann" in status
+    assert "UTC, which ended without a word" in status
+    assert "The last deploy was interrupted (ended without a word)" in status
 
 
 def test_a_flow_that_waits_goes_on_when_the_other_has_ended(project: Project):

@@ -54,8 +54,8 @@ def _row(facts: Facts) -> tuple[str, ...]:
 
 def _about(facts: Sequence[Facts], stage: Stage, hosts: int) -> Iterator[tuple[str, Tone | None]]:
     """What concerns all hosts together, a line each, and how it is meant."""
-    for holder, names in grouped((one.host, one.lock.holder) for one in facts if one.lock).items():
-        yield f"{names}: locked by {holder}, unless that ended without a word", Tone.DOUBTFUL
+    for holder, names in grouped((one.host, one.holder) for one in facts if one.lock).items():
+        yield f"{names}: locked by {holder}", Tone.DOUBTFUL
     if sentence := _ended_badly(facts):
         yield sentence, Tone.DOUBTFUL
     yield from ((f"The hosts differ: {sentence}.", Tone.DOUBTFUL) for sentence in decide.drift(facts))
@@ -133,6 +133,7 @@ def _host_json(outcome: Outcome, stage: str) -> dict[str, Any]:
         "by": its.by or None,
         "branch": its.branch or None,
         "lock": vars(facts.lock) if facts.lock else None,
+        "lock_is_held": facts.lock_is_held if facts.lock else False,
         "drilled": vars(facts.drilled) if facts.drilled else None,
         "rollback": rollback([facts], stage)[0],
         "disk_kib": facts.disk and {"all": facts.disk[0], "free": facts.disk[1]},

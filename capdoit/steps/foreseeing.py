@@ -44,7 +44,7 @@ def _starting(run: Run) -> Iterator[str]:
     yield f"takes the lock of {listed(run.facts)}"
     for one in facts:
         if one.lock and one.lock.flow:
-            yield f"{one.host}: its lock names {one.lock.holder}"
+            yield f"{one.host}: its lock is now that of {one.holder}"
     yield from (f"the hosts differ: {difference}" for difference in differences(facts))
     yield f"{'makes' if run.flow == 'deploy' else 'goes back to'} release {run.release}"
     for host, room in run.fleet.all(lambda host: _room(run, host)).items():
