@@ -393,7 +393,7 @@ class Session:
             if tag in self._out.ends and tag in self._err.ends:
                 break
             if not self.is_open:
-                raise self._lost()
+                raise self._lost(request, kept)
             if stop:
                 self.cut()
                 raise Cancelled(self.host, "stopped")
@@ -434,14 +434,15 @@ class Session:
                 self._write()
         return [stream for number, stream in numbers.items() if number in ready]
 
-    def _lost(self) -> HostError:
+    def _lost(self, request: Request, kept: Sequence[str]) -> HostError:
         """Why there is no session (any more)."""
         with contextlib.suppress(subprocess.TimeoutExpired):
             self._process.wait(GRACE)
         self._close()
-        said = [printable(line) for line in self._err.noise.splitlines() if line.strip()]
         if "hello" in self._out.ends:
-            return HostError(self.host, "the connection was lost", lines=said[-KEPT_LINES:])
+            why = f"{request.name}: the connection was lost, or the shell on it was killed"
+            return HostError(self.host, why, request.name, lines=kept)
+        said = [printable(line) for line in self._err.noise.splitlines() if line.strip()]
         return Unreachable(self.host, "cannot connect" + (f": {said[-1]}" if said else ""), lines=said[-KEPT_LINES:-1])
 
     # -- ending
