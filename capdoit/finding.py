@@ -108,6 +108,13 @@ def _find(name: str, project: Path) -> Found | None:
     return _installed(name) or _from_project(name, project) or _bundled(name)
 
 
+def passed_over(found: Found, project: Path) -> list[str]:
+    """The files of other recipes of the same name, which a recipe stands before."""
+    files = [folder / f"{found.name}.py" for folder in (project / "recipes", _bundled_folder())]
+    others = {file.resolve(): str(file) for file in reversed(files) if file.is_file()}
+    return [shown for file, shown in others.items() if file != Path(found.place).resolve()]
+
+
 def available(project: Path) -> list[str]:
     """The names of all recipes that can be used, sorted."""
     files = [*_modules(_bundled_folder()), *_modules(project / "recipes")]

@@ -265,6 +265,7 @@ def begin(
     everyone, declared = stage.hosts, declared or Declared()
     stage = select(stage, variables)
     recipes = declared.secrets
+    called = tuple(hook for hook in declared.failed if hook.name not in variables.skip)
     if flow == "rollback":  # which needs nothing but the hosts; what a recipe misses is that recipe's
         recipes = tuple(secret for secret in recipes if secret.variable in os.environ)
     return Run(
@@ -279,7 +280,7 @@ def begin(
         said=f" apply={shlex.quote(variables.apply)}" if variables.apply else variables.words,
         message=one_line(variables.message or ""),
         wait=variables.wait,
-        declared=declared,
+        declared=replace(declared, failed=called),
         acts=tuple(act for act in acts if act not in variables.skip),
         migrations=variables.migrations,
         verify=variables.verify or "quick",

@@ -122,7 +122,8 @@ class Cap(Hooks):
 
     def _check_skipped(self, skip: Iterable[str]) -> None:
         flows = [self.acts(flow, stage) for flow in FLOWS for stage in self.config.stages]
-        hooks = sorted({act.name for acts in flows for act in acts if act.hook})
+        failed = {hook.name for declared in self.everything.values() for hook in declared.failed}
+        hooks = sorted({act.name for acts in flows for act in acts if act.hook} | failed)
         for name in skip:
             if name not in hooks:
                 raise ConfigError(

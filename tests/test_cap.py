@@ -342,6 +342,14 @@ def test_recipes_lists_bundled_ones_and_the_projects_with_their_first_lines(proj
     assert ["systemd", __version__, "bundled", "restart"] in [row[:4] for row in rows]
 
 
+def test_a_recipe_that_stands_before_another_of_its_name_says_so(project: Project):
+    write_recipe(project, "greet", RECIPE)
+    assert "stands before" not in project.doit("cap", "recipes", check=True).out
+    write_recipe(project, "health", RECIPE.replace("greet", "health"))
+    said = project.doit("cap", "recipes", check=True).out
+    assert re.search(r"^  health: project stands before \S+/recipes/health.py$", said, re.MULTILINE)
+
+
 def test_a_recipe_is_shown_with_its_docstring_and_options(project: Project):
     write_recipe(project, "greet", RECIPE)
     completed = project.doit("cap", "recipes", "greet", check=True)

@@ -323,6 +323,14 @@ def test_on_failed_is_told_of_a_step_that_failed_on_one_host(project: Project):
     assert (told_once["flow"], told_once["stage"], told_once["step"]) == ("deploy", "production", "starting")
 
 
+def test_on_failed_is_not_told_when_that_is_said(project: Project):
+    (project.shared("web2") / "config/database.yml").unlink()
+    project.dodo(TELL)
+    project.doit("deploy:production", "skip=tell").failed(1)
+    assert told(project) == []
+    assert "skip=tel: no hook has that name; did you mean tell?" in project.doit("list", "skip=tel").failed(3).out
+
+
 def test_on_failed_is_told_the_hosts_on_which_a_hook_failed(project: Project):
     project.dodo(
         TELL + "@cap.after('updated')\n"

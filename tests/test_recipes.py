@@ -367,12 +367,25 @@ def test_a_recipe_that_is_declared_wrongly_stops_the_load_with_its_place(project
 # -- where recipes come from
 
 
+def installed(project: Project, name: str) -> None:
+    """A package with a recipe `odd`."""
+    package = project.path / f"{name}-1.2.dist-info"
+    package.mkdir()
+    (package / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.2\n")
+    (package / "entry_points.txt").write_text(f"[capdoit.recipes]\nodd = {name}_odd\n")
+    (project.path / f"{name}_odd.py").write_text('"""Odd."""\nfrom capdoit import Recipe\nodd = Recipe("odd")\n')
+
+
+def test_a_package_stands_before_the_projects_recipe_of_the_same_name_and_that_is_said(project: Project):
+    installed(project, "acme")
+    recipe(project, "odd", "odd = Recipe('odd')\n")
+    said = project.doit("cap", "recipes", env={"PYTHONPATH": str(project.path)}, check=True).out
+    assert "  odd: acme 1.2 stands before recipes/odd.py\n" in said
+
+
 def test_a_recipe_that_two_packages_claim_is_refused_with_both(project: Project):
-    for name in ("acme", "umbrella"):
-        package = project.path / f"{name}-1.2.dist-info"
-        package.mkdir()
-        (package / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.2\n")
-        (package / "entry_points.txt").write_text(f"[capdoit.recipes]\nodd = {name}_odd\n")
+    installed(project, "acme")
+    installed(project, "umbrella")
     project.config(recipes={"odd": {}})
     done = project.doit("list", env={"PYTHONPATH": str(project.path)}).failed(3)
     assert "recipe odd is claimed by acme 1.2 and by umbrella 1.2; uninstall one" in done.out

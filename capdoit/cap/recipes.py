@@ -28,15 +28,18 @@ def recipes(asked: Asked) -> int:
 
 
 def _say_all(console: Console, project: Path) -> None:
-    rows, broken = [], []
+    rows, passed_over, broken = [], [], []
     for name in finding.available(project):
         try:
             found = finding.find(name, project)
             rows.append((name, found.version, found.source, summary(found).removeprefix(f"{name}: ")))
+            passed_over += [f"  {name}: {found.origin} stands before {o}" for o in finding.passed_over(found, project)]
         except CapdoitError as error:
             broken.append(f"  {name}: {error}")
     table = fitted(("recipe", "version", "from", ""), rows, console.width, least=4)
     console.say_table(table or "There are no recipes.")
+    for line in passed_over:
+        console.say(line, Tone.DOUBTFUL)
     for why in broken:
         console.say(why, Tone.BAD)
 
