@@ -230,6 +230,12 @@ def unfinished(facts: Sequence[Facts]) -> list[str]:
     return [*said, *_unmade(facts), *(f"{one.host}: {warning}" for one in facts for warning in _warnings(one))]
 
 
+def set_aside(facts: Sequence[Facts]) -> list[str]:
+    """Where the releases are that ``keep_failed`` keeps, a sentence each."""
+    kept = [(one.host, name) for one in facts for name in sorted(one.set_aside)]
+    return [f"{name} failed, and is kept in .capdoit/failed on {hosts}." for name, hosts in grouped(kept).items()]
+
+
 def last_drill(facts: Sequence[Facts]) -> str:
     """What the last drill found, in one line; host by host where they do not remember the same."""
     said = grouped((one.host, str(one.drilled or "none")) for one in facts)

@@ -33,7 +33,7 @@ ONCE = {
     "inodes",
     "end",
 }
-OFTEN = {"no_tool", "link", "not_made", "no_file", "release", "stray", "archive", "journal", "log"}
+OFTEN = {"no_tool", "link", "not_made", "no_file", "release", "stray", "set_aside", "archive", "journal", "log"}
 # What the last of these events says about a release that was never live.
 MADE = {"building": "building", "ready": "ready", "failed": "failed", "back": "failed"}
 
@@ -52,6 +52,7 @@ class Facts:
         current_is_no_link: whether something else stands where ``current`` should.
         releases: the revision of each release by its name; empty for an incomplete one.
         archives: the releases that are kept as archives.
+        set_aside: the releases whose deploys failed and that ``keep_failed`` keeps.
         strays: what else lies in ``releases/``.
         links: which of capdoit's own directories are links.
         no_tools: the programs that are not there.
@@ -76,6 +77,7 @@ class Facts:
     current_is_no_link: bool = False
     releases: Mapping[str, str] = field(default_factory=dict)
     archives: frozenset[str] = frozenset()
+    set_aside: frozenset[str] = frozenset()
     strays: tuple[str, ...] = ()
     links: tuple[str, ...] = ()
     no_tools: tuple[str, ...] = ()
@@ -114,7 +116,8 @@ class Facts:
         if release == self.current:
             return "live"
         if release not in self.releases:
-            return "archived" if release in self.archives else "missing"
+            gone = "failed" if release in self.set_aside else "missing"
+            return "archived" if release in self.archives else gone
         if not self.releases[release]:
             return "failed"
         if release in self.lineage.bad:
@@ -157,6 +160,7 @@ def parse(host: str, layout: Layout, text: str) -> Facts:
         current_is_no_link=bool(said["current_is_no_link"]),
         releases={name: revision for name, revision in revisions.items() if is_release(name)},
         archives=frozenset(filter(is_release, said["archive"])),
+        set_aside=frozenset(filter(is_release, said["set_aside"])),
         strays=(*said["stray"], *(name for name in revisions if not is_release(name))),
         links=tuple(said["link"]),
         no_tools=tuple(said["no_tool"]),

@@ -107,6 +107,9 @@ if cd "$deploy_to" 2>/dev/null; then
         done
         cd ..
     fi
+    for name in .capdoit/failed/[0-9]*; do
+        if [ -d "$name" ]; then fact set_aside "$(one_line "${name##*/}")"; fi
+    done
     for name in rolled-back-release-[0-9]*.tar.gz; do
         if [ -f "$name" ]; then
             name=${name#rolled-back-release-}

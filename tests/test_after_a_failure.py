@@ -36,6 +36,11 @@ def test_a_failed_release_is_removed_unless_it_is_to_be_kept_aside(project: Proj
     assert (release / "app.txt").read_text() == "first\n"
     assert f"the failed release is kept in {release}" in done.out
     assert project.releases("web1") == [first]
+    where = f"{release.name} failed, and is kept in .capdoit/failed on web1, web2."
+    assert where in project.doit("cap", "status", check=True).out.splitlines()
+    rows = project.doit("cap", "releases", check=True).out.splitlines()
+    assert [row.split()[:3] for row in rows[1:3]] == [[release.name, "failed", "failed"], [first, "live", "live"]]
+    assert where in rows
     project.dodo(DODO)
     deploy(project)
 

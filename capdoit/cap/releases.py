@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from capdoit import decide
 from capdoit.cap.asked import SHORT, Asked, exit_status, facts_of, live, rollback, say_unreached, what
 from capdoit.check import look
 from capdoit.config import Stage
@@ -57,7 +58,7 @@ def _matrix(facts: Sequence[Facts], target: str | None, sizes: Sizes, width: int
     about = [_about(facts, name, sizes) for name in names]
     rows = [[*row, *more] for row, more in zip(_rows(names, columns, target), about, strict=True)]
     text = fitted(("release", *columns, "", "revision", "size", "branch", "who", "when (UTC)"), rows, width, 3)
-    return "\n".join([text, *_legend(columns, facts)])
+    return "\n".join([text, *_legend(columns, facts), *decide.set_aside(facts)])
 
 
 def _rows(names: Sequence[str], columns: Mapping[str, Sequence[str]], target: str | None) -> list[list[str]]:
@@ -100,7 +101,8 @@ def _legend(columns: Mapping[str, Sequence[str]], facts: Sequence[Facts]) -> lis
 def _releases(facts: Iterable[Facts]) -> list[str]:
     """All that any host holds, newest first."""
     live = {one.current for one in facts if one.current}
-    return sorted({*live, *(name for one in facts for name in (*one.releases, *one.archives))}, reverse=True)
+    held = (name for one in facts for name in (*one.releases, *one.archives, *one.set_aside))
+    return sorted({*live, *held}, reverse=True)
 
 
 def _revision(facts: Sequence[Facts], release: str) -> str:

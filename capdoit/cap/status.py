@@ -58,6 +58,7 @@ def _about(facts: Sequence[Facts], stage: Stage, hosts: int) -> Iterator[tuple[s
         yield f"{names}: locked by {holder}", Tone.DOUBTFUL
     if sentence := _ended_badly(facts):
         yield sentence, Tone.DOUBTFUL
+    yield from ((sentence, None) for sentence in decide.set_aside(facts))
     yield from ((f"The hosts differ: {sentence}.", Tone.DOUBTFUL) for sentence in decide.drift(facts))
     yield f"A rollback {_way_back(facts, stage, hosts)}", None
     yield f"Last drill: {decide.last_drill(facts)}", None
@@ -134,6 +135,7 @@ def _host_json(outcome: Outcome, stage: str) -> dict[str, Any]:
         "branch": its.branch or None,
         "lock": vars(facts.lock) if facts.lock else None,
         "lock_is_held": facts.lock_is_held if facts.lock else False,
+        "set_aside": sorted(facts.set_aside),
         "drilled": vars(facts.drilled) if facts.drilled else None,
         "rollback": rollback([facts], stage)[0],
         "disk_kib": facts.disk and {"all": facts.disk[0], "free": facts.disk[1]},
