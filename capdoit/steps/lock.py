@@ -90,8 +90,9 @@ def _lock_and_survey(run: Run, host: Host) -> Facts | str:
     """The facts, or who holds the lock."""
     host.farewell = _give_back_request(run, host)  # who is stopped while it asks may have taken the lock
     lock, survey = host.ask([_hold_request(run, host), survey_request(run, host, run.flow == "deploy")])
-    if lock.status == HELD:
+    if lock.status != 0:
         host.farewell = None
+    if lock.status == HELD:
         return _who(lock)
     _check(host, lock)
     if lock.status == 0:
