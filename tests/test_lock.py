@@ -13,14 +13,14 @@ from conftest import MakeProject
 from capdoit.testing import Project
 
 
-def at_work(project: Project) -> Project:
+def at_work(project: Project, command: str = "sleep 2") -> Project:
     """A project one of whose deploys takes a while after ``updated``."""
     mark = project.path / "at-work"
     project.dodo(
         'import capdoit\ncap = capdoit.load("deploy.yml")\n'
         '@cap.after("updated", once=True)\n'
         "def slow(hosts):\n"
-        f"    hosts[0].run(\"touch '{mark}'; sleep 2\")\n"
+        f"    hosts[0].run(\"touch '{mark}'; {command}\")\n"
     )
     return project
 
@@ -47,11 +47,13 @@ def test_a_flow_that_finds_another_at_work_is_refused_and_told_who_it_is(project
 
 def test_who_looks_while_a_flow_is_at_work_is_told_so(project: Project):
     project.doit("deploy:production", check=True)
-    with at_work(project).start("deploy:production", env={"USER": "ann"}) as first:
+    until_it_is_over = f"for n in $(seq 200); do [ ! -e '{project.path}/over' ] || break; sleep 0.1; done"
+    with at_work(project, until_it_is_over).start("deploy:production", env={"USER": "ann"}) as first:
         wait_for(project.path / "at-work")
         status = project.doit("cap", "status", check=True).out
         history = project.doit("cap", "history", "-n", "1", check=True).out
         dry = project.doit("deploy:production", "dry_run=yes", check=True).out
+        (project.path / "over").touch()
         first.communicate(timeout=30)
 
     assert re.search(r"^web1, web2: locked by deploy by ann from \S+ since \S+ \S+ UTC$", status, re.MULTILINE)
