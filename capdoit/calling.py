@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
-from capdoit.errors import NotReady
+from capdoit.errors import HostError, HostsFailed, NotReady
 from capdoit.flow import Act
 from capdoit.given import Failure
-from capdoit.hooks import Hook, failed_hosts
+from capdoit.hooks import Hook
 from capdoit.host import Host
 from capdoit.run import Run
 from capdoit.text import listed, printable
@@ -43,7 +43,7 @@ def called_on(run: Run, hook: Hook) -> list[Host]:
 
 def tell_of_failure(run: Run, step: str, error: BaseException) -> None:
     """Call the ``on_failed`` hooks; one that fails is a warning, since the first error is the one to report."""
-    failed = failed_hosts(error, {host.name: host for host in run.fleet.hosts})
+    failed = _hosts_of(error, run.fleet.hosts)
     failure = Failure(
         flow=run.flow,
         stage=run.stage.name,
@@ -76,3 +76,10 @@ def refuse_hooks_without_hosts(run: Run, acts: Iterable[Act]) -> None:
     if alone:
         whose = listed(f"{hook.name} ({hook.place})" for hook in alone)
         raise NotReady(f"{listed(run.missing)} cannot be reached, and no other host can run {whose}")
+
+
+def _hosts_of(error: BaseException, hosts: Sequence[Host]) -> tuple[Host, ...]:
+    """The hosts that an error is about; all of them when it is about none."""
+    failed = [outcome.host for outcome in error.failed] if isinstance(error, HostsFailed) else []
+    names = [error.host] if isinstance(error, HostError) else failed
+    return tuple(host for host in hosts if host.name in names) or tuple(hosts)

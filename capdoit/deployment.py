@@ -15,12 +15,12 @@ from capdoit import transfer
 from capdoit.calling import call, called_on, refuse_hooks_without_hosts, tell_of_failure
 from capdoit.config import Stage
 from capdoit.console import Console, Tone
-from capdoit.errors import CapdoitError, ConfigError, Interrupted
+from capdoit.errors import CapdoitError, ConfigError, FlowFailed, Interrupted
 from capdoit.flow import Act
 from capdoit.hooks import Declared, Hook
 from capdoit.host import Deadline
 from capdoit.plan import Plan, code_of, fingerprint, kept, load, outdated, refuse_to_overwrite, settings_of
-from capdoit.report import reason, report
+from capdoit.report import because, report
 from capdoit.run import Run, begin
 from capdoit.steps import WORK
 from capdoit.steps.abandoning import abandon
@@ -29,10 +29,6 @@ from capdoit.steps.foreseeing import foresee
 from capdoit.steps.starting import choose_live
 from capdoit.text import listed
 from capdoit.variables import Variables
-
-
-class FlowFailed(CapdoitError):
-    """A flow did not finish; the text says why, where the fleet stands, and what to type next."""
 
 
 class Deployment:
@@ -70,17 +66,11 @@ class Deployment:
         self._failing = False
         self._signal = ""
         self._busy = threading.Lock()
-        self._started = time.monotonic()
-
-    @property
-    def is_active(self) -> bool:
-        """Whether it began and has not ended."""
-        return self.run is not None and not self._ended
 
     @property
     def is_at_work(self) -> bool:
-        """Whether a signal has to let it end in order: it is active, or is being tidied up."""
-        return self.is_active or (self._failing and self._busy.locked())
+        """Whether a signal has to let it end in order: it has begun and not ended, or is being tidied up."""
+        return (self.run is not None and not self._ended) or (self._failing and self._busy.locked())
 
     def perform(self, act: Act) -> None:
         """Do one step or hook of the flow; a hook that nothing of the flow went before works on what is live.
@@ -144,7 +134,6 @@ class Deployment:
             refuse_to_overwrite(Path(self.variables.plan))
         if self.flow == "deploy":
             transfer.of(self.stage).prepare(self.stage)
-        self._started = time.monotonic()
         names = [act.name for act in self.acts]
         applied = self._plan_to_apply()
         run = begin(self.flow, self.stage, self.variables, self.console, self.declared, names)
@@ -186,7 +175,7 @@ class Deployment:
         if act.name in self.variables.skip:
             self.console.say(f"   skipped: {act.name}")
             return
-        self._limit(run, *self._deadlines(act))
+        run.fleet.limit(*self._deadlines(act, run))
         if run.alone and not run.release:
             choose_live(run)
         if act.hook:
@@ -214,22 +203,16 @@ class Deployment:
         how = f"{'once, for' if hook.once else 'on'} {hosts}" if hosts else "on no host"
         self.console.say(f"   calls {hook.name} ({hook.place}) {how}")
 
-    def _deadlines(self, act: Act) -> list[Deadline]:
+    def _deadlines(self, act: Act, run: Run) -> list[Deadline]:
         """When the flow, and when a hook has to be over."""
-        found = []
-        if (limit := self.stage.timeout) and act.name != "finished":  # what is live has to be written down
-            found.append(Deadline(self._started + limit, f"the flow took longer than its timeout, {limit} s,"))
+        found = run.deadlines if act.name != "finished" else []  # what is live has to be written down
         if act.hook and act.hook.timeout:
             whose = f"the hook took longer than its timeout, {act.hook.timeout:g} s,"
             found.append(Deadline(time.monotonic() + act.hook.timeout, whose))
         return found
 
-    def _limit(self, run: Run, *deadlines: Deadline) -> None:
-        for host in run.fleet.hosts:
-            host.deadlines = deadlines
-
     def _say_live(self, run: Run) -> None:
-        seconds = time.monotonic() - self._started
+        seconds = time.monotonic() - run.started
         of = f" ({run.revision[:12]}, {run.branch})" if self.flow == "deploy" else f" ({run.revision[:12]})"
         hosts = listed(host.name for host in run.fleet.release_hosts)
         self.console.say(f"   {run.release}{of} is live on {hosts} after {seconds:.2f} s", Tone.GOOD)
@@ -270,14 +253,14 @@ class Deployment:
         self._ended = self._failing = True
         run.failed_in, run.interrupted = where, str(error) if isinstance(error, Interrupted) else ""
         run.fleet.resume()
-        self._limit(run)
+        run.fleet.limit()
         standings = abandon(run)
         if not (quietly or run.alone or run.plan):
             tell_of_failure(run, where, error)
         run.fleet.close()
         what = self._name if quietly else f"{self._name}: {where} failed"
         if self._goes_back(run, error) and not self._signal:
-            text = f"{what}: {reason(error)}\n{self._go_back(run)}"
+            text = f"{because(what, error)}\n{self._go_back(run)}"
         else:
             text = report(run, what, error, standings)
         return self.console.redact(text)

@@ -15,23 +15,18 @@ from dataclasses import replace
 from capdoit.calling import called_on
 from capdoit.config import Stage
 from capdoit.console import Console, Tone
-from capdoit.deployment import Deployment, FlowFailed
-from capdoit.errors import Cancelled, CapdoitError, HostError, HostsFailed, LockHeld, Outcome
+from capdoit.deployment import Deployment
+from capdoit.errors import CapdoitError, DrillFailed, FlowFailed, HostError, HostsFailed, LockHeld, Outcome
 from capdoit.flow import Act
 from capdoit.hooks import Declared, Hook
-from capdoit.host import Deadline
 from capdoit.journal import FAILS, WORKS, Drilled
-from capdoit.report import reason
+from capdoit.report import because
 from capdoit.run import Run, begin
 from capdoit.steps.drilling import end, fill, look, shadow_of, verify
 from capdoit.steps.starting import starting
 from capdoit.text import fitted, one_line, table
 from capdoit.units import stamp
 from capdoit.variables import Variables
-
-
-class DrillFailed(CapdoitError):
-    """A rollback would not work, or the drill could not find out; the text says why."""
 
 
 class Drill:
@@ -103,7 +98,7 @@ class Drill:
 
     def _rehearse(self, run: Run) -> dict[str, str]:
         """All of it; how many members each host's archive has."""
-        self._limit(run)
+        run.fleet.limit(*run.deadlines)
         self._seconds["starting"] = self._timed("starting", lambda: starting(run))
         self._timed("look at the release", lambda: look(run))
         self._timed("fill the shadow", lambda: fill(run, self._hooks))
@@ -111,12 +106,6 @@ class Drill:
             if not act.is_moment:
                 self._act(run, act)
         return self._verify(run)
-
-    def _limit(self, run: Run) -> None:
-        if limit := self.stage.timeout:
-            whose = f"the flow took longer than its timeout, {limit} s,"
-            for host in run.fleet.hosts:
-                host.deadlines = (Deadline(run.started + limit, whose),)
 
     def _act(self, run: Run, act: Act) -> None:
         """An act of the inner flow; its own `starting` is the drill's doing, and counts for nothing."""
@@ -181,7 +170,7 @@ class Drill:
         if self._signal:
             self._end(run, "")
             return self.console.redact(f"{name}: {self._signal} in {self._doing}\n{done}")
-        why = f"{self._doing} failed: {reason(error)}"
+        why = because(f"{self._doing} failed", error)
         if isinstance(error, LockHeld):
             self._end(run, "")
             return self.console.redact(f"{name}: {why}\nA drill waits for it with wait=60. {done}")
@@ -213,14 +202,10 @@ class Drill:
 def _verdicts(run: Run, error: BaseException) -> list[tuple[str, str]]:
     """What is known of each host when a drill failed: one that was stopped, or did well, may yet fail."""
     outcomes = {outcome.host: outcome for outcome in getattr(error, "outcomes", ())}
-    failed = {outcome.host for outcome in outcomes.values() if _has_failed(outcome)}
+    failed = {outcome.host for outcome in outcomes.values() if outcome.has_failed}
     return [
         (host.name, "fails" if host.name in failed or not outcomes else "not known") for host in run.fleet.release_hosts
     ]
-
-
-def _has_failed(outcome: Outcome) -> bool:
-    return bool(outcome.error) and not isinstance(outcome.error, Cancelled)
 
 
 def _as_failure(run: Run) -> CapdoitError:

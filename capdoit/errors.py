@@ -14,7 +14,9 @@
      │    ├── Damaged      one host: the release to go back to is not as it was shipped
      │    └── Cancelled    one host: stopped because of another, or by the operator
      ├── HostsFailed       the outcomes of all the hosts of a step
-     └── Interrupted       a signal, or the operator, ended the flow
+     ├── Interrupted       a signal, or the operator, ended the flow
+     ├── FlowFailed        the report of a deploy or rollback that did not finish
+     └── DrillFailed       the report of a drill that did not do well
 
 The text of an error is for its reader at 3 a.m.: what happened, where, and what to type next. Exit
 codes are doit's and are chosen at the doit face (``tasks.py``) only.
@@ -143,6 +145,11 @@ class Outcome:
         """Whether the host did what it was asked to do."""
         return self.error is None
 
+    @property
+    def has_failed(self) -> bool:
+        """Whether it could not do it; one that was stopped, because of another, might have."""
+        return self.error is not None and not isinstance(self.error, Cancelled)
+
 
 class HostsFailed(CapdoitError):
     """A step failed on at least one host; carries the outcome of every host.
@@ -153,9 +160,9 @@ class HostsFailed(CapdoitError):
 
     def __init__(self, outcomes: Sequence[Outcome]) -> None:
         self.outcomes = tuple(outcomes)
-        self.failed = [o for o in outcomes if o.error and not isinstance(o.error, Cancelled)]
+        self.failed = [o for o in outcomes if o.has_failed]
         self.cancelled = [o for o in outcomes if isinstance(o.error, Cancelled)]
-        parts = [described(o.host, o.error) for o in self.failed if o.error]
+        parts = [described(o.error, o.host) for o in self.failed if o.error]
         if self.cancelled:
             parts.append("stopped because of that: " + ", ".join(o.host for o in self.cancelled))
         super().__init__("\n".join(parts))
@@ -165,12 +172,20 @@ class Interrupted(CapdoitError):
     """A signal ended the flow."""
 
 
-def described(host: str, error: BaseException) -> str:
-    """An error of a host: capdoit's own say it themselves; of others, what they are, and where they come from."""
+class FlowFailed(CapdoitError):
+    """A flow did not finish; the text says why, where the fleet stands, and what to type next."""
+
+
+class DrillFailed(CapdoitError):
+    """A rollback would not work, or the drill could not find out; the text says why."""
+
+
+def described(error: BaseException, host: str = "") -> str:
+    """An error: capdoit's own say it themselves; of others the host, what they are, and where they come from."""
     if isinstance(error, CapdoitError):
         return str(error)
     what = "\n".join(map(printable, f"{type(error).__name__}: {error}".splitlines()))
-    return f"{host}: {what}{where(error)}"
+    return f"{host}: {what}{where(error)}" if host else f"{what}{where(error)}"
 
 
 def where(error: BaseException) -> str:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ALL_COMPLETED, FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
 
 from capdoit.errors import HostsFailed, Outcome
-from capdoit.host import Host
+from capdoit.host import Deadline, Host
 from capdoit.session import BEAT, Stop
 
 # What fails on one host fails on others, too, a moment later: they may say so before they are stopped.
@@ -80,13 +80,17 @@ class Fleet:
 
     def firmly(self, work: Callable[[Host], object]) -> list[Outcome]:
         """As `each`, but neither a signal nor a deadline stops it: for short work that must not be left half done."""
-        for host in self.hosts:
-            host.deadlines = ()
+        self.limit()
         self._firm = True
         try:
             return self.each(work, together=False)
         finally:
             self._firm = False
+
+    def limit(self, *deadlines: Deadline) -> None:
+        """What is done from now on ends by these deadlines."""
+        for host in self.hosts:
+            host.deadlines = deadlines
 
     def leave_out(self, names: Sequence[str]) -> None:
         """Work without these hosts from now on; the names are those of deploy.yml."""

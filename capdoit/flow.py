@@ -12,25 +12,26 @@ if TYPE_CHECKING:
 # A gerund is work, a participle the moment after it: nothing happens then but hooks.
 DEPLOY = (
     ("starting", "take the lock, survey the hosts, check what the deploy needs"),
-    ("started", ""),
+    ("started", "the moment after starting"),
     ("updating", "bring the code to every host and make the release"),
-    ("updated", ""),
+    ("updated", "the moment after updating"),
     ("publishing", "make the release live on all hosts, or on none"),
-    ("published", ""),
+    ("published", "the moment after publishing"),
     ("finishing", "remove old releases"),
     ("finished", "log the deploy and give back the lock"),
 )
 ROLLBACK = (
     ("starting", "take the lock, survey the hosts, choose the release"),
-    ("started", ""),
+    ("started", "the moment after starting"),
     ("reverting", "have the release whole on every host"),
-    ("reverted", ""),
+    ("reverted", "the moment after reverting"),
     ("publishing", "make the release live on all hosts, or on none"),
-    ("published", ""),
+    ("published", "the moment after publishing"),
     ("finishing_rollback", "archive the release rolled back from, and remove it"),
     ("finished", "log the rollback and give back the lock"),
 )
 FLOWS = {"deploy": DEPLOY, "rollback": ROLLBACK}
+MOMENTS = ("started", "updated", "reverted", "published")
 
 
 @dataclass(frozen=True)
@@ -52,7 +53,7 @@ class Act:
     @property
     def is_moment(self) -> bool:
         """Whether nothing happens in it: it is there for hooks to stand before and after."""
-        return not self.hook and not self.doc
+        return not self.hook and self.name in MOMENTS
 
 
 def steps(flow: str) -> list[str]:

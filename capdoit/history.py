@@ -123,7 +123,7 @@ def _happening(told: Mapping[str, Sequence[Entry]], held: bool | None) -> Happen
         at=_at(entries),
         by=_first(entries, "by"),
         origin=_first(entries, "origin"),
-        flow="" if event == "unlock" else _first(entries, "flow"),
+        flow=_first(entries, "flow"),
         event=event,
         seconds=max((took for took in map(_seconds, entries) if took is not None), default=None),
         release=_first(entries, "release"),

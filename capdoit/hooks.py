@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from capdoit.errors import CapdoitError, ConfigError
+from capdoit.errors import ConfigError
 from capdoit.places import near
 from capdoit.script import Secret
 
@@ -170,14 +170,6 @@ def check_roles(hooks: Iterable[Hook], roles: set[str]) -> None:
     ]
     if mistakes:
         raise ConfigError(*mistakes)
-
-
-def failed_hosts(error: BaseException, hosts: Mapping[str, Host]) -> tuple[Host, ...]:
-    """The hosts that an error is about; all of them when it is about none."""
-    names = [outcome.host for outcome in getattr(error, "failed", ())]
-    if isinstance(error, CapdoitError) and hasattr(error, "host"):
-        names = [error.host]
-    return tuple(hosts[name] for name in names if name in hosts) or tuple(hosts.values())
 
 
 def texts(said: Roles) -> tuple[str, ...]:

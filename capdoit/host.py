@@ -180,8 +180,8 @@ class Host:
         return self._session is not None and self._session.is_open
 
     def script(self, name: str, body: Path | Sequence[Path], values: Mapping[str, Any]) -> Script:
-        """A script for this host, with its environment."""
-        return render(name, body, values, self._env({}))
+        """A script for this host, with its environment; ``deploy_to`` is among its values unless another is given."""
+        return render(name, body, {"deploy_to": self.deploy_to, **values}, self._env({}))
 
     def checked(self, request: Request) -> Answer:
         """Run a request, and raise HostError unless its exit status is 0."""

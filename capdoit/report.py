@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 from capdoit import decide
 from capdoit.errors import (
@@ -34,7 +33,7 @@ def report(run: Run, what: str, error: BaseException, standings: Sequence[Standi
     """
     rows = [(s.host, s.current or "nothing", s.note) for s in standings]
     stands = f"where the hosts stand:\n{table(('host', 'live', ''), rows)}"
-    return f"{what}: {reason(error)}\n{stands}\n{_next(run, error, standings)}"
+    return f"{because(what, error)}\n{stands}\n{_next(run, error, standings)}"
 
 
 def _next(run: Run, error: BaseException, standings: Sequence[Standing]) -> str:
@@ -99,19 +98,9 @@ def _back(run: Run) -> str:
     return f"To go back: doit rollback:{run.stage.name} rollback_release={target}"
 
 
-def reason(error: BaseException) -> str:
-    """Why, with every host that failed and its last lines."""
-    if isinstance(error, HostsFailed):
-        return "\n" + "\n".join(_of_host(o.host, o.error) for o in error.failed) + _cancelled(error)
-    text = _of_host("", error)
-    return f"\n{text}" if "\n" in text else text.lstrip()
-
-
-def _cancelled(error: HostsFailed) -> str:
-    if not error.cancelled:
-        return ""
-    return "\n  stopped because of that: " + listed(outcome.host for outcome in error.cancelled)
-
-
-def _of_host(host: str, error: Any) -> str:
-    return "\n".join(f"  {line}" for line in described(host, error).splitlines())
+def because(what: str, error: BaseException) -> str:
+    """What failed and why, with every host that failed and its last lines."""
+    lines = described(error).splitlines()
+    if len(lines) == 1 and not isinstance(error, HostsFailed):
+        return f"{what}: {lines[0]}"
+    return "\n".join([f"{what}:", *(f"  {line}" for line in lines)])

@@ -20,7 +20,7 @@ from capdoit.errors import ConfigError, Outcome
 from capdoit.fleet import Fleet
 from capdoit.given import Flow, Release
 from capdoit.hooks import Declared
-from capdoit.host import Host
+from capdoit.host import Deadline, Host
 from capdoit.journal import Entry, Note
 from capdoit.plan import Plan
 from capdoit.script import Script, Secret
@@ -38,7 +38,7 @@ class Run:
     """What a flow knows; only its steps change it.
 
     Attributes:
-        flow: ``deploy`` or ``rollback``.
+        flow: ``deploy`` or ``rollback``; empty for who only looks.
         stage: with the selected hosts only.
         id: random; names the flow in locks and journals.
         by: the operator.
@@ -118,6 +118,12 @@ class Run:
     failed_in: str = ""
     interrupted: str = ""
 
+    @property
+    def deadlines(self) -> list[Deadline]:
+        """When the flow has to be over; none when its stage has no timeout."""
+        limit = self.stage.timeout
+        return [Deadline(self.started + limit, f"the flow took longer than its timeout, {limit} s,")] if limit else []
+
     def entry(self, event: str, host: Host | None = None) -> str:
         """A line for the journal."""
         return self._entry(event, host).line()
@@ -162,7 +168,6 @@ class Run:
         """A script of a step, with what all of them need."""
         bodies = [body] if isinstance(body, Path) else body
         common = {
-            "deploy_to": host.config.layout.deploy_to,
             "run": self.id,
             "release": self.release,
             "revision": self.revision,
@@ -252,7 +257,7 @@ def begin(
     """A run on the selected hosts; nothing is touched yet, so what is wrong here is refused without trace.
 
     Args:
-        flow: ``deploy`` or ``rollback``.
+        flow: ``deploy`` or ``rollback``; empty for who only looks.
         stage: with all its hosts.
         variables: what the command line says.
         console: where its words go.

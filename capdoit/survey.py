@@ -21,7 +21,6 @@ LONGEST_REVISION = 200
 REVISION = re.compile(r"[0-9A-Za-z._-]{1,200}")
 ONCE = {
     "user",
-    "clock",
     "deploy_to",
     "not_writable",
     "current",
@@ -45,7 +44,6 @@ class Facts:
     Attributes:
         host: the host's name.
         user: who capdoit is there.
-        clock: the host's time, UTC, spelled like a release.
         exists: whether deploy_to is there and can be entered.
         link: where ``current`` points, as it is written; empty when there is none.
         current: the release that is live; None when ``current`` leads to none.
@@ -70,7 +68,6 @@ class Facts:
 
     host: str
     user: str = ""
-    clock: str = ""
     exists: bool = True
     link: str = ""
     current: str | None = None
@@ -153,7 +150,6 @@ def parse(host: str, layout: Layout, text: str) -> Facts:
     return Facts(
         host=host,
         user="".join(said["user"]),
-        clock="".join(said["clock"]),
         exists=bool(said["deploy_to"]),
         link=link,
         current=layout.release_of(link),

@@ -43,7 +43,6 @@ for tool in cut dd find readlink sed tail tr; do
 done
 
 fact user "$(id -un 2>/dev/null || id -u)"
-fact clock "$(date -u +%Y%m%d%H%M%S)"
 eval "set -- $tools"
 for tool; do
     command -v "$tool" >/dev/null 2>&1 || fact no_tool "$tool"

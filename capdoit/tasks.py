@@ -9,7 +9,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -34,8 +34,8 @@ if TYPE_CHECKING:
     from capdoit.drill import Drill
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-SPELLINGS = ("deploy", "rollback", "check", "drill")
-CAPISTRANO = {"rollback": "rollback", "check": "check"}  # deploy:rollback, deploy:check
+VERBS = ("deploy", "rollback", "check", "drill")
+CAPISTRANO = ("rollback", "check")  # deploy:rollback, deploy:check
 
 
 class Cap(Hooks):
@@ -137,14 +137,14 @@ class Cap(Hooks):
             stage = config.choose_stage(self.config, chosen.stage).name
         except ConfigError as error:
             text = str(error)
-            for verb in SPELLINGS:
+            for verb in VERBS:
                 doc = f"{verb} the stage named by stage="
                 yield {"basename": verb, "actions": [(_refuse, [text])], "doc": doc, **ALWAYS}
             return
-        for verb in SPELLINGS:
+        for verb in VERBS:
             yield {"basename": verb, "actions": None, "task_dep": [f"{verb}:{stage}"], "doc": f"{verb} {stage}"}
-        for name, verb in CAPISTRANO.items():
-            spelling = {"basename": f"deploy:{name}", "actions": None, "task_dep": [f"{verb}:{stage}"]}
+        for verb in CAPISTRANO:
+            spelling = {"basename": f"deploy:{verb}", "actions": None, "task_dep": [f"{verb}:{stage}"]}
             yield {**spelling, "doc": f"{verb} {stage}, as Capistrano spells it"}
 
     def _flow(
@@ -152,7 +152,8 @@ class Cap(Hooks):
     ) -> Iterator[dict[str, Any]]:
         acts = self.acts(flow, stage.name)
         group = f"{flow}:{stage.name}"
-        flow_run = self._deployment(flow, stage, chosen, _goal(group, acts, selected))
+        goal = _goal(group, acts, selected)
+        flow_run = cache(lambda: self._new_deployment(flow, stage, chosen, goal))  # when its first task runs
         hosts = ", ".join(host.name for host in stage.hosts[:4]) + (", …" if len(stage.hosts) > 4 else "")
         yield {"basename": group, "name": None, "doc": f"{FLOW_DOCS[flow]} {hosts}"}
         before: list[str] = []
@@ -161,12 +162,11 @@ class Cap(Hooks):
             yield {
                 "basename": group,
                 "name": act.name,
-                "doc": act.doc or f"the moment after {FLOW_MOMENTS.get(act.name, act.step)}",
+                "doc": act.doc,
                 "actions": None if act.is_moment else [(self._perform, [flow_run, act])],
                 "task_dep": [*before, *self._needed(flow, stage.name, act, not before)],
                 "file_dep": files,
                 "teardown": [(self._end, [flow_run])],
-                "meta": {"capdoit": {"flow": flow, "stage": stage.name, "step": act.step}},
                 **ALWAYS,
             }
             before = [f"{group}:{act.name}"]
@@ -180,19 +180,6 @@ class Cap(Hooks):
         doc = "rehearse a rollback on the hosts, and touch nothing that is live"
         actions = [(self._perform_drill, [stage, chosen])]
         return {"basename": f"drill:{stage.name}", "actions": actions, "doc": doc, **ALWAYS}
-
-    def _deployment(
-        self, flow: str, stage: Stage, chosen: variables.Variables, goal: str | None
-    ) -> Callable[[], Deployment]:
-        """The deployment of a flow, made when its first task runs."""
-        made: list[Deployment] = []
-
-        def deployment() -> Deployment:
-            if not made:
-                made.append(self._new_deployment(flow, stage, chosen, goal))
-            return made[0]
-
-        return deployment
 
     def _new_deployment(
         self, flow: str, stage: Stage, chosen: variables.Variables, goal: str | None = None
@@ -258,12 +245,6 @@ class Cap(Hooks):
 NO_PROCESS = "the steps of a flow share open sessions: use doit -n N -P thread. Nothing was done."
 ALWAYS = {"uptodate": [False], "verbosity": 2, "io": {"capture": False}}
 FLOW_DOCS = {"deploy": "deploy to", "rollback": "roll back"}
-FLOW_MOMENTS = {
-    "started": "starting",
-    "updated": "updating",
-    "reverted": "reverting",
-    "published": "publishing",
-}
 
 
 def running_command() -> DoitCmdBase | None:

@@ -129,7 +129,7 @@ def test_a_rollback_is_one() -> None:
 
 
 def test_an_unlock_is_no_flow() -> None:
-    (found,) = happenings([host("web1", Entry(event="unlocked", flow="rollback", run="a", by="ann"))])
+    (found,) = happenings([host("web1", Entry(event="unlocked", run="a", by="ann"))])
     assert (found.event, found.flow, found.by, found.results) == ("unlock", "", "ann", {"web1": "freed"})
 
 

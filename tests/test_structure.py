@@ -24,11 +24,10 @@ FLOORS = (
     {"host", "fleet"},
     {"given", "flow", "hooks", "declare", "options", "recipe", "finding", "manual"},
     {"plan", "run", "transfer", "steps"},
-    {"calling", "report", "deployment", "drill", "check", "doctor", "unlock"},
-    {"tasks", "cap", "reporter"},
+    {"calling", "report", "deployment", "drill", "check", "looking", "doctor"},
+    {"tasks", "cap"},
     {"testing"},
 )
-# hooks.Failure is what deploy.yml's steps never see; the run hands hooks their Release, and no more.
 FLOOR = {module: number for number, modules in enumerate(FLOORS) for module in modules}
 
 

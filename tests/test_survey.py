@@ -30,7 +30,6 @@ def test_an_answer_becomes_facts() -> None:
     entry = Entry(event="live", flow="deploy", release=R[1], run="ab12")
     assert answer(
         "user\tdeploy",
-        "clock\t20160614133330",
         "no_tool\tflock",
         "deploy_to\t/srv/shop",
         "link\tshared",
@@ -51,7 +50,6 @@ def test_an_answer_becomes_facts() -> None:
     ) == Facts(
         host="web1",
         user="deploy",
-        clock="20160614133330",
         no_tools=("flock",),
         links=("shared",),
         not_made=("/srv/shop/shared/log",),
@@ -69,9 +67,7 @@ def test_an_answer_becomes_facts() -> None:
 
 
 def test_a_host_without_deploy_to_has_nothing() -> None:
-    assert answer("user\tdeploy", "clock\t20160614133330") == Facts(
-        "web1", user="deploy", clock="20160614133330", exists=False
-    )
+    assert answer("user\tdeploy") == Facts("web1", user="deploy", exists=False)
 
 
 def test_an_empty_lock_is_free() -> None:
@@ -120,7 +116,7 @@ def test_a_malformed_answer_is_the_hosts_failure(text: str) -> None:
     assert len(str(caught.value)) < 1000
 
 
-SINGLE = st.sampled_from(["user", "clock", "current", "lock"])
+SINGLE = st.sampled_from(["user", "current", "lock"])
 FACT = st.text(st.characters(exclude_characters="\n"))
 
 

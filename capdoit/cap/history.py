@@ -7,11 +7,11 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from capdoit.cap.asked import SHORT, Asked, exit_status, facts_of, say_unreached
-from capdoit.check import survey
 from capdoit.config import Stage
 from capdoit.errors import Outcome
 from capdoit.history import Happening, happenings
-from capdoit.text import fitted, listed
+from capdoit.looking import survey
+from capdoit.text import fitted, grouped, listed
 from capdoit.units import minute, stopwatch
 
 NEWEST = 20
@@ -60,19 +60,12 @@ def _notes(one: Happening, hosts: Sequence[str]) -> Iterable[str]:
     if one.ending:
         yield one.ending
     if len(set(one.results.values())) > 1:
-        yield "; ".join(f"{result} on {listed(where)}" for result, where in _by_result(one).items())
+        yield "; ".join(f"{result} on {where}" for result, where in grouped(one.results.items()).items())
     elif lacking := [host for host in hosts if host not in one.results]:
         few = len(lacking) < len(one.results)
         yield f"not on {listed(lacking)}" if few else f"only on {listed(one.results)}"
     if one.why:
         yield f"why: {one.why}"
-
-
-def _by_result(one: Happening) -> dict[str, list[str]]:
-    hosts: dict[str, list[str]] = {}
-    for host, result in one.results.items():
-        hosts.setdefault(result, []).append(host)
-    return hosts
 
 
 def _common(values: Iterable[str]) -> str:

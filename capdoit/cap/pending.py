@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from capdoit.cap.asked import SHORT, Asked, exit_status, facts_of, live, say_unreached
-from capdoit.check import survey_and_tip
 from capdoit.commits import Commit, repository_with
 from capdoit.errors import ConfigError
+from capdoit.looking import survey_and_tip
 from capdoit.survey import Facts
 from capdoit.text import fitted, listed
 

@@ -6,11 +6,13 @@ from pathlib import Path
 
 from capdoit import finding
 from capdoit.cap.asked import Asked, exit_status, say_unreached
-from capdoit.check import last_notes
 from capdoit.console import Console, Tone
 from capdoit.errors import CapdoitError
+from capdoit.journal import Note
+from capdoit.looking import look
 from capdoit.manual import manual, summary
 from capdoit.plan import differing
+from capdoit.steps.guarding import note_of
 from capdoit.text import fitted
 
 
@@ -46,7 +48,9 @@ def _say_all(console: Console, project: Path) -> None:
 
 def _differences(asked: Asked) -> int:
     stage, cap = asked.stage(), asked.load()
-    outcomes, note = last_notes(stage, asked.variables, asked.console)
+    outcomes = look(stage, asked.variables, asked.console, lambda _, host: note_of(host))
+    notes = [outcome.answer for outcome in outcomes if isinstance(outcome.answer, Note)]
+    note = max(notes, key=lambda note: note.release, default=None)
     say_unreached(asked.console, outcomes)
     if not any(outcomes):
         return exit_status(outcomes, agree=True)

@@ -10,12 +10,12 @@ from typing import Any
 
 from capdoit import decide
 from capdoit.cap.asked import SHORT, Asked, exit_status, facts_of, live, rollback, say_unreached, what
-from capdoit.check import look
 from capdoit.config import Stage
 from capdoit.console import Tone
 from capdoit.errors import HostError, Outcome
 from capdoit.host import Host
 from capdoit.lives import life
+from capdoit.looking import look
 from capdoit.run import Run
 from capdoit.session import Request
 from capdoit.steps.asking import ask_facts
@@ -124,7 +124,7 @@ def _asked_of_hosts(stage: Stage, asked: Asked) -> tuple[list[Outcome], Sizes]:
 
 
 def _sizes(host: Host) -> dict[str, int]:
-    script = host.script("sizes", SIZES, {"deploy_to": host.config.layout.deploy_to})
+    script = host.script("sizes", SIZES, {})
     answer = host.ask([Request(script, capture=True, timeout=SIZES_SECONDS)])[0]
     found = map(SIZE.fullmatch, answer.text.splitlines())
     return {match[2]: int(match[1]) for match in found if match}

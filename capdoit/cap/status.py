@@ -8,12 +8,12 @@ from typing import Any
 
 from capdoit import decide
 from capdoit.cap.asked import Asked, exit_status, facts_of, live, rollback, say_unreached, what
-from capdoit.check import survey
 from capdoit.config import Stage
 from capdoit.console import Console, Tone
 from capdoit.errors import Outcome
 from capdoit.history import happenings
 from capdoit.lives import lasted, life
+from capdoit.looking import survey
 from capdoit.survey import Facts
 from capdoit.text import fitted, grouped, listed
 from capdoit.units import minute, size

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from capdoit import steps
 from capdoit.cap.asked import Asked, exit_status, say_unreached
-from capdoit.check import look
 from capdoit.config import Stage
 from capdoit.console import Console
 from capdoit.errors import Outcome
 from capdoit.host import Host
 from capdoit.journal import Entry
+from capdoit.looking import look
 from capdoit.run import Run
 from capdoit.variables import Variables
 
-UNLOCK = Path(steps.__file__).with_name("unlock.sh")
+UNLOCK = Path(__file__).with_name("unlock.sh")
 
 
 def unlock(asked: Asked) -> int:

@@ -3,25 +3,57 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
+from contextlib import closing
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
 from typing import Any
 
-from capdoit import check
-from capdoit.cap.asked import Asked, exit_status, say_unreached
-from capdoit.check import Verified
+from capdoit import decide, manifest
+from capdoit.cap.asked import Asked, exit_status, facts_of, say_unreached
+from capdoit.config import Stage
 from capdoit.console import Console
 from capdoit.errors import ConfigError, Outcome
-from capdoit.manifest import MOST_SHOWN, Change, Comparison, shown
+from capdoit.host import Host
+from capdoit.manifest import MANIFEST, Change, Comparison, shown
+from capdoit.run import Run, begin
+from capdoit.session import Request
+from capdoit.steps.asking import ask_facts
+from capdoit.steps.verifying import compare
 from capdoit.text import listed
+from capdoit.variables import Variables
 
+LIST = Path(__file__).with_name("list.sh")
+MOST_SHOWN = 20  # of a host's changes
 HOW = {"full": "contents and all", "quick": "by sizes, modes and links alone"}
+
+
+@dataclass(frozen=True)
+class Verified:
+    """A release, looked at on every host.
+
+    Attributes:
+        release: the one that was asked about; empty when no host answered.
+        outcomes: for each host, with its `Comparison`, or what it has instead of the release.
+        differences: what the hosts were not shipped alike.
+    """
+
+    release: str
+    outcomes: Sequence[Outcome]
+    differences: Sequence[Change] = ()
+
+    @property
+    def is_well(self) -> bool:
+        """Whether each host that answered has it as it was shipped, and all have the same."""
+        found = [outcome.answer for outcome in self.outcomes if outcome]
+        return not self.differences and all(isinstance(one, Comparison) and one.is_as_shipped for one in found)
 
 
 def verify(asked: Asked) -> int:
     """What is not as it was shipped, for each host, and what the hosts do not have alike."""
     asked, wanted = _release(asked)
     stage, how = asked.stage(), asked.variables.verify or "full"
-    found = check.verify(stage, asked.variables, asked.console, wanted)
+    found = compare_all(stage, asked.variables, asked.console, wanted)
     if asked.json:
         asked.say_json({"stage": stage.name, "verify": how, **_json(found)})
     else:
@@ -36,6 +68,56 @@ def _release(asked: Asked) -> tuple[Asked, str | None]:
         raise ConfigError(f"expected at most one release, found {listed(releases)}")
     others = [word for word in asked.words if word not in releases]
     return replace(asked, words=others), releases[0] if releases else None
+
+
+def compare_all(stage: Stage, variables: Variables, console: Console, wanted: str | None) -> Verified:
+    """Compare a release on every selected host with its manifest, and the hosts with each other; changes nothing.
+
+    Args:
+        stage: with all its hosts.
+        variables: what the command line says; contents are read unless ``verify=quick`` was said.
+        console: where its words go.
+        wanted: the release; the live one when not given.
+
+    Raises:
+        NoTarget, FleetDisagrees: there is no such release, or not one that is live.
+    """
+    run = begin("", stage, replace(variables, verify=variables.verify or "full"), console)
+    with closing(run.fleet):
+        surveyed = run.fleet.each(partial(ask_facts, run), together=False)
+        run.facts = {one.host: one for one in facts_of(surveyed)}
+        if not run.facts:
+            return Verified("", surveyed)
+        run.release = decide.to_look_at(list(run.facts.values()), wanted, stage.name)
+        hosts = [host for host in run.fleet.release_hosts if host.name in run.facts]
+        compared = run.fleet.each(partial(_compare, run), hosts, together=False)
+        differences = _between(run, [host for host, o in zip(hosts, compared, strict=True) if o])
+    return Verified(run.release, [*compared, *(o for o in surveyed if not o)], differences)
+
+
+def _compare(run: Run, host: Host) -> Comparison | str:
+    """What was found, or what there is instead of the release."""
+    state = run.facts[host.name].state(run.release)
+    return compare(run, host) if run.release in run.facts[host.name].releases else state
+
+
+def _between(run: Run, hosts: Sequence[Host]) -> list[Change]:
+    """What hosts were shipped differently; everything is sent only if their digests say so."""
+    hosts = [host for host in hosts if run.release in run.facts[host.name].releases]
+    if len(hosts) < 2 or len(set(run.fleet.all(partial(_list, run, True), hosts).values())) == 1:
+        return []
+    lists = run.fleet.all(partial(_list, run, False), hosts)
+    return manifest.between(
+        {h: manifest.parse_listing(str(text).removesuffix("\n").split("\n")) for h, text in lists.items()}
+    )
+
+
+def _list(run: Run, digest: bool, host: Host) -> str:
+    script = run.script(host, "verify", [MANIFEST, LIST], verify=run.verify, digest=digest)
+    return host.checked(Request(script, capture=True)).text
+
+
+# -- how it is shown
 
 
 def _say(console: Console, found: Verified, how: str) -> None:

@@ -106,7 +106,7 @@ def examine(stage: Stage, host: Host) -> Condition:
         HostError: it cannot be asked.
     """
     gets_code = not host.config.no_release
-    deploy_to = host.config.layout.deploy_to if gets_code else ""
+    deploy_to = host.deploy_to if gets_code else ""
     values: dict[str, Value] = {
         "shown": SHOWN,
         "tools": needed(stage) if gets_code else (),

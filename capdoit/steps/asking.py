@@ -37,7 +37,6 @@ def survey_request(run: Run, host: Host, make_dirs: bool) -> Request:
     """The question; it sees the host's environment, as all work there does."""
     stage = run.stage
     values: dict[str, Value] = {
-        "deploy_to": host.config.layout.deploy_to,
         "tools": NEEDED + (needed_to_deploy(stage) if run.flow == "deploy" else NEEDED_TO_GO_BACK),
         "linked_files": stage.linked_files,
         "linked_dirs": stage.linked_dirs,

@@ -87,7 +87,7 @@ SENTENCES: dict[str, Callable[[Run], Iterator[str]]] = {
 
 
 def _room(run: Run, host: Host) -> str:
-    script = host.script("room", ROOM, {"deploy_to": host.config.layout.deploy_to})
+    script = host.script("room", ROOM, {})
     try:
         said = host.checked(Request(script, capture=True, timeout=60)).text.split()
     except Unreachable:

@@ -47,8 +47,8 @@ def note_of(host: Host, release: str = "") -> Note | None:
     Raises:
         HostError: it cannot be asked.
     """
-    values = {"deploy_to": host.config.layout.deploy_to, "release": release}
-    return Note.parse(host.checked(Request(host.script("notes", NOTES, values), capture=True)).text)
+    script = host.script("notes", NOTES, {"release": release})
+    return Note.parse(host.checked(Request(script, capture=True)).text)
 
 
 def _host(run: Run, watch: Watch) -> Host | None:

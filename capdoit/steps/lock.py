@@ -121,7 +121,7 @@ def _check(host: Host, lock: Answer) -> None:
 
 def _hold_request(run: Run, host: Host, again: str = "") -> Request:
     values: dict[str, Value] = {
-        "deploy_to": host.config.layout.deploy_to,
+        "deploy_to": host.deploy_to,
         "create": run.flow == "deploy",
         "owner": run.owner(),
         "again": again,
@@ -130,7 +130,7 @@ def _hold_request(run: Run, host: Host, again: str = "") -> Request:
 
 
 def _give_back_request(run: Run, host: Host) -> Request:
-    values: dict[str, Value] = {"lock": f"{host.config.layout.deploy_to}/.capdoit/lock", "run": run.id}
+    values: dict[str, Value] = {"lock": f"{host.deploy_to}/.capdoit/lock", "run": run.id}
     return Request(render("give back the lock", GIVE_BACK, values), "hold")
 
 

@@ -68,7 +68,7 @@ def _known(run: Run, resolved: object) -> str:
 
 
 def _resolve(run: Run, host: Host) -> str:
-    values = {"deploy_to": host.config.layout.deploy_to, "repo_url": run.stage.repo_url or "", "branch": run.branch}
+    values = {"repo_url": run.stage.repo_url or "", "branch": run.branch}
     answer = host.checked(Request(host.script("git ls-remote", RESOLVE, values), capture=True)).text.strip()
     return revision_of(host.name, answer) if answer else ""
 
