@@ -114,6 +114,10 @@ class HostError(CapdoitError):
         self.status, self.lines = status, tuple(lines)
         super().__init__("\n".join([f"{host}: {reason}", *(f"    {line}" for line in lines)]))
 
+    def because(self, reason: str) -> HostError:
+        """The same, with another reason: what its reader can do something about."""
+        return HostError(self.host, reason, self.command, self.status, self.lines)
+
 
 class Unreachable(HostError):
     """No connection to this host could be made; nothing was done there."""

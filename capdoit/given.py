@@ -42,8 +42,13 @@ class Release:
         """The directory that all releases share."""
         return f"{self.deploy_to}/shared"
 
+    @property
+    def previous_path(self) -> str:
+        """The directory of ``previous``; empty when there is none."""
+        return self.beside(self.previous) if self.previous else ""
+
     def beside(self, name: str) -> str:
-        """The directory of another release, such as ``previous``."""
+        """The directory of another release, such as ``left``."""
         return f"{dirname(self.path)}/{name}"
 
 

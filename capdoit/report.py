@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
 
 from capdoit import decide
@@ -71,7 +72,7 @@ def _ways(run: Run, error: GuardRefused | LockHeld | PlanOutdated, again: str) -
     stage = run.stage.name
     if isinstance(error, PlanOutdated):
         planned = run.applied.variables(Variables()).words if run.applied else ""
-        return f"To plan it anew: doit {run.flow}:{stage}{planned}{run.said.replace(' apply=', ' plan=', 1)}"
+        return f"To plan it anew: doit {run.flow}:{stage}{planned} plan={shlex.quote(str(run.variables.apply))}"
     if isinstance(error, LockHeld):
         return f"wait=60 waits for it: {again} wait=60\nIf nobody is at work there any more: doit cap unlock {stage}"
     back = f"To take it away before going back: {again} migrations=back\n" if error.can_go_back else ""

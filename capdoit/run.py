@@ -9,7 +9,7 @@ import secrets as random
 import shlex
 import socket
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import IO, Any
@@ -40,38 +40,33 @@ class Run:
     Attributes:
         flow: ``deploy`` or ``rollback``; empty for who only looks.
         stage: with the selected hosts only.
+        fleet: those hosts.
+        console: where its words go.
         id: random; names the flow in locks and journals.
         by: the operator.
-        wanted: ``rollback_release``, when it was given.
-        said: what was said of what to do and where, to be typed again; with a space before each word.
-        message: why, in the operator's words.
-        wait: seconds to wait for another flow's lock.
+        branch: what the revisions log calls the source.
+        variables: what the command line says, or said when the plan was made that is carried out.
+        everyone: all hosts of the stage.
+        declared: what recipes and the project declare.
+        acts: what the flow does, by names, without what is skipped.
+        plan: what the flow would do, when it is a dry run; None when it acts.
+        applied: the plan that is carried out.
+        drill: whether it only rehearses.
+        started: when it began, by the monotonic clock.
+        done: the steps and hooks that it has done.
+        alone: whether it does no step, but hooks by themselves, on what is live.
+        held: the hosts whose lock this flow took.
+        missing: the hosts that could not be reached and that the flow goes on without.
         facts: the survey, by host.
         release, revision: the ones decided; empty until then.
         revision_time: unix seconds, as text.
-        branch: what the revisions log calls the source.
         archived: in a rollback, the hosts that have the release as an archive only.
-        held: the hosts whose lock this flow took.
         begun: whether a half-made release may lie on the hosts.
-        declared: what recipes and the project declare.
-        acts: what the flow does, by names, without what is skipped.
-        done: the steps and hooks that it has done.
-        alone: whether it does no step, but hooks by themselves, on what is live.
-        migrations: ``keep`` or ``back``, when it was said.
-        verify: ``quick`` or ``full``: how a release is compared with its manifest.
-        force: whether a release that is not as it was shipped will do.
-        variables: what else the command line says.
-        started: when it began, by the monotonic clock.
-        everyone: all hosts of the stage.
         probes: what the probes of recipes found, by recipe.
         unknown: what of that the release to go back to does not know, by recipe, when it is to be taken away.
         taken_away: what hooks took away of that before the flip.
-        plan: what the flow would do, when it is a dry run; None when it acts.
-        applied: the plan that is carried out.
         flipped: the hosts that were told to make it live and have not taken that back.
         published: whether the release is live on all hosts.
-        drill: whether it only rehearses.
-        missing: the hosts that could not be reached and that the flow goes on without.
         warnings: what went wrong after that, by host; what is no host's stands under an empty name.
         failed_in: the step or hook in which it failed.
         interrupted: what ended it, when that was no failure.
@@ -84,39 +79,43 @@ class Run:
     id: str
     by: str
     branch: str
-    wanted: str | None = None
-    said: str = ""
-    message: str = ""
-    wait: int = 0
-    declared: Declared = field(default_factory=Declared)
-    acts: tuple[str, ...] = ()
+    variables: Variables
+    everyone: tuple[HostConfig, ...]
+    declared: Declared
+    acts: tuple[str, ...]
+    plan: Plan | None = None
+    applied: Plan | None = None
+    drill: bool = False
+    started: float = field(default_factory=time.monotonic)
     done: list[str] = field(default_factory=list)
     alone: bool = False
-    migrations: str | None = None
-    verify: str = "quick"
-    force: bool = False
-    variables: Mapping[str, str] = field(default_factory=dict)
-    started: float = field(default_factory=time.monotonic)
-    everyone: tuple[HostConfig, ...] = ()
+    held: set[str] = field(default_factory=set)
+    missing: tuple[str, ...] = ()
     facts: dict[str, Facts] = field(default_factory=dict)
     release: str = ""
     revision: str = ""
     revision_time: str = ""
     archived: frozenset[str] = frozenset()
-    held: set[str] = field(default_factory=set)
     begun: bool = False
     probes: dict[str, tuple[str, ...]] = field(default_factory=dict)
     unknown: dict[str, tuple[str, ...]] = field(default_factory=dict)
-    plan: Plan | None = None
-    applied: Plan | None = None
     taken_away: tuple[str, ...] = ()
     flipped: set[str] = field(default_factory=set)
     published: bool = False
-    drill: bool = False
-    missing: tuple[str, ...] = ()
     warnings: dict[str, list[str]] = field(default_factory=dict)
     failed_in: str = ""
     interrupted: str = ""
+
+    @property
+    def message(self) -> str:
+        """Why, in the operator's words."""
+        return one_line(self.variables.message or "")
+
+    @property
+    def said(self) -> str:
+        """What was said of what to do and where, to be typed again; with a space before each word."""
+        apply = self.variables.apply
+        return f" apply={shlex.quote(apply)}" if apply else self.variables.words
 
     @property
     def deadlines(self) -> list[Deadline]:
@@ -235,7 +234,7 @@ class Run:
             by=self.by,
             message=self.message,
             started=self.started,
-            variables=self.variables,
+            variables=self.variables.others,
             warn=self.warn,
             drill=self.drill,
         )
@@ -281,17 +280,10 @@ def begin(
         id=random.token_hex(8),
         by=one_line(operator()),
         branch=(variables.branch or stage.branch) if stage.transfer == "git" else str(stage.archive),
-        wanted=variables.rollback_release,
-        said=f" apply={shlex.quote(variables.apply)}" if variables.apply else variables.words,
-        message=one_line(variables.message or ""),
-        wait=variables.wait,
+        variables=variables,
+        everyone=everyone,
         declared=replace(declared, failed=called),
         acts=tuple(act for act in acts if act not in variables.skip),
-        migrations=variables.migrations,
-        verify=variables.verify or "quick",
-        force=variables.force,
-        variables=variables.others,
-        everyone=everyone,
     )
 
 

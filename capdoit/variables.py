@@ -6,8 +6,10 @@ Capistrano's names in capitals are understood, too, there and in the environment
 from __future__ import annotations
 
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
+from functools import partial
+from typing import Any
 
 from capdoit.config import HostConfig, Stage
 from capdoit.errors import ConfigError
@@ -96,8 +98,6 @@ MEANINGLESS = {
     "drill": ("branch", "dry_run", "plan", "apply"),
 }
 NAMES = tuple(f.name for f in fields(Variables) if f.name not in ("said", "others"))
-MIGRATIONS = ("keep", "back")
-VERIFY = ("quick", "full")
 
 
 def read(
@@ -127,25 +127,10 @@ def read(
         values[ours] = value
     said = frozenset(values)
     values = {ours: environment[name] for name, ours in CAPISTRANO.items() if environment.get(name)} | values
-    texts = {name: _text(name, value) for name, value in values.items()}
-    return Variables(
-        stage=texts.get("stage"),
-        branch=texts.get("branch"),
-        rollback_release=texts.get("rollback_release"),
-        hosts=_names("hosts", texts),
-        roles=_names("roles", texts),
-        message=texts.get("message"),
-        wait=_seconds("wait", texts.get("wait", "0")),
-        skip=_names("skip", texts) or (),
-        migrations=_choice("migrations", texts["migrations"], MIGRATIONS) if "migrations" in texts else None,
-        dry_run="plan" in texts or _choice("dry_run", texts.get("dry_run", "no"), ("yes", "no")) == "yes",
-        plan=texts.get("plan"),
-        apply=texts.get("apply"),
-        verify=_choice("verify", texts["verify"], VERIFY) if "verify" in texts else None,
-        force=_choice("force", texts.get("force", "no"), ("yes", "no")) == "yes",
-        others=others,
-        said=said,
-    )
+    found: dict[str, Any] = {name: READERS.get(name, _text)(name, value) for name, value in values.items()}
+    if "plan" in found:
+        found["dry_run"] = True
+    return Variables(**found, others=others, said=said)
 
 
 def on_command_line(kept: Mapping[str, str] | None, typed: Sequence[str]) -> dict[str, str]:
@@ -223,28 +208,40 @@ def _suggestion(name: str, known: Sequence[str]) -> str:
     return near(name, known, 0.8) or near(name, anagrams, 0)
 
 
-def _choice(name: str, value: str, values: Sequence[str]) -> str:
-    if value not in values:
-        raise ConfigError(f"{name}={value}: expected {' or '.join(values)}{near(value, values)}")
-    return value
-
-
 def _text(name: str, value: str) -> str:
     if not value:
         raise ConfigError(f"{name}= is empty")
     return value
 
 
-def _names(name: str, texts: Mapping[str, str]) -> tuple[str, ...] | None:
-    if name not in texts:
-        return None
-    names = tuple(word.strip() for word in texts[name].split(","))
+def _choice(name: str, value: str, values: Sequence[str]) -> str:
+    if _text(name, value) not in values:
+        raise ConfigError(f"{name}={value}: expected {' or '.join(values)}{near(value, values)}")
+    return value
+
+
+def _yes(name: str, value: str) -> bool:
+    return _choice(name, value, ("yes", "no")) == "yes"
+
+
+def _names(name: str, value: str) -> tuple[str, ...]:
+    names = tuple(word.strip() for word in _text(name, value).split(","))
     if not all(names):
-        raise ConfigError(f"{name}={texts[name]}: expected names with commas between them")
+        raise ConfigError(f"{name}={value}: expected names with commas between them")
     return names
 
 
-def _seconds(name: str, text: str) -> int:
-    if not text.isdecimal() or len(text) > 6:
-        raise ConfigError(f"{name}={text}: expected a number of seconds")
-    return int(text)
+def _seconds(name: str, value: str) -> int:
+    if not _text(name, value).isdecimal() or len(value) > 6:
+        raise ConfigError(f"{name}={value}: expected a number of seconds")
+    return int(value)
+
+
+# By names of variables; all others are texts.
+READERS: Mapping[str, Callable[[str, str], Any]] = {
+    **dict.fromkeys(("hosts", "roles", "skip"), _names),
+    "wait": _seconds,
+    "migrations": partial(_choice, values=("keep", "back")),
+    "verify": partial(_choice, values=("quick", "full")),
+    **dict.fromkeys(("dry_run", "force"), _yes),
+}

@@ -30,7 +30,6 @@ from capdoit import HostError, Recipe, Release, RoleNames
 if TYPE_CHECKING:
     from capdoit.host import Host
 
-EVERY = RoleNames(())
 INSTALL = Path(__file__).with_name("bundler.sh").read_text(encoding="utf-8")
 
 
@@ -49,7 +48,7 @@ class Options:
     #: its path in the release; Gemfile, or gems.rb, when nothing is said
     gemfile: str | None = None
     #: the hosts that get gems; all that get code when none is said
-    roles: RoleNames = EVERY
+    roles: RoleNames = ()
 
     def __post_init__(self) -> None:
         """Refuse what no host could do."""
@@ -85,5 +84,4 @@ def _run(host: Host, release: Release, options: Options, what: str, wrong: str) 
     except HostError as error:
         if error.status != 127:
             raise
-        why = f"{wrong}: bundle is not on the host's PATH"
-        raise HostError(error.host, why, wrong, error.status, error.lines) from None
+        raise error.because(f"{wrong}: bundle is not on the host's PATH") from None

@@ -44,7 +44,6 @@ if TYPE_CHECKING:
     from capdoit import Release
     from capdoit.host import Host
 
-WEB, DB = RoleNames(("web",)), RoleNames(("db",))
 IN_DJANGO = Path(__file__).with_name("_in_django.py")
 STATIC_FILES = Path(__file__).with_name("_static_files.py")
 ANSWER = "capdoit:"
@@ -65,9 +64,9 @@ class Options:
     #: what `check --deploy` has to find to fail a deploy; never: it is not run
     fail_level: Literal["CRITICAL", "ERROR", "WARNING", "INFO", "DEBUG", "never"] = "ERROR"
     #: the hosts whose code is checked and that serve static files
-    roles: RoleNames = WEB
+    roles: RoleNames = ("web",)
     #: the hosts whose primary migrates
-    migration_roles: RoleNames = DB
+    migration_roles: RoleNames = ("db",)
 
 
 django = Recipe("django", options=Options)

@@ -49,7 +49,6 @@ from capdoit import HostError, Recipe, Release, RoleNames
 if TYPE_CHECKING:
     from capdoit.host import Host
 
-EVERY = RoleNames(())
 SCRIPT = Path(__file__).with_name("node.sh").read_text(encoding="utf-8")
 
 
@@ -66,7 +65,7 @@ class Options:
     #: keep: the devDependencies, installed for a build, stay; prune: they go after it; omit: they are never installed
     dev_dependencies: Literal["keep", "prune", "omit"] = "keep"
     #: the hosts that get modules; all that get code when none is said
-    roles: RoleNames = EVERY
+    roles: RoleNames = ()
 
     def __post_init__(self) -> None:
         """Refuse a directory that is not in the release."""

@@ -42,7 +42,6 @@ if TYPE_CHECKING:
     from capdoit import Release
     from capdoit.host import Host
 
-EVERY = RoleNames(())
 PROGRAM = Path(__file__).with_name("_environment.py")
 # uv knows interpreters by their versions, too, and brings those that are not there.
 WITH_UV = """
@@ -71,7 +70,7 @@ class Options:
     #: whether packages and code are compiled before the release is live
     compile: bool = True
     #: the hosts that get an environment; all when none is said
-    roles: RoleNames = EVERY
+    roles: RoleNames = ()
 
 
 python = Recipe("python", options=Options)
@@ -112,7 +111,7 @@ def _run(host: Host, release: Release, options: Options, what: str, wrong: str) 
         "compile": options.compile,
         "release": release.path,
         "shared": release.shared,
-        "previous": release.beside(release.previous) if release.previous else "",
+        "previous": release.previous_path,
     }
     program = ["-I", "-c", PROGRAM.read_text(encoding="utf-8"), what, json.dumps(said)]
     try:
@@ -122,7 +121,7 @@ def _run(host: Host, release: Release, options: Options, what: str, wrong: str) 
             raise
         needed = "uv" if options.installer == "uv" else options.python
         why = f"{wrong}: {needed} is not there (for another, say the options python and installer)"
-        raise HostError(error.host, why, wrong, error.status, error.lines) from None
+        raise error.because(why) from None
 
 
 def _interpreter(options: Options) -> list[str]:

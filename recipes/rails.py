@@ -50,7 +50,6 @@ from capdoit import Flow, HostError, Recipe, Release, RoleNames
 if TYPE_CHECKING:
     from capdoit.host import Host
 
-WEB, DB = RoleNames(("web",)), RoleNames(("db",))
 ASSETS = Path(__file__).with_name("rails.sh").read_text(encoding="utf-8")
 # From the most certain: an asset may be called manifest, too. The first that fits any file counts.
 MANIFESTS = (".sprockets-manifest-*.json", ".manifest.json", "manifest-*.json", "manifest.json", "manifest.yml")
@@ -85,7 +84,7 @@ class Options:
     #: RAILS_ENV; what default_env says or else the stage's name when nothing is said
     rails_env: str | None = None
     #: the hosts that serve assets
-    roles: RoleNames = WEB
+    roles: RoleNames = ("web",)
     #: whether assets are compiled, and public/assets is linked
     assets: bool = True
     #: the directory below public, as config.assets.prefix
@@ -101,7 +100,7 @@ class Options:
     #: whether there is a database to migrate and to watch
     migrate: bool = True
     #: the hosts whose primary migrates
-    migration_roles: RoleNames = DB
+    migration_roles: RoleNames = ("db",)
     #: the task that migrates
     migration_command: str = "db:migrate"
     #: whether to migrate only if db differs from that of the live release
@@ -153,7 +152,7 @@ def migrate(host: Host, release: Release, flow: Flow, options: Options) -> None:
     """Migrate the database."""
     if not options.migrate:
         return
-    live = release.beside(release.previous) if release.previous else ""
+    live = release.previous_path
     if options.conditionally_migrate and live and host.test(["diff", "-qr", f"{live}/db", f"{release.path}/db"]):
         host.run(["echo", f"nothing changed in db since release {release.previous}, no migration"])
         return
@@ -311,7 +310,7 @@ def _report(release: str, here: list[str], left: list[str], now: list[str]) -> l
 def _assets(host: Host, release: Release, flow: Flow, options: Options, what: str, wrong: str) -> None:
     if not options.assets:
         return
-    live = release.beside(release.previous) if release.previous else ""
+    live = release.previous_path
     keep = "" if options.keep_assets is None else str(options.keep_assets)
     facts = [release.path, release.deploy_to, options.assets_prefix, live, keep, " ".join(options.assets_manifests)]
     groups = {"RAILS_GROUPS": options.assets_groups} if options.assets_groups else {}
@@ -352,4 +351,4 @@ def _said(error: HostError, wrong: str, options: Options) -> HostError:
     if error.status not in (126, 127):
         return error
     why = f"{wrong}: {' '.join(options.command)} cannot be run (for another, say the option command)"
-    return HostError(error.host, why, wrong, error.status, error.lines)
+    return error.because(why)

@@ -113,7 +113,7 @@ def _between(run: Run, hosts: Sequence[Host]) -> list[Change]:
 
 
 def _list(run: Run, digest: bool, host: Host) -> str:
-    script = run.script(host, "verify", [MANIFEST, LIST], verify=run.verify, digest=digest)
+    script = run.script(host, "verify", [MANIFEST, LIST], verify=run.variables.verify, digest=digest)
     return host.checked(Request(script, capture=True)).text
 
 

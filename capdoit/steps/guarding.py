@@ -55,7 +55,7 @@ def _host(run: Run, watch: Watch) -> Host | None:
     """The host to ask; None when no host of the stage is one of those that the recipe watches."""
     hosts = watch.asked.hosts(run.fleet.hosts)
     there_is = any(watch.asked.plays(host.roles) for host in run.everyone)
-    if not hosts and there_is and run.flow == "rollback" and run.migrations != "keep":
+    if not hosts and there_is and run.flow == "rollback" and run.variables.migrations != "keep":
         roles = listed(watch.asked.roles)
         what = f"recipe {watch.recipe} has to ask a host with the role {roles}, and none is selected"
         raise GuardRefused(f"nothing was touched: {what}", watch.recipe, (), False)
@@ -72,7 +72,7 @@ def _asked(run: Run, host: Host, watch: Watch) -> tuple[str, ...]:
         if any(getattr(outcome.error, "status", 0) is None for outcome in error.failed) or error.cancelled:
             raise
         what = f"recipe {watch.recipe} cannot tell what release {run.release} does not know: {error}"
-        if run.migrations != "keep":
+        if run.variables.migrations != "keep":
             raise GuardRefused(f"nothing was touched: {what}", watch.recipe, (), False) from None
         run.warn(what)
         return ()
@@ -102,14 +102,17 @@ def _live(run: Run, host: Host) -> Release:
 
 
 def _settle(run: Run, host: Host, watch: Watch, names: tuple[str, ...]) -> None:
+    """What becomes of what the release does not know: as ``migrations=`` says, else the rollback is refused."""
     why = watch.guard.doc if watch.guard else ""
     what = f"recipe {watch.recipe}: {host.name} has what release {run.release} does not know"
     said = "\n".join([f"{what}{why and f' ({why})'}:", *(f"  {name}" for name in names)])
-    if run.migrations is None or (run.migrations == "back" and not watch.back):
-        cannot = "; the recipe cannot take it back" if run.migrations else ""
+    wish = run.variables.migrations
+    if wish is None or (wish == "back" and not watch.back):
+        cannot = "; the recipe cannot take it back" if wish else ""
         raise GuardRefused(f"nothing was touched: {said}{cannot}", watch.recipe, names, watch.back is not None)
-    run.console.say("\n".join(f"   {line}" for line in f"{said}\nmigrations={run.migrations}".splitlines()))
-    if run.migrations == "back":
+    for line in [*said.splitlines(), f"migrations={wish}"]:
+        run.console.say(f"   {line}")
+    if wish == "back":
         run.unknown[watch.recipe] = names
 
 
@@ -121,8 +124,7 @@ def _called(run: Run, host: Host, hook: Hook, release: Release, **more: Any) -> 
         except HostError as error:
             if error.status is None:
                 raise
-            why = f"{hook.name}: {error.reason}"
-            raise HostError(error.host, why, error.command, error.status, error.lines) from None
+            raise error.because(f"{hook.name}: {error.reason}") from None
 
     (names,) = run.fleet.all(call, [host]).values()
     assert isinstance(names, tuple)  # noqa: S101 - what `call` returns

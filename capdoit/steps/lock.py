@@ -38,11 +38,11 @@ def take_locks(run: Run) -> None:
     missing, waiting = list(run.fleet.release_hosts), False
     while holders := _try_locks(run, missing):
         first = min(run.fleet.release_hosts, key=lambda host: host.name)  # of those that could be reached
-        patience = run.wait if first.name in holders else max(run.wait, SETTLE)
+        patience = run.variables.wait if first.name in holders else max(run.variables.wait, SETTLE)
         if time.monotonic() - began > patience:
             raise LockHeld(_held_by(holders), holders)
-        if run.wait and not waiting:
-            run.console.say(f"   waiting up to {run.wait} s: {_held_by(holders)}")
+        if run.variables.wait and not waiting:
+            run.console.say(f"   waiting up to {run.variables.wait} s: {_held_by(holders)}")
             waiting = True
         if first.name in holders:
             run.fleet.all(partial(_give_back, run), [h for h in run.fleet.release_hosts if h.name in run.held])

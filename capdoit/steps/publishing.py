@@ -40,9 +40,14 @@ def publishing(run: Run) -> None:
 def _prepare(run: Run, host: Host) -> None:
     deploying = run.flow == "deploy"
     entry = run.entry("ready") if deploying else ""
-    # Damage that was overlooked on purpose stays damage.
-    hooked = not deploying and not run.force and any(act in run.acts for act in run.done if act not in steps(run.flow))
+    hooked = _hooks_may_have_changed(run)
     run.do(host, "publishing (prepare)", [MANIFEST, REMOVING, PREPARE], entry=entry, fresh=deploying, hooked=hooked)
+
+
+def _hooks_may_have_changed(run: Run) -> bool:
+    """Whether a rollback's release is as its hooks made it; damage that was overlooked on purpose stays damage."""
+    hooks = [act for act in run.done if act in run.acts and act not in steps(run.flow)]
+    return run.flow == "rollback" and bool(hooks) and not run.variables.force
 
 
 def _go(run: Run, host: Host) -> None:

@@ -37,7 +37,7 @@ def choose_target(run: Run) -> None:
     facts = list(run.facts.values())
     if problems := decide.rollback_problems(facts, run.stage):
         raise NotReady("\n".join(problems))
-    target = decide.rollback_target(facts, run.wanted, run.stage.name)
+    target = decide.rollback_target(facts, run.variables.rollback_release, run.stage.name)
     run.release, run.revision = target.release, target.revision
     run.archived = target.archived
     guard(run)

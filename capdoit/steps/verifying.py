@@ -18,7 +18,7 @@ def compare(run: Run, host: Host, before: Sequence[Path] = ()) -> Comparison:
     """Compare the run's release on a host with its manifest.
 
     Args:
-        run: says how, in `verify`.
+        run: says how, in its variables.
         host: where.
         before: scripts that bring the release there first, and may say where it is (``dir``).
 
@@ -26,7 +26,7 @@ def compare(run: Run, host: Host, before: Sequence[Path] = ()) -> Comparison:
         HostError: the release is not there, or could not be compared.
     """
     bodies = [*before, MANIFEST, VERIFY]
-    script = run.script(host, "verify", bodies, verify=run.verify, most=MOST_LINES, dir="")
+    script = run.script(host, "verify", bodies, verify=run.variables.verify or "quick", most=MOST_LINES, dir="")
     if before and run.plan is not None:  # what has to be unpacked first cannot be looked at
         run.plan.add(host.name, script)
         return Comparison("")
@@ -55,6 +55,6 @@ def whole(run: Run, host: Host, before: Sequence[Path] = ()) -> Comparison:
 
 
 def _refuse(run: Run, damage: Damaged) -> None:
-    if not run.force:
+    if not run.variables.force:
         raise damage
     run.warn(str(damage), damage.host)
