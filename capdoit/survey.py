@@ -13,6 +13,7 @@ from capdoit.errors import HostError
 from capdoit.journal import ROLLBACK, Drilled, Entry, Lineage, lineage, publishes
 from capdoit.layout import Layout, is_release
 from capdoit.text import printable
+from capdoit.units import Room
 
 SURVEY = Path(__file__).with_name("survey.sh")
 MOST_LINES = 100_000
@@ -60,8 +61,8 @@ class Facts:
         lock: who holds the lock, or left it behind; None when it is free.
         lock_is_held: whether somebody has it now; None when the host cannot tell.
         drilled: what the last drill found; None when there was none.
-        disk: KiB in all and free where deploy_to is; None when that is not known.
-        inodes: in all and free there; None when that is not known, or they are made when they are needed.
+        disk: KiB where deploy_to is; None when that is not known.
+        inodes: inodes there; None when that is not known, or they are made when they are needed.
         entries: the end of the journal.
         log: the end of ``revisions.log``.
     """
@@ -84,8 +85,8 @@ class Facts:
     lock: Entry | None = None
     lock_is_held: bool | None = None
     drilled: Drilled | None = None
-    disk: tuple[int, int] | None = None
-    inodes: tuple[int, int] | None = None
+    disk: Room | None = None
+    inodes: Room | None = None
     entries: tuple[Entry, ...] = ()
     log: tuple[str, ...] = ()
 
@@ -217,10 +218,10 @@ def _release(fact: str) -> tuple[str, str]:
     return name, revision if len(revision) <= LONGEST_REVISION else ""
 
 
-def _room(fact: str) -> tuple[int, int] | None:
+def _room(fact: str) -> Room | None:
     """What there is in all, and what is free; what is no two numbers, or none at all, is not known."""
     found = re.fullmatch(r"([1-9][0-9]{0,17}) ([0-9]{1,18})", fact)
-    return (int(found[1]), int(found[2])) if found else None
+    return Room(total=int(found[1]), free=int(found[2])) if found else None
 
 
 def _number(host: str, number: str) -> int:

@@ -2,10 +2,24 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime, timezone
 
 AT = "%Y-%m-%dT%H:%M:%SZ"  # ISO 8601, in UTC
 LARGEST_FIRST = ((86400, "day"), (3600, "hour"), (60, "minute"))
+
+
+@dataclass(frozen=True)
+class Room:
+    """What is free on a file system, and of how much: KiB, or inodes; the total is more than 0."""
+
+    free: int
+    total: int
+
+    @property
+    def share(self) -> float:
+        """The part that is free."""
+        return self.free / self.total
 
 
 def stamp(moment: datetime | None = None) -> str:
@@ -43,4 +57,8 @@ def stopwatch(seconds: float) -> str:
 
 def size(kib: float) -> str:
     """So many KiB, in the unit that fits."""
-    return f"{kib / 2**20:.1f} GiB" if kib >= 2**20 else f"{kib / 1024:.1f} MiB"
+    for unit in ("KiB", "MiB", "GiB"):
+        if kib < 1024:
+            return f"{kib:.0f} {unit}" if unit == "KiB" else f"{kib:.1f} {unit}"
+        kib /= 1024
+    return f"{kib:.1f} TiB"

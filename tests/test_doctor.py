@@ -18,12 +18,13 @@ from conftest import MakeProject, path_without, tools_in_front, without_tools
 
 from capdoit import config, origins
 from capdoit.doctor import controller, findings
-from capdoit.doctor.condition import CONDITION, SHOWN, Clock, Condition, Room, needed, parse
+from capdoit.doctor.condition import CONDITION, SHOWN, Clock, Condition, needed, parse
 from capdoit.doctor.leading import Leading, described, key_files, key_names, key_state, settings
 from capdoit.errors import HostError
 from capdoit.script import render
 from capdoit.testing import Fleet, GitRepo, Project
 from capdoit.text import fitted
+from capdoit.units import Room
 
 NOBODY = 65534
 AS_NOBODY = f'ForceCommand=exec setpriv --reuid={NOBODY} --regid={NOBODY} --clear-groups sh -c "$SSH_ORIGINAL_COMMAND"'
@@ -227,7 +228,7 @@ def test_a_full_disk_is_a_problem(project: Project):
         project, "web2", df=f'case "$1" in *i) echo "/dev/sda1 5000 4500 500 90% /";; *) echo "{line}";; esac'
     )
     at = project.deploy_to("web2")
-    assert problems(project) == [f"web2: 1000 KB free at {at}", f"web2: 500 inodes free at {at}"]
+    assert problems(project) == [f"web2: 1000 KiB free at {at}", f"web2: 500 inodes free at {at}"]
 
 
 def test_a_host_that_gets_no_code_needs_no_more_than_a_shell(project: Project):
@@ -580,7 +581,7 @@ def test_nothing_is_wrong_with_a_host_that_is_well():
         ({"clock": Clock(-90.04, 0.03)}, "its clock is 90.04 s ± 0.03 behind the controller's", True),
         ({"closed": ("/srv/shop/repo",)}, "/srv/shop/repo cannot be written to and entered by ann", True),
         ({"is_directory": False}, "/srv/shop is no directory", True),
-        ({"disk": Room(0, 10**9)}, "0 KB free at /srv/shop", True),
+        ({"disk": Room(0, 10**9)}, "0 KiB free at /srv/shop", True),
         ({"disk": Room(2 * 10**5, 10**9)}, "0.0% of the disk free at /srv/shop", False),
         ({"inodes": Room(9, 10**7)}, "9 inodes free at /srv/shop", True),
         ({"locale": "", "charmap": "ANSI_X3.4-1968"}, "its locale is not set (ANSI_X3.4-1968), not UTF-8", False),

@@ -29,7 +29,8 @@ def test_a_wait_is_said_in_minutes_and_seconds(seconds, said):
 
 
 @pytest.mark.parametrize(
-    ("kib", "said"), [(100, "0.1 MiB"), (2048, "2.0 MiB"), (3 * 2**19, "1.5 GiB"), (2**20 - 1, "1024.0 MiB")]
+    ("kib", "said"),
+    [(0, "0 KiB"), (1000, "1000 KiB"), (2048, "2.0 MiB"), (3 * 2**19, "1.5 GiB"), (5 * 2**30, "5.0 TiB")],
 )
 def test_a_size_is_said_in_the_unit_that_fits(kib, said):
     assert size(kib) == said

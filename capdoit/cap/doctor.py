@@ -9,13 +9,14 @@ from typing import Any
 
 from capdoit.cap.asked import AGREED, DISAGREED, UNREACHED, Asked
 from capdoit.console import Tone
-from capdoit.doctor.condition import SHOWN, Condition, Room
+from capdoit.doctor.condition import SHOWN, Condition
 from capdoit.doctor.diagnosis import Diagnosis, diagnose
-from capdoit.doctor.findings import Finding, lines, seconds, size, summary
+from capdoit.doctor.findings import Finding, lines, seconds, summary
 from capdoit.doctor.leading import Leading
 from capdoit.errors import ConfigError
 from capdoit.origins import Setting
 from capdoit.text import fitted
+from capdoit.units import Room, size
 
 TOOLS = ("host", *SHOWN, "sh")
 STATE = ("host", "clock", "disk free", "deploy_to of", "user", "locale", "inodes free")
@@ -83,7 +84,7 @@ def _state(condition: Condition) -> tuple[str, ...]:
 
 
 def _share(room: Room | None) -> str:
-    return f"{room.free / room.total:.0%}" if room else "?"
+    return f"{room.share:.0%}" if room else "?"
 
 
 def _leading(leading: Leading) -> tuple[str, ...]:

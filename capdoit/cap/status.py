@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import asdict
 from datetime import datetime, timezone
 from typing import Any
 
@@ -97,12 +98,8 @@ def _free(facts: Sequence[Facts]) -> str:
 def _room(facts: Facts) -> str:
     if facts.disk is None:
         return "nobody knows"
-    disk = f"{size(facts.disk[1])} ({_percent(facts.disk)})"
-    return f"{disk}, {_percent(facts.inodes)} of inodes" if facts.inodes else disk
-
-
-def _percent(room: tuple[int, int]) -> str:
-    return f"{100 * room[1] // room[0]} %"
+    disk = f"{size(facts.disk.free)} ({facts.disk.share:.0%})"
+    return f"{disk}, {facts.inodes.share:.0%} of inodes" if facts.inodes else disk
 
 
 def _status_json(stage: Stage, outcomes: Sequence[Outcome], agree: bool | None) -> dict[str, Any]:
@@ -138,7 +135,7 @@ def _host_json(outcome: Outcome, stage: str) -> dict[str, Any]:
         "set_aside": sorted(facts.set_aside),
         "drilled": vars(facts.drilled) if facts.drilled else None,
         "rollback": rollback([facts], stage)[0],
-        "disk_kib": facts.disk and {"all": facts.disk[0], "free": facts.disk[1]},
-        "inodes": facts.inodes and {"all": facts.inodes[0], "free": facts.inodes[1]},
+        "disk_kib": facts.disk and asdict(facts.disk),
+        "inodes": facts.inodes and asdict(facts.inodes),
         "error": None,
     }

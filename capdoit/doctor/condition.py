@@ -14,6 +14,7 @@ from capdoit.script import Value
 from capdoit.session import Request
 from capdoit.steps.asking import LONGEST, NEEDED, NEEDED_TO_GO_BACK, needed_to_deploy
 from capdoit.survey import facts_said
+from capdoit.units import Room
 
 CONDITION = Path(__file__).with_name("condition.sh")
 # By the survey, the lock, and what ends a flow.
@@ -46,14 +47,6 @@ class Clock:
 
 
 @dataclass(frozen=True)
-class Room:
-    """What is left on a file system, and of how much: kilobytes, or inodes."""
-
-    free: int
-    total: int
-
-
-@dataclass(frozen=True)
 class Condition:
     """The condition of one host.
 
@@ -72,7 +65,7 @@ class Condition:
         mode: of that, as ls shows it.
         is_directory: whether that is one.
         closed: what of that, and of capdoit's own in it, the user may not write or enter.
-        disk: kilobytes there.
+        disk: KiB there.
         inodes: inodes there; None also where a file system has none to count.
     """
 

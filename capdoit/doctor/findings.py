@@ -9,8 +9,9 @@ from capdoit.doctor.condition import Clock, Condition
 from capdoit.doctor.leading import KNOWN, REVOKED, Leading
 from capdoit.origins import Setting
 from capdoit.text import listed
+from capdoit.units import size
 
-LEAST_KILOBYTES = 100 * 1024
+LEAST_KIB = 100 * 1024
 LEAST_INODES = 1000
 FULL = 0.05  # so little left is worth knowing
 CLOSE = 5.0  # seconds; clocks nearer than this count as the same
@@ -118,7 +119,7 @@ def _rights(condition: Condition) -> list[str]:
 
 def _full(condition: Condition) -> list[str]:
     disk, inodes = condition.disk, condition.inodes
-    full = [f"{size(disk.free)} free at {condition.place}"] if disk and disk.free < LEAST_KILOBYTES else []
+    full = [f"{size(disk.free)} free at {condition.place}"] if disk and disk.free < LEAST_KIB else []
     if inodes and inodes.free < LEAST_INODES:
         full.append(f"{inodes.free} inodes free at {condition.place}")
     return full
@@ -126,10 +127,10 @@ def _full(condition: Condition) -> list[str]:
 
 def _nearly_full(condition: Condition) -> list[str]:
     rooms = {"of the disk": condition.disk, "of the inodes": condition.inodes}
-    low = {what: room for what, room in rooms.items() if room and room.free < FULL * room.total}
+    low = {what: room for what, room in rooms.items() if room and room.share < FULL}
     if _full(condition):
         return []
-    return [f"{room.free / room.total:.1%} {what} free at {condition.place}" for what, room in low.items()]
+    return [f"{room.share:.1%} {what} free at {condition.place}" for what, room in low.items()]
 
 
 def _clock(clock: Clock | None) -> list[str]:
@@ -152,16 +153,6 @@ def seconds(clock: Clock) -> str:
     """How far a clock is off, with no more digits than are known."""
     digits = 0 if clock.uncertainty >= 1 else 1 if clock.uncertainty >= 0.1 else 2
     return f"{abs(clock.offset):.{digits}f} s ± {clock.uncertainty:.{max(digits, 1)}f}"
-
-
-def size(kilobytes: int) -> str:
-    """A size for people."""
-    amount = float(kilobytes)
-    for unit in ("KB", "MB", "GB"):
-        if amount < 1024:
-            return f"{amount:.0f} {unit}" if amount >= 10 or unit == "KB" else f"{amount:.1f} {unit}"
-        amount /= 1024
-    return f"{amount:.1f} TB"
 
 
 # -- how ssh leads there
