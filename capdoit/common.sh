@@ -28,6 +28,15 @@ journal() {
     [ -z "$1" ] || printf '%s\n' "$1" >>.capdoit/journal
 }
 
+# Also what has directories that its user may not write, as package managers make them. No mode of a file is ever
+# changed: it may be a link to that of another release.
+remove_tree() {
+    if [ ! -e "$1" ] && [ ! -L "$1" ]; then return 0; fi
+    if rm -rf "$1" 2>/dev/null; then return 0; fi
+    find "$1" -type d ! -perm -700 -exec chmod u+rwx {} \;
+    rm -rf "$1"
+}
+
 live() {
     link=
     if [ -L current ]; then link=$(readlink current); fi

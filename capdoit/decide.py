@@ -128,17 +128,8 @@ def way_back(facts: Sequence[Facts], release: str, stage: str) -> str | None:
         release: the new one, made by a deploy.
         stage: for messages.
     """
-    then = [
-        replace(
-            one,
-            current=release,
-            releases={**one.releases, release: ""},
-            entries=(*one.entries, Entry(event="live", flow=DEPLOY, release=release, left=one.current or "")),
-        )
-        for one in facts
-    ]
     try:
-        return rollback_target(then, None, stage).release
+        return rollback_target([_once_live(one, release) for one in facts], None, stage).release
     except (NoTarget, FleetDisagrees):
         return None
 
@@ -188,20 +179,22 @@ def to_look_at(facts: Sequence[Facts], wanted: str | None, stage: str) -> str:
     return release
 
 
-def removals(facts: Facts, keep: int, live: str) -> list[str]:
+def removals(facts: Facts, keep: int, live: str, everyone: Sequence[Facts] = ()) -> list[str]:
     """The releases that a host gives up after a deploy.
 
     Args:
         facts: of the host, from before the publish.
         keep: how many complete releases stay.
         live: the release that was published.
+        everyone: of all hosts, from before the publish.
 
     Returns:
-        sorted names; never the live one, nor the one that a rollback would now go to.
+        sorted names; never the live one, nor the one that a rollback of this host, or of all, would now go to.
     """
     complete = sorted({live, *filter(facts.complete, facts.releases)})
     oldest = complete[-keep] if len(complete) >= keep else ""
-    spared = {live, _live_before(facts, live)}
+    now = _once_live(facts, live)
+    spared = {live, _live_before(now, live), _live_before(now, live, [_once_live(one, live) for one in everyone])}
     return [
         name
         for name in sorted(facts.releases)
@@ -297,7 +290,8 @@ def _unmade(facts: Sequence[Facts]) -> list[str]:
 
 
 def _doubts(facts: Facts) -> list[str]:
-    last = _last(facts, "live", "failed")
+    settling = (entry for entry in reversed(facts.entries) if entry.event == "live" or entry.doubtful)
+    last = next(settling, Entry())
     return [
         f"{host}: it was not known whether {last.release} became live there; the table shows what is"
         for host in last.doubtful.split()
@@ -350,9 +344,17 @@ def _unusable(facts: Facts, paths: Layout) -> list[str]:
 # -- the target of a rollback
 
 
-def _live_before(facts: Facts, live: str | None) -> str | None:
-    """The release that was live before another one and can be live again."""
-    return next((r for r in reversed(facts.lineage.stack) if r != live and facts.complete(r)), None)
+def _once_live(facts: Facts, release: str) -> Facts:
+    """A host's facts when a deploy has made a release live."""
+    made = Entry(event="live", flow=DEPLOY, release=release, left=facts.current or "", run="now")
+    return replace(facts, current=release, releases={**facts.releases, release: ""}, entries=(*facts.entries, made))
+
+
+def _live_before(facts: Facts, live: str | None, everyone: Sequence[Facts] = ()) -> str | None:
+    """The release that was live before another one and can be live again, on all of these hosts, too."""
+    hosts = (facts, *everyone)
+    good = (r for r in reversed(facts.lineage.stack) if r != live)
+    return next((r for r in good if all(r in one.lineage.stack and one.complete(r) for one in hosts)), None)
 
 
 def _live_before_on_all(facts: Sequence[Facts], stage: str) -> str:
@@ -443,7 +445,11 @@ def _advice(facts: Sequence[Facts], stage: str) -> str:
     good.sort(key=lambda name: not all(name in one.lineage.stack for one in facts))  # what was live everywhere first
     if not possible:
         return f"No other release is good on every host. Deploy one:\n  doit deploy:{stage}"
-    which = "Every host can go to" if good else "Every host can go to these, but they were rolled back from"
+    which = (
+        "Every host can go to"
+        if good
+        else "Every host can go to these, but they are bad (rolled back from, or their deploys failed)"
+    )
     choice = good or possible
     return f"{which}: {listed(choice[:MOST_SHOWN])}. Name one:\n  doit rollback:{stage} rollback_release={choice[0]}"
 

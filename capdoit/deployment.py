@@ -25,6 +25,7 @@ from capdoit.run import Run, begin
 from capdoit.steps import WORK
 from capdoit.steps.abandoning import abandon
 from capdoit.steps.drilling import rehearse_shortly
+from capdoit.steps.ending import remember
 from capdoit.steps.foreseeing import foresee
 from capdoit.steps.starting import choose_live
 from capdoit.text import listed
@@ -222,6 +223,8 @@ class Deployment:
     def _finish(self, run: Run) -> None:
         if self.stage.drill == "after_deploy" and run.flow == "deploy" and not (run.alone or run.plan):
             rehearse_shortly(run)
+        if run.alone and not run.plan:
+            remember(run)
         self._ended = True
         run.fleet.close()
         if run.plan:
@@ -274,8 +277,9 @@ class Deployment:
         """Roll back; what became of it."""
         self.console.say(f"   {run.release} is live, but its deploy failed: rolling back (on_failure: rollback)")
         hosts = tuple(host.name for host in run.fleet.hosts)
-        said = Variables(hosts=hosts, message=f"on_failure: rollback, of {run.release}", wait=self.variables.wait)
-        back = self.undo(said)
+        why = f"on_failure: rollback, of {run.release}"
+        said = self.variables
+        back = self.undo(Variables(hosts=hosts, message=why, wait=said.wait, skip=said.skip, others=said.others))
         try:
             for act in back.acts:
                 if not act.is_moment:

@@ -194,8 +194,7 @@ class Host:
         """Run several requests in one round trip, whatever their exit status; opens the session first."""
         if self._session is None or not self._session.is_open:
             self._session = self._open()
-            if self.relock:
-                self.relock()
+            self._take_again(self._session)
         return self._session.ask([self._in_time(request) for request in requests], self.stop)
 
     def answer(self, command: Command, show: Sink) -> Answer:
@@ -227,6 +226,15 @@ class Host:
         if self._machine is not None and self.config.transport != "local":
             self._machine.close()
             self._machine = None
+
+    def _take_again(self, session: Session) -> None:
+        """Take the lock that went with a lost session; without it nothing is done on the new one."""
+        if self.relock:
+            try:
+                self.relock()
+            except BaseException:
+                session.cut()
+                raise
 
     def _in_time(self, request: Request) -> Request:
         """The request, with less time when a deadline comes before its own timeout."""

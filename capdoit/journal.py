@@ -13,11 +13,12 @@ from dataclasses import dataclass, field, fields
 from datetime import datetime
 
 from capdoit.layout import is_release
-from capdoit.text import one_line, printable
+from capdoit.text import one_line, printable, shortened
 from capdoit.units import minute, parsed
 
 DEPLOY, ROLLBACK = "deploy", "rollback"
 WORKS, FAILS = "works", "fails"  # what a drill says of a rollback
+MOST_BYTES = {"message": 2000, "warnings": 2000, "missing": 4000, "doubtful": 4000}  # in all, with others, < 16384
 LONGEST_WHY = 100  # characters of why a drill failed, on the one screen of cap status
 DEPLOYED = re.compile(r"Branch .*? \(at (?P<revision>\S*)\) deployed as release (?P<release>[0-9]{14}) by(?P<by>.*)")
 ROLLED_BACK = re.compile(r"(?P<by>.*) rolled back to release (?P<release>[0-9]{14})")
@@ -66,8 +67,12 @@ class Entry:
     interrupted: str = ""
 
     def line(self) -> str:
-        """The entry as one line of JSON, without what is empty; ``"run": "ID"`` is spelled exactly so."""
-        return json.dumps({name: value for name, value in vars(self).items() if value})
+        """The entry as one line of JSON, without what is empty; ``"run": "ID"`` is spelled exactly so.
+
+        What is too long is cut: of longer lines a host tells the beginning alone, and nobody could read them.
+        """
+        said = {name: shortened(value, MOST_BYTES.get(name, 250)) for name, value in vars(self).items() if value}
+        return json.dumps(said)
 
     @property
     def holder(self) -> str:

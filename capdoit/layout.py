@@ -10,6 +10,10 @@ from datetime import datetime, timedelta, timezone
 FOURTEEN_DIGITS = re.compile(r"[0-9]{14}")
 
 
+# In .capdoit; what a flow or a drill needs while it is at work.
+SCRATCH = ("next", "incoming", "unpack", "manifest", "archive.tar.gz", "removed", "drill")
+
+
 @dataclass(frozen=True)
 class Layout:
     """The paths of one host.

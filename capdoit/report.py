@@ -76,7 +76,7 @@ def _ways(run: Run, error: GuardRefused | LockHeld | PlanOutdated, again: str) -
     if isinstance(error, LockHeld):
         return f"wait=60 waits for it: {again} wait=60\nIf nobody is at work there any more: doit cap unlock {stage}"
     back = f"To take it away before going back: {again} migrations=back\n" if error.can_go_back else ""
-    return f"{back}To go back and leave it as it is: {again} migrations=keep"
+    return f"{back}To go back and leave it as it is: {again.replace(' migrations=back', '')} migrations=keep"
 
 
 def _hook_again(run: Run) -> str:

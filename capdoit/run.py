@@ -18,10 +18,12 @@ from capdoit.config import HostConfig, Stage
 from capdoit.console import Console, Tone
 from capdoit.errors import ConfigError, Outcome
 from capdoit.fleet import Fleet
+from capdoit.flow import steps
 from capdoit.given import Flow, Release
 from capdoit.hooks import Declared
 from capdoit.host import Deadline, Host
 from capdoit.journal import Entry, Note
+from capdoit.layout import SCRATCH
 from capdoit.plan import Plan
 from capdoit.script import Script, Secret
 from capdoit.session import Request
@@ -118,6 +120,16 @@ class Run:
         return f" apply={shlex.quote(apply)}" if apply else self.variables.words
 
     @property
+    def is_hooked(self) -> bool:
+        """Whether hooks may have changed the release since its manifest was written, or compared with it.
+
+        Damage that was overlooked on purpose stays damage.
+        """
+        tried = [*self.done, self.failed_in]
+        since = tried[tried.index("publishing") :] if "publishing" in tried else tried
+        return bool({*since}.intersection(self.acts).difference(steps(self.flow))) and not self.variables.force
+
+    @property
     def deadlines(self) -> list[Deadline]:
         """When the flow has to be over; none when its stage has no timeout."""
         limit = self.stage.timeout
@@ -173,6 +185,7 @@ class Run:
             "revision_time": self.revision_time,
             "linked_files": self.stage.linked_files,
             "linked_dirs": self.stage.linked_dirs,
+            "scratch": SCRATCH,
             "entry": "",
         }
         return host.script(name, [COMMON, *bodies], {**common, **values})

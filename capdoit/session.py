@@ -99,7 +99,8 @@ class Stop:
         return self._ear
 
     def close(self) -> None:
-        """Give the pipe back."""
+        """Give the pipe back; nobody is told any more."""
+        self._said = True
         os.close(self._ear)
         os.close(self._mouth)
 

@@ -33,7 +33,10 @@ ONCE = {
     "inodes",
     "end",
 }
-OFTEN = {"no_tool", "link", "not_made", "no_file", "release", "stray", "set_aside", "archive", "journal", "log"}
+OFTEN = {
+    *("no_tool", "link", "not_made", "no_file", "release", "stray", "set_aside", "archive", "scratch"),
+    *("journal", "log"),
+}
 # What the last of these events says about a release that was never live.
 MADE = {"building": "building", "ready": "ready", "failed": "failed", "back": "failed"}
 
@@ -60,6 +63,7 @@ class Facts:
         not_writable: whether deploy_to cannot be written to.
         lock: who holds the lock, or left it behind; None when it is free.
         lock_is_held: whether somebody has it now; None when the host cannot tell.
+        scratch: what lies there that a flow needs while it is at work.
         drilled: what the last drill found; None when there was none.
         disk: KiB where deploy_to is; None when that is not known.
         inodes: inodes there; None when that is not known, or they are made when they are needed.
@@ -84,6 +88,7 @@ class Facts:
     not_writable: bool = False
     lock: Entry | None = None
     lock_is_held: bool | None = None
+    scratch: tuple[str, ...] = ()
     drilled: Drilled | None = None
     disk: Room | None = None
     inodes: Room | None = None
@@ -153,7 +158,7 @@ def parse(host: str, layout: Layout, text: str) -> Facts:
         user="".join(said["user"]),
         exists=bool(said["deploy_to"]),
         link=link,
-        current=layout.release_of(link),
+        current=layout.release_of(link) or Layout("".join(said["deploy_to"])).release_of(link),
         current_is_no_link=bool(said["current_is_no_link"]),
         releases={name: revision for name, revision in revisions.items() if is_release(name)},
         archives=frozenset(filter(is_release, said["archive"])),
@@ -166,6 +171,7 @@ def parse(host: str, layout: Layout, text: str) -> Facts:
         not_writable=bool(said["not_writable"]),
         lock=Entry.parse("".join(said["lock"])),
         lock_is_held={"yes": True, "no": False}.get("".join(said["lock_is_held"])),
+        scratch=tuple(said["scratch"]),
         drilled=Drilled.parse("".join(said["drilled"])),
         disk=_room("".join(said["disk"])),
         inodes=_room("".join(said["inodes"])),

@@ -16,7 +16,7 @@ one_line() {
 
 # The last line may lack its end: a full disk cut it. Notes are long, and read when they are asked for.
 lines() {
-    tail -n 1500 "$2" | sed '/^{"event": "noted"/d' | tail -n 1000 | cut -c1-8192 | while IFS= read -r line || [ -n "$line" ]; do fact "$1" "$line"; done
+    tail -n 1500 "$2" | sed '/^{"event": "noted"/d' | tail -n 1000 | cut -c1-16384 | while IFS= read -r line || [ -n "$line" ]; do fact "$1" "$line"; done
 }
 
 # What there is in all, and what is free, where we are.
@@ -116,9 +116,13 @@ if cd "$deploy_to" 2>/dev/null; then
         fi
     done
     if [ -f .capdoit/lock ]; then
-        fact lock "$(one_line "$(dd if=.capdoit/lock bs=4096 count=1 2>/dev/null)")"
+        fact lock "$(one_line "$(dd if=.capdoit/lock bs=16384 count=1 2>/dev/null)")"
         is_held .capdoit/lock
     fi
+    eval "set -- $scratch"
+    for name; do
+        if [ -e ".capdoit/$name" ] || [ -L ".capdoit/$name" ]; then fact scratch "$name"; fi
+    done
     if [ -f .capdoit/drilled ]; then fact drilled "$(one_line "$(dd if=.capdoit/drilled bs=4096 count=1 2>/dev/null)")"; fi
     if [ -f .capdoit/journal ]; then lines journal .capdoit/journal; fi
     if [ -f revisions.log ]; then lines log revisions.log; fi

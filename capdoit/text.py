@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Sequence
 
 
@@ -17,6 +18,19 @@ def printable(value: str | bytes) -> str:
 def one_line(value: str) -> str:
     """A text as one line, for a log that has a line for each event."""
     return " ".join(value.split())
+
+
+def shortened(value: str, most: int) -> str:
+    """A text that takes at most so many bytes in a JSON document of ASCII, the end of one that is cut not counted.
+
+    It is cut between words when it has any.
+    """
+    size = 0
+    for number, char in enumerate(value):
+        size += len(json.dumps(char)) - 2
+        if size > most:
+            return f"{value[:number].rpartition(' ')[0] or value[:number]} …"
+    return value
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[str]], indent: str = "  ") -> str:

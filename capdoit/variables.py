@@ -71,7 +71,7 @@ class Variables:
     def words(self) -> str:
         """What was said of what to do and where, as one would type it again; each word with a space before it."""
         values = {name: getattr(self, name) for name in AGAIN if getattr(self, name)} | dict(self.others)
-        texts = {name: ",".join(v) if isinstance(v, tuple) else str(v) for name, v in values.items()}
+        texts = {name: "yes" if v is True else ",".join(v) if isinstance(v, tuple) else v for name, v in values.items()}
         return "".join(f" {shlex.quote(f'{name}={text}')}" for name, text in texts.items())
 
     def refuse_meaningless(self, task: str, stage: str) -> None:
@@ -90,7 +90,7 @@ class Variables:
             raise ConfigError(f"which stage, {stage} or stage={self.stage}? Nothing was done")
 
 
-AGAIN = ("branch", "rollback_release", "hosts", "roles", "skip", "message")
+AGAIN = ("branch", "rollback_release", "hosts", "roles", "skip", "migrations", "verify", "force", "message")
 MEANINGLESS = {
     "deploy": ("rollback_release", "migrations", "force"),
     "rollback": ("branch",),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
 
 import pytest
 from conftest import tools_in_front
@@ -220,6 +221,95 @@ def test_a_host_that_is_lost_once_it_has_flipped_is_in_doubt_until_the_next_flow
     third = deploy(ssh_project)
     assert {ssh_project.current(host) for host in ssh_project.hosts} == {third}
     assert status(ssh_project)["unfinished"] == []
+
+
+def drop_connections(sshds: Fleet, host: str) -> None:
+    """They end; the host can be reached again at once."""
+    listener = sshds.hosts[host].process
+    assert listener
+    subprocess.run(["pkill", "-KILL", "-P", str(listener.pid)], check=True)
+
+
+@pytest.mark.ssh
+def test_a_host_whose_connection_drops_once_it_has_flipped_flips_back_with_the_others(
+    ssh_project: Project, sshds: Fleet
+):
+    first = deploy(ssh_project)
+    flipped = ssh_project.path / "flipped"
+    stays = f'/bin/mv "$@"\ncase $* in *next/current*) : >{flipped}; exec sleep 30 ;; esac'
+    tools_in_front(ssh_project, "web2", mv=stays)
+    process = ssh_project.start("deploy:production")
+    within(20, flipped.exists)
+    (ssh_project.path / "tools-web2/mv").unlink()
+    drop_connections(sshds, "web2")
+    out, _ = process.communicate(timeout=30)
+    assert process.returncode == 1
+    assert "What is live was not changed." in out
+    assert {ssh_project.current(host) for host in ssh_project.hosts} == {first}
+    assert not damage(ssh_project, may_be_empty=False)
+
+
+@pytest.mark.ssh
+def test_a_host_whose_connection_dropped_unnoticed_flips_back_over_another(ssh_project: Project, sshds: Fleet):
+    first = deploy(ssh_project)
+    waits = f'case $* in *next/current*) : >{ssh_project.path}/flipping; sleep 3; exit 1 ;; esac; exec /bin/mv "$@"'
+    tools_in_front(ssh_project, "web2", mv=waits)
+    process = ssh_project.start("deploy:production")
+    within(20, lambda: (ssh_project.path / "flipping").exists() and ssh_project.current("web1") != first)
+    drop_connections(sshds, "web1")
+    out, _ = process.communicate(timeout=30)
+    assert process.returncode == 1
+    assert "What is live was not changed." in out
+    assert {ssh_project.current(host) for host in ssh_project.hosts} == {first}
+
+
+def test_on_failure_rollback_leaves_out_the_hooks_that_the_deploy_left_out(project: Project):
+    first = deploy(project)
+    project.config(on_failure="rollback")
+    project.dodo(
+        hook("after('published', flows=('deploy',))", "host.run('exit 9')")
+        + "@cap.before('publishing')\ndef drain(host, flow):\n    host.run('exit 8')\n"
+    )
+    done = project.doit("deploy:production", "skip=drain").failed()
+    assert f"It was rolled back, as on_failure says: {first} is live" in done.out
+
+
+SLOW_ON_ONE = """
+@cap.after("{step}", flows=("deploy",))
+def slow(host, release):
+    if host.name == "web1":
+        try:
+            host.run("touch {mark}; sleep 20")
+        except Exception:
+            {then}
+"""
+
+
+@pytest.mark.ssh
+def test_on_failure_rollback_rolls_back_also_when_a_connection_was_lost(ssh_project: Project, sshds: Fleet):
+    first, mark = deploy(ssh_project), ssh_project.path / "slow"
+    ssh_project.config(on_failure="rollback")
+    ssh_project.dodo(DODO + SLOW_ON_ONE.format(step="published", mark=mark, then="raise"))
+    process = ssh_project.start("deploy:production")
+    within(20, mark.exists)
+    drop_connections(sshds, "web1")
+    out, _ = process.communicate(timeout=30)
+    assert process.returncode == 1
+    assert f"It was rolled back, as on_failure says: {first} is live on web1, web2, web3" in out
+    assert {ssh_project.current(host) for host in ssh_project.hosts} == {first}
+
+
+@pytest.mark.ssh
+def test_who_goes_on_over_a_new_connection_has_the_lock_there(ssh_project: Project, sshds: Fleet):
+    mark, lock = ssh_project.path / "slow", ssh_project.deploy_to("web1") / ".capdoit/lock"
+    then = f"host.run('! flock -n {lock} true')"
+    ssh_project.dodo(DODO + SLOW_ON_ONE.format(step="updated", mark=mark, then=then))
+    process = ssh_project.start("deploy:production")
+    within(20, mark.exists)
+    drop_connections(sshds, "web1")
+    out, _ = process.communicate(timeout=30)
+    assert process.returncode == 0, out
+    assert not damage(ssh_project, may_be_empty=False)
 
 
 @pytest.mark.parametrize("ends", ["raise SystemExit(0)", "raise KeyboardInterrupt", "raise ValueError('a\\x1b[1mb')"])

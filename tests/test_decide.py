@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from capdoit.config import HostConfig, Stage
-from capdoit.decide import Target, problems, release_name, removals, rollback_problems, rollback_target
+from capdoit.decide import Target, problems, release_name, removals, rollback_problems, rollback_target, unfinished
 from capdoit.errors import CapdoitError, ConfigError, FleetDisagrees, NoTarget
 from capdoit.journal import Entry
 from capdoit.layout import Layout, is_release
@@ -57,7 +57,7 @@ ENTRIES = st.builds(
     event=st.sampled_from(["building", "ready", "live", "live", "live", "back", "failed", "finished"]),
     flow=st.sampled_from(["deploy", "rollback"]),
     release=st.sampled_from(R),
-    run=st.sampled_from("abcdefghijklmnop"),
+    run=st.sampled_from("abcdef"),
 )
 LOG = st.builds("ann rolled back to release {}".format, st.sampled_from(R)) | st.builds(
     "Branch main (at 1f3e) deployed as release {} by ann".format, st.sampled_from(R)
@@ -246,7 +246,7 @@ def test_without_older_releases_there_is_no_target_and_a_deploy_is_suggested() -
 
 def test_a_bad_release_is_only_offered_as_such() -> None:
     facts = host("web1", 0, 1, entries=(*deployed(0, 1), event("live", 0, "rollback")), current=0)
-    with pytest.raises(NoTarget, match="they were rolled back from") as caught:
+    with pytest.raises(NoTarget, match="they are bad") as caught:
         rollback_target([facts], None, "production")
     assert suggested(caught.value) == R[1]
 
@@ -412,6 +412,28 @@ def test_the_rollback_target_is_kept_even_when_it_is_old() -> None:
     entries = (*deployed(0, 1, 2, 3), event("live", 0, "rollback"))
     facts = host("web1", 0, 1, 2, 3, entries=entries, current=0)
     assert removals(facts, keep=2, live=R[4]) == [R[1], R[2]]
+
+
+def test_a_host_in_doubt_stays_so_until_something_is_live_there() -> None:
+    doubt = replace(event("failed", 1), doubtful="web1")
+    refused = Entry(event="failed", flow="rollback", run="later")
+    facts = host("web2", 0, entries=(*deployed(0), doubt, refused))
+    assert len(unfinished([facts])) == 1
+    assert unfinished([replace(facts, entries=(*facts.entries, event("live", 2)))]) == []
+
+
+def test_a_release_whose_deploy_failed_once_it_was_live_is_no_target_to_keep() -> None:
+    failed = replace(event("failed", 1), run=event("live", 1).run)
+    facts = host("web1", 0, 1, entries=(*deployed(0, 1), failed))
+    assert removals(facts, keep=2, live=R[2]) == []
+    assert removals(facts, keep=1, live=R[2]) == [R[1]]
+
+
+def test_what_all_hosts_can_go_back_to_together_is_kept_though_one_had_others_since() -> None:
+    canary, other = host("web1", 0, 1, 2), host("web2", 0)
+    assert removals(canary, keep=1, live=R[3]) == [R[0], R[1]]
+    assert removals(canary, 1, R[3], [canary, other]) == [R[1]]
+    assert removals(other, 1, R[3], [canary, other]) == []
 
 
 def test_half_made_releases_go_and_do_not_count() -> None:

@@ -188,6 +188,18 @@ def test_a_plan_outlives_flows_that_changed_nothing(project: Project):
     project.doit("deploy:production", "apply=plan.json", check=True)
 
 
+def test_a_plan_is_carried_out_though_its_branch_is_gone(project: Project):
+    project.repo.git("checkout", "-q", "-b", "feature")
+    deployed(project, "1")
+    project.doit("deploy:production", "branch=feature", "plan=plan.json", check=True)
+    project.repo.git("checkout", "-q", "main")
+    project.repo.git("merge", "-q", "feature")
+    project.repo.git("branch", "-D", "feature")
+    release = json.loads((project.path / "plan.json").read_text())["release"]
+    project.doit("deploy:production", "apply=plan.json", check=True)
+    assert project.current("web1") == project.current("web2") == release
+
+
 def test_a_plan_is_carried_out_in_another_checkout_of_the_project(ssh_project: Project, tmp_path: Path):
     shutil.copy(ssh_project.settings["ssh_config"], ssh_project.path / "ssh_config")
     ssh_project.config(ssh_config="ssh_config")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
+from dataclasses import fields, replace
 
 import pytest
 from hypothesis import given
@@ -39,10 +39,26 @@ def test_an_entry_is_one_line_of_plain_text_whatever_it_says(entry: Entry) -> No
     assert entry.line().isprintable()
 
 
-@given(st.text(st.characters(categories=["L", "N", "P"])), st.text(st.characters(categories=["L", "N", "P"])))
+WORD = st.text(st.characters(categories=["L", "N", "P"]), max_size=20)
+
+
+@given(WORD, WORD)
 def test_an_entry_is_read_back_as_it_was_written(branch: str, by: str) -> None:
     entry = Entry(event="live", flow="deploy", release=R[0], branch=branch, by=by, run="ab12")
     assert Entry.parse(entry.line()) == entry
+
+
+@given(
+    st.builds(Entry, **dict.fromkeys((f.name for f in fields(Entry)), st.text() | st.text().map(lambda t: t * 9999)))
+)
+def test_an_entry_is_never_longer_than_what_a_host_tells_of_it(entry: Entry) -> None:
+    assert len(entry.line()) <= 16384
+
+
+def test_a_text_that_is_too_long_is_cut_between_words() -> None:
+    missing = Entry.parse(Entry(missing=" ".join(f"host{n}.example.com" for n in range(1000))).line())
+    assert missing
+    assert missing.missing.endswith(".example.com …")
 
 
 def test_the_run_is_spelled_as_the_scripts_look_for_it() -> None:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import time
 from pathlib import Path
 
 import pytest
-from conftest import MakeProject
+from conftest import MakeProject, tools_in_front
 
-from capdoit.testing import Project
+from capdoit.testing import DODO, Project
 from capdoit.testing.processes import within
 
 
@@ -90,6 +91,32 @@ def test_a_flow_that_waits_goes_on_when_the_other_has_ended(project: Project):
     assert "waiting up to 30 s" in second.out
     assert first.returncode == 0
     assert len(project.releases("web1")) == len(project.releases("web2")) == 2
+
+
+def test_a_flow_that_waits_keeps_no_lock_that_another_may_wait_for_in_turn(make_project: MakeProject):
+    project = make_project(3)
+    project.doit("deploy:production", check=True)
+    locks = {host: project.deploy_to(host) / ".capdoit/lock" for host in project.hosts}
+
+    def is_free(host: str) -> bool:
+        return subprocess.run(["flock", "-n", locks[host], "true"], check=False).returncode == 0
+
+    with subprocess.Popen(["flock", locks["web2"], "cat"], stdin=subprocess.PIPE) as other:
+        process = project.start("deploy:production", "wait=30")
+        assert within(10, lambda: not is_free("web1"))
+        assert within(10, lambda: is_free("web3"))
+        assert not is_free("web1")
+        other.communicate(b"")
+    out, _ = process.communicate(timeout=30)
+    assert process.returncode == 0, out
+
+
+def test_what_a_dead_flow_left_may_take_longer_to_remove_than_a_silence_may_last(project: Project):
+    project.dodo(DODO + "import capdoit.session\ncapdoit.session.PATIENCE = 1\ncapdoit.session.BEAT = 0.2\n")
+    tools_in_front(project, "web1", rm='case "$*" in *drill*) sleep 4;; esac; exec /bin/rm "$@"')
+    (project.deploy_to("web1") / ".capdoit/drill").mkdir(parents=True)
+    project.doit("deploy:production", env={"PATH": f"{project.path}/tools-web1:{os.environ['PATH']}"}, check=True)
+    assert not (project.deploy_to("web1") / ".capdoit/drill").exists()
 
 
 def test_a_flow_that_was_unlocked_by_force_is_refused_its_publish(project: Project):

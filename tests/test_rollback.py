@@ -337,3 +337,81 @@ def test_a_release_whose_deploy_failed_after_it_was_live_is_jumped_over(project:
     assert {project.current(host) for host in project.hosts} == {good}
     project.doit("rollback:production", f"rollback_release={failed}", check=True)  # who names it has it
     assert {project.current(host) for host in project.hosts} == {failed}
+
+
+FAILS_LATE = DODO + "@cap.after('published', flows=('deploy',))\ndef boom(host):\n    host.run('false')\n"
+
+
+@pytest.mark.parametrize("said", [(), ("message=" + "пакет " * 1000,)], ids=["", "with a long message"])
+def test_cleanup_leaves_what_was_good_when_the_deploy_before_failed(project: Project, said: tuple[str, ...]):
+    project.config(keep_releases=2)
+    good = deploy(project)
+    project.dodo(FAILS_LATE)
+    project.doit("deploy:production", *said).failed()
+    project.dodo(DODO)
+    deploy(project)
+    assert roll_back(project) == good
+
+
+def test_cleanup_leaves_what_all_hosts_can_go_back_to_when_some_had_more_deploys(project: Project):
+    project.config(keep_releases=2)
+    good = deploy(project)
+    project.doit("deploy:production", "hosts=web1", check=True)
+    deploy(project)
+    project.doit("rollback:production").failed()
+    assert roll_back(project, f"rollback_release={good}") == good
+
+
+def test_a_link_that_is_spelled_by_the_real_path_is_known(make_project: MakeProject, tmp_path: Path):
+    (tmp_path / "real").mkdir()
+    (tmp_path / "alias").symlink_to(tmp_path / "real")
+    project = make_project(1)
+    project.hosts["web1"]["deploy_to"] = str(tmp_path / "alias/shop")
+    project.config(linked_files=[])
+    first, second = deploy(project), deploy(project)
+    current = tmp_path / "alias/shop/current"
+    current.unlink()
+    current.symlink_to(tmp_path / "real/shop/releases" / second)
+    assert "The hosts differ" not in project.doit("cap", "status", check=True).out
+    assert roll_back(project) == first
+
+
+CHANGES = (
+    DODO
+    + """
+@cap.after("reverted")
+def change(host, release):
+    host.run("echo more >>app.txt", cwd=release.path)
+
+@cap.after("{step}", flows=("rollback",))
+def fail(host):
+    host.run("false")
+"""
+)
+
+
+@pytest.mark.parametrize("step", ["reverted", "published"])
+def test_a_rollback_that_failed_after_its_hooks_changed_the_release_can_be_done_again(project: Project, step: str):
+    first, second = deploy(project), deploy(project)
+    project.dodo(CHANGES.format(step=step))
+    project.doit("rollback:production").failed(1)
+    project.dodo(CHANGES.format(step=step).replace("false", "true"))
+    if step == "reverted":
+        assert roll_back(project) == first
+    assert project.current("web1") == project.current("web2") == first
+    assert roll_back(project, f"rollback_release={second}") == second
+    assert roll_back(project) == first
+
+
+def test_what_a_hook_changes_once_the_release_is_live_or_by_itself_is_no_damage(project: Project):
+    project.dodo(
+        DODO
+        + "@cap.after('published', flows=('deploy',))\ndef change(host, release):\n"
+        + "    host.run('echo more >>app.txt', cwd=release.path)\n"
+    )
+    first = deploy(project)
+    project.doit("cap", "verify", check=True)
+    project.doit("run", "-s", "deploy:production:change", check=True)
+    project.doit("cap", "verify", check=True)
+    deploy(project)
+    assert roll_back(project) == first

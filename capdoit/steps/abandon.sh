@@ -23,6 +23,7 @@ if [ -n "$half_made" ] && [ -d "releases/$half_made" ] && is_ours; then
         (remove_release "$half_made") || printf 'releases/%s could not be removed\n' "$half_made" >&2
     fi
 fi
+if [ -n "$hooked" ] && [ -z "$half_made" ]; then renew_manifest; fi
 sweep || :
 forget_manifests
 journal "$entry" || printf 'the journal could not be written\n' >&2

@@ -11,7 +11,7 @@ from capdoit.errors import HostError, Outcome, Unreachable
 from capdoit.host import Deadline, Host
 from capdoit.run import Run
 from capdoit.steps.asking import ask_facts
-from capdoit.steps.ending import REMOVING
+from capdoit.steps.ending import REMOVING, RENEWING
 from capdoit.steps.lock import SWEEP
 from capdoit.text import printable
 
@@ -49,20 +49,23 @@ def _abandon(run: Run, host: Host) -> Standing:
     if host.name not in run.held:
         return Standing(host.name, ask_facts(run, host).current, "was not touched")
     half_made = run.release if run.begun and not run.published else ""
-    values = {"half_made": half_made, "keep": run.stage.keep_failed, "entry": run.entry("failed", host)}
+    values = {"half_made": half_made, "keep": run.stage.keep_failed, "hooked": run.is_hooked}
+    bodies = [SWEEP, REMOVING, *RENEWING, ABANDON]
     try:
-        live, _, kept = run.do(host, "abandon", [SWEEP, REMOVING, ABANDON], ABANDON_SECONDS, **values).partition("\n")
+        said = run.do(host, "abandon", bodies, ABANDON_SECONDS, **values, entry=run.entry("failed", host))
     except Unreachable:
         raise
     except HostError as error:
         return _look(run, host, error)
+    live, _, kept = said.partition("\n")
     note = f"the failed release is kept in {printable(kept.strip())}" if kept.strip() else ""
-    return Standing(host.name, host.config.layout.release_of(live), note)
+    unchanged = live == run.facts[host.name].link
+    return Standing(host.name, run.before(host.name) if unchanged else host.config.layout.release_of(live), note)
 
 
 def _look(run: Run, host: Host, error: HostError) -> Standing:
     """Where a host stands that lets this flow change nothing any more: another one may have been at work since."""
-    host.relock = None
+    host.relock = host.farewell = None
     host.deadlines = (Deadline(time.monotonic() + LOOK_SECONDS, f"looking took longer than {LOOK_SECONDS} s"),)
     return Standing(host.name, ask_facts(run, host).current, f"not tidied up: {str(error).splitlines()[0]}")
 

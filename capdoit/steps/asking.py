@@ -7,6 +7,7 @@ from pathlib import Path
 from capdoit import transfer
 from capdoit.config import Stage
 from capdoit.host import Host
+from capdoit.layout import SCRATCH
 from capdoit.run import Run
 from capdoit.script import Value
 from capdoit.session import Answer, Request
@@ -41,6 +42,7 @@ def survey_request(run: Run, host: Host, make_dirs: bool) -> Request:
         "linked_files": stage.linked_files,
         "linked_dirs": stage.linked_dirs,
         "make_dirs": make_dirs,
+        "scratch": SCRATCH,
     }
     return Request(host.script("survey", [BOUNDS, SURVEY], values), capture=True, timeout=LONGEST)
 

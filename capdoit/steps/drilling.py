@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from capdoit.config import Env, HostConfig, Stage
-from capdoit.errors import CapdoitError, Outcome
+from capdoit.errors import CapdoitError, HostsFailed, Outcome
 from capdoit.hooks import Hook
 from capdoit.host import Host
 from capdoit.layout import Layout
@@ -94,7 +94,9 @@ def rehearse_shortly(run: Run) -> None:
         choose_target(back)
         look(back)
     except CapdoitError as error:
-        run.warn(f"a rollback would not work now: {error}")
+        stopped = isinstance(error, HostsFailed) and not error.failed
+        what = "it was not seen whether a rollback works" if stopped else "a rollback would not work now"
+        run.warn(f"{what}: {error}")
     else:
         run.console.say(f"   a rollback would go to {back.release}, which is whole on every host")
 

@@ -9,13 +9,16 @@ from pathlib import Path
 from capdoit import decide
 from capdoit.host import Host
 from capdoit.journal import log_line
+from capdoit.manifest import MANIFEST
 from capdoit.run import Run
 
+RENEWING = (MANIFEST, Path(__file__).with_name("renewing.sh"))
 REMOVING = Path(__file__).with_name("removing.sh")
 CLEANUP = Path(__file__).with_name("cleanup.sh")
 ARCHIVE = Path(__file__).with_name("archive.sh")
 CONCLUDE_SECONDS = 60
 CONCLUDE = Path(__file__).with_name("conclude.sh")
+REMEMBER = Path(__file__).with_name("remember.sh")
 
 
 def finishing(run: Run) -> None:
@@ -33,20 +36,26 @@ def finished(run: Run) -> None:
     _warning(run, partial(_conclude, run))
 
 
+def remember(run: Run) -> None:
+    """Have the manifest of the release know what hooks by themselves have changed in it."""
+    _warning(run, lambda host: run.do(host, "manifest", [*RENEWING, REMEMBER]))
+
+
 def archived(run: Run, host: str) -> str:
     """The release that a rollback archives on a host; nothing where it rolled forward: that is as good as before."""
     left = run.before(host) or ""
     return left if left > run.release else ""
 
 
-def _warning(run: Run, work: Callable[[Host], None]) -> None:
+def _warning(run: Run, work: Callable[[Host], object]) -> None:
     for outcome in run.fleet.each(work, together=False):
         if outcome.error:
             run.warn(str(outcome.error), outcome.host)
 
 
 def _cleanup(run: Run, host: Host) -> None:
-    if removals := decide.removals(run.facts[host.name], run.stage.keep_releases, run.release):
+    facts, keep = run.facts, run.stage.keep_releases
+    if removals := decide.removals(facts[host.name], keep, run.release, [*facts.values()]):
         run.do(host, "cleanup", [REMOVING, CLEANUP], removals=removals)
 
 
@@ -57,4 +66,5 @@ def _archive(run: Run, host: Host) -> None:
 
 def _conclude(run: Run, host: Host) -> None:
     line = log_line(run.flow, run.release, run.revision, run.branch, run.by)
-    run.do(host, "finished", CONCLUDE, CONCLUDE_SECONDS, log_line=line, entry=run.entry("finished", host))
+    values = {"log_line": line, "entry": run.entry("finished", host), "hooked": run.is_hooked}
+    run.do(host, "finished", [*RENEWING, CONCLUDE], CONCLUDE_SECONDS, **values)

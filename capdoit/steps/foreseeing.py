@@ -67,7 +67,7 @@ def _publishing(run: Run) -> Iterator[str]:
 
 def _finishing(run: Run) -> Iterator[str]:
     for host, facts in run.facts.items():
-        gone = decide.removals(facts, run.stage.keep_releases, run.release)
+        gone = decide.removals(facts, run.stage.keep_releases, run.release, [*run.facts.values()])
         yield f"{host}: removes {listed(gone) or 'nothing'}"
 
 

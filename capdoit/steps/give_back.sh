@@ -3,7 +3,7 @@
 # nothing to give back: the file is another flow's.
 # shellcheck disable=SC2154,SC2034
 held=0
-case $(dd if="$lock" bs=4096 count=1 2>/dev/null) in
+case $(dd if="$lock" bs=16384 count=1 2>/dev/null) in
     *"\"run\": \"$run\""*) true >"$lock" || held=1 ;;
 esac
 exec 9>&-

@@ -17,9 +17,11 @@ from capdoit.survey import Facts
 
 HOLD = Path(__file__).with_name("hold.sh")
 SWEEP = Path(__file__).with_name("sweep.sh")
+SWEEP_UP = Path(__file__).with_name("sweep_up.sh")
 GIVE_BACK = Path(__file__).with_name("give_back.sh")
 SETTLE = 3.0  # seconds in which another flow that started with this one gives back what it took
 PAUSE = 0.2
+REMAINS = 5.0  # seconds in which a host ends what a lost session ran there, and gives back its lock
 HELD, NO_DEPLOY_TO, LOST = 2, 4, 5
 REFUSED = {
     1: "deploy_to cannot be used",
@@ -32,7 +34,12 @@ def take_locks(run: Run) -> None:
     """Take all locks, or none.
 
     Of two flows that start together exactly one wins: who has the lock of the host that comes first by
-    name keeps what it has and asks for the rest again; who has it not gives back all.
+    name asks for the rest again. Meanwhile nobody keeps the lock of a host that comes after one that
+    it waits for, so flows that share some of their hosts do not wait for each other.
+
+    Raises:
+        LockHeld: another flow has one, for longer than this one waits.
+        HostsFailed: a host cannot be asked, or has no lock to give.
     """
     began = time.monotonic()
     missing, waiting = list(run.fleet.release_hosts), False
@@ -44,12 +51,12 @@ def take_locks(run: Run) -> None:
         if run.variables.wait and not waiting:
             run.console.say(f"   waiting up to {run.variables.wait} s: {_held_by(holders)}")
             waiting = True
-        if first.name in holders:
-            run.fleet.all(partial(_give_back, run), [h for h in run.fleet.release_hosts if h.name in run.held])
-            missing = list(run.fleet.release_hosts)
-        else:
-            missing = [host for host in missing if host.name in holders]
+        later = [host for host in run.fleet.release_hosts if host.name in run.held and host.name > min(holders)]
+        run.fleet.all(partial(_give_back, run), later)
+        missing = [host for host in run.fleet.release_hosts if host.name not in run.held]
         run.fleet.pause(PAUSE)
+    left_behind = [host for host in run.fleet.release_hosts if host.name in run.held and run.facts[host.name].scratch]
+    run.fleet.all(lambda host: run.do(host, "sweep", [SWEEP, SWEEP_UP]), left_behind)
 
 
 def _try_locks(run: Run, hosts: list[Host]) -> dict[str, str]:
@@ -105,7 +112,9 @@ def _lock_and_survey(run: Run, host: Host) -> Facts | str:
 
 def _take_again(run: Run, host: Host) -> None:
     """On a session that was opened instead of a lost one, before anything else is done there."""
-    lock = host.ask([_hold_request(run, host, run.id)])[0]
+    until = time.monotonic() + REMAINS
+    while (lock := host.ask([_hold_request(run, host, run.id)])[0]).status == HELD and time.monotonic() < until:
+        time.sleep(PAUSE)
     if lock.status == HELD:
         holder = Entry.parse(lock.text.strip())
         ours = holder is not None and holder.run == run.id
@@ -126,7 +135,7 @@ def _hold_request(run: Run, host: Host, again: str = "") -> Request:
         "owner": run.owner(),
         "again": again,
     }
-    return Request(render("lock", [BOUNDS, SWEEP, HOLD], values), "hold", capture=True, timeout=LONGEST)
+    return Request(render("lock", [BOUNDS, HOLD], values), "hold", capture=True, timeout=LONGEST)
 
 
 def _give_back_request(run: Run, host: Host) -> Request:

@@ -5,12 +5,10 @@ from __future__ import annotations
 from functools import partial
 from pathlib import Path
 
-from capdoit.errors import HostsFailed, Outcome
-from capdoit.flow import steps
+from capdoit.errors import HostError, HostsFailed, Outcome
 from capdoit.host import Host
-from capdoit.manifest import MANIFEST
 from capdoit.run import Run
-from capdoit.steps.ending import REMOVING
+from capdoit.steps.ending import REMOVING, RENEWING
 from capdoit.steps.guarding import probe
 
 PREPARE = Path(__file__).with_name("prepare.sh")
@@ -40,14 +38,8 @@ def publishing(run: Run) -> None:
 def _prepare(run: Run, host: Host) -> None:
     deploying = run.flow == "deploy"
     entry = run.entry("ready") if deploying else ""
-    hooked = _hooks_may_have_changed(run)
-    run.do(host, "publishing (prepare)", [MANIFEST, REMOVING, PREPARE], entry=entry, fresh=deploying, hooked=hooked)
-
-
-def _hooks_may_have_changed(run: Run) -> bool:
-    """Whether a rollback's release is as its hooks made it; damage that was overlooked on purpose stays damage."""
-    hooks = [act for act in run.done if act in run.acts and act not in steps(run.flow)]
-    return run.flow == "rollback" and bool(hooks) and not run.variables.force
+    bodies = [*RENEWING, REMOVING, PREPARE]
+    run.do(host, "publishing (prepare)", bodies, entry=entry, fresh=deploying, hooked=run.is_hooked)
 
 
 def _go(run: Run, host: Host) -> None:
@@ -61,4 +53,13 @@ def _flip_back(run: Run) -> list[Outcome]:
 
 
 def _go_back(run: Run, host: Host) -> None:
+    try:
+        _undo(run, host)
+    except HostError:
+        if host.is_connected:
+            raise
+        _undo(run, host)  # its session had died since it flipped; there can be another
+
+
+def _undo(run: Run, host: Host) -> None:
     run.do(host, "flip back", GO_BACK, FLIP_SECONDS, before=run.facts[host.name].link, entry=run.entry("back", host))

@@ -12,9 +12,10 @@ remove_release() {
     # -ef is POSIX since 2024; dash, bash and busybox have long had it.
     # shellcheck disable=SC3013
     [ ! "current/" -ef "releases/$1/" ] || die "$1 is live and is not removed"
-    rm -rf .capdoit/removed
+    remove_tree .capdoit/removed
+    [ -w "./releases/$1" ] || chmod u+rwx "./releases/$1"
     mv "./releases/$1" .capdoit/removed
-    rm -rf .capdoit/removed
+    remove_tree .capdoit/removed
 }
 
 # Manifests outlive their releases in archives only.

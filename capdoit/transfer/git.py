@@ -33,8 +33,7 @@ def fetch(run: Run) -> None:
     answers = run.fleet.all(partial(_fetch, run))
     if run.plan is not None:  # nothing was fetched
         answers = run.fleet.all(partial(_resolve, run), run.fleet.release_hosts[:1])
-    tip = _known(run, next(iter(answers.values())))
-    run.revision = run.applied.revision if run.applied else tip
+    run.revision = run.applied.revision if run.applied else _known(run, next(iter(answers.values())))
 
 
 def tip(run: Run, host: Host) -> str:

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from conftest import sampled
 
-from capdoit.testing import Fleet, GitRepo, Project
+from capdoit.testing import DODO, Fleet, GitRepo, Project
 
 pytestmark = pytest.mark.ssh
 NOBODY = 65534
@@ -88,3 +88,21 @@ def test_what_may_not_be_written_leaves_nothing_half_done(
     assert before not in live
     for host in HOSTS:
         assert (project.deploy_to(host) / ".capdoit/lock").read_text() == ""
+
+
+def test_releases_with_directories_that_nobody_may_write_are_removed_all_the_same(project: Project) -> None:
+    project.dodo(
+        DODO
+        + "@cap.after('updated')\ndef vendor(host, release):\n"
+        + "    host.run('mkdir -p vendor/m; touch vendor/m/x; chmod 555 vendor/m', cwd=release.path)\n"
+    )
+    for _ in range(4):
+        project.doit("deploy:production", check=True)
+    project.config(keep_releases=1)
+    live = project.current("web1")
+    done = project.doit("deploy:production", check=True)
+    assert "warning" not in done.out
+    assert project.releases("web1") == [live, project.current("web1")]
+    done = project.doit("rollback:production", check=True)
+    assert "warning" not in done.out
+    assert project.releases("web1") == [live]

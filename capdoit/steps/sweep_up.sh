@@ -1,0 +1,4 @@
+# shellcheck shell=sh
+# What a flow or a drill that died left behind goes, which may take a while; what stays is not in the way.
+fenced
+sweep || :
