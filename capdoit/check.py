@@ -6,7 +6,7 @@ from contextlib import closing
 from datetime import datetime, timezone
 from functools import partial
 
-from capdoit import decide, transfer
+from capdoit import decide, standing, transfer
 from capdoit.config import Stage
 from capdoit.console import Console, Tone
 from capdoit.errors import NotReady
@@ -32,7 +32,7 @@ def check(stage: Stage, variables: Variables, console: Console, declared: Declar
         reached = [host for host in run.fleet.release_hosts if host.is_connected]
         source = run.fleet.each(partial(transfer.of(stage).check, run), reached, together=False)
     if stage.drill_max_age is not None:
-        for sentence in decide.overdue_drills(facts, stage.drill_max_age, datetime.now(timezone.utc)):
+        for sentence in standing.overdue_drills(facts, stage.drill_max_age, datetime.now(timezone.utc)):
             console.say(f"   warning: {sentence}; doit drill:{stage.name} rehearses one", Tone.DOUBTFUL)
     problems = [*decide.problems(facts, run.stage), *(str(o.error) for o in source if o.error)]
     problems += [str(outcome.error) for outcome in answers if outcome.error]

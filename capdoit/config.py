@@ -115,6 +115,11 @@ class Stage:
         """The roles that its hosts play."""
         return {role for host in self.hosts for role in host.roles}
 
+    @property
+    def source(self) -> str:
+        """What its code comes from: the branch, or the archive."""
+        return self.branch if self.transfer == "git" else str(self.archive)
+
     def sharing(self, directories: Iterable[str]) -> Stage:
         """The same stage whose releases share some more directories."""
         return replace(self, linked_dirs=tuple(dict.fromkeys([*self.linked_dirs, *directories])))

@@ -9,12 +9,11 @@ from datetime import datetime
 from capdoit import layout
 from capdoit.config import Stage
 from capdoit.errors import ConfigError, FleetDisagrees, NoTarget, NotReady
-from capdoit.journal import DEPLOY, WORKS, Drilled, Entry, parse_log
+from capdoit.journal import DEPLOY, Entry, parse_log
 from capdoit.layout import Layout, is_release
 from capdoit.places import near
 from capdoit.survey import Facts
-from capdoit.text import grouped, listed, printable, table
-from capdoit.units import duration
+from capdoit.text import listed, printable, table
 
 MOST_SHOWN = 8
 TARGETS = ("ready", "retired", "bad", "live")
@@ -171,7 +170,7 @@ def to_look_at(facts: Sequence[Facts], wanted: str | None, stage: str) -> str:
         raise NoTarget(f"no host has a release {printable(wanted)}{near(wanted, held)}")
     live = {one.current for one in facts}
     if not wanted and len(live) > 1:
-        which = listed(f"{one.host}: {_live(one)}" for one in facts)
+        which = listed(f"{one.host}: {one.live or 'nothing'}" for one in facts)
         raise FleetDisagrees(f"the hosts do not have the same release live ({which}); name one")
     release = wanted or live.pop()
     if release is None:
@@ -202,60 +201,6 @@ def removals(facts: Facts, keep: int, live: str, everyone: Sequence[Facts] = ())
     ]
 
 
-def drift(facts: Sequence[Facts]) -> list[str]:
-    """In what the hosts differ that should be alike, what is live and which whole releases, a sentence each."""
-    live = grouped((one.host, one.current or one.link or "nothing") for one in facts)
-    lines = ["; ".join(f"{what} is live on {hosts}" for what, hosts in live.items())] if len(live) > 1 else []
-    whole = {one.host: {*filter(one.complete, one.releases)} for one in facts}
-    everywhere = set().union(*whole.values())
-    lacking = grouped((host, listed(sorted(everywhere - its))) for host, its in whole.items() if everywhere - its)
-    return [*lines, *(f"{releases} is not on {hosts}" for releases, hosts in lacking.items())]
-
-
-def debts(facts: Sequence[Facts]) -> list[str]:
-    """The hosts that a deploy went on without and that have not caught up, a sentence each."""
-    return list(dict.fromkeys(sentence for one in facts for sentence in _debts(one, facts)))
-
-
-def unfinished(facts: Sequence[Facts]) -> list[str]:
-    """What flows left behind, a sentence each: hosts left out, hosts in doubt, half-made releases, warnings."""
-    said = dict.fromkeys(sentence for one in facts for sentence in [*_debts(one, facts), *_doubts(one)])
-    return [*said, *_unmade(facts), *(f"{one.host}: {warning}" for one in facts for warning in _warnings(one))]
-
-
-def set_aside(facts: Sequence[Facts]) -> list[str]:
-    """Where the releases are that ``keep_failed`` keeps, a sentence each."""
-    kept = [(one.host, name) for one in facts for name in sorted(one.set_aside)]
-    return [f"{name} failed, and is kept in .capdoit/failed on {hosts}." for name, hosts in grouped(kept).items()]
-
-
-def last_drill(facts: Sequence[Facts]) -> str:
-    """What the last drill found, in one line; host by host where they do not remember the same."""
-    said = grouped((one.host, str(one.drilled or "none")) for one in facts)
-    return "; ".join(what if len(said) == 1 else f"{hosts}: {what}" for what, hosts in said.items())
-
-
-def overdue_drills(facts: Sequence[Facts], most: int, now: datetime) -> list[str]:
-    """The hosts whose last drill does not say that a rollback works, or is too old, a sentence each.
-
-    Args:
-        facts: of every host.
-        most: how many seconds old it may be.
-        now: the time, with its zone.
-    """
-    found = ((one.host, _overdue(one.drilled, most, now)) for one in facts)
-    return [f"{host}: {why}" for host, why in found if why]
-
-
-def _overdue(drilled: Drilled | None, most: int, now: datetime) -> str:
-    if drilled is None or drilled.moment is None:
-        return "a rollback was never drilled here"
-    if drilled.verdict != WORKS:
-        return f"the last drill failed: {drilled}"
-    age = (now - drilled.moment).total_seconds()
-    return f"the last drill is {duration(age)} old" if age > most else ""
-
-
 # -- names
 
 
@@ -269,44 +214,6 @@ def _half_made(facts: Facts, release: str) -> bool:
     # What Capistrano had live counts as made, even without a REVISION.
     was_live = release in facts.lineage.stack or release in facts.lineage.bad
     return not was_live and not facts.complete(release)
-
-
-# -- what is unfinished
-
-
-def _debts(facts: Facts, everyone: Sequence[Facts]) -> list[str]:
-    live = _last(facts, "live")
-    caught_up = {one.host for one in everyone if one.current == live.release}
-    late = [host for host in live.missing.split() if host not in caught_up]
-    return [f"{host}: release {live.release} was deployed without it" for host in late]
-
-
-def _unmade(facts: Sequence[Facts]) -> list[str]:
-    """Releases of deploys that died, or are at work."""
-    made = [(one.host, name) for one in facts for name in sorted(one.releases)
-            if one.state(name) in ("building", "failed")]  # fmt: skip
-    what = "unless its deploy is at work, the next one removes it"
-    return [f"{release} is half-made on {hosts}; {what}" for release, hosts in grouped(made).items()]
-
-
-def _doubts(facts: Facts) -> list[str]:
-    settling = (entry for entry in reversed(facts.entries) if entry.event == "live" or entry.doubtful)
-    last = next(settling, Entry())
-    return [
-        f"{host}: it was not known whether {last.release} became live there; the table shows what is"
-        for host in last.doubtful.split()
-    ]
-
-
-def _warnings(facts: Facts) -> list[str]:
-    last = _last(facts, "finished")
-    current = last.warnings and last.release == facts.current
-    return [f"the {last.flow} to {last.release} finished, but: {last.warnings}"] if current else []
-
-
-def _last(facts: Facts, *events: str) -> Entry:
-    """The last entry of one of these events; an empty one when there is none."""
-    return next((entry for entry in reversed(facts.entries) if entry.event in events), Entry())
 
 
 # -- problems
@@ -424,13 +331,9 @@ def _refusal(
 ) -> str:
     """What is wrong, who has what, and what to type next."""
     extra = {head: cells} if cells else {}
-    rows = ([one.host, _live(one), *(c[one.host] for c in extra.values()), _has(one)] for one in facts)
+    rows = ([one.host, one.live or "nothing", *(c[one.host] for c in extra.values()), _has(one)] for one in facts)
     shown = table(["host", "live", *extra, "has"], rows)
     return f"nothing was touched: {what}\n{shown}\n{_advice(facts, stage)}"
-
-
-def _live(facts: Facts) -> str:
-    return facts.current or facts.link or "nothing"
 
 
 def _has(facts: Facts) -> str:

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any, TypedDict, cast
 
 from capdoit.errors import HostError, Unreachable
 from capdoit.script import Script, Secret, Value, render, words
-from capdoit.session import LOOP, Answer, Process, Request, Session, Sink, Stop
+from capdoit.session import LOOP, Answer, Process, Request, Session, Stop
+from capdoit.stream import Sink
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack

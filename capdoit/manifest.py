@@ -14,7 +14,6 @@ from capdoit.text import listed, printable
 
 MANIFEST = Path(__file__).with_name("manifest.sh")
 MOST_LINES = 10_000  # of differences; a host sends no more
-FEW = 3  # of them, where a flow is refused
 HAS_MANIFEST = "manifest\tyes"
 END = "is\t~~"
 CUT_SHORT = "~"  # the path of the manifest's own last line

@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 from capdoit.config import Stage
-from capdoit.decide import drift
 from capdoit.errors import ConfigError
 from capdoit.flow import Act
 from capdoit.script import Script
@@ -23,8 +22,7 @@ from capdoit.variables import Variables
 VERSION = 4
 SAID_AS_TEXT = ("branch", "rollback_release", "message", "migrations", "verify")
 SAID_AS_TEXTS = ("hosts", "roles", "skip")
-AS_ABOVE = "# … as above …\n"
-KEPT = ("branch", "rollback_release", "hosts", "roles", "message", "skip", "migrations", "verify", "force", "others")
+KEPT = (*SAID_AS_TEXT, *SAID_AS_TEXTS, "force", "others")
 
 
 @dataclass(frozen=True)
@@ -60,6 +58,7 @@ class Plan:
         settings: a digest of what deploy.yml said of the stage.
         code: of each hook a digest of the file that it stands in and of its options, by name.
         scripts: what would run, in order.
+        step: the one that is being planned.
     """
 
     flow: str
@@ -73,36 +72,10 @@ class Plan:
     code: Mapping[str, str] = field(default_factory=dict)
     scripts: list[Planned] = field(default_factory=list)
     step: str = ""
-    _preamble_shown = False
 
     def add(self, host: str, script: Script) -> None:
         """One more script, of the step that is being planned."""
-        self.scripts.append(Planned(self.step, host, script.name, script.given, script.text[len(script.given) :]))
-
-    def shown(self, step: str, preamble: str) -> list[str]:
-        """The scripts of a step in lines for people; hosts with the same one are named together.
-
-        Args:
-            step: the step.
-            preamble: what nearly all scripts begin with; it is shown in the first only.
-        """
-        ours = [planned for planned in self.scripts if planned.step == step]
-        names = list(dict.fromkeys(planned.name for planned in ours))
-        groups: dict[tuple[str, str, str], list[str]] = {}
-        for planned in sorted(ours, key=lambda one: (names.index(one.name), one.host)):
-            groups.setdefault((planned.name, planned.body, planned.given), []).append(planned.host)
-        lines: list[str] = []
-        shown: dict[tuple[str, str], str] = {}
-        for (name, body, given), hosts in groups.items():
-            first = shown.setdefault((name, body), given)
-            text = given + self._body(body, preamble) if first is given else _instead(first, given)
-            lines += [f"{listed(hosts)}: {name}", *_quoted(text)]
-        return lines
-
-    def _body(self, body: str, preamble: str) -> str:
-        short = body.replace(preamble, AS_ABOVE) if self._preamble_shown else body
-        self._preamble_shown = self._preamble_shown or preamble in body
-        return short
+        self.scripts.append(Planned(self.step, host, script.name, script.given, script.body))
 
     def save(self, file: Path) -> None:
         """Write it, for ``apply=``.
@@ -121,16 +94,6 @@ class Plan:
             name: tuple(value) if isinstance(value, list) else value for name, value in self.said.items()
         }
         return replace(Variables(**said), apply=now.apply, wait=now.wait, stage=now.stage)
-
-
-def _instead(first: str, given: str) -> str:
-    """What a script is given otherwise than the same one of another host."""
-    before = first.splitlines()
-    return "".join(f"{line}\n" for line in given.splitlines() if line not in before) + AS_ABOVE
-
-
-def _quoted(text: str) -> Iterator[str]:
-    return (f"  | {line}" for line in text.splitlines() if line and not line.startswith("# shellcheck"))
 
 
 def kept(variables: Variables) -> dict[str, Any]:
@@ -274,12 +237,6 @@ def changes(before: Mapping[str, Mapping[str, Any]], now: Iterable[Facts]) -> li
         for what, was in all_of_it.items()
         if found[host][what] != was
     ]
-
-
-def differences(facts: Sequence[Facts]) -> list[str]:
-    """In what the hosts differ that should be alike, and what should not be there, a sentence each."""
-    strays = [f"{one.host} has {listed(one.strays)} in releases/, which is no release" for one in facts if one.strays]
-    return [*drift(facts), *strays]
 
 
 def _digest(text: str) -> str:

@@ -28,7 +28,7 @@ from capdoit.plan import Plan
 from capdoit.script import Script, Secret
 from capdoit.session import Request
 from capdoit.survey import Facts
-from capdoit.text import listed, one_line
+from capdoit.text import first_line, listed, one_line
 from capdoit.units import stamp
 from capdoit.variables import Variables, select
 
@@ -222,7 +222,7 @@ class Run:
         self.fleet.leave_out(names)
         self.missing = (*self.missing, *names)
         for outcome in missing:
-            self.console.say(f"   going on without {str(outcome.error).splitlines()[0]}", Tone.DOUBTFUL)
+            self.console.say(f"   going on without {first_line(outcome.error)}", Tone.DOUBTFUL)
 
     def before(self, host: str) -> str | None:
         """The release that was live on a host when the flow began."""
@@ -292,7 +292,7 @@ def begin(
         console=console,
         id=random.token_hex(8),
         by=one_line(operator()),
-        branch=(variables.branch or stage.branch) if stage.transfer == "git" else str(stage.archive),
+        branch=(stage.transfer == "git" and variables.branch) or stage.source,
         variables=variables,
         everyone=everyone,
         declared=replace(declared, failed=called),

@@ -45,16 +45,21 @@ class Script:
     """POSIX sh for one host, one round trip.
 
     Attributes:
-        name: what it does, for messages (``updating/create_release``).
-        text: the whole script, values included, secrets not.
+        name: what it does, for messages.
+        body: what it does, in sh.
         env: the environment it runs in; secrets may be among the values, so it travels apart.
-        given: what the text begins with, the assignments of its values.
+        given: the assignments of its values, which stand before the body; no secret is among them.
     """
 
     name: str
-    text: str
+    body: str
     env: Mapping[str, str] = field(default_factory=dict, repr=False)
     given: str = ""
+
+    @property
+    def text(self) -> str:
+        """All of it but the environment."""
+        return self.given + self.body
 
     def frame(self) -> str:
         """What is sent: the environment, then the script."""
@@ -91,7 +96,7 @@ def render(
     """
     given = "".join(f"{check_name(key)}={quote(_text(value))}\n" for key, value in values.items())
     bodies = [body] if isinstance(body, Path) else body
-    return Script(name, given + "".join(map(body_of, bodies)), env or {}, given)
+    return Script(name, "".join(map(body_of, bodies)), env or {}, given)
 
 
 @cache

@@ -96,6 +96,11 @@ class Facts:
     log: tuple[str, ...] = ()
 
     @property
+    def live(self) -> str:
+        """The release that is live, or where ``current`` leads else; empty when there is none."""
+        return self.current or self.link
+
+    @property
     def holder(self) -> str:
         """Who holds its lock, or left it behind, for people; empty when it is free."""
         if self.lock is None:

@@ -15,6 +15,11 @@ def printable(value: str | bytes) -> str:
     return "".join(_shown(char) for char in value)
 
 
+def first_line(value: object) -> str:
+    """The first line of a text, or of an error's."""
+    return str(value).partition("\n")[0]
+
+
 def one_line(value: str) -> str:
     """A text as one line, for a log that has a line for each event."""
     return " ".join(value.split())

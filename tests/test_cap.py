@@ -286,11 +286,12 @@ def test_releases_shows_each_release_on_each_host_and_marks_where_a_rollback_goe
     first, second, third = deploy(project), deploy(project), deploy(project)
     revision = project.repo.git("rev-parse", "HEAD")[:12]
     rows = lines(project.doit("cap", "releases", check=True))
-    assert [row[:5] for row in rows[1:]] == [
-        [third, "live", "live", revision, "0.0"],
-        [second, "retired", "retired", "<-", "rollback"],
-        [first, "retired", "retired", revision, "0.0"],
+    assert [row[:4] for row in rows[1:]] == [
+        [third, "live", "live", revision],
+        [second, "retired", "retired", "<-"],
+        [first, "retired", "retired", revision],
     ]
+    assert rows[1][5] == "KiB"
     its = look(project, "releases")["releases"][0]
     assert its["kib"]["web1"] > 0
     assert (its["lives"]["web2"]["by"], its["lives"]["web2"]["branch"]) == ("tester", "main")

@@ -16,8 +16,8 @@ from typing import Any
 import pytest
 from conftest import MakeProject, tools_in_front
 
-from capdoit.decide import last_drill, overdue_drills
 from capdoit.journal import Drilled
+from capdoit.standing import last_drill, overdue_drills
 from capdoit.survey import Facts
 from capdoit.testing import DODO, Project
 

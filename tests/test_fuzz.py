@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from capdoit.errors import HostError
 from capdoit.journal import Entry, parse_log
 from capdoit.layout import Layout, is_release
-from capdoit.session import CHUNK, Stream
+from capdoit.stream import CHUNK, Stream
 from capdoit.survey import MADE, OFTEN, ONCE, Facts, parse
 
 some = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -179,7 +179,7 @@ def all_texts(facts: Facts) -> list[str]:
     releases = {*facts.releases, *facts.archives, *lineage.stack, *lineage.bad, *filter(None, [facts.current])}
     assert all(map(is_release, releases))
     return [
-        *(facts.user, facts.clock, facts.link, *facts.strays, *facts.links, *facts.no_tools, *facts.not_made),
+        *(facts.user, facts.link, *facts.strays, *facts.links, *facts.no_tools, *facts.not_made, *facts.scratch),
         *(*facts.log, *facts.releases.values(), *map(facts.state, releases)),
         *(text for entry in entries for text in astuple(entry)),
     ]

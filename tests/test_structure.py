@@ -18,9 +18,9 @@ MODULES = sorted(path for path in SOURCE.rglob("*.py"))
 FLOORS = (
     {
         *{"errors", "text", "units", "layout", "places", "script", "config", "journal", "manifest"},
-        *{"survey", "history", "lives", "decide", "variables", "origins"},
+        *{"survey", "history", "lives", "decide", "standing", "variables", "origins"},
     },
-    {"console", "session", "commits"},
+    {"console", "stream", "session", "commits"},
     {"host", "fleet"},
     {"given", "flow", "hooks", "declare", "options", "recipe", "finding", "manual"},
     {"plan", "run", "transfer", "steps"},

@@ -13,7 +13,7 @@ from capdoit.console import Console, Tone
 from capdoit.errors import ConfigError, FleetDisagrees, NoTarget, Outcome
 from capdoit.survey import Facts
 from capdoit.tasks import Cap
-from capdoit.text import listed
+from capdoit.text import first_line, listed
 from capdoit.variables import Variables
 
 SHORT = 12  # digits of a revision
@@ -69,10 +69,10 @@ def facts_of(outcomes: Iterable[Outcome]) -> list[Facts]:
 
 def live(facts: Facts) -> tuple[str, str]:
     """What is live, and its revision."""
-    return facts.current or facts.link, facts.releases.get(facts.current or "", "")
+    return facts.live, facts.releases.get(facts.current or "", "")
 
 
-def rollback(facts: Sequence[Facts], stage: str) -> tuple[str | None, str]:
+def way_back(facts: Sequence[Facts], stage: str) -> tuple[str | None, str]:
     """Where a rollback of these hosts would go, or why it would go nowhere."""
     try:
         return (decide.rollback_target(facts, None, stage).release, "") if facts else (None, "")
@@ -80,16 +80,21 @@ def rollback(facts: Sequence[Facts], stage: str) -> tuple[str | None, str]:
         return None, str(error)
 
 
-def what(refusal: str) -> str:
+def in_one_line(refusal: str) -> str:
     """A refusal in one line."""
-    return refusal.partition("\n")[0].removeprefix("nothing was touched: ")
+    return first_line(refusal).removeprefix("nothing was touched: ")
 
 
 def say_unreached(console: Console, outcomes: Iterable[Outcome]) -> None:
     """A line for each host that did not answer."""
     for outcome in outcomes:
         if outcome.error:
-            console.say(f"  {str(outcome.error).partition(chr(10))[0]}", Tone.BAD)
+            console.say(f"  {first_line(outcome.error)}", Tone.BAD)
+
+
+def errors(outcomes: Iterable[Outcome]) -> dict[str, str]:
+    """Why hosts did not answer, by name of host, for programs."""
+    return {outcome.host: str(outcome.error) for outcome in outcomes if outcome.error}
 
 
 def exit_status(outcomes: Sequence[Outcome], agree: bool) -> int:

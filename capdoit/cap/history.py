@@ -6,7 +6,7 @@ import textwrap
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from capdoit.cap.asked import SHORT, Asked, exit_status, facts_of, say_unreached
+from capdoit.cap.asked import SHORT, Asked, errors, exit_status, facts_of, say_unreached
 from capdoit.config import Stage
 from capdoit.errors import Outcome
 from capdoit.history import Happening, happenings
@@ -82,5 +82,5 @@ def _json(stage: Stage, outcomes: Sequence[Outcome], shown: Sequence[Happening])
     return {
         "stage": stage.name,
         "history": [vars(one) for one in shown],
-        "errors": {outcome.host: str(outcome.error) for outcome in outcomes if outcome.error},
+        "errors": errors(outcomes),
     }

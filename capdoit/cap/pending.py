@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from capdoit.cap.asked import SHORT, Asked, exit_status, facts_of, live, say_unreached
+from capdoit.cap.asked import SHORT, Asked, errors, exit_status, facts_of, live, say_unreached
 from capdoit.commits import Commit, repository_with
 from capdoit.errors import ConfigError
 from capdoit.looking import survey_and_tip
@@ -42,9 +42,8 @@ def pending(asked: Asked) -> int:
     branch = asked.variables.branch or stage.branch
     gaps = _gaps(_hosts_by_revision(facts_of(outcomes)), tip, asked, stage.repo_url or "")
     if asked.json:
-        errors = {outcome.host: str(outcome.error) for outcome in outcomes if outcome.error}
         answer = {"stage": stage.name, "branch": branch, "revision": tip, "live": [_json(gap) for gap in gaps]}
-        asked.say_json({**answer, "errors": errors})
+        asked.say_json({**answer, "errors": errors(outcomes)})
     else:
         for gap in gaps:
             asked.console.say_table("\n".join([sentence(branch, tip, gap), *_lines(gap, asked.console.width)]))

@@ -8,8 +8,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from capdoit import decide
-from capdoit.cap.asked import SHORT, Asked, exit_status, facts_of, live, rollback, say_unreached, what
+from capdoit import standing
+from capdoit.cap.asked import SHORT, Asked, errors, exit_status, facts_of, in_one_line, live, say_unreached, way_back
 from capdoit.config import Stage
 from capdoit.console import Tone
 from capdoit.errors import HostError, Outcome
@@ -34,14 +34,14 @@ def releases(asked: Asked) -> int:
     stage = asked.stage()
     outcomes, sizes = _asked_of_hosts(stage, asked)
     facts = facts_of(outcomes)
-    target, refused = rollback(facts, stage.name)
+    target, refused = way_back(facts, stage.name)
     if asked.json:
         asked.say_json(_releases_json(stage, outcomes, target, sizes))
     else:
         if facts:
             asked.console.say_table(_matrix(facts, target, sizes, asked.console.width))
         if refused:
-            asked.console.say(f"A rollback is refused: {what(refused)}", Tone.DOUBTFUL)
+            asked.console.say(f"A rollback is refused: {in_one_line(refused)}", Tone.DOUBTFUL)
         say_unreached(asked.console, outcomes)
     return exit_status(outcomes, len({live(one) for one in facts}) <= 1)
 
@@ -58,7 +58,7 @@ def _matrix(facts: Sequence[Facts], target: str | None, sizes: Sizes, width: int
     about = [_about(facts, name, sizes) for name in names]
     rows = [[*row, *more] for row, more in zip(_rows(names, columns, target), about, strict=True)]
     text = fitted(("release", *columns, "", "revision", "size", "branch", "who", "when (UTC)"), rows, width, 3)
-    return "\n".join([text, *_legend(columns, facts), *decide.set_aside(facts)])
+    return "\n".join([text, *_legend(columns, facts), *standing.set_aside(facts)])
 
 
 def _rows(names: Sequence[str], columns: Mapping[str, Sequence[str]], target: str | None) -> list[list[str]]:
@@ -145,5 +145,5 @@ def _releases_json(stage: Stage, outcomes: Sequence[Outcome], target: str | None
             }
             for name in _releases(facts)
         ],
-        "errors": {outcome.host: str(outcome.error) for outcome in outcomes if outcome.error},
+        "errors": errors(outcomes),
     }

@@ -20,7 +20,6 @@ def stages(asked: Asked) -> int:
 
 
 def _stage_row(stage: Stage, is_default: bool) -> tuple[str, ...]:
-    source = stage.branch if stage.transfer == "git" else str(stage.archive)
     names = [host.name for host in stage.hosts]
     hosts = listed(names) if len(names) <= 3 else f"{listed(names[:2])} and {len(names) - 2} more"
-    return stage.name, "default" if is_default else "", stage.transfer, source, hosts
+    return stage.name, "default" if is_default else "", stage.transfer, stage.source, hosts

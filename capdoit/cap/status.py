@@ -7,8 +7,8 @@ from dataclasses import asdict
 from datetime import datetime, timezone
 from typing import Any
 
-from capdoit import decide
-from capdoit.cap.asked import Asked, exit_status, facts_of, live, rollback, say_unreached, what
+from capdoit import standing
+from capdoit.cap.asked import Asked, exit_status, facts_of, in_one_line, live, say_unreached, way_back
 from capdoit.config import Stage
 from capdoit.console import Console, Tone
 from capdoit.errors import Outcome
@@ -32,7 +32,7 @@ def status(asked: Asked) -> int:
         asked.say_json(_status_json(stage, outcomes, agree))
     else:
         _say_status(asked.console, stage, outcomes)
-    return exit_status(outcomes, not decide.drift(facts) and not decide.debts(facts))
+    return exit_status(outcomes, not standing.drift(facts) and not standing.debts(facts))
 
 
 def _say_status(console: Console, stage: Stage, outcomes: Sequence[Outcome]) -> None:
@@ -43,7 +43,7 @@ def _say_status(console: Console, stage: Stage, outcomes: Sequence[Outcome]) -> 
         for line, tone in _about(facts, stage, len(outcomes)):
             console.say(line, tone)
     say_unreached(console, outcomes)
-    for sentence in decide.unfinished(facts):
+    for sentence in standing.unfinished(facts):
         console.say(sentence, Tone.DOUBTFUL)
 
 
@@ -59,10 +59,10 @@ def _about(facts: Sequence[Facts], stage: Stage, hosts: int) -> Iterator[tuple[s
         yield f"{names}: locked by {holder}", Tone.DOUBTFUL
     if sentence := _ended_badly(facts):
         yield sentence, Tone.DOUBTFUL
-    yield from ((sentence, None) for sentence in decide.set_aside(facts))
-    yield from ((f"The hosts differ: {sentence}.", Tone.DOUBTFUL) for sentence in decide.drift(facts))
+    yield from ((sentence, None) for sentence in standing.set_aside(facts))
+    yield from ((f"The hosts differ: {sentence}.", Tone.DOUBTFUL) for sentence in standing.drift(facts))
     yield f"A rollback {_way_back(facts, stage, hosts)}", None
-    yield f"Last drill: {decide.last_drill(facts)}", None
+    yield f"Last drill: {standing.last_drill(facts)}", None
     yield f"Free: {_free(facts)}", None
 
 
@@ -78,9 +78,9 @@ def _ended_badly(facts: Sequence[Facts]) -> str:
 
 def _way_back(facts: Sequence[Facts], stage: Stage, hosts: int) -> str:
     """What a rollback would do now, in a sentence."""
-    target, refused = rollback(facts, stage.name)
+    target, refused = way_back(facts, stage.name)
     if target is None:
-        return f"is refused: {what(refused)}"
+        return f"is refused: {in_one_line(refused)}"
     one = next((one for one in facts if target in one.releases), facts[0])
     its = life(one, target)
     how_long = lasted(its, datetime.now(timezone.utc))
@@ -104,15 +104,15 @@ def _room(facts: Facts) -> str:
 
 def _status_json(stage: Stage, outcomes: Sequence[Outcome], agree: bool | None) -> dict[str, Any]:
     facts = facts_of(outcomes)
-    target, refused = rollback(facts, stage.name)
+    target, refused = way_back(facts, stage.name)
     return {
         "stage": stage.name,
         "agree": agree,
         "rollback": target,
-        "refused": refused and what(refused),
-        "differences": decide.drift(facts),
+        "refused": refused and in_one_line(refused),
+        "differences": standing.drift(facts),
         "ended_badly": _ended_badly(facts) or None,
-        "unfinished": decide.unfinished(facts),
+        "unfinished": standing.unfinished(facts),
         "hosts": [_host_json(outcome, stage.name) for outcome in outcomes],
     }
 
@@ -134,7 +134,7 @@ def _host_json(outcome: Outcome, stage: str) -> dict[str, Any]:
         "lock_is_held": facts.lock_is_held if facts.lock else False,
         "set_aside": sorted(facts.set_aside),
         "drilled": vars(facts.drilled) if facts.drilled else None,
-        "rollback": rollback([facts], stage)[0],
+        "rollback": way_back([facts], stage)[0],
         "disk_kib": facts.disk and asdict(facts.disk),
         "inodes": facts.inodes and asdict(facts.inodes),
         "error": None,

@@ -20,6 +20,7 @@ from capdoit.fleet import Fleet
 from capdoit.host import Host
 from capdoit.origins import Setting
 from capdoit.script import Secret
+from capdoit.text import first_line
 
 
 @dataclass(frozen=True)
@@ -109,6 +110,5 @@ def _of_hosts(leadings: Sequence[Outcome], conditions: Sequence[Outcome]) -> lis
         elif isinstance(outcome.answer, Leading):
             found += findings.of_leading(outcome.answer, outcome.host in reached)
         else:
-            text = str(outcome.error).partition("\n")[0]
-            found.append(Finding(outcome.host, text.removeprefix(f"{outcome.host}: ")))
+            found.append(Finding(outcome.host, first_line(outcome.error).removeprefix(f"{outcome.host}: ")))
     return found

@@ -13,7 +13,7 @@ from capdoit.run import Run
 from capdoit.steps.asking import ask_facts
 from capdoit.steps.ending import REMOVING, RENEWING
 from capdoit.steps.lock import SWEEP
-from capdoit.text import printable
+from capdoit.text import first_line, printable
 
 ABANDON_SECONDS = 60  # whatever hung may hang this, too
 LOOK_SECONDS = 20
@@ -67,11 +67,11 @@ def _look(run: Run, host: Host, error: HostError) -> Standing:
     """Where a host stands that lets this flow change nothing any more: another one may have been at work since."""
     host.relock = host.farewell = None
     host.deadlines = (Deadline(time.monotonic() + LOOK_SECONDS, f"looking took longer than {LOOK_SECONDS} s"),)
-    return Standing(host.name, ask_facts(run, host).current, f"not tidied up: {str(error).splitlines()[0]}")
+    return Standing(host.name, ask_facts(run, host).current, f"not tidied up: {first_line(error)}")
 
 
 def _not_asked(run: Run, outcome: Outcome) -> Standing:
-    why = str(outcome.error).splitlines()[0]
+    why = first_line(outcome.error)
     if outcome.host in run.flipped:
         return Standing(outcome.host, f"{run.release} or {run.before(outcome.host) or 'nothing'}", f"not known: {why}")
     before = run.before(outcome.host) if outcome.host in run.facts else "not known"

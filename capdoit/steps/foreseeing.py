@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from capdoit import decide
+from capdoit import decide, standing
 from capdoit.errors import HostError, Unreachable
 from capdoit.host import Host
-from capdoit.plan import differences
+from capdoit.plan import Plan
 from capdoit.run import COMMON, Run
 from capdoit.script import body_of
 from capdoit.session import Request
@@ -17,6 +17,7 @@ from capdoit.text import listed
 from capdoit.units import size
 
 ROOM = Path(__file__).with_name("room.sh")
+AS_ABOVE = "# … as above …\n"
 
 
 def foresee(run: Run, step: str) -> list[str]:
@@ -32,7 +33,46 @@ def foresee(run: Run, step: str) -> list[str]:
     plan = run.plan
     assert plan is not None  # noqa: S101 - the run is dry
     sentences = SENTENCES.get(step, _nothing)(run)
-    return [*sentences, *plan.shown(step, body_of(COMMON))]
+    return [*sentences, *_scripts(plan, step)]
+
+
+# -- the scripts
+
+
+def _scripts(plan: Plan, step: str) -> Iterator[str]:
+    """Those of a step; hosts with the same one are named together, and what all begin with is shown once."""
+    preamble = body_of(COMMON)
+    is_known = any(preamble in planned.body for planned in plan.scripts if planned.step != step)
+    first: dict[tuple[str, str], str] = {}
+    for (name, body, given), hosts in _alike(plan, step).items():
+        of_first = first.setdefault((name, body), given)
+        text = f"{given}{body.replace(preamble, AS_ABOVE) if is_known else body}"
+        is_known = is_known or preamble in body
+        yield f"{listed(hosts)}: {name}"
+        yield from _quoted(text if of_first is given else _instead(of_first, given))
+
+
+def _alike(plan: Plan, step: str) -> dict[tuple[str, str, str], list[str]]:
+    """The hosts of each script of a step, scripts of one name beside each other."""
+    ours = [planned for planned in plan.scripts if planned.step == step]
+    names = list(dict.fromkeys(planned.name for planned in ours))
+    groups: dict[tuple[str, str, str], list[str]] = {}
+    for planned in sorted(ours, key=lambda one: (names.index(one.name), one.host)):
+        groups.setdefault((planned.name, planned.body, planned.given), []).append(planned.host)
+    return groups
+
+
+def _instead(first: str, given: str) -> str:
+    """What a script is given otherwise than the same one of another host."""
+    before = first.splitlines()
+    return "".join(f"{line}\n" for line in given.splitlines() if line not in before) + AS_ABOVE
+
+
+def _quoted(text: str) -> Iterator[str]:
+    return (f"  | {line}" for line in text.splitlines() if line)
+
+
+# -- what they do
 
 
 def _nothing(_: Run) -> Iterator[str]:
@@ -45,7 +85,10 @@ def _starting(run: Run) -> Iterator[str]:
     for one in facts:
         if one.lock and one.lock.flow:
             yield f"{one.host}: its lock is now that of {one.holder}"
-    yield from (f"the hosts differ: {difference}" for difference in differences(facts))
+    yield from (f"the hosts differ: {difference}" for difference in standing.drift(facts))
+    for one in facts:
+        if one.strays:
+            yield f"the hosts differ: {one.host} has {listed(one.strays)} in releases/, which is no release"
     yield f"{'makes' if run.flow == 'deploy' else 'goes back to'} release {run.release}"
     for host, room in run.fleet.all(lambda host: _room(run, host)).items():
         yield f"{host}: {room}"

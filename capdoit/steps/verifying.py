@@ -7,11 +7,12 @@ from pathlib import Path
 
 from capdoit.errors import Damaged, HostError
 from capdoit.host import Host
-from capdoit.manifest import FEW, MANIFEST, MOST_LINES, Comparison, parse, shown
+from capdoit.manifest import MANIFEST, MOST_LINES, Comparison, parse, shown
 from capdoit.run import Run
 from capdoit.session import Request
 
 VERIFY = Path(__file__).with_name("verify.sh")
+MOST_SHOWN = 3  # of a host's damage
 
 
 def compare(run: Run, host: Host, before: Sequence[Path] = ()) -> Comparison:
@@ -50,7 +51,7 @@ def whole(run: Run, host: Host, before: Sequence[Path] = ()) -> Comparison:
         return Comparison("")
     if found.damage:
         what = f"release {run.release} is not as it was shipped: {found.summary()}"
-        _refuse(run, Damaged(host.name, what, lines=shown(found.damage, FEW)))
+        _refuse(run, Damaged(host.name, what, lines=shown(found.damage, MOST_SHOWN)))
     return found
 
 
