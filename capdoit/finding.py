@@ -13,12 +13,12 @@ from pathlib import Path
 from types import ModuleType
 
 from capdoit import options as typed
-from capdoit.config import RecipeUse
 from capdoit.errors import RecipeError
 from capdoit.hooks import Declared
 from capdoit.options import loaded
 from capdoit.places import near
 from capdoit.recipe import Recipe
+from capdoit.settings import RecipeUse
 from capdoit.text import listed
 
 GROUP = "capdoit.recipes"

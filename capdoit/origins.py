@@ -10,8 +10,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
-from capdoit.config import ANYWHERE, SETTINGS, Plain, Stage
+from capdoit.config import Stage
 from capdoit.places import FAST, Value, read
+from capdoit.settings import ANYWHERE, SETTINGS, Plain
 from capdoit.text import listed, printable
 
 TOP, STAGE, HOST, DEFAULT = "top", "stage", "host", "default"

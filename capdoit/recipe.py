@@ -8,12 +8,12 @@ from functools import partial
 from typing import Any
 
 from capdoit import options as typed
-from capdoit.config import RecipeUse
 from capdoit.declare import Function, Hooks, check_form, check_wants
 from capdoit.errors import ConfigError, RecipeError
 from capdoit.hooks import Declared, Hook, Roles, Watch, texts
 from capdoit.layout import is_inside
 from capdoit.options import loaded
+from capdoit.settings import RecipeUse
 from capdoit.text import listed
 
 

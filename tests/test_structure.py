@@ -17,7 +17,7 @@ MODULES = sorted(path for path in SOURCE.rglob("*.py"))
 # From the ground up. A module imports at run time only from its own floor and from those before it.
 FLOORS = (
     {
-        *{"errors", "text", "units", "layout", "places", "script", "config", "journal", "manifest"},
+        *{"errors", "text", "units", "layout", "places", "script", "settings", "config", "journal", "manifest"},
         *{"survey", "history", "lives", "decide", "standing", "variables", "origins"},
     },
     {"console", "stream", "session", "commits"},

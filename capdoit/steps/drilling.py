@@ -8,12 +8,13 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from capdoit.config import Env, HostConfig, Stage
+from capdoit.config import HostConfig, Stage
 from capdoit.errors import CapdoitError, HostsFailed, Outcome
 from capdoit.hooks import Hook
 from capdoit.host import Host
 from capdoit.layout import Layout
 from capdoit.run import Run
+from capdoit.settings import Env
 from capdoit.steps.asking import ask_facts
 from capdoit.steps.ending import archived
 from capdoit.steps.lock import SWEEP
