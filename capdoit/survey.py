@@ -15,6 +15,7 @@ from capdoit.layout import Layout, is_release
 from capdoit.text import printable
 from capdoit.units import Room
 
+FACTS = Path(__file__).with_name("facts.sh")
 SURVEY = Path(__file__).with_name("survey.sh")
 MOST_LINES = 100_000
 MOST_HISTORY = 1000  # lines of the journal, and of the log; the survey sends no more

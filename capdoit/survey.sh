@@ -6,14 +6,6 @@ LC_ALL=C
 export LC_ALL
 unset CDPATH
 
-fact() {
-    printf '%s\t%s\n' "$1" "$2"
-}
-
-one_line() {
-    printf '%s' "$1" | tr '\n\t\r' '???'
-}
-
 # The last line may lack its end: a full disk cut it. Notes are long, and read when they are asked for.
 lines() {
     tail -n 1500 "$2" | sed '/^{"event": "noted"/d' | tail -n 1000 | cut -c1-16384 | while IFS= read -r line || [ -n "$line" ]; do fact "$1" "$line"; done

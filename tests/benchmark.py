@@ -21,9 +21,10 @@ from pathlib import Path
 from capdoit.manifest import MANIFEST, MOST_LINES
 from capdoit.run import COMMON
 from capdoit.script import render
-from capdoit.steps.ending import REMOVING
+from capdoit.steps.ending import REMEMBER, REMOVING, RENEWING
 from capdoit.steps.publishing import PREPARE
 from capdoit.steps.verifying import VERIFY
+from capdoit.survey import FACTS
 from capdoit.testing import Fleet, GitRepo, Project, clean_env
 
 RUNS = 5
@@ -78,9 +79,10 @@ def manifests(directory: Path) -> None:
     values |= {"fresh": "yes", "hooked": "", "linked_files": "", "most": str(MOST_LINES)}
     work = {
         "sha256sum": f"cd {release} && find . -type f -exec sha256sum {{}} +",
-        "written": render("write", [COMMON, MANIFEST, REMOVING, PREPARE], {**values, "verify": "full"}).text,
-        "quick": render("quick", [COMMON, MANIFEST, VERIFY], {**values, "verify": "quick"}).text,
-        "full": render("full", [COMMON, MANIFEST, VERIFY], {**values, "verify": "full"}).text,
+        "written": render("write", [COMMON, *RENEWING, REMOVING, PREPARE], {**values, "verify": "full"}).text,
+        "renewed": render("renew", [COMMON, *RENEWING, REMEMBER], values).text,
+        "quick": render("quick", [COMMON, MANIFEST, FACTS, VERIFY], {**values, "verify": "quick"}).text,
+        "full": render("full", [COMMON, MANIFEST, FACTS, VERIFY], {**values, "verify": "full"}).text,
     }
     taken: dict[str, list[float]] = {what: [] for what in work}
     for _ in range(RUNS):  # in turn, so that what else this machine does falls on all

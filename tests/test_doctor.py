@@ -22,6 +22,7 @@ from capdoit.doctor.condition import CONDITION, SHOWN, Clock, Condition, needed,
 from capdoit.doctor.leading import Leading, described, key_files, key_names, key_state, settings
 from capdoit.errors import HostError
 from capdoit.script import render
+from capdoit.survey import FACTS
 from capdoit.testing import Fleet, GitRepo, Project
 from capdoit.text import fitted
 from capdoit.units import Room
@@ -539,7 +540,7 @@ def test_what_the_script_never_prints_is_refused(lines: list[str]):
 def test_the_script_says_the_same_under_every_shell(shell: list[str], tmp_path: Path):
     values = {"shown": SHOWN, "tools": ("no-such-tool", "sed"), "deploy_to": str(tmp_path / "a b" / "shop")}
     (tmp_path / "a b").mkdir()
-    text = render("doctor", CONDITION, values).text
+    text = render("doctor", [FACTS, CONDITION], values).text
     done = subprocess.run([*shell, "-s"], input=text, capture_output=True, text=True, check=True)
     condition = parse("web1", str(tmp_path / "a b" / "shop"), done.stdout, 0, 2e9)
     assert condition.place == str(tmp_path / "a b")

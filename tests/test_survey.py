@@ -13,7 +13,7 @@ from capdoit.errors import HostError
 from capdoit.journal import Entry
 from capdoit.layout import Layout
 from capdoit.script import quote, words
-from capdoit.survey import SURVEY, Facts, parse
+from capdoit.survey import FACTS, SURVEY, Facts, parse
 
 SHOP = Layout("/srv/shop")
 R = [f"2016061413332{n}" for n in range(8)]
@@ -223,5 +223,7 @@ def survey(shop: Path) -> str:
         "linked_files": words(["a.yml", "b.yml"]),
         "linked_dirs": "",
     }
-    script = "".join(f"{name}={quote(value)}\n" for name, value in values.items()) + SURVEY.read_text()
+    script = (
+        "".join(f"{name}={quote(value)}\n" for name, value in values.items()) + FACTS.read_text() + SURVEY.read_text()
+    )
     return subprocess.run(["sh"], input=script, capture_output=True, text=True, check=True).stdout

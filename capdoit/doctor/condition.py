@@ -13,7 +13,7 @@ from capdoit.host import Host
 from capdoit.script import Value
 from capdoit.session import Request
 from capdoit.steps.asking import LONGEST, NEEDED, NEEDED_TO_GO_BACK, needed_to_deploy
-from capdoit.survey import facts_said
+from capdoit.survey import FACTS, facts_said
 from capdoit.units import Room
 
 CONDITION = Path(__file__).with_name("condition.sh")
@@ -105,7 +105,7 @@ def examine(stage: Stage, host: Host) -> Condition:
         "tools": needed(stage) if gets_code else (),
         "deploy_to": deploy_to,
     }
-    request = Request(host.script("doctor", CONDITION, values), capture=True, timeout=LONGEST)
+    request = Request(host.script("doctor", [FACTS, CONDITION], values), capture=True, timeout=LONGEST)
     sent = time.time()
     answer = host.checked(request)
     return parse(host.name, deploy_to, answer.text, sent, time.time())

@@ -2,14 +2,6 @@
 # The condition of one host, a line each: KEY, a tab, the fact. Changes nothing. The clock comes first, and
 # the locale before we take our own.
 # shellcheck disable=SC2154
-fact() {
-    printf '%s\t%s\n' "$1" "$2"
-}
-
-one_line() {
-    printf '%s' "$1" | tr '\n\t\r' '???'
-}
-
 # Only GNU's date knows %N; others print it as it is, or leave it out.
 fact clock "$(date -u '+%s %N')"
 fact locale "$(one_line "${LC_ALL:-${LC_CTYPE:-${LANG:-}}}")"

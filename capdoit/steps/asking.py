@@ -11,7 +11,7 @@ from capdoit.layout import SCRATCH
 from capdoit.run import Run
 from capdoit.script import Value
 from capdoit.session import Answer, Request
-from capdoit.survey import SURVEY, Facts, parse
+from capdoit.survey import FACTS, SURVEY, Facts, parse
 
 BOUNDS = Path(__file__).with_name("bounds.sh")
 NEEDED = ("cat", "ln", "mkdir", "mv", "rm", "rmdir", "touch")  # by the scripts of both flows
@@ -44,7 +44,7 @@ def survey_request(run: Run, host: Host, make_dirs: bool) -> Request:
         "make_dirs": make_dirs,
         "scratch": SCRATCH,
     }
-    return Request(host.script("survey", [BOUNDS, SURVEY], values), capture=True, timeout=LONGEST)
+    return Request(host.script("survey", [FACTS, BOUNDS, SURVEY], values), capture=True, timeout=LONGEST)
 
 
 def facts_of(host: Host, answer: Answer) -> Facts:

@@ -22,5 +22,5 @@ def updating(run: Run) -> None:
 
 def _make_release(run: Run, host: Host) -> None:
     how = transfer.of(run.stage)
-    bodies = [CREATE, how.EXPORT, LINK]
+    bodies = [CREATE, *how.EXPORT, LINK]
     run.do(host, "updating", bodies, entry=run.entry("building"), **how.values(run.stage))

@@ -15,10 +15,6 @@ differences() {
     } | sort -k 2 | uniq -u -f 1 | sort -r | head -n "$most"
 }
 
-fact() {
-    printf '%s\t%s\n' "$1" "$2"
-}
-
 [ -d "$dir" ] || die "$dir is not there"
 eval "set -- $linked_files"
 for path; do

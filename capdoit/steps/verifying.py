@@ -10,6 +10,7 @@ from capdoit.host import Host
 from capdoit.manifest import MANIFEST, MOST_LINES, Comparison, parse, shown
 from capdoit.run import Run
 from capdoit.session import Request
+from capdoit.survey import FACTS
 
 VERIFY = Path(__file__).with_name("verify.sh")
 MOST_SHOWN = 3  # of a host's damage
@@ -26,7 +27,7 @@ def compare(run: Run, host: Host, before: Sequence[Path] = ()) -> Comparison:
     Raises:
         HostError: the release is not there, or could not be compared.
     """
-    bodies = [*before, MANIFEST, VERIFY]
+    bodies = [*before, MANIFEST, FACTS, VERIFY]
     script = run.script(host, "verify", bodies, verify=run.variables.verify or "quick", most=MOST_LINES, dir="")
     if before and run.plan is not None:  # what has to be unpacked first cannot be looked at
         run.plan.add(host.name, script)

@@ -5,9 +5,9 @@ TOOLS
 prepare(stage)
     raises NotReady when the controller lacks something; no host was touched yet.
 fetch(run)
-    brings the code near every release and sets ``run.revision``, ``run.revision_time`` and ``run.branch``.
+    brings the code near every release and sets ``run.revision``.
 EXPORT
-    the part of the release's script that fills its directory; ``values(stage)`` are what it reads.
+    the parts of the release's script that fill its directory; ``values(stage)`` are what they read.
 check(run, host)
     raises HostError when the host could not get the code.
 """

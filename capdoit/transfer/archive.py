@@ -13,7 +13,7 @@ from capdoit.run import Run
 
 TOOLS = ("tar", "dd", "sha256sum")
 RECEIVE = Path(__file__).with_name("archive_receive.sh")
-EXPORT = Path(__file__).with_name("archive_unpack.sh")
+EXPORT = (Path(__file__).with_name("archive_unpack.sh"),)
 
 
 def prepare(stage: Stage) -> None:

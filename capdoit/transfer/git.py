@@ -13,10 +13,11 @@ from capdoit.session import Request
 from capdoit.survey import revision_of
 
 TOOLS = ("git", "tar")
-FETCH = Path(__file__).with_name("git_fetch.sh")
-EXPORT = Path(__file__).with_name("git_export.sh")
-RESOLVE = Path(__file__).with_name("git_resolve.sh")
-CHECK = Path(__file__).with_name("git_check.sh")
+COMMON = Path(__file__).with_name("git_common.sh")
+FETCH = (COMMON, Path(__file__).with_name("git_fetch.sh"))
+EXPORT = (COMMON, Path(__file__).with_name("git_export.sh"))
+RESOLVE = (COMMON, Path(__file__).with_name("git_resolve.sh"))
+CHECK = (COMMON, Path(__file__).with_name("git_check.sh"))
 
 
 def prepare(_: Stage) -> None:

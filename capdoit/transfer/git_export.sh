@@ -2,7 +2,6 @@
 # Fills the release with the files of the commit. Another host's fetch may have been a moment later:
 # who lacks the commit fetches once more.
 # shellcheck disable=SC2154,SC2034
-export GIT_TERMINAL_PROMPT=0 GIT_SSH_COMMAND="${GIT_SSH_COMMAND:-ssh -o BatchMode=yes}"
 if ! git -C repo cat-file -e "$revision^{commit}" 2>/dev/null; then
     git -C repo fetch --quiet --prune origin >&2
 fi

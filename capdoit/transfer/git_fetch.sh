@@ -3,7 +3,6 @@
 # is made apart, so that one cut short is never taken for whole.
 # shellcheck disable=SC2154
 fenced
-export GIT_TERMINAL_PROMPT=0 GIT_SSH_COMMAND="${GIT_SSH_COMMAND:-ssh -o BatchMode=yes}"
 if [ -f repo/HEAD ]; then
     git -C repo remote set-url origin "$repo_url"
     git -C repo fetch --quiet --prune origin >&2
@@ -16,8 +15,8 @@ fi
 for name in "refs/heads/$branch" "refs/tags/$branch"; do
     if git -C repo rev-parse --quiet --verify "$name^{commit}"; then exit 0; fi
 done
-case $branch in
-    HEAD) git -C repo rev-parse --verify 'HEAD^{commit}' ;;
-    *[!0-9a-fA-F]* | ?????? | ????? | ???? | ??? | ?? | ?) ;;
-    *) git -C repo rev-parse --quiet --verify "$branch^{commit}" || : ;;
-esac
+if [ "$branch" = HEAD ]; then
+    git -C repo rev-parse --verify 'HEAD^{commit}'
+elif may_be_sha "$branch"; then
+    git -C repo rev-parse --quiet --verify "$branch^{commit}" || :
+fi

@@ -2,7 +2,6 @@
 # Which commit the branch is in the repository now, asked without fetching; nothing when it is not known. A
 # commit that is named by its sha is taken for there when the mirror has it, or when all of it is said.
 # shellcheck disable=SC2154
-export GIT_TERMINAL_PROMPT=0 GIT_SSH_COMMAND="${GIT_SSH_COMMAND:-ssh -o BatchMode=yes}"
 refs=$(git ls-remote -- "$repo_url" "refs/heads/$branch" "refs/tags/$branch" "refs/tags/$branch^{}" HEAD)
 for name in "refs/heads/$branch" "refs/tags/$branch^{}" "refs/tags/$branch" "$branch"; do
     case $name in
@@ -17,12 +16,9 @@ for name in "refs/heads/$branch" "refs/tags/$branch^{}" "refs/tags/$branch" "$br
         exit 0
     fi
 done
-case $branch in
-    *[!0-9a-fA-F]* | ?????? | ????? | ???? | ??? | ?? | ?) ;;
-    *)
-        if [ -d "$deploy_to/repo" ] && git -C "$deploy_to/repo" rev-parse --quiet --verify "$branch^{commit}"; then
-            exit 0
-        fi
-        [ "${#branch}" != 40 ] || printf '%s\n' "$branch"
-        ;;
-esac
+if may_be_sha "$branch"; then
+    if [ -d "$deploy_to/repo" ] && git -C "$deploy_to/repo" rev-parse --quiet --verify "$branch^{commit}"; then
+        exit 0
+    fi
+    [ "${#branch}" != 40 ] || printf '%s\n' "$branch"
+fi
