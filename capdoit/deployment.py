@@ -79,6 +79,7 @@ class Deployment:
         Raises:
             FlowFailed: it failed, and the flow has ended.
             ConfigError: what was asked for makes no sense; nothing was touched.
+            NotReady: this machine lacks what the transfer needs; nothing was touched.
         """
         with self._busy:
             if self._ended:

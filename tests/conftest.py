@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from capdoit.testing import Fleet, GitRepo, Project, clean_env
+from capdoit.testing import Fleet, GitRepo, Project, clean_env, processes
 
 
 @pytest.fixture
@@ -56,6 +56,19 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         if seen[test] % share and not any(map(item.get_closest_marker, ("full", "real"))):
             item.add_marker(pytest.mark.more)
         seen[test] += 1
+
+
+def deploy(project: Project, *variables: str) -> str:
+    """Deploy, and return the release that is then live on every host."""
+    project.doit("deploy:production", *variables, check=True)
+    (release,) = {project.current(host) for host in project.hosts}
+    assert release
+    return release
+
+
+def within(seconds: float, what: Callable[[], object]) -> None:
+    """Wait until a function says so, at most that long."""
+    assert processes.within(seconds, what), "it did not come about in time"
 
 
 def tools_in_front(project: Project, host: str, **scripts: str) -> None:

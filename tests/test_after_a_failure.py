@@ -7,8 +7,8 @@ import re
 import subprocess
 
 import pytest
-from conftest import tools_in_front
-from test_failure import deploy, sleepers, within
+from conftest import deploy, tools_in_front, within
+from test_failure import sleepers
 
 from capdoit.testing import DODO, Fleet, Project
 from capdoit.testing.invariants import damage

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import MakeProject
+from conftest import MakeProject, deploy
 
 from capdoit import __version__
 from capdoit.testing import DODO, Completed, Project
@@ -66,13 +66,6 @@ repo_url: x
 default_env: {TOKEN: !env TOKEN}
 stages: {production: {hosts: {web1: {transport: local, deploy_to: hosts/web1}}}}
 """
-
-
-def deploy(project: Project) -> str:
-    project.doit("deploy:production", check=True)
-    live = project.current("web1")
-    assert live
-    return live
 
 
 def look(project: Project, *words: str, code: int = 0) -> Any:

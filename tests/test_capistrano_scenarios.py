@@ -7,7 +7,7 @@ import re
 from datetime import datetime, timezone
 
 import pytest
-from conftest import MakeProject
+from conftest import MakeProject, deploy
 
 from capdoit.testing import DODO, GitRepo, Project
 
@@ -23,11 +23,6 @@ def one(bare: Project) -> Project:
     """The same with its linked file in place."""
     bare.link_files()
     return bare
-
-
-def deploy(project: Project) -> str:
-    project.doit("deploy:production", check=True)
-    return str(project.current("web1"))
 
 
 def test_check_asks_the_repository(one: Project):  # 1

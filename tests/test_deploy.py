@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import MakeProject, tools_in_front
+from conftest import MakeProject, deploy, tools_in_front
 
 from capdoit.testing import DODO, GitRepo, Project
 
@@ -41,14 +41,6 @@ def task_build():
     return {"actions": [build], "file_dep": ["src/app.txt"], "targets": ["dist/shop.tar.gz"]}
 """
 )
-
-
-def deploy(project: Project, *args: str) -> str:
-    """Deploy, and return the release that is then live on every host."""
-    project.doit("deploy:production", *args, check=True)
-    (release,) = {project.current(host) for host in project.hosts}
-    assert release
-    return release
 
 
 def live(project: Project, host: str) -> Path:
@@ -185,9 +177,11 @@ def test_the_mirror_follows_a_forced_push_and_a_branch_that_became_a_folder(proj
 def test_a_repository_that_moved_is_followed(project: Project, git_repo: GitRepo):
     deploy(project)
     moved = git_repo.path.with_name("moved")
-    git_repo.path.rename(moved)
+    git_repo.path = git_repo.path.rename(moved)
+    git_repo.commit({"app.txt": "moved\n"})
     project.config(repo_url=str(moved))
     deploy(project)
+    assert (live(project, "web1") / "app.txt").read_text() == "moved\n"
 
 
 # -- archive

@@ -7,14 +7,12 @@ import os
 import shutil
 import signal
 import subprocess
-import time
-from collections.abc import Callable
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import MakeProject, tools_in_front
+from conftest import MakeProject, tools_in_front, within
 
 from capdoit.journal import Drilled
 from capdoit.standing import last_drill, overdue_drills
@@ -70,13 +68,6 @@ def nothing_is_left(project: Project) -> None:
             "journal", "lock", "drilled", "next", "manifests",
         }  # fmt: skip
         assert (project.deploy_to(host) / ".capdoit/lock").read_text() == ""
-
-
-def within(seconds: float, what: Callable[[], object]) -> None:
-    end = time.monotonic() + seconds
-    while not what():
-        assert time.monotonic() < end
-        time.sleep(0.02)
 
 
 def in_a_hook(project: Project) -> subprocess.Popen[str]:

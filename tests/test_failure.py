@@ -13,16 +13,9 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
-from conftest import MakeProject, tools_in_front
+from conftest import MakeProject, deploy, tools_in_front, within
 
 from capdoit.testing import DODO, Fleet, Project
-
-
-def deploy(project: Project) -> str:
-    project.doit("deploy:production", check=True)
-    release = project.current("web1")
-    assert release
-    return release
 
 
 def sleepers(seconds: str) -> list[int]:
@@ -36,15 +29,6 @@ def sleepers(seconds: str) -> list[int]:
         if words[:2] == [b"sleep", seconds.encode()]:
             found.append(int(path.parent.name))
     return found
-
-
-def within(seconds: float, what: object) -> None:
-    """Wait until a function says so, at most that long."""
-    assert callable(what)
-    deadline = time.monotonic() + seconds
-    while not what():
-        assert time.monotonic() < deadline, "it did not come about in time"
-        time.sleep(0.02)
 
 
 def locks_are_free(project: Project, hosts: Iterable[str] | None = None) -> bool:

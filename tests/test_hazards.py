@@ -8,8 +8,8 @@ import time
 from pathlib import Path
 
 import pytest
-from conftest import MakeProject, tools_in_front
-from test_failure import a_while, sleepers, start_and_wait, within
+from conftest import MakeProject, tools_in_front, within
+from test_failure import a_while, sleepers, start_and_wait
 
 from capdoit.testing import DODO, Project
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import MakeProject
+from conftest import MakeProject, deploy
 
 from capdoit.testing import DODO, Project
 
@@ -112,13 +112,6 @@ def try_all(host, release):
     }))
 """
 )
-
-
-def deploy(project: Project) -> str:
-    project.doit("deploy:production", check=True)
-    release = project.current("web1")
-    assert release
-    return release
 
 
 def told(project: Project) -> list[dict[str, Any]]:

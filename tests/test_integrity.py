@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import MakeProject
+from conftest import MakeProject, deploy
 
 from capdoit.errors import HostError
 from capdoit.manifest import END, MANIFEST, MOST_LINES, between, parse, parse_listing, shown
@@ -20,13 +20,6 @@ from capdoit.testing import DODO, GitRepo, Project
 
 ODD = ["new\nline", "tab\tname", "back\\slash", " lead", "a -> b", "é", "\udcff\udcfe", "-n", "*", "was\tx\tstat\t1"]
 RELEASE = "20260101000000"
-
-
-def deploy(project: Project) -> str:
-    project.doit("deploy:production", check=True)
-    (live,) = {project.current(host) for host in project.hosts}
-    assert live
-    return live
 
 
 def release(project: Project, name: str, host: str = "web1") -> Path:

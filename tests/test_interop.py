@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from conftest import MakeProject
+from conftest import MakeProject, deploy
 
 from capdoit.testing import Fleet, Project
 
@@ -86,11 +86,6 @@ def _stage(project: Project, sshds: Fleet, tmp_path: Path) -> str:
         "    verify_host_key: :always, auth_methods: ['publickey'], forward_agent: false }",
     ]
     return "\n".join(lines) + "\n"
-
-
-def deploy(project: Project) -> str:
-    project.doit("deploy:production", check=True)
-    return str(project.current("web1"))
 
 
 def roll_back(project: Project, *args: str) -> str:

@@ -8,17 +8,9 @@ import tarfile
 from pathlib import Path
 
 import pytest
-from conftest import MakeProject
+from conftest import MakeProject, deploy
 
 from capdoit.testing import DODO, GitRepo, Project
-
-
-def deploy(project: Project) -> str:
-    """Deploy, and return the release that is then live on every host."""
-    project.doit("deploy:production", check=True)
-    (release,) = {project.current(host) for host in project.hosts}
-    assert release
-    return release
 
 
 def had(project: Project, number: int) -> list[str]:

@@ -45,13 +45,21 @@ class Asked:
     load: Callable[[], Cap]
 
     def word(self, what: str) -> str | None:
-        """The only word, if there is one."""
+        """The only word, if there is one.
+
+        Raises:
+            ConfigError: there are more.
+        """
         if len(self.words) > 1:
             raise ConfigError(f"expected at most one {what}, found {listed(self.words)}")
         return self.words[0] if self.words else None
 
     def stage(self) -> Stage:
-        """The stage that is named, or is the default one, with the selected hosts."""
+        """The stage that is named, or is the default one, with the selected hosts.
+
+        Raises:
+            ConfigError: there is no such stage or host, or two stages are named.
+        """
         named, said = self.word("stage"), self.variables.stage
         if named and said and named != said:
             raise ConfigError(f"which stage, {named} or stage={said}?")

@@ -81,6 +81,8 @@ def compare_all(stage: Stage, variables: Variables, console: Console, wanted: st
 
     Raises:
         NoTarget, FleetDisagrees: there is no such release, or not one that is live.
+        HostsFailed: a host could not tell what it was shipped, to compare it with the others.
+        ConfigError: the selection of hosts makes no sense.
     """
     run = begin("", stage, replace(variables, verify=variables.verify or "full"), console)
     with closing(run.fleet):

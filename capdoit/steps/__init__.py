@@ -1,4 +1,8 @@
-"""What each step does: one module a step, one function of the step's name, one script a round trip."""
+"""What each step does: a function of its name, and one script a round trip.
+
+Beside the steps stands what several of them share (`asking`, `lock`, `guarding`, `verifying`), and what is done
+instead of them, or after them: `foreseeing`, `drilling`, `abandoning`.
+"""
 
 from capdoit.steps.ending import finished, finishing, finishing_rollback
 from capdoit.steps.publishing import publishing
