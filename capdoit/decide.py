@@ -188,12 +188,14 @@ def removals(facts: Facts, keep: int, live: str, everyone: Sequence[Facts] = ())
         everyone: of all hosts, from before the publish.
 
     Returns:
-        sorted names; never the live one, nor the one that a rollback of this host, or of all, would now go to.
+        sorted names; never the live one, nor the one that a rollback of this host, or of all, would now go to, nor
+        the last one that all hosts were given.
     """
     complete = sorted({live, *filter(facts.complete, facts.releases)})
     oldest = complete[-keep] if len(complete) >= keep else ""
     now = _once_live(facts, live)
-    spared = {live, _live_before(now, live), _live_before(now, live, [_once_live(one, live) for one in everyone])}
+    together = _live_before(now, live, [_once_live(one, live) for one in everyone])
+    spared = {live, _live_before(now, live), together, _given_to_all(now, live)}
     return [
         name
         for name in sorted(facts.releases)
@@ -262,6 +264,13 @@ def _live_before(facts: Facts, live: str | None, everyone: Sequence[Facts] = ())
     hosts = (facts, *everyone)
     good = (r for r in reversed(facts.lineage.stack) if r != live)
     return next((r for r in good if all(r in one.lineage.stack and one.complete(r) for one in hosts)), None)
+
+
+def _given_to_all(facts: Facts, live: str) -> str | None:
+    """The last good release that all hosts were given: those that are not asked now may have nothing newer."""
+    partly = {entry.release for entry in facts.entries if entry.event == "live" and entry.partly}
+    good = (r for r in reversed(facts.lineage.stack) if r != live and facts.complete(r))
+    return next((release for release in good if release not in partly), None)
 
 
 def _live_before_on_all(facts: Sequence[Facts], stage: str) -> str:

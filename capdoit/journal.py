@@ -40,6 +40,7 @@ class Entry:
         run: the flow's id.
         left: the release that was live until then: in a rollback, the one rolled back from.
         message: why, in the operator's words.
+        partly: ``yes`` when it became live on some hosts of its stage only.
         missing: the hosts that a deploy went on without.
         doubtful: the hosts of which nobody knows whether they made the release live.
         warnings: what went wrong on the host after the release was live.
@@ -59,6 +60,7 @@ class Entry:
     run: str = ""
     left: str = ""
     message: str = ""
+    partly: str = ""
     missing: str = ""
     doubtful: str = ""
     warnings: str = ""

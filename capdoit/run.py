@@ -120,6 +120,11 @@ class Run:
         return f" apply={shlex.quote(apply)}" if apply else self.variables.words
 
     @property
+    def is_partial(self) -> bool:
+        """Whether hosts of the stage that get code take no part, because of ``hosts=``, or because they are missing."""
+        return len(self.fleet.release_hosts) < sum(not host.no_release for host in self.everyone)
+
+    @property
     def is_hooked(self) -> bool:
         """Whether hooks may have changed the release since its manifest was written, or compared with it.
 
@@ -152,6 +157,7 @@ class Run:
             run=self.id,
             left=(self.before(host.name) or "") if host else "",
             message=self.message,
+            partly="yes" if event == "live" and self.is_partial else "",
             missing=" ".join(self.missing) if event in ("live", "finished") else "",
             doubtful=" ".join(sorted(self.flipped)) if event == "failed" and not self.published else "",
             warnings="; ".join(self._warnings_of(host)) if host and event == "finished" else "",

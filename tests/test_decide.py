@@ -140,7 +140,7 @@ def stage(*names: str) -> Stage:
         HostConfig(name, name, (), False, False, "ssh", None, None, Layout(f"/srv/{name}"), {}, (), None)
         for name in names
     )
-    return Stage("production", "shop", hosts, "git", "", "main", None, None, 5, ("a.yml", "b/c.yml"), ())
+    return Stage("production", hosts, "git", linked_files=("a.yml", "b/c.yml"))
 
 
 def test_a_good_fleet_has_no_problems() -> None:
@@ -435,6 +435,12 @@ def test_what_all_hosts_can_go_back_to_together_is_kept_though_one_had_others_si
     assert removals(canary, keep=1, live=R[3]) == [R[0], R[1]]
     assert removals(canary, 1, R[3], [canary, other]) == [R[1]]
     assert removals(other, 1, R[3], [canary, other]) == []
+
+
+def test_the_last_release_that_all_hosts_were_given_is_kept_whatever_some_had_since() -> None:
+    partly = (replace(entry, partly="yes") for entry in deployed(1, 2))
+    facts = host("web1", 0, 1, 2, entries=(*deployed(0), *partly))
+    assert removals(facts, keep=1, live=R[3]) == [R[1]]
 
 
 def test_half_made_releases_go_and_do_not_count() -> None:
