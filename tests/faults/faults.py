@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 HOSTS = ("web1", "web2", "web3")
+FLIP = ".capdoit/next/current"
 WARNING_STEPS = {"finishing", "finishing_rollback", "finished"}
 
 
@@ -20,6 +21,7 @@ class Point:
         when: ``before`` and ``after`` the step, in a hook; ``in`` its script, at the first use of a tool;
             ``behind`` that use; ``as`` it begins, which is seen from the lock.
         tool: the tool.
+        given: a text that is among its arguments.
         archived: whether the release to go to is only an archive.
         published: whether the flow's release is live by then.
     """
@@ -28,6 +30,7 @@ class Point:
     step: str
     when: str
     tool: str = ""
+    given: str = ""
     archived: bool = False
     published: bool = False
 
@@ -57,8 +60,8 @@ POINTS = (
     Point("deploy", "updating", "in", "ln"),
     Point("deploy", "updated", "after"),
     Point("deploy", "publishing", "in", "ln"),
-    Point("deploy", "publishing", "in", "mv"),
-    Point("deploy", "publishing", "behind", "mv"),
+    Point("deploy", "publishing", "in", "mv", FLIP),
+    Point("deploy", "publishing", "behind", "mv", FLIP),
     Point("deploy", "published", "after", published=True),
     Point("deploy", "finishing", "in", "rm", published=True),
     Point("deploy", "finishing", "after", published=True),
@@ -71,8 +74,8 @@ POINTS = (
     Point("rollback", "reverting", "in", "mv", archived=True),
     Point("rollback", "reverted", "after"),
     Point("rollback", "publishing", "in", "ln"),
-    Point("rollback", "publishing", "in", "mv"),
-    Point("rollback", "publishing", "behind", "mv"),
+    Point("rollback", "publishing", "in", "mv", FLIP),
+    Point("rollback", "publishing", "behind", "mv", FLIP),
     Point("rollback", "published", "after", published=True),
     Point("rollback", "finishing_rollback", "in", "tar", published=True),
     Point("rollback", "finishing_rollback", "after", published=True),

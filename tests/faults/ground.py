@@ -52,19 +52,23 @@ HOOK = {
     "behind": "cap.before({step!r})(arm)\n",
     "as": "threading.Thread(target=watch, daemon=True).start()\n",
 }
-# The wrapper is the tool, but for the first use after it was armed. The strikes of several hosts wait for
-# each other, so that they come together.
+# The wrapper is the tool, but for the first use after it was armed, of those that are meant. The strikes of several
+# hosts wait for each other, so that they come together.
 WRAPPERS = {
     "in": """\
 #!/bin/sh
-if {mv} {strikes}/armed-{host} {strikes}/gone-{host} 2>/dev/null; then . {strikes}/{host}.sh; fi
+case "$*" in
+    *{given}*) if {mv} {strikes}/armed-{host} {strikes}/gone-{host} 2>/dev/null; then . {strikes}/{host}.sh; fi ;;
+esac
 exec {tool} "$@"
 """,
     "behind": """\
 #!/bin/sh
 {tool} "$@"
 status=$?
-if {mv} {strikes}/armed-{host} {strikes}/gone-{host} 2>/dev/null; then . {strikes}/{host}.sh; fi
+case "$*" in
+    *{given}*) if {mv} {strikes}/armed-{host} {strikes}/gone-{host} 2>/dev/null; then . {strikes}/{host}.sh; fi ;;
+esac
 exit $status
 """,
 }
@@ -202,7 +206,7 @@ class Ground:
     def _wrapper(self, host: str, point: Point) -> Path:
         folder = self._folder(f"tools-{host}")
         tool, wrapper = _program(point.tool), WRAPPERS[point.when]
-        text = wrapper.format(strikes=self._strikes, host=host, tool=tool, mv=_program("mv"))
+        text = wrapper.format(strikes=self._strikes, host=host, tool=tool, given=point.given, mv=_program("mv"))
         _write_tool(folder / point.tool, text)
         return folder
 
