@@ -3,7 +3,7 @@
 # is set aside when that was asked for; then it says where.
 # shellcheck disable=SC2154
 aside() {
-    rm -rf .capdoit/failed && mkdir .capdoit/failed && mv "releases/$half_made" .capdoit/failed/
+    remove_tree .capdoit/failed && mkdir .capdoit/failed && mv "releases/$half_made" .capdoit/failed/
 }
 
 # The first that a deploy writes into the journal is that it makes its release.
@@ -23,7 +23,7 @@ if [ -n "$half_made" ] && [ -d "releases/$half_made" ] && is_ours; then
         (remove_release "$half_made") || printf 'releases/%s could not be removed\n' "$half_made" >&2
     fi
 fi
-if [ -n "$hooked" ] && [ -z "$half_made" ]; then renew_manifest; fi
 sweep || :
 forget_manifests
 journal "$entry" || printf 'the journal could not be written\n' >&2
+if [ -n "$hooked" ] && [ -z "$half_made" ]; then renew_manifest; fi

@@ -3,6 +3,6 @@
 # shellcheck disable=SC2154
 fenced
 rmdir .capdoit/next || :
-if [ -n "$hooked" ]; then renew_manifest; fi
 printf '%s\n' "$log_line" >>revisions.log || printf 'revisions.log could not be written\n' >&2
 journal "$entry" || printf 'the journal could not be written\n' >&2
+if [ -n "$hooked" ]; then renew_manifest; fi
