@@ -1,6 +1,6 @@
 """passenger: restart the application in Phusion Passenger once a release is live, one host after the other.
 
-In a rollback as in a deploy. With `passenger-config` on the host, it restarts what runs below deploy_to; a host where
+In a rollback as in a deploy. With `passenger-config` on the host, it restarts what runs in deploy_to; a host where
 the application does not run yet is fine. With `touch: true`, or where there is no passenger-config, tmp/restart.txt
 of the release is touched, which Passenger looks for.
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 RESTART = """\
 if [ -z "$3" ] && command -v passenger-config >/dev/null; then
-    passenger-config restart-app "$1" --ignore-app-not-running --ignore-passenger-not-running
+    passenger-config restart-app "$1/" --ignore-app-not-running --ignore-passenger-not-running
 else
     mkdir -p "$2/tmp" && touch "$2/tmp/restart.txt"
 fi

@@ -33,6 +33,11 @@ class Options:
     patience: int = 30  #: seconds in which a program has to run
     roles: RoleNames = ()  #: on hosts with one of these; on all that get code when there are none
 
+    def __post_init__(self) -> None:
+        """Refuse to restart nothing."""
+        if not self.programs or not self.command:
+            raise ValueError("programs and command cannot be empty")
+
 
 supervisor = Recipe("supervisor", options=Options)
 

@@ -24,10 +24,32 @@ def both_flows(shop: StageUnderTest) -> None:
 
 def test_programs_are_restarted_and_have_to_run(stage: Stages):
     shop = stage(hosts=1, recipes={"supervisor": {"programs": ["shop:*", "worker"]}})
-    shop.stand_in("supervisorctl", script='[ "$1" = restart ] || echo "worker    RUNNING   pid 7, uptime 0:00:01"')
+    shop.stand_in("supervisorctl", script='[ "$1" = restart ] || echo "worker    RUNNING   pid $$, uptime 0:00:01"')
     both_flows(shop)
     calls = [call.argv for call in shop.calls("supervisorctl")]
-    assert calls == [("restart", "shop:*", "worker"), ("status", "shop:*", "worker")] * 3
+    programs = ("shop:*", "worker")
+    assert calls == [("status", *programs), ("restart", *programs), ("status", *programs)] * 3
+
+
+@pytest.mark.parametrize(
+    ("script", "why"),
+    [
+        ('[ "$1" = restart ] || echo "worker    RUNNING   pid 7, uptime 9:00:01"', "process 7 is the one from before"),
+        ("echo 'sudo: a password is required' >&2; exit 1", "sudo: a password is required"),
+        ("exit 4", "not every program runs"),
+        ('[ "$1" = status ] && echo "worker: ERROR (no such process)"', "worker: ERROR (no such process)"),
+    ],
+)
+def test_programs_that_were_not_restarted_fail_the_flow(stage: Stages, script: str, why: str):
+    shop = stage(hosts=1, recipes={"supervisor": {"programs": ["worker"]}})
+    shop.stand_in("supervisorctl", script=script)
+    assert why in shop.deploy().failed().out
+    assert shop.live
+
+
+def test_no_program_to_restart_is_refused(stage: Stages):
+    shop = stage(hosts=1, recipes={"supervisor": {"programs": []}})
+    assert "programs and command cannot be empty" in shop.deploy().failed(3).out
 
 
 def test_a_program_that_does_not_run_fails_the_flow_with_its_log(stage: Stages):
@@ -51,7 +73,7 @@ def test_the_application_is_restarted_on_one_host_after_the_other(stage: Stages)
     both_flows(shop)
     calls = shop.calls("passenger-config")
     assert [call.host for call in calls] == ["web1", "web2"] * 3
-    assert calls[0].argv == ("restart-app", str(shop.host("web1").deploy_to), *IGNORED)
+    assert calls[0].argv == ("restart-app", f"{shop.host('web1').deploy_to}/", *IGNORED)
 
 
 @pytest.mark.parametrize("touch", [True, False])
