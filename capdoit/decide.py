@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import posixpath
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -17,6 +18,8 @@ from capdoit.text import listed, printable, table
 
 MOST_SHOWN = 8
 TARGETS = ("ready", "retired", "bad", "live")
+WRITTEN = (".", ".capdoit", ".capdoit/lock", ".capdoit/journal")  # by both flows
+WRITTEN_BY_DEPLOYS = (*WRITTEN, "releases", "shared", "repo")
 WHY_NOT = {
     "building": "its deploy was cut short while it was made",
     "failed": "its deploy failed, or it has no REVISION",
@@ -229,7 +232,7 @@ def _deploy_problems(facts: Facts, paths: Layout, linked_files: Sequence[str]) -
     numbers = facts.no_files if facts.exists else range(len(linked_files))
     missing = [path for number, path in enumerate(linked_files) if number in numbers]
     return [
-        *_unusable(facts, paths),
+        *_unusable(facts, paths, WRITTEN_BY_DEPLOYS),
         *(f"{facts.host}: {path} could not be made" for path in facts.not_made),
         *(f"{facts.host}: linked file {path} does not exist in {paths.shared}" for path in missing),
     ]
@@ -237,14 +240,16 @@ def _deploy_problems(facts: Facts, paths: Layout, linked_files: Sequence[str]) -
 
 def _rollback_problems(facts: Facts, paths: Layout) -> list[str]:
     absent = f"{facts.host}: {paths.deploy_to} does not exist, or {facts.user} cannot enter it"
-    return [*([] if facts.exists else [absent]), *_unusable(facts, paths)]
+    return [*([] if facts.exists else [absent]), *_unusable(facts, paths, WRITTEN)]
 
 
-def _unusable(facts: Facts, paths: Layout) -> list[str]:
+def _unusable(facts: Facts, paths: Layout, written: Iterable[str]) -> list[str]:
     said = [f"{tool} is not installed" for tool in facts.no_tools]
     said += [f"{paths.deploy_to}/{name} is a link; it has to be a directory" for name in facts.links]
-    if facts.not_writable:
-        said.append(f"{paths.deploy_to} cannot be written to by {facts.user}")
+    if facts.out_of_bounds and not facts.links:
+        said.append(facts.out_of_bounds)
+    closed = (posixpath.normpath(f"{paths.deploy_to}/{name}") for name in facts.not_writable if name in written)
+    said += [f"{path} cannot be written to by {facts.user}" for path in closed]
     if facts.current_is_no_link:
         said.append(f"{paths.current} is no link; move it away")
     return [f"{facts.host}: {problem}" for problem in said]

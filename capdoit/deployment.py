@@ -6,6 +6,7 @@ release goes, the ``on_failed`` hooks run, and the error that is raised says whe
 
 from __future__ import annotations
 
+import shlex
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -158,7 +159,10 @@ class Deployment:
         plan = load(Path(file))
         if (plan.flow, plan.stage) != (self.flow, self.stage.name):
             raise ConfigError(f"apply={file}: the plan is for {plan.flow}:{plan.stage}, not for {self._name}")
-        self.variables = plan.variables(self.variables)
+        said, self.variables = self.variables, plan.variables(self.variables)
+        for name in ("branch", "rollback_release", "hosts", "roles"):  # Capistrano's, which may be in the environment
+            if getattr(said, name) not in (None, getattr(self.variables, name)):
+                raise ConfigError(f"apply={file}: the plan says all, but {name.upper()} is set in the environment")
         return plan
 
     # -- working
@@ -244,7 +248,7 @@ class Deployment:
         how = ""
         if self.variables.plan:
             plan.save(Path(self.variables.plan))
-            how = f" To do exactly this: doit {self._name} apply={self.variables.plan}"
+            how = f" To do exactly this: doit {self._name} {shlex.quote(f'apply={self.variables.plan}')}"
         self.console.say(f"   This was a dry run: nothing was changed on any host.{how}")
 
     def _fail(self, where: str, error: BaseException, quietly: bool = False) -> str:

@@ -16,7 +16,7 @@ from capdoit.calling import called_on
 from capdoit.config import Stage
 from capdoit.console import Console, Tone
 from capdoit.deployment import Deployment
-from capdoit.errors import CapdoitError, DrillFailed, FlowFailed, HostError, HostsFailed, LockHeld, Outcome
+from capdoit.errors import CapdoitError, DrillFailed, FlowFailed, HostError, HostsFailed, LockHeld, NoTarget, Outcome
 from capdoit.flow import Act
 from capdoit.hooks import Declared, Hook
 from capdoit.journal import FAILS, WORKS, Drilled
@@ -174,7 +174,8 @@ class Drill:
         if isinstance(error, LockHeld):
             self._end(run, "")
             return self.console.redact(f"{name}: {why}\nA drill waits for it with wait=60. {done}")
-        self._end(run, _drilled(run, FAILS, self._total, self.console.redact(why)))
+        named_wrongly = isinstance(error, NoTarget) and self.variables.rollback_release  # tells of nothing but that
+        self._end(run, "" if named_wrongly else _drilled(run, FAILS, self._total, self.console.redact(why)))
         self._say_skipped(run)
         inner = self._inner.run
         would = "would be live, but not be finished" if inner and inner.published else "would not work"

@@ -35,6 +35,8 @@ def life(facts: Facts, release: str) -> Life:
     for number, entry in reversed([*enumerate(published)]):
         if entry.release == release:
             until = next((later.at for later in published[number + 1 :] if later.release != release), "")
+            if until and release == facts.current:  # Capistrano, or somebody, made it live again
+                break
             return Life(entry.at, until, entry.by, made.branch or entry.branch)
     return Life(by=next((p.by for p in map(parse_log, reversed(facts.log)) if p and p.release == release), ""))
 

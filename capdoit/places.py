@@ -95,14 +95,14 @@ class Value:
     def text(self, *, empty: bool = False) -> str:
         """A text, not empty unless it may be; a number is taken as it is written."""
         is_text = isinstance(self.node, yaml.ScalarNode) and self.kind in ("str", "int", "float", "timestamp")
-        if is_text and (self.node.value or empty) and "\0" not in self.node.value:
+        if is_text and (self.node.value or empty) and not re.search("[\0\ud800-\udfff]", self.node.value):
             return str(self.node.value)
         self.expected("a text; quote it" if self.kind == "bool" else "a text")
         return ""
 
     def number(self, least: int, most: int = 10**9) -> int:
         """A whole number between two."""
-        if self.kind == "int" and re.fullmatch(r"[0-9]+", str(self.node.value)):
+        if self.kind == "int" and re.fullmatch(r"[0-9]{1,10}", str(self.node.value)):
             number = int(self.node.value)
             if least <= number <= most:
                 return number

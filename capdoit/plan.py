@@ -181,7 +181,8 @@ def fingerprint(facts: Facts) -> dict[str, Any]:
 def settings_of(stage: Stage) -> str:
     """A digest of what deploy.yml and the file of its ssh_config say of a stage; of secrets it has the names alone."""
     hosts = tuple(replace(host, ssh_config=_text_of(host.ssh_config)) for host in stage.hosts)
-    return _digest(repr(replace(stage, hosts=hosts, recipes=())))
+    env = [sorted(host.env.items()) for host in hosts]  # it is in no repr of a host
+    return _digest(f"{replace(stage, hosts=hosts, recipes=())!r}{env!r}")
 
 
 def code_of(acts: Iterable[Act]) -> dict[str, str]:

@@ -40,6 +40,7 @@ def report(run: Run, what: str, error: BaseException, standings: Sequence[Standi
 def _next(run: Run, error: BaseException, standings: Sequence[Standing]) -> str:
     stage = run.stage.name
     again = _hook_again(run) if run.alone else f"doit {run.flow}:{stage}{run.said}"
+    anew = run.applied.variables(Variables()).words if run.applied else run.said
     if isinstance(error, (GuardRefused, LockHeld, PlanOutdated)):
         return _ways(run, error, again)
     if run.flipped and not run.published:
@@ -50,8 +51,8 @@ def _next(run: Run, error: BaseException, standings: Sequence[Standing]) -> str:
     if changed:
         return f"What is live on {listed(changed)} is not what it was. Look: doit cap status {stage}"
     if isinstance(error, HostsFailed) and any(isinstance(outcome.error, Damaged) for outcome in error.failed):
-        look = f"What is live was not changed. All that differs: doit cap verify {stage} {run.release}"
-        return f"{look}\nTo go to it as it is: {again} force=yes"
+        more = "" if run.archived else f" All that differs: doit cap verify {stage} {run.release}"
+        return f"What is live was not changed.{more}\nTo go to it as it is: doit {run.flow}:{stage}{anew} force=yes"
     gone = f" But {listed(run.taken_away)} was taken away already; a deploy brings it back." if run.taken_away else ""
     then = "" if isinstance(error, NoTarget) else f" When it is mended: {again}"  # it says itself what can be typed
     return f"What is live was not changed.{gone}{then}{_without_unreachable(run, error, again)}"

@@ -76,6 +76,13 @@ def _deploy_to(value: Value) -> str:
     return text.rstrip("/")
 
 
+def _repo_url(value: Value) -> str:
+    text = value.text()
+    if not text.startswith("/") and "/" in text and ":" not in text:  # each host, and this one, would look elsewhere
+        value.wrong(f"found {text!r}, expected a URL, HOST:PATH, or a path from /")
+    return text
+
+
 def _inside(value: Value) -> str:
     """A path that stays inside the release."""
     text = value.text()
@@ -212,7 +219,7 @@ SETTINGS: Readers = {  # at the top and in a stage
     **ANYWHERE,
     "application": _application,
     "transfer": lambda value: value.choice(TRANSFERS, "a transfer"),
-    "repo_url": _text,
+    "repo_url": _repo_url,
     "branch": _text,
     "repo_tree": _inside,
     "archive": _text,

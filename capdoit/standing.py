@@ -66,7 +66,9 @@ def _overdue(drilled: Drilled | None, most: int, now: datetime) -> str:
 
 
 def _debts(facts: Facts, everyone: Sequence[Facts]) -> list[str]:
-    live = _last(facts, "live")
+    undone = {entry.run for entry in facts.entries if entry.event == "back"}
+    lived = (entry for entry in reversed(facts.entries) if entry.event == "live" and entry.run not in undone)
+    live = next(lived, Entry())
     caught_up = {one.host for one in everyone if one.current == live.release}
     late = [host for host in live.missing.split() if host not in caught_up]
     return [f"{host}: release {live.release} was deployed without it" for host in late]

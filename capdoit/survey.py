@@ -24,7 +24,7 @@ REVISION = re.compile(r"[0-9A-Za-z._-]{1,200}")
 ONCE = {
     "user",
     "deploy_to",
-    "not_writable",
+    "out_of_bounds",
     "current",
     "current_is_no_link",
     "lock",
@@ -35,7 +35,7 @@ ONCE = {
     "end",
 }
 OFTEN = {
-    *("no_tool", "link", "not_made", "no_file", "release", "stray", "set_aside", "archive", "scratch"),
+    *("no_tool", "not_writable", "link", "not_made", "no_file", "release", "stray", "set_aside", "archive", "scratch"),
     *("journal", "log"),
 }
 # What the last of these events says about a release that was never live.
@@ -61,7 +61,8 @@ class Facts:
         no_tools: the programs that are not there.
         not_made: the directories that could not be made.
         no_files: the linked files that are not there, as places in the setting.
-        not_writable: whether deploy_to cannot be written to.
+        not_writable: what the user may not write to; ``.`` is deploy_to.
+        out_of_bounds: why no flow may change anything there; empty when one may.
         lock: who holds the lock, or left it behind; None when it is free.
         lock_is_held: whether somebody has it now; None when the host cannot tell.
         scratch: what lies there that a flow needs while it is at work.
@@ -86,7 +87,8 @@ class Facts:
     no_tools: tuple[str, ...] = ()
     not_made: tuple[str, ...] = ()
     no_files: tuple[int, ...] = ()
-    not_writable: bool = False
+    not_writable: tuple[str, ...] = ()
+    out_of_bounds: str = ""
     lock: Entry | None = None
     lock_is_held: bool | None = None
     scratch: tuple[str, ...] = ()
@@ -174,7 +176,8 @@ def parse(host: str, layout: Layout, text: str) -> Facts:
         no_tools=tuple(said["no_tool"]),
         not_made=tuple(said["not_made"]),
         no_files=tuple(_number(host, number) for number in said["no_file"]),
-        not_writable=bool(said["not_writable"]),
+        not_writable=tuple(said["not_writable"]),
+        out_of_bounds="".join(said["out_of_bounds"]),
         lock=Entry.parse("".join(said["lock"])),
         lock_is_held={"yes": True, "no": False}.get("".join(said["lock_is_held"])),
         scratch=tuple(said["scratch"]),

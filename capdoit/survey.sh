@@ -60,7 +60,10 @@ if cd "$deploy_to" 2>/dev/null; then
             esac
         done
     fi
-    if [ ! -w . ]; then fact not_writable "$deploy_to"; fi
+    why=$(within_bounds 2>&1) || fact out_of_bounds "$(one_line "$why")"
+    for name in . releases shared repo .capdoit .capdoit/lock .capdoit/journal; do
+        if [ -e "$name" ] && [ ! -w "$name" ]; then fact not_writable "$name"; fi
+    done
     fact disk "$(room -Pk)"
     fact inodes "$(room -Pi)"
     if [ -L current ]; then

@@ -20,20 +20,25 @@ from typing import Any
 
 STAMP = "capdoit.json"
 VERSION = " ".join(sys.version.split())
+KIND = str(sys.implementation.cache_tag)  # such as cpython-311: what compiled packages go by
 NESTED = re.compile(r"\s*(?:-r|-c|--requirement|--constraint)[\s=]*([^\s#]+)")
 LOCAL = re.compile(r"\s*(?:-e\b|--editable\b|\.|[^#]*\bfile:|(?!-)(?![a-z+]+://)[^\s#@;]*/)")
 LOCAL_IN_UV_LOCK = re.compile(r"source = \{ (?:editable|directory) =")
 # What an environment must have to be whole: every file that its packages say they brought.
 IS_WHOLE = """
 import importlib.metadata, os, sys
-wanted, found = sys.argv[1], " ".join(sys.version.split())
+wanted, found = sys.argv[1], sys.implementation.cache_tag
 if wanted not in ("", found):
-    sys.exit("it was made with python " + wanted + ", and that is " + found + " now")
+    sys.exit("it was made with " + wanted + ", and its python is " + found + " now")
 for package in importlib.metadata.distributions():
     for file in package.files or ():
         if file.suffix != ".pyc" and not os.path.lexists(str(file.locate())):
             sys.exit(str(file) + " of " + package.metadata["Name"] + " is missing")
 """
+
+
+class Unlocked(SystemExit):
+    """A release lacks its lock files."""
 
 
 class Job:
@@ -60,7 +65,7 @@ class Job:
         names = self.requirements or [by_itself]
         missing = [name for name in names if not (self.release / name).is_file()]
         if missing:
-            sys.exit(f"{' and '.join(missing)} is not in the release; say the option requirements")
+            raise Unlocked(f"{' and '.join(missing)} is not in the release; say the option requirements")
         return names
 
     def fingerprint(self) -> str:
@@ -146,19 +151,50 @@ def packages(environment: Path) -> list[str]:
 
 
 def make(job: Job, environment: Path, fingerprint: str) -> None:
-    """Install what the lock files say."""
-    environment.parent.mkdir(parents=True, exist_ok=True)
-    unfinished(environment).touch()
-    clear(environment)
+    """Install what the lock files say; when that fails, what was there is there again."""
     print(f"{environment}: installing {', '.join(job.locks)} with {job.installer}", flush=True)
+    environment.parent.mkdir(parents=True, exist_ok=True)
+    if unfinished(environment).exists():
+        clear(environment)
+    if os.path.lexists(environment):
+        environment.rename(former(environment))
+    unfinished(environment).touch()
+    try:
+        fill(job, environment, fingerprint)
+    except BaseException:
+        put_back(environment)
+        raise
+    unfinished(environment).unlink()
+    clear(former(environment))
+
+
+def former(environment: Path) -> Path:
+    """Where what was there is while it is made anew."""
+    return environment.with_name(f"{environment.name}.before")
+
+
+def put_back(environment: Path) -> None:
+    """Bring back what was there before an installation that came to no end; after one that did, it goes."""
+    if not os.path.lexists(former(environment)):
+        return
+    if os.path.lexists(environment) and not unfinished(environment).exists():
+        clear(former(environment))
+        return
+    clear(environment)
+    former(environment).rename(environment)
+    if unfinished(environment).exists():
+        unfinished(environment).unlink()
+
+
+def fill(job: Job, environment: Path, fingerprint: str) -> None:
+    """Install, compile, and note what there is."""
     for command in commands(job, environment):
         run(job, environment, command)
     if job.compiles:
         compile_all(list(environment.glob("lib/python*/site-packages")))
     protect(environment)
-    stamp = {"fingerprint": fingerprint, "python": VERSION, "packages": packages(environment)}
+    stamp = {"fingerprint": fingerprint, "python": KIND, "packages": packages(environment)}
     write_stamp(environment, {**stamp, **places_of(job.release, environment)})
-    unfinished(environment).unlink()
 
 
 def commands(job: Job, environment: Path) -> list[list[str]]:
@@ -326,6 +362,7 @@ def install(job: Job) -> None:
 def own(job: Job, fingerprint: str) -> None:
     """Give a release an environment that is in it."""
     environment, other = job.release / ".venv", job.previous
+    put_back(environment)
     if can_stand_for(environment, fingerprint):
         print(f"{environment}: nothing changed", flush=True)
     elif other and can_move(other) and can_stand_for(other / ".venv", fingerprint):
@@ -343,7 +380,8 @@ def can_move(release: Path) -> bool:
 
 def share(job: Job, fingerprint: str) -> None:
     """Lead the release to an environment that all share whose lock files are the same."""
-    environment = job.shared / "venvs" / fingerprint
+    environment = place_for(job, fingerprint)
+    put_back(environment)
     if can_stand_for(environment, fingerprint):
         print(f"{environment}: nothing changed", flush=True)
     else:
@@ -353,16 +391,23 @@ def share(job: Job, fingerprint: str) -> None:
     follow_current(job.shared / "venv", job.shared.parent / "current/.venv")
 
 
+def place_for(job: Job, fingerprint: str) -> Path:
+    """The shared environment that can be used, or where one can be made: no other release leads there."""
+    others = [release for release in job.release.parent.iterdir() if release != job.release]
+    used = {os.path.basename(os.readlink(link)) for link in (one / ".venv" for one in others) if link.is_symlink()}
+    name, number = fingerprint, 1
+    while name in used and not can_stand_for(job.shared / "venvs" / name, fingerprint):
+        number += 1
+        name = f"{fingerprint}-{number}"
+    return job.shared / "venvs" / name
+
+
 def follow_current(link: Path, to: Path) -> None:
     """Make a link that follows every flip by itself; what somebody else put in its place stays."""
-    if link.exists() and not link.is_symlink():
+    if not os.path.lexists(link):
+        link.symlink_to(to)
+    elif not link.is_symlink() or os.readlink(link) != str(to):
         print(f"{link} is no link to {to}, and is left as it is", flush=True)
-        return
-    part = link.with_name(f"{link.name}.part")
-    if part.is_symlink():
-        part.unlink()
-    part.symlink_to(to)
-    part.replace(link)
 
 
 def refuse_foreign_link(job: Job) -> None:
@@ -375,13 +420,18 @@ def refuse_foreign_link(job: Job) -> None:
 def restore(job: Job) -> None:
     """See to it that the release of a rollback has an environment that works."""
     environment = job.release / ".venv"
-    wrong = what_is_wrong(environment)
+    put_back(environment)
+    there_is, wrong = os.path.lexists(environment), what_is_wrong(environment)
     if not wrong:
         return
     print(f"{environment} does not work: {wrong}", flush=True)
     stat = job.release.stat()
     try:
         install(job)
+    except Unlocked as error:
+        if there_is:
+            raise
+        print(f"{error}; a release from before this recipe has no environment to restore", flush=True)
     finally:  # Capistrano goes by the age of the directories, and may take over at any time
         os.utime(job.release, ns=(stat.st_atime_ns, stat.st_mtime_ns))
 

@@ -12,14 +12,15 @@ What cannot be compiled is shown and is no failure: a file that ends in .py may 
 be installed is a failed deploy.
 
 With `environment: shared`, environments are in shared/venvs by a hash of what is in them, `.venv` of a release is a
-link to its own, and shared/venv leads to the live release's, whichever that is. No release ever changes the
-environment of another; those that no release uses any more go when old releases do.
+link to its own, and shared/venv, unless there is something else, leads to the live release's, whichever that is. No
+release ever changes the environment of another; those that no release uses any more go when old releases do.
 
 Before `reverted` in a rollback, the release to go back to has its environment checked: it runs, with the Python that
 it was made with, and every file of every package is there. If not (Python was upgraded, somebody cleaned up), it is
 made again from the lock file of that release; that needs the package index, an environment that works needs nothing.
 With `environment: release` its files are the release's own, so a rollback to a release that lacks some is refused
-before, and told `force=yes` it comes to this.
+before, and told `force=yes` it comes to this. When it cannot be made again, what was there is there again. A release
+without environment and lock file is from before this recipe, and is left as it is.
 
 Hosts need Python 3.8 or later with venv (Debian: python3-venv), or uv. With uv, a uv.lock is followed by `uv sync
 --frozen --no-dev`, other lock files by `uv pip sync`. An index with a password: `default_env: {PIP_INDEX_URL: !env

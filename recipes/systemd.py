@@ -35,6 +35,11 @@ class Options:
     settle: float = 1.0  #: seconds that it has to stay active
     roles: RoleNames = ()  #: on hosts with one of these; on all that get code when there are none
 
+    def __post_init__(self) -> None:
+        """Refuse to restart nothing."""
+        if not self.units:
+            raise ValueError("units cannot be empty")
+
 
 systemd = Recipe("systemd", options=Options)
 

@@ -178,7 +178,7 @@ def test_status_says_what_is_live_and_where_a_rollback_would_go(project: Project
     said = project.doit("cap", "status", check=True).out
     assert f"A rollback goes to {first} (main, live less than a minute, until {today} " in said
     assert "possible on 2 of 2 hosts" in said
-    assert re.search(r"^Free: [0-9.]+ GiB \([0-9]+ %\), [0-9]+ % of inodes on web1, web2$", said, re.MULTILINE)
+    assert re.search(r"^Free: [0-9.]+ GiB \([0-9]+%\), [0-9]+% of inodes on web1, web2$", said, re.MULTILINE)
     assert look(project, "status")["rollback"] == first
 
 
@@ -431,3 +431,44 @@ def test_status_says_how_the_last_flow_ended_when_that_was_not_well(project: Pro
     said = project.doit("cap", "status", check=True).out
     assert re.search(r"^The last deploy failed \(in boom\); \d{14} is not live\.$", said, re.MULTILINE), said
     assert look(project, "status")["hosts"][0]["live"] == live
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("unlock", "dry_run=yes"),
+        ("exec", "touch done", "dry_run=yes"),
+        ("verify", "rollback_release=20200101000000"),
+        ("status", "wait=5"),
+    ],
+)
+def test_variables_that_a_command_does_not_heed_are_refused(project: Project, words: tuple[str, ...]):
+    said = project.doit("cap", *words).failed(3).out
+    assert f"{words[-1].partition('=')[0]}= means nothing to cap {words[0]}; nothing was done" in said
+    assert not (project.path / "done").exists()
+
+
+def test_secrets_make_no_other_thing_of_json_and_are_in_none_of_its_spellings(project: Project):
+    project.config(default_env={"A": "!", "SERVE": "!"})
+    file = project.path / "deploy.yml"
+    file.write_text(file.read_text().replace('"A": "!"', '"A": !env A').replace('"SERVE": "!"', '"SERVE": !env SERVE'))
+    env = {"A": 'geh"eim-\u00e4', "SERVE": "true", "USER": 'geh"eim-\u00e4'}
+    project.doit("deploy:production", env=env, check=True)
+    said = project.doit("cap", "status", "--json", env=env, check=True).out
+    assert json.loads(said)["agree"] is True
+    assert json.loads(said)["hosts"][0]["by"] == "***"
+
+
+def test_hosts_that_do_not_fit_are_named(make_project: MakeProject):
+    project = make_project(8)
+    for number, host in enumerate([*project.hosts]):
+        project.hosts[f"app-server-{number}"] = project.hosts.pop(host)
+    project.config()
+    for host in project.hosts:
+        release = project.deploy_to(host) / "releases" / f"2026010100000{host[-1]}"
+        release.mkdir(parents=True)
+        (release / "REVISION").write_text("1f3e\n")
+        (project.deploy_to(host) / "current").symlink_to(release)
+    said = project.doit("cap", "releases").failed(3).out
+    assert "Too many to show: " in said
+    assert "app-server-7; hosts= chooses, --json has all" in said

@@ -63,6 +63,8 @@ def only_stage(config: Config) -> Stage:
         ("user: {name: deploy}", "3:1: user: found a mapping, expected a text"),
         ('user: "\\0"', "3:7: user: found a text (\\x00), expected a text"),
         ("port: '22'", "3:7: port: found a text (22), expected a whole number from 1 to 65535"),
+        (f"port: {'9' * 5000}", f"3:7: port: found a number ({'9' * 5000}), expected a whole number from 1 to 65535"),
+        ("repo_url: ../shop", "3:11: repo_url: found '../shop', expected a URL, HOST:PATH, or a path from /"),
         ("port: 65536", "3:7: port: found a number (65536), expected a whole number from 1 to 65535"),
         ("port: -1", "3:7: port: found a number (-1), expected a whole number from 1 to 65535"),
         (

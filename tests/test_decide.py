@@ -162,7 +162,7 @@ def test_every_missing_linked_file_of_every_host_is_named_and_only_a_deploy_mind
 UNUSABLE: list[tuple[Mapping[str, object], str]] = [
     ({"no_tools": ("flock",)}, "web1: flock is not installed"),
     ({"links": ("shared",)}, "web1: /srv/web1/shared is a link; it has to be a directory"),
-    ({"not_writable": True, "user": "deploy"}, "web1: /srv/web1 cannot be written to by deploy"),
+    ({"not_writable": (".",), "user": "deploy"}, "web1: /srv/web1 cannot be written to by deploy"),
     ({"current_is_no_link": True}, "web1: /srv/web1/current is no link; move it away"),
 ]
 

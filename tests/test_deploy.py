@@ -117,6 +117,14 @@ def test_only_the_repo_tree_is_deployed_without_its_prefix(project: Project, git
     assert names == {"REVISION", "REVISION_TIME", "a", "bin", "bin/run"}
 
 
+@pytest.mark.parametrize("tree", ["app.txt", "s*"])
+def test_a_repo_tree_that_is_no_directory_fails_and_leaves_nothing(project: Project, git_repo: GitRepo, tree: str):
+    git_repo.commit({"services/app.txt": "shop\n"})
+    project.config(repo_tree=tree)
+    assert f"{tree} is no directory of " in project.doit("deploy:production").failed().out
+    assert project.releases("web1") == project.releases("web2") == []
+
+
 def test_a_repo_tree_that_the_commit_lacks_fails_and_leaves_nothing(project: Project):
     project.config(repo_tree="services/shop")
     done = project.doit("deploy:production").failed()

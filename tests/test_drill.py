@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import MakeProject, tools_in_front, within
+from conftest import MakeProject, deploy, tools_in_front, within
 
 from capdoit.journal import Drilled
 from capdoit.standing import last_drill, overdue_drills
@@ -539,3 +539,36 @@ def test_a_target_that_was_changed_by_hand_fails_the_drill_and_warns_after_a_dep
     (project.deploy_to("web2") / "releases" / str(second) / "app.txt").unlink()
     done = project.doit("deploy:production", check=True)
     assert f"a rollback would not work now: web2: release {second} is not as it was shipped" in done.out
+
+
+def test_an_archived_release_that_was_changed_by_hand_fails_the_drill_as_it_fails_the_rollback(project: Project):
+    first, second = deploy(project), deploy(project)
+    (project.deploy_to("web1") / "releases" / second / "app.txt").write_text("longer than it was")
+    project.doit("rollback:production", check=True)
+    for task in ("drill:production", "rollback:production"):
+        done = project.doit(task, f"rollback_release={second}").failed(1)
+        assert f"web1: release {second} is not as it was shipped: 1 changed" in done.out
+    assert project.current("web1") == first
+
+
+def test_a_drills_hooks_have_the_shadow_where_their_environment_names_the_real_tree(project: Project):
+    for host in project.hosts:
+        real = project.deploy_to(host)
+        project.hosts[host]["default_env"] = {"ROOT": str(real), "MANY": f"/usr:{real}/x", "ELSEWHERE": f"/mnt{real}/x"}
+    project.config()
+    deploy(project)
+    deploy(project)
+    look = "@cap.after('published', drill=True)\ndef look(host):\n    host.run('echo $ROOT $MANY $ELSEWHERE')\n"
+    project.dodo(DODO + look)
+    said = project.doit("drill:production", check=True).out
+    real = project.deploy_to("web1")
+    assert f"{real}/.capdoit/drill /usr:{real}/.capdoit/drill/x /mnt{real}/x" in said
+
+
+def test_a_drill_to_a_release_that_does_not_exist_says_nothing_of_rollbacks(project: Project):
+    deploy(project)
+    deploy(project)
+    project.doit("drill:production", check=True)
+    project.doit("drill:production", "rollback_release=20200101000000").failed(1)
+    assert "a rollback to" in project.doit("cap", "status", check=True).out
+    assert "works, in" in project.doit("cap", "status", check=True).out

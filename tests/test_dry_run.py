@@ -318,13 +318,17 @@ def test_a_plan_of_endless_depth_is_no_plan(project: Project):
     ("change", "said"),
     [
         (lambda project: project.config(keep_releases=1), "what deploy.yml says of production has changed since"),
+        (
+            lambda project: project.config(default_env={"A": "2"}),
+            "what deploy.yml says of production has changed since",
+        ),
         (lambda project: (project.path / "ssh_config").write_text("Port 1"), "what deploy.yml says of production has "),
         (lambda project: project.dodo(HOOKS + "# edited\n"), "the code or the options of "),
     ],
-    ids=["a setting", "ssh's settings", "a hook"],
+    ids=["a setting", "the environment", "ssh's settings", "a hook"],
 )
 def test_a_plan_is_refused_when_what_it_would_do_has_changed(project: Project, change: Any, said: str):
-    project.config(ssh_config="ssh_config")
+    project.config(ssh_config="ssh_config", default_env={"A": "1"})
     project.dodo(HOOKS)
     first = deployed(project, "1")
     project.doit("deploy:production", "plan=plan.json", check=True)
@@ -332,3 +336,36 @@ def test_a_plan_is_refused_when_what_it_would_do_has_changed(project: Project, c
     done = project.doit("deploy:production", "apply=plan.json").failed()
     assert f"apply=plan.json: {said}" in done.out
     assert project.current("web1") == first
+
+
+def test_what_the_environment_says_otherwise_than_the_plan_is_refused(project: Project):
+    first = deployed(project, "1")
+    project.doit("deploy:production", "plan=plan.json", check=True)
+    done = project.doit("deploy:production", "apply=plan.json", env={"HOSTS": "web1"}).failed()
+    assert "the plan says all, but HOSTS is set in the environment" in done.out
+    assert project.current("web1") == project.current("web2") == first
+
+
+def test_a_planned_rollback_to_a_damaged_release_is_told_what_can_be_typed(project: Project):
+    first, _ = deployed(project, "1"), deployed(project, "2")
+    project.doit("rollback:production", "message=as planned", "plan=plan.json", check=True)
+    (project.deploy_to("web1") / "releases" / first / "app.txt").write_text("longer than it was")
+    done = project.doit("rollback:production", "apply=plan.json").failed()
+    assert "To go to it as it is: doit rollback:production 'message=as planned' force=yes" in done.out
+
+
+def test_a_dry_run_sees_what_no_flow_would_touch(project: Project, tmp_path: Path):
+    deployed(project, "1")
+    shutil.rmtree(project.deploy_to("web1") / ".capdoit/manifests")
+    (project.deploy_to("web1") / ".capdoit/manifests").symlink_to(tmp_path)
+    for variables in (["dry_run=yes"], []):
+        done = project.doit("deploy:production", *variables).failed()
+        assert "/.capdoit/manifests is a link, which no flow follows: move it away" in done.out
+
+
+def test_a_branch_is_no_expression(project: Project):
+    deployed(project, "1")
+    deployed(project, "2")
+    for variables in (["dry_run=yes"], []):
+        done = project.doit("deploy:production", "branch=main~1", *variables).failed()
+        assert "has no branch, tag or commit 'main~1'" in done.out

@@ -628,3 +628,28 @@ def test_a_linked_file_that_is_gone_refuses_a_rollback_and_its_dry_run(project: 
     assert project.current("web1") == project.current("web2") == second
     project.doit("rollback:production", "force=yes", check=True)
     assert project.current("web2") == first
+
+
+def test_verify_says_what_is_wrong_with_a_release_that_cannot_be_compared(make_project: MakeProject):
+    project = make_project(1)
+    deploy(project)
+    (project.shared("web1") / "config/database.yml").unlink()
+    assert verify(project, code=3)["well"] is False
+    assert "linked file config/database.yml does not exist in" in project.doit("cap", "verify").failed(3).out
+
+
+def test_what_was_changed_by_hand_before_an_archive_or_a_sweep_is_not_taken_for_a_hooks(project: Project):
+    project.dodo(
+        DODO + "@cap.after('reverted')\ndef warm(host, release):\n    host.run('touch warm', cwd=release.path)\n"
+    )
+    first, second = deploy(project), deploy(project)
+    (release(project, second) / "app.txt").write_text("other\n")
+    project.doit("rollback:production", check=True)
+    (release(project, first) / "app.txt").write_text("other\n")
+    project.doit("rollback:production", f"rollback_release={second}", check=True)
+    assert changes(verify(project, code=3))["app.txt"] == ("changed", ["contents"])
+    drilled = project.deploy_to("web1") / ".capdoit/drill"
+    shutil.copytree(release(project, first), drilled, copy_function=os.link, symlinks=True)
+    project.doit("run", "-s", "rollback:production:warm", check=True)
+    project.doit("rollback:production", check=True)
+    assert changes(verify(project, code=3))["app.txt"] == ("changed", ["contents"])

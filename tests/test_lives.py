@@ -49,3 +49,8 @@ def test_of_what_capistrano_did_the_log_knows_by_whom():
 )  # fmt: skip
 def test_how_long_it_was_live_is_said_in_the_largest_unit(until: str, said: str):
     assert lasted(Life("2016-06-01T10:00:00Z", until), datetime(2020, 1, 1, tzinfo=timezone.utc)) == said
+
+
+def test_of_a_release_that_somebody_made_live_again_nobody_knows_since_when():
+    facts = Facts("web1", current=A, entries=(live(A, 1), live(B, 4)), log=(f"bob rolled back to release {A}",))
+    assert life(facts, A) == Life(by="bob")

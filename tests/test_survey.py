@@ -34,7 +34,7 @@ def test_an_answer_becomes_facts() -> None:
         "deploy_to\t/srv/shop",
         "link\tshared",
         "not_made\t/srv/shop/shared/log",
-        "not_writable\t/srv/shop",
+        "not_writable\t.",
         f"current\t/srv/shop/releases/{R[1]}",
         "no_file\t1",
         f"release\t{R[0]} ",
@@ -53,7 +53,7 @@ def test_an_answer_becomes_facts() -> None:
         no_tools=("flock",),
         links=("shared",),
         not_made=("/srv/shop/shared/log",),
-        not_writable=True,
+        not_writable=(".",),
         link=f"/srv/shop/releases/{R[1]}",
         current=R[1],
         no_files=(1,),
@@ -210,7 +210,7 @@ def test_the_script_says_what_the_reader_understands(tmp_path: Path) -> None:
     facts = parse("web1", Layout(str(shop)), survey(shop))
     assert (facts.current, facts.releases, facts.archives) == (R[0], {R[0]: "1f3e"}, {R[1]})
     assert (facts.entries, len(facts.log), facts.strays) == ((made(0, "live"),), 1, ("new?line",))
-    assert (facts.no_tools, facts.no_files, facts.not_writable) == (("no-such-tool",), (1,), False)
+    assert (facts.no_tools, facts.no_files, facts.not_writable) == (("no-such-tool",), (1,), ())
 
 
 def survey(shop: Path) -> str:

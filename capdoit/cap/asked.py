@@ -66,8 +66,15 @@ class Asked:
         return variables.chosen_hosts(config.choose_stage(self.load().config, named or said), self.variables)
 
     def say_json(self, answer: object) -> None:
-        """The answer for programs."""
-        self.console.say(json.dumps(answer, indent=2))
+        """The answer for programs; secrets are masked before JSON spells them its own way."""
+        self.console.say_json(json.dumps(self._masked(answer), indent=2))
+
+    def _masked(self, answer: object) -> object:
+        if isinstance(answer, dict):
+            return {self._masked(key): self._masked(value) for key, value in answer.items()}
+        if isinstance(answer, (list, tuple)):
+            return [self._masked(value) for value in answer]
+        return self.console.redact(answer) if isinstance(answer, str) else answer
 
 
 def facts_of(outcomes: Iterable[Outcome]) -> list[Facts]:

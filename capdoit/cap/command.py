@@ -135,7 +135,9 @@ command succeeded on every host, else 1."""
             return 0
         console = Console(sys.stdout)
         try:
-            return _command(args[0], params)(self._asked(params, args[1:], console)) or console.is_lost
+            command, asked = _command(args[0], params), self._asked(params, args[1:], console)
+            _refuse_unheeded(args[0], asked.variables)
+            return command(asked) or console.is_lost
         except KeyboardInterrupt:
             console.say("interrupted")
             return INTERRUPTED
@@ -176,6 +178,21 @@ WITH = {
     "hosts": ("exec",),
     "roles": ("exec",),
 }
+
+
+CHOOSE = ("stage", "hosts", "roles")
+HEEDED = {
+    **dict.fromkeys(("install", "stages"), ()),
+    "pending": (*CHOOSE, "branch"),
+    "verify": (*CHOOSE, "verify"),
+    "unlock": (*CHOOSE, "message"),
+}
+
+
+def _refuse_unheeded(command: str, said: variables.Variables) -> None:
+    """Of what means something to a flow, ``dry_run=`` above all, nothing is passed over in silence."""
+    for name in sorted(said.said - {*HEEDED.get(command, CHOOSE)}):
+        raise ConfigError(f"{name}= means nothing to cap {command}; nothing was done")
 
 
 def _command(name: str, params: Any) -> Callable[[Asked], int]:

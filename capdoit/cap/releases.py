@@ -58,7 +58,9 @@ def _matrix(facts: Sequence[Facts], target: str | None, sizes: Sizes, width: int
     about = [_about(facts, name, sizes) for name in names]
     rows = [[*row, *more] for row, more in zip(_rows(names, columns, target), about, strict=True)]
     text = fitted(("release", *columns, "", "revision", "size", "branch", "who", "when (UTC)"), rows, width, 3)
-    return "\n".join([text, *_legend(columns, facts), *standing.set_aside(facts)])
+    unseen = [head for head in columns if f"  {head} " not in f"{text.splitlines()[0]} "]
+    cut = [f"  Too many to show: {listed(unseen)}; hosts= chooses, --json has all"] if unseen else []
+    return "\n".join([text, *cut, *_legend(columns, facts), *standing.set_aside(facts)])
 
 
 def _rows(names: Sequence[str], columns: Mapping[str, Sequence[str]], target: str | None) -> list[list[str]]:

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from capdoit import decide, manifest
-from capdoit.cap.asked import Asked, exit_status, facts_of, say_unreached
+from capdoit.cap.asked import DISAGREED, Asked, exit_status, facts_of, say_unreached
 from capdoit.config import Stage
-from capdoit.console import Console
+from capdoit.console import Console, Tone
 from capdoit.errors import ConfigError, Outcome
 from capdoit.host import Host
 from capdoit.manifest import MANIFEST, Change, Comparison, shown
@@ -44,8 +44,8 @@ class Verified:
 
     @property
     def is_well(self) -> bool:
-        """Whether each host that answered has it as it was shipped, and all have the same."""
-        found = [outcome.answer for outcome in self.outcomes if outcome]
+        """Whether each host has it as it was shipped, and all have the same."""
+        found = [outcome.answer for outcome in self.outcomes]
         return not self.differences and all(isinstance(one, Comparison) and one.is_as_shipped for one in found)
 
 
@@ -58,7 +58,7 @@ def verify(asked: Asked) -> int:
         asked.say_json({"stage": stage.name, "verify": how, **_json(found)})
     else:
         _say(asked.console, found, how)
-    return exit_status(found.outcomes, found.is_well)
+    return exit_status(found.outcomes, found.is_well) if any(found.outcomes) or not found.release else DISAGREED
 
 
 def _release(asked: Asked) -> tuple[Asked, str | None]:
@@ -128,7 +128,11 @@ def _say(console: Console, found: Verified, how: str) -> None:
     for outcome in filter(None, found.outcomes):
         for line in _host(outcome):
             console.say(line)
-    say_unreached(console, found.outcomes)
+    for outcome in found.outcomes:
+        if outcome.error and found.release:
+            console.say("\n".join(f"  {line}" for line in str(outcome.error).splitlines()), Tone.BAD)
+    if not found.release:
+        say_unreached(console, found.outcomes)
     if found.differences:
         console.say("\n".join(["The hosts do not have it alike:", *_lines(found.differences, "  ")]))
 

@@ -11,8 +11,8 @@ stand_in() {
         mkdir -p "$shadow/$1"
     else
         mkdir -p "$(dirname "$shadow/$1")"
-        # One that cannot be read is missing in the drill, and said so by cp.
-        if [ -f "$deploy_to/$1" ] && [ ! -e "$shadow/$1" ]; then cp -p "$deploy_to/$1" "$shadow/$1" || :; fi
+        # For one that may not be read, as cp says, an empty one stands in: that it is there is all that a rollback asks.
+        if [ -f "$deploy_to/$1" ] && [ ! -e "$shadow/$1" ]; then cp -p "$deploy_to/$1" "$shadow/$1" || : >"$shadow/$1"; fi
     fi
 }
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import replace
 from functools import partial
@@ -18,6 +19,7 @@ from capdoit.settings import Env
 from capdoit.steps.asking import ask_facts
 from capdoit.steps.ending import archived
 from capdoit.steps.lock import SWEEP
+from capdoit.steps.reverting import UNPACK
 from capdoit.steps.starting import choose_target
 from capdoit.steps.verifying import whole
 from capdoit.survey import Facts
@@ -40,13 +42,13 @@ def shadow_of(stage: Stage) -> Stage:
 def look(run: Run) -> None:
     """See that the release to go back to is there, that its links lead somewhere, and that it is as it was shipped.
 
-    It is compared with its manifest here and not in the shadow, where links lead elsewhere.
+    It is compared with its manifest here, an archive unpacked for that: in the shadow links lead elsewhere.
 
     Raises:
         HostsFailed: it is not so.
     """
     run.fleet.all(partial(_look, run), _with_release(run))
-    run.fleet.all(partial(whole, run), _with_release(run))
+    run.fleet.all(lambda host: whole(run, host, [UNPACK] if host.name in run.archived else []))
 
 
 def fill(run: Run, hooks: Iterable[Hook]) -> None:
@@ -105,8 +107,9 @@ def rehearse_shortly(run: Run) -> None:
 def _shadow_of_host(host: HostConfig) -> HostConfig:
     real = host.layout.deploy_to
     shadow = f"{real}/.capdoit/drill"
+    a_path = re.compile(rf"(?<![^:=\s,]){re.escape(real)}(?=[/:\s,]|$)")
     env: Env = {
-        name: value.replace(f"{real}/", f"{shadow}/") if isinstance(value, str) else value
+        name: a_path.sub(lambda _: shadow, value) if isinstance(value, str) else value
         for name, value in host.env.items()
     }
     return replace(host, layout=Layout(shadow), env=env)

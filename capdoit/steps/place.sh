@@ -5,3 +5,4 @@ fenced
 mv ".capdoit/unpack$deploy_to/releases/$release" "releases/$release"
 rm -rf .capdoit/unpack
 TZ=UTC0 touch -t "${release%??}.${release#????????????}" "releases/$release"
+touch .capdoit/lock # the files of the release are as new as its unpacking, and no hook made them so

@@ -8,6 +8,8 @@ fi
 strip=0
 set --
 if [ -n "$repo_tree" ]; then
+    [ "$(git -C repo cat-file -t "$revision:$repo_tree" 2>/dev/null)" = tree ] ||
+        die "$repo_tree is no directory of $revision"
     set -- "$repo_tree"
     rest=$repo_tree/
     while [ -n "$rest" ]; do
@@ -15,6 +17,6 @@ if [ -n "$repo_tree" ]; then
         strip=$((strip + 1))
     done
 fi
-made=$({ { git -C repo archive "$revision" -- "$@" && echo made >&3; } | (cd "$dir" && tar -xf - --strip-components="$strip") >&2; } 3>&1)
+made=$({ { git -C repo --literal-pathspecs archive "$revision" -- "$@" && echo made >&3; } | (cd "$dir" && tar -xf - --strip-components="$strip") >&2; } 3>&1)
 [ "$made" = made ] || die "git archive of $revision failed"
 revision_time=$(git -C repo log -1 --format=%ct "$revision")

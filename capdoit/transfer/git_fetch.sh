@@ -13,6 +13,7 @@ else
     mv .capdoit/incoming repo
 fi
 for name in "refs/heads/$branch" "refs/tags/$branch"; do
+    git -C repo show-ref --verify --quiet "$name" || continue # main~1 is no branch
     if git -C repo rev-parse --quiet --verify "$name^{commit}"; then exit 0; fi
 done
 if [ "$branch" = HEAD ]; then

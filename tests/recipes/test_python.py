@@ -326,7 +326,7 @@ def test_a_rollback_installs_nothing_when_the_environment_works(shop: Shop, pip_
         ("rm -r .venv", "there is none"),
         ("rm .venv/bin/python", "bin/python does not run: No such file or directory"),
         ("rm .venv/bin/tea", "bin/tea of tea is missing"),
-        ("""sed -i 's/"python": "3/"python": "2/' .venv/capdoit.json""", "it was made with python 2"),
+        ("""sed -i 's/"cpython-3/"cpython-2/' .venv/capdoit.json""", "it was made with cpython-2"),
         ("touch .venv.unfinished", "it was not finished"),
     ],
 )
@@ -369,6 +369,50 @@ def test_a_rollback_whose_environment_cannot_be_made_again_leaves_what_is_live(s
     (broken / "requirements.txt").write_text("tea==1\n")
     site.rollback("force=yes").ok()
     assert drinks(live(site, "web2"))[0] == "1"
+
+
+def test_a_rollback_whose_environment_cannot_be_made_again_has_it_as_it_was(shop: Shop):
+    site = shop()
+    site.deploy().ok()
+    first = live(site)
+    site.commit({"requirements.txt": "tea==2\n"})
+    site.deploy().ok()
+    (first / ".venv/bin/tea").unlink()
+    (first / "requirements.txt").write_text("tea==1\ntea==none\n")
+    before = tree(first / ".venv")
+    site.rollback("force=yes").failed()
+    assert tree(first / ".venv") == before
+    assert not list(first.glob(".venv.*"))
+
+
+def test_an_installation_that_was_cut_off_leaves_what_was_there_to_the_next_rollback(shop: Shop, pip_log: Path):
+    site = shop()
+    site.deploy().ok()
+    first = live(site)
+    site.commit({"requirements.txt": "tea==2\n"})
+    site.deploy().ok()
+    (first / ".venv").rename(first / ".venv.before")
+    (first / ".venv.unfinished").touch()
+    (first / ".venv").mkdir()
+    site.rollback("force=yes").ok()
+    assert drinks(first)[0] == "1"
+    assert len(installs(pip_log)) == 2
+    assert not list(first.glob(".venv.*"))
+
+
+def test_a_release_from_before_the_recipe_is_gone_back_to_as_it_was(shop: Shop, pip_log: Path):
+    site = shop()
+    site.commit({"requirements.txt": None})
+    site.project.config(recipes={})
+    site.deploy().ok()
+    first = site.live
+    site.project.config(recipes={"python": {}})
+    site.commit({"requirements.txt": "tea==1\n"})
+    site.deploy().ok()
+    done = site.rollback().ok()
+    assert "a release from before this recipe has no environment to restore" in done.out
+    assert site.live == first
+    assert len(installs(pip_log)) == 1
 
 
 def test_an_environment_that_somebody_else_made_is_left_alone(shop: Shop, pip_log: Path):
@@ -418,6 +462,27 @@ def test_a_failed_deploy_changes_no_shared_environment(shop: Shop):
     site.commit({"requirements.txt": "tea==3\n"})
     site.deploy().ok()
     assert sorted(shared.glob("venvs/*")) == sorted(shared.glob("venvs/????????????????")), "nothing half-made is left"
+
+
+def test_a_shared_environment_that_the_live_release_uses_is_never_made_anew(shop: Shop):
+    site = shop(environment="shared")
+    site.deploy().ok()
+    used = (live(site) / ".venv").resolve()
+    (next(used.glob("lib/python3*/site-packages")) / "sugar-1.dist-info").mkdir()
+    before = tree(used)
+    site.commit({"app.txt": "second\n"})
+    site.deploy().ok()
+    assert tree(used) == before
+    assert (live(site) / ".venv").resolve().name == f"{used.name}-2"
+    assert drinks(live(site))[0] == "1"
+
+
+def test_a_link_of_somebody_elses_in_shared_stays(shop: Shop):
+    site = shop(environment="shared")
+    (site.host().shared).mkdir(parents=True)
+    (site.host().shared / "venv").symlink_to("/own-venv")
+    site.deploy().ok()
+    assert (site.host().shared / "venv").readlink() == Path("/own-venv")
 
 
 def test_shared_environments_go_with_the_last_release_that_used_them(shop: Shop):
