@@ -22,17 +22,26 @@ def call(run: Run, hook: Hook) -> None:
     hosts = called_on(run, hook)
     unknown = run.unknown.get(hook.recipe, ())
     if not hosts:
-        if not any(hook.plays(host.roles) for host in run.everyone):
-            run.console.say(f"   {hook.name} is called on no host: none has the role {listed(hook.roles)}")
+        _say_on_no_host(run, hook)
         return
 
     def on(host: Host) -> None:
         where = {"hosts": hosts} if hook.once else {"host": host}
         hook.call(**where, release=run.release_on(host), flow=run.as_given(), options=hook.options, unknown=unknown)
 
-    run.fleet.all(on, hosts[:1] if hook.once else hosts)
     if "unknown" in hook.wants:
-        run.taken_away += unknown
+        run.taking_away = unknown
+    run.fleet.all(on, hosts[:1] if hook.once else hosts)
+    run.taken_away, run.taking_away = run.taken_away + run.taking_away, ()
+
+
+def _say_on_no_host(run: Run, hook: Hook) -> None:
+    """A hook that has nothing to do needs no word; one whose hosts are not there, or not chosen, is left out."""
+    meant = [host.name for host in run.everyone if hook.plays(host.roles)]
+    if not meant:
+        run.console.say(f"   {hook.name} is called on no host: none has the role {listed(hook.roles)}")
+    elif not hook.hosts(run.fleet.hosts):
+        run.warn(f"{hook.name} was not called: of its hosts none was chosen ({listed(meant)})")
 
 
 def called_on(run: Run, hook: Hook) -> list[Host]:

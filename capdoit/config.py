@@ -85,8 +85,9 @@ class Stage:
         return self.branch if self.transfer == "git" else str(self.archive)
 
     def sharing(self, directories: Iterable[str]) -> Stage:
-        """The same stage whose releases share some more directories."""
-        return replace(self, linked_dirs=tuple(dict.fromkeys([*self.linked_dirs, *directories])))
+        """The same stage whose releases share some more directories, but those that are in shared ones already."""
+        more = [path for path in directories if not any(path.startswith(f"{outer}/") for outer in self.linked_dirs)]
+        return replace(self, linked_dirs=tuple(dict.fromkeys([*self.linked_dirs, *more])))
 
     def only(self, hosts: tuple[HostConfig, ...]) -> Stage:
         """The same stage with some of its hosts."""

@@ -54,6 +54,8 @@ def _next(run: Run, error: BaseException, standings: Sequence[Standing]) -> str:
         more = "" if run.archived else f" All that differs: doit cap verify {stage} {run.release}"
         return f"What is live was not changed.{more}\nTo go to it as it is: doit {run.flow}:{stage}{anew} force=yes"
     gone = f" But {listed(run.taken_away)} was taken away already; a deploy brings it back." if run.taken_away else ""
+    if run.taking_away:
+        gone = f" But {listed(run.taking_away)} may have been taken away already: a deploy brings back what is missing."
     then = "" if isinstance(error, NoTarget) else f" When it is mended: {again}"  # it says itself what can be typed
     return f"What is live was not changed.{gone}{then}{_without_unreachable(run, error, again)}"
 

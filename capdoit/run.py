@@ -67,6 +67,7 @@ class Run:
         probes: what the probes of recipes found, by recipe.
         unknown: what of that the release to go back to does not know, by recipe, when it is to be taken away.
         taken_away: what hooks took away of that before the flip.
+        taking_away: what a hook has begun to take away.
         flipped: the hosts that were told to make it live and have not taken that back.
         published: whether the release is live on all hosts.
         warnings: what went wrong after that, by host; what is no host's stands under an empty name.
@@ -102,6 +103,7 @@ class Run:
     probes: dict[str, tuple[str, ...]] = field(default_factory=dict)
     unknown: dict[str, tuple[str, ...]] = field(default_factory=dict)
     taken_away: tuple[str, ...] = ()
+    taking_away: tuple[str, ...] = ()
     flipped: set[str] = field(default_factory=set)
     published: bool = False
     warnings: dict[str, list[str]] = field(default_factory=dict)

@@ -83,8 +83,10 @@ def migrate(_: dict[str, Any]) -> None:
 
 
 def unapply(job: dict[str, Any]) -> None:
-    """Take migrations away, newest first; before the first is touched, it is sure that all can be."""
-    from django.core.management import call_command
+    """Take migrations away, newest first; before the first is touched, it is looked whether all can be.
+
+    What fails all the same, such as code that a migration runs, must not leave what is live without its tables.
+    """
     from django.db import connection
     from django.db.migrations.executor import MigrationExecutor
 
@@ -94,8 +96,28 @@ def unapply(job: dict[str, Any]) -> None:
         refuse(strange, "the release that is live has no such migration")
     targets = [target for app in sorted({app for app, _ in unknown}) for target in targets_of(executor, app, unknown)]
     check_plan(executor.migration_plan(targets), unknown)
-    for app, name in targets:
-        call_command("migrate", app, name or "zero", interactive=False)
+    leaves = [leaf for leaf in executor.loader.graph.leaf_nodes() if leaf in executor.loader.applied_migrations]
+    for migration, _ in executor.migration_plan(targets):
+        print(f"taking away {migration.app_label}.{migration.name}", flush=True)
+    try:
+        executor.migrate(targets)
+    except Exception as error:  # noqa: BLE001 - whatever a migration runs
+        apply_again(leaves, error)
+
+
+def apply_again(leaves: list[Any], error: Exception) -> None:
+    """What is still live needs its migrations; what was in their columns and tables is gone."""
+    from django.db import connection
+    from django.db.migrations.executor import MigrationExecutor
+
+    why = f"{type(error).__name__}: {error}"
+    executor = MigrationExecutor(connection)
+    lost = [f"{migration.app_label}.{migration.name}" for migration, _ in executor.migration_plan(leaves)]
+    try:
+        executor.migrate(leaves)
+    except Exception as second:  # noqa: BLE001
+        sys.exit(f"{why}; {', '.join(lost)}: taken away, and cannot be applied again: {second}; what is live lacks it")
+    sys.exit(f"{why}; taken away and applied again, without what was in their columns and tables: {', '.join(lost)}")
 
 
 def targets_of(executor: Any, app: str, unknown: set[Any]) -> list[Any]:

@@ -16,6 +16,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+HERE = f"{os.uname().nodename}-{os.getpid()}"  # hosts may share the directory that is served
+
 
 class Static:
     """The static files of one release.
@@ -99,6 +101,9 @@ def restore(static: Static) -> None:
     if static.is_whole():
         add(static)
         return
+    if not (static.note or (static.release / static.job["manage"]).is_file()):
+        print(f"no {static.job['manage']}: the release is from before this recipe, and is left as it is", flush=True)
+        return
     print("its static files are not all there; collecting them again", flush=True)
     stat = static.release.stat()
     try:
@@ -130,7 +135,7 @@ def publish(static: Static) -> None:
 def bring(file: Path, there: Path) -> None:
     """Have a file in a second place, whole at every moment."""
     there.parent.mkdir(parents=True, exist_ok=True)
-    part = there.with_name(f"{there.name}.capdoit-part")
+    part = there.with_name(f"{there.name}.{HERE}.capdoit-part")
     if os.path.lexists(part):
         part.unlink()
     try:
@@ -144,7 +149,7 @@ def lead(link: Path, to: Path) -> None:
     """Have a link that follows every flip by itself."""
     if link.is_symlink() and os.readlink(link) == str(to):
         return
-    part = link.with_name(f"{link.name}.capdoit-part")
+    part = link.with_name(f"{link.name}.{HERE}.capdoit-part")
     if os.path.lexists(part):
         part.unlink()
     part.symlink_to(to)

@@ -85,6 +85,10 @@ install() {
     : >"$stamp"
 }
 
+if [ "$what" = restore ] && [ ! -f "$gemfile" ]; then
+    echo "the release has no $gemfile: it is from before this recipe, and is left as it is"
+    exit 0
+fi
 [ -f "$gemfile" ] || die "$gemfile is not in the release; the option gemfile says another"
 [ -f "$lock" ] || die "$lock is not in the release; commit it, so that all hosts get the same gems"
 note

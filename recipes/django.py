@@ -126,9 +126,9 @@ def unknown_migrations(
     try:
         known = _ask(host, release.path, options, {"what": "known"}, "the code does not say its migrations")
     except HostError as error:
-        if error.status is None:
+        if error.status is None or recorded is None:  # else nobody knows
             raise
-        known = list(now) if recorded is None else []
+        known = []
     return [name for name in now if name not in (*known, *(recorded or ()))]
 
 

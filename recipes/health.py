@@ -46,6 +46,8 @@ class Options:
         """Refuse what is no check."""
         if bool(self.url) == bool(self.command):
             raise ValueError("say either url or command")
+        if self.command and (self.body or self.headers or self.status != 200):
+            raise ValueError("status, body and headers mean nothing to a command")
         if self.tries < 1 or self.timeout < 1:
             raise ValueError("tries and timeout are at least 1")
         if "\n" in (self.body or ""):

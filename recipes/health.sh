@@ -7,8 +7,9 @@ command=$1 url=$2 tries=$3 interval=$4 timeout=$5 statuses=$6 body=$7
 set -f
 IFS='
 '
+headers=$HEALTH_HEADERS
 # shellcheck disable=SC2086
-set -- $HEALTH_HEADERS
+set -- $headers
 unset IFS HEALTH_HEADERS
 set +f
 folder=$(mktemp -d) || exit 1
@@ -28,11 +29,9 @@ in_time() {
 }
 
 with_curl() {
-    for header; do
-        shift
-        set -- "$@" -H "$header"
-    done
-    status=$(curl -gsS -o "$text" -w '%{http_code}' --max-time "$timeout" "$@" -- "$url" 2>"$log") || broken=1
+    set --
+    [ -z "$headers" ] || set -- -H @- # by stdin: arguments are for all to see
+    status=$(printf '%s\n' "$headers" | curl -gsS -o "$text" -w '%{http_code}' --max-time "$timeout" "$@" -- "$url" 2>"$log") || broken=1
     [ "$status" != 000 ] || status=
 }
 

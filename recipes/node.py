@@ -289,7 +289,7 @@ class Package:
 
 def _parsed(manifest: str) -> dict[str, Any]:
     try:
-        parsed = json.loads(manifest)
+        parsed = json.loads(manifest.removeprefix("\ufeff"))
     except ValueError as error:
         raise ValueError(f"package.json is no JSON: {error}") from None
     if not isinstance(parsed, dict):

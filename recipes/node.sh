@@ -59,12 +59,25 @@ listing() (
     done | LC_ALL=C sort | sha256sum
 )
 
+# Whether packages made something of the project's own code when they were installed, as .prisma is.
+has_generated() {
+    for path in node_modules/.[!.]*; do
+        case ${path##*/} in
+            .bin | .pnpm* | .cache | .vite* | .capdoit | .package-lock.json | .modules.yaml | .yarn*) ;;
+            *) if [ -e "$path" ]; then return 0; fi ;;
+        esac
+    done
+    return 1
+}
+
 # What is noted of modules that were installed to the end, in lines: their fingerprint, their listing, the release that
 # they were linked from, their folders.
 note() {
     [ -d node_modules ] || return 0 # a package that needs none, or a yarn that has them elsewhere
     all=$(folders -type d)
-    say "$print
+    stands_for=$print
+    if [ -z "$1" ] && has_generated; then stands_for="the code of this release alone"; fi
+    say "$stands_for
 $(say "$all" | listing .)
 $1
 $all" >node_modules/.capdoit

@@ -6,6 +6,15 @@ if [ ! -s "$pid_file" ]; then
     echo "puma does not run: there is no $pid_file; start it, and the next release finds it" >&2
     exit 1
 fi
+# After a reboot another program may have its number; puma says its name in its command line.
+command=$(tr '\0' ' ' <"/proc/$(cat "$pid_file")/cmdline" 2>/dev/null) || command=
+case $command in
+    '' | *puma*) ;;
+    *)
+        echo "the process of $pid_file is no puma but: $command; remove the file and start puma" >&2
+        exit 1
+        ;;
+esac
 kill "-$signal" "$(cat "$pid_file")" || {
     echo "puma of $pid_file does not run; start it, and the next release finds it" >&2
     exit 1

@@ -152,11 +152,14 @@ def migrate(host: Host, release: Release, flow: Flow, options: Options) -> None:
     """Migrate the database."""
     if not options.migrate:
         return
-    live = release.previous_path
-    if options.conditionally_migrate and live and host.test(["diff", "-qr", f"{live}/db", f"{release.path}/db"]):
-        host.run(["echo", f"nothing changed in db since release {release.previous}, no migration"])
-        return
+    live, lacking = release.previous_path, f"{release.shared}/.capdoit-lacks-migrations"
+    if options.conditionally_migrate and live not in ("", release.path):
+        changed = ["sh", "-c", 'test -e "$0" || ! diff -qr "$1/db" "$2/db"', lacking, live, release.path]
+        if not host.test(changed):
+            host.run(["echo", f"nothing changed in db since release {release.previous}, no migration"])
+            return
     _task(host, release.path, flow, options, [options.migration_command], "the database could not be migrated")
+    host.run(["rm", "-f", lacking])
 
 
 @rails.after("reverted", roles=lambda options: options.roles)
@@ -216,9 +219,10 @@ def unknown_migrations(
     if not options.migrate:
         return []
     known = _in_code(host, release.path)
-    if known is None:  # it cannot say
-        known = list(now) if recorded is None else []
-    return _without(now, [*known, *(recorded or ())])
+    if known is None and recorded is None and now:
+        why = "release has no db/, and what the database had when it was live was not recorded"
+        raise HostError(host.name, why, "migrations", 1)
+    return _without(now, [*(known or ()), *(recorded or ())])
 
 
 @rails.back(roles=lambda options: options.migration_roles)
@@ -230,6 +234,7 @@ def migrate_down(host: Host, release: Release, flow: Flow, options: Options, unk
         why = "the release that is live has no such migration; none was taken away (migrations=keep leaves all of them)"
         raise HostError(host.name, f"{', '.join(strange)}: {why}")
     taken: list[str] = []
+    host.run(["touch", f"{release.shared}/.capdoit-lacks-migrations"])  # for conditionally_migrate
     for name in newest_first:
         try:
             _move(host, live, flow, options, "down", name)
@@ -255,7 +260,8 @@ def _apply_again(host: Host, live: str, flow: Flow, options: Options, taken: lis
 
 def _move(host: Host, path: str, flow: Flow, options: Options, way: str, name: str) -> None:
     wrong = f"{name} could not be {'taken away' if way == 'down' else 'applied again; the live release lacks it'}"
-    _task(host, path, flow, options, [f"db:migrate:{way}"], wrong, {"VERSION": str(_version(name))})
+    env = {"VERSION": str(_version(name)), "SCHEMA": "/dev/null"}  # the file of the release stays as it was shipped
+    _task(host, path, flow, options, [f"db:migrate:{way}"], wrong, env)
 
 
 # -- migrations by their names

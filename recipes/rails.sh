@@ -121,7 +121,7 @@ files_in() (
 # Have a file below shared, whole at every moment.
 bring() {
     case $1 in */*) mkdir -p "$shared/${1%/*}" ;; esac
-    part=$shared/$1.capdoit-part
+    part=$shared/$1.$(uname -n)-$$.capdoit-part # hosts may share the directory that is served
     rm -f "$part"
     ln "$kept/files/$1" "$part" 2>/dev/null || cp -p "$kept/files/$1" "$part" # another file system
     mv -f "$part" "$shared/$1"
@@ -255,7 +255,7 @@ undigested() {
     ' | while read -r kind name; do
         if [ "$kind" = plain ]; then
             printf '%s\n' "$name"
-        elif [ -e "$shared/$name" ]; then
+        elif cmp -s "$shared/$name" "$kept/files/$name"; then
             ln -f "$shared/$name" "$kept/files/$name" 2>/dev/null || : # another file system
         fi
     done >"$kept/plain"
@@ -266,7 +266,7 @@ undigested() {
 in_deploy() {
     # shellcheck disable=SC3013
     [ -h "$own" ] && [ "$own/" -ef "$shared/" ] ||
-        die "public/$prefix is not the link to $shared that it should be; with assets: false this recipe leaves it alone"
+        die "public/$prefix is not the link to $shared that it should be (linked_dirs has what is around it, or the code has it); with assets: false this recipe leaves it alone"
     compile history "$@"
     add
     lead_early
@@ -323,9 +323,10 @@ lead_early() {
 
 lead() {
     [ "$(readlink "$1" || :)" != "$2" ] || return 0
-    rm -f "$1.capdoit-part"
-    ln -s "$2" "$1.capdoit-part"
-    mv -f "$1.capdoit-part" "$1"
+    part=$1.$(uname -n)-$$.capdoit-part
+    rm -f "$part"
+    ln -s "$2" "$part"
+    mv -f "$part" "$1"
 }
 
 # A manifest that is a file was that of the release before this one; somebody else deployed it, and may have kept no copy.

@@ -499,3 +499,32 @@ def test_a_guard_that_breaks_says_with_what_and_where(project: Project):
     done = project.doit("rollback:production").failed()
     assert "web1: KeyError: 'lost' (db.py:" in done.out
     assert "doit rollback:production migrations=keep" in done.out
+
+
+def test_what_other_hosts_go_on_using_is_not_taken_away(project: Project):
+    recipe(project, "db", WATCHING + BACK)
+    deployed(project, "0001")
+    second = deployed(project, "0001", "0002_price")
+    done = project.doit("rollback:production", "hosts=web1", "migrations=back").failed()
+    assert "web2, which would not go back, may need it" in done.out
+    assert database(project) == ["0001", "0002_price"]
+    assert project.current("web1") == project.current("web2") == second
+
+
+def test_a_hook_whose_hosts_were_not_chosen_is_said_to_be_left_out(project: Project):
+    project.hosts["web2"]["roles"] = ["db"]
+    project.dodo(DODO + "@cap.after('updated', roles='db')\ndef migrate(host):\n    host.run('true')\n")
+    project.config()
+    done = project.doit("deploy:production", "hosts=web1", check=True)
+    assert "warning: migrate was not called: of its hosts none was chosen (web2)" in done.out
+    assert "warning" not in project.doit("deploy:production", check=True).out
+
+
+def test_what_a_hook_began_to_take_away_is_said_when_it_was_cut_off(project: Project):
+    recipe(project, "db", WATCHING + BACK)
+    deployed(project, "0001")
+    deployed(project, "0001", "0002_price")
+    hangs = BACK.replace("    for name", "    host.run('sleep 9', timeout=0.2)\n    for name")
+    recipe(project, "db", WATCHING + hangs)
+    done = project.doit("rollback:production", "migrations=back").failed()
+    assert "But 0002_price may have been taken away already: a deploy brings back what is missing." in done.out

@@ -106,14 +106,22 @@ def _settle(run: Run, host: Host, watch: Watch, names: tuple[str, ...]) -> None:
     why = watch.guard.doc if watch.guard else ""
     what = f"recipe {watch.recipe}: {host.name} has what release {run.release} does not know"
     said = "\n".join([f"{what}{why and f' ({why})'}:", *(f"  {name}" for name in names)])
-    wish = run.variables.migrations
-    if wish is None or (wish == "back" and not watch.back):
-        cannot = "; the recipe cannot take it back" if wish else ""
-        raise GuardRefused(f"nothing was touched: {said}{cannot}", watch.recipe, names, watch.back is not None)
+    wish, hindrance = run.variables.migrations, _why_not_back(run, watch)
+    if wish is None or (wish == "back" and hindrance):
+        cannot = f"; {hindrance}" if wish else ""
+        raise GuardRefused(f"nothing was touched: {said}{cannot}", watch.recipe, names, not hindrance)
     for line in [*said.splitlines(), f"migrations={wish}"]:
         run.console.say(f"   {line}")
     if wish == "back":
         run.unknown[watch.recipe] = names
+
+
+def _why_not_back(run: Run, watch: Watch) -> str:
+    """Why it cannot be taken away; empty when it can."""
+    if not watch.back:
+        return "the recipe cannot take it back"
+    others = [one.name for one in run.everyone if not one.no_release and one.name not in run.facts]
+    return f"{listed(others)}, which would not go back, may need it" if others else ""
 
 
 def _called(run: Run, host: Host, hook: Hook, release: Release, **more: Any) -> tuple[str, ...]:

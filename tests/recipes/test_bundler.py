@@ -229,3 +229,16 @@ def test_gems_that_cannot_be_had_again_leave_what_is_live(shop: Shop):
     done = site.rollback().failed()
     assert "the gems to go back to are not there, and could not be installed again: exit status 5" in done.out
     assert site.live == second
+
+
+def test_a_release_from_before_the_recipe_is_gone_back_to_as_it_was(shop: Shop):
+    site = shop()
+    site.commit({"Gemfile": None, "Gemfile.lock": None})
+    site.project.config(recipes={})
+    site.deploy().ok()
+    first = site.live
+    site.project.config(recipes={"bundler": {}})
+    site.commit(CODE)
+    site.deploy().ok()
+    assert "it is from before this recipe, and is left as it is" in site.rollback().ok().out
+    assert site.live == first

@@ -349,3 +349,19 @@ def test_a_database_that_does_not_answer_stops_a_rollback(shop: Shop):
     (site.host().release(second) / "fails").write_text("applied")
     assert "the database does not say its migrations" in site.rollback().failed().out
     assert site.live == second
+
+
+def test_a_release_from_before_the_recipe_is_gone_back_to_as_it_was(shop: Shop):
+    site = shop()
+    site.commit({"manage.py": None})
+    site.project.config(recipes={})
+    site.deploy().ok()
+    first = site.live
+    site.project.config(recipes={"django": {"python": PYTHON}})
+    site.commit({"manage.py": MANAGE})
+    site.deploy().ok()
+    done = site.rollback().failed()
+    assert "recipe django cannot tell what release" in done.out
+    done = site.rollback("migrations=keep").ok()
+    assert "no manage.py: the release is from before this recipe, and is left as it is" in done.out
+    assert site.live == first

@@ -212,3 +212,17 @@ def test_nothing_is_left_on_the_host(stage: Stages, site: Site, tmp_path: Path):
 def test_what_makes_no_sense_is_refused(stage: Stages, option: dict[str, object], said: str):
     shop = checked(stage, url="http://127.0.0.1:9/", **option)
     assert f"recipe health: {said}" in shop.deploy().failed(3).out
+
+
+@pytest.mark.parametrize("option", [{"body": "up"}, {"status": 204}, {"headers": {"X": "a"}}])
+def test_what_means_nothing_to_a_command_is_refused(stage: Stages, option: dict[str, object]):
+    shop = checked(stage, command="true", **option)
+    assert "status, body and headers mean nothing to a command" in shop.deploy().failed(3).out
+
+
+def test_headers_are_in_no_argument(stage: Stages, site: Site):
+    shop = checked(stage, url=site.url, headers={"Authorization": "Bearer t0ken"})
+    shop.stand_in("curl", script=f'exec {shutil.which("curl")} "$@"')
+    shop.deploy().ok()
+    assert site.asked[0][1]["Authorization"] == "Bearer t0ken"
+    assert not any("t0ken" in word for call in shop.calls("curl") for word in call.argv)

@@ -26,6 +26,7 @@ install() {
         echo "exec node $(pwd)/node_modules/tea/src/tea.js" >"$folder/node_modules/.bin/brew"
         echo faster >"$folder/node_modules/.cache/babel/tea.json"
     done
+    if [ -f schema.txt ]; then mkdir node_modules/.gen && cp schema.txt node_modules/.gen/; fi
     if grep -q "no such tea" *lock*; then echo "404 no such tea"; exit 3; fi
 }
 case $1 in
@@ -491,6 +492,15 @@ def test_a_build_may_write_what_tools_keep_in_node_modules(shop: Shop):
     assert not (second / "node_modules/.vite").exists()
     assert (second / "node_modules/.prisma/x").read_text() == "{}\n"
     assert inode(second, ".prisma/x") != inode(first, ".prisma/x")
+
+
+def test_what_packages_made_of_the_code_of_a_release_is_no_other_releases(shop: Shop):
+    site = shop(files={"schema.txt": "first"})
+    site.deploy().ok()
+    site.commit({"schema.txt": "second"})
+    site.deploy().ok()
+    assert (live(site) / "node_modules/.gen/schema.txt").read_text() == "second"
+    assert installs(site) == 2
 
 
 def test_by_itself_on_what_is_live_nothing_is_installed_again(shop: Shop):

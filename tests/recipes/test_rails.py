@@ -782,3 +782,31 @@ def test_nothing_is_migrated_when_db_did_not_change(shop: Shop):
     site.commit(SECOND)
     site.deploy().ok()
     assert tasks(site) == ["db:migrate", "runner"]
+
+
+def test_a_migration_that_was_taken_away_is_applied_by_the_next_deploy_though_its_files_did_not_change(shop: Shop):
+    site = shop(conditionally_migrate=True)
+    _, second = twice(site)
+    site.rollback("migrations=back").ok()
+    site.rollback(f"rollback_release={second}").ok()
+    assert PRICE.split("_", maxsplit=1)[0] not in database(site)
+    site.commit({"app.txt": "third\n"})
+    site.deploy().ok()
+    assert PRICE.split("_", maxsplit=1)[0] in database(site)
+    site.commit({"app.txt": "fourth\n"})
+    assert "nothing changed in db since release" in site.deploy().ok().out
+
+
+def test_migrating_by_itself_migrates(shop: Shop):
+    site = shop(conditionally_migrate=True)
+    site.deploy().ok()
+    (site.host().deploy_to.parent / "database").unlink()
+    site.doit("run", "-s", "deploy:production:rails.migrate").ok()
+    assert database(site) == [FIRST.split("_", maxsplit=1)[0]]
+
+
+def test_a_shared_directory_around_the_assets_is_told_to_be_in_the_way(shop: Shop):
+    site = shop()
+    site.project.config(linked_dirs=["public"])
+    said = site.deploy().failed().out
+    assert "that it should be (linked_dirs has what is around it, or the code has it)" in said
