@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import closing
 from datetime import datetime, timezone
 from functools import partial
@@ -11,7 +12,8 @@ from capdoit.config import Stage
 from capdoit.console import Console, Tone
 from capdoit.errors import NotReady
 from capdoit.hooks import Declared
-from capdoit.run import begin
+from capdoit.host import Host
+from capdoit.run import Run, begin
 from capdoit.steps.asking import ask_facts
 from capdoit.survey import Facts
 from capdoit.variables import Variables
@@ -28,14 +30,24 @@ def check(stage: Stage, variables: Variables, console: Console, declared: Declar
     run = begin("deploy", stage, variables, console, declared)
     with closing(run.fleet):
         answers = run.fleet.each(partial(ask_facts, run, make_dirs=True), together=False)
-        facts = [answer.answer for answer in answers if isinstance(answer.answer, Facts)]
         reached = [host for host in run.fleet.release_hosts if host.is_connected]
         source = run.fleet.each(partial(transfer.of(stage).check, run), reached, together=False)
+        others = run.fleet.each(lambda host: host.test("true"), _called_without_code(run), together=False)
+    facts = [answer.answer for answer in answers if isinstance(answer.answer, Facts)]
+    _warn_of_drills(stage, facts, console)
+    failed = (str(outcome.error) for outcome in (*source, *answers, *others) if outcome.error)
+    if problems := [*decide.problems(facts, run.stage), *failed]:
+        raise NotReady("\n".join(["a deploy would fail:", *(f"  {problem}" for problem in problems)]))
+    console.say(f"   {stage.name}: {len(facts)} host(s) are ready for a deploy", Tone.GOOD)
+
+
+def _called_without_code(run: Run) -> list[Host]:
+    """The hosts that get no code, and on which hooks are called."""
+    called = {host for hook in run.declared.hooks for host in hook.hosts(run.fleet.hosts)}
+    return [host for host in run.fleet.hosts if host.config.no_release and host in called]
+
+
+def _warn_of_drills(stage: Stage, facts: Sequence[Facts], console: Console) -> None:
     if stage.drill_max_age is not None:
         for sentence in standing.overdue_drills(facts, stage.drill_max_age, datetime.now(timezone.utc)):
             console.say(f"   warning: {sentence}; doit drill:{stage.name} rehearses one", Tone.DOUBTFUL)
-    problems = [*decide.problems(facts, run.stage), *(str(o.error) for o in source if o.error)]
-    problems += [str(outcome.error) for outcome in answers if outcome.error]
-    if problems:
-        raise NotReady("\n".join(["a deploy would fail:", *(f"  {problem}" for problem in problems)]))
-    console.say(f"   {stage.name}: {len(facts)} host(s) are ready for a deploy", Tone.GOOD)

@@ -360,6 +360,15 @@ def test_a_linked_path_through_a_link_of_the_repository_is_refused(project: Proj
 # -- which hosts
 
 
+def test_check_looks_whether_hosts_without_code_can_be_reached_where_hooks_need_them(make_project: MakeProject):
+    project = make_project(1)
+    project.hosts["db1"] = {"hostname": "127.0.0.1", "port": 1, "deploy_to": "/x", "roles": ["db"], "no_release": True}
+    project.config()
+    project.doit("check:production", check=True)
+    project.dodo(DODO + "@cap.before('publishing', roles='db')\ndef migrate(host):\n    host.run('true')\n")
+    assert "db1: cannot connect: " in project.doit("check:production").failed().out
+
+
 def test_a_host_with_no_release_gets_no_code(make_project: MakeProject):
     project = make_project(3)
     project.hosts["web3"]["no_release"] = True

@@ -408,3 +408,16 @@ def test_what_a_hook_changes_once_the_release_is_live_or_by_itself_is_no_damage(
     project.doit("cap", "verify", check=True)
     deploy(project)
     assert roll_back(project) == first
+
+
+def test_an_archive_goes_when_its_release_is_back_and_may_change(project: Project):
+    project.config(keep_releases=1)
+    project.dodo(
+        DODO + "@cap.after('reverted')\ndef make(host, release):\n    host.run('touch made', cwd=release.path)\n"
+    )
+    first, second = deploy(project), deploy(project)
+    assert roll_back(project) == first
+    assert roll_back(project, f"rollback_release={second}") == second
+    assert not list(project.deploy_to("web1").glob("rolled-back-release-*"))
+    assert roll_back(project) == first
+    assert roll_back(project, f"rollback_release={second}") == second
