@@ -58,7 +58,9 @@ def verify(asked: Asked) -> int:
         asked.say_json({"stage": stage.name, "verify": how, **_json(found)})
     else:
         _say(asked.console, found, how)
-    return exit_status(found.outcomes, found.is_well) if any(found.outcomes) or not found.release else DISAGREED
+    if found.release and not any(found.outcomes):  # hosts were reached, but none of them could compare
+        return DISAGREED
+    return exit_status(found.outcomes, found.is_well)
 
 
 def _release(asked: Asked) -> tuple[Asked, str | None]:
@@ -123,22 +125,20 @@ def _list(run: Run, digest: bool, host: Host) -> str:
 
 
 def _say(console: Console, found: Verified, how: str) -> None:
-    if found.release:
-        console.say(f"Release {found.release}, compared with what was shipped, {HOW[how]}:")
-    for outcome in filter(None, found.outcomes):
-        for line in _host(outcome):
-            console.say(line)
-    for outcome in found.outcomes:
-        if outcome.error and found.release:
-            console.say("\n".join(f"  {line}" for line in str(outcome.error).splitlines()), Tone.BAD)
     if not found.release:
         say_unreached(console, found.outcomes)
+        return
+    console.say(f"Release {found.release}, compared with what was shipped, {HOW[how]}:")
+    for outcome in found.outcomes:
+        console.say("\n".join(_host(outcome)), Tone.BAD if outcome.error else None)
     if found.differences:
         console.say("\n".join(["The hosts do not have it alike:", *_lines(found.differences, "  ")]))
 
 
 def _host(outcome: Outcome) -> list[str]:
     compared = outcome.answer
+    if outcome.error:
+        return [f"  {line}" for line in str(outcome.error).splitlines()]
     if not isinstance(compared, Comparison):
         return [f"  {outcome.host}: does not have it ({compared})"]
     if not compared.has_manifest:
