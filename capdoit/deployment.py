@@ -140,7 +140,7 @@ class Deployment:
         names = [act.name for act in self.acts]
         applied = self._plan_to_apply()
         run = begin(self.flow, self.stage, self.variables, self.console, self.declared, names)
-        if applied and (changed := outdated(applied, run.stage, self.acts, run.acts)):
+        if applied and (changed := outdated(applied, run.stage, code_of(self.acts, self.declared), run.acts)):
             raise ConfigError("\n".join([f"apply={self.variables.apply}: {changed[0]}", *changed[1:]]))
         if self.variables.dry_run:
             run.plan = Plan(self.flow, self.stage.name, said=kept(self.variables))
@@ -243,7 +243,7 @@ class Deployment:
 
     def _end_plan(self, run: Run, plan: Plan) -> None:
         plan.release, plan.revision, plan.acts = run.release, run.revision, run.acts
-        plan.settings, plan.code = settings_of(run.stage), code_of(self.acts)
+        plan.settings, plan.code = settings_of(run.stage), code_of(self.acts, self.declared)
         plan.facts = {name: fingerprint(facts) for name, facts in run.facts.items()}
         how = ""
         if self.variables.plan:

@@ -151,7 +151,12 @@ class Drill:
         self._end(run, _drilled(run, WORKS, self._total))
         skipped = self._say_skipped(run)
         rows = [
-            (host, "works", run.before(host) or "nothing", f"{members[host]} members" if host in members else "none")
+            (
+                host,
+                "works",
+                run.before(host) or "nothing",
+                f"{count} members" if (count := members.get(host)) else "none",
+            )
             for host in run.facts
         ]
         self.console.say_table(fitted(("host", "a rollback", "leaves", "archive, listed"), rows, self.console.width))

@@ -14,6 +14,7 @@ from typing import Any
 from capdoit.config import Stage
 from capdoit.errors import ConfigError
 from capdoit.flow import Act
+from capdoit.hooks import Declared
 from capdoit.script import Script
 from capdoit.survey import Facts
 from capdoit.text import listed
@@ -56,7 +57,7 @@ class Plan:
         release, revision: the ones decided.
         facts: what each host had when it was made.
         settings: a digest of what deploy.yml said of the stage.
-        code: of each hook a digest of the file that it stands in and of its options, by name.
+        code: of each hook, probe and guard a digest of the file that it stands in and of its options, by name.
         scripts: what would run, in order.
         step: the one that is being planned.
     """
@@ -185,13 +186,12 @@ def settings_of(stage: Stage) -> str:
     return _digest(f"{replace(stage, hosts=hosts, recipes=())!r}{env!r}")
 
 
-def code_of(acts: Iterable[Act]) -> dict[str, str]:
-    """A digest of each hook's file and options, by name."""
-    found = {}
-    for act in acts:
-        if act.hook:
-            found[act.name] = _digest(_source(act.hook.function) + repr(act.hook.options))
-    return found
+def code_of(acts: Iterable[Act], declared: Declared) -> dict[str, str]:
+    """A digest of the file and the options of each hook, probe and guard, by name."""
+    hooks = {act.name: act.hook for act in acts if act.hook} | {hook.name: hook for hook in declared.failed}
+    watching = (hook for watch in declared.watches for hook in (watch.probe, watch.guard) if hook)
+    hooks |= {hook.name: hook for hook in watching}
+    return {name: _digest(_source(hook.function) + repr(hook.options)) for name, hook in hooks.items()}
 
 
 def _source(function: Callable[..., object]) -> str:
@@ -208,19 +208,19 @@ def _text_of(file: str | None) -> str:
     return ""
 
 
-def outdated(plan: Plan, stage: Stage, acts: Sequence[Act], names: Sequence[str]) -> list[str]:
+def outdated(plan: Plan, stage: Stage, code: Mapping[str, str], names: Sequence[str]) -> list[str]:
     """What has changed in the project since a plan was made, a line each.
 
     Args:
         plan: the plan.
         stage: what deploy.yml says now.
-        acts: the flow as it is now.
+        code: what `code_of` says of the flow as it is now.
         names: those of its acts that would be done.
     """
     if list(plan.acts) != list(names):
         return ["the flow has changed since:", *differing(plan.acts, names)]
-    now = code_of(acts)
-    changed = [name for name in plan.acts if plan.code.get(name) != now.get(name)]
+    said = [name for name in {**plan.code, **code} if name not in (plan.said["skip"] or ())]
+    changed = [name for name in said if plan.code.get(name) != code.get(name)]
     lines = [f"the code or the options of {listed(changed)} have changed since"] if changed else []
     if plan.settings != settings_of(stage):
         lines.append(f"what deploy.yml says of {stage.name} has changed since")

@@ -338,6 +338,16 @@ def test_a_plan_is_refused_when_what_it_would_do_has_changed(project: Project, c
     assert project.current("web1") == first
 
 
+def test_a_plan_is_refused_when_what_hears_of_failures_has_changed(project: Project):
+    tell = DODO + "@cap.on_failed\ndef tell(failure):\n    print('failed')\n"
+    project.dodo(tell)
+    deployed(project, "1")
+    project.doit("deploy:production", "plan=plan.json", check=True)
+    project.dodo(tell.replace("failed')", "sorry')"))
+    done = project.doit("deploy:production", "apply=plan.json").failed()
+    assert "the code or the options of tell have changed since" in done.out
+
+
 def test_what_the_environment_says_otherwise_than_the_plan_is_refused(project: Project):
     first = deployed(project, "1")
     project.doit("deploy:production", "plan=plan.json", check=True)

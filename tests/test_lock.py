@@ -133,9 +133,9 @@ def test_a_flow_that_was_unlocked_by_force_is_refused_its_publish(project: Proje
 
 
 def test_unlocking_what_is_not_locked_says_so(project: Project):
-    project.doit("deploy:production", check=True)
-
-    assert project.doit("cap", "unlock", "production").ok().out.count("was not locked") == 2
+    for _ in range(2):  # also before the first deploy
+        assert project.doit("cap", "unlock", "production").ok().out.count("was not locked") == 2
+        project.doit("deploy:production", check=True)
 
 
 @pytest.mark.parametrize("wait", ["soon", "-1", "1.5", ""])

@@ -12,6 +12,7 @@ from capdoit.host import Host
 from capdoit.journal import Entry
 from capdoit.looking import look
 from capdoit.run import Run
+from capdoit.steps.asking import ask_facts
 from capdoit.variables import Variables
 
 UNLOCK = Path(__file__).with_name("unlock.sh")
@@ -40,4 +41,6 @@ def free(stage: Stage, variables: Variables, console: Console) -> list[Outcome]:
 
 
 def _free(run: Run, host: Host) -> Entry | None:
+    if not ask_facts(run, host).exists:
+        return None
     return Entry.parse(run.do(host, "unlock", UNLOCK, entry=run.entry("unlocked")).strip())
