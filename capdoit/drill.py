@@ -150,15 +150,7 @@ class Drill:
     def _succeed(self, run: Run, members: dict[str, str]) -> None:
         self._end(run, _drilled(run, WORKS, self._total))
         skipped = self._say_skipped(run)
-        rows = [
-            (
-                host,
-                "works",
-                run.before(host) or "nothing",
-                f"{count} members" if (count := members.get(host)) else "none",
-            )
-            for host in run.facts
-        ]
+        rows = [(host, "works", run.before(host) or "nothing", _listed(members.get(host))) for host in run.facts]
         self.console.say_table(fitted(("host", "a rollback", "leaves", "archive, listed"), rows, self.console.width))
         but = f", without {skipped} hook(s) that were skipped" if skipped else ""
         self.console.say(
@@ -203,6 +195,10 @@ class Drill:
             why = "skip= says so" if act.name in self.variables.skip else "it does not say drill=True"
             self.console.say(f"   skipped: {act.name} ({act.hook.place}), {act.hook.when} {act.step}: {why}")
         return len(skipped)
+
+
+def _listed(members: str | None) -> str:
+    return f"{members} members" if members else "none"
 
 
 def _verdicts(run: Run, error: BaseException) -> list[tuple[str, str]]:
