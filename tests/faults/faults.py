@@ -250,11 +250,14 @@ def cases() -> Iterator[Case]:
 
 
 def wants() -> Iterator[Want]:
-    """Every tool missing, and clocks far off, in both flows."""
-    for flow in ("deploy", "rollback"):
+    """Every tool missing in both flows, on one host and on all (in turn, but for git and tar), and clocks far off."""
+    for shift, flow in enumerate(("deploy", "rollback")):
         for number, tool in enumerate(TOOLS):
-            yield Want(flow, tool, "", (HOSTS[number % 3],))
-            yield Want(flow, tool, "", HOSTS)
+            both, turn = tool in ("git", "tar"), (number + shift) % 2
+            if both or turn:
+                yield Want(flow, tool, "", (HOSTS[number % 3],))
+            if both or not turn:
+                yield Want(flow, tool, "", HOSTS)
         for number, clock in enumerate(CLOCKS):
             for hosts in ((HOSTS[number],), HOSTS):
                 yield Want(flow, "date", clock, hosts)
