@@ -572,3 +572,13 @@ def test_a_drill_to_a_release_that_does_not_exist_says_nothing_of_rollbacks(proj
     project.doit("drill:production", "rollback_release=20200101000000").failed(1)
     assert "a rollback to" in project.doit("cap", "status", check=True).out
     assert "works, in" in project.doit("cap", "status", check=True).out
+
+
+def test_a_drill_on_some_hosts_works_though_a_hook_has_none_of_them(project: Project):
+    project.hosts["web2"]["roles"] = ["db"]
+    project.dodo(DODO + "@cap.after('published', roles='db', drill=True)\ndef tidy(host):\n    host.run('true')\n")
+    project.config()
+    deploy(project)
+    deploy(project)
+    said = project.doit("drill:production", "hosts=web1", check=True).out
+    assert "tidy was not called: of its hosts none was chosen (web2)" in said

@@ -59,8 +59,13 @@ def _abandon(run: Run, host: Host) -> Standing:
         return _look(run, host, error)
     live, _, kept = said.partition("\n")
     note = f"the failed release is kept in {printable(kept.strip())}" if kept.strip() else ""
-    unchanged = live == run.facts[host.name].link
-    return Standing(host.name, run.before(host.name) if unchanged else host.config.layout.release_of(live), note)
+    return Standing(host.name, _release_of(run, host, live), note)
+
+
+def _release_of(run: Run, host: Host, link: str) -> str | None:
+    """The release that is live; a link may spell it by the real path, which only the survey knows."""
+    facts = run.facts.get(host.name)  # none, when the flow failed as hosts were asked
+    return facts.current if facts and facts.link == link else host.config.layout.release_of(link)
 
 
 def _look(run: Run, host: Host, error: HostError) -> Standing:
