@@ -27,7 +27,7 @@ if [ "$held" = 0 ]; then
     esac
     # An unlock by force between the two leaves a file that nobody else will find.
     # shellcheck disable=SC3013
-    if [ "$held" = 0 ] && [ ! "$deploy_to/.capdoit/lock" -ef /proc/self/fd/9 ]; then held=2; fi
+    if [ "$held" = 0 ] && [ -e /proc/self/fd/9 ] && [ ! "$deploy_to/.capdoit/lock" -ef /proc/self/fd/9 ]; then held=2; fi
     found=$(dd if="$deploy_to/.capdoit/lock" bs=16384 count=1 2>/dev/null)
     if [ "$held" = 0 ] && [ -n "$again" ]; then
         case $found in
