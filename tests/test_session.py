@@ -457,12 +457,14 @@ def test_a_controller_that_is_killed_leaves_nothing_running_behind_ssh(sshds, sl
 @pytest.mark.ssh
 def test_a_host_that_dies_is_a_lost_connection(opened, sshds, sleeper):
     session = opened("ssh", "-F", str(sshds.ssh_config), "web5", REMOTE)
-    threading.Thread(target=lambda: (sleeper.wait_until_it_runs(), sshds.stop("web5"))).start()
+    power_cut = threading.Thread(target=lambda: (sleeper.wait_until_it_runs(), sshds.stop("web5")))
+    power_cut.start()
     try:
         with pytest.raises(HostError, match="web1: test: the connection was lost, or the shell on it was killed"):
             ask(session, sleeper.command)
         assert sleeper.is_gone()
     finally:
+        power_cut.join()
         sshds.start("web5")
 
 
