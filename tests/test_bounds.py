@@ -126,7 +126,7 @@ def test_what_is_ours_but_is_no_file_is_refused_at_once(
     (project.deploy_to("web2") / name).unlink()
     make(project.deploy_to("web2") / name)
     for flow in ("deploy", "rollback"):
-        done = project.doit(f"{flow}:production", timeout=20).failed()
+        done = project.doit(f"{flow}:production", timeout=60).failed()
         assert f"{name} is no file: move it away" in done.out
     assert project.current("web1") == project.current("web2") == first
     assert project.releases("web1") == releases

@@ -50,7 +50,7 @@ def a_while(project: Project) -> str:
 def start_and_wait(project: Project, seconds: str, hosts: int, *args: str) -> subprocess.Popen[str]:
     """Start doit, and wait until so many hosts sleep."""
     process = project.start(*args)
-    within(20, lambda: process.poll() is not None or len(sleepers(seconds)) == hosts)
+    within(60, lambda: process.poll() is not None or len(sleepers(seconds)) == hosts)
     assert process.poll() is None, process.communicate()[0]
     return process
 
@@ -90,7 +90,7 @@ def test_a_host_that_fails_stops_the_others_and_the_message_says_where_all_stand
     )
     begun = time.monotonic()
     done = ssh_project.doit("deploy:production").failed()
-    assert time.monotonic() - begun < 15
+    assert time.monotonic() - begun < 60
     within(3, lambda: not sleepers(seconds))
     assert "deploy:production: warm failed" in done.out
     assert re.search(r"web1: for n in 1 2 3; .*: exit status 7\n +line 1\n +line 2\n +line 3\n +no room\n", done.out)
@@ -168,15 +168,15 @@ def test_hosts_that_have_flipped_go_back_when_a_publish_is_stopped_half_way(
 ):
     first = deploy(project)
     mark = tmp_path / "flips"
-    slow = f'case "$*" in *next/current*) : >{mark}; sleep 8;; esac; exec /bin/mv "$@"'
+    slow = f'case "$*" in *next/current*) : >{mark}; sleep 20;; esac; exec /bin/mv "$@"'
     tools_in_front(project, "web2", mv=slow)
-    project.config(timeout=3 if ended_by == "timeout" else None)
+    project.config(timeout=5 if ended_by == "timeout" else None)
     flow = project.start("deploy:production")
-    within(20, mark.exists)
-    within(5, lambda: project.current("web1") != first)
+    within(60, mark.exists)
+    within(60, lambda: project.current("web1") != first)
     if isinstance(ended_by, signal.Signals):
         flow.send_signal(ended_by)
-    out, _ = flow.communicate(timeout=30)
+    out, _ = flow.communicate(timeout=60)
     assert flow.returncode == 1, out
     assert project.current("web1") == project.current("web2") == first
     assert "What is live was not changed." in out
@@ -286,7 +286,7 @@ def test_a_host_that_is_lost_on_the_way_fails_the_deploy(ssh_project: Project, s
     process = start_and_wait(ssh_project, seconds, 3, "deploy:production")
     sshds.stop("web3")
     try:
-        out, _ = process.communicate(timeout=20)
+        out, _ = process.communicate(timeout=60)
     finally:
         sshds.start("web3")
     assert process.returncode == 1
@@ -323,7 +323,7 @@ def test_a_signal_ends_the_remote_work_and_leaves_nothing_half_made(ssh_project:
     waits(ssh_project, seconds)
     process = start_and_wait(ssh_project, seconds, 3, "deploy:production")
     process.send_signal(number)
-    out, _ = process.communicate(timeout=20)
+    out, _ = process.communicate(timeout=60)
     within(3, lambda: not sleepers(seconds))
     assert process.returncode not in (0, None)
     assert number.name in out
@@ -344,9 +344,9 @@ def test_a_ctrl_c_while_a_failure_is_dealt_with_lets_the_report_be_made(project:
     if during != "a hook":
         tools_in_front(project, "web2", rm=f'case "$*" in *removed*) : >{mark}; sleep 2;; esac; exec /bin/rm "$@"')
     flow = project.start("deploy:production")
-    within(20, mark.exists)
+    within(60, mark.exists)
     flow.send_signal(signal.SIGINT)
-    out, _ = flow.communicate(timeout=30)
+    out, _ = flow.communicate(timeout=60)
     assert flow.returncode == 1, out
     assert "SIGINT: stopping in order" in out
     assert "exit 9: exit status 9" in out
@@ -361,9 +361,9 @@ def test_a_ctrl_c_while_a_task_of_the_project_runs_ends_the_flow(project: Projec
         "    return {'actions': ['touch begun; exec sleep 2']}\n"
     )
     process = project.start("deploy:production")
-    within(20, (project.path / "begun").exists)
+    within(60, (project.path / "begun").exists)
     process.send_signal(signal.SIGINT)
-    out, _ = process.communicate(timeout=15)
+    out, _ = process.communicate(timeout=60)
     assert process.returncode not in (0, None)
     assert "Traceback" not in out
     assert "where the hosts stand" in out
@@ -419,14 +419,14 @@ def test_a_second_flow_is_refused_with_the_name_of_the_first(project: Project):
         "    open('begun', 'w')\n    while not os.path.exists('go'):\n        time.sleep(0.02)\n"
     )
     process = project.start("deploy:production")
-    within(20, (project.path / "begun").exists)
+    within(60, (project.path / "begun").exists)
     for flow in ("deploy", "rollback"):
         done = project.doit(f"{flow}:production", env={"USER": "other"}).failed()
         for host in project.hosts:
             assert re.search(rf"{host}: deploy by tester from \S+ since 20\S+ \S+ UTC", done.out)
         assert "Traceback" not in done.out
     (project.path / "go").touch()
-    out, _ = process.communicate(timeout=20)
+    out, _ = process.communicate(timeout=60)
     assert process.returncode == 0, out
     assert len(project.releases("web1")) == len(project.releases("web2")) == 2
 
@@ -477,12 +477,12 @@ def test_a_flow_that_was_unlocked_by_force_says_what_another_one_has_made_live_s
         f"{DODO}\n@cap.after('updated')\ndef wait(host):\n    host.run('while [ -e {mark} ]; do sleep 0.1; done')\n"
     )
     flow = project.start("deploy:production")
-    within(20, lambda: len(project.releases("web1")) == len(project.releases("web2")) == 2)
+    within(60, lambda: len(project.releases("web1")) == len(project.releases("web2")) == 2)
     project.doit("cap", "unlock", check=True)
     project.dodo(DODO)
     second = deploy(project)
     mark.unlink()
-    out, _ = flow.communicate(timeout=30)
+    out, _ = flow.communicate(timeout=60)
     assert flow.returncode == 1
     assert re.search(rf"web1  {second}  not tidied up: ", out), out
     assert "What is live on web1, web2 is not what it was. Look: doit cap status production" in out
@@ -493,13 +493,13 @@ def test_a_flow_that_is_refused_the_lock_says_what_is_live_all_the_same(project:
     project.doit("deploy:production", check=True)
     live = project.current("web1")
     mark = project.path / "at-work"
-    work = f'hosts[0].run("touch {mark}; sleep 2")'
+    work = f'hosts[0].run("touch {mark}; while [ -e {mark} ]; do sleep 0.05; done")'
     project.dodo(f'{DODO}@cap.after("updated", once=True)\ndef slow(hosts):\n    {work}\n')
     with project.start("deploy:production") as first:
-        while not mark.exists():
-            time.sleep(0.02)
+        within(60, mark.exists)
         refused = project.doit("deploy:production").failed()
-        first.communicate(timeout=30)
+        mark.unlink()
+        first.communicate(timeout=60)
 
     assert refused.out.count(str(live)) == 2
 
@@ -586,13 +586,13 @@ def test_ctrl_c_while_waiting_for_a_lock_is_heard_at_once(project: Project):
     lock.touch()
     with subprocess.Popen(["flock", str(lock), "sleep", "60"], start_new_session=True) as holder:
         waiting = project.start("deploy:production", "wait=50")
-        within(20, lambda: waiting.stdout is not None and "waiting up to" in waiting.stdout.readline())
+        within(60, lambda: waiting.stdout is not None and "waiting up to" in waiting.stdout.readline())
         waiting.send_signal(signal.SIGINT)
         began = time.monotonic()
-        out, _ = waiting.communicate(timeout=20)
+        out, _ = waiting.communicate(timeout=60)
         os.killpg(holder.pid, signal.SIGKILL)
     assert waiting.returncode != 0
-    assert time.monotonic() - began < 10, out
+    assert time.monotonic() - began < 30, out
     assert "SIGINT" in out
 
 

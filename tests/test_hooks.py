@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import MakeProject, deploy
+from conftest import MakeProject, deploy, within
 
 from capdoit.testing import DODO, Project
 
@@ -136,11 +136,8 @@ def write_recipe(project: Project, name: str, text: str) -> None:
 def start_and_wait_for(project: Project, *args: str) -> Any:
     """Start doit, and wait until a hook has made the file `begun`."""
     process = project.start(*args)
-    deadline = time.monotonic() + 20
-    while not (project.path / "begun").exists():
-        assert process.poll() is None, process.communicate()[0]
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
+    within(60, lambda: process.poll() is not None or (project.path / "begun").exists())
+    assert process.poll() is None, process.communicate()[0]
     return process
 
 
@@ -255,7 +252,7 @@ def test_a_command_that_takes_too_long_fails_the_flow(project: Project):
     project.dodo(DODO + "@cap.after('updated')\ndef slow(host):\n    host.run('sleep 30', timeout=0.3)\n")
     begun = time.monotonic()
     done = project.doit("deploy:production").failed()
-    assert time.monotonic() - begun < 10
+    assert time.monotonic() - begun < 25
     assert "took longer than 0.3 s" in done.out
     assert project.releases("web1") == []
 
@@ -391,7 +388,7 @@ def test_on_failed_is_told_of_a_signal(project: Project, number: signal.Signals)
     project.dodo(TELL + wait)
     process = start_and_wait_for(project, "deploy:production")
     process.send_signal(number)
-    out, _ = process.communicate(timeout=15)
+    out, _ = process.communicate(timeout=60)
     assert process.returncode not in (0, None)
     assert f"interrupted by {number.name}" in out
     assert "Traceback" not in out

@@ -179,7 +179,7 @@ def test_what_lies_in_a_tree_steers_no_terminal_and_the_fleet_stays_one(
 
     for words in (["cap", "status"], ["cap", "releases"], ["rollback:production"], ["deploy:production"]):
         before = project.current("web1")
-        done = project.doit(*words, timeout=20)
+        done = project.doit(*words, timeout=60)
         unharmed(done)
         if words[0] == "cap" or done.code:
             assert project.current("web1") == before
