@@ -41,7 +41,8 @@ def strikes(ground: Ground, case: Case) -> None:
     before = ground.first if case.point.archived else ground.second
     with ground.struck(case) as done:
         assert done.code != 0 or not case.must_fail, done.out
-        holds_at_once(ground, done, case.point.flow, before, case.dies)
+        struck = () if case.fault.hits == "controller" else case.hosts
+        holds_at_once(ground, done, case.point.flow, before, struck, case.dies)
         published = ground.project.current("web1") != before
         assert published or not case.point.published, done.out
     holds_afterwards(ground, done)
@@ -60,7 +61,7 @@ def test_no_fault_leaves_anything_half_done(ground: Ground, name: str) -> None:
 
 def lacks(ground: Ground, want: Want) -> None:
     with ground.wanting(want) as done:
-        holds_at_once(ground, done, want.flow, ground.second, dies=False)
+        holds_at_once(ground, done, want.flow, ground.second, want.hosts, dies=False)
     holds_afterwards(ground, done)
 
 
