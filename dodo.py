@@ -58,7 +58,7 @@ def task_benchmark() -> dict[str, Any]:
 
 def write_manuals() -> None:
     """Bring the end of docs/recipes.md up to date."""
-    from capdoit.manual import manuals
+    from capdoit.hooks.manual import manuals
 
     text = MANUALS.read_text(encoding="utf-8")
     before, mark, _ = text.partition(MARK)

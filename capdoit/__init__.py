@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from capdoit.errors import CapdoitError, ConfigError, HostError
-from capdoit.given import Failure, Flow, Release
-from capdoit.options import RoleNames
-from capdoit.recipe import Recipe
+from capdoit.hooks.given import Failure, Flow, Release
+from capdoit.hooks.options import RoleNames
+from capdoit.hooks.recipe import Recipe
 from capdoit.script import Secret
 
 if TYPE_CHECKING:

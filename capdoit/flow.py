@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from capdoit.hooks import Hook
+    from capdoit.hooks.hook import Hook
 
 # A gerund is work, a participle the moment after it: nothing happens then but hooks.
 DEPLOY = (

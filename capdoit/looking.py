@@ -6,14 +6,14 @@ from collections.abc import Callable
 from contextlib import closing
 from functools import partial
 
-from capdoit.config import Stage
+from capdoit.config.stages import Stage
+from capdoit.config.variables import Variables
 from capdoit.console import Console
 from capdoit.errors import Outcome
-from capdoit.host import Host
+from capdoit.hosts.host import Host
 from capdoit.run import Run, begin
 from capdoit.steps.asking import ask_facts
 from capdoit.transfer import git
-from capdoit.variables import Variables
 
 
 def look(stage: Stage, variables: Variables, console: Console, ask: Callable[[Run, Host], object]) -> list[Outcome]:

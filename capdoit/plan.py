@@ -11,14 +11,14 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from capdoit.config import Stage
+from capdoit.config.stages import Stage
+from capdoit.config.variables import Variables
 from capdoit.errors import ConfigError
+from capdoit.facts.survey import Facts
 from capdoit.flow import Act
-from capdoit.hooks import Declared
+from capdoit.hooks.hook import Declared
 from capdoit.script import Script
-from capdoit.survey import Facts
 from capdoit.text import listed
-from capdoit.variables import Variables
 
 VERSION = 4
 SAID_AS_TEXT = ("branch", "rollback_release", "message", "migrations", "verify")

@@ -14,23 +14,23 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import IO, Any
 
-from capdoit.config import HostConfig, Stage
+from capdoit.config.stages import HostConfig, Stage
+from capdoit.config.variables import Variables, select
 from capdoit.console import Console, Tone
 from capdoit.errors import ConfigError, Outcome
-from capdoit.fleet import Fleet
+from capdoit.facts.journal import Entry, Note
+from capdoit.facts.layout import SCRATCH
+from capdoit.facts.survey import Facts
 from capdoit.flow import steps
-from capdoit.given import Flow, Release
-from capdoit.hooks import Declared
-from capdoit.host import Deadline, Host
-from capdoit.journal import Entry, Note
-from capdoit.layout import SCRATCH
+from capdoit.hooks.given import Flow, Release
+from capdoit.hooks.hook import Declared
+from capdoit.hosts.fleet import Fleet
+from capdoit.hosts.host import Deadline, Host
+from capdoit.hosts.session import Request
 from capdoit.plan import Plan
 from capdoit.script import Script, Secret
-from capdoit.session import Request
-from capdoit.survey import Facts
 from capdoit.text import first_line, listed, one_line
 from capdoit.units import stamp
-from capdoit.variables import Variables, select
 
 COMMON = Path(__file__).with_name("common.sh")
 

@@ -17,21 +17,22 @@ from doit import doit_cmd
 from doit.cmd_base import DoitCmdBase
 from doit.exceptions import InvalidDodoFile, TaskFailed
 
-from capdoit import config, finding, variables
+from capdoit.config import stages, variables
+from capdoit.config.places import near
 from capdoit.console import Console, Tone
-from capdoit.declare import Hooks
 from capdoit.errors import CapdoitError, ConfigError
 from capdoit.flow import FLOWS, Act, weave
-from capdoit.hooks import Declared, check_roles
-from capdoit.places import near
+from capdoit.hooks import finding
+from capdoit.hooks.declare import Hooks
+from capdoit.hooks.hook import Declared, check_roles
 from capdoit.text import listed
 
 if TYPE_CHECKING:
     from types import FrameType
 
-    from capdoit.config import Stage
-    from capdoit.deployment import Deployment
-    from capdoit.drill import Drill
+    from capdoit.config.stages import Stage
+    from capdoit.flows.deployment import Deployment
+    from capdoit.flows.drill import Drill
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 VERBS = ("deploy", "rollback", "check", "drill")
@@ -51,7 +52,7 @@ class Cap(Hooks):
     def __init__(self, file: Path) -> None:
         super().__init__()
         with self.refusing():
-            self.config = config.load(file)
+            self.config = stages.load(file)
         self._console = Console(sys.stdout)
         self._deployments: list[Deployment | Drill] = []
         self._home = threading.get_ident()
@@ -63,7 +64,7 @@ class Cap(Hooks):
             said = variables.on_command_line(doit_cmd._CMDLINE_VARS, sys.argv)
             chosen = variables.read(said, os.environ, self._variables())
             if chosen.stage:
-                config.choose_stage(self.config, chosen.stage)
+                stages.choose_stage(self.config, chosen.stage)
             self._check_skipped(chosen.skip)
         command = running_command()
         if command and command.execute_tasks:
@@ -134,7 +135,7 @@ class Cap(Hooks):
 
     def _short_names(self, chosen: variables.Variables) -> Iterator[dict[str, Any]]:
         try:
-            stage = config.choose_stage(self.config, chosen.stage).name
+            stage = stages.choose_stage(self.config, chosen.stage).name
         except ConfigError as error:
             text = str(error)
             for verb in VERBS:
@@ -184,7 +185,7 @@ class Cap(Hooks):
     def _new_deployment(
         self, flow: str, stage: Stage, chosen: variables.Variables, goal: str | None = None
     ) -> Deployment:
-        from capdoit.deployment import Deployment
+        from capdoit.flows.deployment import Deployment
 
         def undo(said: variables.Variables) -> Deployment:
             return self._new_deployment("rollback", stage, said)
@@ -207,13 +208,13 @@ class Cap(Hooks):
             self._console.say(failure.message, Tone.BAD)
 
     def _perform_check(self, stage: Stage, chosen: variables.Variables) -> TaskFailed | None:
-        from capdoit.check import check
+        from capdoit.flows.check import check
 
         declared = self.everything[stage.name]
         return _as_failure(lambda: check(stage, chosen, self._console, declared), self._console)
 
     def _perform_drill(self, stage: Stage, chosen: variables.Variables) -> TaskFailed | None:
-        from capdoit.drill import Drill
+        from capdoit.flows.drill import Drill
 
         if in_process_mode():
             return TaskFailed(NO_PROCESS)

@@ -42,7 +42,7 @@ from capdoit import Flow, HostError, Recipe, RoleNames
 
 if TYPE_CHECKING:
     from capdoit import Release
-    from capdoit.host import Host
+    from capdoit.hosts.host import Host
 
 IN_DJANGO = Path(__file__).with_name("_in_django.py")
 STATIC_FILES = Path(__file__).with_name("_static_files.py")

@@ -41,7 +41,7 @@ from capdoit import Flow, HostError, Recipe, RoleNames
 
 if TYPE_CHECKING:
     from capdoit import Release
-    from capdoit.host import Host
+    from capdoit.hosts.host import Host
 
 PROGRAM = Path(__file__).with_name("_environment.py")
 # uv knows interpreters by their versions, too, and brings those that are not there.

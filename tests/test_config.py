@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from capdoit.config import Config, HostConfig, Stage, choose_stage, load
+from capdoit.config.stages import Config, HostConfig, Stage, choose_stage, load
 from capdoit.errors import ConfigError
 from capdoit.script import Secret
 

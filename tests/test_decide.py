@@ -11,13 +11,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from capdoit.config import HostConfig, Stage
+from capdoit.config.stages import HostConfig, Stage
 from capdoit.decide import Target, problems, release_name, removals, rollback_problems, rollback_target
 from capdoit.errors import CapdoitError, ConfigError, FleetDisagrees, NoTarget
-from capdoit.journal import Entry
-from capdoit.layout import Layout, is_release
-from capdoit.standing import unfinished
-from capdoit.survey import Facts
+from capdoit.facts.journal import Entry
+from capdoit.facts.layout import Layout, is_release
+from capdoit.facts.standing import unfinished
+from capdoit.facts.survey import Facts
 
 NOW = datetime(2016, 6, 14, 13, 33, 27, tzinfo=timezone.utc)
 R = [f"2016061413332{n}" for n in range(8)]

@@ -16,13 +16,13 @@ from typing import Any
 import pytest
 from conftest import MakeProject, path_without, tools_in_front, without_tools
 
-from capdoit import config, origins
+from capdoit.config import origins, stages
 from capdoit.doctor import controller, findings
 from capdoit.doctor.condition import CONDITION, SHOWN, Clock, Condition, needed, parse
 from capdoit.doctor.leading import Leading, described, key_files, key_names, key_state, settings
 from capdoit.errors import HostError
+from capdoit.facts.survey import FACTS
 from capdoit.script import render
-from capdoit.survey import FACTS
 from capdoit.testing import Fleet, GitRepo, Project
 from capdoit.text import fitted
 from capdoit.units import Room
@@ -347,10 +347,10 @@ def test_the_controller_needs_ssh_only_for_hosts_that_ssh_leads_to(tmp_path: Pat
     assert controller.lacking({"ssh": None}, there) == ["ssh"]
 
 
-def stage_of(folder: Path, hosts: str) -> config.Stage:
+def stage_of(folder: Path, hosts: str) -> stages.Stage:
     file = folder / "deploy.yml"
     file.write_text(f"application: shop\nrepo_url: x\nstages: {{production: {{hosts: {hosts}}}}}\n")
-    return config.load(file).stages["production"]
+    return stages.load(file).stages["production"]
 
 
 FULL = """\
@@ -387,13 +387,13 @@ stages:
 
 
 @pytest.fixture
-def full(tmp_path: Path) -> tuple[origins.Written, config.Config]:
+def full(tmp_path: Path) -> tuple[origins.Written, stages.Config]:
     file = tmp_path / "deploy.yml"
     file.write_text(FULL)
-    return origins.written(file), config.load(file)
+    return origins.written(file), stages.load(file)
 
 
-def test_each_setting_has_the_place_that_it_comes_from(full: tuple[origins.Written, config.Config]):
+def test_each_setting_has_the_place_that_it_comes_from(full: tuple[origins.Written, stages.Config]):
     said, conf = full
     found = origins.settings(said, conf.stages["production"])
     assert [(s.name, s.value, s.host or s.level, s.place) for s in found] == [
@@ -428,12 +428,12 @@ def test_each_setting_has_the_place_that_it_comes_from(full: tuple[origins.Writt
 def test_options_of_a_recipe_that_the_stage_turns_off_do_not_hold(tmp_path: Path):
     file = tmp_path / "deploy.yml"
     file.write_text(FULL.replace("{other: false}", "{systemd: false}"))
-    names = [s.name for s in origins.settings(origins.written(file), config.load(file).stages["local"])]
+    names = [s.name for s in origins.settings(origins.written(file), stages.load(file).stages["local"])]
     assert "recipes.systemd" in names
     assert "recipes.systemd.units" not in names
 
 
-def test_settings_that_change_nothing_have_the_reason(full: tuple[origins.Written, config.Config]):
+def test_settings_that_change_nothing_have_the_reason(full: tuple[origins.Written, stages.Config]):
     said, conf = full
     assert {(s.name, s.place): why for s, why in origins.unused(said, conf.stages, "production")} == {
         ("user", "deploy.yml:4"): "all hosts of local are this machine; every host of production says its own",
@@ -445,7 +445,7 @@ def test_settings_that_change_nothing_have_the_reason(full: tuple[origins.Writte
     assert local == {("port", "here"): "here is this machine"}
 
 
-def test_what_one_stage_uses_is_used(full: tuple[origins.Written, config.Config]):
+def test_what_one_stage_uses_is_used(full: tuple[origins.Written, stages.Config]):
     said, conf = full
     names = {s.name for s, _ in origins.unused(said, conf.stages, "production")}
     assert not names & {"repo_url", "archive", "keep_releases", "ssh_options", "recipes.systemd.units"}
@@ -454,14 +454,14 @@ def test_what_one_stage_uses_is_used(full: tuple[origins.Written, config.Config]
 def test_an_option_of_a_recipe_may_be_off(tmp_path: Path):
     file = tmp_path / "deploy.yml"
     file.write_text(FULL.replace("other: {}", 'other: {x: "off"}').replace("{other: false}", "{}"))
-    found = {s.name for s, _ in origins.unused(origins.written(file), config.load(file).stages, "production")}
+    found = {s.name for s, _ in origins.unused(origins.written(file), stages.load(file).stages, "production")}
     assert "recipes.other.x" not in found
 
 
 def test_a_recipe_that_every_stage_gives_options_is_used(tmp_path: Path):
     file = tmp_path / "deploy.yml"
     file.write_text(FULL.replace("{other: false}", "{systemd: {units: [c.service]}}"))
-    found = {s.name for s, _ in origins.unused(origins.written(file), config.load(file).stages, "production")}
+    found = {s.name for s, _ in origins.unused(origins.written(file), stages.load(file).stages, "production")}
     assert "recipes.systemd.units" in found
     assert "recipes.systemd" not in found
 

@@ -6,7 +6,7 @@ import io
 import os
 import select
 
-from capdoit.config import load
+from capdoit.config.stages import load
 from capdoit.console import Console
 from capdoit.run import fleet_of
 from capdoit.testing import Project

@@ -10,9 +10,9 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from capdoit.cap.history import _notes, _row
-from capdoit.history import Happening, happenings
-from capdoit.journal import Entry, log_line
-from capdoit.survey import Facts
+from capdoit.facts.history import Happening, happenings
+from capdoit.facts.journal import Entry, log_line
+from capdoit.facts.survey import Facts
 
 R = [f"2016061413332{n}" for n in range(8)]
 

@@ -6,9 +6,9 @@ from datetime import datetime, timezone
 
 import pytest
 
-from capdoit.journal import Entry
-from capdoit.lives import Life, lasted, life
-from capdoit.survey import Facts
+from capdoit.facts.journal import Entry
+from capdoit.facts.lives import Life, lasted, life
+from capdoit.facts.survey import Facts
 
 A, B = "20160614133321", "20160614133322"
 

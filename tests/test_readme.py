@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from capdoit import config
+from capdoit.config import stages
 from capdoit.flow import FLOWS, steps
 
 ROOT = Path(__file__).parent.parent
@@ -42,7 +42,7 @@ def project(tmp_path: Path) -> Path:
 def test_every_deploy_yml_is_read(tmp_path: Path, text: str):
     file = tmp_path / "deploy.yml"
     file.write_text(text)
-    assert "production" in config.load(file).stages
+    assert "production" in stages.load(file).stages
 
 
 def test_the_hooks_and_tasks_become_tasks(project: Path):

@@ -13,16 +13,16 @@ COUNT = (
     DODO
     + """
 import atexit, json, pathlib
-import capdoit.session
+import capdoit.hosts.session
 
 sessions = []
-opened = capdoit.session.Session.__init__
+opened = capdoit.hosts.session.Session.__init__
 
 def opens(self, host, process):
     opened(self, host, process)
     sessions.append(self)
 
-capdoit.session.Session.__init__ = opens
+capdoit.hosts.session.Session.__init__ = opens
 
 @atexit.register
 def write():

@@ -16,8 +16,8 @@ from pathlib import Path
 import pytest
 
 from capdoit.errors import Cancelled, HostError, Unreachable
+from capdoit.hosts.session import LOOP, MOST_WAITING, Request, Session, Stop
 from capdoit.script import Script
-from capdoit.session import LOOP, MOST_WAITING, Request, Session, Stop
 from capdoit.testing.processes import inside
 
 SHELLS = {"dash": ["dash"], "bash": ["bash"], "busybox": ["busybox", "ash"]}
@@ -489,8 +489,8 @@ if __name__ == "__main__":
 
 
 def test_a_login_that_ends_in_no_shell_is_a_host_that_cannot_be_reached(opened, monkeypatch):
-    monkeypatch.setattr("capdoit.session.GREETING", 1)
-    monkeypatch.setattr("capdoit.session.BEAT", 0.2)
+    monkeypatch.setattr("capdoit.hosts.session.GREETING", 1)
+    monkeypatch.setattr("capdoit.hosts.session.BEAT", 0.2)
     session = opened("sh", "-c", "sleep 1000")
     with pytest.raises(Unreachable, match="no shell answered within 1 s; does a start-up file"):
         ask(session, "true")
@@ -555,8 +555,8 @@ def test_a_host_that_hears_no_more_of_an_upload_ends_what_runs(sleeper):
 
 
 def test_a_host_that_hears_no_beat_ends_what_runs_and_its_lock(opened, shell, sleeper, monkeypatch, tmp_path):
-    monkeypatch.setattr("capdoit.session.PATIENCE", 1)
-    monkeypatch.setattr("capdoit.session.BEAT", 1000)
+    monkeypatch.setattr("capdoit.hosts.session.PATIENCE", 1)
+    monkeypatch.setattr("capdoit.hosts.session.BEAT", 1000)
     session = opened(*shell, "-c", LOOP)
     ask(session, f"exec 9>{tmp_path}/lock && flock -n 9", verb="hold")
     ask(session, f"(trap '' TERM; {sleeper.command}) >/dev/null 2>&1 &")
@@ -570,8 +570,8 @@ def test_a_host_that_hears_no_beat_ends_what_runs_and_its_lock(opened, shell, sl
 
 
 def test_a_host_that_hears_beats_works_on_while_it_is_asked_and_while_it_is_not(opened, shell, monkeypatch):
-    monkeypatch.setattr("capdoit.session.PATIENCE", 1)
-    monkeypatch.setattr("capdoit.session.BEAT", 0.2)
+    monkeypatch.setattr("capdoit.hosts.session.PATIENCE", 1)
+    monkeypatch.setattr("capdoit.hosts.session.BEAT", 0.2)
     session = opened(*shell, "-c", LOOP)
     assert ask(session, "sleep 2.5; echo done").text == "done\n"
     for _ in range(10):
@@ -581,7 +581,7 @@ def test_a_host_that_hears_beats_works_on_while_it_is_asked_and_while_it_is_not(
 
 
 def test_an_upload_may_take_longer_than_the_patience(opened, shell, monkeypatch, tmp_path):
-    monkeypatch.setattr("capdoit.session.PATIENCE", 1)
+    monkeypatch.setattr("capdoit.hosts.session.PATIENCE", 1)
     (tmp_path / "file").write_bytes(b"x" * 1000)
     session = opened(*shell, "-c", LOOP)
     with (tmp_path / "file").open("rb") as source:

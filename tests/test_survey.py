@@ -10,10 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from capdoit.errors import HostError
-from capdoit.journal import Entry
-from capdoit.layout import Layout
+from capdoit.facts.journal import Entry
+from capdoit.facts.layout import Layout
+from capdoit.facts.survey import FACTS, SURVEY, Facts, parse
 from capdoit.script import quote, words
-from capdoit.survey import FACTS, SURVEY, Facts, parse
 
 SHOP = Layout("/srv/shop")
 R = [f"2016061413332{n}" for n in range(8)]

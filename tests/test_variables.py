@@ -7,9 +7,9 @@ from dataclasses import replace
 import pytest
 from conftest import MakeProject
 
+from capdoit.config.variables import read
 from capdoit.errors import ConfigError
 from capdoit.testing import DODO, Project
-from capdoit.variables import read
 
 
 @pytest.mark.parametrize(

@@ -7,14 +7,15 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from capdoit import config, decide, variables
-from capdoit.config import Stage
+from capdoit import decide
+from capdoit.config import stages, variables
+from capdoit.config.stages import Stage
+from capdoit.config.variables import Variables
 from capdoit.console import Console, Tone
 from capdoit.errors import ConfigError, FleetDisagrees, NoTarget, Outcome
-from capdoit.survey import Facts
+from capdoit.facts.survey import Facts
 from capdoit.tasks import Cap
 from capdoit.text import first_line, listed
-from capdoit.variables import Variables
 
 SHORT = 12  # digits of a revision
 AGREED, UNREACHED, DISAGREED = 0, 1, 3
@@ -63,7 +64,7 @@ class Asked:
         named, said = self.word("stage"), self.variables.stage
         if named and said and named != said:
             raise ConfigError(f"which stage, {named} or stage={said}?")
-        return variables.chosen_hosts(config.choose_stage(self.load().config, named or said), self.variables)
+        return variables.chosen_hosts(stages.choose_stage(self.load().config, named or said), self.variables)
 
     def say_json(self, answer: object) -> None:
         """The answer for programs; secrets are masked before JSON spells them its own way."""

@@ -13,7 +13,6 @@ from doit import doit_cmd
 from doit.cmd_base import DoitCmdBase
 from doit.exceptions import InvalidCommand, InvalidDodoFile
 
-from capdoit import variables
 from capdoit.cap.asked import Asked
 from capdoit.cap.doctor import doctor
 from capdoit.cap.exec import exec_
@@ -26,9 +25,10 @@ from capdoit.cap.stages import stages
 from capdoit.cap.status import status
 from capdoit.cap.unlock import unlock
 from capdoit.cap.verify import verify
+from capdoit.config import variables
+from capdoit.config.places import near
 from capdoit.console import Console
 from capdoit.errors import CapdoitError, ConfigError
-from capdoit.places import near
 from capdoit.tasks import Cap
 from capdoit.text import listed
 

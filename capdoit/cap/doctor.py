@@ -8,13 +8,13 @@ from dataclasses import asdict
 from typing import Any
 
 from capdoit.cap.asked import AGREED, DISAGREED, UNREACHED, Asked
+from capdoit.config.origins import Setting
 from capdoit.console import Tone
 from capdoit.doctor.condition import SHOWN, Condition
 from capdoit.doctor.diagnosis import Diagnosis, diagnose
 from capdoit.doctor.findings import Finding, lines, seconds, summary
 from capdoit.doctor.leading import Leading
 from capdoit.errors import ConfigError
-from capdoit.origins import Setting
 from capdoit.text import fitted
 from capdoit.units import Room, size
 

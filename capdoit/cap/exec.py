@@ -11,8 +11,8 @@ from dataclasses import dataclass, field, replace
 from capdoit.cap.asked import Asked, say_unreached
 from capdoit.console import Tone
 from capdoit.errors import ConfigError, Outcome
-from capdoit.fleet import Fleet
-from capdoit.host import Host
+from capdoit.hosts.fleet import Fleet
+from capdoit.hosts.host import Host
 from capdoit.run import fleet_of
 from capdoit.text import listed
 

@@ -7,9 +7,9 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from capdoit.cap.asked import SHORT, Asked, errors, exit_status, facts_of, say_unreached
-from capdoit.config import Stage
+from capdoit.config.stages import Stage
 from capdoit.errors import Outcome
-from capdoit.history import Happening, happenings
+from capdoit.facts.history import Happening, happenings
 from capdoit.looking import survey
 from capdoit.text import fitted, grouped, listed
 from capdoit.units import minute, stopwatch

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from capdoit.cap.asked import Asked
+from capdoit.config.settings import NAME_OF_STAGE, RESERVED
 from capdoit.errors import ConfigError
-from capdoit.settings import NAME_OF_STAGE, RESERVED
 
 TEMPLATES = Path(__file__).with_name("templates")
 DEFAULT_STAGES = ("staging", "production")  # Capistrano's

@@ -9,8 +9,8 @@ from typing import Any
 from capdoit.cap.asked import SHORT, Asked, errors, exit_status, facts_of, live, say_unreached
 from capdoit.commits import Commit, repository_with
 from capdoit.errors import ConfigError
+from capdoit.facts.survey import Facts
 from capdoit.looking import survey_and_tip
-from capdoit.survey import Facts
 from capdoit.text import fitted, listed
 
 ARCHIVE = 64  # digits of a sha256, which is the revision of the archive transfer

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from capdoit import finding
 from capdoit.cap.asked import Asked, exit_status, say_unreached
 from capdoit.console import Console, Tone
 from capdoit.errors import CapdoitError
-from capdoit.journal import Note
+from capdoit.facts.journal import Note
+from capdoit.hooks import finding
+from capdoit.hooks.manual import manual, summary
 from capdoit.looking import look
-from capdoit.manual import manual, summary
 from capdoit.plan import differing
 from capdoit.steps.guarding import note_of
 from capdoit.text import fitted

@@ -8,18 +8,18 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from capdoit import standing
 from capdoit.cap.asked import SHORT, Asked, errors, exit_status, facts_of, in_one_line, live, say_unreached, way_back
-from capdoit.config import Stage
+from capdoit.config.stages import Stage
 from capdoit.console import Tone
 from capdoit.errors import HostError, Outcome
-from capdoit.host import Host
-from capdoit.lives import life
+from capdoit.facts import standing
+from capdoit.facts.lives import life
+from capdoit.facts.survey import Facts
+from capdoit.hosts.host import Host
+from capdoit.hosts.session import Request
 from capdoit.looking import look
 from capdoit.run import Run
-from capdoit.session import Request
 from capdoit.steps.asking import ask_facts
-from capdoit.survey import Facts
 from capdoit.text import fitted, listed, table
 from capdoit.units import minute, size
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from capdoit.cap.asked import Asked
-from capdoit.config import Stage
+from capdoit.config.stages import Stage
 from capdoit.errors import ConfigError
 from capdoit.text import fitted, listed
 

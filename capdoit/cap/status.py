@@ -7,15 +7,15 @@ from dataclasses import asdict
 from datetime import datetime, timezone
 from typing import Any
 
-from capdoit import standing
 from capdoit.cap.asked import Asked, exit_status, facts_of, in_one_line, live, say_unreached, way_back
-from capdoit.config import Stage
+from capdoit.config.stages import Stage
 from capdoit.console import Console, Tone
 from capdoit.errors import Outcome
-from capdoit.history import happenings
-from capdoit.lives import lasted, life
+from capdoit.facts import standing
+from capdoit.facts.history import happenings
+from capdoit.facts.lives import lasted, life
+from capdoit.facts.survey import Facts
 from capdoit.looking import survey
-from capdoit.survey import Facts
 from capdoit.text import fitted, grouped, listed
 from capdoit.units import minute, size
 

@@ -5,15 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 
 from capdoit.cap.asked import Asked, exit_status, say_unreached
-from capdoit.config import Stage
+from capdoit.config.stages import Stage
+from capdoit.config.variables import Variables
 from capdoit.console import Console
 from capdoit.errors import Outcome
-from capdoit.host import Host
-from capdoit.journal import Entry
+from capdoit.facts.journal import Entry
+from capdoit.hosts.host import Host
 from capdoit.looking import look
 from capdoit.run import Run
 from capdoit.steps.asking import ask_facts
-from capdoit.variables import Variables
 
 UNLOCK = Path(__file__).with_name("unlock.sh")
 

@@ -9,19 +9,20 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from capdoit import decide, manifest
+from capdoit import decide
 from capdoit.cap.asked import DISAGREED, Asked, exit_status, facts_of, say_unreached
-from capdoit.config import Stage
+from capdoit.config.stages import Stage
+from capdoit.config.variables import Variables
 from capdoit.console import Console, Tone
 from capdoit.errors import ConfigError, Outcome
-from capdoit.host import Host
-from capdoit.manifest import MANIFEST, Change, Comparison, shown
+from capdoit.facts import manifest
+from capdoit.facts.manifest import MANIFEST, Change, Comparison, shown
+from capdoit.hosts.host import Host
+from capdoit.hosts.session import Request
 from capdoit.run import Run, begin
-from capdoit.session import Request
 from capdoit.steps.asking import ask_facts
 from capdoit.steps.verifying import compare
 from capdoit.text import listed
-from capdoit.variables import Variables
 
 LIST = Path(__file__).with_name("list.sh")
 MOST_SHOWN = 20  # of a host's changes

@@ -8,12 +8,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from capdoit.config import Stage
-from capdoit.host import Host
+from capdoit.config.stages import Stage
+from capdoit.facts.survey import FACTS, facts_said
+from capdoit.hosts.host import Host
+from capdoit.hosts.session import Request
 from capdoit.script import Value
-from capdoit.session import Request
 from capdoit.steps.asking import LONGEST, NEEDED, NEEDED_TO_GO_BACK, needed_to_deploy
-from capdoit.survey import FACTS, facts_said
 from capdoit.units import Room
 
 CONDITION = Path(__file__).with_name("condition.sh")

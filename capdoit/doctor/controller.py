@@ -10,7 +10,7 @@ import subprocess
 from collections.abc import Mapping
 
 from capdoit import __version__
-from capdoit.config import Stage
+from capdoit.config.stages import Stage
 
 VERSION = re.compile(r"[0-9]+(\.[0-9]+)+\w*")
 PROGRAMS = {"ssh": "-V", "git": "--version", "tar": "--version", "rsync": "--version"}

@@ -8,17 +8,17 @@ from contextlib import closing
 from dataclasses import dataclass, replace
 from functools import partial
 
-from capdoit import origins
-from capdoit.config import Config, HostConfig, Stage
+from capdoit.config import origins
+from capdoit.config.origins import Setting
+from capdoit.config.stages import Config, HostConfig, Stage
 from capdoit.console import Console
 from capdoit.doctor import controller, findings
 from capdoit.doctor.condition import Condition, examine
 from capdoit.doctor.findings import Finding
 from capdoit.doctor.leading import Leading, leading
 from capdoit.errors import Outcome
-from capdoit.fleet import Fleet
-from capdoit.host import Host
-from capdoit.origins import Setting
+from capdoit.hosts.fleet import Fleet
+from capdoit.hosts.host import Host
 from capdoit.script import Secret
 from capdoit.text import first_line
 

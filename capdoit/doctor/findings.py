@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from capdoit.config.origins import Setting
 from capdoit.doctor.condition import Clock, Condition
 from capdoit.doctor.leading import KNOWN, REVOKED, Leading
-from capdoit.origins import Setting
 from capdoit.text import listed
 from capdoit.units import size
 

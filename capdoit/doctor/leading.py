@@ -7,9 +7,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from capdoit.config import HostConfig
+from capdoit.config.stages import HostConfig
 from capdoit.errors import HostError
-from capdoit.host import ssh_words
+from capdoit.hosts.host import ssh_words
 from capdoit.text import printable
 
 SECONDS = 20.0  # what ssh's configuration has it run included

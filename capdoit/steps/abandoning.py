@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 
 from capdoit.errors import HostError, Outcome, Unreachable
-from capdoit.host import Deadline, Host
+from capdoit.hosts.host import Deadline, Host
 from capdoit.run import Run
 from capdoit.steps.asking import ask_facts
 from capdoit.steps.ending import REMOVING, RENEWING

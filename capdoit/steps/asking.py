@@ -5,13 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 from capdoit import transfer
-from capdoit.config import Stage
-from capdoit.host import Host
-from capdoit.layout import SCRATCH
+from capdoit.config.stages import Stage
+from capdoit.facts.layout import SCRATCH
+from capdoit.facts.survey import FACTS, SURVEY, Facts, parse
+from capdoit.hosts.host import Host
+from capdoit.hosts.session import Answer, Request
 from capdoit.run import Run
 from capdoit.script import Value
-from capdoit.session import Answer, Request
-from capdoit.survey import FACTS, SURVEY, Facts, parse
 
 BOUNDS = Path(__file__).with_name("bounds.sh")
 NEEDED = ("cat", "ln", "mkdir", "mv", "rm", "rmdir", "touch")  # by the scripts of both flows

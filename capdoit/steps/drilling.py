@@ -9,20 +9,20 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from capdoit.config import HostConfig, Stage
+from capdoit.config.settings import Env
+from capdoit.config.stages import HostConfig, Stage
 from capdoit.errors import CapdoitError, HostsFailed, Outcome
-from capdoit.hooks import Hook
-from capdoit.host import Host
-from capdoit.layout import Layout
+from capdoit.facts.layout import Layout
+from capdoit.facts.survey import Facts
+from capdoit.hooks.hook import Hook
+from capdoit.hosts.host import Host
 from capdoit.run import Run
-from capdoit.settings import Env
 from capdoit.steps.asking import ask_facts
 from capdoit.steps.ending import archived
 from capdoit.steps.lock import SWEEP
 from capdoit.steps.reverting import UNPACK
 from capdoit.steps.starting import choose_target
 from capdoit.steps.verifying import whole
-from capdoit.survey import Facts
 
 FAR_LINKS = Path(__file__).with_name("far_links.sh")
 LOOK = Path(__file__).with_name("drill_look.sh")

@@ -7,9 +7,9 @@ from functools import partial
 from pathlib import Path
 
 from capdoit import decide
-from capdoit.host import Host
-from capdoit.journal import log_line
-from capdoit.manifest import MANIFEST
+from capdoit.facts.journal import log_line
+from capdoit.facts.manifest import MANIFEST
+from capdoit.hosts.host import Host
 from capdoit.run import Run
 
 RENEWING = (MANIFEST, Path(__file__).with_name("renewing.sh"))

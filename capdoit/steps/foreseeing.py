@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from capdoit import decide, standing
+from capdoit import decide
 from capdoit.errors import HostError, Unreachable
-from capdoit.host import Host
+from capdoit.facts import standing
+from capdoit.hosts.host import Host
+from capdoit.hosts.session import Request
 from capdoit.plan import Plan
 from capdoit.run import COMMON, Run
 from capdoit.script import body_of
-from capdoit.session import Request
 from capdoit.steps.ending import archived
 from capdoit.text import listed
 from capdoit.units import size

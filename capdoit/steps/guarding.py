@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import Any
 
 from capdoit.errors import ConfigError, GuardRefused, HostError, HostsFailed
-from capdoit.given import Release
-from capdoit.hooks import Hook, Watch
-from capdoit.host import Host
-from capdoit.journal import Note
+from capdoit.facts.journal import Note
+from capdoit.hooks.given import Release
+from capdoit.hooks.hook import Hook, Watch
+from capdoit.hosts.host import Host
+from capdoit.hosts.session import Request
 from capdoit.run import Run
-from capdoit.session import Request
 from capdoit.text import listed, printable
 
 NOTES = Path(__file__).with_name("notes.sh")

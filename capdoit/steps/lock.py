@@ -7,13 +7,13 @@ from functools import partial
 from pathlib import Path
 
 from capdoit.errors import HostError, HostsFailed, LockHeld, Outcome, Unreachable
-from capdoit.host import Host
-from capdoit.journal import Entry
+from capdoit.facts.journal import Entry
+from capdoit.facts.survey import Facts
+from capdoit.hosts.host import Host
+from capdoit.hosts.session import Answer, Request
 from capdoit.run import Run
 from capdoit.script import Value, render
-from capdoit.session import Answer, Request
 from capdoit.steps.asking import BOUNDS, LONGEST, ask_facts, facts_of, survey_request
-from capdoit.survey import Facts
 
 HOLD = Path(__file__).with_name("hold.sh")
 SWEEP = Path(__file__).with_name("sweep.sh")

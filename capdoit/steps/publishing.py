@@ -6,7 +6,7 @@ from functools import partial
 from pathlib import Path
 
 from capdoit.errors import HostError, HostsFailed, Outcome
-from capdoit.host import Host
+from capdoit.hosts.host import Host
 from capdoit.run import Run
 from capdoit.steps.ending import REMOVING, RENEWING
 from capdoit.steps.guarding import probe

@@ -6,11 +6,11 @@ from functools import partial
 from pathlib import Path
 
 from capdoit.errors import FleetDisagrees, HostsFailed, Outcome
-from capdoit.host import Host
-from capdoit.manifest import Comparison
+from capdoit.facts.manifest import Comparison
+from capdoit.facts.survey import revision_of
+from capdoit.hosts.host import Host
 from capdoit.run import Run
 from capdoit.steps.verifying import whole
-from capdoit.survey import revision_of
 
 UNPACK = Path(__file__).with_name("unpack.sh")
 PLACE = Path(__file__).with_name("place.sh")

@@ -6,7 +6,7 @@ from functools import partial
 from pathlib import Path
 
 from capdoit import transfer
-from capdoit.host import Host
+from capdoit.hosts.host import Host
 from capdoit.run import Run
 
 CREATE = Path(__file__).with_name("create_release.sh")

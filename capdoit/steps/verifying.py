@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from capdoit.errors import Damaged, HostError
-from capdoit.host import Host
-from capdoit.manifest import MANIFEST, MOST_LINES, Comparison, parse, shown
+from capdoit.facts.manifest import MANIFEST, MOST_LINES, Comparison, parse, shown
+from capdoit.facts.survey import FACTS
+from capdoit.hosts.host import Host
+from capdoit.hosts.session import Request
 from capdoit.run import Run
-from capdoit.session import Request
-from capdoit.survey import FACTS
 
 VERIFY = Path(__file__).with_name("verify.sh")
 MOST_SHOWN = 3  # of a host's damage

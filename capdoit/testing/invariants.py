@@ -7,7 +7,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from capdoit.layout import is_release
+from capdoit.facts.layout import is_release
 from capdoit.testing.processes import inside, within
 from capdoit.testing.project import HostUnderTest, Project
 

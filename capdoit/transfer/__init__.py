@@ -14,7 +14,7 @@ check(run, host)
 
 from types import ModuleType
 
-from capdoit.config import Stage
+from capdoit.config.stages import Stage
 from capdoit.transfer import archive, git
 
 WAYS = {"git": git, "archive": archive}

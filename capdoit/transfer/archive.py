@@ -6,9 +6,9 @@ import hashlib
 from functools import partial
 from pathlib import Path
 
-from capdoit.config import Stage
+from capdoit.config.stages import Stage
 from capdoit.errors import NotReady
-from capdoit.host import Host
+from capdoit.hosts.host import Host
 from capdoit.run import Run
 
 TOOLS = ("tar", "dd", "sha256sum")

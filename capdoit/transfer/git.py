@@ -5,12 +5,12 @@ from __future__ import annotations
 from functools import partial
 from pathlib import Path
 
-from capdoit.config import Stage
+from capdoit.config.stages import Stage
 from capdoit.errors import NotReady
-from capdoit.host import Host
+from capdoit.facts.survey import revision_of
+from capdoit.hosts.host import Host
+from capdoit.hosts.session import Request
 from capdoit.run import Run
-from capdoit.session import Request
-from capdoit.survey import revision_of
 
 TOOLS = ("git", "tar")
 COMMON = Path(__file__).with_name("git_common.sh")

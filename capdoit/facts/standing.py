@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from capdoit.journal import WORKS, Drilled, Entry
-from capdoit.survey import Facts
+from capdoit.facts.journal import WORKS, Drilled, Entry
+from capdoit.facts.survey import Facts
 from capdoit.text import grouped, listed
 from capdoit.units import duration
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from capdoit.errors import Outcome
 
 if TYPE_CHECKING:
-    from capdoit.host import Host
+    from capdoit.hosts.host import Host
 
 
 @dataclass(frozen=True)

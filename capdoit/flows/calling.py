@@ -6,9 +6,9 @@ from collections.abc import Iterable, Sequence
 
 from capdoit.errors import HostError, HostsFailed, NotReady
 from capdoit.flow import Act
-from capdoit.given import Failure
-from capdoit.hooks import Hook
-from capdoit.host import Host
+from capdoit.hooks.given import Failure
+from capdoit.hooks.hook import Hook
+from capdoit.hosts.host import Host
 from capdoit.run import Run
 from capdoit.text import listed, printable
 

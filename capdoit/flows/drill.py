@@ -12,21 +12,21 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from capdoit.calling import called_on
-from capdoit.config import Stage
+from capdoit.config.stages import Stage
+from capdoit.config.variables import Variables
 from capdoit.console import Console, Tone
-from capdoit.deployment import Deployment
 from capdoit.errors import CapdoitError, DrillFailed, FlowFailed, HostError, HostsFailed, LockHeld, NoTarget, Outcome
+from capdoit.facts.journal import FAILS, WORKS, Drilled
 from capdoit.flow import Act
-from capdoit.hooks import Declared, Hook
-from capdoit.journal import FAILS, WORKS, Drilled
-from capdoit.report import because
+from capdoit.flows.calling import called_on
+from capdoit.flows.deployment import Deployment
+from capdoit.flows.report import because
+from capdoit.hooks.hook import Declared, Hook
 from capdoit.run import Run, begin
 from capdoit.steps.drilling import end, fill, look, shadow_of, verify
 from capdoit.steps.starting import starting
 from capdoit.text import fitted, one_line, table
 from capdoit.units import stamp
-from capdoit.variables import Variables
 
 
 class Drill:

@@ -8,8 +8,8 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ALL_COMPLETED, FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
 
 from capdoit.errors import HostsFailed, Outcome
-from capdoit.host import Deadline, Host
-from capdoit.session import BEAT, Stop
+from capdoit.hosts.host import Deadline, Host
+from capdoit.hosts.session import BEAT, Stop
 
 # What fails on one host fails on others, too, a moment later: they may say so before they are stopped.
 LAST_WORDS = 0.5

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import inspect
 
-from capdoit.finding import Found, bundled
 from capdoit.flow import FLOWS, weave
-from capdoit.hooks import Hook
-from capdoit.options import described
-from capdoit.recipe import Recipe
+from capdoit.hooks.finding import Found, bundled
+from capdoit.hooks.hook import Hook
+from capdoit.hooks.options import described
+from capdoit.hooks.recipe import Recipe
 from capdoit.text import listed, table
 
 

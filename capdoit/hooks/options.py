@@ -11,10 +11,10 @@ import typing
 from collections.abc import Callable, Mapping
 from typing import Annotated, Any, Literal, TypeVar
 
+from capdoit.config.places import near
+from capdoit.config.settings import RecipeUse
 from capdoit.errors import ConfigError, RecipeError, where
-from capdoit.places import near
 from capdoit.script import Secret
-from capdoit.settings import RecipeUse
 from capdoit.text import listed, printable
 
 T = TypeVar("T")

@@ -13,15 +13,16 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from capdoit import transfer
-from capdoit.calling import call, called_on, refuse_hooks_without_hosts, tell_of_failure
-from capdoit.config import Stage
+from capdoit.config.stages import Stage
+from capdoit.config.variables import Variables
 from capdoit.console import Console, Tone
 from capdoit.errors import CapdoitError, ConfigError, FlowFailed, Interrupted
 from capdoit.flow import Act
-from capdoit.hooks import Declared, Hook
-from capdoit.host import Deadline
+from capdoit.flows.calling import call, called_on, refuse_hooks_without_hosts, tell_of_failure
+from capdoit.flows.report import because, report
+from capdoit.hooks.hook import Declared, Hook
+from capdoit.hosts.host import Deadline
 from capdoit.plan import Plan, code_of, fingerprint, kept, load, outdated, refuse_to_overwrite, settings_of
-from capdoit.report import because, report
 from capdoit.run import Run, begin
 from capdoit.steps import WORK
 from capdoit.steps.abandoning import abandon
@@ -30,7 +31,6 @@ from capdoit.steps.ending import remember
 from capdoit.steps.foreseeing import foresee
 from capdoit.steps.starting import choose_live
 from capdoit.text import listed
-from capdoit.variables import Variables
 
 
 class Deployment:

@@ -11,10 +11,10 @@ from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypedDict, TypeVar, overload
 
+from capdoit.config.places import near
 from capdoit.errors import ConfigError
 from capdoit.flow import FLOWS, steps
-from capdoit.hooks import Declared, Dependency, Hook, Roles, texts
-from capdoit.places import near
+from capdoit.hooks.hook import Declared, Dependency, Hook, Roles, texts
 from capdoit.text import listed
 
 if TYPE_CHECKING:
@@ -218,6 +218,6 @@ def _name(function: Callable[..., object]) -> str:
 def _caller() -> str:
     """The line of a dodo.py or a recipe that is being run."""
     frame = inspect.currentframe()
-    while frame and frame.f_globals["__name__"] in (__name__, "capdoit.recipe"):
+    while frame and frame.f_globals["__name__"] in (__name__, "capdoit.hooks.recipe"):
         frame = frame.f_back
     return f"{Path(frame.f_code.co_filename).name}:{frame.f_lineno}" if frame else ""

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from capdoit.journal import DEPLOY, Entry, parse_log
-from capdoit.survey import Facts
+from capdoit.facts.journal import DEPLOY, Entry, parse_log
+from capdoit.facts.survey import Facts
 from capdoit.units import duration, parsed
 
 

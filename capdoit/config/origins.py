@@ -1,6 +1,6 @@
 """Where each setting of a stage comes from, and which settings nothing uses.
 
-`settings` and `unused` read the same nodes of deploy.yml that `capdoit.config` makes its objects of; both are pure.
+`settings` and `unused` read the same nodes of deploy.yml that `stages` makes its objects of; both are pure.
 """
 
 from __future__ import annotations
@@ -10,9 +10,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
-from capdoit.config import Stage
-from capdoit.places import FAST, Value, read
-from capdoit.settings import ANYWHERE, SETTINGS, Plain
+from capdoit.config.places import FAST, Value, read
+from capdoit.config.settings import ANYWHERE, SETTINGS, Plain
+from capdoit.config.stages import Stage
 from capdoit.text import listed, printable
 
 TOP, STAGE, HOST, DEFAULT = "top", "stage", "host", "default"
@@ -74,7 +74,7 @@ class Written:
 
 
 def written(file: Path) -> Written:
-    """The settings of a deploy.yml that `capdoit.config.load` has accepted.
+    """The settings of a deploy.yml that `capdoit.config.stages.load` has accepted.
 
     Raises:
         ConfigError: it cannot be read any more.

@@ -7,13 +7,13 @@ from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
-from capdoit import options as typed
-from capdoit.declare import Function, Hooks, check_form, check_wants
+from capdoit.config.settings import RecipeUse
 from capdoit.errors import ConfigError, RecipeError
-from capdoit.hooks import Declared, Hook, Roles, Watch, texts
-from capdoit.layout import is_inside
-from capdoit.options import loaded
-from capdoit.settings import RecipeUse
+from capdoit.facts.layout import is_inside
+from capdoit.hooks import options as typed
+from capdoit.hooks.declare import Function, Hooks, check_form, check_wants
+from capdoit.hooks.hook import Declared, Hook, Roles, Watch, texts
+from capdoit.hooks.options import loaded
 from capdoit.text import listed
 
 

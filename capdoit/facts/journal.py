@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from datetime import datetime
 
-from capdoit.layout import is_release
+from capdoit.facts.layout import is_release
 from capdoit.text import one_line, printable, shortened
 from capdoit.units import minute, parsed
 

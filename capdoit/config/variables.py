@@ -11,9 +11,9 @@ from dataclasses import dataclass, field, fields
 from functools import partial
 from typing import Any
 
-from capdoit.config import HostConfig, Stage
+from capdoit.config.places import near
+from capdoit.config.stages import HostConfig, Stage
 from capdoit.errors import ConfigError
-from capdoit.places import near
 from capdoit.text import listed
 
 # What other tools call it. Taken for the project's own, it would not be heeded, and something else would happen.

@@ -28,8 +28,8 @@ from pathlib import Path
 from typing import IO, Protocol
 
 from capdoit.errors import Cancelled, HostError, Unreachable
+from capdoit.hosts.stream import CHUNK, KEPT_LINES, Sink, Stream, Tail
 from capdoit.script import Script, body_of
-from capdoit.stream import CHUNK, KEPT_LINES, Sink, Stream, Tail
 from capdoit.text import printable
 
 LOOP = body_of(Path(__file__).with_name("loop.sh"))

@@ -7,16 +7,17 @@ from contextlib import closing
 from datetime import datetime, timezone
 from functools import partial
 
-from capdoit import decide, standing, transfer
-from capdoit.config import Stage
+from capdoit import decide, transfer
+from capdoit.config.stages import Stage
+from capdoit.config.variables import Variables
 from capdoit.console import Console, Tone
 from capdoit.errors import NotReady
-from capdoit.hooks import Declared
-from capdoit.host import Host
+from capdoit.facts import standing
+from capdoit.facts.survey import Facts
+from capdoit.hooks.hook import Declared
+from capdoit.hosts.host import Host
 from capdoit.run import Run, begin
 from capdoit.steps.asking import ask_facts
-from capdoit.survey import Facts
-from capdoit.variables import Variables
 
 
 def check(stage: Stage, variables: Variables, console: Console, declared: Declared) -> None:

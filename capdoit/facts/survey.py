@@ -10,8 +10,8 @@ from functools import cached_property
 from pathlib import Path
 
 from capdoit.errors import HostError
-from capdoit.journal import ROLLBACK, Drilled, Entry, Lineage, lineage, publishes
-from capdoit.layout import Layout, is_release
+from capdoit.facts.journal import ROLLBACK, Drilled, Entry, Lineage, lineage, publishes
+from capdoit.facts.layout import Layout, is_release
 from capdoit.text import printable
 from capdoit.units import Room
 

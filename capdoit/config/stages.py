@@ -12,10 +12,10 @@ from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
+from capdoit.config.places import EXACT, FAST, Value, near, read
+from capdoit.config.settings import ANYWHERE, BELONGS, TOP, Env, RecipeUse
 from capdoit.errors import ConfigError
-from capdoit.layout import Layout
-from capdoit.places import EXACT, FAST, Value, near, read
-from capdoit.settings import ANYWHERE, BELONGS, TOP, Env, RecipeUse
+from capdoit.facts.layout import Layout
 from capdoit.text import listed
 
 

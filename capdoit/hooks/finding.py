@@ -12,13 +12,13 @@ from functools import cache, partial
 from pathlib import Path
 from types import ModuleType
 
-from capdoit import options as typed
+from capdoit.config.places import near
+from capdoit.config.settings import RecipeUse
 from capdoit.errors import RecipeError
-from capdoit.hooks import Declared
-from capdoit.options import loaded
-from capdoit.places import near
-from capdoit.recipe import Recipe
-from capdoit.settings import RecipeUse
+from capdoit.hooks import options as typed
+from capdoit.hooks.hook import Declared
+from capdoit.hooks.options import loaded
+from capdoit.hooks.recipe import Recipe
 from capdoit.text import listed
 
 GROUP = "capdoit.recipes"

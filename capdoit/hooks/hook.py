@@ -7,12 +7,12 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from capdoit.config.places import near
 from capdoit.errors import ConfigError
-from capdoit.places import near
 from capdoit.script import Secret
 
 if TYPE_CHECKING:
-    from capdoit.host import Host
+    from capdoit.hosts.host import Host
 
 Roles = str | Iterable[str]
 

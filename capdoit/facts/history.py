@@ -7,9 +7,9 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from capdoit.journal import DEPLOY, Entry, Publish, publishes
-from capdoit.layout import release_time
-from capdoit.survey import Facts
+from capdoit.facts.journal import DEPLOY, Entry, Publish, publishes
+from capdoit.facts.layout import release_time
+from capdoit.facts.survey import Facts
 from capdoit.text import listed
 from capdoit.units import parsed, stamp
 

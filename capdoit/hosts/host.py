@@ -11,14 +11,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypedDict, cast
 
 from capdoit.errors import HostError, Unreachable
+from capdoit.hosts.session import LOOP, Answer, Process, Request, Session, Stop
+from capdoit.hosts.stream import Sink
 from capdoit.script import Script, Secret, Value, render, words
-from capdoit.session import LOOP, Answer, Process, Request, Session, Stop
-from capdoit.stream import Sink
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
-    from capdoit.config import HostConfig
+    from capdoit.config.stages import HostConfig
     from capdoit.console import Console
 
 HERE = Path(__file__).parent
@@ -155,7 +155,7 @@ class Host:
         with Path(local).open("rb") as source:
             stat = os.fstat(source.fileno())
             values: dict[str, Value] = {"remote": remote, "mode": f"{stat.st_mode & 0o777:o}", "size": stat.st_size}
-            script = render("upload", HERE / "host_upload.sh", values)
+            script = render("upload", HERE / "upload.sh", values)
             self.checked(Request(script, "feed", source, self.show, command=f"upload {remote}"))
 
     def download(self, remote: str, local: str | Path) -> None:
@@ -167,7 +167,7 @@ class Host:
         part = Path(f"{local}.part")
         try:
             with part.open("wb") as target:
-                script = render("download", HERE / "host_download.sh", {"remote": remote})
+                script = render("download", HERE / "download.sh", {"remote": remote})
                 self.checked(Request(script, show=self.show, into=target, command=f"download {remote}"))
             part.replace(local)
         finally:
@@ -270,8 +270,8 @@ class Host:
     ) -> Request:
         line = command if isinstance(command, str) else words(command)
         values: dict[str, Value] = {"hook_command": line, "hook_cwd": cwd or "", "hook_answers": answers}
-        inner = render("command", HERE / "host_command.sh", values, self._env(env or {}))
-        script = render("command", HERE / "host_shell.sh", {"user": user or "", "inner": inner.frame()})
+        inner = render("command", HERE / "command.sh", values, self._env(env or {}))
+        script = render("command", HERE / "shell.sh", {"user": user or "", "inner": inner.frame()})
         return Request(script, capture=answers, timeout=timeout, command=called or _shown(command))
 
     def _env(self, more: Mapping[str, str | Secret]) -> dict[str, str]:

@@ -6,6 +6,7 @@ import shlex
 from collections.abc import Sequence
 
 from capdoit import decide
+from capdoit.config.variables import Variables
 from capdoit.errors import (
     Damaged,
     GuardRefused,
@@ -20,7 +21,6 @@ from capdoit.flow import steps
 from capdoit.run import Run
 from capdoit.steps.abandoning import Standing
 from capdoit.text import listed, table
-from capdoit.variables import Variables
 
 
 def report(run: Run, what: str, error: BaseException, standings: Sequence[Standing]) -> str:
