@@ -102,15 +102,13 @@ class Fleet:
         pytest.fail(f"the sshd of {name} does not start:\n{_text(host.log)}")
 
     def stop(self, name: str) -> None:
-        """Kill a host's sshd and all that runs in its sessions, as a power cut does."""
+        """Kill a host's sshd and all that runs in its sessions, as a power cut does: nothing sees the others die."""
         host = self.hosts[name]
         if host.process:
             sessions = _sessions_below(host.process.pid)
-            while running := _running_in(sessions):  # what was just being started is seen the next time
-                for number in running:
-                    with contextlib.suppress(ProcessLookupError):
-                        os.kill(number, signal.SIGKILL)
-                host.process.wait()
+            _signal_all(sessions, signal.SIGSTOP, "TZ")
+            _signal_all(sessions, signal.SIGKILL, "Z")
+            host.process.wait()
             host.process = None
 
     def stop_all(self) -> None:
@@ -204,9 +202,16 @@ def _sessions_below(ancestor: int) -> set[int]:
     return {session for number, (_, _, session) in processes.items() if number in found}
 
 
-def _running_in(sessions: set[int]) -> list[int]:
-    """The processes of these sessions, but those that have ended and wait for their parents."""
-    return [number for number, (state, _, session) in _processes().items() if session in sessions and state != "Z"]
+def _signal_all(sessions: set[int], signal_: signal.Signals, until: str) -> None:
+    """Signal all processes of these sessions, those too that just begin, until each is gone or in one of the states."""
+
+    def running() -> list[int]:
+        return [number for number, (state, _, of) in _processes().items() if of in sessions and state not in until]
+
+    while numbers := running():
+        for number in numbers:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(number, signal_)
 
 
 def _processes() -> dict[int, tuple[str, int, int]]:
