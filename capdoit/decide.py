@@ -97,24 +97,24 @@ def rollback_problems(facts: Sequence[Facts], stage: Stage) -> list[str]:
     return [problem for one in facts for problem in _rollback_problems(one, layouts[one.host])]
 
 
-def rollback_target(facts: Sequence[Facts], wanted: str | None, stage: str) -> Target:
+def rollback_target(facts: Sequence[Facts], wanted: str | None, scope: str) -> Target:
     """The release that all hosts go back to.
 
     Args:
         facts: of every host.
         wanted: the release asked for; None for the one that was live before.
-        stage: the stage's name.
+        scope: the stage, and what selects its hosts, as one types it behind ``rollback:``.
 
     Raises:
         NoTarget: there is no such release, or no host can go to it.
         FleetDisagrees: some hosts can go to it, others cannot, or to another of that name.
     """
     if wanted is None:
-        release = _live_before_on_all(facts, stage)
+        release = _live_before_on_all(facts, scope)
     else:
         release = wanted
-        _check_wanted(facts, release, stage)
-    _check_revision(facts, release, stage)
+        _check_wanted(facts, release, scope)
+    _check_revision(facts, release, scope)
     return Target(
         release=release,
         revision=next(iter(_revisions(facts, release).values()), ""),
@@ -122,26 +122,26 @@ def rollback_target(facts: Sequence[Facts], wanted: str | None, stage: str) -> T
     )
 
 
-def way_back(facts: Sequence[Facts], release: str, stage: str) -> str | None:
+def way_back(facts: Sequence[Facts], release: str, scope: str) -> str | None:
     """Where a rollback will go once a new release is live; None when it will be refused.
 
     Args:
         facts: of every host, from before.
         release: the new one, made by a deploy.
-        stage: for messages.
+        scope: the stage, and what selects its hosts, as one types it behind ``rollback:``.
     """
     try:
-        return rollback_target([_once_live(one, release) for one in facts], None, stage).release
+        return rollback_target([_once_live(one, release) for one in facts], None, scope).release
     except (NoTarget, FleetDisagrees):
         return None
 
 
-def live_release(facts: Sequence[Facts], stage: str) -> tuple[str, str]:
+def live_release(facts: Sequence[Facts], scope: str) -> tuple[str, str]:
     """The release that is live on all hosts, and its revision.
 
     Args:
         facts: of every host.
-        stage: the stage's name.
+        scope: the stage, and what selects its hosts, as one types it behind ``rollback:``.
 
     Raises:
         NoTarget: nothing is live.
@@ -149,7 +149,7 @@ def live_release(facts: Sequence[Facts], stage: str) -> tuple[str, str]:
     """
     live = {one.current for one in facts}
     if len(live) > 1:
-        raise FleetDisagrees(_refusal(facts, stage, "the hosts do not have the same release live"))
+        raise FleetDisagrees(_refusal(facts, scope, "the hosts do not have the same release live"))
     release = live.pop()
     if release is None:
         raise NoTarget("nothing was touched: nothing is live, and a hook by itself works on what is")
@@ -278,42 +278,42 @@ def _given_to_all(facts: Facts, live: str) -> str | None:
     return next((release for release in good if release not in partly), None)
 
 
-def _live_before_on_all(facts: Sequence[Facts], stage: str) -> str:
+def _live_before_on_all(facts: Sequence[Facts], scope: str) -> str:
     before = {one.host: _live_before(one, one.current) for one in facts}
     shown = {host: release or "nothing" for host, release in before.items()}
     first, *others = set(before.values())
     if others:
         what = "the hosts would not go back to the same release"
-        raise FleetDisagrees(_refusal(facts, stage, what, "would go to", shown))
+        raise FleetDisagrees(_refusal(facts, scope, what, "would go to", shown))
     if first is None:
         what = "there are no older releases to roll back to, that were live and are good and complete"
-        raise NoTarget(_refusal(facts, stage, what))
+        raise NoTarget(_refusal(facts, scope, what))
     return first
 
 
-def _check_wanted(facts: Sequence[Facts], release: str, stage: str) -> None:
+def _check_wanted(facts: Sequence[Facts], release: str, scope: str) -> None:
     held = {name for one in facts for name in _held(one)}
     if release not in held:
         what = f"no host has a release {printable(release)}{near(release, sorted(held))}"
-        raise NoTarget(_refusal(facts, stage, what))
+        raise NoTarget(_refusal(facts, scope, what))
     why_not = {one.host: _why_not(one, release) for one in facts}
     shown = {host: f"no: {why}" if why else "yes" for host, why in why_not.items()}
     if all(why_not.values()):
         what = f"release {release} cannot be rolled back to"
-        raise NoTarget(_refusal(facts, stage, what, f"can go to {release}", shown))
+        raise NoTarget(_refusal(facts, scope, what, f"can go to {release}", shown))
     if any(why_not.values()):
         what = f"not every host can go to {release}"
-        raise FleetDisagrees(_refusal(facts, stage, what, f"can go to {release}", shown))
+        raise FleetDisagrees(_refusal(facts, scope, what, f"can go to {release}", shown))
     if _live_on_all(facts, release):
         raise NoTarget(f"{release} is already live on all hosts; nothing to do")
 
 
-def _check_revision(facts: Sequence[Facts], release: str, stage: str) -> None:
+def _check_revision(facts: Sequence[Facts], release: str, scope: str) -> None:
     revisions = _revisions(facts, release)
     if len(set(revisions.values())) > 1:
         what = f"release {release} is not of the same revision on all hosts"
         shown = {one.host: revisions.get(one.host, "in its archive") for one in facts}
-        raise FleetDisagrees(_refusal(facts, stage, what, f"revision of {release}", shown))
+        raise FleetDisagrees(_refusal(facts, scope, what, f"revision of {release}", shown))
 
 
 def _why_not(facts: Facts, release: str) -> str:
@@ -341,13 +341,13 @@ def _held(facts: Facts) -> list[str]:
 
 
 def _refusal(
-    facts: Sequence[Facts], stage: str, what: str, head: str = "", cells: Mapping[str, str] | None = None
+    facts: Sequence[Facts], scope: str, what: str, head: str = "", cells: Mapping[str, str] | None = None
 ) -> str:
     """What is wrong, who has what, and what to type next."""
     extra = {head: cells} if cells else {}
     rows = ([one.host, one.live or "nothing", *(c[one.host] for c in extra.values()), _has(one)] for one in facts)
     shown = table(["host", "live", *extra, "has"], rows)
-    return f"nothing was touched: {what}\n{shown}\n{_advice(facts, stage)}"
+    return f"nothing was touched: {what}\n{shown}\n{_advice(facts, scope)}"
 
 
 def _has(facts: Facts) -> str:
@@ -356,19 +356,19 @@ def _has(facts: Facts) -> str:
     return listed([*(f"{name} ({facts.state(name)})" for name in held[:MOST_SHOWN]), *more]) or "nothing"
 
 
-def _advice(facts: Sequence[Facts], stage: str) -> str:
+def _advice(facts: Sequence[Facts], scope: str) -> str:
     possible = [name for name in _held(facts[0]) if _possible(facts, name)]
     good = [name for name in possible if not any(name in one.lineage.bad for one in facts)]
     good.sort(key=lambda name: not all(name in one.lineage.stack for one in facts))  # what was live everywhere first
     if not possible:
-        return f"No other release is good on every host. Deploy one:\n  doit deploy:{stage}"
+        return f"No other release is good on every host. Deploy one:\n  doit deploy:{scope}"
     which = (
         "Every host can go to"
         if good
         else "Every host can go to these, but they are bad (rolled back from, or their deploys failed)"
     )
     choice = good or possible
-    return f"{which}: {listed(choice[:MOST_SHOWN])}. Name one:\n  doit rollback:{stage} rollback_release={choice[0]}"
+    return f"{which}: {listed(choice[:MOST_SHOWN])}. Name one:\n  doit rollback:{scope} rollback_release={choice[0]}"
 
 
 def _possible(facts: Sequence[Facts], release: str) -> bool:

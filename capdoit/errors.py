@@ -19,7 +19,7 @@
      └── DrillFailed       the report of a drill that did not do well
 
 The text of an error is for its reader at 3 a.m.: what happened, where, and what to type next. Exit
-codes are doit's and are chosen at the doit face (``tasks.py``) only.
+codes are doit's and are chosen at the doit faces (``tasks.py``, ``cap/``) only.
 """
 
 from __future__ import annotations
@@ -86,14 +86,12 @@ class GuardRefused(CapdoitError):
     """A recipe's guard refuses the rollback; nothing was touched.
 
     Args:
-        recipe: the recipe's name.
-        names: what it found that the release to go to does not know.
-        can_go_back: whether ``migrations=back`` would take it away.
+        can_go_back: whether ``migrations=back`` would take away what is in the way.
     """
 
-    def __init__(self, message: str, recipe: str, names: Sequence[str], can_go_back: bool) -> None:
+    def __init__(self, message: str, can_go_back: bool = False) -> None:
         super().__init__(message)
-        self.recipe, self.names, self.can_go_back = recipe, tuple(names), can_go_back
+        self.can_go_back = can_go_back
 
 
 class HostError(CapdoitError):

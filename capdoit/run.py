@@ -6,7 +6,6 @@ import contextlib
 import getpass
 import os
 import secrets as random
-import shlex
 import socket
 import time
 from collections.abc import Iterable, Sequence
@@ -71,6 +70,7 @@ class Run:
         flipped: the hosts that were told to make it live and have not taken that back.
         published: whether the release is live on all hosts.
         warnings: what went wrong after that, by host; what is no host's stands under an empty name.
+        told: how many of them the journals know.
         failed_in: the step or hook in which it failed.
         interrupted: what ended it, when that was no failure.
     """
@@ -107,6 +107,7 @@ class Run:
     flipped: set[str] = field(default_factory=set)
     published: bool = False
     warnings: dict[str, list[str]] = field(default_factory=dict)
+    told: int = 0
     failed_in: str = ""
     interrupted: str = ""
 
@@ -116,10 +117,11 @@ class Run:
         return one_line(self.variables.message or "")
 
     @property
-    def said(self) -> str:
-        """What was said of what to do and where, to be typed again; with a space before each word."""
-        apply = self.variables.apply
-        return f" apply={shlex.quote(apply)}" if apply else self.variables.words
+    def scope(self) -> str:
+        """The stage, and what selects the hosts that take part, as one types it behind ``rollback:``."""
+        said = self.variables
+        without = tuple(host.name for host in self.fleet.hosts) if self.missing else said.hosts
+        return f"{self.stage.name}{Variables(hosts=without, roles=None if self.missing else said.roles).words}"
 
     @property
     def is_partial(self) -> bool:
@@ -135,6 +137,16 @@ class Run:
         tried = [*self.done, self.failed_in]
         since = tried[tried.index("publishing") :] if "publishing" in tried else tried
         return bool({*since}.intersection(self.acts).difference(steps(self.flow))) and not self.variables.force
+
+    @property
+    def warned(self) -> int:
+        """How many warnings there were."""
+        return sum(map(len, self.warnings.values()))
+
+    @property
+    def has_more_to_tell(self) -> bool:
+        """Whether anything came after its step `finished`, or it has no such step."""
+        return self.alone or self.done[-1] != "finished" or self.warned > self.told
 
     @property
     def deadlines(self) -> list[Deadline]:

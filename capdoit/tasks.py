@@ -35,8 +35,11 @@ if TYPE_CHECKING:
     from capdoit.flows.drill import Drill
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-VERBS = ("deploy", "rollback", "check", "drill")
-CAPISTRANO = ("rollback", "check")  # deploy:rollback, deploy:check
+SHORT_NAMES = {
+    **{verb: verb for verb in ("deploy", "rollback", "check", "drill")},
+    "deploy:rollback": "rollback",  # these two as Capistrano spells them
+    "deploy:check": "check",
+}
 
 
 class Cap(Hooks):
@@ -138,15 +141,13 @@ class Cap(Hooks):
             stage = stages.choose_stage(self.config, chosen.stage).name
         except ConfigError as error:
             text = str(error)
-            for verb in VERBS:
+            for name, verb in SHORT_NAMES.items():
                 doc = f"{verb} the stage named by stage="
-                yield {"basename": verb, "actions": [(_refuse, [text])], "doc": doc, **ALWAYS}
+                yield {"basename": name, "actions": [(_refuse, [text])], "doc": doc, **ALWAYS}
             return
-        for verb in VERBS:
-            yield {"basename": verb, "actions": None, "task_dep": [f"{verb}:{stage}"], "doc": f"{verb} {stage}"}
-        for verb in CAPISTRANO:
-            spelling = {"basename": f"deploy:{verb}", "actions": None, "task_dep": [f"{verb}:{stage}"]}
-            yield {**spelling, "doc": f"{verb} {stage}, as Capistrano spells it"}
+        for name, verb in SHORT_NAMES.items():
+            doc = f"{verb} {stage}" + ("" if name == verb else ", as Capistrano spells it")
+            yield {"basename": name, "actions": None, "task_dep": [f"{verb}:{stage}"], "doc": doc}
 
     def _flow(
         self, flow: str, stage: Stage, chosen: variables.Variables, selected: list[str]

@@ -8,8 +8,8 @@ timeout. Nothing is sent in a dry run.
     recipes:
       notify: {url: !env SLACK_WEBHOOK, channel: "#deploys", mention: "<!here>"}
 
-With `format: json`, what is sent is one plain object: event, application, stage, flow, release, revision, previous,
-branch, by, hosts, seconds, message, and after a failure step and reason.
+With `format: json`, what is sent is one plain object: event, application, stage, flow, release, revision, branch, by,
+hosts, seconds, message; after a failure step and reason, else previous, the release that was live before.
 """
 
 from __future__ import annotations

@@ -124,7 +124,7 @@ rails = Recipe(
 )
 
 
-@rails.after("starting", roles=lambda options: options.migration_roles, primary=True)
+@rails.after("starting", roles=lambda options: options.migration_roles, primary=True, flows="deploy")
 def can_migrate(host: Host, flow: Flow, options: Options) -> None:
     """See that the host that migrates gets code."""
     if options.migrate and host.name not in flow.hosts:

@@ -92,7 +92,7 @@ def path_without(folder: Path, *missing: str) -> str:
     folder.mkdir()
     for directory in os.environ["PATH"].split(os.pathsep):
         for program in Path(directory).glob("*"):
-            if program.name not in missing and not (folder / program.name).exists():
+            if program.name not in missing and program.is_file() and not os.path.lexists(folder / program.name):
                 (folder / program.name).symlink_to(program)
     return str(folder)
 

@@ -7,7 +7,7 @@ import subprocess
 import sys
 
 import pytest
-from conftest import MakeProject
+from conftest import MakeProject, without_tools
 
 from capdoit.testing import DODO, Project
 
@@ -57,6 +57,7 @@ def test_the_list_has_the_flows_of_each_stage_and_the_short_names(untouched: Pro
     assert set(names) == {
         "deploy", "deploy:staging", "deploy:production", "rollback", "rollback:staging", "rollback:production",
         "check", "check:staging", "check:production", "drill", "drill:staging", "drill:production",
+        "deploy:rollback", "deploy:check",
     }  # fmt: skip
     assert len(names) == len(set(names))
     assert all(len(row) == 2 and row[1].strip() for row in rows)
@@ -172,6 +173,20 @@ def test_a_check_says_what_a_deploy_would_lack_and_makes_the_directories(untouch
         assert untouched.current(host) is None
     untouched.link_files()
     assert "2 host(s) are ready" in untouched.doit("deploy:check", check=True).out
+
+
+def test_a_check_says_which_tools_are_not_there(project: Project):
+    without_tools(project, "web2", "flock", "awk")
+    done = project.doit("check:production").failed()
+    assert "web2: flock is not installed\n" in done.out
+    assert "web2: awk is not installed\n" in done.out
+    assert "web1" not in done.out.partition("a deploy would fail:")[2]
+
+
+def test_a_check_says_once_that_there_is_no_such_branch(project: Project):
+    done = project.doit("check:production", "branch=mian").failed()
+    assert done.out.count("has no branch, tag or commit 'mian'; branch= says another") == 1
+    assert "2 host(s) are ready" in project.doit("check:production", check=True).out
 
 
 def test_a_check_says_that_the_repository_does_not_answer(project: Project):

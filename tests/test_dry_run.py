@@ -126,6 +126,16 @@ def test_what_would_fail_fails_in_a_dry_run_with_the_same_words(project: Project
     }
 
 
+@pytest.mark.parametrize("command", ["deploy:production dry_run=yes", "check:production", "cap pending"])
+def test_a_repository_that_does_not_answer_is_not_said_to_lack_the_branch(project: Project, command: str):
+    deployed(project, "1")
+    project.config(repo_url=str(project.path / "gone"))
+    done = project.doit(*command.split()).failed()
+    assert "web1: git ls-remote: exit status 128" in done.out
+    assert "does not appear to be a git repository" in done.out
+    assert "has no branch" not in done.out
+
+
 def test_a_linked_file_that_is_missing_fails_a_dry_run(make_project: MakeProject):
     project = make_project(linked_files_exist=False)
     project.deploy_to("web1").mkdir(parents=True)

@@ -36,9 +36,18 @@ def test_a_flow_that_finds_another_at_work_is_refused_and_told_who_it_is(project
 
     assert "deploy by ann" in refused.out
     assert "(the big one)" in refused.out
-    assert "doit cap unlock production" in refused.out
+    assert "doit cap unlock production\n" in refused.out
     assert first.returncode == 0, out
     assert len(project.releases("web1")) == 1
+
+
+def test_who_is_refused_by_a_flow_on_some_hosts_is_told_to_unlock_those_alone(project: Project):
+    with at_work(project).start("deploy:production", "hosts=web2") as first:
+        within(60, (project.path / "at-work").exists)
+        refused = project.doit("deploy:production")
+        is_over(project, first)
+
+    assert "doit cap unlock production hosts=web2\n" in refused.failed().out
 
 
 def test_who_looks_while_a_flow_is_at_work_is_told_so(project: Project):

@@ -152,6 +152,12 @@ def test_a_rollback_to_a_release_of_which_nothing_was_recorded_goes_ahead(projec
     assert project.current("web1") == first
 
 
+def test_a_recipe_that_takes_away_what_it_does_not_watch_is_refused(project: Project):
+    recipe(project, "db", "db = Recipe('db', roles='web')\n" + BACK)
+    done = project.doit("list").failed(3)
+    assert "recipe db: back has nothing to take away without a probe or a guard" in done.out
+
+
 def test_a_guard_of_its_own_decides_with_what_is_and_what_was(project: Project):
     recipe(project, "db", WATCHING + FROZEN)
     deployed(project, "0001")

@@ -11,6 +11,7 @@ import pytest
 from conftest import MakeProject, deploy
 
 from capdoit.testing import DODO, GitRepo, Project
+from capdoit.testing.invariants import damage
 
 
 def had(project: Project, number: int) -> list[str]:
@@ -408,6 +409,41 @@ def test_what_a_hook_changes_once_the_release_is_live_or_by_itself_is_no_damage(
     project.doit("cap", "verify", check=True)
     deploy(project)
     assert roll_back(project) == first
+
+
+def test_what_a_hook_changes_after_finished_is_no_damage_and_what_it_warns_of_is_in_the_status(project: Project):
+    project.dodo(
+        DODO
+        + "@cap.after('finished')\ndef change(host, release):\n"
+        + "    host.run('echo more >>app.txt', cwd=release.path)\n"
+        + "@cap.after('finished', once=True)\ndef tell(flow):\n    flow.warn('nobody was told')\n"
+    )
+    first = deploy(project)
+    project.doit("cap", "verify", check=True)
+    assert f"the deploy to {first} finished, but: nobody was told" in project.doit("cap", "status", check=True).out
+    deploy(project)
+    assert roll_back(project) == first
+    assert f"the rollback to {first} finished, but: nobody was told" in project.doit("cap", "status", check=True).out
+    assert not damage(project, may_be_empty=False)
+
+
+def test_what_to_type_next_is_for_the_hosts_that_were_chosen(project: Project):
+    first = deploy(project)
+    project.dodo(f"{DODO}@cap.after('published')\ndef smoke(host):\n    host.run('exit 5')\n")
+    done = project.doit("deploy:production", "hosts=web1").failed()
+    back = f"doit rollback:production hosts=web1 rollback_release={first}"
+    assert f"To go back: {back}\n" in done.out
+    project.dodo(DODO)
+    project.doit(*back.split()[1:], check=True)
+    assert project.current("web1") == first
+    none = project.doit("rollback:production", "hosts=web2").failed()
+    assert "doit deploy:production hosts=web2" in none.out
+
+
+def test_a_dry_run_that_was_refused_is_to_be_typed_again_as_a_dry_run(project: Project):
+    deploy(project)
+    done = project.doit("deploy:production", "dry_run=yes", "branch=nowhere").failed()
+    assert "When it is mended: doit deploy:production branch=nowhere dry_run=yes\n" in done.out
 
 
 def test_an_archive_goes_when_its_release_is_back_and_may_change(project: Project):

@@ -127,10 +127,11 @@ def two_stages(project: Project, **settings: str) -> None:
     project.config(stages=stages, **settings)
 
 
-def test_a_short_name_without_a_stage_is_refused_when_there_are_several(project: Project):
+@pytest.mark.parametrize("name", ["deploy", "rollback", "deploy:rollback", "deploy:check"])
+def test_a_short_name_without_a_stage_is_refused_when_there_are_several(project: Project, name: str):
     two_stages(project)
     project.dodo(DODO)
-    done = project.doit("deploy").failed()
+    done = project.doit(name).failed()
     assert "which stage?" in done.out
     assert "staging, production" in done.out
     assert "Traceback" not in done.out

@@ -1,4 +1,4 @@
-"""`doit cap`: looking around, and the first deploy.yml; what changes hosts are tasks (``tasks.py``).
+"""`doit cap`: looking around, unlocking, running a command, and the first deploy.yml; flows are tasks (``tasks.py``).
 
 A subcommand is a module of its name, with a function of its name.
 """

@@ -111,7 +111,7 @@ def load(file: Path) -> Config:
     """Read deploy.yml.
 
     Args:
-        file: its path; relative paths in it are below its directory.
+        file: its path; a relative ``ssh_config``, or ``deploy_to`` of a local host, is below its directory.
 
     Raises:
         ConfigError: with every mistake in it, each with file, line, column and path.

@@ -70,8 +70,11 @@ class Variables:
     @property
     def words(self) -> str:
         """What was said of what to do and where, as one would type it again; each word with a space before it."""
-        values = {name: getattr(self, name) for name in AGAIN if getattr(self, name)} | dict(self.others)
-        texts = {name: "yes" if v is True else ",".join(v) if isinstance(v, tuple) else v for name, v in values.items()}
+        values = {name: getattr(self, name) for name in AGAIN} | dict(self.others)
+        if self.apply:  # the plan says all
+            values = {"apply": self.apply}
+        said = {name: value for name, value in values.items() if value}
+        texts = {name: "yes" if v is True else ",".join(v) if isinstance(v, tuple) else v for name, v in said.items()}
         return "".join(f" {shlex.quote(f'{name}={text}')}" for name, text in texts.items())
 
     def refuse_meaningless(self, task: str, stage: str) -> None:
@@ -90,7 +93,10 @@ class Variables:
             raise ConfigError(f"which stage, {stage} or stage={self.stage}? Nothing was done")
 
 
-AGAIN = ("branch", "rollback_release", "hosts", "roles", "skip", "migrations", "verify", "force", "message")
+AGAIN = (
+    *("branch", "rollback_release", "hosts", "roles", "skip", "migrations", "verify", "force", "message"),
+    *("dry_run", "plan"),
+)
 MEANINGLESS = {
     "deploy": ("rollback_release", "migrations", "force"),
     "rollback": ("branch",),

@@ -18,7 +18,7 @@ from capdoit.units import Room
 
 CONDITION = Path(__file__).with_name("condition.sh")
 # By the survey, the lock, and what ends a flow.
-NEEDED_TO_ASK = ("cut", "dd", "find", "flock", "readlink", "sed", "tail", "tr")
+NEEDED_TO_ASK = ("cut", "dd", "find", "readlink", "sed", "tail", "tr")
 SHOWN = ("git", "tar", "rsync", "flock", "sha256sum")
 HOST = {"clock", "locale", "charmap", "user", "shell", "shell_version"}
 PLACE = {"place", "no_directory", "rights", "disk", "inodes"}

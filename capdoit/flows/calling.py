@@ -81,7 +81,8 @@ def refuse_hooks_without_hosts(run: Run, acts: Iterable[Act]) -> None:
         NotReady: names the hooks.
     """
     missing = [host for host in run.stage.hosts if host.name in run.missing]
-    hooks = [act.hook for act in acts if act.hook and not act.hook.hosts(run.fleet.hosts)]
+    called = (act.hook for act in acts if act.hook and act.name in run.acts)
+    hooks = [hook for hook in called if not hook.hosts(run.fleet.hosts)]
     alone = [hook for hook in hooks if any(hook.plays(host.roles) for host in missing)]
     if alone:
         whose = listed(f"{hook.name} ({hook.place})" for hook in alone)

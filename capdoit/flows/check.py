@@ -36,7 +36,7 @@ def check(stage: Stage, variables: Variables, console: Console, declared: Declar
         others = run.fleet.each(lambda host: host.test("true"), _called_without_code(run), together=False)
     facts = [answer.answer for answer in answers if isinstance(answer.answer, Facts)]
     _warn_of_drills(stage, facts, console)
-    failed = (str(outcome.error) for outcome in (*source, *answers, *others) if outcome.error)
+    failed = dict.fromkeys(str(outcome.error) for outcome in (*source, *answers, *others) if outcome.error)
     if problems := [*decide.problems(facts, run.stage), *failed]:
         raise NotReady("\n".join(["a deploy would fail:", *(f"  {problem}" for problem in problems)]))
     console.say(f"   {stage.name}: {len(facts)} host(s) are ready for a deploy", Tone.GOOD)

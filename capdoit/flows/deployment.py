@@ -228,7 +228,7 @@ class Deployment:
     def _finish(self, run: Run) -> None:
         if self.stage.drill == "after_deploy" and run.flow == "deploy" and not (run.alone or run.plan):
             rehearse_shortly(run)
-        if run.alone and not run.plan:
+        if run.has_more_to_tell and not run.plan:
             remember(run)
         self._ended = True
         run.fleet.close()

@@ -10,6 +10,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import replace
 
 from capdoit.config.stages import Stage
@@ -180,6 +181,8 @@ class Drill:
         return self.console.redact(f"{name}: a rollback {would}: {why}\n{rows}\n{done}")
 
     def _end(self, run: Run, drilled: str) -> None:
+        with suppress(FlowFailed):  # it works in the shadow, which is about to go
+            self._inner.end()
         outcomes = end(run, drilled)
         for outcome in outcomes:
             if outcome.error:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
 
 from capdoit import decide
-from capdoit.config.variables import Variables
 from capdoit.errors import (
     Damaged,
     GuardRefused,
@@ -39,10 +39,8 @@ def report(run: Run, what: str, error: BaseException, standings: Sequence[Standi
 
 def _next(run: Run, error: BaseException, standings: Sequence[Standing]) -> str:
     stage = run.stage.name
-    again = _hook_again(run) if run.alone else f"doit {run.flow}:{stage}{run.said}"
-    anew = run.applied.variables(Variables()).words if run.applied else run.said
     if isinstance(error, (GuardRefused, LockHeld, PlanOutdated)):
-        return _ways(run, error, again)
+        return _ways(run, error)
     if run.flipped and not run.published:
         return f"Nobody knows what is live on {listed(sorted(run.flipped))}. Look again: doit cap status {stage}"
     if run.published:
@@ -51,39 +49,48 @@ def _next(run: Run, error: BaseException, standings: Sequence[Standing]) -> str:
     if changed:
         return f"What is live on {listed(changed)} is not what it was. Look: doit cap status {stage}"
     if isinstance(error, HostsFailed) and any(isinstance(outcome.error, Damaged) for outcome in error.failed):
-        more = "" if run.archived else f" All that differs: doit cap verify {stage} {run.release}"
-        return f"What is live was not changed.{more}\nTo go to it as it is: doit {run.flow}:{stage}{anew} force=yes"
+        more = "" if run.archived else f" All that differs: doit cap verify {run.scope} {run.release}"
+        return f"What is live was not changed.{more}\nTo go to it as it is: {_again(run, force=True)}"
     gone = f" But {listed(run.taken_away)} was taken away already; a deploy brings it back." if run.taken_away else ""
     if run.taking_away:
         gone = f" But {listed(run.taking_away)} may have been taken away already: a deploy brings back what is missing."
-    then = "" if isinstance(error, NoTarget) else f" When it is mended: {again}"  # it says itself what can be typed
-    return f"What is live was not changed.{gone}{then}{_without_unreachable(run, error, again)}"
+    then = "" if isinstance(error, NoTarget) else f" When it is mended: {_again(run)}"  # it says itself what to type
+    return f"What is live was not changed.{gone}{then}{_without_unreachable(run, error)}"
 
 
-def _without_unreachable(run: Run, error: BaseException, again: str) -> str:
+def _again(run: Run, **more: Any) -> str:
+    """What to type to have it done again; with more said than before, a plan is no longer what is carried out."""
+    if run.alone:
+        return _hook_again(run, **more)
+    said = replace(run.variables, apply=None, **more) if more else run.variables
+    return f"doit {run.flow}:{run.stage.name}{said.words}"
+
+
+def _hook_again(run: Run, **more: Any) -> str:
+    said = replace(run.variables, apply=None, **more)
+    return f"doit run -s {run.flow}:{run.stage.name}:{run.failed_in}{said.words}"
+
+
+def _without_unreachable(run: Run, error: BaseException) -> str:
     """What does it on the other hosts, when the only trouble is that some cannot be reached."""
     outcomes = error.failed if isinstance(error, HostsFailed) else []
     away = {outcome.host for outcome in outcomes if isinstance(outcome.error, Unreachable)}
-    others = [host.name for host in run.stage.hosts if host.name not in away]
-    if not away or len(away) < len(outcomes) or not others or " hosts=" in again:
+    others = tuple(host.name for host in run.stage.hosts if host.name not in away)
+    if not away or len(away) < len(outcomes) or not others or run.variables.hosts:
         return ""
-    return f"\nOn the others only, which leaves the hosts mixed: {again} hosts={','.join(others)}"
+    return f"\nOn the others only, which leaves the hosts mixed: {_again(run, hosts=others, roles=None)}"
 
 
-def _ways(run: Run, error: GuardRefused | LockHeld | PlanOutdated, again: str) -> str:
+def _ways(run: Run, error: GuardRefused | LockHeld | PlanOutdated) -> str:
     """What can be said to a flow that was refused."""
-    stage = run.stage.name
     if isinstance(error, PlanOutdated):
-        planned = run.applied.variables(Variables()).words if run.applied else ""
-        return f"To plan it anew: doit {run.flow}:{stage}{planned} plan={shlex.quote(str(run.variables.apply))}"
+        return f"To plan it anew: {_again(run, plan=run.variables.apply)}"
     if isinstance(error, LockHeld):
-        return f"wait=60 waits for it: {again} wait=60\nIf nobody is at work there any more: doit cap unlock {stage}"
-    back = f"To take it away before going back: {again} migrations=back\n" if error.can_go_back else ""
-    return f"{back}To go back and leave it as it is: {again.replace(' migrations=back', '')} migrations=keep"
-
-
-def _hook_again(run: Run) -> str:
-    return f"doit run -s {run.flow}:{run.stage.name}:{run.failed_in}{run.said}"
+        held = "" if len(error.holders) == len(run.everyone) else f" hosts={','.join(error.holders)}"
+        unlock = f"doit cap unlock {run.stage.name}{held}"
+        return f"wait=60 waits for it: {_again(run)} wait=60\nIf nobody is at work there any more: {unlock}"
+    back = f"To take it away before going back: {_again(run, migrations='back')}\n" if error.can_go_back else ""
+    return f"{back}To go back and leave it as it is: {_again(run, migrations='keep')}"
 
 
 def _although_live(run: Run) -> str:
@@ -96,10 +103,10 @@ def _although_live(run: Run) -> str:
 
 def _back(run: Run) -> str:
     hosts = [run.facts[host.name] for host in run.fleet.release_hosts if host.name in run.facts]
-    target = decide.way_back(hosts, run.release, run.stage.name) if hosts else None
+    target = decide.way_back(hosts, run.release, run.scope) if hosts else None
     if target is None:
         return f"There is no other release that every host can go back to; doit cap releases {run.stage.name} has all."
-    return f"To go back: doit rollback:{run.stage.name} rollback_release={target}"
+    return f"To go back: doit rollback:{run.scope} rollback_release={target}"
 
 
 def because(what: str, error: BaseException) -> str:

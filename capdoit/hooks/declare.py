@@ -62,12 +62,13 @@ class Hooks:
             step: of a flow, such as ``publishing``.
             task: the name of a doit task that the step then depends on; no function is decorated. It is the
                 deploy's step unless ``flows=`` says otherwise, so that a rollback needs nothing but the hosts.
-            **when: ``roles=``, run on the hosts that play one of these, on all when not given; a recipe may give a
-                function that takes its options and returns them. ``primary=True``, only on the primary of those
-                hosts; ``once=True``, one call for the fleet, given ``hosts`` instead of ``host``; ``flows=``, some of
-                ``("deploy", "rollback")``, all that have the step when not given; ``timeout=``, seconds after which
-                what it runs on hosts is stopped and the flow has failed; ``drill=True``, it runs in a drill, too, on
-                a copy of the release: it touches nothing but what is below ``release.deploy_to``.
+            **when: ``roles=``, run on the hosts that play one of these; when not given on all, a recipe's on those that
+                get code; a recipe may give a function that takes its options and returns them. ``primary=True``, only
+                on the primary of those hosts; ``once=True``, one call for the fleet, given ``hosts`` instead of
+                ``host``; ``flows=``, some of ``("deploy", "rollback")``, all that have the step when not given;
+                ``timeout=``, seconds after which what it runs on hosts is stopped and the flow has failed;
+                ``drill=True``, it runs in a drill, too, on a copy of the release: it touches nothing but what is
+                below ``release.deploy_to``.
 
         Raises:
             ConfigError: there is no such step or flow, the function wants what hooks are not given, or more than

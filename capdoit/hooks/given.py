@@ -68,7 +68,8 @@ class Flow:
         message: why, in the operator's words (``message=``).
         started: when it began, by the controller's monotonic clock.
         variables: what else the command line says, by name: the recipes' variables and the project's own.
-        warn: say what went wrong without making the flow fail; `doit cap status` has it until the next flow is done.
+        warn: say what went wrong without making the flow fail; when it finishes, `doit cap status` has it until the
+            next flow is done.
         drill: whether it is only rehearsed.
     """
 

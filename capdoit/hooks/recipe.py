@@ -130,6 +130,8 @@ class Recipe(Hooks):
         dirs = self.linked_dirs(made) if callable(self.linked_dirs) else self.linked_dirs
         if out := [path for path in dirs if not is_inside(path)]:
             raise RecipeError(f"recipe {self.recipe}: linked_dirs leave the release: {listed(map(repr, out))}")
+        if {*self._watch} == {"back"}:
+            raise RecipeError(f"recipe {self.recipe}: back has nothing to take away without a probe or a guard")
         watch = {what: hook.bound(made) for what, hook in self._watch.items()}
         return Declared(
             hooks=tuple(hook.bound(made) for hook in declared.hooks),

@@ -32,13 +32,17 @@ def finishing_rollback(run: Run) -> None:
 
 
 def finished(run: Run) -> None:
-    """Write the revisions log and the journal, and give back the lock."""
+    """Write the revisions log and the journal."""
     _warning(run, partial(_conclude, run))
+    run.told = run.warned
 
 
 def remember(run: Run) -> None:
-    """Have the manifest of the release know what hooks by themselves have changed in it."""
-    _warning(run, lambda host: run.do(host, "manifest", [*RENEWING, REMEMBER]))
+    """Write down what came after `finished`: warnings, and what hooks changed in the release.
+
+    Of hooks that were called by themselves, on what is live, only the manifest is to know.
+    """
+    _warning(run, partial(_remember, run))
 
 
 def archived(run: Run, host: str) -> str:
@@ -68,3 +72,8 @@ def _conclude(run: Run, host: Host) -> None:
     line = log_line(run.flow, run.release, run.revision, run.branch, run.by)
     values = {"log_line": line, "entry": run.entry("finished", host), "hooked": run.is_hooked}
     run.do(host, "finished", [*RENEWING, CONCLUDE], CONCLUDE_SECONDS, **values)
+
+
+def _remember(run: Run, host: Host) -> None:
+    values = {"entry": "" if run.alone else run.entry("finished", host), "hooked": run.is_hooked}
+    run.do(host, "remember", [*RENEWING, REMEMBER], CONCLUDE_SECONDS, **values)

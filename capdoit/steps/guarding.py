@@ -58,7 +58,7 @@ def _host(run: Run, watch: Watch) -> Host | None:
     if not hosts and there_is and run.flow == "rollback" and run.variables.migrations != "keep":
         roles = listed(watch.asked.roles)
         what = f"recipe {watch.recipe} has to ask a host with the role {roles}, and none is selected"
-        raise GuardRefused(f"nothing was touched: {what}", watch.recipe, (), False)
+        raise GuardRefused(f"nothing was touched: {what}")
     if not there_is:
         run.console.say(f"   recipe {watch.recipe} asks no host: none has the role {listed(watch.asked.roles)}")
     return hosts[0] if hosts else None
@@ -73,7 +73,7 @@ def _asked(run: Run, host: Host, watch: Watch) -> tuple[str, ...]:
             raise
         what = f"recipe {watch.recipe} cannot tell what release {run.release} does not know: {error}"
         if run.variables.migrations != "keep":
-            raise GuardRefused(f"nothing was touched: {what}", watch.recipe, (), False) from None
+            raise GuardRefused(f"nothing was touched: {what}") from None
         run.warn(what)
         return ()
 
@@ -109,7 +109,7 @@ def _settle(run: Run, host: Host, watch: Watch, names: tuple[str, ...]) -> None:
     wish, hindrance = run.variables.migrations, _why_not_back(run, watch)
     if wish is None or (wish == "back" and hindrance):
         cannot = f"; {hindrance}" if wish else ""
-        raise GuardRefused(f"nothing was touched: {said}{cannot}", watch.recipe, names, not hindrance)
+        raise GuardRefused(f"nothing was touched: {said}{cannot}", not hindrance)
     for line in [*said.splitlines(), f"migrations={wish}"]:
         run.console.say(f"   {line}")
     if wish == "back":

@@ -37,7 +37,7 @@ def choose_target(run: Run) -> None:
     facts = list(run.facts.values())
     if problems := decide.rollback_problems(facts, run.stage):
         raise NotReady("\n".join(problems))
-    target = decide.rollback_target(facts, run.variables.rollback_release, run.stage.name)
+    target = decide.rollback_target(facts, run.variables.rollback_release, run.scope)
     run.release, run.revision = target.release, target.revision
     run.archived = target.archived
     guard(run)
@@ -51,7 +51,7 @@ def choose_live(run: Run) -> None:
         NoTarget, FleetDisagrees: nothing is live, or not the same on all hosts.
     """
     take_locks(run)
-    run.release, run.revision = decide.live_release(list(run.facts.values()), run.stage.name)
+    run.release, run.revision = decide.live_release(list(run.facts.values()), run.scope)
 
 
 def _decide_deploy(run: Run) -> None:

@@ -17,7 +17,6 @@ COMMON = Path(__file__).with_name("git_common.sh")
 FETCH = (COMMON, Path(__file__).with_name("git_fetch.sh"))
 EXPORT = (COMMON, Path(__file__).with_name("git_export.sh"))
 RESOLVE = (COMMON, Path(__file__).with_name("git_resolve.sh"))
-CHECK = (COMMON, Path(__file__).with_name("git_check.sh"))
 
 
 def prepare(_: Stage) -> None:
@@ -53,12 +52,13 @@ def values(stage: Stage) -> dict[str, str]:
 
 
 def check(run: Run, host: Host) -> None:
-    """Ask the repository from a host.
+    """Ask the repository from a host for the branch.
 
     Raises:
+        NotReady: it has no such branch.
         HostError: it does not answer.
     """
-    run.do(host, "git ls-remote", CHECK, repo_url=run.stage.repo_url or "")
+    tip(run, host)
 
 
 def _known(run: Run, resolved: object) -> str:

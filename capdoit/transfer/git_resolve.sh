@@ -2,7 +2,7 @@
 # Which commit the branch is in the repository now, asked without fetching; nothing when it is not known. A
 # commit that is named by its sha is taken for there when the mirror has it, or when all of it is said.
 # shellcheck disable=SC2154
-refs=$(git ls-remote -- "$repo_url" "refs/heads/$branch" "refs/tags/$branch" "refs/tags/$branch^{}" HEAD)
+refs=$(git ls-remote -- "$repo_url" "refs/heads/$branch" "refs/tags/$branch" "refs/tags/$branch^{}" HEAD) || exit
 for name in "refs/heads/$branch" "refs/tags/$branch^{}" "refs/tags/$branch" "$branch"; do
     case $name in
         refs/* | HEAD) ;;

@@ -21,8 +21,8 @@ SECOND = {"app.txt": "second\n", "assets/new": "y" * 1000}
 THIRD = {"app.txt": "third\n", "assets/third": "z" * 1000}
 # The programs that capdoit's scripts and these tests use on a host, besides those that a case takes away.
 OTHERS = (
-    *("sh", "flock", "date", "id", "tr", "dd", "sha256sum", "gzip", "chmod", "head", "seq", "xargs"),
-    *("sleep", "setsid", "kill", "pkill", "mount", "umount", "mountpoint", "find", "sed", "true"),
+    *("sh", "flock", "date", "id", "tr", "dd", "od", "sha256sum", "sort", "stat", "awk", "gzip", "chmod", "head"),
+    *("seq", "xargs", "sleep", "setsid", "kill", "pkill", "mount", "umount", "mountpoint", "find", "sed", "true"),
 )
 # The hooks know only the scripts of the case. What strikes as `starting` begins is a thread of the
 # controller that waits for the first lock.
