@@ -454,7 +454,8 @@ def test_a_deploy_says_when_a_rollback_would_not_work_after_it(project: Project)
     first = project.doit("deploy:production", check=True)
     assert "warning: a rollback would not work now: nothing was touched: there are no older releases" in first.out
     release = project.current("web1")
-    assert f"a rollback would go to {release}" in project.doit("deploy:production", check=True).out
+    done = project.doit("deploy:production", env={"ROLLBACK_RELEASE": "20010101000000"}, check=True)
+    assert f"a rollback would go to {release}" in done.out
     project.dodo(
         DODO + "@cap.after('finished')\ndef lose(host, release):\n"
         "    host.run(f'rm {release.shared}/config/database.yml; touch lost')\n"
@@ -462,6 +463,7 @@ def test_a_deploy_says_when_a_rollback_would_not_work_after_it(project: Project)
     done = project.doit("deploy:production", check=True)
     assert "to what is shared lead nowhere" in done.out
     assert "finished with warnings" in done.out
+    assert "finished, but: a rollback would not work now" in project.doit("cap", "status").out
 
 
 def test_a_guard_warns_after_a_deploy(project: Project):

@@ -90,7 +90,8 @@ def end(run: Run, drilled: str) -> list[Outcome]:
 
 def rehearse_shortly(run: Run) -> None:
     """Warn after a deploy when a rollback would not work: no target, or not whole, or a guard refuses."""
-    back = replace(run, flow="rollback", drill=True, facts={}, probes={}, unknown={}, warnings={})
+    said = replace(run.variables, rollback_release=None)  # the environment may have one
+    back = replace(run, flow="rollback", variables=said, drill=True, facts={}, probes={}, unknown={}, warnings={})
     try:
         answers = run.fleet.all(partial(ask_facts, back))
         back.facts = {name: facts for name, facts in answers.items() if isinstance(facts, Facts)}
