@@ -12,6 +12,7 @@ from capdoit.hooks.recipe import Recipe
 from capdoit.script import Secret
 
 if TYPE_CHECKING:
+    from capdoit.hosts.host import Host
     from capdoit.tasks import Cap
 
 __version__ = "0.1.0"
@@ -20,6 +21,7 @@ __all__ = [
     "ConfigError",
     "Failure",
     "Flow",
+    "Host",
     "HostError",
     "Recipe",
     "Release",
@@ -44,3 +46,12 @@ def load(file: str | Path = "deploy.yml") -> Cap:
     from capdoit.tasks import Cap
 
     return Cap(Path(file))
+
+
+def __getattr__(name: str) -> type[Host]:
+    """`Host`, which only annotations need; `doit list` need not pay for its import."""
+    if name == "Host":
+        from capdoit.hosts.host import Host
+
+        return Host
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

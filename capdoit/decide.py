@@ -7,14 +7,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from capdoit.config.places import near
 from capdoit.config.stages import Stage
 from capdoit.errors import ConfigError, FleetDisagrees, NoTarget, NotReady
 from capdoit.facts import layout
 from capdoit.facts.journal import DEPLOY, Entry, parse_log
 from capdoit.facts.layout import Layout, is_release
 from capdoit.facts.survey import Facts
-from capdoit.text import listed, printable, table
+from capdoit.text import listed, near, printable, table
 
 MOST_SHOWN = 8
 TARGETS = ("ready", "retired", "bad", "live")

@@ -18,14 +18,13 @@ from doit.cmd_base import DoitCmdBase
 from doit.exceptions import InvalidDodoFile, TaskFailed
 
 from capdoit.config import stages, variables
-from capdoit.config.places import near
 from capdoit.console import Console, Tone
 from capdoit.errors import CapdoitError, ConfigError
 from capdoit.flow import FLOWS, Act, weave
 from capdoit.hooks import finding
 from capdoit.hooks.declare import Hooks
 from capdoit.hooks.hook import Declared, check_roles
-from capdoit.text import listed
+from capdoit.text import listed, near
 
 if TYPE_CHECKING:
     from types import FrameType

@@ -89,3 +89,11 @@ def _shown(char: str) -> str:
     if char == "\t":
         return "    "
     return char if char.isprintable() else char.encode("unicode_escape").decode("ascii")
+
+
+def near(name: str, names: Iterable[str], likeness: float = 0.6) -> str:
+    """A suggestion for a name that does not exist, with what leads to it; empty when none is near."""
+    import difflib
+
+    close = difflib.get_close_matches(name, list(names), 1, likeness)
+    return f"; did you mean {close[0]}?" if close else ""

@@ -28,7 +28,7 @@ from typing import TYPE_CHECKING
 from capdoit import HostError, Recipe, Release, RoleNames
 
 if TYPE_CHECKING:
-    from capdoit.hosts.host import Host
+    from capdoit import Host
 
 INSTALL = Path(__file__).with_name("bundler.sh").read_text(encoding="utf-8")
 

@@ -41,8 +41,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from capdoit import Flow, HostError, Recipe, RoleNames
 
 if TYPE_CHECKING:
-    from capdoit import Release
-    from capdoit.hosts.host import Host
+    from capdoit import Host, Release
 
 IN_DJANGO = Path(__file__).with_name("_in_django.py")
 STATIC_FILES = Path(__file__).with_name("_static_files.py")

@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING
 from capdoit import Flow, HostError, Recipe, Release, RoleNames
 
 if TYPE_CHECKING:
-    from capdoit.hosts.host import Host
+    from capdoit import Host
 
 CHECK = Path(__file__).with_name("health.sh").read_text(encoding="utf-8")
 

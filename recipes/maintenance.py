@@ -32,7 +32,7 @@ from typing import TYPE_CHECKING
 from capdoit import Failure, Flow, HostError, Recipe, Release, RoleNames
 
 if TYPE_CHECKING:
-    from capdoit.hosts.host import Host
+    from capdoit import Host
 
 DOWN = Path(__file__).with_name("maintenance.sh").read_text(encoding="utf-8")
 MAKE_WAY = 'mkdir -p "${1%/*}" && if [ -e "$1" ] || [ -h "$1" ]; then echo "$1"; fi'

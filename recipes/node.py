@@ -47,7 +47,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from capdoit import HostError, Recipe, Release, RoleNames
 
 if TYPE_CHECKING:
-    from capdoit.hosts.host import Host
+    from capdoit import Host
 
 SCRIPT = Path(__file__).with_name("node.sh").read_text(encoding="utf-8")
 

@@ -19,7 +19,7 @@ from capdoit import Recipe, Release, RoleNames
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from capdoit.hosts.host import Host
+    from capdoit import Host
 
 RESTART = """\
 if [ -z "$3" ] && command -v passenger-config >/dev/null; then

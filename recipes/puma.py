@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Literal
 from capdoit import Recipe, Release, RoleNames
 
 if TYPE_CHECKING:
-    from capdoit.hosts.host import Host
+    from capdoit import Host
 
 RESTART = Path(__file__).with_name("puma.sh").read_text(encoding="utf-8")
 SIGNALS = {"restart": "USR2", "phased-restart": "USR1"}

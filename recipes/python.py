@@ -40,8 +40,7 @@ from typing import TYPE_CHECKING, Literal
 from capdoit import Flow, HostError, Recipe, RoleNames
 
 if TYPE_CHECKING:
-    from capdoit import Release
-    from capdoit.hosts.host import Host
+    from capdoit import Host, Release
 
 PROGRAM = Path(__file__).with_name("_environment.py")
 # uv knows interpreters by their versions, too, and brings those that are not there.

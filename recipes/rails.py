@@ -48,7 +48,7 @@ from typing import TYPE_CHECKING
 from capdoit import Flow, HostError, Recipe, Release, RoleNames
 
 if TYPE_CHECKING:
-    from capdoit.hosts.host import Host
+    from capdoit import Host
 
 ASSETS = Path(__file__).with_name("rails.sh").read_text(encoding="utf-8")
 # From the most certain: an asset may be called manifest, too. The first that fits any file counts.

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Literal
 from capdoit import Recipe, RoleNames
 
 if TYPE_CHECKING:
-    from capdoit.hosts.host import Host
+    from capdoit import Host
 
 RESTART = Path(__file__).with_name("systemd.sh").read_text(encoding="utf-8")
 

@@ -26,11 +26,10 @@ from capdoit.cap.status import status
 from capdoit.cap.unlock import unlock
 from capdoit.cap.verify import verify
 from capdoit.config import variables
-from capdoit.config.places import near
 from capdoit.console import Console
 from capdoit.errors import CapdoitError, ConfigError
 from capdoit.tasks import Cap
-from capdoit.text import listed
+from capdoit.text import listed, near
 
 INTERRUPTED = 130  # as shells have it
 

@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 import yaml
 
 from capdoit.errors import ConfigError
-from capdoit.text import listed, printable
+from capdoit.text import listed, near, printable
 
 T = TypeVar("T")
 TAG = "tag:yaml.org,2002:"
@@ -238,11 +238,3 @@ def _refuse_depths(file: Path, text: str, loader: Any) -> None:
 
 def _at(mark: Any) -> str:
     return f":{mark.line + 1}:{mark.column + 1}" if mark else ""
-
-
-def near(name: str, names: Iterable[str], likeness: float = 0.6) -> str:
-    """A suggestion for a name that does not exist, with what leads to it; empty when none is near."""
-    import difflib
-
-    close = difflib.get_close_matches(name, list(names), 1, likeness)
-    return f"; did you mean {close[0]}?" if close else ""

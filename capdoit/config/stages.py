@@ -12,11 +12,11 @@ from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
-from capdoit.config.places import EXACT, FAST, Value, near, read
+from capdoit.config.places import EXACT, FAST, Value, read
 from capdoit.config.settings import ANYWHERE, BELONGS, TOP, Env, RecipeUse
 from capdoit.errors import ConfigError
 from capdoit.facts.layout import Layout
-from capdoit.text import listed
+from capdoit.text import listed, near
 
 
 @dataclass(frozen=True)

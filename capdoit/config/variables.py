@@ -11,10 +11,9 @@ from dataclasses import dataclass, field, fields
 from functools import partial
 from typing import Any
 
-from capdoit.config.places import near
 from capdoit.config.stages import HostConfig, Stage
 from capdoit.errors import ConfigError
-from capdoit.text import listed
+from capdoit.text import listed, near
 
 # What other tools call it. Taken for the project's own, it would not be heeded, and something else would happen.
 MEANT = {

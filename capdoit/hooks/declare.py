@@ -11,11 +11,10 @@ from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypedDict, TypeVar, overload
 
-from capdoit.config.places import near
 from capdoit.errors import ConfigError
 from capdoit.flow import FLOWS, steps
 from capdoit.hooks.hook import Declared, Dependency, Hook, Roles, texts
-from capdoit.text import listed
+from capdoit.text import listed, near
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack

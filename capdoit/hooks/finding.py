@@ -12,14 +12,13 @@ from functools import cache, partial
 from pathlib import Path
 from types import ModuleType
 
-from capdoit.config.places import near
 from capdoit.config.settings import RecipeUse
 from capdoit.errors import RecipeError
 from capdoit.hooks import options as typed
 from capdoit.hooks.hook import Declared
 from capdoit.hooks.options import loaded
 from capdoit.hooks.recipe import Recipe
-from capdoit.text import listed
+from capdoit.text import listed, near
 
 GROUP = "capdoit.recipes"
 BUNDLED = "bundled"

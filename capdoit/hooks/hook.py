@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from capdoit.config.places import near
 from capdoit.errors import ConfigError
 from capdoit.script import Secret
+from capdoit.text import near
 
 if TYPE_CHECKING:
     from capdoit.hosts.host import Host

@@ -11,11 +11,10 @@ import typing
 from collections.abc import Callable, Mapping
 from typing import Annotated, Any, Literal, TypeVar
 
-from capdoit.config.places import near
 from capdoit.config.settings import RecipeUse
 from capdoit.errors import ConfigError, RecipeError, where
 from capdoit.script import Secret
-from capdoit.text import listed, printable
+from capdoit.text import listed, near, printable
 
 T = TypeVar("T")
 RoleNames = Annotated[tuple[str, ...], "roles"]

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 from capdoit import Recipe, Release
 
 if TYPE_CHECKING:
-    from capdoit.hosts.host import Host
+    from capdoit import Host
 
 
 @dataclass(frozen=True)
