@@ -25,13 +25,15 @@ codes are doit's and are chosen at the doit faces (``tasks.py``, ``cap/``) only.
 from __future__ import annotations
 
 import traceback
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, Generic, TypeVar
 
 from capdoit.text import printable
 
 PACKAGE = Path(__file__).parent
+T = TypeVar("T")
 
 
 class CapdoitError(Exception):
@@ -130,7 +132,7 @@ class Cancelled(HostError):
 
 
 @dataclass(frozen=True)
-class Outcome:
+class Outcome(Generic[T]):
     """What one host answered to one step.
 
     Attributes:
@@ -140,7 +142,7 @@ class Outcome:
     """
 
     host: str
-    answer: object = None
+    answer: T | None = None
     error: BaseException | None = None
 
     def __bool__(self) -> bool:
@@ -153,6 +155,11 @@ class Outcome:
         return self.error is not None and not isinstance(self.error, Cancelled)
 
 
+def answers(outcomes: Iterable[Outcome[T]]) -> list[T]:
+    """What the hosts answered that did what they were asked to do."""
+    return [outcome.answer for outcome in outcomes if outcome.answer is not None]
+
+
 class HostsFailed(CapdoitError):
     """A step failed on at least one host; carries the outcome of every host.
 
@@ -160,7 +167,7 @@ class HostsFailed(CapdoitError):
         outcomes: one for each host that took part.
     """
 
-    def __init__(self, outcomes: Sequence[Outcome]) -> None:
+    def __init__(self, outcomes: Sequence[Outcome[Any]]) -> None:
         self.outcomes = tuple(outcomes)
         self.failed = [o for o in outcomes if o.has_failed]
         self.cancelled = [o for o in outcomes if isinstance(o.error, Cancelled)]

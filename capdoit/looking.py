@@ -5,25 +5,29 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import closing
 from functools import partial
+from typing import TypeVar
 
 from capdoit.config.stages import Stage
 from capdoit.config.variables import Variables
 from capdoit.console import Console
 from capdoit.errors import Outcome
+from capdoit.facts.survey import Facts
 from capdoit.hosts.host import Host
 from capdoit.run import Run, begin
 from capdoit.steps.asking import ask_facts
 from capdoit.transfer import git
 
+T = TypeVar("T")
 
-def look(stage: Stage, variables: Variables, console: Console, ask: Callable[[Run, Host], object]) -> list[Outcome]:
+
+def look(stage: Stage, variables: Variables, console: Console, ask: Callable[[Run, Host], T]) -> list[Outcome[T]]:
     """Ask something of every selected host; an outcome for each."""
     run = begin("", stage, variables, console)
     with closing(run.fleet):
         return run.fleet.each(partial(ask, run), together=False)
 
 
-def survey(stage: Stage, variables: Variables, console: Console) -> list[Outcome]:
+def survey(stage: Stage, variables: Variables, console: Console) -> list[Outcome[Facts]]:
     """The facts of every selected host; changes nothing.
 
     Returns:
@@ -32,7 +36,7 @@ def survey(stage: Stage, variables: Variables, console: Console) -> list[Outcome
     return look(stage, variables, console, ask_facts)
 
 
-def survey_and_tip(stage: Stage, variables: Variables, console: Console) -> tuple[list[Outcome], str]:
+def survey_and_tip(stage: Stage, variables: Variables, console: Console) -> tuple[list[Outcome[Facts]], str]:
     """The facts of every selected host, and the commit that the git transfer would bring now; changes nothing.
 
     Returns:

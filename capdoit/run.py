@@ -236,7 +236,7 @@ class Run:
         else:
             host.checked(Request(script, "feed", source, host.show))
 
-    def go_on_without(self, missing: Sequence[Outcome]) -> None:
+    def go_on_without(self, missing: Sequence[Outcome[Any]]) -> None:
         """Leave out hosts that could not be reached; the journals of the others remember them."""
         names = [outcome.host for outcome in missing]
         self.fleet.leave_out(names)

@@ -196,9 +196,11 @@ def test_ssh_options_that_ssh_refuses_are_a_problem(project: Project):
 
 
 def test_a_program_that_the_stage_needs_is_a_problem_and_another_is_not(project: Project):
-    without_tools(project, "web2", "git", "rsync", "flock")
-    said = doctor(project, code=3)
-    assert texts(said["problems"]) == ["web2: git is not installed", "web2: flock is not installed"]
+    without_tools(project, "web2", "git", "rsync")
+    path = path_without(project.path / "no-flock", "flock")
+    said = doctor(project, code=3, env={"PATH": path})
+    flocks = ["web1: flock is not installed", "web2: flock is not installed"]
+    assert texts(said["problems"]) == [flocks[0], "web2: git is not installed", flocks[1]]
     assert "rsync" not in on(said, "web2")["condition"]["tools"]
 
 
@@ -693,7 +695,7 @@ def test_each_problem_is_a_line_and_a_remark_on_several_hosts_is_one():
 
 def test_the_hosts_need_what_the_scripts_of_both_flows_use(tmp_path: Path):
     stage = stage_of(tmp_path, "{here: {transport: local}}")
-    assert {"git", "tar", "flock", "readlink", "mv"} <= set(needed(stage))
+    assert {"git", "tar", "readlink", "mv"} <= set(needed(stage))
     assert "git" not in needed(replace(stage, transfer="archive"))
     assert "sha256sum" in needed(replace(stage, transfer="archive"))
 

@@ -7,7 +7,7 @@ import subprocess
 import sys
 
 import pytest
-from conftest import MakeProject, without_tools
+from conftest import MakeProject, path_without, without_tools
 
 from capdoit.testing import DODO, Project
 
@@ -176,11 +176,13 @@ def test_a_check_says_what_a_deploy_would_lack_and_makes_the_directories(untouch
 
 
 def test_a_check_says_which_tools_are_not_there(project: Project):
-    without_tools(project, "web2", "flock", "awk")
-    done = project.doit("check:production").failed()
-    assert "web2: flock is not installed\n" in done.out
+    without_tools(project, "web2", "awk")
+    path = path_without(project.path / "no-flock", "flock")
+    done = project.doit("check:production", env={"PATH": path}).failed()
     assert "web2: awk is not installed\n" in done.out
-    assert "web1" not in done.out.partition("a deploy would fail:")[2]
+    assert "web1: awk" not in done.out
+    for host in project.hosts:
+        assert f"{host}: has no flock (package util-linux, or busybox), which the lock needs\n" in done.out
 
 
 def test_a_check_says_once_that_there_is_no_such_branch(project: Project):

@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from capdoit import decide
 from capdoit.config import stages, variables
@@ -78,11 +79,6 @@ class Asked:
         return self.console.redact(answer) if isinstance(answer, str) else answer
 
 
-def facts_of(outcomes: Iterable[Outcome]) -> list[Facts]:
-    """The facts of the hosts that answered."""
-    return [outcome.answer for outcome in outcomes if isinstance(outcome.answer, Facts)]
-
-
 def live(facts: Facts) -> tuple[str, str]:
     """What is live, and its revision."""
     return facts.live, facts.releases.get(facts.current or "", "")
@@ -101,19 +97,19 @@ def in_one_line(refusal: str) -> str:
     return first_line(refusal).removeprefix("nothing was touched: ")
 
 
-def say_unreached(console: Console, outcomes: Iterable[Outcome]) -> None:
+def say_unreached(console: Console, outcomes: Iterable[Outcome[Any]]) -> None:
     """A line for each host that did not answer."""
     for outcome in outcomes:
         if outcome.error:
             console.say(f"  {first_line(outcome.error)}", Tone.BAD)
 
 
-def errors(outcomes: Iterable[Outcome]) -> dict[str, str]:
+def errors(outcomes: Iterable[Outcome[Any]]) -> dict[str, str]:
     """Why hosts did not answer, by name of host, for programs."""
     return {outcome.host: str(outcome.error) for outcome in outcomes if outcome.error}
 
 
-def exit_status(outcomes: Sequence[Outcome], agree: bool) -> int:
+def exit_status(outcomes: Sequence[Outcome[Any]], agree: bool) -> int:
     """What tells programs whether hosts answered, and whether they agree about what is live."""
     if not any(outcomes):
         return UNREACHED

@@ -75,7 +75,7 @@ def exec_(asked: Asked) -> int:
         for line in _shown(result.output):
             asked.console.say(line)
     say_unreached(asked.console, outcomes)
-    return 0 if all(isinstance(o.answer, Result) and o.answer.succeeded for o in outcomes) else 1
+    return 0 if all(o.answer and o.answer.succeeded for o in outcomes) else 1
 
 
 def _command(asked: Asked) -> tuple[str, Asked]:
@@ -89,7 +89,7 @@ def _command(asked: Asked) -> tuple[str, Asked]:
     return command, replace(asked, words=words)
 
 
-def _run(fleet: Fleet, command: str) -> list[Outcome]:
+def _run(fleet: Fleet, command: str) -> list[Outcome[Result]]:
     def run(host: Host) -> Result:
         output = Output()
         answer = host.answer(command, output.add)
@@ -99,11 +99,11 @@ def _run(fleet: Fleet, command: str) -> list[Outcome]:
         return fleet.each(run, fleet.hosts, together=False)
 
 
-def _alike(outcomes: Iterable[Outcome]) -> Sequence[tuple[list[str], Result]]:
+def _alike(outcomes: Iterable[Outcome[Result]]) -> Sequence[tuple[list[str], Result]]:
     """The hosts with the same result, in the order of deploy.yml."""
     groups: dict[tuple[str, str], tuple[list[str], Result]] = {}
     for outcome in outcomes:
-        if isinstance(result := outcome.answer, Result):
+        if result := outcome.answer:
             hosts, _ = groups.setdefault((result.how, result.output.digest), ([], result))
             hosts.append(outcome.host)
     return list(groups.values())

@@ -6,10 +6,11 @@ import textwrap
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from capdoit.cap.asked import SHORT, Asked, errors, exit_status, facts_of, say_unreached
+from capdoit.cap.asked import SHORT, Asked, errors, exit_status, say_unreached
 from capdoit.config.stages import Stage
-from capdoit.errors import Outcome
+from capdoit.errors import Outcome, answers
 from capdoit.facts.history import Happening, happenings
+from capdoit.facts.survey import Facts
 from capdoit.looking import survey
 from capdoit.text import fitted, grouped, listed
 from capdoit.units import minute, stopwatch
@@ -24,7 +25,7 @@ def history(asked: Asked) -> int:
     """A line for each flow, and below it what does not fit into one."""
     stage = asked.stage()
     outcomes = survey(stage, asked.variables, asked.console)
-    found = happenings(facts_of(outcomes))
+    found = happenings(answers(outcomes))
     shown = found[: asked.number or NEWEST]
     if asked.json:
         asked.say_json(_json(stage, outcomes, shown))
@@ -78,7 +79,7 @@ def _wrapped(note: str, width: int) -> list[str]:
     return textwrap.wrap(note, width, initial_indent="      ", subsequent_indent="      ")
 
 
-def _json(stage: Stage, outcomes: Sequence[Outcome], shown: Sequence[Happening]) -> dict[str, Any]:
+def _json(stage: Stage, outcomes: Sequence[Outcome[Facts]], shown: Sequence[Happening]) -> dict[str, Any]:
     return {
         "stage": stage.name,
         "history": [vars(one) for one in shown],

@@ -6,9 +6,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from capdoit.cap.asked import SHORT, Asked, errors, exit_status, facts_of, live, say_unreached
+from capdoit.cap.asked import SHORT, Asked, errors, exit_status, live, say_unreached
 from capdoit.commits import Commit, repository_with
-from capdoit.errors import ConfigError
+from capdoit.errors import ConfigError, answers
 from capdoit.facts.survey import Facts
 from capdoit.looking import survey_and_tip
 from capdoit.text import fitted, listed
@@ -40,7 +40,7 @@ def pending(asked: Asked) -> int:
         raise ConfigError(f"pending needs the git transfer, and {stage.name} has transfer: {stage.transfer}")
     outcomes, tip = survey_and_tip(stage, asked.variables, asked.console)
     branch = asked.variables.branch or stage.branch
-    gaps = _gaps(_hosts_by_revision(facts_of(outcomes)), tip, asked, stage.repo_url or "")
+    gaps = _gaps(_hosts_by_revision(answers(outcomes)), tip, asked, stage.repo_url or "")
     if asked.json:
         answer = {"stage": stage.name, "branch": branch, "revision": tip, "live": [_json(gap) for gap in gaps]}
         asked.say_json({**answer, "errors": errors(outcomes)})

@@ -6,8 +6,7 @@ from pathlib import Path
 
 from capdoit.cap.asked import Asked, exit_status, say_unreached
 from capdoit.console import Console, Tone
-from capdoit.errors import CapdoitError
-from capdoit.facts.journal import Note
+from capdoit.errors import CapdoitError, answers
 from capdoit.hooks import finding
 from capdoit.hooks.manual import manual, summary
 from capdoit.looking import look
@@ -49,7 +48,7 @@ def _say_all(console: Console, project: Path) -> None:
 def _differences(asked: Asked) -> int:
     stage, cap = asked.stage(), asked.load()
     outcomes = look(stage, asked.variables, asked.console, lambda _, host: note_of(host))
-    notes = [outcome.answer for outcome in outcomes if isinstance(outcome.answer, Note)]
+    notes = [note for note in answers(outcomes) if note]
     note = max(notes, key=lambda note: note.release, default=None)
     say_unreached(asked.console, outcomes)
     if not any(outcomes):

@@ -8,10 +8,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from capdoit.cap.asked import SHORT, Asked, errors, exit_status, facts_of, in_one_line, live, say_unreached, way_back
+from capdoit.cap.asked import SHORT, Asked, errors, exit_status, in_one_line, live, say_unreached, way_back
 from capdoit.config.stages import Stage
 from capdoit.console import Tone
-from capdoit.errors import HostError, Outcome
+from capdoit.errors import HostError, Outcome, answers
 from capdoit.facts import standing
 from capdoit.facts.lives import life
 from capdoit.facts.survey import Facts
@@ -33,7 +33,7 @@ def releases(asked: Asked) -> int:
     """A line for each release, with its state on each host."""
     stage = asked.stage()
     outcomes, sizes = _asked_of_hosts(stage, asked)
-    facts = facts_of(outcomes)
+    facts = answers(outcomes)
     target, refused = way_back(facts, stage.name)
     if asked.json:
         asked.say_json(_releases_json(stage, outcomes, target, sizes))
@@ -112,11 +112,11 @@ def _revision(facts: Sequence[Facts], release: str) -> str:
     return "differs" if len(revisions) > 1 else "".join(revisions)[:SHORT]
 
 
-def _asked_of_hosts(stage: Stage, asked: Asked) -> tuple[list[Outcome], Sizes]:
+def _asked_of_hosts(stage: Stage, asked: Asked) -> tuple[list[Outcome[Facts]], Sizes]:
     """The facts of each host, and how many KiB each of its releases takes; a host that cannot say has no sizes."""
     sizes: dict[str, dict[str, int]] = {}
 
-    def ask(run: Run, host: Host) -> object:
+    def ask(run: Run, host: Host) -> Facts:
         facts = ask_facts(run, host)
         with contextlib.suppress(HostError):
             sizes[host.name] = _sizes(host)
@@ -132,8 +132,10 @@ def _sizes(host: Host) -> dict[str, int]:
     return {match[2]: int(match[1]) for match in found if match}
 
 
-def _releases_json(stage: Stage, outcomes: Sequence[Outcome], target: str | None, sizes: Sizes) -> dict[str, Any]:
-    facts = facts_of(outcomes)
+def _releases_json(
+    stage: Stage, outcomes: Sequence[Outcome[Facts]], target: str | None, sizes: Sizes
+) -> dict[str, Any]:
+    facts = answers(outcomes)
     return {
         "stage": stage.name,
         "rollback": target,

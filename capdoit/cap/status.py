@@ -7,10 +7,10 @@ from dataclasses import asdict
 from datetime import datetime, timezone
 from typing import Any
 
-from capdoit.cap.asked import Asked, exit_status, facts_of, in_one_line, live, say_unreached, way_back
+from capdoit.cap.asked import Asked, exit_status, in_one_line, live, say_unreached, way_back
 from capdoit.config.stages import Stage
 from capdoit.console import Console, Tone
-from capdoit.errors import Outcome
+from capdoit.errors import Outcome, answers
 from capdoit.facts import standing
 from capdoit.facts.history import happenings
 from capdoit.facts.lives import lasted, life
@@ -26,7 +26,7 @@ def status(asked: Asked) -> int:
     """What is live where, since when and by whom; locks, differences, unfinished business, and a rollback's way."""
     stage = asked.stage()
     outcomes = survey(stage, asked.variables, asked.console)
-    facts = facts_of(outcomes)
+    facts = answers(outcomes)
     agree = len({live(one) for one in facts}) <= 1 if facts else None
     if asked.json:
         asked.say_json(_status_json(stage, outcomes, agree))
@@ -35,8 +35,8 @@ def status(asked: Asked) -> int:
     return exit_status(outcomes, not standing.drift(facts) and not standing.debts(facts))
 
 
-def _say_status(console: Console, stage: Stage, outcomes: Sequence[Outcome]) -> None:
-    facts = facts_of(outcomes)
+def _say_status(console: Console, stage: Stage, outcomes: Sequence[Outcome[Facts]]) -> None:
+    facts = answers(outcomes)
     if facts:
         head = ("host", "live", "since (UTC)", "by", "revision", "branch")
         console.say_table(fitted(head, map(_row, facts), console.width))
@@ -102,8 +102,8 @@ def _room(facts: Facts) -> str:
     return f"{disk}, {facts.inodes.share:.0%} of inodes" if facts.inodes else disk
 
 
-def _status_json(stage: Stage, outcomes: Sequence[Outcome], agree: bool | None) -> dict[str, Any]:
-    facts = facts_of(outcomes)
+def _status_json(stage: Stage, outcomes: Sequence[Outcome[Facts]], agree: bool | None) -> dict[str, Any]:
+    facts = answers(outcomes)
     target, refused = way_back(facts, stage.name)
     return {
         "stage": stage.name,
@@ -117,10 +117,10 @@ def _status_json(stage: Stage, outcomes: Sequence[Outcome], agree: bool | None) 
     }
 
 
-def _host_json(outcome: Outcome, stage: str) -> dict[str, Any]:
-    if not isinstance(outcome.answer, Facts):
-        return {"host": outcome.host, "error": str(outcome.error)}
+def _host_json(outcome: Outcome[Facts], stage: str) -> dict[str, Any]:
     facts = outcome.answer
+    if facts is None:
+        return {"host": outcome.host, "error": str(outcome.error)}
     release, revision = live(facts)
     its = life(facts, release)
     return {

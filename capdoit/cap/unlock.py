@@ -31,7 +31,7 @@ def unlock(asked: Asked) -> int:
     return exit_status(outcomes, agree=True)
 
 
-def free(stage: Stage, variables: Variables, console: Console) -> list[Outcome]:
+def free(stage: Stage, variables: Variables, console: Console) -> list[Outcome[Entry | None]]:
     """Free the lock of every selected host; whoever held one is refused whatever it does next.
 
     Returns:

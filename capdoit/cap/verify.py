@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from capdoit import decide
-from capdoit.cap.asked import DISAGREED, Asked, exit_status, facts_of, say_unreached
+from capdoit.cap.asked import DISAGREED, Asked, exit_status, say_unreached
 from capdoit.config.stages import Stage
 from capdoit.config.variables import Variables
 from capdoit.console import Console, Tone
-from capdoit.errors import ConfigError, Outcome
+from capdoit.errors import ConfigError, Outcome, answers
 from capdoit.facts import manifest
 from capdoit.facts.manifest import MANIFEST, Change, Comparison, shown
 from capdoit.hosts.host import Host
@@ -40,7 +40,7 @@ class Verified:
     """
 
     release: str
-    outcomes: Sequence[Outcome]
+    outcomes: Sequence[Outcome[Any]]
     differences: Sequence[Change] = ()
 
     @property
@@ -90,7 +90,7 @@ def compare_all(stage: Stage, variables: Variables, console: Console, wanted: st
     run = begin("", stage, replace(variables, verify=variables.verify or "full"), console)
     with closing(run.fleet):
         surveyed = run.fleet.each(partial(ask_facts, run), together=False)
-        run.facts = {one.host: one for one in facts_of(surveyed)}
+        run.facts = {one.host: one for one in answers(surveyed)}
         if not run.facts:
             return Verified("", surveyed)
         run.release = decide.to_look_at(list(run.facts.values()), wanted, stage.name)
@@ -136,7 +136,7 @@ def _say(console: Console, found: Verified, how: str) -> None:
         console.say("\n".join(["The hosts do not have it alike:", *_lines(found.differences, "  ")]))
 
 
-def _host(outcome: Outcome) -> list[str]:
+def _host(outcome: Outcome[Any]) -> list[str]:
     compared = outcome.answer
     if outcome.error:
         return [f"  {line}" for line in str(outcome.error).splitlines()]
@@ -160,7 +160,7 @@ def _json(found: Verified) -> dict[str, Any]:
     }
 
 
-def _host_json(outcome: Outcome) -> dict[str, Any]:
+def _host_json(outcome: Outcome[Any]) -> dict[str, Any]:
     compared = outcome.answer
     if not isinstance(compared, Comparison):
         return {"host": outcome.host, "state": compared, "error": str(outcome.error) if outcome.error else None}

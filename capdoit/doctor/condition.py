@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from capdoit.config.stages import Stage
@@ -14,10 +14,11 @@ from capdoit.hosts.host import Host
 from capdoit.hosts.session import Request
 from capdoit.script import Value
 from capdoit.steps.asking import LONGEST, NEEDED, NEEDED_TO_GO_BACK, needed_to_deploy
+from capdoit.steps.lock import has_flock
 from capdoit.units import Room
 
 CONDITION = Path(__file__).with_name("condition.sh")
-# By the survey, the lock, and what ends a flow.
+# By the survey, and what ends a flow.
 NEEDED_TO_ASK = ("cut", "dd", "find", "readlink", "sed", "tail", "tr")
 SHOWN = ("git", "tar", "rsync", "flock", "sha256sum")
 HOST = {"clock", "locale", "charmap", "user", "shell", "shell_version"}
@@ -93,7 +94,7 @@ class Condition:
 
 
 def examine(stage: Stage, host: Host) -> Condition:
-    """The condition of a host, asked in one round trip; changes nothing.
+    """The condition of a host; changes nothing.
 
     Raises:
         HostError: it cannot be asked.
@@ -108,7 +109,10 @@ def examine(stage: Stage, host: Host) -> Condition:
     request = Request(host.script("doctor", [FACTS, CONDITION], values), capture=True, timeout=LONGEST)
     sent = time.time()
     answer = host.checked(request)
-    return parse(host.name, deploy_to, answer.text, sent, time.time())
+    condition = parse(host.name, deploy_to, answer.text, sent, time.time())
+    if not gets_code or has_flock(host):
+        return condition
+    return replace(condition, no_tools=(*condition.no_tools, "flock"))
 
 
 def needed(stage: Stage) -> tuple[str, ...]:

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from functools import partial
+from typing import Any
 
 from capdoit.config import origins
 from capdoit.config.origins import Setting
@@ -16,7 +17,7 @@ from capdoit.doctor import controller, findings
 from capdoit.doctor.condition import Condition, examine
 from capdoit.doctor.findings import Finding
 from capdoit.doctor.leading import Leading, leading
-from capdoit.errors import Outcome
+from capdoit.errors import Outcome, answers
 from capdoit.hosts.fleet import Fleet
 from capdoit.hosts.host import Host
 from capdoit.script import Secret
@@ -38,20 +39,20 @@ class Diagnosis:
 
     stage: str
     controller: Mapping[str, str | None]
-    conditions: Sequence[Outcome]
-    leadings: Sequence[Outcome]
+    conditions: Sequence[Outcome[Condition]]
+    leadings: Sequence[Outcome[Leading]]
     settings: Sequence[Setting]
     findings: Sequence[Finding]
 
     @property
     def reached(self) -> list[Condition]:
         """The hosts that answered."""
-        return [outcome.answer for outcome in self.conditions if isinstance(outcome.answer, Condition)]
+        return answers(self.conditions)
 
     @property
     def led(self) -> list[Leading]:
         """The hosts that ssh would lead to."""
-        return [outcome.answer for outcome in self.leadings if isinstance(outcome.answer, Leading)]
+        return answers(self.leadings)
 
     @property
     def has_problems(self) -> bool:
@@ -86,7 +87,7 @@ def diagnose(stage: Stage, config: Config, console: Console, more: Sequence[Find
     return Diagnosis(stage.name, programs, conditions, leadings, settings, findings.sorted_findings(found))
 
 
-def _asked(stage: Stage, console: Console, has_ssh: bool) -> tuple[list[Outcome], list[Outcome]]:
+def _asked(stage: Stage, console: Console, has_ssh: bool) -> tuple[list[Outcome[Leading]], list[Outcome[Condition]]]:
     fleet = Fleet([Host(_without_unset_secrets(config), console) for config in stage.hosts])
     with closing(fleet):
         led = [host for host in fleet.hosts if has_ssh and host.config.transport == "ssh"]
@@ -100,11 +101,12 @@ def _without_unset_secrets(config: HostConfig) -> HostConfig:
     return replace(config, env=env)
 
 
-def _of_hosts(leadings: Sequence[Outcome], conditions: Sequence[Outcome]) -> list[Finding]:
+def _of_hosts(leadings: Sequence[Outcome[Leading]], conditions: Sequence[Outcome[Condition]]) -> list[Finding]:
     reached = {outcome.host for outcome in conditions if outcome}
     order = [outcome.host for outcome in conditions]
     found: list[Finding] = []
-    for outcome in sorted([*conditions, *leadings], key=lambda outcome: order.index(outcome.host)):
+    outcomes: list[Outcome[Any]] = [*conditions, *leadings]
+    for outcome in sorted(outcomes, key=lambda outcome: order.index(outcome.host)):
         if isinstance(outcome.answer, Condition):
             found += findings.of_condition(outcome.answer)
         elif isinstance(outcome.answer, Leading):

@@ -11,13 +11,14 @@ from capdoit import decide, transfer
 from capdoit.config.stages import Stage
 from capdoit.config.variables import Variables
 from capdoit.console import Console, Tone
-from capdoit.errors import NotReady
+from capdoit.errors import HostError, NotReady, answers
 from capdoit.facts import standing
 from capdoit.facts.survey import Facts
 from capdoit.hooks.hook import Declared
 from capdoit.hosts.host import Host
 from capdoit.run import Run, begin
 from capdoit.steps.asking import ask_facts
+from capdoit.steps.lock import NO_FLOCK, REFUSED, has_flock
 
 
 def check(stage: Stage, variables: Variables, console: Console, declared: Declared) -> None:
@@ -30,16 +31,22 @@ def check(stage: Stage, variables: Variables, console: Console, declared: Declar
     variables.refuse_meaningless("check", stage.name)
     run = begin("deploy", stage, variables, console, declared)
     with closing(run.fleet):
-        answers = run.fleet.each(partial(ask_facts, run, make_dirs=True), together=False)
+        surveyed = run.fleet.each(partial(ask_facts, run, make_dirs=True), together=False)
         reached = [host for host in run.fleet.release_hosts if host.is_connected]
+        locks = run.fleet.each(_can_be_locked, reached, together=False)
         source = run.fleet.each(partial(transfer.of(stage).check, run), reached, together=False)
         others = run.fleet.each(lambda host: host.test("true"), _called_without_code(run), together=False)
-    facts = [answer.answer for answer in answers if isinstance(answer.answer, Facts)]
+    facts = answers(surveyed)
     _warn_of_drills(stage, facts, console)
-    failed = dict.fromkeys(str(outcome.error) for outcome in (*source, *answers, *others) if outcome.error)
+    failed = dict.fromkeys(str(outcome.error) for outcome in (*locks, *source, *surveyed, *others) if outcome.error)
     if problems := [*decide.problems(facts, run.stage), *failed]:
         raise NotReady("\n".join(["a deploy would fail:", *(f"  {problem}" for problem in problems)]))
     console.say(f"   {stage.name}: {len(facts)} host(s) are ready for a deploy", Tone.GOOD)
+
+
+def _can_be_locked(host: Host) -> None:
+    if not has_flock(host):
+        raise HostError(host.name, REFUSED[NO_FLOCK])
 
 
 def _called_without_code(run: Run) -> list[Host]:

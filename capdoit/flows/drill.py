@@ -217,7 +217,7 @@ def _as_failure(run: Run) -> CapdoitError:
     """What only warns in a rollback is what a drill looks for."""
     if unplaced := run.warnings.get(""):
         return DrillFailed("; ".join(unplaced))
-    outcomes = [
+    outcomes: list[Outcome[None]] = [
         Outcome(host, error=HostError(host, "; ".join(text.removeprefix(f"{host}: ") for text in texts)))
         for host, texts in run.warnings.items()
     ]

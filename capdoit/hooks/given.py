@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from posixpath import dirname
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from capdoit.errors import Outcome
 
@@ -114,7 +114,7 @@ class Failure:
     stage: str
     step: str
     hosts: tuple[Host, ...]
-    outcomes: tuple[Outcome, ...]
+    outcomes: tuple[Outcome[Any], ...]
     error: BaseException
     reason: str
     fleet: tuple[Host, ...]

@@ -6,6 +6,7 @@ import select
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ALL_COMPLETED, FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
+from typing import TypeVar, cast
 
 from capdoit.errors import HostsFailed, Outcome
 from capdoit.hosts.host import Deadline, Host
@@ -14,6 +15,7 @@ from capdoit.hosts.session import BEAT, Stop
 # What fails on one host fails on others, too, a moment later: they may say so before they are stopped.
 LAST_WORDS = 0.5
 TURN = 0.2  # seconds; how late a signal may be heard
+T = TypeVar("T")
 
 
 class Fleet:
@@ -38,8 +40,8 @@ class Fleet:
         return tuple(host for host in self.hosts if not host.config.no_release)
 
     def each(
-        self, work: Callable[[Host], object], hosts: Sequence[Host] | None = None, together: bool = True
-    ) -> list[Outcome]:
+        self, work: Callable[[Host], T], hosts: Sequence[Host] | None = None, together: bool = True
+    ) -> list[Outcome[T]]:
         """Do some work on hosts, all at once, and wait for all of them.
 
         Args:
@@ -64,7 +66,7 @@ class Fleet:
             _wait(futures)  # nothing goes on when this returns
         return [_outcome(host, future) for host, future in zip(hosts, futures, strict=True)]
 
-    def all(self, work: Callable[[Host], object], hosts: Sequence[Host] | None = None) -> dict[str, object]:
+    def all(self, work: Callable[[Host], T], hosts: Sequence[Host] | None = None) -> dict[str, T]:
         """Do some work on hosts that has to succeed on all of them.
 
         Returns:
@@ -76,9 +78,9 @@ class Fleet:
         outcomes = self.each(work, hosts)
         if not all(outcomes):
             raise HostsFailed(outcomes)
-        return {outcome.host: outcome.answer for outcome in outcomes}
+        return {outcome.host: cast(T, outcome.answer) for outcome in outcomes}
 
-    def firmly(self, work: Callable[[Host], object]) -> list[Outcome]:
+    def firmly(self, work: Callable[[Host], T]) -> list[Outcome[T]]:
         """As `each`, but neither a signal nor a deadline stops it: for short work that must not be left half done."""
         self.limit()
         self._firm = True
@@ -133,7 +135,7 @@ class Fleet:
             self._stop.say()
 
 
-def _wait(futures: Sequence[Future[object]], until_one_fails: bool = False) -> None:
+def _wait(futures: Sequence[Future[T]], until_one_fails: bool = False) -> None:
     """Wait for all of them, or for the first that fails.
 
     In short turns: a signal that comes just before the main thread falls asleep does not wake it, so its handler would
@@ -145,6 +147,6 @@ def _wait(futures: Sequence[Future[object]], until_one_fails: bool = False) -> N
             return
 
 
-def _outcome(host: Host, future: Future[object]) -> Outcome:
+def _outcome(host: Host, future: Future[T]) -> Outcome[T]:
     error = future.exception()
     return Outcome(host.name, None if error else future.result(), error)

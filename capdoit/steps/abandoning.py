@@ -38,9 +38,7 @@ class Standing:
 def abandon(run: Run) -> list[Standing]:
     """Remove the half-made release from all hosts, and ask each what is live. Raises nothing."""
     outcomes = run.fleet.each(partial(_abandon, run), together=False)
-    return [
-        outcome.answer if isinstance(outcome.answer, Standing) else _not_asked(run, outcome) for outcome in outcomes
-    ]
+    return [outcome.answer or _not_asked(run, outcome) for outcome in outcomes]
 
 
 def _abandon(run: Run, host: Host) -> Standing:
@@ -75,7 +73,7 @@ def _look(run: Run, host: Host, error: HostError) -> Standing:
     return Standing(host.name, ask_facts(run, host).current, f"not tidied up: {first_line(error)}")
 
 
-def _not_asked(run: Run, outcome: Outcome) -> Standing:
+def _not_asked(run: Run, outcome: Outcome[Standing]) -> Standing:
     why = first_line(outcome.error)
     if outcome.host in run.flipped:
         return Standing(outcome.host, f"{run.release} or {run.before(outcome.host) or 'nothing'}", f"not known: {why}")

@@ -14,7 +14,7 @@ from capdoit.run import Run
 from capdoit.script import Value
 
 BOUNDS = Path(__file__).with_name("bounds.sh")
-NEEDED = ("cat", "flock", "ln", "mkdir", "mv", "rm", "rmdir", "touch")  # by the scripts of both flows
+NEEDED = ("cat", "ln", "mkdir", "mv", "rm", "rmdir", "touch")  # by the scripts of both flows
 MANIFESTS = ("awk", "od", "sha256sum", "sort", "stat")  # need these to be written
 NEEDED_TO_GO_BACK = ("tar",)
 LONGEST = 120.0  # seconds; a survey takes a second or two, unless a file system there has gone away

@@ -13,7 +13,6 @@ from capdoit.config.settings import Env
 from capdoit.config.stages import HostConfig, Stage
 from capdoit.errors import CapdoitError, HostsFailed, Outcome
 from capdoit.facts.layout import Layout
-from capdoit.facts.survey import Facts
 from capdoit.hooks.hook import Hook
 from capdoit.hosts.host import Host
 from capdoit.run import Run
@@ -75,10 +74,10 @@ def verify(run: Run) -> dict[str, str]:
         HostsFailed: an archive cannot be listed, or lacks something.
     """
     hosts = [host for host in run.fleet.release_hosts if archived(run, host.name)]
-    return {name: str(answer) for name, answer in run.fleet.all(partial(_verify, run), hosts).items()}
+    return run.fleet.all(partial(_verify, run), hosts)
 
 
-def end(run: Run, drilled: str) -> list[Outcome]:
+def end(run: Run, drilled: str) -> list[Outcome[None]]:
     """Remove the shadow wherever this run has the lock; no signal stops that.
 
     Args:
@@ -93,8 +92,7 @@ def rehearse_shortly(run: Run) -> None:
     said = replace(run.variables, rollback_release=None)  # the environment may have one
     back = replace(run, flow="rollback", variables=said, drill=True, facts={}, probes={}, unknown={}, warnings={})
     try:
-        answers = run.fleet.all(partial(ask_facts, back))
-        back.facts = {name: facts for name, facts in answers.items() if isinstance(facts, Facts)}
+        back.facts = run.fleet.all(partial(ask_facts, back))
         choose_target(back)
         look(back)
     except CapdoitError as error:

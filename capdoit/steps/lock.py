@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from capdoit.errors import HostError, HostsFailed, LockHeld, Outcome, Unreachable
 from capdoit.facts.journal import Entry
@@ -19,13 +21,14 @@ HOLD = Path(__file__).with_name("hold.sh")
 SWEEP = Path(__file__).with_name("sweep.sh")
 SWEEP_UP = Path(__file__).with_name("sweep_up.sh")
 GIVE_BACK = Path(__file__).with_name("give_back.sh")
+HAS_FLOCK = Path(__file__).with_name("has_flock.sh")
 SETTLE = 3.0  # seconds in which another flow that started with this one gives back what it took
 PAUSE = 0.2
 REMAINS = 5.0  # seconds in which a host ends what a lost session ran there, and gives back its lock
-HELD, NO_DEPLOY_TO, LOST = 2, 4, 5
+HELD, NO_FLOCK, NO_DEPLOY_TO, LOST = 2, 3, 4, 5
 REFUSED = {
     1: "deploy_to cannot be used",
-    3: "has no flock (package util-linux, or busybox), which the lock needs",
+    NO_FLOCK: "has no flock (package util-linux, or busybox), which the lock needs",
     LOST: "its connection was lost, and another flow has had its lock since",
 }
 
@@ -59,6 +62,15 @@ def take_locks(run: Run) -> None:
     run.fleet.all(lambda host: run.do(host, "sweep", [SWEEP, SWEEP_UP]), left_behind)
 
 
+def has_flock(host: Host) -> bool:
+    """Whether a host has what its lock needs, where the session's own shell looks, which will have the lock.
+
+    Raises:
+        HostError: it cannot be asked.
+    """
+    return not host.ask([Request(render("look for flock", HAS_FLOCK, {}), "hold")])[0].status
+
+
 def _try_locks(run: Run, hosts: list[Host]) -> dict[str, str]:
     """Ask hosts for their locks and facts; who holds the locks that were not to be had."""
     ask = ask_facts if run.plan is not None else _lock_and_survey  # a dry run takes none
@@ -75,7 +87,7 @@ def _spare(run: Run) -> int:
     return run.stage.max_failures - len(run.missing) if run.flow == "deploy" else 0
 
 
-def _go_on_without(run: Run, outcomes: list[Outcome]) -> None:
+def _go_on_without(run: Run, outcomes: Sequence[Outcome[Any]]) -> None:
     failed = [outcome for outcome in outcomes if outcome.error]
     few = len(failed) <= _spare(run) and len(failed) < len(run.fleet.release_hosts)
     if not few or not all(isinstance(outcome.error, Unreachable) for outcome in failed):

@@ -47,7 +47,7 @@ def _go(run: Run, host: Host) -> None:
     run.do(host, "publishing", GO, FLIP_SECONDS, entry=entry)
 
 
-def _flip_back(run: Run) -> list[Outcome]:
+def _flip_back(run: Run) -> list[Outcome[None]]:
     """Hosts that were lost are asked again: they may have flipped before they went."""
     return run.fleet.firmly(partial(_go_back, run))
 

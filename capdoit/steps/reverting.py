@@ -37,9 +37,8 @@ def _verify(run: Run, host: Host) -> Comparison:
     return whole(run, host, [UNPACK] if host.name in run.archived else [])
 
 
-def _agree(run: Run, outcomes: list[Outcome]) -> None:
-    unpacked = [o for o in outcomes if o.host in run.archived]
-    found = {revision_of(o.host, o.answer.revision) for o in unpacked if isinstance(o.answer, Comparison)}
+def _agree(run: Run, outcomes: list[Outcome[Comparison]]) -> None:
+    found = {revision_of(o.host, o.answer.revision) for o in outcomes if o.answer and o.host in run.archived}
     revisions = {run.revision, *found} - {""}
     if len(revisions) != 1:
         raise FleetDisagrees(f"release {run.release} is of different revisions: {', '.join(sorted(revisions))}")
