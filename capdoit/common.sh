@@ -1,24 +1,8 @@
 # shellcheck shell=sh
-# What every script of a flow begins with. deploy_to, run (the flow's id) and entry (a line for the
-# journal, or nothing) are assigned in front.
+# What every script of a flow begins with, behind fence.sh. entry is a line for the journal, or nothing.
 # shellcheck disable=SC2154
 set -eu
 unset CDPATH
-
-die() {
-    printf '%s\n' "$*" >&2
-    exit 1
-}
-
-# Only the flow that holds the lock may change anything: who was unlocked by force stops here.
-fenced() {
-    holder=
-    read -r holder 2>/dev/null <.capdoit/lock || :
-    case $holder in
-        *"\"run\": \"$run\""*) ;;
-        *) die "the lock of $deploy_to is no longer held by this flow; it was unlocked, or taken over" ;;
-    esac
-}
 
 # A line that a full disk cut short must not swallow the next one, whoever writes that.
 journal() {

@@ -228,9 +228,13 @@ def _layouts(stage: Stage) -> dict[str, Layout]:
 
 
 def _deploy_problems(facts: Facts, paths: Layout, linked_files: Sequence[str]) -> list[str]:
+    if paths.deploy_to in facts.not_made and not facts.exists:
+        return [f"{facts.host}: {paths.deploy_to} could not be made by {facts.user}"]
     numbers = facts.no_files if facts.exists else range(len(linked_files))
     missing = [path for number, path in enumerate(linked_files) if number in numbers]
+    full = facts.disk is not None and not facts.disk.free
     return [
+        *([f"{facts.host}: no space is left in {paths.deploy_to}"] if full else []),
         *_unusable(facts, paths, WRITTEN_BY_DEPLOYS),
         *(f"{facts.host}: {path} could not be made" for path in facts.not_made),
         *(f"{facts.host}: linked file {path} does not exist in {paths.shared}" for path in missing),

@@ -110,7 +110,7 @@ def differing(before: Iterable[str], now: Iterable[str]) -> Iterator[str]:
 
 
 def refuse_to_overwrite(file: Path) -> None:
-    """Refuse a file that is there and holds no plan.
+    """Refuse a file that is there and holds no plan, and one that cannot be made.
 
     Raises:
         ConfigError: it does.
@@ -120,6 +120,8 @@ def refuse_to_overwrite(file: Path) -> None:
             load(file)
         except ConfigError:
             raise ConfigError(f"plan={file}: is there and is no plan; nothing was done") from None
+    elif not file.parent.is_dir():
+        raise ConfigError(f"plan={file}: there is no directory {file.parent}; nothing was done")
 
 
 def load(file: Path) -> Plan:

@@ -24,14 +24,14 @@ from capdoit.flow import steps
 from capdoit.hooks.given import Flow, Release
 from capdoit.hooks.hook import Declared
 from capdoit.hosts.fleet import Fleet
-from capdoit.hosts.host import Deadline, Host
+from capdoit.hosts.host import FENCE, Deadline, Host
 from capdoit.hosts.session import Request
 from capdoit.plan import Plan
 from capdoit.script import Script, Secret
 from capdoit.text import first_line, listed, one_line
 from capdoit.units import stamp
 
-COMMON = Path(__file__).with_name("common.sh")
+COMMON = (FENCE, Path(__file__).with_name("common.sh"))
 
 
 @dataclass
@@ -208,7 +208,7 @@ class Run:
             "scratch": SCRATCH,
             "entry": "",
         }
-        return host.script(name, [COMMON, *bodies], {**common, **values})
+        return host.script(name, [*COMMON, *bodies], {**common, **values})
 
     def do(
         self, host: Host, name: str, body: Path | Sequence[Path], timeout: float | None = None, **values: Any
@@ -301,6 +301,8 @@ def begin(
     """
     everyone, declared = stage.hosts, declared or Declared()
     stage = select(stage, variables)
+    if not flow:
+        stage = stage.only(tuple(map(without_unset_secrets, stage.hosts)))
     recipes = declared.secrets
     called = tuple(hook for hook in declared.failed if hook.name not in variables.skip)
     if flow == "rollback":  # which needs nothing but the hosts; what a recipe misses is that recipe's
@@ -329,6 +331,12 @@ def fleet_of(stage: Stage, console: Console, secrets: Iterable[Secret] = ()) -> 
     console.keep_secret(_revealed([*secrets, *_secrets(stage.hosts)]))
     console.align(host.name for host in stage.hosts)
     return Fleet([Host(config, console) for config in stage.hosts])
+
+
+def without_unset_secrets(config: HostConfig) -> HostConfig:
+    """A host as it can be looked at by whoever has not all the secrets that work on it needs."""
+    env = {k: v for k, v in config.env.items() if not isinstance(v, Secret) or v.variable in os.environ}
+    return replace(config, env=env)
 
 
 def operator() -> str:

@@ -356,8 +356,8 @@ def test_a_host_that_stands_twice_is_told_with_the_place_of_the_first(mistakes):
         ("a: 1\nb: \x01\n", "2:4: not YAML: special characters are not allowed"),
         ("[]\n", "1:1: found a list, expected a mapping"),
         ("shop\n", "1:1: found a text (shop), expected a mapping"),
-        ("", " is empty; `doit cap install` writes an example"),
-        ("# nothing yet\n", " is empty; `doit cap install` writes an example"),
+        ("", " is empty; remove it, and `doit cap install` writes an example"),
+        ("# nothing yet\n", " is empty; remove it, and `doit cap install` writes an example"),
     ],
 )
 def test_a_file_that_is_no_mapping_is_told_with_line_and_column(mistakes, text, mistake):

@@ -187,7 +187,7 @@ def test_a_check_says_which_tools_are_not_there(project: Project):
 
 def test_a_check_says_once_that_there_is_no_such_branch(project: Project):
     done = project.doit("check:production", "branch=mian").failed()
-    assert done.out.count("has no branch, tag or commit 'mian'; branch= says another") == 1
+    assert done.out.count("has no branch, tag or commit 'mian'; say another with branch=") == 1
     assert "2 host(s) are ready" in project.doit("check:production", check=True).out
 
 

@@ -222,7 +222,10 @@ def test_a_rollback_whose_last_hook_fails_says_that_it_is_live_and_how_to_do_the
     first, _ = deploy(project), deploy(project)
     project.dodo(DODO + "@cap.after('published')\ndef restart(host):\n    host.run('exit 1')\n")
     done = project.doit("rollback:production").failed()
-    assert f"The rollback to {first} is live all the same; only what comes after it was not done." in done.out
+    assert (
+        f"The rollback to {first} is live all the same. Not done because of that: finishing_rollback, finished."
+        in done.out
+    )
     assert "To do restart again by itself: doit run -s rollback:production:restart\n" in done.out
 
 
@@ -254,6 +257,25 @@ def test_a_cleanup_that_fails_is_a_warning(project: Project):
     assert project.releases("web1") == project.releases("web2") == [releases[1], third]
 
 
+def test_a_deploy_that_fails_once_it_is_live_says_what_was_not_done(project: Project):
+    deploy(project)
+    hooks = "@cap.after('published')\ndef warm(host):\n    host.run('exit 5')\n"
+    hooks += "@cap.after('published')\ndef restart(host):\n    host.run('true')\n"
+    project.dodo(DODO + hooks)
+    done = project.doit("deploy:production").failed()
+    assert "is live all the same. Not done because of that: restart, finishing, finished.\n" in done.out
+    status = project.doit("cap", "status").out
+    assert f"{project.current('web1')} is live, but what was to follow was not done." in status
+
+
+def test_a_full_disk_is_called_that(project: Project):
+    deploy(project)
+    tools_in_front(
+        project, "web2", df='printf "Filesystem 1024-blocks Used Available Capacity Mounted on\n/d 9 9 0 100%% /\n"'
+    )
+    assert f"web2: no space is left in {project.deploy_to('web2')}\n" in project.doit("check:production").failed().out
+
+
 # -- hosts that are not there
 
 
@@ -273,7 +295,7 @@ def test_a_host_that_cannot_be_reached_fails_the_deploy_and_the_others_are_left_
     rows = [row.split(maxsplit=2) for row in done.out.partition("where the hosts stand:\n")[2].splitlines()[1:4:2]]
     assert [row[:2] for row in rows] == [["web1", first], ["web3", first]]
     # a host that had not connected half a second after web2 failed was not locked
-    assert {note for row in rows for note in row[2:]} <= {"was not touched"}
+    assert {note for row in rows for note in row[2:]} <= {"was not locked"}
     others = "On the others only, which leaves the hosts mixed: doit deploy:production hosts=web1,web3\n"
     assert others in done.out
     nothing_half_made(ssh_project, [first], ["web1", "web3"])
@@ -465,7 +487,7 @@ def test_a_host_whose_lock_cannot_be_written_is_said_to_be_where_it_is(project: 
 
     live = project.current("web2")
     assert "web2: deploy_to cannot be used" in done.out
-    assert re.search(rf"web2 +{live} +was not touched", done.out)
+    assert re.search(rf"web2 +{live} +was not locked", done.out)
     assert project.releases("web1") == project.releases("web2") == [live]
 
 

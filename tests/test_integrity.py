@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import MakeProject, deploy
+from conftest import LIKE_ANYBODY, MakeProject, deploy
 
 from capdoit.errors import HostError
 from capdoit.facts.manifest import END, MANIFEST, MOST_LINES, between, parse, parse_listing, shown
@@ -139,9 +139,6 @@ def test_more_changes_than_are_shown_are_counted():
 # -- what shells and tools of hosts make of a directory
 
 Listing = Callable[..., bytes]
-LIKE_ANYBODY = (  # to whom modes of files matter
-    [str(shutil.which("setpriv")), "--bounding-set=-dac_override,-dac_read_search"] if os.geteuid() == 0 else []
-)
 
 
 @pytest.fixture(params=["dash", "bash", "busybox"])

@@ -133,6 +133,24 @@ def test_a_flow_that_was_unlocked_by_force_is_refused_its_publish(project: Proje
     assert project.current("web1") == project.current("web2")
 
 
+def test_no_hook_of_a_flow_that_was_unlocked_by_force_does_anything_more(project: Project):
+    at_work(project)
+    (project.path / "file").touch()
+    with (project.path / "dodo.py").open("a") as dodo:
+        dodo.write("@cap.after('updated')\ndef migrate(host):\n    host.run('touch migrated')\n")
+        dodo.write("@cap.on_failed\ndef tell(hosts):\n    hosts[0].upload('file', 'uploaded')\n")
+    with project.start("deploy:production") as first:
+        within(60, (project.path / "at-work").exists)
+        project.doit("cap", "unlock", "production", check=True)
+        out = is_over(project, first)
+
+    assert "migrate failed" in out
+    assert "no longer held by this flow" in out
+    assert "on_failed hook tell" in out
+    assert not list(project.path.rglob("migrated"))
+    assert not list(project.path.rglob("uploaded"))
+
+
 def test_unlocking_what_is_not_locked_says_so(project: Project):
     for _ in range(2):  # also before the first deploy
         assert project.doit("cap", "unlock", "production").ok().out.count("was not locked") == 2

@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import os
 import pwd
+import re
 import signal
 import subprocess
 from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import MakeProject
+from conftest import LIKE_ANYBODY, MakeProject
 from test_dry_run import hosts_of
 
 from capdoit.cap.exec import MOST_KEPT, Output
@@ -218,6 +219,30 @@ def test_history_tells_a_flow_that_was_interrupted_from_one_that_failed(project:
     newest = history(project)[0]
     assert (newest["event"], newest["results"]) == ("interrupted", {"web1": "not live", "web2": "not live"})
     assert newest["ending"] == "interrupted by SIGTERM in waits"
+
+
+def test_what_cannot_be_entered_is_not_said_to_be_nothing(project: Project, tmp_path: Path):
+    project.doit("deploy:production", check=True)
+    sh = tmp_path / "bin/sh"  # root's, too, cannot enter what is closed to it
+    sh.parent.mkdir()
+    sh.write_text(f'#!/bin/sh\nexec {" ".join(LIKE_ANYBODY)} /bin/sh "$@"\n')
+    sh.chmod(0o755)
+    project.deploy_to("web2").chmod(0)
+    try:
+        status = project.doit("cap", "status", env={"PATH": f"{sh.parent}:{os.environ['PATH']}"}).failed(3).out
+    finally:
+        project.deploy_to("web2").chmod(0o755)
+    assert re.search(rf"web2: survey: exit status 1\n *{project.deploy_to('web2')} cannot be entered by", status)
+    assert "is live on web1" not in status
+
+
+def test_looking_and_unlocking_need_no_secret(project: Project):
+    project.doit("deploy:production", check=True)
+    text = (project.path / "deploy.yml").read_text().replace('"branch"', '"default_env": {KEY: !env KEY}, "branch"')
+    (project.path / "deploy.yml").write_text(text)
+    for command in ("status", "history", "releases", "verify", "unlock"):
+        project.doit("cap", command, check=True)
+    assert "needs the environment variable KEY" in project.doit("rollback:production").failed().out
 
 
 def test_history_shows_the_newest_lines_in_80_columns_and_counts_the_rest(project: Project):

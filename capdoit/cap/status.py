@@ -73,6 +73,7 @@ def _ended_badly(facts: Sequence[Facts]) -> str:
         return ""
     how = "failed" if last.event == "failed" else "was interrupted"
     its = f"; {last.release} is {listed(sorted({*last.results.values()}))}" if last.release else ""
+    its += ", but what was to follow was not done" if "live" in last.results.values() else ""
     return f"The last {last.flow} {how} ({last.ending}){its}."
 
 

@@ -212,7 +212,7 @@ def read(file: Path, loader: Any) -> Value:
         raise ConfigError(f"{file}: not UTF-8 at byte {error.start}") from None
     node = _compose(file, text, loader)
     if node is None:
-        raise ConfigError(f"{file}: is empty; `doit cap install` writes an example")
+        raise ConfigError(f"{file}: is empty; remove it, and `doit cap install` writes an example")
     return Value(node, "", Mistakes(file))
 
 

@@ -17,7 +17,8 @@ from capdoit.text import listed, near
 
 # What other tools call it. Taken for the project's own, it would not be heeded, and something else would happen.
 MEANT = {
-    **dict.fromkeys(("release", "to", "rollback", "rollback_to"), "rollback_release"),
+    **dict.fromkeys(("release", "to", "to_release", "rollback", "rollback_to"), "rollback_release"),
+    **dict.fromkeys(("ref", "rev", "revision", "commit", "sha"), "branch"),
     **dict.fromkeys(("dry", "dryrun", "noop"), "dry_run"),
     **dict.fromkeys(("host", "only", "limit"), "hosts"),
     "msg": "message",

@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 from capdoit.config import origins
 from capdoit.config.origins import Setting
-from capdoit.config.stages import Config, HostConfig, Stage
+from capdoit.config.stages import Config, Stage
 from capdoit.console import Console
 from capdoit.doctor import controller, findings
 from capdoit.doctor.condition import Condition, examine
@@ -20,7 +20,7 @@ from capdoit.doctor.leading import Leading, leading
 from capdoit.errors import Outcome, answers
 from capdoit.hosts.fleet import Fleet
 from capdoit.hosts.host import Host
-from capdoit.script import Secret
+from capdoit.run import without_unset_secrets
 from capdoit.text import first_line
 
 
@@ -88,17 +88,11 @@ def diagnose(stage: Stage, config: Config, console: Console, more: Sequence[Find
 
 
 def _asked(stage: Stage, console: Console, has_ssh: bool) -> tuple[list[Outcome[Leading]], list[Outcome[Condition]]]:
-    fleet = Fleet([Host(_without_unset_secrets(config), console) for config in stage.hosts])
+    fleet = Fleet([Host(without_unset_secrets(config), console) for config in stage.hosts])
     with closing(fleet):
         led = [host for host in fleet.hosts if has_ssh and host.config.transport == "ssh"]
         leadings = fleet.each(lambda host: leading(host.config), led, together=False)
         return leadings, fleet.each(partial(examine, stage), fleet.hosts, together=False)
-
-
-def _without_unset_secrets(config: HostConfig) -> HostConfig:
-    """A secret that is not set is a finding; the host is examined nevertheless."""
-    env = {k: v for k, v in config.env.items() if not isinstance(v, Secret) or v.variable in os.environ}
-    return replace(config, env=env)
 
 
 def _of_hosts(leadings: Sequence[Outcome[Leading]], conditions: Sequence[Outcome[Condition]]) -> list[Finding]:

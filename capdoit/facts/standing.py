@@ -78,7 +78,7 @@ def _unmade(facts: Sequence[Facts]) -> list[str]:
     """Releases of deploys that died, or are at work."""
     made = [(one.host, name) for one in facts for name in sorted(one.releases)
             if one.state(name) in ("building", "failed")]  # fmt: skip
-    what = "unless its deploy is at work, the next one removes it"
+    what = "unless its deploy is at work, the next one that finishes removes it"
     return [f"{release} is half-made on {hosts}; {what}" for release, hosts in grouped(made).items()]
 
 

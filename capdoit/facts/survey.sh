@@ -40,7 +40,18 @@ for tool; do
     command -v "$tool" >/dev/null 2>&1 || fact no_tool "$tool"
 done
 
-if [ -n "$make_dirs" ]; then mkdir -p "$deploy_to"; fi
+# A directory that cannot be entered must not pass for one that is not there.
+near() {
+    place=$1
+    while [ -n "$place" ] && [ ! -e "$place" ] && [ ! -L "$place" ]; do place=${place%/*}; done
+    if [ -d "$place" ] && [ ! -x "$place" ]; then
+        echo "$(one_line "$place") cannot be entered by $(id -un 2>/dev/null || id -u)" >&2
+        exit 1
+    fi
+}
+
+near "$deploy_to"
+if [ -n "$make_dirs" ]; then mkdir -p "$deploy_to" || fact not_made "$deploy_to"; fi
 if cd "$deploy_to" 2>/dev/null; then
     fact deploy_to "$(one_line "$(pwd -P)")"
     for name in releases shared .capdoit; do

@@ -19,6 +19,7 @@ from capdoit.hosts.host import Host
 from capdoit.run import Run, begin
 from capdoit.steps.asking import ask_facts
 from capdoit.steps.lock import NO_FLOCK, REFUSED, has_flock
+from capdoit.text import grouped
 
 
 def check(stage: Stage, variables: Variables, console: Console, declared: Declared) -> None:
@@ -38,6 +39,8 @@ def check(stage: Stage, variables: Variables, console: Console, declared: Declar
         others = run.fleet.each(lambda host: host.test("true"), _called_without_code(run), together=False)
     facts = answers(surveyed)
     _warn_of_drills(stage, facts, console)
+    for holder, names in grouped((one.host, one.holder) for one in facts if one.lock and one.lock_is_held).items():
+        console.say(f"   warning: {names}: locked by {holder}", Tone.DOUBTFUL)
     failed = dict.fromkeys(str(outcome.error) for outcome in (*locks, *source, *surveyed, *others) if outcome.error)
     if problems := [*decide.problems(facts, run.stage), *failed]:
         raise NotReady("\n".join(["a deploy would fail:", *(f"  {problem}" for problem in problems)]))

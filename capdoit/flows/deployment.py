@@ -145,6 +145,8 @@ class Deployment:
         if self.variables.dry_run:
             run.plan = Plan(self.flow, self.stage.name, said=kept(self.variables))
         run.applied, run.drill = applied, self.drill
+        for name in sorted(self.variables.others.keys() - self.declared.variables.keys()):
+            self.console.say(f"   {name}= means nothing to capdoit; it is for hooks and tasks of the project")
         return run
 
     def _plan_to_apply(self) -> Plan | None:

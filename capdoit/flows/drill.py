@@ -168,7 +168,7 @@ class Drill:
         if self._signal:
             self._end(run, "")
             return self.console.redact(f"{name}: {self._signal} in {self._doing}\n{done}")
-        why = because(f"{self._doing} failed", error)
+        why = because(f"{self._doing} failed", error).replace("doit rollback:", "doit drill:")  # to be rehearsed, too
         if isinstance(error, LockHeld):
             self._end(run, "")
             return self.console.redact(f"{name}: {why}\nA drill waits for it with wait=60. {done}")

@@ -9,8 +9,10 @@ from typing import Any
 from capdoit import decide
 from capdoit.errors import (
     Damaged,
+    FleetDisagrees,
     GuardRefused,
     HostsFailed,
+    Interrupted,
     LockHeld,
     NoTarget,
     PlanOutdated,
@@ -19,6 +21,7 @@ from capdoit.errors import (
 )
 from capdoit.flow import steps
 from capdoit.run import Run
+from capdoit.steps import WORK
 from capdoit.steps.abandoning import Standing
 from capdoit.text import listed, table
 
@@ -54,7 +57,9 @@ def _next(run: Run, error: BaseException, standings: Sequence[Standing]) -> str:
     gone = f" But {listed(run.taken_away)} was taken away already; a deploy brings it back." if run.taken_away else ""
     if run.taking_away:
         gone = f" But {listed(run.taking_away)} may have been taken away already: a deploy brings back what is missing."
-    then = "" if isinstance(error, NoTarget) else f" When it is mended: {_again(run)}"  # it says itself what to type
+    told = isinstance(error, (NoTarget, FleetDisagrees))  # which say themselves what to type
+    when = "To do it again" if isinstance(error, Interrupted) else "When it is mended"
+    then = "" if told else f" {when}: {_again(run)}"
     return f"What is live was not changed.{gone}{then}{_without_unreachable(run, error)}"
 
 
@@ -96,9 +101,17 @@ def _ways(run: Run, error: GuardRefused | LockHeld | PlanOutdated) -> str:
 def _although_live(run: Run) -> str:
     failed = run.failed_in in run.acts and run.failed_in not in (*run.done, *steps(run.flow))
     hook = f"\nTo do {run.failed_in} again by itself: {_hook_again(run)}" if failed else ""
+    left = _left_undone(run)
+    undone = f" Not done because of that: {listed(left)}." if left else ""
     if run.flow == "deploy":
-        return f"Release {run.release} is live all the same. {_back(run)}{hook}"
-    return f"The rollback to {run.release} is live all the same; only what comes after it was not done.{hook}"
+        return f"Release {run.release} is live all the same.{undone}\n{_back(run)}{hook}"
+    return f"The rollback to {run.release} is live all the same.{undone}{hook}"
+
+
+def _left_undone(run: Run) -> list[str]:
+    """The steps and hooks that the flow did not come to."""
+    moments = {*steps(run.flow)} - {*WORK}
+    return [act for act in run.acts if act not in moments and act not in (*run.done, run.failed_in)]
 
 
 def _back(run: Run) -> str:

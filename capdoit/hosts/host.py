@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from capdoit.console import Console
 
 HERE = Path(__file__).parent
+FENCE = HERE / "fence.sh"
 NOT_RUN = (126, 127)  # sh: a command that is no program, or is not there
 # What holds where neither deploy.yml nor ssh's own configuration is asked: ssh takes the first value it
 # is given, so the options of deploy.yml stand before these.
@@ -84,6 +85,7 @@ class Host:
         self.relock: Callable[[], None] | None = None  # done first on a session that replaces a lost one
         self.deadlines: tuple[Deadline, ...] = ()  # what is going on now ends by them
         self.farewell: Request | None = None  # sent with the end of the session
+        self.run_id = ""  # of the flow that has the lock, without which no command of a hook begins
 
     @property
     def name(self) -> str:
@@ -155,7 +157,7 @@ class Host:
         with Path(local).open("rb") as source:
             stat = os.fstat(source.fileno())
             values: dict[str, Value] = {"remote": remote, "mode": f"{stat.st_mode & 0o777:o}", "size": stat.st_size}
-            script = render("upload", HERE / "upload.sh", values)
+            script = self._fenced("upload", "upload.sh", values)
             self.checked(Request(script, "feed", source, self.show, command=f"upload {remote}"))
 
     def download(self, remote: str, local: str | Path) -> None:
@@ -271,8 +273,11 @@ class Host:
         line = command if isinstance(command, str) else words(command)
         values: dict[str, Value] = {"hook_command": line, "hook_cwd": cwd or "", "hook_answers": answers}
         inner = render("command", HERE / "command.sh", values, self._env(env or {}))
-        script = render("command", HERE / "shell.sh", {"user": user or "", "inner": inner.frame()})
+        script = self._fenced("command", "shell.sh", {"user": user or "", "inner": inner.frame()})
         return Request(script, capture=answers, timeout=timeout, command=called or _shown(command))
+
+    def _fenced(self, name: str, body: str, values: Mapping[str, Value]) -> Script:
+        return render(name, [FENCE, HERE / body], {**values, "deploy_to": self.deploy_to, "run": self.run_id})
 
     def _env(self, more: Mapping[str, str | Secret]) -> dict[str, str]:
         env = {**self.config.env, **more}

@@ -2,6 +2,7 @@
 # A file from stdin; it appears whole or not at all: where the connection ends too early, stdin ends, too.
 # shellcheck disable=SC2154
 set -e
+[ -z "$run" ] || fenced
 if [ -d "$remote" ]; then
     printf '%s is a directory\n' "$remote" >&2
     exit 1

@@ -42,7 +42,7 @@ def foresee(run: Run, step: str) -> list[str]:
 
 def _scripts(plan: Plan, step: str) -> Iterator[str]:
     """Those of a step; hosts with the same one are named together, and what all begin with is shown once."""
-    preamble = body_of(COMMON)
+    preamble = "".join(map(body_of, COMMON))
     is_known = any(preamble in planned.body for planned in plan.scripts if planned.step != step)
     first: dict[tuple[str, str], str] = {}
     for (name, body, given), hosts in _alike(plan, step).items():

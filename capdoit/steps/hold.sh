@@ -2,7 +2,8 @@
 # Takes the lock: the session's own shell opens the file, so the kernel gives the lock back when the
 # session ends, however it ends. Says 0: taken (and prints whose remains it found, if any), 1: the
 # directory cannot be used, 2: somebody has it (and prints who), 3: there is no flock, 4: no deploy_to,
-# 5: it was to be taken again after a lost session, but another flow has had it meanwhile.
+# 5: it was to be taken again after a lost session, but another flow has had it meanwhile, 6: it cannot
+# be written, as on a full disk.
 # shellcheck disable=SC2154,SC2034
 held=0
 (
@@ -36,7 +37,7 @@ if [ "$held" = 0 ]; then
         esac
     fi
     if [ "$held" = 0 ] && [ -z "$again" ]; then
-        printf "%s\n" "$owner" >"$deploy_to/.capdoit/lock" || held=1
+        printf "%s\n" "$owner" >"$deploy_to/.capdoit/lock" || held=6
     fi
     [ "$held" = 0 ] || exec 9>&-
     printf "%s\n" "$found"

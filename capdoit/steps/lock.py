@@ -25,11 +25,12 @@ HAS_FLOCK = Path(__file__).with_name("has_flock.sh")
 SETTLE = 3.0  # seconds in which another flow that started with this one gives back what it took
 PAUSE = 0.2
 REMAINS = 5.0  # seconds in which a host ends what a lost session ran there, and gives back its lock
-HELD, NO_FLOCK, NO_DEPLOY_TO, LOST = 2, 3, 4, 5
+HELD, NO_FLOCK, NO_DEPLOY_TO, LOST, UNWRITTEN = 2, 3, 4, 5, 6
 REFUSED = {
     1: "deploy_to cannot be used",
     NO_FLOCK: "has no flock (package util-linux, or busybox), which the lock needs",
     LOST: "its connection was lost, and another flow has had its lock since",
+    UNWRITTEN: "its lock cannot be written: there may be no space left there; see doit cap doctor",
 }
 
 
@@ -97,7 +98,7 @@ def _go_on_without(run: Run, outcomes: Sequence[Outcome[Any]]) -> None:
 
 def _give_back(run: Run, host: Host) -> None:
     host.checked(_give_back_request(run, host))
-    host.relock = host.farewell = None
+    host.relock, host.farewell, host.run_id = None, None, ""
     run.held.discard(host.name)
 
 
@@ -115,7 +116,7 @@ def _lock_and_survey(run: Run, host: Host) -> Facts | str:
         return _who(lock)
     _check(host, lock)
     if lock.status == 0:
-        host.relock = partial(_take_again, run, host)
+        host.relock, host.run_id = partial(_take_again, run, host), run.id
         run.held.add(host.name)
     if lock.text.strip():
         run.console.say(f"   {host.name}: took over the lock of {_who(lock)}, which ended without a word")

@@ -63,7 +63,7 @@ def check(run: Run, host: Host) -> None:
 
 def _known(run: Run, resolved: object) -> str:
     if not resolved:
-        raise NotReady(f"{run.stage.repo_url} has no branch, tag or commit {run.branch!r}; branch= says another")
+        raise NotReady(f"{run.stage.repo_url} has no branch, tag or commit {run.branch!r}; say another with branch=")
     return str(resolved)
 
 
