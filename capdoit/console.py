@@ -60,6 +60,8 @@ class Console:
         """A text without the secrets."""
         for secret in self._secrets:
             text = text.replace(secret, "***")
+            if text.endswith("…"):  # a line that was cut, perhaps within a secret
+                text = _without_beginning(secret, text[:-1]) + "…"
         return text
 
     def align(self, hosts: Iterable[str]) -> None:
@@ -136,3 +138,10 @@ def _looks(secret: str) -> set[str]:
     """What a secret looks like where it is shown: as it is, or, as output is, line by line and printable."""
     lines = [line.strip() for line in secret.split("\n") if line.strip()]
     return {secret, *(printable(line) for line in lines if len(lines) == 1 or len(line) >= TELLING)}
+
+
+def _without_beginning(secret: str, text: str) -> str:
+    """A text that does not end with the beginning of a secret; what a character or two say is no secret."""
+    lengths = range(len(secret) - 1, 2, -1)
+    found = next((length for length in lengths if text.endswith(secret[:length])), 0)
+    return text[: len(text) - found] + "***" if found else text

@@ -96,6 +96,14 @@ def rollback_problems(facts: Sequence[Facts], stage: Stage) -> list[str]:
     return [problem for one in facts for problem in _rollback_problems(one, layouts[one.host])]
 
 
+def no_longer_live(facts: Sequence[Facts], release: str) -> list[str]:
+    """Why a release is not to be undone by itself, a sentence for each host; none while it is live on all."""
+    others = [one for one in facts if one.current != release]
+    return [
+        f"{one.host}: {one.live or 'nothing'} is live, no longer {release}: another flow was at work" for one in others
+    ]
+
+
 def rollback_target(facts: Sequence[Facts], wanted: str | None, scope: str) -> Target:
     """The release that all hosts go back to.
 
@@ -276,7 +284,9 @@ def _live_before(facts: Facts, live: str | None, everyone: Sequence[Facts] = ())
 
 def _given_to_all(facts: Facts, live: str) -> str | None:
     """The last good release that all hosts were given: those that are not asked now may have nothing newer."""
-    partly = {entry.release for entry in facts.entries if entry.event == "live" and entry.partly}
+    partly = {
+        entry.release for entry in facts.entries if entry.event == "live" and entry.flow == DEPLOY and entry.partly
+    }
     good = (r for r in reversed(facts.lineage.stack) if r != live and facts.complete(r))
     return next((release for release in good if release not in partly), None)
 

@@ -53,6 +53,7 @@ class Run:
         plan: what the flow would do, when it is a dry run; None when it acts.
         applied: the plan that is carried out.
         drill: whether it only rehearses.
+        undoes: the release whose failed deploy a rollback follows by itself; empty for any other flow.
         started: when it began, by the monotonic clock.
         done: the steps and hooks that it has done.
         alone: whether it does no step, but hooks by themselves, on what is live.
@@ -89,6 +90,7 @@ class Run:
     plan: Plan | None = None
     applied: Plan | None = None
     drill: bool = False
+    undoes: str = ""
     started: float = field(default_factory=time.monotonic)
     done: list[str] = field(default_factory=list)
     alone: bool = False
@@ -274,7 +276,7 @@ class Run:
 
     def warn(self, text: str, host: str = "") -> None:
         """Something went wrong that does not undo what is live."""
-        self.warnings.setdefault(host, []).append(one_line(text))
+        self.warnings.setdefault(host, []).append(one_line(self.console.redact(text)))
         self.console.say(f"   warning: {text}", Tone.DOUBTFUL)
 
 

@@ -183,15 +183,16 @@ class Cap(Hooks):
         return {"basename": f"drill:{stage.name}", "actions": actions, "doc": doc, **ALWAYS}
 
     def _new_deployment(
-        self, flow: str, stage: Stage, chosen: variables.Variables, goal: str | None = None
+        self, flow: str, stage: Stage, chosen: variables.Variables, goal: str | None = None, undoes: str = ""
     ) -> Deployment:
         from capdoit.flows.deployment import Deployment
 
-        def undo(said: variables.Variables) -> Deployment:
-            return self._new_deployment("rollback", stage, said)
+        def undo(said: variables.Variables, release: str) -> Deployment:
+            return self._new_deployment("rollback", stage, said, undoes=release)
 
         acts, declared = self.acts(flow, stage.name), self.everything[stage.name]
-        made = Deployment(flow, stage, acts, declared, chosen, self._console, goal, undo)
+        by_itself = undo if flow == "deploy" else None
+        made = Deployment(flow, stage, acts, declared, chosen, self._console, goal, by_itself, undoes)
         self._deployments.append(made)
         return made
 

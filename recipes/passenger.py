@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 RESTART = """\
 if [ -z "$3" ] && command -v passenger-config >/dev/null; then
     passenger-config restart-app "$1/" --ignore-app-not-running --ignore-passenger-not-running
-else
+elif [ -d "$2" ]; then
     mkdir -p "$2/tmp" && touch "$2/tmp/restart.txt"
 fi
 """

@@ -286,6 +286,42 @@ def slow(host, release):
 """
 
 
+SMOKE = """
+@cap.after('published', once=True, flows=('deploy',))
+def smoke(hosts):
+    name = os.environ['NAME']
+    open(f'{name}-began', 'w')
+    while not os.path.exists(f'{name}-over'):
+        time.sleep(0.02)
+    assert name == 'fix'
+"""
+
+
+@pytest.mark.parametrize("other", ["has ended", "is at work"])
+def test_on_failure_rollback_does_not_undo_what_another_flow_has_made_live_since(project: Project, other: str):
+    deploy(project)
+    project.config(on_failure="rollback")
+    project.dodo("import os, time\n" + DODO + SMOKE)
+    mark = project.path
+    with project.start("deploy:production", env={"NAME": "bad"}) as bad:
+        within(60, (mark / "bad-began").exists)
+        project.doit("cap", "unlock", check=True)
+        with project.start("deploy:production", env={"NAME": "fix"}) as fix:
+            within(60, (mark / "fix-began").exists)
+            live = project.current("web1")
+            if other == "has ended":
+                (mark / "fix-over").touch()
+                fix.communicate(timeout=60)
+            (mark / "bad-over").touch()
+            out, _ = bad.communicate(timeout=60)
+            (mark / "fix-over").touch()
+            fix.communicate(timeout=60)
+    assert (bad.returncode, fix.returncode) == (1, 0)
+    assert "Nothing was rolled back. Look at what is live before you do: doit cap status production" in out
+    assert "is live all the same" not in out
+    assert project.current("web1") == project.current("web2") == live
+
+
 @pytest.mark.ssh
 def test_on_failure_rollback_rolls_back_also_when_a_connection_was_lost(ssh_project: Project, sshds: Fleet):
     first, mark = deploy(ssh_project), ssh_project.path / "slow"

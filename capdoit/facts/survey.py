@@ -27,6 +27,7 @@ ONCE = {
     "out_of_bounds",
     "current",
     "current_is_no_link",
+    "current_place",
     "lock",
     "lock_is_held",
     "drilled",
@@ -160,13 +161,14 @@ def parse(host: str, layout: Layout, text: str) -> Facts:
     if max(len(said["journal"]), len(said["log"])) > MOST_HISTORY:
         raise _malformed(host, f"more than {MOST_HISTORY} lines of history")
     link = "".join(said["current"])
+    real = Layout("".join(said["deploy_to"]))
     revisions = dict(_release(release) for release in said["release"])
     return Facts(
         host=host,
         user="".join(said["user"]),
         exists=bool(said["deploy_to"]),
         link=link,
-        current=layout.release_of(link) or Layout("".join(said["deploy_to"])).release_of(link),
+        current=layout.release_of(link) or real.release_of(link) or real.release_of("".join(said["current_place"])),
         current_is_no_link=bool(said["current_is_no_link"]),
         releases={name: revision for name, revision in revisions.items() if is_release(name)},
         archives=frozenset(filter(is_release, said["archive"])),

@@ -79,6 +79,7 @@ if cd "$deploy_to" 2>/dev/null; then
     fact inodes "$(room -Pi)"
     if [ -L current ]; then
         fact current "$(one_line "$(readlink current)")"
+        if place=$(cd current/ 2>/dev/null && pwd -P); then fact current_place "$(one_line "$place")"; fi
     elif [ -e current ]; then
         fact current_is_no_link yes
     fi

@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from capdoit import transfer
+from capdoit import decide, transfer
 from capdoit.config.stages import Stage
 from capdoit.config.variables import Variables
 from capdoit.console import Console, Tone
@@ -45,6 +45,7 @@ class Deployment:
         console: where its words go.
         goal: the last act that was asked for by name; None for the whole flow.
         undo: makes the rollback that follows a deploy that failed after its publish.
+        undoes: the release of that deploy, in such a rollback.
         drill: whether it is only rehearsed.
     """
 
@@ -56,11 +57,12 @@ class Deployment:
         declared: Declared,
         variables: Variables,
         console: Console,
-        goal: str | None,
-        undo: Callable[[Variables], Deployment],
+        goal: str | None = None,
+        undo: Callable[[Variables, str], Deployment] | None = None,
+        undoes: str = "",
         drill: bool = False,
     ) -> None:
-        self.undo, self.drill = undo, drill
+        self.undo, self.undoes, self.drill = undo, undoes, drill
         self.flow, self.stage, self.acts, self.declared = flow, stage, list(acts), declared
         self.variables, self.console, self.goal = variables, console, goal
         self.run: Run | None = None
@@ -144,7 +146,7 @@ class Deployment:
             raise ConfigError("\n".join([f"apply={self.variables.apply}: {changed[0]}", *changed[1:]]))
         if self.variables.dry_run:
             run.plan = Plan(self.flow, self.stage.name, said=kept(self.variables))
-        run.applied, run.drill = applied, self.drill
+        run.applied, run.undoes, run.drill = applied, self.undoes, self.drill
         for name in sorted(self.variables.others.keys() - self.declared.variables.keys()):
             self.console.say(f"   {name}= means nothing to capdoit; it is for hooks and tasks of the project")
         return run
@@ -277,16 +279,20 @@ class Deployment:
 
     def _goes_back(self, run: Run, error: BaseException) -> bool:
         """Whether the rollback follows by itself; never after a signal: whoever sent it wants an end."""
-        wanted = run.flow == "deploy" and run.published and self.stage.on_failure == "rollback"
-        return wanted and not isinstance(error, Interrupted)
+        wanted = self.undo and run.published and self.stage.on_failure == "rollback"
+        return bool(wanted) and not isinstance(error, Interrupted)
 
     def _go_back(self, run: Run) -> str:
-        """Roll back; what became of it."""
+        """Roll back; what became of it. The locks were given back, so another flow may have come between."""
+        assert self.undo is not None  # noqa: S101 - else it does not go back
         self.console.say(f"   {run.release} is live, but its deploy failed: rolling back (on_failure: rollback)")
         hosts = tuple(host.name for host in run.fleet.hosts)
-        why = f"on_failure: rollback, of {run.release}"
-        said = self.variables
-        back = self.undo(Variables(hosts=hosts, message=why, wait=said.wait, skip=said.skip, others=said.others))
+        why, said = f"on_failure: rollback, of {run.release}", self.variables
+        target = decide.way_back([*run.facts.values()], run.release, run.scope)
+        variables = Variables(
+            rollback_release=target, hosts=hosts, message=why, wait=said.wait, skip=said.skip, others=said.others
+        )
+        back = self.undo(variables, run.release)
         try:
             for act in back.acts:
                 if not act.is_moment:
@@ -303,4 +309,8 @@ def _stands(run: Run, back: Run | None) -> str:
         return f"{back.release} is live again, and {run.release} is bad."
     if back and back.flipped:
         return "Not every host says what is live."
+    if not back or not back.facts:
+        return f"{run.release} was live when its deploy failed."
+    if decide.no_longer_live([*back.facts.values()], run.release):
+        return f"{run.release} is not live everywhere any more, so it is not undone."
     return f"{run.release} is live all the same."

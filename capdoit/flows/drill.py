@@ -95,7 +95,7 @@ class Drill:
         acts = [act for act in self.acts if not act.hook or (act.hook.drill and act.name not in said.skip)]
         declared = replace(self.declared, failed=(), watches=())
         shadow = shadow_of(self.stage)
-        return Deployment("rollback", shadow, acts, declared, said, self.console, None, self._rehearsal, drill=True)
+        return Deployment("rollback", shadow, acts, declared, said, self.console, drill=True)
 
     def _rehearse(self, run: Run) -> dict[str, str]:
         """All of it; how many members each host's archive has."""

@@ -41,16 +41,22 @@ def report(run: Run, what: str, error: BaseException, standings: Sequence[Standi
 
 
 def _next(run: Run, error: BaseException, standings: Sequence[Standing]) -> str:
-    stage = run.stage.name
     if isinstance(error, (GuardRefused, LockHeld, PlanOutdated)):
         return _ways(run, error)
     if run.flipped and not run.published:
-        return f"Nobody knows what is live on {listed(sorted(run.flipped))}. Look again: doit cap status {stage}"
+        unknown = listed(sorted(run.flipped))
+        return f"Nobody knows what is live on {unknown}. Look again: doit cap status {run.stage.name}"
     if run.published:
         return _although_live(run)
     changed = [s.host for s in standings if s.host in run.facts and s.current != run.before(s.host)]
     if changed:
-        return f"What is live on {listed(changed)} is not what it was. Look: doit cap status {stage}"
+        return f"What is live on {listed(changed)} is not what it was. Look: doit cap status {run.stage.name}"
+    return _unchanged(run, error)
+
+
+def _unchanged(run: Run, error: BaseException) -> str:
+    if run.undoes and decide.no_longer_live([*run.facts.values()], run.undoes):
+        return _not_undone(run)
     if isinstance(error, HostsFailed) and any(isinstance(outcome.error, Damaged) for outcome in error.failed):
         more = "" if run.archived else f" All that differs: doit cap verify {run.scope} {run.release}"
         return f"What is live was not changed.{more}\nTo go to it as it is: {_again(run, force=True)}"
@@ -61,6 +67,11 @@ def _next(run: Run, error: BaseException, standings: Sequence[Standing]) -> str:
     when = "To do it again" if isinstance(error, Interrupted) else "When it is mended"
     then = "" if told else f" {when}: {_again(run)}"
     return f"What is live was not changed.{gone}{then}{_without_unreachable(run, error)}"
+
+
+def _not_undone(run: Run) -> str:
+    """A rollback that follows by itself must not undo what another flow has made live since."""
+    return f"Nothing was rolled back. Look at what is live before you do: doit cap status {run.stage.name}"
 
 
 def _again(run: Run, **more: Any) -> str:
@@ -90,6 +101,8 @@ def _ways(run: Run, error: GuardRefused | LockHeld | PlanOutdated) -> str:
     """What can be said to a flow that was refused."""
     if isinstance(error, PlanOutdated):
         return f"To plan it anew: {_again(run, plan=run.variables.apply)}"
+    if isinstance(error, LockHeld) and run.undoes:
+        return _not_undone(run)
     if isinstance(error, LockHeld):
         held = "" if len(error.holders) == len(run.everyone) else f" hosts={','.join(error.holders)}"
         unlock = f"doit cap unlock {run.stage.name}{held}"

@@ -35,7 +35,10 @@ def choose_target(run: Run) -> None:
         NotReady, NoTarget, FleetDisagrees, GuardRefused, HostsFailed: as in `starting`.
     """
     facts = list(run.facts.values())
-    if problems := decide.rollback_problems(facts, run.stage):
+    problems = decide.rollback_problems(facts, run.stage)
+    if run.undoes:
+        problems += decide.no_longer_live(facts, run.undoes)
+    if problems:
         raise NotReady("\n".join(problems))
     target = decide.rollback_target(facts, run.variables.rollback_release, run.scope)
     run.release, run.revision = target.release, target.revision
