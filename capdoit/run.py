@@ -192,10 +192,10 @@ class Run:
             return ""
         return Note(self.release, self.id, self.acts, self.declared.versions, self.probes).line()
 
-    def owner(self) -> str:
+    def owner(self) -> Entry:
         """What the lock says of this flow."""
         entry = self._entry("locked")
-        return (replace(entry, flow="drill") if self.drill else entry).line()
+        return replace(entry, flow="drill") if self.drill else entry
 
     def script(self, host: Host, name: str, body: Path | Sequence[Path], **values: Any) -> Script:
         """A script of a step, with what all of them need."""

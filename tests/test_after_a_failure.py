@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import signal
 import subprocess
+from contextlib import suppress
 
 import pytest
 from conftest import deploy, tools_in_front, within
@@ -222,6 +225,40 @@ def test_a_host_that_is_lost_once_it_has_flipped_is_in_doubt_until_the_next_flow
     third = deploy(ssh_project)
     assert {ssh_project.current(host) for host in ssh_project.hosts} == {third}
     assert status(ssh_project)["unfinished"] == []
+
+
+FREEZES = """
+import importlib, os, signal
+publishing, lock = (importlib.import_module(f"capdoit.steps.{name}") for name in ("publishing", "lock"))
+publishing.FLIP_SECONDS = lock.REMAINS = 1
+prepare = publishing._prepare
+
+def frozen(run, host):
+    prepare(run, host)
+    if host.name == "web2":
+        pids = host.capture("ps -o pid= -s $(ps -o sid= -p $$)").split()
+        open("frozen", "w").write(" ".join(pids))
+        for pid in map(int, pids):
+            if os.path.exists(f"/proc/{pid}"):
+                os.kill(pid, signal.SIGSTOP)
+
+publishing._prepare = frozen
+"""
+
+
+@pytest.mark.ssh
+def test_a_session_that_was_frozen_at_the_flip_does_not_flip_when_it_goes_on(ssh_project: Project):
+    first = deploy(ssh_project)
+    ssh_project.dodo(DODO + FREEZES)
+    ssh_project.doit("deploy:production").failed()
+    for pid in map(int, (ssh_project.path / "frozen").read_text().split()):
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGCONT)
+    lock = ssh_project.deploy_to("web2") / ".capdoit/lock"
+    within(60, lambda: subprocess.run(["flock", "-n", lock, "true"], check=False).returncode == 0)
+    assert {ssh_project.current(host) for host in ssh_project.hosts} == {first}
+    ssh_project.dodo(DODO)
+    deploy(ssh_project)
 
 
 def drop_connections(sshds: Fleet, host: str) -> None:

@@ -33,6 +33,13 @@ def test_each_line_of_a_secret_of_several_lines_is_masked():
     assert shown(KEY, *lines) == ["***", "***", "", "  ***\\r", "abc=", "***", ""]
 
 
+@pytest.mark.parametrize("line", ["a token s3cr3tval…", "a token s3cr…", "a token s3cr3tvalue…"])
+def test_a_line_that_is_cut_within_a_secret_shows_nothing_of_it(line: str):
+    console = Console(io.StringIO())
+    console.keep_secret(["s3cr3tvalue"])
+    assert console.redact(line) == "a token ***…"
+
+
 def test_a_secret_of_several_lines_is_masked_as_a_whole():
     assert shown(KEY, f"it is {KEY}.") == ["it is ***."]
 

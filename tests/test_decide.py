@@ -443,6 +443,13 @@ def test_the_last_release_that_all_hosts_were_given_is_kept_whatever_some_had_si
     assert removals(facts, keep=1, live=R[3]) == [R[1]]
 
 
+def test_a_rollback_of_some_hosts_makes_no_deploy_to_all_one_to_some() -> None:
+    back = replace(event("live", 0, "rollback"), partly="yes")
+    partly = (replace(entry, partly="yes") for entry in deployed(2))
+    facts = host("web1", 0, 1, 2, entries=(*deployed(0, 1), back, *partly))
+    assert R[0] not in removals(facts, keep=1, live=R[3])
+
+
 def test_half_made_releases_go_and_do_not_count() -> None:
     facts = host("web1", 0, 1, 2, 3, entries=(*deployed(0), event("building", 1), event("failed", 2), *deployed(3)))
     empty = replace(facts, releases={**facts.releases, R[4]: ""})

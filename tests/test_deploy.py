@@ -109,6 +109,17 @@ def test_the_journal_has_the_steps_of_one_flow_and_the_lock_is_given_back(projec
     assert len(runs) == 1
 
 
+def test_a_git_that_has_begun_it_all_does_not_say_which_repository_is_meant(
+    project: Project, env: dict[str, str], tmp_path: Path
+):
+    own = GitRepo(tmp_path / "own", env)
+    own.commit({"app.txt": "not pushed\n"})
+    own.git("remote", "add", "origin", "elsewhere")
+    project.doit("deploy:production", env={"GIT_DIR": str(own.path / ".git")}, check=True)
+    assert (live(project, "web1") / "app.txt").read_text() == "first\n"
+    assert own.git("remote", "get-url", "origin") == "elsewhere"
+
+
 def test_only_the_repo_tree_is_deployed_without_its_prefix(project: Project, git_repo: GitRepo):
     git_repo.commit({"services/shop/bin/run": "#!/bin/sh\n", "services/shop/a": "a\n", "services/other/b": "b\n"})
     project.config(repo_tree="services/shop", linked_files=None, linked_dirs=None)

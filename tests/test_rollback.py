@@ -427,6 +427,17 @@ def test_what_a_hook_changes_after_finished_is_no_damage_and_what_it_warns_of_is
     assert not damage(project, may_be_empty=False)
 
 
+def test_current_that_was_spelled_by_another_path_is_gone_back_from(project: Project):
+    first, second = deploy(project), deploy(project)
+    (project.path / "alias").symlink_to(project.deploy_to("web1").parent)
+    for host in project.hosts:
+        link = project.deploy_to(host) / "current"
+        link.unlink()
+        link.symlink_to(project.path / "alias" / project.deploy_to(host).name / "releases" / second)
+    assert f"A rollback goes to {first}" in project.doit("cap", "status", check=True).out
+    assert roll_back(project) == first
+
+
 def test_what_to_type_next_is_for_the_hosts_that_were_chosen(project: Project):
     first = deploy(project)
     project.dodo(f"{DODO}@cap.after('published')\ndef smoke(host):\n    host.run('exit 5')\n")

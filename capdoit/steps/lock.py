@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ HOLD = Path(__file__).with_name("hold.sh")
 SWEEP = Path(__file__).with_name("sweep.sh")
 SWEEP_UP = Path(__file__).with_name("sweep_up.sh")
 GIVE_BACK = Path(__file__).with_name("give_back.sh")
+SHUT_OUT = Path(__file__).with_name("shut_out.sh")
 HAS_FLOCK = Path(__file__).with_name("has_flock.sh")
 SETTLE = 3.0  # seconds in which another flow that started with this one gives back what it took
 PAUSE = 0.2
@@ -131,9 +133,17 @@ def _take_again(run: Run, host: Host) -> None:
     if lock.status == HELD:
         holder = Entry.parse(lock.text.strip())
         ours = holder is not None and holder.run == run.id
+        if ours:
+            _shut_out(run, host)
         who = "what this flow began there, which has not ended yet" if ours else _who(lock)
         raise HostError(host.name, f"its connection was lost, and its lock is held by {who}")
     _check(host, lock)
+
+
+def _shut_out(run: Run, host: Host) -> None:
+    """Have a lost session that is only frozen do nothing more when it goes on, above all not flip."""
+    script = run.script(host, "shut out", SHUT_OUT, owner=replace(run.owner(), run=f"{run.id}-lost").line())
+    host.ask([Request(script)])
 
 
 def _check(host: Host, lock: Answer) -> None:
@@ -145,7 +155,7 @@ def _hold_request(run: Run, host: Host, again: str = "") -> Request:
     values: dict[str, Value] = {
         "deploy_to": host.deploy_to,
         "create": run.flow == "deploy",
-        "owner": run.owner(),
+        "owner": run.owner().line(),
         "again": again,
     }
     return Request(render("lock", [BOUNDS, HOLD], values), "hold", capture=True, timeout=LONGEST)

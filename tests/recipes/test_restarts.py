@@ -52,6 +52,15 @@ def test_no_program_to_restart_is_refused(stage: Stages):
     assert "programs and command cannot be empty" in shop.deploy().failed(3).out
 
 
+def test_passenger_makes_no_release_where_there_is_no_code(stage: Stages):
+    shop = stage(hosts=2, roles=("web",), recipes={"passenger": {"touch": True, "roles": ["web"]}})
+    shop.project.hosts["web2"]["no_release"] = True
+    shop.project.config()
+    shop.deploy().ok()
+    assert [*shop.project.deploy_to("web1").rglob("restart.txt")]
+    assert not [*shop.project.deploy_to("web2").rglob("restart.txt")]
+
+
 def test_a_program_that_does_not_run_fails_the_flow_with_its_log(stage: Stages):
     shop = stage(hosts=1, recipes={"supervisor": {"programs": ["worker"], "command": ["sudo", "-n", "supervisorctl"]}})
     shop.stand_in("sudo", script='shift; exec "$@"')
