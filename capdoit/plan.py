@@ -6,6 +6,7 @@ import contextlib
 import hashlib
 import inspect
 import json
+import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -20,7 +21,7 @@ from capdoit.hooks.hook import Declared
 from capdoit.script import Script
 from capdoit.text import listed
 
-VERSION = 4
+VERSION = 5
 SAID_AS_TEXT = ("branch", "rollback_release", "message", "migrations", "verify")
 SAID_AS_TEXTS = ("hosts", "roles", "skip")
 KEPT = (*SAID_AS_TEXT, *SAID_AS_TEXTS, "force", "others")
@@ -55,6 +56,7 @@ class Plan:
         acts: the steps and hooks, in order.
         said: the variables that it was made with.
         release, revision: the ones decided.
+        unknown: what a rollback would take away before the flip, by recipe.
         facts: what each host had when it was made.
         settings: a digest of what deploy.yml said of the stage.
         code: of each hook, probe and guard a digest of the file that it stands in and of its options, by name.
@@ -68,6 +70,7 @@ class Plan:
     said: Mapping[str, Any] = field(default_factory=dict)
     release: str = ""
     revision: str = ""
+    unknown: Mapping[str, Sequence[str]] = field(default_factory=dict)
     facts: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     settings: str = ""
     code: Mapping[str, str] = field(default_factory=dict)
@@ -160,6 +163,8 @@ def _is_whole(plan: Plan) -> bool:
         and _are_texts([*said["others"], *said["others"].values()])
         and isinstance(plan.code, dict)
         and _are_texts([*plan.code, *plan.code.values()])
+        and isinstance(plan.unknown, dict)
+        and all(map(_are_texts, plan.unknown.values()))
         and isinstance(facts, dict)
         and bool(facts)
         and all(isinstance(one, dict) and {*one} == {*fingerprint(Facts(""))} for one in facts.values())
@@ -197,10 +202,19 @@ def code_of(acts: Iterable[Act], declared: Declared) -> dict[str, str]:
 
 
 def _source(function: Callable[..., object]) -> str:
-    """The text of the file that a function stands in; empty for one that stands in none, such as a built-in."""
+    """The text of the files that a function is made of; empty for one that stands in none, such as a built-in."""
     with contextlib.suppress(TypeError):
-        return _text_of(inspect.getfile(function))
+        return "".join(map(_text_of, _files(Path(inspect.getfile(function)).absolute())))
     return ""
+
+
+def _files(file: Path) -> list[str]:
+    """A file, what bears its name beside it, what is private there, and the modules of the project that it may use."""
+    folder = file.parent
+    named = [*folder.glob(f"{file.stem}.*"), *folder.glob("_*")]
+    loaded = (Path(getattr(module, "__file__", None) or "") for module in [*sys.modules.values()])
+    used = [one for one in loaded if one.is_relative_to(folder) and "site-packages" not in one.parts]
+    return sorted({str(one) for one in [file, *named, *used] if one.is_file()})
 
 
 def _text_of(file: str | None) -> str:
@@ -227,6 +241,24 @@ def outdated(plan: Plan, stage: Stage, code: Mapping[str, str], names: Sequence[
     if plan.settings != settings_of(stage):
         lines.append(f"what deploy.yml says of {stage.name} has changed since")
     return lines
+
+
+def undecided(plan: Plan, release: str, unknown: Mapping[str, Sequence[str]]) -> list[str]:
+    """What a rollback would do otherwise than it was planned, a sentence each.
+
+    Args:
+        plan: the plan.
+        release: where it would go now.
+        unknown: what it would take away now, by recipe.
+    """
+    found = [f"it would go to {release}, not to {plan.release}"] if plan.release != release else []
+    for recipe in sorted({*plan.unknown, *unknown}):
+        was, now = [*plan.unknown.get(recipe, ())], [*unknown.get(recipe, ())]
+        if was != now:
+            found.append(
+                f"recipe {recipe} would take away {listed(now) or 'nothing'}, and not {listed(was) or 'nothing'}"
+            )
+    return found
 
 
 def changes(before: Mapping[str, Mapping[str, Any]], now: Iterable[Facts]) -> list[str]:

@@ -147,8 +147,8 @@ class Run:
 
     @property
     def has_more_to_tell(self) -> bool:
-        """Whether anything came after its step `finished`, or it has no such step."""
-        return self.alone or self.done[-1] != "finished" or self.warned > self.told
+        """Whether anything came after its step `finished`, or it has done something without that step."""
+        return bool(self.release) and (self.alone or self.done[-1] != "finished" or self.warned > self.told)
 
     @property
     def deadlines(self) -> list[Deadline]:

@@ -126,11 +126,13 @@ def test_what_would_fail_fails_in_a_dry_run_with_the_same_words(project: Project
     }
 
 
-@pytest.mark.parametrize("command", ["deploy:production dry_run=yes", "check:production", "cap pending"])
-def test_a_repository_that_does_not_answer_is_not_said_to_lack_the_branch(project: Project, command: str):
+@pytest.mark.parametrize(
+    ("command", "code"), [("deploy:production dry_run=yes", 1), ("check:production", 1), ("cap pending", 3)]
+)
+def test_a_repository_that_does_not_answer_is_not_said_to_lack_the_branch(project: Project, command: str, code: int):
     deployed(project, "1")
     project.config(repo_url=str(project.path / "gone"))
-    done = project.doit(*command.split()).failed()
+    done = project.doit(*command.split()).failed(code)
     assert "web1: git ls-remote: exit status 128" in done.out
     assert "does not appear to be a git repository" in done.out
     assert "has no branch" not in done.out
@@ -221,13 +223,59 @@ def test_a_plan_is_carried_out_in_another_checkout_of_the_project(ssh_project: P
     assert ssh_project.current("web1") == release
 
 
+@pytest.mark.parametrize("words", ["run -s {}:warm", "{}:publishing"])
+@pytest.mark.parametrize("variable", ["plan=part.json", "apply=plan.json"])
+def test_a_plan_is_for_all_of_a_flow(project: Project, words: str, variable: str):
+    deployed(project, "1")
+    project.dodo(DODO + "@cap.after('published')\ndef warm(host):\n    host.run('touch warm')\n")
+    project.doit("deploy:production", "plan=plan.json", check=True)
+    done = project.doit(*words.format("deploy:production").split(), variable).failed()
+    assert "plan= and apply= are for all of a flow: doit deploy:production; nothing was done" in done.out
+    assert not (project.path / "part.json").exists()
+
+
+def test_a_part_of_a_flow_can_be_rehearsed_by_a_dry_run(project: Project):
+    first = deployed(project, "1")
+    said = project.doit("deploy:production:publishing", "dry_run=yes", check=True).out
+    assert "This was a dry run: nothing was changed on any host." in said
+    assert f"web2: current goes from {first} to " in said
+
+
+def test_a_dry_run_that_is_cut_short_does_not_say_that_its_release_is_live(project: Project):
+    first = deployed(project, "1")
+    project.dodo(f"{DODO}cap.before('finishing', 'bad')\ndef task_bad():\n    return {{'actions': ['false']}}\n")
+    done = project.doit("deploy:production", "dry_run=yes").failed()
+    assert "What is live was not changed." in done.out
+    assert "is live all the same" not in done.out
+    assert project.current("web1") == first
+
+
+def test_a_plan_is_refused_when_a_script_of_a_recipe_or_a_module_of_the_project_has_changed(project: Project):
+    deployed(project, "1")
+    (project.path / "recipes").mkdir()
+    (project.path / "recipes/zap.py").write_text(
+        "from pathlib import Path\nfrom capdoit import Recipe\nzap = Recipe('zap')\n"
+        "@zap.after('published')\ndef go(host):\n    host.run(Path(__file__).with_name('zap.sh').read_text())\n"
+    )
+    (project.path / "recipes/zap.sh").write_text("true\n")
+    (project.path / "helper.py").write_text("WORD = 'true'\n")
+    project.dodo("import sys\nsys.path.insert(0, '.')\nimport helper\n" + DODO
+                 + "@cap.after('published')\ndef own(host):\n    host.run(helper.WORD)\n")  # fmt: skip
+    project.config(recipes={"zap": {}})
+    project.doit("deploy:production", "plan=plan.json", check=True)
+    (project.path / "recipes/zap.sh").write_text("false\n")
+    (project.path / "helper.py").write_text("WORD = 'false'\n")
+    done = project.doit("deploy:production", "apply=plan.json").failed()
+    assert re.search(r"the code or the options of (own, zap\.go|zap\.go, own) have changed since", done.out)
+
+
 def test_a_plan_that_is_outdated_says_how_to_make_the_same_one_again(project: Project):
     deployed(project, "1")
     said = ("branch=main", "hosts=web1", "message=as planned")
     project.doit("deploy:production", *said, "plan=a plan.json", check=True)
     deployed(project, "2")
     done = project.doit("deploy:production", "apply=a plan.json").failed()
-    anew = "branch=main hosts=web1 'message=as planned' plan='a plan.json'"
+    anew = "branch=main hosts=web1 'message=as planned' 'plan=a plan.json'"
     assert f"To plan it anew: doit deploy:production {anew}" in done.out
 
 
@@ -261,7 +309,7 @@ def test_an_archive_that_is_not_the_one_of_the_plan_is_refused(project: Project)
         (["deploy:production", "dry_run=yse"], "dry_run=yse: expected yes or no"),
         (["deploy:production", "dryrun=yes"], "dryrun= is no variable of capdoit; did you mean dry_run?"),
         (["deploy:production", "plan=deploy.yml"], "plan=deploy.yml: is there and is no plan; nothing was done"),
-        (["deploy:production", "plan=no/such/place"], "plan=no/such/place: No such file or directory"),
+        (["deploy:production", "plan=no/such/place"], "plan=no/such/place: there is no directory no/such"),
     ],
 )
 def test_a_plan_that_cannot_be_used_is_told_in_a_sentence(project: Project, words: list[str], complaint: str):
@@ -371,7 +419,7 @@ def test_a_planned_rollback_to_a_damaged_release_is_told_what_can_be_typed(proje
     project.doit("rollback:production", "message=as planned", "plan=plan.json", check=True)
     (project.deploy_to("web1") / "releases" / first / "app.txt").write_text("longer than it was")
     done = project.doit("rollback:production", "apply=plan.json").failed()
-    assert "To go to it as it is: doit rollback:production 'message=as planned' force=yes" in done.out
+    assert "To go to it as it is: doit rollback:production force=yes 'message=as planned'" in done.out
 
 
 def test_a_dry_run_sees_what_no_flow_would_touch(project: Project, tmp_path: Path):

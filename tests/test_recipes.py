@@ -152,6 +152,18 @@ def test_a_rollback_to_a_release_of_which_nothing_was_recorded_goes_ahead(projec
     assert project.current("web1") == first
 
 
+def test_a_plan_takes_away_no_more_than_it_says(project: Project):
+    recipe(project, "db", WATCHING + BACK)
+    deployed(project, "0001")
+    deployed(project, "0001", "0002_price")
+    project.doit("rollback:production", "migrations=back", "plan=plan.json", check=True)
+    file = project.deploy_to("web1") / "database"
+    file.write_text(f"{file.read_text().rstrip()}\n0003_stock\n")
+    done = project.doit("rollback:production", "apply=plan.json").failed()
+    assert "recipe db would take away 0002_price, 0003_stock, and not 0002_price" in done.out
+    assert "0003_stock" in database(project)
+
+
 def test_a_recipe_that_takes_away_what_it_does_not_watch_is_refused(project: Project):
     recipe(project, "db", "db = Recipe('db', roles='web')\n" + BACK)
     done = project.doit("list").failed(3)

@@ -87,7 +87,7 @@ class Deployment:
         with self._busy:
             if self._ended:
                 raise FlowFailed(f"{self._name} has ended; {act.name} was not done")
-            self.run = self.run or self._begin()
+            self.run = self.run or self._begin(act)
             try:
                 self._in_turn(act, self.run)
                 self._do(act, self.run)
@@ -106,7 +106,7 @@ class Deployment:
         run = self.run
         if run is None or self._ended or self._busy.locked():
             return
-        if run.alone:
+        if run.alone or (run.plan and self.goal in run.done):
             self._finish(run)
             return
         last = run.done[-1] if run.done else "before starting"
@@ -131,8 +131,11 @@ class Deployment:
     def _name(self) -> str:
         return f"{'drill' if self.drill else self.flow}:{self.stage.name}"
 
-    def _begin(self) -> Run:
+    def _begin(self, first: Act) -> Run:
         self.variables.refuse_meaningless(self.flow, self.stage.name)
+        is_part = self.goal not in (None, self._last) or bool(self._steps_before(first))
+        if is_part and (self.variables.plan or self.variables.apply):
+            raise ConfigError(f"plan= and apply= are for all of a flow: doit {self._name}; nothing was done")
         if self.stage.transfer != "git" and "branch" in self.variables.said:
             raise ConfigError(f"branch= means nothing where transfer: {self.stage.transfer} is; nothing was done")
         if self.variables.plan:
@@ -172,12 +175,19 @@ class Deployment:
     # -- working
 
     def _in_turn(self, act: Act, run: Run) -> None:
-        before = [a.name for a in self.acts[: self.acts.index(act)] if a.name in WORK]
-        missing = [name for name in before if name not in run.done]
+        missing = [name for name in self._steps_before(act) if name not in run.done]
         if missing and act.hook and not set(run.done) & WORK.keys():
             run.alone = True
         elif missing:
             raise ConfigError(f"{act.name} needs {missing[-1]} to be done first; doit {self._name} does all of it")
+
+    def _steps_before(self, act: Act) -> list[str]:
+        return [one.name for one in self.acts[: self.acts.index(act)] if one.name in WORK]
+
+    @property
+    def _last(self) -> str:
+        """The last act that does something."""
+        return [act.name for act in self.acts if not act.is_moment][-1]
 
     def _do(self, act: Act, run: Run) -> None:
         if self._signal:
@@ -248,6 +258,7 @@ class Deployment:
     def _end_plan(self, run: Run, plan: Plan) -> None:
         plan.release, plan.revision, plan.acts = run.release, run.revision, run.acts
         plan.settings, plan.code = settings_of(run.stage), code_of(self.acts, self.declared)
+        plan.unknown = run.unknown
         plan.facts = {name: fingerprint(facts) for name, facts in run.facts.items()}
         how = ""
         if self.variables.plan:

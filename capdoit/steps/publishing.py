@@ -26,10 +26,11 @@ def publishing(run: Run) -> None:
     """
     probe(run)
     run.fleet.all(partial(_prepare, run))
-    run.flipped = {host.name for host in run.fleet.release_hosts}
+    if run.plan is None:
+        run.flipped = {host.name for host in run.fleet.release_hosts}
     outcomes = run.fleet.each(partial(_go, run), together=False)
     if all(outcomes):
-        run.published = True
+        run.published = run.plan is None
         return
     run.flipped = {outcome.host for outcome in _flip_back(run) if outcome.error}
     raise HostsFailed(outcomes)

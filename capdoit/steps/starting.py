@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime, timezone
 
 from capdoit import decide
 from capdoit.errors import NotReady, PlanOutdated
-from capdoit.plan import changes
+from capdoit.plan import changes, undecided
 from capdoit.run import Run
 from capdoit.steps.guarding import guard
 from capdoit.steps.lock import take_locks
@@ -23,9 +24,14 @@ def starting(run: Run) -> None:
         HostsFailed: a host could not be asked.
     """
     take_locks(run)
-    if run.applied and (changed := changes(run.applied.facts, run.facts.values())):
-        raise PlanOutdated("\n".join(["nothing was touched: this is not what the plan was made for:", *changed]))
+    if run.applied:
+        _refuse_if_outdated(changes(run.applied.facts, run.facts.values()))
     (_decide_deploy if run.flow == "deploy" else choose_target)(run)
+
+
+def _refuse_if_outdated(changed: Sequence[str]) -> None:
+    if changed:
+        raise PlanOutdated("\n".join(["nothing was touched: this is not what the plan was made for:", *changed]))
 
 
 def choose_target(run: Run) -> None:
@@ -44,6 +50,8 @@ def choose_target(run: Run) -> None:
     run.release, run.revision = target.release, target.revision
     run.archived = target.archived
     guard(run)
+    if run.applied:
+        _refuse_if_outdated(undecided(run.applied, run.release, run.unknown))
 
 
 def choose_live(run: Run) -> None:
