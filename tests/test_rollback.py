@@ -411,6 +411,21 @@ def test_what_a_hook_changes_once_the_release_is_live_or_by_itself_is_no_damage(
     assert roll_back(project) == first
 
 
+def test_damage_in_files_that_releases_have_in_common_stays_damage_when_one_of_them_goes(project: Project):
+    shared = (
+        "@cap.before('updated', flows=('deploy',))\ndef link(host, release):\n"
+        "    old = release.previous_path\n"
+        "    host.run(f'cp -al {old}/vendor .' if old else 'mkdir vendor; echo lib >vendor/lib', cwd=release.path)\n"
+        "@cap.after('published')\ndef restart(host):\n    host.run('true')\n"
+    )
+    project.dodo(DODO + shared)
+    first, _ = deploy(project), deploy(project)
+    (project.deploy_to("web1") / f"releases/{first}/vendor/lib").write_text("bad\n")  # as long as before
+    assert "changed vendor/lib: contents" in project.doit("cap", "verify", first).failed(3).out
+    assert roll_back(project) == first
+    assert "changed vendor/lib: contents" in project.doit("cap", "verify", first).failed(3).out
+
+
 def test_what_a_hook_changes_after_finished_is_no_damage_and_what_it_warns_of_is_in_the_status(project: Project):
     project.dodo(
         DODO

@@ -3,6 +3,7 @@
 # Capistrano names them: the whole path without its first slash.
 # shellcheck disable=SC2154
 fenced
+if [ -n "$hooked" ]; then renew_manifest; fi
 if [ -d "releases/$left" ]; then
     tar -czf .capdoit/archive.tar.gz -C / "${deploy_to#/}/releases/$left" || {
         rm -f .capdoit/archive.tar.gz # the disk may be full of it
@@ -10,4 +11,5 @@ if [ -d "releases/$left" ]; then
     }
     mv .capdoit/archive.tar.gz "rolled-back-release-$left.tar.gz"
     remove_release "$left"
+    removed_beside
 fi

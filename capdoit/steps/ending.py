@@ -60,12 +60,12 @@ def _warning(run: Run, work: Callable[[Host], object]) -> None:
 def _cleanup(run: Run, host: Host) -> None:
     facts, keep = run.facts, run.stage.keep_releases
     if removals := decide.removals(facts[host.name], keep, run.release, [*facts.values()]):
-        run.do(host, "cleanup", [REMOVING, CLEANUP], removals=removals)
+        run.do(host, "cleanup", [*RENEWING, REMOVING, CLEANUP], removals=removals, hooked=run.is_hooked)
 
 
 def _archive(run: Run, host: Host) -> None:
     if left := archived(run, host.name):
-        run.do(host, "archive", [REMOVING, ARCHIVE], left=left)
+        run.do(host, "archive", [*RENEWING, REMOVING, ARCHIVE], left=left, hooked=run.is_hooked)
 
 
 def _conclude(run: Run, host: Host) -> None:

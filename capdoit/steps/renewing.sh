@@ -40,3 +40,8 @@ renew_manifest() {
         renewed_manifest | write_manifest || rm -f .capdoit/manifest
     fi
 }
+
+# Where releases have files in common, by hard links, those of this one have changed now, but no hook has done it.
+removed_beside() {
+    if has_manifest; then touch ".capdoit/manifests/$release"; fi
+}
