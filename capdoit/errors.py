@@ -11,6 +11,7 @@
      ├── GuardRefused      a recipe's guard refuses the rollback
      ├── HostError         one host: it could not be reached, or a script failed there
      │    ├── Unreachable  one host: no connection could be made
+     │    ├── LockLost     one host: another flow may have been at work there since
      │    ├── Damaged      one host: the release to go back to is not as it was shipped
      │    └── Cancelled    one host: stopped because of another, or by the operator
      ├── HostsFailed       the outcomes of all the hosts of a step
@@ -121,6 +122,10 @@ class HostError(CapdoitError):
 
 class Unreachable(HostError):
     """No connection to this host could be made; nothing was done there."""
+
+
+class LockLost(HostError):
+    """The flow no longer has the lock of this host: it was unlocked by force, or another flow took it over."""
 
 
 class Damaged(HostError):

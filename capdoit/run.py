@@ -16,7 +16,7 @@ from typing import IO, Any
 from capdoit.config.stages import HostConfig, Stage
 from capdoit.config.variables import Variables, select
 from capdoit.console import Console, Tone
-from capdoit.errors import ConfigError, Outcome
+from capdoit.errors import ConfigError, LockLost, Outcome
 from capdoit.facts.journal import Entry, Note
 from capdoit.facts.layout import SCRATCH
 from capdoit.facts.survey import Facts
@@ -31,6 +31,7 @@ from capdoit.script import Script, Secret
 from capdoit.text import first_line, listed, one_line
 from capdoit.units import stamp
 
+FENCED = 9  # the exit status of a script that fence.sh keeps from its work
 COMMON = (FENCE, Path(__file__).with_name("common.sh"))
 
 
@@ -218,13 +219,19 @@ class Run:
         """Run a script of a step on a host; its stdout. In a dry run it is planned, and nothing comes back.
 
         Raises:
+            LockLost: another flow may have the lock.
             HostError: it failed, or took longer than ``timeout`` seconds.
         """
         script = self.script(host, name, body, **values)
         if self.plan is not None:
             self.plan.add(host.name, script)
             return ""
-        return host.checked(Request(script, show=host.show, capture=True, timeout=timeout)).text
+        answer = host.ask([Request(script, show=host.show, capture=True, timeout=timeout)])[0]
+        if answer.status == FENCED:
+            raise LockLost(host.name, f"{name}: its lock is no longer this flow's", name, FENCED, answer.lines)
+        if answer.status:
+            raise host.failure(answer, name)
+        return answer.text
 
     def send(self, host: Host, name: str, body: Path, source: IO[bytes]) -> None:
         """Run a script of a step with an open file on its stdin; in a dry run it is planned.

@@ -148,18 +148,24 @@ def normalize_asset_timestamps(host: Host, release: Release, options: Options) -
 
 
 @rails.after("updated", roles=lambda options: options.migration_roles, primary=True)
+def note_migrations(host: Host, release: Release, options: Options) -> None:
+    """Note that there may be migrations to apply, until they are, for conditionally_migrate."""
+    if options.migrate and options.conditionally_migrate and release.previous_path not in ("", release.path):
+        compare = 'diff -qr "$1/db" "$2/db" >/dev/null || touch "$0"'
+        host.run(["sh", "-c", compare, _lacking(release), release.previous_path, release.path])
+
+
+@rails.after("updated", roles=lambda options: options.migration_roles, primary=True)
 def migrate(host: Host, release: Release, flow: Flow, options: Options) -> None:
     """Migrate the database."""
     if not options.migrate:
         return
-    live, lacking = release.previous_path, f"{release.shared}/.capdoit-lacks-migrations"
-    if options.conditionally_migrate and live not in ("", release.path):
-        changed = ["sh", "-c", 'test -e "$0" || ! diff -qr "$1/db" "$2/db"', lacking, live, release.path]
-        if not host.test(changed):
-            host.run(["echo", f"nothing changed in db since release {release.previous}, no migration"])
-            return
+    conditionally = options.conditionally_migrate and release.previous_path not in ("", release.path)
+    if conditionally and not host.test(["test", "-e", _lacking(release)]):
+        host.run(["echo", f"nothing changed in db since release {release.previous}, no migration"])
+        return
     _task(host, release.path, flow, options, [options.migration_command], "the database could not be migrated")
-    host.run(["rm", "-f", lacking])
+    host.run(["rm", "-f", _lacking(release)])
 
 
 @rails.after("reverted", roles=lambda options: options.roles)
@@ -234,7 +240,7 @@ def migrate_down(host: Host, release: Release, flow: Flow, options: Options, unk
         why = "the release that is live has no such migration; none was taken away (migrations=keep leaves all of them)"
         raise HostError(host.name, f"{', '.join(strange)}: {why}")
     taken: list[str] = []
-    host.run(["touch", f"{release.shared}/.capdoit-lacks-migrations"])  # for conditionally_migrate
+    host.run(["touch", _lacking(release)])
     for name in newest_first:
         try:
             _move(host, live, flow, options, "down", name)
@@ -322,6 +328,11 @@ def _assets(host: Host, release: Release, flow: Flow, options: Options, what: st
     groups = {"RAILS_GROUPS": options.assets_groups} if options.assets_groups else {}
     command = ["sh", "-c", ASSETS, "rails", what, *facts, *_in_env(flow, options)]
     _run(host, release.path, command, {**_env(options), **groups}, wrong, options)
+
+
+def _lacking(release: Release) -> str:
+    """The file that says that the database may lack migrations of the code."""
+    return f"{release.shared}/.capdoit-lacks-migrations"
 
 
 def _task(

@@ -7,16 +7,16 @@ import re
 import subprocess
 
 import pytest
-from conftest import MakeProject, tools_in_front, within
+from conftest import MakeProject, deploy, tools_in_front, within
 
 from capdoit.testing import DODO, Project, processes
 
 
-def at_work(project: Project) -> Project:
-    """A project whose deploys, after ``updated``, take until there is a file ``over``, but not for ever."""
+def at_work(project: Project, step: str = "updated") -> Project:
+    """A project whose deploys take after a step until there is a file ``over``, but not for ever."""
     mark, over = project.path / "at-work", project.path / "over"
     project.dodo(
-        f"{DODO}\n@cap.after('updated', once=True)\ndef slow(hosts):\n"
+        f"{DODO}\n@cap.after('{step}', once=True, flows=('deploy',))\ndef slow(hosts):\n"
         f"    hosts[0].run(\"touch '{mark}'; for n in $(seq 400); do [ ! -e '{over}' ] || break; sleep 0.05; done\")\n"
     )
     return project
@@ -131,6 +131,21 @@ def test_a_flow_that_was_unlocked_by_force_is_refused_its_publish(project: Proje
     assert project.current("web1") is None
     project.doit("deploy:production", check=True)
     assert project.current("web1") == project.current("web2")
+
+
+def test_a_flow_whose_release_was_rolled_back_meanwhile_does_not_end_well(project: Project):
+    first = deploy(project)
+    at_work(project, "published")
+    with project.start("deploy:production", "hosts=web1,web2") as flow:
+        within(60, (project.path / "at-work").exists)
+        project.doit("cap", "unlock", "production", check=True)
+        project.doit("rollback:production", check=True)
+        out = is_over(project, flow)
+
+    assert flow.returncode == 1
+    assert "What is live on web1, web2 is not what it was. Look: doit cap status production" in out
+    assert "is live all the same" not in out
+    assert project.current("web1") == project.current("web2") == first
 
 
 def test_no_hook_of_a_flow_that_was_unlocked_by_force_does_anything_more(project: Project):

@@ -6,13 +6,14 @@ import json
 import os
 import pwd
 import re
+import shutil
 import signal
 import subprocess
 from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import LIKE_ANYBODY, MakeProject
+from conftest import LIKE_ANYBODY, MakeProject, deploy
 from test_dry_run import hosts_of
 
 from capdoit.cap.exec import MOST_KEPT, Output
@@ -234,6 +235,25 @@ def test_what_cannot_be_entered_is_not_said_to_be_nothing(project: Project, tmp_
         project.deploy_to("web2").chmod(0o755)
     assert re.search(rf"web2: survey: exit status 1\n *{project.deploy_to('web2')} cannot be entered by", status)
     assert "is live on web1" not in status
+
+
+def test_a_release_whose_files_are_gone_and_one_of_two_revisions_are_differences(project: Project):
+    release = deploy(project)
+    tree = project.deploy_to("web2") / "releases" / release
+    (tree / "REVISION").write_text("f" * 40 + "\n")
+    revision = project.repo.git("rev-parse", "HEAD")[:12]
+    status = project.doit("cap", "status").failed(3).out
+    assert f"The hosts differ: {release} is {revision} on web1; ffffffffffff on web2." in status
+    shutil.rmtree(tree)
+    assert f"{release} is live on web2, but its files are gone" in project.doit("cap", "status").failed(3).out
+
+
+def test_status_says_why_a_rollback_would_be_refused(project: Project):
+    deploy(project)
+    deploy(project)
+    (project.deploy_to("web2") / "current").unlink()
+    (project.deploy_to("web2") / "current").mkdir()
+    assert "A rollback is refused: web2: " in project.doit("cap", "status").failed(3).out
 
 
 def test_looking_and_unlocking_need_no_secret(project: Project):

@@ -84,10 +84,12 @@ def live(facts: Facts) -> tuple[str, str]:
     return facts.live, facts.releases.get(facts.current or "", "")
 
 
-def way_back(facts: Sequence[Facts], stage: str) -> tuple[str | None, str]:
+def way_back(facts: Sequence[Facts], stage: Stage) -> tuple[str | None, str]:
     """Where a rollback of these hosts would go, or why it would go nowhere."""
+    if problems := decide.rollback_problems(facts, stage):
+        return None, problems[0]
     try:
-        return (decide.rollback_target(facts, None, stage).release, "") if facts else (None, "")
+        return (decide.rollback_target(facts, None, stage.name).release, "") if facts else (None, "")
     except (NoTarget, FleetDisagrees) as error:
         return None, str(error)
 

@@ -34,7 +34,7 @@ def releases(asked: Asked) -> int:
     stage = asked.stage()
     outcomes, sizes = _asked_of_hosts(stage, asked)
     facts = answers(outcomes)
-    target, refused = way_back(facts, stage.name)
+    target, refused = way_back(facts, stage)
     if asked.json:
         asked.say_json(_releases_json(stage, outcomes, target, sizes))
     else:

@@ -16,7 +16,7 @@ from capdoit.facts.history import happenings
 from capdoit.facts.lives import lasted, life
 from capdoit.facts.survey import Facts
 from capdoit.looking import survey
-from capdoit.text import fitted, grouped, listed
+from capdoit.text import fitted, grouped
 from capdoit.units import minute, size
 
 SHORT = 8  # digits of a revision: on one screen with all else
@@ -72,14 +72,16 @@ def _ended_badly(facts: Sequence[Facts]) -> str:
     if last is None or last.event == last.flow:
         return ""
     how = "failed" if last.event == "failed" else "was interrupted"
-    its = f"; {last.release} is {listed(sorted({*last.results.values()}))}" if last.release else ""
+    ends = grouped(last.results.items())
+    how_on = [result if len(ends) == 1 else f"{result} on {names}" for result, names in ends.items()]
+    its = f"; {last.release} is {', '.join(how_on)}" if last.release else ""
     its += ", but what was to follow was not done" if "live" in last.results.values() else ""
     return f"The last {last.flow} {how} ({last.ending}){its}."
 
 
 def _way_back(facts: Sequence[Facts], stage: Stage, hosts: int) -> str:
     """What a rollback would do now, in a sentence."""
-    target, refused = way_back(facts, stage.name)
+    target, refused = way_back(facts, stage)
     if target is None:
         return f"is refused: {in_one_line(refused)}"
     one = next((one for one in facts if target in one.releases), facts[0])
@@ -105,7 +107,7 @@ def _room(facts: Facts) -> str:
 
 def _status_json(stage: Stage, outcomes: Sequence[Outcome[Facts]], agree: bool | None) -> dict[str, Any]:
     facts = answers(outcomes)
-    target, refused = way_back(facts, stage.name)
+    target, refused = way_back(facts, stage)
     return {
         "stage": stage.name,
         "agree": agree,
@@ -114,11 +116,11 @@ def _status_json(stage: Stage, outcomes: Sequence[Outcome[Facts]], agree: bool |
         "differences": standing.drift(facts),
         "ended_badly": _ended_badly(facts) or None,
         "unfinished": standing.unfinished(facts),
-        "hosts": [_host_json(outcome, stage.name) for outcome in outcomes],
+        "hosts": [_host_json(outcome, stage) for outcome in outcomes],
     }
 
 
-def _host_json(outcome: Outcome[Facts], stage: str) -> dict[str, Any]:
+def _host_json(outcome: Outcome[Facts], stage: Stage) -> dict[str, Any]:
     facts = outcome.answer
     if facts is None:
         return {"host": outcome.host, "error": str(outcome.error)}

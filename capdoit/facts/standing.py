@@ -18,7 +18,25 @@ def drift(facts: Sequence[Facts]) -> list[str]:
     whole = {one.host: {*filter(one.complete, one.releases)} for one in facts}
     everywhere = set().union(*whole.values())
     lacking = grouped((host, listed(sorted(everywhere - its))) for host, its in whole.items() if everywhere - its)
-    return [*lines, *(f"{releases} is not on {hosts}" for releases, hosts in lacking.items())]
+    gone = grouped((one.host, one.current) for one in facts if one.current and one.current not in one.releases)
+    return [
+        *lines,
+        *(f"{release} is live on {hosts}, but its files are gone" for release, hosts in gone.items()),
+        *_revisions(facts),
+        *(f"{releases} is not on {hosts}" for releases, hosts in lacking.items()),
+    ]
+
+
+def _revisions(facts: Sequence[Facts]) -> list[str]:
+    """The releases that are not of the same revision on all hosts, a sentence each."""
+    sentences = []
+    for name in sorted({name for one in facts for name in one.releases}):
+        its = grouped((one.host, one.releases[name]) for one in facts if one.releases.get(name))
+        if len(its) > 1:
+            sentences.append(
+                f"{name} is " + "; ".join(f"{revision[:12]} on {hosts}" for revision, hosts in its.items())
+            )
+    return sentences
 
 
 def debts(facts: Sequence[Facts]) -> list[str]:

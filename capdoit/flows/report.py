@@ -46,12 +46,15 @@ def _next(run: Run, error: BaseException, standings: Sequence[Standing]) -> str:
     if run.flipped and not run.published:
         unknown = listed(sorted(run.flipped))
         return f"Nobody knows what is live on {unknown}. Look again: doit cap status {run.stage.name}"
-    if run.published:
-        return _although_live(run)
-    changed = [s.host for s in standings if s.host in run.facts and s.current != run.before(s.host)]
-    if changed:
+    if changed := [one.host for one in standings if one.is_known and _is_otherwise(run, one)]:
         return f"What is live on {listed(changed)} is not what it was. Look: doit cap status {run.stage.name}"
-    return _unchanged(run, error)
+    return _although_live(run) if run.published else _unchanged(run, error)
+
+
+def _is_otherwise(run: Run, standing: Standing) -> bool:
+    """Whether something is live on a host that this flow has not left there: another one was at work."""
+    left = run.release if run.published else run.before(standing.host)
+    return standing.host in run.facts and standing.current != left
 
 
 def _unchanged(run: Run, error: BaseException) -> str:

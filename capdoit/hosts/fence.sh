@@ -12,6 +12,9 @@ fenced() {
     read -r holder 2>/dev/null <"$deploy_to/.capdoit/lock" || :
     case $holder in
         *"\"run\": \"$run\""*) ;;
-        *) die "the lock of $deploy_to is no longer held by this flow; it was unlocked, or taken over" ;;
+        *)
+            printf 'the lock of %s is no longer held by this flow; it was unlocked, or taken over\n' "$deploy_to" >&2
+            exit 9
+            ;;
     esac
 }

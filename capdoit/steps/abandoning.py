@@ -28,11 +28,13 @@ class Standing:
         host: its name.
         current: the release that is live, or the two that may be; None when there is none.
         note: what is not as it should be.
+        is_known: whether the host was asked.
     """
 
     host: str
     current: str | None
     note: str = ""
+    is_known: bool = True
 
 
 def abandon(run: Run) -> list[Standing]:
@@ -76,6 +78,7 @@ def _look(run: Run, host: Host, error: HostError) -> Standing:
 def _not_asked(run: Run, outcome: Outcome[Standing]) -> Standing:
     why = first_line(outcome.error)
     if outcome.host in run.flipped:
-        return Standing(outcome.host, f"{run.release} or {run.before(outcome.host) or 'nothing'}", f"not known: {why}")
+        either = f"{run.release} or {run.before(outcome.host) or 'nothing'}"
+        return Standing(outcome.host, either, f"not known: {why}", is_known=False)
     before = run.before(outcome.host) if outcome.host in run.facts else "not known"
-    return Standing(outcome.host, before, f"not asked: {why}")
+    return Standing(outcome.host, before, f"not asked: {why}", is_known=False)

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
 from capdoit import decide
+from capdoit.errors import HostsFailed, LockLost, Outcome
 from capdoit.facts.journal import log_line
 from capdoit.facts.manifest import MANIFEST
 from capdoit.hosts.host import Host
@@ -17,6 +19,7 @@ REMOVING = Path(__file__).with_name("removing.sh")
 CLEANUP = Path(__file__).with_name("cleanup.sh")
 ARCHIVE = Path(__file__).with_name("archive.sh")
 CONCLUDE_SECONDS = 60
+T = TypeVar("T")
 CONCLUDE = Path(__file__).with_name("conclude.sh")
 REMEMBER = Path(__file__).with_name("remember.sh")
 
@@ -32,8 +35,14 @@ def finishing_rollback(run: Run) -> None:
 
 
 def finished(run: Run) -> None:
-    """Write the revisions log and the journal."""
-    _warning(run, partial(_conclude, run))
+    """Write the revisions log and the journal.
+
+    Raises:
+        HostsFailed: this flow no longer has a lock, so what is live may be another one's.
+    """
+    outcomes = _warning(run, partial(_conclude, run))
+    if any(isinstance(outcome.error, LockLost) for outcome in outcomes):
+        raise HostsFailed(outcomes)
     run.told = run.warned
 
 
@@ -51,10 +60,12 @@ def archived(run: Run, host: str) -> str:
     return left if left > run.release else ""
 
 
-def _warning(run: Run, work: Callable[[Host], object]) -> None:
-    for outcome in run.fleet.each(work, together=False):
+def _warning(run: Run, work: Callable[[Host], T]) -> list[Outcome[T]]:
+    outcomes = run.fleet.each(work, together=False)
+    for outcome in outcomes:
         if outcome.error:
             run.warn(str(outcome.error), outcome.host)
+    return outcomes
 
 
 def _cleanup(run: Run, host: Host) -> None:

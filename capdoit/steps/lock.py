@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from capdoit.errors import HostError, HostsFailed, LockHeld, Outcome, Unreachable
+from capdoit.errors import HostError, HostsFailed, LockHeld, LockLost, Outcome, Unreachable
 from capdoit.facts.journal import Entry
 from capdoit.facts.survey import Facts
 from capdoit.hosts.host import Host
@@ -136,7 +136,7 @@ def _take_again(run: Run, host: Host) -> None:
         if ours:
             _shut_out(run, host)
         who = "what this flow began there, which has not ended yet" if ours else _who(lock)
-        raise HostError(host.name, f"its connection was lost, and its lock is held by {who}")
+        raise LockLost(host.name, f"its connection was lost, and its lock is held by {who}")
     _check(host, lock)
 
 
@@ -147,6 +147,8 @@ def _shut_out(run: Run, host: Host) -> None:
 
 
 def _check(host: Host, lock: Answer) -> None:
+    if lock.status == LOST:
+        raise LockLost(host.name, REFUSED[LOST])
     if lock.status not in (0, NO_DEPLOY_TO):
         raise HostError(host.name, REFUSED.get(lock.status, "lock"), "lock", lock.status, lock.lines)
 

@@ -797,6 +797,17 @@ def test_a_migration_that_was_taken_away_is_applied_by_the_next_deploy_though_it
     assert "nothing changed in db since release" in site.deploy().ok().out
 
 
+def test_a_migration_that_was_skipped_is_applied_by_the_next_deploy_though_its_files_did_not_change(shop: Shop):
+    site = shop(conditionally_migrate=True)
+    site.deploy().ok()
+    site.commit(SECOND)
+    site.deploy("skip=rails.migrate").ok()
+    assert PRICE.split("_", maxsplit=1)[0] not in database(site)
+    site.commit({"app.txt": "third\n"})
+    site.deploy().ok()
+    assert PRICE.split("_", maxsplit=1)[0] in database(site)
+
+
 def test_migrating_by_itself_migrates(shop: Shop):
     site = shop(conditionally_migrate=True)
     site.deploy().ok()
