@@ -373,6 +373,7 @@ def test_an_option_that_is_wrong_is_told_with_its_place(project: Project, option
         ("odd.linked_dirs = ['../up']", "linked_dirs leave the release: '../up'"),
         ("odd.requires = 'capdoit>=99'", "requires capdoit>=99, but capdoit "),
         ("odd.requires = 'rails>=6'", "is not about capdoit"),
+        ("odd.requires = 5", "requires=5: "),
     ],
 )
 def test_a_recipe_that_is_declared_wrongly_stops_the_load_with_its_place(project: Project, text: str, complaint: str):
@@ -380,6 +381,17 @@ def test_a_recipe_that_is_declared_wrongly_stops_the_load_with_its_place(project
     done = project.doit("list").failed(3)
     assert complaint in done.out
     assert "Traceback" not in done.out
+
+
+def test_a_recipe_that_needs_another_capdoit_is_not_listed_as_one_that_can_be_used(project: Project):
+    (project.path / "recipes").mkdir()
+    (project.path / "recipes/odd.py").write_text(
+        '"""odd: does odd things."""\nfrom capdoit import Recipe\nodd = Recipe("odd", requires="capdoit>=99")\n'
+    )
+    said = project.doit("cap", "recipes", check=True).out
+    assert "does odd things" not in said
+    assert "odd: recipe odd: " in said
+    assert "requires capdoit>=99" in said
 
 
 # -- where recipes come from

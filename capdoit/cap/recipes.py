@@ -33,6 +33,7 @@ def _say_all(console: Console, project: Path) -> None:
     for name in finding.available(project):
         try:
             found = finding.find(name, project)
+            _ = found.recipe  # which says why it cannot be used
             rows.append((name, found.version, found.source, summary(found).removeprefix(f"{name}: ")))
             passed_over += [f"  {name}: {found.origin} stands before {o}" for o in finding.passed_over(found, project)]
         except CapdoitError as error:

@@ -186,7 +186,7 @@ def _check_requires(requires: str, place: str) -> None:
 
     try:
         wanted = Requirement(requires)
-    except InvalidRequirement as error:
+    except (InvalidRequirement, TypeError) as error:
         raise RecipeError(f"{place}: requires={requires!r}: {error}") from None
     if wanted.name != "capdoit":
         raise RecipeError(f"{place}: requires={requires!r} is not about capdoit; pip sees to other packages")

@@ -195,10 +195,11 @@ class Session:
 
     def bye(self, farewell: Request | None = None) -> None:
         """End the session, after a last request whose answer nobody needs; what its scripts left running goes on."""
-        if farewell:
-            self._send(farewell)
-        self._outbox.append(b"bye\n")
-        self._close()
+        with self._asking:  # a beat may be on its way
+            if farewell:
+                self._send(farewell)
+            self._outbox.append(b"bye\n")
+            self._close()
 
     def cut(self) -> None:
         """End the session and everything that runs in it."""
