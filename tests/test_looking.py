@@ -233,7 +233,7 @@ def test_what_cannot_be_entered_is_not_said_to_be_nothing(project: Project, tmp_
         status = project.doit("cap", "status", env={"PATH": f"{sh.parent}:{os.environ['PATH']}"}).failed(3).out
     finally:
         project.deploy_to("web2").chmod(0o755)
-    assert re.search(rf"web2: survey: exit status 1\n *{project.deploy_to('web2')} cannot be entered by", status)
+    assert re.search(rf"web2: survey: exit status 1: {project.deploy_to('web2')} cannot be entered by", status)
     assert "is live on web1" not in status
 
 

@@ -100,10 +100,11 @@ def in_one_line(refusal: str) -> str:
 
 
 def say_unreached(console: Console, outcomes: Iterable[Outcome[Any]]) -> None:
-    """A line for each host that did not answer."""
+    """A line for each host that did not answer, with the last that it said itself."""
     for outcome in outcomes:
         if outcome.error:
-            console.say(f"  {first_line(outcome.error)}", Tone.BAD)
+            said = getattr(outcome.error, "lines", ())[-1:]
+            console.say(f"  {': '.join([first_line(outcome.error), *said])}", Tone.BAD)
 
 
 def errors(outcomes: Iterable[Outcome[Any]]) -> dict[str, str]:
