@@ -110,11 +110,6 @@ def _doubts(facts: Facts) -> list[str]:
 
 
 def _warnings(facts: Facts) -> list[str]:
-    last = _last(facts, "finished")
+    last = next((entry for entry in reversed(facts.entries) if entry.event == "finished"), Entry())
     current = last.warnings and last.release == facts.current
     return [f"the {last.flow} to {last.release} finished, but: {last.warnings}"] if current else []
-
-
-def _last(facts: Facts, *events: str) -> Entry:
-    """The last entry of one of these events; an empty one when there is none."""
-    return next((entry for entry in reversed(facts.entries) if entry.event in events), Entry())

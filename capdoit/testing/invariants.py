@@ -7,11 +7,10 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from capdoit.facts.layout import is_release
+from capdoit.facts.layout import SCRATCH, is_release
 from capdoit.testing.processes import inside, within
 from capdoit.testing.project import HostUnderTest, Project
 
-HALF_MADE = ("next", "incoming", "unpack", "manifest", "archive.tar.gz", "removed", "drill")  # in .capdoit
 PATIENCE = 5.0  # seconds that a session may take to end after its flow
 
 
@@ -74,7 +73,7 @@ def _left_behind(host: HostUnderTest) -> Iterator[str]:
             yield "the lock is held"
         elif text := lock.read_text().strip():
             yield f"the lock still names a flow: {text}"
-    for name in HALF_MADE:
+    for name in SCRATCH:
         if os.path.lexists(host.deploy_to / ".capdoit" / name):
             yield f".capdoit/{name} is left behind"
 

@@ -40,11 +40,6 @@ class Point:
         return "-".join(filter(None, (self.flow, self.when, self.step, self.tool)))
 
     @property
-    def in_script(self) -> bool:
-        """Whether it is inside of a step's script."""
-        return self.when in ("in", "behind")
-
-    @property
     def only_warns(self) -> bool:
         """Whether what fails there is a warning."""
         return self.when == "in" and self.step in WARNING_STEPS
