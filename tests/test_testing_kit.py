@@ -150,6 +150,13 @@ def test_a_stand_in_is_the_same_in_every_shell(stage: Stages, shell: list[str]):
     assert shop.calls("oracle") == [Call(tuple(HOSTILE), "/usr", "web1", {})] * 2
 
 
+def test_a_stand_in_is_found_first_also_where_a_host_has_a_path_of_its_own(stage: Stages):
+    site = stage(hosts={"web1": {"default_env": {"PATH": "/usr/bin:/bin", "LANG": "C"}}})
+    site.stand_in("git", script='exec /usr/bin/git "$@"')
+    site.deploy().ok()
+    assert site.calls("git")
+
+
 def test_a_stand_in_can_fail_and_can_run_a_script(stage: Stages):
     shop = stage(hosts=1, dodo="@cap.after('updated')\ndef ask(host):\n    host.run(['oracle', 'a b'])\n")
     shop.stand_in("oracle", status=4)

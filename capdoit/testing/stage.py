@@ -54,8 +54,11 @@ class StageUnderTest:
         env = clean_env(place / "home")
         self._homes = (place / "home", *homes)
         self._stand_ins = StandIns(place / "stand-ins", hosts)
-        self._env = {"PATH": self._path(None)}
-        described = {name: {**said, "default_env": self._host_env(name, said)} for name, said in hosts.items()}
+        self._env = self._with_stand_ins(None, {})
+        described = {
+            name: {**said, "default_env": self._with_stand_ins(name, said.get("default_env", {}))}
+            for name, said in hosts.items()
+        }
         self.project = Project(place / "project", GitRepo(place / "repo", env), env, described, settings)
         self.project.dodo(DODO + dodo)
         self.project.link_files()
@@ -192,11 +195,9 @@ class StageUnderTest:
 
     # -- the hosts' PATH
 
-    def _path(self, host: str | None) -> str:
-        return f"{self._stand_ins.folder(host)}:{os.environ.get('PATH', os.defpath)}"
-
-    def _host_env(self, name: str, said: Mapping[str, Any]) -> dict[str, str]:
-        return {"PATH": self._path(name), **said.get("default_env", {})}
+    def _with_stand_ins(self, host: str | None, env: Mapping[str, str]) -> dict[str, str]:
+        rest = env.get("PATH", os.environ.get("PATH", os.defpath))
+        return {**env, "PATH": f"{self._stand_ins.folder(host)}:{rest}"}
 
 
 class Stages:
