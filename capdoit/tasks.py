@@ -297,7 +297,7 @@ def _refuse(text: str) -> TaskFailed:
 
 def _give_up(number: int, _: FrameType | None) -> None:
     with suppress(OSError):
-        os.write(2, b"   ended at once; where the hosts stand: doit cap status\n")
+        os.write(2, b"   ended at once; what is live where: doit cap status\n")
     os._exit(128 + number)
 
 
