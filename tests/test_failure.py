@@ -356,6 +356,22 @@ def test_a_signal_ends_the_remote_work_and_leaves_nothing_half_made(ssh_project:
     nothing_half_made(ssh_project, [first])
 
 
+def test_a_second_ctrl_c_ends_it_at_once_and_says_where_to_look(project: Project):
+    deploy(project)
+    project.dodo(
+        DODO + "import os, time\n@cap.on_failed\ndef tell(failure):\n    open('telling', 'w')\n    time.sleep(60)\n"
+        "@cap.after('updated')\ndef act(host):\n    host.run('exit 9')\n"
+    )
+    flow = project.start("deploy:production")
+    within(60, (project.path / "telling").exists)
+    flow.send_signal(signal.SIGINT)
+    within(60, lambda: flow.stdout is not None and "once more stops at once" in flow.stdout.readline())
+    flow.send_signal(signal.SIGINT)
+    out, _ = flow.communicate(timeout=60)
+    assert flow.returncode == 130
+    assert out == "   ended at once; what is live where: doit cap status\n"
+
+
 @pytest.mark.parametrize("during", ["the tidying up", "a hook"])
 def test_a_ctrl_c_while_a_failure_is_dealt_with_lets_the_report_be_made(project: Project, tmp_path: Path, during: str):
     first = deploy(project)
