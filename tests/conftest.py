@@ -35,8 +35,8 @@ def sampled(cases: Iterable[object], every: int) -> list[object]:
 
 # Of the flows themselves everything is tried, but for cases of one test; of what surrounds them, a share.
 WHOLE = {
-    *("test_deploy", "test_rollback", "test_failure", "test_after_a_failure", "test_hazards", "test_lock"),
-    *("test_session", "test_capistrano_scenarios", "test_interop", "test_faults", "test_random"),
+    *("test_deploy", "test_rollback", "test_failure", "test_hazards", "test_lock", "test_session"),
+    *("test_capistrano_scenarios", "test_faults", "test_random"),
 }
 LIKE_ANYBODY = (  # to whom modes of files matter
     [str(shutil.which("setpriv")), "--bounding-set=-dac_override,-dac_read_search"] if os.geteuid() == 0 else []
