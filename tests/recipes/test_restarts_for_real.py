@@ -153,7 +153,7 @@ def page(port: int) -> str:
 
 
 def waits_for(what: object) -> None:
-    for _ in range(150):
+    for _ in range(600):
         if what():  # type: ignore[operator]
             return
         time.sleep(0.1)
