@@ -79,10 +79,10 @@ def manifests(directory: Path) -> None:
     values |= {"fresh": "yes", "hooked": "", "linked_files": "", "most": str(MOST_LINES)}
     work = {
         "sha256sum": f"cd {release} && find . -type f -exec sha256sum {{}} +",
-        "written": render("write", [COMMON, *RENEWING, REMOVING, PREPARE], {**values, "verify": "full"}).text,
-        "renewed": render("renew", [COMMON, *RENEWING, REMEMBER], values).text,
-        "quick": render("quick", [COMMON, MANIFEST, FACTS, VERIFY], {**values, "verify": "quick"}).text,
-        "full": render("full", [COMMON, MANIFEST, FACTS, VERIFY], {**values, "verify": "full"}).text,
+        "written": render("write", [*COMMON, *RENEWING, REMOVING, PREPARE], {**values, "verify": "full"}).text,
+        "renewed": render("renew", [*COMMON, *RENEWING, REMEMBER], {**values, "hooked": "yes"}).text,
+        "quick": render("quick", [*COMMON, MANIFEST, FACTS, VERIFY], {**values, "verify": "quick"}).text,
+        "full": render("full", [*COMMON, MANIFEST, FACTS, VERIFY], {**values, "verify": "full"}).text,
     }
     taken: dict[str, list[float]] = {what: [] for what in work}
     for _ in range(RUNS):  # in turn, so that what else this machine does falls on all
