@@ -33,6 +33,17 @@ def test_each_line_of_a_secret_of_several_lines_is_masked():
     assert shown(KEY, *lines) == ["***", "***", "", "  ***\\r", "abc=", "***", ""]
 
 
+def test_a_secret_in_a_warning_reaches_no_journal(project: Project):
+    text = (project.path / "deploy.yml").read_text().replace('"branch"', '"default_env": {KEY: !env KEY}, "branch"')
+    (project.path / "deploy.yml").write_text(text)
+    project.dodo(DODO + "import os\n@cap.after('published', once=True)\ndef tell(flow):\n"
+                 "    flow.warn('token ' + os.environ['KEY'])\n")  # fmt: skip
+    project.doit("deploy:production", env={"KEY": "hush-hush-hush"}, check=True)
+    journal = (project.deploy_to("web1") / ".capdoit/journal").read_text()
+    assert "token ***" in journal
+    assert "hush" not in journal
+
+
 @pytest.mark.parametrize("line", ["a token s3cr3tval…", "a token s3cr…", "a token s3cr3tvalue…"])
 def test_a_line_that_is_cut_within_a_secret_shows_nothing_of_it(line: str):
     console = Console(io.StringIO())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 import re
 import subprocess
 import sys
@@ -10,6 +11,7 @@ import pytest
 from conftest import MakeProject, path_without, without_tools
 
 from capdoit.testing import DODO, Project
+from capdoit.testing.processes import within
 
 STEPS = {
     "deploy": ["starting", "started", "updating", "updated", "publishing", "published", "finishing", "finished"],
@@ -183,6 +185,31 @@ def test_a_check_says_which_tools_are_not_there(project: Project):
     assert "web1: awk" not in done.out
     for host in project.hosts:
         assert f"{host}: has no flock (package util-linux, or busybox), which the lock needs\n" in done.out
+
+
+def test_a_check_says_that_deploy_to_cannot_be_made_and_nothing_that_follows_from_it(project: Project):
+    (project.path / "file").touch()
+    project.hosts["web2"]["deploy_to"] = "file/shop"
+    project.config()
+    said = project.doit("check:production").failed().out.partition("a deploy would fail:\n")[2]
+    assert said.strip() == f"web2: {project.path}/file/shop could not be made by {getpass.getuser()}"
+
+
+def test_a_check_says_who_holds_a_lock(project: Project):
+    mark = project.path / "at-work"
+    slow = f"touch {mark}; while [ -e {mark} ]; do sleep 0.05; done"
+    project.dodo(f"{DODO}@cap.after('updated', once=True)\ndef slow(hosts):\n    hosts[0].run('{slow}')\n")
+    with project.start("deploy:production") as flow:
+        assert within(60, mark.exists)
+        said = project.doit("check:production", check=True).out
+        mark.unlink()
+        flow.communicate(timeout=60)
+    assert "warning: web1, web2: locked by deploy by tester from " in said
+
+
+def test_what_only_the_project_knows_is_said_to_be_for_the_project(project: Project):
+    said = project.doit("deploy:production", "tag=v1", check=True).out
+    assert "tag= means nothing to capdoit; it is for hooks and tasks of the project" in said
 
 
 def test_a_check_says_once_that_there_is_no_such_branch(project: Project):

@@ -14,7 +14,7 @@ from capdoit.hosts.host import Host
 from capdoit.hosts.session import Request
 from capdoit.script import Value
 from capdoit.steps.asking import LONGEST, NEEDED, NEEDED_TO_GO_BACK, needed_to_deploy
-from capdoit.steps.lock import has_flock
+from capdoit.steps.lock import flock_request
 from capdoit.units import Room
 
 CONDITION = Path(__file__).with_name("condition.sh")
@@ -94,7 +94,7 @@ class Condition:
 
 
 def examine(stage: Stage, host: Host) -> Condition:
-    """The condition of a host; changes nothing.
+    """The condition of a host, asked in one round trip; changes nothing.
 
     Raises:
         HostError: it cannot be asked.
@@ -108,9 +108,12 @@ def examine(stage: Stage, host: Host) -> Condition:
     }
     request = Request(host.script("doctor", [FACTS, CONDITION], values), capture=True, timeout=LONGEST)
     sent = time.time()
-    answer = host.checked(request)
-    condition = parse(host.name, deploy_to, answer.text, sent, time.time())
-    if not gets_code or has_flock(host):
+    flock, answer = host.ask([flock_request(), request])
+    if answer.status:
+        raise host.failure(answer, request.name)
+    received = time.time()
+    condition = parse(host.name, deploy_to, answer.text, sent, received)
+    if not gets_code or not flock.status:
         return condition
     return replace(condition, no_tools=(*condition.no_tools, "flock"))
 

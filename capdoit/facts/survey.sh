@@ -41,7 +41,7 @@ for tool; do
 done
 
 # A directory that cannot be entered must not pass for one that is not there.
-near() {
+can_be_entered() {
     place=$1
     while [ -n "$place" ] && [ ! -e "$place" ] && [ ! -L "$place" ]; do place=${place%/*}; done
     if [ -d "$place" ] && [ ! -x "$place" ]; then
@@ -50,7 +50,7 @@ near() {
     fi
 }
 
-near "$deploy_to"
+can_be_entered "$deploy_to"
 if [ -n "$make_dirs" ]; then mkdir -p "$deploy_to" || fact not_made "$deploy_to"; fi
 if cd "$deploy_to" 2>/dev/null; then
     fact deploy_to "$(one_line "$(pwd -P)")"

@@ -18,7 +18,7 @@ from capdoit.hooks.hook import Declared
 from capdoit.hosts.host import Host
 from capdoit.run import Run, begin
 from capdoit.steps.asking import ask_facts
-from capdoit.steps.lock import NO_FLOCK, REFUSED, has_flock
+from capdoit.steps.lock import NO_FLOCK, REFUSED, flock_request
 from capdoit.text import grouped
 
 
@@ -48,7 +48,7 @@ def check(stage: Stage, variables: Variables, console: Console, declared: Declar
 
 
 def _can_be_locked(host: Host) -> None:
-    if not has_flock(host):
+    if host.ask([flock_request()])[0].status:
         raise HostError(host.name, REFUSED[NO_FLOCK])
 
 

@@ -65,13 +65,9 @@ def take_locks(run: Run) -> None:
     run.fleet.all(lambda host: run.do(host, "sweep", [SWEEP, SWEEP_UP]), left_behind)
 
 
-def has_flock(host: Host) -> bool:
-    """Whether a host has what its lock needs, where the session's own shell looks, which will have the lock.
-
-    Raises:
-        HostError: it cannot be asked.
-    """
-    return not host.ask([Request(render("look for flock", HAS_FLOCK, {}), "hold")])[0].status
+def flock_request() -> Request:
+    """Whether a host has what its lock needs (status 0), where the session's own shell looks, which will have it."""
+    return Request(render("look for flock", HAS_FLOCK, {}), "hold")
 
 
 def _try_locks(run: Run, hosts: list[Host]) -> dict[str, str]:
