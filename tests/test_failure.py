@@ -295,7 +295,7 @@ def test_a_host_that_cannot_be_reached_fails_the_deploy_and_the_others_are_left_
     rows = [row.split(maxsplit=2) for row in done.out.partition("where the hosts stand:\n")[2].splitlines()[1:4:2]]
     assert [row[:2] for row in rows] == [["web1", first], ["web3", first]]
     # a host that had not connected half a second after web2 failed was not locked
-    assert {note for row in rows for note in row[2:]} <= {"was not locked"}
+    assert {note for row in rows for note in row[2:]} <= {"not locked by this flow"}
     others = "On the others only, which leaves the hosts mixed: doit deploy:production hosts=web1,web3\n"
     assert others in done.out
     nothing_half_made(ssh_project, [first], ["web1", "web3"])
@@ -503,7 +503,7 @@ def test_a_host_whose_lock_cannot_be_written_is_said_to_be_where_it_is(project: 
 
     live = project.current("web2")
     assert "web2: deploy_to cannot be used" in done.out
-    assert re.search(rf"web2 +{live} +was not locked", done.out)
+    assert re.search(rf"web2 +{live} +not locked by this flow", done.out)
     assert project.releases("web1") == project.releases("web2") == [live]
 
 

@@ -47,7 +47,7 @@ def _abandon(run: Run, host: Host) -> Standing:
     if run.plan is not None and host.name in run.facts:
         return Standing(host.name, run.before(host.name))
     if host.name not in run.held:
-        return Standing(host.name, ask_facts(run, host).current, "was not locked")
+        return Standing(host.name, ask_facts(run, host).current, "not locked by this flow")
     half_made = run.release if run.begun and not run.published else ""
     values = {"half_made": half_made, "keep": run.stage.keep_failed, "hooked": run.is_hooked}
     bodies = [SWEEP, REMOVING, *RENEWING, ABANDON]

@@ -63,7 +63,8 @@ def check(run: Run, host: Host) -> None:
 
 def _known(run: Run, resolved: object) -> str:
     if not resolved:
-        raise NotReady(f"{run.stage.repo_url} has no branch, tag or commit {run.branch!r}; say another with branch=")
+        what = f"{run.stage.repo_url} has no branch, tag or commit {run.branch!r}"
+        raise NotReady(f"{what}; say another with branch=, or in deploy.yml")
     return str(resolved)
 
 
