@@ -6,14 +6,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from capdoit.errors import CapdoitError, ConfigError, HostError
-from capdoit.hooks.given import Failure, Flow, Release
+from capdoit.hooks.context import Failure, Flow, Release
 from capdoit.hooks.options import RoleNames
 from capdoit.hooks.recipe import Recipe
 from capdoit.script import Secret
 
 if TYPE_CHECKING:
+    from capdoit.doit_tasks import Cap
     from capdoit.hosts.host import Host
-    from capdoit.tasks import Cap
 
 __version__ = "0.1.0"
 __all__ = [
@@ -43,7 +43,7 @@ def load(file: str | Path = "deploy.yml") -> Cap:
     Raises:
         InvalidDodoFile: doit's, so that it prints the mistakes without a traceback.
     """
-    from capdoit.tasks import Cap
+    from capdoit.doit_tasks import Cap
 
     return Cap(Path(file))
 

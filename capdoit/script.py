@@ -15,6 +15,7 @@ from pathlib import Path
 
 Value = str | int | bool | list[str] | tuple[str, ...]
 
+PACKAGE = Path(__file__).parent
 NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
@@ -97,6 +98,11 @@ def render(
     given = "".join(f"{check_name(key)}={quote(_text(value))}\n" for key, value in values.items())
     bodies = [body] if isinstance(body, Path) else body
     return Script(name, "".join(map(body_of, bodies)), env or {}, given)
+
+
+def script_file(name: str) -> Path:
+    """Return the path of a script of capdoit, such as ``steps/finished``."""
+    return PACKAGE / f"{name}.sh"
 
 
 @cache

@@ -18,13 +18,13 @@ import tempfile
 import time
 from pathlib import Path
 
-from capdoit.facts.manifest import MANIFEST, MOST_LINES
-from capdoit.facts.survey import FACTS
-from capdoit.run import COMMON
+from capdoit.operations.integrity import VERIFY
+from capdoit.records.facts import FACTS
+from capdoit.records.manifest import MANIFEST, MOST_LINES
 from capdoit.script import render
-from capdoit.steps.ending import REMEMBER, REMOVING, RENEWING
+from capdoit.state.run import COMMON
+from capdoit.steps.finishing import REMEMBER, REMOVING, RENEWING
 from capdoit.steps.publishing import PREPARE
-from capdoit.steps.verifying import VERIFY
 from capdoit.testing import Fleet, GitRepo, Project, clean_env
 
 RUNS = 5

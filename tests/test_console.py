@@ -11,7 +11,7 @@ import sys
 
 import pytest
 
-from capdoit.console import Console
+from capdoit.output.console import Console
 from capdoit.testing import DODO, Project
 from capdoit.text import printable
 

@@ -12,12 +12,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from capdoit.config.stages import HostConfig, Stage
-from capdoit.decide import Target, problems, release_name, removals, rollback_problems, rollback_target
+from capdoit.decisions.rollback_target import (
+    Target,
+    problems,
+    release_name,
+    removals,
+    rollback_problems,
+    rollback_target,
+)
 from capdoit.errors import CapdoitError, ConfigError, FleetDisagrees, NoTarget
-from capdoit.facts.journal import Entry
-from capdoit.facts.layout import Layout, is_release
-from capdoit.facts.standing import unfinished
-from capdoit.facts.survey import Facts
+from capdoit.layout import Layout, is_release
+from capdoit.records.facts import Facts
+from capdoit.records.fleet_state import unfinished
+from capdoit.records.journal import Entry
 
 NOW = datetime(2016, 6, 14, 13, 33, 27, tzinfo=timezone.utc)
 R = [f"2016061413332{n}" for n in range(8)]

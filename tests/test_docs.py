@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from capdoit.flow import FLOWS, steps
 from capdoit.hooks.manual import manuals
+from capdoit.sequence import FLOWS, steps
 from capdoit.testing import Project, Stages
 
 TEXT = Path(__file__).parent.parent.joinpath("docs/recipes.md").read_text(encoding="utf-8")

@@ -18,10 +18,10 @@ from conftest import MakeProject, path_without, tools_in_front, without_tools
 
 from capdoit.config import origins, stages
 from capdoit.doctor import controller, findings
-from capdoit.doctor.condition import CONDITION, SHOWN, Clock, Condition, needed, parse
-from capdoit.doctor.leading import Leading, described, key_files, key_names, key_state, settings
+from capdoit.doctor.host_condition import CONDITION, SHOWN, Clock, Condition, needed, parse
+from capdoit.doctor.ssh_route import Leading, described, key_files, key_names, key_state, settings
 from capdoit.errors import HostError
-from capdoit.facts.survey import FACTS
+from capdoit.records.facts import FACTS
 from capdoit.script import render
 from capdoit.testing import Fleet, GitRepo, Project
 from capdoit.text import fitted

@@ -14,9 +14,9 @@ from typing import Any
 import pytest
 from conftest import MakeProject, deploy, tools_in_front, within
 
-from capdoit.facts.journal import Drilled
-from capdoit.facts.standing import last_drill, overdue_drills
-from capdoit.facts.survey import Facts
+from capdoit.records.facts import Facts
+from capdoit.records.fleet_state import last_drill, overdue_drills
+from capdoit.records.journal import Drilled
 from capdoit.testing import DODO, Project
 
 # Written by every flow; not what a rollback goes by.

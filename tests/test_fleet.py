@@ -7,8 +7,8 @@ import os
 import select
 
 from capdoit.config.stages import load
-from capdoit.console import Console
-from capdoit.run import fleet_of
+from capdoit.output.console import Console
+from capdoit.state.run import fleet_of
 from capdoit.testing import Project
 
 

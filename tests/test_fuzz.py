@@ -13,10 +13,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from capdoit.errors import HostError
-from capdoit.facts.journal import Entry, parse_log
-from capdoit.facts.layout import Layout, is_release
-from capdoit.facts.survey import MADE, OFTEN, ONCE, Facts, parse
 from capdoit.hosts.stream import CHUNK, Stream
+from capdoit.layout import Layout, is_release
+from capdoit.records.facts import MADE, OFTEN, ONCE, Facts, parse
+from capdoit.records.journal import Entry, parse_log
 
 some = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 NONCE = "0123456789abcdef" * 2

@@ -9,10 +9,10 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from capdoit.cap.history import _notes, _row
-from capdoit.facts.history import Happening, happenings
-from capdoit.facts.journal import Entry, log_line
-from capdoit.facts.survey import Facts
+from capdoit.commands.history import _notes, _row
+from capdoit.records.facts import Facts
+from capdoit.records.history import Happening, happenings
+from capdoit.records.journal import Entry, log_line
 
 R = [f"2016061413332{n}" for n in range(8)]
 

@@ -15,7 +15,7 @@ import pytest
 from conftest import LIKE_ANYBODY, MakeProject, deploy
 
 from capdoit.errors import HostError
-from capdoit.facts.manifest import END, MANIFEST, MOST_LINES, between, parse, parse_listing, shown
+from capdoit.records.manifest import END, MANIFEST, MOST_LINES, between, parse, parse_listing, shown
 from capdoit.testing import DODO, GitRepo, Project
 
 ODD = ["new\nline", "tab\tname", "back\\slash", " lead", "a -> b", "é", "\udcff\udcfe", "-n", "*", "was\tx\tstat\t1"]

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from capdoit.facts.journal import Entry, Lineage, Publish, lineage, log_line, parse_log, publishes
+from capdoit.records.journal import Entry, Lineage, Publish, lineage, log_line, parse_log, publishes
 
 R = [f"2016061413332{n}" for n in range(8)]
 

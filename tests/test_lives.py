@@ -6,9 +6,9 @@ from datetime import datetime, timezone
 
 import pytest
 
-from capdoit.facts.journal import Entry
-from capdoit.facts.lives import Life, lasted, life
-from capdoit.facts.survey import Facts
+from capdoit.records.facts import Facts
+from capdoit.records.journal import Entry
+from capdoit.records.live_periods import Life, lasted, life
 
 A, B = "20160614133321", "20160614133322"
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from capdoit.config import stages
-from capdoit.flow import FLOWS, steps
+from capdoit.sequence import FLOWS, steps
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from conftest import tools_in_front
 
-from capdoit.flow import steps
+from capdoit.sequence import steps
 from capdoit.testing import DODO, Project, Stages
 
 HEAD = """

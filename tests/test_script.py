@@ -138,7 +138,7 @@ def test_truths_and_numbers_and_lists_have_one_spelling_each(tmp_path, body, val
 def test_a_script_of_a_flow_begins_in_deploy_to_and_ends_at_its_first_failure(tmp_path, body, name):
     deploy_to = tmp_path / name
     deploy_to.mkdir()
-    common = Path(capdoit.script.__file__).with_name("common.sh")
+    common = Path(capdoit.script.__file__).parent.joinpath("sh/common.sh")
     script = render("test", [common, body("pwd -P; false; echo never")], {"deploy_to": str(deploy_to)})
     done = subprocess.run(["sh", "-c", script.frame()], cwd=tmp_path, capture_output=True, check=False)
     assert (done.returncode, done.stdout.decode()) == (1, f"{deploy_to}\n")

@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from capdoit.errors import HostError
-from capdoit.facts.journal import Entry
-from capdoit.facts.layout import Layout
-from capdoit.facts.survey import FACTS, SURVEY, Facts, parse
+from capdoit.layout import Layout
+from capdoit.records.facts import FACTS, SURVEY, Facts, parse
+from capdoit.records.journal import Entry
 from capdoit.script import quote, words
 
 SHOP = Layout("/srv/shop")

@@ -10,9 +10,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
-from capdoit.config.places import FAST, Value, read
 from capdoit.config.settings import ANYWHERE, SETTINGS, Plain
 from capdoit.config.stages import Stage
+from capdoit.config.yaml_nodes import FAST, Value, read
 from capdoit.text import listed, printable
 
 TOP, STAGE, HOST, DEFAULT = "top", "stage", "host", "default"

@@ -8,8 +8,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from capdoit.config.places import Value
-from capdoit.facts.layout import is_inside
+from capdoit.config.yaml_nodes import Value
+from capdoit.layout import is_inside
 from capdoit.script import NAME, Secret
 
 TRANSFERS = ("git", "archive")

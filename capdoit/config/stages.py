@@ -12,10 +12,10 @@ from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
-from capdoit.config.places import EXACT, FAST, Value, read
 from capdoit.config.settings import ANYWHERE, BELONGS, TOP, Env, RecipeUse
+from capdoit.config.yaml_nodes import EXACT, FAST, Value, read
 from capdoit.errors import ConfigError
-from capdoit.facts.layout import Layout
+from capdoit.layout import Layout
 from capdoit.text import listed, near
 
 

@@ -12,15 +12,15 @@ from typing import Any
 from capdoit.config import origins
 from capdoit.config.origins import Setting
 from capdoit.config.stages import Config, Stage
-from capdoit.console import Console
 from capdoit.doctor import controller, findings
-from capdoit.doctor.condition import Condition, examine
 from capdoit.doctor.findings import Finding
-from capdoit.doctor.leading import Leading, leading
+from capdoit.doctor.host_condition import Condition, examine
+from capdoit.doctor.ssh_route import Leading, leading
 from capdoit.errors import Outcome, answers
 from capdoit.hosts.fleet import Fleet
 from capdoit.hosts.host import Host
-from capdoit.run import without_unset_secrets
+from capdoit.output.console import Console
+from capdoit.state.run import without_unset_secrets
 from capdoit.text import first_line
 
 

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from capdoit.config.origins import Setting
-from capdoit.doctor.condition import Clock, Condition
-from capdoit.doctor.leading import KNOWN, REVOKED, Leading
+from capdoit.doctor.host_condition import Clock, Condition
+from capdoit.doctor.ssh_route import KNOWN, REVOKED, Leading
 from capdoit.text import listed
 from capdoit.units import size
 

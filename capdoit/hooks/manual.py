@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import inspect
 
-from capdoit.flow import FLOWS, weave
-from capdoit.hooks.finding import Found, bundled
+from capdoit.hooks.discovery import Found, bundled
 from capdoit.hooks.hook import Hook
 from capdoit.hooks.options import described
 from capdoit.hooks.recipe import Recipe
+from capdoit.sequence import FLOWS, weave
 from capdoit.text import listed, table
 
 

@@ -9,11 +9,11 @@ from typing import Any
 
 from capdoit.config.settings import RecipeUse
 from capdoit.errors import ConfigError, RecipeError
-from capdoit.facts.layout import is_inside
 from capdoit.hooks import options as typed
-from capdoit.hooks.declare import Function, Hooks, check_form, check_wants
+from capdoit.hooks.declarations import Function, Hooks, check_form, check_wants
 from capdoit.hooks.hook import Declared, Hook, Roles, Watch, texts
 from capdoit.hooks.options import loaded
+from capdoit.layout import is_inside
 from capdoit.text import listed
 
 

@@ -13,16 +13,15 @@ from typing import TYPE_CHECKING, Any, TypedDict, cast
 from capdoit.errors import HostError, Unreachable
 from capdoit.hosts.session import LOOP, Answer, Process, Request, Session, Stop
 from capdoit.hosts.stream import Sink
-from capdoit.script import Script, Secret, Value, render, words
+from capdoit.script import Script, Secret, Value, render, script_file, words
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
     from capdoit.config.stages import HostConfig
-    from capdoit.console import Console
+    from capdoit.output.console import Console
 
-HERE = Path(__file__).parent
-FENCE = HERE / "fence.sh"
+FENCE = script_file("sh/fence")
 NOT_RUN = (126, 127)  # sh: a command that is no program, or is not there
 # What holds where neither deploy.yml nor ssh's own configuration is asked: ssh takes the first value it
 # is given, so the options of deploy.yml stand before these.
@@ -157,7 +156,7 @@ class Host:
         with Path(local).open("rb") as source:
             stat = os.fstat(source.fileno())
             values: dict[str, Value] = {"remote": remote, "mode": f"{stat.st_mode & 0o777:o}", "size": stat.st_size}
-            script = self._fenced("upload", "upload.sh", values)
+            script = self._fenced("upload", "hosts/upload", values)
             self.checked(Request(script, "feed", source, self.show, command=f"upload {remote}"))
 
     def download(self, remote: str, local: str | Path) -> None:
@@ -169,7 +168,7 @@ class Host:
         part = Path(f"{local}.part")
         try:
             with part.open("wb") as target:
-                script = render("download", HERE / "download.sh", {"remote": remote})
+                script = render("download", script_file("hosts/download"), {"remote": remote})
                 self.checked(Request(script, show=self.show, into=target, command=f"download {remote}"))
             part.replace(local)
         finally:
@@ -272,12 +271,12 @@ class Host:
     ) -> Request:
         line = command if isinstance(command, str) else words(command)
         values: dict[str, Value] = {"hook_command": line, "hook_cwd": cwd or "", "hook_answers": answers}
-        inner = render("command", HERE / "command.sh", values, self._env(env or {}))
-        script = self._fenced("command", "shell.sh", {"user": user or "", "inner": inner.frame()})
+        inner = render("command", script_file("hosts/command"), values, self._env(env or {}))
+        script = self._fenced("command", "hosts/shell", {"user": user or "", "inner": inner.frame()})
         return Request(script, capture=answers, timeout=timeout, command=called or _shown(command))
 
     def _fenced(self, name: str, body: str, values: Mapping[str, Value]) -> Script:
-        return render(name, [FENCE, HERE / body], {**values, "deploy_to": self.deploy_to, "run": self.run_id})
+        return render(name, [FENCE, script_file(body)], {**values, "deploy_to": self.deploy_to, "run": self.run_id})
 
     def _env(self, more: Mapping[str, str | Secret]) -> dict[str, str]:
         env = {**self.config.env, **more}

@@ -24,15 +24,14 @@ import time
 from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import IO, Protocol
 
 from capdoit.errors import Cancelled, HostError, Unreachable
 from capdoit.hosts.stream import CHUNK, KEPT_LINES, Sink, Stream, Tail
-from capdoit.script import Script, body_of
+from capdoit.script import Script, body_of, script_file
 from capdoit.text import printable
 
-LOOP = body_of(Path(__file__).with_name("loop.sh"))
+LOOP = body_of(script_file("hosts/loop"))
 MOST_CAPTURED = 1 << 26  # 64 MiB: more than any answer of ours, less than the controller's memory
 MOST_WAITING = 1 << 22  # of later answers, before the host has to wait; ssh's window, which both share, is less
 PATIENCE = 20  # seconds without a beat after which a host takes its controller for gone

@@ -4,7 +4,7 @@ Beside the steps stands what several of them share (`asking`, `lock`, `guarding`
 instead of them, or after them: `foreseeing`, `drilling`, `abandoning`.
 """
 
-from capdoit.steps.ending import finished, finishing, finishing_rollback
+from capdoit.steps.finishing import finished, finishing, finishing_rollback
 from capdoit.steps.publishing import publishing
 from capdoit.steps.reverting import reverting
 from capdoit.steps.starting import starting

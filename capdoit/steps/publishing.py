@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from functools import partial
-from pathlib import Path
 
 from capdoit.errors import HostError, HostsFailed, Outcome
 from capdoit.hosts.host import Host
-from capdoit.run import Run
-from capdoit.steps.ending import REMOVING, RENEWING
-from capdoit.steps.guarding import probe
+from capdoit.operations.guards import probe
+from capdoit.script import script_file
+from capdoit.state.run import Run
+from capdoit.steps.finishing import REMOVING, RENEWING
 
-PREPARE = Path(__file__).with_name("prepare.sh")
-GO = Path(__file__).with_name("go.sh")
-GO_BACK = Path(__file__).with_name("go_back.sh")
+PREPARE = script_file("steps/publishing_prepare")
+GO = script_file("steps/publishing_flip")
+GO_BACK = script_file("steps/publishing_undo")
 # A flip is a rename: a host that has not answered by then is in doubt, and the others must not wait for it.
 FLIP_SECONDS = 10
 

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from functools import partial
-from pathlib import Path
 
 from capdoit.errors import FleetDisagrees, HostsFailed, Outcome
-from capdoit.facts.manifest import Comparison
-from capdoit.facts.survey import revision_of
 from capdoit.hosts.host import Host
-from capdoit.run import Run
-from capdoit.steps.verifying import whole
+from capdoit.operations.integrity import whole
+from capdoit.records.facts import revision_of
+from capdoit.records.manifest import Comparison
+from capdoit.script import script_file
+from capdoit.state.run import Run
 
-UNPACK = Path(__file__).with_name("unpack.sh")
-PLACE = Path(__file__).with_name("place.sh")
+UNPACK = script_file("steps/reverting_unpack")
+PLACE = script_file("steps/reverting_place")
 
 
 def reverting(run: Run) -> None:

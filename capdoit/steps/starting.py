@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime, timezone
 
-from capdoit import decide
+from capdoit.decisions import rollback_target as decide
 from capdoit.errors import NotReady, PlanOutdated
-from capdoit.plan import changes, undecided
-from capdoit.run import Run
-from capdoit.steps.guarding import guard
-from capdoit.steps.lock import take_locks
+from capdoit.operations.guards import guard
+from capdoit.operations.lock import take_locks
+from capdoit.state.plan_file import changes, undecided
+from capdoit.state.run import Run
 
 
 def starting(run: Run) -> None:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from functools import partial
-from pathlib import Path
 
-from capdoit import transfer
+from capdoit import transfers as transfer
 from capdoit.hosts.host import Host
-from capdoit.run import Run
+from capdoit.script import script_file
+from capdoit.state.run import Run
 
-CREATE = Path(__file__).with_name("create_release.sh")
-LINK = Path(__file__).with_name("link_shared.sh")
+CREATE = script_file("steps/updating_create")
+LINK = script_file("steps/updating_link")
 
 
 def updating(run: Run) -> None:

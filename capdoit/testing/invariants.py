@@ -7,7 +7,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from capdoit.facts.layout import SCRATCH, is_release
+from capdoit.layout import SCRATCH, is_release
 from capdoit.testing.processes import inside, within
 from capdoit.testing.project import HostUnderTest, Project
 

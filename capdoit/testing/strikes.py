@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from capdoit.flow import FLOWS, steps
+from capdoit.sequence import FLOWS, steps
 from capdoit.testing.project import Project
 
 FAIL = """

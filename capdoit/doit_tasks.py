@@ -1,0 +1,306 @@
+"""capdoit as doit sees it: the only maker of task dicts, and the only place where errors become doit's."""
+
+from __future__ import annotations
+
+import fnmatch
+import os
+import signal
+import sys
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
+from functools import cache, cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from doit import doit_cmd
+from doit.cmd_base import DoitCmdBase
+from doit.exceptions import InvalidDodoFile, TaskFailed
+
+from capdoit.config import stages, variables
+from capdoit.errors import CapdoitError, ConfigError
+from capdoit.hooks import discovery as finding
+from capdoit.hooks.declarations import Hooks
+from capdoit.hooks.hook import Declared, check_roles
+from capdoit.output.console import Console, Tone
+from capdoit.sequence import FLOWS, Act, weave
+from capdoit.text import listed, near
+
+if TYPE_CHECKING:
+    from types import FrameType
+
+    from capdoit.config.stages import Stage
+    from capdoit.flow.drill import Drill
+    from capdoit.flow.runner import Deployment
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+SHORT_NAMES = {
+    **{verb: verb for verb in ("deploy", "rollback", "check", "drill")},
+    "deploy:rollback": "rollback",  # these two as Capistrano spells them
+    "deploy:check": "check",
+}
+
+
+class Cap(Hooks):
+    """A deploy.yml and the hooks of a project; doit finds the tasks on it.
+
+    Args:
+        file: deploy.yml.
+
+    Raises:
+        InvalidDodoFile: deploy.yml has mistakes, with all of them.
+    """
+
+    def __init__(self, file: Path) -> None:
+        super().__init__()
+        with self.refusing():
+            self.config = stages.load(file)
+        self._console = Console(sys.stdout)
+        self._deployments: list[Deployment | Drill] = []
+        self._home = threading.get_ident()
+
+    def create_doit_tasks(self) -> Iterator[dict[str, Any]]:
+        """Deploy, roll back, check, drill."""
+        with self.refusing():
+            check_roles(self.declared().hooks, self.config.roles())
+            said = variables.on_command_line(doit_cmd._CMDLINE_VARS, sys.argv)
+            chosen = variables.read(said, os.environ, self._variables())
+            if chosen.stage:
+                stages.choose_stage(self.config, chosen.stage)
+            self._check_skipped(chosen.skip)
+        command = running_command()
+        if command and command.execute_tasks:
+            run_nothing_by_default(command)
+            self._listen()
+        selected = command.sel_tasks or [] if command else []
+        yield from self._short_names(chosen)
+        for stage in self.stages.values():
+            for flow in FLOWS:
+                yield from self._flow(flow, stage, chosen, selected)
+            yield self._check(stage, chosen)
+            yield self._drill(stage, chosen)
+
+    # doit takes an object's name for its tasks', and `cap` is a command
+    create_doit_tasks.basename = "capdoit"  # type: ignore[attr-defined]
+
+    @contextmanager
+    def refusing(self) -> Iterator[None]:
+        """What is wrong with the project is doit's InvalidDodoFile, which it prints without a traceback."""
+        try:
+            yield
+        except ConfigError as error:
+            raise InvalidDodoFile(str(error)) from None
+
+    @cached_property
+    def everything(self) -> dict[str, Declared]:
+        """What holds for each stage: its recipes' declarations, in order, then the project's; made once all are known.
+
+        Raises:
+            RecipeError: a recipe is missing or its options are wrong.
+        """
+        project, roles = self.config.file.parent, self.config.roles()
+        return {
+            name: finding.load(stage.recipes, project, roles) + self.declared()
+            for name, stage in self.config.stages.items()
+        }
+
+    @cached_property
+    def stages(self) -> dict[str, Stage]:
+        """The stages of deploy.yml, with what recipes have releases share."""
+        return {name: stage.sharing(self.everything[name].linked_dirs) for name, stage in self.config.stages.items()}
+
+    def acts(self, flow: str, stage: str) -> list[Act]:
+        """A flow of a stage with all hooks."""
+        return weave(flow, self.everything[stage].hooks)
+
+    def _needed(self, flow: str, stage: str, act: Act, is_first: bool) -> list[str]:
+        """The tasks that an act depends on; what a flow's beginning does, its first hook does."""
+        step = "starting" if is_first else "" if act.hook else act.name
+        declared = self.everything[stage].dependencies
+        return [needed.task for needed in declared if flow in needed.flows and step == needed.step]
+
+    def _variables(self) -> dict[str, tuple[str, ...]]:
+        """Those of all recipes."""
+        return {name: values for one in self.everything.values() for name, values in one.variables.items()}
+
+    def _check_skipped(self, skip: Iterable[str]) -> None:
+        flows = [self.acts(flow, stage) for flow in FLOWS for stage in self.config.stages]
+        failed = {hook.name for declared in self.everything.values() for hook in declared.failed}
+        hooks = sorted({act.name for acts in flows for act in acts if act.hook} | failed)
+        for name in skip:
+            if name not in hooks:
+                raise ConfigError(
+                    f"skip={name}: no hook has that name{near(name, hooks)} (there are {listed(hooks) or 'none'})"
+                )
+
+    # -- tasks
+
+    def _short_names(self, chosen: variables.Variables) -> Iterator[dict[str, Any]]:
+        try:
+            stage = stages.choose_stage(self.config, chosen.stage).name
+        except ConfigError as error:
+            text = str(error)
+            for name, verb in SHORT_NAMES.items():
+                doc = f"{verb} the stage named by stage="
+                yield {"basename": name, "actions": [(_refuse, [text])], "doc": doc, **ALWAYS}
+            return
+        for name, verb in SHORT_NAMES.items():
+            doc = f"{verb} {stage}" + ("" if name == verb else ", as Capistrano spells it")
+            yield {"basename": name, "actions": None, "task_dep": [f"{verb}:{stage}"], "doc": doc}
+
+    def _flow(
+        self, flow: str, stage: Stage, chosen: variables.Variables, selected: list[str]
+    ) -> Iterator[dict[str, Any]]:
+        acts = self.acts(flow, stage.name)
+        group = f"{flow}:{stage.name}"
+        goal = _goal(group, acts, selected)
+        flow_run = cache(lambda: self._new_deployment(flow, stage, chosen, goal))  # when its first task runs
+        hosts = ", ".join(host.name for host in stage.hosts[:4]) + (", …" if len(stage.hosts) > 4 else "")
+        yield {"basename": group, "name": None, "doc": f"{FLOW_DOCS[flow]} {hosts}"}
+        before: list[str] = []
+        for act in acts:
+            files = [stage.archive] if flow == "deploy" and not before and stage.transfer == "archive" else []
+            yield {
+                "basename": group,
+                "name": act.name,
+                "doc": act.doc,
+                "actions": None if act.is_moment else [(self._perform, [flow_run, act])],
+                "task_dep": [*before, *self._needed(flow, stage.name, act, not before)],
+                "file_dep": files,
+                "teardown": [(self._end, [flow_run])],
+                **ALWAYS,
+            }
+            before = [f"{group}:{act.name}"]
+
+    def _check(self, stage: Stage, chosen: variables.Variables) -> dict[str, Any]:
+        doc = "make the directories and say what a deploy would lack"
+        actions = [(self._perform_check, [stage, chosen])]
+        return {"basename": f"check:{stage.name}", "actions": actions, "doc": doc, **ALWAYS}
+
+    def _drill(self, stage: Stage, chosen: variables.Variables) -> dict[str, Any]:
+        doc = "rehearse a rollback on the hosts, and touch nothing that is live"
+        actions = [(self._perform_drill, [stage, chosen])]
+        return {"basename": f"drill:{stage.name}", "actions": actions, "doc": doc, **ALWAYS}
+
+    def _new_deployment(
+        self, flow: str, stage: Stage, chosen: variables.Variables, goal: str | None = None, undoes: str = ""
+    ) -> Deployment:
+        from capdoit.flow.runner import Deployment
+
+        def undo(said: variables.Variables, release: str) -> Deployment:
+            return self._new_deployment("rollback", stage, said, undoes=release)
+
+        acts, declared = self.acts(flow, stage.name), self.everything[stage.name]
+        by_itself = undo if flow == "deploy" else None
+        made = Deployment(flow, stage, acts, declared, chosen, self._console, goal, by_itself, undoes)
+        self._deployments.append(made)
+        return made
+
+    # -- actions
+
+    def _perform(self, deployment: Callable[[], Deployment], act: Act) -> TaskFailed | None:
+        if in_process_mode():
+            return TaskFailed(NO_PROCESS)
+        return _as_failure(lambda: deployment().perform(act), self._console)
+
+    def _end(self, deployment: Callable[[], Deployment]) -> None:
+        # With -P thread, threads tear down while others still work; doit's own thread does so last.
+        if threading.get_ident() == self._home and (failure := _as_failure(deployment().end, self._console)):
+            self._console.say(failure.message, Tone.BAD)
+
+    def _perform_check(self, stage: Stage, chosen: variables.Variables) -> TaskFailed | None:
+        from capdoit.flow.check import check
+
+        declared = self.everything[stage.name]
+        return _as_failure(lambda: check(stage, chosen, self._console, declared), self._console)
+
+    def _perform_drill(self, stage: Stage, chosen: variables.Variables) -> TaskFailed | None:
+        from capdoit.flow.drill import Drill
+
+        if in_process_mode():
+            return TaskFailed(NO_PROCESS)
+        drill = Drill(stage, self.acts("rollback", stage.name), self.everything[stage.name], chosen, self._console)
+        self._deployments.append(drill)
+        return _as_failure(drill.perform, self._console)
+
+    # -- signals
+
+    def _listen(self) -> None:
+        """A signal ends the flows that are at work in order; a second one ends everything at once."""
+        if threading.current_thread() is threading.main_thread():
+            for number in SIGNALS:
+                if signal.getsignal(number) != signal.SIG_IGN:  # nohup has it ignored
+                    signal.signal(number, self._signalled)
+
+    def _signalled(self, number: int, _: FrameType | None) -> None:
+        signal.signal(number, _give_up)
+        name = signal.Signals(number).name
+        active = [deployment for deployment in self._deployments if deployment.is_at_work]
+        if active:
+            self._console.say(f"   {name}: stopping in order; once more stops at once")
+        at_work = [deployment.interrupt(name) for deployment in active]
+        if not any(at_work):
+            sys.excepthook = _no_traceback
+            raise KeyboardInterrupt
+
+
+NO_PROCESS = "the steps of a flow share open sessions: use doit -n N -P thread. Nothing was done."
+ALWAYS = {"uptodate": [False], "verbosity": 2, "io": {"capture": False}}
+FLOW_DOCS = {"deploy": "deploy to", "rollback": "roll back"}
+
+
+def running_command() -> DoitCmdBase | None:
+    """The doit command that is loading the tasks; None when something else is."""
+    frame: FrameType | None = sys._getframe()
+    while frame:
+        command = frame.f_locals.get("self")
+        if isinstance(command, DoitCmdBase):
+            return command
+        frame = frame.f_back
+    return None
+
+
+def run_nothing_by_default(command: DoitCmdBase) -> None:
+    """A bare `doit` must never deploy or roll back."""
+    if command.sel_tasks is None:
+        command.sel_tasks = []
+        sys.stderr.write("capdoit: a bare doit runs nothing here; `doit list` shows the tasks\n")
+
+
+def in_process_mode() -> bool:
+    """Whether doit has given this task to a process of its own, as doit -n does."""
+    from multiprocessing import parent_process
+
+    return parent_process() is not None
+
+
+def _goal(group: str, acts: list[Act], selected: list[str]) -> str | None:
+    """The last act that was asked for by name, when nothing asks for the whole flow."""
+    asked = [act.name for act in acts if any(fnmatch.fnmatch(f"{group}:{act.name}", name) for name in selected)]
+    if not asked or not all(name.startswith(f"{group}:") for name in selected):
+        return None
+    reached = acts[: [act.name for act in acts].index(asked[-1]) + 1]
+    return next((act.name for act in reversed(reached) if not act.is_moment), None)
+
+
+def _as_failure(work: Callable[[], object], console: Console) -> TaskFailed | None:
+    try:
+        work()
+    except CapdoitError as error:
+        return TaskFailed(console.redact(str(error)))
+    return None
+
+
+def _refuse(text: str) -> TaskFailed:
+    return TaskFailed(text)
+
+
+def _give_up(number: int, _: FrameType | None) -> None:
+    with suppress(OSError):
+        os.write(2, b"   ended at once; what is live where: doit cap status\n")
+    os._exit(128 + number)
+
+
+def _no_traceback(kind: type[BaseException], error: BaseException, trace: Any) -> None:
+    if not issubclass(kind, KeyboardInterrupt):
+        sys.__excepthook__(kind, error, trace)

@@ -1,0 +1,65 @@
+"""`doit check`: what a deploy would lack on the hosts, said before it begins."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import closing
+from datetime import datetime, timezone
+from functools import partial
+
+from capdoit import transfers as transfer
+from capdoit.config.stages import Stage
+from capdoit.config.variables import Variables
+from capdoit.decisions import rollback_target as decide
+from capdoit.errors import HostError, NotReady, answers
+from capdoit.hooks.hook import Declared
+from capdoit.hosts.host import Host
+from capdoit.operations.lock import NO_FLOCK, REFUSED, flock_request
+from capdoit.operations.survey import ask_facts
+from capdoit.output.console import Console, Tone
+from capdoit.records import fleet_state as standing
+from capdoit.records.facts import Facts
+from capdoit.state.run import Run, begin
+from capdoit.text import grouped
+
+
+def check(stage: Stage, variables: Variables, console: Console, declared: Declared) -> None:
+    """Make the directories of a deploy on every host, and say all that a deploy would lack.
+
+    Raises:
+        NotReady: with every lack of every host, and the hosts that could not be asked.
+        ConfigError: what was asked for makes no sense; nothing was touched.
+    """
+    variables.refuse_meaningless("check", stage.name)
+    run = begin("deploy", stage, variables, console, declared)
+    with closing(run.fleet):
+        surveyed = run.fleet.each(partial(ask_facts, run, make_dirs=True), together=False)
+        reached = [host for host in run.fleet.release_hosts if host.is_connected]
+        locks = run.fleet.each(_can_be_locked, reached, together=False)
+        source = run.fleet.each(partial(transfer.of(stage).check, run), reached, together=False)
+        others = run.fleet.each(lambda host: host.test("true"), _called_without_code(run), together=False)
+    facts = answers(surveyed)
+    _warn_of_drills(stage, facts, console)
+    for holder, names in grouped((one.host, one.holder) for one in facts if one.lock and one.lock_is_held).items():
+        console.say(f"   warning: {names}: locked by {holder}", Tone.DOUBTFUL)
+    failed = dict.fromkeys(str(outcome.error) for outcome in (*locks, *source, *surveyed, *others) if outcome.error)
+    if problems := [*decide.problems(facts, run.stage), *failed]:
+        raise NotReady("\n".join(["a deploy would fail:", *(f"  {problem}" for problem in problems)]))
+    console.say(f"   {stage.name}: {len(facts)} host(s) are ready for a deploy", Tone.GOOD)
+
+
+def _can_be_locked(host: Host) -> None:
+    if host.ask([flock_request()])[0].status:
+        raise HostError(host.name, REFUSED[NO_FLOCK])
+
+
+def _called_without_code(run: Run) -> list[Host]:
+    """The hosts that get no code, and on which hooks are called."""
+    called = {host for hook in run.declared.hooks for host in hook.hosts(run.fleet.hosts)}
+    return [host for host in run.fleet.hosts if host.config.no_release and host in called]
+
+
+def _warn_of_drills(stage: Stage, facts: Sequence[Facts], console: Console) -> None:
+    if stage.drill_max_age is not None:
+        for sentence in standing.overdue_drills(facts, stage.drill_max_age, datetime.now(timezone.utc)):
+            console.say(f"   warning: {sentence}; doit drill:{stage.name} rehearses one", Tone.DOUBTFUL)

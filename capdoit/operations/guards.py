@@ -1,0 +1,148 @@
+"""What recipes watch over: recorded when a release becomes live, compared before a rollback goes back to one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from capdoit.errors import ConfigError, GuardRefused, HostError, HostsFailed
+from capdoit.hooks.context import Release
+from capdoit.hooks.hook import Hook, Watch
+from capdoit.hosts.host import Host
+from capdoit.hosts.session import Request
+from capdoit.records.journal import Note
+from capdoit.script import script_file
+from capdoit.state.run import Run
+from capdoit.text import listed, printable
+
+NOTES = script_file("operations/guards_note")
+
+
+def probe(run: Run) -> None:
+    """Ask what is there, for the note of the release that is about to be live; rollbacks and dry runs make no note.
+
+    Raises:
+        HostsFailed: a probe failed.
+    """
+    for watch in run.declared.watches if run.flow == "deploy" and run.plan is None else ():
+        if watch.probe and (host := _host(run, watch)):
+            run.probes[watch.recipe] = _called(run, host, watch.probe, run.release_on(host))
+
+
+def guard(run: Run) -> None:
+    """Refuse a rollback to a release that does not know what is there, unless ``migrations=`` says otherwise.
+
+    Raises:
+        GuardRefused: names what it does not know; or a probe or guard failed, so that nobody knows.
+        HostsFailed: a host was lost.
+    """
+    for watch in run.declared.watches:
+        if (host := _host(run, watch)) and (names := _asked(run, host, watch)):
+            _settle(run, host, watch, names)
+
+
+def note_of(host: Host, release: str = "") -> Note | None:
+    """What a host's journal notes of a release, or of the one that was last noted.
+
+    Raises:
+        HostError: it cannot be asked.
+    """
+    script = host.script("notes", NOTES, {"release": release})
+    return Note.parse(host.checked(Request(script, capture=True)).text)
+
+
+def _host(run: Run, watch: Watch) -> Host | None:
+    """The host to ask; None when no host of the stage is one of those that the recipe watches."""
+    hosts = watch.asked.hosts(run.fleet.hosts)
+    there_is = any(watch.asked.plays(host.roles) for host in run.everyone)
+    if not hosts and there_is and run.flow == "rollback" and run.variables.migrations != "keep":
+        roles = listed(watch.asked.roles)
+        what = f"recipe {watch.recipe} has to ask a host with the role {roles}, and none is selected"
+        raise GuardRefused(f"nothing was touched: {what}")
+    if not there_is:
+        run.console.say(f"   recipe {watch.recipe} asks no host: none has the role {listed(watch.asked.roles)}")
+    return hosts[0] if hosts else None
+
+
+def _asked(run: Run, host: Host, watch: Watch) -> tuple[str, ...]:
+    """The same as `_unknown`; a recipe that cannot tell must not be in the way of who wants to go back all the same."""
+    try:
+        return _unknown(run, host, watch)
+    except HostsFailed as error:
+        if any(getattr(outcome.error, "status", 0) is None for outcome in error.failed) or error.cancelled:
+            raise
+        what = f"recipe {watch.recipe} cannot tell what release {run.release} does not know: {error}"
+        if run.variables.migrations != "keep":
+            raise GuardRefused(f"nothing was touched: {what}") from None
+        run.warn(what)
+        return ()
+
+
+def _unknown(run: Run, host: Host, watch: Watch) -> tuple[str, ...]:
+    """What is there that the release to go to does not know."""
+    now = _called(run, host, watch.probe, _live(run, host)) if watch.probe else ()
+    recorded = _recorded(run, watch) if watch.probe else None
+    if watch.guard:
+        return _called(run, host, watch.guard, run.release_on(host), now=now, recorded=recorded)
+    return tuple(name for name in now if name not in recorded) if recorded is not None else ()
+
+
+def _recorded(run: Run, watch: Watch) -> tuple[str, ...] | None:
+    """What was there when the release became live; None when no host knows."""
+    notes = run.fleet.all(lambda host: note_of(host, run.release))
+    probes = [note.probes for note in notes.values() if isinstance(note, Note)]
+    return next((found[watch.recipe] for found in probes if watch.recipe in found), None)
+
+
+def _live(run: Run, host: Host) -> Release:
+    """The release that is live: its code is what can say what is there."""
+    given = run.release_on(host)
+    live = given.left or given.name
+    return Release(live, given.beside(live), "", given.previous)
+
+
+def _settle(run: Run, host: Host, watch: Watch, names: tuple[str, ...]) -> None:
+    """What becomes of what the release does not know: as ``migrations=`` says, else the rollback is refused."""
+    why = watch.guard.doc if watch.guard else ""
+    what = f"recipe {watch.recipe}: {host.name} has what release {run.release} does not know"
+    said = "\n".join([f"{what}{why and f' ({why})'}:", *(f"  {name}" for name in names)])
+    wish, hindrance = run.variables.migrations, _why_not_back(run, watch)
+    if wish is None or (wish == "back" and hindrance):
+        cannot = f"; {hindrance}" if wish else ""
+        raise GuardRefused(f"nothing was touched: {said}{cannot}", not hindrance)
+    for line in [*said.splitlines(), f"migrations={wish}"]:
+        run.console.say(f"   {line}")
+    if wish == "back":
+        run.unknown[watch.recipe] = names
+
+
+def _why_not_back(run: Run, watch: Watch) -> str:
+    """Why it cannot be taken away; empty when it can."""
+    if not watch.back:
+        return "the recipe cannot take it back"
+    others = [one.name for one in run.everyone if not one.no_release and one.name not in run.facts]
+    return f"{listed(others)}, which would not go back, may need it" if others else ""
+
+
+def _called(run: Run, host: Host, hook: Hook, release: Release, **more: Any) -> tuple[str, ...]:
+    def call(_: Host) -> tuple[str, ...]:
+        values = {"host": host, "release": release, "options": hook.options, "flow": run.as_given(), **more}
+        try:
+            return _names(hook, hook.call(**values))
+        except HostError as error:
+            if error.status is None:
+                raise
+            raise error.because(f"{hook.name}: {error.reason}") from None
+
+    (names,) = run.fleet.all(call, [host]).values()
+    assert isinstance(names, tuple)  # noqa: S101 - what `call` returns
+    return names
+
+
+def _names(hook: Hook, answer: object) -> tuple[str, ...]:
+    """What a probe or guard answered, as names."""
+    said: Any = answer.splitlines() if isinstance(answer, str) else () if answer is None else answer
+    lines = [*said] if isinstance(said, Iterable) else [said]
+    if not all(isinstance(line, str) for line in lines):
+        raise ConfigError(f"{hook.place}: {hook.name} returned {answer!r}, expected names: texts, or lines of one text")
+    return tuple(printable(line.strip()) for line in lines if line.strip())

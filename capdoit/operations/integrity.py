@@ -1,0 +1,63 @@
+"""Whether a release is as it was shipped."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from capdoit.errors import Damaged, HostError
+from capdoit.hosts.host import Host
+from capdoit.hosts.session import Request
+from capdoit.records.facts import FACTS
+from capdoit.records.manifest import MANIFEST, MOST_LINES, Comparison, parse, shown
+from capdoit.script import script_file
+from capdoit.state.run import Run
+
+VERIFY = script_file("operations/integrity_compare")
+MOST_SHOWN = 3  # of a host's damage
+
+
+def compare(run: Run, host: Host, before: Sequence[Path] = ()) -> Comparison:
+    """Compare the run's release on a host with its manifest.
+
+    Args:
+        run: says how, in its variables.
+        host: where.
+        before: scripts that bring the release there first, and may say where it is (``dir``).
+
+    Raises:
+        HostError: the release is not there, or could not be compared.
+    """
+    bodies = [*before, MANIFEST, FACTS, VERIFY]
+    script = run.script(host, "verify", bodies, verify=run.variables.verify or "quick", most=MOST_LINES, dir="")
+    if before and run.plan is not None:  # what has to be unpacked first cannot be looked at
+        run.plan.add(host.name, script)
+        return Comparison("")
+    return parse(host.name, host.checked(Request(script, capture=True)).text)
+
+
+def whole(run: Run, host: Host, before: Sequence[Path] = ()) -> Comparison:
+    """The same, where damage is refused, and so is what could not be compared; ``force=yes`` makes it a warning.
+
+    Raises:
+        Damaged: names what is changed or missing.
+        HostError: the host was lost, or a script that comes first failed.
+    """
+    try:
+        found = compare(run, host, before)
+    except HostError as error:
+        if before or not host.is_connected:
+            raise
+        why = f"release {run.release} is not known to be whole: {error.reason}"
+        _refuse(run, Damaged(host.name, why, error.command, error.status, error.lines))
+        return Comparison("")
+    if found.damage:
+        what = f"release {run.release} is not as it was shipped: {found.summary()}"
+        _refuse(run, Damaged(host.name, what, lines=shown(found.damage, MOST_SHOWN)))
+    return found
+
+
+def _refuse(run: Run, damage: Damaged) -> None:
+    if not run.variables.force:
+        raise damage
+    run.warn(str(damage), damage.host)

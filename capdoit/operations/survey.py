@@ -1,0 +1,56 @@
+"""The survey of a host, as a request and as facts."""
+
+from __future__ import annotations
+
+from capdoit import transfers as transfer
+from capdoit.config.stages import Stage
+from capdoit.hosts.host import Host
+from capdoit.hosts.session import Answer, Request
+from capdoit.layout import SCRATCH
+from capdoit.records.facts import FACTS, SURVEY, Facts, parse
+from capdoit.script import Value, script_file
+from capdoit.state.run import Run
+
+BOUNDS = script_file("sh/bounds")
+NEEDED = ("cat", "ln", "mkdir", "mv", "rm", "rmdir", "touch")  # by the scripts of both flows
+MANIFESTS = ("awk", "od", "sha256sum", "sort", "stat")  # need these to be written
+NEEDED_TO_GO_BACK = ("tar",)
+LONGEST = 120.0  # seconds; a survey takes a second or two, unless a file system there has gone away
+
+
+def needed_to_deploy(stage: Stage) -> tuple[str, ...]:
+    """The programs that a deploy needs on hosts, beside those that every flow does."""
+    return (*transfer.of(stage).TOOLS, *MANIFESTS)
+
+
+def ask_facts(run: Run, host: Host, make_dirs: bool = False) -> Facts:
+    """The facts of a host; makes the directories of a deploy when asked to, else changes nothing.
+
+    Raises:
+        HostError: it cannot be asked.
+    """
+    return facts_of(host, host.checked(survey_request(run, host, make_dirs)))
+
+
+def survey_request(run: Run, host: Host, make_dirs: bool) -> Request:
+    """The question; it sees the host's environment, as all work there does."""
+    stage = run.stage
+    values: dict[str, Value] = {
+        "tools": NEEDED + (needed_to_deploy(stage) if run.flow == "deploy" else NEEDED_TO_GO_BACK),
+        "linked_files": stage.linked_files,
+        "linked_dirs": stage.linked_dirs,
+        "make_dirs": make_dirs,
+        "scratch": SCRATCH,
+    }
+    return Request(host.script("survey", [FACTS, BOUNDS, SURVEY], values), capture=True, timeout=LONGEST)
+
+
+def facts_of(host: Host, answer: Answer) -> Facts:
+    """The facts in its answer.
+
+    Raises:
+        HostError: it could not give them.
+    """
+    if answer.status:
+        raise host.failure(answer, "survey")
+    return parse(host.name, host.config.layout, answer.text)

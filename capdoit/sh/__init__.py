@@ -1,0 +1,1 @@
+"""Shell function libraries that the scripts of capdoit are made of."""

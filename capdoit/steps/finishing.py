@@ -1,0 +1,90 @@
+"""finishing, finishing_rollback and finished: after the publish, so nothing here undoes what is live."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import TypeVar
+
+from capdoit.decisions import rollback_target as decide
+from capdoit.errors import HostsFailed, LockLost, Outcome
+from capdoit.hosts.host import Host
+from capdoit.records.journal import log_line
+from capdoit.records.manifest import MANIFEST
+from capdoit.script import script_file
+from capdoit.state.run import Run
+
+RENEWING = (MANIFEST, script_file("sh/manifest_renewal"))
+REMOVING = script_file("sh/removal")
+CLEANUP = script_file("steps/finishing")
+ARCHIVE = script_file("steps/finishing_rollback")
+CONCLUDE_SECONDS = 60
+T = TypeVar("T")
+CONCLUDE = script_file("steps/finished")
+REMEMBER = script_file("steps/finished_late")
+
+
+def finishing(run: Run) -> None:
+    """Remove the releases that `keep_releases` does not keep."""
+    _warning(run, partial(_cleanup, run))
+
+
+def finishing_rollback(run: Run) -> None:
+    """Archive the release that each host rolled back from, and remove it."""
+    _warning(run, partial(_archive, run))
+
+
+def finished(run: Run) -> None:
+    """Write the revisions log and the journal.
+
+    Raises:
+        HostsFailed: this flow no longer has a lock, so what is live may be another one's.
+    """
+    outcomes = _warning(run, partial(_conclude, run))
+    if any(isinstance(outcome.error, LockLost) for outcome in outcomes):
+        raise HostsFailed(outcomes)
+    run.told = run.warned
+
+
+def remember(run: Run) -> None:
+    """Write down what came after `finished`: warnings, and what hooks changed in the release.
+
+    Of hooks that were called by themselves, on what is live, only the manifest is to know.
+    """
+    _warning(run, partial(_remember, run))
+
+
+def archived(run: Run, host: str) -> str:
+    """The release that a rollback archives on a host; nothing where it rolled forward: that is as good as before."""
+    left = run.before(host) or ""
+    return left if left > run.release else ""
+
+
+def _warning(run: Run, work: Callable[[Host], T]) -> list[Outcome[T]]:
+    outcomes = run.fleet.each(work, together=False)
+    for outcome in outcomes:
+        if outcome.error:
+            run.warn(str(outcome.error), outcome.host)
+    return outcomes
+
+
+def _cleanup(run: Run, host: Host) -> None:
+    facts, keep = run.facts, run.stage.keep_releases
+    if removals := decide.removals(facts[host.name], keep, run.release, [*facts.values()]):
+        run.do(host, "cleanup", [*RENEWING, REMOVING, CLEANUP], removals=removals, hooked=run.is_hooked)
+
+
+def _archive(run: Run, host: Host) -> None:
+    if left := archived(run, host.name):
+        run.do(host, "archive", [*RENEWING, REMOVING, ARCHIVE], left=left, hooked=run.is_hooked)
+
+
+def _conclude(run: Run, host: Host) -> None:
+    line = log_line(run.flow, run.release, run.revision, run.branch, run.by)
+    values = {"log_line": line, "entry": run.entry("finished", host), "hooked": run.is_hooked}
+    run.do(host, "finished", [*RENEWING, CONCLUDE], CONCLUDE_SECONDS, **values)
+
+
+def _remember(run: Run, host: Host) -> None:
+    values = {"entry": "" if run.alone else run.entry("finished", host), "hooked": run.is_hooked}
+    run.do(host, "remember", [*RENEWING, REMEMBER], CONCLUDE_SECONDS, **values)
