@@ -16,7 +16,7 @@ SOURCE = Path(capdoit.__file__).parent
 MODULES = sorted(path for path in SOURCE.rglob("*.py"))
 # From the ground up. A module imports at run time only from its own floor and from those before it.
 FLOORS = (
-    {"errors", "text", "units", "script", "layout", "sh"},
+    {"errors", "text", "units", "script", "layout", "sh", "redaction", "events"},
     {"config"},
     {"records"},
     {"decisions"},
