@@ -53,7 +53,7 @@ def task_manuals() -> dict[str, Any]:
 
 def task_benchmark() -> dict[str, Any]:
     """Time deploys and rollbacks, and the skew of their publishing."""
-    return {"actions": [f"{sys.executable} tests/benchmark.py"], "verbosity": 2}
+    return {"actions": [f"{sys.executable} benchmarks/flow_times.py"], "verbosity": 2}
 
 
 def write_manuals() -> None:

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 from collections import Counter
-from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from capdoit.testing import Fleet, GitRepo, Project, clean_env, processes
+from capdoit.testing import Fleet, GitRepo, Project, clean_env
+from tests.support import MakeProject
 
 
 @pytest.fixture
@@ -28,19 +26,11 @@ def git_repo(tmp_path: Path, env: dict[str, str]) -> GitRepo:
     return repo
 
 
-def sampled(cases: Iterable[object], every: int) -> list[object]:
-    """All cases; only some of them run in the ordinary suite."""
-    return [case if n % every == 0 else pytest.param(case, marks=pytest.mark.more) for n, case in enumerate(cases)]
-
-
 # Of the flows themselves everything is tried, but for cases of one test; of what surrounds them, a share.
 WHOLE = {
     *("test_deploy", "test_rollback", "test_failure", "test_hazards", "test_lock", "test_session"),
     *("test_capistrano_scenarios", "test_faults", "test_random"),
 }
-LIKE_ANYBODY = (  # to whom modes of files matter
-    [str(shutil.which("setpriv")), "--bounding-set=-dac_override,-dac_read_search"] if os.geteuid() == 0 else []
-)
 HAVE_HOSTS = {"env", "stage", "ssh_stage", "sshds", "opened", "shell"}
 SHARE, SHARE_OF_RECIPES = 4, 9  # one of so many
 
@@ -60,48 +50,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         if seen[test] % share and not any(map(item.get_closest_marker, ("full", "real"))):
             item.add_marker(pytest.mark.more)
         seen[test] += 1
-
-
-def deploy(project: Project, *variables: str) -> str:
-    """Deploy, and return the release that is then live on every host."""
-    project.doit("deploy:production", *variables, check=True)
-    (release,) = {project.current(host) for host in project.hosts}
-    assert release
-    return release
-
-
-def within(seconds: float, what: Callable[[], object]) -> None:
-    """Wait until a function says so, at most that long."""
-    assert processes.within(seconds, what), "it did not come about in time"
-
-
-def tools_in_front(project: Project, host: str, **scripts: str) -> None:
-    """Programs that a host finds before its own: what its hardware, or somebody, does wrong."""
-    folder = project.path / f"tools-{host}"
-    folder.mkdir()
-    for name, text in scripts.items():
-        (folder / name).write_text(f"#!/bin/sh\n{text}\n")
-        (folder / name).chmod(0o755)
-    project.hosts[host]["default_env"] = {"PATH": f"{folder}:{os.environ['PATH']}"}
-    project.config()
-
-
-def without_tools(project: Project, host: str, *missing: str) -> None:
-    """All programs of this machine but some are what a host finds."""
-    project.hosts[host]["default_env"] = {"PATH": path_without(project.path / f"tools-{host}", *missing)}
-    project.config()
-
-
-def path_without(folder: Path, *missing: str) -> str:
-    folder.mkdir()
-    for directory in os.environ["PATH"].split(os.pathsep):
-        for program in Path(directory).glob("*"):
-            if program.name not in missing and program.is_file() and not os.path.lexists(folder / program.name):
-                (folder / program.name).symlink_to(program)
-    return str(folder)
-
-
-MakeProject = Callable[..., Project]
 
 
 @pytest.fixture

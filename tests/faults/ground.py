@@ -12,9 +12,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from faults import HOSTS, TOOLS, Case, Point, Want
-
 from capdoit.testing import DODO, Completed, Fleet, GitRepo, Project, clean_env
+from tests.faults.faults import HOSTS, TOOLS, Case, Point, Want
 
 FIRST = {"app.txt": "first\n", "bin/serve": "#!/bin/sh\n", "log/of/developer": "x\n", "assets/logo": "x" * 200_000}
 SECOND = {"app.txt": "second\n", "assets/new": "y" * 1000}

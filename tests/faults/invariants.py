@@ -5,12 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Mapping
 
-from faults import HOSTS
-from ground import Ground
-
 from capdoit.testing import Completed
 from capdoit.testing.invariants import damage
 from capdoit.testing.processes import within
+from tests.faults.faults import HOSTS
+from tests.faults.ground import Ground
 
 ALIVE = re.compile(r"Release \S+ is live all the same|The rollback to \S+ is live all the same")
 UNCHANGED = "What is live was not changed."

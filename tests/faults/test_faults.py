@@ -9,11 +9,11 @@ import os
 from collections.abc import Iterator
 
 import pytest
-from faults import Case, Want, cases, wants
-from ground import Ground
-from invariants import holds_afterwards, holds_at_once
 
 from capdoit.testing import Fleet
+from tests.faults.faults import Case, Want, cases, wants
+from tests.faults.ground import Ground
+from tests.faults.invariants import holds_afterwards, holds_at_once
 
 pytestmark = pytest.mark.ssh
 CASES = {case.id: case for case in cases()}

@@ -11,9 +11,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from conftest import sampled
 
 from capdoit.testing import DODO, Fleet, GitRepo, Project
+from tests.support import sampled
 
 pytestmark = pytest.mark.ssh
 NOBODY = 65534

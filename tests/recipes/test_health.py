@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from web import Site, serving
 
 from capdoit.testing import Stages, StageUnderTest
+from tests.recipes.web import Site, serving
 
 QUICK = {"tries": 3, "interval": 0.05}
 

@@ -8,9 +8,9 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from nginx import Nginx
 
 from capdoit.testing import Stages, StageUnderTest
+from tests.recipes.nginx import Nginx
 
 pytestmark = pytest.mark.real
 PLACES = ("/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin")

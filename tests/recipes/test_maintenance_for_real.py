@@ -8,9 +8,9 @@ from collections.abc import Iterator
 
 import capdoit.recipes.maintenance
 import pytest
-from nginx import Nginx
 
 from capdoit.testing import Stages, StageUnderTest
+from tests.recipes.nginx import Nginx
 
 pytestmark = pytest.mark.real
 ASK = """

@@ -7,9 +7,9 @@ import socket
 from collections.abc import Iterator
 
 import pytest
-from web import Site, answering, serving
 
 from capdoit.testing import Stages, StageUnderTest
+from tests.recipes.web import Site, answering, serving
 
 SECRET = "/hook/s3cr3t-path"  # noqa: S105 - a made-up one
 FAILING = "\n@cap.after('updated')\ndef fail(host):\n    host.run('echo no more room; exit 7')\n"

@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from conftest import without_tools
 
 from capdoit.testing import Stages, StageUnderTest
+from tests.support import without_tools
 
 IGNORED = ("--ignore-app-not-running", "--ignore-passenger-not-running")
 

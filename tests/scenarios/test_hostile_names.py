@@ -7,9 +7,9 @@ import os
 from pathlib import Path
 
 import pytest
-from conftest import MakeProject
 
 from capdoit.testing import DODO, GitRepo, Project
+from tests.support import MakeProject
 
 BAIT = "$(touch pwned)`touch pwned`;touch pwned"
 NAMES = {

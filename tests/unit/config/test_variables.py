@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from conftest import MakeProject
 
 from capdoit.config.variables import read
 from capdoit.errors import ConfigError
 from capdoit.testing import DODO, Project
+from tests.support import MakeProject
 
 
 @pytest.mark.parametrize(

@@ -11,9 +11,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from conftest import sampled
 
 from capdoit.testing import Completed, Project
+from tests.support import sampled
 
 ESCAPES = "\x1b[2J\x1b]0;pwned\x07\x9b31m\r"
 # What plays ssh: reads the nonce, greets, and then does what the case says.

@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from conftest import tools_in_front
 
 from capdoit.sequence import steps
 from capdoit.testing import DODO, Project, Stages
+from tests.support import tools_in_front
 
 HEAD = """
 from __future__ import annotations

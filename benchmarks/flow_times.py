@@ -1,6 +1,6 @@
 """How long flows take on real sshd's of this machine, and how far apart their hosts flip.
 
-`python tests/benchmark.py 1 5 20`, or `doit benchmark`: a line for each number of hosts, with medians of five runs.
+`python benchmarks/flow_times.py 1 5 20`, or `doit benchmark`: a line for each number of hosts, medians of five runs.
 The skew is the time between the first and the last flip of a publish, from the links' change times, which the
 kernel counts in ticks of 4 ms or less. Memory is the most that a process of the flow had, the controller's as a rule.
 Last comes what manifests cost: writing one for 10,000 files of 10 KB, in what prepares a publish, and comparing with

@@ -13,22 +13,9 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
-from conftest import MakeProject, deploy, tools_in_front, within
 
 from capdoit.testing import DODO, Fleet, Project
-
-
-def sleepers(seconds: str) -> list[int]:
-    """The processes of that sleep."""
-    found = []
-    for path in Path("/proc").glob("[0-9]*/cmdline"):
-        try:
-            words = path.read_bytes().split(b"\0")
-        except OSError:  # it ended meanwhile
-            continue
-        if words[:2] == [b"sleep", seconds.encode()]:
-            found.append(int(path.parent.name))
-    return found
+from tests.support import MakeProject, a_while, deploy, sleepers, start_and_wait, tools_in_front, within
 
 
 def locks_are_free(project: Project, hosts: Iterable[str] | None = None) -> bool:
@@ -40,19 +27,6 @@ def locks_are_free(project: Project, hosts: Iterable[str] | None = None) -> bool
             except BlockingIOError:
                 return False
     return True
-
-
-def a_while(project: Project) -> str:
-    """So many seconds as no other test sleeps."""
-    return f"3{abs(hash(project.path)) % 10**8}"
-
-
-def start_and_wait(project: Project, seconds: str, hosts: int, *args: str) -> subprocess.Popen[str]:
-    """Start doit, and wait until so many hosts sleep."""
-    process = project.start(*args)
-    within(60, lambda: process.poll() is not None or len(sleepers(seconds)) == hosts)
-    assert process.poll() is None, process.communicate()[0]
-    return process
 
 
 def kill_and_wait(project: Project, process: subprocess.Popen[str], seconds: str) -> None:

@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import MakeProject, deploy, tools_in_front
 
 from capdoit.testing import DODO, GitRepo, Project
+from tests.support import MakeProject, deploy, tools_in_front
 
 FAIL_WHEN_ASKED = (
     DODO

@@ -7,9 +7,9 @@ import re
 import subprocess
 
 import pytest
-from conftest import MakeProject, deploy, tools_in_front, within
 
 from capdoit.testing import DODO, Project, processes
+from tests.support import MakeProject, deploy, tools_in_front, within
 
 
 def at_work(project: Project, step: str = "updated") -> Project:

@@ -13,14 +13,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import LIKE_ANYBODY, MakeProject, deploy
-from test_dry_run import hosts_of
 
 from capdoit.commands.exec import MOST_KEPT, Output
 from capdoit.commands.pending import Gap, sentence
 from capdoit.testing import DODO, Completed, Fleet, GitRepo, Project
 from capdoit.testing.processes import at_home, within
 from capdoit.transfers.git_commits import Commit
+from tests.support import LIKE_ANYBODY, MakeProject, deploy, hosts_of
 
 NOWHERE = {"hostname": "127.0.0.1", "port": 1, "ssh_options": ["ConnectTimeout=3"], "deploy_to": "/srv/shop"}
 SAYS_ITS_NAME = 'echo "I am $NAME"'

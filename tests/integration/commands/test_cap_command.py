@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import MakeProject, deploy
 
 from capdoit import __version__
 from capdoit.testing import DODO, Completed, Project
+from tests.support import MakeProject, deploy
 
 RECIPE = '''\
 """Greets the hosts.

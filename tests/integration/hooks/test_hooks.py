@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import MakeProject, deploy, within
 
 from capdoit.testing import DODO, Project
+from tests.support import MakeProject, deploy, within
 
 TELL = (
     DODO

@@ -3,32 +3,17 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import shutil
 from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import MakeProject
 
 from capdoit.testing import DODO, Project
+from tests.support import MakeProject, hosts_of, tree
 
 HOOKS = DODO + "\n@cap.after('updated', roles='web')\ndef touch(host, release):\n    host.run('touch touched')\n"
-
-
-def tree(folder: Path) -> dict[str, tuple[Any, ...]]:
-    """All that is below a directory: kinds, modes, sizes, times, contents and targets of links."""
-    found = {}
-    for path in [folder, *folder.rglob("*")]:
-        stat = path.lstat()
-        content = os.readlink(path) if path.is_symlink() else path.read_bytes() if path.is_file() else b""
-        found[str(path)] = (stat.st_mode, stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns, content)
-    return found
-
-
-def hosts_of(project: Project) -> dict[str, Any]:
-    return {name: tree(project.deploy_to(name)) for name in project.hosts}
 
 
 def deployed(project: Project, text: str) -> str:

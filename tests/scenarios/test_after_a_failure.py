@@ -10,11 +10,10 @@ import subprocess
 from contextlib import suppress
 
 import pytest
-from conftest import deploy, tools_in_front, within
-from test_failure import sleepers
 
 from capdoit.testing import DODO, Fleet, Project
 from capdoit.testing.invariants import damage
+from tests.support import deploy, sleepers, tools_in_front, within
 
 
 def hook(point: str, body: str, declared: str = "") -> str:

@@ -8,10 +8,10 @@ import subprocess
 import sys
 
 import pytest
-from conftest import MakeProject, path_without, without_tools
 
 from capdoit.testing import DODO, Project
 from capdoit.testing.processes import within
+from tests.support import MakeProject, path_without, without_tools
 
 STEPS = {
     "deploy": ["starting", "started", "updating", "updated", "publishing", "published", "finishing", "finished"],

@@ -10,9 +10,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from conftest import MakeProject, deploy
 
 from capdoit.testing import Fleet, Project
+from tests.support import MakeProject, deploy
 
 pytestmark = pytest.mark.ssh
 

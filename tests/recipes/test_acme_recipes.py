@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-EXAMPLE = Path(__file__).parent.parent / "examples/acme-recipes"
+EXAMPLE = Path(__file__).parents[2] / "examples/acme-recipes"
 
 
 def run(*command: str, cwd: Path, **env: str) -> str:

@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import pytest
-from conftest import MakeProject
 
 from capdoit.testing import DODO, Project
+from tests.support import MakeProject
 
 FLOWS = ("deploy:production", "rollback:production")
 

@@ -8,10 +8,10 @@ import tarfile
 from pathlib import Path
 
 import pytest
-from conftest import MakeProject, deploy
 
 from capdoit.testing import DODO, GitRepo, Project
 from capdoit.testing.invariants import damage
+from tests.support import MakeProject, deploy
 
 
 def had(project: Project, number: int) -> list[str]:

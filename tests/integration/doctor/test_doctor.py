@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import MakeProject, path_without, tools_in_front, without_tools
 
 from capdoit.config import origins, stages
 from capdoit.doctor import controller, findings
@@ -26,6 +25,7 @@ from capdoit.script import render
 from capdoit.testing import Fleet, GitRepo, Project
 from capdoit.text import fitted
 from capdoit.units import Room
+from tests.support import MakeProject, path_without, tools_in_front, without_tools
 
 NOBODY = 65534
 AS_NOBODY = f'ForceCommand=exec setpriv --reuid={NOBODY} --regid={NOBODY} --clear-groups sh -c "$SSH_ORIGINAL_COMMAND"'

@@ -7,9 +7,9 @@ import re
 from datetime import datetime, timezone
 
 import pytest
-from conftest import MakeProject, deploy
 
 from capdoit.testing import DODO, GitRepo, Project
+from tests.support import MakeProject, deploy
 
 
 @pytest.fixture

@@ -8,10 +8,9 @@ import time
 from pathlib import Path
 
 import pytest
-from conftest import MakeProject, tools_in_front, within
-from test_failure import a_while, sleepers, start_and_wait
 
 from capdoit.testing import DODO, Project
+from tests.support import MakeProject, a_while, sleepers, start_and_wait, tools_in_front, within
 
 FAILS = DODO + "@cap.after('updated')\ndef fails(host):\n    host.run('exit 7')\n"
 

@@ -12,12 +12,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import MakeProject, deploy, tools_in_front, within
 
 from capdoit.records.facts import Facts
 from capdoit.records.fleet_state import last_drill, overdue_drills
 from capdoit.records.journal import Drilled
 from capdoit.testing import DODO, Project
+from tests.support import MakeProject, deploy, tools_in_front, within
 
 # Written by every flow; not what a rollback goes by.
 OURS = {".capdoit/lock", ".capdoit/drilled", ".capdoit"}

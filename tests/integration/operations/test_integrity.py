@@ -12,11 +12,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import LIKE_ANYBODY, MakeProject, deploy
 
 from capdoit.errors import HostError
 from capdoit.records.manifest import END, MANIFEST, MOST_LINES, between, parse, parse_listing, shown
 from capdoit.testing import DODO, GitRepo, Project
+from tests.support import LIKE_ANYBODY, MakeProject, deploy
 
 ODD = ["new\nline", "tab\tname", "back\\slash", " lead", "a -> b", "é", "\udcff\udcfe", "-n", "*", "was\tx\tstat\t1"]
 RELEASE = "20260101000000"

@@ -1,0 +1,104 @@
+"""Helpers that tests of several folders use; fixtures are in conftest.py, and capdoit.testing has the rest."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from capdoit.testing import Project, processes
+
+MakeProject = Callable[..., Project]
+
+LIKE_ANYBODY = (  # to whom modes of files matter
+    [str(shutil.which("setpriv")), "--bounding-set=-dac_override,-dac_read_search"] if os.geteuid() == 0 else []
+)
+
+
+def sampled(cases: Iterable[object], every: int) -> list[object]:
+    """All cases; only some of them run in the ordinary suite."""
+    return [case if n % every == 0 else pytest.param(case, marks=pytest.mark.more) for n, case in enumerate(cases)]
+
+
+def deploy(project: Project, *variables: str) -> str:
+    """Deploy, and return the release that is then live on every host."""
+    project.doit("deploy:production", *variables, check=True)
+    (release,) = {project.current(host) for host in project.hosts}
+    assert release
+    return release
+
+
+def within(seconds: float, what: Callable[[], object]) -> None:
+    """Wait until a function says so, at most that long."""
+    assert processes.within(seconds, what), "it did not come about in time"
+
+
+def tools_in_front(project: Project, host: str, **scripts: str) -> None:
+    """Programs that a host finds before its own: what its hardware, or somebody, does wrong."""
+    folder = project.path / f"tools-{host}"
+    folder.mkdir()
+    for name, text in scripts.items():
+        (folder / name).write_text(f"#!/bin/sh\n{text}\n")
+        (folder / name).chmod(0o755)
+    project.hosts[host]["default_env"] = {"PATH": f"{folder}:{os.environ['PATH']}"}
+    project.config()
+
+
+def without_tools(project: Project, host: str, *missing: str) -> None:
+    """All programs of this machine but some are what a host finds."""
+    project.hosts[host]["default_env"] = {"PATH": path_without(project.path / f"tools-{host}", *missing)}
+    project.config()
+
+
+def path_without(folder: Path, *missing: str) -> str:
+    folder.mkdir()
+    for directory in os.environ["PATH"].split(os.pathsep):
+        for program in Path(directory).glob("*"):
+            if program.name not in missing and program.is_file() and not os.path.lexists(folder / program.name):
+                (folder / program.name).symlink_to(program)
+    return str(folder)
+
+
+def sleepers(seconds: str) -> list[int]:
+    """The processes of that sleep."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            words = path.read_bytes().split(b"\0")
+        except OSError:  # it ended meanwhile
+            continue
+        if words[:2] == [b"sleep", seconds.encode()]:
+            found.append(int(path.parent.name))
+    return found
+
+
+def a_while(project: Project) -> str:
+    """So many seconds as no other test sleeps."""
+    return f"3{abs(hash(project.path)) % 10**8}"
+
+
+def start_and_wait(project: Project, seconds: str, hosts: int, *args: str) -> subprocess.Popen[str]:
+    """Start doit, and wait until so many hosts sleep."""
+    process = project.start(*args)
+    within(60, lambda: process.poll() is not None or len(sleepers(seconds)) == hosts)
+    assert process.poll() is None, process.communicate()[0]
+    return process
+
+
+def tree(folder: Path) -> dict[str, tuple[Any, ...]]:
+    """All that is below a directory: kinds, modes, sizes, times, contents and targets of links."""
+    found = {}
+    for path in [folder, *folder.rglob("*")]:
+        stat = path.lstat()
+        content = os.readlink(path) if path.is_symlink() else path.read_bytes() if path.is_file() else b""
+        found[str(path)] = (stat.st_mode, stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns, content)
+    return found
+
+
+def hosts_of(project: Project) -> dict[str, Any]:
+    return {name: tree(project.deploy_to(name)) for name in project.hosts}
