@@ -1,4 +1,4 @@
-"""capdoit deploys the example application of this repository to directories of this machine."""
+"""The deploy of the example application to directories of this machine, and tasks for the development of capdoit."""
 
 from __future__ import annotations
 
@@ -29,17 +29,17 @@ def task_build() -> dict[str, Any]:
 
 
 def task_fault_matrix() -> dict[str, Any]:
-    """Test every fault at every moment of both flows; takes minutes."""
+    """Test every fault at every moment of both flows; this takes minutes."""
     return {"actions": [f"{sys.executable} -m pytest -m full tests/faults -n 5"], "verbosity": 2}
 
 
 def task_more_cases() -> dict[str, Any]:
-    """Test what the ordinary suite leaves out, see tests/conftest.py; takes minutes."""
+    """Run the tests that the ordinary suite omits (see tests/conftest.py); this takes minutes."""
     return {"actions": [f"{sys.executable} -m pytest -m more -n 4"], "verbosity": 2}
 
 
 def task_recipes_for_real() -> dict[str, Any]:
-    """Test the bundled recipes with the real tools; installs them with apt-get."""
+    """Test the bundled recipes with the real tools, and install these tools with apt-get."""
     return {
         "actions": ["tests/setup.sh real", f"{sys.executable} -m pytest -m real tests/recipes"],
         "verbosity": 2,
@@ -52,12 +52,12 @@ def task_manuals() -> dict[str, Any]:
 
 
 def task_benchmark() -> dict[str, Any]:
-    """Time deploys and rollbacks, and the skew of their publishing."""
+    """Time deploys, rollbacks, and the difference in publishing time between hosts."""
     return {"actions": [f"{sys.executable} benchmarks/flow_times.py"], "verbosity": 2}
 
 
 def write_manuals() -> None:
-    """Bring the end of docs/recipes.md up to date."""
+    """Replace the manuals at the end of docs/recipes.md."""
     from capdoit.hooks.manual import manuals
 
     text = MANUALS.read_text(encoding="utf-8")
@@ -66,7 +66,7 @@ def write_manuals() -> None:
 
 
 def pack(files: list[Path]) -> None:
-    """Write the archive; its paths are the application's own."""
+    """Write the archive, with paths relative to the application."""
     ARCHIVE.parent.mkdir(exist_ok=True)
     with tarfile.open(ARCHIVE, "w:gz") as archive:
         for file in files:

@@ -1,6 +1,6 @@
 #!/bin/sh
-# The programs that the tests run. As root, installs those that are missing (Debian and its kin); as
-# anybody else, says what to install. With the argument `real`, those of the recipes' tests with real tools, too.
+# Install the missing programs that the tests run. Needs root and apt-get; otherwise prints which packages to install.
+# With the argument `real`, also install the real tools for the tests of the recipes.
 set -eu
 
 missing=
@@ -27,8 +27,8 @@ if [ "${1:-}" = real ]; then
     need puma puma
     need passenger passenger
     need node nodejs
-    need npm npm # which brings pnpm and yarn
-    # Debian's package rails is this and packages of node, which a node from elsewhere shuts out.
+    need npm npm # installs pnpm and yarn
+    # Debian's package `rails` also depends on Debian's node packages, which conflict with other installations of node.
     need rails ruby-rails
     need bundle bundler
     ruby -e 'require "sprockets/railtie"; require "sqlite3"' 2>/dev/null ||
@@ -42,5 +42,5 @@ if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then
 fi
 export DEBIAN_FRONTEND=noninteractive
 apt-get update -qq
-# shellcheck disable=SC2086 # a word for each package
+# shellcheck disable=SC2086 # one word for each package
 apt-get install -qq -y --no-install-recommends $missing >/dev/null
