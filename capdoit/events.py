@@ -34,6 +34,23 @@ class HostOutput(Event):
     line: str
 
 
+@dataclass(frozen=True)
+class TransferProgress(Event):
+    """The state of a file on its way to a host; at most about ten a second for one file.
+
+    Attributes:
+        host: name of the host.
+        name: name of the request that sends the file.
+        sent_bytes: size of the part that was sent.
+        total_bytes: size of the file.
+    """
+
+    host: str
+    name: str
+    sent_bytes: int
+    total_bytes: int
+
+
 Listener = Callable[[Event], None]
 E = TypeVar("E", bound=Event)
 

@@ -78,8 +78,8 @@ def ours(path: Path) -> set[str]:
     return {name[1] for name in parts if name[0] == "capdoit" and name[1] in FLOOR}
 
 
-def test_plumbum_is_imported_by_the_host_alone():
-    assert importers("plumbum") == {"hosts/host.py"}
+def test_plumbum_is_imported_by_connections_alone():
+    assert importers("plumbum") == {"hosts/connection.py"}
 
 
 def test_doit_is_imported_by_its_faces_alone():

@@ -10,8 +10,9 @@ from dataclasses import dataclass, field, replace
 
 from capdoit.commands.request import Asked, say_unreached
 from capdoit.errors import ConfigError, Outcome
+from capdoit.hosts.connection import Connection
 from capdoit.hosts.fleet import Fleet
-from capdoit.hosts.host import Host
+from capdoit.hosts.host_requests import command_request
 from capdoit.output.console import Tone
 from capdoit.state.run import fleet_of
 from capdoit.text import listed
@@ -90,9 +91,9 @@ def _command(asked: Asked) -> tuple[str, Asked]:
 
 
 def _run(fleet: Fleet, command: str) -> list[Outcome[Result]]:
-    def run(host: Host) -> Result:
+    def run(connection: Connection) -> Result:
         output = Output()
-        answer = host.answer(command, output.add)
+        answer = connection.ask([command_request(connection, command, show=output.add)])[0]
         return Result(answer.how, answer.status == 0, output)
 
     with closing(fleet):

@@ -10,7 +10,7 @@ from typing import TypeVar
 from capdoit.config.stages import Stage
 from capdoit.config.variables import Variables
 from capdoit.errors import Outcome
-from capdoit.hosts.host import Host
+from capdoit.hosts.connection import Connection
 from capdoit.operations.survey import ask_facts
 from capdoit.output.console import Console
 from capdoit.records.facts import Facts
@@ -20,7 +20,7 @@ from capdoit.transfers import git
 T = TypeVar("T")
 
 
-def look(stage: Stage, variables: Variables, console: Console, ask: Callable[[Run, Host], T]) -> list[Outcome[T]]:
+def look(stage: Stage, variables: Variables, console: Console, ask: Callable[[Run, Connection], T]) -> list[Outcome[T]]:
     """Ask something of every selected host; an outcome for each."""
     run = begin("", stage, variables, console)
     with closing(run.fleet):

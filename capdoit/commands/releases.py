@@ -11,7 +11,7 @@ from capdoit.commands.inspection import look
 from capdoit.commands.request import SHORT, Asked, errors, exit_status, in_one_line, live, say_unreached, way_back
 from capdoit.config.stages import Stage
 from capdoit.errors import HostError, Outcome, answers
-from capdoit.hosts.host import Host
+from capdoit.hosts.connection import Connection
 from capdoit.hosts.session import Request
 from capdoit.operations.survey import ask_facts
 from capdoit.output.console import Tone
@@ -116,7 +116,7 @@ def _asked_of_hosts(stage: Stage, asked: Asked) -> tuple[list[Outcome[Facts]], S
     """The facts of each host, and how many KiB each of its releases takes; a host that cannot say has no sizes."""
     sizes: dict[str, dict[str, int]] = {}
 
-    def ask(run: Run, host: Host) -> Facts:
+    def ask(run: Run, host: Connection) -> Facts:
         facts = ask_facts(run, host)
         with contextlib.suppress(HostError):
             sizes[host.name] = _sizes(host)
@@ -125,7 +125,7 @@ def _asked_of_hosts(stage: Stage, asked: Asked) -> tuple[list[Outcome[Facts]], S
     return look(stage, asked.variables, asked.console, ask), sizes
 
 
-def _sizes(host: Host) -> dict[str, int]:
+def _sizes(host: Connection) -> dict[str, int]:
     script = host.script("sizes", SIZES, {})
     answer = host.ask([Request(script, capture=True, timeout=SIZES_SECONDS)])[0]
     found = map(SIZE.fullmatch, answer.text.splitlines())

@@ -7,7 +7,7 @@ from capdoit.commands.request import Asked, exit_status, say_unreached
 from capdoit.config.stages import Stage
 from capdoit.config.variables import Variables
 from capdoit.errors import Outcome
-from capdoit.hosts.host import Host
+from capdoit.hosts.connection import Connection
 from capdoit.operations.survey import ask_facts
 from capdoit.output.console import Console
 from capdoit.records.journal import Entry
@@ -39,7 +39,7 @@ def free(stage: Stage, variables: Variables, console: Console) -> list[Outcome[E
     return look(stage, variables, console, _free)
 
 
-def _free(run: Run, host: Host) -> Entry | None:
+def _free(run: Run, host: Connection) -> Entry | None:
     if not ask_facts(run, host).exists:
         return None
     return Entry.parse(run.do(host, "unlock", UNLOCK, entry=run.entry("unlocked")).strip())

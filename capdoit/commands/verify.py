@@ -13,7 +13,7 @@ from capdoit.config.stages import Stage
 from capdoit.config.variables import Variables
 from capdoit.decisions import rollback_target as decide
 from capdoit.errors import ConfigError, Outcome, answers
-from capdoit.hosts.host import Host
+from capdoit.hosts.connection import Connection
 from capdoit.hosts.session import Request
 from capdoit.operations.integrity import compare
 from capdoit.operations.survey import ask_facts
@@ -100,13 +100,13 @@ def compare_all(stage: Stage, variables: Variables, console: Console, wanted: st
     return Verified(run.release, [*compared, *(o for o in surveyed if not o)], differences)
 
 
-def _compare(run: Run, host: Host) -> Comparison | str:
+def _compare(run: Run, host: Connection) -> Comparison | str:
     """What was found, or what there is instead of the release."""
     state = run.facts[host.name].state(run.release)
     return compare(run, host) if run.release in run.facts[host.name].releases else state
 
 
-def _between(run: Run, hosts: Sequence[Host]) -> list[Change]:
+def _between(run: Run, hosts: Sequence[Connection]) -> list[Change]:
     """What hosts were shipped differently; everything is sent only if their digests say so."""
     hosts = [host for host in hosts if run.release in run.facts[host.name].releases]
     if len(hosts) < 2 or len(set(run.fleet.all(partial(_list, run, True), hosts).values())) == 1:
@@ -117,7 +117,7 @@ def _between(run: Run, hosts: Sequence[Host]) -> list[Change]:
     )
 
 
-def _list(run: Run, digest: bool, host: Host) -> str:
+def _list(run: Run, digest: bool, host: Connection) -> str:
     script = run.script(host, "verify", [MANIFEST, LIST], verify=run.variables.verify, digest=digest)
     return host.checked(Request(script, capture=True)).text
 

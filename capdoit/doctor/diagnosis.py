@@ -17,10 +17,8 @@ from capdoit.doctor.findings import Finding
 from capdoit.doctor.host_condition import Condition, examine
 from capdoit.doctor.ssh_route import Leading, leading
 from capdoit.errors import Outcome, answers
-from capdoit.hosts.fleet import Fleet
-from capdoit.hosts.host import Host
 from capdoit.output.console import Console
-from capdoit.state.run import without_unset_secrets
+from capdoit.state.run import fleet_of, without_unset_secrets
 from capdoit.text import first_line
 
 
@@ -74,7 +72,7 @@ def diagnose(stage: Stage, config: Config, console: Console, more: Sequence[Find
     """
     said = origins.written(config.file)
     settings = origins.settings(said, config.stages[stage.name])
-    console.keep_secret(os.environ[s.secret] for s in settings if s.secret in os.environ)
+    console.redactor.add(os.environ[s.secret] for s in settings if s.secret in os.environ)
     programs = controller.versions()
     leadings, conditions = _asked(stage, console, programs["ssh"] is not None)
     unused = origins.unused(said, config.stages, stage.name)
@@ -88,7 +86,7 @@ def diagnose(stage: Stage, config: Config, console: Console, more: Sequence[Find
 
 
 def _asked(stage: Stage, console: Console, has_ssh: bool) -> tuple[list[Outcome[Leading]], list[Outcome[Condition]]]:
-    fleet = Fleet([Host(without_unset_secrets(config), console) for config in stage.hosts])
+    fleet = fleet_of(stage.only(tuple(map(without_unset_secrets, stage.hosts))), console)
     with closing(fleet):
         led = [host for host in fleet.hosts if has_ssh and host.config.transport == "ssh"]
         leadings = fleet.each(lambda host: leading(host.config), led, together=False)

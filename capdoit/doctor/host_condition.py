@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from capdoit.config.stages import Stage
-from capdoit.hosts.host import Host
+from capdoit.hosts.connection import Connection
 from capdoit.hosts.session import Request
 from capdoit.operations.lock import flock_request
 from capdoit.operations.survey import LONGEST, NEEDED, NEEDED_TO_GO_BACK, needed_to_deploy
@@ -92,7 +92,7 @@ class Condition:
         return self.place == self.deploy_to
 
 
-def examine(stage: Stage, host: Host) -> Condition:
+def examine(stage: Stage, host: Connection) -> Condition:
     """The condition of a host, asked in one round trip; changes nothing.
 
     Raises:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from capdoit.config.stages import HostConfig
 from capdoit.errors import HostError
-from capdoit.hosts.host import ssh_words
+from capdoit.hosts.ssh_command import ssh_arguments
 from capdoit.text import printable
 
 SECONDS = 20.0  # what ssh's configuration has it run included
@@ -110,7 +110,7 @@ def key_state(found: Iterable[str]) -> str:
 
 
 def _ssh(config: HostConfig) -> str:
-    done = _run(["ssh", "-G", *ssh_words(config)])
+    done = _run(["ssh", "-G", *ssh_arguments(config)])
     if done.returncode != 0:
         said = printable((done.stderr.strip().splitlines() or ["says nothing"])[-1])
         raise HostError(config.name, f"ssh refuses its configuration: {said}")

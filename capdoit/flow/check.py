@@ -13,7 +13,7 @@ from capdoit.config.variables import Variables
 from capdoit.decisions import rollback_target as decide
 from capdoit.errors import HostError, NotReady, answers
 from capdoit.hooks.hook import Declared
-from capdoit.hosts.host import Host
+from capdoit.hosts.connection import Connection
 from capdoit.operations.lock import NO_FLOCK, REFUSED, flock_request
 from capdoit.operations.survey import ask_facts
 from capdoit.output.console import Console, Tone
@@ -37,7 +37,9 @@ def check(stage: Stage, variables: Variables, console: Console, declared: Declar
         reached = [host for host in run.fleet.release_hosts if host.is_connected]
         locks = run.fleet.each(_can_be_locked, reached, together=False)
         source = run.fleet.each(partial(transfer.of(stage).check, run), reached, together=False)
-        others = run.fleet.each(lambda host: host.test("true"), _called_without_code(run), together=False)
+        others = run.fleet.each(
+            lambda connection: connection.host.test("true"), _called_without_code(run), together=False
+        )
     facts = answers(surveyed)
     _warn_of_drills(stage, facts, console)
     for holder, names in grouped((one.host, one.holder) for one in facts if one.lock and one.lock_is_held).items():
@@ -48,12 +50,12 @@ def check(stage: Stage, variables: Variables, console: Console, declared: Declar
     console.say(f"   {stage.name}: {len(facts)} host(s) are ready for a deploy", Tone.GOOD)
 
 
-def _can_be_locked(host: Host) -> None:
+def _can_be_locked(host: Connection) -> None:
     if host.ask([flock_request()])[0].status:
         raise HostError(host.name, REFUSED[NO_FLOCK])
 
 
-def _called_without_code(run: Run) -> list[Host]:
+def _called_without_code(run: Run) -> list[Connection]:
     """The hosts that get no code, and on which hooks are called."""
     called = {host for hook in run.declared.hooks for host in hook.hosts(run.fleet.hosts)}
     return [host for host in run.fleet.hosts if host.config.no_release and host in called]

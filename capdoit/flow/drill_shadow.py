@@ -12,7 +12,7 @@ from capdoit.config.settings import Env
 from capdoit.config.stages import HostConfig, Stage
 from capdoit.errors import CapdoitError, HostsFailed, Outcome
 from capdoit.hooks.hook import Hook
-from capdoit.hosts.host import Host
+from capdoit.hosts.connection import Connection
 from capdoit.layout import Layout
 from capdoit.operations.integrity import whole
 from capdoit.operations.lock import SWEEP
@@ -114,15 +114,15 @@ def _shadow_of_host(host: HostConfig) -> HostConfig:
     return replace(host, layout=Layout(shadow), env=env)
 
 
-def _with_release(run: Run) -> list[Host]:
+def _with_release(run: Run) -> list[Connection]:
     return [host for host in run.fleet.release_hosts if host.name not in run.archived]
 
 
-def _look(run: Run, host: Host) -> None:
+def _look(run: Run, host: Connection) -> None:
     run.do(host, "look at the release", [FAR_LINKS, LOOK], broken=BROKEN.read_text(encoding="utf-8"))
 
 
-def _fill(run: Run, host: Host, is_written_to: bool) -> None:
+def _fill(run: Run, host: Connection, is_written_to: bool) -> None:
     values: dict[str, Any] = {
         "left": run.before(host.name) or "",
         "archived": host.name in run.archived,
@@ -132,10 +132,10 @@ def _fill(run: Run, host: Host, is_written_to: bool) -> None:
     run.do(host, "fill the shadow", [SWEEP, FAR_LINKS, FILL], **values)
 
 
-def _verify(run: Run, host: Host) -> str:
+def _verify(run: Run, host: Connection) -> str:
     return run.do(host, "verify the archive", VERIFY, left=archived(run, host.name)).strip()
 
 
-def _end(run: Run, drilled: str, host: Host) -> None:
+def _end(run: Run, drilled: str, host: Connection) -> None:
     if host.name in run.held:
         run.do(host, "remove the shadow", [SWEEP, END], END_SECONDS, drilled=drilled)

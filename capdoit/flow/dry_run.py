@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 
 from capdoit.decisions import rollback_target as decide
 from capdoit.errors import HostError, Unreachable
-from capdoit.hosts.host import Host
+from capdoit.hosts.connection import Connection
 from capdoit.hosts.session import Request
 from capdoit.records import fleet_state as standing
 from capdoit.script import body_of, script_file
@@ -129,7 +129,7 @@ SENTENCES: dict[str, Callable[[Run], Iterator[str]]] = {
 }
 
 
-def _room(run: Run, host: Host) -> str:
+def _room(run: Run, host: Connection) -> str:
     script = host.script("room", ROOM, {})
     try:
         said = host.checked(Request(script, capture=True, timeout=60)).text.split()

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from capdoit.errors import HostError, Outcome, Unreachable
-from capdoit.hosts.host import Deadline, Host
+from capdoit.hosts.connection import Connection, Deadline, HeldLock
 from capdoit.operations.lock import SWEEP
 from capdoit.operations.survey import ask_facts
 from capdoit.script import script_file
@@ -43,7 +43,7 @@ def abandon(run: Run) -> list[Standing]:
     return [outcome.answer or _not_asked(run, outcome) for outcome in outcomes]
 
 
-def _abandon(run: Run, host: Host) -> Standing:
+def _abandon(run: Run, host: Connection) -> Standing:
     if run.plan is not None and host.name in run.facts:
         return Standing(host.name, run.before(host.name))
     if host.name not in run.held:
@@ -62,15 +62,15 @@ def _abandon(run: Run, host: Host) -> Standing:
     return Standing(host.name, _release_of(run, host, live), note)
 
 
-def _release_of(run: Run, host: Host, link: str) -> str | None:
+def _release_of(run: Run, host: Connection, link: str) -> str | None:
     """The release that is live; a link may spell it by the real path, which only the survey knows."""
     facts = run.facts.get(host.name)  # none, when the flow failed as hosts were asked
     return facts.current if facts and facts.link == link else host.config.layout.release_of(link)
 
 
-def _look(run: Run, host: Host, error: HostError) -> Standing:
+def _look(run: Run, host: Connection, error: HostError) -> Standing:
     """Where a host stands that lets this flow change nothing any more: another one may have been at work since."""
-    host.relock = host.farewell = None
+    host.held_lock = HeldLock(host.run_id)
     host.deadlines = (Deadline(time.monotonic() + LOOK_SECONDS, f"looking took longer than {LOOK_SECONDS} s"),)
     return Standing(host.name, ask_facts(run, host).current, f"not tidied up: {first_line(error)}")
 

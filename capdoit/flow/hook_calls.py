@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from capdoit.errors import HostError, HostsFailed, NotReady
 from capdoit.hooks.context import Failure
 from capdoit.hooks.hook import Hook
+from capdoit.hosts.connection import Connection
 from capdoit.hosts.host import Host
 from capdoit.sequence import Act
 from capdoit.state.run import Run
@@ -19,19 +20,21 @@ def call(run: Run, hook: Hook) -> None:
     Raises:
         HostsFailed: it failed on at least one.
     """
-    hosts = called_on(run, hook)
+    connections = called_on(run, hook)
     unknown = run.unknown.get(hook.recipe, ())
-    if not hosts:
+    if not connections:
         _say_on_no_host(run, hook)
         return
 
-    def on(host: Host) -> None:
-        where = {"hosts": hosts} if hook.once else {"host": host}
-        hook.call(**where, release=run.release_on(host), flow=run.as_given(), options=hook.options, unknown=unknown)
+    def on(connection: Connection) -> None:
+        hosts = [one.host for one in connections]
+        where = {"hosts": hosts} if hook.once else {"host": connection.host}
+        release = run.release_on(connection)
+        hook.call(**where, release=release, flow=run.as_given(), options=hook.options, unknown=unknown)
 
     if "unknown" in hook.wants:
         run.taking_away = unknown
-    run.fleet.all(on, hosts[:1] if hook.once else hosts)
+    run.fleet.all(on, connections[:1] if hook.once else connections)
     run.taken_away, run.taking_away = run.taken_away + run.taking_away, ()
 
 
@@ -45,7 +48,7 @@ def _say_on_no_host(run: Run, hook: Hook) -> None:
         (run.console.say if run.drill else run.warn)(what)  # a warning would fail a drill, and a rollback works
 
 
-def called_on(run: Run, hook: Hook) -> list[Host]:
+def called_on(run: Run, hook: Hook) -> list[Connection]:
     """The hosts that a hook is called on; none when it is there for what is unknown, and nothing is."""
     needless = "unknown" in hook.wants and not run.unknown.get(hook.recipe)
     return [] if needless else hook.hosts(run.fleet.hosts)
@@ -62,7 +65,7 @@ def tell_of_failure(run: Run, step: str, error: BaseException) -> None:
         outcomes=getattr(error, "outcomes", ()),
         error=error,
         reason=run.console.redact(str(error).strip().partition("\n")[0]),
-        fleet=run.fleet.hosts,
+        fleet=tuple(connection.host for connection in run.fleet.hosts),
         release=run.release,
         published=run.published,
     )
@@ -89,8 +92,9 @@ def refuse_hooks_without_hosts(run: Run, acts: Iterable[Act]) -> None:
         raise NotReady(f"{listed(run.missing)} cannot be reached, and no other host can run {whose}")
 
 
-def _hosts_of(error: BaseException, hosts: Sequence[Host]) -> tuple[Host, ...]:
+def _hosts_of(error: BaseException, connections: Sequence[Connection]) -> tuple[Host, ...]:
     """The hosts that an error is about; all of them when it is about none."""
     failed = [outcome.host for outcome in error.failed] if isinstance(error, HostsFailed) else []
     names = [error.host] if isinstance(error, HostError) else failed
-    return tuple(host for host in hosts if host.name in names) or tuple(hosts)
+    hosts = tuple(connection.host for connection in connections)
+    return tuple(host for host in hosts if host.name in names) or hosts

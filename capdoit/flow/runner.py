@@ -23,7 +23,7 @@ from capdoit.flow.failure_cleanup import abandon
 from capdoit.flow.failure_report import because, report
 from capdoit.flow.hook_calls import call, called_on, refuse_hooks_without_hosts, tell_of_failure
 from capdoit.hooks.hook import Declared, Hook
-from capdoit.hosts.host import Deadline
+from capdoit.hosts.connection import Deadline
 from capdoit.output.console import Console, Tone
 from capdoit.sequence import Act
 from capdoit.state.plan_file import Plan, code_of, fingerprint, kept, load, outdated, refuse_to_overwrite, settings_of

@@ -12,7 +12,7 @@ from capdoit.script import Secret
 from capdoit.text import near
 
 if TYPE_CHECKING:
-    from capdoit.hosts.host import Host
+    from capdoit.hosts.connection import Connection
 
 Roles = str | Iterable[str]
 
@@ -68,7 +68,7 @@ class Hook:
         roles = texts(self.roles_of(options)) if self.roles_of else self.roles
         return replace(self, options=options, roles=roles)
 
-    def hosts(self, hosts: Iterable[Host]) -> list[Host]:
+    def hosts(self, hosts: Iterable[Connection]) -> list[Connection]:
         """The hosts it runs on: those with its roles, or the primary of them.
 
         Without roles a project's runs on all, a recipe's on those that get code.

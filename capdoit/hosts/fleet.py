@@ -9,7 +9,7 @@ from concurrent.futures import ALL_COMPLETED, FIRST_EXCEPTION, Future, ThreadPoo
 from typing import TypeVar, cast
 
 from capdoit.errors import HostsFailed, Outcome
-from capdoit.hosts.host import Deadline, Host
+from capdoit.hosts.connection import Connection, Deadline
 from capdoit.hosts.session import BEAT, Stop
 
 # What fails on one host fails on others, too, a moment later: they may say so before they are stopped.
@@ -25,7 +25,7 @@ class Fleet:
         hosts: in the order of deploy.yml; at least one.
     """
 
-    def __init__(self, hosts: Sequence[Host]) -> None:
+    def __init__(self, hosts: Sequence[Connection]) -> None:
         self.hosts = tuple(hosts)
         self._stop = Stop()
         self._stopped = False
@@ -35,12 +35,12 @@ class Fleet:
         threading.Thread(target=self._beat, daemon=True).start()
 
     @property
-    def release_hosts(self) -> tuple[Host, ...]:
+    def release_hosts(self) -> tuple[Connection, ...]:
         """The hosts that get code."""
         return tuple(host for host in self.hosts if not host.config.no_release)
 
     def each(
-        self, work: Callable[[Host], T], hosts: Sequence[Host] | None = None, together: bool = True
+        self, work: Callable[[Connection], T], hosts: Sequence[Connection] | None = None, together: bool = True
     ) -> list[Outcome[T]]:
         """Do some work on hosts, all at once, and wait for all of them.
 
@@ -66,7 +66,7 @@ class Fleet:
             _wait(futures)  # nothing goes on when this returns
         return [_outcome(host, future) for host, future in zip(hosts, futures, strict=True)]
 
-    def all(self, work: Callable[[Host], T], hosts: Sequence[Host] | None = None) -> dict[str, T]:
+    def all(self, work: Callable[[Connection], T], hosts: Sequence[Connection] | None = None) -> dict[str, T]:
         """Do some work on hosts that has to succeed on all of them.
 
         Returns:
@@ -80,7 +80,7 @@ class Fleet:
             raise HostsFailed(outcomes)
         return {outcome.host: cast(T, outcome.answer) for outcome in outcomes}
 
-    def firmly(self, work: Callable[[Host], T]) -> list[Outcome[T]]:
+    def firmly(self, work: Callable[[Connection], T]) -> list[Outcome[T]]:
         """As `each`, but neither a signal nor a deadline stops it: for short work that must not be left half done."""
         self.limit()
         self._firm = True
@@ -115,7 +115,7 @@ class Fleet:
     def close(self) -> None:
         """End all sessions in order."""
         self._closed.set()
-        self.each(Host.close, self.hosts, together=False)
+        self.each(Connection.close, self.hosts, together=False)
         self._pool.shutdown()
         self._stop.close()
 
@@ -147,6 +147,6 @@ def _wait(futures: Sequence[Future[T]], until_one_fails: bool = False) -> None:
             return
 
 
-def _outcome(host: Host, future: Future[T]) -> Outcome[T]:
+def _outcome(host: Connection, future: Future[T]) -> Outcome[T]:
     error = future.exception()
     return Outcome(host.name, None if error else future.result(), error)

@@ -22,7 +22,7 @@ import subprocess
 import threading
 import time
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import IO, Protocol
 
@@ -38,6 +38,9 @@ PATIENCE = 20  # seconds without a beat after which a host takes its controller 
 BEAT = 5.0  # seconds between two
 GREETING = 60.0  # seconds from the connection's start to the loop's first word, a slow login included
 GRACE = 3.0  # seconds that a host has to end what it was doing once its session is closed
+PROGRESS_SECONDS = 0.1  # between two reports of a transfer
+
+Progress = Callable[[int, int], None]  # bytes sent, bytes in total
 
 
 @dataclass(frozen=True)
@@ -123,7 +126,8 @@ class Request:
         into: an open file that stdout goes to, instead of being shown.
         command: what people call it, when that is not the script's name.
         timeout: seconds after which the script counts as hanging and is killed; None is never.
-        whose: whose timeout it is, when it is not the request's own.
+        timeout_message: text of the error after the timeout, if a deadline set it.
+        progress: called with the bytes sent and their total while ``source`` is sent, at most ten times a second.
     """
 
     script: Script
@@ -134,7 +138,8 @@ class Request:
     into: IO[bytes] | None = None
     timeout: float | None = None
     command: str = ""
-    whose: str = ""
+    timeout_message: str = ""
+    progress: Progress | None = None
 
     @property
     def name(self) -> str:
@@ -228,13 +233,17 @@ class Session:
 
     def _chunks(self, request: Request, size: int) -> Iterator[bytes]:
         """So many bytes, in pieces: the far end waits for no less and takes what is more for a frame."""
-        while size and request.source:
-            chunk = request.source.read(min(CHUNK, size))
+        sent, reported_at = 0, 0.0
+        while request.source and sent < size:
+            chunk = request.source.read(min(CHUNK, size - sent))
             if not chunk:
                 self.cut()
                 raise HostError(self.host, "the file became shorter while it was sent", request.script.name)
-            size -= len(chunk)
             yield chunk
+            sent += len(chunk)
+            if request.progress and (sent == size or time.monotonic() - reported_at >= PROGRESS_SECONDS):
+                request.progress(sent, size)
+                reported_at = time.monotonic()
 
     def _beat(self) -> None:
         if "hello" in self._out.ends:
@@ -300,7 +309,7 @@ class Session:
         now = time.monotonic()
         if deadline is not None and now > deadline:
             self.cut()
-            what = request.whose or f"took longer than {request.timeout:g} s"
+            what = request.timeout_message or f"took longer than {request.timeout:g} s"
             raise HostError(self.host, f"{request.name}: {what} and was stopped", request.name, lines=tuple(kept))
         if "hello" not in self._out.ends and now > self._opened + GREETING:
             self.cut()

@@ -8,7 +8,7 @@ from typing import Any
 from capdoit.errors import ConfigError, GuardRefused, HostError, HostsFailed
 from capdoit.hooks.context import Release
 from capdoit.hooks.hook import Hook, Watch
-from capdoit.hosts.host import Host
+from capdoit.hosts.connection import Connection
 from capdoit.hosts.session import Request
 from capdoit.records.journal import Note
 from capdoit.script import script_file
@@ -41,7 +41,7 @@ def guard(run: Run) -> None:
             _settle(run, host, watch, names)
 
 
-def note_of(host: Host, release: str = "") -> Note | None:
+def note_of(host: Connection, release: str = "") -> Note | None:
     """What a host's journal notes of a release, or of the one that was last noted.
 
     Raises:
@@ -51,7 +51,7 @@ def note_of(host: Host, release: str = "") -> Note | None:
     return Note.parse(host.checked(Request(script, capture=True)).text)
 
 
-def _host(run: Run, watch: Watch) -> Host | None:
+def _host(run: Run, watch: Watch) -> Connection | None:
     """The host to ask; None when no host of the stage is one of those that the recipe watches."""
     hosts = watch.asked.hosts(run.fleet.hosts)
     there_is = any(watch.asked.plays(host.roles) for host in run.everyone)
@@ -64,7 +64,7 @@ def _host(run: Run, watch: Watch) -> Host | None:
     return hosts[0] if hosts else None
 
 
-def _asked(run: Run, host: Host, watch: Watch) -> tuple[str, ...]:
+def _asked(run: Run, host: Connection, watch: Watch) -> tuple[str, ...]:
     """The same as `_unknown`; a recipe that cannot tell must not be in the way of who wants to go back all the same."""
     try:
         return _unknown(run, host, watch)
@@ -78,7 +78,7 @@ def _asked(run: Run, host: Host, watch: Watch) -> tuple[str, ...]:
         return ()
 
 
-def _unknown(run: Run, host: Host, watch: Watch) -> tuple[str, ...]:
+def _unknown(run: Run, host: Connection, watch: Watch) -> tuple[str, ...]:
     """What is there that the release to go to does not know."""
     now = _called(run, host, watch.probe, _live(run, host)) if watch.probe else ()
     recorded = _recorded(run, watch) if watch.probe else None
@@ -94,14 +94,14 @@ def _recorded(run: Run, watch: Watch) -> tuple[str, ...] | None:
     return next((found[watch.recipe] for found in probes if watch.recipe in found), None)
 
 
-def _live(run: Run, host: Host) -> Release:
+def _live(run: Run, host: Connection) -> Release:
     """The release that is live: its code is what can say what is there."""
     given = run.release_on(host)
     live = given.left or given.name
     return Release(live, given.beside(live), "", given.previous)
 
 
-def _settle(run: Run, host: Host, watch: Watch, names: tuple[str, ...]) -> None:
+def _settle(run: Run, host: Connection, watch: Watch, names: tuple[str, ...]) -> None:
     """What becomes of what the release does not know: as ``migrations=`` says, else the rollback is refused."""
     why = watch.guard.doc if watch.guard else ""
     what = f"recipe {watch.recipe}: {host.name} has what release {run.release} does not know"
@@ -124,9 +124,9 @@ def _why_not_back(run: Run, watch: Watch) -> str:
     return f"{listed(others)}, which would not go back, may need it" if others else ""
 
 
-def _called(run: Run, host: Host, hook: Hook, release: Release, **more: Any) -> tuple[str, ...]:
-    def call(_: Host) -> tuple[str, ...]:
-        values = {"host": host, "release": release, "options": hook.options, "flow": run.as_given(), **more}
+def _called(run: Run, connection: Connection, hook: Hook, release: Release, **more: Any) -> tuple[str, ...]:
+    def call(_: Connection) -> tuple[str, ...]:
+        values = {"host": connection.host, "release": release, "options": hook.options, "flow": run.as_given(), **more}
         try:
             return _names(hook, hook.call(**values))
         except HostError as error:
@@ -134,7 +134,7 @@ def _called(run: Run, host: Host, hook: Hook, release: Release, **more: Any) -> 
                 raise
             raise error.because(f"{hook.name}: {error.reason}") from None
 
-    (names,) = run.fleet.all(call, [host]).values()
+    (names,) = run.fleet.all(call, [connection]).values()
     assert isinstance(names, tuple)  # noqa: S101 - what `call` returns
     return names
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from capdoit.errors import Damaged, HostError
-from capdoit.hosts.host import Host
+from capdoit.hosts.connection import Connection
 from capdoit.hosts.session import Request
 from capdoit.records.facts import FACTS
 from capdoit.records.manifest import MANIFEST, MOST_LINES, Comparison, parse, shown
@@ -17,7 +17,7 @@ VERIFY = script_file("operations/integrity_compare")
 MOST_SHOWN = 3  # of a host's damage
 
 
-def compare(run: Run, host: Host, before: Sequence[Path] = ()) -> Comparison:
+def compare(run: Run, host: Connection, before: Sequence[Path] = ()) -> Comparison:
     """Compare the run's release on a host with its manifest.
 
     Args:
@@ -36,7 +36,7 @@ def compare(run: Run, host: Host, before: Sequence[Path] = ()) -> Comparison:
     return parse(host.name, host.checked(Request(script, capture=True)).text)
 
 
-def whole(run: Run, host: Host, before: Sequence[Path] = ()) -> Comparison:
+def whole(run: Run, host: Connection, before: Sequence[Path] = ()) -> Comparison:
     """The same, where damage is refused, and so is what could not be compared; ``force=yes`` makes it a warning.
 
     Raises:

@@ -9,7 +9,7 @@ from functools import partial
 from typing import Any
 
 from capdoit.errors import HostError, HostsFailed, LockHeld, LockLost, Outcome, Unreachable
-from capdoit.hosts.host import Host
+from capdoit.hosts.connection import Connection, HeldLock
 from capdoit.hosts.session import Answer, Request
 from capdoit.operations.survey import BOUNDS, LONGEST, ask_facts, facts_of, survey_request
 from capdoit.records.facts import Facts
@@ -69,7 +69,7 @@ def flock_request() -> Request:
     return Request(render("look for flock", HAS_FLOCK, {}), "hold")
 
 
-def _try_locks(run: Run, hosts: list[Host]) -> dict[str, str]:
+def _try_locks(run: Run, hosts: list[Connection]) -> dict[str, str]:
     """Ask hosts for their locks and facts; who holds the locks that were not to be had."""
     ask = ask_facts if run.plan is not None else _lock_and_survey  # a dry run takes none
     outcomes = run.fleet.each(partial(ask, run), hosts, together=not _spare(run))
@@ -93,9 +93,9 @@ def _go_on_without(run: Run, outcomes: Sequence[Outcome[Any]]) -> None:
     run.go_on_without(failed)
 
 
-def _give_back(run: Run, host: Host) -> None:
+def _give_back(run: Run, host: Connection) -> None:
     host.checked(_give_back_request(run, host))
-    host.relock, host.farewell, host.run_id = None, None, ""
+    host.held_lock = None
     run.held.discard(host.name)
 
 
@@ -103,24 +103,25 @@ def _held_by(holders: dict[str, str]) -> str:
     return "\n".join(["another flow is at work:", *(f"  {name}: {held}" for name, held in holders.items())])
 
 
-def _lock_and_survey(run: Run, host: Host) -> Facts | str:
+def _lock_and_survey(run: Run, host: Connection) -> Facts | str:
     """The facts, or who holds the lock."""
-    host.farewell = _give_back_request(run, host)  # who is stopped while it asks may have taken the lock
+    release = _give_back_request(run, host)
+    host.held_lock = HeldLock(release=release)  # if the flow is stopped while it asks, it may have the lock
     lock, survey = host.ask([_hold_request(run, host), survey_request(run, host, run.flow == "deploy")])
     if lock.status != 0:
-        host.farewell = None
+        host.held_lock = None
     if lock.status == HELD:
         return _who(lock)
     _check(host, lock)
     if lock.status == 0:
-        host.relock, host.run_id = partial(_take_again, run, host), run.id
+        host.held_lock = HeldLock(run.id, partial(_take_again, run, host), release)
         run.held.add(host.name)
     if lock.text.strip():
         run.console.say(f"   {host.name}: took over the lock of {_who(lock)}, which ended without a word")
     return facts_of(host, survey)
 
 
-def _take_again(run: Run, host: Host) -> None:
+def _take_again(run: Run, host: Connection) -> None:
     """On a session that was opened instead of a lost one, before anything else is done there."""
     until = time.monotonic() + REMAINS
     while (lock := host.ask([_hold_request(run, host, run.id)])[0]).status == HELD and time.monotonic() < until:
@@ -135,20 +136,20 @@ def _take_again(run: Run, host: Host) -> None:
     _check(host, lock)
 
 
-def _shut_out(run: Run, host: Host) -> None:
+def _shut_out(run: Run, host: Connection) -> None:
     """Have a lost session that is only frozen do nothing more when it goes on, above all not flip."""
     script = run.script(host, "shut out", SHUT_OUT, owner=replace(run.owner(), run=f"{run.id}-lost").line())
     host.ask([Request(script)])
 
 
-def _check(host: Host, lock: Answer) -> None:
+def _check(host: Connection, lock: Answer) -> None:
     if lock.status == LOST:
         raise LockLost(host.name, REFUSED[LOST])
     if lock.status not in (0, NO_DEPLOY_TO):
         raise HostError(host.name, REFUSED.get(lock.status, "lock"), "lock", lock.status, lock.lines)
 
 
-def _hold_request(run: Run, host: Host, again: str = "") -> Request:
+def _hold_request(run: Run, host: Connection, again: str = "") -> Request:
     values: dict[str, Value] = {
         "deploy_to": host.deploy_to,
         "create": run.flow == "deploy",
@@ -158,7 +159,7 @@ def _hold_request(run: Run, host: Host, again: str = "") -> Request:
     return Request(render("lock", [BOUNDS, HOLD], values), "hold", capture=True, timeout=LONGEST)
 
 
-def _give_back_request(run: Run, host: Host) -> Request:
+def _give_back_request(run: Run, host: Connection) -> Request:
     values: dict[str, Value] = {"lock": f"{host.deploy_to}/.capdoit/lock", "run": run.id}
     return Request(render("give back the lock", GIVE_BACK, values), "hold")
 

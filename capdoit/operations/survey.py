@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from capdoit import transfers as transfer
 from capdoit.config.stages import Stage
-from capdoit.hosts.host import Host
+from capdoit.hosts.connection import Connection
 from capdoit.hosts.session import Answer, Request
 from capdoit.layout import SCRATCH
 from capdoit.records.facts import FACTS, SURVEY, Facts, parse
@@ -23,7 +23,7 @@ def needed_to_deploy(stage: Stage) -> tuple[str, ...]:
     return (*transfer.of(stage).TOOLS, *MANIFESTS)
 
 
-def ask_facts(run: Run, host: Host, make_dirs: bool = False) -> Facts:
+def ask_facts(run: Run, host: Connection, make_dirs: bool = False) -> Facts:
     """The facts of a host; makes the directories of a deploy when asked to, else changes nothing.
 
     Raises:
@@ -32,7 +32,7 @@ def ask_facts(run: Run, host: Host, make_dirs: bool = False) -> Facts:
     return facts_of(host, host.checked(survey_request(run, host, make_dirs)))
 
 
-def survey_request(run: Run, host: Host, make_dirs: bool) -> Request:
+def survey_request(run: Run, host: Connection, make_dirs: bool) -> Request:
     """The question; it sees the host's environment, as all work there does."""
     stage = run.stage
     values: dict[str, Value] = {
@@ -45,7 +45,7 @@ def survey_request(run: Run, host: Host, make_dirs: bool) -> Request:
     return Request(host.script("survey", [FACTS, BOUNDS, SURVEY], values), capture=True, timeout=LONGEST)
 
 
-def facts_of(host: Host, answer: Answer) -> Facts:
+def facts_of(host: Connection, answer: Answer) -> Facts:
     """The facts in its answer.
 
     Raises:

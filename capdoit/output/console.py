@@ -12,9 +12,9 @@ from collections.abc import Callable, Iterable
 from enum import Enum
 from typing import Any, TextIO
 
-from capdoit.text import printable
+from capdoit.events import Event, EventBus, HostOutput
+from capdoit.redaction import Redactor
 
-TELLING = 8  # characters; a shorter line of a secret, such as a brace, may stand in any output
 RAISING = ("strict", "surrogateescape")  # what streams may do with what they cannot encode
 
 
@@ -48,21 +48,18 @@ class Console:
         self.is_lost = False  # what was said, for want of room
         self._stream = stream
         self._lock = threading.Lock()
-        self._secrets: tuple[str, ...] = ()
+        self.redactor = Redactor()
         self._width = 0
 
-    def keep_secret(self, secrets: Iterable[str]) -> None:
-        """Show ``***`` for these texts from now on."""
-        looks = {look for secret in secrets if secret.strip() for look in _looks(secret)}
-        self._secrets = tuple(sorted({*self._secrets, *looks}, key=len, reverse=True))
+    def event_bus(self) -> EventBus:
+        """Return a new event bus that masks the console's secrets and that the console listens to."""
+        bus = EventBus(self.redactor)
+        bus.subscribe(self.write_event)
+        return bus
 
     def redact(self, text: str) -> str:
-        """A text without the secrets."""
-        for secret in self._secrets:
-            text = text.replace(secret, "***")
-            if text.endswith("…"):  # a line that was cut, perhaps within a secret
-                text = _without_beginning(secret, text[:-1]) + "…"
-        return text
+        """Return a text with every secret masked."""
+        return self.redactor.redact(text)
 
     def align(self, hosts: Iterable[str]) -> None:
         """Make room for the names of these hosts."""
@@ -78,9 +75,10 @@ class Console:
         """Whether what is said is coloured: on a terminal that can, unless NO_COLOR is set (no-color.org)."""
         return self._stream.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM", "dumb") != "dumb"
 
-    def output(self, host: str, line: str) -> None:
-        """A line that a command wrote on a host."""
-        self.say(f"   {host.ljust(self._width)} | {line}")
+    def write_event(self, event: Event) -> None:
+        """Write an event if the console shows events of its type."""
+        if isinstance(event, HostOutput):  # masked by the bus
+            self._write(f"   {event.host.ljust(self._width)} | {event.line}")
 
     def say(self, text: str, tone: Tone | None = None) -> None:
         """Lines of our own."""
@@ -132,16 +130,3 @@ class Console:
 def _complain(text: str) -> None:
     with contextlib.suppress(OSError):
         os.write(2, f"{text}\n".encode())
-
-
-def _looks(secret: str) -> set[str]:
-    """What a secret looks like where it is shown: as it is, or, as output is, line by line and printable."""
-    lines = [line.strip() for line in secret.split("\n") if line.strip()]
-    return {secret, *(printable(line) for line in lines if len(lines) == 1 or len(line) >= TELLING)}
-
-
-def _without_beginning(secret: str, text: str) -> str:
-    """A text that does not end with the beginning of a secret; what a character or two say is no secret."""
-    lengths = range(len(secret) - 1, 2, -1)
-    found = next((length for length in lengths if text.endswith(secret[:length])), 0)
-    return text[: len(text) - found] + "***" if found else text

@@ -18,8 +18,9 @@ from capdoit.config.variables import Variables, select
 from capdoit.errors import ConfigError, LockLost, Outcome
 from capdoit.hooks.context import Flow, Release
 from capdoit.hooks.hook import Declared
+from capdoit.hosts.connection import Connection, Deadline
 from capdoit.hosts.fleet import Fleet
-from capdoit.hosts.host import FENCE, Deadline, Host
+from capdoit.hosts.host_requests import FENCE
 from capdoit.hosts.session import Request
 from capdoit.layout import SCRATCH
 from capdoit.output.console import Console, Tone
@@ -157,11 +158,11 @@ class Run:
         limit = self.stage.timeout
         return [Deadline(self.started + limit, f"the flow took longer than its timeout, {limit} s,")] if limit else []
 
-    def entry(self, event: str, host: Host | None = None) -> str:
+    def entry(self, event: str, host: Connection | None = None) -> str:
         """A line for the journal."""
         return self._entry(event, host).line()
 
-    def _entry(self, event: str, host: Host | None = None) -> Entry:
+    def _entry(self, event: str, host: Connection | None = None) -> Entry:
         return Entry(
             event=event,
             flow=self.flow,
@@ -183,7 +184,7 @@ class Run:
             interrupted=self.interrupted,
         )
 
-    def _warnings_of(self, host: Host) -> list[str]:
+    def _warnings_of(self, host: Connection) -> list[str]:
         """Its own, and those that are no host's."""
         return [*self.warnings.get(host.name, ()), *self.warnings.get("", ())]
 
@@ -198,7 +199,7 @@ class Run:
         entry = self._entry("locked")
         return replace(entry, flow="drill") if self.drill else entry
 
-    def script(self, host: Host, name: str, body: Path | Sequence[Path], **values: Any) -> Script:
+    def script(self, host: Connection, name: str, body: Path | Sequence[Path], **values: Any) -> Script:
         """A script of a step, with what all of them need."""
         bodies = [body] if isinstance(body, Path) else body
         common = {
@@ -214,7 +215,7 @@ class Run:
         return host.script(name, [*COMMON, *bodies], {**common, **values})
 
     def do(
-        self, host: Host, name: str, body: Path | Sequence[Path], timeout: float | None = None, **values: Any
+        self, host: Connection, name: str, body: Path | Sequence[Path], timeout: float | None = None, **values: Any
     ) -> str:
         """Run a script of a step on a host; its stdout. In a dry run it is planned, and nothing comes back.
 
@@ -233,7 +234,7 @@ class Run:
             raise host.failure(answer, name)
         return answer.text
 
-    def send(self, host: Host, name: str, body: Path, source: IO[bytes]) -> None:
+    def send(self, host: Connection, name: str, body: Path, source: IO[bytes]) -> None:
         """Run a script of a step with an open file on its stdin; in a dry run it is planned.
 
         Raises:
@@ -257,7 +258,7 @@ class Run:
         """The release that was live on a host when the flow began."""
         return self.facts[host].current if host in self.facts else None
 
-    def release_on(self, host: Host) -> Release:
+    def release_on(self, host: Connection) -> Release:
         """The release as hooks on a host see it."""
         previous = self.before(host.name)
         left = previous if self.flow == "rollback" else None
@@ -337,9 +338,10 @@ def fleet_of(stage: Stage, console: Console, secrets: Iterable[Secret] = ()) -> 
     Raises:
         ConfigError: a secret is not set.
     """
-    console.keep_secret(_revealed([*secrets, *_secrets(stage.hosts)]))
+    console.redactor.add(_revealed([*secrets, *_secrets(stage.hosts)]))
     console.align(host.name for host in stage.hosts)
-    return Fleet([Host(config, console) for config in stage.hosts])
+    events = console.event_bus()
+    return Fleet([Connection(config, events) for config in stage.hosts])
 
 
 def without_unset_secrets(config: HostConfig) -> HostConfig:

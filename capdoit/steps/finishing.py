@@ -8,7 +8,7 @@ from typing import TypeVar
 
 from capdoit.decisions import rollback_target as decide
 from capdoit.errors import HostsFailed, LockLost, Outcome
-from capdoit.hosts.host import Host
+from capdoit.hosts.connection import Connection
 from capdoit.records.journal import log_line
 from capdoit.records.manifest import MANIFEST
 from capdoit.script import script_file
@@ -60,7 +60,7 @@ def archived(run: Run, host: str) -> str:
     return left if left > run.release else ""
 
 
-def _warning(run: Run, work: Callable[[Host], T]) -> list[Outcome[T]]:
+def _warning(run: Run, work: Callable[[Connection], T]) -> list[Outcome[T]]:
     outcomes = run.fleet.each(work, together=False)
     for outcome in outcomes:
         if outcome.error:
@@ -68,23 +68,23 @@ def _warning(run: Run, work: Callable[[Host], T]) -> list[Outcome[T]]:
     return outcomes
 
 
-def _cleanup(run: Run, host: Host) -> None:
+def _cleanup(run: Run, host: Connection) -> None:
     facts, keep = run.facts, run.stage.keep_releases
     if removals := decide.removals(facts[host.name], keep, run.release, [*facts.values()]):
         run.do(host, "cleanup", [*RENEWING, REMOVING, CLEANUP], removals=removals, hooked=run.is_hooked)
 
 
-def _archive(run: Run, host: Host) -> None:
+def _archive(run: Run, host: Connection) -> None:
     if left := archived(run, host.name):
         run.do(host, "archive", [*RENEWING, REMOVING, ARCHIVE], left=left, hooked=run.is_hooked)
 
 
-def _conclude(run: Run, host: Host) -> None:
+def _conclude(run: Run, host: Connection) -> None:
     line = log_line(run.flow, run.release, run.revision, run.branch, run.by)
     values = {"log_line": line, "entry": run.entry("finished", host), "hooked": run.is_hooked}
     run.do(host, "finished", [*RENEWING, CONCLUDE], CONCLUDE_SECONDS, **values)
 
 
-def _remember(run: Run, host: Host) -> None:
+def _remember(run: Run, host: Connection) -> None:
     values = {"entry": "" if run.alone else run.entry("finished", host), "hooked": run.is_hooked}
     run.do(host, "remember", [*RENEWING, REMEMBER], CONCLUDE_SECONDS, **values)

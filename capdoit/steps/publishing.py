@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 
 from capdoit.errors import HostError, HostsFailed, Outcome
-from capdoit.hosts.host import Host
+from capdoit.hosts.connection import Connection
 from capdoit.operations.guards import probe
 from capdoit.script import script_file
 from capdoit.state.run import Run
@@ -36,14 +36,14 @@ def publishing(run: Run) -> None:
     raise HostsFailed(outcomes)
 
 
-def _prepare(run: Run, host: Host) -> None:
+def _prepare(run: Run, host: Connection) -> None:
     deploying = run.flow == "deploy"
     entry = run.entry("ready") if deploying else ""
     bodies = [*RENEWING, REMOVING, PREPARE]
     run.do(host, "publishing (prepare)", bodies, entry=entry, fresh=deploying, hooked=run.is_hooked)
 
 
-def _go(run: Run, host: Host) -> None:
+def _go(run: Run, host: Connection) -> None:
     entry = "\n".join(filter(None, (run.entry("live", host), run.note())))
     run.do(host, "publishing", GO, FLIP_SECONDS, entry=entry)
 
@@ -53,7 +53,7 @@ def _flip_back(run: Run) -> list[Outcome[None]]:
     return run.fleet.firmly(partial(_go_back, run))
 
 
-def _go_back(run: Run, host: Host) -> None:
+def _go_back(run: Run, host: Connection) -> None:
     try:
         _undo(run, host)
     except HostError:
@@ -62,5 +62,5 @@ def _go_back(run: Run, host: Host) -> None:
         _undo(run, host)  # its session had died since it flipped; there can be another
 
 
-def _undo(run: Run, host: Host) -> None:
+def _undo(run: Run, host: Connection) -> None:
     run.do(host, "flip back", GO_BACK, FLIP_SECONDS, before=run.facts[host.name].link, entry=run.entry("back", host))

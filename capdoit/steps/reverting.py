@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 
 from capdoit.errors import FleetDisagrees, HostsFailed, Outcome
-from capdoit.hosts.host import Host
+from capdoit.hosts.connection import Connection
 from capdoit.operations.integrity import whole
 from capdoit.records.facts import revision_of
 from capdoit.records.manifest import Comparison
@@ -33,7 +33,7 @@ def reverting(run: Run) -> None:
         run.fleet.all(partial(_place, run), hosts)
 
 
-def _verify(run: Run, host: Host) -> Comparison:
+def _verify(run: Run, host: Connection) -> Comparison:
     return whole(run, host, [UNPACK] if host.name in run.archived else [])
 
 
@@ -45,5 +45,5 @@ def _agree(run: Run, outcomes: list[Outcome[Comparison]]) -> None:
     run.revision = revisions.pop()
 
 
-def _place(run: Run, host: Host) -> None:
+def _place(run: Run, host: Connection) -> None:
     run.do(host, "reverting", PLACE)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 
 from capdoit import transfers as transfer
-from capdoit.hosts.host import Host
+from capdoit.hosts.connection import Connection
 from capdoit.script import script_file
 from capdoit.state.run import Run
 
@@ -20,7 +20,7 @@ def updating(run: Run) -> None:
     run.fleet.all(partial(_make_release, run))
 
 
-def _make_release(run: Run, host: Host) -> None:
+def _make_release(run: Run, host: Connection) -> None:
     how = transfer.of(run.stage)
     bodies = [CREATE, *how.EXPORT, LINK]
     run.do(host, "updating", bodies, entry=run.entry("building"), **how.values(run.stage))

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from capdoit.config.stages import Stage
 from capdoit.errors import NotReady
-from capdoit.hosts.host import Host
+from capdoit.hosts.connection import Connection
 from capdoit.script import script_file
 from capdoit.state.run import Run
 
@@ -51,11 +51,11 @@ def values(_: Stage) -> dict[str, str]:
     return {}
 
 
-def check(_: Run, __: Host) -> None:
+def check(_: Run, __: Connection) -> None:
     """There is nothing to ask of a host."""
 
 
-def _send(run: Run, file: Path, host: Host) -> None:
+def _send(run: Run, file: Path, host: Connection) -> None:
     with file.open("rb") as source:
         run.send(host, "receive the archive", RECEIVE, source)
 

@@ -6,7 +6,7 @@ from functools import partial
 
 from capdoit.config.stages import Stage
 from capdoit.errors import NotReady
-from capdoit.hosts.host import Host
+from capdoit.hosts.connection import Connection
 from capdoit.hosts.session import Request
 from capdoit.records.facts import revision_of
 from capdoit.script import script_file
@@ -36,7 +36,7 @@ def fetch(run: Run) -> None:
     run.revision = run.applied.revision if run.applied else _known(run, next(iter(answers.values())))
 
 
-def tip(run: Run, host: Host) -> str:
+def tip(run: Run, host: Connection) -> str:
     """The commit that a deploy would bring now, as a host sees it; nothing is fetched.
 
     Raises:
@@ -51,7 +51,7 @@ def values(stage: Stage) -> dict[str, str]:
     return {"repo_tree": stage.repo_tree or ""}
 
 
-def check(run: Run, host: Host) -> None:
+def check(run: Run, host: Connection) -> None:
     """Ask the repository from a host for the branch.
 
     Raises:
@@ -68,12 +68,12 @@ def _known(run: Run, resolved: object) -> str:
     return str(resolved)
 
 
-def _resolve(run: Run, host: Host) -> str:
+def _resolve(run: Run, host: Connection) -> str:
     values = {"repo_url": run.stage.repo_url or "", "branch": run.branch}
     answer = host.checked(Request(host.script("git ls-remote", RESOLVE, values), capture=True)).text.strip()
     return revision_of(host.name, answer) if answer else ""
 
 
-def _fetch(run: Run, host: Host) -> str:
+def _fetch(run: Run, host: Connection) -> str:
     found = run.do(host, "git fetch", FETCH, repo_url=run.stage.repo_url or "", branch=run.branch).strip()
     return revision_of(host.name, found) if found else ""

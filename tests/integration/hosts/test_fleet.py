@@ -1,21 +1,40 @@
-"""A fleet when it is over."""
+"""Tests of a fleet, of its connections, and of the hosts that hooks are given."""
 
 from __future__ import annotations
 
 import io
 import os
 import select
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
 
 from capdoit.config.stages import load
+from capdoit.events import Event, TransferProgress
+from capdoit.hosts.connection import Connection
+from capdoit.hosts.fleet import Fleet
+from capdoit.hosts.session import CHUNK
 from capdoit.output.console import Console
 from capdoit.state.run import fleet_of
 from capdoit.testing import Project
+
+FOR_HOOKS = {"name", "roles", "deploy_to", "machine", "run", "capture", "test", "upload", "download"}
+
+
+@pytest.fixture
+def fleet(project: Project) -> Iterator[Fleet]:
+    """The fleet of a project's stage, without a flow."""
+    stage = load(project.path / "deploy.yml").stages["production"]
+    fleet = fleet_of(stage, Console(io.StringIO()))
+    yield fleet
+    fleet.close()
 
 
 def test_a_signal_that_comes_when_the_sessions_have_ended_reaches_nobody(project: Project):
     stage = load(project.path / "deploy.yml").stages["production"]
     fleet = fleet_of(stage, Console(io.StringIO()))
-    outcomes = fleet.each(lambda host: host.capture("echo there"))
+    outcomes = fleet.each(lambda connection: connection.host.capture("echo there"))
     assert [outcome.answer for outcome in outcomes] == ["there\n"] * len(project.hosts)
     fleet.close()
     ear, mouth = os.pipe()  # may well have the numbers that the fleet's own pipe had
@@ -25,3 +44,28 @@ def test_a_signal_that_comes_when_the_sessions_have_ended_reaches_nobody(project
     finally:
         os.close(ear)
         os.close(mouth)
+
+
+def test_a_host_shows_hooks_nothing_of_the_engine(fleet: Fleet):
+    for connection in fleet.hosts:
+        assert {name for name in dir(connection.host) if not name.startswith("_")} == FOR_HOOKS
+        assert connection.host is connection.host
+        assert (str(connection.host), repr(connection.host)) == (connection.name, f"Host('{connection.name}')")
+
+
+def test_an_upload_reports_its_progress_at_most_ten_times_a_second(tmp_path: Path, fleet: Fleet):
+    events: list[Event] = []
+    connection = fleet.hosts[0]
+    connection._events.subscribe(events.append)
+    size = 40 * CHUNK + 1
+    (tmp_path / "file").write_bytes(bytes(size))
+
+    def upload(connection: Connection) -> None:
+        connection.host.upload(tmp_path / "file", str(tmp_path / "copy"))
+
+    fleet.all(upload, [connection])
+    progress = [event for event in events if isinstance(event, TransferProgress)]
+    assert (tmp_path / "copy").stat().st_size == size
+    assert progress[-1] == TransferProgress(connection.name, f"upload {tmp_path}/copy", size, size)
+    assert [event.sent_bytes for event in progress] == sorted({event.sent_bytes for event in progress})
+    assert len(progress) < 20

@@ -22,7 +22,7 @@ def shown(secret: str, *lines: str) -> list[str]:
     """What is shown of some lines when a text is secret."""
     stream = io.StringIO()
     console = Console(stream)
-    console.keep_secret([secret])
+    console.redactor.add([secret])
     for line in lines:
         console.say(line)
     return stream.getvalue().splitlines()
@@ -47,7 +47,7 @@ def test_a_secret_in_a_warning_reaches_no_journal(project: Project):
 @pytest.mark.parametrize("line", ["a token s3cr3tval…", "a token s3cr…", "a token s3cr3tvalue…"])
 def test_a_line_that_is_cut_within_a_secret_shows_nothing_of_it(line: str):
     console = Console(io.StringIO())
-    console.keep_secret(["s3cr3tvalue"])
+    console.redactor.add(["s3cr3tvalue"])
     assert console.redact(line) == "a token ***…"
 
 

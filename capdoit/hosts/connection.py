@@ -1,0 +1,201 @@
+"""The connection to one host, as the engine uses it: its session, deadlines, stop signal and lock."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+from capdoit.errors import HostError, Unreachable
+from capdoit.events import EventBus, HostOutput, TransferProgress
+from capdoit.hosts.host import Host
+from capdoit.hosts.session import LOOP, Answer, Process, Request, Session, Stop
+from capdoit.hosts.ssh_command import ssh_arguments, ssh_options
+from capdoit.script import Script, Secret, render, words
+
+if TYPE_CHECKING:
+    from capdoit.config.stages import HostConfig
+
+
+@dataclass(frozen=True)
+class Deadline:
+    """The time at which something that takes several requests must be over.
+
+    Attributes:
+        at: time by the monotonic clock.
+        message: text of the error after that time, such as "the flow took longer than its timeout, 60 s,".
+    """
+
+    at: float
+    message: str
+
+
+@dataclass(frozen=True)
+class HeldLock:
+    """The lock of a flow on one host, as far as a connection has to know it.
+
+    Attributes:
+        run_id: id of the flow; while it is set, commands of hooks run only if the lock names this flow.
+        retake: takes the lock again on a session that replaces a lost one, before anything else runs there.
+        release: request that releases the lock, sent at the end of the session.
+    """
+
+    run_id: str = ""
+    retake: Callable[[], None] | None = None
+    release: Request | None = None
+
+
+class Connection:
+    """The connection to one host; the session opens with the first request.
+
+    Args:
+        config: settings of the host.
+        events: bus that gets the host's output.
+
+    Attributes:
+        config: settings of the host.
+        host: the part of the connection that hooks may use.
+        stop: stop signal of the current work; the fleet sets a new one for each step.
+        deadlines: deadlines of the current work.
+        held_lock: the flow's lock on this host; None without one.
+    """
+
+    stop: Stop
+
+    def __init__(self, config: HostConfig, events: EventBus) -> None:
+        self.config = config
+        self.host = Host(self)
+        self.deadlines: tuple[Deadline, ...] = ()
+        self.held_lock: HeldLock | None = None
+        self._events = events
+        self._session: Session | None = None
+        self._machine: Any = None
+
+    @property
+    def name(self) -> str:
+        """The host's name in deploy.yml."""
+        return self.config.name
+
+    @property
+    def roles(self) -> tuple[str, ...]:
+        """The host's roles."""
+        return self.config.roles
+
+    @property
+    def deploy_to(self) -> str:
+        """The directory on the host that holds ``releases`` and ``current``."""
+        return self.config.layout.deploy_to
+
+    @property
+    def run_id(self) -> str:
+        """The id of the flow whose lock this is; empty without a lock."""
+        return self.held_lock.run_id if self.held_lock else ""
+
+    @property
+    def is_connected(self) -> bool:
+        """True while the session is open."""
+        return self._session is not None and self._session.is_open
+
+    @property
+    def machine(self) -> Any:
+        """The host's plumbum machine, made on first use."""
+        if self._machine is None:
+            self._machine = self._make_machine()
+        return self._machine
+
+    def script(self, name: str, body: Path | Sequence[Path], values: Mapping[str, Any]) -> Script:
+        """Return a script with the host's environment; ``deploy_to`` is among its values unless ``values`` has it."""
+        return render(name, body, {"deploy_to": self.deploy_to, **values}, self.environment())
+
+    def environment(self, more: Mapping[str, str | Secret] | None = None) -> dict[str, str]:
+        """Return the host's environment variables and ``more``, secrets revealed."""
+        variables = {**self.config.env, **(more or {})}
+        return {name: v.reveal() if isinstance(v, Secret) else v for name, v in variables.items()}
+
+    def checked(self, request: Request) -> Answer:
+        """Run a request and return its answer.
+
+        Raises:
+            HostError: its exit status is not 0, or the host was lost.
+        """
+        answer = self.ask([request])[0]
+        if answer.status != 0:
+            raise self.failure(answer, request.name)
+        return answer
+
+    def ask(self, requests: Sequence[Request]) -> list[Answer]:
+        """Run requests in one round trip, whatever their exit status.
+
+        Raises:
+            HostError: the host could not be reached or was lost, or a request took too long.
+        """
+        if self._session is None or not self._session.is_open:
+            self._session = self._open()
+            self._retake_lock(self._session)
+        return self._session.ask([self._prepared(request) for request in requests], self.stop)
+
+    def failure(self, answer: Answer, command: str) -> HostError:
+        """Return the error of a script that failed, without secrets."""
+        lines = [self._events.redact(line) for line in answer.lines]
+        return HostError(self.name, f"{self._events.redact(command)}: {answer.how}", command, answer.status, lines)
+
+    def show(self, stream: str, line: str) -> None:
+        """Emit a line of the host's output."""
+        self._events.emit(HostOutput(self.name, stream, line))
+
+    def beat(self) -> None:
+        """Tell the host that the controller is alive."""
+        if self._session and self._session.is_open:
+            self._session.beat()
+
+    def close(self) -> None:
+        """End the session in order, and release the lock."""
+        if self._session and self._session.is_open:
+            self._session.bye(self.held_lock.release if self.held_lock else None)
+        if self._machine is not None and self.config.transport != "local":
+            self._machine.close()
+            self._machine = None
+
+    def _open(self) -> Session:
+        from plumbum import CommandNotFound, local
+
+        program, arguments = "sh", ["-c", LOOP]
+        if self.config.transport == "ssh":
+            # The user's login shell, whichever it is, reads this line: exec and single quotes are the same in all.
+            program, arguments = "ssh", ["-T", *ssh_arguments(self.config), "exec sh -c " + words([LOOP])]
+        try:
+            command = local[program][arguments]
+        except CommandNotFound:
+            raise Unreachable(self.name, f"cannot connect: {program} is not installed on this machine") from None
+        return Session(self.name, cast(Process, command.popen(new_session=True, bufsize=0)))
+
+    def _retake_lock(self, session: Session) -> None:
+        if self.held_lock and self.held_lock.retake:
+            try:
+                self.held_lock.retake()
+            except BaseException:
+                session.cut()
+                raise
+
+    def _prepared(self, request: Request) -> Request:
+        """Return a request that ends by the deadlines and reports the progress of its transfer."""
+        for deadline in self.deadlines:
+            left = max(0.0, deadline.at - time.monotonic())
+            if request.timeout is None or left < request.timeout:
+                request = replace(request, timeout=left, timeout_message=deadline.message)
+        return replace(request, progress=partial(self._report_progress, request.name)) if request.source else request
+
+    def _report_progress(self, name: str, sent_bytes: int, total_bytes: int) -> None:
+        self._events.emit(TransferProgress(self.name, name, sent_bytes, total_bytes))
+
+    def _make_machine(self) -> Any:
+        from plumbum import SshMachine, local
+
+        config = self.config
+        if config.transport == "local":
+            return local
+        options = ssh_options(config)
+        return SshMachine(config.hostname, config.user, config.port, ssh_opts=options, scp_opts=options)

@@ -1,0 +1,87 @@
+"""The requests behind the methods of `Host`: commands and file copies."""
+
+from __future__ import annotations
+
+import os
+import shlex
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, TypedDict
+
+from capdoit.hosts.session import Request
+from capdoit.hosts.stream import Sink
+from capdoit.script import Script, Secret, Value, render, script_file, words
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
+    from capdoit.hosts.connection import Connection
+
+FENCE = script_file("sh/fence")
+COMMAND = script_file("hosts/command")
+SHELL = script_file("hosts/shell")
+UPLOAD = script_file("hosts/upload")
+DOWNLOAD = script_file("hosts/download")
+
+Command = str | Sequence[str]
+
+
+class CommandOptions(TypedDict, total=False):
+    """The keyword arguments of a hook's command; `Host.run` documents them."""
+
+    cwd: str | None
+    env: Mapping[str, str | Secret] | None
+    user: str | None
+    timeout: float | None
+    called: str | None
+
+
+def command_request(
+    connection: Connection,
+    command: Command,
+    capture: bool = False,
+    show: Sink | None = None,
+    **options: Unpack[CommandOptions],
+) -> Request:
+    """Return the request that runs a command of a hook or of an operator.
+
+    Args:
+        connection: the connection to the host that runs the command.
+        command: a line for sh, or a list of words.
+        capture: return stdout in the answer instead of showing it.
+        show: called with each line of output.
+        **options: as in `Host.run`.
+    """
+    line = command if isinstance(command, str) else words(command)
+    values: dict[str, Value] = {"hook_command": line, "hook_cwd": options.get("cwd") or "", "hook_answers": capture}
+    inner = render("command", COMMAND, values, connection.environment(options.get("env")))
+    script = _fenced_script(connection, "command", SHELL, {"user": options.get("user") or "", "inner": inner.frame()})
+    name = options.get("called") or command_text(command)
+    return Request(script, show=show, capture=capture, timeout=options.get("timeout"), command=name)
+
+
+def upload_request(connection: Connection, source: IO[bytes], remote: str) -> Request:
+    """Return the request that writes an open file to a path on the host."""
+    stat = os.fstat(source.fileno())
+    values: dict[str, Value] = {"remote": remote, "mode": f"{stat.st_mode & 0o777:o}", "size": stat.st_size}
+    script = _fenced_script(connection, "upload", UPLOAD, values)
+    return Request(script, "feed", source, connection.show, command=f"upload {remote}")
+
+
+def download_request(connection: Connection, remote: str, target: IO[bytes]) -> Request:
+    """Return the request that writes a file of the host to an open file."""
+    script = render("download", DOWNLOAD, {"remote": remote})
+    return Request(script, show=connection.show, into=target, command=f"download {remote}")
+
+
+def command_text(command: Command) -> str:
+    """Return a command as one line for messages; words of several lines, such as scripts, are left out."""
+    if isinstance(command, str):
+        return command if "\n" not in command else f"{command.strip().splitlines()[0]} …"
+    return " ".join("…" if "\n" in word else shlex.quote(word) for word in command)
+
+
+def _fenced_script(connection: Connection, name: str, body: Path, values: Mapping[str, Value]) -> Script:
+    """Return a script that runs only while the host's lock names this flow, if the flow holds locks."""
+    common: dict[str, Value] = {"deploy_to": connection.deploy_to, "run": connection.run_id}
+    return render(name, [FENCE, body], {**values, **common})

@@ -1,0 +1,33 @@
+"""The options and arguments with which capdoit calls ssh."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from capdoit.config.stages import HostConfig
+
+# ssh uses the first value of an option. The options of deploy.yml come before these, so they win.
+SSH_OPTIONS = (
+    "BatchMode=yes",
+    "StrictHostKeyChecking=yes",
+    "ForwardAgent=no",
+    "ClearAllForwardings=yes",
+    "RemoteCommand=none",
+    "ConnectTimeout=10",
+    "ServerAliveInterval=5",
+    "ServerAliveCountMax=3",
+)
+
+
+def ssh_options(config: HostConfig) -> list[str]:
+    """Return ssh's options for a host: deploy.yml's, then capdoit's."""
+    file = ["-F", config.ssh_config] if config.ssh_config else []
+    return [*file, *(word for option in (*config.ssh_options, *SSH_OPTIONS) for word in ("-o", option))]
+
+
+def ssh_arguments(config: HostConfig) -> list[str]:
+    """Return ssh's arguments for a host, the host's name last."""
+    port = ["-p", str(config.port)] if config.port else []
+    user = ["-l", config.user] if config.user else []
+    return [*ssh_options(config), *port, *user, "--", config.hostname]
