@@ -1,0 +1,138 @@
+"""`doit cap exec` on real hosts."""
+
+from __future__ import annotations
+
+import json
+import os
+import pwd
+import signal
+from typing import Any
+
+import pytest
+
+from capdoit.testing import Completed, Fleet, Project
+from capdoit.testing.processes import at_home, within
+from tests.support import hosts_of
+
+NOWHERE = {"hostname": "127.0.0.1", "port": 1, "ssh_options": ["ConnectTimeout=3"], "deploy_to": "/srv/shop"}
+SAYS_ITS_NAME = 'echo "I am $NAME"'
+
+
+@pytest.fixture
+def named(project: Project) -> Project:
+    """A project with two hosts that know their names, and one without code that plays db."""
+    hosts = {**project.hosts, "db1": {"transport": "local", "deploy_to": "hosts/db1", "roles": ["db"]}}
+    hosts = {name: {**said, "default_env": {"NAME": name}} for name, said in hosts.items()}
+    hosts["db1"]["no_release"] = True
+    project.config(stages={"production": {"hosts": hosts}})
+    return project
+
+
+def add_host(project: Project, name: str, said: dict[str, Any]) -> None:
+    project.config(stages={"production": {"hosts": {**project.hosts, name: said}}})
+
+
+def said_by(completed: Completed) -> list[str]:
+    return completed.out.splitlines()
+
+
+def test_hosts_that_answer_alike_are_shown_together_and_others_apart(named: Project):
+    command = 'case $NAME in web*) echo alike ;; *) echo "not alike" >&2; exit 3 ;; esac'
+    assert said_by(named.doit("cap", "exec", command).failed(1)) == [
+        "web1, web2: exit status 0",
+        "    alike",
+        "db1: exit status 3",
+        "    not alike",
+    ]
+
+
+def test_hosts_with_equal_output_and_different_statuses_are_shown_apart(named: Project):
+    heads = said_by(named.doit("cap", "exec", "echo same; [ $NAME != web2 ]").failed(1))[::2]
+    assert heads == ["web1, db1: exit status 0", "web2: exit status 1"]
+
+
+def test_it_succeeds_when_the_command_does_on_every_host(named: Project):
+    assert said_by(named.doit("cap", "exec", "true").ok()) == ["web1, web2, db1: exit status 0"]
+
+
+def test_both_streams_are_shown_in_the_order_in_which_they_were_written(named: Project):
+    command = "for n in 1 2 3; do echo out $n; echo err $n >&2; done"
+    said = said_by(named.doit("cap", "exec", command, check=True))[1:]
+    assert [line.strip() for line in said] == ["out 1", "err 1", "out 2", "err 2", "out 3", "err 3"]
+
+
+CHOSEN = [
+    (["--hosts", "web2"], ["I am web2"]),
+    (["--hosts=web1,db1"], ["I am web1", "I am db1"]),
+    (["--roles", "db"], ["I am db1"]),
+    (["roles=web"], ["I am web1", "I am web2"]),
+    (["--roles=web", "hosts=web1", "production"], ["I am web1"]),
+]
+
+
+@pytest.mark.parametrize(("words", "expected"), CHOSEN, ids=[" ".join(words) for words, _ in CHOSEN])
+def test_it_runs_on_the_chosen_hosts_only(named: Project, words: list[str], expected: list[str]):
+    said = said_by(named.doit("cap", "exec", SAYS_ITS_NAME, *words, check=True))
+    assert [line.strip() for line in said[1::2]] == expected
+
+
+def test_options_may_stand_before_the_command(named: Project):
+    assert "I am db1" in named.doit("cap", "--roles", "db", "exec", SAYS_ITS_NAME, check=True).out
+
+
+@pytest.mark.parametrize("command", ['x=1; echo "x is $x"', '[ "a=b" = "a=b" ] && echo "x is 1"', "echo x is 1 #=="])
+def test_a_command_with_an_equals_sign_is_no_variable(named: Project, command: str):
+    assert said_by(named.doit("cap", "exec", command, "production", "--hosts=web1", check=True))[1:] == ["    x is 1"]
+
+
+def test_a_command_that_a_signal_ends_says_so(named: Project):
+    said = said_by(named.doit("cap", "exec", "kill -9 $$", "hosts=web1").failed(1))
+    assert said[0] == "web1: was killed by signal 9"
+
+
+def test_a_host_that_is_down_is_a_line_and_the_others_answer(project: Project):
+    add_host(project, "far", NOWHERE)
+    said = said_by(project.doit("cap", "exec", "echo hello").failed(1))
+    assert said[:2] == ["web1, web2: exit status 0", "    hello"]
+    assert [line.startswith("  far: cannot connect: ") for line in said[2:]] == [True]
+
+
+def test_a_secret_reaches_the_command_and_is_not_shown(project: Project):
+    text = json.dumps(project.settings)
+    (project.path / "deploy.yml").write_text("{default_env: {TOKEN: !env TOKEN}," + text[1:])
+    said = project.doit("cap", "exec", 'echo "$TOKEN"; echo ${#TOKEN}', env={"TOKEN": "s3cr3t-value"}, check=True).out
+    assert said.splitlines()[1:] == ["    ***", "    12"]
+
+
+def test_it_takes_no_lock_and_changes_nothing(project: Project):
+    project.doit("deploy:production", check=True)
+    before = hosts_of(project)
+    project.doit("cap", "exec", "cd hosts/web1 && flock -n .capdoit/lock true", "hosts=web1", check=True)
+    assert hosts_of(project) == before
+
+
+@pytest.mark.ssh
+def test_over_ssh_it_runs_in_the_users_home_by_one_connection_a_host(ssh_project: Project, sshds: Fleet):
+    before = {host: sshds.connections(host) for host in ssh_project.hosts}
+    said = said_by(ssh_project.doit("cap", "exec", "pwd", check=True))
+    assert {host: sshds.connections(host) - n for host, n in before.items()} == dict.fromkeys(ssh_project.hosts, 1)
+    assert said == ["web1, web2, web3: exit status 0", f"    {pwd.getpwuid(os.getuid()).pw_dir}"]
+
+
+@pytest.mark.ssh
+def test_ctrl_c_ends_the_command_on_every_host(ssh_project: Project, sshds: Fleet):
+    homes = [sshds.hosts[name].home for name in ssh_project.hosts]
+    process = ssh_project.start("cap", "exec", "touch ~/begun; sleep 1000")
+    assert within(60, lambda: all((home / "begun").exists() for home in homes))
+    process.send_signal(signal.SIGINT)
+    out, _ = process.communicate(timeout=60)
+    for home in homes:
+        (home / "begun").unlink()
+    assert (process.returncode, out) == (130, "interrupted\n")
+    assert within(60, lambda: not at_home(homes)), at_home(homes)
+
+
+def test_what_is_left_out_is_said(named: Project):
+    said = said_by(named.doit("cap", "exec", "seq 1 200000", "hosts=web1", check=True))
+    assert said[1].endswith("lines are left out")
+    assert said[-1] == "    200000"

@@ -1,0 +1,150 @@
+"""`doit cap history` on real hosts."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import signal
+from pathlib import Path
+from typing import Any
+
+from capdoit.testing import DODO, Completed, Project
+from capdoit.testing.processes import within
+from tests.support import LIKE_ANYBODY, deploy
+
+NOWHERE = {"hostname": "127.0.0.1", "port": 1, "ssh_options": ["ConnectTimeout=3"], "deploy_to": "/srv/shop"}
+
+
+def add_host(project: Project, name: str, said: dict[str, Any]) -> None:
+    project.config(stages={"production": {"hosts": {**project.hosts, name: said}}})
+
+
+def rows(completed: Completed) -> list[list[str]]:
+    return [line.split() for line in completed.out.splitlines()]
+
+
+def history(project: Project, *words: str) -> list[dict[str, Any]]:
+    said = json.loads(project.doit("cap", "history", "--json", *words, check=True).out)
+    found: list[dict[str, Any]] = said["history"]
+    return found
+
+
+def test_history_tells_of_deploys_rollbacks_failures_and_unlocks(project: Project):
+    project.doit("deploy:production", check=True)
+    first = project.current("web1")
+    revision = project.repo.commit({"app.txt": "second\n"})
+    project.doit("deploy:production", "message=the 2nd", check=True)
+    second = project.current("web1")
+    project.dodo(DODO + '\n@cap.after("updated")\ndef breaks(host):\n    host.run("exit 3")\n')
+    project.doit("deploy:production").failed(1)
+    project.doit("rollback:production", check=True)
+    (project.deploy_to("web2") / ".capdoit/lock").write_text('{"flow": "deploy", "run": "1"}\n')
+    project.doit("cap", "unlock", check=True)
+
+    found = history(project)
+    assert [(one["event"], one["flow"], one["results"]) for one in found] == [
+        ("unlock", "", {"web2": "freed"}),
+        ("rollback", "rollback", {"web1": "live", "web2": "live"}),
+        ("failed", "deploy", {"web1": "not live", "web2": "not live"}),
+        ("deploy", "deploy", {"web1": "live", "web2": "live"}),
+        ("deploy", "deploy", {"web1": "live", "web2": "live"}),
+    ]
+    _, rollback, failed, deploy, _ = found
+    assert (rollback["release"], rollback["left"]["web1"]) == (first, second)
+    assert failed["ending"] == "in breaks"
+    assert (deploy["revision"], deploy["why"], deploy["by"]) == (revision, "the 2nd", "tester")
+    assert all(0 < one["seconds"] < 60 for one in found[1:])
+
+
+def test_history_tells_a_flow_that_was_interrupted_from_one_that_failed(project: Project):
+    project.doit("deploy:production", check=True)
+    project.dodo(DODO + '\n@cap.after("updated")\ndef waits(host):\n    host.run("touch begun; sleep 1000")\n')
+    process = project.start("deploy:production")
+    assert within(60, (project.path / "begun").exists)
+    process.send_signal(signal.SIGTERM)
+    process.communicate(timeout=60)
+    newest = history(project)[0]
+    assert (newest["event"], newest["results"]) == ("interrupted", {"web1": "not live", "web2": "not live"})
+    assert newest["ending"] == "interrupted by SIGTERM in waits"
+
+
+def test_what_cannot_be_entered_is_not_said_to_be_nothing(project: Project, tmp_path: Path):
+    project.doit("deploy:production", check=True)
+    sh = tmp_path / "bin/sh"  # root's, too, cannot enter what is closed to it
+    sh.parent.mkdir()
+    sh.write_text(f'#!/bin/sh\nexec {" ".join(LIKE_ANYBODY)} /bin/sh "$@"\n')
+    sh.chmod(0o755)
+    project.deploy_to("web2").chmod(0)
+    try:
+        status = project.doit("cap", "status", env={"PATH": f"{sh.parent}:{os.environ['PATH']}"}).failed(3).out
+    finally:
+        project.deploy_to("web2").chmod(0o755)
+    assert re.search(rf"web2: survey: exit status 1: {project.deploy_to('web2')} cannot be entered by", status)
+    assert "is live on web1" not in status
+
+
+def test_a_release_whose_files_are_gone_and_one_of_two_revisions_are_differences(project: Project):
+    release = deploy(project)
+    tree = project.deploy_to("web2") / "releases" / release
+    (tree / "REVISION").write_text("f" * 40 + "\n")
+    revision = project.repo.git("rev-parse", "HEAD")[:12]
+    status = project.doit("cap", "status").failed(3).out
+    assert f"The hosts differ: {release} is {revision} on web1; ffffffffffff on web2." in status
+    shutil.rmtree(tree)
+    assert f"{release} is live on web2, but its files are gone" in project.doit("cap", "status").failed(3).out
+
+
+def test_status_says_why_a_rollback_would_be_refused(project: Project):
+    deploy(project)
+    deploy(project)
+    (project.deploy_to("web2") / "current").unlink()
+    (project.deploy_to("web2") / "current").mkdir()
+    assert "A rollback is refused: web2: " in project.doit("cap", "status").failed(3).out
+
+
+def test_looking_and_unlocking_need_no_secret(project: Project):
+    project.doit("deploy:production", check=True)
+    text = (project.path / "deploy.yml").read_text().replace('"branch"', '"default_env": {KEY: !env KEY}, "branch"')
+    (project.path / "deploy.yml").write_text(text)
+    for command in ("status", "history", "releases", "verify", "unlock"):
+        project.doit("cap", command, check=True)
+    assert "needs the environment variable KEY" in project.doit("rollback:production").failed().out
+
+
+def test_history_shows_the_newest_lines_in_80_columns_and_counts_the_rest(project: Project):
+    for _ in range(3):
+        project.doit("deploy:production", "message=" + "a long story " * 9, check=True)
+    said = project.doit("cap", "history", "-n", "2", check=True)
+    assert max(map(len, said.out.splitlines())) <= 80
+    assert [row[2] for row in rows(said) if row[0].startswith("2")] == ["deploy", "deploy"]
+    assert said.out.splitlines()[-1] == "and 1 before that; -n 3 shows all"
+    assert len(history(project, "-n3")) == 3
+
+
+def test_history_includes_what_capistrano_did(project: Project):
+    project.deploy_to("web1").mkdir(parents=True, exist_ok=True)
+    (project.deploy_to("web1") / "revisions.log").write_text(
+        "Branch main (at 1f3e) deployed as release 20160614133327 by bob\nbob rolled back to release 20160614133327\n"
+    )
+    assert rows(project.doit("cap", "history", check=True))[1:] == [
+        ["not", "known", "rollback", "live", "20160614133327", "bob"],
+        ["only", "on", "web1"],
+        ["2016-06-14", "13:33", "deploy", "live", "20160614133327", "bob", "1f3e"],
+        ["only", "on", "web1"],
+    ]
+
+
+def test_history_before_the_first_deploy_and_with_no_host(project: Project):
+    assert "No host remembers anything." in project.doit("cap", "history", check=True).out
+    add_host(project, "far", NOWHERE)
+    (line,) = project.doit("cap", "history", "hosts=far").failed(1).out.splitlines()
+    assert line.startswith("  far: cannot connect: ")
+    project.doit("cap", "history").failed(3)
+
+
+def test_a_very_long_line_is_cut_with_a_mark_and_is_the_same_on_all_hosts(project: Project):
+    out = project.doit("cap", "exec", "head -c 200000 /dev/zero | tr '\\0' a; echo; echo end", check=True).out
+
+    assert out.splitlines() == ["web1, web2: exit status 0", f"    {'a' * 8192}…", "    end"]

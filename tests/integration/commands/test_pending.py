@@ -1,0 +1,201 @@
+"""`doit cap pending` on real hosts and repositories."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from capdoit.testing import Completed, GitRepo, Project
+from tests.support import MakeProject, hosts_of
+
+NOWHERE = {"hostname": "127.0.0.1", "port": 1, "ssh_options": ["ConnectTimeout=3"], "deploy_to": "/srv/shop"}
+
+
+def add_host(project: Project, name: str, said: dict[str, Any]) -> None:
+    project.config(stages={"production": {"hosts": {**project.hosts, name: said}}})
+
+
+def said_by(completed: Completed) -> list[str]:
+    return completed.out.splitlines()
+
+
+def rows(completed: Completed) -> list[list[str]]:
+    return [line.split() for line in completed.out.splitlines()]
+
+
+def pending(project: Project, *words: str) -> list[dict[str, Any]]:
+    said = json.loads(project.doit("cap", "pending", "--json", *words, check=True).out)
+    found: list[dict[str, Any]] = said["live"]
+    return found
+
+
+def subjects(commits: list[dict[str, str]]) -> list[str]:
+    return [commit["subject"] for commit in commits]
+
+
+def only_hosts_reach(project: Project) -> Project:
+    """From now on the repository is where the hosts' git finds it, and this machine's does not."""
+    env = {
+        "GIT_CONFIG_COUNT": "1",
+        "GIT_CONFIG_KEY_0": f"url.{project.repo.path}.insteadOf",
+        "GIT_CONFIG_VALUE_0": "/no/such/repository",
+    }
+    project.config(repo_url="/no/such/repository", default_env=env)
+    return project
+
+
+def clone_into(project: Project, *options: str) -> None:
+    """Make the project's directory a clone of the repository."""
+    apart = project.path.with_name("clone")
+    source = f"file://{project.repo.path}"
+    git = ["git", "clone", "--quiet", "--no-checkout", *options, source, str(apart)]
+    subprocess.run(git, check=True)
+    (apart / ".git").rename(project.path / ".git")
+
+
+def test_pending_lists_the_commits_that_a_deploy_would_bring(project: Project):
+    project.doit("deploy:production", check=True)
+    live = project.repo.git("rev-parse", "HEAD")
+    second, third = project.repo.commit({"b.txt": "2"}), project.repo.commit({"c.txt": "3"})
+    said = project.doit("cap", "pending", check=True)
+    assert said.out.splitlines()[0] == "main is 2 commits ahead of what is live on web1, web2:"
+    assert [(row[0], row[2:]) for row in rows(said)[1:]] == [
+        (third[:12], ["Tester", "change", "c.txt"]),
+        (second[:12], ["Tester", "change", "b.txt"]),
+    ]
+    (found,) = pending(project)
+    assert (found["hosts"], found["revision"], found["goes"]) == (["web1", "web2"], live, [])
+    assert [commit["revision"] for commit in found["comes"]] == [third, second]
+
+
+def test_pending_speaks_of_each_revision_that_is_live(project: Project):
+    project.doit("deploy:production", check=True)
+    project.repo.commit({"b.txt": "2"})
+    project.doit("deploy:production", "hosts=web2", check=True)
+    project.repo.commit({"c.txt": "3"})
+    found = pending(project)
+    assert [(one["hosts"], subjects(one["comes"])) for one in found] == [
+        (["web1"], ["change c.txt", "change b.txt"]),
+        (["web2"], ["change c.txt"]),
+    ]
+
+
+SERVERS = {
+    "that sends commits without files": ({"uploadpack.allowFilter": "true"}, {}),
+    "that gives only what it advertises": (
+        {},
+        {"GIT_CONFIG_COUNT": "1", "GIT_CONFIG_KEY_0": "protocol.version", "GIT_CONFIG_VALUE_0": "0"},
+    ),
+}
+
+
+@pytest.mark.parametrize(("config", "said_to_git"), SERVERS.values(), ids=SERVERS)
+def test_pending_takes_commits_from_a_server(project: Project, config: dict[str, str], said_to_git: dict[str, str]):
+    for name, value in config.items():
+        project.repo.git("config", name, value)
+    project.repo.commit({"a.txt": "1"})
+    project.doit("deploy:production", check=True)
+    project.repo.commit({"b.txt": "2"})
+    said = project.doit("cap", "pending", env=said_to_git, check=True).out
+    assert said.startswith("main is 1 commit ahead of")
+    assert said.endswith("change b.txt\n")
+
+
+def test_pending_says_when_a_branch_is_behind_or_has_diverged(project: Project):
+    project.repo.git("branch", "old")
+    project.repo.commit({"b.txt": "2"})
+    project.doit("deploy:production", check=True)
+    said = said_by(project.doit("cap", "pending", "branch=old", check=True))
+    assert said[0] == "old is 1 commit behind what is live on web1, web2; a deploy would take away (-):"
+    assert said[1].split()[0] == "-"
+    project.repo.git("checkout", "--quiet", "old")
+    project.repo.commit({"c.txt": "3"})
+    (found,) = pending(project, "branch=old")
+    assert (subjects(found["comes"]), subjects(found["goes"])) == (["change c.txt"], ["change b.txt"])
+    assert "have diverged" in project.doit("cap", "pending", "branch=old", check=True).out
+
+
+def test_pending_needs_no_repository_when_what_is_live_is_what_would_come(project: Project):
+    project.doit("deploy:production", check=True)
+    said = said_by(only_hosts_reach(project).doit("cap", "pending", check=True))
+    assert said == [
+        f"Nothing is pending: main is {project.repo.git('rev-parse', 'HEAD')[:12]}, what is live on web1, web2."
+    ]
+
+
+def test_pending_uses_the_projects_clone_and_fetches_nothing_into_it(project: Project):
+    project.doit("deploy:production", check=True)
+    project.repo.commit({"b.txt": "2"})
+    clone_into(project)
+    before = sorted((project.path / ".git").rglob("*"))
+    (found,) = pending(only_hosts_reach(project))
+    assert subjects(found["comes"]) == ["change b.txt"]
+    assert sorted((project.path / ".git").rglob("*")) == before
+
+
+@pytest.mark.parametrize("options", [None, ["--depth=1"]], ids=["no clone", "a shallow clone"])
+def test_pending_says_when_neither_clone_nor_repository_is_at_hand(project: Project, options: list[str] | None):
+    project.doit("deploy:production", check=True)
+    project.repo.commit({"b.txt": "2"})
+    if options:
+        clone_into(project, *options)
+    said = only_hosts_reach(project).doit("cap", "pending").failed(3).out
+    assert "cannot be told" in said
+    assert "cannot fetch from /no/such/repository" in said
+
+
+def test_pending_leaves_nothing_behind_and_changes_nothing_on_the_hosts(project: Project, tmp_path: Path):
+    project.doit("deploy:production", check=True)
+    project.repo.commit({"b.txt": "2"})
+    before, temporary = hosts_of(project), tmp_path / "tmp"
+    temporary.mkdir()
+    for command in ("pending", "history"):
+        project.doit("cap", command, env={"TMPDIR": str(temporary)}, check=True)
+    assert hosts_of(project) == before
+    assert os.listdir(temporary) == []
+
+
+def test_pending_says_when_the_live_commit_is_gone_from_the_repository(project: Project):
+    project.doit("deploy:production", check=True)
+    gone = project.repo.git("rev-parse", "HEAD")
+    project.repo.git("commit", "--quiet", "--amend", "-m", "rewritten")
+    project.repo.git("reflog", "expire", "--expire=now", "--all")
+    project.repo.git("gc", "--quiet", "--prune=now")
+    said = project.doit("cap", "pending", check=True).out
+    assert f"{gone[:12]}, what is live on web1, web2, is no commit that the repository still has" in said
+    assert pending(project)[0]["comes"] is None
+
+
+def test_pending_says_that_nothing_is_live(project: Project):
+    said = project.doit("cap", "pending", check=True).out
+    assert said == "What is live on web1, web2 has no revision, or nothing is: a deploy would bring all of main.\n"
+
+
+def test_pending_needs_the_git_transfer_and_a_branch_that_is_there(project: Project):
+    project.doit("deploy:production", check=True)
+    assert "no branch, tag or commit 'nope'" in project.doit("cap", "pending", "branch=nope").failed(3).out
+    project.config(transfer="archive", archive="dist/shop.tar.gz", repo_url=None, branch=None)
+    assert "pending needs the git transfer" in project.doit("cap", "pending").failed(3).out
+
+
+def test_pending_with_a_host_that_is_down(project: Project):
+    project.doit("deploy:production", check=True)
+    add_host(project, "far", NOWHERE)
+    assert "Nothing is pending" in project.doit("cap", "pending").failed(3).out
+    (line,) = project.doit("cap", "pending", "hosts=far").failed(1).out.splitlines()
+    assert line.startswith("  far: cannot connect: ")
+
+
+def test_a_mirror_over_ssh_is_only_asked(make_project: MakeProject, git_repo: GitRepo):
+    project = make_project(2, ssh=True)
+    project.doit("deploy:production", check=True)
+    git_repo.commit({"b.txt": "2"})
+    before = hosts_of(project)
+    (found,) = pending(project)
+    assert subjects(found["comes"]) == ["change b.txt"]
+    assert hosts_of(project) == before

@@ -1,0 +1,221 @@
+"""`doit cap verify` on real hosts."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from capdoit.testing import DODO, GitRepo, Project
+from tests.support import MakeProject, deploy
+
+RELEASE = "20260101000000"
+
+
+def release(project: Project, name: str, host: str = "web1") -> Path:
+    return project.deploy_to(host) / "releases" / name
+
+
+def manifest(project: Project, name: str, host: str = "web1") -> Path:
+    return project.deploy_to(host) / ".capdoit/manifests" / name
+
+
+def verify(project: Project, *words: str, code: int = 0) -> Any:
+    return json.loads(project.doit("cap", "verify", *words, "--json").failed(code).out)
+
+
+def changes(said: Any, host: str = "web1") -> dict[str, tuple[str, list[str]]]:
+    (one,) = [one for one in said["hosts"] if one["host"] == host]
+    return {change["path"]: (change["what"], change["how"]) for change in one["changes"]}
+
+
+def relink(link: Path) -> None:
+    link.unlink()
+    link.symlink_to("/elsewhere")
+
+
+REMAKES = (
+    DODO
+    + """
+@cap.before("updated")
+@cap.before("reverted")
+def make(host, release, flow):
+    host.run(f"echo {flow.name} >made", cwd=release.path)
+"""
+)
+
+
+def test_verify_says_what_was_changed_by_hand_on_which_host(project: Project, git_repo: GitRepo):
+    git_repo.commit({"gone.txt": "", "same-size.txt": "abc", "run": "x", "new\nline": "x"})
+    live = deploy(project)
+    tree = release(project, live)
+    (tree / "gone.txt").unlink()
+    (tree / "same-size.txt").write_text("xyz")
+    mode = (tree / "run").stat().st_mode & 0o777
+    (tree / "run").chmod(0o755)
+    (tree / "new\nline").unlink()
+    (tree / "evil\x1b.php").write_text("?")
+    relink(tree / "log")
+    said = verify(project, code=3)
+    assert said["release"] == live
+    assert said["well"] is False
+    assert changes(said, "web2") == {}
+    assert changes(said) == {
+        "gone.txt": ("missing", []),
+        "same-size.txt": ("changed", ["contents"]),
+        "run": ("changed", [f"mode {mode:o} -> 755"]),
+        "new\\nline": ("missing", []),
+        "evil\\x1b.php": ("added", []),
+        "log": ("changed", ["link <deploy_to>/shared/log -> /elsewhere"]),
+    }
+    out = project.doit("cap", "verify", "production").failed(3).out
+    assert "  web1: 3 changed, 2 missing, 1 added" in out.splitlines()
+    assert "  web2: as shipped" in out.splitlines()
+    assert "\x1b" not in out
+    quick = changes(verify(project, "verify=quick", code=3))
+    assert "same-size.txt" not in quick
+    assert "run" in quick
+
+
+def test_verify_shows_what_hosts_were_not_shipped_alike(project: Project):
+    project.dodo(
+        DODO + "@cap.after('updated')\ndef differ(host, release):\n"
+        "    host.run(f'echo {host.name} >which', cwd=release.path)\n"
+    )
+    deploy(project)
+    said = verify(project, code=3)
+    assert changes(said, "web1") == changes(said, "web2") == {}
+    assert [change["path"] for change in said["differences"]] == ["which"]
+    assert "which: file 644 5 bytes" in project.doit("cap", "verify").failed(3).out
+
+
+def test_verify_of_a_named_release(project: Project):
+    first, second = deploy(project), deploy(project)
+    (release(project, first, "web2") / "app.txt").unlink()
+    assert verify(project, "production", second)["well"] is True
+    said = verify(project, first, code=3)
+    assert changes(said, "web2") == {"app.txt": ("missing", [])}
+    shutil.rmtree(release(project, first))
+    assert "web1: does not have it (missing)" in project.doit("cap", "verify", first).failed(3).out
+
+
+def test_verify_changes_nothing(project: Project):
+    deploy(project)
+    before = {path: path.lstat().st_mtime_ns for path in project.deploy_to("web1").rglob("*")}
+    verify(project)
+    assert {path: path.lstat().st_mtime_ns for path in project.deploy_to("web1").rglob("*")} == before
+
+
+def test_verify_of_a_release_without_a_manifest_says_that_nobody_knows(project: Project):
+    live = deploy(project)
+    manifest(project, live, "web2").unlink()
+    out = project.doit("cap", "verify").failed(3).out
+    assert "  web1: as shipped" in out.splitlines()
+    assert "web2: has no manifest" in out
+    assert "alike" not in out
+
+
+@pytest.mark.parametrize(
+    ("words", "answer"),
+    [
+        (["20200101000000"], "no host has a release 20200101000000"),
+        ([RELEASE, "20200101000000"], "at most one release"),
+    ],
+)
+def test_verify_of_what_is_not_there(project: Project, words: list[str], answer: str):
+    deploy(project)
+    done = project.doit("cap", "verify", *words).failed(3)
+    assert answer in done.out
+    assert len(done.out.splitlines()) == 1
+
+
+def test_verify_before_the_first_deploy(project: Project):
+    assert "nothing is live in production" in project.doit("cap", "verify").failed(3).out
+
+
+def test_verify_over_ssh(make_project: MakeProject):
+    project = make_project(2, ssh=True)
+    live = deploy(project)
+    assert verify(project)["well"] is True
+    (release(project, live, "web2") / "app.txt").unlink()
+    assert changes(verify(project, code=3), "web2") == {"app.txt": ("missing", [])}
+
+
+def test_what_a_hook_of_a_rollback_makes_is_no_damage_in_the_next_one(project: Project):
+    project.dodo(REMAKES)
+    first, _ = deploy(project), deploy(project)
+    project.doit("rollback:production", check=True)
+    project.doit("cap", "verify", check=True)
+    deploy(project)
+    project.doit("rollback:production", check=True)
+    assert project.current("web1") == project.current("web2") == first
+
+
+ONE_AS_LONG = (
+    DODO
+    + """
+@cap.before("updated")
+@cap.before("reverted")
+def make(host, release, flow):
+    if flow.name == "deploy":
+        host.run("echo what was built >made; touch -d 2020-01-01 made; mkdir gone", cwd=release.path)
+    else:
+        host.run("echo what came back >made; touch -d 2020-01-01 made; rmdir gone", cwd=release.path)
+"""
+)
+
+
+@pytest.mark.parametrize("ssh", [False, True])
+def test_a_rollback_remembers_what_its_hooks_changed_and_takes_nothing_else_for_shipped(
+    make_project: MakeProject, ssh: bool
+):
+    project = make_project(2, ssh=ssh)
+    project.dodo(ONE_AS_LONG)
+    first, _ = deploy(project), deploy(project)
+    (release(project, first, "web2") / "app.txt").write_text("other\n")
+    (release(project, first, "web2") / "by-hand").touch()
+    project.doit("rollback:production", check=True)
+    said = verify(project, code=3)
+    assert changes(said, "web1") == {}
+    assert changes(said, "web2") == {"app.txt": ("changed", ["contents"]), "by-hand": ("added", [])}
+
+
+def test_a_linked_file_that_is_gone_refuses_a_rollback_and_its_dry_run(project: Project):
+    first, second = deploy(project), deploy(project)
+    (project.shared("web2") / "config/database.yml").unlink()
+    for variables in (["dry_run=yes"], []):
+        done = project.doit("rollback:production", *variables).failed()
+        assert f"web2: release {first} is not known to be whole" in done.out
+        assert "linked file config/database.yml does not exist in" in done.out
+    assert project.current("web1") == project.current("web2") == second
+    project.doit("rollback:production", "force=yes", check=True)
+    assert project.current("web2") == first
+
+
+def test_verify_says_what_is_wrong_with_a_release_that_cannot_be_compared(make_project: MakeProject):
+    project = make_project(1)
+    deploy(project)
+    (project.shared("web1") / "config/database.yml").unlink()
+    assert verify(project, code=3)["well"] is False
+    assert "linked file config/database.yml does not exist in" in project.doit("cap", "verify").failed(3).out
+
+
+def test_what_was_changed_by_hand_before_an_archive_or_a_sweep_is_not_taken_for_a_hooks(project: Project):
+    project.dodo(
+        DODO + "@cap.after('reverted')\ndef warm(host, release):\n    host.run('touch warm', cwd=release.path)\n"
+    )
+    first, second = deploy(project), deploy(project)
+    (release(project, second) / "app.txt").write_text("other\n")
+    project.doit("rollback:production", check=True)
+    (release(project, first) / "app.txt").write_text("other\n")
+    project.doit("rollback:production", f"rollback_release={second}", check=True)
+    assert changes(verify(project, code=3))["app.txt"] == ("changed", ["contents"])
+    drilled = project.deploy_to("web1") / ".capdoit/drill"
+    shutil.copytree(release(project, first), drilled, copy_function=os.link, symlinks=True)
+    project.doit("run", "-s", "rollback:production:warm", check=True)
+    project.doit("rollback:production", check=True)
+    assert changes(verify(project, code=3))["app.txt"] == ("changed", ["contents"])

@@ -1,0 +1,29 @@
+"""The script that asks for the condition of a host."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from capdoit.doctor.host_condition import CONDITION, SHOWN, parse
+from capdoit.records.facts import FACTS
+from capdoit.script import render
+
+
+@pytest.mark.parametrize("shell", [["dash"], ["bash", "--posix"], ["busybox", "ash"]], ids=" ".join)
+def test_the_script_says_the_same_under_every_shell(shell: list[str], tmp_path: Path):
+    values = {"shown": SHOWN, "tools": ("no-such-tool", "sed"), "deploy_to": str(tmp_path / "a b" / "shop")}
+    (tmp_path / "a b").mkdir()
+    text = render("doctor", [FACTS, CONDITION], values).text
+    done = subprocess.run([*shell, "-s"], input=text, capture_output=True, text=True, check=True)
+    condition = parse("web1", str(tmp_path / "a b" / "shop"), done.stdout, 0, 2e9)
+    assert condition.place == str(tmp_path / "a b")
+    assert condition.no_tools == ("no-such-tool",)
+    assert condition.is_directory
+    assert not condition.closed
+    assert condition.sh.partition(" ")[0] == Path(shutil.which(shell[0]) or "").resolve().name
+    assert condition.mode.startswith("d")
+    assert condition.disk

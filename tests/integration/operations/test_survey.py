@@ -1,0 +1,49 @@
+"""The survey's script."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+from capdoit.layout import Layout
+from capdoit.records.facts import FACTS, SURVEY, parse
+from capdoit.records.journal import Entry
+from capdoit.script import quote, words
+
+R = [f"2016061413332{n}" for n in range(8)]
+
+
+def made(number: int, event: str, flow: str = "deploy", run: str = "") -> Entry:
+    return Entry(event=event, flow=flow, release=R[number], run=run or f"{flow}{number}")
+
+
+def test_the_script_says_what_the_reader_understands(tmp_path: Path) -> None:
+    shop = tmp_path / "shop"
+    (shop / "releases" / R[0]).mkdir(parents=True)
+    (shop / "releases" / R[0] / "REVISION").write_text("1f3e\n")
+    (shop / "releases" / "new\nline").mkdir()
+    (shop / "current").symlink_to(shop / "releases" / R[0])
+    (shop / f"rolled-back-release-{R[1]}.tar.gz").touch()
+    (shop / ".capdoit").mkdir()
+    (shop / ".capdoit" / "journal").write_text(made(0, "live").line() + "\n")
+    (shop / "revisions.log").write_text(f"Branch main (at 1f3e) deployed as release {R[0]} by ann\n")
+    facts = parse("web1", Layout(str(shop)), survey(shop))
+    assert (facts.current, facts.releases, facts.archives) == (R[0], {R[0]: "1f3e"}, {R[1]})
+    assert (facts.entries, len(facts.log), facts.strays) == ((made(0, "live"),), 1, ("new?line",))
+    assert (facts.no_tools, facts.no_files, facts.not_writable) == (("no-such-tool",), (1,), ())
+
+
+def survey(shop: Path) -> str:
+    (shop / "shared").mkdir()
+    (shop / "shared" / "a.yml").touch()
+    values = {
+        "deploy_to": str(shop),
+        "tools": words(["sh", "no-such-tool"]),
+        "make_dirs": "",
+        "linked_files": words(["a.yml", "b.yml"]),
+        "linked_dirs": "",
+    }
+    script = (
+        "".join(f"{name}={quote(value)}\n" for name, value in values.items()) + FACTS.read_text() + SURVEY.read_text()
+    )
+    return subprocess.run(["sh"], input=script, capture_output=True, text=True, check=True).stdout

@@ -1,0 +1,121 @@
+"""The place in deploy.yml that each setting comes from."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from capdoit.config import origins, stages
+
+FULL = """\
+application: shop
+repo_url: https://ann:hush@git.example.com/shop.git
+archive: dist/a.tar.gz
+user: ann
+keep_releases: 3
+default_env: {LANG: C.UTF-8, TOKEN: !env TOKEN}
+ssh_options: [ConnectTimeout=5]
+linked_dirs: [log, tmp]
+recipes:
+  systemd: {units: [a.service]}
+  other: {}
+  never: false
+stages:
+  local:
+    transfer: archive
+    default_env: {LANG: C}
+    recipes: {other: false}
+    hosts: {here: {transport: local, deploy_to: demo, port: 22}}
+  production:
+    keep_releases: 9
+    default_env: {LANG: de_DE.UTF-8}
+    ssh_options: [ConnectTimeout=9]
+    recipes:
+      systemd: {units: [b.service]}
+      nothing: false
+    hosts:
+      web1: {user: deploy}
+      web2: {user: deploy, default_env: {A: b}}
+    transfer: git
+"""
+
+
+@pytest.fixture
+def full(tmp_path: Path) -> tuple[origins.Written, stages.Config]:
+    file = tmp_path / "deploy.yml"
+    file.write_text(FULL)
+    return origins.written(file), stages.load(file)
+
+
+def test_each_setting_has_the_place_that_it_comes_from(full: tuple[origins.Written, stages.Config]):
+    said, conf = full
+    found = origins.settings(said, conf.stages["production"])
+    assert [(s.name, s.value, s.host or s.level, s.place) for s in found] == [
+        ("user", "ann", "top", "deploy.yml:4"),
+        ("deploy_to", "/var/www/shop", "default", ""),
+        ("default_env.LANG", "de_DE.UTF-8", "stage", "deploy.yml:21"),
+        ("default_env.TOKEN", "!env TOKEN", "top", "deploy.yml:6"),
+        ("ssh_options", "ConnectTimeout=5", "top", "deploy.yml:7"),
+        ("ssh_options", "ConnectTimeout=9", "stage", "deploy.yml:22"),
+        ("application", "shop", "top", "deploy.yml:1"),
+        ("transfer", "git", "stage", "deploy.yml:29"),
+        ("repo_url", "https://ann:***@git.example.com/shop.git", "top", "deploy.yml:2"),
+        ("branch", "master", "default", ""),
+        ("archive", "dist/a.tar.gz", "top", "deploy.yml:3"),
+        ("keep_releases", "9", "stage", "deploy.yml:20"),
+        ("linked_dirs", "log, tmp", "top", "deploy.yml:8"),
+        ("keep_failed", "false", "default", ""),
+        ("on_failure", "stop", "default", ""),
+        ("max_failures", "0", "default", ""),
+        ("drill", "never", "default", ""),
+        ("recipes.systemd", "on", "stage", "deploy.yml:24"),
+        ("recipes.systemd.units", "b.service", "stage", "deploy.yml:24"),
+        ("recipes.other", "on", "top", "deploy.yml:11"),
+        ("recipes.never", "off", "top", "deploy.yml:12"),
+        ("recipes.nothing", "off", "stage", "deploy.yml:25"),
+        ("user", "deploy", "web1", "deploy.yml:27"),
+        ("user", "deploy", "web2", "deploy.yml:28"),
+        ("default_env.A", "b", "web2", "deploy.yml:28"),
+    ]
+
+
+def test_options_of_a_recipe_that_the_stage_turns_off_do_not_hold(tmp_path: Path):
+    file = tmp_path / "deploy.yml"
+    file.write_text(FULL.replace("{other: false}", "{systemd: false}"))
+    names = [s.name for s in origins.settings(origins.written(file), stages.load(file).stages["local"])]
+    assert "recipes.systemd" in names
+    assert "recipes.systemd.units" not in names
+
+
+def test_settings_that_change_nothing_have_the_reason(full: tuple[origins.Written, stages.Config]):
+    said, conf = full
+    assert {(s.name, s.place): why for s, why in origins.unused(said, conf.stages, "production")} == {
+        ("user", "deploy.yml:4"): "all hosts of local are this machine; every host of production says its own",
+        ("default_env.LANG", "deploy.yml:6"): "local says its own; production says its own",
+        ("recipes.never", "deploy.yml:12"): "a recipe is off unless something turns it on",
+        ("recipes.nothing", "deploy.yml:25"): "a recipe is off unless something turns it on",
+    }
+    local = {(s.name, s.host): why for s, why in origins.unused(said, conf.stages, "local") if s.level != "top"}
+    assert local == {("port", "here"): "here is this machine"}
+
+
+def test_what_one_stage_uses_is_used(full: tuple[origins.Written, stages.Config]):
+    said, conf = full
+    names = {s.name for s, _ in origins.unused(said, conf.stages, "production")}
+    assert not names & {"repo_url", "archive", "keep_releases", "ssh_options", "recipes.systemd.units"}
+
+
+def test_an_option_of_a_recipe_may_be_off(tmp_path: Path):
+    file = tmp_path / "deploy.yml"
+    file.write_text(FULL.replace("other: {}", 'other: {x: "off"}').replace("{other: false}", "{}"))
+    found = {s.name for s, _ in origins.unused(origins.written(file), stages.load(file).stages, "production")}
+    assert "recipes.other.x" not in found
+
+
+def test_a_recipe_that_every_stage_gives_options_is_used(tmp_path: Path):
+    file = tmp_path / "deploy.yml"
+    file.write_text(FULL.replace("{other: false}", "{systemd: {units: [c.service]}}"))
+    found = {s.name for s, _ in origins.unused(origins.written(file), stages.load(file).stages, "production")}
+    assert "recipes.systemd.units" in found
+    assert "recipes.systemd" not in found

@@ -1,0 +1,339 @@
+"""Stages and hosts of deploy.yml."""
+# ruff: noqa: E501 - a mistake is one line, however long
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from capdoit.config.stages import Config, HostConfig, Stage, choose_stage, load
+from capdoit.errors import ConfigError
+from tests.unit.config.texts import NEEDED, STAGES
+
+
+def only_host(config: Config) -> HostConfig:
+    (stage,) = config.stages.values()
+    (host,) = stage.hosts
+    return host
+
+
+def only_stage(config: Config) -> Stage:
+    (stage,) = config.stages.values()
+    return stage
+
+
+@pytest.mark.parametrize(
+    ("text", "mistake"),
+    [
+        ("", "1:1: no stages; at least one is needed"),
+        ("stages:", "3:8: stages: found nothing, expected a mapping of names and stages"),
+        ("stages: {}", "3:1: stages: no stages; at least one is needed"),
+        ("stages: [production]", "3:1: stages: found a list, expected a mapping of names and stages"),
+        ("stages: {production: [web1]}", "3:10: stages.production: found a list, expected a mapping"),
+        ("stages: {production: }", "3:21: stages.production: found nothing, expected a mapping"),
+        ("stages: {production: {}}", "3:10: stages.production: no hosts; at least one is needed"),
+        (
+            "stages: {production: {hosts: {}}}",
+            "3:23: stages.production.hosts: no hosts; at least one is needed",
+        ),
+        (
+            "stages: {production: {hosts: [web1]}}",
+            "3:23: stages.production.hosts: found a list, expected a mapping of names and hosts",
+        ),
+        (
+            "stages: {production: {hosts: web1}}",
+            "3:30: stages.production.hosts: found a text (web1), expected a mapping of names and hosts",
+        ),
+        (
+            "stages: {production: {hosts: {web1: }}}",
+            "3:36: stages.production.hosts.web1: found nothing, expected a mapping",
+        ),
+        (
+            "stages: {production: {hosts: {web1: [app]}}}",
+            "3:31: stages.production.hosts.web1: found a list, expected a mapping",
+        ),
+        (
+            "stages: {production: {hosts: {web1: 10.0.0.1}}}",
+            "3:37: stages.production.hosts.web1: found a text (10.0.0.1), expected a mapping",
+        ),
+        (
+            "stages: {production: {hosts: {web1: {role: [app]}}}}",
+            "3:38: stages.production.hosts.web1.role: no such setting of a host; did you mean roles?",
+        ),
+        (
+            "stages: {production: {hosts: {web1: {branch: main}}}}",
+            "3:38: stages.production.hosts.web1.branch: no such setting of a host; it belongs to the top or to a stage",
+        ),
+        (
+            "stages: {production: {hosts: {web1: {}}, transport: local}}",
+            "3:42: stages.production.transport: no such setting; it belongs to a host",
+        ),
+        (
+            "hosts: {web1: {}}\nstages: {production: {hosts: {web1: {}}}}",
+            "3:1: hosts: no such setting; it belongs to a stage",
+        ),
+        (
+            "stages: {production: {hosts: {web1: {}}, keep_release: 1}}",
+            "3:42: stages.production.keep_release: no such setting; did you mean keep_releases?",
+        ),
+        (
+            "stages: {production: {hosts: {web1: {roles: web}}}}",
+            "3:45: stages.production.hosts.web1.roles: found a text (web), expected a list of texts",
+        ),
+        (
+            "stages: {production: {hosts: {web1: {roles: [all]}}}}",
+            "3:46: stages.production.hosts.web1.roles[0]: found 'all', expected a role's name: no spaces, no commas, and not all",
+        ),
+        (
+            "stages: {production: {hosts: {web1: {roles: ['app, web']}}}}",
+            "3:46: stages.production.hosts.web1.roles[0]: found 'app, web', expected a role's name: no spaces, no commas, and not all",
+        ),
+        (
+            "stages: {production: {hosts: {web1: {primary: 1}}}}",
+            "3:47: stages.production.hosts.web1.primary: found a number (1), expected true or false",
+        ),
+        (
+            "stages: {production: {hosts: {web1: {transport: shh}}}}",
+            "3:49: stages.production.hosts.web1.transport: found shh, expected a transport: ssh, local; did you mean ssh?",
+        ),
+        (
+            "stages: {production: {hosts: {deploy@web1: {}}}}",
+            "3:31: stages.production.hosts.deploy@web1: a host's name has letters, digits, dots, dashes and underscores; the user goes in user:",
+        ),
+        (
+            "stages: {production: {hosts: {-oProxyCommand: {}}}}",
+            "3:31: stages.production.hosts.-oProxyCommand: a host's name has letters, digits, dots, dashes and underscores; the user goes in user:",
+        ),
+    ],
+)
+def test_a_wrong_stage_or_host_is_told_with_its_line_its_column_and_its_path(mistakes, text, mistake):
+    assert mistakes(f"{NEEDED}{text}\n") == [mistake]
+
+
+@pytest.mark.parametrize("name", ["all", "check", "deploy", "drill", "rollback", "a:b", "a b", "-x", "*"])
+def test_a_stage_cannot_have_a_name_that_a_task_has_or_no_task_can_have(mistakes, name):
+    assert mistakes(f"{NEEDED}stages: {{'{name}': {{hosts: {{web1: {{}}}}}}}}\n") == [
+        f"3:10: stages.{name}: {name} cannot be a stage's name; give it another"
+    ]
+
+
+def test_a_relative_deploy_to_is_refused_for_a_host_that_ssh_leads_to_and_taken_for_a_local_one(mistakes):
+    stages = "stages: {production: {hosts: {here: {transport: local}, web1: {}}}}"
+    assert mistakes(f"{NEEDED}deploy_to: srv/shop\n{stages}") == [
+        "4:57: stages.production.hosts.web1: deploy_to is srv/shop, expected a path from / on a host that ssh leads to"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "mistake"),
+    [
+        (
+            "repo_url: x\n",
+            "2:10: stages.production: neither application nor deploy_to is set; application: shop means /var/www/shop",
+        ),
+        ("application: shop\n", "2:10: stages.production: no repo_url, which transfer: git needs"),
+        (
+            "deploy_to: /srv/shop\ntransfer: archive\n",
+            "3:10: stages.production: no archive, which transfer: archive needs",
+        ),
+        (
+            "deploy_to: /srv/shop\nrepo_url: x\narchive: a.tgz\n",
+            "4:10: stages.production: both repo_url and archive are set; say transfer: git or transfer: archive",
+        ),
+    ],
+)
+def test_what_a_stage_cannot_be_without_is_told_at_the_stage(mistakes, text, mistake):
+    assert mistakes(text + STAGES) == [mistake]
+
+
+def test_several_mistakes_are_told_at_once_in_the_order_of_the_file(mistakes):
+    text = (
+        "aplication: shop\n"
+        "stages:\n"
+        "  production:\n"
+        "    hosts:\n"
+        "      web1: {port: ssh, roles: web}\n"
+        "      web2: {deploy_to: srv}\n"
+        "    branch: [main]\n"
+        "keep_releases: many\n"
+        "default_stage: test\n"
+        "repo_url: x\n"
+    )
+    assert mistakes(text) == [
+        "1:1: aplication: no such setting; did you mean application?",
+        "3:3: stages.production: neither application nor deploy_to is set; application: shop means /var/www/shop",
+        "5:20: stages.production.hosts.web1.port: found a text (ssh), expected a whole number from 1 to 65535",
+        "5:32: stages.production.hosts.web1.roles: found a text (web), expected a list of texts",
+        "6:7: stages.production.hosts.web2: deploy_to is srv, expected a path from / on a host that ssh leads to",
+        "7:5: stages.production.branch: found a list, expected a text",
+        "8:16: keep_releases: found a text (many), expected a whole number of at least 1",
+        "9:16: default_stage: no stage test; there are production",
+    ]
+
+
+def test_what_is_not_said_is_as_capistrano_has_it(read):
+    stage = only_stage(read(NEEDED + STAGES))
+    assert (stage.branch, stage.keep_releases, stage.transfer) == ("master", 5, "git")
+    assert (stage.linked_files, stage.linked_dirs, stage.repo_tree, stage.archive) == ((), (), None, None)
+    (host,) = stage.hosts
+    assert (host.name, host.hostname, host.transport) == ("web1", "web1", "ssh")
+    assert (host.roles, host.primary, host.no_release) == ((), False, False)
+    assert (host.user, host.port, host.ssh_config) == (None, None, None)
+    assert host.layout.deploy_to == "/var/www/shop"
+    assert (host.env, host.ssh_options) == ({}, ())
+
+
+def test_everything_that_is_said_of_a_host_holds_for_it(read):
+    host = only_host(
+        read(
+            f"{NEEDED}stages: {{production: {{hosts: {{web1: {{hostname: 10.0.0.1, user: deploy, port: 2222, "
+            "roles: [app, web], primary: true, no_release: yes, transport: local, deploy_to: /srv/shop/}}}}"
+        )
+    )
+    assert (host.hostname, host.user, host.port) == ("10.0.0.1", "deploy", 2222)
+    assert (host.roles, host.primary, host.no_release) == (("app", "web"), True, True)
+    assert (host.transport, host.layout.deploy_to) == ("local", "/srv/shop")
+
+
+@pytest.mark.parametrize("setting", ["user: %s", "deploy_to: /srv/%s", "default_env: {WHERE: %s}"])
+@pytest.mark.parametrize("innermost", ["top", "stage", "host"])
+def test_of_the_top_a_stage_and_a_host_the_innermost_that_says_something_wins(read, setting, innermost):
+    levels = ["top", "stage", "host"]
+    said = {level: f"{setting % level}, " for level in levels[: levels.index(innermost) + 1]}
+    host = only_host(
+        read(
+            f"{{application: shop, repo_url: x, {said['top']} stages: {{production: {{{said.get('stage', '')} "
+            f"hosts: {{web1: {{{said.get('host', '')}}}}}}}}}}}"
+        )
+    )
+    values = {"user": host.user, "deploy_to": host.layout.deploy_to, "default_env": host.env.get("WHERE")}
+    expected = {"deploy_to": f"/srv/{innermost}"}.get(setting.split(":")[0], innermost)
+    assert values[setting.split(":")[0]] == expected
+
+
+def test_a_setting_of_a_stage_holds_for_that_stage_alone(read):
+    config = read(
+        f"{NEEDED}branch: main\nlinked_dirs: [log]\nstages:\n"
+        "  staging: {hosts: {web1: {}}}\n"
+        "  production: {branch: release, keep_releases: 9, linked_dirs: [tmp], hosts: {web1: {}}}\n"
+    )
+    staging, production = config.stages.values()
+    assert (staging.branch, staging.keep_releases, staging.linked_dirs) == ("main", 5, ("log",))
+    assert (production.branch, production.keep_releases, production.linked_dirs) == ("release", 9, ("tmp",))
+
+
+def test_environments_of_all_levels_are_joined(read):
+    host = only_host(
+        read(
+            f"{NEEDED}default_env: {{A: top, B: top, C: top}}\nstages: {{production: {{default_env: {{B: stage, "
+            "C: stage}, hosts: {web1: {default_env: {C: host, D: host}}}}}"
+        )
+    )
+    assert host.env == {"A": "top", "B": "stage", "C": "host", "D": "host"}
+
+
+def test_an_environment_variable_may_be_empty_and_a_number_is_taken_as_it_is_written(read):
+    host = only_host(read(f"{NEEDED}default_env: {{ROOT: '', VERSION: 1.10}}\n{STAGES}"))
+    assert host.env == {"ROOT": "", "VERSION": "1.10"}
+
+
+def test_ssh_options_of_a_host_go_before_the_stages_and_those_before_the_tops(read):
+    first, second = only_stage(
+        read(
+            f"{NEEDED}ssh_options: [Port=1, ConnectTimeout=5]\nstages: {{production: {{ssh_options: [Port=2], "
+            "hosts: {web1: {ssh_options: [Port=3]}, web2: {}}}}"
+        )
+    ).hosts
+    assert first.ssh_options == ("Port=3", "Port=2", "Port=1", "ConnectTimeout=5")
+    assert second.ssh_options == ("Port=2", "Port=1", "ConnectTimeout=5")
+
+
+def test_paths_of_the_controller_are_below_the_directory_of_deploy_yml(read, tmp_path):
+    host = only_host(
+        read(
+            f"{NEEDED}ssh_config: deploy/ssh_config\ndeploy_to: demo/\n"
+            "stages: {local: {hosts: {here: {transport: local}}}}"
+        )
+    )
+    assert host.ssh_config == f"{tmp_path}/deploy/ssh_config"
+    assert host.layout.deploy_to == f"{tmp_path}/demo"
+
+
+@pytest.mark.parametrize(
+    ("text", "transfer"),
+    [
+        ("archive: a.tgz", "archive"),
+        ("archive: a.tgz\nrepo_url: x\ntransfer: git", "git"),
+        ("archive: a.tgz\nrepo_url: x\ntransfer: archive", "archive"),
+    ],
+)
+def test_a_stage_that_has_an_archive_and_no_repository_is_sent_the_archive(read, text, transfer):
+    assert only_stage(read(f"application: shop\n{text}\n{STAGES}")).transfer == transfer
+
+
+def test_a_recipe_keeps_its_options_and_the_place_of_each(read):
+    recipes = (
+        read(f"{NEEDED}recipes:\n  rails: {{prefix: a, keep: 3, ask: no, tasks: [x, y]}}\n  puma:\n{STAGES}")
+        .stages["production"]
+        .recipes
+    )
+    assert [recipe.name for recipe in recipes] == ["rails", "puma"]
+    assert recipes[0].options == {"prefix": "a", "keep": 3, "ask": False, "tasks": ["x", "y"]}
+    assert recipes[0].places["keep"] == "deploy.yml:4:22"
+    assert (recipes[1].options, recipes[1].place) == ({}, "deploy.yml:5:3")
+
+
+TWO = NEEDED + "stages: {staging: {hosts: {a: {}}}, production: {hosts: {b: {}}}}\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "said", "chosen"),
+    [
+        (TWO, "production", "production"),
+        (TWO + "default_stage: staging\n", None, "staging"),
+        (TWO + "default_stage: staging\n", "production", "production"),
+        (NEEDED + STAGES, None, "production"),
+    ],
+)
+def test_the_stage_is_the_one_said_else_the_default_else_the_only_one(read, text, said, chosen):
+    assert choose_stage(read(text), said).name == chosen
+
+
+@pytest.mark.parametrize(
+    ("said", "mistake"),
+    [
+        (None, "which stage? Say stage=NAME of staging, production; or set default_stage in deploy.yml"),
+        ("prodution", "no stage prodution; deploy.yml has staging, production; did you mean production?"),
+    ],
+)
+def test_where_no_stage_can_be_chosen_the_stages_are_named(read, said, mistake):
+    config = read(TWO)
+    with pytest.raises(ConfigError) as caught:
+        choose_stage(config, said)
+    assert str(caught.value) == mistake
+
+
+def test_two_hosts_that_are_the_same_place_are_refused(tmp_path: Path):
+    file = tmp_path / "deploy.yml"
+    file.write_text(
+        "application: shop\nrepo_url: x\nstages:\n  production:\n    hosts:\n"
+        "      a: {transport: local, deploy_to: here}\n      b: {transport: local, deploy_to: here}\n"
+    )
+    with pytest.raises(ConfigError, match="hosts a and b are the same place"):
+        load(file)
+
+
+@pytest.mark.parametrize("no_release", ["a", "b"])
+def test_a_host_that_gets_no_code_may_be_the_same_place_as_another_in_either_order(read, no_release):
+    hosts = {name: f"{{transport: local, deploy_to: here, no_release: {name == no_release}}}" for name in "ab"}
+    config = read(f"{NEEDED}stages: {{production: {{hosts: {{a: {hosts['a']}, b: {hosts['b']}}}}}}}\n")
+
+    assert [host.no_release for host in only_stage(config).hosts] == [no_release == "a", no_release == "b"]
+
+
+def test_hosts_that_all_say_where_need_no_application(tmp_path: Path):
+    file = tmp_path / "deploy.yml"
+    file.write_text("repo_url: x\nstages: {production: {hosts: {a: {deploy_to: /srv/a}, b: {deploy_to: /srv/b}}}}\n")
+
+    assert [host.layout.deploy_to for host in load(file).stages["production"].hosts] == ["/srv/a", "/srv/b"]

@@ -1,0 +1,93 @@
+"""Files that are not a deploy.yml."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from capdoit.config.stages import load
+from capdoit.errors import ConfigError
+from tests.unit.config.texts import NEEDED, STAGES
+
+
+def test_a_key_that_stands_twice_is_told_with_the_place_of_the_first(mistakes):
+    assert mistakes(f"{NEEDED}branch: main\n{STAGES}branch: release\n") == [
+        "5:1: branch: stands here for the second time; the first is at 3:1"
+    ]
+
+
+def test_a_host_that_stands_twice_is_told_with_the_place_of_the_first(mistakes):
+    assert mistakes(f"{NEEDED}stages: {{production: {{hosts: {{web1: {{}}, web1: {{}}}}}}}}\n") == [
+        "3:41: stages.production.hosts.web1: stands here for the second time; the first is at 3:31"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "mistake"),
+    [
+        ("stages: [\n", "2:1: not YAML: expected the node content, but found '<stream end>'"),
+        ("a: b: c\n", "1:5: not YAML: mapping values are not allowed here"),
+        ("a: b\n\tc: d\n", "2:1: not YAML: found character '\\t' that cannot start any token"),
+        ("a: *b\n", "1:4: not YAML: found undefined alias 'b'"),
+        ("a: 1\n---\nb: 1\n", "2:1: not YAML: but found another document"),
+        ("a: 1\nb: \x01\n", "2:4: not YAML: special characters are not allowed"),
+        ("[]\n", "1:1: found a list, expected a mapping"),
+        ("shop\n", "1:1: found a text (shop), expected a mapping"),
+        ("", " is empty; remove it, and `doit cap install` writes an example"),
+        ("# nothing yet\n", " is empty; remove it, and `doit cap install` writes an example"),
+    ],
+)
+def test_a_file_that_is_no_mapping_is_told_with_line_and_column(mistakes, text, mistake):
+    assert mistakes(text) == [mistake]
+
+
+@pytest.mark.parametrize("levels", [3_000, 100_000])
+@pytest.mark.parametrize("opening", ["[", "- ", "{a: "])
+def test_a_file_that_is_nested_without_end_is_told_with_the_place_where_it_is_too_deep(mistakes, opening, levels):
+    column = 40 * len(opening) + 1
+    assert mistakes(opening * levels) == [f"1:{column}: is nested more than 40 levels deep"]
+
+
+def test_a_file_that_is_not_there_is_told_with_what_writes_one(tmp_path):
+    with pytest.raises(ConfigError) as caught:
+        load(tmp_path / "deploy.yml")
+    assert str(caught.value) == (
+        f"{tmp_path}/deploy.yml: No such file or directory; `doit cap install` writes an example"
+    )
+
+
+def test_a_file_that_is_not_utf_8_is_told_with_the_byte(tmp_path):
+    file = tmp_path / "deploy.yml"
+    file.write_bytes(b"application: caf\xe9\n")
+    with pytest.raises(ConfigError, match=r"deploy\.yml: not UTF-8 at byte 16$"):
+        load(file)
+
+
+@pytest.mark.parametrize(
+    ("line", "mistake"),
+    [
+        (
+            "user: !!python/object/apply:os.system ['touch made']",
+            "3:1: user: found python/object/apply:os.system, expected a text",
+        ),
+        (
+            "default_env: !!python/object:builtins.dict {A: b}",
+            "3:1: default_env: found python/object:builtins.dict, expected a mapping of names and texts",
+        ),
+        (
+            "linked_dirs: !!python/tuple [log]",
+            "3:1: linked_dirs: found python/tuple, expected a list of paths",
+        ),
+        ("user: !!python/name:os.system", "3:7: user: found python/name:os.system, expected a text"),
+    ],
+)
+def test_a_tag_that_would_make_an_object_is_refused_and_makes_none(mistakes, line, mistake):
+    assert mistakes(f"{NEEDED}{line}\n{STAGES}") == [mistake]
+    assert not Path("made").exists()
+
+
+def test_control_characters_of_the_file_reach_no_terminal(mistakes):
+    found = mistakes(f'{NEEDED}transfer: "\\e[2J"\n"\\e[31mx": 1\n{STAGES}')
+    assert len(found) == 2
+    assert all(mistake.isprintable() for mistake in found)

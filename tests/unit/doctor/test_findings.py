@@ -1,0 +1,13 @@
+"""Findings of the doctor as lines."""
+
+from __future__ import annotations
+
+from capdoit.doctor import findings
+
+
+def test_each_problem_is_a_line_and_a_remark_on_several_hosts_is_one():
+    said = [findings.Finding(f"web{n}", text, bad) for text, bad in (("no git", True), ("C", False)) for n in (1, 2)]
+    assert findings.lines(said, True) == ["web1: no git", "web2: no git"]
+    assert findings.lines(said, False) == ["web1, web2: C"]
+    assert findings.summary(said) == "2 problems, 1 remark"
+    assert findings.summary([]) == "no problems, no remarks"

@@ -1,0 +1,149 @@
+"""The condition of a host, by what its script answers."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from capdoit.config import stages
+from capdoit.doctor import findings
+from capdoit.doctor.host_condition import Clock, Condition, needed, parse
+from capdoit.errors import HostError
+from capdoit.units import Room
+
+
+def stage_of(folder: Path, hosts: str) -> stages.Stage:
+    file = folder / "deploy.yml"
+    file.write_text(f"application: shop\nrepo_url: x\nstages: {{production: {{hosts: {hosts}}}}}\n")
+    return stages.load(file).stages["production"]
+
+
+SAID = [
+    "clock\t1000 500000000",
+    "locale\tC.UTF-8",
+    "charmap\tUTF-8",
+    "user\tann",
+    "shell\t/usr/bin/bash",
+    "shell_version\tGNU bash, version 5.2.15(1)-release",
+    "tool\tgit git version 2.39.5",
+    "tool\ttar tar (busybox) 1.35.0",
+    "tool\tflock ",
+    "place\t/srv/shop",
+    "rights\tdrwxr-x---. 4 ann deploy 4096 Jan  1 10:00 /srv/shop",
+    "disk\t/dev/sda 1000 900 100 90% /srv",
+    "inodes\t/dev/sda 0 0 0 - /srv",
+    "end\tyes",
+]
+
+
+def answered(*lines: str) -> Condition:
+    return parse("web1", "/srv/shop", "\n".join(lines) + "\n", 999.0, 1001.0)
+
+
+def test_an_answer_becomes_a_condition():
+    assert answered(*SAID) == Condition(
+        host="web1",
+        clock=Clock(offset=0.5, uncertainty=1.0),
+        locale="C.UTF-8",
+        charmap="UTF-8",
+        user="ann",
+        sh="bash 5.2.15",
+        tools={"git": "2.39.5", "tar": "busybox 1.35.0", "flock": ""},
+        deploy_to="/srv/shop",
+        place="/srv/shop",
+        owner="ann:deploy",
+        mode="drwxr-x---",
+        disk=Room(free=100, total=1000),
+    )
+
+
+@pytest.mark.parametrize("said", ["1000 %N", "1000 ", "1000", "1000 N"])
+def test_a_clock_without_fractions_is_known_the_less_exactly(said: str):
+    assert answered(f"clock\t{said}", "end\tyes").clock == Clock(offset=0.5, uncertainty=1.5)
+
+
+@pytest.mark.parametrize("said", ["", "soon", "-1000", "9" * 40])
+def test_a_clock_that_tells_no_time_is_not_known(said: str):
+    assert answered(f"clock\t{said}", "end\tyes").clock is None
+
+
+@pytest.mark.parametrize("said", ["", "/dev/sda 1 2", "df: no", "/dev/sda x 1 2 3% /"])
+def test_room_that_is_not_told_is_not_known(said: str):
+    assert answered(f"disk\t{said}", "end\tyes").disk is None
+
+
+def test_an_answer_cannot_steer_a_terminal_and_is_bounded():
+    condition = answered("user\t\x1b[31m", f"locale\t{'x' * 10**6}", *["closed\t/x"] * 5000, "end\tyes")
+    assert condition.user == "\\x1b[31m"
+    assert len(condition.locale) <= 1000
+    assert len(condition.closed) <= 100
+
+
+@pytest.mark.parametrize("lines", [SAID[:-1], [*SAID[:-1], "user\tbob", "end\tyes"], ["hello\tyou", "end\tyes"]])
+def test_what_the_script_never_prints_is_refused(lines: list[str]):
+    with pytest.raises(HostError, match="answered the doctor with"):
+        answered(*lines)
+
+
+WELL = Condition(
+    host="web1",
+    clock=Clock(0.1, 0.2),
+    locale="C.UTF-8",
+    charmap="UTF-8",
+    user="ann",
+    deploy_to="/srv/shop",
+    place="/srv/shop",
+    owner="ann:ann",
+    mode="drwxr-xr-x",
+    disk=Room(10**8, 10**9),
+    inodes=Room(10**6, 10**7),
+)
+
+
+def test_nothing_is_wrong_with_a_host_that_is_well():
+    assert findings.of_condition(WELL) == []
+
+
+@pytest.mark.parametrize(
+    ("facts", "text", "is_problem"),
+    [
+        ({"no_tools": ("git",)}, "git is not installed", True),
+        ({"clock": Clock(7.0, 1.0)}, "its clock is 7 s ± 1.0 ahead of the controller's", True),
+        ({"clock": Clock(-90.04, 0.03)}, "its clock is 90.04 s ± 0.03 behind the controller's", True),
+        ({"closed": ("/srv/shop/repo",)}, "/srv/shop/repo cannot be written to and entered by ann", True),
+        ({"is_directory": False}, "/srv/shop is no directory", True),
+        ({"disk": Room(0, 10**9)}, "0 KiB free at /srv/shop", True),
+        ({"disk": Room(2 * 10**5, 10**9)}, "0.0% of the disk free at /srv/shop", False),
+        ({"inodes": Room(9, 10**7)}, "9 inodes free at /srv/shop", True),
+        ({"locale": "", "charmap": "ANSI_X3.4-1968"}, "its locale is not set (ANSI_X3.4-1968), not UTF-8", False),
+        ({"locale": "de_DE", "charmap": ""}, "its locale is de_DE, not UTF-8", False),
+    ],
+)
+def test_what_is_wrong_with_a_host(facts: dict[str, Any], text: str, is_problem: bool):
+    (found,) = findings.of_condition(replace(WELL, **facts))
+    assert found.text.startswith(text)
+    assert (found.where, found.is_problem) == ("web1", is_problem)
+
+
+@pytest.mark.parametrize(
+    "facts",
+    [
+        {"clock": Clock(7.0, 2.5)},  # the way there was so slow that it may be right
+        {"clock": None},
+        {"locale": "de_DE.utf8", "charmap": ""},  # musl has no `locale`
+        {"disk": None, "inodes": None},
+        {"deploy_to": "", "place": "", "owner": ""},
+    ],
+)
+def test_what_is_not_certain_is_no_problem(facts: dict[str, Any]):
+    assert findings.of_condition(replace(WELL, **facts)) == []
+
+
+def test_the_hosts_need_what_the_scripts_of_both_flows_use(tmp_path: Path):
+    stage = stage_of(tmp_path, "{here: {transport: local}}")
+    assert {"git", "tar", "readlink", "mv"} <= set(needed(stage))
+    assert "git" not in needed(replace(stage, transfer="archive"))
+    assert "sha256sum" in needed(replace(stage, transfer="archive"))

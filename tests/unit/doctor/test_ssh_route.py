@@ -1,0 +1,81 @@
+"""How ssh leads to a host, by what ssh says of it."""
+
+from __future__ import annotations
+
+import pytest
+
+from capdoit.doctor import findings
+from capdoit.doctor.ssh_route import Leading, described, key_files, key_names, key_state, settings
+
+SSH = """\
+host web1
+user ann
+hostname 10.0.0.1
+port 2222
+forwardagent no
+stricthostkeychecking true
+serveraliveinterval 5
+serveralivecountmax 3
+userknownhostsfile /home/ann/.ssh/known_hosts /home/ann/.ssh/known_hosts2
+globalknownhostsfile /dev/null
+proxyjump ann@gate:22
+"""
+
+
+def led(text: str = SSH, key: str = "known") -> Leading:
+    return described("web1", settings(text), key)
+
+
+def test_what_ssh_says_becomes_settings():
+    assert led() == Leading(
+        host="web1",
+        address="ann@10.0.0.1:2222",
+        gateway="ann@gate:22",
+        keepalive=5,
+        lost_after=3,
+        strict="yes",
+        forwards_agent=False,
+        key="known",
+        key_names=("[10.0.0.1]:2222", "10.0.0.1"),
+        key_files=("/home/ann/.ssh/known_hosts", "/home/ann/.ssh/known_hosts2"),
+    )
+
+
+def test_a_key_is_looked_for_by_alias_or_by_host_and_port():
+    assert key_names({"hostname": "a", "port": "22"}) == ["a"]
+    assert key_names({"hostname": "a", "port": "22", "hostkeyalias": "b"}) == ["b"]
+    assert key_files({"userknownhostsfile": "none", "globalknownhostsfile": "/etc/known"}) == ["/etc/known"]
+
+
+@pytest.mark.parametrize(
+    ("found", "state"),
+    [
+        ([], "unknown"),
+        (["", ""], "unknown"),
+        (["", "# Host a found: line 1 \na ssh-ed25519 AAAA\n"], "known"),
+        (["# Host a found: line 3 CA\n@cert-authority * ssh-ed25519 AAAA\n"], "known"),
+        (["# Host a found: line 1 REVOKED\n@revoked a ssh-rsa AAAA\n# Host a found: line 2 \n"], "revoked"),
+    ],
+)
+def test_the_state_of_a_key(found: list[str], state: str):
+    assert key_state(found) == state
+
+
+def judged(text: str, key: str, reached: bool) -> list[tuple[str, bool]]:
+    found = findings.of_leading(led(text, key), reached)
+    return [(one.text.partition(":")[0], one.is_problem) for one in found]
+
+
+def test_what_is_wrong_with_how_ssh_leads_to_a_host():
+    loose = SSH.replace("checking true", "checking accept-new").replace("interval 5", "interval 0")
+    strange = "its host key is not known"
+    assert judged(SSH, "known", True) == []
+    assert judged(SSH, "unknown", True) == []  # ssh knows it from elsewhere, or would not have gone there
+    assert judged(SSH, "unknown", False) == [(strange, True)]
+    assert judged(SSH, "revoked", False)[0][1]
+    assert judged(SSH.replace("agent no", "agent yes"), "known", True) == [("ForwardAgent is on", False)]
+    assert judged(loose, "unknown", True) == [
+        (strange, False),
+        ("StrictHostKeyChecking is accept-new", False),
+        ("ServerAliveInterval is 0", False),
+    ]

@@ -1,0 +1,64 @@
+"""Drills that hosts remember."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime, timedelta, timezone
+
+import pytest
+
+from capdoit.records.facts import Facts
+from capdoit.records.fleet_state import last_drill, overdue_drills
+from capdoit.records.journal import Drilled
+
+NOW = datetime(2026, 6, 1, tzinfo=timezone.utc)
+
+
+def remembered(host: str, age: timedelta = timedelta(0), verdict: str = "works") -> Facts:
+    return Facts(
+        host, drilled=Drilled(f"{NOW - age:%Y-%m-%dT%H:%M:%SZ}", "jane", verdict, "20260101000000", "1.5", "w")
+    )
+
+
+def test_a_drill_is_overdue_when_it_is_old_failed_or_was_never():
+    hosts = [
+        remembered("web1", timedelta(hours=24)),
+        remembered("web2", timedelta(hours=25)),
+        remembered("web3", verdict="fails"),
+        Facts("web4"),
+        remembered("web5", timedelta(hours=-5)),
+    ]
+    assert overdue_drills(hosts, 86400, NOW) == [
+        "web2: the last drill is 1 day old",
+        "web3: the last drill failed: 2026-06-01 00:00 by jane: a rollback to 20260101000000 fails: w",
+        "web4: a rollback was never drilled here",
+    ]
+
+
+def test_hosts_that_remember_different_drills_are_told_apart():
+    same = [remembered("web1"), remembered("web2")]
+    assert last_drill(same) == "2026-06-01 00:00 by jane: a rollback to 20260101000000 works, in 1.5 s"
+    assert last_drill([*same, Facts("web3")]).startswith("web1, web2: 2026-06-01")
+    assert last_drill([*same, Facts("web3")]).endswith("; web3: none")
+
+
+A_DRILL = {"at": "2026-01-01T00:00:00Z", "by": "", "verdict": "works", "release": "", "seconds": "", "why": ""}
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        *("", "[]", "{}", "x", "[" * 5000),
+        json.dumps({**A_DRILL, "at": "now"}),
+        json.dumps({**A_DRILL, "verdict": "fine"}),
+    ],
+)
+def test_what_is_no_drill_is_none(line: str):
+    assert Drilled.parse(json.dumps(A_DRILL))
+    assert Drilled.parse(line) is None
+
+
+def test_nothing_that_a_host_remembers_can_steer_a_terminal():
+    said = Drilled.parse(Drilled("2026-01-01T00:00:00Z", "a\x1b[2J", "fails", "x\x07", "1", "y\r").line())
+    assert said
+    assert str(said).isprintable()

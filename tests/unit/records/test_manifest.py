@@ -1,0 +1,102 @@
+"""Differences between a manifest and a release."""
+
+from __future__ import annotations
+
+import pytest
+
+from capdoit.errors import HostError
+from capdoit.records.manifest import END, MOST_LINES, between, parse, parse_listing, shown
+
+
+def _line(line: str) -> str:
+    """A line of a listing; the sums of these tests are short, and stand behind their paths as all else does."""
+    path, _, sum_ = line.partition("\tsha256\t")
+    return f"{sum_.zfill(64)}  {path}" if sum_ else line
+
+
+def compared(was: str, now: str) -> list[str]:
+    """The changes that a host would tell by these lines of differences."""
+    lines = [f"{side}\t{_line(line)}" for side, text in (("was", was), ("is", now)) for line in text.splitlines()]
+    return list(map(str, parse("web1", "\n".join(["revision\tabc", "manifest\tyes", *lines, END, ""])).changes))
+
+
+@pytest.mark.parametrize(
+    ("was", "now", "said"),
+    [
+        ("./a\tstat\t81a4 1\n./a\tsha256\t12", "", "missing a"),
+        ("", "./a\tstat\t81a4 1\n./a\tsha256\t12", "added a"),
+        ("", "./a\tlink\tx", "added a"),
+        ("./a\tstat\t81a4 1", "./a\tstat\t8180 1", "changed a: mode 644 -> 600"),
+        ("./a\tstat\t81a4 1", "./a\tstat\t81a4 2", "changed a: size 1 -> 2"),
+        ("./a\tsha256\t12", "./a\tsha256\t13", "changed a: contents"),
+        ("./a\tsha256\t12", "", "changed a: cannot be read"),
+        ("./a\tlink\tx", "./a\tlink\ty", "changed a: link x -> y"),
+        ("./a\tlink\tx", "./a\tstat\t81a4 1\n./a\tsha256\t1", "changed a: was a link, is a file"),
+        ("./a\tstat\t81a4 1\n./a\tsha256\t1", "./a\tstat\t41ed", "changed a: was a file, is a directory"),
+        (".\tstat\t41ed", ".\tstat\t41c0", "changed .: mode 755 -> 700"),
+        ("\\2e2f610a62\tstat\t81a4 1", "", "missing a\\nb"),
+        ("\\zz\tstat\t81a4 1", "", "missing \\zz"),
+        ("garbage", "", "missing garbage"),
+        ("", "~\tend\tyes", "missing the end of the manifest: it was cut short"),
+        ("./\x1b[2J\tstat\tnonsense", "", "missing \\x1b[2J"),
+    ],
+)
+def test_what_became_of_a_path(was: str, now: str, said: str):
+    assert compared(was, now) == [said]
+
+
+def test_what_could_not_be_read_when_it_was_shipped_is_no_change_once_it_can_be():
+    assert compared("", "./a\tsha256\t12") == []
+
+
+def test_what_was_added_is_no_damage():
+    found = parse("web1", f"revision\tabc\nmanifest\tyes\nwas\t./b\tstat\t81a4 1\n{END}\nis\t./a\tstat\t81a4 1\n")
+    assert [str(change) for change in found.damage] == ["missing b"]
+    assert found.summary() == "1 missing, 1 added"
+
+
+def test_a_host_that_sends_all_that_it_may_says_that_there_is_more():
+    lines = [f"was\t./{n}\tstat\t81a4 1" for n in range(MOST_LINES)]
+    found = parse("web1", "\n".join(["revision\tabc", "manifest\tyes", *lines, ""]))
+    assert found.cut
+    assert found.summary() == f"{MOST_LINES} missing, and more"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "revision\tabc\nmanifest\tyes\nwas\t./a\tstat\t1\n",
+        "hello\n",
+        "revision\tabc\nmanifest\tyes\n",
+        f"revision\tabc\n{END}\n",
+    ],
+)
+def test_an_answer_that_is_not_whole_is_none(text: str):
+    with pytest.raises(HostError):
+        parse("web1", text)
+
+
+def test_a_release_without_a_manifest_has_nothing_to_differ_from():
+    found = parse("web1", "revision\tabc\n")
+    assert (found.has_manifest, found.damage, found.is_as_shipped) == (False, (), False)
+
+
+def test_what_hosts_do_not_have_alike():
+    lists = {
+        "web1": "./a\tstat\t81a4 1\n./b\tlink\tx\n./c\tstat\t41ed",
+        "web2": "./a\tstat\t81a4 2\n./c\tstat\t41ed",
+        "web3": "./a\tstat\t81a4 1\n./b\tlink\tx\n./c\tstat\t41ed",
+    }
+    found = between({host: parse_listing(text.split("\n")) for host, text in lists.items()})
+    assert list(map(str, found)) == [
+        "differs a: file 644 1 bytes on web1 web3, file 644 2 bytes on web2",
+        "differs b: a link to x on web1 web3, missing on web2",
+    ]
+
+
+def test_more_changes_than_are_shown_are_counted():
+    found = parse(
+        "web1", "\n".join(["revision\tabc", "manifest\tyes", *(f"was\t./{n}\tstat\t1" for n in range(5)), END, ""])
+    )
+    assert shown(found.changes, 3) == ["missing 0", "missing 1", "missing 2", "and 2 more"]

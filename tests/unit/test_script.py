@@ -1,0 +1,42 @@
+"""Values and names that no script can be given."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from capdoit.script import check_name, quote, render
+
+
+@pytest.fixture
+def body(tmp_path):
+    """Makes the file of a script."""
+
+    def body(text: str, name: str = "body.sh") -> Path:
+        (tmp_path / name).write_text(text)
+        return tmp_path / name
+
+    return body
+
+
+@pytest.mark.parametrize("value", ["\0", "a\0b"])
+def test_a_nul_byte_is_refused_for_no_shell_can_carry_it(value):
+    with pytest.raises(ValueError, match="a NUL byte cannot be given to a shell"):
+        quote(value)
+
+
+@pytest.mark.parametrize("name", ["", "1a", "a-b", "a b", "a=b", "a;touch made", "é", "a\n"])
+def test_a_name_that_no_variable_can_have_is_refused(body, name):
+    with pytest.raises(ValueError, match="not a name of an environment variable"):
+        check_name(name)
+    with pytest.raises(ValueError, match="not a name of an environment variable"):
+        render("test", body("true"), {name: "x"})
+    with pytest.raises(ValueError, match="not a name of an environment variable"):
+        render("test", body("true"), {}, {name: "x"}).frame()
+
+
+def test_the_environment_of_a_script_is_not_in_its_text_and_not_shown(body):
+    script = render("test", body("true"), {}, {"KEY": "hunter2"})
+    assert "hunter2" in script.frame()
+    assert "hunter2" not in script.text + repr(script) + str(script)
