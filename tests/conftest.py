@@ -29,6 +29,7 @@ def git_repo(tmp_path: Path, env: dict[str, str]) -> GitRepo:
 # Of the flows themselves everything is tried, but for cases of one test; of what surrounds them, a share.
 WHOLE = {
     *("test_deploy", "test_rollback", "test_failure", "test_hazards", "test_lock", "test_session"),
+    *("test_publishing", "test_interruption", "test_git", "test_archive", "test_finishing", "test_updating"),
     *("test_capistrano_scenarios", "test_faults", "test_random"),
 }
 HAVE_HOSTS = {"env", "stage", "ssh_stage", "sshds", "opened", "shell"}

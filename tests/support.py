@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from capdoit.testing import Project, processes
+from capdoit.testing import DODO, Project, processes
 
 MakeProject = Callable[..., Project]
 
@@ -102,3 +102,25 @@ def tree(folder: Path) -> dict[str, tuple[Any, ...]]:
 
 def hosts_of(project: Project) -> dict[str, Any]:
     return {name: tree(project.deploy_to(name)) for name in project.hosts}
+
+
+def waits(project: Project, seconds: str, step: str = "updated") -> None:
+    project.dodo(DODO + f"@cap.after('{step}')\ndef wait(host):\n    host.run('sleep {seconds}')\n")
+
+
+def nothing_half_made(project: Project, releases: Iterable[str], hosts: Iterable[str] | None = None) -> None:
+    """The hosts have these releases, no scratch, and a free lock."""
+    for host in hosts or project.hosts:
+        assert project.releases(host) == list(releases)
+        own = project.deploy_to(host) / ".capdoit"
+        assert {path.name for path in own.iterdir()} <= {"journal", "lock", "manifests", "next"}
+        assert not list(own.glob("next/*"))
+        assert (own / "lock").read_text() == ""
+
+
+def write_recipe(project: Project, name: str, text: str) -> None:
+    """A recipe beside dodo.py that deploy.yml asks for."""
+    (project.path / "recipes").mkdir()
+    imports = "from dataclasses import dataclass\nfrom capdoit import Recipe\n"
+    (project.path / f"recipes/{name}.py").write_text(imports + text)
+    project.config(recipes={name: {}})

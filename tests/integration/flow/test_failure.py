@@ -2,53 +2,14 @@
 
 from __future__ import annotations
 
-import fcntl
-import json
-import os
 import re
-import signal
-import subprocess
 import time
-from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
 
 from capdoit.testing import DODO, Fleet, Project
-from tests.support import MakeProject, a_while, deploy, sleepers, start_and_wait, tools_in_front, within
-
-
-def locks_are_free(project: Project, hosts: Iterable[str] | None = None) -> bool:
-    """Whether nothing on the hosts holds their locks any more."""
-    for host in hosts or project.hosts:
-        with (project.deploy_to(host) / ".capdoit/lock").open("a") as file:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                return False
-    return True
-
-
-def kill_and_wait(project: Project, process: subprocess.Popen[str], seconds: str) -> None:
-    """Kill the controller; within three seconds nothing of it is left on the hosts."""
-    process.kill()
-    process.communicate()
-    within(3, lambda: not sleepers(seconds) and locks_are_free(project))
-
-
-def waits(project: Project, seconds: str, step: str = "updated") -> None:
-    project.dodo(DODO + f"@cap.after('{step}')\ndef wait(host):\n    host.run('sleep {seconds}')\n")
-
-
-def nothing_half_made(project: Project, releases: Iterable[str], hosts: Iterable[str] | None = None) -> None:
-    """The hosts have these releases, no scratch, and a free lock."""
-    for host in hosts or project.hosts:
-        assert project.releases(host) == list(releases)
-        own = project.deploy_to(host) / ".capdoit"
-        assert {path.name for path in own.iterdir()} <= {"journal", "lock", "manifests", "next"}
-        assert not list(own.glob("next/*"))
-        assert (own / "lock").read_text() == ""
-
+from tests.support import MakeProject, a_while, deploy, nothing_half_made, sleepers, start_and_wait, waits, within
 
 # -- one host fails
 
@@ -117,139 +78,6 @@ def test_how_a_command_ended_is_said(project: Project, command: str, said: str):
     nothing_half_made(project, [])
 
 
-# -- around the publish
-
-
-def test_a_host_that_cannot_publish_makes_the_others_go_back(project: Project):
-    first = deploy(project)
-    tools_in_front(
-        project, "web2", mv='case "$*" in *next/current*) echo no rights >&2; exit 1;; esac; exec /bin/mv "$@"'
-    )
-    done = project.doit("deploy:production").failed()
-    assert "web2: publishing: exit status 1" in done.out
-    assert "no rights" in done.out
-    assert project.current("web1") == project.current("web2") == first
-    events = [
-        json.loads(line)["event"] for line in (project.deploy_to("web1") / ".capdoit/journal").read_text().splitlines()
-    ]
-    assert events[-4:] == ["live", "noted", "back", "failed"]
-    nothing_half_made(project, [first])
-
-
-@pytest.mark.parametrize("ended_by", [signal.SIGINT, signal.SIGTERM, "timeout"])
-def test_hosts_that_have_flipped_go_back_when_a_publish_is_stopped_half_way(
-    project: Project, tmp_path: Path, ended_by: signal.Signals | str
-):
-    first = deploy(project)
-    mark = tmp_path / "flips"
-    slow = f'case "$*" in *next/current*) : >{mark}; sleep 20;; esac; exec /bin/mv "$@"'
-    tools_in_front(project, "web2", mv=slow)
-    project.config(timeout=5 if ended_by == "timeout" else None)
-    flow = project.start("deploy:production")
-    within(60, mark.exists)
-    within(60, lambda: project.current("web1") != first)
-    if isinstance(ended_by, signal.Signals):
-        flow.send_signal(ended_by)
-    out, _ = flow.communicate(timeout=60)
-    assert flow.returncode == 1, out
-    assert project.current("web1") == project.current("web2") == first
-    assert "What is live was not changed." in out
-    nothing_half_made(project, [first])
-
-
-def test_a_first_deploy_that_cannot_be_published_leaves_no_current(project: Project):
-    tools_in_front(project, "web2", mv='case "$*" in *next/current*) exit 1;; esac; exec /bin/mv "$@"')
-    project.doit("deploy:production").failed()
-    assert not os.path.lexists(project.deploy_to("web1") / "current")
-    assert not os.path.lexists(project.deploy_to("web2") / "current")
-    nothing_half_made(project, [])
-
-
-def test_a_host_that_cannot_prepare_keeps_all_from_publishing(project: Project):
-    first = deploy(project)
-    tools_in_front(project, "web2", ln='case "$*" in *next/current*) exit 1;; esac; exec /bin/ln "$@"')
-    project.doit("deploy:production").failed()
-    assert project.current("web1") == project.current("web2") == first
-    assert '"event": "back"' not in (project.deploy_to("web1") / ".capdoit/journal").read_text()
-    nothing_half_made(project, [first])
-
-
-def test_a_rollback_that_cannot_be_published_is_undone(project: Project):
-    first, second = deploy(project), deploy(project)
-    tools_in_front(project, "web2", mv='case "$*" in *next/current*) exit 1;; esac; exec /bin/mv "$@"')
-    done = project.doit("rollback:production").failed()
-    assert "doit rollback:production" in done.out
-    assert project.current("web1") == project.current("web2") == second
-    nothing_half_made(project, [first, second])
-
-
-def test_a_hook_that_fails_by_itself_is_to_be_run_by_itself_again(project: Project):
-    first = deploy(project)
-    project.dodo(DODO + "@cap.after('published')\ndef restart(host):\n    host.run('exit 1')\n")
-    done = project.doit("run", "-s", "deploy:production:restart", "hosts=web1").failed()
-    again = "doit run -s deploy:production:restart hosts=web1\n"
-    assert f"What is live was not changed. When it is mended: {again}" in done.out
-    assert project.current("web1") == first
-
-
-def test_a_rollback_whose_last_hook_fails_says_that_it_is_live_and_how_to_do_the_hook_again(project: Project):
-    first, _ = deploy(project), deploy(project)
-    project.dodo(DODO + "@cap.after('published')\ndef restart(host):\n    host.run('exit 1')\n")
-    done = project.doit("rollback:production").failed()
-    assert (
-        f"The rollback to {first} is live all the same. Not done because of that: finishing_rollback, finished."
-        in done.out
-    )
-    assert "To do restart again by itself: doit run -s rollback:production:restart\n" in done.out
-
-
-def test_a_failure_after_the_publish_says_that_the_release_is_live(project: Project):
-    first = deploy(project)
-    project.dodo(DODO + "@cap.after('published')\ndef restart(host):\n    host.run('exit 1')\n")
-    done = project.doit("deploy:production").failed()
-    second = project.current("web1")
-    assert second != first
-    assert f"Release {second} is live all the same" in done.out
-    assert f"doit rollback:production rollback_release={first}" in done.out
-    assert "To do restart again by itself: doit run -s deploy:production:restart\n" in done.out
-    nothing_half_made(project, [first, str(second)])
-    project.dodo(DODO)
-    project.doit("rollback:production", check=True)
-    assert project.current("web1") == first
-
-
-def test_a_cleanup_that_fails_is_a_warning(project: Project):
-    project.config(keep_releases=1)
-    releases = [deploy(project), deploy(project)]
-    tools_in_front(project, "web2", rm='case "$*" in *removed*) echo rights! >&2; exit 1;; esac; exec /bin/rm "$@"')
-    project.config(keep_releases=1)
-    done = project.doit("deploy:production", check=True)
-    assert "warning: web2" in done.out
-    assert "rights!" in done.out
-    third = project.current("web1")
-    assert project.current("web2") == third
-    assert project.releases("web1") == project.releases("web2") == [releases[1], third]
-
-
-def test_a_deploy_that_fails_once_it_is_live_says_what_was_not_done(project: Project):
-    deploy(project)
-    hooks = "@cap.after('published')\ndef warm(host):\n    host.run('exit 5')\n"
-    hooks += "@cap.after('published')\ndef restart(host):\n    host.run('true')\n"
-    project.dodo(DODO + hooks)
-    done = project.doit("deploy:production").failed()
-    assert "is live all the same. Not done because of that: restart, finishing, finished.\n" in done.out
-    status = project.doit("cap", "status").out
-    assert f"{project.current('web1')} is live, but what was to follow was not done." in status
-
-
-def test_a_full_disk_is_called_that(project: Project):
-    deploy(project)
-    tools_in_front(
-        project, "web2", df='printf "Filesystem 1024-blocks Used Available Capacity Mounted on\n/d 9 9 0 100%% /\n"'
-    )
-    assert f"web2: no space is left in {project.deploy_to('web2')}\n" in project.doit("check:production").failed().out
-
-
 # -- hosts that are not there
 
 
@@ -307,118 +135,6 @@ def test_a_host_whose_key_is_another_is_refused(ssh_project: Project, sshds: Fle
     assert "Host key verification failed" in done.out
     assert (tmp_path / "known_hosts").read_text() == ""
     assert ssh_project.releases("web1") == []
-
-
-# -- ended from outside
-
-
-@pytest.mark.ssh
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=lambda number: number.name)
-def test_a_signal_ends_the_remote_work_and_leaves_nothing_half_made(ssh_project: Project, number: signal.Signals):
-    first, seconds = deploy(ssh_project), a_while(ssh_project)
-    waits(ssh_project, seconds)
-    process = start_and_wait(ssh_project, seconds, 3, "deploy:production")
-    process.send_signal(number)
-    out, _ = process.communicate(timeout=60)
-    within(3, lambda: not sleepers(seconds))
-    assert process.returncode not in (0, None)
-    assert number.name in out
-    assert "where the hosts stand" in out
-    assert "Traceback" not in out
-    for host in ssh_project.hosts:
-        assert re.search(rf"^  {host} +{first}$", out, re.MULTILINE)
-    nothing_half_made(ssh_project, [first])
-
-
-def test_a_second_ctrl_c_ends_it_at_once_and_says_where_to_look(project: Project):
-    deploy(project)
-    project.dodo(
-        DODO + "import os, time\n@cap.on_failed\ndef tell(failure):\n    open('telling', 'w')\n    time.sleep(60)\n"
-        "@cap.after('updated')\ndef act(host):\n    host.run('exit 9')\n"
-    )
-    flow = project.start("deploy:production")
-    within(60, (project.path / "telling").exists)
-    flow.send_signal(signal.SIGINT)
-    within(60, lambda: flow.stdout is not None and "once more stops at once" in flow.stdout.readline())
-    flow.send_signal(signal.SIGINT)
-    out, _ = flow.communicate(timeout=60)
-    assert flow.returncode == 130
-    assert out == "   ended at once; what is live where: doit cap status\n"
-
-
-@pytest.mark.parametrize("during", ["the tidying up", "a hook"])
-def test_a_ctrl_c_while_a_failure_is_dealt_with_lets_the_report_be_made(project: Project, tmp_path: Path, during: str):
-    first = deploy(project)
-    mark = tmp_path / "mark"
-    wait = f"time.sleep(2) if {during == 'a hook'} else None"
-    tell = f"@cap.on_failed\ndef tell(failure):\n    pathlib.Path({str(mark)!r}).touch(); {wait}\n"
-    project.dodo(f"import pathlib, time\n{DODO}@cap.after('updated')\ndef act(host):\n    host.run('exit 9')\n\n{tell}")
-    if during != "a hook":
-        tools_in_front(project, "web2", rm=f'case "$*" in *removed*) : >{mark}; sleep 2;; esac; exec /bin/rm "$@"')
-    flow = project.start("deploy:production")
-    within(60, mark.exists)
-    flow.send_signal(signal.SIGINT)
-    out, _ = flow.communicate(timeout=60)
-    assert flow.returncode == 1, out
-    assert "SIGINT: stopping in order" in out
-    assert "exit 9: exit status 9" in out
-    assert "What is live was not changed." in out
-    nothing_half_made(project, [first])
-
-
-def test_a_ctrl_c_while_a_task_of_the_project_runs_ends_the_flow(project: Project):
-    project.dodo(
-        DODO + "cap.before('publishing', 'smoke')\n"
-        "def task_smoke():\n"
-        "    return {'actions': ['touch begun; exec sleep 2']}\n"
-    )
-    process = project.start("deploy:production")
-    within(60, (project.path / "begun").exists)
-    process.send_signal(signal.SIGINT)
-    out, _ = process.communicate(timeout=60)
-    assert process.returncode not in (0, None)
-    assert "Traceback" not in out
-    assert "where the hosts stand" in out
-    nothing_half_made(project, [])
-
-
-@pytest.mark.ssh
-def test_a_killed_controller_leaves_no_process_and_the_next_deploy_takes_over(ssh_project: Project):
-    first, seconds = deploy(ssh_project), a_while(ssh_project)
-    waits(ssh_project, seconds)
-    process = start_and_wait(ssh_project, seconds, 3, "deploy:production")
-    kill_and_wait(ssh_project, process, seconds)
-    for host in ssh_project.hosts:
-        assert ssh_project.current(host) == first
-        assert len(ssh_project.releases(host)) == 2
-    ssh_project.dodo(DODO)
-    done = ssh_project.doit("deploy:production", check=True)
-    for host in ssh_project.hosts:
-        holder = r"deploy by tester from \S+ since 20\S+ \S+ UTC"
-        assert re.search(f"{host}: took over the lock of {holder}, which ended", done.out)
-    nothing_half_made(ssh_project, [first, str(ssh_project.current("web1"))])
-
-
-def test_a_release_of_a_killed_controller_is_no_target(project: Project):
-    first, seconds = deploy(project), a_while(project)
-    deploy(project)
-    waits(project, seconds)
-    process = start_and_wait(project, seconds, 2, "deploy:production")
-    kill_and_wait(project, process, seconds)
-    project.dodo(DODO)
-    project.doit("rollback:production", check=True)
-    assert project.current("web1") == project.current("web2") == first
-
-
-def test_a_controller_killed_after_the_publish_leaves_a_release_to_roll_back_from(project: Project):
-    first, seconds = deploy(project), a_while(project)
-    waits(project, seconds, "published")
-    process = start_and_wait(project, seconds, 2, "deploy:production")
-    kill_and_wait(project, process, seconds)
-    assert project.current("web1") != first
-    project.dodo(DODO)
-    project.doit("rollback:production", check=True)
-    assert project.current("web1") == project.current("web2") == first
 
 
 # -- two at once
@@ -590,22 +306,6 @@ def test_a_login_environment_with_cdpath_misleads_nobody(project: Project, tmp_p
     (tmp_path / "releases/stray").mkdir(parents=True)
     project.doit("deploy:production", check=True, env={"CDPATH": str(tmp_path)})
     assert project.releases("web1") == [project.current("web1")]
-
-
-def test_ctrl_c_while_waiting_for_a_lock_is_heard_at_once(project: Project):
-    lock = project.deploy_to("web1") / ".capdoit/lock"
-    lock.parent.mkdir(parents=True)
-    lock.touch()
-    with subprocess.Popen(["flock", str(lock), "sleep", "60"], start_new_session=True) as holder:
-        waiting = project.start("deploy:production", "wait=50")
-        within(60, lambda: waiting.stdout is not None and "waiting up to" in waiting.stdout.readline())
-        waiting.send_signal(signal.SIGINT)
-        began = time.monotonic()
-        out, _ = waiting.communicate(timeout=60)
-        os.killpg(holder.pid, signal.SIGKILL)
-    assert waiting.returncode != 0
-    assert time.monotonic() - began < 30, out
-    assert "SIGINT" in out
 
 
 def test_what_to_type_again_has_what_was_typed(project: Project):

@@ -1,0 +1,20 @@
+"""`doit cap stages`."""
+
+from __future__ import annotations
+
+from capdoit.testing import Completed, Project
+
+
+def lines(completed: Completed) -> list[list[str]]:
+    return [line.split() for line in completed.out.splitlines()]
+
+
+def test_stages_has_a_line_for_each(project: Project):
+    hosts = {"hosts": project.hosts}
+    archive = {**hosts, "transfer": "archive", "archive": "dist/shop.tar.gz"}
+    project.config(stages={"a": hosts, "b": archive}, default_stage="b")
+    rows = lines(project.doit("cap", "stages", check=True))
+    assert rows[1:] == [
+        ["a", "git", "main", "web1,", "web2"],
+        ["b", "default", "archive", "dist/shop.tar.gz", "web1,", "web2"],
+    ]

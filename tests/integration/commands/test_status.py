@@ -1,0 +1,161 @@
+"""`doit cap status` of real hosts."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+from datetime import datetime, timezone
+from typing import Any
+
+import pytest
+
+from capdoit.testing import DODO, Completed, Project
+from tests.support import MakeProject, deploy
+
+LOCK = (
+    '{"flow": "deploy", "by": "ann", "origin": "laptop", "at": "2026-11-25T18:00:00Z", '
+    '"message": "prices", "run": "1"}\n'
+)
+
+
+def look(project: Project, *words: str, code: int = 0) -> Any:
+    return json.loads(project.doit("cap", *words, "--json").failed(code).out)
+
+
+def lines(completed: Completed) -> list[list[str]]:
+    return [line.split() for line in completed.out.splitlines()]
+
+
+def set_live(project: Project, host: str, release: str) -> None:
+    tree = project.deploy_to(host)
+    (tree / "current").unlink()
+    os.symlink(tree / "releases" / release, tree / "current")
+
+
+def unreachable(project: Project, name: str) -> None:
+    """Add a host with whose address nothing listens."""
+    nowhere = {"hostname": "127.0.0.1", "port": 1, "ssh_options": ["ConnectTimeout=3"], "deploy_to": "/srv/shop"}
+    project.config(stages={"production": {"hosts": {**project.hosts, name: nowhere}}})
+
+
+def test_status_before_the_first_deploy_says_nothing_is_live(project: Project):
+    said = look(project, "status")
+    assert [(host["live"], host["rollback"], host["lock"]) for host in said["hosts"]] == [(None, None, None)] * 2
+    assert said["agree"] is True
+    assert "no older releases" in said["refused"]
+
+
+def test_status_says_what_is_live_and_where_a_rollback_would_go(project: Project):
+    revision = project.repo.git("rev-parse", "HEAD")
+    first, second = deploy(project), deploy(project)
+    rows = lines(project.doit("cap", "status", check=True))
+    today = f"{datetime.now(timezone.utc):%Y-%m-%d}"
+    assert [[*row[:3], *row[4:]] for row in rows[1:3]] == [
+        [host, second, today, "tester", revision[:8], "main"] for host in ("web1", "web2")
+    ]
+    said = project.doit("cap", "status", check=True).out
+    assert f"A rollback goes to {first} (main, live less than a minute, until {today} " in said
+    assert "possible on 2 of 2 hosts" in said
+    assert re.search(r"^Free: [0-9.]+ GiB \([0-9]+%\), [0-9]+% of inodes on web1, web2$", said, re.MULTILINE)
+    assert look(project, "status")["rollback"] == first
+
+
+def test_status_exits_3_when_a_host_lacks_a_release_and_names_it(project: Project):
+    first, _ = deploy(project), deploy(project)
+    shutil.rmtree(project.deploy_to("web2") / "releases" / first)
+    said = project.doit("cap", "status").failed(3).out
+    assert f"The hosts differ: {first} is not on web2." in said
+    assert look(project, "status", code=3)["differences"] == [f"{first} is not on web2"]
+
+
+def test_a_rollback_goes_where_status_said(project: Project):
+    deploy(project)
+    deploy(project)
+    said = look(project, "status")["rollback"]
+    project.doit("rollback:production", check=True)
+    assert [project.current(host) for host in project.hosts] == [said, said]
+
+
+def test_status_exits_3_when_the_hosts_have_different_releases_live(project: Project):
+    first, second = deploy(project), deploy(project)
+    set_live(project, "web2", first)
+    said = project.doit("cap", "status").failed(3).out
+    assert f"The hosts differ: {second} is live on web1; {first} is live on web2." in said
+    assert [host["live"] for host in look(project, "status", code=3)["hosts"]] == [second, first]
+
+
+def test_status_exits_3_when_one_of_the_hosts_cannot_be_reached_and_shows_the_others(project: Project):
+    live = deploy(project)
+    unreachable(project, "far")
+    said = lines(project.doit("cap", "status").failed(3))
+    assert ["web1", live] in [row[:2] for row in said]
+    assert ["far:", "cannot", "connect:"] in [row[:3] for row in said]
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["cap", "status"],
+        ["cap", "releases"],
+        ["cap", "history"],
+        ["cap", "pending"],
+        ["cap", "verify"],
+        ["cap", "doctor"],
+        ["cap", "exec", "uptime"],
+        ["cap", "recipes", "--diff"],
+        ["deploy", "dry_run=yes"],
+        ["rollback", "dry_run=yes"],
+        ["drill:production"],
+        ["check"],
+    ],
+    ids=" ".join,
+)
+def test_where_no_host_can_be_reached_each_has_one_line_and_it_exits_1(project: Project, words: list[str]):
+    far = {"hostname": "127.0.0.1", "port": 1, "ssh_options": ["ConnectTimeout=3"]}
+    hosts = {name: {**far, "deploy_to": f"/srv/{name}"} for name in ("far1", "far2")}
+    project.config(stages={"production": {"hosts": hosts}})
+    out = project.doit(*words).failed(1).out
+    assert re.findall(r"^ *(far[12]): cannot connect", out, re.MULTILINE) == ["far1", "far2"], out
+
+
+def test_status_names_who_holds_the_lock(project: Project):
+    deploy(project)
+    (project.deploy_to("web1") / ".capdoit/lock").write_text(LOCK)
+    said = project.doit("cap", "status", check=True).out
+    assert "web1: locked by deploy by ann from laptop since 2026-11-25 18:00 UTC (prices)" in said
+    assert "web2: locked" not in said
+
+
+def test_status_asks_only_the_hosts_that_are_selected(project: Project):
+    assert [host["host"] for host in look(project, "status", "hosts=web2")["hosts"]] == ["web2"]
+
+
+def test_status_changes_nothing(make_project: MakeProject):
+    project = make_project(1, linked_files_exist=False)
+    look(project, "status")
+    assert not project.deploy_to("web1").exists()
+
+
+def test_status_speaks_of_the_stage_that_is_named_by_word_or_variable(project: Project):
+    stages = {name: {"hosts": project.hosts} for name in ("a", "b")}
+    project.config(stages=stages)
+    assert look(project, "status", "a")["stage"] == "a"
+    assert look(project, "status", "stage=b")["stage"] == "b"
+    assert "which stage" in project.doit("cap", "status").failed(3).out
+
+
+def test_status_over_ssh(make_project: MakeProject):
+    project = make_project(2, ssh=True)
+    live = deploy(project)
+    assert [host["live"] for host in look(project, "status")["hosts"]] == [live, live]
+
+
+def test_status_says_how_the_last_flow_ended_when_that_was_not_well(project: Project):
+    live = deploy(project)
+    project.dodo(DODO + '@cap.after("updated")\ndef boom(host):\n    host.run("exit 4")\n')
+    project.doit("deploy:production").failed(1)
+    said = project.doit("cap", "status", check=True).out
+    assert re.search(r"^The last deploy failed \(in boom\); \d{14} is not live\.$", said, re.MULTILINE), said
+    assert look(project, "status")["hosts"][0]["live"] == live

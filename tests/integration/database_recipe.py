@@ -1,0 +1,45 @@
+"""A recipe that watches over a database: a file whose lines are its migrations."""
+
+from __future__ import annotations
+
+from capdoit.testing import Project
+
+HEAD = """
+from __future__ import annotations
+from dataclasses import dataclass
+from typing import Literal
+from collections.abc import Mapping
+from capdoit import Recipe, RoleNames, Secret
+"""
+# A database is a file beside the releases; the code's migrations are the names in its file `migrations`.
+WATCHING = """
+db = Recipe("db", roles="web")
+
+@db.after("updated", flows="deploy", primary=True)
+def migrate(host, release):
+    host.run(["cp", "migrations", f"{release.deploy_to}/database"], cwd=release.path)
+
+@db.probe()
+def applied(host, release):
+    return host.capture(["cat", f"{release.deploy_to}/database"], cwd=release.path)
+"""
+
+
+def recipe(project: Project, name: str, text: str, **options: object) -> None:
+    """The project's own recipe, in use with these options."""
+    folder = project.path / "recipes"
+    folder.mkdir(exist_ok=True)
+    (folder / f"{name}.py").write_text(HEAD + text)
+    project.config(recipes={name: options})
+
+
+def deployed(project: Project, *migrations: str) -> str:
+    """The release of a deploy of code with these migrations."""
+    project.repo.commit({"migrations": "".join(f"{name}\n" for name in migrations)})
+    project.doit("deploy:production", check=True)
+    return str(project.current("web1"))
+
+
+def database(project: Project) -> list[str]:
+    """What the primary's database has."""
+    return (project.deploy_to("web1") / "database").read_text().split()

@@ -1,0 +1,160 @@
+"""Flows that are ended from outside, by a signal or a kill."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import re
+import signal
+import subprocess
+import time
+from collections.abc import Iterable
+from pathlib import Path
+
+import pytest
+
+from capdoit.testing import DODO, Project
+from tests.support import a_while, deploy, nothing_half_made, sleepers, start_and_wait, tools_in_front, waits, within
+
+
+def locks_are_free(project: Project, hosts: Iterable[str] | None = None) -> bool:
+    """Whether nothing on the hosts holds their locks any more."""
+    for host in hosts or project.hosts:
+        with (project.deploy_to(host) / ".capdoit/lock").open("a") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                return False
+    return True
+
+
+def kill_and_wait(project: Project, process: subprocess.Popen[str], seconds: str) -> None:
+    """Kill the controller; within three seconds nothing of it is left on the hosts."""
+    process.kill()
+    process.communicate()
+    within(3, lambda: not sleepers(seconds) and locks_are_free(project))
+
+
+@pytest.mark.ssh
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=lambda number: number.name)
+def test_a_signal_ends_the_remote_work_and_leaves_nothing_half_made(ssh_project: Project, number: signal.Signals):
+    first, seconds = deploy(ssh_project), a_while(ssh_project)
+    waits(ssh_project, seconds)
+    process = start_and_wait(ssh_project, seconds, 3, "deploy:production")
+    process.send_signal(number)
+    out, _ = process.communicate(timeout=60)
+    within(3, lambda: not sleepers(seconds))
+    assert process.returncode not in (0, None)
+    assert number.name in out
+    assert "where the hosts stand" in out
+    assert "Traceback" not in out
+    for host in ssh_project.hosts:
+        assert re.search(rf"^  {host} +{first}$", out, re.MULTILINE)
+    nothing_half_made(ssh_project, [first])
+
+
+def test_a_second_ctrl_c_ends_it_at_once_and_says_where_to_look(project: Project):
+    deploy(project)
+    project.dodo(
+        DODO + "import os, time\n@cap.on_failed\ndef tell(failure):\n    open('telling', 'w')\n    time.sleep(60)\n"
+        "@cap.after('updated')\ndef act(host):\n    host.run('exit 9')\n"
+    )
+    flow = project.start("deploy:production")
+    within(60, (project.path / "telling").exists)
+    flow.send_signal(signal.SIGINT)
+    within(60, lambda: flow.stdout is not None and "once more stops at once" in flow.stdout.readline())
+    flow.send_signal(signal.SIGINT)
+    out, _ = flow.communicate(timeout=60)
+    assert flow.returncode == 130
+    assert out == "   ended at once; what is live where: doit cap status\n"
+
+
+@pytest.mark.parametrize("during", ["the tidying up", "a hook"])
+def test_a_ctrl_c_while_a_failure_is_dealt_with_lets_the_report_be_made(project: Project, tmp_path: Path, during: str):
+    first = deploy(project)
+    mark = tmp_path / "mark"
+    wait = f"time.sleep(2) if {during == 'a hook'} else None"
+    tell = f"@cap.on_failed\ndef tell(failure):\n    pathlib.Path({str(mark)!r}).touch(); {wait}\n"
+    project.dodo(f"import pathlib, time\n{DODO}@cap.after('updated')\ndef act(host):\n    host.run('exit 9')\n\n{tell}")
+    if during != "a hook":
+        tools_in_front(project, "web2", rm=f'case "$*" in *removed*) : >{mark}; sleep 2;; esac; exec /bin/rm "$@"')
+    flow = project.start("deploy:production")
+    within(60, mark.exists)
+    flow.send_signal(signal.SIGINT)
+    out, _ = flow.communicate(timeout=60)
+    assert flow.returncode == 1, out
+    assert "SIGINT: stopping in order" in out
+    assert "exit 9: exit status 9" in out
+    assert "What is live was not changed." in out
+    nothing_half_made(project, [first])
+
+
+def test_a_ctrl_c_while_a_task_of_the_project_runs_ends_the_flow(project: Project):
+    project.dodo(
+        DODO + "cap.before('publishing', 'smoke')\n"
+        "def task_smoke():\n"
+        "    return {'actions': ['touch begun; exec sleep 2']}\n"
+    )
+    process = project.start("deploy:production")
+    within(60, (project.path / "begun").exists)
+    process.send_signal(signal.SIGINT)
+    out, _ = process.communicate(timeout=60)
+    assert process.returncode not in (0, None)
+    assert "Traceback" not in out
+    assert "where the hosts stand" in out
+    nothing_half_made(project, [])
+
+
+@pytest.mark.ssh
+def test_a_killed_controller_leaves_no_process_and_the_next_deploy_takes_over(ssh_project: Project):
+    first, seconds = deploy(ssh_project), a_while(ssh_project)
+    waits(ssh_project, seconds)
+    process = start_and_wait(ssh_project, seconds, 3, "deploy:production")
+    kill_and_wait(ssh_project, process, seconds)
+    for host in ssh_project.hosts:
+        assert ssh_project.current(host) == first
+        assert len(ssh_project.releases(host)) == 2
+    ssh_project.dodo(DODO)
+    done = ssh_project.doit("deploy:production", check=True)
+    for host in ssh_project.hosts:
+        holder = r"deploy by tester from \S+ since 20\S+ \S+ UTC"
+        assert re.search(f"{host}: took over the lock of {holder}, which ended", done.out)
+    nothing_half_made(ssh_project, [first, str(ssh_project.current("web1"))])
+
+
+def test_a_release_of_a_killed_controller_is_no_target(project: Project):
+    first, seconds = deploy(project), a_while(project)
+    deploy(project)
+    waits(project, seconds)
+    process = start_and_wait(project, seconds, 2, "deploy:production")
+    kill_and_wait(project, process, seconds)
+    project.dodo(DODO)
+    project.doit("rollback:production", check=True)
+    assert project.current("web1") == project.current("web2") == first
+
+
+def test_a_controller_killed_after_the_publish_leaves_a_release_to_roll_back_from(project: Project):
+    first, seconds = deploy(project), a_while(project)
+    waits(project, seconds, "published")
+    process = start_and_wait(project, seconds, 2, "deploy:production")
+    kill_and_wait(project, process, seconds)
+    assert project.current("web1") != first
+    project.dodo(DODO)
+    project.doit("rollback:production", check=True)
+    assert project.current("web1") == project.current("web2") == first
+
+
+def test_ctrl_c_while_waiting_for_a_lock_is_heard_at_once(project: Project):
+    lock = project.deploy_to("web1") / ".capdoit/lock"
+    lock.parent.mkdir(parents=True)
+    lock.touch()
+    with subprocess.Popen(["flock", str(lock), "sleep", "60"], start_new_session=True) as holder:
+        waiting = project.start("deploy:production", "wait=50")
+        within(60, lambda: waiting.stdout is not None and "waiting up to" in waiting.stdout.readline())
+        waiting.send_signal(signal.SIGINT)
+        began = time.monotonic()
+        out, _ = waiting.communicate(timeout=60)
+        os.killpg(holder.pid, signal.SIGKILL)
+    assert waiting.returncode != 0
+    assert time.monotonic() - began < 30, out
+    assert "SIGINT" in out

@@ -1,0 +1,269 @@
+"""Saved plans: carried out exactly, or not at all."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from capdoit.testing import DODO, Project
+from tests.support import hosts_of
+
+HOOKS = DODO + "\n@cap.after('updated', roles='web')\ndef touch(host, release):\n    host.run('touch touched')\n"
+
+
+def deployed(project: Project, text: str) -> str:
+    project.repo.commit({"app.txt": text})
+    project.doit("deploy:production", check=True)
+    return str(project.current("web1"))
+
+
+def test_a_plan_is_carried_out_exactly_though_the_branch_has_moved_on(project: Project):
+    deployed(project, "1")
+    planned = project.repo.commit({"app.txt": "2"})
+    project.doit("deploy:production", "plan=plan.json", "message=soon", check=True)
+    plan = json.loads((project.path / "plan.json").read_text())
+    project.repo.commit({"app.txt": "3"})
+    project.doit("deploy:production", "apply=plan.json", check=True)
+
+    assert project.current("web1") == project.current("web2") == plan["release"]
+    assert (project.deploy_to("web1") / "current/REVISION").read_text().strip() == planned
+    assert '"message": "soon"' in (project.deploy_to("web1") / ".capdoit/journal").read_text()
+
+
+def test_a_plan_for_a_rollback_is_carried_out(project: Project):
+    first, _ = deployed(project, "1"), deployed(project, "2")
+    project.doit("rollback:production", "plan=plan.json", check=True)
+    project.doit("rollback:production", "apply=plan.json", check=True)
+    assert project.current("web1") == project.current("web2") == first
+
+
+def test_a_plan_is_refused_when_a_host_has_changed_and_names_what(project: Project):
+    first = deployed(project, "1")
+    project.doit("deploy:production", "plan=plan.json", check=True)
+    project.doit("deploy:production", "hosts=web2", check=True)
+    live = project.current("web2")
+    done = project.doit("deploy:production", "apply=plan.json").failed()
+
+    assert "this is not what the plan was made for" in done.out
+    assert f"web2: current was {project.deploy_to('web2')}/releases/{first}, and is" in done.out
+    assert "web1: current" not in done.out
+    assert "To plan it anew: doit deploy:production plan=plan.json" in done.out
+    assert (project.current("web1"), project.current("web2")) == (first, live)
+
+
+def test_a_plan_outlives_flows_that_changed_nothing(project: Project):
+    deployed(project, "1")
+    project.doit("deploy:production", "plan=plan.json", check=True)
+    project.doit("rollback:production").failed()  # there is nothing to go back to
+    project.doit("deploy:production", "apply=plan.json", check=True)
+
+
+def test_a_plan_is_carried_out_though_its_branch_is_gone(project: Project):
+    project.repo.git("checkout", "-q", "-b", "feature")
+    deployed(project, "1")
+    project.doit("deploy:production", "branch=feature", "plan=plan.json", check=True)
+    project.repo.git("checkout", "-q", "main")
+    project.repo.git("merge", "-q", "feature")
+    project.repo.git("branch", "-D", "feature")
+    release = json.loads((project.path / "plan.json").read_text())["release"]
+    project.doit("deploy:production", "apply=plan.json", check=True)
+    assert project.current("web1") == project.current("web2") == release
+
+
+def test_a_plan_is_carried_out_in_another_checkout_of_the_project(ssh_project: Project, tmp_path: Path):
+    shutil.copy(ssh_project.settings["ssh_config"], ssh_project.path / "ssh_config")
+    ssh_project.config(ssh_config="ssh_config")
+    deployed(ssh_project, "1")
+    ssh_project.doit("deploy:production", "plan=plan.json", check=True)
+    release = json.loads((ssh_project.path / "plan.json").read_text())["release"]
+    ssh_project.path = ssh_project.path.rename(tmp_path / "elsewhere")
+    ssh_project.doit("deploy:production", "apply=plan.json", check=True)
+    assert ssh_project.current("web1") == release
+
+
+@pytest.mark.parametrize("words", ["run -s {}:warm", "{}:publishing"])
+@pytest.mark.parametrize("variable", ["plan=part.json", "apply=plan.json"])
+def test_a_plan_is_for_all_of_a_flow(project: Project, words: str, variable: str):
+    deployed(project, "1")
+    project.dodo(DODO + "@cap.after('published')\ndef warm(host):\n    host.run('touch warm')\n")
+    project.doit("deploy:production", "plan=plan.json", check=True)
+    done = project.doit(*words.format("deploy:production").split(), variable).failed()
+    assert "plan= and apply= are for all of a flow: doit deploy:production; nothing was done" in done.out
+    assert not (project.path / "part.json").exists()
+
+
+def test_a_plan_is_refused_when_a_script_of_a_recipe_or_a_module_of_the_project_has_changed(project: Project):
+    deployed(project, "1")
+    (project.path / "recipes").mkdir()
+    (project.path / "recipes/zap.py").write_text(
+        "from pathlib import Path\nfrom capdoit import Recipe\nzap = Recipe('zap')\n"
+        "@zap.after('published')\ndef go(host):\n    host.run(Path(__file__).with_name('zap.sh').read_text())\n"
+    )
+    (project.path / "recipes/zap.sh").write_text("true\n")
+    (project.path / "helper.py").write_text("WORD = 'true'\n")
+    project.dodo("import sys\nsys.path.insert(0, '.')\nimport helper\n" + DODO
+                 + "@cap.after('published')\ndef own(host):\n    host.run(helper.WORD)\n")  # fmt: skip
+    project.config(recipes={"zap": {}})
+    project.doit("deploy:production", "plan=plan.json", check=True)
+    (project.path / "recipes/zap.sh").write_text("false\n")
+    (project.path / "helper.py").write_text("WORD = 'false'\n")
+    done = project.doit("deploy:production", "apply=plan.json").failed()
+    assert re.search(r"the code or the options of (own, zap\.go|zap\.go, own) have changed since", done.out)
+
+
+def test_a_plan_that_is_outdated_says_how_to_make_the_same_one_again(project: Project):
+    deployed(project, "1")
+    said = ("branch=main", "hosts=web1", "message=as planned")
+    project.doit("deploy:production", *said, "plan=a plan.json", check=True)
+    deployed(project, "2")
+    done = project.doit("deploy:production", "apply=a plan.json").failed()
+    anew = "branch=main hosts=web1 'message=as planned' 'plan=a plan.json'"
+    assert f"To plan it anew: doit deploy:production {anew}" in done.out
+
+
+def test_a_plan_is_refused_when_the_flow_has_changed(project: Project):
+    deployed(project, "1")
+    project.doit("deploy:production", "plan=plan.json", check=True)
+    project.dodo(HOOKS)
+    done = project.doit("deploy:production", "apply=plan.json").failed()
+    assert "the flow has changed since:\n+ touch" in done.out
+
+
+def test_an_archive_that_is_not_the_one_of_the_plan_is_refused(project: Project):
+    project.config(repo_url=None, branch=None, archive="app.tar")
+    project.repo.git("archive", "-o", str(project.path / "app.tar"), "HEAD")
+    project.doit("deploy:production", "plan=plan.json", check=True)
+    project.repo.commit({"app.txt": "other"})
+    project.repo.git("archive", "-o", str(project.path / "app.tar"), "HEAD")
+    assert "app.tar is not the one of the plan" in project.doit("deploy:production", "apply=plan.json").failed().out
+
+
+@pytest.mark.parametrize(
+    ("words", "complaint"),
+    [
+        (
+            ["deploy:production", "apply=nothing.json"],
+            "apply=nothing.json: No such file or directory; plan=nothing.json",
+        ),
+        (["deploy:production", "apply=deploy.yml"], "apply=deploy.yml: is no plan"),
+        (["rollback:production", "apply=plan.json"], "the plan is for deploy:production, not for rollback:production"),
+        (["deploy:production", "apply=plan.json", "branch=x"], "the plan says all; branch= cannot stand beside it"),
+        (["deploy:production", "dry_run=yse"], "dry_run=yse: expected yes or no"),
+        (["deploy:production", "dryrun=yes"], "dryrun= is no variable of capdoit; did you mean dry_run?"),
+        (["deploy:production", "plan=deploy.yml"], "plan=deploy.yml: is there and is no plan; nothing was done"),
+        (["deploy:production", "plan=no/such/place"], "plan=no/such/place: there is no directory no/such"),
+    ],
+)
+def test_a_plan_that_cannot_be_used_is_told_in_a_sentence(project: Project, words: list[str], complaint: str):
+    deployed(project, "1")
+    project.doit("deploy:production", "plan=plan.json", check=True)
+    before = hosts_of(project)
+    done = project.doit(*words)
+    assert done.code != 0
+    assert complaint in done.out
+    assert "Traceback" not in done.out
+    assert hosts_of(project) == before
+
+
+@pytest.mark.parametrize("name", ["../../../evil", "5", "20000101000000", "99991231235959"])
+def test_a_plan_with_a_release_that_no_deploy_could_make_is_refused_and_changes_nothing(project: Project, name: str):
+    deployed(project, "1")
+    project.doit("deploy:production", "plan=plan.json", "dry_run=yes", check=True)
+    plan = json.loads((project.path / "plan.json").read_text())
+    (project.path / "plan.json").write_text(json.dumps({**plan, "release": name}))
+    before = {host: project.releases(host) for host in project.hosts}
+    done = project.doit("deploy:production", "apply=plan.json").failed(1)
+
+    assert f"the plan's release, {name}, cannot be made now" in done.out
+    assert {host: project.releases(host) for host in project.hosts} == before
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"said": []},
+        {"said": {"surprise": "x"}},
+        {"said": {"hosts": 5}},
+        {"said": {"others": 7}},
+        {"said": {"message": 7}},
+        {"acts": 5},
+        {"facts": {}},
+        {"facts": {"web1": {}, "web2": {}}},
+        {"revision": 5},
+        {"revision": "a\x1b[1m"},
+        {"flow": None},
+    ],
+    ids=json.dumps,
+)
+def test_a_plan_that_was_written_into_is_refused_in_a_sentence(project: Project, change: dict[str, Any]):
+    deployed(project, "1")
+    project.doit("deploy:production", "plan=plan.json", "dry_run=yes", check=True)
+    plan = json.loads((project.path / "plan.json").read_text())
+    if isinstance(change.get("said"), dict):
+        change = {"said": {**plan["said"], **change["said"]}}
+    (project.path / "plan.json").write_text(json.dumps({**plan, **change}))
+    before = hosts_of(project)
+    done = project.doit("deploy:production", "apply=plan.json").failed(1)
+
+    assert "apply=plan.json: is no plan, as plan=FILE makes one" in done.out
+    assert hosts_of(project) == before
+
+
+def test_a_plan_of_endless_depth_is_no_plan(project: Project):
+    (project.path / "plan.json").write_text("[" * 100_000)
+    assert "apply=plan.json: is no plan" in project.doit("deploy:production", "apply=plan.json").failed(1).out
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda project: project.config(keep_releases=1), "what deploy.yml says of production has changed since"),
+        (
+            lambda project: project.config(default_env={"A": "2"}),
+            "what deploy.yml says of production has changed since",
+        ),
+        (lambda project: (project.path / "ssh_config").write_text("Port 1"), "what deploy.yml says of production has "),
+        (lambda project: project.dodo(HOOKS + "# edited\n"), "the code or the options of "),
+    ],
+    ids=["a setting", "the environment", "ssh's settings", "a hook"],
+)
+def test_a_plan_is_refused_when_what_it_would_do_has_changed(project: Project, change: Any, said: str):
+    project.config(ssh_config="ssh_config", default_env={"A": "1"})
+    project.dodo(HOOKS)
+    first = deployed(project, "1")
+    project.doit("deploy:production", "plan=plan.json", check=True)
+    change(project)
+    done = project.doit("deploy:production", "apply=plan.json").failed()
+    assert f"apply=plan.json: {said}" in done.out
+    assert project.current("web1") == first
+
+
+def test_a_plan_is_refused_when_what_hears_of_failures_has_changed(project: Project):
+    tell = DODO + "@cap.on_failed\ndef tell(failure):\n    print('failed')\n"
+    project.dodo(tell)
+    deployed(project, "1")
+    project.doit("deploy:production", "plan=plan.json", check=True)
+    project.dodo(tell.replace("failed')", "sorry')"))
+    done = project.doit("deploy:production", "apply=plan.json").failed()
+    assert "the code or the options of tell have changed since" in done.out
+
+
+def test_what_the_environment_says_otherwise_than_the_plan_is_refused(project: Project):
+    first = deployed(project, "1")
+    project.doit("deploy:production", "plan=plan.json", check=True)
+    done = project.doit("deploy:production", "apply=plan.json", env={"HOSTS": "web1"}).failed()
+    assert "the plan says all, but HOSTS is set in the environment" in done.out
+    assert project.current("web1") == project.current("web2") == first
+
+
+def test_a_planned_rollback_to_a_damaged_release_is_told_what_can_be_typed(project: Project):
+    first, _ = deployed(project, "1"), deployed(project, "2")
+    project.doit("rollback:production", "message=as planned", "plan=plan.json", check=True)
+    (project.deploy_to("web1") / "releases" / first / "app.txt").write_text("longer than it was")
+    done = project.doit("rollback:production", "apply=plan.json").failed()
+    assert "To go to it as it is: doit rollback:production force=yes 'message=as planned'" in done.out

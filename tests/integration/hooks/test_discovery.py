@@ -1,0 +1,52 @@
+"""Recipes of the project and of packages."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from capdoit.testing import Project
+from tests.integration.database_recipe import WATCHING, deployed, recipe
+
+
+def installed(project: Project, name: str) -> None:
+    """A package with a recipe `odd`."""
+    package = project.path / f"{name}-1.2.dist-info"
+    package.mkdir()
+    (package / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.2\n")
+    (package / "entry_points.txt").write_text(f"[capdoit.recipes]\nodd = {name}_odd\n")
+    (project.path / f"{name}_odd.py").write_text('"""Odd."""\nfrom capdoit import Recipe\nodd = Recipe("odd")\n')
+
+
+def test_a_package_stands_before_the_projects_recipe_of_the_same_name_and_that_is_said(project: Project):
+    installed(project, "acme")
+    recipe(project, "odd", "odd = Recipe('odd')\n")
+    said = project.doit("cap", "recipes", env={"PYTHONPATH": str(project.path)}, check=True).out
+    assert "  odd: acme 1.2 stands before recipes/odd.py\n" in said
+
+
+def test_a_recipe_that_two_packages_claim_is_refused_with_both(project: Project):
+    installed(project, "acme")
+    installed(project, "umbrella")
+    project.config(recipes={"odd": {}})
+    done = project.doit("list", env={"PYTHONPATH": str(project.path)}).failed(3)
+    assert "recipe odd is claimed by acme 1.2 and by umbrella 1.2; uninstall one" in done.out
+
+
+def test_what_a_recipe_changes_in_the_next_deploy_is_shown_before_it(project: Project):
+    assert "No deploy of production" in project.doit("cap", "recipes", "--diff", check=True).out
+    recipe(project, "db", WATCHING)
+    deployed(project, "0001")
+    assert "has not changed" in project.doit("cap", "recipes", "--diff", check=True).out
+    recipe(project, "db", WATCHING.replace("def migrate", "def migrate_all"))
+    done = project.doit("cap", "recipes", "--diff", "production", check=True)
+    assert [line for line in done.out.splitlines() if line[:2] in ("+ ", "- ")] == ["- db.migrate", "+ db.migrate_all"]
+    project.config(recipes={"db": {}, "systemd": {"units": ["a"]}})
+    assert "+ systemd: bundled " in project.doit("cap", "recipes", "--diff", check=True).out
+
+
+def test_notes_are_not_sent_with_every_survey(project: Project):
+    recipe(project, "db", WATCHING)
+    deployed(project, "0001")
+    journal = Path(project.deploy_to("web1") / ".capdoit/journal").read_text()
+    assert '{"event": "noted", "release": ' in journal
+    assert "noted" not in project.doit("cap", "status", "--json", check=True).out

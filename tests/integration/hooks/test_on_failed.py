@@ -1,0 +1,180 @@
+"""Hooks that hear of failed flows."""
+
+from __future__ import annotations
+
+import json
+import re
+import signal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from capdoit.testing import DODO, Project
+from tests.support import deploy, within
+
+TELL = (
+    DODO
+    + """
+import json, os
+
+@cap.on_failed
+def tell(failure):
+    said = {
+        "flow": failure.flow, "stage": failure.stage, "step": failure.step, "release": failure.release,
+        "hosts": [host.name for host in failure.hosts], "outcomes": [o.host for o in failure.outcomes],
+        "error": type(failure.error).__name__,
+    }
+    with open("told", "a") as file:
+        file.write(json.dumps(said) + "\\n")
+"""
+)
+
+
+def told(project: Project) -> list[dict[str, Any]]:
+    """What the on_failed hook was told, once for each call."""
+    file = project.path / "told"
+    return [json.loads(line) for line in file.read_text().splitlines()] if file.exists() else []
+
+
+def said(out: str, host: str) -> list[str]:
+    """The <words> that commands wrote on a host, in order."""
+    return re.findall(rf"^   {host} *\| <(.*?)>", out, re.MULTILINE)
+
+
+def start_and_wait_for(project: Project, *args: str) -> Any:
+    """Start doit, and wait until a hook has made the file `begun`."""
+    process = project.start(*args)
+    within(60, lambda: process.poll() is not None or (project.path / "begun").exists())
+    assert process.poll() is None, process.communicate()[0]
+    return process
+
+
+def test_on_failed_is_told_of_a_step_that_failed_on_one_host(project: Project):
+    (project.shared("web2") / "config/database.yml").unlink()
+    project.dodo(TELL)
+    project.doit("deploy:production").failed()
+    (told_once,) = told(project)
+    assert (told_once["flow"], told_once["stage"], told_once["step"]) == ("deploy", "production", "starting")
+
+
+def test_on_failed_is_not_told_when_that_is_said(project: Project):
+    (project.shared("web2") / "config/database.yml").unlink()
+    project.dodo(TELL)
+    project.doit("deploy:production", "skip=tell").failed(1)
+    assert told(project) == []
+    assert "skip=tel: no hook has that name; did you mean tell?" in project.doit("list", "skip=tel").failed(3).out
+
+
+def test_on_failed_is_told_the_hosts_on_which_a_hook_failed(project: Project):
+    project.dodo(
+        TELL + "@cap.after('updated')\n"
+        "def boom(host):\n"
+        "    host.run('test $PWD = x || sleep 0.2; false' if host.name == 'web2' else 'true')\n"
+    )
+    project.doit("deploy:production").failed()
+    (told_once,) = told(project)
+    assert told_once["step"] == "boom"
+    assert told_once["hosts"] == ["web2"]
+    assert told_once["outcomes"] == ["web1", "web2"]
+    assert re.fullmatch(r"\d{14}", told_once["release"])
+
+
+def test_what_capdoit_refuses_a_hook_is_shown_where_the_hook_asks_for_it(project: Project):
+    project.dodo(DODO + "@cap.after('updated')\ndef boom(host):\n    host.run(['a\\0b'])\n")
+    done = project.doit("deploy:production").failed()
+    assert re.search(r"web1: ValueError: .*\(dodo\.py:\d+\)", done.out), done.out
+
+
+def test_an_error_calls_a_command_what_its_hook_calls_it(project: Project):
+    hook = "host.run(['sh', '-c', 'echo lost\\nexit 4'], called='the cache could not be filled')"
+    project.dodo(DODO + f"@cap.after('updated')\ndef boom(host):\n    {hook}\n")
+    done = project.doit("deploy:production").failed()
+    assert "  web1: the cache could not be filled: exit status 4\n      lost\n" in done.out, done.out
+
+
+def test_on_failed_is_told_of_an_exception_in_a_hook(project: Project):
+    project.dodo(TELL + "@cap.after('published', once=True)\ndef boom(hosts):\n    {}['lost']\n")
+    done = project.doit("deploy:production").failed()
+    assert "KeyError: 'lost' (dodo.py:" in done.out
+    assert "Traceback" not in done.out
+    (told_once,) = told(project)
+    assert (told_once["flow"], told_once["step"]) == ("deploy", "boom")
+
+
+def test_on_failed_is_told_of_a_rollback_that_failed(project: Project):
+    deploy(project)
+    project.dodo(TELL)
+    project.doit("rollback:production").failed()
+    (told_once,) = told(project)
+    assert (told_once["flow"], told_once["step"], told_once["error"]) == ("rollback", "starting", "NoTarget")
+
+
+def test_on_failed_is_told_of_a_build_task_that_failed_in_the_middle_of_a_flow(project: Project):
+    project.dodo(TELL + "cap.before('publishing', 'smoke')\ndef task_smoke():\n    return {'actions': ['exit 9']}\n")
+    done = project.doit("deploy:production").failed()
+    (told_once,) = told(project)
+    assert told_once["flow"] == "deploy"
+    assert "where the hosts stand" in done.out
+    assert project.releases("web1") == []
+    assert (project.deploy_to("web1") / ".capdoit/lock").read_text() == ""
+
+
+def test_on_failed_is_not_told_when_nothing_began(project: Project):
+    project.dodo(TELL + "cap.before('starting', 'smoke')\ndef task_smoke():\n    return {'actions': ['exit 9']}\n")
+    project.doit("deploy:production").failed()
+    assert told(project) == []
+    assert not (project.deploy_to("web1") / ".capdoit").exists()
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=lambda number: number.name)
+def test_on_failed_is_told_of_a_signal(project: Project, number: signal.Signals):
+    wait = "@cap.after('updated')\ndef wait(host):\n    open('begun', 'w')\n    host.run('sleep 30')\n"
+    project.dodo(TELL + wait)
+    process = start_and_wait_for(project, "deploy:production")
+    process.send_signal(number)
+    out, _ = process.communicate(timeout=60)
+    assert process.returncode not in (0, None)
+    assert f"interrupted by {number.name}" in out
+    assert "Traceback" not in out
+    (told_once,) = told(project)
+    assert (told_once["flow"], told_once["step"], told_once["error"]) == ("deploy", "wait", "Interrupted")
+    assert project.releases("web1") == project.releases("web2") == []
+
+
+def test_an_on_failed_hook_that_fails_does_not_hide_the_error(project: Project):
+    project.dodo(
+        DODO + "@cap.on_failed\n"
+        "def bad(failure):\n"
+        "    raise ValueError('not me')\n"
+        "@cap.after('updated')\n"
+        "def boom(host):\n"
+        "    host.run('exit 5')\n"
+    )
+    done = project.doit("deploy:production").failed()
+    assert "exit status 5" in done.out
+    assert "on_failed hook bad (dodo.py:3) failed: ValueError: not me" in done.out
+    assert "Traceback" not in done.out
+
+
+def test_on_failed_is_not_told_of_a_deploy_that_succeeds(project: Project):
+    project.dodo(TELL)
+    deploy(project)
+    assert told(project) == []
+
+
+def test_a_recipe_beside_dodo_py_has_its_hooks_woven_in(project: Project):
+    (project.path / "recipes").mkdir()
+    recipe = Path(project.path / "recipes/greeting.py")
+    recipe.write_text(
+        "from dataclasses import dataclass\nfrom capdoit import Recipe\n\n"
+        "@dataclass(frozen=True)\nclass Options:\n    word: str = 'hello'\n\n"
+        "greeting = Recipe('greeting', options=Options, roles='web')\n\n"
+        "@greeting.after('published')\ndef greet(host, options):\n    host.run(['echo', f'<{options.word}>'])\n"
+    )
+    project.config(recipes={"greeting": {"word": "good day"}})
+    assert said(project.doit("deploy:production", check=True).out, "web2") == ["good day"]
+    project.config(recipes={"greeting": {"wrod": "good day"}})
+    done = project.doit("deploy:production").failed(3)
+    wrong = r"deploy\.yml:\d+:\d+: recipe greeting \(\S+greeting\.py\) has no option wrod; did you mean word\?"
+    assert re.search(wrong, done.out)

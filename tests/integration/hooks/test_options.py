@@ -1,0 +1,103 @@
+"""Options of recipes."""
+
+from __future__ import annotations
+
+import pytest
+
+from capdoit.testing import Project
+from tests.integration.database_recipe import recipe
+
+OPTIONS = """
+@dataclass(frozen=True)
+class Options:
+    key: Secret
+    on: RoleNames = ("web",)
+    how: Literal["fast", "slow"] = "fast"
+    every: float = 0.5
+    page: str | None = None
+    env: Mapping[str, str] | None = None
+
+many = Recipe("many", options=Options, linked_dirs=lambda options: [f"public/{options.how}"])
+
+@many.after("published", roles=lambda options: options.on, primary=True)
+def show(host, options):
+    shown = [options.how, str(options.every), str(options.page), str(options.env)]
+    host.run(["echo", "<", options.key.reveal(), *shown, ">"])
+"""
+GOOD = """
+recipes:
+  many: {key: !env API_KEY, on: [app], how: slow, every: 2, page: up.html, env: {A: b}}
+"""
+
+
+def options_are(project: Project, text: str) -> None:
+    """deploy.yml with recipes as they are written here."""
+    project.config()
+    file = project.path / "deploy.yml"
+    stages = f"stages: {{production: {{hosts: {project.hosts!r}}}}}\n".replace("'", '"')
+    file.write_text(f"application: shop\nrepo_url: {project.repo.path}\nbranch: main\n{stages}{text}")
+
+
+def test_options_of_every_type_are_taken_and_secrets_are_never_shown(project: Project):
+    recipe(project, "many", OPTIONS)
+    options_are(project, GOOD)
+    done = project.doit("deploy:production", env={"API_KEY": "hush-hush"}, check=True)
+    assert "< *** slow 2.0 up.html {'A': 'b'} >" in done.out
+    assert (project.deploy_to("web1") / "current/public/slow").readlink() == project.shared("web1") / "public/slow"
+
+
+def test_a_secret_that_is_not_set_stops_the_flow_before_a_host_is_touched(project: Project):
+    recipe(project, "many", OPTIONS)
+    options_are(project, GOOD)
+    assert "needs the environment variable API_KEY" in project.doit("deploy:production").failed().out
+    assert not (project.deploy_to("web1") / "releases").exists()
+
+
+@pytest.mark.parametrize(
+    ("option", "complaint"),
+    [
+        ("key: plain", "option key is a text, expected a secret, as !env NAME"),
+        ("on: [wbe]", "option on: no host has the role wbe; did you mean web?"),
+        ("how: sloww", "option how is 'sloww', expected fast or slow"),
+        ("every: often", "option every is 'often', expected a number"),
+        ("page: [a]", "option page is ('a',), expected a text or nothing"),
+        ("evry: 1", "has no option evry; did you mean every?"),
+    ],
+)
+def test_an_option_that_is_wrong_is_told_with_its_place(project: Project, option: str, complaint: str):
+    recipe(project, "many", OPTIONS)
+    options_are(project, f"recipes: {{many: {{key: !env K, {option}}}}}\n".replace("key: !env K, key", "key"))
+    done = project.doit("list", "--all").failed(3)
+    assert complaint in done.out
+    assert "deploy.yml:5:" in done.out
+
+
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    [
+        ("@odd.after('publishd')\ndef f(host): ...", "recipe odd: odd.py:8: no step publishd; did you mean published?"),
+        ("@odd.after('published')\ndef f(hots): ...", "recipe odd: odd.py:8: hook odd.f wants hots"),
+        ("@odd.probe(roels='db')\ndef f(host): ...", "recipe odd: odd.py:8: probe has no roels=; did you mean roles?"),
+        ("@odd.guard()\ndef f(reocrded): ...", "did you mean recorded?"),
+        ("odd.linked_dirs = ['../up']", "linked_dirs leave the release: '../up'"),
+        ("odd.requires = 'capdoit>=99'", "requires capdoit>=99, but capdoit "),
+        ("odd.requires = 'rails>=6'", "is not about capdoit"),
+        ("odd.requires = 5", "requires=5: "),
+    ],
+)
+def test_a_recipe_that_is_declared_wrongly_stops_the_load_with_its_place(project: Project, text: str, complaint: str):
+    recipe(project, "odd", f"odd = Recipe('odd')\n{text}\n")
+    done = project.doit("list").failed(3)
+    assert complaint in done.out
+    assert "Traceback" not in done.out
+
+
+def test_a_recipe_that_needs_another_capdoit_is_not_listed_as_one_that_can_be_used(project: Project):
+    (project.path / "recipes").mkdir()
+    (project.path / "recipes/odd.py").write_text(
+        '"""odd: does odd things."""\nfrom capdoit import Recipe\nodd = Recipe("odd", requires="capdoit>=99")\n'
+    )
+    said = project.doit("cap", "recipes", check=True).out
+    assert "does odd things" not in said
+    assert "odd: recipe odd: " in said
+    assert "requires capdoit>=99" in said

@@ -1,0 +1,240 @@
+"""Guards and probes of recipes: rollbacks that a database would not survive."""
+
+from __future__ import annotations
+
+from capdoit.testing import DODO, Project
+from tests.integration.database_recipe import WATCHING, database, deployed, recipe
+from tests.support import tools_in_front
+
+BACK = """
+@db.back()
+def unapply(host, release, unknown):
+    for name in unknown:
+        host.run(["sed", "-i", f"/^{name}$/d", f"{release.deploy_to}/database"], cwd=release.beside(release.left))
+"""
+
+
+FROZEN = """
+@db.guard()
+def frozen(release, now, recorded):
+    "It is Friday."
+    return [*now, "/", *(recorded or ())]
+"""
+
+
+def test_a_rollback_to_a_release_that_does_not_know_the_database_is_refused_with_names(project: Project):
+    recipe(project, "db", WATCHING)
+    deployed(project, "0001")
+    second = deployed(project, "0001", "0002_price")
+    done = project.doit("rollback:production").failed()
+
+    assert "nothing was touched: recipe db: web1 has what release" in done.out
+    assert "0002_price" in done.out
+    assert "0001" not in done.out.partition("does not know")[2].splitlines()[1]
+    assert "doit rollback:production migrations=keep" in done.out
+    assert "migrations=back" not in done.out
+    assert project.current("web1") == project.current("web2") == second
+
+
+def test_what_the_release_does_not_know_is_kept_when_that_is_said(project: Project):
+    recipe(project, "db", WATCHING + BACK)
+    first = deployed(project, "0001")
+    deployed(project, "0001", "0002_price")
+    done = project.doit("rollback:production", "migrations=keep", check=True)
+
+    assert "0002_price" in done.out
+    assert project.current("web2") == first
+    assert database(project) == ["0001", "0002_price"]
+
+
+def test_what_the_release_does_not_know_is_taken_away_before_the_flip_when_that_is_said(project: Project):
+    recipe(project, "db", WATCHING + BACK)
+    first = deployed(project, "0001")
+    deployed(project, "0001", "0002_price", "0003_stock")
+    assert "migrations=back" in project.doit("rollback:production").failed().out
+    done = project.doit("rollback:production", "migrations=back", check=True)
+
+    assert done.out.index("db.unapply") < done.out.index("rollback:production:publishing")
+    assert project.current("web2") == first
+    assert database(project) == ["0001"]
+
+
+def test_a_recipe_that_cannot_take_it_away_refuses_to_be_told_so(project: Project):
+    recipe(project, "db", WATCHING)
+    deployed(project, "0001")
+    second = deployed(project, "0001", "0002")
+    done = project.doit("rollback:production", "migrations=back").failed()
+
+    assert "the recipe cannot take it back" in done.out
+    assert project.current("web1") == second
+
+
+def test_a_rollback_between_releases_that_know_the_same_needs_no_word(project: Project):
+    recipe(project, "db", WATCHING)
+    first = deployed(project, "0001")
+    deployed(project, "0001")
+    project.doit("rollback:production", check=True)
+    assert project.current("web1") == first
+
+
+def test_a_rollback_to_a_release_of_which_nothing_was_recorded_goes_ahead(project: Project):
+    project.config()
+    first = deployed(project, "0001")
+    recipe(project, "db", WATCHING)
+    deployed(project, "0001", "0002")
+    project.doit("rollback:production", check=True)
+    assert project.current("web1") == first
+
+
+def test_a_plan_takes_away_no_more_than_it_says(project: Project):
+    recipe(project, "db", WATCHING + BACK)
+    deployed(project, "0001")
+    deployed(project, "0001", "0002_price")
+    project.doit("rollback:production", "migrations=back", "plan=plan.json", check=True)
+    file = project.deploy_to("web1") / "database"
+    file.write_text(f"{file.read_text().rstrip()}\n0003_stock\n")
+    done = project.doit("rollback:production", "apply=plan.json").failed()
+    assert "recipe db would take away 0002_price, 0003_stock, and not 0002_price" in done.out
+    assert "0003_stock" in database(project)
+
+
+def test_a_recipe_that_takes_away_what_it_does_not_watch_is_refused(project: Project):
+    recipe(project, "db", "db = Recipe('db', roles='web')\n" + BACK)
+    done = project.doit("list").failed(3)
+    assert "recipe db: back has nothing to take away without a probe or a guard" in done.out
+
+
+def test_a_guard_of_its_own_decides_with_what_is_and_what_was(project: Project):
+    recipe(project, "db", WATCHING + FROZEN)
+    deployed(project, "0001")
+    deployed(project, "0001", "0002")
+    done = project.doit("rollback:production").failed()
+
+    assert "(It is Friday.)" in done.out
+    names = done.out.partition("Friday.):\n")[2].partition("where the hosts stand")[0]
+    assert names.split() == ["0001", "0002", "/", "0001"]
+
+
+def test_a_probe_that_fails_makes_no_release_live(project: Project):
+    recipe(project, "db", WATCHING)
+    first = deployed(project, "0001")
+    recipe(project, "db", WATCHING.replace('["cat"', '["false"'))
+    project.repo.commit({"migrations": "0002\n"})
+    done = project.doit("deploy:production").failed()
+
+    assert "web1: db.applied: false" in done.out
+    assert project.current("web1") == project.current("web2") == first
+    assert project.releases("web1") == [first]
+
+
+def test_a_rollback_of_hosts_that_leave_out_the_one_to_ask_is_refused(project: Project):
+    recipe(project, "db", WATCHING.replace('roles="web"', 'roles="db"'))
+    project.hosts["web2"]["roles"] = ["web", "db"]
+    project.config(recipes={"db": {}})
+    deployed(project, "0001")
+    second = deployed(project, "0001")
+    done = project.doit("rollback:production", "hosts=web1").failed()
+
+    assert "recipe db has to ask a host with the role db, and none is selected" in done.out
+    assert project.current("web1") == second
+    project.doit("rollback:production", "hosts=web1", "migrations=keep", check=True)
+
+
+def test_a_rollback_that_fails_after_something_was_taken_away_says_so(project: Project):
+    recipe(project, "db", WATCHING + BACK)
+    deployed(project, "0001")
+    second = deployed(project, "0001", "0002_price")
+    tools_in_front(project, "web2", mv='case "$*" in *next/current*) exit 1;; esac; exec /bin/mv "$@"')
+    project.config(recipes={"db": {}})
+    done = project.doit("rollback:production", "migrations=back").failed()
+
+    assert project.current("web1") == second
+    assert "0002_price was taken away already; a deploy brings it back" in done.out
+
+
+def test_migrations_means_nothing_to_a_deploy(project: Project):
+    recipe(project, "db", WATCHING)
+    assert "migrations= means nothing to a deploy" in project.doit("deploy:production", "migrations=keep").failed().out
+
+
+CANNOT_TELL = WATCHING.replace('return host.capture(["cat", f"{release.deploy_to}/database"], cwd=release.path)', "")
+CANNOT_TELL += '    return host.capture("test ! -e ../../broken || exit 6; cat ../../database", cwd=release.path)\n'
+
+
+def test_a_probe_that_fails_refuses_a_rollback_by_name_and_keep_goes_back_all_the_same(project: Project):
+    recipe(project, "db", CANNOT_TELL)
+    first, second = deployed(project, "0001"), deployed(project, "0001", "0002")
+    (project.deploy_to("web1") / "broken").touch()
+    done = project.doit("rollback:production").failed()
+    assert f"recipe db cannot tell what release {first} does not know: web1: db.applied: " in done.out
+    assert "doit rollback:production migrations=keep" in done.out
+    assert project.current("web1") == second
+    done = project.doit("rollback:production", "migrations=keep", check=True)
+    assert "warning: recipe db cannot tell" in done.out
+    assert project.current("web1") == project.current("web2") == first
+
+
+def test_what_asks_nobody_says_so(project: Project):
+    text = "@db.guard(roles='dbb')\ndef watch(host, release):\n    return []\n"
+    recipe(project, "db", f"\ndb = Recipe('db')\n{text}@db.after('updated', roles='srch')\ndef fill(host):\n    pass\n")
+    for _ in range(2):
+        done = project.doit("deploy:production", check=True)
+        assert "db.fill is called on no host: none has the role srch" in done.out
+    done = project.doit("rollback:production", check=True)
+    assert "recipe db asks no host: none has the role dbb" in done.out
+
+
+def test_a_variable_that_is_said_twice_is_refused(project: Project):
+    done = project.doit("deploy:production", "skip=a", "skip=b").failed(3)
+    assert "skip= is said twice: a, b; several names have commas between them" in done.out
+    assert not project.current("web1")
+
+
+def test_nothing_is_taken_away_before_all_other_hooks_have_done_well(project: Project):
+    recipe(project, "db", WATCHING + BACK)
+    deployed(project, "0001")
+    second = deployed(project, "0001", "0002")
+    project.dodo(DODO + "@cap.before('publishing', flows='rollback')\ndef boom(host):\n    host.run('exit 3')\n")
+    done = project.doit("rollback:production", "migrations=back").failed()
+    assert "boom failed" in done.out
+    assert "taken away" not in done.out
+    assert project.current("web1") == second
+    assert database(project) == ["0001", "0002"]
+
+
+def test_a_guard_that_breaks_says_with_what_and_where(project: Project):
+    recipe(project, "db", "\ndb = Recipe('db')\n@db.guard()\ndef watch(host, release):\n    return {}['lost']\n")
+    deployed(project, "1")
+    deployed(project, "2")
+    done = project.doit("rollback:production").failed()
+    assert "web1: KeyError: 'lost' (db.py:" in done.out
+    assert "doit rollback:production migrations=keep" in done.out
+
+
+def test_what_other_hosts_go_on_using_is_not_taken_away(project: Project):
+    recipe(project, "db", WATCHING + BACK)
+    deployed(project, "0001")
+    second = deployed(project, "0001", "0002_price")
+    done = project.doit("rollback:production", "hosts=web1", "migrations=back").failed()
+    assert "web2, which would not go back, may need it" in done.out
+    assert database(project) == ["0001", "0002_price"]
+    assert project.current("web1") == project.current("web2") == second
+
+
+def test_a_hook_whose_hosts_were_not_chosen_is_said_to_be_left_out(project: Project):
+    project.hosts["web2"]["roles"] = ["db"]
+    project.dodo(DODO + "@cap.after('updated', roles='db')\ndef migrate(host):\n    host.run('true')\n")
+    project.config()
+    done = project.doit("deploy:production", "hosts=web1", check=True)
+    assert "warning: migrate was not called: of its hosts none was chosen (web2)" in done.out
+    assert "warning" not in project.doit("deploy:production", check=True).out
+
+
+def test_what_a_hook_began_to_take_away_is_said_when_it_was_cut_off(project: Project):
+    recipe(project, "db", WATCHING + BACK)
+    deployed(project, "0001")
+    deployed(project, "0001", "0002_price")
+    hangs = BACK.replace("    for name", "    host.run('sleep 9', timeout=0.2)\n    for name")
+    recipe(project, "db", WATCHING + hangs)
+    done = project.doit("rollback:production", "migrations=back").failed()
+    assert "But 0002_price may have been taken away already: a deploy brings back what is missing." in done.out

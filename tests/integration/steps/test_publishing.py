@@ -1,0 +1,143 @@
+"""The step `publishing`: all hosts flip, or none."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+from pathlib import Path
+
+import pytest
+
+from capdoit.testing import DODO, Project
+from tests.support import deploy, nothing_half_made, tools_in_front, within
+
+
+def test_a_host_that_cannot_publish_makes_the_others_go_back(project: Project):
+    first = deploy(project)
+    tools_in_front(
+        project, "web2", mv='case "$*" in *next/current*) echo no rights >&2; exit 1;; esac; exec /bin/mv "$@"'
+    )
+    done = project.doit("deploy:production").failed()
+    assert "web2: publishing: exit status 1" in done.out
+    assert "no rights" in done.out
+    assert project.current("web1") == project.current("web2") == first
+    events = [
+        json.loads(line)["event"] for line in (project.deploy_to("web1") / ".capdoit/journal").read_text().splitlines()
+    ]
+    assert events[-4:] == ["live", "noted", "back", "failed"]
+    nothing_half_made(project, [first])
+
+
+@pytest.mark.parametrize("ended_by", [signal.SIGINT, signal.SIGTERM, "timeout"])
+def test_hosts_that_have_flipped_go_back_when_a_publish_is_stopped_half_way(
+    project: Project, tmp_path: Path, ended_by: signal.Signals | str
+):
+    first = deploy(project)
+    mark = tmp_path / "flips"
+    slow = f'case "$*" in *next/current*) : >{mark}; sleep 20;; esac; exec /bin/mv "$@"'
+    tools_in_front(project, "web2", mv=slow)
+    project.config(timeout=5 if ended_by == "timeout" else None)
+    flow = project.start("deploy:production")
+    within(60, mark.exists)
+    within(60, lambda: project.current("web1") != first)
+    if isinstance(ended_by, signal.Signals):
+        flow.send_signal(ended_by)
+    out, _ = flow.communicate(timeout=60)
+    assert flow.returncode == 1, out
+    assert project.current("web1") == project.current("web2") == first
+    assert "What is live was not changed." in out
+    nothing_half_made(project, [first])
+
+
+def test_a_first_deploy_that_cannot_be_published_leaves_no_current(project: Project):
+    tools_in_front(project, "web2", mv='case "$*" in *next/current*) exit 1;; esac; exec /bin/mv "$@"')
+    project.doit("deploy:production").failed()
+    assert not os.path.lexists(project.deploy_to("web1") / "current")
+    assert not os.path.lexists(project.deploy_to("web2") / "current")
+    nothing_half_made(project, [])
+
+
+def test_a_host_that_cannot_prepare_keeps_all_from_publishing(project: Project):
+    first = deploy(project)
+    tools_in_front(project, "web2", ln='case "$*" in *next/current*) exit 1;; esac; exec /bin/ln "$@"')
+    project.doit("deploy:production").failed()
+    assert project.current("web1") == project.current("web2") == first
+    assert '"event": "back"' not in (project.deploy_to("web1") / ".capdoit/journal").read_text()
+    nothing_half_made(project, [first])
+
+
+def test_a_rollback_that_cannot_be_published_is_undone(project: Project):
+    first, second = deploy(project), deploy(project)
+    tools_in_front(project, "web2", mv='case "$*" in *next/current*) exit 1;; esac; exec /bin/mv "$@"')
+    done = project.doit("rollback:production").failed()
+    assert "doit rollback:production" in done.out
+    assert project.current("web1") == project.current("web2") == second
+    nothing_half_made(project, [first, second])
+
+
+def test_a_hook_that_fails_by_itself_is_to_be_run_by_itself_again(project: Project):
+    first = deploy(project)
+    project.dodo(DODO + "@cap.after('published')\ndef restart(host):\n    host.run('exit 1')\n")
+    done = project.doit("run", "-s", "deploy:production:restart", "hosts=web1").failed()
+    again = "doit run -s deploy:production:restart hosts=web1\n"
+    assert f"What is live was not changed. When it is mended: {again}" in done.out
+    assert project.current("web1") == first
+
+
+def test_a_rollback_whose_last_hook_fails_says_that_it_is_live_and_how_to_do_the_hook_again(project: Project):
+    first, _ = deploy(project), deploy(project)
+    project.dodo(DODO + "@cap.after('published')\ndef restart(host):\n    host.run('exit 1')\n")
+    done = project.doit("rollback:production").failed()
+    assert (
+        f"The rollback to {first} is live all the same. Not done because of that: finishing_rollback, finished."
+        in done.out
+    )
+    assert "To do restart again by itself: doit run -s rollback:production:restart\n" in done.out
+
+
+def test_a_failure_after_the_publish_says_that_the_release_is_live(project: Project):
+    first = deploy(project)
+    project.dodo(DODO + "@cap.after('published')\ndef restart(host):\n    host.run('exit 1')\n")
+    done = project.doit("deploy:production").failed()
+    second = project.current("web1")
+    assert second != first
+    assert f"Release {second} is live all the same" in done.out
+    assert f"doit rollback:production rollback_release={first}" in done.out
+    assert "To do restart again by itself: doit run -s deploy:production:restart\n" in done.out
+    nothing_half_made(project, [first, str(second)])
+    project.dodo(DODO)
+    project.doit("rollback:production", check=True)
+    assert project.current("web1") == first
+
+
+def test_a_cleanup_that_fails_is_a_warning(project: Project):
+    project.config(keep_releases=1)
+    releases = [deploy(project), deploy(project)]
+    tools_in_front(project, "web2", rm='case "$*" in *removed*) echo rights! >&2; exit 1;; esac; exec /bin/rm "$@"')
+    project.config(keep_releases=1)
+    done = project.doit("deploy:production", check=True)
+    assert "warning: web2" in done.out
+    assert "rights!" in done.out
+    third = project.current("web1")
+    assert project.current("web2") == third
+    assert project.releases("web1") == project.releases("web2") == [releases[1], third]
+
+
+def test_a_deploy_that_fails_once_it_is_live_says_what_was_not_done(project: Project):
+    deploy(project)
+    hooks = "@cap.after('published')\ndef warm(host):\n    host.run('exit 5')\n"
+    hooks += "@cap.after('published')\ndef restart(host):\n    host.run('true')\n"
+    project.dodo(DODO + hooks)
+    done = project.doit("deploy:production").failed()
+    assert "is live all the same. Not done because of that: restart, finishing, finished.\n" in done.out
+    status = project.doit("cap", "status").out
+    assert f"{project.current('web1')} is live, but what was to follow was not done." in status
+
+
+def test_a_full_disk_is_called_that(project: Project):
+    deploy(project)
+    tools_in_front(
+        project, "web2", df='printf "Filesystem 1024-blocks Used Available Capacity Mounted on\n/d 9 9 0 100%% /\n"'
+    )
+    assert f"web2: no space is left in {project.deploy_to('web2')}\n" in project.doit("check:production").failed().out

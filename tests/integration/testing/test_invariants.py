@@ -1,0 +1,136 @@
+"""Damage that assert_healthy sees."""
+
+from __future__ import annotations
+
+import fcntl
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from capdoit.testing import HostUnderTest, Stages, StageUnderTest
+
+OTHER = "20160614133327"
+
+
+def deployed(stage: Stages, **settings: object) -> StageUnderTest:
+    made = stage(**settings)  # type: ignore[arg-type]
+    made.deploy().ok()
+    return made
+
+
+def complaint(made: StageUnderTest, **how: bool) -> str:
+    with pytest.raises(AssertionError) as caught:
+        made.assert_healthy(**how)
+    return str(caught.value)
+
+
+def test_a_stage_without_a_release_is_healthy_only_when_that_is_asked_for(stage: Stages):
+    shop = stage()
+    shop.assert_healthy(may_be_empty=True)
+    assert complaint(shop).count("nothing is live: there is no current") == 2
+
+
+def unlink(host: HostUnderTest) -> None:
+    (host.deploy_to / "current").unlink()
+
+
+def relink(to: str) -> Callable[[HostUnderTest], None]:
+    def spoil(host: HostUnderTest) -> None:
+        unlink(host)
+        (host.deploy_to / "current").symlink_to(to.format(deploy_to=host.deploy_to))
+
+    return spoil
+
+
+def current_is_a_directory(host: HostUnderTest) -> None:
+    unlink(host)
+    (host.deploy_to / "current").mkdir()
+
+
+def within_release(change: Callable[[Path], object]) -> Callable[[HostUnderTest], None]:
+    return lambda host: change(host.release(str(host.current))) and None
+
+
+def link_is_a_copy(release: Path) -> None:
+    (release / "log").unlink()
+    (release / "log").mkdir()
+
+
+def make(name: str) -> Callable[[HostUnderTest], None]:
+    return lambda host: (host.deploy_to / name).mkdir()
+
+
+DAMAGE = [
+    (unlink, "nothing is live"),
+    (current_is_a_directory, "current is not a link"),
+    (relink(f"releases/{OTHER}"), f"current leads to releases/{OTHER}, which is not /"),
+    (relink("{deploy_to}/releases/mine"), "releases/mine, which is not /"),
+    (relink(f"/elsewhere/releases/{OTHER}"), "current leads to /elsewhere"),
+    (relink(f"{{deploy_to}}/releases/{OTHER}"), f"releases/{OTHER}, which is not there"),
+    (within_release(lambda release: (release / "REVISION").unlink()), "has no REVISION"),
+    (within_release(link_is_a_copy), "log of the live release"),
+    (lambda host: (host.shared / "log").rmdir(), "leads to"),
+    (lambda host: (host.shared / "config/key").unlink(), "leads to"),
+    (make("releases/notes"), "releases has notes, which is no release's name"),
+    (make("releases/.hidden"), "releases has .hidden"),
+    (make("releases/20169914133327"), "releases has 20169914133327"),
+    (make(".capdoit/next"), ".capdoit/next is left behind"),
+    (make(".capdoit/incoming"), ".capdoit/incoming is left behind"),
+    (make(".capdoit/unpack"), ".capdoit/unpack is left behind"),
+    (make(".capdoit/removed"), ".capdoit/removed is left behind"),
+    (lambda host: (host.deploy_to / ".capdoit/lock").write_text("ann\n"), "the lock still names a flow: ann"),
+]
+
+
+@pytest.mark.parametrize(("spoil", "wrong"), DAMAGE, ids=[wrong for _, wrong in DAMAGE])
+def test_each_kind_of_damage_is_seen_and_its_host_named(
+    whole: StageUnderTest, spoil: Callable[[HostUnderTest], None], wrong: str
+):
+    spoil(whole.host("web2"))
+    found = complaint(whole)
+    assert wrong in found
+    assert "  web2: " in found
+    assert "  web1: " not in found
+
+
+@pytest.fixture
+def whole(stage: Stages) -> StageUnderTest:
+    """A healthy stage with linked files and directories."""
+    shop = deployed(stage, linked_dirs=["log"], linked_files=["config/key"])
+    shop.assert_healthy()
+    return shop
+
+
+def test_hosts_that_disagree_are_seen(whole: StageUnderTest):
+    live = whole.host("web2").release(str(whole.live))
+    live.rename(live.with_name(OTHER))
+    relink(f"{{deploy_to}}/releases/{OTHER}")(whole.host("web2"))
+    assert f"the hosts disagree: web1 has {whole.host('web1').current}, web2 has {OTHER}" in complaint(whole)
+    with pytest.raises(AssertionError, match="the hosts disagree"):
+        _ = whole.live
+    unlink(whole.host("web2"))
+    assert "web2 has nothing" in complaint(whole, may_be_empty=True)
+
+
+def test_a_lock_that_is_held_is_seen(whole: StageUnderTest):
+    with (whole.host("web2").deploy_to / ".capdoit/lock").open("a") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        assert "web2: the lock is held" in complaint(whole)
+
+
+def test_a_process_in_a_hosts_directory_is_seen(whole: StageUnderTest, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("capdoit.testing.invariants.PATIENCE", 0.1)
+    with subprocess.Popen(["sleep", "30"], cwd=whole.host("web2").shared) as left:
+        found = complaint(whole)
+        left.kill()
+    assert f"web2: still running: {left.pid} (sleep 30)" in found
+    whole.assert_healthy()
+
+
+def test_how_a_run_ended_is_asserted_with_what_it_said(stage: Stages):
+    done = stage(hosts=1).rollback()
+    assert done.failed() is done
+    with pytest.raises(AssertionError, match="doit rollback:production ended with 1, not 0"):
+        done.ok()

@@ -1,0 +1,86 @@
+"""Flows that fail or die where a test says."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from capdoit.testing import Stages, StageUnderTest
+
+
+def deployed(stage: Stages, **settings: object) -> StageUnderTest:
+    made = stage(**settings)  # type: ignore[arg-type]
+    made.deploy().ok()
+    return made
+
+
+STEPS = ("starting", "started", "updating", "updated", "publishing", "published", "finishing", "finished")
+
+
+@pytest.mark.parametrize("step", STEPS)
+def test_a_flow_can_fail_at_each_step_and_the_next_one_works(stage: Stages, step: str):
+    shop = deployed(stage)
+    before = shop.live
+    with shop.fail_at(step, host="web2"):
+        assert "this failure was armed" in shop.deploy().failed().out
+    assert (shop.live == before) == (STEPS.index(step) < STEPS.index("publishing"))
+    shop.assert_healthy()
+    shop.deploy().ok()
+    shop.assert_healthy()
+
+
+@pytest.mark.parametrize("step", ["starting", "updating", "publishing", "finished"])
+def test_a_controller_that_is_killed_leaves_a_fleet_whose_next_deploy_works(stage: Stages, step: str):
+    shop = deployed(stage)
+    before = shop.live
+    with shop.kill_at(step):
+        shop.deploy().failed(-9)
+    assert (shop.live == before) == (STEPS.index(step) < STEPS.index("publishing"))
+    shop.deploy().ok()
+    shop.assert_healthy()
+
+
+def test_a_rollback_is_struck_as_well(stage: Stages):
+    shop = deployed(stage)
+    first = shop.live
+    shop.deploy().ok()
+    with shop.kill_at("reverting"):
+        shop.rollback().failed(-9)
+    with shop.fail_at("reverted", when="before"):
+        shop.rollback().failed()
+    shop.rollback().ok()
+    assert shop.live == first
+    shop.assert_healthy()
+
+
+def test_a_strike_comes_after_the_hooks_of_its_moment_or_before_them(stage: Stages):
+    shop = stage(hosts=1, dodo="@cap.after('published')\ndef ask(host):\n    host.run('oracle')\n")
+    shop.stand_in("oracle")
+    with shop.fail_at("published", when="before"):
+        shop.deploy().failed()
+    assert shop.live
+    assert shop.calls("oracle") == []
+    with shop.fail_at("published"):
+        shop.deploy().failed()
+    assert len(shop.calls("oracle")) == 1
+
+
+def test_a_strike_that_no_flow_came_to_is_an_error(stage: Stages):
+    shop = stage(hosts=1)
+    with pytest.raises(AssertionError, match="no flow came to the point after reverting"), shop.fail_at("reverting"):
+        shop.deploy().ok()
+
+
+@pytest.mark.parametrize(
+    ("strike", "wrong"),
+    [
+        (lambda shop: shop.fail_at("publish"), "no flow has a step publish;"),
+        (lambda shop: shop.kill_at("publish"), "no flow has a step publish;"),
+        (lambda shop: shop.fail_at("updated", host="web3"), "there is no host web3; there are web1, web2"),
+        (lambda shop: shop.fail_at("updated", when="during"), "before or after a step, not during"),
+    ],
+)
+def test_a_strike_at_what_there_is_not_is_an_error(stage: Stages, strike: Callable[..., object], wrong: str):
+    with pytest.raises(AssertionError, match=wrong), strike(stage()):  # type: ignore[attr-defined]
+        pass
