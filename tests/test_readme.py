@@ -39,26 +39,26 @@ def project(tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize("text", blocks("yaml"), ids=range(len(blocks("yaml"))))
-def test_every_deploy_yml_is_read(tmp_path: Path, text: str):
+def test_every_deploy_yml_is_read(tmp_path: Path, text: str) -> None:
     file = tmp_path / "deploy.yml"
     file.write_text(text)
     assert "production" in stages.load(file).stages
 
 
-def test_the_hooks_and_tasks_become_tasks(project: Path):
+def test_the_hooks_and_tasks_become_tasks(project: Path) -> None:
     tasks = doit(project, "list", "--all")
     for name in ("deploy:production:warm_cache", "rollback:production:warm_cache", "deploy:staging:migrate", "build"):
         assert re.search(rf"^{name}\b", tasks, re.MULTILINE), name
     assert "rollback:staging:migrate" not in tasks
 
 
-def test_the_task_that_has_to_succeed_first_is_a_dependency(project: Path):
+def test_the_task_that_has_to_succeed_first_is_a_dependency(project: Path) -> None:
     to_be_run = 1  # doit's exit code for a task that is not up to date
     said = doit(project, "info", "deploy:production:starting", code=to_be_run)
     assert re.search(r"^task_dep.*\n - test$", said, re.MULTILINE)
 
 
-def test_the_commands_of_the_tutorial_are_tasks_or_subcommands(project: Path):
+def test_the_commands_of_the_tutorial_are_tasks_or_subcommands(project: Path) -> None:
     tasks = {line.split()[0] for line in doit(project, "list", "--all").splitlines()}
     subcommands = doit(project, "help", "cap")
     for line in "".join(blocks("console")).splitlines():
@@ -67,11 +67,11 @@ def test_the_commands_of_the_tutorial_are_tasks_or_subcommands(project: Path):
         assert known, line
 
 
-def test_the_steps_are_those_of_the_flows():
+def test_the_steps_are_those_of_the_flows() -> None:
     for flow in FLOWS:
         assert f"| `{flow}` | {', '.join(steps(flow))} |" in README
 
 
-def test_the_repository_deploys_its_example_by_the_first_command():
+def test_the_repository_deploys_its_example_by_the_first_command() -> None:
     tasks = {line.split()[0] for line in doit(ROOT, "list").splitlines()}
     assert {word for word in blocks("sh")[0].split() if word.endswith(":local")} <= tasks

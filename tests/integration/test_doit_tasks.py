@@ -24,20 +24,20 @@ def untouched(make_project: MakeProject) -> Project:
     return make_project(linked_files_exist=False)
 
 
-def test_a_bare_doit_runs_nothing(project: Project):
+def test_a_bare_doit_runs_nothing(project: Project) -> None:
     done = project.doit(check=True)
     assert "doit list" in done.out
     assert not (project.deploy_to("web1") / ".capdoit").exists()
     assert project.releases("web1") == []
 
 
-def test_a_bare_doit_with_a_task_of_the_projects_own_runs_nothing_on_hosts(project: Project):
+def test_a_bare_doit_with_a_task_of_the_projects_own_runs_nothing_on_hosts(project: Project) -> None:
     project.dodo(DODO + "def task_x():\n    return {'actions': ['echo x > made']}\n")
     project.doit(check=True)
     assert project.releases("web1") == []
 
 
-def test_the_projects_default_tasks_are_run_by_a_bare_doit(project: Project):
+def test_the_projects_default_tasks_are_run_by_a_bare_doit(project: Project) -> None:
     project.dodo(
         "DOIT_CONFIG = {'default_tasks': ['x']}\n" + DODO + "def task_x():\n    return {'actions': ['echo x > made']}\n"
     )
@@ -46,7 +46,7 @@ def test_the_projects_default_tasks_are_run_by_a_bare_doit(project: Project):
     assert project.releases("web1") == []
 
 
-def test_the_list_has_the_flows_of_each_stage_and_the_short_names(untouched: Project):
+def test_the_list_has_the_flows_of_each_stage_and_the_short_names(untouched: Project) -> None:
     hosts = untouched.hosts
     untouched.config(
         stages={"staging": {"hosts": {"web1": hosts["web1"]}}, "production": {"hosts": {"web2": hosts["web2"]}}}
@@ -64,7 +64,7 @@ def test_the_list_has_the_flows_of_each_stage_and_the_short_names(untouched: Pro
     assert not (untouched.path / "hosts").exists()
 
 
-def test_the_list_of_all_by_definition_has_the_steps_in_their_order(untouched: Project):
+def test_the_list_of_all_by_definition_has_the_steps_in_their_order(untouched: Project) -> None:
     untouched.dodo(DODO + "@cap.after('published')\ndef warm_cache(host):\n    '''Fill the page cache.'''\n")
     done = untouched.doit("list", "--all", "--sort=definition", check=True)
     rows = [re.split(r" {2,}", line) for line in done.out.splitlines()]
@@ -85,7 +85,7 @@ def test_the_list_of_all_by_definition_has_the_steps_in_their_order(untouched: P
         ("tabcompletion", "--shell", "zsh"),
     ],
 )
-def test_doits_own_commands_work(untouched: Project, args: tuple[str, ...]):
+def test_doits_own_commands_work(untouched: Project, args: tuple[str, ...]) -> None:
     done = untouched.doit(*args)
     assert done.code in (0, 1)  # info says by its code whether the task is up to date
     assert "Traceback" not in done.out
@@ -93,7 +93,7 @@ def test_doits_own_commands_work(untouched: Project, args: tuple[str, ...]):
     assert not (untouched.path / "hosts").exists()
 
 
-def test_the_list_imports_neither_plumbum_nor_rich(untouched: Project):
+def test_the_list_imports_neither_plumbum_nor_rich(untouched: Project) -> None:
     done = subprocess.run(
         [sys.executable, "-X", "importtime", "-m", "doit", "list"],
         cwd=untouched.path,
@@ -106,14 +106,14 @@ def test_the_list_imports_neither_plumbum_nor_rich(untouched: Project):
     assert not modules & {"plumbum", "rich"}
 
 
-def test_a_deploy_is_never_up_to_date(project: Project):
+def test_a_deploy_is_never_up_to_date(project: Project) -> None:
     for number in (1, 2):
         done = project.doit("deploy:production", check=True)
         assert "--" not in [line.split(" ")[0] for line in done.out.splitlines()]
         assert len(project.releases("web1")) == number
 
 
-def test_threads_of_doit_give_the_same_result(project: Project):
+def test_threads_of_doit_give_the_same_result(project: Project) -> None:
     first = project.doit("-n", "4", "-P", "thread", "deploy:production", check=True)
     assert "live on web1, web2" in first.out
     release = project.current("web1")
@@ -125,7 +125,7 @@ def test_threads_of_doit_give_the_same_result(project: Project):
     assert events.count('"event": "finished"') == 3
 
 
-def test_threads_of_doit_fail_the_same(project: Project):
+def test_threads_of_doit_fail_the_same(project: Project) -> None:
     project.dodo(DODO + "@cap.after('updated')\ndef bad(host):\n    host.run('exit 7')\n")
     done = project.doit("-n", "4", "-P", "thread", "deploy:production").failed()
     assert "exit status 7" in done.out
@@ -136,21 +136,21 @@ def test_threads_of_doit_fail_the_same(project: Project):
 
 
 @pytest.mark.parametrize("flow", ["deploy", "rollback"])
-def test_processes_of_doit_are_refused_before_any_host_is_touched(untouched: Project, flow: str):
+def test_processes_of_doit_are_refused_before_any_host_is_touched(untouched: Project, flow: str) -> None:
     done = untouched.doit("-n", "4", f"{flow}:production").failed()
     assert "-P thread" in done.out
     assert "Traceback" not in done.out
     assert not (untouched.path / "hosts").exists()
 
 
-def test_two_flows_in_one_run_come_one_after_the_other(project: Project):
+def test_two_flows_in_one_run_come_one_after_the_other(project: Project) -> None:
     project.doit("deploy:production", check=True)
     first = project.current("web1")
     project.doit("deploy:production", "rollback:production", check=True)
     assert project.current("web1") == project.current("web2") == first
 
 
-def test_a_part_of_a_flow_runs_to_the_step_that_was_asked_for_and_is_undone(project: Project):
+def test_a_part_of_a_flow_runs_to_the_step_that_was_asked_for_and_is_undone(project: Project) -> None:
     done = project.doit("deploy:production:updating", check=True)
     assert "stopped after updating, as asked" in done.out
     assert project.current("web1") is None
@@ -158,14 +158,14 @@ def test_a_part_of_a_flow_runs_to_the_step_that_was_asked_for_and_is_undone(proj
     assert (project.deploy_to("web1") / ".capdoit/lock").read_text() == ""
 
 
-def test_a_step_without_those_before_it_is_refused(untouched: Project):
+def test_a_step_without_those_before_it_is_refused(untouched: Project) -> None:
     done = untouched.doit("-s", "deploy:production:publishing").failed()
     assert "publishing needs updating to be done first" in done.out
     assert "Traceback" not in done.out
     assert untouched.releases("web1") == []
 
 
-def test_mistakes_of_deploy_yml_stop_doit_without_a_traceback(untouched: Project):
+def test_mistakes_of_deploy_yml_stop_doit_without_a_traceback(untouched: Project) -> None:
     untouched.config(keep_release=3, transfer="gti")
     done = untouched.doit("deploy:production").failed(3)
     assert re.search(r"deploy\.yml:\d+:\d+: keep_release", done.out)
@@ -173,7 +173,7 @@ def test_mistakes_of_deploy_yml_stop_doit_without_a_traceback(untouched: Project
     assert "Traceback" not in done.out
 
 
-def test_it_works_from_a_subdirectory(project: Project):
+def test_it_works_from_a_subdirectory(project: Project) -> None:
     (project.path / "sub").mkdir()
     inner = subprocess.run(
         [sys.executable, "-m", "doit", "--seek-file", "deploy:production"],
@@ -183,7 +183,7 @@ def test_it_works_from_a_subdirectory(project: Project):
     assert project.current("web1") == project.current("web2") is not None
 
 
-def test_output_has_the_hosts_name_on_each_line(project: Project):
+def test_output_has_the_hosts_name_on_each_line(project: Project) -> None:
     project.dodo(DODO + "@cap.after('updated')\ndef talk(host):\n    host.run('printf \"a\\\\nb\\\\n\"; echo c >&2')\n")
     done = project.doit("deploy:production", check=True)
     for host in project.hosts:
@@ -193,7 +193,7 @@ def test_output_has_the_hosts_name_on_each_line(project: Project):
 
 
 @pytest.mark.parametrize("task", ["deploy", "rollback", "check", "drill"])
-def test_a_task_of_one_stage_with_the_name_of_another_is_refused(project: Project, task: str):
+def test_a_task_of_one_stage_with_the_name_of_another_is_refused(project: Project, task: str) -> None:
     project.config(stages={name: {"hosts": project.hosts} for name in ("production", "staging")})
     done = project.doit(f"{task}:production", "stage=staging").failed(1)
 

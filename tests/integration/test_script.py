@@ -81,29 +81,29 @@ def body(tmp_path):
 
 @pytest.mark.parametrize("shell", [("sh",), ("dash",), ("bash",), ("busybox", "ash"), ("zsh",)], ids=" ".join)
 @pytest.mark.parametrize("value", HOSTILE, ids=repr)
-def test_a_hostile_text_is_one_word_and_nothing_of_it_is_run(tmp_path, shell, value):
+def test_a_hostile_text_is_one_word_and_nothing_of_it_is_run(tmp_path, shell, value) -> None:
     assert run(f"printf '%s\\0' {quote(value)}", tmp_path, shell) == raw(value)
     assert list(tmp_path.iterdir()) == []
 
 
 @given(TEXTS)
 @example("$(exit 1)'")
-def test_any_text_is_one_word(value):
+def test_any_text_is_one_word(value) -> None:
     assert run(f"printf '%s\\0' {quote(value)}") == raw(value)
 
 
 @given(st.lists(TEXTS, min_size=1))
-def test_any_list_is_read_back_item_by_item(values):
+def test_any_list_is_read_back_item_by_item(values) -> None:
     script = f'list={quote(words(values))}\neval "set -- $list"\nprintf \'%s\\0\' "$@"'
     assert run(script) == raw(*values)
 
 
-def test_an_empty_list_is_read_back_as_no_item():
+def test_an_empty_list_is_read_back_as_no_item() -> None:
     assert run('set -- before\neval "set -- "' + words([]) + "\necho $#") == b"0\n"
 
 
 @pytest.mark.parametrize("value", HOSTILE, ids=repr)
-def test_a_script_gets_its_values_as_they_are_and_runs_none_of_them(tmp_path, body, value):
+def test_a_script_gets_its_values_as_they_are_and_runs_none_of_them(tmp_path, body, value) -> None:
     script = render(
         "test",
         body('printf \'%s\\0\' "$one"\neval "set -- $several"\nprintf \'%s\\0\' "$@"'),
@@ -114,7 +114,7 @@ def test_a_script_gets_its_values_as_they_are_and_runs_none_of_them(tmp_path, bo
 
 
 @pytest.mark.parametrize("value", HOSTILE, ids=repr)
-def test_the_environment_of_a_script_reaches_its_commands_as_it_is(tmp_path, body, value):
+def test_the_environment_of_a_script_reaches_its_commands_as_it_is(tmp_path, body, value) -> None:
     script = render("test", body('sh -c \'printf "%s\\0" "$FROM_ENV"\''), {}, {"FROM_ENV": value})
     assert printed(script, tmp_path) == raw(value)
     assert not (tmp_path / "made").exists()
@@ -123,13 +123,13 @@ def test_the_environment_of_a_script_reaches_its_commands_as_it_is(tmp_path, bod
 @pytest.mark.parametrize(
     ("value", "text"), [(True, "yes"), (False, ""), (0, "0"), (5, "5"), ((), ""), (("a b", "c"), "'a b' 'c'")]
 )
-def test_truths_and_numbers_and_lists_have_one_spelling_each(tmp_path, body, value, text):
+def test_truths_and_numbers_and_lists_have_one_spelling_each(tmp_path, body, value, text) -> None:
     script = render("test", body("printf '%s\\0' \"$value\""), {"value": value})
     assert printed(script, tmp_path) == raw(text)
 
 
 @pytest.mark.parametrize("name", ["shop", "my shop", "it's", "$(touch made)", "a\nb", "-x", "*"])
-def test_a_script_of_a_flow_begins_in_deploy_to_and_ends_at_its_first_failure(tmp_path, body, name):
+def test_a_script_of_a_flow_begins_in_deploy_to_and_ends_at_its_first_failure(tmp_path, body, name) -> None:
     deploy_to = tmp_path / name
     deploy_to.mkdir()
     common = Path(capdoit.script.__file__).parent.joinpath("sh/common.sh")
@@ -139,6 +139,6 @@ def test_a_script_of_a_flow_begins_in_deploy_to_and_ends_at_its_first_failure(tm
     assert not (tmp_path / "made").exists()
 
 
-def test_several_files_are_one_script_in_their_order(tmp_path, body):
+def test_several_files_are_one_script_in_their_order(tmp_path, body) -> None:
     script = render("test", [body("echo one\n", "a.sh"), body("echo two\n", "b.sh")], {})
     assert printed(script, tmp_path) == b"one\ntwo\n"

@@ -37,7 +37,7 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def test_its_recipe_is_listed_with_its_package(installed: Path):
+def test_its_recipe_is_listed_with_its_package(installed: Path) -> None:
     (installed / "deploy.yml").write_text(
         "{application: shop, repo_url: x, stages: {here: {hosts: {web1: {transport: local, deploy_to: web1}}}}}"
     )
@@ -47,6 +47,6 @@ def test_its_recipe_is_listed_with_its_package(installed: Path):
 
 
 @pytest.mark.more  # it makes an environment of its own
-def test_its_own_tests_pass(installed: Path):
+def test_its_own_tests_pass(installed: Path) -> None:
     said = run("pytest", "-q", "-p", "no:cacheprovider", cwd=installed / "source", PYTHONPATH=str(installed / "site"))
     assert "passed" in said

@@ -80,7 +80,7 @@ def site(stage: Any, tmp_path: Path) -> Any:
     return site
 
 
-def test_gems_are_installed_once_and_a_rollback_needs_nothing(site: Any):
+def test_gems_are_installed_once_and_a_rollback_needs_nothing(site: Any) -> None:
     site.commit({"app.txt": "third\n"})
     assert "the gems of Gemfile.lock are installed" in site.deploy().ok().out
     site.rollback().ok()
@@ -91,13 +91,13 @@ def test_gems_are_installed_once_and_a_rollback_needs_nothing(site: Any):
     site.assert_healthy()
 
 
-def test_gems_that_somebody_removed_are_installed_again_in_a_rollback(site: Any):
+def test_gems_that_somebody_removed_are_installed_again_in_a_rollback(site: Any) -> None:
     shutil.rmtree(site.host().shared / "bundle/ruby")
     assert "installing them again" in site.rollback().ok().out
     assert drinks(site) == ["tea 1.0", "milk"]
 
 
-def test_a_lock_file_that_does_not_fit_is_a_failed_deploy_with_what_bundler_says(site: Any):
+def test_a_lock_file_that_does_not_fit_is_a_failed_deploy_with_what_bundler_says(site: Any) -> None:
     live = site.live
     site.commit({"Gemfile": f'{GEMFILE}gem "sugar"\n'})
     done = site.deploy().failed()

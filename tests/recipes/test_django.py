@@ -101,7 +101,7 @@ def broken_before_the_flip(site: Any) -> Callable[[], None]:
 # -- what runs where
 
 
-def test_a_deploy_checks_and_collects_on_every_host_and_migrates_on_one(shop: Shop):
+def test_a_deploy_checks_and_collects_on_every_host_and_migrates_on_one(shop: Shop) -> None:
     site = shop(2, settings="shop.settings", fail_level="WARNING")
     site.deploy().ok()
 
@@ -113,7 +113,7 @@ def test_a_deploy_checks_and_collects_on_every_host_and_migrates_on_one(shop: Sh
     assert made[4:] == [["web1", site.live, what, *shell] for what in ("migrate", "applied")]
 
 
-def test_a_rollback_only_asks_and_asks_the_code_of_both_releases(shop: Shop):
+def test_a_rollback_only_asks_and_asks_the_code_of_both_releases(shop: Shop) -> None:
     site = shop(2)
     site.deploy().ok()
     first = site.live
@@ -125,14 +125,14 @@ def test_a_rollback_only_asks_and_asks_the_code_of_both_releases(shop: Shop):
     assert [call[:3] for call in calls(site)] == [["web1", second, "applied"], ["web1", first, "known"]]
 
 
-def test_what_is_switched_off_is_not_run(shop: Shop):
+def test_what_is_switched_off_is_not_run(shop: Shop) -> None:
     site = shop(static=False, fail_level="never", manage="manage.py")
     site.deploy().ok()
     assert [call[2] for call in calls(site)] == ["migrate", "applied"]
     assert not (site.host().release(site.live) / ".capdoit-static").exists()
 
 
-def test_roles_say_where(stage: Any):
+def test_roles_say_where(stage: Any) -> None:
     recipes = {"django": {"python": PYTHON, "roles": ["app"], "migration_roles": ["web"]}}
     site = stage(hosts=1, roles=("web", "app"), recipes=recipes, files=CODE)
     site.deploy().ok()
@@ -150,7 +150,7 @@ def test_roles_say_where(stage: Any):
         ("applied", "the database does not say its migrations: exit status 1"),
     ],
 )
-def test_what_goes_wrong_is_a_failed_deploy_that_leaves_all_as_it_was(shop: Shop, what: str, complaint: str):
+def test_what_goes_wrong_is_a_failed_deploy_that_leaves_all_as_it_was(shop: Shop, what: str, complaint: str) -> None:
     site = shop(2)
     site.deploy().ok()
     first, before = site.live, (served(site, "web1"), served(site, "web2"))
@@ -174,7 +174,7 @@ def test_what_goes_wrong_is_a_failed_deploy_that_leaves_all_as_it_was(shop: Shop
 # -- static files
 
 
-def test_what_is_served_changes_with_the_flip_and_back(shop: Shop):
+def test_what_is_served_changes_with_the_flip_and_back(shop: Shop) -> None:
     site = shop(2)
     site.deploy().ok()
     site.commit({"shop.css": "black\n"})
@@ -186,7 +186,7 @@ def test_what_is_served_changes_with_the_flip_and_back(shop: Shop):
     assert served(site, "web2")["shop.css"] == "green\n"
 
 
-def test_before_the_flip_files_are_added_and_none_is_changed(shop: Shop):
+def test_before_the_flip_files_are_added_and_none_is_changed(shop: Shop) -> None:
     site = shop()
     site.deploy().ok()
     before = served(site)
@@ -205,7 +205,7 @@ def test_before_the_flip_files_are_added_and_none_is_changed(shop: Shop):
     assert served(site) == before
 
 
-def test_a_manifest_that_somebody_else_made_stays_until_the_flip(shop: Shop):
+def test_a_manifest_that_somebody_else_made_stays_until_the_flip(shop: Shop) -> None:
     site = shop()
     public = site.host().shared / "public"
     public.mkdir(parents=True)
@@ -218,7 +218,7 @@ def test_a_manifest_that_somebody_else_made_stays_until_the_flip(shop: Shop):
     assert style(site) == "green"
 
 
-def test_files_that_were_removed_come_back_with_their_release(shop: Shop):
+def test_files_that_were_removed_come_back_with_their_release(shop: Shop) -> None:
     site = shop()
     site.deploy().ok()
     old = json.loads(served(site)["staticfiles.json"])["paths"]["shop.css"]
@@ -232,7 +232,7 @@ def test_files_that_were_removed_come_back_with_their_release(shop: Shop):
 
 
 @pytest.mark.parametrize("linked", [("public",), ()], ids=["shared", "in the release"])
-def test_files_that_were_not_kept_are_collected_again(shop: Shop, linked: tuple[str, ...]):
+def test_files_that_were_not_kept_are_collected_again(shop: Shop, linked: tuple[str, ...]) -> None:
     site = shop(linked=linked)
     site.deploy().ok()
     first = site.host().release(site.live)
@@ -247,7 +247,7 @@ def test_files_that_were_not_kept_are_collected_again(shop: Shop, linked: tuple[
     assert (public / name).read_text() == "green\n"
 
 
-def test_a_rollback_whose_files_cannot_be_had_leaves_what_is_live(shop: Shop):
+def test_a_rollback_whose_files_cannot_be_had_leaves_what_is_live(shop: Shop) -> None:
     site = shop(2)
     site.deploy().ok()
     first = site.live
@@ -269,7 +269,7 @@ def test_a_rollback_whose_files_cannot_be_had_leaves_what_is_live(shop: Shop):
     assert style(site, "web2") == "green"
 
 
-def test_a_root_by_way_of_current_is_that_of_the_release():
+def test_a_root_by_way_of_current_is_that_of_the_release() -> None:
     job = {"release": "/srv/shop/releases/1", "current": "/srv/shop/current"}
     assert root_of(job, "/srv/shop/current/static/") == "/srv/shop/releases/1/static"
     assert root_of(job, "/srv/shop/currently") == "/srv/shop/currently"
@@ -289,7 +289,7 @@ def twice(site: Any) -> tuple[str, str]:
     return first, site.live
 
 
-def test_a_rollback_names_the_migrations_that_the_release_does_not_know(shop: Shop):
+def test_a_rollback_names_the_migrations_that_the_release_does_not_know(shop: Shop) -> None:
     site = shop(static=False)
     _, second = twice(site)
     done = site.rollback().failed()
@@ -299,7 +299,7 @@ def test_a_rollback_names_the_migrations_that_the_release_does_not_know(shop: Sh
     assert site.live == second
 
 
-def test_migrations_are_taken_away_with_the_code_that_is_live_before_the_flip(shop: Shop):
+def test_migrations_are_taken_away_with_the_code_that_is_live_before_the_flip(shop: Shop) -> None:
     site = shop(static=False)
     first, second = twice(site)
     calls(site)
@@ -309,7 +309,7 @@ def test_migrations_are_taken_away_with_the_code_that_is_live_before_the_flip(sh
     assert database(site) == ["shop.0001"]
 
 
-def test_migrations_that_cannot_be_taken_away_leave_what_is_live(shop: Shop):
+def test_migrations_that_cannot_be_taken_away_leave_what_is_live(shop: Shop) -> None:
     site = shop(2, static=False)
     site.deploy().ok()
     site.commit({**SECOND, "fails": "unapply"})
@@ -322,7 +322,7 @@ def test_migrations_that_cannot_be_taken_away_leave_what_is_live(shop: Shop):
     assert database(site) == ["shop.0001", "shop.0002_price"]
 
 
-def test_a_migration_that_was_there_when_the_release_was_live_is_no_reason(shop: Shop):
+def test_a_migration_that_was_there_when_the_release_was_live_is_no_reason(shop: Shop) -> None:
     site = shop(static=False)
     site.commit(SECOND)
     site.deploy().ok()
@@ -335,7 +335,7 @@ def test_a_migration_that_was_there_when_the_release_was_live_is_no_reason(shop:
     assert site.live == first
 
 
-def test_what_was_recorded_counts_when_the_code_cannot_say(shop: Shop):
+def test_what_was_recorded_counts_when_the_code_cannot_say(shop: Shop) -> None:
     site = shop(static=False)
     first, second = twice(site)
     (site.host().release(first) / "manage.py").unlink()
@@ -343,7 +343,7 @@ def test_what_was_recorded_counts_when_the_code_cannot_say(shop: Shop):
     assert site.live == second
 
 
-def test_a_database_that_does_not_answer_stops_a_rollback(shop: Shop):
+def test_a_database_that_does_not_answer_stops_a_rollback(shop: Shop) -> None:
     site = shop(static=False)
     _, second = twice(site)
     (site.host().release(second) / "fails").write_text("applied")
@@ -351,7 +351,7 @@ def test_a_database_that_does_not_answer_stops_a_rollback(shop: Shop):
     assert site.live == second
 
 
-def test_a_release_from_before_the_recipe_is_gone_back_to_as_it_was(shop: Shop):
+def test_a_release_from_before_the_recipe_is_gone_back_to_as_it_was(shop: Shop) -> None:
     site = shop()
     site.commit({"manage.py": None})
     site.project.config(recipes={})

@@ -127,7 +127,7 @@ def applied(site: Any) -> list[str]:
         return [name for (name,) in database.execute("SELECT name FROM django_migrations WHERE app='shop' ORDER BY 1")]
 
 
-def test_an_application_is_deployed_twice_and_rolled_back_under_gunicorn(served: Any, port: int):
+def test_an_application_is_deployed_twice_and_rolled_back_under_gunicorn(served: Any, port: int) -> None:
     served.deploy().ok()
     first = served.live
     version, count, css_of_first = page(port).split()
@@ -165,7 +165,7 @@ def test_an_application_is_deployed_twice_and_rolled_back_under_gunicorn(served:
     assert applied(served) == ["0001_initial", "0002_price"]
 
 
-def test_a_package_that_does_not_exist_is_a_failed_deploy_with_what_pip_says(stage: Any):
+def test_a_package_that_does_not_exist_is_a_failed_deploy_with_what_pip_says(stage: Any) -> None:
     site = stage(hosts=1, recipes={"python": {"python": PYTHON}}, files={"requirements.txt": "capdoit-no-such==9\n"})
     done = site.deploy().failed()
     assert "ERROR: No matching distribution found for capdoit-no-such==9" in done.out
@@ -173,7 +173,7 @@ def test_a_package_that_does_not_exist_is_a_failed_deploy_with_what_pip_says(sta
     assert site.host().releases == []
 
 
-def test_an_environment_is_changed_by_pip_and_the_one_it_was_linked_from_is_not(stage: Any):
+def test_an_environment_is_changed_by_pip_and_the_one_it_was_linked_from_is_not(stage: Any) -> None:
     site = stage(hosts=1, recipes={"python": {"python": PYTHON}}, files={"requirements.txt": "gunicorn==21.2.0\n"})
     site.deploy().ok()
     first = site.host().release(site.live)
@@ -191,7 +191,7 @@ def test_an_environment_is_changed_by_pip_and_the_one_it_was_linked_from_is_not(
 
 
 @pytest.mark.parametrize("lock", ["uv.lock", "requirements.txt"])
-def test_uv_installs_what_its_lock_file_says(stage: Any, lock: str, tmp_path_factory: pytest.TempPathFactory):
+def test_uv_installs_what_its_lock_file_says(stage: Any, lock: str, tmp_path_factory: pytest.TempPathFactory) -> None:
     tool = tmp_path_factory.mktemp("uv") / "venv"
     subprocess.run([PYTHON, "-m", "venv", tool], check=True)
     subprocess.run([tool / "bin/python", "-m", "pip", "install", "-q", "uv"], check=True)
@@ -221,7 +221,7 @@ def test_uv_installs_what_its_lock_file_says(stage: Any, lock: str, tmp_path_fac
 
 
 @pytest.mark.parametrize("linked", [LINKED, ["db"]], ids=["shared", "in the release"])
-def test_a_failed_deploy_leaves_what_is_served_as_it_was(shop: Shop, linked: list[str]):
+def test_a_failed_deploy_leaves_what_is_served_as_it_was(shop: Shop, linked: list[str]) -> None:
     site = shop(linked)
     site.deploy().ok()
     public = site.host().deploy_to / "current/public"
@@ -244,7 +244,7 @@ def test_a_failed_deploy_leaves_what_is_served_as_it_was(shop: Shop, linked: lis
     assert {path: after.get(path) for path in live} == live
 
 
-def test_a_rollback_brings_back_files_that_were_removed_from_where_they_are_served(shop: Shop):
+def test_a_rollback_brings_back_files_that_were_removed_from_where_they_are_served(shop: Shop) -> None:
     site = shop()
     site.deploy().ok()
     old = manifest(site)["shop.css"]
@@ -257,7 +257,7 @@ def test_a_rollback_brings_back_files_that_were_removed_from_where_they_are_serv
     assert (public / old).read_text() == (public / "shop.css").read_text() == "h1 { color: green }\n"
 
 
-def test_a_release_that_kept_no_static_files_has_them_collected_again(shop: Shop):
+def test_a_release_that_kept_no_static_files_has_them_collected_again(shop: Shop) -> None:
     site = shop()
     site.deploy().ok()
     first = site.live
@@ -274,7 +274,7 @@ def test_a_release_that_kept_no_static_files_has_them_collected_again(shop: Shop
 # -- migrations
 
 
-def test_a_rollback_with_a_migration_that_has_no_way_back_changes_nothing(shop: Shop):
+def test_a_rollback_with_a_migration_that_has_no_way_back_changes_nothing(shop: Shop) -> None:
     site = shop(static=False)
     site.deploy().ok()
     first = site.live
@@ -290,7 +290,7 @@ def test_a_rollback_with_a_migration_that_has_no_way_back_changes_nothing(shop: 
     assert applied(site) == ["0001_initial", "0002_price", "0003_dearer"]
 
 
-def test_a_migration_that_replaces_others_is_not_taken_away(shop: Shop):
+def test_a_migration_that_replaces_others_is_not_taken_away(shop: Shop) -> None:
     site = shop(static=False)
     site.commit({"shop/models.py": MODEL, "shop/migrations/0002_price.py": PRICE})
     site.deploy().ok()
@@ -308,7 +308,7 @@ def test_a_migration_that_replaces_others_is_not_taken_away(shop: Shop):
         database.execute("SELECT price FROM shop_tea")
 
 
-def test_a_migration_that_the_code_has_and_that_was_applied_later_is_known(shop: Shop):
+def test_a_migration_that_the_code_has_and_that_was_applied_later_is_known(shop: Shop) -> None:
     site = shop(static=False)
     site.commit(SECOND)
     site.deploy("skip=django.migrate").ok()
@@ -320,7 +320,7 @@ def test_a_migration_that_the_code_has_and_that_was_applied_later_is_known(shop:
     assert site.live == first
 
 
-def test_a_migration_that_fails_is_a_failed_deploy_with_what_django_says(shop: Shop):
+def test_a_migration_that_fails_is_a_failed_deploy_with_what_django_says(shop: Shop) -> None:
     site = shop(static=False)
     site.deploy().ok()
     first = site.live
@@ -332,7 +332,7 @@ def test_a_migration_that_fails_is_a_failed_deploy_with_what_django_says(shop: S
     assert site.host().releases == [first]
 
 
-def test_a_check_fails_the_deploy_from_its_level_on(shop: Shop, django: str):
+def test_a_check_fails_the_deploy_from_its_level_on(shop: Shop, django: str) -> None:
     site = shop(static=False, fail_level="WARNING")
     assert "security.W001" in site.deploy().failed().out
     assert site.live is None

@@ -41,38 +41,40 @@ def is_down(shop: StageUnderTest) -> bool:
     return not any(list(page(shop, host).parent.glob("maintenance*")) for host in shop.project.hosts)
 
 
-def test_the_page_is_up_only_when_that_is_asked_for(shop: StageUnderTest):
+def test_the_page_is_up_only_when_that_is_asked_for(shop: StageUnderTest) -> None:
     assert "no page" in shop.deploy().ok().out
     done = shop.deploy("maintenance=yes", "message=prices <& more>").ok()
     assert "web2 | <p>prices &lt;&amp; more&gt;</p>" in done.out
     assert is_down(shop)
 
 
-def test_a_page_that_is_always_up_can_be_left_out_once(stage: Stages):
+def test_a_page_that_is_always_up_can_be_left_out_once(stage: Stages) -> None:
     shop = stage(recipes={"maintenance": {"always": True}}, dodo=SEES)
     assert "We will be back" in shop.deploy().ok().out
     assert "no page" in shop.deploy("maintenance=no").ok().out
     assert is_down(shop)
 
 
-def test_the_projects_own_page_is_shown(stage: Stages):
+def test_the_projects_own_page_is_shown(stage: Stages) -> None:
     shop = stage(recipes={"maintenance": {"page": "away.html"}}, dodo=SEES)
     (shop.project.path / "away.html").write_text("gone fishing\n")
     assert "gone fishing" in shop.deploy("maintenance=yes").ok().out
 
 
-def test_a_page_that_does_not_exist_is_refused(stage: Stages):
+def test_a_page_that_does_not_exist_is_refused(stage: Stages) -> None:
     shop = stage(recipes={"maintenance": {"page": "away.html"}})
     assert "recipe maintenance: there is no page away.html" in shop.deploy().failed(3).out
 
 
-def test_it_goes_down_on_every_host_when_one_fails_before_the_publish(shop: StageUnderTest):
+def test_it_goes_down_on_every_host_when_one_fails_before_the_publish(shop: StageUnderTest) -> None:
     with shop.fail_at("updated", host="web2"):
         shop.deploy("maintenance=yes").failed()
     assert is_down(shop)
 
 
-def test_it_stays_when_the_flow_fails_after_the_publish_and_the_message_says_how_to_end_it(shop: StageUnderTest):
+def test_it_stays_when_the_flow_fails_after_the_publish_and_the_message_says_how_to_end_it(
+    shop: StageUnderTest,
+) -> None:
     with shop.fail_at("published"):
         done = shop.deploy("maintenance=yes").failed()
     assert "to take it down: doit run -s deploy:production:maintenance.down" in done.out
@@ -81,7 +83,7 @@ def test_it_stays_when_the_flow_fails_after_the_publish_and_the_message_says_how
     assert is_down(shop)
 
 
-def test_a_page_left_by_a_controller_that_died_goes_down_with_the_next_flow(shop: StageUnderTest):
+def test_a_page_left_by_a_controller_that_died_goes_down_with_the_next_flow(shop: StageUnderTest) -> None:
     with shop.kill_at("updated"):
         shop.deploy("maintenance=yes").failed(-9)
     assert page(shop).is_file()
@@ -90,7 +92,7 @@ def test_a_page_left_by_a_controller_that_died_goes_down_with_the_next_flow(shop
     shop.assert_healthy()
 
 
-def test_a_page_that_was_put_up_by_hand_stays(shop: StageUnderTest):
+def test_a_page_that_was_put_up_by_hand_stays(shop: StageUnderTest) -> None:
     page(shop).parent.mkdir(parents=True)
     page(shop).write_text("by hand")
     done = shop.deploy("maintenance=yes").ok()
@@ -98,7 +100,7 @@ def test_a_page_that_was_put_up_by_hand_stays(shop: StageUnderTest):
     assert page(shop).read_text() == "by hand"
 
 
-def test_a_rollback_has_the_page_too(shop: StageUnderTest):
+def test_a_rollback_has_the_page_too(shop: StageUnderTest) -> None:
     for _ in range(2):
         shop.deploy().ok()
     before = shop.live
@@ -110,7 +112,7 @@ def test_a_rollback_has_the_page_too(shop: StageUnderTest):
     assert is_down(shop)
 
 
-def test_a_flow_that_was_not_let_in_leaves_the_page_of_the_one_at_work(stage: Stages):
+def test_a_flow_that_was_not_let_in_leaves_the_page_of_the_one_at_work(stage: Stages) -> None:
     shop = stage(hosts=1, recipes={"maintenance": {}}, dodo=TWICE + SEES)
     done = shop.deploy("maintenance=yes", env={"FIRST": "yes"}).ok()
     assert "is at work" in done.out
@@ -119,7 +121,7 @@ def test_a_flow_that_was_not_let_in_leaves_the_page_of_the_one_at_work(stage: St
 
 
 @pytest.mark.parametrize("said", [[], ["maintenance=yes"]], ids=["not asked for", "asked for"])
-def test_a_page_that_was_left_up_stays_when_a_later_flow_fails(shop: StageUnderTest, said: list[str]):
+def test_a_page_that_was_left_up_stays_when_a_later_flow_fails(shop: StageUnderTest, said: list[str]) -> None:
     with shop.fail_at("published"):
         shop.deploy("maintenance=yes").failed()
     with shop.fail_at("updated"):
@@ -129,7 +131,7 @@ def test_a_page_that_was_left_up_stays_when_a_later_flow_fails(shop: StageUnderT
     assert is_down(shop)
 
 
-def test_a_page_that_was_put_up_by_hand_where_one_was_removed_by_hand_stays(shop: StageUnderTest):
+def test_a_page_that_was_put_up_by_hand_where_one_was_removed_by_hand_stays(shop: StageUnderTest) -> None:
     with shop.fail_at("published"):
         shop.deploy("maintenance=yes").failed()
     page(shop).unlink()
@@ -142,7 +144,7 @@ def test_a_page_that_was_put_up_by_hand_where_one_was_removed_by_hand_stays(shop
     assert is_down(shop)
 
 
-def test_a_rollback_that_follows_a_failure_takes_the_page_down(stage: Stages):
+def test_a_rollback_that_follows_a_failure_takes_the_page_down(stage: Stages) -> None:
     sick = '@cap.after("published")\ndef sick(host, release, flow):\n'
     sick += '    if flow.name == "deploy" and release.previous:\n        host.run("exit 5")\n'
     shop = stage(recipes={"maintenance": {}}, on_failure="rollback", dodo=sick)
@@ -154,7 +156,7 @@ def test_a_rollback_that_follows_a_failure_takes_the_page_down(stage: Stages):
     shop.assert_healthy()
 
 
-def test_hosts_that_get_no_code_have_no_page_unless_their_role_is_named(stage: Stages):
+def test_hosts_that_get_no_code_have_no_page_unless_their_role_is_named(stage: Stages) -> None:
     hosts = {"web1": {}, "lb1": {"roles": ["lb"], "no_release": True}}
     shop = stage(hosts=hosts, recipes={"maintenance": {}}, dodo=SEES)
     done = shop.deploy("maintenance=yes").ok()
@@ -166,7 +168,7 @@ def test_hosts_that_get_no_code_have_no_page_unless_their_role_is_named(stage: S
     assert "web1 | no page" in done.out
 
 
-def test_it_goes_down_after_ctrl_c(shop: StageUnderTest):
+def test_it_goes_down_after_ctrl_c(shop: StageUnderTest) -> None:
     source = shop.project.path / "dodo.py"
     source.write_text(
         source.read_text()

@@ -93,7 +93,7 @@ def inode(release: Path, path: str, folder: str = ".") -> int:
 # -- installing
 
 
-def test_modules_are_there_before_a_release_is_live(shop: Shop):
+def test_modules_are_there_before_a_release_is_live(shop: Shop) -> None:
     site = shop(2)
     site.project.dodo((site.project.path / "dodo.py").read_text() + "\n@cap.after('updated')\ndef use(host, release):\n"
                       "    host.run('grep tea node_modules/tea/src/tea.js', cwd=release.path)\n")  # fmt: skip
@@ -126,7 +126,7 @@ BUILD = ("run", "build")
 )
 def test_the_lock_file_says_which_manager_installs_and_builds(
     shop: Shop, manager: str, files: dict[str, Any], expected: tuple[str, ...]
-):
+) -> None:
     site = shop(files={**builds(), **files})
     site.deploy().ok()
     assert done(site, manager) == [expected, BUILD]
@@ -134,7 +134,7 @@ def test_the_lock_file_says_which_manager_installs_and_builds(
     assert sum(bool(done(site, name)) for name in ("npm", "pnpm", "yarn")) == 1
 
 
-def test_the_option_says_it_where_there_are_two(shop: Shop):
+def test_the_option_says_it_where_there_are_two(shop: Shop) -> None:
     site = shop(files={"yarn.lock": "tea 2\n"}, manager="yarn")
     site.deploy().ok()
     assert done(site, "yarn") == [(*FROZEN, "--production=true")]
@@ -149,14 +149,16 @@ def test_the_option_says_it_where_there_are_two(shop: Shop):
         ({"dev_dependencies": "prune", "build": []}, [("ci", *QUIET, "--omit=dev")]),
     ],
 )
-def test_dev_dependencies_stay_go_or_never_come(shop: Shop, options: dict[str, Any], expected: list[tuple[str, ...]]):
+def test_dev_dependencies_stay_go_or_never_come(
+    shop: Shop, options: dict[str, Any], expected: list[tuple[str, ...]]
+) -> None:
     site = shop(files=builds(), **options)
     site.deploy().ok()
     assert done(site) == expected
 
 
 @pytest.mark.parametrize("how", ["omit", "prune"])
-def test_yarn_2_takes_dev_dependencies_away(shop: Shop, how: str):
+def test_yarn_2_takes_dev_dependencies_away(shop: Shop, how: str) -> None:
     site = shop(files={**YARN, ".yarnrc.yml": ""}, dev_dependencies=how)
     site.deploy().ok()
     assert done(site, "yarn") == [("install", "--immutable"), ("workspaces", "focus", "--all", "--production")]
@@ -182,7 +184,7 @@ NO_LOCK = "there is no package-lock.json or npm-shrinkwrap.json or pnpm-lock.yam
 )
 def test_what_does_not_say_what_to_do_fails_before_anything_is_installed(
     shop: Shop, files: dict[str, Any], options: dict[str, Any], complaint: str
-):
+) -> None:
     site = shop(2, **options)
     site.commit({"app.txt": "", **files})
     said = site.deploy().failed().out
@@ -193,7 +195,7 @@ def test_what_does_not_say_what_to_do_fails_before_anything_is_installed(
     assert site.host("web1").releases == site.host("web2").releases == []
 
 
-def test_what_cannot_be_installed_is_a_failed_deploy_with_what_the_manager_says(shop: Shop):
+def test_what_cannot_be_installed_is_a_failed_deploy_with_what_the_manager_says(shop: Shop) -> None:
     site = shop(2)
     site.deploy().ok()
     first = site.live
@@ -211,7 +213,7 @@ def test_what_cannot_be_installed_is_a_failed_deploy_with_what_the_manager_says(
 
 
 @pytest.mark.parametrize("program", ["node", "pnpm"])
-def test_a_host_without_the_programs_is_told_so(stage: Any, tmp_path: Path, monkeypatch: Any, program: str):
+def test_a_host_without_the_programs_is_told_so(stage: Any, tmp_path: Path, monkeypatch: Any, program: str) -> None:
     for folder in os.environ["PATH"].split(os.pathsep):
         for one in Path(folder).iterdir() if Path(folder).is_dir() else ():
             link = tmp_path / "bin" / one.name
@@ -229,7 +231,7 @@ def test_a_host_without_the_programs_is_told_so(stage: Any, tmp_path: Path, monk
 # -- building
 
 
-def test_a_build_is_for_production_unless_deploy_yml_says_another(shop: Shop):
+def test_a_build_is_for_production_unless_deploy_yml_says_another(shop: Shop) -> None:
     site = shop(files=builds())
     site.deploy().ok()
     assert (live(site) / "dist/build").read_text() == "built by build with production\n"
@@ -248,13 +250,13 @@ def test_a_build_is_for_production_unless_deploy_yml_says_another(shop: Shop):
         ([], []),
     ],
 )
-def test_scripts_run_as_the_option_says(shop: Shop, said: Any, expected: list[tuple[str, ...]]):
+def test_scripts_run_as_the_option_says(shop: Shop, said: Any, expected: list[tuple[str, ...]]) -> None:
     site = shop(files=builds(), build=said)
     site.deploy().ok()
     assert done(site)[1:] == expected
 
 
-def test_a_build_that_fails_is_a_failed_deploy_with_what_it_says(shop: Shop):
+def test_a_build_that_fails_is_a_failed_deploy_with_what_it_says(shop: Shop) -> None:
     site = shop(2, builds())
     site.deploy().ok()
     first = site.live
@@ -269,7 +271,7 @@ def test_a_build_that_fails_is_a_failed_deploy_with_what_it_says(shop: Shop):
 # -- modules that are there
 
 
-def test_unchanged_modules_are_linked_and_stand_alone(shop: Shop):
+def test_unchanged_modules_are_linked_and_stand_alone(shop: Shop) -> None:
     site = shop(files=builds())
     site.deploy().ok()
     first = live(site)
@@ -292,7 +294,7 @@ def test_unchanged_modules_are_linked_and_stand_alone(shop: Shop):
     site.assert_healthy()
 
 
-def test_modules_of_an_older_release_are_linked_when_the_live_one_has_others(shop: Shop):
+def test_modules_of_an_older_release_are_linked_when_the_live_one_has_others(shop: Shop) -> None:
     site = shop()
     site.deploy().ok()
     first = live(site)
@@ -305,7 +307,7 @@ def test_modules_of_an_older_release_are_linked_when_the_live_one_has_others(sho
     assert installs(site) == 2
 
 
-def test_modules_of_workspaces_are_linked_too(shop: Shop):
+def test_modules_of_workspaces_are_linked_too(shop: Shop) -> None:
     site = shop(files={"packages/ui kit/package.json": '{"name": "ui"}'})
     site.deploy().ok()
     first = live(site)
@@ -315,7 +317,7 @@ def test_modules_of_workspaces_are_linked_too(shop: Shop):
     assert inode(live(site), "tea/src/tea.js", "packages/ui kit") == inode(first, "tea/src/tea.js", "packages/ui kit")
 
 
-def test_a_host_that_cannot_link_has_a_copy(shop: Shop):
+def test_a_host_that_cannot_link_has_a_copy(shop: Shop) -> None:
     site = shop()
     cp = shutil.which("cp")
     site.stand_in("cp", script=f'case $1 in -al) {cp} -a "$2" "$3"; rm -r "$3/tea"; exit 1 ;; esac; exec {cp} "$@"')
@@ -332,7 +334,7 @@ def test_a_host_that_cannot_link_has_a_copy(shop: Shop):
 
 
 @pytest.mark.parametrize("shell", ["bash --posix", "busybox ash"])
-def test_any_sh_links_and_builds(shop: Shop, shell: str):
+def test_any_sh_links_and_builds(shop: Shop, shell: str) -> None:
     site = shop(files=builds())
     site.stand_in("sh", script=f'exec {shell} "$@"')
     for name in ("find", "cp", "stat", "sha256sum", "awk", "sort", "grep", "sed") if "busybox" in shell else ():
@@ -363,7 +365,7 @@ def test_any_sh_links_and_builds(shop: Shop, shell: str):
     ],
     ids=lambda changed: next(iter(changed)),
 )
-def test_what_changed_is_installed(shop: Shop, changed: dict[str, str]):
+def test_what_changed_is_installed(shop: Shop, changed: dict[str, str]) -> None:
     site = shop(files={"package.json": json.dumps(BUILDS)})
     site.deploy().ok()
     name, value = next(iter(changed.items()))
@@ -389,7 +391,7 @@ def test_what_changed_is_installed(shop: Shop, changed: dict[str, str]):
         ": >node_modules/.capdoit",
     ],
 )
-def test_modules_that_are_not_as_they_were_installed_are_not_linked(shop: Shop, damage: str):
+def test_modules_that_are_not_as_they_were_installed_are_not_linked(shop: Shop, damage: str) -> None:
     site = shop()
     site.deploy().ok()
     subprocess.run(damage, shell=True, cwd=live(site), check=True)  # noqa: S602 - the test's own words
@@ -399,7 +401,7 @@ def test_modules_that_are_not_as_they_were_installed_are_not_linked(shop: Shop, 
     assert tea(live(site)) == "tea 1\n"
 
 
-def test_modules_whose_dev_dependencies_went_are_not_linked(shop: Shop):
+def test_modules_whose_dev_dependencies_went_are_not_linked(shop: Shop) -> None:
     site = shop(files=builds(), dev_dependencies="prune")
     site.deploy().ok()
     site.commit({"app.txt": "second\n"})
@@ -422,7 +424,7 @@ def test_modules_whose_dev_dependencies_went_are_not_linked(shop: Shop):
         ({**YARN, ".yarnrc.yml": ""}, 2),
     ],
 )
-def test_modules_that_depend_on_the_code_are_installed_each_time(shop: Shop, files: dict[str, Any], times: int):
+def test_modules_that_depend_on_the_code_are_installed_each_time(shop: Shop, files: dict[str, Any], times: int) -> None:
     site = shop()
     site.commit(files)
     site.deploy().ok()
@@ -434,7 +436,7 @@ def test_modules_that_depend_on_the_code_are_installed_each_time(shop: Shop, fil
 WRITES = "echo compiled >>node_modules/tea/src/tea.js\n"
 
 
-def test_a_build_that_writes_into_packages_has_them_installed_each_time(shop: Shop):
+def test_a_build_that_writes_into_packages_has_them_installed_each_time(shop: Shop) -> None:
     site = shop(files=builds(WRITES))
     site.deploy().ok()
     first = live(site)
@@ -445,7 +447,7 @@ def test_a_build_that_writes_into_packages_has_them_installed_each_time(shop: Sh
 
 
 @pytest.mark.parametrize("status", [0, 4])
-def test_a_build_that_begins_to_write_into_packages_of_another_release_is_refused(shop: Shop, status: int):
+def test_a_build_that_begins_to_write_into_packages_of_another_release_is_refused(shop: Shop, status: int) -> None:
     site = shop(files=builds())
     site.deploy().ok()
     first = site.live
@@ -459,7 +461,7 @@ def test_a_build_that_begins_to_write_into_packages_of_another_release_is_refuse
     assert tea(live(site)) == "tea 1\ncompiled\n"
 
 
-def test_what_somebody_else_changed_is_not_said_of_the_build(shop: Shop):
+def test_what_somebody_else_changed_is_not_said_of_the_build(shop: Shop) -> None:
     site = shop(files=builds())
     site.deploy().ok()
     first = live(site)
@@ -469,7 +471,7 @@ def test_what_somebody_else_changed_is_not_said_of_the_build(shop: Shop):
     site.doit("run", "-s", "deploy:production:node.build").ok()
 
 
-def test_modules_that_a_build_ships_are_nobody_elses(shop: Shop):
+def test_modules_that_a_build_ships_are_nobody_elses(shop: Shop) -> None:
     ships = "mkdir -p dist/node_modules/cup .next/node_modules && date >dist/node_modules/cup/index.js\n"
     site = shop(files={**builds(ships), ".github/package.json": "{{ name }}"})
     site.deploy().ok()
@@ -480,7 +482,7 @@ def test_modules_that_a_build_ships_are_nobody_elses(shop: Shop):
     assert not (live(site) / ".next").exists()
 
 
-def test_a_build_may_write_what_tools_keep_in_node_modules(shop: Shop):
+def test_a_build_may_write_what_tools_keep_in_node_modules(shop: Shop) -> None:
     keeps = "cd node_modules && mkdir -p .vite .prisma && date >.vite/x && echo {} >.prisma/x\n"
     site = shop(files=builds(keeps))
     site.deploy().ok()
@@ -494,7 +496,7 @@ def test_a_build_may_write_what_tools_keep_in_node_modules(shop: Shop):
     assert inode(second, ".prisma/x") != inode(first, ".prisma/x")
 
 
-def test_what_packages_made_of_the_code_of_a_release_is_no_other_releases(shop: Shop):
+def test_what_packages_made_of_the_code_of_a_release_is_no_other_releases(shop: Shop) -> None:
     site = shop(files={"schema.txt": "first"})
     site.deploy().ok()
     site.commit({"schema.txt": "second"})
@@ -503,7 +505,7 @@ def test_what_packages_made_of_the_code_of_a_release_is_no_other_releases(shop: 
     assert installs(site) == 2
 
 
-def test_by_itself_on_what_is_live_nothing_is_installed_again(shop: Shop):
+def test_by_itself_on_what_is_live_nothing_is_installed_again(shop: Shop) -> None:
     site = shop()
     site.deploy().ok()
     said = site.doit("run", "-s", "deploy:production:node.install").ok().out
@@ -511,7 +513,7 @@ def test_by_itself_on_what_is_live_nothing_is_installed_again(shop: Shop):
     assert installs(site) == 1
 
 
-def test_a_package_without_modules_is_well(shop: Shop):
+def test_a_package_without_modules_is_well(shop: Shop) -> None:
     site = shop()
     site.stand_in("npm", answer="10\n")
     site.deploy().ok()
@@ -523,7 +525,7 @@ def test_a_package_without_modules_is_well(shop: Shop):
 # -- where
 
 
-def test_a_package_can_be_in_a_directory_with_an_odd_name(shop: Shop):
+def test_a_package_can_be_in_a_directory_with_an_odd_name(shop: Shop) -> None:
     place = "web/it's a [shop]"
     files = {f"{place}/{name}": text for name, text in {**builds(), LOCK: "tea 1\n"}.items()}
     site = shop(files={**files, "package.json": None, LOCK: None}, directory=place)
@@ -541,7 +543,7 @@ def test_a_package_can_be_in_a_directory_with_an_odd_name(shop: Shop):
 
 
 @pytest.mark.parametrize("path", ["/srv", "..", "../shop", "web/../../shop", "./web", "web/"])
-def test_a_directory_outside_the_release_is_refused_before_a_host_is_touched(shop: Shop, path: str):
+def test_a_directory_outside_the_release_is_refused_before_a_host_is_touched(shop: Shop, path: str) -> None:
     site = shop(directory=path)
     said = site.deploy().failed(3).out
     assert f"recipe node: directory is a path in the release, not {path!r}" in said
@@ -556,7 +558,7 @@ def test_a_directory_outside_the_release_is_refused_before_a_host_is_touched(sho
         ("frontend", "frontend leads out of the release; take it out of linked_dirs"),
     ],
 )
-def test_modules_that_the_live_release_has_too_are_refused(shop: Shop, linked: str, complaint: str):
+def test_modules_that_the_live_release_has_too_are_refused(shop: Shop, linked: str, complaint: str) -> None:
     directory = linked.partition("/")[0] if "frontend" in linked else "."
     files = {f"frontend/{name}": text for name, text in {**package(), LOCK: "tea 1\n"}.items()}
     site = shop(files=files, settings={"linked_dirs": [linked]}, directory=directory)
@@ -565,7 +567,7 @@ def test_modules_that_the_live_release_has_too_are_refused(shop: Shop, linked: s
     assert site.live is None
 
 
-def test_only_hosts_with_the_roles_get_modules(stage: Any):
+def test_only_hosts_with_the_roles_get_modules(stage: Any) -> None:
     hosts = {"app1": {"roles": ["app"]}, "db1": {"roles": ["db"]}}
     site = stage(hosts=hosts, recipes={"node": {"roles": ["app"]}}, files={**builds(), LOCK: "tea 1\n"})
     site.stand_in("node")
@@ -577,7 +579,7 @@ def test_only_hosts_with_the_roles_get_modules(stage: Any):
 # -- rolling back
 
 
-def test_a_rollback_needs_neither_node_nor_a_registry(shop: Shop):
+def test_a_rollback_needs_neither_node_nor_a_registry(shop: Shop) -> None:
     site = shop(2, builds())
     site.deploy().ok()
     first = site.live

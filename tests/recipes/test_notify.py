@@ -30,7 +30,7 @@ def told(stage: Stages, url: str, dodo: str = "", **options: object) -> StageUnd
     return shop
 
 
-def test_json_has_every_fact_of_a_deploy(stage: Stages, hook: Site):
+def test_json_has_every_fact_of_a_deploy(stage: Stages, hook: Site) -> None:
     shop = told(stage, hook.url, format="json")
     shop.deploy("message=new prices", env=shop.webhook).ok()
     started, finished = hook.posted
@@ -53,7 +53,7 @@ def test_json_has_every_fact_of_a_deploy(stage: Stages, hook: Site):
     assert {path for path, _ in hook.asked} == {SECRET}
 
 
-def test_a_rollback_is_told_as_one(stage: Stages, hook: Site):
+def test_a_rollback_is_told_as_one(stage: Stages, hook: Site) -> None:
     shop = told(stage, hook.url, format="json")
     for _ in range(2):
         shop.deploy(env=shop.webhook).ok()
@@ -64,7 +64,7 @@ def test_a_rollback_is_told_as_one(stage: Stages, hook: Site):
     assert hook.posted[-1]["release"] == shop.live
 
 
-def test_slack_is_told_of_a_failure_with_its_colour_and_mention(stage: Stages, hook: Site):
+def test_slack_is_told_of_a_failure_with_its_colour_and_mention(stage: Stages, hook: Site) -> None:
     shop = told(stage, hook.url, FAILING, channel="#deploys", mention="<!here>", events=["failed"])
     shop.deploy(env=shop.webhook).failed()
     (said,) = hook.posted
@@ -77,7 +77,7 @@ def test_slack_is_told_of_a_failure_with_its_colour_and_mention(stage: Stages, h
 
 
 @pytest.mark.parametrize("status", [500, 404])
-def test_a_webhook_that_refuses_is_a_warning_without_its_address(stage: Stages, hook: Site, status: int):
+def test_a_webhook_that_refuses_is_a_warning_without_its_address(stage: Stages, hook: Site, status: int) -> None:
     hook.answers = [(status, "no")]
     shop = told(stage, hook.url)
     done = shop.deploy(env=shop.webhook).ok()
@@ -85,7 +85,7 @@ def test_a_webhook_that_refuses_is_a_warning_without_its_address(stage: Stages, 
     assert "s3cr3t" not in done.out
 
 
-def test_a_webhook_that_is_down_or_hangs_is_a_warning(stage: Stages, hook: Site):
+def test_a_webhook_that_is_down_or_hangs_is_a_warning(stage: Stages, hook: Site) -> None:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         down = told(stage, f"http://127.0.0.1:{free.getsockname()[1]}")
@@ -96,7 +96,7 @@ def test_a_webhook_that_is_down_or_hangs_is_a_warning(stage: Stages, hook: Site)
     assert "no answer within 0.2 s" in done.out or "TimeoutError" in done.out
 
 
-def test_a_rollback_goes_ahead_without_the_address(stage: Stages, hook: Site):
+def test_a_rollback_goes_ahead_without_the_address(stage: Stages, hook: Site) -> None:
     shop = told(stage, hook.url)
     for _ in range(2):
         shop.deploy(env=shop.webhook).ok()
@@ -105,18 +105,18 @@ def test_a_rollback_goes_ahead_without_the_address(stage: Stages, hook: Site):
     assert "the environment variable WEBHOOK is not set" in done.out
 
 
-def test_nothing_is_sent_in_a_dry_run(stage: Stages, hook: Site):
+def test_nothing_is_sent_in_a_dry_run(stage: Stages, hook: Site) -> None:
     shop = told(stage, hook.url)
     shop.deploy("dry_run=yes", env=shop.webhook).ok()
     assert hook.posted == []
 
 
-def test_an_event_that_there_is_not_is_refused(stage: Stages, hook: Site):
+def test_an_event_that_there_is_not_is_refused(stage: Stages, hook: Site) -> None:
     shop = told(stage, hook.url, events=["finishd"])
     assert "recipe notify: there is no event finishd; there are started" in shop.deploy().failed(3).out
 
 
-def test_no_time_at_all_is_refused(stage: Stages, hook: Site):
+def test_no_time_at_all_is_refused(stage: Stages, hook: Site) -> None:
     assert "recipe notify: timeout is more than 0" in told(stage, hook.url, timeout=0).deploy().failed(3).out
 
 
@@ -137,7 +137,7 @@ def journals(shop: StageUnderTest) -> str:
         "http://127.0.0.1:9/s3cr3t-path\n",
     ],
 )
-def test_an_address_that_is_none_is_a_warning_without_it(stage: Stages, address: str):
+def test_an_address_that_is_none_is_a_warning_without_it(stage: Stages, address: str) -> None:
     shop = told(stage, "")
     done = shop.deploy(env={"WEBHOOK": address}).ok()
     assert "warning: notify: the webhook was not told that it started: " in done.out
@@ -146,7 +146,7 @@ def test_an_address_that_is_none_is_a_warning_without_it(stage: Stages, address:
 
 
 @pytest.mark.parametrize("raw", [b"", b"nonsense\r\n\r\n", b"HTTP/1.1 302 Found\r\nLocation: ftp://s3cr3t/\r\n\r\n"])
-def test_a_server_that_does_not_speak_http_is_a_warning(stage: Stages, raw: bytes):
+def test_a_server_that_does_not_speak_http_is_a_warning(stage: Stages, raw: bytes) -> None:
     with answering(raw) as url:
         shop = told(stage, url)
         done = shop.deploy(env=shop.webhook).ok()  # type: ignore[attr-defined]
@@ -155,7 +155,7 @@ def test_a_server_that_does_not_speak_http_is_a_warning(stage: Stages, raw: byte
     assert "Traceback" not in done.out
 
 
-def test_slack_takes_a_reason_or_message_for_text_only(stage: Stages, hook: Site):
+def test_slack_takes_a_reason_or_message_for_text_only(stage: Stages, hook: Site) -> None:
     failing = "\n@cap.after('updated')\ndef fail(host):\n    host.run(['false', '<!channel> & more', 'x' * 3000])\n"
     shop = told(stage, hook.url, failing, username="deployer")
     shop.deploy("message=<!channel>", env=shop.webhook).failed()  # type: ignore[attr-defined]
@@ -169,7 +169,7 @@ def test_slack_takes_a_reason_or_message_for_text_only(stage: Stages, hook: Site
     assert "text" not in failed
 
 
-def test_secrets_of_a_host_are_not_in_what_is_sent(stage: Stages, hook: Site):
+def test_secrets_of_a_host_are_not_in_what_is_sent(stage: Stages, hook: Site) -> None:
     failing = "\n@cap.after('updated')\ndef fail(host):\n    raise RuntimeError(f'token is hunter2hunter2 at {URL}')\n"
     shop = told(stage, hook.url, f"\nURL = '{hook.url}{SECRET}'\n{failing}", format="json")
     file = shop.project.path / "deploy.yml"
@@ -181,7 +181,7 @@ def test_secrets_of_a_host_are_not_in_what_is_sent(stage: Stages, hook: Site):
     assert "s3cr3t" not in done.out + str(hook.posted)
 
 
-def test_a_flow_that_is_interrupted_is_told_as_failed_once(stage: Stages, hook: Site):
+def test_a_flow_that_is_interrupted_is_told_as_failed_once(stage: Stages, hook: Site) -> None:
     waiting = """
 import os, signal, threading
 
@@ -197,7 +197,7 @@ def wait(host):
     assert "interrupted by SIGINT" in hook.posted[-1]["reason"]
 
 
-def test_a_rollback_that_follows_a_failure_is_told_too(stage: Stages, hook: Site):
+def test_a_rollback_that_follows_a_failure_is_told_too(stage: Stages, hook: Site) -> None:
     sick = "\n@cap.after('published')\ndef sick(host, release, flow):\n"
     sick += "    if flow.name == 'deploy' and release.previous:\n        host.run('exit 5')\n"
     shop = told(stage, hook.url, sick, format="json")

@@ -103,7 +103,7 @@ def tree(folder: Path) -> dict[str, tuple[int, str]]:
 # -- installing
 
 
-def test_a_release_gets_an_environment_before_it_is_live(shop: Shop, pip_log: Path):
+def test_a_release_gets_an_environment_before_it_is_live(shop: Shop, pip_log: Path) -> None:
     site = shop(
         2, dodo="@cap.after('updated')\ndef use(host, release):\n    host.run('.venv/bin/tea', cwd=release.path)\n"
     )
@@ -116,7 +116,7 @@ def test_a_release_gets_an_environment_before_it_is_live(shop: Shop, pip_log: Pa
     assert drinks(live(site)) == ["1", f"{site_packages}/tea/__init__.py", str(live(site) / ".venv")]
 
 
-def test_packages_and_code_are_compiled_and_what_cannot_be_is_no_failure(shop: Shop):
+def test_packages_and_code_are_compiled_and_what_cannot_be_is_no_failure(shop: Shop) -> None:
     site = shop(files={"bad.py": "def {{ name }}: pass\n", "app/models.py": "x = 1\n"})
     done = site.deploy().ok()
 
@@ -126,14 +126,14 @@ def test_packages_and_code_are_compiled_and_what_cannot_be_is_no_failure(shop: S
     assert "bad.py: not all of it could be compiled" in done.out
 
 
-def test_nothing_is_compiled_when_that_is_said(shop: Shop):
+def test_nothing_is_compiled_when_that_is_said(shop: Shop) -> None:
     site = shop(compile=False)
     site.deploy().ok()
     assert not [path for path in live(site).rglob("*.pyc") if ".venv" not in path.parts]
     assert not list((live(site) / ".venv").rglob("tea/**/*.pyc"))
 
 
-def test_several_lock_files_and_more_arguments_are_given_to_pip(shop: Shop, pip_log: Path):
+def test_several_lock_files_and_more_arguments_are_given_to_pip(shop: Shop, pip_log: Path) -> None:
     site = shop(
         files={"base.txt": "tea==2\n", "production.txt": "milk==3\n"},
         requirements=["base.txt", "production.txt"],
@@ -156,7 +156,7 @@ def test_several_lock_files_and_more_arguments_are_given_to_pip(shop: Shop, pip_
 )
 def test_what_cannot_be_installed_is_a_failed_deploy(
     shop: Shop, files: dict[str, Any], options: dict[str, Any], complaint: str
-):
+) -> None:
     site = shop(2)
     site.deploy().ok()
     first = site.live
@@ -179,7 +179,7 @@ def test_what_cannot_be_installed_is_a_failed_deploy(
 # -- taking over what is there
 
 
-def test_an_unchanged_environment_is_linked_and_stands_alone(shop: Shop, pip_log: Path):
+def test_an_unchanged_environment_is_linked_and_stands_alone(shop: Shop, pip_log: Path) -> None:
     site = shop()
     site.deploy().ok()
     first, before = live(site), tree(live(site) / ".venv")
@@ -204,7 +204,7 @@ def test_an_unchanged_environment_is_linked_and_stands_alone(shop: Shop, pip_log
     assert activated == [str(second / ".venv/bin/tea"), str(second / ".venv/bin/python")]
 
 
-def test_what_two_environments_share_cannot_be_written_to(shop: Shop):
+def test_what_two_environments_share_cannot_be_written_to(shop: Shop) -> None:
     site = shop()
     site.deploy().ok()
     site.commit({"shop.py": "import tea  # second\n"})
@@ -215,7 +215,7 @@ def test_what_two_environments_share_cannot_be_written_to(shop: Shop):
     assert not [path for path in shared if path.stat().st_mode & 0o222]
 
 
-def test_a_change_in_one_environment_is_none_in_the_other(shop: Shop):
+def test_a_change_in_one_environment_is_none_in_the_other(shop: Shop) -> None:
     site = shop()
     site.deploy().ok()
     first = live(site)
@@ -244,7 +244,7 @@ CHANGES: list[tuple[dict[str, str], dict[str, Any]]] = [
 
 
 @pytest.mark.parametrize(("files", "options"), CHANGES, ids="+".join)
-def test_what_changed_is_installed(shop: Shop, pip_log: Path, files: dict[str, str], options: dict[str, Any]):
+def test_what_changed_is_installed(shop: Shop, pip_log: Path, files: dict[str, str], options: dict[str, Any]) -> None:
     site = shop(files={"requirements.txt": "-c constraints.txt\ntea==1\n", "constraints.txt": "milk<3\n"})
     site.deploy().ok()
     site.project.config(recipes={"python": options})
@@ -254,7 +254,7 @@ def test_what_changed_is_installed(shop: Shop, pip_log: Path, files: dict[str, s
 
 
 @pytest.mark.parametrize("line", ["-e .", ".", "./lib", "lib/tea.whl", "tea @ file:///srv/tea", "--editable=lib"])
-def test_code_of_the_release_is_installed_each_time(shop: Shop, pip_log: Path, line: str):
+def test_code_of_the_release_is_installed_each_time(shop: Shop, pip_log: Path, line: str) -> None:
     site = shop(files={"requirements.txt": f"tea==1\n{line}\n"})
     site.deploy().ok()
     site.commit({"app.txt": "second\n"})
@@ -262,7 +262,7 @@ def test_code_of_the_release_is_installed_each_time(shop: Shop, pip_log: Path, l
     assert len(installs(pip_log)) == 2
 
 
-def test_urls_are_no_code_of_the_release(shop: Shop, pip_log: Path):
+def test_urls_are_no_code_of_the_release(shop: Shop, pip_log: Path) -> None:
     lines = (
         "tea==1\n--extra-index-url https://example.com/simple/\ncup @ https://example.com/cup.whl\nhttps://x/y.whl\n"
     )
@@ -274,7 +274,7 @@ def test_urls_are_no_code_of_the_release(shop: Shop, pip_log: Path):
 
 
 @pytest.mark.parametrize("damage", ["by hand", "missing file", "no python"])
-def test_an_environment_that_is_not_as_it_was_made_is_not_taken_over(shop: Shop, pip_log: Path, damage: str):
+def test_an_environment_that_is_not_as_it_was_made_is_not_taken_over(shop: Shop, pip_log: Path, damage: str) -> None:
     site = shop()
     site.deploy().ok()
     environment = live(site) / ".venv"
@@ -290,7 +290,7 @@ def test_an_environment_that_is_not_as_it_was_made_is_not_taken_over(shop: Shop,
     assert len(installs(pip_log)) == 2
 
 
-def test_an_environment_whose_libraries_say_where_it_is_is_not_taken_over(shop: Shop, pip_log: Path):
+def test_an_environment_whose_libraries_say_where_it_is_is_not_taken_over(shop: Shop, pip_log: Path) -> None:
     site = shop(files={"requirements.txt": "tea==binary\n"})
     site.deploy().ok()
     site.commit({"app.txt": "second\n"})
@@ -298,7 +298,7 @@ def test_an_environment_whose_libraries_say_where_it_is_is_not_taken_over(shop: 
     assert len(installs(pip_log)) == 2
 
 
-def test_a_link_that_the_live_release_has_too_is_refused(shop: Shop):
+def test_a_link_that_the_live_release_has_too_is_refused(shop: Shop) -> None:
     site = shop()
     site.project.config(linked_dirs=[".venv"])
     assert ".venv is a link; take it out of linked_dirs" in site.deploy().failed().out
@@ -308,7 +308,7 @@ def test_a_link_that_the_live_release_has_too_is_refused(shop: Shop):
 # -- rolling back
 
 
-def test_a_rollback_installs_nothing_when_the_environment_works(shop: Shop, pip_log: Path):
+def test_a_rollback_installs_nothing_when_the_environment_works(shop: Shop, pip_log: Path) -> None:
     site = shop()
     site.deploy().ok()
     first = live(site)
@@ -332,7 +332,7 @@ def test_a_rollback_installs_nothing_when_the_environment_works(shop: Shop, pip_
 )
 def test_a_rollback_makes_an_environment_again_that_does_not_work(
     shop: Shop, pip_log: Path, damage: str, complaint: str
-):
+) -> None:
     site = shop()
     site.deploy().ok()
     first = live(site)
@@ -349,7 +349,7 @@ def test_a_rollback_makes_an_environment_again_that_does_not_work(
     assert first.stat().st_mtime_ns == age, "what goes by the age of releases sees no change"
 
 
-def test_a_rollback_whose_environment_cannot_be_made_again_leaves_what_is_live(shop: Shop):
+def test_a_rollback_whose_environment_cannot_be_made_again_leaves_what_is_live(shop: Shop) -> None:
     site = shop(2)
     site.deploy().ok()
     first = site.live
@@ -371,7 +371,7 @@ def test_a_rollback_whose_environment_cannot_be_made_again_leaves_what_is_live(s
     assert drinks(live(site, "web2"))[0] == "1"
 
 
-def test_a_rollback_whose_environment_cannot_be_made_again_has_it_as_it_was(shop: Shop):
+def test_a_rollback_whose_environment_cannot_be_made_again_has_it_as_it_was(shop: Shop) -> None:
     site = shop()
     site.deploy().ok()
     first = live(site)
@@ -385,7 +385,7 @@ def test_a_rollback_whose_environment_cannot_be_made_again_has_it_as_it_was(shop
     assert not list(first.glob(".venv.*"))
 
 
-def test_an_installation_that_was_cut_off_leaves_what_was_there_to_the_next_rollback(shop: Shop, pip_log: Path):
+def test_an_installation_that_was_cut_off_leaves_what_was_there_to_the_next_rollback(shop: Shop, pip_log: Path) -> None:
     site = shop()
     site.deploy().ok()
     first = live(site)
@@ -400,7 +400,7 @@ def test_an_installation_that_was_cut_off_leaves_what_was_there_to_the_next_roll
     assert not list(first.glob(".venv.*"))
 
 
-def test_a_release_from_before_the_recipe_is_gone_back_to_as_it_was(shop: Shop, pip_log: Path):
+def test_a_release_from_before_the_recipe_is_gone_back_to_as_it_was(shop: Shop, pip_log: Path) -> None:
     site = shop()
     site.commit({"requirements.txt": None})
     site.project.config(recipes={})
@@ -415,7 +415,7 @@ def test_a_release_from_before_the_recipe_is_gone_back_to_as_it_was(shop: Shop, 
     assert len(installs(pip_log)) == 1
 
 
-def test_an_environment_that_somebody_else_made_is_left_alone(shop: Shop, pip_log: Path):
+def test_an_environment_that_somebody_else_made_is_left_alone(shop: Shop, pip_log: Path) -> None:
     site = shop()
     site.deploy().ok()
     first = live(site)
@@ -430,7 +430,7 @@ def test_an_environment_that_somebody_else_made_is_left_alone(shop: Shop, pip_lo
 # -- shared
 
 
-def test_releases_share_an_environment_while_their_lock_files_are_the_same(shop: Shop, pip_log: Path):
+def test_releases_share_an_environment_while_their_lock_files_are_the_same(shop: Shop, pip_log: Path) -> None:
     site = shop(environment="shared")
     site.deploy().ok()
     first = live(site)
@@ -450,7 +450,7 @@ def test_releases_share_an_environment_while_their_lock_files_are_the_same(shop:
     assert len(installs(pip_log)) == 2
 
 
-def test_a_failed_deploy_changes_no_shared_environment(shop: Shop):
+def test_a_failed_deploy_changes_no_shared_environment(shop: Shop) -> None:
     site = shop(environment="shared")
     site.deploy().ok()
     shared = site.host().shared
@@ -464,7 +464,7 @@ def test_a_failed_deploy_changes_no_shared_environment(shop: Shop):
     assert sorted(shared.glob("venvs/*")) == sorted(shared.glob("venvs/????????????????")), "nothing half-made is left"
 
 
-def test_a_shared_environment_that_the_live_release_uses_is_never_made_anew(shop: Shop):
+def test_a_shared_environment_that_the_live_release_uses_is_never_made_anew(shop: Shop) -> None:
     site = shop(environment="shared")
     site.deploy().ok()
     used = (live(site) / ".venv").resolve()
@@ -477,7 +477,7 @@ def test_a_shared_environment_that_the_live_release_uses_is_never_made_anew(shop
     assert drinks(live(site))[0] == "1"
 
 
-def test_a_link_of_somebody_elses_in_shared_stays(shop: Shop):
+def test_a_link_of_somebody_elses_in_shared_stays(shop: Shop) -> None:
     site = shop(environment="shared")
     (site.host().shared).mkdir(parents=True)
     (site.host().shared / "venv").symlink_to("/own-venv")
@@ -485,7 +485,7 @@ def test_a_link_of_somebody_elses_in_shared_stays(shop: Shop):
     assert (site.host().shared / "venv").readlink() == Path("/own-venv")
 
 
-def test_shared_environments_go_with_the_last_release_that_used_them(shop: Shop):
+def test_shared_environments_go_with_the_last_release_that_used_them(shop: Shop) -> None:
     site = shop(environment="shared")
     site.project.config(keep_releases=2)
     for version in ("1", "2", "2 ", "3"):

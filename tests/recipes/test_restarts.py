@@ -22,7 +22,7 @@ def both_flows(shop: StageUnderTest) -> None:
 # -- supervisor
 
 
-def test_programs_are_restarted_and_have_to_run(stage: Stages):
+def test_programs_are_restarted_and_have_to_run(stage: Stages) -> None:
     shop = stage(hosts=1, recipes={"supervisor": {"programs": ["shop:*", "worker"]}})
     shop.stand_in("supervisorctl", script='[ "$1" = restart ] || echo "worker    RUNNING   pid $$, uptime 0:00:01"')
     both_flows(shop)
@@ -40,19 +40,19 @@ def test_programs_are_restarted_and_have_to_run(stage: Stages):
         ('[ "$1" = status ] && echo "worker: ERROR (no such process)"', "worker: ERROR (no such process)"),
     ],
 )
-def test_programs_that_were_not_restarted_fail_the_flow(stage: Stages, script: str, why: str):
+def test_programs_that_were_not_restarted_fail_the_flow(stage: Stages, script: str, why: str) -> None:
     shop = stage(hosts=1, recipes={"supervisor": {"programs": ["worker"]}})
     shop.stand_in("supervisorctl", script=script)
     assert why in shop.deploy().failed().out
     assert shop.live
 
 
-def test_no_program_to_restart_is_refused(stage: Stages):
+def test_no_program_to_restart_is_refused(stage: Stages) -> None:
     shop = stage(hosts=1, recipes={"supervisor": {"programs": []}})
     assert "programs and command cannot be empty" in shop.deploy().failed(3).out
 
 
-def test_passenger_makes_no_release_where_there_is_no_code(stage: Stages):
+def test_passenger_makes_no_release_where_there_is_no_code(stage: Stages) -> None:
     shop = stage(hosts=2, roles=("web",), recipes={"passenger": {"touch": True, "roles": ["web"]}})
     shop.project.hosts["web2"]["no_release"] = True
     shop.project.config()
@@ -61,7 +61,7 @@ def test_passenger_makes_no_release_where_there_is_no_code(stage: Stages):
     assert not [*shop.project.deploy_to("web2").rglob("restart.txt")]
 
 
-def test_a_program_that_does_not_run_fails_the_flow_with_its_log(stage: Stages):
+def test_a_program_that_does_not_run_fails_the_flow_with_its_log(stage: Stages) -> None:
     shop = stage(hosts=1, recipes={"supervisor": {"programs": ["worker"], "command": ["sudo", "-n", "supervisorctl"]}})
     shop.stand_in("sudo", script='shift; exec "$@"')
     status = 'status) echo "worker    FATAL   Exited too quickly"; exit 3;;'
@@ -76,7 +76,7 @@ def test_a_program_that_does_not_run_fails_the_flow_with_its_log(stage: Stages):
 # -- passenger
 
 
-def test_the_application_is_restarted_on_one_host_after_the_other(stage: Stages):
+def test_the_application_is_restarted_on_one_host_after_the_other(stage: Stages) -> None:
     shop = stage(hosts=2, recipes={"passenger": {"wait": 0.05}})
     shop.stand_in("passenger-config")
     both_flows(shop)
@@ -86,7 +86,7 @@ def test_the_application_is_restarted_on_one_host_after_the_other(stage: Stages)
 
 
 @pytest.mark.parametrize("touch", [True, False])
-def test_without_passenger_config_or_when_that_is_said_restart_txt_is_touched(stage: Stages, touch: bool):
+def test_without_passenger_config_or_when_that_is_said_restart_txt_is_touched(stage: Stages, touch: bool) -> None:
     shop = stage(hosts=2, recipes={"passenger": {"wait": 0, "touch": touch}})
     if touch:
         shop.stand_in("passenger-config")
@@ -102,14 +102,14 @@ def test_without_passenger_config_or_when_that_is_said_restart_txt_is_touched(st
 # -- puma
 
 
-def test_without_a_pid_file_the_message_says_to_start_it(stage: Stages):
+def test_without_a_pid_file_the_message_says_to_start_it(stage: Stages) -> None:
     shop = stage(hosts=1, recipes={"puma": {}})
     done = shop.deploy().failed()
     assert f"puma does not run: there is no {shop.host().shared}/tmp/pids/puma.pid" in done.out
     assert shop.live
 
 
-def test_a_pid_file_of_a_process_that_ended_is_told(stage: Stages):
+def test_a_pid_file_of_a_process_that_ended_is_told(stage: Stages) -> None:
     shop = stage(hosts=1, recipes={"puma": {"pid_file": "puma.pid"}})
     shop.host().shared.mkdir(parents=True)
     Path(shop.host().shared / "puma.pid").write_text("999999999\n")

@@ -25,51 +25,51 @@ def one(bare: Project) -> Project:
     return bare
 
 
-def test_check_asks_the_repository(one: Project):  # 1
+def test_check_asks_the_repository(one: Project) -> None:  # 1
     one.doit("check:production", check=True)
     one.config(repo_url="/no/such/repository")
     one.doit("check:production").failed()
 
 
-def test_check_directories(bare: Project):  # 2
+def test_check_directories(bare: Project) -> None:  # 2
     bare.doit("check:production")
     assert bare.shared("web1").is_dir()
     assert (bare.deploy_to("web1") / "releases").is_dir()
 
 
-def test_check_linked_dirs(bare: Project):  # 3
+def test_check_linked_dirs(bare: Project) -> None:  # 3
     bare.doit("check:production")
     assert all((bare.shared("web1") / name).is_dir() for name in ("bin", "log", "public/system"))
 
 
-def test_check_make_linked_dirs(bare: Project):  # 4
+def test_check_make_linked_dirs(bare: Project) -> None:  # 4
     bare.doit("check:production")
     assert (bare.shared("web1") / "config").is_dir()
 
 
-def test_check_linked_files_when_one_is_missing(bare: Project):  # 5
+def test_check_linked_files_when_one_is_missing(bare: Project) -> None:  # 5
     assert "linked file config/database.yml does not exist" in bare.doit("check:production").failed().out
 
 
-def test_check_linked_files_when_all_are_there(one: Project):  # 6
+def test_check_linked_files_when_all_are_there(one: Project) -> None:  # 6
     one.doit("check:production", check=True)
 
 
-def test_creating_a_release(one: Project):  # 7
+def test_creating_a_release(one: Project) -> None:  # 7
     deploy(one)
     assert (one.deploy_to("web1") / "repo/HEAD").is_file()
     (release,) = one.releases("web1")
     assert re.fullmatch(rf"{datetime.now(timezone.utc):%Y%m}\d{{8}}", release)
 
 
-def test_revision_and_its_time(one: Project):  # 8
+def test_revision_and_its_time(one: Project) -> None:  # 8
     deploy(one)
     current = one.deploy_to("web1") / "current"
     assert re.fullmatch(r"[0-9a-f]{40}\n", (current / "REVISION").read_text())
     assert re.fullmatch(r"\d{10}\n", (current / "REVISION_TIME").read_text())
 
 
-def test_symlinks_to_linked_files_dirs_and_the_release(one: Project):  # 9, 10, 11
+def test_symlinks_to_linked_files_dirs_and_the_release(one: Project) -> None:  # 9, 10, 11
     deploy(one)
     current = one.deploy_to("web1") / "current"
     assert current.is_symlink()
@@ -89,7 +89,7 @@ def made_releases(project: Project, names: list[str]) -> None:
     (project.deploy_to("web1") / "revisions.log").write_text("".join(lines))
 
 
-def test_cleaning_up_keeps_three_and_what_is_no_release(one: Project):  # 12
+def test_cleaning_up_keeps_three_and_what_is_no_release(one: Project) -> None:  # 12
     one.config(keep_releases=3)
     made_releases(one, ["20200101000001", "20200101000002", "20200101000003", "20200101000004"])
     (one.deploy_to("web1") / "releases/new").mkdir()
@@ -97,7 +97,7 @@ def test_cleaning_up_keeps_three_and_what_is_no_release(one: Project):  # 12
     assert one.releases("web1") == ["20200101000003", "20200101000004", release, "new"]
 
 
-def test_cleaning_up_never_removes_what_is_live(one: Project):  # 13
+def test_cleaning_up_never_removes_what_is_live(one: Project) -> None:  # 13
     one.config(keep_releases=2)
     deploy(one)
     for digits in ("777", "888", "999"):
@@ -107,7 +107,7 @@ def test_cleaning_up_never_removes_what_is_live(one: Project):  # 13
     assert (one.deploy_to("web1") / "current/REVISION").is_file()
 
 
-def test_cleaning_up_very_many_releases(one: Project):  # 14
+def test_cleaning_up_very_many_releases(one: Project) -> None:  # 14
     one.config(keep_releases=3)
     names = [f"202001{day:02}0000{second:02}" for day in range(1, 21) for second in range(50)]
     made_releases(one, names)
@@ -115,7 +115,7 @@ def test_cleaning_up_very_many_releases(one: Project):  # 14
     assert one.releases("web1") == [*names[-2:], release]
 
 
-def test_rolling_back_goes_to_the_release_before(one: Project):  # 15
+def test_rolling_back_goes_to_the_release_before(one: Project) -> None:  # 15
     first = deploy(one)
     deploy(one)
     one.doit("deploy:rollback", check=True)
@@ -123,7 +123,7 @@ def test_rolling_back_goes_to_the_release_before(one: Project):  # 15
     assert os.path.samefile(one.deploy_to("web1") / "current", one.deploy_to("web1") / "releases" / first)
 
 
-def test_rolling_back_to_a_named_release(one: Project):  # 16
+def test_rolling_back_to_a_named_release(one: Project) -> None:  # 16
     first = deploy(one)
     deploy(one)
     deploy(one)
@@ -145,19 +145,19 @@ def failed(failure):
 )
 
 
-def test_a_failure_in_a_deploy_runs_the_failed_hook(one: Project):  # 18; 17: a step alone is a flow here, too
+def test_a_failure_in_a_deploy_runs_the_failed_hook(one: Project) -> None:  # 18; 17: a step alone is a flow here, too
     one.dodo(FAILING)
     assert "the failed hook ran" in one.doit("deploy:production").failed().out
 
 
 @pytest.mark.parametrize("name", ["deploy", "rollback", "check"])
-def test_a_stage_cannot_have_the_name_of_a_task(bare: Project, name: str):  # 19
+def test_a_stage_cannot_have_the_name_of_a_task(bare: Project, name: str) -> None:  # 19
     bare.config(stages={name: {"hosts": bare.hosts}})
     done = bare.doit("list").failed(3)
     assert f"{name} cannot be a stage's name" in done.out
 
 
-def test_a_deploy_yml_elsewhere(one: Project):  # 20, 21
+def test_a_deploy_yml_elsewhere(one: Project) -> None:  # 20, 21
     (one.path / "config").mkdir()
     (one.path / "deploy.yml").rename(one.path / "config/production.yml")
     one.dodo(DODO.replace("deploy.yml", "config/production.yml"))
@@ -166,12 +166,12 @@ def test_a_deploy_yml_elsewhere(one: Project):  # 20, 21
     assert "deploy:production" in done.out
 
 
-def test_a_listing_runs_no_flow_and_touches_no_host(bare: Project):  # 22, 23
+def test_a_listing_runs_no_flow_and_touches_no_host(bare: Project) -> None:  # 22, 23
     assert "deploy:production" in bare.doit("list", check=True).out
     assert not (bare.path / "hosts").exists()
 
 
-def test_a_change_of_user_in_one_hook_does_not_leak_into_the_next(one: Project):  # 29
+def test_a_change_of_user_in_one_hook_does_not_leak_into_the_next(one: Project) -> None:  # 29
     one.dodo(
         DODO + "@cap.after('started')\ndef first(host):\n    host.run('cd /; X=1; export X; umask 077')\n"
         "@cap.after('started')\ndef second(host):\n    host.run('echo \"<$X $PWD $(umask)>\"')\n"
@@ -186,7 +186,7 @@ def test_a_change_of_user_in_one_hook_does_not_leak_into_the_next(one: Project):
     assert re.search(r"\[2 /tmp \d+\]", out)
 
 
-def test_a_host_that_is_named_twice_is_refused(bare: Project, git_repo: GitRepo):  # spec: servers
+def test_a_host_that_is_named_twice_is_refused(bare: Project, git_repo: GitRepo) -> None:  # spec: servers
     text = (bare.path / "deploy.yml").read_text()
     host = '"web1": {"transport": "local"}, "web1": {"transport": "local"}'
     (bare.path / "deploy.yml").write_text(re.sub(r'"hosts": \{.*', f'"hosts": {{{host}}}}}}}}}', text, flags=re.DOTALL))

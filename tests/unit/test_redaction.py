@@ -22,32 +22,32 @@ def shown(secret: str, *lines: str) -> list[str]:
     return stream.getvalue().splitlines()
 
 
-def test_each_line_of_a_secret_of_several_lines_is_masked():
+def test_each_line_of_a_secret_of_several_lines_is_masked() -> None:
     lines = [printable(line) for line in KEY.split("\n")]
     assert shown(KEY, *lines) == ["***", "***", "", "  ***\\r", "abc=", "***", ""]
 
 
 @pytest.mark.parametrize("line", ["a token s3cr3tval…", "a token s3cr…", "a token s3cr3tvalue…"])
-def test_a_line_that_is_cut_within_a_secret_shows_nothing_of_it(line: str):
+def test_a_line_that_is_cut_within_a_secret_shows_nothing_of_it(line: str) -> None:
     console = Console(io.StringIO())
     console.redactor.add(["s3cr3tvalue"])
     assert console.redact(line) == "a token ***…"
 
 
-def test_a_secret_of_several_lines_is_masked_as_a_whole():
+def test_a_secret_of_several_lines_is_masked_as_a_whole() -> None:
     assert shown(KEY, f"it is {KEY}.") == ["it is ***."]
 
 
 @pytest.mark.parametrize("secret", ["pin", "pin\n", "pin\r\n"])
-def test_a_secret_of_one_line_is_masked_however_short(secret: str):
+def test_a_secret_of_one_line_is_masked_however_short(secret: str) -> None:
     assert shown(secret, "the pin is pin") == ["the *** is ***"]
 
 
 @pytest.mark.parametrize("secret", ["a\tb", "a\x1b[1mb", "\u200bab", "a\x0bb"])
-def test_a_secret_with_characters_that_are_shown_otherwise_is_masked_as_it_is_shown(secret: str):
+def test_a_secret_with_characters_that_are_shown_otherwise_is_masked_as_it_is_shown(secret: str) -> None:
     assert shown(secret, printable(f"<{secret}>")) == ["<***>"]
 
 
 @pytest.mark.parametrize("secret", ["", "\n", " \n "])
-def test_an_empty_secret_masks_nothing(secret: str):
+def test_an_empty_secret_masks_nothing(secret: str) -> None:
     assert shown(secret, "a b") == ["a b"]

@@ -23,7 +23,7 @@ def calls(shop: StageUnderTest, host: str) -> list[tuple[str, ...]]:
     return [call.argv for call in shop.calls("acme-cache") if call.host == host]
 
 
-def test_a_deploy_clears_and_fills_the_cache_of_each_web_host_in_the_new_release(shop: StageUnderTest):
+def test_a_deploy_clears_and_fills_the_cache_of_each_web_host_in_the_new_release(shop: StageUnderTest) -> None:
     shop.deploy().ok()
     assert calls(shop, "web1") == calls(shop, "web2") == CALLS
     assert calls(shop, "jobs1") == []
@@ -32,7 +32,7 @@ def test_a_deploy_clears_and_fills_the_cache_of_each_web_host_in_the_new_release
     }
 
 
-def test_a_rollback_does_the_same_in_the_release_gone_back_to(shop: StageUnderTest):
+def test_a_rollback_does_the_same_in_the_release_gone_back_to(shop: StageUnderTest) -> None:
     shop.deploy().ok()
     first = str(shop.live)
     shop.deploy().ok()
@@ -43,7 +43,7 @@ def test_a_rollback_does_the_same_in_the_release_gone_back_to(shop: StageUnderTe
     shop.assert_healthy()
 
 
-def test_without_options_the_first_page_is_filled(stage: Stages):
+def test_without_options_the_first_page_is_filled(stage: Stages) -> None:
     shop = stage(hosts=1, recipes={"acme_cache": {}})
     shop.stand_in("acme-cache")
     shop.deploy().ok()
@@ -59,20 +59,20 @@ def test_without_options_the_first_page_is_filled(stage: Stages):
 )
 def test_options_that_are_wrong_are_refused_before_any_host_is_touched(
     stage: Stages, options: dict[str, object], complaint: str
-):
+) -> None:
     shop = stage(recipes={"acme_cache": options})
     assert complaint in shop.deploy().failed(3).out
     assert not shop.host("web1").deploy_to.exists()
 
 
-def test_a_deploy_that_fails_before_its_publish_leaves_the_cache_alone(shop: StageUnderTest):
+def test_a_deploy_that_fails_before_its_publish_leaves_the_cache_alone(shop: StageUnderTest) -> None:
     with shop.fail_at("updated", host="jobs1"):
         shop.deploy().failed()
     assert shop.calls("acme-cache") == []
     shop.assert_healthy(may_be_empty=True)
 
 
-def test_a_page_that_cannot_be_filled_fails_the_deploy_and_the_release_stays_live(shop: StageUnderTest):
+def test_a_page_that_cannot_be_filled_fails_the_deploy_and_the_release_stays_live(shop: StageUnderTest) -> None:
     shop.stand_in("acme-cache", script='[ "$2" != / ] || { echo "no answer from $2" >&2; exit 7; }')
     done = shop.deploy().failed()
     assert "no answer from /" in done.out
@@ -82,7 +82,9 @@ def test_a_page_that_cannot_be_filled_fails_the_deploy_and_the_release_stays_liv
     shop.assert_healthy()
 
 
-def test_after_a_controller_that_died_before_the_cache_was_cleared_the_next_deploy_clears_it(shop: StageUnderTest):
+def test_after_a_controller_that_died_before_the_cache_was_cleared_the_next_deploy_clears_it(
+    shop: StageUnderTest,
+) -> None:
     with shop.kill_at("published", when="before"):
         shop.deploy().failed(-9)
     assert shop.calls("acme-cache") == []

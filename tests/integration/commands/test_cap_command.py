@@ -58,33 +58,33 @@ def doit(folder: Path, *args: str) -> Completed:
         (["recipes", "systemdd"], "did you mean systemd?"),
     ],
 )
-def test_a_question_that_makes_no_sense_is_refused_in_a_line(project: Project, words: list[str], answer: str):
+def test_a_question_that_makes_no_sense_is_refused_in_a_line(project: Project, words: list[str], answer: str) -> None:
     completed = project.doit("cap", *words).failed(3)
     assert answer in completed.out
     assert "Traceback" not in completed.out
     assert len(completed.out.splitlines()) == 1
 
 
-def test_a_dodo_without_a_deploy_yml_is_told_what_it_lacks(project: Project):
+def test_a_dodo_without_a_deploy_yml_is_told_what_it_lacks(project: Project) -> None:
     project.dodo("def task_x():\n    return {'actions': None}\n")
     assert "capdoit.load" in project.doit("cap", "status").failed(3).out
 
 
-def test_a_mistake_in_deploy_yml_is_shown_with_its_place(project: Project):
+def test_a_mistake_in_deploy_yml_is_shown_with_its_place(project: Project) -> None:
     project.config(keep_releases="many")
     assert "deploy.yml:" in project.doit("cap", "status").failed(3).out
 
 
-def test_where_no_dodo_is_there_is_no_traceback(empty: Path):
+def test_where_no_dodo_is_there_is_no_traceback(empty: Path) -> None:
     doit(empty, "cap", "status").failed(3)
 
 
-def test_without_a_subcommand_the_help_is_shown(empty: Path):
+def test_without_a_subcommand_the_help_is_shown(empty: Path) -> None:
     said = doit(empty, "cap").ok().out
     assert all(name in said for name in ("install", "stages", "status", "releases", "recipes"))
 
 
-def test_a_secret_never_shows_in_what_a_host_says(project: Project):
+def test_a_secret_never_shows_in_what_a_host_says(project: Project) -> None:
     deploy(project)
     (project.path / "deploy.yml").write_text(WITH_ENV)
     (project.deploy_to("web1") / ".capdoit/lock").write_text('{"flow": "deploy", "by": "s3cr3t-value"}\n')
@@ -93,7 +93,7 @@ def test_a_secret_never_shows_in_what_a_host_says(project: Project):
     assert "deploy by ***" in said
 
 
-def test_plumbum_is_not_imported_to_list_the_tasks(project: Project):
+def test_plumbum_is_not_imported_to_list_the_tasks(project: Project) -> None:
     code = "import sys; from doit.doit_cmd import DoitMain; DoitMain().run(['list']); print('plumbum' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], cwd=project.path, capture_output=True, text=True, check=True)
     assert "deploy:production" in done.stdout
@@ -109,13 +109,13 @@ def test_plumbum_is_not_imported_to_list_the_tasks(project: Project):
         ("status", "wait=5"),
     ],
 )
-def test_variables_that_a_command_does_not_heed_are_refused(project: Project, words: tuple[str, ...]):
+def test_variables_that_a_command_does_not_heed_are_refused(project: Project, words: tuple[str, ...]) -> None:
     said = project.doit("cap", *words).failed(3).out
     assert f"{words[-1].partition('=')[0]}= means nothing to cap {words[0]}; nothing was done" in said
     assert not (project.path / "done").exists()
 
 
-def test_secrets_make_no_other_thing_of_json_and_are_in_none_of_its_spellings(project: Project):
+def test_secrets_make_no_other_thing_of_json_and_are_in_none_of_its_spellings(project: Project) -> None:
     project.config(default_env={"A": "!", "SERVE": "!"})
     file = project.path / "deploy.yml"
     file.write_text(file.read_text().replace('"A": "!"', '"A": !env A').replace('"SERVE": "!"', '"SERVE": !env SERVE'))
@@ -126,7 +126,7 @@ def test_secrets_make_no_other_thing_of_json_and_are_in_none_of_its_spellings(pr
     assert json.loads(said)["hosts"][0]["by"] == "***"
 
 
-def test_hosts_that_do_not_fit_are_named(make_project: MakeProject):
+def test_hosts_that_do_not_fit_are_named(make_project: MakeProject) -> None:
     project = make_project(8)
     for number, host in enumerate([*project.hosts]):
         project.hosts[f"app-server-{number}"] = project.hosts.pop(host)

@@ -58,7 +58,7 @@ def clone_into(project: Project, *options: str) -> None:
     (apart / ".git").rename(project.path / ".git")
 
 
-def test_pending_lists_the_commits_that_a_deploy_would_bring(project: Project):
+def test_pending_lists_the_commits_that_a_deploy_would_bring(project: Project) -> None:
     project.doit("deploy:production", check=True)
     live = project.repo.git("rev-parse", "HEAD")
     second, third = project.repo.commit({"b.txt": "2"}), project.repo.commit({"c.txt": "3"})
@@ -73,7 +73,7 @@ def test_pending_lists_the_commits_that_a_deploy_would_bring(project: Project):
     assert [commit["revision"] for commit in found["comes"]] == [third, second]
 
 
-def test_pending_speaks_of_each_revision_that_is_live(project: Project):
+def test_pending_speaks_of_each_revision_that_is_live(project: Project) -> None:
     project.doit("deploy:production", check=True)
     project.repo.commit({"b.txt": "2"})
     project.doit("deploy:production", "hosts=web2", check=True)
@@ -95,7 +95,9 @@ SERVERS = {
 
 
 @pytest.mark.parametrize(("config", "said_to_git"), SERVERS.values(), ids=SERVERS)
-def test_pending_takes_commits_from_a_server(project: Project, config: dict[str, str], said_to_git: dict[str, str]):
+def test_pending_takes_commits_from_a_server(
+    project: Project, config: dict[str, str], said_to_git: dict[str, str]
+) -> None:
     for name, value in config.items():
         project.repo.git("config", name, value)
     project.repo.commit({"a.txt": "1"})
@@ -106,7 +108,7 @@ def test_pending_takes_commits_from_a_server(project: Project, config: dict[str,
     assert said.endswith("change b.txt\n")
 
 
-def test_pending_says_when_a_branch_is_behind_or_has_diverged(project: Project):
+def test_pending_says_when_a_branch_is_behind_or_has_diverged(project: Project) -> None:
     project.repo.git("branch", "old")
     project.repo.commit({"b.txt": "2"})
     project.doit("deploy:production", check=True)
@@ -120,7 +122,7 @@ def test_pending_says_when_a_branch_is_behind_or_has_diverged(project: Project):
     assert "have diverged" in project.doit("cap", "pending", "branch=old", check=True).out
 
 
-def test_pending_needs_no_repository_when_what_is_live_is_what_would_come(project: Project):
+def test_pending_needs_no_repository_when_what_is_live_is_what_would_come(project: Project) -> None:
     project.doit("deploy:production", check=True)
     said = said_by(only_hosts_reach(project).doit("cap", "pending", check=True))
     assert said == [
@@ -128,7 +130,7 @@ def test_pending_needs_no_repository_when_what_is_live_is_what_would_come(projec
     ]
 
 
-def test_pending_uses_the_projects_clone_and_fetches_nothing_into_it(project: Project):
+def test_pending_uses_the_projects_clone_and_fetches_nothing_into_it(project: Project) -> None:
     project.doit("deploy:production", check=True)
     project.repo.commit({"b.txt": "2"})
     clone_into(project)
@@ -139,7 +141,7 @@ def test_pending_uses_the_projects_clone_and_fetches_nothing_into_it(project: Pr
 
 
 @pytest.mark.parametrize("options", [None, ["--depth=1"]], ids=["no clone", "a shallow clone"])
-def test_pending_says_when_neither_clone_nor_repository_is_at_hand(project: Project, options: list[str] | None):
+def test_pending_says_when_neither_clone_nor_repository_is_at_hand(project: Project, options: list[str] | None) -> None:
     project.doit("deploy:production", check=True)
     project.repo.commit({"b.txt": "2"})
     if options:
@@ -149,7 +151,7 @@ def test_pending_says_when_neither_clone_nor_repository_is_at_hand(project: Proj
     assert "cannot fetch from /no/such/repository" in said
 
 
-def test_pending_leaves_nothing_behind_and_changes_nothing_on_the_hosts(project: Project, tmp_path: Path):
+def test_pending_leaves_nothing_behind_and_changes_nothing_on_the_hosts(project: Project, tmp_path: Path) -> None:
     project.doit("deploy:production", check=True)
     project.repo.commit({"b.txt": "2"})
     before, temporary = hosts_of(project), tmp_path / "tmp"
@@ -160,7 +162,7 @@ def test_pending_leaves_nothing_behind_and_changes_nothing_on_the_hosts(project:
     assert os.listdir(temporary) == []
 
 
-def test_pending_says_when_the_live_commit_is_gone_from_the_repository(project: Project):
+def test_pending_says_when_the_live_commit_is_gone_from_the_repository(project: Project) -> None:
     project.doit("deploy:production", check=True)
     gone = project.repo.git("rev-parse", "HEAD")
     project.repo.git("commit", "--quiet", "--amend", "-m", "rewritten")
@@ -171,19 +173,19 @@ def test_pending_says_when_the_live_commit_is_gone_from_the_repository(project: 
     assert pending(project)[0]["comes"] is None
 
 
-def test_pending_says_that_nothing_is_live(project: Project):
+def test_pending_says_that_nothing_is_live(project: Project) -> None:
     said = project.doit("cap", "pending", check=True).out
     assert said == "What is live on web1, web2 has no revision, or nothing is: a deploy would bring all of main.\n"
 
 
-def test_pending_needs_the_git_transfer_and_a_branch_that_is_there(project: Project):
+def test_pending_needs_the_git_transfer_and_a_branch_that_is_there(project: Project) -> None:
     project.doit("deploy:production", check=True)
     assert "no branch, tag or commit 'nope'" in project.doit("cap", "pending", "branch=nope").failed(3).out
     project.config(transfer="archive", archive="dist/shop.tar.gz", repo_url=None, branch=None)
     assert "pending needs the git transfer" in project.doit("cap", "pending").failed(3).out
 
 
-def test_pending_with_a_host_that_is_down(project: Project):
+def test_pending_with_a_host_that_is_down(project: Project) -> None:
     project.doit("deploy:production", check=True)
     add_host(project, "far", NOWHERE)
     assert "Nothing is pending" in project.doit("cap", "pending").failed(3).out
@@ -191,7 +193,7 @@ def test_pending_with_a_host_that_is_down(project: Project):
     assert line.startswith("  far: cannot connect: ")
 
 
-def test_a_mirror_over_ssh_is_only_asked(make_project: MakeProject, git_repo: GitRepo):
+def test_a_mirror_over_ssh_is_only_asked(make_project: MakeProject, git_repo: GitRepo) -> None:
     project = make_project(2, ssh=True)
     project.doit("deploy:production", check=True)
     git_repo.commit({"b.txt": "2"})

@@ -57,14 +57,14 @@ def write_recipe(project: Project, name: str, text: str) -> None:
     (folder / f"{name}.py").write_text(text)
 
 
-def test_recipes_lists_bundled_ones_and_the_projects_with_their_first_lines(project: Project):
+def test_recipes_lists_bundled_ones_and_the_projects_with_their_first_lines(project: Project) -> None:
     write_recipe(project, "greet", RECIPE)
     rows = lines(project.doit("cap", "recipes", check=True))
     assert ["greet", "project", "Greets", "the", "hosts."] in rows
     assert ["systemd", __version__, "bundled", "restart"] in [row[:4] for row in rows]
 
 
-def test_a_recipe_that_stands_before_another_of_its_name_says_so(project: Project):
+def test_a_recipe_that_stands_before_another_of_its_name_says_so(project: Project) -> None:
     write_recipe(project, "greet", RECIPE)
     assert "stands before" not in project.doit("cap", "recipes", check=True).out
     write_recipe(project, "health", RECIPE.replace("greet", "health"))
@@ -72,19 +72,19 @@ def test_a_recipe_that_stands_before_another_of_its_name_says_so(project: Projec
     assert re.search(r"^  health: project stands before \S+/recipes/health.py$", said, re.MULTILINE)
 
 
-def test_a_recipe_is_shown_with_its_docstring_and_options(project: Project):
+def test_a_recipe_is_shown_with_its_docstring_and_options(project: Project) -> None:
     write_recipe(project, "greet", RECIPE)
     completed = project.doit("cap", "recipes", "greet", check=True)
     assert "Says hello." in completed.out
     assert completed.out.endswith(MANUAL)
 
 
-def test_the_bundled_recipe_for_systemd_needs_its_units(project: Project):
+def test_the_bundled_recipe_for_systemd_needs_its_units(project: Project) -> None:
     said = project.doit("cap", "recipes", "systemd", check=True).out
     assert "  units: a list of texts; needed" in said.splitlines()
 
 
-def test_a_recipe_that_cannot_be_loaded_is_listed_with_the_reason(project: Project):
+def test_a_recipe_that_cannot_be_loaded_is_listed_with_the_reason(project: Project) -> None:
     write_recipe(project, "broken", "import no_such_module")
     write_recipe(project, "greet", RECIPE)
     said = project.doit("cap", "recipes", check=True).out

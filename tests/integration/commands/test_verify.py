@@ -49,7 +49,7 @@ def make(host, release, flow):
 )
 
 
-def test_verify_says_what_was_changed_by_hand_on_which_host(project: Project, git_repo: GitRepo):
+def test_verify_says_what_was_changed_by_hand_on_which_host(project: Project, git_repo: GitRepo) -> None:
     git_repo.commit({"gone.txt": "", "same-size.txt": "abc", "run": "x", "new\nline": "x"})
     live = deploy(project)
     tree = release(project, live)
@@ -81,7 +81,7 @@ def test_verify_says_what_was_changed_by_hand_on_which_host(project: Project, gi
     assert "run" in quick
 
 
-def test_verify_shows_what_hosts_were_not_shipped_alike(project: Project):
+def test_verify_shows_what_hosts_were_not_shipped_alike(project: Project) -> None:
     project.dodo(
         DODO + "@cap.after('updated')\ndef differ(host, release):\n"
         "    host.run(f'echo {host.name} >which', cwd=release.path)\n"
@@ -93,7 +93,7 @@ def test_verify_shows_what_hosts_were_not_shipped_alike(project: Project):
     assert "which: file 644 5 bytes" in project.doit("cap", "verify").failed(3).out
 
 
-def test_verify_of_a_named_release(project: Project):
+def test_verify_of_a_named_release(project: Project) -> None:
     first, second = deploy(project), deploy(project)
     (release(project, first, "web2") / "app.txt").unlink()
     assert verify(project, "production", second)["well"] is True
@@ -103,14 +103,14 @@ def test_verify_of_a_named_release(project: Project):
     assert "web1: does not have it (missing)" in project.doit("cap", "verify", first).failed(3).out
 
 
-def test_verify_changes_nothing(project: Project):
+def test_verify_changes_nothing(project: Project) -> None:
     deploy(project)
     before = {path: path.lstat().st_mtime_ns for path in project.deploy_to("web1").rglob("*")}
     verify(project)
     assert {path: path.lstat().st_mtime_ns for path in project.deploy_to("web1").rglob("*")} == before
 
 
-def test_verify_of_a_release_without_a_manifest_says_that_nobody_knows(project: Project):
+def test_verify_of_a_release_without_a_manifest_says_that_nobody_knows(project: Project) -> None:
     live = deploy(project)
     manifest(project, live, "web2").unlink()
     out = project.doit("cap", "verify").failed(3).out
@@ -126,18 +126,18 @@ def test_verify_of_a_release_without_a_manifest_says_that_nobody_knows(project: 
         ([RELEASE, "20200101000000"], "at most one release"),
     ],
 )
-def test_verify_of_what_is_not_there(project: Project, words: list[str], answer: str):
+def test_verify_of_what_is_not_there(project: Project, words: list[str], answer: str) -> None:
     deploy(project)
     done = project.doit("cap", "verify", *words).failed(3)
     assert answer in done.out
     assert len(done.out.splitlines()) == 1
 
 
-def test_verify_before_the_first_deploy(project: Project):
+def test_verify_before_the_first_deploy(project: Project) -> None:
     assert "nothing is live in production" in project.doit("cap", "verify").failed(3).out
 
 
-def test_verify_over_ssh(make_project: MakeProject):
+def test_verify_over_ssh(make_project: MakeProject) -> None:
     project = make_project(2, ssh=True)
     live = deploy(project)
     assert verify(project)["well"] is True
@@ -145,7 +145,7 @@ def test_verify_over_ssh(make_project: MakeProject):
     assert changes(verify(project, code=3), "web2") == {"app.txt": ("missing", [])}
 
 
-def test_what_a_hook_of_a_rollback_makes_is_no_damage_in_the_next_one(project: Project):
+def test_what_a_hook_of_a_rollback_makes_is_no_damage_in_the_next_one(project: Project) -> None:
     project.dodo(REMAKES)
     first, _ = deploy(project), deploy(project)
     project.doit("rollback:production", check=True)
@@ -172,7 +172,7 @@ def make(host, release, flow):
 @pytest.mark.parametrize("ssh", [False, True])
 def test_a_rollback_remembers_what_its_hooks_changed_and_takes_nothing_else_for_shipped(
     make_project: MakeProject, ssh: bool
-):
+) -> None:
     project = make_project(2, ssh=ssh)
     project.dodo(ONE_AS_LONG)
     first, _ = deploy(project), deploy(project)
@@ -184,7 +184,7 @@ def test_a_rollback_remembers_what_its_hooks_changed_and_takes_nothing_else_for_
     assert changes(said, "web2") == {"app.txt": ("changed", ["contents"]), "by-hand": ("added", [])}
 
 
-def test_a_linked_file_that_is_gone_refuses_a_rollback_and_its_dry_run(project: Project):
+def test_a_linked_file_that_is_gone_refuses_a_rollback_and_its_dry_run(project: Project) -> None:
     first, second = deploy(project), deploy(project)
     (project.shared("web2") / "config/database.yml").unlink()
     for variables in (["dry_run=yes"], []):
@@ -196,7 +196,7 @@ def test_a_linked_file_that_is_gone_refuses_a_rollback_and_its_dry_run(project: 
     assert project.current("web2") == first
 
 
-def test_verify_says_what_is_wrong_with_a_release_that_cannot_be_compared(make_project: MakeProject):
+def test_verify_says_what_is_wrong_with_a_release_that_cannot_be_compared(make_project: MakeProject) -> None:
     project = make_project(1)
     deploy(project)
     (project.shared("web1") / "config/database.yml").unlink()
@@ -204,7 +204,7 @@ def test_verify_says_what_is_wrong_with_a_release_that_cannot_be_compared(make_p
     assert "linked file config/database.yml does not exist in" in project.doit("cap", "verify").failed(3).out
 
 
-def test_what_was_changed_by_hand_before_an_archive_or_a_sweep_is_not_taken_for_a_hooks(project: Project):
+def test_what_was_changed_by_hand_before_an_archive_or_a_sweep_is_not_taken_for_a_hooks(project: Project) -> None:
     project.dodo(
         DODO + "@cap.after('reverted')\ndef warm(host, release):\n    host.run('touch warm', cwd=release.path)\n"
     )

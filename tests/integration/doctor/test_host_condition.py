@@ -14,7 +14,7 @@ from capdoit.script import render
 
 
 @pytest.mark.parametrize("shell", [["dash"], ["bash", "--posix"], ["busybox", "ash"]], ids=" ".join)
-def test_the_script_says_the_same_under_every_shell(shell: list[str], tmp_path: Path):
+def test_the_script_says_the_same_under_every_shell(shell: list[str], tmp_path: Path) -> None:
     values = {"shown": SHOWN, "tools": ("no-such-tool", "sed"), "deploy_to": str(tmp_path / "a b" / "shop")}
     (tmp_path / "a b").mkdir()
     text = render("doctor", [FACTS, CONDITION], values).text

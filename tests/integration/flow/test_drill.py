@@ -83,7 +83,7 @@ def in_a_hook(project: Project) -> subprocess.Popen[str]:
 
 
 @pytest.mark.ssh
-def test_a_drill_on_ssh_hosts_says_that_a_rollback_works_and_leaves_them_as_they_are(ssh_project: Project):
+def test_a_drill_on_ssh_hosts_says_that_a_rollback_works_and_leaves_them_as_they_are(ssh_project: Project) -> None:
     first, second = deployed(ssh_project, "1", "2")
     ssh_project.dodo(DODO + "@cap.after('published')\ndef restart(host):\n    host.run('false')\n")
     before = real(ssh_project)
@@ -103,14 +103,14 @@ def test_a_drill_on_ssh_hosts_says_that_a_rollback_works_and_leaves_them_as_they
     assert ssh_project.current("web1") == first
 
 
-def test_a_drill_goes_to_the_release_that_is_asked_for(project: Project):
+def test_a_drill_goes_to_the_release_that_is_asked_for(project: Project) -> None:
     first, _, _ = deployed(project, "1", "2", "3")
     before = real(project)
     assert f"a rollback to {first} works" in project.doit("drill", f"rollback_release={first}", check=True).out
     assert real(project) == before
 
 
-def test_a_target_that_is_an_archive_is_unpacked_in_the_shadow(project: Project):
+def test_a_target_that_is_an_archive_is_unpacked_in_the_shadow(project: Project) -> None:
     _, second = deployed(project, "1", "2")
     project.doit("rollback:production", check=True)
     project.dodo(
@@ -125,7 +125,7 @@ def test_a_target_that_is_an_archive_is_unpacked_in_the_shadow(project: Project)
     nothing_is_left(project)
 
 
-def test_an_archive_that_holds_something_else_fails_as_in_a_rollback(project: Project):
+def test_an_archive_that_holds_something_else_fails_as_in_a_rollback(project: Project) -> None:
     _, second = deployed(project, "1", "2")
     project.doit("rollback:production", check=True)
     archive = project.deploy_to("web2") / f"rolled-back-release-{second}.tar.gz"
@@ -153,7 +153,7 @@ WRITES = """
 """
 
 
-def test_a_hook_that_says_so_runs_in_the_shadow_and_cannot_write_into_what_is_real(make_project: MakeProject):
+def test_a_hook_that_says_so_runs_in_the_shadow_and_cannot_write_into_what_is_real(make_project: MakeProject) -> None:
     project = make_project(1)
     top = project.deploy_to("web1")
     config = project.hosts["web1"]
@@ -184,7 +184,7 @@ def test_a_hook_that_says_so_runs_in_the_shadow_and_cannot_write_into_what_is_re
     nothing_is_left(project)
 
 
-def test_stands_in_for_what_is_shared_with_empty_directories_and_copies_of_files(project: Project):
+def test_stands_in_for_what_is_shared_with_empty_directories_and_copies_of_files(project: Project) -> None:
     deployed(project, "1", "2")
     (project.shared("web1") / "log/production.log").write_text("long\n")
     (project.shared("web1") / "config/database.yml").chmod(0o640)
@@ -199,7 +199,7 @@ def test_stands_in_for_what_is_shared_with_empty_directories_and_copies_of_files
     assert said == ["config/database.yml of web1", "640", "0", "700"]
 
 
-def test_without_hooks_the_files_are_not_copied(project: Project, tmp_path: Path):
+def test_without_hooks_the_files_are_not_copied(project: Project, tmp_path: Path) -> None:
     deployed(project, "1", "2")
     calls = tmp_path / "bin"
     calls.mkdir()
@@ -213,7 +213,7 @@ def test_without_hooks_the_files_are_not_copied(project: Project, tmp_path: Path
 @pytest.mark.parametrize("without", [(), ("-al",), ("-al", "--reflink=auto")])
 def test_works_with_busybox_and_where_there_are_no_links_or_reflinks(
     project: Project, tmp_path: Path, without: tuple[str, ...]
-):
+) -> None:
     deployed(project, "1", "2")
     tools = tmp_path / "bin"
     tools.mkdir()
@@ -233,7 +233,7 @@ def test_works_with_busybox_and_where_there_are_no_links_or_reflinks(
 # -- when a rollback would not work
 
 
-def test_a_hook_that_fails_fails_the_drill_and_both_hosts_say_why(project: Project):
+def test_a_hook_that_fails_fails_the_drill_and_both_hosts_say_why(project: Project) -> None:
     deployed(project, "1", "2")
     project.dodo(
         DODO + "@cap.after('published', drill=True)\ndef restart(host):\n    host.run('echo no unit; exit 5')\n"
@@ -254,7 +254,7 @@ def test_a_hook_that_fails_fails_the_drill_and_both_hosts_say_why(project: Proje
     assert "restart failed" in project.doit("cap", "status").out
 
 
-def test_an_archive_that_cannot_be_made_fails_the_drill(project: Project, tmp_path: Path):
+def test_an_archive_that_cannot_be_made_fails_the_drill(project: Project, tmp_path: Path) -> None:
     deployed(project, "1", "2")
     (tmp_path / "bin").mkdir()
     tar = tmp_path / "bin/tar"
@@ -271,7 +271,7 @@ def test_an_archive_that_cannot_be_made_fails_the_drill(project: Project, tmp_pa
     nothing_is_left(project)
 
 
-def test_a_verdict_that_cannot_be_written_is_a_warning_and_leaves_nothing(project: Project):
+def test_a_verdict_that_cannot_be_written_is_a_warning_and_leaves_nothing(project: Project) -> None:
     deployed(project, "1", "2")
     tools_in_front(project, "web2", mv='case "$*" in *drilled.new*) exit 1;; esac; exec /bin/mv "$@"')
     done = project.doit("drill:production", check=True)
@@ -281,7 +281,7 @@ def test_a_verdict_that_cannot_be_written_is_a_warning_and_leaves_nothing(projec
     assert not (project.deploy_to("web2") / ".capdoit/drilled.new").exists()
 
 
-def test_no_target_and_a_host_that_lacks_it_are_refused_in_the_words_of_the_rollback(project: Project):
+def test_no_target_and_a_host_that_lacks_it_are_refused_in_the_words_of_the_rollback(project: Project) -> None:
     first = deployed(project, "1")[0]
     before = real(project)
     done = project.doit("drill").failed()
@@ -301,7 +301,7 @@ def test_no_target_and_a_host_that_lacks_it_are_refused_in_the_words_of_the_roll
     assert what in project.doit("rollback").failed().out
 
 
-def test_a_guard_that_refuses_is_asked_for_the_real_release_and_fails_the_drill(project: Project):
+def test_a_guard_that_refuses_is_asked_for_the_real_release_and_fails_the_drill(project: Project) -> None:
     deployed(project, "1", "2")
     (project.path / "recipes").mkdir()
     (project.path / "recipes/db.py").write_text(GUARD)
@@ -317,7 +317,7 @@ def test_a_guard_that_refuses_is_asked_for_the_real_release_and_fails_the_drill(
     assert "works" in project.doit("drill", "migrations=keep", check=True).out
 
 
-def test_what_is_shared_is_found_by_relative_links_of_the_code_too(project: Project):
+def test_what_is_shared_is_found_by_relative_links_of_the_code_too(project: Project) -> None:
     for host in project.hosts:
         (project.shared(host) / "prices.yml").write_text("tea: 3\n")
     os.symlink("../../shared/prices.yml", project.repo.path / "prices.yml")
@@ -332,7 +332,7 @@ def test_what_is_shared_is_found_by_relative_links_of_the_code_too(project: Proj
     assert real(project) == before
 
 
-def test_a_link_of_the_target_to_what_is_no_longer_shared_fails_the_drill(project: Project):
+def test_a_link_of_the_target_to_what_is_no_longer_shared_fails_the_drill(project: Project) -> None:
     first, _ = deployed(project, "1", "2")
     (project.shared("web2") / "config/database.yml").unlink()
     before = real(project)
@@ -343,7 +343,7 @@ def test_a_link_of_the_target_to_what_is_no_longer_shared_fails_the_drill(projec
     assert f"links of {first} to what is shared lead nowhere" in done.out
 
 
-def test_a_host_that_cannot_be_filled_says_so(project: Project, tmp_path: Path):
+def test_a_host_that_cannot_be_filled_says_so(project: Project, tmp_path: Path) -> None:
     deployed(project, "1", "2")
     (tmp_path / "bin").mkdir()
     cp = tmp_path / "bin/cp"
@@ -357,7 +357,7 @@ def test_a_host_that_cannot_be_filled_says_so(project: Project, tmp_path: Path):
     assert "web2  fails" in done.out
 
 
-def test_two_hosts_cannot_be_drilled_while_another_flow_is_at_work(project: Project):
+def test_two_hosts_cannot_be_drilled_while_another_flow_is_at_work(project: Project) -> None:
     deployed(project, "1", "2")
     lock = project.deploy_to("web1") / ".capdoit/lock"
     lock.write_text('{"event": "locked", "flow": "deploy", "by": "jane", "run": "x"}\n')
@@ -373,7 +373,7 @@ def test_two_hosts_cannot_be_drilled_while_another_flow_is_at_work(project: Proj
 
 
 @pytest.mark.parametrize("variable", ["branch=main", "dry_run=yes", "plan=x"])
-def test_what_means_nothing_to_a_drill_is_refused(project: Project, variable: str):
+def test_what_means_nothing_to_a_drill_is_refused(project: Project, variable: str) -> None:
     done = project.doit("drill", variable).failed()
     assert "means nothing to a drill" in done.out
     assert not (project.deploy_to("web1") / ".capdoit").exists()
@@ -383,7 +383,7 @@ def test_what_means_nothing_to_a_drill_is_refused(project: Project, variable: st
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=lambda number: number.name)
-def test_a_drill_that_is_interrupted_in_a_hook_removes_itself(project: Project, number: signal.Signals):
+def test_a_drill_that_is_interrupted_in_a_hook_removes_itself(project: Project, number: signal.Signals) -> None:
     deployed(project, "1", "2")
     before = real(project)
     process = in_a_hook(project)
@@ -400,7 +400,7 @@ def test_a_drill_that_is_interrupted_in_a_hook_removes_itself(project: Project, 
 
 
 @pytest.mark.parametrize("task", ["drill:production", "deploy:production"])
-def test_the_next_flow_removes_what_a_killed_drill_left(project: Project, task: str):
+def test_the_next_flow_removes_what_a_killed_drill_left(project: Project, task: str) -> None:
     deployed(project, "1", "2")
     before = real(project)
     process = in_a_hook(project)
@@ -422,7 +422,7 @@ def test_the_next_flow_removes_what_a_killed_drill_left(project: Project, task: 
 # -- what is remembered, and the short form
 
 
-def test_status_and_check_know_the_last_drill(project: Project):
+def test_status_and_check_know_the_last_drill(project: Project) -> None:
     project.config(drill_max_age="30d")
     first, _ = deployed(project, "1", "2")
     assert "Last drill: none" in project.doit("cap", "status").out
@@ -440,12 +440,12 @@ def test_status_and_check_know_the_last_drill(project: Project):
 
 
 @pytest.mark.parametrize("age", ["30", "30m", "0d", "-1d", "d", 30])
-def test_an_age_is_said_in_days_or_hours(project: Project, age: object):
+def test_an_age_is_said_in_days_or_hours(project: Project, age: object) -> None:
     project.config(drill_max_age=age)
     assert "expected days or hours, such as 30d or 12h" in project.doit("list").failed(3).out
 
 
-def test_a_deploy_says_when_a_rollback_would_not_work_after_it(project: Project):
+def test_a_deploy_says_when_a_rollback_would_not_work_after_it(project: Project) -> None:
     project.config(drill="after_deploy")
     first = project.doit("deploy:production", check=True)
     assert "warning: a rollback would not work now: nothing was touched: there are no older releases" in first.out
@@ -462,7 +462,7 @@ def test_a_deploy_says_when_a_rollback_would_not_work_after_it(project: Project)
     assert "finished, but: a rollback would not work now" in project.doit("cap", "status").out
 
 
-def test_a_guard_warns_after_a_deploy(project: Project):
+def test_a_guard_warns_after_a_deploy(project: Project) -> None:
     (project.path / "recipes").mkdir()
     (project.path / "recipes/db.py").write_text(GUARD)
     project.config(drill="after_deploy", recipes={"db": {}})
@@ -471,7 +471,7 @@ def test_a_guard_warns_after_a_deploy(project: Project):
     assert "warning: a rollback would not work now: nothing was touched: recipe db: web1 has what release" in done.out
 
 
-def test_a_target_that_was_changed_by_hand_fails_the_drill_and_warns_after_a_deploy(project: Project):
+def test_a_target_that_was_changed_by_hand_fails_the_drill_and_warns_after_a_deploy(project: Project) -> None:
     project.config(drill="after_deploy")
     for _ in range(2):
         project.doit("deploy:production", check=True)
@@ -486,7 +486,9 @@ def test_a_target_that_was_changed_by_hand_fails_the_drill_and_warns_after_a_dep
     assert f"a rollback would not work now: web2: release {second} is not as it was shipped" in done.out
 
 
-def test_an_archived_release_that_was_changed_by_hand_fails_the_drill_as_it_fails_the_rollback(project: Project):
+def test_an_archived_release_that_was_changed_by_hand_fails_the_drill_as_it_fails_the_rollback(
+    project: Project,
+) -> None:
     first, second = deploy(project), deploy(project)
     (project.deploy_to("web1") / "releases" / second / "app.txt").write_text("longer than it was")
     project.doit("rollback:production", check=True)
@@ -496,7 +498,7 @@ def test_an_archived_release_that_was_changed_by_hand_fails_the_drill_as_it_fail
     assert project.current("web1") == first
 
 
-def test_a_drills_hooks_have_the_shadow_where_their_environment_names_the_real_tree(project: Project):
+def test_a_drills_hooks_have_the_shadow_where_their_environment_names_the_real_tree(project: Project) -> None:
     for host in project.hosts:
         real = project.deploy_to(host)
         project.hosts[host]["default_env"] = {"ROOT": str(real), "MANY": f"/usr:{real}/x", "ELSEWHERE": f"/mnt{real}/x"}
@@ -510,7 +512,7 @@ def test_a_drills_hooks_have_the_shadow_where_their_environment_names_the_real_t
     assert f"{real}/.capdoit/drill /usr:{real}/.capdoit/drill/x /mnt{real}/x" in said
 
 
-def test_a_drill_to_a_release_that_does_not_exist_says_nothing_of_rollbacks(project: Project):
+def test_a_drill_to_a_release_that_does_not_exist_says_nothing_of_rollbacks(project: Project) -> None:
     deploy(project)
     deploy(project)
     project.doit("drill:production", check=True)
@@ -519,7 +521,7 @@ def test_a_drill_to_a_release_that_does_not_exist_says_nothing_of_rollbacks(proj
     assert "works, in" in project.doit("cap", "status", check=True).out
 
 
-def test_a_drill_on_some_hosts_works_though_a_hook_has_none_of_them(project: Project):
+def test_a_drill_on_some_hosts_works_though_a_hook_has_none_of_them(project: Project) -> None:
     project.hosts["web2"]["roles"] = ["db"]
     project.dodo(DODO + "@cap.after('published', roles='db', drill=True)\ndef tidy(host):\n    host.run('true')\n")
     project.config()

@@ -21,7 +21,7 @@ def deployed(project: Project, text: str) -> str:
 
 
 @pytest.mark.parametrize("task", ["deploy:production", "rollback:production"])
-def test_a_dry_run_changes_nothing_on_any_host_and_runs_no_hook(project: Project, task: str):
+def test_a_dry_run_changes_nothing_on_any_host_and_runs_no_hook(project: Project, task: str) -> None:
     project.config(keep_releases=1)
     deployed(project, "1")
     deployed(project, "2")
@@ -34,7 +34,7 @@ def test_a_dry_run_changes_nothing_on_any_host_and_runs_no_hook(project: Project
     assert "This was a dry run: nothing was changed on any host." in done.out
 
 
-def test_a_dry_run_over_ssh_changes_nothing_either(ssh_project: Project):
+def test_a_dry_run_over_ssh_changes_nothing_either(ssh_project: Project) -> None:
     deployed(ssh_project, "1")
     deployed(ssh_project, "2")
     before = hosts_of(ssh_project)
@@ -43,13 +43,13 @@ def test_a_dry_run_over_ssh_changes_nothing_either(ssh_project: Project):
     assert hosts_of(ssh_project) == before
 
 
-def test_a_dry_run_where_nothing_was_deployed_makes_no_directory(make_project: MakeProject):
+def test_a_dry_run_where_nothing_was_deployed_makes_no_directory(make_project: MakeProject) -> None:
     project = make_project(linked_files_exist=False, linked_files=[])
     project.doit("deploy:production", "dry_run=yes", check=True)
     assert not (project.path / "hosts").exists()
 
 
-def test_a_dry_deploy_says_what_is_made_linked_flipped_and_removed(project: Project):
+def test_a_dry_deploy_says_what_is_made_linked_flipped_and_removed(project: Project) -> None:
     project.config(keep_releases=1)
     first = deployed(project, "1")
     second = deployed(project, "2")
@@ -65,14 +65,14 @@ def test_a_dry_deploy_says_what_is_made_linked_flipped_and_removed(project: Proj
     assert "iB are free, the live release takes" in said
 
 
-def test_a_dry_rollback_says_where_it_goes_and_what_is_archived(project: Project):
+def test_a_dry_rollback_says_where_it_goes_and_what_is_archived(project: Project) -> None:
     first, second = deployed(project, "1"), deployed(project, "2")
     said = project.doit("rollback:production", "dry_run=yes", check=True).out
     assert f"web1: current goes from {second} to {first}" in said
     assert f"web2: archives and removes {second}" in said
 
 
-def test_hosts_that_differ_are_told_apart(project: Project):
+def test_hosts_that_differ_are_told_apart(project: Project) -> None:
     deployed(project, "1")
     project.doit("deploy:production", "hosts=web1", check=True)
     said = project.doit("deploy:production", "dry_run=yes", check=True).out
@@ -80,7 +80,7 @@ def test_hosts_that_differ_are_told_apart(project: Project):
     assert re.search(r"the hosts differ: [0-9]{14} is not on web2$", said, re.MULTILINE)
 
 
-def test_a_secret_is_masked_in_what_a_dry_run_shows_and_saves(project: Project):
+def test_a_secret_is_masked_in_what_a_dry_run_shows_and_saves(project: Project) -> None:
     deployed(project, "1")
     text = (project.path / "deploy.yml").read_text().replace('"branch"', '"default_env": {KEY: !env KEY}, "branch"')
     (project.path / "deploy.yml").write_text(text)
@@ -96,7 +96,7 @@ def test_a_secret_is_masked_in_what_a_dry_run_shows_and_saves(project: Project):
         ("rollback:production rollback_release=20010101000000", "no host has a release 20010101000000"),
     ],
 )
-def test_what_would_fail_fails_in_a_dry_run_with_the_same_words(project: Project, task: str, complaint: str):
+def test_what_would_fail_fails_in_a_dry_run_with_the_same_words(project: Project, task: str, complaint: str) -> None:
     deployed(project, "1")
     before = hosts_of(project)
     dry, real = project.doit(*task.split(), "dry_run=yes"), project.doit(*task.split())
@@ -112,7 +112,9 @@ def test_what_would_fail_fails_in_a_dry_run_with_the_same_words(project: Project
 @pytest.mark.parametrize(
     ("command", "code"), [("deploy:production dry_run=yes", 1), ("check:production", 1), ("cap pending", 3)]
 )
-def test_a_repository_that_does_not_answer_is_not_said_to_lack_the_branch(project: Project, command: str, code: int):
+def test_a_repository_that_does_not_answer_is_not_said_to_lack_the_branch(
+    project: Project, command: str, code: int
+) -> None:
     deployed(project, "1")
     project.config(repo_url=str(project.path / "gone"))
     done = project.doit(*command.split()).failed(code)
@@ -121,7 +123,7 @@ def test_a_repository_that_does_not_answer_is_not_said_to_lack_the_branch(projec
     assert "has no branch" not in done.out
 
 
-def test_a_linked_file_that_is_missing_fails_a_dry_run(make_project: MakeProject):
+def test_a_linked_file_that_is_missing_fails_a_dry_run(make_project: MakeProject) -> None:
     project = make_project(linked_files_exist=False)
     project.deploy_to("web1").mkdir(parents=True)
     assert (
@@ -130,7 +132,7 @@ def test_a_linked_file_that_is_missing_fails_a_dry_run(make_project: MakeProject
     )
 
 
-def test_a_tag_and_a_commit_are_resolved_without_fetching(project: Project):
+def test_a_tag_and_a_commit_are_resolved_without_fetching(project: Project) -> None:
     first = project.repo.git("rev-parse", "HEAD")
     project.repo.git("tag", "-a", "v1", "-m", "one")
     deployed(project, "2")
@@ -142,14 +144,14 @@ def test_a_tag_and_a_commit_are_resolved_without_fetching(project: Project):
 # -- plans
 
 
-def test_a_part_of_a_flow_can_be_rehearsed_by_a_dry_run(project: Project):
+def test_a_part_of_a_flow_can_be_rehearsed_by_a_dry_run(project: Project) -> None:
     first = deployed(project, "1")
     said = project.doit("deploy:production:publishing", "dry_run=yes", check=True).out
     assert "This was a dry run: nothing was changed on any host." in said
     assert f"web2: current goes from {first} to " in said
 
 
-def test_a_dry_run_that_is_cut_short_does_not_say_that_its_release_is_live(project: Project):
+def test_a_dry_run_that_is_cut_short_does_not_say_that_its_release_is_live(project: Project) -> None:
     first = deployed(project, "1")
     project.dodo(f"{DODO}cap.before('finishing', 'bad')\ndef task_bad():\n    return {{'actions': ['false']}}\n")
     done = project.doit("deploy:production", "dry_run=yes").failed()
@@ -158,7 +160,7 @@ def test_a_dry_run_that_is_cut_short_does_not_say_that_its_release_is_live(proje
     assert project.current("web1") == first
 
 
-def test_a_dry_run_sees_what_no_flow_would_touch(project: Project, tmp_path: Path):
+def test_a_dry_run_sees_what_no_flow_would_touch(project: Project, tmp_path: Path) -> None:
     deployed(project, "1")
     shutil.rmtree(project.deploy_to("web1") / ".capdoit/manifests")
     (project.deploy_to("web1") / ".capdoit/manifests").symlink_to(tmp_path)
@@ -167,7 +169,7 @@ def test_a_dry_run_sees_what_no_flow_would_touch(project: Project, tmp_path: Pat
         assert "/.capdoit/manifests is a link, which no flow follows: move it away" in done.out
 
 
-def test_a_branch_is_no_expression(project: Project):
+def test_a_branch_is_no_expression(project: Project) -> None:
     deployed(project, "1")
     deployed(project, "2")
     for variables in (["dry_run=yes"], []):

@@ -15,7 +15,7 @@ from tests.support import MakeProject, a_while, deploy, nothing_half_made, sleep
 
 
 @pytest.mark.ssh
-def test_a_host_that_fails_stops_the_others_and_the_message_says_where_all_stand(ssh_project: Project):
+def test_a_host_that_fails_stops_the_others_and_the_message_says_where_all_stand(ssh_project: Project) -> None:
     first, seconds = deploy(ssh_project), a_while(ssh_project)
     ssh_project.dodo(
         DODO
@@ -38,7 +38,7 @@ def test_a_host_that_fails_stops_the_others_and_the_message_says_where_all_stand
     nothing_half_made(ssh_project, [first])
 
 
-def test_all_hosts_that_fail_are_reported(make_project: MakeProject):
+def test_all_hosts_that_fail_are_reported(make_project: MakeProject) -> None:
     project = make_project(3)
     # they fail within a moment of each other: each waits for the others
     barrier = "import threading\nbarrier = threading.Barrier(3)\n"
@@ -56,7 +56,7 @@ def test_all_hosts_that_fail_are_reported(make_project: MakeProject):
     nothing_half_made(project, [])
 
 
-def test_a_command_that_kills_its_own_shell_fails_on_its_host(project: Project):
+def test_a_command_that_kills_its_own_shell_fails_on_its_host(project: Project) -> None:
     project.dodo(
         DODO + "@cap.after('updated')\n"
         "def killed(host):\n"
@@ -71,7 +71,7 @@ def test_a_command_that_kills_its_own_shell_fails_on_its_host(project: Project):
 @pytest.mark.parametrize(
     ("command", "said"), [("sh -c 'kill -9 $$'", "signal 9"), ("no-such-program", "exit status 127")]
 )
-def test_how_a_command_ended_is_said(project: Project, command: str, said: str):
+def test_how_a_command_ended_is_said(project: Project, command: str, said: str) -> None:
     project.dodo(DODO + f"@cap.after('updated')\ndef ends(host):\n    host.run({command!r})\n")
     done = project.doit("deploy:production").failed()
     assert said in done.out
@@ -84,7 +84,7 @@ def test_how_a_command_ended_is_said(project: Project, command: str, said: str):
 @pytest.mark.ssh
 def test_a_host_that_cannot_be_reached_fails_the_deploy_and_the_others_are_left_alone(
     ssh_project: Project, sshds: Fleet
-):
+) -> None:
     first = deploy(ssh_project)
     sshds.stop("web2")
     try:
@@ -104,7 +104,7 @@ def test_a_host_that_cannot_be_reached_fails_the_deploy_and_the_others_are_left_
 
 
 @pytest.mark.ssh
-def test_a_host_that_is_lost_on_the_way_fails_the_deploy(ssh_project: Project, sshds: Fleet):
+def test_a_host_that_is_lost_on_the_way_fails_the_deploy(ssh_project: Project, sshds: Fleet) -> None:
     first, seconds = deploy(ssh_project), a_while(ssh_project)
     waits(ssh_project, seconds)
     process = start_and_wait(ssh_project, seconds, 3, "deploy:production")
@@ -125,7 +125,7 @@ def test_a_host_that_is_lost_on_the_way_fails_the_deploy(ssh_project: Project, s
 
 
 @pytest.mark.ssh
-def test_a_host_whose_key_is_another_is_refused(ssh_project: Project, sshds: Fleet, tmp_path: Path):
+def test_a_host_whose_key_is_another_is_refused(ssh_project: Project, sshds: Fleet, tmp_path: Path) -> None:
     config = sshds.ssh_config.read_text()
     (tmp_path / "known_hosts").write_text("")
     changed = re.sub(r"UserKnownHostsFile .*", f"UserKnownHostsFile {tmp_path}/known_hosts", config)
@@ -140,7 +140,7 @@ def test_a_host_whose_key_is_another_is_refused(ssh_project: Project, sshds: Fle
 # -- two at once
 
 
-def test_a_second_flow_is_refused_with_the_name_of_the_first(project: Project):
+def test_a_second_flow_is_refused_with_the_name_of_the_first(project: Project) -> None:
     deploy(project)
     project.dodo(
         DODO + "import os, time\n@cap.after('updated', once=True)\ndef wait(hosts):\n"
@@ -163,7 +163,7 @@ def test_a_second_flow_is_refused_with_the_name_of_the_first(project: Project):
 
 
 @pytest.mark.ssh
-def test_megabytes_on_both_outputs_are_no_deadlock(make_project: MakeProject):
+def test_megabytes_on_both_outputs_are_no_deadlock(make_project: MakeProject) -> None:
     project = make_project(1, ssh=True)
     lines = "yes | head -c 6000000 | tr -d '\\n' | fold -w 6000"
     project.dodo(
@@ -172,7 +172,7 @@ def test_megabytes_on_both_outputs_are_no_deadlock(make_project: MakeProject):
     project.doit("deploy:production", check=True)
 
 
-def test_output_cannot_steer_the_terminal(project: Project):
+def test_output_cannot_steer_the_terminal(project: Project) -> None:
     project.dodo(
         DODO + "@cap.after('updated')\n"
         "def rude(host):\n"
@@ -184,7 +184,7 @@ def test_output_cannot_steer_the_terminal(project: Project):
     assert "hidden" in done.out
 
 
-def test_a_host_whose_lock_cannot_be_written_is_said_to_be_where_it_is(project: Project):
+def test_a_host_whose_lock_cannot_be_written_is_said_to_be_where_it_is(project: Project) -> None:
     project.doit("deploy:production", check=True)
     lock = project.deploy_to("web2") / ".capdoit/lock"
     lock.unlink()
@@ -197,7 +197,9 @@ def test_a_host_whose_lock_cannot_be_written_is_said_to_be_where_it_is(project: 
     assert project.releases("web1") == project.releases("web2") == [live]
 
 
-def test_a_flow_that_was_unlocked_by_force_says_what_another_one_has_made_live_since(project: Project, tmp_path: Path):
+def test_a_flow_that_was_unlocked_by_force_says_what_another_one_has_made_live_since(
+    project: Project, tmp_path: Path
+) -> None:
     deploy(project)
     mark = tmp_path / "mark"
     mark.touch()
@@ -217,7 +219,7 @@ def test_a_flow_that_was_unlocked_by_force_says_what_another_one_has_made_live_s
     assert [project.current(host) for host in project.hosts] == [second, second]
 
 
-def test_a_flow_that_is_refused_the_lock_says_what_is_live_all_the_same(project: Project):
+def test_a_flow_that_is_refused_the_lock_says_what_is_live_all_the_same(project: Project) -> None:
     project.doit("deploy:production", check=True)
     live = project.current("web1")
     mark = project.path / "at-work"
@@ -235,7 +237,7 @@ def test_a_flow_that_is_refused_the_lock_says_what_is_live_all_the_same(project:
 # -- what a report must not get wrong
 
 
-def test_a_hook_that_fails_after_finished_is_reported_with_what_is_live_now(project: Project):
+def test_a_hook_that_fails_after_finished_is_reported_with_what_is_live_now(project: Project) -> None:
     project.dodo(DODO + "@cap.after('finished')\ndef tell(host):\n    host.run('exit 3')\n")
     done = project.doit("deploy:production").failed()
     assert re.search(rf"web1 +{project.current('web1')}\n", done.out), done.out
@@ -243,7 +245,7 @@ def test_a_hook_that_fails_after_finished_is_reported_with_what_is_live_now(proj
     assert "no longer held" not in done.out
 
 
-def test_what_a_hook_leaves_running_is_not_read_as_an_answer(project: Project):
+def test_what_a_hook_leaves_running_is_not_read_as_an_answer(project: Project) -> None:
     noisy = "(for n in 1 2 3 4 5 6 7 8; do echo noise; sleep 0.1; done) &"
     project.dodo(DODO + f"@cap.before('updating')\ndef daemon(host):\n    host.run({noisy!r})\n")
     revision = project.repo.git("rev-parse", "HEAD")
@@ -251,7 +253,7 @@ def test_what_a_hook_leaves_running_is_not_read_as_an_answer(project: Project):
     assert (project.deploy_to("web1") / "current/REVISION").read_text() == f"{revision}\n"
 
 
-def test_a_hook_that_survives_its_timeout_still_holds_the_lock(project: Project):
+def test_a_hook_that_survives_its_timeout_still_holds_the_lock(project: Project) -> None:
     project.dodo(
         DODO
         + """
@@ -272,13 +274,13 @@ def wait(host):
     assert "free" not in done.out
 
 
-def test_exit_status_255_is_not_called_a_signal(project: Project):
+def test_exit_status_255_is_not_called_a_signal(project: Project) -> None:
     project.dodo(DODO + "@cap.before('updating')\ndef ask(host):\n    host.run('exit 255')\n")
     done = project.doit("deploy:production").failed()
     assert "exit 255: exit status 255" in done.out
 
 
-def test_links_in_the_code_cannot_make_files_outside_of_the_release(project: Project, tmp_path: Path):
+def test_links_in_the_code_cannot_make_files_outside_of_the_release(project: Project, tmp_path: Path) -> None:
     outside = tmp_path / "outside"
     outside.mkdir()
     (project.repo.path / "REVISION").symlink_to(outside / "REVISION")
@@ -295,20 +297,20 @@ def test_links_in_the_code_cannot_make_files_outside_of_the_release(project: Pro
     assert list(outside.iterdir()) == []
 
 
-def test_a_repo_directory_that_is_no_mirror_is_named(project: Project):
+def test_a_repo_directory_that_is_no_mirror_is_named(project: Project) -> None:
     (project.deploy_to("web2") / "repo").mkdir()
     (project.deploy_to("web2") / "repo/notes").touch()
     done = project.doit("deploy:production").failed()
     assert "hosts/web2/repo is no mirror of a repository; move it away" in done.out
 
 
-def test_a_login_environment_with_cdpath_misleads_nobody(project: Project, tmp_path: Path):
+def test_a_login_environment_with_cdpath_misleads_nobody(project: Project, tmp_path: Path) -> None:
     (tmp_path / "releases/stray").mkdir(parents=True)
     project.doit("deploy:production", check=True, env={"CDPATH": str(tmp_path)})
     assert project.releases("web1") == [project.current("web1")]
 
 
-def test_what_to_type_again_has_what_was_typed(project: Project):
+def test_what_to_type_again_has_what_was_typed(project: Project) -> None:
     project.dodo(DODO + '@cap.after("updated")\ndef boom(host):\n    host.run("exit 4")\n')
     done = project.doit("deploy:production", "hosts=web1", "branch=main", "message=new prices").failed(1)
 

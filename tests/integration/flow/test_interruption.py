@@ -37,7 +37,9 @@ def kill_and_wait(project: Project, process: subprocess.Popen[str], seconds: str
 
 @pytest.mark.ssh
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=lambda number: number.name)
-def test_a_signal_ends_the_remote_work_and_leaves_nothing_half_made(ssh_project: Project, number: signal.Signals):
+def test_a_signal_ends_the_remote_work_and_leaves_nothing_half_made(
+    ssh_project: Project, number: signal.Signals
+) -> None:
     first, seconds = deploy(ssh_project), a_while(ssh_project)
     waits(ssh_project, seconds)
     process = start_and_wait(ssh_project, seconds, 3, "deploy:production")
@@ -53,7 +55,7 @@ def test_a_signal_ends_the_remote_work_and_leaves_nothing_half_made(ssh_project:
     nothing_half_made(ssh_project, [first])
 
 
-def test_a_second_ctrl_c_ends_it_at_once_and_says_where_to_look(project: Project):
+def test_a_second_ctrl_c_ends_it_at_once_and_says_where_to_look(project: Project) -> None:
     deploy(project)
     project.dodo(
         DODO + "import os, time\n@cap.on_failed\ndef tell(failure):\n    open('telling', 'w')\n    time.sleep(60)\n"
@@ -70,7 +72,9 @@ def test_a_second_ctrl_c_ends_it_at_once_and_says_where_to_look(project: Project
 
 
 @pytest.mark.parametrize("during", ["the tidying up", "a hook"])
-def test_a_ctrl_c_while_a_failure_is_dealt_with_lets_the_report_be_made(project: Project, tmp_path: Path, during: str):
+def test_a_ctrl_c_while_a_failure_is_dealt_with_lets_the_report_be_made(
+    project: Project, tmp_path: Path, during: str
+) -> None:
     first = deploy(project)
     mark = tmp_path / "mark"
     wait = f"time.sleep(2) if {during == 'a hook'} else None"
@@ -89,7 +93,7 @@ def test_a_ctrl_c_while_a_failure_is_dealt_with_lets_the_report_be_made(project:
     nothing_half_made(project, [first])
 
 
-def test_a_ctrl_c_while_a_task_of_the_project_runs_ends_the_flow(project: Project):
+def test_a_ctrl_c_while_a_task_of_the_project_runs_ends_the_flow(project: Project) -> None:
     project.dodo(
         DODO + "cap.before('publishing', 'smoke')\n"
         "def task_smoke():\n"
@@ -106,7 +110,7 @@ def test_a_ctrl_c_while_a_task_of_the_project_runs_ends_the_flow(project: Projec
 
 
 @pytest.mark.ssh
-def test_a_killed_controller_leaves_no_process_and_the_next_deploy_takes_over(ssh_project: Project):
+def test_a_killed_controller_leaves_no_process_and_the_next_deploy_takes_over(ssh_project: Project) -> None:
     first, seconds = deploy(ssh_project), a_while(ssh_project)
     waits(ssh_project, seconds)
     process = start_and_wait(ssh_project, seconds, 3, "deploy:production")
@@ -122,7 +126,7 @@ def test_a_killed_controller_leaves_no_process_and_the_next_deploy_takes_over(ss
     nothing_half_made(ssh_project, [first, str(ssh_project.current("web1"))])
 
 
-def test_a_release_of_a_killed_controller_is_no_target(project: Project):
+def test_a_release_of_a_killed_controller_is_no_target(project: Project) -> None:
     first, seconds = deploy(project), a_while(project)
     deploy(project)
     waits(project, seconds)
@@ -133,7 +137,7 @@ def test_a_release_of_a_killed_controller_is_no_target(project: Project):
     assert project.current("web1") == project.current("web2") == first
 
 
-def test_a_controller_killed_after_the_publish_leaves_a_release_to_roll_back_from(project: Project):
+def test_a_controller_killed_after_the_publish_leaves_a_release_to_roll_back_from(project: Project) -> None:
     first, seconds = deploy(project), a_while(project)
     waits(project, seconds, "published")
     process = start_and_wait(project, seconds, 2, "deploy:production")
@@ -144,7 +148,7 @@ def test_a_controller_killed_after_the_publish_leaves_a_release_to_roll_back_fro
     assert project.current("web1") == project.current("web2") == first
 
 
-def test_ctrl_c_while_waiting_for_a_lock_is_heard_at_once(project: Project):
+def test_ctrl_c_while_waiting_for_a_lock_is_heard_at_once(project: Project) -> None:
     lock = project.deploy_to("web1") / ".capdoit/lock"
     lock.parent.mkdir(parents=True)
     lock.touch()

@@ -52,7 +52,7 @@ def trees(project: Project) -> dict[str, object]:
 
 
 @pytest.mark.ssh
-def test_three_ssh_hosts_go_back_to_what_was_live_and_archive_what_they_left(ssh_project: Project):
+def test_three_ssh_hosts_go_back_to_what_was_live_and_archive_what_they_left(ssh_project: Project) -> None:
     first, second = deploy(ssh_project), deploy(ssh_project)
     done = ssh_project.doit("rollback:production", check=True)
     assert f"{first} (" in done.out
@@ -70,7 +70,7 @@ def test_three_ssh_hosts_go_back_to_what_was_live_and_archive_what_they_left(ssh
             assert text.read() == b"first\n"
 
 
-def test_twice_in_a_row_goes_one_further_back_and_a_third_time_is_refused(project: Project):
+def test_twice_in_a_row_goes_one_further_back_and_a_third_time_is_refused(project: Project) -> None:
     first, second, third = [deploy(project) for _ in range(3)]
     assert roll_back(project) == second
     assert roll_back(project) == first
@@ -84,7 +84,7 @@ def test_twice_in_a_row_goes_one_further_back_and_a_third_time_is_refused(projec
     assert trees(project) == before
 
 
-def test_a_named_release_is_gone_to_and_the_ones_jumped_over_are_not_chosen_again(project: Project):
+def test_a_named_release_is_gone_to_and_the_ones_jumped_over_are_not_chosen_again(project: Project) -> None:
     first, second, third, fourth = had(project, 4)
     assert roll_back(project, f"rollback_release={second}") == second
     assert project.releases("web1") == [first, second, third]
@@ -94,13 +94,13 @@ def test_a_named_release_is_gone_to_and_the_ones_jumped_over_are_not_chosen_agai
     assert roll_back(project) == first
 
 
-def test_a_jumped_over_release_can_be_named(project: Project):
+def test_a_jumped_over_release_can_be_named(project: Project) -> None:
     first, second, _ = had(project, 3)
     roll_back(project, f"rollback_release={first}")
     assert roll_back(project, f"rollback_release={second}") == second
 
 
-def test_an_archived_release_is_rolled_forward_to(project: Project, git_repo: GitRepo):
+def test_an_archived_release_is_rolled_forward_to(project: Project, git_repo: GitRepo) -> None:
     first = deploy(project)
     sha = git_repo.commit({"app.txt": "second\n"})
     second = deploy(project)
@@ -113,14 +113,14 @@ def test_an_archived_release_is_rolled_forward_to(project: Project, git_repo: Gi
         assert os.readlink(current / "log") == f"{project.shared(host)}/log"
 
 
-def test_a_release_archived_on_one_host_only_is_unpacked_there(project: Project):
+def test_a_release_archived_on_one_host_only_is_unpacked_there(project: Project) -> None:
     first, second = had(project, 2)
     project.doit("rollback:production", "hosts=web1", check=True)
     assert (project.current("web1"), project.current("web2")) == (first, second)
     assert roll_back(project, f"rollback_release={second}") == second
 
 
-def test_a_release_that_is_live_already_is_refused(project: Project):
+def test_a_release_that_is_live_already_is_refused(project: Project) -> None:
     _, second = had(project, 2)
     before = trees(project)
     done = project.doit("rollback:production", f"rollback_release={second}").failed()
@@ -128,7 +128,7 @@ def test_a_release_that_is_live_already_is_refused(project: Project):
     assert trees(project) == before
 
 
-def test_hosts_without_a_common_target_are_left_alone_and_shown(project: Project):
+def test_hosts_without_a_common_target_are_left_alone_and_shown(project: Project) -> None:
     first, second, third = had(project, 3)
     shutil.rmtree(project.deploy_to("web2") / "releases" / second)
     before = trees(project)
@@ -140,7 +140,7 @@ def test_hosts_without_a_common_target_are_left_alone_and_shown(project: Project
     assert trees(project) == before
 
 
-def test_a_release_that_one_host_lacks_is_refused_for_all(project: Project):
+def test_a_release_that_one_host_lacks_is_refused_for_all(project: Project) -> None:
     first, _ = had(project, 2)
     shutil.rmtree(project.deploy_to("web2") / "releases" / first)
     before = trees(project)
@@ -150,7 +150,7 @@ def test_a_release_that_one_host_lacks_is_refused_for_all(project: Project):
     assert trees(project) == before
 
 
-def test_a_release_of_two_revisions_is_refused(project: Project):
+def test_a_release_of_two_revisions_is_refused(project: Project) -> None:
     first, _ = had(project, 2)
     (project.deploy_to("web2") / "releases" / first / "REVISION").write_text("f" * 40 + "\n")
     before = trees(project)
@@ -160,7 +160,7 @@ def test_a_release_of_two_revisions_is_refused(project: Project):
 
 
 @pytest.mark.parametrize("wanted", ["20200101000000", "latest", "../../etc", "-f", ""])
-def test_a_release_that_no_host_has_is_refused(project: Project, wanted: str):
+def test_a_release_that_no_host_has_is_refused(project: Project, wanted: str) -> None:
     deploy(project)
     before = trees(project)
     done = project.doit("rollback:production", f"rollback_release={wanted}")
@@ -170,14 +170,14 @@ def test_a_release_that_no_host_has_is_refused(project: Project, wanted: str):
     assert trees(project) == before
 
 
-def test_a_mistyped_release_gets_a_suggestion(project: Project):
+def test_a_mistyped_release_gets_a_suggestion(project: Project) -> None:
     first, _ = had(project, 2)
     done = project.doit("rollback:production", f"rollback_release={first[:-1]}").failed()
     assert f"no host has a release {first[:-1]}" in done.out
     assert "did you mean" in done.out.lower()
 
 
-def test_one_release_has_nothing_before_it(project: Project):
+def test_one_release_has_nothing_before_it(project: Project) -> None:
     release = deploy(project)
     done = project.doit("rollback:production").failed()
     assert "no older releases to roll back to" in done.out
@@ -185,7 +185,7 @@ def test_one_release_has_nothing_before_it(project: Project):
     assert project.current("web1") == release
 
 
-def test_hosts_that_were_never_deployed_to_are_not_touched(make_project: MakeProject):
+def test_hosts_that_were_never_deployed_to_are_not_touched(make_project: MakeProject) -> None:
     project = make_project(linked_files_exist=False)
     done = project.doit("rollback:production").failed()
     assert "web1: " in done.out
@@ -194,7 +194,7 @@ def test_hosts_that_were_never_deployed_to_are_not_touched(make_project: MakePro
     assert not (project.path / "hosts").exists()
 
 
-def test_neither_the_git_server_nor_todays_linked_files_are_needed(project: Project, git_repo: GitRepo):
+def test_neither_the_git_server_nor_todays_linked_files_are_needed(project: Project, git_repo: GitRepo) -> None:
     first, _ = deploy(project), deploy(project)
     git_repo.path.rename(git_repo.path.with_name("gone"))
     for host in project.hosts:
@@ -204,7 +204,7 @@ def test_neither_the_git_server_nor_todays_linked_files_are_needed(project: Proj
     assert not (project.shared("web1") / "new").exists()
 
 
-def test_an_archive_transfer_rolls_back_without_its_archive(make_project: MakeProject):
+def test_an_archive_transfer_rolls_back_without_its_archive(make_project: MakeProject) -> None:
     project = make_project(repo_url=None, branch=None, archive="shop.tar.gz")
     (project.path / "app.txt").write_text("x")
     with tarfile.open(project.path / "shop.tar.gz", "w:gz") as tar:
@@ -214,7 +214,7 @@ def test_an_archive_transfer_rolls_back_without_its_archive(make_project: MakePr
     assert roll_back(project) == first
 
 
-def test_a_release_whose_deploy_failed_is_no_target(project: Project):
+def test_a_release_whose_deploy_failed_is_no_target(project: Project) -> None:
     (first,) = had(project, 1)
     project.dodo(DODO + "@cap.after('updated')\ndef fails(host):\n    host.run('false')\n")
     project.doit("deploy:production").failed()
@@ -223,14 +223,14 @@ def test_a_release_whose_deploy_failed_is_no_target(project: Project):
     assert roll_back(project) == first
 
 
-def test_a_release_without_its_revision_is_no_target(project: Project):
+def test_a_release_without_its_revision_is_no_target(project: Project) -> None:
     first, second, _ = had(project, 3)
     for host in project.hosts:
         (project.deploy_to(host) / "releases" / second / "REVISION").unlink()
     assert roll_back(project) == first
 
 
-def test_a_link_that_somebody_moved_by_hand_is_what_is_rolled_back_from(project: Project):
+def test_a_link_that_somebody_moved_by_hand_is_what_is_rolled_back_from(project: Project) -> None:
     first, second, third = had(project, 3)
     for host in project.hosts:
         link = project.deploy_to(host) / "current"
@@ -240,14 +240,14 @@ def test_a_link_that_somebody_moved_by_hand_is_what_is_rolled_back_from(project:
     assert third in project.releases("web1")
 
 
-def test_a_link_that_leads_nowhere_is_mended(project: Project):
+def test_a_link_that_leads_nowhere_is_mended(project: Project) -> None:
     first, second = had(project, 2)
     for host in project.hosts:
         shutil.rmtree(project.deploy_to(host) / "releases" / second)
     assert roll_back(project) == first
 
 
-def test_the_flip_comes_before_the_archive_is_made(project: Project):
+def test_the_flip_comes_before_the_archive_is_made(project: Project) -> None:
     first, second = had(project, 2)
     project.dodo(
         DODO + "@cap.after('published')\n"
@@ -260,7 +260,7 @@ def test_the_flip_comes_before_the_archive_is_made(project: Project):
     assert (project.deploy_to("web1") / f"rolled-back-release-{second}.tar.gz").exists()
 
 
-def test_an_archive_that_cannot_be_made_is_a_warning(project: Project):
+def test_an_archive_that_cannot_be_made_is_a_warning(project: Project) -> None:
     first, second = had(project, 2)
     folder = project.path / "tools"
     folder.mkdir()
@@ -277,7 +277,7 @@ def test_an_archive_that_cannot_be_made_is_a_warning(project: Project):
 @pytest.mark.parametrize(
     ("task", "variable"), [("rollback", "branch=main"), ("deploy", "rollback_release=20200101000000")]
 )
-def test_a_variable_of_the_other_flow_is_refused(make_project: MakeProject, task: str, variable: str):
+def test_a_variable_of_the_other_flow_is_refused(make_project: MakeProject, task: str, variable: str) -> None:
     project = make_project(linked_files_exist=False)
     done = project.doit(f"{task}:production", variable)
     assert done.code != 0
@@ -287,19 +287,19 @@ def test_a_variable_of_the_other_flow_is_refused(make_project: MakeProject, task
 
 
 @pytest.mark.parametrize("args", [("deploy:rollback", "ROLLBACK_RELEASE={}"), ("rollback", "rollback_release={}")])
-def test_other_spellings_roll_back_too(project: Project, args: tuple[str, str]):
+def test_other_spellings_roll_back_too(project: Project, args: tuple[str, str]) -> None:
     first, _, _ = had(project, 3)
     project.doit(args[0], args[1].format(first), check=True)
     assert project.current("web1") == project.current("web2") == first
 
 
-def test_the_variable_of_the_environment_is_understood(project: Project):
+def test_the_variable_of_the_environment_is_understood(project: Project) -> None:
     first, _, _ = had(project, 3)
     project.doit("rollback:production", env={"ROLLBACK_RELEASE": first}, check=True)
     assert project.current("web1") == first
 
 
-def test_a_release_that_came_back_from_its_archive_has_its_place_in_time(project: Project):
+def test_a_release_that_came_back_from_its_archive_has_its_place_in_time(project: Project) -> None:
     names = had(project, 3)
     roll_back(project)
     roll_back(project, f"rollback_release={names[2]}")
@@ -308,14 +308,14 @@ def test_a_release_that_came_back_from_its_archive_has_its_place_in_time(project
     assert sorted(places, key=lambda place: place.stat().st_mtime) == places
 
 
-def test_after_rolling_forward_the_way_back_leads_to_what_was_live_before(project: Project):
+def test_after_rolling_forward_the_way_back_leads_to_what_was_live_before(project: Project) -> None:
     _, second, third = had(project, 3)
     assert roll_back(project) == second
     assert roll_back(project, f"rollback_release={third}") == third
     assert roll_back(project) == second
 
 
-def test_a_release_whose_deploy_failed_after_it_was_live_is_jumped_over(project: Project, git_repo: GitRepo):
+def test_a_release_whose_deploy_failed_after_it_was_live_is_jumped_over(project: Project, git_repo: GitRepo) -> None:
     good = str(project.doit("deploy:production", check=True) and project.current("web1"))
     project.dodo(DODO + '@cap.after("published")\ndef late(host):\n    host.run("exit 4")\n')
     git_repo.commit({"app.txt": "second\n"})
@@ -336,7 +336,7 @@ FAILS_LATE = DODO + "@cap.after('published', flows=('deploy',))\ndef boom(host):
 
 
 @pytest.mark.parametrize("said", [(), ("message=" + "пакет " * 1000,)], ids=["", "with a long message"])
-def test_cleanup_leaves_what_was_good_when_the_deploy_before_failed(project: Project, said: tuple[str, ...]):
+def test_cleanup_leaves_what_was_good_when_the_deploy_before_failed(project: Project, said: tuple[str, ...]) -> None:
     project.config(keep_releases=2)
     good = deploy(project)
     project.dodo(FAILS_LATE)
@@ -346,7 +346,7 @@ def test_cleanup_leaves_what_was_good_when_the_deploy_before_failed(project: Pro
     assert roll_back(project) == good
 
 
-def test_cleanup_leaves_what_all_hosts_can_go_back_to_when_some_had_more_deploys(project: Project):
+def test_cleanup_leaves_what_all_hosts_can_go_back_to_when_some_had_more_deploys(project: Project) -> None:
     project.config(keep_releases=2)
     good = deploy(project)
     for _ in range(3):
@@ -356,7 +356,7 @@ def test_cleanup_leaves_what_all_hosts_can_go_back_to_when_some_had_more_deploys
     assert roll_back(project, f"rollback_release={good}") == good
 
 
-def test_a_link_that_is_spelled_by_the_real_path_is_known(make_project: MakeProject, tmp_path: Path):
+def test_a_link_that_is_spelled_by_the_real_path_is_known(make_project: MakeProject, tmp_path: Path) -> None:
     (tmp_path / "real").mkdir()
     (tmp_path / "alias").symlink_to(tmp_path / "real")
     project = make_project(1)
@@ -385,7 +385,9 @@ def fail(host):
 
 
 @pytest.mark.parametrize("step", ["reverted", "published"])
-def test_a_rollback_that_failed_after_its_hooks_changed_the_release_can_be_done_again(project: Project, step: str):
+def test_a_rollback_that_failed_after_its_hooks_changed_the_release_can_be_done_again(
+    project: Project, step: str
+) -> None:
     first, second = deploy(project), deploy(project)
     project.dodo(CHANGES.format(step=step))
     project.doit("rollback:production").failed(1)
@@ -397,7 +399,7 @@ def test_a_rollback_that_failed_after_its_hooks_changed_the_release_can_be_done_
     assert roll_back(project) == first
 
 
-def test_what_a_hook_changes_once_the_release_is_live_or_by_itself_is_no_damage(project: Project):
+def test_what_a_hook_changes_once_the_release_is_live_or_by_itself_is_no_damage(project: Project) -> None:
     project.dodo(
         DODO
         + "@cap.after('published', flows=('deploy',))\ndef change(host, release):\n"
@@ -411,7 +413,7 @@ def test_what_a_hook_changes_once_the_release_is_live_or_by_itself_is_no_damage(
     assert roll_back(project) == first
 
 
-def test_damage_in_files_that_releases_have_in_common_stays_damage_when_one_of_them_goes(project: Project):
+def test_damage_in_files_that_releases_have_in_common_stays_damage_when_one_of_them_goes(project: Project) -> None:
     shared = (
         "@cap.before('updated', flows=('deploy',))\ndef link(host, release):\n"
         "    old = release.previous_path\n"
@@ -426,7 +428,9 @@ def test_damage_in_files_that_releases_have_in_common_stays_damage_when_one_of_t
     assert "changed vendor/lib: contents" in project.doit("cap", "verify", first).failed(3).out
 
 
-def test_what_a_hook_changes_after_finished_is_no_damage_and_what_it_warns_of_is_in_the_status(project: Project):
+def test_what_a_hook_changes_after_finished_is_no_damage_and_what_it_warns_of_is_in_the_status(
+    project: Project,
+) -> None:
     project.dodo(
         DODO
         + "@cap.after('finished')\ndef change(host, release):\n"
@@ -442,7 +446,7 @@ def test_what_a_hook_changes_after_finished_is_no_damage_and_what_it_warns_of_is
     assert not damage(project, may_be_empty=False)
 
 
-def test_current_that_was_spelled_by_another_path_is_gone_back_from(project: Project):
+def test_current_that_was_spelled_by_another_path_is_gone_back_from(project: Project) -> None:
     first, second = deploy(project), deploy(project)
     (project.path / "alias").symlink_to(project.deploy_to("web1").parent)
     for host in project.hosts:
@@ -453,7 +457,7 @@ def test_current_that_was_spelled_by_another_path_is_gone_back_from(project: Pro
     assert roll_back(project) == first
 
 
-def test_what_to_type_next_is_for_the_hosts_that_were_chosen(project: Project):
+def test_what_to_type_next_is_for_the_hosts_that_were_chosen(project: Project) -> None:
     first = deploy(project)
     project.dodo(f"{DODO}@cap.after('published')\ndef smoke(host):\n    host.run('exit 5')\n")
     done = project.doit("deploy:production", "hosts=web1").failed()
@@ -466,13 +470,13 @@ def test_what_to_type_next_is_for_the_hosts_that_were_chosen(project: Project):
     assert "doit deploy:production hosts=web2" in none.out
 
 
-def test_a_dry_run_that_was_refused_is_to_be_typed_again_as_a_dry_run(project: Project):
+def test_a_dry_run_that_was_refused_is_to_be_typed_again_as_a_dry_run(project: Project) -> None:
     deploy(project)
     done = project.doit("deploy:production", "dry_run=yes", "branch=nowhere").failed()
     assert "When it is mended: doit deploy:production branch=nowhere dry_run=yes\n" in done.out
 
 
-def test_an_archive_goes_when_its_release_is_back_and_may_change(project: Project):
+def test_an_archive_goes_when_its_release_is_back_and_may_change(project: Project) -> None:
     project.config(keep_releases=1)
     project.dodo(
         DODO + "@cap.after('reverted')\ndef make(host, release):\n    host.run('touch made', cwd=release.path)\n"

@@ -39,7 +39,7 @@ from tests.support import MakeProject, deploy, write_recipe
 )
 def test_a_hook_that_is_declared_wrongly_is_refused_with_its_place(
     make_project: MakeProject, hook: str, complaint: str
-):
+) -> None:
     project = make_project(linked_files_exist=False)
     project.dodo(DODO + hook + "\n")
     done = project.doit("deploy:production")
@@ -54,7 +54,7 @@ DEPENDENT = "def task_test():\n    return {'actions': ['echo x >>tested; exit 1'
 
 
 @pytest.mark.parametrize("step", ["starting", "publishing"])
-def test_a_rollback_needs_none_of_the_tasks_that_a_deploy_does(project: Project, step: str):
+def test_a_rollback_needs_none_of_the_tasks_that_a_deploy_does(project: Project, step: str) -> None:
     first, _ = deploy(project), deploy(project)
     project.dodo(DODO + f"cap.before('{step}', 'test')\n" + DEPENDENT)
     project.doit("deploy:production").failed()
@@ -66,7 +66,7 @@ def test_a_rollback_needs_none_of_the_tasks_that_a_deploy_does(project: Project,
 
 
 @pytest.mark.parametrize("flows", ["('rollback',)", "'rollback'"])
-def test_a_task_holds_up_a_rollback_when_that_is_asked_for(project: Project, flows: str):
+def test_a_task_holds_up_a_rollback_when_that_is_asked_for(project: Project, flows: str) -> None:
     deploy(project)
     project.dodo(DODO + f"cap.before('starting', 'test', flows={flows})\n" + DEPENDENT)
     second = deploy(project)
@@ -76,7 +76,7 @@ def test_a_task_holds_up_a_rollback_when_that_is_asked_for(project: Project, flo
     assert project.current("web1") == second
 
 
-def test_a_recipe_can_have_a_deploy_wait_for_a_task(project: Project):
+def test_a_recipe_can_have_a_deploy_wait_for_a_task(project: Project) -> None:
     write_recipe(project, "tested", "tested = Recipe('tested')\ntested.before('starting', 'test')\n")
     project.dodo(DODO + DEPENDENT)
 

@@ -103,7 +103,7 @@ def said(out: str, host: str) -> list[str]:
 # -- when and where
 
 
-def test_hooks_run_before_and_after_every_step_of_both_flows(project: Project):
+def test_hooks_run_before_and_after_every_step_of_both_flows(project: Project) -> None:
     project.dodo(EVERYWHERE)
     first, done = deploy(project), project.doit("deploy:production", check=True)
     steps = ["starting", "started", "updating", "updated", "publishing", "published", "finishing", "finished"]
@@ -123,7 +123,7 @@ def test_hooks_run_before_and_after_every_step_of_both_flows(project: Project):
     assert f"<before_publishing> {first}" in done.out
 
 
-def test_roles_primary_once_and_flows_choose_where_a_hook_runs(make_project: MakeProject):
+def test_roles_primary_once_and_flows_choose_where_a_hook_runs(make_project: MakeProject) -> None:
     project = make_project(4)
     for host, roles in {"web2": ["db"], "web3": ["db", "web"], "web4": ["cache"]}.items():
         project.hosts[host]["roles"] = roles
@@ -137,7 +137,7 @@ def test_roles_primary_once_and_flows_choose_where_a_hook_runs(make_project: Mak
     assert said(done.out, "web4") == ["on_either"]
 
 
-def test_a_hook_runs_on_a_host_that_gets_no_code(project: Project):
+def test_a_hook_runs_on_a_host_that_gets_no_code(project: Project) -> None:
     project.hosts["web2"]["no_release"] = True
     project.config()
     project.dodo(DODO + "@cap.after('published')\ndef hello(host, release):\n    host.run('echo \"<hello>\"')\n")
@@ -145,13 +145,13 @@ def test_a_hook_runs_on_a_host_that_gets_no_code(project: Project):
     assert said(done.out, "web1") == said(done.out, "web2") == ["hello"]
 
 
-def test_two_hooks_of_one_name_both_run(project: Project):
+def test_two_hooks_of_one_name_both_run(project: Project) -> None:
     hook = "@cap.after('started')\ndef twin(host):\n    host.run('echo \"<{}>\"')\n"
     project.dodo(DODO + hook.format("a") + hook.format("b"))
     assert said(project.doit("deploy:production", check=True).out, "web1") == ["a", "b"]
 
 
-def test_a_task_before_a_step_runs_before_it(project: Project):
+def test_a_task_before_a_step_runs_before_it(project: Project) -> None:
     look = "ls hosts/web1/releases > smoked; readlink hosts/web1/current >> smoked; true"
     task = f"cap.before('publishing', 'smoke')\ndef task_smoke():\n    return {{'actions': [{look!r}]}}\n"
     project.dodo(DODO + task)
@@ -159,7 +159,7 @@ def test_a_task_before_a_step_runs_before_it(project: Project):
     assert (project.path / "smoked").read_text() == f"{release}\n"
 
 
-def test_a_task_of_the_project_may_depend_on_a_deploy(project: Project):
+def test_a_task_of_the_project_may_depend_on_a_deploy(project: Project) -> None:
     project.dodo(
         DODO + "def task_ship():\n"
         "    return {'actions': ['readlink hosts/web1/current > shipped'], 'task_dep': ['deploy:production']}\n"
@@ -172,7 +172,7 @@ def test_a_task_of_the_project_may_depend_on_a_deploy(project: Project):
 
 
 @pytest.mark.parametrize("ssh", [False, pytest.param(True, marks=pytest.mark.ssh)])
-def test_a_hook_can_run_capture_test_upload_download_and_use_plumbum(make_project: MakeProject, ssh: bool):
+def test_a_hook_can_run_capture_test_upload_download_and_use_plumbum(make_project: MakeProject, ssh: bool) -> None:
     project = make_project(2, ssh=ssh, default_env={"FROM_YML": "yml"})
     previous = deploy(project)
     project.dodo(ABLE)
@@ -197,7 +197,7 @@ def test_a_hook_can_run_capture_test_upload_download_and_use_plumbum(make_projec
     assert (project.path / "down").read_bytes() == (project.path / "up").read_bytes()
 
 
-def test_in_a_rollback_a_hook_is_told_what_is_left(project: Project):
+def test_in_a_rollback_a_hook_is_told_what_is_left(project: Project) -> None:
     first, second = deploy(project), deploy(project)
     project.dodo(
         DODO + "@cap.after('reverted', once=True)\n"
@@ -207,7 +207,7 @@ def test_in_a_rollback_a_hook_is_told_what_is_left(project: Project):
     assert f"<{first} {second} {second}>" in project.doit("rollback:production", check=True).out
 
 
-def test_a_command_that_takes_too_long_fails_the_flow(project: Project):
+def test_a_command_that_takes_too_long_fails_the_flow(project: Project) -> None:
     project.dodo(DODO + "@cap.after('updated')\ndef slow(host):\n    host.run('sleep 30', timeout=0.3)\n")
     begun = time.monotonic()
     done = project.doit("deploy:production").failed()
@@ -231,7 +231,7 @@ def test_a_command_that_takes_too_long_fails_the_flow(project: Project):
 )
 def test_options_that_a_recipe_cannot_take_are_told_in_a_line_with_its_place(
     project: Project, options: str, complaint: str
-):
+) -> None:
     write_recipe(project, "odd", f"{options}\nodd = Recipe('odd', options=O)\n")
     done = project.doit("deploy:production").failed(3)
 
@@ -240,7 +240,7 @@ def test_options_that_a_recipe_cannot_take_are_told_in_a_line_with_its_place(
     assert "Traceback" not in done.out
 
 
-def test_a_recipe_of_a_package_that_cannot_be_imported_is_told_in_a_line_with_its_package(project: Project):
+def test_a_recipe_of_a_package_that_cannot_be_imported_is_told_in_a_line_with_its_package(project: Project) -> None:
     package = project.path / "acme-1.2.dist-info"
     package.mkdir()
     (package / "METADATA").write_text("Metadata-Version: 2.1\nName: acme\nVersion: 1.2\n")

@@ -50,7 +50,7 @@ def start_and_wait_for(project: Project, *args: str) -> Any:
     return process
 
 
-def test_on_failed_is_told_of_a_step_that_failed_on_one_host(project: Project):
+def test_on_failed_is_told_of_a_step_that_failed_on_one_host(project: Project) -> None:
     (project.shared("web2") / "config/database.yml").unlink()
     project.dodo(TELL)
     project.doit("deploy:production").failed()
@@ -58,7 +58,7 @@ def test_on_failed_is_told_of_a_step_that_failed_on_one_host(project: Project):
     assert (told_once["flow"], told_once["stage"], told_once["step"]) == ("deploy", "production", "starting")
 
 
-def test_on_failed_is_not_told_when_that_is_said(project: Project):
+def test_on_failed_is_not_told_when_that_is_said(project: Project) -> None:
     (project.shared("web2") / "config/database.yml").unlink()
     project.dodo(TELL)
     project.doit("deploy:production", "skip=tell").failed(1)
@@ -66,7 +66,7 @@ def test_on_failed_is_not_told_when_that_is_said(project: Project):
     assert "skip=tel: no hook has that name; did you mean tell?" in project.doit("list", "skip=tel").failed(3).out
 
 
-def test_on_failed_is_told_the_hosts_on_which_a_hook_failed(project: Project):
+def test_on_failed_is_told_the_hosts_on_which_a_hook_failed(project: Project) -> None:
     project.dodo(
         TELL + "@cap.after('updated')\n"
         "def boom(host):\n"
@@ -80,20 +80,20 @@ def test_on_failed_is_told_the_hosts_on_which_a_hook_failed(project: Project):
     assert re.fullmatch(r"\d{14}", told_once["release"])
 
 
-def test_what_capdoit_refuses_a_hook_is_shown_where_the_hook_asks_for_it(project: Project):
+def test_what_capdoit_refuses_a_hook_is_shown_where_the_hook_asks_for_it(project: Project) -> None:
     project.dodo(DODO + "@cap.after('updated')\ndef boom(host):\n    host.run(['a\\0b'])\n")
     done = project.doit("deploy:production").failed()
     assert re.search(r"web1: ValueError: .*\(dodo\.py:\d+\)", done.out), done.out
 
 
-def test_an_error_calls_a_command_what_its_hook_calls_it(project: Project):
+def test_an_error_calls_a_command_what_its_hook_calls_it(project: Project) -> None:
     hook = "host.run(['sh', '-c', 'echo lost\\nexit 4'], called='the cache could not be filled')"
     project.dodo(DODO + f"@cap.after('updated')\ndef boom(host):\n    {hook}\n")
     done = project.doit("deploy:production").failed()
     assert "  web1: the cache could not be filled: exit status 4\n      lost\n" in done.out, done.out
 
 
-def test_on_failed_is_told_of_an_exception_in_a_hook(project: Project):
+def test_on_failed_is_told_of_an_exception_in_a_hook(project: Project) -> None:
     project.dodo(TELL + "@cap.after('published', once=True)\ndef boom(hosts):\n    {}['lost']\n")
     done = project.doit("deploy:production").failed()
     assert "KeyError: 'lost' (dodo.py:" in done.out
@@ -102,7 +102,7 @@ def test_on_failed_is_told_of_an_exception_in_a_hook(project: Project):
     assert (told_once["flow"], told_once["step"]) == ("deploy", "boom")
 
 
-def test_on_failed_is_told_of_a_rollback_that_failed(project: Project):
+def test_on_failed_is_told_of_a_rollback_that_failed(project: Project) -> None:
     deploy(project)
     project.dodo(TELL)
     project.doit("rollback:production").failed()
@@ -110,7 +110,7 @@ def test_on_failed_is_told_of_a_rollback_that_failed(project: Project):
     assert (told_once["flow"], told_once["step"], told_once["error"]) == ("rollback", "starting", "NoTarget")
 
 
-def test_on_failed_is_told_of_a_build_task_that_failed_in_the_middle_of_a_flow(project: Project):
+def test_on_failed_is_told_of_a_build_task_that_failed_in_the_middle_of_a_flow(project: Project) -> None:
     project.dodo(TELL + "cap.before('publishing', 'smoke')\ndef task_smoke():\n    return {'actions': ['exit 9']}\n")
     done = project.doit("deploy:production").failed()
     (told_once,) = told(project)
@@ -120,7 +120,7 @@ def test_on_failed_is_told_of_a_build_task_that_failed_in_the_middle_of_a_flow(p
     assert (project.deploy_to("web1") / ".capdoit/lock").read_text() == ""
 
 
-def test_on_failed_is_not_told_when_nothing_began(project: Project):
+def test_on_failed_is_not_told_when_nothing_began(project: Project) -> None:
     project.dodo(TELL + "cap.before('starting', 'smoke')\ndef task_smoke():\n    return {'actions': ['exit 9']}\n")
     project.doit("deploy:production").failed()
     assert told(project) == []
@@ -128,7 +128,7 @@ def test_on_failed_is_not_told_when_nothing_began(project: Project):
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=lambda number: number.name)
-def test_on_failed_is_told_of_a_signal(project: Project, number: signal.Signals):
+def test_on_failed_is_told_of_a_signal(project: Project, number: signal.Signals) -> None:
     wait = "@cap.after('updated')\ndef wait(host):\n    open('begun', 'w')\n    host.run('sleep 30')\n"
     project.dodo(TELL + wait)
     process = start_and_wait_for(project, "deploy:production")
@@ -142,7 +142,7 @@ def test_on_failed_is_told_of_a_signal(project: Project, number: signal.Signals)
     assert project.releases("web1") == project.releases("web2") == []
 
 
-def test_an_on_failed_hook_that_fails_does_not_hide_the_error(project: Project):
+def test_an_on_failed_hook_that_fails_does_not_hide_the_error(project: Project) -> None:
     project.dodo(
         DODO + "@cap.on_failed\n"
         "def bad(failure):\n"
@@ -157,13 +157,13 @@ def test_an_on_failed_hook_that_fails_does_not_hide_the_error(project: Project):
     assert "Traceback" not in done.out
 
 
-def test_on_failed_is_not_told_of_a_deploy_that_succeeds(project: Project):
+def test_on_failed_is_not_told_of_a_deploy_that_succeeds(project: Project) -> None:
     project.dodo(TELL)
     deploy(project)
     assert told(project) == []
 
 
-def test_a_recipe_beside_dodo_py_has_its_hooks_woven_in(project: Project):
+def test_a_recipe_beside_dodo_py_has_its_hooks_woven_in(project: Project) -> None:
     (project.path / "recipes").mkdir()
     recipe = Path(project.path / "recipes/greeting.py")
     recipe.write_text(

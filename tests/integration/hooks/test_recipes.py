@@ -35,7 +35,7 @@ def mourn(failure, flow):
 # -- asking for hooks
 
 
-def test_a_hook_is_skipped_when_that_is_said(project: Project):
+def test_a_hook_is_skipped_when_that_is_said(project: Project) -> None:
     recipe(project, "db", WATCHING)
     deployed(project, "0001")
     project.repo.commit({"migrations": "0002\n"})
@@ -45,14 +45,14 @@ def test_a_hook_is_skipped_when_that_is_said(project: Project):
     assert database(project) == ["0001"]
 
 
-def test_a_hook_to_skip_that_does_not_exist_is_refused(project: Project):
+def test_a_hook_to_skip_that_does_not_exist_is_refused(project: Project) -> None:
     recipe(project, "db", WATCHING)
     done = project.doit("deploy:production", "skip=db.migrat").failed(3)
     assert "skip=db.migrat: no hook has that name; did you mean db.migrate?" in done.out
     assert not (project.deploy_to("web1") / "releases").exists()
 
 
-def test_a_hook_that_is_run_alone_works_on_what_is_live_and_leaves_it_live(project: Project):
+def test_a_hook_that_is_run_alone_works_on_what_is_live_and_leaves_it_live(project: Project) -> None:
     recipe(project, "db", WATCHING)
     first = deployed(project, "0001")
     (project.deploy_to("web1") / "database").unlink()
@@ -65,7 +65,7 @@ def test_a_hook_that_is_run_alone_works_on_what_is_live_and_leaves_it_live(proje
     project.doit("deploy:production", check=True)
 
 
-def test_a_hook_cannot_be_run_alone_where_nothing_is_live(project: Project):
+def test_a_hook_cannot_be_run_alone_where_nothing_is_live(project: Project) -> None:
     recipe(project, "db", WATCHING)
     assert "nothing is live" in project.doit("run", "-s", "deploy:production:db.migrate").failed().out
 
@@ -73,27 +73,27 @@ def test_a_hook_cannot_be_run_alone_where_nothing_is_live(project: Project):
 # -- what hooks are told
 
 
-def test_a_hook_is_told_of_the_flow_it_is_part_of(project: Project):
+def test_a_hook_is_told_of_the_flow_it_is_part_of(project: Project) -> None:
     recipe(project, "tell", TELL_FLOW)
     done = project.doit("deploy:production", "loud=yes", "message=a b", check=True)
     assert "< deploy production shop tester a b web1,web2 True yes True >" in done.out
     assert "loud=loudly: expected yes or no" in project.doit("deploy:production", "loud=loudly").failed(3).out
 
 
-def test_a_failed_hook_is_told_of_the_flow_too(project: Project):
+def test_a_failed_hook_is_told_of_the_flow_too(project: Project) -> None:
     recipe(project, "tell", TELL_FLOW + "\n@tell.health()\ndef ill(host):\n    host.run('exit 3')\n")
     done = project.doit("deploy:production", "colour=red").failed()
     assert "<failed deploy tell.ill True {'colour': 'red'} >" in done.out
 
 
-def test_a_health_check_comes_after_all_else_that_follows_the_publish(project: Project):
+def test_a_health_check_comes_after_all_else_that_follows_the_publish(project: Project) -> None:
     recipe(project, "tell", TELL_FLOW + "\n@tell.health()\ndef fine(host):\n    host.run('echo fine')\n")
     project.dodo((project.path / "dodo.py").read_text() + "@cap.after('published')\ndef restart(host): ...\n")
     done = project.doit("deploy:production", check=True)
     assert done.out.index("production:restart") < done.out.index("production:tell.fine")
 
 
-def test_a_stage_says_more_to_a_recipe_or_switches_it_off(project: Project):
+def test_a_stage_says_more_to_a_recipe_or_switches_it_off(project: Project) -> None:
     recipe(project, "tell", TELL_FLOW.replace('Recipe("tell",', 'Recipe("tell", options=Options,') + SHOUT)
     web1 = {"web1": {"transport": "local", "deploy_to": "elsewhere"}}
     stages = {
@@ -120,7 +120,7 @@ def fail(host):
 
 
 @pytest.mark.parametrize("step", steps("rollback"))
-def test_a_recipe_that_fails_on_rollback_is_as_safe_as_one_that_fails_on_deploy(stage: Stages, step: str):
+def test_a_recipe_that_fails_on_rollback_is_as_safe_as_one_that_fails_on_deploy(stage: Stages, step: str) -> None:
     shop = stage(recipes={"boom": {}})
     shop.recipe("boom", BROKEN_ON_THE_WAY_BACK.format(step=step))
     first = shop.deploy().ok() and shop.live

@@ -31,7 +31,7 @@ def fleet(project: Project) -> Iterator[Fleet]:
     fleet.close()
 
 
-def test_a_signal_that_comes_when_the_sessions_have_ended_reaches_nobody(project: Project):
+def test_a_signal_that_comes_when_the_sessions_have_ended_reaches_nobody(project: Project) -> None:
     stage = load(project.path / "deploy.yml").stages["production"]
     fleet = fleet_of(stage, Console(io.StringIO()))
     outcomes = fleet.each(lambda connection: connection.host.capture("echo there"))
@@ -46,14 +46,14 @@ def test_a_signal_that_comes_when_the_sessions_have_ended_reaches_nobody(project
         os.close(mouth)
 
 
-def test_a_host_shows_hooks_nothing_of_the_engine(fleet: Fleet):
+def test_a_host_shows_hooks_nothing_of_the_engine(fleet: Fleet) -> None:
     for connection in fleet.hosts:
         assert {name for name in dir(connection.host) if not name.startswith("_")} == FOR_HOOKS
         assert connection.host is connection.host
         assert (str(connection.host), repr(connection.host)) == (connection.name, f"Host('{connection.name}')")
 
 
-def test_an_upload_reports_its_progress_at_most_ten_times_a_second(tmp_path: Path, fleet: Fleet):
+def test_an_upload_reports_its_progress_at_most_ten_times_a_second(tmp_path: Path, fleet: Fleet) -> None:
     events: list[Event] = []
     connection = fleet.hosts[0]
     connection._events.subscribe(events.append)

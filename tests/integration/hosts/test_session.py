@@ -133,30 +133,30 @@ OUTPUTS = {
 
 
 @pytest.mark.parametrize("output", OUTPUTS.values(), ids=OUTPUTS)
-def test_captured_output_is_what_was_written_byte_for_byte(session, tmp_path, output):
+def test_captured_output_is_what_was_written_byte_for_byte(session, tmp_path, output) -> None:
     (tmp_path / "output").write_bytes(output)
     answer = ask(session, f"cat {tmp_path}/output; cat {tmp_path}/output >&2")
     assert (answer.status, answer.output) == (0, output)
 
 
 @pytest.mark.parametrize("output", OUTPUTS.values(), ids=OUTPUTS)
-def test_output_that_goes_into_a_file_is_what_was_written_byte_for_byte(session, tmp_path, output):
+def test_output_that_goes_into_a_file_is_what_was_written_byte_for_byte(session, tmp_path, output) -> None:
     (tmp_path / "output").write_bytes(output)
     with (tmp_path / "copy").open("wb") as copy:
         ask(session, f"cat {tmp_path}/output", capture=False, into=copy)
     assert (tmp_path / "copy").read_bytes() == output
 
 
-def test_text_that_is_no_utf_8_can_be_turned_back_into_the_same_bytes(session):
+def test_text_that_is_no_utf_8_can_be_turned_back_into_the_same_bytes(session) -> None:
     assert ask(session, r"printf 'caf\351'").text.encode("utf-8", "surrogateescape") == b"caf\xe9"
 
 
 @pytest.mark.parametrize("status", [0, 1, 7, 127, 255])
-def test_the_exit_status_of_a_script_is_answered(session, status):
+def test_the_exit_status_of_a_script_is_answered(session, status) -> None:
     assert ask(session, f"exit {status}").status == status
 
 
-def test_a_command_that_does_not_exist_is_a_failure_that_is_told(session):
+def test_a_command_that_does_not_exist_is_a_failure_that_is_told(session) -> None:
     answer = ask(session, "no-such-command-here")
     assert answer.status == 127
     assert "no-such-command-here" in answer.lines[-1]
@@ -171,18 +171,18 @@ def test_a_command_that_does_not_exist_is_a_failure_that_is_told(session):
         ("exec sh -c 'kill -TERM $$'", 143),
     ],
 )
-def test_death_by_a_signal_is_a_failure_and_not_the_end_of_the_session(session, script, status):
+def test_death_by_a_signal_is_a_failure_and_not_the_end_of_the_session(session, script, status) -> None:
     assert ask(session, script).status == status
     assert ask(session, "echo still here").output == b"still here\n"
 
 
 @pytest.mark.parametrize("script", ["if (", "'", 'echo "', "done", "$(", "}", ")"])
-def test_a_syntax_error_is_a_failure_and_not_the_end_of_the_session(session, script):
+def test_a_syntax_error_is_a_failure_and_not_the_end_of_the_session(session, script) -> None:
     assert ask(session, script).status not in (0, None)
     assert ask(session, "echo still here").output == b"still here\n"
 
 
-def test_a_script_cannot_change_the_shell_of_the_next_one(session, tmp_path):
+def test_a_script_cannot_change_the_shell_of_the_next_one(session, tmp_path) -> None:
     ask(session, f"cd {tmp_path}; set -eu; umask 777; nonce=x; trap '' TERM; ended() {{ :; }}; exec 1>&2")
     assert ask(session, 'cd "$OLDPWD" 2>/dev/null; echo "$-$nothing"; umask').output.endswith(
         ask(session, "umask").output
@@ -190,26 +190,26 @@ def test_a_script_cannot_change_the_shell_of_the_next_one(session, tmp_path):
     assert ask(session, "pwd").output == os.fsencode(os.getcwd()) + b"\n"
 
 
-def test_a_script_keeps_backslashes_and_spaces_and_lines_as_they_are(session):
+def test_a_script_keeps_backslashes_and_spaces_and_lines_as_they_are(session) -> None:
     script = "cat <<'END'\n  a\\tb \\\n\n\\\\  \nEND\n"
     assert ask(session, script).output == b"  a\\tb \\\n\n\\\\  \n"
 
 
-def test_a_script_of_a_thousand_lines_runs_to_its_end(session):
+def test_a_script_of_a_thousand_lines_runs_to_its_end(session) -> None:
     assert ask(session, "n=0\n" + "n=$((n + 1))\n" * 1000 + "echo $n").output == b"1000\n"
 
 
-def test_stdin_of_a_script_is_empty(session):
+def test_stdin_of_a_script_is_empty(session) -> None:
     assert ask(session, "cat; read line || echo end").output == b"end\n"
 
 
-def test_much_on_stderr_and_then_much_on_stdout_does_not_block(session):
+def test_much_on_stderr_and_then_much_on_stdout_does_not_block(session) -> None:
     line = "x" * 99
     answer = ask(session, f"yes {line} | head -c 20000000 >&2; yes {line} | head -c 20000000")
     assert (answer.status, answer.output) == (0, f"{line}\n".encode() * 200_000)
 
 
-def test_answers_to_several_requests_come_in_their_order_each_with_its_own_output(session):
+def test_answers_to_several_requests_come_in_their_order_each_with_its_own_output(session) -> None:
     answers = ask_all(
         session,
         request("sleep 0.3; echo first; echo; held=1", verb="hold", capture=True),
@@ -219,7 +219,7 @@ def test_answers_to_several_requests_come_in_their_order_each_with_its_own_outpu
     assert [(a.status, a.output) for a in answers] == [(1, b"first\n\n"), (2, b""), (3, b"third\n")]
 
 
-def test_output_that_looks_like_the_loops_own_line_is_only_output(session):
+def test_output_that_looks_like_the_loops_own_line_is_only_output(session) -> None:
     forged = "".join(f"\n{nonce} {tag} 0\n" for nonce in ("0" * 32, "f" * 32, "$nonce") for tag in "123")
     answer = ask(session, f"printf '%s' '{forged}'; printf '%s' '{forged}' >&2; exit 9")
     assert (answer.status, answer.output) == (9, forged.encode())
@@ -228,7 +228,7 @@ def test_output_that_looks_like_the_loops_own_line_is_only_output(session):
 # -- what is shown
 
 
-def test_output_is_shown_line_by_line_with_its_stream_and_the_last_lines_are_kept(session):
+def test_output_is_shown_line_by_line_with_its_stream_and_the_last_lines_are_kept(session) -> None:
     shown = []
     answer = ask(
         session,
@@ -241,7 +241,7 @@ def test_output_is_shown_line_by_line_with_its_stream_and_the_last_lines_are_kep
     assert answer.output == b""
 
 
-def test_a_line_is_shown_when_it_is_written_and_not_when_the_script_ends(session):
+def test_a_line_is_shown_when_it_is_written_and_not_when_the_script_ends(session) -> None:
     moments = {}
 
     def show(_stream: str, line: str) -> None:
@@ -251,20 +251,20 @@ def test_a_line_is_shown_when_it_is_written_and_not_when_the_script_ends(session
     assert moments["late"] - moments["early"] > 0.5
 
 
-def test_what_would_steer_the_terminal_is_shown_as_escapes(session):
+def test_what_would_steer_the_terminal_is_shown_as_escapes(session) -> None:
     shown = []
     script = r"printf '\033[2Jred\007\tx\r\n\377\n'; printf '\033]0;title\007\n' >&2"
     ask(session, script, capture=False, show=lambda _, line: shown.append(line))
     assert sorted(shown) == ["\\x1b[2Jred\\x07    x", "\\x1b]0;title\\x07", "\\xff"]
 
 
-def test_captured_output_is_not_shown(session):
+def test_captured_output_is_not_shown(session) -> None:
     shown = []
     ask(session, "echo value; echo warning >&2", show=lambda *line: shown.append(line))
     assert shown == [("err", "warning")]
 
 
-def test_only_the_last_lines_of_much_output_are_kept(session):
+def test_only_the_last_lines_of_much_output_are_kept(session) -> None:
     lines = ask(session, "n=0; while [ $n -lt 500 ]; do n=$((n + 1)); echo $n; done", capture=False).lines
     assert lines == tuple(str(n) for n in range(481, 501))
 
@@ -273,7 +273,7 @@ def test_only_the_last_lines_of_much_output_are_kept(session):
 
 
 @pytest.mark.parametrize("size", [0, 1, 65_535, 65_536, 65_537, 1_000_001])
-def test_a_script_is_fed_exactly_the_bytes_of_the_source(session, tmp_path, size):
+def test_a_script_is_fed_exactly_the_bytes_of_the_source(session, tmp_path, size) -> None:
     content = random.randbytes(size)  # noqa: S311 - no secret
     (tmp_path / "source").write_bytes(content)
     with (tmp_path / "source").open("rb") as source:
@@ -284,14 +284,16 @@ def test_a_script_is_fed_exactly_the_bytes_of_the_source(session, tmp_path, size
 
 
 @pytest.mark.parametrize("script", ["exit 7", "head -c 10 >/dev/null; exit 7", "exec sh -c 'exit 7'"])
-def test_a_fed_script_that_does_not_read_its_input_to_the_end_leaves_the_session_usable(session, tmp_path, script):
+def test_a_fed_script_that_does_not_read_its_input_to_the_end_leaves_the_session_usable(
+    session, tmp_path, script
+) -> None:
     (tmp_path / "source").write_bytes(b"echo never\n" * 100_000)
     with (tmp_path / "source").open("rb") as source:
         assert ask(session, script, verb="feed", source=source).status == 7
     assert ask(session, "echo still here").output == b"still here\n"
 
 
-def test_the_environment_of_a_script_holds_for_that_script_alone(session):
+def test_the_environment_of_a_script_holds_for_that_script_alone(session) -> None:
     value = 'it\'s $(not) `run`\n"twice"\\'
     script = Script("test", 'printf %s "$VALUE"', {"VALUE": value})
     (answer,) = ask_all(session, Request(script, capture=True))
@@ -302,11 +304,11 @@ def test_the_environment_of_a_script_holds_for_that_script_alone(session):
 # -- how it ends
 
 
-def test_stop_ends_a_script_whose_child_ignores_term_and_leaves_nothing_running(session, sleeper):
+def test_stop_ends_a_script_whose_child_ignores_term_and_leaves_nothing_running(session, sleeper) -> None:
     script = f"trap '' TERM HUP INT; {sleeper.command} & {sleeper.command}; echo never"
     said = []
 
-    def stop_once_it_runs():
+    def stop_once_it_runs() -> None:
         sleeper.wait_until_it_runs()
         said.append(time.monotonic())
         stop.say()
@@ -320,7 +322,7 @@ def test_stop_ends_a_script_whose_child_ignores_term_and_leaves_nothing_running(
     assert not session.is_open
 
 
-def test_stop_that_was_said_before_stops_at_once(session, sleeper):
+def test_stop_that_was_said_before_stops_at_once(session, sleeper) -> None:
     with closing(Stop()) as stop:
         stop.say()
         with pytest.raises(Cancelled):
@@ -328,21 +330,21 @@ def test_stop_that_was_said_before_stops_at_once(session, sleeper):
     assert sleeper.is_gone()
 
 
-def test_a_script_that_takes_too_long_is_ended_and_told(session, sleeper):
+def test_a_script_that_takes_too_long_is_ended_and_told(session, sleeper) -> None:
     with pytest.raises(HostError, match=r"web1: test: took longer than 0\.5 s and was stopped") as caught:
         ask(session, sleeper.command, timeout=0.5)
     assert not isinstance(caught.value, Cancelled)
     assert sleeper.is_gone()
 
 
-def test_cutting_a_session_ends_what_its_scripts_started_even_apart_from_them(session, sleeper):
+def test_cutting_a_session_ends_what_its_scripts_started_even_apart_from_them(session, sleeper) -> None:
     ask(session, f"(trap '' TERM; {sleeper.command}) >/dev/null 2>&1 &")
     sleeper.wait_until_it_runs()
     session.cut()
     assert sleeper.is_gone()
 
 
-def test_cutting_a_session_ends_programs_that_make_a_process_group_of_their_own(session, sleeper):
+def test_cutting_a_session_ends_programs_that_make_a_process_group_of_their_own(session, sleeper) -> None:
     with closing(Stop()) as stop:
         threading.Thread(target=lambda: (sleeper.wait_until_it_runs(), stop.say())).start()
         with pytest.raises(Cancelled):
@@ -350,7 +352,7 @@ def test_cutting_a_session_ends_programs_that_make_a_process_group_of_their_own(
     assert sleeper.is_gone()
 
 
-def test_bye_leaves_running_what_a_script_left_running(session, sleeper):
+def test_bye_leaves_running_what_a_script_left_running(session, sleeper) -> None:
     ask(session, f"nohup {sleeper.command} >/dev/null 2>&1 &")
     sleeper.wait_until_it_runs()
     session.bye()
@@ -358,7 +360,7 @@ def test_bye_leaves_running_what_a_script_left_running(session, sleeper):
     assert sleeper.runs()
 
 
-def test_a_controller_that_is_killed_leaves_nothing_running(shell, sleeper):
+def test_a_controller_that_is_killed_leaves_nothing_running(shell, sleeper) -> None:
     controller = subprocess.Popen([sys.executable, __file__, sleeper.command, *shell])
     sleeper.wait_until_it_runs()
     controller.kill()
@@ -366,7 +368,7 @@ def test_a_controller_that_is_killed_leaves_nothing_running(shell, sleeper):
     assert sleeper.is_gone()
 
 
-def test_a_loop_that_died_is_a_lost_connection(session):
+def test_a_loop_that_died_is_a_lost_connection(session) -> None:
     ask(session, "kill -9 $$")
     with pytest.raises(HostError, match="web1: test: the connection was lost, or the shell on it was killed"):
         ask(session, "echo never")
@@ -374,7 +376,7 @@ def test_a_loop_that_died_is_a_lost_connection(session):
 
 
 @pytest.mark.parametrize("noise", ["echo noise; echo more >&2; ", "printf noise; printf more >&2; "])
-def test_what_a_profile_says_before_the_greeting_is_no_output(shell, opened, noise):
+def test_what_a_profile_says_before_the_greeting_is_no_output(shell, opened, noise) -> None:
     shown = []
     session = opened(*shell, "-c", noise + LOOP)
     answer = ask(session, "echo answer; echo warning >&2", show=lambda *line: shown.append(line))
@@ -382,7 +384,7 @@ def test_what_a_profile_says_before_the_greeting_is_no_output(shell, opened, noi
     assert shown == [("err", "warning")]
 
 
-def test_a_process_that_ends_at_once_is_a_host_that_cannot_be_reached_with_its_last_word(shell, opened):
+def test_a_process_that_ends_at_once_is_a_host_that_cannot_be_reached_with_its_last_word(shell, opened) -> None:
     complaint = "echo Banner >&2; echo 'Permission denied (publickey).' >&2; exit 255"
     session = opened(*shell, "-c", complaint)
     with pytest.raises(HostError) as caught:
@@ -392,7 +394,7 @@ def test_a_process_that_ends_at_once_is_a_host_that_cannot_be_reached_with_its_l
     assert caught.value.status is None
 
 
-def test_a_process_that_ends_without_a_word_is_a_host_that_cannot_be_reached(shell, opened):
+def test_a_process_that_ends_without_a_word_is_a_host_that_cannot_be_reached(shell, opened) -> None:
     with pytest.raises(HostError, match=r"^web1: cannot connect$"):
         ask(opened(*shell, "-c", "exit 0"), "echo never")
 
@@ -410,7 +412,7 @@ REMOTE = f"exec sh -c {shlex.quote(LOOP)}"
 
 
 @pytest.mark.parametrize("login_shell", LOGIN_SHELLS.values(), ids=LOGIN_SHELLS)
-def test_every_login_shell_reads_the_loop_as_it_is(opened, env, login_shell):
+def test_every_login_shell_reads_the_loop_as_it_is(opened, env, login_shell) -> None:
     clean = [f"{name}={value}" for name, value in env.items()]
     session = opened("env", "-i", *clean, *login_shell, REMOTE)
     answer = ask(session, "echo \"it's\" '$HOME' \\\\; exit 3")
@@ -419,7 +421,7 @@ def test_every_login_shell_reads_the_loop_as_it_is(opened, env, login_shell):
 
 @pytest.mark.ssh
 @pytest.mark.parametrize("login_shell", LOGIN_SHELLS.values(), ids=LOGIN_SHELLS)
-def test_a_session_works_through_ssh_and_every_login_shell(opened, sshds, tmp_path, login_shell):
+def test_a_session_works_through_ssh_and_every_login_shell(opened, sshds, tmp_path, login_shell) -> None:
     remote = shlex.join([*login_shell, REMOTE])
     session = opened("ssh", "-F", str(sshds.ssh_config), "-o", "BatchMode=yes", "web1", remote)
     before = ask(session, "printf '\\0a\\377\\n\\n'; head -c 1000000 /dev/zero >&2; exit 3")
@@ -431,7 +433,7 @@ def test_a_session_works_through_ssh_and_every_login_shell(opened, sshds, tmp_pa
 
 
 @pytest.mark.ssh
-def test_scripts_of_one_session_share_one_connection(opened, sshds):
+def test_scripts_of_one_session_share_one_connection(opened, sshds) -> None:
     before = sshds.connections("web2")
     session = opened("ssh", "-F", str(sshds.ssh_config), "web2", REMOTE)
     for _ in range(20):
@@ -440,7 +442,7 @@ def test_scripts_of_one_session_share_one_connection(opened, sshds):
 
 
 @pytest.mark.ssh
-def test_stop_ends_what_runs_behind_ssh(opened, sshds, sleeper):
+def test_stop_ends_what_runs_behind_ssh(opened, sshds, sleeper) -> None:
     session = opened("ssh", "-F", str(sshds.ssh_config), "web1", REMOTE)
     with closing(Stop()) as stop:
         threading.Thread(target=lambda: (sleeper.wait_until_it_runs(), stop.say())).start()
@@ -451,7 +453,7 @@ def test_stop_ends_what_runs_behind_ssh(opened, sshds, sleeper):
 
 @pytest.mark.ssh
 @pytest.mark.parametrize("wrapped", ["", "timeout 900 "], ids=["alone", "in a group of its own"])
-def test_a_controller_that_is_killed_leaves_nothing_running_behind_ssh(sshds, sleeper, wrapped):
+def test_a_controller_that_is_killed_leaves_nothing_running_behind_ssh(sshds, sleeper, wrapped) -> None:
     ssh = ["ssh", "-F", str(sshds.ssh_config), "web1"]
     controller = subprocess.Popen([sys.executable, __file__, wrapped + sleeper.command, *ssh, "--remote"])
     sleeper.wait_until_it_runs()
@@ -461,7 +463,7 @@ def test_a_controller_that_is_killed_leaves_nothing_running_behind_ssh(sshds, sl
 
 
 @pytest.mark.ssh
-def test_a_host_that_dies_is_a_lost_connection(opened, sshds, sleeper):
+def test_a_host_that_dies_is_a_lost_connection(opened, sshds, sleeper) -> None:
     session = opened("ssh", "-F", str(sshds.ssh_config), "web5", REMOTE)
     power_cut = threading.Thread(target=lambda: (sleeper.wait_until_it_runs(), sshds.stop("web5")))
     power_cut.start()
@@ -488,7 +490,7 @@ if __name__ == "__main__":
 # -- a host that keeps its controller waiting
 
 
-def test_a_login_that_ends_in_no_shell_is_a_host_that_cannot_be_reached(opened, monkeypatch):
+def test_a_login_that_ends_in_no_shell_is_a_host_that_cannot_be_reached(opened, monkeypatch) -> None:
     monkeypatch.setattr("capdoit.hosts.session.GREETING", 1)
     monkeypatch.setattr("capdoit.hosts.session.BEAT", 0.2)
     session = opened("sh", "-c", "sleep 1000")
@@ -497,7 +499,7 @@ def test_a_login_that_ends_in_no_shell_is_a_host_that_cannot_be_reached(opened, 
     assert not session.is_open
 
 
-def test_a_host_that_says_the_end_on_one_stream_only_cannot_fill_the_memory(opened, tmp_path):
+def test_a_host_that_says_the_end_on_one_stream_only_cannot_fill_the_memory(opened, tmp_path) -> None:
     (tmp_path / "hostile").write_text(
         r"""IFS= read -r nonce; read -r watch; read -r frame; read -r script
             printf '\n%s hello 0\n' "$nonce" | tee /dev/stderr
@@ -513,7 +515,7 @@ def test_a_host_that_says_the_end_on_one_stream_only_cannot_fill_the_memory(open
 # -- a controller that is not there any more, and does not say so
 
 
-def test_a_connection_cut_while_a_fed_script_works_leaves_nothing_running(opened, shell, sleeper, tmp_path):
+def test_a_connection_cut_while_a_fed_script_works_leaves_nothing_running(opened, shell, sleeper, tmp_path) -> None:
     (tmp_path / "file").write_bytes(b"x" * 1_000_000)
     session = opened(*shell, "-c", LOOP)
     with (tmp_path / "file").open("rb") as source, pytest.raises(HostError, match="took longer than 2 s"):
@@ -521,7 +523,9 @@ def test_a_connection_cut_while_a_fed_script_works_leaves_nothing_running(opened
     assert sleeper.is_gone()
 
 
-def test_a_connection_cut_in_the_middle_of_a_big_upload_leaves_nothing_running(opened, shell, sleeper, tmp_path):
+def test_a_connection_cut_in_the_middle_of_a_big_upload_leaves_nothing_running(
+    opened, shell, sleeper, tmp_path
+) -> None:
     (tmp_path / "file").write_bytes(b"")
     os.truncate(tmp_path / "file", 10**11)
     session = opened(*shell, "-c", LOOP)
@@ -530,14 +534,14 @@ def test_a_connection_cut_in_the_middle_of_a_big_upload_leaves_nothing_running(o
     assert sleeper.is_gone()
 
 
-def test_a_cut_session_whose_shell_hangs_leaves_nothing_running(shell, sleeper):
+def test_a_cut_session_whose_shell_hangs_leaves_nothing_running(shell, sleeper) -> None:
     session = session_of(*shell, "-c", LOOP)
     with pytest.raises(HostError, match="took longer than 1 s"):
         ask(session, sleeper.command, verb="hold", timeout=1)
     assert sleeper.is_gone()
 
 
-def test_a_connection_cut_while_the_shell_is_busy_leaves_nothing_running(shell, sleeper):
+def test_a_connection_cut_while_the_shell_is_busy_leaves_nothing_running(shell, sleeper) -> None:
     with started(*shell, "-c", LOOP) as process:
         process.stdin.write(f"nonce\nwatch 77\nrun 1 1\n{sleeper.command}\nhold 2 1\nsleep 1\n".encode())
         sleeper.wait_until_it_runs()
@@ -546,7 +550,7 @@ def test_a_connection_cut_while_the_shell_is_busy_leaves_nothing_running(shell, 
         assert sleeper.is_gone()
 
 
-def test_a_host_that_hears_no_more_of_an_upload_ends_what_runs(sleeper):
+def test_a_host_that_hears_no_more_of_an_upload_ends_what_runs(sleeper) -> None:
     with started("sh", "-c", LOOP) as process:
         process.stdin.write(f"nonce\nwatch 1\nfeed 1 1 1000000\n(exec {sleeper.command}) & cat >/dev/null\n".encode())
         process.stdin.write(b"x" * 500_000)
@@ -554,7 +558,7 @@ def test_a_host_that_hears_no_more_of_an_upload_ends_what_runs(sleeper):
         assert wait_until(lambda: not sleeper.runs(), 2 * 5 + AT_ONCE)
 
 
-def test_a_host_that_hears_no_beat_ends_what_runs_and_its_lock(opened, shell, sleeper, monkeypatch, tmp_path):
+def test_a_host_that_hears_no_beat_ends_what_runs_and_its_lock(opened, shell, sleeper, monkeypatch, tmp_path) -> None:
     monkeypatch.setattr("capdoit.hosts.session.PATIENCE", 1)
     monkeypatch.setattr("capdoit.hosts.session.BEAT", 1000)
     session = opened(*shell, "-c", LOOP)
@@ -569,7 +573,7 @@ def test_a_host_that_hears_no_beat_ends_what_runs_and_its_lock(opened, shell, sl
         ask(session, "true")
 
 
-def test_a_host_that_hears_beats_works_on_while_it_is_asked_and_while_it_is_not(opened, shell, monkeypatch):
+def test_a_host_that_hears_beats_works_on_while_it_is_asked_and_while_it_is_not(opened, shell, monkeypatch) -> None:
     monkeypatch.setattr("capdoit.hosts.session.PATIENCE", 1)
     monkeypatch.setattr("capdoit.hosts.session.BEAT", 0.2)
     session = opened(*shell, "-c", LOOP)
@@ -580,7 +584,7 @@ def test_a_host_that_hears_beats_works_on_while_it_is_asked_and_while_it_is_not(
     assert ask(session, "echo there").text == "there\n"
 
 
-def test_an_upload_may_take_longer_than_the_patience(opened, shell, monkeypatch, tmp_path):
+def test_an_upload_may_take_longer_than_the_patience(opened, shell, monkeypatch, tmp_path) -> None:
     monkeypatch.setattr("capdoit.hosts.session.PATIENCE", 1)
     (tmp_path / "file").write_bytes(b"x" * 1000)
     session = opened(*shell, "-c", LOOP)
@@ -588,7 +592,7 @@ def test_an_upload_may_take_longer_than_the_patience(opened, shell, monkeypatch,
         assert ask(session, "sleep 2; wc -c", verb="feed", source=source).text.strip() == "1000"
 
 
-def test_nothing_of_the_session_is_left_when_it_ends_in_order_be_it_ever_so_short(opened, shell, tmp_path):
+def test_nothing_of_the_session_is_left_when_it_ends_in_order_be_it_ever_so_short(opened, shell, tmp_path) -> None:
     for number in range(20):
         session = opened("env", "-C", str(tmp_path), *shell, "-c", LOOP)
         if number % 2:
@@ -597,7 +601,7 @@ def test_nothing_of_the_session_is_left_when_it_ends_in_order_be_it_ever_so_shor
     assert wait_until(lambda: not inside(tmp_path), AT_ONCE), inside(tmp_path)
 
 
-def test_a_shell_that_ends_of_itself_leaves_nothing_running(opened, shell, sleeper, tmp_path):
+def test_a_shell_that_ends_of_itself_leaves_nothing_running(opened, shell, sleeper, tmp_path) -> None:
     session = opened("env", "-C", str(tmp_path), *shell, "-c", LOOP)
     ask(session, f"({sleeper.command}) >/dev/null 2>&1 &")
     sleeper.wait_until_it_runs()

@@ -22,7 +22,7 @@ def frozen(release, now, recorded):
 """
 
 
-def test_a_rollback_to_a_release_that_does_not_know_the_database_is_refused_with_names(project: Project):
+def test_a_rollback_to_a_release_that_does_not_know_the_database_is_refused_with_names(project: Project) -> None:
     recipe(project, "db", WATCHING)
     deployed(project, "0001")
     second = deployed(project, "0001", "0002_price")
@@ -36,7 +36,7 @@ def test_a_rollback_to_a_release_that_does_not_know_the_database_is_refused_with
     assert project.current("web1") == project.current("web2") == second
 
 
-def test_what_the_release_does_not_know_is_kept_when_that_is_said(project: Project):
+def test_what_the_release_does_not_know_is_kept_when_that_is_said(project: Project) -> None:
     recipe(project, "db", WATCHING + BACK)
     first = deployed(project, "0001")
     deployed(project, "0001", "0002_price")
@@ -47,7 +47,7 @@ def test_what_the_release_does_not_know_is_kept_when_that_is_said(project: Proje
     assert database(project) == ["0001", "0002_price"]
 
 
-def test_what_the_release_does_not_know_is_taken_away_before_the_flip_when_that_is_said(project: Project):
+def test_what_the_release_does_not_know_is_taken_away_before_the_flip_when_that_is_said(project: Project) -> None:
     recipe(project, "db", WATCHING + BACK)
     first = deployed(project, "0001")
     deployed(project, "0001", "0002_price", "0003_stock")
@@ -59,7 +59,7 @@ def test_what_the_release_does_not_know_is_taken_away_before_the_flip_when_that_
     assert database(project) == ["0001"]
 
 
-def test_a_recipe_that_cannot_take_it_away_refuses_to_be_told_so(project: Project):
+def test_a_recipe_that_cannot_take_it_away_refuses_to_be_told_so(project: Project) -> None:
     recipe(project, "db", WATCHING)
     deployed(project, "0001")
     second = deployed(project, "0001", "0002")
@@ -69,7 +69,7 @@ def test_a_recipe_that_cannot_take_it_away_refuses_to_be_told_so(project: Projec
     assert project.current("web1") == second
 
 
-def test_a_rollback_between_releases_that_know_the_same_needs_no_word(project: Project):
+def test_a_rollback_between_releases_that_know_the_same_needs_no_word(project: Project) -> None:
     recipe(project, "db", WATCHING)
     first = deployed(project, "0001")
     deployed(project, "0001")
@@ -77,7 +77,7 @@ def test_a_rollback_between_releases_that_know_the_same_needs_no_word(project: P
     assert project.current("web1") == first
 
 
-def test_a_rollback_to_a_release_of_which_nothing_was_recorded_goes_ahead(project: Project):
+def test_a_rollback_to_a_release_of_which_nothing_was_recorded_goes_ahead(project: Project) -> None:
     project.config()
     first = deployed(project, "0001")
     recipe(project, "db", WATCHING)
@@ -86,7 +86,7 @@ def test_a_rollback_to_a_release_of_which_nothing_was_recorded_goes_ahead(projec
     assert project.current("web1") == first
 
 
-def test_a_plan_takes_away_no_more_than_it_says(project: Project):
+def test_a_plan_takes_away_no_more_than_it_says(project: Project) -> None:
     recipe(project, "db", WATCHING + BACK)
     deployed(project, "0001")
     deployed(project, "0001", "0002_price")
@@ -98,13 +98,13 @@ def test_a_plan_takes_away_no_more_than_it_says(project: Project):
     assert "0003_stock" in database(project)
 
 
-def test_a_recipe_that_takes_away_what_it_does_not_watch_is_refused(project: Project):
+def test_a_recipe_that_takes_away_what_it_does_not_watch_is_refused(project: Project) -> None:
     recipe(project, "db", "db = Recipe('db', roles='web')\n" + BACK)
     done = project.doit("list").failed(3)
     assert "recipe db: back has nothing to take away without a probe or a guard" in done.out
 
 
-def test_a_guard_of_its_own_decides_with_what_is_and_what_was(project: Project):
+def test_a_guard_of_its_own_decides_with_what_is_and_what_was(project: Project) -> None:
     recipe(project, "db", WATCHING + FROZEN)
     deployed(project, "0001")
     deployed(project, "0001", "0002")
@@ -115,7 +115,7 @@ def test_a_guard_of_its_own_decides_with_what_is_and_what_was(project: Project):
     assert names.split() == ["0001", "0002", "/", "0001"]
 
 
-def test_a_probe_that_fails_makes_no_release_live(project: Project):
+def test_a_probe_that_fails_makes_no_release_live(project: Project) -> None:
     recipe(project, "db", WATCHING)
     first = deployed(project, "0001")
     recipe(project, "db", WATCHING.replace('["cat"', '["false"'))
@@ -127,7 +127,7 @@ def test_a_probe_that_fails_makes_no_release_live(project: Project):
     assert project.releases("web1") == [first]
 
 
-def test_a_rollback_of_hosts_that_leave_out_the_one_to_ask_is_refused(project: Project):
+def test_a_rollback_of_hosts_that_leave_out_the_one_to_ask_is_refused(project: Project) -> None:
     recipe(project, "db", WATCHING.replace('roles="web"', 'roles="db"'))
     project.hosts["web2"]["roles"] = ["web", "db"]
     project.config(recipes={"db": {}})
@@ -140,7 +140,7 @@ def test_a_rollback_of_hosts_that_leave_out_the_one_to_ask_is_refused(project: P
     project.doit("rollback:production", "hosts=web1", "migrations=keep", check=True)
 
 
-def test_a_rollback_that_fails_after_something_was_taken_away_says_so(project: Project):
+def test_a_rollback_that_fails_after_something_was_taken_away_says_so(project: Project) -> None:
     recipe(project, "db", WATCHING + BACK)
     deployed(project, "0001")
     second = deployed(project, "0001", "0002_price")
@@ -152,7 +152,7 @@ def test_a_rollback_that_fails_after_something_was_taken_away_says_so(project: P
     assert "0002_price was taken away already; a deploy brings it back" in done.out
 
 
-def test_migrations_means_nothing_to_a_deploy(project: Project):
+def test_migrations_means_nothing_to_a_deploy(project: Project) -> None:
     recipe(project, "db", WATCHING)
     assert "migrations= means nothing to a deploy" in project.doit("deploy:production", "migrations=keep").failed().out
 
@@ -161,7 +161,7 @@ CANNOT_TELL = WATCHING.replace('return host.capture(["cat", f"{release.deploy_to
 CANNOT_TELL += '    return host.capture("test ! -e ../../broken || exit 6; cat ../../database", cwd=release.path)\n'
 
 
-def test_a_probe_that_fails_refuses_a_rollback_by_name_and_keep_goes_back_all_the_same(project: Project):
+def test_a_probe_that_fails_refuses_a_rollback_by_name_and_keep_goes_back_all_the_same(project: Project) -> None:
     recipe(project, "db", CANNOT_TELL)
     first, second = deployed(project, "0001"), deployed(project, "0001", "0002")
     (project.deploy_to("web1") / "broken").touch()
@@ -174,7 +174,7 @@ def test_a_probe_that_fails_refuses_a_rollback_by_name_and_keep_goes_back_all_th
     assert project.current("web1") == project.current("web2") == first
 
 
-def test_what_asks_nobody_says_so(project: Project):
+def test_what_asks_nobody_says_so(project: Project) -> None:
     text = "@db.guard(roles='dbb')\ndef watch(host, release):\n    return []\n"
     recipe(project, "db", f"\ndb = Recipe('db')\n{text}@db.after('updated', roles='srch')\ndef fill(host):\n    pass\n")
     for _ in range(2):
@@ -184,13 +184,13 @@ def test_what_asks_nobody_says_so(project: Project):
     assert "recipe db asks no host: none has the role dbb" in done.out
 
 
-def test_a_variable_that_is_said_twice_is_refused(project: Project):
+def test_a_variable_that_is_said_twice_is_refused(project: Project) -> None:
     done = project.doit("deploy:production", "skip=a", "skip=b").failed(3)
     assert "skip= is said twice: a, b; several names have commas between them" in done.out
     assert not project.current("web1")
 
 
-def test_nothing_is_taken_away_before_all_other_hooks_have_done_well(project: Project):
+def test_nothing_is_taken_away_before_all_other_hooks_have_done_well(project: Project) -> None:
     recipe(project, "db", WATCHING + BACK)
     deployed(project, "0001")
     second = deployed(project, "0001", "0002")
@@ -202,7 +202,7 @@ def test_nothing_is_taken_away_before_all_other_hooks_have_done_well(project: Pr
     assert database(project) == ["0001", "0002"]
 
 
-def test_a_guard_that_breaks_says_with_what_and_where(project: Project):
+def test_a_guard_that_breaks_says_with_what_and_where(project: Project) -> None:
     recipe(project, "db", "\ndb = Recipe('db')\n@db.guard()\ndef watch(host, release):\n    return {}['lost']\n")
     deployed(project, "1")
     deployed(project, "2")
@@ -211,7 +211,7 @@ def test_a_guard_that_breaks_says_with_what_and_where(project: Project):
     assert "doit rollback:production migrations=keep" in done.out
 
 
-def test_what_other_hosts_go_on_using_is_not_taken_away(project: Project):
+def test_what_other_hosts_go_on_using_is_not_taken_away(project: Project) -> None:
     recipe(project, "db", WATCHING + BACK)
     deployed(project, "0001")
     second = deployed(project, "0001", "0002_price")
@@ -221,7 +221,7 @@ def test_what_other_hosts_go_on_using_is_not_taken_away(project: Project):
     assert project.current("web1") == project.current("web2") == second
 
 
-def test_a_hook_whose_hosts_were_not_chosen_is_said_to_be_left_out(project: Project):
+def test_a_hook_whose_hosts_were_not_chosen_is_said_to_be_left_out(project: Project) -> None:
     project.hosts["web2"]["roles"] = ["db"]
     project.dodo(DODO + "@cap.after('updated', roles='db')\ndef migrate(host):\n    host.run('true')\n")
     project.config()
@@ -230,7 +230,7 @@ def test_a_hook_whose_hosts_were_not_chosen_is_said_to_be_left_out(project: Proj
     assert "warning" not in project.doit("deploy:production", check=True).out
 
 
-def test_what_a_hook_began_to_take_away_is_said_when_it_was_cut_off(project: Project):
+def test_what_a_hook_began_to_take_away_is_said_when_it_was_cut_off(project: Project) -> None:
     recipe(project, "db", WATCHING + BACK)
     deployed(project, "0001")
     deployed(project, "0001", "0002_price")

@@ -33,7 +33,7 @@ def verify(project: Project, *words: str, code: int = 0) -> Any:
 # -- manifests
 
 
-def test_a_deploy_leaves_a_manifest_of_what_became_live_hooks_included_outside_of_the_release(project: Project):
+def test_a_deploy_leaves_a_manifest_of_what_became_live_hooks_included_outside_of_the_release(project: Project) -> None:
     project.dodo(
         DODO + "@cap.before('publishing')\ndef build(host, release):\n"
         "    host.run('echo built >app.js', cwd=release.path)\n"
@@ -47,7 +47,7 @@ def test_a_deploy_leaves_a_manifest_of_what_became_live_hooks_included_outside_o
     assert verify(project)["well"] is True
 
 
-def test_a_manifest_goes_with_its_release_and_stays_with_its_archive(project: Project):
+def test_a_manifest_goes_with_its_release_and_stays_with_its_archive(project: Project) -> None:
     project.config(keep_releases=2)
     first, second, third = (deploy(project) for _ in range(3))
     assert not manifest(project, first).exists()
@@ -60,14 +60,14 @@ def test_a_manifest_goes_with_its_release_and_stays_with_its_archive(project: Pr
     assert sorted(os.listdir(manifest(project, "").parent / "manifests")) == [second, fourth]
 
 
-def test_a_failed_deploy_leaves_no_manifest(project: Project):
+def test_a_failed_deploy_leaves_no_manifest(project: Project) -> None:
     first = deploy(project)
     project.dodo(DODO + "@cap.before('publishing')\ndef fails(host):\n    host.run('false')\n")
     project.doit("deploy:production").failed()
     assert os.listdir(manifest(project, "")) == [first]
 
 
-def test_a_manifest_that_cannot_be_written_ends_the_deploy_before_anything_is_live(project: Project):
+def test_a_manifest_that_cannot_be_written_ends_the_deploy_before_anything_is_live(project: Project) -> None:
     first = deploy(project)
     shutil.rmtree(manifest(project, ""))
     manifest(project, "").parent.joinpath("manifests").write_text("in the way")
@@ -108,7 +108,9 @@ def tree_of(project: Project) -> dict[str, object]:
 
 
 @pytest.mark.parametrize("kind", DAMAGE)
-def test_a_rollback_to_a_damaged_release_is_refused_and_says_what_differs_on_every_host(project: Project, kind: str):
+def test_a_rollback_to_a_damaged_release_is_refused_and_says_what_differs_on_every_host(
+    project: Project, kind: str
+) -> None:
     damage, said = DAMAGE[kind]
     first, second = deploy(project), deploy(project)
     for host in project.hosts:
@@ -135,7 +137,7 @@ def make(host, release, flow):
 )
 
 
-def test_hosts_with_busybox_tools_alone_write_manifests_and_find_damage(project: Project, tmp_path: Path):
+def test_hosts_with_busybox_tools_alone_write_manifests_and_find_damage(project: Project, tmp_path: Path) -> None:
     tools = tmp_path / "busybox-tools"
     tools.mkdir()
     busybox, git = shutil.which("busybox"), shutil.which("git")
@@ -155,7 +157,7 @@ def test_hosts_with_busybox_tools_alone_write_manifests_and_find_damage(project:
     assert verify(project)["well"] is True
 
 
-def test_damage_is_found_before_the_hooks_of_reverted_take_anything_away(project: Project):
+def test_damage_is_found_before_the_hooks_of_reverted_take_anything_away(project: Project) -> None:
     first, _ = deploy(project), deploy(project)
     project.dodo(DODO + "@cap.after('reverted')\ndef take_away(host):\n    host.run('echo TAKEN')\n")
     (release(project, first, "web2") / "app.txt").unlink()
@@ -164,7 +166,7 @@ def test_damage_is_found_before_the_hooks_of_reverted_take_anything_away(project
     assert "web2: release" in done.out
 
 
-def test_only_a_full_look_sees_contents_of_the_same_size(project: Project):
+def test_only_a_full_look_sees_contents_of_the_same_size(project: Project) -> None:
     first, second = deploy(project), deploy(project)
     (release(project, first) / "app.txt").write_text("FIRST\n")
     done = project.doit("rollback:production", "verify=full").failed()
@@ -174,7 +176,7 @@ def test_only_a_full_look_sees_contents_of_the_same_size(project: Project):
     assert project.current("web1") == first
 
 
-def test_force_goes_to_a_damaged_release_with_a_warning_that_is_remembered(project: Project):
+def test_force_goes_to_a_damaged_release_with_a_warning_that_is_remembered(project: Project) -> None:
     first, _ = deploy(project), deploy(project)
     (release(project, first) / "app.txt").unlink()
     done = project.doit("rollback:production", "force=yes", check=True)
@@ -183,7 +185,7 @@ def test_force_goes_to_a_damaged_release_with_a_warning_that_is_remembered(proje
     assert "is not as it was shipped" in project.doit("cap", "status").out
 
 
-def test_added_files_and_what_running_programs_write_stop_no_rollback(project: Project, git_repo: GitRepo):
+def test_added_files_and_what_running_programs_write_stop_no_rollback(project: Project, git_repo: GitRepo) -> None:
     git_repo.commit({"tmp/kept": "", "lib/a.py": ""})
     first, _ = deploy(project), deploy(project)
     for name in ("added.txt", "tmp/kept", "lib/__pycache__/a.pyc"):
@@ -194,7 +196,7 @@ def test_added_files_and_what_running_programs_write_stop_no_rollback(project: P
     assert project.current("web1") == first
 
 
-def test_a_release_without_a_manifest_is_gone_to_as_before(project: Project):
+def test_a_release_without_a_manifest_is_gone_to_as_before(project: Project) -> None:
     first, _ = deploy(project), deploy(project)
     for host in project.hosts:
         manifest(project, first, host).unlink()
@@ -204,7 +206,7 @@ def test_a_release_without_a_manifest_is_gone_to_as_before(project: Project):
 
 
 @pytest.mark.parametrize("text", ["./app.txt\tstat\t81a4 6\n", "\0\xff\n", "~\tend\tyes\n./gone\n"])
-def test_a_manifest_that_is_broken_is_damage_that_force_passes(project: Project, text: str):
+def test_a_manifest_that_is_broken_is_damage_that_force_passes(project: Project, text: str) -> None:
     first, _ = deploy(project), deploy(project)
     manifest(project, first).write_text(text, encoding="latin-1")
     done = project.doit("rollback:production").failed()
@@ -213,7 +215,7 @@ def test_a_manifest_that_is_broken_is_damage_that_force_passes(project: Project,
     assert project.current("web1") == first
 
 
-def test_a_host_that_cannot_compare_refuses_and_force_passes_that_too(project: Project, tmp_path: Path):
+def test_a_host_that_cannot_compare_refuses_and_force_passes_that_too(project: Project, tmp_path: Path) -> None:
     first, second = deploy(project), deploy(project)
     (tmp_path / "tools").mkdir()
     (tmp_path / "tools/sort").write_text("#!/bin/sh\nexit 1\n")
@@ -227,7 +229,7 @@ def test_a_host_that_cannot_compare_refuses_and_force_passes_that_too(project: P
     assert project.current("web1") == project.current("web2") == first
 
 
-def test_an_archived_release_is_verified_too_and_keeps_its_modes(project: Project, git_repo: GitRepo):
+def test_an_archived_release_is_verified_too_and_keeps_its_modes(project: Project, git_repo: GitRepo) -> None:
     git_repo.commit({"app.txt": "first\n"})
     first = deploy(project)
     project.dodo(
@@ -244,7 +246,7 @@ def test_an_archived_release_is_verified_too_and_keeps_its_modes(project: Projec
     assert first in project.releases("web1")
 
 
-def test_a_damaged_archive_is_refused_and_its_release_does_not_appear(project: Project):
+def test_a_damaged_archive_is_refused_and_its_release_does_not_appear(project: Project) -> None:
     first, second = deploy(project), deploy(project)
     project.doit("rollback:production", check=True)
     tree = project.deploy_to("web2")
@@ -273,7 +275,7 @@ def test_a_damaged_archive_is_refused_and_its_release_does_not_appear(project: P
 )
 def test_a_variable_that_is_mistyped_or_means_nothing_is_refused(
     make_project: MakeProject, task: str, variable: str, answer: str
-):
+) -> None:
     project = make_project(linked_files_exist=False)
     done = project.doit(f"{task}:production", variable)
     assert done.code != 0

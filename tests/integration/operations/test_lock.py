@@ -28,7 +28,7 @@ def is_over(project: Project, flow: subprocess.Popen[str]) -> str:
     return flow.communicate(timeout=60)[0]
 
 
-def test_a_flow_that_finds_another_at_work_is_refused_and_told_who_it_is(project: Project):
+def test_a_flow_that_finds_another_at_work_is_refused_and_told_who_it_is(project: Project) -> None:
     first = at_work(project).start("deploy:production", "message=the big one", env={"USER": "ann"})
     within(60, (project.path / "at-work").exists)
     refused = project.doit("deploy:production", env={"USER": "bob"}).failed(1)
@@ -41,7 +41,7 @@ def test_a_flow_that_finds_another_at_work_is_refused_and_told_who_it_is(project
     assert len(project.releases("web1")) == 1
 
 
-def test_who_is_refused_by_a_flow_on_some_hosts_is_told_to_unlock_those_alone(project: Project):
+def test_who_is_refused_by_a_flow_on_some_hosts_is_told_to_unlock_those_alone(project: Project) -> None:
     with at_work(project).start("deploy:production", "hosts=web2") as first:
         within(60, (project.path / "at-work").exists)
         refused = project.doit("deploy:production")
@@ -50,7 +50,7 @@ def test_who_is_refused_by_a_flow_on_some_hosts_is_told_to_unlock_those_alone(pr
     assert "doit cap unlock production hosts=web2\n" in refused.failed().out
 
 
-def test_who_looks_while_a_flow_is_at_work_is_told_so(project: Project):
+def test_who_looks_while_a_flow_is_at_work_is_told_so(project: Project) -> None:
     project.doit("deploy:production", check=True)
     with at_work(project).start("deploy:production", env={"USER": "ann"}) as first:
         within(60, (project.path / "at-work").exists)
@@ -65,7 +65,7 @@ def test_who_looks_while_a_flow_is_at_work_is_told_so(project: Project):
     assert re.search(r"web1: its lock is now that of deploy by ann from \S+ since \S+ \S+ UTC$", dry, re.MULTILINE)
 
 
-def test_who_looks_when_a_flow_was_killed_is_told_that_nobody_is_at_work(project: Project):
+def test_who_looks_when_a_flow_was_killed_is_told_that_nobody_is_at_work(project: Project) -> None:
     with at_work(project).start("deploy:production", env={"USER": "ann"}) as first:
         within(60, (project.path / "at-work").exists)
         first.kill()
@@ -79,7 +79,7 @@ def test_who_looks_when_a_flow_was_killed_is_told_that_nobody_is_at_work(project
     assert "The last deploy was interrupted (ended without a word)" in status
 
 
-def test_a_flow_that_waits_goes_on_when_the_other_has_ended(project: Project):
+def test_a_flow_that_waits_goes_on_when_the_other_has_ended(project: Project) -> None:
     with at_work(project).start("deploy:production") as first:
         within(60, (project.path / "at-work").exists)
         second = project.start("deploy:production", "wait=30")
@@ -91,7 +91,7 @@ def test_a_flow_that_waits_goes_on_when_the_other_has_ended(project: Project):
     assert len(project.releases("web1")) == len(project.releases("web2")) == 2
 
 
-def test_a_flow_that_waits_keeps_no_lock_that_another_may_wait_for_in_turn(make_project: MakeProject):
+def test_a_flow_that_waits_keeps_no_lock_that_another_may_wait_for_in_turn(make_project: MakeProject) -> None:
     project = make_project(3)
     project.doit("deploy:production", check=True)
     locks = {host: project.deploy_to(host) / ".capdoit/lock" for host in project.hosts}
@@ -109,7 +109,7 @@ def test_a_flow_that_waits_keeps_no_lock_that_another_may_wait_for_in_turn(make_
     assert process.returncode == 0, out
 
 
-def test_what_a_dead_flow_left_may_take_longer_to_remove_than_a_silence_may_last(project: Project):
+def test_what_a_dead_flow_left_may_take_longer_to_remove_than_a_silence_may_last(project: Project) -> None:
     project.dodo(
         DODO + "import capdoit.hosts.session\ncapdoit.hosts.session.PATIENCE = 1\ncapdoit.hosts.session.BEAT = 0.2\n"
     )
@@ -119,7 +119,7 @@ def test_what_a_dead_flow_left_may_take_longer_to_remove_than_a_silence_may_last
     assert not (project.deploy_to("web1") / ".capdoit/drill").exists()
 
 
-def test_a_flow_that_was_unlocked_by_force_is_refused_its_publish(project: Project):
+def test_a_flow_that_was_unlocked_by_force_is_refused_its_publish(project: Project) -> None:
     with at_work(project).start("deploy:production") as first:
         within(60, (project.path / "at-work").exists)
         unlocked = project.doit("cap", "unlock", "production").ok()
@@ -133,7 +133,7 @@ def test_a_flow_that_was_unlocked_by_force_is_refused_its_publish(project: Proje
     assert project.current("web1") == project.current("web2")
 
 
-def test_a_flow_whose_release_was_rolled_back_meanwhile_does_not_end_well(project: Project):
+def test_a_flow_whose_release_was_rolled_back_meanwhile_does_not_end_well(project: Project) -> None:
     first = deploy(project)
     at_work(project, "published")
     with project.start("deploy:production", "hosts=web1,web2") as flow:
@@ -148,7 +148,7 @@ def test_a_flow_whose_release_was_rolled_back_meanwhile_does_not_end_well(projec
     assert project.current("web1") == project.current("web2") == first
 
 
-def test_no_hook_of_a_flow_that_was_unlocked_by_force_does_anything_more(project: Project):
+def test_no_hook_of_a_flow_that_was_unlocked_by_force_does_anything_more(project: Project) -> None:
     at_work(project)
     (project.path / "file").touch()
     with (project.path / "dodo.py").open("a") as dodo:
@@ -166,14 +166,14 @@ def test_no_hook_of_a_flow_that_was_unlocked_by_force_does_anything_more(project
     assert not list(project.path.rglob("uploaded"))
 
 
-def test_unlocking_what_is_not_locked_says_so(project: Project):
+def test_unlocking_what_is_not_locked_says_so(project: Project) -> None:
     for _ in range(2):  # also before the first deploy
         assert project.doit("cap", "unlock", "production").ok().out.count("was not locked") == 2
         project.doit("deploy:production", check=True)
 
 
 @pytest.mark.parametrize("wait", ["soon", "-1", "1.5", ""])
-def test_a_wait_that_is_no_number_of_seconds_is_refused(project: Project, wait: str):
+def test_a_wait_that_is_no_number_of_seconds_is_refused(project: Project, wait: str) -> None:
     assert "wait=" in project.doit("deploy:production", f"wait={wait}").failed(3).out
     assert not project.releases("web1")
 
@@ -184,7 +184,7 @@ def one_ends(flows: list[subprocess.Popen[str]]) -> bool:
 
 # 3 times in the ordinary suite and 200 times in all, in parts that can run beside each other.
 @pytest.mark.parametrize("times", [3, *[pytest.param(25, marks=pytest.mark.more)] * 8])
-def test_of_two_that_start_together_exactly_one_wins(make_project: MakeProject, times: int):
+def test_of_two_that_start_together_exactly_one_wins(make_project: MakeProject, times: int) -> None:
     project = make_project(hosts=3, keep_releases=1000)
     at_work(project)
     over = project.path / "over"

@@ -15,7 +15,7 @@ from capdoit.testing import DODO, Project
 KEY = "-----BEGIN KEY-----\nMIIEpAIBAAKCAQEA\n\n  c2hvcnQgYnV0\tbm90\r\nabc=\n-----END KEY-----\n"
 
 
-def test_a_secret_in_a_warning_reaches_no_journal(project: Project):
+def test_a_secret_in_a_warning_reaches_no_journal(project: Project) -> None:
     text = (project.path / "deploy.yml").read_text().replace('"branch"', '"default_env": {KEY: !env KEY}, "branch"')
     (project.path / "deploy.yml").write_text(text)
     project.dodo(DODO + "import os\n@cap.after('published', once=True)\ndef tell(flow):\n"
@@ -26,7 +26,7 @@ def test_a_secret_in_a_warning_reaches_no_journal(project: Project):
     assert "hush" not in journal
 
 
-def test_a_key_that_a_host_prints_line_by_line_is_masked(project: Project):
+def test_a_key_that_a_host_prints_line_by_line_is_masked(project: Project) -> None:
     project.config(linked_files=None)
     text = (project.path / "deploy.yml").read_text()
     (project.path / "deploy.yml").write_text("{default_env: {KEY: !env KEY}," + text.strip()[1:])
@@ -43,7 +43,7 @@ def test_a_key_that_a_host_prints_line_by_line_is_masked(project: Project):
     ["host.run(\"printf '<\\\\342\\\\234\\\\223>\\\\\\\\n'\")", "print('<\\u2713>')"],
     ids=["by the host", "by the hook"],
 )
-def test_a_deploy_whose_hooks_show_what_the_terminal_cannot_is_finished(project: Project, show: str):
+def test_a_deploy_whose_hooks_show_what_the_terminal_cannot_is_finished(project: Project, show: str) -> None:
     project.dodo(DODO + f'@cap.after("updated")\ndef tick(host):\n    {show}\n')
     done = project.doit("deploy:production", env={"PYTHONIOENCODING": "ascii"}).ok()
 
@@ -51,7 +51,7 @@ def test_a_deploy_whose_hooks_show_what_the_terminal_cannot_is_finished(project:
     assert project.current("web1")
 
 
-def test_how_the_operator_wants_it_shown_is_heeded(project: Project):
+def test_how_the_operator_wants_it_shown_is_heeded(project: Project) -> None:
     project.dodo(DODO + '@cap.after("updated", once=True)\ndef tick(hosts):\n    print("<\\u2713>")\n')
     assert "<?>" in project.doit("deploy:production", env={"PYTHONIOENCODING": "ascii:replace"}).ok().out
 
@@ -74,7 +74,7 @@ def _read(terminal: int) -> bytes:
         return b""
 
 
-def test_a_terminal_tells_by_colours_what_is_live_and_what_is_missing(project: Project, env: dict[str, str]):
+def test_a_terminal_tells_by_colours_what_is_live_and_what_is_missing(project: Project, env: dict[str, str]) -> None:
     for _ in range(2):
         project.doit("deploy:production").ok()
     shutil.rmtree(project.host("web2").release(project.releases("web2")[0]))
@@ -86,14 +86,16 @@ def test_a_terminal_tells_by_colours_what_is_live_and_what_is_missing(project: P
 
 
 @pytest.mark.parametrize("said", [{"TERM": "xterm", "NO_COLOR": "1"}, {"TERM": "dumb"}], ids=["NO_COLOR", "dumb"])
-def test_a_terminal_that_wants_no_colours_gets_none(project: Project, env: dict[str, str], said: dict[str, str]):
+def test_a_terminal_that_wants_no_colours_gets_none(
+    project: Project, env: dict[str, str], said: dict[str, str]
+) -> None:
     shown = on_a_terminal(project, {**env, **said}, "cap", "status")
 
     assert "nothing" in shown
     assert "\033" not in shown
 
 
-def test_what_is_piped_is_plain(project: Project):
+def test_what_is_piped_is_plain(project: Project) -> None:
     for word in ("status", "releases", "history", "doctor", "recipes", "stages"):
         assert "\033" not in project.doit("cap", word, env={"TERM": "xterm"}).out
 
@@ -109,7 +111,7 @@ def in_bash(project: Project, env: dict[str, str], line: str) -> tuple[int, str]
 @pytest.mark.parametrize("words", ["cap status", "list", "deploy:production"])
 def test_what_nobody_reads_any_more_ends_as_it_would_have_ended(
     project: Project, env: dict[str, str], words: str, reads: str
-):
+) -> None:
     project.doit("deploy:production", check=True)
     assert in_bash(project, env, f"doit {words} | {reads}") == (0, "")
     assert '"event": "finished"' in (project.deploy_to("web1") / ".capdoit/journal").read_text().splitlines()[-1]
@@ -117,7 +119,7 @@ def test_what_nobody_reads_any_more_ends_as_it_would_have_ended(
 
 def test_a_flow_whose_log_has_no_room_is_finished_and_a_command_that_only_tells_fails(
     project: Project, env: dict[str, str]
-):
+) -> None:
     why = "capdoit cannot write what it has to say: No space left on device; it goes on\n"
     assert in_bash(project, env, "doit deploy:production >/dev/full") == (0, why)
     assert project.current("web1") == project.current("web2") is not None

@@ -18,14 +18,14 @@ def perhaps(host):
 )
 
 
-def test_keep_releases_keeps_the_newest(project: Project):
+def test_keep_releases_keeps_the_newest(project: Project) -> None:
     project.config(keep_releases=2)
     releases = [deploy(project) for _ in range(4)]
     assert releases == sorted(set(releases))
     assert project.releases("web1") == project.releases("web2") == releases[-2:]
 
 
-def test_keep_releases_of_one_spares_the_release_that_a_rollback_goes_to(project: Project):
+def test_keep_releases_of_one_spares_the_release_that_a_rollback_goes_to(project: Project) -> None:
     project.config(keep_releases=1)
     _, second, third = [deploy(project) for _ in range(3)]
     assert project.releases("web1") == [second, third]
@@ -33,7 +33,7 @@ def test_keep_releases_of_one_spares_the_release_that_a_rollback_goes_to(project
     assert project.current("web1") == project.current("web2") == second
 
 
-def test_failed_releases_are_removed_and_never_counted(project: Project):
+def test_failed_releases_are_removed_and_never_counted(project: Project) -> None:
     project.dodo(FAIL_WHEN_ASKED)
     project.config(keep_releases=2)
     first = deploy(project)
@@ -46,7 +46,7 @@ def test_failed_releases_are_removed_and_never_counted(project: Project):
     assert project.current("web1") == first
 
 
-def test_releases_without_a_revision_are_not_counted_and_go(project: Project):
+def test_releases_without_a_revision_are_not_counted_and_go(project: Project) -> None:
     project.config(keep_releases=2)
     first = deploy(project)
     half_made = project.deploy_to("web2") / "releases/20200101000000"
@@ -55,7 +55,7 @@ def test_releases_without_a_revision_are_not_counted_and_go(project: Project):
     assert project.releases("web2") == [first, second]
 
 
-def test_what_is_no_release_stays(project: Project):
+def test_what_is_no_release_stays(project: Project) -> None:
     project.config(keep_releases=1)
     deploy(project)
     for name in ("new", "2020", "20201399999999"):

@@ -13,7 +13,7 @@ from capdoit.testing import DODO, Project
 from tests.support import deploy, nothing_half_made, tools_in_front, within
 
 
-def test_a_host_that_cannot_publish_makes_the_others_go_back(project: Project):
+def test_a_host_that_cannot_publish_makes_the_others_go_back(project: Project) -> None:
     first = deploy(project)
     tools_in_front(
         project, "web2", mv='case "$*" in *next/current*) echo no rights >&2; exit 1;; esac; exec /bin/mv "$@"'
@@ -32,7 +32,7 @@ def test_a_host_that_cannot_publish_makes_the_others_go_back(project: Project):
 @pytest.mark.parametrize("ended_by", [signal.SIGINT, signal.SIGTERM, "timeout"])
 def test_hosts_that_have_flipped_go_back_when_a_publish_is_stopped_half_way(
     project: Project, tmp_path: Path, ended_by: signal.Signals | str
-):
+) -> None:
     first = deploy(project)
     mark = tmp_path / "flips"
     slow = f'case "$*" in *next/current*) : >{mark}; sleep 20;; esac; exec /bin/mv "$@"'
@@ -50,7 +50,7 @@ def test_hosts_that_have_flipped_go_back_when_a_publish_is_stopped_half_way(
     nothing_half_made(project, [first])
 
 
-def test_a_first_deploy_that_cannot_be_published_leaves_no_current(project: Project):
+def test_a_first_deploy_that_cannot_be_published_leaves_no_current(project: Project) -> None:
     tools_in_front(project, "web2", mv='case "$*" in *next/current*) exit 1;; esac; exec /bin/mv "$@"')
     project.doit("deploy:production").failed()
     assert not os.path.lexists(project.deploy_to("web1") / "current")
@@ -58,7 +58,7 @@ def test_a_first_deploy_that_cannot_be_published_leaves_no_current(project: Proj
     nothing_half_made(project, [])
 
 
-def test_a_host_that_cannot_prepare_keeps_all_from_publishing(project: Project):
+def test_a_host_that_cannot_prepare_keeps_all_from_publishing(project: Project) -> None:
     first = deploy(project)
     tools_in_front(project, "web2", ln='case "$*" in *next/current*) exit 1;; esac; exec /bin/ln "$@"')
     project.doit("deploy:production").failed()
@@ -67,7 +67,7 @@ def test_a_host_that_cannot_prepare_keeps_all_from_publishing(project: Project):
     nothing_half_made(project, [first])
 
 
-def test_a_rollback_that_cannot_be_published_is_undone(project: Project):
+def test_a_rollback_that_cannot_be_published_is_undone(project: Project) -> None:
     first, second = deploy(project), deploy(project)
     tools_in_front(project, "web2", mv='case "$*" in *next/current*) exit 1;; esac; exec /bin/mv "$@"')
     done = project.doit("rollback:production").failed()
@@ -76,7 +76,7 @@ def test_a_rollback_that_cannot_be_published_is_undone(project: Project):
     nothing_half_made(project, [first, second])
 
 
-def test_a_hook_that_fails_by_itself_is_to_be_run_by_itself_again(project: Project):
+def test_a_hook_that_fails_by_itself_is_to_be_run_by_itself_again(project: Project) -> None:
     first = deploy(project)
     project.dodo(DODO + "@cap.after('published')\ndef restart(host):\n    host.run('exit 1')\n")
     done = project.doit("run", "-s", "deploy:production:restart", "hosts=web1").failed()
@@ -85,7 +85,7 @@ def test_a_hook_that_fails_by_itself_is_to_be_run_by_itself_again(project: Proje
     assert project.current("web1") == first
 
 
-def test_a_rollback_whose_last_hook_fails_says_that_it_is_live_and_how_to_do_the_hook_again(project: Project):
+def test_a_rollback_whose_last_hook_fails_says_that_it_is_live_and_how_to_do_the_hook_again(project: Project) -> None:
     first, _ = deploy(project), deploy(project)
     project.dodo(DODO + "@cap.after('published')\ndef restart(host):\n    host.run('exit 1')\n")
     done = project.doit("rollback:production").failed()
@@ -96,7 +96,7 @@ def test_a_rollback_whose_last_hook_fails_says_that_it_is_live_and_how_to_do_the
     assert "To do restart again by itself: doit run -s rollback:production:restart\n" in done.out
 
 
-def test_a_failure_after_the_publish_says_that_the_release_is_live(project: Project):
+def test_a_failure_after_the_publish_says_that_the_release_is_live(project: Project) -> None:
     first = deploy(project)
     project.dodo(DODO + "@cap.after('published')\ndef restart(host):\n    host.run('exit 1')\n")
     done = project.doit("deploy:production").failed()
@@ -111,7 +111,7 @@ def test_a_failure_after_the_publish_says_that_the_release_is_live(project: Proj
     assert project.current("web1") == first
 
 
-def test_a_cleanup_that_fails_is_a_warning(project: Project):
+def test_a_cleanup_that_fails_is_a_warning(project: Project) -> None:
     project.config(keep_releases=1)
     releases = [deploy(project), deploy(project)]
     tools_in_front(project, "web2", rm='case "$*" in *removed*) echo rights! >&2; exit 1;; esac; exec /bin/rm "$@"')
@@ -124,7 +124,7 @@ def test_a_cleanup_that_fails_is_a_warning(project: Project):
     assert project.releases("web1") == project.releases("web2") == [releases[1], third]
 
 
-def test_a_deploy_that_fails_once_it_is_live_says_what_was_not_done(project: Project):
+def test_a_deploy_that_fails_once_it_is_live_says_what_was_not_done(project: Project) -> None:
     deploy(project)
     hooks = "@cap.after('published')\ndef warm(host):\n    host.run('exit 5')\n"
     hooks += "@cap.after('published')\ndef restart(host):\n    host.run('true')\n"
@@ -135,7 +135,7 @@ def test_a_deploy_that_fails_once_it_is_live_says_what_was_not_done(project: Pro
     assert f"{project.current('web1')} is live, but what was to follow was not done." in status
 
 
-def test_a_full_disk_is_called_that(project: Project):
+def test_a_full_disk_is_called_that(project: Project) -> None:
     deploy(project)
     tools_in_front(
         project, "web2", df='printf "Filesystem 1024-blocks Used Available Capacity Mounted on\n/d 9 9 0 100%% /\n"'

@@ -17,7 +17,7 @@ def ask(host, release):
 """
 
 
-def test_calls_come_back_exactly_with_host_directory_and_environment(stage: Stages):
+def test_calls_come_back_exactly_with_host_directory_and_environment(stage: Stages) -> None:
     shop = stage(dodo=ASK)
     shop.stand_in("oracle", answer="forty\n'two'")
     assert "forty" in shop.deploy().ok().out
@@ -29,7 +29,7 @@ def test_calls_come_back_exactly_with_host_directory_and_environment(stage: Stag
         assert found[name].env["WHY"] == "a=b\nc"
 
 
-def test_calls_of_many_processes_at_once_are_all_recorded_whole(stage: Stages):
+def test_calls_of_many_processes_at_once_are_all_recorded_whole(stage: Stages) -> None:
     each = "for n in 1 2 3 4 5 6 7 8 9 10; do oracle $n & done; wait"
     shop = stage(dodo=f"@cap.after('published')\ndef ask(host):\n    host.run({each!r})\n")
     shop.stand_in("oracle")
@@ -39,7 +39,7 @@ def test_calls_of_many_processes_at_once_are_all_recorded_whole(stage: Stages):
 
 
 @pytest.mark.parametrize("shell", [["dash"], ["bash", "--posix"], ["busybox", "ash"]], ids=" ".join)
-def test_a_stand_in_is_the_same_in_every_shell(stage: Stages, shell: list[str]):
+def test_a_stand_in_is_the_same_in_every_shell(stage: Stages, shell: list[str]) -> None:
     shop = stage(hosts=1)
     shop.stand_in("oracle", answer="x\\n'", status=3)
     file = Path(shop.host().deploy_to.parent.parent.parent / "stand-ins/bin/web1/oracle")
@@ -49,14 +49,14 @@ def test_a_stand_in_is_the_same_in_every_shell(stage: Stages, shell: list[str]):
     assert shop.calls("oracle") == [Call(tuple(HOSTILE), "/usr", "web1", {})] * 2
 
 
-def test_a_stand_in_is_found_first_also_where_a_host_has_a_path_of_its_own(stage: Stages):
+def test_a_stand_in_is_found_first_also_where_a_host_has_a_path_of_its_own(stage: Stages) -> None:
     site = stage(hosts={"web1": {"default_env": {"PATH": "/usr/bin:/bin", "LANG": "C"}}})
     site.stand_in("git", script='exec /usr/bin/git "$@"')
     site.deploy().ok()
     assert site.calls("git")
 
 
-def test_a_stand_in_can_fail_and_can_run_a_script(stage: Stages):
+def test_a_stand_in_can_fail_and_can_run_a_script(stage: Stages) -> None:
     shop = stage(hosts=1, dodo="@cap.after('updated')\ndef ask(host):\n    host.run(['oracle', 'a b'])\n")
     shop.stand_in("oracle", status=4)
     assert "exit status 4" in shop.deploy().failed().out
@@ -67,7 +67,7 @@ def test_a_stand_in_can_fail_and_can_run_a_script(stage: Stages):
     assert len(shop.calls("oracle")) == 3
 
 
-def test_a_call_of_doits_own_machine_has_no_host(stage: Stages):
+def test_a_call_of_doits_own_machine_has_no_host(stage: Stages) -> None:
     dodo = "import subprocess\n@cap.after('published', once=True)\ndef tell(hosts):\n    subprocess.run(['oracle'])\n"
     shop = stage(dodo=dodo)
     shop.stand_in("oracle")
@@ -75,6 +75,6 @@ def test_a_call_of_doits_own_machine_has_no_host(stage: Stages):
     assert [call.host for call in shop.calls("oracle")] == [None]
 
 
-def test_calls_of_what_has_no_stand_in_are_refused(stage: Stages):
+def test_calls_of_what_has_no_stand_in_are_refused(stage: Stages) -> None:
     with pytest.raises(AssertionError, match="no stand-in for oracel"):
         stage().calls("oracel")

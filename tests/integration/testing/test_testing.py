@@ -27,7 +27,7 @@ def deployed(stage: Stages, **settings: object) -> StageUnderTest:
 # -- stages
 
 
-def test_a_stage_deploys_and_rolls_back_what_its_files_say(stage: Stages):
+def test_a_stage_deploys_and_rolls_back_what_its_files_say(stage: Stages) -> None:
     shop = stage(files={"app.txt": "one", "bin/run": "#!/bin/sh\n"})
     assert shop.live is None
     shop.deploy().ok()
@@ -46,7 +46,7 @@ def test_a_stage_deploys_and_rolls_back_what_its_files_say(stage: Stages):
     shop.assert_healthy()
 
 
-def test_a_recipe_that_is_given_as_text_is_used_with_its_options(stage: Stages):
+def test_a_recipe_that_is_given_as_text_is_used_with_its_options(stage: Stages) -> None:
     shop = stage(recipes={"greet": {"word": "hello"}}, hosts=1)
     shop.recipe(
         "greet",
@@ -60,7 +60,7 @@ def test_a_recipe_that_is_given_as_text_is_used_with_its_options(stage: Stages):
     assert [call.argv for call in shop.calls("oracle")] == [("hello",)]
 
 
-def test_hosts_have_the_names_and_roles_that_the_test_gives_them(stage: Stages):
+def test_hosts_have_the_names_and_roles_that_the_test_gives_them(stage: Stages) -> None:
     hosts = {"app1": {"roles": ["app"]}, "db1": {"roles": ["db"], "no_release": True}}
     dodo = "@cap.after('published', roles='db')\ndef migrate(host):\n    host.run('oracle')\n"
     shop = stage(hosts=hosts, dodo=dodo)
@@ -72,13 +72,13 @@ def test_hosts_have_the_names_and_roles_that_the_test_gives_them(stage: Stages):
     shop.assert_healthy()
 
 
-def test_stages_of_one_test_know_nothing_of_each_other(stage: Stages):
+def test_stages_of_one_test_know_nothing_of_each_other(stage: Stages) -> None:
     one, two = deployed(stage, hosts=1), stage(hosts=1)
     assert one.live
     assert two.live is None
 
 
-def test_a_stage_by_ssh_is_the_same(ssh_stage: Stages):
+def test_a_stage_by_ssh_is_the_same(ssh_stage: Stages) -> None:
     shop = ssh_stage(hosts={"a": {}, "b": {}}, dodo=ASK)
     shop.stand_in("oracle")
     shop.deploy().ok()
@@ -92,12 +92,12 @@ def test_a_stage_by_ssh_is_the_same(ssh_stage: Stages):
     shop.assert_healthy()
 
 
-def test_more_hosts_than_there_are_sshds_are_refused(ssh_stage: Stages):
+def test_more_hosts_than_there_are_sshds_are_refused(ssh_stage: Stages) -> None:
     with pytest.raises(AssertionError, match="there are 5 sshd's, and 6 hosts"):
         ssh_stage(hosts=6)
 
 
-def test_a_machine_without_sshd_is_told_the_package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+def test_a_machine_without_sshd_is_told_the_package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("shutil.which", lambda _, path: None)  # noqa: ARG005
     with pytest.raises(pytest.fail.Exception, match="needs sshd, which is not installed: apt-get install openssh-serv"):
         Fleet(tmp_path, 1)

@@ -21,7 +21,7 @@ def log(project: Project, host: str) -> str:
 
 def test_a_git_that_has_begun_it_all_does_not_say_which_repository_is_meant(
     project: Project, env: dict[str, str], tmp_path: Path
-):
+) -> None:
     own = GitRepo(tmp_path / "own", env)
     own.commit({"app.txt": "not pushed\n"})
     own.git("remote", "add", "origin", "elsewhere")
@@ -30,7 +30,7 @@ def test_a_git_that_has_begun_it_all_does_not_say_which_repository_is_meant(
     assert own.git("remote", "get-url", "origin") == "elsewhere"
 
 
-def test_only_the_repo_tree_is_deployed_without_its_prefix(project: Project, git_repo: GitRepo):
+def test_only_the_repo_tree_is_deployed_without_its_prefix(project: Project, git_repo: GitRepo) -> None:
     git_repo.commit({"services/shop/bin/run": "#!/bin/sh\n", "services/shop/a": "a\n", "services/other/b": "b\n"})
     project.config(repo_tree="services/shop", linked_files=None, linked_dirs=None)
     deploy(project)
@@ -39,28 +39,30 @@ def test_only_the_repo_tree_is_deployed_without_its_prefix(project: Project, git
 
 
 @pytest.mark.parametrize("tree", ["app.txt", "s*"])
-def test_a_repo_tree_that_is_no_directory_fails_and_leaves_nothing(project: Project, git_repo: GitRepo, tree: str):
+def test_a_repo_tree_that_is_no_directory_fails_and_leaves_nothing(
+    project: Project, git_repo: GitRepo, tree: str
+) -> None:
     git_repo.commit({"services/app.txt": "shop\n"})
     project.config(repo_tree=tree)
     assert f"{tree} is no directory of " in project.doit("deploy:production").failed().out
     assert project.releases("web1") == project.releases("web2") == []
 
 
-def test_a_repo_tree_that_the_commit_lacks_fails_and_leaves_nothing(project: Project):
+def test_a_repo_tree_that_the_commit_lacks_fails_and_leaves_nothing(project: Project) -> None:
     project.config(repo_tree="services/shop")
     done = project.doit("deploy:production").failed()
     assert "services/shop" in done.out
     assert project.releases("web1") == project.releases("web2") == []
 
 
-def test_what_is_export_ignored_is_not_deployed(project: Project, git_repo: GitRepo):
+def test_what_is_export_ignored_is_not_deployed(project: Project, git_repo: GitRepo) -> None:
     git_repo.commit({".gitattributes": "secret.txt export-ignore\n", "secret.txt": "x"})
     deploy(project)
     assert not (live(project, "web1") / "secret.txt").exists()
     assert (live(project, "web1") / "app.txt").exists()
 
 
-def test_modes_and_links_of_the_repository_arrive(project: Project, git_repo: GitRepo):
+def test_modes_and_links_of_the_repository_arrive(project: Project, git_repo: GitRepo) -> None:
     git_repo.commit({"bin/run": "#!/bin/sh\n"})
     (git_repo.path / "bin/run").chmod(0o755)
     (git_repo.path / "run").symlink_to("bin/run")
@@ -70,7 +72,7 @@ def test_modes_and_links_of_the_repository_arrive(project: Project, git_repo: Gi
     assert os.readlink(live(project, "web1") / "run") == "bin/run"
 
 
-def test_branch_names_a_branch_a_tag_or_a_commit(make_project: MakeProject, git_repo: GitRepo):
+def test_branch_names_a_branch_a_tag_or_a_commit(make_project: MakeProject, git_repo: GitRepo) -> None:
     project = make_project(1)
     sha = git_repo.git("rev-parse", "HEAD")
     git_repo.git("branch", "old/branch")
@@ -85,14 +87,16 @@ def test_branch_names_a_branch_a_tag_or_a_commit(make_project: MakeProject, git_
 
 
 @pytest.mark.parametrize("branch", ["nowhere", "0123abc", "main~1", "--help", "-q"])
-def test_a_branch_that_is_none_is_refused_and_leaves_nothing(project: Project, branch: str):
+def test_a_branch_that_is_none_is_refused_and_leaves_nothing(project: Project, branch: str) -> None:
     done = project.doit("deploy:production", f"branch={branch}").failed()
     assert f"no branch, tag or commit '{branch}'" in done.out
     assert "Traceback" not in done.out
     assert project.releases("web1") == project.releases("web2") == []
 
 
-def test_the_mirror_follows_a_forced_push_and_a_branch_that_became_a_folder(project: Project, git_repo: GitRepo):
+def test_the_mirror_follows_a_forced_push_and_a_branch_that_became_a_folder(
+    project: Project, git_repo: GitRepo
+) -> None:
     git_repo.git("branch", "topic")
     deploy(project)
     git_repo.git("branch", "-D", "topic")
@@ -103,7 +107,7 @@ def test_the_mirror_follows_a_forced_push_and_a_branch_that_became_a_folder(proj
     deploy(project, "branch=topic/one")
 
 
-def test_a_repository_that_moved_is_followed(project: Project, git_repo: GitRepo):
+def test_a_repository_that_moved_is_followed(project: Project, git_repo: GitRepo) -> None:
     deploy(project)
     moved = git_repo.path.with_name("moved")
     git_repo.path = git_repo.path.rename(moved)

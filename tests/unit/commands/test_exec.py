@@ -12,14 +12,14 @@ def output(*lines: str) -> Output:
     return made
 
 
-def test_of_a_lot_of_output_the_end_is_kept_and_the_rest_counted():
+def test_of_a_lot_of_output_the_end_is_kept_and_the_rest_counted() -> None:
     line = "x" * 999
     kept = output("first", *[line] * (MOST_KEPT // 1000), "x" * 999, "last")
     assert (kept.lines[-1], kept.left_out, len(kept.lines)) == ("last", 2, MOST_KEPT // 1000 + 1)
     assert sum(len(line) + 1 for line in kept.lines) <= MOST_KEPT
 
 
-def test_outputs_that_agree_in_their_ends_alone_are_not_alike():
+def test_outputs_that_agree_in_their_ends_alone_are_not_alike() -> None:
     rest = ["x" * 999] * (MOST_KEPT // 1000 + 1)
     one, other = output("one", *rest), output("two", *rest)
     assert one.lines == other.lines

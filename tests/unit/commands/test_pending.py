@@ -23,10 +23,10 @@ SENTENCES = [
 
 
 @pytest.mark.parametrize(("comes", "goes", "expected"), SENTENCES, ids=range(len(SENTENCES)))
-def test_what_pending_says(comes: tuple[Commit, ...] | None, goes: tuple[Commit, ...], expected: str):
+def test_what_pending_says(comes: tuple[Commit, ...] | None, goes: tuple[Commit, ...], expected: str) -> None:
     assert sentence("main", "b" * 40, Gap(("web1",), "a" * 40, comes, goes)) == expected
 
 
-def test_an_archives_sha256_is_known_for_what_it_is():
+def test_an_archives_sha256_is_known_for_what_it_is() -> None:
     said = sentence("main", "b" * 40, Gap(("web1",), "a" * 64))
     assert said.endswith("is no commit, but the sha256 of an archive; pending needs the git transfer.")

@@ -48,7 +48,7 @@ def full(tmp_path: Path) -> tuple[origins.Written, stages.Config]:
     return origins.written(file), stages.load(file)
 
 
-def test_each_setting_has_the_place_that_it_comes_from(full: tuple[origins.Written, stages.Config]):
+def test_each_setting_has_the_place_that_it_comes_from(full: tuple[origins.Written, stages.Config]) -> None:
     said, conf = full
     found = origins.settings(said, conf.stages["production"])
     assert [(s.name, s.value, s.host or s.level, s.place) for s in found] == [
@@ -80,7 +80,7 @@ def test_each_setting_has_the_place_that_it_comes_from(full: tuple[origins.Writt
     ]
 
 
-def test_options_of_a_recipe_that_the_stage_turns_off_do_not_hold(tmp_path: Path):
+def test_options_of_a_recipe_that_the_stage_turns_off_do_not_hold(tmp_path: Path) -> None:
     file = tmp_path / "deploy.yml"
     file.write_text(FULL.replace("{other: false}", "{systemd: false}"))
     names = [s.name for s in origins.settings(origins.written(file), stages.load(file).stages["local"])]
@@ -88,7 +88,7 @@ def test_options_of_a_recipe_that_the_stage_turns_off_do_not_hold(tmp_path: Path
     assert "recipes.systemd.units" not in names
 
 
-def test_settings_that_change_nothing_have_the_reason(full: tuple[origins.Written, stages.Config]):
+def test_settings_that_change_nothing_have_the_reason(full: tuple[origins.Written, stages.Config]) -> None:
     said, conf = full
     assert {(s.name, s.place): why for s, why in origins.unused(said, conf.stages, "production")} == {
         ("user", "deploy.yml:4"): "all hosts of local are this machine; every host of production says its own",
@@ -100,20 +100,20 @@ def test_settings_that_change_nothing_have_the_reason(full: tuple[origins.Writte
     assert local == {("port", "here"): "here is this machine"}
 
 
-def test_what_one_stage_uses_is_used(full: tuple[origins.Written, stages.Config]):
+def test_what_one_stage_uses_is_used(full: tuple[origins.Written, stages.Config]) -> None:
     said, conf = full
     names = {s.name for s, _ in origins.unused(said, conf.stages, "production")}
     assert not names & {"repo_url", "archive", "keep_releases", "ssh_options", "recipes.systemd.units"}
 
 
-def test_an_option_of_a_recipe_may_be_off(tmp_path: Path):
+def test_an_option_of_a_recipe_may_be_off(tmp_path: Path) -> None:
     file = tmp_path / "deploy.yml"
     file.write_text(FULL.replace("other: {}", 'other: {x: "off"}').replace("{other: false}", "{}"))
     found = {s.name for s, _ in origins.unused(origins.written(file), stages.load(file).stages, "production")}
     assert "recipes.other.x" not in found
 
 
-def test_a_recipe_that_every_stage_gives_options_is_used(tmp_path: Path):
+def test_a_recipe_that_every_stage_gives_options_is_used(tmp_path: Path) -> None:
     file = tmp_path / "deploy.yml"
     file.write_text(FULL.replace("{other: false}", "{systemd: {units: [c.service]}}"))
     found = {s.name for s, _ in origins.unused(origins.written(file), stages.load(file).stages, "production")}

@@ -132,7 +132,7 @@ def test_as_many_complete_releases_stay_as_were_asked_for(facts: Facts, keep: in
     assert len(whole - set(removals(facts, keep, LATER))) >= min(keep, len(whole))
 
 
-def test_after_a_publish_that_was_cut_short_the_release_that_was_live_everywhere_is_suggested():
+def test_after_a_publish_that_was_cut_short_the_release_that_was_live_everywhere_is_suggested() -> None:
     flipped = host("web1", 0, 1, 2)
     not_yet = host("web2", 0, 1, 2, entries=(*deployed(0, 1), event("ready", 2)), current=1)
     with pytest.raises(FleetDisagrees) as refused:

@@ -43,7 +43,7 @@ def answered(*lines: str) -> Condition:
     return parse("web1", "/srv/shop", "\n".join(lines) + "\n", 999.0, 1001.0)
 
 
-def test_an_answer_becomes_a_condition():
+def test_an_answer_becomes_a_condition() -> None:
     assert answered(*SAID) == Condition(
         host="web1",
         clock=Clock(offset=0.5, uncertainty=1.0),
@@ -61,21 +61,21 @@ def test_an_answer_becomes_a_condition():
 
 
 @pytest.mark.parametrize("said", ["1000 %N", "1000 ", "1000", "1000 N"])
-def test_a_clock_without_fractions_is_known_the_less_exactly(said: str):
+def test_a_clock_without_fractions_is_known_the_less_exactly(said: str) -> None:
     assert answered(f"clock\t{said}", "end\tyes").clock == Clock(offset=0.5, uncertainty=1.5)
 
 
 @pytest.mark.parametrize("said", ["", "soon", "-1000", "9" * 40])
-def test_a_clock_that_tells_no_time_is_not_known(said: str):
+def test_a_clock_that_tells_no_time_is_not_known(said: str) -> None:
     assert answered(f"clock\t{said}", "end\tyes").clock is None
 
 
 @pytest.mark.parametrize("said", ["", "/dev/sda 1 2", "df: no", "/dev/sda x 1 2 3% /"])
-def test_room_that_is_not_told_is_not_known(said: str):
+def test_room_that_is_not_told_is_not_known(said: str) -> None:
     assert answered(f"disk\t{said}", "end\tyes").disk is None
 
 
-def test_an_answer_cannot_steer_a_terminal_and_is_bounded():
+def test_an_answer_cannot_steer_a_terminal_and_is_bounded() -> None:
     condition = answered("user\t\x1b[31m", f"locale\t{'x' * 10**6}", *["closed\t/x"] * 5000, "end\tyes")
     assert condition.user == "\\x1b[31m"
     assert len(condition.locale) <= 1000
@@ -83,7 +83,7 @@ def test_an_answer_cannot_steer_a_terminal_and_is_bounded():
 
 
 @pytest.mark.parametrize("lines", [SAID[:-1], [*SAID[:-1], "user\tbob", "end\tyes"], ["hello\tyou", "end\tyes"]])
-def test_what_the_script_never_prints_is_refused(lines: list[str]):
+def test_what_the_script_never_prints_is_refused(lines: list[str]) -> None:
     with pytest.raises(HostError, match="answered the doctor with"):
         answered(*lines)
 
@@ -103,7 +103,7 @@ WELL = Condition(
 )
 
 
-def test_nothing_is_wrong_with_a_host_that_is_well():
+def test_nothing_is_wrong_with_a_host_that_is_well() -> None:
     assert findings.of_condition(WELL) == []
 
 
@@ -122,7 +122,7 @@ def test_nothing_is_wrong_with_a_host_that_is_well():
         ({"locale": "de_DE", "charmap": ""}, "its locale is de_DE, not UTF-8", False),
     ],
 )
-def test_what_is_wrong_with_a_host(facts: dict[str, Any], text: str, is_problem: bool):
+def test_what_is_wrong_with_a_host(facts: dict[str, Any], text: str, is_problem: bool) -> None:
     (found,) = findings.of_condition(replace(WELL, **facts))
     assert found.text.startswith(text)
     assert (found.where, found.is_problem) == ("web1", is_problem)
@@ -138,11 +138,11 @@ def test_what_is_wrong_with_a_host(facts: dict[str, Any], text: str, is_problem:
         {"deploy_to": "", "place": "", "owner": ""},
     ],
 )
-def test_what_is_not_certain_is_no_problem(facts: dict[str, Any]):
+def test_what_is_not_certain_is_no_problem(facts: dict[str, Any]) -> None:
     assert findings.of_condition(replace(WELL, **facts)) == []
 
 
-def test_the_hosts_need_what_the_scripts_of_both_flows_use(tmp_path: Path):
+def test_the_hosts_need_what_the_scripts_of_both_flows_use(tmp_path: Path) -> None:
     stage = stage_of(tmp_path, "{here: {transport: local}}")
     assert {"git", "tar", "readlink", "mv"} <= set(needed(stage))
     assert "git" not in needed(replace(stage, transfer="archive"))

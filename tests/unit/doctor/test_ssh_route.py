@@ -26,7 +26,7 @@ def led(text: str = SSH, key: str = "known") -> Leading:
     return described("web1", settings(text), key)
 
 
-def test_what_ssh_says_becomes_settings():
+def test_what_ssh_says_becomes_settings() -> None:
     assert led() == Leading(
         host="web1",
         address="ann@10.0.0.1:2222",
@@ -41,7 +41,7 @@ def test_what_ssh_says_becomes_settings():
     )
 
 
-def test_a_key_is_looked_for_by_alias_or_by_host_and_port():
+def test_a_key_is_looked_for_by_alias_or_by_host_and_port() -> None:
     assert key_names({"hostname": "a", "port": "22"}) == ["a"]
     assert key_names({"hostname": "a", "port": "22", "hostkeyalias": "b"}) == ["b"]
     assert key_files({"userknownhostsfile": "none", "globalknownhostsfile": "/etc/known"}) == ["/etc/known"]
@@ -57,7 +57,7 @@ def test_a_key_is_looked_for_by_alias_or_by_host_and_port():
         (["# Host a found: line 1 REVOKED\n@revoked a ssh-rsa AAAA\n# Host a found: line 2 \n"], "revoked"),
     ],
 )
-def test_the_state_of_a_key(found: list[str], state: str):
+def test_the_state_of_a_key(found: list[str], state: str) -> None:
     assert key_state(found) == state
 
 
@@ -66,7 +66,7 @@ def judged(text: str, key: str, reached: bool) -> list[tuple[str, bool]]:
     return [(one.text.partition(":")[0], one.is_problem) for one in found]
 
 
-def test_what_is_wrong_with_how_ssh_leads_to_a_host():
+def test_what_is_wrong_with_how_ssh_leads_to_a_host() -> None:
     loose = SSH.replace("checking true", "checking accept-new").replace("interval 5", "interval 0")
     strange = "its host key is not known"
     assert judged(SSH, "known", True) == []
