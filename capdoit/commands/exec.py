@@ -94,10 +94,10 @@ def _run(fleet: Fleet, command: str) -> list[Outcome[Result]]:
     def run(connection: Connection) -> Result:
         output = Output()
         answer = connection.ask([command_request(connection, command, show=output.add)])[0]
-        return Result(answer.how, answer.status == 0, output)
+        return Result(answer.status_text, answer.status == 0, output)
 
     with closing(fleet):
-        return fleet.each(run, fleet.hosts, together=False)
+        return fleet.each(run, fleet.connections, stop_on_failure=False)
 
 
 def _alike(outcomes: Iterable[Outcome[Result]]) -> Sequence[tuple[list[str], Result]]:

@@ -24,7 +24,7 @@ def look(stage: Stage, variables: Variables, console: Console, ask: Callable[[Ru
     """Ask something of every selected host; an outcome for each."""
     run = begin("", stage, variables, console)
     with closing(run.fleet):
-        return run.fleet.each(partial(ask, run), together=False)
+        return run.fleet.each(partial(ask, run), stop_on_failure=False)
 
 
 def survey(stage: Stage, variables: Variables, console: Console) -> list[Outcome[Facts]]:
@@ -48,6 +48,6 @@ def survey_and_tip(stage: Stage, variables: Variables, console: Console) -> tupl
     """
     run = begin("deploy", stage, variables, console)
     with closing(run.fleet):
-        outcomes = run.fleet.each(partial(ask_facts, run), together=False)
-        answered = [host for host, o in zip(run.fleet.release_hosts, outcomes, strict=True) if o]
+        outcomes = run.fleet.each(partial(ask_facts, run), stop_on_failure=False)
+        answered = [host for host, o in zip(run.fleet.release_connections, outcomes, strict=True) if o]
         return outcomes, git.tip(run, answered[0]) if answered else ""

@@ -12,7 +12,7 @@ from capdoit.commands.request import SHORT, Asked, errors, exit_status, in_one_l
 from capdoit.config.stages import Stage
 from capdoit.errors import HostError, Outcome, answers
 from capdoit.hosts.connection import Connection
-from capdoit.hosts.session import Request
+from capdoit.hosts.request import Request
 from capdoit.operations.survey import ask_facts
 from capdoit.output.console import Tone
 from capdoit.records import fleet_state as standing

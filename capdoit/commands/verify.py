@@ -14,7 +14,7 @@ from capdoit.config.variables import Variables
 from capdoit.decisions import rollback_target as decide
 from capdoit.errors import ConfigError, Outcome, answers
 from capdoit.hosts.connection import Connection
-from capdoit.hosts.session import Request
+from capdoit.hosts.request import Request
 from capdoit.operations.integrity import compare
 from capdoit.operations.survey import ask_facts
 from capdoit.output.console import Console, Tone
@@ -89,13 +89,13 @@ def compare_all(stage: Stage, variables: Variables, console: Console, wanted: st
     """
     run = begin("", stage, replace(variables, verify=variables.verify or "full"), console)
     with closing(run.fleet):
-        surveyed = run.fleet.each(partial(ask_facts, run), together=False)
+        surveyed = run.fleet.each(partial(ask_facts, run), stop_on_failure=False)
         run.facts = {one.host: one for one in answers(surveyed)}
         if not run.facts:
             return Verified("", surveyed)
         run.release = decide.to_look_at(list(run.facts.values()), wanted, stage.name)
-        hosts = [host for host in run.fleet.release_hosts if host.name in run.facts]
-        compared = run.fleet.each(partial(_compare, run), hosts, together=False)
+        hosts = [host for host in run.fleet.release_connections if host.name in run.facts]
+        compared = run.fleet.each(partial(_compare, run), hosts, stop_on_failure=False)
         differences = _between(run, [host for host, o in zip(hosts, compared, strict=True) if o])
     return Verified(run.release, [*compared, *(o for o in surveyed if not o)], differences)
 

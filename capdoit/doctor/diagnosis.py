@@ -88,9 +88,9 @@ def diagnose(stage: Stage, config: Config, console: Console, more: Sequence[Find
 def _asked(stage: Stage, console: Console, has_ssh: bool) -> tuple[list[Outcome[Leading]], list[Outcome[Condition]]]:
     fleet = fleet_of(stage.only(tuple(map(without_unset_secrets, stage.hosts))), console)
     with closing(fleet):
-        led = [host for host in fleet.hosts if has_ssh and host.config.transport == "ssh"]
-        leadings = fleet.each(lambda host: leading(host.config), led, together=False)
-        return leadings, fleet.each(partial(examine, stage), fleet.hosts, together=False)
+        led = [host for host in fleet.connections if has_ssh and host.config.transport == "ssh"]
+        leadings = fleet.each(lambda host: leading(host.config), led, stop_on_failure=False)
+        return leadings, fleet.each(partial(examine, stage), fleet.connections, stop_on_failure=False)
 
 
 def _of_hosts(leadings: Sequence[Outcome[Leading]], conditions: Sequence[Outcome[Condition]]) -> list[Finding]:

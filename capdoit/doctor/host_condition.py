@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 
 from capdoit.config.stages import Stage
 from capdoit.hosts.connection import Connection
-from capdoit.hosts.session import Request
+from capdoit.hosts.request import Request
 from capdoit.operations.lock import flock_request
 from capdoit.operations.survey import LONGEST, NEEDED, NEEDED_TO_GO_BACK, needed_to_deploy
 from capdoit.records.facts import FACTS, facts_said

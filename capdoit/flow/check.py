@@ -33,12 +33,12 @@ def check(stage: Stage, variables: Variables, console: Console, declared: Declar
     variables.refuse_meaningless("check", stage.name)
     run = begin("deploy", stage, variables, console, declared)
     with closing(run.fleet):
-        surveyed = run.fleet.each(partial(ask_facts, run, make_dirs=True), together=False)
-        reached = [host for host in run.fleet.release_hosts if host.is_connected]
-        locks = run.fleet.each(_can_be_locked, reached, together=False)
-        source = run.fleet.each(partial(transfer.of(stage).check, run), reached, together=False)
+        surveyed = run.fleet.each(partial(ask_facts, run, make_dirs=True), stop_on_failure=False)
+        reached = [host for host in run.fleet.release_connections if host.is_connected]
+        locks = run.fleet.each(_can_be_locked, reached, stop_on_failure=False)
+        source = run.fleet.each(partial(transfer.of(stage).check, run), reached, stop_on_failure=False)
         others = run.fleet.each(
-            lambda connection: connection.host.test("true"), _called_without_code(run), together=False
+            lambda connection: connection.host.test("true"), _called_without_code(run), stop_on_failure=False
         )
     facts = answers(surveyed)
     _warn_of_drills(stage, facts, console)
@@ -57,8 +57,8 @@ def _can_be_locked(host: Connection) -> None:
 
 def _called_without_code(run: Run) -> list[Connection]:
     """The hosts that get no code, and on which hooks are called."""
-    called = {host for hook in run.declared.hooks for host in hook.hosts(run.fleet.hosts)}
-    return [host for host in run.fleet.hosts if host.config.no_release and host in called]
+    called = {host for hook in run.declared.hooks for host in hook.hosts(run.fleet.connections)}
+    return [host for host in run.fleet.connections if host.config.no_release and host in called]
 
 
 def _warn_of_drills(stage: Stage, facts: Sequence[Facts], console: Console) -> None:

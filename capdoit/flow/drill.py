@@ -99,7 +99,7 @@ class Drill:
 
     def _rehearse(self, run: Run) -> dict[str, str]:
         """All of it; how many members each host's archive has."""
-        run.fleet.limit(*run.deadlines)
+        run.fleet.set_deadlines(*run.deadlines)
         self._seconds["starting"] = self._timed("starting", lambda: starting(run))
         self._timed("look at the release", lambda: look(run))
         self._timed("fill the shadow", lambda: fill(run, self._hooks))
@@ -209,7 +209,8 @@ def _verdicts(run: Run, error: BaseException) -> list[tuple[str, str]]:
     outcomes = {outcome.host: outcome for outcome in getattr(error, "outcomes", ())}
     failed = {outcome.host for outcome in outcomes.values() if outcome.has_failed}
     return [
-        (host.name, "fails" if host.name in failed or not outcomes else "not known") for host in run.fleet.release_hosts
+        (host.name, "fails" if host.name in failed or not outcomes else "not known")
+        for host in run.fleet.release_connections
     ]
 
 

@@ -60,7 +60,7 @@ def fill(run: Run, hooks: Iterable[Hook]) -> None:
     Raises:
         HostsFailed: a host could not; all of them say why.
     """
-    written_to = {host.name for hook in hooks for host in hook.hosts(run.fleet.hosts)}
+    written_to = {host.name for hook in hooks for host in hook.hosts(run.fleet.connections)}
     run.fleet.all(lambda host: _fill(run, host, host.name in written_to))
 
 
@@ -73,7 +73,7 @@ def verify(run: Run) -> dict[str, str]:
     Raises:
         HostsFailed: an archive cannot be listed, or lacks something.
     """
-    hosts = [host for host in run.fleet.release_hosts if archived(run, host.name)]
+    hosts = [host for host in run.fleet.release_connections if archived(run, host.name)]
     return run.fleet.all(partial(_verify, run), hosts)
 
 
@@ -84,7 +84,7 @@ def end(run: Run, drilled: str) -> list[Outcome[None]]:
         run: the drill's.
         drilled: the line that stays as its verdict; empty when it has none.
     """
-    return run.fleet.firmly(partial(_end, run, drilled))
+    return run.fleet.uninterrupted(partial(_end, run, drilled))
 
 
 def rehearse_shortly(run: Run) -> None:
@@ -115,7 +115,7 @@ def _shadow_of_host(host: HostConfig) -> HostConfig:
 
 
 def _with_release(run: Run) -> list[Connection]:
-    return [host for host in run.fleet.release_hosts if host.name not in run.archived]
+    return [host for host in run.fleet.release_connections if host.name not in run.archived]
 
 
 def _look(run: Run, host: Connection) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from capdoit.decisions import rollback_target as decide
 from capdoit.errors import HostError, Unreachable
 from capdoit.hosts.connection import Connection
-from capdoit.hosts.session import Request
+from capdoit.hosts.request import Request
 from capdoit.records import fleet_state as standing
 from capdoit.script import body_of, script_file
 from capdoit.state.plan_file import Plan
@@ -104,7 +104,7 @@ def _reverting(run: Run) -> Iterator[str]:
 
 
 def _publishing(run: Run) -> Iterator[str]:
-    for host in run.fleet.release_hosts:
+    for host in run.fleet.release_connections:
         yield f"{host.name}: current goes from {run.before(host.name) or 'nothing'} to {run.release}"
 
 

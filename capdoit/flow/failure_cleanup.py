@@ -39,7 +39,7 @@ class Standing:
 
 def abandon(run: Run) -> list[Standing]:
     """Remove the half-made release from all hosts, and ask each what is live. Raises nothing."""
-    outcomes = run.fleet.each(partial(_abandon, run), together=False)
+    outcomes = run.fleet.each(partial(_abandon, run), stop_on_failure=False)
     return [outcome.answer or _not_asked(run, outcome) for outcome in outcomes]
 
 

@@ -131,7 +131,7 @@ def _left_undone(run: Run) -> list[str]:
 
 
 def _back(run: Run) -> str:
-    hosts = [run.facts[host.name] for host in run.fleet.release_hosts if host.name in run.facts]
+    hosts = [run.facts[host.name] for host in run.fleet.release_connections if host.name in run.facts]
     target = decide.way_back(hosts, run.release, run.scope) if hosts else None
     if target is None:
         return f"There is no other release that every host can go back to; doit cap releases {run.stage.name} has all."

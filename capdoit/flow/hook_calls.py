@@ -43,7 +43,7 @@ def _say_on_no_host(run: Run, hook: Hook) -> None:
     meant = [host.name for host in run.everyone if hook.plays(host.roles)]
     if not meant:
         run.console.say(f"   {hook.name} is called on no host: none has the role {listed(hook.roles)}")
-    elif not hook.hosts(run.fleet.hosts):
+    elif not hook.hosts(run.fleet.connections):
         what = f"{hook.name} was not called: of its hosts none was chosen ({listed(meant)})"
         (run.console.say if run.drill else run.warn)(what)  # a warning would fail a drill, and a rollback works
 
@@ -51,12 +51,12 @@ def _say_on_no_host(run: Run, hook: Hook) -> None:
 def called_on(run: Run, hook: Hook) -> list[Connection]:
     """The hosts that a hook is called on; none when it is there for what is unknown, and nothing is."""
     needless = "unknown" in hook.wants and not run.unknown.get(hook.recipe)
-    return [] if needless else hook.hosts(run.fleet.hosts)
+    return [] if needless else hook.hosts(run.fleet.connections)
 
 
 def tell_of_failure(run: Run, step: str, error: BaseException) -> None:
     """Call the ``on_failed`` hooks; one that fails is a warning, since the first error is the one to report."""
-    failed = _hosts_of(error, run.fleet.hosts)
+    failed = _hosts_of(error, run.fleet.connections)
     failure = Failure(
         flow=run.flow,
         stage=run.stage.name,
@@ -65,7 +65,7 @@ def tell_of_failure(run: Run, step: str, error: BaseException) -> None:
         outcomes=getattr(error, "outcomes", ()),
         error=error,
         reason=run.console.redact(str(error).strip().partition("\n")[0]),
-        fleet=tuple(connection.host for connection in run.fleet.hosts),
+        fleet=tuple(connection.host for connection in run.fleet.connections),
         release=run.release,
         published=run.published,
     )
@@ -85,7 +85,7 @@ def refuse_hooks_without_hosts(run: Run, acts: Iterable[Act]) -> None:
     """
     missing = [host for host in run.stage.hosts if host.name in run.missing]
     called = (act.hook for act in acts if act.hook and act.name in run.acts)
-    hooks = [hook for hook in called if not hook.hosts(run.fleet.hosts)]
+    hooks = [hook for hook in called if not hook.hosts(run.fleet.connections)]
     alone = [hook for hook in hooks if any(hook.plays(host.roles) for host in missing)]
     if alone:
         whose = listed(f"{hook.name} ({hook.place})" for hook in alone)

@@ -196,7 +196,7 @@ class Deployment:
         if act.name in self.variables.skip:
             self.console.say(f"   skipped: {act.name}")
             return
-        run.fleet.limit(*self._deadlines(act, run))
+        run.fleet.set_deadlines(*self._deadlines(act, run))
         if run.alone and not run.release:
             choose_live(run)
         if act.hook:
@@ -235,7 +235,7 @@ class Deployment:
     def _say_live(self, run: Run) -> None:
         seconds = time.monotonic() - run.started
         of = f" ({run.revision[:12]}, {run.branch})" if self.flow == "deploy" else f" ({run.revision[:12]})"
-        hosts = listed(host.name for host in run.fleet.release_hosts)
+        hosts = listed(host.name for host in run.fleet.release_connections)
         self.console.say(f"   {run.release}{of} is live on {hosts} after {seconds:.2f} s", Tone.GOOD)
 
     # -- ending
@@ -277,7 +277,7 @@ class Deployment:
         self._ended = self._failing = True
         run.failed_in, run.interrupted = where, str(error) if isinstance(error, Interrupted) else ""
         run.fleet.resume()
-        run.fleet.limit()
+        run.fleet.set_deadlines()
         standings = abandon(run)
         if not (quietly or run.alone or run.plan):
             tell_of_failure(run, where, error)
@@ -298,7 +298,7 @@ class Deployment:
         """Roll back; what became of it. The locks were given back, so another flow may have come between."""
         assert self.undo is not None  # noqa: S101 - else it does not go back
         self.console.say(f"   {run.release} is live, but its deploy failed: rolling back (on_failure: rollback)")
-        hosts = tuple(host.name for host in run.fleet.hosts)
+        hosts = tuple(host.name for host in run.fleet.connections)
         why, said = f"on_failure: rollback, of {run.release}", self.variables
         target = decide.way_back([*run.facts.values()], run.release, run.scope)
         variables = Variables(

@@ -12,8 +12,11 @@ from typing import TYPE_CHECKING, Any, cast
 from capdoit.errors import HostError, Unreachable
 from capdoit.events import EventBus, HostOutput, TransferProgress
 from capdoit.hosts.host import Host
-from capdoit.hosts.session import LOOP, Answer, Process, Request, Session, Stop
+from capdoit.hosts.pipes import Process
+from capdoit.hosts.request import Answer, Request
+from capdoit.hosts.session import LOOP, Session
 from capdoit.hosts.ssh_command import ssh_arguments, ssh_options
+from capdoit.hosts.stop_signal import StopSignal
 from capdoit.script import Script, Secret, render, words
 
 if TYPE_CHECKING:
@@ -63,7 +66,7 @@ class Connection:
         held_lock: the flow's lock on this host; None without one.
     """
 
-    stop: Stop
+    stop: StopSignal
 
     def __init__(self, config: HostConfig, events: EventBus) -> None:
         self.config = config
@@ -140,21 +143,23 @@ class Connection:
     def failure(self, answer: Answer, command: str) -> HostError:
         """Return the error of a script that failed, without secrets."""
         lines = [self._events.redact(line) for line in answer.lines]
-        return HostError(self.name, f"{self._events.redact(command)}: {answer.how}", command, answer.status, lines)
+        return HostError(
+            self.name, f"{self._events.redact(command)}: {answer.status_text}", command, answer.status, lines
+        )
 
     def show(self, stream: str, line: str) -> None:
         """Emit a line of the host's output."""
         self._events.emit(HostOutput(self.name, stream, line))
 
-    def beat(self) -> None:
+    def send_heartbeat(self) -> None:
         """Tell the host that the controller is alive."""
         if self._session and self._session.is_open:
-            self._session.beat()
+            self._session.send_heartbeat()
 
     def close(self) -> None:
         """End the session in order, and release the lock."""
         if self._session and self._session.is_open:
-            self._session.bye(self.held_lock.release if self.held_lock else None)
+            self._session.close(self.held_lock.release if self.held_lock else None)
         if self._machine is not None and self.config.transport != "local":
             self._machine.close()
             self._machine = None
@@ -177,7 +182,7 @@ class Connection:
             try:
                 self.held_lock.retake()
             except BaseException:
-                session.cut()
+                session.abort()
                 raise
 
     def _prepared(self, request: Request) -> Request:

@@ -1,4 +1,4 @@
-"""All the hosts of a flow at once: fan-out, the barrier at its end, and stopping."""
+"""All hosts of a flow: work on all of them at once, the barrier at its end, and stopping it."""
 
 from __future__ import annotations
 
@@ -10,143 +10,147 @@ from typing import TypeVar, cast
 
 from capdoit.errors import HostsFailed, Outcome
 from capdoit.hosts.connection import Connection, Deadline
-from capdoit.hosts.session import BEAT, Stop
+from capdoit.hosts.session import HEARTBEAT_SECONDS
+from capdoit.hosts.stop_signal import StopSignal
 
-# What fails on one host fails on others, too, a moment later: they may say so before they are stopped.
-LAST_WORDS = 0.5
-TURN = 0.2  # seconds; how late a signal may be heard
+# Often one cause fails several hosts within a moment. They may report it before they are stopped.
+FAILURE_GRACE_SECONDS = 0.5
+POLL_SECONDS = 0.2  # the longest time until a signal handler runs
 T = TypeVar("T")
 
 
 class Fleet:
-    """The hosts of a flow.
+    """The connections to the hosts of a flow.
 
     Args:
-        hosts: in the order of deploy.yml; at least one.
+        connections: connections in the order of deploy.yml; at least one.
     """
 
-    def __init__(self, hosts: Sequence[Connection]) -> None:
-        self.hosts = tuple(hosts)
-        self._stop = Stop()
-        self._stopped = False
-        self._firm = False
-        self._pool = ThreadPoolExecutor(len(self.hosts))
+    def __init__(self, connections: Sequence[Connection]) -> None:
+        self.connections = tuple(connections)
+        self._stop = StopSignal()
+        self._is_stopped = False
+        self._is_uninterrupted = False
+        self._pool = ThreadPoolExecutor(len(self.connections))
         self._closed = threading.Event()
-        threading.Thread(target=self._beat, daemon=True).start()
+        threading.Thread(target=self._send_heartbeats, daemon=True).start()
 
     @property
-    def release_hosts(self) -> tuple[Connection, ...]:
-        """The hosts that get code."""
-        return tuple(host for host in self.hosts if not host.config.no_release)
+    def release_connections(self) -> tuple[Connection, ...]:
+        """The connections to hosts that get releases."""
+        return tuple(connection for connection in self.connections if not connection.config.no_release)
 
     def each(
-        self, work: Callable[[Connection], T], hosts: Sequence[Connection] | None = None, together: bool = True
+        self,
+        work: Callable[[Connection], T],
+        connections: Sequence[Connection] | None = None,
+        stop_on_failure: bool = True,
     ) -> list[Outcome[T]]:
-        """Do some work on hosts, all at once, and wait for all of them.
+        """Do some work on several hosts at once, and wait for all of them.
 
         Args:
-            work: done in a thread for each host.
-            hosts: on these; on those that get code when not given.
-            together: whether a failure on one host stops the work on the others.
+            work: function that is called in a thread for each connection.
+            connections: connections to work on; default is every host that gets releases.
+            stop_on_failure: stop the work on the other hosts when it fails on one.
 
         Returns:
-            What each host answered or why it failed; nothing is raised.
+            The outcome of each host; a failure is not raised.
         """
-        hosts = self.release_hosts if hosts is None else hosts
+        connections = self.release_connections if connections is None else connections
         self._renew_stop()
-        futures = [self._pool.submit(work, host) for host in hosts]
+        futures = [self._pool.submit(work, connection) for connection in connections]
         try:
-            _wait(futures, until_one_fails=together)
-            if together and wait(futures, LAST_WORDS).not_done:
-                self._stop.say()
+            _wait(futures, until_one_fails=stop_on_failure)
+            if stop_on_failure and wait(futures, FAILURE_GRACE_SECONDS).not_done:
+                self._stop.set()
         except BaseException:
-            self._stop.say()
+            self._stop.set()
             raise
         finally:
-            _wait(futures)  # nothing goes on when this returns
-        return [_outcome(host, future) for host, future in zip(hosts, futures, strict=True)]
+            _wait(futures)
+        return [_outcome(connection, future) for connection, future in zip(connections, futures, strict=True)]
 
-    def all(self, work: Callable[[Connection], T], hosts: Sequence[Connection] | None = None) -> dict[str, T]:
-        """Do some work on hosts that has to succeed on all of them.
+    def all(self, work: Callable[[Connection], T], connections: Sequence[Connection] | None = None) -> dict[str, T]:
+        """Do some work that has to succeed on every host; arguments as in `each`.
 
         Returns:
-            The answers, by name of host.
+            The answers by host name.
 
         Raises:
-            HostsFailed: it failed on at least one; the others were stopped.
+            HostsFailed: the work failed on at least one host and was stopped on the others.
         """
-        outcomes = self.each(work, hosts)
+        outcomes = self.each(work, connections)
         if not all(outcomes):
             raise HostsFailed(outcomes)
         return {outcome.host: cast(T, outcome.answer) for outcome in outcomes}
 
-    def firmly(self, work: Callable[[Connection], T]) -> list[Outcome[T]]:
-        """As `each`, but neither a signal nor a deadline stops it: for short work that must not be left half done."""
-        self.limit()
-        self._firm = True
+    def uninterrupted(self, work: Callable[[Connection], T]) -> list[Outcome[T]]:
+        """Do some work like `each`, but without signals and deadlines: short work that must not be half done."""
+        self.set_deadlines()
+        self._is_uninterrupted = True
         try:
-            return self.each(work, together=False)
+            return self.each(work, stop_on_failure=False)
         finally:
-            self._firm = False
+            self._is_uninterrupted = False
 
-    def limit(self, *deadlines: Deadline) -> None:
-        """What is done from now on ends by these deadlines."""
-        for host in self.hosts:
-            host.deadlines = deadlines
+    def set_deadlines(self, *deadlines: Deadline) -> None:
+        """End the work that starts from now on by these deadlines, instead of the ones set before."""
+        for connection in self.connections:
+            connection.deadlines = deadlines
 
-    def leave_out(self, names: Sequence[str]) -> None:
-        """Work without these hosts from now on; the names are those of deploy.yml."""
-        self.hosts = tuple(host for host in self.hosts if host.name not in names)
+    def remove(self, names: Sequence[str]) -> None:
+        """Continue without the hosts of these names."""
+        self.connections = tuple(connection for connection in self.connections if connection.name not in names)
 
     def stop(self) -> None:
-        """End the work that is going on, on all hosts, and what follows until `resume`; for a signal handler."""
-        self._stopped = True
-        if not self._firm and not self._closed.is_set():  # else there is nobody left to hear it
-            self._stop.say()
+        """End the current work on all hosts, and all later work until `resume`. Safe in a signal handler."""
+        self._is_stopped = True
+        if not self._is_uninterrupted and not self._closed.is_set():  # a closed fleet has no pipe to write to
+            self._stop.set()
 
     def resume(self) -> None:
-        """Work again after `stop`, to tidy up."""
-        self._stopped = False
+        """Allow work again after `stop`, for the cleanup."""
+        self._is_stopped = False
 
-    def pause(self, seconds: float) -> None:
-        """Do nothing for a while, or until `stop`."""
+    def sleep(self, seconds: float) -> None:
+        """Wait for some time, or until `stop`."""
         select.select([self._stop], [], [], seconds)
 
     def close(self) -> None:
         """End all sessions in order."""
         self._closed.set()
-        self.each(Connection.close, self.hosts, together=False)
+        self.each(Connection.close, self.connections, stop_on_failure=False)
         self._pool.shutdown()
         self._stop.close()
 
-    def _beat(self) -> None:
-        """While the flow works elsewhere, for long perhaps, the hosts have to know that it is alive."""
-        while not self._closed.wait(BEAT):
-            for host in self.hosts:
-                host.beat()
+    def _send_heartbeats(self) -> None:
+        """Tell every host that the controller is alive, also while the flow works elsewhere for a long time."""
+        while not self._closed.wait(HEARTBEAT_SECONDS):
+            for connection in self.connections:
+                connection.send_heartbeat()
 
     def _renew_stop(self) -> None:
-        # A signal may come between any two of these lines.
-        old, self._stop = self._stop, Stop()
-        for host in self.hosts:
-            host.stop = self._stop
+        # A signal may arrive between any two of these lines.
+        old, self._stop = self._stop, StopSignal()
+        for connection in self.connections:
+            connection.stop = self._stop
         old.close()
-        if self._stopped and not self._firm:
-            self._stop.say()
+        if self._is_stopped and not self._is_uninterrupted:
+            self._stop.set()
 
 
 def _wait(futures: Sequence[Future[T]], until_one_fails: bool = False) -> None:
-    """Wait for all of them, or for the first that fails.
+    """Wait for all futures, or until one fails.
 
-    In short turns: a signal that comes just before the main thread falls asleep does not wake it, so its handler would
-    not run until something else did.
+    The wait is cut into short parts: a signal that arrives just before the main thread blocks does not wake it, so
+    its handler would not run until the wait ends.
     """
     when = FIRST_EXCEPTION if until_one_fails else ALL_COMPLETED
-    while (waited := wait(futures, TURN, when)).not_done:
+    while (waited := wait(futures, POLL_SECONDS, when)).not_done:
         if until_one_fails and any(future.exception() for future in waited.done):
             return
 
 
-def _outcome(host: Connection, future: Future[T]) -> Outcome[T]:
+def _outcome(connection: Connection, future: Future[T]) -> Outcome[T]:
     error = future.exception()
-    return Outcome(host.name, None if error else future.result(), error)
+    return Outcome(connection.name, None if error else future.result(), error)

@@ -8,8 +8,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, TypedDict
 
-from capdoit.hosts.session import Request
-from capdoit.hosts.stream import Sink
+from capdoit.hosts.request import Request
+from capdoit.hosts.stream import ShowLine
 from capdoit.script import Script, Secret, Value, render, script_file, words
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ def command_request(
     connection: Connection,
     command: Command,
     capture: bool = False,
-    show: Sink | None = None,
+    show: ShowLine | None = None,
     **options: Unpack[CommandOptions],
 ) -> Request:
     """Return the request that runs a command of a hook or of an operator.

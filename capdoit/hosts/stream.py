@@ -1,4 +1,4 @@
-"""What comes back through a session: without the loop's own lines, byte for byte, and cut into lines for people."""
+"""The output of a session: split into the outputs of its scripts, byte for byte, and into lines for people."""
 
 from __future__ import annotations
 
@@ -10,112 +10,170 @@ from typing import IO
 
 from capdoit.text import printable
 
-CHUNK = 1 << 16
-LONGEST_LINE = 1 << 13  # longer ones are shown cut; a captured output is never cut
+CHUNK_BYTES = 1 << 16
+MAX_LINE_BYTES = 1 << 13  # longer lines are shown cut; captured output is never cut
 KEPT_LINES = 20  # of a script's output, for the report of its failure
 STATUS = re.compile(rb"[0-9]{1,3}")
+GREETING = "hello"  # tag of the first line of the loop
 
-Sink = Callable[[str, str], None]  # stream ("out" or "err"), line
+ShowLine = Callable[[str, str], None]  # stream ("out" or "err"), line
 
 
 class Stream:
-    """One of the two outputs of a session; takes the loop's own lines out of it, byte for byte."""
+    """One of the two outputs of a session, without the lines that the loop itself writes.
+
+    Args:
+        source: the pipe.
+        nonce: word that begins each line of the loop.
+
+    Attributes:
+        is_open: False once the pipe has ended.
+        preamble: output before the loop's greeting: of a login profile, or ssh's error message.
+        statuses: exit status by tag, of each script that has ended.
+    """
 
     def __init__(self, source: IO[bytes], nonce: str) -> None:
         self.source = source
-        self.open = True
-        self.noise = b""  # what came before the loop's greeting: a profile's, or ssh's complaint
-        self.ends: dict[str, int] = {}
+        self.is_open = True
+        self.preamble = b""
+        self.statuses: dict[str, int] = {}
         self._nonce = nonce.encode()
         self._unread = b""
 
     @property
-    def waiting(self) -> int:
-        """How many bytes have come of scripts that nobody asks about yet."""
+    def has_greeted(self) -> bool:
+        """True once the loop's greeting has arrived."""
+        return GREETING in self.statuses
+
+    @property
+    def unread_bytes(self) -> int:
+        """The size of the output that belongs to scripts whose answers are not read yet."""
         return len(self._unread)
 
     def read(self) -> None:
-        """Wait for more, and keep it for `take`."""
-        chunk = os.read(self.source.fileno(), CHUNK)
-        self.open = bool(chunk)
+        """Wait for output, and keep it for `take_output`."""
+        chunk = os.read(self.source.fileno(), CHUNK_BYTES)
+        self.is_open = bool(chunk)
         self._unread += chunk
 
-    def skip(self) -> None:
-        """Wait for more, and forget it."""
-        self.open = bool(os.read(self.source.fileno(), CHUNK))
+    def discard(self) -> None:
+        """Wait for output, and forget it."""
+        self.is_open = bool(os.read(self.source.fileno(), CHUNK_BYTES))
 
-    def take(self, tag: str) -> bytes:
-        """The output that has come, up to the loop's line that ends a script; none once that came.
+    def take_output(self, tag: str) -> bytes:
+        """Return the script's output that has arrived since the last call, and note its exit status if it has ended.
 
-        The loop begins its line with a newline, so in the end there is one newline more than was written.
+        The loop begins its own line with a newline, so the complete output has one newline more than the script wrote.
         """
+        output = self._split(tag)
+        if tag not in self.statuses and (len(self._unread) > CHUNK_BYTES or not self.is_open):
+            output.append(self._cut(len(self._unread)))
+        if not self.has_greeted:
+            self._add_to_preamble(output)
+        return b"".join(output)
+
+    def _split(self, tag: str) -> list[bytes]:
+        """Cut off the unread output up to the line that ends a script, and return it without lines of the loop."""
         output: list[bytes] = []
-        while tag not in self.ends and self._unread:
+        while tag not in self.statuses and self._unread:
             start = self._unread.find(self._nonce)
-            if start < 0:  # nothing of the loop's in it; the last line may become so
-                start = self._unread.rfind(b"\n") + 1
-                output.append(self._cut(start))
+            if start < 0:  # the last line is incomplete and may still become a line of the loop
+                output.append(self._cut(self._unread.rfind(b"\n") + 1))
                 break
             output.append(self._cut(start))
             line, newline, _ = self._unread.partition(b"\n")
             if not newline:
                 break
-            self._line(self._cut(len(line) + 1), output)
-        if tag not in self.ends and (len(self._unread) > CHUNK or not self.open):
-            output.append(self._cut(len(self._unread)))
-        if "hello" not in self.ends:
-            self.noise = (self.noise + b"".join(output))[-CHUNK:]
-            return b""
-        return b"".join(output)
+            self._read_line(self._cut(len(line) + 1), output)
+        return output
 
     def _cut(self, length: int) -> bytes:
         head, self._unread = self._unread[:length], self._unread[length:]
         return head
 
-    def _line(self, line: bytes, output: list[bytes]) -> None:
-        """A line that begins with the nonce: the loop's, if it is all that the loop writes in one."""
+    def _read_line(self, line: bytes, output: list[bytes]) -> None:
+        """Read a line that begins with the nonce; it is output unless it has exactly the form of the loop's lines."""
         words = line[:-1].split(b" ")
         tag = words[1].decode("ascii", "replace") if len(words) == 3 else ""
-        if not tag or not STATUS.fullmatch(words[2]) or (tag == "hello" and tag in self.ends):
+        if not tag or not STATUS.fullmatch(words[2]) or (tag == GREETING and self.has_greeted):
             output.append(line)
             return
-        self.ends[tag] = int(words[2])
-        if tag == "hello":
-            self.noise = (self.noise + b"".join(output))[-CHUNK:]
-            output.clear()
+        self.statuses[tag] = int(words[2])
+        if tag == GREETING:
+            self._add_to_preamble(output)
+
+    def _add_to_preamble(self, output: list[bytes]) -> None:
+        self.preamble = (self.preamble + b"".join(output))[-CHUNK_BYTES:]
+        output.clear()
 
 
-class Tail:
-    """Cuts output into lines, shows each at once and remembers the last ones."""
+class LineSplitter:
+    """Splits output into lines, shows each of them, and keeps the last ones.
 
-    def __init__(self, stream: str, show: Sink | None, kept: deque[str]) -> None:
+    Args:
+        stream: ``out`` or ``err``.
+        show: called with each line; None shows nothing.
+        kept: gets the lines.
+    """
+
+    def __init__(self, stream: str, show: ShowLine | None, kept: deque[str]) -> None:
         self._stream, self._show, self._kept = stream, show, kept
         self._rest = b""
-        self._blanks = 0  # empty lines that wait for another line: the last of them is the loop's
+        self._blank_lines = 0  # not shown yet: the last line of the output is blank and comes from the loop
 
-    def take(self, piece: bytes) -> None:
-        """More output."""
+    def feed(self, piece: bytes) -> None:
+        """Split more output."""
         *lines, self._rest = (self._rest + piece).split(b"\n")
         for line in lines if self._show else lines[-KEPT_LINES - 1 :]:
-            self._line(line)
-        self._rest = self._rest[: LONGEST_LINE + 1]  # what a longer line has beyond that is left out
+            self._add_line(line)
+        self._rest = self._rest[: MAX_LINE_BYTES + 1]
 
-    def end(self) -> None:
-        """No more output."""
-        for _ in range(self._blanks - 1):
-            self._tell("")
+    def finish(self) -> None:
+        """Show the blank lines at the end, without the loop's."""
+        self._emit_blank_lines(self._blank_lines - 1)
 
-    def _line(self, line: bytes) -> None:
+    def _add_line(self, line: bytes) -> None:
         if not line:
-            self._blanks += 1
+            self._blank_lines += 1
             return
-        for _ in range(self._blanks):
-            self._tell("")
-        self._blanks = 0
-        cut = "…" if len(line) > LONGEST_LINE else ""
-        self._tell(printable(line[:LONGEST_LINE].rstrip(b"\r")) + cut)
+        self._emit_blank_lines(self._blank_lines)
+        self._blank_lines = 0
+        ellipsis = "…" if len(line) > MAX_LINE_BYTES else ""
+        self._emit(printable(line[:MAX_LINE_BYTES].rstrip(b"\r")) + ellipsis)
 
-    def _tell(self, text: str) -> None:
+    def _emit_blank_lines(self, count: int) -> None:
+        for _ in range(count):
+            self._emit("")
+
+    def _emit(self, text: str) -> None:
         self._kept.append(text)
         if self._show:
             self._show(self._stream, text)
+
+
+class Capture:
+    """The stdout of a script, in memory or in a file.
+
+    Args:
+        target: open file; None keeps the output in memory.
+    """
+
+    def __init__(self, target: IO[bytes] | None) -> None:
+        self._target = target
+        self._pieces: list[bytes] = []
+        self.size_bytes = 0  # in memory
+
+    def add(self, piece: bytes) -> None:
+        """Keep more output."""
+        if self._target:
+            self._target.write(piece)
+        else:
+            self._pieces.append(piece)
+            self.size_bytes += len(piece)
+
+    def finish(self) -> bytes:
+        """Remove the newline that the loop added, and return the output in memory."""
+        if self._target:
+            self._target.seek(-1, os.SEEK_END)
+            self._target.truncate()
+        return b"".join(self._pieces)[:-1]

@@ -9,7 +9,7 @@ from capdoit.errors import ConfigError, GuardRefused, HostError, HostsFailed
 from capdoit.hooks.context import Release
 from capdoit.hooks.hook import Hook, Watch
 from capdoit.hosts.connection import Connection
-from capdoit.hosts.session import Request
+from capdoit.hosts.request import Request
 from capdoit.records.journal import Note
 from capdoit.script import script_file
 from capdoit.state.run import Run
@@ -53,7 +53,7 @@ def note_of(host: Connection, release: str = "") -> Note | None:
 
 def _host(run: Run, watch: Watch) -> Connection | None:
     """The host to ask; None when no host of the stage is one of those that the recipe watches."""
-    hosts = watch.asked.hosts(run.fleet.hosts)
+    hosts = watch.asked.hosts(run.fleet.connections)
     there_is = any(watch.asked.plays(host.roles) for host in run.everyone)
     if not hosts and there_is and run.flow == "rollback" and run.variables.migrations != "keep":
         roles = listed(watch.asked.roles)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from capdoit.errors import Damaged, HostError
 from capdoit.hosts.connection import Connection
-from capdoit.hosts.session import Request
+from capdoit.hosts.request import Request
 from capdoit.records.facts import FACTS
 from capdoit.records.manifest import MANIFEST, MOST_LINES, Comparison, parse, shown
 from capdoit.script import script_file

@@ -10,7 +10,7 @@ from typing import Any
 
 from capdoit.errors import HostError, HostsFailed, LockHeld, LockLost, Outcome, Unreachable
 from capdoit.hosts.connection import Connection, HeldLock
-from capdoit.hosts.session import Answer, Request
+from capdoit.hosts.request import Answer, Request
 from capdoit.operations.survey import BOUNDS, LONGEST, ask_facts, facts_of, survey_request
 from capdoit.records.facts import Facts
 from capdoit.records.journal import Entry
@@ -47,20 +47,22 @@ def take_locks(run: Run) -> None:
         HostsFailed: a host cannot be asked, or has no lock to give.
     """
     began = time.monotonic()
-    missing, waiting = list(run.fleet.release_hosts), False
+    missing, waiting = list(run.fleet.release_connections), False
     while holders := _try_locks(run, missing):
-        first = min(run.fleet.release_hosts, key=lambda host: host.name)  # of those that could be reached
+        first = min(run.fleet.release_connections, key=lambda host: host.name)  # of those that could be reached
         patience = run.variables.wait if first.name in holders else max(run.variables.wait, SETTLE)
         if time.monotonic() - began > patience:
             raise LockHeld(_held_by(holders), holders)
         if run.variables.wait and not waiting:
             run.console.say(f"   waiting up to {run.variables.wait} s: {_held_by(holders)}")
             waiting = True
-        later = [host for host in run.fleet.release_hosts if host.name in run.held and host.name > min(holders)]
+        later = [host for host in run.fleet.release_connections if host.name in run.held and host.name > min(holders)]
         run.fleet.all(partial(_give_back, run), later)
-        missing = [host for host in run.fleet.release_hosts if host.name not in run.held]
-        run.fleet.pause(PAUSE)
-    left_behind = [host for host in run.fleet.release_hosts if host.name in run.held and run.facts[host.name].scratch]
+        missing = [host for host in run.fleet.release_connections if host.name not in run.held]
+        run.fleet.sleep(PAUSE)
+    left_behind = [
+        host for host in run.fleet.release_connections if host.name in run.held and run.facts[host.name].scratch
+    ]
     run.fleet.all(lambda host: run.do(host, "sweep", [SWEEP, SWEEP_UP]), left_behind)
 
 
@@ -72,7 +74,7 @@ def flock_request() -> Request:
 def _try_locks(run: Run, hosts: list[Connection]) -> dict[str, str]:
     """Ask hosts for their locks and facts; who holds the locks that were not to be had."""
     ask = ask_facts if run.plan is not None else _lock_and_survey  # a dry run takes none
-    outcomes = run.fleet.each(partial(ask, run), hosts, together=not _spare(run))
+    outcomes = run.fleet.each(partial(ask, run), hosts, stop_on_failure=not _spare(run))
     if not all(outcomes):
         _go_on_without(run, outcomes)
     answers = {outcome.host: outcome.answer for outcome in outcomes}
@@ -87,7 +89,7 @@ def _spare(run: Run) -> int:
 
 def _go_on_without(run: Run, outcomes: Sequence[Outcome[Any]]) -> None:
     failed = [outcome for outcome in outcomes if outcome.error]
-    few = len(failed) <= _spare(run) and len(failed) < len(run.fleet.release_hosts)
+    few = len(failed) <= _spare(run) and len(failed) < len(run.fleet.release_connections)
     if not few or not all(isinstance(outcome.error, Unreachable) for outcome in failed):
         raise HostsFailed(outcomes)
     run.go_on_without(failed)

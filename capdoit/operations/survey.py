@@ -5,7 +5,7 @@ from __future__ import annotations
 from capdoit import transfers as transfer
 from capdoit.config.stages import Stage
 from capdoit.hosts.connection import Connection
-from capdoit.hosts.session import Answer, Request
+from capdoit.hosts.request import Answer, Request
 from capdoit.layout import SCRATCH
 from capdoit.records.facts import FACTS, SURVEY, Facts, parse
 from capdoit.script import Value, script_file

@@ -21,7 +21,7 @@ from capdoit.hooks.hook import Declared
 from capdoit.hosts.connection import Connection, Deadline
 from capdoit.hosts.fleet import Fleet
 from capdoit.hosts.host_requests import FENCE
-from capdoit.hosts.session import Request
+from capdoit.hosts.request import Request
 from capdoit.layout import SCRATCH
 from capdoit.output.console import Console, Tone
 from capdoit.records.facts import Facts
@@ -124,13 +124,13 @@ class Run:
     def scope(self) -> str:
         """The stage, and what selects the hosts that take part, as one types it behind ``rollback:``."""
         said = self.variables
-        without = tuple(host.name for host in self.fleet.hosts) if self.missing else said.hosts
+        without = tuple(host.name for host in self.fleet.connections) if self.missing else said.hosts
         return f"{self.stage.name}{Variables(hosts=without, roles=None if self.missing else said.roles).words}"
 
     @property
     def is_partial(self) -> bool:
         """Whether hosts of the stage that get code take no part, because of ``hosts=``, or because they are missing."""
-        return len(self.fleet.release_hosts) < sum(not host.no_release for host in self.everyone)
+        return len(self.fleet.release_connections) < sum(not host.no_release for host in self.everyone)
 
     @property
     def is_hooked(self) -> bool:
@@ -249,7 +249,7 @@ class Run:
     def go_on_without(self, missing: Sequence[Outcome[Any]]) -> None:
         """Leave out hosts that could not be reached; the journals of the others remember them."""
         names = [outcome.host for outcome in missing]
-        self.fleet.leave_out(names)
+        self.fleet.remove(names)
         self.missing = (*self.missing, *names)
         for outcome in missing:
             self.console.say(f"   going on without {first_line(outcome.error)}", Tone.DOUBTFUL)
@@ -273,7 +273,7 @@ class Run:
             release=self.release,
             revision=self.revision,
             branch=self.branch if self.flow == "deploy" else "",
-            hosts=tuple(host.name for host in self.fleet.release_hosts),
+            hosts=tuple(host.name for host in self.fleet.release_connections),
             by=self.by,
             message=self.message,
             started=self.started,

@@ -61,7 +61,7 @@ def archived(run: Run, host: str) -> str:
 
 
 def _warning(run: Run, work: Callable[[Connection], T]) -> list[Outcome[T]]:
-    outcomes = run.fleet.each(work, together=False)
+    outcomes = run.fleet.each(work, stop_on_failure=False)
     for outcome in outcomes:
         if outcome.error:
             run.warn(str(outcome.error), outcome.host)

@@ -27,8 +27,8 @@ def publishing(run: Run) -> None:
     probe(run)
     run.fleet.all(partial(_prepare, run))
     if run.plan is None:
-        run.flipped = {host.name for host in run.fleet.release_hosts}
-    outcomes = run.fleet.each(partial(_go, run), together=False)
+        run.flipped = {host.name for host in run.fleet.release_connections}
+    outcomes = run.fleet.each(partial(_go, run), stop_on_failure=False)
     if all(outcomes):
         run.published = run.plan is None
         return
@@ -50,7 +50,7 @@ def _go(run: Run, host: Connection) -> None:
 
 def _flip_back(run: Run) -> list[Outcome[None]]:
     """Hosts that were lost are asked again: they may have flipped before they went."""
-    return run.fleet.firmly(partial(_go_back, run))
+    return run.fleet.uninterrupted(partial(_go_back, run))
 
 
 def _go_back(run: Run, host: Connection) -> None:

@@ -23,10 +23,10 @@ def reverting(run: Run) -> None:
         HostsFailed: it is not as it was shipped, or could not be verified; with what every host found.
         FleetDisagrees: an archive has another revision.
     """
-    outcomes = run.fleet.each(partial(_verify, run), together=False)
+    outcomes = run.fleet.each(partial(_verify, run), stop_on_failure=False)
     if not all(outcomes):
         raise HostsFailed(outcomes)
-    hosts = [host for host in run.fleet.release_hosts if host.name in run.archived]
+    hosts = [host for host in run.fleet.release_connections if host.name in run.archived]
     if hosts:
         if run.plan is None:  # else nothing was unpacked
             _agree(run, outcomes)

@@ -7,7 +7,7 @@ from functools import partial
 from capdoit.config.stages import Stage
 from capdoit.errors import NotReady
 from capdoit.hosts.connection import Connection
-from capdoit.hosts.session import Request
+from capdoit.hosts.request import Request
 from capdoit.records.facts import revision_of
 from capdoit.script import script_file
 from capdoit.state.run import Run
@@ -32,7 +32,7 @@ def fetch(run: Run) -> None:
     """
     answers = run.fleet.all(partial(_fetch, run))
     if run.plan is not None:  # nothing was fetched
-        answers = run.fleet.all(partial(_resolve, run), run.fleet.release_hosts[:1])
+        answers = run.fleet.all(partial(_resolve, run), run.fleet.release_connections[:1])
     run.revision = run.applied.revision if run.applied else _known(run, next(iter(answers.values())))
 
 

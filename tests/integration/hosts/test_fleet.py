@@ -14,7 +14,7 @@ from capdoit.config.stages import load
 from capdoit.events import Event, TransferProgress
 from capdoit.hosts.connection import Connection
 from capdoit.hosts.fleet import Fleet
-from capdoit.hosts.session import CHUNK
+from capdoit.hosts.stream import CHUNK_BYTES
 from capdoit.output.console import Console
 from capdoit.state.run import fleet_of
 from capdoit.testing import Project
@@ -47,7 +47,7 @@ def test_a_signal_that_comes_when_the_sessions_have_ended_reaches_nobody(project
 
 
 def test_a_host_shows_hooks_nothing_of_the_engine(fleet: Fleet) -> None:
-    for connection in fleet.hosts:
+    for connection in fleet.connections:
         assert {name for name in dir(connection.host) if not name.startswith("_")} == FOR_HOOKS
         assert connection.host is connection.host
         assert (str(connection.host), repr(connection.host)) == (connection.name, f"Host('{connection.name}')")
@@ -55,9 +55,9 @@ def test_a_host_shows_hooks_nothing_of_the_engine(fleet: Fleet) -> None:
 
 def test_an_upload_reports_its_progress_at_most_ten_times_a_second(tmp_path: Path, fleet: Fleet) -> None:
     events: list[Event] = []
-    connection = fleet.hosts[0]
+    connection = fleet.connections[0]
     connection._events.subscribe(events.append)
-    size = 40 * CHUNK + 1
+    size = 40 * CHUNK_BYTES + 1
     (tmp_path / "file").write_bytes(bytes(size))
 
     def upload(connection: Connection) -> None:

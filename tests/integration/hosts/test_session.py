@@ -16,7 +16,9 @@ from pathlib import Path
 import pytest
 
 from capdoit.errors import Cancelled, HostError, Unreachable
-from capdoit.hosts.session import LOOP, MOST_WAITING, Request, Session, Stop
+from capdoit.hosts.request import Request
+from capdoit.hosts.session import LOOP, MAX_UNREAD_BYTES, Session
+from capdoit.hosts.stop_signal import StopSignal
 from capdoit.script import Script
 from capdoit.testing.processes import inside
 
@@ -42,7 +44,7 @@ def ask(session: Session, text: str, **settings):
 
 
 def ask_all(session: Session, *requests: Request):
-    with closing(Stop()) as stop:
+    with closing(StopSignal()) as stop:
         return session.ask(requests, stop)
 
 
@@ -58,7 +60,7 @@ def opened():
     yield opened
     for session in sessions:
         if session.is_open:
-            session.bye()
+            session.close()
 
 
 @pytest.fixture(params=SHELLS)
@@ -311,9 +313,9 @@ def test_stop_ends_a_script_whose_child_ignores_term_and_leaves_nothing_running(
     def stop_once_it_runs() -> None:
         sleeper.wait_until_it_runs()
         said.append(time.monotonic())
-        stop.say()
+        stop.set()
 
-    with closing(Stop()) as stop:
+    with closing(StopSignal()) as stop:
         threading.Thread(target=stop_once_it_runs).start()
         with pytest.raises(Cancelled, match="web1: stopped"):
             session.ask([request(script)], stop)
@@ -323,8 +325,8 @@ def test_stop_ends_a_script_whose_child_ignores_term_and_leaves_nothing_running(
 
 
 def test_stop_that_was_said_before_stops_at_once(session, sleeper) -> None:
-    with closing(Stop()) as stop:
-        stop.say()
+    with closing(StopSignal()) as stop:
+        stop.set()
         with pytest.raises(Cancelled):
             session.ask([request(sleeper.command)], stop)
     assert sleeper.is_gone()
@@ -340,13 +342,13 @@ def test_a_script_that_takes_too_long_is_ended_and_told(session, sleeper) -> Non
 def test_cutting_a_session_ends_what_its_scripts_started_even_apart_from_them(session, sleeper) -> None:
     ask(session, f"(trap '' TERM; {sleeper.command}) >/dev/null 2>&1 &")
     sleeper.wait_until_it_runs()
-    session.cut()
+    session.abort()
     assert sleeper.is_gone()
 
 
 def test_cutting_a_session_ends_programs_that_make_a_process_group_of_their_own(session, sleeper) -> None:
-    with closing(Stop()) as stop:
-        threading.Thread(target=lambda: (sleeper.wait_until_it_runs(), stop.say())).start()
+    with closing(StopSignal()) as stop:
+        threading.Thread(target=lambda: (sleeper.wait_until_it_runs(), stop.set())).start()
         with pytest.raises(Cancelled):
             session.ask([request(f"timeout 900 {sleeper.command}")], stop)
     assert sleeper.is_gone()
@@ -355,7 +357,7 @@ def test_cutting_a_session_ends_programs_that_make_a_process_group_of_their_own(
 def test_bye_leaves_running_what_a_script_left_running(session, sleeper) -> None:
     ask(session, f"nohup {sleeper.command} >/dev/null 2>&1 &")
     sleeper.wait_until_it_runs()
-    session.bye()
+    session.close()
     time.sleep(1.5)  # longer than the loop would take to kill it
     assert sleeper.runs()
 
@@ -444,8 +446,8 @@ def test_scripts_of_one_session_share_one_connection(opened, sshds) -> None:
 @pytest.mark.ssh
 def test_stop_ends_what_runs_behind_ssh(opened, sshds, sleeper) -> None:
     session = opened("ssh", "-F", str(sshds.ssh_config), "web1", REMOTE)
-    with closing(Stop()) as stop:
-        threading.Thread(target=lambda: (sleeper.wait_until_it_runs(), stop.say())).start()
+    with closing(StopSignal()) as stop:
+        threading.Thread(target=lambda: (sleeper.wait_until_it_runs(), stop.set())).start()
         with pytest.raises(Cancelled):
             session.ask([request(f"trap '' TERM; {sleeper.command}")], stop)
     assert sleeper.is_gone()
@@ -491,8 +493,8 @@ if __name__ == "__main__":
 
 
 def test_a_login_that_ends_in_no_shell_is_a_host_that_cannot_be_reached(opened, monkeypatch) -> None:
-    monkeypatch.setattr("capdoit.hosts.session.GREETING", 1)
-    monkeypatch.setattr("capdoit.hosts.session.BEAT", 0.2)
+    monkeypatch.setattr("capdoit.hosts.session.GREETING_TIMEOUT_SECONDS", 1)
+    monkeypatch.setattr("capdoit.hosts.session.HEARTBEAT_SECONDS", 0.2)
     session = opened("sh", "-c", "sleep 1000")
     with pytest.raises(Unreachable, match="no shell answered within 1 s; does a start-up file"):
         ask(session, "true")
@@ -509,7 +511,7 @@ def test_a_host_that_says_the_end_on_one_stream_only_cannot_fill_the_memory(open
     session = opened("bash", str(tmp_path / "hostile"))
     with pytest.raises(HostError, match="took longer than 2 s"):
         ask(session, "true", timeout=2)
-    assert session._out.waiting < 2 * MOST_WAITING
+    assert session._out.unread_bytes < 2 * MAX_UNREAD_BYTES
 
 
 # -- a controller that is not there any more, and does not say so
@@ -559,8 +561,8 @@ def test_a_host_that_hears_no_more_of_an_upload_ends_what_runs(sleeper) -> None:
 
 
 def test_a_host_that_hears_no_beat_ends_what_runs_and_its_lock(opened, shell, sleeper, monkeypatch, tmp_path) -> None:
-    monkeypatch.setattr("capdoit.hosts.session.PATIENCE", 1)
-    monkeypatch.setattr("capdoit.hosts.session.BEAT", 1000)
+    monkeypatch.setattr("capdoit.hosts.session.HEARTBEAT_TIMEOUT_SECONDS", 1)
+    monkeypatch.setattr("capdoit.hosts.session.HEARTBEAT_SECONDS", 1000)
     session = opened(*shell, "-c", LOOP)
     ask(session, f"exec 9>{tmp_path}/lock && flock -n 9", verb="hold")
     ask(session, f"(trap '' TERM; {sleeper.command}) >/dev/null 2>&1 &")
@@ -574,18 +576,18 @@ def test_a_host_that_hears_no_beat_ends_what_runs_and_its_lock(opened, shell, sl
 
 
 def test_a_host_that_hears_beats_works_on_while_it_is_asked_and_while_it_is_not(opened, shell, monkeypatch) -> None:
-    monkeypatch.setattr("capdoit.hosts.session.PATIENCE", 1)
-    monkeypatch.setattr("capdoit.hosts.session.BEAT", 0.2)
+    monkeypatch.setattr("capdoit.hosts.session.HEARTBEAT_TIMEOUT_SECONDS", 1)
+    monkeypatch.setattr("capdoit.hosts.session.HEARTBEAT_SECONDS", 0.2)
     session = opened(*shell, "-c", LOOP)
     assert ask(session, "sleep 2.5; echo done").text == "done\n"
     for _ in range(10):
         time.sleep(0.2)
-        session.beat()
+        session.send_heartbeat()
     assert ask(session, "echo there").text == "there\n"
 
 
 def test_an_upload_may_take_longer_than_the_patience(opened, shell, monkeypatch, tmp_path) -> None:
-    monkeypatch.setattr("capdoit.hosts.session.PATIENCE", 1)
+    monkeypatch.setattr("capdoit.hosts.session.HEARTBEAT_TIMEOUT_SECONDS", 1)
     (tmp_path / "file").write_bytes(b"x" * 1000)
     session = opened(*shell, "-c", LOOP)
     with (tmp_path / "file").open("rb") as source:
@@ -597,7 +599,7 @@ def test_nothing_of_the_session_is_left_when_it_ends_in_order_be_it_ever_so_shor
         session = opened("env", "-C", str(tmp_path), *shell, "-c", LOOP)
         if number % 2:
             ask(session, "true")
-        session.bye()
+        session.close()
     assert wait_until(lambda: not inside(tmp_path), AT_ONCE), inside(tmp_path)
 
 

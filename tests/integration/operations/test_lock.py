@@ -111,7 +111,8 @@ def test_a_flow_that_waits_keeps_no_lock_that_another_may_wait_for_in_turn(make_
 
 def test_what_a_dead_flow_left_may_take_longer_to_remove_than_a_silence_may_last(project: Project) -> None:
     project.dodo(
-        DODO + "import capdoit.hosts.session\ncapdoit.hosts.session.PATIENCE = 1\ncapdoit.hosts.session.BEAT = 0.2\n"
+        DODO + "import capdoit.hosts.session\ncapdoit.hosts.session.HEARTBEAT_TIMEOUT_SECONDS = 1\n"
+        "capdoit.hosts.session.HEARTBEAT_SECONDS = 0.2\n"
     )
     tools_in_front(project, "web1", rm='case "$*" in *drill*) sleep 4;; esac; exec /bin/rm "$@"')
     (project.deploy_to("web1") / ".capdoit/drill").mkdir(parents=True)

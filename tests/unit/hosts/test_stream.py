@@ -10,7 +10,7 @@ from itertools import pairwise
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from capdoit.hosts.stream import CHUNK, Stream
+from capdoit.hosts.stream import CHUNK_BYTES, Stream
 
 some = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 NONCE = "0123456789abcdef" * 2
@@ -38,11 +38,11 @@ def received(pieces: Sequence[bytes]) -> tuple[list[bytes], dict[str, int], byte
             os.write(host, piece)
             stream.read()
             while at < len(TAGS):
-                outputs[at] += stream.take(TAGS[at])
-                if TAGS[at] not in stream.ends:
+                outputs[at] += stream.take_output(TAGS[at])
+                if TAGS[at] not in stream.statuses:
                     break
                 at += 1
-        return outputs, stream.ends, stream.noise
+        return outputs, stream.statuses, stream.preamble
 
 
 def cut(content: bytes, places: Sequence[int]) -> list[bytes]:
@@ -111,14 +111,14 @@ def test_whatever_comes_is_read_the_same_however_it_is_cut(content: bytes, place
 @settings(some, max_examples=10)
 @given(st.sampled_from([b"x", b"\n", b"x\n", OURS, OURS + b" ", OURS + b"\n", OURS + b" 9 0", b"\0"]), st.booleans())
 def test_what_never_ends_is_passed_on_and_not_kept(pattern: bytes, greets: bool) -> None:
-    flood = (pattern * CHUNK)[: CHUNK // 2]  # the pipe holds a CHUNK
+    flood = (pattern * CHUNK_BYTES)[: CHUNK_BYTES // 2]  # the pipe holds a CHUNK_BYTES
     written = passed = 0
     with stream_of_a_pipe() as (stream, host):
         os.write(host, line_of_loop("hello", 0) if greets else b"")
         for _ in range(16):
             written += os.write(host, flood)
             stream.read()
-            passed += len(stream.take("1"))
-            assert len(stream.noise) <= CHUNK
+            passed += len(stream.take_output("1"))
+            assert len(stream.preamble) <= CHUNK_BYTES
             if greets:
-                assert written - passed <= 2 * CHUNK
+                assert written - passed <= 2 * CHUNK_BYTES

@@ -1,0 +1,124 @@
+"""The pipes of a session's process: written and read at the same time, so that neither side blocks the other."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import select
+import signal
+import subprocess
+import time
+from collections import deque
+from collections.abc import Sequence
+from typing import IO, Protocol
+
+from capdoit.hosts.stop_signal import StopSignal
+from capdoit.hosts.stream import Stream
+
+CLOSE_SECONDS = 3.0  # that a host has to end what it was doing once its session is closed
+
+
+class Process(Protocol):
+    """The process of a session, leader of its own process group; plumbum's and subprocess's fit."""
+
+    stdin: IO[bytes]
+    stdout: IO[bytes]
+    stderr: IO[bytes]
+    pid: int
+
+    def poll(self) -> int | None: ...
+    def wait(self, timeout: float | None = None) -> int: ...
+
+
+class Pipes:
+    """The three pipes of a process.
+
+    Args:
+        process: the process.
+        nonce: word that begins each line of the loop.
+
+    Attributes:
+        out: the process's stdout.
+        err: the process's stderr.
+        outbox: bytes that are not written yet, in order.
+    """
+
+    def __init__(self, process: Process, nonce: str) -> None:
+        self.out, self.err = Stream(process.stdout, nonce), Stream(process.stderr, nonce)
+        self.outbox: deque[bytes] = deque()
+        self._process = process
+        os.set_blocking(process.stdin.fileno(), False)
+
+    @property
+    def is_open(self) -> bool:
+        """True while the process can be written to and read from."""
+        return self.out.is_open and self.err.is_open and not self._process.stdin.closed
+
+    def write(self) -> None:
+        """Write as much of the outbox's first entry as the pipe takes without blocking."""
+        written = os.write(self._process.stdin.fileno(), self.outbox[0])
+        if rest := self.outbox.popleft()[written:]:
+            self.outbox.appendleft(rest)
+
+    def exchange(self, streams: Sequence[Stream], stop: StopSignal, timeout_seconds: float) -> None:
+        """Wait until one of the streams can be read, and read it; write the outbox meanwhile.
+
+        Returns early when the stop signal is set, when the outbox could be written, and after the timeout.
+        """
+        poll = select.poll()
+        by_number = {stream.source.fileno(): stream for stream in streams}
+        stdin = self._process.stdin.fileno()
+        for number in (*by_number, stop.fileno()):
+            poll.register(number, select.POLLIN)
+        if self.outbox:
+            poll.register(stdin, select.POLLOUT)
+        ready = {number for number, _ in poll.poll(max(0.0, timeout_seconds) * 1000 + 1)}
+        if stdin in ready:
+            with contextlib.suppress(BrokenPipeError):  # the streams will say why
+                self.write()
+        for number, stream in by_number.items():
+            if number in ready:
+                stream.read()
+
+    def close(self) -> None:
+        """Write the rest of the outbox, close stdin, and wait until the process has ended; kill it if it does not."""
+        self._close_stdin()
+        end = time.monotonic() + CLOSE_SECONDS
+        self._drain(end)
+        try:
+            self._process.wait(max(0.1, end - time.monotonic()))  # its streams end a moment before it does
+        except subprocess.TimeoutExpired:
+            os.killpg(self._process.pid, signal.SIGKILL)  # with a local host's scripts, which are in its group
+            self._process.wait()
+        for stream in (self.out, self.err):
+            stream.is_open = False
+            stream.source.close()
+
+    def wait_for_exit(self) -> None:
+        """Give a process whose pipes have ended a moment to exit."""
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._process.wait(CLOSE_SECONDS)
+
+    def _close_stdin(self) -> None:
+        stdin = self._process.stdin
+        if not stdin.closed:
+            with contextlib.suppress(OSError):
+                os.set_blocking(stdin.fileno(), True)
+                for data in self.outbox:
+                    stdin.write(data)
+                stdin.flush()
+            with contextlib.suppress(OSError):
+                stdin.close()
+        self.outbox.clear()
+
+    def _drain(self, end: float) -> None:
+        """Read until both streams have ended: then no script is left that could write to them."""
+        while (left := end - time.monotonic()) > 0:
+            streams = {s.source.fileno(): s for s in (self.out, self.err) if s.is_open and not s.source.closed}
+            if not streams or self._process.poll() is not None:
+                return
+            poll = select.poll()
+            for number in streams:
+                poll.register(number, select.POLLIN)
+            for number, _ in poll.poll(left * 1000):
+                streams[number].discard()

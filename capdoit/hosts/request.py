@@ -1,0 +1,78 @@
+"""The scripts that a session runs: a request, and the answer to it."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import IO
+
+from capdoit.hosts.stream import ShowLine
+from capdoit.script import Script
+
+Progress = Callable[[int, int], None]  # bytes sent, bytes in total
+
+
+@dataclass(frozen=True)
+class Request:
+    """A script, and how a session runs it.
+
+    Attributes:
+        script: the script.
+        verb: the loop's verb: ``run``; ``hold``, the loop's own shell runs the script; ``feed``, the script reads
+            ``source``.
+        source: open file whose bytes are the script's stdin; its size is fixed when the request is sent.
+        show: called with each line of output.
+        capture: return stdout in the answer instead of showing it.
+        into: open file that stdout is written to instead of being shown.
+        command: name for messages; default is the script's name.
+        timeout: seconds after which the script is stopped; None for no limit.
+        timeout_message: text of the error after the timeout, if a deadline set it.
+        progress: called with the bytes sent and their total while ``source`` is sent, at most ten times a second.
+    """
+
+    script: Script
+    verb: str = "run"
+    source: IO[bytes] | None = None
+    show: ShowLine | None = None
+    capture: bool = False
+    into: IO[bytes] | None = None
+    timeout: float | None = None
+    command: str = ""
+    timeout_message: str = ""
+    progress: Progress | None = None
+
+    @property
+    def name(self) -> str:
+        """The name of the request in messages."""
+        return self.command or self.script.name
+
+
+@dataclass(frozen=True)
+class Answer:
+    """The result of a script.
+
+    Attributes:
+        status: exit status.
+        output: complete stdout if the request captured it, otherwise empty.
+        lines: the last lines of stdout and stderr.
+    """
+
+    status: int
+    output: bytes
+    lines: tuple[str, ...]
+
+    @property
+    def was_killed(self) -> bool:
+        """True if a signal ended the script: sh reports 128 plus the signal's number. ssh itself exits with 255."""
+        return 128 < self.status <= 128 + signal.SIGRTMAX
+
+    @property
+    def status_text(self) -> str:
+        """The exit status or the signal, for messages."""
+        return f"was killed by signal {self.status - 128}" if self.was_killed else f"exit status {self.status}"
+
+    @property
+    def text(self) -> str:
+        """The output as text; bytes that are not UTF-8 become surrogates."""
+        return self.output.decode("utf-8", "surrogateescape")
