@@ -23,7 +23,7 @@ from capdoit.hooks import discovery as finding
 from capdoit.hooks.declarations import Hooks
 from capdoit.hooks.hook import Declared, check_roles
 from capdoit.output.console import Console, Tone
-from capdoit.sequence import FLOWS, Act, weave
+from capdoit.sequence import FLOWS, FlowTask, flow_tasks
 from capdoit.text import listed, near
 
 if TYPE_CHECKING:
@@ -109,11 +109,11 @@ class Cap(Hooks):
         """The stages of deploy.yml, with what recipes have releases share."""
         return {name: stage.sharing(self.everything[name].linked_dirs) for name, stage in self.config.stages.items()}
 
-    def acts(self, flow: str, stage: str) -> list[Act]:
+    def acts(self, flow: str, stage: str) -> list[FlowTask]:
         """A flow of a stage with all hooks."""
-        return weave(flow, self.everything[stage].hooks)
+        return flow_tasks(flow, self.everything[stage].hooks)
 
-    def _needed(self, flow: str, stage: str, act: Act, is_first: bool) -> list[str]:
+    def _needed(self, flow: str, stage: str, act: FlowTask, is_first: bool) -> list[str]:
         """The tasks that an act depends on; what a flow's beginning does, its first hook does."""
         step = "starting" if is_first else "" if act.hook else act.name
         declared = self.everything[stage].dependencies
@@ -164,7 +164,7 @@ class Cap(Hooks):
                 "basename": group,
                 "name": act.name,
                 "doc": act.doc,
-                "actions": None if act.is_moment else [(self._perform, [flow_run, act])],
+                "actions": None if act.is_empty_point else [(self._perform, [flow_run, act])],
                 "task_dep": [*before, *self._needed(flow, stage.name, act, not before)],
                 "file_dep": files,
                 "teardown": [(self._end, [flow_run])],
@@ -198,7 +198,7 @@ class Cap(Hooks):
 
     # -- actions
 
-    def _perform(self, deployment: Callable[[], Deployment], act: Act) -> TaskFailed | None:
+    def _perform(self, deployment: Callable[[], Deployment], act: FlowTask) -> TaskFailed | None:
         if in_process_mode():
             return TaskFailed(NO_PROCESS)
         return _as_failure(lambda: deployment().perform(act), self._console)
@@ -274,13 +274,13 @@ def in_process_mode() -> bool:
     return parent_process() is not None
 
 
-def _goal(group: str, acts: list[Act], selected: list[str]) -> str | None:
+def _goal(group: str, acts: list[FlowTask], selected: list[str]) -> str | None:
     """The last act that was asked for by name, when nothing asks for the whole flow."""
     asked = [act.name for act in acts if any(fnmatch.fnmatch(f"{group}:{act.name}", name) for name in selected)]
     if not asked or not all(name.startswith(f"{group}:") for name in selected):
         return None
     reached = acts[: [act.name for act in acts].index(asked[-1]) + 1]
-    return next((act.name for act in reversed(reached) if not act.is_moment), None)
+    return next((act.name for act in reversed(reached) if not act.is_empty_point), None)
 
 
 def _as_failure(work: Callable[[], object], console: Console) -> TaskFailed | None:

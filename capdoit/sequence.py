@@ -1,48 +1,48 @@
-"""The two flows, and how hooks are woven into them."""
+"""The steps of the two flows, and the order of their tasks: steps, and the hooks before and after each step."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from capdoit.hooks.hook import Hook
 
-# A gerund is work, a participle the moment after it: nothing happens then but hooks.
+# A step whose name is a participle, such as `updated`, does nothing: it is a point for hooks.
 DEPLOY = (
-    ("starting", "take the lock, survey the hosts, check what the deploy needs"),
-    ("started", "the moment after starting"),
-    ("updating", "bring the code to every host and make the release"),
-    ("updated", "the moment after updating"),
+    ("starting", "take the locks, survey the hosts, check that they are ready for a deploy"),
+    ("started", "empty point after starting, for hooks"),
+    ("updating", "create the release on every host"),
+    ("updated", "empty point after updating, for hooks"),
     ("publishing", "make the release live on all hosts, or on none"),
-    ("published", "the moment after publishing"),
+    ("published", "empty point after publishing, for hooks"),
     ("finishing", "remove old releases"),
-    ("finished", "log the deploy and give back the lock"),
+    ("finished", "write the log and the journal, release the locks"),
 )
 ROLLBACK = (
-    ("starting", "take the lock, survey the hosts, choose the release"),
-    ("started", "the moment after starting"),
-    ("reverting", "have the release whole on every host"),
-    ("reverted", "the moment after reverting"),
+    ("starting", "take the locks, survey the hosts, choose the release"),
+    ("started", "empty point after starting, for hooks"),
+    ("reverting", "check the release on every host, unpack it where it is archived"),
+    ("reverted", "empty point after reverting, for hooks"),
     ("publishing", "make the release live on all hosts, or on none"),
-    ("published", "the moment after publishing"),
-    ("finishing_rollback", "archive the release rolled back from, and remove it"),
-    ("finished", "log the rollback and give back the lock"),
+    ("published", "empty point after publishing, for hooks"),
+    ("finishing_rollback", "archive and remove the release that was live before"),
+    ("finished", "write the log and the journal, release the locks"),
 )
 FLOWS = {"deploy": DEPLOY, "rollback": ROLLBACK}
-MOMENTS = ("started", "updated", "reverted", "published")
+EMPTY_POINTS = ("started", "updated", "reverted", "published")
 
 
 @dataclass(frozen=True)
-class Act:
-    """One task of a woven flow: a step, or a hook before or after one.
+class FlowTask:
+    """One task of a flow: a step, or a hook before or after a step.
 
     Attributes:
-        name: the last part of the task's name.
-        step: the step it is, or belongs to.
-        doc: one line.
-        hook: None for the step itself.
+        name: last part of the doit task's name.
+        step: name of the step; of a hook, the step that it runs before or after.
+        doc: description in one line.
+        hook: the hook; None for a step.
     """
 
     name: str
@@ -51,42 +51,42 @@ class Act:
     hook: Hook | None = None
 
     @property
-    def is_moment(self) -> bool:
-        """Whether nothing happens in it: it is there for hooks to stand before and after."""
-        return not self.hook and self.name in MOMENTS
+    def is_empty_point(self) -> bool:
+        """True for a step that does nothing itself."""
+        return not self.hook and self.name in EMPTY_POINTS
 
 
-def steps(flow: str) -> list[str]:
-    """The names of a flow's steps, in order."""
+def step_names(flow: str) -> list[str]:
+    """Return the names of a flow's steps, in order."""
     return [name for name, _ in FLOWS[flow]]
 
 
-def weave(flow: str, hooks: Iterable[Hook]) -> list[Act]:
-    """A flow's steps and the hooks on them, in the order in which they run."""
+def flow_tasks(flow: str, hooks: Iterable[Hook]) -> list[FlowTask]:
+    """Return the steps of a flow and the hooks on them, in the order in which they run."""
     hooks = [hook for hook in hooks if flow in hook.flows]
-    acts: list[Act] = []
+    tasks: list[FlowTask] = []
     for step, doc in FLOWS[flow]:
-        acts += _hooked("before", step, hooks)
-        acts.append(Act(step, step, doc))
-        acts += _hooked("after", step, hooks)
-        acts += _hooked("health", step, hooks)
-    return list(_named_apart(acts))
+        tasks += _hook_tasks("before", step, hooks)
+        tasks.append(FlowTask(step, step, doc))
+        tasks += _hook_tasks("after", step, hooks)
+        tasks += _hook_tasks("health", step, hooks)
+    return list(_with_unique_names(tasks))
 
 
-def _hooked(when: str, step: str, hooks: list[Hook]) -> list[Act]:
+def _hook_tasks(when: str, step: str, hooks: list[Hook]) -> list[FlowTask]:
     found = [hook for hook in hooks if (hook.when, hook.step) == (when, step)]
-    # What takes away something that the live release needs comes last, when nothing but the flip can fail any more.
-    found.sort(key=lambda hook: "unknown" in hook.wants)
-    return [Act(hook.name, step, hook.doc or f"{when} {step}", hook) for hook in found]
+    # A hook with `unknown` removes something that the live release needs, so it runs last: only the flip can fail then.
+    found.sort(key=lambda hook: "unknown" in hook.arguments)
+    return [FlowTask(hook.name, step, hook.doc or f"{when} {step}", hook) for hook in found]
 
 
-def _named_apart(acts: list[Act]) -> Iterator[Act]:
-    """A second task of the same name gets a number."""
-    taken = {act.name for act in acts if not act.hook}
-    for act in acts:
-        name, number = act.name, 1
-        while act.hook and name in taken:
+def _with_unique_names(tasks: list[FlowTask]) -> Iterator[FlowTask]:
+    """Append a number to the name of a hook if another task has that name."""
+    taken = {task.name for task in tasks if not task.hook}
+    for task in tasks:
+        name, number = task.name, 1
+        while task.hook and name in taken:
             number += 1
-            name = f"{act.name}-{number}"
+            name = f"{task.name}-{number}"
         taken.add(name)
-        yield Act(name, act.step, act.doc, act.hook)
+        yield replace(task, name=name)

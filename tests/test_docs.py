@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from capdoit.hooks.manual import manuals
-from capdoit.sequence import FLOWS, steps
+from capdoit.sequence import FLOWS, step_names
 from capdoit.testing import Project, Stages
 
 TEXT = Path(__file__).parent.parent.joinpath("docs/recipes.md").read_text(encoding="utf-8")
@@ -43,7 +43,7 @@ def test_the_manuals_are_what_the_modules_say_and_doit_manuals_writes() -> None:
 def test_the_table_of_hook_points_has_every_step_once() -> None:
     table = TEXT.partition("### Hook points")[2].partition("Two rules")[0]
     said = re.findall(r"^\| `(\w+)`", table, re.MULTILINE)
-    assert sorted(said) == sorted({step for flow in FLOWS for step in steps(flow)})
+    assert sorted(said) == sorted({step for flow in FLOWS for step in step_names(flow)})
 
 
 def test_the_first_recipe_works_in_both_flows(project: Project) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from capdoit.config import stages
-from capdoit.sequence import FLOWS, steps
+from capdoit.sequence import FLOWS, step_names
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -69,7 +69,7 @@ def test_the_commands_of_the_tutorial_are_tasks_or_subcommands(project: Path) ->
 
 def test_the_steps_are_those_of_the_flows() -> None:
     for flow in FLOWS:
-        assert f"| `{flow}` | {', '.join(steps(flow))} |" in README
+        assert f"| `{flow}` | {', '.join(step_names(flow))} |" in README
 
 
 def test_the_repository_deploys_its_example_by_the_first_command() -> None:

@@ -23,7 +23,7 @@ from capdoit.flow.runner import Deployment
 from capdoit.hooks.hook import Declared, Hook
 from capdoit.output.console import Console, Tone
 from capdoit.records.journal import FAILS, WORKS, Drilled
-from capdoit.sequence import Act
+from capdoit.sequence import FlowTask
 from capdoit.state.run import Run, begin
 from capdoit.steps.starting import starting
 from capdoit.text import fitted, one_line, table
@@ -42,7 +42,7 @@ class Drill:
     """
 
     def __init__(
-        self, stage: Stage, acts: Sequence[Act], declared: Declared, variables: Variables, console: Console
+        self, stage: Stage, acts: Sequence[FlowTask], declared: Declared, variables: Variables, console: Console
     ) -> None:
         self.stage, self.acts, self.declared = stage, list(acts), declared
         self.variables, self.console = variables, console
@@ -104,11 +104,11 @@ class Drill:
         self._timed("look at the release", lambda: look(run))
         self._timed("fill the shadow", lambda: fill(run, self._hooks))
         for act in self._inner.acts:
-            if not act.is_moment:
+            if not act.is_empty_point:
                 self._act(run, act)
         return self._verify(run)
 
-    def _act(self, run: Run, act: Act) -> None:
+    def _act(self, run: Run, act: FlowTask) -> None:
         """An act of the inner flow; its own `starting` is the drill's doing, and counts for nothing."""
         if act.name == "starting":
             self._timed("starting in the shadow", lambda: self._inner.perform(act))

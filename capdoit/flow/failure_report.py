@@ -20,7 +20,7 @@ from capdoit.errors import (
     described,
 )
 from capdoit.flow.failure_cleanup import Standing
-from capdoit.sequence import steps
+from capdoit.sequence import step_names
 from capdoit.state.run import Run
 from capdoit.steps import WORK
 from capdoit.text import listed, table
@@ -115,7 +115,7 @@ def _ways(run: Run, error: GuardRefused | LockHeld | PlanOutdated) -> str:
 
 
 def _although_live(run: Run) -> str:
-    failed = run.failed_in in run.acts and run.failed_in not in (*run.done, *steps(run.flow))
+    failed = run.failed_in in run.acts and run.failed_in not in (*run.done, *step_names(run.flow))
     hook = f"\nTo do {run.failed_in} again by itself: {_hook_again(run)}" if failed else ""
     left = _left_undone(run)
     undone = f" Not done because of that: {listed(left)}." if left else ""
@@ -126,7 +126,7 @@ def _although_live(run: Run) -> str:
 
 def _left_undone(run: Run) -> list[str]:
     """The steps and hooks that the flow did not come to."""
-    moments = {*steps(run.flow)} - {*WORK}
+    moments = {*step_names(run.flow)} - {*WORK}
     return [act for act in run.acts if act not in moments and act not in (*run.done, run.failed_in)]
 
 

@@ -9,7 +9,7 @@ from capdoit.hooks.context import Failure
 from capdoit.hooks.hook import Hook
 from capdoit.hosts.connection import Connection
 from capdoit.hosts.host import Host
-from capdoit.sequence import Act
+from capdoit.sequence import FlowTask
 from capdoit.state.run import Run
 from capdoit.text import listed, printable
 
@@ -32,7 +32,7 @@ def call(run: Run, hook: Hook) -> None:
         release = run.release_on(connection)
         hook.call(**where, release=release, flow=run.as_given(), options=hook.options, unknown=unknown)
 
-    if "unknown" in hook.wants:
+    if "unknown" in hook.arguments:
         run.taking_away = unknown
     run.fleet.all(on, connections[:1] if hook.once else connections)
     run.taken_away, run.taking_away = run.taken_away + run.taking_away, ()
@@ -50,7 +50,7 @@ def _say_on_no_host(run: Run, hook: Hook) -> None:
 
 def called_on(run: Run, hook: Hook) -> list[Connection]:
     """The hosts that a hook is called on; none when it is there for what is unknown, and nothing is."""
-    needless = "unknown" in hook.wants and not run.unknown.get(hook.recipe)
+    needless = "unknown" in hook.arguments and not run.unknown.get(hook.recipe)
     return [] if needless else hook.hosts(run.fleet.connections)
 
 
@@ -77,7 +77,7 @@ def tell_of_failure(run: Run, step: str, error: BaseException) -> None:
             run.warn(f"on_failed hook {hook.name} ({hook.place}) failed: {what}")
 
 
-def refuse_hooks_without_hosts(run: Run, acts: Iterable[Act]) -> None:
+def refuse_hooks_without_hosts(run: Run, acts: Iterable[FlowTask]) -> None:
     """A migration, say, must not be left out because the only host that it could run on is missing.
 
     Raises:

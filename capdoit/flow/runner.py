@@ -25,7 +25,7 @@ from capdoit.flow.hook_calls import call, called_on, refuse_hooks_without_hosts,
 from capdoit.hooks.hook import Declared, Hook
 from capdoit.hosts.connection import Deadline
 from capdoit.output.console import Console, Tone
-from capdoit.sequence import Act
+from capdoit.sequence import FlowTask
 from capdoit.state.plan_file import Plan, code_of, fingerprint, kept, load, outdated, refuse_to_overwrite, settings_of
 from capdoit.state.run import Run, begin
 from capdoit.steps import WORK
@@ -54,7 +54,7 @@ class Deployment:
         self,
         flow: str,
         stage: Stage,
-        acts: Sequence[Act],
+        acts: Sequence[FlowTask],
         declared: Declared,
         variables: Variables,
         console: Console,
@@ -77,7 +77,7 @@ class Deployment:
         """Whether a signal has to let it end in order: it has begun and not ended, or is being tidied up."""
         return (self.run is not None and not self._ended) or (self._failing and self._busy.locked())
 
-    def perform(self, act: Act) -> None:
+    def perform(self, act: FlowTask) -> None:
         """Do one step or hook of the flow; a hook that nothing of the flow went before works on what is live.
 
         Raises:
@@ -132,7 +132,7 @@ class Deployment:
     def _name(self) -> str:
         return f"{'drill' if self.drill else self.flow}:{self.stage.name}"
 
-    def _begin(self, first: Act) -> Run:
+    def _begin(self, first: FlowTask) -> Run:
         self.variables.refuse_meaningless(self.flow, self.stage.name)
         is_part = self.goal not in (None, self._last) or bool(self._steps_before(first))
         if is_part and (self.variables.plan or self.variables.apply):
@@ -175,22 +175,22 @@ class Deployment:
 
     # -- working
 
-    def _in_turn(self, act: Act, run: Run) -> None:
+    def _in_turn(self, act: FlowTask, run: Run) -> None:
         missing = [name for name in self._steps_before(act) if name not in run.done]
         if missing and act.hook and not set(run.done) & WORK.keys():
             run.alone = True
         elif missing:
             raise ConfigError(f"{act.name} needs {missing[-1]} to be done first; doit {self._name} does all of it")
 
-    def _steps_before(self, act: Act) -> list[str]:
+    def _steps_before(self, act: FlowTask) -> list[str]:
         return [one.name for one in self.acts[: self.acts.index(act)] if one.name in WORK]
 
     @property
     def _last(self) -> str:
         """The last act that does something."""
-        return [act.name for act in self.acts if not act.is_moment][-1]
+        return [act.name for act in self.acts if not act.is_empty_point][-1]
 
-    def _do(self, act: Act, run: Run) -> None:
+    def _do(self, act: FlowTask, run: Run) -> None:
         if self._signal:
             raise Interrupted(self._signal)
         if act.name in self.variables.skip:
@@ -224,7 +224,7 @@ class Deployment:
         how = f"{'once, for' if hook.once else 'on'} {hosts}" if hosts else "on no host"
         self.console.say(f"   calls {hook.name} ({hook.place}) {how}")
 
-    def _deadlines(self, act: Act, run: Run) -> list[Deadline]:
+    def _deadlines(self, act: FlowTask, run: Run) -> list[Deadline]:
         """When the flow, and when a hook has to be over."""
         found = run.deadlines if act.name != "finished" else []  # what is live has to be written down
         if act.hook and act.hook.timeout:
@@ -307,7 +307,7 @@ class Deployment:
         back = self.undo(variables, run.release)
         try:
             for act in back.acts:
-                if not act.is_moment:
+                if not act.is_empty_point:
                     back.perform(act)
         except FlowFailed as failed:
             return f"{_stands(run, back.run)} The rollback that follows it (on_failure) failed, too:\n{failed}"

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, TypedDict, TypeVar, overload
 
 from capdoit.errors import ConfigError
 from capdoit.hooks.hook import Declared, Dependency, Hook, Roles, texts
-from capdoit.sequence import FLOWS, steps
+from capdoit.sequence import FLOWS, step_names
 from capdoit.text import listed, near
 
 if TYPE_CHECKING:
@@ -183,15 +183,15 @@ def place_of(function: Callable[..., object]) -> str:
 
 
 def _flows_with(step: str, flows: tuple[str, ...], place: str) -> tuple[str, ...]:
-    everywhere = dict.fromkeys(name for flow in FLOWS for name in steps(flow))
+    everywhere = dict.fromkeys(name for flow in FLOWS for name in step_names(flow))
     if step not in everywhere:
         raise ConfigError(f"{place}: no step {step}{near(step, everywhere)} (there are {listed(everywhere)})")
     for flow in flows:
         if flow not in FLOWS:
             raise ConfigError(f"{place}: no flow {flow}{near(flow, FLOWS)}")
-        if step not in steps(flow):
+        if step not in step_names(flow):
             raise ConfigError(f"{place}: flow {flow} has no step {step}")
-    return flows or tuple(flow for flow in FLOWS if step in steps(flow))
+    return flows or tuple(flow for flow in FLOWS if step in step_names(flow))
 
 
 def _dependency(step: str, task: str, flows: Roles = (), **others: object) -> Dependency:

@@ -59,7 +59,7 @@ class Hook:
         return (inspect.getdoc(self.function) or "").partition("\n")[0]
 
     @property
-    def wants(self) -> set[str]:
+    def arguments(self) -> set[str]:
         """The names of its arguments."""
         return set(inspect.signature(self.function).parameters)
 
@@ -83,7 +83,7 @@ class Hook:
 
     def call(self, **values: Any) -> object:
         """Call it with those of the values that it wants."""
-        return self.function(**{name: values[name] for name in self.wants})
+        return self.function(**{name: values[name] for name in self.arguments})
 
 
 class Dependency(NamedTuple):

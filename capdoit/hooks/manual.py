@@ -8,7 +8,7 @@ from capdoit.hooks.discovery import Found, bundled
 from capdoit.hooks.hook import Hook
 from capdoit.hooks.options import described
 from capdoit.hooks.recipe import Recipe
-from capdoit.sequence import FLOWS, weave
+from capdoit.sequence import FLOWS, flow_tasks
 from capdoit.text import listed, table
 
 
@@ -48,7 +48,7 @@ def _hooks(recipe: Recipe) -> str:
     declared = recipe.declared()
     rows = []
     for flow in FLOWS:
-        rows += [[flow, *_hook(act.hook)] for act in weave(flow, declared.hooks) if act.hook]
+        rows += [[flow, *_hook(act.hook)] for act in flow_tasks(flow, declared.hooks) if act.hook]
     rows += [["either", *_hook(hook)] for hook in declared.failed]
     return f"Hooks:\n{table(('flow', 'when', 'on', 'hook', ''), rows)}" if rows else ""
 

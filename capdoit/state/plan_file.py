@@ -18,7 +18,7 @@ from capdoit.errors import ConfigError
 from capdoit.hooks.hook import Declared
 from capdoit.records.facts import Facts
 from capdoit.script import Script
-from capdoit.sequence import Act
+from capdoit.sequence import FlowTask
 from capdoit.text import listed
 
 VERSION = 5
@@ -193,7 +193,7 @@ def settings_of(stage: Stage) -> str:
     return _digest(f"{replace(stage, hosts=hosts, recipes=())!r}{env!r}")
 
 
-def code_of(acts: Iterable[Act], declared: Declared) -> dict[str, str]:
+def code_of(acts: Iterable[FlowTask], declared: Declared) -> dict[str, str]:
     """A digest of the file and the options of each hook, probe and guard, by name."""
     hooks = {act.name: act.hook for act in acts if act.hook} | {hook.name: hook for hook in declared.failed}
     watching = (hook for watch in declared.watches for hook in (watch.probe, watch.guard) if hook)

@@ -27,7 +27,7 @@ from capdoit.output.console import Console, Tone
 from capdoit.records.facts import Facts
 from capdoit.records.journal import Entry, Note
 from capdoit.script import Script, Secret, script_file
-from capdoit.sequence import steps
+from capdoit.sequence import step_names
 from capdoit.state.plan_file import Plan
 from capdoit.text import first_line, listed, one_line
 from capdoit.units import stamp
@@ -140,7 +140,7 @@ class Run:
         """
         tried = [*self.done, self.failed_in]
         since = tried[tried.index("publishing") :] if "publishing" in tried else tried
-        return bool({*since}.intersection(self.acts).difference(steps(self.flow))) and not self.variables.force
+        return bool({*since}.intersection(self.acts).difference(step_names(self.flow))) and not self.variables.force
 
     @property
     def warned(self) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from capdoit.sequence import FLOWS, steps
+from capdoit.sequence import FLOWS, step_names
 from capdoit.testing.project import Project
 
 FAIL = """
@@ -51,7 +51,7 @@ def armed(project: Project, hook: str, when: str, step: str, hosts: list[str]) -
 
 
 def _check(project: Project, when: str, step: str, hosts: list[str]) -> None:
-    known = {name for flow in FLOWS for name in steps(flow)}
+    known = {name for flow in FLOWS for name in step_names(flow)}
     assert step in known, f"no flow has a step {step}; there are {', '.join(sorted(known))}"
     assert when in ("before", "after"), f"a strike is before or after a step, not {when}"
     for host in hosts:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from capdoit.sequence import steps
+from capdoit.sequence import step_names
 from capdoit.testing import Project, Stages
 from tests.integration.database_recipe import WATCHING, database, deployed, recipe
 
@@ -119,7 +119,7 @@ def fail(host):
 """
 
 
-@pytest.mark.parametrize("step", steps("rollback"))
+@pytest.mark.parametrize("step", step_names("rollback"))
 def test_a_recipe_that_fails_on_rollback_is_as_safe_as_one_that_fails_on_deploy(stage: Stages, step: str) -> None:
     shop = stage(recipes={"boom": {}})
     shop.recipe("boom", BROKEN_ON_THE_WAY_BACK.format(step=step))
@@ -129,7 +129,7 @@ def test_a_recipe_that_fails_on_rollback_is_as_safe_as_one_that_fails_on_deploy(
     broken.touch()
     out = shop.rollback().failed().out
     assert "web2: exit 3: exit status 3" in out
-    flips_before = steps("rollback").index(step) >= steps("rollback").index("publishing")
+    flips_before = step_names("rollback").index(step) >= step_names("rollback").index("publishing")
     assert shop.live == (first if flips_before else second)
     assert ("What is live was not changed." in out) != flips_before
     shop.assert_healthy()
