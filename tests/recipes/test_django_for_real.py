@@ -184,7 +184,7 @@ def test_an_environment_is_changed_by_pip_and_the_one_it_was_linked_from_is_not(
     subprocess.run([python, "-m", "pip", "install", "-q", "gunicorn==22.0.0"], check=True)
 
     def version(release: Path) -> str:
-        command = [release / ".venv/bin/gunicorn", "--version"]
+        command = [str(release / ".venv/bin/gunicorn"), "--version"]
         return subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()[-1]
 
     assert (version(first), version(second)) == ("21.2.0)", "22.0.0)")

@@ -33,10 +33,10 @@ def client(request: pytest.FixtureRequest, tmp_path: Path) -> dict[str, str]:
         for program in Path(place).glob("*"):
             if program.name not in ("curl", "wget") and not (folder / program.name).exists():
                 (folder / program.name).symlink_to(program)
-    program = str(request.param)
-    found = shutil.which(program.split()[0])
-    assert found, f"these tests need {program}: apt-get install {program.split()[0]}"
-    (folder / program.split()[-1]).symlink_to(found)
+    words = str(request.param).split()
+    found = shutil.which(words[0])
+    assert found, f"these tests need {words[0]}: apt-get install {words[0]}"
+    (folder / words[-1]).symlink_to(found)
     return {"PATH": f"{folder}"}
 
 

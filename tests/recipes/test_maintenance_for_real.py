@@ -6,8 +6,8 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterator
 
-import capdoit.recipes.maintenance
 import pytest
+from capdoit.recipes import maintenance
 
 from capdoit.testing import Stages, StageUnderTest
 from tests.recipes.nginx import Nginx
@@ -22,7 +22,7 @@ def ask(host):
 
 def manual() -> str:
     """The lines of the manual that are for nginx."""
-    paragraphs = str(capdoit.recipes.maintenance.__doc__).split("\n\n")
+    paragraphs = str(maintenance.__doc__).split("\n\n")
     return paragraphs[[each.endswith("nginx so:") for each in paragraphs].index(True) + 1]
 
 

@@ -21,18 +21,22 @@ def hook() -> Iterator[Site]:
         yield site
 
 
-def told(stage: Stages, url: str, dodo: str = "", **options: object) -> StageUnderTest:
+def told(stage: Stages, dodo: str = "", **options: object) -> StageUnderTest:
     """A stage whose webhook is at a secret address."""
     shop = stage(recipes={"notify": options}, dodo=dodo)
     file = shop.project.path / "deploy.yml"
     file.write_text(file.read_text().replace('"notify": {', '"notify": {"url": !env WEBHOOK, ').replace(", }", "}"))
-    shop.webhook = {"WEBHOOK": url + SECRET}  # type: ignore[attr-defined]
     return shop
 
 
+def webhook(url: str) -> dict[str, str]:
+    """Return the environment that holds the secret address of a webhook."""
+    return {"WEBHOOK": url + SECRET}
+
+
 def test_json_has_every_fact_of_a_deploy(stage: Stages, hook: Site) -> None:
-    shop = told(stage, hook.url, format="json")
-    shop.deploy("message=new prices", env=shop.webhook).ok()
+    shop = told(stage, format="json")
+    shop.deploy("message=new prices", env=webhook(hook.url)).ok()
     started, finished = hook.posted
     assert [started["event"], finished["event"]] == ["started", "finished"]
     assert finished == {
@@ -54,19 +58,19 @@ def test_json_has_every_fact_of_a_deploy(stage: Stages, hook: Site) -> None:
 
 
 def test_a_rollback_is_told_as_one(stage: Stages, hook: Site) -> None:
-    shop = told(stage, hook.url, format="json")
+    shop = told(stage, format="json")
     for _ in range(2):
-        shop.deploy(env=shop.webhook).ok()
+        shop.deploy(env=webhook(hook.url)).ok()
     left = shop.live
-    shop.rollback(env=shop.webhook).ok()
+    shop.rollback(env=webhook(hook.url)).ok()
     assert [said["event"] for said in hook.posted[-2:]] == ["started", "rolled_back"]
     assert hook.posted[-1]["previous"] == left
     assert hook.posted[-1]["release"] == shop.live
 
 
 def test_slack_is_told_of_a_failure_with_its_colour_and_mention(stage: Stages, hook: Site) -> None:
-    shop = told(stage, hook.url, FAILING, channel="#deploys", mention="<!here>", events=["failed"])
-    shop.deploy(env=shop.webhook).failed()
+    shop = told(stage, FAILING, channel="#deploys", mention="<!here>", events=["failed"])
+    shop.deploy(env=webhook(hook.url)).failed()
     (said,) = hook.posted
     assert said["channel"] == "#deploys"
     assert said["attachments"][0]["color"] == "danger"
@@ -79,8 +83,8 @@ def test_slack_is_told_of_a_failure_with_its_colour_and_mention(stage: Stages, h
 @pytest.mark.parametrize("status", [500, 404])
 def test_a_webhook_that_refuses_is_a_warning_without_its_address(stage: Stages, hook: Site, status: int) -> None:
     hook.answers = [(status, "no")]
-    shop = told(stage, hook.url)
-    done = shop.deploy(env=shop.webhook).ok()
+    shop = told(stage)
+    done = shop.deploy(env=webhook(hook.url)).ok()
     assert f"warning: notify: the webhook was not told that it finished: it answered {status}" in done.out
     assert "s3cr3t" not in done.out
 
@@ -88,36 +92,36 @@ def test_a_webhook_that_refuses_is_a_warning_without_its_address(stage: Stages, 
 def test_a_webhook_that_is_down_or_hangs_is_a_warning(stage: Stages, hook: Site) -> None:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
-        down = told(stage, f"http://127.0.0.1:{free.getsockname()[1]}")
-        assert "Connection refused" in down.deploy(env=down.webhook).ok().out
+        nobody = f"http://127.0.0.1:{free.getsockname()[1]}"
+        assert "Connection refused" in told(stage).deploy(env=webhook(nobody)).ok().out
     hook.hangs = 20
-    slow = told(stage, hook.url, timeout=0.2)
-    done = slow.doit("deploy:production", env=slow.webhook, timeout=15).ok()
+    slow = told(stage, timeout=0.2)
+    done = slow.doit("deploy:production", env=webhook(hook.url), timeout=15).ok()
     assert "no answer within 0.2 s" in done.out or "TimeoutError" in done.out
 
 
 def test_a_rollback_goes_ahead_without_the_address(stage: Stages, hook: Site) -> None:
-    shop = told(stage, hook.url)
+    shop = told(stage)
     for _ in range(2):
-        shop.deploy(env=shop.webhook).ok()
+        shop.deploy(env=webhook(hook.url)).ok()
     assert "needs the environment variable WEBHOOK" in shop.deploy().failed().out
     done = shop.rollback().ok()
     assert "the environment variable WEBHOOK is not set" in done.out
 
 
 def test_nothing_is_sent_in_a_dry_run(stage: Stages, hook: Site) -> None:
-    shop = told(stage, hook.url)
-    shop.deploy("dry_run=yes", env=shop.webhook).ok()
+    shop = told(stage)
+    shop.deploy("dry_run=yes", env=webhook(hook.url)).ok()
     assert hook.posted == []
 
 
-def test_an_event_that_there_is_not_is_refused(stage: Stages, hook: Site) -> None:
-    shop = told(stage, hook.url, events=["finishd"])
+def test_an_event_that_there_is_not_is_refused(stage: Stages) -> None:
+    shop = told(stage, events=["finishd"])
     assert "recipe notify: there is no event finishd; there are started" in shop.deploy().failed(3).out
 
 
-def test_no_time_at_all_is_refused(stage: Stages, hook: Site) -> None:
-    assert "recipe notify: timeout is more than 0" in told(stage, hook.url, timeout=0).deploy().failed(3).out
+def test_no_time_at_all_is_refused(stage: Stages) -> None:
+    assert "recipe notify: timeout is more than 0" in told(stage, timeout=0).deploy().failed(3).out
 
 
 def journals(shop: StageUnderTest) -> str:
@@ -138,7 +142,7 @@ def journals(shop: StageUnderTest) -> str:
     ],
 )
 def test_an_address_that_is_none_is_a_warning_without_it(stage: Stages, address: str) -> None:
-    shop = told(stage, "")
+    shop = told(stage)
     done = shop.deploy(env={"WEBHOOK": address}).ok()
     assert "warning: notify: the webhook was not told that it started: " in done.out
     assert "s3cr3t" not in done.out + journals(shop)
@@ -148,8 +152,8 @@ def test_an_address_that_is_none_is_a_warning_without_it(stage: Stages, address:
 @pytest.mark.parametrize("raw", [b"", b"nonsense\r\n\r\n", b"HTTP/1.1 302 Found\r\nLocation: ftp://s3cr3t/\r\n\r\n"])
 def test_a_server_that_does_not_speak_http_is_a_warning(stage: Stages, raw: bytes) -> None:
     with answering(raw) as url:
-        shop = told(stage, url)
-        done = shop.deploy(env=shop.webhook).ok()  # type: ignore[attr-defined]
+        shop = told(stage)
+        done = shop.deploy(env=webhook(url)).ok()
     assert done.out.count("warning: notify:") == 2
     assert "s3cr3t" not in done.out + journals(shop)
     assert "Traceback" not in done.out
@@ -157,8 +161,8 @@ def test_a_server_that_does_not_speak_http_is_a_warning(stage: Stages, raw: byte
 
 def test_slack_takes_a_reason_or_message_for_text_only(stage: Stages, hook: Site) -> None:
     failing = "\n@cap.after('updated')\ndef fail(host):\n    host.run(['false', '<!channel> & more', 'x' * 3000])\n"
-    shop = told(stage, hook.url, failing, username="deployer")
-    shop.deploy("message=<!channel>", env=shop.webhook).failed()  # type: ignore[attr-defined]
+    shop = told(stage, failing, username="deployer")
+    shop.deploy("message=<!channel>", env=webhook(hook.url)).failed()
     started, failed = hook.posted
     assert started["username"] == failed["username"] == "deployer"
     said, details = started["text"].split("\n")
@@ -171,11 +175,11 @@ def test_slack_takes_a_reason_or_message_for_text_only(stage: Stages, hook: Site
 
 def test_secrets_of_a_host_are_not_in_what_is_sent(stage: Stages, hook: Site) -> None:
     failing = "\n@cap.after('updated')\ndef fail(host):\n    raise RuntimeError(f'token is hunter2hunter2 at {URL}')\n"
-    shop = told(stage, hook.url, f"\nURL = '{hook.url}{SECRET}'\n{failing}", format="json")
+    shop = told(stage, f"\nURL = '{hook.url}{SECRET}'\n{failing}", format="json")
     file = shop.project.path / "deploy.yml"
     file.write_text(file.read_text().replace('"PATH":', '"TOKEN": !env TOKEN, "PATH":'))
     assert "!env TOKEN" in file.read_text()
-    done = shop.deploy(env={**shop.webhook, "TOKEN": "hunter2hunter2"}).failed()  # type: ignore[attr-defined]
+    done = shop.deploy(env={**webhook(hook.url), "TOKEN": "hunter2hunter2"}).failed()
     assert "token is *** at *** (dodo.py:" in hook.posted[-1]["reason"]
     assert "hunter2" not in done.out + str(hook.posted)
     assert "s3cr3t" not in done.out + str(hook.posted)
@@ -191,8 +195,8 @@ def wait(host):
         threading.Timer(0.3, os.kill, [os.getpid(), signal.SIGINT]).start()
     host.run(["sleep", "30"])
 """
-    shop = told(stage, hook.url, waiting, format="json")
-    shop.doit("deploy:production", env=shop.webhook, timeout=25).failed()  # type: ignore[attr-defined]
+    shop = told(stage, waiting, format="json")
+    shop.doit("deploy:production", env=webhook(hook.url), timeout=25).failed()
     assert [said["event"] for said in hook.posted] == ["started", "failed"]
     assert "interrupted by SIGINT" in hook.posted[-1]["reason"]
 
@@ -200,9 +204,9 @@ def wait(host):
 def test_a_rollback_that_follows_a_failure_is_told_too(stage: Stages, hook: Site) -> None:
     sick = "\n@cap.after('published')\ndef sick(host, release, flow):\n"
     sick += "    if flow.name == 'deploy' and release.previous:\n        host.run('exit 5')\n"
-    shop = told(stage, hook.url, sick, format="json")
+    shop = told(stage, sick, format="json")
     file = shop.project.path / "deploy.yml"
     file.write_text(file.read_text().replace('"recipes":', '"on_failure": "rollback", "recipes":'))
-    shop.deploy(env=shop.webhook).ok()  # type: ignore[attr-defined]
-    shop.deploy(env=shop.webhook).failed()  # type: ignore[attr-defined]
+    shop.deploy(env=webhook(hook.url)).ok()
+    shop.deploy(env=webhook(hook.url)).failed()
     assert [said["event"] for said in hook.posted[2:]] == ["started", "failed", "started", "rolled_back"]

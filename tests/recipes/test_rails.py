@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import importlib
 import json
 import os
 import shutil
@@ -12,10 +13,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import capdoit.recipes
 import pytest
 
-SCRIPT = Path(capdoit.recipes.__path__[0]) / "rails.sh"
+SCRIPT = Path(str(importlib.import_module("capdoit.recipes").__file__)).with_name("rails.sh")
 # A bin/rails that needs no Rails: the database is a file beside the releases, what is in the file fails goes wrong,
 # manifest is what the manifest is called (with a * for what Sprockets chooses at random), and plain a file whose name
 # does not tell what is in it.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from capdoit.testing import Stages, StageUnderTest
@@ -91,7 +93,7 @@ def test_a_restart_that_systemd_refuses_shows_why(stage: Stages) -> None:
 
 
 def test_a_host_without_code_has_no_unit(stage: Stages) -> None:
-    hosts = {"web1": {"roles": ["web"]}, "db1": {"roles": ["db"], "no_release": True}}
+    hosts: dict[str, dict[str, Any]] = {"web1": {"roles": ["web"]}, "db1": {"roles": ["db"], "no_release": True}}
     shop = stage(hosts=hosts, recipes={"systemd": {"units": ["shop.service"], "settle": 0}})
     shop.stand_in("systemctl", answer="active\n")
     shop.deploy().ok()

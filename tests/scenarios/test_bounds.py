@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from capdoit.testing import DODO, Project
-from tests.support import MakeProject
+from tests.support import MakeProject, deploy
 
 FLOWS = ("deploy:production", "rollback:production")
 
@@ -30,8 +30,7 @@ def everything(place: Path) -> Mapping[Path, float]:
 
 
 def deployed_twice(project: Project) -> tuple[str, str]:
-    first, second = (project.doit("deploy:production", check=True) and str(project.current("web1")) for _ in range(2))
-    return first, second
+    return deploy(project), deploy(project)
 
 
 @pytest.mark.parametrize("flow", FLOWS)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -37,7 +38,7 @@ def named(names: dict[str, str]) -> pytest.MarkDecorator:
 
 
 @pytest.fixture(autouse=True)
-def _nothing_is_executed(tmp_path: Path):
+def _nothing_is_executed(tmp_path: Path) -> Iterator[None]:
     yield
     assert not list(tmp_path.rglob("pwned"))
     assert not Path("pwned").exists()

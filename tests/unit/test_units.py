@@ -24,7 +24,7 @@ def test_a_moment_is_shown_to_the_minute_and_what_is_none_is_not() -> None:
 @pytest.mark.parametrize(
     ("seconds", "said"), [(0.44, "0.4 s"), (59.4, "59.4 s"), (59.6, "1 min 0 s"), (125, "2 min 5 s")]
 )
-def test_a_wait_is_said_in_minutes_and_seconds(seconds, said) -> None:
+def test_a_wait_is_said_in_minutes_and_seconds(seconds: int, said: str) -> None:
     assert stopwatch(seconds) == said
 
 
@@ -32,5 +32,5 @@ def test_a_wait_is_said_in_minutes_and_seconds(seconds, said) -> None:
     ("kib", "said"),
     [(0, "0 KiB"), (1000, "1000 KiB"), (2048, "2.0 MiB"), (3 * 2**19, "1.5 GiB"), (5 * 2**30, "5.0 TiB")],
 )
-def test_a_size_is_said_in_the_unit_that_fits(kib, said) -> None:
+def test_a_size_is_said_in_the_unit_that_fits(kib: int, said: str) -> None:
     assert size(kib) == said

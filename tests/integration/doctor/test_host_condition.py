@@ -10,12 +10,16 @@ import pytest
 
 from capdoit.doctor.host_condition import CONDITION, SHOWN, parse
 from capdoit.records.facts import FACTS
-from capdoit.script import render
+from capdoit.script import Value, render
 
 
 @pytest.mark.parametrize("shell", [["dash"], ["bash", "--posix"], ["busybox", "ash"]], ids=" ".join)
 def test_the_script_says_the_same_under_every_shell(shell: list[str], tmp_path: Path) -> None:
-    values = {"shown": SHOWN, "tools": ("no-such-tool", "sed"), "deploy_to": str(tmp_path / "a b" / "shop")}
+    values: dict[str, Value] = {
+        "shown": SHOWN,
+        "tools": ("no-such-tool", "sed"),
+        "deploy_to": str(tmp_path / "a b" / "shop"),
+    }
     (tmp_path / "a b").mkdir()
     text = render("doctor", [FACTS, CONDITION], values).text
     done = subprocess.run([*shell, "-s"], input=text, capture_output=True, text=True, check=True)

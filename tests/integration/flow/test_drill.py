@@ -399,6 +399,10 @@ def test_a_drill_that_is_interrupted_in_a_hook_removes_itself(project: Project, 
     assert not (project.deploy_to("web1") / ".capdoit/drilled").exists()
 
 
+def is_free(lock: Path) -> bool:
+    return subprocess.run(["flock", "-n", str(lock), "true"], check=False).returncode == 0
+
+
 @pytest.mark.parametrize("task", ["drill:production", "deploy:production"])
 def test_the_next_flow_removes_what_a_killed_drill_left(project: Project, task: str) -> None:
     deployed(project, "1", "2")
@@ -407,8 +411,7 @@ def test_the_next_flow_removes_what_a_killed_drill_left(project: Project, task: 
     process.kill()
     process.communicate()
     locks = [project.deploy_to(host) / ".capdoit/lock" for host in project.hosts]
-    for lock in locks:
-        within(60, lambda lock=lock: not subprocess.run(["flock", "-n", str(lock), "true"], check=False).returncode)
+    within(60, lambda: all(is_free(lock) for lock in locks))
     left = {name: what for name, what in real(project).items() if "/.capdoit/drill" not in name}
     assert left == before
     project.dodo(DODO)

@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 import random
 import shlex
-import signal
 import subprocess
 import sys
 import threading
 import time
-from contextlib import closing, suppress
+from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -20,99 +20,62 @@ from capdoit.hosts.request import Request
 from capdoit.hosts.session import LOOP, MAX_UNREAD_BYTES, Session
 from capdoit.hosts.stop_signal import StopSignal
 from capdoit.script import Script
+from capdoit.testing import Fleet
 from capdoit.testing.processes import inside
+from tests.integration.hosts import sessions
+from tests.integration.hosts.sessions import (
+    AT_ONCE,
+    REMOTE,
+    Sleeper,
+    ask,
+    ask_all,
+    request,
+    session_of,
+    started,
+    wait_until,
+)
 
 SHELLS = {"dash": ["dash"], "bash": ["bash"], "busybox": ["busybox", "ash"]}
-AT_ONCE = 3.0  # seconds in which what was stopped has to be gone
 
 
-def session_of(*command: str, host: str = "web1") -> Session:
-    return Session(host, started(*command))
-
-
-def started(*command: str) -> subprocess.Popen[bytes]:
-    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-    return subprocess.Popen(command, bufsize=0, start_new_session=True, **pipes)
-
-
-def request(text: str, **settings) -> Request:
-    return Request(Script("test", text), **settings)
-
-
-def ask(session: Session, text: str, **settings):
-    return ask_all(session, request(text, **{"capture": True, "timeout": 60, **settings}))[0]
-
-
-def ask_all(session: Session, *requests: Request):
-    with closing(StopSignal()) as stop:
-        return session.ask(requests, stop)
+OpenSession = Callable[..., Session]
 
 
 @pytest.fixture
-def opened():
-    """Opens sessions that end when the test is over."""
-    sessions = []
+def opened() -> Iterator[OpenSession]:
+    """Return a function that opens sessions, which end when the test is over."""
+    begun: list[Session] = []
 
     def opened(*command: str) -> Session:
-        sessions.append(session_of(*command))
-        return sessions[-1]
+        begun.append(session_of(*command))
+        return begun[-1]
 
     yield opened
-    for session in sessions:
+    for session in begun:
         if session.is_open:
             session.close()
 
 
 @pytest.fixture(params=SHELLS)
-def shell(request):
+def shell(request: pytest.FixtureRequest) -> list[str]:
     return SHELLS[request.param]
 
 
 @pytest.fixture
-def session(shell, opened):
+def session(shell: list[str], opened: OpenSession) -> Session:
     return opened(*shell, "-c", LOOP)
 
 
-class Sleeper:
-    """A sleep that can be told from every other process by how long it would sleep."""
-
-    def __init__(self) -> None:
-        self.seconds = str(random.randrange(10**7, 10**8))  # noqa: S311 - no secret
-        self.command = f"sleep {self.seconds}"
-
-    def runs(self) -> list[int]:
-        """The processes that it has."""
-        return [int(p.parent.name) for p in Path("/proc").glob("[0-9]*/cmdline") if self._is_one(p)]
-
-    def wait_until_it_runs(self) -> None:
-        assert wait_until(self.runs, 60), "it never began"
-
-    def is_gone(self) -> bool:
-        return wait_until(lambda: not self.runs(), AT_ONCE)
-
-    def kill(self) -> None:
-        for number in self.runs():
-            with suppress(ProcessLookupError):
-                os.kill(number, signal.SIGKILL)
-
-    def _is_one(self, command_line: Path) -> bool:
-        with suppress(OSError):  # it ended meanwhile
-            return command_line.read_bytes().split(b"\0")[-3:] == [b"sleep", self.seconds.encode(), b""]
-        return False
-
-
 @pytest.fixture
-def sleeper():
+def sleeper() -> Iterator[Sleeper]:
     sleeper = Sleeper()
     yield sleeper
     sleeper.kill()
 
 
-def wait_until(condition, seconds: float) -> bool:
-    deadline = time.monotonic() + seconds
-    while not (fulfilled := condition()) and time.monotonic() < deadline:
-        time.sleep(0.02)
-    return bool(fulfilled)
+def stop_once_running(sleeper: Sleeper, stop: StopSignal) -> None:
+    sleeper.wait_until_it_runs()
+    stop.set()
 
 
 # -- what comes out
@@ -135,30 +98,32 @@ OUTPUTS = {
 
 
 @pytest.mark.parametrize("output", OUTPUTS.values(), ids=OUTPUTS)
-def test_captured_output_is_what_was_written_byte_for_byte(session, tmp_path, output) -> None:
+def test_captured_output_is_what_was_written_byte_for_byte(session: Session, tmp_path: Path, output: bytes) -> None:
     (tmp_path / "output").write_bytes(output)
     answer = ask(session, f"cat {tmp_path}/output; cat {tmp_path}/output >&2")
     assert (answer.status, answer.output) == (0, output)
 
 
 @pytest.mark.parametrize("output", OUTPUTS.values(), ids=OUTPUTS)
-def test_output_that_goes_into_a_file_is_what_was_written_byte_for_byte(session, tmp_path, output) -> None:
+def test_output_that_goes_into_a_file_is_what_was_written_byte_for_byte(
+    session: Session, tmp_path: Path, output: bytes
+) -> None:
     (tmp_path / "output").write_bytes(output)
     with (tmp_path / "copy").open("wb") as copy:
         ask(session, f"cat {tmp_path}/output", capture=False, into=copy)
     assert (tmp_path / "copy").read_bytes() == output
 
 
-def test_text_that_is_no_utf_8_can_be_turned_back_into_the_same_bytes(session) -> None:
+def test_text_that_is_no_utf_8_can_be_turned_back_into_the_same_bytes(session: Session) -> None:
     assert ask(session, r"printf 'caf\351'").text.encode("utf-8", "surrogateescape") == b"caf\xe9"
 
 
 @pytest.mark.parametrize("status", [0, 1, 7, 127, 255])
-def test_the_exit_status_of_a_script_is_answered(session, status) -> None:
+def test_the_exit_status_of_a_script_is_answered(session: Session, status: int) -> None:
     assert ask(session, f"exit {status}").status == status
 
 
-def test_a_command_that_does_not_exist_is_a_failure_that_is_told(session) -> None:
+def test_a_command_that_does_not_exist_is_a_failure_that_is_told(session: Session) -> None:
     answer = ask(session, "no-such-command-here")
     assert answer.status == 127
     assert "no-such-command-here" in answer.lines[-1]
@@ -173,18 +138,20 @@ def test_a_command_that_does_not_exist_is_a_failure_that_is_told(session) -> Non
         ("exec sh -c 'kill -TERM $$'", 143),
     ],
 )
-def test_death_by_a_signal_is_a_failure_and_not_the_end_of_the_session(session, script, status) -> None:
+def test_death_by_a_signal_is_a_failure_and_not_the_end_of_the_session(
+    session: Session, script: str, status: int
+) -> None:
     assert ask(session, script).status == status
     assert ask(session, "echo still here").output == b"still here\n"
 
 
 @pytest.mark.parametrize("script", ["if (", "'", 'echo "', "done", "$(", "}", ")"])
-def test_a_syntax_error_is_a_failure_and_not_the_end_of_the_session(session, script) -> None:
+def test_a_syntax_error_is_a_failure_and_not_the_end_of_the_session(session: Session, script: str) -> None:
     assert ask(session, script).status not in (0, None)
     assert ask(session, "echo still here").output == b"still here\n"
 
 
-def test_a_script_cannot_change_the_shell_of_the_next_one(session, tmp_path) -> None:
+def test_a_script_cannot_change_the_shell_of_the_next_one(session: Session, tmp_path: Path) -> None:
     ask(session, f"cd {tmp_path}; set -eu; umask 777; nonce=x; trap '' TERM; ended() {{ :; }}; exec 1>&2")
     assert ask(session, 'cd "$OLDPWD" 2>/dev/null; echo "$-$nothing"; umask').output.endswith(
         ask(session, "umask").output
@@ -192,26 +159,26 @@ def test_a_script_cannot_change_the_shell_of_the_next_one(session, tmp_path) -> 
     assert ask(session, "pwd").output == os.fsencode(os.getcwd()) + b"\n"
 
 
-def test_a_script_keeps_backslashes_and_spaces_and_lines_as_they_are(session) -> None:
+def test_a_script_keeps_backslashes_and_spaces_and_lines_as_they_are(session: Session) -> None:
     script = "cat <<'END'\n  a\\tb \\\n\n\\\\  \nEND\n"
     assert ask(session, script).output == b"  a\\tb \\\n\n\\\\  \n"
 
 
-def test_a_script_of_a_thousand_lines_runs_to_its_end(session) -> None:
+def test_a_script_of_a_thousand_lines_runs_to_its_end(session: Session) -> None:
     assert ask(session, "n=0\n" + "n=$((n + 1))\n" * 1000 + "echo $n").output == b"1000\n"
 
 
-def test_stdin_of_a_script_is_empty(session) -> None:
+def test_stdin_of_a_script_is_empty(session: Session) -> None:
     assert ask(session, "cat; read line || echo end").output == b"end\n"
 
 
-def test_much_on_stderr_and_then_much_on_stdout_does_not_block(session) -> None:
+def test_much_on_stderr_and_then_much_on_stdout_does_not_block(session: Session) -> None:
     line = "x" * 99
     answer = ask(session, f"yes {line} | head -c 20000000 >&2; yes {line} | head -c 20000000")
     assert (answer.status, answer.output) == (0, f"{line}\n".encode() * 200_000)
 
 
-def test_answers_to_several_requests_come_in_their_order_each_with_its_own_output(session) -> None:
+def test_answers_to_several_requests_come_in_their_order_each_with_its_own_output(session: Session) -> None:
     answers = ask_all(
         session,
         request("sleep 0.3; echo first; echo; held=1", verb="hold", capture=True),
@@ -221,7 +188,7 @@ def test_answers_to_several_requests_come_in_their_order_each_with_its_own_outpu
     assert [(a.status, a.output) for a in answers] == [(1, b"first\n\n"), (2, b""), (3, b"third\n")]
 
 
-def test_output_that_looks_like_the_loops_own_line_is_only_output(session) -> None:
+def test_output_that_looks_like_the_loops_own_line_is_only_output(session: Session) -> None:
     forged = "".join(f"\n{nonce} {tag} 0\n" for nonce in ("0" * 32, "f" * 32, "$nonce") for tag in "123")
     answer = ask(session, f"printf '%s' '{forged}'; printf '%s' '{forged}' >&2; exit 9")
     assert (answer.status, answer.output) == (9, forged.encode())
@@ -230,7 +197,7 @@ def test_output_that_looks_like_the_loops_own_line_is_only_output(session) -> No
 # -- what is shown
 
 
-def test_output_is_shown_line_by_line_with_its_stream_and_the_last_lines_are_kept(session) -> None:
+def test_output_is_shown_line_by_line_with_its_stream_and_the_last_lines_are_kept(session: Session) -> None:
     shown = []
     answer = ask(
         session,
@@ -243,7 +210,7 @@ def test_output_is_shown_line_by_line_with_its_stream_and_the_last_lines_are_kep
     assert answer.output == b""
 
 
-def test_a_line_is_shown_when_it_is_written_and_not_when_the_script_ends(session) -> None:
+def test_a_line_is_shown_when_it_is_written_and_not_when_the_script_ends(session: Session) -> None:
     moments = {}
 
     def show(_stream: str, line: str) -> None:
@@ -253,20 +220,20 @@ def test_a_line_is_shown_when_it_is_written_and_not_when_the_script_ends(session
     assert moments["late"] - moments["early"] > 0.5
 
 
-def test_what_would_steer_the_terminal_is_shown_as_escapes(session) -> None:
+def test_what_would_steer_the_terminal_is_shown_as_escapes(session: Session) -> None:
     shown = []
     script = r"printf '\033[2Jred\007\tx\r\n\377\n'; printf '\033]0;title\007\n' >&2"
     ask(session, script, capture=False, show=lambda _, line: shown.append(line))
     assert sorted(shown) == ["\\x1b[2Jred\\x07    x", "\\x1b]0;title\\x07", "\\xff"]
 
 
-def test_captured_output_is_not_shown(session) -> None:
+def test_captured_output_is_not_shown(session: Session) -> None:
     shown = []
     ask(session, "echo value; echo warning >&2", show=lambda *line: shown.append(line))
     assert shown == [("err", "warning")]
 
 
-def test_only_the_last_lines_of_much_output_are_kept(session) -> None:
+def test_only_the_last_lines_of_much_output_are_kept(session: Session) -> None:
     lines = ask(session, "n=0; while [ $n -lt 500 ]; do n=$((n + 1)); echo $n; done", capture=False).lines
     assert lines == tuple(str(n) for n in range(481, 501))
 
@@ -275,7 +242,7 @@ def test_only_the_last_lines_of_much_output_are_kept(session) -> None:
 
 
 @pytest.mark.parametrize("size", [0, 1, 65_535, 65_536, 65_537, 1_000_001])
-def test_a_script_is_fed_exactly_the_bytes_of_the_source(session, tmp_path, size) -> None:
+def test_a_script_is_fed_exactly_the_bytes_of_the_source(session: Session, tmp_path: Path, size: int) -> None:
     content = random.randbytes(size)  # noqa: S311 - no secret
     (tmp_path / "source").write_bytes(content)
     with (tmp_path / "source").open("rb") as source:
@@ -287,7 +254,7 @@ def test_a_script_is_fed_exactly_the_bytes_of_the_source(session, tmp_path, size
 
 @pytest.mark.parametrize("script", ["exit 7", "head -c 10 >/dev/null; exit 7", "exec sh -c 'exit 7'"])
 def test_a_fed_script_that_does_not_read_its_input_to_the_end_leaves_the_session_usable(
-    session, tmp_path, script
+    session: Session, tmp_path: Path, script: str
 ) -> None:
     (tmp_path / "source").write_bytes(b"echo never\n" * 100_000)
     with (tmp_path / "source").open("rb") as source:
@@ -295,7 +262,7 @@ def test_a_fed_script_that_does_not_read_its_input_to_the_end_leaves_the_session
     assert ask(session, "echo still here").output == b"still here\n"
 
 
-def test_the_environment_of_a_script_holds_for_that_script_alone(session) -> None:
+def test_the_environment_of_a_script_holds_for_that_script_alone(session: Session) -> None:
     value = 'it\'s $(not) `run`\n"twice"\\'
     script = Script("test", 'printf %s "$VALUE"', {"VALUE": value})
     (answer,) = ask_all(session, Request(script, capture=True))
@@ -306,7 +273,9 @@ def test_the_environment_of_a_script_holds_for_that_script_alone(session) -> Non
 # -- how it ends
 
 
-def test_stop_ends_a_script_whose_child_ignores_term_and_leaves_nothing_running(session, sleeper) -> None:
+def test_stop_ends_a_script_whose_child_ignores_term_and_leaves_nothing_running(
+    session: Session, sleeper: Sleeper
+) -> None:
     script = f"trap '' TERM HUP INT; {sleeper.command} & {sleeper.command}; echo never"
     said = []
 
@@ -324,7 +293,7 @@ def test_stop_ends_a_script_whose_child_ignores_term_and_leaves_nothing_running(
     assert not session.is_open
 
 
-def test_stop_that_was_said_before_stops_at_once(session, sleeper) -> None:
+def test_stop_that_was_said_before_stops_at_once(session: Session, sleeper: Sleeper) -> None:
     with closing(StopSignal()) as stop:
         stop.set()
         with pytest.raises(Cancelled):
@@ -332,29 +301,33 @@ def test_stop_that_was_said_before_stops_at_once(session, sleeper) -> None:
     assert sleeper.is_gone()
 
 
-def test_a_script_that_takes_too_long_is_ended_and_told(session, sleeper) -> None:
+def test_a_script_that_takes_too_long_is_ended_and_told(session: Session, sleeper: Sleeper) -> None:
     with pytest.raises(HostError, match=r"web1: test: took longer than 0\.5 s and was stopped") as caught:
         ask(session, sleeper.command, timeout=0.5)
     assert not isinstance(caught.value, Cancelled)
     assert sleeper.is_gone()
 
 
-def test_cutting_a_session_ends_what_its_scripts_started_even_apart_from_them(session, sleeper) -> None:
+def test_cutting_a_session_ends_what_its_scripts_started_even_apart_from_them(
+    session: Session, sleeper: Sleeper
+) -> None:
     ask(session, f"(trap '' TERM; {sleeper.command}) >/dev/null 2>&1 &")
     sleeper.wait_until_it_runs()
     session.abort()
     assert sleeper.is_gone()
 
 
-def test_cutting_a_session_ends_programs_that_make_a_process_group_of_their_own(session, sleeper) -> None:
+def test_cutting_a_session_ends_programs_that_make_a_process_group_of_their_own(
+    session: Session, sleeper: Sleeper
+) -> None:
     with closing(StopSignal()) as stop:
-        threading.Thread(target=lambda: (sleeper.wait_until_it_runs(), stop.set())).start()
+        threading.Thread(target=stop_once_running, args=(sleeper, stop)).start()
         with pytest.raises(Cancelled):
             session.ask([request(f"timeout 900 {sleeper.command}")], stop)
     assert sleeper.is_gone()
 
 
-def test_bye_leaves_running_what_a_script_left_running(session, sleeper) -> None:
+def test_bye_leaves_running_what_a_script_left_running(session: Session, sleeper: Sleeper) -> None:
     ask(session, f"nohup {sleeper.command} >/dev/null 2>&1 &")
     sleeper.wait_until_it_runs()
     session.close()
@@ -362,15 +335,15 @@ def test_bye_leaves_running_what_a_script_left_running(session, sleeper) -> None
     assert sleeper.runs()
 
 
-def test_a_controller_that_is_killed_leaves_nothing_running(shell, sleeper) -> None:
-    controller = subprocess.Popen([sys.executable, __file__, sleeper.command, *shell])
+def test_a_controller_that_is_killed_leaves_nothing_running(shell: list[str], sleeper: Sleeper) -> None:
+    controller = subprocess.Popen([sys.executable, sessions.__file__, sleeper.command, *shell])
     sleeper.wait_until_it_runs()
     controller.kill()
     controller.wait()
     assert sleeper.is_gone()
 
 
-def test_a_loop_that_died_is_a_lost_connection(session) -> None:
+def test_a_loop_that_died_is_a_lost_connection(session: Session) -> None:
     ask(session, "kill -9 $$")
     with pytest.raises(HostError, match="web1: test: the connection was lost, or the shell on it was killed"):
         ask(session, "echo never")
@@ -378,7 +351,9 @@ def test_a_loop_that_died_is_a_lost_connection(session) -> None:
 
 
 @pytest.mark.parametrize("noise", ["echo noise; echo more >&2; ", "printf noise; printf more >&2; "])
-def test_what_a_profile_says_before_the_greeting_is_no_output(shell, opened, noise) -> None:
+def test_what_a_profile_says_before_the_greeting_is_no_output(
+    shell: list[str], opened: OpenSession, noise: str
+) -> None:
     shown = []
     session = opened(*shell, "-c", noise + LOOP)
     answer = ask(session, "echo answer; echo warning >&2", show=lambda *line: shown.append(line))
@@ -386,7 +361,9 @@ def test_what_a_profile_says_before_the_greeting_is_no_output(shell, opened, noi
     assert shown == [("err", "warning")]
 
 
-def test_a_process_that_ends_at_once_is_a_host_that_cannot_be_reached_with_its_last_word(shell, opened) -> None:
+def test_a_process_that_ends_at_once_is_a_host_that_cannot_be_reached_with_its_last_word(
+    shell: list[str], opened: OpenSession
+) -> None:
     complaint = "echo Banner >&2; echo 'Permission denied (publickey).' >&2; exit 255"
     session = opened(*shell, "-c", complaint)
     with pytest.raises(HostError) as caught:
@@ -396,7 +373,9 @@ def test_a_process_that_ends_at_once_is_a_host_that_cannot_be_reached_with_its_l
     assert caught.value.status is None
 
 
-def test_a_process_that_ends_without_a_word_is_a_host_that_cannot_be_reached(shell, opened) -> None:
+def test_a_process_that_ends_without_a_word_is_a_host_that_cannot_be_reached(
+    shell: list[str], opened: OpenSession
+) -> None:
     with pytest.raises(HostError, match=r"^web1: cannot connect$"):
         ask(opened(*shell, "-c", "exit 0"), "echo never")
 
@@ -410,11 +389,10 @@ LOGIN_SHELLS = {
     "zsh": ["zsh", "-c"],
     "fish": ["fish", "-c"],
 }
-REMOTE = f"exec sh -c {shlex.quote(LOOP)}"
 
 
 @pytest.mark.parametrize("login_shell", LOGIN_SHELLS.values(), ids=LOGIN_SHELLS)
-def test_every_login_shell_reads_the_loop_as_it_is(opened, env, login_shell) -> None:
+def test_every_login_shell_reads_the_loop_as_it_is(opened: OpenSession, env: dict[str, str], login_shell: str) -> None:
     clean = [f"{name}={value}" for name, value in env.items()]
     session = opened("env", "-i", *clean, *login_shell, REMOTE)
     answer = ask(session, "echo \"it's\" '$HOME' \\\\; exit 3")
@@ -423,7 +401,9 @@ def test_every_login_shell_reads_the_loop_as_it_is(opened, env, login_shell) -> 
 
 @pytest.mark.ssh
 @pytest.mark.parametrize("login_shell", LOGIN_SHELLS.values(), ids=LOGIN_SHELLS)
-def test_a_session_works_through_ssh_and_every_login_shell(opened, sshds, tmp_path, login_shell) -> None:
+def test_a_session_works_through_ssh_and_every_login_shell(
+    opened: OpenSession, sshds: Fleet, tmp_path: Path, login_shell: str
+) -> None:
     remote = shlex.join([*login_shell, REMOTE])
     session = opened("ssh", "-F", str(sshds.ssh_config), "-o", "BatchMode=yes", "web1", remote)
     before = ask(session, "printf '\\0a\\377\\n\\n'; head -c 1000000 /dev/zero >&2; exit 3")
@@ -435,7 +415,7 @@ def test_a_session_works_through_ssh_and_every_login_shell(opened, sshds, tmp_pa
 
 
 @pytest.mark.ssh
-def test_scripts_of_one_session_share_one_connection(opened, sshds) -> None:
+def test_scripts_of_one_session_share_one_connection(opened: OpenSession, sshds: Fleet) -> None:
     before = sshds.connections("web2")
     session = opened("ssh", "-F", str(sshds.ssh_config), "web2", REMOTE)
     for _ in range(20):
@@ -444,10 +424,10 @@ def test_scripts_of_one_session_share_one_connection(opened, sshds) -> None:
 
 
 @pytest.mark.ssh
-def test_stop_ends_what_runs_behind_ssh(opened, sshds, sleeper) -> None:
+def test_stop_ends_what_runs_behind_ssh(opened: OpenSession, sshds: Fleet, sleeper: Sleeper) -> None:
     session = opened("ssh", "-F", str(sshds.ssh_config), "web1", REMOTE)
     with closing(StopSignal()) as stop:
-        threading.Thread(target=lambda: (sleeper.wait_until_it_runs(), stop.set())).start()
+        threading.Thread(target=stop_once_running, args=(sleeper, stop)).start()
         with pytest.raises(Cancelled):
             session.ask([request(f"trap '' TERM; {sleeper.command}")], stop)
     assert sleeper.is_gone()
@@ -455,9 +435,11 @@ def test_stop_ends_what_runs_behind_ssh(opened, sshds, sleeper) -> None:
 
 @pytest.mark.ssh
 @pytest.mark.parametrize("wrapped", ["", "timeout 900 "], ids=["alone", "in a group of its own"])
-def test_a_controller_that_is_killed_leaves_nothing_running_behind_ssh(sshds, sleeper, wrapped) -> None:
+def test_a_controller_that_is_killed_leaves_nothing_running_behind_ssh(
+    sshds: Fleet, sleeper: Sleeper, wrapped: str
+) -> None:
     ssh = ["ssh", "-F", str(sshds.ssh_config), "web1"]
-    controller = subprocess.Popen([sys.executable, __file__, wrapped + sleeper.command, *ssh, "--remote"])
+    controller = subprocess.Popen([sys.executable, sessions.__file__, wrapped + sleeper.command, *ssh, "--remote"])
     sleeper.wait_until_it_runs()
     controller.kill()
     controller.wait()
@@ -465,9 +447,14 @@ def test_a_controller_that_is_killed_leaves_nothing_running_behind_ssh(sshds, sl
 
 
 @pytest.mark.ssh
-def test_a_host_that_dies_is_a_lost_connection(opened, sshds, sleeper) -> None:
+def test_a_host_that_dies_is_a_lost_connection(opened: OpenSession, sshds: Fleet, sleeper: Sleeper) -> None:
     session = opened("ssh", "-F", str(sshds.ssh_config), "web5", REMOTE)
-    power_cut = threading.Thread(target=lambda: (sleeper.wait_until_it_runs(), sshds.stop("web5")))
+
+    def cut_power() -> None:
+        sleeper.wait_until_it_runs()
+        sshds.stop("web5")
+
+    power_cut = threading.Thread(target=cut_power)
     power_cut.start()
     try:
         with pytest.raises(HostError, match="web1: test: the connection was lost, or the shell on it was killed"):
@@ -478,21 +465,12 @@ def test_a_host_that_dies_is_a_lost_connection(opened, sshds, sleeper) -> None:
         sshds.start("web5")
 
 
-def controller() -> None:
-    """Be a controller that waits for a script, until it is killed."""
-    script, *command = sys.argv[1:]
-    command = [*command[:-1], REMOTE] if command[-1] == "--remote" else [*command, "-c", LOOP]
-    ask(session_of(*command), script, timeout=None)
-
-
-if __name__ == "__main__":
-    controller()
-
-
 # -- a host that keeps its controller waiting
 
 
-def test_a_login_that_ends_in_no_shell_is_a_host_that_cannot_be_reached(opened, monkeypatch) -> None:
+def test_a_login_that_ends_in_no_shell_is_a_host_that_cannot_be_reached(
+    opened: OpenSession, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("capdoit.hosts.session.GREETING_TIMEOUT_SECONDS", 1)
     monkeypatch.setattr("capdoit.hosts.session.HEARTBEAT_SECONDS", 0.2)
     session = opened("sh", "-c", "sleep 1000")
@@ -501,7 +479,9 @@ def test_a_login_that_ends_in_no_shell_is_a_host_that_cannot_be_reached(opened, 
     assert not session.is_open
 
 
-def test_a_host_that_says_the_end_on_one_stream_only_cannot_fill_the_memory(opened, tmp_path) -> None:
+def test_a_host_that_says_the_end_on_one_stream_only_cannot_fill_the_memory(
+    opened: OpenSession, tmp_path: Path
+) -> None:
     (tmp_path / "hostile").write_text(
         r"""IFS= read -r nonce; read -r watch; read -r frame; read -r script
             printf '\n%s hello 0\n' "$nonce" | tee /dev/stderr
@@ -517,7 +497,9 @@ def test_a_host_that_says_the_end_on_one_stream_only_cannot_fill_the_memory(open
 # -- a controller that is not there any more, and does not say so
 
 
-def test_a_connection_cut_while_a_fed_script_works_leaves_nothing_running(opened, shell, sleeper, tmp_path) -> None:
+def test_a_connection_cut_while_a_fed_script_works_leaves_nothing_running(
+    opened: OpenSession, shell: list[str], sleeper: Sleeper, tmp_path: Path
+) -> None:
     (tmp_path / "file").write_bytes(b"x" * 1_000_000)
     session = opened(*shell, "-c", LOOP)
     with (tmp_path / "file").open("rb") as source, pytest.raises(HostError, match="took longer than 2 s"):
@@ -526,7 +508,7 @@ def test_a_connection_cut_while_a_fed_script_works_leaves_nothing_running(opened
 
 
 def test_a_connection_cut_in_the_middle_of_a_big_upload_leaves_nothing_running(
-    opened, shell, sleeper, tmp_path
+    opened: OpenSession, shell: list[str], sleeper: Sleeper, tmp_path: Path
 ) -> None:
     (tmp_path / "file").write_bytes(b"")
     os.truncate(tmp_path / "file", 10**11)
@@ -536,15 +518,18 @@ def test_a_connection_cut_in_the_middle_of_a_big_upload_leaves_nothing_running(
     assert sleeper.is_gone()
 
 
-def test_a_cut_session_whose_shell_hangs_leaves_nothing_running(shell, sleeper) -> None:
+def test_a_cut_session_whose_shell_hangs_leaves_nothing_running(shell: list[str], sleeper: Sleeper) -> None:
     session = session_of(*shell, "-c", LOOP)
     with pytest.raises(HostError, match="took longer than 1 s"):
         ask(session, sleeper.command, verb="hold", timeout=1)
     assert sleeper.is_gone()
 
 
-def test_a_connection_cut_while_the_shell_is_busy_leaves_nothing_running(shell, sleeper) -> None:
+def test_a_connection_cut_while_the_shell_is_busy_leaves_nothing_running(shell: list[str], sleeper: Sleeper) -> None:
     with started(*shell, "-c", LOOP) as process:
+        assert process.stdin
+        assert process.stdout
+        assert process.stderr
         process.stdin.write(f"nonce\nwatch 77\nrun 1 1\n{sleeper.command}\nhold 2 1\nsleep 1\n".encode())
         sleeper.wait_until_it_runs()
         for pipe in (process.stdin, process.stdout, process.stderr):
@@ -552,15 +537,18 @@ def test_a_connection_cut_while_the_shell_is_busy_leaves_nothing_running(shell, 
         assert sleeper.is_gone()
 
 
-def test_a_host_that_hears_no_more_of_an_upload_ends_what_runs(sleeper) -> None:
+def test_a_host_that_hears_no_more_of_an_upload_ends_what_runs(sleeper: Sleeper) -> None:
     with started("sh", "-c", LOOP) as process:
+        assert process.stdin
         process.stdin.write(f"nonce\nwatch 1\nfeed 1 1 1000000\n(exec {sleeper.command}) & cat >/dev/null\n".encode())
         process.stdin.write(b"x" * 500_000)
         sleeper.wait_until_it_runs()
         assert wait_until(lambda: not sleeper.runs(), 2 * 5 + AT_ONCE)
 
 
-def test_a_host_that_hears_no_beat_ends_what_runs_and_its_lock(opened, shell, sleeper, monkeypatch, tmp_path) -> None:
+def test_a_host_that_hears_no_beat_ends_what_runs_and_its_lock(
+    opened: OpenSession, shell: list[str], sleeper: Sleeper, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     monkeypatch.setattr("capdoit.hosts.session.HEARTBEAT_TIMEOUT_SECONDS", 1)
     monkeypatch.setattr("capdoit.hosts.session.HEARTBEAT_SECONDS", 1000)
     session = opened(*shell, "-c", LOOP)
@@ -575,7 +563,9 @@ def test_a_host_that_hears_no_beat_ends_what_runs_and_its_lock(opened, shell, sl
         ask(session, "true")
 
 
-def test_a_host_that_hears_beats_works_on_while_it_is_asked_and_while_it_is_not(opened, shell, monkeypatch) -> None:
+def test_a_host_that_hears_beats_works_on_while_it_is_asked_and_while_it_is_not(
+    opened: OpenSession, shell: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("capdoit.hosts.session.HEARTBEAT_TIMEOUT_SECONDS", 1)
     monkeypatch.setattr("capdoit.hosts.session.HEARTBEAT_SECONDS", 0.2)
     session = opened(*shell, "-c", LOOP)
@@ -586,7 +576,9 @@ def test_a_host_that_hears_beats_works_on_while_it_is_asked_and_while_it_is_not(
     assert ask(session, "echo there").text == "there\n"
 
 
-def test_an_upload_may_take_longer_than_the_patience(opened, shell, monkeypatch, tmp_path) -> None:
+def test_an_upload_may_take_longer_than_the_patience(
+    opened: OpenSession, shell: list[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     monkeypatch.setattr("capdoit.hosts.session.HEARTBEAT_TIMEOUT_SECONDS", 1)
     (tmp_path / "file").write_bytes(b"x" * 1000)
     session = opened(*shell, "-c", LOOP)
@@ -594,7 +586,9 @@ def test_an_upload_may_take_longer_than_the_patience(opened, shell, monkeypatch,
         assert ask(session, "sleep 2; wc -c", verb="feed", source=source).text.strip() == "1000"
 
 
-def test_nothing_of_the_session_is_left_when_it_ends_in_order_be_it_ever_so_short(opened, shell, tmp_path) -> None:
+def test_nothing_of_the_session_is_left_when_it_ends_in_order_be_it_ever_so_short(
+    opened: OpenSession, shell: list[str], tmp_path: Path
+) -> None:
     for number in range(20):
         session = opened("env", "-C", str(tmp_path), *shell, "-c", LOOP)
         if number % 2:
@@ -603,7 +597,9 @@ def test_nothing_of_the_session_is_left_when_it_ends_in_order_be_it_ever_so_shor
     assert wait_until(lambda: not inside(tmp_path), AT_ONCE), inside(tmp_path)
 
 
-def test_a_shell_that_ends_of_itself_leaves_nothing_running(opened, shell, sleeper, tmp_path) -> None:
+def test_a_shell_that_ends_of_itself_leaves_nothing_running(
+    opened: OpenSession, shell: list[str], sleeper: Sleeper, tmp_path: Path
+) -> None:
     session = opened("env", "-C", str(tmp_path), *shell, "-c", LOOP)
     ask(session, f"({sleeper.command}) >/dev/null 2>&1 &")
     sleeper.wait_until_it_runs()

@@ -28,7 +28,7 @@ def test_the_script_says_what_the_reader_understands(tmp_path: Path) -> None:
     (shop / ".capdoit" / "journal").write_text(made(0, "live").line() + "\n")
     (shop / "revisions.log").write_text(f"Branch main (at 1f3e) deployed as release {R[0]} by ann\n")
     facts = parse("web1", Layout(str(shop)), survey(shop))
-    assert (facts.current, facts.releases, facts.archives) == (R[0], {R[0]: "1f3e"}, {R[1]})
+    assert (facts.current, facts.releases, facts.archives) == (R[0], {R[0]: "1f3e"}, frozenset({R[1]}))
     assert (facts.entries, len(facts.log), facts.strays) == ((made(0, "live"),), 1, ("new?line",))
     assert (facts.no_tools, facts.no_files, facts.not_writable) == (("no-such-tool",), (1,), ())
 

@@ -50,7 +50,10 @@ def current_is_a_directory(host: HostUnderTest) -> None:
 
 
 def within_release(change: Callable[[Path], object]) -> Callable[[HostUnderTest], None]:
-    return lambda host: change(host.release(str(host.current))) and None
+    def spoil(host: HostUnderTest) -> None:
+        change(host.release(str(host.current)))
+
+    return spoil
 
 
 def link_is_a_copy(release: Path) -> None:

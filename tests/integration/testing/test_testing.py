@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -61,7 +62,7 @@ def test_a_recipe_that_is_given_as_text_is_used_with_its_options(stage: Stages) 
 
 
 def test_hosts_have_the_names_and_roles_that_the_test_gives_them(stage: Stages) -> None:
-    hosts = {"app1": {"roles": ["app"]}, "db1": {"roles": ["db"], "no_release": True}}
+    hosts: dict[str, dict[str, Any]] = {"app1": {"roles": ["app"]}, "db1": {"roles": ["db"], "no_release": True}}
     dodo = "@cap.after('published', roles='db')\ndef migrate(host):\n    host.run('oracle')\n"
     shop = stage(hosts=hosts, dodo=dodo)
     shop.stand_in("oracle")

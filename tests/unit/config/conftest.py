@@ -8,11 +8,12 @@ import pytest
 
 from capdoit.config.stages import Config, load
 from capdoit.errors import ConfigError
+from tests.unit.config.texts import Mistakes, Read
 
 
 @pytest.fixture
-def read(tmp_path, monkeypatch):
-    """Reads a text as deploy.yml of the working directory."""
+def read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Read:
+    """Return a function that reads a text as deploy.yml of the working directory."""
     monkeypatch.chdir(tmp_path)
 
     def read(text: str) -> Config:
@@ -23,8 +24,8 @@ def read(tmp_path, monkeypatch):
 
 
 @pytest.fixture
-def mistakes(read):
-    """The mistakes of a text, without the file's name that each begins with."""
+def mistakes(read: Read) -> Mistakes:
+    """Return a function that returns the mistakes of a text, each without the name of the file."""
 
     def mistakes(text: str) -> list[str]:
         with pytest.raises(ConfigError) as caught:

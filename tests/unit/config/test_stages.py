@@ -9,7 +9,7 @@ import pytest
 
 from capdoit.config.stages import Config, HostConfig, Stage, choose_stage, load
 from capdoit.errors import ConfigError
-from tests.unit.config.texts import NEEDED, STAGES
+from tests.unit.config.texts import NEEDED, STAGES, Mistakes, Read
 
 
 def only_host(config: Config) -> HostConfig:
@@ -107,18 +107,22 @@ def only_stage(config: Config) -> Stage:
         ),
     ],
 )
-def test_a_wrong_stage_or_host_is_told_with_its_line_its_column_and_its_path(mistakes, text, mistake) -> None:
+def test_a_wrong_stage_or_host_is_told_with_its_line_its_column_and_its_path(
+    mistakes: Mistakes, text: str, mistake: str
+) -> None:
     assert mistakes(f"{NEEDED}{text}\n") == [mistake]
 
 
 @pytest.mark.parametrize("name", ["all", "check", "deploy", "drill", "rollback", "a:b", "a b", "-x", "*"])
-def test_a_stage_cannot_have_a_name_that_a_task_has_or_no_task_can_have(mistakes, name) -> None:
+def test_a_stage_cannot_have_a_name_that_a_task_has_or_no_task_can_have(mistakes: Mistakes, name: str) -> None:
     assert mistakes(f"{NEEDED}stages: {{'{name}': {{hosts: {{web1: {{}}}}}}}}\n") == [
         f"3:10: stages.{name}: {name} cannot be a stage's name; give it another"
     ]
 
 
-def test_a_relative_deploy_to_is_refused_for_a_host_that_ssh_leads_to_and_taken_for_a_local_one(mistakes) -> None:
+def test_a_relative_deploy_to_is_refused_for_a_host_that_ssh_leads_to_and_taken_for_a_local_one(
+    mistakes: Mistakes,
+) -> None:
     stages = "stages: {production: {hosts: {here: {transport: local}, web1: {}}}}"
     assert mistakes(f"{NEEDED}deploy_to: srv/shop\n{stages}") == [
         "4:57: stages.production.hosts.web1: deploy_to is srv/shop, expected a path from / on a host that ssh leads to"
@@ -143,11 +147,11 @@ def test_a_relative_deploy_to_is_refused_for_a_host_that_ssh_leads_to_and_taken_
         ),
     ],
 )
-def test_what_a_stage_cannot_be_without_is_told_at_the_stage(mistakes, text, mistake) -> None:
+def test_what_a_stage_cannot_be_without_is_told_at_the_stage(mistakes: Mistakes, text: str, mistake: str) -> None:
     assert mistakes(text + STAGES) == [mistake]
 
 
-def test_several_mistakes_are_told_at_once_in_the_order_of_the_file(mistakes) -> None:
+def test_several_mistakes_are_told_at_once_in_the_order_of_the_file(mistakes: Mistakes) -> None:
     text = (
         "aplication: shop\n"
         "stages:\n"
@@ -172,7 +176,7 @@ def test_several_mistakes_are_told_at_once_in_the_order_of_the_file(mistakes) ->
     ]
 
 
-def test_what_is_not_said_is_as_capistrano_has_it(read) -> None:
+def test_what_is_not_said_is_as_capistrano_has_it(read: Read) -> None:
     stage = only_stage(read(NEEDED + STAGES))
     assert (stage.branch, stage.keep_releases, stage.transfer) == ("master", 5, "git")
     assert (stage.linked_files, stage.linked_dirs, stage.repo_tree, stage.archive) == ((), (), None, None)
@@ -184,7 +188,7 @@ def test_what_is_not_said_is_as_capistrano_has_it(read) -> None:
     assert (host.env, host.ssh_options) == ({}, ())
 
 
-def test_everything_that_is_said_of_a_host_holds_for_it(read) -> None:
+def test_everything_that_is_said_of_a_host_holds_for_it(read: Read) -> None:
     host = only_host(
         read(
             f"{NEEDED}stages: {{production: {{hosts: {{web1: {{hostname: 10.0.0.1, user: deploy, port: 2222, "
@@ -198,7 +202,9 @@ def test_everything_that_is_said_of_a_host_holds_for_it(read) -> None:
 
 @pytest.mark.parametrize("setting", ["user: %s", "deploy_to: /srv/%s", "default_env: {WHERE: %s}"])
 @pytest.mark.parametrize("innermost", ["top", "stage", "host"])
-def test_of_the_top_a_stage_and_a_host_the_innermost_that_says_something_wins(read, setting, innermost) -> None:
+def test_of_the_top_a_stage_and_a_host_the_innermost_that_says_something_wins(
+    read: Read, setting: str, innermost: str
+) -> None:
     levels = ["top", "stage", "host"]
     said = {level: f"{setting % level}, " for level in levels[: levels.index(innermost) + 1]}
     host = only_host(
@@ -208,11 +214,11 @@ def test_of_the_top_a_stage_and_a_host_the_innermost_that_says_something_wins(re
         )
     )
     values = {"user": host.user, "deploy_to": host.layout.deploy_to, "default_env": host.env.get("WHERE")}
-    expected = {"deploy_to": f"/srv/{innermost}"}.get(setting.split(":")[0], innermost)
-    assert values[setting.split(":")[0]] == expected
+    expected = {"deploy_to": f"/srv/{innermost}"}.get(setting.split(":", maxsplit=1)[0], innermost)
+    assert values[setting.split(":", maxsplit=1)[0]] == expected
 
 
-def test_a_setting_of_a_stage_holds_for_that_stage_alone(read) -> None:
+def test_a_setting_of_a_stage_holds_for_that_stage_alone(read: Read) -> None:
     config = read(
         f"{NEEDED}branch: main\nlinked_dirs: [log]\nstages:\n"
         "  staging: {hosts: {web1: {}}}\n"
@@ -223,7 +229,7 @@ def test_a_setting_of_a_stage_holds_for_that_stage_alone(read) -> None:
     assert (production.branch, production.keep_releases, production.linked_dirs) == ("release", 9, ("tmp",))
 
 
-def test_environments_of_all_levels_are_joined(read) -> None:
+def test_environments_of_all_levels_are_joined(read: Read) -> None:
     host = only_host(
         read(
             f"{NEEDED}default_env: {{A: top, B: top, C: top}}\nstages: {{production: {{default_env: {{B: stage, "
@@ -233,12 +239,12 @@ def test_environments_of_all_levels_are_joined(read) -> None:
     assert host.env == {"A": "top", "B": "stage", "C": "host", "D": "host"}
 
 
-def test_an_environment_variable_may_be_empty_and_a_number_is_taken_as_it_is_written(read) -> None:
+def test_an_environment_variable_may_be_empty_and_a_number_is_taken_as_it_is_written(read: Read) -> None:
     host = only_host(read(f"{NEEDED}default_env: {{ROOT: '', VERSION: 1.10}}\n{STAGES}"))
     assert host.env == {"ROOT": "", "VERSION": "1.10"}
 
 
-def test_ssh_options_of_a_host_go_before_the_stages_and_those_before_the_tops(read) -> None:
+def test_ssh_options_of_a_host_go_before_the_stages_and_those_before_the_tops(read: Read) -> None:
     first, second = only_stage(
         read(
             f"{NEEDED}ssh_options: [Port=1, ConnectTimeout=5]\nstages: {{production: {{ssh_options: [Port=2], "
@@ -249,7 +255,7 @@ def test_ssh_options_of_a_host_go_before_the_stages_and_those_before_the_tops(re
     assert second.ssh_options == ("Port=2", "Port=1", "ConnectTimeout=5")
 
 
-def test_paths_of_the_controller_are_below_the_directory_of_deploy_yml(read, tmp_path) -> None:
+def test_paths_of_the_controller_are_below_the_directory_of_deploy_yml(read: Read, tmp_path: Path) -> None:
     host = only_host(
         read(
             f"{NEEDED}ssh_config: deploy/ssh_config\ndeploy_to: demo/\n"
@@ -268,11 +274,13 @@ def test_paths_of_the_controller_are_below_the_directory_of_deploy_yml(read, tmp
         ("archive: a.tgz\nrepo_url: x\ntransfer: archive", "archive"),
     ],
 )
-def test_a_stage_that_has_an_archive_and_no_repository_is_sent_the_archive(read, text, transfer) -> None:
+def test_a_stage_that_has_an_archive_and_no_repository_is_sent_the_archive(
+    read: Read, text: str, transfer: str
+) -> None:
     assert only_stage(read(f"application: shop\n{text}\n{STAGES}")).transfer == transfer
 
 
-def test_a_recipe_keeps_its_options_and_the_place_of_each(read) -> None:
+def test_a_recipe_keeps_its_options_and_the_place_of_each(read: Read) -> None:
     recipes = (
         read(f"{NEEDED}recipes:\n  rails: {{prefix: a, keep: 3, ask: no, tasks: [x, y]}}\n  puma:\n{STAGES}")
         .stages["production"]
@@ -296,7 +304,9 @@ TWO = NEEDED + "stages: {staging: {hosts: {a: {}}}, production: {hosts: {b: {}}}
         (NEEDED + STAGES, None, "production"),
     ],
 )
-def test_the_stage_is_the_one_said_else_the_default_else_the_only_one(read, text, said, chosen) -> None:
+def test_the_stage_is_the_one_said_else_the_default_else_the_only_one(
+    read: Read, text: str, said: str | None, chosen: str
+) -> None:
     assert choose_stage(read(text), said).name == chosen
 
 
@@ -307,7 +317,7 @@ def test_the_stage_is_the_one_said_else_the_default_else_the_only_one(read, text
         ("prodution", "no stage prodution; deploy.yml has staging, production; did you mean production?"),
     ],
 )
-def test_where_no_stage_can_be_chosen_the_stages_are_named(read, said, mistake) -> None:
+def test_where_no_stage_can_be_chosen_the_stages_are_named(read: Read, said: str | None, mistake: str) -> None:
     config = read(TWO)
     with pytest.raises(ConfigError) as caught:
         choose_stage(config, said)
@@ -325,7 +335,7 @@ def test_two_hosts_that_are_the_same_place_are_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("no_release", ["a", "b"])
-def test_a_host_that_gets_no_code_may_be_the_same_place_as_another_in_either_order(read, no_release) -> None:
+def test_a_host_that_gets_no_code_may_be_the_same_place_as_another_in_either_order(read: Read, no_release: str) -> None:
     hosts = {name: f"{{transport: local, deploy_to: here, no_release: {name == no_release}}}" for name in "ab"}
     config = read(f"{NEEDED}stages: {{production: {{hosts: {{a: {hosts['a']}, b: {hosts['b']}}}}}}}\n")
 
