@@ -25,6 +25,7 @@ from capdoit.hooks.hook import Declared, check_roles
 from capdoit.output.console import Console, Tone
 from capdoit.sequence import FLOWS, FlowTask, flow_tasks
 from capdoit.text import listed, near
+from capdoit.transfers import TRANSFERS, transfer_of
 
 if TYPE_CHECKING:
     from types import FrameType
@@ -54,7 +55,7 @@ class Cap(Hooks):
     def __init__(self, file: Path) -> None:
         super().__init__()
         with self.refusing():
-            self.config = stages.load(file)
+            self.config = stages.load_config(file, TRANSFERS)
         self._console = Console(sys.stdout)
         self._deployments: list[Deployment | Drill] = []
         self._home = threading.get_ident()
@@ -157,16 +158,16 @@ class Cap(Hooks):
         flow_run = cache(lambda: self._new_deployment(flow, stage, chosen, goal))  # when its first task runs
         hosts = ", ".join(host.name for host in stage.hosts[:4]) + (", …" if len(stage.hosts) > 4 else "")
         yield {"basename": group, "name": None, "doc": f"{FLOW_DOCS[flow]} {hosts}"}
+        files = transfer_of(stage).file_dependencies(stage) if flow == "deploy" else []
         before: list[str] = []
         for act in acts:
-            files = [stage.archive] if flow == "deploy" and not before and stage.transfer == "archive" else []
             yield {
                 "basename": group,
                 "name": act.name,
                 "doc": act.doc,
                 "actions": None if act.is_empty_point else [(self._perform, [flow_run, act])],
                 "task_dep": [*before, *self._needed(flow, stage.name, act, not before)],
-                "file_dep": files,
+                "file_dep": [] if before else files,
                 "teardown": [(self._end, [flow_run])],
                 **ALWAYS,
             }

@@ -11,6 +11,7 @@ import pytest
 
 from capdoit.config import stages
 from capdoit.sequence import FLOWS, step_names
+from capdoit.transfers import TRANSFERS
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -42,7 +43,7 @@ def project(tmp_path: Path) -> Path:
 def test_every_deploy_yml_is_read(tmp_path: Path, text: str) -> None:
     file = tmp_path / "deploy.yml"
     file.write_text(text)
-    assert "production" in stages.load(file).stages
+    assert "production" in stages.load_config(file, TRANSFERS).stages
 
 
 def test_the_hooks_and_tasks_become_tasks(project: Path) -> None:

@@ -15,7 +15,7 @@ from capdoit.operations.survey import ask_facts
 from capdoit.output.console import Console
 from capdoit.records.facts import Facts
 from capdoit.state.run import Run, begin
-from capdoit.transfers import git
+from capdoit.transfers.protocol import CommitSource
 
 T = TypeVar("T")
 
@@ -36,8 +36,10 @@ def survey(stage: Stage, variables: Variables, console: Console) -> list[Outcome
     return look(stage, variables, console, ask_facts)
 
 
-def survey_and_tip(stage: Stage, variables: Variables, console: Console) -> tuple[list[Outcome[Facts]], str]:
-    """The facts of every selected host, and the commit that the git transfer would bring now; changes nothing.
+def survey_and_tip(
+    stage: Stage, variables: Variables, console: Console, commits: CommitSource
+) -> tuple[list[Outcome[Facts]], str]:
+    """Return the facts of every selected host and the commit that a deploy would release now; change nothing.
 
     Returns:
         An outcome for each host, and the commit as the first host that answered sees it; empty when none did.
@@ -50,4 +52,4 @@ def survey_and_tip(stage: Stage, variables: Variables, console: Console) -> tupl
     with closing(run.fleet):
         outcomes = run.fleet.each(partial(ask_facts, run), stop_on_failure=False)
         answered = [host for host, o in zip(run.fleet.release_connections, outcomes, strict=True) if o]
-        return outcomes, git.tip(run, answered[0]) if answered else ""
+        return outcomes, commits.find_tip(run, answered[0]) if answered else ""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from capdoit.commands.request import Asked
-from capdoit.config.settings import NAME_OF_STAGE, RESERVED
+from capdoit.config.settings import is_stage_name
 from capdoit.errors import ConfigError
 
 TEMPLATES = Path(__file__).with_name("templates")
@@ -16,7 +16,7 @@ def install(asked: Asked) -> int:
     """Write deploy.yml and dodo.py where there are none."""
     stages = asked.words or DEFAULT_STAGES
     for stage in stages:
-        if stage in RESERVED or not NAME_OF_STAGE.fullmatch(stage) or stages.count(stage) > 1:
+        if not is_stage_name(stage) or stages.count(stage) > 1:
             raise ConfigError(f"{stage} cannot be a stage's name, or stands here twice; nothing was written")
     deploy = _template("deploy.yml").replace("{default_stage}", stages[0])
     blocks = [_template("stage.yml").replace("{stage}", stage) for stage in stages]

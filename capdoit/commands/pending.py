@@ -8,12 +8,15 @@ from typing import Any
 
 from capdoit.commands.inspection import survey_and_tip
 from capdoit.commands.request import SHORT, Asked, errors, exit_status, live, say_unreached
+from capdoit.config.stages import Stage
 from capdoit.errors import ConfigError, answers
 from capdoit.records.facts import Facts
 from capdoit.text import fitted, listed
-from capdoit.transfers.git_commits import Commit, repository_with
+from capdoit.transfers import TRANSFERS, transfer_of
+from capdoit.transfers.git_commits import Commit
+from capdoit.transfers.protocol import CommitSource
 
-ARCHIVE = 64  # digits of a sha256, which is the revision of the archive transfer
+LOST = "it was removed from there, or another transfer deployed it"
 
 
 @dataclass(frozen=True)
@@ -36,11 +39,13 @@ class Gap:
 def pending(asked: Asked) -> int:
     """For each revision that is live: what a deploy would bring to it, and take from it."""
     stage = asked.stage()
-    if stage.transfer != "git":
-        raise ConfigError(f"pending needs the git transfer, and {stage.name} has transfer: {stage.transfer}")
-    outcomes, tip = survey_and_tip(stage, asked.variables, asked.console)
-    branch = asked.variables.branch or stage.branch
-    gaps = _gaps(_hosts_by_revision(answers(outcomes)), tip, asked, stage.repo_url or "")
+    transfer = transfer_of(stage)
+    if transfer.commits is None:
+        fit = " or ".join(name for name, one in TRANSFERS.items() if one.commits)
+        raise ConfigError(f"pending needs transfer: {fit}, and {stage.name} has transfer: {stage.transfer}")
+    outcomes, tip = survey_and_tip(stage, asked.variables, asked.console, transfer.commits)
+    branch = transfer.source(stage, asked.variables.branch)
+    gaps = _gaps(_hosts_by_revision(answers(outcomes)), tip, asked, stage, transfer.commits)
     if asked.json:
         answer = {"stage": stage.name, "branch": branch, "revision": tip, "live": [_json(gap) for gap in gaps]}
         asked.say_json({**answer, "errors": errors(outcomes)})
@@ -63,7 +68,7 @@ def sentence(branch: str, tip: str, gap: Gap) -> str:
     if not gap.revision:
         return f"{there[0].upper()}{there[1:]} has no revision, or nothing is: a deploy would bring all of {branch}."
     if gap.comes is None:
-        return f"{gap.revision[:SHORT]}, {there}, {_unknown(gap.revision)}; pending needs the git transfer."
+        return f"{gap.revision[:SHORT]}, {there}, is not a commit that the repository has: {LOST}."
     if gap.comes and gap.goes:
         comes, goes = _commits(gap.comes), _commits(gap.goes)
         return f"{branch} and {there} have diverged; a deploy would bring {comes} (+) and take away {goes} (-):"
@@ -72,12 +77,6 @@ def sentence(branch: str, tip: str, gap: Gap) -> str:
     if gap.comes:
         return f"{branch} is {_commits(gap.comes)} ahead of {there}:"
     return f"Nothing is pending: {branch} is {tip[:SHORT]}, {there}."
-
-
-def _unknown(revision: str) -> str:
-    if len(revision) == ARCHIVE:
-        return "is no commit, but the sha256 of an archive"
-    return "is no commit that the repository still has"
 
 
 def _commits(commits: Sequence[Commit]) -> str:
@@ -100,11 +99,13 @@ def _hosts_by_revision(facts: Iterable[Facts]) -> dict[str, tuple[str, ...]]:
     return hosts
 
 
-def _gaps(hosts: Mapping[str, tuple[str, ...]], tip: str, asked: Asked, url: str) -> list[Gap]:
+def _gaps(
+    hosts: Mapping[str, tuple[str, ...]], tip: str, asked: Asked, stage: Stage, commits: CommitSource
+) -> list[Gap]:
     others = [revision for revision in hosts if revision not in ("", tip)]
     if not others:
         return [Gap(names, revision, () if revision else None) for revision, names in hosts.items()]
-    with repository_with([tip, *others], asked.load().config.file.parent, url) as repository:
+    with commits.open_repository(stage, [tip, *others], asked.load().config.file.parent) as repository:
         return [
             Gap(names, r, tuple(repository.between(r, tip)), tuple(repository.between(tip, r)))
             if repository.has(r)

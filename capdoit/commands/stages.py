@@ -6,6 +6,7 @@ from capdoit.commands.request import Asked
 from capdoit.config.stages import Stage
 from capdoit.errors import ConfigError
 from capdoit.text import fitted, listed
+from capdoit.transfers import transfer_of
 
 
 def stages(asked: Asked) -> int:
@@ -22,4 +23,4 @@ def stages(asked: Asked) -> int:
 def _stage_row(stage: Stage, is_default: bool) -> tuple[str, ...]:
     names = [host.name for host in stage.hosts]
     hosts = listed(names) if len(names) <= 3 else f"{listed(names[:2])} and {len(names) - 2} more"
-    return stage.name, "default" if is_default else "", stage.transfer, stage.source, hosts
+    return stage.name, "default" if is_default else "", stage.transfer, transfer_of(stage).source(stage, None), hosts

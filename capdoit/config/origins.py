@@ -1,6 +1,7 @@
-"""Where each setting of a stage comes from, and which settings nothing uses.
+"""The origin of each setting of a stage, and the settings that have no effect.
 
-`settings` and `unused` read the same nodes of deploy.yml that `stages` makes its objects of; both are pure.
+`effective_settings` and `find_unused_settings` are pure. They read the same nodes of deploy.yml as
+`capdoit.config.stages`.
 """
 
 from __future__ import annotations
@@ -10,30 +11,30 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
-from capdoit.config.settings import ANYWHERE, SETTINGS, Plain
-from capdoit.config.stages import Stage
-from capdoit.config.yaml_nodes import FAST, Value, read
+from capdoit.config.readers import Plain
+from capdoit.config.settings import HOST, STAGE, TOP, Schema
+from capdoit.config.stages import Config, HostConfig, Stage
+from capdoit.config.yaml_nodes import FAST, YamlValue, read_yaml
 from capdoit.text import listed, printable
 
-TOP, STAGE, HOST, DEFAULT = "top", "stage", "host", "default"
+DEFAULT = "default"
 OFF, ON = "off", "on"
-NOT_ON = "a recipe is off unless something turns it on"
-OF_SSH = ("user", "port", "ssh_options", "ssh_config", "hostname")
-OF_GIT = ("repo_url", "branch", "repo_tree")
+NEVER_ON = "no level turns this recipe on"
+SSH_SETTINGS = ("user", "port", "ssh_options", "ssh_config", "hostname")
 PASSWORD = re.compile(r"(://[^/@:\s]*:)[^/@\s]*@")
 
 
 @dataclass(frozen=True)
 class Setting:
-    """One setting, as it is written or as it is when nobody says it.
+    """One setting as it is written, or a default.
 
     Attributes:
-        name: as in deploy.yml, with what leads to it in a mapping: ``default_env.LANG``.
-        value: for people; a secret is ``!env NAME``.
+        name: name in deploy.yml; in a mapping, the whole path: ``default_env.LANG``.
+        value: text for people; a secret is ``!env NAME``.
         level: ``top``, ``stage``, ``host`` or ``default``.
         place: file and line; empty for a default.
-        host: whose it is, when it stands at a host.
-        secret: the environment variable that holds its value; empty when it is no secret.
+        host: name of the host that it stands at; empty for other levels.
+        secret: environment variable that holds the value; empty if it is not a secret.
     """
 
     name: str
@@ -44,205 +45,216 @@ class Setting:
     secret: str = ""
 
     @property
-    def setting(self) -> str:
+    def first_name(self) -> str:
         """The first part of its name."""
         return self.name.partition(".")[0]
 
     @property
     def is_recipe(self) -> bool:
-        """Whether it turns a recipe on or off, and is no option of one."""
-        return self.setting == "recipes" and self.name.count(".") == 1
+        """True if it turns a recipe on or off; False for an option of a recipe."""
+        return self.first_name == "recipes" and self.name.count(".") == 1
 
     @property
     def turns_off(self) -> bool:
-        """Whether it turns a recipe off."""
+        """True if it turns a recipe off."""
         return self.is_recipe and self.value == OFF
 
     @property
     def key(self) -> str:
-        """What another one has to share to take its place; options for ssh stand beside each other."""
+        """The key that two settings share if one overrides the other; ssh options are joined, not overridden."""
         return f"{self.name} {self.value}" if self.name == "ssh_options" else self.name
 
 
 @dataclass(frozen=True)
-class Written:
-    """All settings of deploy.yml where they stand: at the top, in stages and at hosts, each by its key."""
+class WrittenSettings:
+    """All settings of deploy.yml by key: at the top, by stage, and by stage and host."""
 
     top: Mapping[str, Setting]
     stages: Mapping[str, Mapping[str, Setting]]
     hosts: Mapping[str, Mapping[str, Mapping[str, Setting]]]
 
 
-def written(file: Path) -> Written:
-    """The settings of a deploy.yml that `capdoit.config.stages.load` has accepted.
+def read_written_settings(file: Path) -> WrittenSettings:
+    """Read the settings of a deploy.yml that `capdoit.config.stages.load_config` has accepted.
 
     Raises:
-        ConfigError: it cannot be read any more.
+        ConfigError: the file cannot be read any more.
     """
-    top = read(file, FAST).entries()
-    stages = {name: value.entries() for name, value in top["stages"].entries().items()}
-    return Written(
-        top=_by_key(_flat(top, TOP)),
-        stages={name: _by_key(_flat(own, STAGE)) for name, own in stages.items()},
+    top = read_yaml(file, FAST).as_mapping()
+    stages = {name: value.as_mapping() for name, value in top["stages"].as_mapping().items()}
+    return WrittenSettings(
+        top=_by_key(_flattened(top, TOP)),
+        stages={name: _by_key(_flattened(own, STAGE)) for name, own in stages.items()},
         hosts={
-            name: {host: _by_key(_flat(at.entries(), HOST, host)) for host, at in own["hosts"].entries().items()}
+            name: {
+                host: _by_key(_flattened(value.as_mapping(), HOST, host))
+                for host, value in own["hosts"].as_mapping().items()
+            }
             for name, own in stages.items()
         },
     )
 
 
-def settings(said: Written, stage: Stage) -> list[Setting]:
-    """The settings that hold for a stage, in deploy.yml's order of names; those at hosts come last.
+def effective_settings(written: WrittenSettings, config: Config, name: str) -> list[Setting]:
+    """Return the settings that apply to a stage: in the order of the schema, then those at hosts.
 
     Args:
-        said: all that deploy.yml says.
-        stage: with all its hosts.
+        written: all settings of deploy.yml.
+        config: deploy.yml, with all hosts of all stages.
+        name: name of the stage.
     """
-    defaults = _defaults(stage, {setting.setting for setting in _of(said, stage)})
-    holding = {**_by_key(defaults), **said.top, **said.stages[stage.name]}
-    switched_off = {key for key, setting in holding.items() if setting.turns_off}
-    order = list(SETTINGS)
-    stay = [s for key, s in holding.items() if key.rpartition(".")[0] not in switched_off]
+    defaults = _defaults(config, config.stages[name], {setting.first_name for setting in _for_all_hosts(written, name)})
+    applying = {**_by_key(defaults), **written.top, **written.stages[name]}
+    turned_off = {key for key, setting in applying.items() if setting.turns_off}
+    order = list(Schema(config.transfers).rules)
+    kept = [setting for key, setting in applying.items() if key.rpartition(".")[0] not in turned_off]
     return [
-        *sorted(stay, key=lambda setting: order.index(setting.setting)),
-        *(setting for own in said.hosts[stage.name].values() for setting in own.values()),
+        *sorted(kept, key=lambda setting: order.index(setting.first_name)),
+        *(setting for own in written.hosts[name].values() for setting in own.values()),
     ]
 
 
-def unused(said: Written, stages: Mapping[str, Stage], name: str) -> list[tuple[Setting, str]]:
-    """The settings of one stage and of the top of the file that change nothing, each with the reason.
+def find_unused_settings(written: WrittenSettings, config: Config, name: str) -> list[tuple[Setting, str]]:
+    """Return the settings of a stage and of the top of the file that have no effect, each with the reason.
 
     Args:
-        said: all that deploy.yml says.
-        stages: all of them, with all their hosts.
-        name: the stage; what only other stages say is left out.
+        written: all settings of deploy.yml.
+        config: deploy.yml, with all hosts of all stages.
+        name: name of the stage; settings of other stages are left out.
     """
-    found = [(setting, [_at_top(setting, said, stage) for stage in stages.values()]) for setting in said.top.values()]
-    found += [(setting, [_in_stage(setting, said, stages[name])]) for setting in said.stages[name].values()]
-    found += [
-        (setting, [_at_host(setting, stages[name])]) for own in said.hosts[name].values() for setting in own.values()
-    ]
+    checks = {stage_name: _UsageCheck(written, config, stage) for stage_name, stage in config.stages.items()}
+    own = checks[name]
+    found = [(setting, [check.at_top(setting) for check in checks.values()]) for setting in written.top.values()]
+    found += [(setting, [own.in_stage(setting)]) for setting in written.stages[name].values()]
+    found += [(setting, [own.at_host(setting)]) for at in written.hosts[name].values() for setting in at.values()]
     return [(setting, "; ".join(dict.fromkeys(reasons))) for setting, reasons in found if all(reasons)]
 
 
-# -- what is written
+# -- written settings
 
 
 def _by_key(settings: Iterable[Setting]) -> dict[str, Setting]:
     return {setting.key: setting for setting in settings}
 
 
-def _flat(entries: Mapping[str, Value], level: str, host: str = "") -> Iterator[Setting]:
-    """The settings of one level; a mapping is as many as it has entries."""
+def _flattened(entries: Mapping[str, YamlValue], level: str, host: str = "") -> Iterator[Setting]:
+    """Yield the settings of one level; a mapping yields a setting for each entry."""
     for name, value in entries.items():
         if name not in ("stages", "hosts", "default_stage"):
             for setting in _parts(name, value):
                 yield replace(setting, level=level, host=host)
 
 
-def _parts(name: str, value: Value) -> Iterator[Setting]:
+def _parts(name: str, value: YamlValue) -> Iterator[Setting]:
     if name == "default_env":
-        yield from (_setting(f"{name}.{key}", item) for key, item in value.entries().items())
+        yield from (_setting(f"{name}.{key}", item) for key, item in value.as_mapping().items())
     elif name == "ssh_options":
-        yield from (_setting(name, item) for item in value.items())
+        yield from (_setting(name, item) for item in value.as_list())
     elif name == "recipes":
-        for recipe, item in value.entries().items():
+        for recipe, item in value.as_mapping().items():
             yield replace(_setting(f"{name}.{recipe}", item), value=OFF if item.kind == "bool" else ON)
-            options = item.entries() if item.kind == "map" else {}
+            options = item.as_mapping() if item.kind == "map" else {}
             yield from (_setting(f"{name}.{recipe}.{key}", option) for key, option in options.items())
     else:
         yield _setting(name, value)
 
 
-def _setting(name: str, value: Value) -> Setting:
+def _setting(name: str, value: YamlValue) -> Setting:
     secret = str(value.node.value) if value.kind == "!env" else ""
-    shown = f"!env {secret}" if secret else PASSWORD.sub(r"\1***@", printable(_shown(value)))
-    return Setting(name, shown, TOP, _line(value), secret=secret)
+    text = f"!env {secret}" if secret else PASSWORD.sub(r"\1***@", printable(_as_text(value)))
+    return Setting(name, text, TOP, _short_place(value), secret=secret)
 
 
-def _shown(value: Value) -> str:
+def _as_text(value: YamlValue) -> str:
     if value.kind == "seq":
-        return listed(_shown(item) for item in value.items())
+        return listed(_as_text(item) for item in value.as_list())
     if value.kind == "map":
-        return listed(f"{name}: {_shown(item)}" for name, item in value.entries().items())
+        return listed(f"{name}: {_as_text(item)}" for name, item in value.as_mapping().items())
     return str(value.node.value)
 
 
-def _line(value: Value) -> str:
-    """File and line, without the directory and the column."""
+def _short_place(value: YamlValue) -> str:
+    """Return the file's name and the line, without directory and column."""
     file, line, _ = value.place.rsplit(":", 2)
     return f"{Path(file).name}:{line}"
 
 
-# -- what holds
+# -- defaults
 
 
-def _of(said: Written, stage: Stage) -> Iterator[Setting]:
-    """What is said for a whole stage; and where all hosts say it, what they say."""
-    yield from said.top.values()
-    yield from said.stages[stage.name].values()
-    hosts = list(said.hosts[stage.name].values())
+def _for_all_hosts(written: WrittenSettings, name: str) -> Iterator[Setting]:
+    """Yield the settings that are set for all hosts of a stage: at the top, in the stage, or at every host."""
+    yield from written.top.values()
+    yield from written.stages[name].values()
+    hosts = list(written.hosts[name].values())
     yield from (setting for key, setting in hosts[0].items() if all(key in own for own in hosts))
 
 
-def _defaults(stage: Stage, said: set[str]) -> Iterator[Setting]:
-    """What holds because nobody says otherwise."""
-    of_stage = {f.name: getattr(stage, f.name) for f in fields(stage) if f.name in SETTINGS}
-    of_stage["deploy_to"] = f"/var/www/{stage.application}"
-    for name, value in of_stage.items():
-        if name not in said and value not in (None, (), "") and not _idle(name, stage):
-            yield Setting(name, _plain(value), DEFAULT)
+def _defaults(config: Config, stage: Stage, names_set: set[str]) -> Iterator[Setting]:
+    """Yield the defaults that apply to a stage."""
+    known = Schema(config.transfers).names_at(TOP)
+    values = {one.name: getattr(stage, one.name) for one in fields(stage) if one.name in known}
+    values |= {"deploy_to": f"/var/www/{stage.application}", **stage.transfer_settings}
+    for name, value in values.items():
+        if name not in names_set and value not in (None, (), ""):
+            yield Setting(name, _default_text(value), DEFAULT)
 
 
-def _plain(value: Plain) -> str:
+def _default_text(value: Plain) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
-# -- what nothing uses
+# -- unused settings
 
 
-def _at_top(setting: Setting, said: Written, stage: Stage) -> str:
-    """Why a setting at the top means nothing to a stage; empty when it does mean something."""
-    if setting.turns_off:
-        return NOT_ON
-    own = said.stages[stage.name]
-    if _is_off(setting, own):
-        return f"{stage.name} turns the recipe off"
-    overridden = setting.key in own and not setting.is_recipe  # whose options are joined
-    return f"{stage.name} says its own" if overridden else _in_stage(setting, said, stage)
+class _UsageCheck:
+    """The check for settings without effect on one stage; a method returns the reason, or an empty text."""
 
+    def __init__(self, written: WrittenSettings, config: Config, stage: Stage) -> None:
+        self._written, self._stage = written, stage
+        self._in_stage, self._at_hosts = written.stages[stage.name], written.hosts[stage.name]
+        of_transfers = {name for transfer in config.transfers.values() for name in transfer.settings}
+        self._of_other_transfers = of_transfers - {*config.transfers[stage.transfer].settings}
 
-def _in_stage(setting: Setting, said: Written, stage: Stage) -> str:
-    """The same, for a setting that no stage overrides."""
-    if setting.turns_off and (setting.key not in said.top or said.top[setting.key].turns_off):
-        return NOT_ON
-    return _idle(setting.name, stage) or _said_by_hosts(setting, said, stage)
+    def at_top(self, setting: Setting) -> str:
+        """Return why a setting at the top has no effect on the stage."""
+        if setting.turns_off:
+            return NEVER_ON
+        if self._turns_off_recipe_of(setting):
+            return f"{self._stage.name} turns the recipe off"
+        is_overridden = setting.key in self._in_stage and not setting.is_recipe  # options of recipes are joined
+        return f"{self._stage.name} has its own" if is_overridden else self.in_stage(setting)
 
+    def in_stage(self, setting: Setting) -> str:
+        """Return why a setting that the stage does not override has no effect on it."""
+        top = self._written.top
+        if setting.turns_off and (setting.key not in top or top[setting.key].turns_off):
+            return NEVER_ON
+        return self._meaningless(setting.name) or self._overridden_by_hosts(setting)
 
-def _at_host(setting: Setting, stage: Stage) -> str:
-    """The same, for a setting at a host."""
-    host = next(host for host in stage.hosts if host.name == setting.host)
-    return f"{host.name} is this machine" if host.transport == "local" and setting.setting in OF_SSH else ""
+    def at_host(self, setting: Setting) -> str:
+        """Return why a setting at a host has no effect."""
+        host = next(host for host in self._stage.hosts if host.name == setting.host)
+        return f"{host.name} is this machine" if _is_local(host) and setting.first_name in SSH_SETTINGS else ""
 
-
-def _idle(name: str, stage: Stage) -> str:
-    if name in OF_GIT and stage.transfer == "archive":
-        return f"{stage.name} deploys an archive"
-    if name == "archive" and stage.transfer == "git":
-        return f"{stage.name} deploys from git"
-    if name in OF_SSH and all(host.transport == "local" for host in stage.hosts):
-        return f"all hosts of {stage.name} are this machine"
-    return ""
-
-
-def _said_by_hosts(setting: Setting, said: Written, stage: Stage) -> str:
-    if setting.setting not in ANYWHERE:
+    def _meaningless(self, name: str) -> str:
+        if name in self._of_other_transfers:
+            return f"{self._stage.name} has transfer: {self._stage.transfer}"
+        if name in SSH_SETTINGS and all(map(_is_local, self._stage.hosts)):
+            return f"all hosts of {self._stage.name} are this machine"
         return ""
-    asked = [host.name for host in stage.hosts if host.transport == "ssh" or setting.setting not in OF_SSH]
-    overridden = all(setting.key in said.hosts[stage.name][name] for name in asked)
-    return f"every host of {stage.name} says its own" if overridden else ""
+
+    def _overridden_by_hosts(self, setting: Setting) -> str:
+        name = setting.first_name
+        heeding = [host.name for host in self._stage.hosts if name not in SSH_SETTINGS or not _is_local(host)]
+        is_overridden = all(setting.key in self._at_hosts[host] for host in heeding)
+        return f"every host of {self._stage.name} has its own" if is_overridden else ""
+
+    def _turns_off_recipe_of(self, setting: Setting) -> bool:
+        recipe = ".".join(setting.name.split(".")[:2])
+        own = self._in_stage.get(recipe)
+        return setting.first_name == "recipes" and own is not None and own.turns_off
 
 
-def _is_off(setting: Setting, own: Mapping[str, Setting]) -> bool:
-    recipe = ".".join(setting.name.split(".")[:2])
-    return setting.setting == "recipes" and recipe in own and own[recipe].turns_off
+def _is_local(host: HostConfig) -> bool:
+    return host.transport == "local"

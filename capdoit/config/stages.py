@@ -1,7 +1,7 @@
-"""deploy.yml, read once into objects that do not change.
+"""The stages of deploy.yml as objects that do not change.
 
-``load`` gives a `Config`; nothing above this module sees YAML. Every mistake of the file is reported
-at once, with its place.
+`load_config` reads the file and returns a `Config`. No other room sees YAML. All mistakes of the file are reported
+together, each with its place.
 """
 
 from __future__ import annotations
@@ -12,8 +12,9 @@ from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
-from capdoit.config.settings import ANYWHERE, BELONGS, TOP, Env, RecipeUse
-from capdoit.config.yaml_nodes import EXACT, FAST, Value, read
+from capdoit.config.readers import Env, RecipeUse
+from capdoit.config.settings import HOST, TOP, Schema, Transfers
+from capdoit.config.yaml_nodes import EXACT, FAST, YamlValue, read_yaml
 from capdoit.errors import ConfigError
 from capdoit.layout import Layout
 from capdoit.text import listed, near
@@ -21,20 +22,20 @@ from capdoit.text import listed, near
 
 @dataclass(frozen=True)
 class HostConfig:
-    """A host of a stage, with what the stage and the top of the file say for it.
+    """A host of a stage, with all settings that apply to it.
 
     Attributes:
-        name: as deploy.yml, messages and ``hosts=`` call it.
-        hostname: as ssh calls it.
-        roles: the roles it plays.
-        primary: whether it is the first choice of its roles.
+        name: name in deploy.yml, in messages and in ``hosts=``.
+        hostname: name or address for ssh.
+        roles: its roles.
+        primary: whether hooks with ``primary=True`` prefer it among the hosts with its roles.
         no_release: whether it gets no code; hooks may still run on it.
         transport: ``ssh`` or ``local``.
-        user, port: for ssh; None leaves them to ssh's own configuration.
+        user, port: for ssh; None for the values of ssh's own configuration.
         layout: its paths.
-        env: the environment of everything that runs on it.
-        ssh_options: each given to ``ssh -o``.
-        ssh_config: given to ``ssh -F``; None for ssh's own.
+        env: environment of every command on it.
+        ssh_options: options that are each given to ``ssh -o``.
+        ssh_config: file for ``ssh -F``; None for ssh's own.
     """
 
     name: str
@@ -53,16 +54,17 @@ class HostConfig:
 
 @dataclass(frozen=True)
 class Stage:
-    """A stage: its hosts and the settings that hold for it; named as in deploy.yml."""
+    """A stage: its hosts and the settings that apply to it, named as in deploy.yml.
+
+    Attributes:
+        transfer_settings: settings of its transfer by name, defaults included.
+    """
 
     name: str
     hosts: tuple[HostConfig, ...]
     transfer: str
+    transfer_settings: Mapping[str, Any] = field(default_factory=dict)
     application: str = ""
-    repo_url: str | None = None
-    branch: str = "master"
-    repo_tree: str | None = None
-    archive: str | None = None
     keep_releases: int = 5
     linked_files: tuple[str, ...] = ()
     linked_dirs: tuple[str, ...] = ()
@@ -76,184 +78,215 @@ class Stage:
 
     @property
     def roles(self) -> set[str]:
-        """The roles that its hosts play."""
+        """The roles of all its hosts."""
         return {role for host in self.hosts for role in host.roles}
 
-    @property
-    def source(self) -> str:
-        """What its code comes from: the branch, or the archive."""
-        return self.branch if self.transfer == "git" else str(self.archive)
-
     def sharing(self, directories: Iterable[str]) -> Stage:
-        """The same stage whose releases share some more directories, but those that are in shared ones already."""
+        """Return this stage with more linked directories; those inside a linked directory are left out."""
         more = [path for path in directories if not any(path.startswith(f"{outer}/") for outer in self.linked_dirs)]
         return replace(self, linked_dirs=tuple(dict.fromkeys([*self.linked_dirs, *more])))
 
     def only(self, hosts: tuple[HostConfig, ...]) -> Stage:
-        """The same stage with some of its hosts."""
+        """Return this stage with these hosts."""
         return replace(self, hosts=hosts)
 
 
 @dataclass(frozen=True)
 class Config:
-    """All of deploy.yml."""
+    """The content of deploy.yml.
+
+    Attributes:
+        file: path of deploy.yml.
+        stages: its stages by name.
+        default_stage: name of the stage that is used when none is named; None if not set.
+        transfers: all transfers by name.
+    """
 
     file: Path
     stages: Mapping[str, Stage]
     default_stage: str | None
+    transfers: Transfers
 
     def roles(self) -> set[str]:
-        """The roles of all stages."""
+        """Return the roles of all stages."""
         return {role for stage in self.stages.values() for role in stage.roles}
 
 
-def load(file: Path) -> Config:
+def load_config(file: Path, transfers: Transfers) -> Config:
     """Read deploy.yml.
 
     Args:
-        file: its path; a relative ``ssh_config``, or ``deploy_to`` of a local host, is below its directory.
+        file: path of deploy.yml; relative paths of ``ssh_config``, and of ``deploy_to`` on a local host, start from its
+            directory.
+        transfers: all transfers by name; the first is the default.
 
     Raises:
-        ConfigError: with every mistake in it, each with file, line, column and path.
+        ConfigError: deploy.yml has mistakes; holds all of them, each with file, line, column and path.
     """
     try:
-        return _load(file, FAST)
+        return _load(file, transfers, FAST)
     except ConfigError:
-        return _load(file, EXACT)
-
-
-def _load(file: Path, loader: Any) -> Config:
-    document = read(file, loader)
-    top = document.fields(TOP, "setting", BELONGS)
-    if document.kind == "map" and "stages" not in top:
-        document.wrong("no stages; at least one is needed")
-    stages = {
-        name: _stage(name, value, _merged(top, own), file) for name, (value, own) in top.get("stages", {}).items()
-    }
-    default = _default_stage(top.get("default_stage"), stages)
-    document.mistakes.raise_if_any()
-    return Config(file, stages, default)
+        return _load(file, transfers, EXACT)
 
 
 def choose_stage(config: Config, name: str | None) -> Stage:
-    """The stage of that name, else the default one, else the only one.
+    """Return the named stage, else the default stage, else the only stage.
 
     Raises:
-        ConfigError: there is no such stage, or none can be chosen.
+        ConfigError: there is no such stage, or no stage is named and there are several.
     """
     only = next(iter(config.stages)) if len(config.stages) == 1 else None
     name = name or config.default_stage or only
-    there = listed(config.stages)
+    stages = listed(config.stages)
     if name is None:
-        raise ConfigError(f"which stage? Say stage=NAME of {there}; or set default_stage in {config.file}")
+        raise ConfigError(f"which stage? Add stage=NAME, one of {stages}; or set default_stage in {config.file}")
     if name not in config.stages:
-        raise ConfigError(f"no stage {name}; {config.file} has {there}{near(name, config.stages)}")
+        raise ConfigError(f"no stage {name}; {config.file} has {stages}{near(name, config.stages)}")
     return config.stages[name]
 
 
 # -- from settings to stages
 
 
-def _merged(outer: dict[str, Any], inner: dict[str, Any]) -> dict[str, Any]:
-    """What holds inside: what is said there wins; environments, ssh options and recipes are joined."""
+def _load(file: Path, transfers: Transfers, loader: Any) -> Config:
+    document, schema = read_yaml(file, loader), Schema(transfers)
+    top = schema.read_settings(document, TOP)
+    if document.kind == "map" and "stages" not in top:
+        document.add_mistake("no stages; at least one is needed")
+    stages = {
+        name: _StageReader(schema, file, name, value, _merged(top, own)).stage()
+        for name, (value, own) in top.get("stages", {}).items()
+    }
+    default = _default_stage(top.get("default_stage"), stages)
+    document.mistakes.raise_if_any()
+    return Config(file, stages, default, transfers)
+
+
+def _default_stage(value: YamlValue | None, stages: Mapping[str, Stage]) -> str | None:
+    name = value.as_string() if value else None
+    if value and name and stages and name not in stages:
+        value.add_mistake(f"no stage {name}; there are {listed(stages)}{near(name, stages)}")
+    return name
+
+
+def _merged(outer: Mapping[str, Any], inner: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the settings of two levels: the inner one wins; environment, ssh options and recipes are joined."""
     return {
         **outer,
         **inner,
         "default_env": {**outer.get("default_env", {}), **inner.get("default_env", {})},
-        # of two that disagree, ssh takes the first
+        # ssh uses the first of two options that contradict each other
         "ssh_options": (*inner.get("ssh_options", ()), *outer.get("ssh_options", ())),
-        "recipes": _joined(outer.get("recipes", {}), inner.get("recipes", {})),
+        "recipes": _merged_recipes(outer.get("recipes", {}), inner.get("recipes", {})),
     }
 
 
-def _joined(
+def _merged_recipes(
     outer: Mapping[str, RecipeUse | None], inner: Mapping[str, RecipeUse | None]
 ) -> dict[str, RecipeUse | None]:
-    """Recipes by name, each with the options that the top of the file says and those that the stage does."""
     both = {name: before.and_options(use) for name, use in inner.items() if use and (before := outer.get(name))}
     return {**outer, **inner, **both}
 
 
-def _default_stage(value: Value | None, stages: Mapping[str, Stage]) -> str | None:
-    name = value.text() if value else None
-    if value and name and stages and name not in stages:
-        value.wrong(f"no stage {name}; there are {listed(stages)}{near(name, stages)}")
-    return name
+class _StageReader:
+    """The reader of one stage, which adds what is wrong with its settings as a whole to the mistakes."""
 
+    def __init__(self, schema: Schema, file: Path, name: str, value: YamlValue, settings: Mapping[str, Any]) -> None:
+        self._schema, self._file, self._name = schema, file, name
+        self._value, self._settings = value, settings
 
-def _stage(name: str, value: Value, settings: dict[str, Any], file: Path) -> Stage:
-    settings = {**settings, "transfer": settings.get("transfer") or _transfer(value, settings)}
-    _check_needs(value, settings)
-    _check_links(value, settings)
-    hosts = tuple(_host(n, v, own, settings, file) for n, (v, own) in settings.get("hosts", {}).items())
-    _check_places(value, hosts)
-    recipes = tuple(use for use in settings["recipes"].values() if use)
-    known = {one.name for one in fields(Stage)}
-    said = {setting: of for setting, of in settings.items() if setting in known}
-    return Stage(**{**said, "name": name, "hosts": hosts, "recipes": recipes})
+    def stage(self) -> Stage:
+        """Return the stage."""
+        transfer = self._settings.get("transfer") or self._implied_transfer()
+        self._check_directory()
+        transfer_settings = self._transfer_settings(transfer)
+        self._check_links()
+        hosts = tuple(self._host(name, *host) for name, host in self._settings.get("hosts", {}).items())
+        self._check_hosts_differ(hosts)
+        made = {
+            "name": self._name,
+            "hosts": hosts,
+            "transfer": transfer,
+            "transfer_settings": transfer_settings,
+            "recipes": tuple(use for use in self._settings["recipes"].values() if use),
+        }
+        known = {one.name for one in fields(Stage)}
+        return Stage(**{name: value for name, value in {**self._settings, **made}.items() if name in known})
 
+    def _implied_transfer(self) -> str:
+        """Return the transfer that the settings imply, else the default."""
+        transfers = self._schema.transfers
+        implied = {one.implied_by: name for name, one in transfers.items() if one.implied_by in self._settings}
+        if len(implied) > 1:
+            choices = " or ".join(f"transfer: {name}" for name in implied.values())
+            self._value.add_mistake(f"{' and '.join(implied)} are both set; add {choices}")
+        return next(iter([*implied.values(), *transfers]))
 
-def _check_places(stage: Value, hosts: tuple[HostConfig, ...]) -> None:
-    """Two names for one place would deploy to it twice at once."""
-    seen: dict[tuple[object, ...], str] = {}
-    for host in (host for host in hosts if not host.no_release):
-        machine = () if host.transport == "local" else (host.hostname, host.port)
-        other = seen.setdefault((machine, host.layout.deploy_to), host.name)
-        if other != host.name:
-            stage.wrong(f"hosts {other} and {host.name} are the same place, {host.layout.deploy_to}")
+    def _transfer_settings(self, name: str) -> dict[str, Any]:
+        """Return the settings that belong to a transfer, with defaults."""
+        if name not in self._schema.transfers:
+            return {}
+        rules = self._schema.transfers[name].settings
+        for setting, rule in rules.items():
+            if rule.is_required and setting not in self._settings:
+                self._value.add_mistake(f"no {setting}, which transfer: {name} needs")
+        found = {setting: self._settings.get(setting, rule.default) for setting, rule in rules.items()}
+        return {setting: value for setting, value in found.items() if value is not None}
 
+    def _check_directory(self) -> None:
+        """Check that the directory of every host is known."""
+        hosts = [own for _, own in self._settings.get("hosts", {}).values()]
+        is_set = "application" in self._settings or "deploy_to" in self._settings
+        if not is_set and not all("deploy_to" in own for own in hosts):
+            self._value.add_mistake("neither application nor deploy_to is set; application: shop means /var/www/shop")
 
-def _transfer(stage: Value, settings: Mapping[str, Any]) -> str:
-    """What is meant when nobody says it."""
-    if "archive" in settings and "repo_url" in settings:
-        stage.wrong("both repo_url and archive are set; say transfer: git or transfer: archive")
-    return "archive" if "archive" in settings else "git"
+    def _check_links(self) -> None:
+        """Check that no linked path is inside another: it would be created in shared/, through the link."""
+        files, dirs = ({*self._settings.get(name, ())} - {""} for name in ("linked_files", "linked_dirs"))
+        for both in sorted(files & dirs):
+            self._value.add_mistake(f"{both} is in both linked_files and linked_dirs")
+        for inner, outer in itertools.product(sorted(files | dirs), repeat=2):
+            if inner.startswith(f"{outer}/"):
+                self._value.add_mistake(f"linked path {inner} is inside the linked path {outer}; link only {outer}")
 
+    def _check_hosts_differ(self, hosts: Iterable[HostConfig]) -> None:
+        """Check that no two hosts are the same directory: a deploy would change it twice at the same time."""
+        seen: dict[tuple[object, ...], str] = {}
+        for host in (host for host in hosts if not host.no_release):
+            machine = () if host.transport == "local" else (host.hostname, host.port)
+            other = seen.setdefault((machine, host.layout.deploy_to), host.name)
+            if other != host.name:
+                self._value.add_mistake(
+                    f"hosts {other} and {host.name} are the same directory, {host.layout.deploy_to}"
+                )
 
-def _check_needs(stage: Value, settings: Mapping[str, Any]) -> None:
-    """What a stage cannot be without."""
-    hosts = [own for _, own in settings.get("hosts", {}).values()]
-    if "application" not in settings and "deploy_to" not in settings and not all("deploy_to" in own for own in hosts):
-        stage.wrong("neither application nor deploy_to is set; application: shop means /var/www/shop")
-    needed = {"git": "repo_url", "archive": "archive"}.get(settings["transfer"])
-    if needed and needed not in settings:
-        stage.wrong(f"no {needed}, which transfer: {settings['transfer']} needs")
+    def _host(self, name: str, value: YamlValue, own: Mapping[str, Any]) -> HostConfig:
+        shared = {key: self._settings[key] for key in self._schema.names_at(HOST) if key in self._settings}
+        settings = _merged(shared, own)
+        ssh_config = self._settings.get("ssh_config")
+        transport = settings.get("transport", "ssh")
+        return HostConfig(
+            name=name,
+            hostname=settings.get("hostname", name),
+            roles=settings.get("roles", ()),
+            primary=settings.get("primary", False),
+            no_release=settings.get("no_release", False),
+            transport=transport,
+            user=settings.get("user"),
+            port=settings.get("port"),
+            layout=self._layout(value, settings.get("deploy_to") or self._default_directory, transport),
+            env=settings["default_env"],
+            ssh_options=settings["ssh_options"],
+            ssh_config=str(self._file.parent.absolute() / ssh_config) if ssh_config else None,
+        )
 
+    @property
+    def _default_directory(self) -> str:
+        return f"/var/www/{self._settings.get('application')}"
 
-def _check_links(stage: Value, settings: Mapping[str, Any]) -> None:
-    """A linked path inside another would be made inside shared/, through the link."""
-    files, dirs = ({*settings.get(name, ())} - {""} for name in ("linked_files", "linked_dirs"))
-    for both in sorted(files & dirs):
-        stage.wrong(f"{both} is among the linked files and among the linked directories")
-    for inner, outer in itertools.product(sorted(files | dirs), repeat=2):
-        if inner.startswith(f"{outer}/"):
-            stage.wrong(f"linked path {inner} is inside the linked path {outer}; link only {outer}")
-
-
-def _host(name: str, value: Value, own: dict[str, Any], stage: dict[str, Any], file: Path) -> HostConfig:
-    settings = _merged({key: stage[key] for key in ANYWHERE if key in stage}, own)
-    transport = settings.get("transport", "ssh")
-    deploy_to = settings.get("deploy_to") or f"/var/www/{stage.get('application')}"
-    ssh_config = stage.get("ssh_config")
-    return HostConfig(
-        name=name,
-        hostname=settings.get("hostname", name),
-        roles=settings.get("roles", ()),
-        primary=settings.get("primary", False),
-        no_release=settings.get("no_release", False),
-        transport=transport,
-        user=settings.get("user"),
-        port=settings.get("port"),
-        layout=_layout(value, deploy_to, transport, file),
-        env=settings["default_env"],
-        ssh_options=settings["ssh_options"],
-        ssh_config=str(file.parent.absolute() / ssh_config) if ssh_config else None,
-    )
-
-
-def _layout(host: Value, deploy_to: str, transport: str, file: Path) -> Layout:
-    if transport == "local":
-        return Layout(str(file.parent.absolute() / deploy_to))
-    if not deploy_to.startswith("/"):
-        host.wrong(f"deploy_to is {deploy_to}, expected a path from / on a host that ssh leads to")
-    return Layout(deploy_to)
+    def _layout(self, host: YamlValue, deploy_to: str, transport: str) -> Layout:
+        if transport == "local":
+            return Layout(str(self._file.parent.absolute() / deploy_to))
+        if not deploy_to.startswith("/"):
+            host.add_mistake(f"deploy_to is {deploy_to}, expected an absolute path on a host that is reached by ssh")
+        return Layout(deploy_to)

@@ -59,7 +59,7 @@ class Mistakes:
             raise ConfigError(*sorted(self._found, key=self._found.__getitem__))
 
 
-class Value:
+class YamlValue:
     """A node of the file, with its path; its methods say what is expected of it.
 
     Args:
@@ -83,63 +83,63 @@ class Value:
         """YAML's word for what it is: ``str``, ``map``, …; for a tag that YAML does not know, the tag."""
         return str(self.node.tag).removeprefix(TAG)
 
-    def wrong(self, text: str) -> None:
+    def add_mistake(self, text: str) -> None:
         """Add a mistake at this place; that of a mapping or a list is where its name stands."""
         where = self.node if isinstance(self.node, yaml.ScalarNode) else self.key
         self.mistakes.add(where, self.path, text)
 
-    def expected(self, what: str) -> None:
+    def add_mismatch(self, what: str) -> None:
         """Add the mistake that something else stands here."""
-        self.wrong(f"found {self._found()}, expected {what}")
+        self.add_mistake(f"found {self._found()}, expected {what}")
 
-    def text(self, *, empty: bool = False) -> str:
+    def as_string(self, *, may_be_empty: bool = False) -> str:
         """A text, not empty unless it may be; a number is taken as it is written."""
         is_text = isinstance(self.node, yaml.ScalarNode) and self.kind in ("str", "int", "float", "timestamp")
-        if is_text and (self.node.value or empty) and not re.search("[\0\ud800-\udfff]", self.node.value):
+        if is_text and (self.node.value or may_be_empty) and not re.search("[\0\ud800-\udfff]", self.node.value):
             return str(self.node.value)
-        self.expected("a text; quote it" if self.kind == "bool" else "a text")
+        self.add_mismatch("a text; quote it" if self.kind == "bool" else "a text")
         return ""
 
-    def number(self, least: int, most: int = 10**9) -> int:
+    def as_whole_number(self, least: int, most: int = 10**9) -> int:
         """A whole number between two."""
         if self.kind == "int" and re.fullmatch(r"[0-9]{1,10}", str(self.node.value)):
             number = int(self.node.value)
             if least <= number <= most:
                 return number
         bounds = f"of at least {least}" if most == 10**9 else f"from {least} to {most}"
-        self.expected(f"a whole number {bounds}")
+        self.add_mismatch(f"a whole number {bounds}")
         return least
 
-    def fraction(self) -> float:
+    def as_number(self) -> float:
         """A number that need not be whole."""
         try:
             return float(self.node.value)
         except ValueError:  # YAML has 1_000.5 and 1:30.5
-            self.expected("a number such as 0.5")
+            self.add_mismatch("a number such as 0.5")
             return 0.0
 
-    def truth(self) -> bool:
+    def as_boolean(self) -> bool:
         """True or false."""
         if self.kind == "bool":
             return str(self.node.value).lower() in ("yes", "true", "on")
-        self.expected("true or false")
+        self.add_mismatch("true or false")
         return False
 
-    def choice(self, names: Iterable[str], what: str) -> str:
+    def as_choice(self, names: Iterable[str], what: str) -> str:
         """One of some names."""
-        text, names = self.text(), list(names)
+        text, names = self.as_string(), list(names)
         if text and text not in names:
-            self.wrong(f"found {printable(text)}, expected {what}: {listed(names)}{near(text, names)}")
+            self.add_mistake(f"found {printable(text)}, expected {what}: {listed(names)}{near(text, names)}")
         return text
 
-    def items(self, what: str = "a list of texts") -> list[Value]:
+    def as_list(self, what: str = "a list of texts") -> list[YamlValue]:
         """The items of a list."""
         if self.kind != "seq":
-            self.expected(what)
+            self.add_mismatch(what)
             return []
-        return [Value(node, f"{self.path}[{i}]", self.mistakes) for i, node in enumerate(self.node.value)]
+        return [YamlValue(node, f"{self.path}[{i}]", self.mistakes) for i, node in enumerate(self.node.value)]
 
-    def entries(self, what: str = "a mapping", empty: str = "") -> dict[str, Value]:
+    def as_mapping(self, what: str = "a mapping", empty: str = "") -> dict[str, YamlValue]:
         """A mapping's values by their keys, which are texts; a key that stands twice is a mistake.
 
         Args:
@@ -147,17 +147,17 @@ class Value:
             empty: the mistake that an empty mapping is; nothing when it is none.
         """
         if self.kind != "map":
-            self.expected(what)
+            self.add_mismatch(what)
             return {}
         if empty and not self.node.value:
-            self.wrong(empty)
-        entries: dict[str, Value] = {}
+            self.add_mistake(empty)
+        entries: dict[str, YamlValue] = {}
         for key, node in self.node.value:
             self._entry(key, node, entries)
         return entries
 
-    def fields(
-        self, readers: Mapping[str, Callable[[Value], T]], what: str, elsewhere: Mapping[str, str]
+    def read_fields(
+        self, readers: Mapping[str, Callable[[YamlValue], T]], what: str, elsewhere: Mapping[str, str]
     ) -> dict[str, T]:
         """A mapping whose keys are known, each with what reads its value.
 
@@ -167,7 +167,7 @@ class Value:
             elsewhere: where keys belong that are not for here, in words.
         """
         read: dict[str, T] = {}
-        for name, value in self.entries().items():
+        for name, value in self.as_mapping().items():
             if name in readers:
                 read[name] = readers[name](value)
             else:
@@ -175,7 +175,7 @@ class Value:
                 self.mistakes.add(value.key, value.path, f"no such {what}{hint}")
         return read
 
-    def _entry(self, key: yaml.Node, node: yaml.Node, entries: dict[str, Value]) -> None:
+    def _entry(self, key: yaml.Node, node: yaml.Node, entries: dict[str, YamlValue]) -> None:
         name = printable(str(key.value)) if isinstance(key, yaml.ScalarNode) else ""
         path = f"{self.path}.{name}" if self.path else name
         if not name or key.tag == f"{TAG}merge":
@@ -184,7 +184,7 @@ class Value:
             first = entries[name].place.removeprefix(f"{self.mistakes.file}:")
             self.mistakes.add(key, path, f"stands here for the second time; the first is at {first}")
         else:
-            entries[name] = Value(node, path, self.mistakes, key)
+            entries[name] = YamlValue(node, path, self.mistakes, key)
 
     def _found(self) -> str:
         """What stands here, in words."""
@@ -194,7 +194,7 @@ class Value:
         return "nothing" if self.kind in ("str", "null") else kind
 
 
-def read(file: Path, loader: Any) -> Value:
+def read_yaml(file: Path, loader: Any) -> YamlValue:
     """The whole of a YAML file, loaded safely: no tag makes an object.
 
     Args:
@@ -213,7 +213,7 @@ def read(file: Path, loader: Any) -> Value:
     node = _compose(file, text, loader)
     if node is None:
         raise ConfigError(f"{file}: is empty; remove it, and `doit cap install` writes an example")
-    return Value(node, "", Mistakes(file))
+    return YamlValue(node, "", Mistakes(file))
 
 
 def _compose(file: Path, text: str, loader: Any) -> yaml.Node | None:

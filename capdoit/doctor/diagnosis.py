@@ -9,8 +9,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from capdoit.config import origins
-from capdoit.config.origins import Setting
+from capdoit.config.origins import Setting, effective_settings, find_unused_settings, read_written_settings
 from capdoit.config.stages import Config, Stage
 from capdoit.doctor import controller, findings
 from capdoit.doctor.findings import Finding
@@ -70,12 +69,12 @@ def diagnose(stage: Stage, config: Config, console: Console, more: Sequence[Find
     Raises:
         ConfigError: deploy.yml cannot be read any more.
     """
-    said = origins.written(config.file)
-    settings = origins.settings(said, config.stages[stage.name])
+    written = read_written_settings(config.file)
+    settings = effective_settings(written, config, stage.name)
     console.redactor.add(os.environ[s.secret] for s in settings if s.secret in os.environ)
     programs = controller.versions()
     leadings, conditions = _asked(stage, console, programs["ssh"] is not None)
-    unused = origins.unused(said, config.stages, stage.name)
+    unused = find_unused_settings(written, config, stage.name)
     found = [
         *more,
         *findings.of_controller(controller.lacking(programs, stage)),

@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from contextlib import closing
 from datetime import datetime, timezone
 from functools import partial
+from typing import Any
 
-from capdoit import transfers as transfer
 from capdoit.config.stages import Stage
 from capdoit.config.variables import Variables
 from capdoit.decisions import rollback_target as decide
-from capdoit.errors import HostError, NotReady, answers
+from capdoit.errors import HostError, NotReady, Outcome, answers
 from capdoit.hooks.hook import Declared
 from capdoit.hosts.connection import Connection
 from capdoit.operations.lock import NO_FLOCK, REFUSED, flock_request
@@ -21,6 +21,7 @@ from capdoit.records import fleet_state as standing
 from capdoit.records.facts import Facts
 from capdoit.state.run import Run, begin
 from capdoit.text import grouped
+from capdoit.transfers import transfer_of
 
 
 def check(stage: Stage, variables: Variables, console: Console, declared: Declared) -> None:
@@ -36,7 +37,7 @@ def check(stage: Stage, variables: Variables, console: Console, declared: Declar
         surveyed = run.fleet.each(partial(ask_facts, run, make_dirs=True), stop_on_failure=False)
         reached = [host for host in run.fleet.release_connections if host.is_connected]
         locks = run.fleet.each(_can_be_locked, reached, stop_on_failure=False)
-        source = run.fleet.each(partial(transfer.of(stage).check, run), reached, stop_on_failure=False)
+        source = run.fleet.each(partial(transfer_of(stage).check_host, run), reached, stop_on_failure=False)
         others = run.fleet.each(
             lambda connection: connection.host.test("true"), _called_without_code(run), stop_on_failure=False
         )
@@ -44,7 +45,8 @@ def check(stage: Stage, variables: Variables, console: Console, declared: Declar
     _warn_of_drills(stage, facts, console)
     for holder, names in grouped((one.host, one.holder) for one in facts if one.lock and one.lock_is_held).items():
         console.say(f"   warning: {names}: locked by {holder}", Tone.DOUBTFUL)
-    failed = dict.fromkeys(str(outcome.error) for outcome in (*locks, *source, *surveyed, *others) if outcome.error)
+    asked: list[Outcome[Any]] = [*locks, *source, *surveyed, *others]
+    failed = dict.fromkeys(str(outcome.error) for outcome in asked if outcome.error)
     if problems := [*decide.problems(facts, run.stage), *failed]:
         raise NotReady("\n".join(["a deploy would fail:", *(f"  {problem}" for problem in problems)]))
     console.say(f"   {stage.name}: {len(facts)} host(s) are ready for a deploy", Tone.GOOD)

@@ -8,7 +8,7 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
-from capdoit.config.settings import Env
+from capdoit.config.readers import Env
 from capdoit.config.stages import HostConfig, Stage
 from capdoit.errors import CapdoitError, HostsFailed, Outcome
 from capdoit.hooks.hook import Hook

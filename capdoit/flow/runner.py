@@ -12,7 +12,6 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from capdoit import transfers as transfer
 from capdoit.config.stages import Stage
 from capdoit.config.variables import Variables
 from capdoit.decisions import rollback_target as decide
@@ -32,6 +31,7 @@ from capdoit.steps import WORK
 from capdoit.steps.finishing import remember
 from capdoit.steps.starting import choose_live
 from capdoit.text import listed
+from capdoit.transfers import transfer_of
 
 
 class Deployment:
@@ -137,12 +137,13 @@ class Deployment:
         is_part = self.goal not in (None, self._last) or bool(self._steps_before(first))
         if is_part and (self.variables.plan or self.variables.apply):
             raise ConfigError(f"plan= and apply= are for all of a flow: doit {self._name}; nothing was done")
-        if self.stage.transfer != "git" and "branch" in self.variables.said:
-            raise ConfigError(f"branch= means nothing where transfer: {self.stage.transfer} is; nothing was done")
+        transfer = transfer_of(self.stage)
+        if not transfer.heeds_branch and "branch" in self.variables.said:
+            raise ConfigError(f"branch= has no effect with transfer: {transfer.name}; nothing was done")
         if self.variables.plan:
             refuse_to_overwrite(Path(self.variables.plan))
         if self.flow == "deploy":
-            transfer.of(self.stage).prepare(self.stage)
+            transfer.prepare(self.stage)
         names = [act.name for act in self.acts]
         applied = self._plan_to_apply()
         run = begin(self.flow, self.stage, self.variables, self.console, self.declared, names)

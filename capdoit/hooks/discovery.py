@@ -12,7 +12,7 @@ from functools import cache, partial
 from pathlib import Path
 from types import ModuleType
 
-from capdoit.config.settings import RecipeUse
+from capdoit.config.readers import RecipeUse
 from capdoit.errors import RecipeError
 from capdoit.hooks import options as typed
 from capdoit.hooks.hook import Declared

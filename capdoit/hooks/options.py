@@ -11,7 +11,7 @@ import typing
 from collections.abc import Callable, Mapping
 from typing import Annotated, Any, Literal, TypeVar
 
-from capdoit.config.settings import RecipeUse
+from capdoit.config.readers import RecipeUse
 from capdoit.errors import ConfigError, RecipeError, where
 from capdoit.script import Secret
 from capdoit.text import listed, near, printable

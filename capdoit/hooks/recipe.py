@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
-from capdoit.config.settings import RecipeUse
+from capdoit.config.readers import RecipeUse
 from capdoit.errors import ConfigError, RecipeError
 from capdoit.hooks import options as typed
 from capdoit.hooks.declarations import Function, Hooks, check_form, check_wants

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from capdoit import transfers as transfer
 from capdoit.config.stages import Stage
 from capdoit.hosts.connection import Connection
 from capdoit.hosts.request import Answer, Request
@@ -10,6 +9,7 @@ from capdoit.layout import SCRATCH
 from capdoit.records.facts import FACTS, SURVEY, Facts, parse
 from capdoit.script import Value, script_file
 from capdoit.state.run import Run
+from capdoit.transfers import transfer_of
 
 BOUNDS = script_file("sh/bounds")
 NEEDED = ("cat", "ln", "mkdir", "mv", "rm", "rmdir", "touch")  # by the scripts of both flows
@@ -20,7 +20,7 @@ LONGEST = 120.0  # seconds; a survey takes a second or two, unless a file system
 
 def needed_to_deploy(stage: Stage) -> tuple[str, ...]:
     """The programs that a deploy needs on hosts, beside those that every flow does."""
-    return (*transfer.of(stage).TOOLS, *MANIFESTS)
+    return (*transfer_of(stage).tools, *MANIFESTS)
 
 
 def ask_facts(run: Run, host: Connection, make_dirs: bool = False) -> Facts:

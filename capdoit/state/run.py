@@ -30,6 +30,7 @@ from capdoit.script import Script, Secret, script_file
 from capdoit.sequence import step_names
 from capdoit.state.plan_file import Plan
 from capdoit.text import first_line, listed, one_line
+from capdoit.transfers import transfer_of
 from capdoit.units import stamp
 
 FENCED = 9  # the exit status of a script that fence.sh keeps from its work
@@ -324,7 +325,7 @@ def begin(
         console=console,
         id=random.token_hex(8),
         by=one_line(operator()),
-        branch=(stage.transfer == "git" and variables.branch) or stage.source,
+        branch=transfer_of(stage).source(stage, variables.branch),
         variables=variables,
         everyone=everyone,
         declared=replace(declared, failed=called),

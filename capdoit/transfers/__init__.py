@@ -1,25 +1,24 @@
-"""How code arrives: one module a way, each with the same names.
+"""The registry of transfers: all ways for code to reach hosts, by the value of ``transfer:`` in deploy.yml."""
 
-TOOLS
-    the programs that the hosts need.
-prepare(stage)
-    raises NotReady when the controller lacks something; no host was touched yet.
-fetch(run)
-    brings the code near every release and sets ``run.revision``.
-EXPORT
-    the parts of the release's script that fill its directory; ``values(stage)`` are what they read.
-check(run, host)
-    raises HostError when the host could not get the code.
-"""
+from __future__ import annotations
 
-from types import ModuleType
+from typing import TYPE_CHECKING
 
-from capdoit.config.stages import Stage
 from capdoit.transfers import archive, git
 
-WAYS = {"git": git, "archive": archive}
+if TYPE_CHECKING:
+    from capdoit.config.stages import Stage
+    from capdoit.transfers.protocol import Transfer
+
+TRANSFERS: dict[str, Transfer] = {
+    transfer.name: transfer
+    for transfer in (
+        git.TRANSFER,  # the default
+        archive.TRANSFER,
+    )
+}
 
 
-def of(stage: Stage) -> ModuleType:
-    """The module of a stage's transfer."""
-    return WAYS[stage.transfer]
+def transfer_of(stage: Stage) -> Transfer:
+    """Return the transfer of a stage."""
+    return TRANSFERS[stage.transfer]

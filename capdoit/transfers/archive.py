@@ -1,58 +1,83 @@
-"""archive: one local file is sent to every host, which proves its sha256."""
+"""The archive transfer: the controller sends one local file to every host, and each host checks its sha256."""
 
 from __future__ import annotations
 
-import hashlib
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from capdoit.config.stages import Stage
+from capdoit.config.readers import read_string
+from capdoit.config.settings import SettingRule
 from capdoit.errors import NotReady
-from capdoit.hosts.connection import Connection
 from capdoit.script import script_file
-from capdoit.state.run import Run
+from capdoit.transfers.protocol import ResolvedCode, Transfer
 
-TOOLS = ("tar", "dd", "sha256sum")
+if TYPE_CHECKING:
+    from capdoit.config.stages import Stage
+    from capdoit.hosts.connection import Connection
+    from capdoit.state.run import Run
+
 RECEIVE = script_file("transfers/archive_receive")
-EXPORT = (script_file("transfers/archive_unpack"),)
+UNPACK = script_file("transfers/archive_unpack")
+CHUNK_BYTES = 1 << 20
 
 
-def prepare(stage: Stage) -> None:
-    """Refuse when there is no archive.
+class ArchiveTransfer(Transfer):
+    """The transfer that deploys a tar file, usually built by a task of dodo.py."""
 
-    Raises:
-        NotReady: the file cannot be read.
-    """
-    try:
-        Path(stage.archive or "").open("rb").close()
-    except OSError as error:
-        raise NotReady(
-            f"archive {stage.archive}: {error.strerror}; a doit task whose target it is would build it first"
-        ) from None
+    name = "archive"
+    settings: Mapping[str, SettingRule] = {"archive": SettingRule(read_string, is_required=True)}
+    implied_by = "archive"
+    tools = ("tar", "dd", "sha256sum")
+    export = (UNPACK,)
+
+    def source(self, stage: Stage, branch: str | None) -> str:  # noqa: ARG002
+        """Return the path of the archive."""
+        return str(stage.transfer_settings["archive"])
+
+    def file_dependencies(self, stage: Stage) -> list[str]:
+        """Return the archive, so that doit builds it first if it is the target of a task."""
+        return [str(stage.transfer_settings["archive"])]
+
+    def prepare(self, stage: Stage) -> None:
+        """Check that the archive can be read.
+
+        Raises:
+            NotReady: it cannot.
+        """
+        try:
+            _file(stage).open("rb").close()
+        except OSError as error:
+            advice = "a doit task that has it as a target would build it first"
+            raise NotReady(f"archive {_file(stage)}: {error.strerror}; {advice}") from None
+
+    def resolve(self, run: Run) -> ResolvedCode:
+        """Return the sha256 of the archive as the revision, and the time when the file was last changed.
+
+        Raises:
+            NotReady: the archive differs from that of the plan that is applied.
+        """
+        file = _file(run.stage)
+        revision = _sha256(file)
+        if run.applied and run.applied.revision != revision:
+            raise NotReady(f"archive {file} differs from that of the plan: its sha256 is now {revision}")
+        return ResolvedCode(revision, str(int(file.stat().st_mtime)))
+
+    def send(self, run: Run) -> None:
+        """Send the archive to all hosts.
+
+        Raises:
+            HostsFailed: a host did not receive it, or received something else.
+        """
+        run.fleet.all(partial(_send, run, _file(run.stage)))
 
 
-def fetch(run: Run) -> None:
-    """Send the archive to all hosts; its sha256 is the revision.
-
-    Raises:
-        HostsFailed: a host did not get it whole.
-        NotReady: it is not the one of the plan that is carried out.
-    """
-    file = Path(run.stage.archive or "")
-    run.revision = _sha256(file)
-    if run.applied and run.applied.revision != run.revision:
-        raise NotReady(f"archive {file} is not the one of the plan: its sha256 is {run.revision}")
-    run.revision_time = str(int(file.stat().st_mtime))
-    run.fleet.all(partial(_send, run, file))
+TRANSFER = ArchiveTransfer()
 
 
-def values(_: Stage) -> dict[str, str]:
-    """What the export reads."""
-    return {}
-
-
-def check(_: Run, __: Connection) -> None:
-    """There is nothing to ask of a host."""
+def _file(stage: Stage) -> Path:
+    return Path(stage.transfer_settings["archive"])
 
 
 def _send(run: Run, file: Path, host: Connection) -> None:
@@ -61,8 +86,10 @@ def _send(run: Run, file: Path, host: Connection) -> None:
 
 
 def _sha256(file: Path) -> str:
+    import hashlib
+
     digest = hashlib.sha256()
     with file.open("rb") as source:
-        while chunk := source.read(1 << 20):
+        while chunk := source.read(CHUNK_BYTES):
             digest.update(chunk)
     return digest.hexdigest()

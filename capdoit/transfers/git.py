@@ -1,79 +1,144 @@
-"""git: each host has a bare mirror of the repository in ``repo/`` and takes the commit from it."""
+"""The git transfer: each host keeps a bare mirror of the repository in ``repo/`` and exports the commit from it."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-from capdoit.config.stages import Stage
+from capdoit.config.readers import read_inner_path, read_string
+from capdoit.config.settings import SettingRule
 from capdoit.errors import NotReady
-from capdoit.hosts.connection import Connection
-from capdoit.hosts.request import Request
-from capdoit.records.facts import revision_of
 from capdoit.script import script_file
-from capdoit.state.run import Run
+from capdoit.transfers.protocol import CommitSource, ResolvedCode, Transfer
 
-TOOLS = ("git", "tar")
+if TYPE_CHECKING:
+    from capdoit.config.stages import Stage
+    from capdoit.config.yaml_nodes import YamlValue
+    from capdoit.hosts.connection import Connection
+    from capdoit.state.run import Run
+    from capdoit.transfers.git_commits import Repository
+
 COMMON = script_file("sh/git")
 FETCH = (COMMON, script_file("transfers/git_fetch"))
 EXPORT = (COMMON, script_file("transfers/git_export"))
 RESOLVE = (COMMON, script_file("transfers/git_resolve"))
 
 
-def prepare(_: Stage) -> None:
-    """Nothing is needed on the controller."""
+def read_repo_url(value: YamlValue) -> str:
+    """Read where the repository is: the same place for every host and for the controller."""
+    text = value.as_string()
+    if not text.startswith("/") and "/" in text and ":" not in text:
+        value.add_mistake(f"found {text!r}, expected a URL, HOST:PATH, or an absolute path")
+    return text
 
 
-def fetch(run: Run) -> None:
-    """Bring all mirrors up to date; what the branch is on the first host is the revision for all.
+class GitCommits(CommitSource):
+    """The commits of the repository that a stage deploys."""
+
+    def find_tip(self, run: Run, host: Connection) -> str:
+        """Return the commit of the branch, as one host sees it now; fetch nothing.
+
+        Raises:
+            NotReady: the branch does not exist.
+            HostError: the host cannot be asked, or cannot reach the repository.
+        """
+        return _existing(run, _look_up(run, host))
+
+    def open_repository(
+        self, stage: Stage, revisions: Sequence[str], project: Path
+    ) -> AbstractContextManager[Repository]:
+        """Return a repository on the controller that holds these commits, as far as they exist.
+
+        Raises:
+            NotReady: the project is not a clone with them, and the controller cannot fetch them.
+        """
+        from capdoit.transfers.git_commits import repository_with
+
+        return repository_with(revisions, project, _repo_url(stage))
+
+
+class GitTransfer(Transfer):
+    """The transfer that deploys a commit of a git repository."""
+
+    name = "git"
+    settings: Mapping[str, SettingRule] = {
+        "repo_url": SettingRule(read_repo_url, is_required=True),
+        "branch": SettingRule(read_string, default="master"),
+        "repo_tree": SettingRule(read_inner_path),
+    }
+    implied_by = "repo_url"
+    tools = ("git", "tar")
+    export = EXPORT
+    heeds_branch = True
+    commits = GitCommits()
+
+    def source(self, stage: Stage, branch: str | None) -> str:
+        """Return the branch, tag or commit that is deployed."""
+        return branch or str(stage.transfer_settings["branch"])
+
+    def resolve(self, run: Run) -> ResolvedCode:
+        """Update the mirrors of all hosts; return the commit that the branch is on the first host.
+
+        Raises:
+            NotReady: the branch does not exist.
+            HostsFailed: a host could not fetch.
+        """
+        found = run.fleet.all(partial(_fetch, run))
+        if run.plan is not None:  # the fetches were recorded, not done
+            found = run.fleet.all(partial(_look_up, run), run.fleet.release_connections[:1])
+        return ResolvedCode(run.applied.revision if run.applied else _existing(run, next(iter(found.values()))))
+
+    def export_values(self, stage: Stage) -> Mapping[str, Any]:
+        """Return the directory of the repository that is deployed; empty for all of it."""
+        return {"repo_tree": stage.transfer_settings.get("repo_tree", "")}
+
+    def check_host(self, run: Run, host: Connection) -> None:
+        """Check that a host can reach the repository and that the branch exists.
+
+        Raises:
+            NotReady: the branch does not exist.
+            HostError: the host cannot be asked, or cannot reach the repository.
+        """
+        self.commits.find_tip(run, host)
+
+
+TRANSFER = GitTransfer()
+
+
+def _repo_url(stage: Stage) -> str:
+    return str(stage.transfer_settings["repo_url"])
+
+
+def _existing(run: Run, revision: str) -> str:
+    """Return a revision that was found for the branch.
 
     Raises:
-        NotReady: no host knows the branch.
-        HostsFailed: a host could not fetch.
+        NotReady: none was found.
     """
-    answers = run.fleet.all(partial(_fetch, run))
-    if run.plan is not None:  # nothing was fetched
-        answers = run.fleet.all(partial(_resolve, run), run.fleet.release_connections[:1])
-    run.revision = run.applied.revision if run.applied else _known(run, next(iter(answers.values())))
+    if not revision:
+        what = f"{_repo_url(run.stage)} has no branch, tag or commit {run.branch!r}"
+        raise NotReady(f"{what}; choose another with branch=, or in deploy.yml")
+    return revision
 
 
-def tip(run: Run, host: Connection) -> str:
-    """The commit that a deploy would bring now, as a host sees it; nothing is fetched.
+def _look_up(run: Run, host: Connection) -> str:
+    """Return the commit of the branch by asking the repository from a host; empty if there is none."""
+    from capdoit.hosts.request import Request
 
-    Raises:
-        NotReady: the host does not know the branch.
-        HostError: it cannot be asked, or cannot ask.
-    """
-    return _known(run, _resolve(run, host))
-
-
-def values(stage: Stage) -> dict[str, str]:
-    """What the export reads."""
-    return {"repo_tree": stage.repo_tree or ""}
-
-
-def check(run: Run, host: Connection) -> None:
-    """Ask the repository from a host for the branch.
-
-    Raises:
-        NotReady: it has no such branch.
-        HostError: it does not answer.
-    """
-    tip(run, host)
-
-
-def _known(run: Run, resolved: object) -> str:
-    if not resolved:
-        what = f"{run.stage.repo_url} has no branch, tag or commit {run.branch!r}"
-        raise NotReady(f"{what}; say another with branch=, or in deploy.yml")
-    return str(resolved)
-
-
-def _resolve(run: Run, host: Connection) -> str:
-    values = {"repo_url": run.stage.repo_url or "", "branch": run.branch}
-    answer = host.checked(Request(host.script("git ls-remote", RESOLVE, values), capture=True)).text.strip()
-    return revision_of(host.name, answer) if answer else ""
+    script = host.script("git ls-remote", RESOLVE, {"repo_url": _repo_url(run.stage), "branch": run.branch})
+    return _checked_revision(host, host.checked(Request(script, capture=True)).text)
 
 
 def _fetch(run: Run, host: Connection) -> str:
-    found = run.do(host, "git fetch", FETCH, repo_url=run.stage.repo_url or "", branch=run.branch).strip()
+    """Update the mirror of a host; return the commit of the branch there, empty if there is none."""
+    return _checked_revision(host, run.do(host, "git fetch", FETCH, repo_url=_repo_url(run.stage), branch=run.branch))
+
+
+def _checked_revision(host: Connection, output: str) -> str:
+    from capdoit.records.facts import revision_of
+
+    found = output.strip()
     return revision_of(host.name, found) if found else ""

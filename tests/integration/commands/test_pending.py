@@ -169,7 +169,7 @@ def test_pending_says_when_the_live_commit_is_gone_from_the_repository(project: 
     project.repo.git("reflog", "expire", "--expire=now", "--all")
     project.repo.git("gc", "--quiet", "--prune=now")
     said = project.doit("cap", "pending", check=True).out
-    assert f"{gone[:12]}, what is live on web1, web2, is no commit that the repository still has" in said
+    assert f"{gone[:12]}, what is live on web1, web2, is not a commit that the repository has" in said
     assert pending(project)[0]["comes"] is None
 
 
@@ -182,7 +182,7 @@ def test_pending_needs_the_git_transfer_and_a_branch_that_is_there(project: Proj
     project.doit("deploy:production", check=True)
     assert "no branch, tag or commit 'nope'" in project.doit("cap", "pending", "branch=nope").failed(3).out
     project.config(transfer="archive", archive="dist/shop.tar.gz", repo_url=None, branch=None)
-    assert "pending needs the git transfer" in project.doit("cap", "pending").failed(3).out
+    assert "pending needs transfer: git" in project.doit("cap", "pending").failed(3).out
 
 
 def test_pending_with_a_host_that_is_down(project: Project) -> None:

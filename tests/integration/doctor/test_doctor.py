@@ -19,6 +19,7 @@ from capdoit.doctor import controller
 from capdoit.doctor.host_condition import SHOWN
 from capdoit.doctor.ssh_route import Leading, described, settings
 from capdoit.testing import Fleet, GitRepo, Project
+from capdoit.transfers import TRANSFERS
 from tests.support import MakeProject, path_without, tools_in_front, without_tools
 
 NOBODY = 65534
@@ -303,7 +304,7 @@ def test_a_secret_that_is_set_is_not_shown_even_when_a_host_says_it(project: Pro
 def test_a_setting_that_nothing_uses_is_remarked_on_with_its_place(project: Project) -> None:
     project.config(archive="dist/shop.tar.gz", transfer="archive", port=2222)
     remarks = texts(doctor(project)["remarks"])
-    archive, local = "production deploys an archive", "all hosts of production are this machine"
+    archive, local = "production has transfer: archive", "all hosts of production are this machine"
     assert remarks == [
         f"{place_of(project, 'repo_url')}: repo_url is not used: {archive}",
         f"{place_of(project, 'branch')}: branch is not used: {archive}",
@@ -350,7 +351,7 @@ def test_the_controller_needs_ssh_only_for_hosts_that_ssh_leads_to(tmp_path: Pat
 def stage_of(folder: Path, hosts: str) -> stages.Stage:
     file = folder / "deploy.yml"
     file.write_text(f"application: shop\nrepo_url: x\nstages: {{production: {{hosts: {hosts}}}}}\n")
-    return stages.load(file).stages["production"]
+    return stages.load_config(file, TRANSFERS).stages["production"]
 
 
 # -- judgement

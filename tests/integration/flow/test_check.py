@@ -64,7 +64,7 @@ def test_what_only_the_project_knows_is_said_to_be_for_the_project(project: Proj
 
 def test_a_check_says_once_that_there_is_no_such_branch(project: Project) -> None:
     done = project.doit("check:production", "branch=mian").failed()
-    assert done.out.count("has no branch, tag or commit 'mian'; say another with branch=, or in deploy.yml") == 1
+    assert done.out.count("has no branch, tag or commit 'mian'; choose another with branch=, or in deploy.yml") == 1
     assert "2 host(s) are ready" in project.doit("check:production", check=True).out
 
 

@@ -140,7 +140,7 @@ def test_an_archive_that_is_not_the_one_of_the_plan_is_refused(project: Project)
     project.doit("deploy:production", "plan=plan.json", check=True)
     project.repo.commit({"app.txt": "other"})
     project.repo.git("archive", "-o", str(project.path / "app.tar"), "HEAD")
-    assert "app.tar is not the one of the plan" in project.doit("deploy:production", "apply=plan.json").failed().out
+    assert "app.tar differs from that of the plan" in project.doit("deploy:production", "apply=plan.json").failed().out
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from capdoit.config.stages import load
+from capdoit.config.stages import load_config
 from capdoit.events import Event, TransferProgress
 from capdoit.hosts.connection import Connection
 from capdoit.hosts.fleet import Fleet
@@ -18,6 +18,7 @@ from capdoit.hosts.stream import CHUNK_BYTES
 from capdoit.output.console import Console
 from capdoit.state.run import fleet_of
 from capdoit.testing import Project
+from capdoit.transfers import TRANSFERS
 
 FOR_HOOKS = {"name", "roles", "deploy_to", "machine", "run", "capture", "test", "upload", "download"}
 
@@ -25,14 +26,14 @@ FOR_HOOKS = {"name", "roles", "deploy_to", "machine", "run", "capture", "test", 
 @pytest.fixture
 def fleet(project: Project) -> Iterator[Fleet]:
     """The fleet of a project's stage, without a flow."""
-    stage = load(project.path / "deploy.yml").stages["production"]
+    stage = load_config(project.path / "deploy.yml", TRANSFERS).stages["production"]
     fleet = fleet_of(stage, Console(io.StringIO()))
     yield fleet
     fleet.close()
 
 
 def test_a_signal_that_comes_when_the_sessions_have_ended_reaches_nobody(project: Project) -> None:
-    stage = load(project.path / "deploy.yml").stages["production"]
+    stage = load_config(project.path / "deploy.yml", TRANSFERS).stages["production"]
     fleet = fleet_of(stage, Console(io.StringIO()))
     outcomes = fleet.each(lambda connection: connection.host.capture("echo there"))
     assert [outcome.answer for outcome in outcomes] == ["there\n"] * len(project.hosts)

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from capdoit.config.stages import Config, load
+from capdoit.config.stages import Config, load_config
 from capdoit.errors import ConfigError
+from capdoit.transfers import TRANSFERS
 from tests.unit.config.texts import Mistakes, Read
 
 
@@ -18,7 +19,7 @@ def read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Read:
 
     def read(text: str) -> Config:
         Path("deploy.yml").write_text(text, encoding="utf-8")
-        return load(Path("deploy.yml"))
+        return load_config(Path("deploy.yml"), TRANSFERS)
 
     return read
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from capdoit.config import origins, stages
+from capdoit.transfers import TRANSFERS
 
 FULL = """\
 application: shop
@@ -41,16 +42,23 @@ stages:
 """
 
 
+Full = tuple[origins.WrittenSettings, stages.Config]
+
+
+def both(file: Path) -> Full:
+    return origins.read_written_settings(file), stages.load_config(file, TRANSFERS)
+
+
 @pytest.fixture
-def full(tmp_path: Path) -> tuple[origins.Written, stages.Config]:
+def full(tmp_path: Path) -> Full:
     file = tmp_path / "deploy.yml"
     file.write_text(FULL)
-    return origins.written(file), stages.load(file)
+    return both(file)
 
 
-def test_each_setting_has_the_place_that_it_comes_from(full: tuple[origins.Written, stages.Config]) -> None:
+def test_each_setting_has_the_place_that_it_comes_from(full: Full) -> None:
     said, conf = full
-    found = origins.settings(said, conf.stages["production"])
+    found = origins.effective_settings(said, conf, "production")
     assert [(s.name, s.value, s.host or s.level, s.place) for s in found] == [
         ("user", "ann", "top", "deploy.yml:4"),
         ("deploy_to", "/var/www/shop", "default", ""),
@@ -83,39 +91,39 @@ def test_each_setting_has_the_place_that_it_comes_from(full: tuple[origins.Writt
 def test_options_of_a_recipe_that_the_stage_turns_off_do_not_hold(tmp_path: Path) -> None:
     file = tmp_path / "deploy.yml"
     file.write_text(FULL.replace("{other: false}", "{systemd: false}"))
-    names = [s.name for s in origins.settings(origins.written(file), stages.load(file).stages["local"])]
+    names = [s.name for s in origins.effective_settings(*both(file), "local")]
     assert "recipes.systemd" in names
     assert "recipes.systemd.units" not in names
 
 
-def test_settings_that_change_nothing_have_the_reason(full: tuple[origins.Written, stages.Config]) -> None:
+def test_settings_that_change_nothing_have_the_reason(full: Full) -> None:
     said, conf = full
-    assert {(s.name, s.place): why for s, why in origins.unused(said, conf.stages, "production")} == {
-        ("user", "deploy.yml:4"): "all hosts of local are this machine; every host of production says its own",
-        ("default_env.LANG", "deploy.yml:6"): "local says its own; production says its own",
-        ("recipes.never", "deploy.yml:12"): "a recipe is off unless something turns it on",
-        ("recipes.nothing", "deploy.yml:25"): "a recipe is off unless something turns it on",
+    assert {(s.name, s.place): why for s, why in origins.find_unused_settings(said, conf, "production")} == {
+        ("user", "deploy.yml:4"): "all hosts of local are this machine; every host of production has its own",
+        ("default_env.LANG", "deploy.yml:6"): "local has its own; production has its own",
+        ("recipes.never", "deploy.yml:12"): "no level turns this recipe on",
+        ("recipes.nothing", "deploy.yml:25"): "no level turns this recipe on",
     }
-    local = {(s.name, s.host): why for s, why in origins.unused(said, conf.stages, "local") if s.level != "top"}
+    local = {(s.name, s.host): why for s, why in origins.find_unused_settings(said, conf, "local") if s.level != "top"}
     assert local == {("port", "here"): "here is this machine"}
 
 
-def test_what_one_stage_uses_is_used(full: tuple[origins.Written, stages.Config]) -> None:
+def test_what_one_stage_uses_is_used(full: Full) -> None:
     said, conf = full
-    names = {s.name for s, _ in origins.unused(said, conf.stages, "production")}
+    names = {s.name for s, _ in origins.find_unused_settings(said, conf, "production")}
     assert not names & {"repo_url", "archive", "keep_releases", "ssh_options", "recipes.systemd.units"}
 
 
 def test_an_option_of_a_recipe_may_be_off(tmp_path: Path) -> None:
     file = tmp_path / "deploy.yml"
     file.write_text(FULL.replace("other: {}", 'other: {x: "off"}').replace("{other: false}", "{}"))
-    found = {s.name for s, _ in origins.unused(origins.written(file), stages.load(file).stages, "production")}
+    found = {s.name for s, _ in origins.find_unused_settings(*both(file), "production")}
     assert "recipes.other.x" not in found
 
 
 def test_a_recipe_that_every_stage_gives_options_is_used(tmp_path: Path) -> None:
     file = tmp_path / "deploy.yml"
     file.write_text(FULL.replace("{other: false}", "{systemd: {units: [c.service]}}"))
-    found = {s.name for s, _ in origins.unused(origins.written(file), stages.load(file).stages, "production")}
+    found = {s.name for s, _ in origins.find_unused_settings(*both(file), "production")}
     assert "recipes.systemd.units" in found
     assert "recipes.systemd" not in found

@@ -49,9 +49,9 @@ def only_stage(config: Config) -> Stage:
         ),
         ("transfer: gti", "3:11: transfer: found gti, expected a transfer: git, archive; did you mean git?"),
         ("linked_files: log", "3:15: linked_files: found a text (log), expected a list of paths"),
-        ("linked_files: [a, 'b', a/]", "3:24: linked_files[2]: a stands in the list for the second time"),
-        ("default_env: [A]", "3:1: default_env: found a list, expected a mapping of names and texts"),
-        ("default_env: {1A: x}", "3:19: default_env.1A: not a name that an environment variable can have"),
+        ("linked_files: [a, 'b', a/]", "3:24: linked_files[2]: a is in the list twice"),
+        ("default_env: [A]", "3:1: default_env: found a list, expected a mapping of names to strings"),
+        ("default_env: {1A: x}", "3:19: default_env.1A: not a valid name of an environment variable"),
         ("default_env: {A: yes}", "3:18: default_env.A: found a truth (yes), expected a text; quote it"),
         (
             "default_env: {A: !env 'a b'}",
@@ -65,7 +65,7 @@ def only_stage(config: Config) -> Stage:
         ("ssh_options: Port=22", "3:14: ssh_options: found a text (Port=22), expected a list of texts"),
         (
             "ssh_options: [Port=22, BatchMode]",
-            "3:24: ssh_options[1]: found 'BatchMode', expected Name=value as ssh_config(5) has it",
+            "3:24: ssh_options[1]: found 'BatchMode', expected Name=value as in ssh_config(5)",
         ),
         ("deploy_to: /", "3:12: deploy_to: found '/', expected a directory of its own, without .."),
         ("deploy_to: //", "3:12: deploy_to: found '//', expected a directory of its own, without .."),
@@ -74,7 +74,7 @@ def only_stage(config: Config) -> Stage:
             "deploy_to: /srv/../etc",
             "3:12: deploy_to: found '/srv/../etc', expected a directory of its own, without ..",
         ),
-        ("recipes: [rails]", "3:1: recipes: found a list, expected a mapping of recipes and their options"),
+        ("recipes: [rails]", "3:1: recipes: found a list, expected a mapping of recipes to their options"),
         (
             "recipes: {rails: assets}",
             "3:18: recipes.rails: found a text (assets), expected a mapping of options, or false",
@@ -102,7 +102,7 @@ def test_a_wrong_setting_is_told_with_its_line_its_column_and_its_path(
 
 def test_a_repository_that_each_host_would_look_for_elsewhere_is_refused(mistakes: Mistakes) -> None:
     assert mistakes(f"application: shop\nrepo_url: ../shop\n{STAGES}") == [
-        "2:11: repo_url: found '../shop', expected a URL, HOST:PATH, or a path from /"
+        "2:11: repo_url: found '../shop', expected a URL, HOST:PATH, or an absolute path"
     ]
 
 
@@ -147,7 +147,7 @@ def test_a_linked_path_inside_another_is_refused_at_the_stage_that_has_both(mist
 
 def test_a_path_that_is_linked_as_a_file_and_as_a_directory_is_refused(mistakes: Mistakes) -> None:
     assert mistakes(f"{NEEDED}linked_files: [log]\nlinked_dirs: [log/]\n{STAGES}") == [
-        "5:10: stages.production: log is among the linked files and among the linked directories"
+        "5:10: stages.production: log is in both linked_files and linked_dirs"
     ]
 
 

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from capdoit.config.stages import Config, HostConfig, Stage, choose_stage, load
+from capdoit.config.stages import Config, HostConfig, Stage, choose_stage, load_config
 from capdoit.errors import ConfigError
+from capdoit.transfers import TRANSFERS
 from tests.unit.config.texts import NEEDED, STAGES, Mistakes, Read
 
 
@@ -23,13 +24,17 @@ def only_stage(config: Config) -> Stage:
     return stage
 
 
+def branch(stage: Stage) -> object:
+    return stage.transfer_settings["branch"]
+
+
 @pytest.mark.parametrize(
     ("text", "mistake"),
     [
         ("", "1:1: no stages; at least one is needed"),
-        ("stages:", "3:8: stages: found nothing, expected a mapping of names and stages"),
+        ("stages:", "3:8: stages: found nothing, expected a mapping of names to stages"),
         ("stages: {}", "3:1: stages: no stages; at least one is needed"),
-        ("stages: [production]", "3:1: stages: found a list, expected a mapping of names and stages"),
+        ("stages: [production]", "3:1: stages: found a list, expected a mapping of names to stages"),
         ("stages: {production: [web1]}", "3:10: stages.production: found a list, expected a mapping"),
         ("stages: {production: }", "3:21: stages.production: found nothing, expected a mapping"),
         ("stages: {production: {}}", "3:10: stages.production: no hosts; at least one is needed"),
@@ -39,11 +44,11 @@ def only_stage(config: Config) -> Stage:
         ),
         (
             "stages: {production: {hosts: [web1]}}",
-            "3:23: stages.production.hosts: found a list, expected a mapping of names and hosts",
+            "3:23: stages.production.hosts: found a list, expected a mapping of names to hosts",
         ),
         (
             "stages: {production: {hosts: web1}}",
-            "3:30: stages.production.hosts: found a text (web1), expected a mapping of names and hosts",
+            "3:30: stages.production.hosts: found a text (web1), expected a mapping of names to hosts",
         ),
         (
             "stages: {production: {hosts: {web1: }}}",
@@ -63,15 +68,15 @@ def only_stage(config: Config) -> Stage:
         ),
         (
             "stages: {production: {hosts: {web1: {branch: main}}}}",
-            "3:38: stages.production.hosts.web1.branch: no such setting of a host; it belongs to the top or to a stage",
+            "3:38: stages.production.hosts.web1.branch: no such setting of a host; it belongs at the top or in a stage",
         ),
         (
             "stages: {production: {hosts: {web1: {}}, transport: local}}",
-            "3:42: stages.production.transport: no such setting; it belongs to a host",
+            "3:42: stages.production.transport: no such setting; it belongs at a host",
         ),
         (
             "hosts: {web1: {}}\nstages: {production: {hosts: {web1: {}}}}",
-            "3:1: hosts: no such setting; it belongs to a stage",
+            "3:1: hosts: no such setting; it belongs in a stage",
         ),
         (
             "stages: {production: {hosts: {web1: {}}, keep_release: 1}}",
@@ -116,7 +121,7 @@ def test_a_wrong_stage_or_host_is_told_with_its_line_its_column_and_its_path(
 @pytest.mark.parametrize("name", ["all", "check", "deploy", "drill", "rollback", "a:b", "a b", "-x", "*"])
 def test_a_stage_cannot_have_a_name_that_a_task_has_or_no_task_can_have(mistakes: Mistakes, name: str) -> None:
     assert mistakes(f"{NEEDED}stages: {{'{name}': {{hosts: {{web1: {{}}}}}}}}\n") == [
-        f"3:10: stages.{name}: {name} cannot be a stage's name; give it another"
+        f"3:10: stages.{name}: {name} cannot be the name of a stage; choose another"
     ]
 
 
@@ -125,7 +130,7 @@ def test_a_relative_deploy_to_is_refused_for_a_host_that_ssh_leads_to_and_taken_
 ) -> None:
     stages = "stages: {production: {hosts: {here: {transport: local}, web1: {}}}}"
     assert mistakes(f"{NEEDED}deploy_to: srv/shop\n{stages}") == [
-        "4:57: stages.production.hosts.web1: deploy_to is srv/shop, expected a path from / on a host that ssh leads to"
+        "4:57: stages.production.hosts.web1: deploy_to is srv/shop, expected an absolute path on a host that is reached by ssh"
     ]
 
 
@@ -143,7 +148,7 @@ def test_a_relative_deploy_to_is_refused_for_a_host_that_ssh_leads_to_and_taken_
         ),
         (
             "deploy_to: /srv/shop\nrepo_url: x\narchive: a.tgz\n",
-            "4:10: stages.production: both repo_url and archive are set; say transfer: git or transfer: archive",
+            "4:10: stages.production: repo_url and archive are both set; add transfer: git or transfer: archive",
         ),
     ],
 )
@@ -169,7 +174,7 @@ def test_several_mistakes_are_told_at_once_in_the_order_of_the_file(mistakes: Mi
         "3:3: stages.production: neither application nor deploy_to is set; application: shop means /var/www/shop",
         "5:20: stages.production.hosts.web1.port: found a text (ssh), expected a whole number from 1 to 65535",
         "5:32: stages.production.hosts.web1.roles: found a text (web), expected a list of texts",
-        "6:7: stages.production.hosts.web2: deploy_to is srv, expected a path from / on a host that ssh leads to",
+        "6:7: stages.production.hosts.web2: deploy_to is srv, expected an absolute path on a host that is reached by ssh",
         "7:5: stages.production.branch: found a list, expected a text",
         "8:16: keep_releases: found a text (many), expected a whole number of at least 1",
         "9:16: default_stage: no stage test; there are production",
@@ -178,8 +183,8 @@ def test_several_mistakes_are_told_at_once_in_the_order_of_the_file(mistakes: Mi
 
 def test_what_is_not_said_is_as_capistrano_has_it(read: Read) -> None:
     stage = only_stage(read(NEEDED + STAGES))
-    assert (stage.branch, stage.keep_releases, stage.transfer) == ("master", 5, "git")
-    assert (stage.linked_files, stage.linked_dirs, stage.repo_tree, stage.archive) == ((), (), None, None)
+    assert (branch(stage), stage.keep_releases, stage.transfer) == ("master", 5, "git")
+    assert (stage.linked_files, stage.linked_dirs, [*stage.transfer_settings]) == ((), (), ["repo_url", "branch"])
     (host,) = stage.hosts
     assert (host.name, host.hostname, host.transport) == ("web1", "web1", "ssh")
     assert (host.roles, host.primary, host.no_release) == ((), False, False)
@@ -225,8 +230,8 @@ def test_a_setting_of_a_stage_holds_for_that_stage_alone(read: Read) -> None:
         "  production: {branch: release, keep_releases: 9, linked_dirs: [tmp], hosts: {web1: {}}}\n"
     )
     staging, production = config.stages.values()
-    assert (staging.branch, staging.keep_releases, staging.linked_dirs) == ("main", 5, ("log",))
-    assert (production.branch, production.keep_releases, production.linked_dirs) == ("release", 9, ("tmp",))
+    assert (branch(staging), staging.keep_releases, staging.linked_dirs) == ("main", 5, ("log",))
+    assert (branch(production), production.keep_releases, production.linked_dirs) == ("release", 9, ("tmp",))
 
 
 def test_environments_of_all_levels_are_joined(read: Read) -> None:
@@ -313,7 +318,7 @@ def test_the_stage_is_the_one_said_else_the_default_else_the_only_one(
 @pytest.mark.parametrize(
     ("said", "mistake"),
     [
-        (None, "which stage? Say stage=NAME of staging, production; or set default_stage in deploy.yml"),
+        (None, "which stage? Add stage=NAME, one of staging, production; or set default_stage in deploy.yml"),
         ("prodution", "no stage prodution; deploy.yml has staging, production; did you mean production?"),
     ],
 )
@@ -330,8 +335,8 @@ def test_two_hosts_that_are_the_same_place_are_refused(tmp_path: Path) -> None:
         "application: shop\nrepo_url: x\nstages:\n  production:\n    hosts:\n"
         "      a: {transport: local, deploy_to: here}\n      b: {transport: local, deploy_to: here}\n"
     )
-    with pytest.raises(ConfigError, match="hosts a and b are the same place"):
-        load(file)
+    with pytest.raises(ConfigError, match="hosts a and b are the same directory"):
+        load_config(file, TRANSFERS)
 
 
 @pytest.mark.parametrize("no_release", ["a", "b"])
@@ -346,4 +351,4 @@ def test_hosts_that_all_say_where_need_no_application(tmp_path: Path) -> None:
     file = tmp_path / "deploy.yml"
     file.write_text("repo_url: x\nstages: {production: {hosts: {a: {deploy_to: /srv/a}, b: {deploy_to: /srv/b}}}}\n")
 
-    assert [host.layout.deploy_to for host in load(file).stages["production"].hosts] == ["/srv/a", "/srv/b"]
+    assert [host.layout.deploy_to for host in load_config(file, TRANSFERS).stages["production"].hosts] == ["/srv/a", "/srv/b"]

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from capdoit.config.stages import load
+from capdoit.config.stages import load_config
 from capdoit.errors import ConfigError
+from capdoit.transfers import TRANSFERS
 from tests.unit.config.texts import NEEDED, STAGES, Mistakes
 
 
@@ -53,7 +54,7 @@ def test_a_file_that_is_nested_without_end_is_told_with_the_place_where_it_is_to
 
 def test_a_file_that_is_not_there_is_told_with_what_writes_one(tmp_path: Path) -> None:
     with pytest.raises(ConfigError) as caught:
-        load(tmp_path / "deploy.yml")
+        load_config(tmp_path / "deploy.yml", TRANSFERS)
     assert str(caught.value) == (
         f"{tmp_path}/deploy.yml: No such file or directory; `doit cap install` writes an example"
     )
@@ -63,7 +64,7 @@ def test_a_file_that_is_not_utf_8_is_told_with_the_byte(tmp_path: Path) -> None:
     file = tmp_path / "deploy.yml"
     file.write_bytes(b"application: caf\xe9\n")
     with pytest.raises(ConfigError, match=r"deploy\.yml: not UTF-8 at byte 16$"):
-        load(file)
+        load_config(file, TRANSFERS)
 
 
 @pytest.mark.parametrize(
@@ -75,7 +76,7 @@ def test_a_file_that_is_not_utf_8_is_told_with_the_byte(tmp_path: Path) -> None:
         ),
         (
             "default_env: !!python/object:builtins.dict {A: b}",
-            "3:1: default_env: found python/object:builtins.dict, expected a mapping of names and texts",
+            "3:1: default_env: found python/object:builtins.dict, expected a mapping of names to strings",
         ),
         (
             "linked_dirs: !!python/tuple [log]",

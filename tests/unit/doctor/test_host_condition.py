@@ -12,13 +12,14 @@ from capdoit.config import stages
 from capdoit.doctor import findings
 from capdoit.doctor.host_condition import Clock, Condition, needed, parse
 from capdoit.errors import HostError
+from capdoit.transfers import TRANSFERS
 from capdoit.units import Room
 
 
 def stage_of(folder: Path, hosts: str) -> stages.Stage:
     file = folder / "deploy.yml"
     file.write_text(f"application: shop\nrepo_url: x\nstages: {{production: {{hosts: {hosts}}}}}\n")
-    return stages.load(file).stages["production"]
+    return stages.load_config(file, TRANSFERS).stages["production"]
 
 
 SAID = [

@@ -1,0 +1,201 @@
+"""Readers of the values in deploy.yml.
+
+A reader takes a `YamlValue` and returns the value that the rest of capdoit uses. If the value is wrong, the reader adds
+a mistake and returns something harmless, so that reading goes on and all mistakes are reported together.
+"""
+
+from __future__ import annotations
+
+import posixpath
+import re
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from capdoit.config.yaml_nodes import YamlValue
+from capdoit.layout import is_inside
+from capdoit.script import NAME, Secret
+
+SECONDS_PER_UNIT = {"h": 3600, "d": 86400}
+AGE = re.compile(r"([1-9][0-9]{0,4})([dh])")
+APPLICATION = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]*")
+SSH_OPTION = re.compile(r"[A-Za-z0-9]+[ =].+")
+
+Env = Mapping[str, "str | Secret"]
+Plain = str | int | float | bool | list[str] | dict[str, str] | Secret | None
+Reader = Callable[[YamlValue], Any]
+
+
+@dataclass(frozen=True)
+class RecipeUse:
+    """A recipe that deploy.yml turns on.
+
+    Attributes:
+        name: name of the recipe.
+        place: file, line and column of the recipe, for messages.
+        options: options of the recipe by name, as written.
+        places: file, line and column of each option, by its name.
+    """
+
+    name: str
+    place: str
+    options: Mapping[str, Plain]
+    places: Mapping[str, str]
+
+    def and_options(self, other: RecipeUse) -> RecipeUse:
+        """Return this use with the options of another use, which win where both set one."""
+        return RecipeUse(self.name, other.place, {**self.options, **other.options}, {**self.places, **other.places})
+
+
+# -- simple values
+
+
+def read_string(value: YamlValue) -> str:
+    """Read a string that is not empty."""
+    return value.as_string()
+
+
+def read_boolean(value: YamlValue) -> bool:
+    """Read true or false."""
+    return value.as_boolean()
+
+
+def whole_number_reader(least: int, most: int = 10**9) -> Reader:
+    """Return a reader of whole numbers from ``least`` to ``most``."""
+    return lambda value: value.as_whole_number(least, most)
+
+
+def choice_reader(choices: Iterable[str], what: str) -> Reader:
+    """Return a reader of one of some words; ``what`` names such a word in messages."""
+    return lambda value: value.as_choice(choices, what)
+
+
+def read_age(value: YamlValue) -> int:
+    """Read a number of days or hours, such as ``30d``; return seconds."""
+    found = AGE.fullmatch(value.as_string())
+    if not found:
+        value.add_mismatch("days or hours, such as 30d or 12h")
+        return 1
+    return int(found[1]) * SECONDS_PER_UNIT[found[2]]
+
+
+# -- paths
+
+
+def read_deploy_to(value: YamlValue) -> str:
+    """Read the directory that a host is deployed to."""
+    text = value.as_string()
+    if text and (posixpath.normpath(text) in ("/", "//", ".") or ".." in text.split("/")):
+        value.add_mistake(f"found {text!r}, expected a directory of its own, without ..")
+        return ""
+    if "\\" in text or not text.isprintable():  # tar interprets backslashes in names
+        value.add_mistake(f"found {text!r}, expected a path without backslashes and control characters")
+        return ""
+    return text.rstrip("/")
+
+
+def read_inner_path(value: YamlValue) -> str:
+    """Read a path that stays inside the release."""
+    text = value.as_string()
+    path = text.rstrip("/")
+    if text and not is_inside(path):
+        value.add_mistake(f"found {text!r}, expected a path inside the release, without . and ..")
+        return ""
+    return path
+
+
+def read_inner_paths(value: YamlValue) -> tuple[str, ...]:
+    """Read a list of different paths that stay inside the release."""
+    items = value.as_list("a list of paths")
+    paths = tuple(read_inner_path(item) for item in items)
+    for number, path in enumerate(paths):
+        if path and path in paths[:number]:
+            items[number].add_mistake(f"{path} is in the list twice")
+    return paths
+
+
+# -- the application and its hosts
+
+
+def read_application(value: YamlValue) -> str:
+    """Read the name of the application, which becomes part of a path."""
+    text = value.as_string()
+    if text and not APPLICATION.fullmatch(text):
+        value.add_mistake(f"found {text!r}, expected letters, digits, dots, dashes and underscores")
+    return text
+
+
+def read_environment(value: YamlValue) -> dict[str, str | Secret]:
+    """Read a mapping of environment variables to strings and secrets."""
+    env: dict[str, str | Secret] = {}
+    for name, item in value.as_mapping("a mapping of names to strings").items():
+        if not NAME.fullmatch(name):
+            item.add_mistake("not a valid name of an environment variable")
+        env[name] = _read_secret(item) if item.kind == "!env" else item.as_string(may_be_empty=True)
+    return env
+
+
+def read_ssh_options(value: YamlValue) -> tuple[str, ...]:
+    """Read a list of options for ``ssh -o``."""
+    return tuple(_read_ssh_option(item) for item in value.as_list())
+
+
+def read_roles(value: YamlValue) -> tuple[str, ...]:
+    """Read a list of roles."""
+    return tuple(_read_role(item) for item in value.as_list())
+
+
+def _read_secret(value: YamlValue) -> Secret:
+    variable = str(value.node.value)
+    if not NAME.fullmatch(variable):
+        value.add_mistake("expected the name of an environment variable after !env")
+    return Secret(variable)
+
+
+def _read_ssh_option(value: YamlValue) -> str:
+    option = value.as_string()
+    if option and not SSH_OPTION.fullmatch(option):
+        value.add_mistake(f"found {option!r}, expected Name=value as in ssh_config(5)")
+    return option
+
+
+def _read_role(value: YamlValue) -> str:
+    role = value.as_string()
+    if role == "all" or re.search(r"[\s,]", role):
+        value.add_mistake(f"found {role!r}, expected a role's name: no spaces, no commas, and not all")
+    return role
+
+
+# -- recipes
+
+
+def read_recipes(value: YamlValue) -> dict[str, RecipeUse | None]:
+    """Read recipes by name; a recipe that is turned off is None."""
+    recipes = value.as_mapping("a mapping of recipes to their options")
+    return {name: _read_recipe(name, item) for name, item in recipes.items()}
+
+
+def _read_recipe(name: str, value: YamlValue) -> RecipeUse | None:
+    if value.kind == "bool" and not value.as_boolean():
+        return None
+    options = {} if value.kind == "null" else value.as_mapping("a mapping of options, or false")
+    return RecipeUse(
+        name,
+        value.place,
+        {option: _read_option(item) for option, item in options.items()},
+        {option: item.place for option, item in options.items()},
+    )
+
+
+def _read_option(value: YamlValue) -> Plain:
+    """Read an option of a recipe by its YAML type; the recipe checks the type itself."""
+    readers: dict[str, Callable[[YamlValue], Plain]] = {
+        "bool": YamlValue.as_boolean,
+        "int": lambda value: value.as_whole_number(0),
+        "float": YamlValue.as_number,
+        "seq": lambda value: [item.as_string() for item in value.as_list()],
+        "map": lambda value: {name: item.as_string(may_be_empty=True) for name, item in value.as_mapping().items()},
+        "!env": _read_secret,
+        "null": lambda _: None,
+    }
+    return readers.get(value.kind, YamlValue.as_string)(value)

@@ -1,0 +1,136 @@
+"""The protocol of a transfer: a way for code to reach hosts.
+
+A transfer is a module of this room that defines one object, a line in the registry (``__init__.py``), and its scripts.
+Modules of transfers are imported by every `doit list`, so they import what only a flow needs inside functions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+from capdoit.config.settings import SettingRule, TransferSettings
+
+if TYPE_CHECKING:
+    from capdoit.config.stages import Stage
+    from capdoit.hosts.connection import Connection
+    from capdoit.state.run import Run
+    from capdoit.transfers.git_commits import Repository
+
+
+@dataclass(frozen=True)
+class ResolvedCode:
+    """The code that a deploy will release.
+
+    Attributes:
+        revision: the commit, or the sha256 of the archive.
+        revision_time: Unix seconds of the code as text; empty if a host finds it out itself.
+    """
+
+    revision: str
+    revision_time: str = ""
+
+
+class CommitSource(Protocol):
+    """The commits that a transfer deploys: what ``doit cap pending`` needs."""
+
+    def find_tip(self, run: Run, host: Connection) -> str:
+        """Return the commit that a deploy would release now, as one host sees it; change nothing.
+
+        Raises:
+            NotReady: the branch does not exist.
+            HostError: the host cannot be asked, or cannot reach the source.
+        """
+        ...
+
+    def open_repository(
+        self, stage: Stage, revisions: Sequence[str], project: Path
+    ) -> AbstractContextManager[Repository]:
+        """Return a repository on the controller that holds these revisions, as far as they exist.
+
+        Args:
+            stage: the stage that is deployed.
+            revisions: full revisions.
+            project: directory of the project, which may be a clone.
+
+        Raises:
+            NotReady: the controller cannot get the commits.
+        """
+        ...
+
+
+class Transfer(TransferSettings, Protocol):
+    """A transfer. Inherit from this class: methods and attributes with a default may stay as they are.
+
+    Attributes:
+        name: value of ``transfer:`` that selects it.
+        settings: its settings in deploy.yml by name.
+        implied_by: the setting that selects this transfer where ``transfer:`` is not set; empty for none.
+        tools: programs that hosts need for it.
+        export: script files that fill the directory ``$dir`` of a new release, with `export_values`. They may set
+            ``revision_time``.
+        heeds_branch: whether ``branch=`` chooses the code.
+        commits: its commits; None if its revisions are not commits.
+    """
+
+    name: str
+    settings: Mapping[str, SettingRule]
+    implied_by: str = ""
+    tools: tuple[str, ...] = ()
+    export: tuple[Path, ...]
+    heeds_branch: bool = False
+    commits: CommitSource | None = None
+
+    def source(self, stage: Stage, branch: str | None) -> str:
+        """Return the name of the code's source for people and for revisions.log, such as a branch.
+
+        Args:
+            stage: the stage that is deployed.
+            branch: value of ``branch=``; None if it was not given.
+        """
+        ...
+
+    def file_dependencies(self, stage: Stage) -> list[str]:  # noqa: ARG002
+        """Return the files on the controller that a deploy needs; doit builds those that are targets of tasks."""
+        return []
+
+    def prepare(self, stage: Stage) -> None:  # noqa: ARG002
+        """Check, before any host is touched, that the controller has all that a deploy needs.
+
+        Raises:
+            NotReady: something is missing.
+        """
+        return
+
+    def resolve(self, run: Run) -> ResolvedCode:
+        """Return the code that this deploy will release, the same for all hosts.
+
+        Raises:
+            NotReady: there is no such code.
+            HostsFailed: a host that had to be asked failed.
+        """
+        ...
+
+    def send(self, run: Run) -> None:  # noqa: ARG002
+        """Send the resolved code to all hosts; nothing to do if hosts have it after `resolve`.
+
+        Raises:
+            HostsFailed: a host did not receive it.
+        """
+        return
+
+    def export_values(self, stage: Stage) -> Mapping[str, Any]:  # noqa: ARG002
+        """Return the values that the `export` scripts read, besides those of every step."""
+        return {}
+
+    def check_host(self, run: Run, host: Connection) -> None:  # noqa: ARG002
+        """Check that a host can get the code.
+
+        Raises:
+            NotReady: there is no such code.
+            HostError: the host cannot reach the source.
+        """
+        return
