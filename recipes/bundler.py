@@ -1,16 +1,18 @@
-"""bundler: install the gems of the release, in a directory that all releases share.
+"""bundler: install the gems of the release into a directory that all releases share.
 
-Before `updated` in a deploy, Bundler is told, for this release alone (in its .bundle/config), to install exactly what
-Gemfile.lock says (deployment) below shared/bundle, without the groups of without. Then `bundle install` runs, unless
-`bundle check` finds all gems and it once ran to its end for the same Gemfile, Gemfile.lock and groups: after one that
-was interrupted, it runs again. Gems are added and never removed, so the live release keeps its own.
+Before `updated` in a deploy, the recipe configures Bundler for the new release only, in its .bundle/config: gems go
+below shared/bundle, exactly as Gemfile.lock lists them (deployment mode), without the groups of the option `without`.
+Then `bundle install` runs. It is skipped if `bundle check` finds all gems and an earlier installation for an equal
+Gemfile, Gemfile.lock and list of groups was completed; an interrupted installation is repeated. Gems are added and
+never removed, so the live release keeps the gems that it uses.
 
-Before `reverted` in a rollback, `bundle check` looks at the release to go back to, with the settings that it was
-shipped with. Only if gems are missing (somebody cleaned up, or Ruby is another one) they are installed again; that may
-need the gem server, a release that is whole needs nothing.
+Before `reverted` in a rollback, `bundle check` runs in the target release, with the settings that were written when
+that release was deployed. If gems are missing (somebody removed them, or Ruby was upgraded), they are installed again,
+which may need the gem server. If no gem is missing, nothing else is done.
 
-Where .bundle is a linked directory, releases share these settings; a deploy that would change them is refused, because
-they are the live release's, too. A gem server with a password: `default_env: {BUNDLE_GEMS__EXAMPLE__COM: !env KEY}`.
+If .bundle is a linked directory, all releases share these settings. A deploy that would change them is refused,
+because the live release reads them too. For a gem server with a password, set
+`default_env: {BUNDLE_GEMS__EXAMPLE__COM: !env KEY}`.
 
     recipes:
       bundler: {without: [development, test], flags: [--quiet]}
@@ -30,34 +32,34 @@ from capdoit import HostError, Recipe, Release, RoleNames
 if TYPE_CHECKING:
     from capdoit import Host
 
-INSTALL = Path(__file__).with_name("bundler.sh").read_text(encoding="utf-8")
+SCRIPT = Path(__file__).with_name("bundler.sh").read_text(encoding="utf-8")
 
 
 @dataclass(frozen=True)
 class Options:
-    """What deploy.yml can say."""
+    """Options of the recipe bundler."""
 
-    #: where gems are installed, below deploy_to or absolute
+    #: directory of the gems; an absolute path, or a path below deploy_to
     path: str = "shared/bundle"
-    #: groups that are not installed
+    #: groups of gems that are not installed
     without: tuple[str, ...] = ("development", "test")
-    #: how many gems are installed at a time
+    #: number of gems to install in parallel
     jobs: int = 4
-    #: more for `bundle install`
+    #: further arguments of `bundle install`
     flags: tuple[str, ...] = ("--quiet",)
-    #: its path in the release; Gemfile, or gems.rb, when nothing is said
+    #: path of the Gemfile in the release; default: gems.rb if the release has only that, else Gemfile
     gemfile: str | None = None
-    #: the hosts that get gems; all that get code when none is said
+    #: roles of the hosts that need gems; empty: all hosts that receive code
     roles: RoleNames = ()
 
     def __post_init__(self) -> None:
-        """Refuse what no host could do."""
+        """Check the values that do not depend on a host."""
         if self.jobs < 1:
-            raise ValueError("jobs is at least 1")
+            raise ValueError("jobs must be at least 1")
         if posixpath.normpath(self.path) in ("/", ".") or ".." in self.path.split("/"):
-            raise ValueError(f"path is no directory for gems: {self.path!r}")
+            raise ValueError(f"path must be a directory for gems, not {self.path!r}")
         if self.gemfile is not None and not re.fullmatch(r"(?!/)(?!\.\./).+", self.gemfile):
-            raise ValueError(f"gemfile is a path in the release, not {self.gemfile!r}")
+            raise ValueError(f"gemfile must be a path in the release, not {self.gemfile!r}")
 
 
 bundler = Recipe("bundler", options=Options)
@@ -65,23 +67,29 @@ bundler = Recipe("bundler", options=Options)
 
 @bundler.before("updated", roles=lambda options: options.roles)
 def install(host: Host, release: Release, options: Options) -> None:
-    """Have the gems of Gemfile.lock."""
-    _run(host, release, options, "install", "the gems could not be installed")
+    """Install the gems of Gemfile.lock."""
+    _run_script(host, release, options, "install", "the gems could not be installed")
 
 
 @bundler.before("reverted", roles=lambda options: options.roles)
 def restore(host: Host, release: Release, options: Options) -> None:
-    """Check the gems of the release to go back to; install them again when they are not all there."""
-    _run(host, release, options, "restore", "the gems to go back to are not there, and could not be installed again")
+    """Check the gems of the target release, and install them again if any are missing."""
+    failure = "gems of the target release are missing and could not be installed again"
+    _run_script(host, release, options, "restore", failure)
 
 
-def _run(host: Host, release: Release, options: Options, what: str, wrong: str) -> None:
-    live = "yes" if release.previous else ""
-    path = posixpath.join(release.deploy_to, posixpath.normpath(options.path))
-    said = [what, release.path, live, path, ":".join(options.without), str(options.jobs), options.gemfile or ""]
+def _run_script(host: Host, release: Release, options: Options, action: str, failure: str) -> None:
+    arguments = [action, *_script_arguments(release, options)]
     try:
-        host.run(["sh", "-c", INSTALL, "bundler", *said, *options.flags], cwd=release.path, called=wrong)
+        host.run(["sh", "-c", SCRIPT, "bundler", *arguments], cwd=release.path, called=failure)
     except HostError as error:
         if error.status != 127:
             raise
-        raise error.because(f"{wrong}: bundle is not on the host's PATH") from None
+        raise error.because(f"{failure}: bundle is not on the host's PATH") from None
+
+
+def _script_arguments(release: Release, options: Options) -> list[str]:
+    has_live_release = "yes" if release.previous else ""
+    gems = posixpath.join(release.deploy_to, posixpath.normpath(options.path))
+    groups = ":".join(options.without)
+    return [release.path, has_live_release, gems, groups, str(options.jobs), options.gemfile or "", *options.flags]

@@ -1,32 +1,33 @@
 # shellcheck shell=sh
-# Sees to it that the gems of a release are installed, in a directory that releases share.
-# Arguments: what to do; the release; whether another one is live; the directory of gems; without; jobs; the Gemfile, or
-# nothing; then more for `bundle install`.
+# Install the gems of a release into a directory that all releases share, or check them before a rollback.
+# Arguments: the action (install or restore); the release; "yes" if another release is live, else nothing; the directory
+# of the gems; the groups to leave out, with colons between them; the number of parallel jobs; the Gemfile, or nothing
+# for the default; then further arguments of `bundle install`.
 set -eu
 unset CDPATH
-what=$1 release=$2 live=$3 path=$4 without=$5 jobs=$6 said=$7
+action=$1 release=$2 has_live_release=$3 gems_dir=$4 without=$5 jobs=$6 gemfile_option=$7
 shift 7
-new='' age=''
+new_config_dir='' saved_mtime=''
 
 die() {
     printf '%s\n' "$*" >&2
     exit 1
 }
 
-# The release as old as it was: Capistrano goes by the age of the directories, and may take over at any time.
-tidy() {
-    [ -z "$new" ] || rm -rf "$new"
-    if [ -n "$age" ]; then
-        touch -r "$age" "$release"
-        rm -f "$age"
+# Capistrano orders releases by the mtime of their directories and may take over at any time, so the mtime is restored.
+clean_up() {
+    [ -z "$new_config_dir" ] || rm -rf "$new_config_dir"
+    if [ -n "$saved_mtime" ]; then
+        touch -r "$saved_mtime" "$release"
+        rm -f "$saved_mtime"
     fi
 }
-trap tidy EXIT
+trap clean_up EXIT
 trap 'exit 1' HUP INT TERM
-age=$(mktemp)
-touch -r "$release" "$age"
+saved_mtime=$(mktemp)
+touch -r "$release" "$saved_mtime"
 
-gemfile=$said
+gemfile=$gemfile_option
 if [ -z "$gemfile" ]; then
     gemfile=Gemfile
     [ -f Gemfile ] || [ ! -f gems.rb ] || gemfile=gems.rb
@@ -38,62 +39,68 @@ esac
 BUNDLE_GEMFILE=$release/$gemfile
 export BUNDLE_GEMFILE
 
-# Say settings, in words NAME VALUE, to what Bundler reads in a directory. A directory that releases share belongs to the
-# live one, too: there only what is so already can be said.
-settle() {
-    where=${BUNDLE_APP_CONFIG:-$1/.bundle}
+# Write settings to Bundler's configuration of a directory.
+# Arguments: the directory, then pairs of NAME VALUE.
+write_settings() {
+    config_dir=${BUNDLE_APP_CONFIG:-$1/.bundle}
     shift
-    new=$(mktemp -d)
-    if [ -f "$where/config" ]; then cp "$where/config" "$new/config"; fi
+    new_config_dir=$(mktemp -d)
+    if [ -f "$config_dir/config" ]; then cp "$config_dir/config" "$new_config_dir/config"; fi
     while [ $# -gt 0 ]; do
-        BUNDLE_APP_CONFIG=$new bundle config set --local "$1" "$2"
+        BUNDLE_APP_CONFIG=$new_config_dir bundle config set --local "$1" "$2"
         shift 2
     done
-    if ! cmp -s "$new/config" "$where/config"; then
-        if [ -f "$where/config" ] && [ -n "$live" ] && { [ -h "$where" ] || [ -n "${BUNDLE_APP_CONFIG:-}" ]; }; then
-            die "$where/config would change, and the live release reads it, too:" \
-                "take .bundle out of linked_dirs, and BUNDLE_APP_CONFIG out of default_env"
-        fi
-        mkdir -p "$where"
-        cp "$new/config" "$where/config.part"
-        mv -f "$where/config.part" "$where/config"
+    if ! cmp -s "$new_config_dir/config" "$config_dir/config"; then
+        refuse_to_change_shared_settings
+        mkdir -p "$config_dir"
+        cp "$new_config_dir/config" "$config_dir/config.part"
+        mv -f "$config_dir/config.part" "$config_dir/config"
     fi
-    rm -rf "$new"
-    new=
+    rm -rf "$new_config_dir"
+    new_config_dir=
 }
 
-configure() {
-    set -- deployment true path "$path"
+# The live release reads settings that releases share, so a deploy must not change them.
+refuse_to_change_shared_settings() {
+    if [ -f "$config_dir/config" ] && [ -n "$has_live_release" ] &&
+        { [ -h "$config_dir" ] || [ -n "${BUNDLE_APP_CONFIG:-}" ]; }; then
+        die "$config_dir/config would change, and the live release reads it too:" \
+            "remove .bundle from linked_dirs, and BUNDLE_APP_CONFIG from default_env"
+    fi
+}
+
+configure_bundler() {
+    set -- deployment true path "$gems_dir"
     [ -z "$without" ] || set -- "$@" without "$without"
-    place=.
-    case $gemfile in */*) place=${gemfile%/*} ;; esac
-    [ -z "$said" ] || settle . gemfile "$gemfile"
-    settle "$place" "$@"
+    gemfile_dir=.
+    case $gemfile in */*) gemfile_dir=${gemfile%/*} ;; esac
+    [ -z "$gemfile_option" ] || write_settings . gemfile "$gemfile_option"
+    write_settings "$gemfile_dir" "$@"
 }
 
-# A gem that was cut short while it was installed may look whole to `bundle check`. So what was installed to its end is
-# noted, by what was asked for; while it is installed, there is no such note.
-note() {
+# A gem whose installation was interrupted may look complete to `bundle check`. The stamp records that an installation
+# for this Gemfile, lock file and list of groups was completed; it is absent while an installation runs.
+set_stamp_path() {
     sum=$({ cat "$gemfile" "$lock"; printf '%s\n' "$without"; } | sha256sum)
-    stamp=$path/.capdoit/${sum%% *}
+    stamp=$gems_dir/.capdoit/${sum%% *}
 }
 
-install() {
+install_gems() {
     rm -f "$stamp"
     bundle install --jobs "$jobs" "$@"
-    mkdir -p "$path/.capdoit"
+    mkdir -p "$gems_dir/.capdoit"
     : >"$stamp"
 }
 
-if [ "$what" = restore ] && [ ! -f "$gemfile" ]; then
-    echo "the release has no $gemfile: it is from before this recipe, and is left as it is"
+if [ "$action" = restore ] && [ ! -f "$gemfile" ]; then
+    echo "the release has no $gemfile: it was deployed without this recipe and is left unchanged"
     exit 0
 fi
-[ -f "$gemfile" ] || die "$gemfile is not in the release; the option gemfile says another"
-[ -f "$lock" ] || die "$lock is not in the release; commit it, so that all hosts get the same gems"
-note
-if [ "$what" = install ]; then
-    configure
+[ -f "$gemfile" ] || die "$gemfile is not in the release; set the option gemfile to another path"
+[ -f "$lock" ] || die "$lock is not in the release; commit it, so that all hosts install equal gems"
+set_stamp_path
+if [ "$action" = install ]; then
+    configure_bundler
     if [ -f "$stamp" ] && bundle check >/dev/null 2>&1; then
         echo "the gems of $lock are installed"
         exit 0
@@ -101,6 +108,6 @@ if [ "$what" = install ]; then
 elif bundle check >/dev/null 2>&1; then
     exit 0
 else
-    echo "the gems of $lock are not all there; installing them again"
+    echo "some gems of $lock are missing; installing them again"
 fi
-install "$@"
+install_gems "$@"

@@ -1,29 +1,37 @@
-"""django: check the project, collect static files, and migrate; nothing that the live release needs changes before it.
+"""django: check the project, collect static files and apply migrations, with the old release still live.
 
-After `updated` in a deploy, with the Python of the recipe python (or another, the option python): `manage.py check
---deploy`, which fails the deploy from fail_level on; collectstatic; and on the primary of migration_roles `manage.py
-migrate`, if its plan has something to apply. Migrations come last, when all else that can fail on any host is done.
-They are applied while the old release is live, so it has to stand them.
+In a deploy, after `updated`, the recipe runs manage.py with the Python of the recipe python (or of the option python):
 
-Where STATIC_ROOT is inside the release, the files and their manifest (staticfiles.json of ManifestStaticFilesStorage)
-are collected there; each release has its own, and a rollback has nothing to bring back. Where releases share
-STATIC_ROOT (a linked directory, or one outside deploy_to), files are collected apart, into .capdoit-static of the
-release. Before the flip, only files that are not there yet are added: the manifest of the live release and every file
-that it serves stay as they are, also when the deploy fails. The manifest in STATIC_ROOT is a link to that of
-`current`, so it changes with the flip, in both directions; files that have the same name and another content are
-replaced after `published`, before units are restarted if this recipe stands before theirs. Files of old releases are
-not removed. Storages elsewhere (S3) are collected into as they are, with no way back: their manifest should be in the
-release.
+- `check --deploy`, which fails the deploy if it reports a problem of fail_level or above;
+- `collectstatic`;
+- `migrate`, on the primary of migration_roles, if there is a migration to apply.
 
-After `reverted` in a rollback, the files that the manifest of the release to go back to names are brought to where
-they are served from, if somebody removed them; they are collected again if the release did not keep them. There is no
-`check`: what was live may be live again.
+Migrations run last, when everything else that can fail on any host is done. They are applied while the old release is
+live, so the old release must work with the migrated database.
 
-A rollback is refused when the database has migrations that the release to go back to does not know: neither its code
-has them (when its code cannot say, what was recorded of it counts), nor were they there when it became live.
-`migrations=keep` leaves them. `migrations=back` takes them away before the flip, with the code that is still live,
-newest first. Before the first one is touched, it is sure that all can be: one that has no way back, that another
-needs which stays, or that replaces others (squashed), refuses the rollback with nothing changed.
+Static files inside the release: if STATIC_ROOT is in the release, the files and their manifest (staticfiles.json of
+ManifestStaticFilesStorage) are collected there. A rollback then has no static files to restore.
+
+Static files that releases share: if STATIC_ROOT is a linked directory, or is outside deploy_to, the files are collected
+into .capdoit-static of the release. Before the publish, only files that STATIC_ROOT does not have yet are added to it;
+the live release's manifest and files are not changed, even if the deploy fails. The manifest in STATIC_ROOT is a
+symlink into `current`, so it changes at the same instant as `current`, in a deploy and in a rollback. Files that have
+an equal name but different content are replaced after `published`: list this recipe before the recipes that restart
+services. Files of old releases are not removed.
+
+Static files in another storage, such as S3: collectstatic writes to it directly, and a rollback restores nothing. Keep
+the manifest of such a storage in the release.
+
+In a rollback, after `reverted`, files that the target release's manifest names are added to STATIC_ROOT again if
+somebody removed them. If the release did not keep them, they are collected again. `check` does not run, because the
+target release was live before.
+
+A rollback is refused if the database has migrations that the target release does not know: they are not in its code,
+and they were not applied when it became live. If its code cannot list its migrations, the recorded ones count.
+`migrations=keep` keeps them in the database. `migrations=back` reverts them before the publish, newest first, with the
+code of the release that is still live. All of them are checked before the first one is reverted: if one is
+irreversible, is needed by a migration that stays, or replaces others (squashed), the rollback is refused and no
+migration is reverted.
 
     recipes:
       python: {}
@@ -50,21 +58,21 @@ ANSWER = "capdoit:"
 
 @dataclass(frozen=True)
 class Options:
-    """What deploy.yml can say."""
+    """Options of the recipe django."""
 
-    #: the settings' module, as DJANGO_SETTINGS_MODULE; what manage.py says when nothing is said
+    #: settings module (DJANGO_SETTINGS_MODULE); default: the module that manage.py sets
     settings: str | None = None
-    #: its path in the release
+    #: path of manage.py in the release
     manage: str = "manage.py"
-    #: runs manage.py; its path in the release, or a program on the host
+    #: interpreter for manage.py: a path in the release, or a program on the host
     python: str = ".venv/bin/python"
-    #: whether static files are collected
+    #: collect static files
     static: bool = True
-    #: what `check --deploy` has to find to fail a deploy; never: it is not run
+    #: lowest level of `check --deploy` that fails a deploy; never: do not run the check
     fail_level: Literal["CRITICAL", "ERROR", "WARNING", "INFO", "DEBUG", "never"] = "ERROR"
-    #: the hosts whose code is checked and that serve static files
+    #: roles of the hosts that check the project and serve static files
     roles: RoleNames = ("web",)
-    #: the hosts whose primary migrates
+    #: roles of the hosts whose primary applies migrations
     migration_roles: RoleNames = ("db",)
 
 
@@ -73,10 +81,10 @@ django = Recipe("django", options=Options)
 
 @django.after("starting", roles=lambda options: options.migration_roles, primary=True, flows="deploy")
 def can_migrate(host: Host, flow: Flow) -> None:
-    """See that the host that migrates gets code."""
+    """Check that the host that runs migrations receives code."""
     if host.name not in flow.hosts:
-        why = "gets no code (no_release), so it cannot migrate; say migration_roles with a role of a host that does"
-        raise HostError(host.name, why)
+        reason = "receives no code (no_release), so it cannot migrate; set migration_roles to a role of another host"
+        raise HostError(host.name, reason)
 
 
 @django.after("updated", roles=lambda options: options.roles)
@@ -84,48 +92,49 @@ def check(host: Host, release: Release, options: Options) -> None:
     """Run Django's checks for a deployment."""
     if options.fail_level != "never":
         command = [options.python, options.manage, "check", "--deploy", "--fail-level", options.fail_level]
-        host.run(command, cwd=release.path, env=_env(options))
+        host.run(command, cwd=release.path, env=_environment(options))
 
 
 @django.after("updated", roles=lambda options: options.roles)
 def collect_static(host: Host, release: Release, options: Options) -> None:
-    """Collect static files; the live release's manifest is not touched."""
-    _static(host, release, options, "collect", "static files could not be collected")
+    """Collect static files, without changing the live release's files and manifest."""
+    _run_static_files(host, release, options, "collect", "static files could not be collected")
 
 
 @django.after("reverted", roles=lambda options: options.roles)
 def restore_static(host: Host, release: Release, options: Options) -> None:
-    """Have the static files of the release to go back to."""
-    _static(host, release, options, "restore", "the static files to go back to could not be brought back")
+    """Restore missing static files of the target release."""
+    failure = "the static files of the target release could not be restored"
+    _run_static_files(host, release, options, "restore", failure)
 
 
 @django.after("updated", roles=lambda options: options.migration_roles, primary=True)
 def migrate(host: Host, release: Release, options: Options) -> None:
     """Apply migrations, if there are any."""
-    _do(host, release.path, options, {"what": "migrate"}, "the database could not be migrated")
+    _run_in_django(host, release.path, options, {"action": "migrate"}, "the database could not be migrated")
 
 
 @django.after("published", roles=lambda options: options.roles)
 def publish_static(host: Host, release: Release, options: Options) -> None:
-    """Serve this release's static files also where their names are the same."""
-    _static(host, release, options, "publish", "static files could not be published")
+    """Replace served static files whose content differs in this release."""
+    _run_static_files(host, release, options, "publish", "static files could not be published")
 
 
 @django.probe(roles=lambda options: options.migration_roles)
 def applied(host: Host, release: Release, options: Options) -> list[str]:
-    """The migrations that the database has."""
-    return _ask(host, release.path, options, {"what": "applied"}, "the database does not say its migrations")
+    """List the migrations that the database has."""
+    return _query_django(host, release.path, options, "applied", "the migrations of the database could not be listed")
 
 
 @django.guard(roles=lambda options: options.migration_roles)
 def unknown_migrations(
     host: Host, release: Release, options: Options, now: tuple[str, ...], recorded: tuple[str, ...] | None
 ) -> list[str]:
-    """Migrations that its code does not have."""
+    """List applied migrations that the code of the target release lacks."""
     try:
-        known = _ask(host, release.path, options, {"what": "known"}, "the code does not say its migrations")
+        known = _query_django(host, release.path, options, "known", "the migrations of the code could not be listed")
     except HostError as error:
-        if error.status is None or recorded is None:  # else nobody knows
+        if error.status is None or recorded is None:  # nothing tells which migrations the release knows
             raise
         known = []
     return [name for name in now if name not in (*known, *(recorded or ()))]
@@ -133,45 +142,45 @@ def unknown_migrations(
 
 @django.back(roles=lambda options: options.migration_roles)
 def unapply(host: Host, release: Release, options: Options, unknown: tuple[str, ...]) -> None:
-    """Take away the migrations that the release to go back to does not know."""
+    """Revert the migrations that the target release does not know."""
     live = release.beside(release.left or release.name)
-    job = {"what": "unapply", "unknown": unknown}
-    _do(host, live, options, job, "the migrations could not be taken away")
+    job = {"action": "unapply", "unknown": unknown}
+    _run_in_django(host, live, options, job, "the migrations could not be reverted")
 
 
-def _static(host: Host, release: Release, options: Options, what: str, wrong: str) -> None:
+def _run_static_files(host: Host, release: Release, options: Options, action: str, failure: str) -> None:
     if not options.static:
         return
     job = {
         "release": release.path,
         "current": f"{release.deploy_to}/current",
         "manage": options.manage,
-        "collect": _program(),
+        "collect_code": _shell_code(),
     }
-    command = [options.python, "-I", "-c", STATIC_FILES.read_text(encoding="utf-8"), what, json.dumps(job)]
-    host.run(command, cwd=release.path, env=_env(options), called=wrong)
+    command = [options.python, "-I", "-c", STATIC_FILES.read_text(encoding="utf-8"), action, json.dumps(job)]
+    host.run(command, cwd=release.path, env=_environment(options), called=failure)
 
 
-def _do(host: Host, path: str, options: Options, job: Mapping[str, Any], wrong: str) -> None:
-    host.run(_shell(options), cwd=path, env=_env(options, job), called=wrong)
+def _run_in_django(host: Host, path: str, options: Options, job: Mapping[str, Any], failure: str) -> None:
+    host.run(_shell_command(options), cwd=path, env=_environment(options, job), called=failure)
 
 
-def _ask(host: Host, path: str, options: Options, job: Mapping[str, Any], wrong: str) -> list[str]:
-    """What the code of a release, or the database behind it, answers; asking writes nothing into the release."""
-    env = {**_env(options, job), "PYTHONDONTWRITEBYTECODE": "1"}
-    lines = host.capture(_shell(options), cwd=path, env=env, called=wrong).splitlines()
+def _query_django(host: Host, path: str, options: Options, action: str, failure: str) -> list[str]:
+    """Return the answer lines of an action that only reads; it writes no bytecode into the release."""
+    env = {**_environment(options, {"action": action}), "PYTHONDONTWRITEBYTECODE": "1"}
+    lines = host.capture(_shell_command(options), cwd=path, env=env, called=failure).splitlines()
     return [line[len(ANSWER) :] for line in lines if line.startswith(ANSWER)]
 
 
-def _shell(options: Options) -> list[str]:
-    return [options.python, options.manage, "shell", "-c", _program()]
+def _shell_command(options: Options) -> list[str]:
+    return [options.python, options.manage, "shell", "-c", _shell_code()]
 
 
-def _program() -> str:
-    """A line for `manage.py shell -c`, which runs it in different scopes in different versions of Django."""
+def _shell_code() -> str:
+    """Return one line for `manage.py shell -c`, whose scope differs between versions of Django."""
     return f"exec({IN_DJANGO.read_text(encoding='utf-8')!r}, {{'__name__': 'capdoit'}})"
 
 
-def _env(options: Options, job: Mapping[str, Any] | None = None) -> dict[str, str]:
+def _environment(options: Options, job: Mapping[str, Any] | None = None) -> dict[str, str]:
     settings = {"DJANGO_SETTINGS_MODULE": options.settings} if options.settings else {}
     return {**settings, **({"CAPDOIT_JOB": json.dumps(job)} if job else {})}

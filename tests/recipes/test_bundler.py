@@ -114,7 +114,7 @@ def test_what_was_interrupted_is_installed_again_though_it_looks_whole(shop: Sho
     done = site.deploy().failed()
     assert "the gems could not be installed: exit status 5" in done.out
     assert "cannot install broken" in done.out
-    assert "settle()" not in done.out, "the program itself is nothing to show"
+    assert "write_settings()" not in done.out, "the program itself is nothing to show"
     assert (site.live, site.host().releases) == (first, [first])
     verbs(site)
     site.stand_in("bundle", script=BUNDLE.replace("broken", "-"))
@@ -136,10 +136,10 @@ def test_gems_that_somebody_removed_are_installed_again(shop: Shop) -> None:
     ("files", "options", "complaint"),
     [
         ({"Gemfile.lock": None}, {}, "Gemfile.lock is not in the release; commit it"),
-        ({"Gemfile": None}, {}, "Gemfile is not in the release; the option gemfile says another"),
-        ({}, {"jobs": 0}, "jobs is at least 1"),
-        ({}, {"path": ".."}, "path is no directory for gems: '..'"),
-        ({}, {"gemfile": "/etc/Gemfile"}, "gemfile is a path in the release, not '/etc/Gemfile'"),
+        ({"Gemfile": None}, {}, "Gemfile is not in the release; set the option gemfile"),
+        ({}, {"jobs": 0}, "jobs must be at least 1"),
+        ({}, {"path": ".."}, "path must be a directory for gems, not '..'"),
+        ({}, {"gemfile": "/etc/Gemfile"}, "gemfile must be a path in the release, not '/etc/Gemfile'"),
     ],
 )
 def test_what_cannot_be_is_a_failed_deploy(
@@ -181,7 +181,7 @@ def test_settings_that_releases_share_are_not_changed_under_the_live_one(shop: S
     site.project.config(recipes={"bundler": {"path": "shared/gems"}})
     before = (site.host().shared / ".bundle/config").read_text()
     done = site.deploy().failed()
-    assert "would change, and the live release reads it, too" in done.out
+    assert "would change, and the live release reads it too" in done.out
     assert (site.host().shared / ".bundle/config").read_text() == before
     assert site.live != first
 
@@ -214,7 +214,7 @@ def test_gems_to_go_back_to_are_installed_again_with_the_settings_of_their_relea
     (site.host().shared / "bundle/tea-1").rmdir()
     age = site.host().release(first).stat().st_mtime_ns
     done = site.rollback().ok()
-    assert "the gems of Gemfile.lock are not all there; installing them again" in done.out
+    assert "some gems of Gemfile.lock are missing; installing them again" in done.out
     assert gems(site) == ["tea-1", "tea-2"]
     assert settings_of(site, first) == before
     assert site.host().release(first).stat().st_mtime_ns == age
@@ -229,7 +229,7 @@ def test_gems_that_cannot_be_had_again_leave_what_is_live(shop: Shop) -> None:
     shutil.rmtree(site.host("web2").shared / "bundle/tea-1")
     site.stand_in("bundle", script=BUNDLE.replace('[ "$gem" = broken ]', "true"))
     done = site.rollback().failed()
-    assert "the gems to go back to are not there, and could not be installed again: exit status 5" in done.out
+    assert "gems of the target release are missing and could not be installed again: exit status 5" in done.out
     assert site.live == second
 
 
@@ -242,5 +242,5 @@ def test_a_release_from_before_the_recipe_is_gone_back_to_as_it_was(shop: Shop) 
     site.project.config(recipes={"bundler": {}})
     site.commit(CODE)
     site.deploy().ok()
-    assert "it is from before this recipe, and is left as it is" in site.rollback().ok().out
+    assert "it was deployed without this recipe and is left unchanged" in site.rollback().ok().out
     assert site.live == first

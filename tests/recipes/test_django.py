@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from capdoit.recipes._in_django import root_of
+from capdoit.recipes._in_django import resolve_static_root
 
 PYTHON = os.path.realpath(sys.executable)
 # A manage.py that needs no Django: the database is a file beside the releases, the code's migrations are the lines
@@ -19,7 +19,7 @@ PYTHON = os.path.realpath(sys.executable)
 MANAGE = """
 import hashlib, json, os, pathlib, sys
 here, job = pathlib.Path.cwd(), json.loads(os.environ.get("CAPDOIT_JOB", "{}"))
-what = job.get("what", sys.argv[1])
+what = job.get("action", sys.argv[1])
 argv = [word if len(word) < 100 else "..." for word in sys.argv]
 with open(here.parent.parent.parent / "calls", "a") as calls:
     said = [here.parent.parent.name, here.name, what, *argv, os.environ.get("DJANGO_SETTINGS_MODULE", "")]
@@ -30,7 +30,7 @@ database, root = here.parent.parent.parent / "database", here / "public"
 has = database.read_text().split() if database.exists() else []
 if what == "collect":
     is_own = os.path.realpath(root).startswith(os.path.realpath(here))
-    into = root if is_own else pathlib.Path(job["apart"])
+    into = root if is_own else pathlib.Path(job["staging_dir"])
     into.mkdir(exist_ok=True)
     style = (here / "shop.css").read_text()
     hashed = f"shop.{hashlib.md5(style.encode()).hexdigest()[:12]}.css"
@@ -147,7 +147,7 @@ def test_roles_say_where(stage: Any) -> None:
         ("check", "check went wrong"),
         ("collect", "static files could not be collected: exit status 1"),
         ("migrate", "the database could not be migrated: exit status 1"),
-        ("applied", "the database does not say its migrations: exit status 1"),
+        ("applied", "the migrations of the database could not be listed: exit status 1"),
     ],
 )
 def test_what_goes_wrong_is_a_failed_deploy_that_leaves_all_as_it_was(shop: Shop, what: str, complaint: str) -> None:
@@ -241,7 +241,7 @@ def test_files_that_were_not_kept_are_collected_again(shop: Shop, linked: tuple[
     for path in (first / "public" if not linked else first / ".capdoit-static/files").glob("shop.*.css"):
         path.unlink()
     done = site.rollback("force=yes").ok()
-    assert "its static files are not all there; collecting them again" in done.out
+    assert "some static files of the release are missing; collecting them again" in done.out
     public = site.host().deploy_to / "current/public"
     name = json.loads((public / "staticfiles.json").read_text())["paths"]["shop.css"]
     assert (public / name).read_text() == "green\n"
@@ -259,7 +259,7 @@ def test_a_rollback_whose_files_cannot_be_had_leaves_what_is_live(shop: Shop) ->
     (broken / "fails").write_text("collect")
     age = broken.stat().st_mtime_ns
     done = site.rollback("force=yes").failed()
-    assert "the static files to go back to could not be brought back" in done.out
+    assert "the static files of the target release could not be restored" in done.out
     assert site.live == second
     assert style(site, "web1") == style(site, "web2") == "black"
     (broken / "fails").write_text("")
@@ -271,10 +271,10 @@ def test_a_rollback_whose_files_cannot_be_had_leaves_what_is_live(shop: Shop) ->
 
 def test_a_root_by_way_of_current_is_that_of_the_release() -> None:
     job = {"release": "/srv/shop/releases/1", "current": "/srv/shop/current"}
-    assert root_of(job, "/srv/shop/current/static/") == "/srv/shop/releases/1/static"
-    assert root_of(job, "/srv/shop/currently") == "/srv/shop/currently"
+    assert resolve_static_root(job, "/srv/shop/current/static/") == "/srv/shop/releases/1/static"
+    assert resolve_static_root(job, "/srv/shop/currently") == "/srv/shop/currently"
     with pytest.raises(SystemExit, match="STATIC_ROOT"):
-        root_of(job, None)
+        resolve_static_root(job, None)
 
 
 # -- migrations
@@ -316,7 +316,7 @@ def test_migrations_that_cannot_be_taken_away_leave_what_is_live(shop: Shop) -> 
     site.deploy().ok()
     second = site.live
     done = site.rollback("migrations=back").failed()
-    assert "the migrations could not be taken away" in done.out
+    assert "the migrations could not be reverted" in done.out
     assert "unapply went wrong" in done.out
     assert site.live == second
     assert database(site) == ["shop.0001", "shop.0002_price"]
@@ -347,7 +347,7 @@ def test_a_database_that_does_not_answer_stops_a_rollback(shop: Shop) -> None:
     site = shop(static=False)
     _, second = twice(site)
     (site.host().release(second) / "fails").write_text("applied")
-    assert "the database does not say its migrations" in site.rollback().failed().out
+    assert "the migrations of the database could not be listed" in site.rollback().failed().out
     assert site.live == second
 
 
@@ -363,5 +363,5 @@ def test_a_release_from_before_the_recipe_is_gone_back_to_as_it_was(shop: Shop) 
     done = site.rollback().failed()
     assert "recipe django cannot tell what release" in done.out
     done = site.rollback("migrations=keep").ok()
-    assert "no manage.py: the release is from before this recipe, and is left as it is" in done.out
+    assert "no manage.py: the release was deployed without this recipe and is left unchanged" in done.out
     assert site.live == first
