@@ -1,84 +1,85 @@
 # shellcheck shell=sh
-# Asks until the answer is the one that is expected, or the tries are over; then it shows what was answered last, and
-# says in its last line what is wrong.
-# Arguments: the command (or nothing), the url, tries, interval, timeout, statuses, what the body has to contain.
-# In the environment: HEALTH_HEADERS, one a line.
-command=$1 url=$2 tries=$3 interval=$4 timeout=$5 statuses=$6 body=$7
+# Check an application until it gives the expected answer or no try is left. The last line of the output is then the
+# reason; the lines before it are the last answer.
+# Arguments: the command (or nothing), the URL, tries, interval, timeout, accepted statuses, text that the body must
+# contain. Environment: HEALTH_HEADERS, one header a line.
+command=$1 url=$2 tries=$3 interval=$4 timeout=$5 statuses=$6 expected_text=$7
 set -f
 IFS='
 '
 headers=$HEALTH_HEADERS
-# shellcheck disable=SC2086
+# shellcheck disable=SC2086 # one word for each line
 set -- $headers
 unset IFS HEALTH_HEADERS
 set +f
 folder=$(mktemp -d) || exit 1
 trap 'rm -rf "$folder"' EXIT
 trap 'exit 1' HUP INT TERM
-log=$folder/log text=$folder/text
-# for what ignores the first signal; old busyboxes do not know it
-firmly='-k 1'
-timeout -k 1 5 true 2>/dev/null || firmly=
+log=$folder/log body=$folder/body
+# SIGKILL follows for a program that ignores SIGTERM. Old versions of busybox do not have this option.
+kill_option='-k 1'
+timeout -k 1 5 true 2>/dev/null || kill_option=
 
-in_time() {
-    # shellcheck disable=SC2086
-    timeout $firmly "$timeout" "$@"
-    ended=$?
-    case $ended in 124 | 137 | 143) killed=1 ;; esac
-    return "$ended"
+run_with_timeout() {
+    # shellcheck disable=SC2086 # no word, or two
+    timeout $kill_option "$timeout" "$@"
+    exit_status=$?
+    case $exit_status in 124 | 137 | 143) timed_out=1 ;; esac
+    return "$exit_status"
 }
 
-with_curl() {
+request_with_curl() {
     set --
-    [ -z "$headers" ] || set -- -H @- # by stdin: arguments are for all to see
-    status=$(printf '%s\n' "$headers" | curl -gsS -o "$text" -w '%{http_code}' --max-time "$timeout" "$@" -- "$url" 2>"$log") || broken=1
+    [ -z "$headers" ] || set -- -H @- # on stdin: every user of the host can read arguments
+    status=$(printf '%s\n' "$headers" |
+        curl -gsS -o "$body" -w '%{http_code}' --max-time "$timeout" "$@" -- "$url" 2>"$log") || incomplete=1
     [ "$status" != 000 ] || status=
 }
 
-with_wget() {
+request_with_wget() {
     for header; do
         shift
         set -- "$@" --header "$header"
     done
-    in_time wget -S -t 1 -O "$text" "$@" -- "$url" 2>"$log" # some busyboxes crash at -T
-    ended=$?
-    # the first answer: wget follows redirects, curl does not
+    run_with_timeout wget -S -t 1 -O "$body" "$@" -- "$url" 2>"$log" # wget -T crashes some versions of busybox
+    exit_status=$?
+    # The first status: wget follows redirects, and curl does not.
     status=$(sed -n 's,^ *HTTP/[0-9.]* \([0-9][0-9][0-9]\).*,\1,p' "$log" | head -n 1)
-    # busybox shows no headers of an answer that is an error, but names it
+    # busybox prints no headers for an error status, only this message.
     [ -n "$status" ] || status=$(sed -n 's,.*server returned error: HTTP/[0-9.]* \([0-9]*\).*,\1,p' "$log")
-    case $killed$status in
-        1*) broken=1 ;;
-        2??) [ "$ended" = 0 ] || broken=1 ;; # to wget an answer that is an error is a failure, too
+    case $timed_out$status in
+        1*) incomplete=1 ;;
+        2??) [ "$exit_status" = 0 ] || incomplete=1 ;; # other statuses make wget fail although the answer is complete
     esac
 }
 
 attempt() {
-    killed='' broken='' status='' unlike=''
+    timed_out='' incomplete='' status='' lacks_text=''
     : >"$log"
-    : >"$text"
+    : >"$body"
     if [ -n "$command" ]; then
-        in_time sh -c "$command" >"$text" 2>&1
+        run_with_timeout sh -c "$command" >"$body" 2>&1
         status=$?
         return "$status"
     fi
-    if command -v curl >/dev/null; then with_curl "$@"; else with_wget "$@"; fi
-    [ -z "$broken" ] || return 1
+    if command -v curl >/dev/null; then request_with_curl "$@"; else request_with_wget "$@"; fi
+    [ -z "$incomplete" ] || return 1
     case " $statuses " in
         *" ${status:-none} "*) ;;
         *) return 1 ;;
     esac
-    [ -z "$body" ] || grep -qF -- "$body" "$text" || { unlike=1 && return 1; }
+    [ -z "$expected_text" ] || grep -qF -- "$expected_text" "$body" || { lacks_text=1 && return 1; }
 }
 
-what_is_wrong() {
-    if [ -n "$killed" ]; then
-        echo "was ended after $timeout s at the latest"
-    elif [ -n "$broken" ] && [ -n "$status" ]; then
-        echo "answered $status, but not to its end"
-    elif [ -n "$unlike" ]; then
-        echo "answered $status without \"$body\" in its text"
+print_reason() {
+    if [ -n "$timed_out" ]; then
+        echo "was stopped after the timeout of $timeout s"
+    elif [ -n "$incomplete" ] && [ -n "$status" ]; then
+        echo "returned $status, but the answer was incomplete"
+    elif [ -n "$lacks_text" ]; then
+        echo "returned $status, but the body does not contain \"$expected_text\""
     else
-        echo "ended with ${status:-no answer}, expected ${statuses:-0}"
+        echo "returned ${status:-no answer}, expected ${statuses:-0}"
     fi
 }
 
@@ -86,9 +87,9 @@ try=1
 until attempt "$@"; do
     if [ "$try" -ge "$tries" ]; then
         head -n 5 "$log"
-        head -n 5 "$text"
-        [ -z "$(tail -c 1 "$text")" ] || echo
-        echo "not well after $tries tries: ${url:-$command} $(what_is_wrong)"
+        head -n 5 "$body"
+        [ -z "$(tail -c 1 "$body")" ] || echo
+        echo "not healthy after $tries tries: ${url:-$command} $(print_reason)"
         exit 1
     fi
     try=$((try + 1))

@@ -1,20 +1,20 @@
-"""maintenance: put up a page while a flow is at work, when that is asked for, and take it down again.
+"""maintenance: put up a maintenance page while a flow runs, if requested, and take it down afterwards.
 
-It goes up at `started` with `maintenance=yes` on the command line, or each time with `always: true` unless
-`maintenance=no` is said, and down when the flow has finished. It also goes down when the flow fails before its
-publish: what was live is live. When it fails after that, the page stays, because nobody knows whether what is live
-works; once it does, take the page down:
+The page goes up at `started` if the command line has `maintenance=yes`. With `always: true` it goes up in every flow
+that does not have `maintenance=no`. It goes down when the flow has finished, and also when the flow fails before the
+publish, because the previous release is live then. If the flow fails after the publish, the page stays up, because it
+is not known that the live release works. Once it works, take the page down:
 
     doit run -s deploy:production:maintenance.down
 
-A page that was left by a flow that died, or that failed after its publish, goes down with the next flow that
-finishes; a flow that fails takes down none but its own. One that was put up by hand is left alone: a page is a flow's
-if it is the same file as the one beside it whose name ends in `.by-FLOW-RELEASE`.
+A page that remained from a flow that died, or that failed after its publish, goes down with the next flow that
+finishes. A failing flow takes down only the page that it put up. A page that was put up by hand is never taken down:
+capdoit recognizes a page of a flow by a hard link next to it, whose name ends in `.by-FLOW-RELEASE`.
 
     recipes:
       maintenance: {page: deploy/maintenance.html, roles: [web]}
 
-The page is `shared/public/system/maintenance.html`. The web server has to look for it, nginx so:
+The page is `shared/public/system/maintenance.html`. Configure the web server to serve it, for example in nginx:
 
     if (-f /srv/shop/shared/public/system/maintenance.html) { return 503; }
     error_page 503 @maintenance;
@@ -34,8 +34,8 @@ from capdoit import Failure, Flow, HostError, Recipe, Release, RoleNames
 if TYPE_CHECKING:
     from capdoit import Host
 
-DOWN = Path(__file__).with_name("maintenance.sh").read_text(encoding="utf-8")
-MAKE_WAY = 'mkdir -p "${1%/*}" && if [ -e "$1" ] || [ -h "$1" ]; then echo "$1"; fi'
+SCRIPT = Path(__file__).with_name("maintenance.sh").read_text(encoding="utf-8")
+FIND_PAGE = 'mkdir -p "${1%/*}" && if [ -e "$1" ] || [ -h "$1" ]; then echo "$1"; fi'
 PAGE = """\
 <!doctype html>
 <html lang="en">
@@ -49,17 +49,17 @@ PAGE = """\
 
 @dataclass(frozen=True)
 class Options:
-    """What deploy.yml can say."""
+    """Options of the recipe maintenance."""
 
-    page: str | None = None  #: a file of the project; a plain page with message= in it when there is none
-    path: str = "public/system/maintenance.html"  #: where it goes, below shared
-    always: bool = False  #: whether it goes up without being asked for
-    roles: RoleNames = ()  #: on hosts with one of these; on all that get code when there are none
+    page: str | None = None  #: file in the project; default: a plain page that shows message=
+    path: str = "public/system/maintenance.html"  #: path of the page below shared
+    always: bool = False  #: put the page up in every flow
+    roles: RoleNames = ()  #: roles of the hosts with a page; empty: all hosts that receive code
 
     def __post_init__(self) -> None:
-        """Refuse a page that is not there."""
+        """Check that the page exists."""
         if self.page and not Path(self.page).is_file():
-            raise ValueError(f"there is no page {self.page}")
+            raise ValueError(f"the page {self.page} does not exist")
 
 
 maintenance = Recipe("maintenance", options=Options, variables={"maintenance": ("yes", "no")})
@@ -67,59 +67,56 @@ maintenance = Recipe("maintenance", options=Options, variables={"maintenance": (
 
 @maintenance.after("started", roles=lambda options: options.roles)
 def up(host: Host, release: Release, flow: Flow, options: Options) -> None:
-    """Put the page up, if that is asked for."""
-    if not _is_wanted(flow, options):
+    """Put the maintenance page up, if requested."""
+    if not _is_requested(flow, options):
         return
     page = f"{release.shared}/{options.path}"
-    if host.capture(["sh", "-c", MAKE_WAY, "up", page]):
-        host.run(["echo", f"{page} is there already, and stays"])
+    if host.capture(["sh", "-c", FIND_PAGE, "up", page]):
+        host.run(["echo", f"{page} exists already and is not changed"])
         return
-    mark = f"{page}.{_mark(flow)}"
-    _upload(host, flow, options, mark)
-    host.run(["ln", mark, page])  # which is whole at once, and fails if somebody was faster
+    marked_page = f"{page}.{_mark(flow)}"
+    _upload_page(host, flow, options, marked_page)
+    host.run(["ln", marked_page, page])  # atomic, and fails if somebody else put a page up meanwhile
 
 
 @maintenance.after("finished", roles=lambda options: options.roles)
 def down(host: Host, release: Release, options: Options) -> None:
-    """Take the page down."""
-    host.run(["sh", "-c", DOWN, "down", f"{release.shared}/{options.path}"])
+    """Take the maintenance page down."""
+    host.run(["sh", "-c", SCRIPT, "down", f"{release.shared}/{options.path}"])
 
 
 @maintenance.on_failed
 def down_again(failure: Failure, flow: Flow, options: Options) -> None:
-    """Take the page of this flow down when what was live still is."""
+    """Take the page of this flow down if the flow failed before its publish."""
     if failure.published:
-        if _is_wanted(flow, options):
-            flow.warn(f"the maintenance page is still up; to take it down: doit run -s {_down(flow)}")
+        if _is_requested(flow, options):
+            task = f"{flow.name}:{flow.stage}:maintenance.down"
+            flow.warn(f"the maintenance page is still up; to take it down: doit run -s {task}")
         return
     for host in failure.fleet if flow.release else ():
         if not options.roles or set(options.roles) & set(host.roles):
-            _down_if_it_answers(host, flow, f"{host.deploy_to}/shared/{options.path}")
+            _try_to_take_down(host, flow, f"{host.deploy_to}/shared/{options.path}")
 
 
-def _is_wanted(flow: Flow, options: Options) -> bool:
+def _is_requested(flow: Flow, options: Options) -> bool:
     return flow.variables.get("maintenance", "yes" if options.always else "no") == "yes"
 
 
 def _mark(flow: Flow) -> str:
-    """What stands behind the name of the page in that of its second link, which says whose it is."""
+    """Return the suffix of the second hard link of a page, which names the flow that put the page up."""
     return f"by-{flow.name}-{flow.release}"
 
 
-def _upload(host: Host, flow: Flow, options: Options, to: str) -> None:
+def _upload_page(host: Host, flow: Flow, options: Options, path: str) -> None:
     with tempfile.NamedTemporaryFile("w", encoding="utf-8") as plain:
         plain.write(PAGE.format(message=html.escape(flow.message)))
         plain.flush()
         Path(plain.name).chmod(0o644)
-        host.upload(options.page or plain.name, to)
+        host.upload(options.page or plain.name, path)
 
 
-def _down(flow: Flow) -> str:
-    return f"{flow.name}:{flow.stage}:maintenance.down"
-
-
-def _down_if_it_answers(host: Host, flow: Flow, page: str) -> None:
+def _try_to_take_down(host: Host, flow: Flow, page: str) -> None:
     try:
-        host.run(["sh", "-c", DOWN, "down", page, _mark(flow)])
+        host.run(["sh", "-c", SCRIPT, "down", page, _mark(flow)])
     except HostError as error:
         flow.warn(f"the maintenance page may still be up: {error}")

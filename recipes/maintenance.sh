@@ -1,17 +1,17 @@
 # shellcheck shell=sh
-# Takes the page down, if a flow put it up: what an operator put there stays.
-# Arguments: the page; the mark of the flow whose page it is, or nothing for that of any.
+# Take the maintenance page down if a flow put it up. A page that an operator put up by hand stays.
+# Arguments: the page; the mark of one flow, to take down the page of that flow only, or nothing for any flow.
 page=$1
 if [ "${2:-}" ] && [ ! -e "$page.$2" ]; then
-    exit 0 # this flow has put up none
+    exit 0 # this flow put no page up
 fi
-for mark in "$page".by-deploy-* "$page".by-rollback-*; do
-    # shellcheck disable=SC3013 # every sh that hosts have knows it
-    if [ "$mark" -ef "$page" ]; then
+for marked_page in "$page".by-deploy-* "$page".by-rollback-*; do
+    # shellcheck disable=SC3013 # dash, bash and busybox have -ef
+    if [ "$marked_page" -ef "$page" ]; then
         rm -f "$page" && echo "the maintenance page is down"
     fi
-    rm -f "$mark"
+    rm -f "$marked_page"
 done >&2
 if [ -e "$page" ] || [ -h "$page" ]; then
-    echo "the maintenance page $page was put up by hand, and stays" >&2
+    echo "the maintenance page $page was put up by hand and is not changed" >&2
 fi

@@ -1,15 +1,16 @@
-"""notify: tell a webhook, such as Slack's, when a flow starts, finishes, fails or rolls back.
+"""notify: post to a webhook, such as Slack's, when a flow starts, finishes, fails or rolls back.
 
-It is called from the machine that deploys, once for the whole fleet: `started` when the hosts are locked and the
-release is chosen, `finished` after a deploy, `rolled_back` after a rollback, `failed` when either does not finish.
-What goes wrong with the webhook is a warning and never fails a flow, and a webhook that hangs costs no more than the
-timeout. Nothing is sent in a dry run.
+The controller calls the webhook, once for the complete fleet: `started` when the hosts are locked and the release is
+chosen, `finished` after a deploy, `rolled_back` after a rollback, `failed` if a deploy or rollback does not finish.
+An error of the webhook is a warning and never fails a flow. A webhook that hangs delays the flow by no more than the
+timeout. A dry run posts nothing.
 
     recipes:
       notify: {url: !env SLACK_WEBHOOK, channel: "#deploys", mention: "<!here>"}
 
-With `format: json`, what is sent is one plain object: event, application, stage, flow, release, revision, branch, by,
-hosts, seconds, message; after a failure step and reason, else previous, the release that was live before.
+With `format: json`, the body is one JSON object: event, application, stage, flow, release, revision, branch, by, hosts,
+seconds, message. `failed` also has step and reason. The other events also have previous, the release that was live
+before.
 """
 
 from __future__ import annotations
@@ -25,28 +26,28 @@ from typing import Any, Literal
 from capdoit import Failure, Flow, Recipe, Release, Secret
 
 EVENTS = ("started", "finished", "failed", "rolled_back")
-LONGEST = 500  # characters of a reason in a text for people
-COLOURS = {"finished": "good", "rolled_back": "warning", "failed": "danger"}
+MAX_REASON_CHARACTERS = 500  # in a Slack message
+COLORS = {"finished": "good", "rolled_back": "warning", "failed": "danger"}
 
 
 @dataclass(frozen=True)
 class Options:
-    """What deploy.yml can say."""
+    """Options of the recipe notify."""
 
-    url: Secret  #: the webhook's address
-    format: Literal["slack", "json"] = "slack"  #: the shape of what is sent
-    events: tuple[str, ...] = EVENTS  #: which of them are sent
-    channel: str | None = None  #: Slack's, when it is not the webhook's own
-    username: str | None = None  #: who Slack says it is from, when it is not the webhook's own
-    mention: str | None = None  #: what stands above the text of a failure, such as <!here>
-    timeout: float = 5.0  #: seconds that the webhook may take
+    url: Secret  #: URL of the webhook
+    format: Literal["slack", "json"] = "slack"  #: format of the body
+    events: tuple[str, ...] = EVENTS  #: events to send
+    channel: str | None = None  #: Slack channel; default: the channel of the webhook
+    username: str | None = None  #: sender's name in Slack; default: the name of the webhook
+    mention: str | None = None  #: text above the message of a failure, such as <!here>
+    timeout: float = 5.0  #: seconds to wait for the webhook
 
     def __post_init__(self) -> None:
-        """Refuse events that there are not, and no time at all."""
+        """Check the names of the events, and the timeout."""
         if unknown := [event for event in self.events if event not in EVENTS]:
-            raise ValueError(f"there is no event {', '.join(unknown)}; there are {', '.join(EVENTS)}")
+            raise ValueError(f"unknown event: {', '.join(unknown)}; the events are {', '.join(EVENTS)}")
         if self.timeout <= 0:
-            raise ValueError("timeout is more than 0")
+            raise ValueError("timeout must be more than 0")
 
 
 notify = Recipe("notify", options=Options)
@@ -54,61 +55,66 @@ notify = Recipe("notify", options=Options)
 
 @notify.after("started", once=True)
 def started(flow: Flow, release: Release, options: Options) -> None:
-    """Say that a flow has started."""
-    doing = "is deploying" if flow.name == "deploy" else "is rolling back"
-    to = f" on {flow.stage} to release {flow.release}" if flow.name == "rollback" else f" {flow.branch} to {flow.stage}"
-    _send(options, flow, "started", f"{flow.by} {doing} {flow.application}{to}{_why(flow)}", previous=release.previous)
+    """Report that a flow has started."""
+    if flow.name == "deploy":
+        action = f"is deploying {flow.application} {flow.branch} to {flow.stage}"
+    else:
+        action = f"is rolling back {flow.application} on {flow.stage} to release {flow.release}"
+    _send(options, flow, "started", f"{flow.by} {action}{_message_suffix(flow)}", previous=release.previous)
 
 
 @notify.after("finished", once=True)
 def finished(flow: Flow, release: Release, options: Options) -> None:
-    """Say that a release is live."""
+    """Report that a flow has finished and which release is live."""
     event = "finished" if flow.name == "deploy" else "rolled_back"
-    what = f"release {flow.release} ({flow.revision[:12]}) of {flow.application} is live on {flow.stage}"
-    how = "deployed" if flow.name == "deploy" else f"rolled back from {release.left}"
-    text = f"{what}, {how} by {flow.by} in {flow.seconds:.0f} s{_why(flow)}"
+    result = f"release {flow.release} ({flow.revision[:12]}) of {flow.application} is live on {flow.stage}"
+    action = "deployed" if flow.name == "deploy" else f"rolled back from {release.left}"
+    text = f"{result}, {action} by {flow.by} in {flow.seconds:.0f} s{_message_suffix(flow)}"
     _send(options, flow, event, text, previous=release.previous)
 
 
 @notify.on_failed
 def failed(failure: Failure, flow: Flow, options: Options) -> None:
-    """Say that a flow has failed."""
-    live = f" {failure.release} is live all the same." if failure.published else ""
-    what = f"{flow.name} of {flow.application} on {flow.stage} by {flow.by} failed in {failure.step}"
-    text = f"{what}: {failure.reason[:LONGEST]}{live}"
+    """Report that a flow has failed."""
+    live = f" Release {failure.release} is live nevertheless." if failure.published else ""
+    result = f"{flow.name} of {flow.application} on {flow.stage} by {flow.by} failed in {failure.step}"
+    text = f"{result}: {failure.reason[:MAX_REASON_CHARACTERS]}{live}"
     _send(options, flow, "failed", text, step=failure.step, reason=failure.reason)
 
 
-def _why(flow: Flow) -> str:
+def _message_suffix(flow: Flow) -> str:
     return f": {flow.message}" if flow.message else ""
 
 
-def _details(flow: Flow) -> str:
-    """What everybody wants to know, as far as it is known yet."""
+def _summary(flow: Flow) -> str:
+    """Return release, revision, hosts and duration, as far as they are known."""
     facts = (flow.release, flow.revision[:12], ", ".join(flow.hosts), f"{flow.seconds:.1f} s")
     return " · ".join(filter(None, facts))
 
 
 def _send(options: Options, flow: Flow, event: str, text: str, **more: Any) -> None:
-    if event in options.events:
-        said = f"{text}\n{_details(flow)}"
-        body = _slack(options, event, said) if options.format == "slack" else {**_facts(flow, event), **more}
-        if wrong := _post(options, body):
-            flow.warn(f"notify: the webhook was not told that it {event.replace('_', ' ')}: {wrong}")
+    if event not in options.events:
+        return
+    if options.format == "slack":
+        body = _slack_body(options, event, f"{text}\n{_summary(flow)}")
+    else:
+        body = {**_json_body(flow, event), **more}
+    if error := _post_with_timeout(options, body):
+        flow.warn(f"notify: the event {event} was not sent: {error}")
 
 
-def _slack(options: Options, event: str, text: str) -> dict[str, Any]:
-    text = html.escape(text, quote=False)  # the characters that mean something to Slack: a reason mentions nobody
-    said = {"channel": options.channel, "username": options.username}
-    body: dict[str, Any] = {name: value for name, value in said.items() if value}
-    if event not in COLOURS:
+def _slack_body(options: Options, event: str, text: str) -> dict[str, Any]:
+    text = html.escape(text, quote=False)  # Slack's special characters: a reason must not mention anybody
+    sender = {"channel": options.channel, "username": options.username}
+    body: dict[str, Any] = {name: value for name, value in sender.items() if value}
+    if event not in COLORS:
         return {"text": text, **body}
     if event == "failed" and options.mention:
         body["text"] = options.mention
-    return {"attachments": [{"color": COLOURS[event], "text": text, "fallback": text}], **body}
+    return {"attachments": [{"color": COLORS[event], "text": text, "fallback": text}], **body}
 
 
-def _facts(flow: Flow, event: str) -> dict[str, Any]:
+def _json_body(flow: Flow, event: str) -> dict[str, Any]:
     return {
         "event": event,
         "application": flow.application,
@@ -124,32 +130,36 @@ def _facts(flow: Flow, event: str) -> dict[str, Any]:
     }
 
 
-def _post(options: Options, body: dict[str, Any]) -> str:
-    """What went wrong; nothing when the webhook took it. The thread is for what no timeout of urllib's reaches."""
-    answers: list[str] = []
-    thread = threading.Thread(target=lambda: answers.append(_posted(options, body)), daemon=True)
+def _post_with_timeout(options: Options, body: dict[str, Any]) -> str:
+    """Post to the webhook and return the error, or an empty text.
+
+    The thread limits the time that urllib's own timeout does not, such as that of a slow name server.
+    """
+    errors: list[str] = []
+    thread = threading.Thread(target=lambda: errors.append(_post(options, body)), daemon=True)
     thread.start()
     thread.join(options.timeout)
-    return answers[0] if answers else f"no answer within {options.timeout:g} s"
+    return errors[0] if errors else f"no answer within {options.timeout:g} s"
 
 
-def _posted(options: Options, body: dict[str, Any]) -> str:
+def _post(options: Options, body: dict[str, Any]) -> str:
+    """Post to the webhook and return the error, or an empty text; the error never contains the URL."""
     try:
         url = options.url.reveal().strip()
         if not url.startswith(("https://", "http://")):
-            return f"the environment variable {options.url.variable} holds no address that begins with https://"
+            return f"the environment variable {options.url.variable} does not hold a URL that starts with https://"
         request = urllib.request.Request(url, json.dumps(body).encode(), {"Content-Type": "application/json"})  # noqa: S310 - see above
         with urllib.request.urlopen(request, timeout=options.timeout):  # noqa: S310
             return ""
     except KeyError:
         return f"the environment variable {options.url.variable} is not set"
-    except Exception as error:  # noqa: BLE001 - whatever it is, no deploy fails because of it
-        return _without_address(error)
+    except Exception as error:  # noqa: BLE001 - no error of a webhook may fail a deploy
+        return _describe_without_url(error)
 
 
-def _without_address(error: Exception) -> str:
-    """What went wrong, in words that never have the address in them, as those of urllib and http.client may."""
+def _describe_without_url(error: Exception) -> str:
+    """Describe an error without its text, because texts of urllib and http.client may contain the URL."""
     if isinstance(error, urllib.error.HTTPError):
-        return f"it answered {error.code}"
+        return f"the webhook answered {error.code}"
     cause = error.reason if isinstance(error, urllib.error.URLError) else error
     return (isinstance(cause, OSError) and cause.strerror) or type(cause).__name__

@@ -1,8 +1,8 @@
-"""passenger: restart the application in Phusion Passenger once a release is live, one host after the other.
+"""passenger: restart the application in Phusion Passenger once a release is live, one host after another.
 
-In a rollback as in a deploy. With `passenger-config` on the host, it restarts what runs in deploy_to; a host where
-the application does not run yet is fine. With `touch: true`, or where there is no passenger-config, tmp/restart.txt
-of the release is touched, which Passenger looks for.
+The recipe does this in deploys and in rollbacks. If the host has `passenger-config`, it restarts the application in
+deploy_to; it is not an error if the application does not run yet. With `touch: true`, or on a host without
+passenger-config, the recipe touches tmp/restart.txt of the release, which Passenger watches.
 
     recipes:
       passenger: {wait: 5}
@@ -32,11 +32,11 @@ fi
 
 @dataclass(frozen=True)
 class Options:
-    """What deploy.yml can say."""
+    """Options of the recipe passenger."""
 
-    touch: bool = False  #: touch tmp/restart.txt instead of asking passenger-config
+    touch: bool = False  #: touch tmp/restart.txt instead of calling passenger-config
     wait: float = 5.0  #: seconds between two hosts
-    roles: RoleNames = ()  #: on hosts with one of these; on all that get code when there are none
+    roles: RoleNames = ()  #: roles of the hosts to restart; empty: all hosts that receive code
 
 
 passenger = Recipe("passenger", options=Options)
@@ -44,7 +44,7 @@ passenger = Recipe("passenger", options=Options)
 
 @passenger.after("published", once=True, roles=lambda options: options.roles)
 def restart(hosts: Sequence[Host], release: Release, options: Options) -> None:
-    """Restart the application on one host after the other."""
+    """Restart the application, one host after another."""
     for number, host in enumerate(hosts):
         if number:
             time.sleep(options.wait)

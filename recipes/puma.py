@@ -1,9 +1,9 @@
 """puma: restart a puma that runs without systemd, once a release is live.
 
-In a rollback as in a deploy. `restart` (SIGUSR2) starts puma anew on the same sockets, so nobody is refused
-meanwhile; `phased-restart` (SIGUSR1) replaces one worker after the other. Both find the release that is live when
-puma's configuration says `directory "/srv/shop/current"`; a phased restart needs `prune_bundler` or no preloading
-beside that. For a puma that is a unit of systemd, use the recipe systemd.
+The recipe does this in deploys and in rollbacks. `restart` (SIGUSR2) starts a new puma on the open sockets, so that no
+request is refused meanwhile. `phased-restart` (SIGUSR1) replaces one worker after another. Both load the live release
+if puma's configuration has `directory "/srv/shop/current"`. A phased restart also needs `prune_bundler`, or no
+preloading. For a puma that is a systemd unit, use the recipe systemd.
 
     recipes:
       puma: {pid_file: tmp/pids/puma.pid}
@@ -20,18 +20,18 @@ from capdoit import Recipe, Release, RoleNames
 if TYPE_CHECKING:
     from capdoit import Host
 
-RESTART = Path(__file__).with_name("puma.sh").read_text(encoding="utf-8")
+SCRIPT = Path(__file__).with_name("puma.sh").read_text(encoding="utf-8")
 SIGNALS = {"restart": "USR2", "phased-restart": "USR1"}
 
 
 @dataclass(frozen=True)
 class Options:
-    """What deploy.yml can say."""
+    """Options of the recipe puma."""
 
-    pid_file: str = "tmp/pids/puma.pid"  #: below shared
-    action: Literal["restart", "phased-restart"] = "restart"  #: how it is restarted
-    patience: int = 30  #: seconds in which it has to come back
-    roles: RoleNames = ()  #: on hosts with one of these; on all that get code when there are none
+    pid_file: str = "tmp/pids/puma.pid"  #: path of the pid file below shared
+    action: Literal["restart", "phased-restart"] = "restart"  #: kind of restart
+    patience: int = 30  #: seconds to wait until puma runs again
+    roles: RoleNames = ()  #: roles of the hosts to restart; empty: all hosts that receive code
 
 
 puma = Recipe("puma", options=Options)
@@ -39,6 +39,6 @@ puma = Recipe("puma", options=Options)
 
 @puma.after("published", roles=lambda options: options.roles)
 def restart(host: Host, release: Release, options: Options) -> None:
-    """Restart puma and wait until it is back."""
+    """Restart puma and wait until it runs again."""
     pid_file = f"{release.shared}/{options.pid_file}"
-    host.run(["sh", "-c", RESTART, "puma", pid_file, SIGNALS[options.action], str(options.patience)])
+    host.run(["sh", "-c", SCRIPT, "puma", pid_file, SIGNALS[options.action], str(options.patience)])

@@ -1,30 +1,30 @@
 # shellcheck shell=sh
-# Tells a running puma to restart, and waits until it has: until its pid file names a process that answers signals.
-# Arguments: the pid file, the signal, seconds of patience.
+# Send a signal to a running puma and wait until it has restarted: until its pid file names a running process.
+# Arguments: the pid file, the signal, the seconds to wait.
 pid_file=$1 signal=$2 patience=$3
 if [ ! -s "$pid_file" ]; then
-    echo "puma does not run: there is no $pid_file; start it, and the next release finds it" >&2
+    echo "puma does not run: $pid_file does not exist; start puma once, later releases restart it" >&2
     exit 1
 fi
-# After a reboot another program may have its number; puma says its name in its command line.
+# After a reboot, the pid may belong to another program. puma has its name in its command line.
 command=$(tr '\0' ' ' <"/proc/$(cat "$pid_file")/cmdline" 2>/dev/null) || command=
 case $command in
     '' | *puma*) ;;
     *)
-        echo "the process of $pid_file is no puma but: $command; remove the file and start puma" >&2
+        echo "the process of $pid_file is not puma but: $command; remove the file and start puma" >&2
         exit 1
         ;;
 esac
 kill "-$signal" "$(cat "$pid_file")" || {
-    echo "puma of $pid_file does not run; start it, and the next release finds it" >&2
+    echo "the puma of $pid_file does not run; start puma once, later releases restart it" >&2
     exit 1
 }
 sleep 1
-left=$patience
+seconds_left=$patience
 until [ -s "$pid_file" ] && kill -0 "$(cat "$pid_file")" 2>/dev/null; do
-    left=$((left - 1))
-    if [ "$left" -le 0 ]; then
-        echo "puma has not come back after $patience s; its log says why" >&2
+    seconds_left=$((seconds_left - 1))
+    if [ "$seconds_left" -le 0 ]; then
+        echo "puma did not run again within $patience s; see its log" >&2
         exit 1
     fi
     sleep 1

@@ -1,13 +1,13 @@
 """supervisor: restart programs once a release is live, and wait until they run.
 
-In a rollback as in a deploy. When a program does not come to RUNNING, the flow has failed and the end of what the
-program wrote to stderr is shown; the release stays live, and `on_failure` says what follows.
+The recipe does this in deploys and in rollbacks. If a program does not reach the state RUNNING, the flow fails and the
+end of the program's stderr is shown. The release stays live, and `on_failure` decides what follows.
 
     recipes:
       supervisor: {programs: ["shop:*", worker]}
 
-Give `startsecs` in supervisor's own configuration the seconds after which a program counts as running. In
-supervisor's configuration, `directory` is `current`, so that a restart finds the release that is live.
+In supervisor's configuration, set `startsecs` to the seconds after which a program counts as running, and `directory`
+to `current`, so that a restart loads the live release.
 """
 
 from __future__ import annotations
@@ -21,22 +21,22 @@ from capdoit import Recipe, RoleNames
 if TYPE_CHECKING:
     from capdoit import Host
 
-RESTART = Path(__file__).with_name("supervisor.sh").read_text(encoding="utf-8")
+SCRIPT = Path(__file__).with_name("supervisor.sh").read_text(encoding="utf-8")
 
 
 @dataclass(frozen=True)
 class Options:
-    """What deploy.yml can say."""
+    """Options of the recipe supervisor."""
 
-    programs: tuple[str, ...]  #: names, or group:* for a group
-    command: tuple[str, ...] = ("supervisorctl",)  #: its words: [sudo, -n, supervisorctl], or with -c FILE
-    patience: int = 30  #: seconds in which a program has to run
-    roles: RoleNames = ()  #: on hosts with one of these; on all that get code when there are none
+    programs: tuple[str, ...]  #: names of programs, or group:* for a group
+    command: tuple[str, ...] = ("supervisorctl",)  #: words of the command, such as [sudo, -n, supervisorctl]
+    patience: int = 30  #: seconds to wait until all programs run
+    roles: RoleNames = ()  #: roles of the hosts to restart; empty: all hosts that receive code
 
     def __post_init__(self) -> None:
-        """Refuse to restart nothing."""
+        """Check that there is a program to restart."""
         if not self.programs or not self.command:
-            raise ValueError("programs and command cannot be empty")
+            raise ValueError("programs and command must not be empty")
 
 
 supervisor = Recipe("supervisor", options=Options)
@@ -46,4 +46,4 @@ supervisor = Recipe("supervisor", options=Options)
 def restart(host: Host, options: Options) -> None:
     """Restart the programs and wait until they run."""
     words = "\n".join(options.command)
-    host.run(["sh", "-c", RESTART, "supervisor", words, str(options.patience), *options.programs])
+    host.run(["sh", "-c", SCRIPT, "supervisor", words, str(options.patience), *options.programs])

@@ -1,10 +1,10 @@
 """systemd: restart units once a release is live, and wait until they are active.
 
-In a rollback as in a deploy. System units need root: a user who is not root calls systemctl by `sudo -n`, so sudoers
-has to allow it without a password. All units are told at once; then each has to become active and still be so a
-moment later, because a program that cannot work often dies right after its start. When one is not, the flow has
-failed, and what that unit last wrote to the journal is shown; the release stays live, and `on_failure` says what
-follows.
+The recipe does this in deploys and in rollbacks. System units need root: a user other than root calls systemctl through
+`sudo -n`, so sudoers must allow it without a password. All units are restarted by one command. Then each unit must
+become active, and must still be active a moment later, because a broken program often exits right after its start. If
+a unit is not active, the flow fails and the unit's last journal lines are shown. The release stays live, and
+`on_failure` decides what follows.
 
     recipes:
       systemd: {units: [shop.service, shop-worker.service]}
@@ -21,24 +21,24 @@ from capdoit import Recipe, RoleNames
 if TYPE_CHECKING:
     from capdoit import Host
 
-RESTART = Path(__file__).with_name("systemd.sh").read_text(encoding="utf-8")
+SCRIPT = Path(__file__).with_name("systemd.sh").read_text(encoding="utf-8")
 
 
 @dataclass(frozen=True)
 class Options:
-    """What deploy.yml can say."""
+    """Options of the recipe systemd."""
 
-    units: tuple[str, ...]  #: with their endings, such as shop.service
-    user_units: bool = False  #: whether they are those of the user who logs in
-    action: Literal["restart", "reload", "reload-or-restart", "try-restart"] = "restart"  #: what systemctl is told
-    patience: int = 30  #: seconds in which a unit has to become active
-    settle: float = 1.0  #: seconds that it has to stay active
-    roles: RoleNames = ()  #: on hosts with one of these; on all that get code when there are none
+    units: tuple[str, ...]  #: names of the units with suffix, such as shop.service
+    user_units: bool = False  #: use the units of the login user instead of system units
+    action: Literal["restart", "reload", "reload-or-restart", "try-restart"] = "restart"  #: action of systemctl
+    patience: int = 30  #: seconds to wait until a unit is active
+    settle: float = 1.0  #: seconds that a unit must stay active
+    roles: RoleNames = ()  #: roles of the hosts to restart; empty: all hosts that receive code
 
     def __post_init__(self) -> None:
-        """Refuse to restart nothing."""
+        """Check that there is a unit to restart."""
         if not self.units:
-            raise ValueError("units cannot be empty")
+            raise ValueError("units must not be empty")
 
 
 systemd = Recipe("systemd", options=Options)
@@ -49,4 +49,4 @@ def restart(host: Host, options: Options) -> None:
     """Restart the units and wait until they are active."""
     manager = "user" if options.user_units else "system"
     limits = [str(options.patience), f"{options.settle:g}"]
-    host.run(["sh", "-c", RESTART, "systemd", options.action, *limits, manager, *options.units])
+    host.run(["sh", "-c", SCRIPT, "systemd", options.action, *limits, manager, *options.units])

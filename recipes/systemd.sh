@@ -1,6 +1,7 @@
 # shellcheck shell=sh
-# Has systemctl act on units, then waits until all are active, and for a moment longer; shows the journal of one that is not.
-# Arguments: the action, seconds of patience, seconds to stay active, system or user, the units.
+# Run an action of systemctl on units, wait until all are active, and check again a moment later that they still are.
+# Print the journal of a unit that is not active.
+# Arguments: the action, the seconds to wait, the seconds to stay active, "system" or "user", the units.
 action=$1 patience=$2 settle=$3 manager=$4
 shift 4
 as_root=
@@ -9,7 +10,7 @@ unit_option=--unit
 if [ "$manager" = user ]; then
     user=--user
     unit_option=--user-unit
-    # A login without a session of its own, as ssh can be, does not know where its manager listens.
+    # A login over ssh may have no session, and so no variable with the address of the user's service manager.
     if [ -z "$XDG_RUNTIME_DIR" ] && [ -d "/run/user/$(id -u)" ]; then
         XDG_RUNTIME_DIR=/run/user/$(id -u)
         export XDG_RUNTIME_DIR
@@ -18,11 +19,11 @@ elif [ "$(id -u)" != 0 ]; then
     as_root="sudo -n"
 fi
 
-state() {
+print_state() {
     systemctl $user show --property=ActiveState --value -- "$1"
 }
 
-give_up() {
+fail() {
     echo "$1 is $2 $3 systemctl $action"
     $as_root journalctl --no-pager -n 20 "$unit_option" "$1"
     exit 1
@@ -30,25 +31,25 @@ give_up() {
 
 if ! $as_root systemctl $user "$action" -- "$@"; then
     for unit; do
-        now=$(state "$unit")
-        [ "$now" = active ] || give_up "$unit" "$now" after
+        state=$(print_state "$unit")
+        [ "$state" = active ] || fail "$unit" "$state" after
     done
     exit 1
 fi
 for unit; do
-    left=$((patience * 5))
-    while now=$(state "$unit") && [ "$now" != active ]; do
-        case $now in
+    checks_left=$((patience * 5)) # one every 0.2 s
+    while state=$(print_state "$unit") && [ "$state" != active ]; do
+        case $state in
             activating | deactivating | reloading) ;;
-            *) give_up "$unit" "$now" after ;;
+            *) fail "$unit" "$state" after ;;
         esac
-        left=$((left - 1))
-        [ "$left" -gt 0 ] || give_up "$unit" "$now" "$patience s after"
+        checks_left=$((checks_left - 1))
+        [ "$checks_left" -gt 0 ] || fail "$unit" "$state" "$patience s after"
         sleep 0.2
     done
 done
 [ "$settle" = 0 ] || sleep "$settle"
 for unit; do
-    now=$(state "$unit")
-    [ "$now" = active ] || give_up "$unit" "$now" "a moment after it was active, after"
+    state=$(print_state "$unit")
+    [ "$state" = active ] || fail "$unit" "$state" "a moment after it was active, after"
 done

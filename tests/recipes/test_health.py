@@ -50,7 +50,7 @@ def test_a_site_that_comes_up_after_some_tries_is_well(stage: Stages, site: Site
     site.answers = [(503, "starting"), (503, "starting"), (200, "up")]
     shop = checked(stage, url=f"{site.url}/up", headers={"X-Asked-By": "health it is"})
     done = deploy(shop, client)
-    assert "well after" in done.ok().out  # type: ignore[attr-defined]
+    assert "healthy after" in done.ok().out  # type: ignore[attr-defined]
     assert [path for path, _ in site.asked] == ["/up"] * 3
     assert {headers["X-Asked-By"] for _, headers in site.asked} == {"health it is"}
 
@@ -59,8 +59,8 @@ def test_a_wrong_status_fails_the_flow_and_is_said(stage: Stages, site: Site, cl
     site.answers = [(503, "starting")]
     done = deploy(checked(stage, url=site.url), client)
     out = done.failed().out  # type: ignore[attr-defined]
-    assert "not well after 3 tries" in out
-    assert "ended with 503, expected 200" in out
+    assert "not healthy after 3 tries" in out
+    assert "returned 503, expected 200" in out
     assert "is live all the same" in out
 
 
@@ -68,7 +68,7 @@ def test_a_wrong_text_fails_the_flow_and_is_shown(stage: Stages, site: Site, cli
     site.answers = [(200, "an older one")]
     out = deploy(checked(stage, url=site.url, body="{revision}"), client).failed().out  # type: ignore[attr-defined]
     assert "an older one" in out
-    assert 'answered 200 without "' in out
+    assert 'returned 200, but the body does not contain "' in out
 
 
 def test_the_revision_is_put_into_the_text_that_is_expected(stage: Stages, site: Site) -> None:
@@ -80,7 +80,7 @@ def test_the_revision_is_put_into_the_text_that_is_expected(stage: Stages, site:
 def test_a_site_that_hangs_is_not_waited_for(stage: Stages, site: Site) -> None:
     site.hangs = 30
     shop = checked(stage, url=site.url, timeout=1, tries=1)
-    assert "not well after 1 tries" in shop.doit("deploy:production", timeout=15).failed().out
+    assert "not healthy after 1 tries" in shop.doit("deploy:production", timeout=15).failed().out
 
 
 def test_a_command_is_tried_until_it_succeeds(stage: Stages) -> None:
@@ -102,7 +102,7 @@ def test_a_command_that_fails_is_shown_and_on_failure_goes_back_and_checks_again
     for name in ("web1", "web2"):
         (shop.host(name).deploy_to / "good").write_text(str(first))
     done = shop.deploy().failed()
-    assert "ended with 4, expected 0" in done.out
+    assert "returned 4, expected 0" in done.out
     assert "sick" in done.out
     assert shop.live == first
     assert shop.calls("probe")[-1].cwd.endswith(str(first))
@@ -126,7 +126,7 @@ def test_a_host_with_nothing_to_ask_with_is_refused_before_anything_is_touched(s
 @pytest.mark.parametrize("options", [{}, {"url": "http://x/", "command": "true"}])
 def test_a_check_of_nothing_or_of_two_things_is_refused(stage: Stages, options: dict[str, object]) -> None:
     shop = checked(stage, **options)
-    assert "recipe health: say either url or command" in shop.deploy().failed(3).out
+    assert "recipe health: set either url or command" in shop.deploy().failed(3).out
     assert not shop.host().deploy_to.exists()
 
 
@@ -140,33 +140,33 @@ def test_one_status_and_a_list_of_them_can_be_said_as_numbers(stage: Stages, sit
 def test_a_redirect_is_an_answer_whoever_asks(stage: Stages, site: Site, client: dict[str, str]) -> None:
     site.redirects = {"/up": "/elsewhere"}
     out = deploy(checked(stage, url=f"{site.url}/up"), client).failed().out  # type: ignore[attr-defined]
-    assert "ended with 302, expected 200" in out
+    assert "returned 302, expected 200" in out
     deploy(checked(stage, url=f"{site.url}/up", status=302), client).ok()  # type: ignore[attr-defined]
 
 
 def test_an_answer_that_breaks_off_is_none(stage: Stages, site: Site, client: dict[str, str]) -> None:
     site.promises = 1000
     out = deploy(checked(stage, url=site.url, body="ok"), client).failed().out  # type: ignore[attr-defined]
-    assert "answered 200, but not to its end" in out
+    assert "returned 200, but the answer was incomplete" in out
 
 
 def test_an_answer_that_begins_and_hangs_is_none(stage: Stages, site: Site, client: dict[str, str]) -> None:
     site.promises, site.stalls = 1000, 30
     shop = checked(stage, url=site.url, timeout=1, tries=1)
     out = deploy(shop, client).failed().out  # type: ignore[attr-defined]
-    assert "not well after 1 tries" in out
+    assert "not healthy after 1 tries" in out
 
 
 def test_nobody_listening_is_no_answer(stage: Stages, client: dict[str, str]) -> None:
     out = deploy(checked(stage, url="http://127.0.0.1:9/", tries=2), client).failed().out  # type: ignore[attr-defined]
-    assert "not well after 2 tries: http://127.0.0.1:9/ ended with no answer, expected 200" in out
+    assert "not healthy after 2 tries: http://127.0.0.1:9/ returned no answer, expected 200" in out
     assert "onnect" in out  # as each puts it
 
 
 def test_a_command_that_ignores_the_first_signal_is_ended(stage: Stages) -> None:
     shop = checked(stage, command="trap '' TERM; while :; do sleep 0.1; done", timeout=1, tries=1)
     done = shop.doit("deploy:production", timeout=30).failed()
-    assert "was ended after 1 s at the latest" in done.out
+    assert "was stopped after the timeout of 1 s" in done.out
     shop.assert_healthy()
 
 
@@ -174,7 +174,7 @@ def test_the_reason_is_what_the_check_says_and_no_header_is_shown(stage: Stages,
     site.answers = [(500, "no room\nleft")]
     shop = checked(stage, url=site.url, headers={"Authorization": "Bearer t0ken", "X-Star": "* two  words"})
     done = shop.deploy().failed()
-    assert f"web1: not well after 3 tries: {site.url} ended with 500, expected 200\n" in done.out
+    assert f"web1: not healthy after 3 tries: {site.url} returned 500, expected 200\n" in done.out
     assert "      left\n" in done.out
     assert "t0ken" not in done.out
     assert site.asked[0][1]["Authorization"] == "Bearer t0ken"
@@ -204,9 +204,9 @@ def test_nothing_is_left_on_the_host(stage: Stages, site: Site, tmp_path: Path) 
 @pytest.mark.parametrize(
     ("option", "said"),
     [
-        ({"body": "two\nlines"}, "body is one line"),
-        ({"tries": 0}, "tries and timeout are at least 1"),
-        ({"headers": {"X": "a\nHost: b"}}, "a header is one line"),
+        ({"body": "two\nlines"}, "body must be one line"),
+        ({"tries": 0}, "tries and timeout must be at least 1"),
+        ({"headers": {"X": "a\nHost: b"}}, "a header must be one line"),
     ],
 )
 def test_what_makes_no_sense_is_refused(stage: Stages, option: dict[str, object], said: str) -> None:
@@ -217,7 +217,7 @@ def test_what_makes_no_sense_is_refused(stage: Stages, option: dict[str, object]
 @pytest.mark.parametrize("option", [{"body": "up"}, {"status": 204}, {"headers": {"X": "a"}}])
 def test_what_means_nothing_to_a_command_is_refused(stage: Stages, option: dict[str, object]) -> None:
     shop = checked(stage, command="true", **option)
-    assert "status, body and headers mean nothing to a command" in shop.deploy().failed(3).out
+    assert "status, body and headers need a url, not a command" in shop.deploy().failed(3).out
 
 
 def test_headers_are_in_no_argument(stage: Stages, site: Site) -> None:

@@ -60,7 +60,7 @@ def test_a_site_that_comes_up_late_is_well_and_says_which_release_it_is(
 ) -> None:
     shop, nginx = made(stage, tmp_path, path, at="/REVISION", body="{revision}", **TRIES)
     with nginx.running(once=shop.host().deploy_to / "up"):
-        assert "web1 | well after" in shop.deploy().ok().out
+        assert "web1 | healthy after" in shop.deploy().ok().out
         shop.commit({"up.txt": "still\n"})
         shop.deploy().ok()
         shop.rollback().ok()
@@ -70,7 +70,10 @@ def test_a_site_that_comes_up_late_is_well_and_says_which_release_it_is(
 
 @pytest.mark.parametrize(
     ("files", "said"),
-    [({"up.txt": None}, "ended with 404, expected 200"), ({"up.txt": "so so\n"}, 'answered 200 without "all is well"')],
+    [
+        ({"up.txt": None}, "returned 404, expected 200"),
+        ({"up.txt": "so so\n"}, 'returned 200, but the body does not contain "all is well"'),
+    ],
     ids=["wrong status", "wrong text"],
 )
 def test_a_release_that_is_not_well_is_rolled_back_and_the_one_before_is_asked(
@@ -82,7 +85,7 @@ def test_a_release_that_is_not_well_is_rolled_back_and_the_one_before_is_asked(
         first = shop.live
         shop.commit(files)
         done = shop.deploy().failed()
-    assert f"web1: not well after 3 tries: {nginx.url('/up.txt')} {said}" in done.out
+    assert f"web1: not healthy after 3 tries: {nginx.url('/up.txt')} {said}" in done.out
     assert f"{first} is live" in done.out
     assert shop.live == first
     status = "404" if files["up.txt"] is None else "200"
@@ -93,5 +96,5 @@ def test_a_release_that_is_not_well_is_rolled_back_and_the_one_before_is_asked(
 def test_a_site_that_is_down_is_not_well(stage: Stages, tmp_path: Path, path: str) -> None:
     shop, nginx = made(stage, tmp_path, path, tries=2, interval=0.1)
     done = shop.deploy().failed()
-    assert f"web1: not well after 2 tries: {nginx.url('/up.txt')} ended with no answer, expected 200" in done.out
+    assert f"web1: not healthy after 2 tries: {nginx.url('/up.txt')} returned no answer, expected 200" in done.out
     assert os.listdir(nginx.place) == ["nginx.conf"]

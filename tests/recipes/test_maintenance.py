@@ -63,7 +63,7 @@ def test_the_projects_own_page_is_shown(stage: Stages) -> None:
 
 def test_a_page_that_does_not_exist_is_refused(stage: Stages) -> None:
     shop = stage(recipes={"maintenance": {"page": "away.html"}})
-    assert "recipe maintenance: there is no page away.html" in shop.deploy().failed(3).out
+    assert "recipe maintenance: the page away.html does not exist" in shop.deploy().failed(3).out
 
 
 def test_it_goes_down_on_every_host_when_one_fails_before_the_publish(shop: StageUnderTest) -> None:
@@ -96,7 +96,7 @@ def test_a_page_that_was_put_up_by_hand_stays(shop: StageUnderTest) -> None:
     page(shop).parent.mkdir(parents=True)
     page(shop).write_text("by hand")
     done = shop.deploy("maintenance=yes").ok()
-    assert "was put up by hand, and stays" in done.out
+    assert "was put up by hand and is not changed" in done.out
     assert page(shop).read_text() == "by hand"
 
 

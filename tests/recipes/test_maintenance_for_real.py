@@ -23,7 +23,7 @@ def ask(host):
 def manual() -> str:
     """The lines of the manual that are for nginx."""
     paragraphs = str(maintenance.__doc__).split("\n\n")
-    return paragraphs[[each.endswith("nginx so:") for each in paragraphs].index(True) + 1]
+    return paragraphs[[each.endswith("in nginx:") for each in paragraphs].index(True) + 1]
 
 
 @pytest.fixture

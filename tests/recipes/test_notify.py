@@ -85,7 +85,7 @@ def test_a_webhook_that_refuses_is_a_warning_without_its_address(stage: Stages, 
     hook.answers = [(status, "no")]
     shop = told(stage)
     done = shop.deploy(env=webhook(hook.url)).ok()
-    assert f"warning: notify: the webhook was not told that it finished: it answered {status}" in done.out
+    assert f"warning: notify: the event finished was not sent: the webhook answered {status}" in done.out
     assert "s3cr3t" not in done.out
 
 
@@ -117,11 +117,11 @@ def test_nothing_is_sent_in_a_dry_run(stage: Stages, hook: Site) -> None:
 
 def test_an_event_that_there_is_not_is_refused(stage: Stages) -> None:
     shop = told(stage, events=["finishd"])
-    assert "recipe notify: there is no event finishd; there are started" in shop.deploy().failed(3).out
+    assert "recipe notify: unknown event: finishd; the events are started" in shop.deploy().failed(3).out
 
 
 def test_no_time_at_all_is_refused(stage: Stages) -> None:
-    assert "recipe notify: timeout is more than 0" in told(stage, timeout=0).deploy().failed(3).out
+    assert "recipe notify: timeout must be more than 0" in told(stage, timeout=0).deploy().failed(3).out
 
 
 def journals(shop: StageUnderTest) -> str:
@@ -144,7 +144,7 @@ def journals(shop: StageUnderTest) -> str:
 def test_an_address_that_is_none_is_a_warning_without_it(stage: Stages, address: str) -> None:
     shop = told(stage)
     done = shop.deploy(env={"WEBHOOK": address}).ok()
-    assert "warning: notify: the webhook was not told that it started: " in done.out
+    assert "warning: notify: the event started was not sent: " in done.out
     assert "s3cr3t" not in done.out + journals(shop)
     assert "Traceback" not in done.out
 

@@ -34,9 +34,9 @@ def test_programs_are_restarted_and_have_to_run(stage: Stages) -> None:
 @pytest.mark.parametrize(
     ("script", "why"),
     [
-        ('[ "$1" = restart ] || echo "worker    RUNNING   pid 7, uptime 9:00:01"', "process 7 is the one from before"),
+        ('[ "$1" = restart ] || echo "worker    RUNNING   pid 7, uptime 9:00:01"', "process 7 was not restarted"),
         ("echo 'sudo: a password is required' >&2; exit 1", "sudo: a password is required"),
-        ("exit 4", "not every program runs"),
+        ("exit 4", "not all programs run"),
         ('[ "$1" = status ] && echo "worker: ERROR (no such process)"', "worker: ERROR (no such process)"),
     ],
 )
@@ -49,7 +49,7 @@ def test_programs_that_were_not_restarted_fail_the_flow(stage: Stages, script: s
 
 def test_no_program_to_restart_is_refused(stage: Stages) -> None:
     shop = stage(hosts=1, recipes={"supervisor": {"programs": []}})
-    assert "programs and command cannot be empty" in shop.deploy().failed(3).out
+    assert "programs and command must not be empty" in shop.deploy().failed(3).out
 
 
 def test_passenger_makes_no_release_where_there_is_no_code(stage: Stages) -> None:
@@ -105,7 +105,7 @@ def test_without_passenger_config_or_when_that_is_said_restart_txt_is_touched(st
 def test_without_a_pid_file_the_message_says_to_start_it(stage: Stages) -> None:
     shop = stage(hosts=1, recipes={"puma": {}})
     done = shop.deploy().failed()
-    assert f"puma does not run: there is no {shop.host().shared}/tmp/pids/puma.pid" in done.out
+    assert f"puma does not run: {shop.host().shared}/tmp/pids/puma.pid does not exist" in done.out
     assert shop.live
 
 
@@ -113,4 +113,4 @@ def test_a_pid_file_of_a_process_that_ended_is_told(stage: Stages) -> None:
     shop = stage(hosts=1, recipes={"puma": {"pid_file": "puma.pid"}})
     shop.host().shared.mkdir(parents=True)
     Path(shop.host().shared / "puma.pid").write_text("999999999\n")
-    assert "does not run; start it" in shop.deploy().failed().out
+    assert "does not run; start puma once" in shop.deploy().failed().out
