@@ -1,30 +1,32 @@
-"""python: give every release its virtual environment, as its lock file says.
+"""python: install the packages of the lock file into a virtual environment for each release.
 
-Before `updated` in a deploy, the packages of the lock file are installed into `.venv` of the new release, with pip or
-uv. When the lock files (and what they include with -r or -c), the Python version and these options are those of the
-live release, nothing is installed: its environment is hard-linked, and the few files that say where they are
-(scripts, pyvenv.cfg, activate) are written anew for the new place. So each release has an environment of its own,
-which stays whole when the other release is removed. Linked files cannot be written to by their owner: an installer
-replaces files, and an editor would change two releases at once. An environment into which more was installed by hand
-is not taken over, and one whose lock file asks for code of the release itself (-e ., ./lib, an editable project in
-uv.lock) is made anew each time. Then the packages and the code are compiled, so that no worker does it under load.
-What cannot be compiled is shown and is no failure: a file that ends in .py may be a template. A lock file that cannot
-be installed is a failed deploy.
+Before `updated` in a deploy, pip or uv installs the packages of the lock file into `.venv` of the new release. Nothing
+is installed if the lock files (and the files that they include with -r or -c), the Python version and these options
+are equal to those of the live release. Then the environment of the live release is hard-linked, and the few files that
+contain its path (scripts, pyvenv.cfg, activate) are rewritten for the new release. So each release has a separate
+environment, which stays complete when another release is removed. Linked files are read-only, because an editor would
+change them in both releases; installers replace files instead. An environment is not reused if packages were
+installed into it by hand, or if its lock file installs code of the release (-e ., ./lib, an editable project in
+uv.lock).
 
-With `environment: shared`, environments are in shared/venvs by a hash of what is in them, `.venv` of a release is a
-link to its own, and shared/venv, unless there is something else, leads to the live release's, whichever that is. No
-release ever changes the environment of another; those that no release uses any more go when old releases do.
+Afterwards packages and code are compiled, so that no worker has to do it under load. A file that cannot be compiled is
+reported and is not an error, because it may be a template. A lock file that cannot be installed fails the deploy.
 
-Before `reverted` in a rollback, the release to go back to has its environment checked: it runs, with the Python that
-it was made with, and every file of every package is there. If not (Python was upgraded, somebody cleaned up), it is
-made again from the lock file of that release; that needs the package index, an environment that works needs nothing.
-With `environment: release` its files are the release's own, so a rollback to a release that lacks some is refused
-before, and told `force=yes` it comes to this. When it cannot be made again, what was there is there again. A release
-without environment and lock file is from before this recipe, and is left as it is.
+With `environment: shared`, environments are in shared/venvs, named by a hash of their content, and `.venv` of each
+release is a symlink to one of them. shared/venv is a symlink to the environment of the live release, unless something
+else has that name. No release changes an environment that another release uses. Environments that no release uses any
+more are removed together with old releases.
 
-Hosts need Python 3.8 or later with venv (Debian: python3-venv), or uv. With uv, a uv.lock is followed by `uv sync
---frozen --no-dev`, other lock files by `uv pip sync`. An index with a password: `default_env: {PIP_INDEX_URL: !env
-PIP_INDEX_URL}` (UV_INDEX_URL for uv).
+Before `reverted` in a rollback, the environment of the target release is checked: its Python runs and has the version
+that the environment was created with, and every file of every package exists. If not (Python was upgraded, or files
+were removed), the environment is created again from the lock file of that release, which needs the package index. With
+`environment: release`, missing files in the environment are missing files of the release: such a rollback is refused,
+and `force=yes` lets this recipe create the environment again. If that fails, the environment is left as it was. A
+release with neither environment nor lock file was deployed without this recipe and is left unchanged.
+
+Hosts need Python 3.8 or later with venv (Debian: python3-venv), or uv. uv installs a uv.lock with `uv sync --frozen
+--no-dev`, and other lock files with `uv pip sync`. For an index with a password, set
+`default_env: {PIP_INDEX_URL: !env PIP_INDEX_URL}` (for uv: UV_INDEX_URL).
 
     recipes:
       python: {requirements: [requirements.txt, requirements/production.txt], python: python3.12}
@@ -35,7 +37,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from capdoit import Flow, HostError, Recipe, RoleNames
 
@@ -43,7 +45,7 @@ if TYPE_CHECKING:
     from capdoit import Host, Release
 
 PROGRAM = Path(__file__).with_name("_environment.py")
-# uv knows interpreters by their versions, too, and brings those that are not there.
+# uv accepts a version as interpreter, and downloads interpreters that are not installed.
 WITH_UV = """
 python=$(uv python find --system "$1" 2>/dev/null) || {
     uv python install --quiet "$1" && python=$(uv python find --system "$1")
@@ -55,21 +57,21 @@ exec "$python" "$@"
 
 @dataclass(frozen=True)
 class Options:
-    """What deploy.yml can say."""
+    """Options of the recipe python."""
 
-    #: what installs
+    #: program that installs packages
     installer: Literal["pip", "uv"] = "pip"
-    #: the lock file, or several; when nothing is said, uv.lock if uv installs and there is one, else requirements.txt
+    #: lock file, or several; default: uv.lock with uv if the release has one, else requirements.txt
     requirements: str | tuple[str, ...] | None = None
-    #: the interpreter that environments are made with: a program on the host, for uv also a version such as "3.12"
+    #: interpreter for new environments: a program on the host; for uv also a version such as "3.12"
     python: str = "python3"
-    #: release: each release has its own; shared: releases whose lock files are the same have one
+    #: release: one environment for each release; shared: one for all releases with equal lock files
     environment: Literal["release", "shared"] = "release"
-    #: more for the installer, such as [--require-hashes] or [--find-links, /srv/wheels]
+    #: further arguments for the installer, such as [--require-hashes] or [--find-links, /srv/wheels]
     arguments: tuple[str, ...] = ()
-    #: whether packages and code are compiled before the release is live
+    #: compile packages and code before the release is live
     compile: bool = True
-    #: the hosts that get an environment; all when none is said
+    #: roles of the hosts that need an environment; empty: all hosts that receive code
     roles: RoleNames = ()
 
 
@@ -78,55 +80,56 @@ python = Recipe("python", options=Options)
 
 @python.before("updated", roles=lambda options: options.roles)
 def install(host: Host, release: Release, options: Options) -> None:
-    """Have the packages of the lock file in .venv."""
-    _run(host, release, options, "install", "the packages could not be installed")
+    """Install the packages of the lock file into .venv."""
+    _run_program(host, release, options, "install", "the packages could not be installed")
 
 
 @python.before("reverted", roles=lambda options: options.roles)
 def restore(host: Host, release: Release, options: Options) -> None:
-    """Check the environment to go back to; make it again when it does not work."""
-    _run(host, release, options, "restore", "the environment to go back to does not work, and could not be made again")
+    """Check the environment of the target release, and create it again if it does not work."""
+    failure = "the environment of the target release does not work and could not be created again"
+    _run_program(host, release, options, "restore", failure)
 
 
 @python.after("finishing", roles=lambda options: options.roles)
 def tidy(host: Host, release: Release, flow: Flow, options: Options) -> None:
-    """Remove the shared environments that no release uses."""
+    """Remove shared environments that no release uses."""
     if options.environment != "shared":
         return
     try:
-        _run(host, release, options, "tidy", "old environments could not be removed")
+        _run_program(host, release, options, "tidy", "old environments could not be removed")
     except HostError as error:
         if error.status is None:
             raise
         flow.warn(str(error))
 
 
-def _run(host: Host, release: Release, options: Options, what: str, wrong: str) -> None:
-    said = {
-        "installer": options.installer,
-        "python": options.python,
-        "arguments": options.arguments,
-        "requirements": _texts(options.requirements),
-        "shares": options.environment == "shared",
-        "compile": options.compile,
-        "release": release.path,
-        "shared": release.shared,
-        "previous": release.previous_path,
-    }
-    program = ["-I", "-c", PROGRAM.read_text(encoding="utf-8"), what, json.dumps(said)]
+def _run_program(host: Host, release: Release, options: Options, action: str, failure: str) -> None:
+    program = ["-I", "-c", PROGRAM.read_text(encoding="utf-8"), action, json.dumps(_job(release, options))]
     try:
-        host.run([*_interpreter(options), *program], called=wrong)
+        host.run([*_interpreter_command(options), *program], called=failure)
     except HostError as error:
         if error.status != 127:
             raise
         needed = "uv" if options.installer == "uv" else options.python
-        why = f"{wrong}: {needed} is not there (for another, say the options python and installer)"
-        raise error.because(why) from None
+        reason = f"{failure}: {needed} is not on the host's PATH; see the options python and installer"
+        raise error.because(reason) from None
 
 
-def _interpreter(options: Options) -> list[str]:
+def _job(release: Release, options: Options) -> dict[str, Any]:
+    requirements = options.requirements
+    return {
+        "installer": options.installer,
+        "python": options.python,
+        "arguments": options.arguments,
+        "requirements": (requirements,) if isinstance(requirements, str) else requirements or (),
+        "is_shared": options.environment == "shared",
+        "is_compiled": options.compile,
+        "release": release.path,
+        "shared": release.shared,
+        "previous": release.previous_path,
+    }
+
+
+def _interpreter_command(options: Options) -> list[str]:
     return ["sh", "-c", WITH_UV, "python", options.python] if options.installer == "uv" else [options.python]
-
-
-def _texts(said: str | tuple[str, ...] | None) -> tuple[str, ...]:
-    return (said,) if isinstance(said, str) else said or ()

@@ -123,7 +123,7 @@ def test_packages_and_code_are_compiled_and_what_cannot_be_is_no_failure(shop: S
     compiled = {path.parent.parent.name + "/" + path.name.split(".")[0] for path in live(site).rglob("*.pyc")}
     assert {f"{site.live}/shop", "app/models", "tea/__init__", "tea/place"} <= compiled
     assert not compiled & {f"{site.live}/bad", "tea/template"}
-    assert "bad.py: not all of it could be compiled" in done.out
+    assert "bad.py: not everything could be compiled" in done.out
 
 
 def test_nothing_is_compiled_when_that_is_said(shop: Shop) -> None:
@@ -148,10 +148,10 @@ def test_several_lock_files_and_more_arguments_are_given_to_pip(shop: Shop, pip_
     ("files", "options", "complaint"),
     [
         ({"requirements.txt": "tea==none\n"}, {}, "ERROR: No matching distribution found for tea==none"),
-        ({"requirements.txt": None}, {}, "requirements.txt is not in the release; say the option requirements"),
+        ({"requirements.txt": None}, {}, "requirements.txt is not in the release; set the option requirements"),
         ({}, {"requirements": "deps.txt"}, "deps.txt is not in the release"),
-        ({}, {"python": "python9"}, "python9 is not there (for another, say the options python and installer)"),
-        ({}, {"installer": "uv"}, "uv is not there"),
+        ({}, {"python": "python9"}, "python9 is not on the host's PATH; see the options python and installer"),
+        ({}, {"installer": "uv"}, "uv is not on the host's PATH"),
     ],
 )
 def test_what_cannot_be_installed_is_a_failed_deploy(
@@ -301,7 +301,7 @@ def test_an_environment_whose_libraries_say_where_it_is_is_not_taken_over(shop: 
 def test_a_link_that_the_live_release_has_too_is_refused(shop: Shop) -> None:
     site = shop()
     site.project.config(linked_dirs=[".venv"])
-    assert ".venv is a link; take it out of linked_dirs" in site.deploy().failed().out
+    assert ".venv is a symlink; remove it from linked_dirs" in site.deploy().failed().out
     assert site.live is None
 
 
@@ -323,11 +323,11 @@ def test_a_rollback_installs_nothing_when_the_environment_works(shop: Shop, pip_
 @pytest.mark.parametrize(
     ("damage", "complaint"),
     [
-        ("rm -r .venv", "there is none"),
+        ("rm -r .venv", "it does not exist"),
         ("rm .venv/bin/python", "bin/python does not run: No such file or directory"),
         ("rm .venv/bin/tea", "bin/tea of tea is missing"),
-        ("""sed -i 's/"cpython-3/"cpython-2/' .venv/capdoit.json""", "it was made with cpython-2"),
-        ("touch .venv.unfinished", "it was not finished"),
+        ("""sed -i 's/"cpython-3/"cpython-2/' .venv/capdoit.json""", "it was created with cpython-2"),
+        ("touch .venv.unfinished", "its installation was not completed"),
     ],
 )
 def test_a_rollback_makes_an_environment_again_that_does_not_work(
@@ -410,7 +410,7 @@ def test_a_release_from_before_the_recipe_is_gone_back_to_as_it_was(shop: Shop, 
     site.commit({"requirements.txt": "tea==1\n"})
     site.deploy().ok()
     done = site.rollback().ok()
-    assert "a release from before this recipe has no environment to restore" in done.out
+    assert "the release was deployed without this recipe and is left unchanged" in done.out
     assert site.live == first
     assert len(installs(pip_log)) == 1
 
