@@ -18,13 +18,9 @@ import tempfile
 import time
 from pathlib import Path
 
-from capdoit.operations.integrity import VERIFY
-from capdoit.records.facts import FACTS
-from capdoit.records.manifest import MANIFEST, MOST_LINES
-from capdoit.script import render
-from capdoit.state.run import COMMON
-from capdoit.steps.finishing import REMEMBER, REMOVING, RENEWING
-from capdoit.steps.publishing import PREPARE
+from capdoit.records.manifest import MOST_LINES
+from capdoit.script import Value
+from capdoit.shell_scripts import render
 from capdoit.testing import Fleet, GitRepo, Project, clean_env
 
 RUNS = 5
@@ -75,14 +71,19 @@ def manifests(directory: Path) -> None:
     (release / "REVISION").write_text("abc\n")
     (directory / ".capdoit").mkdir()
     (directory / ".capdoit/lock").write_text('{"run": "x"}')
-    values = {"deploy_to": str(directory), "release": RELEASE, "run": "x", "revision": "abc", "entry": "", "dir": ""}
-    values |= {"fresh": "yes", "hooked": "", "linked_files": "", "most": str(MOST_LINES)}
+    common: dict[str, Value] = {"deploy_to": str(directory), "release": RELEASE, "run": "x", "revision": "abc"}
+    common |= {"entry": "", "release_dir": f"releases/{RELEASE}", "is_new": True, "linked_files": []}
+    common |= {"max_lines": MOST_LINES}
+
+    def text(file: str, **values: Value) -> str:
+        return render(file, file, values, common=common).text
+
     work = {
         "sha256sum": f"cd {release} && find . -type f -exec sha256sum {{}} +",
-        "written": render("write", [*COMMON, *RENEWING, REMOVING, PREPARE], {**values, "verify": "full"}).text,
-        "renewed": render("renew", [*COMMON, *RENEWING, REMEMBER], {**values, "hooked": "yes"}).text,
-        "quick": render("quick", [*COMMON, MANIFEST, FACTS, VERIFY], {**values, "verify": "quick"}).text,
-        "full": render("full", [*COMMON, MANIFEST, FACTS, VERIFY], {**values, "verify": "full"}).text,
+        "written": text("steps/publishing_prepare", hooks_ran=False),
+        "renewed": text("steps/finished_late", hooks_ran=True),
+        "quick": text("operations/integrity_compare", verify="quick"),
+        "full": text("operations/integrity_compare", verify="full"),
     }
     taken: dict[str, list[float]] = {what: [] for what in work}
     for _ in range(RUNS):  # in turn, so that what else this machine does falls on all

@@ -8,14 +8,11 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from functools import cache
-from pathlib import Path
 
 Value = str | int | bool | list[str] | tuple[str, ...]
 
-PACKAGE = Path(__file__).parent
 NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
@@ -83,33 +80,9 @@ def words(values: Iterable[str]) -> str:
     return " ".join(quote(value) for value in values)
 
 
-def render(
-    name: str, body: Path | Sequence[Path], values: Mapping[str, Value], env: Mapping[str, str] | None = None
-) -> Script:
-    """A script from its file and its values.
-
-    Args:
-        name: what it does, for messages.
-        body: the ``.sh`` file, or several, one after the other.
-        values: what the body calls ``$name``: a text or number as it is, a truth as ``yes`` or the
-            empty text, a list as words for ``eval "set -- $name"``.
-        env: the environment of the script's commands.
-    """
-    given = "".join(f"{check_name(key)}={quote(_text(value))}\n" for key, value in values.items())
-    bodies = [body] if isinstance(body, Path) else body
-    return Script(name, "".join(map(body_of, bodies)), env or {}, given)
-
-
-def script_file(name: str) -> Path:
-    """Return the path of a script of capdoit, such as ``steps/finished``."""
-    return PACKAGE / f"{name}.sh"
-
-
-@cache
-def body_of(file: Path) -> str:
-    """What a host gets of a ``.sh`` file: all but the lines of comments, which its shell would read byte by byte."""
-    lines = file.read_text(encoding="utf-8").splitlines(keepends=True)
-    return "".join(line for line in lines if not line.lstrip().startswith("#"))
+def assign(values: Mapping[str, Value]) -> str:
+    """Return the assignments of shell variables, a line each."""
+    return "".join(f"{check_name(key)}={quote(_text(value))}\n" for key, value in values.items())
 
 
 def check_name(name: str) -> str:

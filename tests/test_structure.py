@@ -16,7 +16,7 @@ SOURCE = Path(capdoit.__file__).parent
 MODULES = sorted(path for path in SOURCE.rglob("*.py"))
 # From the ground up. A module imports at run time only from its own floor and from those before it.
 FLOORS = (
-    {"errors", "text", "units", "script", "layout", "sh", "redaction", "events"},
+    {"errors", "text", "units", "script", "shell_scripts", "layout", "sh", "redaction", "events"},
     {"config"},
     {"records"},
     {"decisions"},
@@ -28,7 +28,7 @@ FLOORS = (
     {"doit_tasks", "commands"},
     {"testing"},
 )
-PURE = {"errors", "text", "units", "script", "layout", "records", "config", "decisions"}
+PURE = {"errors", "text", "units", "script", "shell_scripts", "layout", "records", "config", "decisions"}
 FLOOR = {module: number for number, modules in enumerate(FLOORS) for module in modules}
 
 

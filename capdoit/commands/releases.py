@@ -18,12 +18,10 @@ from capdoit.output.console import Tone
 from capdoit.records import fleet_state as standing
 from capdoit.records.facts import Facts
 from capdoit.records.live_periods import life
-from capdoit.script import script_file
 from capdoit.state.run import Run
 from capdoit.text import fitted, listed, table
 from capdoit.units import minute, size
 
-SIZES = script_file("commands/releases_sizes")
 SIZES_SECONDS = 60
 SIZE = re.compile(r"([0-9]{1,15})\t([0-9]{14})")
 Sizes = Mapping[str, Mapping[str, int]]
@@ -126,7 +124,7 @@ def _asked_of_hosts(stage: Stage, asked: Asked) -> tuple[list[Outcome[Facts]], S
 
 
 def _sizes(host: Connection) -> dict[str, int]:
-    script = host.script("sizes", SIZES, {})
+    script = host.script("sizes", "commands/releases_sizes", {})
     answer = host.ask([Request(script, capture=True, timeout=SIZES_SECONDS)])[0]
     found = map(SIZE.fullmatch, answer.text.splitlines())
     return {match[2]: int(match[1]) for match in found if match}

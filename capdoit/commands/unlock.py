@@ -11,10 +11,7 @@ from capdoit.hosts.connection import Connection
 from capdoit.operations.survey import ask_facts
 from capdoit.output.console import Console
 from capdoit.records.journal import Entry
-from capdoit.script import script_file
 from capdoit.state.run import Run
-
-UNLOCK = script_file("commands/unlock")
 
 
 def unlock(asked: Asked) -> int:
@@ -42,4 +39,4 @@ def free(stage: Stage, variables: Variables, console: Console) -> list[Outcome[E
 def _free(run: Run, host: Connection) -> Entry | None:
     if not ask_facts(run, host).exists:
         return None
-    return Entry.parse(run.do(host, "unlock", UNLOCK, entry=run.entry("unlocked")).strip())
+    return Entry.parse(run.do(host, "unlock", "commands/unlock", entry=run.entry("unlocked")).strip())

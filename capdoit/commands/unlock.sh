@@ -1,9 +1,11 @@
 # shellcheck shell=sh
-# Frees the lock by force. The holder's file is removed, so whoever comes takes a new one, and whatever
-# the holder does next is refused: the lock it finds is not its own.
-# shellcheck disable=SC2154
+# Free the lock by force, and print its entry. The lock file is removed: the next flow creates another file, and the
+# flow that held the lock is refused whatever it does next.
+# Needs: append_to_journal enter_deploy_to
+# Given: entry
+enter_deploy_to
 if [ -s .capdoit/lock ]; then
     cat .capdoit/lock
     rm -f .capdoit/lock
-    journal "$entry"
+    append_to_journal "$entry"
 fi

@@ -19,12 +19,10 @@ from capdoit.operations.integrity import compare
 from capdoit.operations.survey import ask_facts
 from capdoit.output.console import Console, Tone
 from capdoit.records import manifest
-from capdoit.records.manifest import MANIFEST, Change, Comparison, shown
-from capdoit.script import script_file
+from capdoit.records.manifest import Change, Comparison, shown
 from capdoit.state.run import Run, begin
 from capdoit.text import listed
 
-LIST = script_file("operations/integrity_list")
 MOST_SHOWN = 20  # of a host's changes
 HOW = {"full": "contents and all", "quick": "by sizes, modes and links alone"}
 
@@ -118,7 +116,9 @@ def _between(run: Run, hosts: Sequence[Connection]) -> list[Change]:
 
 
 def _list(run: Run, digest: bool, host: Connection) -> str:
-    script = run.script(host, "verify", [MANIFEST, LIST], verify=run.variables.verify, digest=digest)
+    script = run.script(
+        host, "verify", "operations/integrity_list", verify=run.variables.verify or "quick", only_checksum=digest
+    )
     return host.checked(Request(script, capture=True)).text
 
 

@@ -1,4 +1,4 @@
-"""The condition of one host: what ``condition.sh`` prints, read with suspicion."""
+"""The condition of one host: what ``host_condition.sh`` prints, read with suspicion."""
 
 from __future__ import annotations
 
@@ -12,11 +12,10 @@ from capdoit.hosts.connection import Connection
 from capdoit.hosts.request import Request
 from capdoit.operations.lock import flock_request
 from capdoit.operations.survey import LONGEST, NEEDED, NEEDED_TO_GO_BACK, needed_to_deploy
-from capdoit.records.facts import FACTS, facts_said
-from capdoit.script import Value, script_file
+from capdoit.records.facts import facts_said
+from capdoit.script import Value
 from capdoit.units import Room
 
-CONDITION = script_file("doctor/host_condition")
 # By the survey, and what ends a flow.
 NEEDED_TO_ASK = ("cut", "dd", "find", "readlink", "sed", "tail", "tr")
 SHOWN = ("git", "tar", "rsync", "flock", "sha256sum")
@@ -101,11 +100,11 @@ def examine(stage: Stage, host: Connection) -> Condition:
     gets_code = not host.config.no_release
     deploy_to = host.deploy_to if gets_code else ""
     values: dict[str, Value] = {
-        "shown": SHOWN,
+        "version_tools": SHOWN,
         "tools": needed(stage) if gets_code else (),
         "deploy_to": deploy_to,
     }
-    request = Request(host.script("doctor", [FACTS, CONDITION], values), capture=True, timeout=LONGEST)
+    request = Request(host.script("doctor", "doctor/host_condition", values), capture=True, timeout=LONGEST)
     sent = time.time()
     flock, answer = host.ask([flock_request(), request])
     if answer.status:
@@ -128,12 +127,12 @@ def parse(host: str, deploy_to: str, text: str, sent: float, received: float) ->
     Args:
         host: the host's name.
         deploy_to: its directory; empty when it gets no code.
-        text: what ``condition.sh`` printed.
+        text: what ``host_condition.sh`` printed.
         sent: when it was asked, by the controller's clock.
         received: when it had answered.
 
     Raises:
-        HostError: it is not what ``condition.sh`` prints.
+        HostError: it is not what ``host_condition.sh`` prints.
     """
     said = facts_said(host, text, ONCE, OFTEN, "doctor")
     once = {key: "".join(said[key])[:LONGEST_FACT] for key in ONCE}

@@ -1,11 +1,12 @@
 # shellcheck shell=sh
-# The condition of one host, a line each: KEY, a tab, the fact. Changes nothing. The clock comes first, and
-# the locale before we take our own.
-# shellcheck disable=SC2154
+# Print the condition of a host as facts. The clock comes first, and the locale before this script sets its own.
+# Needs: print_fact to_one_line
+# Given: deploy_to tools version_tools
+# Environment: LANG LC_ALL LC_CTYPE
 # Only GNU's date knows %N; others print it as it is, or leave it out.
-fact clock "$(date -u '+%s %N')"
-fact locale "$(one_line "${LC_ALL:-${LC_CTYPE:-${LANG:-}}}")"
-fact charmap "$(one_line "$(locale charmap 2>/dev/null)")"
+print_fact clock "$(date -u '+%s %N')"
+print_fact locale "$(to_one_line "${LC_ALL:-${LC_CTYPE:-${LANG:-}}}")"
+print_fact charmap "$(to_one_line "$(locale charmap 2>/dev/null)")"
 LC_ALL=C
 export LC_ALL
 unset CDPATH
@@ -23,17 +24,17 @@ may_use() {
     [ -w "$1" ] && { [ ! -d "$1" ] || [ -x "$1" ]; }
 }
 
-fact user "$(id -un 2>/dev/null || id -u)"
+print_fact user "$(id -un 2>/dev/null || id -u)"
 shell=$(readlink "/proc/$$/exe" 2>/dev/null || command -v sh)
-fact shell "$(one_line "$shell")"
-fact shell_version "$(one_line "$(version_of "$shell")")"
-eval "set -- $shown"
+print_fact shell "$(to_one_line "$shell")"
+print_fact shell_version "$(to_one_line "$(version_of "$shell")")"
+eval "set -- $version_tools"
 for tool; do
-    if command -v "$tool" >/dev/null 2>&1; then fact tool "$tool $(one_line "$(version_of "$tool")")"; fi
+    if command -v "$tool" >/dev/null 2>&1; then print_fact tool "$tool $(to_one_line "$(version_of "$tool")")"; fi
 done
 eval "set -- $tools"
 for tool; do
-    command -v "$tool" >/dev/null 2>&1 || fact no_tool "$tool"
+    command -v "$tool" >/dev/null 2>&1 || print_fact no_tool "$tool"
 done
 
 if [ -n "$deploy_to" ]; then
@@ -43,19 +44,19 @@ if [ -n "$deploy_to" ]; then
         place=${place%/*}
         if [ -z "$place" ]; then place=/; fi
     done
-    fact place "$(one_line "$place")"
-    fact rights "$(one_line "$(ls -ldL -- "$place" 2>/dev/null)")"
+    print_fact place "$(to_one_line "$place")"
+    print_fact rights "$(to_one_line "$(ls -ldL -- "$place" 2>/dev/null)")"
     if [ ! -d "$place" ]; then
-        fact no_directory yes
+        print_fact no_directory yes
     elif ! may_use "$place"; then
-        fact closed "$(one_line "$place")"
+        print_fact closed "$(to_one_line "$place")"
     fi
     for name in releases shared repo .capdoit .capdoit/lock .capdoit/journal revisions.log; do
         if [ -e "$deploy_to/$name" ] && ! may_use "$deploy_to/$name"; then
-            fact closed "$(one_line "$deploy_to/$name")"
+            print_fact closed "$(to_one_line "$deploy_to/$name")"
         fi
     done
-    fact disk "$(df -Pk "$place" 2>/dev/null | last_line)"
-    fact inodes "$(df -Pi "$place" 2>/dev/null | last_line)"
+    print_fact disk "$(df -Pk "$place" 2>/dev/null | last_line)"
+    print_fact inodes "$(df -Pi "$place" 2>/dev/null | last_line)"
 fi
-fact end yes
+print_fact end yes

@@ -1,10 +1,12 @@
 # shellcheck shell=sh
-# Ends a drill: its shadow goes, and its verdict stays; a drill that was stopped has none.
-# shellcheck disable=SC2154
-fenced
-sweep
-if [ -n "$drilled" ]; then
-    if ! printf '%s\n' "$drilled" >.capdoit/drilled.new || ! mv -f .capdoit/drilled.new .capdoit/drilled; then
+# End a drill: remove its shadow, and write its verdict, which is empty for an interrupted drill.
+# Needs: die enter_deploy_to remove_scratch require_lock
+# Given: verdict
+enter_deploy_to
+require_lock
+remove_scratch
+if [ -n "$verdict" ]; then
+    if ! printf '%s\n' "$verdict" >.capdoit/drilled.new || ! mv -f .capdoit/drilled.new .capdoit/drilled; then
         rm -f .capdoit/drilled.new
         die "the verdict of this drill could not be written"
     fi

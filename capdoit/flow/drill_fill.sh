@@ -1,25 +1,28 @@
 # shellcheck shell=sh
-# Fills the shadow of a drill: a deploy_to of its own, with what a rollback here goes by and nothing that leads
-# back to the real one. Only who deploys can enter it, since files of shared/ may be copied into it.
-# shellcheck disable=SC2154
-fenced
-here=$(pwd -P)
+# Fill the shadow of a drill: a second deploy_to that holds what a rollback reads, and no symlink into the real one.
+# Only the deploying user can enter it, since files of shared/ may be copied into it.
+# Needs: die enter_deploy_to remove_scratch require_lock run_for_outward_links
+# Given: copy_files deploy_to is_archived previous release repoint_links
+enter_deploy_to
+require_lock
+real_deploy_to=$(pwd -P)
 shadow=$deploy_to/.capdoit/drill
-export deploy_to here shadow
+export deploy_to real_deploy_to shadow
 
-# A hook that runs may write into a file, which as a link would be the real one: it gets copies.
-take() {
-    from=releases/$1
-    to=$shadow/releases/$1
-    if [ ! -d "$from" ] || [ -L "$from" ] || [ -e "$to" ]; then return 0; fi
-    if [ -z "$copies" ] && cp -al "$from" "$to" 2>/dev/null; then return 0; fi
-    rm -rf "$to"
-    if cp -a --reflink=auto "$from" "$to" 2>/dev/null; then return 0; fi
-    rm -rf "$to"
-    cp -a "$from" "$to"
+# Copy a release by hard links. Where a hook will run, it may write to a file, which must not be the real one: then
+# copy the contents, too.
+copy_release() {
+    source=releases/$1
+    copy=$shadow/releases/$1
+    if [ ! -d "$source" ] || [ -L "$source" ] || [ -e "$copy" ]; then return 0; fi
+    if [ -z "$copy_files" ] && cp -al "$source" "$copy" 2>/dev/null; then return 0; fi
+    rm -rf "$copy"
+    if cp -a --reflink=auto "$source" "$copy" 2>/dev/null; then return 0; fi
+    rm -rf "$copy"
+    cp -a "$source" "$copy"
 }
 
-unpack() {
+unpack_release() {
     mkdir "$shadow/.capdoit/unpack"
     tar -xzf "rolled-back-release-$release.tar.gz" -C "$shadow/.capdoit/unpack"
     [ -f "$shadow/.capdoit/unpack$deploy_to/releases/$release/REVISION" ] ||
@@ -28,25 +31,25 @@ unpack() {
     rm -rf "$shadow/.capdoit/unpack"
 }
 
-# The same archive, but of the shadow.
-pack() {
+# Make the archive again, with the paths of the shadow.
+pack_release() {
     tar -czf "$shadow/rolled-back-release-$release.tar.gz" -C / "${shadow#/}/releases/$release"
     rm -rf "$shadow/releases/$release"
 }
 
-sweep
+remove_scratch
 mkdir -m 700 "$shadow"
 mkdir "$shadow/releases" "$shadow/shared" "$shadow/.capdoit"
-if [ -n "$left" ]; then take "$left"; fi
-if [ -n "$archived" ]; then unpack; else take "$release"; fi
-far_links "$shadow/releases" "$repoint"
-if [ -n "$archived" ]; then pack; fi
+if [ -n "$previous" ]; then copy_release "$previous"; fi
+if [ -n "$is_archived" ]; then unpack_release; else copy_release "$release"; fi
+run_for_outward_links "$shadow/releases" "$repoint_links"
+if [ -n "$is_archived" ]; then pack_release; fi
 if [ -f .capdoit/journal ]; then cp -p .capdoit/journal "$shadow/.capdoit/"; fi
 if [ -f revisions.log ]; then cp -p revisions.log "$shadow/"; fi
-if [ -n "$left" ]; then
-    ln -s "$shadow/releases/$left" "$shadow/current"
-    # tar keeps no sockets
-    if [ -d "$shadow/releases/$left" ]; then
-        find "$shadow/releases/$left" ! -type s -print0 | tr -cd '\0' | wc -c >"$shadow/.capdoit/members"
+if [ -n "$previous" ]; then
+    ln -s "$shadow/releases/$previous" "$shadow/current"
+    # tar archives no sockets
+    if [ -d "$shadow/releases/$previous" ]; then
+        find "$shadow/releases/$previous" ! -type s -print0 | tr -cd '\0' | wc -c >"$shadow/.capdoit/members"
     fi
 fi

@@ -1,65 +1,65 @@
 # shellcheck shell=sh
-# Given links of a drill's shadow; those that lead into the real deploy_to are replaced by links into the
-# shadow, where an empty directory or a copy of the file stands in for what is shared.
-# deploy_to, here (where that really is) and shadow are in the environment.
-# shellcheck disable=SC2154
+# Change symlinks in the shadow of a drill, which are the arguments: those that lead into the real deploy_to then lead
+# into the shadow.
+# Environment: deploy_to real_deploy_to shadow
 set -eu
 unset CDPATH
 
-stand_in() {
+# Create an empty directory, or a copy of the file, for something that is shared.
+create_stand_in() {
     if [ -d "$deploy_to/$1" ]; then
         mkdir -p "$shadow/$1"
     else
         mkdir -p "$(dirname "$shadow/$1")"
-        # For one that may not be read, as cp says, an empty one stands in: that it is there is all that a rollback asks.
+        # A rollback only asks whether the file exists, so an empty one is enough where cp cannot read it.
         if [ -f "$deploy_to/$1" ] && [ ! -e "$shadow/$1" ]; then cp -p "$deploy_to/$1" "$shadow/$1" || : >"$shadow/$1"; fi
     fi
 }
 
-# Where a relative link leads from its place in the real deploy_to; the shadow lies deeper.
-meant() {
-    dir=$(cd "$(dirname "$link")" && pwd -P)
-    dir=$here${dir#"$here/.capdoit/drill"}
+# Make the target of a relative symlink absolute, as seen from the real deploy_to; the shadow lies deeper.
+resolve_target() {
+    directory=$(cd "$(dirname "$link")" && pwd -P)
+    directory=$real_deploy_to${directory#"$real_deploy_to/.capdoit/drill"}
     while :; do
-        case $to in
-            ../*) to=${to#../} ;;
+        case $target in
+            ../*) target=${target#../} ;;
             *) break ;;
         esac
-        dir=${dir%/*}
+        directory=${directory%/*}
     done
-    to=$dir/$to
+    target=$directory/$target
 }
 
-stays() {
-    [ -e "$link" ] || return 1 # readlink -f says the path of what is not there, too
+leads_into_shadow() {
+    [ -e "$link" ] || return 1 # readlink -f prints a path for a missing target, too
     case $(readlink -f "$link")/ in
-        "$here/.capdoit/drill"/*) return 0 ;;
+        "$real_deploy_to/.capdoit/drill"/*) return 0 ;;
         *) return 1 ;;
     esac
 }
 
 for link; do
-    to=$(readlink "$link")
+    target=$(readlink "$link")
     relative=
-    case $to in
+    case $target in
         "$shadow"/*) continue ;;
         /*) ;;
         *)
-            if stays; then continue; fi
+            if leads_into_shadow; then continue; fi
             relative=yes
-            meant
+            resolve_target
             ;;
     esac
-    case $to/ in
-        "$deploy_to"/*) below=${to#"$deploy_to"} ;;
-        "$here"/*) below=${to#"$here"} ;;
+    case $target/ in
+        "$deploy_to"/*) below=${target#"$deploy_to"} ;;
+        "$real_deploy_to"/*) below=${target#"$real_deploy_to"} ;;
         *)
-            # It may lead there by another way.
-            found=$(readlink -f "$to") || found=
-            case $found/ in
-                "$here"/*) below=${found#"$here"} ;;
+            # Other symlinks on its way may lead there.
+            resolved=$(readlink -f "$target") || resolved=
+            case $resolved/ in
+                "$real_deploy_to"/*) below=${resolved#"$real_deploy_to"} ;;
                 *)
-                    if [ -n "$relative" ]; then rm -f "$link" && ln -s "$to" "$link"; fi
+                    if [ -n "$relative" ]; then rm -f "$link" && ln -s "$target" "$link"; fi
                     continue
                     ;;
             esac
@@ -68,7 +68,7 @@ for link; do
     below=${below#/}
     case /$below/ in
         */../*) below=nowhere ;;
-        /shared/*) stand_in "$below" ;;
+        /shared/*) create_stand_in "$below" ;;
     esac
     rm -f "$link"
     ln -s "$shadow/$below" "$link"

@@ -15,21 +15,13 @@ from capdoit.hooks.hook import Hook
 from capdoit.hosts.connection import Connection
 from capdoit.layout import Layout
 from capdoit.operations.integrity import whole
-from capdoit.operations.lock import SWEEP
 from capdoit.operations.survey import ask_facts
-from capdoit.script import script_file
+from capdoit.shell_scripts import script_text
 from capdoit.state.run import Run
 from capdoit.steps.finishing import archived
 from capdoit.steps.reverting import UNPACK
 from capdoit.steps.starting import choose_target
 
-FAR_LINKS = script_file("sh/far_links")
-LOOK = script_file("flow/drill_look")
-BROKEN = script_file("flow/drill_broken")
-FILL = script_file("flow/drill_fill")
-REPOINT = script_file("flow/drill_repoint")
-VERIFY = script_file("flow/drill_verify")
-END = script_file("flow/drill_end")
 END_SECONDS = 60
 
 
@@ -119,23 +111,23 @@ def _with_release(run: Run) -> list[Connection]:
 
 
 def _look(run: Run, host: Connection) -> None:
-    run.do(host, "look at the release", [FAR_LINKS, LOOK], broken=BROKEN.read_text(encoding="utf-8"))
+    run.do(host, "look at the release", "flow/drill_look", list_broken_links=script_text("flow/drill_broken"))
 
 
 def _fill(run: Run, host: Connection, is_written_to: bool) -> None:
     values: dict[str, Any] = {
-        "left": run.before(host.name) or "",
-        "archived": host.name in run.archived,
-        "copies": is_written_to,
-        "repoint": REPOINT.read_text(encoding="utf-8"),
+        "previous": run.before(host.name) or "",
+        "is_archived": host.name in run.archived,
+        "copy_files": is_written_to,
+        "repoint_links": script_text("flow/drill_repoint"),
     }
-    run.do(host, "fill the shadow", [SWEEP, FAR_LINKS, FILL], **values)
+    run.do(host, "fill the shadow", "flow/drill_fill", **values)
 
 
 def _verify(run: Run, host: Connection) -> str:
-    return run.do(host, "verify the archive", VERIFY, left=archived(run, host.name)).strip()
+    return run.do(host, "verify the archive", "flow/drill_verify", previous=archived(run, host.name)).strip()
 
 
 def _end(run: Run, drilled: str, host: Connection) -> None:
     if host.name in run.held:
-        run.do(host, "remove the shadow", [SWEEP, END], END_SECONDS, drilled=drilled)
+        run.do(host, "remove the shadow", "flow/drill_end", END_SECONDS, verdict=drilled)

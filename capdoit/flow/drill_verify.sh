@@ -1,10 +1,12 @@
 # shellcheck shell=sh
-# Lists the archive that the rollback of a drill made; it has to hold all that the release held.
-# shellcheck disable=SC2154
-fenced
+# Check that the archive that a drill made holds as many files as the release did, and print their number.
+# Needs: die enter_deploy_to require_lock
+# Given: previous
+enter_deploy_to
+require_lock
 shadow=.capdoit/drill
 if [ ! -f "$shadow/.capdoit/members" ]; then exit 0; fi
-archive=rolled-back-release-$left.tar.gz
+archive=rolled-back-release-$previous.tar.gz
 tar -tzf "$shadow/$archive" >"$shadow/.capdoit/listing"
 listed=$(wc -l <"$shadow/.capdoit/listing")
 members=$(cat "$shadow/.capdoit/members")

@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import re
+from collections.abc import Callable, Iterable, Iterator
 
 from capdoit.decisions import rollback_target as decide
 from capdoit.errors import HostError, Unreachable
 from capdoit.hosts.connection import Connection
 from capdoit.hosts.request import Request
 from capdoit.records import fleet_state as standing
-from capdoit.script import body_of, script_file
+from capdoit.shell_scripts import library_texts
 from capdoit.state.plan_file import Plan
-from capdoit.state.run import COMMON, Run
+from capdoit.state.run import Run
 from capdoit.steps.finishing import archived
 from capdoit.text import listed
 from capdoit.units import size
 
-ROOM = script_file("flow/dry_run_room")
 AS_ABOVE = "# … as above …\n"
 
 
@@ -40,16 +40,24 @@ def foresee(run: Run, step: str) -> list[str]:
 
 
 def _scripts(plan: Plan, step: str) -> Iterator[str]:
-    """Those of a step; hosts with the same one are named together, and what all begin with is shown once."""
-    preamble = "".join(map(body_of, COMMON))
-    is_known = any(preamble in planned.body for planned in plan.scripts if planned.step != step)
+    """Yield the lines of a step's scripts, with the hosts that share each script; a library is shown once in a plan."""
+    libraries = library_texts()
+    earlier = [planned.body for planned in plan.scripts if planned.step != step]
+    shown = {library for library in libraries if any(library in body for body in earlier)}
     first: dict[tuple[str, str], str] = {}
     for (name, body, given), hosts in _alike(plan, step).items():
         of_first = first.setdefault((name, body), given)
-        text = f"{given}{body.replace(preamble, AS_ABOVE) if is_known else body}"
-        is_known = is_known or preamble in body
+        text = given + _without(shown, body)
+        shown.update(library for library in libraries if library in body)
         yield f"{listed(hosts)}: {name}"
         yield from _quoted(text if of_first is given else _instead(of_first, given))
+
+
+def _without(shown: Iterable[str], body: str) -> str:
+    """Return a script with a short line in place of the libraries that were shown before."""
+    for library in shown:
+        body = body.replace(library, AS_ABOVE)
+    return re.sub(f"(?:{AS_ABOVE})+", AS_ABOVE, body)
 
 
 def _alike(plan: Plan, step: str) -> dict[tuple[str, str, str], list[str]]:
@@ -130,7 +138,7 @@ SENTENCES: dict[str, Callable[[Run], Iterator[str]]] = {
 
 
 def _room(run: Run, host: Connection) -> str:
-    script = host.script("room", ROOM, {})
+    script = host.script("room", "flow/dry_run_room", {})
     try:
         said = host.checked(Request(script, capture=True, timeout=60)).text.split()
     except Unreachable:

@@ -1,6 +1,6 @@
 # shellcheck shell=sh
-# How many KiB are free where releases go, and how many the live one takes; changes nothing.
-# shellcheck disable=SC2154
+# Print the free disk space where releases are stored, and the size of the live release, both in KiB.
+# Given: deploy_to
 place=$deploy_to
 while [ ! -d "$place" ]; do
     place=$(dirname "$place")

@@ -8,16 +8,13 @@ from functools import partial
 
 from capdoit.errors import HostError, Outcome, Unreachable
 from capdoit.hosts.connection import Connection, Deadline, HeldLock
-from capdoit.operations.lock import SWEEP
 from capdoit.operations.survey import ask_facts
-from capdoit.script import script_file
+from capdoit.script import Value
 from capdoit.state.run import Run
-from capdoit.steps.finishing import REMOVING, RENEWING
 from capdoit.text import first_line, printable
 
 ABANDON_SECONDS = 60  # whatever hung may hang this, too
 LOOK_SECONDS = 20
-ABANDON = script_file("flow/failure_cleanup")
 
 
 @dataclass(frozen=True)
@@ -49,10 +46,14 @@ def _abandon(run: Run, host: Connection) -> Standing:
     if host.name not in run.held:
         return Standing(host.name, ask_facts(run, host).current, "not locked by this flow")
     half_made = run.release if run.begun and not run.published else ""
-    values = {"half_made": half_made, "keep": run.stage.keep_failed, "hooked": run.is_hooked}
-    bodies = [SWEEP, REMOVING, *RENEWING, ABANDON]
+    values: dict[str, Value] = {
+        "partial_release": half_made,
+        "keep_failed": run.stage.keep_failed,
+        "hooks_ran": run.is_hooked,
+    }
     try:
-        said = run.do(host, "abandon", bodies, ABANDON_SECONDS, **values, entry=run.entry("failed", host))
+        entry = run.entry("failed", host)
+        said = run.do(host, "abandon", "flow/failure_cleanup", ABANDON_SECONDS, **values, entry=entry)
     except Unreachable:
         raise
     except HostError as error:

@@ -1,29 +1,33 @@
 # shellcheck shell=sh
-# After a flow that did not finish: the host says what is live there, and its half-made release goes, or
-# is set aside when that was asked for; then it says where.
-# shellcheck disable=SC2154
-aside() {
-    remove_tree .capdoit/failed && mkdir .capdoit/failed && mv "releases/$half_made" .capdoit/failed/
+# Clean up after a flow that failed: print what is live, and remove the release that the flow began to make, or keep
+# it aside and print where.
+# Needs: append_to_journal_or_warn enter_deploy_to forget_manifests print_current remove_release remove_scratch
+# Needs: remove_tree renew_manifest require_lock
+# Given: deploy_to entry hooks_ran keep_failed partial_release run
+set_aside() {
+    remove_tree .capdoit/failed && mkdir .capdoit/failed && mv "releases/$partial_release" .capdoit/failed/
 }
 
-# The first that a deploy writes into the journal is that it makes its release.
-is_ours() {
+# Check that this flow began to make the release, and that the release is not live. The first entry of a deploy in the
+# journal says that it begins.
+may_be_removed() {
     case $(tail -n 20 .capdoit/journal 2>/dev/null) in
-        *"\"run\": \"$run\""*) [ "$(live)" != "$deploy_to/releases/$half_made" ] ;;
+        *"\"run\": \"$run\""*) [ "$(print_current)" != "$deploy_to/releases/$partial_release" ] ;;
         *) return 1 ;;
     esac
 }
 
-fenced
-live
-if [ -n "$half_made" ] && [ -d "releases/$half_made" ] && is_ours; then
-    if [ -n "$keep" ] && (aside); then
-        printf '%s\n' "$deploy_to/.capdoit/failed/$half_made"
+enter_deploy_to
+require_lock
+print_current
+if [ -n "$partial_release" ] && [ -d "releases/$partial_release" ] && may_be_removed; then
+    if [ -n "$keep_failed" ] && (set_aside); then
+        printf '%s\n' "$deploy_to/.capdoit/failed/$partial_release"
     else
-        (remove_release "$half_made") || printf 'releases/%s could not be removed\n' "$half_made" >&2
+        (remove_release "$partial_release") || printf 'releases/%s could not be removed\n' "$partial_release" >&2
     fi
 fi
-sweep || :
+remove_scratch || :
 forget_manifests
-journal "$entry" || printf 'the journal could not be written\n' >&2
-if [ -n "$hooked" ] && [ -z "$half_made" ]; then renew_manifest; fi
+append_to_journal_or_warn "$entry"
+if [ -n "$hooks_ran" ] && [ -z "$partial_release" ]; then renew_manifest; fi

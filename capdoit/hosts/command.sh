@@ -1,11 +1,11 @@
 # shellcheck shell=sh
-# A command of a hook, in its directory. Stdout is for answers alone: what a command leaves running
-# must not write into a later one.
-# shellcheck disable=SC2154
+# Run a command of a hook in its directory. Stdout is reserved for commands whose output is captured: what another
+# command leaves running must not write into the output of a later one.
+# Given: hook_command hook_cwd is_captured
 if [ -n "$hook_cwd" ]; then
     cd "$hook_cwd" || exit
 fi
-if [ -n "$hook_answers" ]; then
+if [ -n "$is_captured" ]; then
     eval "$hook_command"
 else
     eval "$hook_command" >&2

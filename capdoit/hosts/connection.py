@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from capdoit.errors import HostError, Unreachable
@@ -17,7 +16,8 @@ from capdoit.hosts.request import Answer, Request
 from capdoit.hosts.session import LOOP, Session
 from capdoit.hosts.ssh_command import ssh_arguments, ssh_options
 from capdoit.hosts.stop_signal import StopSignal
-from capdoit.script import Script, Secret, render, words
+from capdoit.script import Script, Secret, Value, words
+from capdoit.shell_scripts import render
 
 if TYPE_CHECKING:
     from capdoit.config.stages import HostConfig
@@ -109,9 +109,18 @@ class Connection:
             self._machine = self._make_machine()
         return self._machine
 
-    def script(self, name: str, body: Path | Sequence[Path], values: Mapping[str, Any]) -> Script:
-        """Return a script with the host's environment; ``deploy_to`` is among its values unless ``values`` has it."""
-        return render(name, body, {"deploy_to": self.deploy_to, **values}, self.environment())
+    def script(
+        self,
+        name: str,
+        files: str | Iterable[str],
+        values: Mapping[str, Value],
+        common: Mapping[str, Value] | None = None,
+    ) -> Script:
+        """Return a script with the host's environment; arguments as in `render`.
+
+        ``deploy_to`` is one of the common values.
+        """
+        return render(name, files, values, self.environment(), {"deploy_to": self.deploy_to, **(common or {})})
 
     def environment(self, more: Mapping[str, str | Secret] | None = None) -> dict[str, str]:
         """Return the host's environment variables and ``more``, secrets revealed."""

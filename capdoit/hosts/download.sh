@@ -1,3 +1,4 @@
 # shellcheck shell=sh
-# shellcheck disable=SC2154
+# Print a file.
+# Given: remote
 cat <"$remote"

@@ -5,23 +5,17 @@ from __future__ import annotations
 import os
 import shlex
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import IO, TYPE_CHECKING, TypedDict
 
 from capdoit.hosts.request import Request
 from capdoit.hosts.stream import ShowLine
-from capdoit.script import Script, Secret, Value, render, script_file, words
+from capdoit.script import Script, Secret, Value, words
+from capdoit.shell_scripts import render
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
     from capdoit.hosts.connection import Connection
-
-FENCE = script_file("sh/fence")
-COMMAND = script_file("hosts/command")
-SHELL = script_file("hosts/shell")
-UPLOAD = script_file("hosts/upload")
-DOWNLOAD = script_file("hosts/download")
 
 Command = str | Sequence[str]
 
@@ -53,9 +47,10 @@ def command_request(
         **options: as in `Host.run`.
     """
     line = command if isinstance(command, str) else words(command)
-    values: dict[str, Value] = {"hook_command": line, "hook_cwd": options.get("cwd") or "", "hook_answers": capture}
-    inner = render("command", COMMAND, values, connection.environment(options.get("env")))
-    script = _fenced_script(connection, "command", SHELL, {"user": options.get("user") or "", "inner": inner.frame()})
+    values: dict[str, Value] = {"hook_command": line, "hook_cwd": options.get("cwd") or "", "is_captured": capture}
+    inner = render("command", "hosts/command", values, connection.environment(options.get("env")))
+    values = {"user": options.get("user") or "", "inner_script": inner.frame()}
+    script = _fenced_script(connection, "command", "hosts/shell", values)
     name = options.get("called") or command_text(command)
     return Request(script, show=show, capture=capture, timeout=options.get("timeout"), command=name)
 
@@ -64,13 +59,13 @@ def upload_request(connection: Connection, source: IO[bytes], remote: str) -> Re
     """Return the request that writes an open file to a path on the host."""
     stat = os.fstat(source.fileno())
     values: dict[str, Value] = {"remote": remote, "mode": f"{stat.st_mode & 0o777:o}", "size": stat.st_size}
-    script = _fenced_script(connection, "upload", UPLOAD, values)
+    script = _fenced_script(connection, "upload", "hosts/upload", values)
     return Request(script, "feed", source, connection.show, command=f"upload {remote}")
 
 
 def download_request(connection: Connection, remote: str, target: IO[bytes]) -> Request:
     """Return the request that writes a file of the host to an open file."""
-    script = render("download", DOWNLOAD, {"remote": remote})
+    script = render("download", "hosts/download", {"remote": remote})
     return Request(script, show=connection.show, into=target, command=f"download {remote}")
 
 
@@ -81,7 +76,7 @@ def command_text(command: Command) -> str:
     return " ".join("…" if "\n" in word else shlex.quote(word) for word in command)
 
 
-def _fenced_script(connection: Connection, name: str, body: Path, values: Mapping[str, Value]) -> Script:
+def _fenced_script(connection: Connection, name: str, file: str, values: Mapping[str, Value]) -> Script:
     """Return a script that runs only while the host's lock names this flow, if the flow holds locks."""
     common: dict[str, Value] = {"deploy_to": connection.deploy_to, "run": connection.run_id}
-    return render(name, [FENCE, body], {**values, **common})
+    return render(name, file, {**values, **common})

@@ -99,9 +99,9 @@ hear() {
                 ;;
             hold)
                 lines "$count" || break
-                held=1
+                hold_status=1
                 eval "$script"
-                ended "$tag" "$held"
+                ended "$tag" "$hold_status"
                 ;;
             watch)
                 patience=$tag

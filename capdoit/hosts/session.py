@@ -25,10 +25,10 @@ from capdoit.hosts.pipes import Pipes, Process
 from capdoit.hosts.request import Answer, Request
 from capdoit.hosts.stop_signal import StopSignal
 from capdoit.hosts.stream import CHUNK_BYTES, KEPT_LINES, Capture, LineSplitter, Stream
-from capdoit.script import body_of, script_file
+from capdoit.shell_scripts import script_text
 from capdoit.text import printable
 
-LOOP = body_of(script_file("hosts/loop"))
+LOOP = script_text("hosts/loop")
 MAX_CAPTURED_BYTES = 1 << 26  # 64 MiB: larger than any expected answer, and fits into the controller's memory
 MAX_UNREAD_BYTES = 1 << 22  # of later answers, before the host has to wait; ssh's window, which both share, is less
 HEARTBEAT_SECONDS = 5.0

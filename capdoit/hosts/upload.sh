@@ -1,8 +1,9 @@
 # shellcheck shell=sh
-# A file from stdin; it appears whole or not at all: where the connection ends too early, stdin ends, too.
-# shellcheck disable=SC2154
+# Write stdin to a file, which appears complete or not at all: when the connection is lost, stdin ends early.
+# Needs: require_lock
+# Given: mode remote run size
 set -e
-[ -z "$run" ] || fenced
+[ -z "$run" ] || require_lock
 if [ -d "$remote" ]; then
     printf '%s is a directory\n' "$remote" >&2
     exit 1

@@ -11,11 +11,8 @@ from capdoit.hooks.hook import Hook, Watch
 from capdoit.hosts.connection import Connection
 from capdoit.hosts.request import Request
 from capdoit.records.journal import Note
-from capdoit.script import script_file
 from capdoit.state.run import Run
 from capdoit.text import listed, printable
-
-NOTES = script_file("operations/guards_note")
 
 
 def probe(run: Run) -> None:
@@ -47,7 +44,7 @@ def note_of(host: Connection, release: str = "") -> Note | None:
     Raises:
         HostError: it cannot be asked.
     """
-    script = host.script("notes", NOTES, {"release": release})
+    script = host.script("notes", "operations/guards_note", {"release": release})
     return Note.parse(host.checked(Request(script, capture=True)).text)
 
 

@@ -1,6 +1,6 @@
 # shellcheck shell=sh
-# The newest note of the journal about a release, or about any when none is named; nothing when there is none.
-# shellcheck disable=SC2154
+# Print the newest note in the journal about a release, or about any release if none is given.
+# Given: deploy_to release
 [ -f "$deploy_to/.capdoit/journal" ] || exit 0
 if [ -n "$release" ]; then
     sed -n "/^{\"event\": \"noted\", \"release\": \"$release\"/p" "$deploy_to/.capdoit/journal"

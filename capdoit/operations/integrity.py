@@ -3,40 +3,39 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 
 from capdoit.errors import Damaged, HostError
 from capdoit.hosts.connection import Connection
 from capdoit.hosts.request import Request
-from capdoit.records.facts import FACTS
-from capdoit.records.manifest import MANIFEST, MOST_LINES, Comparison, parse, shown
-from capdoit.script import script_file
+from capdoit.records.manifest import MOST_LINES, Comparison, parse, shown
+from capdoit.script import Value
 from capdoit.state.run import Run
 
-VERIFY = script_file("operations/integrity_compare")
 MOST_SHOWN = 3  # of a host's damage
 
 
-def compare(run: Run, host: Connection, before: Sequence[Path] = ()) -> Comparison:
+def compare(run: Run, host: Connection, before: Sequence[str] = ()) -> Comparison:
     """Compare the run's release on a host with its manifest.
 
     Args:
         run: says how, in its variables.
         host: where.
-        before: scripts that bring the release there first, and may say where it is (``dir``).
+        before: scripts that bring the release there first, and may say where it is (``release_dir``).
 
     Raises:
         HostError: the release is not there, or could not be compared.
     """
-    bodies = [*before, MANIFEST, FACTS, VERIFY]
-    script = run.script(host, "verify", bodies, verify=run.variables.verify or "quick", most=MOST_LINES, dir="")
+    values: dict[str, Value] = {"verify": run.variables.verify or "quick", "max_lines": MOST_LINES}
+    if not before:
+        values["release_dir"] = f"releases/{run.release}"
+    script = run.script(host, "verify", [*before, "operations/integrity_compare"], **values)
     if before and run.plan is not None:  # what has to be unpacked first cannot be looked at
         run.plan.add(host.name, script)
         return Comparison("")
     return parse(host.name, host.checked(Request(script, capture=True)).text)
 
 
-def whole(run: Run, host: Connection, before: Sequence[Path] = ()) -> Comparison:
+def whole(run: Run, host: Connection, before: Sequence[str] = ()) -> Comparison:
     """The same, where damage is refused, and so is what could not be compared; ``force=yes`` makes it a warning.
 
     Raises:

@@ -1,34 +1,36 @@
 # shellcheck shell=sh
-# Says a release's revision, whether it has a manifest, and then the lines that only one of its manifest
-# ("was") and its files ("is") has. What was there comes first, however much was added; the line that ends
-# both is like no other. Changes nothing.
-# shellcheck disable=SC2154
+# Compare a release with its manifest: print its revision, whether it has a manifest, and the lines that only the
+# manifest ("was") or only the release ("is") has. Lines of the manifest come first, in case there are too many; the
+# line that ends both matches no other line.
+# Needs: die enter_deploy_to has_manifest label_lines list_release print_fact print_manifest
+# Given: deploy_to linked_files max_lines release_dir verify
 LC_ALL=C
 export LC_ALL
-dir=${dir:-releases/$release}
 
-differences() {
+print_differences() {
     {
-        shipped | sed "s/^/was$tab/"
-        listing "$dir" | sed "s/^/is$tab/"
+        print_manifest "$verify" | label_lines was
+        list_release "$release_dir" "$verify" '' | label_lines is
         printf 'is\t~~\n'
-    } | sort -k 2 | uniq -u -f 1 | sort -r | head -n "$most"
+    } | sort -k 2 | uniq -u -f 1 | sort -r | head -n "$max_lines"
 }
 
-[ -d "$dir" ] || die "$dir is not there"
+enter_deploy_to
+[ -d "$release_dir" ] || die "$release_dir is not there"
 eval "set -- $linked_files"
 for path; do
-    if [ -L "$dir/$path" ] && [ ! -e "$dir/$path" ]; then
+    if [ -L "$release_dir/$path" ] && [ ! -e "$release_dir/$path" ]; then
         die "linked file $path does not exist in $deploy_to/shared"
     fi
 done
 revision=
-if [ -f "$dir/REVISION" ]; then revision=$(head -c 200 "$dir/REVISION" | tr -d '\n'); fi # and no FIFO, which has no end
-fact revision "$revision"
+# Only a regular file is read: reading a FIFO may block forever.
+if [ -f "$release_dir/REVISION" ]; then revision=$(head -c 200 "$release_dir/REVISION" | tr -d '\n'); fi
+print_fact revision "$revision"
 if has_manifest; then
     for tool in find od readlink sed sha256sum sort stat tr uniq; do
         command -v "$tool" >/dev/null || die "$tool is not installed"
     done
-    fact manifest yes
-    differences
+    print_fact manifest yes
+    print_differences
 fi

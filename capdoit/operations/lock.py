@@ -11,18 +11,13 @@ from typing import Any
 from capdoit.errors import HostError, HostsFailed, LockHeld, LockLost, Outcome, Unreachable
 from capdoit.hosts.connection import Connection, HeldLock
 from capdoit.hosts.request import Answer, Request
-from capdoit.operations.survey import BOUNDS, LONGEST, ask_facts, facts_of, survey_request
+from capdoit.operations.survey import LONGEST, ask_facts, facts_of, survey_request
 from capdoit.records.facts import Facts
 from capdoit.records.journal import Entry
-from capdoit.script import Value, render, script_file
+from capdoit.script import Value
+from capdoit.shell_scripts import render
 from capdoit.state.run import Run
 
-HOLD = script_file("operations/lock_take")
-SWEEP = script_file("sh/sweep")
-SWEEP_UP = script_file("operations/lock_sweep")
-GIVE_BACK = script_file("operations/lock_release")
-SHUT_OUT = script_file("operations/lock_exclude")
-HAS_FLOCK = script_file("operations/lock_find_flock")
 SETTLE = 3.0  # seconds in which another flow that started with this one gives back what it took
 PAUSE = 0.2
 REMAINS = 5.0  # seconds in which a host ends what a lost session ran there, and gives back its lock
@@ -63,12 +58,12 @@ def take_locks(run: Run) -> None:
     left_behind = [
         host for host in run.fleet.release_connections if host.name in run.held and run.facts[host.name].scratch
     ]
-    run.fleet.all(lambda host: run.do(host, "sweep", [SWEEP, SWEEP_UP]), left_behind)
+    run.fleet.all(lambda host: run.do(host, "sweep", "operations/lock_sweep"), left_behind)
 
 
 def flock_request() -> Request:
     """Whether a host has what its lock needs (status 0), where the session's own shell looks, which will have it."""
-    return Request(render("look for flock", HAS_FLOCK, {}), "hold")
+    return Request(render("look for flock", "operations/lock_find_flock", {}), "hold")
 
 
 def _try_locks(run: Run, hosts: list[Connection]) -> dict[str, str]:
@@ -140,7 +135,8 @@ def _take_again(run: Run, host: Connection) -> None:
 
 def _shut_out(run: Run, host: Connection) -> None:
     """Have a lost session that is only frozen do nothing more when it goes on, above all not flip."""
-    script = run.script(host, "shut out", SHUT_OUT, owner=replace(run.owner(), run=f"{run.id}-lost").line())
+    entry = replace(run.owner(), run=f"{run.id}-lost").line()
+    script = run.script(host, "shut out", "operations/lock_exclude", lock_entry=entry)
     host.ask([Request(script)])
 
 
@@ -154,16 +150,16 @@ def _check(host: Connection, lock: Answer) -> None:
 def _hold_request(run: Run, host: Connection, again: str = "") -> Request:
     values: dict[str, Value] = {
         "deploy_to": host.deploy_to,
-        "create": run.flow == "deploy",
-        "owner": run.owner().line(),
-        "again": again,
+        "create_deploy_to": run.flow == "deploy",
+        "lock_entry": run.owner().line(),
+        "retake_run": again,
     }
-    return Request(render("lock", [BOUNDS, HOLD], values), "hold", capture=True, timeout=LONGEST)
+    return Request(render("lock", "operations/lock_take", values), "hold", capture=True, timeout=LONGEST)
 
 
 def _give_back_request(run: Run, host: Connection) -> Request:
-    values: dict[str, Value] = {"lock": f"{host.deploy_to}/.capdoit/lock", "run": run.id}
-    return Request(render("give back the lock", GIVE_BACK, values), "hold")
+    values: dict[str, Value] = {"lock_file": f"{host.deploy_to}/.capdoit/lock", "run": run.id}
+    return Request(render("give back the lock", "operations/lock_release", values), "hold")
 
 
 def _who(lock: Answer) -> str:

@@ -1,6 +1,8 @@
 # shellcheck shell=sh
-# The lost session of this flow still has the lock, and may yet go on, from where it stood: from now on it finds that
-# the lock is no longer its own.
-# shellcheck disable=SC2154
-fenced
-printf '%s\n' "$owner" >.capdoit/lock
+# Change the entry of the lock, which a lost session of this flow still holds: if that session continues, it finds
+# that the lock is no longer its own.
+# Needs: enter_deploy_to require_lock
+# Given: lock_entry
+enter_deploy_to
+require_lock
+printf '%s\n' "$lock_entry" >.capdoit/lock

@@ -1,5 +1,5 @@
 # shellcheck shell=sh
-# Whether the session's own shell finds flock.
-# shellcheck disable=SC2034
-held=0
-command -v flock >/dev/null || held=1
+# Check that the shell of the session, which will hold the lock, finds flock.
+# Sets: hold_status
+hold_status=0
+command -v flock >/dev/null || hold_status=1

@@ -1,5 +1,8 @@
 # shellcheck shell=sh
-# What a flow or a drill that died left behind goes, which may take a while; what stays is not in the way.
-fenced
-sweep || :
-touch .capdoit/lock # what is swept away may have been links to files of releases, whose times of change it moved
+# Remove the scratch of a flow or a drill that died, which may take a while. What cannot be removed is not in the way.
+# Needs: enter_deploy_to remove_scratch require_lock
+enter_deploy_to
+require_lock
+remove_scratch || :
+# Removed hard links may have changed the time of change of files of releases: the lock must be newer than that.
+touch .capdoit/lock

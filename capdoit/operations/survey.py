@@ -6,12 +6,11 @@ from capdoit.config.stages import Stage
 from capdoit.hosts.connection import Connection
 from capdoit.hosts.request import Answer, Request
 from capdoit.layout import SCRATCH
-from capdoit.records.facts import FACTS, SURVEY, Facts, parse
-from capdoit.script import Value, script_file
+from capdoit.records.facts import Facts, parse
+from capdoit.script import Value
 from capdoit.state.run import Run
 from capdoit.transfers import transfer_of
 
-BOUNDS = script_file("sh/bounds")
 NEEDED = ("cat", "ln", "mkdir", "mv", "rm", "rmdir", "touch")  # by the scripts of both flows
 MANIFESTS = ("awk", "od", "sha256sum", "sort", "stat")  # need these to be written
 NEEDED_TO_GO_BACK = ("tar",)
@@ -42,7 +41,7 @@ def survey_request(run: Run, host: Connection, make_dirs: bool) -> Request:
         "make_dirs": make_dirs,
         "scratch": SCRATCH,
     }
-    return Request(host.script("survey", [FACTS, BOUNDS, SURVEY], values), capture=True, timeout=LONGEST)
+    return Request(host.script("survey", "operations/survey", values), capture=True, timeout=LONGEST)
 
 
 def facts_of(host: Connection, answer: Answer) -> Facts:

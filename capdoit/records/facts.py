@@ -11,12 +11,9 @@ from functools import cached_property
 from capdoit.errors import HostError
 from capdoit.layout import Layout, is_release
 from capdoit.records.journal import ROLLBACK, Drilled, Entry, Lineage, lineage, publishes
-from capdoit.script import script_file
 from capdoit.text import printable
 from capdoit.units import Room
 
-FACTS = script_file("sh/facts")
-SURVEY = script_file("operations/survey")
 MOST_LINES = 100_000
 MOST_HISTORY = 1000  # lines of the journal, and of the log; the survey sends no more
 LONGEST_REVISION = 200

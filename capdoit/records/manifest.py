@@ -9,10 +9,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from capdoit.errors import HostError
-from capdoit.script import script_file
 from capdoit.text import listed, printable
 
-MANIFEST = script_file("sh/manifest")
 MOST_LINES = 10_000  # of differences; a host sends no more
 HAS_MANIFEST = "manifest\tyes"
 END = "is\t~~"

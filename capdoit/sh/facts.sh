@@ -1,9 +1,5 @@
 # shellcheck shell=sh
-# What a host answers, a line each: KEY, a tab, the fact.
-fact() {
+# Facts: what a host answers, one line for each: KEY, a tab, the fact.
+print_fact() {
     printf '%s\t%s\n' "$1" "$2"
-}
-
-one_line() {
-    printf '%s' "$1" | tr '\n\t\r' '???'
 }

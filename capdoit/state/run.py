@@ -10,7 +10,6 @@ import socket
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import IO, Any
 
 from capdoit.config.stages import HostConfig, Stage
@@ -20,21 +19,19 @@ from capdoit.hooks.context import Flow, Release
 from capdoit.hooks.hook import Declared
 from capdoit.hosts.connection import Connection, Deadline
 from capdoit.hosts.fleet import Fleet
-from capdoit.hosts.host_requests import FENCE
 from capdoit.hosts.request import Request
 from capdoit.layout import SCRATCH
 from capdoit.output.console import Console, Tone
 from capdoit.records.facts import Facts
 from capdoit.records.journal import Entry, Note
-from capdoit.script import Script, Secret, script_file
+from capdoit.script import Script, Secret, Value
 from capdoit.sequence import step_names
 from capdoit.state.plan_file import Plan
 from capdoit.text import first_line, listed, one_line
 from capdoit.transfers import transfer_of
 from capdoit.units import stamp
 
-FENCED = 9  # the exit status of a script that fence.sh keeps from its work
-COMMON = (FENCE, script_file("sh/common"))
+FENCED = 9  # the exit status of a script that require_lock keeps from its work
 
 
 @dataclass
@@ -200,10 +197,9 @@ class Run:
         entry = self._entry("locked")
         return replace(entry, flow="drill") if self.drill else entry
 
-    def script(self, host: Connection, name: str, body: Path | Sequence[Path], **values: Any) -> Script:
-        """A script of a step, with what all of them need."""
-        bodies = [body] if isinstance(body, Path) else body
-        common = {
+    def script(self, host: Connection, name: str, files: str | Iterable[str], **values: Value) -> Script:
+        """Return a script of a step, with the values of this run that its headers name."""
+        common: dict[str, Value] = {
             "run": self.id,
             "release": self.release,
             "revision": self.revision,
@@ -211,12 +207,11 @@ class Run:
             "linked_files": self.stage.linked_files,
             "linked_dirs": self.stage.linked_dirs,
             "scratch": SCRATCH,
-            "entry": "",
         }
-        return host.script(name, [*COMMON, *bodies], {**common, **values})
+        return host.script(name, files, values, common)
 
     def do(
-        self, host: Connection, name: str, body: Path | Sequence[Path], timeout: float | None = None, **values: Any
+        self, host: Connection, name: str, files: str | Iterable[str], timeout: float | None = None, **values: Value
     ) -> str:
         """Run a script of a step on a host; its stdout. In a dry run it is planned, and nothing comes back.
 
@@ -224,7 +219,7 @@ class Run:
             LockLost: another flow may have the lock.
             HostError: it failed, or took longer than ``timeout`` seconds.
         """
-        script = self.script(host, name, body, **values)
+        script = self.script(host, name, files, **values)
         if self.plan is not None:
             self.plan.add(host.name, script)
             return ""
@@ -235,13 +230,13 @@ class Run:
             raise host.failure(answer, name)
         return answer.text
 
-    def send(self, host: Connection, name: str, body: Path, source: IO[bytes]) -> None:
+    def send(self, host: Connection, name: str, file: str, source: IO[bytes]) -> None:
         """Run a script of a step with an open file on its stdin; in a dry run it is planned.
 
         Raises:
             HostError: it failed.
         """
-        script = self.script(host, name, body)
+        script = self.script(host, name, file)
         if self.plan is not None:
             self.plan.add(host.name, script)
         else:

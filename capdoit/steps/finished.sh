@@ -1,8 +1,10 @@
 # shellcheck shell=sh
-# The last word of a flow: the revisions log and the journal.
-# shellcheck disable=SC2154
-fenced
+# Write the end of a flow into the revisions log and the journal.
+# Needs: append_to_journal_or_warn enter_deploy_to renew_manifest require_lock
+# Given: entry hooks_ran log_line
+enter_deploy_to
+require_lock
 rmdir .capdoit/next || :
 printf '%s\n' "$log_line" >>revisions.log || printf 'revisions.log could not be written\n' >&2
-journal "$entry" || printf 'the journal could not be written\n' >&2
-if [ -n "$hooked" ]; then renew_manifest; fi
+append_to_journal_or_warn "$entry"
+if [ -n "$hooks_ran" ]; then renew_manifest; fi

@@ -1,6 +1,8 @@
 # shellcheck shell=sh
-# What came after the last word of a flow, or of hooks that were called by themselves, on the release that is live.
-# shellcheck disable=SC2154
-fenced
-if [ -n "$entry" ]; then journal "$entry" || printf 'the journal could not be written\n' >&2; fi
-if [ -n "$hooked" ]; then renew_manifest; fi
+# Record what hooks did after the step finished, or hooks that ran without a flow, on the live release.
+# Needs: append_to_journal_or_warn enter_deploy_to renew_manifest require_lock
+# Given: entry hooks_ran
+enter_deploy_to
+require_lock
+if [ -n "$entry" ]; then append_to_journal_or_warn "$entry"; fi
+if [ -n "$hooks_ran" ]; then renew_manifest; fi

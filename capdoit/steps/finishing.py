@@ -10,18 +10,11 @@ from capdoit.decisions import rollback_target as decide
 from capdoit.errors import HostsFailed, LockLost, Outcome
 from capdoit.hosts.connection import Connection
 from capdoit.records.journal import log_line
-from capdoit.records.manifest import MANIFEST
-from capdoit.script import script_file
+from capdoit.script import Value
 from capdoit.state.run import Run
 
-RENEWING = (MANIFEST, script_file("sh/manifest_renewal"))
-REMOVING = script_file("sh/removal")
-CLEANUP = script_file("steps/finishing")
-ARCHIVE = script_file("steps/finishing_rollback")
 CONCLUDE_SECONDS = 60
 T = TypeVar("T")
-CONCLUDE = script_file("steps/finished")
-REMEMBER = script_file("steps/finished_late")
 
 
 def finishing(run: Run) -> None:
@@ -71,20 +64,20 @@ def _warning(run: Run, work: Callable[[Connection], T]) -> list[Outcome[T]]:
 def _cleanup(run: Run, host: Connection) -> None:
     facts, keep = run.facts, run.stage.keep_releases
     if removals := decide.removals(facts[host.name], keep, run.release, [*facts.values()]):
-        run.do(host, "cleanup", [*RENEWING, REMOVING, CLEANUP], removals=removals, hooked=run.is_hooked)
+        run.do(host, "cleanup", "steps/finishing", removals=removals, hooks_ran=run.is_hooked)
 
 
 def _archive(run: Run, host: Connection) -> None:
     if left := archived(run, host.name):
-        run.do(host, "archive", [*RENEWING, REMOVING, ARCHIVE], left=left, hooked=run.is_hooked)
+        run.do(host, "archive", "steps/finishing_rollback", previous=left, hooks_ran=run.is_hooked)
 
 
 def _conclude(run: Run, host: Connection) -> None:
     line = log_line(run.flow, run.release, run.revision, run.branch, run.by)
-    values = {"log_line": line, "entry": run.entry("finished", host), "hooked": run.is_hooked}
-    run.do(host, "finished", [*RENEWING, CONCLUDE], CONCLUDE_SECONDS, **values)
+    values: dict[str, Value] = {"log_line": line, "entry": run.entry("finished", host), "hooks_ran": run.is_hooked}
+    run.do(host, "finished", "steps/finished", CONCLUDE_SECONDS, **values)
 
 
 def _remember(run: Run, host: Connection) -> None:
-    values = {"entry": "" if run.alone else run.entry("finished", host), "hooked": run.is_hooked}
-    run.do(host, "remember", [*RENEWING, REMEMBER], CONCLUDE_SECONDS, **values)
+    values: dict[str, Value] = {"entry": "" if run.alone else run.entry("finished", host), "hooks_ran": run.is_hooked}
+    run.do(host, "remember", "steps/finished_late", CONCLUDE_SECONDS, **values)

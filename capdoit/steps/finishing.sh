@@ -1,11 +1,13 @@
 # shellcheck shell=sh
-# Removes the releases that the decision names.
-# shellcheck disable=SC2154
-fenced
-if [ -n "$hooked" ]; then renew_manifest; fi
+# Remove the releases that keep_releases does not keep.
+# Needs: enter_deploy_to forget_manifests remove_release renew_manifest require_lock touch_manifest
+# Given: hooks_ran removals
+enter_deploy_to
+require_lock
+if [ -n "$hooks_ran" ]; then renew_manifest; fi
 eval "set -- $removals"
-for name; do
-    remove_release "$name"
+for release_to_remove; do
+    remove_release "$release_to_remove"
 done
-removed_beside
+touch_manifest
 forget_manifests

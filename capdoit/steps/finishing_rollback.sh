@@ -1,15 +1,17 @@
 # shellcheck shell=sh
-# Keeps the release that was rolled back from as an archive, then removes it. Members are named as
-# Capistrano names them: the whole path without its first slash.
-# shellcheck disable=SC2154
-fenced
-if [ -n "$hooked" ]; then renew_manifest; fi
-if [ -d "releases/$left" ]; then
-    tar -czf .capdoit/archive.tar.gz -C / "${deploy_to#/}/releases/$left" || {
-        rm -f .capdoit/archive.tar.gz # the disk may be full of it
-        die "releases/$left could not be archived, and stays"
+# Archive the release that was rolled back from, and remove it. The members of the archive are named as Capistrano
+# names them: by their absolute path without the first slash.
+# Needs: die enter_deploy_to remove_release renew_manifest require_lock touch_manifest
+# Given: deploy_to hooks_ran previous
+enter_deploy_to
+require_lock
+if [ -n "$hooks_ran" ]; then renew_manifest; fi
+if [ -d "releases/$previous" ]; then
+    tar -czf .capdoit/archive.tar.gz -C / "${deploy_to#/}/releases/$previous" || {
+        rm -f .capdoit/archive.tar.gz # it may have filled the disk
+        die "releases/$previous could not be archived, and stays"
     }
-    mv .capdoit/archive.tar.gz "rolled-back-release-$left.tar.gz"
-    remove_release "$left"
-    removed_beside
+    mv .capdoit/archive.tar.gz "rolled-back-release-$previous.tar.gz"
+    remove_release "$previous"
+    touch_manifest
 fi

@@ -7,13 +7,8 @@ from functools import partial
 from capdoit.errors import HostError, HostsFailed, Outcome
 from capdoit.hosts.connection import Connection
 from capdoit.operations.guards import probe
-from capdoit.script import script_file
 from capdoit.state.run import Run
-from capdoit.steps.finishing import REMOVING, RENEWING
 
-PREPARE = script_file("steps/publishing_prepare")
-GO = script_file("steps/publishing_flip")
-GO_BACK = script_file("steps/publishing_undo")
 # A flip is a rename: a host that has not answered by then is in doubt, and the others must not wait for it.
 FLIP_SECONDS = 10
 
@@ -39,13 +34,13 @@ def publishing(run: Run) -> None:
 def _prepare(run: Run, host: Connection) -> None:
     deploying = run.flow == "deploy"
     entry = run.entry("ready") if deploying else ""
-    bodies = [*RENEWING, REMOVING, PREPARE]
-    run.do(host, "publishing (prepare)", bodies, entry=entry, fresh=deploying, hooked=run.is_hooked)
+    file = "steps/publishing_prepare"
+    run.do(host, "publishing (prepare)", file, entry=entry, is_new=deploying, hooks_ran=run.is_hooked)
 
 
 def _go(run: Run, host: Connection) -> None:
     entry = "\n".join(filter(None, (run.entry("live", host), run.note())))
-    run.do(host, "publishing", GO, FLIP_SECONDS, entry=entry)
+    run.do(host, "publishing", "steps/publishing_flip", FLIP_SECONDS, entry=entry)
 
 
 def _flip_back(run: Run) -> list[Outcome[None]]:
@@ -63,4 +58,5 @@ def _go_back(run: Run, host: Connection) -> None:
 
 
 def _undo(run: Run, host: Connection) -> None:
-    run.do(host, "flip back", GO_BACK, FLIP_SECONDS, before=run.facts[host.name].link, entry=run.entry("back", host))
+    before, entry = run.facts[host.name].link, run.entry("back", host)
+    run.do(host, "flip back", "steps/publishing_undo", FLIP_SECONDS, previous_target=before, entry=entry)

@@ -1,8 +1,9 @@
 # shellcheck shell=sh
-# The first half of publishing: everything that can fail, so that the second half is one rename.
-# Directories keep the order of their names in time, too, which Capistrano's rollback goes by.
-# shellcheck disable=SC2154
-fenced
+# Publish the release, first phase: do everything that can fail, so that the second phase is one rename.
+# Needs: append_to_journal create_manifest die enter_deploy_to forget_manifests renew_manifest require_lock
+# Given: deploy_to entry hooks_ran is_new linked_files release revision
+enter_deploy_to
+require_lock
 if [ ! -d "releases/$release" ] || [ -L "releases/$release" ]; then
     die "releases/$release is not there"
 fi
@@ -11,19 +12,19 @@ fi
 if [ -e current ] && [ ! -L current ]; then
     die "$deploy_to/current is no link; move it away"
 fi
-if [ -n "$fresh" ]; then
+if [ -n "$is_new" ]; then
     eval "set -- $linked_files"
     for path; do
         [ -e "releases/$release/$path" ] || die "linked file $path does not exist in $deploy_to/shared"
     done
+    # Capistrano's rollback sorts releases by time: their times must have the order of their names.
     TZ=UTC0 touch -t "${release%??}.${release#????????????}" "releases/$release"
     forget_manifests
-    mkdir -p .capdoit/manifests
-    new_manifest | write_manifest || die "the manifest of $release could not be written"
-elif [ -n "$hooked" ]; then
+    create_manifest || die "the manifest of $release could not be written"
+elif [ -n "$hooks_ran" ]; then
     renew_manifest
 fi
 rm -rf .capdoit/next
 mkdir .capdoit/next
 ln -s "$deploy_to/releases/$release" .capdoit/next/current
-journal "$entry" || die "the journal could not be written"
+append_to_journal "$entry" || die "the journal could not be written"

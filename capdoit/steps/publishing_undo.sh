@@ -1,16 +1,19 @@
 # shellcheck shell=sh
-# Undoes a publish: current is again what it was before, or nothing when there was nothing.
-# shellcheck disable=SC2154
-fenced
-if [ "$(live)" = "$deploy_to/releases/$release" ] && [ "$(live)" != "$before" ]; then
+# Undo a publish: give current its previous target, or remove it if there was none. Print what is live.
+# Needs: append_to_journal_or_warn enter_deploy_to print_current require_lock
+# Given: deploy_to entry previous_target release
+enter_deploy_to
+require_lock
+current=$(print_current)
+if [ "$current" = "$deploy_to/releases/$release" ] && [ "$current" != "$previous_target" ]; then
     rm -rf .capdoit/next
-    if [ -n "$before" ]; then
+    if [ -n "$previous_target" ]; then
         mkdir .capdoit/next
-        ln -s "$before" .capdoit/next/current
+        ln -s "$previous_target" .capdoit/next/current
         mv -f .capdoit/next/current "$deploy_to/"
     else
         rm -f current
     fi
-    journal "$entry" || printf 'the journal could not be written\n' >&2
+    append_to_journal_or_warn "$entry"
 fi
-live
+print_current

@@ -9,11 +9,9 @@ from capdoit.hosts.connection import Connection
 from capdoit.operations.integrity import whole
 from capdoit.records.facts import revision_of
 from capdoit.records.manifest import Comparison
-from capdoit.script import script_file
 from capdoit.state.run import Run
 
-UNPACK = script_file("steps/reverting_unpack")
-PLACE = script_file("steps/reverting_place")
+UNPACK = "steps/reverting_unpack"
 
 
 def reverting(run: Run) -> None:
@@ -46,4 +44,4 @@ def _agree(run: Run, outcomes: list[Outcome[Comparison]]) -> None:
 
 
 def _place(run: Run, host: Connection) -> None:
-    run.do(host, "reverting", PLACE)
+    run.do(host, "reverting", "steps/reverting_place")

@@ -1,10 +1,13 @@
 # shellcheck shell=sh
-# Unpacks an archived release apart, with the modes that it had, to be looked at first.
-# shellcheck disable=SC2154,SC2034
-fenced
+# Unpack an archived release into .capdoit/, with its modes, so that it can be verified first.
+# Needs: die enter_deploy_to require_lock
+# Given: deploy_to release
+# Sets: release_dir
+enter_deploy_to
+require_lock
 rm -rf .capdoit/unpack
 mkdir .capdoit/unpack
 tar -xzpf "rolled-back-release-$release.tar.gz" -C .capdoit/unpack
-dir=.capdoit/unpack$deploy_to/releases/$release
-[ -f "$dir/REVISION" ] ||
+release_dir=.capdoit/unpack$deploy_to/releases/$release
+[ -f "$release_dir/REVISION" ] ||
     die "rolled-back-release-$release.tar.gz does not hold $deploy_to/releases/$release"

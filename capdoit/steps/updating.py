@@ -5,12 +5,8 @@ from __future__ import annotations
 from functools import partial
 
 from capdoit.hosts.connection import Connection
-from capdoit.script import script_file
 from capdoit.state.run import Run
 from capdoit.transfers import transfer_of
-
-CREATE = script_file("steps/updating_create")
-LINK = script_file("steps/updating_link")
 
 
 def updating(run: Run) -> None:
@@ -25,5 +21,5 @@ def updating(run: Run) -> None:
 
 def _make_release(run: Run, host: Connection) -> None:
     transfer = transfer_of(run.stage)
-    bodies = [CREATE, *transfer.export, LINK]
-    run.do(host, "updating", bodies, entry=run.entry("building"), **transfer.export_values(run.stage))
+    files = ["steps/updating_create", *transfer.export, "steps/updating_link"]
+    run.do(host, "updating", files, entry=run.entry("building"), **transfer.export_values(run.stage))

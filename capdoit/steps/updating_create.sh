@@ -1,10 +1,13 @@
 # shellcheck shell=sh
-# Begins a release: an empty directory that the journal calls "building", so that what is half-made is known as this
-# flow's, and not as somebody else's who came by the same name.
-# shellcheck disable=SC2154,SC2034
-fenced
+# Begin a release: create its empty directory. The journal says first that this flow is building it, so that a release
+# of this name that another program made is never taken for the one of this flow.
+# Needs: append_to_journal die enter_deploy_to require_lock
+# Given: deploy_to entry release
+# Sets: release_dir
+enter_deploy_to
+require_lock
 [ ! -e "releases/$release" ] || die "releases/$release is there already, and not made by this flow"
-journal "$entry"
+append_to_journal "$entry"
 mkdir -p releases
 mkdir "releases/$release"
-dir=$deploy_to/releases/$release
+release_dir=$deploy_to/releases/$release

@@ -1,36 +1,37 @@
 # shellcheck shell=sh
-# Ends a release: its revision, and the links to what all releases share.
-# shellcheck disable=SC2154
+# Complete a release: write its revision, and link the files and directories that releases share.
+# Needs: die
+# Given: deploy_to linked_dirs linked_files release_dir revision revision_time
 
-# A directory of the release that is itself a link would lead mkdir, ln and rm elsewhere.
-inside() {
-    there=$1
-    while [ ! -e "$there" ] && [ ! -L "$there" ]; do
-        there=${there%/*}
+# Refuse a path that leads out of the release through a symlink: mkdir, ln and rm would follow it.
+require_inside_release() {
+    existing=$1
+    while [ ! -e "$existing" ] && [ ! -L "$existing" ]; do
+        existing=${existing%/*}
     done
-    case $(cd "$there" && pwd -P)/ in
-        "$(cd "$dir" && pwd -P)"/*) ;;
+    case $(cd "$existing" && pwd -P)/ in
+        "$(cd "$release_dir" && pwd -P)"/*) ;;
         *) die "$1 leads out of the release; linked paths cannot go through a link" ;;
     esac
 }
 
-link() {
-    parent=$dir/$1
+link_to_shared() {
+    parent=$release_dir/$1
     parent=${parent%/*}
-    inside "$parent"
+    require_inside_release "$parent"
     mkdir -p "$parent"
-    if [ -L "$dir/$1" ] || [ -e "$dir/$1" ]; then
-        rm -rf "${dir:?}/$1"
+    if [ -L "$release_dir/$1" ] || [ -e "$release_dir/$1" ]; then
+        rm -rf "${release_dir:?}/$1"
     fi
-    ln -s "$deploy_to/shared/$1" "$dir/$1"
+    ln -s "$deploy_to/shared/$1" "$release_dir/$1"
 }
 
 eval "set -- $linked_files $linked_dirs"
 for path; do
-    link "$path"
+    link_to_shared "$path"
 done
-rm -rf "$dir/REVISION" "$dir/REVISION_TIME" # the code may have links of these names
-printf '%s\n' "$revision" >"$dir/REVISION"
+rm -rf "$release_dir/REVISION" "$release_dir/REVISION_TIME" # the code may contain symlinks with these names
+printf '%s\n' "$revision" >"$release_dir/REVISION"
 if [ -n "$revision_time" ]; then
-    printf '%s\n' "$revision_time" >"$dir/REVISION_TIME"
+    printf '%s\n' "$revision_time" >"$release_dir/REVISION_TIME"
 fi

@@ -6,10 +6,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from capdoit.script import Value, render
+from capdoit.script import Value
+from capdoit.shell_scripts import render
 from capdoit.testing.sshd import program
-
-STAND_IN = Path(__file__).with_name("stand_in.sh")
 
 
 @dataclass(frozen=True)
@@ -59,7 +58,7 @@ class StandIns:
                 "script": script,
             }
             file = self.folder(host) / name
-            file.write_text("#!/bin/sh\n" + render(name, STAND_IN, values).text)
+            file.write_text("#!/bin/sh\n" + render(name, "testing/stand_in", values).text)
             file.chmod(0o755)
 
     def calls(self, name: str) -> list[Call]:

@@ -1,7 +1,6 @@
 # shellcheck shell=sh
 # A program that stands in for another one: it records how it is called, then does what the test says.
-# calls, host, cat, answer, script and status are assigned in front.
-# shellcheck disable=SC2154
+# Given: answer calls cat host script status
 call=1
 set -C
 # A file that is there is not opened: of calls at the same moment, each gets a number of its own.

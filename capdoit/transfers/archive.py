@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 from capdoit.config.readers import read_string
 from capdoit.config.settings import SettingRule
 from capdoit.errors import NotReady
-from capdoit.script import script_file
 from capdoit.transfers.protocol import ResolvedCode, Transfer
 
 if TYPE_CHECKING:
@@ -18,8 +17,6 @@ if TYPE_CHECKING:
     from capdoit.hosts.connection import Connection
     from capdoit.state.run import Run
 
-RECEIVE = script_file("transfers/archive_receive")
-UNPACK = script_file("transfers/archive_unpack")
 CHUNK_BYTES = 1 << 20
 
 
@@ -30,7 +27,7 @@ class ArchiveTransfer(Transfer):
     settings: Mapping[str, SettingRule] = {"archive": SettingRule(read_string, is_required=True)}
     implied_by = "archive"
     tools = ("tar", "dd", "sha256sum")
-    export = (UNPACK,)
+    export = ("transfers/archive_unpack",)
 
     def source(self, stage: Stage, branch: str | None) -> str:  # noqa: ARG002
         """Return the path of the archive."""
@@ -82,7 +79,7 @@ def _file(stage: Stage) -> Path:
 
 def _send(run: Run, file: Path, host: Connection) -> None:
     with file.open("rb") as source:
-        run.send(host, "receive the archive", RECEIVE, source)
+        run.send(host, "receive the archive", "transfers/archive_receive", source)
 
 
 def _sha256(file: Path) -> str:

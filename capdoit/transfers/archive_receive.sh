@@ -1,7 +1,9 @@
 # shellcheck shell=sh
-# Takes the archive from stdin and proves that it is the one that was sent.
-# shellcheck disable=SC2154
-fenced
+# Receive the archive on stdin, and check that it is the archive that was sent.
+# Needs: die enter_deploy_to require_lock
+# Given: revision
+enter_deploy_to
+require_lock
 rm -rf .capdoit/incoming
 cat >.capdoit/incoming
 sum=$(sha256sum .capdoit/incoming)

@@ -1,5 +1,5 @@
 # shellcheck shell=sh
-# Fills the release from the archive that arrived.
-# shellcheck disable=SC2154
-(cd "$dir" && tar -xf ../../.capdoit/incoming --no-same-owner)
+# Unpack the archive that was received into the release.
+# Given: release_dir
+(cd "$release_dir" && tar -xf ../../.capdoit/incoming --no-same-owner)
 rm -f .capdoit/incoming

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 from capdoit.config.readers import read_inner_path, read_string
 from capdoit.config.settings import SettingRule
 from capdoit.errors import NotReady
-from capdoit.script import script_file
 from capdoit.transfers.protocol import CommitSource, ResolvedCode, Transfer
 
 if TYPE_CHECKING:
@@ -20,11 +19,6 @@ if TYPE_CHECKING:
     from capdoit.hosts.connection import Connection
     from capdoit.state.run import Run
     from capdoit.transfers.git_commits import Repository
-
-COMMON = script_file("sh/git")
-FETCH = (COMMON, script_file("transfers/git_fetch"))
-EXPORT = (COMMON, script_file("transfers/git_export"))
-RESOLVE = (COMMON, script_file("transfers/git_resolve"))
 
 
 def read_repo_url(value: YamlValue) -> str:
@@ -71,7 +65,7 @@ class GitTransfer(Transfer):
     }
     implied_by = "repo_url"
     tools = ("git", "tar")
-    export = EXPORT
+    export = ("transfers/git_export",)
     heeds_branch = True
     commits = GitCommits()
 
@@ -128,13 +122,15 @@ def _look_up(run: Run, host: Connection) -> str:
     """Return the commit of the branch by asking the repository from a host; empty if there is none."""
     from capdoit.hosts.request import Request
 
-    script = host.script("git ls-remote", RESOLVE, {"repo_url": _repo_url(run.stage), "branch": run.branch})
+    values = {"repo_url": _repo_url(run.stage), "branch": run.branch}
+    script = host.script("git ls-remote", "transfers/git_resolve", values)
     return _checked_revision(host, host.checked(Request(script, capture=True)).text)
 
 
 def _fetch(run: Run, host: Connection) -> str:
     """Update the mirror of a host; return the commit of the branch there, empty if there is none."""
-    return _checked_revision(host, run.do(host, "git fetch", FETCH, repo_url=_repo_url(run.stage), branch=run.branch))
+    file, url = "transfers/git_fetch", _repo_url(run.stage)
+    return _checked_revision(host, run.do(host, "git fetch", file, repo_url=url, branch=run.branch))
 
 
 def _checked_revision(host: Connection, output: str) -> str:

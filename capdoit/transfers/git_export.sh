@@ -1,7 +1,10 @@
 # shellcheck shell=sh
-# Fills the release with the files of the commit. Another host's fetch may have been a moment later:
-# who lacks the commit fetches once more.
-# shellcheck disable=SC2154,SC2034
+# Write the files of the commit into the release. A host whose mirror lacks the commit fetches again: another host may
+# have fetched a moment later.
+# Needs: die prepare_git
+# Given: release_dir repo_tree revision
+# Sets: revision_time
+prepare_git
 if ! git -C repo cat-file -e "$revision^{commit}" 2>/dev/null; then
     git -C repo fetch --quiet --prune origin >&2
 fi
@@ -17,6 +20,7 @@ if [ -n "$repo_tree" ]; then
         strip=$((strip + 1))
     done
 fi
-made=$({ { git -C repo --literal-pathspecs archive "$revision" -- "$@" && echo made >&3; } | (cd "$dir" && tar -xf - --strip-components="$strip") >&2; } 3>&1)
-[ "$made" = made ] || die "git archive of $revision failed"
+# The status of a pipeline is that of tar: git archive reports its own success on another file descriptor.
+archived=$({ { git -C repo --literal-pathspecs archive "$revision" -- "$@" && echo yes >&3; } | (cd "$release_dir" && tar -xf - --strip-components="$strip") >&2; } 3>&1)
+[ "$archived" = yes ] || die "git archive of $revision failed"
 revision_time=$(git -C repo log -1 --format=%ct "$revision")

@@ -1,8 +1,11 @@
 # shellcheck shell=sh
-# Brings the host's mirror of the repository up to date and says what the branch is there. A new mirror
-# is made apart, so that one cut short is never taken for whole.
-# shellcheck disable=SC2154
-fenced
+# Update the mirror of the repository on this host, and print the commit of the branch. A new mirror is made under
+# another name, so that an incomplete one is never used.
+# Needs: die enter_deploy_to is_commit_prefix prepare_git require_lock
+# Given: branch deploy_to repo_url
+enter_deploy_to
+require_lock
+prepare_git
 if [ -f repo/HEAD ]; then
     git -C repo remote set-url origin "$repo_url"
     git -C repo fetch --quiet --prune origin >&2
@@ -18,6 +21,6 @@ for name in "refs/heads/$branch" "refs/tags/$branch"; do
 done
 if [ "$branch" = HEAD ]; then
     git -C repo rev-parse --verify 'HEAD^{commit}'
-elif may_be_sha "$branch"; then
+elif is_commit_prefix "$branch"; then
     git -C repo rev-parse --quiet --verify "$branch^{commit}" || :
 fi

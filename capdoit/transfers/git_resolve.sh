@@ -1,7 +1,9 @@
 # shellcheck shell=sh
-# Which commit the branch is in the repository now, asked without fetching; nothing when it is not known. A
-# commit that is named by its sha is taken for there when the mirror has it, or when all of it is said.
-# shellcheck disable=SC2154
+# Print the commit of the branch in the repository now, without fetching; nothing if the repository has no such branch.
+# A commit given by its sha counts as existing if the mirror has it, or if the sha is complete.
+# Needs: is_commit_prefix prepare_git
+# Given: branch deploy_to repo_url
+prepare_git
 refs=$(git ls-remote -- "$repo_url" "refs/heads/$branch" "refs/tags/$branch" "refs/tags/$branch^{}" HEAD) || exit
 for name in "refs/heads/$branch" "refs/tags/$branch^{}" "refs/tags/$branch" "$branch"; do
     case $name in
@@ -16,7 +18,7 @@ for name in "refs/heads/$branch" "refs/tags/$branch^{}" "refs/tags/$branch" "$br
         exit 0
     fi
 done
-if may_be_sha "$branch"; then
+if is_commit_prefix "$branch"; then
     if [ -d "$deploy_to/repo" ] && git -C "$deploy_to/repo" rev-parse --quiet --verify "$branch^{commit}"; then
         exit 0
     fi

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-import capdoit.script
-from capdoit.script import Script, quote, render, words
+from capdoit.script import Script, quote, words
+from capdoit.shell_scripts import render
 
 HOSTILE = [
     "",
@@ -69,16 +69,18 @@ def printed(script: Script, directory: Path) -> bytes:
     return run(script.frame(), directory)
 
 
-WriteScript = Callable[..., Path]
+WriteScript = Callable[..., str]
 
 
 @pytest.fixture
 def body(tmp_path: Path) -> WriteScript:
-    """Return a function that writes the file of a script."""
+    """Return a function that writes the file of a script, with the values that it is given, and returns its name."""
 
-    def body(text: str, name: str = "body.sh") -> Path:
-        (tmp_path / name).write_text(text)
-        return tmp_path / name
+    def body(text: str, *given: str) -> str:
+        name = tmp_path / f"{len([*tmp_path.iterdir()])}"
+        header = f"# Given: {' '.join(given)}\n" if given else ""
+        name.with_suffix(".sh").write_text(header + text)
+        return str(name)
 
     return body
 
@@ -114,7 +116,7 @@ def test_a_script_gets_its_values_as_they_are_and_runs_none_of_them(
 ) -> None:
     script = render(
         "test",
-        body('printf \'%s\\0\' "$one"\neval "set -- $several"\nprintf \'%s\\0\' "$@"'),
+        body('printf \'%s\\0\' "$one"\neval "set -- $several"\nprintf \'%s\\0\' "$@"', "one", "several"),
         {"one": value, "several": [value, "between", value]},
     )
     assert printed(script, tmp_path) == raw(value, value, "between", value)
@@ -136,7 +138,7 @@ def test_the_environment_of_a_script_reaches_its_commands_as_it_is(
 def test_truths_and_numbers_and_lists_have_one_spelling_each(
     tmp_path: Path, body: WriteScript, value: bool | int | tuple[str, ...], text: str
 ) -> None:
-    script = render("test", body("printf '%s\\0' \"$value\""), {"value": value})
+    script = render("test", body("printf '%s\\0' \"$value\"", "value"), {"value": value})
     assert printed(script, tmp_path) == raw(text)
 
 
@@ -146,13 +148,13 @@ def test_a_script_of_a_flow_begins_in_deploy_to_and_ends_at_its_first_failure(
 ) -> None:
     deploy_to = tmp_path / name
     deploy_to.mkdir()
-    common = Path(capdoit.script.__file__).parent.joinpath("sh/common.sh")
-    script = render("test", [common, body("pwd -P; false; echo never")], {"deploy_to": str(deploy_to)})
+    text = "# Needs: enter_deploy_to\nenter_deploy_to; pwd -P; false; echo never"
+    script = render("test", body(text), {"deploy_to": str(deploy_to)})
     done = subprocess.run(["sh", "-c", script.frame()], cwd=tmp_path, capture_output=True, check=False)
     assert (done.returncode, done.stdout.decode()) == (1, f"{deploy_to}\n")
     assert not (tmp_path / "made").exists()
 
 
 def test_several_files_are_one_script_in_their_order(tmp_path: Path, body: WriteScript) -> None:
-    script = render("test", [body("echo one\n", "a.sh"), body("echo two\n", "b.sh")], {})
+    script = render("test", [body("echo one\n"), body("echo two\n")], {})
     assert printed(script, tmp_path) == b"one\ntwo\n"

@@ -7,18 +7,21 @@ from pathlib import Path
 
 import pytest
 
-from capdoit.script import check_name, quote, render
+from capdoit.script import assign, check_name, quote
+from capdoit.shell_scripts import render
 
-WriteScript = Callable[..., Path]
+WriteScript = Callable[..., str]
 
 
 @pytest.fixture
 def body(tmp_path: Path) -> WriteScript:
-    """Return a function that writes the file of a script."""
+    """Return a function that writes the file of a script, with the values that it is given, and returns its name."""
 
-    def body(text: str, name: str = "body.sh") -> Path:
-        (tmp_path / name).write_text(text)
-        return tmp_path / name
+    def body(text: str, *given: str) -> str:
+        name = tmp_path / f"{len([*tmp_path.iterdir()])}"
+        header = f"# Given: {' '.join(given)}\n" if given else ""
+        name.with_suffix(".sh").write_text(header + text)
+        return str(name)
 
     return body
 
@@ -34,7 +37,7 @@ def test_a_name_that_no_variable_can_have_is_refused(body: WriteScript, name: st
     with pytest.raises(ValueError, match="not a name of an environment variable"):
         check_name(name)
     with pytest.raises(ValueError, match="not a name of an environment variable"):
-        render("test", body("true"), {name: "x"})
+        assign({name: "x"})
     with pytest.raises(ValueError, match="not a name of an environment variable"):
         render("test", body("true"), {}, {name: "x"}).frame()
 

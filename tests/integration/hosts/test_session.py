@@ -181,8 +181,8 @@ def test_much_on_stderr_and_then_much_on_stdout_does_not_block(session: Session)
 def test_answers_to_several_requests_come_in_their_order_each_with_its_own_output(session: Session) -> None:
     answers = ask_all(
         session,
-        request("sleep 0.3; echo first; echo; held=1", verb="hold", capture=True),
-        request("held=2", verb="hold", capture=True),
+        request("sleep 0.3; echo first; echo; hold_status=1", verb="hold", capture=True),
+        request("hold_status=2", verb="hold", capture=True),
         request("echo third; exit 3", capture=True),
     )
     assert [(a.status, a.output) for a in answers] == [(1, b"first\n\n"), (2, b""), (3, b"third\n")]

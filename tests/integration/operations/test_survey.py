@@ -6,9 +6,10 @@ import subprocess
 from pathlib import Path
 
 from capdoit.layout import Layout
-from capdoit.records.facts import FACTS, SURVEY, parse
+from capdoit.records.facts import parse
 from capdoit.records.journal import Entry
-from capdoit.script import quote, words
+from capdoit.script import Value
+from capdoit.shell_scripts import render
 
 R = [f"2016061413332{n}" for n in range(8)]
 
@@ -36,14 +37,13 @@ def test_the_script_says_what_the_reader_understands(tmp_path: Path) -> None:
 def survey(shop: Path) -> str:
     (shop / "shared").mkdir()
     (shop / "shared" / "a.yml").touch()
-    values = {
+    values: dict[str, Value] = {
         "deploy_to": str(shop),
-        "tools": words(["sh", "no-such-tool"]),
-        "make_dirs": "",
-        "linked_files": words(["a.yml", "b.yml"]),
-        "linked_dirs": "",
+        "tools": ["sh", "no-such-tool"],
+        "make_dirs": False,
+        "linked_files": ["a.yml", "b.yml"],
+        "linked_dirs": [],
+        "scratch": [],
     }
-    script = (
-        "".join(f"{name}={quote(value)}\n" for name, value in values.items()) + FACTS.read_text() + SURVEY.read_text()
-    )
+    script = render("survey", "operations/survey", values).text
     return subprocess.run(["sh"], input=script, capture_output=True, text=True, check=True).stdout

@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from capdoit.records.manifest import MANIFEST, parse_listing
+from capdoit.records.manifest import parse_listing
+from capdoit.shell_scripts import read_shell_file
 from tests.support import LIKE_ANYBODY
 
 ODD = ["new\nline", "tab\tname", "back\\slash", " lead", "a -> b", "é", "\udcff\udcfe", "-n", "*", "was\tx\tstat\t1"]
@@ -34,8 +35,8 @@ def listing(request: pytest.FixtureRequest, tmp_path: Path) -> Listing:
     shell = str(tools / "sh") if request.param == "busybox" else str(shutil.which(request.param))
 
     def run(place: Path, how: str) -> bytes:
-        values = f"deploy_to='{place.parent}'; verify={how}; release={RELEASE}\n"
-        script = f"set -eu\n{values}{MANIFEST.read_text()}\nlisting '{place}'\n"
+        values = f"set -eu\ndeploy_to='{place.parent}'\n"
+        script = f"{values}{read_shell_file('sh/manifest_listing').text}\nlist_release '{place}' {how} ''\n"
         done = subprocess.run([*LIKE_ANYBODY, shell, "-c", script], env={"PATH": path}, capture_output=True, check=True)
         assert all(line.endswith(b"Permission denied") for line in done.stderr.splitlines())
         return done.stdout

@@ -1,8 +1,10 @@
 # shellcheck shell=sh
-# How releases go, and what belongs to them.
-# shellcheck disable=SC2154
-# The only rm of releases: fourteen digits, below a releases/ that is no link, and never the live one. A
-# rename goes first, so that one whose removal is cut short is no release any more.
+# Removal of releases.
+# Needs: die remove_tree
+# Given: deploy_to
+
+# Remove a release. This is the only place that does: the name must be 14 digits, releases/ no symlink, and the
+# release not live. The rename comes first, so that an interrupted removal leaves no incomplete release.
 remove_release() {
     case $1 in
         [0-9][0-9][0-9][0-9][0-9][0-9][0-9][0-9][0-9][0-9][0-9][0-9][0-9][0-9]) ;;
@@ -16,12 +18,4 @@ remove_release() {
     [ -w "./releases/$1" ] || chmod u+rwx "./releases/$1"
     mv "./releases/$1" .capdoit/removed
     remove_tree .capdoit/removed
-}
-
-# Manifests outlive their releases in archives only.
-forget_manifests() {
-    for manifest in .capdoit/manifests/[0-9]*; do
-        kept=${manifest##*/}
-        [ -e "releases/$kept" ] || [ -e "rolled-back-release-$kept.tar.gz" ] || rm -f "$manifest"
-    done
 }

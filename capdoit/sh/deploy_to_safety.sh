@@ -1,7 +1,10 @@
 # shellcheck shell=sh
-# Whether a flow may make or remove anything in this directory; says why not.
-# shellcheck disable=SC2154
-within_bounds() {
+# Safety of deploy_to.
+# Given: deploy_to
+# Environment: HOME
+
+# Check that a flow may create and remove files in this directory, which is deploy_to; print why not.
+is_safe_deploy_to() {
     case $(pwd -P) in
         / | "$(cd "${HOME:-/}" 2>/dev/null && pwd -P)")
             echo "deploy_to is $(pwd -P): it has to be a directory of its own" >&2
@@ -14,7 +17,7 @@ within_bounds() {
             return 1
         fi
     done
-    # Whoever opens a fifo waits, and may wait for ever.
+    # Opening a FIFO may block forever.
     for name in revisions.log .capdoit/lock .capdoit/journal; do
         if [ -e "$name" ] && [ ! -f "$name" ]; then
             echo "$deploy_to/$name is no file: move it away" >&2

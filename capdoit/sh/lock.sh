@@ -1,13 +1,9 @@
 # shellcheck shell=sh
-# What keeps a flow from a host whose lock it no longer has; run is the flow's id.
-# shellcheck disable=SC2154
-die() {
-    printf '%s\n' "$*" >&2
-    exit 1
-}
+# The lock of deploy_to, as a script of the flow that took it sees it; run is the id of that flow.
+# Given: deploy_to run
 
-# Only the flow that holds the lock may change anything: who was unlocked by force stops here.
-fenced() {
+# End the script unless this flow holds the lock, which an unlock by force may have taken from it.
+require_lock() {
     holder=
     read -r holder 2>/dev/null <"$deploy_to/.capdoit/lock" || :
     case $holder in

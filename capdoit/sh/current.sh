@@ -1,0 +1,11 @@
+# shellcheck shell=sh
+# The symlink current.
+# Needs: to_one_line
+
+# Print the target of current in one line, which is empty when there is no such symlink.
+print_current() {
+    target=
+    if [ -L current ]; then target=$(readlink current); fi
+    to_one_line "$target"
+    echo
+}
