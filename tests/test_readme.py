@@ -5,11 +5,14 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
 
-from capdoit.config import stages
+from capdoit.config import stages, variables
+from capdoit.config.settings import Schema
+from capdoit.hooks.context import Flow, Release
 from capdoit.sequence import FLOWS, step_names
 from capdoit.transfers import TRANSFERS
 
@@ -76,3 +79,20 @@ def test_the_steps_are_those_of_the_flows() -> None:
 def test_the_repository_deploys_its_example_by_the_first_command() -> None:
     tasks = {line.split()[0] for line in doit(ROOT, "list").splitlines()}
     assert {word for word in blocks("sh")[0].split() if word.endswith(":local")} <= tasks
+
+
+def chapter(title: str) -> str:
+    return README.partition(f"\n## {title}\n")[2].partition("\n## ")[0]
+
+
+def test_every_setting_is_documented() -> None:
+    assert [name for name in Schema(TRANSFERS).rules if f"`{name}`" not in chapter("Settings")] == []
+
+
+def test_every_variable_is_documented() -> None:
+    assert [name for name in variables.NAMES if f"`{name}=" not in chapter("Variables")] == []
+
+
+def test_everything_that_hooks_get_is_documented() -> None:
+    names = {field.name for kind in (Release, Flow) for field in fields(kind)} - {"started", "warn"}
+    assert sorted(name for name in names if f"`{name}`" not in chapter("Hooks")) == []
