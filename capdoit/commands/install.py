@@ -8,7 +8,7 @@ from capdoit.commands.request import Asked
 from capdoit.config.settings import is_stage_name
 from capdoit.errors import ConfigError
 
-TEMPLATES = Path(__file__).with_name("templates")
+TEMPLATES = Path(__file__).parent / "templates"
 DEFAULT_STAGES = ("staging", "production")  # Capistrano's
 
 
@@ -20,7 +20,7 @@ def install(asked: Asked) -> int:
             raise ConfigError(f"{stage} cannot be a stage's name, or stands here twice; nothing was written")
     deploy = _template("deploy.yml").replace("{default_stage}", stages[0])
     blocks = [_template("stage.yml").replace("{stage}", stage) for stage in stages]
-    _write(asked, asked.dodo.with_name("deploy.yml"), deploy + "".join(blocks))
+    _write(asked, asked.dodo.parent / "deploy.yml", deploy + "".join(blocks))
     _write(asked, asked.dodo, _template("dodo.py"))
     asked.console.say("Next: put your hosts into deploy.yml, then `doit check` and `doit deploy`.")
     return 0

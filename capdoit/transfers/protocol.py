@@ -70,8 +70,8 @@ class Transfer(TransferSettings, Protocol):
         settings: its settings in deploy.yml by name.
         implied_by: the setting that selects this transfer where ``transfer:`` is not set; empty for none.
         tools: programs that hosts need for it.
-        export: names of scripts that fill the directory ``$release_dir`` of a new release, with `export_values`. They
-            may set ``revision_time``.
+        export: names of scripts, as in `shell_scripts`, that fill the directory ``$release_dir`` of a new release, with
+            `export_values`. They may set ``revision_time``.
         heeds_branch: whether ``branch=`` chooses the code.
         commits: its commits; None if its revisions are not commits.
     """

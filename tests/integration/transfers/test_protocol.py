@@ -30,7 +30,7 @@ class CopyTransfer(Transfer):
     }
     implied_by = "copy_from"
     tools = ("cp", "tee")
-    export = (Path(__file__).with_name("copy_export.sh"),)
+    export = (str(Path(__file__).with_name("copy_export")),)
 
     def source(self, stage, branch):
         return stage.transfer_settings["copy_from"]
@@ -57,7 +57,9 @@ class CopyTransfer(Transfer):
 
 TRANSFER = CopyTransfer()
 '''
-EXPORT = 'cp -R "$copy_from/$copy_only/." "$dir/"\n'
+EXPORT = '''# Given: copy_from copy_only release_dir
+cp -R "$copy_from/$copy_only/." "$release_dir/"
+'''
 REGISTERED = f"""
 import copy_transfer
 from capdoit.transfers import TRANSFERS
