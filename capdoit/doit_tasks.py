@@ -64,8 +64,8 @@ class Cap(Hooks):
         """Deploy, roll back, check, drill."""
         with self.refusing():
             check_roles(self.declared().hooks, self.config.roles())
-            said = variables.on_command_line(doit_cmd._CMDLINE_VARS, sys.argv)
-            chosen = variables.read(said, os.environ, self._variables())
+            said = variables.typed_variables(doit_cmd._CMDLINE_VARS, sys.argv)
+            chosen = variables.read_variables(said, os.environ, self._variables())
             if chosen.stage:
                 stages.choose_stage(self.config, chosen.stage)
             self._check_skipped(chosen.skip)

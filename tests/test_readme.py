@@ -90,7 +90,7 @@ def test_every_setting_is_documented() -> None:
 
 
 def test_every_variable_is_documented() -> None:
-    assert [name for name in variables.NAMES if f"`{name}=" not in chapter("Variables")] == []
+    assert [name for name in variables.VARIABLES if f"`{name}=" not in chapter("Variables")] == []
 
 
 def test_everything_that_hooks_get_is_documented() -> None:

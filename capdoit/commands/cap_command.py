@@ -144,7 +144,7 @@ command succeeded on every host, else 1."""
             raise InvalidCommand(console.redact(str(error))) from None
 
     def _asked(self, params: Any, words: list[str], console: Console) -> Asked:
-        said = variables.read(_said(params), os.environ)
+        said = variables.read_variables(_said(params), os.environ)
         dodo = Path(params.get("dodoFile") or "dodo.py")
         number = _number(params["number"])
         return Asked(words, params["json"], params["diff"], number, said, console, dodo, lambda: self._load(params))
@@ -190,7 +190,7 @@ HEEDED = {
 
 def _refuse_unheeded(command: str, said: variables.Variables) -> None:
     """Of what means something to a flow, ``dry_run=`` above all, nothing is passed over in silence."""
-    for name in sorted(said.said - {*HEEDED.get(command, CHOOSE)}):
+    for name in sorted(said.typed_names - {*HEEDED.get(command, CHOOSE)}):
         raise ConfigError(f"{name}= means nothing to cap {command}; nothing was done")
 
 
@@ -205,7 +205,7 @@ def _command(name: str, params: Any) -> Callable[[Asked], int]:
 
 def _said(params: Any) -> dict[str, str]:
     """The variables of the command line; --hosts and --roles are two more of them."""
-    said = variables.on_command_line(doit_cmd._CMDLINE_VARS, sys.argv)
+    said = variables.typed_variables(doit_cmd._CMDLINE_VARS, sys.argv)
     for name in ("hosts", "roles"):
         if params[name] is not None and said.setdefault(name, params[name]) != params[name]:
             raise ConfigError(f"{name} is said twice: {said[name]} and {params[name]}")

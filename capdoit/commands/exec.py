@@ -81,7 +81,7 @@ def exec_(asked: Asked) -> int:
 
 def _command(asked: Asked) -> tuple[str, Asked]:
     """The command, and the question without it; doit takes a word with a ``=`` in it for a variable."""
-    said = [f"{name}={value}" for name, value in asked.variables.others.items()]
+    said = [f"{name}={value}" for name, value in asked.variables.custom.items()]
     command, *words = [*said, *asked.words] or [""]
     if not command.strip():
         raise ConfigError("exec needs a command, such as: doit cap exec 'df -h' production")

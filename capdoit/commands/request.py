@@ -65,7 +65,7 @@ class Asked:
         named, said = self.word("stage"), self.variables.stage
         if named and said and named != said:
             raise ConfigError(f"which stage, {named} or stage={said}?")
-        return variables.chosen_hosts(stages.choose_stage(self.load().config, named or said), self.variables)
+        return variables.select_hosts(stages.choose_stage(self.load().config, named or said), self.variables)
 
     def say_json(self, answer: object) -> None:
         """The answer for programs; secrets are masked before JSON spells them its own way."""

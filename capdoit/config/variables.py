@@ -1,6 +1,8 @@
 """The variables of the command line: ``doit rollback rollback_release=…``.
 
-Capistrano's names in capitals are understood, too, there and in the environment.
+Capistrano's names in capitals work too, on the command line and in the environment.
+
+A new variable is one field of `Variables`, which holds its reader, the tasks that heed it, and its other properties.
 """
 
 from __future__ import annotations
@@ -15,8 +17,10 @@ from capdoit.config.stages import HostConfig, Stage
 from capdoit.errors import ConfigError
 from capdoit.text import listed, near
 
-# What other tools call it. Taken for the project's own, it would not be heeded, and something else would happen.
-MEANT = {
+VariableReader = Callable[[str, str], Any]
+
+# Names that other tools use. As variables of the project they would be ignored, and the task would do something else.
+OTHER_TOOLS_NAMES = {
     **dict.fromkeys(("release", "to", "to_release", "rollback", "rollback_to"), "rollback_release"),
     **dict.fromkeys(("ref", "rev", "revision", "commit", "sha"), "branch"),
     **dict.fromkeys(("dry", "dryrun", "noop"), "dry_run"),
@@ -24,160 +28,257 @@ MEANT = {
     "msg": "message",
     "role": "roles",
 }
-CAPISTRANO = {"ROLLBACK_RELEASE": "rollback_release", "HOSTS": "hosts", "ROLES": "roles", "BRANCH": "branch"}
+
+
+# -- readers: each takes name and value as typed, and raises ConfigError if the value is wrong
+
+
+def _read_text(name: str, value: str) -> str:
+    if not value:
+        raise ConfigError(f"{name}= is empty")
+    return value
+
+
+def _read_choice(name: str, value: str, choices: Sequence[str]) -> str:
+    if _read_text(name, value) not in choices:
+        raise ConfigError(f"{name}={value}: expected {' or '.join(choices)}{near(value, choices)}")
+    return value
+
+
+def _read_yes_or_no(name: str, value: str) -> bool:
+    return _read_choice(name, value, ("yes", "no")) == "yes"
+
+
+def _read_names(name: str, value: str) -> tuple[str, ...]:
+    names = tuple(word.strip() for word in _read_text(name, value).split(","))
+    if not all(names):
+        raise ConfigError(f"{name}={value}: expected names with commas between them")
+    return names
+
+
+def _read_seconds(name: str, value: str) -> int:
+    if not _read_text(name, value).isdecimal() or len(value) > 6:
+        raise ConfigError(f"{name}={value}: expected a number of seconds")
+    return int(value)
+
+
+# -- the variables
+
+
+@dataclass(frozen=True)
+class VariableRule:
+    """The properties of one variable.
+
+    Attributes:
+        read: reader of its value.
+        tasks: the tasks that heed it; others refuse it.
+        is_repeated: whether a command that capdoit advises repeats it.
+        capistrano_name: name that Capistrano reads from the environment; empty for none.
+    """
+
+    read: VariableReader
+    tasks: tuple[str, ...]
+    is_repeated: bool
+    capistrano_name: str
+
+
+TASKS = ("deploy", "rollback", "check", "drill")
+DEPLOYS = ("deploy", "check")
+ROLLBACKS = ("rollback", "drill")
+FLOW_TASKS = ("deploy", "rollback")
+
+
+def _variable(
+    read: VariableReader,
+    default: Any = None,
+    tasks: tuple[str, ...] = TASKS,
+    is_repeated: bool = True,
+    capistrano_name: str = "",
+) -> Any:
+    rule = VariableRule(read, tasks, is_repeated, capistrano_name)
+    return field(default=default, metadata={"rule": rule})
 
 
 @dataclass(frozen=True)
 class Variables:
-    """What was said for this run; None is nothing.
+    """The variables of one run; None means not set.
 
     Attributes:
-        stage: which stage the short names are for.
+        stage: the stage for tasks with short names.
         branch: a branch, tag or commit.
-        rollback_release: the release to go back to.
-        hosts: only these, by name.
-        roles: only hosts with one of these.
-        message: why, for the lock and the journal.
-        wait: seconds to wait for another flow's lock.
-        skip: hooks that are not to run, by the names of their tasks.
-        migrations: ``keep`` or ``back``: what a rollback does about what its release does not know.
-        dry_run: whether to say what would be done instead of doing it.
-        plan: the file to save that in.
-        apply: the file with the plan that is to be carried out.
+        rollback_release: the release to roll back to.
+        hosts: names of the only hosts to use.
+        roles: use only hosts with one of these roles.
+        skip: hooks that do not run, by the names of their tasks.
+        migrations: ``keep`` or ``back``: whether a rollback reverts what its target release lacks.
         verify: ``quick`` or ``full``: how a release is compared with its manifest.
-        force: whether a rollback may go to a release that is not as it was shipped.
-        others: the recipes' variables and the project's own.
-        said: the names that stood on the command line.
+        force: whether a rollback may go to a damaged release.
+        message: the reason, for the lock and the journal.
+        dry_run: whether to show what would be done instead of doing it.
+        plan: file to save a dry run in.
+        apply: plan file to apply.
+        wait: seconds to wait for the lock of another flow.
+        custom: variables of recipes and of the project, by name.
+        typed_names: names of the variables that are on the command line.
     """
 
-    stage: str | None = None
-    branch: str | None = None
-    rollback_release: str | None = None
-    hosts: tuple[str, ...] | None = None
-    roles: tuple[str, ...] | None = None
-    message: str | None = None
-    wait: int = 0
-    skip: tuple[str, ...] = ()
-    migrations: str | None = None
-    dry_run: bool = False
-    plan: str | None = None
-    apply: str | None = None
-    verify: str | None = None
-    force: bool = False
-    others: Mapping[str, str] = field(default_factory=dict)
-    said: frozenset[str] = frozenset()
+    stage: str | None = _variable(_read_text, is_repeated=False)
+    branch: str | None = _variable(_read_text, tasks=DEPLOYS, capistrano_name="BRANCH")
+    rollback_release: str | None = _variable(_read_text, tasks=ROLLBACKS, capistrano_name="ROLLBACK_RELEASE")
+    hosts: tuple[str, ...] | None = _variable(_read_names, capistrano_name="HOSTS")
+    roles: tuple[str, ...] | None = _variable(_read_names, capistrano_name="ROLES")
+    skip: tuple[str, ...] = _variable(_read_names, default=())
+    migrations: str | None = _variable(partial(_read_choice, choices=("keep", "back")), tasks=ROLLBACKS)
+    verify: str | None = _variable(partial(_read_choice, choices=("quick", "full")))
+    force: bool = _variable(_read_yes_or_no, default=False, tasks=ROLLBACKS)
+    message: str | None = _variable(_read_text)
+    dry_run: bool = _variable(_read_yes_or_no, default=False, tasks=FLOW_TASKS)
+    plan: str | None = _variable(_read_text, tasks=FLOW_TASKS)
+    apply: str | None = _variable(_read_text, tasks=FLOW_TASKS, is_repeated=False)
+    wait: int = _variable(_read_seconds, default=0, is_repeated=False)
+    custom: Mapping[str, str] = field(default_factory=dict)
+    typed_names: frozenset[str] = frozenset()
 
     @property
-    def words(self) -> str:
-        """What was said of what to do and where, as one would type it again; each word with a space before it."""
-        values = {name: getattr(self, name) for name in AGAIN} | dict(self.others)
-        if self.apply:  # the plan says all
+    def as_arguments(self) -> str:
+        """The arguments that repeat these variables in a command; each has a space in front."""
+        values = {name: getattr(self, name) for name, rule in VARIABLES.items() if rule.is_repeated}
+        values |= self.custom
+        if self.apply:  # the plan file has all others
             values = {"apply": self.apply}
-        said = {name: value for name, value in values.items() if value}
-        texts = {name: "yes" if v is True else ",".join(v) if isinstance(v, tuple) else v for name, v in said.items()}
+        texts = {name: _as_typed(value) for name, value in values.items() if value}
         return "".join(f" {shlex.quote(f'{name}={text}')}" for name, text in texts.items())
 
-    def refuse_meaningless(self, task: str, stage: str) -> None:
-        """Refuse what was said and would not be heeded.
+    def refuse_unheeded(self, task: str, stage: str) -> None:
+        """Refuse variables on the command line that a task would ignore.
 
         Args:
             task: ``deploy``, ``rollback``, ``check`` or ``drill``.
-            stage: whose task it is.
+            stage: name of the stage of the task.
 
         Raises:
-            ConfigError: names the variable.
+            ConfigError: there is such a variable.
         """
-        for name in sorted(self.said.intersection(MEANINGLESS[task])):
-            raise ConfigError(f"{name}= means nothing to a {task}; nothing was done")
+        for name in sorted(self.typed_names):
+            if task not in VARIABLES[name].tasks:
+                raise ConfigError(f"{name}= has no effect on a {task}; nothing was done")
         if self.stage not in (None, stage):
             raise ConfigError(f"which stage, {stage} or stage={self.stage}? Nothing was done")
 
 
-AGAIN = (
-    *("branch", "rollback_release", "hosts", "roles", "skip", "migrations", "verify", "force", "message"),
-    *("dry_run", "plan"),
-)
-MEANINGLESS = {
-    "deploy": ("rollback_release", "migrations", "force"),
-    "rollback": ("branch",),
-    "check": ("rollback_release", "migrations", "force", "dry_run", "plan", "apply"),
-    "drill": ("branch", "dry_run", "plan", "apply"),
-}
-NAMES = tuple(f.name for f in fields(Variables) if f.name not in ("said", "others"))
+VARIABLES: Mapping[str, VariableRule] = {one.name: one.metadata["rule"] for one in fields(Variables) if one.metadata}
+CAPISTRANO_NAMES = {rule.capistrano_name: name for name, rule in VARIABLES.items() if rule.capistrano_name}
 
 
-def read(
-    command_line: Mapping[str, str],
-    environment: Mapping[str, str],
-    recipes: Mapping[str, Sequence[str]] | None = None,
-) -> Variables:
-    """The variables of a run.
+def _as_typed(value: Any) -> str:
+    if value is True:
+        return "yes"
+    return ",".join(value) if isinstance(value, tuple) else str(value)
+
+
+# -- reading the command line
+
+
+def typed_variables(kept: Mapping[str, str] | None, arguments: Sequence[str]) -> dict[str, str]:
+    """Return the variables on a command line that doit has read.
 
     Args:
-        command_line: what stood there as NAME=VALUE; other names are the project's own.
-        environment: the controller's.
-        recipes: the variables of recipes, with the values that each can have.
+        kept: variables by name as doit has read them; doit keeps the last of two values.
+        arguments: the command line.
 
     Raises:
-        ConfigError: a name is nearly one that is known, one is said twice, or a value is empty or not possible.
-    """
-    values: dict[str, str] = {}
-    others: dict[str, str] = {}
-    for name, value in command_line.items():
-        ours = CAPISTRANO.get(name, name)
-        if ours not in NAMES:
-            others[name] = _other(name, value, recipes or {})
-            continue
-        if values.get(ours, value) != value:
-            raise ConfigError(f"{ours} is said twice: {values[ours]} and {value}")
-        values[ours] = value
-    said = frozenset(values)
-    values = {ours: environment[name] for name, ours in CAPISTRANO.items() if environment.get(name)} | values
-    found: dict[str, Any] = {name: READERS.get(name, _text)(name, value) for name, value in values.items()}
-    if "plan" in found:
-        found["dry_run"] = True
-    return Variables(**found, others=others, said=said)
-
-
-def on_command_line(kept: Mapping[str, str] | None, typed: Sequence[str]) -> dict[str, str]:
-    """The variables that doit kept of a command line; of one that is said twice it keeps the last.
-
-    Args:
-        kept: by doit.
-        typed: the words that were typed.
-
-    Raises:
-        ConfigError: one is said twice, and not the same.
+        ConfigError: a variable has two different values.
     """
     for name, value in (kept or {}).items():
-        values = [word.partition("=")[2] for word in typed if word.startswith(f"{name}=")]
+        values = [word.partition("=")[2] for word in arguments if word.startswith(f"{name}=")]
         if set(values) - {value}:
-            raise ConfigError(f"{name}= is said twice: {listed(values)}; several names have commas between them")
+            raise ConfigError(f"{name}= is given twice: {listed(values)}; separate several names with commas")
     return dict(kept or {})
 
 
-def select(stage: Stage, variables: Variables) -> Stage:
-    """The stage with the hosts that ``hosts=`` and ``roles=`` leave, for what is done with releases.
+def read_variables(
+    typed: Mapping[str, str],
+    environment: Mapping[str, str],
+    recipes: Mapping[str, Sequence[str]] | None = None,
+) -> Variables:
+    """Return the variables of a run.
+
+    Args:
+        typed: values on the command line, by name; unknown names belong to the project.
+        environment: environment of the controller.
+        recipes: variables of recipes by name, with their possible values.
 
     Raises:
-        ConfigError: a host or role is unknown, none is left, or none that gets code.
+        ConfigError: a name is almost that of a known variable, a variable has two values, or a value is wrong.
     """
-    stage = chosen_hosts(stage, variables)
+    values, custom = _named_values(typed, recipes or {})
+    from_environment = {
+        name: environment[theirs] for theirs, name in CAPISTRANO_NAMES.items() if environment.get(theirs)
+    }
+    texts = from_environment | values
+    found = {name: VARIABLES[name].read(name, text) for name, text in texts.items()}
+    if "plan" in found:
+        found["dry_run"] = True
+    return Variables(**found, custom=custom, typed_names=frozenset(values))
+
+
+def _named_values(
+    typed: Mapping[str, str], recipes: Mapping[str, Sequence[str]]
+) -> tuple[dict[str, str], dict[str, str]]:
+    """Return the values of the known variables, and those of recipes and the project."""
+    values: dict[str, str] = {}
+    custom: dict[str, str] = {}
+    for typed_name, value in typed.items():
+        name = CAPISTRANO_NAMES.get(typed_name, typed_name)
+        if name not in VARIABLES:
+            custom[typed_name] = _custom_value(typed_name, value, recipes)
+        elif values.setdefault(name, value) != value:
+            raise ConfigError(f"{name} is given twice: {values[name]} and {value}")
+    return values, custom
+
+
+def _custom_value(name: str, value: str, recipes: Mapping[str, Sequence[str]]) -> str:
+    """Return the value of a variable of a recipe or of the project."""
+    if name in recipes:
+        return _read_choice(name, value, recipes[name])
+    if suggestion := _suggestion(name.lower(), [*VARIABLES, *recipes]):
+        raise ConfigError(f"{name}= is not a variable of capdoit{suggestion}")
+    return value
+
+
+def _suggestion(name: str, known: Sequence[str]) -> str:
+    """Suggest the known variable that was probably meant; projects have variables such as tag= and image=."""
+    if name in OTHER_TOOLS_NAMES:
+        return f"; did you mean {OTHER_TOOLS_NAMES[name]}?"
+    anagrams = [one for one in known if one[0] == name[:1] and sorted(one) == sorted(name)]
+    return near(name, known, 0.8) or near(name, anagrams, 0)
+
+
+# -- selecting hosts
+
+
+def select_release_hosts(stage: Stage, variables: Variables) -> Stage:
+    """Return the stage with the hosts that ``hosts=`` and ``roles=`` select; at least one of them gets code.
+
+    Raises:
+        ConfigError: a host or role is unknown, no host is selected, or none of them gets code.
+    """
+    stage = select_hosts(stage, variables)
     if all(host.no_release for host in stage.hosts):
         names = [host.name for host in stage.hosts]
         raise ConfigError(f"none of these hosts gets code (no_release): {listed(names)}")
     return stage
 
 
-def chosen_hosts(stage: Stage, variables: Variables) -> Stage:
-    """The stage with the hosts that ``hosts=`` and ``roles=`` leave.
+def select_hosts(stage: Stage, variables: Variables) -> Stage:
+    """Return the stage with the hosts that ``hosts=`` and ``roles=`` select.
 
     Raises:
-        ConfigError: a host or role is unknown, or none is left.
+        ConfigError: a host or role is unknown, or no host is selected.
     """
     names = [host.name for host in stage.hosts]
-    _all_known("host", variables.hosts or (), names, stage)
-    _all_known("role", variables.roles or (), stage.roles, stage)
+    _check_known("host", variables.hosts or (), names, stage)
+    _check_known("role", variables.roles or (), stage.roles, stage)
     hosts = tuple(host for host in stage.hosts if _is_selected(host, variables))
     if not hosts:
         wanted = f"hosts={listed(variables.hosts or ())} roles={listed(variables.roles or ())}"
@@ -186,68 +287,12 @@ def chosen_hosts(stage: Stage, variables: Variables) -> Stage:
 
 
 def _is_selected(host: HostConfig, variables: Variables) -> bool:
-    named = variables.hosts is None or host.name in variables.hosts
-    return named and (variables.roles is None or bool(set(variables.roles) & set(host.roles)))
+    is_named = variables.hosts is None or host.name in variables.hosts
+    return is_named and (variables.roles is None or bool(set(variables.roles) & set(host.roles)))
 
 
-def _all_known(what: str, said: tuple[str, ...], known: set[str] | list[str], stage: Stage) -> None:
-    for name in said:
+def _check_known(kind: str, names: tuple[str, ...], known: set[str] | list[str], stage: Stage) -> None:
+    for name in names:
         if name not in known:
             there_are = f"there are {listed(sorted(known)) or 'none'}{near(name, known)}"
-            raise ConfigError(f"no {what} {name} in stage {stage.name}; {there_are}")
-
-
-def _other(name: str, value: str, recipes: Mapping[str, Sequence[str]]) -> str:
-    """The value of a variable that is not ours."""
-    if name in recipes:
-        return _choice(name, value, recipes[name])
-    if suggestion := _suggestion(name.lower(), [*NAMES, *recipes]):
-        raise ConfigError(f"{name}= is no variable of capdoit{suggestion}")
-    return value
-
-
-def _suggestion(name: str, known: Sequence[str]) -> str:
-    """What was meant by a name that is nearer to a known one than elsewhere: projects have tag= and image=."""
-    if name in MEANT:
-        return f"; did you mean {MEANT[name]}?"
-    anagrams = [one for one in known if one[0] == name[:1] and sorted(one) == sorted(name)]
-    return near(name, known, 0.8) or near(name, anagrams, 0)
-
-
-def _text(name: str, value: str) -> str:
-    if not value:
-        raise ConfigError(f"{name}= is empty")
-    return value
-
-
-def _choice(name: str, value: str, values: Sequence[str]) -> str:
-    if _text(name, value) not in values:
-        raise ConfigError(f"{name}={value}: expected {' or '.join(values)}{near(value, values)}")
-    return value
-
-
-def _yes(name: str, value: str) -> bool:
-    return _choice(name, value, ("yes", "no")) == "yes"
-
-
-def _names(name: str, value: str) -> tuple[str, ...]:
-    names = tuple(word.strip() for word in _text(name, value).split(","))
-    if not all(names):
-        raise ConfigError(f"{name}={value}: expected names with commas between them")
-    return names
-
-
-def _seconds(name: str, value: str) -> int:
-    if not _text(name, value).isdecimal() or len(value) > 6:
-        raise ConfigError(f"{name}={value}: expected a number of seconds")
-    return int(value)
-
-
-# By names of variables; all others are texts.
-READERS: Mapping[str, Callable[[str, str], Any]] = {
-    **dict.fromkeys(("hosts", "roles", "skip"), _names),
-    "wait": _seconds,
-    "migrations": partial(_choice, values=("keep", "back")),
-    "verify": partial(_choice, values=("quick", "full")),
-    **dict.fromkeys(("dry_run", "force"), _yes),
-}
+            raise ConfigError(f"no {kind} {name} in stage {stage.name}; {there_are}")

@@ -31,7 +31,7 @@ def check(stage: Stage, variables: Variables, console: Console, declared: Declar
         NotReady: with every lack of every host, and the hosts that could not be asked.
         ConfigError: what was asked for makes no sense; nothing was touched.
     """
-    variables.refuse_meaningless("check", stage.name)
+    variables.refuse_unheeded("check", stage.name)
     run = begin("deploy", stage, variables, console, declared)
     with closing(run.fleet):
         surveyed = run.fleet.each(partial(ask_facts, run, make_dirs=True), stop_on_failure=False)

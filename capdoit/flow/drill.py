@@ -46,7 +46,7 @@ class Drill:
     ) -> None:
         self.stage, self.acts, self.declared = stage, list(acts), declared
         self.variables, self.console = variables, console
-        self._inner = self._rehearsal(replace(variables, wait=0, said=frozenset()))
+        self._inner = self._rehearsal(replace(variables, wait=0, typed_names=frozenset()))
         self._outer: Run | None = None
         self._doing = ""
         self._seconds: dict[str, float] = {}  # of the acts of the rollback
@@ -65,7 +65,7 @@ class Drill:
             DrillFailed: a rollback would not work, or the drill did not come to its end.
             ConfigError: what was asked for makes no sense; nothing was touched.
         """
-        self.variables.refuse_meaningless("drill", self.stage.name)
+        self.variables.refuse_unheeded("drill", self.stage.name)
         with self._busy:
             run = self._outer = begin("rollback", self.stage, self.variables, self.console, self.declared)
             run.drill = True

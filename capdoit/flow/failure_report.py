@@ -82,12 +82,12 @@ def _again(run: Run, **more: Any) -> str:
     if run.alone:
         return _hook_again(run, **more)
     said = replace(run.variables, apply=None, **more) if more else run.variables
-    return f"doit {run.flow}:{run.stage.name}{said.words}"
+    return f"doit {run.flow}:{run.stage.name}{said.as_arguments}"
 
 
 def _hook_again(run: Run, **more: Any) -> str:
     said = replace(run.variables, apply=None, **more)
-    return f"doit run -s {run.flow}:{run.stage.name}:{run.failed_in}{said.words}"
+    return f"doit run -s {run.flow}:{run.stage.name}:{run.failed_in}{said.as_arguments}"
 
 
 def _without_unreachable(run: Run, error: BaseException) -> str:

@@ -133,12 +133,12 @@ class Deployment:
         return f"{'drill' if self.drill else self.flow}:{self.stage.name}"
 
     def _begin(self, first: FlowTask) -> Run:
-        self.variables.refuse_meaningless(self.flow, self.stage.name)
+        self.variables.refuse_unheeded(self.flow, self.stage.name)
         is_part = self.goal not in (None, self._last) or bool(self._steps_before(first))
         if is_part and (self.variables.plan or self.variables.apply):
             raise ConfigError(f"plan= and apply= are for all of a flow: doit {self._name}; nothing was done")
         transfer = transfer_of(self.stage)
-        if not transfer.heeds_branch and "branch" in self.variables.said:
+        if not transfer.heeds_branch and "branch" in self.variables.typed_names:
             raise ConfigError(f"branch= has no effect with transfer: {transfer.name}; nothing was done")
         if self.variables.plan:
             refuse_to_overwrite(Path(self.variables.plan))
@@ -152,7 +152,7 @@ class Deployment:
         if self.variables.dry_run:
             run.plan = Plan(self.flow, self.stage.name, said=kept(self.variables))
         run.applied, run.undoes, run.drill = applied, self.undoes, self.drill
-        for name in sorted(self.variables.others.keys() - self.declared.variables.keys()):
+        for name in sorted(self.variables.custom.keys() - self.declared.variables.keys()):
             self.console.say(f"   {name}= means nothing to capdoit; it is for hooks and tasks of the project")
         return run
 
@@ -161,7 +161,7 @@ class Deployment:
         file = self.variables.apply
         if file is None:
             return None
-        if others := sorted({*self.variables.said, *self.variables.others} - {"apply", "stage", "wait"}):
+        if others := sorted({*self.variables.typed_names, *self.variables.custom} - {"apply", "stage", "wait"}):
             raise ConfigError(
                 f"apply={file}: the plan says all; {listed(f'{name}=' for name in others)} cannot stand beside it"
             )
@@ -303,7 +303,7 @@ class Deployment:
         why, said = f"on_failure: rollback, of {run.release}", self.variables
         target = decide.way_back([*run.facts.values()], run.release, run.scope)
         variables = Variables(
-            rollback_release=target, hosts=hosts, message=why, wait=said.wait, skip=said.skip, others=said.others
+            rollback_release=target, hosts=hosts, message=why, wait=said.wait, skip=said.skip, custom=said.custom
         )
         back = self.undo(variables, run.release)
         try:

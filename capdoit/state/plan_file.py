@@ -21,10 +21,10 @@ from capdoit.script import Script
 from capdoit.sequence import FlowTask
 from capdoit.text import listed
 
-VERSION = 5
+VERSION = 6
 SAID_AS_TEXT = ("branch", "rollback_release", "message", "migrations", "verify")
 SAID_AS_TEXTS = ("hosts", "roles", "skip")
-KEPT = (*SAID_AS_TEXT, *SAID_AS_TEXTS, "force", "others")
+KEPT = (*SAID_AS_TEXT, *SAID_AS_TEXTS, "force", "custom")
 
 
 @dataclass(frozen=True)
@@ -159,8 +159,8 @@ def _is_whole(plan: Plan) -> bool:
         and all(said[name] is None or isinstance(said[name], str) for name in SAID_AS_TEXT)
         and all(said[name] is None or _are_texts(said[name]) for name in SAID_AS_TEXTS)
         and isinstance(said["force"], bool)
-        and isinstance(said["others"], dict)
-        and _are_texts([*said["others"], *said["others"].values()])
+        and isinstance(said["custom"], dict)
+        and _are_texts([*said["custom"], *said["custom"].values()])
         and isinstance(plan.code, dict)
         and _are_texts([*plan.code, *plan.code.values()])
         and isinstance(plan.unknown, dict)

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from typing import IO, Any
 
 from capdoit.config.stages import HostConfig, Stage
-from capdoit.config.variables import Variables, select
+from capdoit.config.variables import Variables, select_release_hosts
 from capdoit.errors import ConfigError, LockLost, Outcome
 from capdoit.hooks.context import Flow, Release
 from capdoit.hooks.hook import Declared
@@ -123,7 +123,7 @@ class Run:
         """The stage, and what selects the hosts that take part, as one types it behind ``rollback:``."""
         said = self.variables
         without = tuple(host.name for host in self.fleet.connections) if self.missing else said.hosts
-        return f"{self.stage.name}{Variables(hosts=without, roles=None if self.missing else said.roles).words}"
+        return f"{self.stage.name}{Variables(hosts=without, roles=None if self.missing else said.roles).as_arguments}"
 
     @property
     def is_partial(self) -> bool:
@@ -273,7 +273,7 @@ class Run:
             by=self.by,
             message=self.message,
             started=self.started,
-            variables=self.variables.others,
+            variables=self.variables.custom,
             warn=self.warn,
             drill=self.drill,
         )
@@ -306,7 +306,7 @@ def begin(
         ConfigError: the selection of hosts makes no sense, or a secret is not set.
     """
     everyone, declared = stage.hosts, declared or Declared()
-    stage = select(stage, variables)
+    stage = select_release_hosts(stage, variables)
     if not flow:
         stage = stage.only(tuple(map(without_unset_secrets, stage.hosts)))
     recipes = declared.secrets

@@ -11,7 +11,7 @@ from tests.support import MakeProject
 @pytest.mark.parametrize(
     ("args", "complaint"),
     [
-        (("rollback:production", "rollback_relase=20200101000000"), "rollback_relase= is no variable of capdoit"),
+        (("rollback:production", "rollback_relase=20200101000000"), "rollback_relase= is not a variable of capdoit"),
         (("deploy:production", "hosts=web9"), "no host web9 in stage production; there are web1, web2"),
         (("deploy:production", "hosts=web1,wbe2"), "no host wbe2"),
         (("deploy:production", "roles=dbb"), "no role dbb in stage production"),

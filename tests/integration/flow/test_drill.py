@@ -375,7 +375,7 @@ def test_two_hosts_cannot_be_drilled_while_another_flow_is_at_work(project: Proj
 @pytest.mark.parametrize("variable", ["branch=main", "dry_run=yes", "plan=x"])
 def test_what_means_nothing_to_a_drill_is_refused(project: Project, variable: str) -> None:
     done = project.doit("drill", variable).failed()
-    assert "means nothing to a drill" in done.out
+    assert "has no effect on a drill" in done.out
     assert not (project.deploy_to("web1") / ".capdoit").exists()
 
 

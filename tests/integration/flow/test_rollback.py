@@ -281,7 +281,7 @@ def test_a_variable_of_the_other_flow_is_refused(make_project: MakeProject, task
     project = make_project(linked_files_exist=False)
     done = project.doit(f"{task}:production", variable)
     assert done.code != 0
-    assert "means nothing to a" in done.out
+    assert "has no effect on a" in done.out
     assert "Traceback" not in done.out
     assert not (project.path / "hosts").exists()
 

@@ -154,7 +154,7 @@ def test_a_rollback_that_fails_after_something_was_taken_away_says_so(project: P
 
 def test_migrations_means_nothing_to_a_deploy(project: Project) -> None:
     recipe(project, "db", WATCHING)
-    assert "migrations= means nothing to a deploy" in project.doit("deploy:production", "migrations=keep").failed().out
+    assert "migrations= has no effect on a deploy" in project.doit("deploy:production", "migrations=keep").failed().out
 
 
 CANNOT_TELL = WATCHING.replace('return host.capture(["cat", f"{release.deploy_to}/database"], cwd=release.path)', "")
@@ -186,7 +186,7 @@ def test_what_asks_nobody_says_so(project: Project) -> None:
 
 def test_a_variable_that_is_said_twice_is_refused(project: Project) -> None:
     done = project.doit("deploy:production", "skip=a", "skip=b").failed(3)
-    assert "skip= is said twice: a, b; several names have commas between them" in done.out
+    assert "skip= is given twice: a, b; separate several names with commas" in done.out
     assert not project.current("web1")
 
 

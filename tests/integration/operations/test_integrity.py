@@ -270,7 +270,7 @@ def test_a_damaged_archive_is_refused_and_its_release_does_not_appear(project: P
         ("rollback", "verfiy=full", "did you mean verify?"),
         ("rollback", "forse=yes", "did you mean force?"),
         ("rollback", "force=maybe", "expected yes or no"),
-        ("deploy", "force=yes", "means nothing to a deploy"),
+        ("deploy", "force=yes", "has no effect on a deploy"),
     ],
 )
 def test_a_variable_that_is_mistyped_or_means_nothing_is_refused(

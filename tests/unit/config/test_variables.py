@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from capdoit.config.variables import read
+from capdoit.config.variables import read_variables
 from capdoit.errors import ConfigError
 
 
@@ -17,34 +17,34 @@ from capdoit.errors import ConfigError
      "host", "HOST", "role", "Roles", "branchs", "brnach", "stages", "STAGE", "hosst"],
 )  # fmt: skip
 def test_a_near_miss_of_a_name_is_refused_with_a_suggestion(name: str) -> None:
-    with pytest.raises(ConfigError, match=f"{name}= is no variable of capdoit.*(did you mean|Did you mean)"):
-        read({name: "x"}, {})
+    with pytest.raises(ConfigError, match=f"{name}= is not a variable of capdoit.*(did you mean|Did you mean)"):
+        read_variables({name: "x"}, {})
 
 
 @pytest.mark.parametrize("name", ["version", "v", "TAG", "colour", "note", "x"])
 def test_a_variable_of_the_projects_own_is_left_to_it(name: str) -> None:
-    assert read({name: "x"}, {}) == replace(read({}, {}), others={name: "x"})
+    assert read_variables({name: "x"}, {}) == replace(read_variables({}, {}), custom={name: "x"})
 
 
 def test_a_recipes_variable_has_one_of_its_values() -> None:
     recipes = {"maintenance": ("yes", "no")}
-    assert read({"maintenance": "yes"}, {}, recipes).others == {"maintenance": "yes"}
+    assert read_variables({"maintenance": "yes"}, {}, recipes).custom == {"maintenance": "yes"}
     with pytest.raises(ConfigError, match=r"maintenance=yse: expected yes or no; did you mean yes\?"):
-        read({"maintenance": "yse"}, {}, recipes)
-    with pytest.raises(ConfigError, match=r"maintenence= is no variable of capdoit; did you mean maintenance\?"):
-        read({"maintenence": "yes"}, {}, recipes)
+        read_variables({"maintenance": "yse"}, {}, recipes)
+    with pytest.raises(ConfigError, match=r"maintenence= is not a variable of capdoit; did you mean maintenance\?"):
+        read_variables({"maintenence": "yes"}, {}, recipes)
 
 
 @pytest.mark.parametrize("name", ["clod", "codl"])
 def test_a_recipes_variable_whose_letters_changed_places_is_refused(name: str) -> None:
-    with pytest.raises(ConfigError, match=f"{name}= is no variable of capdoit; did you mean cold"):
-        read({name: "yes"}, {}, {"cold": ("yes", "no")})
+    with pytest.raises(ConfigError, match=f"{name}= is not a variable of capdoit; did you mean cold"):
+        read_variables({name: "yes"}, {}, {"cold": ("yes", "no")})
 
 
 def test_what_to_do_about_migrations_is_one_of_two_words() -> None:
-    assert read({"migrations": "keep"}, {}).migrations == "keep"
+    assert read_variables({"migrations": "keep"}, {}).migrations == "keep"
     with pytest.raises(ConfigError, match=r"migrations=kepe: expected keep or back; did you mean keep\?"):
-        read({"migrations": "kepe"}, {})
+        read_variables({"migrations": "kepe"}, {})
 
 
 @pytest.mark.parametrize(
@@ -53,22 +53,22 @@ def test_what_to_do_about_migrations_is_one_of_two_words() -> None:
 )  # fmt: skip
 def test_an_empty_value_is_refused(values: dict[str, str]) -> None:
     with pytest.raises(ConfigError):
-        read(values, {})
+        read_variables(values, {})
 
 
 def test_what_is_said_twice_differently_is_refused() -> None:
-    with pytest.raises(ConfigError, match="said twice"):
-        read({"hosts": "web1", "HOSTS": "web2"}, {})
+    with pytest.raises(ConfigError, match="given twice"):
+        read_variables({"hosts": "web1", "HOSTS": "web2"}, {})
 
 
 def test_the_command_line_wins_over_the_environment() -> None:
-    assert read({"branch": "a"}, {"BRANCH": "b"}).branch == "a"
-    assert read({}, {"BRANCH": "b"}).branch == "b"
+    assert read_variables({"branch": "a"}, {"BRANCH": "b"}).branch == "a"
+    assert read_variables({}, {"BRANCH": "b"}).branch == "b"
 
 
 def test_an_empty_variable_of_the_environment_says_nothing() -> None:
-    assert read({}, {"HOSTS": "", "BRANCH": ""}) == read({}, {})
+    assert read_variables({}, {"HOSTS": "", "BRANCH": ""}) == read_variables({}, {})
 
 
 def test_names_may_have_spaces_around_them() -> None:
-    assert read({"hosts": "web1, web2"}, {}).hosts == ("web1", "web2")
+    assert read_variables({"hosts": "web1, web2"}, {}).hosts == ("web1", "web2")
