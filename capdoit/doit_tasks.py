@@ -23,6 +23,7 @@ from capdoit.hooks import discovery as finding
 from capdoit.hooks.declarations import Hooks
 from capdoit.hooks.hook import Declared, check_roles
 from capdoit.output.console import Console, Tone
+from capdoit.output.error_text import render_error
 from capdoit.sequence import FLOWS, FlowTask, flow_tasks
 from capdoit.text import listed, near
 from capdoit.transfers import TRANSFERS, transfer_of
@@ -288,7 +289,7 @@ def _as_failure(work: Callable[[], object], console: Console) -> TaskFailed | No
     try:
         work()
     except CapdoitError as error:
-        return TaskFailed(console.redact(str(error)))
+        return TaskFailed(console.redact(render_error(error)))
     return None
 
 

@@ -1,51 +1,53 @@
-"""What can go wrong, as one small tree; each error carries its facts as attributes.
+"""The errors of capdoit, as one small tree. Each error carries data; `output.error_text` makes the text from it.
 
     CapdoitError
-     ├── ConfigError       deploy.yml, a variable or a hook is wrong; nothing was touched
-     │    └── RecipeError  a recipe is missing, broken or wrongly used
-     ├── LockHeld          another flow is at work on a host of the stage
-     ├── NotReady          the hosts lack what a deploy needs: linked files, tools, rights
-     ├── NoTarget          there is no release to roll back to
-     ├── FleetDisagrees    the hosts do not share what the flow needs
-     ├── PlanOutdated      a host is not as it was when the plan was made
-     ├── GuardRefused      a recipe's guard refuses the rollback
-     ├── HostError         one host: it could not be reached, or a script failed there
-     │    ├── Unreachable  one host: no connection could be made
-     │    ├── LockLost     one host: another flow may have been at work there since
-     │    ├── Damaged      one host: the release to go back to is not as it was shipped
-     │    └── Cancelled    one host: stopped because of another, or by the operator
-     ├── HostsFailed       the outcomes of all the hosts of a step
-     ├── Interrupted       a signal, or the operator, ended the flow
-     ├── FlowFailed        the report of a deploy or rollback that did not finish
-     └── DrillFailed       the report of a drill that did not do well
+     ├── ConfigError         deploy.yml, a variable or a hook is wrong; nothing was touched
+     │    └── RecipeError    a recipe is missing, broken or used wrongly
+     ├── LockHeld            another flow holds the lock of a host
+     ├── NotReady            the hosts or the controller lack what a flow needs
+     ├── ReleaseNotChosen    no release could be chosen for all hosts
+     │    ├── NoTarget       no host can go to it
+     │    └── FleetDisagrees the hosts differ
+     ├── PlanOutdated        the hosts have changed since the plan was made
+     ├── GuardRefused        the guard of a recipe refuses the rollback
+     ├── HostError           one host: a script failed there, or the host could not be reached
+     │    ├── Unreachable    one host: no connection could be made
+     │    ├── LockLost       one host: this flow no longer holds the lock
+     │    ├── Damaged        one host: the release is not as it was shipped
+     │    └── Cancelled      one host: the work was stopped before its end
+     ├── HostsFailed         a step failed; has the outcome of every host
+     ├── Interrupted         a signal, or the operator, ended the flow
+     ├── FlowFailed          the report of a deploy or rollback that did not finish
+     └── DrillFailed         the report of a drill that failed
 
-The text of an error is for its reader at 3 a.m.: what happened, where, and what to type next. Exit
-codes are doit's and are chosen at the doit faces (``tasks.py``, ``cap/``) only.
+``str(error)`` is the cause in one line; of a HostError, with the last lines of output below it. Exit statuses belong
+to doit: `doit_tasks` and `commands` choose them.
 """
 
 from __future__ import annotations
 
 import traceback
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from enum import Enum
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
-from capdoit.text import printable
+from capdoit.text import first_line, grouped, listed, near, printable
 
 PACKAGE = Path(__file__).parent
 T = TypeVar("T")
 
 
 class CapdoitError(Exception):
-    """Never raised itself; catch it to catch all of capdoit's."""
+    """The base of all errors of capdoit; catch it to catch each of them."""
 
 
 class ConfigError(CapdoitError):
-    """What was asked for makes no sense; no host was touched.
+    """A mistake in deploy.yml, in a variable or in a hook; no host was touched.
 
     Args:
-        mistakes: one sentence for each mistake, with its place in front.
+        mistakes: one sentence for each mistake, which begins with its location.
     """
 
     def __init__(self, *mistakes: str) -> None:
@@ -54,57 +56,192 @@ class ConfigError(CapdoitError):
 
 
 class RecipeError(ConfigError):
-    """A recipe is missing, broken or wrongly used; names it and its file."""
+    """A recipe that is missing, broken or used wrongly; names the recipe and its file."""
 
 
 class LockHeld(CapdoitError):
-    """Another flow holds the lock of a host.
+    """A lock that another flow holds.
 
     Args:
-        holders: what is known of the holder, by name of host.
+        holders: the flow that holds the lock, as text, by name of host.
+        is_whole_stage: whether every host of the stage is locked.
     """
 
-    def __init__(self, message: str, holders: Mapping[str, str]) -> None:
-        super().__init__(message)
-        self.holders = dict(holders)
+    def __init__(self, holders: Mapping[str, str], is_whole_stage: bool = False) -> None:
+        self.holders, self.is_whole_stage = dict(holders), is_whole_stage
+        found = (f"{hosts}: {holder}" for holder, hosts in grouped(self.holders.items()).items())
+        super().__init__(f"another flow is at work: {'; '.join(found)}")
+
+
+@dataclass(frozen=True)
+class Problem:
+    """A reason why a flow fails, or would fail.
+
+    Attributes:
+        text: the reason; lines of output may follow the first line.
+        host: name of the host; empty for the controller and for the whole fleet.
+    """
+
+    text: str
+    host: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.host}: {self.text}" if self.host else self.text
 
 
 class NotReady(CapdoitError):
-    """The hosts lack what the flow needs; the text has every lack of every host."""
+    """The hosts or the controller lack what a flow needs.
+
+    Args:
+        problems: all problems that were found; a text concerns no single host.
+        checked_flow: the flow that would fail, if it was only checked.
+    """
+
+    def __init__(self, *problems: Problem | str, checked_flow: str = "") -> None:
+        self.problems = tuple(Problem(one) if isinstance(one, str) else one for one in problems)
+        self.checked_flow = checked_flow
+        super().__init__(_summarize(self.problems))
 
 
-class NoTarget(CapdoitError):
-    """No release can be rolled back to, or the one asked for cannot."""
+class Refusal(Enum):
+    """The reason why no release could be chosen; the value is its text."""
+
+    NO_OLDER_RELEASE = "there are no older releases to roll back to that were live, are good and are complete"
+    UNKNOWN_RELEASE = "no host has a release {release}"
+    IMPOSSIBLE = "release {release} cannot be rolled back to"
+    NOT_ON_EVERY_HOST = "not every host can go to {release}"
+    ALREADY_LIVE = "{release} is already live on all hosts"
+    DIFFERENT_TARGETS = "the hosts would not go back to the same release"
+    DIFFERENT_REVISIONS = "release {release} is not of the same revision on all hosts"
+    DIFFERENT_LIVE = "the hosts do not have the same release live"
+    NOTHING_LIVE = "no release is live"
 
 
-class FleetDisagrees(CapdoitError):
-    """The hosts do not share what the flow needs; the text has the table of who has what."""
+@dataclass(frozen=True)
+class HostReleases:
+    """The releases of one host, for the table of an error.
+
+    Attributes:
+        host: name of the host.
+        live: the live release, or the target of ``current``; empty if there is none.
+        held: the state of each release and archive, newest first.
+        answer: what distinguishes the host: the release that it would go to, its revision of the release, or the state
+            for which it cannot go there. Empty if there is none.
+    """
+
+    host: str
+    live: str
+    held: Mapping[str, str] = field(default_factory=dict)
+    answer: str = ""
+
+
+@dataclass(frozen=True)
+class Candidates:
+    """The releases that every host can go to.
+
+    Attributes:
+        releases: the best one first.
+        are_bad: whether all of them are bad: rolled back from, or their deploys failed.
+    """
+
+    releases: tuple[str, ...] = ()
+    are_bad: bool = False
+
+
+class ReleaseNotChosen(CapdoitError):
+    """No release could be chosen for all hosts; nothing was touched.
+
+    Args:
+        reason: why.
+        hosts: the releases of every host.
+        release: the release that was requested, or that the hosts have differently.
+        candidates: the releases that every host can go to; None if that was not asked.
+    """
+
+    def __init__(
+        self,
+        reason: Refusal,
+        hosts: Sequence[HostReleases] = (),
+        release: str = "",
+        candidates: Candidates | None = None,
+    ) -> None:
+        self.reason, self.hosts, self.release, self.candidates = reason, tuple(hosts), release, candidates
+        held = sorted({name for host in hosts for name in host.held})
+        suggestion = near(release, held) if reason is Refusal.UNKNOWN_RELEASE else ""
+        super().__init__(f"{reason.value.format(release=printable(release))}{suggestion}")
+
+
+class NoTarget(ReleaseNotChosen):
+    """No host can go to the release that was requested, or there is no release to go to."""
+
+
+class FleetDisagrees(ReleaseNotChosen):
+    """Some hosts can go to the release and others cannot, or the hosts have it differently."""
 
 
 class PlanOutdated(CapdoitError):
-    """A host is not as it was when the plan was made; the text has every change, and nothing was touched."""
+    """The hosts have changed since the plan was made; nothing was touched.
+
+    Args:
+        differences: one sentence for each difference.
+    """
+
+    def __init__(self, *differences: str) -> None:
+        self.differences = differences
+        super().__init__(f"the plan is outdated: {'; '.join(differences)}")
 
 
 class GuardRefused(CapdoitError):
-    """A recipe's guard refuses the rollback; nothing was touched.
+    """The guard of a recipe refuses the rollback; nothing was touched.
 
     Args:
-        can_go_back: whether ``migrations=back`` would take away what is in the way.
+        recipe: name of the recipe.
+        release: the release to go back to.
+        host: the host that the recipe asked.
+        names: the changes on the host that the release does not know, such as migrations.
+        meaning: the description of the guard.
+        can_revert: whether ``migrations=back`` would revert the changes.
+        obstacle: why ``migrations=back``, which was requested, is impossible.
+        missing_roles: the roles that the recipe asks, if no host with one of them is selected.
+        cause: why the recipe could not find out which changes there are.
     """
 
-    def __init__(self, message: str, can_go_back: bool = False) -> None:
-        super().__init__(message)
-        self.can_go_back = can_go_back
+    def __init__(
+        self,
+        recipe: str,
+        release: str,
+        host: str = "",
+        names: Sequence[str] = (),
+        *,
+        meaning: str = "",
+        can_revert: bool = False,
+        obstacle: str = "",
+        missing_roles: Sequence[str] = (),
+        cause: BaseException | None = None,
+    ) -> None:
+        self.recipe, self.release, self.host, self.names = recipe, release, host, tuple(names)
+        self.meaning, self.can_revert, self.obstacle = meaning, can_revert, obstacle
+        self.missing_roles, self.cause = tuple(missing_roles), cause
+        super().__init__(f"{self.summary}: {first_line(cause)}" if cause else self.summary)
+
+    @property
+    def summary(self) -> str:
+        """The reason in one line, without the error that caused it."""
+        if self.missing_roles:
+            return f"recipe {self.recipe} must ask a host with the role {listed(self.missing_roles)}: none is selected"
+        if self.cause:
+            return f"recipe {self.recipe} cannot tell which changes release {self.release} does not know"
+        return f"recipe {self.recipe}: {self.host} has changes that release {self.release} does not know"
 
 
 class HostError(CapdoitError):
-    """A script or command failed on one host, or the host could not be reached.
+    """A script or command that failed on one host, or a host that could not be reached.
 
     Args:
-        host: the host's name.
-        reason: what happened, one line.
-        command: what was being run, if anything was.
-        status: its exit status; None when there is none (no connection, or it was lost).
+        host: name of the host.
+        reason: what happened, in one line.
+        command: the command that was running, if there was one.
+        status: the exit status of the command; None without one: there was no connection, or it was lost.
         lines: the last lines of output.
     """
 
@@ -113,37 +250,68 @@ class HostError(CapdoitError):
     ) -> None:
         self.host, self.reason, self.command = host, reason, command
         self.status, self.lines = status, tuple(lines)
-        super().__init__("\n".join([f"{host}: {reason}", *(f"    {line}" for line in lines)]))
+        super().__init__(str(self.problem))
+
+    @property
+    def problem(self) -> Problem:
+        """The reason, with the last lines of output below it."""
+        return Problem("\n".join([self.reason, *(f"    {line}" for line in self.lines)]), self.host)
 
     def because(self, reason: str) -> HostError:
-        """The same, with another reason: what its reader can do something about."""
+        """Return the same error with another reason, one that the operator can act on."""
         return HostError(self.host, reason, self.command, self.status, self.lines)
 
 
 class Unreachable(HostError):
-    """No connection to this host could be made; nothing was done there."""
+    """A host to which no connection could be made; nothing was done there."""
 
 
 class LockLost(HostError):
-    """The flow no longer has the lock of this host: it was unlocked by force, or another flow took it over."""
+    """A host whose lock this flow no longer holds: it was unlocked by force, or another flow took it over."""
 
 
 class Damaged(HostError):
-    """The release to go back to is not as it was shipped on this host; nothing was touched there."""
+    """A release that is not as it was shipped on one host, or could not be compared; nothing was touched there.
+
+    Args:
+        host: name of the host.
+        release: name of the release.
+        summary: number of changes by kind.
+        lines: the first of the changes.
+        cause: why the release could not be compared with its manifest, if that is the reason.
+        is_archive: whether the host has the release as an archive only.
+    """
+
+    def __init__(
+        self,
+        host: str,
+        release: str,
+        summary: str = "",
+        lines: Sequence[str] = (),
+        *,
+        cause: HostError | None = None,
+        is_archive: bool = False,
+    ) -> None:
+        self.release, self.is_archive = release, is_archive
+        if cause:
+            reason = f"release {release} could not be verified: {cause.reason}"
+            super().__init__(host, reason, cause.command, cause.status, cause.lines)
+        else:
+            super().__init__(host, f"release {release} is not as it was shipped: {summary}", lines=lines)
 
 
 class Cancelled(HostError):
-    """The work on this host was stopped: another host failed, or the operator asked for it."""
+    """Work that was stopped on one host: another host failed, or the operator asked for it."""
 
 
 @dataclass(frozen=True)
 class Outcome(Generic[T]):
-    """What one host answered to one step.
+    """The outcome of one step on one host. It is true if the step succeeded.
 
     Attributes:
-        host: the host's name.
-        answer: what the step returned for it; None when it failed.
-        error: why it failed; None when it did not.
+        host: name of the host.
+        answer: what the step returned for the host; None if it failed.
+        error: why the step failed; None if it succeeded.
     """
 
     host: str
@@ -151,22 +319,21 @@ class Outcome(Generic[T]):
     error: BaseException | None = None
 
     def __bool__(self) -> bool:
-        """Whether the host did what it was asked to do."""
         return self.error is None
 
     @property
     def has_failed(self) -> bool:
-        """Whether it could not do it; one that was stopped, because of another, might have."""
+        """Whether the host itself failed; a host that was stopped because of another one might have succeeded."""
         return self.error is not None and not isinstance(self.error, Cancelled)
 
 
 def answers(outcomes: Iterable[Outcome[T]]) -> list[T]:
-    """What the hosts answered that did what they were asked to do."""
+    """Return the answers of the hosts that succeeded."""
     return [outcome.answer for outcome in outcomes if outcome.answer is not None]
 
 
 class HostsFailed(CapdoitError):
-    """A step failed on at least one host; carries the outcome of every host.
+    """A step that failed on at least one host.
 
     Args:
         outcomes: one for each host that took part.
@@ -176,42 +343,67 @@ class HostsFailed(CapdoitError):
         self.outcomes = tuple(outcomes)
         self.failed = [o for o in outcomes if o.has_failed]
         self.cancelled = [o for o in outcomes if isinstance(o.error, Cancelled)]
-        parts = [described(o.error, o.host) for o in self.failed if o.error]
-        if self.cancelled:
-            parts.append("stopped because of that: " + ", ".join(o.host for o in self.cancelled))
-        super().__init__("\n".join(parts))
+        super().__init__(_summarize(self.problems))
+
+    @property
+    def problems(self) -> list[Problem]:
+        """The problems of the hosts that failed."""
+        return [problem for o in self.failed if o.error for problem in find_problems(o.error, o.host)]
 
 
 class Interrupted(CapdoitError):
-    """A signal ended the flow."""
+    """A signal, or the operator, ended the flow."""
 
 
 class FlowFailed(CapdoitError):
-    """A flow did not finish; the text says why, where the fleet stands, and what to type next."""
+    """The report of a flow that did not finish: why, where the hosts stand, and what to type next."""
 
 
 class DrillFailed(CapdoitError):
-    """A rollback would not work, or the drill could not find out; the text says why."""
+    """The report of a drill: a rollback would not work, or the drill could not find out."""
 
 
-def described(error: BaseException, host: str = "") -> str:
-    """An error: capdoit's own say it themselves; of others the host, what they are, and where they come from."""
-    if isinstance(error, CapdoitError):
-        return str(error)
-    what = "\n".join(map(printable, f"{type(error).__name__}: {error}".splitlines()))
-    return f"{host}: {what}{where(error)}" if host else f"{what}{where(error)}"
+def find_problems(error: BaseException, host: str = "") -> list[Problem]:
+    """Return the problems in an error.
+
+    Args:
+        error: any error.
+        host: name of the host where it happened; an error that knows its hosts overrides it.
+    """
+    if isinstance(error, (NotReady, HostsFailed)):
+        return [*error.problems]
+    if isinstance(error, HostError):
+        return [error.problem]
+    return [Problem(str(error) if isinstance(error, CapdoitError) else _describe_bug(error), host)]
 
 
-def where(error: BaseException) -> str:
-    """The last line that led to an error and is not capdoit's: of a hook, or of a recipe, its readers know their own.
+def merge_problems(problems: Iterable[Problem]) -> list[Problem]:
+    """Merge the hosts that have the same problem into one, such as ``web1, web2``."""
+    merged = grouped(dict.fromkeys((one.host, one.text) for one in problems))
+    return [Problem(text, hosts) for text, hosts in merged.items()]
+
+
+def locate_error(error: BaseException) -> str:
+    """Return the location of the innermost traceback frame outside capdoit, usually in a hook or a recipe.
 
     Returns:
-        `` (FILE:LINE)``; empty when there is none.
+        `` (FILE:LINE)``; empty if there is no such frame.
     """
     every = traceback.extract_tb(error.__traceback__)
-    frames = [frame for frame in every if not frame.filename.startswith("<") and not _is_ours(Path(frame.filename))]
+    frames = [frame for frame in every if not frame.filename.startswith("<") and not _is_internal(Path(frame.filename))]
     return f" ({Path(frames[-1].filename).name}:{frames[-1].lineno})" if frames else ""
 
 
-def _is_ours(file: Path) -> bool:
+def _describe_bug(error: BaseException) -> str:
+    """Return the type, message and location of an error that is not capdoit's."""
+    lines = f"{type(error).__name__}: {error}".splitlines()
+    return "\n".join(map(printable, lines)) + locate_error(error)
+
+
+def _is_internal(file: Path) -> bool:
     return file.is_relative_to(PACKAGE) and not file.is_relative_to(PACKAGE / "recipes")
+
+
+def _summarize(problems: Iterable[Problem]) -> str:
+    """Return the first line of each problem, all in one line."""
+    return "; ".join(map(str, merge_problems(Problem(first_line(one.text), one.host) for one in problems)))

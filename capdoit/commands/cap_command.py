@@ -29,6 +29,7 @@ from capdoit.config import variables
 from capdoit.doit_tasks import Cap
 from capdoit.errors import CapdoitError, ConfigError
 from capdoit.output.console import Console
+from capdoit.output.error_text import render_error
 from capdoit.text import listed, near
 
 INTERRUPTED = 130  # as shells have it
@@ -141,7 +142,7 @@ command succeeded on every host, else 1."""
             console.say("interrupted")
             return INTERRUPTED
         except CapdoitError as error:
-            raise InvalidCommand(console.redact(str(error))) from None
+            raise InvalidCommand(console.redact(render_error(error))) from None
 
     def _asked(self, params: Any, words: list[str], console: Console) -> Asked:
         said = variables.read_variables(_said(params), os.environ)

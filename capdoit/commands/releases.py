@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from capdoit.commands.inspection import look
-from capdoit.commands.request import SHORT, Asked, errors, exit_status, in_one_line, live, say_unreached, way_back
+from capdoit.commands.request import SHORT, Asked, errors, exit_status, live, say_unreached, way_back
 from capdoit.config.stages import Stage
 from capdoit.errors import HostError, Outcome, answers
 from capdoit.hosts.connection import Connection
@@ -39,7 +39,7 @@ def releases(asked: Asked) -> int:
         if facts:
             asked.console.say_table(_matrix(facts, target, sizes, asked.console.width))
         if refused:
-            asked.console.say(f"A rollback is refused: {in_one_line(refused)}", Tone.DOUBTFUL)
+            asked.console.say(f"A rollback is refused: {refused}", Tone.DOUBTFUL)
         say_unreached(asked.console, outcomes)
     return exit_status(outcomes, len({live(one) for one in facts}) <= 1)
 

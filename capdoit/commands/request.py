@@ -11,9 +11,10 @@ from typing import Any
 from capdoit.config import stages, variables
 from capdoit.config.stages import Stage
 from capdoit.config.variables import Variables
-from capdoit.decisions import rollback_target as decide
+from capdoit.decisions.readiness import find_rollback_problems
+from capdoit.decisions.rollback_target import choose_rollback_target
 from capdoit.doit_tasks import Cap
-from capdoit.errors import ConfigError, FleetDisagrees, NoTarget, Outcome
+from capdoit.errors import ConfigError, Outcome, ReleaseNotChosen
 from capdoit.output.console import Console, Tone
 from capdoit.records.facts import Facts
 from capdoit.text import first_line, listed
@@ -86,17 +87,12 @@ def live(facts: Facts) -> tuple[str, str]:
 
 def way_back(facts: Sequence[Facts], stage: Stage) -> tuple[str | None, str]:
     """Where a rollback of these hosts would go, or why it would go nowhere."""
-    if problems := decide.rollback_problems(facts, stage):
-        return None, problems[0]
+    if problems := find_rollback_problems(facts, stage):
+        return None, str(problems[0])
     try:
-        return (decide.rollback_target(facts, None, stage.name).release, "") if facts else (None, "")
-    except (NoTarget, FleetDisagrees) as error:
+        return (choose_rollback_target(facts).release, "") if facts else (None, "")
+    except ReleaseNotChosen as error:
         return None, str(error)
-
-
-def in_one_line(refusal: str) -> str:
-    """A refusal in one line."""
-    return first_line(refusal).removeprefix("nothing was touched: ")
 
 
 def say_unreached(console: Console, outcomes: Iterable[Outcome[Any]]) -> None:

@@ -8,7 +8,7 @@ from datetime import datetime, timezone
 from typing import Any
 
 from capdoit.commands.inspection import survey
-from capdoit.commands.request import Asked, exit_status, in_one_line, live, say_unreached, way_back
+from capdoit.commands.request import Asked, exit_status, live, say_unreached, way_back
 from capdoit.config.stages import Stage
 from capdoit.errors import Outcome, answers
 from capdoit.output.console import Console, Tone
@@ -83,7 +83,7 @@ def _way_back(facts: Sequence[Facts], stage: Stage, hosts: int) -> str:
     """What a rollback would do now, in a sentence."""
     target, refused = way_back(facts, stage)
     if target is None:
-        return f"is refused: {in_one_line(refused)}"
+        return f"is refused: {refused}"
     one = next((one for one in facts if target in one.releases), facts[0])
     its = life(one, target)
     how_long = lasted(its, datetime.now(timezone.utc))
@@ -112,7 +112,7 @@ def _status_json(stage: Stage, outcomes: Sequence[Outcome[Facts]], agree: bool |
         "stage": stage.name,
         "agree": agree,
         "rollback": target,
-        "refused": refused and in_one_line(refused),
+        "refused": refused,
         "differences": standing.drift(facts),
         "ended_badly": _ended_badly(facts) or None,
         "unfinished": standing.unfinished(facts),

@@ -11,7 +11,7 @@ from typing import Any
 from capdoit.commands.request import DISAGREED, Asked, exit_status, say_unreached
 from capdoit.config.stages import Stage
 from capdoit.config.variables import Variables
-from capdoit.decisions import rollback_target as decide
+from capdoit.decisions.live_release import choose_release_to_verify
 from capdoit.errors import ConfigError, Outcome, answers
 from capdoit.hosts.connection import Connection
 from capdoit.hosts.request import Request
@@ -91,7 +91,7 @@ def compare_all(stage: Stage, variables: Variables, console: Console, wanted: st
         run.facts = {one.host: one for one in answers(surveyed)}
         if not run.facts:
             return Verified("", surveyed)
-        run.release = decide.to_look_at(list(run.facts.values()), wanted, stage.name)
+        run.release = choose_release_to_verify(list(run.facts.values()), wanted)
         hosts = [host for host in run.fleet.release_connections if host.name in run.facts]
         compared = run.fleet.each(partial(_compare, run), hosts, stop_on_failure=False)
         differences = _between(run, [host for host, o in zip(hosts, compared, strict=True) if o])

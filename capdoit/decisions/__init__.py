@@ -1,1 +1,1 @@
-"""Decisions for the whole fleet, made from the facts of its hosts and from nothing else."""
+"""Decisions for the whole fleet: pure functions of the facts of its hosts."""

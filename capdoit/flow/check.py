@@ -10,8 +10,8 @@ from typing import Any
 
 from capdoit.config.stages import Stage
 from capdoit.config.variables import Variables
-from capdoit.decisions import rollback_target as decide
-from capdoit.errors import HostError, NotReady, Outcome, answers
+from capdoit.decisions.readiness import find_deploy_problems
+from capdoit.errors import HostError, NotReady, Outcome, answers, find_problems
 from capdoit.hooks.hook import Declared
 from capdoit.hosts.connection import Connection
 from capdoit.operations.lock import NO_FLOCK, REFUSED, flock_request
@@ -46,9 +46,9 @@ def check(stage: Stage, variables: Variables, console: Console, declared: Declar
     for holder, names in grouped((one.host, one.holder) for one in facts if one.lock and one.lock_is_held).items():
         console.say(f"   warning: {names}: locked by {holder}", Tone.DOUBTFUL)
     asked: list[Outcome[Any]] = [*locks, *source, *surveyed, *others]
-    failed = dict.fromkeys(str(outcome.error) for outcome in asked if outcome.error)
-    if problems := [*decide.problems(facts, run.stage), *failed]:
-        raise NotReady("\n".join(["a deploy would fail:", *(f"  {problem}" for problem in problems)]))
+    failed = [problem for o in asked if o.error for problem in find_problems(o.error, o.host)]
+    if problems := [*find_deploy_problems(facts, run.stage), *failed]:
+        raise NotReady(*problems, checked_flow="deploy")
     console.say(f"   {stage.name}: {len(facts)} host(s) are ready for a deploy", Tone.GOOD)
 
 

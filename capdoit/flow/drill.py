@@ -22,6 +22,7 @@ from capdoit.flow.hook_calls import called_on
 from capdoit.flow.runner import Deployment
 from capdoit.hooks.hook import Declared, Hook
 from capdoit.output.console import Console, Tone
+from capdoit.output.error_text import render_advice
 from capdoit.records.journal import FAILS, WORKS, Drilled
 from capdoit.sequence import FlowTask
 from capdoit.state.run import Run, begin
@@ -168,17 +169,18 @@ class Drill:
         if self._signal:
             self._end(run, "")
             return self.console.redact(f"{name}: {self._signal} in {self._doing}\n{done}")
-        why = because(f"{self._doing} failed", error).replace("doit rollback:", "doit drill:")  # to be rehearsed, too
+        why = because(f"{self._doing} failed", error)
+        advice = render_advice(error, run.command_line)
         if isinstance(error, LockHeld):
             self._end(run, "")
-            return self.console.redact(f"{name}: {why}\nA drill waits for it with wait=60. {done}")
+            return self.console.redact(f"{name}: {why}\n{done}\n{advice}")
         named_wrongly = isinstance(error, NoTarget) and self.variables.rollback_release  # tells of nothing but that
         self._end(run, "" if named_wrongly else _drilled(run, FAILS, self._total, self.console.redact(why)))
         self._say_skipped(run)
         inner = self._inner.run
         would = "would be live, but not be finished" if inner and inner.published else "would not work"
         rows = table(("host", "a rollback"), _verdicts(run, error))
-        return self.console.redact(f"{name}: a rollback {would}: {why}\n{rows}\n{done}")
+        return self.console.redact(f"{name}: a rollback {would}: {why}\n{rows}\n{done}\n{advice}")
 
     def _end(self, run: Run, drilled: str) -> None:
         with suppress(FlowFailed):  # it works in the shadow, which is about to go

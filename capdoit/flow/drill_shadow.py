@@ -16,6 +16,7 @@ from capdoit.hosts.connection import Connection
 from capdoit.layout import Layout
 from capdoit.operations.integrity import whole
 from capdoit.operations.survey import ask_facts
+from capdoit.output.error_text import render_error
 from capdoit.shell_scripts import script_text
 from capdoit.state.run import Run
 from capdoit.steps.finishing import archived
@@ -90,7 +91,8 @@ def rehearse_shortly(run: Run) -> None:
     except CapdoitError as error:
         stopped = isinstance(error, HostsFailed) and not error.failed
         what = "it was not seen whether a rollback works" if stopped else "a rollback would not work now"
-        run.warn(f"{what}: {error}")
+        command = replace(back.command_line, task="rollback")
+        run.warn(f"{what}: {render_error(error, command)}")
     else:
         run.console.say(f"   a rollback would go to {back.release}, which is whole on every host")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator
 
-from capdoit.decisions import rollback_target as decide
+from capdoit.decisions.cleanup import choose_removals
 from capdoit.errors import HostError, Unreachable
 from capdoit.hosts.connection import Connection
 from capdoit.hosts.request import Request
@@ -118,7 +118,7 @@ def _publishing(run: Run) -> Iterator[str]:
 
 def _finishing(run: Run) -> Iterator[str]:
     for host, facts in run.facts.items():
-        gone = decide.removals(facts, run.stage.keep_releases, run.release, [*run.facts.values()])
+        gone = choose_removals(facts, run.stage.keep_releases, run.release, [*run.facts.values()])
         yield f"{host}: removes {listed(gone) or 'nothing'}"
 
 

@@ -4,22 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
 
-from capdoit.decisions import rollback_target as decide
-from capdoit.errors import (
-    Damaged,
-    FleetDisagrees,
-    GuardRefused,
-    HostsFailed,
-    Interrupted,
-    LockHeld,
-    NoTarget,
-    PlanOutdated,
-    Unreachable,
-    described,
-)
+from capdoit.decisions.readiness import find_undo_problems
+from capdoit.decisions.rollback_target import predict_rollback_target
+from capdoit.errors import GuardRefused, HostsFailed, LockHeld, PlanOutdated, Unreachable
 from capdoit.flow.failure_cleanup import Standing
+from capdoit.output.error_text import render_advice, render_cause
 from capdoit.sequence import step_names
 from capdoit.state.run import Run
 from capdoit.steps import WORK
@@ -41,8 +31,10 @@ def report(run: Run, what: str, error: BaseException, standings: Sequence[Standi
 
 
 def _next(run: Run, error: BaseException, standings: Sequence[Standing]) -> str:
-    if isinstance(error, (GuardRefused, LockHeld, PlanOutdated)):
-        return _ways(run, error)
+    if isinstance(error, LockHeld):
+        return _not_undone(run) if run.undoes else render_advice(error, run.command_line)
+    if isinstance(error, (GuardRefused, PlanOutdated)):
+        return f"What is live was not changed.\n{render_advice(error, run.command_line)}"
     if run.flipped and not run.published:
         unknown = listed(sorted(run.flipped))
         return f"Nobody knows what is live on {unknown}. Look again: doit cap status {run.stage.name}"
@@ -58,36 +50,18 @@ def _is_otherwise(run: Run, standing: Standing) -> bool:
 
 
 def _unchanged(run: Run, error: BaseException) -> str:
-    if run.undoes and decide.no_longer_live([*run.facts.values()], run.undoes):
+    if run.undoes and find_undo_problems([*run.facts.values()], run.undoes):
         return _not_undone(run)
-    if isinstance(error, HostsFailed) and any(isinstance(outcome.error, Damaged) for outcome in error.failed):
-        more = "" if run.archived else f" All that differs: doit cap verify {run.scope} {run.release}"
-        return f"What is live was not changed.{more}\nTo go to it as it is: {_again(run, force=True)}"
     gone = f" But {listed(run.taken_away)} was taken away already; a deploy brings it back." if run.taken_away else ""
     if run.taking_away:
         gone = f" But {listed(run.taking_away)} may have been taken away already: a deploy brings back what is missing."
-    told = isinstance(error, (NoTarget, FleetDisagrees))  # which say themselves what to type
-    when = "To do it again" if isinstance(error, Interrupted) else "When it is mended"
-    then = "" if told else f" {when}: {_again(run)}"
-    return f"What is live was not changed.{gone}{then}{_without_unreachable(run, error)}"
+    advice = render_advice(error, run.command_line)
+    return f"What is live was not changed.{gone}\n{advice}{_without_unreachable(run, error)}"
 
 
 def _not_undone(run: Run) -> str:
     """A rollback that follows by itself must not undo what another flow has made live since."""
     return f"Nothing was rolled back. Look at what is live before you do: doit cap status {run.stage.name}"
-
-
-def _again(run: Run, **more: Any) -> str:
-    """What to type to have it done again; with more said than before, a plan is no longer what is carried out."""
-    if run.alone:
-        return _hook_again(run, **more)
-    said = replace(run.variables, apply=None, **more) if more else run.variables
-    return f"doit {run.flow}:{run.stage.name}{said.as_arguments}"
-
-
-def _hook_again(run: Run, **more: Any) -> str:
-    said = replace(run.variables, apply=None, **more)
-    return f"doit run -s {run.flow}:{run.stage.name}:{run.failed_in}{said.as_arguments}"
 
 
 def _without_unreachable(run: Run, error: BaseException) -> str:
@@ -97,26 +71,13 @@ def _without_unreachable(run: Run, error: BaseException) -> str:
     others = tuple(host.name for host in run.stage.hosts if host.name not in away)
     if not away or len(away) < len(outcomes) or not others or run.variables.hosts:
         return ""
-    return f"\nOn the others only, which leaves the hosts mixed: {_again(run, hosts=others, roles=None)}"
-
-
-def _ways(run: Run, error: GuardRefused | LockHeld | PlanOutdated) -> str:
-    """What can be said to a flow that was refused."""
-    if isinstance(error, PlanOutdated):
-        return f"To plan it anew: {_again(run, plan=run.variables.apply)}"
-    if isinstance(error, LockHeld) and run.undoes:
-        return _not_undone(run)
-    if isinstance(error, LockHeld):
-        held = "" if len(error.holders) == len(run.everyone) else f" hosts={','.join(error.holders)}"
-        unlock = f"doit cap unlock {run.stage.name}{held}"
-        return f"wait=60 waits for it: {_again(run)} wait=60\nIf nobody is at work there any more: {unlock}"
-    back = f"To take it away before going back: {_again(run, migrations='back')}\n" if error.can_go_back else ""
-    return f"{back}To go back and leave it as it is: {_again(run, migrations='keep')}"
+    return f"\nOn the others only, which leaves the hosts mixed: {run.command_line.again(hosts=others, roles=None)}"
 
 
 def _although_live(run: Run) -> str:
     failed = run.failed_in in run.acts and run.failed_in not in (*run.done, *step_names(run.flow))
-    hook = f"\nTo do {run.failed_in} again by itself: {_hook_again(run)}" if failed else ""
+    command = replace(run.command_line, hook=run.failed_in)
+    hook = f"\nTo do {run.failed_in} again by itself: {command.hook_again()}" if failed else ""
     left = _left_undone(run)
     undone = f" Not done because of that: {listed(left)}." if left else ""
     if run.flow == "deploy":
@@ -132,15 +93,15 @@ def _left_undone(run: Run) -> list[str]:
 
 def _back(run: Run) -> str:
     hosts = [run.facts[host.name] for host in run.fleet.release_connections if host.name in run.facts]
-    target = decide.way_back(hosts, run.release, run.scope) if hosts else None
+    target = predict_rollback_target(hosts, run.release) if hosts else None
     if target is None:
         return f"There is no other release that every host can go back to; doit cap releases {run.stage.name} has all."
-    return f"To go back: doit rollback:{run.scope} rollback_release={target}"
+    return f"To go back: {run.command_line.roll_back_to(target)}"
 
 
 def because(what: str, error: BaseException) -> str:
-    """What failed and why, with every host that failed and its last lines."""
-    lines = described(error).splitlines()
+    """Return what failed and the cause, with every host that failed and its last lines."""
+    lines = render_cause(error).splitlines()
     if len(lines) == 1 and not isinstance(error, HostsFailed):
         return f"{what}: {lines[0]}"
     return "\n".join([f"{what}:", *(f"  {line}" for line in lines)])

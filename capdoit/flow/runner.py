@@ -14,7 +14,8 @@ from pathlib import Path
 
 from capdoit.config.stages import Stage
 from capdoit.config.variables import Variables
-from capdoit.decisions import rollback_target as decide
+from capdoit.decisions.readiness import find_undo_problems
+from capdoit.decisions.rollback_target import predict_rollback_target
 from capdoit.errors import CapdoitError, ConfigError, FlowFailed, Interrupted
 from capdoit.flow.drill_shadow import rehearse_shortly
 from capdoit.flow.dry_run import foresee
@@ -301,7 +302,7 @@ class Deployment:
         self.console.say(f"   {run.release} is live, but its deploy failed: rolling back (on_failure: rollback)")
         hosts = tuple(host.name for host in run.fleet.connections)
         why, said = f"on_failure: rollback, of {run.release}", self.variables
-        target = decide.way_back([*run.facts.values()], run.release, run.scope)
+        target = predict_rollback_target([*run.facts.values()], run.release)
         variables = Variables(
             rollback_release=target, hosts=hosts, message=why, wait=said.wait, skip=said.skip, custom=said.custom
         )
@@ -324,6 +325,6 @@ def _stands(run: Run, back: Run | None) -> str:
         return "Not every host says what is live."
     if not back or not back.facts:
         return f"{run.release} was live when its deploy failed."
-    if decide.no_longer_live([*back.facts.values()], run.release):
+    if find_undo_problems([*back.facts.values()], run.release):
         return f"{run.release} is not live everywhere any more, so it is not undone."
     return f"{run.release} is live all the same."

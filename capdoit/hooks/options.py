@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from typing import Annotated, Any, Literal, TypeVar
 
 from capdoit.config.readers import RecipeUse
-from capdoit.errors import ConfigError, RecipeError, where
+from capdoit.errors import ConfigError, RecipeError, locate_error
 from capdoit.script import Secret
 from capdoit.text import listed, near, printable
 
@@ -127,7 +127,7 @@ def loaded(place: str, load: Callable[[], T]) -> T:
         raise
     except BaseException as error:  # an exit, too: doit would end without a word, as if all were well
         what = printable(f"{type(error).__name__}: {error}")
-        raise RecipeError(f"{place}: cannot be loaded: {what}{where(error)}") from error
+        raise RecipeError(f"{place}: cannot be loaded: {what}{locate_error(error)}") from error
 
 
 def words(kind: Any) -> str:

@@ -10,6 +10,7 @@ from capdoit.hooks.context import Release
 from capdoit.hooks.hook import Hook, Watch
 from capdoit.hosts.connection import Connection
 from capdoit.hosts.request import Request
+from capdoit.output.error_text import render_cause
 from capdoit.records.journal import Note
 from capdoit.state.run import Run
 from capdoit.text import listed, printable
@@ -53,9 +54,7 @@ def _host(run: Run, watch: Watch) -> Connection | None:
     hosts = watch.asked.hosts(run.fleet.connections)
     there_is = any(watch.asked.plays(host.roles) for host in run.everyone)
     if not hosts and there_is and run.flow == "rollback" and run.variables.migrations != "keep":
-        roles = listed(watch.asked.roles)
-        what = f"recipe {watch.recipe} has to ask a host with the role {roles}, and none is selected"
-        raise GuardRefused(f"nothing was touched: {what}")
+        raise GuardRefused(watch.recipe, run.release, missing_roles=watch.asked.roles)
     if not there_is:
         run.console.say(f"   recipe {watch.recipe} asks no host: none has the role {listed(watch.asked.roles)}")
     return hosts[0] if hosts else None
@@ -68,10 +67,10 @@ def _asked(run: Run, host: Connection, watch: Watch) -> tuple[str, ...]:
     except HostsFailed as error:
         if any(getattr(outcome.error, "status", 0) is None for outcome in error.failed) or error.cancelled:
             raise
-        what = f"recipe {watch.recipe} cannot tell what release {run.release} does not know: {error}"
+        refusal = GuardRefused(watch.recipe, run.release, host.name, cause=error)
         if run.variables.migrations != "keep":
-            raise GuardRefused(f"nothing was touched: {what}") from None
-        run.warn(what)
+            raise refusal from None
+        run.warn(render_cause(refusal))
         return ()
 
 
@@ -100,14 +99,19 @@ def _live(run: Run, host: Connection) -> Release:
 
 def _settle(run: Run, host: Connection, watch: Watch, names: tuple[str, ...]) -> None:
     """What becomes of what the release does not know: as ``migrations=`` says, else the rollback is refused."""
-    why = watch.guard.doc if watch.guard else ""
-    what = f"recipe {watch.recipe}: {host.name} has what release {run.release} does not know"
-    said = "\n".join([f"{what}{why and f' ({why})'}:", *(f"  {name}" for name in names)])
-    wish, hindrance = run.variables.migrations, _why_not_back(run, watch)
-    if wish is None or (wish == "back" and hindrance):
-        cannot = f"; {hindrance}" if wish else ""
-        raise GuardRefused(f"nothing was touched: {said}{cannot}", not hindrance)
-    for line in [*said.splitlines(), f"migrations={wish}"]:
+    wish, obstacle = run.variables.migrations, _why_not_back(run, watch)
+    refusal = GuardRefused(
+        watch.recipe,
+        run.release,
+        host.name,
+        names,
+        meaning=watch.guard.doc if watch.guard else "",
+        can_revert=not obstacle,
+        obstacle=obstacle if wish == "back" else "",
+    )
+    if wish is None or (wish == "back" and obstacle):
+        raise refusal
+    for line in [*render_cause(refusal).splitlines(), f"migrations={wish}"]:
         run.console.say(f"   {line}")
     if wish == "back":
         run.unknown[watch.recipe] = names
@@ -116,9 +120,9 @@ def _settle(run: Run, host: Connection, watch: Watch, names: tuple[str, ...]) ->
 def _why_not_back(run: Run, watch: Watch) -> str:
     """Why it cannot be taken away; empty when it can."""
     if not watch.back:
-        return "the recipe cannot take it back"
+        return "the recipe cannot revert them"
     others = [one.name for one in run.everyone if not one.no_release and one.name not in run.facts]
-    return f"{listed(others)}, which would not go back, may need it" if others else ""
+    return f"{listed(others)}, which would not be rolled back, may need them" if others else ""
 
 
 def _called(run: Run, connection: Connection, hook: Hook, release: Release, **more: Any) -> tuple[str, ...]:

@@ -47,12 +47,11 @@ def whole(run: Run, host: Connection, before: Sequence[str] = ()) -> Comparison:
     except HostError as error:
         if before or not host.is_connected:
             raise
-        why = f"release {run.release} is not known to be whole: {error.reason}"
-        _refuse(run, Damaged(host.name, why, error.command, error.status, error.lines))
+        _refuse(run, Damaged(host.name, run.release, cause=error))
         return Comparison("")
     if found.damage:
-        what = f"release {run.release} is not as it was shipped: {found.summary()}"
-        _refuse(run, Damaged(host.name, what, lines=shown(found.damage, MOST_SHOWN)))
+        lines = shown(found.damage, MOST_SHOWN)
+        _refuse(run, Damaged(host.name, run.release, found.summary(), lines, is_archive=bool(before)))
     return found
 
 

@@ -46,10 +46,11 @@ def take_locks(run: Run) -> None:
     while holders := _try_locks(run, missing):
         first = min(run.fleet.release_connections, key=lambda host: host.name)  # of those that could be reached
         patience = run.variables.wait if first.name in holders else max(run.variables.wait, SETTLE)
+        held = LockHeld(holders, is_whole_stage=len(holders) == len(run.everyone))
         if time.monotonic() - began > patience:
-            raise LockHeld(_held_by(holders), holders)
+            raise held
         if run.variables.wait and not waiting:
-            run.console.say(f"   waiting up to {run.variables.wait} s: {_held_by(holders)}")
+            run.console.say(f"   waiting up to {run.variables.wait} s: {held}")
             waiting = True
         later = [host for host in run.fleet.release_connections if host.name in run.held and host.name > min(holders)]
         run.fleet.all(partial(_give_back, run), later)
@@ -94,10 +95,6 @@ def _give_back(run: Run, host: Connection) -> None:
     host.checked(_give_back_request(run, host))
     host.held_lock = None
     run.held.discard(host.name)
-
-
-def _held_by(holders: dict[str, str]) -> str:
-    return "\n".join(["another flow is at work:", *(f"  {name}: {held}" for name, held in holders.items())])
 
 
 def _lock_and_survey(run: Run, host: Connection) -> Facts | str:

@@ -102,6 +102,11 @@ class Facts:
         return self.current or self.link
 
     @property
+    def held(self) -> list[str]:
+        """The names of all releases and archives, newest first."""
+        return sorted({*self.releases, *self.archives}, reverse=True)
+
+    @property
     def holder(self) -> str:
         """Who holds its lock, or left it behind, for people; empty when it is free."""
         if self.lock is None:

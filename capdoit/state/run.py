@@ -21,6 +21,7 @@ from capdoit.hosts.connection import Connection, Deadline
 from capdoit.hosts.fleet import Fleet
 from capdoit.hosts.request import Request
 from capdoit.layout import SCRATCH
+from capdoit.output.command_line import CommandLine
 from capdoit.output.console import Console, Tone
 from capdoit.records.facts import Facts
 from capdoit.records.journal import Entry, Note
@@ -119,11 +120,11 @@ class Run:
         return one_line(self.variables.message or "")
 
     @property
-    def scope(self) -> str:
-        """The stage, and what selects the hosts that take part, as one types it behind ``rollback:``."""
-        said = self.variables
-        without = tuple(host.name for host in self.fleet.connections) if self.missing else said.hosts
-        return f"{self.stage.name}{Variables(hosts=without, roles=None if self.missing else said.roles).as_arguments}"
+    def command_line(self) -> CommandLine:
+        """The command that the operator typed."""
+        hosts = tuple(host.name for host in self.fleet.connections) if self.missing else ()
+        hook = self.failed_in if self.alone else ""
+        return CommandLine("drill" if self.drill else self.flow, self.stage.name, self.variables, hosts, hook)
 
     @property
     def is_partial(self) -> bool:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import TypeVar
 
-from capdoit.decisions import rollback_target as decide
+from capdoit.decisions.cleanup import choose_removals
 from capdoit.errors import HostsFailed, LockLost, Outcome
 from capdoit.hosts.connection import Connection
 from capdoit.records.journal import log_line
@@ -63,7 +63,7 @@ def _warning(run: Run, work: Callable[[Connection], T]) -> list[Outcome[T]]:
 
 def _cleanup(run: Run, host: Connection) -> None:
     facts, keep = run.facts, run.stage.keep_releases
-    if removals := decide.removals(facts[host.name], keep, run.release, [*facts.values()]):
+    if removals := choose_removals(facts[host.name], keep, run.release, [*facts.values()]):
         run.do(host, "cleanup", "steps/finishing", removals=removals, hooks_ran=run.is_hooked)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 
-from capdoit.errors import FleetDisagrees, HostsFailed, Outcome
+from capdoit.errors import FleetDisagrees, HostReleases, HostsFailed, Outcome, Refusal
 from capdoit.hosts.connection import Connection
 from capdoit.operations.integrity import whole
 from capdoit.records.facts import revision_of
@@ -36,11 +36,18 @@ def _verify(run: Run, host: Connection) -> Comparison:
 
 
 def _agree(run: Run, outcomes: list[Outcome[Comparison]]) -> None:
-    found = {revision_of(o.host, o.answer.revision) for o in outcomes if o.answer and o.host in run.archived}
-    revisions = {run.revision, *found} - {""}
+    found = {o.host: _revision(run, o) for o in outcomes if o.answer}
+    revisions = {run.revision, *found.values()} - {""}
     if len(revisions) != 1:
-        raise FleetDisagrees(f"release {run.release} is of different revisions: {', '.join(sorted(revisions))}")
+        hosts = [HostReleases(host, run.before(host) or "", answer=revision) for host, revision in found.items()]
+        raise FleetDisagrees(Refusal.DIFFERENT_REVISIONS, hosts, run.release)
     run.revision = revisions.pop()
+
+
+def _revision(run: Run, outcome: Outcome[Comparison]) -> str:
+    if outcome.answer is None or outcome.host not in run.archived:
+        return run.revision
+    return revision_of(outcome.host, outcome.answer.revision)
 
 
 def _place(run: Run, host: Connection) -> None:

@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime, timezone
 
-from capdoit.decisions import rollback_target as decide
+from capdoit.decisions.live_release import choose_live_release
+from capdoit.decisions.readiness import find_deploy_problems, find_rollback_problems, find_undo_problems
+from capdoit.decisions.release_name import accept_planned_name, choose_release_name
+from capdoit.decisions.rollback_target import choose_rollback_target
 from capdoit.errors import NotReady, PlanOutdated
 from capdoit.operations.guards import guard
 from capdoit.operations.lock import take_locks
@@ -31,7 +34,7 @@ def starting(run: Run) -> None:
 
 def _refuse_if_outdated(changed: Sequence[str]) -> None:
     if changed:
-        raise PlanOutdated("\n".join(["nothing was touched: this is not what the plan was made for:", *changed]))
+        raise PlanOutdated(*changed)
 
 
 def choose_target(run: Run) -> None:
@@ -41,12 +44,12 @@ def choose_target(run: Run) -> None:
         NotReady, NoTarget, FleetDisagrees, GuardRefused, HostsFailed: as in `starting`.
     """
     facts = list(run.facts.values())
-    problems = decide.rollback_problems(facts, run.stage)
+    problems = find_rollback_problems(facts, run.stage)
     if run.undoes:
-        problems += decide.no_longer_live(facts, run.undoes)
+        problems += find_undo_problems(facts, run.undoes)
     if problems:
-        raise NotReady("\n".join(problems))
-    target = decide.rollback_target(facts, run.variables.rollback_release, run.scope)
+        raise NotReady(*problems)
+    target = choose_rollback_target(facts, run.variables.rollback_release)
     run.release, run.revision = target.release, target.revision
     run.archived = target.archived
     guard(run)
@@ -62,13 +65,13 @@ def choose_live(run: Run) -> None:
         NoTarget, FleetDisagrees: nothing is live, or not the same on all hosts.
     """
     take_locks(run)
-    run.release, run.revision = decide.live_release(list(run.facts.values()), run.scope)
+    run.release, run.revision = choose_live_release(list(run.facts.values()))
 
 
 def _decide_deploy(run: Run) -> None:
     facts = list(run.facts.values())
-    if problems := decide.problems(facts, run.stage):
-        raise NotReady("\n".join(problems))
-    run.release = decide.release_name(datetime.now(timezone.utc), facts)
+    if problems := find_deploy_problems(facts, run.stage):
+        raise NotReady(*problems)
+    run.release = choose_release_name(datetime.now(timezone.utc), facts)
     if run.applied:
-        run.release = decide.planned_name(run.applied.release, run.release, facts)
+        run.release = accept_planned_name(run.applied.release, run.release, facts)

@@ -293,7 +293,7 @@ def test_a_rollback_names_the_migrations_that_the_release_does_not_know(shop: Sh
     site = shop(static=False)
     _, second = twice(site)
     done = site.rollback().failed()
-    assert "nothing was touched: recipe django: web1 has what release" in done.out
+    assert "recipe django: web1 has changes that release" in done.out
     assert "shop.0002_price" in done.out
     assert "  shop.0001\n" not in done.out
     assert site.live == second
@@ -361,7 +361,7 @@ def test_a_release_from_before_the_recipe_is_gone_back_to_as_it_was(shop: Shop) 
     site.commit({"manage.py": MANAGE})
     site.deploy().ok()
     done = site.rollback().failed()
-    assert "recipe django cannot tell what release" in done.out
+    assert "recipe django cannot tell which changes release" in done.out
     done = site.rollback("migrations=keep").ok()
     assert "no manage.py: the release was deployed without this recipe and is left unchanged" in done.out
     assert site.live == first

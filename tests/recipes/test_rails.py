@@ -666,7 +666,7 @@ def test_a_rollback_names_the_migrations_that_the_release_does_not_know(shop: Sh
     site = shop(assets=False)
     _, second = twice(site)
     done = site.rollback().failed()
-    assert "nothing was touched: recipe rails: web1 has what release" in done.out
+    assert "recipe rails: web1 has changes that release" in done.out
     assert f"  {PRICE}\n" in done.out
     assert FIRST not in done.out
     assert site.live == second

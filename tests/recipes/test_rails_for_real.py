@@ -177,7 +177,7 @@ def test_an_application_is_deployed_twice_and_rolled_back_under_puma(served: Any
     assert applied(served) == ["20260101000000", "20260202000000"]
 
     done = served.rollback().failed()
-    assert "nothing was touched: recipe rails: web1 has what release" in done.out
+    assert "recipe rails: web1 has changes that release" in done.out
     assert "  20260202000000_add_price\n" in done.out
     assert "create_teas" not in done.out
     assert served.live == second

@@ -134,7 +134,7 @@ def test_verify_of_what_is_not_there(project: Project, words: list[str], answer:
 
 
 def test_verify_before_the_first_deploy(project: Project) -> None:
-    assert "nothing is live in production" in project.doit("cap", "verify").failed(3).out
+    assert "no release is live" in project.doit("cap", "verify").failed(3).out
 
 
 def test_verify_over_ssh(make_project: MakeProject) -> None:
@@ -189,7 +189,7 @@ def test_a_linked_file_that_is_gone_refuses_a_rollback_and_its_dry_run(project: 
     (project.shared("web2") / "config/database.yml").unlink()
     for variables in (["dry_run=yes"], []):
         done = project.doit("rollback:production", *variables).failed()
-        assert f"web2: release {first} is not known to be whole" in done.out
+        assert f"web2: release {first} could not be verified" in done.out
         assert "linked file config/database.yml does not exist in" in done.out
     assert project.current("web1") == project.current("web2") == second
     project.doit("rollback:production", "force=yes", check=True)

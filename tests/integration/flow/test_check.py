@@ -42,7 +42,7 @@ def test_a_check_says_that_deploy_to_cannot_be_made_and_nothing_that_follows_fro
     project.hosts["web2"]["deploy_to"] = "file/shop"
     project.config()
     said = project.doit("check:production").failed().out.partition("a deploy would fail:\n")[2]
-    assert said.strip() == f"web2: {project.path}/file/shop could not be made by {getpass.getuser()}"
+    assert said.strip() == f"web2: {project.path}/file/shop could not be created by {getpass.getuser()}"
 
 
 def test_a_check_says_who_holds_a_lock(project: Project) -> None:

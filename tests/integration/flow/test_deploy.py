@@ -109,7 +109,7 @@ def test_only_the_selected_hosts_are_deployed_to(make_project: MakeProject) -> N
 def test_a_current_that_is_no_link_is_refused_on_the_host_that_has_it(project: Project) -> None:
     (project.deploy_to("web2") / "current").mkdir()
     done = project.doit("deploy:production").failed()
-    assert f"web2: {project.deploy_to('web2')}/current is no link" in done.out
+    assert f"web2: {project.deploy_to('web2')}/current is not a symlink" in done.out
     assert project.releases("web1") == []
 
 

@@ -286,7 +286,7 @@ def test_no_target_and_a_host_that_lacks_it_are_refused_in_the_words_of_the_roll
     before = real(project)
     done = project.doit("drill").failed()
     refused = project.doit("rollback").failed().out
-    what = "there are no older releases to roll back to, that were live and are good and complete"
+    what = "there are no older releases to roll back to that were live, are good and are complete"
     assert what in done.out
     assert what in refused
     assert drilled(project)["verdict"] == "fails"
@@ -310,7 +310,7 @@ def test_a_guard_that_refuses_is_asked_for_the_real_release_and_fails_the_drill(
     done = project.doit("drill").failed()
     assert real(project) == before
     assert "a rollback would not work: starting failed" in done.out
-    why = "recipe db: web1 has what release"
+    why = "recipe db: web1 has changes that release"
     assert why in done.out
     assert "  a_new_table" in done.out
     assert why in project.doit("rollback").failed().out
@@ -451,7 +451,7 @@ def test_an_age_is_said_in_days_or_hours(project: Project, age: object) -> None:
 def test_a_deploy_says_when_a_rollback_would_not_work_after_it(project: Project) -> None:
     project.config(drill="after_deploy")
     first = project.doit("deploy:production", check=True)
-    assert "warning: a rollback would not work now: nothing was touched: there are no older releases" in first.out
+    assert "warning: a rollback would not work now: there are no older releases" in first.out
     release = project.current("web1")
     done = project.doit("deploy:production", env={"ROLLBACK_RELEASE": "20010101000000"}, check=True)
     assert f"a rollback would go to {release}" in done.out
@@ -471,7 +471,7 @@ def test_a_guard_warns_after_a_deploy(project: Project) -> None:
     project.config(drill="after_deploy", recipes={"db": {}})
     project.doit("deploy:production", check=True)
     done = project.doit("deploy:production", check=True)
-    assert "warning: a rollback would not work now: nothing was touched: recipe db: web1 has what release" in done.out
+    assert "warning: a rollback would not work now: recipe db: web1 has changes that release" in done.out
 
 
 def test_a_target_that_was_changed_by_hand_fails_the_drill_and_warns_after_a_deploy(project: Project) -> None:

@@ -151,7 +151,7 @@ def test_a_second_flow_is_refused_with_the_name_of_the_first(project: Project) -
     for flow in ("deploy", "rollback"):
         done = project.doit(f"{flow}:production", env={"USER": "other"}).failed()
         for host in project.hosts:
-            assert re.search(rf"{host}: deploy by tester from \S+ since 20\S+ \S+ UTC", done.out)
+            assert re.search(rf"\b{host}\b.*: deploy by tester from \S+ since 20\S+ \S+ UTC", done.out)
         assert "Traceback" not in done.out
     (project.path / "go").touch()
     out, _ = process.communicate(timeout=60)
@@ -314,4 +314,4 @@ def test_what_to_type_again_has_what_was_typed(project: Project) -> None:
     project.dodo(DODO + '@cap.after("updated")\ndef boom(host):\n    host.run("exit 4")\n')
     done = project.doit("deploy:production", "hosts=web1", "branch=main", "message=new prices").failed(1)
 
-    assert "When it is mended: doit deploy:production branch=main hosts=web1 'message=new prices'\n" in done.out
+    assert "Once fixed, run: doit deploy:production branch=main hosts=web1 'message=new prices'\n" in done.out

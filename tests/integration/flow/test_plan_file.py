@@ -49,10 +49,10 @@ def test_a_plan_is_refused_when_a_host_has_changed_and_names_what(project: Proje
     live = project.current("web2")
     done = project.doit("deploy:production", "apply=plan.json").failed()
 
-    assert "this is not what the plan was made for" in done.out
+    assert "the plan is outdated" in done.out
     assert f"web2: current was {project.deploy_to('web2')}/releases/{first}, and is" in done.out
     assert "web1: current" not in done.out
-    assert "To plan it anew: doit deploy:production plan=plan.json" in done.out
+    assert "To make a new plan: doit deploy:production plan=plan.json" in done.out
     assert (project.current("web1"), project.current("web2")) == (first, live)
 
 
@@ -123,7 +123,7 @@ def test_a_plan_that_is_outdated_says_how_to_make_the_same_one_again(project: Pr
     deployed(project, "2")
     done = project.doit("deploy:production", "apply=a plan.json").failed()
     anew = "branch=main hosts=web1 'message=as planned' 'plan=a plan.json'"
-    assert f"To plan it anew: doit deploy:production {anew}" in done.out
+    assert f"To make a new plan: doit deploy:production {anew}" in done.out
 
 
 def test_a_plan_is_refused_when_the_flow_has_changed(project: Project) -> None:
@@ -268,4 +268,4 @@ def test_a_planned_rollback_to_a_damaged_release_is_told_what_can_be_typed(proje
     project.doit("rollback:production", "message=as planned", "plan=plan.json", check=True)
     (project.deploy_to("web1") / "releases" / first / "app.txt").write_text("longer than it was")
     done = project.doit("rollback:production", "apply=plan.json").failed()
-    assert "To go to it as it is: doit rollback:production force=yes 'message=as planned'" in done.out
+    assert "To roll back to it anyway: doit rollback:production force=yes 'message=as planned'" in done.out

@@ -473,7 +473,7 @@ def test_what_to_type_next_is_for_the_hosts_that_were_chosen(project: Project) -
 def test_a_dry_run_that_was_refused_is_to_be_typed_again_as_a_dry_run(project: Project) -> None:
     deploy(project)
     done = project.doit("deploy:production", "dry_run=yes", "branch=nowhere").failed()
-    assert "When it is mended: doit deploy:production branch=nowhere dry_run=yes\n" in done.out
+    assert "Once fixed, run: doit deploy:production branch=nowhere dry_run=yes\n" in done.out
 
 
 def test_an_archive_goes_when_its_release_is_back_and_may_change(project: Project) -> None:

@@ -67,7 +67,7 @@ def test_a_hook_that_is_run_alone_works_on_what_is_live_and_leaves_it_live(proje
 
 def test_a_hook_cannot_be_run_alone_where_nothing_is_live(project: Project) -> None:
     recipe(project, "db", WATCHING)
-    assert "nothing is live" in project.doit("run", "-s", "deploy:production:db.migrate").failed().out
+    assert "no release is live" in project.doit("run", "-s", "deploy:production:db.migrate").failed().out
 
 
 # -- what hooks are told

@@ -28,7 +28,7 @@ def test_a_rollback_to_a_release_that_does_not_know_the_database_is_refused_with
     second = deployed(project, "0001", "0002_price")
     done = project.doit("rollback:production").failed()
 
-    assert "nothing was touched: recipe db: web1 has what release" in done.out
+    assert "recipe db: web1 has changes that release" in done.out
     assert "0002_price" in done.out
     assert "0001" not in done.out.partition("does not know")[2].splitlines()[1]
     assert "doit rollback:production migrations=keep" in done.out
@@ -65,7 +65,7 @@ def test_a_recipe_that_cannot_take_it_away_refuses_to_be_told_so(project: Projec
     second = deployed(project, "0001", "0002")
     done = project.doit("rollback:production", "migrations=back").failed()
 
-    assert "the recipe cannot take it back" in done.out
+    assert "the recipe cannot revert them" in done.out
     assert project.current("web1") == second
 
 
@@ -166,7 +166,7 @@ def test_a_probe_that_fails_refuses_a_rollback_by_name_and_keep_goes_back_all_th
     first, second = deployed(project, "0001"), deployed(project, "0001", "0002")
     (project.deploy_to("web1") / "broken").touch()
     done = project.doit("rollback:production").failed()
-    assert f"recipe db cannot tell what release {first} does not know: web1: db.applied: " in done.out
+    assert f"recipe db cannot tell which changes release {first} does not know: web1: db.applied: " in done.out
     assert "doit rollback:production migrations=keep" in done.out
     assert project.current("web1") == second
     done = project.doit("rollback:production", "migrations=keep", check=True)
@@ -216,7 +216,7 @@ def test_what_other_hosts_go_on_using_is_not_taken_away(project: Project) -> Non
     deployed(project, "0001")
     second = deployed(project, "0001", "0002_price")
     done = project.doit("rollback:production", "hosts=web1", "migrations=back").failed()
-    assert "web2, which would not go back, may need it" in done.out
+    assert "web2, which would not be rolled back, may need them" in done.out
     assert database(project) == ["0001", "0002_price"]
     assert project.current("web1") == project.current("web2") == second
 

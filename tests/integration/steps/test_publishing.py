@@ -81,7 +81,7 @@ def test_a_hook_that_fails_by_itself_is_to_be_run_by_itself_again(project: Proje
     project.dodo(DODO + "@cap.after('published')\ndef restart(host):\n    host.run('exit 1')\n")
     done = project.doit("run", "-s", "deploy:production:restart", "hosts=web1").failed()
     again = "doit run -s deploy:production:restart hosts=web1\n"
-    assert f"What is live was not changed. When it is mended: {again}" in done.out
+    assert f"What is live was not changed.\nOnce fixed, run: {again}" in done.out
     assert project.current("web1") == first
 
 

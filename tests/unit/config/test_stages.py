@@ -351,4 +351,7 @@ def test_hosts_that_all_say_where_need_no_application(tmp_path: Path) -> None:
     file = tmp_path / "deploy.yml"
     file.write_text("repo_url: x\nstages: {production: {hosts: {a: {deploy_to: /srv/a}, b: {deploy_to: /srv/b}}}}\n")
 
-    assert [host.layout.deploy_to for host in load_config(file, TRANSFERS).stages["production"].hosts] == ["/srv/a", "/srv/b"]
+    assert [host.layout.deploy_to for host in load_config(file, TRANSFERS).stages["production"].hosts] == [
+        "/srv/a",
+        "/srv/b",
+    ]

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timezone
 
 from hypothesis import strategies as st
 
-from capdoit.decisions.rollback_target import (
-    Target,
-    rollback_target,
-)
-from capdoit.errors import CapdoitError, FleetDisagrees, NoTarget
+from capdoit.decisions.rollback_target import RollbackTarget, choose_rollback_target
+from capdoit.errors import ReleaseNotChosen
 from capdoit.records.facts import Facts
 from capdoit.records.journal import Entry
 
@@ -75,13 +71,12 @@ TWINS = any_host("web1").map(lambda one: (one, replace(one, host="web2")))
 FLEET = TWINS | st.tuples(any_host("web1"), any_host("web2"))
 
 
-def suggested(error: CapdoitError) -> str | None:
-    found = re.search(r"^  doit rollback:production rollback_release=(\d{14})$", str(error), re.M)
-    return found[1] if found else None
+def suggested(error: ReleaseNotChosen) -> str | None:
+    return error.candidates.releases[0] if error.candidates and error.candidates.releases else None
 
 
-def target_or_error(fleet: Sequence[Facts], wanted: str | None) -> Target | CapdoitError:
+def target_or_error(fleet: Sequence[Facts], wanted: str | None = None) -> RollbackTarget | ReleaseNotChosen:
     try:
-        return rollback_target(fleet, wanted, "production")
-    except (NoTarget, FleetDisagrees) as error:
+        return choose_rollback_target(fleet, wanted)
+    except ReleaseNotChosen as error:
         return error

@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import pytest
 
 from capdoit.config.stages import HostConfig, Stage
-from capdoit.decisions.rollback_target import (
-    problems,
-    rollback_problems,
-)
+from capdoit.decisions.readiness import find_deploy_problems, find_rollback_problems
+from capdoit.errors import Problem
 from capdoit.layout import Layout
 from capdoit.records.facts import Facts
 from tests.unit.decisions.fleets import (
     host,
 )
+
+
+def texts(problems: Sequence[Problem]) -> list[str]:
+    return [str(problem) for problem in problems]
 
 
 def stage(*names: str) -> Stage:
@@ -29,41 +31,43 @@ def stage(*names: str) -> Stage:
 
 def test_a_good_fleet_has_no_problems() -> None:
     fleet = [host("web1", 0), host("web2", 0)]
-    assert problems(fleet, stage("web1", "web2")) == []
-    assert rollback_problems(fleet, stage("web1", "web2")) == []
+    assert find_deploy_problems(fleet, stage("web1", "web2")) == []
+    assert find_rollback_problems(fleet, stage("web1", "web2")) == []
 
 
 def test_every_missing_linked_file_of_every_host_is_named_and_only_a_deploy_minds() -> None:
     fleet = [replace(host("web1", 0), no_files=(0, 1)), replace(host("web2", 0), no_files=(1, 99))]
-    assert problems(fleet, stage("web1", "web2")) == [
+    assert texts(find_deploy_problems(fleet, stage("web1", "web2"))) == [
         "web1: linked file a.yml does not exist in /srv/web1/shared",
         "web1: linked file b/c.yml does not exist in /srv/web1/shared",
         "web2: linked file b/c.yml does not exist in /srv/web2/shared",
     ]
-    assert rollback_problems(fleet, stage("web1", "web2")) == []
+    assert find_rollback_problems(fleet, stage("web1", "web2")) == []
 
 
 UNUSABLE: list[tuple[Mapping[str, object], str]] = [
     ({"no_tools": ("flock",)}, "web1: flock is not installed"),
-    ({"links": ("shared",)}, "web1: /srv/web1/shared is a link; it has to be a directory"),
+    ({"links": ("shared",)}, "web1: /srv/web1/shared is a symlink; it must be a directory"),
     ({"not_writable": (".",), "user": "deploy"}, "web1: /srv/web1 cannot be written to by deploy"),
-    ({"current_is_no_link": True}, "web1: /srv/web1/current is no link; move it away"),
+    ({"current_is_no_link": True}, "web1: /srv/web1/current is not a symlink; move it away"),
 ]
 
 
 @pytest.mark.parametrize(("facts", "problem"), UNUSABLE)
 def test_what_stands_in_the_way_of_either_flow_is_said_by_both(facts: dict[str, object], problem: str) -> None:
     fleet = [replace(host("web1", 0), **facts)]  # type: ignore[arg-type]
-    assert problems(fleet, stage("web1")) == [problem]
-    assert rollback_problems(fleet, stage("web1")) == [problem]
+    assert texts(find_deploy_problems(fleet, stage("web1"))) == [problem]
+    assert texts(find_rollback_problems(fleet, stage("web1"))) == [problem]
 
 
 def test_a_directory_that_could_not_be_made_is_named() -> None:
     fleet = [replace(host("web1", 0), not_made=("/srv/web1/shared/log",))]
-    assert problems(fleet, stage("web1")) == ["web1: /srv/web1/shared/log could not be made"]
+    assert texts(find_deploy_problems(fleet, stage("web1"))) == ["web1: /srv/web1/shared/log could not be created"]
 
 
 def test_without_deploy_to_there_is_nothing_to_roll_back_and_a_deploy_lacks_its_linked_files() -> None:
     fleet = [Facts("web1", user="deploy", exists=False)]
-    assert rollback_problems(fleet, stage("web1")) == ["web1: /srv/web1 does not exist, or deploy cannot enter it"]
-    assert len(problems(fleet, stage("web1"))) == 2
+    assert texts(find_rollback_problems(fleet, stage("web1"))) == [
+        "web1: /srv/web1 does not exist, or deploy cannot enter it"
+    ]
+    assert len(find_deploy_problems(fleet, stage("web1"))) == 2

@@ -8,9 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from capdoit.decisions.rollback_target import (
-    release_name,
-)
+from capdoit.decisions.release_name import choose_release_name
 from capdoit.errors import ConfigError
 from capdoit.layout import is_release
 from capdoit.records.facts import Facts
@@ -22,12 +20,12 @@ from tests.unit.decisions.fleets import (
 
 
 def test_a_release_is_named_after_the_time() -> None:
-    assert release_name(NOW, [host("web1", 0, 1)]) == "20160614133327"
+    assert choose_release_name(NOW, [host("web1", 0, 1)]) == "20160614133327"
 
 
 def test_a_clock_that_is_behind_one_host_does_not_matter() -> None:
     ahead = Facts("web2", releases={"20160614235959": ""})
-    assert release_name(NOW, [host("web1", 0, 1), ahead]) == "20160615000000"
+    assert choose_release_name(NOW, [host("web1", 0, 1), ahead]) == "20160615000000"
 
 
 @pytest.mark.parametrize(
@@ -42,16 +40,16 @@ def test_a_clock_that_is_behind_one_host_does_not_matter() -> None:
     ids=["an archive", "the link", "the journal", "what was left", "the log"],
 )
 def test_a_release_that_is_only_remembered_counts(facts: Facts) -> None:
-    assert release_name(NOW, [facts]) == "20170101000001"
+    assert choose_release_name(NOW, [facts]) == "20170101000001"
 
 
 def test_a_journal_that_speaks_of_no_release_does_not_count() -> None:
-    assert release_name(NOW, [Facts("web1", entries=(Entry(release="zzz"),))]) == "20160614133327"
+    assert choose_release_name(NOW, [Facts("web1", entries=(Entry(release="zzz"),))]) == "20160614133327"
 
 
 def test_the_last_name_of_all_has_none_after_it() -> None:
     with pytest.raises(ConfigError, match=r"^web2: .* 99991231235959"):
-        release_name(NOW, [host("web1", 0), Facts("web2", releases={"99991231235959": ""})])
+        choose_release_name(NOW, [host("web1", 0), Facts("web2", releases={"99991231235959": ""})])
 
 
 @given(
@@ -63,6 +61,6 @@ def test_a_name_is_later_than_everything(now: datetime, names: list[str]) -> Non
         Facts("web1", releases=dict.fromkeys(names[::2], "")),
         Facts("web2", archives=frozenset(names[1::2])),
     ]
-    name = release_name(now, fleet)
+    name = choose_release_name(now, fleet)
     assert is_release(name)
     assert all(name > other for other in names)

@@ -1,0 +1,55 @@
+"""The doit commands that an operator is advised to type."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from capdoit.config.variables import Variables
+
+
+@dataclass(frozen=True)
+class CommandLine:
+    """The doit command that an operator typed, and the commands that follow from it.
+
+    Attributes:
+        task: ``deploy``, ``rollback``, ``drill`` or ``check``.
+        stage: name of the stage.
+        variables: the variables that were typed.
+        hosts: names of the hosts that still take part, if the flow goes on without others; empty otherwise.
+        hook: name of the hook that was run alone; empty for a whole flow.
+    """
+
+    task: str
+    stage: str
+    variables: Variables = field(default_factory=Variables)
+    hosts: tuple[str, ...] = ()
+    hook: str = ""
+
+    @property
+    def scope(self) -> str:
+        """The stage, and the words that select its hosts."""
+        chosen = Variables(hosts=self.hosts or self.variables.hosts, roles=None if self.hosts else self.variables.roles)
+        return f"{self.stage}{chosen.as_arguments}"
+
+    def again(self, **changes: Any) -> str:
+        """Return the command that runs the task again.
+
+        Args:
+            changes: variables to set; with any, a plan is no longer applied.
+        """
+        typed = replace(self.variables, apply=None, **changes) if changes else self.variables
+        return f"doit {self.task}:{self.stage}{typed.as_arguments}"
+
+    def hook_again(self, **changes: Any) -> str:
+        """Return the command that runs the hook alone."""
+        typed = replace(self.variables, apply=None, **changes)
+        return f"doit run -s {self.task}:{self.stage}:{self.hook}{typed.as_arguments}"
+
+    def deploy(self) -> str:
+        """Return the command that deploys to the same hosts."""
+        return f"doit deploy:{self.scope}"
+
+    def roll_back_to(self, release: str) -> str:
+        """Return the command that rolls back the same hosts to a release; after a drill, one that rehearses it."""
+        return f"doit {'drill' if self.task == 'drill' else 'rollback'}:{self.scope} rollback_release={release}"
