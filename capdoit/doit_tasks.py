@@ -20,8 +20,8 @@ from doit.exceptions import InvalidDodoFile, TaskFailed
 from capdoit.config import stages, variables
 from capdoit.errors import CapdoitError, ConfigError
 from capdoit.hooks import discovery as finding
-from capdoit.hooks.declarations import Hooks
-from capdoit.hooks.hook import Declared, check_roles
+from capdoit.hooks.declarations import HookRegistry
+from capdoit.hooks.hook import Declarations, check_hook_roles
 from capdoit.output.console import Console, Tone
 from capdoit.output.error_text import render_error
 from capdoit.sequence import FLOWS, FlowTask, flow_tasks
@@ -43,7 +43,7 @@ SHORT_NAMES = {
 }
 
 
-class Cap(Hooks):
+class Cap(HookRegistry):
     """A deploy.yml and the hooks of a project; doit finds the tasks on it.
 
     Args:
@@ -55,7 +55,7 @@ class Cap(Hooks):
 
     def __init__(self, file: Path) -> None:
         super().__init__()
-        with self.refusing():
+        with self.declaration_errors():
             self.config = stages.load_config(file, TRANSFERS)
         self._console = Console(sys.stdout)
         self._deployments: list[Deployment | Drill] = []
@@ -63,8 +63,8 @@ class Cap(Hooks):
 
     def create_doit_tasks(self) -> Iterator[dict[str, Any]]:
         """Deploy, roll back, check, drill."""
-        with self.refusing():
-            check_roles(self.declared().hooks, self.config.roles())
+        with self.declaration_errors():
+            check_hook_roles(self.declarations().hooks, self.config.roles())
             said = variables.typed_variables(doit_cmd._CMDLINE_VARS, sys.argv)
             chosen = variables.read_variables(said, os.environ, self._variables())
             if chosen.stage:
@@ -86,7 +86,7 @@ class Cap(Hooks):
     create_doit_tasks.basename = "capdoit"  # type: ignore[attr-defined]
 
     @contextmanager
-    def refusing(self) -> Iterator[None]:
+    def declaration_errors(self) -> Iterator[None]:
         """What is wrong with the project is doit's InvalidDodoFile, which it prints without a traceback."""
         try:
             yield
@@ -94,7 +94,7 @@ class Cap(Hooks):
             raise InvalidDodoFile(str(error)) from None
 
     @cached_property
-    def everything(self) -> dict[str, Declared]:
+    def everything(self) -> dict[str, Declarations]:
         """What holds for each stage: its recipes' declarations, in order, then the project's; made once all are known.
 
         Raises:
@@ -102,7 +102,7 @@ class Cap(Hooks):
         """
         project, roles = self.config.file.parent, self.config.roles()
         return {
-            name: finding.load(stage.recipes, project, roles) + self.declared()
+            name: finding.load_recipes(stage.recipes, project, roles) + self.declarations()
             for name, stage in self.config.stages.items()
         }
 

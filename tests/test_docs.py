@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from capdoit.hooks.manual import manuals
+from capdoit.hooks.manual import bundled_manuals
 from capdoit.sequence import FLOWS, step_names
 from capdoit.testing import Project, Stages
 
@@ -37,7 +37,7 @@ esac
 def test_the_manuals_are_what_the_modules_say_and_doit_manuals_writes() -> None:
     _, mark, written = TEXT.partition("<!-- What follows is written by `doit manuals`. -->\n")
     assert mark
-    assert written == manuals()
+    assert written == bundled_manuals()
 
 
 def test_the_table_of_hook_points_has_every_step_once() -> None:

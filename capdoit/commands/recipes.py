@@ -8,7 +8,7 @@ from capdoit.commands.inspection import look
 from capdoit.commands.request import Asked, exit_status, say_unreached
 from capdoit.errors import CapdoitError, answers
 from capdoit.hooks import discovery as finding
-from capdoit.hooks.manual import manual, summary
+from capdoit.hooks.manual import recipe_manual, recipe_summary
 from capdoit.operations.guards import note_of
 from capdoit.output.console import Console, Tone
 from capdoit.state.plan_file import differing
@@ -23,19 +23,21 @@ def recipes(asked: Asked) -> int:
     if name is None:
         _say_all(asked.console, project)
     else:
-        found = finding.find(name, project)
-        asked.console.say(f"{found.name} ({found.origin})\n\n{manual(found)}")
+        found = finding.find_recipe(name, project)
+        asked.console.say(f"{found.name} ({found.origin})\n\n{recipe_manual(found)}")
     return 0
 
 
 def _say_all(console: Console, project: Path) -> None:
     rows, passed_over, broken = [], [], []
-    for name in finding.available(project):
+    for name in finding.recipe_names(project):
         try:
-            found = finding.find(name, project)
+            found = finding.find_recipe(name, project)
             _ = found.recipe  # which says why it cannot be used
-            rows.append((name, found.version, found.source, summary(found).removeprefix(f"{name}: ")))
-            passed_over += [f"  {name}: {found.origin} stands before {o}" for o in finding.passed_over(found, project)]
+            rows.append((name, found.version, found.source, recipe_summary(found).removeprefix(f"{name}: ")))
+            passed_over += [
+                f"  {name}: {found.origin} stands before {o}" for o in finding.shadowed_files(found, project)
+            ]
         except CapdoitError as error:
             broken.append(f"  {name}: {error}")
     table = fitted(("recipe", "version", "from", ""), rows, console.width, least=4)

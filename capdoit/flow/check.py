@@ -12,7 +12,7 @@ from capdoit.config.stages import Stage
 from capdoit.config.variables import Variables
 from capdoit.decisions.readiness import find_deploy_problems
 from capdoit.errors import HostError, NotReady, Outcome, answers, find_problems
-from capdoit.hooks.hook import Declared
+from capdoit.hooks.hook import Declarations
 from capdoit.hosts.connection import Connection
 from capdoit.operations.lock import NO_FLOCK, REFUSED, flock_request
 from capdoit.operations.survey import ask_facts
@@ -24,7 +24,7 @@ from capdoit.text import grouped
 from capdoit.transfers import transfer_of
 
 
-def check(stage: Stage, variables: Variables, console: Console, declared: Declared) -> None:
+def check(stage: Stage, variables: Variables, console: Console, declared: Declarations) -> None:
     """Make the directories of a deploy on every host, and say all that a deploy would lack.
 
     Raises:
@@ -59,7 +59,7 @@ def _can_be_locked(host: Connection) -> None:
 
 def _called_without_code(run: Run) -> list[Connection]:
     """The hosts that get no code, and on which hooks are called."""
-    called = {host for hook in run.declared.hooks for host in hook.hosts(run.fleet.connections)}
+    called = {host for hook in run.declared.hooks for host in hook.choose_connections(run.fleet.connections)}
     return [host for host in run.fleet.connections if host.config.no_release and host in called]
 
 

@@ -20,7 +20,7 @@ from capdoit.flow.drill_shadow import end, fill, look, shadow_of, verify
 from capdoit.flow.failure_report import because
 from capdoit.flow.hook_calls import called_on
 from capdoit.flow.runner import Deployment
-from capdoit.hooks.hook import Declared, Hook
+from capdoit.hooks.hook import Declarations, Hook
 from capdoit.output.console import Console, Tone
 from capdoit.output.error_text import render_advice
 from capdoit.records.journal import FAILS, WORKS, Drilled
@@ -43,7 +43,7 @@ class Drill:
     """
 
     def __init__(
-        self, stage: Stage, acts: Sequence[FlowTask], declared: Declared, variables: Variables, console: Console
+        self, stage: Stage, acts: Sequence[FlowTask], declared: Declarations, variables: Variables, console: Console
     ) -> None:
         self.stage, self.acts, self.declared = stage, list(acts), declared
         self.variables, self.console = variables, console
@@ -93,8 +93,8 @@ class Drill:
 
     def _rehearsal(self, said: Variables) -> Deployment:
         """The inner flow. Guards are asked by the outer one, for the real release; nobody is told of failures."""
-        acts = [act for act in self.acts if not act.hook or (act.hook.drill and act.name not in said.skip)]
-        declared = replace(self.declared, failed=(), watches=())
+        acts = [act for act in self.acts if not act.hook or (act.hook.runs_in_drill and act.name not in said.skip)]
+        declared = replace(self.declared, failed=(), rollback_checks=())
         shadow = shadow_of(self.stage)
         return Deployment("rollback", shadow, acts, declared, said, self.console, drill=True)
 
@@ -198,7 +198,7 @@ class Drill:
         for act in skipped:
             assert act.hook is not None  # noqa: S101 - of these each is one
             why = "skip= says so" if act.name in self.variables.skip else "it does not say drill=True"
-            self.console.say(f"   skipped: {act.name} ({act.hook.place}), {act.hook.when} {act.step}: {why}")
+            self.console.say(f"   skipped: {act.name} ({act.hook.location}), {act.hook.when} {act.step}: {why}")
         return len(skipped)
 
 

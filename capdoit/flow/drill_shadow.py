@@ -53,7 +53,7 @@ def fill(run: Run, hooks: Iterable[Hook]) -> None:
     Raises:
         HostsFailed: a host could not; all of them say why.
     """
-    written_to = {host.name for hook in hooks for host in hook.hosts(run.fleet.connections)}
+    written_to = {host.name for hook in hooks for host in hook.choose_connections(run.fleet.connections)}
     run.fleet.all(lambda host: _fill(run, host, host.name in written_to))
 
 

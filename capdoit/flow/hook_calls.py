@@ -28,22 +28,22 @@ def call(run: Run, hook: Hook) -> None:
 
     def on(connection: Connection) -> None:
         hosts = [one.host for one in connections]
-        where = {"hosts": hosts} if hook.once else {"host": connection.host}
+        where = {"hosts": hosts} if hook.runs_once else {"host": connection.host}
         release = run.release_on(connection)
         hook.call(**where, release=release, flow=run.as_given(), options=hook.options, unknown=unknown)
 
     if "unknown" in hook.arguments:
         run.taking_away = unknown
-    run.fleet.all(on, connections[:1] if hook.once else connections)
+    run.fleet.all(on, connections[:1] if hook.runs_once else connections)
     run.taken_away, run.taking_away = run.taken_away + run.taking_away, ()
 
 
 def _say_on_no_host(run: Run, hook: Hook) -> None:
     """A hook that has nothing to do needs no word; one whose hosts are not there, or not chosen, is left out."""
-    meant = [host.name for host in run.everyone if hook.plays(host.roles)]
+    meant = [host.name for host in run.everyone if hook.accepts_roles(host.roles)]
     if not meant:
         run.console.say(f"   {hook.name} is called on no host: none has the role {listed(hook.roles)}")
-    elif not hook.hosts(run.fleet.connections):
+    elif not hook.choose_connections(run.fleet.connections):
         what = f"{hook.name} was not called: of its hosts none was chosen ({listed(meant)})"
         (run.console.say if run.drill else run.warn)(what)  # a warning would fail a drill, and a rollback works
 
@@ -51,7 +51,7 @@ def _say_on_no_host(run: Run, hook: Hook) -> None:
 def called_on(run: Run, hook: Hook) -> list[Connection]:
     """The hosts that a hook is called on; none when it is there for what is unknown, and nothing is."""
     needless = "unknown" in hook.arguments and not run.unknown.get(hook.recipe)
-    return [] if needless else hook.hosts(run.fleet.connections)
+    return [] if needless else hook.choose_connections(run.fleet.connections)
 
 
 def tell_of_failure(run: Run, step: str, error: BaseException) -> None:
@@ -74,7 +74,7 @@ def tell_of_failure(run: Run, step: str, error: BaseException) -> None:
             hook.call(failure=failure, hosts=list(failed), options=hook.options, flow=run.as_given())
         except BaseException as wrong:  # noqa: BLE001 - whatever it is, an exit too: the report has to come
             what = printable(f"{type(wrong).__name__}: {wrong}")
-            run.warn(f"on_failed hook {hook.name} ({hook.place}) failed: {what}")
+            run.warn(f"on_failed hook {hook.name} ({hook.location}) failed: {what}")
 
 
 def refuse_hooks_without_hosts(run: Run, acts: Iterable[FlowTask]) -> None:
@@ -85,10 +85,10 @@ def refuse_hooks_without_hosts(run: Run, acts: Iterable[FlowTask]) -> None:
     """
     missing = [host for host in run.stage.hosts if host.name in run.missing]
     called = (act.hook for act in acts if act.hook and act.name in run.acts)
-    hooks = [hook for hook in called if not hook.hosts(run.fleet.connections)]
-    alone = [hook for hook in hooks if any(hook.plays(host.roles) for host in missing)]
+    hooks = [hook for hook in called if not hook.choose_connections(run.fleet.connections)]
+    alone = [hook for hook in hooks if any(hook.accepts_roles(host.roles) for host in missing)]
     if alone:
-        whose = listed(f"{hook.name} ({hook.place})" for hook in alone)
+        whose = listed(f"{hook.name} ({hook.location})" for hook in alone)
         raise NotReady(f"{listed(run.missing)} cannot be reached, and no other host can run {whose}")
 
 

@@ -22,7 +22,7 @@ from capdoit.flow.dry_run import foresee
 from capdoit.flow.failure_cleanup import abandon
 from capdoit.flow.failure_report import because, report
 from capdoit.flow.hook_calls import call, called_on, refuse_hooks_without_hosts, tell_of_failure
-from capdoit.hooks.hook import Declared, Hook
+from capdoit.hooks.hook import Declarations, Hook
 from capdoit.hosts.connection import Deadline
 from capdoit.output.console import Console, Tone
 from capdoit.sequence import FlowTask
@@ -56,7 +56,7 @@ class Deployment:
         flow: str,
         stage: Stage,
         acts: Sequence[FlowTask],
-        declared: Declared,
+        declared: Declarations,
         variables: Variables,
         console: Console,
         goal: str | None = None,
@@ -223,15 +223,15 @@ class Deployment:
 
     def _foresee_hook(self, run: Run, hook: Hook) -> None:
         hosts = listed(host.name for host in called_on(run, hook))
-        how = f"{'once, for' if hook.once else 'on'} {hosts}" if hosts else "on no host"
-        self.console.say(f"   calls {hook.name} ({hook.place}) {how}")
+        how = f"{'once, for' if hook.runs_once else 'on'} {hosts}" if hosts else "on no host"
+        self.console.say(f"   calls {hook.name} ({hook.location}) {how}")
 
     def _deadlines(self, act: FlowTask, run: Run) -> list[Deadline]:
         """When the flow, and when a hook has to be over."""
         found = run.deadlines if act.name != "finished" else []  # what is live has to be written down
-        if act.hook and act.hook.timeout:
-            whose = f"the hook took longer than its timeout, {act.hook.timeout:g} s,"
-            found.append(Deadline(time.monotonic() + act.hook.timeout, whose))
+        if act.hook and act.hook.timeout_seconds:
+            whose = f"the hook took longer than its timeout, {act.hook.timeout_seconds:g} s,"
+            found.append(Deadline(time.monotonic() + act.hook.timeout_seconds, whose))
         return found
 
     def _say_live(self, run: Run) -> None:

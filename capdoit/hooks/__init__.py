@@ -1,1 +1,1 @@
-"""What a project and its recipes add to a flow: hooks, their declaration, recipes with their options and manuals."""
+"""Hooks of projects and recipes: declaration, arguments, options, discovery and manuals."""

@@ -1,4 +1,4 @@
-"""What hooks are given: the release on one host, the flow, and why it failed."""
+"""The arguments of hooks: the release on one host, the flow, and its failure."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Release:
-    """The release a flow is about, on one host.
+    """The release of a flow, on one host.
 
     Attributes:
-        name: fourteen digits.
+        name: name of the release, 14 digits.
         path: its directory on the host.
         revision: the commit, or the sha256 of the archive; empty before ``updating``.
-        previous: the name of the release that was live before the flow; None when none was.
-        left: in a rollback, the release rolled back from.
+        previous: name of the release that was live before the flow; None if there was none.
+        left: in a rollback, name of the release that was live before it.
     """
 
     name: str
@@ -44,33 +44,32 @@ class Release:
 
     @property
     def previous_path(self) -> str:
-        """The directory of ``previous``; empty when there is none."""
+        """The directory of the previous release; empty if there is none."""
         return self.beside(self.previous) if self.previous else ""
 
     def beside(self, name: str) -> str:
-        """The directory of another release, such as ``left``."""
+        """Return the directory of another release, such as ``left``."""
         return f"{dirname(self.path)}/{name}"
 
 
 @dataclass(frozen=True)
 class Flow:
-    """The flow that a hook is part of, as far as it has come.
+    """The flow that a hook belongs to, in its current state.
 
     Attributes:
         name: ``deploy`` or ``rollback``.
-        stage: the stage's name.
-        application: what is deployed.
-        release: the release's name; empty while none is chosen.
-        revision: its commit, or its archive's sha256; empty while none is known.
-        branch: what the commit was chosen by; empty in a rollback.
-        hosts: the names of the hosts that get code.
-        by: who started it.
-        message: why, in the operator's words (``message=``).
-        started: when it began, by the controller's monotonic clock.
-        variables: what else the command line says, by name: the recipes' variables and the project's own.
-        warn: say what went wrong without making the flow fail; when it finishes, `doit cap status` has it until the
-            next flow is done.
-        drill: whether it is only rehearsed.
+        stage: name of the stage.
+        application: name of the application.
+        release: name of the release; empty until it is chosen.
+        revision: the commit, or the sha256 of the archive; empty until it is known.
+        branch: the branch, tag or commit to deploy; empty in a rollback.
+        hosts: names of the hosts that get releases.
+        by: the operator.
+        message: the operator's reason (``message=``).
+        started: start of the flow, by the controller's monotonic clock.
+        variables: other variables of the command line by name: those of recipes and of the project.
+        warn: reports a problem without failing the flow; `doit cap status` shows it until a later flow has finished.
+        drill: True in a drill.
     """
 
     name: str
@@ -89,25 +88,25 @@ class Flow:
 
     @property
     def seconds(self) -> float:
-        """How long it has taken so far."""
+        """The seconds since the start of the flow."""
         return time.monotonic() - self.started
 
 
 @dataclass(frozen=True)
 class Failure:
-    """Why a flow did not finish; what an ``on_failed`` hook is given.
+    """The failure of a flow, for ``on_failed`` hooks.
 
     Attributes:
         flow: ``deploy`` or ``rollback``.
-        stage: the stage's name.
-        step: the step, or hook, in which it failed.
-        hosts: the hosts that failed; all of them when it was no host's fault.
-        outcomes: what each host answered, as far as it is known.
+        stage: name of the stage.
+        step: name of the step or hook that failed.
+        hosts: the hosts that failed; all hosts of the flow if the failure was on no host.
+        outcomes: the outcome of each host, as far as it is known.
         error: the error.
-        reason: its first line, without secrets.
+        reason: first line of the error, without secrets.
         fleet: all hosts of the flow.
-        release: the release's name; empty when none was chosen yet.
-        published: whether the release is live all the same.
+        release: name of the release; empty if none was chosen.
+        published: True if the release is live on all hosts despite the failure.
     """
 
     flow: str

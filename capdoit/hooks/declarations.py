@@ -1,7 +1,4 @@
-"""How hooks are declared; what is wrong with a declaration is refused where it stands.
-
-An unknown step, flow or argument stops the load and says where.
-"""
+"""The declaration of hooks by decorators; a mistake in a declaration is refused when it is loaded."""
 
 from __future__ import annotations
 
@@ -12,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypedDict, TypeVar, overload
 
 from capdoit.errors import ConfigError
-from capdoit.hooks.hook import Declared, Dependency, Hook, Roles, texts
+from capdoit.hooks.hook import Declarations, Dependency, Hook, Roles, role_tuple
 from capdoit.sequence import FLOWS, step_names
 from capdoit.text import listed, near
 
@@ -22,8 +19,8 @@ if TYPE_CHECKING:
 Function = TypeVar("Function", bound=Callable[..., object])
 
 
-class When(TypedDict, total=False):
-    """When and where a hook runs; `Hooks.before` says what each means."""
+class HookKeywords(TypedDict, total=False):
+    """The keyword arguments of the decorators; `HookRegistry.before` documents them."""
 
     roles: Roles | Callable[[Any], Roles]
     primary: bool
@@ -33,13 +30,13 @@ class When(TypedDict, total=False):
     drill: bool
 
 
-class Hooks:
-    """Hooks in the order of their declaration.
+class HookRegistry:
+    """The hooks of a project or of a recipe, in the order of their declaration.
 
     Args:
-        recipe: the recipe's name; empty for a project's own.
-        roles: what a hook without ``roles=`` runs on.
-        has_options: whether hooks may want ``options``.
+        recipe: name of the recipe; empty for a project.
+        roles: roles of hooks without ``roles=``.
+        has_options: True if hooks may have the argument ``options``.
     """
 
     def __init__(self, recipe: str = "", roles: tuple[str, ...] = (), has_options: bool = False) -> None:
@@ -52,171 +49,175 @@ class Hooks:
     def before(self, step: str, task: str, *, flows: Roles = ()) -> None: ...
 
     @overload
-    def before(self, step: str, **when: Unpack[When]) -> Callable[[Function], Function]: ...
+    def before(self, step: str, **keywords: Unpack[HookKeywords]) -> Callable[[Function], Function]: ...
 
-    def before(self, step: str, task: str | None = None, **when: Any) -> Callable[[Function], Function] | None:
-        """Run the decorated function before a step, or a doit task before it.
+    def before(self, step: str, task: str | None = None, **keywords: Any) -> Callable[[Function], Function] | None:
+        """Run the decorated function, or a doit task, before a step.
 
         Args:
-            step: of a flow, such as ``publishing``.
-            task: the name of a doit task that the step then depends on; no function is decorated. It is the
-                deploy's step unless ``flows=`` says otherwise, so that a rollback needs nothing but the hosts.
-            **when: ``roles=``, run on the hosts that play one of these; when not given on all, a recipe's on those that
-                get code; a recipe may give a function that takes its options and returns them. ``primary=True``, only
-                on the primary of those hosts; ``once=True``, one call for the fleet, given ``hosts`` instead of
-                ``host``; ``flows=``, some of ``("deploy", "rollback")``, all that have the step when not given;
-                ``timeout=``, seconds after which what it runs on hosts is stopped and the flow has failed;
-                ``drill=True``, it runs in a drill, too, on a copy of the release: it touches nothing but what is
-                below ``release.deploy_to``.
+            step: name of a step, such as ``publishing``.
+            task: name of a doit task that the step depends on; then no function is decorated. A rollback needs nothing
+                but the hosts, so only the deploy's step depends on the task unless ``flows=`` names other flows.
+            **keywords: ``roles=``, run on hosts with one of these roles; default is all hosts, and for a recipe all
+                hosts that get releases; a recipe may pass a function that returns the roles, given its options.
+                ``primary=True``, run only on the primary of these hosts. ``once=True``, call the function once, with
+                ``hosts`` instead of ``host``. ``flows=``, run only in these flows, ``deploy`` or ``rollback``; default
+                is every flow that has the step. ``timeout=``, seconds after which its commands on hosts are stopped
+                and the flow fails. ``drill=True``, run in drills, too, on a copy of the release; the function must
+                change nothing outside ``release.deploy_to``.
 
         Raises:
-            ConfigError: there is no such step or flow, the function wants what hooks are not given, or more than
-                ``flows=`` is said of a task.
+            ConfigError: the step or the flow does not exist, the function has an argument that hooks do not get, or a
+                task has a keyword other than ``flows=``.
         """
         if task is None:
-            return self._decorator("before", step, when)
-        with self.refusing():
-            self._dependencies.append(_dependency(step, task, **when))
+            return self._decorator("before", step, keywords)
+        with self.declaration_errors():
+            self._dependencies.append(_make_dependency(step, task, **keywords))
         return None
 
-    def after(self, step: str, **when: Unpack[When]) -> Callable[[Function], Function]:
+    def after(self, step: str, **keywords: Unpack[HookKeywords]) -> Callable[[Function], Function]:
         """Run the decorated function after a step; arguments and errors as in `before`."""
-        return self._decorator("after", step, when)
+        return self._decorator("after", step, keywords)
 
-    def health(self, **when: Unpack[When]) -> Callable[[Function], Function]:
-        """Check with the decorated function that what was published works, when all else after that is done.
+    def health(self, **keywords: Unpack[HookKeywords]) -> Callable[[Function], Function]:
+        """Check with the decorated function that the published release works, after all other hooks of ``published``.
 
-        Arguments and errors are those of `before`. An error that the function raises makes the flow fail.
+        Arguments and errors are those of `before`. An error that the function raises fails the flow.
         """
-        return self._decorator("health", "published", when)
+        return self._decorator("health", "published", keywords)
 
     def on_failed(self, function: Function) -> Function:
-        """Call the decorated function, once, with ``failure`` when a flow that began does not finish."""
-        with self.refusing():
-            hook = self._hook(function, "after", "failed", tuple(FLOWS), {"once": True})
-            check_wants(hook, {"failure", "hosts", "flow", *self._options()})
+        """Call the decorated function once, with ``failure``, when a flow that began does not finish."""
+        with self.declaration_errors():
+            hook = self._make_hook(function, "after", "failed", tuple(FLOWS), {"once": True})
+            check_arguments(hook, {"failure", "hosts", "flow", *self._options_argument()})
         self._failed.append(hook)
         return function
 
-    def declared(self) -> Declared:
-        """What was declared so far."""
-        return Declared(tuple(self._hooks), tuple(self._failed), tuple(self._dependencies))
+    def declarations(self) -> Declarations:
+        """Return everything that was declared so far."""
+        return Declarations(tuple(self._hooks), tuple(self._failed), tuple(self._dependencies))
 
-    def refusing(self) -> AbstractContextManager[None]:
-        """Around what refuses a declaration: an owner may turn the error into another."""
+    def declaration_errors(self) -> AbstractContextManager[None]:
+        """Return the context of each check of a declaration; a subclass can change the error that it raises."""
         return nullcontext()
 
-    def _decorator(self, when: str, step: str, said: Mapping[str, Any]) -> Callable[[Function], Function]:
-        with self.refusing():
-            check_form(when, step, said, When.__annotations__)
+    def _decorator(self, when: str, step: str, keywords: Mapping[str, Any]) -> Callable[[Function], Function]:
+        with self.declaration_errors():
+            check_decorator_call(when, step, keywords, HookKeywords.__annotations__)
 
         def declare(function: Function) -> Function:
-            with self.refusing():
-                flows = _flows_with(step, texts(said.get("flows", ())), place_of(function))
-                hook = self._hook(function, when, step, flows, said)
-                released = set() if (when, step) == ("before", "starting") else {"release"}
-                check_wants(hook, {"hosts" if hook.once else "host", "flow", *released, *self._options()})
+            with self.declaration_errors():
+                flows = _check_flows(step, role_tuple(keywords.get("flows", ())), location_of(function))
+                hook = self._make_hook(function, when, step, flows, keywords)
+                release = set() if (when, step) == ("before", "starting") else {"release"}
+                check_arguments(
+                    hook, {"hosts" if hook.runs_once else "host", "flow", *release, *self._options_argument()}
+                )
             self._hooks.append(hook)
             return function
 
         return declare
 
-    def _hook(
-        self, function: Callable[..., object], when: str, step: str, flows: tuple[str, ...], said: Mapping[str, Any]
+    def _make_hook(
+        self, function: Callable[..., object], when: str, step: str, flows: tuple[str, ...], keywords: Mapping[str, Any]
     ) -> Hook:
-        own = _name(function)
-        roles = said.get("roles", ())
+        name = _function_name(function)
+        roles = keywords.get("roles", ())
         return Hook(
-            name=f"{self.recipe}.{own}" if self.recipe else own,
+            name=f"{self.recipe}.{name}" if self.recipe else name,
             function=function,
             when=when,
             step=step,
             flows=flows,
-            roles=(() if callable(roles) else texts(roles)) or self.roles,
-            primary=said.get("primary", False),
-            once=said.get("once", False),
-            place=place_of(function),
+            roles=(() if callable(roles) else role_tuple(roles)) or self.roles,
+            only_primary=keywords.get("primary", False),
+            runs_once=keywords.get("once", False),
+            location=location_of(function),
             recipe=self.recipe,
-            roles_of=roles if callable(roles) else None,
-            timeout=said.get("timeout"),
-            drill=said.get("drill", False),
+            roles_from_options=roles if callable(roles) else None,
+            timeout_seconds=keywords.get("timeout"),
+            runs_in_drill=keywords.get("drill", False),
         )
 
-    def _options(self) -> set[str]:
+    def _options_argument(self) -> set[str]:
         return {"options"} if self.has_options else set()
 
 
-def check_form(when: str, step: object, said: Mapping[str, object], known: Iterable[str]) -> None:
-    """Refuse a slip in how a hook is declared, which would be a traceback, or a hook that never runs.
+def check_decorator_call(when: str, step: object, keywords: Iterable[str], known: Iterable[str]) -> None:
+    """Check the arguments of a decorator; otherwise a mistake would be a traceback, or a hook that never runs.
 
     Raises:
-        ConfigError: the decorator was given the function itself, or a keyword that it does not know.
+        ConfigError: the decorator got the function instead of a step, or an unknown keyword.
     """
     if callable(step):
-        raise ConfigError(f'{place_of(step)}: {when} needs a step: @….{when}("published")')
-    for name in said:
+        raise ConfigError(f'{location_of(step)}: {when} needs a step: @….{when}("published")')
+    for name in keywords:
         if name not in known:
-            raise ConfigError(f"{_caller()}: {when} has no {name}={near(name, known)} (there are {listed(known)})")
+            hint = f"{near(name, known)} (there are {listed(known)})"
+            raise ConfigError(f"{_caller_location()}: {when} has no {name}={hint}")
 
 
-def check_wants(hook: Hook, given: set[str]) -> None:
-    """Refuse a hook that wants what it will not be given.
+def check_arguments(hook: Hook, available: set[str]) -> None:
+    """Check that a hook has no argument that it will not get.
 
     Raises:
         ConfigError: names the argument and suggests another.
     """
-    when = f"{hook.when} {hook.step}".strip()
+    point = f"{hook.when} {hook.step}".strip()
     for name, parameter in inspect.signature(hook.function).parameters.items():
         if parameter.kind is parameter.POSITIONAL_ONLY:
-            raise ConfigError(f"{hook.place}: hook {hook.name} wants {name} by its position; hooks are called by names")
-        if name not in given or parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
+            raise ConfigError(f"{hook.location}: hook {hook.name} must take {name} by name: it is positional-only")
+        if name not in available or parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
             raise ConfigError(
-                f"{hook.place}: hook {hook.name} wants {parameter}, but {when} it is given"
-                f" {listed(sorted(given))}{near(name, given)}"
+                f"{hook.location}: hook {hook.name} has the argument {parameter}, but {point} a hook can only have"
+                f" {listed(sorted(available))}{near(name, available)}"
             )
 
 
-def place_of(function: Callable[..., object]) -> str:
-    """File and line of a function."""
+def location_of(function: Callable[..., object]) -> str:
+    """Return the file name and line of a function."""
     code = getattr(function, "__code__", None)
-    return f"{Path(code.co_filename).name}:{code.co_firstlineno}" if code else _caller()
+    return f"{Path(code.co_filename).name}:{code.co_firstlineno}" if code else _caller_location()
 
 
-def _flows_with(step: str, flows: tuple[str, ...], place: str) -> tuple[str, ...]:
-    everywhere = dict.fromkeys(name for flow in FLOWS for name in step_names(flow))
-    if step not in everywhere:
-        raise ConfigError(f"{place}: no step {step}{near(step, everywhere)} (there are {listed(everywhere)})")
+def _check_flows(step: str, flows: tuple[str, ...], location: str) -> tuple[str, ...]:
+    """Return the given flows, or all that have the step; raise ConfigError if one does not have it."""
+    steps = dict.fromkeys(name for flow in FLOWS for name in step_names(flow))
+    if step not in steps:
+        raise ConfigError(f"{location}: no step {step}{near(step, steps)} (there are {listed(steps)})")
     for flow in flows:
         if flow not in FLOWS:
-            raise ConfigError(f"{place}: no flow {flow}{near(flow, FLOWS)}")
+            raise ConfigError(f"{location}: no flow {flow}{near(flow, FLOWS)}")
         if step not in step_names(flow):
-            raise ConfigError(f"{place}: flow {flow} has no step {step}")
+            raise ConfigError(f"{location}: flow {flow} has no step {step}")
     return flows or tuple(flow for flow in FLOWS if step in step_names(flow))
 
 
-def _dependency(step: str, task: str, flows: Roles = (), **others: object) -> Dependency:
-    place = _caller()
+def _make_dependency(step: str, task: str, flows: Roles = (), **others: object) -> Dependency:
+    location = _caller_location()
     if others:
-        said = listed(f"{name}=" for name in others)
-        raise ConfigError(f"{place}: {said} means nothing to a task, which runs on no host; the task is {task}")
-    return Dependency(_flows_with(step, texts(flows) or ("deploy",), place), step, task)
+        names = listed(f"{name}=" for name in others)
+        raise ConfigError(f"{location}: {names} has no meaning for the doit task {task}, which does not run on hosts")
+    return Dependency(_check_flows(step, role_tuple(flows) or ("deploy",), location), step, task)
 
 
-def _name(function: Callable[..., object]) -> str:
-    """Its name, which its task has, too; a call has to do its work."""
+def _function_name(function: Callable[..., object]) -> str:
+    """Return the name of a function; raise ConfigError if a call of it has no name or would not run its body."""
     name = getattr(function, "__name__", None)
     if not callable(function) or not isinstance(name, str):
         kind = type(function).__name__
-        place = place_of(function)
-        raise ConfigError(f"{place}: a hook is a function with a name, not a {kind}; write a def around it")
+        location = location_of(function)
+        raise ConfigError(f"{location}: a hook is a function with a name, not a {kind}; write a def around it")
     if inspect.iscoroutinefunction(function) or inspect.isgeneratorfunction(inspect.unwrap(function)):
-        place = place_of(function)
-        raise ConfigError(f"{place}: hook {name} would never run: it is async or yields; write a plain def")
+        location = location_of(function)
+        raise ConfigError(f"{location}: hook {name} would never run: it is async or yields; write a plain def")
     return name
 
 
-def _caller() -> str:
-    """The line of a dodo.py or a recipe that is being run."""
+def _caller_location() -> str:
+    """Return the file name and line of the dodo.py or recipe that is being loaded."""
     frame = inspect.currentframe()
     while frame and frame.f_globals["__name__"] in (__name__, "capdoit.hooks.recipe"):
         frame = frame.f_back

@@ -1,4 +1,4 @@
-"""Where recipes come from: installed packages, the project's own folder, and those that come with capdoit."""
+"""The search for recipes: in installed packages, in the project's ``recipes/``, and among the bundled ones."""
 
 from __future__ import annotations
 
@@ -14,9 +14,8 @@ from types import ModuleType
 
 from capdoit.config.readers import RecipeUse
 from capdoit.errors import RecipeError
-from capdoit.hooks import options as typed
-from capdoit.hooks.hook import Declared
-from capdoit.hooks.options import loaded
+from capdoit.hooks.hook import Declarations
+from capdoit.hooks.options import check_options_class, run_recipe_code
 from capdoit.hooks.recipe import Recipe
 from capdoit.text import listed, near
 
@@ -26,14 +25,14 @@ PROJECT = "project"
 
 
 @dataclass(frozen=True)
-class Found:
-    """Where a recipe was found.
+class FoundRecipe:
+    """A recipe that was found.
 
     Attributes:
-        name: the recipe's.
+        name: name of the recipe.
         source: ``bundled``, ``project``, or the name of a package.
-        version: the package's; capdoit's own when it is bundled, empty for a project's.
-        module: its module.
+        version: version of the package or of capdoit; empty for a recipe of the project.
+        module: the recipe's module.
     """
 
     name: str
@@ -46,85 +45,86 @@ class Found:
         """The recipe that the module defines.
 
         Raises:
-            RecipeError: it defines none of that name, its options are no dataclass, or it needs another capdoit.
+            RecipeError: there is none of this name, its options are not a dataclass, or it requires another capdoit.
         """
         for value in vars(self.module).values():
             if isinstance(value, Recipe) and value.recipe == self.name:
-                typed.check(value.options, f"recipe {self.name}: {self.place}")
+                place = f"recipe {self.name}: {self.file}"
+                check_options_class(value.options, place)
                 if value.requires:
-                    _check_requires(value.requires, f"recipe {self.name}: {self.place}")
+                    _check_requires(value.requires, place)
                 return value
-        raise RecipeError(f"{self.place}: has no Recipe({self.name!r}, …)")
+        raise RecipeError(f"{self.file}: has no Recipe({self.name!r}, …)")
 
     @property
-    def place(self) -> str:
-        """The file of its module."""
+    def file(self) -> str:
+        """The path of the module."""
         return str(self.module.__file__)
 
     @property
     def origin(self) -> str:
-        """Its source and version, for people."""
+        """The source and the version, for people."""
         return f"{self.source} {self.version}".strip()
 
 
-def load(uses: Iterable[RecipeUse], project: Path, roles: set[str]) -> Declared:
-    """What the recipes declare that deploy.yml asks for, bound to their options, in its order.
+def load_recipes(uses: Iterable[RecipeUse], project: Path, roles: set[str]) -> Declarations:
+    """Return the declarations of the recipes in deploy.yml, with their options, in the order of deploy.yml.
 
     Args:
-        uses: what deploy.yml says.
+        uses: the recipes' entries in deploy.yml.
         project: the directory of deploy.yml.
-        roles: those that hosts play.
+        roles: roles of all hosts.
 
     Raises:
-        RecipeError: a recipe is not found, or an option is wrong; says where.
+        RecipeError: a recipe is not found, or an option is wrong.
     """
-    declared = Declared()
+    declared = Declarations()
     for use in uses:
-        found = find(use.name, project, f"{use.place}: ")
-        declared += found.recipe.bound(use, found.place, found.origin, roles)
+        found = find_recipe(use.name, project, f"{use.place}: ")
+        declared += found.recipe.configure(use, found.file, found.origin, roles)
     return declared
 
 
-def find(name: str, project: Path, place: str = "") -> Found:
-    """A recipe: an installed package's, the project's own, or a bundled one, in this order.
+def find_recipe(name: str, project: Path, place: str = "") -> FoundRecipe:
+    """Return a recipe: of an installed package, else of the project, else a bundled one.
 
     Args:
-        name: the recipe's.
+        name: name of the recipe.
         project: the directory of deploy.yml.
-        place: where it is asked for, before what an error says.
+        place: beginning of the error's message, such as a line of deploy.yml.
 
     Raises:
-        RecipeError: there is none, it cannot be loaded, or several packages have one of that name.
+        RecipeError: there is none, it cannot be loaded, or several packages have one of this name.
     """
     if found := _find(name, project):
         return found
-    names = available(project)
+    names = recipe_names(project)
     raise RecipeError(f"{place}no recipe {name}{near(name, names)} (there are {listed(names)})")
 
 
 @cache
-def _find(name: str, project: Path) -> Found | None:
-    return _installed(name) or _from_project(name, project) or _bundled(name)
+def _find(name: str, project: Path) -> FoundRecipe | None:
+    return _find_installed(name) or _find_in_project(name, project) or _find_bundled(name)
 
 
-def passed_over(found: Found, project: Path) -> list[str]:
-    """The files of other recipes of the same name, which a recipe stands before."""
+def shadowed_files(found: FoundRecipe, project: Path) -> list[str]:
+    """Return the files of recipes that are not used because another recipe of their name comes first."""
     files = [folder / f"{found.name}.py" for folder in (project / "recipes", _bundled_folder())]
     others = {file.resolve(): str(file) for file in reversed(files) if file.is_file()}
-    return [shown for file, shown in others.items() if file != Path(found.place).resolve()]
+    return [shown for file, shown in others.items() if file != Path(found.file).resolve()]
 
 
-def available(project: Path) -> list[str]:
-    """The names of all recipes that can be used, sorted."""
+def recipe_names(project: Path) -> list[str]:
+    """Return the sorted names of all recipes that a project can use."""
     files = [*_modules(_bundled_folder()), *_modules(project / "recipes")]
     points = importlib.metadata.entry_points(group=GROUP)
     return sorted({*(path.stem for path in files), *(point.name for point in points)})
 
 
-def bundled() -> list[Found]:
-    """The recipes that come with capdoit, by name."""
-    found = (_bundled(path.stem) for path in sorted(_modules(_bundled_folder())))
-    return [one for one in found if one]
+def bundled_recipes() -> list[FoundRecipe]:
+    """Return the recipes that come with capdoit, sorted by name."""
+    found = (_find_bundled(path.stem) for path in sorted(_modules(_bundled_folder())))
+    return [recipe for recipe in found if recipe]
 
 
 def _bundled_folder() -> Path:
@@ -135,7 +135,7 @@ def _modules(folder: Path) -> list[Path]:
     return [path for path in folder.glob("*.py") if not path.stem.startswith("_")]
 
 
-def _installed(name: str) -> Found | None:
+def _find_installed(name: str) -> FoundRecipe | None:
     points = list(importlib.metadata.entry_points(group=GROUP, name=name))
     packages = {_package(point): point for point in points}
     if len(packages) > 1:
@@ -143,7 +143,8 @@ def _installed(name: str) -> Found | None:
         raise RecipeError(f"recipe {name} is claimed by {claimed}; uninstall one")
     for (package, version), point in packages.items():
         place = f"recipe {name} of {package} {version}"
-        return Found(name, package, version, loaded(place, partial(importlib.import_module, point.module)))
+        module = run_recipe_code(place, partial(importlib.import_module, point.module))
+        return FoundRecipe(name, package, version, module)
     return None
 
 
@@ -151,28 +152,28 @@ def _package(point: importlib.metadata.EntryPoint) -> tuple[str, str]:
     return (point.dist.name, point.dist.version) if point.dist else (point.value, "")
 
 
-def _from_project(name: str, project: Path) -> Found | None:
+def _find_in_project(name: str, project: Path) -> FoundRecipe | None:
     path = project / "recipes" / f"{name}.py"
     if not path.is_file() or path.parent.resolve() == _bundled_folder().resolve():
         return None
-    return Found(name, PROJECT, "", loaded(str(path), partial(_run_file, path, name)))
+    return FoundRecipe(name, PROJECT, "", run_recipe_code(str(path), partial(_import_file, path, name)))
 
 
-def _run_file(path: Path, name: str) -> ModuleType:
+def _import_file(path: Path, name: str) -> ModuleType:
     spec = importlib.util.spec_from_file_location(f"capdoit_project_recipes.{name}", path)
     if spec is None or spec.loader is None:
         raise ImportError(path.name)
     module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module  # dataclasses look their annotations up there
+    sys.modules[spec.name] = module  # dataclasses look up annotations there
     spec.loader.exec_module(module)
     return module
 
 
-def _bundled(name: str) -> Found | None:
+def _find_bundled(name: str) -> FoundRecipe | None:
     module = f"capdoit.recipes.{name}"
     if not name.isidentifier() or importlib.util.find_spec(module) is None:
         return None
-    return Found(name, BUNDLED, _version(), loaded(module, partial(importlib.import_module, module)))
+    return FoundRecipe(name, BUNDLED, _version(), run_recipe_code(module, partial(importlib.import_module, module)))
 
 
 def _version() -> str:
@@ -182,6 +183,7 @@ def _version() -> str:
 
 
 def _check_requires(requires: str, place: str) -> None:
+    """Raise RecipeError if a recipe requires another version of capdoit than the one that is installed."""
     from packaging.requirements import InvalidRequirement, Requirement
 
     try:
@@ -189,6 +191,6 @@ def _check_requires(requires: str, place: str) -> None:
     except (InvalidRequirement, TypeError) as error:
         raise RecipeError(f"{place}: requires={requires!r}: {error}") from None
     if wanted.name != "capdoit":
-        raise RecipeError(f"{place}: requires={requires!r} is not about capdoit; pip sees to other packages")
+        raise RecipeError(f"{place}: requires={requires!r} must name capdoit; pip installs other requirements")
     if not wanted.specifier.contains(_version(), prereleases=True):
         raise RecipeError(f"{place}: requires {requires}, but capdoit {_version()} is installed")

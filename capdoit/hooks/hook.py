@@ -1,10 +1,10 @@
-"""Hooks: functions of a project or a recipe, and when and where they run."""
+"""Hooks, and everything else that recipes and a project declare for the flows of a stage."""
 
 from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from capdoit.errors import ConfigError
@@ -22,20 +22,20 @@ class Hook:
     """A function, and when and where it runs.
 
     Attributes:
-        name: what its task is called; a recipe's begins with the recipe's name and a dot.
-        function: what is called.
-        when: ``before`` or ``after`` the step; ``health`` is after everything else that is after it.
-        step: the step, or ``failed``.
+        name: name of its task; for a hook of a recipe, the recipe's name, a dot, and the function's name.
+        function: the function.
+        when: ``before`` or ``after`` the step; ``health`` runs after all other hooks after the step.
+        step: name of the step, or ``failed``.
         flows: ``deploy``, ``rollback`` or both.
-        roles: on hosts with one of these, on all when empty.
-        primary: only on the primary of those.
-        once: one call for all of them.
-        place: where it is written.
-        recipe: the recipe's name; empty for a project's own.
-        roles_of: gives the roles, from the recipe's options; None when they are fixed.
-        options: what deploy.yml says to the recipe.
-        timeout: seconds that it may take.
-        drill: whether it can run in a drill, on the shadow of a release.
+        roles: runs on hosts with one of these roles; on all hosts if empty.
+        only_primary: runs only on the primary of these hosts.
+        runs_once: is called once for all hosts, instead of once for each.
+        location: file and line of the function.
+        recipe: name of the recipe; empty for a hook of the project.
+        roles_from_options: returns the roles, given the recipe's options; None if the roles are fixed.
+        options: the recipe's options.
+        timeout_seconds: time limit; None for no limit.
+        runs_in_drill: runs in a drill, too, on a copy of the release.
     """
 
     name: str
@@ -44,14 +44,14 @@ class Hook:
     step: str
     flows: tuple[str, ...]
     roles: tuple[str, ...]
-    primary: bool
-    once: bool
-    place: str
+    only_primary: bool
+    runs_once: bool
+    location: str
     recipe: str = ""
-    roles_of: Callable[[Any], Roles] | None = None
+    roles_from_options: Callable[[Any], Roles] | None = None
     options: object = None
-    timeout: float | None = None
-    drill: bool = False
+    timeout_seconds: float | None = None
+    runs_in_drill: bool = False
 
     @property
     def doc(self) -> str:
@@ -60,34 +60,46 @@ class Hook:
 
     @property
     def arguments(self) -> set[str]:
-        """The names of its arguments."""
+        """The names of the function's arguments."""
         return set(inspect.signature(self.function).parameters)
 
-    def bound(self, options: object) -> Hook:
-        """The hook with a recipe's options; its roles are then known."""
-        roles = texts(self.roles_of(options)) if self.roles_of else self.roles
+    def with_options(self, options: object) -> Hook:
+        """Return the hook with its recipe's options, and with the roles that follow from them."""
+        roles = role_tuple(self.roles_from_options(options)) if self.roles_from_options else self.roles
         return replace(self, options=options, roles=roles)
 
-    def hosts(self, hosts: Iterable[Connection]) -> list[Connection]:
-        """The hosts it runs on: those with its roles, or the primary of them.
+    def choose_connections(self, connections: Iterable[Connection]) -> list[Connection]:
+        """Return the connections to the hosts that the hook runs on.
 
-        Without roles a project's runs on all, a recipe's on those that get code.
+        Without roles, a hook of a project runs on all hosts, and a hook of a recipe on hosts that get releases.
         """
-        anywhere = self.roles or not self.recipe
-        chosen = [host for host in hosts if self.plays(host.roles) and (anywhere or not host.config.no_release)]
-        return sorted(chosen, key=lambda host: not host.config.primary)[:1] if self.primary else chosen
+        ignores_code = self.roles or not self.recipe
+        chosen = [
+            connection
+            for connection in connections
+            if self.accepts_roles(connection.roles) and (ignores_code or not connection.config.no_release)
+        ]
+        if not self.only_primary:
+            return chosen
+        return sorted(chosen, key=lambda connection: not connection.config.primary)[:1]
 
-    def plays(self, roles: Iterable[str]) -> bool:
-        """Whether a host with these roles is one of those it may run on."""
+    def accepts_roles(self, roles: Iterable[str]) -> bool:
+        """Return True if the hook may run on a host with these roles."""
         return not self.roles or bool({*self.roles} & {*roles})
 
     def call(self, **values: Any) -> object:
-        """Call it with those of the values that it wants."""
+        """Call the function with those of the values that it has arguments for, and return its result."""
         return self.function(**{name: values[name] for name in self.arguments})
 
 
 class Dependency(NamedTuple):
-    """A doit task that a step of some flows depends on."""
+    """A doit task that a step depends on.
+
+    Attributes:
+        flows: flows whose step depends on the task.
+        step: name of the step.
+        task: name of the doit task.
+    """
 
     flows: tuple[str, ...]
     step: str
@@ -95,15 +107,15 @@ class Dependency(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Watch:
-    """What a recipe watches over, such as a database, which may not fit the release that a rollback goes to.
+class RollbackCheck:
+    """The check of a recipe that a rollback fits something shared, such as a database.
 
     Attributes:
-        recipe: the recipe's name.
-        probe: says what is there now, in names; None when nothing is recorded.
-        guard: says what of that the release does not know; None when that is what was not there when the
-            release was published.
-        back: takes it away before the flip, with ``migrations=back``; None when the recipe cannot.
+        recipe: name of the recipe.
+        probe: returns the current state as names, such as applied migrations; None if nothing is recorded.
+        guard: returns the names that the target release does not know; None for the names that were not recorded
+            when that release was published.
+        back: removes unknown names before the flip, with ``migrations=back``; None if the recipe cannot.
     """
 
     recipe: str
@@ -112,58 +124,49 @@ class Watch:
     back: Hook | None = None
 
     @property
-    def asked(self) -> Hook:
-        """The one that says on which host the others are called, too."""
-        asked = self.probe or self.guard
-        assert asked is not None  # noqa: S101 - one of them is why there is a watch
-        return asked
+    def host_hook(self) -> Hook:
+        """The hook whose roles choose the host that the probe and the guard are called on."""
+        hook = self.probe or self.guard
+        assert hook is not None  # noqa: S101 - `Recipe` refuses a check without both
+        return hook
 
 
 @dataclass(frozen=True)
-class Declared:
-    """All that recipes and a project have declared, in order; two are added with ``+``.
+class Declarations:
+    """Everything that recipes and a project declare, in order; ``+`` joins two of them.
 
     Attributes:
-        hooks: on steps.
-        failed: those on failure.
+        hooks: hooks before and after steps.
+        failed: hooks on failure.
         dependencies: doit tasks that steps depend on.
-        watches: what recipes watch over.
-        linked_dirs: directories of every release that recipes share between all.
-        variables: of the command line, with the values that each can have.
-        secrets: in the options of recipes.
-        versions: of the recipes, by name: where each comes from.
+        rollback_checks: checks of recipes that a rollback fits.
+        linked_dirs: directories that recipes share between releases.
+        variables: variables of the command line, with their possible values.
+        secrets: secrets in the options of recipes.
+        versions: origin of each recipe, such as ``bundled 0.1.0``, by name.
     """
 
     hooks: tuple[Hook, ...] = ()
     failed: tuple[Hook, ...] = ()
     dependencies: tuple[Dependency, ...] = ()
-    watches: tuple[Watch, ...] = ()
+    rollback_checks: tuple[RollbackCheck, ...] = ()
     linked_dirs: tuple[str, ...] = ()
     variables: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     secrets: tuple[Secret, ...] = ()
     versions: Mapping[str, str] = field(default_factory=dict)
 
-    def __add__(self, other: Declared) -> Declared:
-        return Declared(
-            hooks=self.hooks + other.hooks,
-            failed=self.failed + other.failed,
-            dependencies=self.dependencies + other.dependencies,
-            watches=self.watches + other.watches,
-            linked_dirs=self.linked_dirs + other.linked_dirs,
-            variables={**self.variables, **other.variables},
-            secrets=self.secrets + other.secrets,
-            versions={**self.versions, **other.versions},
-        )
+    def __add__(self, other: Declarations) -> Declarations:
+        return Declarations(**{f.name: _join(getattr(self, f.name), getattr(other, f.name)) for f in fields(self)})
 
 
-def check_roles(hooks: Iterable[Hook], roles: set[str]) -> None:
-    """Refuse hooks of the project on roles that no host of any stage plays; a recipe may have more than are needed.
+def check_hook_roles(hooks: Iterable[Hook], roles: set[str]) -> None:
+    """Check that every role of a project's hooks is the role of a host; recipes may have more roles than a stage.
 
     Raises:
-        ConfigError: names every such hook.
+        ConfigError: at least one role is unknown; names every such hook.
     """
     mistakes = [
-        f"{hook.place}: hook {hook.name}: no host has the role {role}{near(role, roles)}"
+        f"{hook.location}: hook {hook.name}: no host has the role {role}{near(role, roles)}"
         for hook in hooks
         for role in hook.roles
         if role not in roles
@@ -172,6 +175,10 @@ def check_roles(hooks: Iterable[Hook], roles: set[str]) -> None:
         raise ConfigError(*mistakes)
 
 
-def texts(said: Roles) -> tuple[str, ...]:
-    """One text, or several."""
-    return (said,) if isinstance(said, str) else tuple(said)
+def role_tuple(roles: Roles) -> tuple[str, ...]:
+    """Return one role, or several, as a tuple."""
+    return (roles,) if isinstance(roles, str) else tuple(roles)
+
+
+def _join(first: Any, second: Any) -> Any:
+    return {**first, **second} if isinstance(first, Mapping) else first + second

@@ -1,4 +1,4 @@
-"""The options of a recipe: a dataclass, whose types, defaults and comments say what deploy.yml may say."""
+"""The options of a recipe: the fields of a dataclass, checked against deploy.yml."""
 
 from __future__ import annotations
 
@@ -18,167 +18,199 @@ from capdoit.text import listed, near, printable
 
 T = TypeVar("T")
 RoleNames = Annotated[tuple[str, ...], "roles"]
-WORDS = {
-    str: "a text",
-    int: "a whole number",
-    float: "a number",
+TYPE_NAMES = {
+    str: "string",
+    int: "integer",
+    float: "number",
     bool: "true or false",
-    Secret: "a secret, as !env NAME",
-    RoleNames: "a list of roles",
-    type(None): "nothing",
+    Secret: "secret (!env NAME)",
+    RoleNames: "list of roles",
+    type(None): "null",
 }
 COMMENT = re.compile(r"\s*(?:(\w+)\s*:.*?)?#:\s*(.*)")
 
 
 @dataclasses.dataclass(frozen=True)
 class Option:
-    """One option, as its dataclass has it.
+    """One option of a recipe.
 
     Attributes:
-        name: as deploy.yml spells it.
-        kind: its type, in words.
-        default: as deploy.yml would say it; None when it is needed.
-        doc: the comment beside it, which begins with ``#:``.
+        name: name in deploy.yml.
+        type_name: its type, for people.
+        default: its default in YAML; None if the option is required.
+        doc: the field's ``#:`` comment.
     """
 
     name: str
-    kind: str
+    type_name: str
     default: str | None
     doc: str
 
 
-def described(options: type | None) -> list[Option]:
-    """The options of a dataclass, in order; none when there is no dataclass."""
+def describe_options(options: type | None) -> list[Option]:
+    """Return the options of a dataclass, in order; an empty list for a recipe without options."""
     if options is None:
         return []
-    kinds, comments = typing.get_type_hints(options, include_extras=True), _comments(options)
+    hints, comments = typing.get_type_hints(options, include_extras=True), _comments(options)
     return [
-        Option(f.name, words(kinds[f.name]), _default(f), comments.get(f.name, "")) for f in dataclasses.fields(options)
+        Option(f.name, type_name(hints[f.name]), _default(f), comments.get(f.name, ""))
+        for f in dataclasses.fields(options)
     ]
 
 
-def made(options: type | None, use: RecipeUse, place: str, roles: set[str]) -> Any:
-    """The options that deploy.yml says, as the recipe's dataclass; None when it has none.
+def read_options(options: type | None, use: RecipeUse, file: str, roles: set[str]) -> Any:
+    """Return an instance of a recipe's dataclass with the options from deploy.yml; None for a recipe without options.
 
     Args:
         options: the dataclass.
-        use: what deploy.yml says.
-        place: the recipe's file.
-        roles: those that hosts play.
+        use: the recipe's entry in deploy.yml.
+        file: path of the recipe's module.
+        roles: roles of all hosts.
 
     Raises:
-        RecipeError: with every option that is unknown, of the wrong type, missing, or no host's role.
+        RecipeError: names every option that is unknown, missing, of a wrong type, or a role that no host has.
     """
     fields = {f.name: f for f in dataclasses.fields(options)} if options else {}
-    kinds = typing.get_type_hints(options, include_extras=True) if options else {}
+    hints = typing.get_type_hints(options, include_extras=True) if options else {}
+    values = {name: _to_python(value, hints[name]) for name, value in use.options.items() if name in fields}
     mistakes = [
-        f"{use.places[name]}: recipe {use.name} ({place}) has no option {name}{near(name, fields)}"
-        for name in use.options
-        if name not in fields
-    ]
-    values = {name: _value(value, kinds[name]) for name, value in use.options.items() if name in fields}
-    for name, value in values.items():
-        mistakes += [f"{use.places[name]}: {wrong}" for wrong in _wrongs(name, value, kinds[name], roles)]
-    mistakes += [
-        f"{use.place}: recipe {use.name} needs the option {name}, {words(kinds[name])}"
-        for name, f in fields.items()
-        if f.default is f.default_factory is dataclasses.MISSING and name not in values
+        *_unknown_options(use, file, fields),
+        *(f"{use.places[n]}: {wrong}" for n, value in values.items() for wrong in _mistakes(n, value, hints[n], roles)),
+        *_missing_options(use, fields, hints),
     ]
     if mistakes:
         raise RecipeError(*mistakes)
-    try:
-        return loaded(f"{use.place}: recipe {use.name}", lambda: options(**values)) if options else None
-    except RecipeError as error:
-        if isinstance(error.__cause__, ValueError):
-            raise RecipeError(f"{use.place}: recipe {use.name}: {error.__cause__}") from None
-        raise
+    return _make_options(options, values, use) if options else None
 
 
-def check(options: object, place: str) -> None:
-    """Refuse what cannot hold options.
+def check_options_class(options: object, place: str) -> None:
+    """Check that a class can hold the options of a recipe.
+
+    Args:
+        options: value of the recipe's ``options=``.
+        place: beginning of the error's message.
 
     Raises:
-        RecipeError: it is no dataclass, or has a type that deploy.yml cannot say.
+        RecipeError: it is not a dataclass, or a field has a type that deploy.yml cannot express.
     """
     if options is None:
         return
     if not isinstance(options, type) or not dataclasses.is_dataclass(options):
-        raise RecipeError(f"{place}: options= of a Recipe is a dataclass, not {options!r}")
-    for name, kind in loaded(place, lambda: typing.get_type_hints(options, include_extras=True)).items():
-        if not words(kind):
-            known = listed(word for kind, word in WORDS.items() if kind is not type(None))
-            raise RecipeError(f"{place}: option {name} is of a type that deploy.yml cannot say; it can say {known}")
+        raise RecipeError(f"{place}: options= of a Recipe must be a dataclass, not {options!r}")
+    for name, hint in run_recipe_code(place, lambda: typing.get_type_hints(options, include_extras=True)).items():
+        if not type_name(hint):
+            known = listed(text for hint, text in TYPE_NAMES.items() if hint is not type(None))
+            raise RecipeError(f"{place}: option {name} has a type that deploy.yml cannot express; possible are {known}")
 
 
-def secrets(options: object) -> list[Secret]:
-    """The secrets among the options."""
+def secrets_in_options(options: object) -> list[Secret]:
+    """Return the secrets among the options of a recipe."""
     return [value for value in vars(options).values() if isinstance(value, Secret)] if options else []
 
 
-def loaded(place: str, load: Callable[[], T]) -> T:
-    """What a recipe's code makes; however it fails, the error says which recipe it is.
+def run_recipe_code(place: str, code: Callable[[], T]) -> T:
+    """Return the result of a recipe's own code, and turn every error of it into a RecipeError.
+
+    Args:
+        place: beginning of the error's message; names the recipe.
+        code: function to call.
 
     Raises:
-        RecipeError: it failed; so does a ConfigError, which has its own place.
+        RecipeError: the code failed.
+        ConfigError: the code raised it; it has a location already.
     """
     try:
-        return load()
+        return code()
     except (ConfigError, KeyboardInterrupt):
         raise
-    except BaseException as error:  # an exit, too: doit would end without a word, as if all were well
+    except BaseException as error:  # also SystemExit: doit would end without a message and with exit code 0
         what = printable(f"{type(error).__name__}: {error}")
         raise RecipeError(f"{place}: cannot be loaded: {what}{locate_error(error)}") from error
 
 
-def words(kind: Any) -> str:
-    """A type in words; empty for one that deploy.yml cannot say."""
-    if kind in WORDS:
-        return WORDS[kind]
-    origin, inner = typing.get_origin(kind), typing.get_args(kind)
+def type_name(hint: Any) -> str:
+    """Return the name of a type for people; an empty string for a type that deploy.yml cannot express."""
+    if hint in TYPE_NAMES:
+        return TYPE_NAMES[hint]
+    origin, arguments = typing.get_origin(hint), typing.get_args(hint)
     if origin is Literal:
-        return " or ".join(map(str, inner))
+        return " or ".join(map(str, arguments))
     if origin in (typing.Union, types.UnionType):
-        return " or ".join(words(one) for one in inner) if all(map(words, inner)) else ""
-    if kind == tuple[str, ...]:
-        return "a list of texts"
-    return "a mapping of texts" if kind == Mapping[str, str] else ""
+        names = [type_name(argument) for argument in arguments]
+        return " or ".join(names) if all(names) else ""
+    if hint == tuple[str, ...]:
+        return "list of strings"
+    return "mapping of strings" if hint == Mapping[str, str] else ""
 
 
-def _value(value: object, kind: Any) -> object:
-    """What deploy.yml says, as Python has it."""
+def _unknown_options(use: RecipeUse, file: str, known: Mapping[str, object]) -> list[str]:
+    return [
+        f"{use.places[name]}: recipe {use.name} ({file}) has no option {name}{near(name, known)}"
+        for name in use.options
+        if name not in known
+    ]
+
+
+def _missing_options(
+    use: RecipeUse, fields: Mapping[str, dataclasses.Field[Any]], hints: Mapping[str, Any]
+) -> list[str]:
+    return [
+        f"{use.place}: recipe {use.name} requires the option {name} ({type_name(hints[name])})"
+        for name, f in fields.items()
+        if _is_required(f) and name not in use.options
+    ]
+
+
+def _make_options(options: type, values: Mapping[str, object], use: RecipeUse) -> Any:
+    place = f"{use.place}: recipe {use.name}"
+    try:
+        return run_recipe_code(place, lambda: options(**values))
+    except RecipeError as error:
+        if isinstance(error.__cause__, ValueError):  # the recipe's own check of a value
+            raise RecipeError(f"{place}: {error.__cause__}") from None
+        raise
+
+
+def _to_python(value: object, hint: Any) -> object:
+    """Return a value of deploy.yml with the type that the dataclass expects."""
     if isinstance(value, list):
         return tuple(value)
-    return float(value) if kind is float and type(value) is int else value
+    return float(value) if hint is float and type(value) is int else value
 
 
-def _wrongs(name: str, value: object, kind: Any, roles: set[str]) -> list[str]:
-    if not _fits(value, kind):
-        shown = "a secret" if isinstance(value, Secret) else "a text" if kind is Secret else repr(value)
-        return [f"option {name} is {shown}, expected {words(kind)}"]
-    if kind == RoleNames and isinstance(value, tuple):
+def _mistakes(name: str, value: object, hint: Any, roles: set[str]) -> list[str]:
+    if not _has_type(value, hint):
+        shown = "a secret" if isinstance(value, Secret) else "not a secret" if hint is Secret else repr(value)
+        return [f"option {name} is {shown}, expected {type_name(hint)}"]
+    if hint == RoleNames and isinstance(value, tuple):
         return [f"option {name}: no host has the role {role}{near(role, roles)}" for role in value if role not in roles]
     return []
 
 
-def _fits(value: object, kind: Any) -> bool:
-    origin, inner = typing.get_origin(kind), typing.get_args(kind)
+def _has_type(value: object, hint: Any) -> bool:
+    origin, arguments = typing.get_origin(hint), typing.get_args(hint)
     if origin is Literal:
-        return value in inner
+        return value in arguments
     if origin in (typing.Union, types.UnionType):
-        return any(_fits(value, one) for one in inner)
-    if kind == RoleNames or origin is tuple:
+        return any(_has_type(value, argument) for argument in arguments)
+    if hint == RoleNames or origin is tuple:
         return isinstance(value, tuple)
-    return isinstance(value, dict) if origin else type(value) is kind
+    return isinstance(value, dict) if origin else type(value) is hint
+
+
+def _is_required(field: dataclasses.Field[Any]) -> bool:
+    return field.default is field.default_factory is dataclasses.MISSING
 
 
 def _default(field: dataclasses.Field[Any]) -> str | None:
-    if field.default_factory is not dataclasses.MISSING:
-        return json.dumps(field.default_factory())
-    return None if field.default is dataclasses.MISSING else json.dumps(field.default)
+    """Return the default of a field as YAML; None if the field has none."""
+    if _is_required(field):
+        return None
+    return json.dumps(field.default if field.default_factory is dataclasses.MISSING else field.default_factory())
 
 
 def _comments(options: type) -> dict[str, str]:
-    """The ``#:`` comments of a dataclass by the names of their fields: behind a field, or above it."""
+    """Return the ``#:`` comments of a dataclass by field name; a comment is behind its field, or above it."""
     try:
         lines = inspect.getsource(options).splitlines()
     except OSError:

@@ -1,4 +1,4 @@
-"""Recipes: hooks that teams share, with typed options."""
+"""Recipes: hooks that projects share, with typed options."""
 
 from __future__ import annotations
 
@@ -9,24 +9,23 @@ from typing import Any
 
 from capdoit.config.readers import RecipeUse
 from capdoit.errors import ConfigError, RecipeError
-from capdoit.hooks import options as typed
-from capdoit.hooks.declarations import Function, Hooks, check_form, check_wants
-from capdoit.hooks.hook import Declared, Hook, Roles, Watch, texts
-from capdoit.hooks.options import loaded
+from capdoit.hooks.declarations import Function, HookRegistry, check_arguments, check_decorator_call
+from capdoit.hooks.hook import Declarations, Hook, Roles, RollbackCheck, role_tuple
+from capdoit.hooks.options import read_options, run_recipe_code, secrets_in_options
 from capdoit.layout import is_inside
 from capdoit.text import listed
 
 
-class Recipe(Hooks):
-    """A recipe: declare its hooks with `before`, `after`, `health` and `on_failed`, and what it watches over.
+class Recipe(HookRegistry):
+    """A recipe. Its hooks are declared with `before`, `after`, `health`, `on_failed`, `probe`, `guard` and `back`.
 
     Args:
-        name: as deploy.yml calls it.
-        options: a frozen dataclass; its fields' types, defaults, names and ``#:`` comments are the options.
-        roles: what its hooks run on when they do not say otherwise.
-        requires: the versions of capdoit that it works with, as pip spells them: ``capdoit>=0.1``; empty for any.
-        linked_dirs: directories of each release that all share; or what gives them, from the options.
-        variables: of the command line, with the values that each can have; hooks read ``flow.variables``.
+        name: name of the recipe in deploy.yml.
+        options: frozen dataclass; its fields are the options, with their types, defaults and ``#:`` comments.
+        roles: roles of hooks without ``roles=``.
+        requires: versions of capdoit that the recipe works with, in pip's syntax: ``capdoit>=0.1``; empty for any.
+        linked_dirs: directories that all releases share; or a function that returns them, given the options.
+        variables: variables of the command line and their possible values; hooks read ``flow.variables``.
     """
 
     def __init__(
@@ -38,108 +37,112 @@ class Recipe(Hooks):
         linked_dirs: Iterable[str] | Callable[[Any], Iterable[str]] = (),
         variables: Mapping[str, Roles] | None = None,
     ) -> None:
-        super().__init__(name, texts(roles), options is not None)
+        super().__init__(name, role_tuple(roles), options is not None)
         self.options, self.requires, self.linked_dirs = options, requires, linked_dirs
-        self.variables = {variable: texts(values) for variable, values in (variables or {}).items()}
-        self._watch: dict[str, Hook] = {}
+        self.variables = {variable: role_tuple(values) for variable, values in (variables or {}).items()}
+        self._rollback_hooks: dict[str, Hook] = {}
 
-    def probe(self, **when: Any) -> Callable[[Function], Function]:
-        """Say with the decorated function what is there now, such as the migrations that a database has.
+    def probe(self, **keywords: Any) -> Callable[[Function], Function]:
+        """Record with the decorated function the state of something shared, such as the migrations of a database.
 
-        It is called on the primary of the hosts with ``roles=``, just before a release becomes live, and returns
-        names: an iterable of texts, or one text with a name on each line. They are recorded with the release. A
-        rollback calls it again, with the release that is live; the names that the release to go to was recorded
-        without are what it does not know, and the rollback is refused, unless ``migrations=`` says otherwise.
-
-        Raises:
-            RecipeError: it wants what it is not given, or more than ``roles=`` is said.
-        """
-        return self._watching("probe", when, {"host", "release"})
-
-    def guard(self, **when: Any) -> Callable[[Function], Function]:
-        """Say with the decorated function why a rollback should not go ahead.
-
-        It is called on the primary of the hosts with ``roles=``, with the ``release`` to go to, before anything is
-        touched, and returns names as a probe does; when there are any, the rollback is refused. With a probe, it
-        may want ``now`` and ``recorded`` (None when nothing was recorded), and its answer is taken instead of their
-        difference.
+        The function is called on the primary of the hosts with ``roles=``, just before a release becomes live. It
+        returns names: strings, or one string with a name on each line. They are recorded with the release. A rollback
+        calls the function again for the live release. It is refused if there are names that were not recorded with the
+        target release, unless ``migrations=`` allows it.
 
         Raises:
-            RecipeError: it wants what it is not given, or more than ``roles=`` is said.
+            RecipeError: the function has an argument that it does not get, or a keyword other than ``roles=`` is used.
         """
-        return self._watching("guard", when, {"host", "release", "now", "recorded"})
+        return self._rollback_decorator("probe", keywords, {"host", "release"})
 
-    def back(self, **when: Any) -> Callable[[Function], Function]:
-        """Take away with the decorated function what the release to go to does not know, given as ``unknown``.
+    def guard(self, **keywords: Any) -> Callable[[Function], Function]:
+        """Decide with the decorated function whether a rollback may go ahead.
 
-        It is a hook before ``publishing``, called on the primary of the hosts with ``roles=`` when a rollback is
-        told ``migrations=back`` and something is unknown.
+        The function is called on the primary of the hosts with ``roles=``, with the target ``release``, before anything
+        is changed. It returns names as a probe does; if there are any, the rollback is refused. In a recipe with a
+        probe, the function can have the arguments ``now`` and ``recorded`` (None if nothing was recorded), and its
+        answer replaces the difference between the two.
 
         Raises:
-            RecipeError: it wants what it is not given, or more than ``roles=`` is said.
+            RecipeError: the function has an argument that it does not get, or a keyword other than ``roles=`` is used.
         """
-        return self._watching("back", when, {"host", "release", "unknown"})
+        return self._rollback_decorator("guard", keywords, {"host", "release", "now", "recorded"})
 
-    def watch(self) -> dict[str, Hook]:
-        """Its probe, guard and way back, as far as it has them."""
-        return dict(self._watch)
+    def back(self, **keywords: Any) -> Callable[[Function], Function]:
+        """Remove with the decorated function the names that the target release does not know, its argument ``unknown``.
 
-    def bound(self, use: RecipeUse, place: str, version: str, roles: set[str]) -> Declared:
-        """All that it declares, with what deploy.yml says.
+        The function is a hook before ``publishing``. It is called on the primary of the hosts with ``roles=``, in a
+        rollback with ``migrations=back`` that found unknown names.
+
+        Raises:
+            RecipeError: the function has an argument that it does not get, or a keyword other than ``roles=`` is used.
+        """
+        return self._rollback_decorator("back", keywords, {"host", "release", "unknown"})
+
+    def rollback_hooks(self) -> dict[str, Hook]:
+        """Return the hooks ``probe``, ``guard`` and ``back`` that the recipe has, by these names."""
+        return dict(self._rollback_hooks)
+
+    def configure(self, use: RecipeUse, file: str, origin: str, roles: set[str]) -> Declarations:
+        """Return everything that the recipe declares, with the options from deploy.yml.
 
         Args:
-            use: what deploy.yml says.
-            place: its file.
-            version: where it comes from.
-            roles: those that hosts play.
+            use: the recipe's entry in deploy.yml.
+            file: path of the recipe's module.
+            origin: source and version of the recipe.
+            roles: roles of all hosts.
 
         Raises:
-            RecipeError: an option is wrong, or a directory leads out of the release.
+            RecipeError: an option is wrong, or a linked directory is outside the release.
         """
-        made = typed.made(self.options, use, place, roles)
-        at = f"{use.place}: recipe {use.name} ({place})"
-        return loaded(at, partial(self._bound_to, made, version))
+        options = read_options(self.options, use, file, roles)
+        return run_recipe_code(f"{use.place}: recipe {use.name} ({file})", partial(self._with_options, options, origin))
 
     @contextmanager
-    def refusing(self) -> Iterator[None]:
-        """What is refused says which recipe it is."""
+    def declaration_errors(self) -> Iterator[None]:
+        """Add the recipe's name to errors of declarations."""
         try:
             yield
         except ConfigError as error:
             raise RecipeError(*(f"recipe {self.recipe}: {mistake}" for mistake in error.mistakes)) from None
 
-    def _watching(self, what: str, when: Mapping[str, Any], given: set[str]) -> Callable[[Function], Function]:
-        with self.refusing():
-            check_form(what, what, when, ("roles",))
+    def _rollback_decorator(
+        self, name: str, keywords: Mapping[str, Any], arguments: set[str]
+    ) -> Callable[[Function], Function]:
+        with self.declaration_errors():
+            check_decorator_call(name, name, keywords, ("roles",))
 
         def declare(function: Function) -> Function:
-            step, kind = ("publishing", "before") if what == "back" else ("", what)
-            flows = ("rollback",) if what == "back" else ("deploy", "rollback")
-            with self.refusing():
-                hook = self._hook(function, kind, step, flows, {**when, "primary": True})
-                check_wants(hook, {*given, "flow", *self._options()})
-            self._watch[what] = hook
-            if what == "back":
+            when, step = ("before", "publishing") if name == "back" else (name, "")
+            flows = ("rollback",) if name == "back" else ("deploy", "rollback")
+            with self.declaration_errors():
+                hook = self._make_hook(function, when, step, flows, {**keywords, "primary": True})
+                check_arguments(hook, {*arguments, "flow", *self._options_argument()})
+            self._rollback_hooks[name] = hook
+            if name == "back":
                 self._hooks.append(hook)
             return function
 
         return declare
 
-    def _bound_to(self, made: Any, version: str) -> Declared:
-        declared = self.declared()
-        dirs = self.linked_dirs(made) if callable(self.linked_dirs) else self.linked_dirs
-        if out := [path for path in dirs if not is_inside(path)]:
-            raise RecipeError(f"recipe {self.recipe}: linked_dirs leave the release: {listed(map(repr, out))}")
-        if {*self._watch} == {"back"}:
-            raise RecipeError(f"recipe {self.recipe}: back has nothing to take away without a probe or a guard")
-        watch = {what: hook.bound(made) for what, hook in self._watch.items()}
-        return Declared(
-            hooks=tuple(hook.bound(made) for hook in declared.hooks),
-            failed=tuple(hook.bound(made) for hook in declared.failed),
+    def _with_options(self, options: Any, origin: str) -> Declarations:
+        declared = self.declarations()
+        if {*self._rollback_hooks} == {"back"}:
+            raise RecipeError(f"recipe {self.recipe}: back needs a probe or a guard that finds unknown names")
+        rollback_hooks = {name: hook.with_options(options) for name, hook in self._rollback_hooks.items()}
+        return Declarations(
+            hooks=tuple(hook.with_options(options) for hook in declared.hooks),
+            failed=tuple(hook.with_options(options) for hook in declared.failed),
             dependencies=declared.dependencies,
-            watches=(Watch(self.recipe, **watch),) if watch else (),
-            linked_dirs=tuple(dirs),
+            rollback_checks=(RollbackCheck(self.recipe, **rollback_hooks),) if rollback_hooks else (),
+            linked_dirs=self._checked_linked_dirs(options),
             variables=self.variables,
-            secrets=tuple(typed.secrets(made)),
-            versions={self.recipe: version},
+            secrets=tuple(secrets_in_options(options)),
+            versions={self.recipe: origin},
         )
+
+    def _checked_linked_dirs(self, options: Any) -> tuple[str, ...]:
+        dirs = tuple(self.linked_dirs(options) if callable(self.linked_dirs) else self.linked_dirs)
+        if outside := [path for path in dirs if not is_inside(path)]:
+            raise RecipeError(f"recipe {self.recipe}: linked_dirs outside the release: {listed(map(repr, outside))}")
+        return dirs

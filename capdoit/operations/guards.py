@@ -7,7 +7,7 @@ from typing import Any
 
 from capdoit.errors import ConfigError, GuardRefused, HostError, HostsFailed
 from capdoit.hooks.context import Release
-from capdoit.hooks.hook import Hook, Watch
+from capdoit.hooks.hook import Hook, RollbackCheck
 from capdoit.hosts.connection import Connection
 from capdoit.hosts.request import Request
 from capdoit.output.error_text import render_cause
@@ -22,7 +22,7 @@ def probe(run: Run) -> None:
     Raises:
         HostsFailed: a probe failed.
     """
-    for watch in run.declared.watches if run.flow == "deploy" and run.plan is None else ():
+    for watch in run.declared.rollback_checks if run.flow == "deploy" and run.plan is None else ():
         if watch.probe and (host := _host(run, watch)):
             run.probes[watch.recipe] = _called(run, host, watch.probe, run.release_on(host))
 
@@ -34,7 +34,7 @@ def guard(run: Run) -> None:
         GuardRefused: names what it does not know; or a probe or guard failed, so that nobody knows.
         HostsFailed: a host was lost.
     """
-    for watch in run.declared.watches:
+    for watch in run.declared.rollback_checks:
         if (host := _host(run, watch)) and (names := _asked(run, host, watch)):
             _settle(run, host, watch, names)
 
@@ -49,18 +49,18 @@ def note_of(host: Connection, release: str = "") -> Note | None:
     return Note.parse(host.checked(Request(script, capture=True)).text)
 
 
-def _host(run: Run, watch: Watch) -> Connection | None:
+def _host(run: Run, watch: RollbackCheck) -> Connection | None:
     """The host to ask; None when no host of the stage is one of those that the recipe watches."""
-    hosts = watch.asked.hosts(run.fleet.connections)
-    there_is = any(watch.asked.plays(host.roles) for host in run.everyone)
+    hosts = watch.host_hook.choose_connections(run.fleet.connections)
+    there_is = any(watch.host_hook.accepts_roles(host.roles) for host in run.everyone)
     if not hosts and there_is and run.flow == "rollback" and run.variables.migrations != "keep":
-        raise GuardRefused(watch.recipe, run.release, missing_roles=watch.asked.roles)
+        raise GuardRefused(watch.recipe, run.release, missing_roles=watch.host_hook.roles)
     if not there_is:
-        run.console.say(f"   recipe {watch.recipe} asks no host: none has the role {listed(watch.asked.roles)}")
+        run.console.say(f"   recipe {watch.recipe} asks no host: none has the role {listed(watch.host_hook.roles)}")
     return hosts[0] if hosts else None
 
 
-def _asked(run: Run, host: Connection, watch: Watch) -> tuple[str, ...]:
+def _asked(run: Run, host: Connection, watch: RollbackCheck) -> tuple[str, ...]:
     """The same as `_unknown`; a recipe that cannot tell must not be in the way of who wants to go back all the same."""
     try:
         return _unknown(run, host, watch)
@@ -74,7 +74,7 @@ def _asked(run: Run, host: Connection, watch: Watch) -> tuple[str, ...]:
         return ()
 
 
-def _unknown(run: Run, host: Connection, watch: Watch) -> tuple[str, ...]:
+def _unknown(run: Run, host: Connection, watch: RollbackCheck) -> tuple[str, ...]:
     """What is there that the release to go to does not know."""
     now = _called(run, host, watch.probe, _live(run, host)) if watch.probe else ()
     recorded = _recorded(run, watch) if watch.probe else None
@@ -83,7 +83,7 @@ def _unknown(run: Run, host: Connection, watch: Watch) -> tuple[str, ...]:
     return tuple(name for name in now if name not in recorded) if recorded is not None else ()
 
 
-def _recorded(run: Run, watch: Watch) -> tuple[str, ...] | None:
+def _recorded(run: Run, watch: RollbackCheck) -> tuple[str, ...] | None:
     """What was there when the release became live; None when no host knows."""
     notes = run.fleet.all(lambda host: note_of(host, run.release))
     probes = [note.probes for note in notes.values() if isinstance(note, Note)]
@@ -97,7 +97,7 @@ def _live(run: Run, host: Connection) -> Release:
     return Release(live, given.beside(live), "", given.previous)
 
 
-def _settle(run: Run, host: Connection, watch: Watch, names: tuple[str, ...]) -> None:
+def _settle(run: Run, host: Connection, watch: RollbackCheck, names: tuple[str, ...]) -> None:
     """What becomes of what the release does not know: as ``migrations=`` says, else the rollback is refused."""
     wish, obstacle = run.variables.migrations, _why_not_back(run, watch)
     refusal = GuardRefused(
@@ -117,7 +117,7 @@ def _settle(run: Run, host: Connection, watch: Watch, names: tuple[str, ...]) ->
         run.unknown[watch.recipe] = names
 
 
-def _why_not_back(run: Run, watch: Watch) -> str:
+def _why_not_back(run: Run, watch: RollbackCheck) -> str:
     """Why it cannot be taken away; empty when it can."""
     if not watch.back:
         return "the recipe cannot revert them"
@@ -145,5 +145,7 @@ def _names(hook: Hook, answer: object) -> tuple[str, ...]:
     said: Any = answer.splitlines() if isinstance(answer, str) else () if answer is None else answer
     lines = [*said] if isinstance(said, Iterable) else [said]
     if not all(isinstance(line, str) for line in lines):
-        raise ConfigError(f"{hook.place}: {hook.name} returned {answer!r}, expected names: texts, or lines of one text")
+        raise ConfigError(
+            f"{hook.location}: {hook.name} returned {answer!r}, expected names: texts, or lines of one text"
+        )
     return tuple(printable(line.strip()) for line in lines if line.strip())

@@ -15,7 +15,7 @@ from typing import Any
 from capdoit.config.stages import Stage
 from capdoit.config.variables import Variables
 from capdoit.errors import ConfigError
-from capdoit.hooks.hook import Declared
+from capdoit.hooks.hook import Declarations
 from capdoit.records.facts import Facts
 from capdoit.script import Script
 from capdoit.sequence import FlowTask
@@ -193,10 +193,10 @@ def settings_of(stage: Stage) -> str:
     return _digest(f"{replace(stage, hosts=hosts, recipes=())!r}{env!r}")
 
 
-def code_of(acts: Iterable[FlowTask], declared: Declared) -> dict[str, str]:
+def code_of(acts: Iterable[FlowTask], declared: Declarations) -> dict[str, str]:
     """A digest of the file and the options of each hook, probe and guard, by name."""
     hooks = {act.name: act.hook for act in acts if act.hook} | {hook.name: hook for hook in declared.failed}
-    watching = (hook for watch in declared.watches for hook in (watch.probe, watch.guard) if hook)
+    watching = (hook for watch in declared.rollback_checks for hook in (watch.probe, watch.guard) if hook)
     hooks |= {hook.name: hook for hook in watching}
     return {name: _digest(_source(hook.function) + repr(hook.options)) for name, hook in hooks.items()}
 

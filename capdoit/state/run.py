@@ -16,7 +16,7 @@ from capdoit.config.stages import HostConfig, Stage
 from capdoit.config.variables import Variables, select_release_hosts
 from capdoit.errors import ConfigError, LockLost, Outcome
 from capdoit.hooks.context import Flow, Release
-from capdoit.hooks.hook import Declared
+from capdoit.hooks.hook import Declarations
 from capdoit.hosts.connection import Connection, Deadline
 from capdoit.hosts.fleet import Fleet
 from capdoit.hosts.request import Request
@@ -86,7 +86,7 @@ class Run:
     branch: str
     variables: Variables
     everyone: tuple[HostConfig, ...]
-    declared: Declared
+    declared: Declarations
     acts: tuple[str, ...]
     plan: Plan | None = None
     applied: Plan | None = None
@@ -290,7 +290,7 @@ def begin(
     stage: Stage,
     variables: Variables,
     console: Console,
-    declared: Declared | None = None,
+    declared: Declarations | None = None,
     acts: Iterable[str] = (),
 ) -> Run:
     """A run on the selected hosts; nothing is touched yet, so what is wrong here is refused without trace.
@@ -306,7 +306,7 @@ def begin(
     Raises:
         ConfigError: the selection of hosts makes no sense, or a secret is not set.
     """
-    everyone, declared = stage.hosts, declared or Declared()
+    everyone, declared = stage.hosts, declared or Declarations()
     stage = select_release_hosts(stage, variables)
     if not flow:
         stage = stage.only(tuple(map(without_unset_secrets, stage.hosts)))

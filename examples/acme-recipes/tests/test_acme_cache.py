@@ -54,7 +54,7 @@ def test_without_options_the_first_page_is_filled(stage: Stages) -> None:
     ("options", "complaint"),
     [
         ({"warn": ["/"]}, "has no option warn; did you mean warm?"),
-        ({"warm": "/"}, "option warm is '/', expected a list of texts"),
+        ({"warm": "/"}, "option warm is '/', expected list of strings"),
     ],
 )
 def test_options_that_are_wrong_are_refused_before_any_host_is_touched(

@@ -224,8 +224,8 @@ def test_a_command_that_takes_too_long_fails_the_flow(project: Project) -> None:
     [
         ("@dataclass\nclass O:\n    def __post_init__(self): raise ValueError('too many')", "recipe odd: too many"),
         ("@dataclass\nclass O:\n    word: 'Unheard' = 1", "NameError: name 'Unheard' is not defined"),
-        ("class O:\n    word: str = 'a'", "options= of a Recipe is a dataclass, not"),
-        ("@dataclass\nclass P:\n    word: str = 'a'\nO = P()", "options= of a Recipe is a dataclass, not"),
+        ("class O:\n    word: str = 'a'", "options= of a Recipe must be a dataclass, not"),
+        ("@dataclass\nclass P:\n    word: str = 'a'\nO = P()", "options= of a Recipe must be a dataclass, not"),
     ],
     ids=["refuses them", "unknown type", "no dataclass", "no class"],
 )

@@ -101,7 +101,7 @@ def test_a_plan_takes_away_no_more_than_it_says(project: Project) -> None:
 def test_a_recipe_that_takes_away_what_it_does_not_watch_is_refused(project: Project) -> None:
     recipe(project, "db", "db = Recipe('db', roles='web')\n" + BACK)
     done = project.doit("list").failed(3)
-    assert "recipe db: back has nothing to take away without a probe or a guard" in done.out
+    assert "recipe db: back needs a probe or a guard that finds unknown names" in done.out
 
 
 def test_a_guard_of_its_own_decides_with_what_is_and_what_was(project: Project) -> None:
