@@ -107,7 +107,7 @@ def _gaps(
         return [Gap(names, revision, () if revision else None) for revision, names in hosts.items()]
     with commits.open_repository(stage, [tip, *others], asked.load().config.file.parent) as repository:
         return [
-            Gap(names, r, tuple(repository.between(r, tip)), tuple(repository.between(tip, r)))
+            Gap(names, r, tuple(repository.commits_between(r, tip)), tuple(repository.commits_between(tip, r)))
             if repository.has(r)
             else Gap(names, r)
             for r, names in hosts.items()

@@ -1,1 +1,1 @@
-"""What is asked for: the stages of deploy.yml, its settings with their places, NAME=VALUE on the command line."""
+"""Settings of deploy.yml, with their places in the file, and the variables of the command line."""

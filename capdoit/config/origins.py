@@ -1,4 +1,4 @@
-"""The origin of each setting of a stage, and the settings that have no effect.
+"""The origin of each setting of a stage, and settings without effect.
 
 `effective_settings` and `find_unused_settings` are pure. They read the same nodes of deploy.yml as
 `capdoit.config.stages`.
@@ -26,7 +26,7 @@ PASSWORD = re.compile(r"(://[^/@:\s]*:)[^/@\s]*@")
 
 @dataclass(frozen=True)
 class Setting:
-    """One setting as it is written, or a default.
+    """One setting in deploy.yml, or a default.
 
     Attributes:
         name: name in deploy.yml; in a mapping, the whole path: ``default_env.LANG``.
@@ -61,7 +61,7 @@ class Setting:
 
     @property
     def key(self) -> str:
-        """The key that two settings share if one overrides the other; ssh options are joined, not overridden."""
+        """The key that a setting shares with the settings that it overrides; ssh options override nothing."""
         return f"{self.name} {self.value}" if self.name == "ssh_options" else self.name
 
 

@@ -61,7 +61,7 @@ def read_boolean(value: YamlValue) -> bool:
 
 
 def whole_number_reader(least: int, most: int = 10**9) -> Reader:
-    """Return a reader of whole numbers from ``least`` to ``most``."""
+    """Return a reader of integers from ``least`` to ``most``."""
     return lambda value: value.as_whole_number(least, most)
 
 

@@ -1,4 +1,4 @@
-"""The settings that deploy.yml may have: how each is read, and where it may stand.
+"""The rules for each setting of deploy.yml: its reader, and the levels that may have it.
 
 A new setting of a stage is a line in `Schema` and a field of `capdoit.config.stages.Stage`. A setting of a transfer is
 declared by the transfer itself.
@@ -33,17 +33,17 @@ ANYWHERE = (TOP, STAGE, HOST)
 LEVEL_NAMES = {TOP: "at the top", STAGE: "in a stage", HOST: "at a host"}
 HOST_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 STAGE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
-# A stage with one of these names would have the same tasks as a short name: deploy:rollback, deploy:check, …
+# Tasks of a stage with one of these names would have the names of other tasks: deploy:rollback, deploy:check, …
 RESERVED_STAGE_NAMES = ("all", "check", "deploy", "drill", "rollback")
 
 
 @dataclass(frozen=True)
 class SettingRule:
-    """A setting that deploy.yml may have.
+    """The rule for one setting of deploy.yml.
 
     Attributes:
         read: reader of its value.
-        levels: where it may stand: ``top``, ``stage``, ``host``.
+        levels: the levels that may have it: ``top``, ``stage``, ``host``.
         default: value of a transfer's setting that is not set; None for no value.
         is_required: whether a transfer cannot work without this setting.
     """
@@ -72,13 +72,13 @@ Transfers = Mapping[str, TransferSettings]
 
 
 class Schema:
-    """The rules of deploy.yml for a set of transfers.
+    """The rules for all settings of deploy.yml.
 
     Args:
         transfers: all transfers by name; the first is the default.
 
     Attributes:
-        transfers: the same.
+        transfers: all transfers by name.
         rules: rules of all settings by name, in the order in which settings are shown.
     """
 
@@ -115,11 +115,11 @@ class Schema:
         }
 
     def names_at(self, level: str) -> list[str]:
-        """Return the names of the settings that may stand at a level."""
+        """Return the names of the settings that a level may have."""
         return [name for name, rule in self.rules.items() if level in rule.levels]
 
     def read_settings(self, value: YamlValue, level: str) -> dict[str, Any]:
-        """Read a mapping of settings that stands at a level of deploy.yml."""
+        """Read a mapping of settings at a level of deploy.yml."""
         readers = {name: self.rules[name].read for name in self.names_at(level)}
         elsewhere = {name: _listed_levels(rule.levels) for name, rule in self.rules.items() if level not in rule.levels}
         return value.read_fields(readers, "setting of a host" if level == HOST else "setting", elsewhere)

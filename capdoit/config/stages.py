@@ -93,7 +93,7 @@ class Stage:
 
 @dataclass(frozen=True)
 class Config:
-    """The content of deploy.yml.
+    """deploy.yml as an object.
 
     Attributes:
         file: path of deploy.yml.
@@ -130,7 +130,7 @@ def load_config(file: Path, transfers: Transfers) -> Config:
 
 
 def choose_stage(config: Config, name: str | None) -> Stage:
-    """Return the named stage, else the default stage, else the only stage.
+    """Return the stage of that name; without a name, the default stage, or the only one.
 
     Raises:
         ConfigError: there is no such stage, or no stage is named and there are several.
@@ -189,7 +189,7 @@ def _merged_recipes(
 
 
 class _StageReader:
-    """The reader of one stage, which adds what is wrong with its settings as a whole to the mistakes."""
+    """The reader of one stage, with checks that need several of its settings."""
 
     def __init__(self, schema: Schema, file: Path, name: str, value: YamlValue, settings: Mapping[str, Any]) -> None:
         self._schema, self._file, self._name = schema, file, name
@@ -250,7 +250,7 @@ class _StageReader:
                 self._value.add_mistake(f"linked path {inner} is inside the linked path {outer}; link only {outer}")
 
     def _check_hosts_differ(self, hosts: Iterable[HostConfig]) -> None:
-        """Check that no two hosts are the same directory: a deploy would change it twice at the same time."""
+        """Check that all hosts are different directories: a deploy works on all hosts at the same time."""
         seen: dict[tuple[object, ...], str] = {}
         for host in (host for host in hosts if not host.no_release):
             machine = () if host.transport == "local" else (host.hostname, host.port)

@@ -1,7 +1,7 @@
-"""YAML whose every value knows its place: what deploy.yml is read with.
+"""YAML whose values know their place in the file; deploy.yml is read with it.
 
-Mistakes are collected, not raised one by one; each says file, line, column, the path to the value,
-what was found and what was expected.
+Mistakes are collected and reported together. Each has file, line, column, the path to the value, what was found, and
+what was expected.
 """
 
 from __future__ import annotations
@@ -17,23 +17,25 @@ from capdoit.errors import ConfigError
 from capdoit.text import listed, near, printable
 
 T = TypeVar("T")
-TAG = "tag:yaml.org,2002:"
-KINDS = {
-    "str": "a text",
+TAG_PREFIX = "tag:yaml.org,2002:"
+KIND_NAMES = {
+    "str": "a string",
     "int": "a number",
     "float": "a number",
-    "bool": "a truth",
+    "bool": "a boolean",
     "timestamp": "a date",
     "null": "nothing",
     "map": "a mapping",
     "seq": "a list",
 }
+STRING_KINDS = ("str", "int", "float", "timestamp")
+NOT_IN_STRINGS = re.compile("[\0\ud800-\udfff]")
+ANY_SIZE = 10**9
 
-
-# libyaml is some ten times as fast; the one in Python knows better where something is wrong.
+# libyaml is about ten times as fast; the loader in Python reports more exact places of mistakes.
 EXACT = yaml.SafeLoader
 FAST = getattr(yaml, "CSafeLoader", EXACT)
-DEEPEST = 40  # levels; deploy.yml needs seven, and some thousands would end libyaml in a crash
+MOST_LEVELS = 40  # deploy.yml needs seven; libyaml crashes on some thousands
 
 
 class Mistakes:
@@ -44,29 +46,38 @@ class Mistakes:
         self._found: dict[str, tuple[int, int]] = {}
 
     def add(self, node: yaml.Node, path: str, text: str) -> None:
-        """One more, at a node."""
-        where = f"{path}: " if path else ""
+        """Add a mistake.
+
+        Args:
+            node: the node with the mistake.
+            path: path to that node from the top of the file.
+            text: description of the mistake.
+        """
+        prefix = f"{path}: " if path else ""
         mark = node.start_mark
-        self._found[f"{self.place(node)}: {where}{text}"] = (mark.line, mark.column)
+        self._found[f"{self.place(node)}: {prefix}{text}"] = (mark.line, mark.column)
 
     def place(self, node: yaml.Node) -> str:
-        """File, line and column of a node."""
+        """Return file, line and column of a node."""
         return f"{self.file}:{node.start_mark.line + 1}:{node.start_mark.column + 1}"
 
     def raise_if_any(self) -> None:
-        """Raise ConfigError with all of them, in the order of the file."""
+        """Raise ConfigError with all mistakes, in the order of the file."""
         if self._found:
             raise ConfigError(*sorted(self._found, key=self._found.__getitem__))
 
 
 class YamlValue:
-    """A node of the file, with its path; its methods say what is expected of it.
+    """A value of the file.
+
+    A method ``as_…`` returns the value as one type. If the value has another type, the method adds a mistake and
+    returns a harmless value.
 
     Args:
-        node: the value itself.
-        path: what leads to it, from the top of the file.
-        mistakes: where what is wrong with it is noted.
-        key: the node of its name; None when it has none.
+        node: the node of the value.
+        path: path to the value from the top of the file.
+        mistakes: mistakes of the file.
+        key: the node of the key; None if the value has no key.
     """
 
     def __init__(self, node: yaml.Node, path: str, mistakes: Mistakes, key: yaml.Node | None = None) -> None:
@@ -75,134 +86,134 @@ class YamlValue:
 
     @property
     def place(self) -> str:
-        """File, line and column, where its name stands."""
+        """File, line and column of the key."""
         return self.mistakes.place(self.key)
 
     @property
     def kind(self) -> str:
-        """YAML's word for what it is: ``str``, ``map``, …; for a tag that YAML does not know, the tag."""
-        return str(self.node.tag).removeprefix(TAG)
+        """YAML's name of the type: ``str``, ``map``, …; for other tags, the tag."""
+        return str(self.node.tag).removeprefix(TAG_PREFIX)
 
     def add_mistake(self, text: str) -> None:
-        """Add a mistake at this place; that of a mapping or a list is where its name stands."""
-        where = self.node if isinstance(self.node, yaml.ScalarNode) else self.key
-        self.mistakes.add(where, self.path, text)
+        """Add a mistake; for a mapping or a list, its place is that of the key."""
+        node = self.node if isinstance(self.node, yaml.ScalarNode) else self.key
+        self.mistakes.add(node, self.path, text)
 
-    def add_mismatch(self, what: str) -> None:
-        """Add the mistake that something else stands here."""
-        self.add_mistake(f"found {self._found()}, expected {what}")
+    def add_mismatch(self, expected: str) -> None:
+        """Add the mistake that something else was expected."""
+        self.add_mistake(f"found {self._description()}, expected {expected}")
 
     def as_string(self, *, may_be_empty: bool = False) -> str:
-        """A text, not empty unless it may be; a number is taken as it is written."""
-        is_text = isinstance(self.node, yaml.ScalarNode) and self.kind in ("str", "int", "float", "timestamp")
-        if is_text and (self.node.value or may_be_empty) and not re.search("[\0\ud800-\udfff]", self.node.value):
+        """Return a string; numbers and dates count as strings."""
+        is_string = isinstance(self.node, yaml.ScalarNode) and self.kind in STRING_KINDS
+        if is_string and (self.node.value or may_be_empty) and not NOT_IN_STRINGS.search(self.node.value):
             return str(self.node.value)
-        self.add_mismatch("a text; quote it" if self.kind == "bool" else "a text")
+        self.add_mismatch("a string; quote it" if self.kind == "bool" else "a string")
         return ""
 
-    def as_whole_number(self, least: int, most: int = 10**9) -> int:
-        """A whole number between two."""
+    def as_whole_number(self, least: int, most: int = ANY_SIZE) -> int:
+        """Return an integer from ``least`` to ``most``."""
         if self.kind == "int" and re.fullmatch(r"[0-9]{1,10}", str(self.node.value)):
             number = int(self.node.value)
             if least <= number <= most:
                 return number
-        bounds = f"of at least {least}" if most == 10**9 else f"from {least} to {most}"
+        bounds = f"of at least {least}" if most == ANY_SIZE else f"from {least} to {most}"
         self.add_mismatch(f"a whole number {bounds}")
         return least
 
     def as_number(self) -> float:
-        """A number that need not be whole."""
+        """Return a number, which may have decimals."""
         try:
             return float(self.node.value)
-        except ValueError:  # YAML has 1_000.5 and 1:30.5
+        except ValueError:  # YAML also has 1_000.5 and 1:30.5
             self.add_mismatch("a number such as 0.5")
             return 0.0
 
     def as_boolean(self) -> bool:
-        """True or false."""
+        """Return true or false."""
         if self.kind == "bool":
             return str(self.node.value).lower() in ("yes", "true", "on")
         self.add_mismatch("true or false")
         return False
 
-    def as_choice(self, names: Iterable[str], what: str) -> str:
-        """One of some names."""
-        text, names = self.as_string(), list(names)
-        if text and text not in names:
-            self.add_mistake(f"found {printable(text)}, expected {what}: {listed(names)}{near(text, names)}")
+    def as_choice(self, choices: Iterable[str], what: str) -> str:
+        """Return one of some words; ``what`` names such a word in messages."""
+        text, choices = self.as_string(), list(choices)
+        if text and text not in choices:
+            self.add_mistake(f"found {printable(text)}, expected {what}: {listed(choices)}{near(text, choices)}")
         return text
 
-    def as_list(self, what: str = "a list of texts") -> list[YamlValue]:
-        """The items of a list."""
+    def as_list(self, expected: str = "a list of strings") -> list[YamlValue]:
+        """Return the items of a list."""
         if self.kind != "seq":
-            self.add_mismatch(what)
+            self.add_mismatch(expected)
             return []
         return [YamlValue(node, f"{self.path}[{i}]", self.mistakes) for i, node in enumerate(self.node.value)]
 
-    def as_mapping(self, what: str = "a mapping", empty: str = "") -> dict[str, YamlValue]:
-        """A mapping's values by their keys, which are texts; a key that stands twice is a mistake.
+    def as_mapping(self, expected: str = "a mapping", if_empty: str = "") -> dict[str, YamlValue]:
+        """Return the values of a mapping by key. Duplicate keys, and keys that are not strings, are mistakes.
 
         Args:
-            what: what is expected here, in words.
-            empty: the mistake that an empty mapping is; nothing when it is none.
+            expected: what messages say that was expected.
+            if_empty: the mistake if the mapping is empty; empty if it may be empty.
         """
         if self.kind != "map":
-            self.add_mismatch(what)
+            self.add_mismatch(expected)
             return {}
-        if empty and not self.node.value:
-            self.add_mistake(empty)
+        if if_empty and not self.node.value:
+            self.add_mistake(if_empty)
         entries: dict[str, YamlValue] = {}
         for key, node in self.node.value:
-            self._entry(key, node, entries)
+            self._add_entry(key, node, entries)
         return entries
 
     def read_fields(
         self, readers: Mapping[str, Callable[[YamlValue], T]], what: str, elsewhere: Mapping[str, str]
     ) -> dict[str, T]:
-        """A mapping whose keys are known, each with what reads its value.
+        """Return the values of a mapping by key, as their readers return them. Unknown keys are mistakes.
 
         Args:
-            readers: what reads the value of each.
-            what: what a key is, in words.
-            elsewhere: where keys belong that are not for here, in words.
+            readers: reader of each known key.
+            what: what messages call a key.
+            elsewhere: the right level, in words, of keys that belong to another level.
         """
-        read: dict[str, T] = {}
+        found: dict[str, T] = {}
         for name, value in self.as_mapping().items():
             if name in readers:
-                read[name] = readers[name](value)
+                found[name] = readers[name](value)
             else:
                 hint = f"; it belongs {elsewhere[name]}" if name in elsewhere else near(name, readers)
                 self.mistakes.add(value.key, value.path, f"no such {what}{hint}")
-        return read
+        return found
 
-    def _entry(self, key: yaml.Node, node: yaml.Node, entries: dict[str, YamlValue]) -> None:
+    def _add_entry(self, key: yaml.Node, node: yaml.Node, entries: dict[str, YamlValue]) -> None:
         name = printable(str(key.value)) if isinstance(key, yaml.ScalarNode) else ""
         path = f"{self.path}.{name}" if self.path else name
-        if not name or key.tag == f"{TAG}merge":
+        if not name or key.tag == f"{TAG_PREFIX}merge":
             self.mistakes.add(key, self.path, "expected a name")
         elif name in entries:
             first = entries[name].place.removeprefix(f"{self.mistakes.file}:")
-            self.mistakes.add(key, path, f"stands here for the second time; the first is at {first}")
+            self.mistakes.add(key, path, f"duplicate key; the first one is at {first}")
         else:
             entries[name] = YamlValue(node, path, self.mistakes, key)
 
-    def _found(self) -> str:
-        """What stands here, in words."""
-        kind = KINDS.get(self.kind, self.kind)
+    def _description(self) -> str:
+        """Return the value's type, and its text if it is a scalar."""
+        kind = KIND_NAMES.get(self.kind, self.kind)
         if isinstance(self.node, yaml.ScalarNode) and self.node.value:
             return f"{kind} ({printable(str(self.node.value))})"
         return "nothing" if self.kind in ("str", "null") else kind
 
 
 def read_yaml(file: Path, loader: Any) -> YamlValue:
-    """The whole of a YAML file, loaded safely: no tag makes an object.
+    """Read a YAML file; no tag creates a Python object.
 
     Args:
-        file: its path.
+        file: path of the file.
         loader: `FAST` or `EXACT`.
 
     Raises:
-        ConfigError: it cannot be read or is no YAML; with line and column.
+        ConfigError: the file cannot be read or is not YAML; has line and column.
     """
     try:
         text = file.read_text(encoding="utf-8")
@@ -218,23 +229,24 @@ def read_yaml(file: Path, loader: Any) -> YamlValue:
 
 def _compose(file: Path, text: str, loader: Any) -> yaml.Node | None:
     try:
-        _refuse_depths(file, text, loader)
+        _refuse_deep_nesting(file, text, loader)
         return yaml.compose(text, Loader=loader)
     except yaml.MarkedYAMLError as error:
-        place = _at(error.problem_mark or error.context_mark)
+        place = _line_and_column(error.problem_mark or error.context_mark)
         raise ConfigError(f"{file}{place}: not YAML: {error.problem or error.context}") from None
     except yaml.reader.ReaderError as error:
         *lines, last = text[: error.position].split("\n")
         raise ConfigError(f"{file}:{len(lines) + 1}:{len(last) + 1}: not YAML: {error.reason}") from None
 
 
-def _refuse_depths(file: Path, text: str, loader: Any) -> None:
-    depth = 0
+def _refuse_deep_nesting(file: Path, text: str, loader: Any) -> None:
+    level = 0
     for event in yaml.parse(text, Loader=loader):
-        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
-        if depth > DEEPEST:
-            raise ConfigError(f"{file}{_at(event.start_mark)}: is nested more than {DEEPEST} levels deep")
+        level += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+        if level > MOST_LEVELS:
+            place = _line_and_column(event.start_mark)
+            raise ConfigError(f"{file}{place}: is nested more than {MOST_LEVELS} levels deep")
 
 
-def _at(mark: Any) -> str:
+def _line_and_column(mark: Any) -> str:
     return f":{mark.line + 1}:{mark.column + 1}" if mark else ""

@@ -1,4 +1,7 @@
-"""Commits, as a git repository on the controller knows them; nothing is fetched into one that is somebody's."""
+"""The commits between two revisions, read from a git repository on the controller.
+
+A repository that belongs to the operator is only read. Commits that it lacks are fetched into a temporary repository.
+"""
 
 from __future__ import annotations
 
@@ -15,23 +18,23 @@ from capdoit.errors import NotReady
 from capdoit.text import printable
 
 COMMIT = re.compile(r"[0-9a-f]{40}([0-9a-f]{24})?")
-FIELDS = "%H%x00%cd%x00%an%x00%s"
-# A process that a background gc belongs to would still write when the temporary repository is removed.
-QUIET = ("-c", "gc.auto=0", "-c", "maintenance.auto=false", "-c", "log.showSignature=false")
-REFS = ("+refs/heads/*:refs/heads/*", "+refs/tags/*:refs/tags/*")
-# What git sets for its hooks would lead it elsewhere.
-ELSEWHERE = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_COMMON_DIR", "GIT_OBJECT_DIRECTORY")
+LOG_FORMAT = "%H%x00%cd%x00%an%x00%s"
+# Background maintenance would still write into a temporary repository while it is removed.
+OPTIONS = ("-c", "gc.auto=0", "-c", "maintenance.auto=false", "-c", "log.showSignature=false")
+ALL_REFS = ("+refs/heads/*:refs/heads/*", "+refs/tags/*:refs/tags/*")
+# git sets these for its hooks, so doit in a hook would use another repository.
+VARIABLES_OF_HOOKS = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_COMMON_DIR", "GIT_OBJECT_DIRECTORY")
 
 
 @dataclass(frozen=True)
 class Commit:
-    """One commit; all of it can be shown.
+    """One commit; every field is printable.
 
     Attributes:
         revision: its full sha.
-        date: the day on which it was made.
-        author: who wrote it.
-        subject: the first line of its message.
+        date: day of the commit.
+        author: name of its author.
+        subject: first line of its message.
     """
 
     revision: str
@@ -44,50 +47,51 @@ class Repository:
     """A git repository on this machine, which is only read.
 
     Args:
-        path: a directory of it.
+        path: a directory in it.
     """
 
     def __init__(self, path: Path) -> None:
         self._path = path
 
     def has(self, revision: str) -> bool:
-        """Whether it has a commit; no other text than a full sha is one."""
-        known = COMMIT.fullmatch(revision) and self._git("cat-file", "-e", f"{revision}^{{commit}}")
-        return bool(known and known.returncode == 0)
+        """Return whether the repository has a commit, given by its full sha."""
+        if not COMMIT.fullmatch(revision):
+            return False
+        return self._run("cat-file", "-e", f"{revision}^{{commit}}").returncode == 0
 
     @property
-    def is_whole(self) -> bool:
-        """Whether it is a repository that has what came before each of its commits."""
-        return self._git("rev-parse", "--is-shallow-repository").stdout.strip() == "false"
+    def is_complete(self) -> bool:
+        """True if this is a repository with all ancestors of its commits."""
+        return self._run("rev-parse", "--is-shallow-repository").stdout.strip() == "false"
 
-    def between(self, start: str, end: str) -> list[Commit]:
-        """The commits that ``end`` has and ``start`` has not, newest first.
+    def commits_between(self, start: str, end: str) -> list[Commit]:
+        """Return the commits that ``end`` has and ``start`` lacks, newest first.
 
         Raises:
-            NotReady: the repository does not have both.
+            NotReady: the repository lacks one of the two.
         """
         for revision in (start, end):
             if not self.has(revision):
                 raise NotReady(f"there is no commit {printable(revision)}")
-        log = ("log", "--date=short", "--encoding=UTF-8", f"--format={FIELDS}", f"{start}..{end}", "--")
-        return [_commit(line) for line in self.checked(*log).split("\n")[:-1]]
+        log = ("log", "--date=short", "--encoding=UTF-8", f"--format={LOG_FORMAT}", f"{start}..{end}", "--")
+        return [_commit(line) for line in self.run_checked(*log).split("\n")[:-1]]
 
-    def checked(self, *words: str) -> str:
-        """Run git in it; its output.
+    def run_checked(self, *arguments: str) -> str:
+        """Run git in the repository and return its output.
 
         Raises:
-            NotReady: git fails, with the last thing it said.
+            NotReady: git failed; the text has its last line of output.
         """
-        done = self._git(*words)
+        done = self._run(*arguments)
         if done.returncode:
-            said = printable((done.stderr.strip().splitlines() or ["no reason"])[-1])
-            raise NotReady(f"git {words[0]}: {said}")
+            last_line = printable((done.stderr.strip().splitlines() or ["no reason"])[-1])
+            raise NotReady(f"git {arguments[0]}: {last_line}")
         return done.stdout
 
-    def _git(self, *words: str) -> subprocess.CompletedProcess[str]:
-        kept = {name: value for name, value in os.environ.items() if name not in ELSEWHERE}
-        env = {"GIT_SSH_COMMAND": "ssh -o BatchMode=yes", **kept, "GIT_TERMINAL_PROMPT": "0", "GIT_NO_LAZY_FETCH": "1"}
-        command = ["git", "-C", str(self._path), *QUIET, *words]
+    def _run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        own = {name: value for name, value in os.environ.items() if name not in VARIABLES_OF_HOOKS}
+        env = {"GIT_SSH_COMMAND": "ssh -o BatchMode=yes", **own, "GIT_TERMINAL_PROMPT": "0", "GIT_NO_LAZY_FETCH": "1"}
+        command = ["git", "-C", str(self._path), *OPTIONS, *arguments]
         try:
             return subprocess.run(
                 command, env=env, stdin=subprocess.DEVNULL, capture_output=True, encoding="utf-8",
@@ -99,41 +103,41 @@ class Repository:
 
 @contextmanager
 def repository_with(revisions: Sequence[str], project: Path, url: str) -> Iterator[Repository]:
-    """A repository that has these commits, if one can be had: the project's clone, else a temporary one.
+    """Provide a repository that has these commits: the project's clone, else a temporary one.
 
     Args:
-        revisions: full shas; a temporary repository may lack those that ``url`` does not have.
-        project: a directory, which may be in a clone.
+        revisions: full shas; a temporary repository lacks those that ``url`` does not have.
+        project: directory of the project, which may be in a clone.
         url: the repository that is deployed.
 
     Raises:
-        NotReady: the project is no clone that has all of them, and ``url`` cannot be fetched from.
+        NotReady: the project is not a clone with all of them, and ``url`` cannot be fetched from.
     """
     clone = Repository(project)
-    if clone.is_whole and all(map(clone.has, revisions)):
+    if clone.is_complete and all(map(clone.has, revisions)):
         yield clone
         return
     with TemporaryDirectory(prefix="capdoit-") as directory:
         try:
-            fetched = _fetched(Repository(Path(directory)), revisions, url)
+            repository = _fetch_commits(Repository(Path(directory)), revisions, url)
         except NotReady as error:
             raise NotReady(
-                f"the commits cannot be told: {project} is no clone that has them (git fetch there may help), "
+                f"the commits are not known: {project} is not a clone that has them (git fetch there may help), "
                 f"and this machine cannot fetch from {url}: {error}"
             ) from None
-        yield fetched
+        yield repository
 
 
-def _fetched(empty: Repository, revisions: Sequence[str], url: str) -> Repository:
-    """The repository with these commits, their ancestors, and no files."""
-    empty.checked("init", "--quiet", "--bare")
-    empty.checked("remote", "add", "--", "origin", url)
+def _fetch_commits(empty: Repository, revisions: Sequence[str], url: str) -> Repository:
+    """Return the repository after fetching commits and their ancestors, without files."""
+    empty.run_checked("init", "--quiet", "--bare")
+    empty.run_checked("remote", "add", "--", "origin", url)
     fetch = ("fetch", "--quiet", "--no-tags", "--filter=tree:0", "origin")
     try:
-        empty.checked(*fetch, *filter(COMMIT.fullmatch, revisions))
-    except NotReady:  # not every server gives, and not every repository has, each commit that is asked for by its sha
-        empty.checked(*fetch, *REFS)
-    empty.checked("remote", "remove", "origin")  # else git would ask there for what it misses
+        empty.run_checked(*fetch, *filter(COMMIT.fullmatch, revisions))
+    except NotReady:  # the server refuses requests for a commit by its sha, or lacks one of the commits
+        empty.run_checked(*fetch, *ALL_REFS)
+    empty.run_checked("remote", "remove", "origin")  # git would fetch missing objects from it
     return empty
 
 

@@ -147,7 +147,7 @@ def test_pending_says_when_neither_clone_nor_repository_is_at_hand(project: Proj
     if options:
         clone_into(project, *options)
     said = only_hosts_reach(project).doit("cap", "pending").failed(3).out
-    assert "cannot be told" in said
+    assert "the commits are not known" in said
     assert "cannot fetch from /no/such/repository" in said
 
 

@@ -48,7 +48,7 @@ def branch(stage: Stage) -> object:
         ),
         (
             "stages: {production: {hosts: web1}}",
-            "3:30: stages.production.hosts: found a text (web1), expected a mapping of names to hosts",
+            "3:30: stages.production.hosts: found a string (web1), expected a mapping of names to hosts",
         ),
         (
             "stages: {production: {hosts: {web1: }}}",
@@ -60,7 +60,7 @@ def branch(stage: Stage) -> object:
         ),
         (
             "stages: {production: {hosts: {web1: 10.0.0.1}}}",
-            "3:37: stages.production.hosts.web1: found a text (10.0.0.1), expected a mapping",
+            "3:37: stages.production.hosts.web1: found a string (10.0.0.1), expected a mapping",
         ),
         (
             "stages: {production: {hosts: {web1: {role: [app]}}}}",
@@ -84,7 +84,7 @@ def branch(stage: Stage) -> object:
         ),
         (
             "stages: {production: {hosts: {web1: {roles: web}}}}",
-            "3:45: stages.production.hosts.web1.roles: found a text (web), expected a list of texts",
+            "3:45: stages.production.hosts.web1.roles: found a string (web), expected a list of strings",
         ),
         (
             "stages: {production: {hosts: {web1: {roles: [all]}}}}",
@@ -172,11 +172,11 @@ def test_several_mistakes_are_told_at_once_in_the_order_of_the_file(mistakes: Mi
     assert mistakes(text) == [
         "1:1: aplication: no such setting; did you mean application?",
         "3:3: stages.production: neither application nor deploy_to is set; application: shop means /var/www/shop",
-        "5:20: stages.production.hosts.web1.port: found a text (ssh), expected a whole number from 1 to 65535",
-        "5:32: stages.production.hosts.web1.roles: found a text (web), expected a list of texts",
+        "5:20: stages.production.hosts.web1.port: found a string (ssh), expected a whole number from 1 to 65535",
+        "5:32: stages.production.hosts.web1.roles: found a string (web), expected a list of strings",
         "6:7: stages.production.hosts.web2: deploy_to is srv, expected an absolute path on a host that is reached by ssh",
-        "7:5: stages.production.branch: found a list, expected a text",
-        "8:16: keep_releases: found a text (many), expected a whole number of at least 1",
+        "7:5: stages.production.branch: found a list, expected a string",
+        "8:16: keep_releases: found a string (many), expected a whole number of at least 1",
         "9:16: default_stage: no stage test; there are production",
     ]
 

@@ -14,13 +14,13 @@ from tests.unit.config.texts import NEEDED, STAGES, Mistakes
 
 def test_a_key_that_stands_twice_is_told_with_the_place_of_the_first(mistakes: Mistakes) -> None:
     assert mistakes(f"{NEEDED}branch: main\n{STAGES}branch: release\n") == [
-        "5:1: branch: stands here for the second time; the first is at 3:1"
+        "5:1: branch: duplicate key; the first one is at 3:1"
     ]
 
 
 def test_a_host_that_stands_twice_is_told_with_the_place_of_the_first(mistakes: Mistakes) -> None:
     assert mistakes(f"{NEEDED}stages: {{production: {{hosts: {{web1: {{}}, web1: {{}}}}}}}}\n") == [
-        "3:41: stages.production.hosts.web1: stands here for the second time; the first is at 3:31"
+        "3:41: stages.production.hosts.web1: duplicate key; the first one is at 3:31"
     ]
 
 
@@ -34,7 +34,7 @@ def test_a_host_that_stands_twice_is_told_with_the_place_of_the_first(mistakes: 
         ("a: 1\n---\nb: 1\n", "2:1: not YAML: but found another document"),
         ("a: 1\nb: \x01\n", "2:4: not YAML: special characters are not allowed"),
         ("[]\n", "1:1: found a list, expected a mapping"),
-        ("shop\n", "1:1: found a text (shop), expected a mapping"),
+        ("shop\n", "1:1: found a string (shop), expected a mapping"),
         ("", " is empty; remove it, and `doit cap install` writes an example"),
         ("# nothing yet\n", " is empty; remove it, and `doit cap install` writes an example"),
     ],
@@ -72,7 +72,7 @@ def test_a_file_that_is_not_utf_8_is_told_with_the_byte(tmp_path: Path) -> None:
     [
         (
             "user: !!python/object/apply:os.system ['touch made']",
-            "3:1: user: found python/object/apply:os.system, expected a text",
+            "3:1: user: found python/object/apply:os.system, expected a string",
         ),
         (
             "default_env: !!python/object:builtins.dict {A: b}",
@@ -82,7 +82,7 @@ def test_a_file_that_is_not_utf_8_is_told_with_the_byte(tmp_path: Path) -> None:
             "linked_dirs: !!python/tuple [log]",
             "3:1: linked_dirs: found python/tuple, expected a list of paths",
         ),
-        ("user: !!python/name:os.system", "3:7: user: found python/name:os.system, expected a text"),
+        ("user: !!python/name:os.system", "3:7: user: found python/name:os.system, expected a string"),
     ],
 )
 def test_a_tag_that_would_make_an_object_is_refused_and_makes_none(mistakes: Mistakes, line: str, mistake: str) -> None:
