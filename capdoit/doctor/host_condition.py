@@ -12,7 +12,7 @@ from capdoit.hosts.connection import Connection
 from capdoit.hosts.request import Request
 from capdoit.operations.lock import flock_request
 from capdoit.operations.survey import LONGEST, NEEDED, NEEDED_TO_GO_BACK, needed_to_deploy
-from capdoit.records.facts import facts_said
+from capdoit.records.facts import facts_said, parse_room
 from capdoit.script import Value
 from capdoit.units import Room
 
@@ -27,7 +27,6 @@ MOST = 100  # programs, or paths; there are fewer
 LONGEST_FACT = 1000
 VERSION = re.compile(r"[0-9]+(\.[0-9]+)+")
 CLOCK = re.compile(r"([0-9]{1,12})(?: ([0-9]{9}))?(?: .*)?")
-DF = re.compile(r"\s([0-9]{1,18})\s+[0-9]+\s+([0-9]{1,18})\s+(?:[0-9]+%|-)\s")
 RIGHTS = re.compile(r"(\S{10})\S?\s+[0-9]+\s+(\S+)\s+(\S+)\s")
 
 
@@ -153,8 +152,8 @@ def parse(host: str, deploy_to: str, text: str, sent: float, received: float) ->
         mode=mode,
         is_directory=not once["no_directory"],
         closed=_few(said["closed"]),
-        disk=_room(once["disk"]),
-        inodes=_room(once["inodes"]),
+        disk=parse_room(once["disk"]),
+        inodes=parse_room(once["inodes"]),
     )
 
 
@@ -188,10 +187,3 @@ def _version(line: str) -> str:
 def _rights(line: str) -> tuple[str, str]:
     match = RIGHTS.match(line)
     return (match[1], f"{match[2]}:{match[3]}") if match else ("", "")
-
-
-def _room(line: str) -> Room | None:
-    match = DF.search(line)
-    if not match or not int(match[1]):
-        return None
-    return Room(free=int(match[2]), total=int(match[1]))

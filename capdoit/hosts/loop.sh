@@ -1,32 +1,40 @@
 # shellcheck shell=sh
-# The far end of a session: reads frames on stdin, runs each script apart with nothing on its stdin,
-# and says on stdout and on stderr how it ended. Reading goes on meanwhile, also behind the bytes that a
-# script is fed, so the end of stdin (the controller cancelled, died, or was cut off) is heard at once, and
-# then everything started here is killed. A controller whose machine went off, or whose network did, says no
-# end: when no "beat" comes for as long as "watch" says, or no bytes for five times as long, it counts as
-# gone. Only "bye" leaves running what a script left running.
-# It is given to sh -c inside single quotes: none of them here, nor backslashes, nor exclamation marks.
+# The far end of a session: reads frames on stdin, runs their scripts, and reports on stdout and stderr how each ended.
+# A script runs in a subshell with an empty stdin. Reading goes on meanwhile, also behind the bytes of a script's stdin,
+# so that the end of stdin is noticed at once: the controller cancelled, died or lost the connection. Then everything
+# that was started here is killed. If the machine or the network of the controller goes down, stdin does not end: the
+# controller counts as gone when no "beat" comes for the seconds that "watch" says, or, while bytes are sent, no bytes
+# for five times as long. Only "bye" leaves alone what scripts left running.
+# The text is an argument of sh -c in single quotes: no single quotes, backslashes or exclamation marks outside of
+# comments.
+
 IFS= read -r nonce || exit 1
 newline="
 "
 trap : TERM INT HUP PIPE
 exec 7>&1
-ended() {
+
+# Report on both streams that the script with a tag ended with a status.
+report_end() {
     printf "%s%s %s %s%s" "$newline" "$nonce" "$1" "$2" "$newline"
     printf "%s%s %s %s%s" "$newline" "$nonce" "$1" "$2" "$newline" >&2
 }
-lines() {
+
+# Read the lines of a script from stdin into $script.
+read_script() {
     script=
-    left=$1
-    while [ "$left" -gt 0 ]; do
+    remaining_lines=$1
+    while [ "$remaining_lines" -gt 0 ]; do
         IFS= read -r line || return 1
         script=$script$line$newline
-        left=$((left - 1))
+        remaining_lines=$((remaining_lines - 1))
     done
 }
-strays() {
-    # Programs such as timeout make a process group of their own, which kill 0 does not reach; their session
-    # is still this one. The second word of stat may be anything; so many words as stat has, it cannot hold.
+
+# Send $signal to the process groups of this session that "kill 0" does not reach: programs such as timeout make a
+# group of their own. The second field of stat is a program name in parentheses, which may contain spaces and
+# parentheses, but is too short to contain as many fields as follow it.
+signal_other_groups() {
     read -r stat </proc/self/stat || return
     # shellcheck disable=SC2086
     set -- ${stat##*) }
@@ -39,91 +47,102 @@ strays() {
         [ "$#" -lt 20 ] || [ "$4" != "$group" ] || [ "$3" = "$group" ] || kill -s "$signal" -- "-$3"
     done
 }
-end_all() {
+
+kill_all() {
     for signal in TERM KILL; do
-        strays 2>/dev/null
+        signal_other_groups 2>/dev/null
         kill -s "$signal" 0
         sleep 1
     done
 }
-watch() {
-    trap "silence=0" USR1
+
+# Kill everything when no signal USR1 comes for so many seconds.
+watch_heartbeat() {
+    trap "silent_seconds=0" USR1
     exec >/dev/null
-    silence=0
-    while [ "$silence" -le "$1" ]; do
+    silent_seconds=0
+    while [ "$silent_seconds" -le "$1" ]; do
         sleep 1
-        silence=$((silence + 1))
+        silent_seconds=$((silent_seconds + 1))
     done
     trap : TERM
-    end_all
+    kill_all
 }
-guard() {
-    # Ends when the output does: once the traps are set. Of a function, dash would keep what it closes.
-    dog=$( (watch "$1") </dev/null 2>/dev/null 7>&- 9>&- & echo $!)
+
+# Start watch_heartbeat in the background and return when its traps are set: then it closes its output. Its own
+# subshell is needed since dash would keep open what a function closes.
+start_watchdog() {
+    watchdog=$( (watch_heartbeat "$1") </dev/null 2>/dev/null 7>&- 9>&- & echo $!)
 }
-swallow() {
-    left=$1
-    while [ "$left" -ge 262144 ]; do
+
+# Copy bytes from stdin to file descriptor 6, with a heartbeat for each 256 KiB.
+copy_bytes() {
+    remaining_bytes=$1
+    while [ "$remaining_bytes" -ge 262144 ]; do
         case $(dd bs=65536 count=4 iflag=fullblock 2>&1 >&6) in
             0+0*) return ;;
         esac
-        kill -USR1 "$dog"
-        left=$((left - 262144))
+        kill -USR1 "$watchdog"
+        remaining_bytes=$((remaining_bytes - 262144))
     done
-    [ "$left" -eq 0 ] || dd bs="$left" count=1 iflag=fullblock
+    [ "$remaining_bytes" -eq 0 ] || dd bs="$remaining_bytes" count=1 iflag=fullblock
 }
-feed() {
+
+# Run $script with bytes of this stdin as its stdin, and read on behind them.
+run_with_stdin() {
     tag=$1
-    kill "$dog"
-    guard $((patience * 5))
+    kill "$watchdog"
+    start_watchdog $((timeout_seconds * 5))
     {
         trap : TERM INT HUP PIPE
-        swallow "$2" 6>&1 2>/dev/null
+        copy_bytes "$2" 6>&1 2>/dev/null
         exec >&7
-        hear
+        read_frames
     } | {
         (eval "$script") 7>&- 9>&-
         status=$?
         cat >/dev/null
-        ended "$tag" "$status"
+        report_end "$tag" "$status"
     }
-    kill "$dog"
-    guard "$patience"
+    kill "$watchdog"
+    start_watchdog "$timeout_seconds"
 }
-hear() {
+
+read_frames() {
     while IFS=" " read -r verb tag count bytes; do
         case $verb in
             run)
-                lines "$count" || break
-                { (eval "$script") </dev/null 7>&- 9>&-; ended "$tag" $?; } &
+                read_script "$count" || break
+                { (eval "$script") </dev/null 7>&- 9>&-; report_end "$tag" $?; } &
                 ;;
             hold)
-                lines "$count" || break
+                read_script "$count" || break
                 hold_status=1
                 eval "$script"
-                ended "$tag" "$hold_status"
+                report_end "$tag" "$hold_status"
                 ;;
             watch)
-                patience=$tag
-                guard "$patience"
+                timeout_seconds=$tag
+                start_watchdog "$timeout_seconds"
                 ;;
-            beat) kill -USR1 "$dog" ;;
+            beat) kill -USR1 "$watchdog" ;;
             feed)
-                lines "$count" || break
-                feed "$tag" "$bytes"
+                read_script "$count" || break
+                run_with_stdin "$tag" "$bytes"
                 ;;
             fed) return ;;
             bye)
-                kill "$dog"
+                kill "$watchdog"
                 trap - EXIT
                 exit 0
                 ;;
             *) break ;;
         esac
     done
-    end_all
+    kill_all
 }
-# However this shell ends.
-trap end_all EXIT
-ended hello 0
-hear
+
+# However this shell ends, nothing that it started is left behind.
+trap kill_all EXIT
+report_end hello 0
+read_frames

@@ -186,8 +186,8 @@ def parse(host: str, layout: Layout, text: str) -> Facts:
         lock_is_held={"yes": True, "no": False}.get("".join(said["lock_is_held"])),
         scratch=tuple(said["scratch"]),
         drilled=Drilled.parse("".join(said["drilled"])),
-        disk=_room("".join(said["disk"])),
-        inodes=_room("".join(said["inodes"])),
+        disk=parse_room("".join(said["disk"])),
+        inodes=parse_room("".join(said["inodes"])),
         entries=tuple(filter(None, map(Entry.parse, said["journal"]))),
         log=tuple(said["log"]),
     )
@@ -237,7 +237,7 @@ def _release(fact: str) -> tuple[str, str]:
     return name, revision if len(revision) <= LONGEST_REVISION else ""
 
 
-def _room(fact: str) -> Room | None:
+def parse_room(fact: str) -> Room | None:
     """What there is in all, and what is free; what is no two numbers, or none at all, is not known."""
     found = re.fullmatch(r"([1-9][0-9]{0,17}) ([0-9]{1,18})", fact)
     return Room(total=int(found[1]), free=int(found[2])) if found else None

@@ -22,7 +22,7 @@ list_release() {
 list_this_directory() {
     LC_ALL=C
     export LC_ALL
-    verify=$1
+    level=$1
     since=$2
     tab=$(printf '\t')
     # Prints the lines of the paths that are its arguments, one by one.
@@ -58,7 +58,7 @@ print_listing_end() {
 }
 
 list_symlinks() {
-    set -- -type l -exec sh -c "$list_one_by_one" "$verify" {} +
+    set -- -type l -exec sh -c "$list_one_by_one" "$level" {} +
     if find . -prune ! -lname x -printf '' 2>/dev/null; then
         set -- -type l ! -lname '*[[:cntrl:]]*' ! -lname '*\\*' -printf "%p${tab}link$tab%l\n" -o "$@"
     fi
@@ -70,8 +70,8 @@ list_symlinks() {
 list_others() {
     set --
     # With a failing sha256sum, busybox find would not run the commands that follow.
-    if [ "$verify" = full ]; then set -- -exec sh -c 'sha256sum "$@" || :' sh {} +; fi
-    find_in_release \( -path '*[[:cntrl:]]*' -o -path '*\\*' \) -exec sh -c "$list_one_by_one" "$verify" {} + \
+    if [ "$level" = full ]; then set -- -exec sh -c 'sha256sum "$@" || :' sh {} +; fi
+    find_in_release \( -path '*[[:cntrl:]]*' -o -path '*\\*' \) -exec sh -c "$list_one_by_one" "$level" {} + \
         -o -type f -exec stat -c "%n${tab}stat$tab%f %s" {} + "$@" \
         -o ! -type l -exec stat -c "%n${tab}stat$tab%f" {} +
 }

@@ -34,8 +34,8 @@ SAID = [
     "tool\tflock ",
     "place\t/srv/shop",
     "rights\tdrwxr-x---. 4 ann deploy 4096 Jan  1 10:00 /srv/shop",
-    "disk\t/dev/sda 1000 900 100 90% /srv",
-    "inodes\t/dev/sda 0 0 0 - /srv",
+    "disk\t1000 100",
+    "inodes\t0 0",
     "end\tyes",
 ]
 
@@ -71,7 +71,7 @@ def test_a_clock_that_tells_no_time_is_not_known(said: str) -> None:
     assert answered(f"clock\t{said}", "end\tyes").clock is None
 
 
-@pytest.mark.parametrize("said", ["", "/dev/sda 1 2", "df: no", "/dev/sda x 1 2 3% /"])
+@pytest.mark.parametrize("said", ["", "1", "df: no", "x 1", "1 2 3"])
 def test_room_that_is_not_told_is_not_known(said: str) -> None:
     assert answered(f"disk\t{said}", "end\tyes").disk is None
 

@@ -1,0 +1,43 @@
+# shellcheck shell=sh
+# Resources of a host: its programs, its disk space, and what the user may do there.
+# Needs: die print_fact
+
+is_installed() {
+    command -v "$1" >/dev/null 2>&1
+}
+
+require_tools() {
+    for tool; do
+        is_installed "$tool" || die "$tool is not installed"
+    done
+}
+
+report_missing_tools() {
+    for tool; do
+        is_installed "$tool" || print_fact no_tool "$tool"
+    done
+}
+
+print_user() {
+    id -un 2>/dev/null || id -u
+}
+
+# Print a path, or the nearest directory above it that exists.
+find_existing() {
+    existing=$1
+    while [ -n "$existing" ] && [ ! -e "$existing" ] && [ ! -L "$existing" ]; do
+        existing=${existing%/*}
+    done
+    printf '%s\n' "${existing:-/}"
+}
+
+# Check that the user can write to a file, or create files in a directory.
+is_writable() {
+    [ -w "$1" ] && { [ ! -d "$1" ] || [ -x "$1" ]; }
+}
+
+# Print the size and the free part of the file system of a path ($2), in KiB ($1 is -Pk) or in inodes ($1 is -Pi).
+# Print nothing if df does not tell. Names of file systems and mount points may contain spaces.
+print_space() {
+    df "$1" "$2" 2>/dev/null | sed -n '$s/^.*[[:blank:]]\([0-9]\{1,18\}\)[[:blank:]]\{1,\}[0-9]\{1,\}[[:blank:]]\{1,\}\([0-9]\{1,18\}\)[[:blank:]]\{1,\}[0-9%-]\{1,\}[[:blank:]].*$/\1 \2/p'
+}
