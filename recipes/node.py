@@ -1,33 +1,38 @@
-"""node: install the modules that the lock file asks for, and build.
+"""node: install the modules of the lock file, and run the build scripts.
 
-Before `updated` in a deploy, the package manager whose lock file is in the release installs what it says and nothing
-else: `npm ci` for a package-lock.json or npm-shrinkwrap.json, `pnpm install --frozen-lockfile` for a pnpm-lock.yaml,
-`yarn install --frozen-lockfile` for a yarn.lock (`--immutable` from yarn 2 on, as .yarnrc.yml or packageManager say).
-Without a lock file, or with those of several managers, the deploy fails before anything is installed.
+Before `updated` in a deploy, the package manager whose lock file is in the release installs exactly what that file
+lists:
 
-Then `npm run build` runs (or that of pnpm or yarn), if package.json has a script of that name, with
-NODE_ENV=production unless default_env says another. The devDependencies are installed when there is something to
-build, and not otherwise (by yarn 2 and later always). They stay, unless dev_dependencies says that they go after the
-build. What cannot be installed or built is a failed deploy: what was live is live.
+- `npm ci` for package-lock.json or npm-shrinkwrap.json;
+- `pnpm install --frozen-lockfile` for pnpm-lock.yaml;
+- `yarn install --frozen-lockfile` for yarn.lock, or `yarn install --immutable` if .yarnrc.yml or packageManager tells
+  that the project uses yarn 2 or later.
 
-Modules are installed once for a lock file. When another release of the host has modules for the same lock files,
-package.json's and .npmrc's, of the same versions of node and of the manager, and nobody changed them since, its
-packages are hard-linked: each release has a node_modules of its own, which stays whole when the other one is removed.
-What begins with a dot in node_modules, where tools take notes and put what they generate, is copied; .cache, .vite and
-.vite-temp are left out, so that a build begins as after `npm ci`. They are installed anew each time
+Without a lock file, or with lock files of several managers, the deploy fails before anything is installed.
 
-- with yarn 2 and later, which notes elsewhere what it has installed, and has a cache;
-- when devDependencies go after the build, or the build writes into packages;
-- when a package.json has scripts that run with every installation (postinstall, prepare, and the like; husky and
-  only-allow do no harm) or depends on a path (file:), because then they depend on the code, too.
+Then `npm run build` (`pnpm run build`, `yarn run build`) runs if package.json has a script `build`. NODE_ENV is
+production, unless default_env sets it. devDependencies are installed only if a script is run (yarn 2 and later always
+installs them). They stay after the build, unless dev_dependencies is `prune` or `omit`. If the installation or the
+build fails, the deploy fails, and the previous release stays live.
 
-A build that writes into packages, and did not do so when they were installed, changes those of the release that they
-were linked from. That cannot be prevented; it is a failed deploy, which says so.
+Modules of another release on the host are reused if its lock files, package.json and .npmrc files and its versions of
+node and of the manager are equal, and if nobody has changed the modules. Its packages are then hard-linked. Each
+release has a separate node_modules, which stays complete when another release is removed. Names in node_modules that
+start with a dot, where tools keep records and generated files, are copied; .cache, .vite and .vite-temp are left out,
+so that the build starts as it does after `npm ci`. Modules are installed again, and not linked:
 
-A rollback does nothing: the release to go back to has its modules, and what was built with them. node_modules cannot
-be a linked directory; a cache outside of it, such as .next/cache, can. Hosts need node and the manager (npm 7 or
-later) on the PATH of a command without a login, or `default_env: {PATH: "/opt/node/bin:/usr/bin:/bin"}`. A registry
-that wants a token: `default_env: {NPM_TOKEN: !env NPM_TOKEN}`, and ${NPM_TOKEN} in .npmrc.
+- with yarn 2 and later, which keeps its records outside node_modules and has a cache;
+- if devDependencies are removed after the build, or the build writes into packages;
+- if a package.json has scripts that run during an installation (postinstall, prepare and similar; husky and only-allow
+  are accepted) or depends on a path (file:), because the modules then depend on the code too.
+
+If a build writes into linked packages, the modules of the release that they were linked from change too. This cannot be
+prevented; it is detected, and the deploy fails with a message.
+
+A rollback does nothing: the target release has its modules and the result of its build. node_modules must not be a
+linked directory; a cache outside it, such as .next/cache, can be one. Hosts need node and the manager (npm 7 or later)
+on the PATH of a non-login shell, or `default_env: {PATH: "/opt/node/bin:/usr/bin:/bin"}`. For a registry that needs a
+token, set `default_env: {NPM_TOKEN: !env NPM_TOKEN}`, and use ${NPM_TOKEN} in .npmrc.
 
     recipes:
       node: {directory: frontend, build: [lint:assets, build]}
@@ -54,24 +59,24 @@ SCRIPT = Path(__file__).with_name("node.sh").read_text(encoding="utf-8")
 
 @dataclass(frozen=True)
 class Options:
-    """What deploy.yml can say."""
+    """Options of the recipe node."""
 
-    #: where package.json is, in the release
+    #: directory of package.json in the release
     directory: str = "."
-    #: the package manager; that whose lock file there is when nothing is said
+    #: package manager; default: the manager whose lock file is in the release
     manager: Literal["npm", "pnpm", "yarn"] | None = None
-    #: the scripts of package.json that are run, in order; build, if there is one, when nothing is said; [] for none
+    #: scripts of package.json to run, in order; default: build, if there is such a script; [] for none
     build: str | tuple[str, ...] | None = None
-    #: keep: the devDependencies, installed for a build, stay; prune: they go after it; omit: they are never installed
+    #: devDependencies for a build. keep: they stay; prune: they are removed after it; omit: they are never installed
     dev_dependencies: Literal["keep", "prune", "omit"] = "keep"
-    #: the hosts that get modules; all that get code when none is said
+    #: roles of the hosts that need modules; empty: all hosts that receive code
     roles: RoleNames = ()
 
     def __post_init__(self) -> None:
-        """Refuse a directory that is not in the release."""
+        """Check that the directory is a path in the release."""
         path = self.directory
         if posixpath.normpath(path) != path or path.startswith("/") or path.split("/")[0] == "..":
-            raise ValueError(f"directory is a path in the release, not {path!r}")
+            raise ValueError(f"directory must be a path in the release, not {path!r}")
 
 
 node = Recipe("node", options=Options)
@@ -79,35 +84,36 @@ node = Recipe("node", options=Options)
 
 @node.before("updated", roles=lambda options: options.roles)
 def install(host: Host, release: Release, options: Options) -> None:
-    """Have the modules of the lock file in node_modules."""
-    package = _package(host, release, options)
-    said = ["install", package.lock, "yes" if package.can_share else "", *package.install]
-    _run(host, release, options, said, "the modules could not be installed")
+    """Install the modules of the lock file into node_modules."""
+    package = _read_package(host, release, options)
+    action = ["install", package.lock, "yes" if package.can_share else "", *package.install_command]
+    _run_script(host, release, options, action, "the modules could not be installed")
 
 
 @node.before("updated", roles=lambda options: options.roles)
 def build(host: Host, release: Release, options: Options) -> None:
     """Run the build scripts of package.json."""
-    package = _package(host, release, options)
-    if package.builds:
-        _run(host, release, options, ["build", package.manager.program, *package.builds], "the build failed")
-    if package.prune:
-        _run(host, release, options, ["prune", *package.prune], "devDependencies could not be removed")
+    package = _read_package(host, release, options)
+    if package.build_scripts:
+        action = ["build", package.manager.program, *package.build_scripts]
+        _run_script(host, release, options, action, "the build failed")
+    if package.prune_command:
+        _run_script(host, release, options, ["prune", *package.prune_command], "devDependencies could not be removed")
 
 
-def _package(host: Host, release: Release, options: Options) -> Package:
-    look = host.capture(_command(release, options, ["look"]), called="the package could not be read")
-    package = Package(_files(look), options)
+def _read_package(host: Host, release: Release, options: Options) -> Package:
+    text = host.capture(_script_command(release, options, ["inspect"]), called="the package could not be read")
+    package = Package(_split_files(text), options)
     try:
-        _ = package.builds, package.manager
+        _ = package.build_scripts, package.manager
     except ValueError as error:
-        place = "" if options.directory == "." else f"{options.directory}: "
-        raise HostError(host.name, f"{place}{error}") from None
+        prefix = "" if options.directory == "." else f"{options.directory}: "
+        raise HostError(host.name, f"{prefix}{error}") from None
     return package
 
 
-def _files(text: str) -> dict[str, str]:
-    """The texts of files by their names, each of which stands above lines that begin with a tab."""
+def _split_files(text: str) -> dict[str, str]:
+    """Return the contents of files by name, from lines with a name and, below it, indented lines with the content."""
     files: dict[str, str] = {}
     name = ""
     for line in text.split("\n"):
@@ -119,13 +125,13 @@ def _files(text: str) -> dict[str, str]:
     return files
 
 
-def _run(host: Host, release: Release, options: Options, said: list[str], wrong: str) -> None:
-    host.run(_command(release, options, said), called=wrong)
+def _run_script(host: Host, release: Release, options: Options, action: list[str], failure: str) -> None:
+    host.run(_script_command(release, options, action), called=failure)
 
 
-def _command(release: Release, options: Options, said: list[str]) -> list[str]:
-    what, *more = said
-    return ["sh", "-c", SCRIPT, "node", what, release.path, options.directory, *more]
+def _script_command(release: Release, options: Options, action: list[str]) -> list[str]:
+    name, *arguments = action
+    return ["sh", "-c", SCRIPT, "node", name, release.path, options.directory, *arguments]
 
 
 # -- package managers
@@ -136,12 +142,12 @@ class Manager:
     """A package manager.
 
     Attributes:
-        program: its name.
-        locks: its lock files.
-        install: installs exactly what they say.
-        with_dev: more for that, for devDependencies, too.
-        without_dev: more for that, for none of them.
-        prune: takes them away.
+        program: the program's name.
+        locks: names of the lock files.
+        install: the command that installs exactly what the lock file lists.
+        with_dev: arguments that add devDependencies to the installation.
+        without_dev: arguments that leave devDependencies out.
+        prune: the command that removes devDependencies.
     """
 
     program: str
@@ -178,7 +184,7 @@ YARN = Manager(
     ("--production=true",),
     (*FROZEN, "--production=true", "--ignore-scripts"),
 )
-# It has no way to install less; what is too much is taken away.
+# yarn 2 always installs devDependencies; they can only be removed afterwards.
 YARN_2 = Manager(
     "yarn",
     ("yarn.lock",),
@@ -187,24 +193,24 @@ YARN_2 = Manager(
     (),
     ("yarn", "workspaces", "focus", "--all", "--production"),
 )
-BY_NAME = {one.program: one for one in (NPM, PNPM, YARN)}
+MANAGERS = {manager.program: manager for manager in (NPM, PNPM, YARN)}
 
 
-# -- what the code asks for
+# -- packages
 
-WITH_EVERY_INSTALLATION = ("preinstall", "install", "postinstall", "prepublish", "preprepare", "prepare", "postprepare")
-HARMLESS = ("husky", "husky install", "npx only-allow npm", "npx only-allow pnpm", "npx only-allow yarn")
+INSTALL_SCRIPTS = ("preinstall", "install", "postinstall", "prepublish", "preprepare", "prepare", "postprepare")
+ACCEPTED_SCRIPTS = ("husky", "husky install", "npx only-allow npm", "npx only-allow pnpm", "npx only-allow yarn")
 DEPENDENCIES = ("dependencies", "devDependencies", "optionalDependencies", "overrides", "resolutions")
-PATHS = ("file:", "./", "../", "~/", "/")
+PATH_PREFIXES = ("file:", "./", "../", "~/", "/")
 
 
 @dataclass(frozen=True)
 class Package:
-    """What the code of a release says of a package, and what deploy.yml says of it.
+    """The package in a release, and the options that apply to it.
 
     Attributes:
-        files: what names a manager, and every package.json with its text, by paths that begin with ``./``.
-        options: what deploy.yml says.
+        files: the files that identify a manager, and each package.json with its content, by paths such as ``./x``.
+        options: the recipe's options.
     """
 
     files: Mapping[str, str]
@@ -212,74 +218,74 @@ class Package:
 
     @cached_property
     def manager(self) -> Manager:
-        """What installs it.
+        """The package manager.
 
         Raises:
-            ValueError: its lock files do not say, or the one is missing that does.
+            ValueError: no lock file determines it, or several do, or the lock file of the chosen manager is missing.
         """
-        found = {one.program: self._locks(one) for one in BY_NAME.values() if self._locks(one)}
+        found = {manager.program: self._locks(manager) for manager in MANAGERS.values() if self._locks(manager)}
         name: str = self.options.manager or next(iter(found), "")
         if not self.options.manager and len(found) > 1:
             locks = " and ".join(f"{lock} ({name})" for name, locks in found.items() for lock in locks)
-            raise ValueError(f"there are {locks}; say the option manager, or remove what nobody uses")
+            raise ValueError(f"there are {locks}; set the option manager, or remove the unused one")
         if name not in found:
-            wanted = [BY_NAME[name]] if name else BY_NAME.values()
-            locks = " or ".join(lock for one in wanted for lock in one.locks)
-            raise ValueError(f"there is no {locks}; commit one, so that all hosts get the same modules")
-        return YARN_2 if name == "yarn" and self._is_of_yarn_2 else BY_NAME[name]
+            wanted = [MANAGERS[name]] if name else MANAGERS.values()
+            locks = " or ".join(lock for manager in wanted for lock in manager.locks)
+            raise ValueError(f"there is no {locks}; commit one, so that all hosts install equal modules")
+        return YARN_2 if name == "yarn" and self._uses_yarn_2 else MANAGERS[name]
 
     @property
     def lock(self) -> str:
-        """Its lock file."""
+        """The name of the lock file; several names if the manager has several."""
         return " and ".join(self._locks(self.manager))
 
     @cached_property
-    def builds(self) -> tuple[str, ...]:
-        """The scripts that are run.
+    def build_scripts(self) -> tuple[str, ...]:
+        """The scripts to run.
 
         Raises:
-            ValueError: package.json has not all of them.
+            ValueError: package.json lacks one of them.
         """
-        scripts, said = _mapping(self._manifest, "scripts"), self.options.build
-        if said is None:
+        scripts, wanted = _get_mapping(self._manifest, "scripts"), self.options.build
+        if wanted is None:
             return ("build",) if "build" in scripts else ()
-        wanted = (said,) if isinstance(said, str) else said
-        if missing := [name for name in wanted if name not in scripts]:
-            there = ", ".join(sorted(scripts)) or "none"
+        names = (wanted,) if isinstance(wanted, str) else wanted
+        if missing := [name for name in names if name not in scripts]:
+            known = ", ".join(sorted(scripts)) or "none"
             raise ValueError(
-                f"package.json has no script {' and '.join(missing)} (it has {there}); see the option build"
+                f"package.json has no script {' and '.join(missing)} (it has {known}); see the option build"
             )
-        return wanted
+        return names
 
     @property
-    def install(self) -> tuple[str, ...]:
-        """What installs its modules."""
+    def install_command(self) -> tuple[str, ...]:
+        """The command that installs the modules."""
         return self.manager.install + (self.manager.with_dev if self._needs_dev else self.manager.without_dev)
 
     @property
-    def prune(self) -> tuple[str, ...]:
-        """What takes devDependencies away after the build; nothing when they stay, or are not there."""
-        are_there = self._needs_dev or self.manager is YARN_2
-        return self.manager.prune if are_there and self.options.dev_dependencies != "keep" else ()
+    def prune_command(self) -> tuple[str, ...]:
+        """The command that removes devDependencies after the build; empty if they stay or were not installed."""
+        are_installed = self._needs_dev or self.manager is YARN_2
+        return self.manager.prune if are_installed and self.options.dev_dependencies != "keep" else ()
 
     @property
     def can_share(self) -> bool:
-        """Whether a release with the same lock file has the same modules, all of them in node_modules."""
+        """True if releases with equal lock files have equal modules, all of them in node_modules."""
         manifests = (text for path, text in self.files.items() if path.endswith("/package.json"))
         return self.manager is not YARN_2 and not any(map(_depends_on_code, manifests))
 
     @property
     def _needs_dev(self) -> bool:
-        return bool(self.builds) and self.options.dev_dependencies != "omit"
+        return bool(self.build_scripts) and self.options.dev_dependencies != "omit"
 
     @cached_property
     def _manifest(self) -> dict[str, Any]:
         if "./package.json" not in self.files:
-            raise ValueError("there is no package.json; the option directory says where it is")
-        return _parsed(self.files["./package.json"])
+            raise ValueError("there is no package.json; set the option directory")
+        return _parse_manifest(self.files["./package.json"])
 
     @property
-    def _is_of_yarn_2(self) -> bool:
+    def _uses_yarn_2(self) -> bool:
         version = re.match(r"yarn@(\d+)", str(self._manifest.get("packageManager")))
         return "./.yarnrc.yml" in self.files or bool(version and int(version[1]) > 1)
 
@@ -287,27 +293,28 @@ class Package:
         return [lock for lock in manager.locks if f"./{lock}" in self.files]
 
 
-def _parsed(manifest: str) -> dict[str, Any]:
+def _parse_manifest(manifest: str) -> dict[str, Any]:
     try:
         parsed = json.loads(manifest.removeprefix("\ufeff"))
     except ValueError as error:
-        raise ValueError(f"package.json is no JSON: {error}") from None
+        raise ValueError(f"package.json is not valid JSON: {error}") from None
     if not isinstance(parsed, dict):
-        raise ValueError("package.json is no object of JSON")  # noqa: TRY004 - it is what a user wrote
+        raise ValueError("package.json is not a JSON object")  # noqa: TRY004 - a mistake in a file, not in a type
     return parsed
 
 
-def _mapping(manifest: Mapping[str, Any], key: str) -> dict[str, Any]:
+def _get_mapping(manifest: Mapping[str, Any], key: str) -> dict[str, Any]:
     found = manifest.get(key)
     return found if isinstance(found, dict) else {}
 
 
 def _depends_on_code(manifest: str) -> bool:
-    """Whether what is installed for a package.json is more than its lock file says."""
+    """Check whether the modules for a package.json depend on more than its lock file."""
     try:
-        parsed = _parsed(manifest)
-    except ValueError:  # an example in somebody's tests, which nothing installs, or one day something does
+        parsed = _parse_manifest(manifest)
+    except ValueError:  # for example test data, which nothing installs; but that is not certain
         return True
-    scripts = [script for name, script in _mapping(parsed, "scripts").items() if name in WITH_EVERY_INSTALLATION]
-    wanted = [one for kind in DEPENDENCIES for one in _mapping(parsed, kind).values()]
-    return any(one not in HARMLESS for one in scripts) or any(str(one).startswith(PATHS) for one in wanted)
+    scripts = [script for name, script in _get_mapping(parsed, "scripts").items() if name in INSTALL_SCRIPTS]
+    versions = [str(version) for kind in DEPENDENCIES for version in _get_mapping(parsed, kind).values()]
+    runs_scripts = any(script not in ACCEPTED_SCRIPTS for script in scripts)
+    return runs_scripts or any(version.startswith(PATH_PREFIXES) for version in versions)

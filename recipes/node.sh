@@ -1,66 +1,68 @@
 # shellcheck shell=sh
-# Gives the package of a release the modules that its lock file asks for, and runs its scripts.
-# Arguments: what to do (look, install, build, prune), the release, the package's directory in it, and what is said
-# above the function that is called so.
+# Install the modules of a package in a release, and run its scripts.
+# Arguments: the action (inspect, install, build or prune); the release; the package's directory in the release; then
+# the arguments of the action, see the comment above its function.
 set -eu
 unset CDPATH
-what=$1 release=$2 directory=$3
+action=$1 release=$2 directory=$3
 shift 3
 
-say() {
+print_line() {
     printf '%s\n' "$*"
 }
 
 die() {
-    say "$*" >&2
+    print_line "$*" >&2
     exit 1
 }
 
-# The files that say which package this is: their names, with the lines of every package.json below its own.
-look() {
+# Print the names of the files that identify the package manager and, for each package.json, its name and its indented
+# lines.
+inspect() {
     for file in package-lock.json npm-shrinkwrap.json pnpm-lock.yaml yarn.lock .yarnrc.yml; do
         [ ! -f "$file" ] || echo "./$file"
     done
-    # shellcheck disable=SC2016 # they are awk's
-    of_the_code -name package.json -exec awk 'FNR == 1 { print FILENAME } { print "\t" $0 }' {} +
+    # shellcheck disable=SC2016 # the variables are awk's
+    find_code_files -name package.json -exec awk 'FNR == 1 { print FILENAME } { print "\t" $0 }' {} +
 }
 
-# Files of the code, whatever else was installed.
-of_the_code() {
+# Find files of the code, without installed files.
+find_code_files() {
     find . -type d \( -name node_modules -o -name '.?*' \) -prune -o -type f "$@"
 }
 
-# Where modules are: workspaces may have some of their own.
-folders() {
+# Find the node_modules of the package and of its workspaces.
+find_module_dirs() {
     find . -name node_modules -prune "$@" -print -o -type d -name '.?*' -prune
 }
 
-# -- what is installed
+# -- the record of installed modules
 
-# All that two releases have in common whose modules can stand for each other. Arguments: what installs.
-fingerprint() {
+# Print a hash that is equal for two releases whose modules are interchangeable. Arguments: the command that installs.
+compute_fingerprint() {
     {
         printf '%s\n' "$directory" "$@"
         node --version
-        without_questions "$1" --version
+        run_unattended "$1" --version
         uname -m
-        of_the_code \( -name package.json -o -name package-lock.json -o -name npm-shrinkwrap.json \
+        find_code_files \( -name package.json -o -name package-lock.json -o -name npm-shrinkwrap.json \
             -o -name 'pnpm-*.yaml' -o -name '.pnpmfile.*' -o -name yarn.lock -o -name .npmrc -o -name .yarnrc \) \
             -exec sha256sum {} + | LC_ALL=C sort
     } | sha256sum
 }
 
-# One line for all modules of a package, in its directory; their folders are on stdin. What begins with a dot is not in
-# it: that is what tools note, and only .pnpm holds packages.
-listing() (
+# Print a hash of names, sizes and mtimes of all modules of a package. The module directories are on stdin. Names that
+# start with a dot are left out, because they are records of tools; only .pnpm holds packages.
+# Arguments: the package's directory.
+hash_modules() (
     cd "$1" || exit
-    while IFS= read -r folder; do
-        TZ=UTC find "$folder"/* "$folder/.pnpm" -type f -exec stat -c '%n %s %y' {} + 2>/dev/null || true
+    while IFS= read -r dir; do
+        TZ=UTC find "$dir"/* "$dir/.pnpm" -type f -exec stat -c '%n %s %y' {} + 2>/dev/null || true
     done | LC_ALL=C sort | sha256sum
 )
 
-# Whether packages made something of the project's own code when they were installed, as .prisma is.
-has_generated() {
+# Check whether packages generated files from the project's code when they were installed, as Prisma does in .prisma.
+has_generated_files() {
     for path in node_modules/.[!.]*; do
         case ${path##*/} in
             .bin | .pnpm* | .cache | .vite* | .capdoit | .package-lock.json | .modules.yaml | .yarn*) ;;
@@ -70,41 +72,43 @@ has_generated() {
     return 1
 }
 
-# What is noted of modules that were installed to the end, in lines: their fingerprint, their listing, the release that
-# they were linked from, their folders.
-note() {
-    [ -d node_modules ] || return 0 # a package that needs none, or a yarn that has them elsewhere
-    all=$(folders -type d)
-    stands_for=$print
-    if [ -z "$1" ] && has_generated; then stands_for="the code of this release alone"; fi
-    say "$stands_for
-$(say "$all" | listing .)
+# Record that the modules are complete. The lines are: their fingerprint, the hash of the modules, the release that they
+# were linked from, the module directories.
+# Arguments: the release that they were linked from, or nothing.
+write_record() {
+    [ -d node_modules ] || return 0 # the package needs no modules, or yarn keeps them elsewhere
+    module_dirs=$(find_module_dirs -type d)
+    recorded_fingerprint=$fingerprint
+    if [ -z "$1" ] && has_generated_files; then recorded_fingerprint="the code of this release alone"; fi
+    print_line "$recorded_fingerprint
+$(print_line "$module_dirs" | hash_modules .)
 $1
-$all" >node_modules/.capdoit
+$module_dirs" >node_modules/.capdoit
 }
 
-noted() {
+# Arguments: the package's directory; the number of the line, or the range of lines.
+read_record() {
     sed -n "$2p" "$1/node_modules/.capdoit" 2>/dev/null || true
 }
 
-# Whether the modules in a package's directory are those of the fingerprint, and nobody changed them since.
-can_stand_for() {
-    [ "$(noted "$1" 1)" = "$print" ] && is_as_it_was "$1"
+# Check that the modules in a package's directory have the fingerprint and were not changed.
+is_reusable() {
+    [ "$(read_record "$1" 1)" = "$fingerprint" ] && is_unchanged "$1"
 }
 
-is_as_it_was() {
-    [ "$(noted "$1" 2)" = "$(noted "$1" '4,$' | listing "$1")" ]
+is_unchanged() {
+    [ "$(read_record "$1" 2)" = "$(read_record "$1" '4,$' | hash_modules "$1")" ]
 }
 
-# The newest release with modules that can stand for these.
-twin() {
+# Print the newest release with reusable modules.
+find_reusable_release() {
     set --
     for other in ../*/; do
         other=${other#../}
         set -- "${other%/}" "$@"
     done
     for other; do
-        if can_stand_for "../$other/$directory"; then
+        if is_reusable "../$other/$directory"; then
             echo "$other"
             return
         fi
@@ -113,56 +117,56 @@ twin() {
 
 # -- installing
 
-# Arguments: the lock file; whether modules can be another release's, or nothing; what installs.
-install() {
-    lock=$1 shares=$2
+# Arguments: the lock file; "yes" if modules of another release may be used, else nothing; the command that installs.
+install_modules() {
+    lock=$1 can_share=$2
     shift 2
-    can_install "$@"
-    print=$(fingerprint "$@")
+    check_requirements "$@"
+    fingerprint=$(compute_fingerprint "$@")
     other=
-    if [ -n "$shares" ] && can_stand_for .; then
-        say "$directory/node_modules: nothing changed"
+    if [ -n "$can_share" ] && is_reusable .; then
+        print_line "$directory/node_modules: nothing changed"
         return
     fi
-    if [ -n "$shares" ]; then other=$(cd "$release" && twin); fi
+    if [ -n "$can_share" ]; then other=$(cd "$release" && find_reusable_release); fi
     if [ -n "$other" ]; then
-        say "$directory/node_modules: nothing changed since release $other, linked from there"
-        take_over
+        print_line "$directory/node_modules: nothing changed since release $other, linked from there"
+        link_modules
     else
-        say "$directory/node_modules: installing $lock: $*"
-        without_questions "$@"
+        print_line "$directory/node_modules: installing $lock: $*"
+        run_unattended "$@"
     fi
-    note "$other"
+    write_record "$other"
 }
 
-# Nobody would answer them, or read news of npm.
-without_questions() {
+# Run a command without questions, which nobody would answer, and without npm's notices.
+run_unattended() {
     CI=true COREPACK_ENABLE_DOWNLOAD_PROMPT=0 npm_config_update_notifier=false "$@"
 }
 
-can_install() {
+check_requirements() {
     for program in node "$1"; do
         command -v "$program" >/dev/null ||
-            die "$program is not on the host's PATH; default_env of deploy.yml can say another: {PATH: ...}"
+            die "$program is not on the host's PATH; set another one in deploy.yml: default_env: {PATH: ...}"
     done
-    linked=$(folders -type l)
-    # The live release has it, too, and what installs begins with an empty one.
-    [ -z "$linked" ] || die "$linked is a link; take it out of linked_dirs, or out of the code"
+    symlinks=$(find_module_dirs -type l)
+    # The live release uses a linked directory too, and an installation starts by emptying it.
+    [ -z "$symlinks" ] || die "$symlinks is a symlink; remove it from linked_dirs or from the code"
 }
 
-# Have the modules of the other release: a link to each file of a package, and a copy of what tools note.
-take_over() {
+# Use the modules of another release: hard links to the files of packages, copies of the records of tools.
+link_modules() {
     from=$release/../$other/$directory
-    noted "$from" '4,$' | while IFS= read -r folder; do
-        rm -rf "$folder"
-        mkdir -p "${folder%/*}"
-        link_or_copy "$from/$folder" "$folder"
-        have_own_notes "$from/$folder" "$folder"
-        name_this_release "$folder"
+    read_record "$from" '4,$' | while IFS= read -r dir; do
+        rm -rf "$dir"
+        mkdir -p "${dir%/*}"
+        link_or_copy "$from/$dir" "$dir"
+        copy_tool_records "$from/$dir" "$dir"
+        rewrite_release_name "$dir"
     done
 }
 
-# Hard links cannot be made to another user's files, nor to one that has as many as it can have.
+# Hard links are not possible for files of another user, or for files with the maximum number of links.
 link_or_copy() {
     cp -al "$1" "$2" 2>/dev/null || {
         rm -rf "$2"
@@ -170,8 +174,8 @@ link_or_copy() {
     }
 }
 
-# What tools note is written in place. What they keep to be faster is as the other release's code was.
-have_own_notes() {
+# Tools change their records in place, so they must not be hard links. A cache would not match the code of this release.
+copy_tool_records() {
     for path in "$1"/.[!.]*; do
         name=${path##*/}
         [ -e "$path" ] || continue
@@ -186,8 +190,8 @@ have_own_notes() {
     done
 }
 
-# pnpm's launchers and notes say where they are; a file of its own takes the place of the link.
-name_this_release() {
+# Rewrite launchers and records of pnpm that contain the release's name; each file becomes a copy instead of a link.
+rewrite_release_name() {
     find "$1" -type f \( -path '*/.bin/*' -o -path "$1/.[!.]*" ! -path "$1/.pnpm/*" \) \
         -exec grep -lF "releases/$other" {} + | while IFS= read -r file; do
         cp -p "$file" "$file.part"
@@ -200,20 +204,20 @@ name_this_release() {
 
 # Arguments: the package manager; the scripts of package.json.
 build() {
-    from=$(shares_with)
-    ended=0
-    run_scripts "$@" || ended=$?
-    [ -z "$from" ] || is_as_it_was "$from" ||
-        die "the build wrote into packages, and release $(noted . 3) has the same files: its modules have changed," \
-            "too; the next deploy installs all of them anew, and links nothing"
-    return "$ended"
+    linked_package=$(find_linked_package)
+    exit_status=0
+    run_scripts "$@" || exit_status=$?
+    [ -z "$linked_package" ] || is_unchanged "$linked_package" ||
+        die "the build wrote into packages that release $(read_record . 3) shares, so the modules of that release" \
+            "have changed too; the next deploy installs all modules again and links none"
+    return "$exit_status"
 }
 
-# The package of the release that its modules were linked from, as long as that one has them.
-shares_with() {
-    other=$(noted . 3)
-    if [ -n "$other" ] && is_as_it_was "$release/../$other/$directory"; then
-        say "$release/../$other/$directory"
+# Print the package of the release that the modules were linked from, if the modules there are unchanged.
+find_linked_package() {
+    other=$(read_record . 3)
+    if [ -n "$other" ] && is_unchanged "$release/../$other/$directory"; then
+        print_line "$release/../$other/$directory"
     fi
 }
 
@@ -227,14 +231,14 @@ run_scripts() {
     done
 }
 
-# Arguments: what takes devDependencies away.
-prune() {
-    without_questions "$@"
-}
-
-cd "$release/$directory" 2>/dev/null || die "$directory is not in the release; the option directory says another"
+cd "$release/$directory" 2>/dev/null || die "$directory is not in the release; set the option directory to another path"
 case $(pwd -P)/ in
     "$(cd -P "$release" && pwd)"/*) ;;
-    *) die "$directory leads out of the release; take it out of linked_dirs: the live release has it, too" ;;
+    *) die "$directory is outside the release; remove it from linked_dirs, because the live release uses it too" ;;
 esac
-"$what" "$@"
+case $action in
+    inspect) inspect ;;
+    install) install_modules "$@" ;;
+    build) build "$@" ;;
+    prune) run_unattended "$@" ;; # the command that removes devDependencies
+esac

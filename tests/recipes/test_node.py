@@ -171,14 +171,14 @@ NO_LOCK = "there is no package-lock.json or npm-shrinkwrap.json or pnpm-lock.yam
     ("files", "options", "complaint"),
     [
         ({LOCK: None}, {}, NO_LOCK),
-        ({"yarn.lock": ""}, {}, "there are package-lock.json (npm) and yarn.lock (yarn); say the option manager"),
+        ({"yarn.lock": ""}, {}, "there are package-lock.json (npm) and yarn.lock (yarn); set the option manager"),
         ({}, {"manager": "pnpm"}, "there is no pnpm-lock.yaml; commit one"),
-        ({"package.json": None}, {}, "there is no package.json; the option directory says where it is"),
-        ({"package.json": "{,}"}, {}, "package.json is no JSON: Expecting property name"),
-        ({"package.json": "[]"}, {}, "package.json is no object of JSON"),
+        ({"package.json": None}, {}, "there is no package.json; set the option directory"),
+        ({"package.json": "{,}"}, {}, "package.json is not valid JSON: Expecting property name"),
+        ({"package.json": "[]"}, {}, "package.json is not a JSON object"),
         ({}, {"build": "bulid"}, "package.json has no script bulid (it has none); see the option build"),
         (builds(), {"build": ["build", "test"]}, "has no script test (it has build, lint:css)"),
-        ({}, {"directory": "frontend"}, "frontend is not in the release; the option directory says another"),
+        ({}, {"directory": "frontend"}, "frontend is not in the release; set the option directory"),
         ({"frontend/a.txt": ""}, {"directory": "frontend"}, "frontend: there is no package.json"),
     ],
 )
@@ -189,7 +189,7 @@ def test_what_does_not_say_what_to_do_fails_before_anything_is_installed(
     site.commit({"app.txt": "", **files})
     said = site.deploy().failed().out
     assert complaint in said
-    assert "of_the_code" not in said, "the script itself is nothing to show"
+    assert "find_code_files" not in said, "the script itself is nothing to show"
     assert installs(site) == 0
     assert site.live is None
     assert site.host("web1").releases == site.host("web2").releases == []
@@ -204,7 +204,7 @@ def test_what_cannot_be_installed_is_a_failed_deploy_with_what_the_manager_says(
 
     assert "the modules could not be installed: exit status 3" in said
     assert "404 no such tea" in said
-    assert "of_the_code" not in said, "the script itself is nothing to show"
+    assert "find_code_files" not in said, "the script itself is nothing to show"
     assert site.live == first
     assert site.host("web1").releases == site.host("web2").releases == [first]
     site.commit({LOCK: "tea 2\n"})
@@ -224,7 +224,7 @@ def test_a_host_without_the_programs_is_told_so(stage: Any, tmp_path: Path, monk
     site = stage(hosts=1, recipes={"node": {}}, files=package() | {"pnpm-lock.yaml": ""})
     site.stand_in({"node": "pnpm", "pnpm": "node"}[program])
     assert (
-        f"{program} is not on the host's PATH; default_env of deploy.yml can say another" in site.deploy().failed().out
+        f"{program} is not on the host's PATH; set another one in deploy.yml: default_env" in site.deploy().failed().out
     )
 
 
@@ -453,7 +453,7 @@ def test_a_build_that_begins_to_write_into_packages_of_another_release_is_refuse
     first = site.live
     site.commit({"build.sh": f"{WRITES}exit {status}\n"})
     said = site.deploy().failed().out
-    assert f"the build wrote into packages, and release {first} has the same files" in said
+    assert f"the build wrote into packages that release {first} shares" in said
     assert site.live == first
     site.commit({"build.sh": WRITES})
     site.deploy().ok()
@@ -496,7 +496,7 @@ def test_a_build_may_write_what_tools_keep_in_node_modules(shop: Shop) -> None:
     assert inode(second, ".prisma/x") != inode(first, ".prisma/x")
 
 
-def test_what_packages_made_of_the_code_of_a_release_is_no_other_releases(shop: Shop) -> None:
+def test_what_packages_made_find_code_files_of_a_release_is_no_other_releases(shop: Shop) -> None:
     site = shop(files={"schema.txt": "first"})
     site.deploy().ok()
     site.commit({"schema.txt": "second"})
@@ -546,16 +546,16 @@ def test_a_package_can_be_in_a_directory_with_an_odd_name(shop: Shop) -> None:
 def test_a_directory_outside_the_release_is_refused_before_a_host_is_touched(shop: Shop, path: str) -> None:
     site = shop(directory=path)
     said = site.deploy().failed(3).out
-    assert f"recipe node: directory is a path in the release, not {path!r}" in said
+    assert f"recipe node: directory must be a path in the release, not {path!r}" in said
     assert not site.host().deploy_to.exists()
 
 
 @pytest.mark.parametrize(
     ("linked", "complaint"),
     [
-        ("node_modules", "./node_modules is a link; take it out of linked_dirs"),
-        ("frontend/packages/ui/node_modules", "./packages/ui/node_modules is a link; take it out of linked_dirs"),
-        ("frontend", "frontend leads out of the release; take it out of linked_dirs"),
+        ("node_modules", "./node_modules is a symlink; remove it from linked_dirs"),
+        ("frontend/packages/ui/node_modules", "./packages/ui/node_modules is a symlink; remove it from linked_dirs"),
+        ("frontend", "frontend is outside the release; remove it from linked_dirs"),
     ],
 )
 def test_modules_that_the_live_release_has_too_are_refused(shop: Shop, linked: str, complaint: str) -> None:
