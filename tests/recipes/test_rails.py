@@ -183,7 +183,7 @@ def test_a_rollback_only_asks_the_live_code_which_migrations_there_are(shop: Sho
     calls(site)
     done = site.rollback().ok()
     assert [call[:3] for call in calls(site)] == [["web1", second, "runner"]]
-    assert f"release {second} had no migration that this one has not" in done.out
+    assert f"release {second} had no migration that this release lacks" in done.out
     assert site.live == first
 
 
@@ -241,17 +241,17 @@ def test_a_host_that_gets_no_code_cannot_migrate_and_says_so_before_anything_is_
     site.project.hosts["web1"].update(roles=["db"], no_release=True)
     site.project.config()
     done = site.deploy().failed()
-    assert "web1: gets no code (no_release), so it cannot migrate; say migration_roles" in done.out
+    assert "web1: receives no code (no_release), so it cannot migrate; set migration_roles" in done.out
     assert calls(site) == []
 
 
 @pytest.mark.parametrize(
     ("options", "complaint"),
     [
-        ({"command": []}, "command says no program"),
-        ({"assets_prefix": "../x"}, "assets_prefix is a directory below public, not '../x'"),
-        ({"assets_prefix": "/x"}, "assets_prefix is a directory below public, not '/x'"),
-        ({"assets_manifests": ["a b"]}, "a pattern of assets_manifests is one word and has no slash, not 'a b'"),
+        ({"command": []}, "command must not be empty"),
+        ({"assets_prefix": "../x"}, "assets_prefix must be a directory below public, not '../x'"),
+        ({"assets_prefix": "/x"}, "assets_prefix must be a directory below public, not '/x'"),
+        ({"assets_manifests": ["a b"]}, "a pattern of assets_manifests must be one word without a slash, not 'a b'"),
     ],
 )
 def test_options_that_make_no_sense_are_refused(shop: Shop, options: dict[str, Any], complaint: str) -> None:
@@ -263,7 +263,7 @@ def test_options_that_make_no_sense_are_refused(shop: Shop, options: dict[str, A
     [
         ("assets:precompile", "the assets could not be compiled: exit status 1"),
         ("db:migrate", "the database could not be migrated: exit status 1"),
-        ("runner", "the database does not say its migrations: exit status 1"),
+        ("runner", "the migrations of the database could not be listed: exit status 1"),
     ],
 )
 def test_what_goes_wrong_is_a_failed_deploy_that_leaves_all_as_it_was(shop: Shop, what: str, complaint: str) -> None:
@@ -275,7 +275,7 @@ def test_what_goes_wrong_is_a_failed_deploy_that_leaves_all_as_it_was(shop: Shop
 
     assert complaint in done.out
     assert f"{what} went wrong" in done.out
-    assert "link_again" not in done.out, "the program itself is nothing to show"
+    assert "restore_link" not in done.out, "the program itself is nothing to show"
     assert site.live == first
     assert site.host("web1").releases == site.host("web2").releases == [first]
     for host, was in zip(("web1", "web2"), before, strict=True):
@@ -288,9 +288,7 @@ def test_what_goes_wrong_is_a_failed_deploy_that_leaves_all_as_it_was(shop: Shop
 def test_a_program_that_is_not_there_is_said_so(shop: Shop) -> None:
     site = shop(command=["bin/no-rails"])
     done = site.deploy().failed()
-    assert (
-        "the assets could not be compiled: bin/no-rails cannot be run (for another, say the option command)" in done.out
-    )
+    assert "the assets could not be compiled: bin/no-rails cannot be run; see the option command" in done.out
 
 
 # -- assets
@@ -399,7 +397,7 @@ def test_a_release_that_makes_no_manifest_is_a_failed_deploy(shop: Shop) -> None
     site = shop(files={"manifest": "none"})
     done = site.deploy().failed()
     assert (
-        "assets:precompile made no manifest in public/assets, where it should be like .sprockets-manifest" in done.out
+        "assets:precompile created no manifest in public/assets; expected a name like .sprockets-manifest" in done.out
     )
     site.project.config(recipes={"rails": {"assets_manifests": []}})
     site.deploy().ok()
@@ -413,7 +411,7 @@ def test_assets_are_not_compiled_under_what_is_live(shop: Shop) -> None:
     site.deploy().ok()
     before = served(site)
     done = site.doit("run", "-s", "deploy:production:rails.precompile_assets").failed()
-    assert "is live; its assets are not compiled while they are served" in done.out
+    assert "is live; its assets cannot be compiled while they are served" in done.out
     assert served(site) == before
     assert (kept(site, site.live) / "public/assets").is_symlink()
 
@@ -444,9 +442,9 @@ def test_assets_that_were_not_kept_are_compiled_again(shop: Shop, gone: str) -> 
     calls(site)
     done = site.rollback("force=yes").ok()
     why = (
-        "its manifest names files that are gone, such as shop-"
+        "assets that the manifest names are lost, such as shop-"
         if gone == "files"
-        else "no manifest of its assets was kept"
+        else "the release kept no manifest of its assets"
     )
     assert why in done.out
     assert [call[:3] for call in calls(site) if "assets" in call[2]] == [["web1", first, "assets:precompile"]]
@@ -478,7 +476,7 @@ def test_a_rollback_whose_assets_cannot_be_had_leaves_what_is_live(shop: Shop) -
     (broken / "fails").write_text("assets:precompile")
     age = broken.stat().st_mtime_ns
     done = site.rollback("force=yes").failed()
-    assert "the assets to go back to could not be brought back: exit status 1" in done.out
+    assert "the assets of the target release could not be restored: exit status 1" in done.out
     assert site.live == second
     assert style(site, "web1") == style(site, "web2") == "black"
     assert (broken / "public/assets").is_symlink()
@@ -509,7 +507,7 @@ def test_assets_of_a_release_that_are_its_own_are_left_alone(shop: Shop) -> None
     site.commit({"public/assets/mine.css": None})
     site.deploy().ok()
     before = served(site)
-    assert "public/assets is this release's own, and stays as it is" in site.rollback().ok().out
+    assert "public/assets is a directory of this release and is left unchanged" in site.rollback().ok().out
     assert (site.host().deploy_to / "current/public/assets/mine.css").read_text() == "mine\n"
     assert {name: served(site).get(name) for name in before if "css" in name}
 
@@ -583,7 +581,7 @@ def test_assets_that_are_too_old_go_when_no_release_needs_them(shop: Shop) -> No
         (name,) = manifests(site)
         assert len(json.loads((public(site) / name).read_text())["files"]) == 1
     assert {text for name, text in served(site).items() if name.endswith(".css")} == {"black\n", "blue\n"}
-    assert "old files of assets that no release needs are removed: 2" in done.out, "and its .gz"
+    assert "removed old asset files that no release needs: 2" in done.out, "and its .gz"
     assert served(site)["fonts/plain.txt"] == "plain\n"
     assert [call[2:4] for call in calls(site)].count(["assets:clean", "0"]) == 3
     site.rollback().ok()
@@ -652,7 +650,7 @@ def test_the_files_that_a_manifest_names(
     release = tmp_path / "releases/1"
     (release / "assets_manifest_backup").mkdir(parents=True)
     (release / "assets_manifest_backup" / name).write_text(text)
-    program = SCRIPT.read_text().rpartition("\ncase $what in")[0] + '\nnamed_in "$backup"\n'
+    program = SCRIPT.read_text().rpartition("\ncase $action in")[0] + '\nlist_named_files "$backup_dir"\n'
     patterns = ".sprockets-manifest-*.json .manifest.json manifest.json manifest.yml"
     run = [*shell, "-c", program, "rails", "", str(release), str(tmp_path), "assets", "", "", patterns]
     done = subprocess.run(run, capture_output=True, text=True, check=True)
@@ -680,7 +678,7 @@ def test_migrations_are_taken_away_newest_first_with_the_code_that_is_live(shop:
     downs = [(call[1], call[6]) for call in calls(site) if call[2] == "db:migrate:down"]
     assert downs == [(second, "20260303000000"), (second, "20260202000000")]
     assert (site.live, database(site)) == (first, ["20260101000000"])
-    assert f"release {second} had migrations that this one has not:" in done.out
+    assert f"release {second} had migrations that this release lacks:" in done.out
     assert f"  {PRICE}: not in the database" in done.out
 
 
@@ -688,9 +686,9 @@ def test_a_migration_that_cannot_be_taken_away_has_the_others_applied_again(shop
     site = shop(2, assets=False)
     _, second = twice(site, {**SECOND, f"db/migrate/{ORIGIN}.rb": "", "one_way": "20260202000000"})
     done = site.rollback("migrations=back").failed()
-    assert f"{PRICE} could not be taken away: exit status 1" in done.out
+    assert f"{PRICE} could not be reverted: exit status 1" in done.out
     assert "ActiveRecord::IrreversibleMigration" in done.out
-    assert f"taken away and applied again, without what was in their columns and tables: {ORIGIN}" in done.out
+    assert f"reverted and applied again, but the data of their columns and tables is lost: {ORIGIN}" in done.out
     assert (site.live, len(database(site))) == (second, 3)
 
 
@@ -699,7 +697,7 @@ def test_a_migration_that_the_live_release_does_not_have_is_not_taken_away(shop:
     _, second = twice(site, {**SECOND, f"db/migrate/{ORIGIN}.rb": ""})
     (kept(site, second) / f"db/migrate/{PRICE}.rb").unlink()
     done = site.rollback("migrations=back").failed()
-    assert "20260202000000: the release that is live has no such migration; none was taken away" in done.out
+    assert "20260202000000: the live release has no such migration; no migration was reverted" in done.out
     assert (site.live, len(database(site))) == (second, 3)
 
 
@@ -707,7 +705,7 @@ def test_migrations_that_are_kept_are_reported(shop: Shop) -> None:
     site = shop(assets=False)
     first, second = twice(site)
     done = site.rollback("migrations=keep").ok()
-    assert f"release {second} had migrations that this one has not:" in done.out
+    assert f"release {second} had migrations that this release lacks:" in done.out
     assert f"  {PRICE}: still in the database" in done.out
     assert site.live == first
 
@@ -717,7 +715,7 @@ def test_a_report_that_cannot_be_made_is_a_warning(shop: Shop) -> None:
     first, second = twice(site)
     (kept(site, first) / "fails").write_text("runner")
     done = site.rollback("migrations=keep", "force=yes").ok()
-    assert f"what became of the migrations of release {second} is not known" in done.out
+    assert f"the migrations of release {second} could not be checked" in done.out
     assert site.live == first
 
 
@@ -727,7 +725,7 @@ def test_a_release_that_lacks_migrations_after_it_is_gone_forward_to_is_told(sho
     site.rollback("migrations=back").ok()
     assert site.live == first
     done = site.rollback(f"rollback_release={second}").ok()
-    assert "this release has migrations that the database has not:" in done.out
+    assert "this release has migrations that the database lacks:" in done.out
     assert f"  {PRICE}\n" in done.out
 
 
@@ -768,7 +766,7 @@ def test_a_database_that_does_not_answer_stops_a_rollback(shop: Shop) -> None:
     site = shop(assets=False)
     _, second = twice(site)
     (kept(site, second) / "fails").write_text("runner")
-    assert "the database does not say its migrations" in site.rollback().failed().out
+    assert "the migrations of the database could not be listed" in site.rollback().failed().out
     assert site.live == second
 
 
@@ -779,7 +777,7 @@ def test_nothing_is_migrated_when_db_did_not_change(shop: Shop) -> None:
     assert tasks(site) == ["db:migrate", "runner"]
     site.commit({"app.txt": "second\n"})
     done = site.deploy().ok()
-    assert f"nothing changed in db since release {first}, no migration" in done.out
+    assert f"db is unchanged since release {first}; no migration to apply" in done.out
     assert tasks(site) == ["runner"]
     site.commit(SECOND)
     site.deploy().ok()
@@ -798,7 +796,7 @@ def test_a_migration_that_was_taken_away_is_applied_by_the_next_deploy_though_it
     site.deploy().ok()
     assert PRICE.split("_", maxsplit=1)[0] in database(site)
     site.commit({"app.txt": "fourth\n"})
-    assert "nothing changed in db since release" in site.deploy().ok().out
+    assert "db is unchanged since release" in site.deploy().ok().out
 
 
 def test_a_migration_that_was_skipped_is_applied_by_the_next_deploy_though_its_files_did_not_change(shop: Shop) -> None:
@@ -824,4 +822,4 @@ def test_a_shared_directory_around_the_assets_is_told_to_be_in_the_way(shop: Sho
     site = shop()
     site.project.config(linked_dirs=["public"])
     said = site.deploy().failed().out
-    assert "that it should be (linked_dirs has what is around it, or the code has it)" in said
+    assert "remove its parent directory from linked_dirs" in said

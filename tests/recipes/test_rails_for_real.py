@@ -185,7 +185,7 @@ def test_an_application_is_deployed_twice_and_rolled_back_under_puma(served: Any
     assert page(port) == ("second", "id name price", "h1 { color: black }\n")
 
     done = served.rollback("migrations=back").ok()
-    assert f"release {second} had migrations that this one has not:" in done.out
+    assert f"release {second} had migrations that this release lacks:" in done.out
     assert "20260202000000_add_price: not in the database" in done.out
     assert served.live == first
     assert applied(served) == ["20260101000000"]
@@ -315,7 +315,7 @@ def test_old_assets_are_removed_but_for_those_of_releases_that_are_there(shop: S
     assert sorted(path.read_text() for path in public(site).glob("shop-*.css")) == [
         "h1 { color: black }\n", "h1 { color: blue }\n",
     ]  # fmt: skip
-    assert "old files of assets that no release needs are removed: 2" in done.out
+    assert "removed old asset files that no release needs: 2" in done.out
     site.rollback().ok()
     assert style(site) == "h1 { color: black }\n"
     site.assert_healthy()
@@ -334,14 +334,14 @@ def test_a_migration_without_a_way_back_leaves_the_database_as_the_live_release_
     second = site.live
     versions = ["20260101000000", "20260202000000", "20260202500000", "20260303000000"]
     done = site.rollback("migrations=back").failed()
-    assert "20260202500000_fill_price could not be taken away" in done.out
+    assert "20260202500000_fill_price could not be reverted" in done.out
     assert "IrreversibleMigration" in done.out
-    assert "applied again, without what was in their columns and tables: 20260303000000_add_origin" in done.out
+    assert "applied again, but the data of their columns and tables is lost: 20260303000000_add_origin" in done.out
     assert (site.live, applied(site)) == (second, versions)
 
     done = site.rollback("migrations=keep").ok()
     assert (site.live, applied(site)) == (first, versions)
-    assert f"release {second} had migrations that this one has not:" in done.out
+    assert f"release {second} had migrations that this release lacks:" in done.out
     assert "20260202500000_fill_price: still in the database" in done.out
 
 
@@ -362,7 +362,7 @@ def test_nothing_is_migrated_when_nothing_changed(shop: Shop) -> None:
     site.deploy().ok()
     first = site.live
     site.commit({"app.txt": "second\n"})
-    assert f"nothing changed in db since release {first}, no migration" in site.deploy().ok().out
+    assert f"db is unchanged since release {first}; no migration to apply" in site.deploy().ok().out
     site.commit(SECOND)
-    assert "nothing changed in db" not in site.deploy().ok().out
+    assert "db is unchanged" not in site.deploy().ok().out
     assert applied(site) == ["20260101000000", "20260202000000"]
