@@ -1,4 +1,4 @@
-"""`doit cap doctor`: what a deploy stands on, problems first."""
+"""`doit cap doctor`: what deploys of a stage depend on, problems first."""
 
 from __future__ import annotations
 
@@ -7,74 +7,86 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from typing import Any
 
-from capdoit.commands.request import AGREED, DISAGREED, UNREACHED, Asked
+from capdoit.commands.exit_statuses import ALL_WELL, INCOMPLETE, NO_ANSWER, NO_HOST_ANSWERED
+from capdoit.commands.request import CommandRequest
+from capdoit.commands.subcommand import JSON, SELECTION, Subcommand
 from capdoit.config.origins import Setting
 from capdoit.doctor.diagnosis import Diagnosis, diagnose
-from capdoit.doctor.findings import Finding, lines, seconds, summary
-from capdoit.doctor.host_condition import SHOWN, Condition
-from capdoit.doctor.ssh_route import Leading
+from capdoit.doctor.findings import Finding, count_findings, describe_offset, format_findings
+from capdoit.doctor.host_condition import SHOWN_TOOLS, Condition
+from capdoit.doctor.ssh_route import SshRoute
+from capdoit.doit_tasks import Cap
 from capdoit.errors import ConfigError
 from capdoit.output.console import Tone
 from capdoit.text import fitted
 from capdoit.units import Room, size
 
-TOOLS = ("host", *SHOWN, "sh")
-STATE = ("host", "clock", "disk free", "deploy_to of", "user", "locale", "inodes free")
-LEADING = ("host", "key", "strict", "keepalive", "agent", "address", "by way of")
+TOOLS_HEAD = ("host", *SHOWN_TOOLS, "sh")
+STATE_HEAD = ("host", "clock", "disk free", "deploy_to of", "user", "locale", "inodes free")
+ROUTE_HEAD = ("host", "key", "strict", "keepalive", "agent", "address", "by way of")
 
 
-def doctor(asked: Asked) -> int:
-    """Controller, hosts, ssh, recipes and settings of a stage."""
-    stage, cap = asked.stage(), asked.load()
-    try:
-        recipes, broken = cap.everything[stage.name].versions, []
-    except ConfigError as error:
-        recipes, broken = {}, [Finding("recipes", mistake) for mistake in error.mistakes]
-    diagnosis = diagnose(stage, cap.config, asked.console, broken)
-    if asked.json:
-        asked.say_json(_json(diagnosis, recipes))
+def print_diagnosis(request: CommandRequest) -> int:
+    """Print the problems of a stage, then the state of controller, hosts, ssh, recipes and settings."""
+    stage, cap = request.select_stage(), request.load_project()
+    recipes, broken = _recipe_versions(cap, stage.name)
+    diagnosis = diagnose(stage, cap.config, request.console, broken)
+    if request.has(JSON):
+        request.print_json(_json(diagnosis, recipes))
     else:
-        for part in _parts(diagnosis, recipes, asked.console.width):
-            asked.console.say_table(f"{part}\n")
-        meant = Tone.BAD if diagnosis.has_problems else Tone.GOOD
-        asked.console.say(f"{stage.name}: {summary(diagnosis.findings)}", meant)
-    if not diagnosis.reached:
-        return UNREACHED
-    return DISAGREED if diagnosis.has_problems else AGREED
+        _print(request, diagnosis, recipes)
+    if not diagnosis.conditions_found:
+        return NO_ANSWER
+    return INCOMPLETE if diagnosis.has_problems else ALL_WELL
+
+
+def _recipe_versions(cap: Cap, stage: str) -> tuple[Mapping[str, str], list[Finding]]:
+    """Return the versions of the recipes of a stage, or the findings if recipes cannot be loaded."""
+    try:
+        return cap.everything[stage].versions, []
+    except ConfigError as error:
+        return {}, [Finding("recipes", mistake) for mistake in error.mistakes]
 
 
 # -- for people
 
 
+def _print(request: CommandRequest, diagnosis: Diagnosis, recipes: Mapping[str, str]) -> None:
+    for part in _parts(diagnosis, recipes, request.console.width):
+        request.console.say_table(f"{part}\n")
+    tone = Tone.BAD if diagnosis.has_problems else Tone.GOOD
+    request.console.say(f"{diagnosis.stage}: {count_findings(diagnosis.findings)}", tone)
+
+
 def _parts(diagnosis: Diagnosis, recipes: Mapping[str, str], width: int) -> Iterable[str]:
-    for head, problems in (("Problems", True), ("Remarks", False)):
-        if found := lines(diagnosis.findings, problems):
+    for head, is_problem in (("Problems", True), ("Remarks", False)):
+        if found := format_findings(diagnosis.findings, is_problem):
             yield "\n".join([f"{head}:", *(f"  {line}" for line in found)])
     programs = [(name, "not installed" if v is None else v) for name, v in diagnosis.controller.items()]
     yield f"Controller:\n{fitted(None, programs, width)}"
-    if diagnosis.reached:
-        yield f"Programs of the hosts:\n{fitted(TOOLS, map(_tools, diagnosis.reached), width)}"
-        yield f"State of the hosts:\n{fitted(STATE, map(_state, diagnosis.reached), width)}"
-    if diagnosis.led:
-        yield f"How ssh leads there:\n{fitted(LEADING, map(_leading, diagnosis.led), width)}"
+    if conditions := diagnosis.conditions_found:
+        yield f"Programs of the hosts:\n{fitted(TOOLS_HEAD, map(_tools_row, conditions), width)}"
+        yield f"State of the hosts:\n{fitted(STATE_HEAD, map(_state_row, conditions), width)}"
+    if routes := diagnosis.routes_found:
+        yield f"Connections by ssh:\n{fitted(ROUTE_HEAD, map(_route_row, routes), width)}"
     if recipes:
         yield f"Recipes:\n{fitted(None, recipes.items(), width)}"
-    rows = [_setting(setting) for setting in diagnosis.settings]
+    rows = [_setting_row(setting) for setting in diagnosis.settings]
     yield f"Settings of {diagnosis.stage}:\n{fitted(None, rows, width, least=4)}"
 
 
-def _tools(condition: Condition) -> tuple[str, ...]:
-    versions = ("-" if tool not in condition.tools else condition.tools[tool] or "?" for tool in SHOWN)
+def _tools_row(condition: Condition) -> tuple[str, ...]:
+    versions = ("-" if tool not in condition.tools else condition.tools[tool] or "?" for tool in SHOWN_TOOLS)
     return condition.host, *versions, condition.sh
 
 
-def _state(condition: Condition) -> tuple[str, ...]:
+def _state_row(condition: Condition) -> tuple[str, ...]:
     clock = condition.clock
     sign = "-" if clock and clock.offset < 0 else "+"
     owner = condition.owner if condition.exists else "not there yet"
     return (
         condition.host,
-        f"{sign}{seconds(clock)}" if clock else "?",
+        f"{sign}{describe_offset(clock)}" if clock else "?",
         size(condition.disk.free) if condition.disk else "?",
         owner if condition.deploy_to else "gets no code",
         condition.user,
@@ -87,13 +99,13 @@ def _share(room: Room | None) -> str:
     return f"{room.share:.0%}" if room else "?"
 
 
-def _leading(leading: Leading) -> tuple[str, ...]:
-    keepalive = f"{leading.keepalive} s x {leading.lost_after}" if leading.keepalive else "off"
-    agent = "forwarded" if leading.forwards_agent else "stays"
-    return leading.host, leading.key, leading.strict, keepalive, agent, leading.address, leading.gateway or "-"
+def _route_row(route: SshRoute) -> tuple[str, ...]:
+    keepalive = f"{route.keepalive} s x {route.lost_after}" if route.keepalive else "off"
+    agent = "forwarded" if route.forwards_agent else "stays"
+    return route.host, route.key, route.strict, keepalive, agent, route.address, route.gateway or "-"
 
 
-def _setting(setting: Setting) -> tuple[str, ...]:
+def _setting_row(setting: Setting) -> tuple[str, ...]:
     state = "" if not setting.secret else " (set)" if setting.secret in os.environ else " (not set)"
     return setting.place, setting.host or setting.level, setting.name, f"{setting.value}{state}"
 
@@ -104,20 +116,35 @@ def _setting(setting: Setting) -> tuple[str, ...]:
 def _json(diagnosis: Diagnosis, recipes: Mapping[str, str]) -> dict[str, Any]:
     return {
         "stage": diagnosis.stage,
-        "problems": [_finding(f) for f in diagnosis.findings if f.is_problem],
-        "remarks": [_finding(f) for f in diagnosis.findings if not f.is_problem],
+        "problems": [_finding_json(f) for f in diagnosis.findings if f.is_problem],
+        "remarks": [_finding_json(f) for f in diagnosis.findings if not f.is_problem],
         "controller": dict(diagnosis.controller),
-        "hosts": [_host(diagnosis, outcome.host, outcome.error) for outcome in diagnosis.conditions],
+        "hosts": [_host_json(diagnosis, outcome.host, outcome.error) for outcome in diagnosis.conditions],
         "recipes": dict(recipes),
         "settings": [asdict(setting) for setting in diagnosis.settings],
     }
 
 
-def _finding(finding: Finding) -> dict[str, str]:
+def _finding_json(finding: Finding) -> dict[str, str]:
     return {"where": finding.where, "text": finding.text}
 
 
-def _host(diagnosis: Diagnosis, host: str, error: BaseException | None) -> dict[str, Any]:
-    condition = next((asdict(one) for one in diagnosis.reached if one.host == host), None)
-    leading = next((asdict(one) for one in diagnosis.led if one.host == host), None)
-    return {"host": host, "error": error and str(error), "condition": condition, "ssh": leading}
+def _host_json(diagnosis: Diagnosis, host: str, error: BaseException | None) -> dict[str, Any]:
+    condition = next((asdict(one) for one in diagnosis.conditions_found if one.host == host), None)
+    route = next((asdict(one) for one in diagnosis.routes_found if one.host == host), None)
+    return {"host": host, "error": error and str(error), "condition": condition, "ssh": route}
+
+
+COMMAND = Subcommand(
+    name="doctor",
+    help="check what deploys depend on, and show problems first",
+    description=(
+        "It checks the programs, clocks, locales, rights and free space of controller and hosts, ssh connections, "
+        "recipes, the origin of each setting, and settings that nothing uses. It changes nothing."
+    ),
+    run=print_diagnosis,
+    words=("[STAGE]",),
+    options=(JSON,),
+    variables=SELECTION,
+    exit_statuses=(NO_HOST_ANSWERED, (INCOMPLETE, "there are problems")),
+)

@@ -1,32 +1,35 @@
-"""`doit cap exec`: a command on all hosts at once."""
+"""`doit cap exec`: a shell command on all hosts at once."""
 
 from __future__ import annotations
 
 import hashlib
 from collections import deque
 from collections.abc import Iterable, Sequence
-from contextlib import closing
 from dataclasses import dataclass, field, replace
 
-from capdoit.commands.request import Asked, say_unreached
+from capdoit.commands.exit_statuses import NO_ANSWER
+from capdoit.commands.inspection import ask_every_host
+from capdoit.commands.request import CommandRequest
+from capdoit.commands.subcommand import SELECTION, Subcommand, ValueOption
+from capdoit.commands.unreached_hosts import print_unreached_hosts
 from capdoit.errors import ConfigError, Outcome
 from capdoit.hosts.connection import Connection
-from capdoit.hosts.fleet import Fleet
 from capdoit.hosts.host_requests import command_request
 from capdoit.output.console import Tone
-from capdoit.state.run import fleet_of
 from capdoit.text import listed
 
-MOST_KEPT = 1 << 20  # characters of a host's output; of more, the end is what counts
+MOST_KEPT = 1 << 20  # characters of a host's output
+HOSTS = ValueOption("hosts", "only these hosts, separated by commas; same as hosts=", str, is_variable=True)
+ROLES = ValueOption("roles", "only hosts with one of these roles; same as roles=", str, is_variable=True)
 
 
 @dataclass
-class Output:
-    """What a command wrote on a host, line by line; of a lot, the end.
+class CommandOutput:
+    """The lines that a command printed on a host. Only the last ones of a long output are kept.
 
     Attributes:
-        lines: the last ones.
-        left_out: how many came before them.
+        lines: the last lines.
+        left_out: the number of lines before them.
     """
 
     lines: deque[str] = field(default_factory=deque)
@@ -37,7 +40,7 @@ class Output:
         self._digest = hashlib.sha256()
 
     def add(self, _: str, line: str) -> None:
-        """One more line, of either stream."""
+        """Add a line of stdout or stderr."""
         self._digest.update(f"{line}\n".encode())
         self.lines.append(line)
         self._size += len(line) + 1
@@ -47,71 +50,81 @@ class Output:
 
     @property
     def digest(self) -> str:
-        """Of every line: two that agree in the lines that are left may yet differ."""
+        """A digest of all lines: outputs whose last lines are equal may still differ."""
         return self._digest.hexdigest()
 
 
 @dataclass(frozen=True)
-class Result:
-    """How a command ended on a host.
+class CommandResult:
+    """The end of a command on a host.
 
     Attributes:
-        how: its exit status, or the signal that killed it, for people.
-        succeeded: whether the exit status is 0.
-        output: what it wrote.
+        ending: the exit status or the signal, for people.
+        has_succeeded: whether the exit status is 0.
+        output: what the command printed.
     """
 
-    how: str
-    succeeded: bool
-    output: Output
+    ending: str
+    has_succeeded: bool
+    output: CommandOutput
 
 
-def exec_(asked: Asked) -> int:
-    """Run a command on all hosts, and show what they answer, together where it is the same."""
-    command, asked = _command(asked)
-    fleet = fleet_of(asked.stage(), asked.console)
-    outcomes = _run(fleet, command)
-    for hosts, result in _alike(outcomes):
-        asked.console.say(f"{listed(hosts)}: {result.how}", Tone.HEAD if result.succeeded else Tone.BAD)
-        for line in _shown(result.output):
-            asked.console.say(line)
-    say_unreached(asked.console, outcomes)
-    return 0 if all(o.answer and o.answer.succeeded for o in outcomes) else 1
+def execute_everywhere(request: CommandRequest) -> int:
+    """Run a command on all hosts at once, and print equal results once."""
+    command, request = _take_command(request)
+    outcomes = ask_every_host(request.select_stage(), request, lambda host: _execute(host, command))
+    for hosts, result in _group_equal(outcomes):
+        request.console.say(f"{listed(hosts)}: {result.ending}", Tone.HEAD if result.has_succeeded else Tone.BAD)
+        for line in _output_lines(result.output):
+            request.console.say(line)
+    print_unreached_hosts(request.console, outcomes)
+    return 0 if all(o.answer and o.answer.has_succeeded for o in outcomes) else NO_ANSWER
 
 
-def _command(asked: Asked) -> tuple[str, Asked]:
-    """The command, and the question without it; doit takes a word with a ``=`` in it for a variable."""
-    said = [f"{name}={value}" for name, value in asked.variables.custom.items()]
-    command, *words = [*said, *asked.words] or [""]
+def _take_command(request: CommandRequest) -> tuple[str, CommandRequest]:
+    """Return the command, and the request without it. doit takes a word with ``=`` in it for a variable."""
+    words = [*(f"{name}={value}" for name, value in request.variables.custom.items()), *request.words]
+    command, *others = words or [""]
     if not command.strip():
         raise ConfigError("exec needs a command, such as: doit cap exec 'df -h' production")
-    if len(words) > 1:
-        raise ConfigError(f"exec takes one command and a stage, found {listed([command, *words])}; quote the command")
-    return command, replace(asked, words=words)
+    if len(others) > 1:
+        raise ConfigError(f"exec takes one command and a stage, found {listed(words)}; quote the command")
+    return command, replace(request, words=others)
 
 
-def _run(fleet: Fleet, command: str) -> list[Outcome[Result]]:
-    def run(connection: Connection) -> Result:
-        output = Output()
-        answer = connection.ask([command_request(connection, command, show=output.add)])[0]
-        return Result(answer.status_text, answer.status == 0, output)
-
-    with closing(fleet):
-        return fleet.each(run, fleet.connections, stop_on_failure=False)
+def _execute(connection: Connection, command: str) -> CommandResult:
+    output = CommandOutput()
+    answer = connection.ask([command_request(connection, command, show=output.add)])[0]
+    return CommandResult(answer.status_text, answer.status == 0, output)
 
 
-def _alike(outcomes: Iterable[Outcome[Result]]) -> Sequence[tuple[list[str], Result]]:
-    """The hosts with the same result, in the order of deploy.yml."""
-    groups: dict[tuple[str, str], tuple[list[str], Result]] = {}
+def _group_equal(outcomes: Iterable[Outcome[CommandResult]]) -> Sequence[tuple[list[str], CommandResult]]:
+    """Group hosts by equal result, in the order of deploy.yml."""
+    groups: dict[tuple[str, str], tuple[list[str], CommandResult]] = {}
     for outcome in outcomes:
         if result := outcome.answer:
-            hosts, _ = groups.setdefault((result.how, result.output.digest), ([], result))
+            hosts, _ = groups.setdefault((result.ending, result.output.digest), ([], result))
             hosts.append(outcome.host)
     return list(groups.values())
 
 
-def _shown(output: Output) -> Iterable[str]:
+def _output_lines(output: CommandOutput) -> Iterable[str]:
     if output.left_out:
         yield f"    … {output.left_out} lines are left out"
     for line in output.lines:
         yield f"    {line}".rstrip()
+
+
+COMMAND = Subcommand(
+    name="exec",
+    help="run a shell command on all hosts at once",
+    description=(
+        "It runs in the user's home directory (on a local host: where doit runs), with default_env. "
+        "Equal answers are shown once."
+    ),
+    run=execute_everywhere,
+    words=("COMMAND", "[STAGE]"),
+    options=(HOSTS, ROLES),
+    variables=SELECTION,
+    exit_statuses=((NO_ANSWER, "the command failed on a host, or a host did not answer"),),
+)

@@ -1,4 +1,4 @@
-"""`doit cap history`: what happened, newest first."""
+"""`doit cap history`: what happened on a stage, newest first."""
 
 from __future__ import annotations
 
@@ -6,82 +6,122 @@ import textwrap
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from capdoit.commands.inspection import survey
-from capdoit.commands.request import SHORT, Asked, errors, exit_status, say_unreached
+from capdoit.commands.exit_statuses import NO_HOST_ANSWERED, SOME_HOSTS_SILENT, choose_exit_status
+from capdoit.commands.inspection import survey_hosts
+from capdoit.commands.live_releases import REVISION_DIGITS
+from capdoit.commands.request import CommandRequest
+from capdoit.commands.subcommand import JSON, SELECTION, Subcommand, ValueOption
+from capdoit.commands.unreached_hosts import errors_by_host, print_unreached_hosts
 from capdoit.config.stages import Stage
-from capdoit.errors import Outcome, answers
+from capdoit.errors import ConfigError, Outcome, answers
 from capdoit.records.facts import Facts
 from capdoit.records.history import Happening, happenings
 from capdoit.text import fitted, grouped, listed
 from capdoit.units import minute, stopwatch
 
-NEWEST = 20
-# In the order in which a narrow terminal loses the last ones.
+DEFAULT_NUMBER = 20  # flows
+# The columns in order of importance: a narrow terminal drops the last ones, never the first four.
 HEAD = ("when (UTC)", "event", "result", "release", "who", "took", "revision", "from", "where")
-NEEDED = 4
+NEEDED_COLUMNS = 4
+INDENT = " " * 6
 
 
-def history(asked: Asked) -> int:
-    """A line for each flow, and below it what does not fit into one."""
-    stage = asked.stage()
-    outcomes = survey(stage, asked.variables, asked.console)
+def parse_number(text: str) -> int:
+    """Return the number of flows to show.
+
+    Raises:
+        ConfigError: the text is not a number, or is 0.
+    """
+    if not text.isdecimal() or len(text) > 6 or int(text) == 0:
+        raise ConfigError(f"-n {text}: expected a number of flows")
+    return int(text)
+
+
+NUMBER = ValueOption("number", "show the N newest flows", parse_number, short="n")
+
+
+def print_history(request: CommandRequest) -> int:
+    """Print a line for each flow, and indented below it what does not fit."""
+    stage = request.select_stage()
+    outcomes = survey_hosts(stage, request)
     found = happenings(answers(outcomes))
-    shown = found[: asked.number or NEWEST]
-    if asked.json:
-        asked.say_json(_json(stage, outcomes, shown))
+    shown = found[: request.value_of(NUMBER) or DEFAULT_NUMBER]
+    if request.has(JSON):
+        request.print_json(_json(stage, outcomes, shown))
     else:
-        if any(outcomes):
-            asked.console.say_table(_text(shown, [o.host for o in outcomes if o], asked.console.width))
-        if len(found) > len(shown):
-            asked.console.say(f"and {len(found) - len(shown)} before that; -n {len(found)} shows all")
-        say_unreached(asked.console, outcomes)
-    return exit_status(outcomes, agree=True)
+        _print(request, outcomes, shown, len(found))
+    return choose_exit_status(outcomes)
 
 
-def _text(shown: Sequence[Happening], hosts: Sequence[str], width: int) -> str:
+def _print(
+    request: CommandRequest, outcomes: Sequence[Outcome[Facts]], shown: Sequence[Happening], number: int
+) -> None:
+    if any(outcomes):
+        hosts = [outcome.host for outcome in outcomes if outcome]
+        request.console.say_table(_make_table(shown, hosts, request.console.width))
+    if number > len(shown):
+        request.console.say(f"and {number - len(shown)} before that; -n {number} shows all")
+    print_unreached_hosts(request.console, outcomes)
+
+
+def _make_table(shown: Sequence[Happening], hosts: Sequence[str], width: int) -> str:
     if not shown:
-        return "No host remembers anything."
-    head, *rows = fitted(HEAD, map(_row, shown), width, NEEDED).split("\n")
-    notes = [_notes(one, hosts) for one in shown]
-    below = [[line for note in of_row for line in _wrapped(note, width)] for of_row in notes]
-    return "\n".join([head, *(line for row, lines in zip(rows, below, strict=True) for line in (row, *lines))])
+        return "The journals of all hosts are empty."
+    head, *rows = fitted(HEAD, map(_row, shown), width, NEEDED_COLUMNS).split("\n")
+    lines = [head]
+    for row, flow in zip(rows, shown, strict=True):
+        lines += [row, *(line for note in _notes(flow, hosts) for line in _wrap(note, width))]
+    return "\n".join(lines)
 
 
-def _row(one: Happening) -> tuple[str, ...]:
-    done = one.event in (one.flow, "unlock")
-    took = "" if one.seconds is None else stopwatch(one.seconds)
-    result, left = (_common(values.values()) for values in (one.results, one.left))
-    what = one.event if done else f"{one.event} {one.flow}"
-    when = minute(one.at) or "not known"
-    return (when, what, result, one.release, one.by, took, one.revision[:SHORT], left, one.origin)
+def _row(flow: Happening) -> tuple[str, ...]:
+    has_ended_well = flow.event in (flow.flow, "unlock")
+    took = "" if flow.seconds is None else stopwatch(flow.seconds)
+    result, left = (_common(values.values()) for values in (flow.results, flow.left))
+    event = flow.event if has_ended_well else f"{flow.event} {flow.flow}"
+    when = minute(flow.at) or "not known"
+    revision = flow.revision[:REVISION_DIGITS]
+    return (when, event, result, flow.release, flow.by, took, revision, left, flow.origin)
 
 
-def _notes(one: Happening, hosts: Sequence[str]) -> Iterable[str]:
-    """What a reader has to know beside the row."""
-    if one.ending:
-        yield one.ending
-    if len(set(one.results.values())) > 1:
-        yield "; ".join(f"{result} on {where}" for result, where in grouped(one.results.items()).items())
-    elif lacking := [host for host in hosts if host not in one.results]:
-        few = len(lacking) < len(one.results)
-        yield f"not on {listed(lacking)}" if few else f"only on {listed(one.results)}"
-    if one.why:
-        yield f"why: {one.why}"
+def _notes(flow: Happening, hosts: Sequence[str]) -> Iterable[str]:
+    """Return what a reader must know in addition to the row."""
+    if flow.ending:
+        yield flow.ending
+    if len(set(flow.results.values())) > 1:
+        yield "; ".join(f"{result} on {where}" for result, where in grouped(flow.results.items()).items())
+    elif missing := [host for host in hosts if host not in flow.results]:
+        are_few = len(missing) < len(flow.results)
+        yield f"not on {listed(missing)}" if are_few else f"only on {listed(flow.results)}"
+    if flow.why:
+        yield f"why: {flow.why}"
 
 
 def _common(values: Iterable[str]) -> str:
-    """What all hosts say."""
-    found = set(values)
-    return "differs" if len(found) > 1 else "".join(found)
+    """Return the value that all hosts share, or ``differs``."""
+    distinct = set(values)
+    return "differs" if len(distinct) > 1 else "".join(distinct)
 
 
-def _wrapped(note: str, width: int) -> list[str]:
-    return textwrap.wrap(note, width, initial_indent="      ", subsequent_indent="      ")
+def _wrap(note: str, width: int) -> list[str]:
+    return textwrap.wrap(note, width, initial_indent=INDENT, subsequent_indent=INDENT)
 
 
 def _json(stage: Stage, outcomes: Sequence[Outcome[Facts]], shown: Sequence[Happening]) -> dict[str, Any]:
     return {
         "stage": stage.name,
-        "history": [vars(one) for one in shown],
-        "errors": errors(outcomes),
+        "history": [vars(flow) for flow in shown],
+        "errors": errors_by_host(outcomes),
     }
+
+
+COMMAND = Subcommand(
+    name="history",
+    help="show what happened, newest first",
+    description="It includes deploys and rollbacks by Capistrano.",
+    run=print_history,
+    words=("[STAGE]",),
+    options=(JSON, NUMBER),
+    variables=SELECTION,
+    exit_statuses=(NO_HOST_ANSWERED, SOME_HOSTS_SILENT),
+)

@@ -4,39 +4,50 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from capdoit.commands.request import Asked
+from capdoit.commands.request import CommandRequest
+from capdoit.commands.subcommand import Subcommand
 from capdoit.config.settings import is_stage_name
 from capdoit.errors import ConfigError
+from capdoit.output.console import Console
 
 TEMPLATES = Path(__file__).parent / "templates"
 DEFAULT_STAGES = ("staging", "production")  # Capistrano's
 
 
-def install(asked: Asked) -> int:
-    """Write deploy.yml and dodo.py where there are none."""
-    stages = asked.words or DEFAULT_STAGES
+def install_files(request: CommandRequest) -> int:
+    """Write deploy.yml and dodo.py. A file that exists is not changed."""
+    stages = request.words or DEFAULT_STAGES
     for stage in stages:
         if not is_stage_name(stage) or stages.count(stage) > 1:
-            raise ConfigError(f"{stage} cannot be a stage's name, or stands here twice; nothing was written")
-    deploy = _template("deploy.yml").replace("{default_stage}", stages[0])
-    blocks = [_template("stage.yml").replace("{stage}", stage) for stage in stages]
-    _write(asked, asked.dodo.parent / "deploy.yml", deploy + "".join(blocks))
-    _write(asked, asked.dodo, _template("dodo.py"))
-    asked.console.say("Next: put your hosts into deploy.yml, then `doit check` and `doit deploy`.")
+            raise ConfigError(f"{stage} cannot be the name of a stage, or occurs twice; nothing was written")
+    deploy = _read_template("deploy.yml").replace("{default_stage}", stages[0])
+    blocks = [_read_template("stage.yml").replace("{stage}", stage) for stage in stages]
+    _write(request.console, request.dodo_file.parent / "deploy.yml", deploy + "".join(blocks))
+    _write(request.console, request.dodo_file, _read_template("dodo.py"))
+    request.console.say("Next: put your hosts into deploy.yml, then run `doit check` and `doit deploy`.")
     return 0
 
 
-def _template(name: str) -> str:
+def _read_template(name: str) -> str:
     return (TEMPLATES / f"{name}.in").read_text(encoding="utf-8")
 
 
-def _write(asked: Asked, file: Path, text: str) -> None:
+def _write(console: Console, file: Path, text: str) -> None:
     try:
         with file.open("x", encoding="utf-8") as target:
             target.write(text)
     except FileExistsError:
-        asked.console.say(f"[skip] {file} exists")
+        console.say(f"[skip] {file} exists")
     except OSError as error:
         raise ConfigError(f"{file}: {error.strerror}") from None
     else:
-        asked.console.say(f"[write] {file}")
+        console.say(f"[write] {file}")
+
+
+COMMAND = Subcommand(
+    name="install",
+    help="write deploy.yml and dodo.py",
+    description="The stages are staging and production unless you name others. Files that exist are not changed.",
+    run=install_files,
+    words=("[STAGE…]",),
+)

@@ -1,19 +1,25 @@
-"""`doit cap pending`: the commits between what is live and what a deploy would bring."""
+"""`doit cap pending`: the commits between the live release and what a deploy would bring."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
-from capdoit.commands.inspection import survey_and_tip
-from capdoit.commands.request import SHORT, Asked, errors, exit_status, live, say_unreached
+from capdoit.commands.exit_statuses import NO_HOST_ANSWERED, SOME_HOSTS_SILENT, choose_exit_status
+from capdoit.commands.inspection import survey_hosts_and_tip
+from capdoit.commands.live_releases import REVISION_DIGITS, find_live_release
+from capdoit.commands.request import CommandRequest
+from capdoit.commands.subcommand import JSON, SELECTION, Subcommand
+from capdoit.commands.unreached_hosts import errors_by_host, print_unreached_hosts
 from capdoit.config.stages import Stage
 from capdoit.errors import ConfigError, answers
 from capdoit.records.facts import Facts
 from capdoit.text import fitted, listed
 from capdoit.transfers import TRANSFERS, transfer_of
-from capdoit.transfers.git_commits import Commit
+from capdoit.transfers.git_commits import Commit, Repository
 from capdoit.transfers.protocol import CommitSource
 
 LOST = "it was removed from there, or another transfer deployed it"
@@ -21,13 +27,13 @@ LOST = "it was removed from there, or another transfer deployed it"
 
 @dataclass(frozen=True)
 class Gap:
-    """What lies between what is live on some hosts and what a deploy would bring.
+    """The commits between the live revision of some hosts and the revision that a deploy would bring.
 
     Attributes:
-        hosts: which have the same revision live.
-        revision: that one; empty when nothing is live, or what is has none.
-        comes: the commits that a deploy would bring, newest first; None when git does not know the revision.
-        goes: those that it would take away.
+        hosts: all hosts with that live revision.
+        revision: the live revision; empty if nothing is live, or the live release has no revision.
+        comes: the commits that a deploy would bring, newest first; None if git does not know the revision.
+        goes: the commits that a deploy would take away.
     """
 
     hosts: tuple[str, ...]
@@ -36,76 +42,86 @@ class Gap:
     goes: tuple[Commit, ...] = ()
 
 
-def pending(asked: Asked) -> int:
-    """For each revision that is live: what a deploy would bring to it, and take from it."""
-    stage = asked.stage()
-    transfer = transfer_of(stage)
-    if transfer.commits is None:
-        fit = " or ".join(name for name, one in TRANSFERS.items() if one.commits)
-        raise ConfigError(f"pending needs transfer: {fit}, and {stage.name} has transfer: {stage.transfer}")
-    outcomes, tip = survey_and_tip(stage, asked.variables, asked.console, transfer.commits)
-    branch = transfer.source(stage, asked.variables.branch)
-    gaps = _gaps(_hosts_by_revision(answers(outcomes)), tip, asked, stage, transfer.commits)
-    if asked.json:
+def print_pending_commits(request: CommandRequest) -> int:
+    """Print, for each live revision, the commits that a deploy would bring and take away."""
+    stage = request.select_stage()
+    commits = _commits_of(stage)
+    outcomes, tip = survey_hosts_and_tip(stage, request, commits)
+    branch = transfer_of(stage).source(stage, request.variables.branch)
+    open_repository = partial(commits.open_repository, stage, project=request.load_project().config.file.parent)
+    gaps = _find_gaps(_hosts_by_revision(answers(outcomes)), tip, open_repository)
+    if request.has(JSON):
         answer = {"stage": stage.name, "branch": branch, "revision": tip, "live": [_json(gap) for gap in gaps]}
-        asked.say_json({**answer, "errors": errors(outcomes)})
+        request.print_json({**answer, "errors": errors_by_host(outcomes)})
     else:
         for gap in gaps:
-            asked.console.say_table("\n".join([sentence(branch, tip, gap), *_lines(gap, asked.console.width)]))
-        say_unreached(asked.console, outcomes)
-    return exit_status(outcomes, agree=True)
+            lines = [describe_gap(branch, tip, gap), *_list_commits(gap, request.console.width)]
+            request.console.say_table("\n".join(lines))
+        print_unreached_hosts(request.console, outcomes)
+    return choose_exit_status(outcomes)
 
 
-def sentence(branch: str, tip: str, gap: Gap) -> str:
-    """How what is live on some hosts relates to what a deploy would bring.
+def _commits_of(stage: Stage) -> CommitSource:
+    commits = transfer_of(stage).commits
+    if commits is None:
+        names = " or ".join(name for name, one in TRANSFERS.items() if one.commits)
+        raise ConfigError(f"pending needs transfer: {names}, and {stage.name} has transfer: {stage.transfer}")
+    return commits
+
+
+def describe_gap(branch: str, tip: str, gap: Gap) -> str:
+    """Return a sentence that compares what is live on some hosts with what a deploy would bring.
 
     Args:
-        branch: what the commit is chosen by.
-        tip: that commit.
-        gap: what lies between.
+        branch: the branch, tag or commit to deploy.
+        tip: its commit.
+        gap: the commits in between.
     """
-    there = f"what is live on {listed(gap.hosts)}"
+    live = f"what is live on {listed(gap.hosts)}"
     if not gap.revision:
-        return f"{there[0].upper()}{there[1:]} has no revision, or nothing is: a deploy would bring all of {branch}."
+        return f"Nothing is live on {listed(gap.hosts)}, or it has no revision: a deploy would bring all of {branch}."
     if gap.comes is None:
-        return f"{gap.revision[:SHORT]}, {there}, is not a commit that the repository has: {LOST}."
+        return f"{gap.revision[:REVISION_DIGITS]}, {live}, is not a commit that the repository has: {LOST}."
     if gap.comes and gap.goes:
-        comes, goes = _commits(gap.comes), _commits(gap.goes)
-        return f"{branch} and {there} have diverged; a deploy would bring {comes} (+) and take away {goes} (-):"
+        comes, goes = _count(gap.comes), _count(gap.goes)
+        return f"{branch} and {live} have diverged; a deploy would bring {comes} (+) and take away {goes} (-):"
     if gap.goes:
-        return f"{branch} is {_commits(gap.goes)} behind {there}; a deploy would take away (-):"
+        return f"{branch} is {_count(gap.goes)} behind {live}; a deploy would take away (-):"
     if gap.comes:
-        return f"{branch} is {_commits(gap.comes)} ahead of {there}:"
-    return f"Nothing is pending: {branch} is {tip[:SHORT]}, {there}."
+        return f"{branch} is {_count(gap.comes)} ahead of {live}:"
+    return f"Nothing is pending: {branch} is {tip[:REVISION_DIGITS]}, {live}."
 
 
-def _commits(commits: Sequence[Commit]) -> str:
+def _count(commits: Sequence[Commit]) -> str:
     return f"{len(commits)} commit{'s' if len(commits) > 1 else ''}"
 
 
-def _lines(gap: Gap, width: int) -> Iterable[str]:
+def _list_commits(gap: Gap, width: int) -> Iterable[str]:
+    """Return a line for each commit. Only if some go away, a sign says which go and which come."""
     marked = [*(("+", commit) for commit in gap.comes or ()), *(("-", commit) for commit in gap.goes)]
-    rows = [(c.revision[:SHORT], c.date, c.author, c.subject) for _, c in marked]
+    rows = [(sign, c.revision[:REVISION_DIGITS], c.date, c.author, c.subject) for sign, c in marked]
     if gap.goes:
-        return fitted(None, [(mark, *row) for (mark, _), row in zip(marked, rows, strict=True)], width, 5).splitlines()
-    return fitted(None, rows, width, 4).splitlines()
+        return fitted(None, rows, width, 5).splitlines()
+    return fitted(None, [row[1:] for row in rows], width, 4).splitlines()
 
 
 def _hosts_by_revision(facts: Iterable[Facts]) -> dict[str, tuple[str, ...]]:
     hosts: dict[str, tuple[str, ...]] = {}
     for one in facts:
-        _, revision = live(one)
+        _, revision = find_live_release(one)
         hosts[revision] = (*hosts.get(revision, ()), one.host)
     return hosts
 
 
-def _gaps(
-    hosts: Mapping[str, tuple[str, ...]], tip: str, asked: Asked, stage: Stage, commits: CommitSource
+def _find_gaps(
+    hosts: Mapping[str, tuple[str, ...]],
+    tip: str,
+    open_repository: Callable[[Sequence[str]], AbstractContextManager[Repository]],
 ) -> list[Gap]:
     others = [revision for revision in hosts if revision not in ("", tip)]
     if not others:
         return [Gap(names, revision, () if revision else None) for revision, names in hosts.items()]
-    with commits.open_repository(stage, [tip, *others], asked.load().config.file.parent) as repository:
+    with open_repository([tip, *others]) as repository:
         return [
             Gap(names, r, tuple(repository.commits_between(r, tip)), tuple(repository.commits_between(tip, r)))
             if repository.has(r)
@@ -118,3 +134,15 @@ def _json(gap: Gap) -> dict[str, Any]:
     comes = None if gap.comes is None else [vars(commit) for commit in gap.comes]
     goes = [vars(commit) for commit in gap.goes]
     return {"hosts": gap.hosts, "revision": gap.revision or None, "comes": comes, "goes": goes}
+
+
+COMMAND = Subcommand(
+    name="pending",
+    help="show the commits that a deploy would bring or take away",
+    description="It compares the branch with what is live on each host. It needs a transfer with commits, such as git.",
+    run=print_pending_commits,
+    words=("[STAGE]",),
+    options=(JSON,),
+    variables=(*SELECTION, "branch"),
+    exit_statuses=(NO_HOST_ANSWERED, SOME_HOSTS_SILENT),
+)

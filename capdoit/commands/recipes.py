@@ -1,68 +1,104 @@
-"""`doit cap recipes`: the recipes that can be used, the manual of one, or what they change in the next deploy."""
+"""`doit cap recipes`: the available recipes, the manual of one, or what they change in the next deploy."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from capdoit.commands.inspection import look
-from capdoit.commands.request import Asked, exit_status, say_unreached
-from capdoit.errors import CapdoitError, answers
-from capdoit.hooks import discovery as finding
+from capdoit.commands.exit_statuses import NO_HOST_ANSWERED, SOME_HOSTS_SILENT, choose_exit_status
+from capdoit.commands.inspection import find_last_note
+from capdoit.commands.request import CommandRequest
+from capdoit.commands.subcommand import SELECTION, Flag, Subcommand
+from capdoit.commands.unreached_hosts import print_unreached_hosts
+from capdoit.doit_tasks import Cap
+from capdoit.errors import CapdoitError
+from capdoit.hooks import discovery
+from capdoit.hooks.discovery import FoundRecipe
 from capdoit.hooks.manual import recipe_manual, recipe_summary
-from capdoit.operations.guards import note_of
 from capdoit.output.console import Console, Tone
+from capdoit.records.journal import Note
 from capdoit.state.plan_file import differing
 from capdoit.text import fitted
 
+HEAD = ("recipe", "version", "from", "")
+DIFF = Flag("diff", "compare the next deploy with the last one")
 
-def recipes(asked: Asked) -> int:
-    """All recipes with their first lines, the manual of one, or with ``--diff`` what a deploy would do otherwise."""
-    if asked.diff:
-        return _differences(asked)
-    name, project = asked.word("recipe"), asked.load().config.file.parent
+
+def print_recipes(request: CommandRequest) -> int:
+    """Print all recipes, the manual of one, or with ``--diff`` what the next deploy would do differently."""
+    if request.has(DIFF):
+        return _print_differences(request)
+    name, project = request.only_word("recipe"), request.load_project().config.file.parent
     if name is None:
-        _say_all(asked.console, project)
+        _print_all(request.console, project)
     else:
-        found = finding.find_recipe(name, project)
-        asked.console.say(f"{found.name} ({found.origin})\n\n{recipe_manual(found)}")
+        found = discovery.find_recipe(name, project)
+        request.console.say(f"{found.name} ({found.origin})\n\n{recipe_manual(found)}")
     return 0
 
 
-def _say_all(console: Console, project: Path) -> None:
-    rows, passed_over, broken = [], [], []
-    for name in finding.recipe_names(project):
-        try:
-            found = finding.find_recipe(name, project)
-            _ = found.recipe  # which says why it cannot be used
-            rows.append((name, found.version, found.source, recipe_summary(found).removeprefix(f"{name}: ")))
-            passed_over += [
-                f"  {name}: {found.origin} stands before {o}" for o in finding.shadowed_files(found, project)
-            ]
-        except CapdoitError as error:
-            broken.append(f"  {name}: {error}")
-    table = fitted(("recipe", "version", "from", ""), rows, console.width, least=4)
-    console.say_table(table or "There are no recipes.")
-    for line in passed_over:
+def _print_all(console: Console, project: Path) -> None:
+    recipes, errors = _load_all(project)
+    rows = [(one.name, one.version, one.source, recipe_summary(one).removeprefix(f"{one.name}: ")) for one in recipes]
+    console.say_table(fitted(HEAD, rows, console.width, least=4) or "There are no recipes.")
+    for line in _hidden_recipes(recipes, project):
         console.say(line, Tone.DOUBTFUL)
-    for why in broken:
-        console.say(why, Tone.BAD)
+    for error in errors:
+        console.say(error, Tone.BAD)
 
 
-def _differences(asked: Asked) -> int:
-    stage, cap = asked.stage(), asked.load()
-    outcomes = look(stage, asked.variables, asked.console, lambda _, host: note_of(host))
-    notes = [note for note in answers(outcomes) if note]
-    note = max(notes, key=lambda note: note.release, default=None)
-    say_unreached(asked.console, outcomes)
-    if not any(outcomes):
-        return exit_status(outcomes, agree=True)
+def _load_all(project: Path) -> tuple[list[FoundRecipe], list[str]]:
+    """Return the recipes that can be used, and a line for each one that cannot."""
+    recipes, errors = [], []
+    for name in discovery.recipe_names(project):
+        try:
+            found = discovery.find_recipe(name, project)
+            _ = found.recipe  # raises the reason if the recipe cannot be used
+            recipes.append(found)
+        except CapdoitError as error:
+            errors.append(f"  {name}: {error}")
+    return recipes, errors
+
+
+def _hidden_recipes(recipes: Iterable[FoundRecipe], project: Path) -> Iterator[str]:
+    """Return a line for each recipe that is not used because another one has its name."""
+    for found in recipes:
+        for origin in discovery.shadowed_files(found, project):
+            yield f"  {found.name}: {found.origin} is used instead of {origin}"
+
+
+# -- what the next deploy would do differently
+
+
+def _print_differences(request: CommandRequest) -> int:
+    stage, cap = request.select_stage(), request.load_project()
+    outcomes, note = find_last_note(stage, request)
+    print_unreached_hosts(request.console, outcomes)
+    if any(outcomes):
+        request.console.say(_describe_differences(cap, stage.name, note))
+    return choose_exit_status(outcomes)
+
+
+def _describe_differences(cap: Cap, stage: str, note: Note | None) -> str:
     if note is None:
-        asked.console.say(f"No deploy of {stage.name} has noted its steps yet.")
-        return exit_status(outcomes, agree=True)
-    now = [act.name for act in cap.acts("deploy", stage.name)]
-    versions = [f"{name}: {origin}" for name, origin in cap.everything[stage.name].versions.items()]
+        return f"No deploy of {stage} has noted its steps yet."
+    now = [act.name for act in cap.acts("deploy", stage)]
+    versions = [f"{name}: {origin}" for name, origin in cap.everything[stage].versions.items()]
     before = [f"{name}: {origin}" for name, origin in note.recipes.items()]
     changes = [*differing(before, versions), *differing(note.acts, now)]
-    head = f"Since release {note.release} of {stage.name}, a deploy"
-    asked.console.say("\n".join([f"{head} has changed:", *changes]) if changes else f"{head} has not changed.")
-    return exit_status(outcomes, agree=True)
+    head = f"Since release {note.release} of {stage}, a deploy"
+    return "\n".join([f"{head} has changed:", *changes]) if changes else f"{head} has not changed."
+
+
+COMMAND = Subcommand(
+    name="recipes",
+    help="list the recipes, or print the manual of one",
+    description=(
+        "recipes --diff [STAGE] compares the steps, hooks and recipes of the next deploy with those of the last one."
+    ),
+    run=print_recipes,
+    words=("[NAME]",),
+    options=(DIFF,),
+    variables=SELECTION,
+    exit_statuses=(NO_HOST_ANSWERED, SOME_HOSTS_SILENT),
+)

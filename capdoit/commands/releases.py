@@ -1,4 +1,4 @@
-"""`doit cap releases`: which host has which release, and in which state."""
+"""`doit cap releases`: the releases on each host and their states."""
 
 from __future__ import annotations
 
@@ -7,99 +7,137 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from capdoit.commands.inspection import look
-from capdoit.commands.request import SHORT, Asked, errors, exit_status, live, say_unreached, way_back
+from capdoit.commands.exit_statuses import INCOMPLETE, NO_HOST_ANSWERED, choose_exit_status
+from capdoit.commands.inspection import Inspection, inspect_hosts
+from capdoit.commands.live_releases import REVISION_DIGITS, have_same_live_release, preview_rollback
+from capdoit.commands.request import CommandRequest
+from capdoit.commands.subcommand import JSON, SELECTION, Subcommand
+from capdoit.commands.unreached_hosts import errors_by_host, print_unreached_hosts
 from capdoit.config.stages import Stage
 from capdoit.errors import HostError, Outcome, answers
 from capdoit.hosts.connection import Connection
 from capdoit.hosts.request import Request
-from capdoit.operations.survey import ask_facts
 from capdoit.output.console import Tone
-from capdoit.records import fleet_state as standing
+from capdoit.records import fleet_state
 from capdoit.records.facts import Facts
 from capdoit.records.live_periods import life
-from capdoit.state.run import Run
 from capdoit.text import fitted, listed, table
 from capdoit.units import minute, size
 
-SIZES_SECONDS = 60
-SIZE = re.compile(r"([0-9]{1,15})\t([0-9]{14})")
-Sizes = Mapping[str, Mapping[str, int]]
+SIZES_TIMEOUT_SECONDS = 60
+SIZE_LINE = re.compile(r"([0-9]{1,15})\t([0-9]{14})")
+Sizes = Mapping[str, Mapping[str, int]]  # KiB by host and release
+Columns = Mapping[str, Sequence[str]]  # the states of all releases, by the head of the column
 
 
-def releases(asked: Asked) -> int:
-    """A line for each release, with its state on each host."""
-    stage = asked.stage()
-    outcomes, sizes = _asked_of_hosts(stage, asked)
+def print_releases(request: CommandRequest) -> int:
+    """Print a line for each release, with its state on each host."""
+    stage = request.select_stage()
+    outcomes, sizes = _survey_with_sizes(stage, request)
     facts = answers(outcomes)
-    target, refused = way_back(facts, stage)
-    if asked.json:
-        asked.say_json(_releases_json(stage, outcomes, target, sizes))
+    if request.has(JSON):
+        request.print_json(_json(stage, outcomes, sizes))
     else:
+        target, refusal = preview_rollback(facts, stage)
         if facts:
-            asked.console.say_table(_matrix(facts, target, sizes, asked.console.width))
-        if refused:
-            asked.console.say(f"A rollback is refused: {refused}", Tone.DOUBTFUL)
-        say_unreached(asked.console, outcomes)
-    return exit_status(outcomes, len({live(one) for one in facts}) <= 1)
+            request.console.say_table(_make_table(facts, target, sizes, request.console.width))
+        if refusal:
+            request.console.say(f"A rollback is refused: {refusal}", Tone.DOUBTFUL)
+        print_unreached_hosts(request.console, outcomes)
+    return choose_exit_status(outcomes, have_same_live_release(facts))
 
 
-def _matrix(facts: Sequence[Facts], target: str | None, sizes: Sizes, width: int) -> str:
-    """The table of releases and hosts; where it is too wide, hosts that hold the same share a column."""
-    names = _releases(facts)
+# -- questions
+
+
+def _survey_with_sizes(stage: Stage, request: CommandRequest) -> tuple[list[Outcome[Facts]], Sizes]:
+    """Ask hosts for their facts and the sizes of their releases. A host that cannot say has no sizes."""
+    sizes: dict[str, dict[str, int]] = {}
+
+    def ask(inspection: Inspection, host: Connection) -> Facts:
+        facts = inspection.survey(host)
+        with contextlib.suppress(HostError):
+            sizes[host.name] = _ask_sizes(host)
+        return facts
+
+    return inspect_hosts(stage, request, ask), sizes
+
+
+def _ask_sizes(host: Connection) -> dict[str, int]:
+    script = host.script("sizes", "commands/releases_sizes", {})
+    answer = host.ask([Request(script, capture=True, timeout=SIZES_TIMEOUT_SECONDS)])[0]
+    found = map(SIZE_LINE.fullmatch, answer.text.splitlines())
+    return {match[2]: int(match[1]) for match in found if match}
+
+
+# -- for people
+
+
+def _make_table(facts: Sequence[Facts], target: str | None, sizes: Sizes, width: int) -> str:
+    """Return the table of releases and hosts. If it is too wide, hosts with equal states share a column."""
+    names = _list_releases(facts)
     if not names:
         return "No host has a release."
-    columns = {one.host: [one.state(name) for name in names] for one in facts}
-    wide = table(("release", *columns, ""), _rows(names, columns, target))
-    if max(map(len, wide.splitlines())) > width - SHORT - 2:
-        columns = _shared(columns)
-    about = [_about(facts, name, sizes) for name in names]
-    rows = [[*row, *more] for row, more in zip(_rows(names, columns, target), about, strict=True)]
+    columns: Columns = {one.host: [one.state(name) for name in names] for one in facts}
+    if _is_too_wide(names, columns, target, width):
+        columns = _share_columns(columns)
+    details = [_details(facts, name, sizes) for name in names]
+    rows = [[*row, *more] for row, more in zip(_rows(names, columns, target), details, strict=True)]
     text = fitted(("release", *columns, "", "revision", "size", "branch", "who", "when (UTC)"), rows, width, 3)
-    unseen = [head for head in columns if f"  {head} " not in f"{text.splitlines()[0]} "]
-    cut = [f"  Too many to show: {listed(unseen)}; hosts= chooses, --json has all"] if unseen else []
-    return "\n".join([text, *cut, *_legend(columns, facts), *standing.set_aside(facts)])
+    return "\n".join([text, *_name_cut_columns(columns, text), *_legend(columns, facts), *fleet_state.set_aside(facts)])
 
 
-def _rows(names: Sequence[str], columns: Mapping[str, Sequence[str]], target: str | None) -> list[list[str]]:
+def _is_too_wide(names: Sequence[str], columns: Columns, target: str | None, width: int) -> bool:
+    """Check whether the states leave no room for the revision."""
+    text = table(("release", *columns, ""), _rows(names, columns, target))
+    return max(map(len, text.splitlines())) > width - REVISION_DIGITS - 2
+
+
+def _rows(names: Sequence[str], columns: Columns, target: str | None) -> list[list[str]]:
     return [
         [name, *cells, "<- rollback" if name == target else ""]
         for name, *cells in zip(names, *columns.values(), strict=True)
     ]
 
 
-def _about(facts: Sequence[Facts], release: str, sizes: Sizes) -> list[str]:
-    """What is known of a release beside where it is."""
-    lives = [life(one, release) for one in facts]
-    its = next((one for one in lives if one.since), lives[0])
-    return [_revision(facts, release), _size(release, sizes), its.branch, its.by, minute(its.since)]
+def _details(facts: Sequence[Facts], release: str, sizes: Sizes) -> list[str]:
+    """Return the last cells of a row: revision, size, branch, operator and time."""
+    periods = [life(one, release) for one in facts]
+    period = next((one for one in periods if one.since), periods[0])
+    return [_revision(facts, release), _size(release, sizes), period.branch, period.by, minute(period.since)]
 
 
 def _size(release: str, sizes: Sizes) -> str:
-    largest = max((its.get(release, 0) for its in sizes.values()), default=0)
+    largest = max((of_host.get(release, 0) for of_host in sizes.values()), default=0)
     return size(largest) if largest else ""
 
 
-def _shared(columns: dict[str, list[str]]) -> dict[str, list[str]]:
-    """The states of hosts that have the same ones, under a head for all of them."""
+def _share_columns(columns: Columns) -> Columns:
+    """Return one column for all hosts with equal states: ``web1 +7``."""
     groups: dict[tuple[str, ...], list[str]] = {}
     for host, states in columns.items():
         groups.setdefault(tuple(states), []).append(host)
     return {h[0] if len(h) == 1 else f"{h[0]} +{len(h) - 1}": list(states) for states, h in groups.items()}
 
 
-def _legend(columns: Mapping[str, Sequence[str]], facts: Sequence[Facts]) -> list[str]:
-    """Which hosts are meant by a head that stands for several."""
-    hosts = {one.host: [one.state(name) for name in _releases(facts)] for one in facts}
+def _name_cut_columns(columns: Columns, text: str) -> list[str]:
+    cut = [head for head in columns if f"  {head} " not in f"{text.splitlines()[0]} "]
+    return [f"  No room for {listed(cut)}; select hosts with hosts=, or use --json"] if cut else []
+
+
+def _legend(columns: Columns, facts: Sequence[Facts]) -> list[str]:
+    """Return a line with the names of the hosts for each column that several hosts share."""
+    names = _list_releases(facts)
+    hosts = {one.host: [one.state(name) for name in names] for one in facts}
     return [
-        f"  {head}: {listed(host for host, its in hosts.items() if its == list(states))}"
+        f"  {head}: {listed(host for host, of_host in hosts.items() if of_host == list(states))}"
         for head, states in columns.items()
         if head not in hosts
     ]
 
 
-def _releases(facts: Iterable[Facts]) -> list[str]:
-    """All that any host holds, newest first."""
+def _list_releases(facts: Iterable[Facts]) -> list[str]:
+    """Return all releases that any host holds, newest first."""
     live = {one.current for one in facts if one.current}
     held = (name for one in facts for name in (*one.releases, *one.archives, *one.set_aside))
     return sorted({*live, *held}, reverse=True)
@@ -107,45 +145,38 @@ def _releases(facts: Iterable[Facts]) -> list[str]:
 
 def _revision(facts: Sequence[Facts], release: str) -> str:
     revisions = {one.releases[release] for one in facts if one.releases.get(release)}
-    return "differs" if len(revisions) > 1 else "".join(revisions)[:SHORT]
+    return "differs" if len(revisions) > 1 else "".join(revisions)[:REVISION_DIGITS]
 
 
-def _asked_of_hosts(stage: Stage, asked: Asked) -> tuple[list[Outcome[Facts]], Sizes]:
-    """The facts of each host, and how many KiB each of its releases takes; a host that cannot say has no sizes."""
-    sizes: dict[str, dict[str, int]] = {}
-
-    def ask(run: Run, host: Connection) -> Facts:
-        facts = ask_facts(run, host)
-        with contextlib.suppress(HostError):
-            sizes[host.name] = _sizes(host)
-        return facts
-
-    return look(stage, asked.variables, asked.console, ask), sizes
+# -- for programs
 
 
-def _sizes(host: Connection) -> dict[str, int]:
-    script = host.script("sizes", "commands/releases_sizes", {})
-    answer = host.ask([Request(script, capture=True, timeout=SIZES_SECONDS)])[0]
-    found = map(SIZE.fullmatch, answer.text.splitlines())
-    return {match[2]: int(match[1]) for match in found if match}
-
-
-def _releases_json(
-    stage: Stage, outcomes: Sequence[Outcome[Facts]], target: str | None, sizes: Sizes
-) -> dict[str, Any]:
+def _json(stage: Stage, outcomes: Sequence[Outcome[Facts]], sizes: Sizes) -> dict[str, Any]:
     facts = answers(outcomes)
     return {
         "stage": stage.name,
-        "rollback": target,
-        "releases": [
-            {
-                "release": name,
-                "states": {one.host: one.state(name) for one in facts},
-                "kib": {host: its[name] for host, its in sizes.items() if name in its},
-                "lives": {one.host: vars(life(one, name)) for one in facts},
-                "revisions": {one.host: one.releases[name] for one in facts if one.releases.get(name)},
-            }
-            for name in _releases(facts)
-        ],
-        "errors": errors(outcomes),
+        "rollback": preview_rollback(facts, stage)[0],
+        "releases": [_release_json(name, facts, sizes) for name in _list_releases(facts)],
+        "errors": errors_by_host(outcomes),
     }
+
+
+def _release_json(name: str, facts: Sequence[Facts], sizes: Sizes) -> dict[str, Any]:
+    return {
+        "release": name,
+        "states": {one.host: one.state(name) for one in facts},
+        "kib": {host: of_host[name] for host, of_host in sizes.items() if name in of_host},
+        "lives": {one.host: vars(life(one, name)) for one in facts},
+        "revisions": {one.host: one.releases[name] for one in facts if one.releases.get(name)},
+    }
+
+
+COMMAND = Subcommand(
+    name="releases",
+    help="show the releases on each host and their states",
+    run=print_releases,
+    words=("[STAGE]",),
+    options=(JSON,),
+    variables=SELECTION,
+    exit_statuses=(NO_HOST_ANSWERED, (INCOMPLETE, "some hosts did not answer, or differ in their live releases")),
+)

@@ -2,25 +2,36 @@
 
 from __future__ import annotations
 
-from capdoit.commands.request import Asked
-from capdoit.config.stages import Stage
+from capdoit.commands.request import CommandRequest
+from capdoit.commands.subcommand import Subcommand
+from capdoit.config.stages import Config, Stage
 from capdoit.errors import ConfigError
 from capdoit.text import fitted, listed
 from capdoit.transfers import transfer_of
 
+HEAD = ("stage", "", "transfer", "of", "hosts")
+MOST_HOSTS = 3  # in one line
 
-def stages(asked: Asked) -> int:
-    """The stages of deploy.yml."""
-    if asked.words:
-        raise ConfigError(f"stages takes no words, found {listed(asked.words)}")
-    conf = asked.load().config
-    default = conf.default_stage or (next(iter(conf.stages)) if len(conf.stages) == 1 else None)
-    rows = [_stage_row(stage, stage.name == default) for stage in conf.stages.values()]
-    asked.console.say_table(fitted(("stage", "", "transfer", "of", "hosts"), rows, asked.console.width))
+
+def print_stages(request: CommandRequest) -> int:
+    """Print a line for each stage of deploy.yml."""
+    if request.words:
+        raise ConfigError(f"stages takes no words, found {listed(request.words)}")
+    config = request.load_project().config
+    default = _default_stage(config)
+    rows = [_row(stage, stage.name == default) for stage in config.stages.values()]
+    request.console.say_table(fitted(HEAD, rows, request.console.width))
     return 0
 
 
-def _stage_row(stage: Stage, is_default: bool) -> tuple[str, ...]:
+def _default_stage(config: Config) -> str | None:
+    return config.default_stage or (next(iter(config.stages)) if len(config.stages) == 1 else None)
+
+
+def _row(stage: Stage, is_default: bool) -> tuple[str, ...]:
     names = [host.name for host in stage.hosts]
-    hosts = listed(names) if len(names) <= 3 else f"{listed(names[:2])} and {len(names) - 2} more"
+    hosts = listed(names) if len(names) <= MOST_HOSTS else f"{listed(names[:2])} and {len(names) - 2} more"
     return stage.name, "default" if is_default else "", stage.transfer, transfer_of(stage).source(stage, None), hosts
+
+
+COMMAND = Subcommand(name="stages", help="list the stages of deploy.yml", run=print_stages)

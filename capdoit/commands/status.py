@@ -1,4 +1,4 @@
-"""`doit cap status`: where a stage stands, on one screen."""
+"""`doit cap status`: the state of a stage on one screen."""
 
 from __future__ import annotations
 
@@ -7,115 +7,125 @@ from dataclasses import asdict
 from datetime import datetime, timezone
 from typing import Any
 
-from capdoit.commands.inspection import survey
-from capdoit.commands.request import Asked, exit_status, live, say_unreached, way_back
+from capdoit.commands.exit_statuses import INCOMPLETE, NO_HOST_ANSWERED, choose_exit_status
+from capdoit.commands.inspection import survey_hosts
+from capdoit.commands.live_releases import find_live_release, have_same_live_release, preview_rollback
+from capdoit.commands.request import CommandRequest
+from capdoit.commands.subcommand import JSON, SELECTION, Subcommand
+from capdoit.commands.unreached_hosts import print_unreached_hosts
 from capdoit.config.stages import Stage
 from capdoit.errors import Outcome, answers
 from capdoit.output.console import Console, Tone
-from capdoit.records import fleet_state as standing
+from capdoit.records import fleet_state
 from capdoit.records.facts import Facts
 from capdoit.records.history import happenings
 from capdoit.records.live_periods import lasted, life
 from capdoit.text import fitted, grouped
 from capdoit.units import minute, size
 
-SHORT = 8  # digits of a revision: on one screen with all else
+HEAD = ("host", "live", "since (UTC)", "by", "revision", "branch")
+SHORT_REVISION_DIGITS = 8  # so that the table fits a screen
 
 
-def status(asked: Asked) -> int:
-    """What is live where, since when and by whom; locks, differences, unfinished business, and a rollback's way."""
-    stage = asked.stage()
-    outcomes = survey(stage, asked.variables, asked.console)
+def print_status(request: CommandRequest) -> int:
+    """Print what is live on each host, locks, differences, unfinished work, and what a rollback would do."""
+    stage = request.select_stage()
+    outcomes = survey_hosts(stage, request)
     facts = answers(outcomes)
-    agree = len({live(one) for one in facts}) <= 1 if facts else None
-    if asked.json:
-        asked.say_json(_status_json(stage, outcomes, agree))
+    if request.has(JSON):
+        request.print_json(_json(stage, outcomes))
     else:
-        _say_status(asked.console, stage, outcomes)
-    return exit_status(outcomes, not standing.drift(facts) and not standing.debts(facts))
+        _print(request.console, stage, outcomes)
+    return choose_exit_status(outcomes, not fleet_state.drift(facts) and not fleet_state.debts(facts))
 
 
-def _say_status(console: Console, stage: Stage, outcomes: Sequence[Outcome[Facts]]) -> None:
+# -- for people
+
+
+def _print(console: Console, stage: Stage, outcomes: Sequence[Outcome[Facts]]) -> None:
     facts = answers(outcomes)
     if facts:
-        head = ("host", "live", "since (UTC)", "by", "revision", "branch")
-        console.say_table(fitted(head, map(_row, facts), console.width))
-        for line, tone in _about(facts, stage, len(outcomes)):
+        console.say_table(fitted(HEAD, map(_row, facts), console.width))
+        for line, tone in _describe_fleet(facts, stage, len(outcomes)):
             console.say(line, tone)
-    say_unreached(console, outcomes)
-    for sentence in standing.unfinished(facts):
+    print_unreached_hosts(console, outcomes)
+    for sentence in fleet_state.unfinished(facts):
         console.say(sentence, Tone.DOUBTFUL)
 
 
 def _row(facts: Facts) -> tuple[str, ...]:
-    release, revision = live(facts)
-    its = life(facts, release)
-    return facts.host, release or "nothing", minute(its.since), its.by, revision[:SHORT], its.branch
+    release, revision = find_live_release(facts)
+    period = life(facts, release)
+    short_revision = revision[:SHORT_REVISION_DIGITS]
+    return facts.host, release or "nothing", minute(period.since), period.by, short_revision, period.branch
 
 
-def _about(facts: Sequence[Facts], stage: Stage, hosts: int) -> Iterator[tuple[str, Tone | None]]:
-    """What concerns all hosts together, a line each, and how it is meant."""
+def _describe_fleet(facts: Sequence[Facts], stage: Stage, host_count: int) -> Iterator[tuple[str, Tone | None]]:
+    """Return a line for each thing that concerns the whole fleet, with its tone."""
     for holder, names in grouped((one.host, one.holder) for one in facts if one.lock).items():
         yield f"{names}: locked by {holder}", Tone.DOUBTFUL
-    if sentence := _ended_badly(facts):
+    if sentence := _describe_bad_ending(facts):
         yield sentence, Tone.DOUBTFUL
-    yield from ((sentence, None) for sentence in standing.set_aside(facts))
-    yield from ((f"The hosts differ: {sentence}.", Tone.DOUBTFUL) for sentence in standing.drift(facts))
-    yield f"A rollback {_way_back(facts, stage, hosts)}", None
-    yield f"Last drill: {standing.last_drill(facts)}", None
-    yield f"Free: {_free(facts)}", None
+    yield from ((sentence, None) for sentence in fleet_state.set_aside(facts))
+    yield from ((f"The hosts differ: {sentence}.", Tone.DOUBTFUL) for sentence in fleet_state.drift(facts))
+    yield f"A rollback {_describe_rollback(facts, stage, host_count)}", None
+    yield f"Last drill: {fleet_state.last_drill(facts)}", None
+    yield f"Free: {_describe_free_space(facts)}", None
 
 
-def _ended_badly(facts: Sequence[Facts]) -> str:
-    """How the last flow ended, when not well; a flow that may yet be at work has the locks."""
-    last = next((one for one in happenings(facts) if one.event != "unlock"), None)
+def _describe_bad_ending(facts: Sequence[Facts]) -> str:
+    """Return how the last flow ended, if it ended badly. A flow that is still at work holds the locks."""
+    last = next((flow for flow in happenings(facts) if flow.event != "unlock"), None)
     if last is None or last.event == last.flow:
         return ""
-    how = "failed" if last.event == "failed" else "was interrupted"
-    ends = grouped(last.results.items())
-    how_on = [result if len(ends) == 1 else f"{result} on {names}" for result, names in ends.items()]
-    its = f"; {last.release} is {', '.join(how_on)}" if last.release else ""
-    its += ", but what was to follow was not done" if "live" in last.results.values() else ""
-    return f"The last {last.flow} {how} ({last.ending}){its}."
+    verb = "failed" if last.event == "failed" else "was interrupted"
+    results = grouped(last.results.items())
+    ends = ", ".join(result if len(results) == 1 else f"{result} on {names}" for result, names in results.items())
+    release = f"; {last.release} is {ends}" if last.release else ""
+    unfinished = ", but the steps after publishing were not done" if "live" in last.results.values() else ""
+    return f"The last {last.flow} {verb} ({last.ending}){release}{unfinished}."
 
 
-def _way_back(facts: Sequence[Facts], stage: Stage, hosts: int) -> str:
-    """What a rollback would do now, in a sentence."""
-    target, refused = way_back(facts, stage)
+def _describe_rollback(facts: Sequence[Facts], stage: Stage, host_count: int) -> str:
+    """Return what a rollback would do now, as the end of a sentence."""
+    target, refusal = preview_rollback(facts, stage)
     if target is None:
-        return f"is refused: {refused}"
+        return f"is refused: {refusal}"
     one = next((one for one in facts if target in one.releases), facts[0])
-    its = life(one, target)
-    how_long = lasted(its, datetime.now(timezone.utc))
-    was = f", live {how_long}, until {minute(its.until)}" if how_long and its.until else ""
-    source = its.branch or one.releases.get(target, "")[:SHORT]
-    possible = f"possible on {len(facts)} of {hosts} hosts"
-    return f"goes to {target} ({source}{was}), {possible}; to be sure: doit drill:{stage.name}"
+    period = life(one, target)
+    how_long = lasted(period, datetime.now(timezone.utc))
+    was_live = f", live {how_long}, until {minute(period.until)}" if how_long and period.until else ""
+    source = period.branch or one.releases.get(target, "")[:SHORT_REVISION_DIGITS]
+    possible = f"possible on {len(facts)} of {host_count} hosts"
+    return f"goes to {target} ({source}{was_live}), {possible}; to be sure: doit drill:{stage.name}"
 
 
-def _free(facts: Sequence[Facts]) -> str:
-    said = grouped((one.host, _room(one)) for one in facts)
-    return "; ".join(f"{room} on {hosts}" for room, hosts in said.items())
+def _describe_free_space(facts: Sequence[Facts]) -> str:
+    spaces = grouped((one.host, _free_space(one)) for one in facts)
+    return "; ".join(f"{space} on {hosts}" for space, hosts in spaces.items())
 
 
-def _room(facts: Facts) -> str:
+def _free_space(facts: Facts) -> str:
     if facts.disk is None:
-        return "nobody knows"
+        return "not known"
     disk = f"{size(facts.disk.free)} ({facts.disk.share:.0%})"
     return f"{disk}, {facts.inodes.share:.0%} of inodes" if facts.inodes else disk
 
 
-def _status_json(stage: Stage, outcomes: Sequence[Outcome[Facts]], agree: bool | None) -> dict[str, Any]:
+# -- for programs
+
+
+def _json(stage: Stage, outcomes: Sequence[Outcome[Facts]]) -> dict[str, Any]:
     facts = answers(outcomes)
-    target, refused = way_back(facts, stage)
+    target, refusal = preview_rollback(facts, stage)
     return {
         "stage": stage.name,
-        "agree": agree,
+        "agree": have_same_live_release(facts) if facts else None,
         "rollback": target,
-        "refused": refused,
-        "differences": standing.drift(facts),
-        "ended_badly": _ended_badly(facts) or None,
-        "unfinished": standing.unfinished(facts),
+        "refused": refusal,
+        "differences": fleet_state.drift(facts),
+        "ended_badly": _describe_bad_ending(facts) or None,
+        "unfinished": fleet_state.unfinished(facts),
         "hosts": [_host_json(outcome, stage) for outcome in outcomes],
     }
 
@@ -124,21 +134,39 @@ def _host_json(outcome: Outcome[Facts], stage: Stage) -> dict[str, Any]:
     facts = outcome.answer
     if facts is None:
         return {"host": outcome.host, "error": str(outcome.error)}
-    release, revision = live(facts)
-    its = life(facts, release)
+    release, revision = find_live_release(facts)
+    period = life(facts, release)
     return {
         "host": facts.host,
         "live": release or None,
         "revision": revision or None,
-        "since": its.since or None,
-        "by": its.by or None,
-        "branch": its.branch or None,
+        "since": period.since or None,
+        "by": period.by or None,
+        "branch": period.branch or None,
         "lock": vars(facts.lock) if facts.lock else None,
         "lock_is_held": facts.lock_is_held if facts.lock else False,
         "set_aside": sorted(facts.set_aside),
         "drilled": vars(facts.drilled) if facts.drilled else None,
-        "rollback": way_back([facts], stage)[0],
+        "rollback": preview_rollback([facts], stage)[0],
         "disk_kib": facts.disk and asdict(facts.disk),
         "inodes": facts.inodes and asdict(facts.inodes),
         "error": None,
     }
+
+
+COMMAND = Subcommand(
+    name="status",
+    help="show what is live on each host, and what needs attention",
+    description=(
+        "It shows who made a release live and when, locks, differences between hosts, unfinished work, "
+        "the release that a rollback would choose, the last drill and free space."
+    ),
+    run=print_status,
+    words=("[STAGE]",),
+    options=(JSON,),
+    variables=SELECTION,
+    exit_statuses=(
+        NO_HOST_ANSWERED,
+        (INCOMPLETE, "some hosts did not answer, differ in their releases, or were left out of the last deploy"),
+    ),
+)

@@ -2,41 +2,41 @@
 
 from __future__ import annotations
 
-from capdoit.commands.inspection import look
-from capdoit.commands.request import Asked, exit_status, say_unreached
-from capdoit.config.stages import Stage
-from capdoit.config.variables import Variables
-from capdoit.errors import Outcome
+from capdoit.commands.exit_statuses import NO_HOST_ANSWERED, SOME_HOSTS_SILENT, choose_exit_status
+from capdoit.commands.inspection import Inspection, inspect_hosts
+from capdoit.commands.request import CommandRequest
+from capdoit.commands.subcommand import SELECTION, Subcommand
+from capdoit.commands.unreached_hosts import print_unreached_hosts
 from capdoit.hosts.connection import Connection
-from capdoit.operations.survey import ask_facts
-from capdoit.output.console import Console
 from capdoit.records.journal import Entry
-from capdoit.state.run import Run
 
 
-def unlock(asked: Asked) -> int:
-    """Free the locks of a stage by force."""
-    stage = asked.stage()
-    outcomes = free(stage, asked.variables, asked.console)
-    say_unreached(asked.console, outcomes)
+def free_locks(request: CommandRequest) -> int:
+    """Free the locks of a stage by force, and print who held them."""
+    stage = request.select_stage()
+    outcomes = inspect_hosts(stage, request, _free_lock)
+    print_unreached_hosts(request.console, outcomes)
     for outcome in outcomes:
         if outcome:
             freed = outcome.answer
-            was = f"freed the lock of {freed.holder}" if isinstance(freed, Entry) else "was not locked"
-            asked.console.say(f"{outcome.host}: {was}")
-    return exit_status(outcomes, agree=True)
+            result = f"freed the lock of {freed.holder}" if freed else "was not locked"
+            request.console.say(f"{outcome.host}: {result}")
+    return choose_exit_status(outcomes)
 
 
-def free(stage: Stage, variables: Variables, console: Console) -> list[Outcome[Entry | None]]:
-    """Free the lock of every selected host; whoever held one is refused whatever it does next.
-
-    Returns:
-        An outcome for each host; its answer is the `Entry` of the lock that was freed, or None.
-    """
-    return look(stage, variables, console, _free)
-
-
-def _free(run: Run, host: Connection) -> Entry | None:
-    if not ask_facts(run, host).exists:
+def _free_lock(inspection: Inspection, host: Connection) -> Entry | None:
+    """Free the lock of a host; return the entry in the lock, or None if it was not locked."""
+    if not inspection.survey(host).exists:
         return None
-    return Entry.parse(run.do(host, "unlock", "commands/unlock", entry=run.entry("unlocked")).strip())
+    return Entry.parse(inspection.write_journal(host, "unlock", "commands/unlock", "unlocked").strip())
+
+
+COMMAND = Subcommand(
+    name="unlock",
+    help="free the locks of a stage by force",
+    description="A flow that held one of these locks can change nothing on that host any more.",
+    run=free_locks,
+    words=("[STAGE]",),
+    variables=(*SELECTION, "message"),
+    exit_statuses=(NO_HOST_ANSWERED, SOME_HOSTS_SILENT),
+)

@@ -1,157 +1,164 @@
-"""`doit cap verify`: what was changed by hand in a release since it was shipped."""
+"""`doit cap verify`: the changes in a release since it was shipped."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from contextlib import closing
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
-from capdoit.commands.request import DISAGREED, Asked, exit_status, say_unreached
+from capdoit.commands.exit_statuses import INCOMPLETE, NO_HOST_ANSWERED, choose_exit_status
+from capdoit.commands.inspection import Inspection
+from capdoit.commands.request import CommandRequest
+from capdoit.commands.subcommand import JSON, SELECTION, Subcommand
+from capdoit.commands.unreached_hosts import print_unreached_hosts
 from capdoit.config.stages import Stage
-from capdoit.config.variables import Variables
 from capdoit.decisions.live_release import choose_release_to_verify
 from capdoit.errors import ConfigError, Outcome, answers
 from capdoit.hosts.connection import Connection
-from capdoit.hosts.request import Request
-from capdoit.operations.integrity import compare
-from capdoit.operations.survey import ask_facts
 from capdoit.output.console import Console, Tone
 from capdoit.records import manifest
+from capdoit.records.facts import Facts
 from capdoit.records.manifest import Change, Comparison, shown
-from capdoit.state.run import Run, begin
 from capdoit.text import listed
 
-MOST_SHOWN = 20  # of a host's changes
-HOW = {"full": "contents and all", "quick": "by sizes, modes and links alone"}
+MOST_SHOWN = 20  # changes of one host
+COMPARED = {"full": "contents included", "quick": "by size, mode and symlink target, without contents"}
 
 
 @dataclass(frozen=True)
-class Verified:
-    """A release, looked at on every host.
+class Verification:
+    """A release, compared with its manifest on every host.
 
     Attributes:
-        release: the one that was asked about; empty when no host answered.
-        outcomes: for each host, with its `Comparison`, or what it has instead of the release.
-        differences: what the hosts were not shipped alike.
+        release: empty if no host answered.
+        outcomes: one for each host: a `Comparison`, or the state of the release where its directory is not there.
+        differences: what was shipped differently to the hosts.
     """
 
     release: str
-    outcomes: Sequence[Outcome[Any]]
+    outcomes: Sequence[Outcome[Comparison | str]]
     differences: Sequence[Change] = ()
 
     @property
     def is_well(self) -> bool:
-        """Whether each host has it as it was shipped, and all have the same."""
+        """True if every host has the release as it was shipped, and no two hosts differ."""
         found = [outcome.answer for outcome in self.outcomes]
         return not self.differences and all(isinstance(one, Comparison) and one.is_as_shipped for one in found)
 
 
-def verify(asked: Asked) -> int:
-    """What is not as it was shipped, for each host, and what the hosts do not have alike."""
-    asked, wanted = _release(asked)
-    stage, how = asked.stage(), asked.variables.verify or "full"
-    found = compare_all(stage, asked.variables, asked.console, wanted)
-    if asked.json:
-        asked.say_json({"stage": stage.name, "verify": how, **_json(found)})
+def verify_release(request: CommandRequest) -> int:
+    """Print the changes in a release on each host since it was shipped, and what differs between hosts."""
+    request, wanted = _take_release(request)
+    stage, depth = request.select_stage(), request.variables.verify or "full"
+    found = compare_on_all_hosts(stage, request, wanted)
+    if request.has(JSON):
+        request.print_json({"stage": stage.name, "verify": depth, **_json(found)})
     else:
-        _say(asked.console, found, how)
-    if found.release and not any(found.outcomes):  # hosts were reached, but none of them could compare
-        return DISAGREED
-    return exit_status(found.outcomes, found.is_well)
+        _print(request.console, found, depth)
+    if found.release and not any(found.outcomes):  # hosts answered the survey, but none could compare
+        return INCOMPLETE
+    return choose_exit_status(found.outcomes, found.is_well)
 
 
-def _release(asked: Asked) -> tuple[Asked, str | None]:
-    """The release among the words, and what else was asked."""
-    releases = [word for word in asked.words if word.isdecimal()]
+def _take_release(request: CommandRequest) -> tuple[CommandRequest, str | None]:
+    """Return the release among the positional words, and the request without it."""
+    releases = [word for word in request.words if word.isdecimal()]
     if len(releases) > 1:
         raise ConfigError(f"expected at most one release, found {listed(releases)}")
-    others = [word for word in asked.words if word not in releases]
-    return replace(asked, words=others), releases[0] if releases else None
+    others = [word for word in request.words if word not in releases]
+    return replace(request, words=others), releases[0] if releases else None
 
 
-def compare_all(stage: Stage, variables: Variables, console: Console, wanted: str | None) -> Verified:
-    """Compare a release on every selected host with its manifest, and the hosts with each other; changes nothing.
+def compare_on_all_hosts(stage: Stage, request: CommandRequest, wanted: str | None) -> Verification:
+    """Compare a release on each selected host with its manifest, and the hosts with one another.
 
     Args:
         stage: with all its hosts.
-        variables: what the command line says; contents are read unless ``verify=quick`` was said.
-        console: where its words go.
-        wanted: the release; the live one when not given.
+        request: contents are read unless it holds ``verify=quick``.
+        wanted: the release; None for the live one.
 
     Raises:
-        NoTarget, FleetDisagrees: there is no such release, or not one that is live.
-        HostsFailed: a host could not tell what it was shipped, to compare it with the others.
-        ConfigError: the selection of hosts makes no sense.
+        NoTarget: no host has that release, or nothing is live.
+        FleetDisagrees: ``wanted`` is None, and the hosts do not have the same live release.
+        HostsFailed: a host could not list what was shipped to it.
+        ConfigError: no host that gets releases is selected.
     """
-    run = begin("", stage, replace(variables, verify=variables.verify or "full"), console)
-    with closing(run.fleet):
-        surveyed = run.fleet.each(partial(ask_facts, run), stop_on_failure=False)
-        run.facts = {one.host: one for one in answers(surveyed)}
-        if not run.facts:
-            return Verified("", surveyed)
-        run.release = choose_release_to_verify(list(run.facts.values()), wanted)
-        hosts = [host for host in run.fleet.release_connections if host.name in run.facts]
-        compared = run.fleet.each(partial(_compare, run), hosts, stop_on_failure=False)
-        differences = _between(run, [host for host, o in zip(hosts, compared, strict=True) if o])
-    return Verified(run.release, [*compared, *(o for o in surveyed if not o)], differences)
+    depth = request.variables.verify or "full"
+    request = replace(request, variables=replace(request.variables, verify=depth))
+    with Inspection(stage, request) as inspection:
+        surveyed = inspection.ask_each(inspection.survey)
+        unreached: list[Outcome[Comparison | str]] = [Outcome(o.host, error=o.error) for o in surveyed if o.error]
+        facts = {one.host: one for one in answers(surveyed)}
+        if not facts:
+            return Verification("", unreached)
+        release = choose_release_to_verify(list(facts.values()), wanted)
+        outcomes = _compare(inspection, facts, release)
+        list_manifest = partial(_list_manifest, inspection, release, depth)
+        compared = {outcome.host for outcome in outcomes if isinstance(outcome.answer, Comparison)}
+        hosts = [host for host in inspection.hosts if host.name in compared]
+        return Verification(release, [*outcomes, *unreached], _compare_hosts(inspection, hosts, list_manifest))
 
 
-def _compare(run: Run, host: Connection) -> Comparison | str:
-    """What was found, or what there is instead of the release."""
-    state = run.facts[host.name].state(run.release)
-    return compare(run, host) if run.release in run.facts[host.name].releases else state
+def _compare(inspection: Inspection, facts: Mapping[str, Facts], release: str) -> list[Outcome[Comparison | str]]:
+    def compare_or_name_state(host: Connection) -> Comparison | str:
+        if release in facts[host.name].releases:
+            return inspection.compare_with_manifest(host, release)
+        return facts[host.name].state(release)
+
+    return inspection.ask_each(compare_or_name_state, [host for host in inspection.hosts if host.name in facts])
 
 
-def _between(run: Run, hosts: Sequence[Connection]) -> list[Change]:
-    """What hosts were shipped differently; everything is sent only if their digests say so."""
-    hosts = [host for host in hosts if run.release in run.facts[host.name].releases]
-    if len(hosts) < 2 or len(set(run.fleet.all(partial(_list, run, True), hosts).values())) == 1:
+def _compare_hosts(
+    inspection: Inspection, hosts: Sequence[Connection], list_manifest: Callable[[bool, Connection], str]
+) -> list[Change]:
+    """Return what was shipped differently to hosts. They send their manifests only if the digests differ."""
+    if len(hosts) < 2 or len(set(inspection.ask_all(partial(list_manifest, True), hosts).values())) == 1:
         return []
-    lists = run.fleet.all(partial(_list, run, False), hosts)
+    texts = inspection.ask_all(partial(list_manifest, False), hosts)
     return manifest.between(
-        {h: manifest.parse_listing(str(text).removesuffix("\n").split("\n")) for h, text in lists.items()}
+        {host: manifest.parse_listing(text.removesuffix("\n").split("\n")) for host, text in texts.items()}
     )
 
 
-def _list(run: Run, digest: bool, host: Connection) -> str:
-    script = run.script(
-        host, "verify", "operations/integrity_list", verify=run.variables.verify or "quick", only_checksum=digest
-    )
-    return host.checked(Request(script, capture=True)).text
+def _list_manifest(inspection: Inspection, release: str, depth: str, only_checksum: bool, host: Connection) -> str:
+    values = {"verify": depth, "only_checksum": only_checksum}
+    return inspection.read_output(host, "verify", "operations/integrity_list", release, **values)
 
 
-# -- how it is shown
+# -- for people
 
 
-def _say(console: Console, found: Verified, how: str) -> None:
+def _print(console: Console, found: Verification, depth: str) -> None:
     if not found.release:
-        say_unreached(console, found.outcomes)
+        print_unreached_hosts(console, found.outcomes)
         return
-    console.say(f"Release {found.release}, compared with what was shipped, {HOW[how]}:")
+    console.say(f"Release {found.release}, compared with what was shipped, {COMPARED[depth]}:")
     for outcome in found.outcomes:
-        console.say("\n".join(_host(outcome)), Tone.BAD if outcome.error else None)
+        console.say("\n".join(_describe_host(outcome)), Tone.BAD if outcome.error else None)
     if found.differences:
-        console.say("\n".join(["The hosts do not have it alike:", *_lines(found.differences, "  ")]))
+        console.say("\n".join(["The hosts differ:", *_list_changes(found.differences, "  ")]))
 
 
-def _host(outcome: Outcome[Any]) -> list[str]:
+def _describe_host(outcome: Outcome[Comparison | str]) -> list[str]:
     compared = outcome.answer
     if outcome.error:
         return [f"  {line}" for line in str(outcome.error).splitlines()]
     if not isinstance(compared, Comparison):
         return [f"  {outcome.host}: does not have it ({compared})"]
     if not compared.has_manifest:
-        return [f"  {outcome.host}: has no manifest of it, so nobody knows what was shipped"]
-    return [f"  {outcome.host}: {compared.summary() or 'as shipped'}", *_lines(compared.changes, "    ")]
+        return [f"  {outcome.host}: has no manifest of it, so what was shipped is not known"]
+    return [f"  {outcome.host}: {compared.summary() or 'as shipped'}", *_list_changes(compared.changes, "    ")]
 
 
-def _lines(changes: Sequence[Change], indent: str) -> Iterable[str]:
+def _list_changes(changes: Sequence[Change], indent: str) -> Iterable[str]:
     return (indent + line for line in shown(changes, MOST_SHOWN))
 
 
-def _json(found: Verified) -> dict[str, Any]:
+# -- for programs
+
+
+def _json(found: Verification) -> dict[str, Any]:
     return {
         "release": found.release or None,
         "well": bool(found.release) and found.is_well,
@@ -160,7 +167,7 @@ def _json(found: Verified) -> dict[str, Any]:
     }
 
 
-def _host_json(outcome: Outcome[Any]) -> dict[str, Any]:
+def _host_json(outcome: Outcome[Comparison | str]) -> dict[str, Any]:
     compared = outcome.answer
     if not isinstance(compared, Comparison):
         return {"host": outcome.host, "state": compared, "error": str(outcome.error) if outcome.error else None}
@@ -175,3 +182,21 @@ def _host_json(outcome: Outcome[Any]) -> dict[str, Any]:
 
 def _change_json(change: Change) -> dict[str, Any]:
     return {"what": change.what, "path": change.path, "how": list(change.how)}
+
+
+COMMAND = Subcommand(
+    name="verify",
+    help="show what changed in a release since it was shipped",
+    description=(
+        "RELEASE is the live release unless you name one. The command also compares the hosts. "
+        "verify=quick does not read the contents of files."
+    ),
+    run=verify_release,
+    words=("[STAGE]", "[RELEASE]"),
+    options=(JSON,),
+    variables=(*SELECTION, "verify"),
+    exit_statuses=(
+        NO_HOST_ANSWERED,
+        (INCOMPLETE, "some hosts did not answer, or the release is not as it was shipped, or that is not known"),
+    ),
+)

@@ -1,1 +1,1 @@
-"""What a deploy stands on: the controller's programs, the condition of each host, how ssh leads there."""
+"""Checks of what deploys depend on: the controller's programs, the condition of each host, the route of ssh."""

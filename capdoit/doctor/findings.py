@@ -1,4 +1,4 @@
-"""What is wrong, and what is worth knowing: pure judgement of what was found."""
+"""Findings: problems and remarks about the controller, the hosts, ssh and settings. All functions are pure."""
 
 from __future__ import annotations
 
@@ -7,25 +7,25 @@ from dataclasses import dataclass
 
 from capdoit.config.origins import Setting
 from capdoit.doctor.host_condition import Clock, Condition
-from capdoit.doctor.ssh_route import KNOWN, REVOKED, Leading
-from capdoit.text import listed
+from capdoit.doctor.ssh_route import KNOWN, REVOKED, SshRoute
+from capdoit.text import grouped, listed
 from capdoit.units import size
 
 LEAST_KIB = 100 * 1024
 LEAST_INODES = 1000
-FULL = 0.05  # so little left is worth knowing
-CLOSE = 5.0  # seconds; clocks nearer than this count as the same
+LOW_SHARE = 0.05  # of a disk
+LARGEST_OFFSET_SECONDS = 5.0  # between two clocks
 UTF_8 = ("utf-8", "utf8")
 
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that was found.
+    """A problem or a remark.
 
     Attributes:
         where: a host, a place in deploy.yml, or ``controller``.
-        text: what it is, and what would help.
-        is_problem: whether a flow would fail at it, or lose something; else it is worth knowing.
+        text: what was found, and what would help.
+        is_problem: whether a flow would fail or lose something because of it. Anything else is a remark.
     """
 
     where: str
@@ -33,67 +33,76 @@ class Finding:
     is_problem: bool = True
 
 
-def of_controller(lacking: Iterable[str]) -> list[Finding]:
-    """The programs that the controller has to have."""
-    return [Finding("controller", f"{program} is not installed") for program in lacking]
+def judge_controller(missing: Iterable[str]) -> list[Finding]:
+    """Return a problem for each program that is missing on the controller."""
+    return [Finding("controller", f"{program} is not installed") for program in missing]
 
 
-def of_condition(condition: Condition) -> list[Finding]:
-    """What is wrong on a host."""
-    host = condition.host
+def judge_condition(condition: Condition) -> list[Finding]:
+    """Return the findings about a host."""
     problems = [f"{tool} is not installed" for tool in condition.no_tools]
-    problems += [*_rights(condition), *_full(condition), *_clock(condition.clock)]
-    remarks = [*_nearly_full(condition), *_locale(condition)]
-    return [*(Finding(host, text) for text in problems), *(Finding(host, text, False) for text in remarks)]
-
-
-def of_leading(leading: Leading, reached: bool) -> list[Finding]:
-    """What is wrong with how ssh leads to a host.
-
-    Args:
-        leading: how it does.
-        reached: whether it did; then a key that we do not find is known to ssh some other way.
-    """
-    strict = leading.strict == "yes"
-    found = [Finding(leading.host, text, strict and not reached) for text in _key(leading, strict, reached)]
-    return [*found, *(Finding(leading.host, text, False) for text in _loose(leading, strict))]
-
-
-def of_settings(
-    settings: Iterable[Setting], unused: Iterable[tuple[Setting, str]], environment: Mapping[str, str]
-) -> list[Finding]:
-    """Secrets without a value, and settings that nothing uses."""
-    unset = [setting for setting in settings if setting.secret and setting.secret not in environment]
+    problems += [*_judge_rights(condition), *_judge_full_disk(condition), *_judge_clock(condition.clock)]
+    remarks = [*_judge_low_disk(condition), *_judge_locale(condition)]
     return [
-        *(Finding(s.place, f"{_full_name(s)}: the environment variable {s.secret} is not set") for s in unset),
-        *(Finding(s.place, f"{_full_name(s)} is not used: {why}", False) for s, why in unused),
+        *(Finding(condition.host, text) for text in problems),
+        *(Finding(condition.host, text, is_problem=False) for text in remarks),
     ]
 
 
-def sorted_findings(findings: Iterable[Finding]) -> list[Finding]:
-    """Problems first; each once."""
+def judge_ssh_route(route: SshRoute, is_reached: bool) -> list[Finding]:
+    """Return the findings about the route of ssh to a host.
+
+    Args:
+        route: the route.
+        is_reached: whether the host answered. If it did, ssh knows the key in a way that capdoit does not see.
+    """
+    is_strict = route.strict == "yes"
+    is_problem = is_strict and not is_reached
+    return [
+        *(Finding(route.host, text, is_problem) for text in _judge_key(route, is_strict, is_reached)),
+        *(Finding(route.host, text, is_problem=False) for text in _judge_options(route, is_strict)),
+    ]
+
+
+def judge_settings(
+    settings: Iterable[Setting], unused: Iterable[tuple[Setting, str]], environment: Mapping[str, str]
+) -> list[Finding]:
+    """Return the findings about settings: secrets without a value, and settings that nothing uses.
+
+    Args:
+        settings: all settings of a stage.
+        unused: settings that nothing uses, each with the reason.
+        environment: the controller's environment variables.
+    """
+    unset = [setting for setting in settings if setting.secret and setting.secret not in environment]
+    return [
+        *(Finding(s.place, f"{_full_name(s)}: the environment variable {s.secret} is not set") for s in unset),
+        *(Finding(s.place, f"{_full_name(s)} is not used: {why}", is_problem=False) for s, why in unused),
+    ]
+
+
+def sort_findings(findings: Iterable[Finding]) -> list[Finding]:
+    """Return the findings without duplicates, problems first."""
     return sorted(dict.fromkeys(findings), key=lambda finding: not finding.is_problem)
 
 
-def lines(findings: Iterable[Finding], problems: bool) -> list[str]:
-    """The problems, a line each; or the remarks, where one line says what is true of several hosts."""
-    places: dict[str, list[str]] = {}
-    for finding in findings:
-        if finding.is_problem == problems:
-            places.setdefault(finding.text, []).append(finding.where)
-    if problems:
-        return [f"{where}: {text}" for text, wheres in places.items() for where in wheres]
-    return [f"{listed(wheres)}: {text}" for text, wheres in places.items()]
+def format_findings(findings: Iterable[Finding], is_problem: bool) -> list[str]:
+    """Return the lines for all problems, or for all remarks. Equal texts follow one another.
+
+    Each problem has a line of its own. An equal remark about several hosts has one line.
+    """
+    chosen = [finding for finding in findings if finding.is_problem == is_problem]
+    if not is_problem:
+        texts = grouped((finding.where, finding.text) for finding in chosen)
+        return [f"{where}: {text}" for text, where in texts.items()]
+    order = list(dict.fromkeys(finding.text for finding in chosen))
+    return [f"{one.where}: {one.text}" for one in sorted(chosen, key=lambda finding: order.index(finding.text))]
 
 
-def summary(findings: Sequence[Finding]) -> str:
-    """How many lines of each there are."""
-    problems, remarks = len(lines(findings, True)), len(lines(findings, False))
-    return f"{_number(problems, 'problem')}, {_number(remarks, 'remark')}"
-
-
-def _number(number: int, what: str) -> str:
-    return f"{number or 'no'} {what}{'' if number == 1 else 's'}"
+def count_findings(findings: Sequence[Finding]) -> str:
+    """Return the numbers of lines with problems and with remarks: ``2 problems, no remarks``."""
+    counts = {noun: len(format_findings(findings, noun == "problem")) for noun in ("problem", "remark")}
+    return listed(f"{count or 'no'} {noun}{'' if count == 1 else 's'}" for noun, count in counts.items())
 
 
 def _full_name(setting: Setting) -> str:
@@ -103,21 +112,21 @@ def _full_name(setting: Setting) -> str:
 # -- a host
 
 
-def _rights(condition: Condition) -> list[str]:
+def _judge_rights(condition: Condition) -> list[str]:
     if not condition.deploy_to:
         return []
     missing = "" if condition.exists else f"{condition.deploy_to} does not exist, and "
     if not condition.is_directory:
-        return [f"{missing}{condition.place} is no directory"]
-    whose = f"{condition.mode} of {condition.owner}" if condition.owner else "its rights are not known"
+        return [f"{missing}{condition.place} is not a directory"]
+    rights = f"{condition.mode} of {condition.owner}" if condition.owner else "its mode and owner are not known"
     return [
-        f"{missing}{path} cannot be written to and entered by {condition.user}"
-        + (f" ({whose})" if path == condition.place else "")
+        f"{missing}{path} cannot be written to or entered by {condition.user}"
+        + (f" ({rights})" if path == condition.place else "")
         for path in condition.closed
     ]
 
 
-def _full(condition: Condition) -> list[str]:
+def _judge_full_disk(condition: Condition) -> list[str]:
     disk, inodes = condition.disk, condition.inodes
     full = [f"{size(disk.free)} free at {condition.place}"] if disk and disk.free < LEAST_KIB else []
     if inodes and inodes.free < LEAST_INODES:
@@ -125,59 +134,61 @@ def _full(condition: Condition) -> list[str]:
     return full
 
 
-def _nearly_full(condition: Condition) -> list[str]:
-    rooms = {"of the disk": condition.disk, "of the inodes": condition.inodes}
-    low = {what: room for what, room in rooms.items() if room and room.share < FULL}
-    if _full(condition):
+def _judge_low_disk(condition: Condition) -> list[str]:
+    if _judge_full_disk(condition):
         return []
-    return [f"{room.share:.1%} {what} free at {condition.place}" for what, room in low.items()]
+    rooms = {"of the disk": condition.disk, "of the inodes": condition.inodes}
+    low = {noun: room for noun, room in rooms.items() if room and room.share < LOW_SHARE}
+    return [f"{room.share:.1%} {noun} free at {condition.place}" for noun, room in low.items()]
 
 
-def _clock(clock: Clock | None) -> list[str]:
-    if clock is None or abs(clock.offset) - clock.uncertainty <= CLOSE:
+def _judge_clock(clock: Clock | None) -> list[str]:
+    if clock is None or abs(clock.offset) - clock.uncertainty <= LARGEST_OFFSET_SECONDS:
         return []
     way = "ahead of" if clock.offset > 0 else "behind"
-    return [f"its clock is {seconds(clock)} {way} the controller's"]
+    return [f"its clock is {describe_offset(clock)} {way} the controller's clock"]
 
 
-def _locale(condition: Condition) -> list[str]:
-    said = condition.charmap or condition.locale.rpartition(".")[2]
-    if said.lower() in UTF_8:
+def _judge_locale(condition: Condition) -> list[str]:
+    charmap = condition.charmap or condition.locale.rpartition(".")[2]
+    if charmap.lower() in UTF_8:
         return []
     locale = condition.locale or "not set"
-    characters = f" ({condition.charmap})" if condition.charmap else ""
-    return [f"its locale is {locale}{characters}, not UTF-8; default_env: {{LANG: C.UTF-8}} would set one"]
+    known = f" ({condition.charmap})" if condition.charmap else ""
+    return [f"its locale is {locale}{known}, not UTF-8; set one with default_env: {{LANG: C.UTF-8}}"]
 
 
-def seconds(clock: Clock) -> str:
-    """How far a clock is off, with no more digits than are known."""
+def describe_offset(clock: Clock) -> str:
+    """Return the offset of a clock, with no more digits than its uncertainty allows."""
     digits = 0 if clock.uncertainty >= 1 else 1 if clock.uncertainty >= 0.1 else 2
     return f"{abs(clock.offset):.{digits}f} s ± {clock.uncertainty:.{max(digits, 1)}f}"
 
 
-# -- how ssh leads there
+# -- the route of ssh
 
 
-def _key(leading: Leading, strict: bool, reached: bool) -> list[str]:
-    if leading.key == KNOWN or (reached and strict and leading.key != REVOKED):
+def _judge_key(route: SshRoute, is_strict: bool, is_reached: bool) -> list[str]:
+    if route.key == KNOWN or (is_reached and is_strict and route.key != REVOKED):
         return []
-    names, files = leading.key_names[0], listed(leading.key_files) or "no file"
-    if leading.key == REVOKED:
-        return [f"a key of {names} is revoked in {files}"]
-    return [f"its host key is not known: {names} is not in {files}{_and_then(leading)}"]
+    name, files = route.key_names[0], listed(route.key_files) or "no file"
+    if route.key == REVOKED:
+        return [f"a key of {name} is revoked in {files}"]
+    return [f"its host key is not known: {name} is not in {files}{_advise_keyscan(route)}"]
 
 
-def _and_then(leading: Leading) -> str:
-    if leading.gateway:
+def _advise_keyscan(route: SshRoute) -> str:
+    if route.gateway:
         return ""
-    host, _, port = leading.address.partition("@")[2].rpartition(":")
-    return f"; `ssh-keyscan -p {port} {host}` shows it, for you to compare"
+    host, _, port = route.address.partition("@")[2].rpartition(":")
+    return f"; `ssh-keyscan -p {port} {host}` prints the key, for you to compare"
 
 
-def _loose(leading: Leading, strict: bool) -> list[str]:
-    said = [] if strict else [f"StrictHostKeyChecking is {leading.strict}: another machine could pass for it"]
-    if leading.forwards_agent:
-        said.append("ForwardAgent is on: whoever is root there can use your keys")
-    if not leading.keepalive:
-        said.append("ServerAliveInterval is 0: a connection that is lost is noticed late")
-    return said
+def _judge_options(route: SshRoute, is_strict: bool) -> list[str]:
+    found = []
+    if not is_strict:
+        found.append(f"StrictHostKeyChecking is {route.strict}: another machine could pretend to be this host")
+    if route.forwards_agent:
+        found.append("ForwardAgent is on: root on this host can use your keys")
+    if not route.keepalive:
+        found.append("ServerAliveInterval is 0: a lost connection is noticed late")
+    return found

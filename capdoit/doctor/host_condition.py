@@ -1,4 +1,4 @@
-"""The condition of one host: what ``host_condition.sh`` prints, read with suspicion."""
+"""The condition of one host: what ``host_condition.sh`` prints. A hostile host cannot do harm by what it prints."""
 
 from __future__ import annotations
 
@@ -11,20 +11,19 @@ from capdoit.config.stages import Stage
 from capdoit.hosts.connection import Connection
 from capdoit.hosts.request import Request
 from capdoit.operations.lock import flock_request
-from capdoit.operations.survey import LONGEST, NEEDED, NEEDED_TO_GO_BACK, needed_to_deploy
+from capdoit.operations.survey import LONGEST
+from capdoit.operations.tools import tools_for_both_flows
 from capdoit.records.facts import facts_said, parse_room
 from capdoit.script import Value
 from capdoit.units import Room
 
-# By the survey, and what ends a flow.
-NEEDED_TO_ASK = ("cut", "dd", "find", "readlink", "sed", "tail", "tr")
-SHOWN = ("git", "tar", "rsync", "flock", "sha256sum")
-HOST = {"clock", "locale", "charmap", "user", "shell", "shell_version"}
-PLACE = {"place", "no_directory", "rights", "disk", "inodes"}
-ONCE = HOST | PLACE | {"end"}
+SHOWN_TOOLS = ("git", "tar", "rsync", "flock", "sha256sum")
+OF_HOST = {"clock", "locale", "charmap", "user", "shell", "shell_version"}
+OF_PLACE = {"place", "no_directory", "rights", "disk", "inodes"}
+ONCE = OF_HOST | OF_PLACE | {"end"}
 OFTEN = {"tool", "no_tool", "closed"}
-MOST = 100  # programs, or paths; there are fewer
-LONGEST_FACT = 1000
+MOST_VALUES = 100  # programs, or paths; an honest host has fewer
+LONGEST_VALUE = 1000  # characters
 VERSION = re.compile(r"[0-9]+(\.[0-9]+)+")
 CLOCK = re.compile(r"([0-9]{1,12})(?: ([0-9]{9}))?(?: .*)?")
 RIGHTS = re.compile(r"(\S{10})\S?\s+[0-9]+\s+(\S+)\s+(\S+)\s")
@@ -32,12 +31,12 @@ RIGHTS = re.compile(r"(\S{10})\S?\s+[0-9]+\s+(\S+)\s+(\S+)\s")
 
 @dataclass(frozen=True)
 class Clock:
-    """How far a host's clock is ahead of the controller's.
+    """The difference between a host's clock and the controller's clock.
 
     Attributes:
-        offset: in seconds; negative when it is behind.
-        uncertainty: by so much it may be more or less: half the time that passed between question and
-            answer, a new connection's login included.
+        offset: seconds; negative if the host's clock is behind.
+        uncertainty: seconds by which the offset may be wrong: half the time between question and answer,
+            including the login of a new connection.
     """
 
     offset: float
@@ -50,21 +49,21 @@ class Condition:
 
     Attributes:
         host: the host's name.
-        clock: against the controller's; None when it was not told.
-        locale: the one that is set; empty for none.
-        charmap: its characters, as ``locale charmap`` has it; empty where there is no such program.
-        user: who capdoit is there.
-        sh: which program that is, with its version if it tells.
-        tools: versions of programs that are there; empty for one that does not tell.
-        no_tools: the programs that the stage needs and that are not there.
-        deploy_to: where it is deployed; empty for a host that gets no code.
-        place: deploy_to, or the nearest directory above it that is there.
-        owner: of that, as ``user:group``.
-        mode: of that, as ls shows it.
-        is_directory: whether that is one.
-        closed: what of that, and of capdoit's own in it, the user may not write or enter.
-        disk: KiB there.
-        inodes: inodes there; None also where a file system has none to count.
+        clock: compared with the controller's; None if the host did not tell the time.
+        locale: the locale that is set; empty if none is.
+        charmap: the character set that ``locale charmap`` prints; empty without that program.
+        user: the user that capdoit works as.
+        sh: the program behind sh, and its version if it prints one.
+        tools: versions by program; empty for a program that does not print its version.
+        no_tools: programs that the stage needs and that are not installed.
+        deploy_to: the setting; empty if the host gets no releases.
+        place: deploy_to, or the nearest parent directory that exists.
+        owner: the owner of the place: ``user:group``.
+        mode: the mode of the place, as ls prints it.
+        is_directory: whether the place is a directory.
+        closed: paths that the user cannot write to or enter: the place, and capdoit's own paths in it.
+        disk: KiB at the place.
+        inodes: inodes at the place; None also if its file system does not count any.
     """
 
     host: str
@@ -86,80 +85,71 @@ class Condition:
 
     @property
     def exists(self) -> bool:
-        """Whether deploy_to is there."""
+        """True if deploy_to exists."""
         return self.place == self.deploy_to
 
 
-def examine(stage: Stage, host: Connection) -> Condition:
-    """The condition of a host, asked in one round trip; changes nothing.
+def examine_host(stage: Stage, host: Connection) -> Condition:
+    """Return the condition of a host. One round trip; changes nothing.
 
     Raises:
-        HostError: it cannot be asked.
+        HostError: the host could not answer.
     """
     gets_code = not host.config.no_release
     deploy_to = host.deploy_to if gets_code else ""
-    values: dict[str, Value] = {
-        "version_tools": SHOWN,
-        "tools": needed(stage) if gets_code else (),
-        "deploy_to": deploy_to,
-    }
+    tools = tools_for_both_flows(stage) if gets_code else ()
+    values: dict[str, Value] = {"version_tools": SHOWN_TOOLS, "tools": tools, "deploy_to": deploy_to}
     request = Request(host.script("doctor", "doctor/host_condition", values), capture=True, timeout=LONGEST)
     sent = time.time()
     flock, answer = host.ask([flock_request(), request])
     if answer.status:
         raise host.failure(answer, request.name)
-    received = time.time()
-    condition = parse(host.name, deploy_to, answer.text, sent, received)
+    condition = parse_condition(host.name, deploy_to, answer.text, sent, time.time())
     if not gets_code or not flock.status:
         return condition
     return replace(condition, no_tools=(*condition.no_tools, "flock"))
 
 
-def needed(stage: Stage) -> tuple[str, ...]:
-    """The programs that hosts need for both flows of a stage."""
-    return tuple(dict.fromkeys([*needed_to_deploy(stage), *NEEDED_TO_GO_BACK, *NEEDED_TO_ASK, *NEEDED]))
-
-
-def parse(host: str, deploy_to: str, text: str, sent: float, received: float) -> Condition:
-    """The condition in what a host answered.
+def parse_condition(host: str, deploy_to: str, text: str, sent: float, received: float) -> Condition:
+    """Return the condition in the answer of a host.
 
     Args:
         host: the host's name.
-        deploy_to: its directory; empty when it gets no code.
-        text: what ``host_condition.sh`` printed.
-        sent: when it was asked, by the controller's clock.
-        received: when it had answered.
+        deploy_to: its deploy_to; empty if the host gets no releases.
+        text: the stdout of ``host_condition.sh``.
+        sent: the time of the question, by the controller's clock.
+        received: the time of the answer.
 
     Raises:
-        HostError: it is not what ``host_condition.sh`` prints.
+        HostError: the text is not what ``host_condition.sh`` prints.
     """
-    said = facts_said(host, text, ONCE, OFTEN, "doctor")
-    once = {key: "".join(said[key])[:LONGEST_FACT] for key in ONCE}
-    mode, owner = _rights(once["rights"])
-    tools = dict(_tool(tool) for tool in said["tool"])
+    facts = facts_said(host, text, ONCE, OFTEN, "doctor")
+    once = {key: "".join(facts[key])[:LONGEST_VALUE] for key in ONCE}
+    mode, owner = _parse_rights(once["rights"])
+    tools = dict(_parse_tool(tool) for tool in facts["tool"])
     return Condition(
         host=host,
-        clock=_clock(once["clock"], sent, received),
+        clock=_parse_clock(once["clock"], sent, received),
         locale=once["locale"],
         charmap=once["charmap"],
         user=once["user"],
-        sh=f"{once['shell'].rpartition('/')[2]} {_version(once['shell_version'])}".strip(),
-        tools={tool: version for tool, version in tools.items() if tool in SHOWN},
-        no_tools=_few(said["no_tool"]),
+        sh=f"{once['shell'].rpartition('/')[2]} {_find_version(once['shell_version'])}".strip(),
+        tools={tool: version for tool, version in tools.items() if tool in SHOWN_TOOLS},
+        no_tools=_limit(facts["no_tool"]),
         deploy_to=deploy_to,
         place=once["place"],
         owner=owner,
         mode=mode,
         is_directory=not once["no_directory"],
-        closed=_few(said["closed"]),
+        closed=_limit(facts["closed"]),
         disk=parse_room(once["disk"]),
         inodes=parse_room(once["inodes"]),
     )
 
 
-def _clock(said: str, sent: float, received: float) -> Clock | None:
-    """The host looked at its clock at some moment between the two; a clock without fractions cuts them off."""
-    match = CLOCK.fullmatch(said)
+def _parse_clock(text: str, sent: float, received: float) -> Clock | None:
+    """Return a clock: the host read it between the two times. A clock without fractions rounds down."""
+    match = CLOCK.fullmatch(text)
     if not match:
         return None
     seconds, fraction = match.groups()
@@ -168,22 +158,22 @@ def _clock(said: str, sent: float, received: float) -> Clock | None:
     return Clock((earliest + latest - sent - received) / 2, (latest - earliest + received - sent) / 2)
 
 
-def _few(said: Sequence[str]) -> tuple[str, ...]:
-    return tuple(fact[:LONGEST_FACT] for fact in said[:MOST])
+def _limit(values: Sequence[str]) -> tuple[str, ...]:
+    return tuple(value[:LONGEST_VALUE] for value in values[:MOST_VALUES])
 
 
-def _tool(said: str) -> tuple[str, str]:
-    name, _, line = said.partition(" ")
-    return name, _version(line)
+def _parse_tool(text: str) -> tuple[str, str]:
+    name, _, line = text.partition(" ")
+    return name, _find_version(line)
 
 
-def _version(line: str) -> str:
-    """The number in a line such as ``tar (GNU tar) 1.34``; busybox's programs know less than others."""
+def _find_version(line: str) -> str:
+    """Return the version in a line such as ``tar (GNU tar) 1.34``; busybox is part of it, as it can do less."""
     found = VERSION.search(line)
     busybox = "busybox " if "busybox" in line.lower() else ""
     return f"{busybox}{found[0]}" if found else ""
 
 
-def _rights(line: str) -> tuple[str, str]:
+def _parse_rights(line: str) -> tuple[str, str]:
     match = RIGHTS.match(line)
     return (match[1], f"{match[2]}:{match[3]}") if match else ("", "")

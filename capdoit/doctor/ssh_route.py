@@ -1,4 +1,4 @@
-"""How ssh leads to a host: what `ssh -G` says with the options that capdoit gives it, and whether the key is known."""
+"""The route of ssh to a host: the settings that `ssh -G` prints, and the state of the host key."""
 
 from __future__ import annotations
 
@@ -12,27 +12,27 @@ from capdoit.errors import HostError
 from capdoit.hosts.ssh_command import ssh_arguments
 from capdoit.text import printable
 
-SECONDS = 20.0  # what ssh's configuration has it run included
+TIMEOUT_SECONDS = 20.0  # ssh's configuration may run programs, too
 STANDARD_PORT = "22"
-STRICT = {"true": "yes", "false": "no"}  # what ssh calls them when it is asked
+STRICT = {"true": "yes", "false": "no"}  # `ssh -G` prints these for yes and no
 KNOWN, UNKNOWN, REVOKED = "known", "unknown", "revoked"
 
 
 @dataclass(frozen=True)
-class Leading:
-    """How ssh leads to one host.
+class SshRoute:
+    """The route of ssh to one host. ssh gets the options that capdoit gives it in flows.
 
     Attributes:
         host: the host's name.
-        address: user, host and port, as ssh resolves them.
-        gateway: the hosts it jumps over, or the command it goes through; empty when it goes there itself.
-        keepalive: seconds between two questions whether the other side is there; 0 for none.
-        lost_after: how many have to be without an answer.
+        address: user, host and port as ssh resolves them.
+        gateway: ProxyJump or ProxyCommand; empty for a direct connection.
+        keepalive: ServerAliveInterval in seconds; 0 if it is off.
+        lost_after: ServerAliveCountMax.
         strict: StrictHostKeyChecking.
-        forwards_agent: whether who is root there can use the operator's keys.
-        key: ``known``, ``unknown`` or ``revoked``.
-        key_names: what the key is looked for by.
-        key_files: where.
+        forwards_agent: whether root on the host can use the operator's keys.
+        key: the state of the host key: ``known``, ``unknown`` or ``revoked``.
+        key_names: the names that ssh looks for in the files of known keys.
+        key_files: those files.
     """
 
     host: str
@@ -47,78 +47,89 @@ class Leading:
     key_files: tuple[str, ...]
 
 
-def leading(config: HostConfig) -> Leading:
-    """How ssh leads to a host; makes no connection.
+def find_ssh_route(config: HostConfig) -> SshRoute:
+    """Return the route to a host, without a connection.
 
     Raises:
         HostError: ssh refuses its configuration, or does not answer.
     """
     try:
-        says = settings(_ssh(config))
-        found = [_found(name, file) for name in key_names(says) for file in key_files(says)]
+        settings = parse_ssh_settings(_ask_ssh(config))
+        names, files = host_key_names(settings), known_hosts_files(settings)
+        found = [_look_up_key(name, file) for name in names for file in files]
     except (OSError, subprocess.TimeoutExpired) as error:
-        raise HostError(config.name, f"ssh's settings are not known: {error}") from None
-    return described(config.name, says, key_state(found))
+        raise HostError(config.name, f"the settings of ssh are not known: {error}") from None
+    return make_ssh_route(config.name, settings, host_key_state(found))
 
 
-def settings(text: str) -> dict[str, str]:
-    """What `ssh -G` printed, by name; of what stands there more than once the first."""
-    said: dict[str, str] = {}
+def parse_ssh_settings(text: str) -> dict[str, str]:
+    """Return the settings in the output of `ssh -G`, by name. The first of several lines with one name counts."""
+    settings: dict[str, str] = {}
     for line in text.splitlines():
         name, _, value = printable(line).partition(" ")
-        said.setdefault(name, value)
-    return said
+        settings.setdefault(name, value)
+    return settings
 
 
-def described(host: str, says: Mapping[str, str], key: str) -> Leading:
-    """The settings that matter."""
-    strict = says.get("stricthostkeychecking", "")
-    return Leading(
+def make_ssh_route(host: str, settings: Mapping[str, str], key: str) -> SshRoute:
+    """Return the route that some settings of ssh describe.
+
+    Args:
+        host: the host's name.
+        settings: by name, as `ssh -G` spells them.
+        key: the state of the host key.
+    """
+    strict = settings.get("stricthostkeychecking", "")
+    return SshRoute(
         host=host,
-        address=f"{says.get('user', '')}@{says.get('hostname', '')}:{says.get('port', '')}",
-        gateway=_set(says, "proxyjump") or _set(says, "proxycommand"),
-        keepalive=_number(says, "serveraliveinterval"),
-        lost_after=_number(says, "serveralivecountmax"),
+        address=f"{settings.get('user', '')}@{settings.get('hostname', '')}:{settings.get('port', '')}",
+        gateway=_text(settings, "proxyjump") or _text(settings, "proxycommand"),
+        keepalive=_number(settings, "serveraliveinterval"),
+        lost_after=_number(settings, "serveralivecountmax"),
         strict=STRICT.get(strict, strict),
-        forwards_agent=says.get("forwardagent", "no") != "no",
+        forwards_agent=settings.get("forwardagent", "no") != "no",
         key=key,
-        key_names=tuple(key_names(says)),
-        key_files=tuple(key_files(says)),
+        key_names=tuple(host_key_names(settings)),
+        key_files=tuple(known_hosts_files(settings)),
     )
 
 
-def key_names(says: Mapping[str, str]) -> list[str]:
-    """What ssh looks a host's key up by; without its port, too, as ssh does where it finds none with it."""
-    if alias := _set(says, "hostkeyalias"):
+def host_key_names(settings: Mapping[str, str]) -> list[str]:
+    """Return the names of a host key. ssh tries a name without the port if the name with it is not there."""
+    if alias := _text(settings, "hostkeyalias"):
         return [alias]
-    host, port = says.get("hostname", ""), says.get("port", STANDARD_PORT)
+    host, port = settings.get("hostname", ""), settings.get("port", STANDARD_PORT)
     return [host] if port == STANDARD_PORT else [f"[{host}]:{port}", host]
 
 
-def key_files(says: Mapping[str, str]) -> list[str]:
-    """The files with known keys."""
-    files = f"{_set(says, 'userknownhostsfile')} {_set(says, 'globalknownhostsfile')}".split()
+def known_hosts_files(settings: Mapping[str, str]) -> list[str]:
+    """Return the files with known host keys."""
+    files = f"{_text(settings, 'userknownhostsfile')} {_text(settings, 'globalknownhostsfile')}".split()
     return [file for file in files if file != "/dev/null"]
 
 
-def key_state(found: Iterable[str]) -> str:
-    """What is known of a key, from what `ssh-keygen -F` printed for each name and file."""
+def host_key_state(found: Iterable[str]) -> str:
+    """Return the state of a host key.
+
+    Args:
+        found: the output of `ssh-keygen -F` for each name and file.
+    """
     marks = [line for text in found for line in text.splitlines() if line.startswith("# Host ")]
     if any(mark.endswith(" REVOKED") for mark in marks):
         return REVOKED
     return KNOWN if marks else UNKNOWN
 
 
-def _ssh(config: HostConfig) -> str:
+def _ask_ssh(config: HostConfig) -> str:
     done = _run(["ssh", "-G", *ssh_arguments(config)])
     if done.returncode != 0:
-        said = printable((done.stderr.strip().splitlines() or ["says nothing"])[-1])
-        raise HostError(config.name, f"ssh refuses its configuration: {said}")
+        last_line = printable((done.stderr.strip().splitlines() or ["no message"])[-1])
+        raise HostError(config.name, f"ssh refuses its configuration: {last_line}")
     return done.stdout
 
 
-def _found(name: str, file: str) -> str:
-    """What `ssh-keygen` finds; it reads hashed names and patterns, too."""
+def _look_up_key(name: str, file: str) -> str:
+    """Return what `ssh-keygen` finds. It understands hashed names and patterns."""
     if not Path(file).is_file():
         return ""
     return _run(["ssh-keygen", "-F", name, "-f", file]).stdout
@@ -131,16 +142,16 @@ def _run(command: Sequence[str]) -> subprocess.CompletedProcess[str]:
         capture_output=True,
         text=True,
         errors="backslashreplace",
-        timeout=SECONDS,
+        timeout=TIMEOUT_SECONDS,
         check=False,
     )
 
 
-def _set(says: Mapping[str, str], name: str) -> str:
-    value = says.get(name, "")
+def _text(settings: Mapping[str, str], name: str) -> str:
+    value = settings.get(name, "")
     return "" if value == "none" else value
 
 
-def _number(says: Mapping[str, str], name: str) -> int:
-    value = says.get(name, "")
+def _number(settings: Mapping[str, str], name: str) -> int:
+    value = settings.get(name, "")
     return int(value) if value.isdecimal() else 0

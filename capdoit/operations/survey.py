@@ -2,24 +2,15 @@
 
 from __future__ import annotations
 
-from capdoit.config.stages import Stage
 from capdoit.hosts.connection import Connection
 from capdoit.hosts.request import Answer, Request
 from capdoit.layout import SCRATCH
+from capdoit.operations.tools import tools_for_flow
 from capdoit.records.facts import Facts, parse
 from capdoit.script import Value
 from capdoit.state.run import Run
-from capdoit.transfers import transfer_of
 
-NEEDED = ("cat", "ln", "mkdir", "mv", "rm", "rmdir", "touch")  # by the scripts of both flows
-MANIFESTS = ("awk", "od", "sha256sum", "sort", "stat")  # need these to be written
-NEEDED_TO_GO_BACK = ("tar",)
 LONGEST = 120.0  # seconds; a survey takes a second or two, unless a file system there has gone away
-
-
-def needed_to_deploy(stage: Stage) -> tuple[str, ...]:
-    """The programs that a deploy needs on hosts, beside those that every flow does."""
-    return (*transfer_of(stage).tools, *MANIFESTS)
 
 
 def ask_facts(run: Run, host: Connection, make_dirs: bool = False) -> Facts:
@@ -35,7 +26,7 @@ def survey_request(run: Run, host: Connection, make_dirs: bool) -> Request:
     """The question; it sees the host's environment, as all work there does."""
     stage = run.stage
     values: dict[str, Value] = {
-        "tools": NEEDED + (needed_to_deploy(stage) if run.flow == "deploy" else NEEDED_TO_GO_BACK),
+        "tools": tools_for_flow(run.flow, stage),
         "linked_files": stage.linked_files,
         "linked_dirs": stage.linked_dirs,
         "make_dirs": make_dirs,

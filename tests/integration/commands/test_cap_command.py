@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -111,7 +112,7 @@ def test_plumbum_is_not_imported_to_list_the_tasks(project: Project) -> None:
 )
 def test_variables_that_a_command_does_not_heed_are_refused(project: Project, words: tuple[str, ...]) -> None:
     said = project.doit("cap", *words).failed(3).out
-    assert f"{words[-1].partition('=')[0]}= means nothing to cap {words[0]}; nothing was done" in said
+    assert f"cap {words[0]} does not use {words[-1].partition('=')[0]}=; nothing was done" in said
     assert not (project.path / "done").exists()
 
 
@@ -137,5 +138,15 @@ def test_hosts_that_do_not_fit_are_named(make_project: MakeProject) -> None:
         (release / "REVISION").write_text("1f3e\n")
         (project.deploy_to(host) / "current").symlink_to(release)
     said = project.doit("cap", "releases").failed(3).out
-    assert "Too many to show: " in said
-    assert "app-server-7; hosts= chooses, --json has all" in said
+    assert "No room for " in said
+    assert "app-server-7; select hosts with hosts=, or use --json" in said
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh"])
+def test_doit_still_writes_its_own_completion(project: Project, shell: str) -> None:
+    script = project.doit("tabcompletion", "--shell", shell, check=True).out
+    assert re.search(r"\bcap\b", script)
+    if shell == "zsh":
+        assert "--json" in script
+    else:
+        subprocess.run(["bash", "-n"], input=script, text=True, check=True)

@@ -137,7 +137,7 @@ def test_history_includes_what_capistrano_did(project: Project) -> None:
 
 
 def test_history_before_the_first_deploy_and_with_no_host(project: Project) -> None:
-    assert "No host remembers anything." in project.doit("cap", "history", check=True).out
+    assert "The journals of all hosts are empty." in project.doit("cap", "history", check=True).out
     add_host(project, "far", NOWHERE)
     (line,) = project.doit("cap", "history", "hosts=far").failed(1).out.splitlines()
     assert line.startswith("  far: cannot connect: ")

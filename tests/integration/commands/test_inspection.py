@@ -18,7 +18,7 @@ from capdoit.testing import Project
         (["exec", "ls", "-l"], "option -l not recognized"),
         (["exec", "ls", "producton"], "did you mean production?"),
         (["exec", "ls", "--roles", "wbe"], "did you mean web?"),
-        (["exec", "ls", "--hosts", "web1", "hosts=web2"], "hosts is said twice"),
+        (["exec", "ls", "--hosts", "web1", "hosts=web2"], "hosts is given twice"),
         (["exec", "ls", "--hosts="], "hosts= is empty"),
         (["exec", "ls", "--roles="], "roles= is empty"),
         (["exec", "ls", "--json"], "no --json"),

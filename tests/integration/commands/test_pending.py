@@ -175,7 +175,7 @@ def test_pending_says_when_the_live_commit_is_gone_from_the_repository(project: 
 
 def test_pending_says_that_nothing_is_live(project: Project) -> None:
     said = project.doit("cap", "pending", check=True).out
-    assert said == "What is live on web1, web2 has no revision, or nothing is: a deploy would bring all of main.\n"
+    assert said == "Nothing is live on web1, web2, or it has no revision: a deploy would bring all of main.\n"
 
 
 def test_pending_needs_the_git_transfer_and_a_branch_that_is_there(project: Project) -> None:

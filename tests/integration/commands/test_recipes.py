@@ -66,10 +66,10 @@ def test_recipes_lists_bundled_ones_and_the_projects_with_their_first_lines(proj
 
 def test_a_recipe_that_stands_before_another_of_its_name_says_so(project: Project) -> None:
     write_recipe(project, "greet", RECIPE)
-    assert "stands before" not in project.doit("cap", "recipes", check=True).out
+    assert "instead of" not in project.doit("cap", "recipes", check=True).out
     write_recipe(project, "health", RECIPE.replace("greet", "health"))
     said = project.doit("cap", "recipes", check=True).out
-    assert re.search(r"^  health: project stands before \S+/recipes/health.py$", said, re.MULTILINE)
+    assert re.search(r"^  health: project is used instead of \S+/recipes/health.py$", said, re.MULTILINE)
 
 
 def test_a_recipe_is_shown_with_its_docstring_and_options(project: Project) -> None:

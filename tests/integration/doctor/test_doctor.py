@@ -16,8 +16,8 @@ import pytest
 
 from capdoit.config import stages
 from capdoit.doctor import controller
-from capdoit.doctor.host_condition import SHOWN
-from capdoit.doctor.ssh_route import Leading, described, settings
+from capdoit.doctor.host_condition import SHOWN_TOOLS
+from capdoit.doctor.ssh_route import SshRoute, make_ssh_route, parse_ssh_settings
 from capdoit.testing import Fleet, GitRepo, Project
 from capdoit.transfers import TRANSFERS
 from tests.support import MakeProject, path_without, tools_in_front, without_tools
@@ -67,7 +67,7 @@ def test_it_shows_versions_state_and_settings_of_local_hosts(project: Project) -
     assert None not in [said["controller"][name] for name in ("python", "capdoit", "doit", "plumbum", "tar")]
     condition = on(said, "web1")["condition"]
     assert condition["tools"]["git"] == git[0]
-    assert set(condition["tools"]) == {tool for tool in SHOWN if shutil.which(tool)}
+    assert set(condition["tools"]) == {tool for tool in SHOWN_TOOLS if shutil.which(tool)}
     assert condition["place"] == condition["deploy_to"] == str(project.deploy_to("web1"))
     assert condition["charmap"] == "UTF-8"
     assert abs(condition["clock"]["offset"]) <= condition["clock"]["uncertainty"]
@@ -184,7 +184,7 @@ def test_a_host_whose_key_nobody_checks_is_remarked_on(make_project: MakeProject
     project = make_project(1, ssh=True, ssh_options=["StrictHostKeyChecking=no", "UserKnownHostsFile=/dev/null"])
     said = doctor(project)
     remarks = texts(said["remarks"])
-    assert "web1: StrictHostKeyChecking is no: another machine could pass for it" in remarks
+    assert "web1: StrictHostKeyChecking is no: another machine could pretend to be this host" in remarks
     assert any("its host key is not known" in remark for remark in remarks)
 
 
@@ -206,7 +206,7 @@ def test_a_program_that_the_stage_needs_is_a_problem_and_another_is_not(project:
 def test_a_clock_that_is_off_is_a_problem(project: Project) -> None:
     tools_in_front(project, "web2", date='echo "$(($(/bin/date +%s) + 90)) 0"')
     (text,) = problems(project)
-    assert re.fullmatch(r"web2: its clock is (89|90|91)(\.\d)? s ± \d\.\d ahead of the controller's", text)
+    assert re.fullmatch(r"web2: its clock is (89|90|91)(\.\d)? s ± \d\.\d ahead of the controller's clock", text)
 
 
 def test_a_host_without_utf_8_is_remarked_on(project: Project) -> None:
@@ -221,7 +221,7 @@ def test_a_file_in_the_way_of_deploy_to_is_a_problem(make_project: MakeProject) 
     project = make_project(1, linked_files_exist=False)
     way = project.deploy_to("web1").parent
     way.write_text("in the way")
-    assert problems(project) == [f"web1: {project.deploy_to('web1')} does not exist, and {way} is no directory"]
+    assert problems(project) == [f"web1: {project.deploy_to('web1')} does not exist, and {way} is not a directory"]
 
 
 def test_a_full_disk_is_a_problem(project: Project) -> None:
@@ -266,7 +266,7 @@ def test_where_nothing_may_be_written_it_says_by_whom_and_whose_it_is(nobodys: P
     srv = shop.parent
     srv.mkdir(mode=0o555)
     (text,) = problems(nobodys)
-    assert text.startswith(f"web1: {shop} does not exist, and {srv} cannot be written to and entered by ")
+    assert text.startswith(f"web1: {shop} does not exist, and {srv} cannot be written to or entered by ")
     assert "(dr-xr-xr-x of " in text
 
     srv.chmod(0o755)
@@ -337,15 +337,15 @@ def test_without_ssh_it_says_so_and_examines_the_local_hosts(project: Project, t
 def test_without_ssh_keygen_how_ssh_leads_there_is_not_known(make_project: MakeProject, tmp_path: Path) -> None:
     project = make_project(1, ssh=True)
     (text,) = problems(project, env={"PATH": path_without(tmp_path / "no-keygen", "ssh-keygen")})
-    assert text.startswith("web1: ssh's settings are not known: ")
+    assert text.startswith("web1: the settings of ssh are not known: ")
     assert "ssh-keygen" in text
 
 
 def test_the_controller_needs_ssh_only_for_hosts_that_ssh_leads_to(tmp_path: Path) -> None:
     here = stage_of(tmp_path, "{here: {transport: local}}")
     there = stage_of(tmp_path, "{far: {}}")
-    assert controller.lacking({"ssh": None}, here) == []
-    assert controller.lacking({"ssh": None}, there) == ["ssh"]
+    assert controller.missing_programs({"ssh": None}, here) == []
+    assert controller.missing_programs({"ssh": None}, there) == ["ssh"]
 
 
 def stage_of(folder: Path, hosts: str) -> stages.Stage:
@@ -372,5 +372,5 @@ proxyjump ann@gate:22
 """
 
 
-def led(text: str = SSH, key: str = "known") -> Leading:
-    return described("web1", settings(text), key)
+def led(text: str = SSH, key: str = "known") -> SshRoute:
+    return make_ssh_route("web1", parse_ssh_settings(text), key)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from capdoit.doctor.host_condition import SHOWN, parse
+from capdoit.doctor.host_condition import SHOWN_TOOLS, parse_condition
 from capdoit.script import Value
 from capdoit.shell_scripts import render
 
@@ -16,14 +16,14 @@ from capdoit.shell_scripts import render
 @pytest.mark.parametrize("shell", [["dash"], ["bash", "--posix"], ["busybox", "ash"]], ids=" ".join)
 def test_the_script_says_the_same_under_every_shell(shell: list[str], tmp_path: Path) -> None:
     values: dict[str, Value] = {
-        "version_tools": SHOWN,
+        "version_tools": SHOWN_TOOLS,
         "tools": ("no-such-tool", "sed"),
         "deploy_to": str(tmp_path / "a b" / "shop"),
     }
     (tmp_path / "a b").mkdir()
     text = render("doctor", "doctor/host_condition", values).text
     done = subprocess.run([*shell, "-s"], input=text, capture_output=True, text=True, check=True)
-    condition = parse("web1", str(tmp_path / "a b" / "shop"), done.stdout, 0, 2e9)
+    condition = parse_condition("web1", str(tmp_path / "a b" / "shop"), done.stdout, 0, 2e9)
     assert condition.place == str(tmp_path / "a b")
     assert condition.no_tools == ("no-such-tool",)
     assert condition.is_directory

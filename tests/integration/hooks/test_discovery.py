@@ -21,7 +21,7 @@ def test_a_package_stands_before_the_projects_recipe_of_the_same_name_and_that_i
     installed(project, "acme")
     recipe(project, "odd", "odd = Recipe('odd')\n")
     said = project.doit("cap", "recipes", env={"PYTHONPATH": str(project.path)}, check=True).out
-    assert "  odd: acme 1.2 stands before recipes/odd.py\n" in said
+    assert "  odd: acme 1.2 is used instead of recipes/odd.py\n" in said
 
 
 def test_a_recipe_that_two_packages_claim_is_refused_with_both(project: Project) -> None:

@@ -132,7 +132,7 @@ def test_a_deploy_that_fails_once_it_is_live_says_what_was_not_done(project: Pro
     done = project.doit("deploy:production").failed()
     assert "is live all the same. Not done because of that: restart, finishing, finished.\n" in done.out
     status = project.doit("cap", "status").out
-    assert f"{project.current('web1')} is live, but what was to follow was not done." in status
+    assert f"{project.current('web1')} is live, but the steps after publishing were not done." in status
 
 
 def test_a_full_disk_is_called_that(project: Project) -> None:

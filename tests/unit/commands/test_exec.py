@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from capdoit.commands.exec import MOST_KEPT, Output
+from capdoit.commands.exec import MOST_KEPT, CommandOutput
 
 
-def output(*lines: str) -> Output:
-    made = Output()
+def output(*lines: str) -> CommandOutput:
+    made = CommandOutput()
     for line in lines:
         made.add("out", line)
     return made

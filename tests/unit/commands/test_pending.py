@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from capdoit.commands.pending import Gap, sentence
+from capdoit.commands.pending import Gap, describe_gap
 from capdoit.transfers.git_commits import Commit
 
 COMMIT = Commit("1f3e" * 10, "2016-06-14", "Ann", "a fix")
@@ -20,4 +20,4 @@ SENTENCES = [
 
 @pytest.mark.parametrize(("comes", "goes", "expected"), SENTENCES, ids=range(len(SENTENCES)))
 def test_what_pending_says(comes: tuple[Commit, ...] | None, goes: tuple[Commit, ...], expected: str) -> None:
-    assert sentence("main", "b" * 40, Gap(("web1",), "a" * 40, comes, goes)) == expected
+    assert describe_gap("main", "b" * 40, Gap(("web1",), "a" * 40, comes, goes)) == expected

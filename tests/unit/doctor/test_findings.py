@@ -7,7 +7,7 @@ from capdoit.doctor import findings
 
 def test_each_problem_is_a_line_and_a_remark_on_several_hosts_is_one() -> None:
     said = [findings.Finding(f"web{n}", text, bad) for text, bad in (("no git", True), ("C", False)) for n in (1, 2)]
-    assert findings.lines(said, True) == ["web1: no git", "web2: no git"]
-    assert findings.lines(said, False) == ["web1, web2: C"]
-    assert findings.summary(said) == "2 problems, 1 remark"
-    assert findings.summary([]) == "no problems, no remarks"
+    assert findings.format_findings(said, True) == ["web1: no git", "web2: no git"]
+    assert findings.format_findings(said, False) == ["web1, web2: C"]
+    assert findings.count_findings(said) == "2 problems, 1 remark"
+    assert findings.count_findings([]) == "no problems, no remarks"

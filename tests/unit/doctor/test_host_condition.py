@@ -3,24 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from capdoit.config import stages
 from capdoit.doctor import findings
-from capdoit.doctor.host_condition import Clock, Condition, needed, parse
+from capdoit.doctor.host_condition import Clock, Condition, parse_condition
 from capdoit.errors import HostError
-from capdoit.transfers import TRANSFERS
 from capdoit.units import Room
-
-
-def stage_of(folder: Path, hosts: str) -> stages.Stage:
-    file = folder / "deploy.yml"
-    file.write_text(f"application: shop\nrepo_url: x\nstages: {{production: {{hosts: {hosts}}}}}\n")
-    return stages.load_config(file, TRANSFERS).stages["production"]
-
 
 SAID = [
     "clock\t1000 500000000",
@@ -41,7 +31,7 @@ SAID = [
 
 
 def answered(*lines: str) -> Condition:
-    return parse("web1", "/srv/shop", "\n".join(lines) + "\n", 999.0, 1001.0)
+    return parse_condition("web1", "/srv/shop", "\n".join(lines) + "\n", 999.0, 1001.0)
 
 
 def test_an_answer_becomes_a_condition() -> None:
@@ -105,17 +95,17 @@ WELL = Condition(
 
 
 def test_nothing_is_wrong_with_a_host_that_is_well() -> None:
-    assert findings.of_condition(WELL) == []
+    assert findings.judge_condition(WELL) == []
 
 
 @pytest.mark.parametrize(
     ("facts", "text", "is_problem"),
     [
         ({"no_tools": ("git",)}, "git is not installed", True),
-        ({"clock": Clock(7.0, 1.0)}, "its clock is 7 s ± 1.0 ahead of the controller's", True),
-        ({"clock": Clock(-90.04, 0.03)}, "its clock is 90.04 s ± 0.03 behind the controller's", True),
-        ({"closed": ("/srv/shop/repo",)}, "/srv/shop/repo cannot be written to and entered by ann", True),
-        ({"is_directory": False}, "/srv/shop is no directory", True),
+        ({"clock": Clock(7.0, 1.0)}, "its clock is 7 s ± 1.0 ahead of the controller's clock", True),
+        ({"clock": Clock(-90.04, 0.03)}, "its clock is 90.04 s ± 0.03 behind the controller's clock", True),
+        ({"closed": ("/srv/shop/repo",)}, "/srv/shop/repo cannot be written to or entered by ann", True),
+        ({"is_directory": False}, "/srv/shop is not a directory", True),
         ({"disk": Room(0, 10**9)}, "0 KiB free at /srv/shop", True),
         ({"disk": Room(2 * 10**5, 10**9)}, "0.0% of the disk free at /srv/shop", False),
         ({"inodes": Room(9, 10**7)}, "9 inodes free at /srv/shop", True),
@@ -124,7 +114,7 @@ def test_nothing_is_wrong_with_a_host_that_is_well() -> None:
     ],
 )
 def test_what_is_wrong_with_a_host(facts: dict[str, Any], text: str, is_problem: bool) -> None:
-    (found,) = findings.of_condition(replace(WELL, **facts))
+    (found,) = findings.judge_condition(replace(WELL, **facts))
     assert found.text.startswith(text)
     assert (found.where, found.is_problem) == ("web1", is_problem)
 
@@ -140,11 +130,4 @@ def test_what_is_wrong_with_a_host(facts: dict[str, Any], text: str, is_problem:
     ],
 )
 def test_what_is_not_certain_is_no_problem(facts: dict[str, Any]) -> None:
-    assert findings.of_condition(replace(WELL, **facts)) == []
-
-
-def test_the_hosts_need_what_the_scripts_of_both_flows_use(tmp_path: Path) -> None:
-    stage = stage_of(tmp_path, "{here: {transport: local}}")
-    assert {"git", "tar", "readlink", "mv"} <= set(needed(stage))
-    assert "git" not in needed(replace(stage, transfer="archive"))
-    assert "sha256sum" in needed(replace(stage, transfer="archive"))
+    assert findings.judge_condition(replace(WELL, **facts)) == []

@@ -5,7 +5,14 @@ from __future__ import annotations
 import pytest
 
 from capdoit.doctor import findings
-from capdoit.doctor.ssh_route import Leading, described, key_files, key_names, key_state, settings
+from capdoit.doctor.ssh_route import (
+    SshRoute,
+    host_key_names,
+    host_key_state,
+    known_hosts_files,
+    make_ssh_route,
+    parse_ssh_settings,
+)
 
 SSH = """\
 host web1
@@ -22,12 +29,12 @@ proxyjump ann@gate:22
 """
 
 
-def led(text: str = SSH, key: str = "known") -> Leading:
-    return described("web1", settings(text), key)
+def led(text: str = SSH, key: str = "known") -> SshRoute:
+    return make_ssh_route("web1", parse_ssh_settings(text), key)
 
 
 def test_what_ssh_says_becomes_settings() -> None:
-    assert led() == Leading(
+    assert led() == SshRoute(
         host="web1",
         address="ann@10.0.0.1:2222",
         gateway="ann@gate:22",
@@ -42,9 +49,9 @@ def test_what_ssh_says_becomes_settings() -> None:
 
 
 def test_a_key_is_looked_for_by_alias_or_by_host_and_port() -> None:
-    assert key_names({"hostname": "a", "port": "22"}) == ["a"]
-    assert key_names({"hostname": "a", "port": "22", "hostkeyalias": "b"}) == ["b"]
-    assert key_files({"userknownhostsfile": "none", "globalknownhostsfile": "/etc/known"}) == ["/etc/known"]
+    assert host_key_names({"hostname": "a", "port": "22"}) == ["a"]
+    assert host_key_names({"hostname": "a", "port": "22", "hostkeyalias": "b"}) == ["b"]
+    assert known_hosts_files({"userknownhostsfile": "none", "globalknownhostsfile": "/etc/known"}) == ["/etc/known"]
 
 
 @pytest.mark.parametrize(
@@ -58,11 +65,11 @@ def test_a_key_is_looked_for_by_alias_or_by_host_and_port() -> None:
     ],
 )
 def test_the_state_of_a_key(found: list[str], state: str) -> None:
-    assert key_state(found) == state
+    assert host_key_state(found) == state
 
 
 def judged(text: str, key: str, reached: bool) -> list[tuple[str, bool]]:
-    found = findings.of_leading(led(text, key), reached)
+    found = findings.judge_ssh_route(led(text, key), reached)
     return [(one.text.partition(":")[0], one.is_problem) for one in found]
 
 
