@@ -7,6 +7,7 @@ import shutil
 import subprocess
 from collections.abc import Callable, Iterable
 from pathlib import Path
+from textwrap import dedent
 from typing import Any
 
 import pytest
@@ -31,6 +32,11 @@ def deploy(project: Project, *variables: str) -> str:
     (release,) = {project.current(host) for host in project.hosts}
     assert release
     return release
+
+
+def write_hooks(project: Project, text: str) -> None:
+    """Write a dodo.py that has these hooks; the text may be indented."""
+    project.dodo(DODO + dedent(text).lstrip("\n"))
 
 
 def within(seconds: float, what: Callable[[], object]) -> None:
@@ -105,7 +111,14 @@ def hosts_of(project: Project) -> dict[str, Any]:
 
 
 def waits(project: Project, seconds: str, step: str = "updated") -> None:
-    project.dodo(DODO + f"@cap.after('{step}')\ndef wait(host):\n    host.run('sleep {seconds}')\n")
+    write_hooks(
+        project,
+        f"""
+        @cap.after('{step}')
+        def wait(host):
+            host.run('sleep {seconds}')
+        """,
+    )
 
 
 def nothing_half_made(project: Project, releases: Iterable[str], hosts: Iterable[str] | None = None) -> None:
@@ -121,6 +134,9 @@ def nothing_half_made(project: Project, releases: Iterable[str], hosts: Iterable
 def write_recipe(project: Project, name: str, text: str) -> None:
     """A recipe beside dodo.py that deploy.yml asks for."""
     (project.path / "recipes").mkdir()
-    imports = "from dataclasses import dataclass\nfrom capdoit import Recipe\n"
+    imports = dedent("""
+        from dataclasses import dataclass
+        from capdoit import Recipe
+        """)
     (project.path / f"recipes/{name}.py").write_text(imports + text)
     project.config(recipes={name: {}})

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from capdoit.testing import DODO, Fleet, GitRepo, Project
-from tests.support import sampled
+from capdoit.testing import Fleet, GitRepo, Project
+from tests.support import sampled, write_hooks
 
 pytestmark = pytest.mark.ssh
 NOBODY = 65534
@@ -91,10 +91,13 @@ def test_what_may_not_be_written_leaves_nothing_half_done(
 
 
 def test_releases_with_directories_that_nobody_may_write_are_removed_all_the_same(project: Project) -> None:
-    project.dodo(
-        DODO
-        + "@cap.after('updated')\ndef vendor(host, release):\n"
-        + "    host.run('mkdir -p vendor/m; touch vendor/m/x; chmod 555 vendor/m', cwd=release.path)\n"
+    write_hooks(
+        project,
+        """
+        @cap.after('updated')
+        def vendor(host, release):
+            host.run('mkdir -p vendor/m; touch vendor/m/x; chmod 555 vendor/m', cwd=release.path)
+        """,
     )
     for _ in range(4):
         project.doit("deploy:production", check=True)

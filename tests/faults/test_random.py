@@ -25,8 +25,22 @@ from hypothesis.stateful import (
 from capdoit.testing import DODO, GitRepo, Project, clean_env
 
 NUMBER = itertools.count()
-FAILING = DODO + "\n@cap.after('updated')\ndef fail(host):\n    host.run('exit 7')\n"
-SLOW = DODO + "\n@cap.after('{step}')\ndef wait(host):\n    host.run('touch {mark}; sleep 30')\n"
+FAILING = (
+    DODO
+    + """
+@cap.after('updated')
+def fail(host):
+    host.run('exit 7')
+"""
+)
+SLOW = (
+    DODO
+    + """
+@cap.after('{step}')
+def wait(host):
+    host.run('touch {mark}; sleep 30')
+"""
+)
 
 
 class Stage(RuleBasedStateMachine):

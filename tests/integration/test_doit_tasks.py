@@ -5,11 +5,12 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+from textwrap import dedent
 
 import pytest
 
 from capdoit.testing import DODO, Project
-from tests.support import MakeProject
+from tests.support import MakeProject, write_hooks
 
 STEPS = {
     "deploy": ["starting", "started", "updating", "updated", "publishing", "published", "finishing", "finished"],
@@ -32,14 +33,25 @@ def test_a_bare_doit_runs_nothing(project: Project) -> None:
 
 
 def test_a_bare_doit_with_a_task_of_the_projects_own_runs_nothing_on_hosts(project: Project) -> None:
-    project.dodo(DODO + "def task_x():\n    return {'actions': ['echo x > made']}\n")
+    write_hooks(
+        project,
+        """
+        def task_x():
+            return {'actions': ['echo x > made']}
+        """,
+    )
     project.doit(check=True)
     assert project.releases("web1") == []
 
 
 def test_the_projects_default_tasks_are_run_by_a_bare_doit(project: Project) -> None:
     project.dodo(
-        "DOIT_CONFIG = {'default_tasks': ['x']}\n" + DODO + "def task_x():\n    return {'actions': ['echo x > made']}\n"
+        "DOIT_CONFIG = {'default_tasks': ['x']}\n"
+        + DODO
+        + dedent("""
+        def task_x():
+            return {'actions': ['echo x > made']}
+        """)
     )
     project.doit(check=True)
     assert (project.path / "made").exists()
@@ -126,7 +138,14 @@ def test_threads_of_doit_give_the_same_result(project: Project) -> None:
 
 
 def test_threads_of_doit_fail_the_same(project: Project) -> None:
-    project.dodo(DODO + "@cap.after('updated')\ndef bad(host):\n    host.run('exit 7')\n")
+    write_hooks(
+        project,
+        """
+        @cap.after('updated')
+        def bad(host):
+            host.run('exit 7')
+        """,
+    )
     done = project.doit("-n", "4", "-P", "thread", "deploy:production").failed()
     assert "exit status 7" in done.out
     assert done.out.count("where the hosts stand") == 1
@@ -184,7 +203,14 @@ def test_it_works_from_a_subdirectory(project: Project) -> None:
 
 
 def test_output_has_the_hosts_name_on_each_line(project: Project) -> None:
-    project.dodo(DODO + "@cap.after('updated')\ndef talk(host):\n    host.run('printf \"a\\\\nb\\\\n\"; echo c >&2')\n")
+    write_hooks(
+        project,
+        """
+        @cap.after('updated')
+        def talk(host):
+            host.run('printf "a\\\\nb\\\\n"; echo c >&2')
+        """,
+    )
     done = project.doit("deploy:production", check=True)
     for host in project.hosts:
         assert f"   {host} | a\n" in done.out

@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from textwrap import dedent
 
 import pytest
 
@@ -41,7 +42,12 @@ def test_its_recipe_is_listed_with_its_package(installed: Path) -> None:
     (installed / "deploy.yml").write_text(
         "{application: shop, repo_url: x, stages: {here: {hosts: {web1: {transport: local, deploy_to: web1}}}}}"
     )
-    (installed / "dodo.py").write_text('import capdoit\ncap = capdoit.load("deploy.yml")\n')
+    (installed / "dodo.py").write_text(
+        dedent("""
+        import capdoit
+        cap = capdoit.load("deploy.yml")
+        """)
+    )
     listed = run("doit", "cap", "recipes", cwd=installed, PYTHONPATH=str(installed / "site"))
     assert ["acme_cache", "1.0", "acme-recipes"] in [line.split()[:3] for line in listed.splitlines()]
 

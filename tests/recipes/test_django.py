@@ -50,7 +50,11 @@ elif what == "known":
 """
 CODE = {"manage.py": MANAGE, "migrations": "shop.0001\n", "shop.css": "green\n", "fails": ""}
 SECOND = {"migrations": "shop.0001\nshop.0002_price\n", "shop.css": "black\n"}
-FAIL = "\n@cap.before('publishing')\ndef fail(host):\n    host.run('exit 7')\n"
+FAIL = """
+@cap.before('publishing')
+def fail(host):
+    host.run('exit 7')
+"""
 Shop = Callable[..., Any]
 
 

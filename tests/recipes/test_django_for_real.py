@@ -14,6 +14,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from textwrap import dedent
 from typing import Any
 
 import pytest
@@ -226,7 +227,11 @@ def test_a_failed_deploy_leaves_what_is_served_as_it_was(shop: Shop, linked: lis
     site.deploy().ok()
     public = site.host().deploy_to / "current/public"
     before = {path: (public / path).read_text() for path in os.listdir(public)}
-    fail = "\n@cap.before('publishing')\ndef fail(host):\n    host.run('exit 7')\n"
+    fail = dedent("""
+        @cap.before('publishing')
+        def fail(host):
+            host.run('exit 7')
+        """)
     dodo = (site.project.path / "dodo.py").read_text()
     site.project.dodo(dodo + fail)
     site.commit(SECOND)

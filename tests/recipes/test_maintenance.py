@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from textwrap import dedent
 
 import pytest
 
@@ -145,7 +146,10 @@ def test_a_page_that_was_put_up_by_hand_where_one_was_removed_by_hand_stays(shop
 
 
 def test_a_rollback_that_follows_a_failure_takes_the_page_down(stage: Stages) -> None:
-    sick = '@cap.after("published")\ndef sick(host, release, flow):\n'
+    sick = dedent("""
+        @cap.after("published")
+        def sick(host, release, flow):
+        """)
     sick += '    if flow.name == "deploy" and release.previous:\n        host.run("exit 5")\n'
     shop = stage(recipes={"maintenance": {}}, on_failure="rollback", dodo=sick)
     shop.deploy().ok()

@@ -8,6 +8,7 @@ import shutil
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
+from textwrap import dedent
 from typing import Any
 
 import pytest
@@ -95,8 +96,11 @@ def inode(release: Path, path: str, folder: str = ".") -> int:
 
 def test_modules_are_there_before_a_release_is_live(shop: Shop) -> None:
     site = shop(2)
-    site.project.dodo((site.project.path / "dodo.py").read_text() + "\n@cap.after('updated')\ndef use(host, release):\n"
-                      "    host.run('grep tea node_modules/tea/src/tea.js', cwd=release.path)\n")  # fmt: skip
+    site.project.dodo((site.project.path / "dodo.py").read_text() + dedent("""
+        @cap.after('updated')
+        def use(host, release):
+            host.run('grep tea node_modules/tea/src/tea.js', cwd=release.path)
+        """))  # fmt: skip
     said = site.deploy().ok().out
 
     assert said.count("| tea 1\n") == 2

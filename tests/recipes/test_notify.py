@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import socket
 from collections.abc import Iterator
+from textwrap import dedent
 
 import pytest
 
@@ -12,7 +13,11 @@ from capdoit.testing import Stages, StageUnderTest
 from tests.recipes.web import Site, answering, serving
 
 SECRET = "/hook/s3cr3t-path"  # noqa: S105 - a made-up one
-FAILING = "\n@cap.after('updated')\ndef fail(host):\n    host.run('echo no more room; exit 7')\n"
+FAILING = """
+@cap.after('updated')
+def fail(host):
+    host.run('echo no more room; exit 7')
+"""
 
 
 @pytest.fixture
@@ -160,7 +165,11 @@ def test_a_server_that_does_not_speak_http_is_a_warning(stage: Stages, raw: byte
 
 
 def test_slack_takes_a_reason_or_message_for_text_only(stage: Stages, hook: Site) -> None:
-    failing = "\n@cap.after('updated')\ndef fail(host):\n    host.run(['false', '<!channel> & more', 'x' * 3000])\n"
+    failing = dedent("""
+        @cap.after('updated')
+        def fail(host):
+            host.run(['false', '<!channel> & more', 'x' * 3000])
+        """)
     shop = told(stage, failing, username="deployer")
     shop.deploy("message=<!channel>", env=webhook(hook.url)).failed()
     started, failed = hook.posted
@@ -174,7 +183,11 @@ def test_slack_takes_a_reason_or_message_for_text_only(stage: Stages, hook: Site
 
 
 def test_secrets_of_a_host_are_not_in_what_is_sent(stage: Stages, hook: Site) -> None:
-    failing = "\n@cap.after('updated')\ndef fail(host):\n    raise RuntimeError(f'token is hunter2hunter2 at {URL}')\n"
+    failing = dedent("""
+        @cap.after('updated')
+        def fail(host):
+            raise RuntimeError(f'token is hunter2hunter2 at {URL}')
+        """)
     shop = told(stage, f"\nURL = '{hook.url}{SECRET}'\n{failing}", format="json")
     file = shop.project.path / "deploy.yml"
     file.write_text(file.read_text().replace('"PATH":', '"TOKEN": !env TOKEN, "PATH":'))
@@ -202,7 +215,10 @@ def wait(host):
 
 
 def test_a_rollback_that_follows_a_failure_is_told_too(stage: Stages, hook: Site) -> None:
-    sick = "\n@cap.after('published')\ndef sick(host, release, flow):\n"
+    sick = dedent("""
+        @cap.after('published')
+        def sick(host, release, flow):
+        """)
     sick += "    if flow.name == 'deploy' and release.previous:\n        host.run('exit 5')\n"
     shop = told(stage, sick, format="json")
     file = shop.project.path / "deploy.yml"

@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from textwrap import dedent
 from typing import Any
 
 import pytest
@@ -105,7 +106,12 @@ def tree(folder: Path) -> dict[str, tuple[int, str]]:
 
 def test_a_release_gets_an_environment_before_it_is_live(shop: Shop, pip_log: Path) -> None:
     site = shop(
-        2, dodo="@cap.after('updated')\ndef use(host, release):\n    host.run('.venv/bin/tea', cwd=release.path)\n"
+        2,
+        dodo=dedent("""
+        @cap.after('updated')
+        def use(host, release):
+            host.run('.venv/bin/tea', cwd=release.path)
+        """),
     )
     site.deploy().ok()
 

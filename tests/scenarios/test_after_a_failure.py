@@ -8,17 +8,22 @@ import re
 import signal
 import subprocess
 from contextlib import suppress
+from textwrap import dedent
 from typing import Any
 
 import pytest
 
 from capdoit.testing import DODO, Fleet, Project
 from capdoit.testing.invariants import damage
-from tests.support import deploy, sleepers, tools_in_front, within
+from tests.support import deploy, sleepers, tools_in_front, within, write_hooks
 
 
 def hook(point: str, body: str, declared: str = "") -> str:
-    return f"{DODO}\n@cap.{point}{declared}\ndef act(host):\n    {body}\n"
+    return DODO + dedent(f"""
+        @cap.{point}{declared}
+        def act(host):
+            {body}
+        """)
 
 
 def status(project: Project) -> dict[str, Any]:
@@ -54,7 +59,11 @@ def test_on_failure_rollback_rolls_back_by_itself_and_marks_the_release_bad(proj
     project.config(on_failure="rollback")
     project.dodo(
         hook("after('published', flows=('deploy',))", "host.run('exit 9')")
-        + "@cap.after('published', flows=('rollback',))\ndef restart(host):\n    host.run('echo restarted')\n"
+        + dedent("""
+        @cap.after('published', flows=('rollback',))
+        def restart(host):
+            host.run('echo restarted')
+        """)
     )
     done = project.doit("deploy:production").failed()
     assert "exit 9: exit status 9" in done.out
@@ -89,7 +98,10 @@ def test_on_failure_rollback_whose_own_hook_fails_says_that_it_went_back(project
 def test_on_failure_rollback_follows_also_a_task_of_the_project_that_fails_after_the_publish(project: Project) -> None:
     first = deploy(project)
     project.config(on_failure="rollback")
-    smoke = "def task_smoke():\n    return {'actions': ['exit 1']}\n"
+    smoke = dedent("""
+        def task_smoke():
+            return {'actions': ['exit 1']}
+        """)
     project.dodo(f"{DODO}cap.before('finishing', 'smoke')\n\n\n{smoke}")
     done = project.doit("deploy:production").failed()
     assert "ended after publishing: a task that it needed failed" in done.out
@@ -310,7 +322,11 @@ def test_on_failure_rollback_leaves_out_the_hooks_that_the_deploy_left_out(proje
     project.config(on_failure="rollback")
     project.dodo(
         hook("after('published', flows=('deploy',))", "host.run('exit 9')")
-        + "@cap.before('publishing')\ndef drain(host, flow):\n    host.run('exit 8')\n"
+        + dedent("""
+        @cap.before('publishing')
+        def drain(host, flow):
+            host.run('exit 8')
+        """)
     )
     done = project.doit("deploy:production", "skip=drain").failed()
     assert f"It was rolled back, as on_failure says: {first} is live" in done.out
@@ -392,10 +408,16 @@ def test_who_goes_on_over_a_new_connection_has_the_lock_there(ssh_project: Proje
 
 @pytest.mark.parametrize("ends", ["raise SystemExit(0)", "raise KeyboardInterrupt", "raise ValueError('a\\x1b[1mb')"])
 def test_an_on_failed_hook_that_ends_the_program_hides_no_failure(project: Project, ends: str) -> None:
-    project.dodo(
-        DODO
-        + '@cap.after("updated")\ndef act(host):\n    host.run("exit 4")\n'
-        + f"@cap.on_failed\ndef tell(failure):\n    {ends}\n"
+    write_hooks(
+        project,
+        f"""
+        @cap.after("updated")
+        def act(host):
+            host.run("exit 4")
+        @cap.on_failed
+        def tell(failure):
+            {ends}
+        """,
     )
     done = project.doit("deploy:production").failed(1)
 
@@ -415,10 +437,13 @@ def test_a_recipe_that_exits_while_it_loads_is_an_error_and_no_deploy(project: P
 
 
 def test_a_release_that_somebody_else_made_meanwhile_is_not_removed_as_half_made(project: Project) -> None:
-    project.dodo(
-        DODO
-        + '@cap.after("started")\ndef meddle(host, release):\n'
-        + '    host.run(f"mkdir -p {release.path} && touch {release.path}/theirs")\n'
+    write_hooks(
+        project,
+        """
+        @cap.after("started")
+        def meddle(host, release):
+            host.run(f"mkdir -p {release.path} && touch {release.path}/theirs")
+        """,
     )
     done = project.doit("deploy:production").failed(1)
 

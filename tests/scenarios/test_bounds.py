@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from textwrap import dedent
 
 import pytest
 
@@ -105,7 +106,15 @@ def test_links_in_our_own_directory_are_not_followed(make_project: MakeProject, 
     before = everything(elsewhere)
     for flow, hook, code in (
         ("deploy", "", 0),
-        ("deploy", "@cap.after('updated')\ndef fails(host):\n    host.run('exit 7')\n", 1),
+        (
+            "deploy",
+            dedent("""
+        @cap.after('updated')
+        def fails(host):
+            host.run('exit 7')
+        """),
+            1,
+        ),
         ("rollback", "", 0),
     ):
         assert list(links(project, elsewhere))

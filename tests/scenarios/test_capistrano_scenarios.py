@@ -9,7 +9,7 @@ from datetime import datetime, timezone
 import pytest
 
 from capdoit.testing import DODO, GitRepo, Project
-from tests.support import MakeProject, deploy
+from tests.support import MakeProject, deploy, write_hooks
 
 
 @pytest.fixture
@@ -172,12 +172,19 @@ def test_a_listing_runs_no_flow_and_touches_no_host(bare: Project) -> None:  # 2
 
 
 def test_a_change_of_user_in_one_hook_does_not_leak_into_the_next(one: Project) -> None:  # 29
-    one.dodo(
-        DODO + "@cap.after('started')\ndef first(host):\n    host.run('cd /; X=1; export X; umask 077')\n"
-        "@cap.after('started')\ndef second(host):\n    host.run('echo \"<$X $PWD $(umask)>\"')\n"
-        "@cap.after('started')\n"
-        "def third(host):\n"
-        "    host.run('echo \"[$X $PWD $(umask)]\"', env={'X': '2'}, cwd='/tmp')\n"
+    write_hooks(
+        one,
+        """
+        @cap.after('started')
+        def first(host):
+            host.run('cd /; X=1; export X; umask 077')
+        @cap.after('started')
+        def second(host):
+            host.run('echo "<$X $PWD $(umask)>"')
+        @cap.after('started')
+        def third(host):
+            host.run('echo "[$X $PWD $(umask)]"', env={'X': '2'}, cwd='/tmp')
+        """,
     )
     out = one.doit("deploy:production", check=True).out
     assert re.search(r"<( \S+ \d+)>", out)

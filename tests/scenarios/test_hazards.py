@@ -10,9 +10,16 @@ from pathlib import Path
 import pytest
 
 from capdoit.testing import DODO, Project
-from tests.support import MakeProject, a_while, sleepers, start_and_wait, tools_in_front, within
+from tests.support import MakeProject, a_while, sleepers, start_and_wait, tools_in_front, within, write_hooks
 
-FAILS = DODO + "@cap.after('updated')\ndef fails(host):\n    host.run('exit 7')\n"
+FAILS = (
+    DODO
+    + """
+@cap.after('updated')
+def fails(host):
+    host.run('exit 7')
+"""
+)
 
 
 def deploy(project: Project) -> str:
@@ -25,7 +32,14 @@ def deploy(project: Project) -> str:
 
 def runs(project: Project, command: str) -> None:
     """From now on a deploy runs this on every host, after it has made its release."""
-    project.dodo(DODO + f"@cap.after('updated')\ndef work(host):\n    host.run({command!r})\n")
+    write_hooks(
+        project,
+        f"""
+        @cap.after('updated')
+        def work(host):
+            host.run({command!r})
+        """,
+    )
 
 
 def test_a_rollback_with_one_release_left_deletes_nothing_and_fails_unlike_minas(project: Project) -> None:
@@ -94,9 +108,16 @@ def test_a_host_that_fails_to_publish_leaves_no_mixed_fleet_unlike_ansistranos(m
 
 
 def test_of_two_deploys_at_once_one_is_refused_unlike_minas_and_deployers(project: Project) -> None:
-    project.dodo(
-        DODO + "import os, time\n@cap.after('updated', once=True)\ndef wait(hosts):\n"
-        "    open('begun', 'w')\n    while not os.path.exists('go'):\n        time.sleep(0.02)\n"
+    write_hooks(
+        project,
+        """
+        import os, time
+        @cap.after('updated', once=True)
+        def wait(hosts):
+            open('begun', 'w')
+            while not os.path.exists('go'):
+                time.sleep(0.02)
+        """,
     )
     process = project.start("deploy:production")
     within(60, (project.path / "begun").exists)
@@ -152,11 +173,25 @@ def a_failing_hook(project: Project) -> None:
 
 
 def a_hook_that_raises(project: Project) -> None:
-    project.dodo(DODO + "@cap.after('updated')\ndef wrong(host):\n    1 / 0\n")
+    write_hooks(
+        project,
+        """
+        @cap.after('updated')
+        def wrong(host):
+            1 / 0
+        """,
+    )
 
 
 def a_hook_that_fails_after_the_publish(project: Project) -> None:
-    project.dodo(DODO + "@cap.after('published')\ndef fails(host):\n    host.run('false')\n")
+    write_hooks(
+        project,
+        """
+        @cap.after('published')
+        def fails(host):
+            host.run('false')
+        """,
+    )
 
 
 def no_connection(project: Project) -> None:

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from capdoit.testing import DODO, GitRepo, Project
-from tests.support import MakeProject
+from capdoit.testing import GitRepo, Project
+from tests.support import MakeProject, write_hooks
 
 BAIT = "$(touch pwned)`touch pwned`;touch pwned"
 NAMES = {
@@ -151,11 +151,16 @@ def test_missing_linked_files_of_any_name_are_named_in_one_line_each(make_projec
 def test_values_of_the_environment_arrive_as_they_are(make_project: MakeProject) -> None:
     env = {f"V{number}": value for number, value in enumerate(NAMES.values())}
     project = make_project(1, ssh=True, default_env=env)
-    project.dodo(
-        DODO + "import json, pathlib\n@cap.after('updated')\ndef look(host):\n"
-        f"    seen = {{name: host.capture('printf %s \"$' + name + '\"') for name in {sorted(env)!r}}}\n"
-        "    given = host.capture('printf %s \"$GIVEN\"', env={'GIVEN': 'x\\n$(touch pwned) \\'\"'})\n"
-        "    pathlib.Path('seen').write_text(json.dumps([seen, given]))\n"
+    write_hooks(
+        project,
+        f"""
+        import json, pathlib
+        @cap.after('updated')
+        def look(host):
+            seen = {{name: host.capture('printf %s "$' + name + '"') for name in {sorted(env)!r}}}
+            given = host.capture('printf %s "$GIVEN"', env={{'GIVEN': 'x\\n$(touch pwned) \\'"'}})
+            pathlib.Path('seen').write_text(json.dumps([seen, given]))
+        """,
     )
     project.doit("deploy:production", check=True)
     assert json.loads((project.path / "seen").read_text()) == [env, "x\n$(touch pwned) '\""]
@@ -166,11 +171,14 @@ def test_a_secret_is_used_and_shown_nowhere(project: Project) -> None:
     project.config(default_env={"TOKEN": "@@"})
     text = (project.path / "deploy.yml").read_text().replace('"@@"', "!env DEPLOY_TOKEN")
     (project.path / "deploy.yml").write_text(text)
-    project.dodo(
-        DODO + "@cap.after('updated')\n"
-        "def use(host, release):\n"
-        '    host.run(\'echo "token: $TOKEN"; printf %s "$TOKEN" >token\', cwd=release.path)\n'
-        "    host.run('echo $TOKEN; exit 1' if host.name == 'web2' else 'true')\n"
+    write_hooks(
+        project,
+        """
+        @cap.after('updated')
+        def use(host, release):
+            host.run('echo "token: $TOKEN"; printf %s "$TOKEN" >token', cwd=release.path)
+            host.run('echo $TOKEN; exit 1' if host.name == 'web2' else 'true')
+        """,
     )
     done = project.doit("deploy:production", env={"DEPLOY_TOKEN": value}).failed()
     assert "token: ***" in done.out

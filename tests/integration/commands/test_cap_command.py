@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from textwrap import dedent
 
 import pytest
 
@@ -67,7 +68,12 @@ def test_a_question_that_makes_no_sense_is_refused_in_a_line(project: Project, w
 
 
 def test_a_dodo_without_a_deploy_yml_is_told_what_it_lacks(project: Project) -> None:
-    project.dodo("def task_x():\n    return {'actions': None}\n")
+    project.dodo(
+        dedent("""
+        def task_x():
+            return {'actions': None}
+        """)
+    )
     assert "capdoit.load" in project.doit("cap", "status").failed(3).out
 
 

@@ -10,9 +10,9 @@ import signal
 from pathlib import Path
 from typing import Any
 
-from capdoit.testing import DODO, Completed, Project
+from capdoit.testing import Completed, Project
 from capdoit.testing.processes import within
-from tests.support import LIKE_ANYBODY, deploy
+from tests.support import LIKE_ANYBODY, deploy, write_hooks
 
 NOWHERE = {"hostname": "127.0.0.1", "port": 1, "ssh_options": ["ConnectTimeout=3"], "deploy_to": "/srv/shop"}
 
@@ -37,7 +37,14 @@ def test_history_tells_of_deploys_rollbacks_failures_and_unlocks(project: Projec
     revision = project.repo.commit({"app.txt": "second\n"})
     project.doit("deploy:production", "message=the 2nd", check=True)
     second = project.current("web1")
-    project.dodo(DODO + '\n@cap.after("updated")\ndef breaks(host):\n    host.run("exit 3")\n')
+    write_hooks(
+        project,
+        """
+        @cap.after("updated")
+        def breaks(host):
+            host.run("exit 3")
+        """,
+    )
     project.doit("deploy:production").failed(1)
     project.doit("rollback:production", check=True)
     (project.deploy_to("web2") / ".capdoit/lock").write_text('{"flow": "deploy", "run": "1"}\n')
@@ -60,7 +67,14 @@ def test_history_tells_of_deploys_rollbacks_failures_and_unlocks(project: Projec
 
 def test_history_tells_a_flow_that_was_interrupted_from_one_that_failed(project: Project) -> None:
     project.doit("deploy:production", check=True)
-    project.dodo(DODO + '\n@cap.after("updated")\ndef waits(host):\n    host.run("touch begun; sleep 1000")\n')
+    write_hooks(
+        project,
+        """
+        @cap.after("updated")
+        def waits(host):
+            host.run("touch begun; sleep 1000")
+        """,
+    )
     process = project.start("deploy:production")
     assert within(60, (project.path / "begun").exists)
     process.send_signal(signal.SIGTERM)

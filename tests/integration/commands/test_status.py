@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from capdoit.testing import DODO, Completed, Project
-from tests.support import MakeProject, deploy
+from capdoit.testing import Completed, Project
+from tests.support import MakeProject, deploy, write_hooks
 
 LOCK = (
     '{"flow": "deploy", "by": "ann", "origin": "laptop", "at": "2026-11-25T18:00:00Z", '
@@ -154,7 +154,14 @@ def test_status_over_ssh(make_project: MakeProject) -> None:
 
 def test_status_says_how_the_last_flow_ended_when_that_was_not_well(project: Project) -> None:
     live = deploy(project)
-    project.dodo(DODO + '@cap.after("updated")\ndef boom(host):\n    host.run("exit 4")\n')
+    write_hooks(
+        project,
+        """
+        @cap.after("updated")
+        def boom(host):
+            host.run("exit 4")
+        """,
+    )
     project.doit("deploy:production").failed(1)
     said = project.doit("cap", "status", check=True).out
     assert re.search(r"^The last deploy failed \(in boom\); \d{14} is not live\.$", said, re.MULTILINE), said

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from capdoit.testing import DODO, GitRepo, Project
-from tests.support import MakeProject, deploy
+from tests.support import MakeProject, deploy, write_hooks
 
 RELEASE = "20260101000000"
 
@@ -82,9 +82,13 @@ def test_verify_says_what_was_changed_by_hand_on_which_host(project: Project, gi
 
 
 def test_verify_shows_what_hosts_were_not_shipped_alike(project: Project) -> None:
-    project.dodo(
-        DODO + "@cap.after('updated')\ndef differ(host, release):\n"
-        "    host.run(f'echo {host.name} >which', cwd=release.path)\n"
+    write_hooks(
+        project,
+        """
+        @cap.after('updated')
+        def differ(host, release):
+            host.run(f'echo {host.name} >which', cwd=release.path)
+        """,
     )
     deploy(project)
     said = verify(project, code=3)
@@ -205,8 +209,13 @@ def test_verify_says_what_is_wrong_with_a_release_that_cannot_be_compared(make_p
 
 
 def test_what_was_changed_by_hand_before_an_archive_or_a_sweep_is_not_taken_for_a_hooks(project: Project) -> None:
-    project.dodo(
-        DODO + "@cap.after('reverted')\ndef warm(host, release):\n    host.run('touch warm', cwd=release.path)\n"
+    write_hooks(
+        project,
+        """
+        @cap.after('reverted')
+        def warm(host, release):
+            host.run('touch warm', cwd=release.path)
+        """,
     )
     first, second = deploy(project), deploy(project)
     (release(project, second) / "app.txt").write_text("other\n")

@@ -10,6 +10,7 @@ import subprocess
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from textwrap import dedent
 from typing import Any
 
 import pytest
@@ -315,7 +316,12 @@ def test_a_setting_that_nothing_uses_is_remarked_on_with_its_place(project: Proj
 def test_recipes_are_shown_with_their_versions_and_a_broken_one_is_a_problem(project: Project) -> None:
     recipes = project.path / "recipes"
     recipes.mkdir()
-    (recipes / "greet.py").write_text("from capdoit import Recipe\ngreet = Recipe('greet')\n")
+    (recipes / "greet.py").write_text(
+        dedent("""
+        from capdoit import Recipe
+        greet = Recipe('greet')
+        """)
+    )
     project.config(recipes={"greet": {}})
     assert doctor(project)["recipes"] == {"greet": "project"}
     project.config(recipes={"greeet": {}})

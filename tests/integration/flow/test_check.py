@@ -6,9 +6,9 @@ import getpass
 
 import pytest
 
-from capdoit.testing import DODO, Project
+from capdoit.testing import Project
 from capdoit.testing.processes import within
-from tests.support import MakeProject, path_without, without_tools
+from tests.support import MakeProject, path_without, without_tools, write_hooks
 
 
 @pytest.fixture
@@ -48,7 +48,14 @@ def test_a_check_says_that_deploy_to_cannot_be_made_and_nothing_that_follows_fro
 def test_a_check_says_who_holds_a_lock(project: Project) -> None:
     mark = project.path / "at-work"
     slow = f"touch {mark}; while [ -e {mark} ]; do sleep 0.05; done"
-    project.dodo(f"{DODO}@cap.after('updated', once=True)\ndef slow(hosts):\n    hosts[0].run('{slow}')\n")
+    write_hooks(
+        project,
+        f"""
+        @cap.after('updated', once=True)
+        def slow(hosts):
+            hosts[0].run('{slow}')
+        """,
+    )
     with project.start("deploy:production") as flow:
         assert within(60, mark.exists)
         said = project.doit("check:production", check=True).out
@@ -80,5 +87,12 @@ def test_check_looks_whether_hosts_without_code_can_be_reached_where_hooks_need_
     project.hosts["db1"] = {"hostname": "127.0.0.1", "port": 1, "deploy_to": "/x", "roles": ["db"], "no_release": True}
     project.config()
     project.doit("check:production", check=True)
-    project.dodo(DODO + "@cap.before('publishing', roles='db')\ndef migrate(host):\n    host.run('true')\n")
+    write_hooks(
+        project,
+        """
+        @cap.before('publishing', roles='db')
+        def migrate(host):
+            host.run('true')
+        """,
+    )
     assert "db1: cannot connect: " in project.doit("check:production").failed().out

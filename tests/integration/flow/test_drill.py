@@ -8,12 +8,13 @@ import shutil
 import signal
 import subprocess
 from pathlib import Path
+from textwrap import dedent
 from typing import Any
 
 import pytest
 
 from capdoit.testing import DODO, Project
-from tests.support import MakeProject, deploy, tools_in_front, within
+from tests.support import MakeProject, deploy, tools_in_front, within, write_hooks
 
 # Written by every flow; not what a rollback goes by.
 OURS = {".capdoit/lock", ".capdoit/drilled", ".capdoit"}
@@ -68,7 +69,14 @@ def nothing_is_left(project: Project) -> None:
 
 def in_a_hook(project: Project) -> subprocess.Popen[str]:
     """Start a drill, and wait until a hook of it works on every host."""
-    project.dodo(DODO + "@cap.after('published', drill=True)\ndef wait(host, release):\n" + WAIT)
+    project.dodo(
+        DODO
+        + dedent("""
+        @cap.after('published', drill=True)
+        def wait(host, release):
+        """)
+        + WAIT
+    )
     process = project.start("drill:production")
     shadows = [project.deploy_to(host) / ".capdoit/drill" for host in project.hosts]
     within(60, lambda: process.poll() is not None or all((shadow.parent / "started").exists() for shadow in shadows))
@@ -85,7 +93,14 @@ def in_a_hook(project: Project) -> subprocess.Popen[str]:
 @pytest.mark.ssh
 def test_a_drill_on_ssh_hosts_says_that_a_rollback_works_and_leaves_them_as_they_are(ssh_project: Project) -> None:
     first, second = deployed(ssh_project, "1", "2")
-    ssh_project.dodo(DODO + "@cap.after('published')\ndef restart(host):\n    host.run('false')\n")
+    write_hooks(
+        ssh_project,
+        """
+        @cap.after('published')
+        def restart(host):
+            host.run('false')
+        """,
+    )
     before = real(ssh_project)
     done = ssh_project.doit("drill", check=True)
     assert real(ssh_project) == before
@@ -113,9 +128,13 @@ def test_a_drill_goes_to_the_release_that_is_asked_for(project: Project) -> None
 def test_a_target_that_is_an_archive_is_unpacked_in_the_shadow(project: Project) -> None:
     _, second = deployed(project, "1", "2")
     project.doit("rollback:production", check=True)
-    project.dodo(
-        DODO + "@cap.after('reverted', drill=True)\ndef look(host, release):\n"
-        "    host.run('readlink log; cat app.txt; echo more >>log/x', cwd=release.path)\n"
+    write_hooks(
+        project,
+        """
+        @cap.after('reverted', drill=True)
+        def look(host, release):
+            host.run('readlink log; cat app.txt; echo more >>log/x', cwd=release.path)
+        """,
     )
     before = real(project)
     done = project.doit("drill", f"rollback_release={second}", check=True)
@@ -174,7 +193,13 @@ def test_a_hook_that_says_so_runs_in_the_shadow_and_cannot_write_into_what_is_re
         (project.repo.path / name).symlink_to(target)
     deployed(project, "1", "2")
     (project.shared("web1") / "config/database.yml").chmod(0o640)
-    project.dodo(DODO + f"@cap.after('reverted', drill=True)\ndef write(host, release):{WRITES}")
+    write_hooks(
+        project,
+        f"""
+        @cap.after('reverted', drill=True)
+        def write(host, release):{WRITES}
+        """,
+    )
     before = real(project)
     done = project.doit("drill", check=True)
     assert f"web1 | {top}/.capdoit/drill/releases/" in done.out
@@ -188,11 +213,15 @@ def test_stands_in_for_what_is_shared_with_empty_directories_and_copies_of_files
     deployed(project, "1", "2")
     (project.shared("web1") / "log/production.log").write_text("long\n")
     (project.shared("web1") / "config/database.yml").chmod(0o640)
-    project.dodo(
-        DODO + "@cap.before('reverting', drill=True)\ndef look(host, release, flow):\n"
-        "    assert flow.drill\n"
-        "    host.run('cat config/database.yml; stat -Lc %a config/database.yml; ls log | wc -l;"
-        " stat -c %a ../..', cwd=release.path)\n"
+    write_hooks(
+        project,
+        """
+        @cap.before('reverting', drill=True)
+        def look(host, release, flow):
+            assert flow.drill
+            shown = 'cat config/database.yml; stat -Lc %a config/database.yml; ls log | wc -l; stat -c %a ../..'
+            host.run(shown, cwd=release.path)
+        """,
     )
     done = project.doit("drill", check=True)
     said = [line.removeprefix("   web1 | ") for line in done.out.splitlines() if "web1 |" in line]
@@ -235,9 +264,16 @@ def test_works_with_busybox_and_where_there_are_no_links_or_reflinks(
 
 def test_a_hook_that_fails_fails_the_drill_and_both_hosts_say_why(project: Project) -> None:
     deployed(project, "1", "2")
-    project.dodo(
-        DODO + "@cap.after('published', drill=True)\ndef restart(host):\n    host.run('echo no unit; exit 5')\n"
-        "@cap.on_failed\ndef cry(failure):\n    open('cried', 'w')\n"
+    write_hooks(
+        project,
+        """
+        @cap.after('published', drill=True)
+        def restart(host):
+            host.run('echo no unit; exit 5')
+        @cap.on_failed
+        def cry(failure):
+            open('cried', 'w')
+        """,
     )
     before = real(project)
     done = project.doit("drill").failed()
@@ -323,9 +359,13 @@ def test_what_is_shared_is_found_by_relative_links_of_the_code_too(project: Proj
     os.symlink("../../shared/prices.yml", project.repo.path / "prices.yml")
     subprocess.run(["git", "add", "prices.yml"], cwd=project.repo.path, check=True)
     deployed(project, "1", "2")
-    project.dodo(
-        DODO + "@cap.after('reverted', drill=True)\ndef look(host, release):\n"
-        "    host.run(['grep', '-q', 'tea: 3', 'prices.yml'], cwd=release.path)\n"
+    write_hooks(
+        project,
+        """
+        @cap.after('reverted', drill=True)
+        def look(host, release):
+            host.run(['grep', '-q', 'tea: 3', 'prices.yml'], cwd=release.path)
+        """,
     )
     before = real(project)
     project.doit("drill:production", check=True)
@@ -455,9 +495,13 @@ def test_a_deploy_says_when_a_rollback_would_not_work_after_it(project: Project)
     release = project.current("web1")
     done = project.doit("deploy:production", env={"ROLLBACK_RELEASE": "20010101000000"}, check=True)
     assert f"a rollback would go to {release}" in done.out
-    project.dodo(
-        DODO + "@cap.after('finished')\ndef lose(host, release):\n"
-        "    host.run(f'rm {release.shared}/config/database.yml; touch lost')\n"
+    write_hooks(
+        project,
+        """
+        @cap.after('finished')
+        def lose(host, release):
+            host.run(f'rm {release.shared}/config/database.yml; touch lost')
+        """,
     )
     done = project.doit("deploy:production", check=True)
     assert "to what is shared lead nowhere" in done.out
@@ -508,7 +552,11 @@ def test_a_drills_hooks_have_the_shadow_where_their_environment_names_the_real_t
     project.config()
     deploy(project)
     deploy(project)
-    look = "@cap.after('published', drill=True)\ndef look(host):\n    host.run('echo $ROOT $MANY $ELSEWHERE')\n"
+    look = dedent("""
+        @cap.after('published', drill=True)
+        def look(host):
+            host.run('echo $ROOT $MANY $ELSEWHERE')
+        """)
     project.dodo(DODO + look)
     said = project.doit("drill:production", check=True).out
     real = project.deploy_to("web1")
@@ -526,7 +574,14 @@ def test_a_drill_to_a_release_that_does_not_exist_says_nothing_of_rollbacks(proj
 
 def test_a_drill_on_some_hosts_works_though_a_hook_has_none_of_them(project: Project) -> None:
     project.hosts["web2"]["roles"] = ["db"]
-    project.dodo(DODO + "@cap.after('published', roles='db', drill=True)\ndef tidy(host):\n    host.run('true')\n")
+    write_hooks(
+        project,
+        """
+        @cap.after('published', roles='db', drill=True)
+        def tidy(host):
+            host.run('true')
+        """,
+    )
     project.config()
     deploy(project)
     deploy(project)

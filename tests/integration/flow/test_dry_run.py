@@ -9,9 +9,16 @@ from pathlib import Path
 import pytest
 
 from capdoit.testing import DODO, Project
-from tests.support import MakeProject, hosts_of, tree
+from tests.support import MakeProject, hosts_of, tree, write_hooks
 
-HOOKS = DODO + "\n@cap.after('updated', roles='web')\ndef touch(host, release):\n    host.run('touch touched')\n"
+HOOKS = (
+    DODO
+    + """
+@cap.after('updated', roles='web')
+def touch(host, release):
+    host.run('touch touched')
+"""
+)
 
 
 def deployed(project: Project, text: str) -> str:
@@ -153,7 +160,14 @@ def test_a_part_of_a_flow_can_be_rehearsed_by_a_dry_run(project: Project) -> Non
 
 def test_a_dry_run_that_is_cut_short_does_not_say_that_its_release_is_live(project: Project) -> None:
     first = deployed(project, "1")
-    project.dodo(f"{DODO}cap.before('finishing', 'bad')\ndef task_bad():\n    return {{'actions': ['false']}}\n")
+    write_hooks(
+        project,
+        """
+        cap.before('finishing', 'bad')
+        def task_bad():
+            return {'actions': ['false']}
+        """,
+    )
     done = project.doit("deploy:production", "dry_run=yes").failed()
     assert "What is live was not changed." in done.out
     assert "is live all the same" not in done.out

@@ -5,11 +5,22 @@ from __future__ import annotations
 import re
 import time
 from pathlib import Path
+from textwrap import dedent
 
 import pytest
 
 from capdoit.testing import DODO, Fleet, Project
-from tests.support import MakeProject, a_while, deploy, nothing_half_made, sleepers, start_and_wait, waits, within
+from tests.support import (
+    MakeProject,
+    a_while,
+    deploy,
+    nothing_half_made,
+    sleepers,
+    start_and_wait,
+    waits,
+    within,
+    write_hooks,
+)
 
 # -- one host fails
 
@@ -17,11 +28,16 @@ from tests.support import MakeProject, a_while, deploy, nothing_half_made, sleep
 @pytest.mark.ssh
 def test_a_host_that_fails_stops_the_others_and_the_message_says_where_all_stand(ssh_project: Project) -> None:
     first, seconds = deploy(ssh_project), a_while(ssh_project)
-    ssh_project.dodo(
-        DODO
-        + "@cap.after('updated')\ndef warm(host):\n    if host.name == 'web1':\n"
-        + "        host.run('for n in 1 2 3; do echo line $n; done; sleep 0.5; echo no room >&2; exit 7')\n"
-        + f"    else:\n        host.run('sleep {seconds}')\n"
+    write_hooks(
+        ssh_project,
+        f"""
+        @cap.after('updated')
+        def warm(host):
+            if host.name == 'web1':
+                host.run('for n in 1 2 3; do echo line $n; done; sleep 0.5; echo no room >&2; exit 7')
+            else:
+                host.run('sleep {seconds}')
+        """,
     )
     begun = time.monotonic()
     done = ssh_project.doit("deploy:production").failed()
@@ -41,14 +57,21 @@ def test_a_host_that_fails_stops_the_others_and_the_message_says_where_all_stand
 def test_all_hosts_that_fail_are_reported(make_project: MakeProject) -> None:
     project = make_project(3)
     # they fail within a moment of each other: each waits for the others
-    barrier = "import threading\nbarrier = threading.Barrier(3)\n"
+    barrier = dedent("""
+        import threading
+        barrier = threading.Barrier(3)
+        """)
     project.dodo(
-        DODO + barrier + "@cap.after('updated')\n"
-        "def bad(host):\n"
-        "    try:\n"
-        "        host.run(f'exit {host.name[-1]}')\n"
-        "    finally:\n"
-        "        barrier.wait(5)\n"
+        DODO
+        + barrier
+        + dedent("""
+        @cap.after('updated')
+        def bad(host):
+            try:
+                host.run(f'exit {host.name[-1]}')
+            finally:
+                barrier.wait(5)
+        """)
     )
     done = project.doit("deploy:production").failed()
     for number in "123":
@@ -57,10 +80,13 @@ def test_all_hosts_that_fail_are_reported(make_project: MakeProject) -> None:
 
 
 def test_a_command_that_kills_its_own_shell_fails_on_its_host(project: Project) -> None:
-    project.dodo(
-        DODO + "@cap.after('updated')\n"
-        "def killed(host):\n"
-        "    host.run('kill -9 $$; sleep 1; true' if host.name == 'web1' else 'true')\n"
+    write_hooks(
+        project,
+        """
+        @cap.after('updated')
+        def killed(host):
+            host.run('kill -9 $$; sleep 1; true' if host.name == 'web1' else 'true')
+        """,
     )
     done = project.doit("deploy:production").failed()
     assert "web1: " in done.out
@@ -72,7 +98,14 @@ def test_a_command_that_kills_its_own_shell_fails_on_its_host(project: Project) 
     ("command", "said"), [("sh -c 'kill -9 $$'", "signal 9"), ("no-such-program", "exit status 127")]
 )
 def test_how_a_command_ended_is_said(project: Project, command: str, said: str) -> None:
-    project.dodo(DODO + f"@cap.after('updated')\ndef ends(host):\n    host.run({command!r})\n")
+    write_hooks(
+        project,
+        f"""
+        @cap.after('updated')
+        def ends(host):
+            host.run({command!r})
+        """,
+    )
     done = project.doit("deploy:production").failed()
     assert said in done.out
     nothing_half_made(project, [])
@@ -142,9 +175,16 @@ def test_a_host_whose_key_is_another_is_refused(ssh_project: Project, sshds: Fle
 
 def test_a_second_flow_is_refused_with_the_name_of_the_first(project: Project) -> None:
     deploy(project)
-    project.dodo(
-        DODO + "import os, time\n@cap.after('updated', once=True)\ndef wait(hosts):\n"
-        "    open('begun', 'w')\n    while not os.path.exists('go'):\n        time.sleep(0.02)\n"
+    write_hooks(
+        project,
+        """
+        import os, time
+        @cap.after('updated', once=True)
+        def wait(hosts):
+            open('begun', 'w')
+            while not os.path.exists('go'):
+                time.sleep(0.02)
+        """,
     )
     process = project.start("deploy:production")
     within(60, (project.path / "begun").exists)
@@ -166,17 +206,25 @@ def test_a_second_flow_is_refused_with_the_name_of_the_first(project: Project) -
 def test_megabytes_on_both_outputs_are_no_deadlock(make_project: MakeProject) -> None:
     project = make_project(1, ssh=True)
     lines = "yes | head -c 6000000 | tr -d '\\n' | fold -w 6000"
-    project.dodo(
-        DODO + f"@cap.after('updated')\ndef loud(host):\n    host.run({f'{lines} >&2; {lines}; {lines} >&2'!r})\n"
+    write_hooks(
+        project,
+        f"""
+        @cap.after('updated')
+        def loud(host):
+            host.run({f"{lines} >&2; {lines}; {lines} >&2"!r})
+        """,
     )
     project.doit("deploy:production", check=True)
 
 
 def test_output_cannot_steer_the_terminal(project: Project) -> None:
-    project.dodo(
-        DODO + "@cap.after('updated')\n"
-        "def rude(host):\n"
-        "    host.run(r\"printf '\\033[2Jhidden\\r\\033]0;x\\007\\n'; exit 1\")\n"
+    write_hooks(
+        project,
+        """
+        @cap.after('updated')
+        def rude(host):
+            host.run(r"printf '\\033[2Jhidden\\r\\033]0;x\\007\\n'; exit 1")
+        """,
     )
     done = project.doit("deploy:production").failed()
     assert "\x1b" not in done.out
@@ -203,8 +251,13 @@ def test_a_flow_that_was_unlocked_by_force_says_what_another_one_has_made_live_s
     deploy(project)
     mark = tmp_path / "mark"
     mark.touch()
-    project.dodo(
-        f"{DODO}\n@cap.after('updated')\ndef wait(host):\n    host.run('while [ -e {mark} ]; do sleep 0.1; done')\n"
+    write_hooks(
+        project,
+        f"""
+        @cap.after('updated')
+        def wait(host):
+            host.run('while [ -e {mark} ]; do sleep 0.1; done')
+        """,
     )
     flow = project.start("deploy:production")
     within(60, lambda: len(project.releases("web1")) == len(project.releases("web2")) == 2)
@@ -224,7 +277,14 @@ def test_a_flow_that_is_refused_the_lock_says_what_is_live_all_the_same(project:
     live = project.current("web1")
     mark = project.path / "at-work"
     work = f'hosts[0].run("touch {mark}; while [ -e {mark} ]; do sleep 0.05; done")'
-    project.dodo(f'{DODO}@cap.after("updated", once=True)\ndef slow(hosts):\n    {work}\n')
+    write_hooks(
+        project,
+        f"""
+        @cap.after("updated", once=True)
+        def slow(hosts):
+            {work}
+        """,
+    )
     with project.start("deploy:production") as first:
         within(60, mark.exists)
         refused = project.doit("deploy:production").failed()
@@ -238,7 +298,14 @@ def test_a_flow_that_is_refused_the_lock_says_what_is_live_all_the_same(project:
 
 
 def test_a_hook_that_fails_after_finished_is_reported_with_what_is_live_now(project: Project) -> None:
-    project.dodo(DODO + "@cap.after('finished')\ndef tell(host):\n    host.run('exit 3')\n")
+    write_hooks(
+        project,
+        """
+        @cap.after('finished')
+        def tell(host):
+            host.run('exit 3')
+        """,
+    )
     done = project.doit("deploy:production").failed()
     assert re.search(rf"web1 +{project.current('web1')}\n", done.out), done.out
     assert "is live all the same" in done.out
@@ -247,7 +314,14 @@ def test_a_hook_that_fails_after_finished_is_reported_with_what_is_live_now(proj
 
 def test_what_a_hook_leaves_running_is_not_read_as_an_answer(project: Project) -> None:
     noisy = "(for n in 1 2 3 4 5 6 7 8; do echo noise; sleep 0.1; done) &"
-    project.dodo(DODO + f"@cap.before('updating')\ndef daemon(host):\n    host.run({noisy!r})\n")
+    write_hooks(
+        project,
+        f"""
+        @cap.before('updating')
+        def daemon(host):
+            host.run({noisy!r})
+        """,
+    )
     revision = project.repo.git("rev-parse", "HEAD")
     project.doit("deploy:production", check=True)
     assert (project.deploy_to("web1") / "current/REVISION").read_text() == f"{revision}\n"
@@ -275,7 +349,14 @@ def wait(host):
 
 
 def test_exit_status_255_is_not_called_a_signal(project: Project) -> None:
-    project.dodo(DODO + "@cap.before('updating')\ndef ask(host):\n    host.run('exit 255')\n")
+    write_hooks(
+        project,
+        """
+        @cap.before('updating')
+        def ask(host):
+            host.run('exit 255')
+        """,
+    )
     done = project.doit("deploy:production").failed()
     assert "exit 255: exit status 255" in done.out
 
@@ -311,7 +392,14 @@ def test_a_login_environment_with_cdpath_misleads_nobody(project: Project, tmp_p
 
 
 def test_what_to_type_again_has_what_was_typed(project: Project) -> None:
-    project.dodo(DODO + '@cap.after("updated")\ndef boom(host):\n    host.run("exit 4")\n')
+    write_hooks(
+        project,
+        """
+        @cap.after("updated")
+        def boom(host):
+            host.run("exit 4")
+        """,
+    )
     done = project.doit("deploy:production", "hosts=web1", "branch=main", "message=new prices").failed(1)
 
     assert "Once fixed, run: doit deploy:production branch=main hosts=web1 'message=new prices'\n" in done.out

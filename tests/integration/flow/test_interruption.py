@@ -14,7 +14,17 @@ from pathlib import Path
 import pytest
 
 from capdoit.testing import DODO, Project
-from tests.support import a_while, deploy, nothing_half_made, sleepers, start_and_wait, tools_in_front, waits, within
+from tests.support import (
+    a_while,
+    deploy,
+    nothing_half_made,
+    sleepers,
+    start_and_wait,
+    tools_in_front,
+    waits,
+    within,
+    write_hooks,
+)
 
 
 def locks_are_free(project: Project, hosts: Iterable[str] | None = None) -> bool:
@@ -57,9 +67,18 @@ def test_a_signal_ends_the_remote_work_and_leaves_nothing_half_made(
 
 def test_a_second_ctrl_c_ends_it_at_once_and_says_where_to_look(project: Project) -> None:
     deploy(project)
-    project.dodo(
-        DODO + "import os, time\n@cap.on_failed\ndef tell(failure):\n    open('telling', 'w')\n    time.sleep(60)\n"
-        "@cap.after('updated')\ndef act(host):\n    host.run('exit 9')\n"
+    write_hooks(
+        project,
+        """
+        import os, time
+        @cap.on_failed
+        def tell(failure):
+            open('telling', 'w')
+            time.sleep(60)
+        @cap.after('updated')
+        def act(host):
+            host.run('exit 9')
+        """,
     )
     flow = project.start("deploy:production")
     within(60, (project.path / "telling").exists)
@@ -77,9 +96,22 @@ def test_a_ctrl_c_while_a_failure_is_dealt_with_lets_the_report_be_made(
 ) -> None:
     first = deploy(project)
     mark = tmp_path / "mark"
-    wait = f"time.sleep(2) if {during == 'a hook'} else None"
-    tell = f"@cap.on_failed\ndef tell(failure):\n    pathlib.Path({str(mark)!r}).touch(); {wait}\n"
-    project.dodo(f"import pathlib, time\n{DODO}@cap.after('updated')\ndef act(host):\n    host.run('exit 9')\n\n{tell}")
+    wait = "time.sleep(2)" if during == "a hook" else "pass"
+    write_hooks(
+        project,
+        f"""
+        import pathlib, time
+
+        @cap.after('updated')
+        def act(host):
+            host.run('exit 9')
+
+        @cap.on_failed
+        def tell(failure):
+            pathlib.Path({str(mark)!r}).touch()
+            {wait}
+        """,
+    )
     if during != "a hook":
         tools_in_front(project, "web2", rm=f'case "$*" in *removed*) : >{mark}; sleep 2;; esac; exec /bin/rm "$@"')
     flow = project.start("deploy:production")
@@ -94,10 +126,13 @@ def test_a_ctrl_c_while_a_failure_is_dealt_with_lets_the_report_be_made(
 
 
 def test_a_ctrl_c_while_a_task_of_the_project_runs_ends_the_flow(project: Project) -> None:
-    project.dodo(
-        DODO + "cap.before('publishing', 'smoke')\n"
-        "def task_smoke():\n"
-        "    return {'actions': ['touch begun; exec sleep 2']}\n"
+    write_hooks(
+        project,
+        """
+        cap.before('publishing', 'smoke')
+        def task_smoke():
+            return {'actions': ['touch begun; exec sleep 2']}
+        """,
     )
     process = project.start("deploy:production")
     within(60, (project.path / "begun").exists)

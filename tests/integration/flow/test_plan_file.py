@@ -6,14 +6,22 @@ import json
 import re
 import shutil
 from pathlib import Path
+from textwrap import dedent
 from typing import Any
 
 import pytest
 
 from capdoit.testing import DODO, Project
-from tests.support import hosts_of
+from tests.support import hosts_of, write_hooks
 
-HOOKS = DODO + "\n@cap.after('updated', roles='web')\ndef touch(host, release):\n    host.run('touch touched')\n"
+HOOKS = (
+    DODO
+    + """
+@cap.after('updated', roles='web')
+def touch(host, release):
+    host.run('touch touched')
+"""
+)
 
 
 def deployed(project: Project, text: str) -> str:
@@ -90,7 +98,14 @@ def test_a_plan_is_carried_out_in_another_checkout_of_the_project(ssh_project: P
 @pytest.mark.parametrize("variable", ["plan=part.json", "apply=plan.json"])
 def test_a_plan_is_for_all_of_a_flow(project: Project, words: str, variable: str) -> None:
     deployed(project, "1")
-    project.dodo(DODO + "@cap.after('published')\ndef warm(host):\n    host.run('touch warm')\n")
+    write_hooks(
+        project,
+        """
+        @cap.after('published')
+        def warm(host):
+            host.run('touch warm')
+        """,
+    )
     project.doit("deploy:production", "plan=plan.json", check=True)
     done = project.doit(*words.format("deploy:production").split(), variable).failed()
     assert "plan= and apply= are for all of a flow: doit deploy:production; nothing was done" in done.out
@@ -101,13 +116,26 @@ def test_a_plan_is_refused_when_a_script_of_a_recipe_or_a_module_of_the_project_
     deployed(project, "1")
     (project.path / "recipes").mkdir()
     (project.path / "recipes/zap.py").write_text(
-        "from pathlib import Path\nfrom capdoit import Recipe\nzap = Recipe('zap')\n"
-        "@zap.after('published')\ndef go(host):\n    host.run(Path(__file__).with_name('zap.sh').read_text())\n"
+        dedent("""
+        from pathlib import Path
+        from capdoit import Recipe
+        zap = Recipe('zap')
+        @zap.after('published')
+        def go(host):
+            host.run(Path(__file__).with_name('zap.sh').read_text())
+        """)
     )
     (project.path / "recipes/zap.sh").write_text("true\n")
     (project.path / "helper.py").write_text("WORD = 'true'\n")
-    project.dodo("import sys\nsys.path.insert(0, '.')\nimport helper\n" + DODO
-                 + "@cap.after('published')\ndef own(host):\n    host.run(helper.WORD)\n")  # fmt: skip
+    project.dodo(dedent("""
+        import sys
+        sys.path.insert(0, '.')
+        import helper
+        """) + DODO + dedent("""
+        @cap.after('published')
+        def own(host):
+            host.run(helper.WORD)
+        """))  # fmt: skip
     project.config(recipes={"zap": {}})
     project.doit("deploy:production", "plan=plan.json", check=True)
     (project.path / "recipes/zap.sh").write_text("false\n")
@@ -246,7 +274,11 @@ def test_a_plan_is_refused_when_what_it_would_do_has_changed(project: Project, c
 
 
 def test_a_plan_is_refused_when_what_hears_of_failures_has_changed(project: Project) -> None:
-    tell = DODO + "@cap.on_failed\ndef tell(failure):\n    print('failed')\n"
+    tell = DODO + dedent("""
+        @cap.on_failed
+        def tell(failure):
+            print('failed')
+        """)
     project.dodo(tell)
     deployed(project, "1")
     project.doit("deploy:production", "plan=plan.json", check=True)

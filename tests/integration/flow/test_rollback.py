@@ -6,12 +6,13 @@ import os
 import shutil
 import tarfile
 from pathlib import Path
+from textwrap import dedent
 
 import pytest
 
 from capdoit.testing import DODO, GitRepo, Project
 from capdoit.testing.invariants import damage
-from tests.support import MakeProject, deploy
+from tests.support import MakeProject, deploy, write_hooks
 
 
 def had(project: Project, number: int) -> list[str]:
@@ -216,7 +217,14 @@ def test_an_archive_transfer_rolls_back_without_its_archive(make_project: MakePr
 
 def test_a_release_whose_deploy_failed_is_no_target(project: Project) -> None:
     (first,) = had(project, 1)
-    project.dodo(DODO + "@cap.after('updated')\ndef fails(host):\n    host.run('false')\n")
+    write_hooks(
+        project,
+        """
+        @cap.after('updated')
+        def fails(host):
+            host.run('false')
+        """,
+    )
     project.doit("deploy:production").failed()
     project.dodo(DODO)
     deploy(project)
@@ -249,10 +257,13 @@ def test_a_link_that_leads_nowhere_is_mended(project: Project) -> None:
 
 def test_the_flip_comes_before_the_archive_is_made(project: Project) -> None:
     first, second = had(project, 2)
-    project.dodo(
-        DODO + "@cap.after('published')\n"
-        "def look(host):\n"
-        "    host.run('readlink current; ls', cwd=host.config.layout.deploy_to)\n"
+    write_hooks(
+        project,
+        """
+        @cap.after('published')
+        def look(host):
+            host.run('readlink current; ls', cwd=host.config.layout.deploy_to)
+        """,
     )
     done = project.doit("rollback:production", check=True)
     assert f"web1 | {project.deploy_to('web1')}/releases/{first}" in done.out
@@ -317,7 +328,14 @@ def test_after_rolling_forward_the_way_back_leads_to_what_was_live_before(projec
 
 def test_a_release_whose_deploy_failed_after_it_was_live_is_jumped_over(project: Project, git_repo: GitRepo) -> None:
     good = str(project.doit("deploy:production", check=True) and project.current("web1"))
-    project.dodo(DODO + '@cap.after("published")\ndef late(host):\n    host.run("exit 4")\n')
+    write_hooks(
+        project,
+        """
+        @cap.after("published")
+        def late(host):
+            host.run("exit 4")
+        """,
+    )
     git_repo.commit({"app.txt": "second\n"})
     project.doit("deploy:production").failed(1)
     failed = str(project.current("web1"))
@@ -332,7 +350,14 @@ def test_a_release_whose_deploy_failed_after_it_was_live_is_jumped_over(project:
     assert {project.current(host) for host in project.hosts} == {failed}
 
 
-FAILS_LATE = DODO + "@cap.after('published', flows=('deploy',))\ndef boom(host):\n    host.run('false')\n"
+FAILS_LATE = (
+    DODO
+    + """
+@cap.after('published', flows=('deploy',))
+def boom(host):
+    host.run('false')
+"""
+)
 
 
 @pytest.mark.parametrize("said", [(), ("message=" + "пакет " * 1000,)], ids=["", "with a long message"])
@@ -400,10 +425,13 @@ def test_a_rollback_that_failed_after_its_hooks_changed_the_release_can_be_done_
 
 
 def test_what_a_hook_changes_once_the_release_is_live_or_by_itself_is_no_damage(project: Project) -> None:
-    project.dodo(
-        DODO
-        + "@cap.after('published', flows=('deploy',))\ndef change(host, release):\n"
-        + "    host.run('echo more >>app.txt', cwd=release.path)\n"
+    write_hooks(
+        project,
+        """
+        @cap.after('published', flows=('deploy',))
+        def change(host, release):
+            host.run('echo more >>app.txt', cwd=release.path)
+        """,
     )
     first = deploy(project)
     project.doit("cap", "verify", check=True)
@@ -414,12 +442,15 @@ def test_what_a_hook_changes_once_the_release_is_live_or_by_itself_is_no_damage(
 
 
 def test_damage_in_files_that_releases_have_in_common_stays_damage_when_one_of_them_goes(project: Project) -> None:
-    shared = (
-        "@cap.before('updated', flows=('deploy',))\ndef link(host, release):\n"
-        "    old = release.previous_path\n"
-        "    host.run(f'cp -al {old}/vendor .' if old else 'mkdir vendor; echo lib >vendor/lib', cwd=release.path)\n"
-        "@cap.after('published')\ndef restart(host):\n    host.run('true')\n"
-    )
+    shared = dedent("""
+        @cap.before('updated', flows=('deploy',))
+        def link(host, release):
+            old = release.previous_path
+            host.run(f'cp -al {old}/vendor .' if old else 'mkdir vendor; echo lib >vendor/lib', cwd=release.path)
+        @cap.after('published')
+        def restart(host):
+            host.run('true')
+        """)
     project.dodo(DODO + shared)
     first, _ = deploy(project), deploy(project)
     (project.deploy_to("web1") / f"releases/{first}/vendor/lib").write_text("bad\n")  # as long as before
@@ -431,11 +462,16 @@ def test_damage_in_files_that_releases_have_in_common_stays_damage_when_one_of_t
 def test_what_a_hook_changes_after_finished_is_no_damage_and_what_it_warns_of_is_in_the_status(
     project: Project,
 ) -> None:
-    project.dodo(
-        DODO
-        + "@cap.after('finished')\ndef change(host, release):\n"
-        + "    host.run('echo more >>app.txt', cwd=release.path)\n"
-        + "@cap.after('finished', once=True)\ndef tell(flow):\n    flow.warn('nobody was told')\n"
+    write_hooks(
+        project,
+        """
+        @cap.after('finished')
+        def change(host, release):
+            host.run('echo more >>app.txt', cwd=release.path)
+        @cap.after('finished', once=True)
+        def tell(flow):
+            flow.warn('nobody was told')
+        """,
     )
     first = deploy(project)
     project.doit("cap", "verify", check=True)
@@ -459,7 +495,14 @@ def test_current_that_was_spelled_by_another_path_is_gone_back_from(project: Pro
 
 def test_what_to_type_next_is_for_the_hosts_that_were_chosen(project: Project) -> None:
     first = deploy(project)
-    project.dodo(f"{DODO}@cap.after('published')\ndef smoke(host):\n    host.run('exit 5')\n")
+    write_hooks(
+        project,
+        """
+        @cap.after('published')
+        def smoke(host):
+            host.run('exit 5')
+        """,
+    )
     done = project.doit("deploy:production", "hosts=web1").failed()
     back = f"doit rollback:production hosts=web1 rollback_release={first}"
     assert f"To go back: {back}\n" in done.out
@@ -478,8 +521,13 @@ def test_a_dry_run_that_was_refused_is_to_be_typed_again_as_a_dry_run(project: P
 
 def test_an_archive_goes_when_its_release_is_back_and_may_change(project: Project) -> None:
     project.config(keep_releases=1)
-    project.dodo(
-        DODO + "@cap.after('reverted')\ndef make(host, release):\n    host.run('touch made', cwd=release.path)\n"
+    write_hooks(
+        project,
+        """
+        @cap.after('reverted')
+        def make(host, release):
+            host.run('touch made', cwd=release.path)
+        """,
     )
     first, second = deploy(project), deploy(project)
     assert roll_back(project) == first

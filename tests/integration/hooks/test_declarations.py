@@ -50,7 +50,10 @@ def test_a_hook_that_is_declared_wrongly_is_refused_with_its_place(
     assert not (project.path / "hosts").exists()
 
 
-DEPENDENT = "def task_test():\n    return {'actions': ['echo x >>tested; exit 1']}\n"
+DEPENDENT = """
+def task_test():
+    return {'actions': ['echo x >>tested; exit 1']}
+"""
 
 
 @pytest.mark.parametrize("step", ["starting", "publishing"])

@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 import re
 import time
+from textwrap import dedent
 
 import pytest
 
 from capdoit.testing import DODO, Project
-from tests.support import MakeProject, deploy, write_recipe
+from tests.support import MakeProject, deploy, write_hooks, write_recipe
 
 EVERYWHERE = (
     DODO
@@ -140,29 +141,47 @@ def test_roles_primary_once_and_flows_choose_where_a_hook_runs(make_project: Mak
 def test_a_hook_runs_on_a_host_that_gets_no_code(project: Project) -> None:
     project.hosts["web2"]["no_release"] = True
     project.config()
-    project.dodo(DODO + "@cap.after('published')\ndef hello(host, release):\n    host.run('echo \"<hello>\"')\n")
+    write_hooks(
+        project,
+        """
+        @cap.after('published')
+        def hello(host, release):
+            host.run('echo "<hello>"')
+        """,
+    )
     done = project.doit("deploy:production", check=True)
     assert said(done.out, "web1") == said(done.out, "web2") == ["hello"]
 
 
 def test_two_hooks_of_one_name_both_run(project: Project) -> None:
-    hook = "@cap.after('started')\ndef twin(host):\n    host.run('echo \"<{}>\"')\n"
+    hook = dedent("""
+        @cap.after('started')
+        def twin(host):
+            host.run('echo "<{}>"')
+        """)
     project.dodo(DODO + hook.format("a") + hook.format("b"))
     assert said(project.doit("deploy:production", check=True).out, "web1") == ["a", "b"]
 
 
 def test_a_task_before_a_step_runs_before_it(project: Project) -> None:
     look = "ls hosts/web1/releases > smoked; readlink hosts/web1/current >> smoked; true"
-    task = f"cap.before('publishing', 'smoke')\ndef task_smoke():\n    return {{'actions': [{look!r}]}}\n"
+    task = dedent(f"""
+        cap.before('publishing', 'smoke')
+        def task_smoke():
+            return {{'actions': [{look!r}]}}
+        """)
     project.dodo(DODO + task)
     release = deploy(project)
     assert (project.path / "smoked").read_text() == f"{release}\n"
 
 
 def test_a_task_of_the_project_may_depend_on_a_deploy(project: Project) -> None:
-    project.dodo(
-        DODO + "def task_ship():\n"
-        "    return {'actions': ['readlink hosts/web1/current > shipped'], 'task_dep': ['deploy:production']}\n"
+    write_hooks(
+        project,
+        """
+        def task_ship():
+            return {'actions': ['readlink hosts/web1/current > shipped'], 'task_dep': ['deploy:production']}
+        """,
     )
     project.doit("ship", check=True)
     assert (project.path / "shipped").read_text().strip().endswith(str(project.current("web1")))
@@ -199,16 +218,26 @@ def test_a_hook_can_run_capture_test_upload_download_and_use_plumbum(make_projec
 
 def test_in_a_rollback_a_hook_is_told_what_is_left(project: Project) -> None:
     first, second = deploy(project), deploy(project)
-    project.dodo(
-        DODO + "@cap.after('reverted', once=True)\n"
-        "def look(hosts, release):\n"
-        "    print(f'<{release.name} {release.previous} {release.left}>')\n"
+    write_hooks(
+        project,
+        """
+        @cap.after('reverted', once=True)
+        def look(hosts, release):
+            print(f'<{release.name} {release.previous} {release.left}>')
+        """,
     )
     assert f"<{first} {second} {second}>" in project.doit("rollback:production", check=True).out
 
 
 def test_a_command_that_takes_too_long_fails_the_flow(project: Project) -> None:
-    project.dodo(DODO + "@cap.after('updated')\ndef slow(host):\n    host.run('sleep 30', timeout=0.3)\n")
+    write_hooks(
+        project,
+        """
+        @cap.after('updated')
+        def slow(host):
+            host.run('sleep 30', timeout=0.3)
+        """,
+    )
     begun = time.monotonic()
     done = project.doit("deploy:production").failed()
     assert time.monotonic() - begun < 25

@@ -6,12 +6,13 @@ import json
 import re
 import signal
 from pathlib import Path
+from textwrap import dedent
 from typing import Any
 
 import pytest
 
 from capdoit.testing import DODO, Project
-from tests.support import deploy, within
+from tests.support import deploy, within, write_hooks
 
 TELL = (
     DODO
@@ -68,9 +69,12 @@ def test_on_failed_is_not_told_when_that_is_said(project: Project) -> None:
 
 def test_on_failed_is_told_the_hosts_on_which_a_hook_failed(project: Project) -> None:
     project.dodo(
-        TELL + "@cap.after('updated')\n"
-        "def boom(host):\n"
-        "    host.run('test $PWD = x || sleep 0.2; false' if host.name == 'web2' else 'true')\n"
+        TELL
+        + dedent("""
+        @cap.after('updated')
+        def boom(host):
+            host.run('test $PWD = x || sleep 0.2; false' if host.name == 'web2' else 'true')
+        """)
     )
     project.doit("deploy:production").failed()
     (told_once,) = told(project)
@@ -81,20 +85,41 @@ def test_on_failed_is_told_the_hosts_on_which_a_hook_failed(project: Project) ->
 
 
 def test_what_capdoit_refuses_a_hook_is_shown_where_the_hook_asks_for_it(project: Project) -> None:
-    project.dodo(DODO + "@cap.after('updated')\ndef boom(host):\n    host.run(['a\\0b'])\n")
+    write_hooks(
+        project,
+        """
+        @cap.after('updated')
+        def boom(host):
+            host.run(['a\\0b'])
+        """,
+    )
     done = project.doit("deploy:production").failed()
     assert re.search(r"web1: ValueError: .*\(dodo\.py:\d+\)", done.out), done.out
 
 
 def test_an_error_calls_a_command_what_its_hook_calls_it(project: Project) -> None:
     hook = "host.run(['sh', '-c', 'echo lost\\nexit 4'], called='the cache could not be filled')"
-    project.dodo(DODO + f"@cap.after('updated')\ndef boom(host):\n    {hook}\n")
+    write_hooks(
+        project,
+        f"""
+        @cap.after('updated')
+        def boom(host):
+            {hook}
+        """,
+    )
     done = project.doit("deploy:production").failed()
     assert "  web1: the cache could not be filled: exit status 4\n      lost\n" in done.out, done.out
 
 
 def test_on_failed_is_told_of_an_exception_in_a_hook(project: Project) -> None:
-    project.dodo(TELL + "@cap.after('published', once=True)\ndef boom(hosts):\n    {}['lost']\n")
+    project.dodo(
+        TELL
+        + dedent("""
+        @cap.after('published', once=True)
+        def boom(hosts):
+            {}['lost']
+        """)
+    )
     done = project.doit("deploy:production").failed()
     assert "KeyError: 'lost' (dodo.py:" in done.out
     assert "Traceback" not in done.out
@@ -111,7 +136,14 @@ def test_on_failed_is_told_of_a_rollback_that_failed(project: Project) -> None:
 
 
 def test_on_failed_is_told_of_a_build_task_that_failed_in_the_middle_of_a_flow(project: Project) -> None:
-    project.dodo(TELL + "cap.before('publishing', 'smoke')\ndef task_smoke():\n    return {'actions': ['exit 9']}\n")
+    project.dodo(
+        TELL
+        + dedent("""
+        cap.before('publishing', 'smoke')
+        def task_smoke():
+            return {'actions': ['exit 9']}
+        """)
+    )
     done = project.doit("deploy:production").failed()
     (told_once,) = told(project)
     assert told_once["flow"] == "deploy"
@@ -121,7 +153,14 @@ def test_on_failed_is_told_of_a_build_task_that_failed_in_the_middle_of_a_flow(p
 
 
 def test_on_failed_is_not_told_when_nothing_began(project: Project) -> None:
-    project.dodo(TELL + "cap.before('starting', 'smoke')\ndef task_smoke():\n    return {'actions': ['exit 9']}\n")
+    project.dodo(
+        TELL
+        + dedent("""
+        cap.before('starting', 'smoke')
+        def task_smoke():
+            return {'actions': ['exit 9']}
+        """)
+    )
     project.doit("deploy:production").failed()
     assert told(project) == []
     assert not (project.deploy_to("web1") / ".capdoit").exists()
@@ -129,7 +168,12 @@ def test_on_failed_is_not_told_when_nothing_began(project: Project) -> None:
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=lambda number: number.name)
 def test_on_failed_is_told_of_a_signal(project: Project, number: signal.Signals) -> None:
-    wait = "@cap.after('updated')\ndef wait(host):\n    open('begun', 'w')\n    host.run('sleep 30')\n"
+    wait = dedent("""
+        @cap.after('updated')
+        def wait(host):
+            open('begun', 'w')
+            host.run('sleep 30')
+        """)
     project.dodo(TELL + wait)
     process = start_and_wait_for(project, "deploy:production")
     process.send_signal(number)
@@ -143,13 +187,16 @@ def test_on_failed_is_told_of_a_signal(project: Project, number: signal.Signals)
 
 
 def test_an_on_failed_hook_that_fails_does_not_hide_the_error(project: Project) -> None:
-    project.dodo(
-        DODO + "@cap.on_failed\n"
-        "def bad(failure):\n"
-        "    raise ValueError('not me')\n"
-        "@cap.after('updated')\n"
-        "def boom(host):\n"
-        "    host.run('exit 5')\n"
+    write_hooks(
+        project,
+        """
+        @cap.on_failed
+        def bad(failure):
+            raise ValueError('not me')
+        @cap.after('updated')
+        def boom(host):
+            host.run('exit 5')
+        """,
     )
     done = project.doit("deploy:production").failed()
     assert "exit status 5" in done.out
@@ -167,10 +214,20 @@ def test_a_recipe_beside_dodo_py_has_its_hooks_woven_in(project: Project) -> Non
     (project.path / "recipes").mkdir()
     recipe = Path(project.path / "recipes/greeting.py")
     recipe.write_text(
-        "from dataclasses import dataclass\nfrom capdoit import Recipe\n\n"
-        "@dataclass(frozen=True)\nclass Options:\n    word: str = 'hello'\n\n"
-        "greeting = Recipe('greeting', options=Options, roles='web')\n\n"
-        "@greeting.after('published')\ndef greet(host, options):\n    host.run(['echo', f'<{options.word}>'])\n"
+        dedent("""
+        from dataclasses import dataclass
+        from capdoit import Recipe
+
+        @dataclass(frozen=True)
+        class Options:
+            word: str = 'hello'
+
+        greeting = Recipe('greeting', options=Options, roles='web')
+
+        @greeting.after('published')
+        def greet(host, options):
+            host.run(['echo', f'<{options.word}>'])
+        """)
     )
     project.config(recipes={"greeting": {"word": "good day"}})
     assert said(project.doit("deploy:production", check=True).out, "web2") == ["good day"]

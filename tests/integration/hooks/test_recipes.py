@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from textwrap import dedent
+
 import pytest
 
 from capdoit.sequence import step_names
@@ -81,14 +83,38 @@ def test_a_hook_is_told_of_the_flow_it_is_part_of(project: Project) -> None:
 
 
 def test_a_failed_hook_is_told_of_the_flow_too(project: Project) -> None:
-    recipe(project, "tell", TELL_FLOW + "\n@tell.health()\ndef ill(host):\n    host.run('exit 3')\n")
+    recipe(
+        project,
+        "tell",
+        TELL_FLOW
+        + dedent("""
+        @tell.health()
+        def ill(host):
+            host.run('exit 3')
+        """),
+    )
     done = project.doit("deploy:production", "colour=red").failed()
     assert "<failed deploy tell.ill True {'colour': 'red'} >" in done.out
 
 
 def test_a_health_check_comes_after_all_else_that_follows_the_publish(project: Project) -> None:
-    recipe(project, "tell", TELL_FLOW + "\n@tell.health()\ndef fine(host):\n    host.run('echo fine')\n")
-    project.dodo((project.path / "dodo.py").read_text() + "@cap.after('published')\ndef restart(host): ...\n")
+    recipe(
+        project,
+        "tell",
+        TELL_FLOW
+        + dedent("""
+        @tell.health()
+        def fine(host):
+            host.run('echo fine')
+        """),
+    )
+    project.dodo(
+        (project.path / "dodo.py").read_text()
+        + dedent("""
+        @cap.after('published')
+        def restart(host): ...
+        """)
+    )
     done = project.doit("deploy:production", check=True)
     assert done.out.index("production:restart") < done.out.index("production:tell.fine")
 

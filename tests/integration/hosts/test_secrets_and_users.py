@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from textwrap import dedent
+
 from capdoit.testing import Project
 
 TEXT = "hunter2 'and' \"more\" $HOME"
@@ -13,7 +15,12 @@ def with_hook(project: Project, *lines: str) -> Project:
     # JSON, which the fixture writes, has no tags
     (project.path / "deploy.yml").write_text("{default_env: {TOKEN: !env TOKEN}," + text.strip()[1:])
     project.dodo(
-        'import capdoit\ncap = capdoit.load("deploy.yml")\n@cap.after("updated")\ndef hook(host, release):\n'
+        dedent("""
+        import capdoit
+        cap = capdoit.load("deploy.yml")
+        @cap.after("updated")
+        def hook(host, release):
+        """)
         + "".join(f"    {line}\n" for line in lines)
     )
     return project
@@ -79,11 +86,23 @@ def test_a_user_that_cannot_be_become_fails_the_deploy_with_sudos_words(project:
 def test_a_secret_among_the_options_of_a_recipe_is_given_to_a_command_as_it_is(project: Project) -> None:
     project.write_module(
         "recipes/warm.py",
-        "from dataclasses import dataclass\nfrom capdoit import Recipe, Secret\n\n\n"
-        "@dataclass(frozen=True)\nclass Options:\n    key: Secret\n\n\n"
-        'warm = Recipe("warm", options=Options)\n\n\n'
-        '@warm.after("updated")\ndef fetch(host, options):\n'
-        "    host.run('echo \"${#KEY} $KEY\"', env={'KEY': options.key})\n",
+        dedent("""
+        from dataclasses import dataclass
+        from capdoit import Recipe, Secret
+
+
+        @dataclass(frozen=True)
+        class Options:
+            key: Secret
+
+
+        warm = Recipe("warm", options=Options)
+
+
+        @warm.after("updated")
+        def fetch(host, options):
+            host.run('echo "${#KEY} $KEY"', env={'KEY': options.key})
+        """),
     )
     project.config()
     file = project.path / "deploy.yml"

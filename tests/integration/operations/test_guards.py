@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from capdoit.testing import DODO, Project
+from textwrap import dedent
+
+from capdoit.testing import Project
 from tests.integration.database_recipe import WATCHING, database, deployed, recipe
-from tests.support import tools_in_front
+from tests.support import tools_in_front, write_hooks
 
 BACK = """
 @db.back()
@@ -175,8 +177,21 @@ def test_a_probe_that_fails_refuses_a_rollback_by_name_and_keep_goes_back_all_th
 
 
 def test_what_asks_nobody_says_so(project: Project) -> None:
-    text = "@db.guard(roles='dbb')\ndef watch(host, release):\n    return []\n"
-    recipe(project, "db", f"\ndb = Recipe('db')\n{text}@db.after('updated', roles='srch')\ndef fill(host):\n    pass\n")
+    recipe(
+        project,
+        "db",
+        dedent("""
+        db = Recipe('db')
+
+        @db.guard(roles='dbb')
+        def watch(host, release):
+            return []
+
+        @db.after('updated', roles='srch')
+        def fill(host):
+            pass
+        """),
+    )
     for _ in range(2):
         done = project.doit("deploy:production", check=True)
         assert "db.fill is called on no host: none has the role srch" in done.out
@@ -194,7 +209,14 @@ def test_nothing_is_taken_away_before_all_other_hooks_have_done_well(project: Pr
     recipe(project, "db", WATCHING + BACK)
     deployed(project, "0001")
     second = deployed(project, "0001", "0002")
-    project.dodo(DODO + "@cap.before('publishing', flows='rollback')\ndef boom(host):\n    host.run('exit 3')\n")
+    write_hooks(
+        project,
+        """
+        @cap.before('publishing', flows='rollback')
+        def boom(host):
+            host.run('exit 3')
+        """,
+    )
     done = project.doit("rollback:production", "migrations=back").failed()
     assert "boom failed" in done.out
     assert "taken away" not in done.out
@@ -203,7 +225,16 @@ def test_nothing_is_taken_away_before_all_other_hooks_have_done_well(project: Pr
 
 
 def test_a_guard_that_breaks_says_with_what_and_where(project: Project) -> None:
-    recipe(project, "db", "\ndb = Recipe('db')\n@db.guard()\ndef watch(host, release):\n    return {}['lost']\n")
+    recipe(
+        project,
+        "db",
+        dedent("""
+        db = Recipe('db')
+        @db.guard()
+        def watch(host, release):
+            return {}['lost']
+        """),
+    )
     deployed(project, "1")
     deployed(project, "2")
     done = project.doit("rollback:production").failed()
@@ -223,7 +254,14 @@ def test_what_other_hosts_go_on_using_is_not_taken_away(project: Project) -> Non
 
 def test_a_hook_whose_hosts_were_not_chosen_is_said_to_be_left_out(project: Project) -> None:
     project.hosts["web2"]["roles"] = ["db"]
-    project.dodo(DODO + "@cap.after('updated', roles='db')\ndef migrate(host):\n    host.run('true')\n")
+    write_hooks(
+        project,
+        """
+        @cap.after('updated', roles='db')
+        def migrate(host):
+            host.run('true')
+        """,
+    )
     project.config()
     done = project.doit("deploy:production", "hosts=web1", check=True)
     assert "warning: migrate was not called: of its hosts none was chosen (web2)" in done.out

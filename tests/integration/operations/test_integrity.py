@@ -15,7 +15,7 @@ import pytest
 
 from capdoit.records.manifest import parse_listing
 from capdoit.testing import DODO, GitRepo, Project
-from tests.support import MakeProject, deploy
+from tests.support import MakeProject, deploy, write_hooks
 
 
 def release(project: Project, name: str, host: str = "web1") -> Path:
@@ -34,9 +34,13 @@ def verify(project: Project, *words: str, code: int = 0) -> Any:
 
 
 def test_a_deploy_leaves_a_manifest_of_what_became_live_hooks_included_outside_of_the_release(project: Project) -> None:
-    project.dodo(
-        DODO + "@cap.before('publishing')\ndef build(host, release):\n"
-        "    host.run('echo built >app.js', cwd=release.path)\n"
+    write_hooks(
+        project,
+        """
+        @cap.before('publishing')
+        def build(host, release):
+            host.run('echo built >app.js', cwd=release.path)
+        """,
     )
     live = deploy(project)
     found = parse_listing(manifest(project, live).read_text().split("\n"))
@@ -62,7 +66,14 @@ def test_a_manifest_goes_with_its_release_and_stays_with_its_archive(project: Pr
 
 def test_a_failed_deploy_leaves_no_manifest(project: Project) -> None:
     first = deploy(project)
-    project.dodo(DODO + "@cap.before('publishing')\ndef fails(host):\n    host.run('false')\n")
+    write_hooks(
+        project,
+        """
+        @cap.before('publishing')
+        def fails(host):
+            host.run('false')
+        """,
+    )
     project.doit("deploy:production").failed()
     assert os.listdir(manifest(project, "")) == [first]
 
@@ -158,7 +169,14 @@ def test_hosts_with_busybox_tools_alone_write_manifests_and_find_damage(project:
 
 def test_damage_is_found_before_the_hooks_of_reverted_take_anything_away(project: Project) -> None:
     first, _ = deploy(project), deploy(project)
-    project.dodo(DODO + "@cap.after('reverted')\ndef take_away(host):\n    host.run('echo TAKEN')\n")
+    write_hooks(
+        project,
+        """
+        @cap.after('reverted')
+        def take_away(host):
+            host.run('echo TAKEN')
+        """,
+    )
     (release(project, first, "web2") / "app.txt").unlink()
     done = project.doit("rollback:production").failed()
     assert "TAKEN" not in done.out
@@ -231,9 +249,13 @@ def test_a_host_that_cannot_compare_refuses_and_force_passes_that_too(project: P
 def test_an_archived_release_is_verified_too_and_keeps_its_modes(project: Project, git_repo: GitRepo) -> None:
     git_repo.commit({"app.txt": "first\n"})
     first = deploy(project)
-    project.dodo(
-        DODO + "@cap.after('updated')\ndef open_up(host, release):\n"
-        "    host.run('chmod 666 app.txt', cwd=release.path)\n"
+    write_hooks(
+        project,
+        """
+        @cap.after('updated')
+        def open_up(host, release):
+            host.run('chmod 666 app.txt', cwd=release.path)
+        """,
     )
     second = deploy(project)
     project.dodo(DODO)

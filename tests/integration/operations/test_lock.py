@@ -5,19 +5,24 @@ from __future__ import annotations
 import os
 import re
 import subprocess
+from textwrap import dedent
 
 import pytest
 
-from capdoit.testing import DODO, Project, processes
-from tests.support import MakeProject, deploy, tools_in_front, within
+from capdoit.testing import Project, processes
+from tests.support import MakeProject, deploy, tools_in_front, within, write_hooks
 
 
 def at_work(project: Project, step: str = "updated") -> Project:
     """A project whose deploys take after a step until there is a file ``over``, but not for ever."""
     mark, over = project.path / "at-work", project.path / "over"
-    project.dodo(
-        f"{DODO}\n@cap.after('{step}', once=True, flows=('deploy',))\ndef slow(hosts):\n"
-        f"    hosts[0].run(\"touch '{mark}'; for n in $(seq 400); do [ ! -e '{over}' ] || break; sleep 0.05; done\")\n"
+    write_hooks(
+        project,
+        f"""
+        @cap.after('{step}', once=True, flows=('deploy',))
+        def slow(hosts):
+            hosts[0].run("touch '{mark}'; for n in $(seq 400); do [ ! -e '{over}' ] || break; sleep 0.05; done")
+        """,
     )
     return project
 
@@ -110,9 +115,13 @@ def test_a_flow_that_waits_keeps_no_lock_that_another_may_wait_for_in_turn(make_
 
 
 def test_what_a_dead_flow_left_may_take_longer_to_remove_than_a_silence_may_last(project: Project) -> None:
-    project.dodo(
-        DODO + "import capdoit.hosts.session\ncapdoit.hosts.session.HEARTBEAT_TIMEOUT_SECONDS = 1\n"
-        "capdoit.hosts.session.HEARTBEAT_SECONDS = 0.2\n"
+    write_hooks(
+        project,
+        """
+        import capdoit.hosts.session
+        capdoit.hosts.session.HEARTBEAT_TIMEOUT_SECONDS = 1
+        capdoit.hosts.session.HEARTBEAT_SECONDS = 0.2
+        """,
     )
     tools_in_front(project, "web1", rm='case "$*" in *drill*) sleep 4;; esac; exec /bin/rm "$@"')
     (project.deploy_to("web1") / ".capdoit/drill").mkdir(parents=True)
@@ -153,8 +162,20 @@ def test_no_hook_of_a_flow_that_was_unlocked_by_force_does_anything_more(project
     at_work(project)
     (project.path / "file").touch()
     with (project.path / "dodo.py").open("a") as dodo:
-        dodo.write("@cap.after('updated')\ndef migrate(host):\n    host.run('touch migrated')\n")
-        dodo.write("@cap.on_failed\ndef tell(hosts):\n    hosts[0].upload('file', 'uploaded')\n")
+        dodo.write(
+            dedent("""
+            @cap.after('updated')
+            def migrate(host):
+                host.run('touch migrated')
+            """)
+        )
+        dodo.write(
+            dedent("""
+            @cap.on_failed
+            def tell(hosts):
+                hosts[0].upload('file', 'uploaded')
+            """)
+        )
     with project.start("deploy:production") as first:
         within(60, (project.path / "at-work").exists)
         project.doit("cap", "unlock", "production", check=True)

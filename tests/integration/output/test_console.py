@@ -10,7 +10,8 @@ import sys
 
 import pytest
 
-from capdoit.testing import DODO, Project
+from capdoit.testing import Project
+from tests.support import write_hooks
 
 KEY = "-----BEGIN KEY-----\nMIIEpAIBAAKCAQEA\n\n  c2hvcnQgYnV0\tbm90\r\nabc=\n-----END KEY-----\n"
 
@@ -18,8 +19,12 @@ KEY = "-----BEGIN KEY-----\nMIIEpAIBAAKCAQEA\n\n  c2hvcnQgYnV0\tbm90\r\nabc=\n--
 def test_a_secret_in_a_warning_reaches_no_journal(project: Project) -> None:
     text = (project.path / "deploy.yml").read_text().replace('"branch"', '"default_env": {KEY: !env KEY}, "branch"')
     (project.path / "deploy.yml").write_text(text)
-    project.dodo(DODO + "import os\n@cap.after('published', once=True)\ndef tell(flow):\n"
-                 "    flow.warn('token ' + os.environ['KEY'])\n")  # fmt: skip
+    write_hooks(project, """
+        import os
+        @cap.after('published', once=True)
+        def tell(flow):
+            flow.warn('token ' + os.environ['KEY'])
+        """)  # fmt: skip
     project.doit("deploy:production", env={"KEY": "hush-hush-hush"}, check=True)
     journal = (project.deploy_to("web1") / ".capdoit/journal").read_text()
     assert "token ***" in journal
@@ -30,7 +35,14 @@ def test_a_key_that_a_host_prints_line_by_line_is_masked(project: Project) -> No
     project.config(linked_files=None)
     text = (project.path / "deploy.yml").read_text()
     (project.path / "deploy.yml").write_text("{default_env: {KEY: !env KEY}," + text.strip()[1:])
-    project.dodo(DODO + '@cap.after("updated")\ndef show(host):\n    host.run(\'echo "$KEY"; exit 4\')\n')
+    write_hooks(
+        project,
+        """
+        @cap.after("updated")
+        def show(host):
+            host.run('echo "$KEY"; exit 4')
+        """,
+    )
     done = project.doit("deploy:production", env={"KEY": KEY}).failed(1)
 
     assert "exit status 4" in done.out
@@ -44,7 +56,14 @@ def test_a_key_that_a_host_prints_line_by_line_is_masked(project: Project) -> No
     ids=["by the host", "by the hook"],
 )
 def test_a_deploy_whose_hooks_show_what_the_terminal_cannot_is_finished(project: Project, show: str) -> None:
-    project.dodo(DODO + f'@cap.after("updated")\ndef tick(host):\n    {show}\n')
+    write_hooks(
+        project,
+        f"""
+        @cap.after("updated")
+        def tick(host):
+            {show}
+        """,
+    )
     done = project.doit("deploy:production", env={"PYTHONIOENCODING": "ascii"}).ok()
 
     assert "<\\u2713>" in done.out
@@ -52,7 +71,14 @@ def test_a_deploy_whose_hooks_show_what_the_terminal_cannot_is_finished(project:
 
 
 def test_how_the_operator_wants_it_shown_is_heeded(project: Project) -> None:
-    project.dodo(DODO + '@cap.after("updated", once=True)\ndef tick(hosts):\n    print("<\\u2713>")\n')
+    write_hooks(
+        project,
+        """
+        @cap.after("updated", once=True)
+        def tick(hosts):
+            print("<\\u2713>")
+        """,
+    )
     assert "<?>" in project.doit("deploy:production", env={"PYTHONIOENCODING": "ascii:replace"}).ok().out
 
 

@@ -6,11 +6,12 @@ import json
 import os
 import signal
 from pathlib import Path
+from textwrap import dedent
 
 import pytest
 
 from capdoit.testing import DODO, Project
-from tests.support import deploy, nothing_half_made, tools_in_front, within
+from tests.support import deploy, nothing_half_made, tools_in_front, within, write_hooks
 
 
 def test_a_host_that_cannot_publish_makes_the_others_go_back(project: Project) -> None:
@@ -78,7 +79,14 @@ def test_a_rollback_that_cannot_be_published_is_undone(project: Project) -> None
 
 def test_a_hook_that_fails_by_itself_is_to_be_run_by_itself_again(project: Project) -> None:
     first = deploy(project)
-    project.dodo(DODO + "@cap.after('published')\ndef restart(host):\n    host.run('exit 1')\n")
+    write_hooks(
+        project,
+        """
+        @cap.after('published')
+        def restart(host):
+            host.run('exit 1')
+        """,
+    )
     done = project.doit("run", "-s", "deploy:production:restart", "hosts=web1").failed()
     again = "doit run -s deploy:production:restart hosts=web1\n"
     assert f"What is live was not changed.\nOnce fixed, run: {again}" in done.out
@@ -87,7 +95,14 @@ def test_a_hook_that_fails_by_itself_is_to_be_run_by_itself_again(project: Proje
 
 def test_a_rollback_whose_last_hook_fails_says_that_it_is_live_and_how_to_do_the_hook_again(project: Project) -> None:
     first, _ = deploy(project), deploy(project)
-    project.dodo(DODO + "@cap.after('published')\ndef restart(host):\n    host.run('exit 1')\n")
+    write_hooks(
+        project,
+        """
+        @cap.after('published')
+        def restart(host):
+            host.run('exit 1')
+        """,
+    )
     done = project.doit("rollback:production").failed()
     assert (
         f"The rollback to {first} is live all the same. Not done because of that: finishing_rollback, finished."
@@ -98,7 +113,14 @@ def test_a_rollback_whose_last_hook_fails_says_that_it_is_live_and_how_to_do_the
 
 def test_a_failure_after_the_publish_says_that_the_release_is_live(project: Project) -> None:
     first = deploy(project)
-    project.dodo(DODO + "@cap.after('published')\ndef restart(host):\n    host.run('exit 1')\n")
+    write_hooks(
+        project,
+        """
+        @cap.after('published')
+        def restart(host):
+            host.run('exit 1')
+        """,
+    )
     done = project.doit("deploy:production").failed()
     second = project.current("web1")
     assert second != first
@@ -126,8 +148,16 @@ def test_a_cleanup_that_fails_is_a_warning(project: Project) -> None:
 
 def test_a_deploy_that_fails_once_it_is_live_says_what_was_not_done(project: Project) -> None:
     deploy(project)
-    hooks = "@cap.after('published')\ndef warm(host):\n    host.run('exit 5')\n"
-    hooks += "@cap.after('published')\ndef restart(host):\n    host.run('true')\n"
+    hooks = dedent("""
+        @cap.after('published')
+        def warm(host):
+            host.run('exit 5')
+        """)
+    hooks += dedent("""
+        @cap.after('published')
+        def restart(host):
+            host.run('true')
+        """)
     project.dodo(DODO + hooks)
     done = project.doit("deploy:production").failed()
     assert "is live all the same. Not done because of that: restart, finishing, finished.\n" in done.out

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 from pathlib import Path
+from textwrap import dedent
 
 import pytest
 
@@ -31,7 +32,13 @@ def test_calls_come_back_exactly_with_host_directory_and_environment(stage: Stag
 
 def test_calls_of_many_processes_at_once_are_all_recorded_whole(stage: Stages) -> None:
     each = "for n in 1 2 3 4 5 6 7 8 9 10; do oracle $n & done; wait"
-    shop = stage(dodo=f"@cap.after('published')\ndef ask(host):\n    host.run({each!r})\n")
+    shop = stage(
+        dodo=dedent(f"""
+        @cap.after('published')
+        def ask(host):
+            host.run({each!r})
+        """)
+    )
     shop.stand_in("oracle")
     shop.deploy().ok()
     calls = {(call.host, call.argv) for call in shop.calls("oracle")}
@@ -57,7 +64,14 @@ def test_a_stand_in_is_found_first_also_where_a_host_has_a_path_of_its_own(stage
 
 
 def test_a_stand_in_can_fail_and_can_run_a_script(stage: Stages) -> None:
-    shop = stage(hosts=1, dodo="@cap.after('updated')\ndef ask(host):\n    host.run(['oracle', 'a b'])\n")
+    shop = stage(
+        hosts=1,
+        dodo=dedent("""
+        @cap.after('updated')
+        def ask(host):
+            host.run(['oracle', 'a b'])
+        """),
+    )
     shop.stand_in("oracle", status=4)
     assert "exit status 4" in shop.deploy().failed().out
     shop.stand_in("oracle", script='echo "<$1>"; [ "$1" = "a b" ]')
@@ -68,7 +82,12 @@ def test_a_stand_in_can_fail_and_can_run_a_script(stage: Stages) -> None:
 
 
 def test_a_call_of_doits_own_machine_has_no_host(stage: Stages) -> None:
-    dodo = "import subprocess\n@cap.after('published', once=True)\ndef tell(hosts):\n    subprocess.run(['oracle'])\n"
+    dodo = dedent("""
+        import subprocess
+        @cap.after('published', once=True)
+        def tell(hosts):
+            subprocess.run(['oracle'])
+        """)
     shop = stage(dodo=dodo)
     shop.stand_in("oracle")
     shop.deploy().ok()

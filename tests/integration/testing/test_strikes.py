@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from textwrap import dedent
 
 import pytest
 
@@ -55,7 +56,14 @@ def test_a_rollback_is_struck_as_well(stage: Stages) -> None:
 
 
 def test_a_strike_comes_after_the_hooks_of_its_moment_or_before_them(stage: Stages) -> None:
-    shop = stage(hosts=1, dodo="@cap.after('published')\ndef ask(host):\n    host.run('oracle')\n")
+    shop = stage(
+        hosts=1,
+        dodo=dedent("""
+        @cap.after('published')
+        def ask(host):
+            host.run('oracle')
+        """),
+    )
     shop.stand_in("oracle")
     with shop.fail_at("published", when="before"):
         shop.deploy().failed()

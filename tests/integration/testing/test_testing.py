@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from textwrap import dedent
 from typing import Any
 
 import pytest
@@ -51,10 +52,20 @@ def test_a_recipe_that_is_given_as_text_is_used_with_its_options(stage: Stages) 
     shop = stage(recipes={"greet": {"word": "hello"}}, hosts=1)
     shop.recipe(
         "greet",
-        "from dataclasses import dataclass\nfrom capdoit import Recipe\n\n"
-        "@dataclass(frozen=True)\nclass Options:\n    word: str\n\n"
-        "greet = Recipe('greet', options=Options)\n\n"
-        "@greet.after('published')\ndef say(host, options):\n    host.run(['oracle', options.word])\n",
+        dedent("""
+        from dataclasses import dataclass
+        from capdoit import Recipe
+
+        @dataclass(frozen=True)
+        class Options:
+            word: str
+
+        greet = Recipe('greet', options=Options)
+
+        @greet.after('published')
+        def say(host, options):
+            host.run(['oracle', options.word])
+        """),
     )
     shop.stand_in("oracle")
     shop.deploy().ok()
@@ -63,7 +74,11 @@ def test_a_recipe_that_is_given_as_text_is_used_with_its_options(stage: Stages) 
 
 def test_hosts_have_the_names_and_roles_that_the_test_gives_them(stage: Stages) -> None:
     hosts: dict[str, dict[str, Any]] = {"app1": {"roles": ["app"]}, "db1": {"roles": ["db"], "no_release": True}}
-    dodo = "@cap.after('published', roles='db')\ndef migrate(host):\n    host.run('oracle')\n"
+    dodo = dedent("""
+        @cap.after('published', roles='db')
+        def migrate(host):
+            host.run('oracle')
+        """)
     shop = stage(hosts=hosts, dodo=dodo)
     shop.stand_in("oracle")
     shop.deploy().ok()

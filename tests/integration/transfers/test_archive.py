@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from capdoit.testing import DODO, Project
-from tests.support import MakeProject, deploy, tools_in_front
+from tests.support import MakeProject, deploy, tools_in_front, write_hooks
 
 BUILD = (
     DODO
@@ -64,7 +64,13 @@ def test_an_archive_is_built_by_its_task_before_any_host_is_touched(make_project
 
 def test_a_build_that_fails_leaves_the_hosts_untouched(make_project: MakeProject) -> None:
     project = make_project(linked_files_exist=False, repo_url=None, branch=None, archive="dist/shop.tar.gz")
-    project.dodo(DODO + "def task_build():\n    return {'actions': ['exit 9'], 'targets': ['dist/shop.tar.gz']}\n")
+    write_hooks(
+        project,
+        """
+        def task_build():
+            return {'actions': ['exit 9'], 'targets': ['dist/shop.tar.gz']}
+        """,
+    )
     project.doit("deploy:production").failed()
     assert not (project.path / "hosts").exists()
 
