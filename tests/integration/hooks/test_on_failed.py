@@ -94,7 +94,7 @@ def test_what_capdoit_refuses_a_hook_is_shown_where_the_hook_asks_for_it(project
         """,
     )
     done = project.doit("deploy:production").failed()
-    assert re.search(r"web1: ValueError: .*\(dodo\.py:\d+\)", done.out), done.out
+    assert re.search(r"web1, web2: ValueError: .*\(dodo\.py:\d+\)", done.out), done.out
 
 
 def test_an_error_calls_a_command_what_its_hook_calls_it(project: Project) -> None:
@@ -108,7 +108,7 @@ def test_an_error_calls_a_command_what_its_hook_calls_it(project: Project) -> No
         """,
     )
     done = project.doit("deploy:production").failed()
-    assert "  web1: the cache could not be filled: exit status 4\n      lost\n" in done.out, done.out
+    assert "  web1, web2: the cache could not be filled: exit status 4\n      lost\n" in done.out, done.out
 
 
 def test_on_failed_is_told_of_an_exception_in_a_hook(project: Project) -> None:
