@@ -57,10 +57,10 @@ def test_the_first_recipe_works_in_both_flows(project: Project) -> None:
 
 def test_its_options_are_taken(project: Project) -> None:
     write_recipe(project, "warm", BLOCKS[1].replace("flow): ...", "flow):\n    host.run(['echo', options.url])"))
-    options = {"url": "http://127.0.0.1/", "pages": ["/", "/about"], "how": "at once", "on": ["web"]}
+    options = {"url": "http://127.0.0.1/", "pages": ["/", "/about"], "mode": "fast", "roles": ["web"]}
     project.config(recipes={"warm": options})
     text = (project.path / "deploy.yml").read_text()
-    (project.path / "deploy.yml").write_text(text.replace('"how"', '"key": !env API_KEY, "how"'))
+    (project.path / "deploy.yml").write_text(text.replace('"mode"', '"key": !env API_KEY, "mode"'))
     done = project.doit("deploy:production", env={"API_KEY": "hush"}, check=True)
     assert "web1 | http://127.0.0.1/" in done.out
 

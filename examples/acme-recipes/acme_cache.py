@@ -1,13 +1,13 @@
 """acme_cache: clear the page cache of the web hosts once a release is live, and fill it again.
 
-In a rollback as in a deploy: pages of the release before must not be served any longer. A page that cannot be filled
-fails the flow; the release stays live.
+The recipe does this in deploys and in rollbacks, so that pages of the previous release are not served any longer. If a
+page cannot be fetched, the flow fails, and the release stays live.
 
     recipes:
       acme_cache: {warm: [/, /products], patience: 30}
 
-`acme-cache clear` empties the cache, `acme-cache warm PAGE` fills it with a page; both come from the operations team
-and are on the PATH of every web host. They are run in the release's directory.
+`acme-cache clear` empties the cache, and `acme-cache warm PAGE` adds a page to it. The program must be on the PATH of
+every web host. It runs in the release's directory.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Options:
-    """What deploy.yml can say."""
+    """Options of the recipe acme_cache."""
 
-    warm: tuple[str, ...] = ("/",)  #: the pages that the cache is filled with
-    patience: int = 60  #: seconds that a page may take
+    warm: tuple[str, ...] = ("/",)  #: pages to add to the cache
+    patience: int = 60  #: seconds that one page may take
 
 
 acme_cache = Recipe("acme_cache", options=Options, roles="web")
@@ -40,6 +40,6 @@ def clear(host: Host, release: Release) -> None:
 
 @acme_cache.after("published")
 def warm(host: Host, release: Release, options: Options) -> None:
-    """Fill the page cache, page by page."""
+    """Add pages to the cache, one after another."""
     for page in options.warm:
         host.run(["acme-cache", "warm", page], cwd=release.path, timeout=options.patience)

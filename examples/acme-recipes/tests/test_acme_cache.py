@@ -1,4 +1,4 @@
-"""acme_cache: what is run on which hosts, and what becomes of a flow that fails or dies around it."""
+"""Tests of the recipe acme_cache: its commands on each host, and flows that fail or die around it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ CALLS = [("clear",), ("warm", "/"), ("warm", "/products?sort=name asc")]
 
 @pytest.fixture
 def shop(stage: Stages) -> StageUnderTest:
-    """Two web hosts and one that is none, on which acme-cache stands in for the real one."""
+    """Make a stage with two web hosts and another host; a fake acme-cache records its calls."""
     made = stage(hosts=HOSTS, recipes={"acme_cache": {"warm": PAGES}})
     made.stand_in("acme-cache")
     return made
@@ -32,7 +32,7 @@ def test_a_deploy_clears_and_fills_the_cache_of_each_web_host_in_the_new_release
     }
 
 
-def test_a_rollback_does_the_same_in_the_release_gone_back_to(shop: StageUnderTest) -> None:
+def test_a_rollback_clears_and_fills_the_cache_in_the_target_release(shop: StageUnderTest) -> None:
     shop.deploy().ok()
     first = str(shop.live)
     shop.deploy().ok()
@@ -43,7 +43,7 @@ def test_a_rollback_does_the_same_in_the_release_gone_back_to(shop: StageUnderTe
     shop.assert_healthy()
 
 
-def test_without_options_the_first_page_is_filled(stage: Stages) -> None:
+def test_without_options_the_front_page_is_filled(stage: Stages) -> None:
     shop = stage(hosts=1, recipes={"acme_cache": {}})
     shop.stand_in("acme-cache")
     shop.deploy().ok()
@@ -57,7 +57,7 @@ def test_without_options_the_first_page_is_filled(stage: Stages) -> None:
         ({"warm": "/"}, "option warm is '/', expected list of strings"),
     ],
 )
-def test_options_that_are_wrong_are_refused_before_any_host_is_touched(
+def test_wrong_options_are_refused_before_any_host_is_changed(
     stage: Stages, options: dict[str, object], complaint: str
 ) -> None:
     shop = stage(recipes={"acme_cache": options})
@@ -65,14 +65,14 @@ def test_options_that_are_wrong_are_refused_before_any_host_is_touched(
     assert not shop.host("web1").deploy_to.exists()
 
 
-def test_a_deploy_that_fails_before_its_publish_leaves_the_cache_alone(shop: StageUnderTest) -> None:
+def test_a_deploy_that_fails_before_its_publish_does_not_change_the_cache(shop: StageUnderTest) -> None:
     with shop.fail_at("updated", host="jobs1"):
         shop.deploy().failed()
     assert shop.calls("acme-cache") == []
     shop.assert_healthy(may_be_empty=True)
 
 
-def test_a_page_that_cannot_be_filled_fails_the_deploy_and_the_release_stays_live(shop: StageUnderTest) -> None:
+def test_a_page_that_cannot_be_fetched_fails_the_deploy_and_the_release_stays_live(shop: StageUnderTest) -> None:
     shop.stand_in("acme-cache", script='[ "$2" != / ] || { echo "no answer from $2" >&2; exit 7; }')
     done = shop.deploy().failed()
     assert "no answer from /" in done.out
@@ -82,7 +82,7 @@ def test_a_page_that_cannot_be_filled_fails_the_deploy_and_the_release_stays_liv
     shop.assert_healthy()
 
 
-def test_after_a_controller_that_died_before_the_cache_was_cleared_the_next_deploy_clears_it(
+def test_the_deploy_after_a_killed_controller_clears_and_fills_the_cache(
     shop: StageUnderTest,
 ) -> None:
     with shop.kill_at("published", when="before"):
