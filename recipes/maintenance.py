@@ -2,8 +2,8 @@
 
 The page goes up at `started` if the command line has `maintenance=yes`. With `always: true` it goes up in every flow
 that does not have `maintenance=no`. It goes down when the flow has finished, and also when the flow fails before the
-publish, because the previous release is live then. If the flow fails after the publish, the page stays up, because it
-is not known that the live release works. Once it works, take the page down:
+publish, because the previous release is live then. If the flow fails after the publish, the page stays up, because the
+live release may be broken. Once it works, take the page down:
 
     doit run -s deploy:production:maintenance.down
 

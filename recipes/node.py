@@ -11,9 +11,10 @@ lists:
 Without a lock file, or with lock files of several managers, the deploy fails before anything is installed.
 
 Then `npm run build` (`pnpm run build`, `yarn run build`) runs if package.json has a script `build`. NODE_ENV is
-production, unless default_env sets it. devDependencies are installed only if a script is run (yarn 2 and later always
-installs them). They stay after the build, unless dev_dependencies is `prune` or `omit`. If the installation or the
-build fails, the deploy fails, and the previous release stays live.
+production, unless default_env sets it. devDependencies are installed only if a script is run, and they stay after the
+build. With `dev_dependencies: prune` they are removed after it, with `omit` they are not installed. yarn 2 and later
+installs them in any case; both values then remove them after the build. If the installation or the build fails, the
+deploy fails, and the previous release stays live.
 
 Modules of another release on the host are reused if its lock files, package.json and .npmrc files and its versions of
 node and of the manager are equal, and if nobody has changed the modules. Its packages are then hard-linked. Each

@@ -12,10 +12,10 @@ uv.lock).
 Afterwards packages and code are compiled, so that no worker has to do it under load. A file that cannot be compiled is
 reported and is not an error, because it may be a template. A lock file that cannot be installed fails the deploy.
 
-With `environment: shared`, environments are in shared/venvs, named by a hash of their content, and `.venv` of each
-release is a symlink to one of them. shared/venv is a symlink to the environment of the live release, unless something
-else has that name. No release changes an environment that another release uses. Environments that no release uses any
-more are removed together with old releases.
+With `environment: shared`, environments are in shared/venvs, named by a hash of lock files, Python version and options.
+`.venv` of each release is a symlink to one of them. shared/venv is a symlink to the environment of the live release,
+unless something else has that name. No release changes an environment that another release uses. Environments that no
+release uses any more are removed together with old releases.
 
 Before `reverted` in a rollback, the environment of the target release is checked: its Python runs and has the version
 that the environment was created with, and every file of every package exists. If not (Python was upgraded, or files

@@ -1,6 +1,6 @@
 """rails: compile assets and apply migrations, with the old release still live.
 
-In a deploy, after `updated`, the recipe runs `assets:precompile` on each host with one of roles. If
+In a deploy, after `updated`, the recipe runs `assets:precompile` on the hosts of the option roles. If
 normalize_asset_timestamps lists directories, their files get an equal mtime on all hosts. `db:migrate` runs last, on
 the primary of migration_roles, when everything else that can fail on any host is done. It runs while the old release is
 live, so the old release must work with the migrated database.
