@@ -22,29 +22,29 @@ def shown(secret: str, *lines: str) -> list[str]:
     return stream.getvalue().splitlines()
 
 
-def test_each_line_of_a_secret_of_several_lines_is_masked() -> None:
+def test_each_line_of_a_multiline_secret_is_masked() -> None:
     lines = [printable(line) for line in KEY.split("\n")]
     assert shown(KEY, *lines) == ["***", "***", "", "  ***\\r", "abc=", "***", ""]
 
 
 @pytest.mark.parametrize("line", ["a token s3cr3tval…", "a token s3cr…", "a token s3cr3tvalue…"])
-def test_a_line_that_is_cut_within_a_secret_shows_nothing_of_it(line: str) -> None:
+def test_a_line_cut_inside_a_secret_shows_none_of_it(line: str) -> None:
     console = Console(io.StringIO())
     console.redactor.add(["s3cr3tvalue"])
     assert console.redact(line) == "a token ***…"
 
 
-def test_a_secret_of_several_lines_is_masked_as_a_whole() -> None:
+def test_a_multiline_secret_is_masked_as_one() -> None:
     assert shown(KEY, f"it is {KEY}.") == ["it is ***."]
 
 
 @pytest.mark.parametrize("secret", ["pin", "pin\n", "pin\r\n"])
-def test_a_secret_of_one_line_is_masked_however_short(secret: str) -> None:
+def test_a_short_secret_is_masked(secret: str) -> None:
     assert shown(secret, "the pin is pin") == ["the *** is ***"]
 
 
 @pytest.mark.parametrize("secret", ["a\tb", "a\x1b[1mb", "\u200bab", "a\x0bb"])
-def test_a_secret_with_characters_that_are_shown_otherwise_is_masked_as_it_is_shown(secret: str) -> None:
+def test_a_secret_with_escaped_characters_is_masked_in_its_escaped_form(secret: str) -> None:
     assert shown(secret, printable(f"<{secret}>")) == ["<***>"]
 
 

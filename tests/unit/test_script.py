@@ -27,13 +27,13 @@ def body(tmp_path: Path) -> WriteScript:
 
 
 @pytest.mark.parametrize("value", ["\0", "a\0b"])
-def test_a_nul_byte_is_refused_for_no_shell_can_carry_it(value: str) -> None:
+def test_a_nul_byte_is_refused(value: str) -> None:
     with pytest.raises(ValueError, match="a NUL byte cannot be given to a shell"):
         quote(value)
 
 
 @pytest.mark.parametrize("name", ["", "1a", "a-b", "a b", "a=b", "a;touch made", "é", "a\n"])
-def test_a_name_that_no_variable_can_have_is_refused(body: WriteScript, name: str) -> None:
+def test_an_invalid_variable_name_is_refused(body: WriteScript, name: str) -> None:
     with pytest.raises(ValueError, match="not a name of an environment variable"):
         check_name(name)
     with pytest.raises(ValueError, match="not a name of an environment variable"):
@@ -42,7 +42,7 @@ def test_a_name_that_no_variable_can_have_is_refused(body: WriteScript, name: st
         render("test", body("true"), {}, {name: "x"}).frame()
 
 
-def test_the_environment_of_a_script_is_not_in_its_text_and_not_shown(body: WriteScript) -> None:
+def test_the_environment_of_a_script_is_not_in_its_text_or_repr(body: WriteScript) -> None:
     script = render("test", body("true"), {}, {"KEY": "hunter2"})
     assert "hunter2" in script.frame()
     assert "hunter2" not in script.text + repr(script) + str(script)

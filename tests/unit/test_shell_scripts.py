@@ -33,7 +33,7 @@ def test_a_value_that_no_header_names_is_refused(body: WriteScript) -> None:
         render("test", body("# Given: one\n"), {"one": "", "two": "", "three": ""})
 
 
-def test_of_common_values_a_script_gets_those_that_its_headers_name(body: WriteScript) -> None:
+def test_a_script_gets_only_the_common_values_in_its_headers(body: WriteScript) -> None:
     script = render("test", body("# Given: one two\n"), {"one": "1"}, common={"one": "x", "two": "2", "three": "3"})
     assert script.given == "one='1'\ntwo='2'\n"
 

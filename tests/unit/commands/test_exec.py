@@ -12,14 +12,14 @@ def output(*lines: str) -> CommandOutput:
     return made
 
 
-def test_of_a_lot_of_output_the_end_is_kept_and_the_rest_counted() -> None:
+def test_long_output_keeps_its_end_and_counts_the_omitted_lines() -> None:
     line = "x" * 999
     kept = output("first", *[line] * (MOST_KEPT // 1000), "x" * 999, "last")
     assert (kept.lines[-1], kept.left_out, len(kept.lines)) == ("last", 2, MOST_KEPT // 1000 + 1)
     assert sum(len(line) + 1 for line in kept.lines) <= MOST_KEPT
 
 
-def test_outputs_that_agree_in_their_ends_alone_are_not_alike() -> None:
+def test_outputs_with_equal_ends_but_different_starts_are_different() -> None:
     rest = ["x" * 999] * (MOST_KEPT // 1000 + 1)
     one, other = output("one", *rest), output("two", *rest)
     assert one.lines == other.lines

@@ -19,5 +19,7 @@ SENTENCES = [
 
 
 @pytest.mark.parametrize(("comes", "goes", "expected"), SENTENCES, ids=range(len(SENTENCES)))
-def test_what_pending_says(comes: tuple[Commit, ...] | None, goes: tuple[Commit, ...], expected: str) -> None:
+def test_pending_describes_the_commits_between_live_and_branch(
+    comes: tuple[Commit, ...] | None, goes: tuple[Commit, ...], expected: str
+) -> None:
     assert describe_gap("main", "b" * 40, Gap(("web1",), "a" * 40, comes, goes)) == expected

@@ -89,7 +89,7 @@ def test_completions_are_the_words_options_and_variables_of_each_command() -> No
     assert found["pending"].variables == ("stage=", "hosts=", "roles=", "branch=")
 
 
-def test_a_command_that_is_not_there_is_refused_with_a_near_one() -> None:
+def test_an_unknown_command_is_refused_with_a_suggestion() -> None:
     with pytest.raises(ConfigError, match="cap has no statsu; did you mean status\\?"):
         find_command("statsu")
 
@@ -106,5 +106,5 @@ def test_a_variable_that_a_command_does_not_use_is_refused() -> None:
     refuse_unused_variables(TAIL, {"message", "stage"})
 
 
-def test_a_flag_is_no_option_with_a_value() -> None:
+def test_a_flag_does_not_take_a_value() -> None:
     assert not TAIL.takes(Flag("lines", "print N lines"))

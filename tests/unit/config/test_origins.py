@@ -56,7 +56,7 @@ def full(tmp_path: Path) -> Full:
     return both(file)
 
 
-def test_each_setting_has_the_place_that_it_comes_from(full: Full) -> None:
+def test_each_setting_has_its_place_in_deploy_yml(full: Full) -> None:
     said, conf = full
     found = origins.effective_settings(said, conf, "production")
     assert [(s.name, s.value, s.host or s.level, s.place) for s in found] == [
@@ -88,7 +88,7 @@ def test_each_setting_has_the_place_that_it_comes_from(full: Full) -> None:
     ]
 
 
-def test_options_of_a_recipe_that_the_stage_turns_off_do_not_hold(tmp_path: Path) -> None:
+def test_options_of_a_recipe_that_the_stage_turns_off_are_not_listed(tmp_path: Path) -> None:
     file = tmp_path / "deploy.yml"
     file.write_text(FULL.replace("{other: false}", "{systemd: false}"))
     names = [s.name for s in origins.effective_settings(*both(file), "local")]
@@ -96,7 +96,7 @@ def test_options_of_a_recipe_that_the_stage_turns_off_do_not_hold(tmp_path: Path
     assert "recipes.systemd.units" not in names
 
 
-def test_settings_that_change_nothing_have_the_reason(full: Full) -> None:
+def test_unused_settings_are_listed_with_a_reason(full: Full) -> None:
     said, conf = full
     assert {(s.name, s.place): why for s, why in origins.find_unused_settings(said, conf, "production")} == {
         ("user", "deploy.yml:4"): "all hosts of local are this machine; every host of production has its own",
@@ -108,7 +108,7 @@ def test_settings_that_change_nothing_have_the_reason(full: Full) -> None:
     assert local == {("port", "here"): "here is this machine"}
 
 
-def test_what_one_stage_uses_is_used(full: Full) -> None:
+def test_a_setting_that_one_stage_uses_is_not_unused(full: Full) -> None:
     said, conf = full
     names = {s.name for s, _ in origins.find_unused_settings(said, conf, "production")}
     assert not names & {"repo_url", "archive", "keep_releases", "ssh_options", "recipes.systemd.units"}
@@ -121,7 +121,7 @@ def test_an_option_of_a_recipe_may_be_off(tmp_path: Path) -> None:
     assert "recipes.other.x" not in found
 
 
-def test_a_recipe_that_every_stage_gives_options_is_used(tmp_path: Path) -> None:
+def test_an_option_that_every_stage_overrides_is_unused_but_its_recipe_is_not(tmp_path: Path) -> None:
     file = tmp_path / "deploy.yml"
     file.write_text(FULL.replace("{other: false}", "{systemd: {units: [c.service]}}"))
     found = {s.name for s, _ in origins.find_unused_settings(*both(file), "production")}

@@ -94,20 +94,18 @@ def only_stage(config: Config) -> Stage:
         ("<<: {user: deploy}", "3:1: expected a name"),
     ],
 )
-def test_a_wrong_setting_is_told_with_its_line_its_column_and_its_path(
-    mistakes: Mistakes, line: str, mistake: str
-) -> None:
+def test_a_wrong_setting_is_reported_with_line_column_and_path(mistakes: Mistakes, line: str, mistake: str) -> None:
     assert mistakes(f"{NEEDED}{line}\n{STAGES}") == [mistake]
 
 
-def test_a_repository_that_each_host_would_look_for_elsewhere_is_refused(mistakes: Mistakes) -> None:
+def test_a_relative_repository_path_is_refused(mistakes: Mistakes) -> None:
     assert mistakes(f"application: shop\nrepo_url: ../shop\n{STAGES}") == [
         "2:11: repo_url: found '../shop', expected a URL, HOST:PATH, or an absolute path"
     ]
 
 
 @pytest.mark.parametrize("name", [".", "..", "-shop", "my shop", "shop/web", "$(id)"])
-def test_an_application_that_is_no_plain_name_is_refused(mistakes: Mistakes, name: str) -> None:
+def test_an_application_name_with_unsafe_characters_is_refused(mistakes: Mistakes, name: str) -> None:
     assert mistakes(f"application: '{name}'\nrepo_url: x\n{STAGES}") == [
         f"1:14: application: found '{name}', expected letters, digits, dots, dashes and underscores"
     ]
@@ -115,7 +113,7 @@ def test_an_application_that_is_no_plain_name_is_refused(mistakes: Mistakes, nam
 
 @pytest.mark.parametrize("setting", ["linked_files: [%s]", "linked_dirs: [%s]"])
 @pytest.mark.parametrize("path", ["..", "../x", "a/../../x", "a/..", "/etc", "/", ".", "./a", "a//b", "a/./b"])
-def test_a_linked_path_that_is_not_plainly_inside_the_release_is_refused(
+def test_a_linked_path_outside_the_release_or_not_normalized_is_refused(
     mistakes: Mistakes, setting: str, path: str
 ) -> None:
     name = setting.split(":", maxsplit=1)[0]
@@ -126,26 +124,26 @@ def test_a_linked_path_that_is_not_plainly_inside_the_release_is_refused(
 
 
 @pytest.mark.parametrize("path", ["/a\\nb", "/a\\u001b[2Jb", "/a\\\\b"])
-def test_a_deploy_to_that_tar_cannot_name_is_refused(mistakes: Mistakes, path: str) -> None:
+def test_a_deploy_to_with_backslash_or_control_character_is_refused(mistakes: Mistakes, path: str) -> None:
     (mistake,) = mistakes(f'{NEEDED}deploy_to: "{path}"\n{STAGES}')
     assert mistake.startswith("3:12: deploy_to: found ")
     assert mistake.endswith(", expected a path without backslashes and control characters")
     assert mistake.isprintable()
 
 
-def test_a_repository_tree_that_climbs_out_is_refused(mistakes: Mistakes) -> None:
+def test_a_repo_tree_outside_the_repository_is_refused(mistakes: Mistakes) -> None:
     assert mistakes(f"{NEEDED}repo_tree: ../other\n{STAGES}") == [
         "3:12: repo_tree: found '../other', expected a path inside the release, without . and .."
     ]
 
 
-def test_a_linked_path_inside_another_is_refused_at_the_stage_that_has_both(mistakes: Mistakes) -> None:
+def test_a_linked_path_inside_another_is_refused_at_the_stage(mistakes: Mistakes) -> None:
     assert mistakes(f"{NEEDED}linked_files: [config/database.yml]\nlinked_dirs: [config]\n{STAGES}") == [
         "5:10: stages.production: linked path config/database.yml is inside the linked path config; link only config"
     ]
 
 
-def test_a_path_that_is_linked_as_a_file_and_as_a_directory_is_refused(mistakes: Mistakes) -> None:
+def test_a_path_linked_both_as_file_and_as_directory_is_refused(mistakes: Mistakes) -> None:
     assert mistakes(f"{NEEDED}linked_files: [log]\nlinked_dirs: [log/]\n{STAGES}") == [
         "5:10: stages.production: log is in both linked_files and linked_dirs"
     ]
@@ -154,7 +152,7 @@ def test_a_path_that_is_linked_as_a_file_and_as_a_directory_is_refused(mistakes:
 # -- secrets
 
 
-def test_a_secret_is_read_when_it_is_used_and_never_shown(read: Read, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_secret_is_read_only_when_used_and_never_shown(read: Read, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SHOP_KEY", "hunter2")
     config = read(f"{NEEDED}default_env: {{KEY: !env SHOP_KEY}}\n{STAGES}")
     secret = only_host(config).env["KEY"]
@@ -165,9 +163,7 @@ def test_a_secret_is_read_when_it_is_used_and_never_shown(read: Read, monkeypatc
         assert "hunter2" not in repr(shown) + str(shown) + f"{shown}"
 
 
-def test_a_secret_that_is_not_set_fails_when_it_is_used_and_not_before(
-    read: Read, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_unset_secret_fails_only_when_used(read: Read, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("SHOP_KEY", raising=False)
     secret = only_host(read(f"{NEEDED}default_env: {{KEY: !env SHOP_KEY}}\n{STAGES}")).env["KEY"]
     assert isinstance(secret, Secret)

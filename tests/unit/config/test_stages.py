@@ -112,20 +112,20 @@ def branch(stage: Stage) -> object:
         ),
     ],
 )
-def test_a_wrong_stage_or_host_is_told_with_its_line_its_column_and_its_path(
+def test_a_wrong_stage_or_host_is_reported_with_line_column_and_path(
     mistakes: Mistakes, text: str, mistake: str
 ) -> None:
     assert mistakes(f"{NEEDED}{text}\n") == [mistake]
 
 
 @pytest.mark.parametrize("name", ["all", "check", "deploy", "drill", "rollback", "a:b", "a b", "-x", "*"])
-def test_a_stage_cannot_have_a_name_that_a_task_has_or_no_task_can_have(mistakes: Mistakes, name: str) -> None:
+def test_a_stage_name_that_is_a_task_name_or_invalid_in_one_is_refused(mistakes: Mistakes, name: str) -> None:
     assert mistakes(f"{NEEDED}stages: {{'{name}': {{hosts: {{web1: {{}}}}}}}}\n") == [
         f"3:10: stages.{name}: {name} cannot be the name of a stage; choose another"
     ]
 
 
-def test_a_relative_deploy_to_is_refused_for_a_host_that_ssh_leads_to_and_taken_for_a_local_one(
+def test_a_relative_deploy_to_is_accepted_only_for_a_local_host(
     mistakes: Mistakes,
 ) -> None:
     stages = "stages: {production: {hosts: {here: {transport: local}, web1: {}}}}"
@@ -152,11 +152,11 @@ def test_a_relative_deploy_to_is_refused_for_a_host_that_ssh_leads_to_and_taken_
         ),
     ],
 )
-def test_what_a_stage_cannot_be_without_is_told_at_the_stage(mistakes: Mistakes, text: str, mistake: str) -> None:
+def test_a_missing_required_setting_is_reported_at_the_stage(mistakes: Mistakes, text: str, mistake: str) -> None:
     assert mistakes(text + STAGES) == [mistake]
 
 
-def test_several_mistakes_are_told_at_once_in_the_order_of_the_file(mistakes: Mistakes) -> None:
+def test_all_mistakes_are_reported_at_once_in_file_order(mistakes: Mistakes) -> None:
     text = (
         "aplication: shop\n"
         "stages:\n"
@@ -181,7 +181,7 @@ def test_several_mistakes_are_told_at_once_in_the_order_of_the_file(mistakes: Mi
     ]
 
 
-def test_what_is_not_said_is_as_capistrano_has_it(read: Read) -> None:
+def test_settings_that_are_not_given_have_capistranos_defaults(read: Read) -> None:
     stage = only_stage(read(NEEDED + STAGES))
     assert (branch(stage), stage.keep_releases, stage.transfer) == ("master", 5, "git")
     assert (stage.linked_files, stage.linked_dirs, [*stage.transfer_settings]) == ((), (), ["repo_url", "branch"])
@@ -193,7 +193,7 @@ def test_what_is_not_said_is_as_capistrano_has_it(read: Read) -> None:
     assert (host.env, host.ssh_options) == ({}, ())
 
 
-def test_everything_that_is_said_of_a_host_holds_for_it(read: Read) -> None:
+def test_all_settings_of_a_host_apply_to_it(read: Read) -> None:
     host = only_host(
         read(
             f"{NEEDED}stages: {{production: {{hosts: {{web1: {{hostname: 10.0.0.1, user: deploy, port: 2222, "
@@ -207,9 +207,7 @@ def test_everything_that_is_said_of_a_host_holds_for_it(read: Read) -> None:
 
 @pytest.mark.parametrize("setting", ["user: %s", "deploy_to: /srv/%s", "default_env: {WHERE: %s}"])
 @pytest.mark.parametrize("innermost", ["top", "stage", "host"])
-def test_of_the_top_a_stage_and_a_host_the_innermost_that_says_something_wins(
-    read: Read, setting: str, innermost: str
-) -> None:
+def test_the_innermost_of_top_stage_and_host_settings_wins(read: Read, setting: str, innermost: str) -> None:
     levels = ["top", "stage", "host"]
     said = {level: f"{setting % level}, " for level in levels[: levels.index(innermost) + 1]}
     host = only_host(
@@ -223,7 +221,7 @@ def test_of_the_top_a_stage_and_a_host_the_innermost_that_says_something_wins(
     assert values[setting.split(":", maxsplit=1)[0]] == expected
 
 
-def test_a_setting_of_a_stage_holds_for_that_stage_alone(read: Read) -> None:
+def test_a_stage_setting_applies_to_that_stage_only(read: Read) -> None:
     config = read(
         f"{NEEDED}branch: main\nlinked_dirs: [log]\nstages:\n"
         "  staging: {hosts: {web1: {}}}\n"
@@ -234,7 +232,7 @@ def test_a_setting_of_a_stage_holds_for_that_stage_alone(read: Read) -> None:
     assert (branch(production), production.keep_releases, production.linked_dirs) == ("release", 9, ("tmp",))
 
 
-def test_environments_of_all_levels_are_joined(read: Read) -> None:
+def test_environments_of_all_levels_are_merged(read: Read) -> None:
     host = only_host(
         read(
             f"{NEEDED}default_env: {{A: top, B: top, C: top}}\nstages: {{production: {{default_env: {{B: stage, "
@@ -244,12 +242,12 @@ def test_environments_of_all_levels_are_joined(read: Read) -> None:
     assert host.env == {"A": "top", "B": "stage", "C": "host", "D": "host"}
 
 
-def test_an_environment_variable_may_be_empty_and_a_number_is_taken_as_it_is_written(read: Read) -> None:
+def test_an_environment_value_may_be_empty_and_numbers_keep_their_spelling(read: Read) -> None:
     host = only_host(read(f"{NEEDED}default_env: {{ROOT: '', VERSION: 1.10}}\n{STAGES}"))
     assert host.env == {"ROOT": "", "VERSION": "1.10"}
 
 
-def test_ssh_options_of_a_host_go_before_the_stages_and_those_before_the_tops(read: Read) -> None:
+def test_ssh_options_of_the_host_precede_those_of_stage_and_top(read: Read) -> None:
     first, second = only_stage(
         read(
             f"{NEEDED}ssh_options: [Port=1, ConnectTimeout=5]\nstages: {{production: {{ssh_options: [Port=2], "
@@ -260,7 +258,7 @@ def test_ssh_options_of_a_host_go_before_the_stages_and_those_before_the_tops(re
     assert second.ssh_options == ("Port=2", "Port=1", "ConnectTimeout=5")
 
 
-def test_paths_of_the_controller_are_below_the_directory_of_deploy_yml(read: Read, tmp_path: Path) -> None:
+def test_controller_paths_are_relative_to_the_directory_of_deploy_yml(read: Read, tmp_path: Path) -> None:
     host = only_host(
         read(
             f"{NEEDED}ssh_config: deploy/ssh_config\ndeploy_to: demo/\n"
@@ -279,13 +277,13 @@ def test_paths_of_the_controller_are_below_the_directory_of_deploy_yml(read: Rea
         ("archive: a.tgz\nrepo_url: x\ntransfer: archive", "archive"),
     ],
 )
-def test_a_stage_that_has_an_archive_and_no_repository_is_sent_the_archive(
+def test_a_stage_with_an_archive_and_no_repository_uses_the_archive_transfer(
     read: Read, text: str, transfer: str
 ) -> None:
     assert only_stage(read(f"application: shop\n{text}\n{STAGES}")).transfer == transfer
 
 
-def test_a_recipe_keeps_its_options_and_the_place_of_each(read: Read) -> None:
+def test_recipe_options_keep_their_values_and_places(read: Read) -> None:
     recipes = (
         read(f"{NEEDED}recipes:\n  rails: {{prefix: a, keep: 3, ask: no, tasks: [x, y]}}\n  puma:\n{STAGES}")
         .stages["production"]
@@ -309,7 +307,7 @@ TWO = NEEDED + "stages: {staging: {hosts: {a: {}}}, production: {hosts: {b: {}}}
         (NEEDED + STAGES, None, "production"),
     ],
 )
-def test_the_stage_is_the_one_said_else_the_default_else_the_only_one(
+def test_the_stage_is_the_given_one_else_the_default_else_the_only_one(
     read: Read, text: str, said: str | None, chosen: str
 ) -> None:
     assert choose_stage(read(text), said).name == chosen
@@ -322,14 +320,14 @@ def test_the_stage_is_the_one_said_else_the_default_else_the_only_one(
         ("prodution", "no stage prodution; deploy.yml has staging, production; did you mean production?"),
     ],
 )
-def test_where_no_stage_can_be_chosen_the_stages_are_named(read: Read, said: str | None, mistake: str) -> None:
+def test_when_no_stage_can_be_chosen_all_stages_are_named(read: Read, said: str | None, mistake: str) -> None:
     config = read(TWO)
     with pytest.raises(ConfigError) as caught:
         choose_stage(config, said)
     assert str(caught.value) == mistake
 
 
-def test_two_hosts_that_are_the_same_place_are_refused(tmp_path: Path) -> None:
+def test_two_hosts_with_the_same_directory_on_one_machine_are_refused(tmp_path: Path) -> None:
     file = tmp_path / "deploy.yml"
     file.write_text(
         "application: shop\nrepo_url: x\nstages:\n  production:\n    hosts:\n"
@@ -340,14 +338,14 @@ def test_two_hosts_that_are_the_same_place_are_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("no_release", ["a", "b"])
-def test_a_host_that_gets_no_code_may_be_the_same_place_as_another_in_either_order(read: Read, no_release: str) -> None:
+def test_a_no_release_host_may_share_a_directory_with_another_host(read: Read, no_release: str) -> None:
     hosts = {name: f"{{transport: local, deploy_to: here, no_release: {name == no_release}}}" for name in "ab"}
     config = read(f"{NEEDED}stages: {{production: {{hosts: {{a: {hosts['a']}, b: {hosts['b']}}}}}}}\n")
 
     assert [host.no_release for host in only_stage(config).hosts] == [no_release == "a", no_release == "b"]
 
 
-def test_hosts_that_all_say_where_need_no_application(tmp_path: Path) -> None:
+def test_application_is_optional_when_every_host_has_deploy_to(tmp_path: Path) -> None:
     file = tmp_path / "deploy.yml"
     file.write_text("repo_url: x\nstages: {production: {hosts: {a: {deploy_to: /srv/a}, b: {deploy_to: /srv/b}}}}\n")
 

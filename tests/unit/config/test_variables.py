@@ -16,17 +16,17 @@ from capdoit.errors import ConfigError
      "release", "to", "plna", "wiat", "skpi", "dry", "noop", "msg",
      "host", "HOST", "role", "Roles", "branchs", "brnach", "stages", "STAGE", "hosst"],
 )  # fmt: skip
-def test_a_near_miss_of_a_name_is_refused_with_a_suggestion(name: str) -> None:
+def test_a_misspelled_variable_is_refused_with_a_suggestion(name: str) -> None:
     with pytest.raises(ConfigError, match=f"{name}= is not a variable of capdoit.*(did you mean|Did you mean)"):
         read_variables({name: "x"}, {})
 
 
 @pytest.mark.parametrize("name", ["version", "v", "TAG", "colour", "note", "x"])
-def test_a_variable_of_the_projects_own_is_left_to_it(name: str) -> None:
+def test_a_variable_of_the_project_is_accepted(name: str) -> None:
     assert read_variables({name: "x"}, {}) == replace(read_variables({}, {}), custom={name: "x"})
 
 
-def test_a_recipes_variable_has_one_of_its_values() -> None:
+def test_a_recipe_variable_accepts_only_its_values() -> None:
     recipes = {"maintenance": ("yes", "no")}
     assert read_variables({"maintenance": "yes"}, {}, recipes).custom == {"maintenance": "yes"}
     with pytest.raises(ConfigError, match=r"maintenance=yse: expected yes or no; did you mean yes\?"):
@@ -36,12 +36,12 @@ def test_a_recipes_variable_has_one_of_its_values() -> None:
 
 
 @pytest.mark.parametrize("name", ["clod", "codl"])
-def test_a_recipes_variable_whose_letters_changed_places_is_refused(name: str) -> None:
+def test_a_recipe_variable_with_swapped_letters_is_refused(name: str) -> None:
     with pytest.raises(ConfigError, match=f"{name}= is not a variable of capdoit; did you mean cold"):
         read_variables({name: "yes"}, {}, {"cold": ("yes", "no")})
 
 
-def test_what_to_do_about_migrations_is_one_of_two_words() -> None:
+def test_migrations_accepts_only_keep_and_back() -> None:
     assert read_variables({"migrations": "keep"}, {}).migrations == "keep"
     with pytest.raises(ConfigError, match=r"migrations=kepe: expected keep or back; did you mean keep\?"):
         read_variables({"migrations": "kepe"}, {})
@@ -56,7 +56,7 @@ def test_an_empty_value_is_refused(values: dict[str, str]) -> None:
         read_variables(values, {})
 
 
-def test_what_is_said_twice_differently_is_refused() -> None:
+def test_two_spellings_with_different_values_are_refused() -> None:
     with pytest.raises(ConfigError, match="given twice"):
         read_variables({"hosts": "web1", "HOSTS": "web2"}, {})
 
@@ -66,9 +66,9 @@ def test_the_command_line_wins_over_the_environment() -> None:
     assert read_variables({}, {"BRANCH": "b"}).branch == "b"
 
 
-def test_an_empty_variable_of_the_environment_says_nothing() -> None:
+def test_an_empty_environment_variable_is_ignored() -> None:
     assert read_variables({}, {"HOSTS": "", "BRANCH": ""}) == read_variables({}, {})
 
 
-def test_names_may_have_spaces_around_them() -> None:
+def test_spaces_around_names_in_a_list_are_ignored() -> None:
     assert read_variables({"hosts": "web1, web2"}, {}).hosts == ("web1", "web2")

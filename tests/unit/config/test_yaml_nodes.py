@@ -12,13 +12,13 @@ from capdoit.transfers import TRANSFERS
 from tests.unit.config.texts import NEEDED, STAGES, Mistakes
 
 
-def test_a_key_that_stands_twice_is_told_with_the_place_of_the_first(mistakes: Mistakes) -> None:
+def test_a_duplicate_key_is_reported_with_the_place_of_the_first(mistakes: Mistakes) -> None:
     assert mistakes(f"{NEEDED}branch: main\n{STAGES}branch: release\n") == [
         "5:1: branch: duplicate key; the first one is at 3:1"
     ]
 
 
-def test_a_host_that_stands_twice_is_told_with_the_place_of_the_first(mistakes: Mistakes) -> None:
+def test_a_duplicate_host_is_reported_with_the_place_of_the_first(mistakes: Mistakes) -> None:
     assert mistakes(f"{NEEDED}stages: {{production: {{hosts: {{web1: {{}}, web1: {{}}}}}}}}\n") == [
         "3:41: stages.production.hosts.web1: duplicate key; the first one is at 3:31"
     ]
@@ -39,20 +39,20 @@ def test_a_host_that_stands_twice_is_told_with_the_place_of_the_first(mistakes: 
         ("# nothing yet\n", " is empty; remove it, and `doit cap install` writes an example"),
     ],
 )
-def test_a_file_that_is_no_mapping_is_told_with_line_and_column(mistakes: Mistakes, text: str, mistake: str) -> None:
+def test_a_file_that_is_not_a_mapping_is_reported_with_line_and_column(
+    mistakes: Mistakes, text: str, mistake: str
+) -> None:
     assert mistakes(text) == [mistake]
 
 
 @pytest.mark.parametrize("levels", [3_000, 100_000])
 @pytest.mark.parametrize("opening", ["[", "- ", "{a: "])
-def test_a_file_that_is_nested_without_end_is_told_with_the_place_where_it_is_too_deep(
-    mistakes: Mistakes, opening: str, levels: int
-) -> None:
+def test_a_too_deeply_nested_file_is_reported_with_the_place(mistakes: Mistakes, opening: str, levels: int) -> None:
     column = 40 * len(opening) + 1
     assert mistakes(opening * levels) == [f"1:{column}: is nested more than 40 levels deep"]
 
 
-def test_a_file_that_is_not_there_is_told_with_what_writes_one(tmp_path: Path) -> None:
+def test_a_missing_deploy_yml_names_the_command_that_writes_one(tmp_path: Path) -> None:
     with pytest.raises(ConfigError) as caught:
         load_config(tmp_path / "deploy.yml", TRANSFERS)
     assert str(caught.value) == (
@@ -60,7 +60,7 @@ def test_a_file_that_is_not_there_is_told_with_what_writes_one(tmp_path: Path) -
     )
 
 
-def test_a_file_that_is_not_utf_8_is_told_with_the_byte(tmp_path: Path) -> None:
+def test_a_file_that_is_not_utf_8_is_reported_with_the_byte(tmp_path: Path) -> None:
     file = tmp_path / "deploy.yml"
     file.write_bytes(b"application: caf\xe9\n")
     with pytest.raises(ConfigError, match=r"deploy\.yml: not UTF-8 at byte 16$"):
@@ -85,12 +85,12 @@ def test_a_file_that_is_not_utf_8_is_told_with_the_byte(tmp_path: Path) -> None:
         ("user: !!python/name:os.system", "3:7: user: found python/name:os.system, expected a string"),
     ],
 )
-def test_a_tag_that_would_make_an_object_is_refused_and_makes_none(mistakes: Mistakes, line: str, mistake: str) -> None:
+def test_a_yaml_tag_that_would_create_an_object_is_refused(mistakes: Mistakes, line: str, mistake: str) -> None:
     assert mistakes(f"{NEEDED}{line}\n{STAGES}") == [mistake]
     assert not Path("made").exists()
 
 
-def test_control_characters_of_the_file_reach_no_terminal(mistakes: Mistakes) -> None:
+def test_control_characters_of_the_file_are_escaped_in_messages(mistakes: Mistakes) -> None:
     found = mistakes(f'{NEEDED}transfer: "\\e[2J"\n"\\e[31mx": 1\n{STAGES}')
     assert len(found) == 2
     assert all(mistake.isprintable() for mistake in found)

@@ -26,15 +26,15 @@ from tests.unit.decisions.fleets import (
 )
 
 
-def test_the_newest_complete_releases_are_kept_the_live_one_counted() -> None:
+def test_the_newest_complete_releases_are_kept_including_the_live_one() -> None:
     assert choose_removals(host("web1", 0, 1, 2, 3, 4), keep=3, live=R[5]) == [R[0], R[1], R[2]]
 
 
-def test_nothing_is_removed_while_there_are_few() -> None:
+def test_nothing_is_removed_below_keep_releases() -> None:
     assert choose_removals(host("web1", 0, 1), keep=3, live=R[2]) == []
 
 
-def test_a_rollback_stays_possible_even_when_one_release_is_kept() -> None:
+def test_with_keep_releases_one_a_rollback_stays_possible() -> None:
     assert choose_removals(host("web1", 0, 1, 2), keep=1, live=R[3]) == [R[0], R[1]]
 
 
@@ -44,7 +44,7 @@ def test_the_rollback_target_is_kept_even_when_it_is_old() -> None:
     assert choose_removals(facts, keep=2, live=R[4]) == [R[1], R[2]]
 
 
-def test_a_host_in_doubt_stays_so_until_something_is_live_there() -> None:
+def test_a_host_in_doubt_stays_in_doubt_until_a_release_is_live_there() -> None:
     doubt = replace(event("failed", 1), doubtful="web1")
     refused = Entry(event="failed", flow="rollback", run="later")
     facts = host("web2", 0, entries=(*deployed(0), doubt, refused))
@@ -52,49 +52,49 @@ def test_a_host_in_doubt_stays_so_until_something_is_live_there() -> None:
     assert unfinished([replace(facts, entries=(*facts.entries, event("live", 2)))]) == []
 
 
-def test_a_release_whose_deploy_failed_once_it_was_live_is_no_target_to_keep() -> None:
+def test_a_release_whose_deploy_failed_after_publish_is_not_kept_as_target() -> None:
     failed = replace(event("failed", 1), run=event("live", 1).run)
     facts = host("web1", 0, 1, entries=(*deployed(0, 1), failed))
     assert choose_removals(facts, keep=2, live=R[2]) == []
     assert choose_removals(facts, keep=1, live=R[2]) == [R[1]]
 
 
-def test_what_all_hosts_can_go_back_to_together_is_kept_though_one_had_others_since() -> None:
+def test_the_common_target_of_all_hosts_is_kept_when_one_host_had_more_deploys() -> None:
     canary, other = host("web1", 0, 1, 2), host("web2", 0)
     assert choose_removals(canary, keep=1, live=R[3]) == [R[0], R[1]]
     assert choose_removals(canary, 1, R[3], [canary, other]) == [R[1]]
     assert choose_removals(other, 1, R[3], [canary, other]) == []
 
 
-def test_the_last_release_that_all_hosts_were_given_is_kept_whatever_some_had_since() -> None:
+def test_the_last_release_deployed_to_all_hosts_is_kept() -> None:
     partly = (replace(entry, partly="yes") for entry in deployed(1, 2))
     facts = host("web1", 0, 1, 2, entries=(*deployed(0), *partly))
     assert choose_removals(facts, keep=1, live=R[3]) == [R[1]]
 
 
-def test_a_rollback_of_some_hosts_makes_no_deploy_to_all_one_to_some() -> None:
+def test_a_partial_rollback_does_not_make_an_earlier_full_deploy_partial() -> None:
     back = replace(event("live", 0, "rollback"), partly="yes")
     partly = (replace(entry, partly="yes") for entry in deployed(2))
     facts = host("web1", 0, 1, 2, entries=(*deployed(0, 1), back, *partly))
     assert R[0] not in choose_removals(facts, keep=1, live=R[3])
 
 
-def test_half_made_releases_go_and_do_not_count() -> None:
+def test_incomplete_releases_are_removed_and_not_counted() -> None:
     facts = host("web1", 0, 1, 2, 3, entries=(*deployed(0), event("building", 1), event("failed", 2), *deployed(3)))
     empty = replace(facts, releases={**facts.releases, R[4]: ""})
     assert choose_removals(empty, keep=3, live=R[5]) == [R[1], R[2], R[4]]
 
 
-def test_a_half_made_release_with_a_later_name_is_left_alone() -> None:
+def test_an_incomplete_release_with_a_later_name_is_kept() -> None:
     facts = host("web1", 0)
     assert choose_removals(replace(facts, releases={**facts.releases, R[7]: ""}), keep=3, live=R[5]) == []
 
 
-def test_a_complete_release_that_nothing_tells_of_counts() -> None:
+def test_a_complete_release_without_history_is_counted() -> None:
     assert choose_removals(host("web1", 0, 1, 2, entries=deployed(2)), keep=2, live=R[3]) == [R[0], R[1]]
 
 
-def test_what_capistrano_had_live_without_a_revision_stays_until_there_are_enough_others() -> None:
+def test_a_capistrano_release_without_revision_stays_until_there_are_enough_others() -> None:
     log = tuple(f"Branch main (at 1f3e) deployed as release {R[n]} by ann" for n in (0, 1))
     facts = Facts("web1", releases={R[0]: "", R[1]: ""}, current=R[1], log=log)
     assert choose_removals(facts, keep=2, live=R[2]) == []
@@ -102,7 +102,7 @@ def test_what_capistrano_had_live_without_a_revision_stays_until_there_are_enoug
     assert choose_removals(later, keep=2, live=R[3]) == [R[0], R[1]]
 
 
-def test_strays_are_not_ours_to_remove() -> None:
+def test_files_that_are_not_releases_are_never_removed() -> None:
     assert choose_removals(replace(host("web1", 0), strays=("new", "77777777777777")), keep=1, live=R[1]) == []
 
 
@@ -119,17 +119,17 @@ def test_the_live_release_and_the_target_of_a_rollback_are_never_removed(facts: 
 
 
 @given(any_host("web1"), st.integers(1, 5), st.sampled_from(R))
-def test_what_is_live_is_never_removed_whatever_its_name(facts: Facts, keep: int, live: str) -> None:
+def test_the_live_release_is_never_removed_whatever_its_name(facts: Facts, keep: int, live: str) -> None:
     assert live not in choose_removals(facts, keep, live)
 
 
 @given(any_host("web1"), st.integers(1, 5))
-def test_as_many_complete_releases_stay_as_were_asked_for(facts: Facts, keep: int) -> None:
+def test_at_least_keep_releases_complete_releases_stay(facts: Facts, keep: int) -> None:
     whole = {LATER, *(release for release in facts.releases if facts.complete(release))}
     assert len(whole - set(choose_removals(facts, keep, LATER))) >= min(keep, len(whole))
 
 
-def test_after_a_publish_that_was_cut_short_the_release_that_was_live_everywhere_is_suggested() -> None:
+def test_after_an_interrupted_publish_the_release_live_everywhere_before_is_suggested() -> None:
     flipped = host("web1", 0, 1, 2)
     not_yet = host("web2", 0, 1, 2, entries=(*deployed(0, 1), event("ready", 2)), current=1)
     with pytest.raises(FleetDisagrees) as refused:

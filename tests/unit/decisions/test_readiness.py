@@ -35,7 +35,7 @@ def test_a_good_fleet_has_no_problems() -> None:
     assert find_rollback_problems(fleet, stage("web1", "web2")) == []
 
 
-def test_every_missing_linked_file_of_every_host_is_named_and_only_a_deploy_minds() -> None:
+def test_a_deploy_names_every_missing_linked_file_of_every_host() -> None:
     fleet = [replace(host("web1", 0), no_files=(0, 1)), replace(host("web2", 0), no_files=(1, 99))]
     assert texts(find_deploy_problems(fleet, stage("web1", "web2"))) == [
         "web1: linked file a.yml does not exist in /srv/web1/shared",
@@ -54,18 +54,18 @@ UNUSABLE: list[tuple[Mapping[str, object], str]] = [
 
 
 @pytest.mark.parametrize(("facts", "problem"), UNUSABLE)
-def test_what_stands_in_the_way_of_either_flow_is_said_by_both(facts: dict[str, object], problem: str) -> None:
+def test_a_problem_of_both_flows_is_reported_by_both(facts: dict[str, object], problem: str) -> None:
     fleet = [replace(host("web1", 0), **facts)]  # type: ignore[arg-type]
     assert texts(find_deploy_problems(fleet, stage("web1"))) == [problem]
     assert texts(find_rollback_problems(fleet, stage("web1"))) == [problem]
 
 
-def test_a_directory_that_could_not_be_made_is_named() -> None:
+def test_a_directory_that_could_not_be_created_is_named() -> None:
     fleet = [replace(host("web1", 0), not_made=("/srv/web1/shared/log",))]
     assert texts(find_deploy_problems(fleet, stage("web1"))) == ["web1: /srv/web1/shared/log could not be created"]
 
 
-def test_without_deploy_to_there_is_nothing_to_roll_back_and_a_deploy_lacks_its_linked_files() -> None:
+def test_without_deploy_to_a_rollback_has_no_release_and_a_deploy_lacks_linked_files() -> None:
     fleet = [Facts("web1", user="deploy", exists=False)]
     assert texts(find_rollback_problems(fleet, stage("web1"))) == [
         "web1: /srv/web1 does not exist, or deploy cannot enter it"

@@ -19,11 +19,11 @@ from tests.unit.decisions.fleets import (
 )
 
 
-def test_a_release_is_named_after_the_time() -> None:
+def test_a_release_is_named_after_the_current_time() -> None:
     assert choose_release_name(NOW, [host("web1", 0, 1)]) == "20160614133327"
 
 
-def test_a_clock_that_is_behind_one_host_does_not_matter() -> None:
+def test_a_release_name_is_later_than_those_of_a_host_with_a_fast_clock() -> None:
     ahead = Facts("web2", releases={"20160614235959": ""})
     assert choose_release_name(NOW, [host("web1", 0, 1), ahead]) == "20160615000000"
 
@@ -39,15 +39,15 @@ def test_a_clock_that_is_behind_one_host_does_not_matter() -> None:
     ],
     ids=["an archive", "the link", "the journal", "what was left", "the log"],
 )
-def test_a_release_that_is_only_remembered_counts(facts: Facts) -> None:
+def test_a_release_known_only_from_journal_log_or_archive_is_counted(facts: Facts) -> None:
     assert choose_release_name(NOW, [facts]) == "20170101000001"
 
 
-def test_a_journal_that_speaks_of_no_release_does_not_count() -> None:
+def test_journal_entries_without_a_release_are_ignored() -> None:
     assert choose_release_name(NOW, [Facts("web1", entries=(Entry(release="zzz"),))]) == "20160614133327"
 
 
-def test_the_last_name_of_all_has_none_after_it() -> None:
+def test_there_is_no_release_name_after_the_last_one() -> None:
     with pytest.raises(ConfigError, match=r"^web2: .* 99991231235959"):
         choose_release_name(NOW, [host("web1", 0), Facts("web2", releases={"99991231235959": ""})])
 
@@ -56,7 +56,7 @@ def test_the_last_name_of_all_has_none_after_it() -> None:
     st.datetimes(datetime(2000, 1, 1), datetime(2100, 1, 1), timezones=st.just(timezone.utc)),
     st.lists(st.datetimes(datetime(2000, 1, 1), datetime(2100, 1, 1)).map("{:%Y%m%d%H%M%S}".format)),
 )
-def test_a_name_is_later_than_everything(now: datetime, names: list[str]) -> None:
+def test_a_release_name_is_later_than_every_known_release(now: datetime, names: list[str]) -> None:
     fleet = [
         Facts("web1", releases=dict.fromkeys(names[::2], "")),
         Facts("web2", archives=frozenset(names[1::2])),

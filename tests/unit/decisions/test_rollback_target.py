@@ -26,40 +26,40 @@ from tests.unit.decisions.fleets import (
 # -- the target, when none is named
 
 
-def test_a_rollback_goes_to_what_was_live_before() -> None:
+def test_the_default_target_is_the_release_that_was_live_before() -> None:
     fleet = [host("web1", 0, 1, 2), host("web2", 0, 1, 2)]
     assert choose_rollback_target(fleet) == RollbackTarget(R[1], "commit 1", frozenset())
 
 
-def test_what_was_never_live_is_not_gone_to() -> None:
+def test_a_release_that_was_never_live_is_not_a_default_target() -> None:
     entries = (*deployed(0), event("ready", 1), event("failed", 2), *deployed(3))
     facts = host("web1", 0, 1, 2, 3, entries=entries)
     assert choose_rollback_target([facts]).release == R[0]
 
 
-def test_what_was_rolled_back_from_is_not_gone_to() -> None:
+def test_a_release_that_was_rolled_back_from_is_not_a_default_target() -> None:
     facts = host("web1", 0, 1, 2, 3, entries=(*deployed(0, 1, 2), event("live", 1, "rollback"), *deployed(3)))
     assert choose_rollback_target([facts]).release == R[1]
 
 
-def test_what_is_no_longer_whole_is_passed_over() -> None:
+def test_an_incomplete_release_is_not_a_default_target() -> None:
     facts = host("web1", 0, 1, 2, 3)
     broken = replace(facts, releases={**facts.releases, R[1]: ""})
     assert choose_rollback_target([without(broken, 2)], None).release == R[0]
 
 
-def test_a_tree_of_capistranos_goes_by_its_log() -> None:
+def test_in_a_capistrano_tree_the_target_comes_from_revisions_log() -> None:
     log = tuple(f"Branch main (at 1f3e) deployed as release {R[n]} by ann" for n in (0, 2, 3))
     facts = replace(host("web1", 0, 1, 2, 3, entries=()), log=log)
     assert choose_rollback_target([facts]).release == R[2]
 
 
-def test_when_the_link_is_gone_what_was_live_last_is_gone_to() -> None:
+def test_without_current_the_target_is_the_release_that_was_live_last() -> None:
     facts = replace(host("web1", 0, 1), current=None)
     assert choose_rollback_target([facts]) == RollbackTarget(R[1], "commit 1", frozenset())
 
 
-def test_hosts_that_would_go_to_different_releases_disagree_and_see_who_has_what() -> None:
+def test_hosts_with_different_targets_disagree_and_a_table_shows_their_releases() -> None:
     fleet = [host("web1", 0, 1, 2), without(host("web2", 0, 1, 2), 1)]
     with pytest.raises(FleetDisagrees) as caught:
         choose_rollback_target(fleet)
@@ -71,26 +71,26 @@ def test_hosts_that_would_go_to_different_releases_disagree_and_see_who_has_what
     assert suggested(caught.value) == R[0]
 
 
-def test_one_host_without_any_older_release_is_a_disagreement_too() -> None:
+def test_a_host_without_an_older_release_is_a_disagreement() -> None:
     with pytest.raises(FleetDisagrees) as caught:
         choose_rollback_target([host("web1", 0, 1), host("web2", 1)], None)
     assert [one.answer for one in caught.value.hosts] == [R[0], ""]
 
 
-def test_without_older_releases_there_is_no_target_and_a_deploy_is_suggested() -> None:
+def test_without_older_releases_a_deploy_is_suggested() -> None:
     with pytest.raises(NoTarget, match="no older releases to roll back to") as caught:
         choose_rollback_target([host("web1", 0), host("web2", 0)], None)
     assert suggested(caught.value) is None
 
 
-def test_a_bad_release_is_only_offered_as_such() -> None:
+def test_a_bad_release_is_offered_only_as_bad() -> None:
     facts = host("web1", 0, 1, entries=(*deployed(0, 1), event("live", 0, "rollback")), current=0)
     with pytest.raises(NoTarget) as caught:
         choose_rollback_target([facts])
     assert caught.value.candidates == Candidates((R[1],), are_bad=True)
 
 
-def test_a_good_release_is_offered_before_a_later_bad_one() -> None:
+def test_an_older_good_release_is_offered_before_a_newer_bad_one() -> None:
     entries = (*deployed(0, 1, 2), event("live", 1, "rollback"))
     one = host("web1", 0, 1, 2, entries=entries, current=1)
     two = host("web2", 0, 1, 2, entries=(*deployed(2), event("ready", 0)), current=2)
@@ -114,50 +114,50 @@ def test_each_rollback_goes_one_further_back_until_there_is_none(deploys: int) -
 # -- the target, when it is named
 
 
-def test_a_named_release_is_gone_to_even_when_it_is_bad() -> None:
+def test_a_bad_release_can_be_named_as_target() -> None:
     facts = host("web1", 0, 1, entries=(*deployed(0, 1), event("live", 0, "rollback")), current=0)
     assert choose_rollback_target([facts], R[1]).release == R[1]
 
 
-def test_an_archived_release_is_unpacked_where_it_has_to_be() -> None:
+def test_an_archived_target_is_unpacked_on_the_hosts_that_lack_it() -> None:
     fleet = [host("web1", 0, 1), replace(without(host("web2", 0, 1), 0), archives=frozenset({R[0]}))]
     assert choose_rollback_target(fleet, R[0]) == RollbackTarget(R[0], "commit 0", frozenset({"web2"}))
 
 
-def test_a_release_that_all_hosts_archived_tells_no_revision() -> None:
+def test_a_target_that_is_archived_everywhere_has_no_known_revision() -> None:
     facts = replace(host("web1", 1), archives=frozenset({R[0]}))
     assert choose_rollback_target([facts], R[0]) == RollbackTarget(R[0], "", frozenset({"web1"}))
 
 
-def test_a_release_that_is_live_on_some_hosts_is_gone_to_by_all() -> None:
+def test_a_target_that_is_live_on_some_hosts_is_the_target_of_all() -> None:
     fleet = [host("web1", 0, 1), host("web2", 0, 1, current=0)]
     assert choose_rollback_target(fleet, R[0]).release == R[0]
 
 
-def test_a_release_that_is_live_everywhere_leaves_nothing_to_do() -> None:
+def test_a_target_that_is_live_everywhere_is_refused() -> None:
     with pytest.raises(NoTarget, match=f"{R[1]} is already live on all hosts"):
         choose_rollback_target([host("web1", 0, 1), host("web2", 0, 1)], R[1])
 
 
-def test_a_release_that_the_link_names_but_only_the_archive_holds_is_unpacked() -> None:
+def test_a_live_release_that_exists_only_as_archive_is_unpacked() -> None:
     facts = replace(host("web1", 0, current=1), archives=frozenset({R[1]}))
     assert choose_rollback_target([facts], R[1]).archived == {"web1"}
 
 
-def test_a_misspelt_release_is_refused_with_what_it_may_have_been() -> None:
+def test_a_misspelled_release_is_refused_with_a_suggestion() -> None:
     with pytest.raises(NoTarget, match=f"did you mean {R[1]}") as caught:
         choose_rollback_target([host("web1", 1, 2)], R[1].replace("2016", "2061"))
     assert suggested(caught.value) == R[1]
 
 
 @pytest.mark.parametrize("wanted", ["", "current", "../..", "77777777777777", "\x1b[2J", R[5]])
-def test_what_is_no_release_of_any_host_is_refused(wanted: str) -> None:
+def test_a_name_that_no_host_has_as_release_is_refused(wanted: str) -> None:
     with pytest.raises(NoTarget, match="no host has a release") as caught:
         choose_rollback_target([host("web1", 0, 1)], wanted)
     assert "\x1b" not in str(caught.value)
 
 
-def test_hosts_that_lack_a_named_release_are_shown() -> None:
+def test_hosts_that_lack_the_named_release_are_listed() -> None:
     with pytest.raises(FleetDisagrees, match=f"not every host can go to {R[1]}") as caught:
         choose_rollback_target([host("web1", 0, 1, 2), without(host("web2", 0, 1, 2), 1)], R[1])
     assert [one.answer for one in caught.value.hosts] == ["", "missing"]
@@ -172,7 +172,7 @@ def test_hosts_that_lack_a_named_release_are_shown() -> None:
         ([], "unknown"),
     ],
 )
-def test_a_release_that_was_never_finished_is_refused_and_why(events: list[str], state: str) -> None:
+def test_an_unfinished_release_is_refused_with_the_reason(events: list[str], state: str) -> None:
     facts = host("web1", 0, 1, 2, entries=(*deployed(0), *(event(e, 1) for e in events), *deployed(2)))
     with pytest.raises(NoTarget) as caught:
         choose_rollback_target([facts], R[1])
@@ -180,7 +180,7 @@ def test_a_release_that_was_never_finished_is_refused_and_why(events: list[str],
     assert [one.answer for one in caught.value.hosts] == [state]
 
 
-def test_a_broken_directory_is_not_saved_by_an_archive_of_its_name() -> None:
+def test_an_incomplete_release_is_refused_even_with_an_archive_of_its_name() -> None:
     facts = host("web1", 0, 1)
     broken = replace(facts, releases={**facts.releases, R[0]: ""}, archives=frozenset({R[0]}))
     with pytest.raises(NoTarget):
@@ -188,7 +188,7 @@ def test_a_broken_directory_is_not_saved_by_an_archive_of_its_name() -> None:
 
 
 @pytest.mark.parametrize("wanted", [None, R[0]])
-def test_one_name_for_two_revisions_is_a_disagreement(wanted: str | None) -> None:
+def test_one_release_name_with_two_revisions_is_a_disagreement(wanted: str | None) -> None:
     other = host("web2", 0, 1)
     other = replace(other, releases={**other.releases, R[0]: "another commit"})
     with pytest.raises(FleetDisagrees, match="not of the same revision") as caught:
@@ -197,7 +197,7 @@ def test_one_name_for_two_revisions_is_a_disagreement(wanted: str | None) -> Non
 
 
 @given(FLEET, st.none() | st.sampled_from(R))
-def test_a_target_is_whole_or_archived_on_every_host(fleet: Sequence[Facts], wanted: str | None) -> None:
+def test_a_target_is_complete_or_archived_on_every_host(fleet: Sequence[Facts], wanted: str | None) -> None:
     target = target_or_error(fleet, wanted)
     if not isinstance(target, RollbackTarget):
         return
@@ -209,14 +209,14 @@ def test_a_target_is_whole_or_archived_on_every_host(fleet: Sequence[Facts], wan
 
 
 @given(FLEET)
-def test_a_target_that_nobody_named_was_live_before_and_is_good_on_every_host(fleet: Sequence[Facts]) -> None:
+def test_a_default_target_was_live_before_and_is_good_on_every_host(fleet: Sequence[Facts]) -> None:
     target = target_or_error(fleet, None)
     if isinstance(target, RollbackTarget):
         assert {one.state(target.release) for one in fleet} == {"retired"}
 
 
 @given(FLEET, st.none() | st.sampled_from(R))
-def test_what_a_refusal_suggests_works(fleet: Sequence[Facts], wanted: str | None) -> None:
+def test_the_release_that_a_refusal_suggests_is_accepted(fleet: Sequence[Facts], wanted: str | None) -> None:
     error = target_or_error(fleet, wanted)
     release = suggested(error) if isinstance(error, ReleaseNotChosen) else None
     if release:

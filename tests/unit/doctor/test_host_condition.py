@@ -34,7 +34,7 @@ def answered(*lines: str) -> Condition:
     return parse_condition("web1", "/srv/shop", "\n".join(lines) + "\n", 999.0, 1001.0)
 
 
-def test_an_answer_becomes_a_condition() -> None:
+def test_an_answer_is_parsed_into_a_condition() -> None:
     assert answered(*SAID) == Condition(
         host="web1",
         clock=Clock(offset=0.5, uncertainty=1.0),
@@ -52,21 +52,21 @@ def test_an_answer_becomes_a_condition() -> None:
 
 
 @pytest.mark.parametrize("said", ["1000 %N", "1000 ", "1000", "1000 N"])
-def test_a_clock_without_fractions_is_known_the_less_exactly(said: str) -> None:
+def test_a_clock_without_fractions_is_less_precise(said: str) -> None:
     assert answered(f"clock\t{said}", "end\tyes").clock == Clock(offset=0.5, uncertainty=1.5)
 
 
 @pytest.mark.parametrize("said", ["", "soon", "-1000", "9" * 40])
-def test_a_clock_that_tells_no_time_is_not_known(said: str) -> None:
+def test_an_unreadable_clock_is_unknown(said: str) -> None:
     assert answered(f"clock\t{said}", "end\tyes").clock is None
 
 
 @pytest.mark.parametrize("said", ["", "1", "df: no", "x 1", "1 2 3"])
-def test_room_that_is_not_told_is_not_known(said: str) -> None:
+def test_unreported_disk_space_is_unknown(said: str) -> None:
     assert answered(f"disk\t{said}", "end\tyes").disk is None
 
 
-def test_an_answer_cannot_steer_a_terminal_and_is_bounded() -> None:
+def test_an_answer_is_printable_and_limited_in_length() -> None:
     condition = answered("user\t\x1b[31m", f"locale\t{'x' * 10**6}", *["closed\t/x"] * 5000, "end\tyes")
     assert condition.user == "\\x1b[31m"
     assert len(condition.locale) <= 1000
@@ -74,7 +74,7 @@ def test_an_answer_cannot_steer_a_terminal_and_is_bounded() -> None:
 
 
 @pytest.mark.parametrize("lines", [SAID[:-1], [*SAID[:-1], "user\tbob", "end\tyes"], ["hello\tyou", "end\tyes"]])
-def test_what_the_script_never_prints_is_refused(lines: list[str]) -> None:
+def test_an_answer_in_an_unknown_format_is_refused(lines: list[str]) -> None:
     with pytest.raises(HostError, match="answered the doctor with"):
         answered(*lines)
 
@@ -94,7 +94,7 @@ WELL = Condition(
 )
 
 
-def test_nothing_is_wrong_with_a_host_that_is_well() -> None:
+def test_a_healthy_host_has_no_findings() -> None:
     assert findings.judge_condition(WELL) == []
 
 
@@ -113,7 +113,7 @@ def test_nothing_is_wrong_with_a_host_that_is_well() -> None:
         ({"locale": "de_DE", "charmap": ""}, "its locale is de_DE, not UTF-8", False),
     ],
 )
-def test_what_is_wrong_with_a_host(facts: dict[str, Any], text: str, is_problem: bool) -> None:
+def test_a_defect_of_a_host_is_a_finding(facts: dict[str, Any], text: str, is_problem: bool) -> None:
     (found,) = findings.judge_condition(replace(WELL, **facts))
     assert found.text.startswith(text)
     assert (found.where, found.is_problem) == ("web1", is_problem)
@@ -129,5 +129,5 @@ def test_what_is_wrong_with_a_host(facts: dict[str, Any], text: str, is_problem:
         {"deploy_to": "", "place": "", "owner": ""},
     ],
 )
-def test_what_is_not_certain_is_no_problem(facts: dict[str, Any]) -> None:
+def test_an_unknown_condition_is_not_a_finding(facts: dict[str, Any]) -> None:
     assert findings.judge_condition(replace(WELL, **facts)) == []

@@ -33,7 +33,7 @@ def led(text: str = SSH, key: str = "known") -> SshRoute:
     return make_ssh_route("web1", parse_ssh_settings(text), key)
 
 
-def test_what_ssh_says_becomes_settings() -> None:
+def test_output_of_ssh_is_parsed_into_settings() -> None:
     assert led() == SshRoute(
         host="web1",
         address="ann@10.0.0.1:2222",
@@ -48,7 +48,7 @@ def test_what_ssh_says_becomes_settings() -> None:
     )
 
 
-def test_a_key_is_looked_for_by_alias_or_by_host_and_port() -> None:
+def test_a_host_key_is_looked_up_by_alias_or_by_host_and_port() -> None:
     assert host_key_names({"hostname": "a", "port": "22"}) == ["a"]
     assert host_key_names({"hostname": "a", "port": "22", "hostkeyalias": "b"}) == ["b"]
     assert known_hosts_files({"userknownhostsfile": "none", "globalknownhostsfile": "/etc/known"}) == ["/etc/known"]
@@ -64,7 +64,7 @@ def test_a_key_is_looked_for_by_alias_or_by_host_and_port() -> None:
         (["# Host a found: line 1 REVOKED\n@revoked a ssh-rsa AAAA\n# Host a found: line 2 \n"], "revoked"),
     ],
 )
-def test_the_state_of_a_key(found: list[str], state: str) -> None:
+def test_the_state_of_a_host_key_is_known_from_ssh_keygen(found: list[str], state: str) -> None:
     assert host_key_state(found) == state
 
 
@@ -73,7 +73,7 @@ def judged(text: str, key: str, reached: bool) -> list[tuple[str, bool]]:
     return [(one.text.partition(":")[0], one.is_problem) for one in found]
 
 
-def test_what_is_wrong_with_how_ssh_leads_to_a_host() -> None:
+def test_defects_of_an_ssh_route_are_findings() -> None:
     loose = SSH.replace("checking true", "checking accept-new").replace("interval 5", "interval 0")
     strange = "its host key is not known"
     assert judged(SSH, "known", True) == []

@@ -86,7 +86,7 @@ ANYTHING = st.lists(st.one_of(OUTPUT, LOOPS), max_size=10).map(b"".join)
 
 @some
 @given(st.tuples(OUTPUT, OUTPUT, OUTPUT), st.tuples(STATUS, STATUS, STATUS), st.binary(max_size=30), PLACES)
-def test_every_byte_of_output_arrives_and_only_the_loops_own_lines_end_it(
+def test_every_byte_of_output_arrives_and_only_status_lines_of_the_loop_end_it(
     outputs: tuple[bytes, ...], statuses: tuple[int, ...], noise: bytes, places: list[int]
 ) -> None:
     content = noise + line_of_loop("hello", 0)
@@ -102,7 +102,7 @@ def test_every_byte_of_output_arrives_and_only_the_loops_own_lines_end_it(
 
 @some
 @given(ANYTHING, PLACES, st.booleans())
-def test_whatever_comes_is_read_the_same_however_it_is_cut(content: bytes, places: list[int], greets: bool) -> None:
+def test_the_result_does_not_depend_on_how_the_bytes_are_split(content: bytes, places: list[int], greets: bool) -> None:
     content = (line_of_loop("hello", 0) if greets else b"") + content + b"\n"
 
     assert received(cut(content, places)) == received(cut(content, range(len(content))))
@@ -110,7 +110,7 @@ def test_whatever_comes_is_read_the_same_however_it_is_cut(content: bytes, place
 
 @settings(some, max_examples=10)
 @given(st.sampled_from([b"x", b"\n", b"x\n", OURS, OURS + b" ", OURS + b"\n", OURS + b" 9 0", b"\0"]), st.booleans())
-def test_what_never_ends_is_passed_on_and_not_kept(pattern: bytes, greets: bool) -> None:
+def test_endless_output_is_passed_on_without_filling_memory(pattern: bytes, greets: bool) -> None:
     flood = (pattern * CHUNK_BYTES)[: CHUNK_BYTES // 2]  # the pipe holds a CHUNK_BYTES
     written = passed = 0
     with stream_of_a_pipe() as (stream, host):

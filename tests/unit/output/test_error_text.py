@@ -84,7 +84,7 @@ def test_the_reason_why_a_host_cannot_go_to_a_release_is_in_words() -> None:
     ]
 
 
-def test_of_many_releases_not_all_are_listed() -> None:
+def test_a_long_list_of_releases_is_cut() -> None:
     held = {f"201606141334{n:02}": "unknown" for n in range(20)}
     error = NoTarget(Refusal.NO_OLDER_RELEASE, [HostReleases("web1", "", held)], candidates=Candidates())
     assert "and 12 more" in render_cause(error)

@@ -22,7 +22,7 @@ def answer(*lines: str) -> Facts:
 # -- reading the answer
 
 
-def test_an_answer_becomes_facts() -> None:
+def test_a_survey_answer_is_parsed_into_facts() -> None:
     entry = Entry(event="live", flow="deploy", release=R[1], run="ab12")
     assert answer(
         "user\tdeploy",
@@ -62,24 +62,24 @@ def test_an_answer_becomes_facts() -> None:
     )
 
 
-def test_a_host_without_deploy_to_has_nothing() -> None:
+def test_a_host_without_deploy_to_has_empty_facts() -> None:
     assert answer("user\tdeploy") == Facts("web1", user="deploy", exists=False)
 
 
-def test_an_empty_lock_is_free() -> None:
+def test_an_empty_lock_file_means_not_locked() -> None:
     assert answer("deploy_to\t/srv/shop", "lock\t").lock is None
 
 
-def test_a_current_that_leads_elsewhere_is_no_release() -> None:
+def test_a_current_symlink_to_another_tree_is_not_a_release() -> None:
     facts = answer("deploy_to\t/srv/shop", f"current\t/srv/other/releases/{R[0]}")
     assert (facts.link, facts.current) == (f"/srv/other/releases/{R[0]}", None)
 
 
-def test_a_current_that_is_no_link_is_said() -> None:
+def test_a_current_that_is_not_a_symlink_is_reported() -> None:
     assert answer("deploy_to\t/srv/shop", "current_is_no_link\tyes").current_is_no_link
 
 
-def test_a_revision_too_long_to_be_one_is_none() -> None:
+def test_a_too_long_revision_is_ignored() -> None:
     assert answer(f"release\t{R[0]} {'f' * 200}", f"release\t{R[1]} {'f' * 201}").releases == {
         R[0]: "f" * 200,
         R[1]: "",
@@ -104,7 +104,7 @@ MALFORMED = {
 
 
 @pytest.mark.parametrize("text", MALFORMED.values(), ids=MALFORMED)
-def test_a_malformed_answer_is_the_hosts_failure(text: str) -> None:
+def test_a_malformed_answer_is_an_error_of_its_host(text: str) -> None:
     with pytest.raises(HostError, match=r"^web1: answered the survey with ") as caught:
         parse("web1", SHOP, text)
     assert caught.value.host == "web1"
@@ -120,7 +120,7 @@ FACT = st.text(st.characters(exclude_characters="\n"))
     st.dictionaries(SINGLE, FACT),
     st.lists(st.tuples(st.sampled_from(["stray", "release", "archive", "journal", "log", "no_tool"]), FACT)),
 )
-def test_no_control_character_survives_whatever_a_host_says(one: dict[str, str], many: list[tuple[str, str]]) -> None:
+def test_facts_never_contain_control_characters(one: dict[str, str], many: list[tuple[str, str]]) -> None:
     facts = answer(*(f"{key}\t{fact}" for key, fact in [*one.items(), *many]))
     texts = [facts.user, facts.link, *facts.strays, *facts.log, *facts.no_tools, *facts.archives]
     texts += [*facts.releases, *facts.releases.values()]
@@ -139,7 +139,7 @@ def holding(*numbers: int, current: int, entries: tuple[Entry, ...] = (), **othe
     return Facts("web1", releases=releases, current=R[current], entries=entries, **others)  # type: ignore[arg-type]
 
 
-def test_what_was_live_is_retired_and_what_was_rolled_back_from_is_bad() -> None:
+def test_a_release_that_was_live_is_retired_and_one_rolled_back_from_is_bad() -> None:
     history = (made(0, "live"), made(1, "live"), made(2, "live"), made(1, "live", "rollback"))
     facts = holding(0, 1, 2, current=1, entries=history)
     assert [facts.state(R[n]) for n in range(3)] == ["retired", "live", "bad"]
@@ -156,14 +156,14 @@ def test_what_was_live_is_retired_and_what_was_rolled_back_from_is_bad() -> None
         (["building", "ready", "live", "back"], "failed", False),
     ],
 )
-def test_a_release_that_was_never_live_is_what_its_last_event_says(
+def test_the_state_of_a_release_that_was_never_live_is_its_last_event(
     events: list[str], state: str, complete: bool
 ) -> None:
     facts = holding(0, 1, current=0, entries=tuple(made(1, event) for event in events))
     assert (facts.state(R[1]), facts.complete(R[1])) == (state, complete)
 
 
-def test_a_rollback_that_failed_does_not_spoil_the_release_it_went_to() -> None:
+def test_a_failed_rollback_does_not_change_the_state_of_its_target() -> None:
     entries = (made(1, "ready"), made(1, "ready", "rollback"), made(1, "failed", "rollback"))
     assert holding(0, 1, current=0, entries=entries).state(R[1]) == "ready"
 
@@ -179,12 +179,12 @@ def test_a_release_without_revision_is_failed_even_when_the_log_knows_it() -> No
     assert (facts.state(R[0]), facts.complete(R[0])) == ("failed", False)
 
 
-def test_what_is_not_there_is_archived_or_missing() -> None:
+def test_a_release_without_directory_is_archived_or_missing() -> None:
     facts = holding(0, current=0, archives=frozenset({R[1]}))
     assert (facts.state(R[1]), facts.state(R[2])) == ("archived", "missing")
     assert not facts.complete(R[1])
 
 
-def test_a_current_that_dangles_is_live_but_not_complete() -> None:
+def test_a_live_release_without_directory_is_not_complete() -> None:
     facts = holding(0, current=1)
     assert (facts.state(R[1]), facts.complete(R[1])) == ("live", False)

@@ -20,7 +20,7 @@ def remembered(host: str, age: timedelta = timedelta(0), verdict: str = "works")
     )
 
 
-def test_a_drill_is_overdue_when_it_is_old_failed_or_was_never() -> None:
+def test_a_drill_is_overdue_when_old_failed_or_never_run() -> None:
     hosts = [
         remembered("web1", timedelta(hours=24)),
         remembered("web2", timedelta(hours=25)),
@@ -35,7 +35,7 @@ def test_a_drill_is_overdue_when_it_is_old_failed_or_was_never() -> None:
     ]
 
 
-def test_hosts_that_remember_different_drills_are_told_apart() -> None:
+def test_hosts_with_different_last_drills_are_distinguished() -> None:
     same = [remembered("web1"), remembered("web2")]
     assert last_drill(same) == "2026-06-01 00:00 by jane: a rollback to 20260101000000 works, in 1.5 s"
     assert last_drill([*same, Facts("web3")]).startswith("web1, web2: 2026-06-01")
@@ -53,12 +53,12 @@ A_DRILL = {"at": "2026-01-01T00:00:00Z", "by": "", "verdict": "works", "release"
         json.dumps({**A_DRILL, "verdict": "fine"}),
     ],
 )
-def test_what_is_no_drill_is_none(line: str) -> None:
+def test_a_line_that_is_not_a_drill_is_ignored(line: str) -> None:
     assert Drilled.parse(json.dumps(A_DRILL))
     assert Drilled.parse(line) is None
 
 
-def test_nothing_that_a_host_remembers_can_steer_a_terminal() -> None:
+def test_a_remembered_drill_is_printable() -> None:
     said = Drilled.parse(Drilled("2026-01-01T00:00:00Z", "a\x1b[2J", "fails", "x\x07", "1", "y\r").line())
     assert said
     assert str(said).isprintable()

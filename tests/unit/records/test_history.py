@@ -25,7 +25,7 @@ def logged(number: int, flow: str = "deploy", by: str = "bob") -> str:
 # -- a flow
 
 
-def test_a_flow_is_told_once_for_the_fleet_with_all_that_its_entries_say() -> None:
+def test_a_flow_is_listed_once_for_all_hosts_with_all_its_facts() -> None:
     live = deployed(2, left=R[1], revision="1f3e", message="a fix", seconds="4.2")
     (found,) = happenings([host("web1", *live), host("web2", *live)])
     assert found == Happening(
@@ -45,7 +45,7 @@ def test_a_flow_is_told_once_for_the_fleet_with_all_that_its_entries_say() -> No
     )
 
 
-def test_it_is_dated_by_its_last_entry_and_takes_as_long_as_its_slowest_host() -> None:
+def test_a_flow_has_the_time_of_its_last_entry_and_the_duration_of_its_slowest_host() -> None:
     first, second = deployed(2, seconds="4.0"), deployed(2, seconds="5.5")
     late = replace(second[-1], at="2016-06-14T13:02:07Z")
     (found,) = happenings([host("web1", *first), host("web2", *second[:-1], late)])
@@ -53,12 +53,12 @@ def test_it_is_dated_by_its_last_entry_and_takes_as_long_as_its_slowest_host() -
 
 
 @pytest.mark.parametrize("seconds", ["", "soon", "1e9", "-1", "9" * 400, "nan"])
-def test_how_long_an_old_or_hostile_journal_says_it_took_is_not_known(seconds: str) -> None:
+def test_a_missing_or_invalid_duration_is_unknown(seconds: str) -> None:
     (found,) = happenings([host("web1", *deployed(2, seconds=seconds))])
     assert found.seconds is None
 
 
-def test_a_time_that_is_none_is_not_known() -> None:
+def test_an_invalid_time_is_unknown() -> None:
     (found,) = happenings([host("web1", *deployed(2, at="yesterday"))])
     assert found.at == ""
 
@@ -79,7 +79,9 @@ ENDINGS = [
 
 
 @pytest.mark.parametrize(("events", "more", "expected"), ENDINGS, ids=["-".join(e) for e, _, _ in ENDINGS])
-def test_how_a_flow_ended(events: tuple[str, ...], more: dict[str, str], expected: tuple[str, str, str]) -> None:
+def test_the_ending_of_a_flow_follows_from_its_entries(
+    events: tuple[str, ...], more: dict[str, str], expected: tuple[str, str, str]
+) -> None:
     (found,) = happenings([host("web1", *entries("run2", 2, *events, **more))])
     assert (found.event, found.ending, found.results["web1"]) == expected
 
@@ -92,9 +94,7 @@ def test_how_a_flow_ended(events: tuple[str, ...], more: dict[str, str], expecte
         (False, "interrupted", "ended without a word"),
     ],
 )
-def test_a_flow_without_an_end_is_at_work_while_one_of_its_locks_is_held(
-    held: bool | None, event: str, ending: str
-) -> None:
+def test_an_unfinished_flow_is_running_while_it_holds_a_lock(held: bool | None, event: str, ending: str) -> None:
     begun, lock = entries("run2", 2, "building"), Entry(run="run2")
     hosts = [host("web1", *begun, lock=lock, lock_is_held=held), host("web2", *begun)]
     for fleet in (hosts, [*hosts, host("web3", *begun, lock=lock, lock_is_held=False)]):
@@ -102,12 +102,12 @@ def test_a_flow_without_an_end_is_at_work_while_one_of_its_locks_is_held(
         assert (found.event, found.ending) == (event, ending)
 
 
-def test_a_rollback_is_one() -> None:
+def test_a_rollback_is_listed_as_rollback() -> None:
     back = entries("run3", 1, "live", "finished", flow="rollback", left=R[2])
     assert told(host("web1", *deployed(1), *deployed(2), *back))[0] == ("rollback", R[1])
 
 
-def test_an_unlock_is_no_flow() -> None:
+def test_an_unlock_is_listed_but_not_as_a_flow() -> None:
     (found,) = happenings([host("web1", Entry(event="unlocked", run="a", by="ann"))])
     assert (found.event, found.flow, found.by, found.results) == ("unlock", "", "ann", {"web1": "freed"})
 
@@ -115,24 +115,24 @@ def test_an_unlock_is_no_flow() -> None:
 # -- the fleet
 
 
-def test_hosts_on_which_it_became_something_else_are_told_apart() -> None:
+def test_hosts_with_a_different_result_are_named() -> None:
     failed = entries("run2", 2, "live", "back", "failed", step="publishing")
     (found,) = happenings([host("web1", *failed), host("web2", *failed[2:])])
     assert found.event == "failed"
     assert found.results == {"web1": "undone", "web2": "not live"}
 
 
-def test_a_host_that_it_went_on_without_is_named() -> None:
+def test_a_host_that_the_flow_continued_without_is_named() -> None:
     (found,) = happenings([host("web1", *deployed(2, missing="web2 web3"))])
     assert found.results == {"web1": "live", "web2": "left out", "web3": "left out"}
 
 
-def test_flows_of_different_hosts_are_put_in_the_order_of_their_times() -> None:
+def test_flows_of_different_hosts_are_ordered_by_time() -> None:
     facts = [host("web1", *deployed(1), *deployed(3)), host("web2", *deployed(2), *deployed(4))]
     assert [release for _, release in told(*facts)] == [R[4], R[3], R[2], R[1]]
 
 
-def test_the_order_of_a_journal_holds_though_a_controllers_clock_was_behind() -> None:
+def test_the_journal_order_holds_when_a_controller_clock_was_slow() -> None:
     late = deployed(3, at="1999-01-01T00:00:00Z")
     assert [release for _, release in told(host("web1", *deployed(2), *late))] == [R[3], R[2]]
 
@@ -140,7 +140,7 @@ def test_the_order_of_a_journal_holds_though_a_controllers_clock_was_behind() ->
 # -- the revisions log
 
 
-def test_what_capistrano_did_stands_where_its_log_has_it() -> None:
+def test_capistrano_flows_are_placed_by_revisions_log() -> None:
     log = (logged(0), logged(1, by="Bob Lee"), log_line("deploy", R[2], "1f3e", "main", "ann"), logged(1, "rollback"))
     found = happenings([host("web1", *deployed(2), log=log)])
     assert [(one.event, one.release, one.by) for one in found] == [
@@ -153,7 +153,7 @@ def test_what_capistrano_did_stands_where_its_log_has_it() -> None:
     assert (found[2].revision, found[2].run, found[2].results) == ("1f3e", "", {"web1": "live"})
 
 
-def test_the_same_line_of_several_logs_is_told_once_even_where_one_begins_later() -> None:
+def test_a_line_in_several_logs_is_listed_once() -> None:
     log = (logged(0), logged(1), logged(0, "rollback"), logged(1, "rollback"), logged(0, "rollback"))
     found = happenings([host("web1", log=log), host("web2", log=log[3:])])
     both, first = {"web1": "live", "web2": "live"}, {"web1": "live"}
@@ -166,7 +166,7 @@ def test_the_same_line_of_several_logs_is_told_once_even_where_one_begins_later(
     ]
 
 
-def test_a_flow_that_failed_stays_between_what_became_live_before_and_after_it() -> None:
+def test_a_failed_flow_keeps_its_place_between_publishes() -> None:
     journal = [*deployed(1), *entries("x", 2, "building", "failed"), *deployed(3)]
     log = (logged(1, by="ann"), logged(3, by="ann"), logged(4))
     assert told(host("web1", *journal, log=log)) == [
@@ -192,6 +192,6 @@ LOG = st.sampled_from([logged(0), logged(1), logged(0, "rollback"), "lunch"])
 
 @given(st.lists(ENTRY, max_size=12), st.lists(ENTRY, max_size=12), st.lists(LOG, max_size=6))
 @example([Entry(event="live", flow="deploy", release=R[1], run=f"deploy {R[0]} 0")], [], [logged(1), logged(0)])
-def test_whatever_hosts_say_each_flow_is_told_once(one: list[Entry], two: list[Entry], log: list[str]) -> None:
+def test_random_journals_list_each_flow_once(one: list[Entry], two: list[Entry], log: list[str]) -> None:
     found = [h.run for h in happenings([host("web1", *one, log=tuple(log)), host("web2", *two)]) if h.run]
     assert sorted(found) == sorted({entry.run for entry in [*one, *two] if entry.run and entry.event != "noted"})

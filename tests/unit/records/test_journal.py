@@ -34,7 +34,7 @@ def logged(publish: Publish) -> str:
 
 
 @given(st.builds(Entry, branch=st.text(), by=st.text(), left=st.text(), event=st.text()))
-def test_an_entry_is_one_line_of_plain_text_whatever_it_says(entry: Entry) -> None:
+def test_an_entry_is_one_printable_ascii_line(entry: Entry) -> None:
     assert entry.line().isascii()
     assert entry.line().isprintable()
 
@@ -51,30 +51,30 @@ def test_an_entry_is_read_back_as_it_was_written(branch: str, by: str) -> None:
 @given(
     st.builds(Entry, **dict.fromkeys((f.name for f in fields(Entry)), st.text() | st.text().map(lambda t: t * 9999)))
 )
-def test_an_entry_is_never_longer_than_what_a_host_tells_of_it(entry: Entry) -> None:
+def test_an_entry_is_never_longer_than_a_host_reports(entry: Entry) -> None:
     assert len(entry.line()) <= 16384
 
 
-def test_a_text_that_is_too_long_is_cut_between_words() -> None:
+def test_a_too_long_text_is_cut_between_words() -> None:
     missing = Entry.parse(Entry(missing=" ".join(f"host{n}.example.com" for n in range(1000))).line())
     assert missing
     assert missing.missing.endswith(".example.com …")
 
 
-def test_the_run_is_spelled_as_the_scripts_look_for_it() -> None:
+def test_the_run_field_is_written_as_the_scripts_search_it() -> None:
     assert '"run": "ab12"' in Entry(event="building", run="ab12", left=R[0]).line()
 
 
-def test_no_other_text_of_an_entry_can_pass_for_its_run() -> None:
+def test_no_other_field_can_be_mistaken_for_the_run() -> None:
     assert '"run": "ab12"' not in Entry(branch='"run": "ab12"', by='", "run": "ab12', run="cd34").line()
 
 
-def test_control_characters_in_an_entry_become_visible() -> None:
+def test_control_characters_in_an_entry_are_escaped() -> None:
     line = json.dumps({"event": "live", "branch": "a\x1b[2Jb\nc"})
     assert Entry.parse(line) == Entry(event="live", branch="a\\x1b[2Jb\\nc")
 
 
-def test_unknown_keys_and_values_that_are_no_texts_are_left_out() -> None:
+def test_unknown_keys_and_non_text_values_are_ignored() -> None:
     line = '{"event": "live", "release": 7, "by": null, "run": ["x"], "colour": "red"}'
     assert Entry.parse(line) == Entry(event="live")
 
@@ -83,14 +83,14 @@ HOSTILE = ["", "{", "null", "[]", '"live"', "7", "[" * 100_000, "9" * 10_000, '{
 
 
 @pytest.mark.parametrize("line", HOSTILE, ids=range(len(HOSTILE)))
-def test_a_line_that_is_no_entry_is_none(line: str) -> None:
+def test_a_line_that_is_not_an_entry_is_ignored(line: str) -> None:
     assert Entry.parse(line) is None
 
 
 # -- the revisions log
 
 
-def test_the_log_has_capistranos_words() -> None:
+def test_a_log_line_has_the_format_of_capistrano() -> None:
     assert log_line("deploy", R[0], "1f3e", "main", "ann") == (
         f"Branch main (at 1f3e) deployed as release {R[0]} by ann"
     )
@@ -108,20 +108,18 @@ PHRASE = st.sampled_from(
 
 
 @given(st.sampled_from(["deploy", "rollback"]), st.text() | PHRASE, st.text() | PHRASE, st.text() | PHRASE)
-def test_a_logged_publish_is_read_back_whatever_the_branch_and_the_user_are_called(
-    flow: str, revision: str, branch: str, user: str
-) -> None:
+def test_a_log_line_is_read_back_for_any_branch_and_user(flow: str, revision: str, branch: str, user: str) -> None:
     line = log_line(flow, R[0], revision, branch, user)
     assert line.isprintable()
     assert parse_log(line) == Publish(flow, R[0])
 
 
-def test_a_user_of_capistrano_with_spaces_in_the_name_is_understood() -> None:
+def test_a_capistrano_user_with_spaces_is_parsed() -> None:
     assert parse_log(f"Ann Lee rolled back to release {R[0]}") == rollback(0)
     assert parse_log(f"Branch main (at 1f3e) deployed as release {R[0]} by Ann Lee") == deploy(0)
 
 
-def test_a_user_of_capistrano_cannot_pass_for_another_release() -> None:
+def test_a_capistrano_user_cannot_be_mistaken_for_a_release() -> None:
     user = f"ann (at 1f3e) deployed as release {R[1]} by bob"
     assert parse_log(f"Branch main (at 1f3e) deployed as release {R[0]} by {user}") == deploy(0)
 
@@ -137,35 +135,35 @@ def test_a_user_of_capistrano_cannot_pass_for_another_release() -> None:
         "Branch main (at 1f3e) deployed as release 77777777777777 by ann",
     ],
 )
-def test_any_other_line_of_the_log_is_none(line: str) -> None:
+def test_any_other_log_line_is_ignored(line: str) -> None:
     assert parse_log(line) is None
 
 
 # -- journal and log together
 
 
-def test_what_both_know_counts_once() -> None:
+def test_a_publish_in_journal_and_log_counts_once() -> None:
     both = [deploy(0), deploy(1), rollback(0)]
     assert publishes([live(p, str(n)) for n, p in enumerate(both)], map(logged, both)) == both
 
 
-def test_what_capistrano_did_before_between_and_after_is_put_in_its_place() -> None:
+def test_capistrano_publishes_are_merged_in_order_with_the_journal() -> None:
     journal = [live(deploy(1), "a"), live(deploy(3), "b")]
     log = [deploy(0), deploy(1), deploy(2), deploy(3), rollback(2)]
     assert publishes(journal, map(logged, log)) == log
 
 
-def test_what_the_log_lacks_stands_where_the_journal_has_it() -> None:
+def test_a_publish_that_the_log_lacks_is_placed_by_the_journal() -> None:
     journal = [live(deploy(0), "a"), live(deploy(1), "b"), live(deploy(2), "c"), live(deploy(3), "d")]
     assert publishes(journal, map(logged, [deploy(0), deploy(2)])) == [deploy(n) for n in range(4)]
 
 
-def test_a_publish_that_was_undone_never_happened() -> None:
+def test_an_undone_publish_is_ignored() -> None:
     journal = [live(deploy(0), "a"), live(deploy(1), "b"), Entry(event="back", flow="deploy", run="b")]
     assert publishes(journal, []) == [deploy(0)]
 
 
-def test_only_what_went_live_counts_and_only_releases() -> None:
+def test_only_publishes_of_releases_count() -> None:
     journal = [
         Entry(event="ready", flow="deploy", release=R[0], run="a"),
         Entry(event="live", flow="deploy", release="../..", run="b"),
@@ -182,27 +180,27 @@ def stack_and_bad(history: list[Publish], current: int | None = None) -> tuple[l
     return [R.index(r) for r in found.stack], {R.index(r) for r in found.bad}
 
 
-def test_deploys_pile_up() -> None:
+def test_each_deploy_is_pushed_on_the_stack() -> None:
     assert stack_and_bad([deploy(0), deploy(1), deploy(2)]) == ([0, 1, 2], set())
 
 
-def test_what_was_rolled_back_from_or_jumped_over_is_bad() -> None:
+def test_a_release_that_was_rolled_back_from_or_skipped_is_bad() -> None:
     assert stack_and_bad([deploy(0), deploy(1), deploy(2), rollback(0)]) == ([0], {1, 2})
 
 
-def test_a_deploy_after_a_rollback_stands_on_what_was_rolled_back_to() -> None:
+def test_a_deploy_after_a_rollback_follows_the_rollback_target() -> None:
     assert stack_and_bad([deploy(0), deploy(1), rollback(0), deploy(2)]) == ([0, 2], {1})
 
 
-def test_rolling_forward_to_a_bad_release_makes_it_good_again() -> None:
+def test_rolling_forward_to_a_bad_release_makes_it_good() -> None:
     assert stack_and_bad([deploy(0), deploy(1), deploy(2), rollback(0), rollback(2)]) == ([0, 2], {1})
 
 
-def test_a_bad_release_that_is_deployed_again_is_good() -> None:
+def test_a_bad_release_that_is_published_again_is_good() -> None:
     assert stack_and_bad([deploy(0), deploy(1), rollback(0), deploy(1)]) == ([0, 1], set())
 
 
-def test_a_release_published_by_hand_is_taken_for_rolled_back_to() -> None:
+def test_a_release_published_by_hand_counts_as_rollback_target() -> None:
     assert stack_and_bad([deploy(0), deploy(1), deploy(2)], current=1) == ([0, 1], {2})
     assert stack_and_bad([deploy(1), deploy(3)], current=2) == ([1, 2], {3})
     assert stack_and_bad([deploy(1), deploy(2)], current=4) == ([1, 2, 4], set())
@@ -213,17 +211,17 @@ def test_a_release_published_by_hand_is_remembered_by_the_next_flow() -> None:
     assert stack_and_bad([deploy(0), deploy(1), deploy(2), left]) == ([0, 1, 4], {2})
 
 
-def test_what_a_flow_left_is_read_from_the_journal_and_only_a_release_counts() -> None:
+def test_the_release_a_flow_left_is_read_from_the_journal() -> None:
     journal = [replace(live(deploy(4), "a"), left=R[1]), replace(live(deploy(5), "b"), left="../..")]
     assert [publish.left for publish in publishes(journal, [logged(deploy(4))])] == [R[1], ""]
 
 
-def test_without_any_history_what_is_live_is_all_that_is_known() -> None:
+def test_without_history_only_the_live_release_is_known() -> None:
     assert stack_and_bad([], current=3) == ([3], set())
     assert lineage([], None) == Lineage((), frozenset())
 
 
-def test_a_release_that_a_wrong_clock_named_too_early_is_bad_once_rolled_back_from() -> None:
+def test_a_release_with_a_too_early_name_is_bad_after_a_rollback_from_it() -> None:
     assert stack_and_bad([deploy(5), deploy(3)], current=3) == ([5, 3], set())
     assert stack_and_bad([deploy(5), deploy(3), rollback(5)]) == ([5], {3})
 
@@ -232,7 +230,7 @@ def test_a_release_that_a_wrong_clock_named_too_early_is_bad_once_rolled_back_fr
     st.lists(st.builds(Publish, st.sampled_from(["deploy", "rollback"]), st.sampled_from(R))),
     st.sampled_from(R),
 )
-def test_what_is_live_is_on_top_and_never_bad(history: list[Publish], current: str) -> None:
+def test_the_live_release_is_on_top_and_never_bad(history: list[Publish], current: str) -> None:
     found = lineage(history, current)
     assert found.stack[-1] == current
     assert len(set(found.stack)) == len(found.stack)

@@ -19,25 +19,25 @@ def live(release: str, day: int, flow: str = "deploy", by: str = "ann", run: str
     return Entry(event="live", flow=flow, release=release, at=at, by=by, branch=branch, run=run or str(day))
 
 
-def test_a_release_was_live_until_the_next_one() -> None:
+def test_a_live_period_ends_with_the_next_publish() -> None:
     facts = Facts("web1", entries=(live(A, 1), live(B, 4)))
     assert life(facts, A) == Life("2016-06-01T10:00:00Z", "2016-06-04T10:00:00Z", "ann", "v1")
     assert life(facts, B) == Life("2016-06-04T10:00:00Z", "", "ann", "v4")
 
 
-def test_the_last_life_counts_and_the_branch_is_that_of_the_deploy() -> None:
+def test_the_last_live_period_counts_with_the_branch_of_the_deploy() -> None:
     facts = Facts("web1", entries=(live(A, 1), live(B, 4), live(A, 5, "rollback", "bob")))
     assert life(facts, A) == Life("2016-06-05T10:00:00Z", "", "bob", "v1")
 
 
-def test_a_publish_that_was_undone_is_no_life() -> None:
+def test_an_undone_publish_is_not_a_live_period() -> None:
     undone = Entry(event="back", flow="deploy", release=B, run="r")
     facts = Facts("web1", entries=(live(A, 1), live(B, 4, run="r"), undone))
     assert life(facts, A).until == ""
     assert life(facts, B) == Life()
 
 
-def test_of_what_capistrano_did_the_log_knows_by_whom() -> None:
+def test_a_capistrano_release_has_its_user_from_the_log() -> None:
     facts = Facts("web1", log=(f"Branch main (at {'a' * 40}) deployed as release {A} by eve",))
     assert life(facts, A).by.strip() == "eve"
 
@@ -47,10 +47,10 @@ def test_of_what_capistrano_did_the_log_knows_by_whom() -> None:
     [("2016-06-04T11:00:00Z", "3 days"), ("2016-06-01T11:30:00Z", "1 hour"), ("2016-06-01T10:02:00Z", "2 minutes"),
      ("2016-06-01T10:00:09Z", "less than a minute"), ("yesterday", ""), ("2015-01-01T00:00:00Z", "")],
 )  # fmt: skip
-def test_how_long_it_was_live_is_said_in_the_largest_unit(until: str, said: str) -> None:
+def test_a_live_period_is_shown_in_its_largest_unit(until: str, said: str) -> None:
     assert lasted(Life("2016-06-01T10:00:00Z", until), datetime(2020, 1, 1, tzinfo=timezone.utc)) == said
 
 
-def test_of_a_release_that_somebody_made_live_again_nobody_knows_since_when() -> None:
+def test_a_release_made_live_by_hand_has_no_known_start() -> None:
     facts = Facts("web1", current=A, entries=(live(A, 1), live(B, 4)), log=(f"bob rolled back to release {A}",))
     assert life(facts, A) == Life(by="bob")

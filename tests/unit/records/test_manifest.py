@@ -41,21 +41,21 @@ def compared(was: str, now: str) -> list[str]:
         ("./\x1b[2J\tstat\tnonsense", "", "missing \\x1b[2J"),
     ],
 )
-def test_what_became_of_a_path(was: str, now: str, said: str) -> None:
+def test_a_difference_is_described_as_missing_added_or_changed(was: str, now: str, said: str) -> None:
     assert compared(was, now) == [said]
 
 
-def test_what_could_not_be_read_when_it_was_shipped_is_no_change_once_it_can_be() -> None:
+def test_a_file_that_was_unreadable_when_shipped_is_not_a_change() -> None:
     assert compared("", "./a\tsha256\t12") == []
 
 
-def test_what_was_added_is_no_damage() -> None:
+def test_an_added_file_is_not_damage() -> None:
     found = parse("web1", f"revision\tabc\nmanifest\tyes\nwas\t./b\tstat\t81a4 1\n{END}\nis\t./a\tstat\t81a4 1\n")
     assert [str(change) for change in found.damage] == ["missing b"]
     assert found.summary() == "1 missing, 1 added"
 
 
-def test_a_host_that_sends_all_that_it_may_says_that_there_is_more() -> None:
+def test_a_list_of_differences_at_the_limit_is_marked_as_cut() -> None:
     lines = [f"was\t./{n}\tstat\t81a4 1" for n in range(MOST_LINES)]
     found = parse("web1", "\n".join(["revision\tabc", "manifest\tyes", *lines, ""]))
     assert found.cut
@@ -72,17 +72,17 @@ def test_a_host_that_sends_all_that_it_may_says_that_there_is_more() -> None:
         f"revision\tabc\n{END}\n",
     ],
 )
-def test_an_answer_that_is_not_whole_is_none(text: str) -> None:
+def test_an_incomplete_answer_is_refused(text: str) -> None:
     with pytest.raises(HostError):
         parse("web1", text)
 
 
-def test_a_release_without_a_manifest_has_nothing_to_differ_from() -> None:
+def test_a_release_without_manifest_has_no_damage() -> None:
     found = parse("web1", "revision\tabc\n")
     assert (found.has_manifest, found.damage, found.is_as_shipped) == (False, (), False)
 
 
-def test_what_hosts_do_not_have_alike() -> None:
+def test_differences_between_hosts_are_listed_by_path() -> None:
     lists = {
         "web1": "./a\tstat\t81a4 1\n./b\tlink\tx\n./c\tstat\t41ed",
         "web2": "./a\tstat\t81a4 2\n./c\tstat\t41ed",
@@ -95,7 +95,7 @@ def test_what_hosts_do_not_have_alike() -> None:
     ]
 
 
-def test_more_changes_than_are_shown_are_counted() -> None:
+def test_changes_beyond_the_limit_are_counted() -> None:
     found = parse(
         "web1", "\n".join(["revision\tabc", "manifest\tyes", *(f"was\t./{n}\tstat\t1" for n in range(5)), END, ""])
     )

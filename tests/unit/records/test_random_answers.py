@@ -71,7 +71,7 @@ def all_texts(facts: Facts) -> list[str]:
 
 @some
 @given(SINGLE, st.lists(FACTS, max_size=8))
-def test_what_a_host_says_in_the_right_form_can_steer_no_terminal(single: list[str], often: list[str]) -> None:
+def test_a_valid_random_answer_is_printable(single: list[str], often: list[str]) -> None:
     facts = parse("web1", SHOP, "\n".join([*single, *often, "end\tyes\n"]))
 
     assert all(text.isprintable() for text in all_texts(facts))
@@ -79,7 +79,7 @@ def test_what_a_host_says_in_the_right_form_can_steer_no_terminal(single: list[s
 
 @some
 @given(SINGLE, st.lists(FACTS, max_size=4), GARBAGE, st.sampled_from(["", "\n", "end\tyes", "end\tyes\n", "end\tno"]))
-def test_any_other_answer_is_the_failure_of_its_host_in_one_short_line(
+def test_an_invalid_random_answer_is_a_short_error_of_its_host(
     single: list[str], often: list[str], garbage: list[str], end: str
 ) -> None:
     read: Facts | HostError
@@ -106,7 +106,7 @@ LINES = st.one_of(
 
 @some
 @given(LINES)
-def test_any_line_of_the_journal_is_an_entry_of_plain_text_or_none(line: str) -> None:
+def test_a_random_journal_line_is_a_printable_entry_or_ignored(line: str) -> None:
     entry = Entry.parse(line)
 
     assert entry is None or all(isinstance(text, str) and text.isprintable() for text in astuple(entry))
@@ -114,7 +114,7 @@ def test_any_line_of_the_journal_is_an_entry_of_plain_text_or_none(line: str) ->
 
 @some
 @given(LINES)
-def test_any_line_of_the_log_is_a_publish_of_a_release_or_none(line: str) -> None:
+def test_a_random_log_line_is_a_publish_or_ignored(line: str) -> None:
     publish = parse_log(line)
 
     assert publish is None or (publish.flow in ("deploy", "rollback") and is_release(publish.release))
