@@ -117,15 +117,16 @@ def test_what_would_fail_fails_in_a_dry_run_with_the_same_words(project: Project
 
 
 @pytest.mark.parametrize(
-    ("command", "code"), [("deploy:production dry_run=yes", 1), ("check:production", 1), ("cap pending", 3)]
+    ("command", "code", "hosts"),
+    [("deploy:production dry_run=yes", 1, "web1"), ("check:production", 1, "web1, web2"), ("cap pending", 3, "web1")],
 )
 def test_a_repository_that_does_not_answer_is_not_said_to_lack_the_branch(
-    project: Project, command: str, code: int
+    project: Project, command: str, code: int, hosts: str
 ) -> None:
     deployed(project, "1")
     project.config(repo_url=str(project.path / "gone"))
     done = project.doit(*command.split()).failed(code)
-    assert "web1: git ls-remote: exit status 128" in done.out
+    assert f"{hosts}: git ls-remote: exit status 128" in done.out
     assert "does not appear to be a git repository" in done.out
     assert "has no branch" not in done.out
 

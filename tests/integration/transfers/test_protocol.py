@@ -160,7 +160,7 @@ def test_check_asks_for_its_tools_and_asks_each_host(project: Project) -> None:
     (project.path / "code").rename(project.path / "gone")
     out = project.doit("check:production").failed().out
     assert "web2: tee is not installed" in out
-    assert "web1: has no directory to copy" in out
+    assert "web1, web2: has no directory to copy" in out
 
 
 def test_doctor_knows_which_settings_it_uses(project: Project) -> None:
