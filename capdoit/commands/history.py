@@ -15,7 +15,7 @@ from capdoit.commands.unreached_hosts import errors_by_host, print_unreached_hos
 from capdoit.config.stages import Stage
 from capdoit.errors import ConfigError, Outcome, answers
 from capdoit.records.facts import Facts
-from capdoit.records.history import Happening, happenings
+from capdoit.records.history import FlowRecord, build_history
 from capdoit.text import fitted, grouped, listed
 from capdoit.units import minute, stopwatch
 
@@ -44,7 +44,7 @@ def print_history(request: CommandRequest) -> int:
     """Print a line for each flow, and indented below it what does not fit."""
     stage = request.select_stage()
     outcomes = survey_hosts(stage, request)
-    found = happenings(answers(outcomes))
+    found = build_history(answers(outcomes))
     shown = found[: request.value_of(NUMBER) or DEFAULT_NUMBER]
     if request.has(JSON):
         request.print_json(_json(stage, outcomes, shown))
@@ -54,7 +54,7 @@ def print_history(request: CommandRequest) -> int:
 
 
 def _print(
-    request: CommandRequest, outcomes: Sequence[Outcome[Facts]], shown: Sequence[Happening], number: int
+    request: CommandRequest, outcomes: Sequence[Outcome[Facts]], shown: Sequence[FlowRecord], number: int
 ) -> None:
     if any(outcomes):
         hosts = [outcome.host for outcome in outcomes if outcome]
@@ -64,7 +64,7 @@ def _print(
     print_unreached_hosts(request.console, outcomes)
 
 
-def _make_table(shown: Sequence[Happening], hosts: Sequence[str], width: int) -> str:
+def _make_table(shown: Sequence[FlowRecord], hosts: Sequence[str], width: int) -> str:
     if not shown:
         return "The journals of all hosts are empty."
     head, *rows = fitted(HEAD, map(_row, shown), width, NEEDED_COLUMNS).split("\n")
@@ -74,7 +74,7 @@ def _make_table(shown: Sequence[Happening], hosts: Sequence[str], width: int) ->
     return "\n".join(lines)
 
 
-def _row(flow: Happening) -> tuple[str, ...]:
+def _row(flow: FlowRecord) -> tuple[str, ...]:
     has_ended_well = flow.event in (flow.flow, "unlock")
     took = "" if flow.seconds is None else stopwatch(flow.seconds)
     result, left = (_common(values.values()) for values in (flow.results, flow.left))
@@ -84,7 +84,7 @@ def _row(flow: Happening) -> tuple[str, ...]:
     return (when, event, result, flow.release, flow.by, took, revision, left, flow.origin)
 
 
-def _notes(flow: Happening, hosts: Sequence[str]) -> Iterable[str]:
+def _notes(flow: FlowRecord, hosts: Sequence[str]) -> Iterable[str]:
     """Return what a reader must know in addition to the row."""
     if flow.ending:
         yield flow.ending
@@ -107,7 +107,7 @@ def _wrap(note: str, width: int) -> list[str]:
     return textwrap.wrap(note, width, initial_indent=INDENT, subsequent_indent=INDENT)
 
 
-def _json(stage: Stage, outcomes: Sequence[Outcome[Facts]], shown: Sequence[Happening]) -> dict[str, Any]:
+def _json(stage: Stage, outcomes: Sequence[Outcome[Facts]], shown: Sequence[FlowRecord]) -> dict[str, Any]:
     return {
         "stage": stage.name,
         "history": [vars(flow) for flow in shown],

@@ -20,7 +20,7 @@ from capdoit.hosts.request import Request
 from capdoit.output.console import Tone
 from capdoit.records import fleet_state
 from capdoit.records.facts import Facts
-from capdoit.records.live_periods import life
+from capdoit.records.live_periods import find_live_period
 from capdoit.text import fitted, listed, table
 from capdoit.units import minute, size
 
@@ -78,13 +78,15 @@ def _make_table(facts: Sequence[Facts], target: str | None, sizes: Sizes, width:
     names = _list_releases(facts)
     if not names:
         return "No host has a release."
-    columns: Columns = {one.host: [one.state(name) for name in names] for one in facts}
+    columns: Columns = {one.host: [one.state_of(name) for name in names] for one in facts}
     if _is_too_wide(names, columns, target, width):
         columns = _share_columns(columns)
     details = [_details(facts, name, sizes) for name in names]
     rows = [[*row, *more] for row, more in zip(_rows(names, columns, target), details, strict=True)]
     text = fitted(("release", *columns, "", "revision", "size", "branch", "who", "when (UTC)"), rows, width, 3)
-    return "\n".join([text, *_name_cut_columns(columns, text), *_legend(columns, facts), *fleet_state.set_aside(facts)])
+    return "\n".join(
+        [text, *_name_cut_columns(columns, text), *_legend(columns, facts), *fleet_state.find_kept_failures(facts)]
+    )
 
 
 def _is_too_wide(names: Sequence[str], columns: Columns, target: str | None, width: int) -> bool:
@@ -102,7 +104,7 @@ def _rows(names: Sequence[str], columns: Columns, target: str | None) -> list[li
 
 def _details(facts: Sequence[Facts], release: str, sizes: Sizes) -> list[str]:
     """Return the last cells of a row: revision, size, branch, operator and time."""
-    periods = [life(one, release) for one in facts]
+    periods = [find_live_period(one, release) for one in facts]
     period = next((one for one in periods if one.since), periods[0])
     return [_revision(facts, release), _size(release, sizes), period.branch, period.by, minute(period.since)]
 
@@ -128,7 +130,7 @@ def _name_cut_columns(columns: Columns, text: str) -> list[str]:
 def _legend(columns: Columns, facts: Sequence[Facts]) -> list[str]:
     """Return a line with the names of the hosts for each column that several hosts share."""
     names = _list_releases(facts)
-    hosts = {one.host: [one.state(name) for name in names] for one in facts}
+    hosts = {one.host: [one.state_of(name) for name in names] for one in facts}
     return [
         f"  {head}: {listed(host for host, of_host in hosts.items() if of_host == list(states))}"
         for head, states in columns.items()
@@ -139,7 +141,7 @@ def _legend(columns: Columns, facts: Sequence[Facts]) -> list[str]:
 def _list_releases(facts: Iterable[Facts]) -> list[str]:
     """Return all releases that any host holds, newest first."""
     live = {one.current for one in facts if one.current}
-    held = (name for one in facts for name in (*one.releases, *one.archives, *one.set_aside))
+    held = (name for one in facts for name in (*one.releases, *one.archives, *one.kept_failures))
     return sorted({*live, *held}, reverse=True)
 
 
@@ -164,9 +166,9 @@ def _json(stage: Stage, outcomes: Sequence[Outcome[Facts]], sizes: Sizes) -> dic
 def _release_json(name: str, facts: Sequence[Facts], sizes: Sizes) -> dict[str, Any]:
     return {
         "release": name,
-        "states": {one.host: one.state(name) for one in facts},
+        "states": {one.host: one.state_of(name) for one in facts},
         "kib": {host: of_host[name] for host, of_host in sizes.items() if name in of_host},
-        "lives": {one.host: vars(life(one, name)) for one in facts},
+        "lives": {one.host: vars(find_live_period(one, name)) for one in facts},
         "revisions": {one.host: one.releases[name] for one in facts if one.releases.get(name)},
     }
 

@@ -18,8 +18,8 @@ from capdoit.errors import Outcome, answers
 from capdoit.output.console import Console, Tone
 from capdoit.records import fleet_state
 from capdoit.records.facts import Facts
-from capdoit.records.history import happenings
-from capdoit.records.live_periods import lasted, life
+from capdoit.records.history import build_history
+from capdoit.records.live_periods import describe_length, find_live_period
 from capdoit.text import fitted, grouped
 from capdoit.units import minute, size
 
@@ -36,7 +36,9 @@ def print_status(request: CommandRequest) -> int:
         request.print_json(_json(stage, outcomes))
     else:
         _print(request.console, stage, outcomes)
-    return choose_exit_status(outcomes, not fleet_state.drift(facts) and not fleet_state.debts(facts))
+    return choose_exit_status(
+        outcomes, not fleet_state.find_differences(facts) and not fleet_state.find_missed_deploys(facts)
+    )
 
 
 # -- for people
@@ -49,13 +51,13 @@ def _print(console: Console, stage: Stage, outcomes: Sequence[Outcome[Facts]]) -
         for line, tone in _describe_fleet(facts, stage, len(outcomes)):
             console.say(line, tone)
     print_unreached_hosts(console, outcomes)
-    for sentence in fleet_state.unfinished(facts):
+    for sentence in fleet_state.find_unfinished_work(facts):
         console.say(sentence, Tone.DOUBTFUL)
 
 
 def _row(facts: Facts) -> tuple[str, ...]:
     release, revision = find_live_release(facts)
-    period = life(facts, release)
+    period = find_live_period(facts, release)
     short_revision = revision[:SHORT_REVISION_DIGITS]
     return facts.host, release or "nothing", minute(period.since), period.by, short_revision, period.branch
 
@@ -66,16 +68,16 @@ def _describe_fleet(facts: Sequence[Facts], stage: Stage, host_count: int) -> It
         yield f"{names}: locked by {holder}", Tone.DOUBTFUL
     if sentence := _describe_bad_ending(facts):
         yield sentence, Tone.DOUBTFUL
-    yield from ((sentence, None) for sentence in fleet_state.set_aside(facts))
-    yield from ((f"The hosts differ: {sentence}.", Tone.DOUBTFUL) for sentence in fleet_state.drift(facts))
+    yield from ((sentence, None) for sentence in fleet_state.find_kept_failures(facts))
+    yield from ((f"The hosts differ: {sentence}.", Tone.DOUBTFUL) for sentence in fleet_state.find_differences(facts))
     yield f"A rollback {_describe_rollback(facts, stage, host_count)}", None
-    yield f"Last drill: {fleet_state.last_drill(facts)}", None
+    yield f"Last drill: {fleet_state.describe_last_drill(facts)}", None
     yield f"Free: {_describe_free_space(facts)}", None
 
 
 def _describe_bad_ending(facts: Sequence[Facts]) -> str:
     """Return how the last flow ended, if it ended badly. A flow that is still at work holds the locks."""
-    last = next((flow for flow in happenings(facts) if flow.event != "unlock"), None)
+    last = next((flow for flow in build_history(facts) if flow.event != "unlock"), None)
     if last is None or last.event == last.flow:
         return ""
     verb = "failed" if last.event == "failed" else "was interrupted"
@@ -92,8 +94,8 @@ def _describe_rollback(facts: Sequence[Facts], stage: Stage, host_count: int) ->
     if target is None:
         return f"is refused: {refusal}"
     one = next((one for one in facts if target in one.releases), facts[0])
-    period = life(one, target)
-    how_long = lasted(period, datetime.now(timezone.utc))
+    period = find_live_period(one, target)
+    how_long = describe_length(period, datetime.now(timezone.utc))
     was_live = f", live {how_long}, until {minute(period.until)}" if how_long and period.until else ""
     source = period.branch or one.releases.get(target, "")[:SHORT_REVISION_DIGITS]
     possible = f"possible on {len(facts)} of {host_count} hosts"
@@ -123,9 +125,9 @@ def _json(stage: Stage, outcomes: Sequence[Outcome[Facts]]) -> dict[str, Any]:
         "agree": have_same_live_release(facts) if facts else None,
         "rollback": target,
         "refused": refusal,
-        "differences": fleet_state.drift(facts),
+        "differences": fleet_state.find_differences(facts),
         "ended_badly": _describe_bad_ending(facts) or None,
-        "unfinished": fleet_state.unfinished(facts),
+        "unfinished": fleet_state.find_unfinished_work(facts),
         "hosts": [_host_json(outcome, stage) for outcome in outcomes],
     }
 
@@ -135,7 +137,7 @@ def _host_json(outcome: Outcome[Facts], stage: Stage) -> dict[str, Any]:
     if facts is None:
         return {"host": outcome.host, "error": str(outcome.error)}
     release, revision = find_live_release(facts)
-    period = life(facts, release)
+    period = find_live_period(facts, release)
     return {
         "host": facts.host,
         "live": release or None,
@@ -145,8 +147,8 @@ def _host_json(outcome: Outcome[Facts], stage: Stage) -> dict[str, Any]:
         "branch": period.branch or None,
         "lock": vars(facts.lock) if facts.lock else None,
         "lock_is_held": facts.lock_is_held if facts.lock else False,
-        "set_aside": sorted(facts.set_aside),
-        "drilled": vars(facts.drilled) if facts.drilled else None,
+        "set_aside": sorted(facts.kept_failures),
+        "drilled": vars(facts.drill_verdict) if facts.drill_verdict else None,
         "rollback": preview_rollback([facts], stage)[0],
         "disk_kib": facts.disk and asdict(facts.disk),
         "inodes": facts.inodes and asdict(facts.inodes),

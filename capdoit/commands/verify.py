@@ -19,7 +19,7 @@ from capdoit.hosts.connection import Connection
 from capdoit.output.console import Console, Tone
 from capdoit.records import manifest
 from capdoit.records.facts import Facts
-from capdoit.records.manifest import Change, Comparison, shown
+from capdoit.records.manifest import Change, Comparison, format_changes
 from capdoit.text import listed
 
 MOST_SHOWN = 20  # changes of one host
@@ -104,7 +104,7 @@ def _compare(inspection: Inspection, facts: Mapping[str, Facts], release: str) -
     def compare_or_name_state(host: Connection) -> Comparison | str:
         if release in facts[host.name].releases:
             return inspection.compare_with_manifest(host, release)
-        return facts[host.name].state(release)
+        return facts[host.name].state_of(release)
 
     return inspection.ask_each(compare_or_name_state, [host for host in inspection.hosts if host.name in facts])
 
@@ -116,7 +116,7 @@ def _compare_hosts(
     if len(hosts) < 2 or len(set(inspection.ask_all(partial(list_manifest, True), hosts).values())) == 1:
         return []
     texts = inspection.ask_all(partial(list_manifest, False), hosts)
-    return manifest.between(
+    return manifest.compare_listings(
         {host: manifest.parse_listing(text.removesuffix("\n").split("\n")) for host, text in texts.items()}
     )
 
@@ -148,11 +148,11 @@ def _describe_host(outcome: Outcome[Comparison | str]) -> list[str]:
         return [f"  {outcome.host}: does not have it ({compared})"]
     if not compared.has_manifest:
         return [f"  {outcome.host}: has no manifest of it, so what was shipped is not known"]
-    return [f"  {outcome.host}: {compared.summary() or 'as shipped'}", *_list_changes(compared.changes, "    ")]
+    return [f"  {outcome.host}: {compared.count_changes() or 'as shipped'}", *_list_changes(compared.changes, "    ")]
 
 
 def _list_changes(changes: Sequence[Change], indent: str) -> Iterable[str]:
-    return (indent + line for line in shown(changes, MOST_SHOWN))
+    return (indent + line for line in format_changes(changes, MOST_SHOWN))
 
 
 # -- for programs
@@ -175,13 +175,13 @@ def _host_json(outcome: Outcome[Comparison | str]) -> dict[str, Any]:
         "host": outcome.host,
         "manifest": compared.has_manifest,
         "changes": [_change_json(change) for change in compared.changes],
-        "more": compared.cut,
+        "more": compared.is_cut,
         "error": None,
     }
 
 
 def _change_json(change: Change) -> dict[str, Any]:
-    return {"what": change.what, "path": change.path, "how": list(change.how)}
+    return {"what": change.kind, "path": change.path, "how": list(change.details)}
 
 
 COMMAND = Subcommand(

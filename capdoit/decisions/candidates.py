@@ -21,7 +21,7 @@ def find_previous_release(facts: Facts, fleet: Sequence[Facts] = ()) -> str | No
     """
     hosts = (facts, *fleet)
     good = (release for release in reversed(facts.lineage.stack) if release != facts.current)
-    return next((r for r in good if all(r in one.lineage.stack and one.complete(r) for one in hosts)), None)
+    return next((r for r in good if all(r in one.lineage.stack and one.is_complete(r) for one in hosts)), None)
 
 
 def find_candidates(facts: Sequence[Facts]) -> Candidates:
@@ -34,10 +34,10 @@ def find_candidates(facts: Sequence[Facts]) -> Candidates:
 
 def find_obstacle(facts: Facts, release: str) -> str:
     """Return the state for which a host cannot go to a release; empty if it can."""
-    state = facts.state(release)
+    state = facts.state_of(release)
     if release not in facts.releases:
         return "" if release in facts.archives else state
-    return "" if facts.complete(release) and state in TARGET_STATES else state
+    return "" if facts.is_complete(release) and state in TARGET_STATES else state
 
 
 def is_live_everywhere(facts: Sequence[Facts], release: str) -> bool:
@@ -59,7 +59,7 @@ def list_releases(facts: Sequence[Facts], answers: Mapping[str, str] | None = No
     """
     answers = answers or {}
     return [
-        HostReleases(one.host, one.live, {name: one.state(name) for name in one.held}, answers.get(one.host, ""))
+        HostReleases(one.host, one.live, {name: one.state_of(name) for name in one.held}, answers.get(one.host, ""))
         for one in facts
     ]
 

@@ -22,7 +22,7 @@ def choose_removals(facts: Facts, keep: int, live: str, fleet: Sequence[Facts] =
         Sorted names. Never among them: the live release, the release that a rollback of this host or of all hosts
         would now choose, and the last release that was deployed to all hosts.
     """
-    complete = sorted({live, *filter(facts.complete, facts.releases)})
+    complete = sorted({live, *filter(facts.is_complete, facts.releases)})
     oldest_kept = complete[-keep] if len(complete) >= keep else ""
     now = simulate_deploy(facts, live)
     fleet_target = find_previous_release(now, [simulate_deploy(one, live) for one in fleet])
@@ -39,11 +39,11 @@ def _last_deployed_everywhere(facts: Facts) -> str | None:
     partial = {
         entry.release for entry in facts.entries if entry.event == "live" and entry.flow == DEPLOY and entry.partly
     }
-    good = (r for r in reversed(facts.lineage.stack) if r != facts.current and facts.complete(r))
+    good = (r for r in reversed(facts.lineage.stack) if r != facts.current and facts.is_complete(r))
     return next((release for release in good if release not in partial), None)
 
 
 def _is_half_made(facts: Facts, release: str) -> bool:
     # A release that Capistrano had live counts as made, even without a REVISION.
     was_live = release in facts.lineage.stack or release in facts.lineage.bad
-    return not was_live and not facts.complete(release)
+    return not was_live and not facts.is_complete(release)

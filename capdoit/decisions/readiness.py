@@ -45,15 +45,15 @@ def _layouts(stage: Stage) -> dict[str, Layout]:
 
 
 def _deploy_problems(facts: Facts, paths: Layout, linked_files: Sequence[str]) -> list[str]:
-    if paths.deploy_to in facts.not_made and not facts.exists:
+    if paths.deploy_to in facts.uncreated_dirs and not facts.exists:
         return [f"{paths.deploy_to} could not be created by {facts.user}"]
-    numbers = facts.no_files if facts.exists else range(len(linked_files))
+    numbers = facts.missing_files if facts.exists else range(len(linked_files))
     missing = [path for number, path in enumerate(linked_files) if number in numbers]
     is_full = facts.disk is not None and not facts.disk.free
     return [
         *([f"no space is left in {paths.deploy_to}"] if is_full else []),
         *_common_problems(facts, paths, WRITTEN_BY_DEPLOYS),
-        *(f"{path} could not be created" for path in facts.not_made),
+        *(f"{path} could not be created" for path in facts.uncreated_dirs),
         *(f"linked file {path} does not exist in {paths.shared}" for path in missing),
     ]
 
@@ -64,12 +64,12 @@ def _rollback_problems(facts: Facts, paths: Layout) -> list[str]:
 
 
 def _common_problems(facts: Facts, paths: Layout, written: Iterable[str]) -> list[str]:
-    found = [f"{tool} is not installed" for tool in facts.no_tools]
-    found += [f"{paths.deploy_to}/{name} is a symlink; it must be a directory" for name in facts.links]
-    if facts.out_of_bounds and not facts.links:
+    found = [f"{tool} is not installed" for tool in facts.missing_tools]
+    found += [f"{paths.deploy_to}/{name} is a symlink; it must be a directory" for name in facts.symlinked_dirs]
+    if facts.out_of_bounds and not facts.symlinked_dirs:
         found.append(facts.out_of_bounds)
-    closed = (posixpath.normpath(f"{paths.deploy_to}/{name}") for name in facts.not_writable if name in written)
+    closed = (posixpath.normpath(f"{paths.deploy_to}/{name}") for name in facts.unwritable if name in written)
     found += [f"{path} cannot be written to by {facts.user}" for path in closed]
-    if facts.current_is_no_link:
+    if facts.current_is_not_symlink:
         found.append(f"{paths.current} is not a symlink; move it away")
     return found

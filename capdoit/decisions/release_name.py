@@ -9,7 +9,7 @@ from capdoit import layout
 from capdoit.errors import ConfigError, NotReady
 from capdoit.layout import is_release
 from capdoit.records.facts import Facts
-from capdoit.records.journal import parse_log
+from capdoit.records.lineage import parse_log_line
 from capdoit.text import printable
 
 
@@ -55,5 +55,5 @@ def accept_planned_name(planned: object, now: str, facts: Sequence[Facts]) -> st
 
 def _known_names(facts: Facts) -> Iterable[str]:
     journal = (name for entry in facts.entries for name in (entry.release, entry.left))
-    log = (publish.release for publish in map(parse_log, facts.log) if publish)
+    log = (publish.release for publish in map(parse_log_line, facts.log) if publish)
     return filter(is_release, [*facts.releases, *facts.archives, facts.current or "", *journal, *log])

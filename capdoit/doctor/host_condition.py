@@ -13,7 +13,7 @@ from capdoit.hosts.request import Request
 from capdoit.operations.lock import flock_request
 from capdoit.operations.survey import LONGEST
 from capdoit.operations.tools import tools_for_both_flows
-from capdoit.records.facts import facts_said, parse_room
+from capdoit.records.facts import parse_fact_lines, parse_room
 from capdoit.script import Value
 from capdoit.units import Room
 
@@ -123,7 +123,7 @@ def parse_condition(host: str, deploy_to: str, text: str, sent: float, received:
     Raises:
         HostError: the text is not what ``host_condition.sh`` prints.
     """
-    facts = facts_said(host, text, ONCE, OFTEN, "doctor")
+    facts = parse_fact_lines(host, text, ONCE, OFTEN, "doctor")
     once = {key: "".join(facts[key])[:LONGEST_VALUE] for key in ONCE}
     mode, owner = _parse_rights(once["rights"])
     tools = dict(_parse_tool(tool) for tool in facts["tool"])

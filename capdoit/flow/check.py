@@ -17,7 +17,7 @@ from capdoit.hosts.connection import Connection
 from capdoit.operations.lock import NO_FLOCK, REFUSED, flock_request
 from capdoit.operations.survey import ask_facts
 from capdoit.output.console import Console, Tone
-from capdoit.records import fleet_state as standing
+from capdoit.records import fleet_state
 from capdoit.records.facts import Facts
 from capdoit.state.run import Run, begin
 from capdoit.text import grouped
@@ -65,5 +65,5 @@ def _called_without_code(run: Run) -> list[Connection]:
 
 def _warn_of_drills(stage: Stage, facts: Sequence[Facts], console: Console) -> None:
     if stage.drill_max_age is not None:
-        for sentence in standing.overdue_drills(facts, stage.drill_max_age, datetime.now(timezone.utc)):
+        for sentence in fleet_state.find_overdue_drills(facts, stage.drill_max_age, datetime.now(timezone.utc)):
             console.say(f"   warning: {sentence}; doit drill:{stage.name} rehearses one", Tone.DOUBTFUL)

@@ -23,7 +23,7 @@ from capdoit.flow.runner import Deployment
 from capdoit.hooks.hook import Declarations, Hook
 from capdoit.output.console import Console, Tone
 from capdoit.output.error_text import render_advice
-from capdoit.records.journal import FAILS, WORKS, Drilled
+from capdoit.records.journal import FAILS, WORKS, DrillVerdict
 from capdoit.sequence import FlowTask
 from capdoit.state.run import Run, begin
 from capdoit.steps.starting import starting
@@ -228,4 +228,4 @@ def _as_failure(run: Run) -> CapdoitError:
 
 
 def _drilled(run: Run, verdict: str, seconds: float, why: str = "") -> str:
-    return Drilled(stamp(), run.by, verdict, run.release, f"{seconds:.2f}", one_line(why)[:1000]).line()
+    return DrillVerdict(stamp(), run.by, verdict, run.release, f"{seconds:.2f}", one_line(why)[:1000]).to_line()

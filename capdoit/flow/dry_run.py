@@ -9,7 +9,7 @@ from capdoit.decisions.cleanup import choose_removals
 from capdoit.errors import HostError, Unreachable
 from capdoit.hosts.connection import Connection
 from capdoit.hosts.request import Request
-from capdoit.records import fleet_state as standing
+from capdoit.records import fleet_state
 from capdoit.shell_scripts import library_texts
 from capdoit.state.plan_file import Plan
 from capdoit.state.run import Run
@@ -93,7 +93,7 @@ def _starting(run: Run) -> Iterator[str]:
     for one in facts:
         if one.lock and one.lock.flow:
             yield f"{one.host}: its lock is now that of {one.holder}"
-    yield from (f"the hosts differ: {difference}" for difference in standing.drift(facts))
+    yield from (f"the hosts differ: {difference}" for difference in fleet_state.find_differences(facts))
     for one in facts:
         if one.strays:
             yield f"the hosts differ: {one.host} has {listed(one.strays)} in releases/, which is no release"

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from capdoit.errors import Damaged, HostError
 from capdoit.hosts.connection import Connection
 from capdoit.hosts.request import Request
-from capdoit.records.manifest import MOST_LINES, Comparison, parse, shown
+from capdoit.records.manifest import MOST_LINES, Comparison, format_changes, parse_comparison
 from capdoit.script import Value
 from capdoit.state.run import Run
 
@@ -32,7 +32,7 @@ def compare(run: Run, host: Connection, before: Sequence[str] = ()) -> Compariso
     if before and run.plan is not None:  # what has to be unpacked first cannot be looked at
         run.plan.add(host.name, script)
         return Comparison("")
-    return parse(host.name, host.checked(Request(script, capture=True)).text)
+    return parse_comparison(host.name, host.checked(Request(script, capture=True)).text)
 
 
 def whole(run: Run, host: Connection, before: Sequence[str] = ()) -> Comparison:
@@ -50,8 +50,8 @@ def whole(run: Run, host: Connection, before: Sequence[str] = ()) -> Comparison:
         _refuse(run, Damaged(host.name, run.release, cause=error))
         return Comparison("")
     if found.damage:
-        lines = shown(found.damage, MOST_SHOWN)
-        _refuse(run, Damaged(host.name, run.release, found.summary(), lines, is_archive=bool(before)))
+        lines = format_changes(found.damage, MOST_SHOWN)
+        _refuse(run, Damaged(host.name, run.release, found.count_changes(), lines, is_archive=bool(before)))
     return found
 
 

@@ -111,7 +111,7 @@ def _lock_and_survey(run: Run, host: Connection) -> Facts | str:
         host.held_lock = HeldLock(run.id, partial(_take_again, run, host), release)
         run.held.add(host.name)
     if lock.text.strip():
-        run.console.say(f"   {host.name}: took over the lock of {_who(lock)}, which ended without a word")
+        run.console.say(f"   {host.name}: took over the stale lock of {_who(lock)}: that flow died")
     return facts_of(host, survey)
 
 
@@ -132,7 +132,7 @@ def _take_again(run: Run, host: Connection) -> None:
 
 def _shut_out(run: Run, host: Connection) -> None:
     """Have a lost session that is only frozen do nothing more when it goes on, above all not flip."""
-    entry = replace(run.owner(), run=f"{run.id}-lost").line()
+    entry = replace(run.owner(), run=f"{run.id}-lost").to_line()
     script = run.script(host, "shut out", "operations/lock_exclude", lock_entry=entry)
     host.ask([Request(script)])
 
@@ -148,7 +148,7 @@ def _hold_request(run: Run, host: Connection, again: str = "") -> Request:
     values: dict[str, Value] = {
         "deploy_to": host.deploy_to,
         "create_deploy_to": run.flow == "deploy",
-        "lock_entry": run.owner().line(),
+        "lock_entry": run.owner().to_line(),
         "retake_run": again,
     }
     return Request(render("lock", "operations/lock_take", values), "hold", capture=True, timeout=LONGEST)

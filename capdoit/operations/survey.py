@@ -6,7 +6,7 @@ from capdoit.hosts.connection import Connection
 from capdoit.hosts.request import Answer, Request
 from capdoit.layout import SCRATCH
 from capdoit.operations.tools import tools_for_flow
-from capdoit.records.facts import Facts, parse
+from capdoit.records.facts import Facts, parse_facts
 from capdoit.script import Value
 from capdoit.state.run import Run
 
@@ -43,4 +43,4 @@ def facts_of(host: Connection, answer: Answer) -> Facts:
     """
     if answer.status:
         raise host.failure(answer, "survey")
-    return parse(host.name, host.config.layout, answer.text)
+    return parse_facts(host.name, host.config.layout, answer.text)

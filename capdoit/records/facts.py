@@ -1,4 +1,4 @@
-"""The facts of one host: what ``survey.sh`` prints, read with suspicion."""
+"""The facts of one host, parsed from the untrusted answer to the survey."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from functools import cached_property
 
 from capdoit.errors import HostError
 from capdoit.layout import Layout, is_release
-from capdoit.records.journal import ROLLBACK, Drilled, Entry, Lineage, lineage, publishes
+from capdoit.records.journal import ROLLBACK, DrillVerdict, Entry
+from capdoit.records.lineage import Lineage, build_lineage, merge_publishes
 from capdoit.text import printable
 from capdoit.units import Room
 
@@ -18,55 +19,47 @@ MOST_LINES = 100_000
 MOST_HISTORY = 1000  # lines of the journal, and of the log; the survey sends no more
 LONGEST_REVISION = 200
 REVISION = re.compile(r"[0-9A-Za-z._-]{1,200}")
-ONCE = {
-    "user",
-    "deploy_to",
-    "out_of_bounds",
-    "current",
-    "current_is_no_link",
-    "current_place",
-    "lock",
-    "lock_is_held",
-    "drilled",
-    "disk",
-    "inodes",
-    "end",
+# Keys of survey.sh that stand in one line at most.
+SINGLE_KEYS = {
+    *("user", "deploy_to", "out_of_bounds", "current", "current_is_no_link", "current_place", "lock", "lock_is_held"),
+    *("drilled", "disk", "inodes", "end"),
 }
-OFTEN = {
+# Keys of survey.sh that may stand in several lines.
+REPEATED_KEYS = {
     *("no_tool", "not_writable", "link", "not_made", "no_file", "release", "stray", "set_aside", "archive", "scratch"),
     *("journal", "log"),
 }
-# What the last of these events says about a release that was never live.
-MADE = {"building": "building", "ready": "ready", "failed": "failed", "back": "failed"}
+# States of a release that was never live, by its last event.
+STATE_AFTER = {"building": "building", "ready": "ready", "failed": "failed", "back": "failed"}
 
 
 @dataclass(frozen=True)
 class Facts:
-    """What one host holds.
+    """The facts of one host.
 
     Attributes:
-        host: the host's name.
-        user: who capdoit is there.
-        exists: whether deploy_to is there and can be entered.
-        link: where ``current`` points, as it is written; empty when there is none.
-        current: the release that is live; None when ``current`` leads to none.
-        current_is_no_link: whether something else stands where ``current`` should.
-        releases: the revision of each release by its name; empty for an incomplete one.
+        host: name of the host.
+        user: the user that capdoit is on the host.
+        exists: whether deploy_to exists and can be entered.
+        link: the target of ``current``, as written; empty if ``current`` is missing.
+        current: the live release; None if ``current`` does not point to a release.
+        current_is_not_symlink: whether ``current`` is something else than a symlink.
+        releases: the revision of each release by its name; empty for an incomplete release.
         archives: the releases that are kept as archives.
-        set_aside: the releases whose deploys failed and that ``keep_failed`` keeps.
-        strays: what else lies in ``releases/``.
-        links: which of capdoit's own directories are links.
-        no_tools: the programs that are not there.
-        not_made: the directories that could not be made.
-        no_files: the linked files that are not there, as places in the setting.
-        not_writable: what the user may not write to; ``.`` is deploy_to.
-        out_of_bounds: why no flow may change anything there; empty when one may.
-        lock: who holds the lock, or left it behind; None when it is free.
-        lock_is_held: whether somebody has it now; None when the host cannot tell.
-        scratch: what lies there that a flow needs while it is at work.
-        drilled: what the last drill found; None when there was none.
-        disk: KiB where deploy_to is; None when that is not known.
-        inodes: inodes there; None when that is not known, or they are made when they are needed.
+        kept_failures: the releases whose deploys failed and that ``keep_failed`` keeps.
+        strays: other entries of ``releases/``.
+        symlinked_dirs: the directories of capdoit that are symlinks.
+        missing_tools: the programs that are missing.
+        uncreated_dirs: the directories that could not be created.
+        missing_files: the linked files that are missing, as indexes into the setting.
+        unwritable: the paths that the user cannot write to; ``.`` is deploy_to.
+        out_of_bounds: why no flow may change anything on the host; empty if a flow may.
+        lock: the content of the lock; None without a lock.
+        lock_is_held: whether a process holds the lock; None if the host cannot tell.
+        scratch: the names of scratch files in ``.capdoit``.
+        drill_verdict: the result of the last drill; None without one.
+        disk: KiB of the file system of deploy_to; None if unknown.
+        inodes: inodes of that file system; None if unknown, or if the file system makes them on demand.
         entries: the end of the journal.
         log: the end of ``revisions.log``.
     """
@@ -76,21 +69,21 @@ class Facts:
     exists: bool = True
     link: str = ""
     current: str | None = None
-    current_is_no_link: bool = False
+    current_is_not_symlink: bool = False
     releases: Mapping[str, str] = field(default_factory=dict)
     archives: frozenset[str] = frozenset()
-    set_aside: frozenset[str] = frozenset()
+    kept_failures: frozenset[str] = frozenset()
     strays: tuple[str, ...] = ()
-    links: tuple[str, ...] = ()
-    no_tools: tuple[str, ...] = ()
-    not_made: tuple[str, ...] = ()
-    no_files: tuple[int, ...] = ()
-    not_writable: tuple[str, ...] = ()
+    symlinked_dirs: tuple[str, ...] = ()
+    missing_tools: tuple[str, ...] = ()
+    uncreated_dirs: tuple[str, ...] = ()
+    missing_files: tuple[int, ...] = ()
+    unwritable: tuple[str, ...] = ()
     out_of_bounds: str = ""
     lock: Entry | None = None
     lock_is_held: bool | None = None
     scratch: tuple[str, ...] = ()
-    drilled: Drilled | None = None
+    drill_verdict: DrillVerdict | None = None
     disk: Room | None = None
     inodes: Room | None = None
     entries: tuple[Entry, ...] = ()
@@ -98,7 +91,7 @@ class Facts:
 
     @property
     def live(self) -> str:
-        """The release that is live, or where ``current`` leads else; empty when there is none."""
+        """The live release, or else the target of ``current``; empty without a ``current``."""
         return self.current or self.link
 
     @property
@@ -108,144 +101,151 @@ class Facts:
 
     @property
     def holder(self) -> str:
-        """Who holds its lock, or left it behind, for people; empty when it is free."""
+        """The flow that holds the lock or left it behind, for people; empty without a lock."""
         if self.lock is None:
             return ""
-        left = {True: "", False: ", which ended without a word", None: ", unless that ended without a word"}
-        return f"{self.lock.holder}{left[self.lock_is_held]}"
+        state = {True: "", False: "; stale: that flow died", None: "; stale if that flow died"}
+        return f"{self.lock.holder}{state[self.lock_is_held]}"
 
     @cached_property
     def lineage(self) -> Lineage:
-        """Which releases were live, and which are bad."""
-        return lineage(publishes(self.entries, self.log), self.current)
+        """The releases that were live, and those that are bad."""
+        return build_lineage(merge_publishes(self.entries, self.log), self.current)
 
-    def state(self, release: str) -> str:
-        """What is known of a release.
+    def state_of(self, release: str) -> str:
+        """Return the state of a release.
 
         Returns:
-            ``live``, ``retired`` (was live and is good), ``bad`` (was rolled back from, or jumped over),
-            ``ready`` (made, never live), ``building``, ``failed``, ``archived``, ``missing``, or
-            ``unknown`` (no journal and no log tells).
+            ``live``, ``retired`` (was live and is good), ``bad`` (was rolled back from, or skipped by a rollback),
+            ``ready`` (complete, never live), ``building``, ``failed``, ``archived``, ``missing``, or
+            ``unknown`` (neither the journal nor the log has it).
         """
         if release == self.current:
             return "live"
         if release not in self.releases:
-            gone = "failed" if release in self.set_aside else "missing"
-            return "archived" if release in self.archives else gone
+            absent = "failed" if release in self.kept_failures else "missing"
+            return "archived" if release in self.archives else absent
         if not self.releases[release]:
             return "failed"
         if release in self.lineage.bad:
             return "bad"
-        return "retired" if release in self.lineage.stack else self._made(release)
+        return "retired" if release in self.lineage.stack else self._state_by_journal(release)
 
-    def complete(self, release: str) -> bool:
-        """Whether a release is there from its first file to its last."""
-        return bool(self.releases.get(release)) and self.state(release) not in ("building", "failed")
+    def is_complete(self, release: str) -> bool:
+        """Check that a release is there with all its files."""
+        return bool(self.releases.get(release)) and self.state_of(release) not in ("building", "failed")
 
-    def _made(self, release: str) -> str:
-        # A rollback that failed says nothing about how the release was made.
+    def _state_by_journal(self, release: str) -> str:
+        # A rollback that failed does not tell how the release was made.
         entries = (e for e in reversed(self.entries) if e.release == release and e.flow != ROLLBACK)
-        return next((MADE[e.event] for e in entries if e.event in MADE), "unknown")
+        return next((STATE_AFTER[e.event] for e in entries if e.event in STATE_AFTER), "unknown")
 
 
-def parse(host: str, layout: Layout, text: str) -> Facts:
-    """The facts in what a host answered to the survey.
+def parse_facts(host: str, layout: Layout, text: str) -> Facts:
+    """Return the facts in the answer to the survey.
 
     Args:
-        host: the host's name.
-        layout: its paths.
-        text: what ``survey.sh`` printed.
+        host: name of the host.
+        layout: paths of the host.
+        text: stdout of ``survey.sh``.
 
     Raises:
-        HostError: it is not what ``survey.sh`` prints.
+        HostError: the text is not an answer of ``survey.sh``.
     """
-    said = facts_said(host, text, ONCE, OFTEN, "survey")
-    if max(len(said["journal"]), len(said["log"])) > MOST_HISTORY:
+    found = parse_fact_lines(host, text, SINGLE_KEYS, REPEATED_KEYS, "survey")
+    if max(len(found["journal"]), len(found["log"])) > MOST_HISTORY:
         raise _malformed(host, f"more than {MOST_HISTORY} lines of history")
-    link = "".join(said["current"])
-    real = Layout("".join(said["deploy_to"]))
-    revisions = dict(_release(release) for release in said["release"])
+    revisions = dict(_parse_release(release) for release in found["release"])
     return Facts(
         host=host,
-        user="".join(said["user"]),
-        exists=bool(said["deploy_to"]),
-        link=link,
-        current=layout.release_of(link) or real.release_of(link) or real.release_of("".join(said["current_place"])),
-        current_is_no_link=bool(said["current_is_no_link"]),
+        user="".join(found["user"]),
+        exists=bool(found["deploy_to"]),
+        link="".join(found["current"]),
+        current=_parse_current(layout, found),
+        current_is_not_symlink=bool(found["current_is_no_link"]),
         releases={name: revision for name, revision in revisions.items() if is_release(name)},
-        archives=frozenset(filter(is_release, said["archive"])),
-        set_aside=frozenset(filter(is_release, said["set_aside"])),
-        strays=(*said["stray"], *(name for name in revisions if not is_release(name))),
-        links=tuple(said["link"]),
-        no_tools=tuple(said["no_tool"]),
-        not_made=tuple(said["not_made"]),
-        no_files=tuple(_number(host, number) for number in said["no_file"]),
-        not_writable=tuple(said["not_writable"]),
-        out_of_bounds="".join(said["out_of_bounds"]),
-        lock=Entry.parse("".join(said["lock"])),
-        lock_is_held={"yes": True, "no": False}.get("".join(said["lock_is_held"])),
-        scratch=tuple(said["scratch"]),
-        drilled=Drilled.parse("".join(said["drilled"])),
-        disk=parse_room("".join(said["disk"])),
-        inodes=parse_room("".join(said["inodes"])),
-        entries=tuple(filter(None, map(Entry.parse, said["journal"]))),
-        log=tuple(said["log"]),
+        archives=frozenset(filter(is_release, found["archive"])),
+        kept_failures=frozenset(filter(is_release, found["set_aside"])),
+        strays=(*found["stray"], *(name for name in revisions if not is_release(name))),
+        symlinked_dirs=tuple(found["link"]),
+        missing_tools=tuple(found["no_tool"]),
+        uncreated_dirs=tuple(found["not_made"]),
+        missing_files=tuple(_parse_index(host, number) for number in found["no_file"]),
+        unwritable=tuple(found["not_writable"]),
+        out_of_bounds="".join(found["out_of_bounds"]),
+        lock=Entry.parse("".join(found["lock"])),
+        lock_is_held={"yes": True, "no": False}.get("".join(found["lock_is_held"])),
+        scratch=tuple(found["scratch"]),
+        drill_verdict=DrillVerdict.parse("".join(found["drilled"])),
+        disk=parse_room("".join(found["disk"])),
+        inodes=parse_room("".join(found["inodes"])),
+        entries=tuple(filter(None, map(Entry.parse, found["journal"]))),
+        log=tuple(found["log"]),
     )
 
 
-def revision_of(host: str, text: str) -> str:
-    """The revision in what a host answered.
+def parse_revision(host: str, text: str) -> str:
+    """Return the revision in the answer of a host.
 
     Raises:
-        HostError: it is none.
+        HostError: the answer is not a revision.
     """
     if not REVISION.fullmatch(text):
-        raise HostError(host, f"answered with no revision: {printable(text)[:LONGEST_REVISION]!r}")
+        raise HostError(host, f"sent no revision: {printable(text)[:LONGEST_REVISION]!r}")
     return text
 
 
-def facts_said(host: str, text: str, once: Set[str], often: Set[str], question: str) -> Mapping[str, Sequence[str]]:
-    """The facts by their keys, in order; nothing in them can steer a terminal.
+def parse_fact_lines(
+    host: str, text: str, single_keys: Set[str], repeated_keys: Set[str], question: str
+) -> Mapping[str, Sequence[str]]:
+    """Return the facts by their keys, in order, with control characters escaped.
 
     Args:
-        host: the host's name.
-        text: what its script printed: a line for each fact, its key and a tab before it, ``end`` the last.
-        once: the keys that may stand there once.
-        often: those that may stand there more often.
-        question: what the script is called.
+        host: name of the host.
+        text: stdout of a script: a line for each fact, with its key and a tab before it; ``end`` is the last.
+        single_keys: the keys that stand in one line at most.
+        repeated_keys: the keys that may stand in several lines.
+        question: name of the script.
 
     Raises:
-        HostError: it is not what the script prints.
+        HostError: the text is not an answer of such a script.
     """
     lines = text.removesuffix("\n").split("\n")
     if len(lines) > MOST_LINES:
         raise _malformed(host, f"more than {MOST_LINES} lines", question)
     if lines[-1] != "end\tyes":
         raise _malformed(host, f"no end; its last line is {printable(lines[-1])[:LONGEST_REVISION]!r}", question)
-    said: dict[str, list[str]] = defaultdict(list)
+    found: dict[str, list[str]] = defaultdict(list)
     for line in lines:
         key, tab, fact = line.partition("\t")
-        if key not in once | often or not tab or (key in once and said[key]):
-            raise _malformed(host, f"a line that it never prints: {printable(line)[:LONGEST_REVISION]!r}", question)
-        said[key].append(printable(fact))
-    return said
+        if key not in single_keys | repeated_keys or not tab or (key in single_keys and found[key]):
+            raise _malformed(host, f"an unexpected line: {printable(line)[:LONGEST_REVISION]!r}", question)
+        found[key].append(printable(fact))
+    return found
 
 
-def _release(fact: str) -> tuple[str, str]:
-    """A release's name and revision; what is too long to be a revision is none."""
+def _parse_current(layout: Layout, found: Mapping[str, Sequence[str]]) -> str | None:
+    """Return the release that ``current`` points to; the symlink may use the real path of deploy_to."""
+    link, resolved = "".join(found["current"]), "".join(found["current_place"])
+    real = Layout("".join(found["deploy_to"]))
+    return layout.release_of(link) or real.release_of(link) or real.release_of(resolved)
+
+
+def _parse_release(fact: str) -> tuple[str, str]:
+    """Return the name and the revision of a release; the revision is empty if it is too long."""
     name, _, revision = fact.partition(" ")
     return name, revision if len(revision) <= LONGEST_REVISION else ""
 
 
 def parse_room(fact: str) -> Room | None:
-    """What there is in all, and what is free; what is no two numbers, or none at all, is not known."""
+    """Return the total and the free amount; None unless they are two numbers and the total is more than 0."""
     found = re.fullmatch(r"([1-9][0-9]{0,17}) ([0-9]{1,18})", fact)
     return Room(total=int(found[1]), free=int(found[2])) if found else None
 
 
-def _number(host: str, number: str) -> int:
+def _parse_index(host: str, number: str) -> int:
     if not re.fullmatch(r"[0-9]{1,6}", number):
-        raise _malformed(host, f"a linked file that is no number: {number[:LONGEST_REVISION]!r}")
+        raise _malformed(host, f"a linked file that is not a number: {number[:LONGEST_REVISION]!r}")
     return int(number)
 
 

@@ -1,4 +1,4 @@
-"""Where a fleet stands, in sentences: what hosts do not have alike, what flows left behind, what drills found."""
+"""The state of a fleet in sentences: differences between hosts, unfinished work, and drills."""
 
 from __future__ import annotations
 
@@ -6,110 +6,117 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from capdoit.records.facts import Facts
-from capdoit.records.journal import WORKS, Drilled, Entry
+from capdoit.records.journal import WORKS, DrillVerdict, Entry
 from capdoit.text import grouped, listed
 from capdoit.units import duration
 
 
-def drift(facts: Sequence[Facts]) -> list[str]:
-    """In what the hosts differ that should be alike, what is live and which whole releases, a sentence each."""
+def find_differences(facts: Sequence[Facts]) -> list[str]:
+    """Return the differences between hosts: live releases, complete releases and revisions, one sentence each."""
     live = grouped((one.host, one.live or "nothing") for one in facts)
-    lines = ["; ".join(f"{what} is live on {hosts}" for what, hosts in live.items())] if len(live) > 1 else []
-    whole = {one.host: {*filter(one.complete, one.releases)} for one in facts}
-    everywhere = set().union(*whole.values())
-    lacking = grouped((host, listed(sorted(everywhere - its))) for host, its in whole.items() if everywhere - its)
     gone = grouped((one.host, one.current) for one in facts if one.current and one.current not in one.releases)
     return [
-        *lines,
+        *(["; ".join(f"{what} is live on {hosts}" for what, hosts in live.items())] if len(live) > 1 else []),
         *(f"{release} is live on {hosts}, but its files are gone" for release, hosts in gone.items()),
-        *_revisions(facts),
-        *(f"{releases} is not on {hosts}" for releases, hosts in lacking.items()),
+        *_different_revisions(facts),
+        *_missing_releases(facts),
     ]
 
 
-def _revisions(facts: Sequence[Facts]) -> list[str]:
-    """The releases that are not of the same revision on all hosts, a sentence each."""
-    sentences = []
-    for name in sorted({name for one in facts for name in one.releases}):
-        its = grouped((one.host, one.releases[name]) for one in facts if one.releases.get(name))
-        if len(its) > 1:
-            sentences.append(
-                f"{name} is " + "; ".join(f"{revision[:12]} on {hosts}" for revision, hosts in its.items())
-            )
-    return sentences
+def find_missed_deploys(facts: Sequence[Facts]) -> list[str]:
+    """Return the hosts that a deploy went on without and that have not caught up, one sentence each."""
+    return list(dict.fromkeys(sentence for one in facts for sentence in _missed_deploys(one, facts)))
 
 
-def debts(facts: Sequence[Facts]) -> list[str]:
-    """The hosts that a deploy went on without and that have not caught up, a sentence each."""
-    return list(dict.fromkeys(sentence for one in facts for sentence in _debts(one, facts)))
+def find_unfinished_work(facts: Sequence[Facts]) -> list[str]:
+    """Return what flows left behind: missed deploys, hosts in doubt, half-made releases, warnings; a sentence each."""
+    sentences = (sentence for one in facts for sentence in [*_missed_deploys(one, facts), *_doubts(one)])
+    warnings = (f"{one.host}: {warning}" for one in facts for warning in _warnings(one))
+    return [*dict.fromkeys(sentences), *_half_made_releases(facts), *warnings]
 
 
-def unfinished(facts: Sequence[Facts]) -> list[str]:
-    """What flows left behind, a sentence each: hosts left out, hosts in doubt, half-made releases, warnings."""
-    said = dict.fromkeys(sentence for one in facts for sentence in [*_debts(one, facts), *_doubts(one)])
-    return [*said, *_unmade(facts), *(f"{one.host}: {warning}" for one in facts for warning in _warnings(one))]
-
-
-def set_aside(facts: Sequence[Facts]) -> list[str]:
-    """Where the releases are that ``keep_failed`` keeps, a sentence each."""
-    kept = [(one.host, name) for one in facts for name in sorted(one.set_aside)]
+def find_kept_failures(facts: Sequence[Facts]) -> list[str]:
+    """Return the failed releases that ``keep_failed`` keeps, one sentence each."""
+    kept = [(one.host, name) for one in facts for name in sorted(one.kept_failures)]
     return [f"{name} failed, and is kept in .capdoit/failed on {hosts}." for name, hosts in grouped(kept).items()]
 
 
-def last_drill(facts: Sequence[Facts]) -> str:
-    """What the last drill found, in one line; host by host where they do not remember the same."""
-    said = grouped((one.host, str(one.drilled or "none")) for one in facts)
-    return "; ".join(what if len(said) == 1 else f"{hosts}: {what}" for what, hosts in said.items())
+def describe_last_drill(facts: Sequence[Facts]) -> str:
+    """Return the result of the last drill in one line; with the hosts of each result where they differ."""
+    results = grouped((one.host, str(one.drill_verdict or "none")) for one in facts)
+    return "; ".join(result if len(results) == 1 else f"{hosts}: {result}" for result, hosts in results.items())
 
 
-def overdue_drills(facts: Sequence[Facts], most: int, now: datetime) -> list[str]:
-    """The hosts whose last drill does not say that a rollback works, or is too old, a sentence each.
+def find_overdue_drills(facts: Sequence[Facts], max_age_seconds: int, now: datetime) -> list[str]:
+    """Return the hosts whose last drill failed, is missing or is too old, one sentence each.
 
     Args:
         facts: of every host.
-        most: how many seconds old it may be.
-        now: the time, with its zone.
+        max_age_seconds: age from which a drill is too old.
+        now: the time, with its time zone.
     """
-    found = ((one.host, _overdue(one.drilled, most, now)) for one in facts)
+    found = ((one.host, _why_overdue(one.drill_verdict, max_age_seconds, now)) for one in facts)
     return [f"{host}: {why}" for host, why in found if why]
 
 
-def _overdue(drilled: Drilled | None, most: int, now: datetime) -> str:
-    if drilled is None or drilled.moment is None:
+def _why_overdue(verdict: DrillVerdict | None, max_age_seconds: int, now: datetime) -> str:
+    if verdict is None or verdict.time is None:
         return "a rollback was never drilled here"
-    if drilled.verdict != WORKS:
-        return f"the last drill failed: {drilled}"
-    age = (now - drilled.moment).total_seconds()
-    return f"the last drill is {duration(age)} old" if age > most else ""
+    if verdict.verdict != WORKS:
+        return f"the last drill failed: {verdict}"
+    age = (now - verdict.time).total_seconds()
+    return f"the last drill is {duration(age)} old" if age > max_age_seconds else ""
 
 
-def _debts(facts: Facts, everyone: Sequence[Facts]) -> list[str]:
+def _different_revisions(facts: Sequence[Facts]) -> list[str]:
+    sentences = []
+    for name in sorted({name for one in facts for name in one.releases}):
+        revisions = grouped((one.host, one.releases[name]) for one in facts if one.releases.get(name))
+        if len(revisions) > 1:
+            parts = (f"{revision[:12]} on {hosts}" for revision, hosts in revisions.items())
+            sentences.append(f"{name} is {'; '.join(parts)}")
+    return sentences
+
+
+def _missing_releases(facts: Sequence[Facts]) -> list[str]:
+    complete = {one.host: {*filter(one.is_complete, one.releases)} for one in facts}
+    everywhere = set().union(*complete.values())
+    missing = {host: everywhere - names for host, names in complete.items() if everywhere - names}
+    found = grouped((host, listed(sorted(names))) for host, names in missing.items())
+    return [f"{releases} is not on {hosts}" for releases, hosts in found.items()]
+
+
+def _missed_deploys(facts: Facts, fleet: Sequence[Facts]) -> list[str]:
     undone = {entry.run for entry in facts.entries if entry.event == "back"}
-    lived = (entry for entry in reversed(facts.entries) if entry.event == "live" and entry.run not in undone)
-    live = next(lived, Entry())
-    caught_up = {one.host for one in everyone if one.current == live.release}
-    late = [host for host in live.missing.split() if host not in caught_up]
-    return [f"{host}: release {live.release} was deployed without it" for host in late]
+    published = (entry for entry in reversed(facts.entries) if entry.event == "live" and entry.run not in undone)
+    last = next(published, Entry())
+    caught_up = {one.host for one in fleet if one.current == last.release}
+    late = [host for host in last.missing.split() if host not in caught_up]
+    return [f"{host}: release {last.release} was deployed without it" for host in late]
 
 
-def _unmade(facts: Sequence[Facts]) -> list[str]:
-    """Releases of deploys that died, or are at work."""
-    made = [(one.host, name) for one in facts for name in sorted(one.releases)
-            if one.state(name) in ("building", "failed")]  # fmt: skip
-    what = "unless its deploy is at work, the next one that finishes removes it"
-    return [f"{release} is half-made on {hosts}; {what}" for release, hosts in grouped(made).items()]
+def _half_made_releases(facts: Sequence[Facts]) -> list[str]:
+    """Return the releases of deploys that died or are at work."""
+    half_made = [
+        (one.host, name)
+        for one in facts
+        for name in sorted(one.releases)
+        if one.state_of(name) in ("building", "failed")
+    ]
+    what = "unless its deploy is at work, the next deploy that finishes removes it"
+    return [f"{release} is half-made on {hosts}; {what}" for release, hosts in grouped(half_made).items()]
 
 
 def _doubts(facts: Facts) -> list[str]:
-    settling = (entry for entry in reversed(facts.entries) if entry.event == "live" or entry.doubtful)
-    last = next(settling, Entry())
+    decisive = (entry for entry in reversed(facts.entries) if entry.event == "live" or entry.doubtful)
+    last = next(decisive, Entry())
     return [
-        f"{host}: it was not known whether {last.release} became live there; the table shows what is"
+        f"{host}: the last flow did not learn whether {last.release} became live there; the table shows what is live"
         for host in last.doubtful.split()
     ]
 
 
 def _warnings(facts: Facts) -> list[str]:
     last = next((entry for entry in reversed(facts.entries) if entry.event == "finished"), Entry())
-    current = last.warnings and last.release == facts.current
-    return [f"the {last.flow} to {last.release} finished, but: {last.warnings}"] if current else []
+    is_current = last.warnings and last.release == facts.current
+    return [f"the {last.flow} to {last.release} finished, but: {last.warnings}"] if is_current else []

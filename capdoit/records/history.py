@@ -1,4 +1,4 @@
-"""What happened on a fleet, newest first: the journals and the revisions logs of its hosts, merged."""
+"""The history of a fleet, newest first, merged from the journals and the revisions logs of its hosts."""
 
 from __future__ import annotations
 
@@ -9,34 +9,36 @@ from dataclasses import dataclass
 
 from capdoit.layout import release_time
 from capdoit.records.facts import Facts
-from capdoit.records.journal import DEPLOY, Entry, Publish, publishes
+from capdoit.records.journal import DEPLOY, Entry
+from capdoit.records.lineage import Publish, merge_publishes
 from capdoit.text import listed
 from capdoit.units import parsed, stamp
 
-TOLD = ("building", "ready", "live", "back", "failed", "finished", "unlocked")
-Key = tuple[str, ...]  # a flow's id alone; of what only the log knows, what it was
+SHOWN_EVENTS = ("building", "ready", "live", "back", "failed", "finished", "unlocked")
 SECONDS = re.compile(r"[0-9]{1,7}(\.[0-9]{1,3})?")
-# By whether its lock is held; None: nobody knows.
-WITHOUT_END = {True: "is at work", None: "is at work, or ended without a word", False: "ended without a word"}
+# By whether the lock of the flow is held; None if that is unknown.
+ENDING_WITHOUT_EVENT = {True: "is at work", None: "is at work, or died", False: "died"}
+Key = tuple[str, ...]  # the flow's id; for a publish that only the log has: flow, release, and a number
 
 
 @dataclass(frozen=True)
-class Happening:
-    """What one flow did on the fleet; or an unlock, or a publish that only the revisions log knows of.
+class FlowRecord:
+    """The record of one flow on the fleet, of an unlock, or of a publish that only the revisions log has.
 
     Attributes:
-        run: the flow's id; empty when only the log knows of it.
-        at: when it was last heard of, in UTC; empty when nobody knows.
-        by: who started it.
-        origin: the controller's hostname.
+        run: the flow's id; empty if only the log has the flow.
+        at: time of its last entry, in UTC; empty if unknown.
+        by: the operator.
+        origin: hostname of the controller.
         flow: ``deploy`` or ``rollback``; empty for an unlock.
-        event: the flow when it was done, else ``failed`` or ``interrupted``; or ``unlock``.
-        seconds: how long it took; None when nobody knows.
-        release, revision: what it was about.
-        left: the release that was live until then, by host, where that is known.
-        why: in the operator's words.
-        ending: how it ended, when it did not end well.
-        results: what became of it, by host: ``live``, ``live, with warnings``, ``undone``, ``not live``,
+        event: the flow if it finished or is at work; otherwise ``failed`` or ``interrupted``; or ``unlock``.
+        seconds: duration; None if unknown.
+        release: name of the release.
+        revision: revision of the release.
+        left: the release that was live before, by host, where it is known.
+        why: the operator's reason.
+        ending: how the flow ended, unless it finished.
+        results: the result by host: ``live``, ``live, with warnings``, ``undone``, ``not live``,
             ``left out`` (the host could not be reached), ``freed`` (its lock).
     """
 
@@ -55,88 +57,90 @@ class Happening:
     results: Mapping[str, str]
 
 
-def happenings(facts: Sequence[Facts]) -> list[Happening]:
-    """All that the hosts remember, newest first; each flow once for the fleet.
+def build_history(facts: Sequence[Facts]) -> list[FlowRecord]:
+    """Return a record of every flow that the hosts know of, newest first.
 
-    On one host the order is that of its journal and log; between hosts, that of the controllers' clocks.
+    On one host, flows have the order of its journal and log. Between hosts, the clocks of the controllers decide.
     """
-    told: dict[Key, dict[str, Sequence[Entry]]] = {}
+    entries_by_host: dict[Key, dict[str, Sequence[Entry]]] = {}
     order: dict[Key, tuple[str, int]] = {}
     for one in facts:
         latest = ""
-        for place, (key, entries) in enumerate(_story(one).items()):
-            latest = max(latest, _at(entries))
+        for place, (key, entries) in enumerate(_host_history(one).items()):
+            latest = max(latest, _last_time(entries))
             order[key] = max(order.get(key, ("", 0)), (latest, place))
-            told.setdefault(key, {})[one.host] = entries
-    held: dict[Key, bool | None] = {
-        (one.lock.run,): one.lock_is_held for one in sorted(facts, key=_is_held) if one.lock
-    }
-    newest_first = sorted(told, key=lambda key: order[key], reverse=True)
-    return [_happening(told[key], held.get(key, False)) for key in newest_first]
+            entries_by_host.setdefault(key, {})[one.host] = entries
+    held = _held_locks(facts)
+    newest_first = sorted(entries_by_host, key=lambda key: order[key], reverse=True)
+    return [_build_record(entries_by_host[key], held.get(key, False)) for key in newest_first]
 
 
-def _is_held(facts: Facts) -> int:
-    """Whether its lock is held, in the order in which hosts outvote each other: no, nobody knows, yes."""
-    return (False, None, True).index(facts.lock_is_held)
+def _held_locks(facts: Sequence[Facts]) -> dict[Key, bool | None]:
+    """Return whether the lock of a flow is held; a held lock on one host outweighs the answers of others."""
+    by_weight = sorted(facts, key=lambda one: (False, None, True).index(one.lock_is_held))
+    return {(one.lock.run,): one.lock_is_held for one in by_weight if one.lock}
 
 
-def _story(facts: Facts) -> dict[Key, Sequence[Entry]]:
-    """The entries of each flow on a host, in order, and among them what only the log knows of."""
+def _host_history(facts: Facts) -> dict[Key, Sequence[Entry]]:
+    """Return the entries of each flow on a host, in order, with the publishes that only the log has in between."""
     flows: dict[str, list[Entry]] = {}
     for entry in facts.entries:
-        if entry.run and entry.event in TOLD:
+        if entry.run and entry.event in SHOWN_EVENTS:
             flows.setdefault(entry.run, []).append(entry)
-    story: dict[Key, Sequence[Entry]] = {}
-    for key, publish in _keyed(publishes(facts.entries, facts.log)):
+    history: dict[Key, Sequence[Entry]] = {}
+    for key, publish in _with_keys(merge_publishes(facts.entries, facts.log)):
         if not publish.run:
-            story[key] = _logged(publish)
-        while publish.run in flows:  # and the flows before it, which made nothing live
+            history[key] = _as_entries(publish)
+        while publish.run in flows:  # takes the flows before it, too, which published nothing
             earlier = next(iter(flows))
-            story[(earlier,)] = flows.pop(earlier)
-    return story | {(run,): entries for run, entries in flows.items()}
+            history[(earlier,)] = flows.pop(earlier)
+    return history | {(run,): entries for run, entries in flows.items()}
 
 
-def _keyed(history: Sequence[Publish]) -> list[tuple[Key, Publish]]:
-    """Publishes with what they are called on all hosts: logs begin at different times, so the newest counts first."""
+def _with_keys(publishes: Sequence[Publish]) -> list[tuple[Key, Publish]]:
+    """Return publishes with keys that are the same on all hosts.
+
+    Equal publishes are numbered from the newest, because the logs of hosts begin at different times.
+    """
     later: Counter[Publish] = Counter()
     keyed: list[tuple[Key, Publish]] = []
-    for publish in reversed(history):
-        of_the_log = (publish.flow, publish.release, str(later[publish]))
-        keyed.append(((publish.run,) if publish.run else of_the_log, publish))
+    for publish in reversed(publishes):
+        log_key = (publish.flow, publish.release, str(later[publish]))
+        keyed.append(((publish.run,) if publish.run else log_key, publish))
         later[publish] += 1
     return keyed[::-1]
 
 
-def _logged(publish: Publish) -> list[Entry]:
-    """What the journal would say; when a rollback was, the log does not tell."""
+def _as_entries(publish: Publish) -> list[Entry]:
+    """Return the entries that a journal would have; the log does not tell the time of a rollback."""
     at = stamp(release_time(publish.release)) if publish.flow == DEPLOY else ""
-    said = {"flow": publish.flow, "release": publish.release, "revision": publish.revision, "by": publish.by, "at": at}
-    return [Entry(event=event, **said) for event in ("live", "finished")]
+    values = {"flow": publish.flow, "release": publish.release, "revision": publish.revision, "by": publish.by}
+    return [Entry(event=event, at=at, **values) for event in ("live", "finished")]
 
 
-def _happening(told: Mapping[str, Sequence[Entry]], held: bool | None) -> Happening:
-    entries = [entry for of_host in told.values() for entry in of_host]
+def _build_record(entries_by_host: Mapping[str, Sequence[Entry]], held: bool | None) -> FlowRecord:
+    entries = [entry for of_host in entries_by_host.values() for entry in of_host]
     event, ending = _event(entries, held)
     left_out = {host: "left out" for entry in entries for host in entry.missing.split()}
-    return Happening(
+    return FlowRecord(
         run=_first(entries, "run"),
-        at=_at(entries),
+        at=_last_time(entries),
         by=_first(entries, "by"),
         origin=_first(entries, "origin"),
         flow=_first(entries, "flow"),
         event=event,
-        seconds=max((took for took in map(_seconds, entries) if took is not None), default=None),
+        seconds=max((seconds for seconds in map(_seconds, entries) if seconds is not None), default=None),
         release=_first(entries, "release"),
         revision=_first(entries, "revision"),
-        left={host: left for host, of_host in told.items() if (left := _first(of_host, "left"))},
+        left={host: left for host, of_host in entries_by_host.items() if (left := _first(of_host, "left"))},
         why=_first(entries, "message"),
         ending=ending,
-        results=left_out | {host: _result(of_host) for host, of_host in told.items()},
+        results=left_out | {host: _result(of_host) for host, of_host in entries_by_host.items()},
     )
 
 
 def _event(entries: Sequence[Entry], held: bool | None) -> tuple[str, str]:
-    """What happened, and how it ended when it did not end well."""
+    """Return the event of a record, and its ending unless the flow finished."""
     events = {entry.event for entry in entries}
     flow, step, interrupted = (_first(entries, name) for name in ("flow", "step", "interrupted"))
     if "unlocked" in events:
@@ -146,11 +150,11 @@ def _event(entries: Sequence[Entry], held: bool | None) -> tuple[str, str]:
         return ("interrupted" if interrupted else "failed"), ending
     if "finished" in events:
         return flow, ""
-    return "interrupted" if held is False else flow, WITHOUT_END[held]
+    return "interrupted" if held is False else flow, ENDING_WITHOUT_EVENT[held]
 
 
 def _result(entries: Iterable[Entry]) -> str:
-    """What became of a flow on one host."""
+    """Return the result of a flow on one host."""
     events = {entry.event for entry in entries}
     if "unlocked" in events:
         return "freed"
@@ -160,14 +164,14 @@ def _result(entries: Iterable[Entry]) -> str:
 
 
 def _first(entries: Iterable[Entry], name: str) -> str:
-    """The first that any of them says, if any does."""
+    """Return the first value of a field that is not empty."""
     return next(filter(None, (getattr(entry, name) for entry in entries)), "")
 
 
-def _at(entries: Iterable[Entry]) -> str:
+def _last_time(entries: Iterable[Entry]) -> str:
     return max((entry.at for entry in entries if parsed(entry.at)), default="")
 
 
 def _seconds(entry: Entry) -> float | None:
-    ended = entry.event in ("failed", "finished") and SECONDS.fullmatch(entry.seconds)
-    return float(entry.seconds) if ended else None
+    is_end = entry.event in ("failed", "finished") and SECONDS.fullmatch(entry.seconds)
+    return float(entry.seconds) if is_end else None

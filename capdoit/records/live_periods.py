@@ -1,4 +1,4 @@
-"""When releases were live on a host, and what that says in words."""
+"""The periods in which releases were live on a host."""
 
 from __future__ import annotations
 
@@ -7,19 +7,20 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from capdoit.records.facts import Facts
-from capdoit.records.journal import DEPLOY, Entry, parse_log
+from capdoit.records.journal import DEPLOY, Entry
+from capdoit.records.lineage import parse_log_line
 from capdoit.units import duration, parsed
 
 
 @dataclass(frozen=True)
-class Life:
-    """When a release was last live on a host; what nobody knows is empty.
+class LivePeriod:
+    """The last period in which a release was live on a host. Unknown values are empty.
 
     Attributes:
-        since: when it became live, in UTC.
-        until: when another did; empty while it is live.
-        by: who made it so.
-        branch: what it was deployed from.
+        since: begin of the period, in UTC.
+        until: end of the period; empty while the release is live.
+        by: the operator who made the release live.
+        branch: the branch that was deployed.
     """
 
     since: str = ""
@@ -28,27 +29,28 @@ class Life:
     branch: str = ""
 
 
-def life(facts: Facts, release: str) -> Life:
-    """When a release was last live, by the journal; by whom and from what also by the log of Capistrano."""
+def find_live_period(facts: Facts, release: str) -> LivePeriod:
+    """Return the last period in which a release was live, from the journal, or else its operator from the log."""
     published = _published(facts.entries)
-    made = next((e for e in published if e.release == release and e.flow == DEPLOY), Entry())
+    deploy = next((e for e in published if e.release == release and e.flow == DEPLOY), Entry())
     for number, entry in reversed([*enumerate(published)]):
         if entry.release == release:
             until = next((later.at for later in published[number + 1 :] if later.release != release), "")
-            if until and release == facts.current:  # Capistrano, or somebody, made it live again
+            if until and release == facts.current:  # made live again by Capistrano or by hand
                 break
-            return Life(entry.at, until, entry.by, made.branch or entry.branch)
-    return Life(by=next((p.by for p in map(parse_log, reversed(facts.log)) if p and p.release == release), ""))
+            return LivePeriod(entry.at, until, entry.by, deploy.branch or entry.branch)
+    logged = (publish for publish in map(parse_log_line, reversed(facts.log)) if publish)
+    return LivePeriod(by=next((publish.by for publish in logged if publish.release == release), ""))
 
 
-def lasted(one: Life, now: datetime) -> str:
-    """How long a release was live, in the largest unit; empty when nobody knows.
+def describe_length(period: LivePeriod, now: datetime) -> str:
+    """Return the length of a period in its largest unit; empty if it is unknown.
 
     Args:
-        one: the life.
-        now: the end of one that goes on.
+        period: the period.
+        now: the end of a period that has none yet.
     """
-    begin, end = parsed(one.since), parsed(one.until) if one.until else now
+    begin, end = parsed(period.since), parsed(period.until) if period.until else now
     if begin is None or end is None or end < begin:
         return ""
     return duration((end - begin).total_seconds())

@@ -1,4 +1,4 @@
-"""What a release was shipped as, what it is now, and what differs: what ``manifest.sh`` prints, read with suspicion."""
+"""The differences between a release and its manifest, parsed from the untrusted answer of a host."""
 
 from __future__ import annotations
 
@@ -14,102 +14,99 @@ from capdoit.text import listed, printable
 MOST_LINES = 10_000  # of differences; a host sends no more
 HAS_MANIFEST = "manifest\tyes"
 END = "is\t~~"
-CUT_SHORT = "~"  # the path of the manifest's own last line
+CUT_SHORT = "~"  # the path in the last line of a complete manifest
 SUM = re.compile(r"([0-9a-f]{64})  (.+)")
-KINDS = {stat.S_IFREG: "file", stat.S_IFDIR: "directory", stat.S_IFLNK: "link"}
+FILE_TYPES = {stat.S_IFREG: "file", stat.S_IFDIR: "directory", stat.S_IFLNK: "symlink"}
 
-Parts = Mapping[str, str]  # what is known of one path: its values by their keys
-Listing = Mapping[str, Parts]
+Properties = Mapping[str, str]  # of one path: mode and size, target of a symlink, checksum
+Listing = Mapping[str, Properties]  # by path
 
 
 @dataclass(frozen=True)
 class Change:
-    """A path that is not as it was.
+    """A difference of one path.
 
     Attributes:
-        what: ``changed``, ``missing``, ``added``; ``differs`` between hosts.
-        path: below the release, to be shown.
-        how: what is otherwise, for people.
+        kind: ``changed``, ``missing`` or ``added``; or ``differs``, between hosts.
+        path: path below the release, printable.
+        details: the differences, for people.
     """
 
-    what: str
+    kind: str
     path: str
-    how: tuple[str, ...] = ()
+    details: tuple[str, ...] = ()
 
     def __str__(self) -> str:
-        return f"{self.what} {self.path}" + (f": {listed(self.how)}" if self.how else "")
+        return f"{self.kind} {self.path}" + (f": {listed(self.details)}" if self.details else "")
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """A release on one host, and its manifest.
+    """The comparison of a release on one host with its manifest.
 
     Attributes:
-        revision: what its REVISION says; not yet looked at.
-        has_manifest: whether there is one; a release of Capistrano's has none.
-        changes: what differs, by path.
-        cut: whether there is more than was sent.
+        revision: the content of REVISION, not yet checked.
+        has_manifest: whether there is a manifest; a release of Capistrano has none.
+        changes: the differences, by path.
+        is_cut: whether there are more differences than the host sent.
     """
 
     revision: str
     has_manifest: bool = False
     changes: tuple[Change, ...] = ()
-    cut: bool = False
+    is_cut: bool = False
 
     @property
     def damage(self) -> tuple[Change, ...]:
-        """What a rollback must not go back to; what was added breaks nothing."""
-        return tuple(change for change in self.changes if change.what != "added")
+        """The differences for which a rollback is refused; added files do no harm."""
+        return tuple(change for change in self.changes if change.kind != "added")
 
     @property
     def is_as_shipped(self) -> bool:
-        """Whether there is a manifest, and nothing differs from it."""
+        """Whether there is a manifest and nothing differs from it."""
         return self.has_manifest and not self.changes
 
-    def summary(self) -> str:
-        """How many changes of which kind."""
-        kinds = [change.what for change in self.changes]
-        counts = [f"{kinds.count(what)} {what}" for what in ("changed", "missing", "added") if what in kinds]
-        return listed([*counts, "and more"] if self.cut else counts)
+    def count_changes(self) -> str:
+        """Return the number of changes of each kind: ``1 changed, 2 missing``."""
+        kinds = [change.kind for change in self.changes]
+        counts = [f"{kinds.count(kind)} {kind}" for kind in ("changed", "missing", "added") if kind in kinds]
+        return listed([*counts, "and more"] if self.is_cut else counts)
 
 
-def shown(changes: Sequence[Change], most: int) -> list[str]:
-    """Changes for people, a line each, and how many more there are."""
+def format_changes(changes: Sequence[Change], most: int) -> list[str]:
+    """Return the first changes, one line each, and a line with the number of the others."""
     more = [f"and {len(changes) - most} more"] if len(changes) > most else []
     return [*map(str, changes[:most]), *more]
 
 
-def parse(host: str, text: str) -> Comparison:
-    """What a host answered to ``verify.sh``.
+def parse_comparison(host: str, text: str) -> Comparison:
+    """Return the comparison in the answer of a host.
 
     Raises:
-        HostError: not all of it came.
+        HostError: the answer is incomplete.
     """
     first, *lines = text.removesuffix("\n").split("\n")
     key, _, revision = first.partition("\t")
     if key != "revision":
-        raise HostError(host, f"answered with no revision: {printable(first)[:200]!r}")
+        raise HostError(host, f"sent no revision: {printable(first)[:200]!r}")
     if not lines:
         return Comparison(revision)
     if lines.pop(0) != HAS_MANIFEST:
-        raise HostError(host, "answered what no comparison of a release says")
-    cut = len(lines) >= MOST_LINES
-    if END not in lines and not cut:
-        raise HostError(
-            host,
-            "could not compare the release with its manifest",
-            lines=[printable(line)[:200] for line in lines[-1:]],
-        )
-    found = {side: parse_listing(_of(side, lines)) for side in ("was", "is")}
-    return Comparison(revision, True, _changes(found["was"], found["is"]), cut)
+        raise HostError(host, "sent a malformed comparison of a release")
+    is_cut = len(lines) >= MOST_LINES
+    if END not in lines and not is_cut:
+        last = [printable(line)[:200] for line in lines[-1:]]
+        raise HostError(host, "could not compare the release with its manifest", lines=last)
+    shipped, current = (parse_listing(_lines_of(side, lines)) for side in ("was", "is"))
+    return Comparison(revision, True, _find_changes(shipped, current), is_cut)
 
 
 def parse_listing(lines: Iterable[str]) -> Listing:
-    """What is known of each path, by the lines of a listing; what is no such line stands for a path of its own."""
+    """Return the properties of each path in the lines of a listing; a malformed line becomes a path."""
     found: dict[str, dict[str, str]] = defaultdict(dict)
     for line in lines:
-        if sum_ := SUM.fullmatch(line):
-            found[sum_[2]]["sha256"] = sum_[1]
+        if match := SUM.fullmatch(line):
+            found[match[2]]["sha256"] = match[1]
             continue
         path, _, rest = line.partition("\t")
         key, _, value = rest.partition("\t")
@@ -117,85 +114,87 @@ def parse_listing(lines: Iterable[str]) -> Listing:
     return found
 
 
-def between(listings: Mapping[str, Listing]) -> list[Change]:
-    """What several hosts do not have alike.
+def compare_listings(listings: Mapping[str, Listing]) -> list[Change]:
+    """Return the paths that differ between hosts.
 
     Args:
         listings: by host.
     """
     paths = sorted({path for listing in listings.values() for path in listing})
-    found = (_differs(path, {host: one.get(path, {}) for host, one in listings.items()}) for path in paths)
+    found = (_compare_hosts(path, {host: one.get(path, {}) for host, one in listings.items()}) for path in paths)
     return [change for change in found if change]
 
 
-# -- what differs
+# -- differences
 
 
-def _of(side: str, lines: Iterable[str]) -> Iterable[str]:
+def _lines_of(side: str, lines: Iterable[str]) -> Iterable[str]:
     return (line.removeprefix(f"{side}\t") for line in lines if line.startswith(f"{side}\t") and line != END)
 
 
-def _changes(was: Listing, now: Listing) -> tuple[Change, ...]:
+def _find_changes(was: Listing, now: Listing) -> tuple[Change, ...]:
     paths = sorted({*was, *now})
-    return tuple(change for path in paths if (change := _change(path, was.get(path, {}), now.get(path, {}))))
+    return tuple(change for path in paths if (change := _find_change(path, was.get(path, {}), now.get(path, {}))))
 
 
-def _change(path: str, was: Parts, now: Parts) -> Change | None:
-    """What became of a path; of what is the same on both sides, nothing is known here."""
+def _find_change(path: str, was: Properties, now: Properties) -> Change | None:
+    """Return the change of a path; the host sent only the properties that differ."""
     if path == CUT_SHORT:
         return Change("missing", "the end of the manifest: it was cut short")
     if not was and ("stat" in now or "link" in now):
-        return Change("added", readable(path))
+        return Change("added", format_path(path))
     if was and not now and set(was) != {"sha256"}:
-        return Change("missing", readable(path))
-    how = [*_stat_changes(was, now), *_link_changes(was, now), *_content_changes(was, now)]
-    return Change("changed", readable(path), tuple(how)) if how else None
+        return Change("missing", format_path(path))
+    details = [*_stat_changes(was, now), *_target_changes(was, now), *_content_changes(was, now)]
+    return Change("changed", format_path(path), tuple(details)) if details else None
 
 
-def _stat_changes(was: Parts, now: Parts) -> list[str]:
-    if _kind(was) != _kind(now):
-        return [f"was a {_kind(was)}, is a {_kind(now)}"]
+def _stat_changes(was: Properties, now: Properties) -> list[str]:
+    if _file_type(was) != _file_type(now):
+        return [f"was a {_file_type(was)}, is a {_file_type(now)}"]
     if "stat" not in was or "stat" not in now:
         return []
     before, after = _mode_and_size(was["stat"]), _mode_and_size(now["stat"])
     return [f"{what} {a} -> {b}" for what, a, b in zip(("mode", "size"), before, after, strict=True) if a != b]
 
 
-def _link_changes(was: Parts, now: Parts) -> list[str]:
+def _target_changes(was: Properties, now: Properties) -> list[str]:
     both = "link" in was and "link" in now
-    return [f"link {readable(was['link'])} -> {readable(now['link'])}"] if both else []
+    return [f"symlink {format_path(was['link'])} -> {format_path(now['link'])}"] if both else []
 
 
-def _content_changes(was: Parts, now: Parts) -> list[str]:
-    if _kind(was) != _kind(now) or "sha256" not in was:  # what could not be read when it was shipped may be by now
+def _content_changes(was: Properties, now: Properties) -> list[str]:
+    # A file without a checksum could not be read when it was shipped.
+    if _file_type(was) != _file_type(now) or "sha256" not in was:
         return []
     return ["contents" if "sha256" in now else "cannot be read"]
 
 
-def _differs(path: str, parts: Mapping[str, Parts]) -> Change | None:
+def _compare_hosts(path: str, properties: Mapping[str, Properties]) -> Change | None:
     groups: dict[str, list[str]] = defaultdict(list)
-    for host, values in parts.items():
-        groups[_described(values)].append(host)
-    how = tuple(f"{what} on {' '.join(hosts)}" for what, hosts in groups.items())
-    return Change("differs", readable(path), how) if len(groups) > 1 else None
+    for host, values in properties.items():
+        groups[_describe(values)].append(host)
+    details = tuple(f"{what} on {' '.join(hosts)}" for what, hosts in groups.items())
+    return Change("differs", format_path(path), details) if len(groups) > 1 else None
 
 
-def _described(parts: Parts) -> str:
-    """A path on one host, in words that are the same only where it is."""
-    if "link" in parts:
-        return f"a link to {readable(parts['link'])}"
-    if not parts:
+def _describe(properties: Properties) -> str:
+    """Return a path on one host in words; equal words mean equal properties."""
+    if "link" in properties:
+        return f"a symlink to {format_path(properties['link'])}"
+    if not properties:
         return "missing"
-    mode, size = _mode_and_size(parts.get("stat", ""))
-    words = [_kind(parts), mode, *([f"{size} bytes"] if size else []), parts.get("sha256", "")[:12]]
+    mode, size = _mode_and_size(properties.get("stat", ""))
+    size_text = f"{size} bytes" if size else ""
+    words = [_file_type(properties), mode, size_text, properties.get("sha256", "")[:12]]
     return printable(" ".join(filter(None, words)))
 
 
 # -- values
 
 
-def readable(path: str) -> str:
-    """A path or a target as it is shown; hexadecimal digits stand for what has odd characters."""
+def format_path(path: str) -> str:
+    """Return a path or a symlink target, printable; hosts send one with odd characters in hexadecimal."""
     try:
         name = bytes.fromhex(path[1:]) if path.startswith("\\") else path.encode("utf-8", "surrogateescape")
     except ValueError:
@@ -203,10 +202,10 @@ def readable(path: str) -> str:
     return printable(name.removeprefix(b"./"))
 
 
-def _kind(parts: Parts) -> str:
-    if "link" in parts:
-        return "link"
-    return KINDS.get(stat.S_IFMT(_mode(parts["stat"])), "special file") if "stat" in parts else "file"
+def _file_type(properties: Properties) -> str:
+    if "link" in properties:
+        return "symlink"
+    return FILE_TYPES.get(stat.S_IFMT(_mode(properties["stat"])), "special file") if "stat" in properties else "file"
 
 
 def _mode_and_size(value: str) -> tuple[str, str]:

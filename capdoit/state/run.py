@@ -159,7 +159,7 @@ class Run:
 
     def entry(self, event: str, host: Connection | None = None) -> str:
         """A line for the journal."""
-        return self._entry(event, host).line()
+        return self._entry(event, host).to_line()
 
     def _entry(self, event: str, host: Connection | None = None) -> Entry:
         return Entry(
@@ -191,7 +191,7 @@ class Run:
         """The line for the journal that remembers how the release was made; nothing in a rollback."""
         if self.flow != "deploy":
             return ""
-        return Note(self.release, self.id, self.acts, self.declared.versions, self.probes).line()
+        return Note(self.release, self.id, self.acts, self.declared.versions, self.probes).to_line()
 
     def owner(self) -> Entry:
         """What the lock says of this flow."""

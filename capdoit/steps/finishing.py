@@ -9,7 +9,7 @@ from typing import TypeVar
 from capdoit.decisions.cleanup import choose_removals
 from capdoit.errors import HostsFailed, LockLost, Outcome
 from capdoit.hosts.connection import Connection
-from capdoit.records.journal import log_line
+from capdoit.records.lineage import format_log_line
 from capdoit.script import Value
 from capdoit.state.run import Run
 
@@ -73,7 +73,7 @@ def _archive(run: Run, host: Connection) -> None:
 
 
 def _conclude(run: Run, host: Connection) -> None:
-    line = log_line(run.flow, run.release, run.revision, run.branch, run.by)
+    line = format_log_line(run.flow, run.release, run.revision, run.branch, run.by)
     values: dict[str, Value] = {"log_line": line, "entry": run.entry("finished", host), "hooks_ran": run.is_hooked}
     run.do(host, "finished", "steps/finished", CONCLUDE_SECONDS, **values)
 

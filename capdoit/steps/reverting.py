@@ -7,7 +7,7 @@ from functools import partial
 from capdoit.errors import FleetDisagrees, HostReleases, HostsFailed, Outcome, Refusal
 from capdoit.hosts.connection import Connection
 from capdoit.operations.integrity import whole
-from capdoit.records.facts import revision_of
+from capdoit.records.facts import parse_revision
 from capdoit.records.manifest import Comparison
 from capdoit.state.run import Run
 
@@ -47,7 +47,7 @@ def _agree(run: Run, outcomes: list[Outcome[Comparison]]) -> None:
 def _revision(run: Run, outcome: Outcome[Comparison]) -> str:
     if outcome.answer is None or outcome.host not in run.archived:
         return run.revision
-    return revision_of(outcome.host, outcome.answer.revision)
+    return parse_revision(outcome.host, outcome.answer.revision)
 
 
 def _place(run: Run, host: Connection) -> None:

@@ -134,7 +134,7 @@ def _fetch(run: Run, host: Connection) -> str:
 
 
 def _checked_revision(host: Connection, output: str) -> str:
-    from capdoit.records.facts import revision_of
+    from capdoit.records.facts import parse_revision
 
     found = output.strip()
-    return revision_of(host.name, found) if found else ""
+    return parse_revision(host.name, found) if found else ""

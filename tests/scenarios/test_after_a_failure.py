@@ -233,7 +233,7 @@ def test_a_host_that_is_lost_once_it_has_flipped_is_in_doubt_until_the_next_flow
         sshds.start("web2")
 
     status_now = ssh_project.doit("cap", "status").failed(3)
-    assert f"web2: it was not known whether {second} became live there; the table shows what is" in status_now.out
+    assert f"web2: the last flow did not learn whether {second} became live there; the table shows" in status_now.out
     assert re.search(rf"web2 +{second}", status_now.out)
     assert f"The hosts differ: {first} is live on web1, web3; {second} is live on web2." in status_now.out
 

@@ -70,7 +70,7 @@ def test_verify_says_what_was_changed_by_hand_on_which_host(project: Project, gi
         "run": ("changed", [f"mode {mode:o} -> 755"]),
         "new\\nline": ("missing", []),
         "evil\\x1b.php": ("added", []),
-        "log": ("changed", ["link <deploy_to>/shared/log -> /elsewhere"]),
+        "log": ("changed", ["symlink <deploy_to>/shared/log -> /elsewhere"]),
     }
     out = project.doit("cap", "verify", "production").failed(3).out
     assert "  web1: 3 changed, 2 missing, 1 added" in out.splitlines()

@@ -66,7 +66,7 @@ def test_who_looks_while_a_flow_is_at_work_is_told_so(project: Project) -> None:
 
     assert re.search(r"^web1, web2: locked by deploy by ann from \S+ since \S+ \S+ UTC$", status, re.MULTILINE)
     assert "is at work" in history
-    assert "ended without a word" not in history
+    assert "died" not in history
     assert re.search(r"web1: its lock is now that of deploy by ann from \S+ since \S+ \S+ UTC$", dry, re.MULTILINE)
 
 
@@ -80,8 +80,8 @@ def test_who_looks_when_a_flow_was_killed_is_told_that_nobody_is_at_work(project
     status = project.doit("cap", "status", check=True).out
 
     assert "locked by deploy by ann" in status
-    assert "UTC, which ended without a word" in status
-    assert "The last deploy was interrupted (ended without a word)" in status
+    assert "UTC; stale: that flow died" in status
+    assert "The last deploy was interrupted (died)" in status
 
 
 def test_a_flow_that_waits_goes_on_when_the_other_has_ended(project: Project) -> None:

@@ -6,7 +6,7 @@ import subprocess
 from pathlib import Path
 
 from capdoit.layout import Layout
-from capdoit.records.facts import parse
+from capdoit.records.facts import parse_facts
 from capdoit.records.journal import Entry
 from capdoit.script import Value
 from capdoit.shell_scripts import render
@@ -26,12 +26,12 @@ def test_the_script_says_what_the_reader_understands(tmp_path: Path) -> None:
     (shop / "current").symlink_to(shop / "releases" / R[0])
     (shop / f"rolled-back-release-{R[1]}.tar.gz").touch()
     (shop / ".capdoit").mkdir()
-    (shop / ".capdoit" / "journal").write_text(made(0, "live").line() + "\n")
+    (shop / ".capdoit" / "journal").write_text(made(0, "live").to_line() + "\n")
     (shop / "revisions.log").write_text(f"Branch main (at 1f3e) deployed as release {R[0]} by ann\n")
-    facts = parse("web1", Layout(str(shop)), survey(shop))
+    facts = parse_facts("web1", Layout(str(shop)), survey(shop))
     assert (facts.current, facts.releases, facts.archives) == (R[0], {R[0]: "1f3e"}, frozenset({R[1]}))
     assert (facts.entries, len(facts.log), facts.strays) == ((made(0, "live"),), 1, ("new?line",))
-    assert (facts.no_tools, facts.no_files, facts.not_writable) == (("no-such-tool",), (1,), ())
+    assert (facts.missing_tools, facts.missing_files, facts.unwritable) == (("no-such-tool",), (1,), ())
 
 
 def survey(shop: Path) -> str:

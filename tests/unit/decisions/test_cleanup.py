@@ -12,7 +12,7 @@ from capdoit.decisions.cleanup import choose_removals
 from capdoit.decisions.rollback_target import RollbackTarget, choose_rollback_target
 from capdoit.errors import FleetDisagrees, NoTarget
 from capdoit.records.facts import Facts
-from capdoit.records.fleet_state import unfinished
+from capdoit.records.fleet_state import find_unfinished_work
 from capdoit.records.journal import Entry
 from tests.unit.decisions.fleets import (
     LATER,
@@ -48,8 +48,8 @@ def test_a_host_in_doubt_stays_in_doubt_until_a_release_is_live_there() -> None:
     doubt = replace(event("failed", 1), doubtful="web1")
     refused = Entry(event="failed", flow="rollback", run="later")
     facts = host("web2", 0, entries=(*deployed(0), doubt, refused))
-    assert len(unfinished([facts])) == 1
-    assert unfinished([replace(facts, entries=(*facts.entries, event("live", 2)))]) == []
+    assert len(find_unfinished_work([facts])) == 1
+    assert find_unfinished_work([replace(facts, entries=(*facts.entries, event("live", 2)))]) == []
 
 
 def test_a_release_whose_deploy_failed_after_publish_is_not_kept_as_target() -> None:
@@ -125,7 +125,7 @@ def test_the_live_release_is_never_removed_whatever_its_name(facts: Facts, keep:
 
 @given(any_host("web1"), st.integers(1, 5))
 def test_at_least_keep_releases_complete_releases_stay(facts: Facts, keep: int) -> None:
-    whole = {LATER, *(release for release in facts.releases if facts.complete(release))}
+    whole = {LATER, *(release for release in facts.releases if facts.is_complete(release))}
     assert len(whole - set(choose_removals(facts, keep, LATER))) >= min(keep, len(whole))
 
 

@@ -36,7 +36,7 @@ def test_a_good_fleet_has_no_problems() -> None:
 
 
 def test_a_deploy_names_every_missing_linked_file_of_every_host() -> None:
-    fleet = [replace(host("web1", 0), no_files=(0, 1)), replace(host("web2", 0), no_files=(1, 99))]
+    fleet = [replace(host("web1", 0), missing_files=(0, 1)), replace(host("web2", 0), missing_files=(1, 99))]
     assert texts(find_deploy_problems(fleet, stage("web1", "web2"))) == [
         "web1: linked file a.yml does not exist in /srv/web1/shared",
         "web1: linked file b/c.yml does not exist in /srv/web1/shared",
@@ -46,10 +46,10 @@ def test_a_deploy_names_every_missing_linked_file_of_every_host() -> None:
 
 
 UNUSABLE: list[tuple[Mapping[str, object], str]] = [
-    ({"no_tools": ("flock",)}, "web1: flock is not installed"),
-    ({"links": ("shared",)}, "web1: /srv/web1/shared is a symlink; it must be a directory"),
-    ({"not_writable": (".",), "user": "deploy"}, "web1: /srv/web1 cannot be written to by deploy"),
-    ({"current_is_no_link": True}, "web1: /srv/web1/current is not a symlink; move it away"),
+    ({"missing_tools": ("flock",)}, "web1: flock is not installed"),
+    ({"symlinked_dirs": ("shared",)}, "web1: /srv/web1/shared is a symlink; it must be a directory"),
+    ({"unwritable": (".",), "user": "deploy"}, "web1: /srv/web1 cannot be written to by deploy"),
+    ({"current_is_not_symlink": True}, "web1: /srv/web1/current is not a symlink; move it away"),
 ]
 
 
@@ -61,7 +61,7 @@ def test_a_problem_of_both_flows_is_reported_by_both(facts: dict[str, object], p
 
 
 def test_a_directory_that_could_not_be_created_is_named() -> None:
-    fleet = [replace(host("web1", 0), not_made=("/srv/web1/shared/log",))]
+    fleet = [replace(host("web1", 0), uncreated_dirs=("/srv/web1/shared/log",))]
     assert texts(find_deploy_problems(fleet, stage("web1"))) == ["web1: /srv/web1/shared/log could not be created"]
 
 

@@ -203,7 +203,7 @@ def test_a_target_is_complete_or_archived_on_every_host(fleet: Sequence[Facts], 
         return
     for one in fleet:
         archived = target.release not in one.releases and target.release in one.archives
-        assert one.complete(target.release) != archived
+        assert one.is_complete(target.release) != archived
         assert archived == (one.host in target.archived)
         assert archived or one.releases[target.release] == target.revision
 
@@ -212,7 +212,7 @@ def test_a_target_is_complete_or_archived_on_every_host(fleet: Sequence[Facts], 
 def test_a_default_target_was_live_before_and_is_good_on_every_host(fleet: Sequence[Facts]) -> None:
     target = target_or_error(fleet, None)
     if isinstance(target, RollbackTarget):
-        assert {one.state(target.release) for one in fleet} == {"retired"}
+        assert {one.state_of(target.release) for one in fleet} == {"retired"}
 
 
 @given(FLEET, st.none() | st.sampled_from(R))

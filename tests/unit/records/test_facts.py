@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from capdoit.errors import HostError
 from capdoit.layout import Layout
-from capdoit.records.facts import Facts, parse
+from capdoit.records.facts import Facts, parse_facts
 from capdoit.records.journal import Entry
 
 SHOP = Layout("/srv/shop")
@@ -16,7 +16,7 @@ R = [f"2016061413332{n}" for n in range(8)]
 
 
 def answer(*lines: str) -> Facts:
-    return parse("web1", SHOP, "\n".join([*lines, "end\tyes"]) + "\n")
+    return parse_facts("web1", SHOP, "\n".join([*lines, "end\tyes"]) + "\n")
 
 
 # -- reading the answer
@@ -39,20 +39,20 @@ def test_a_survey_answer_is_parsed_into_facts() -> None:
         "stray\tnew",
         f"archive\t{R[2]}",
         "archive\t2-tmp",
-        f"lock\t{entry.line()}",
-        f"journal\t{entry.line()}",
+        f"lock\t{entry.to_line()}",
+        f"journal\t{entry.to_line()}",
         "journal\t{cut short",
         f"log\tann rolled back to release {R[1]}",
     ) == Facts(
         host="web1",
         user="deploy",
-        no_tools=("flock",),
-        links=("shared",),
-        not_made=("/srv/shop/shared/log",),
-        not_writable=(".",),
+        missing_tools=("flock",),
+        symlinked_dirs=("shared",),
+        uncreated_dirs=("/srv/shop/shared/log",),
+        unwritable=(".",),
         link=f"/srv/shop/releases/{R[1]}",
         current=R[1],
-        no_files=(1,),
+        missing_files=(1,),
         releases={R[0]: "", R[1]: "1f3e"},
         strays=("new", "77777777777777"),
         archives=frozenset({R[2]}),
@@ -76,7 +76,7 @@ def test_a_current_symlink_to_another_tree_is_not_a_release() -> None:
 
 
 def test_a_current_that_is_not_a_symlink_is_reported() -> None:
-    assert answer("deploy_to\t/srv/shop", "current_is_no_link\tyes").current_is_no_link
+    assert answer("deploy_to\t/srv/shop", "current_is_no_link\tyes").current_is_not_symlink
 
 
 def test_a_too_long_revision_is_ignored() -> None:
@@ -106,7 +106,7 @@ MALFORMED = {
 @pytest.mark.parametrize("text", MALFORMED.values(), ids=MALFORMED)
 def test_a_malformed_answer_is_an_error_of_its_host(text: str) -> None:
     with pytest.raises(HostError, match=r"^web1: answered the survey with ") as caught:
-        parse("web1", SHOP, text)
+        parse_facts("web1", SHOP, text)
     assert caught.value.host == "web1"
     assert str(caught.value).isprintable()
     assert len(str(caught.value)) < 1000
@@ -122,7 +122,7 @@ FACT = st.text(st.characters(exclude_characters="\n"))
 )
 def test_facts_never_contain_control_characters(one: dict[str, str], many: list[tuple[str, str]]) -> None:
     facts = answer(*(f"{key}\t{fact}" for key, fact in [*one.items(), *many]))
-    texts = [facts.user, facts.link, *facts.strays, *facts.log, *facts.no_tools, *facts.archives]
+    texts = [facts.user, facts.link, *facts.strays, *facts.log, *facts.missing_tools, *facts.archives]
     texts += [*facts.releases, *facts.releases.values()]
     assert all(text.isprintable() for text in texts)
 
@@ -142,8 +142,8 @@ def holding(*numbers: int, current: int, entries: tuple[Entry, ...] = (), **othe
 def test_a_release_that_was_live_is_retired_and_one_rolled_back_from_is_bad() -> None:
     history = (made(0, "live"), made(1, "live"), made(2, "live"), made(1, "live", "rollback"))
     facts = holding(0, 1, 2, current=1, entries=history)
-    assert [facts.state(R[n]) for n in range(3)] == ["retired", "live", "bad"]
-    assert all(facts.complete(R[n]) for n in range(3))
+    assert [facts.state_of(R[n]) for n in range(3)] == ["retired", "live", "bad"]
+    assert all(facts.is_complete(R[n]) for n in range(3))
 
 
 @pytest.mark.parametrize(
@@ -160,31 +160,31 @@ def test_the_state_of_a_release_that_was_never_live_is_its_last_event(
     events: list[str], state: str, complete: bool
 ) -> None:
     facts = holding(0, 1, current=0, entries=tuple(made(1, event) for event in events))
-    assert (facts.state(R[1]), facts.complete(R[1])) == (state, complete)
+    assert (facts.state_of(R[1]), facts.is_complete(R[1])) == (state, complete)
 
 
 def test_a_failed_rollback_does_not_change_the_state_of_its_target() -> None:
     entries = (made(1, "ready"), made(1, "ready", "rollback"), made(1, "failed", "rollback"))
-    assert holding(0, 1, current=0, entries=entries).state(R[1]) == "ready"
+    assert holding(0, 1, current=0, entries=entries).state_of(R[1]) == "ready"
 
 
 def test_a_live_release_whose_deploy_failed_after_the_publish_is_live_and_complete() -> None:
     facts = holding(0, 1, current=1, entries=(made(1, "live"), made(1, "failed")))
-    assert (facts.state(R[1]), facts.complete(R[1])) == ("live", True)
+    assert (facts.state_of(R[1]), facts.is_complete(R[1])) == ("live", True)
 
 
 def test_a_release_without_revision_is_failed_even_when_the_log_knows_it() -> None:
     log = (f"Branch main (at 1f3e) deployed as release {R[0]} by ann",)
     facts = Facts("web1", releases={R[0]: "", R[1]: "1f3e"}, current=R[1], log=log)
-    assert (facts.state(R[0]), facts.complete(R[0])) == ("failed", False)
+    assert (facts.state_of(R[0]), facts.is_complete(R[0])) == ("failed", False)
 
 
 def test_a_release_without_directory_is_archived_or_missing() -> None:
     facts = holding(0, current=0, archives=frozenset({R[1]}))
-    assert (facts.state(R[1]), facts.state(R[2])) == ("archived", "missing")
-    assert not facts.complete(R[1])
+    assert (facts.state_of(R[1]), facts.state_of(R[2])) == ("archived", "missing")
+    assert not facts.is_complete(R[1])
 
 
 def test_a_live_release_without_directory_is_not_complete() -> None:
     facts = holding(0, current=1)
-    assert (facts.state(R[1]), facts.complete(R[1])) == ("live", False)
+    assert (facts.state_of(R[1]), facts.is_complete(R[1])) == ("live", False)

@@ -8,15 +8,16 @@ from datetime import datetime, timedelta, timezone
 import pytest
 
 from capdoit.records.facts import Facts
-from capdoit.records.fleet_state import last_drill, overdue_drills
-from capdoit.records.journal import Drilled
+from capdoit.records.fleet_state import describe_last_drill, find_overdue_drills
+from capdoit.records.journal import DrillVerdict
 
 NOW = datetime(2026, 6, 1, tzinfo=timezone.utc)
 
 
 def remembered(host: str, age: timedelta = timedelta(0), verdict: str = "works") -> Facts:
     return Facts(
-        host, drilled=Drilled(f"{NOW - age:%Y-%m-%dT%H:%M:%SZ}", "jane", verdict, "20260101000000", "1.5", "w")
+        host,
+        drill_verdict=DrillVerdict(f"{NOW - age:%Y-%m-%dT%H:%M:%SZ}", "jane", verdict, "20260101000000", "1.5", "w"),
     )
 
 
@@ -28,7 +29,7 @@ def test_a_drill_is_overdue_when_old_failed_or_never_run() -> None:
         Facts("web4"),
         remembered("web5", timedelta(hours=-5)),
     ]
-    assert overdue_drills(hosts, 86400, NOW) == [
+    assert find_overdue_drills(hosts, 86400, NOW) == [
         "web2: the last drill is 1 day old",
         "web3: the last drill failed: 2026-06-01 00:00 by jane: a rollback to 20260101000000 fails: w",
         "web4: a rollback was never drilled here",
@@ -37,9 +38,9 @@ def test_a_drill_is_overdue_when_old_failed_or_never_run() -> None:
 
 def test_hosts_with_different_last_drills_are_distinguished() -> None:
     same = [remembered("web1"), remembered("web2")]
-    assert last_drill(same) == "2026-06-01 00:00 by jane: a rollback to 20260101000000 works, in 1.5 s"
-    assert last_drill([*same, Facts("web3")]).startswith("web1, web2: 2026-06-01")
-    assert last_drill([*same, Facts("web3")]).endswith("; web3: none")
+    assert describe_last_drill(same) == "2026-06-01 00:00 by jane: a rollback to 20260101000000 works, in 1.5 s"
+    assert describe_last_drill([*same, Facts("web3")]).startswith("web1, web2: 2026-06-01")
+    assert describe_last_drill([*same, Facts("web3")]).endswith("; web3: none")
 
 
 A_DRILL = {"at": "2026-01-01T00:00:00Z", "by": "", "verdict": "works", "release": "", "seconds": "", "why": ""}
@@ -54,11 +55,11 @@ A_DRILL = {"at": "2026-01-01T00:00:00Z", "by": "", "verdict": "works", "release"
     ],
 )
 def test_a_line_that_is_not_a_drill_is_ignored(line: str) -> None:
-    assert Drilled.parse(json.dumps(A_DRILL))
-    assert Drilled.parse(line) is None
+    assert DrillVerdict.parse(json.dumps(A_DRILL))
+    assert DrillVerdict.parse(line) is None
 
 
 def test_a_remembered_drill_is_printable() -> None:
-    said = Drilled.parse(Drilled("2026-01-01T00:00:00Z", "a\x1b[2J", "fails", "x\x07", "1", "y\r").line())
+    said = DrillVerdict.parse(DrillVerdict("2026-01-01T00:00:00Z", "a\x1b[2J", "fails", "x\x07", "1", "y\r").to_line())
     assert said
     assert str(said).isprintable()

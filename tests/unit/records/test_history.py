@@ -9,17 +9,18 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from capdoit.records.facts import Facts
-from capdoit.records.history import Happening, happenings
-from capdoit.records.journal import Entry, log_line
+from capdoit.records.history import FlowRecord, build_history
+from capdoit.records.journal import Entry
+from capdoit.records.lineage import format_log_line
 from tests.unit.journals import R, deployed, entries, host
 
 
 def told(*facts: Facts) -> list[tuple[str, str]]:
-    return [(one.event, one.release) for one in happenings(facts)]
+    return [(one.event, one.release) for one in build_history(facts)]
 
 
 def logged(number: int, flow: str = "deploy", by: str = "bob") -> str:
-    return log_line(flow, R[number], "1f3e", "main", by)
+    return format_log_line(flow, R[number], "1f3e", "main", by)
 
 
 # -- a flow
@@ -27,8 +28,8 @@ def logged(number: int, flow: str = "deploy", by: str = "bob") -> str:
 
 def test_a_flow_is_listed_once_for_all_hosts_with_all_its_facts() -> None:
     live = deployed(2, left=R[1], revision="1f3e", message="a fix", seconds="4.2")
-    (found,) = happenings([host("web1", *live), host("web2", *live)])
-    assert found == Happening(
+    (found,) = build_history([host("web1", *live), host("web2", *live)])
+    assert found == FlowRecord(
         run="run2",
         at="2016-06-14T13:02:00Z",
         by="ann",
@@ -48,18 +49,18 @@ def test_a_flow_is_listed_once_for_all_hosts_with_all_its_facts() -> None:
 def test_a_flow_has_the_time_of_its_last_entry_and_the_duration_of_its_slowest_host() -> None:
     first, second = deployed(2, seconds="4.0"), deployed(2, seconds="5.5")
     late = replace(second[-1], at="2016-06-14T13:02:07Z")
-    (found,) = happenings([host("web1", *first), host("web2", *second[:-1], late)])
+    (found,) = build_history([host("web1", *first), host("web2", *second[:-1], late)])
     assert (found.at, found.seconds) == ("2016-06-14T13:02:07Z", 5.5)
 
 
 @pytest.mark.parametrize("seconds", ["", "soon", "1e9", "-1", "9" * 400, "nan"])
 def test_a_missing_or_invalid_duration_is_unknown(seconds: str) -> None:
-    (found,) = happenings([host("web1", *deployed(2, seconds=seconds))])
+    (found,) = build_history([host("web1", *deployed(2, seconds=seconds))])
     assert found.seconds is None
 
 
 def test_an_invalid_time_is_unknown() -> None:
-    (found,) = happenings([host("web1", *deployed(2, at="yesterday"))])
+    (found,) = build_history([host("web1", *deployed(2, at="yesterday"))])
     assert found.at == ""
 
 
@@ -72,8 +73,8 @@ ENDINGS = [
     (("failed",), {**SIGNAL, "interrupted": "SIGINT in updating"}, ("interrupted", "SIGINT in updating", "not live")),
     (("ready", "live", "failed"), {"step": "warm"}, ("failed", "in warm", "live")),
     (("ready", "live", "back", "failed"), {"step": "publishing"}, ("failed", "in publishing", "undone")),
-    (("building", "ready"), {}, ("interrupted", "ended without a word", "not live")),
-    (("ready", "live"), {}, ("interrupted", "ended without a word", "live")),
+    (("building", "ready"), {}, ("interrupted", "died", "not live")),
+    (("ready", "live"), {}, ("interrupted", "died", "live")),
     (("live", "finished"), {"warnings": "the disk is full"}, ("deploy", "", "live, with warnings")),
 ]
 
@@ -82,7 +83,7 @@ ENDINGS = [
 def test_the_ending_of_a_flow_follows_from_its_entries(
     events: tuple[str, ...], more: dict[str, str], expected: tuple[str, str, str]
 ) -> None:
-    (found,) = happenings([host("web1", *entries("run2", 2, *events, **more))])
+    (found,) = build_history([host("web1", *entries("run2", 2, *events, **more))])
     assert (found.event, found.ending, found.results["web1"]) == expected
 
 
@@ -90,15 +91,15 @@ def test_the_ending_of_a_flow_follows_from_its_entries(
     ("held", "event", "ending"),
     [
         (True, "deploy", "is at work"),
-        (None, "deploy", "is at work, or ended without a word"),
-        (False, "interrupted", "ended without a word"),
+        (None, "deploy", "is at work, or died"),
+        (False, "interrupted", "died"),
     ],
 )
 def test_an_unfinished_flow_is_running_while_it_holds_a_lock(held: bool | None, event: str, ending: str) -> None:
     begun, lock = entries("run2", 2, "building"), Entry(run="run2")
     hosts = [host("web1", *begun, lock=lock, lock_is_held=held), host("web2", *begun)]
     for fleet in (hosts, [*hosts, host("web3", *begun, lock=lock, lock_is_held=False)]):
-        (found,) = happenings(fleet)
+        (found,) = build_history(fleet)
         assert (found.event, found.ending) == (event, ending)
 
 
@@ -108,7 +109,7 @@ def test_a_rollback_is_listed_as_rollback() -> None:
 
 
 def test_an_unlock_is_listed_but_not_as_a_flow() -> None:
-    (found,) = happenings([host("web1", Entry(event="unlocked", run="a", by="ann"))])
+    (found,) = build_history([host("web1", Entry(event="unlocked", run="a", by="ann"))])
     assert (found.event, found.flow, found.by, found.results) == ("unlock", "", "ann", {"web1": "freed"})
 
 
@@ -117,13 +118,13 @@ def test_an_unlock_is_listed_but_not_as_a_flow() -> None:
 
 def test_hosts_with_a_different_result_are_named() -> None:
     failed = entries("run2", 2, "live", "back", "failed", step="publishing")
-    (found,) = happenings([host("web1", *failed), host("web2", *failed[2:])])
+    (found,) = build_history([host("web1", *failed), host("web2", *failed[2:])])
     assert found.event == "failed"
     assert found.results == {"web1": "undone", "web2": "not live"}
 
 
 def test_a_host_that_the_flow_continued_without_is_named() -> None:
-    (found,) = happenings([host("web1", *deployed(2, missing="web2 web3"))])
+    (found,) = build_history([host("web1", *deployed(2, missing="web2 web3"))])
     assert found.results == {"web1": "live", "web2": "left out", "web3": "left out"}
 
 
@@ -141,8 +142,13 @@ def test_the_journal_order_holds_when_a_controller_clock_was_slow() -> None:
 
 
 def test_capistrano_flows_are_placed_by_revisions_log() -> None:
-    log = (logged(0), logged(1, by="Bob Lee"), log_line("deploy", R[2], "1f3e", "main", "ann"), logged(1, "rollback"))
-    found = happenings([host("web1", *deployed(2), log=log)])
+    log = (
+        logged(0),
+        logged(1, by="Bob Lee"),
+        format_log_line("deploy", R[2], "1f3e", "main", "ann"),
+        logged(1, "rollback"),
+    )
+    found = build_history([host("web1", *deployed(2), log=log)])
     assert [(one.event, one.release, one.by) for one in found] == [
         ("rollback", R[1], "bob"),
         ("deploy", R[2], "ann"),
@@ -155,7 +161,7 @@ def test_capistrano_flows_are_placed_by_revisions_log() -> None:
 
 def test_a_line_in_several_logs_is_listed_once() -> None:
     log = (logged(0), logged(1), logged(0, "rollback"), logged(1, "rollback"), logged(0, "rollback"))
-    found = happenings([host("web1", log=log), host("web2", log=log[3:])])
+    found = build_history([host("web1", log=log), host("web2", log=log[3:])])
     both, first = {"web1": "live", "web2": "live"}, {"web1": "live"}
     assert [(one.event, one.release, one.results) for one in found] == [
         ("rollback", R[0], both),
@@ -193,5 +199,5 @@ LOG = st.sampled_from([logged(0), logged(1), logged(0, "rollback"), "lunch"])
 @given(st.lists(ENTRY, max_size=12), st.lists(ENTRY, max_size=12), st.lists(LOG, max_size=6))
 @example([Entry(event="live", flow="deploy", release=R[1], run=f"deploy {R[0]} 0")], [], [logged(1), logged(0)])
 def test_random_journals_list_each_flow_once(one: list[Entry], two: list[Entry], log: list[str]) -> None:
-    found = [h.run for h in happenings([host("web1", *one, log=tuple(log)), host("web2", *two)]) if h.run]
+    found = [h.run for h in build_history([host("web1", *one, log=tuple(log)), host("web2", *two)]) if h.run]
     assert sorted(found) == sorted({entry.run for entry in [*one, *two] if entry.run and entry.event != "noted"})

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from capdoit.errors import HostError
-from capdoit.records.manifest import END, MOST_LINES, between, parse, parse_listing, shown
+from capdoit.records.manifest import END, MOST_LINES, compare_listings, format_changes, parse_comparison, parse_listing
 
 
 def _line(line: str) -> str:
@@ -17,7 +17,9 @@ def _line(line: str) -> str:
 def compared(was: str, now: str) -> list[str]:
     """The changes that a host would tell by these lines of differences."""
     lines = [f"{side}\t{_line(line)}" for side, text in (("was", was), ("is", now)) for line in text.splitlines()]
-    return list(map(str, parse("web1", "\n".join(["revision\tabc", "manifest\tyes", *lines, END, ""])).changes))
+    return list(
+        map(str, parse_comparison("web1", "\n".join(["revision\tabc", "manifest\tyes", *lines, END, ""])).changes)
+    )
 
 
 @pytest.mark.parametrize(
@@ -30,8 +32,8 @@ def compared(was: str, now: str) -> list[str]:
         ("./a\tstat\t81a4 1", "./a\tstat\t81a4 2", "changed a: size 1 -> 2"),
         ("./a\tsha256\t12", "./a\tsha256\t13", "changed a: contents"),
         ("./a\tsha256\t12", "", "changed a: cannot be read"),
-        ("./a\tlink\tx", "./a\tlink\ty", "changed a: link x -> y"),
-        ("./a\tlink\tx", "./a\tstat\t81a4 1\n./a\tsha256\t1", "changed a: was a link, is a file"),
+        ("./a\tlink\tx", "./a\tlink\ty", "changed a: symlink x -> y"),
+        ("./a\tlink\tx", "./a\tstat\t81a4 1\n./a\tsha256\t1", "changed a: was a symlink, is a file"),
         ("./a\tstat\t81a4 1\n./a\tsha256\t1", "./a\tstat\t41ed", "changed a: was a file, is a directory"),
         (".\tstat\t41ed", ".\tstat\t41c0", "changed .: mode 755 -> 700"),
         ("\\2e2f610a62\tstat\t81a4 1", "", "missing a\\nb"),
@@ -50,16 +52,18 @@ def test_a_file_that_was_unreadable_when_shipped_is_not_a_change() -> None:
 
 
 def test_an_added_file_is_not_damage() -> None:
-    found = parse("web1", f"revision\tabc\nmanifest\tyes\nwas\t./b\tstat\t81a4 1\n{END}\nis\t./a\tstat\t81a4 1\n")
+    found = parse_comparison(
+        "web1", f"revision\tabc\nmanifest\tyes\nwas\t./b\tstat\t81a4 1\n{END}\nis\t./a\tstat\t81a4 1\n"
+    )
     assert [str(change) for change in found.damage] == ["missing b"]
-    assert found.summary() == "1 missing, 1 added"
+    assert found.count_changes() == "1 missing, 1 added"
 
 
 def test_a_list_of_differences_at_the_limit_is_marked_as_cut() -> None:
     lines = [f"was\t./{n}\tstat\t81a4 1" for n in range(MOST_LINES)]
-    found = parse("web1", "\n".join(["revision\tabc", "manifest\tyes", *lines, ""]))
-    assert found.cut
-    assert found.summary() == f"{MOST_LINES} missing, and more"
+    found = parse_comparison("web1", "\n".join(["revision\tabc", "manifest\tyes", *lines, ""]))
+    assert found.is_cut
+    assert found.count_changes() == f"{MOST_LINES} missing, and more"
 
 
 @pytest.mark.parametrize(
@@ -74,11 +78,11 @@ def test_a_list_of_differences_at_the_limit_is_marked_as_cut() -> None:
 )
 def test_an_incomplete_answer_is_refused(text: str) -> None:
     with pytest.raises(HostError):
-        parse("web1", text)
+        parse_comparison("web1", text)
 
 
 def test_a_release_without_manifest_has_no_damage() -> None:
-    found = parse("web1", "revision\tabc\n")
+    found = parse_comparison("web1", "revision\tabc\n")
     assert (found.has_manifest, found.damage, found.is_as_shipped) == (False, (), False)
 
 
@@ -88,15 +92,15 @@ def test_differences_between_hosts_are_listed_by_path() -> None:
         "web2": "./a\tstat\t81a4 2\n./c\tstat\t41ed",
         "web3": "./a\tstat\t81a4 1\n./b\tlink\tx\n./c\tstat\t41ed",
     }
-    found = between({host: parse_listing(text.split("\n")) for host, text in lists.items()})
+    found = compare_listings({host: parse_listing(text.split("\n")) for host, text in lists.items()})
     assert list(map(str, found)) == [
         "differs a: file 644 1 bytes on web1 web3, file 644 2 bytes on web2",
-        "differs b: a link to x on web1 web3, missing on web2",
+        "differs b: a symlink to x on web1 web3, missing on web2",
     ]
 
 
 def test_changes_beyond_the_limit_are_counted() -> None:
-    found = parse(
+    found = parse_comparison(
         "web1", "\n".join(["revision\tabc", "manifest\tyes", *(f"was\t./{n}\tstat\t1" for n in range(5)), END, ""])
     )
-    assert shown(found.changes, 3) == ["missing 0", "missing 1", "missing 2", "and 2 more"]
+    assert format_changes(found.changes, 3) == ["missing 0", "missing 1", "missing 2", "and 2 more"]

@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 
 from capdoit.errors import HostError
 from capdoit.layout import Layout, is_release
-from capdoit.records.facts import MADE, OFTEN, ONCE, Facts, parse
-from capdoit.records.journal import Entry, parse_log
+from capdoit.records.facts import REPEATED_KEYS, SINGLE_KEYS, STATE_AFTER, Facts, parse_facts
+from capdoit.records.journal import Entry
+from capdoit.records.lineage import parse_log_line
 
 some = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
@@ -31,7 +32,7 @@ JSON = st.recursive(
     max_leaves=6,
 )
 FIELDS = {
-    "event": st.sampled_from([*MADE, "live", "back", "finished", "\x1b[2J"]),
+    "event": st.sampled_from([*STATE_AFTER, "live", "back", "finished", "\x1b[2J"]),
     "flow": st.sampled_from(["deploy", "rollback", "\x1b"]),
     "release": RELEASES | JSON,
     "left": RELEASES | JSON,
@@ -44,13 +45,13 @@ PUBLISHED = st.one_of(
     st.builds("{} rolled back to release {}".format, HARD, RELEASES),
 )
 FACTS = st.one_of(
-    st.builds("{}\t{}".format, st.sampled_from(sorted(OFTEN - {"no_file"})), HARD),
+    st.builds("{}\t{}".format, st.sampled_from(sorted(REPEATED_KEYS - {"no_file"})), HARD),
     st.builds("release\t{} {}".format, RELEASES, st.sampled_from(["1f3e", "", "\x1b[2J", "a" * 300])),
     st.builds("journal\t{}".format, ENTRIES),
     st.builds("log\t{}".format, PUBLISHED),
     st.builds("no_file\t{}".format, st.integers(0, 99)),
 )
-SINGLE = st.dictionaries(st.sampled_from(sorted(ONCE - {"end"})), HARD | ENTRIES).map(
+SINGLE = st.dictionaries(st.sampled_from(sorted(SINGLE_KEYS - {"end"})), HARD | ENTRIES).map(
     lambda facts: [f"{key}\t{fact}" for key, fact in facts.items()]
 )
 GARBAGE = st.lists(st.one_of(HARD, FACTS, st.just("end\tyes"), st.just("no_file\t٣"), st.text(max_size=9)), max_size=4)
@@ -63,8 +64,16 @@ def all_texts(facts: Facts) -> list[str]:
     releases = {*facts.releases, *facts.archives, *lineage.stack, *lineage.bad, *filter(None, [facts.current])}
     assert all(map(is_release, releases))
     return [
-        *(facts.user, facts.link, *facts.strays, *facts.links, *facts.no_tools, *facts.not_made, *facts.scratch),
-        *(*facts.log, *facts.releases.values(), *map(facts.state, releases)),
+        *(
+            facts.user,
+            facts.link,
+            *facts.strays,
+            *facts.symlinked_dirs,
+            *facts.missing_tools,
+            *facts.uncreated_dirs,
+            *facts.scratch,
+        ),
+        *(*facts.log, *facts.releases.values(), *map(facts.state_of, releases)),
         *(text for entry in entries for text in astuple(entry)),
     ]
 
@@ -72,7 +81,7 @@ def all_texts(facts: Facts) -> list[str]:
 @some
 @given(SINGLE, st.lists(FACTS, max_size=8))
 def test_a_valid_random_answer_is_printable(single: list[str], often: list[str]) -> None:
-    facts = parse("web1", SHOP, "\n".join([*single, *often, "end\tyes\n"]))
+    facts = parse_facts("web1", SHOP, "\n".join([*single, *often, "end\tyes\n"]))
 
     assert all(text.isprintable() for text in all_texts(facts))
 
@@ -84,7 +93,7 @@ def test_an_invalid_random_answer_is_a_short_error_of_its_host(
 ) -> None:
     read: Facts | HostError
     try:
-        read = parse("web1", SHOP, "\n".join([*single, *often, *garbage, end]))
+        read = parse_facts("web1", SHOP, "\n".join([*single, *often, *garbage, end]))
     except HostError as error:
         read = error
 
@@ -115,6 +124,6 @@ def test_a_random_journal_line_is_a_printable_entry_or_ignored(line: str) -> Non
 @some
 @given(LINES)
 def test_a_random_log_line_is_a_publish_or_ignored(line: str) -> None:
-    publish = parse_log(line)
+    publish = parse_log_line(line)
 
     assert publish is None or (publish.flow in ("deploy", "rollback") and is_release(publish.release))
