@@ -34,19 +34,19 @@ esac
 """
 
 
-def test_the_manuals_are_what_the_modules_say_and_doit_manuals_writes() -> None:
+def test_the_manuals_in_the_page_equal_the_docstrings_of_the_recipes() -> None:
     _, mark, written = TEXT.partition("<!-- What follows is written by `doit manuals`. -->\n")
     assert mark
     assert written == bundled_manuals()
 
 
-def test_the_table_of_hook_points_has_every_step_once() -> None:
+def test_the_table_of_hook_points_has_each_step_once() -> None:
     table = TEXT.partition("### Hook points")[2].partition("Two rules")[0]
     said = re.findall(r"^\| `(\w+)`", table, re.MULTILINE)
     assert sorted(said) == sorted({step for flow in FLOWS for step in step_names(flow)})
 
 
-def test_the_first_recipe_works_in_both_flows(project: Project) -> None:
+def test_the_first_example_recipe_works_in_both_flows(project: Project) -> None:
     write_recipe(project, "warm", BLOCKS[0])
     project.config(recipes={"warm": {}})
     commit_program(project, "bin/warm", "#!/bin/sh\necho warm in ${PWD##*/}\n")
@@ -55,7 +55,7 @@ def test_the_first_recipe_works_in_both_flows(project: Project) -> None:
         assert f"web2 | warm in {project.current('web2')}" in done.out
 
 
-def test_its_options_are_taken(project: Project) -> None:
+def test_the_options_of_the_example_recipe_are_read(project: Project) -> None:
     write_recipe(project, "warm", BLOCKS[1].replace("flow): ...", "flow):\n    host.run(['echo', options.url])"))
     options = {"url": "http://127.0.0.1/", "pages": ["/", "/about"], "mode": "fast", "roles": ["web"]}
     project.config(recipes={"warm": options})
@@ -65,7 +65,7 @@ def test_its_options_are_taken(project: Project) -> None:
     assert "web1 | http://127.0.0.1/" in done.out
 
 
-def test_its_watch_over_a_database_refuses_and_takes_back(project: Project) -> None:
+def test_the_example_guard_refuses_and_reverts(project: Project) -> None:
     write_recipe(project, "db", MIGRATE + BLOCKS[3])
     for host in project.hosts.values():
         host["roles"] = ["db"]
@@ -96,7 +96,7 @@ def commit_program(project: Project, name: str, text: str) -> None:
     project.repo.commit({})
 
 
-def test_the_tests_that_it_shows_pass(stage: Stages, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_example_tests_pass(stage: Stages, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     Path("recipes").mkdir()
     Path("recipes/warm.py").write_text(BLOCKS[0])

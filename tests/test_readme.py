@@ -49,20 +49,20 @@ def test_every_deploy_yml_is_read(tmp_path: Path, text: str) -> None:
     assert "production" in stages.load_config(file, TRANSFERS).stages
 
 
-def test_the_hooks_and_tasks_become_tasks(project: Path) -> None:
+def test_the_shown_hooks_and_tasks_become_tasks(project: Path) -> None:
     tasks = doit(project, "list", "--all")
     for name in ("deploy:production:warm_cache", "rollback:production:warm_cache", "deploy:staging:migrate", "build"):
         assert re.search(rf"^{name}\b", tasks, re.MULTILINE), name
     assert "rollback:staging:migrate" not in tasks
 
 
-def test_the_task_that_has_to_succeed_first_is_a_dependency(project: Path) -> None:
+def test_the_required_task_is_a_dependency(project: Path) -> None:
     to_be_run = 1  # doit's exit code for a task that is not up to date
     said = doit(project, "info", "deploy:production:starting", code=to_be_run)
     assert re.search(r"^task_dep.*\n - test$", said, re.MULTILINE)
 
 
-def test_the_commands_of_the_tutorial_are_tasks_or_subcommands(project: Path) -> None:
+def test_the_shown_commands_are_tasks_or_subcommands(project: Path) -> None:
     tasks = {line.split()[0] for line in doit(project, "list", "--all").splitlines()}
     subcommands = doit(project, "help", "cap")
     for line in "".join(blocks("console")).splitlines():
@@ -71,12 +71,12 @@ def test_the_commands_of_the_tutorial_are_tasks_or_subcommands(project: Path) ->
         assert known, line
 
 
-def test_the_steps_are_those_of_the_flows() -> None:
+def test_the_listed_steps_are_those_of_the_flows() -> None:
     for flow in FLOWS:
         assert f"| `{flow}` | {', '.join(step_names(flow))} |" in README
 
 
-def test_the_repository_deploys_its_example_by_the_first_command() -> None:
+def test_the_first_block_deploys_the_example() -> None:
     tasks = {line.split()[0] for line in doit(ROOT, "list").splitlines()}
     assert {word for word in blocks("sh")[0].split() if word.endswith(":local")} <= tasks
 

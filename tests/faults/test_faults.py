@@ -49,13 +49,13 @@ def strikes(ground: Ground, case: Case) -> None:
 
 
 @pytest.mark.parametrize("name", SAMPLE)
-def test_a_fault_leaves_nothing_half_done(ground: Ground, name: str) -> None:
+def test_a_fault_leaves_every_host_on_a_complete_release(ground: Ground, name: str) -> None:
     strikes(ground, CASES[name])
 
 
 @pytest.mark.full
 @pytest.mark.parametrize("name", CASES)
-def test_no_fault_leaves_anything_half_done(ground: Ground, name: str) -> None:
+def test_every_fault_at_every_moment_leaves_every_host_on_a_complete_release(ground: Ground, name: str) -> None:
     strikes(ground, CASES[name])
 
 
@@ -65,11 +65,11 @@ def lacks(ground: Ground, want: Want) -> None:
     holds_afterwards(ground, done)
 
 
-def test_a_host_without_a_tool_is_refused(ground: Ground) -> None:
+def test_a_host_without_a_needed_program_is_refused(ground: Ground) -> None:
     lacks(ground, WANTS["deploy-no-tar-web2"])
 
 
 @pytest.mark.full
 @pytest.mark.parametrize("name", WANTS)
-def test_no_host_is_hurt_by_a_tool_that_is_missing_or_wrong(ground: Ground, name: str) -> None:
+def test_a_missing_or_wrong_program_harms_no_host(ground: Ground, name: str) -> None:
     lacks(ground, WANTS[name])

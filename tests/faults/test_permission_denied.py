@@ -61,7 +61,7 @@ def project(nobodys: Fleet, env: dict[str, str], tmp_path: Path) -> Project:
 
 
 @pytest.mark.parametrize("case", sampled(CASES, 11), ids=lambda case: f"{case[0]}-{len(case[1])}-{case[2]}")
-def test_what_may_not_be_written_leaves_nothing_half_done(
+def test_a_path_without_write_permission_leaves_no_incomplete_release(
     project: Project, case: tuple[str, tuple[str, ...], str]
 ) -> None:
     closed, hosts, flow = case
@@ -90,7 +90,7 @@ def test_what_may_not_be_written_leaves_nothing_half_done(
         assert (project.deploy_to(host) / ".capdoit/lock").read_text() == ""
 
 
-def test_releases_with_directories_that_nobody_may_write_are_removed_all_the_same(project: Project) -> None:
+def test_releases_with_read_only_directories_are_removed(project: Project) -> None:
     write_hooks(
         project,
         """

@@ -184,11 +184,11 @@ def run(sequences: int, *, anew: bool) -> None:
     run_state_machine_as_test(Stage, settings=said)
 
 
-def test_a_few_random_sequences_end_as_the_model_says() -> None:
+def test_a_few_random_sequences_end_as_the_model_predicts() -> None:
     run(2, anew=False)
 
 
 @pytest.mark.full
 @pytest.mark.parametrize("_part", range(30))  # in so many parts, so that the workers end together
-def test_300_random_sequences_end_as_the_model_says(_part: int) -> None:
+def test_300_random_sequences_end_as_the_model_predicts(_part: int) -> None:
     run(10, anew=True)

@@ -32,7 +32,7 @@ def test_a_bare_doit_runs_nothing(project: Project) -> None:
     assert project.releases("web1") == []
 
 
-def test_a_bare_doit_with_a_task_of_the_projects_own_runs_nothing_on_hosts(project: Project) -> None:
+def test_a_bare_doit_in_a_project_with_tasks_runs_nothing_on_hosts(project: Project) -> None:
     write_hooks(
         project,
         """
@@ -44,7 +44,7 @@ def test_a_bare_doit_with_a_task_of_the_projects_own_runs_nothing_on_hosts(proje
     assert project.releases("web1") == []
 
 
-def test_the_projects_default_tasks_are_run_by_a_bare_doit(project: Project) -> None:
+def test_a_bare_doit_runs_the_default_tasks_of_the_project(project: Project) -> None:
     project.dodo(
         "DOIT_CONFIG = {'default_tasks': ['x']}\n"
         + DODO
@@ -58,7 +58,7 @@ def test_the_projects_default_tasks_are_run_by_a_bare_doit(project: Project) -> 
     assert project.releases("web1") == []
 
 
-def test_the_list_has_the_flows_of_each_stage_and_the_short_names(untouched: Project) -> None:
+def test_doit_list_shows_the_flows_of_each_stage_and_the_short_names(untouched: Project) -> None:
     hosts = untouched.hosts
     untouched.config(
         stages={"staging": {"hosts": {"web1": hosts["web1"]}}, "production": {"hosts": {"web2": hosts["web2"]}}}
@@ -76,7 +76,7 @@ def test_the_list_has_the_flows_of_each_stage_and_the_short_names(untouched: Pro
     assert not (untouched.path / "hosts").exists()
 
 
-def test_the_list_of_all_by_definition_has_the_steps_in_their_order(untouched: Project) -> None:
+def test_doit_list_all_shows_the_steps_in_their_order(untouched: Project) -> None:
     untouched.dodo(DODO + "@cap.after('published')\ndef warm_cache(host):\n    '''Fill the page cache.'''\n")
     done = untouched.doit("list", "--all", "--sort=definition", check=True)
     rows = [re.split(r" {2,}", line) for line in done.out.splitlines()]
@@ -97,7 +97,7 @@ def test_the_list_of_all_by_definition_has_the_steps_in_their_order(untouched: P
         ("tabcompletion", "--shell", "zsh"),
     ],
 )
-def test_doits_own_commands_work(untouched: Project, args: tuple[str, ...]) -> None:
+def test_the_commands_of_doit_work(untouched: Project, args: tuple[str, ...]) -> None:
     done = untouched.doit(*args)
     assert done.code in (0, 1)  # info says by its code whether the task is up to date
     assert "Traceback" not in done.out
@@ -105,7 +105,7 @@ def test_doits_own_commands_work(untouched: Project, args: tuple[str, ...]) -> N
     assert not (untouched.path / "hosts").exists()
 
 
-def test_the_list_imports_neither_plumbum_nor_rich(untouched: Project) -> None:
+def test_doit_list_imports_neither_plumbum_nor_rich(untouched: Project) -> None:
     done = subprocess.run(
         [sys.executable, "-X", "importtime", "-m", "doit", "list"],
         cwd=untouched.path,
@@ -137,7 +137,7 @@ def test_threads_of_doit_give_the_same_result(project: Project) -> None:
     assert events.count('"event": "finished"') == 3
 
 
-def test_threads_of_doit_fail_the_same(project: Project) -> None:
+def test_threads_of_doit_fail_alike(project: Project) -> None:
     write_hooks(
         project,
         """
@@ -162,14 +162,14 @@ def test_processes_of_doit_are_refused_before_any_host_is_touched(untouched: Pro
     assert not (untouched.path / "hosts").exists()
 
 
-def test_two_flows_in_one_run_come_one_after_the_other(project: Project) -> None:
+def test_two_flows_in_one_run_are_done_in_turn(project: Project) -> None:
     project.doit("deploy:production", check=True)
     first = project.current("web1")
     project.doit("deploy:production", "rollback:production", check=True)
     assert project.current("web1") == project.current("web2") == first
 
 
-def test_a_part_of_a_flow_runs_to_the_step_that_was_asked_for_and_is_undone(project: Project) -> None:
+def test_part_of_a_flow_runs_to_the_named_step_and_is_undone(project: Project) -> None:
     done = project.doit("deploy:production:updating", check=True)
     assert "stopped after updating, as asked" in done.out
     assert project.current("web1") is None
@@ -177,7 +177,7 @@ def test_a_part_of_a_flow_runs_to_the_step_that_was_asked_for_and_is_undone(proj
     assert (project.deploy_to("web1") / ".capdoit/lock").read_text() == ""
 
 
-def test_a_step_without_those_before_it_is_refused(untouched: Project) -> None:
+def test_a_step_without_the_steps_before_it_is_refused(untouched: Project) -> None:
     done = untouched.doit("-s", "deploy:production:publishing").failed()
     assert "publishing needs updating to be done first" in done.out
     assert "Traceback" not in done.out
@@ -192,7 +192,7 @@ def test_mistakes_of_deploy_yml_stop_doit_without_a_traceback(untouched: Project
     assert "Traceback" not in done.out
 
 
-def test_it_works_from_a_subdirectory(project: Project) -> None:
+def test_doit_works_from_a_subdirectory(project: Project) -> None:
     (project.path / "sub").mkdir()
     inner = subprocess.run(
         [sys.executable, "-m", "doit", "--seek-file", "deploy:production"],
@@ -202,7 +202,7 @@ def test_it_works_from_a_subdirectory(project: Project) -> None:
     assert project.current("web1") == project.current("web2") is not None
 
 
-def test_output_has_the_hosts_name_on_each_line(project: Project) -> None:
+def test_each_line_of_output_has_the_name_of_its_host(project: Project) -> None:
     write_hooks(
         project,
         """
@@ -219,7 +219,7 @@ def test_output_has_the_hosts_name_on_each_line(project: Project) -> None:
 
 
 @pytest.mark.parametrize("task", ["deploy", "rollback", "check", "drill"])
-def test_a_task_of_one_stage_with_the_name_of_another_is_refused(project: Project, task: str) -> None:
+def test_a_variable_stage_that_contradicts_the_task_is_refused(project: Project, task: str) -> None:
     project.config(stages={name: {"hosts": project.hosts} for name in ("production", "staging")})
     done = project.doit(f"{task}:production", "stage=staging").failed(1)
 

@@ -87,33 +87,29 @@ def body(tmp_path: Path) -> WriteScript:
 
 @pytest.mark.parametrize("shell", [("sh",), ("dash",), ("bash",), ("busybox", "ash"), ("zsh",)], ids=" ".join)
 @pytest.mark.parametrize("value", HOSTILE, ids=repr)
-def test_a_hostile_text_is_one_word_and_nothing_of_it_is_run(
-    tmp_path: Path, shell: tuple[str, ...], value: str
-) -> None:
+def test_a_hostile_value_is_one_word_and_nothing_in_it_runs(tmp_path: Path, shell: tuple[str, ...], value: str) -> None:
     assert run(f"printf '%s\\0' {quote(value)}", tmp_path, shell) == raw(value)
     assert list(tmp_path.iterdir()) == []
 
 
 @given(TEXTS)
 @example("$(exit 1)'")
-def test_any_text_is_one_word(value: str) -> None:
+def test_any_quoted_text_is_one_word(value: str) -> None:
     assert run(f"printf '%s\\0' {quote(value)}") == raw(value)
 
 
 @given(st.lists(TEXTS, min_size=1))
-def test_any_list_is_read_back_item_by_item(values: list[str]) -> None:
+def test_any_quoted_list_is_read_back_item_by_item(values: list[str]) -> None:
     script = f'list={quote(words(values))}\neval "set -- $list"\nprintf \'%s\\0\' "$@"'
     assert run(script) == raw(*values)
 
 
-def test_an_empty_list_is_read_back_as_no_item() -> None:
+def test_an_empty_list_is_read_back_as_no_items() -> None:
     assert run('set -- before\neval "set -- "' + words([]) + "\necho $#") == b"0\n"
 
 
 @pytest.mark.parametrize("value", HOSTILE, ids=repr)
-def test_a_script_gets_its_values_as_they_are_and_runs_none_of_them(
-    tmp_path: Path, body: WriteScript, value: str
-) -> None:
+def test_a_script_gets_its_values_unchanged_and_runs_none(tmp_path: Path, body: WriteScript, value: str) -> None:
     script = render(
         "test",
         body('printf \'%s\\0\' "$one"\neval "set -- $several"\nprintf \'%s\\0\' "$@"', "one", "several"),
@@ -124,7 +120,7 @@ def test_a_script_gets_its_values_as_they_are_and_runs_none_of_them(
 
 
 @pytest.mark.parametrize("value", HOSTILE, ids=repr)
-def test_the_environment_of_a_script_reaches_its_commands_as_it_is(
+def test_the_environment_of_a_script_reaches_its_commands_unchanged(
     tmp_path: Path, body: WriteScript, value: str
 ) -> None:
     script = render("test", body('sh -c \'printf "%s\\0" "$FROM_ENV"\''), {}, {"FROM_ENV": value})
@@ -135,7 +131,7 @@ def test_the_environment_of_a_script_reaches_its_commands_as_it_is(
 @pytest.mark.parametrize(
     ("value", "text"), [(True, "yes"), (False, ""), (0, "0"), (5, "5"), ((), ""), (("a b", "c"), "'a b' 'c'")]
 )
-def test_truths_and_numbers_and_lists_have_one_spelling_each(
+def test_booleans_numbers_and_lists_have_one_spelling_each(
     tmp_path: Path, body: WriteScript, value: bool | int | tuple[str, ...], text: str
 ) -> None:
     script = render("test", body("printf '%s\\0' \"$value\"", "value"), {"value": value})
@@ -143,7 +139,7 @@ def test_truths_and_numbers_and_lists_have_one_spelling_each(
 
 
 @pytest.mark.parametrize("name", ["shop", "my shop", "it's", "$(touch made)", "a\nb", "-x", "*"])
-def test_a_script_of_a_flow_begins_in_deploy_to_and_ends_at_its_first_failure(
+def test_a_script_of_a_flow_starts_in_deploy_to_and_ends_at_its_first_failure(
     tmp_path: Path, body: WriteScript, name: str
 ) -> None:
     deploy_to = tmp_path / name
@@ -155,6 +151,6 @@ def test_a_script_of_a_flow_begins_in_deploy_to_and_ends_at_its_first_failure(
     assert not (tmp_path / "made").exists()
 
 
-def test_several_files_are_one_script_in_their_order(tmp_path: Path, body: WriteScript) -> None:
+def test_several_files_become_one_script_in_order(tmp_path: Path, body: WriteScript) -> None:
     script = render("test", [body("echo one\n"), body("echo two\n")], {})
     assert printed(script, tmp_path) == b"one\ntwo\n"

@@ -38,7 +38,7 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def test_its_recipe_is_listed_with_its_package(installed: Path) -> None:
+def test_the_example_recipe_is_listed_with_its_package(installed: Path) -> None:
     (installed / "deploy.yml").write_text(
         "{application: shop, repo_url: x, stages: {here: {hosts: {web1: {transport: local, deploy_to: web1}}}}}"
     )
@@ -53,6 +53,6 @@ def test_its_recipe_is_listed_with_its_package(installed: Path) -> None:
 
 
 @pytest.mark.more  # it makes an environment of its own
-def test_its_own_tests_pass(installed: Path) -> None:
+def test_the_tests_of_the_example_package_pass(installed: Path) -> None:
     said = run("pytest", "-q", "-p", "no:cacheprovider", cwd=installed / "source", PYTHONPATH=str(installed / "site"))
     assert "passed" in said

@@ -67,7 +67,7 @@ def gems(site: Any, path: str = "bundle") -> list[str]:
 # -- a deploy
 
 
-def test_a_release_has_settings_and_gems_before_it_is_live(shop: Shop) -> None:
+def test_bundler_config_and_gems_are_ready_before_the_publish(shop: Shop) -> None:
     site = shop(2)
     site.deploy().ok()
     installs = [call for call in site.calls("bundle") if call.argv[0] == "install"]
@@ -80,7 +80,7 @@ def test_a_release_has_settings_and_gems_before_it_is_live(shop: Shop) -> None:
     site.assert_healthy()
 
 
-def test_options_say_how(shop: Shop) -> None:
+def test_options_change_the_commands(shop: Shop) -> None:
     files = {"Gemfile": None, "Gemfile.lock": None, "conf/Gemfile": "gem 'tea'\n", "conf/Gemfile.lock": "tea-2\n"}
     site = shop(path="shared/gems", without=[], jobs=2, flags=["--local", "--no-cache"], gemfile="conf/Gemfile")
     site.commit(files)
@@ -93,7 +93,7 @@ def test_options_say_how(shop: Shop) -> None:
     assert gems(site, "gems") == ["tea-2"]
 
 
-def test_nothing_is_installed_when_nothing_changed(shop: Shop) -> None:
+def test_nothing_is_installed_when_the_lock_file_did_not_change(shop: Shop) -> None:
     site = shop()
     site.deploy().ok()
     assert verbs(site) == ["install"]
@@ -106,7 +106,7 @@ def test_nothing_is_installed_when_nothing_changed(shop: Shop) -> None:
     assert gems(site) == ["tea-1", "tea-2"], "the release before needs its own"
 
 
-def test_what_was_interrupted_is_installed_again_though_it_looks_whole(shop: Shop) -> None:
+def test_an_interrupted_installation_is_repeated(shop: Shop) -> None:
     site = shop()
     site.deploy().ok()
     first = site.live
@@ -122,7 +122,7 @@ def test_what_was_interrupted_is_installed_again_though_it_looks_whole(shop: Sho
     assert verbs(site) == ["install"]
 
 
-def test_gems_that_somebody_removed_are_installed_again(shop: Shop) -> None:
+def test_removed_gems_are_installed_again(shop: Shop) -> None:
     site = shop()
     site.deploy().ok()
     (site.host().shared / "bundle/tea-1").rmdir()
@@ -142,7 +142,7 @@ def test_gems_that_somebody_removed_are_installed_again(shop: Shop) -> None:
         ({}, {"gemfile": "/etc/Gemfile"}, "gemfile must be a path in the release, not '/etc/Gemfile'"),
     ],
 )
-def test_what_cannot_be_is_a_failed_deploy(
+def test_a_bundle_that_cannot_be_installed_fails_the_deploy(
     shop: Shop, files: dict[str, Any], options: dict[str, Any], complaint: str
 ) -> None:
     site = shop(**options)
@@ -151,13 +151,13 @@ def test_what_cannot_be_is_a_failed_deploy(
     assert site.live is None
 
 
-def test_a_host_without_bundler_says_so(stage: Any) -> None:
+def test_a_host_without_bundler_fails_the_deploy_with_a_message(stage: Any) -> None:
     site = stage(hosts=1, recipes={"bundler": {}}, files=CODE)
     site.stand_in("bundle", status=127)
     assert "bundle is not on the host's PATH" in site.deploy().failed().out
 
 
-def test_gems_rb_is_a_gemfile_too(shop: Shop) -> None:
+def test_gems_rb_is_accepted_as_gemfile(shop: Shop) -> None:
     site = shop(files={"gems.rb": "", "gems.locked": "tea-1\n"})
     site.commit({"Gemfile": None, "Gemfile.lock": None})
     site.stand_in("bundle", script=BUNDLE.replace("$BUNDLE_GEMFILE.lock", "gems.locked"))
@@ -165,7 +165,7 @@ def test_gems_rb_is_a_gemfile_too(shop: Shop) -> None:
     assert gems(site) == ["tea-1"]
 
 
-def test_hosts_without_code_get_no_gems(shop: Shop) -> None:
+def test_no_release_hosts_get_no_gems(shop: Shop) -> None:
     site = shop(2)
     site.project.hosts["web2"]["no_release"] = True
     site.project.config()
@@ -173,7 +173,7 @@ def test_hosts_without_code_get_no_gems(shop: Shop) -> None:
     assert {call.host for call in site.calls("bundle")} == {"web1"}
 
 
-def test_settings_that_releases_share_are_not_changed_under_the_live_one(shop: Shop) -> None:
+def test_a_shared_bundler_config_of_the_live_release_is_not_changed(shop: Shop) -> None:
     site = shop(linked_dirs=[".bundle"])
     site.deploy().ok()
     first = site.live
@@ -189,7 +189,7 @@ def test_settings_that_releases_share_are_not_changed_under_the_live_one(shop: S
 # -- a rollback
 
 
-def test_a_rollback_only_looks(shop: Shop) -> None:
+def test_a_rollback_installs_nothing_when_the_gems_are_there(shop: Shop) -> None:
     site = shop()
     site.deploy().ok()
     first = site.live
@@ -203,7 +203,7 @@ def test_a_rollback_only_looks(shop: Shop) -> None:
     assert site.host().release(first).stat().st_mtime_ns == age
 
 
-def test_gems_to_go_back_to_are_installed_again_with_the_settings_of_their_release(shop: Shop) -> None:
+def test_a_rollback_installs_missing_gems_with_the_config_of_the_release(shop: Shop) -> None:
     site = shop()
     site.deploy().ok()
     first = site.live
@@ -220,7 +220,7 @@ def test_gems_to_go_back_to_are_installed_again_with_the_settings_of_their_relea
     assert site.host().release(first).stat().st_mtime_ns == age
 
 
-def test_gems_that_cannot_be_had_again_leave_what_is_live(shop: Shop) -> None:
+def test_a_rollback_whose_gems_cannot_be_installed_leaves_the_live_release(shop: Shop) -> None:
     site = shop(2)
     site.deploy().ok()
     site.commit({"Gemfile.lock": "tea-2\n"})
@@ -233,7 +233,7 @@ def test_gems_that_cannot_be_had_again_leave_what_is_live(shop: Shop) -> None:
     assert site.live == second
 
 
-def test_a_release_from_before_the_recipe_is_gone_back_to_as_it_was(shop: Shop) -> None:
+def test_a_rollback_to_a_release_from_before_the_recipe_changes_nothing_in_it(shop: Shop) -> None:
     site = shop()
     site.commit({"Gemfile": None, "Gemfile.lock": None})
     site.project.config(recipes={})

@@ -91,13 +91,13 @@ def test_gems_are_installed_once_and_a_rollback_needs_nothing(site: Any) -> None
     site.assert_healthy()
 
 
-def test_gems_that_somebody_removed_are_installed_again_in_a_rollback(site: Any) -> None:
+def test_a_rollback_installs_removed_gems(site: Any) -> None:
     shutil.rmtree(site.host().shared / "bundle/ruby")
     assert "installing them again" in site.rollback().ok().out
     assert drinks(site) == ["tea 1.0", "milk"]
 
 
-def test_a_lock_file_that_does_not_fit_is_a_failed_deploy_with_what_bundler_says(site: Any) -> None:
+def test_a_lock_file_that_does_not_match_fails_the_deploy_with_the_message_of_bundler(site: Any) -> None:
     live = site.live
     site.commit({"Gemfile": f'{GEMFILE}gem "sugar"\n'})
     done = site.deploy().failed()

@@ -117,7 +117,7 @@ def test_a_deploy_checks_and_collects_on_every_host_and_migrates_on_one(shop: Sh
     assert made[4:] == [["web1", site.live, what, *shell] for what in ("migrate", "applied")]
 
 
-def test_a_rollback_only_asks_and_asks_the_code_of_both_releases(shop: Shop) -> None:
+def test_a_rollback_only_asks_the_code_of_both_releases_for_migrations(shop: Shop) -> None:
     site = shop(2)
     site.deploy().ok()
     first = site.live
@@ -129,14 +129,14 @@ def test_a_rollback_only_asks_and_asks_the_code_of_both_releases(shop: Shop) -> 
     assert [call[:3] for call in calls(site)] == [["web1", second, "applied"], ["web1", first, "known"]]
 
 
-def test_what_is_switched_off_is_not_run(shop: Shop) -> None:
+def test_commands_that_are_turned_off_do_not_run(shop: Shop) -> None:
     site = shop(static=False, fail_level="never", manage="manage.py")
     site.deploy().ok()
     assert [call[2] for call in calls(site)] == ["migrate", "applied"]
     assert not (site.host().release(site.live) / ".capdoit-static").exists()
 
 
-def test_roles_say_where(stage: Any) -> None:
+def test_roles_choose_the_hosts(stage: Any) -> None:
     recipes = {"django": {"python": PYTHON, "roles": ["app"], "migration_roles": ["web"]}}
     site = stage(hosts=1, roles=("web", "app"), recipes=recipes, files=CODE)
     site.deploy().ok()
@@ -154,7 +154,7 @@ def test_roles_say_where(stage: Any) -> None:
         ("applied", "the migrations of the database could not be listed: exit status 1"),
     ],
 )
-def test_what_goes_wrong_is_a_failed_deploy_that_leaves_all_as_it_was(shop: Shop, what: str, complaint: str) -> None:
+def test_a_failing_command_fails_the_deploy_and_changes_nothing_live(shop: Shop, what: str, complaint: str) -> None:
     site = shop(2)
     site.deploy().ok()
     first, before = site.live, (served(site, "web1"), served(site, "web2"))
@@ -178,7 +178,7 @@ def test_what_goes_wrong_is_a_failed_deploy_that_leaves_all_as_it_was(shop: Shop
 # -- static files
 
 
-def test_what_is_served_changes_with_the_flip_and_back(shop: Shop) -> None:
+def test_served_files_change_with_the_publish_and_the_rollback(shop: Shop) -> None:
     site = shop(2)
     site.deploy().ok()
     site.commit({"shop.css": "black\n"})
@@ -190,7 +190,7 @@ def test_what_is_served_changes_with_the_flip_and_back(shop: Shop) -> None:
     assert served(site, "web2")["shop.css"] == "green\n"
 
 
-def test_before_the_flip_files_are_added_and_none_is_changed(shop: Shop) -> None:
+def test_before_the_publish_files_are_only_added(shop: Shop) -> None:
     site = shop()
     site.deploy().ok()
     before = served(site)
@@ -209,7 +209,7 @@ def test_before_the_flip_files_are_added_and_none_is_changed(shop: Shop) -> None
     assert served(site) == before
 
 
-def test_a_manifest_that_somebody_else_made_stays_until_the_flip(shop: Shop) -> None:
+def test_a_foreign_manifest_stays_until_the_publish(shop: Shop) -> None:
     site = shop()
     public = site.host().shared / "public"
     public.mkdir(parents=True)
@@ -222,7 +222,7 @@ def test_a_manifest_that_somebody_else_made_stays_until_the_flip(shop: Shop) -> 
     assert style(site) == "green"
 
 
-def test_files_that_were_removed_come_back_with_their_release(shop: Shop) -> None:
+def test_removed_files_are_restored_with_their_release(shop: Shop) -> None:
     site = shop()
     site.deploy().ok()
     old = json.loads(served(site)["staticfiles.json"])["paths"]["shop.css"]
@@ -236,7 +236,7 @@ def test_files_that_were_removed_come_back_with_their_release(shop: Shop) -> Non
 
 
 @pytest.mark.parametrize("linked", [("public",), ()], ids=["shared", "in the release"])
-def test_files_that_were_not_kept_are_collected_again(shop: Shop, linked: tuple[str, ...]) -> None:
+def test_files_that_were_not_kept_are_collected_in_the_rollback(shop: Shop, linked: tuple[str, ...]) -> None:
     site = shop(linked=linked)
     site.deploy().ok()
     first = site.host().release(site.live)
@@ -251,7 +251,7 @@ def test_files_that_were_not_kept_are_collected_again(shop: Shop, linked: tuple[
     assert (public / name).read_text() == "green\n"
 
 
-def test_a_rollback_whose_files_cannot_be_had_leaves_what_is_live(shop: Shop) -> None:
+def test_a_rollback_whose_files_cannot_be_collected_leaves_the_live_release(shop: Shop) -> None:
     site = shop(2)
     site.deploy().ok()
     first = site.live
@@ -273,7 +273,7 @@ def test_a_rollback_whose_files_cannot_be_had_leaves_what_is_live(shop: Shop) ->
     assert style(site, "web2") == "green"
 
 
-def test_a_root_by_way_of_current_is_that_of_the_release() -> None:
+def test_a_static_root_below_current_is_that_of_the_release() -> None:
     job = {"release": "/srv/shop/releases/1", "current": "/srv/shop/current"}
     assert resolve_static_root(job, "/srv/shop/current/static/") == "/srv/shop/releases/1/static"
     assert resolve_static_root(job, "/srv/shop/currently") == "/srv/shop/currently"
@@ -293,7 +293,7 @@ def twice(site: Any) -> tuple[str, str]:
     return first, site.live
 
 
-def test_a_rollback_names_the_migrations_that_the_release_does_not_know(shop: Shop) -> None:
+def test_a_rollback_names_the_migrations_that_the_release_lacks(shop: Shop) -> None:
     site = shop(static=False)
     _, second = twice(site)
     done = site.rollback().failed()
@@ -303,7 +303,7 @@ def test_a_rollback_names_the_migrations_that_the_release_does_not_know(shop: Sh
     assert site.live == second
 
 
-def test_migrations_are_taken_away_with_the_code_that_is_live_before_the_flip(shop: Shop) -> None:
+def test_migrations_are_reverted_by_the_live_code_before_the_switch(shop: Shop) -> None:
     site = shop(static=False)
     first, second = twice(site)
     calls(site)
@@ -313,7 +313,7 @@ def test_migrations_are_taken_away_with_the_code_that_is_live_before_the_flip(sh
     assert database(site) == ["shop.0001"]
 
 
-def test_migrations_that_cannot_be_taken_away_leave_what_is_live(shop: Shop) -> None:
+def test_migrations_that_cannot_be_reverted_leave_the_live_release(shop: Shop) -> None:
     site = shop(2, static=False)
     site.deploy().ok()
     site.commit({**SECOND, "fails": "unapply"})
@@ -326,7 +326,7 @@ def test_migrations_that_cannot_be_taken_away_leave_what_is_live(shop: Shop) -> 
     assert database(site) == ["shop.0001", "shop.0002_price"]
 
 
-def test_a_migration_that_was_there_when_the_release_was_live_is_no_reason(shop: Shop) -> None:
+def test_a_migration_applied_when_the_release_was_live_does_not_prevent_a_rollback(shop: Shop) -> None:
     site = shop(static=False)
     site.commit(SECOND)
     site.deploy().ok()
@@ -339,7 +339,7 @@ def test_a_migration_that_was_there_when_the_release_was_live_is_no_reason(shop:
     assert site.live == first
 
 
-def test_what_was_recorded_counts_when_the_code_cannot_say(shop: Shop) -> None:
+def test_the_recorded_migrations_count_when_the_code_cannot_list_them(shop: Shop) -> None:
     site = shop(static=False)
     first, second = twice(site)
     (site.host().release(first) / "manage.py").unlink()
@@ -347,7 +347,7 @@ def test_what_was_recorded_counts_when_the_code_cannot_say(shop: Shop) -> None:
     assert site.live == second
 
 
-def test_a_database_that_does_not_answer_stops_a_rollback(shop: Shop) -> None:
+def test_an_unreachable_database_stops_a_rollback(shop: Shop) -> None:
     site = shop(static=False)
     _, second = twice(site)
     (site.host().release(second) / "fails").write_text("applied")
@@ -355,7 +355,7 @@ def test_a_database_that_does_not_answer_stops_a_rollback(shop: Shop) -> None:
     assert site.live == second
 
 
-def test_a_release_from_before_the_recipe_is_gone_back_to_as_it_was(shop: Shop) -> None:
+def test_a_rollback_to_a_release_from_before_the_recipe_changes_nothing_in_it(shop: Shop) -> None:
     site = shop()
     site.commit({"manage.py": None})
     site.project.config(recipes={})

@@ -166,7 +166,7 @@ def test_an_application_is_deployed_twice_and_rolled_back_under_gunicorn(served:
     assert applied(served) == ["0001_initial", "0002_price"]
 
 
-def test_a_package_that_does_not_exist_is_a_failed_deploy_with_what_pip_says(stage: Any) -> None:
+def test_an_unknown_package_fails_the_deploy_with_the_message_of_pip(stage: Any) -> None:
     site = stage(hosts=1, recipes={"python": {"python": PYTHON}}, files={"requirements.txt": "capdoit-no-such==9\n"})
     done = site.deploy().failed()
     assert "ERROR: No matching distribution found for capdoit-no-such==9" in done.out
@@ -174,7 +174,7 @@ def test_a_package_that_does_not_exist_is_a_failed_deploy_with_what_pip_says(sta
     assert site.host().releases == []
 
 
-def test_an_environment_is_changed_by_pip_and_the_one_it_was_linked_from_is_not(stage: Any) -> None:
+def test_pip_changes_an_environment_but_not_the_one_it_was_linked_from(stage: Any) -> None:
     site = stage(hosts=1, recipes={"python": {"python": PYTHON}}, files={"requirements.txt": "gunicorn==21.2.0\n"})
     site.deploy().ok()
     first = site.host().release(site.live)
@@ -192,7 +192,7 @@ def test_an_environment_is_changed_by_pip_and_the_one_it_was_linked_from_is_not(
 
 
 @pytest.mark.parametrize("lock", ["uv.lock", "requirements.txt"])
-def test_uv_installs_what_its_lock_file_says(stage: Any, lock: str, tmp_path_factory: pytest.TempPathFactory) -> None:
+def test_uv_installs_its_lock_file(stage: Any, lock: str, tmp_path_factory: pytest.TempPathFactory) -> None:
     tool = tmp_path_factory.mktemp("uv") / "venv"
     subprocess.run([PYTHON, "-m", "venv", tool], check=True)
     subprocess.run([tool / "bin/python", "-m", "pip", "install", "-q", "uv"], check=True)
@@ -222,7 +222,7 @@ def test_uv_installs_what_its_lock_file_says(stage: Any, lock: str, tmp_path_fac
 
 
 @pytest.mark.parametrize("linked", [LINKED, ["db"]], ids=["shared", "in the release"])
-def test_a_failed_deploy_leaves_what_is_served_as_it_was(shop: Shop, linked: list[str]) -> None:
+def test_a_failed_deploy_does_not_change_served_files(shop: Shop, linked: list[str]) -> None:
     site = shop(linked)
     site.deploy().ok()
     public = site.host().deploy_to / "current/public"
@@ -249,7 +249,7 @@ def test_a_failed_deploy_leaves_what_is_served_as_it_was(shop: Shop, linked: lis
     assert {path: after.get(path) for path in live} == live
 
 
-def test_a_rollback_brings_back_files_that_were_removed_from_where_they_are_served(shop: Shop) -> None:
+def test_a_rollback_restores_removed_served_files(shop: Shop) -> None:
     site = shop()
     site.deploy().ok()
     old = manifest(site)["shop.css"]
@@ -262,7 +262,7 @@ def test_a_rollback_brings_back_files_that_were_removed_from_where_they_are_serv
     assert (public / old).read_text() == (public / "shop.css").read_text() == "h1 { color: green }\n"
 
 
-def test_a_release_that_kept_no_static_files_has_them_collected_again(shop: Shop) -> None:
+def test_a_rollback_collects_static_files_that_were_not_kept(shop: Shop) -> None:
     site = shop()
     site.deploy().ok()
     first = site.live
@@ -279,7 +279,7 @@ def test_a_release_that_kept_no_static_files_has_them_collected_again(shop: Shop
 # -- migrations
 
 
-def test_a_rollback_with_a_migration_that_has_no_way_back_changes_nothing(shop: Shop) -> None:
+def test_a_rollback_with_an_irreversible_migration_changes_nothing(shop: Shop) -> None:
     site = shop(static=False)
     site.deploy().ok()
     first = site.live
@@ -295,7 +295,7 @@ def test_a_rollback_with_a_migration_that_has_no_way_back_changes_nothing(shop: 
     assert applied(site) == ["0001_initial", "0002_price", "0003_dearer"]
 
 
-def test_a_migration_that_replaces_others_is_not_taken_away(shop: Shop) -> None:
+def test_a_squashed_migration_is_not_reverted(shop: Shop) -> None:
     site = shop(static=False)
     site.commit({"shop/models.py": MODEL, "shop/migrations/0002_price.py": PRICE})
     site.deploy().ok()
@@ -313,7 +313,7 @@ def test_a_migration_that_replaces_others_is_not_taken_away(shop: Shop) -> None:
         database.execute("SELECT price FROM shop_tea")
 
 
-def test_a_migration_that_the_code_has_and_that_was_applied_later_is_known(shop: Shop) -> None:
+def test_a_migration_in_the_code_that_was_applied_later_is_known(shop: Shop) -> None:
     site = shop(static=False)
     site.commit(SECOND)
     site.deploy("skip=django.migrate").ok()
@@ -325,7 +325,7 @@ def test_a_migration_that_the_code_has_and_that_was_applied_later_is_known(shop:
     assert site.live == first
 
 
-def test_a_migration_that_fails_is_a_failed_deploy_with_what_django_says(shop: Shop) -> None:
+def test_a_failing_migration_fails_the_deploy_with_the_message_of_django(shop: Shop) -> None:
     site = shop(static=False)
     site.deploy().ok()
     first = site.live
@@ -337,7 +337,7 @@ def test_a_migration_that_fails_is_a_failed_deploy_with_what_django_says(shop: S
     assert site.host().releases == [first]
 
 
-def test_a_check_fails_the_deploy_from_its_level_on(shop: Shop, django: str) -> None:
+def test_a_check_at_or_above_its_level_fails_the_deploy(shop: Shop, django: str) -> None:
     site = shop(static=False, fail_level="WARNING")
     assert "security.W001" in site.deploy().failed().out
     assert site.live is None

@@ -46,7 +46,7 @@ def deploy(shop: StageUnderTest, client: dict[str, str]) -> object:
     return shop.deploy()
 
 
-def test_a_site_that_comes_up_after_some_tries_is_well(stage: Stages, site: Site, client: dict[str, str]) -> None:
+def test_a_site_that_answers_after_some_tries_is_healthy(stage: Stages, site: Site, client: dict[str, str]) -> None:
     site.answers = [(503, "starting"), (503, "starting"), (200, "up")]
     shop = checked(stage, url=f"{site.url}/up", headers={"X-Asked-By": "health it is"})
     done = deploy(shop, client)
@@ -55,7 +55,7 @@ def test_a_site_that_comes_up_after_some_tries_is_well(stage: Stages, site: Site
     assert {headers["X-Asked-By"] for _, headers in site.asked} == {"health it is"}
 
 
-def test_a_wrong_status_fails_the_flow_and_is_said(stage: Stages, site: Site, client: dict[str, str]) -> None:
+def test_a_wrong_status_fails_the_flow_and_is_shown(stage: Stages, site: Site, client: dict[str, str]) -> None:
     site.answers = [(503, "starting")]
     done = deploy(checked(stage, url=site.url), client)
     out = done.failed().out  # type: ignore[attr-defined]
@@ -71,13 +71,13 @@ def test_a_wrong_text_fails_the_flow_and_is_shown(stage: Stages, site: Site, cli
     assert 'returned 200, but the body does not contain "' in out
 
 
-def test_the_revision_is_put_into_the_text_that_is_expected(stage: Stages, site: Site) -> None:
+def test_the_revision_is_inserted_into_the_expected_text(stage: Stages, site: Site) -> None:
     shop = checked(stage, url=site.url, body="at {revision}")
     site.answers = [(200, f"at {shop.project.repo.git('rev-parse', 'HEAD')}")]
     shop.deploy().ok()
 
 
-def test_a_site_that_hangs_is_not_waited_for(stage: Stages, site: Site) -> None:
+def test_a_hanging_site_fails_after_the_timeout(stage: Stages, site: Site) -> None:
     site.hangs = 30
     shop = checked(stage, url=site.url, timeout=1, tries=1)
     assert "not healthy after 1 tries" in shop.doit("deploy:production", timeout=15).failed().out
@@ -91,7 +91,7 @@ def test_a_command_is_tried_until_it_succeeds(stage: Stages) -> None:
     assert Path(shop.calls("probe")[0].cwd) == shop.host().release(str(shop.live))
 
 
-def test_a_command_that_fails_is_shown_and_on_failure_goes_back_and_checks_again(stage: Stages) -> None:
+def test_a_failing_command_is_shown_and_on_failure_rolls_back_and_checks_again(stage: Stages) -> None:
     shop = stage(hosts=2, recipes={"health": {"command": "probe", **QUICK}}, on_failure="rollback")
     shop.stand_in("probe")
     shop.deploy().ok()
@@ -109,7 +109,7 @@ def test_a_command_that_fails_is_shown_and_on_failure_goes_back_and_checks_again
     shop.assert_healthy()
 
 
-def test_a_host_with_nothing_to_ask_with_is_refused_before_anything_is_touched(stage: Stages, tmp_path: Path) -> None:
+def test_a_host_without_an_http_client_is_refused_before_any_change(stage: Stages, tmp_path: Path) -> None:
     bare = tmp_path / "bare"
     bare.mkdir()
     for folder in ("/usr/bin", "/bin"):
@@ -124,53 +124,53 @@ def test_a_host_with_nothing_to_ask_with_is_refused_before_anything_is_touched(s
 
 
 @pytest.mark.parametrize("options", [{}, {"url": "http://x/", "command": "true"}])
-def test_a_check_of_nothing_or_of_two_things_is_refused(stage: Stages, options: dict[str, object]) -> None:
+def test_a_check_needs_exactly_one_of_url_and_command(stage: Stages, options: dict[str, object]) -> None:
     shop = checked(stage, **options)
     assert "recipe health: set either url or command" in shop.deploy().failed(3).out
     assert not shop.host().deploy_to.exists()
 
 
-def test_one_status_and_a_list_of_them_can_be_said_as_numbers(stage: Stages, site: Site) -> None:
+def test_status_may_be_a_number_or_a_list(stage: Stages, site: Site) -> None:
     site.answers = [(204, "")]
     checked(stage, url=site.url, status=204).deploy().ok()
     checked(stage, url=site.url, status=[200, 204]).deploy().ok()
     assert "expected 200 201" in checked(stage, url=site.url, status=[200, "201"]).deploy().failed().out
 
 
-def test_a_redirect_is_an_answer_whoever_asks(stage: Stages, site: Site, client: dict[str, str]) -> None:
+def test_redirects_are_not_followed_by_any_client(stage: Stages, site: Site, client: dict[str, str]) -> None:
     site.redirects = {"/up": "/elsewhere"}
     out = deploy(checked(stage, url=f"{site.url}/up"), client).failed().out  # type: ignore[attr-defined]
     assert "returned 302, expected 200" in out
     deploy(checked(stage, url=f"{site.url}/up", status=302), client).ok()  # type: ignore[attr-defined]
 
 
-def test_an_answer_that_breaks_off_is_none(stage: Stages, site: Site, client: dict[str, str]) -> None:
+def test_an_incomplete_answer_is_a_failure(stage: Stages, site: Site, client: dict[str, str]) -> None:
     site.promises = 1000
     out = deploy(checked(stage, url=site.url, body="ok"), client).failed().out  # type: ignore[attr-defined]
     assert "returned 200, but the answer was incomplete" in out
 
 
-def test_an_answer_that_begins_and_hangs_is_none(stage: Stages, site: Site, client: dict[str, str]) -> None:
+def test_an_answer_that_hangs_is_a_failure(stage: Stages, site: Site, client: dict[str, str]) -> None:
     site.promises, site.stalls = 1000, 30
     shop = checked(stage, url=site.url, timeout=1, tries=1)
     out = deploy(shop, client).failed().out  # type: ignore[attr-defined]
     assert "not healthy after 1 tries" in out
 
 
-def test_nobody_listening_is_no_answer(stage: Stages, client: dict[str, str]) -> None:
+def test_a_refused_connection_is_a_failure(stage: Stages, client: dict[str, str]) -> None:
     out = deploy(checked(stage, url="http://127.0.0.1:9/", tries=2), client).failed().out  # type: ignore[attr-defined]
     assert "not healthy after 2 tries: http://127.0.0.1:9/ returned no answer, expected 200" in out
     assert "onnect" in out  # as each puts it
 
 
-def test_a_command_that_ignores_the_first_signal_is_ended(stage: Stages) -> None:
+def test_a_command_that_ignores_sigterm_is_killed(stage: Stages) -> None:
     shop = checked(stage, command="trap '' TERM; while :; do sleep 0.1; done", timeout=1, tries=1)
     done = shop.doit("deploy:production", timeout=30).failed()
     assert "was stopped after the timeout of 1 s" in done.out
     shop.assert_healthy()
 
 
-def test_the_reason_is_what_the_check_says_and_no_header_is_shown(stage: Stages, site: Site) -> None:
+def test_the_message_shows_the_reason_and_no_header(stage: Stages, site: Site) -> None:
     site.answers = [(500, "no room\nleft")]
     shop = checked(stage, url=site.url, headers={"Authorization": "Bearer t0ken", "X-Star": "* two  words"})
     done = shop.deploy().failed()
@@ -181,7 +181,7 @@ def test_the_reason_is_what_the_check_says_and_no_header_is_shown(stage: Stages,
     assert site.asked[0][1]["X-Star"] == "* two  words"
 
 
-def test_a_host_that_gets_no_code_is_asked_only_when_its_role_is_named(stage: Stages, site: Site) -> None:
+def test_a_no_release_host_is_checked_only_when_its_role_is_named(stage: Stages, site: Site) -> None:
     hosts = {"web1": {}, "db1": {"roles": ["db"], "no_release": True}}
     stage(hosts=hosts, recipes={"health": {"url": site.url, **QUICK}}).deploy().ok()
     assert len(site.asked) == 1
@@ -190,7 +190,7 @@ def test_a_host_that_gets_no_code_is_asked_only_when_its_role_is_named(stage: St
     assert len(site.asked) == 3
 
 
-def test_nothing_is_left_on_the_host(stage: Stages, site: Site, tmp_path: Path) -> None:
+def test_a_check_leaves_no_files_on_the_host(stage: Stages, site: Site, tmp_path: Path) -> None:
     (tmp_path / "tmp").mkdir()
     shop = checked(stage, url=site.url)
     shop.project.hosts["web1"]["default_env"]["TMPDIR"] = str(tmp_path / "tmp")
@@ -209,18 +209,18 @@ def test_nothing_is_left_on_the_host(stage: Stages, site: Site, tmp_path: Path) 
         ({"headers": {"X": "a\nHost: b"}}, "a header must be one line"),
     ],
 )
-def test_what_makes_no_sense_is_refused(stage: Stages, option: dict[str, object], said: str) -> None:
+def test_invalid_options_are_refused(stage: Stages, option: dict[str, object], said: str) -> None:
     shop = checked(stage, url="http://127.0.0.1:9/", **option)
     assert f"recipe health: {said}" in shop.deploy().failed(3).out
 
 
 @pytest.mark.parametrize("option", [{"body": "up"}, {"status": 204}, {"headers": {"X": "a"}}])
-def test_what_means_nothing_to_a_command_is_refused(stage: Stages, option: dict[str, object]) -> None:
+def test_options_without_meaning_for_a_command_are_refused(stage: Stages, option: dict[str, object]) -> None:
     shop = checked(stage, command="true", **option)
     assert "status, body and headers need a url, not a command" in shop.deploy().failed(3).out
 
 
-def test_headers_are_in_no_argument(stage: Stages, site: Site) -> None:
+def test_headers_are_not_in_arguments_of_processes(stage: Stages, site: Site) -> None:
     shop = checked(stage, url=site.url, headers={"Authorization": "Bearer t0ken"})
     shop.stand_in("curl", script=f'exec {shutil.which("curl")} "$@"')
     shop.deploy().ok()

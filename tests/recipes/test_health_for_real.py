@@ -55,9 +55,7 @@ def made(
     return shop, nginx
 
 
-def test_a_site_that_comes_up_late_is_well_and_says_which_release_it_is(
-    stage: Stages, tmp_path: Path, path: str
-) -> None:
+def test_a_slow_site_is_healthy_and_shows_its_release(stage: Stages, tmp_path: Path, path: str) -> None:
     shop, nginx = made(stage, tmp_path, path, at="/REVISION", body="{revision}", **TRIES)
     with nginx.running(once=shop.host().deploy_to / "up"):
         assert "web1 | healthy after" in shop.deploy().ok().out
@@ -76,7 +74,7 @@ def test_a_site_that_comes_up_late_is_well_and_says_which_release_it_is(
     ],
     ids=["wrong status", "wrong text"],
 )
-def test_a_release_that_is_not_well_is_rolled_back_and_the_one_before_is_asked(
+def test_an_unhealthy_release_is_rolled_back_and_the_previous_one_checked(
     stage: Stages, tmp_path: Path, path: str, files: dict[str, str | None], said: str
 ) -> None:
     shop, nginx = made(stage, tmp_path, path, body="all is well", tries=3, interval=0.1)
@@ -93,7 +91,7 @@ def test_a_release_that_is_not_well_is_rolled_back_and_the_one_before_is_asked(
     shop.assert_healthy()
 
 
-def test_a_site_that_is_down_is_not_well(stage: Stages, tmp_path: Path, path: str) -> None:
+def test_a_site_that_is_down_is_unhealthy(stage: Stages, tmp_path: Path, path: str) -> None:
     shop, nginx = made(stage, tmp_path, path, tries=2, interval=0.1)
     done = shop.deploy().failed()
     assert f"web1: not healthy after 2 tries: {nginx.url('/up.txt')} returned no answer, expected 200" in done.out

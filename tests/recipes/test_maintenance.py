@@ -42,21 +42,21 @@ def is_down(shop: StageUnderTest) -> bool:
     return not any(list(page(shop, host).parent.glob("maintenance*")) for host in shop.project.hosts)
 
 
-def test_the_page_is_up_only_when_that_is_asked_for(shop: StageUnderTest) -> None:
+def test_the_page_is_shown_only_when_requested(shop: StageUnderTest) -> None:
     assert "no page" in shop.deploy().ok().out
     done = shop.deploy("maintenance=yes", "message=prices <& more>").ok()
     assert "web2 | <p>prices &lt;&amp; more&gt;</p>" in done.out
     assert is_down(shop)
 
 
-def test_a_page_that_is_always_up_can_be_left_out_once(stage: Stages) -> None:
+def test_an_automatic_page_can_be_turned_off_for_one_flow(stage: Stages) -> None:
     shop = stage(recipes={"maintenance": {"always": True}}, dodo=SEES)
     assert "We will be back" in shop.deploy().ok().out
     assert "no page" in shop.deploy("maintenance=no").ok().out
     assert is_down(shop)
 
 
-def test_the_projects_own_page_is_shown(stage: Stages) -> None:
+def test_the_page_of_the_project_is_shown(stage: Stages) -> None:
     shop = stage(recipes={"maintenance": {"page": "away.html"}}, dodo=SEES)
     (shop.project.path / "away.html").write_text("gone fishing\n")
     assert "gone fishing" in shop.deploy("maintenance=yes").ok().out
@@ -67,13 +67,13 @@ def test_a_page_that_does_not_exist_is_refused(stage: Stages) -> None:
     assert "recipe maintenance: the page away.html does not exist" in shop.deploy().failed(3).out
 
 
-def test_it_goes_down_on_every_host_when_one_fails_before_the_publish(shop: StageUnderTest) -> None:
+def test_the_page_is_removed_everywhere_after_a_failure_before_publish(shop: StageUnderTest) -> None:
     with shop.fail_at("updated", host="web2"):
         shop.deploy("maintenance=yes").failed()
     assert is_down(shop)
 
 
-def test_it_stays_when_the_flow_fails_after_the_publish_and_the_message_says_how_to_end_it(
+def test_the_page_stays_after_a_failure_after_publish_with_advice(
     shop: StageUnderTest,
 ) -> None:
     with shop.fail_at("published"):
@@ -84,7 +84,7 @@ def test_it_stays_when_the_flow_fails_after_the_publish_and_the_message_says_how
     assert is_down(shop)
 
 
-def test_a_page_left_by_a_controller_that_died_goes_down_with_the_next_flow(shop: StageUnderTest) -> None:
+def test_a_page_of_a_killed_controller_is_removed_by_the_next_flow(shop: StageUnderTest) -> None:
     with shop.kill_at("updated"):
         shop.deploy("maintenance=yes").failed(-9)
     assert page(shop).is_file()
@@ -93,7 +93,7 @@ def test_a_page_left_by_a_controller_that_died_goes_down_with_the_next_flow(shop
     shop.assert_healthy()
 
 
-def test_a_page_that_was_put_up_by_hand_stays(shop: StageUnderTest) -> None:
+def test_a_page_created_by_hand_stays(shop: StageUnderTest) -> None:
     page(shop).parent.mkdir(parents=True)
     page(shop).write_text("by hand")
     done = shop.deploy("maintenance=yes").ok()
@@ -101,7 +101,7 @@ def test_a_page_that_was_put_up_by_hand_stays(shop: StageUnderTest) -> None:
     assert page(shop).read_text() == "by hand"
 
 
-def test_a_rollback_has_the_page_too(shop: StageUnderTest) -> None:
+def test_a_rollback_shows_the_page(shop: StageUnderTest) -> None:
     for _ in range(2):
         shop.deploy().ok()
     before = shop.live
@@ -113,7 +113,7 @@ def test_a_rollback_has_the_page_too(shop: StageUnderTest) -> None:
     assert is_down(shop)
 
 
-def test_a_flow_that_was_not_let_in_leaves_the_page_of_the_one_at_work(stage: Stages) -> None:
+def test_a_refused_flow_keeps_the_page_of_the_running_flow(stage: Stages) -> None:
     shop = stage(hosts=1, recipes={"maintenance": {}}, dodo=TWICE + SEES)
     done = shop.deploy("maintenance=yes", env={"FIRST": "yes"}).ok()
     assert "is at work" in done.out
@@ -122,7 +122,7 @@ def test_a_flow_that_was_not_let_in_leaves_the_page_of_the_one_at_work(stage: St
 
 
 @pytest.mark.parametrize("said", [[], ["maintenance=yes"]], ids=["not asked for", "asked for"])
-def test_a_page_that_was_left_up_stays_when_a_later_flow_fails(shop: StageUnderTest, said: list[str]) -> None:
+def test_a_page_that_was_kept_stays_when_a_later_flow_fails(shop: StageUnderTest, said: list[str]) -> None:
     with shop.fail_at("published"):
         shop.deploy("maintenance=yes").failed()
     with shop.fail_at("updated"):
@@ -132,7 +132,7 @@ def test_a_page_that_was_left_up_stays_when_a_later_flow_fails(shop: StageUnderT
     assert is_down(shop)
 
 
-def test_a_page_that_was_put_up_by_hand_where_one_was_removed_by_hand_stays(shop: StageUnderTest) -> None:
+def test_a_page_recreated_by_hand_stays(shop: StageUnderTest) -> None:
     with shop.fail_at("published"):
         shop.deploy("maintenance=yes").failed()
     page(shop).unlink()
@@ -145,7 +145,7 @@ def test_a_page_that_was_put_up_by_hand_where_one_was_removed_by_hand_stays(shop
     assert is_down(shop)
 
 
-def test_a_rollback_that_follows_a_failure_takes_the_page_down(stage: Stages) -> None:
+def test_an_automatic_rollback_removes_the_page(stage: Stages) -> None:
     sick = dedent("""
         @cap.after("published")
         def sick(host, release, flow):
@@ -160,7 +160,7 @@ def test_a_rollback_that_follows_a_failure_takes_the_page_down(stage: Stages) ->
     shop.assert_healthy()
 
 
-def test_hosts_that_get_no_code_have_no_page_unless_their_role_is_named(stage: Stages) -> None:
+def test_no_release_hosts_show_no_page_unless_their_role_is_named(stage: Stages) -> None:
     hosts = {"web1": {}, "lb1": {"roles": ["lb"], "no_release": True}}
     shop = stage(hosts=hosts, recipes={"maintenance": {}}, dodo=SEES)
     done = shop.deploy("maintenance=yes").ok()
@@ -172,7 +172,7 @@ def test_hosts_that_get_no_code_have_no_page_unless_their_role_is_named(stage: S
     assert "web1 | no page" in done.out
 
 
-def test_it_goes_down_after_ctrl_c(shop: StageUnderTest) -> None:
+def test_the_page_is_removed_after_ctrl_c(shop: StageUnderTest) -> None:
     source = shop.project.path / "dodo.py"
     source.write_text(
         source.read_text()

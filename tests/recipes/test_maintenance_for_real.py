@@ -49,7 +49,7 @@ def seen(nginx: Nginx, path: str = "/") -> tuple[int, str]:
             return error.code, error.read().decode()
 
 
-def test_visitors_see_the_page_while_a_deploy_is_at_work(shop: tuple[StageUnderTest, Nginx]) -> None:
+def test_visitors_see_the_page_during_a_deploy(shop: tuple[StageUnderTest, Nginx]) -> None:
     stage, nginx = shop
     assert seen(nginx) == (200, "the shop\n")
     stage.commit({"index.html": "the new shop\n"})
@@ -59,14 +59,14 @@ def test_visitors_see_the_page_while_a_deploy_is_at_work(shop: tuple[StageUnderT
     assert seen(nginx) == (200, "the new shop\n")
 
 
-def test_visitors_see_the_shop_again_when_a_deploy_fails_before_its_publish(shop: tuple[StageUnderTest, Nginx]) -> None:
+def test_visitors_see_the_shop_again_after_a_failure_before_publish(shop: tuple[StageUnderTest, Nginx]) -> None:
     stage, nginx = shop
     with stage.fail_at("updated"):
         assert "web1 | status 503" in stage.deploy("maintenance=yes").failed().out
     assert seen(nginx) == (200, "the shop\n")
 
 
-def test_visitors_see_the_page_on_every_path_until_it_is_taken_down(shop: tuple[StageUnderTest, Nginx]) -> None:
+def test_visitors_see_the_page_on_every_path_until_it_is_removed(shop: tuple[StageUnderTest, Nginx]) -> None:
     stage, nginx = shop
     with stage.fail_at("published"):
         stage.deploy("maintenance=yes", "message=back at noon").failed()

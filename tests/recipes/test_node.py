@@ -94,7 +94,7 @@ def inode(release: Path, path: str, folder: str = ".") -> int:
 # -- installing
 
 
-def test_modules_are_there_before_a_release_is_live(shop: Shop) -> None:
+def test_modules_are_installed_before_the_publish(shop: Shop) -> None:
     site = shop(2)
     site.project.dodo((site.project.path / "dodo.py").read_text() + dedent("""
         @cap.after('updated')
@@ -128,7 +128,7 @@ BUILD = ("run", "build")
         ("yarn", YARN | {".yarnrc.yml": "nodeLinker: node-modules\n"}, ("install", "--immutable")),
     ],
 )
-def test_the_lock_file_says_which_manager_installs_and_builds(
+def test_the_lock_file_chooses_the_package_manager(
     shop: Shop, manager: str, files: dict[str, Any], expected: tuple[str, ...]
 ) -> None:
     site = shop(files={**builds(), **files})
@@ -138,7 +138,7 @@ def test_the_lock_file_says_which_manager_installs_and_builds(
     assert sum(bool(done(site, name)) for name in ("npm", "pnpm", "yarn")) == 1
 
 
-def test_the_option_says_it_where_there_are_two(shop: Shop) -> None:
+def test_an_option_chooses_between_two_package_managers(shop: Shop) -> None:
     site = shop(files={"yarn.lock": "tea 2\n"}, manager="yarn")
     site.deploy().ok()
     assert done(site, "yarn") == [(*FROZEN, "--production=true")]
@@ -153,7 +153,7 @@ def test_the_option_says_it_where_there_are_two(shop: Shop) -> None:
         ({"dev_dependencies": "prune", "build": []}, [("ci", *QUIET, "--omit=dev")]),
     ],
 )
-def test_dev_dependencies_stay_go_or_never_come(
+def test_dev_dependencies_are_kept_pruned_or_never_installed(
     shop: Shop, options: dict[str, Any], expected: list[tuple[str, ...]]
 ) -> None:
     site = shop(files=builds(), **options)
@@ -162,7 +162,7 @@ def test_dev_dependencies_stay_go_or_never_come(
 
 
 @pytest.mark.parametrize("how", ["omit", "prune"])
-def test_yarn_2_takes_dev_dependencies_away(shop: Shop, how: str) -> None:
+def test_yarn_2_prunes_dev_dependencies(shop: Shop, how: str) -> None:
     site = shop(files={**YARN, ".yarnrc.yml": ""}, dev_dependencies=how)
     site.deploy().ok()
     assert done(site, "yarn") == [("install", "--immutable"), ("workspaces", "focus", "--all", "--production")]
@@ -186,7 +186,7 @@ NO_LOCK = "there is no package-lock.json or npm-shrinkwrap.json or pnpm-lock.yam
         ({"frontend/a.txt": ""}, {"directory": "frontend"}, "frontend: there is no package.json"),
     ],
 )
-def test_what_does_not_say_what_to_do_fails_before_anything_is_installed(
+def test_an_unclear_package_fails_before_the_installation(
     shop: Shop, files: dict[str, Any], options: dict[str, Any], complaint: str
 ) -> None:
     site = shop(2, **options)
@@ -199,7 +199,7 @@ def test_what_does_not_say_what_to_do_fails_before_anything_is_installed(
     assert site.host("web1").releases == site.host("web2").releases == []
 
 
-def test_what_cannot_be_installed_is_a_failed_deploy_with_what_the_manager_says(shop: Shop) -> None:
+def test_a_failing_installation_fails_the_deploy_with_the_message_of_the_manager(shop: Shop) -> None:
     site = shop(2)
     site.deploy().ok()
     first = site.live
@@ -217,7 +217,9 @@ def test_what_cannot_be_installed_is_a_failed_deploy_with_what_the_manager_says(
 
 
 @pytest.mark.parametrize("program", ["node", "pnpm"])
-def test_a_host_without_the_programs_is_told_so(stage: Any, tmp_path: Path, monkeypatch: Any, program: str) -> None:
+def test_a_host_without_the_programs_fails_with_a_message(
+    stage: Any, tmp_path: Path, monkeypatch: Any, program: str
+) -> None:
     for folder in os.environ["PATH"].split(os.pathsep):
         for one in Path(folder).iterdir() if Path(folder).is_dir() else ():
             link = tmp_path / "bin" / one.name
@@ -235,7 +237,7 @@ def test_a_host_without_the_programs_is_told_so(stage: Any, tmp_path: Path, monk
 # -- building
 
 
-def test_a_build_is_for_production_unless_deploy_yml_says_another(shop: Shop) -> None:
+def test_a_build_has_node_env_production_unless_set(shop: Shop) -> None:
     site = shop(files=builds())
     site.deploy().ok()
     assert (live(site) / "dist/build").read_text() == "built by build with production\n"
@@ -254,13 +256,13 @@ def test_a_build_is_for_production_unless_deploy_yml_says_another(shop: Shop) ->
         ([], []),
     ],
 )
-def test_scripts_run_as_the_option_says(shop: Shop, said: Any, expected: list[tuple[str, ...]]) -> None:
+def test_the_option_build_chooses_the_scripts(shop: Shop, said: Any, expected: list[tuple[str, ...]]) -> None:
     site = shop(files=builds(), build=said)
     site.deploy().ok()
     assert done(site)[1:] == expected
 
 
-def test_a_build_that_fails_is_a_failed_deploy_with_what_it_says(shop: Shop) -> None:
+def test_a_failing_build_fails_the_deploy_with_its_message(shop: Shop) -> None:
     site = shop(2, builds())
     site.deploy().ok()
     first = site.live
@@ -275,7 +277,7 @@ def test_a_build_that_fails_is_a_failed_deploy_with_what_it_says(shop: Shop) -> 
 # -- modules that are there
 
 
-def test_unchanged_modules_are_linked_and_stand_alone(shop: Shop) -> None:
+def test_unchanged_modules_are_hard_linked_and_independent(shop: Shop) -> None:
     site = shop(files=builds())
     site.deploy().ok()
     first = live(site)
@@ -298,7 +300,7 @@ def test_unchanged_modules_are_linked_and_stand_alone(shop: Shop) -> None:
     site.assert_healthy()
 
 
-def test_modules_of_an_older_release_are_linked_when_the_live_one_has_others(shop: Shop) -> None:
+def test_modules_are_linked_from_an_older_release_when_the_live_one_differs(shop: Shop) -> None:
     site = shop()
     site.deploy().ok()
     first = live(site)
@@ -311,7 +313,7 @@ def test_modules_of_an_older_release_are_linked_when_the_live_one_has_others(sho
     assert installs(site) == 2
 
 
-def test_modules_of_workspaces_are_linked_too(shop: Shop) -> None:
+def test_modules_of_workspaces_are_hard_linked(shop: Shop) -> None:
     site = shop(files={"packages/ui kit/package.json": '{"name": "ui"}'})
     site.deploy().ok()
     first = live(site)
@@ -321,7 +323,7 @@ def test_modules_of_workspaces_are_linked_too(shop: Shop) -> None:
     assert inode(live(site), "tea/src/tea.js", "packages/ui kit") == inode(first, "tea/src/tea.js", "packages/ui kit")
 
 
-def test_a_host_that_cannot_link_has_a_copy(shop: Shop) -> None:
+def test_a_host_without_hard_links_gets_a_copy(shop: Shop) -> None:
     site = shop()
     cp = shutil.which("cp")
     site.stand_in("cp", script=f'case $1 in -al) {cp} -a "$2" "$3"; rm -r "$3/tea"; exit 1 ;; esac; exec {cp} "$@"')
@@ -338,7 +340,7 @@ def test_a_host_that_cannot_link_has_a_copy(shop: Shop) -> None:
 
 
 @pytest.mark.parametrize("shell", ["bash --posix", "busybox ash"])
-def test_any_sh_links_and_builds(shop: Shop, shell: str) -> None:
+def test_every_shell_links_and_builds(shop: Shop, shell: str) -> None:
     site = shop(files=builds())
     site.stand_in("sh", script=f'exec {shell} "$@"')
     for name in ("find", "cp", "stat", "sha256sum", "awk", "sort", "grep", "sed") if "busybox" in shell else ():
@@ -369,7 +371,7 @@ def test_any_sh_links_and_builds(shop: Shop, shell: str) -> None:
     ],
     ids=lambda changed: next(iter(changed)),
 )
-def test_what_changed_is_installed(shop: Shop, changed: dict[str, str]) -> None:
+def test_changed_dependencies_are_installed(shop: Shop, changed: dict[str, str]) -> None:
     site = shop(files={"package.json": json.dumps(BUILDS)})
     site.deploy().ok()
     name, value = next(iter(changed.items()))
@@ -395,7 +397,7 @@ def test_what_changed_is_installed(shop: Shop, changed: dict[str, str]) -> None:
         ": >node_modules/.capdoit",
     ],
 )
-def test_modules_that_are_not_as_they_were_installed_are_not_linked(shop: Shop, damage: str) -> None:
+def test_modified_modules_are_not_linked(shop: Shop, damage: str) -> None:
     site = shop()
     site.deploy().ok()
     subprocess.run(damage, shell=True, cwd=live(site), check=True)  # noqa: S602 - the test's own words
@@ -405,7 +407,7 @@ def test_modules_that_are_not_as_they_were_installed_are_not_linked(shop: Shop, 
     assert tea(live(site)) == "tea 1\n"
 
 
-def test_modules_whose_dev_dependencies_went_are_not_linked(shop: Shop) -> None:
+def test_pruned_modules_are_not_linked(shop: Shop) -> None:
     site = shop(files=builds(), dev_dependencies="prune")
     site.deploy().ok()
     site.commit({"app.txt": "second\n"})
@@ -428,7 +430,9 @@ def test_modules_whose_dev_dependencies_went_are_not_linked(shop: Shop) -> None:
         ({**YARN, ".yarnrc.yml": ""}, 2),
     ],
 )
-def test_modules_that_depend_on_the_code_are_installed_each_time(shop: Shop, files: dict[str, Any], times: int) -> None:
+def test_modules_that_depend_on_the_code_are_installed_in_each_deploy(
+    shop: Shop, files: dict[str, Any], times: int
+) -> None:
     site = shop()
     site.commit(files)
     site.deploy().ok()
@@ -440,7 +444,7 @@ def test_modules_that_depend_on_the_code_are_installed_each_time(shop: Shop, fil
 WRITES = "echo compiled >>node_modules/tea/src/tea.js\n"
 
 
-def test_a_build_that_writes_into_packages_has_them_installed_each_time(shop: Shop) -> None:
+def test_after_a_build_that_writes_into_packages_they_are_installed_in_each_deploy(shop: Shop) -> None:
     site = shop(files=builds(WRITES))
     site.deploy().ok()
     first = live(site)
@@ -451,7 +455,7 @@ def test_a_build_that_writes_into_packages_has_them_installed_each_time(shop: Sh
 
 
 @pytest.mark.parametrize("status", [0, 4])
-def test_a_build_that_begins_to_write_into_packages_of_another_release_is_refused(shop: Shop, status: int) -> None:
+def test_a_build_that_writes_into_packages_of_another_release_is_refused(shop: Shop, status: int) -> None:
     site = shop(files=builds())
     site.deploy().ok()
     first = site.live
@@ -465,7 +469,7 @@ def test_a_build_that_begins_to_write_into_packages_of_another_release_is_refuse
     assert tea(live(site)) == "tea 1\ncompiled\n"
 
 
-def test_what_somebody_else_changed_is_not_said_of_the_build(shop: Shop) -> None:
+def test_changes_by_others_are_not_attributed_to_the_build(shop: Shop) -> None:
     site = shop(files=builds())
     site.deploy().ok()
     first = live(site)
@@ -475,7 +479,7 @@ def test_what_somebody_else_changed_is_not_said_of_the_build(shop: Shop) -> None
     site.doit("run", "-s", "deploy:production:node.build").ok()
 
 
-def test_modules_that_a_build_ships_are_nobody_elses(shop: Shop) -> None:
+def test_modules_that_a_build_ships_are_not_shared(shop: Shop) -> None:
     ships = "mkdir -p dist/node_modules/cup .next/node_modules && date >dist/node_modules/cup/index.js\n"
     site = shop(files={**builds(ships), ".github/package.json": "{{ name }}"})
     site.deploy().ok()
@@ -486,7 +490,7 @@ def test_modules_that_a_build_ships_are_nobody_elses(shop: Shop) -> None:
     assert not (live(site) / ".next").exists()
 
 
-def test_a_build_may_write_what_tools_keep_in_node_modules(shop: Shop) -> None:
+def test_a_build_may_write_caches_in_node_modules(shop: Shop) -> None:
     keeps = "cd node_modules && mkdir -p .vite .prisma && date >.vite/x && echo {} >.prisma/x\n"
     site = shop(files=builds(keeps))
     site.deploy().ok()
@@ -500,7 +504,7 @@ def test_a_build_may_write_what_tools_keep_in_node_modules(shop: Shop) -> None:
     assert inode(second, ".prisma/x") != inode(first, ".prisma/x")
 
 
-def test_what_packages_made_find_code_files_of_a_release_is_no_other_releases(shop: Shop) -> None:
+def test_packages_that_generate_code_are_not_shared(shop: Shop) -> None:
     site = shop(files={"schema.txt": "first"})
     site.deploy().ok()
     site.commit({"schema.txt": "second"})
@@ -509,7 +513,7 @@ def test_what_packages_made_find_code_files_of_a_release_is_no_other_releases(sh
     assert installs(site) == 2
 
 
-def test_by_itself_on_what_is_live_nothing_is_installed_again(shop: Shop) -> None:
+def test_run_alone_on_the_live_release_nothing_is_installed(shop: Shop) -> None:
     site = shop()
     site.deploy().ok()
     said = site.doit("run", "-s", "deploy:production:node.install").ok().out
@@ -517,7 +521,7 @@ def test_by_itself_on_what_is_live_nothing_is_installed_again(shop: Shop) -> Non
     assert installs(site) == 1
 
 
-def test_a_package_without_modules_is_well(shop: Shop) -> None:
+def test_a_package_without_modules_deploys(shop: Shop) -> None:
     site = shop()
     site.stand_in("npm", answer="10\n")
     site.deploy().ok()
@@ -562,7 +566,7 @@ def test_a_directory_outside_the_release_is_refused_before_a_host_is_touched(sho
         ("frontend", "frontend is outside the release; remove it from linked_dirs"),
     ],
 )
-def test_modules_that_the_live_release_has_too_are_refused(shop: Shop, linked: str, complaint: str) -> None:
+def test_node_modules_shared_with_the_live_release_are_refused(shop: Shop, linked: str, complaint: str) -> None:
     directory = linked.partition("/")[0] if "frontend" in linked else "."
     files = {f"frontend/{name}": text for name, text in {**package(), LOCK: "tea 1\n"}.items()}
     site = shop(files=files, settings={"linked_dirs": [linked]}, directory=directory)

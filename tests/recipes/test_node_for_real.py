@@ -91,7 +91,7 @@ def inode(release: Path) -> int:
     return (release / "node_modules/is-number/index.js").stat().st_ino
 
 
-def test_a_package_is_installed_once_for_a_lock_file_built_and_rolled_back(stage: Any, team: Team) -> None:
+def test_a_package_is_installed_once_per_lock_file_built_and_rolled_back(stage: Any, team: Team) -> None:
     site = stage(hosts=HOSTS, recipes={"node": {}}, files=team.files())
     said = site.deploy().ok().out
     first = site.host().release(site.live)
@@ -122,7 +122,7 @@ def test_a_package_is_installed_once_for_a_lock_file_built_and_rolled_back(stage
 
 
 @pytest.mark.parametrize("how", ["prune", "omit"])
-def test_dev_dependencies_go_or_never_come(stage: Any, team: Team, how: str) -> None:
+def test_dev_dependencies_are_pruned_or_never_installed(stage: Any, team: Team, how: str) -> None:
     scripts = {"build": "node build.js"}
     site = stage(hosts=HOSTS, recipes={"node": {"dev_dependencies": how}}, files=team.files(scripts=scripts))
     site.deploy().ok()
@@ -131,14 +131,14 @@ def test_dev_dependencies_go_or_never_come(stage: Any, team: Team, how: str) -> 
     assert says(site) == "production 7.0.0 true\n"
 
 
-def test_without_a_build_there_are_no_dev_dependencies(stage: Any, team: Team) -> None:
+def test_without_a_build_dev_dependencies_are_not_installed(stage: Any, team: Team) -> None:
     site = stage(hosts=HOSTS, recipes={"node": {"build": []}}, files=team.files())
     site.deploy().ok()
     modules = site.host().release(site.live) / "node_modules"
     assert (modules / "semver").exists() == (team.manager == "yarn 2"), "which has no way to leave them out"
 
 
-def test_a_lock_file_that_is_not_that_of_package_json_is_a_failed_deploy(stage: Any, team: Team) -> None:
+def test_a_lock_file_that_contradicts_package_json_fails_the_deploy(stage: Any, team: Team) -> None:
     site = stage(hosts=HOSTS, recipes={"node": {}}, files=team.files())
     site.deploy().ok()
     first = site.live

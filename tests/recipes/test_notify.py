@@ -39,7 +39,7 @@ def webhook(url: str) -> dict[str, str]:
     return {"WEBHOOK": url + SECRET}
 
 
-def test_json_has_every_fact_of_a_deploy(stage: Stages, hook: Site) -> None:
+def test_the_json_message_has_every_fact_of_a_deploy(stage: Stages, hook: Site) -> None:
     shop = told(stage, format="json")
     shop.deploy("message=new prices", env=webhook(hook.url)).ok()
     started, finished = hook.posted
@@ -62,7 +62,7 @@ def test_json_has_every_fact_of_a_deploy(stage: Stages, hook: Site) -> None:
     assert {path for path, _ in hook.asked} == {SECRET}
 
 
-def test_a_rollback_is_told_as_one(stage: Stages, hook: Site) -> None:
+def test_a_rollback_is_announced_as_rollback(stage: Stages, hook: Site) -> None:
     shop = told(stage, format="json")
     for _ in range(2):
         shop.deploy(env=webhook(hook.url)).ok()
@@ -73,7 +73,7 @@ def test_a_rollback_is_told_as_one(stage: Stages, hook: Site) -> None:
     assert hook.posted[-1]["release"] == shop.live
 
 
-def test_slack_is_told_of_a_failure_with_its_colour_and_mention(stage: Stages, hook: Site) -> None:
+def test_a_slack_message_of_a_failure_has_color_and_mention(stage: Stages, hook: Site) -> None:
     shop = told(stage, FAILING, channel="#deploys", mention="<!here>", events=["failed"])
     shop.deploy(env=webhook(hook.url)).failed()
     (said,) = hook.posted
@@ -86,7 +86,7 @@ def test_slack_is_told_of_a_failure_with_its_colour_and_mention(stage: Stages, h
 
 
 @pytest.mark.parametrize("status", [500, 404])
-def test_a_webhook_that_refuses_is_a_warning_without_its_address(stage: Stages, hook: Site, status: int) -> None:
+def test_a_refusing_webhook_is_a_warning_without_its_address(stage: Stages, hook: Site, status: int) -> None:
     hook.answers = [(status, "no")]
     shop = told(stage)
     done = shop.deploy(env=webhook(hook.url)).ok()
@@ -94,7 +94,7 @@ def test_a_webhook_that_refuses_is_a_warning_without_its_address(stage: Stages, 
     assert "s3cr3t" not in done.out
 
 
-def test_a_webhook_that_is_down_or_hangs_is_a_warning(stage: Stages, hook: Site) -> None:
+def test_an_unreachable_or_hanging_webhook_is_a_warning(stage: Stages, hook: Site) -> None:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         nobody = f"http://127.0.0.1:{free.getsockname()[1]}"
@@ -120,12 +120,12 @@ def test_nothing_is_sent_in_a_dry_run(stage: Stages, hook: Site) -> None:
     assert hook.posted == []
 
 
-def test_an_event_that_there_is_not_is_refused(stage: Stages) -> None:
+def test_an_unknown_event_is_refused(stage: Stages) -> None:
     shop = told(stage, events=["finishd"])
     assert "recipe notify: unknown event: finishd; the events are started" in shop.deploy().failed(3).out
 
 
-def test_no_time_at_all_is_refused(stage: Stages) -> None:
+def test_a_timeout_of_zero_is_refused(stage: Stages) -> None:
     assert "recipe notify: timeout must be more than 0" in told(stage, timeout=0).deploy().failed(3).out
 
 
@@ -146,7 +146,7 @@ def journals(shop: StageUnderTest) -> str:
         "http://127.0.0.1:9/s3cr3t-path\n",
     ],
 )
-def test_an_address_that_is_none_is_a_warning_without_it(stage: Stages, address: str) -> None:
+def test_an_invalid_address_is_a_warning_without_the_address(stage: Stages, address: str) -> None:
     shop = told(stage)
     done = shop.deploy(env={"WEBHOOK": address}).ok()
     assert "warning: notify: the event started was not sent: " in done.out
@@ -164,7 +164,7 @@ def test_a_server_that_does_not_speak_http_is_a_warning(stage: Stages, raw: byte
     assert "Traceback" not in done.out
 
 
-def test_slack_takes_a_reason_or_message_for_text_only(stage: Stages, hook: Site) -> None:
+def test_markup_in_a_reason_or_message_is_escaped_for_slack(stage: Stages, hook: Site) -> None:
     failing = dedent("""
         @cap.after('updated')
         def fail(host):
@@ -182,7 +182,7 @@ def test_slack_takes_a_reason_or_message_for_text_only(stage: Stages, hook: Site
     assert "text" not in failed
 
 
-def test_secrets_of_a_host_are_not_in_what_is_sent(stage: Stages, hook: Site) -> None:
+def test_secrets_of_a_host_are_not_sent(stage: Stages, hook: Site) -> None:
     failing = dedent("""
         @cap.after('updated')
         def fail(host):
@@ -198,7 +198,7 @@ def test_secrets_of_a_host_are_not_in_what_is_sent(stage: Stages, hook: Site) ->
     assert "s3cr3t" not in done.out + str(hook.posted)
 
 
-def test_a_flow_that_is_interrupted_is_told_as_failed_once(stage: Stages, hook: Site) -> None:
+def test_an_interrupted_flow_is_announced_as_failed_once(stage: Stages, hook: Site) -> None:
     waiting = """
 import os, signal, threading
 
@@ -214,7 +214,7 @@ def wait(host):
     assert "interrupted by SIGINT" in hook.posted[-1]["reason"]
 
 
-def test_a_rollback_that_follows_a_failure_is_told_too(stage: Stages, hook: Site) -> None:
+def test_an_automatic_rollback_is_announced(stage: Stages, hook: Site) -> None:
     sick = dedent("""
         @cap.after('published')
         def sick(host, release, flow):

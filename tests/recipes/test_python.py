@@ -104,7 +104,7 @@ def tree(folder: Path) -> dict[str, tuple[int, str]]:
 # -- installing
 
 
-def test_a_release_gets_an_environment_before_it_is_live(shop: Shop, pip_log: Path) -> None:
+def test_the_virtualenv_is_ready_before_the_publish(shop: Shop, pip_log: Path) -> None:
     site = shop(
         2,
         dodo=dedent("""
@@ -122,7 +122,7 @@ def test_a_release_gets_an_environment_before_it_is_live(shop: Shop, pip_log: Pa
     assert drinks(live(site)) == ["1", f"{site_packages}/tea/__init__.py", str(live(site) / ".venv")]
 
 
-def test_packages_and_code_are_compiled_and_what_cannot_be_is_no_failure(shop: Shop) -> None:
+def test_packages_and_code_are_compiled_and_syntax_errors_are_ignored(shop: Shop) -> None:
     site = shop(files={"bad.py": "def {{ name }}: pass\n", "app/models.py": "x = 1\n"})
     done = site.deploy().ok()
 
@@ -132,14 +132,14 @@ def test_packages_and_code_are_compiled_and_what_cannot_be_is_no_failure(shop: S
     assert "bad.py: not everything could be compiled" in done.out
 
 
-def test_nothing_is_compiled_when_that_is_said(shop: Shop) -> None:
+def test_compilation_can_be_turned_off(shop: Shop) -> None:
     site = shop(compile=False)
     site.deploy().ok()
     assert not [path for path in live(site).rglob("*.pyc") if ".venv" not in path.parts]
     assert not list((live(site) / ".venv").rglob("tea/**/*.pyc"))
 
 
-def test_several_lock_files_and_more_arguments_are_given_to_pip(shop: Shop, pip_log: Path) -> None:
+def test_several_lock_files_and_extra_arguments_are_passed_to_pip(shop: Shop, pip_log: Path) -> None:
     site = shop(
         files={"base.txt": "tea==2\n", "production.txt": "milk==3\n"},
         requirements=["base.txt", "production.txt"],
@@ -160,7 +160,7 @@ def test_several_lock_files_and_more_arguments_are_given_to_pip(shop: Shop, pip_
         ({}, {"installer": "uv"}, "uv is not on the host's PATH"),
     ],
 )
-def test_what_cannot_be_installed_is_a_failed_deploy(
+def test_a_failing_installation_fails_the_deploy(
     shop: Shop, files: dict[str, Any], options: dict[str, Any], complaint: str
 ) -> None:
     site = shop(2)
@@ -185,7 +185,7 @@ def test_what_cannot_be_installed_is_a_failed_deploy(
 # -- taking over what is there
 
 
-def test_an_unchanged_environment_is_linked_and_stands_alone(shop: Shop, pip_log: Path) -> None:
+def test_an_unchanged_virtualenv_is_hard_linked_and_independent(shop: Shop, pip_log: Path) -> None:
     site = shop()
     site.deploy().ok()
     first, before = live(site), tree(live(site) / ".venv")
@@ -210,7 +210,7 @@ def test_an_unchanged_environment_is_linked_and_stands_alone(shop: Shop, pip_log
     assert activated == [str(second / ".venv/bin/tea"), str(second / ".venv/bin/python")]
 
 
-def test_what_two_environments_share_cannot_be_written_to(shop: Shop) -> None:
+def test_files_shared_by_two_virtualenvs_are_read_only(shop: Shop) -> None:
     site = shop()
     site.deploy().ok()
     site.commit({"shop.py": "import tea  # second\n"})
@@ -221,7 +221,7 @@ def test_what_two_environments_share_cannot_be_written_to(shop: Shop) -> None:
     assert not [path for path in shared if path.stat().st_mode & 0o222]
 
 
-def test_a_change_in_one_environment_is_none_in_the_other(shop: Shop) -> None:
+def test_a_change_in_one_virtualenv_does_not_affect_the_other(shop: Shop) -> None:
     site = shop()
     site.deploy().ok()
     first = live(site)
@@ -250,7 +250,9 @@ CHANGES: list[tuple[dict[str, str], dict[str, Any]]] = [
 
 
 @pytest.mark.parametrize(("files", "options"), CHANGES, ids="+".join)
-def test_what_changed_is_installed(shop: Shop, pip_log: Path, files: dict[str, str], options: dict[str, Any]) -> None:
+def test_changed_dependencies_are_installed(
+    shop: Shop, pip_log: Path, files: dict[str, str], options: dict[str, Any]
+) -> None:
     site = shop(files={"requirements.txt": "-c constraints.txt\ntea==1\n", "constraints.txt": "milk<3\n"})
     site.deploy().ok()
     site.project.config(recipes={"python": options})
@@ -260,7 +262,7 @@ def test_what_changed_is_installed(shop: Shop, pip_log: Path, files: dict[str, s
 
 
 @pytest.mark.parametrize("line", ["-e .", ".", "./lib", "lib/tea.whl", "tea @ file:///srv/tea", "--editable=lib"])
-def test_code_of_the_release_is_installed_each_time(shop: Shop, pip_log: Path, line: str) -> None:
+def test_local_code_is_installed_in_each_deploy(shop: Shop, pip_log: Path, line: str) -> None:
     site = shop(files={"requirements.txt": f"tea==1\n{line}\n"})
     site.deploy().ok()
     site.commit({"app.txt": "second\n"})
@@ -268,7 +270,7 @@ def test_code_of_the_release_is_installed_each_time(shop: Shop, pip_log: Path, l
     assert len(installs(pip_log)) == 2
 
 
-def test_urls_are_no_code_of_the_release(shop: Shop, pip_log: Path) -> None:
+def test_urls_are_not_taken_for_local_code(shop: Shop, pip_log: Path) -> None:
     lines = (
         "tea==1\n--extra-index-url https://example.com/simple/\ncup @ https://example.com/cup.whl\nhttps://x/y.whl\n"
     )
@@ -280,7 +282,7 @@ def test_urls_are_no_code_of_the_release(shop: Shop, pip_log: Path) -> None:
 
 
 @pytest.mark.parametrize("damage", ["by hand", "missing file", "no python"])
-def test_an_environment_that_is_not_as_it_was_made_is_not_taken_over(shop: Shop, pip_log: Path, damage: str) -> None:
+def test_a_modified_virtualenv_is_not_reused(shop: Shop, pip_log: Path, damage: str) -> None:
     site = shop()
     site.deploy().ok()
     environment = live(site) / ".venv"
@@ -296,7 +298,7 @@ def test_an_environment_that_is_not_as_it_was_made_is_not_taken_over(shop: Shop,
     assert len(installs(pip_log)) == 2
 
 
-def test_an_environment_whose_libraries_say_where_it_is_is_not_taken_over(shop: Shop, pip_log: Path) -> None:
+def test_a_virtualenv_with_absolute_paths_in_libraries_is_not_reused(shop: Shop, pip_log: Path) -> None:
     site = shop(files={"requirements.txt": "tea==binary\n"})
     site.deploy().ok()
     site.commit({"app.txt": "second\n"})
@@ -304,7 +306,7 @@ def test_an_environment_whose_libraries_say_where_it_is_is_not_taken_over(shop: 
     assert len(installs(pip_log)) == 2
 
 
-def test_a_link_that_the_live_release_has_too_is_refused(shop: Shop) -> None:
+def test_a_virtualenv_symlink_shared_with_the_live_release_is_refused(shop: Shop) -> None:
     site = shop()
     site.project.config(linked_dirs=[".venv"])
     assert ".venv is a symlink; remove it from linked_dirs" in site.deploy().failed().out
@@ -314,7 +316,7 @@ def test_a_link_that_the_live_release_has_too_is_refused(shop: Shop) -> None:
 # -- rolling back
 
 
-def test_a_rollback_installs_nothing_when_the_environment_works(shop: Shop, pip_log: Path) -> None:
+def test_a_rollback_installs_nothing_when_the_virtualenv_works(shop: Shop, pip_log: Path) -> None:
     site = shop()
     site.deploy().ok()
     first = live(site)
@@ -336,9 +338,7 @@ def test_a_rollback_installs_nothing_when_the_environment_works(shop: Shop, pip_
         ("touch .venv.unfinished", "its installation was not completed"),
     ],
 )
-def test_a_rollback_makes_an_environment_again_that_does_not_work(
-    shop: Shop, pip_log: Path, damage: str, complaint: str
-) -> None:
+def test_a_rollback_recreates_a_broken_virtualenv(shop: Shop, pip_log: Path, damage: str, complaint: str) -> None:
     site = shop()
     site.deploy().ok()
     first = live(site)
@@ -355,7 +355,7 @@ def test_a_rollback_makes_an_environment_again_that_does_not_work(
     assert first.stat().st_mtime_ns == age, "what goes by the age of releases sees no change"
 
 
-def test_a_rollback_whose_environment_cannot_be_made_again_leaves_what_is_live(shop: Shop) -> None:
+def test_a_rollback_whose_virtualenv_cannot_be_recreated_leaves_the_live_release(shop: Shop) -> None:
     site = shop(2)
     site.deploy().ok()
     first = site.live
@@ -377,7 +377,7 @@ def test_a_rollback_whose_environment_cannot_be_made_again_leaves_what_is_live(s
     assert drinks(live(site, "web2"))[0] == "1"
 
 
-def test_a_rollback_whose_environment_cannot_be_made_again_has_it_as_it_was(shop: Shop) -> None:
+def test_a_virtualenv_that_cannot_be_recreated_is_left_unchanged(shop: Shop) -> None:
     site = shop()
     site.deploy().ok()
     first = live(site)
@@ -391,7 +391,7 @@ def test_a_rollback_whose_environment_cannot_be_made_again_has_it_as_it_was(shop
     assert not list(first.glob(".venv.*"))
 
 
-def test_an_installation_that_was_cut_off_leaves_what_was_there_to_the_next_rollback(shop: Shop, pip_log: Path) -> None:
+def test_an_interrupted_recreation_keeps_the_old_virtualenv_for_the_next_rollback(shop: Shop, pip_log: Path) -> None:
     site = shop()
     site.deploy().ok()
     first = live(site)
@@ -406,7 +406,7 @@ def test_an_installation_that_was_cut_off_leaves_what_was_there_to_the_next_roll
     assert not list(first.glob(".venv.*"))
 
 
-def test_a_release_from_before_the_recipe_is_gone_back_to_as_it_was(shop: Shop, pip_log: Path) -> None:
+def test_a_rollback_to_a_release_from_before_the_recipe_changes_nothing_in_it(shop: Shop, pip_log: Path) -> None:
     site = shop()
     site.commit({"requirements.txt": None})
     site.project.config(recipes={})
@@ -421,7 +421,7 @@ def test_a_release_from_before_the_recipe_is_gone_back_to_as_it_was(shop: Shop, 
     assert len(installs(pip_log)) == 1
 
 
-def test_an_environment_that_somebody_else_made_is_left_alone(shop: Shop, pip_log: Path) -> None:
+def test_a_foreign_virtualenv_is_not_changed(shop: Shop, pip_log: Path) -> None:
     site = shop()
     site.deploy().ok()
     first = live(site)
@@ -436,7 +436,7 @@ def test_an_environment_that_somebody_else_made_is_left_alone(shop: Shop, pip_lo
 # -- shared
 
 
-def test_releases_share_an_environment_while_their_lock_files_are_the_same(shop: Shop, pip_log: Path) -> None:
+def test_releases_with_equal_lock_files_share_a_virtualenv(shop: Shop, pip_log: Path) -> None:
     site = shop(environment="shared")
     site.deploy().ok()
     first = live(site)
@@ -456,7 +456,7 @@ def test_releases_share_an_environment_while_their_lock_files_are_the_same(shop:
     assert len(installs(pip_log)) == 2
 
 
-def test_a_failed_deploy_changes_no_shared_environment(shop: Shop) -> None:
+def test_a_failed_deploy_changes_no_shared_virtualenv(shop: Shop) -> None:
     site = shop(environment="shared")
     site.deploy().ok()
     shared = site.host().shared
@@ -470,7 +470,7 @@ def test_a_failed_deploy_changes_no_shared_environment(shop: Shop) -> None:
     assert sorted(shared.glob("venvs/*")) == sorted(shared.glob("venvs/????????????????")), "nothing half-made is left"
 
 
-def test_a_shared_environment_that_the_live_release_uses_is_never_made_anew(shop: Shop) -> None:
+def test_a_shared_virtualenv_of_the_live_release_is_never_recreated(shop: Shop) -> None:
     site = shop(environment="shared")
     site.deploy().ok()
     used = (live(site) / ".venv").resolve()
@@ -483,7 +483,7 @@ def test_a_shared_environment_that_the_live_release_uses_is_never_made_anew(shop
     assert drinks(live(site))[0] == "1"
 
 
-def test_a_link_of_somebody_elses_in_shared_stays(shop: Shop) -> None:
+def test_a_foreign_symlink_in_shared_stays(shop: Shop) -> None:
     site = shop(environment="shared")
     (site.host().shared).mkdir(parents=True)
     (site.host().shared / "venv").symlink_to("/own-venv")
@@ -491,7 +491,7 @@ def test_a_link_of_somebody_elses_in_shared_stays(shop: Shop) -> None:
     assert (site.host().shared / "venv").readlink() == Path("/own-venv")
 
 
-def test_shared_environments_go_with_the_last_release_that_used_them(shop: Shop) -> None:
+def test_a_shared_virtualenv_is_removed_with_its_last_release(shop: Shop) -> None:
     site = shop(environment="shared")
     site.project.config(keep_releases=2)
     for version in ("1", "2", "2 ", "3"):

@@ -177,7 +177,7 @@ def test_a_deploy_compiles_on_every_host_and_migrates_on_one(shop: Shop) -> None
     site.assert_healthy()
 
 
-def test_a_rollback_only_asks_the_live_code_which_migrations_there_are(shop: Shop) -> None:
+def test_a_rollback_only_asks_the_live_code_for_migrations(shop: Shop) -> None:
     site = shop(2)
     first, second = twice(site, {"shop.css": "black\n"})
     calls(site)
@@ -196,7 +196,7 @@ def test_a_rollback_only_asks_the_live_code_which_migrations_there_are(shop: Sho
         ({"default_env": {"RAILS_ENV": "staging"}, "rails_env": "live"}, "live"),
     ],
 )
-def test_the_environment_is_the_option_else_that_of_the_host_else_the_stage(
+def test_rails_env_is_the_option_else_that_of_the_host_else_the_stage(
     shop: Shop, options: dict[str, Any], expected: str
 ) -> None:
     site = shop(**options)
@@ -204,7 +204,7 @@ def test_the_environment_is_the_option_else_that_of_the_host_else_the_stage(
     assert {call[4] for call in calls(site)} == {expected}
 
 
-def test_options_say_how(shop: Shop) -> None:
+def test_options_change_the_commands(shop: Shop) -> None:
     site = shop(
         command=["sh", "-c", 'exec bin/rails "$@"', "rails"],
         assets_groups="assets",
@@ -219,7 +219,7 @@ def test_options_say_how(shop: Shop) -> None:
     ]
 
 
-def test_what_is_switched_off_is_not_run(shop: Shop) -> None:
+def test_commands_that_are_turned_off_do_not_run(shop: Shop) -> None:
     site = shop(assets=False, migrate=False)
     twice(site)
     site.rollback().ok()
@@ -227,7 +227,7 @@ def test_what_is_switched_off_is_not_run(shop: Shop) -> None:
     assert not public(site).exists()
 
 
-def test_roles_say_where(stage: Any) -> None:
+def test_roles_choose_the_hosts(stage: Any) -> None:
     recipes = {"rails": {"roles": ["app"], "migration_roles": ["web"]}}
     site = stage(hosts=1, roles=("web", "app"), recipes=recipes, files=CODE)
     site.deploy().ok()
@@ -236,7 +236,7 @@ def test_roles_say_where(stage: Any) -> None:
     assert "option roles: no host has the role ap; did you mean app?" in site.deploy().failed(3).out
 
 
-def test_a_host_that_gets_no_code_cannot_migrate_and_says_so_before_anything_is_touched(shop: Shop) -> None:
+def test_a_no_release_host_cannot_migrate_and_is_refused_before_any_change(shop: Shop) -> None:
     site = shop(2)
     site.project.hosts["web1"].update(roles=["db"], no_release=True)
     site.project.config()
@@ -254,7 +254,7 @@ def test_a_host_that_gets_no_code_cannot_migrate_and_says_so_before_anything_is_
         ({"assets_manifests": ["a b"]}, "a pattern of assets_manifests must be one word without a slash, not 'a b'"),
     ],
 )
-def test_options_that_make_no_sense_are_refused(shop: Shop, options: dict[str, Any], complaint: str) -> None:
+def test_invalid_options_of_rails_are_refused(shop: Shop, options: dict[str, Any], complaint: str) -> None:
     assert complaint in shop(**options).deploy().failed(3).out
 
 
@@ -266,7 +266,7 @@ def test_options_that_make_no_sense_are_refused(shop: Shop, options: dict[str, A
         ("runner", "the migrations of the database could not be listed: exit status 1"),
     ],
 )
-def test_what_goes_wrong_is_a_failed_deploy_that_leaves_all_as_it_was(shop: Shop, what: str, complaint: str) -> None:
+def test_a_failing_command_fails_the_deploy_and_changes_nothing_live(shop: Shop, what: str, complaint: str) -> None:
     site = shop(2)
     site.deploy().ok()
     first, before = site.live, (served(site, "web1"), served(site, "web2"))
@@ -285,7 +285,7 @@ def test_what_goes_wrong_is_a_failed_deploy_that_leaves_all_as_it_was(shop: Shop
     assert (style(site, "web2"), len(database(site))) == ("black", 2)
 
 
-def test_a_program_that_is_not_there_is_said_so(shop: Shop) -> None:
+def test_a_missing_program_is_reported(shop: Shop) -> None:
     site = shop(command=["bin/no-rails"])
     done = site.deploy().failed()
     assert "the assets could not be compiled: bin/no-rails cannot be run; see the option command" in done.out
@@ -294,7 +294,7 @@ def test_a_program_that_is_not_there_is_said_so(shop: Shop) -> None:
 # -- assets
 
 
-def test_the_style_sheet_changes_with_the_flip_and_back(shop: Shop) -> None:
+def test_the_style_sheet_changes_with_the_publish_and_the_rollback(shop: Shop) -> None:
     site = shop(2)
     twice(site, {"shop.css": "black\n", "plain": "other\n"})
     for host in ("web1", "web2"):
@@ -308,7 +308,7 @@ def test_the_style_sheet_changes_with_the_flip_and_back(shop: Shop) -> None:
 
 
 @pytest.mark.parametrize("named", [SPROCKETS, ".manifest.json", "manifest.json", "manifest-abc.json"])
-def test_whatever_the_manifest_is_called_it_comes_back(shop: Shop, named: str) -> None:
+def test_the_manifest_is_restored_whatever_its_name(shop: Shop, named: str) -> None:
     site = shop(files={"manifest": named})
     twice(site, {"shop.css": "black\n"})
     assert style(site) == "black"
@@ -330,7 +330,7 @@ def test_a_release_may_have_another_kind_of_manifest(shop: Shop, before: str, af
     assert (style(site), is_link(site)) == ("green", True)
 
 
-def test_before_the_flip_files_are_added_and_none_is_changed(shop: Shop) -> None:
+def test_before_the_publish_files_are_only_added(shop: Shop) -> None:
     site = shop()
     site.deploy().ok()
     before = served(site)
@@ -350,7 +350,7 @@ def test_before_the_flip_files_are_added_and_none_is_changed(shop: Shop) -> None
 
 
 @pytest.mark.parametrize("flow", ["deploy", "rollback"])
-def test_what_is_live_and_its_manifest_fit_at_the_moment_of_the_flip(shop: Shop, flow: str) -> None:
+def test_the_live_release_and_its_manifest_match_at_the_switch(shop: Shop, flow: str) -> None:
     site = shop()
     twice(site, {"shop.css": "black\n"})
     site.commit({"shop.css": "blue\n"})
@@ -361,7 +361,7 @@ def test_what_is_live_and_its_manifest_fit_at_the_moment_of_the_flip(shop: Shop,
 
 
 @pytest.mark.parametrize("step", ["updating", "updated", "publishing"])
-def test_a_deploy_that_dies_before_the_flip_leaves_the_manifest(shop: Shop, step: str) -> None:
+def test_a_deploy_killed_before_the_switch_leaves_the_manifest(shop: Shop, step: str) -> None:
     site = shop()
     site.deploy().ok()
     before = served(site)
@@ -375,7 +375,7 @@ def test_a_deploy_that_dies_before_the_flip_leaves_the_manifest(shop: Shop, step
     site.assert_healthy()
 
 
-def test_a_release_is_compiled_where_nobody_else_looks(shop: Shop) -> None:
+def test_assets_are_compiled_in_a_private_directory(shop: Shop) -> None:
     site = shop()
     site.deploy().ok()
     before = served(site)
@@ -393,7 +393,7 @@ def test_a_release_is_compiled_where_nobody_else_looks(shop: Shop) -> None:
     }
 
 
-def test_a_release_that_makes_no_manifest_is_a_failed_deploy(shop: Shop) -> None:
+def test_a_release_without_manifest_fails_the_deploy(shop: Shop) -> None:
     site = shop(files={"manifest": "none"})
     done = site.deploy().failed()
     assert (
@@ -406,7 +406,7 @@ def test_a_release_that_makes_no_manifest_is_a_failed_deploy(shop: Shop) -> None
     assert tasks(site).count("assets:precompile") == 3
 
 
-def test_assets_are_not_compiled_under_what_is_live(shop: Shop) -> None:
+def test_assets_are_not_compiled_into_the_live_directory(shop: Shop) -> None:
     site = shop()
     site.deploy().ok()
     before = served(site)
@@ -416,7 +416,7 @@ def test_assets_are_not_compiled_under_what_is_live(shop: Shop) -> None:
     assert (kept(site, site.live) / "public/assets").is_symlink()
 
 
-def test_files_that_were_removed_come_back_with_their_release(shop: Shop) -> None:
+def test_removed_files_are_restored_with_their_release(shop: Shop) -> None:
     site = shop()
     first, _ = twice(site, {"shop.css": "black\n"})
     for path in public(site).glob("shop-*"):
@@ -428,7 +428,7 @@ def test_files_that_were_removed_come_back_with_their_release(shop: Shop) -> Non
 
 
 @pytest.mark.parametrize("gone", ["manifest", "files", "both"])
-def test_assets_that_were_not_kept_are_compiled_again(shop: Shop, gone: str) -> None:
+def test_assets_that_were_not_kept_are_compiled_in_the_rollback(shop: Shop, gone: str) -> None:
     site = shop(2)
     first, _ = twice(site, {"shop.css": "black\n"})
     release, shipped = kept(site, first), served(site)
@@ -456,7 +456,7 @@ def test_assets_that_were_not_kept_are_compiled_again(shop: Shop, gone: str) -> 
     }
 
 
-def test_a_manifest_that_fits_what_is_compiled_again_stays_as_it_was_shipped(shop: Shop) -> None:
+def test_a_matching_manifest_is_not_changed_by_recompiling(shop: Shop) -> None:
     site = shop()
     first, _ = twice(site, {"shop.css": "black\n"})
     (backup,) = (kept(site, first) / "assets_manifest_backup").iterdir()
@@ -468,7 +468,7 @@ def test_a_manifest_that_fits_what_is_compiled_again_stays_as_it_was_shipped(sho
     assert backup.read_bytes() == before
 
 
-def test_a_rollback_whose_assets_cannot_be_had_leaves_what_is_live(shop: Shop) -> None:
+def test_a_rollback_whose_assets_cannot_be_compiled_leaves_the_live_release(shop: Shop) -> None:
     site = shop(2)
     first, second = twice(site, {"shop.css": "black\n"})
     broken = site.host("web2").release(first)
@@ -486,7 +486,7 @@ def test_a_rollback_whose_assets_cannot_be_had_leaves_what_is_live(shop: Shop) -
     assert style(site, "web2") == "green"
 
 
-def test_a_rollback_that_died_while_it_compiled_is_mended_by_the_next(shop: Shop) -> None:
+def test_a_rollback_killed_while_compiling_is_repaired_by_the_next(shop: Shop) -> None:
     site = shop()
     first, _ = twice(site, {"shop.css": "black\n"})
     release = kept(site, first)
@@ -500,7 +500,7 @@ def test_a_rollback_that_died_while_it_compiled_is_mended_by_the_next(shop: Shop
     assert "half" not in served(site)
 
 
-def test_assets_of_a_release_that_are_its_own_are_left_alone(shop: Shop) -> None:
+def test_assets_inside_a_release_are_not_changed(shop: Shop) -> None:
     site = shop(assets=False, files={"public/assets/mine.css": "mine\n"})
     site.deploy().ok()
     site.project.config(recipes={"rails": {}})
@@ -512,7 +512,7 @@ def test_assets_of_a_release_that_are_its_own_are_left_alone(shop: Shop) -> None
     assert {name: served(site).get(name) for name in before if "css" in name}
 
 
-def test_a_manifest_that_capistrano_left_is_that_of_its_release(shop: Shop) -> None:
+def test_a_manifest_of_capistrano_belongs_to_its_release(shop: Shop) -> None:
     site = shop(assets=False)
     site.project.config(linked_dirs=["public/assets"])
     site.deploy().ok()
@@ -537,7 +537,7 @@ def test_a_manifest_that_capistrano_left_is_that_of_its_release(shop: Shop) -> N
 
 
 @pytest.mark.parametrize("taken_over", [False, True])
-def test_the_first_flip_brings_the_manifest_with_it(shop: Shop, taken_over: bool) -> None:
+def test_the_first_publish_creates_the_manifest(shop: Shop, taken_over: bool) -> None:
     site = shop(assets=not taken_over)
     if taken_over:
         site.project.config(linked_dirs=["public/assets"])
@@ -555,7 +555,7 @@ def test_the_first_flip_brings_the_manifest_with_it(shop: Shop, taken_over: bool
     assert (style(site), is_link(site)) == ("green", True)
 
 
-def test_a_release_that_was_archived_has_its_assets_with_it(shop: Shop) -> None:
+def test_an_archived_release_contains_its_assets(shop: Shop) -> None:
     site = shop(migrate=False)
     first, second = twice(site, {"shop.css": "black\n"})
     site.rollback().ok()
@@ -573,7 +573,7 @@ def test_a_release_that_was_archived_has_its_assets_with_it(shop: Shop) -> None:
 # -- old assets
 
 
-def test_assets_that_are_too_old_go_when_no_release_needs_them(shop: Shop) -> None:
+def test_old_assets_are_removed_when_no_release_needs_them(shop: Shop) -> None:
     site = shop(keep_assets=0, keep_releases=2)
     for colour in ("green", "black", "blue"):
         site.commit({"shop.css": f"{colour}\n"})
@@ -589,7 +589,7 @@ def test_assets_that_are_too_old_go_when_no_release_needs_them(shop: Shop) -> No
     site.assert_healthy()
 
 
-def test_nothing_is_removed_before_the_release_is_live(shop: Shop) -> None:
+def test_old_assets_are_not_removed_before_the_publish(shop: Shop) -> None:
     site = shop(keep_assets=0, keep_releases=1)
     twice(site, {"shop.css": "black\n"})
     before = served(site)
@@ -611,7 +611,7 @@ def test_old_assets_that_cannot_be_removed_are_a_warning(shop: Shop) -> None:
     assert style(site) == "blue"
 
 
-def test_times_are_those_of_the_release(shop: Shop) -> None:
+def test_kept_files_have_the_times_of_the_release(shop: Shop) -> None:
     site = shop(2, files={"public/images/a.png": "a"}, normalize_asset_timestamps=["public/images", "public/none"])
     site.deploy().ok()
     times = {site.host(name).release(site.live) / "public/images/a.png" for name in ("web1", "web2")}
@@ -644,7 +644,7 @@ def test_times_are_those_of_the_release(shop: Shop) -> None:
     ],
 )  # fmt: skip
 @pytest.mark.parametrize("shell", [["dash"], ["bash", "--posix"], ["busybox", "ash"]], ids=" ".join)
-def test_the_files_that_a_manifest_names(
+def test_the_files_of_a_manifest_are_found(
     tmp_path: Path, shell: list[str], name: str, text: str, expected: list[str]
 ) -> None:
     release = tmp_path / "releases/1"
@@ -660,7 +660,7 @@ def test_the_files_that_a_manifest_names(
 # -- migrations
 
 
-def test_a_rollback_names_the_migrations_that_the_release_does_not_know(shop: Shop) -> None:
+def test_a_rollback_names_the_migrations_that_the_release_lacks(shop: Shop) -> None:
     site = shop(assets=False)
     _, second = twice(site)
     done = site.rollback().failed()
@@ -670,7 +670,7 @@ def test_a_rollback_names_the_migrations_that_the_release_does_not_know(shop: Sh
     assert site.live == second
 
 
-def test_migrations_are_taken_away_newest_first_with_the_code_that_is_live(shop: Shop) -> None:
+def test_migrations_are_reverted_newest_first_by_the_live_code(shop: Shop) -> None:
     site = shop(assets=False)
     first, second = twice(site, {**SECOND, f"db/migrate/{ORIGIN}.rb": ""})
     calls(site)
@@ -682,7 +682,7 @@ def test_migrations_are_taken_away_newest_first_with_the_code_that_is_live(shop:
     assert f"  {PRICE}: not in the database" in done.out
 
 
-def test_a_migration_that_cannot_be_taken_away_has_the_others_applied_again(shop: Shop) -> None:
+def test_a_migration_that_cannot_be_reverted_has_the_others_applied_again(shop: Shop) -> None:
     site = shop(2, assets=False)
     _, second = twice(site, {**SECOND, f"db/migrate/{ORIGIN}.rb": "", "one_way": "20260202000000"})
     done = site.rollback("migrations=back").failed()
@@ -692,7 +692,7 @@ def test_a_migration_that_cannot_be_taken_away_has_the_others_applied_again(shop
     assert (site.live, len(database(site))) == (second, 3)
 
 
-def test_a_migration_that_the_live_release_does_not_have_is_not_taken_away(shop: Shop) -> None:
+def test_a_migration_that_the_live_release_lacks_is_not_reverted(shop: Shop) -> None:
     site = shop(assets=False)
     _, second = twice(site, {**SECOND, f"db/migrate/{ORIGIN}.rb": ""})
     (kept(site, second) / f"db/migrate/{PRICE}.rb").unlink()
@@ -710,7 +710,7 @@ def test_migrations_that_are_kept_are_reported(shop: Shop) -> None:
     assert site.live == first
 
 
-def test_a_report_that_cannot_be_made_is_a_warning(shop: Shop) -> None:
+def test_a_failing_migration_report_is_a_warning(shop: Shop) -> None:
     site = shop(assets=False)
     first, second = twice(site)
     (kept(site, first) / "fails").write_text("runner")
@@ -719,7 +719,7 @@ def test_a_report_that_cannot_be_made_is_a_warning(shop: Shop) -> None:
     assert site.live == first
 
 
-def test_a_release_that_lacks_migrations_after_it_is_gone_forward_to_is_told(shop: Shop) -> None:
+def test_missing_migrations_after_rolling_forward_are_reported(shop: Shop) -> None:
     site = shop(assets=False)
     first, second = twice(site)
     site.rollback("migrations=back").ok()
@@ -729,7 +729,7 @@ def test_a_release_that_lacks_migrations_after_it_is_gone_forward_to_is_told(sho
     assert f"  {PRICE}\n" in done.out
 
 
-def test_a_migration_that_was_there_when_the_release_was_live_is_no_reason(shop: Shop) -> None:
+def test_a_migration_applied_when_the_release_was_live_does_not_prevent_a_rollback(shop: Shop) -> None:
     site = shop(assets=False, files={f"db/migrate/{PRICE}.rb": ""})
     site.deploy().ok()
     site.commit({f"db/migrate/{PRICE}.rb": None})  # its code went, and the database has it all the same
@@ -738,7 +738,7 @@ def test_a_migration_that_was_there_when_the_release_was_live_is_no_reason(shop:
     assert site.live == first
 
 
-def test_a_migration_may_have_another_name_or_directory(shop: Shop) -> None:
+def test_a_migration_is_known_by_its_number_whatever_its_name_or_directory(shop: Shop) -> None:
     site = shop(assets=False)
     site.commit({"db/more_migrate/20260202000000_price.rb": ""})
     site.deploy("skip=rails.migrate").ok()
@@ -750,7 +750,7 @@ def test_a_migration_may_have_another_name_or_directory(shop: Shop) -> None:
 
 
 @pytest.mark.parametrize("recorded", [True, False])
-def test_what_was_recorded_counts_when_the_code_cannot_say(shop: Shop, recorded: bool) -> None:
+def test_the_recorded_migrations_count_when_the_code_cannot_list_them(shop: Shop, recorded: bool) -> None:
     site = shop(assets=False)
     first, second = twice(site)
     shutil.rmtree(kept(site, first) / "db")
@@ -762,7 +762,7 @@ def test_what_was_recorded_counts_when_the_code_cannot_say(shop: Shop, recorded:
         assert site.live == second
 
 
-def test_a_database_that_does_not_answer_stops_a_rollback(shop: Shop) -> None:
+def test_an_unreachable_database_stops_a_rollback(shop: Shop) -> None:
     site = shop(assets=False)
     _, second = twice(site)
     (kept(site, second) / "fails").write_text("runner")
@@ -770,7 +770,7 @@ def test_a_database_that_does_not_answer_stops_a_rollback(shop: Shop) -> None:
     assert site.live == second
 
 
-def test_nothing_is_migrated_when_db_did_not_change(shop: Shop) -> None:
+def test_db_migrate_does_not_run_when_db_did_not_change(shop: Shop) -> None:
     site = shop(assets=False, conditionally_migrate=True)
     site.deploy().ok()
     first = site.live
@@ -784,7 +784,7 @@ def test_nothing_is_migrated_when_db_did_not_change(shop: Shop) -> None:
     assert tasks(site) == ["db:migrate", "runner"]
 
 
-def test_a_migration_that_was_taken_away_is_applied_by_the_next_deploy_though_its_files_did_not_change(
+def test_a_reverted_migration_is_applied_by_the_next_deploy(
     shop: Shop,
 ) -> None:
     site = shop(conditionally_migrate=True)
@@ -799,7 +799,7 @@ def test_a_migration_that_was_taken_away_is_applied_by_the_next_deploy_though_it
     assert "db is unchanged since release" in site.deploy().ok().out
 
 
-def test_a_migration_that_was_skipped_is_applied_by_the_next_deploy_though_its_files_did_not_change(shop: Shop) -> None:
+def test_a_skipped_migration_is_applied_by_the_next_deploy(shop: Shop) -> None:
     site = shop(conditionally_migrate=True)
     site.deploy().ok()
     site.commit(SECOND)
@@ -810,7 +810,7 @@ def test_a_migration_that_was_skipped_is_applied_by_the_next_deploy_though_its_f
     assert PRICE.split("_", maxsplit=1)[0] in database(site)
 
 
-def test_migrating_by_itself_migrates(shop: Shop) -> None:
+def test_the_hook_migrate_run_alone_migrates(shop: Shop) -> None:
     site = shop(conditionally_migrate=True)
     site.deploy().ok()
     (site.host().deploy_to.parent / "database").unlink()
@@ -818,7 +818,7 @@ def test_migrating_by_itself_migrates(shop: Shop) -> None:
     assert database(site) == [FIRST.split("_", maxsplit=1)[0]]
 
 
-def test_a_shared_directory_around_the_assets_is_told_to_be_in_the_way(shop: Shop) -> None:
+def test_a_shared_directory_around_the_assets_is_refused(shop: Shop) -> None:
     site = shop()
     site.project.config(linked_dirs=["public"])
     said = site.deploy().failed().out

@@ -211,7 +211,7 @@ def test_a_deploy_that_fails_after_precompiling_leaves_the_live_page_working(ser
     assert page(port) == ("first", "id name", "h1 { color: green }\n")
 
 
-def test_a_deploy_that_dies_after_precompiling_leaves_the_live_style_sheet(shop: Shop) -> None:
+def test_a_deploy_killed_after_precompiling_leaves_the_live_style_sheet(shop: Shop) -> None:
     site = shop()
     site.deploy().ok()
     site.commit(SECOND)
@@ -224,7 +224,7 @@ def test_a_deploy_that_dies_after_precompiling_leaves_the_live_style_sheet(shop:
     site.assert_healthy()
 
 
-def test_a_live_release_that_starts_while_another_is_compiled_finds_its_own_manifest(shop: Shop) -> None:
+def test_a_live_release_restarted_during_compiling_finds_its_own_manifest(shop: Shop) -> None:
     site = shop()
     site.deploy().ok()
     site.commit({**SECOND, "bin/rails": START_OTHER})
@@ -246,7 +246,7 @@ def two(site: Any) -> Path:
     return first
 
 
-def test_files_that_were_removed_are_brought_back(shop: Shop) -> None:
+def test_removed_assets_are_restored(shop: Shop) -> None:
     site = shop()
     first = two(site)
     for file in public(site).glob("shop-*"):
@@ -258,7 +258,7 @@ def test_files_that_were_removed_are_brought_back(shop: Shop) -> None:
 
 
 @pytest.mark.parametrize("gone", ["manifest", "manifest and files", "files"])
-def test_a_release_without_its_assets_has_them_compiled_again(shop: Shop, gone: str) -> None:
+def test_a_rollback_compiles_missing_assets(shop: Shop, gone: str) -> None:
     site = shop()
     first = two(site)
     if "manifest" in gone:
@@ -275,7 +275,7 @@ def test_a_release_without_its_assets_has_them_compiled_again(shop: Shop, gone: 
     assert len(list(public(site).glob(MANIFEST))) == 1
 
 
-def test_what_capistrano_left_is_taken_over_and_gone_back_to(shop: Shop) -> None:
+def test_a_capistrano_release_is_taken_over_and_rolled_back_to(shop: Shop) -> None:
     site = shop()
     recipes = site.project.settings["recipes"]
     site.project.config(recipes={}, linked_dirs=[*LINKED, "public/assets"])
@@ -306,7 +306,7 @@ def test_what_capistrano_left_is_taken_over_and_gone_back_to(shop: Shop) -> None
     assert list(public(site).glob(MANIFEST)) == [manifest]
 
 
-def test_old_assets_are_removed_but_for_those_of_releases_that_are_there(shop: Shop) -> None:
+def test_old_assets_are_removed_except_those_of_existing_releases(shop: Shop) -> None:
     site = shop(keep_assets=0)
     site.project.config(keep_releases=2)
     for colour in ("green", "black", "blue"):
@@ -324,7 +324,7 @@ def test_old_assets_are_removed_but_for_those_of_releases_that_are_there(shop: S
 # -- migrations
 
 
-def test_a_migration_without_a_way_back_leaves_the_database_as_the_live_release_needs_it(shop: Shop) -> None:
+def test_an_irreversible_migration_leaves_the_database_of_the_live_release(shop: Shop) -> None:
     site = shop(assets=False)
     site.deploy().ok()
     first = site.live
@@ -345,7 +345,7 @@ def test_a_migration_without_a_way_back_leaves_the_database_as_the_live_release_
     assert "20260202500000_fill_price: still in the database" in done.out
 
 
-def test_a_migration_that_fails_is_a_failed_deploy_with_what_rails_says(shop: Shop) -> None:
+def test_a_failing_migration_fails_the_deploy_with_the_message_of_rails(shop: Shop) -> None:
     site = shop(assets=False)
     site.deploy().ok()
     first = site.live
@@ -357,7 +357,7 @@ def test_a_migration_that_fails_is_a_failed_deploy_with_what_rails_says(shop: Sh
     assert site.host().releases == [first]
 
 
-def test_nothing_is_migrated_when_nothing_changed(shop: Shop) -> None:
+def test_nothing_is_migrated_when_migrations_did_not_change(shop: Shop) -> None:
     site = shop(assets=False, conditionally_migrate=True)
     site.deploy().ok()
     first = site.live

@@ -22,7 +22,7 @@ def both_flows(shop: StageUnderTest) -> None:
 # -- supervisor
 
 
-def test_programs_are_restarted_and_have_to_run(stage: Stages) -> None:
+def test_programs_are_restarted_and_checked(stage: Stages) -> None:
     shop = stage(hosts=1, recipes={"supervisor": {"programs": ["shop:*", "worker"]}})
     shop.stand_in("supervisorctl", script='[ "$1" = restart ] || echo "worker    RUNNING   pid $$, uptime 0:00:01"')
     both_flows(shop)
@@ -47,12 +47,12 @@ def test_programs_that_were_not_restarted_fail_the_flow(stage: Stages, script: s
     assert shop.live
 
 
-def test_no_program_to_restart_is_refused(stage: Stages) -> None:
+def test_an_empty_list_of_programs_is_refused(stage: Stages) -> None:
     shop = stage(hosts=1, recipes={"supervisor": {"programs": []}})
     assert "programs and command must not be empty" in shop.deploy().failed(3).out
 
 
-def test_passenger_makes_no_release_where_there_is_no_code(stage: Stages) -> None:
+def test_passenger_is_not_restarted_on_no_release_hosts(stage: Stages) -> None:
     shop = stage(hosts=2, roles=("web",), recipes={"passenger": {"touch": True, "roles": ["web"]}})
     shop.project.hosts["web2"]["no_release"] = True
     shop.project.config()
@@ -86,7 +86,7 @@ def test_the_application_is_restarted_on_one_host_after_the_other(stage: Stages)
 
 
 @pytest.mark.parametrize("touch", [True, False])
-def test_without_passenger_config_or_when_that_is_said_restart_txt_is_touched(stage: Stages, touch: bool) -> None:
+def test_without_passenger_config_or_by_option_restart_txt_is_touched(stage: Stages, touch: bool) -> None:
     shop = stage(hosts=2, recipes={"passenger": {"wait": 0, "touch": touch}})
     if touch:
         shop.stand_in("passenger-config")
@@ -102,14 +102,14 @@ def test_without_passenger_config_or_when_that_is_said_restart_txt_is_touched(st
 # -- puma
 
 
-def test_without_a_pid_file_the_message_says_to_start_it(stage: Stages) -> None:
+def test_without_a_pid_file_the_message_advises_to_start_puma(stage: Stages) -> None:
     shop = stage(hosts=1, recipes={"puma": {}})
     done = shop.deploy().failed()
     assert f"puma does not run: {shop.host().shared}/tmp/pids/puma.pid does not exist" in done.out
     assert shop.live
 
 
-def test_a_pid_file_of_a_process_that_ended_is_told(stage: Stages) -> None:
+def test_a_pid_file_of_an_ended_process_is_reported(stage: Stages) -> None:
     shop = stage(hosts=1, recipes={"puma": {"pid_file": "puma.pid"}})
     shop.host().shared.mkdir(parents=True)
     Path(shop.host().shared / "puma.pid").write_text("999999999\n")

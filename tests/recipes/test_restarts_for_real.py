@@ -73,7 +73,7 @@ def supervised(stage: Stages, tmp_path: Path) -> Iterator[StageUnderTest]:
             daemon.terminate()
 
 
-def test_a_supervised_program_serves_each_release_that_becomes_live(supervised: StageUnderTest, tmp_path: Path) -> None:
+def test_a_supervised_program_serves_each_live_release(supervised: StageUnderTest, tmp_path: Path) -> None:
     said = tmp_path / "supervisor/said"
     supervised.deploy().ok()
     assert said.read_text() == "first\n"
@@ -84,7 +84,7 @@ def test_a_supervised_program_serves_each_release_that_becomes_live(supervised: 
     assert said.read_text() == "first\n"
 
 
-def test_a_supervised_program_that_dies_fails_the_flow_with_what_it_said(supervised: StageUnderTest) -> None:
+def test_a_supervised_program_that_dies_fails_the_flow_with_its_log(supervised: StageUnderTest) -> None:
     supervised.commit({"run": "echo no database here >&2; exit 3\n"})
     done = supervised.deploy().failed()
     assert "no database here" in done.out
@@ -98,7 +98,7 @@ def port() -> int:
         return int(probe.getsockname()[1])
 
 
-def test_puma_serves_each_release_that_becomes_live(stage: Stages, port: int, tmp_path: Path) -> None:
+def test_puma_serves_each_live_release(stage: Stages, port: int, tmp_path: Path) -> None:
     puma = needed("puma", "puma")
     shop = stage(hosts=1, recipes={"puma": {}}, files={"app.txt": "first\n", "config.ru": RACK})
     shop.deploy("skip=puma.restart").ok()
@@ -115,9 +115,7 @@ def test_puma_serves_each_release_that_becomes_live(stage: Stages, port: int, tm
 
 
 @pytest.mark.parametrize("touch", [False, True], ids=["asked", "touched"])
-def test_passenger_serves_each_release_that_becomes_live(
-    stage: Stages, port: int, tmp_path: Path, *, touch: bool
-) -> None:
+def test_passenger_serves_each_live_release(stage: Stages, port: int, tmp_path: Path, *, touch: bool) -> None:
     passenger = needed("passenger", "passenger")
     own = {"PASSENGER_INSTANCE_REGISTRY_DIR": str(tmp_path)}  # this machine may have others
     files = {"app.txt": "first\n", "config.ru": RACK, "public/x": ""}

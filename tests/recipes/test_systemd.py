@@ -32,7 +32,7 @@ def told(shop: StageUnderTest) -> list[tuple[str, ...]]:
     return [call.argv for call in shop.calls("systemctl") if "show" not in call.argv]
 
 
-def test_units_are_restarted_after_every_flip(stage: Stages) -> None:
+def test_units_are_restarted_after_every_publish(stage: Stages) -> None:
     shop = served(stage, "active")
     for _ in range(2):
         shop.deploy().ok()
@@ -42,19 +42,19 @@ def test_units_are_restarted_after_every_flip(stage: Stages) -> None:
 
 
 @pytest.mark.parametrize("action", ["reload", "try-restart"])
-def test_what_they_are_told_is_an_option(stage: Stages, action: str) -> None:
+def test_the_action_is_an_option(stage: Stages, action: str) -> None:
     shop = served(stage, "active", action=action)
     shop.deploy().ok()
     assert told(shop) == [(action, "--", "shop.service")]
 
 
-def test_units_of_the_user_are_told_through_the_users_manager(stage: Stages) -> None:
+def test_user_units_are_restarted_through_the_user_manager(stage: Stages) -> None:
     shop = served(stage, "active", user_units=True)
     shop.deploy().ok()
     assert told(shop) == [("--user", "restart", "--", "shop.service")]
 
 
-def test_who_is_not_root_goes_by_sudo(stage: Stages) -> None:
+def test_a_user_who_is_not_root_uses_sudo(stage: Stages) -> None:
     shop = served(stage, "active")
     shop.stand_in("id", script=NOBODY_IS_ROOT)
     shop.stand_in("sudo", script='shift; exec "$@"')
@@ -62,7 +62,7 @@ def test_who_is_not_root_goes_by_sudo(stage: Stages) -> None:
     assert ("-n", "systemctl", "restart", "--", "shop.service") in [call.argv for call in shop.calls("sudo")]
 
 
-def test_a_unit_that_takes_a_while_is_awaited(stage: Stages) -> None:
+def test_a_slowly_starting_unit_is_awaited(stage: Stages) -> None:
     served(stage, "activating", "activating", "activating", "active").deploy().ok()
 
 
@@ -81,7 +81,7 @@ def test_a_unit_that_dies_right_after_its_start_fails_the_flow(stage: Stages) ->
     assert "shop.service is failed a moment after it was active" in done.out
 
 
-def test_a_unit_that_never_gets_there_is_not_waited_for_without_end(stage: Stages) -> None:
+def test_a_unit_that_never_becomes_active_fails_after_the_timeout(stage: Stages) -> None:
     done = served(stage, "activating", patience=1).deploy().failed()
     assert "shop.service is activating 1 s after systemctl restart" in done.out
 
@@ -92,7 +92,7 @@ def test_a_restart_that_systemd_refuses_shows_why(stage: Stages) -> None:
     assert "Killed process 17" in done.out
 
 
-def test_a_host_without_code_has_no_unit(stage: Stages) -> None:
+def test_a_no_release_host_has_no_unit(stage: Stages) -> None:
     hosts: dict[str, dict[str, Any]] = {"web1": {"roles": ["web"]}, "db1": {"roles": ["db"], "no_release": True}}
     shop = stage(hosts=hosts, recipes={"systemd": {"units": ["shop.service"], "settle": 0}})
     shop.stand_in("systemctl", answer="active\n")
@@ -100,5 +100,5 @@ def test_a_host_without_code_has_no_unit(stage: Stages) -> None:
     assert {call.host for call in shop.calls("systemctl")} == {"web1"}
 
 
-def test_an_action_that_there_is_not_is_refused(stage: Stages) -> None:
+def test_an_unknown_action_is_refused(stage: Stages) -> None:
     assert "option action is 'stop', expected restart or reload" in served(stage, action="stop").deploy().failed(3).out

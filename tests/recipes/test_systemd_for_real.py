@@ -98,7 +98,7 @@ def shop(stage: Stages, manager: Manager) -> StageUnderTest:
     return made
 
 
-def test_a_real_unit_serves_each_release_that_becomes_live(shop: StageUnderTest, manager: Manager) -> None:
+def test_a_real_unit_serves_each_live_release(shop: StageUnderTest, manager: Manager) -> None:
     manager.unit(shop, "exec sleep 1000")
     shop.deploy().ok()
     assert manager.said == "first\n"
@@ -117,5 +117,5 @@ def test_a_real_unit_that_dies_after_its_start_fails_the_flow(shop: StageUnderTe
     shop.assert_healthy()
 
 
-def test_a_unit_that_does_not_exist_fails_the_flow(shop: StageUnderTest) -> None:
+def test_an_unknown_unit_fails_the_flow(shop: StageUnderTest) -> None:
     assert "Unit shop.service not found" in shop.deploy().failed().out

@@ -32,7 +32,7 @@ def status(project: Project) -> dict[str, Any]:
     return found
 
 
-def test_a_failed_release_is_removed_unless_it_is_to_be_kept_aside(project: Project) -> None:
+def test_a_failed_release_is_removed_or_kept_with_keep_failed(project: Project) -> None:
     first = deploy(project)
     project.dodo(hook("after('updated')", "host.run('exit 9')"))
     project.doit("deploy:production").failed()
@@ -54,7 +54,7 @@ def test_a_failed_release_is_removed_unless_it_is_to_be_kept_aside(project: Proj
     deploy(project)
 
 
-def test_on_failure_rollback_rolls_back_by_itself_and_marks_the_release_bad(project: Project) -> None:
+def test_on_failure_rollback_rolls_back_and_marks_the_release_bad(project: Project) -> None:
     first = deploy(project)
     project.config(on_failure="rollback")
     project.dodo(
@@ -74,7 +74,7 @@ def test_on_failure_rollback_rolls_back_by_itself_and_marks_the_release_bad(proj
     assert "there are no older releases to roll back to" in again.out
 
 
-def test_on_failure_rollback_with_nothing_to_go_back_to_says_so_and_leaves_the_release_live(project: Project) -> None:
+def test_on_failure_rollback_without_a_target_leaves_the_release_live(project: Project) -> None:
     project.config(on_failure="rollback")
     project.dodo(hook("after('published')", "host.run('exit 9')"))
     done = project.doit("deploy:production").failed()
@@ -84,7 +84,7 @@ def test_on_failure_rollback_with_nothing_to_go_back_to_says_so_and_leaves_the_r
     assert "Traceback" not in done.out
 
 
-def test_on_failure_rollback_whose_own_hook_fails_says_that_it_went_back(project: Project) -> None:
+def test_on_failure_rollback_with_a_failing_hook_reports_that_it_went_back(project: Project) -> None:
     first = deploy(project)
     project.config(on_failure="rollback")
     project.dodo(hook("after('published')", "host.run('exit 9')"))
@@ -95,7 +95,7 @@ def test_on_failure_rollback_whose_own_hook_fails_says_that_it_went_back(project
     assert [project.current(host) for host in project.hosts] == [first, first]
 
 
-def test_on_failure_rollback_follows_also_a_task_of_the_project_that_fails_after_the_publish(project: Project) -> None:
+def test_on_failure_rollback_follows_a_project_task_failing_after_publish(project: Project) -> None:
     first = deploy(project)
     project.config(on_failure="rollback")
     smoke = dedent("""
@@ -109,7 +109,7 @@ def test_on_failure_rollback_follows_also_a_task_of_the_project_that_fails_after
     assert [project.current(host) for host in project.hosts] == [first, first]
 
 
-def test_on_failure_stop_names_the_command_that_rolls_back(project: Project) -> None:
+def test_on_failure_stop_advises_the_rollback_command(project: Project) -> None:
     first = deploy(project)
     project.dodo(hook("after('published')", "host.run('exit 9')"))
     done = project.doit("deploy:production").failed()
@@ -118,7 +118,7 @@ def test_on_failure_stop_names_the_command_that_rolls_back(project: Project) -> 
 
 
 @pytest.mark.parametrize("whose", ["hook", "flow"])
-def test_what_never_ends_is_stopped_by_the_timeout_of_the_hook_or_of_the_flow(project: Project, whose: str) -> None:
+def test_an_endless_command_is_stopped_by_the_timeout_of_hook_or_flow(project: Project, whose: str) -> None:
     first = deploy(project)
     seconds = {"hook": "54321.1", "flow": "54321.2"}[whose]
     point = "after('updated', timeout=1)" if whose == "hook" else "after('updated')"
@@ -133,7 +133,7 @@ def test_what_never_ends_is_stopped_by_the_timeout_of_the_hook_or_of_the_flow(pr
     deploy(project)
 
 
-def test_a_flow_whose_timeout_is_over_in_its_cleanup_is_written_down_all_the_same(project: Project) -> None:
+def test_a_flow_that_times_out_in_its_cleanup_is_recorded(project: Project) -> None:
     deploy(project)
     tools_in_front(project, "web2", rm='case "$*" in *removed*) sleep 12;; esac; exec /bin/rm "$@"')
     project.config(timeout=6, keep_releases=1)
@@ -148,9 +148,7 @@ def test_a_flow_whose_timeout_is_over_in_its_cleanup_is_written_down_all_the_sam
 
 
 @pytest.mark.ssh
-def test_a_deploy_goes_on_without_as_many_hosts_as_may_be_missing_and_remembers_them(
-    ssh_project: Project, sshds: Fleet
-) -> None:
+def test_a_deploy_continues_without_max_failures_hosts_and_records_them(ssh_project: Project, sshds: Fleet) -> None:
     first = deploy(ssh_project)
     ssh_project.config(max_failures=1)
     sshds.stop("web2")
@@ -177,9 +175,7 @@ def test_a_deploy_goes_on_without_as_many_hosts_as_may_be_missing_and_remembers_
 
 
 @pytest.mark.ssh
-def test_a_deploy_does_not_go_on_without_the_only_host_that_could_run_a_hook(
-    ssh_project: Project, sshds: Fleet
-) -> None:
+def test_a_deploy_stops_when_the_only_host_for_a_hook_is_missing(ssh_project: Project, sshds: Fleet) -> None:
     ssh_project.hosts["web2"]["roles"] = ["app", "db"]
     ssh_project.config(max_failures=1)
     ssh_project.dodo(hook("before('publishing', roles='db', primary=True)", "host.run('echo migrated')"))
@@ -196,7 +192,7 @@ def test_a_deploy_does_not_go_on_without_the_only_host_that_could_run_a_hook(
     deploy(ssh_project)
 
 
-def test_status_shows_what_a_cleanup_could_not_do_until_the_next_deploy(project: Project) -> None:
+def test_status_shows_a_failed_cleanup_until_the_next_deploy(project: Project) -> None:
     project.config(keep_releases=1)
     deploy(project)
     deploy(project)
@@ -213,9 +209,7 @@ def test_status_shows_what_a_cleanup_could_not_do_until_the_next_deploy(project:
 
 
 @pytest.mark.ssh
-def test_a_host_that_is_lost_once_it_has_flipped_is_in_doubt_until_the_next_flow(
-    ssh_project: Project, sshds: Fleet
-) -> None:
+def test_a_host_lost_after_its_switch_is_in_doubt_until_the_next_flow(ssh_project: Project, sshds: Fleet) -> None:
     first = deploy(ssh_project)
     flipped = ssh_project.path / "flipped"
     stays = f'/bin/mv "$@"\ncase $* in *next/current*) : >{flipped}; exec sleep 30 ;; esac'
@@ -263,7 +257,7 @@ publishing._prepare = frozen
 
 
 @pytest.mark.ssh
-def test_a_session_that_was_frozen_at_the_flip_does_not_flip_when_it_goes_on(ssh_project: Project) -> None:
+def test_a_session_frozen_at_the_switch_does_not_switch_when_resumed(ssh_project: Project) -> None:
     first = deploy(ssh_project)
     ssh_project.dodo(DODO + FREEZES)
     ssh_project.doit("deploy:production").failed()
@@ -285,7 +279,7 @@ def drop_connections(sshds: Fleet, host: str) -> None:
 
 
 @pytest.mark.ssh
-def test_a_host_whose_connection_drops_once_it_has_flipped_flips_back_with_the_others(
+def test_a_host_whose_connection_drops_after_its_switch_switches_back_with_the_others(
     ssh_project: Project, sshds: Fleet
 ) -> None:
     first = deploy(ssh_project)
@@ -304,7 +298,9 @@ def test_a_host_whose_connection_drops_once_it_has_flipped_flips_back_with_the_o
 
 
 @pytest.mark.ssh
-def test_a_host_whose_connection_dropped_unnoticed_flips_back_over_another(ssh_project: Project, sshds: Fleet) -> None:
+def test_a_host_with_an_unnoticed_connection_loss_switches_back_over_a_new_connection(
+    ssh_project: Project, sshds: Fleet
+) -> None:
     first = deploy(ssh_project)
     waits = f'case $* in *next/current*) : >{ssh_project.path}/flipping; sleep 3; exit 1 ;; esac; exec /bin/mv "$@"'
     tools_in_front(ssh_project, "web2", mv=waits)
@@ -317,7 +313,7 @@ def test_a_host_whose_connection_dropped_unnoticed_flips_back_over_another(ssh_p
     assert {ssh_project.current(host) for host in ssh_project.hosts} == {first}
 
 
-def test_on_failure_rollback_leaves_out_the_hooks_that_the_deploy_left_out(project: Project) -> None:
+def test_on_failure_rollback_skips_the_hooks_that_the_deploy_skipped(project: Project) -> None:
     first = deploy(project)
     project.config(on_failure="rollback")
     project.dodo(
@@ -355,7 +351,7 @@ def smoke(hosts):
 
 
 @pytest.mark.parametrize("other", ["has ended", "is at work"])
-def test_on_failure_rollback_does_not_undo_what_another_flow_has_made_live_since(project: Project, other: str) -> None:
+def test_on_failure_rollback_does_not_undo_a_release_of_another_flow(project: Project, other: str) -> None:
     deploy(project)
     project.config(on_failure="rollback")
     project.dodo("import os, time\n" + DODO + SMOKE)
@@ -380,7 +376,7 @@ def test_on_failure_rollback_does_not_undo_what_another_flow_has_made_live_since
 
 
 @pytest.mark.ssh
-def test_on_failure_rollback_rolls_back_also_when_a_connection_was_lost(ssh_project: Project, sshds: Fleet) -> None:
+def test_on_failure_rollback_works_after_a_lost_connection(ssh_project: Project, sshds: Fleet) -> None:
     first, mark = deploy(ssh_project), ssh_project.path / "slow"
     ssh_project.config(on_failure="rollback")
     ssh_project.dodo(DODO + SLOW_ON_ONE.format(step="published", mark=mark, then="raise"))
@@ -394,7 +390,7 @@ def test_on_failure_rollback_rolls_back_also_when_a_connection_was_lost(ssh_proj
 
 
 @pytest.mark.ssh
-def test_who_goes_on_over_a_new_connection_has_the_lock_there(ssh_project: Project, sshds: Fleet) -> None:
+def test_a_new_connection_holds_the_lock(ssh_project: Project, sshds: Fleet) -> None:
     mark, lock = ssh_project.path / "slow", ssh_project.deploy_to("web1") / ".capdoit/lock"
     then = f"host.run('! flock -n {lock} true')"
     ssh_project.dodo(DODO + SLOW_ON_ONE.format(step="updated", mark=mark, then=then))
@@ -407,7 +403,7 @@ def test_who_goes_on_over_a_new_connection_has_the_lock_there(ssh_project: Proje
 
 
 @pytest.mark.parametrize("ends", ["raise SystemExit(0)", "raise KeyboardInterrupt", "raise ValueError('a\\x1b[1mb')"])
-def test_an_on_failed_hook_that_ends_the_program_hides_no_failure(project: Project, ends: str) -> None:
+def test_an_on_failed_hook_that_exits_does_not_hide_the_failure(project: Project, ends: str) -> None:
     write_hooks(
         project,
         f"""
@@ -427,7 +423,7 @@ def test_an_on_failed_hook_that_ends_the_program_hides_no_failure(project: Proje
     assert not damage(project, may_be_empty=True)
 
 
-def test_a_recipe_that_exits_while_it_loads_is_an_error_and_no_deploy(project: Project) -> None:
+def test_a_recipe_that_exits_while_loading_is_an_error(project: Project) -> None:
     project.write_module("recipes/gone.py", "raise SystemExit(0)\n")
     project.config(recipes={"gone": {}})
     done = project.doit("deploy:production").failed(3)
@@ -436,7 +432,7 @@ def test_a_recipe_that_exits_while_it_loads_is_an_error_and_no_deploy(project: P
     assert project.current("web1") is None
 
 
-def test_a_release_that_somebody_else_made_meanwhile_is_not_removed_as_half_made(project: Project) -> None:
+def test_a_release_that_another_flow_created_meanwhile_is_not_removed(project: Project) -> None:
     write_hooks(
         project,
         """

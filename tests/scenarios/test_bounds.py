@@ -39,7 +39,7 @@ def deployed_twice(project: Project) -> tuple[str, str]:
     "name",
     ["releases", "shared", ".capdoit", ".capdoit/lock", ".capdoit/journal", ".capdoit/manifests"],
 )
-def test_what_is_ours_but_is_a_link_to_elsewhere_is_refused(
+def test_a_managed_directory_that_is_a_symlink_elsewhere_is_refused(
     project: Project, elsewhere: Path, name: str, flow: str
 ) -> None:
     _, live = deployed_twice(project)
@@ -57,7 +57,7 @@ def test_what_is_ours_but_is_a_link_to_elsewhere_is_refused(
 
 @pytest.mark.parametrize("flow", FLOWS)
 @pytest.mark.parametrize("place", ["/", "home"])
-def test_a_deploy_to_that_leads_to_the_root_or_to_a_home_is_refused(
+def test_a_deploy_to_that_resolves_to_root_or_a_home_is_refused(
     project: Project, tmp_path: Path, env: dict[str, str], place: str, flow: str
 ) -> None:
     target = Path("/") if place == "/" else Path(env["HOME"])
@@ -72,7 +72,7 @@ def test_a_deploy_to_that_leads_to_the_root_or_to_a_home_is_refused(
     assert set(target.iterdir()) == before
 
 
-def test_a_release_that_is_a_link_to_elsewhere_is_never_live_and_never_followed(
+def test_a_release_that_is_a_symlink_elsewhere_is_never_live_and_never_followed(
     make_project: MakeProject, elsewhere: Path
 ) -> None:
     project = make_project(1, keep_releases=1)
@@ -100,7 +100,9 @@ def links(project: Project, elsewhere: Path) -> Iterator[Path]:
 
 
 @pytest.mark.parametrize("kept", [True, False])
-def test_links_in_our_own_directory_are_not_followed(make_project: MakeProject, elsewhere: Path, kept: bool) -> None:
+def test_symlinks_in_the_capdoit_directory_are_not_followed(
+    make_project: MakeProject, elsewhere: Path, kept: bool
+) -> None:
     project = make_project(1, keep_releases=1, keep_failed=kept)
     deployed_twice(project)
     before = everything(elsewhere)
@@ -126,7 +128,7 @@ def test_links_in_our_own_directory_are_not_followed(make_project: MakeProject, 
 
 @pytest.mark.parametrize("name", ["revisions.log", ".capdoit/journal", ".capdoit/lock"])
 @pytest.mark.parametrize("make", [os.mkfifo, os.mkdir], ids=["fifo", "directory"])
-def test_what_is_ours_but_is_no_file_is_refused_at_once(
+def test_a_managed_file_that_is_not_a_regular_file_is_refused_at_once(
     project: Project, name: str, make: Callable[[Path], None]
 ) -> None:
     _, first = deployed_twice(project)

@@ -102,7 +102,7 @@ def log(project: Project) -> list[str]:
     return (project.deploy_to("web1") / "revisions.log").read_text().splitlines()
 
 
-def test_what_capistrano_deployed_is_rolled_back_by_capdoit(project: Project, cap: Cap) -> None:
+def test_capdoit_rolls_back_a_capistrano_deploy(project: Project, cap: Cap) -> None:
     before = deploy(project)
     first, second = cap("deploy"), cap("deploy")
     assert before < first < second
@@ -113,7 +113,7 @@ def test_what_capistrano_deployed_is_rolled_back_by_capdoit(project: Project, ca
     assert log(project)[-1] == f"tester rolled back to release {first}"
 
 
-def test_what_capdoit_deployed_is_rolled_back_by_capistrano(project: Project, cap: Cap) -> None:
+def test_capistrano_rolls_back_a_capdoit_deploy(project: Project, cap: Cap) -> None:
     first, second, third = [deploy(project) for _ in range(3)]
     assert in_order_of_time(project) == [first, second, third]
     assert cap("deploy:rollback") == second
@@ -124,7 +124,7 @@ def test_what_capdoit_deployed_is_rolled_back_by_capistrano(project: Project, ca
     assert os.readlink(project.deploy_to("web1") / "current/log") == f"{project.shared('web1')}/log"
 
 
-def test_what_capistrano_jumped_over_is_not_chosen_by_capdoit(project: Project, cap: Cap) -> None:
+def test_capdoit_does_not_choose_a_release_that_capistrano_skipped(project: Project, cap: Cap) -> None:
     first, second, third = [deploy(project) for _ in range(3)]
     assert cap("deploy:rollback", release=first) == first
     assert project.releases("web1") == [first, second]

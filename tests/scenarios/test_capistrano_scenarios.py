@@ -89,7 +89,7 @@ def made_releases(project: Project, names: list[str]) -> None:
     (project.deploy_to("web1") / "revisions.log").write_text("".join(lines))
 
 
-def test_cleaning_up_keeps_three_and_what_is_no_release(one: Project) -> None:  # 12
+def test_cleaning_up_keeps_three_releases_and_other_files(one: Project) -> None:  # 12
     one.config(keep_releases=3)
     made_releases(one, ["20200101000001", "20200101000002", "20200101000003", "20200101000004"])
     (one.deploy_to("web1") / "releases/new").mkdir()
@@ -97,7 +97,7 @@ def test_cleaning_up_keeps_three_and_what_is_no_release(one: Project) -> None:  
     assert one.releases("web1") == ["20200101000003", "20200101000004", release, "new"]
 
 
-def test_cleaning_up_never_removes_what_is_live(one: Project) -> None:  # 13
+def test_cleaning_up_never_removes_the_live_release(one: Project) -> None:  # 13
     one.config(keep_releases=2)
     deploy(one)
     for digits in ("777", "888", "999"):
@@ -115,7 +115,7 @@ def test_cleaning_up_very_many_releases(one: Project) -> None:  # 14
     assert one.releases("web1") == [*names[-2:], release]
 
 
-def test_rolling_back_goes_to_the_release_before(one: Project) -> None:  # 15
+def test_rolling_back_goes_to_the_previous_release(one: Project) -> None:  # 15
     first = deploy(one)
     deploy(one)
     one.doit("deploy:rollback", check=True)
@@ -166,7 +166,7 @@ def test_a_deploy_yml_elsewhere(one: Project) -> None:  # 20, 21
     assert "deploy:production" in done.out
 
 
-def test_a_listing_runs_no_flow_and_touches_no_host(bare: Project) -> None:  # 22, 23
+def test_listing_tasks_runs_no_flow_and_touches_no_host(bare: Project) -> None:  # 22, 23
     assert "deploy:production" in bare.doit("list", check=True).out
     assert not (bare.path / "hosts").exists()
 
@@ -193,7 +193,7 @@ def test_a_change_of_user_in_one_hook_does_not_leak_into_the_next(one: Project) 
     assert re.search(r"\[2 /tmp \d+\]", out)
 
 
-def test_a_host_that_is_named_twice_is_refused(bare: Project, git_repo: GitRepo) -> None:  # spec: servers
+def test_a_host_named_twice_is_refused(bare: Project, git_repo: GitRepo) -> None:  # spec: servers
     text = (bare.path / "deploy.yml").read_text()
     host = '"web1": {"transport": "local"}, "web1": {"transport": "local"}'
     (bare.path / "deploy.yml").write_text(re.sub(r'"hosts": \{.*', f'"hosts": {{{host}}}}}}}}}', text, flags=re.DOTALL))

@@ -53,7 +53,7 @@ def test_a_rollback_with_one_release_left_deletes_nothing_and_fails_unlike_minas
         assert (project.deploy_to(host) / "current/app.txt").read_text() == "first\n"
 
 
-def test_a_half_made_release_is_never_published_unlike_deployers_and_capistranos(make_project: MakeProject) -> None:
+def test_an_incomplete_release_is_never_published_unlike_deployers_and_capistranos(make_project: MakeProject) -> None:
     project = make_project(1)
     first, seconds = deploy(project), a_while(project)
     runs(project, f"sleep {seconds}")
@@ -212,14 +212,14 @@ FAILURES = (
 
 
 @pytest.mark.parametrize("failure", FAILURES, ids=lambda failure: failure.__name__)
-def test_every_failed_deploy_has_an_exit_status_that_says_so(project: Project, failure: object) -> None:
+def test_every_failed_deploy_has_a_failing_exit_status(project: Project, failure: object) -> None:
     assert callable(failure)
     failure(project)
 
     assert project.doit("deploy:production").code != 0
 
 
-def test_a_release_that_is_being_read_stays_whole_through_a_publish(make_project: MakeProject) -> None:
+def test_readers_of_current_see_a_complete_release_during_a_publish(make_project: MakeProject) -> None:
     project = make_project(1)
     deploy(project)
     project.repo.commit({"app.txt": "second\n"})

@@ -57,7 +57,7 @@ def unharmed(done: Completed) -> None:
 
 
 @pytest.mark.parametrize("answer", sampled(ANSWERS.values(), 4), ids=ANSWERS)
-def test_a_host_that_answers_so_fails_alone_and_no_other_host_is_changed(
+def test_a_host_with_a_hostile_answer_fails_and_no_other_host_is_changed(
     project: Project, tmp_path: Path, answer: str
 ) -> None:
     project.doit("deploy:production", check=True)
@@ -169,7 +169,7 @@ TREES: tuple[Callable[[Path], None], ...] = (
 
 
 @pytest.mark.parametrize("spoil", sampled(TREES, 3), ids=lambda spoil: spoil.__name__)
-def test_what_lies_in_a_tree_steers_no_terminal_and_the_fleet_stays_one(
+def test_hostile_files_in_a_tree_are_shown_escaped_and_hosts_stay_consistent(
     project: Project, spoil: Callable[[Path], None]
 ) -> None:
     for _ in range(2):
@@ -189,7 +189,7 @@ def test_what_lies_in_a_tree_steers_no_terminal_and_the_fleet_stays_one(
     assert sorted(os.listdir("/etc")) == etc
 
 
-def test_a_deploy_over_a_current_that_leads_to_etc_touches_nothing_there(project: Project) -> None:
+def test_a_deploy_over_a_current_symlink_to_etc_touches_nothing_there(project: Project) -> None:
     project.doit("deploy:production", check=True)
     current_is_etc(project.deploy_to("web2"))
     etc = sorted(os.listdir("/etc"))

@@ -49,7 +49,7 @@ def log(project: Project, host: str) -> list[str]:
     return (project.deploy_to(host) / "revisions.log").read_text().splitlines()
 
 
-def test_branches_of_any_name_are_deployed(project: Project, git_repo: GitRepo) -> None:
+def test_branches_with_hostile_names_are_deployed(project: Project, git_repo: GitRepo) -> None:
     for number, name in enumerate(BRANCHES.values(), 1):
         git_repo.git("checkout", "--quiet", "-b", name)
         sha = git_repo.commit({"app.txt": name})
@@ -61,7 +61,7 @@ def test_branches_of_any_name_are_deployed(project: Project, git_repo: GitRepo) 
 
 
 @named(NAMES)
-def test_a_branch_that_git_cannot_have_is_refused(project: Project, name: str) -> None:
+def test_a_branch_name_that_git_forbids_is_refused(project: Project, name: str) -> None:
     done = project.doit("deploy:production", f"branch={name}").failed()
     assert "no branch, tag or commit" in done.out
     assert "Traceback" not in done.out
@@ -69,7 +69,7 @@ def test_a_branch_that_git_cannot_have_is_refused(project: Project, name: str) -
 
 
 @named({"all": 'it\'s  "x" $(touch pwned)`touch pwned`;touch pwned\n☃ *?', "dash": "-rf"})
-def test_a_user_of_any_name_is_one_word_in_one_line_of_the_log(project: Project, name: str) -> None:
+def test_a_hostile_user_name_is_one_word_in_one_line_of_the_log(project: Project, name: str) -> None:
     project.doit("deploy:production", env={"USER": name}, check=True)
     first = project.current("web1")
     project.doit("deploy:production", check=True)
@@ -81,7 +81,7 @@ def test_a_user_of_any_name_is_one_word_in_one_line_of_the_log(project: Project,
     assert log(project, "web1")[2] == f"{word} rolled back to release {first}"
 
 
-def test_a_user_cannot_write_a_line_of_the_log(project: Project) -> None:
+def test_a_user_name_cannot_add_a_line_to_the_log(project: Project) -> None:
     fake = "x\nBranch main (at 0) deployed as release 29990101000000 by x"
     project.doit("deploy:production", env={"USER": fake}, check=True)
     first = project.current("web1")
@@ -93,7 +93,7 @@ def test_a_user_cannot_write_a_line_of_the_log(project: Project) -> None:
 
 
 @named({"all": f'it\'s "x"  {BAIT} ☃ *?[a]', "dash": "-rf"})
-def test_a_deploy_to_of_any_name_is_deployed_to_and_rolled_back(project: Project, name: str) -> None:
+def test_a_hostile_deploy_to_is_deployed_to_and_rolled_back(project: Project, name: str) -> None:
     for host in project.hosts:
         project.hosts[host]["deploy_to"] = f"hosts/{name}/{host}"
     project.config()
@@ -112,7 +112,7 @@ def test_a_deploy_to_of_any_name_is_deployed_to_and_rolled_back(project: Project
 
 
 @named({"newline": "a\nb", "backslash": "a\\nb\\"})
-def test_a_deploy_to_that_tar_could_not_name_is_refused_untouched(project: Project, name: str) -> None:
+def test_a_deploy_to_that_tar_cannot_name_is_refused(project: Project, name: str) -> None:
     for host in project.hosts:
         project.hosts[host]["deploy_to"] = f"hosts/{name}/{host}"
     project.config()
@@ -123,7 +123,7 @@ def test_a_deploy_to_that_tar_could_not_name_is_refused_untouched(project: Proje
     assert not (project.path / "hosts" / name).exists()
 
 
-def test_linked_paths_of_any_name_are_linked(make_project: MakeProject) -> None:
+def test_linked_paths_with_hostile_names_are_linked(make_project: MakeProject) -> None:
     names = list(NAMES.values())
     files, dirs = [f"f/{name}" for name in names], [f"{name}/d" for name in names]
     project = make_project(linked_files=[*files, "-n"], linked_dirs=dirs)
@@ -138,7 +138,7 @@ def test_linked_paths_of_any_name_are_linked(make_project: MakeProject) -> None:
             assert (project.shared(host) / name).is_dir()
 
 
-def test_missing_linked_files_of_any_name_are_named_in_one_line_each(make_project: MakeProject) -> None:
+def test_missing_linked_files_with_hostile_names_have_one_line_each(make_project: MakeProject) -> None:
     names = list(NAMES.values())
     project = make_project(linked_files_exist=False, linked_files=names, linked_dirs=None)
     done = project.doit("deploy:production").failed()
@@ -148,7 +148,7 @@ def test_missing_linked_files_of_any_name_are_named_in_one_line_each(make_projec
 
 
 @pytest.mark.ssh
-def test_values_of_the_environment_arrive_as_they_are(make_project: MakeProject) -> None:
+def test_hostile_environment_values_arrive_unchanged(make_project: MakeProject) -> None:
     env = {f"V{number}": value for number, value in enumerate(NAMES.values())}
     project = make_project(1, ssh=True, default_env=env)
     write_hooks(
@@ -166,7 +166,7 @@ def test_values_of_the_environment_arrive_as_they_are(make_project: MakeProject)
     assert json.loads((project.path / "seen").read_text()) == [env, "x\n$(touch pwned) '\""]
 
 
-def test_a_secret_is_used_and_shown_nowhere(project: Project) -> None:
+def test_a_hostile_secret_is_used_and_shown_nowhere(project: Project) -> None:
     value = "s3cr3t $(touch pwned) 'x'"
     project.config(default_env={"TOKEN": "@@"})
     text = (project.path / "deploy.yml").read_text().replace('"@@"', "!env DEPLOY_TOKEN")
@@ -191,7 +191,7 @@ def test_a_secret_is_used_and_shown_nowhere(project: Project) -> None:
     assert "Traceback" not in unset.out
 
 
-def test_names_in_the_repository_are_only_names(project: Project, git_repo: GitRepo) -> None:
+def test_hostile_file_names_in_the_repository_are_only_names(project: Project, git_repo: GitRepo) -> None:
     names = [f"d/{name}" for name in NAMES.values() if "\n" not in name]
     git_repo.commit({name: name for name in names})
     project.doit("deploy:production", check=True)
@@ -200,7 +200,7 @@ def test_names_in_the_repository_are_only_names(project: Project, git_repo: GitR
     project.doit("rollback:production", check=True)
 
 
-def test_names_that_lie_in_releases_and_in_the_journal_are_only_names(project: Project) -> None:
+def test_hostile_names_in_releases_and_journal_are_only_names(project: Project) -> None:
     project.doit("deploy:production", check=True)
     tree = project.deploy_to("web1")
     for name in (*NAMES.values(), "20200101000000 x", "20200101000000\n20200101000001"):
@@ -214,7 +214,7 @@ def test_names_that_lie_in_releases_and_in_the_journal_are_only_names(project: P
     assert set(NAMES.values()) <= set(project.releases("web1"))
 
 
-def test_a_repository_url_of_any_name_is_cloned(project: Project, git_repo: GitRepo) -> None:
+def test_a_hostile_repository_path_is_cloned(project: Project, git_repo: GitRepo) -> None:
     for number, name in enumerate(("it's $(touch pwned) ☃", "-u x")):
         moved = git_repo.path.with_name(name)
         (git_repo.path if number == 0 else git_repo.path.with_name("it's $(touch pwned) ☃")).rename(moved)

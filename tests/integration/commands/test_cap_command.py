@@ -60,14 +60,14 @@ def doit(folder: Path, *args: str) -> Completed:
         (["recipes", "systemdd"], "did you mean systemd?"),
     ],
 )
-def test_a_question_that_makes_no_sense_is_refused_in_a_line(project: Project, words: list[str], answer: str) -> None:
+def test_an_invalid_command_line_is_refused_in_one_line(project: Project, words: list[str], answer: str) -> None:
     completed = project.doit("cap", *words).failed(3)
     assert answer in completed.out
     assert "Traceback" not in completed.out
     assert len(completed.out.splitlines()) == 1
 
 
-def test_a_dodo_without_a_deploy_yml_is_told_what_it_lacks(project: Project) -> None:
+def test_a_project_without_deploy_yml_is_told_what_is_missing(project: Project) -> None:
     project.dodo(
         dedent("""
         def task_x():
@@ -77,12 +77,12 @@ def test_a_dodo_without_a_deploy_yml_is_told_what_it_lacks(project: Project) -> 
     assert "capdoit.load" in project.doit("cap", "status").failed(3).out
 
 
-def test_a_mistake_in_deploy_yml_is_shown_with_its_place(project: Project) -> None:
+def test_a_mistake_in_deploy_yml_is_reported_with_its_place(project: Project) -> None:
     project.config(keep_releases="many")
     assert "deploy.yml:" in project.doit("cap", "status").failed(3).out
 
 
-def test_where_no_dodo_is_there_is_no_traceback(empty: Path) -> None:
+def test_without_dodo_py_there_is_no_traceback(empty: Path) -> None:
     doit(empty, "cap", "status").failed(3)
 
 
@@ -91,7 +91,7 @@ def test_without_a_subcommand_the_help_is_shown(empty: Path) -> None:
     assert all(name in said for name in ("install", "stages", "status", "releases", "recipes"))
 
 
-def test_a_secret_never_shows_in_what_a_host_says(project: Project) -> None:
+def test_a_secret_in_the_output_of_a_host_is_masked(project: Project) -> None:
     deploy(project)
     (project.path / "deploy.yml").write_text(WITH_ENV)
     (project.deploy_to("web1") / ".capdoit/lock").write_text('{"flow": "deploy", "by": "s3cr3t-value"}\n')
@@ -100,7 +100,7 @@ def test_a_secret_never_shows_in_what_a_host_says(project: Project) -> None:
     assert "deploy by ***" in said
 
 
-def test_plumbum_is_not_imported_to_list_the_tasks(project: Project) -> None:
+def test_listing_stages_does_not_import_plumbum(project: Project) -> None:
     code = "import sys; from doit.doit_cmd import DoitMain; DoitMain().run(['list']); print('plumbum' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], cwd=project.path, capture_output=True, text=True, check=True)
     assert "deploy:production" in done.stdout
@@ -116,13 +116,13 @@ def test_plumbum_is_not_imported_to_list_the_tasks(project: Project) -> None:
         ("status", "wait=5"),
     ],
 )
-def test_variables_that_a_command_does_not_heed_are_refused(project: Project, words: tuple[str, ...]) -> None:
+def test_variables_that_a_command_does_not_use_are_refused(project: Project, words: tuple[str, ...]) -> None:
     said = project.doit("cap", *words).failed(3).out
     assert f"cap {words[0]} does not use {words[-1].partition('=')[0]}=; nothing was done" in said
     assert not (project.path / "done").exists()
 
 
-def test_secrets_make_no_other_thing_of_json_and_are_in_none_of_its_spellings(project: Project) -> None:
+def test_json_with_masked_secrets_stays_valid_and_contains_no_secret(project: Project) -> None:
     project.config(default_env={"A": "!", "SERVE": "!"})
     file = project.path / "deploy.yml"
     file.write_text(file.read_text().replace('"A": "!"', '"A": !env A').replace('"SERVE": "!"', '"SERVE": !env SERVE'))
@@ -133,7 +133,7 @@ def test_secrets_make_no_other_thing_of_json_and_are_in_none_of_its_spellings(pr
     assert json.loads(said)["hosts"][0]["by"] == "***"
 
 
-def test_hosts_that_do_not_fit_are_named(make_project: MakeProject) -> None:
+def test_host_columns_that_do_not_fit_the_terminal_are_named(make_project: MakeProject) -> None:
     project = make_project(8)
     for number, host in enumerate([*project.hosts]):
         project.hosts[f"app-server-{number}"] = project.hosts.pop(host)

@@ -36,7 +36,7 @@ def said_by(completed: Completed) -> list[str]:
     return completed.out.splitlines()
 
 
-def test_hosts_that_answer_alike_are_shown_together_and_others_apart(named: Project) -> None:
+def test_hosts_with_equal_output_share_one_block(named: Project) -> None:
     command = 'case $NAME in web*) echo alike ;; *) echo "not alike" >&2; exit 3 ;; esac'
     assert said_by(named.doit("cap", "exec", command).failed(1)) == [
         "web1, web2: exit status 0",
@@ -46,16 +46,16 @@ def test_hosts_that_answer_alike_are_shown_together_and_others_apart(named: Proj
     ]
 
 
-def test_hosts_with_equal_output_and_different_statuses_are_shown_apart(named: Project) -> None:
+def test_hosts_with_equal_output_but_different_statuses_have_separate_blocks(named: Project) -> None:
     heads = said_by(named.doit("cap", "exec", "echo same; [ $NAME != web2 ]").failed(1))[::2]
     assert heads == ["web1, db1: exit status 0", "web2: exit status 1"]
 
 
-def test_it_succeeds_when_the_command_does_on_every_host(named: Project) -> None:
+def test_exec_succeeds_when_the_command_succeeds_on_every_host(named: Project) -> None:
     assert said_by(named.doit("cap", "exec", "true").ok()) == ["web1, web2, db1: exit status 0"]
 
 
-def test_both_streams_are_shown_in_the_order_in_which_they_were_written(named: Project) -> None:
+def test_exec_shows_stdout_and_stderr_in_the_order_written(named: Project) -> None:
     command = "for n in 1 2 3; do echo out $n; echo err $n >&2; done"
     said = said_by(named.doit("cap", "exec", command, check=True))[1:]
     assert [line.strip() for line in said] == ["out 1", "err 1", "out 2", "err 2", "out 3", "err 3"]
@@ -71,40 +71,40 @@ CHOSEN = [
 
 
 @pytest.mark.parametrize(("words", "expected"), CHOSEN, ids=[" ".join(words) for words, _ in CHOSEN])
-def test_it_runs_on_the_chosen_hosts_only(named: Project, words: list[str], expected: list[str]) -> None:
+def test_exec_runs_on_the_selected_hosts_only(named: Project, words: list[str], expected: list[str]) -> None:
     said = said_by(named.doit("cap", "exec", SAYS_ITS_NAME, *words, check=True))
     assert [line.strip() for line in said[1::2]] == expected
 
 
-def test_options_may_stand_before_the_command(named: Project) -> None:
+def test_options_may_precede_the_command(named: Project) -> None:
     assert "I am db1" in named.doit("cap", "--roles", "db", "exec", SAYS_ITS_NAME, check=True).out
 
 
 @pytest.mark.parametrize("command", ['x=1; echo "x is $x"', '[ "a=b" = "a=b" ] && echo "x is 1"', "echo x is 1 #=="])
-def test_a_command_with_an_equals_sign_is_no_variable(named: Project, command: str) -> None:
+def test_a_command_with_an_equals_sign_is_not_taken_for_a_variable(named: Project, command: str) -> None:
     assert said_by(named.doit("cap", "exec", command, "production", "--hosts=web1", check=True))[1:] == ["    x is 1"]
 
 
-def test_a_command_that_a_signal_ends_says_so(named: Project) -> None:
+def test_a_command_ended_by_a_signal_is_reported_as_such(named: Project) -> None:
     said = said_by(named.doit("cap", "exec", "kill -9 $$", "hosts=web1").failed(1))
     assert said[0] == "web1: was killed by signal 9"
 
 
-def test_a_host_that_is_down_is_a_line_and_the_others_answer(project: Project) -> None:
+def test_an_unreachable_host_has_one_line_and_the_others_answer(project: Project) -> None:
     add_host(project, "far", NOWHERE)
     said = said_by(project.doit("cap", "exec", "echo hello").failed(1))
     assert said[:2] == ["web1, web2: exit status 0", "    hello"]
     assert [line.startswith("  far: cannot connect: ") for line in said[2:]] == [True]
 
 
-def test_a_secret_reaches_the_command_and_is_not_shown(project: Project) -> None:
+def test_a_secret_reaches_the_command_and_is_masked(project: Project) -> None:
     text = json.dumps(project.settings)
     (project.path / "deploy.yml").write_text("{default_env: {TOKEN: !env TOKEN}," + text[1:])
     said = project.doit("cap", "exec", 'echo "$TOKEN"; echo ${#TOKEN}', env={"TOKEN": "s3cr3t-value"}, check=True).out
     assert said.splitlines()[1:] == ["    ***", "    12"]
 
 
-def test_it_takes_no_lock_and_changes_nothing(project: Project) -> None:
+def test_exec_takes_no_lock_and_changes_nothing(project: Project) -> None:
     project.doit("deploy:production", check=True)
     before = hosts_of(project)
     project.doit("cap", "exec", "cd hosts/web1 && flock -n .capdoit/lock true", "hosts=web1", check=True)
@@ -112,7 +112,9 @@ def test_it_takes_no_lock_and_changes_nothing(project: Project) -> None:
 
 
 @pytest.mark.ssh
-def test_over_ssh_it_runs_in_the_users_home_by_one_connection_a_host(ssh_project: Project, sshds: Fleet) -> None:
+def test_over_ssh_exec_runs_in_the_home_directory_with_one_connection_per_host(
+    ssh_project: Project, sshds: Fleet
+) -> None:
     before = {host: sshds.connections(host) for host in ssh_project.hosts}
     said = said_by(ssh_project.doit("cap", "exec", "pwd", check=True))
     assert {host: sshds.connections(host) - n for host, n in before.items()} == dict.fromkeys(ssh_project.hosts, 1)
@@ -132,7 +134,7 @@ def test_ctrl_c_ends_the_command_on_every_host(ssh_project: Project, sshds: Flee
     assert within(60, lambda: not at_home(homes)), at_home(homes)
 
 
-def test_what_is_left_out_is_said(named: Project) -> None:
+def test_omitted_output_is_mentioned(named: Project) -> None:
     said = said_by(named.doit("cap", "exec", "seq 1 200000", "hosts=web1", check=True))
     assert said[1].endswith("lines are left out")
     assert said[-1] == "    200000"

@@ -31,7 +31,7 @@ def history(project: Project, *words: str) -> list[dict[str, Any]]:
     return found
 
 
-def test_history_tells_of_deploys_rollbacks_failures_and_unlocks(project: Project) -> None:
+def test_history_lists_deploys_rollbacks_failures_and_unlocks(project: Project) -> None:
     project.doit("deploy:production", check=True)
     first = project.current("web1")
     revision = project.repo.commit({"app.txt": "second\n"})
@@ -65,7 +65,7 @@ def test_history_tells_of_deploys_rollbacks_failures_and_unlocks(project: Projec
     assert all(0 < one["seconds"] < 60 for one in found[1:])
 
 
-def test_history_tells_a_flow_that_was_interrupted_from_one_that_failed(project: Project) -> None:
+def test_history_distinguishes_interrupted_from_failed_flows(project: Project) -> None:
     project.doit("deploy:production", check=True)
     write_hooks(
         project,
@@ -84,7 +84,7 @@ def test_history_tells_a_flow_that_was_interrupted_from_one_that_failed(project:
     assert newest["ending"] == "interrupted by SIGTERM in waits"
 
 
-def test_what_cannot_be_entered_is_not_said_to_be_nothing(project: Project, tmp_path: Path) -> None:
+def test_an_unreadable_directory_is_not_reported_as_empty(project: Project, tmp_path: Path) -> None:
     project.doit("deploy:production", check=True)
     sh = tmp_path / "bin/sh"  # root's, too, cannot enter what is closed to it
     sh.parent.mkdir()
@@ -99,7 +99,7 @@ def test_what_cannot_be_entered_is_not_said_to_be_nothing(project: Project, tmp_
     assert "is live on web1" not in status
 
 
-def test_a_release_whose_files_are_gone_and_one_of_two_revisions_are_differences(project: Project) -> None:
+def test_status_reports_missing_files_and_differing_revisions_of_a_release(project: Project) -> None:
     release = deploy(project)
     tree = project.deploy_to("web2") / "releases" / release
     (tree / "REVISION").write_text("f" * 40 + "\n")
@@ -110,7 +110,7 @@ def test_a_release_whose_files_are_gone_and_one_of_two_revisions_are_differences
     assert f"{release} is live on web2, but its files are gone" in project.doit("cap", "status").failed(3).out
 
 
-def test_status_says_why_a_rollback_would_be_refused(project: Project) -> None:
+def test_status_tells_why_a_rollback_would_be_refused(project: Project) -> None:
     deploy(project)
     deploy(project)
     (project.deploy_to("web2") / "current").unlink()
@@ -118,7 +118,7 @@ def test_status_says_why_a_rollback_would_be_refused(project: Project) -> None:
     assert "A rollback is refused: web2: " in project.doit("cap", "status").failed(3).out
 
 
-def test_looking_and_unlocking_need_no_secret(project: Project) -> None:
+def test_read_only_commands_and_unlock_need_no_secret(project: Project) -> None:
     project.doit("deploy:production", check=True)
     text = (project.path / "deploy.yml").read_text().replace('"branch"', '"default_env": {KEY: !env KEY}, "branch"')
     (project.path / "deploy.yml").write_text(text)
@@ -127,7 +127,7 @@ def test_looking_and_unlocking_need_no_secret(project: Project) -> None:
     assert "needs the environment variable KEY" in project.doit("rollback:production").failed().out
 
 
-def test_history_shows_the_newest_lines_in_80_columns_and_counts_the_rest(project: Project) -> None:
+def test_history_shows_the_newest_flows_in_80_columns_and_counts_the_rest(project: Project) -> None:
     for _ in range(3):
         project.doit("deploy:production", "message=" + "a long story " * 9, check=True)
     said = project.doit("cap", "history", "-n", "2", check=True)
@@ -137,7 +137,7 @@ def test_history_shows_the_newest_lines_in_80_columns_and_counts_the_rest(projec
     assert len(history(project, "-n3")) == 3
 
 
-def test_history_includes_what_capistrano_did(project: Project) -> None:
+def test_history_includes_flows_of_capistrano(project: Project) -> None:
     project.deploy_to("web1").mkdir(parents=True, exist_ok=True)
     (project.deploy_to("web1") / "revisions.log").write_text(
         "Branch main (at 1f3e) deployed as release 20160614133327 by bob\nbob rolled back to release 20160614133327\n"
@@ -150,7 +150,7 @@ def test_history_includes_what_capistrano_did(project: Project) -> None:
     ]
 
 
-def test_history_before_the_first_deploy_and_with_no_host(project: Project) -> None:
+def test_history_works_before_the_first_deploy_and_without_reachable_hosts(project: Project) -> None:
     assert "The journals of all hosts are empty." in project.doit("cap", "history", check=True).out
     add_host(project, "far", NOWHERE)
     (line,) = project.doit("cap", "history", "hosts=far").failed(1).out.splitlines()
@@ -158,7 +158,7 @@ def test_history_before_the_first_deploy_and_with_no_host(project: Project) -> N
     project.doit("cap", "history").failed(3)
 
 
-def test_a_very_long_line_is_cut_with_a_mark_and_is_the_same_on_all_hosts(project: Project) -> None:
+def test_a_very_long_journal_line_is_cut_alike_on_all_hosts(project: Project) -> None:
     out = project.doit("cap", "exec", "head -c 200000 /dev/zero | tr '\\0' a; echo; echo end", check=True).out
 
     assert out.splitlines() == ["web1, web2: exit status 0", f"    {'a' * 8192}…", "    end"]

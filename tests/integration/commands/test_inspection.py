@@ -30,7 +30,7 @@ from capdoit.testing import Project
         (["history", "-n", "9" * 5000], "expected a number"),
     ],
 )
-def test_a_question_that_makes_no_sense_is_refused_in_a_line(project: Project, words: list[str], answer: str) -> None:
+def test_an_invalid_command_line_is_refused_in_one_line(project: Project, words: list[str], answer: str) -> None:
     completed = project.doit("cap", *words).failed(3)
     assert answer in completed.out
     assert len(completed.out.splitlines()) == 1

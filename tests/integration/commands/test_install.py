@@ -35,19 +35,19 @@ def doit(folder: Path, *args: str) -> Completed:
     return Completed(args, done.returncode, done.stdout)
 
 
-def test_install_writes_files_from_which_doit_has_tasks_for_both_stages(empty: Path) -> None:
+def test_install_writes_files_that_give_doit_tasks_for_both_stages(empty: Path) -> None:
     doit(empty, "cap", "install").ok()
     tasks = doit(empty, "list").ok().out
     assert all(f"{verb}:{s}" in tasks for verb in ("deploy", "rollback", "check") for s in ("staging", "production"))
 
 
-def test_install_takes_the_stages_that_are_named_and_the_first_is_the_default(empty: Path) -> None:
+def test_install_uses_the_named_stages_and_the_first_is_the_default(empty: Path) -> None:
     doit(empty, "cap", "install", "qa", "live").ok()
     rows = lines(doit(empty, "cap", "stages").ok())
     assert [row[:2] for row in rows[1:]] == [["qa", "default"], ["live", "git"]]
 
 
-def test_install_leaves_what_is_there_as_it_is(empty: Path) -> None:
+def test_install_keeps_existing_files(empty: Path) -> None:
     (empty / "deploy.yml").write_text("mine")
     said = doit(empty, "cap", "install").ok().out
     assert "[skip] deploy.yml exists" in said
@@ -62,6 +62,6 @@ def test_install_does_not_load_a_broken_dodo(empty: Path) -> None:
 
 
 @pytest.mark.parametrize("names", [["rollback"], ["a b"], ["qa", "qa"], ["../up"], ["qa", "{x}"]])
-def test_install_with_a_name_that_no_stage_can_have_writes_nothing(empty: Path, names: list[str]) -> None:
+def test_install_with_an_invalid_stage_name_writes_nothing(empty: Path, names: list[str]) -> None:
     doit(empty, "cap", "install", *names).failed(3)
     assert list(empty.iterdir()) == []

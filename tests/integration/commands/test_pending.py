@@ -73,7 +73,7 @@ def test_pending_lists_the_commits_that_a_deploy_would_bring(project: Project) -
     assert [commit["revision"] for commit in found["comes"]] == [third, second]
 
 
-def test_pending_speaks_of_each_revision_that_is_live(project: Project) -> None:
+def test_pending_covers_each_live_revision(project: Project) -> None:
     project.doit("deploy:production", check=True)
     project.repo.commit({"b.txt": "2"})
     project.doit("deploy:production", "hosts=web2", check=True)
@@ -95,7 +95,7 @@ SERVERS = {
 
 
 @pytest.mark.parametrize(("config", "said_to_git"), SERVERS.values(), ids=SERVERS)
-def test_pending_takes_commits_from_a_server(
+def test_pending_reads_commits_from_the_server(
     project: Project, config: dict[str, str], said_to_git: dict[str, str]
 ) -> None:
     for name, value in config.items():
@@ -108,7 +108,7 @@ def test_pending_takes_commits_from_a_server(
     assert said.endswith("change b.txt\n")
 
 
-def test_pending_says_when_a_branch_is_behind_or_has_diverged(project: Project) -> None:
+def test_pending_reports_a_branch_that_is_behind_or_diverged(project: Project) -> None:
     project.repo.git("branch", "old")
     project.repo.commit({"b.txt": "2"})
     project.doit("deploy:production", check=True)
@@ -122,7 +122,7 @@ def test_pending_says_when_a_branch_is_behind_or_has_diverged(project: Project) 
     assert "have diverged" in project.doit("cap", "pending", "branch=old", check=True).out
 
 
-def test_pending_needs_no_repository_when_what_is_live_is_what_would_come(project: Project) -> None:
+def test_pending_needs_no_repository_when_the_branch_is_live(project: Project) -> None:
     project.doit("deploy:production", check=True)
     said = said_by(only_hosts_reach(project).doit("cap", "pending", check=True))
     assert said == [
@@ -130,7 +130,7 @@ def test_pending_needs_no_repository_when_what_is_live_is_what_would_come(projec
     ]
 
 
-def test_pending_uses_the_projects_clone_and_fetches_nothing_into_it(project: Project) -> None:
+def test_pending_uses_the_clone_of_the_project_without_fetching_into_it(project: Project) -> None:
     project.doit("deploy:production", check=True)
     project.repo.commit({"b.txt": "2"})
     clone_into(project)
@@ -141,7 +141,9 @@ def test_pending_uses_the_projects_clone_and_fetches_nothing_into_it(project: Pr
 
 
 @pytest.mark.parametrize("options", [None, ["--depth=1"]], ids=["no clone", "a shallow clone"])
-def test_pending_says_when_neither_clone_nor_repository_is_at_hand(project: Project, options: list[str] | None) -> None:
+def test_pending_reports_that_neither_clone_nor_repository_is_available(
+    project: Project, options: list[str] | None
+) -> None:
     project.doit("deploy:production", check=True)
     project.repo.commit({"b.txt": "2"})
     if options:
@@ -151,7 +153,7 @@ def test_pending_says_when_neither_clone_nor_repository_is_at_hand(project: Proj
     assert "cannot fetch from /no/such/repository" in said
 
 
-def test_pending_leaves_nothing_behind_and_changes_nothing_on_the_hosts(project: Project, tmp_path: Path) -> None:
+def test_pending_leaves_no_files_and_changes_nothing_on_hosts(project: Project, tmp_path: Path) -> None:
     project.doit("deploy:production", check=True)
     project.repo.commit({"b.txt": "2"})
     before, temporary = hosts_of(project), tmp_path / "tmp"
@@ -162,7 +164,7 @@ def test_pending_leaves_nothing_behind_and_changes_nothing_on_the_hosts(project:
     assert os.listdir(temporary) == []
 
 
-def test_pending_says_when_the_live_commit_is_gone_from_the_repository(project: Project) -> None:
+def test_pending_reports_a_live_commit_that_the_repository_lacks(project: Project) -> None:
     project.doit("deploy:production", check=True)
     gone = project.repo.git("rev-parse", "HEAD")
     project.repo.git("commit", "--quiet", "--amend", "-m", "rewritten")
@@ -173,19 +175,19 @@ def test_pending_says_when_the_live_commit_is_gone_from_the_repository(project: 
     assert pending(project)[0]["comes"] is None
 
 
-def test_pending_says_that_nothing_is_live(project: Project) -> None:
+def test_pending_reports_that_nothing_is_live(project: Project) -> None:
     said = project.doit("cap", "pending", check=True).out
     assert said == "Nothing is live on web1, web2, or it has no revision: a deploy would bring all of main.\n"
 
 
-def test_pending_needs_the_git_transfer_and_a_branch_that_is_there(project: Project) -> None:
+def test_pending_needs_the_git_transfer_and_an_existing_branch(project: Project) -> None:
     project.doit("deploy:production", check=True)
     assert "no branch, tag or commit 'nope'" in project.doit("cap", "pending", "branch=nope").failed(3).out
     project.config(transfer="archive", archive="dist/shop.tar.gz", repo_url=None, branch=None)
     assert "pending needs transfer: git" in project.doit("cap", "pending").failed(3).out
 
 
-def test_pending_with_a_host_that_is_down(project: Project) -> None:
+def test_pending_works_with_an_unreachable_host(project: Project) -> None:
     project.doit("deploy:production", check=True)
     add_host(project, "far", NOWHERE)
     assert "Nothing is pending" in project.doit("cap", "pending").failed(3).out
@@ -193,7 +195,7 @@ def test_pending_with_a_host_that_is_down(project: Project) -> None:
     assert line.startswith("  far: cannot connect: ")
 
 
-def test_a_mirror_over_ssh_is_only_asked(make_project: MakeProject, git_repo: GitRepo) -> None:
+def test_a_mirror_over_ssh_is_only_read(make_project: MakeProject, git_repo: GitRepo) -> None:
     project = make_project(2, ssh=True)
     project.doit("deploy:production", check=True)
     git_repo.commit({"b.txt": "2"})

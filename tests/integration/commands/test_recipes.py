@@ -57,14 +57,14 @@ def write_recipe(project: Project, name: str, text: str) -> None:
     (folder / f"{name}.py").write_text(text)
 
 
-def test_recipes_lists_bundled_ones_and_the_projects_with_their_first_lines(project: Project) -> None:
+def test_recipes_lists_bundled_and_project_recipes_with_a_summary(project: Project) -> None:
     write_recipe(project, "greet", RECIPE)
     rows = lines(project.doit("cap", "recipes", check=True))
     assert ["greet", "project", "Greets", "the", "hosts."] in rows
     assert ["systemd", __version__, "bundled", "restart"] in [row[:4] for row in rows]
 
 
-def test_a_recipe_that_stands_before_another_of_its_name_says_so(project: Project) -> None:
+def test_a_recipe_that_overrides_another_is_marked(project: Project) -> None:
     write_recipe(project, "greet", RECIPE)
     assert "instead of" not in project.doit("cap", "recipes", check=True).out
     write_recipe(project, "health", RECIPE.replace("greet", "health"))
@@ -79,7 +79,7 @@ def test_a_recipe_is_shown_with_its_docstring_and_options(project: Project) -> N
     assert completed.out.endswith(MANUAL)
 
 
-def test_the_bundled_recipe_for_systemd_needs_its_units(project: Project) -> None:
+def test_the_systemd_recipe_requires_units(project: Project) -> None:
     said = project.doit("cap", "recipes", "systemd", check=True).out
     assert "  units: list of strings; required" in said.splitlines()
 

@@ -17,7 +17,7 @@ def lines(completed: Completed) -> list[list[str]]:
     return [line.split() for line in completed.out.splitlines()]
 
 
-def test_releases_shows_each_release_on_each_host_and_marks_where_a_rollback_goes(project: Project) -> None:
+def test_releases_shows_each_release_on_each_host_and_marks_the_target(project: Project) -> None:
     first, second, third = deploy(project), deploy(project), deploy(project)
     revision = project.repo.git("rev-parse", "HEAD")[:12]
     rows = lines(project.doit("cap", "releases", check=True))
@@ -32,14 +32,14 @@ def test_releases_shows_each_release_on_each_host_and_marks_where_a_rollback_goe
     assert (its["lives"]["web2"]["by"], its["lives"]["web2"]["branch"]) == ("tester", "main")
 
 
-def test_releases_shows_what_a_rollback_left_behind(project: Project) -> None:
+def test_releases_shows_the_archive_that_a_rollback_left(project: Project) -> None:
     first, second = deploy(project), deploy(project)
     project.doit("rollback:production", check=True)
     states = {entry["release"]: entry["states"] for entry in look(project, "releases")["releases"]}
     assert states == {first: dict.fromkeys(project.hosts, "live"), second: dict.fromkeys(project.hosts, "archived")}
 
 
-def test_releases_shows_where_a_host_lacks_one_that_another_has(project: Project) -> None:
+def test_releases_shows_which_host_lacks_a_release(project: Project) -> None:
     first = deploy(project)
     deploy(project)
     tree = project.deploy_to("web2") / "releases" / first
@@ -48,7 +48,7 @@ def test_releases_shows_where_a_host_lacks_one_that_another_has(project: Project
     assert row[1:3] == ["retired", "missing"]
 
 
-def test_releases_of_many_hosts_share_a_column_where_they_hold_the_same(make_project: MakeProject) -> None:
+def test_hosts_with_the_same_releases_share_a_column(make_project: MakeProject) -> None:
     project = make_project(9)
     deploy(project)
     set_aside = project.deploy_to("web9")

@@ -9,7 +9,7 @@ def lines(completed: Completed) -> list[list[str]]:
     return [line.split() for line in completed.out.splitlines()]
 
 
-def test_stages_has_a_line_for_each(project: Project) -> None:
+def test_stages_has_one_line_per_stage(project: Project) -> None:
     hosts = {"hosts": project.hosts}
     archive = {**hosts, "transfer": "archive", "archive": "dist/shop.tar.gz"}
     project.config(stages={"a": hosts, "b": archive}, default_stage="b")

@@ -40,14 +40,14 @@ def unreachable(project: Project, name: str) -> None:
     project.config(stages={"production": {"hosts": {**project.hosts, name: nowhere}}})
 
 
-def test_status_before_the_first_deploy_says_nothing_is_live(project: Project) -> None:
+def test_before_the_first_deploy_status_reports_that_nothing_is_live(project: Project) -> None:
     said = look(project, "status")
     assert [(host["live"], host["rollback"], host["lock"]) for host in said["hosts"]] == [(None, None, None)] * 2
     assert said["agree"] is True
     assert "no older releases" in said["refused"]
 
 
-def test_status_says_what_is_live_and_where_a_rollback_would_go(project: Project) -> None:
+def test_status_shows_the_live_release_and_the_rollback_target(project: Project) -> None:
     revision = project.repo.git("rev-parse", "HEAD")
     first, second = deploy(project), deploy(project)
     rows = lines(project.doit("cap", "status", check=True))
@@ -62,7 +62,7 @@ def test_status_says_what_is_live_and_where_a_rollback_would_go(project: Project
     assert look(project, "status")["rollback"] == first
 
 
-def test_status_exits_3_when_a_host_lacks_a_release_and_names_it(project: Project) -> None:
+def test_status_exits_3_and_names_the_host_that_lacks_a_release(project: Project) -> None:
     first, _ = deploy(project), deploy(project)
     shutil.rmtree(project.deploy_to("web2") / "releases" / first)
     said = project.doit("cap", "status").failed(3).out
@@ -70,7 +70,7 @@ def test_status_exits_3_when_a_host_lacks_a_release_and_names_it(project: Projec
     assert look(project, "status", code=3)["differences"] == [f"{first} is not on web2"]
 
 
-def test_a_rollback_goes_where_status_said(project: Project) -> None:
+def test_a_rollback_goes_to_the_target_that_status_showed(project: Project) -> None:
     deploy(project)
     deploy(project)
     said = look(project, "status")["rollback"]
@@ -78,7 +78,7 @@ def test_a_rollback_goes_where_status_said(project: Project) -> None:
     assert [project.current(host) for host in project.hosts] == [said, said]
 
 
-def test_status_exits_3_when_the_hosts_have_different_releases_live(project: Project) -> None:
+def test_status_exits_3_when_hosts_have_different_live_releases(project: Project) -> None:
     first, second = deploy(project), deploy(project)
     set_live(project, "web2", first)
     said = project.doit("cap", "status").failed(3).out
@@ -86,7 +86,7 @@ def test_status_exits_3_when_the_hosts_have_different_releases_live(project: Pro
     assert [host["live"] for host in look(project, "status", code=3)["hosts"]] == [second, first]
 
 
-def test_status_exits_3_when_one_of_the_hosts_cannot_be_reached_and_shows_the_others(project: Project) -> None:
+def test_status_exits_3_and_shows_the_other_hosts_when_one_is_unreachable(project: Project) -> None:
     live = deploy(project)
     unreachable(project, "far")
     said = lines(project.doit("cap", "status").failed(3))
@@ -112,7 +112,7 @@ def test_status_exits_3_when_one_of_the_hosts_cannot_be_reached_and_shows_the_ot
     ],
     ids=" ".join,
 )
-def test_where_no_host_can_be_reached_each_has_one_line_and_it_exits_1(project: Project, words: list[str]) -> None:
+def test_commands_exit_1_with_one_line_per_host_when_none_is_reachable(project: Project, words: list[str]) -> None:
     far = {"hostname": "127.0.0.1", "port": 1, "ssh_options": ["ConnectTimeout=3"]}
     hosts = {name: {**far, "deploy_to": f"/srv/{name}"} for name in ("far1", "far2")}
     project.config(stages={"production": {"hosts": hosts}})
@@ -123,7 +123,7 @@ def test_where_no_host_can_be_reached_each_has_one_line_and_it_exits_1(project: 
     ), out
 
 
-def test_status_names_who_holds_the_lock(project: Project) -> None:
+def test_status_names_the_holder_of_the_lock(project: Project) -> None:
     deploy(project)
     (project.deploy_to("web1") / ".capdoit/lock").write_text(LOCK)
     said = project.doit("cap", "status", check=True).out
@@ -131,7 +131,7 @@ def test_status_names_who_holds_the_lock(project: Project) -> None:
     assert "web2: locked" not in said
 
 
-def test_status_asks_only_the_hosts_that_are_selected(project: Project) -> None:
+def test_status_asks_only_the_selected_hosts(project: Project) -> None:
     assert [host["host"] for host in look(project, "status", "hosts=web2")["hosts"]] == ["web2"]
 
 
@@ -141,7 +141,7 @@ def test_status_changes_nothing(make_project: MakeProject) -> None:
     assert not project.deploy_to("web1").exists()
 
 
-def test_status_speaks_of_the_stage_that_is_named_by_word_or_variable(project: Project) -> None:
+def test_status_takes_the_stage_as_word_or_variable(project: Project) -> None:
     stages = {name: {"hosts": project.hosts} for name in ("a", "b")}
     project.config(stages=stages)
     assert look(project, "status", "a")["stage"] == "a"
@@ -149,13 +149,13 @@ def test_status_speaks_of_the_stage_that_is_named_by_word_or_variable(project: P
     assert "which stage" in project.doit("cap", "status").failed(3).out
 
 
-def test_status_over_ssh(make_project: MakeProject) -> None:
+def test_status_works_over_ssh(make_project: MakeProject) -> None:
     project = make_project(2, ssh=True)
     live = deploy(project)
     assert [host["live"] for host in look(project, "status")["hosts"]] == [live, live]
 
 
-def test_status_says_how_the_last_flow_ended_when_that_was_not_well(project: Project) -> None:
+def test_status_reports_a_last_flow_that_failed(project: Project) -> None:
     live = deploy(project)
     write_hooks(
         project,

@@ -49,7 +49,7 @@ def make(host, release, flow):
 )
 
 
-def test_verify_says_what_was_changed_by_hand_on_which_host(project: Project, git_repo: GitRepo) -> None:
+def test_verify_lists_changed_files_per_host(project: Project, git_repo: GitRepo) -> None:
     git_repo.commit({"gone.txt": "", "same-size.txt": "abc", "run": "x", "new\nline": "x"})
     live = deploy(project)
     tree = release(project, live)
@@ -81,7 +81,7 @@ def test_verify_says_what_was_changed_by_hand_on_which_host(project: Project, gi
     assert "run" in quick
 
 
-def test_verify_shows_what_hosts_were_not_shipped_alike(project: Project) -> None:
+def test_verify_lists_files_that_hosts_received_differently(project: Project) -> None:
     write_hooks(
         project,
         """
@@ -97,7 +97,7 @@ def test_verify_shows_what_hosts_were_not_shipped_alike(project: Project) -> Non
     assert "which: file 644 5 bytes" in project.doit("cap", "verify").failed(3).out
 
 
-def test_verify_of_a_named_release(project: Project) -> None:
+def test_verify_accepts_a_release_name(project: Project) -> None:
     first, second = deploy(project), deploy(project)
     (release(project, first, "web2") / "app.txt").unlink()
     assert verify(project, "production", second)["well"] is True
@@ -114,7 +114,7 @@ def test_verify_changes_nothing(project: Project) -> None:
     assert {path: path.lstat().st_mtime_ns for path in project.deploy_to("web1").rglob("*")} == before
 
 
-def test_verify_of_a_release_without_a_manifest_says_that_nobody_knows(project: Project) -> None:
+def test_verify_reports_a_release_without_manifest_as_unknown(project: Project) -> None:
     live = deploy(project)
     manifest(project, live, "web2").unlink()
     out = project.doit("cap", "verify").failed(3).out
@@ -130,18 +130,18 @@ def test_verify_of_a_release_without_a_manifest_says_that_nobody_knows(project: 
         ([RELEASE, "20200101000000"], "at most one release"),
     ],
 )
-def test_verify_of_what_is_not_there(project: Project, words: list[str], answer: str) -> None:
+def test_verify_of_a_missing_release_is_refused(project: Project, words: list[str], answer: str) -> None:
     deploy(project)
     done = project.doit("cap", "verify", *words).failed(3)
     assert answer in done.out
     assert len(done.out.splitlines()) == 1
 
 
-def test_verify_before_the_first_deploy(project: Project) -> None:
+def test_verify_before_the_first_deploy_reports_that_nothing_is_live(project: Project) -> None:
     assert "no release is live" in project.doit("cap", "verify").failed(3).out
 
 
-def test_verify_over_ssh(make_project: MakeProject) -> None:
+def test_verify_works_over_ssh(make_project: MakeProject) -> None:
     project = make_project(2, ssh=True)
     live = deploy(project)
     assert verify(project)["well"] is True
@@ -149,7 +149,7 @@ def test_verify_over_ssh(make_project: MakeProject) -> None:
     assert changes(verify(project, code=3), "web2") == {"app.txt": ("missing", [])}
 
 
-def test_what_a_hook_of_a_rollback_makes_is_no_damage_in_the_next_one(project: Project) -> None:
+def test_files_that_a_rollback_hook_creates_are_not_damage_in_the_next_rollback(project: Project) -> None:
     project.dodo(REMAKES)
     first, _ = deploy(project), deploy(project)
     project.doit("rollback:production", check=True)
@@ -174,9 +174,7 @@ def make(host, release, flow):
 
 
 @pytest.mark.parametrize("ssh", [False, True])
-def test_a_rollback_remembers_what_its_hooks_changed_and_takes_nothing_else_for_shipped(
-    make_project: MakeProject, ssh: bool
-) -> None:
+def test_a_rollback_updates_the_manifest_only_with_changes_of_its_hooks(make_project: MakeProject, ssh: bool) -> None:
     project = make_project(2, ssh=ssh)
     project.dodo(ONE_AS_LONG)
     first, _ = deploy(project), deploy(project)
@@ -188,7 +186,7 @@ def test_a_rollback_remembers_what_its_hooks_changed_and_takes_nothing_else_for_
     assert changes(said, "web2") == {"app.txt": ("changed", ["contents"]), "by-hand": ("added", [])}
 
 
-def test_a_linked_file_that_is_gone_refuses_a_rollback_and_its_dry_run(project: Project) -> None:
+def test_a_missing_linked_file_refuses_a_rollback_and_its_dry_run(project: Project) -> None:
     first, second = deploy(project), deploy(project)
     (project.shared("web2") / "config/database.yml").unlink()
     for variables in (["dry_run=yes"], []):
@@ -200,7 +198,7 @@ def test_a_linked_file_that_is_gone_refuses_a_rollback_and_its_dry_run(project: 
     assert project.current("web2") == first
 
 
-def test_verify_says_what_is_wrong_with_a_release_that_cannot_be_compared(make_project: MakeProject) -> None:
+def test_verify_tells_why_a_release_cannot_be_compared(make_project: MakeProject) -> None:
     project = make_project(1)
     deploy(project)
     (project.shared("web1") / "config/database.yml").unlink()
@@ -208,7 +206,7 @@ def test_verify_says_what_is_wrong_with_a_release_that_cannot_be_compared(make_p
     assert "linked file config/database.yml does not exist in" in project.doit("cap", "verify").failed(3).out
 
 
-def test_what_was_changed_by_hand_before_an_archive_or_a_sweep_is_not_taken_for_a_hooks(project: Project) -> None:
+def test_manual_changes_before_archiving_or_cleanup_are_not_taken_for_changes_of_hooks(project: Project) -> None:
     write_hooks(
         project,
         """

@@ -22,7 +22,7 @@ from tests.support import MakeProject
     ],
     ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
 )
-def test_what_makes_no_sense_is_refused_before_any_host_is_touched(
+def test_an_invalid_command_line_is_refused_before_any_host_is_touched(
     make_project: MakeProject, args: tuple[str, ...], complaint: str
 ) -> None:
     project = make_project(linked_files_exist=False)
@@ -35,7 +35,7 @@ def test_what_makes_no_sense_is_refused_before_any_host_is_touched(
     assert not (project.path / "hosts").exists()
 
 
-def test_a_host_of_the_environment_that_is_unknown_is_refused(make_project: MakeProject) -> None:
+def test_an_unknown_host_in_the_environment_is_refused(make_project: MakeProject) -> None:
     project = make_project(linked_files_exist=False)
     done = project.doit("deploy:production", env={"HOSTS": "web9"})
     assert done.code != 0
@@ -43,7 +43,7 @@ def test_a_host_of_the_environment_that_is_unknown_is_refused(make_project: Make
     assert not (project.path / "hosts").exists()
 
 
-def test_only_hosts_without_code_cannot_be_selected(make_project: MakeProject) -> None:
+def test_selecting_only_no_release_hosts_is_refused(make_project: MakeProject) -> None:
     project = make_project(linked_files_exist=False)
     project.hosts["web2"]["no_release"] = True
     project.config()
@@ -60,7 +60,7 @@ def two_stages(project: Project, **settings: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["deploy", "rollback", "deploy:rollback", "deploy:check"])
-def test_a_short_name_without_a_stage_is_refused_when_there_are_several(project: Project, name: str) -> None:
+def test_a_task_name_without_stage_is_refused_when_there_are_several_stages(project: Project, name: str) -> None:
     two_stages(project)
     project.dodo(DODO)
     done = project.doit(name).failed()
@@ -70,14 +70,14 @@ def test_a_short_name_without_a_stage_is_refused_when_there_are_several(project:
     assert project.releases("web1") == project.releases("web2") == []
 
 
-def test_stage_says_which(project: Project) -> None:
+def test_the_variable_stage_chooses_the_stage(project: Project) -> None:
     two_stages(project)
     project.doit("deploy", "stage=production", check=True)
     assert project.current("web1") is None
     assert project.current("web2")
 
 
-def test_the_default_stage_is_taken_when_none_is_said(project: Project) -> None:
+def test_the_default_stage_is_used_when_none_is_given(project: Project) -> None:
     two_stages(project, default_stage="staging")
     project.doit("deploy", check=True)
     assert project.current("web1")

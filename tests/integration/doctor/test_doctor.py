@@ -53,13 +53,13 @@ def place_of(project: Project, text: str) -> str:
 # -- all is well
 
 
-def test_where_all_is_well_it_says_so_and_exits_0(project: Project) -> None:
+def test_doctor_reports_that_all_is_well_and_exits_0(project: Project) -> None:
     project.doit("deploy:production", check=True)
     done = project.doit("cap", "doctor").ok()
     assert done.out.splitlines()[-1] == "production: no problems, no remarks"
 
 
-def test_it_shows_versions_state_and_settings_of_local_hosts(project: Project) -> None:
+def test_doctor_shows_versions_state_and_settings_of_local_hosts(project: Project) -> None:
     project.doit("deploy:production", check=True)
     said = doctor(project)
     git = re.search(r"[0-9.]+[0-9]", subprocess.check_output(["git", "--version"], text=True))
@@ -77,9 +77,7 @@ def test_it_shows_versions_state_and_settings_of_local_hosts(project: Project) -
 
 
 @pytest.mark.ssh
-def test_it_shows_how_ssh_leads_to_hosts_with_the_options_that_capdoit_gives(
-    ssh_project: Project, sshds: Fleet
-) -> None:
+def test_doctor_shows_the_ssh_route_with_the_options_of_capdoit(ssh_project: Project, sshds: Fleet) -> None:
     ssh_project.config(ssh_options=["ServerAliveInterval=7"])
     led = on(doctor(ssh_project), "web2")["ssh"]
     assert (led["key"], led["strict"], led["forwards_agent"], led["gateway"]) == ("known", "yes", False, "")
@@ -89,13 +87,13 @@ def test_it_shows_how_ssh_leads_to_hosts_with_the_options_that_capdoit_gives(
 
 
 @pytest.mark.ssh
-def test_it_costs_a_host_one_connection(ssh_project: Project, sshds: Fleet) -> None:
+def test_doctor_opens_one_connection_per_host(ssh_project: Project, sshds: Fleet) -> None:
     before = sshds.connections("web1")
     doctor(ssh_project)
     assert sshds.connections("web1") == before + 1
 
 
-def test_it_changes_nothing_on_hosts(make_project: MakeProject) -> None:
+def test_doctor_changes_nothing_on_hosts(make_project: MakeProject) -> None:
     project = make_project(1, linked_files_exist=False)
     doctor(project)
     assert not project.deploy_to("web1").exists()
@@ -110,7 +108,7 @@ def tree(root: Path) -> dict[Path, tuple[int, int, int]]:
     return {path: (stat.st_mode, stat.st_size, stat.st_mtime_ns) for path in root.rglob("*") for stat in [path.lstat()]}
 
 
-def test_it_is_not_kept_from_looking_by_a_lock(project: Project) -> None:
+def test_doctor_works_while_a_host_is_locked(project: Project) -> None:
     project.doit("deploy:production", check=True)
     held = project.deploy_to("web1") / ".capdoit/lock"
     with subprocess.Popen(["flock", held, "cat"], stdin=subprocess.PIPE) as holder:
@@ -119,7 +117,7 @@ def test_it_is_not_kept_from_looking_by_a_lock(project: Project) -> None:
         holder.stdin.close()
 
 
-def test_every_table_fits_80_columns(make_project: MakeProject) -> None:
+def test_every_table_of_doctor_fits_80_columns(make_project: MakeProject) -> None:
     project = make_project(2, branch="b" * 100)
     project.hosts["a-host-with-a-name-that-is-quite-long.example.com"] = project.hosts.pop("web2")
     project.config()
@@ -132,7 +130,7 @@ def test_every_table_fits_80_columns(make_project: MakeProject) -> None:
 
 
 @pytest.mark.ssh
-def test_a_host_that_is_down_is_one_line_and_the_rest_goes_on(ssh_project: Project, sshds: Fleet) -> None:
+def test_an_unreachable_host_is_one_finding_and_the_others_are_examined(ssh_project: Project, sshds: Fleet) -> None:
     sshds.stop("web2")
     try:
         said = doctor(ssh_project, code=3)
@@ -145,7 +143,7 @@ def test_a_host_that_is_down_is_one_line_and_the_rest_goes_on(ssh_project: Proje
 
 
 @pytest.mark.ssh
-def test_a_host_key_that_is_not_known_is_named_with_what_would_show_it(
+def test_an_unknown_host_key_is_a_problem_with_the_command_to_show_it(
     ssh_project: Project, sshds: Fleet, tmp_path: Path
 ) -> None:
     known = tmp_path / "known_hosts"
@@ -165,7 +163,7 @@ def test_a_host_key_that_is_not_known_is_named_with_what_would_show_it(
 
 
 @pytest.mark.ssh
-def test_a_key_is_known_under_its_hashed_name_and_under_an_alias(
+def test_a_host_key_is_found_under_a_hashed_name_and_an_alias(
     ssh_project: Project, sshds: Fleet, tmp_path: Path
 ) -> None:
     known = tmp_path / "known_hosts"
@@ -181,7 +179,7 @@ def test_a_key_is_known_under_its_hashed_name_and_under_an_alias(
 
 
 @pytest.mark.ssh
-def test_a_host_whose_key_nobody_checks_is_remarked_on(make_project: MakeProject) -> None:
+def test_disabled_host_key_checking_is_a_remark(make_project: MakeProject) -> None:
     project = make_project(1, ssh=True, ssh_options=["StrictHostKeyChecking=no", "UserKnownHostsFile=/dev/null"])
     said = doctor(project)
     remarks = texts(said["remarks"])
@@ -189,13 +187,13 @@ def test_a_host_whose_key_nobody_checks_is_remarked_on(make_project: MakeProject
     assert any("its host key is not known" in remark for remark in remarks)
 
 
-def test_ssh_options_that_ssh_refuses_are_a_problem(project: Project) -> None:
+def test_invalid_ssh_options_are_a_problem(project: Project) -> None:
     host = {"hostname": "127.0.0.1", "deploy_to": "/srv/shop", "ssh_options": ["NoSuchOption=1"]}
     project.config(stages={"production": {"hosts": {**project.hosts, "far": host}}})
     assert any(text.startswith("far: ssh refuses its configuration") for text in problems(project))
 
 
-def test_a_program_that_the_stage_needs_is_a_problem_and_another_is_not(project: Project) -> None:
+def test_a_missing_program_is_a_problem_only_when_the_stage_needs_it(project: Project) -> None:
     without_tools(project, "web2", "git", "rsync")
     path = path_without(project.path / "no-flock", "flock")
     said = doctor(project, code=3, env={"PATH": path})
@@ -204,13 +202,13 @@ def test_a_program_that_the_stage_needs_is_a_problem_and_another_is_not(project:
     assert "rsync" not in on(said, "web2")["condition"]["tools"]
 
 
-def test_a_clock_that_is_off_is_a_problem(project: Project) -> None:
+def test_a_wrong_clock_is_a_problem(project: Project) -> None:
     tools_in_front(project, "web2", date='echo "$(($(/bin/date +%s) + 90)) 0"')
     (text,) = problems(project)
     assert re.fullmatch(r"web2: its clock is (89|90|91)(\.\d)? s ± \d\.\d ahead of the controller's clock", text)
 
 
-def test_a_host_without_utf_8_is_remarked_on(project: Project) -> None:
+def test_a_host_without_utf_8_is_a_remark(project: Project) -> None:
     project.hosts["web2"]["default_env"] = {"LANG": "C", "LC_ALL": "C"}
     project.config()
     said = doctor(project)
@@ -234,14 +232,14 @@ def test_a_full_disk_is_a_problem(project: Project) -> None:
     assert problems(project) == [f"web2: 1000 KiB free at {at}", f"web2: 500 inodes free at {at}"]
 
 
-def test_a_host_that_gets_no_code_needs_no_more_than_a_shell(project: Project) -> None:
+def test_a_no_release_host_needs_only_a_shell(project: Project) -> None:
     without_tools(project, "web2", "git", "flock")
     project.hosts["web2"]["no_release"] = True
     project.config()
     assert on(doctor(project), "web2")["condition"]["place"] == ""
 
 
-def test_only_the_selected_hosts_are_asked(project: Project) -> None:
+def test_doctor_examines_only_the_selected_hosts(project: Project) -> None:
     assert [host["host"] for host in doctor(project, "hosts=web2")["hosts"]] == ["web2"]
 
 
@@ -262,7 +260,7 @@ def nobodys(env: dict[str, str], tmp_path: Path) -> Iterator[Project]:
 
 
 @pytest.mark.ssh
-def test_where_nothing_may_be_written_it_says_by_whom_and_whose_it_is(nobodys: Project) -> None:
+def test_a_missing_write_permission_names_user_and_owner(nobodys: Project) -> None:
     shop = nobodys.deploy_to("web1")
     srv = shop.parent
     srv.mkdir(mode=0o555)
@@ -281,7 +279,7 @@ def test_where_nothing_may_be_written_it_says_by_whom_and_whose_it_is(nobodys: P
 # -- deploy.yml
 
 
-def test_a_secret_that_is_not_set_is_a_problem_with_its_place_and_the_hosts_are_examined(project: Project) -> None:
+def test_an_unset_secret_is_a_problem_with_its_place_and_hosts_are_examined(project: Project) -> None:
     file = project.path / "deploy.yml"
     text = json.loads(file.read_text())
     text["default_env"] = {"TOKEN": "@"}
@@ -292,7 +290,7 @@ def test_a_secret_that_is_not_set_is_a_problem_with_its_place_and_the_hosts_are_
     assert on(said, "web1")["condition"]["tools"]["git"]
 
 
-def test_a_secret_that_is_set_is_not_shown_even_when_a_host_says_it(project: Project) -> None:
+def test_a_secret_in_the_answer_of_a_host_is_masked(project: Project) -> None:
     tools_in_front(project, "web1", id='echo "user $TOKEN"')
     file = project.path / "deploy.yml"
     file.write_text(file.read_text().replace('"PATH":', '"TOKEN": !env SHOP_TOKEN, "PATH":'))
@@ -302,7 +300,7 @@ def test_a_secret_that_is_set_is_not_shown_even_when_a_host_says_it(project: Pro
     assert "s3cr3t-value" not in done.out
 
 
-def test_a_setting_that_nothing_uses_is_remarked_on_with_its_place(project: Project) -> None:
+def test_an_unused_setting_is_a_remark_with_its_place(project: Project) -> None:
     project.config(archive="dist/shop.tar.gz", transfer="archive", port=2222)
     remarks = texts(doctor(project)["remarks"])
     archive, local = "production has transfer: archive", "all hosts of production are this machine"
@@ -313,7 +311,7 @@ def test_a_setting_that_nothing_uses_is_remarked_on_with_its_place(project: Proj
     ]
 
 
-def test_recipes_are_shown_with_their_versions_and_a_broken_one_is_a_problem(project: Project) -> None:
+def test_recipes_are_shown_with_versions_and_a_broken_one_is_a_problem(project: Project) -> None:
     recipes = project.path / "recipes"
     recipes.mkdir()
     (recipes / "greet.py").write_text(
@@ -328,7 +326,7 @@ def test_recipes_are_shown_with_their_versions_and_a_broken_one_is_a_problem(pro
     assert any("did you mean greet?" in text for text in problems(project))
 
 
-def test_without_ssh_it_says_so_and_examines_the_local_hosts(project: Project, tmp_path: Path) -> None:
+def test_without_ssh_local_hosts_are_examined_and_ssh_is_a_problem(project: Project, tmp_path: Path) -> None:
     project.config(stages={"production": {"hosts": {**project.hosts, "far": {"deploy_to": "/srv/shop"}}}})
     said = doctor(project, code=3, env={"PATH": path_without(tmp_path / "no-ssh", "ssh", "ssh-keygen")})
     assert texts(said["problems"]) == [
@@ -340,14 +338,14 @@ def test_without_ssh_it_says_so_and_examines_the_local_hosts(project: Project, t
 
 
 @pytest.mark.ssh
-def test_without_ssh_keygen_how_ssh_leads_there_is_not_known(make_project: MakeProject, tmp_path: Path) -> None:
+def test_without_ssh_keygen_the_state_of_host_keys_is_unknown(make_project: MakeProject, tmp_path: Path) -> None:
     project = make_project(1, ssh=True)
     (text,) = problems(project, env={"PATH": path_without(tmp_path / "no-keygen", "ssh-keygen")})
     assert text.startswith("web1: the settings of ssh are not known: ")
     assert "ssh-keygen" in text
 
 
-def test_the_controller_needs_ssh_only_for_hosts_that_ssh_leads_to(tmp_path: Path) -> None:
+def test_the_controller_needs_ssh_only_for_ssh_hosts(tmp_path: Path) -> None:
     here = stage_of(tmp_path, "{here: {transport: local}}")
     there = stage_of(tmp_path, "{far: {}}")
     assert controller.missing_programs({"ssh": None}, here) == []

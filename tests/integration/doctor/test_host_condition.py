@@ -14,7 +14,7 @@ from capdoit.shell_scripts import render
 
 
 @pytest.mark.parametrize("shell", [["dash"], ["bash", "--posix"], ["busybox", "ash"]], ids=" ".join)
-def test_the_script_says_the_same_under_every_shell(shell: list[str], tmp_path: Path) -> None:
+def test_the_script_gives_the_same_answer_in_every_shell(shell: list[str], tmp_path: Path) -> None:
     values: dict[str, Value] = {
         "version_tools": SHOWN_TOOLS,
         "tools": ("no-such-tool", "sed"),

@@ -17,7 +17,7 @@ def untouched(make_project: MakeProject) -> Project:
     return make_project(linked_files_exist=False)
 
 
-def test_a_check_says_what_a_deploy_would_lack_and_makes_the_directories(untouched: Project) -> None:
+def test_check_reports_what_a_deploy_lacks_and_creates_directories(untouched: Project) -> None:
     done = untouched.doit("check:production").failed()
     for host in untouched.hosts:
         assert f"{host}: linked file config/database.yml does not exist in {untouched.shared(host)}" in done.out
@@ -27,7 +27,7 @@ def test_a_check_says_what_a_deploy_would_lack_and_makes_the_directories(untouch
     assert "2 host(s) are ready" in untouched.doit("deploy:check", check=True).out
 
 
-def test_a_check_says_which_tools_are_not_there(project: Project) -> None:
+def test_check_reports_missing_programs(project: Project) -> None:
     without_tools(project, "web2", "awk")
     path = path_without(project.path / "no-flock", "flock")
     done = project.doit("check:production", env={"PATH": path}).failed()
@@ -36,7 +36,7 @@ def test_a_check_says_which_tools_are_not_there(project: Project) -> None:
     assert "web1, web2: has no flock (package util-linux, or busybox), which the lock needs\n" in done.out
 
 
-def test_a_check_says_that_deploy_to_cannot_be_made_and_nothing_that_follows_from_it(project: Project) -> None:
+def test_check_reports_that_deploy_to_cannot_be_created_and_no_consequences(project: Project) -> None:
     (project.path / "file").touch()
     project.hosts["web2"]["deploy_to"] = "file/shop"
     project.config()
@@ -44,7 +44,7 @@ def test_a_check_says_that_deploy_to_cannot_be_made_and_nothing_that_follows_fro
     assert said.strip() == f"web2: {project.path}/file/shop could not be created by {getpass.getuser()}"
 
 
-def test_a_check_says_who_holds_a_lock(project: Project) -> None:
+def test_check_names_the_holder_of_a_lock(project: Project) -> None:
     mark = project.path / "at-work"
     slow = f"touch {mark}; while [ -e {mark} ]; do sleep 0.05; done"
     write_hooks(
@@ -63,25 +63,25 @@ def test_a_check_says_who_holds_a_lock(project: Project) -> None:
     assert "warning: web1, web2: locked by deploy by tester from " in said
 
 
-def test_what_only_the_project_knows_is_said_to_be_for_the_project(project: Project) -> None:
+def test_a_variable_unknown_to_capdoit_is_reported_as_the_projects_own(project: Project) -> None:
     said = project.doit("deploy:production", "tag=v1", check=True).out
     assert "tag= means nothing to capdoit; it is for hooks and tasks of the project" in said
 
 
-def test_a_check_says_once_that_there_is_no_such_branch(project: Project) -> None:
+def test_check_reports_a_missing_branch_once(project: Project) -> None:
     done = project.doit("check:production", "branch=mian").failed()
     assert done.out.count("has no branch, tag or commit 'mian'; choose another with branch=, or in deploy.yml") == 1
     assert "2 host(s) are ready" in project.doit("check:production", check=True).out
 
 
-def test_a_check_says_that_the_repository_does_not_answer(project: Project) -> None:
+def test_check_reports_an_unreachable_repository(project: Project) -> None:
     project.config(repo_url=str(project.path / "nowhere"))
     done = project.doit("check:production").failed()
     assert "git ls-remote" in done.out
     assert "Traceback" not in done.out
 
 
-def test_check_looks_whether_hosts_without_code_can_be_reached_where_hooks_need_them(make_project: MakeProject) -> None:
+def test_check_connects_to_no_release_hosts_that_hooks_need(make_project: MakeProject) -> None:
     project = make_project(1)
     project.hosts["db1"] = {"hostname": "127.0.0.1", "port": 1, "deploy_to": "/x", "roles": ["db"], "no_release": True}
     project.config()

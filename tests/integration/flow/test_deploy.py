@@ -49,7 +49,7 @@ def test_three_ssh_hosts_get_the_same_release_of_the_same_commit(ssh_project: Pr
         assert log(ssh_project, host) == f"Branch main (at {sha}) deployed as release {release} by tester\n"
 
 
-def test_the_journal_has_the_steps_of_one_flow_and_the_lock_is_given_back(project: Project) -> None:
+def test_the_journal_records_the_flow_and_the_lock_is_released(project: Project) -> None:
     release = deploy(project)
     runs = set()
     for host in project.hosts:
@@ -67,12 +67,12 @@ def test_the_journal_has_the_steps_of_one_flow_and_the_lock_is_given_back(projec
 # -- releases that stay and go
 
 
-def test_a_release_is_later_than_all_that_any_host_has(project: Project) -> None:
+def test_a_release_name_is_later_than_those_on_every_host(project: Project) -> None:
     (project.deploy_to("web2") / "releases/29991231235958").mkdir(parents=True)
     assert deploy(project) == "29991231235959"
 
 
-def test_directories_of_releases_have_the_times_of_their_names_order(project: Project) -> None:
+def test_release_directories_have_modification_times_in_name_order(project: Project) -> None:
     releases = [deploy(project) for _ in range(3)]
     places = [project.deploy_to("web1") / "releases" / release for release in releases]
     assert sorted(places, key=lambda place: place.stat().st_mtime) == places
@@ -82,7 +82,7 @@ def test_directories_of_releases_have_the_times_of_their_names_order(project: Pr
 # -- which hosts
 
 
-def test_a_host_with_no_release_gets_no_code(make_project: MakeProject) -> None:
+def test_a_no_release_host_gets_no_code(make_project: MakeProject) -> None:
     project = make_project(3)
     project.hosts["web3"]["no_release"] = True
     project.config()
@@ -106,14 +106,14 @@ def test_only_the_selected_hosts_are_deployed_to(make_project: MakeProject) -> N
 # -- trees that cannot be used
 
 
-def test_a_current_that_is_no_link_is_refused_on_the_host_that_has_it(project: Project) -> None:
+def test_a_current_that_is_not_a_symlink_is_refused_and_its_host_named(project: Project) -> None:
     (project.deploy_to("web2") / "current").mkdir()
     done = project.doit("deploy:production").failed()
     assert f"web2: {project.deploy_to('web2')}/current is not a symlink" in done.out
     assert project.releases("web1") == []
 
 
-def test_a_releases_that_is_a_link_is_refused(project: Project, tmp_path: Path) -> None:
+def test_a_releases_directory_that_is_a_symlink_is_refused(project: Project, tmp_path: Path) -> None:
     (tmp_path / "elsewhere").mkdir()
     (project.deploy_to("web2") / "releases").symlink_to(tmp_path / "elsewhere")
     done = project.doit("deploy:production").failed()

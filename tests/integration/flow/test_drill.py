@@ -91,7 +91,7 @@ def in_a_hook(project: Project) -> subprocess.Popen[str]:
 
 
 @pytest.mark.ssh
-def test_a_drill_on_ssh_hosts_says_that_a_rollback_works_and_leaves_them_as_they_are(ssh_project: Project) -> None:
+def test_a_drill_on_ssh_hosts_succeeds_and_changes_nothing_real(ssh_project: Project) -> None:
     first, second = deployed(ssh_project, "1", "2")
     write_hooks(
         ssh_project,
@@ -118,14 +118,14 @@ def test_a_drill_on_ssh_hosts_says_that_a_rollback_works_and_leaves_them_as_they
     assert ssh_project.current("web1") == first
 
 
-def test_a_drill_goes_to_the_release_that_is_asked_for(project: Project) -> None:
+def test_a_drill_goes_to_the_named_release(project: Project) -> None:
     first, _, _ = deployed(project, "1", "2", "3")
     before = real(project)
     assert f"a rollback to {first} works" in project.doit("drill", f"rollback_release={first}", check=True).out
     assert real(project) == before
 
 
-def test_a_target_that_is_an_archive_is_unpacked_in_the_shadow(project: Project) -> None:
+def test_an_archived_target_is_unpacked_in_the_shadow_tree(project: Project) -> None:
     _, second = deployed(project, "1", "2")
     project.doit("rollback:production", check=True)
     write_hooks(
@@ -144,7 +144,7 @@ def test_a_target_that_is_an_archive_is_unpacked_in_the_shadow(project: Project)
     nothing_is_left(project)
 
 
-def test_an_archive_that_holds_something_else_fails_as_in_a_rollback(project: Project) -> None:
+def test_a_wrong_archive_fails_the_drill_as_it_fails_a_rollback(project: Project) -> None:
     _, second = deployed(project, "1", "2")
     project.doit("rollback:production", check=True)
     archive = project.deploy_to("web2") / f"rolled-back-release-{second}.tar.gz"
@@ -172,7 +172,9 @@ WRITES = """
 """
 
 
-def test_a_hook_that_says_so_runs_in_the_shadow_and_cannot_write_into_what_is_real(make_project: MakeProject) -> None:
+def test_a_hook_with_drill_true_runs_in_the_shadow_tree_and_cannot_change_the_real_one(
+    make_project: MakeProject,
+) -> None:
     project = make_project(1)
     top = project.deploy_to("web1")
     config = project.hosts["web1"]
@@ -209,7 +211,7 @@ def test_a_hook_that_says_so_runs_in_the_shadow_and_cannot_write_into_what_is_re
     nothing_is_left(project)
 
 
-def test_stands_in_for_what_is_shared_with_empty_directories_and_copies_of_files(project: Project) -> None:
+def test_the_shadow_tree_has_empty_shared_directories_and_copies_of_shared_files(project: Project) -> None:
     deployed(project, "1", "2")
     (project.shared("web1") / "log/production.log").write_text("long\n")
     (project.shared("web1") / "config/database.yml").chmod(0o640)
@@ -228,7 +230,7 @@ def test_stands_in_for_what_is_shared_with_empty_directories_and_copies_of_files
     assert said == ["config/database.yml of web1", "640", "0", "700"]
 
 
-def test_without_hooks_the_files_are_not_copied(project: Project, tmp_path: Path) -> None:
+def test_without_hooks_the_shadow_tree_uses_hard_links(project: Project, tmp_path: Path) -> None:
     deployed(project, "1", "2")
     calls = tmp_path / "bin"
     calls.mkdir()
@@ -240,7 +242,7 @@ def test_without_hooks_the_files_are_not_copied(project: Project, tmp_path: Path
 
 
 @pytest.mark.parametrize("without", [(), ("-al",), ("-al", "--reflink=auto")])
-def test_works_with_busybox_and_where_there_are_no_links_or_reflinks(
+def test_a_drill_works_with_busybox_and_without_hard_links_or_reflinks(
     project: Project, tmp_path: Path, without: tuple[str, ...]
 ) -> None:
     deployed(project, "1", "2")
@@ -262,7 +264,7 @@ def test_works_with_busybox_and_where_there_are_no_links_or_reflinks(
 # -- when a rollback would not work
 
 
-def test_a_hook_that_fails_fails_the_drill_and_both_hosts_say_why(project: Project) -> None:
+def test_a_failing_hook_fails_the_drill_and_is_reported_for_both_hosts(project: Project) -> None:
     deployed(project, "1", "2")
     write_hooks(
         project,
@@ -290,7 +292,7 @@ def test_a_hook_that_fails_fails_the_drill_and_both_hosts_say_why(project: Proje
     assert "restart failed" in project.doit("cap", "status").out
 
 
-def test_an_archive_that_cannot_be_made_fails_the_drill(project: Project, tmp_path: Path) -> None:
+def test_an_archive_that_cannot_be_created_fails_the_drill(project: Project, tmp_path: Path) -> None:
     deployed(project, "1", "2")
     (tmp_path / "bin").mkdir()
     tar = tmp_path / "bin/tar"
@@ -307,7 +309,7 @@ def test_an_archive_that_cannot_be_made_fails_the_drill(project: Project, tmp_pa
     nothing_is_left(project)
 
 
-def test_a_verdict_that_cannot_be_written_is_a_warning_and_leaves_nothing(project: Project) -> None:
+def test_a_drill_result_that_cannot_be_recorded_is_a_warning(project: Project) -> None:
     deployed(project, "1", "2")
     tools_in_front(project, "web2", mv='case "$*" in *drilled.new*) exit 1;; esac; exec /bin/mv "$@"')
     done = project.doit("drill:production", check=True)
@@ -317,7 +319,7 @@ def test_a_verdict_that_cannot_be_written_is_a_warning_and_leaves_nothing(projec
     assert not (project.deploy_to("web2") / ".capdoit/drilled.new").exists()
 
 
-def test_no_target_and_a_host_that_lacks_it_are_refused_in_the_words_of_the_rollback(project: Project) -> None:
+def test_a_missing_target_is_refused_with_the_message_of_the_rollback(project: Project) -> None:
     first = deployed(project, "1")[0]
     before = real(project)
     done = project.doit("drill").failed()
@@ -337,7 +339,7 @@ def test_no_target_and_a_host_that_lacks_it_are_refused_in_the_words_of_the_roll
     assert what in project.doit("rollback").failed().out
 
 
-def test_a_guard_that_refuses_is_asked_for_the_real_release_and_fails_the_drill(project: Project) -> None:
+def test_a_refusing_guard_checks_the_real_release_and_fails_the_drill(project: Project) -> None:
     deployed(project, "1", "2")
     (project.path / "recipes").mkdir()
     (project.path / "recipes/db.py").write_text(GUARD)
@@ -353,7 +355,7 @@ def test_a_guard_that_refuses_is_asked_for_the_real_release_and_fails_the_drill(
     assert "works" in project.doit("drill", "migrations=keep", check=True).out
 
 
-def test_what_is_shared_is_found_by_relative_links_of_the_code_too(project: Project) -> None:
+def test_relative_symlinks_into_shared_work_in_the_shadow_tree(project: Project) -> None:
     for host in project.hosts:
         (project.shared(host) / "prices.yml").write_text("tea: 3\n")
     os.symlink("../../shared/prices.yml", project.repo.path / "prices.yml")
@@ -372,7 +374,7 @@ def test_what_is_shared_is_found_by_relative_links_of_the_code_too(project: Proj
     assert real(project) == before
 
 
-def test_a_link_of_the_target_to_what_is_no_longer_shared_fails_the_drill(project: Project) -> None:
+def test_a_target_symlink_to_a_removed_shared_path_fails_the_drill(project: Project) -> None:
     first, _ = deployed(project, "1", "2")
     (project.shared("web2") / "config/database.yml").unlink()
     before = real(project)
@@ -383,7 +385,7 @@ def test_a_link_of_the_target_to_what_is_no_longer_shared_fails_the_drill(projec
     assert f"links of {first} to what is shared lead nowhere" in done.out
 
 
-def test_a_host_that_cannot_be_filled_says_so(project: Project, tmp_path: Path) -> None:
+def test_a_shadow_tree_that_cannot_be_created_is_reported(project: Project, tmp_path: Path) -> None:
     deployed(project, "1", "2")
     (tmp_path / "bin").mkdir()
     cp = tmp_path / "bin/cp"
@@ -397,7 +399,7 @@ def test_a_host_that_cannot_be_filled_says_so(project: Project, tmp_path: Path) 
     assert "web2  fails" in done.out
 
 
-def test_two_hosts_cannot_be_drilled_while_another_flow_is_at_work(project: Project) -> None:
+def test_a_drill_is_refused_while_another_flow_runs(project: Project) -> None:
     deployed(project, "1", "2")
     lock = project.deploy_to("web1") / ".capdoit/lock"
     lock.write_text('{"event": "locked", "flow": "deploy", "by": "jane", "run": "x"}\n')
@@ -413,7 +415,7 @@ def test_two_hosts_cannot_be_drilled_while_another_flow_is_at_work(project: Proj
 
 
 @pytest.mark.parametrize("variable", ["branch=main", "dry_run=yes", "plan=x"])
-def test_what_means_nothing_to_a_drill_is_refused(project: Project, variable: str) -> None:
+def test_a_variable_without_meaning_for_a_drill_is_refused(project: Project, variable: str) -> None:
     done = project.doit("drill", variable).failed()
     assert "has no effect on a drill" in done.out
     assert not (project.deploy_to("web1") / ".capdoit").exists()
@@ -423,7 +425,7 @@ def test_what_means_nothing_to_a_drill_is_refused(project: Project, variable: st
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=lambda number: number.name)
-def test_a_drill_that_is_interrupted_in_a_hook_removes_itself(project: Project, number: signal.Signals) -> None:
+def test_a_drill_interrupted_in_a_hook_removes_its_shadow_tree(project: Project, number: signal.Signals) -> None:
     deployed(project, "1", "2")
     before = real(project)
     process = in_a_hook(project)
@@ -444,7 +446,7 @@ def is_free(lock: Path) -> bool:
 
 
 @pytest.mark.parametrize("task", ["drill:production", "deploy:production"])
-def test_the_next_flow_removes_what_a_killed_drill_left(project: Project, task: str) -> None:
+def test_the_next_flow_removes_the_shadow_tree_of_a_killed_drill(project: Project, task: str) -> None:
     deployed(project, "1", "2")
     before = real(project)
     process = in_a_hook(project)
@@ -465,7 +467,7 @@ def test_the_next_flow_removes_what_a_killed_drill_left(project: Project, task: 
 # -- what is remembered, and the short form
 
 
-def test_status_and_check_know_the_last_drill(project: Project) -> None:
+def test_status_and_check_report_the_last_drill(project: Project) -> None:
     project.config(drill_max_age="30d")
     first, _ = deployed(project, "1", "2")
     assert "Last drill: none" in project.doit("cap", "status").out
@@ -483,12 +485,12 @@ def test_status_and_check_know_the_last_drill(project: Project) -> None:
 
 
 @pytest.mark.parametrize("age", ["30", "30m", "0d", "-1d", "d", 30])
-def test_an_age_is_said_in_days_or_hours(project: Project, age: object) -> None:
+def test_drill_max_age_must_be_in_days_or_hours(project: Project, age: object) -> None:
     project.config(drill_max_age=age)
     assert "expected days or hours, such as 30d or 12h" in project.doit("list").failed(3).out
 
 
-def test_a_deploy_says_when_a_rollback_would_not_work_after_it(project: Project) -> None:
+def test_a_deploy_with_drill_after_deploy_warns_when_a_rollback_would_fail(project: Project) -> None:
     project.config(drill="after_deploy")
     first = project.doit("deploy:production", check=True)
     assert "warning: a rollback would not work now: there are no older releases" in first.out
@@ -509,7 +511,7 @@ def test_a_deploy_says_when_a_rollback_would_not_work_after_it(project: Project)
     assert "finished, but: a rollback would not work now" in project.doit("cap", "status").out
 
 
-def test_a_guard_warns_after_a_deploy(project: Project) -> None:
+def test_a_deploy_with_drill_after_deploy_warns_when_a_guard_refuses(project: Project) -> None:
     (project.path / "recipes").mkdir()
     (project.path / "recipes/db.py").write_text(GUARD)
     project.config(drill="after_deploy", recipes={"db": {}})
@@ -518,7 +520,7 @@ def test_a_guard_warns_after_a_deploy(project: Project) -> None:
     assert "warning: a rollback would not work now: recipe db: web1 has changes that release" in done.out
 
 
-def test_a_target_that_was_changed_by_hand_fails_the_drill_and_warns_after_a_deploy(project: Project) -> None:
+def test_a_damaged_target_fails_the_drill_and_is_a_warning_after_a_deploy(project: Project) -> None:
     project.config(drill="after_deploy")
     for _ in range(2):
         project.doit("deploy:production", check=True)
@@ -533,7 +535,7 @@ def test_a_target_that_was_changed_by_hand_fails_the_drill_and_warns_after_a_dep
     assert f"a rollback would not work now: web2: release {second} is not as it was shipped" in done.out
 
 
-def test_an_archived_release_that_was_changed_by_hand_fails_the_drill_as_it_fails_the_rollback(
+def test_a_damaged_archived_release_fails_the_drill_as_it_fails_a_rollback(
     project: Project,
 ) -> None:
     first, second = deploy(project), deploy(project)
@@ -545,7 +547,7 @@ def test_an_archived_release_that_was_changed_by_hand_fails_the_drill_as_it_fail
     assert project.current("web1") == first
 
 
-def test_a_drills_hooks_have_the_shadow_where_their_environment_names_the_real_tree(project: Project) -> None:
+def test_an_environment_value_with_the_real_path_has_the_shadow_path_in_a_drill(project: Project) -> None:
     for host in project.hosts:
         real = project.deploy_to(host)
         project.hosts[host]["default_env"] = {"ROOT": str(real), "MANY": f"/usr:{real}/x", "ELSEWHERE": f"/mnt{real}/x"}
@@ -563,7 +565,7 @@ def test_a_drills_hooks_have_the_shadow_where_their_environment_names_the_real_t
     assert f"{real}/.capdoit/drill /usr:{real}/.capdoit/drill/x /mnt{real}/x" in said
 
 
-def test_a_drill_to_a_release_that_does_not_exist_says_nothing_of_rollbacks(project: Project) -> None:
+def test_a_drill_to_an_unknown_release_is_refused_and_not_recorded(project: Project) -> None:
     deploy(project)
     deploy(project)
     project.doit("drill:production", check=True)
@@ -572,7 +574,7 @@ def test_a_drill_to_a_release_that_does_not_exist_says_nothing_of_rollbacks(proj
     assert "works, in" in project.doit("cap", "status", check=True).out
 
 
-def test_a_drill_on_some_hosts_works_though_a_hook_has_none_of_them(project: Project) -> None:
+def test_a_drill_on_some_hosts_works_when_a_hook_has_none_of_them(project: Project) -> None:
     project.hosts["web2"]["roles"] = ["db"]
     write_hooks(
         project,

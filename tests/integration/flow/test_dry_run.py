@@ -41,7 +41,7 @@ def test_a_dry_run_changes_nothing_on_any_host_and_runs_no_hook(project: Project
     assert "This was a dry run: nothing was changed on any host." in done.out
 
 
-def test_a_dry_run_over_ssh_changes_nothing_either(ssh_project: Project) -> None:
+def test_a_dry_run_over_ssh_changes_nothing(ssh_project: Project) -> None:
     deployed(ssh_project, "1")
     deployed(ssh_project, "2")
     before = hosts_of(ssh_project)
@@ -50,13 +50,13 @@ def test_a_dry_run_over_ssh_changes_nothing_either(ssh_project: Project) -> None
     assert hosts_of(ssh_project) == before
 
 
-def test_a_dry_run_where_nothing_was_deployed_makes_no_directory(make_project: MakeProject) -> None:
+def test_a_dry_run_before_the_first_deploy_creates_no_directory(make_project: MakeProject) -> None:
     project = make_project(linked_files_exist=False, linked_files=[])
     project.doit("deploy:production", "dry_run=yes", check=True)
     assert not (project.path / "hosts").exists()
 
 
-def test_a_dry_deploy_says_what_is_made_linked_flipped_and_removed(project: Project) -> None:
+def test_a_dry_deploy_lists_what_is_created_linked_published_and_removed(project: Project) -> None:
     project.config(keep_releases=1)
     first = deployed(project, "1")
     second = deployed(project, "2")
@@ -72,14 +72,14 @@ def test_a_dry_deploy_says_what_is_made_linked_flipped_and_removed(project: Proj
     assert "iB are free, the live release takes" in said
 
 
-def test_a_dry_rollback_says_where_it_goes_and_what_is_archived(project: Project) -> None:
+def test_a_dry_rollback_shows_its_target_and_what_is_archived(project: Project) -> None:
     first, second = deployed(project, "1"), deployed(project, "2")
     said = project.doit("rollback:production", "dry_run=yes", check=True).out
     assert f"web1: current goes from {second} to {first}" in said
     assert f"web2: archives and removes {second}" in said
 
 
-def test_hosts_that_differ_are_told_apart(project: Project) -> None:
+def test_hosts_with_different_plans_are_shown_separately(project: Project) -> None:
     deployed(project, "1")
     project.doit("deploy:production", "hosts=web1", check=True)
     said = project.doit("deploy:production", "dry_run=yes", check=True).out
@@ -87,7 +87,7 @@ def test_hosts_that_differ_are_told_apart(project: Project) -> None:
     assert re.search(r"the hosts differ: [0-9]{14} is not on web2$", said, re.MULTILINE)
 
 
-def test_a_secret_is_masked_in_what_a_dry_run_shows_and_saves(project: Project) -> None:
+def test_a_secret_is_masked_in_a_dry_run_and_in_the_plan_file(project: Project) -> None:
     deployed(project, "1")
     text = (project.path / "deploy.yml").read_text().replace('"branch"', '"default_env": {KEY: !env KEY}, "branch"')
     (project.path / "deploy.yml").write_text(text)
@@ -103,7 +103,7 @@ def test_a_secret_is_masked_in_what_a_dry_run_shows_and_saves(project: Project) 
         ("rollback:production rollback_release=20010101000000", "no host has a release 20010101000000"),
     ],
 )
-def test_what_would_fail_fails_in_a_dry_run_with_the_same_words(project: Project, task: str, complaint: str) -> None:
+def test_a_dry_run_fails_with_the_message_of_the_flow(project: Project, task: str, complaint: str) -> None:
     deployed(project, "1")
     before = hosts_of(project)
     dry, real = project.doit(*task.split(), "dry_run=yes"), project.doit(*task.split())
@@ -120,7 +120,7 @@ def test_what_would_fail_fails_in_a_dry_run_with_the_same_words(project: Project
     ("command", "code", "hosts"),
     [("deploy:production dry_run=yes", 1, "web1"), ("check:production", 1, "web1, web2"), ("cap pending", 3, "web1")],
 )
-def test_a_repository_that_does_not_answer_is_not_said_to_lack_the_branch(
+def test_an_unreachable_repository_is_not_reported_as_a_missing_branch(
     project: Project, command: str, code: int, hosts: str
 ) -> None:
     deployed(project, "1")
@@ -131,7 +131,7 @@ def test_a_repository_that_does_not_answer_is_not_said_to_lack_the_branch(
     assert "has no branch" not in done.out
 
 
-def test_a_linked_file_that_is_missing_fails_a_dry_run(make_project: MakeProject) -> None:
+def test_a_missing_linked_file_fails_a_dry_run(make_project: MakeProject) -> None:
     project = make_project(linked_files_exist=False)
     project.deploy_to("web1").mkdir(parents=True)
     assert (
@@ -152,14 +152,14 @@ def test_a_tag_and_a_commit_are_resolved_without_fetching(project: Project) -> N
 # -- plans
 
 
-def test_a_part_of_a_flow_can_be_rehearsed_by_a_dry_run(project: Project) -> None:
+def test_a_dry_run_of_part_of_a_flow_works(project: Project) -> None:
     first = deployed(project, "1")
     said = project.doit("deploy:production:publishing", "dry_run=yes", check=True).out
     assert "This was a dry run: nothing was changed on any host." in said
     assert f"web2: current goes from {first} to " in said
 
 
-def test_a_dry_run_that_is_cut_short_does_not_say_that_its_release_is_live(project: Project) -> None:
+def test_an_interrupted_dry_run_does_not_report_its_release_as_live(project: Project) -> None:
     first = deployed(project, "1")
     write_hooks(
         project,
@@ -175,7 +175,7 @@ def test_a_dry_run_that_is_cut_short_does_not_say_that_its_release_is_live(proje
     assert project.current("web1") == first
 
 
-def test_a_dry_run_sees_what_no_flow_would_touch(project: Project, tmp_path: Path) -> None:
+def test_a_dry_run_refuses_a_tree_that_no_flow_would_touch(project: Project, tmp_path: Path) -> None:
     deployed(project, "1")
     shutil.rmtree(project.deploy_to("web1") / ".capdoit/manifests")
     (project.deploy_to("web1") / ".capdoit/manifests").symlink_to(tmp_path)
@@ -184,7 +184,7 @@ def test_a_dry_run_sees_what_no_flow_would_touch(project: Project, tmp_path: Pat
         assert "/.capdoit/manifests is a link, which no flow follows: move it away" in done.out
 
 
-def test_a_branch_is_no_expression(project: Project) -> None:
+def test_a_branch_that_is_a_git_expression_is_refused(project: Project) -> None:
     deployed(project, "1")
     deployed(project, "2")
     for variables in (["dry_run=yes"], []):

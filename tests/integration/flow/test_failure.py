@@ -26,7 +26,7 @@ from tests.support import (
 
 
 @pytest.mark.ssh
-def test_a_host_that_fails_stops_the_others_and_the_message_says_where_all_stand(ssh_project: Project) -> None:
+def test_a_failing_host_stops_the_others_and_the_report_covers_all(ssh_project: Project) -> None:
     first, seconds = deploy(ssh_project), a_while(ssh_project)
     write_hooks(
         ssh_project,
@@ -79,7 +79,7 @@ def test_all_hosts_that_fail_are_reported(make_project: MakeProject) -> None:
     nothing_half_made(project, [])
 
 
-def test_a_command_that_kills_its_own_shell_fails_on_its_host(project: Project) -> None:
+def test_a_command_that_kills_its_shell_fails_on_its_host(project: Project) -> None:
     write_hooks(
         project,
         """
@@ -97,7 +97,7 @@ def test_a_command_that_kills_its_own_shell_fails_on_its_host(project: Project) 
 @pytest.mark.parametrize(
     ("command", "said"), [("sh -c 'kill -9 $$'", "signal 9"), ("no-such-program", "exit status 127")]
 )
-def test_how_a_command_ended_is_said(project: Project, command: str, said: str) -> None:
+def test_the_report_tells_how_a_command_ended(project: Project, command: str, said: str) -> None:
     write_hooks(
         project,
         f"""
@@ -115,9 +115,7 @@ def test_how_a_command_ended_is_said(project: Project, command: str, said: str) 
 
 
 @pytest.mark.ssh
-def test_a_host_that_cannot_be_reached_fails_the_deploy_and_the_others_are_left_alone(
-    ssh_project: Project, sshds: Fleet
-) -> None:
+def test_an_unreachable_host_fails_the_deploy_and_the_others_are_unchanged(ssh_project: Project, sshds: Fleet) -> None:
     first = deploy(ssh_project)
     sshds.stop("web2")
     try:
@@ -137,7 +135,7 @@ def test_a_host_that_cannot_be_reached_fails_the_deploy_and_the_others_are_left_
 
 
 @pytest.mark.ssh
-def test_a_host_that_is_lost_on_the_way_fails_the_deploy(ssh_project: Project, sshds: Fleet) -> None:
+def test_a_host_lost_during_the_deploy_fails_it(ssh_project: Project, sshds: Fleet) -> None:
     first, seconds = deploy(ssh_project), a_while(ssh_project)
     waits(ssh_project, seconds)
     process = start_and_wait(ssh_project, seconds, 3, "deploy:production")
@@ -158,7 +156,7 @@ def test_a_host_that_is_lost_on_the_way_fails_the_deploy(ssh_project: Project, s
 
 
 @pytest.mark.ssh
-def test_a_host_whose_key_is_another_is_refused(ssh_project: Project, sshds: Fleet, tmp_path: Path) -> None:
+def test_a_host_with_a_changed_key_is_refused(ssh_project: Project, sshds: Fleet, tmp_path: Path) -> None:
     config = sshds.ssh_config.read_text()
     (tmp_path / "known_hosts").write_text("")
     changed = re.sub(r"UserKnownHostsFile .*", f"UserKnownHostsFile {tmp_path}/known_hosts", config)
@@ -173,7 +171,7 @@ def test_a_host_whose_key_is_another_is_refused(ssh_project: Project, sshds: Fle
 # -- two at once
 
 
-def test_a_second_flow_is_refused_with_the_name_of_the_first(project: Project) -> None:
+def test_a_second_flow_is_refused_and_the_first_named(project: Project) -> None:
     deploy(project)
     write_hooks(
         project,
@@ -203,7 +201,7 @@ def test_a_second_flow_is_refused_with_the_name_of_the_first(project: Project) -
 
 
 @pytest.mark.ssh
-def test_megabytes_on_both_outputs_are_no_deadlock(make_project: MakeProject) -> None:
+def test_megabytes_on_stdout_and_stderr_do_not_deadlock(make_project: MakeProject) -> None:
     project = make_project(1, ssh=True)
     lines = "yes | head -c 6000000 | tr -d '\\n' | fold -w 6000"
     write_hooks(
@@ -217,7 +215,7 @@ def test_megabytes_on_both_outputs_are_no_deadlock(make_project: MakeProject) ->
     project.doit("deploy:production", check=True)
 
 
-def test_output_cannot_steer_the_terminal(project: Project) -> None:
+def test_terminal_escapes_in_output_are_not_passed_on(project: Project) -> None:
     write_hooks(
         project,
         """
@@ -232,7 +230,7 @@ def test_output_cannot_steer_the_terminal(project: Project) -> None:
     assert "hidden" in done.out
 
 
-def test_a_host_whose_lock_cannot_be_written_is_said_to_be_where_it_is(project: Project) -> None:
+def test_a_host_whose_lock_cannot_be_written_is_reported_with_its_live_release(project: Project) -> None:
     project.doit("deploy:production", check=True)
     lock = project.deploy_to("web2") / ".capdoit/lock"
     lock.unlink()
@@ -245,9 +243,7 @@ def test_a_host_whose_lock_cannot_be_written_is_said_to_be_where_it_is(project: 
     assert project.releases("web1") == project.releases("web2") == [live]
 
 
-def test_a_flow_that_was_unlocked_by_force_says_what_another_one_has_made_live_since(
-    project: Project, tmp_path: Path
-) -> None:
+def test_a_flow_that_lost_its_lock_reports_the_release_another_flow_published(project: Project, tmp_path: Path) -> None:
     deploy(project)
     mark = tmp_path / "mark"
     mark.touch()
@@ -272,7 +268,7 @@ def test_a_flow_that_was_unlocked_by_force_says_what_another_one_has_made_live_s
     assert [project.current(host) for host in project.hosts] == [second, second]
 
 
-def test_a_flow_that_is_refused_the_lock_says_what_is_live_all_the_same(project: Project) -> None:
+def test_a_flow_that_is_refused_the_lock_reports_what_is_live(project: Project) -> None:
     project.doit("deploy:production", check=True)
     live = project.current("web1")
     mark = project.path / "at-work"
@@ -297,7 +293,7 @@ def test_a_flow_that_is_refused_the_lock_says_what_is_live_all_the_same(project:
 # -- what a report must not get wrong
 
 
-def test_a_hook_that_fails_after_finished_is_reported_with_what_is_live_now(project: Project) -> None:
+def test_a_hook_failing_after_finished_is_reported_with_the_new_live_release(project: Project) -> None:
     write_hooks(
         project,
         """
@@ -312,7 +308,7 @@ def test_a_hook_that_fails_after_finished_is_reported_with_what_is_live_now(proj
     assert "no longer held" not in done.out
 
 
-def test_what_a_hook_leaves_running_is_not_read_as_an_answer(project: Project) -> None:
+def test_output_of_a_process_that_a_hook_left_running_is_not_an_answer(project: Project) -> None:
     noisy = "(for n in 1 2 3 4 5 6 7 8; do echo noise; sleep 0.1; done) &"
     write_hooks(
         project,
@@ -348,7 +344,7 @@ def wait(host):
     assert "free" not in done.out
 
 
-def test_exit_status_255_is_not_called_a_signal(project: Project) -> None:
+def test_exit_status_255_is_not_reported_as_a_signal(project: Project) -> None:
     write_hooks(
         project,
         """
@@ -361,7 +357,7 @@ def test_exit_status_255_is_not_called_a_signal(project: Project) -> None:
     assert "exit 255: exit status 255" in done.out
 
 
-def test_links_in_the_code_cannot_make_files_outside_of_the_release(project: Project, tmp_path: Path) -> None:
+def test_symlinks_in_the_code_cannot_create_files_outside_the_release(project: Project, tmp_path: Path) -> None:
     outside = tmp_path / "outside"
     outside.mkdir()
     (project.repo.path / "REVISION").symlink_to(outside / "REVISION")
@@ -378,20 +374,20 @@ def test_links_in_the_code_cannot_make_files_outside_of_the_release(project: Pro
     assert list(outside.iterdir()) == []
 
 
-def test_a_repo_directory_that_is_no_mirror_is_named(project: Project) -> None:
+def test_a_repo_directory_that_is_not_a_mirror_is_named(project: Project) -> None:
     (project.deploy_to("web2") / "repo").mkdir()
     (project.deploy_to("web2") / "repo/notes").touch()
     done = project.doit("deploy:production").failed()
     assert "hosts/web2/repo is no mirror of a repository; move it away" in done.out
 
 
-def test_a_login_environment_with_cdpath_misleads_nobody(project: Project, tmp_path: Path) -> None:
+def test_cdpath_in_the_login_environment_has_no_effect(project: Project, tmp_path: Path) -> None:
     (tmp_path / "releases/stray").mkdir(parents=True)
     project.doit("deploy:production", check=True, env={"CDPATH": str(tmp_path)})
     assert project.releases("web1") == [project.current("web1")]
 
 
-def test_what_to_type_again_has_what_was_typed(project: Project) -> None:
+def test_the_command_to_type_again_has_the_variables_that_were_typed(project: Project) -> None:
     write_hooks(
         project,
         """

@@ -47,7 +47,7 @@ def kill_and_wait(project: Project, process: subprocess.Popen[str], seconds: str
 
 @pytest.mark.ssh
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=lambda number: number.name)
-def test_a_signal_ends_the_remote_work_and_leaves_nothing_half_made(
+def test_a_signal_stops_remote_processes_and_leaves_no_incomplete_release(
     ssh_project: Project, number: signal.Signals
 ) -> None:
     first, seconds = deploy(ssh_project), a_while(ssh_project)
@@ -65,7 +65,7 @@ def test_a_signal_ends_the_remote_work_and_leaves_nothing_half_made(
     nothing_half_made(ssh_project, [first])
 
 
-def test_a_second_ctrl_c_ends_it_at_once_and_says_where_to_look(project: Project) -> None:
+def test_a_second_ctrl_c_ends_the_flow_at_once_and_advises_status(project: Project) -> None:
     deploy(project)
     write_hooks(
         project,
@@ -91,7 +91,7 @@ def test_a_second_ctrl_c_ends_it_at_once_and_says_where_to_look(project: Project
 
 
 @pytest.mark.parametrize("during", ["the tidying up", "a hook"])
-def test_a_ctrl_c_while_a_failure_is_dealt_with_lets_the_report_be_made(
+def test_a_ctrl_c_during_failure_cleanup_does_not_prevent_the_report(
     project: Project, tmp_path: Path, during: str
 ) -> None:
     first = deploy(project)
@@ -125,7 +125,7 @@ def test_a_ctrl_c_while_a_failure_is_dealt_with_lets_the_report_be_made(
     nothing_half_made(project, [first])
 
 
-def test_a_ctrl_c_while_a_task_of_the_project_runs_ends_the_flow(project: Project) -> None:
+def test_a_ctrl_c_during_a_project_task_ends_the_flow(project: Project) -> None:
     write_hooks(
         project,
         """
@@ -145,7 +145,7 @@ def test_a_ctrl_c_while_a_task_of_the_project_runs_ends_the_flow(project: Projec
 
 
 @pytest.mark.ssh
-def test_a_killed_controller_leaves_no_process_and_the_next_deploy_takes_over(ssh_project: Project) -> None:
+def test_a_killed_controller_leaves_no_process_and_the_next_deploy_takes_its_lock(ssh_project: Project) -> None:
     first, seconds = deploy(ssh_project), a_while(ssh_project)
     waits(ssh_project, seconds)
     process = start_and_wait(ssh_project, seconds, 3, "deploy:production")
@@ -161,7 +161,7 @@ def test_a_killed_controller_leaves_no_process_and_the_next_deploy_takes_over(ss
     nothing_half_made(ssh_project, [first, str(ssh_project.current("web1"))])
 
 
-def test_a_release_of_a_killed_controller_is_no_target(project: Project) -> None:
+def test_the_release_of_a_killed_controller_is_not_a_target(project: Project) -> None:
     first, seconds = deploy(project), a_while(project)
     deploy(project)
     waits(project, seconds)
@@ -172,7 +172,7 @@ def test_a_release_of_a_killed_controller_is_no_target(project: Project) -> None
     assert project.current("web1") == project.current("web2") == first
 
 
-def test_a_controller_killed_after_the_publish_leaves_a_release_to_roll_back_from(project: Project) -> None:
+def test_a_rollback_works_after_the_controller_was_killed_after_publish(project: Project) -> None:
     first, seconds = deploy(project), a_while(project)
     waits(project, seconds, "published")
     process = start_and_wait(project, seconds, 2, "deploy:production")
@@ -183,7 +183,7 @@ def test_a_controller_killed_after_the_publish_leaves_a_release_to_roll_back_fro
     assert project.current("web1") == project.current("web2") == first
 
 
-def test_ctrl_c_while_waiting_for_a_lock_is_heard_at_once(project: Project) -> None:
+def test_ctrl_c_while_waiting_for_a_lock_takes_effect_at_once(project: Project) -> None:
     lock = project.deploy_to("web1") / ".capdoit/lock"
     lock.parent.mkdir(parents=True)
     lock.touch()

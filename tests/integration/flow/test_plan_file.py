@@ -30,7 +30,7 @@ def deployed(project: Project, text: str) -> str:
     return str(project.current("web1"))
 
 
-def test_a_plan_is_carried_out_exactly_though_the_branch_has_moved_on(project: Project) -> None:
+def test_a_plan_deploys_its_commit_after_the_branch_has_moved(project: Project) -> None:
     deployed(project, "1")
     planned = project.repo.commit({"app.txt": "2"})
     project.doit("deploy:production", "plan=plan.json", "message=soon", check=True)
@@ -43,14 +43,14 @@ def test_a_plan_is_carried_out_exactly_though_the_branch_has_moved_on(project: P
     assert '"message": "soon"' in (project.deploy_to("web1") / ".capdoit/journal").read_text()
 
 
-def test_a_plan_for_a_rollback_is_carried_out(project: Project) -> None:
+def test_a_plan_of_a_rollback_is_applied(project: Project) -> None:
     first, _ = deployed(project, "1"), deployed(project, "2")
     project.doit("rollback:production", "plan=plan.json", check=True)
     project.doit("rollback:production", "apply=plan.json", check=True)
     assert project.current("web1") == project.current("web2") == first
 
 
-def test_a_plan_is_refused_when_a_host_has_changed_and_names_what(project: Project) -> None:
+def test_a_plan_is_refused_when_a_host_has_changed_and_the_change_named(project: Project) -> None:
     first = deployed(project, "1")
     project.doit("deploy:production", "plan=plan.json", check=True)
     project.doit("deploy:production", "hosts=web2", check=True)
@@ -64,14 +64,14 @@ def test_a_plan_is_refused_when_a_host_has_changed_and_names_what(project: Proje
     assert (project.current("web1"), project.current("web2")) == (first, live)
 
 
-def test_a_plan_outlives_flows_that_changed_nothing(project: Project) -> None:
+def test_a_plan_stays_valid_after_flows_that_changed_nothing(project: Project) -> None:
     deployed(project, "1")
     project.doit("deploy:production", "plan=plan.json", check=True)
     project.doit("rollback:production").failed()  # there is nothing to go back to
     project.doit("deploy:production", "apply=plan.json", check=True)
 
 
-def test_a_plan_is_carried_out_though_its_branch_is_gone(project: Project) -> None:
+def test_a_plan_is_applied_after_its_branch_was_deleted(project: Project) -> None:
     project.repo.git("checkout", "-q", "-b", "feature")
     deployed(project, "1")
     project.doit("deploy:production", "branch=feature", "plan=plan.json", check=True)
@@ -83,7 +83,7 @@ def test_a_plan_is_carried_out_though_its_branch_is_gone(project: Project) -> No
     assert project.current("web1") == project.current("web2") == release
 
 
-def test_a_plan_is_carried_out_in_another_checkout_of_the_project(ssh_project: Project, tmp_path: Path) -> None:
+def test_a_plan_is_applied_in_another_checkout_of_the_project(ssh_project: Project, tmp_path: Path) -> None:
     shutil.copy(ssh_project.settings["ssh_config"], ssh_project.path / "ssh_config")
     ssh_project.config(ssh_config="ssh_config")
     deployed(ssh_project, "1")
@@ -96,7 +96,7 @@ def test_a_plan_is_carried_out_in_another_checkout_of_the_project(ssh_project: P
 
 @pytest.mark.parametrize("words", ["run -s {}:warm", "{}:publishing"])
 @pytest.mark.parametrize("variable", ["plan=part.json", "apply=plan.json"])
-def test_a_plan_is_for_all_of_a_flow(project: Project, words: str, variable: str) -> None:
+def test_a_plan_cannot_be_made_or_applied_for_part_of_a_flow(project: Project, words: str, variable: str) -> None:
     deployed(project, "1")
     write_hooks(
         project,
@@ -112,7 +112,7 @@ def test_a_plan_is_for_all_of_a_flow(project: Project, words: str, variable: str
     assert not (project.path / "part.json").exists()
 
 
-def test_a_plan_is_refused_when_a_script_of_a_recipe_or_a_module_of_the_project_has_changed(project: Project) -> None:
+def test_a_plan_is_refused_when_a_recipe_script_or_project_module_has_changed(project: Project) -> None:
     deployed(project, "1")
     (project.path / "recipes").mkdir()
     (project.path / "recipes/zap.py").write_text(
@@ -144,7 +144,7 @@ def test_a_plan_is_refused_when_a_script_of_a_recipe_or_a_module_of_the_project_
     assert re.search(r"the code or the options of (own, zap\.go|zap\.go, own) have changed since", done.out)
 
 
-def test_a_plan_that_is_outdated_says_how_to_make_the_same_one_again(project: Project) -> None:
+def test_an_outdated_plan_is_refused_with_the_command_that_saves_it_again(project: Project) -> None:
     deployed(project, "1")
     said = ("branch=main", "hosts=web1", "message=as planned")
     project.doit("deploy:production", *said, "plan=a plan.json", check=True)
@@ -162,7 +162,7 @@ def test_a_plan_is_refused_when_the_flow_has_changed(project: Project) -> None:
     assert "the flow has changed since:\n+ touch" in done.out
 
 
-def test_an_archive_that_is_not_the_one_of_the_plan_is_refused(project: Project) -> None:
+def test_an_archive_that_differs_from_the_plan_is_refused(project: Project) -> None:
     project.config(repo_url=None, branch=None, archive="app.tar")
     project.repo.git("archive", "-o", str(project.path / "app.tar"), "HEAD")
     project.doit("deploy:production", "plan=plan.json", check=True)
@@ -187,7 +187,7 @@ def test_an_archive_that_is_not_the_one_of_the_plan_is_refused(project: Project)
         (["deploy:production", "plan=no/such/place"], "plan=no/such/place: there is no directory no/such"),
     ],
 )
-def test_a_plan_that_cannot_be_used_is_told_in_a_sentence(project: Project, words: list[str], complaint: str) -> None:
+def test_an_unusable_plan_is_refused_in_one_sentence(project: Project, words: list[str], complaint: str) -> None:
     deployed(project, "1")
     project.doit("deploy:production", "plan=plan.json", check=True)
     before = hosts_of(project)
@@ -199,9 +199,7 @@ def test_a_plan_that_cannot_be_used_is_told_in_a_sentence(project: Project, word
 
 
 @pytest.mark.parametrize("name", ["../../../evil", "5", "20000101000000", "99991231235959"])
-def test_a_plan_with_a_release_that_no_deploy_could_make_is_refused_and_changes_nothing(
-    project: Project, name: str
-) -> None:
+def test_a_plan_with_an_impossible_release_is_refused_and_changes_nothing(project: Project, name: str) -> None:
     deployed(project, "1")
     project.doit("deploy:production", "plan=plan.json", "dry_run=yes", check=True)
     plan = json.loads((project.path / "plan.json").read_text())
@@ -230,7 +228,7 @@ def test_a_plan_with_a_release_that_no_deploy_could_make_is_refused_and_changes_
     ],
     ids=json.dumps,
 )
-def test_a_plan_that_was_written_into_is_refused_in_a_sentence(project: Project, change: dict[str, Any]) -> None:
+def test_an_edited_plan_is_refused_in_one_sentence(project: Project, change: dict[str, Any]) -> None:
     deployed(project, "1")
     project.doit("deploy:production", "plan=plan.json", "dry_run=yes", check=True)
     plan = json.loads((project.path / "plan.json").read_text())
@@ -244,7 +242,7 @@ def test_a_plan_that_was_written_into_is_refused_in_a_sentence(project: Project,
     assert hosts_of(project) == before
 
 
-def test_a_plan_of_endless_depth_is_no_plan(project: Project) -> None:
+def test_a_too_deeply_nested_plan_is_refused(project: Project) -> None:
     (project.path / "plan.json").write_text("[" * 100_000)
     assert "apply=plan.json: is no plan" in project.doit("deploy:production", "apply=plan.json").failed(1).out
 
@@ -262,7 +260,7 @@ def test_a_plan_of_endless_depth_is_no_plan(project: Project) -> None:
     ],
     ids=["a setting", "the environment", "ssh's settings", "a hook"],
 )
-def test_a_plan_is_refused_when_what_it_would_do_has_changed(project: Project, change: Any, said: str) -> None:
+def test_a_plan_is_refused_when_deploy_yml_or_a_hook_has_changed(project: Project, change: Any, said: str) -> None:
     project.config(ssh_config="ssh_config", default_env={"A": "1"})
     project.dodo(HOOKS)
     first = deployed(project, "1")
@@ -273,7 +271,7 @@ def test_a_plan_is_refused_when_what_it_would_do_has_changed(project: Project, c
     assert project.current("web1") == first
 
 
-def test_a_plan_is_refused_when_what_hears_of_failures_has_changed(project: Project) -> None:
+def test_a_plan_is_refused_when_an_on_failed_hook_has_changed(project: Project) -> None:
     tell = DODO + dedent("""
         @cap.on_failed
         def tell(failure):
@@ -287,7 +285,7 @@ def test_a_plan_is_refused_when_what_hears_of_failures_has_changed(project: Proj
     assert "the code or the options of tell have changed since" in done.out
 
 
-def test_what_the_environment_says_otherwise_than_the_plan_is_refused(project: Project) -> None:
+def test_an_environment_variable_that_contradicts_the_plan_is_refused(project: Project) -> None:
     first = deployed(project, "1")
     project.doit("deploy:production", "plan=plan.json", check=True)
     done = project.doit("deploy:production", "apply=plan.json", env={"HOSTS": "web1"}).failed()
@@ -295,7 +293,7 @@ def test_what_the_environment_says_otherwise_than_the_plan_is_refused(project: P
     assert project.current("web1") == project.current("web2") == first
 
 
-def test_a_planned_rollback_to_a_damaged_release_is_told_what_can_be_typed(project: Project) -> None:
+def test_a_planned_rollback_to_a_damaged_release_advises_force(project: Project) -> None:
     first, _ = deployed(project, "1"), deployed(project, "2")
     project.doit("rollback:production", "message=as planned", "plan=plan.json", check=True)
     (project.deploy_to("web1") / "releases" / first / "app.txt").write_text("longer than it was")

@@ -53,7 +53,7 @@ def trees(project: Project) -> dict[str, object]:
 
 
 @pytest.mark.ssh
-def test_three_ssh_hosts_go_back_to_what_was_live_and_archive_what_they_left(ssh_project: Project) -> None:
+def test_three_ssh_hosts_go_back_and_archive_the_release_they_left(ssh_project: Project) -> None:
     first, second = deploy(ssh_project), deploy(ssh_project)
     done = ssh_project.doit("rollback:production", check=True)
     assert f"{first} (" in done.out
@@ -71,7 +71,7 @@ def test_three_ssh_hosts_go_back_to_what_was_live_and_archive_what_they_left(ssh
             assert text.read() == b"first\n"
 
 
-def test_twice_in_a_row_goes_one_further_back_and_a_third_time_is_refused(project: Project) -> None:
+def test_a_second_rollback_goes_one_further_back_and_a_third_is_refused(project: Project) -> None:
     first, second, third = [deploy(project) for _ in range(3)]
     assert roll_back(project) == second
     assert roll_back(project) == first
@@ -85,7 +85,7 @@ def test_twice_in_a_row_goes_one_further_back_and_a_third_time_is_refused(projec
     assert trees(project) == before
 
 
-def test_a_named_release_is_gone_to_and_the_ones_jumped_over_are_not_chosen_again(project: Project) -> None:
+def test_a_rollback_to_a_named_release_makes_the_skipped_ones_bad(project: Project) -> None:
     first, second, third, fourth = had(project, 4)
     assert roll_back(project, f"rollback_release={second}") == second
     assert project.releases("web1") == [first, second, third]
@@ -95,13 +95,13 @@ def test_a_named_release_is_gone_to_and_the_ones_jumped_over_are_not_chosen_agai
     assert roll_back(project) == first
 
 
-def test_a_jumped_over_release_can_be_named(project: Project) -> None:
+def test_a_skipped_release_can_be_named_as_target(project: Project) -> None:
     first, second, _ = had(project, 3)
     roll_back(project, f"rollback_release={first}")
     assert roll_back(project, f"rollback_release={second}") == second
 
 
-def test_an_archived_release_is_rolled_forward_to(project: Project, git_repo: GitRepo) -> None:
+def test_an_archived_release_can_be_rolled_forward_to(project: Project, git_repo: GitRepo) -> None:
     first = deploy(project)
     sha = git_repo.commit({"app.txt": "second\n"})
     second = deploy(project)
@@ -121,7 +121,7 @@ def test_a_release_archived_on_one_host_only_is_unpacked_there(project: Project)
     assert roll_back(project, f"rollback_release={second}") == second
 
 
-def test_a_release_that_is_live_already_is_refused(project: Project) -> None:
+def test_a_target_that_is_already_live_is_refused(project: Project) -> None:
     _, second = had(project, 2)
     before = trees(project)
     done = project.doit("rollback:production", f"rollback_release={second}").failed()
@@ -129,7 +129,7 @@ def test_a_release_that_is_live_already_is_refused(project: Project) -> None:
     assert trees(project) == before
 
 
-def test_hosts_without_a_common_target_are_left_alone_and_shown(project: Project) -> None:
+def test_hosts_without_a_common_target_are_unchanged_and_listed(project: Project) -> None:
     first, second, third = had(project, 3)
     shutil.rmtree(project.deploy_to("web2") / "releases" / second)
     before = trees(project)
@@ -171,14 +171,14 @@ def test_a_release_that_no_host_has_is_refused(project: Project, wanted: str) ->
     assert trees(project) == before
 
 
-def test_a_mistyped_release_gets_a_suggestion(project: Project) -> None:
+def test_a_misspelled_release_gets_a_suggestion(project: Project) -> None:
     first, _ = had(project, 2)
     done = project.doit("rollback:production", f"rollback_release={first[:-1]}").failed()
     assert f"no host has a release {first[:-1]}" in done.out
     assert "did you mean" in done.out.lower()
 
 
-def test_one_release_has_nothing_before_it(project: Project) -> None:
+def test_a_rollback_with_only_one_release_is_refused(project: Project) -> None:
     release = deploy(project)
     done = project.doit("rollback:production").failed()
     assert "no older releases to roll back to" in done.out
@@ -186,7 +186,7 @@ def test_one_release_has_nothing_before_it(project: Project) -> None:
     assert project.current("web1") == release
 
 
-def test_hosts_that_were_never_deployed_to_are_not_touched(make_project: MakeProject) -> None:
+def test_a_rollback_before_the_first_deploy_touches_nothing(make_project: MakeProject) -> None:
     project = make_project(linked_files_exist=False)
     done = project.doit("rollback:production").failed()
     assert "web1: " in done.out
@@ -195,7 +195,7 @@ def test_hosts_that_were_never_deployed_to_are_not_touched(make_project: MakePro
     assert not (project.path / "hosts").exists()
 
 
-def test_neither_the_git_server_nor_todays_linked_files_are_needed(project: Project, git_repo: GitRepo) -> None:
+def test_a_rollback_needs_neither_git_server_nor_new_linked_files(project: Project, git_repo: GitRepo) -> None:
     first, _ = deploy(project), deploy(project)
     git_repo.path.rename(git_repo.path.with_name("gone"))
     for host in project.hosts:
@@ -205,7 +205,7 @@ def test_neither_the_git_server_nor_todays_linked_files_are_needed(project: Proj
     assert not (project.shared("web1") / "new").exists()
 
 
-def test_an_archive_transfer_rolls_back_without_its_archive(make_project: MakeProject) -> None:
+def test_a_rollback_with_the_archive_transfer_needs_no_archive(make_project: MakeProject) -> None:
     project = make_project(repo_url=None, branch=None, archive="shop.tar.gz")
     (project.path / "app.txt").write_text("x")
     with tarfile.open(project.path / "shop.tar.gz", "w:gz") as tar:
@@ -215,7 +215,7 @@ def test_an_archive_transfer_rolls_back_without_its_archive(make_project: MakePr
     assert roll_back(project) == first
 
 
-def test_a_release_whose_deploy_failed_is_no_target(project: Project) -> None:
+def test_a_release_whose_deploy_failed_is_not_a_target(project: Project) -> None:
     (first,) = had(project, 1)
     write_hooks(
         project,
@@ -231,14 +231,14 @@ def test_a_release_whose_deploy_failed_is_no_target(project: Project) -> None:
     assert roll_back(project) == first
 
 
-def test_a_release_without_its_revision_is_no_target(project: Project) -> None:
+def test_a_release_without_revision_is_not_a_target(project: Project) -> None:
     first, second, _ = had(project, 3)
     for host in project.hosts:
         (project.deploy_to(host) / "releases" / second / "REVISION").unlink()
     assert roll_back(project) == first
 
 
-def test_a_link_that_somebody_moved_by_hand_is_what_is_rolled_back_from(project: Project) -> None:
+def test_a_rollback_starts_from_a_current_symlink_changed_by_hand(project: Project) -> None:
     first, second, third = had(project, 3)
     for host in project.hosts:
         link = project.deploy_to(host) / "current"
@@ -248,14 +248,14 @@ def test_a_link_that_somebody_moved_by_hand_is_what_is_rolled_back_from(project:
     assert third in project.releases("web1")
 
 
-def test_a_link_that_leads_nowhere_is_mended(project: Project) -> None:
+def test_a_dangling_current_symlink_is_repaired(project: Project) -> None:
     first, second = had(project, 2)
     for host in project.hosts:
         shutil.rmtree(project.deploy_to(host) / "releases" / second)
     assert roll_back(project) == first
 
 
-def test_the_flip_comes_before_the_archive_is_made(project: Project) -> None:
+def test_current_is_switched_before_the_archive_is_created(project: Project) -> None:
     first, second = had(project, 2)
     write_hooks(
         project,
@@ -271,7 +271,7 @@ def test_the_flip_comes_before_the_archive_is_made(project: Project) -> None:
     assert (project.deploy_to("web1") / f"rolled-back-release-{second}.tar.gz").exists()
 
 
-def test_an_archive_that_cannot_be_made_is_a_warning(project: Project) -> None:
+def test_an_archive_that_cannot_be_created_is_a_warning(project: Project) -> None:
     first, second = had(project, 2)
     folder = project.path / "tools"
     folder.mkdir()
@@ -298,19 +298,19 @@ def test_a_variable_of_the_other_flow_is_refused(make_project: MakeProject, task
 
 
 @pytest.mark.parametrize("args", [("deploy:rollback", "ROLLBACK_RELEASE={}"), ("rollback", "rollback_release={}")])
-def test_other_spellings_roll_back_too(project: Project, args: tuple[str, str]) -> None:
+def test_other_spellings_of_the_task_roll_back(project: Project, args: tuple[str, str]) -> None:
     first, _, _ = had(project, 3)
     project.doit(args[0], args[1].format(first), check=True)
     assert project.current("web1") == project.current("web2") == first
 
 
-def test_the_variable_of_the_environment_is_understood(project: Project) -> None:
+def test_the_environment_variable_names_the_target(project: Project) -> None:
     first, _, _ = had(project, 3)
     project.doit("rollback:production", env={"ROLLBACK_RELEASE": first}, check=True)
     assert project.current("web1") == first
 
 
-def test_a_release_that_came_back_from_its_archive_has_its_place_in_time(project: Project) -> None:
+def test_an_unpacked_release_has_the_modification_time_of_its_name(project: Project) -> None:
     names = had(project, 3)
     roll_back(project)
     roll_back(project, f"rollback_release={names[2]}")
@@ -319,14 +319,14 @@ def test_a_release_that_came_back_from_its_archive_has_its_place_in_time(project
     assert sorted(places, key=lambda place: place.stat().st_mtime) == places
 
 
-def test_after_rolling_forward_the_way_back_leads_to_what_was_live_before(project: Project) -> None:
+def test_after_rolling_forward_a_rollback_goes_to_the_release_live_before(project: Project) -> None:
     _, second, third = had(project, 3)
     assert roll_back(project) == second
     assert roll_back(project, f"rollback_release={third}") == third
     assert roll_back(project) == second
 
 
-def test_a_release_whose_deploy_failed_after_it_was_live_is_jumped_over(project: Project, git_repo: GitRepo) -> None:
+def test_a_release_whose_deploy_failed_after_publish_is_skipped(project: Project, git_repo: GitRepo) -> None:
     good = str(project.doit("deploy:production", check=True) and project.current("web1"))
     write_hooks(
         project,
@@ -361,7 +361,9 @@ def boom(host):
 
 
 @pytest.mark.parametrize("said", [(), ("message=" + "пакет " * 1000,)], ids=["", "with a long message"])
-def test_cleanup_leaves_what_was_good_when_the_deploy_before_failed(project: Project, said: tuple[str, ...]) -> None:
+def test_cleanup_keeps_the_good_release_when_the_previous_deploy_failed(
+    project: Project, said: tuple[str, ...]
+) -> None:
     project.config(keep_releases=2)
     good = deploy(project)
     project.dodo(FAILS_LATE)
@@ -371,7 +373,7 @@ def test_cleanup_leaves_what_was_good_when_the_deploy_before_failed(project: Pro
     assert roll_back(project) == good
 
 
-def test_cleanup_leaves_what_all_hosts_can_go_back_to_when_some_had_more_deploys(project: Project) -> None:
+def test_cleanup_keeps_the_common_target_when_some_hosts_had_more_deploys(project: Project) -> None:
     project.config(keep_releases=2)
     good = deploy(project)
     for _ in range(3):
@@ -381,7 +383,7 @@ def test_cleanup_leaves_what_all_hosts_can_go_back_to_when_some_had_more_deploys
     assert roll_back(project, f"rollback_release={good}") == good
 
 
-def test_a_link_that_is_spelled_by_the_real_path_is_known(make_project: MakeProject, tmp_path: Path) -> None:
+def test_a_current_symlink_with_the_resolved_path_is_recognized(make_project: MakeProject, tmp_path: Path) -> None:
     (tmp_path / "real").mkdir()
     (tmp_path / "alias").symlink_to(tmp_path / "real")
     project = make_project(1)
@@ -410,9 +412,7 @@ def fail(host):
 
 
 @pytest.mark.parametrize("step", ["reverted", "published"])
-def test_a_rollback_that_failed_after_its_hooks_changed_the_release_can_be_done_again(
-    project: Project, step: str
-) -> None:
+def test_a_rollback_that_failed_after_its_hooks_changed_files_can_be_repeated(project: Project, step: str) -> None:
     first, second = deploy(project), deploy(project)
     project.dodo(CHANGES.format(step=step))
     project.doit("rollback:production").failed(1)
@@ -424,7 +424,7 @@ def test_a_rollback_that_failed_after_its_hooks_changed_the_release_can_be_done_
     assert roll_back(project) == first
 
 
-def test_what_a_hook_changes_once_the_release_is_live_or_by_itself_is_no_damage(project: Project) -> None:
+def test_changes_by_hooks_of_a_live_release_are_not_damage(project: Project) -> None:
     write_hooks(
         project,
         """
@@ -441,7 +441,7 @@ def test_what_a_hook_changes_once_the_release_is_live_or_by_itself_is_no_damage(
     assert roll_back(project) == first
 
 
-def test_damage_in_files_that_releases_have_in_common_stays_damage_when_one_of_them_goes(project: Project) -> None:
+def test_damage_in_hard_linked_files_stays_damage_after_one_release_is_removed(project: Project) -> None:
     shared = dedent("""
         @cap.before('updated', flows=('deploy',))
         def link(host, release):
@@ -459,7 +459,7 @@ def test_damage_in_files_that_releases_have_in_common_stays_damage_when_one_of_t
     assert "changed vendor/lib: contents" in project.doit("cap", "verify", first).failed(3).out
 
 
-def test_what_a_hook_changes_after_finished_is_no_damage_and_what_it_warns_of_is_in_the_status(
+def test_changes_by_a_hook_after_finished_are_not_damage_and_its_warning_is_in_status(
     project: Project,
 ) -> None:
     write_hooks(
@@ -482,7 +482,7 @@ def test_what_a_hook_changes_after_finished_is_no_damage_and_what_it_warns_of_is
     assert not damage(project, may_be_empty=False)
 
 
-def test_current_that_was_spelled_by_another_path_is_gone_back_from(project: Project) -> None:
+def test_a_rollback_works_from_a_current_symlink_with_another_path(project: Project) -> None:
     first, second = deploy(project), deploy(project)
     (project.path / "alias").symlink_to(project.deploy_to("web1").parent)
     for host in project.hosts:
@@ -493,7 +493,7 @@ def test_current_that_was_spelled_by_another_path_is_gone_back_from(project: Pro
     assert roll_back(project) == first
 
 
-def test_what_to_type_next_is_for_the_hosts_that_were_chosen(project: Project) -> None:
+def test_the_advised_command_selects_the_same_hosts(project: Project) -> None:
     first = deploy(project)
     write_hooks(
         project,
@@ -513,13 +513,13 @@ def test_what_to_type_next_is_for_the_hosts_that_were_chosen(project: Project) -
     assert "doit deploy:production hosts=web2" in none.out
 
 
-def test_a_dry_run_that_was_refused_is_to_be_typed_again_as_a_dry_run(project: Project) -> None:
+def test_a_refused_dry_run_advises_a_dry_run(project: Project) -> None:
     deploy(project)
     done = project.doit("deploy:production", "dry_run=yes", "branch=nowhere").failed()
     assert "Once fixed, run: doit deploy:production branch=nowhere dry_run=yes\n" in done.out
 
 
-def test_an_archive_goes_when_its_release_is_back_and_may_change(project: Project) -> None:
+def test_an_archive_is_removed_once_its_release_is_unpacked(project: Project) -> None:
     project.config(keep_releases=1)
     write_hooks(
         project,

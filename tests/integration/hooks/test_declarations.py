@@ -37,7 +37,7 @@ from tests.support import MakeProject, deploy, write_recipe
         ("cap.before('publishing', 'x', once=True)", "once="),
     ],
 )
-def test_a_hook_that_is_declared_wrongly_is_refused_with_its_place(
+def test_a_wrongly_declared_hook_is_refused_with_its_place(
     make_project: MakeProject, hook: str, complaint: str
 ) -> None:
     project = make_project(linked_files_exist=False)
@@ -57,7 +57,7 @@ def task_test():
 
 
 @pytest.mark.parametrize("step", ["starting", "publishing"])
-def test_a_rollback_needs_none_of_the_tasks_that_a_deploy_does(project: Project, step: str) -> None:
+def test_a_rollback_does_not_run_tasks_that_a_deploy_requires(project: Project, step: str) -> None:
     first, _ = deploy(project), deploy(project)
     project.dodo(DODO + f"cap.before('{step}', 'test')\n" + DEPENDENT)
     project.doit("deploy:production").failed()
@@ -69,7 +69,7 @@ def test_a_rollback_needs_none_of_the_tasks_that_a_deploy_does(project: Project,
 
 
 @pytest.mark.parametrize("flows", ["('rollback',)", "'rollback'"])
-def test_a_task_holds_up_a_rollback_when_that_is_asked_for(project: Project, flows: str) -> None:
+def test_a_task_with_flows_rollback_is_required_by_a_rollback(project: Project, flows: str) -> None:
     deploy(project)
     project.dodo(DODO + f"cap.before('starting', 'test', flows={flows})\n" + DEPENDENT)
     second = deploy(project)
@@ -79,7 +79,7 @@ def test_a_task_holds_up_a_rollback_when_that_is_asked_for(project: Project, flo
     assert project.current("web1") == second
 
 
-def test_a_recipe_can_have_a_deploy_wait_for_a_task(project: Project) -> None:
+def test_a_recipe_can_require_a_task_before_a_deploy(project: Project) -> None:
     write_recipe(project, "tested", "tested = Recipe('tested')\ntested.before('starting', 'test')\n")
     project.dodo(DODO + DEPENDENT)
 

@@ -17,14 +17,14 @@ def installed(project: Project, name: str) -> None:
     (project.path / f"{name}_odd.py").write_text('"""Odd."""\nfrom capdoit import Recipe\nodd = Recipe("odd")\n')
 
 
-def test_a_package_stands_before_the_projects_recipe_of_the_same_name_and_that_is_said(project: Project) -> None:
+def test_a_packaged_recipe_overrides_a_project_recipe_of_its_name_with_a_note(project: Project) -> None:
     installed(project, "acme")
     recipe(project, "odd", "odd = Recipe('odd')\n")
     said = project.doit("cap", "recipes", env={"PYTHONPATH": str(project.path)}, check=True).out
     assert "  odd: acme 1.2 is used instead of recipes/odd.py\n" in said
 
 
-def test_a_recipe_that_two_packages_claim_is_refused_with_both(project: Project) -> None:
+def test_a_recipe_of_two_packages_is_refused_and_both_named(project: Project) -> None:
     installed(project, "acme")
     installed(project, "umbrella")
     project.config(recipes={"odd": {}})
@@ -32,7 +32,7 @@ def test_a_recipe_that_two_packages_claim_is_refused_with_both(project: Project)
     assert "recipe odd is claimed by acme 1.2 and by umbrella 1.2; uninstall one" in done.out
 
 
-def test_what_a_recipe_changes_in_the_next_deploy_is_shown_before_it(project: Project) -> None:
+def test_recipes_diff_shows_what_a_recipe_changes_in_the_next_deploy(project: Project) -> None:
     assert "No deploy of production" in project.doit("cap", "recipes", "--diff", check=True).out
     recipe(project, "db", WATCHING)
     deployed(project, "0001")
@@ -44,7 +44,7 @@ def test_what_a_recipe_changes_in_the_next_deploy_is_shown_before_it(project: Pr
     assert "+ systemd: bundled " in project.doit("cap", "recipes", "--diff", check=True).out
 
 
-def test_notes_are_not_sent_with_every_survey(project: Project) -> None:
+def test_a_survey_does_not_send_recorded_probe_tokens(project: Project) -> None:
     recipe(project, "db", WATCHING)
     deployed(project, "0001")
     journal = Path(project.deploy_to("web1") / ".capdoit/journal").read_text()

@@ -138,7 +138,7 @@ def test_roles_primary_once_and_flows_choose_where_a_hook_runs(make_project: Mak
     assert said(done.out, "web4") == ["on_either"]
 
 
-def test_a_hook_runs_on_a_host_that_gets_no_code(project: Project) -> None:
+def test_a_hook_runs_on_a_no_release_host(project: Project) -> None:
     project.hosts["web2"]["no_release"] = True
     project.config()
     write_hooks(
@@ -153,7 +153,7 @@ def test_a_hook_runs_on_a_host_that_gets_no_code(project: Project) -> None:
     assert said(done.out, "web1") == said(done.out, "web2") == ["hello"]
 
 
-def test_two_hooks_of_one_name_both_run(project: Project) -> None:
+def test_two_hooks_with_the_same_name_both_run(project: Project) -> None:
     hook = dedent("""
         @cap.after('started')
         def twin(host):
@@ -163,7 +163,7 @@ def test_two_hooks_of_one_name_both_run(project: Project) -> None:
     assert said(project.doit("deploy:production", check=True).out, "web1") == ["a", "b"]
 
 
-def test_a_task_before_a_step_runs_before_it(project: Project) -> None:
+def test_a_task_required_before_a_step_runs_before_it(project: Project) -> None:
     look = "ls hosts/web1/releases > smoked; readlink hosts/web1/current >> smoked; true"
     task = dedent(f"""
         cap.before('publishing', 'smoke')
@@ -216,7 +216,7 @@ def test_a_hook_can_run_capture_test_upload_download_and_use_plumbum(make_projec
     assert (project.path / "down").read_bytes() == (project.path / "up").read_bytes()
 
 
-def test_in_a_rollback_a_hook_is_told_what_is_left(project: Project) -> None:
+def test_in_a_rollback_a_hook_gets_the_release_that_is_left(project: Project) -> None:
     first, second = deploy(project), deploy(project)
     write_hooks(
         project,
@@ -229,7 +229,7 @@ def test_in_a_rollback_a_hook_is_told_what_is_left(project: Project) -> None:
     assert f"<{first} {second} {second}>" in project.doit("rollback:production", check=True).out
 
 
-def test_a_command_that_takes_too_long_fails_the_flow(project: Project) -> None:
+def test_a_command_that_exceeds_its_timeout_fails_the_flow(project: Project) -> None:
     write_hooks(
         project,
         """
@@ -258,7 +258,7 @@ def test_a_command_that_takes_too_long_fails_the_flow(project: Project) -> None:
     ],
     ids=["refuses them", "unknown type", "no dataclass", "no class"],
 )
-def test_options_that_a_recipe_cannot_take_are_told_in_a_line_with_its_place(
+def test_invalid_recipe_options_are_reported_in_one_line_with_the_place(
     project: Project, options: str, complaint: str
 ) -> None:
     write_recipe(project, "odd", f"{options}\nodd = Recipe('odd', options=O)\n")
@@ -269,7 +269,7 @@ def test_options_that_a_recipe_cannot_take_are_told_in_a_line_with_its_place(
     assert "Traceback" not in done.out
 
 
-def test_a_recipe_of_a_package_that_cannot_be_imported_is_told_in_a_line_with_its_package(project: Project) -> None:
+def test_a_packaged_recipe_that_cannot_be_imported_is_reported_with_its_package(project: Project) -> None:
     package = project.path / "acme-1.2.dist-info"
     package.mkdir()
     (package / "METADATA").write_text("Metadata-Version: 2.1\nName: acme\nVersion: 1.2\n")

@@ -51,7 +51,7 @@ def start_and_wait_for(project: Project, *args: str) -> Any:
     return process
 
 
-def test_on_failed_is_told_of_a_step_that_failed_on_one_host(project: Project) -> None:
+def test_on_failed_runs_after_a_step_failed_on_one_host(project: Project) -> None:
     (project.shared("web2") / "config/database.yml").unlink()
     project.dodo(TELL)
     project.doit("deploy:production").failed()
@@ -59,7 +59,7 @@ def test_on_failed_is_told_of_a_step_that_failed_on_one_host(project: Project) -
     assert (told_once["flow"], told_once["stage"], told_once["step"]) == ("deploy", "production", "starting")
 
 
-def test_on_failed_is_not_told_when_that_is_said(project: Project) -> None:
+def test_a_skipped_on_failed_hook_does_not_run(project: Project) -> None:
     (project.shared("web2") / "config/database.yml").unlink()
     project.dodo(TELL)
     project.doit("deploy:production", "skip=tell").failed(1)
@@ -67,7 +67,7 @@ def test_on_failed_is_not_told_when_that_is_said(project: Project) -> None:
     assert "skip=tel: no hook has that name; did you mean tell?" in project.doit("list", "skip=tel").failed(3).out
 
 
-def test_on_failed_is_told_the_hosts_on_which_a_hook_failed(project: Project) -> None:
+def test_on_failed_gets_the_hosts_on_which_a_hook_failed(project: Project) -> None:
     project.dodo(
         TELL
         + dedent("""
@@ -84,7 +84,7 @@ def test_on_failed_is_told_the_hosts_on_which_a_hook_failed(project: Project) ->
     assert re.fullmatch(r"\d{14}", told_once["release"])
 
 
-def test_what_capdoit_refuses_a_hook_is_shown_where_the_hook_asks_for_it(project: Project) -> None:
+def test_an_invalid_argument_of_a_hook_is_reported_with_the_line_of_the_hook(project: Project) -> None:
     write_hooks(
         project,
         """
@@ -97,7 +97,7 @@ def test_what_capdoit_refuses_a_hook_is_shown_where_the_hook_asks_for_it(project
     assert re.search(r"web1, web2: ValueError: .*\(dodo\.py:\d+\)", done.out), done.out
 
 
-def test_an_error_calls_a_command_what_its_hook_calls_it(project: Project) -> None:
+def test_an_error_uses_the_description_that_the_hook_gives(project: Project) -> None:
     hook = "host.run(['sh', '-c', 'echo lost\\nexit 4'], called='the cache could not be filled')"
     write_hooks(
         project,
@@ -111,7 +111,7 @@ def test_an_error_calls_a_command_what_its_hook_calls_it(project: Project) -> No
     assert "  web1, web2: the cache could not be filled: exit status 4\n      lost\n" in done.out, done.out
 
 
-def test_on_failed_is_told_of_an_exception_in_a_hook(project: Project) -> None:
+def test_on_failed_runs_after_an_exception_in_a_hook(project: Project) -> None:
     project.dodo(
         TELL
         + dedent("""
@@ -127,7 +127,7 @@ def test_on_failed_is_told_of_an_exception_in_a_hook(project: Project) -> None:
     assert (told_once["flow"], told_once["step"]) == ("deploy", "boom")
 
 
-def test_on_failed_is_told_of_a_rollback_that_failed(project: Project) -> None:
+def test_on_failed_runs_after_a_failed_rollback(project: Project) -> None:
     deploy(project)
     project.dodo(TELL)
     project.doit("rollback:production").failed()
@@ -135,7 +135,7 @@ def test_on_failed_is_told_of_a_rollback_that_failed(project: Project) -> None:
     assert (told_once["flow"], told_once["step"], told_once["error"]) == ("rollback", "starting", "NoTarget")
 
 
-def test_on_failed_is_told_of_a_build_task_that_failed_in_the_middle_of_a_flow(project: Project) -> None:
+def test_on_failed_runs_after_a_task_failed_inside_a_flow(project: Project) -> None:
     project.dodo(
         TELL
         + dedent("""
@@ -152,7 +152,7 @@ def test_on_failed_is_told_of_a_build_task_that_failed_in_the_middle_of_a_flow(p
     assert (project.deploy_to("web1") / ".capdoit/lock").read_text() == ""
 
 
-def test_on_failed_is_not_told_when_nothing_began(project: Project) -> None:
+def test_on_failed_does_not_run_when_the_flow_did_not_begin(project: Project) -> None:
     project.dodo(
         TELL
         + dedent("""
@@ -167,7 +167,7 @@ def test_on_failed_is_not_told_when_nothing_began(project: Project) -> None:
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=lambda number: number.name)
-def test_on_failed_is_told_of_a_signal(project: Project, number: signal.Signals) -> None:
+def test_on_failed_runs_after_a_signal(project: Project, number: signal.Signals) -> None:
     wait = dedent("""
         @cap.after('updated')
         def wait(host):
@@ -186,7 +186,7 @@ def test_on_failed_is_told_of_a_signal(project: Project, number: signal.Signals)
     assert project.releases("web1") == project.releases("web2") == []
 
 
-def test_an_on_failed_hook_that_fails_does_not_hide_the_error(project: Project) -> None:
+def test_a_failing_on_failed_hook_does_not_hide_the_error(project: Project) -> None:
     write_hooks(
         project,
         """
@@ -204,13 +204,13 @@ def test_an_on_failed_hook_that_fails_does_not_hide_the_error(project: Project) 
     assert "Traceback" not in done.out
 
 
-def test_on_failed_is_not_told_of_a_deploy_that_succeeds(project: Project) -> None:
+def test_on_failed_does_not_run_after_a_successful_deploy(project: Project) -> None:
     project.dodo(TELL)
     deploy(project)
     assert told(project) == []
 
 
-def test_a_recipe_beside_dodo_py_has_its_hooks_woven_in(project: Project) -> None:
+def test_hooks_of_a_project_recipe_run_in_the_flow(project: Project) -> None:
     (project.path / "recipes").mkdir()
     recipe = Path(project.path / "recipes/greeting.py")
     recipe.write_text(

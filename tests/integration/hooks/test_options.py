@@ -38,7 +38,7 @@ def options_are(project: Project, text: str) -> None:
     file.write_text(f"application: shop\nrepo_url: {project.repo.path}\nbranch: main\n{stages}{text}")
 
 
-def test_options_of_every_type_are_taken_and_secrets_are_never_shown(project: Project) -> None:
+def test_options_of_every_type_are_read_and_secrets_never_shown(project: Project) -> None:
     recipe(project, "many", OPTIONS)
     options_are(project, GOOD)
     done = project.doit("deploy:production", env={"API_KEY": "hush-hush"}, check=True)
@@ -46,7 +46,7 @@ def test_options_of_every_type_are_taken_and_secrets_are_never_shown(project: Pr
     assert (project.deploy_to("web1") / "current/public/slow").readlink() == project.shared("web1") / "public/slow"
 
 
-def test_a_secret_that_is_not_set_stops_the_flow_before_a_host_is_touched(project: Project) -> None:
+def test_an_unset_secret_stops_the_flow_before_any_host_is_touched(project: Project) -> None:
     recipe(project, "many", OPTIONS)
     options_are(project, GOOD)
     assert "needs the environment variable API_KEY" in project.doit("deploy:production").failed().out
@@ -64,7 +64,7 @@ def test_a_secret_that_is_not_set_stops_the_flow_before_a_host_is_touched(projec
         ("evry: 1", "has no option evry; did you mean every?"),
     ],
 )
-def test_an_option_that_is_wrong_is_told_with_its_place(project: Project, option: str, complaint: str) -> None:
+def test_a_wrong_option_is_reported_with_its_place(project: Project, option: str, complaint: str) -> None:
     recipe(project, "many", OPTIONS)
     options_are(project, f"recipes: {{many: {{key: !env K, {option}}}}}\n".replace("key: !env K, key", "key"))
     done = project.doit("list", "--all").failed(3)
@@ -85,16 +85,14 @@ def test_an_option_that_is_wrong_is_told_with_its_place(project: Project, option
         ("odd.requires = 5", "requires=5: "),
     ],
 )
-def test_a_recipe_that_is_declared_wrongly_stops_the_load_with_its_place(
-    project: Project, text: str, complaint: str
-) -> None:
+def test_a_wrongly_declared_recipe_is_refused_with_its_place(project: Project, text: str, complaint: str) -> None:
     recipe(project, "odd", f"odd = Recipe('odd')\n{text}\n")
     done = project.doit("list").failed(3)
     assert complaint in done.out
     assert "Traceback" not in done.out
 
 
-def test_a_recipe_that_needs_another_capdoit_is_not_listed_as_one_that_can_be_used(project: Project) -> None:
+def test_a_recipe_for_another_capdoit_version_is_listed_as_unusable(project: Project) -> None:
     (project.path / "recipes").mkdir()
     (project.path / "recipes/odd.py").write_text(
         '"""odd: does odd things."""\nfrom capdoit import Recipe\nodd = Recipe("odd", requires="capdoit>=99")\n'

@@ -37,7 +37,7 @@ def mourn(failure, flow):
 # -- asking for hooks
 
 
-def test_a_hook_is_skipped_when_that_is_said(project: Project) -> None:
+def test_the_variable_skip_leaves_a_hook_out(project: Project) -> None:
     recipe(project, "db", WATCHING)
     deployed(project, "0001")
     project.repo.commit({"migrations": "0002\n"})
@@ -47,14 +47,14 @@ def test_a_hook_is_skipped_when_that_is_said(project: Project) -> None:
     assert database(project) == ["0001"]
 
 
-def test_a_hook_to_skip_that_does_not_exist_is_refused(project: Project) -> None:
+def test_an_unknown_hook_in_skip_is_refused(project: Project) -> None:
     recipe(project, "db", WATCHING)
     done = project.doit("deploy:production", "skip=db.migrat").failed(3)
     assert "skip=db.migrat: no hook has that name; did you mean db.migrate?" in done.out
     assert not (project.deploy_to("web1") / "releases").exists()
 
 
-def test_a_hook_that_is_run_alone_works_on_what_is_live_and_leaves_it_live(project: Project) -> None:
+def test_a_hook_run_alone_works_on_the_live_release(project: Project) -> None:
     recipe(project, "db", WATCHING)
     first = deployed(project, "0001")
     (project.deploy_to("web1") / "database").unlink()
@@ -67,7 +67,7 @@ def test_a_hook_that_is_run_alone_works_on_what_is_live_and_leaves_it_live(proje
     project.doit("deploy:production", check=True)
 
 
-def test_a_hook_cannot_be_run_alone_where_nothing_is_live(project: Project) -> None:
+def test_a_hook_run_alone_is_refused_when_nothing_is_live(project: Project) -> None:
     recipe(project, "db", WATCHING)
     assert "no release is live" in project.doit("run", "-s", "deploy:production:db.migrate").failed().out
 
@@ -75,14 +75,14 @@ def test_a_hook_cannot_be_run_alone_where_nothing_is_live(project: Project) -> N
 # -- what hooks are told
 
 
-def test_a_hook_is_told_of_the_flow_it_is_part_of(project: Project) -> None:
+def test_a_hook_gets_the_facts_of_its_flow(project: Project) -> None:
     recipe(project, "tell", TELL_FLOW)
     done = project.doit("deploy:production", "loud=yes", "message=a b", check=True)
     assert "< deploy production shop tester a b web1,web2 True yes True >" in done.out
     assert "loud=loudly: expected yes or no" in project.doit("deploy:production", "loud=loudly").failed(3).out
 
 
-def test_a_failed_hook_is_told_of_the_flow_too(project: Project) -> None:
+def test_an_on_failed_hook_gets_the_facts_of_its_flow(project: Project) -> None:
     recipe(
         project,
         "tell",
@@ -97,7 +97,7 @@ def test_a_failed_hook_is_told_of_the_flow_too(project: Project) -> None:
     assert "<failed deploy tell.ill True {'colour': 'red'} >" in done.out
 
 
-def test_a_health_check_comes_after_all_else_that_follows_the_publish(project: Project) -> None:
+def test_a_health_check_runs_after_all_other_hooks_of_published(project: Project) -> None:
     recipe(
         project,
         "tell",
@@ -119,7 +119,7 @@ def test_a_health_check_comes_after_all_else_that_follows_the_publish(project: P
     assert done.out.index("production:restart") < done.out.index("production:tell.fine")
 
 
-def test_a_stage_says_more_to_a_recipe_or_switches_it_off(project: Project) -> None:
+def test_a_stage_changes_recipe_options_or_turns_the_recipe_off(project: Project) -> None:
     recipe(project, "tell", TELL_FLOW.replace('Recipe("tell",', 'Recipe("tell", options=Options,') + SHOUT)
     web1 = {"web1": {"transport": "local", "deploy_to": "elsewhere"}}
     stages = {
@@ -146,7 +146,7 @@ def fail(host):
 
 
 @pytest.mark.parametrize("step", step_names("rollback"))
-def test_a_recipe_that_fails_on_rollback_is_as_safe_as_one_that_fails_on_deploy(stage: Stages, step: str) -> None:
+def test_a_recipe_that_fails_in_any_step_leaves_healthy_hosts(stage: Stages, step: str) -> None:
     shop = stage(recipes={"boom": {}})
     shop.recipe("boom", BROKEN_ON_THE_WAY_BACK.format(step=step))
     first = shop.deploy().ok() and shop.live

@@ -32,7 +32,7 @@ def fleet(project: Project) -> Iterator[Fleet]:
     fleet.close()
 
 
-def test_a_signal_that_comes_when_the_sessions_have_ended_reaches_nobody(project: Project) -> None:
+def test_a_signal_after_the_sessions_ended_has_no_effect(project: Project) -> None:
     stage = load_config(project.path / "deploy.yml", TRANSFERS).stages["production"]
     fleet = fleet_of(stage, Console(io.StringIO()))
     outcomes = fleet.each(lambda connection: connection.host.capture("echo there"))

@@ -26,7 +26,7 @@ def with_hook(project: Project, *lines: str) -> Project:
     return project
 
 
-def test_a_secret_reaches_the_command_and_nothing_that_is_shown_or_written(project: Project) -> None:
+def test_a_secret_reaches_the_command_and_no_output_or_file(project: Project) -> None:
     with_hook(project, 'host.run("printf %s \\"$TOKEN\\" >../../got; echo \\"it is $TOKEN\\"", cwd=release.path)')
     done = project.doit("deploy:production", env={"TOKEN": TEXT}).ok()
 
@@ -46,7 +46,7 @@ def test_a_secret_is_masked_in_the_report_of_a_failure(project: Project) -> None
     assert "hunter2" not in done.out
 
 
-def test_a_secret_is_in_no_processs_arguments(project: Project) -> None:
+def test_a_secret_is_not_in_the_arguments_of_any_process(project: Project) -> None:
     see = "cat /proc/[0-9]*/cmdline 2>/dev/null | tr '\\\\0' ' ' >../../args; true"
     with_hook(project, f'host.run("{see}", cwd=release.path)')
     project.doit("deploy:production", env={"TOKEN": "hunter2"}).ok()
@@ -56,14 +56,14 @@ def test_a_secret_is_in_no_processs_arguments(project: Project) -> None:
     assert "hunter2" not in seen
 
 
-def test_a_secret_that_is_not_set_is_missed_before_any_host_is_touched(project: Project) -> None:
+def test_an_unset_secret_is_refused_before_any_host_is_touched(project: Project) -> None:
     done = with_hook(project, "pass").doit("deploy:production").failed(1)
 
     assert "TOKEN" in done.out
     assert not (project.deploy_to("web1") / ".capdoit").exists()
 
 
-def test_a_command_runs_as_another_user_with_the_hosts_environment_and_no_secret_in_an_argument(
+def test_a_command_as_another_user_has_the_environment_and_no_secret_in_arguments(
     project: Project,
 ) -> None:
     see = 'id -un; printf %s \\"$TOKEN\\"; cat; cat /proc/[0-9]*/cmdline 2>/dev/null | grep -c hunter[2]; true'
@@ -75,7 +75,7 @@ def test_a_command_runs_as_another_user_with_the_hosts_environment_and_no_secret
     project.doit("deploy:production", env={"TOKEN": "hunter2"}).ok()
 
 
-def test_a_user_that_cannot_be_become_fails_the_deploy_with_sudos_words(project: Project) -> None:
+def test_a_refusal_of_sudo_fails_the_deploy_with_its_message(project: Project) -> None:
     done = with_hook(project, 'host.run("true", user="no-such-user")').doit("deploy:production", env={"TOKEN": "x"})
 
     assert done.failed(1)
@@ -83,7 +83,7 @@ def test_a_user_that_cannot_be_become_fails_the_deploy_with_sudos_words(project:
     assert project.current("web1") is None
 
 
-def test_a_secret_among_the_options_of_a_recipe_is_given_to_a_command_as_it_is(project: Project) -> None:
+def test_a_secret_option_of_a_recipe_reaches_a_command_unchanged(project: Project) -> None:
     project.write_module(
         "recipes/warm.py",
         dedent("""

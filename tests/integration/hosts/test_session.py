@@ -98,32 +98,30 @@ OUTPUTS = {
 
 
 @pytest.mark.parametrize("output", OUTPUTS.values(), ids=OUTPUTS)
-def test_captured_output_is_what_was_written_byte_for_byte(session: Session, tmp_path: Path, output: bytes) -> None:
+def test_captured_output_equals_the_written_bytes(session: Session, tmp_path: Path, output: bytes) -> None:
     (tmp_path / "output").write_bytes(output)
     answer = ask(session, f"cat {tmp_path}/output; cat {tmp_path}/output >&2")
     assert (answer.status, answer.output) == (0, output)
 
 
 @pytest.mark.parametrize("output", OUTPUTS.values(), ids=OUTPUTS)
-def test_output_that_goes_into_a_file_is_what_was_written_byte_for_byte(
-    session: Session, tmp_path: Path, output: bytes
-) -> None:
+def test_output_redirected_to_a_file_equals_the_written_bytes(session: Session, tmp_path: Path, output: bytes) -> None:
     (tmp_path / "output").write_bytes(output)
     with (tmp_path / "copy").open("wb") as copy:
         ask(session, f"cat {tmp_path}/output", capture=False, into=copy)
     assert (tmp_path / "copy").read_bytes() == output
 
 
-def test_text_that_is_no_utf_8_can_be_turned_back_into_the_same_bytes(session: Session) -> None:
+def test_output_that_is_not_utf_8_can_be_encoded_back_to_its_bytes(session: Session) -> None:
     assert ask(session, r"printf 'caf\351'").text.encode("utf-8", "surrogateescape") == b"caf\xe9"
 
 
 @pytest.mark.parametrize("status", [0, 1, 7, 127, 255])
-def test_the_exit_status_of_a_script_is_answered(session: Session, status: int) -> None:
+def test_the_exit_status_of_a_script_is_returned(session: Session, status: int) -> None:
     assert ask(session, f"exit {status}").status == status
 
 
-def test_a_command_that_does_not_exist_is_a_failure_that_is_told(session: Session) -> None:
+def test_an_unknown_command_is_a_failure_with_a_message(session: Session) -> None:
     answer = ask(session, "no-such-command-here")
     assert answer.status == 127
     assert "no-such-command-here" in answer.lines[-1]
@@ -138,20 +136,18 @@ def test_a_command_that_does_not_exist_is_a_failure_that_is_told(session: Sessio
         ("exec sh -c 'kill -TERM $$'", 143),
     ],
 )
-def test_death_by_a_signal_is_a_failure_and_not_the_end_of_the_session(
-    session: Session, script: str, status: int
-) -> None:
+def test_a_script_killed_by_a_signal_fails_and_the_session_goes_on(session: Session, script: str, status: int) -> None:
     assert ask(session, script).status == status
     assert ask(session, "echo still here").output == b"still here\n"
 
 
 @pytest.mark.parametrize("script", ["if (", "'", 'echo "', "done", "$(", "}", ")"])
-def test_a_syntax_error_is_a_failure_and_not_the_end_of_the_session(session: Session, script: str) -> None:
+def test_a_script_with_a_syntax_error_fails_and_the_session_goes_on(session: Session, script: str) -> None:
     assert ask(session, script).status not in (0, None)
     assert ask(session, "echo still here").output == b"still here\n"
 
 
-def test_a_script_cannot_change_the_shell_of_the_next_one(session: Session, tmp_path: Path) -> None:
+def test_a_script_does_not_change_the_shell_of_the_next_script(session: Session, tmp_path: Path) -> None:
     ask(session, f"cd {tmp_path}; set -eu; umask 777; nonce=x; trap '' TERM; ended() {{ :; }}; exec 1>&2")
     assert ask(session, 'cd "$OLDPWD" 2>/dev/null; echo "$-$nothing"; umask').output.endswith(
         ask(session, "umask").output
@@ -159,12 +155,12 @@ def test_a_script_cannot_change_the_shell_of_the_next_one(session: Session, tmp_
     assert ask(session, "pwd").output == os.fsencode(os.getcwd()) + b"\n"
 
 
-def test_a_script_keeps_backslashes_and_spaces_and_lines_as_they_are(session: Session) -> None:
+def test_a_script_keeps_backslashes_spaces_and_newlines(session: Session) -> None:
     script = "cat <<'END'\n  a\\tb \\\n\n\\\\  \nEND\n"
     assert ask(session, script).output == b"  a\\tb \\\n\n\\\\  \n"
 
 
-def test_a_script_of_a_thousand_lines_runs_to_its_end(session: Session) -> None:
+def test_a_script_of_a_thousand_lines_runs_completely(session: Session) -> None:
     assert ask(session, "n=0\n" + "n=$((n + 1))\n" * 1000 + "echo $n").output == b"1000\n"
 
 
@@ -172,13 +168,13 @@ def test_stdin_of_a_script_is_empty(session: Session) -> None:
     assert ask(session, "cat; read line || echo end").output == b"end\n"
 
 
-def test_much_on_stderr_and_then_much_on_stdout_does_not_block(session: Session) -> None:
+def test_megabytes_on_stderr_and_then_on_stdout_do_not_block(session: Session) -> None:
     line = "x" * 99
     answer = ask(session, f"yes {line} | head -c 20000000 >&2; yes {line} | head -c 20000000")
     assert (answer.status, answer.output) == (0, f"{line}\n".encode() * 200_000)
 
 
-def test_answers_to_several_requests_come_in_their_order_each_with_its_own_output(session: Session) -> None:
+def test_answers_to_several_requests_come_in_order_with_their_own_output(session: Session) -> None:
     answers = ask_all(
         session,
         request("sleep 0.3; echo first; echo; hold_status=1", verb="hold", capture=True),
@@ -188,7 +184,7 @@ def test_answers_to_several_requests_come_in_their_order_each_with_its_own_outpu
     assert [(a.status, a.output) for a in answers] == [(1, b"first\n\n"), (2, b""), (3, b"third\n")]
 
 
-def test_output_that_looks_like_the_loops_own_line_is_only_output(session: Session) -> None:
+def test_output_that_looks_like_a_status_line_of_the_loop_is_output(session: Session) -> None:
     forged = "".join(f"\n{nonce} {tag} 0\n" for nonce in ("0" * 32, "f" * 32, "$nonce") for tag in "123")
     answer = ask(session, f"printf '%s' '{forged}'; printf '%s' '{forged}' >&2; exit 9")
     assert (answer.status, answer.output) == (9, forged.encode())
@@ -197,7 +193,7 @@ def test_output_that_looks_like_the_loops_own_line_is_only_output(session: Sessi
 # -- what is shown
 
 
-def test_output_is_shown_line_by_line_with_its_stream_and_the_last_lines_are_kept(session: Session) -> None:
+def test_output_is_streamed_by_line_with_its_stream_and_the_last_lines_kept(session: Session) -> None:
     shown = []
     answer = ask(
         session,
@@ -210,7 +206,7 @@ def test_output_is_shown_line_by_line_with_its_stream_and_the_last_lines_are_kep
     assert answer.output == b""
 
 
-def test_a_line_is_shown_when_it_is_written_and_not_when_the_script_ends(session: Session) -> None:
+def test_a_line_is_shown_as_soon_as_it_is_written(session: Session) -> None:
     moments = {}
 
     def show(_stream: str, line: str) -> None:
@@ -220,7 +216,7 @@ def test_a_line_is_shown_when_it_is_written_and_not_when_the_script_ends(session
     assert moments["late"] - moments["early"] > 0.5
 
 
-def test_what_would_steer_the_terminal_is_shown_as_escapes(session: Session) -> None:
+def test_terminal_escapes_are_shown_as_text(session: Session) -> None:
     shown = []
     script = r"printf '\033[2Jred\007\tx\r\n\377\n'; printf '\033]0;title\007\n' >&2"
     ask(session, script, capture=False, show=lambda _, line: shown.append(line))
@@ -233,7 +229,7 @@ def test_captured_output_is_not_shown(session: Session) -> None:
     assert shown == [("err", "warning")]
 
 
-def test_only_the_last_lines_of_much_output_are_kept(session: Session) -> None:
+def test_only_the_last_lines_of_long_output_are_kept(session: Session) -> None:
     lines = ask(session, "n=0; while [ $n -lt 500 ]; do n=$((n + 1)); echo $n; done", capture=False).lines
     assert lines == tuple(str(n) for n in range(481, 501))
 
@@ -242,7 +238,7 @@ def test_only_the_last_lines_of_much_output_are_kept(session: Session) -> None:
 
 
 @pytest.mark.parametrize("size", [0, 1, 65_535, 65_536, 65_537, 1_000_001])
-def test_a_script_is_fed_exactly_the_bytes_of_the_source(session: Session, tmp_path: Path, size: int) -> None:
+def test_a_fed_script_gets_exactly_the_bytes_of_the_source(session: Session, tmp_path: Path, size: int) -> None:
     content = random.randbytes(size)  # noqa: S311 - no secret
     (tmp_path / "source").write_bytes(content)
     with (tmp_path / "source").open("rb") as source:
@@ -253,7 +249,7 @@ def test_a_script_is_fed_exactly_the_bytes_of_the_source(session: Session, tmp_p
 
 
 @pytest.mark.parametrize("script", ["exit 7", "head -c 10 >/dev/null; exit 7", "exec sh -c 'exit 7'"])
-def test_a_fed_script_that_does_not_read_its_input_to_the_end_leaves_the_session_usable(
+def test_a_fed_script_that_ignores_its_input_leaves_the_session_usable(
     session: Session, tmp_path: Path, script: str
 ) -> None:
     (tmp_path / "source").write_bytes(b"echo never\n" * 100_000)
@@ -262,7 +258,7 @@ def test_a_fed_script_that_does_not_read_its_input_to_the_end_leaves_the_session
     assert ask(session, "echo still here").output == b"still here\n"
 
 
-def test_the_environment_of_a_script_holds_for_that_script_alone(session: Session) -> None:
+def test_the_environment_of_a_script_applies_to_that_script_only(session: Session) -> None:
     value = 'it\'s $(not) `run`\n"twice"\\'
     script = Script("test", 'printf %s "$VALUE"', {"VALUE": value})
     (answer,) = ask_all(session, Request(script, capture=True))
@@ -273,9 +269,7 @@ def test_the_environment_of_a_script_holds_for_that_script_alone(session: Sessio
 # -- how it ends
 
 
-def test_stop_ends_a_script_whose_child_ignores_term_and_leaves_nothing_running(
-    session: Session, sleeper: Sleeper
-) -> None:
+def test_stop_ends_a_script_whose_child_ignores_sigterm(session: Session, sleeper: Sleeper) -> None:
     script = f"trap '' TERM HUP INT; {sleeper.command} & {sleeper.command}; echo never"
     said = []
 
@@ -293,7 +287,7 @@ def test_stop_ends_a_script_whose_child_ignores_term_and_leaves_nothing_running(
     assert not session.is_open
 
 
-def test_stop_that_was_said_before_stops_at_once(session: Session, sleeper: Sleeper) -> None:
+def test_an_earlier_stop_signal_stops_at_once(session: Session, sleeper: Sleeper) -> None:
     with closing(StopSignal()) as stop:
         stop.set()
         with pytest.raises(Cancelled):
@@ -301,25 +295,21 @@ def test_stop_that_was_said_before_stops_at_once(session: Session, sleeper: Slee
     assert sleeper.is_gone()
 
 
-def test_a_script_that_takes_too_long_is_ended_and_told(session: Session, sleeper: Sleeper) -> None:
+def test_a_script_that_exceeds_its_timeout_is_ended(session: Session, sleeper: Sleeper) -> None:
     with pytest.raises(HostError, match=r"web1: test: took longer than 0\.5 s and was stopped") as caught:
         ask(session, sleeper.command, timeout=0.5)
     assert not isinstance(caught.value, Cancelled)
     assert sleeper.is_gone()
 
 
-def test_cutting_a_session_ends_what_its_scripts_started_even_apart_from_them(
-    session: Session, sleeper: Sleeper
-) -> None:
+def test_aborting_a_session_ends_background_processes_of_its_scripts(session: Session, sleeper: Sleeper) -> None:
     ask(session, f"(trap '' TERM; {sleeper.command}) >/dev/null 2>&1 &")
     sleeper.wait_until_it_runs()
     session.abort()
     assert sleeper.is_gone()
 
 
-def test_cutting_a_session_ends_programs_that_make_a_process_group_of_their_own(
-    session: Session, sleeper: Sleeper
-) -> None:
+def test_stop_ends_programs_in_a_process_group_of_their_own(session: Session, sleeper: Sleeper) -> None:
     with closing(StopSignal()) as stop:
         threading.Thread(target=stop_once_running, args=(sleeper, stop)).start()
         with pytest.raises(Cancelled):
@@ -327,7 +317,7 @@ def test_cutting_a_session_ends_programs_that_make_a_process_group_of_their_own(
     assert sleeper.is_gone()
 
 
-def test_bye_leaves_running_what_a_script_left_running(session: Session, sleeper: Sleeper) -> None:
+def test_closing_a_session_keeps_background_processes_running(session: Session, sleeper: Sleeper) -> None:
     ask(session, f"nohup {sleeper.command} >/dev/null 2>&1 &")
     sleeper.wait_until_it_runs()
     session.close()
@@ -335,7 +325,7 @@ def test_bye_leaves_running_what_a_script_left_running(session: Session, sleeper
     assert sleeper.runs()
 
 
-def test_a_controller_that_is_killed_leaves_nothing_running(shell: list[str], sleeper: Sleeper) -> None:
+def test_a_killed_controller_leaves_no_process(shell: list[str], sleeper: Sleeper) -> None:
     controller = subprocess.Popen([sys.executable, sessions.__file__, sleeper.command, *shell])
     sleeper.wait_until_it_runs()
     controller.kill()
@@ -343,7 +333,7 @@ def test_a_controller_that_is_killed_leaves_nothing_running(shell: list[str], sl
     assert sleeper.is_gone()
 
 
-def test_a_loop_that_died_is_a_lost_connection(session: Session) -> None:
+def test_a_killed_loop_is_a_lost_connection(session: Session) -> None:
     ask(session, "kill -9 $$")
     with pytest.raises(HostError, match="web1: test: the connection was lost, or the shell on it was killed"):
         ask(session, "echo never")
@@ -351,9 +341,7 @@ def test_a_loop_that_died_is_a_lost_connection(session: Session) -> None:
 
 
 @pytest.mark.parametrize("noise", ["echo noise; echo more >&2; ", "printf noise; printf more >&2; "])
-def test_what_a_profile_says_before_the_greeting_is_no_output(
-    shell: list[str], opened: OpenSession, noise: str
-) -> None:
+def test_output_of_a_login_profile_is_ignored(shell: list[str], opened: OpenSession, noise: str) -> None:
     shown = []
     session = opened(*shell, "-c", noise + LOOP)
     answer = ask(session, "echo answer; echo warning >&2", show=lambda *line: shown.append(line))
@@ -361,7 +349,7 @@ def test_what_a_profile_says_before_the_greeting_is_no_output(
     assert shown == [("err", "warning")]
 
 
-def test_a_process_that_ends_at_once_is_a_host_that_cannot_be_reached_with_its_last_word(
+def test_a_connection_that_ends_at_once_is_unreachable_with_its_last_line(
     shell: list[str], opened: OpenSession
 ) -> None:
     complaint = "echo Banner >&2; echo 'Permission denied (publickey).' >&2; exit 255"
@@ -373,9 +361,7 @@ def test_a_process_that_ends_at_once_is_a_host_that_cannot_be_reached_with_its_l
     assert caught.value.status is None
 
 
-def test_a_process_that_ends_without_a_word_is_a_host_that_cannot_be_reached(
-    shell: list[str], opened: OpenSession
-) -> None:
+def test_a_connection_that_ends_silently_is_unreachable(shell: list[str], opened: OpenSession) -> None:
     with pytest.raises(HostError, match=r"^web1: cannot connect$"):
         ask(opened(*shell, "-c", "exit 0"), "echo never")
 
@@ -392,7 +378,9 @@ LOGIN_SHELLS = {
 
 
 @pytest.mark.parametrize("login_shell", LOGIN_SHELLS.values(), ids=LOGIN_SHELLS)
-def test_every_login_shell_reads_the_loop_as_it_is(opened: OpenSession, env: dict[str, str], login_shell: str) -> None:
+def test_every_login_shell_passes_the_loop_on_unchanged(
+    opened: OpenSession, env: dict[str, str], login_shell: str
+) -> None:
     clean = [f"{name}={value}" for name, value in env.items()]
     session = opened("env", "-i", *clean, *login_shell, REMOTE)
     answer = ask(session, "echo \"it's\" '$HOME' \\\\; exit 3")
@@ -424,7 +412,7 @@ def test_scripts_of_one_session_share_one_connection(opened: OpenSession, sshds:
 
 
 @pytest.mark.ssh
-def test_stop_ends_what_runs_behind_ssh(opened: OpenSession, sshds: Fleet, sleeper: Sleeper) -> None:
+def test_stop_ends_a_script_over_ssh(opened: OpenSession, sshds: Fleet, sleeper: Sleeper) -> None:
     session = opened("ssh", "-F", str(sshds.ssh_config), "web1", REMOTE)
     with closing(StopSignal()) as stop:
         threading.Thread(target=stop_once_running, args=(sleeper, stop)).start()
@@ -435,9 +423,7 @@ def test_stop_ends_what_runs_behind_ssh(opened: OpenSession, sshds: Fleet, sleep
 
 @pytest.mark.ssh
 @pytest.mark.parametrize("wrapped", ["", "timeout 900 "], ids=["alone", "in a group of its own"])
-def test_a_controller_that_is_killed_leaves_nothing_running_behind_ssh(
-    sshds: Fleet, sleeper: Sleeper, wrapped: str
-) -> None:
+def test_a_killed_controller_leaves_no_process_over_ssh(sshds: Fleet, sleeper: Sleeper, wrapped: str) -> None:
     ssh = ["ssh", "-F", str(sshds.ssh_config), "web1"]
     controller = subprocess.Popen([sys.executable, sessions.__file__, wrapped + sleeper.command, *ssh, "--remote"])
     sleeper.wait_until_it_runs()
@@ -447,7 +433,7 @@ def test_a_controller_that_is_killed_leaves_nothing_running_behind_ssh(
 
 
 @pytest.mark.ssh
-def test_a_host_that_dies_is_a_lost_connection(opened: OpenSession, sshds: Fleet, sleeper: Sleeper) -> None:
+def test_a_host_that_goes_down_is_a_lost_connection(opened: OpenSession, sshds: Fleet, sleeper: Sleeper) -> None:
     session = opened("ssh", "-F", str(sshds.ssh_config), "web5", REMOTE)
 
     def cut_power() -> None:
@@ -468,9 +454,7 @@ def test_a_host_that_dies_is_a_lost_connection(opened: OpenSession, sshds: Fleet
 # -- a host that keeps its controller waiting
 
 
-def test_a_login_that_ends_in_no_shell_is_a_host_that_cannot_be_reached(
-    opened: OpenSession, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_login_without_a_shell_is_unreachable(opened: OpenSession, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("capdoit.hosts.session.GREETING_TIMEOUT_SECONDS", 1)
     monkeypatch.setattr("capdoit.hosts.session.HEARTBEAT_SECONDS", 0.2)
     session = opened("sh", "-c", "sleep 1000")
@@ -479,9 +463,7 @@ def test_a_login_that_ends_in_no_shell_is_a_host_that_cannot_be_reached(
     assert not session.is_open
 
 
-def test_a_host_that_says_the_end_on_one_stream_only_cannot_fill_the_memory(
-    opened: OpenSession, tmp_path: Path
-) -> None:
+def test_a_host_that_ends_only_one_stream_cannot_fill_memory(opened: OpenSession, tmp_path: Path) -> None:
     (tmp_path / "hostile").write_text(
         r"""IFS= read -r nonce; read -r watch; read -r frame; read -r script
             printf '\n%s hello 0\n' "$nonce" | tee /dev/stderr
@@ -497,7 +479,7 @@ def test_a_host_that_says_the_end_on_one_stream_only_cannot_fill_the_memory(
 # -- a controller that is not there any more, and does not say so
 
 
-def test_a_connection_cut_while_a_fed_script_works_leaves_nothing_running(
+def test_a_connection_cut_during_a_fed_script_leaves_no_process(
     opened: OpenSession, shell: list[str], sleeper: Sleeper, tmp_path: Path
 ) -> None:
     (tmp_path / "file").write_bytes(b"x" * 1_000_000)
@@ -507,7 +489,7 @@ def test_a_connection_cut_while_a_fed_script_works_leaves_nothing_running(
     assert sleeper.is_gone()
 
 
-def test_a_connection_cut_in_the_middle_of_a_big_upload_leaves_nothing_running(
+def test_a_connection_cut_during_a_big_upload_leaves_no_process(
     opened: OpenSession, shell: list[str], sleeper: Sleeper, tmp_path: Path
 ) -> None:
     (tmp_path / "file").write_bytes(b"")
@@ -518,14 +500,14 @@ def test_a_connection_cut_in_the_middle_of_a_big_upload_leaves_nothing_running(
     assert sleeper.is_gone()
 
 
-def test_a_cut_session_whose_shell_hangs_leaves_nothing_running(shell: list[str], sleeper: Sleeper) -> None:
+def test_an_aborted_session_with_a_hanging_shell_leaves_no_process(shell: list[str], sleeper: Sleeper) -> None:
     session = session_of(*shell, "-c", LOOP)
     with pytest.raises(HostError, match="took longer than 1 s"):
         ask(session, sleeper.command, verb="hold", timeout=1)
     assert sleeper.is_gone()
 
 
-def test_a_connection_cut_while_the_shell_is_busy_leaves_nothing_running(shell: list[str], sleeper: Sleeper) -> None:
+def test_a_connection_cut_while_the_shell_is_busy_leaves_no_process(shell: list[str], sleeper: Sleeper) -> None:
     with started(*shell, "-c", LOOP) as process:
         assert process.stdin
         assert process.stdout
@@ -537,7 +519,7 @@ def test_a_connection_cut_while_the_shell_is_busy_leaves_nothing_running(shell: 
         assert sleeper.is_gone()
 
 
-def test_a_host_that_hears_no_more_of_an_upload_ends_what_runs(sleeper: Sleeper) -> None:
+def test_a_host_ends_its_processes_when_an_upload_stalls(sleeper: Sleeper) -> None:
     with started("sh", "-c", LOOP) as process:
         assert process.stdin
         process.stdin.write(f"nonce\nwatch 1\nfeed 1 1 1000000\n(exec {sleeper.command}) & cat >/dev/null\n".encode())
@@ -546,7 +528,7 @@ def test_a_host_that_hears_no_more_of_an_upload_ends_what_runs(sleeper: Sleeper)
         assert wait_until(lambda: not sleeper.runs(), 2 * 5 + AT_ONCE)
 
 
-def test_a_host_that_hears_no_beat_ends_what_runs_and_its_lock(
+def test_a_host_without_heartbeats_ends_its_processes_and_its_lock(
     opened: OpenSession, shell: list[str], sleeper: Sleeper, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setattr("capdoit.hosts.session.HEARTBEAT_TIMEOUT_SECONDS", 1)
@@ -563,7 +545,7 @@ def test_a_host_that_hears_no_beat_ends_what_runs_and_its_lock(
         ask(session, "true")
 
 
-def test_a_host_that_hears_beats_works_on_while_it_is_asked_and_while_it_is_not(
+def test_a_host_with_heartbeats_keeps_working(
     opened: OpenSession, shell: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("capdoit.hosts.session.HEARTBEAT_TIMEOUT_SECONDS", 1)
@@ -576,7 +558,7 @@ def test_a_host_that_hears_beats_works_on_while_it_is_asked_and_while_it_is_not(
     assert ask(session, "echo there").text == "there\n"
 
 
-def test_an_upload_may_take_longer_than_the_patience(
+def test_an_upload_may_take_longer_than_the_heartbeat_timeout(
     opened: OpenSession, shell: list[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setattr("capdoit.hosts.session.HEARTBEAT_TIMEOUT_SECONDS", 1)
@@ -586,7 +568,7 @@ def test_an_upload_may_take_longer_than_the_patience(
         assert ask(session, "sleep 2; wc -c", verb="feed", source=source).text.strip() == "1000"
 
 
-def test_nothing_of_the_session_is_left_when_it_ends_in_order_be_it_ever_so_short(
+def test_a_closed_session_leaves_no_process_however_short(
     opened: OpenSession, shell: list[str], tmp_path: Path
 ) -> None:
     for number in range(20):
@@ -597,7 +579,7 @@ def test_nothing_of_the_session_is_left_when_it_ends_in_order_be_it_ever_so_shor
     assert wait_until(lambda: not inside(tmp_path), AT_ONCE), inside(tmp_path)
 
 
-def test_a_shell_that_ends_of_itself_leaves_nothing_running(
+def test_a_shell_that_exits_leaves_no_process(
     opened: OpenSession, shell: list[str], sleeper: Sleeper, tmp_path: Path
 ) -> None:
     session = opened("env", "-C", str(tmp_path), *shell, "-c", LOOP)

@@ -24,7 +24,7 @@ def frozen(release, now, recorded):
 """
 
 
-def test_a_rollback_to_a_release_that_does_not_know_the_database_is_refused_with_names(project: Project) -> None:
+def test_a_rollback_that_lacks_migrations_is_refused_with_their_names(project: Project) -> None:
     recipe(project, "db", WATCHING)
     deployed(project, "0001")
     second = deployed(project, "0001", "0002_price")
@@ -38,7 +38,7 @@ def test_a_rollback_to_a_release_that_does_not_know_the_database_is_refused_with
     assert project.current("web1") == project.current("web2") == second
 
 
-def test_what_the_release_does_not_know_is_kept_when_that_is_said(project: Project) -> None:
+def test_with_migrations_keep_unknown_migrations_stay(project: Project) -> None:
     recipe(project, "db", WATCHING + BACK)
     first = deployed(project, "0001")
     deployed(project, "0001", "0002_price")
@@ -49,7 +49,7 @@ def test_what_the_release_does_not_know_is_kept_when_that_is_said(project: Proje
     assert database(project) == ["0001", "0002_price"]
 
 
-def test_what_the_release_does_not_know_is_taken_away_before_the_flip_when_that_is_said(project: Project) -> None:
+def test_with_migrations_back_unknown_migrations_are_reverted_before_the_switch(project: Project) -> None:
     recipe(project, "db", WATCHING + BACK)
     first = deployed(project, "0001")
     deployed(project, "0001", "0002_price", "0003_stock")
@@ -61,7 +61,7 @@ def test_what_the_release_does_not_know_is_taken_away_before_the_flip_when_that_
     assert database(project) == ["0001"]
 
 
-def test_a_recipe_that_cannot_take_it_away_refuses_to_be_told_so(project: Project) -> None:
+def test_migrations_back_is_refused_when_the_recipe_cannot_revert(project: Project) -> None:
     recipe(project, "db", WATCHING)
     deployed(project, "0001")
     second = deployed(project, "0001", "0002")
@@ -71,7 +71,7 @@ def test_a_recipe_that_cannot_take_it_away_refuses_to_be_told_so(project: Projec
     assert project.current("web1") == second
 
 
-def test_a_rollback_between_releases_that_know_the_same_needs_no_word(project: Project) -> None:
+def test_a_rollback_between_releases_with_equal_migrations_needs_no_variable(project: Project) -> None:
     recipe(project, "db", WATCHING)
     first = deployed(project, "0001")
     deployed(project, "0001")
@@ -79,7 +79,7 @@ def test_a_rollback_between_releases_that_know_the_same_needs_no_word(project: P
     assert project.current("web1") == first
 
 
-def test_a_rollback_to_a_release_of_which_nothing_was_recorded_goes_ahead(project: Project) -> None:
+def test_a_rollback_to_a_release_without_recorded_token_goes_ahead(project: Project) -> None:
     project.config()
     first = deployed(project, "0001")
     recipe(project, "db", WATCHING)
@@ -88,7 +88,7 @@ def test_a_rollback_to_a_release_of_which_nothing_was_recorded_goes_ahead(projec
     assert project.current("web1") == first
 
 
-def test_a_plan_takes_away_no_more_than_it_says(project: Project) -> None:
+def test_a_plan_reverts_no_more_migrations_than_it_lists(project: Project) -> None:
     recipe(project, "db", WATCHING + BACK)
     deployed(project, "0001")
     deployed(project, "0001", "0002_price")
@@ -100,13 +100,13 @@ def test_a_plan_takes_away_no_more_than_it_says(project: Project) -> None:
     assert "0003_stock" in database(project)
 
 
-def test_a_recipe_that_takes_away_what_it_does_not_watch_is_refused(project: Project) -> None:
+def test_a_recipe_with_a_back_function_but_no_probe_is_refused(project: Project) -> None:
     recipe(project, "db", "db = Recipe('db', roles='web')\n" + BACK)
     done = project.doit("list").failed(3)
     assert "recipe db: back needs a probe or a guard that finds unknown names" in done.out
 
 
-def test_a_guard_of_its_own_decides_with_what_is_and_what_was(project: Project) -> None:
+def test_a_guard_decides_from_current_and_recorded_tokens(project: Project) -> None:
     recipe(project, "db", WATCHING + FROZEN)
     deployed(project, "0001")
     deployed(project, "0001", "0002")
@@ -117,7 +117,7 @@ def test_a_guard_of_its_own_decides_with_what_is_and_what_was(project: Project) 
     assert names.split() == ["0001", "0002", "/", "0001"]
 
 
-def test_a_probe_that_fails_makes_no_release_live(project: Project) -> None:
+def test_a_failing_probe_prevents_the_publish(project: Project) -> None:
     recipe(project, "db", WATCHING)
     first = deployed(project, "0001")
     recipe(project, "db", WATCHING.replace('["cat"', '["false"'))
@@ -129,7 +129,7 @@ def test_a_probe_that_fails_makes_no_release_live(project: Project) -> None:
     assert project.releases("web1") == [first]
 
 
-def test_a_rollback_of_hosts_that_leave_out_the_one_to_ask_is_refused(project: Project) -> None:
+def test_a_rollback_without_the_host_that_a_guard_asks_is_refused(project: Project) -> None:
     recipe(project, "db", WATCHING.replace('roles="web"', 'roles="db"'))
     project.hosts["web2"]["roles"] = ["web", "db"]
     project.config(recipes={"db": {}})
@@ -142,7 +142,7 @@ def test_a_rollback_of_hosts_that_leave_out_the_one_to_ask_is_refused(project: P
     project.doit("rollback:production", "hosts=web1", "migrations=keep", check=True)
 
 
-def test_a_rollback_that_fails_after_something_was_taken_away_says_so(project: Project) -> None:
+def test_a_rollback_that_fails_after_reverting_migrations_reports_them(project: Project) -> None:
     recipe(project, "db", WATCHING + BACK)
     deployed(project, "0001")
     second = deployed(project, "0001", "0002_price")
@@ -154,7 +154,7 @@ def test_a_rollback_that_fails_after_something_was_taken_away_says_so(project: P
     assert "0002_price was taken away already; a deploy brings it back" in done.out
 
 
-def test_migrations_means_nothing_to_a_deploy(project: Project) -> None:
+def test_a_deploy_refuses_the_variable_migrations(project: Project) -> None:
     recipe(project, "db", WATCHING)
     assert "migrations= has no effect on a deploy" in project.doit("deploy:production", "migrations=keep").failed().out
 
@@ -163,7 +163,7 @@ CANNOT_TELL = WATCHING.replace('return host.capture(["cat", f"{release.deploy_to
 CANNOT_TELL += '    return host.capture("test ! -e ../../broken || exit 6; cat ../../database", cwd=release.path)\n'
 
 
-def test_a_probe_that_fails_refuses_a_rollback_by_name_and_keep_goes_back_all_the_same(project: Project) -> None:
+def test_a_failing_probe_refuses_a_rollback_unless_migrations_keep(project: Project) -> None:
     recipe(project, "db", CANNOT_TELL)
     first, second = deployed(project, "0001"), deployed(project, "0001", "0002")
     (project.deploy_to("web1") / "broken").touch()
@@ -176,7 +176,7 @@ def test_a_probe_that_fails_refuses_a_rollback_by_name_and_keep_goes_back_all_th
     assert project.current("web1") == project.current("web2") == first
 
 
-def test_what_asks_nobody_says_so(project: Project) -> None:
+def test_a_hook_or_guard_without_hosts_is_reported(project: Project) -> None:
     recipe(
         project,
         "db",
@@ -199,13 +199,13 @@ def test_what_asks_nobody_says_so(project: Project) -> None:
     assert "recipe db asks no host: none has the role dbb" in done.out
 
 
-def test_a_variable_that_is_said_twice_is_refused(project: Project) -> None:
+def test_a_variable_given_twice_is_refused(project: Project) -> None:
     done = project.doit("deploy:production", "skip=a", "skip=b").failed(3)
     assert "skip= is given twice: a, b; separate several names with commas" in done.out
     assert not project.current("web1")
 
 
-def test_nothing_is_taken_away_before_all_other_hooks_have_done_well(project: Project) -> None:
+def test_migrations_are_reverted_after_all_other_hooks_succeeded(project: Project) -> None:
     recipe(project, "db", WATCHING + BACK)
     deployed(project, "0001")
     second = deployed(project, "0001", "0002")
@@ -224,7 +224,7 @@ def test_nothing_is_taken_away_before_all_other_hooks_have_done_well(project: Pr
     assert database(project) == ["0001", "0002"]
 
 
-def test_a_guard_that_breaks_says_with_what_and_where(project: Project) -> None:
+def test_a_failing_guard_is_reported_with_its_error_and_line(project: Project) -> None:
     recipe(
         project,
         "db",
@@ -242,7 +242,7 @@ def test_a_guard_that_breaks_says_with_what_and_where(project: Project) -> None:
     assert "doit rollback:production migrations=keep" in done.out
 
 
-def test_what_other_hosts_go_on_using_is_not_taken_away(project: Project) -> None:
+def test_migrations_that_other_hosts_still_use_are_not_reverted(project: Project) -> None:
     recipe(project, "db", WATCHING + BACK)
     deployed(project, "0001")
     second = deployed(project, "0001", "0002_price")
@@ -252,7 +252,7 @@ def test_what_other_hosts_go_on_using_is_not_taken_away(project: Project) -> Non
     assert project.current("web1") == project.current("web2") == second
 
 
-def test_a_hook_whose_hosts_were_not_chosen_is_said_to_be_left_out(project: Project) -> None:
+def test_a_hook_without_selected_hosts_is_reported_as_left_out(project: Project) -> None:
     project.hosts["web2"]["roles"] = ["db"]
     write_hooks(
         project,
@@ -268,7 +268,7 @@ def test_a_hook_whose_hosts_were_not_chosen_is_said_to_be_left_out(project: Proj
     assert "warning" not in project.doit("deploy:production", check=True).out
 
 
-def test_what_a_hook_began_to_take_away_is_said_when_it_was_cut_off(project: Project) -> None:
+def test_an_interrupted_revert_of_migrations_is_reported(project: Project) -> None:
     recipe(project, "db", WATCHING + BACK)
     deployed(project, "0001")
     deployed(project, "0001", "0002_price")

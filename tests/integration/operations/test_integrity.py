@@ -33,7 +33,7 @@ def verify(project: Project, *words: str, code: int = 0) -> Any:
 # -- manifests
 
 
-def test_a_deploy_leaves_a_manifest_of_what_became_live_hooks_included_outside_of_the_release(project: Project) -> None:
+def test_a_deploy_writes_a_manifest_that_includes_changes_of_hooks(project: Project) -> None:
     write_hooks(
         project,
         """
@@ -51,7 +51,7 @@ def test_a_deploy_leaves_a_manifest_of_what_became_live_hooks_included_outside_o
     assert verify(project)["well"] is True
 
 
-def test_a_manifest_goes_with_its_release_and_stays_with_its_archive(project: Project) -> None:
+def test_a_manifest_is_removed_with_its_release_and_kept_with_its_archive(project: Project) -> None:
     project.config(keep_releases=2)
     first, second, third = (deploy(project) for _ in range(3))
     assert not manifest(project, first).exists()
@@ -78,7 +78,7 @@ def test_a_failed_deploy_leaves_no_manifest(project: Project) -> None:
     assert os.listdir(manifest(project, "")) == [first]
 
 
-def test_a_manifest_that_cannot_be_written_ends_the_deploy_before_anything_is_live(project: Project) -> None:
+def test_a_manifest_that_cannot_be_written_fails_the_deploy_before_publish(project: Project) -> None:
     first = deploy(project)
     shutil.rmtree(manifest(project, ""))
     manifest(project, "").parent.joinpath("manifests").write_text("in the way")
@@ -119,9 +119,7 @@ def tree_of(project: Project) -> dict[str, object]:
 
 
 @pytest.mark.parametrize("kind", DAMAGE)
-def test_a_rollback_to_a_damaged_release_is_refused_and_says_what_differs_on_every_host(
-    project: Project, kind: str
-) -> None:
+def test_a_rollback_to_a_damaged_release_is_refused_with_the_differences(project: Project, kind: str) -> None:
     damage, said = DAMAGE[kind]
     first, second = deploy(project), deploy(project)
     for host in project.hosts:
@@ -147,7 +145,7 @@ def make(host, release, flow):
 )
 
 
-def test_hosts_with_busybox_tools_alone_write_manifests_and_find_damage(project: Project, tmp_path: Path) -> None:
+def test_hosts_with_only_busybox_write_manifests_and_find_damage(project: Project, tmp_path: Path) -> None:
     tools = tmp_path / "busybox-tools"
     tools.mkdir()
     busybox, git = shutil.which("busybox"), shutil.which("git")
@@ -167,7 +165,7 @@ def test_hosts_with_busybox_tools_alone_write_manifests_and_find_damage(project:
     assert verify(project)["well"] is True
 
 
-def test_damage_is_found_before_the_hooks_of_reverted_take_anything_away(project: Project) -> None:
+def test_damage_is_found_before_hooks_of_reverted_run(project: Project) -> None:
     first, _ = deploy(project), deploy(project)
     write_hooks(
         project,
@@ -183,7 +181,7 @@ def test_damage_is_found_before_the_hooks_of_reverted_take_anything_away(project
     assert "web2: release" in done.out
 
 
-def test_only_a_full_look_sees_contents_of_the_same_size(project: Project) -> None:
+def test_only_verify_full_finds_changed_contents_of_the_same_size(project: Project) -> None:
     first, second = deploy(project), deploy(project)
     (release(project, first) / "app.txt").write_text("FIRST\n")
     done = project.doit("rollback:production", "verify=full").failed()
@@ -193,7 +191,7 @@ def test_only_a_full_look_sees_contents_of_the_same_size(project: Project) -> No
     assert project.current("web1") == first
 
 
-def test_force_goes_to_a_damaged_release_with_a_warning_that_is_remembered(project: Project) -> None:
+def test_force_rolls_back_to_a_damaged_release_with_a_recorded_warning(project: Project) -> None:
     first, _ = deploy(project), deploy(project)
     (release(project, first) / "app.txt").unlink()
     done = project.doit("rollback:production", "force=yes", check=True)
@@ -202,7 +200,7 @@ def test_force_goes_to_a_damaged_release_with_a_warning_that_is_remembered(proje
     assert "is not as it was shipped" in project.doit("cap", "status").out
 
 
-def test_added_files_and_what_running_programs_write_stop_no_rollback(project: Project, git_repo: GitRepo) -> None:
+def test_added_files_and_runtime_files_do_not_prevent_a_rollback(project: Project, git_repo: GitRepo) -> None:
     git_repo.commit({"tmp/kept": "", "lib/a.py": ""})
     first, _ = deploy(project), deploy(project)
     for name in ("added.txt", "tmp/kept", "lib/__pycache__/a.pyc"):
@@ -213,7 +211,7 @@ def test_added_files_and_what_running_programs_write_stop_no_rollback(project: P
     assert project.current("web1") == first
 
 
-def test_a_release_without_a_manifest_is_gone_to_as_before(project: Project) -> None:
+def test_a_rollback_to_a_release_without_manifest_works(project: Project) -> None:
     first, _ = deploy(project), deploy(project)
     for host in project.hosts:
         manifest(project, first, host).unlink()
@@ -223,7 +221,7 @@ def test_a_release_without_a_manifest_is_gone_to_as_before(project: Project) -> 
 
 
 @pytest.mark.parametrize("text", ["./app.txt\tstat\t81a4 6\n", "\0\xff\n", "~\tend\tyes\n./gone\n"])
-def test_a_manifest_that_is_broken_is_damage_that_force_passes(project: Project, text: str) -> None:
+def test_a_broken_manifest_is_damage_that_force_overrides(project: Project, text: str) -> None:
     first, _ = deploy(project), deploy(project)
     manifest(project, first).write_text(text, encoding="latin-1")
     done = project.doit("rollback:production").failed()
@@ -232,7 +230,7 @@ def test_a_manifest_that_is_broken_is_damage_that_force_passes(project: Project,
     assert project.current("web1") == first
 
 
-def test_a_host_that_cannot_compare_refuses_and_force_passes_that_too(project: Project, tmp_path: Path) -> None:
+def test_a_host_that_cannot_compare_refuses_unless_forced(project: Project, tmp_path: Path) -> None:
     first, second = deploy(project), deploy(project)
     (tmp_path / "tools").mkdir()
     (tmp_path / "tools/sort").write_text("#!/bin/sh\nexit 1\n")
@@ -246,7 +244,7 @@ def test_a_host_that_cannot_compare_refuses_and_force_passes_that_too(project: P
     assert project.current("web1") == project.current("web2") == first
 
 
-def test_an_archived_release_is_verified_too_and_keeps_its_modes(project: Project, git_repo: GitRepo) -> None:
+def test_an_archived_release_is_verified_and_keeps_its_modes(project: Project, git_repo: GitRepo) -> None:
     git_repo.commit({"app.txt": "first\n"})
     first = deploy(project)
     write_hooks(
@@ -267,7 +265,7 @@ def test_an_archived_release_is_verified_too_and_keeps_its_modes(project: Projec
     assert first in project.releases("web1")
 
 
-def test_a_damaged_archive_is_refused_and_its_release_does_not_appear(project: Project) -> None:
+def test_a_damaged_archive_is_refused_and_not_unpacked(project: Project) -> None:
     first, second = deploy(project), deploy(project)
     project.doit("rollback:production", check=True)
     tree = project.deploy_to("web2")
@@ -294,7 +292,7 @@ def test_a_damaged_archive_is_refused_and_its_release_does_not_appear(project: P
         ("deploy", "force=yes", "has no effect on a deploy"),
     ],
 )
-def test_a_variable_that_is_mistyped_or_means_nothing_is_refused(
+def test_a_misspelled_or_meaningless_variable_is_refused(
     make_project: MakeProject, task: str, variable: str, answer: str
 ) -> None:
     project = make_project(linked_files_exist=False)

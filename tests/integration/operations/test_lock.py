@@ -33,7 +33,7 @@ def is_over(project: Project, flow: subprocess.Popen[str]) -> str:
     return flow.communicate(timeout=60)[0]
 
 
-def test_a_flow_that_finds_another_at_work_is_refused_and_told_who_it_is(project: Project) -> None:
+def test_a_flow_is_refused_while_another_runs_and_the_holder_named(project: Project) -> None:
     first = at_work(project).start("deploy:production", "message=the big one", env={"USER": "ann"})
     within(60, (project.path / "at-work").exists)
     refused = project.doit("deploy:production", env={"USER": "bob"}).failed(1)
@@ -46,7 +46,7 @@ def test_a_flow_that_finds_another_at_work_is_refused_and_told_who_it_is(project
     assert len(project.releases("web1")) == 1
 
 
-def test_who_is_refused_by_a_flow_on_some_hosts_is_told_to_unlock_those_alone(project: Project) -> None:
+def test_a_lock_on_some_hosts_advises_to_unlock_only_those(project: Project) -> None:
     with at_work(project).start("deploy:production", "hosts=web2") as first:
         within(60, (project.path / "at-work").exists)
         refused = project.doit("deploy:production")
@@ -55,7 +55,7 @@ def test_who_is_refused_by_a_flow_on_some_hosts_is_told_to_unlock_those_alone(pr
     assert "doit cap unlock production hosts=web2\n" in refused.failed().out
 
 
-def test_who_looks_while_a_flow_is_at_work_is_told_so(project: Project) -> None:
+def test_read_only_commands_report_a_running_flow(project: Project) -> None:
     project.doit("deploy:production", check=True)
     with at_work(project).start("deploy:production", env={"USER": "ann"}) as first:
         within(60, (project.path / "at-work").exists)
@@ -70,7 +70,7 @@ def test_who_looks_while_a_flow_is_at_work_is_told_so(project: Project) -> None:
     assert re.search(r"web1: its lock is now that of deploy by ann from \S+ since \S+ \S+ UTC$", dry, re.MULTILINE)
 
 
-def test_who_looks_when_a_flow_was_killed_is_told_that_nobody_is_at_work(project: Project) -> None:
+def test_after_a_killed_flow_read_only_commands_report_that_none_runs(project: Project) -> None:
     with at_work(project).start("deploy:production", env={"USER": "ann"}) as first:
         within(60, (project.path / "at-work").exists)
         first.kill()
@@ -84,7 +84,7 @@ def test_who_looks_when_a_flow_was_killed_is_told_that_nobody_is_at_work(project
     assert "The last deploy was interrupted (died)" in status
 
 
-def test_a_flow_that_waits_goes_on_when_the_other_has_ended(project: Project) -> None:
+def test_a_waiting_flow_continues_when_the_other_has_ended(project: Project) -> None:
     with at_work(project).start("deploy:production") as first:
         within(60, (project.path / "at-work").exists)
         second = project.start("deploy:production", "wait=30")
@@ -96,7 +96,7 @@ def test_a_flow_that_waits_goes_on_when_the_other_has_ended(project: Project) ->
     assert len(project.releases("web1")) == len(project.releases("web2")) == 2
 
 
-def test_a_flow_that_waits_keeps_no_lock_that_another_may_wait_for_in_turn(make_project: MakeProject) -> None:
+def test_a_waiting_flow_holds_no_lock_on_other_hosts(make_project: MakeProject) -> None:
     project = make_project(3)
     project.doit("deploy:production", check=True)
     locks = {host: project.deploy_to(host) / ".capdoit/lock" for host in project.hosts}
@@ -114,7 +114,7 @@ def test_a_flow_that_waits_keeps_no_lock_that_another_may_wait_for_in_turn(make_
     assert process.returncode == 0, out
 
 
-def test_what_a_dead_flow_left_may_take_longer_to_remove_than_a_silence_may_last(project: Project) -> None:
+def test_removing_the_remains_of_a_dead_flow_may_exceed_the_heartbeat_timeout(project: Project) -> None:
     write_hooks(
         project,
         """
@@ -129,7 +129,7 @@ def test_what_a_dead_flow_left_may_take_longer_to_remove_than_a_silence_may_last
     assert not (project.deploy_to("web1") / ".capdoit/drill").exists()
 
 
-def test_a_flow_that_was_unlocked_by_force_is_refused_its_publish(project: Project) -> None:
+def test_a_flow_that_lost_its_lock_cannot_publish(project: Project) -> None:
     with at_work(project).start("deploy:production") as first:
         within(60, (project.path / "at-work").exists)
         unlocked = project.doit("cap", "unlock", "production").ok()
@@ -143,7 +143,7 @@ def test_a_flow_that_was_unlocked_by_force_is_refused_its_publish(project: Proje
     assert project.current("web1") == project.current("web2")
 
 
-def test_a_flow_whose_release_was_rolled_back_meanwhile_does_not_end_well(project: Project) -> None:
+def test_a_flow_whose_release_was_rolled_back_meanwhile_fails(project: Project) -> None:
     first = deploy(project)
     at_work(project, "published")
     with project.start("deploy:production", "hosts=web1,web2") as flow:
@@ -158,7 +158,7 @@ def test_a_flow_whose_release_was_rolled_back_meanwhile_does_not_end_well(projec
     assert project.current("web1") == project.current("web2") == first
 
 
-def test_no_hook_of_a_flow_that_was_unlocked_by_force_does_anything_more(project: Project) -> None:
+def test_no_hook_runs_after_a_flow_lost_its_lock(project: Project) -> None:
     at_work(project)
     (project.path / "file").touch()
     with (project.path / "dodo.py").open("a") as dodo:
@@ -188,14 +188,14 @@ def test_no_hook_of_a_flow_that_was_unlocked_by_force_does_anything_more(project
     assert not list(project.path.rglob("uploaded"))
 
 
-def test_unlocking_what_is_not_locked_says_so(project: Project) -> None:
+def test_unlock_reports_that_no_host_was_locked(project: Project) -> None:
     for _ in range(2):  # also before the first deploy
         assert project.doit("cap", "unlock", "production").ok().out.count("was not locked") == 2
         project.doit("deploy:production", check=True)
 
 
 @pytest.mark.parametrize("wait", ["soon", "-1", "1.5", ""])
-def test_a_wait_that_is_no_number_of_seconds_is_refused(project: Project, wait: str) -> None:
+def test_a_wait_that_is_not_a_number_of_seconds_is_refused(project: Project, wait: str) -> None:
     assert "wait=" in project.doit("deploy:production", f"wait={wait}").failed(3).out
     assert not project.releases("web1")
 
@@ -206,7 +206,7 @@ def one_ends(flows: list[subprocess.Popen[str]]) -> bool:
 
 # 3 times in the ordinary suite and 200 times in all, in parts that can run beside each other.
 @pytest.mark.parametrize("times", [3, *[pytest.param(25, marks=pytest.mark.more)] * 8])
-def test_of_two_that_start_together_exactly_one_wins(make_project: MakeProject, times: int) -> None:
+def test_of_two_flows_started_together_exactly_one_runs(make_project: MakeProject, times: int) -> None:
     project = make_project(hosts=3, keep_releases=1000)
     at_work(project)
     over = project.path / "over"

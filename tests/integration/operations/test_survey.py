@@ -18,7 +18,7 @@ def made(number: int, event: str, flow: str = "deploy", run: str = "") -> Entry:
     return Entry(event=event, flow=flow, release=R[number], run=run or f"{flow}{number}")
 
 
-def test_the_script_says_what_the_reader_understands(tmp_path: Path) -> None:
+def test_the_answer_of_the_survey_script_is_parsed(tmp_path: Path) -> None:
     shop = tmp_path / "shop"
     (shop / "releases" / R[0]).mkdir(parents=True)
     (shop / "releases" / R[0] / "REVISION").write_text("1f3e\n")

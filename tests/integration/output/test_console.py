@@ -16,7 +16,7 @@ from tests.support import write_hooks
 KEY = "-----BEGIN KEY-----\nMIIEpAIBAAKCAQEA\n\n  c2hvcnQgYnV0\tbm90\r\nabc=\n-----END KEY-----\n"
 
 
-def test_a_secret_in_a_warning_reaches_no_journal(project: Project) -> None:
+def test_a_secret_in_a_warning_is_masked_in_the_journal(project: Project) -> None:
     text = (project.path / "deploy.yml").read_text().replace('"branch"', '"default_env": {KEY: !env KEY}, "branch"')
     (project.path / "deploy.yml").write_text(text)
     write_hooks(project, """
@@ -31,7 +31,7 @@ def test_a_secret_in_a_warning_reaches_no_journal(project: Project) -> None:
     assert "hush" not in journal
 
 
-def test_a_key_that_a_host_prints_line_by_line_is_masked(project: Project) -> None:
+def test_a_multiline_key_printed_line_by_line_is_masked(project: Project) -> None:
     project.config(linked_files=None)
     text = (project.path / "deploy.yml").read_text()
     (project.path / "deploy.yml").write_text("{default_env: {KEY: !env KEY}," + text.strip()[1:])
@@ -55,7 +55,7 @@ def test_a_key_that_a_host_prints_line_by_line_is_masked(project: Project) -> No
     ["host.run(\"printf '<\\\\342\\\\234\\\\223>\\\\\\\\n'\")", "print('<\\u2713>')"],
     ids=["by the host", "by the hook"],
 )
-def test_a_deploy_whose_hooks_show_what_the_terminal_cannot_is_finished(project: Project, show: str) -> None:
+def test_a_deploy_succeeds_when_the_terminal_cannot_show_a_character(project: Project, show: str) -> None:
     write_hooks(
         project,
         f"""
@@ -70,7 +70,7 @@ def test_a_deploy_whose_hooks_show_what_the_terminal_cannot_is_finished(project:
     assert project.current("web1")
 
 
-def test_how_the_operator_wants_it_shown_is_heeded(project: Project) -> None:
+def test_the_error_handler_of_pythonioencoding_is_respected(project: Project) -> None:
     write_hooks(
         project,
         """
@@ -100,7 +100,7 @@ def _read(terminal: int) -> bytes:
         return b""
 
 
-def test_a_terminal_tells_by_colours_what_is_live_and_what_is_missing(project: Project, env: dict[str, str]) -> None:
+def test_a_terminal_shows_live_and_missing_releases_in_color(project: Project, env: dict[str, str]) -> None:
     for _ in range(2):
         project.doit("deploy:production").ok()
     shutil.rmtree(project.host("web2").release(project.releases("web2")[0]))
@@ -112,7 +112,7 @@ def test_a_terminal_tells_by_colours_what_is_live_and_what_is_missing(project: P
 
 
 @pytest.mark.parametrize("said", [{"TERM": "xterm", "NO_COLOR": "1"}, {"TERM": "dumb"}], ids=["NO_COLOR", "dumb"])
-def test_a_terminal_that_wants_no_colours_gets_none(
+def test_no_color_and_a_dumb_terminal_turn_colors_off(
     project: Project, env: dict[str, str], said: dict[str, str]
 ) -> None:
     shown = on_a_terminal(project, {**env, **said}, "cap", "status")
@@ -121,7 +121,7 @@ def test_a_terminal_that_wants_no_colours_gets_none(
     assert "\033" not in shown
 
 
-def test_what_is_piped_is_plain(project: Project) -> None:
+def test_piped_output_has_no_colors(project: Project) -> None:
     for word in ("status", "releases", "history", "doctor", "recipes", "stages"):
         assert "\033" not in project.doit("cap", word, env={"TERM": "xterm"}).out
 
@@ -135,7 +135,7 @@ def in_bash(project: Project, env: dict[str, str], line: str) -> tuple[int, str]
 
 @pytest.mark.parametrize("reads", ["true", "head -n 1 >read", "head -n 5 >read"])
 @pytest.mark.parametrize("words", ["cap status", "list", "deploy:production"])
-def test_what_nobody_reads_any_more_ends_as_it_would_have_ended(
+def test_output_to_a_closed_pipe_keeps_the_exit_status(
     project: Project, env: dict[str, str], words: str, reads: str
 ) -> None:
     project.doit("deploy:production", check=True)
@@ -143,9 +143,7 @@ def test_what_nobody_reads_any_more_ends_as_it_would_have_ended(
     assert '"event": "finished"' in (project.deploy_to("web1") / ".capdoit/journal").read_text().splitlines()[-1]
 
 
-def test_a_flow_whose_log_has_no_room_is_finished_and_a_command_that_only_tells_fails(
-    project: Project, env: dict[str, str]
-) -> None:
+def test_output_to_a_full_disk_fails_a_read_only_command_but_not_a_flow(project: Project, env: dict[str, str]) -> None:
     why = "capdoit cannot write what it has to say: No space left on device; it goes on\n"
     assert in_bash(project, env, "doit deploy:production >/dev/full") == (0, why)
     assert project.current("web1") == project.current("web2") is not None

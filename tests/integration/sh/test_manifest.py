@@ -44,7 +44,7 @@ def listing(request: pytest.FixtureRequest, tmp_path: Path) -> Listing:
     return run
 
 
-def test_any_name_is_listed_once_and_the_same_by_all_tools(tmp_path: Path, listing: Listing) -> None:
+def test_any_file_name_is_listed_once_and_alike_by_all_tools(tmp_path: Path, listing: Listing) -> None:
     place = tmp_path / "release"
     place.mkdir()
     for name in ODD:
@@ -65,7 +65,7 @@ def test_any_name_is_listed_once_and_the_same_by_all_tools(tmp_path: Path, listi
     assert odd == {"stat": "81a4 1", "sha256": hashlib.sha256(b"t").hexdigest()}
 
 
-def test_what_its_user_may_not_read_is_listed_as_far_as_it_can_be(tmp_path: Path, listing: Listing) -> None:
+def test_unreadable_files_are_listed_as_far_as_possible(tmp_path: Path, listing: Listing) -> None:
     for name in ("open", "closed"):
         (tmp_path / "release" / name).mkdir(parents=True)
         (tmp_path / "release" / name / "file").write_text("a")
@@ -78,7 +78,7 @@ def test_what_its_user_may_not_read_is_listed_as_far_as_it_can_be(tmp_path: Path
     assert "sha256" not in found["./open/secret"]
 
 
-def test_the_quick_listing_is_the_full_one_without_contents(tmp_path: Path, listing: Listing) -> None:
+def test_the_quick_listing_equals_the_full_one_without_checksums(tmp_path: Path, listing: Listing) -> None:
     place = tmp_path / "release"
     (place / "new\nline").mkdir(parents=True)
     (place / "new\nline/a").write_text("a")
@@ -90,14 +90,14 @@ def test_the_quick_listing_is_the_full_one_without_contents(tmp_path: Path, list
 
 
 @pytest.mark.parametrize("name", ["__pycache__", "lib/__pycache__", "node_modules/.cache", "tmp", "log", "var/cache"])
-def test_what_running_programs_write_is_left_out(tmp_path: Path, listing: Listing, name: str) -> None:
+def test_runtime_files_are_left_out_of_the_listing(tmp_path: Path, listing: Listing, name: str) -> None:
     place = tmp_path / "release"
     (place / name).mkdir(parents=True)
     (place / name / "a").write_text("a")
     assert name.encode() not in listing(place, "full")
 
 
-def test_a_link_of_such_a_name_and_a_directory_elsewhere_are_listed(tmp_path: Path, listing: Listing) -> None:
+def test_a_symlink_or_nested_directory_with_a_runtime_name_is_listed(tmp_path: Path, listing: Listing) -> None:
     place = tmp_path / "release"
     (place / "lib/tmp").mkdir(parents=True)
     (place / "lib/tmp/a").write_text("a")

@@ -25,7 +25,7 @@ def test_keep_releases_keeps_the_newest(project: Project) -> None:
     assert project.releases("web1") == project.releases("web2") == releases[-2:]
 
 
-def test_keep_releases_of_one_spares_the_release_that_a_rollback_goes_to(project: Project) -> None:
+def test_keep_releases_one_keeps_the_rollback_target(project: Project) -> None:
     project.config(keep_releases=1)
     _, second, third = [deploy(project) for _ in range(3)]
     assert project.releases("web1") == [second, third]
@@ -46,7 +46,7 @@ def test_failed_releases_are_removed_and_never_counted(project: Project) -> None
     assert project.current("web1") == first
 
 
-def test_releases_without_a_revision_are_not_counted_and_go(project: Project) -> None:
+def test_releases_without_revision_are_removed_and_not_counted(project: Project) -> None:
     project.config(keep_releases=2)
     first = deploy(project)
     half_made = project.deploy_to("web2") / "releases/20200101000000"
@@ -55,7 +55,7 @@ def test_releases_without_a_revision_are_not_counted_and_go(project: Project) ->
     assert project.releases("web2") == [first, second]
 
 
-def test_what_is_no_release_stays(project: Project) -> None:
+def test_files_that_are_not_releases_stay(project: Project) -> None:
     project.config(keep_releases=1)
     deploy(project)
     for name in ("new", "2020", "20201399999999"):

@@ -14,7 +14,7 @@ from capdoit.testing import DODO, Project
 from tests.support import deploy, nothing_half_made, tools_in_front, within, write_hooks
 
 
-def test_a_host_that_cannot_publish_makes_the_others_go_back(project: Project) -> None:
+def test_a_host_that_cannot_publish_makes_the_others_switch_back(project: Project) -> None:
     first = deploy(project)
     tools_in_front(
         project, "web2", mv='case "$*" in *next/current*) echo no rights >&2; exit 1;; esac; exec /bin/mv "$@"'
@@ -31,7 +31,7 @@ def test_a_host_that_cannot_publish_makes_the_others_go_back(project: Project) -
 
 
 @pytest.mark.parametrize("ended_by", [signal.SIGINT, signal.SIGTERM, "timeout"])
-def test_hosts_that_have_flipped_go_back_when_a_publish_is_stopped_half_way(
+def test_hosts_that_switched_go_back_when_a_publish_is_stopped(
     project: Project, tmp_path: Path, ended_by: signal.Signals | str
 ) -> None:
     first = deploy(project)
@@ -59,7 +59,7 @@ def test_a_first_deploy_that_cannot_be_published_leaves_no_current(project: Proj
     nothing_half_made(project, [])
 
 
-def test_a_host_that_cannot_prepare_keeps_all_from_publishing(project: Project) -> None:
+def test_a_host_that_cannot_prepare_prevents_all_from_publishing(project: Project) -> None:
     first = deploy(project)
     tools_in_front(project, "web2", ln='case "$*" in *next/current*) exit 1;; esac; exec /bin/ln "$@"')
     project.doit("deploy:production").failed()
@@ -77,7 +77,7 @@ def test_a_rollback_that_cannot_be_published_is_undone(project: Project) -> None
     nothing_half_made(project, [first, second])
 
 
-def test_a_hook_that_fails_by_itself_is_to_be_run_by_itself_again(project: Project) -> None:
+def test_a_failed_hook_run_alone_advises_to_run_it_alone_again(project: Project) -> None:
     first = deploy(project)
     write_hooks(
         project,
@@ -93,7 +93,7 @@ def test_a_hook_that_fails_by_itself_is_to_be_run_by_itself_again(project: Proje
     assert project.current("web1") == first
 
 
-def test_a_rollback_whose_last_hook_fails_says_that_it_is_live_and_how_to_do_the_hook_again(project: Project) -> None:
+def test_a_rollback_whose_last_hook_fails_reports_live_and_how_to_repeat_the_hook(project: Project) -> None:
     first, _ = deploy(project), deploy(project)
     write_hooks(
         project,
@@ -111,7 +111,7 @@ def test_a_rollback_whose_last_hook_fails_says_that_it_is_live_and_how_to_do_the
     assert "To do restart again by itself: doit run -s rollback:production:restart\n" in done.out
 
 
-def test_a_failure_after_the_publish_says_that_the_release_is_live(project: Project) -> None:
+def test_a_failure_after_publish_reports_that_the_release_is_live(project: Project) -> None:
     first = deploy(project)
     write_hooks(
         project,
@@ -133,7 +133,7 @@ def test_a_failure_after_the_publish_says_that_the_release_is_live(project: Proj
     assert project.current("web1") == first
 
 
-def test_a_cleanup_that_fails_is_a_warning(project: Project) -> None:
+def test_a_failing_cleanup_is_a_warning(project: Project) -> None:
     project.config(keep_releases=1)
     releases = [deploy(project), deploy(project)]
     tools_in_front(project, "web2", rm='case "$*" in *removed*) echo rights! >&2; exit 1;; esac; exec /bin/rm "$@"')
@@ -146,7 +146,7 @@ def test_a_cleanup_that_fails_is_a_warning(project: Project) -> None:
     assert project.releases("web1") == project.releases("web2") == [releases[1], third]
 
 
-def test_a_deploy_that_fails_once_it_is_live_says_what_was_not_done(project: Project) -> None:
+def test_a_deploy_that_fails_after_publish_reports_the_steps_not_done(project: Project) -> None:
     deploy(project)
     hooks = dedent("""
         @cap.after('published')
@@ -165,7 +165,7 @@ def test_a_deploy_that_fails_once_it_is_live_says_what_was_not_done(project: Pro
     assert f"{project.current('web1')} is live, but the steps after publishing were not done." in status
 
 
-def test_a_full_disk_is_called_that(project: Project) -> None:
+def test_a_full_disk_is_reported_as_such(project: Project) -> None:
     deploy(project)
     tools_in_front(
         project, "web2", df='printf "Filesystem 1024-blocks Used Available Capacity Mounted on\n/d 9 9 0 100%% /\n"'

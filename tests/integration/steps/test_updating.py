@@ -14,7 +14,7 @@ def live(project: Project, host: str) -> Path:
     return project.deploy_to(host) / "current"
 
 
-def test_linked_files_missing_on_several_hosts_are_all_in_one_report(make_project: MakeProject) -> None:
+def test_missing_linked_files_of_all_hosts_are_in_one_report(make_project: MakeProject) -> None:
     files = ["config/database.yml", "config/master.key"]
     project = make_project(3, linked_files_exist=False, linked_files=files)
     (project.shared("web2") / "config").mkdir(parents=True)
@@ -31,7 +31,7 @@ def test_linked_files_missing_on_several_hosts_are_all_in_one_report(make_projec
         assert not (project.deploy_to(host) / "repo").exists()
 
 
-def test_what_the_repository_has_where_linked_paths_go_is_replaced(project: Project, git_repo: GitRepo) -> None:
+def test_files_of_the_repository_at_linked_paths_are_replaced(project: Project, git_repo: GitRepo) -> None:
     git_repo.commit({"config/database.yml": "from git", "log/.keep": "", "tmp/pids": "a file"})
     deploy(project)
     for linked in ("config/database.yml", "log", "tmp/pids"):
@@ -39,7 +39,7 @@ def test_what_the_repository_has_where_linked_paths_go_is_replaced(project: Proj
     assert list((project.shared("web1") / "log").iterdir()) == []
 
 
-def test_a_linked_path_through_a_link_of_the_repository_is_refused(
+def test_a_linked_path_through_a_symlink_of_the_repository_is_refused(
     project: Project, git_repo: GitRepo, tmp_path: Path
 ) -> None:
     outside = tmp_path / "outside"

@@ -26,7 +26,7 @@ def complaint(made: StageUnderTest, **how: bool) -> str:
     return str(caught.value)
 
 
-def test_a_stage_without_a_release_is_healthy_only_when_that_is_asked_for(stage: Stages) -> None:
+def test_an_empty_stage_is_healthy_only_when_allowed(stage: Stages) -> None:
     shop = stage()
     shop.assert_healthy(may_be_empty=True)
     assert complaint(shop).count("nothing is live: there is no current") == 2
@@ -88,7 +88,7 @@ DAMAGE = [
 
 
 @pytest.mark.parametrize(("spoil", "wrong"), DAMAGE, ids=[wrong for _, wrong in DAMAGE])
-def test_each_kind_of_damage_is_seen_and_its_host_named(
+def test_each_kind_of_damage_is_found_and_its_host_named(
     whole: StageUnderTest, spoil: Callable[[HostUnderTest], None], wrong: str
 ) -> None:
     spoil(whole.host("web2"))
@@ -106,7 +106,7 @@ def whole(stage: Stages) -> StageUnderTest:
     return shop
 
 
-def test_hosts_that_disagree_are_seen(whole: StageUnderTest) -> None:
+def test_hosts_with_different_live_releases_are_found(whole: StageUnderTest) -> None:
     live = whole.host("web2").release(str(whole.live))
     live.rename(live.with_name(OTHER))
     relink(f"{{deploy_to}}/releases/{OTHER}")(whole.host("web2"))
@@ -117,13 +117,13 @@ def test_hosts_that_disagree_are_seen(whole: StageUnderTest) -> None:
     assert "web2 has nothing" in complaint(whole, may_be_empty=True)
 
 
-def test_a_lock_that_is_held_is_seen(whole: StageUnderTest) -> None:
+def test_a_held_lock_is_found(whole: StageUnderTest) -> None:
     with (whole.host("web2").deploy_to / ".capdoit/lock").open("a") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         assert "web2: the lock is held" in complaint(whole)
 
 
-def test_a_process_in_a_hosts_directory_is_seen(whole: StageUnderTest, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_process_in_the_directory_of_a_host_is_found(whole: StageUnderTest, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("capdoit.testing.invariants.PATIENCE", 0.1)
     with subprocess.Popen(["sleep", "30"], cwd=whole.host("web2").shared) as left:
         found = complaint(whole)
@@ -132,7 +132,7 @@ def test_a_process_in_a_hosts_directory_is_seen(whole: StageUnderTest, monkeypat
     whole.assert_healthy()
 
 
-def test_how_a_run_ended_is_asserted_with_what_it_said(stage: Stages) -> None:
+def test_an_assertion_about_the_exit_status_shows_the_output(stage: Stages) -> None:
     done = stage(hosts=1).rollback()
     assert done.failed() is done
     with pytest.raises(AssertionError, match="doit rollback:production ended with 1, not 0"):

@@ -18,7 +18,7 @@ def ask(host, release):
 """
 
 
-def test_calls_come_back_exactly_with_host_directory_and_environment(stage: Stages) -> None:
+def test_calls_are_recorded_with_host_directory_and_environment(stage: Stages) -> None:
     shop = stage(dodo=ASK)
     shop.stand_in("oracle", answer="forty\n'two'")
     assert "forty" in shop.deploy().ok().out
@@ -30,7 +30,7 @@ def test_calls_come_back_exactly_with_host_directory_and_environment(stage: Stag
         assert found[name].env["WHY"] == "a=b\nc"
 
 
-def test_calls_of_many_processes_at_once_are_all_recorded_whole(stage: Stages) -> None:
+def test_concurrent_calls_are_all_recorded_completely(stage: Stages) -> None:
     each = "for n in 1 2 3 4 5 6 7 8 9 10; do oracle $n & done; wait"
     shop = stage(
         dodo=dedent(f"""
@@ -46,7 +46,7 @@ def test_calls_of_many_processes_at_once_are_all_recorded_whole(stage: Stages) -
 
 
 @pytest.mark.parametrize("shell", [["dash"], ["bash", "--posix"], ["busybox", "ash"]], ids=" ".join)
-def test_a_stand_in_is_the_same_in_every_shell(stage: Stages, shell: list[str]) -> None:
+def test_a_stand_in_works_in_every_shell(stage: Stages, shell: list[str]) -> None:
     shop = stage(hosts=1)
     shop.stand_in("oracle", answer="x\\n'", status=3)
     file = Path(shop.host().deploy_to.parent.parent.parent / "stand-ins/bin/web1/oracle")
@@ -56,7 +56,7 @@ def test_a_stand_in_is_the_same_in_every_shell(stage: Stages, shell: list[str]) 
     assert shop.calls("oracle") == [Call(tuple(HOSTILE), "/usr", "web1", {})] * 2
 
 
-def test_a_stand_in_is_found_first_also_where_a_host_has_a_path_of_its_own(stage: Stages) -> None:
+def test_a_stand_in_precedes_the_path_of_a_host(stage: Stages) -> None:
     site = stage(hosts={"web1": {"default_env": {"PATH": "/usr/bin:/bin", "LANG": "C"}}})
     site.stand_in("git", script='exec /usr/bin/git "$@"')
     site.deploy().ok()
@@ -81,7 +81,7 @@ def test_a_stand_in_can_fail_and_can_run_a_script(stage: Stages) -> None:
     assert len(shop.calls("oracle")) == 3
 
 
-def test_a_call_of_doits_own_machine_has_no_host(stage: Stages) -> None:
+def test_a_call_on_the_controller_has_no_host(stage: Stages) -> None:
     dodo = dedent("""
         import subprocess
         @cap.after('published', once=True)
@@ -94,6 +94,6 @@ def test_a_call_of_doits_own_machine_has_no_host(stage: Stages) -> None:
     assert [call.host for call in shop.calls("oracle")] == [None]
 
 
-def test_calls_of_what_has_no_stand_in_are_refused(stage: Stages) -> None:
+def test_asking_for_calls_of_a_program_without_stand_in_is_refused(stage: Stages) -> None:
     with pytest.raises(AssertionError, match="no stand-in for oracel"):
         stage().calls("oracel")

@@ -20,7 +20,7 @@ STEPS = ("starting", "started", "updating", "updated", "publishing", "published"
 
 
 @pytest.mark.parametrize("step", STEPS)
-def test_a_flow_can_fail_at_each_step_and_the_next_one_works(stage: Stages, step: str) -> None:
+def test_fail_at_works_at_each_step_and_the_next_flow_succeeds(stage: Stages, step: str) -> None:
     shop = deployed(stage)
     before = shop.live
     with shop.fail_at(step, host="web2"):
@@ -32,7 +32,7 @@ def test_a_flow_can_fail_at_each_step_and_the_next_one_works(stage: Stages, step
 
 
 @pytest.mark.parametrize("step", ["starting", "updating", "publishing", "finished"])
-def test_a_controller_that_is_killed_leaves_a_fleet_whose_next_deploy_works(stage: Stages, step: str) -> None:
+def test_kill_at_leaves_hosts_whose_next_deploy_succeeds(stage: Stages, step: str) -> None:
     shop = deployed(stage)
     before = shop.live
     with shop.kill_at(step):
@@ -42,7 +42,7 @@ def test_a_controller_that_is_killed_leaves_a_fleet_whose_next_deploy_works(stag
     shop.assert_healthy()
 
 
-def test_a_rollback_is_struck_as_well(stage: Stages) -> None:
+def test_strikes_work_in_a_rollback(stage: Stages) -> None:
     shop = deployed(stage)
     first = shop.live
     shop.deploy().ok()
@@ -55,7 +55,7 @@ def test_a_rollback_is_struck_as_well(stage: Stages) -> None:
     shop.assert_healthy()
 
 
-def test_a_strike_comes_after_the_hooks_of_its_moment_or_before_them(stage: Stages) -> None:
+def test_a_strike_comes_before_or_after_the_hooks_as_asked(stage: Stages) -> None:
     shop = stage(
         hosts=1,
         dodo=dedent("""
@@ -74,7 +74,7 @@ def test_a_strike_comes_after_the_hooks_of_its_moment_or_before_them(stage: Stag
     assert len(shop.calls("oracle")) == 1
 
 
-def test_a_strike_that_no_flow_came_to_is_an_error(stage: Stages) -> None:
+def test_a_strike_that_no_flow_reached_is_an_error(stage: Stages) -> None:
     shop = stage(hosts=1)
     with pytest.raises(AssertionError, match="no flow came to the point after reverting"), shop.fail_at("reverting"):
         shop.deploy().ok()
@@ -89,6 +89,6 @@ def test_a_strike_that_no_flow_came_to_is_an_error(stage: Stages) -> None:
         (lambda shop: shop.fail_at("updated", when="during"), "before or after a step, not during"),
     ],
 )
-def test_a_strike_at_what_there_is_not_is_an_error(stage: Stages, strike: Callable[..., object], wrong: str) -> None:
+def test_a_strike_at_an_unknown_moment_is_an_error(stage: Stages, strike: Callable[..., object], wrong: str) -> None:
     with pytest.raises(AssertionError, match=wrong), strike(stage()):  # type: ignore[attr-defined]
         pass

@@ -29,7 +29,7 @@ def deployed(stage: Stages, **settings: object) -> StageUnderTest:
 # -- stages
 
 
-def test_a_stage_deploys_and_rolls_back_what_its_files_say(stage: Stages) -> None:
+def test_a_stage_deploys_and_rolls_back_its_files(stage: Stages) -> None:
     shop = stage(files={"app.txt": "one", "bin/run": "#!/bin/sh\n"})
     assert shop.live is None
     shop.deploy().ok()
@@ -48,7 +48,7 @@ def test_a_stage_deploys_and_rolls_back_what_its_files_say(stage: Stages) -> Non
     shop.assert_healthy()
 
 
-def test_a_recipe_that_is_given_as_text_is_used_with_its_options(stage: Stages) -> None:
+def test_a_recipe_given_as_text_is_used_with_its_options(stage: Stages) -> None:
     shop = stage(recipes={"greet": {"word": "hello"}}, hosts=1)
     shop.recipe(
         "greet",
@@ -88,13 +88,13 @@ def test_hosts_have_the_names_and_roles_that_the_test_gives_them(stage: Stages) 
     shop.assert_healthy()
 
 
-def test_stages_of_one_test_know_nothing_of_each_other(stage: Stages) -> None:
+def test_stages_of_one_test_are_independent(stage: Stages) -> None:
     one, two = deployed(stage, hosts=1), stage(hosts=1)
     assert one.live
     assert two.live is None
 
 
-def test_a_stage_by_ssh_is_the_same(ssh_stage: Stages) -> None:
+def test_an_ssh_stage_works_like_a_local_one(ssh_stage: Stages) -> None:
     shop = ssh_stage(hosts={"a": {}, "b": {}}, dodo=ASK)
     shop.stand_in("oracle")
     shop.deploy().ok()
@@ -113,7 +113,7 @@ def test_more_hosts_than_there_are_sshds_are_refused(ssh_stage: Stages) -> None:
         ssh_stage(hosts=6)
 
 
-def test_a_machine_without_sshd_is_told_the_package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_sshd_the_package_to_install_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("shutil.which", lambda _, path: None)  # noqa: ARG005
     with pytest.raises(pytest.fail.Exception, match="needs sshd, which is not installed: apt-get install openssh-serv"):
         Fleet(tmp_path, 1)

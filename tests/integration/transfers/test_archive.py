@@ -48,7 +48,7 @@ def archive_of(project: Project, files: dict[str, str]) -> str:
     return hashlib.sha256(file.read_bytes()).hexdigest()
 
 
-def test_an_archive_is_built_by_its_task_before_any_host_is_touched(make_project: MakeProject) -> None:
+def test_the_archive_is_built_by_its_task_before_any_host_is_touched(make_project: MakeProject) -> None:
     project = make_project(repo_url=None, branch=None, archive="dist/shop.tar.gz", linked_files_exist=True)
     (project.path / "src").mkdir()
     (project.path / "src/app.txt").write_text("built\n")
@@ -75,7 +75,7 @@ def test_a_build_that_fails_leaves_the_hosts_untouched(make_project: MakeProject
     assert not (project.path / "hosts").exists()
 
 
-def test_an_archive_that_nobody_builds_is_missed_before_any_host_is_touched(make_project: MakeProject) -> None:
+def test_a_missing_archive_is_reported_before_any_host_is_touched(make_project: MakeProject) -> None:
     project = make_project(linked_files_exist=False, repo_url=None, branch=None, archive="dist/shop.tar.gz")
     done = project.doit("deploy:production")
     assert done.code != 0
@@ -85,7 +85,7 @@ def test_an_archive_that_nobody_builds_is_missed_before_any_host_is_touched(make
 
 
 @pytest.mark.ssh
-def test_an_archive_travels_over_ssh(make_project: MakeProject) -> None:
+def test_the_archive_is_sent_over_ssh(make_project: MakeProject) -> None:
     project = make_project(2, ssh=True, repo_url=None, branch=None, archive="dist/shop.tar.gz")
     digest = archive_of(project, {"app.txt": "x" * 300_000})
     deploy(project)
@@ -94,7 +94,7 @@ def test_an_archive_travels_over_ssh(make_project: MakeProject) -> None:
         assert (live(project, host) / "REVISION").read_text() == f"{digest}\n"
 
 
-def test_an_archive_that_arrives_corrupted_is_refused_on_all_hosts(make_project: MakeProject) -> None:
+def test_an_archive_corrupted_on_one_host_is_refused_on_all(make_project: MakeProject) -> None:
     project = make_project(repo_url=None, branch=None, archive="dist/shop.tar.gz")
     digest = archive_of(project, {"app.txt": "one"})
     tools_in_front(project, "web2", cat='[ $# -gt 0 ] && exec /bin/cat "$@"; head -c 20; /bin/cat >/dev/null')
@@ -106,7 +106,7 @@ def test_an_archive_that_arrives_corrupted_is_refused_on_all_hosts(make_project:
     assert not list((project.path / "hosts").glob("*/.capdoit/incoming"))
 
 
-def test_an_archive_that_is_no_archive_fails_and_leaves_nothing(make_project: MakeProject) -> None:
+def test_a_file_that_is_not_an_archive_fails_and_leaves_nothing(make_project: MakeProject) -> None:
     project = make_project(repo_url=None, branch=None, archive="shop.tar.gz")
     (project.path / "shop.tar.gz").write_text("no archive")
     project.doit("deploy:production").failed()

@@ -19,7 +19,7 @@ def log(project: Project, host: str) -> str:
     return (project.deploy_to(host) / "revisions.log").read_text()
 
 
-def test_a_git_that_has_begun_it_all_does_not_say_which_repository_is_meant(
+def test_environment_variables_of_a_calling_git_are_ignored(
     project: Project, env: dict[str, str], tmp_path: Path
 ) -> None:
     own = GitRepo(tmp_path / "own", env)
@@ -30,7 +30,7 @@ def test_a_git_that_has_begun_it_all_does_not_say_which_repository_is_meant(
     assert own.git("remote", "get-url", "origin") == "elsewhere"
 
 
-def test_only_the_repo_tree_is_deployed_without_its_prefix(project: Project, git_repo: GitRepo) -> None:
+def test_repo_tree_deploys_only_that_directory(project: Project, git_repo: GitRepo) -> None:
     git_repo.commit({"services/shop/bin/run": "#!/bin/sh\n", "services/shop/a": "a\n", "services/other/b": "b\n"})
     project.config(repo_tree="services/shop", linked_files=None, linked_dirs=None)
     deploy(project)
@@ -39,7 +39,7 @@ def test_only_the_repo_tree_is_deployed_without_its_prefix(project: Project, git
 
 
 @pytest.mark.parametrize("tree", ["app.txt", "s*"])
-def test_a_repo_tree_that_is_no_directory_fails_and_leaves_nothing(
+def test_a_repo_tree_that_is_not_a_directory_fails_and_leaves_nothing(
     project: Project, git_repo: GitRepo, tree: str
 ) -> None:
     git_repo.commit({"services/app.txt": "shop\n"})
@@ -55,14 +55,14 @@ def test_a_repo_tree_that_the_commit_lacks_fails_and_leaves_nothing(project: Pro
     assert project.releases("web1") == project.releases("web2") == []
 
 
-def test_what_is_export_ignored_is_not_deployed(project: Project, git_repo: GitRepo) -> None:
+def test_files_with_export_ignore_are_not_deployed(project: Project, git_repo: GitRepo) -> None:
     git_repo.commit({".gitattributes": "secret.txt export-ignore\n", "secret.txt": "x"})
     deploy(project)
     assert not (live(project, "web1") / "secret.txt").exists()
     assert (live(project, "web1") / "app.txt").exists()
 
 
-def test_modes_and_links_of_the_repository_arrive(project: Project, git_repo: GitRepo) -> None:
+def test_modes_and_symlinks_of_the_repository_are_deployed(project: Project, git_repo: GitRepo) -> None:
     git_repo.commit({"bin/run": "#!/bin/sh\n"})
     (git_repo.path / "bin/run").chmod(0o755)
     (git_repo.path / "run").symlink_to("bin/run")
@@ -72,7 +72,7 @@ def test_modes_and_links_of_the_repository_arrive(project: Project, git_repo: Gi
     assert os.readlink(live(project, "web1") / "run") == "bin/run"
 
 
-def test_branch_names_a_branch_a_tag_or_a_commit(make_project: MakeProject, git_repo: GitRepo) -> None:
+def test_branch_may_be_a_branch_a_tag_or_a_commit(make_project: MakeProject, git_repo: GitRepo) -> None:
     project = make_project(1)
     sha = git_repo.git("rev-parse", "HEAD")
     git_repo.git("branch", "old/branch")
@@ -87,7 +87,7 @@ def test_branch_names_a_branch_a_tag_or_a_commit(make_project: MakeProject, git_
 
 
 @pytest.mark.parametrize("branch", ["nowhere", "0123abc", "main~1", "--help", "-q"])
-def test_a_branch_that_is_none_is_refused_and_leaves_nothing(project: Project, branch: str) -> None:
+def test_an_unknown_branch_is_refused_and_leaves_nothing(project: Project, branch: str) -> None:
     done = project.doit("deploy:production", f"branch={branch}").failed()
     assert f"no branch, tag or commit '{branch}'" in done.out
     assert "Traceback" not in done.out
@@ -107,7 +107,7 @@ def test_the_mirror_follows_a_forced_push_and_a_branch_that_became_a_folder(
     deploy(project, "branch=topic/one")
 
 
-def test_a_repository_that_moved_is_followed(project: Project, git_repo: GitRepo) -> None:
+def test_a_changed_repo_url_is_used(project: Project, git_repo: GitRepo) -> None:
     deploy(project)
     moved = git_repo.path.with_name("moved")
     git_repo.path = git_repo.path.rename(moved)
