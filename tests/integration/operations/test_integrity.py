@@ -237,7 +237,7 @@ def test_a_host_that_cannot_compare_refuses_unless_forced(project: Project, tmp_
     (tmp_path / "tools/sort").chmod(0o755)
     project.config(default_env={"PATH": f"{tmp_path}/tools:{os.environ['PATH']}"})
     done = project.doit("rollback:production").failed()
-    assert f"web1: release {first} could not be verified" in done.out
+    assert f": release {first} could not be verified" in done.out
     assert "force=yes" in done.out
     assert project.current("web1") == second
     project.doit("rollback:production", "force=yes", check=True)
