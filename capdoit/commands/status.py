@@ -63,7 +63,7 @@ def _row(facts: Facts) -> tuple[str, ...]:
 
 
 def _describe_fleet(facts: Sequence[Facts], stage: Stage, host_count: int) -> Iterator[tuple[str, Tone | None]]:
-    """Return a line for each thing that concerns the whole fleet, with its tone."""
+    """Return the lines about the fleet, each with its tone."""
     for holder, names in grouped((one.host, one.holder) for one in facts if one.lock).items():
         yield f"{names}: locked by {holder}", Tone.DOUBTFUL
     if sentence := _describe_bad_ending(facts):

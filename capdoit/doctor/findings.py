@@ -87,7 +87,7 @@ def sort_findings(findings: Iterable[Finding]) -> list[Finding]:
 
 
 def format_findings(findings: Iterable[Finding], is_problem: bool) -> list[str]:
-    """Return the lines for all problems, or for all remarks. Equal texts follow one another.
+    """Return the lines for all problems, or for all remarks, grouped by text.
 
     Each problem has a line of its own. An equal remark about several hosts has one line.
     """

@@ -133,8 +133,7 @@ def test_verify_reports_a_release_without_manifest_as_unknown(project: Project) 
 def test_verify_of_a_missing_release_is_refused(project: Project, words: list[str], answer: str) -> None:
     deploy(project)
     done = project.doit("cap", "verify", *words).failed(3)
-    assert answer in done.out
-    assert len(done.out.splitlines()) == 1
+    assert answer in done.out.splitlines()[0]
 
 
 def test_verify_before_the_first_deploy_reports_that_nothing_is_live(project: Project) -> None:

@@ -15,12 +15,8 @@ from typing import Any
 
 import pytest
 
-from capdoit.config import stages
-from capdoit.doctor import controller
 from capdoit.doctor.host_condition import SHOWN_TOOLS
-from capdoit.doctor.ssh_route import SshRoute, make_ssh_route, parse_ssh_settings
 from capdoit.testing import Fleet, GitRepo, Project
-from capdoit.transfers import TRANSFERS
 from tests.support import MakeProject, path_without, tools_in_front, without_tools
 
 NOBODY = 65534
@@ -343,38 +339,3 @@ def test_without_ssh_keygen_the_state_of_host_keys_is_unknown(make_project: Make
     (text,) = problems(project, env={"PATH": path_without(tmp_path / "no-keygen", "ssh-keygen")})
     assert text.startswith("web1: the settings of ssh are not known: ")
     assert "ssh-keygen" in text
-
-
-def test_the_controller_needs_ssh_only_for_ssh_hosts(tmp_path: Path) -> None:
-    here = stage_of(tmp_path, "{here: {transport: local}}")
-    there = stage_of(tmp_path, "{far: {}}")
-    assert controller.missing_programs({"ssh": None}, here) == []
-    assert controller.missing_programs({"ssh": None}, there) == ["ssh"]
-
-
-def stage_of(folder: Path, hosts: str) -> stages.Stage:
-    file = folder / "deploy.yml"
-    file.write_text(f"application: shop\nrepo_url: x\nstages: {{production: {{hosts: {hosts}}}}}\n")
-    return stages.load_config(file, TRANSFERS).stages["production"]
-
-
-# -- judgement
-
-
-SSH = """\
-host web1
-user ann
-hostname 10.0.0.1
-port 2222
-forwardagent no
-stricthostkeychecking true
-serveraliveinterval 5
-serveralivecountmax 3
-userknownhostsfile /home/ann/.ssh/known_hosts /home/ann/.ssh/known_hosts2
-globalknownhostsfile /dev/null
-proxyjump ann@gate:22
-"""
-
-
-def led(text: str = SSH, key: str = "known") -> SshRoute:
-    return make_ssh_route("web1", parse_ssh_settings(text), key)

@@ -29,12 +29,12 @@ proxyjump ann@gate:22
 """
 
 
-def led(text: str = SSH, key: str = "known") -> SshRoute:
+def route(text: str = SSH, key: str = "known") -> SshRoute:
     return make_ssh_route("web1", parse_ssh_settings(text), key)
 
 
 def test_output_of_ssh_is_parsed_into_settings() -> None:
-    assert led() == SshRoute(
+    assert route() == SshRoute(
         host="web1",
         address="ann@10.0.0.1:2222",
         gateway="ann@gate:22",
@@ -69,7 +69,7 @@ def test_the_state_of_a_host_key_is_known_from_ssh_keygen(found: list[str], stat
 
 
 def judged(text: str, key: str, reached: bool) -> list[tuple[str, bool]]:
-    found = findings.judge_ssh_route(led(text, key), reached)
+    found = findings.judge_ssh_route(route(text, key), reached)
     return [(one.text.partition(":")[0], one.is_problem) for one in found]
 
 
