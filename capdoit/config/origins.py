@@ -1,4 +1,4 @@
-"""The origin of each setting of a stage, and settings without effect.
+"""Origins of the settings of a stage, and settings without effect.
 
 `effective_settings` and `find_unused_settings` are pure. They read the same nodes of deploy.yml as
 `capdoit.config.stages`.

@@ -130,7 +130,7 @@ def load_config(file: Path, transfers: Transfers) -> Config:
 
 
 def choose_stage(config: Config, name: str | None) -> Stage:
-    """Return the stage of that name; without a name, the default stage, or the only one.
+    """Return the named stage; if no name is given, the default stage, or the only stage.
 
     Raises:
         ConfigError: there is no such stage, or no stage is named and there are several.
@@ -250,7 +250,7 @@ class _StageReader:
                 self._value.add_mistake(f"linked path {inner} is inside the linked path {outer}; link only {outer}")
 
     def _check_hosts_differ(self, hosts: Iterable[HostConfig]) -> None:
-        """Check that all hosts are different directories: a deploy works on all hosts at the same time."""
+        """Check that no two hosts are one directory, which a deploy would change twice."""
         seen: dict[tuple[object, ...], str] = {}
         for host in (host for host in hosts if not host.no_release):
             machine = () if host.transport == "local" else (host.hostname, host.port)

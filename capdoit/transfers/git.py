@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 def read_repo_url(value: YamlValue) -> str:
-    """Read where the repository is: the same place for every host and for the controller."""
+    """Read the URL of the repository; a relative path would mean another directory on each host."""
     text = value.as_string()
     if not text.startswith("/") and "/" in text and ":" not in text:
         value.add_mistake(f"found {text!r}, expected a URL, HOST:PATH, or an absolute path")

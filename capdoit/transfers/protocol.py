@@ -106,7 +106,7 @@ class Transfer(TransferSettings, Protocol):
         return
 
     def resolve(self, run: Run) -> ResolvedCode:
-        """Return the code that this deploy will release, the same for all hosts.
+        """Return the code that this deploy will release on all hosts.
 
         Raises:
             NotReady: there is no such code.
@@ -123,7 +123,7 @@ class Transfer(TransferSettings, Protocol):
         return
 
     def export_values(self, stage: Stage) -> Mapping[str, Any]:  # noqa: ARG002
-        """Return the values that the `export` scripts read, besides those of every step."""
+        """Return values for the `export` scripts; they read the values of every step, too."""
         return {}
 
     def check_host(self, run: Run, host: Connection) -> None:  # noqa: ARG002
