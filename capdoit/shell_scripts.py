@@ -1,4 +1,4 @@
-"""Shell scripts of capdoit: found by name, completed with the libraries that they need, and given their values.
+"""Shell scripts of capdoit: found by name, put together with the libraries that they need, and given their values.
 
 A script is a static ``.sh`` file, named by its path in this package without the suffix, such as ``steps/finished``.
 The comments at its top, its header, declare with names that are separated by spaces:
@@ -65,7 +65,7 @@ def render(
         values: assigned in front of the script: a text or number as it is, a boolean as ``yes`` or the
             empty text, a list as words for ``eval "set -- $name"``.
         env: the environment of the script's commands.
-        common: more values, of which the script gets only those that its headers name.
+        common: more values; the script gets those that its headers name.
 
     Raises:
         TypeError: a value is missing, or no header names it.
@@ -90,7 +90,7 @@ def script_text(*names: str) -> str:
 
 
 def library_texts() -> list[str]:
-    """Return the text of each library, as it stands in rendered scripts."""
+    """Return the text of each library, as rendered scripts contain it."""
     return [read_shell_file(name).text for name in sorted(set(find_functions().values()))]
 
 

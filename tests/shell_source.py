@@ -21,7 +21,7 @@ AFTER_COMMAND = {"fi", "done", "esac", "}"}
 
 @dataclass
 class Source:
-    """What a script uses. Single-quoted text, such as a program for awk, is not looked at.
+    """The names that a script uses. Single-quoted text, such as a program for awk, is not scanned.
 
     Attributes:
         calls: the words in the place of a command that are literal and not reserved.

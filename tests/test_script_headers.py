@@ -150,6 +150,6 @@ def test_a_script_can_be_rendered_with_the_values_that_its_headers_name(name: st
     assert render(name, name, values).body.endswith(read_shell_file(name).text)
 
 
-@pytest.mark.parametrize("name", ["flow/drill_broken", "flow/drill_repoint", "hosts/loop"])
+@pytest.mark.parametrize("name", ["flow/drill_broken_links", "flow/drill_repoint_links", "hosts/loop"])
 def test_a_script_that_travels_as_text_is_given_nothing(name: str) -> None:
     assert script_text(name)

@@ -1,5 +1,5 @@
 # shellcheck shell=sh
-# Print the condition of a host as facts. The clock comes first, and the locale before this script sets its own.
+# Print the condition of a host as facts: first the clock, and the locale before this script changes it.
 # Needs: find_existing is_installed is_writable print_fact print_space print_user report_missing_tools to_one_line
 # Given: deploy_to tools version_tools
 # Environment: LANG LC_CTYPE

@@ -1,6 +1,6 @@
 # shellcheck shell=sh
-# Fill the shadow of a drill: a second deploy_to that holds what a rollback reads, and no symlink into the real one.
-# Only the deploying user can enter it, since files of shared/ may be copied into it.
+# Fill the shadow of a drill: a second deploy_to with everything that a rollback reads, and without symlinks into the
+# real deploy_to. Only the deploying user can enter the shadow, since files of shared/ may be copied into it.
 # Needs: die enter_deploy_to remove_scratch require_lock run_for_outward_links
 # Given: copy_files deploy_to is_archived previous release repoint_links
 enter_deploy_to
@@ -9,8 +9,8 @@ real_deploy_to=$(pwd -P)
 shadow=$deploy_to/.capdoit/drill
 export deploy_to real_deploy_to shadow
 
-# Copy a release by hard links. Where a hook will run, it may write to a file, which must not be the real one: then
-# copy the contents, too.
+# Copy a release by hard links. A hook that will run may write to a file, which must not be the real one: then copy
+# the contents, too.
 copy_release() {
     source=releases/$1
     copy=$shadow/releases/$1
@@ -26,7 +26,7 @@ unpack_release() {
     mkdir "$shadow/.capdoit/unpack"
     tar -xzf "rolled-back-release-$release.tar.gz" -C "$shadow/.capdoit/unpack"
     [ -f "$shadow/.capdoit/unpack$deploy_to/releases/$release/REVISION" ] ||
-        die "rolled-back-release-$release.tar.gz does not hold $deploy_to/releases/$release"
+        die "rolled-back-release-$release.tar.gz does not contain $deploy_to/releases/$release"
     mv "$shadow/.capdoit/unpack$deploy_to/releases/$release" "$shadow/releases/$release"
     rm -rf "$shadow/.capdoit/unpack"
 }

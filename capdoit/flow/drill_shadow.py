@@ -113,7 +113,7 @@ def _with_release(run: Run) -> list[Connection]:
 
 
 def _look(run: Run, host: Connection) -> None:
-    run.do(host, "look at the release", "flow/drill_look", list_broken_links=script_text("flow/drill_broken"))
+    run.do(host, "look at the release", "flow/drill_check", list_broken_links=script_text("flow/drill_broken_links"))
 
 
 def _fill(run: Run, host: Connection, is_written_to: bool) -> None:
@@ -121,7 +121,7 @@ def _fill(run: Run, host: Connection, is_written_to: bool) -> None:
         "previous": run.before(host.name) or "",
         "is_archived": host.name in run.archived,
         "copy_files": is_written_to,
-        "repoint_links": script_text("flow/drill_repoint"),
+        "repoint_links": script_text("flow/drill_repoint_links"),
     }
     run.do(host, "fill the shadow", "flow/drill_fill", **values)
 

@@ -138,7 +138,7 @@ SENTENCES: dict[str, Callable[[Run], Iterator[str]]] = {
 
 
 def _room(run: Run, host: Connection) -> str:
-    script = host.script("room", "flow/dry_run_room", {})
+    script = host.script("room", "flow/dry_run_space", {})
     try:
         said = host.checked(Request(script, capture=True, timeout=60)).text.split()
     except Unreachable:

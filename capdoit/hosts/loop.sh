@@ -4,7 +4,7 @@
 # so that the end of stdin is noticed at once: the controller cancelled, died or lost the connection. Then everything
 # that was started here is killed. If the machine or the network of the controller goes down, stdin does not end: the
 # controller counts as gone when no "beat" comes for the seconds that "watch" says, or, while bytes are sent, no bytes
-# for five times as long. Only "bye" leaves alone what scripts left running.
+# for five times as long. Only after "bye", what scripts left running goes on.
 # The text is an argument of sh -c in single quotes: no single quotes, backslashes or exclamation marks outside of
 # comments.
 
@@ -33,7 +33,7 @@ read_script() {
 
 # Send $signal to the process groups of this session that "kill 0" does not reach: programs such as timeout make a
 # group of their own. The second field of stat is a program name in parentheses, which may contain spaces and
-# parentheses, but is too short to contain as many fields as follow it.
+# parentheses, but is too short to contain 20 fields.
 signal_other_groups() {
     read -r stat </proc/self/stat || return
     # shellcheck disable=SC2086
@@ -56,7 +56,7 @@ kill_all() {
     done
 }
 
-# Kill everything when no signal USR1 comes for so many seconds.
+# Kill everything when no signal USR1 comes for $1 seconds.
 watch_heartbeat() {
     trap "silent_seconds=0" USR1
     exec >/dev/null
@@ -69,8 +69,8 @@ watch_heartbeat() {
     kill_all
 }
 
-# Start watch_heartbeat in the background and return when its traps are set: then it closes its output. Its own
-# subshell is needed since dash would keep open what a function closes.
+# Start watch_heartbeat in the background and return when its traps are set: then it closes its output. The subshell is
+# needed since dash would keep open what a function closes.
 start_watchdog() {
     watchdog=$( (watch_heartbeat "$1") </dev/null 2>/dev/null 7>&- 9>&- & echo $!)
 }

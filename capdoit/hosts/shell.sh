@@ -1,6 +1,6 @@
 # shellcheck shell=sh
-# Run a script in a shell of its own, as another user if one is given: what it does to its $$ or its traps does not
-# reach the session. The script is read from stdin, since arguments are visible to all users and limited in length.
+# Run a script in a new shell, as another user if $user names one: what the script does to its $$ or its traps does not
+# change the session. The script is read from stdin, since arguments are visible to all users and limited in length.
 # Needs: require_lock
 # Given: inner_script run user
 # shellcheck disable=SC2016

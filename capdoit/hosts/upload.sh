@@ -1,5 +1,5 @@
 # shellcheck shell=sh
-# Write stdin to a file, which appears complete or not at all: when the connection is lost, stdin ends early.
+# Write stdin to a file, which appears complete or not at all: if the connection is lost, stdin ends early.
 # Needs: require_lock
 # Given: mode remote run size
 set -e

@@ -1,5 +1,5 @@
 # shellcheck shell=sh
-# Print the newest note in the journal about a release, or about any release if none is given.
+# Print the newest note in the journal: about one release, or about any release if $release is empty.
 # Given: deploy_to release
 [ -f "$deploy_to/.capdoit/journal" ] || exit 0
 if [ -n "$release" ]; then

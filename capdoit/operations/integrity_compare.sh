@@ -16,7 +16,7 @@ print_differences() {
 }
 
 enter_deploy_to
-[ -d "$release_dir" ] || die "$release_dir is not there"
+[ -d "$release_dir" ] || die "$release_dir does not exist"
 eval "set -- $linked_files"
 for path; do
     if [ -L "$release_dir/$path" ] && [ ! -e "$release_dir/$path" ]; then

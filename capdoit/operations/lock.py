@@ -59,7 +59,7 @@ def take_locks(run: Run) -> None:
     left_behind = [
         host for host in run.fleet.release_connections if host.name in run.held and run.facts[host.name].scratch
     ]
-    run.fleet.all(lambda host: run.do(host, "sweep", "operations/lock_sweep"), left_behind)
+    run.fleet.all(lambda host: run.do(host, "sweep", "operations/lock_remove_scratch"), left_behind)
 
 
 def flock_request() -> Request:

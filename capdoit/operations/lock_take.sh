@@ -5,7 +5,7 @@
 #   1  deploy_to cannot be used
 #   2  another flow holds it; prints the entry of that flow
 #   3  flock is not installed
-#   4  there is no deploy_to
+#   4  deploy_to does not exist
 #   5  it was to be taken again after a lost session, but another flow has had it since
 #   6  the lock file cannot be written, as on a full disk
 # Needs: is_safe_deploy_to

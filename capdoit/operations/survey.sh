@@ -84,8 +84,8 @@ report_archives() {
     done
 }
 
-# Report whether a process holds the lock, from the kernel's list of locks: a try to take it would get in the way of
-# a flow that takes it at the same time.
+# Report whether a process holds the lock, from the kernel's list of locks: a try to take the lock could make another
+# flow fail to take it.
 report_lock() {
     if [ ! -f .capdoit/lock ]; then return 0; fi
     print_fact lock "$(to_one_line "$(dd if=.capdoit/lock bs=16384 count=1 2>/dev/null)")"

@@ -2,7 +2,7 @@
 # The symlink current.
 # Needs: to_one_line
 
-# Print the target of current in one line, which is empty when there is no such symlink.
+# Print the target of current in one line; print an empty line if current is not a symlink.
 print_current() {
     target=
     if [ -L current ]; then target=$(readlink current); fi

@@ -4,8 +4,8 @@
 #   PATH link TARGET     the target of a symlink; a target below deploy_to begins with <deploy_to>
 # and for the contents of a file the line that sha256sum writes.
 # A path or target with a backslash or a control character is written as a backslash and hexadecimal digits, so that
-# no name can be mistaken for another line. Directories to which running programs write are left out. One process
-# looks at many files; only unusual names, and symlinks where find is not GNU find, cost several processes each.
+# no name can be mistaken for another line. Directories that running programs write are left out. One process looks at
+# many files; only unusual names, and symlinks where find is not GNU find, cost several processes each.
 # Given: deploy_to
 # shellcheck disable=SC2016
 

@@ -10,7 +10,7 @@ remove_release() {
         [0-9][0-9][0-9][0-9][0-9][0-9][0-9][0-9][0-9][0-9][0-9][0-9][0-9][0-9]) ;;
         *) die "not a release: $1" ;;
     esac
-    [ ! -L releases ] || die "$deploy_to/releases is a link; nothing is removed through it"
+    [ ! -L releases ] || die "$deploy_to/releases is a symlink; nothing is removed through it"
     # -ef is POSIX since 2024; dash, bash and busybox have long had it.
     # shellcheck disable=SC3013
     [ ! "current/" -ef "releases/$1/" ] || die "$1 is live and is not removed"

@@ -5,12 +5,12 @@
 enter_deploy_to
 require_lock
 if [ ! -d "releases/$release" ] || [ -L "releases/$release" ]; then
-    die "releases/$release is not there"
+    die "releases/$release does not exist"
 fi
 [ "$(cat "releases/$release/REVISION" 2>/dev/null)" = "$revision" ] ||
-    die "releases/$release is not of revision $revision"
+    die "releases/$release does not have revision $revision"
 if [ -e current ] && [ ! -L current ]; then
-    die "$deploy_to/current is no link; move it away"
+    die "$deploy_to/current is not a symlink; move it away"
 fi
 if [ -n "$is_new" ]; then
     eval "set -- $linked_files"

@@ -1,5 +1,5 @@
 # shellcheck shell=sh
-# Unpack an archived release into .capdoit/, with its modes, so that it can be verified first.
+# Unpack an archived release, with its modes, into .capdoit/, where it is verified before it becomes visible.
 # Needs: die enter_deploy_to require_lock
 # Given: deploy_to release
 # Sets: release_dir
@@ -10,4 +10,4 @@ mkdir .capdoit/unpack
 tar -xzpf "rolled-back-release-$release.tar.gz" -C .capdoit/unpack
 release_dir=.capdoit/unpack$deploy_to/releases/$release
 [ -f "$release_dir/REVISION" ] ||
-    die "rolled-back-release-$release.tar.gz does not hold $deploy_to/releases/$release"
+    die "rolled-back-release-$release.tar.gz does not contain $deploy_to/releases/$release"

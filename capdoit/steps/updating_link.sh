@@ -3,7 +3,7 @@
 # Needs: die
 # Given: deploy_to linked_dirs linked_files release_dir revision revision_time
 
-# Refuse a path that leads out of the release through a symlink: mkdir, ln and rm would follow it.
+# Refuse a path that a symlink puts outside of the release: mkdir, ln and rm would follow the symlink.
 require_inside_release() {
     existing=$1
     while [ ! -e "$existing" ] && [ ! -L "$existing" ]; do
@@ -11,7 +11,7 @@ require_inside_release() {
     done
     case $(cd "$existing" && pwd -P)/ in
         "$(cd "$release_dir" && pwd -P)"/*) ;;
-        *) die "$1 leads out of the release; linked paths cannot go through a link" ;;
+        *) die "$1 is outside of the release; linked paths cannot go through a symlink" ;;
     esac
 }
 

@@ -1,9 +1,9 @@
 # shellcheck shell=sh
-# A program that stands in for another one: it records how it is called, then does what the test says.
+# Record a call of the program that this file replaces, then do what the test specifies.
 # Given: answer calls cat host script status
 call=1
 set -C
-# A file that is there is not opened: of calls at the same moment, each gets a number of its own.
+# set -C opens no existing file: two calls at the same moment get different numbers.
 until { true >"$calls/$call"; } 2>/dev/null; do
     [ -e "$calls/$call" ] || {
         echo "the call of $0 cannot be recorded in $calls" >&2

@@ -12,7 +12,7 @@ strip=0
 set --
 if [ -n "$repo_tree" ]; then
     [ "$(git -C repo cat-file -t "$revision:$repo_tree" 2>/dev/null)" = tree ] ||
-        die "$repo_tree is no directory of $revision"
+        die "$repo_tree is not a directory of $revision"
     set -- "$repo_tree"
     rest=$repo_tree/
     while [ -n "$rest" ]; do
@@ -20,7 +20,7 @@ if [ -n "$repo_tree" ]; then
         strip=$((strip + 1))
     done
 fi
-# The status of a pipeline is that of tar: git archive reports its own success on another file descriptor.
+# A pipeline returns the status of tar, so git archive reports on another file descriptor that it succeeded.
 archived=$({ { git -C repo --literal-pathspecs archive "$revision" -- "$@" && echo yes >&3; } | (cd "$release_dir" && tar -xf - --strip-components="$strip") >&2; } 3>&1)
 [ "$archived" = yes ] || die "git archive of $revision failed"
 revision_time=$(git -C repo log -1 --format=%ct "$revision")

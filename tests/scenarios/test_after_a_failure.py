@@ -443,6 +443,6 @@ def test_a_release_that_another_flow_created_meanwhile_is_not_removed(project: P
     )
     done = project.doit("deploy:production").failed(1)
 
-    assert "is there already, and not made by this flow" in done.out
+    assert "exists already, and this flow did not create it" in done.out
     (release,) = project.releases("web1")
     assert (project.host("web1").release(release) / "theirs").exists()

@@ -50,7 +50,7 @@ def test_a_managed_directory_that_is_a_symlink_elsewhere_is_refused(
 
     done = project.doit(flow).failed()
 
-    assert f"{tree}/{name} is a link" in done.out
+    assert f"{tree}/{name} is a symlink" in done.out
     assert everything(elsewhere) == before
     assert project.current("web1") == project.current("web2") == live
 
@@ -68,7 +68,7 @@ def test_a_deploy_to_that_resolves_to_root_or_a_home_is_refused(
 
     done = project.doit(flow).failed()
 
-    assert f"deploy_to is {target}: it has to be a directory of its own" in done.out
+    assert f"deploy_to is {target}: it must be a directory of its own" in done.out
     assert set(target.iterdir()) == before
 
 
@@ -137,6 +137,6 @@ def test_a_managed_file_that_is_not_a_regular_file_is_refused_at_once(
     make(project.deploy_to("web2") / name)
     for flow in ("deploy", "rollback"):
         done = project.doit(f"{flow}:production", timeout=60).failed()
-        assert f"{name} is no file: move it away" in done.out
+        assert f"{name} is not a regular file: move it away" in done.out
     assert project.current("web1") == project.current("web2") == first
     assert project.releases("web1") == releases

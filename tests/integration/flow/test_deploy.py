@@ -117,6 +117,6 @@ def test_a_releases_directory_that_is_a_symlink_is_refused(project: Project, tmp
     (tmp_path / "elsewhere").mkdir()
     (project.deploy_to("web2") / "releases").symlink_to(tmp_path / "elsewhere")
     done = project.doit("deploy:production").failed()
-    assert "is a link" in done.out
+    assert "is a symlink" in done.out
     assert project.releases("web1") == []
     assert list((tmp_path / "elsewhere").iterdir()) == []

@@ -152,7 +152,7 @@ def test_a_wrong_archive_fails_the_drill_as_it_fails_a_rollback(project: Project
     before = real(project)
     done = project.doit("drill", f"rollback_release={second}").failed()
     assert real(project) == before
-    why = f"{archive.name} does not hold {project.deploy_to('web2')}/releases/{second}"
+    why = f"{archive.name} does not contain {project.deploy_to('web2')}/releases/{second}"
     assert why in done.out
     assert why in project.doit("rollback", f"rollback_release={second}").failed().out
 
@@ -382,7 +382,7 @@ def test_a_target_symlink_to_a_removed_shared_path_fails_the_drill(project: Proj
     assert real(project) == before
     shared = project.shared("web2") / "config/database.yml"
     assert f"web2 | releases/{first}/config/database.yml -> {shared}" in done.out
-    assert f"links of {first} to what is shared lead nowhere" in done.out
+    assert f"symlinks of {first} to shared/ have no target" in done.out
 
 
 def test_a_shadow_tree_that_cannot_be_created_is_reported(project: Project, tmp_path: Path) -> None:
@@ -506,7 +506,7 @@ def test_a_deploy_with_drill_after_deploy_warns_when_a_rollback_would_fail(proje
         """,
     )
     done = project.doit("deploy:production", check=True)
-    assert "to what is shared lead nowhere" in done.out
+    assert "to shared/ have no target" in done.out
     assert "finished with warnings" in done.out
     assert "finished, but: a rollback would not work now" in project.doit("cap", "status").out
 

@@ -181,7 +181,7 @@ def test_a_dry_run_refuses_a_tree_that_no_flow_would_touch(project: Project, tmp
     (project.deploy_to("web1") / ".capdoit/manifests").symlink_to(tmp_path)
     for variables in (["dry_run=yes"], []):
         done = project.doit("deploy:production", *variables).failed()
-        assert "/.capdoit/manifests is a link, which no flow follows: move it away" in done.out
+        assert "/.capdoit/manifests is a symlink, which no flow follows: move it away" in done.out
 
 
 def test_a_branch_that_is_a_git_expression_is_refused(project: Project) -> None:

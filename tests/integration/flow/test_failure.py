@@ -334,7 +334,7 @@ def wait(host):
         host.run('sleep 30', timeout=0.3)
     except CapdoitError as error:
         print(error)
-    path = host.config.layout.deploy_to + '/.capdoit/lock'
+    path = host.deploy_to + '/.capdoit/lock'
     host.run(['sh', '-c', 'if flock -n "$0" true; then echo free; else echo kept; fi', path])
 """
     )
@@ -378,7 +378,7 @@ def test_a_repo_directory_that_is_not_a_mirror_is_named(project: Project) -> Non
     (project.deploy_to("web2") / "repo").mkdir()
     (project.deploy_to("web2") / "repo/notes").touch()
     done = project.doit("deploy:production").failed()
-    assert "hosts/web2/repo is no mirror of a repository; move it away" in done.out
+    assert "hosts/web2/repo is not a mirror of a repository; move it away" in done.out
 
 
 def test_cdpath_in_the_login_environment_has_no_effect(project: Project, tmp_path: Path) -> None:

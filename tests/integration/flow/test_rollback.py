@@ -262,7 +262,7 @@ def test_current_is_switched_before_the_archive_is_created(project: Project) -> 
         """
         @cap.after('published')
         def look(host):
-            host.run('readlink current; ls', cwd=host.config.layout.deploy_to)
+            host.run('readlink current; ls', cwd=host.deploy_to)
         """,
     )
     done = project.doit("rollback:production", check=True)

@@ -48,6 +48,6 @@ def test_a_linked_path_through_a_symlink_of_the_repository_is_refused(
     (git_repo.path / "tmp").symlink_to(outside)
     git_repo.commit({})
     done = project.doit("deploy:production").failed()
-    assert "leads out of the release" in done.out
+    assert "is outside of the release" in done.out
     assert (outside / "pids/kept").exists()
     assert project.releases("web1") == []

@@ -44,7 +44,7 @@ def test_a_repo_tree_that_is_not_a_directory_fails_and_leaves_nothing(
 ) -> None:
     git_repo.commit({"services/app.txt": "shop\n"})
     project.config(repo_tree=tree)
-    assert f"{tree} is no directory of " in project.doit("deploy:production").failed().out
+    assert f"{tree} is not a directory of " in project.doit("deploy:production").failed().out
     assert project.releases("web1") == project.releases("web2") == []
 
 

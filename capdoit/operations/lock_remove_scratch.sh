@@ -1,5 +1,5 @@
 # shellcheck shell=sh
-# Remove the scratch of a flow or a drill that died, which may take a while. What cannot be removed is not in the way.
+# Remove the scratch of a flow or a drill that died. That may take a while. What cannot be removed does no harm.
 # Needs: enter_deploy_to remove_scratch require_lock
 enter_deploy_to
 require_lock

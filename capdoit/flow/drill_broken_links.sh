@@ -1,5 +1,5 @@
 # shellcheck shell=sh
-# Print the broken ones among symlinks to shared/; the arguments are symlinks of a release.
+# Print which of the symlinks in the arguments should point into shared/ and have no target.
 # Environment: deploy_to
 for link; do
     if [ -e "$link" ]; then continue; fi

@@ -1,6 +1,6 @@
 # shellcheck shell=sh
-# Change symlinks in the shadow of a drill, which are the arguments: those that lead into the real deploy_to then lead
-# into the shadow.
+# Change symlinks in the shadow of a drill, which are the arguments: those that point into the real deploy_to then
+# point into the shadow.
 # Environment: deploy_to real_deploy_to shadow
 set -eu
 unset CDPATH
@@ -16,7 +16,7 @@ create_stand_in() {
     fi
 }
 
-# Make the target of a relative symlink absolute, as seen from the real deploy_to; the shadow lies deeper.
+# Make the target of a relative symlink absolute, as in the real deploy_to: the shadow is two directories deeper.
 resolve_target() {
     directory=$(cd "$(dirname "$link")" && pwd -P)
     directory=$real_deploy_to${directory#"$real_deploy_to/.capdoit/drill"}
@@ -30,7 +30,7 @@ resolve_target() {
     target=$directory/$target
 }
 
-leads_into_shadow() {
+points_into_shadow() {
     [ -e "$link" ] || return 1 # readlink -f prints a path for a missing target, too
     case $(readlink -f "$link")/ in
         "$real_deploy_to/.capdoit/drill"/*) return 0 ;;
@@ -45,7 +45,7 @@ for link; do
         "$shadow"/*) continue ;;
         /*) ;;
         *)
-            if leads_into_shadow; then continue; fi
+            if points_into_shadow; then continue; fi
             relative=yes
             resolve_target
             ;;
@@ -54,7 +54,7 @@ for link; do
         "$deploy_to"/*) below=${target#"$deploy_to"} ;;
         "$real_deploy_to"/*) below=${target#"$real_deploy_to"} ;;
         *)
-            # Other symlinks on its way may lead there.
+            # The target may be in the real deploy_to by way of other symlinks.
             resolved=$(readlink -f "$target") || resolved=
             case $resolved/ in
                 "$real_deploy_to"/*) below=${resolved#"$real_deploy_to"} ;;
