@@ -19,10 +19,12 @@ from doit.exceptions import InvalidDodoFile, TaskFailed
 
 from capdoit.config import stages, variables
 from capdoit.errors import CapdoitError, ConfigError
+from capdoit.events import FlowFailed, StopRequested
 from capdoit.hooks import discovery as finding
 from capdoit.hooks.declarations import HookRegistry
 from capdoit.hooks.hook import Declarations, check_hook_roles
-from capdoit.output.console import Console, Tone
+from capdoit.output.console import Console
+from capdoit.output.console_listener import console_events
 from capdoit.output.error_text import render_error
 from capdoit.sequence import FLOWS, FlowTask, flow_tasks
 from capdoit.text import listed, near
@@ -33,7 +35,8 @@ if TYPE_CHECKING:
 
     from capdoit.config.stages import Stage
     from capdoit.flow.drill import Drill
-    from capdoit.flow.runner import Deployment
+    from capdoit.flow.runner import FlowRunner
+    from capdoit.state.request import FlowDefinition
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 SHORT_NAMES = {
@@ -57,9 +60,9 @@ class Cap(HookRegistry):
         super().__init__()
         with self.declaration_errors():
             self.config = stages.load_config(file, TRANSFERS)
-        self._console = Console(sys.stdout)
-        self._deployments: list[Deployment | Drill] = []
-        self._home = threading.get_ident()
+        self._events = console_events(Console(sys.stdout))
+        self._runs: list[FlowRunner | Drill] = []
+        self._main_thread = threading.get_ident()
 
     def create_doit_tasks(self) -> Iterator[dict[str, Any]]:
         """Deploy, roll back, check, drill."""
@@ -156,7 +159,7 @@ class Cap(HookRegistry):
         acts = self.acts(flow, stage.name)
         group = f"{flow}:{stage.name}"
         goal = _goal(group, acts, selected)
-        flow_run = cache(lambda: self._new_deployment(flow, stage, chosen, goal))  # when its first task runs
+        runner = cache(lambda: self._new_runner(flow, stage, chosen, goal))  # made when the first task runs
         hosts = ", ".join(host.name for host in stage.hosts[:4]) + (", …" if len(stage.hosts) > 4 else "")
         yield {"basename": group, "name": None, "doc": f"{FLOW_DOCS[flow]} {hosts}"}
         files = transfer_of(stage).file_dependencies(stage) if flow == "deploy" else []
@@ -166,10 +169,10 @@ class Cap(HookRegistry):
                 "basename": group,
                 "name": act.name,
                 "doc": act.doc,
-                "actions": None if act.is_empty_point else [(self._perform, [flow_run, act])],
+                "actions": None if act.is_empty_point else [(self._perform, [runner, act])],
                 "task_dep": [*before, *self._needed(flow, stage.name, act, not before)],
                 "file_dep": [] if before else files,
-                "teardown": [(self._end, [flow_run])],
+                "teardown": [(self._end, [runner])],
                 **ALWAYS,
             }
             before = [f"{group}:{act.name}"]
@@ -184,46 +187,53 @@ class Cap(HookRegistry):
         actions = [(self._perform_drill, [stage, chosen])]
         return {"basename": f"drill:{stage.name}", "actions": actions, "doc": doc, **ALWAYS}
 
-    def _new_deployment(
-        self, flow: str, stage: Stage, chosen: variables.Variables, goal: str | None = None, undoes: str = ""
-    ) -> Deployment:
-        from capdoit.flow.runner import Deployment
+    def _new_runner(self, flow: str, stage: Stage, chosen: variables.Variables, goal: str | None) -> FlowRunner:
+        from capdoit.flow.runner import FlowRunner
 
-        def undo(said: variables.Variables, release: str) -> Deployment:
-            return self._new_deployment("rollback", stage, said, undoes=release)
+        runner = FlowRunner(self._definition(flow, stage), chosen, self._events, goal)
+        self._runs.append(runner)
+        return runner
 
-        acts, declared = self.acts(flow, stage.name), self.everything[stage.name]
-        by_itself = undo if flow == "deploy" else None
-        made = Deployment(flow, stage, acts, declared, chosen, self._console, goal, by_itself, undoes)
-        self._deployments.append(made)
-        return made
+    def _definition(self, flow: str, stage: Stage) -> FlowDefinition:
+        from capdoit.state.request import FlowDefinition
+
+        rollback = self._definition("rollback", stage) if flow == "deploy" else None
+        tasks = tuple(self.acts(flow, stage.name))
+        return FlowDefinition(flow, stage, tasks, self.everything[stage.name], rollback)
 
     # -- actions
 
-    def _perform(self, deployment: Callable[[], Deployment], act: FlowTask) -> TaskFailed | None:
+    def _perform(self, runner: Callable[[], FlowRunner], task: FlowTask) -> TaskFailed | None:
         if in_process_mode():
             return TaskFailed(NO_PROCESS)
-        return _as_failure(lambda: deployment().perform(act), self._console)
+        return self._as_failure(lambda: runner().perform(task))
 
-    def _end(self, deployment: Callable[[], Deployment]) -> None:
+    def _end(self, runner: Callable[[], FlowRunner]) -> None:
         # With -P thread, threads tear down while others still work; doit's own thread does so last.
-        if threading.get_ident() == self._home and (failure := _as_failure(deployment().end, self._console)):
-            self._console.say(failure.message, Tone.BAD)
+        if threading.get_ident() == self._main_thread and (failure := self._as_failure(runner().end)):
+            self._events.emit(FlowFailed(failure.message))
 
     def _perform_check(self, stage: Stage, chosen: variables.Variables) -> TaskFailed | None:
         from capdoit.flow.check import check
 
-        declared = self.everything[stage.name]
-        return _as_failure(lambda: check(stage, chosen, self._console, declared), self._console)
+        return self._as_failure(lambda: check(self._definition("deploy", stage), chosen, self._events))
 
     def _perform_drill(self, stage: Stage, chosen: variables.Variables) -> TaskFailed | None:
         from capdoit.flow.drill import Drill
 
         if in_process_mode():
             return TaskFailed(NO_PROCESS)
-        drill = Drill(stage, self.acts("rollback", stage.name), self.everything[stage.name], chosen, self._console)
-        self._deployments.append(drill)
-        return _as_failure(drill.perform, self._console)
+        drill = Drill(self._definition("rollback", stage), chosen, self._events)
+        self._runs.append(drill)
+        return self._as_failure(drill.perform)
+
+    def _as_failure(self, work: Callable[[], object]) -> TaskFailed | None:
+        """Do some work; an error becomes doit's TaskFailed, which prints one text and no traceback."""
+        try:
+            work()
+        except CapdoitError as error:
+            return TaskFailed(self._events.redact(render_error(error)))
+        return None
 
     # -- signals
 
@@ -237,11 +247,11 @@ class Cap(HookRegistry):
     def _signalled(self, number: int, _: FrameType | None) -> None:
         signal.signal(number, _give_up)
         name = signal.Signals(number).name
-        active = [deployment for deployment in self._deployments if deployment.is_at_work]
+        active = [run for run in self._runs if run.is_at_work]
         if active:
-            self._console.say(f"   {name}: stopping in order; once more stops at once")
-        at_work = [deployment.interrupt(name) for deployment in active]
-        if not any(at_work):
+            self._events.emit(StopRequested(name))
+        will_report = [run.interrupt(name) for run in active]
+        if not any(will_report):
             sys.excepthook = _no_traceback
             raise KeyboardInterrupt
 
@@ -283,14 +293,6 @@ def _goal(group: str, acts: list[FlowTask], selected: list[str]) -> str | None:
         return None
     reached = acts[: [act.name for act in acts].index(asked[-1]) + 1]
     return next((act.name for act in reversed(reached) if not act.is_empty_point), None)
-
-
-def _as_failure(work: Callable[[], object], console: Console) -> TaskFailed | None:
-    try:
-        work()
-    except CapdoitError as error:
-        return TaskFailed(console.redact(render_error(error)))
-    return None
 
 
 def _refuse(text: str) -> TaskFailed:

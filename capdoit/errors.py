@@ -17,7 +17,7 @@
      │    └── Cancelled      one host: the work was stopped before its end
      ├── HostsFailed         a step failed; has the outcome of every host
      ├── Interrupted         a signal, or the operator, ended the flow
-     ├── FlowFailed          the report of a deploy or rollback that did not finish
+     ├── FlowAborted          the report of a deploy or rollback that did not finish
      └── DrillFailed         the report of a drill that failed
 
 ``str(error)`` is the cause in one line; of a HostError, with the last lines of output below it. Exit statuses belong
@@ -355,7 +355,7 @@ class Interrupted(CapdoitError):
     """A signal, or the operator, ended the flow."""
 
 
-class FlowFailed(CapdoitError):
+class FlowAborted(CapdoitError):
     """The report of a flow that did not finish: why, where the hosts stand, and what to type next."""
 
 

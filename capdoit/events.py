@@ -7,11 +7,15 @@ none of the listeners; a listener (the console, a log file, a report page) decid
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields, replace
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from capdoit.redaction import Redactor
+
+if TYPE_CHECKING:
+    from capdoit.records.facts import Facts
+    from capdoit.state.decision import Decision
 
 
 @dataclass(frozen=True)
@@ -51,6 +55,501 @@ class TransferProgress(Event):
     total_bytes: int
 
 
+# -- the flow
+
+
+@dataclass(frozen=True)
+class FlowStarted(Event):
+    """A deploy, a rollback, or the rollback inside a drill began; no host was touched yet.
+
+    Attributes:
+        flow: ``deploy`` or ``rollback``.
+        stage: name of the stage.
+        hosts: names of the selected hosts.
+        run_id: random id that names the flow in locks and journals.
+        operator: user who started it.
+        branch: source of the code: a branch, or the path of an archive.
+        message: the operator's reason; may be empty.
+        unknown_variables: names of NAME=VALUE that only hooks or tasks of the project can use.
+        is_drill: the flow only rehearses.
+    """
+
+    flow: str
+    stage: str
+    hosts: tuple[str, ...]
+    run_id: str
+    operator: str
+    branch: str
+    message: str
+    unknown_variables: tuple[str, ...] = ()
+    is_drill: bool = False
+
+
+@dataclass(frozen=True)
+class StepStarted(Event):
+    """A step or hook began."""
+
+    name: str
+    is_hook: bool
+
+
+@dataclass(frozen=True)
+class StepFinished(Event):
+    """A step or hook was done on all its hosts, or was skipped."""
+
+    name: str
+    is_hook: bool
+    seconds: float
+
+
+@dataclass(frozen=True)
+class StepSkipped(Event):
+    """A hook was left out because ``skip=`` names it."""
+
+    name: str
+
+
+@dataclass(frozen=True)
+class HooksOnly(Event):
+    """The operator runs hooks without the steps before them: they work on the live release."""
+
+
+@dataclass(frozen=True)
+class StepFailed(Event):
+    """A step or hook failed, or was interrupted; the flow ends with it.
+
+    Attributes:
+        name: name of the step or hook.
+        interruption: the signal or wish that ended it; empty for a failure.
+    """
+
+    name: str
+    interruption: str
+
+
+@dataclass(frozen=True)
+class FlowFailed(Event):
+    """A flow did not finish; hosts are cleaned up.
+
+    Attributes:
+        report: the complete text for the operator.
+    """
+
+    report: str
+
+
+@dataclass(frozen=True)
+class FlowStopped(Event):
+    """A flow ended after the last step that the operator asked for, and not at its end.
+
+    Attributes:
+        report: the complete text for the operator.
+    """
+
+    report: str
+
+
+@dataclass(frozen=True)
+class FlowFinished(Event):
+    """A flow came to its end.
+
+    Attributes:
+        name: flow and stage, such as ``deploy:production``.
+        missing: names of hosts that could not be reached and were left out.
+        warnings: number of warnings.
+        seconds: duration.
+    """
+
+    name: str
+    missing: tuple[str, ...]
+    warnings: int
+    seconds: float
+
+
+@dataclass(frozen=True)
+class StopRequested(Event):
+    """A signal asked the running flows to stop in order.
+
+    Attributes:
+        signal: its name, such as ``SIGINT``.
+    """
+
+    signal: str
+
+
+@dataclass(frozen=True)
+class AutomaticRollbackStarted(Event):
+    """A deploy failed after its publish, and ``on_failure: rollback`` undoes it.
+
+    Attributes:
+        release: the release that is live and will be rolled back from.
+    """
+
+    release: str
+
+
+@dataclass(frozen=True)
+class Warned(Event):
+    """Something went wrong that does not undo what is live.
+
+    Attributes:
+        text: the warning.
+        host: name of the host that it concerns; empty when it concerns the whole fleet.
+    """
+
+    text: str
+    host: str = ""
+
+
+# -- hosts
+
+
+@dataclass(frozen=True)
+class LockTaken(Event):
+    """The flow took the lock of a host."""
+
+    host: str
+
+
+@dataclass(frozen=True)
+class LockReleased(Event):
+    """The flow gave back the lock of a host before its end."""
+
+    host: str
+
+
+@dataclass(frozen=True)
+class StaleLockTakenOver(Event):
+    """The lock of a host was left behind by a flow that died.
+
+    Attributes:
+        host: name of the host.
+        holder: description of the flow that died.
+    """
+
+    host: str
+    holder: str
+
+
+@dataclass(frozen=True)
+class LockAwaited(Event):
+    """Another flow holds locks, and this flow waits for them (``wait=``).
+
+    Attributes:
+        holders: description of the holder, by host.
+        timeout_seconds: longest time to wait.
+    """
+
+    holders: Mapping[str, str]
+    timeout_seconds: int
+
+
+@dataclass(frozen=True)
+class HostSurveyed(Event):
+    """A host answered the survey.
+
+    Attributes:
+        facts: its answer.
+    """
+
+    facts: Facts
+
+
+@dataclass(frozen=True)
+class HostLeftOut(Event):
+    """A host could not be reached, and the deploy goes on without it (``max_failures``).
+
+    Attributes:
+        host: name of the host.
+        reason: first line of the error.
+    """
+
+    host: str
+    reason: str
+
+
+# -- the release
+
+
+@dataclass(frozen=True)
+class Decided(Event):
+    """The flow decided on its release, or found out more about it.
+
+    Attributes:
+        decision: the decision so far.
+    """
+
+    decision: Decision
+
+
+@dataclass(frozen=True)
+class ReleaseCreationStarted(Event):
+    """From now on hosts may hold a half-made release."""
+
+
+@dataclass(frozen=True)
+class ProbeAnswered(Event):
+    """A recipe's probe answered before a publish.
+
+    Attributes:
+        recipe: name of the recipe.
+        names: its answer, such as the applied migrations.
+    """
+
+    recipe: str
+    names: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class GuardFound(Event):
+    """A recipe found something on a host that the target release does not know, and the rollback goes on.
+
+    Attributes:
+        recipe: name of the recipe.
+        host: name of the host that was asked.
+        release: the rollback target.
+        reason: first line of the guard's docstring; empty for a comparison of probes.
+        names: what was found.
+        migrations: the operator's answer: ``keep`` or ``back``.
+    """
+
+    recipe: str
+    host: str
+    release: str
+    reason: str
+    names: tuple[str, ...]
+    migrations: str
+
+
+@dataclass(frozen=True)
+class RecipeAskedNoHost(Event):
+    """A recipe's probe and guard were not called: no host of the stage has their roles."""
+
+    recipe: str
+    roles: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class RevertStarted(Event):
+    """A hook began to revert what the target release does not know, such as migrations."""
+
+    names: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class RevertFinished(Event):
+    """The hook that reverts is done."""
+
+
+@dataclass(frozen=True)
+class FlipStarted(Event):
+    """From now on a host may have the release live.
+
+    Attributes:
+        hosts: names of all hosts that are told to flip.
+    """
+
+    hosts: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class FlipUndone(Event):
+    """The hosts were told to flip back, since not all of them confirmed the flip.
+
+    Attributes:
+        doubtful: names of the hosts that did not confirm the flip back.
+    """
+
+    doubtful: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Published(Event):
+    """The release is live on all hosts.
+
+    Attributes:
+        release: its name.
+        revision: its commit or checksum.
+        branch: source of the code; empty in a rollback.
+        hosts: names of the hosts.
+        seconds: time since the flow began.
+        is_drill: the release is live in the shadow of a drill only.
+    """
+
+    release: str
+    revision: str
+    branch: str
+    hosts: tuple[str, ...]
+    seconds: float
+    is_drill: bool = False
+
+
+@dataclass(frozen=True)
+class WarningsJournaled(Event):
+    """The journals of the hosts have all warnings up to now."""
+
+
+# -- hooks
+
+
+@dataclass(frozen=True)
+class HookNotCalled(Event):
+    """A hook had no host to run on.
+
+    Attributes:
+        hook: name of the hook.
+        roles: its roles, when no host of the stage has any of them.
+        hosts: names of its hosts, when ``hosts=``, ``roles=`` or a failure left all of them out.
+    """
+
+    hook: str
+    roles: tuple[str, ...] = ()
+    hosts: tuple[str, ...] = ()
+
+
+# -- dry runs, drills and checks
+
+
+@dataclass(frozen=True)
+class HookPlanned(Event):
+    """A dry run came to a hook that a real flow would call.
+
+    Attributes:
+        hook: name of the hook.
+        place: file and line.
+        hosts: names of its hosts.
+        is_once: whether it is called once for all of them.
+    """
+
+    hook: str
+    place: str
+    hosts: tuple[str, ...]
+    is_once: bool
+
+
+@dataclass(frozen=True)
+class StepPlanned(Event):
+    """A dry run came to the end of a step.
+
+    Attributes:
+        step: name of the step.
+        lines: description of its effects and its scripts.
+    """
+
+    step: str
+    lines: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class DryRunFinished(Event):
+    """A dry run is done; no host was changed.
+
+    Attributes:
+        command: the command that carries out the saved plan; empty when no plan was saved.
+    """
+
+    command: str
+
+
+@dataclass(frozen=True)
+class RollbackRehearsed(Event):
+    """The short drill after a deploy found that a rollback works.
+
+    Attributes:
+        release: the rollback target.
+    """
+
+    release: str
+
+
+@dataclass(frozen=True)
+class DrillPhaseFinished(Event):
+    """A phase of a drill is done.
+
+    Attributes:
+        name: name of the phase.
+        seconds: its duration.
+    """
+
+    name: str
+    seconds: float
+
+
+@dataclass(frozen=True)
+class DrillHookSkipped(Event):
+    """A drill left out a hook that a real rollback calls.
+
+    Attributes:
+        hook: name of the hook.
+        place: file and line.
+        when: its place in the flow, such as ``after publishing``.
+        reason: cause of the omission.
+    """
+
+    hook: str
+    place: str
+    when: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class DrillFinished(Event):
+    """A drill found that a rollback works.
+
+    Attributes:
+        release: the rollback target.
+        live: the release that is live and would be rolled back from, by host.
+        archives: number of files in the archive that the rollback made, by host.
+        seconds_to_flip: time until the release would be live.
+        seconds: time until the rollback would be done.
+        skipped_hooks: number of hooks that were left out.
+    """
+
+    release: str
+    live: Mapping[str, str]
+    archives: Mapping[str, str]
+    seconds_to_flip: float
+    seconds: float
+    skipped_hooks: int
+
+
+@dataclass(frozen=True)
+class ShadowLeftBehind(Event):
+    """A drill could not remove its shadow from a host.
+
+    Attributes:
+        host: name of the host.
+        reason: the error.
+    """
+
+    host: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class CheckWarned(Event):
+    """A check found something that does not stop a deploy.
+
+    Attributes:
+        text: the finding.
+    """
+
+    text: str
+
+
+@dataclass(frozen=True)
+class CheckPassed(Event):
+    """A check found that a deploy can begin.
+
+    Attributes:
+        stage: name of the stage.
+        hosts: number of hosts that answered.
+    """
+
+    stage: str
+    hosts: int
+
+
 Listener = Callable[[Event], None]
 E = TypeVar("E", bound=Event)
 
@@ -70,6 +569,12 @@ class EventBus:
     def subscribe(self, listener: Listener) -> None:
         """Deliver events to a listener from now on, after the listeners that subscribed before."""
         self._listeners.append(listener)
+
+    def nested(self) -> EventBus:
+        """Return a bus for one flow: what it delivers goes to the listeners of this bus, too."""
+        bus = EventBus(self.redactor)
+        bus.subscribe(self.emit)
+        return bus
 
     def emit(self, event: Event) -> None:
         """Deliver an event; returns when every listener has had it."""

@@ -76,7 +76,7 @@ def flow_tasks(flow: str, hooks: Iterable[Hook]) -> list[FlowTask]:
 def _hook_tasks(when: str, step: str, hooks: list[Hook]) -> list[FlowTask]:
     found = [hook for hook in hooks if (hook.when, hook.step) == (when, step)]
     # A hook with `unknown` removes something that the live release needs, so it runs last: only the flip can fail then.
-    found.sort(key=lambda hook: "unknown" in hook.arguments)
+    found.sort(key=lambda hook: hook.reverts)
     return [FlowTask(hook.name, step, hook.doc or f"{when} {step}", hook) for hook in found]
 
 

@@ -1,26 +1,27 @@
-"""Questions to the hosts of a stage outside of a flow: `doit cap status` and others ask them. Takes no lock."""
+"""Questions to the hosts of a stage outside of a flow: `doit cap status` and others ask them. They take no lock."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
-from dataclasses import replace
 from functools import partial
 from types import TracebackType
 from typing import Any, TypeVar
 
 from capdoit.commands.request import CommandRequest
 from capdoit.config.stages import Stage
+from capdoit.config.variables import select_release_hosts
 from capdoit.errors import Outcome, answers
 from capdoit.hosts.connection import Connection
-from capdoit.hosts.request import Request
-from capdoit.operations.guards import note_of
-from capdoit.operations.integrity import compare
-from capdoit.operations.survey import ask_facts
+from capdoit.operations.connections import make_fleet, without_unset_secrets
+from capdoit.operations.guards import read_note
+from capdoit.operations.integrity import compare_release
+from capdoit.operations.survey import survey_host
+from capdoit.output.console_listener import console_events
 from capdoit.records.facts import Facts
 from capdoit.records.journal import Note
 from capdoit.records.manifest import Comparison
-from capdoit.state.run import begin, fleet_of
+from capdoit.transfers import transfer_of
 from capdoit.transfers.protocol import CommitSource
 
 T = TypeVar("T")
@@ -29,19 +30,22 @@ T = TypeVar("T")
 class Inspection:
     """The selected hosts of a stage that get releases, ready to be asked.
 
-    This is the only place where commands touch the state of a flow.
-
     Args:
-        stage: with all its hosts.
-        request: holds the variables and the console.
-        flow: ``deploy`` if what a deploy needs matters, secrets and programs included.
+        stage: the stage with all its hosts.
+        request: has the variables and the console.
+        flow: ``deploy`` if the needs of a deploy matter, secrets and programs included.
 
     Raises:
-        ConfigError: no host that gets releases is selected.
+        ConfigError: no host that gets releases is selected, or a deploy's secret is not set.
     """
 
     def __init__(self, stage: Stage, request: CommandRequest, flow: str = "") -> None:
-        self._run = begin(flow, stage, request.variables, request.console)
+        selected = select_release_hosts(stage, request.variables)
+        self._flow, self._message = flow, request.variables.message or ""
+        self._depth = request.variables.verify or "full"
+        self._stage = selected if flow else without_unset_secrets(selected)
+        self._branch = transfer_of(stage).source(stage, request.variables.branch)
+        self._fleet = make_fleet(self._stage, console_events(request.console))
 
     def __enter__(self) -> Inspection:
         return self
@@ -49,76 +53,62 @@ class Inspection:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._run.fleet.close()
+        self._fleet.close()
 
     @property
-    def hosts(self) -> Sequence[Connection]:
-        """The selected hosts that get releases."""
-        return self._run.fleet.release_connections
+    def message(self) -> str:
+        """The operator's reason (``message=``); empty if none was given."""
+        return self._message
 
-    def ask_each(self, ask: Callable[[Connection], T], hosts: Sequence[Connection] | None = None) -> list[Outcome[T]]:
-        """Ask hosts in parallel. The failure of one host does not stop the rest."""
-        return self._run.fleet.each(ask, hosts, stop_on_failure=False)
+    @property
+    def connections(self) -> Sequence[Connection]:
+        """Connections to the selected hosts that get releases."""
+        return self._fleet.release_connections
 
-    def ask_all(self, ask: Callable[[Connection], T], hosts: Sequence[Connection]) -> Mapping[str, Any]:
-        """Ask hosts in parallel, and return the answers by host.
+    def ask_each(
+        self, ask: Callable[[Connection], T], connections: Sequence[Connection] | None = None
+    ) -> list[Outcome[T]]:
+        """Ask hosts at the same time. The failure of one host does not stop the rest."""
+        return self._fleet.each(ask, connections, stop_on_failure=False)
+
+    def ask_all(self, ask: Callable[[Connection], T], connections: Sequence[Connection]) -> Mapping[str, T]:
+        """Ask hosts at the same time, and return the answers by host.
 
         Raises:
             HostsFailed: a host failed.
         """
-        return self._run.fleet.all(ask, hosts)
+        return self._fleet.all(ask, connections)
 
-    def survey(self, host: Connection) -> Facts:
+    def survey(self, connection: Connection) -> Facts:
         """Return the facts of a host.
 
         Raises:
-            HostError: the host could not answer.
+            HostError: the host did not answer.
         """
-        return ask_facts(self._run, host)
+        return survey_host(connection, self._stage, self._flow)
 
-    def compare_with_manifest(self, host: Connection, release: str) -> Comparison:
-        """Compare a release on a host with its manifest.
+    def compare_with_manifest(self, connection: Connection, release: str) -> Comparison:
+        """Compare a release on a host with its manifest; contents are read unless ``verify=quick`` was typed.
 
         Raises:
             HostError: the release could not be compared.
         """
-        return compare(replace(self._run, release=release), host)
+        return compare_release(connection, self._stage, release, self._depth)
 
-    def read_output(self, host: Connection, name: str, body: str, release: str, **values: Any) -> str:
-        """Return the stdout of a script that changes nothing.
-
-        Raises:
-            HostError: the script failed.
-        """
-        script = replace(self._run, release=release).script(host, name, body, **values)
-        return host.checked(Request(script, capture=True)).text
-
-    def write_journal(self, host: Connection, name: str, body: str, event: str) -> str:
-        """Run a script that writes an entry into the journal; return its stdout.
+    def find_tip(self, commits: CommitSource, connection: Connection) -> str:
+        """Return the commit that a deploy would release now, as one host sees it.
 
         Raises:
-            HostError: the script failed.
+            NotReady: the branch does not exist.
+            HostError: the host cannot reach the repository.
         """
-        return self._run.do(host, name, body, entry=self._run.entry(event))
-
-    def find_tip(self, host: Connection, commits: CommitSource) -> str:
-        """Return the commit that a deploy would release now, as a host sees it.
-
-        Raises:
-            NotReady: the repository does not have the branch.
-            HostError: the host cannot ask the repository.
-        """
-        return commits.find_tip(self._run, host)
+        return commits.find_tip(self._stage, self._branch, connection)
 
 
 def inspect_hosts(
     stage: Stage, request: CommandRequest, ask: Callable[[Inspection, Connection], T]
 ) -> list[Outcome[T]]:
-    """Ask every selected host that gets releases one question.
-
-    Returns:
-        an outcome for each host.
-    """
+    """Ask every selected host that gets releases one question, and return the outcome of each host."""
     with Inspection(stage, request) as inspection:
         return inspection.ask_each(partial(ask, inspection))
 
@@ -134,25 +124,25 @@ def survey_hosts_and_tip(
     """Ask every selected host for its facts, and one of them for the commit that a deploy would release.
 
     Returns:
-        an outcome for each host, and the commit as the first host that answered sees it; empty if none answered.
+        The outcome of each host, and the commit as the first host that answered sees it; empty if none answered.
 
     Raises:
-        NotReady: the repository does not have the branch.
-        HostError: the host cannot ask the repository.
+        NotReady: the branch does not exist.
+        HostError: the host cannot reach the repository.
     """
     with Inspection(stage, request, "deploy") as inspection:
         outcomes = inspection.ask_each(inspection.survey)
-        answered = [host for host, outcome in zip(inspection.hosts, outcomes, strict=True) if outcome]
-        return outcomes, inspection.find_tip(answered[0], commits) if answered else ""
+        answered = [one for one, outcome in zip(inspection.connections, outcomes, strict=True) if outcome]
+        return outcomes, inspection.find_tip(commits, answered[0]) if answered else ""
 
 
-def find_last_note(stage: Stage, request: CommandRequest) -> tuple[list[Outcome[Note | None]], Note | None]:
+def find_last_note(stage: Stage, request: CommandRequest) -> tuple[list[Outcome[Any]], Note | None]:
     """Ask every selected host for the note of the last deploy in its journal.
 
     Returns:
-        an outcome for each host, and the newest note; None if there is none.
+        The outcome of each host, and the newest note; None if there is none.
     """
-    outcomes = inspect_hosts(stage, request, lambda _, host: note_of(host))
+    outcomes = inspect_hosts(stage, request, lambda _, connection: read_note(connection))
     notes = [note for note in answers(outcomes) if note]
     return outcomes, max(notes, key=lambda note: note.release, default=None)
 
@@ -163,5 +153,5 @@ def ask_every_host(stage: Stage, request: CommandRequest, ask: Callable[[Connect
     Raises:
         ConfigError: a secret is not set.
     """
-    with closing(fleet_of(stage, request.console)) as fleet:
+    with closing(make_fleet(stage, console_events(request.console))) as fleet:
         return fleet.each(ask, fleet.connections, stop_on_failure=False)

@@ -17,7 +17,7 @@ from capdoit.hooks.discovery import FoundRecipe
 from capdoit.hooks.manual import recipe_manual, recipe_summary
 from capdoit.output.console import Console, Tone
 from capdoit.records.journal import Note
-from capdoit.state.plan_file import differing
+from capdoit.state.plan_file import changed_names
 from capdoit.text import fitted
 
 HEAD = ("recipe", "version", "from", "")
@@ -85,7 +85,7 @@ def _describe_differences(cap: Cap, stage: str, note: Note | None) -> str:
     now = [act.name for act in cap.acts("deploy", stage)]
     versions = [f"{name}: {origin}" for name, origin in cap.everything[stage].versions.items()]
     before = [f"{name}: {origin}" for name, origin in note.recipes.items()]
-    changes = [*differing(before, versions), *differing(note.acts, now)]
+    changes = [*changed_names(before, versions), *changed_names(note.acts, now)]
     head = f"Since release {note.release} of {stage}, a deploy"
     return "\n".join([f"{head} has changed:", *changes]) if changes else f"{head} has not changed."
 

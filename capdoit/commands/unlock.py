@@ -8,6 +8,7 @@ from capdoit.commands.request import CommandRequest
 from capdoit.commands.subcommand import SELECTION, Subcommand
 from capdoit.commands.unreached_hosts import print_unreached_hosts
 from capdoit.hosts.connection import Connection
+from capdoit.operations.lock import free_lock
 from capdoit.records.journal import Entry
 
 
@@ -28,7 +29,7 @@ def _free_lock(inspection: Inspection, host: Connection) -> Entry | None:
     """Free the lock of a host; return the entry in the lock, or None if it was not locked."""
     if not inspection.survey(host).exists:
         return None
-    return Entry.parse(inspection.write_journal(host, "unlock", "commands/unlock", "unlocked").strip())
+    return free_lock(host, inspection.message)
 
 
 COMMAND = Subcommand(

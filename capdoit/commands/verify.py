@@ -16,6 +16,7 @@ from capdoit.config.stages import Stage
 from capdoit.decisions.live_release import choose_release_to_verify
 from capdoit.errors import ConfigError, Outcome, answers
 from capdoit.hosts.connection import Connection
+from capdoit.operations.integrity import list_release
 from capdoit.output.console import Console, Tone
 from capdoit.records import manifest
 from capdoit.records.facts import Facts
@@ -85,7 +86,6 @@ def compare_on_all_hosts(stage: Stage, request: CommandRequest, wanted: str | No
         ConfigError: no host that gets releases is selected.
     """
     depth = request.variables.verify or "full"
-    request = replace(request, variables=replace(request.variables, verify=depth))
     with Inspection(stage, request) as inspection:
         surveyed = inspection.ask_each(inspection.survey)
         unreached: list[Outcome[Comparison | str]] = [Outcome(o.host, error=o.error) for o in surveyed if o.error]
@@ -94,9 +94,9 @@ def compare_on_all_hosts(stage: Stage, request: CommandRequest, wanted: str | No
             return Verification("", unreached)
         release = choose_release_to_verify(list(facts.values()), wanted)
         outcomes = _compare(inspection, facts, release)
-        list_manifest = partial(_list_manifest, inspection, release, depth)
+        list_manifest = partial(list_release, release=release, depth=depth)
         compared = {outcome.host for outcome in outcomes if isinstance(outcome.answer, Comparison)}
-        hosts = [host for host in inspection.hosts if host.name in compared]
+        hosts = [host for host in inspection.connections if host.name in compared]
         return Verification(release, [*outcomes, *unreached], _compare_hosts(inspection, hosts, list_manifest))
 
 
@@ -106,24 +106,19 @@ def _compare(inspection: Inspection, facts: Mapping[str, Facts], release: str) -
             return inspection.compare_with_manifest(host, release)
         return facts[host.name].state_of(release)
 
-    return inspection.ask_each(compare_or_name_state, [host for host in inspection.hosts if host.name in facts])
+    return inspection.ask_each(compare_or_name_state, [host for host in inspection.connections if host.name in facts])
 
 
 def _compare_hosts(
-    inspection: Inspection, hosts: Sequence[Connection], list_manifest: Callable[[bool, Connection], str]
+    inspection: Inspection, hosts: Sequence[Connection], list_manifest: Callable[..., str]
 ) -> list[Change]:
     """Return what was shipped differently to hosts. They send their manifests only if the digests differ."""
-    if len(hosts) < 2 or len(set(inspection.ask_all(partial(list_manifest, True), hosts).values())) == 1:
+    if len(hosts) < 2 or len(set(inspection.ask_all(partial(list_manifest, only_checksum=True), hosts).values())) == 1:
         return []
-    texts = inspection.ask_all(partial(list_manifest, False), hosts)
+    texts = inspection.ask_all(partial(list_manifest, only_checksum=False), hosts)
     return manifest.compare_listings(
         {host: manifest.parse_listing(text.removesuffix("\n").split("\n")) for host, text in texts.items()}
     )
-
-
-def _list_manifest(inspection: Inspection, release: str, depth: str, only_checksum: bool, host: Connection) -> str:
-    values = {"verify": depth, "only_checksum": only_checksum}
-    return inspection.read_output(host, "verify", "operations/integrity_list", release, **values)
 
 
 # -- for people

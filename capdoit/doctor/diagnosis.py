@@ -15,8 +15,9 @@ from capdoit.doctor.findings import Finding
 from capdoit.doctor.host_condition import Condition, examine_host
 from capdoit.doctor.ssh_route import SshRoute, find_ssh_route
 from capdoit.errors import Outcome, answers
+from capdoit.operations.connections import make_fleet, without_unset_secrets
 from capdoit.output.console import Console
-from capdoit.state.run import fleet_of, without_unset_secrets
+from capdoit.output.console_listener import console_events
 from capdoit.text import first_line
 
 
@@ -86,7 +87,7 @@ def diagnose(stage: Stage, config: Config, console: Console, more: Sequence[Find
 def _examine_hosts(
     stage: Stage, console: Console, has_ssh: bool
 ) -> tuple[list[Outcome[SshRoute]], list[Outcome[Condition]]]:
-    fleet = fleet_of(stage.only(tuple(map(without_unset_secrets, stage.hosts))), console)
+    fleet = make_fleet(without_unset_secrets(stage), console_events(console))
     with closing(fleet):
         by_ssh = [host for host in fleet.connections if has_ssh and host.config.transport == "ssh"]
         routes = fleet.each(lambda host: find_ssh_route(host.config), by_ssh, stop_on_failure=False)

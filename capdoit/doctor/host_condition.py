@@ -11,7 +11,7 @@ from capdoit.config.stages import Stage
 from capdoit.hosts.connection import Connection
 from capdoit.hosts.request import Request
 from capdoit.operations.lock import flock_request
-from capdoit.operations.survey import LONGEST
+from capdoit.operations.survey import SURVEY_TIMEOUT_SECONDS
 from capdoit.operations.tools import tools_for_both_flows
 from capdoit.records.facts import parse_fact_lines, parse_room
 from capdoit.script import Value
@@ -99,7 +99,9 @@ def examine_host(stage: Stage, host: Connection) -> Condition:
     deploy_to = host.deploy_to if gets_code else ""
     tools = tools_for_both_flows(stage) if gets_code else ()
     values: dict[str, Value] = {"version_tools": SHOWN_TOOLS, "tools": tools, "deploy_to": deploy_to}
-    request = Request(host.script("doctor", "doctor/host_condition", values), capture=True, timeout=LONGEST)
+    request = Request(
+        host.script("doctor", "doctor/host_condition", values), capture=True, timeout=SURVEY_TIMEOUT_SECONDS
+    )
     sent = time.time()
     flock, answer = host.ask([flock_request(), request])
     if answer.status:

@@ -1,4 +1,4 @@
-"""`doit check`: what a deploy would lack on the hosts, said before it begins."""
+"""The check: everything that a deploy would lack, reported before it begins."""
 
 from __future__ import annotations
 
@@ -12,58 +12,73 @@ from capdoit.config.stages import Stage
 from capdoit.config.variables import Variables
 from capdoit.decisions.readiness import find_deploy_problems
 from capdoit.errors import HostError, NotReady, Outcome, answers, find_problems
-from capdoit.hooks.hook import Declarations
+from capdoit.events import CheckPassed, CheckWarned, EventBus
+from capdoit.flow.preparation import open_context
 from capdoit.hosts.connection import Connection
-from capdoit.operations.lock import NO_FLOCK, REFUSED, flock_request
-from capdoit.operations.survey import ask_facts
-from capdoit.output.console import Console, Tone
+from capdoit.operations.lock import NO_FLOCK, REASONS, flock_request
+from capdoit.operations.survey import survey_host
 from capdoit.records import fleet_state
 from capdoit.records.facts import Facts
-from capdoit.state.run import Run, begin
+from capdoit.state.context import FlowContext
+from capdoit.state.request import FlowDefinition
 from capdoit.text import grouped
 from capdoit.transfers import transfer_of
 
 
-def check(stage: Stage, variables: Variables, console: Console, declared: Declarations) -> None:
-    """Make the directories of a deploy on every host, and say all that a deploy would lack.
+def check(definition: FlowDefinition, variables: Variables, events: EventBus) -> None:
+    """Make the directories of a deploy on every host, and report everything that the deploy would lack.
+
+    Args:
+        definition: the deploy of the stage.
+        variables: NAME=VALUE of the command line.
+        events: bus of everything that people see.
 
     Raises:
-        NotReady: with every lack of every host, and the hosts that could not be asked.
-        ConfigError: what was asked for makes no sense; nothing was touched.
+        NotReady: has every problem of every host, unreachable hosts included.
+        ConfigError: the request makes no sense; no host was touched.
     """
-    variables.refuse_unheeded("check", stage.name)
-    run = begin("deploy", stage, variables, console, declared)
-    with closing(run.fleet):
-        surveyed = run.fleet.each(partial(ask_facts, run, make_dirs=True), stop_on_failure=False)
-        reached = [host for host in run.fleet.release_connections if host.is_connected]
-        locks = run.fleet.each(_can_be_locked, reached, stop_on_failure=False)
-        source = run.fleet.each(partial(transfer_of(stage).check_host, run), reached, stop_on_failure=False)
-        others = run.fleet.each(
-            lambda connection: connection.host.test("true"), _called_without_code(run), stop_on_failure=False
-        )
+    variables.refuse_unheeded("check", definition.stage.name)
+    context = open_context(definition, variables, events)
+    with closing(context.fleet):
+        surveyed, others = _ask_hosts(context)
     facts = answers(surveyed)
-    _warn_of_drills(stage, facts, console)
-    for holder, names in grouped((one.host, one.holder) for one in facts if one.lock and one.lock_is_held).items():
-        console.say(f"   warning: {names}: locked by {holder}", Tone.DOUBTFUL)
-    asked: list[Outcome[Any]] = [*locks, *source, *surveyed, *others]
-    failed = [problem for o in asked if o.error for problem in find_problems(o.error, o.host)]
-    if problems := [*find_deploy_problems(facts, run.stage), *failed]:
-        raise NotReady(*problems, checked_flow="deploy")
-    console.say(f"   {stage.name}: {len(facts)} host(s) are ready for a deploy", Tone.GOOD)
+    _warn(definition.stage, facts, events)
+    failed = [problem for o in (*others, *surveyed) if o.error for problem in find_problems(o.error, o.host)]
+    problems = [*find_deploy_problems(facts, context.request.stage), *failed]
+    if problems:
+        raise NotReady(*dict.fromkeys(problems), checked_flow="deploy")
+    events.emit(CheckPassed(definition.stage.name, len(facts)))
 
 
-def _can_be_locked(host: Connection) -> None:
-    if host.ask([flock_request()])[0].status:
-        raise HostError(host.name, REFUSED[NO_FLOCK])
+def _ask_hosts(context: FlowContext) -> tuple[list[Outcome[Facts]], list[Outcome[Any]]]:
+    """Return the survey of every host, and the outcomes of the other questions."""
+    fleet, stage = context.fleet, context.request.stage
+    ask = partial(survey_host, stage=stage, flow="deploy", make_dirs=True)
+    surveyed = fleet.each(ask, stop_on_failure=False)
+    reached = [host for host in fleet.release_connections if host.is_connected]
+    locks = fleet.each(_check_flock, reached, stop_on_failure=False)
+    check_source = partial(transfer_of(stage).check_host, stage, context.request.branch)
+    source = fleet.each(check_source, reached, stop_on_failure=False)
+    answered = fleet.each(lambda connection: connection.host.test("true"), _hook_hosts(context), stop_on_failure=False)
+    return surveyed, [*locks, *source, *answered]
 
 
-def _called_without_code(run: Run) -> list[Connection]:
-    """The hosts that get no code, and on which hooks are called."""
-    called = {host for hook in run.declared.hooks for host in hook.choose_connections(run.fleet.connections)}
-    return [host for host in run.fleet.connections if host.config.no_release and host in called]
+def _check_flock(connection: Connection) -> None:
+    if connection.ask([flock_request()])[0].status:
+        raise HostError(connection.name, REASONS[NO_FLOCK])
 
 
-def _warn_of_drills(stage: Stage, facts: Sequence[Facts], console: Console) -> None:
+def _hook_hosts(context: FlowContext) -> list[Connection]:
+    """Return the hosts that get no code and on which hooks are called."""
+    hosts = context.fleet.connections
+    called = {host for hook in context.request.declared.hooks for host in hook.choose_connections(hosts)}
+    return [host for host in hosts if host.config.no_release and host in called]
+
+
+def _warn(stage: Stage, facts: Sequence[Facts], events: EventBus) -> None:
     if stage.drill_max_age is not None:
         for sentence in fleet_state.find_overdue_drills(facts, stage.drill_max_age, datetime.now(timezone.utc)):
-            console.say(f"   warning: {sentence}; doit drill:{stage.name} rehearses one", Tone.DOUBTFUL)
+            events.emit(CheckWarned(f"{sentence}; doit drill:{stage.name} rehearses one"))
+    held = ((one.host, one.holder) for one in facts if one.lock and one.lock_is_held)
+    for holder, hosts in grouped(held).items():
+        events.emit(CheckWarned(f"{hosts}: locked by {holder}"))

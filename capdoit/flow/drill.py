@@ -1,83 +1,82 @@
-"""The drill: a rollback rehearsed on the real hosts, in a shadow deploy_to, so that nothing live is touched.
+"""The drill: a rollback rehearsed on the real hosts in a shadow deploy_to, so that nothing live is touched.
 
-Two runs work together. The *outer* one has the locks of the real deploy_to, decides there as a rollback
-does, guards included, and makes and removes the shadow. The *inner* one is the rollback itself, a
-`Deployment` as any other, on a stage whose hosts have the shadow for their deploy_to.
+A drill is two flows. The *outer* one locks the real deploy_to, decides there as a rollback does, guards included, and
+makes and removes the shadow. The *inner* one is a rollback like any other, on a stage whose hosts have the shadow as
+their deploy_to.
 """
 
 from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
 
-from capdoit.config.stages import Stage
 from capdoit.config.variables import Variables
-from capdoit.errors import CapdoitError, DrillFailed, FlowFailed, HostError, HostsFailed, LockHeld, NoTarget, Outcome
-from capdoit.flow.drill_shadow import end, fill, look, shadow_of, verify
-from capdoit.flow.failure_report import because
-from capdoit.flow.hook_calls import called_on
-from capdoit.flow.runner import Deployment
-from capdoit.hooks.hook import Declarations, Hook
-from capdoit.output.console import Console, Tone
-from capdoit.output.error_text import render_advice
+from capdoit.errors import CapdoitError, DrillFailed, FlowAborted, HostError, HostsFailed, LockHeld, NoTarget, Outcome
+from capdoit.events import DrillFinished, DrillHookSkipped, DrillPhaseFinished, EventBus, ShadowLeftBehind
+from capdoit.flow.drill_shadow import check_target, fill_shadow, remove_shadow, shadow_stage, verify_archives
+from capdoit.flow.failure import command_line
+from capdoit.flow.hook_calls import hook_hosts
+from capdoit.flow.preparation import open_context
+from capdoit.flow.runner import FlowRunner
+from capdoit.hooks.hook import Hook
+from capdoit.output.drill_report import DrillReport, render_drill_failure
 from capdoit.records.journal import FAILS, WORKS, DrillVerdict
 from capdoit.sequence import FlowTask
-from capdoit.state.run import Run, begin
+from capdoit.state.context import FlowContext
+from capdoit.state.request import FlowDefinition
 from capdoit.steps.starting import starting
-from capdoit.text import fitted, one_line, table
+from capdoit.text import one_line
 from capdoit.units import stamp
+
+LONGEST_REASON = 1000  # characters of a failure that hosts keep
 
 
 class Drill:
     """A drill of a stage.
 
     Args:
-        stage: the stage, with all its hosts.
-        acts: the woven rollback.
-        declared: what recipes and the project declare.
-        variables: what the command line says; those of a rollback mean the same here.
-        console: where its words go.
+        definition: the rollback of the stage.
+        variables: NAME=VALUE of the command line, with the meaning that a rollback gives them.
+        events: bus of everything that people see.
     """
 
-    def __init__(
-        self, stage: Stage, acts: Sequence[FlowTask], declared: Declarations, variables: Variables, console: Console
-    ) -> None:
-        self.stage, self.acts, self.declared = stage, list(acts), declared
-        self.variables, self.console = variables, console
-        self._inner = self._rehearsal(replace(variables, wait=0, typed_names=frozenset()))
-        self._outer: Run | None = None
-        self._doing = ""
-        self._seconds: dict[str, float] = {}  # of the acts of the rollback
+    def __init__(self, definition: FlowDefinition, variables: Variables, events: EventBus) -> None:
+        self._definition, self._variables, self._events = definition, variables, events
+        self._rehearsal = _rehearsed(definition, variables)
+        inner_variables = replace(variables, wait=0, typed_names=frozenset())
+        self._inner = FlowRunner(self._rehearsal, inner_variables, events, is_drill=True)
+        self._outer: FlowContext | None = None
+        self._phase = ""
+        self._seconds: dict[str, float] = {}  # of the tasks of the rollback
         self._signal = ""
         self._busy = threading.Lock()
 
     @property
     def is_at_work(self) -> bool:
-        """Whether a signal has to let it end in order."""
+        """Whether a signal must let it end in order."""
         return self._busy.locked()
 
     def perform(self) -> None:
-        """Rehearse the rollback, remove what that took, and say how it went.
+        """Rehearse the rollback, remove the shadow, and report the result.
 
         Raises:
             DrillFailed: a rollback would not work, or the drill did not come to its end.
-            ConfigError: what was asked for makes no sense; nothing was touched.
+            ConfigError: the request makes no sense; no host was touched.
         """
-        self.variables.refuse_unheeded("drill", self.stage.name)
+        self._variables.refuse_unheeded("drill", self._definition.stage.name)
         with self._busy:
-            run = self._outer = begin("rollback", self.stage, self.variables, self.console, self.declared)
-            run.drill = True
+            context = self._outer = open_context(self._definition, self._variables, self._events, is_drill=True)
             try:
-                members = self._rehearse(run)
+                archives = self._rehearse(context)
             except (Exception, KeyboardInterrupt) as error:
-                raise DrillFailed(self._fail(run, error)) from error
-            self._succeed(run, members)
+                raise DrillFailed(self._fail(context, error)) from error
+            self._succeed(context, archives)
 
     def interrupt(self, signal: str) -> bool:
-        """End it because of a signal; whether it was at work and will say so itself."""
+        """Stop the drill because of a signal; returns whether it will report the interruption itself."""
         self._signal = f"interrupted by {signal}"
         if self._outer:
             self._outer.fleet.stop()
@@ -87,145 +86,149 @@ class Drill:
     # -- the rehearsal
 
     @property
-    def _hooks(self) -> list[Hook]:
-        """The hooks that are rehearsed, too."""
-        return [act.hook for act in self._inner.acts if act.hook]
+    def _rehearsed_hooks(self) -> list[Hook]:
+        return [task.hook for task in self._rehearsal.tasks if task.hook]
 
-    def _rehearsal(self, said: Variables) -> Deployment:
-        """The inner flow. Guards are asked by the outer one, for the real release; nobody is told of failures."""
-        acts = [act for act in self.acts if not act.hook or (act.hook.runs_in_drill and act.name not in said.skip)]
-        declared = replace(self.declared, failed=(), rollback_checks=())
-        shadow = shadow_of(self.stage)
-        return Deployment("rollback", shadow, acts, declared, said, self.console, drill=True)
+    def _rehearse(self, context: FlowContext) -> dict[str, str]:
+        """Rehearse the rollback; return the number of files in the archive of each host."""
+        context.fleet.set_deadlines(*context.deadlines)
+        self._seconds["starting"] = self._timed("starting", lambda: starting(context))
+        self._timed("check the target", lambda: check_target(context))
+        self._timed("fill the shadow", lambda: fill_shadow(context, self._rehearsed_hooks))
+        for task in self._rehearsal.tasks:
+            if not task.is_empty_point:
+                self._perform(context, task)
+        archives: dict[str, str] = {}
+        self._timed("verify the archive", lambda: archives.update(verify_archives(context)))
+        return archives
 
-    def _rehearse(self, run: Run) -> dict[str, str]:
-        """All of it; how many members each host's archive has."""
-        run.fleet.set_deadlines(*run.deadlines)
-        self._seconds["starting"] = self._timed("starting", lambda: starting(run))
-        self._timed("look at the release", lambda: look(run))
-        self._timed("fill the shadow", lambda: fill(run, self._hooks))
-        for act in self._inner.acts:
-            if not act.is_empty_point:
-                self._act(run, act)
-        return self._verify(run)
-
-    def _act(self, run: Run, act: FlowTask) -> None:
-        """An act of the inner flow; its own `starting` is the drill's doing, and counts for nothing."""
-        if act.name == "starting":
-            self._timed("starting in the shadow", lambda: self._inner.perform(act))
-            self._check_same_target(run)
+    def _perform(self, context: FlowContext, task: FlowTask) -> None:
+        """Perform a task of the inner rollback; its `starting` is work of the drill, and does not count as time."""
+        if task.name == "starting":
+            self._timed("starting in the shadow", lambda: self._inner.perform(task))
+            self._check_same_target(context)
         else:
-            self._seconds[act.name] = self._timed(act.name, lambda: self._inner.perform(act))
-        if self._inner.run and self._inner.run.warnings:
-            raise _as_failure(self._inner.run)
+            self._seconds[task.name] = self._timed(task.name, lambda: self._inner.perform(task))
+        if self._inner.context and self._inner.context.progress.warnings:
+            raise _warnings_as_failure(self._inner.context)
 
-    def _check_same_target(self, run: Run) -> None:
-        inner = self._inner.run
-        if inner and inner.release != run.release:
-            raise DrillFailed(f"the shadow would go to {inner.release}, but the hosts to {run.release}")
+    def _check_same_target(self, context: FlowContext) -> None:
+        inner, target = self._inner.context, context.decision.release
+        if inner and inner.decision.release != target:
+            raise DrillFailed(f"the shadow would go to {inner.decision.release}, but the hosts to {target}")
 
-    def _verify(self, run: Run) -> dict[str, str]:
-        members: dict[str, str] = {}
-        self._timed("verify the archive", lambda: members.update(verify(run)))
-        return members
-
-    def _timed(self, name: str, work: Callable[[], object]) -> float:
-        """The seconds that some work took, which are said."""
-        self._doing = name
+    def _timed(self, phase: str, work: Callable[[], object]) -> float:
+        """Do the work of a phase and return its seconds."""
+        self._phase = phase
         began = time.monotonic()
         work()
         seconds = time.monotonic() - began
-        self.console.say(f"   {name:24} {seconds:7.2f} s")
+        self._events.emit(DrillPhaseFinished(phase, seconds))
         return seconds
 
     # -- the end
 
     @property
-    def _total(self) -> float:
+    def _total_seconds(self) -> float:
         return sum(self._seconds.values())
 
     @property
-    def _to_the_flip(self) -> float:
+    def _seconds_to_flip(self) -> float:
         names = [*self._seconds]
         return sum(self._seconds[name] for name in names[: names.index("publishing") + 1])
 
-    def _succeed(self, run: Run, members: dict[str, str]) -> None:
-        self._end(run, _drilled(run, WORKS, self._total))
-        skipped = self._say_skipped(run)
-        rows = [(host, "works", run.before(host) or "nothing", _listed(members.get(host))) for host in run.facts]
-        self.console.say_table(fitted(("host", "a rollback", "leaves", "archive, listed"), rows, self.console.width))
-        but = f", without {skipped} hook(s) that were skipped" if skipped else ""
-        self.console.say(
-            f"   a rollback to {run.release} works: live after {self._to_the_flip:.2f} s,"
-            f" done after {self._total:.2f} s{but}",
-            Tone.GOOD,
+    def _succeed(self, context: FlowContext, archives: dict[str, str]) -> None:
+        self._end(context, self._verdict(context, WORKS))
+        skipped = self._report_skipped_hooks(context)
+        live = {host: context.progress.live_before(host) or "" for host in context.progress.facts}
+        archived = {host: members for host, members in archives.items() if members}
+        target, to_flip = context.decision.release, self._seconds_to_flip
+        self._events.emit(DrillFinished(target, live, archived, to_flip, self._total_seconds, skipped))
+
+    def _fail(self, context: FlowContext, error: BaseException) -> str:
+        """Remove the shadow and return the report: why a rollback would not work."""
+        if isinstance(error, FlowAborted) and error.__cause__:
+            error = error.__cause__
+        report = self._report(context, error)
+        self._end(context, self._verdict_of_failure(context, error, report))
+        if not (self._signal or isinstance(error, LockHeld)):
+            self._report_skipped_hooks(context)
+        return self._events.redact(render_drill_failure(report))
+
+    def _report(self, context: FlowContext, error: BaseException) -> DrillReport:
+        inner = self._inner.context
+        return DrillReport(
+            name=f"drill:{self._definition.stage.name}",
+            phase=self._phase,
+            error=error,
+            command=command_line(context),
+            interruption=self._signal,
+            is_published=bool(inner and inner.progress.is_published),
+            verdicts=_verdicts(context, error),
         )
 
-    def _fail(self, run: Run, error: BaseException) -> str:
-        """Remove what is left, and say why a rollback would not work."""
-        if isinstance(error, FlowFailed) and error.__cause__:
-            error = error.__cause__
-        name, done = f"drill:{self.stage.name}", "Nothing that is live was touched."
-        if self._signal:
-            self._end(run, "")
-            return self.console.redact(f"{name}: {self._signal} in {self._doing}\n{done}")
-        why = because(f"{self._doing} failed", error)
-        advice = render_advice(error, run.command_line)
-        if isinstance(error, LockHeld):
-            self._end(run, "")
-            return self.console.redact(f"{name}: {why}\n{done}\n{advice}")
-        named_wrongly = isinstance(error, NoTarget) and self.variables.rollback_release  # tells of nothing but that
-        self._end(run, "" if named_wrongly else _drilled(run, FAILS, self._total, self.console.redact(why)))
-        self._say_skipped(run)
-        inner = self._inner.run
-        would = "would be live, but not be finished" if inner and inner.published else "would not work"
-        rows = table(("host", "a rollback"), _verdicts(run, error))
-        return self.console.redact(f"{name}: a rollback {would}: {why}\n{rows}\n{done}\n{advice}")
+    def _verdict_of_failure(self, context: FlowContext, error: BaseException, report: DrillReport) -> str:
+        """Return the line that hosts keep; empty when the failure tells nothing about rollbacks in general."""
+        names_wrong_release = isinstance(error, NoTarget) and self._variables.rollback_release
+        if self._signal or isinstance(error, LockHeld) or names_wrong_release:
+            return ""
+        return self._verdict(context, FAILS, self._events.redact(report.cause))
 
-    def _end(self, run: Run, drilled: str) -> None:
-        with suppress(FlowFailed):  # it works in the shadow, which is about to go
+    def _verdict(self, context: FlowContext, result: str, reason: str = "") -> str:
+        request, seconds = context.request, f"{self._total_seconds:.2f}"
+        reason = one_line(reason)[:LONGEST_REASON]
+        return DrillVerdict(stamp(), request.operator, result, context.decision.release, seconds, reason).to_line()
+
+    def _end(self, context: FlowContext, verdict: str) -> None:
+        with suppress(FlowAborted):  # it works in the shadow, which is removed now
             self._inner.end()
-        outcomes = end(run, drilled)
-        for outcome in outcomes:
+        for outcome in remove_shadow(context, verdict):
             if outcome.error:
-                what = f"{outcome.error}\nwhat may be left of its shadow, .capdoit/drill, goes with the next flow there"
-                self.console.say(f"   warning: {what}", Tone.DOUBTFUL)
-        run.fleet.close()
+                self._events.emit(ShadowLeftBehind(outcome.host, str(outcome.error)))
+        context.fleet.close()
 
-    def _say_skipped(self, run: Run) -> int:
-        """Which hooks were skipped that a rollback would call, and why; how many."""
-        skipped = [act for act in self.acts if act.hook and act.hook not in self._hooks and called_on(run, act.hook)]
-        for act in skipped:
-            assert act.hook is not None  # noqa: S101 - of these each is one
-            why = "skip= says so" if act.name in self.variables.skip else "it does not say drill=True"
-            self.console.say(f"   skipped: {act.name} ({act.hook.location}), {act.hook.when} {act.step}: {why}")
+    def _report_skipped_hooks(self, context: FlowContext) -> int:
+        """Report each hook that a rollback would call and this drill did not; return their number."""
+        hooks = self._rehearsed_hooks
+        tasks = [task for task in self._definition.tasks if task.hook and task.hook not in hooks]
+        skipped = [task for task in tasks if task.hook and hook_hosts(context, task.hook)]
+        for task in skipped:
+            assert task.hook is not None  # noqa: S101 - each of them has one
+            reason = "skip= names it" if task.name in self._variables.skip else "it is not declared with drill=True"
+            when = f"{task.hook.when} {task.step}"
+            self._events.emit(DrillHookSkipped(task.name, task.hook.location, when, reason))
         return len(skipped)
 
 
-def _listed(members: str | None) -> str:
-    return f"{members} members" if members else "none"
+def _rehearsed(definition: FlowDefinition, variables: Variables) -> FlowDefinition:
+    """Return the inner rollback: on the shadow, with the hooks that may run there.
+
+    The outer flow asks the guards, about the real release; nobody is told of failures.
+    """
+
+    def is_rehearsed(task: FlowTask) -> bool:
+        return not task.hook or (task.hook.runs_in_drill and task.name not in variables.skip)
+
+    declared = replace(definition.declared, failed=(), rollback_checks=())
+    tasks = tuple(filter(is_rehearsed, definition.tasks))
+    return FlowDefinition("rollback", shadow_stage(definition.stage), tasks, declared)
 
 
-def _verdicts(run: Run, error: BaseException) -> list[tuple[str, str]]:
-    """What is known of each host when a drill failed: one that was stopped, or did well, may yet fail."""
+def _verdicts(context: FlowContext, error: BaseException) -> dict[str, bool | None]:
+    """Return, by host, whether a rollback fails there; None for a host that was stopped or succeeded so far."""
     outcomes = {outcome.host: outcome for outcome in getattr(error, "outcomes", ())}
     failed = {outcome.host for outcome in outcomes.values() if outcome.has_failed}
-    return [
-        (host.name, "fails" if host.name in failed or not outcomes else "not known")
-        for host in run.fleet.release_connections
-    ]
+    hosts = [host.name for host in context.fleet.release_connections]
+    return {host: True if host in failed or not outcomes else None for host in hosts}
 
 
-def _as_failure(run: Run) -> CapdoitError:
-    """What only warns in a rollback is what a drill looks for."""
-    if unplaced := run.warnings.get(""):
-        return DrillFailed("; ".join(unplaced))
+def _warnings_as_failure(context: FlowContext) -> CapdoitError:
+    """Return the warnings of a rollback as an error: a drill looks for them."""
+    warnings = context.progress.warnings
+    if about_fleet := warnings.get(""):
+        return DrillFailed("; ".join(about_fleet))
     outcomes: list[Outcome[None]] = [
         Outcome(host, error=HostError(host, "; ".join(text.removeprefix(f"{host}: ") for text in texts)))
-        for host, texts in run.warnings.items()
+        for host, texts in warnings.items()
     ]
     return HostsFailed(outcomes)
-
-
-def _drilled(run: Run, verdict: str, seconds: float, why: str = "") -> str:
-    return DrillVerdict(stamp(), run.by, verdict, run.release, f"{seconds:.2f}", one_line(why)[:1000]).to_line()

@@ -1,133 +1,174 @@
-"""What a dry run says of a step: what it would do, in sentences, and the scripts that would do it."""
+"""The dry run: a description of each step, with the scripts that it would send, and the plan file at the end."""
 
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
 
-from capdoit.decisions.cleanup import choose_removals
 from capdoit.errors import HostError, Unreachable
+from capdoit.events import DryRunFinished, StepPlanned
 from capdoit.hosts.connection import Connection
 from capdoit.hosts.request import Request
 from capdoit.records import fleet_state
 from capdoit.shell_scripts import library_texts
-from capdoit.state.plan_file import Plan
-from capdoit.state.run import Run
-from capdoit.steps.finishing import archived
+from capdoit.state.context import FlowContext
+from capdoit.state.executor import Recorder
+from capdoit.state.plan_file import (
+    PlanFile,
+    RecordedScript,
+    digest_code,
+    digest_settings,
+    fingerprint,
+    save_plan,
+    saved_variables,
+)
+from capdoit.state.request import FlowDefinition
+from capdoit.steps.finishing import releases_to_remove
+from capdoit.steps.finishing_rollback import release_to_archive
 from capdoit.text import listed
 from capdoit.units import size
 
-AS_ABOVE = "# … as above …\n"
+OMITTED = "# … as above …\n"
+DISK_SPACE_TIMEOUT_SECONDS = 60
 
 
-def foresee(run: Run, step: str) -> list[str]:
-    """The lines for people.
-
-    Args:
-        run: a dry one.
-        step: what has just been planned.
+def plan_step(context: FlowContext, step: str) -> None:
+    """Report the effects of a step that was just recorded, and its scripts.
 
     Raises:
-        HostsFailed: a host could not be asked how much room it has.
+        HostsFailed: a host could not be asked for its disk space.
     """
-    plan = run.plan
-    assert plan is not None  # noqa: S101 - the run is dry
-    sentences = SENTENCES.get(step, _nothing)(run)
-    return [*sentences, *_scripts(plan, step)]
+    effects = EFFECTS.get(step, _no_effects)(context)
+    context.emit(StepPlanned(step, (*effects, *_script_lines(_recorded_scripts(context), step))))
 
 
-# -- the scripts
+def finish_dry_run(context: FlowContext, definition: FlowDefinition) -> None:
+    """Save the plan if ``plan=`` asks for it, and report the end of the dry run.
+
+    Raises:
+        ConfigError: the plan file cannot be written.
+    """
+    command = ""
+    if file := context.request.variables.plan:
+        save_plan(_make_plan(context, definition), Path(file))
+        command = f"doit {context.request.name} {shlex.quote(f'apply={file}')}"
+    context.emit(DryRunFinished(command))
 
 
-def _scripts(plan: Plan, step: str) -> Iterator[str]:
-    """Yield the lines of a step's scripts, with the hosts that share each script; a library is shown once in a plan."""
+def _make_plan(context: FlowContext, definition: FlowDefinition) -> PlanFile:
+    request, decision = context.request, context.decision
+    return PlanFile(
+        flow=request.flow,
+        stage=request.stage.name,
+        tasks=request.task_names,
+        variables=saved_variables(request.variables),
+        release=decision.release,
+        revision=decision.revision,
+        reverts=decision.reverts,
+        facts={name: fingerprint(facts) for name, facts in context.progress.facts.items()},
+        settings=digest_settings(request.stage),
+        code=digest_code(definition.tasks, definition.declared),
+        scripts=_recorded_scripts(context),
+    )
+
+
+def _recorded_scripts(context: FlowContext) -> list[RecordedScript]:
+    return context.executor.scripts if isinstance(context.executor, Recorder) else []
+
+
+# -- scripts
+
+
+def _script_lines(recorded: list[RecordedScript], step: str) -> Iterator[str]:
+    """Yield the scripts of a step as lines; hosts with equal scripts are named together, a library is shown once."""
     libraries = library_texts()
-    earlier = [planned.body for planned in plan.scripts if planned.step != step]
+    earlier = [script.body for script in recorded if script.step != step]
     shown = {library for library in libraries if any(library in body for body in earlier)}
     first: dict[tuple[str, str], str] = {}
-    for (name, body, given), hosts in _alike(plan, step).items():
-        of_first = first.setdefault((name, body), given)
-        text = given + _without(shown, body)
+    for (name, body, given), hosts in _group_by_script(recorded, step).items():
+        given_first = first.setdefault((name, body), given)
+        text = given + _without(shown, body) if given_first is given else _difference(given_first, given)
         shown.update(library for library in libraries if library in body)
         yield f"{listed(hosts)}: {name}"
-        yield from _quoted(text if of_first is given else _instead(of_first, given))
+        yield from (f"  | {line}" for line in text.splitlines() if line)
+
+
+def _group_by_script(recorded: list[RecordedScript], step: str) -> dict[tuple[str, str, str], list[str]]:
+    """Return the hosts of each script of a step, with scripts of one name next to each other."""
+    scripts = [script for script in recorded if script.step == step]
+    names = list(dict.fromkeys(script.name for script in scripts))
+    groups: dict[tuple[str, str, str], list[str]] = {}
+    for script in sorted(scripts, key=lambda one: (names.index(one.name), one.host)):
+        groups.setdefault((script.name, script.body, script.given), []).append(script.host)
+    return groups
 
 
 def _without(shown: Iterable[str], body: str) -> str:
     """Return a script with a short line in place of the libraries that were shown before."""
     for library in shown:
-        body = body.replace(library, AS_ABOVE)
-    return re.sub(f"(?:{AS_ABOVE})+", AS_ABOVE, body)
+        body = body.replace(library, OMITTED)
+    return re.sub(f"(?:{OMITTED})+", OMITTED, body)
 
 
-def _alike(plan: Plan, step: str) -> dict[tuple[str, str, str], list[str]]:
-    """The hosts of each script of a step, scripts of one name beside each other."""
-    ours = [planned for planned in plan.scripts if planned.step == step]
-    names = list(dict.fromkeys(planned.name for planned in ours))
-    groups: dict[tuple[str, str, str], list[str]] = {}
-    for planned in sorted(ours, key=lambda one: (names.index(one.name), one.host)):
-        groups.setdefault((planned.name, planned.body, planned.given), []).append(planned.host)
-    return groups
-
-
-def _instead(first: str, given: str) -> str:
-    """What a script is given otherwise than the same one of another host."""
+def _difference(first: str, given: str) -> str:
+    """Return the values of a script that differ from those of an equal script on another host."""
     before = first.splitlines()
-    return "".join(f"{line}\n" for line in given.splitlines() if line not in before) + AS_ABOVE
+    return "".join(f"{line}\n" for line in given.splitlines() if line not in before) + OMITTED
 
 
-def _quoted(text: str) -> Iterator[str]:
-    return (f"  | {line}" for line in text.splitlines() if line)
+# -- effects
 
 
-# -- what they do
-
-
-def _nothing(_: Run) -> Iterator[str]:
+def _no_effects(_: FlowContext) -> Iterator[str]:
     return iter(())
 
 
-def _starting(run: Run) -> Iterator[str]:
-    facts = list(run.facts.values())
-    yield f"takes the lock of {listed(run.facts)}"
+def _starting(context: FlowContext) -> Iterator[str]:
+    facts = list(context.progress.facts.values())
+    yield f"takes the lock of {listed(context.progress.facts)}"
     for one in facts:
         if one.lock and one.lock.flow:
-            yield f"{one.host}: its lock is now that of {one.holder}"
+            yield f"{one.host}: its lock is held now by {one.holder}"
     yield from (f"the hosts differ: {difference}" for difference in fleet_state.find_differences(facts))
     for one in facts:
         if one.strays:
-            yield f"the hosts differ: {one.host} has {listed(one.strays)} in releases/, which is no release"
-    yield f"{'makes' if run.flow == 'deploy' else 'goes back to'} release {run.release}"
-    for host, room in run.fleet.all(lambda host: _room(run, host)).items():
-        yield f"{host}: {room}"
+            yield f"the hosts differ: {one.host} has {listed(one.strays)} in releases/, which is not a release"
+    yield f"{'makes' if context.request.is_deploy else 'goes back to'} release {context.decision.release}"
+    for host, space in context.fleet.all(lambda connection: _disk_space(context, connection)).items():
+        yield f"{host}: {space}"
 
 
-def _updating(run: Run) -> Iterator[str]:
-    linked = listed([*run.stage.linked_files, *run.stage.linked_dirs]) or "nothing"
-    yield f"{run.release} is of revision {run.revision} ({run.branch}); linked in it: {linked}"
+def _updating(context: FlowContext) -> Iterator[str]:
+    stage, decision = context.request.stage, context.decision
+    linked = listed([*stage.linked_files, *stage.linked_dirs]) or "nothing"
+    yield f"{decision.release} gets revision {decision.revision} ({context.request.branch}); links to shared: {linked}"
 
 
-def _reverting(run: Run) -> Iterator[str]:
-    yield f"unpacks {run.release} on {listed(sorted(run.archived))}" if run.archived else "has nothing to do"
+def _reverting(context: FlowContext) -> Iterator[str]:
+    decision = context.decision
+    hosts = listed(sorted(decision.archived_on))
+    yield f"unpacks {decision.release} on {hosts}" if hosts else "has nothing to do"
 
 
-def _publishing(run: Run) -> Iterator[str]:
-    for host in run.fleet.release_connections:
-        yield f"{host.name}: current goes from {run.before(host.name) or 'nothing'} to {run.release}"
+def _publishing(context: FlowContext) -> Iterator[str]:
+    for host in context.fleet.release_connections:
+        before = context.progress.live_before(host.name) or "nothing"
+        yield f"{host.name}: current changes from {before} to {context.decision.release}"
 
 
-def _finishing(run: Run) -> Iterator[str]:
-    for host, facts in run.facts.items():
-        gone = choose_removals(facts, run.stage.keep_releases, run.release, [*run.facts.values()])
-        yield f"{host}: removes {listed(gone) or 'nothing'}"
+def _finishing(context: FlowContext) -> Iterator[str]:
+    for host in context.progress.facts:
+        yield f"{host}: removes {listed(releases_to_remove(context, host)) or 'nothing'}"
 
 
-def _finishing_rollback(run: Run) -> Iterator[str]:
-    for host in run.facts:
-        yield f"{host}: archives and removes {archived(run, host) or 'nothing'}"
+def _finishing_rollback(context: FlowContext) -> Iterator[str]:
+    for host in context.progress.facts:
+        yield f"{host}: archives and removes {release_to_archive(context, host) or 'nothing'}"
 
 
-SENTENCES: dict[str, Callable[[Run], Iterator[str]]] = {
+EFFECTS: dict[str, Callable[[FlowContext], Iterator[str]]] = {
     "starting": _starting,
     "updating": _updating,
     "reverting": _reverting,
@@ -137,17 +178,19 @@ SENTENCES: dict[str, Callable[[Run], Iterator[str]]] = {
 }
 
 
-def _room(run: Run, host: Connection) -> str:
-    script = host.script("room", "flow/dry_run_space", {})
+def _disk_space(context: FlowContext, connection: Connection) -> str:
+    """Return the free disk space of a host, and whether another release as large as the live one fits."""
+    script = connection.script("disk space", "flow/dry_run_space", {})
     try:
-        said = host.checked(Request(script, capture=True, timeout=60)).text.split()
+        request = Request(script, capture=True, timeout=DISK_SPACE_TIMEOUT_SECONDS)
+        answer = connection.checked(request).text.split()
     except Unreachable:
         raise
-    except HostError:  # a tree of that size, perhaps
-        said = []
-    if not all(line.isdecimal() for line in said) or not said:
-        return "does not say how much room it has"
-    free, *taken = map(int, said)
-    short = " - NOT ENOUGH for another one" if run.flow == "deploy" and taken and free < taken[0] else ""
+    except HostError:  # the live release may be too large to be measured in time
+        answer = []
+    if not answer or not all(line.isdecimal() for line in answer):
+        return "its free disk space is not known"
+    free, *taken = map(int, answer)
+    is_short = context.request.is_deploy and taken and free < taken[0]
     live = f", the live release takes {size(taken[0])}" if taken else ""
-    return f"{size(free)} are free{live}{short}"
+    return f"{size(free)} are free{live}{' - NOT ENOUGH for another release' if is_short else ''}"

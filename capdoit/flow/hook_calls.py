@@ -1,100 +1,120 @@
-"""Calling hooks: on their hosts, with what each wants."""
+"""Calls of hooks: each on its hosts, with the arguments that it names."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
 from capdoit.errors import HostError, HostsFailed, NotReady
+from capdoit.events import HookNotCalled, HookPlanned, RevertFinished, RevertStarted
 from capdoit.hooks.context import Failure
 from capdoit.hooks.hook import Hook
 from capdoit.hosts.connection import Connection
-from capdoit.hosts.host import Host
 from capdoit.sequence import FlowTask
-from capdoit.state.run import Run
-from capdoit.text import listed, printable
+from capdoit.state.context import FlowContext
+from capdoit.state.hook_arguments import flow_argument, release_argument
+from capdoit.text import first_line, listed, printable
 
 
-def call(run: Run, hook: Hook) -> None:
-    """Call a hook on all its hosts at once.
+def call_hook(context: FlowContext, hook: Hook) -> None:
+    """Call a hook on all its hosts at the same time.
 
     Raises:
-        HostsFailed: it failed on at least one.
+        HostsFailed: it failed on at least one host.
     """
-    connections = called_on(run, hook)
-    unknown = run.unknown.get(hook.recipe, ())
+    connections = hook_hosts(context, hook)
     if not connections:
-        _say_on_no_host(run, hook)
-        return
-
-    def on(connection: Connection) -> None:
-        hosts = [one.host for one in connections]
-        where = {"hosts": hosts} if hook.runs_once else {"host": connection.host}
-        release = run.release_on(connection)
-        hook.call(**where, release=release, flow=run.as_given(), options=hook.options, unknown=unknown)
-
-    if "unknown" in hook.arguments:
-        run.taking_away = unknown
-    run.fleet.all(on, connections[:1] if hook.runs_once else connections)
-    run.taken_away, run.taking_away = run.taken_away + run.taking_away, ()
+        _report_not_called(context, hook)
+    elif hook.reverts:
+        context.emit(RevertStarted(tuple(context.decision.reverts[hook.recipe])))
+        _call_on(context, hook, connections)
+        context.emit(RevertFinished())
+    else:
+        _call_on(context, hook, connections)
 
 
-def _say_on_no_host(run: Run, hook: Hook) -> None:
-    """A hook that has nothing to do needs no word; one whose hosts are not there, or not chosen, is left out."""
-    meant = [host.name for host in run.everyone if hook.accepts_roles(host.roles)]
-    if not meant:
-        run.console.say(f"   {hook.name} is called on no host: none has the role {listed(hook.roles)}")
-    elif not hook.choose_connections(run.fleet.connections):
-        what = f"{hook.name} was not called: of its hosts none was chosen ({listed(meant)})"
-        (run.console.say if run.drill else run.warn)(what)  # a warning would fail a drill, and a rollback works
+def hook_hosts(context: FlowContext, hook: Hook) -> list[Connection]:
+    """Return the hosts that a hook is called on; none for a hook that reverts when there is nothing to revert."""
+    has_nothing_to_do = hook.reverts and not context.decision.reverts.get(hook.recipe)
+    return [] if has_nothing_to_do else hook.choose_connections(context.fleet.connections)
 
 
-def called_on(run: Run, hook: Hook) -> list[Connection]:
-    """The hosts that a hook is called on; none when it is there for what is unknown, and nothing is."""
-    needless = "unknown" in hook.arguments and not run.unknown.get(hook.recipe)
-    return [] if needless else hook.choose_connections(run.fleet.connections)
+def plan_hook(context: FlowContext, hook: Hook) -> None:
+    """Report, in a dry run, the call of a hook."""
+    hosts = tuple(connection.name for connection in hook_hosts(context, hook))
+    context.emit(HookPlanned(hook.name, hook.location, hosts, hook.runs_once))
 
 
-def tell_of_failure(run: Run, step: str, error: BaseException) -> None:
+def call_failed_hooks(context: FlowContext, error: BaseException) -> None:
     """Call the ``on_failed`` hooks; one that fails is a warning, since the first error is the one to report."""
-    failed = _hosts_of(error, run.fleet.connections)
-    failure = Failure(
-        flow=run.flow,
-        stage=run.stage.name,
-        step=step,
-        hosts=failed,
-        outcomes=getattr(error, "outcomes", ()),
-        error=error,
-        reason=run.console.redact(str(error).strip().partition("\n")[0]),
-        fleet=tuple(connection.host for connection in run.fleet.connections),
-        release=run.release,
-        published=run.published,
-    )
-    for hook in run.declared.failed:
+    failure = _failure_argument(context, error)
+    for hook in context.request.declared.failed:
         try:
-            hook.call(failure=failure, hosts=list(failed), options=hook.options, flow=run.as_given())
-        except BaseException as wrong:  # noqa: BLE001 - whatever it is, an exit too: the report has to come
+            hook.call(failure=failure, hosts=list(failure.hosts), options=hook.options, flow=flow_argument(context))
+        except BaseException as wrong:  # noqa: BLE001 - whatever it is, an exit too: the report must be printed
             what = printable(f"{type(wrong).__name__}: {wrong}")
-            run.warn(f"on_failed hook {hook.name} ({hook.location}) failed: {what}")
+            context.warn(f"on_failed hook {hook.name} ({hook.location}) failed: {what}")
 
 
-def refuse_hooks_without_hosts(run: Run, acts: Iterable[FlowTask]) -> None:
-    """A migration, say, must not be left out because the only host that it could run on is missing.
+def refuse_hooks_without_hosts(context: FlowContext, tasks: Iterable[FlowTask]) -> None:
+    """Refuse to go on without a host that is the only one for a hook, such as a migration.
 
     Raises:
         NotReady: names the hooks.
     """
-    missing = [host for host in run.stage.hosts if host.name in run.missing]
-    called = (act.hook for act in acts if act.hook and act.name in run.acts)
-    hooks = [hook for hook in called if not hook.choose_connections(run.fleet.connections)]
-    alone = [hook for hook in hooks if any(hook.accepts_roles(host.roles) for host in missing)]
-    if alone:
-        whose = listed(f"{hook.name} ({hook.location})" for hook in alone)
-        raise NotReady(f"{listed(run.missing)} cannot be reached, and no other host can run {whose}")
+    missing = [host for host in context.request.stage.hosts if host.name in context.progress.missing]
+    called = (task.hook for task in tasks if task.hook and task.name in context.request.task_names)
+    hooks = [hook for hook in called if not hook.choose_connections(context.fleet.connections)]
+    stranded = [hook for hook in hooks if any(hook.accepts_roles(host.roles) for host in missing)]
+    if stranded:
+        names = listed(f"{hook.name} ({hook.location})" for hook in stranded)
+        raise NotReady(f"{listed(context.progress.missing)} cannot be reached, and no other host can run {names}")
 
 
-def _hosts_of(error: BaseException, connections: Sequence[Connection]) -> tuple[Host, ...]:
-    """The hosts that an error is about; all of them when it is about none."""
+def _call_on(context: FlowContext, hook: Hook, connections: Sequence[Connection]) -> None:
+    def call(connection: Connection) -> None:
+        hosts = {"hosts": [one.host for one in connections]} if hook.runs_once else {"host": connection.host}
+        hook.call(
+            **hosts,
+            release=release_argument(context, connection),
+            flow=flow_argument(context),
+            options=hook.options,
+            unknown=context.decision.reverts.get(hook.recipe, ()),
+        )
+
+    context.fleet.all(call, connections[:1] if hook.runs_once else connections)
+
+
+def _report_not_called(context: FlowContext, hook: Hook) -> None:
+    """Report a hook without hosts; one that has nothing to do needs no report."""
+    possible = tuple(host.name for host in context.request.all_hosts if hook.accepts_roles(host.roles))
+    if not possible:
+        context.emit(HookNotCalled(hook.name, roles=hook.roles))
+    elif not hook.choose_connections(context.fleet.connections):
+        if context.request.is_drill:  # a warning would fail the drill, but the rollback works
+            context.emit(HookNotCalled(hook.name, hosts=possible))
+        else:
+            context.warn(f"{hook.name} was not called: none of its hosts was chosen ({listed(possible)})")
+
+
+def _failure_argument(context: FlowContext, error: BaseException) -> Failure:
+    request, progress = context.request, context.progress
+    failed = _failed_hosts(error, context.fleet.connections)
+    return Failure(
+        flow=request.flow,
+        stage=request.stage.name,
+        step=progress.failed_in,
+        hosts=tuple(connection.host for connection in failed),
+        outcomes=getattr(error, "outcomes", ()),
+        error=error,
+        reason=context.events.redact(first_line(str(error).strip())),
+        fleet=tuple(connection.host for connection in context.fleet.connections),
+        release=context.decision.release,
+        published=progress.is_published,
+    )
+
+
+def _failed_hosts(error: BaseException, connections: Sequence[Connection]) -> tuple[Connection, ...]:
+    """Return the hosts that an error is about; all hosts when it is about none in particular."""
     failed = [outcome.host for outcome in error.failed] if isinstance(error, HostsFailed) else []
     names = [error.host] if isinstance(error, HostError) else failed
-    hosts = tuple(connection.host for connection in connections)
-    return tuple(host for host in hosts if host.name in names) or hosts
+    return tuple(one for one in connections if one.name in names) or tuple(connections)

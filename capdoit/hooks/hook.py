@@ -63,6 +63,11 @@ class Hook:
         """The names of the function's arguments."""
         return set(inspect.signature(self.function).parameters)
 
+    @property
+    def reverts(self) -> bool:
+        """True if it reverts what the rollback target does not know, such as migrations: it names ``unknown``."""
+        return "unknown" in self.arguments
+
     def with_options(self, options: object) -> Hook:
         """Return the hook with its recipe's options, and with the roles that follow from them."""
         roles = role_tuple(self.roles_from_options(options)) if self.roles_from_options else self.roles

@@ -1,61 +1,103 @@
-"""Whether a release is as it was shipped."""
+"""Integrity of releases: a release is compared with its manifest, which says how it was shipped."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
+from capdoit.config.stages import Stage
 from capdoit.errors import Damaged, HostError
 from capdoit.hosts.connection import Connection
 from capdoit.hosts.request import Request
 from capdoit.records.manifest import MOST_LINES, Comparison, format_changes, parse_comparison
 from capdoit.script import Value
-from capdoit.state.run import Run
+from capdoit.state.context import FlowContext
 
-MOST_SHOWN = 3  # of a host's damage
+COMPARE = "operations/integrity_compare"
+MOST_SHOWN = 3  # damaged paths of one host
 
 
-def compare(run: Run, host: Connection, before: Sequence[str] = ()) -> Comparison:
-    """Compare the run's release on a host with its manifest.
+def compare_release(connection: Connection, stage: Stage, release: str, depth: str) -> Comparison:
+    """Compare a release on a host with its manifest; changes nothing.
 
     Args:
-        run: says how, in its variables.
-        host: where.
-        before: scripts that bring the release there first, and may say where it is (``release_dir``).
+        connection: the host.
+        stage: the stage, for its linked files.
+        release: name of the release.
+        depth: ``full``, or ``quick`` to read no file contents.
 
     Raises:
         HostError: the release is not there, or could not be compared.
     """
-    values: dict[str, Value] = {"verify": run.variables.verify or "quick", "max_lines": MOST_LINES}
-    if not before:
-        values["release_dir"] = f"releases/{run.release}"
-    script = run.script(host, "verify", [*before, "operations/integrity_compare"], **values)
-    if before and run.plan is not None:  # what has to be unpacked first cannot be looked at
-        run.plan.add(host.name, script)
-        return Comparison("")
-    return parse_comparison(host.name, host.checked(Request(script, capture=True)).text)
+    values: dict[str, Value] = {"release_dir": f"releases/{release}", **_limits(depth)}
+    common: dict[str, Value] = {"release": release, "linked_files": stage.linked_files}
+    script = connection.script("verify", COMPARE, values, common)
+    return parse_comparison(connection.name, connection.checked(Request(script, capture=True)).text)
 
 
-def whole(run: Run, host: Connection, before: Sequence[str] = ()) -> Comparison:
-    """The same, where damage is refused, and so is what could not be compared; ``force=yes`` makes it a warning.
+def list_release(connection: Connection, release: str, depth: str, only_checksum: bool) -> str:
+    """Return the listing that a release was shipped with, or the listing of its files if it has no manifest.
+
+    Args:
+        connection: the host.
+        release: name of the release.
+        depth: ``full``, or ``quick`` to read no file contents.
+        only_checksum: return only the checksum of the listing.
 
     Raises:
-        Damaged: names what is changed or missing.
-        HostError: the host was lost, or a script that comes first failed.
+        HostError: the release could not be listed.
     """
-    try:
-        found = compare(run, host, before)
-    except HostError as error:
-        if before or not host.is_connected:
-            raise
-        _refuse(run, Damaged(host.name, run.release, cause=error))
-        return Comparison("")
-    if found.damage:
-        lines = format_changes(found.damage, MOST_SHOWN)
-        _refuse(run, Damaged(host.name, run.release, found.count_changes(), lines, is_archive=bool(before)))
+    values: dict[str, Value] = {"release": release, "verify": depth, "only_checksum": only_checksum}
+    script = connection.script("verify", "operations/integrity_list", values)
+    return connection.checked(Request(script, capture=True)).text
+
+
+def check_integrity(context: FlowContext, connection: Connection) -> Comparison | None:
+    """Refuse a damaged rollback target, and one that could not be compared; ``force=yes`` makes that a warning.
+
+    An archive is unpacked next to the releases first. A dry run does not unpack it.
+
+    Returns:
+        The comparison; None when there is none: in a dry run, or with ``force=yes``.
+
+    Raises:
+        Damaged: the release is not as it was shipped, or that is not known.
+        HostError: the host was lost, or the archive could not be unpacked.
+    """
+    if connection.name in context.decision.archived_on:
+        found = _unpack_and_compare(context, connection)
+    else:
+        found = _compare_or_refuse(context, connection)
+    if found and found.damage:
+        _refuse(context, _damaged(context, connection, found))
     return found
 
 
-def _refuse(run: Run, damage: Damaged) -> None:
-    if not run.variables.force:
+def _unpack_and_compare(context: FlowContext, connection: Connection) -> Comparison | None:
+    files = ["steps/reverting_unpack", COMPARE]
+    text = context.run(connection, "verify", files, _limits(context.request.variables.verify))
+    return None if text is None else parse_comparison(connection.name, text)
+
+
+def _compare_or_refuse(context: FlowContext, connection: Connection) -> Comparison | None:
+    request, release = context.request, context.decision.release
+    try:
+        return compare_release(connection, request.stage, release, request.variables.verify or "quick")
+    except HostError as error:
+        if not connection.is_connected:
+            raise
+        _refuse(context, Damaged(connection.name, release, cause=error))
+        return None
+
+
+def _damaged(context: FlowContext, connection: Connection, found: Comparison) -> Damaged:
+    is_archive = connection.name in context.decision.archived_on
+    lines = format_changes(found.damage, MOST_SHOWN)
+    return Damaged(connection.name, context.decision.release, found.count_changes(), lines, is_archive=is_archive)
+
+
+def _refuse(context: FlowContext, damage: Damaged) -> None:
+    if not context.request.variables.force:
         raise damage
-    run.warn(str(damage), damage.host)
+    context.warn(str(damage), damage.host)
+
+
+def _limits(depth: str | None) -> dict[str, Value]:
+    return {"verify": depth or "quick", "max_lines": MOST_LINES}

@@ -1,7 +1,9 @@
-"""The locks of a flow: taken with the survey in one round trip, given back with the session's end."""
+"""The locks of a flow: taken with the survey in one round trip, released with the end of the session."""
 
 from __future__ import annotations
 
+import secrets
+import socket
 import time
 from collections.abc import Sequence
 from dataclasses import replace
@@ -9,156 +11,230 @@ from functools import partial
 from typing import Any
 
 from capdoit.errors import HostError, HostsFailed, LockHeld, LockLost, Outcome, Unreachable
+from capdoit.events import HostLeftOut, HostSurveyed, LockAwaited, LockReleased, LockTaken, StaleLockTakenOver
 from capdoit.hosts.connection import Connection, HeldLock
 from capdoit.hosts.request import Answer, Request
-from capdoit.operations.survey import LONGEST, ask_facts, facts_of, survey_request
+from capdoit.operations.survey import SURVEY_TIMEOUT_SECONDS, read_survey, survey_host, survey_request
 from capdoit.records.facts import Facts
 from capdoit.records.journal import Entry
 from capdoit.script import Value
 from capdoit.shell_scripts import render
-from capdoit.state.run import Run
+from capdoit.state.context import FlowContext
+from capdoit.state.journal_lines import lock_entry
+from capdoit.state.request import current_operator
+from capdoit.text import first_line, one_line
+from capdoit.units import stamp
 
-SETTLE = 3.0  # seconds in which another flow that started with this one gives back what it took
-PAUSE = 0.2
-REMAINS = 5.0  # seconds in which a host ends what a lost session ran there, and gives back its lock
-HELD, NO_FLOCK, NO_DEPLOY_TO, LOST, UNWRITTEN = 2, 3, 4, 5, 6
-REFUSED = {
+# A flow that started at the same time gives back within this time what it took.
+SIMULTANEOUS_START_SECONDS = 3.0
+PAUSE_SECONDS = 0.2
+# A host ends within this time what a lost session ran there, and its lock is free.
+LOST_SESSION_SECONDS = 5.0
+# Exit statuses of operations/lock_take.
+TAKEN, HELD, NO_FLOCK, NO_DEPLOY_TO, LOST, NOT_WRITABLE = 0, 2, 3, 4, 5, 6
+REASONS = {
     1: "deploy_to cannot be used",
     NO_FLOCK: "has no flock (package util-linux, or busybox), which the lock needs",
     LOST: "its connection was lost, and another flow has had its lock since",
-    UNWRITTEN: "its lock cannot be written: there may be no space left there; see doit cap doctor",
+    NOT_WRITABLE: "its lock cannot be written: there may be no space left there; see doit cap doctor",
 }
 
 
-def take_locks(run: Run) -> None:
-    """Take all locks, or none.
+def take_locks(context: FlowContext) -> None:
+    """Take the locks of all hosts, or none.
 
-    Of two flows that start together exactly one wins: who has the lock of the host that comes first by
-    name asks for the rest again. Meanwhile nobody keeps the lock of a host that comes after one that
-    it waits for, so flows that share some of their hosts do not wait for each other.
+    Of two flows that start at the same time exactly one wins: the one that has the lock of the host that is first
+    by name asks again for the others. Until then no flow keeps the lock of a host that comes after one that it
+    waits for, so flows that share some of their hosts do not wait for each other.
 
     Raises:
-        LockHeld: another flow has one, for longer than this one waits.
-        HostsFailed: a host cannot be asked, or has no lock to give.
+        LockHeld: another flow has a lock for longer than this flow waits.
+        HostsFailed: a host could not be asked, or its lock cannot be taken.
     """
     began = time.monotonic()
-    missing, waiting = list(run.fleet.release_connections), False
-    while holders := _try_locks(run, missing):
-        first = min(run.fleet.release_connections, key=lambda host: host.name)  # of those that could be reached
-        patience = run.variables.wait if first.name in holders else max(run.variables.wait, SETTLE)
-        held = LockHeld(holders, is_whole_stage=len(holders) == len(run.everyone))
-        if time.monotonic() - began > patience:
-            raise held
-        if run.variables.wait and not waiting:
-            run.console.say(f"   waiting up to {run.variables.wait} s: {held}")
-            waiting = True
-        later = [host for host in run.fleet.release_connections if host.name in run.held and host.name > min(holders)]
-        run.fleet.all(partial(_give_back, run), later)
-        missing = [host for host in run.fleet.release_connections if host.name not in run.held]
-        run.fleet.sleep(PAUSE)
-    left_behind = [
-        host for host in run.fleet.release_connections if host.name in run.held and run.facts[host.name].scratch
-    ]
-    run.fleet.all(lambda host: run.do(host, "sweep", "operations/lock_remove_scratch"), left_behind)
+    is_waiting = False
+    asked: Sequence[Connection] = context.fleet.release_connections
+    while holders := _try_locks(context, asked):
+        _give_up_after_patience(context, holders, began)
+        if context.request.variables.wait and not is_waiting:
+            context.emit(LockAwaited(holders, context.request.variables.wait))
+            is_waiting = True
+        context.fleet.all(partial(_release, context), _locked_after(context, min(holders)))
+        asked = [host for host in context.fleet.release_connections if host.name not in context.progress.locked]
+        context.fleet.sleep(PAUSE_SECONDS)
+    _remove_leftovers(context)
 
 
 def flock_request() -> Request:
-    """Whether a host has what its lock needs (status 0), where the session's own shell looks, which will have it."""
+    """Return a request with exit status 0 if the session's shell, which will hold the lock, finds flock."""
     return Request(render("look for flock", "operations/lock_find_flock", {}), "hold")
 
 
-def _try_locks(run: Run, hosts: list[Connection]) -> dict[str, str]:
-    """Ask hosts for their locks and facts; who holds the locks that were not to be had."""
-    ask = ask_facts if run.plan is not None else _lock_and_survey  # a dry run takes none
-    outcomes = run.fleet.each(partial(ask, run), hosts, stop_on_failure=not _spare(run))
+def free_lock(connection: Connection, message: str) -> Entry | None:
+    """Free the lock of a host by force, and note it in the journal; the flow that held it can change nothing more.
+
+    Args:
+        connection: the host.
+        message: the operator's reason; may be empty.
+
+    Returns:
+        The entry of the lock; None if the host was not locked.
+
+    Raises:
+        HostError: the script failed.
+    """
+    entry = Entry(
+        event="unlocked",
+        by=one_line(current_operator()),
+        origin=socket.gethostname(),
+        at=stamp(),
+        run=secrets.token_hex(8),
+        message=one_line(message),
+    )
+    script = connection.script("unlock", "commands/unlock", {"entry": entry.to_line()})
+    return Entry.parse(connection.checked(Request(script, show=connection.show, capture=True)).text.strip())
+
+
+def _try_locks(context: FlowContext, connections: Sequence[Connection]) -> dict[str, str]:
+    """Ask hosts for their locks and facts; return the holder of each lock that could not be taken, by host."""
+    is_strict = not _hosts_that_may_be_missing(context)
+    outcomes = context.fleet.each(partial(_ask, context), connections, stop_on_failure=is_strict)
     if not all(outcomes):
-        _go_on_without(run, outcomes)
-    answers = {outcome.host: outcome.answer for outcome in outcomes}
-    run.facts |= {name: facts for name, facts in answers.items() if isinstance(facts, Facts)}
-    return {name: held for name, held in answers.items() if isinstance(held, str)}
+        _leave_out_unreachable(context, outcomes)
+    for outcome in outcomes:
+        if isinstance(outcome.answer, Facts):
+            context.emit(HostSurveyed(outcome.answer))
+    return {outcome.host: outcome.answer for outcome in outcomes if isinstance(outcome.answer, str)}
 
 
-def _spare(run: Run) -> int:
-    """How many hosts may yet be missing; a rollback with one missing would leave a mixed fleet."""
-    return run.stage.max_failures - len(run.missing) if run.flow == "deploy" else 0
+def _ask(context: FlowContext, connection: Connection) -> Facts | str:
+    """Return the facts of a host, or the holder of its lock; a dry run takes no lock."""
+    request = context.request
+    return context.executor.act(
+        partial(_lock_and_survey, context, connection),
+        partial(survey_host, connection, request.stage, request.flow),
+    )
 
 
-def _go_on_without(run: Run, outcomes: Sequence[Outcome[Any]]) -> None:
+def _give_up_after_patience(context: FlowContext, holders: dict[str, str], began: float) -> None:
+    first = min(host.name for host in context.fleet.release_connections)
+    wait = context.request.variables.wait
+    patience = wait if first in holders else max(wait, SIMULTANEOUS_START_SECONDS)
+    if time.monotonic() - began > patience:
+        raise LockHeld(holders, is_whole_stage=len(holders) == len(context.request.all_hosts))
+
+
+def _locked_after(context: FlowContext, name: str) -> list[Connection]:
+    locked = context.progress.locked
+    return [host for host in context.fleet.release_connections if host.name in locked and host.name > name]
+
+
+def _remove_leftovers(context: FlowContext) -> None:
+    """Remove what a flow that died left in .capdoit on the locked hosts."""
+    locked, facts = context.progress.locked, context.progress.facts
+    dirty = [host for host in context.fleet.release_connections if host.name in locked and facts[host.name].scratch]
+    context.fleet.all(lambda host: context.run(host, "sweep", "operations/lock_remove_scratch"), dirty)
+
+
+# -- unreachable hosts
+
+
+def _hosts_that_may_be_missing(context: FlowContext) -> int:
+    """Return how many more hosts a deploy can go on without; a rollback would leave a mixed fleet."""
+    request = context.request
+    return request.stage.max_failures - len(context.progress.missing) if request.is_deploy else 0
+
+
+def _leave_out_unreachable(context: FlowContext, outcomes: Sequence[Outcome[Any]]) -> None:
     failed = [outcome for outcome in outcomes if outcome.error]
-    few = len(failed) <= _spare(run) and len(failed) < len(run.fleet.release_connections)
+    few = len(failed) <= _hosts_that_may_be_missing(context) and len(failed) < len(context.fleet.release_connections)
     if not few or not all(isinstance(outcome.error, Unreachable) for outcome in failed):
         raise HostsFailed(outcomes)
-    run.go_on_without(failed)
+    context.fleet.remove([outcome.host for outcome in failed])
+    for outcome in failed:
+        context.emit(HostLeftOut(outcome.host, first_line(outcome.error)))
 
 
-def _give_back(run: Run, host: Connection) -> None:
-    host.checked(_give_back_request(run, host))
-    host.held_lock = None
-    run.held.discard(host.name)
+# -- one host
 
 
-def _lock_and_survey(run: Run, host: Connection) -> Facts | str:
-    """The facts, or who holds the lock."""
-    release = _give_back_request(run, host)
-    host.held_lock = HeldLock(release=release)  # if the flow is stopped while it asks, it may have the lock
-    lock, survey = host.ask([_hold_request(run, host), survey_request(run, host, run.flow == "deploy")])
-    if lock.status != 0:
-        host.held_lock = None
+def _lock_and_survey(context: FlowContext, connection: Connection) -> Facts | str:
+    """Return the facts of a host, or the holder of its lock."""
+    request = context.request
+    release = _release_request(context, connection)
+    connection.held_lock = HeldLock("", None, release)  # a flow that is stopped while it asks may have taken the lock
+    take = _take_request(context, connection)
+    lock, survey = connection.ask([take, survey_request(connection, request.stage, request.flow, request.is_deploy)])
+    if lock.status != TAKEN:
+        connection.held_lock = None
     if lock.status == HELD:
-        return _who(lock)
-    _check(host, lock)
-    if lock.status == 0:
-        host.held_lock = HeldLock(run.id, partial(_take_again, run, host), release)
-        run.held.add(host.name)
+        return _holder(lock)
+    _raise_unless_taken(connection, lock)
+    if lock.status == TAKEN:
+        connection.held_lock = HeldLock(request.run_id, partial(_retake, context, connection), release)
+        context.emit(LockTaken(connection.name))
     if lock.text.strip():
-        run.console.say(f"   {host.name}: took over the stale lock of {_who(lock)}: that flow died")
-    return facts_of(host, survey)
+        context.emit(StaleLockTakenOver(connection.name, _holder(lock)))
+    return read_survey(connection, survey)
 
 
-def _take_again(run: Run, host: Connection) -> None:
-    """On a session that was opened instead of a lost one, before anything else is done there."""
-    until = time.monotonic() + REMAINS
-    while (lock := host.ask([_hold_request(run, host, run.id)])[0]).status == HELD and time.monotonic() < until:
-        time.sleep(PAUSE)
+def _release(context: FlowContext, connection: Connection) -> None:
+    connection.checked(_release_request(context, connection))
+    connection.held_lock = None
+    context.emit(LockReleased(connection.name))
+
+
+def _retake(context: FlowContext, connection: Connection) -> None:
+    """Take the lock again on a session that replaces a lost one, before anything else runs there."""
+    run_id = context.request.run_id
+    until = time.monotonic() + LOST_SESSION_SECONDS
+    while (lock := connection.ask([_take_request(context, connection, run_id)])[0]).status == HELD:
+        if time.monotonic() >= until:
+            break
+        time.sleep(PAUSE_SECONDS)
     if lock.status == HELD:
-        holder = Entry.parse(lock.text.strip())
-        ours = holder is not None and holder.run == run.id
-        if ours:
-            _shut_out(run, host)
-        who = "what this flow began there, which has not ended yet" if ours else _who(lock)
-        raise LockLost(host.name, f"its connection was lost, and its lock is held by {who}")
-    _check(host, lock)
+        blocker = _blocker(context, connection, lock)
+        raise LockLost(connection.name, f"its connection was lost, and its lock is held by {blocker}")
+    _raise_unless_taken(connection, lock)
 
 
-def _shut_out(run: Run, host: Connection) -> None:
-    """Have a lost session that is only frozen do nothing more when it goes on, above all not flip."""
-    entry = replace(run.owner(), run=f"{run.id}-lost").to_line()
-    script = run.script(host, "shut out", "operations/lock_exclude", lock_entry=entry)
-    host.ask([Request(script)])
+def _blocker(context: FlowContext, connection: Connection, lock: Answer) -> str:
+    """Return the holder of the lock; the lost session of this flow is shut out, so that it changes nothing later."""
+    holder = Entry.parse(lock.text.strip())
+    if holder is None or holder.run != context.request.run_id:
+        return _holder(lock)
+    _exclude_lost_session(context, connection)
+    return "a process of this flow there, which has not ended yet"
 
 
-def _check(host: Connection, lock: Answer) -> None:
+def _exclude_lost_session(context: FlowContext, connection: Connection) -> None:
+    entry = replace(lock_entry(context), run=f"{context.request.run_id}-lost").to_line()
+    connection.ask([Request(context.script(connection, "shut out", "operations/lock_exclude", {"lock_entry": entry}))])
+
+
+def _raise_unless_taken(connection: Connection, lock: Answer) -> None:
     if lock.status == LOST:
-        raise LockLost(host.name, REFUSED[LOST])
-    if lock.status not in (0, NO_DEPLOY_TO):
-        raise HostError(host.name, REFUSED.get(lock.status, "lock"), "lock", lock.status, lock.lines)
+        raise LockLost(connection.name, REASONS[LOST])
+    if lock.status not in (TAKEN, NO_DEPLOY_TO):
+        raise HostError(connection.name, REASONS.get(lock.status, "lock"), "lock", lock.status, lock.lines)
 
 
-def _hold_request(run: Run, host: Connection, again: str = "") -> Request:
+def _take_request(context: FlowContext, connection: Connection, again: str = "") -> Request:
     values: dict[str, Value] = {
-        "deploy_to": host.deploy_to,
-        "create_deploy_to": run.flow == "deploy",
-        "lock_entry": run.owner().to_line(),
+        "deploy_to": connection.deploy_to,
+        "create_deploy_to": context.request.is_deploy,
+        "lock_entry": lock_entry(context).to_line(),
         "retake_run": again,
     }
-    return Request(render("lock", "operations/lock_take", values), "hold", capture=True, timeout=LONGEST)
+    script = render("lock", "operations/lock_take", values)
+    return Request(script, "hold", capture=True, timeout=SURVEY_TIMEOUT_SECONDS)
 
 
-def _give_back_request(run: Run, host: Connection) -> Request:
-    values: dict[str, Value] = {"lock_file": f"{host.deploy_to}/.capdoit/lock", "run": run.id}
+def _release_request(context: FlowContext, connection: Connection) -> Request:
+    values: dict[str, Value] = {"lock_file": f"{connection.deploy_to}/.capdoit/lock", "run": context.request.run_id}
     return Request(render("give back the lock", "operations/lock_release", values), "hold")
 
 
-def _who(lock: Answer) -> str:
+def _holder(lock: Answer) -> str:
     holder = Entry.parse(lock.text.strip())
     return holder.holder if holder else "another flow"

@@ -1,46 +1,52 @@
-"""The survey of a host, as a request and as facts."""
+"""The survey: the one question to a host, and its answer as facts."""
 
 from __future__ import annotations
 
+from capdoit.config.stages import Stage
 from capdoit.hosts.connection import Connection
 from capdoit.hosts.request import Answer, Request
 from capdoit.layout import SCRATCH
 from capdoit.operations.tools import tools_for_flow
 from capdoit.records.facts import Facts, parse_facts
 from capdoit.script import Value
-from capdoit.state.run import Run
 
-LONGEST = 120.0  # seconds; a survey takes a second or two, unless a file system there has gone away
+SURVEY_TIMEOUT_SECONDS = 120.0  # a survey takes a second or two, unless a file system of the host does not respond
 
 
-def ask_facts(run: Run, host: Connection, make_dirs: bool = False) -> Facts:
-    """The facts of a host; makes the directories of a deploy when asked to, else changes nothing.
+def survey_host(connection: Connection, stage: Stage, flow: str = "", make_dirs: bool = False) -> Facts:
+    """Ask a host for its facts.
+
+    Args:
+        connection: the host.
+        stage: the stage, for its linked files and tools.
+        flow: ``deploy``, ``rollback``, or empty for a read-only command.
+        make_dirs: make the directories of a deploy; otherwise nothing is changed.
 
     Raises:
-        HostError: it cannot be asked.
+        HostError: the host did not answer.
     """
-    return facts_of(host, host.checked(survey_request(run, host, make_dirs)))
+    return read_survey(connection, connection.checked(survey_request(connection, stage, flow, make_dirs)))
 
 
-def survey_request(run: Run, host: Connection, make_dirs: bool) -> Request:
-    """The question; it sees the host's environment, as all work there does."""
-    stage = run.stage
+def survey_request(connection: Connection, stage: Stage, flow: str, make_dirs: bool) -> Request:
+    """Return the survey as a request; arguments as in `survey_host`."""
     values: dict[str, Value] = {
-        "tools": tools_for_flow(run.flow, stage),
+        "tools": tools_for_flow(flow, stage),
         "linked_files": stage.linked_files,
         "linked_dirs": stage.linked_dirs,
         "make_dirs": make_dirs,
         "scratch": SCRATCH,
     }
-    return Request(host.script("survey", "operations/survey", values), capture=True, timeout=LONGEST)
+    script = connection.script("survey", "operations/survey", values)
+    return Request(script, capture=True, timeout=SURVEY_TIMEOUT_SECONDS)
 
 
-def facts_of(host: Connection, answer: Answer) -> Facts:
-    """The facts in its answer.
+def read_survey(connection: Connection, answer: Answer) -> Facts:
+    """Return the facts in the answer of a host.
 
     Raises:
-        HostError: it could not give them.
+        HostError: the survey failed on the host, or its answer is malformed.
     """
     if answer.status:
-        raise host.failure(answer, "survey")
-    return parse_facts(host.name, host.config.layout, answer.text)
+        raise connection.failure(answer, "survey")
+    return parse_facts(connection.name, connection.config.layout, answer.text)

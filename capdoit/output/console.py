@@ -12,7 +12,6 @@ from collections.abc import Callable, Iterable
 from enum import Enum
 from typing import Any, TextIO
 
-from capdoit.events import Event, EventBus, HostOutput
 from capdoit.redaction import Redactor
 
 RAISING = ("strict", "surrogateescape")  # what streams may do with what they cannot encode
@@ -47,15 +46,9 @@ class Console:
             self._go_on(stream)
         self.is_lost = False  # what was said, for want of room
         self._stream = stream
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()  # a signal handler may write while its thread writes
         self.redactor = Redactor()
         self._width = 0
-
-    def event_bus(self) -> EventBus:
-        """Return a new event bus that masks the console's secrets and that the console listens to."""
-        bus = EventBus(self.redactor)
-        bus.subscribe(self.write_event)
-        return bus
 
     def redact(self, text: str) -> str:
         """Return a text with every secret masked."""
@@ -75,10 +68,9 @@ class Console:
         """Whether what is said is coloured: on a terminal that can, unless NO_COLOR is set (no-color.org)."""
         return self._stream.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM", "dumb") != "dumb"
 
-    def write_event(self, event: Event) -> None:
-        """Write an event if the console shows events of its type."""
-        if isinstance(event, HostOutput):  # masked by the bus
-            self._write(f"   {event.host.ljust(self._width)} | {event.line}")
+    def show_output(self, host: str, line: str) -> None:
+        """Write a line of output of a host, which has no secrets any more."""
+        self._write(f"   {host.ljust(self._width)} | {line}")
 
     def say(self, text: str, tone: Tone | None = None) -> None:
         """Lines of our own."""

@@ -1,1 +1,1 @@
-"""The state of one run of a flow."""
+"""The state of a flow: the frozen request and decision, the progress folded from events, and the executor."""

@@ -1,4 +1,4 @@
-"""A dry run: what a flow would do, step by step and host by host, instead of doing it."""
+"""The plan file: a saved dry run that ``apply=`` carries out, and the differences since it was made."""
 
 from __future__ import annotations
 
@@ -17,26 +17,25 @@ from capdoit.config.variables import Variables
 from capdoit.errors import ConfigError
 from capdoit.hooks.hook import Declarations
 from capdoit.records.facts import Facts
-from capdoit.script import Script
 from capdoit.sequence import FlowTask
 from capdoit.text import listed
 
 VERSION = 6
-SAID_AS_TEXT = ("branch", "rollback_release", "message", "migrations", "verify")
-SAID_AS_TEXTS = ("hosts", "roles", "skip")
-KEPT = (*SAID_AS_TEXT, *SAID_AS_TEXTS, "force", "custom")
+TEXTS = ("branch", "rollback_release", "message", "migrations", "verify")
+LISTS = ("hosts", "roles", "skip")
+SAVED_VARIABLES = (*TEXTS, *LISTS, "force", "custom")
 
 
 @dataclass(frozen=True)
-class Planned:
-    """A script that a step would run.
+class RecordedScript:
+    """A script that a step would have run.
 
     Attributes:
-        step: the step.
-        host: the host.
-        name: what the script does.
-        given: the assignments that it begins with; no secret is in them.
-        body: the rest.
+        step: name of the step.
+        host: name of the host.
+        name: purpose of the script, for people.
+        given: the assignments that it begins with; without secrets.
+        body: the rest of it.
     """
 
     step: str
@@ -46,137 +45,141 @@ class Planned:
     body: str
 
 
-@dataclass
-class Plan:
-    """What a flow would do, as far as it has come.
+@dataclass(frozen=True)
+class PlanFile:
+    """A dry run as it is saved.
 
     Attributes:
         flow: ``deploy`` or ``rollback``.
-        stage: the stage's name.
-        acts: the steps and hooks, in order.
-        said: the variables that it was made with.
-        release, revision: the ones decided.
-        unknown: what a rollback would take away before the flip, by recipe.
-        facts: what each host had when it was made.
-        settings: a digest of what deploy.yml said of the stage.
-        code: of each hook, probe and guard a digest of the file that it stands in and of its options, by name.
-        scripts: what would run, in order.
-        step: the one that is being planned.
+        stage: name of the stage.
+        tasks: names of the steps and hooks, in order.
+        variables: the variables that it was made with.
+        release: the release that was chosen.
+        revision: its revision.
+        reverts: names that a rollback would revert before the flip, by recipe.
+        facts: fingerprint of each host.
+        settings: digest of the stage's settings in deploy.yml.
+        code: digest of the file and options of each hook, probe and guard, by name.
+        scripts: the scripts that would run, in order.
     """
 
     flow: str
     stage: str
-    acts: Sequence[str] = ()
-    said: Mapping[str, Any] = field(default_factory=dict)
+    tasks: Sequence[str] = ()
+    variables: Mapping[str, Any] = field(default_factory=dict)
     release: str = ""
     revision: str = ""
-    unknown: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    reverts: Mapping[str, Sequence[str]] = field(default_factory=dict)
     facts: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     settings: str = ""
     code: Mapping[str, str] = field(default_factory=dict)
-    scripts: list[Planned] = field(default_factory=list)
-    step: str = ""
+    scripts: Sequence[RecordedScript] = ()
 
-    def add(self, host: str, script: Script) -> None:
-        """One more script, of the step that is being planned."""
-        self.scripts.append(Planned(self.step, host, script.name, script.given, script.body))
-
-    def save(self, file: Path) -> None:
-        """Write it, for ``apply=``.
-
-        Raises:
-            ConfigError: the file cannot be written.
-        """
-        try:
-            file.write_text(json.dumps({"version": VERSION, **asdict(self)}, indent=2) + "\n", encoding="utf-8")
-        except OSError as error:
-            raise ConfigError(f"plan={file}: {error.strerror}") from None
-
-    def variables(self, now: Variables) -> Variables:
-        """What was said when it was made, with what is said now of waiting."""
-        said: dict[str, Any] = {
-            name: tuple(value) if isinstance(value, list) else value for name, value in self.said.items()
+    def restore_variables(self, typed: Variables) -> Variables:
+        """Return the variables that the plan was made with; ``wait=`` and ``stage=`` are those typed now."""
+        saved: dict[str, Any] = {
+            name: tuple(value) if isinstance(value, list) else value for name, value in self.variables.items()
         }
-        return replace(Variables(**said), apply=now.apply, wait=now.wait, stage=now.stage)
+        return replace(Variables(**saved), apply=typed.apply, wait=typed.wait, stage=typed.stage)
 
 
-def kept(variables: Variables) -> dict[str, Any]:
-    """What a plan remembers of the variables."""
-    return {name: getattr(variables, name) for name in KEPT}
+def saved_variables(variables: Variables) -> dict[str, Any]:
+    """Return the variables that a plan file keeps, by name."""
+    return {name: getattr(variables, name) for name in SAVED_VARIABLES}
 
 
-def differing(before: Iterable[str], now: Iterable[str]) -> Iterator[str]:
-    """What changed in a list of names, a line each: ``+`` came, ``-`` went; moved names are both."""
-    from difflib import ndiff
-
-    return (line for line in ndiff([*before], [*now]) if line.startswith(("+ ", "- ")))
+# -- the file
 
 
-def refuse_to_overwrite(file: Path) -> None:
-    """Refuse a file that is there and holds no plan, and one that cannot be made.
+def save_plan(plan: PlanFile, file: Path) -> None:
+    """Write a plan file.
 
     Raises:
-        ConfigError: it does.
+        ConfigError: the file cannot be written.
     """
-    if file.exists():
-        try:
-            load(file)
-        except ConfigError:
-            raise ConfigError(f"plan={file}: is there and is no plan; nothing was done") from None
-    elif not file.parent.is_dir():
-        raise ConfigError(f"plan={file}: there is no directory {file.parent}; nothing was done")
+    try:
+        file.write_text(json.dumps({"version": VERSION, **asdict(plan)}, indent=2) + "\n", encoding="utf-8")
+    except OSError as error:
+        raise ConfigError(f"plan={file}: {error.strerror}") from None
 
 
-def load(file: Path) -> Plan:
-    """The plan that a dry run saved.
+def load_plan(file: Path) -> PlanFile:
+    """Read a plan file.
 
     Raises:
-        ConfigError: the file cannot be read or holds no plan.
+        ConfigError: the file cannot be read or is not a plan.
     """
     try:
         found = json.loads(file.read_text(encoding="utf-8"))
         if found.pop("version") != VERSION:
-            raise ConfigError(f"apply={file}: was made by another version of capdoit; make it anew with plan={file}")
-        plan = Plan(**{**found, "scripts": [Planned(**one) for one in found["scripts"]]})
+            raise ConfigError(f"apply={file}: was made by another version of capdoit; make it again with plan={file}")
+        plan = PlanFile(**{**found, "scripts": [RecordedScript(**one) for one in found["scripts"]]})
     except OSError as error:
         raise ConfigError(f"apply={file}: {error.strerror}; plan={file} makes one") from None
     except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
-        plan = Plan("", "")
-    if not _is_whole(plan):
-        raise ConfigError(f"apply={file}: is no plan, as plan=FILE makes one")
+        plan = PlanFile("", "")
+    if not _is_complete(plan):
+        raise ConfigError(f"apply={file}: is not a plan file, which plan=FILE makes")
     return plan
 
 
-def _is_whole(plan: Plan) -> bool:
-    """Whether a plan that was read has all that its writer put there, and nothing of another kind."""
+def refuse_to_overwrite(file: Path) -> None:
+    """Refuse to write a plan over a file that is not a plan, or into a directory that does not exist.
+
+    Raises:
+        ConfigError: the plan must not or cannot be written there.
+    """
+    if file.exists():
+        try:
+            load_plan(file)
+        except ConfigError:
+            raise ConfigError(f"plan={file}: exists and is not a plan file; nothing was done") from None
+    elif not file.parent.is_dir():
+        raise ConfigError(f"plan={file}: there is no directory {file.parent}; nothing was done")
+
+
+def _is_complete(plan: PlanFile) -> bool:
+    """Whether a plan that was read has every field that is written, each of the right type."""
     texts = (plan.flow, plan.stage, plan.release, plan.revision, plan.settings)
-    said, facts = plan.said, plan.facts
     return (
         all(isinstance(text, str) and text.isprintable() for text in texts)
-        and _are_texts(plan.acts)
-        and isinstance(said, dict)
-        and {*said} == {*KEPT}
-        and all(said[name] is None or isinstance(said[name], str) for name in SAID_AS_TEXT)
-        and all(said[name] is None or _are_texts(said[name]) for name in SAID_AS_TEXTS)
-        and isinstance(said["force"], bool)
-        and isinstance(said["custom"], dict)
-        and _are_texts([*said["custom"], *said["custom"].values()])
-        and isinstance(plan.code, dict)
-        and _are_texts([*plan.code, *plan.code.values()])
-        and isinstance(plan.unknown, dict)
-        and all(map(_are_texts, plan.unknown.values()))
-        and isinstance(facts, dict)
-        and bool(facts)
-        and all(isinstance(one, dict) and {*one} == {*fingerprint(Facts(""))} for one in facts.values())
+        and _are_texts(plan.tasks)
+        and _are_variables(plan.variables)
+        and _is_mapping_of(plan.code, lambda digest: isinstance(digest, str))
+        and _is_mapping_of(plan.reverts, _are_texts)
+        and bool(plan.facts)
+        and _is_mapping_of(plan.facts, _is_fingerprint)
     )
+
+
+def _are_variables(saved: object) -> bool:
+    return (
+        isinstance(saved, dict)
+        and {*saved} == {*SAVED_VARIABLES}
+        and all(saved[name] is None or isinstance(saved[name], str) for name in TEXTS)
+        and all(saved[name] is None or _are_texts(saved[name]) for name in LISTS)
+        and isinstance(saved["force"], bool)
+        and _is_mapping_of(saved["custom"], lambda value: isinstance(value, str))
+    )
+
+
+def _is_fingerprint(value: object) -> bool:
+    return isinstance(value, dict) and {*value} == {*fingerprint(Facts(""))}
 
 
 def _are_texts(values: object) -> bool:
     return isinstance(values, list) and all(isinstance(value, str) for value in values)
 
 
+def _is_mapping_of(values: object, is_valid: Callable[[object], bool]) -> bool:
+    return isinstance(values, dict) and all(isinstance(key, str) and is_valid(value) for key, value in values.items())
+
+
+# -- digests
+
+
 def fingerprint(facts: Facts) -> dict[str, Any]:
-    """What has to be the same of a host when a plan is carried out."""
+    """Return what must not change on a host between the plan and its application."""
     return {
         "current": facts.link,
         "releases": dict(facts.releases),
@@ -186,30 +189,30 @@ def fingerprint(facts: Facts) -> dict[str, Any]:
     }
 
 
-def settings_of(stage: Stage) -> str:
-    """A digest of what deploy.yml and the file of its ssh_config say of a stage; of secrets it has the names alone."""
-    hosts = tuple(replace(host, ssh_config=_text_of(host.ssh_config)) for host in stage.hosts)
-    env = [sorted(host.env.items()) for host in hosts]  # it is in no repr of a host
+def digest_settings(stage: Stage) -> str:
+    """Return a digest of a stage's settings and its ssh_config file; of secrets only the names count."""
+    hosts = tuple(replace(host, ssh_config=_read_text(host.ssh_config)) for host in stage.hosts)
+    env = [sorted(host.env.items()) for host in hosts]  # the repr of a host does not have it
     return _digest(f"{replace(stage, hosts=hosts, recipes=())!r}{env!r}")
 
 
-def code_of(acts: Iterable[FlowTask], declared: Declarations) -> dict[str, str]:
-    """A digest of the file and the options of each hook, probe and guard, by name."""
-    hooks = {act.name: act.hook for act in acts if act.hook} | {hook.name: hook for hook in declared.failed}
-    watching = (hook for watch in declared.rollback_checks for hook in (watch.probe, watch.guard) if hook)
+def digest_code(tasks: Iterable[FlowTask], declared: Declarations) -> dict[str, str]:
+    """Return a digest of the files and the options of each hook, probe and guard, by name."""
+    hooks = {task.name: task.hook for task in tasks if task.hook} | {hook.name: hook for hook in declared.failed}
+    watching = (hook for check in declared.rollback_checks for hook in (check.probe, check.guard) if hook)
     hooks |= {hook.name: hook for hook in watching}
-    return {name: _digest(_source(hook.function) + repr(hook.options)) for name, hook in hooks.items()}
+    return {name: _digest(_read_source(hook.function) + repr(hook.options)) for name, hook in hooks.items()}
 
 
-def _source(function: Callable[..., object]) -> str:
-    """The text of the files that a function is made of; empty for one that stands in none, such as a built-in."""
+def _read_source(function: Callable[..., object]) -> str:
+    """Return the text of all files that a function may use; empty for a function without a file, such as a built-in."""
     with contextlib.suppress(TypeError):
-        return "".join(map(_text_of, _files(Path(inspect.getfile(function)).absolute())))
+        return "".join(map(_read_text, _related_files(Path(inspect.getfile(function)).absolute())))
     return ""
 
 
-def _files(file: Path) -> list[str]:
-    """A file, what bears its name beside it, what is private there, and the modules of the project that it may use."""
+def _related_files(file: Path) -> list[str]:
+    """Return a file, the files next to it with its name or a private name, and the loaded modules of its folder."""
     folder = file.parent
     named = [*folder.glob(f"{file.stem}.*"), *folder.glob("_*")]
     loaded = (Path(getattr(module, "__file__", None) or "") for module in [*sys.modules.values()])
@@ -217,65 +220,78 @@ def _files(file: Path) -> list[str]:
     return sorted({str(one) for one in [file, *named, *used] if one.is_file()})
 
 
-def _text_of(file: str | None) -> str:
-    """What a file says, wherever the project lies; empty for none, and for one that cannot be read."""
+def _read_text(file: str | None) -> str:
+    """Return the content of a file; empty for none, and for a file that cannot be read."""
     with contextlib.suppress(OSError):
         return Path(file).read_text(encoding="utf-8", errors="surrogateescape") if file else ""
     return ""
 
 
-def outdated(plan: Plan, stage: Stage, code: Mapping[str, str], names: Sequence[str]) -> list[str]:
-    """What has changed in the project since a plan was made, a line each.
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()
+
+
+# -- differences
+
+
+def changed_names(before: Iterable[str], now: Iterable[str]) -> Iterator[str]:
+    """Return the changes in a list of names, a line each: ``+ new``, ``- gone``; a moved name has both."""
+    from difflib import ndiff
+
+    return (line for line in ndiff([*before], [*now]) if line.startswith(("+ ", "- ")))
+
+
+def changed_project(plan: PlanFile, stage: Stage, code: Mapping[str, str], tasks: Sequence[str]) -> list[str]:
+    """Return the changes in the project since a plan was made, a line each.
 
     Args:
         plan: the plan.
-        stage: what deploy.yml says now.
-        code: what `code_of` says of the flow as it is now.
-        names: those of its acts that would be done.
+        stage: the stage as deploy.yml has it now.
+        code: digests of the hooks as they are now, from `digest_code`.
+        tasks: names of the steps and hooks that would run now.
     """
-    if list(plan.acts) != list(names):
-        return ["the flow has changed since:", *differing(plan.acts, names)]
-    said = [name for name in {**plan.code, **code} if name not in (plan.said["skip"] or ())]
-    changed = [name for name in said if plan.code.get(name) != code.get(name)]
+    if list(plan.tasks) != list(tasks):
+        return ["the flow has changed since:", *changed_names(plan.tasks, tasks)]
+    names = [name for name in {**plan.code, **code} if name not in (plan.variables["skip"] or ())]
+    changed = [name for name in names if plan.code.get(name) != code.get(name)]
     lines = [f"the code or the options of {listed(changed)} have changed since"] if changed else []
-    if plan.settings != settings_of(stage):
-        lines.append(f"what deploy.yml says of {stage.name} has changed since")
+    if plan.settings != digest_settings(stage):
+        lines.append(f"the settings of {stage.name} in deploy.yml have changed since")
     return lines
 
 
-def undecided(plan: Plan, release: str, unknown: Mapping[str, Sequence[str]]) -> list[str]:
-    """What a rollback would do otherwise than it was planned, a sentence each.
+def changed_decisions(plan: PlanFile, release: str, reverts: Mapping[str, Sequence[str]]) -> list[str]:
+    """Return the differences between the planned rollback and the one that would run now, a sentence each.
 
     Args:
         plan: the plan.
-        release: where it would go now.
-        unknown: what it would take away now, by recipe.
+        release: the rollback target now.
+        reverts: names that would be reverted now, by recipe.
     """
     found = [f"it would go to {release}, not to {plan.release}"] if plan.release != release else []
-    for recipe in sorted({*plan.unknown, *unknown}):
-        was, now = [*plan.unknown.get(recipe, ())], [*unknown.get(recipe, ())]
-        if was != now:
-            found.append(
-                f"recipe {recipe} would take away {listed(now) or 'nothing'}, and not {listed(was) or 'nothing'}"
-            )
+    for recipe in sorted({*plan.reverts, *reverts}):
+        before, now = [*plan.reverts.get(recipe, ())], [*reverts.get(recipe, ())]
+        if before != now:
+            found.append(f"recipe {recipe} would revert {listed(now) or 'nothing'}, not {listed(before) or 'nothing'}")
     return found
 
 
-def changes(before: Mapping[str, Mapping[str, Any]], now: Iterable[Facts]) -> list[str]:
-    """What has changed on the hosts since a plan was made, a sentence each."""
-    found = {facts.host: fingerprint(facts) for facts in now}
-    if {*found} != {*before}:
-        return [f"the plan is for {listed(sorted(before))}, but this is for {listed(sorted(found))}"]
+def changed_hosts(plan: PlanFile, facts: Iterable[Facts]) -> list[str]:
+    """Return the changes on the hosts since a plan was made, a sentence each.
+
+    Args:
+        plan: the plan.
+        facts: facts of every selected host now.
+    """
+    now = {one.host: fingerprint(one) for one in facts}
+    if {*now} != {*plan.facts}:
+        return [f"the plan is for {listed(sorted(plan.facts))}, but this run is for {listed(sorted(now))}"]
     return [
-        f"{host}: {what} was {_shown(was)}, and is {_shown(found[host][what])}"
-        for host, all_of_it in before.items()
-        for what, was in all_of_it.items()
-        if found[host][what] != was
+        f"{host}: {what} was {_shown(value)}, and is {_shown(now[host][what])}"
+        for host, before in plan.facts.items()
+        for what, value in before.items()
+        if now[host][what] != value
     ]
-
-
-def _digest(text: str) -> str:
-    return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()
 
 
 def _shown(value: object) -> str:

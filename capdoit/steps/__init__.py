@@ -1,16 +1,14 @@
-"""What each step does: a function of its name, and one script a round trip.
+"""The steps of both flows that do work: one module for each, with a function of its name."""
 
-Beside the steps stands what several of them share (`asking`, `lock`, `guarding`, `verifying`), and what is done
-instead of them, or after them: `foreseeing`, `drilling`, `abandoning`.
-"""
-
-from capdoit.steps.finishing import finished, finishing, finishing_rollback
+from capdoit.steps.finished import finished
+from capdoit.steps.finishing import finishing
+from capdoit.steps.finishing_rollback import finishing_rollback
 from capdoit.steps.publishing import publishing
 from capdoit.steps.reverting import reverting
 from capdoit.steps.starting import starting
 from capdoit.steps.updating import updating
 
-WORK = {
+STEPS = {
     "starting": starting,
     "updating": updating,
     "reverting": reverting,

@@ -1,62 +1,76 @@
-"""publishing, in two phases: every host prepares and verifies; only when all have does any flip."""
+"""publishing, in two phases: every host prepares and verifies; only when all are ready does any flip."""
 
 from __future__ import annotations
 
 from functools import partial
 
 from capdoit.errors import HostError, HostsFailed, Outcome
+from capdoit.events import FlipStarted, FlipUndone, Published
 from capdoit.hosts.connection import Connection
-from capdoit.operations.guards import probe
-from capdoit.state.run import Run
+from capdoit.operations.guards import call_probes
+from capdoit.script import Value
+from capdoit.state.context import FlowContext
+from capdoit.state.journal_lines import journal_line, note_line
 
 # A flip is a rename: a host that has not answered by then is in doubt, and the others must not wait for it.
-FLIP_SECONDS = 10
+FLIP_TIMEOUT_SECONDS = 10
 
 
-def publishing(run: Run) -> None:
+def publishing(context: FlowContext) -> None:
     """Make the release live on all hosts, or leave all hosts as they were.
 
     Raises:
         HostsFailed: a host refused, or did not confirm; the others were flipped back.
     """
-    probe(run)
-    run.fleet.all(partial(_prepare, run))
-    if run.plan is None:
-        run.flipped = {host.name for host in run.fleet.release_connections}
-    outcomes = run.fleet.each(partial(_go, run), stop_on_failure=False)
-    if all(outcomes):
-        run.published = run.plan is None
-        return
-    run.flipped = {outcome.host for outcome in _flip_back(run) if outcome.error}
-    raise HostsFailed(outcomes)
+    if context.request.is_deploy:
+        context.executor.act(partial(call_probes, context), lambda: None)
+    context.fleet.all(partial(_prepare, context))
+    hosts = tuple(host.name for host in context.fleet.release_connections)
+    context.executor.announce(FlipStarted(hosts))
+    outcomes = context.fleet.each(partial(_flip, context), stop_on_failure=False)
+    if not all(outcomes):
+        doubtful = tuple(outcome.host for outcome in _flip_back(context) if outcome.error)
+        context.executor.announce(FlipUndone(doubtful))
+        raise HostsFailed(outcomes)
+    context.executor.announce(_published(context, hosts))
 
 
-def _prepare(run: Run, host: Connection) -> None:
-    deploying = run.flow == "deploy"
-    entry = run.entry("ready") if deploying else ""
-    file = "steps/publishing_prepare"
-    run.do(host, "publishing (prepare)", file, entry=entry, is_new=deploying, hooks_ran=run.is_hooked)
+def _prepare(context: FlowContext, connection: Connection) -> None:
+    is_deploy = context.request.is_deploy
+    entry = journal_line(context, "ready") if is_deploy else ""
+    values: dict[str, Value] = {"entry": entry, "is_new": is_deploy}
+    context.run(connection, "publishing (prepare)", "steps/publishing_prepare", values)
 
 
-def _go(run: Run, host: Connection) -> None:
-    entry = "\n".join(filter(None, (run.entry("live", host), run.note())))
-    run.do(host, "publishing", "steps/publishing_flip", FLIP_SECONDS, entry=entry)
+def _flip(context: FlowContext, connection: Connection) -> None:
+    lines = (journal_line(context, "live", connection.name), note_line(context))
+    entry = "\n".join(filter(None, lines))
+    context.run(connection, "publishing", "steps/publishing_flip", {"entry": entry}, FLIP_TIMEOUT_SECONDS)
 
 
-def _flip_back(run: Run) -> list[Outcome[None]]:
-    """Hosts that were lost are asked again: they may have flipped before they went."""
-    return run.fleet.uninterrupted(partial(_go_back, run))
+def _flip_back(context: FlowContext) -> list[Outcome[None]]:
+    """Flip all hosts back; hosts that were lost are asked again, since they may have flipped before."""
+    return context.fleet.uninterrupted(partial(_undo_with_retry, context))
 
 
-def _go_back(run: Run, host: Connection) -> None:
+def _undo_with_retry(context: FlowContext, connection: Connection) -> None:
     try:
-        _undo(run, host)
+        _undo(context, connection)
     except HostError:
-        if host.is_connected:
+        if connection.is_connected:
             raise
-        _undo(run, host)  # its session had died since it flipped; there can be another
+        _undo(context, connection)  # over a new session: the old one died since the flip
 
 
-def _undo(run: Run, host: Connection) -> None:
-    before, entry = run.facts[host.name].link, run.entry("back", host)
-    run.do(host, "flip back", "steps/publishing_undo", FLIP_SECONDS, previous_target=before, entry=entry)
+def _undo(context: FlowContext, connection: Connection) -> None:
+    values: dict[str, Value] = {
+        "previous_target": context.progress.facts[connection.name].link,
+        "entry": journal_line(context, "back", connection.name),
+    }
+    context.run(connection, "flip back", "steps/publishing_undo", values, FLIP_TIMEOUT_SECONDS)
+
+
+def _published(context: FlowContext, hosts: tuple[str, ...]) -> Published:
+    request, decision = context.request, context.decision
+    branch = request.branch if request.is_deploy else ""
+    return Published(decision.release, decision.revision, branch, hosts, request.seconds, is_drill=request.is_drill)

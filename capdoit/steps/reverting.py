@@ -1,54 +1,46 @@
-"""reverting: the release to go back to is whole on every host."""
+"""reverting: the release to go back to is complete on every host."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import partial
 
-from capdoit.errors import FleetDisagrees, HostReleases, HostsFailed, Outcome, Refusal
+from capdoit.errors import FleetDisagrees, HostReleases, HostsFailed, Refusal
 from capdoit.hosts.connection import Connection
-from capdoit.operations.integrity import whole
+from capdoit.operations.integrity import check_integrity
 from capdoit.records.facts import parse_revision
-from capdoit.records.manifest import Comparison
-from capdoit.state.run import Run
-
-UNPACK = "steps/reverting_unpack"
+from capdoit.state.context import FlowContext
 
 
-def reverting(run: Run) -> None:
-    """Verify the release on every host, unpacked where it is an archive; only then does it appear among the others.
+def reverting(context: FlowContext) -> None:
+    """Verify the release on every host, unpacked where it is an archive; only then move it into releases/.
 
     Raises:
-        HostsFailed: it is not as it was shipped, or could not be verified; with what every host found.
+        HostsFailed: it is not as it was shipped, or could not be verified, with the result of every host.
         FleetDisagrees: an archive has another revision.
     """
-    outcomes = run.fleet.each(partial(_verify, run), stop_on_failure=False)
+    outcomes = context.fleet.each(partial(check_integrity, context), stop_on_failure=False)
     if not all(outcomes):
         raise HostsFailed(outcomes)
-    hosts = [host for host in run.fleet.release_connections if host.name in run.archived]
+    archived_on = context.decision.archived_on
+    hosts = [host for host in context.fleet.release_connections if host.name in archived_on]
     if hosts:
-        if run.plan is None:  # else nothing was unpacked
-            _agree(run, outcomes)
-        run.fleet.all(partial(_place, run), hosts)
+        unpacked = {o.host: o.answer for o in outcomes if o.answer and o.host in archived_on}
+        revisions = {host: parse_revision(host, comparison.revision) for host, comparison in unpacked.items()}
+        context.decide(revision=_common_revision(context, revisions))
+        context.fleet.all(partial(_place, context), hosts)
 
 
-def _verify(run: Run, host: Connection) -> Comparison:
-    return whole(run, host, [UNPACK] if host.name in run.archived else [])
+def _common_revision(context: FlowContext, unpacked: Mapping[str, str]) -> str:
+    """Return the revision of the release; empty in a dry run, which unpacks nothing."""
+    release, known = context.decision.release, context.decision.revision
+    found = {known, *unpacked.values()} - {""}
+    if len(found) > 1:
+        before = context.progress.live_before
+        hosts = [HostReleases(host, before(host) or "", answer=revision) for host, revision in unpacked.items()]
+        raise FleetDisagrees(Refusal.DIFFERENT_REVISIONS, hosts, release)
+    return found.pop() if found else ""
 
 
-def _agree(run: Run, outcomes: list[Outcome[Comparison]]) -> None:
-    found = {o.host: _revision(run, o) for o in outcomes if o.answer}
-    revisions = {run.revision, *found.values()} - {""}
-    if len(revisions) != 1:
-        hosts = [HostReleases(host, run.before(host) or "", answer=revision) for host, revision in found.items()]
-        raise FleetDisagrees(Refusal.DIFFERENT_REVISIONS, hosts, run.release)
-    run.revision = revisions.pop()
-
-
-def _revision(run: Run, outcome: Outcome[Comparison]) -> str:
-    if outcome.answer is None or outcome.host not in run.archived:
-        return run.revision
-    return parse_revision(outcome.host, outcome.answer.revision)
-
-
-def _place(run: Run, host: Connection) -> None:
-    run.do(host, "reverting", "steps/reverting_place")
+def _place(context: FlowContext, connection: Connection) -> None:
+    context.run(connection, "reverting", "steps/reverting_place")

@@ -1,25 +1,34 @@
-"""updating: the code arrives, and the release is made of it."""
+"""updating: the code arrives on every host, and the release is made of it."""
 
 from __future__ import annotations
 
 from functools import partial
 
+from capdoit.events import ReleaseCreationStarted
 from capdoit.hosts.connection import Connection
-from capdoit.state.run import Run
+from capdoit.state.context import FlowContext
+from capdoit.state.journal_lines import journal_line
 from capdoit.transfers import transfer_of
 
 
-def updating(run: Run) -> None:
-    """Resolve the revision once, then make a release of it on every host."""
-    transfer = transfer_of(run.stage)
-    code = transfer.resolve(run)
-    run.revision, run.revision_time = code.revision, code.revision_time
-    transfer.send(run)
-    run.begun = True
-    run.fleet.all(partial(_make_release, run))
+def updating(context: FlowContext) -> None:
+    """Resolve the revision once, then make the release of it on every host.
+
+    Raises:
+        NotReady: there is no such branch or archive.
+        HostsFailed: a host could not fetch the code, or make the release.
+    """
+    transfer = transfer_of(context.request.stage)
+    code = transfer.resolve(context)
+    context.decide(revision=code.revision, revision_time=code.revision_time)
+    transfer.send(context)
+    context.executor.announce(ReleaseCreationStarted())
+    context.fleet.all(partial(_make_release, context))
 
 
-def _make_release(run: Run, host: Connection) -> None:
-    transfer = transfer_of(run.stage)
+def _make_release(context: FlowContext, connection: Connection) -> None:
+    stage = context.request.stage
+    transfer = transfer_of(stage)
     files = ["steps/updating_create", *transfer.export, "steps/updating_link"]
-    run.do(host, "updating", files, entry=run.entry("building"), **transfer.export_values(run.stage))
+    values = {"entry": journal_line(context, "building"), **transfer.export_values(stage)}
+    context.run(connection, "updating", files, values)

@@ -15,7 +15,7 @@ from capdoit.transfers.protocol import ResolvedCode, Transfer
 if TYPE_CHECKING:
     from capdoit.config.stages import Stage
     from capdoit.hosts.connection import Connection
-    from capdoit.state.run import Run
+    from capdoit.state.context import FlowContext
 
 CHUNK_BYTES = 1 << 20
 
@@ -49,25 +49,25 @@ class ArchiveTransfer(Transfer):
             advice = "a doit task that has it as a target would build it first"
             raise NotReady(f"archive {_file(stage)}: {error.strerror}; {advice}") from None
 
-    def resolve(self, run: Run) -> ResolvedCode:
+    def resolve(self, context: FlowContext) -> ResolvedCode:
         """Return the sha256 of the archive as the revision, and the time when the file was last changed.
 
         Raises:
             NotReady: the archive differs from that of the plan that is applied.
         """
-        file = _file(run.stage)
+        file, plan = _file(context.request.stage), context.request.plan
         revision = _sha256(file)
-        if run.applied and run.applied.revision != revision:
+        if plan and plan.revision != revision:
             raise NotReady(f"archive {file} differs from that of the plan: its sha256 is now {revision}")
         return ResolvedCode(revision, str(int(file.stat().st_mtime)))
 
-    def send(self, run: Run) -> None:
+    def send(self, context: FlowContext) -> None:
         """Send the archive to all hosts.
 
         Raises:
             HostsFailed: a host did not receive it, or received something else.
         """
-        run.fleet.all(partial(_send, run, _file(run.stage)))
+        context.fleet.all(partial(_send, context, _file(context.request.stage)))
 
 
 TRANSFER = ArchiveTransfer()
@@ -77,9 +77,9 @@ def _file(stage: Stage) -> Path:
     return Path(stage.transfer_settings["archive"])
 
 
-def _send(run: Run, file: Path, host: Connection) -> None:
+def _send(context: FlowContext, file: Path, connection: Connection) -> None:
     with file.open("rb") as source:
-        run.send(host, "receive the archive", "transfers/archive_receive", source)
+        context.feed(connection, "receive the archive", "transfers/archive_receive", source)
 
 
 def _sha256(file: Path) -> str:

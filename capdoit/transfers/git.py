@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from capdoit.config.stages import Stage
     from capdoit.config.yaml_nodes import YamlValue
     from capdoit.hosts.connection import Connection
-    from capdoit.state.run import Run
+    from capdoit.script import Value
+    from capdoit.state.context import FlowContext
     from capdoit.transfers.git_commits import Repository
 
 
@@ -32,14 +33,14 @@ def read_repo_url(value: YamlValue) -> str:
 class GitCommits(CommitSource):
     """The commits of the repository that a stage deploys."""
 
-    def find_tip(self, run: Run, host: Connection) -> str:
+    def find_tip(self, stage: Stage, branch: str, connection: Connection) -> str:
         """Return the commit of the branch, as one host sees it now; fetch nothing.
 
         Raises:
             NotReady: the branch does not exist.
             HostError: the host cannot be asked, or cannot reach the repository.
         """
-        return _existing(run, _look_up(run, host))
+        return _existing(stage, branch, _look_up(stage, branch, connection))
 
     def open_repository(
         self, stage: Stage, revisions: Sequence[str], project: Path
@@ -73,30 +74,35 @@ class GitTransfer(Transfer):
         """Return the branch, tag or commit that is deployed."""
         return branch or str(stage.transfer_settings["branch"])
 
-    def resolve(self, run: Run) -> ResolvedCode:
+    def resolve(self, context: FlowContext) -> ResolvedCode:
         """Update the mirrors of all hosts; return the commit that the branch is on the first host.
 
         Raises:
             NotReady: the branch does not exist.
             HostsFailed: a host could not fetch.
         """
-        found = run.fleet.all(partial(_fetch, run))
-        if run.plan is not None:  # the fetches were recorded, not done
-            found = run.fleet.all(partial(_look_up, run), run.fleet.release_connections[:1])
-        return ResolvedCode(run.applied.revision if run.applied else _existing(run, next(iter(found.values()))))
+        request, fleet = context.request, context.fleet
+        fetched = fleet.all(partial(_fetch, context))
+        first = fleet.release_connections[:1]
+        found = context.executor.act(
+            lambda: fetched, lambda: fleet.all(partial(_look_up, request.stage, request.branch), first)
+        )
+        if request.plan:
+            return ResolvedCode(request.plan.revision)
+        return ResolvedCode(_existing(request.stage, request.branch, found[first[0].name]))
 
     def export_values(self, stage: Stage) -> Mapping[str, Any]:
         """Return the directory of the repository that is deployed; empty for all of it."""
         return {"repo_tree": stage.transfer_settings.get("repo_tree", "")}
 
-    def check_host(self, run: Run, host: Connection) -> None:
+    def check_host(self, stage: Stage, branch: str, connection: Connection) -> None:
         """Check that a host can reach the repository and that the branch exists.
 
         Raises:
             NotReady: the branch does not exist.
             HostError: the host cannot be asked, or cannot reach the repository.
         """
-        self.commits.find_tip(run, host)
+        self.commits.find_tip(stage, branch, connection)
 
 
 TRANSFER = GitTransfer()
@@ -106,35 +112,36 @@ def _repo_url(stage: Stage) -> str:
     return str(stage.transfer_settings["repo_url"])
 
 
-def _existing(run: Run, revision: str) -> str:
+def _existing(stage: Stage, branch: str, revision: str) -> str:
     """Return a revision that was found for the branch.
 
     Raises:
         NotReady: none was found.
     """
     if not revision:
-        what = f"{_repo_url(run.stage)} has no branch, tag or commit {run.branch!r}"
+        what = f"{_repo_url(stage)} has no branch, tag or commit {branch!r}"
         raise NotReady(f"{what}; choose another with branch=, or in deploy.yml")
     return revision
 
 
-def _look_up(run: Run, host: Connection) -> str:
+def _look_up(stage: Stage, branch: str, connection: Connection) -> str:
     """Return the commit of the branch by asking the repository from a host; empty if there is none."""
     from capdoit.hosts.request import Request
 
-    values = {"repo_url": _repo_url(run.stage), "branch": run.branch}
-    script = host.script("git ls-remote", "transfers/git_resolve", values)
-    return _checked_revision(host, host.checked(Request(script, capture=True)).text)
+    values = {"repo_url": _repo_url(stage), "branch": branch}
+    script = connection.script("git ls-remote", "transfers/git_resolve", values)
+    return _checked_revision(connection, connection.checked(Request(script, capture=True)).text)
 
 
-def _fetch(run: Run, host: Connection) -> str:
+def _fetch(context: FlowContext, connection: Connection) -> str:
     """Update the mirror of a host; return the commit of the branch there, empty if there is none."""
-    file, url = "transfers/git_fetch", _repo_url(run.stage)
-    return _checked_revision(host, run.do(host, "git fetch", file, repo_url=url, branch=run.branch))
+    request = context.request
+    values: dict[str, Value] = {"repo_url": _repo_url(request.stage), "branch": request.branch}
+    return _checked_revision(connection, context.run(connection, "git fetch", "transfers/git_fetch", values) or "")
 
 
-def _checked_revision(host: Connection, output: str) -> str:
+def _checked_revision(connection: Connection, output: str) -> str:
     from capdoit.records.facts import parse_revision
 
     found = output.strip()
-    return parse_revision(host.name, found) if found else ""
+    return parse_revision(connection.name, found) if found else ""

@@ -17,7 +17,7 @@ from capdoit.config.settings import SettingRule, TransferSettings
 if TYPE_CHECKING:
     from capdoit.config.stages import Stage
     from capdoit.hosts.connection import Connection
-    from capdoit.state.run import Run
+    from capdoit.state.context import FlowContext
     from capdoit.transfers.git_commits import Repository
 
 
@@ -37,7 +37,7 @@ class ResolvedCode:
 class CommitSource(Protocol):
     """The commits that a transfer deploys: what ``doit cap pending`` needs."""
 
-    def find_tip(self, run: Run, host: Connection) -> str:
+    def find_tip(self, stage: Stage, branch: str, connection: Connection) -> str:
         """Return the commit that a deploy would release now, as one host sees it; change nothing.
 
         Raises:
@@ -80,7 +80,7 @@ class Transfer(TransferSettings, Protocol):
     settings: Mapping[str, SettingRule]
     implied_by: str = ""
     tools: tuple[str, ...] = ()
-    export: tuple[str, ...]
+    export: tuple[str, ...] = ()
     heeds_branch: bool = False
     commits: CommitSource | None = None
 
@@ -105,8 +105,8 @@ class Transfer(TransferSettings, Protocol):
         """
         return
 
-    def resolve(self, run: Run) -> ResolvedCode:
-        """Return the code that this deploy will release on all hosts.
+    def resolve(self, context: FlowContext) -> ResolvedCode:
+        """Return the code that this deploy will release, the same for all hosts.
 
         Raises:
             NotReady: there is no such code.
@@ -114,7 +114,7 @@ class Transfer(TransferSettings, Protocol):
         """
         ...
 
-    def send(self, run: Run) -> None:  # noqa: ARG002
+    def send(self, context: FlowContext) -> None:  # noqa: ARG002
         """Send the resolved code to all hosts; nothing to do if hosts have it after `resolve`.
 
         Raises:
@@ -126,7 +126,7 @@ class Transfer(TransferSettings, Protocol):
         """Return values for the `export` scripts; they read the values of every step, too."""
         return {}
 
-    def check_host(self, run: Run, host: Connection) -> None:  # noqa: ARG002
+    def check_host(self, stage: Stage, branch: str, connection: Connection) -> None:  # noqa: ARG002
         """Check that a host can get the code.
 
         Raises:

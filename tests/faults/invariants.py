@@ -11,7 +11,7 @@ from capdoit.testing.processes import within
 from tests.faults.faults import HOSTS
 from tests.faults.ground import Ground
 
-ALIVE = re.compile(r"Release \S+ is live all the same|The rollback to \S+ is live all the same")
+ALIVE = re.compile(r"Release \S+ is live nevertheless|The rollback to \S+ is live nevertheless")
 UNCHANGED = "What is live was not changed."
 
 
@@ -31,10 +31,10 @@ def holds_at_once(ground: Ground, done: Completed, flow: str, before: str, struc
     live = {name: ground.project.current(name) for name in HOSTS}
     for name, release in live.items():
         is_complete(ground, name, release)
-    if "where the hosts stand" in done.out:
+    if "live releases now" in done.out:
         is_as_told(done, live, struck)
     elif done.code and not dies:
-        raise AssertionError(f"it does not say where the hosts stand:\n{done.out}")
+        raise AssertionError(f"it does not say live releases now:\n{done.out}")
     if done.code == 0 or ALIVE.search(done.out):
         assert len({*live.values()}) == 1, (live, done.out)
         assert before not in live.values(), (live, done.out)
@@ -45,7 +45,7 @@ def holds_at_once(ground: Ground, done: Completed, flow: str, before: str, struc
 
 
 def is_as_told(done: Completed, live: Mapping[str, str | None], struck: Collection[str]) -> None:
-    """The table of where the hosts stand says the truth; of a host that could not be asked, what may be."""
+    """The table of live releases now says the truth; of a host that could not be asked, what may be."""
     for name, release in live.items():
         row = re.search(rf"^ *{name} +(not known|\S+(?: or \S+)*)", _table(done), re.MULTILINE)
         assert row, f"{name} is not in the table:\n{done.out}"
@@ -59,7 +59,7 @@ def in_doubt(done: Completed) -> bool:
 
 
 def _table(done: Completed) -> str:
-    return done.out.rpartition("where the hosts stand")[2]
+    return done.out.rpartition("live releases now")[2]
 
 
 def is_complete(ground: Ground, host: str, release: str | None) -> None:

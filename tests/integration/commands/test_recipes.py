@@ -33,12 +33,12 @@ def hello(host):
 '''
 MANUAL = """
 Options:
-  who: string; required
+  who: a text; needed
       whom to greet
-  times: integer; default 2
+  times: a whole number; default 2
       how often, in one breath
   loudly: true or false; default false
-  names: list of strings; default ["a"]
+  names: a list of texts; default ["a"]
 
 Hooks:
   flow      when             on         hook
@@ -81,7 +81,7 @@ def test_a_recipe_is_shown_with_its_docstring_and_options(project: Project) -> N
 
 def test_the_systemd_recipe_requires_units(project: Project) -> None:
     said = project.doit("cap", "recipes", "systemd", check=True).out
-    assert "  units: list of strings; required" in said.splitlines()
+    assert "  units: a list of texts; needed" in said.splitlines()
 
 
 def test_a_recipe_that_cannot_be_loaded_is_listed_with_the_reason(project: Project) -> None:

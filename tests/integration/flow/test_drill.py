@@ -110,7 +110,7 @@ def test_a_drill_on_ssh_hosts_succeeds_and_changes_nothing_real(ssh_project: Pro
         assert drilled(ssh_project, host)["verdict"] == "works"
     for step in ("starting", "reverting", "publishing", "finishing_rollback", "finished", "verify the archive"):
         assert f"   {step} " in done.out
-    assert "skipped: restart (dodo.py:3), after published: it does not say drill=True" in done.out
+    assert "skipped: restart (dodo.py:3), after published: it is not declared with drill=True" in done.out
     assert f"a rollback to {first} works: live after" in done.out
     assert "is live on" not in done.out
     ssh_project.dodo(DODO)
@@ -195,13 +195,7 @@ def test_a_hook_with_drill_true_runs_in_the_shadow_tree_and_cannot_change_the_re
         (project.repo.path / name).symlink_to(target)
     deployed(project, "1", "2")
     (project.shared("web1") / "config/database.yml").chmod(0o640)
-    write_hooks(
-        project,
-        f"""
-        @cap.after('reverted', drill=True)
-        def write(host, release):{WRITES}
-        """,
-    )
+    project.dodo(f"{DODO}@cap.after('reverted', drill=True)\ndef write(host, release):{WRITES}")
     before = real(project)
     done = project.doit("drill", check=True)
     assert f"web1 | {top}/.capdoit/drill/releases/" in done.out
@@ -285,7 +279,7 @@ def test_a_failing_hook_fails_the_drill_and_is_reported_for_both_hosts(project: 
     assert "web1: echo no unit; exit 5: exit status 5" in done.out
     assert "web2: echo no unit; exit 5: exit status 5" in done.out
     assert "Nothing that is live was touched." in done.out
-    assert "is live all the same" not in done.out
+    assert "is live nevertheless" not in done.out
     assert not (project.path / "cried").exists()
     assert drilled(project)["verdict"] == "fails"
     assert "restart failed" in drilled(project, "web2")["why"]

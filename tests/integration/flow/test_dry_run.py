@@ -63,8 +63,8 @@ def test_a_dry_deploy_lists_what_is_created_linked_published_and_removed(project
     commit = project.repo.commit({"app.txt": "3"})
     said = project.doit("deploy:production", "dry_run=yes", check=True).out
 
-    assert f"is of revision {commit} (main); linked in it: config/database.yml, log, tmp/pids" in said
-    assert f"web2: current goes from {second} to " in said
+    assert f"gets revision {commit} (main); links to shared: config/database.yml, log, tmp/pids" in said
+    assert f"web2: current changes from {second} to " in said
     assert f"web1: removes {first}" in said
     assert "web1, web2: git fetch" not in said  # their directories differ, so their scripts do
     assert f"| deploy_to='{project.deploy_to('web2')}'" in said
@@ -75,7 +75,7 @@ def test_a_dry_deploy_lists_what_is_created_linked_published_and_removed(project
 def test_a_dry_rollback_shows_its_target_and_what_is_archived(project: Project) -> None:
     first, second = deployed(project, "1"), deployed(project, "2")
     said = project.doit("rollback:production", "dry_run=yes", check=True).out
-    assert f"web1: current goes from {second} to {first}" in said
+    assert f"web1: current changes from {second} to {first}" in said
     assert f"web2: archives and removes {second}" in said
 
 
@@ -156,7 +156,7 @@ def test_a_dry_run_of_part_of_a_flow_works(project: Project) -> None:
     first = deployed(project, "1")
     said = project.doit("deploy:production:publishing", "dry_run=yes", check=True).out
     assert "This was a dry run: nothing was changed on any host." in said
-    assert f"web2: current goes from {first} to " in said
+    assert f"web2: current changes from {first} to " in said
 
 
 def test_an_interrupted_dry_run_does_not_report_its_release_as_live(project: Project) -> None:

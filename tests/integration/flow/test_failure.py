@@ -125,11 +125,11 @@ def test_an_unreachable_host_fails_the_deploy_and_the_others_are_unchanged(ssh_p
     assert "web2: cannot connect: " in done.out
     assert "Connection refused" in done.out
     assert "Traceback" not in done.out
-    rows = [row.split(maxsplit=2) for row in done.out.partition("where the hosts stand:\n")[2].splitlines()[1:4:2]]
+    rows = [row.split(maxsplit=2) for row in done.out.partition("live releases now:\n")[2].splitlines()[1:4:2]]
     assert [row[:2] for row in rows] == [["web1", first], ["web3", first]]
     # a host that had not connected half a second after web2 failed was not locked
     assert {note for row in rows for note in row[2:]} <= {"not locked by this flow"}
-    others = "On the others only, which leaves the hosts mixed: doit deploy:production hosts=web1,web3\n"
+    others = "On the other hosts only, which leaves the hosts mixed: doit deploy:production hosts=web1,web3\n"
     assert others in done.out
     nothing_half_made(ssh_project, [first], ["web1", "web3"])
 
@@ -263,8 +263,8 @@ def test_a_flow_that_lost_its_lock_reports_the_release_another_flow_published(pr
     mark.unlink()
     out, _ = flow.communicate(timeout=60)
     assert flow.returncode == 1
-    assert re.search(rf"web1  {second}  not tidied up: ", out), out
-    assert "What is live on web1, web2 is not what it was. Look: doit cap status production" in out
+    assert re.search(rf"web1  {second}  not cleaned up: ", out), out
+    assert "What is live on web1, web2 was changed by another flow or by hand. Look: doit cap status production" in out
     assert [project.current(host) for host in project.hosts] == [second, second]
 
 
@@ -304,7 +304,7 @@ def test_a_hook_failing_after_finished_is_reported_with_the_new_live_release(pro
     )
     done = project.doit("deploy:production").failed()
     assert re.search(rf"web1 +{project.current('web1')}\n", done.out), done.out
-    assert "is live all the same" in done.out
+    assert "is live nevertheless" in done.out
     assert "no longer held" not in done.out
 
 

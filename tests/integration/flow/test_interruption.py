@@ -58,7 +58,7 @@ def test_a_signal_stops_remote_processes_and_leaves_no_incomplete_release(
     within(3, lambda: not sleepers(seconds))
     assert process.returncode not in (0, None)
     assert number.name in out
-    assert "where the hosts stand" in out
+    assert "live releases now" in out
     assert "Traceback" not in out
     for host in ssh_project.hosts:
         assert re.search(rf"^  {host} +{first}$", out, re.MULTILINE)
@@ -83,7 +83,7 @@ def test_a_second_ctrl_c_ends_the_flow_at_once_and_advises_status(project: Proje
     flow = project.start("deploy:production")
     within(60, (project.path / "telling").exists)
     flow.send_signal(signal.SIGINT)
-    within(60, lambda: flow.stdout is not None and "once more stops at once" in flow.stdout.readline())
+    within(60, lambda: flow.stdout is not None and "a second signal stops at once" in flow.stdout.readline())
     flow.send_signal(signal.SIGINT)
     out, _ = flow.communicate(timeout=60)
     assert flow.returncode == 130
@@ -140,7 +140,7 @@ def test_a_ctrl_c_during_a_project_task_ends_the_flow(project: Project) -> None:
     out, _ = process.communicate(timeout=60)
     assert process.returncode not in (0, None)
     assert "Traceback" not in out
-    assert "where the hosts stand" in out
+    assert "live releases now" in out
     nothing_half_made(project, [])
 
 

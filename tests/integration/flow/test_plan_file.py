@@ -108,7 +108,7 @@ def test_a_plan_cannot_be_made_or_applied_for_part_of_a_flow(project: Project, w
     )
     project.doit("deploy:production", "plan=plan.json", check=True)
     done = project.doit(*words.format("deploy:production").split(), variable).failed()
-    assert "plan= and apply= are for all of a flow: doit deploy:production; nothing was done" in done.out
+    assert "plan= and apply= are for a complete flow: doit deploy:production; nothing was done" in done.out
     assert not (project.path / "part.json").exists()
 
 
@@ -180,10 +180,10 @@ def test_an_archive_that_differs_from_the_plan_is_refused(project: Project) -> N
         ),
         (["deploy:production", "apply=deploy.yml"], "apply=deploy.yml: is no plan"),
         (["rollback:production", "apply=plan.json"], "the plan is for deploy:production, not for rollback:production"),
-        (["deploy:production", "apply=plan.json", "branch=x"], "the plan says all; branch= cannot stand beside it"),
+        (["deploy:production", "apply=plan.json", "branch=x"], "the plan has all variables; branch= cannot be added"),
         (["deploy:production", "dry_run=yse"], "dry_run=yse: expected yes or no"),
         (["deploy:production", "dryrun=yes"], "dryrun= is not a variable of capdoit; did you mean dry_run?"),
-        (["deploy:production", "plan=deploy.yml"], "plan=deploy.yml: is there and is no plan; nothing was done"),
+        (["deploy:production", "plan=deploy.yml"], "plan=deploy.yml: exists and is not a plan file; nothing was done"),
         (["deploy:production", "plan=no/such/place"], "plan=no/such/place: there is no directory no/such"),
     ],
 )
@@ -214,11 +214,11 @@ def test_a_plan_with_an_impossible_release_is_refused_and_changes_nothing(projec
 @pytest.mark.parametrize(
     "change",
     [
-        {"said": []},
-        {"said": {"surprise": "x"}},
-        {"said": {"hosts": 5}},
-        {"said": {"custom": 7}},
-        {"said": {"message": 7}},
+        {"variables": []},
+        {"variables": {"surprise": "x"}},
+        {"variables": {"hosts": 5}},
+        {"variables": {"custom": 7}},
+        {"variables": {"message": 7}},
         {"acts": 5},
         {"facts": {}},
         {"facts": {"web1": {}, "web2": {}}},
@@ -233,12 +233,12 @@ def test_an_edited_plan_is_refused_in_one_sentence(project: Project, change: dic
     project.doit("deploy:production", "plan=plan.json", "dry_run=yes", check=True)
     plan = json.loads((project.path / "plan.json").read_text())
     if isinstance(change.get("said"), dict):
-        change = {"said": {**plan["said"], **change["said"]}}
+        change = {"variables": {**plan["said"], **change["said"]}}
     (project.path / "plan.json").write_text(json.dumps({**plan, **change}))
     before = hosts_of(project)
     done = project.doit("deploy:production", "apply=plan.json").failed(1)
 
-    assert "apply=plan.json: is no plan, as plan=FILE makes one" in done.out
+    assert "apply=plan.json: is not a plan file, which plan=FILE makes" in done.out
     assert hosts_of(project) == before
 
 
@@ -250,12 +250,18 @@ def test_a_too_deeply_nested_plan_is_refused(project: Project) -> None:
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        (lambda project: project.config(keep_releases=1), "what deploy.yml says of production has changed since"),
+        (
+            lambda project: project.config(keep_releases=1),
+            "the settings of production in deploy.yml have ",
+        ),
         (
             lambda project: project.config(default_env={"A": "2"}),
-            "what deploy.yml says of production has changed since",
+            "the settings of production in deploy.yml have ",
         ),
-        (lambda project: (project.path / "ssh_config").write_text("Port 1"), "what deploy.yml says of production has "),
+        (
+            lambda project: (project.path / "ssh_config").write_text("Port 1"),
+            "the settings of production in deploy.yml have ",
+        ),
         (lambda project: project.dodo(HOOKS + "# edited\n"), "the code or the options of "),
     ],
     ids=["a setting", "the environment", "ssh's settings", "a hook"],
@@ -289,7 +295,7 @@ def test_an_environment_variable_that_contradicts_the_plan_is_refused(project: P
     first = deployed(project, "1")
     project.doit("deploy:production", "plan=plan.json", check=True)
     done = project.doit("deploy:production", "apply=plan.json", env={"HOSTS": "web1"}).failed()
-    assert "the plan says all, but HOSTS is set in the environment" in done.out
+    assert "the plan has all variables, but HOSTS is set in the environment" in done.out
     assert project.current("web1") == project.current("web2") == first
 
 

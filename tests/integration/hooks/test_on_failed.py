@@ -147,7 +147,7 @@ def test_on_failed_runs_after_a_task_failed_inside_a_flow(project: Project) -> N
     done = project.doit("deploy:production").failed()
     (told_once,) = told(project)
     assert told_once["flow"] == "deploy"
-    assert "where the hosts stand" in done.out
+    assert "live releases now" in done.out
     assert project.releases("web1") == []
     assert (project.deploy_to("web1") / ".capdoit/lock").read_text() == ""
 

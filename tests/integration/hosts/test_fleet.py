@@ -15,8 +15,9 @@ from capdoit.events import Event, TransferProgress
 from capdoit.hosts.connection import Connection
 from capdoit.hosts.fleet import Fleet
 from capdoit.hosts.stream import CHUNK_BYTES
+from capdoit.operations.connections import make_fleet
 from capdoit.output.console import Console
-from capdoit.state.run import fleet_of
+from capdoit.output.console_listener import console_events
 from capdoit.testing import Project
 from capdoit.transfers import TRANSFERS
 
@@ -27,14 +28,14 @@ FOR_HOOKS = {"name", "roles", "deploy_to", "machine", "run", "capture", "test", 
 def fleet(project: Project) -> Iterator[Fleet]:
     """The fleet of a project's stage, without a flow."""
     stage = load_config(project.path / "deploy.yml", TRANSFERS).stages["production"]
-    fleet = fleet_of(stage, Console(io.StringIO()))
+    fleet = make_fleet(stage, console_events(Console(io.StringIO())))
     yield fleet
     fleet.close()
 
 
 def test_a_signal_after_the_sessions_ended_has_no_effect(project: Project) -> None:
     stage = load_config(project.path / "deploy.yml", TRANSFERS).stages["production"]
-    fleet = fleet_of(stage, Console(io.StringIO()))
+    fleet = make_fleet(stage, console_events(Console(io.StringIO())))
     outcomes = fleet.each(lambda connection: connection.host.capture("echo there"))
     assert [outcome.answer for outcome in outcomes] == ["there\n"] * len(project.hosts)
     fleet.close()

@@ -113,7 +113,7 @@ def test_a_guard_decides_from_current_and_recorded_tokens(project: Project) -> N
     done = project.doit("rollback:production").failed()
 
     assert "(It is Friday.)" in done.out
-    names = done.out.partition("Friday.):\n")[2].partition("where the hosts stand")[0]
+    names = done.out.partition("Friday.):\n")[2].partition("live releases now")[0]
     assert names.split() == ["0001", "0002", "/", "0001"]
 
 
@@ -151,7 +151,7 @@ def test_a_rollback_that_fails_after_reverting_migrations_reports_them(project: 
     done = project.doit("rollback:production", "migrations=back").failed()
 
     assert project.current("web1") == second
-    assert "0002_price was taken away already; a deploy brings it back" in done.out
+    assert "0002_price was reverted already; a deploy applies it again" in done.out
 
 
 def test_a_deploy_refuses_the_variable_migrations(project: Project) -> None:
@@ -275,4 +275,4 @@ def test_an_interrupted_revert_of_migrations_is_reported(project: Project) -> No
     hangs = BACK.replace("    for name", "    host.run('sleep 9', timeout=0.2)\n    for name")
     recipe(project, "db", WATCHING + hangs)
     done = project.doit("rollback:production", "migrations=back").failed()
-    assert "But 0002_price may have been taken away already: a deploy brings back what is missing." in done.out
+    assert "But 0002_price may have been reverted already: a deploy applies what is missing." in done.out

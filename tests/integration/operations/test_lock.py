@@ -67,7 +67,7 @@ def test_read_only_commands_report_a_running_flow(project: Project) -> None:
     assert re.search(r"^web1, web2: locked by deploy by ann from \S+ since \S+ \S+ UTC$", status, re.MULTILINE)
     assert "is at work" in history
     assert "died" not in history
-    assert re.search(r"web1: its lock is now that of deploy by ann from \S+ since \S+ \S+ UTC$", dry, re.MULTILINE)
+    assert re.search(r"web1: its lock is held now by deploy by ann from \S+ since \S+ \S+ UTC$", dry, re.MULTILINE)
 
 
 def test_after_a_killed_flow_read_only_commands_report_that_none_runs(project: Project) -> None:
@@ -153,8 +153,8 @@ def test_a_flow_whose_release_was_rolled_back_meanwhile_fails(project: Project) 
         out = is_over(project, flow)
 
     assert flow.returncode == 1
-    assert "What is live on web1, web2 is not what it was. Look: doit cap status production" in out
-    assert "is live all the same" not in out
+    assert "What is live on web1, web2 was changed by another flow or by hand. Look: doit cap status production" in out
+    assert "is live nevertheless" not in out
     assert project.current("web1") == project.current("web2") == first
 
 

@@ -105,10 +105,10 @@ def test_a_rollback_whose_last_hook_fails_reports_live_and_how_to_repeat_the_hoo
     )
     done = project.doit("rollback:production").failed()
     assert (
-        f"The rollback to {first} is live all the same. Not done because of that: finishing_rollback, finished."
+        f"The rollback to {first} is live nevertheless. Not done because of that: finishing_rollback, finished."
         in done.out
     )
-    assert "To do restart again by itself: doit run -s rollback:production:restart\n" in done.out
+    assert "To run only restart again: doit run -s rollback:production:restart\n" in done.out
 
 
 def test_a_failure_after_publish_reports_that_the_release_is_live(project: Project) -> None:
@@ -124,9 +124,9 @@ def test_a_failure_after_publish_reports_that_the_release_is_live(project: Proje
     done = project.doit("deploy:production").failed()
     second = project.current("web1")
     assert second != first
-    assert f"Release {second} is live all the same" in done.out
+    assert f"Release {second} is live nevertheless" in done.out
     assert f"doit rollback:production rollback_release={first}" in done.out
-    assert "To do restart again by itself: doit run -s deploy:production:restart\n" in done.out
+    assert "To run only restart again: doit run -s deploy:production:restart\n" in done.out
     nothing_half_made(project, [first, str(second)])
     project.dodo(DODO)
     project.doit("rollback:production", check=True)
@@ -160,7 +160,7 @@ def test_a_deploy_that_fails_after_publish_reports_the_steps_not_done(project: P
         """)
     project.dodo(DODO + hooks)
     done = project.doit("deploy:production").failed()
-    assert "is live all the same. Not done because of that: restart, finishing, finished.\n" in done.out
+    assert "is live nevertheless. Not done because of that: restart, finishing, finished.\n" in done.out
     status = project.doit("cap", "status").out
     assert f"{project.current('web1')} is live, but the steps after publishing were not done." in status
 

@@ -42,17 +42,17 @@ class CopyTransfer(Transfer):
         if not Path(self.source(stage, None), "app.txt").exists():
             raise NotReady(f"{self.source(stage, None)} has no app.txt")
 
-    def resolve(self, run):
-        code = Path(self.source(run.stage, None), "app.txt").read_bytes()
+    def resolve(self, context):
+        code = Path(self.source(context.request.stage, None), "app.txt").read_bytes()
         return ResolvedCode(hashlib.sha256(code).hexdigest(), "1500000000")
 
     def export_values(self, stage):
         settings = stage.transfer_settings
         return {"copy_from": str(Path(settings["copy_from"]).absolute()), "copy_only": settings["copy_only"]}
 
-    def check_host(self, run, host):
-        if not Path(self.source(run.stage, None)).is_dir():
-            raise HostError(host.name, "has no directory to copy")
+    def check_host(self, stage, branch, connection):
+        if not Path(self.source(stage, branch)).is_dir():
+            raise HostError(connection.name, "has no directory to copy")
 
 
 TRANSFER = CopyTransfer()

@@ -1,0 +1,190 @@
+"""The end of a flow that did not finish: cleanup on the hosts, `on_failed` hooks, and the data of the report."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+from functools import partial
+
+from capdoit.decisions.readiness import find_undo_problems
+from capdoit.decisions.rollback_target import predict_rollback_target
+from capdoit.errors import HostError, HostsFailed, Outcome, Unreachable
+from capdoit.events import StepFailed
+from capdoit.hosts.connection import Connection, Deadline
+from capdoit.operations.survey import survey_host
+from capdoit.output.command_line import CommandLine
+from capdoit.output.failure_report import FailureReport, HostState
+from capdoit.script import Value
+from capdoit.sequence import EMPTY_POINTS, step_names
+from capdoit.state.context import FlowContext
+from capdoit.state.journal_lines import journal_line
+from capdoit.text import first_line, printable
+
+CLEANUP_TIMEOUT_SECONDS = 60  # the fault that made the flow hang may make the cleanup hang, too
+SURVEY_TIMEOUT_SECONDS = 20
+
+
+def clean_up(context: FlowContext, failed_in: str, interruption: str) -> list[HostState]:
+    """Remove the half-made release from all hosts, and ask each host what is live. Never raises.
+
+    Args:
+        context: the flow.
+        failed_in: name of the step or hook that failed.
+        interruption: the signal or wish that ended the flow; empty for a failure.
+    """
+    context.emit(StepFailed(failed_in, interruption))
+    context.fleet.resume()
+    context.fleet.set_deadlines()
+    outcomes = context.fleet.each(partial(_clean_up_host, context), stop_on_failure=False)
+    return [outcome.answer or _state_not_asked(context, outcome) for outcome in outcomes]
+
+
+def report_failure(context: FlowContext, title: str, error: BaseException, states: list[HostState]) -> FailureReport:
+    """Return the data of the report.
+
+    Args:
+        context: the flow.
+        title: flow, stage and the cause of the end.
+        error: the cause.
+        states: state of every host.
+    """
+    request, progress = context.request, context.progress
+    return FailureReport(
+        title=title,
+        error=error,
+        hosts=states,
+        command=command_line(context),
+        release=context.decision.release,
+        is_published=progress.is_published,
+        doubtful=() if progress.is_published else tuple(sorted(progress.flipped)),
+        changed=tuple(state.host for state in states if _is_changed_by_others(context, state)),
+        is_undo_obsolete=_is_undo_obsolete(context),
+        is_automatic_rollback=bool(request.undone_release),
+        reverted=progress.reverted,
+        reverting=progress.reverting,
+        not_done=_tasks_not_done(context),
+        failed_hook=_failed_hook(context),
+        way_back=find_way_back(context),
+        reachable=_reachable_hosts(context, error),
+    )
+
+
+def command_line(context: FlowContext) -> CommandLine:
+    """Return the command that runs this flow, for advice."""
+    request, progress = context.request, context.progress
+    hosts = tuple(host.name for host in context.fleet.connections) if progress.missing else ()
+    hook = progress.failed_in if progress.is_hooks_only else ""
+    task = "drill" if request.is_drill else request.flow
+    return CommandLine(task, request.stage.name, request.variables, hosts, hook)
+
+
+def find_way_back(context: FlowContext) -> str | None:
+    """Return the release that a rollback goes to once the release of this deploy is live; None when there is none."""
+    facts = context.progress.facts
+    known = [facts[host.name] for host in context.fleet.release_connections if host.name in facts]
+    return predict_rollback_target(known, context.decision.release) if known else None
+
+
+# -- one host
+
+
+def _clean_up_host(context: FlowContext, connection: Connection) -> HostState:
+    return context.executor.act(
+        partial(_remove_half_made_release, context, connection), partial(_state_before, context, connection)
+    )
+
+
+def _state_before(context: FlowContext, connection: Connection) -> HostState:
+    """Return the state of a host that a dry run left as it was."""
+    if connection.name in context.progress.facts:
+        return HostState(connection.name, context.progress.live_before(connection.name))
+    return _surveyed_state(context, connection, "not locked by this flow")
+
+
+def _remove_half_made_release(context: FlowContext, connection: Connection) -> HostState:
+    progress = context.progress
+    if connection.name not in progress.locked:
+        return _surveyed_state(context, connection, "not locked by this flow")
+    is_half_made = progress.is_release_started and not progress.is_published
+    values: dict[str, Value] = {
+        "partial_release": context.decision.release if is_half_made else "",
+        "keep_failed": context.request.stage.keep_failed,
+        "entry": journal_line(context, "failed", connection.name),
+    }
+    try:
+        answer = context.run(connection, "cleanup", "flow/failure_cleanup", values, CLEANUP_TIMEOUT_SECONDS)
+    except Unreachable:
+        raise
+    except HostError as error:
+        return _state_without_lock(context, connection, error)
+    link, _, kept = (answer or "").partition("\n")
+    note = f"the failed release is kept in {printable(kept.strip())}" if kept.strip() else ""
+    return HostState(connection.name, _live_release(context, connection, link), note)
+
+
+def _live_release(context: FlowContext, connection: Connection, link: str) -> str | None:
+    """Return the live release; a link may contain the real path, which only the survey knows."""
+    facts = context.progress.facts.get(connection.name)  # None when the flow failed during the survey
+    return facts.current if facts and facts.link == link else connection.config.layout.release_of(link)
+
+
+def _state_without_lock(context: FlowContext, connection: Connection, error: HostError) -> HostState:
+    """Return the state of a host that this flow cannot change any more: another flow may have the lock."""
+    if connection.held_lock:  # hooks still need the lock that this flow may have lost
+        connection.held_lock = replace(connection.held_lock, retake=None, release=None)
+    limit = f"looking took longer than {SURVEY_TIMEOUT_SECONDS} s"
+    connection.deadlines = (Deadline(time.monotonic() + SURVEY_TIMEOUT_SECONDS, limit),)
+    return _surveyed_state(context, connection, f"not cleaned up: {first_line(error)}")
+
+
+def _surveyed_state(context: FlowContext, connection: Connection, note: str) -> HostState:
+    facts = survey_host(connection, context.request.stage, context.request.flow)
+    return HostState(connection.name, facts.current, note)
+
+
+def _state_not_asked(context: FlowContext, outcome: Outcome[HostState]) -> HostState:
+    reason = first_line(outcome.error)
+    before = context.progress.live_before(outcome.host)
+    if outcome.host in context.progress.flipped:
+        either = f"{context.decision.release} or {before or 'nothing'}"
+        return HostState(outcome.host, either, f"not known: {reason}", is_known=False)
+    live = before if outcome.host in context.progress.facts else "not known"
+    return HostState(outcome.host, live, f"not asked: {reason}", is_known=False)
+
+
+# -- the report
+
+
+def _is_changed_by_others(context: FlowContext, state: HostState) -> bool:
+    """Whether something is live on a host that this flow has not left there."""
+    if not state.is_known or state.host not in context.progress.facts:
+        return False
+    before = context.progress.live_before(state.host)
+    return state.live != (context.decision.release if context.progress.is_published else before)
+
+
+def _is_undo_obsolete(context: FlowContext) -> bool:
+    undone, progress = context.request.undone_release, context.progress
+    return bool(undone) and not progress.is_published and bool(find_undo_problems([*progress.facts.values()], undone))
+
+
+def _tasks_not_done(context: FlowContext) -> tuple[str, ...]:
+    progress = context.progress
+    seen = {*progress.done, progress.failed_in, *EMPTY_POINTS}
+    return tuple(name for name in context.request.task_names if name not in seen)
+
+
+def _failed_hook(context: FlowContext) -> str:
+    """Return the hook that failed; empty when a step failed, or something between two tasks."""
+    request, progress = context.request, context.progress
+    hooks = {*request.task_names} - {*step_names(request.flow), *progress.done}
+    return progress.failed_in if progress.failed_in in hooks else ""
+
+
+def _reachable_hosts(context: FlowContext, error: BaseException) -> tuple[str, ...]:
+    """Return the hosts that could be reached, when the others are the only trouble and no hosts were selected."""
+    failed = error.failed if isinstance(error, HostsFailed) else []
+    unreachable = {outcome.host for outcome in failed if isinstance(outcome.error, Unreachable)}
+    if not unreachable or len(unreachable) < len(failed) or context.request.variables.hosts:
+        return ()
+    return tuple(host.name for host in context.request.stage.hosts if host.name not in unreachable)

@@ -1,0 +1,153 @@
+"""The preparation of a flow: the request is checked and put together before any host is touched."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from dataclasses import replace
+from pathlib import Path
+
+from capdoit.config.variables import Variables, select_release_hosts
+from capdoit.errors import ConfigError
+from capdoit.events import EventBus, FlowStarted
+from capdoit.operations.connections import make_fleet
+from capdoit.state.context import FlowContext
+from capdoit.state.executor import Executor, Live, Recorder
+from capdoit.state.plan_file import PlanFile, changed_project, digest_code, load_plan, refuse_to_overwrite
+from capdoit.state.progress import Progress
+from capdoit.state.request import FlowDefinition, FlowRequest, current_operator
+from capdoit.text import listed, one_line
+from capdoit.transfers import transfer_of
+
+CAPISTRANO_VARIABLES = ("branch", "rollback_release", "hosts", "roles")  # the environment may set them
+
+
+def prepare_flow(
+    definition: FlowDefinition,
+    variables: Variables,
+    events: EventBus,
+    *,
+    is_part: bool = False,
+    undone_release: str = "",
+    is_drill: bool = False,
+) -> FlowContext:
+    """Check an operator's request and return the context of its flow. No host is touched.
+
+    Args:
+        definition: the flow as the project defines it.
+        variables: NAME=VALUE of the command line.
+        events: bus of everything that people see.
+        is_part: the operator asked for a part of the flow only.
+        undone_release: in an automatic rollback, the release whose deploy failed.
+        is_drill: the flow only rehearses.
+
+    Raises:
+        ConfigError: the request makes no sense, or a secret is not set.
+        NotReady: the controller lacks what the transfer needs.
+    """
+    _check_variables(definition, variables, is_part)
+    if definition.flow == "deploy":
+        transfer_of(definition.stage).prepare(definition.stage)
+    plan = _load_plan(definition, variables)
+    if plan:
+        variables = plan.restore_variables(variables)
+    request = _make_request(definition, variables, plan, undone_release, is_drill)
+    if plan:
+        _refuse_changed_project(definition, request, plan)
+    context = _make_context(definition, request, events.nested())
+    context.emit(_flow_started(definition, request))
+    return context
+
+
+def open_context(
+    definition: FlowDefinition, variables: Variables, events: EventBus, is_drill: bool = False
+) -> FlowContext:
+    """Return a context for work on the selected hosts that is not a flow itself: a check, or a drill around a flow.
+
+    Raises:
+        ConfigError: no host is selected, or a secret is not set.
+    """
+    request = _make_request(definition, variables, None, "", is_drill)
+    return _make_context(definition, request, events.nested())
+
+
+def _check_variables(definition: FlowDefinition, variables: Variables, is_part: bool) -> None:
+    variables.refuse_unheeded(definition.flow, definition.stage.name)
+    if is_part and (variables.plan or variables.apply):
+        raise ConfigError(f"plan= and apply= are for a complete flow: doit {definition.name}; nothing was done")
+    transfer = transfer_of(definition.stage)
+    if "branch" in variables.typed_names and not transfer.heeds_branch:
+        raise ConfigError(f"branch= means nothing with transfer: {transfer.name}; nothing was done")
+    if variables.plan:
+        refuse_to_overwrite(Path(variables.plan))
+
+
+def _load_plan(definition: FlowDefinition, variables: Variables) -> PlanFile | None:
+    """Return the plan to apply; everything but ``stage=`` and ``wait=`` comes from it."""
+    file = variables.apply
+    if file is None:
+        return None
+    if others := sorted({*variables.typed_names, *variables.custom} - {"apply", "stage", "wait"}):
+        names = listed(f"{name}=" for name in others)
+        raise ConfigError(f"apply={file}: the plan has all variables; {names} cannot be added")
+    plan = load_plan(Path(file))
+    if (plan.flow, plan.stage) != (definition.flow, definition.stage.name):
+        raise ConfigError(f"apply={file}: the plan is for {plan.flow}:{plan.stage}, not for {definition.name}")
+    planned = plan.restore_variables(variables)
+    for name in CAPISTRANO_VARIABLES:
+        if getattr(variables, name) not in (None, getattr(planned, name)):
+            raise ConfigError(f"apply={file}: the plan has all variables, but {name.upper()} is set in the environment")
+    return plan
+
+
+def _make_request(
+    definition: FlowDefinition, variables: Variables, plan: PlanFile | None, undone_release: str, is_drill: bool
+) -> FlowRequest:
+    declared = definition.declared
+    failed = tuple(hook for hook in declared.failed if hook.name not in variables.skip)
+    return FlowRequest(
+        flow=definition.flow,
+        stage=select_release_hosts(definition.stage, variables),
+        all_hosts=definition.stage.hosts,
+        variables=variables,
+        declared=replace(declared, failed=failed),
+        task_names=tuple(task.name for task in definition.tasks if task.name not in variables.skip),
+        branch=transfer_of(definition.stage).source(definition.stage, variables.branch),
+        run_id=secrets.token_hex(8),
+        operator=one_line(current_operator()),
+        plan=plan,
+        undone_release=undone_release,
+        is_drill=is_drill,
+    )
+
+
+def _refuse_changed_project(definition: FlowDefinition, request: FlowRequest, plan: PlanFile) -> None:
+    code = digest_code(definition.tasks, definition.declared)
+    if changes := changed_project(plan, request.stage, code, request.task_names):
+        raise ConfigError("\n".join([f"apply={request.variables.apply}: {changes[0]}", *changes[1:]]))
+
+
+def _make_context(definition: FlowDefinition, request: FlowRequest, events: EventBus) -> FlowContext:
+    recipe_secrets = definition.declared.secrets
+    if not request.is_deploy:  # a rollback needs nothing but the hosts, so a secret may be unset
+        recipe_secrets = tuple(secret for secret in recipe_secrets if secret.variable in os.environ)
+    fleet = make_fleet(request.stage, events, recipe_secrets)
+    progress = Progress()
+    events.subscribe(progress.apply)
+    executor: Executor = Recorder(events) if request.variables.dry_run else Live(events)
+    return FlowContext(request, fleet, events, executor, progress)
+
+
+def _flow_started(definition: FlowDefinition, request: FlowRequest) -> FlowStarted:
+    known = definition.declared.variables
+    return FlowStarted(
+        flow=request.flow,
+        stage=request.stage.name,
+        hosts=tuple(host.name for host in request.stage.hosts),
+        run_id=request.run_id,
+        operator=request.operator,
+        branch=request.branch,
+        message=request.message,
+        unknown_variables=tuple(sorted(request.variables.custom.keys() - known.keys())),
+        is_drill=request.is_drill,
+    )

@@ -1,0 +1,58 @@
+"""The decisions of a flow, applied to the facts that it has: the new release, the rollback target, the live release."""
+
+from __future__ import annotations
+
+from datetime import datetime, timezone
+
+from capdoit.decisions.live_release import choose_live_release
+from capdoit.decisions.readiness import find_deploy_problems, find_rollback_problems, find_undo_problems
+from capdoit.decisions.release_name import accept_planned_name, choose_release_name
+from capdoit.decisions.rollback_target import choose_rollback_target
+from capdoit.errors import NotReady
+from capdoit.operations.guards import call_guards
+from capdoit.state.context import FlowContext
+
+
+def choose_new_release(context: FlowContext) -> None:
+    """Choose the name of the release that a deploy makes.
+
+    Raises:
+        NotReady: a host lacks what a deploy needs, or the release of the plan can no longer be made.
+        ConfigError: a host holds a release after which there is no name.
+    """
+    facts = list(context.progress.facts.values())
+    if problems := find_deploy_problems(facts, context.request.stage):
+        raise NotReady(*problems)
+    name = choose_release_name(datetime.now(timezone.utc), facts)
+    if context.request.plan:
+        name = accept_planned_name(context.request.plan.release, name, facts)
+    context.decide(release=name)
+
+
+def choose_target(context: FlowContext) -> None:
+    """Choose where a rollback goes, and ask the guards of recipes about it.
+
+    Raises:
+        NotReady, NoTarget, FleetDisagrees: the hosts cannot go back, or not to the same release.
+        GuardRefused: a recipe refuses the target.
+        HostsFailed: a host could not be asked.
+    """
+    facts = list(context.progress.facts.values())
+    problems = find_rollback_problems(facts, context.request.stage)
+    if context.request.undone_release:
+        problems += find_undo_problems(facts, context.request.undone_release)
+    if problems:
+        raise NotReady(*problems)
+    target = choose_rollback_target(facts, context.request.variables.rollback_release)
+    context.decide(release=target.release, revision=target.revision, archived_on=target.archived)
+    context.decide(reverts=call_guards(context))
+
+
+def choose_live(context: FlowContext) -> None:
+    """Choose the release that is live on all hosts: hooks that run without a flow's steps work on it.
+
+    Raises:
+        NoTarget, FleetDisagrees: nothing is live, or not the same release on all hosts.
+    """
+    release, revision = choose_live_release(list(context.progress.facts.values()))
+    context.decide(release=release, revision=revision)

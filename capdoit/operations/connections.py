@@ -1,0 +1,50 @@
+"""Connections to the hosts of a stage, with their secrets masked in everything that is shown."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+
+from capdoit.config.stages import HostConfig, Stage
+from capdoit.errors import ConfigError
+from capdoit.events import EventBus
+from capdoit.hosts.connection import Connection
+from capdoit.hosts.fleet import Fleet
+from capdoit.script import Secret
+from capdoit.text import listed
+
+
+def make_fleet(stage: Stage, events: EventBus, secrets: Iterable[Secret] = ()) -> Fleet:
+    """Return the fleet of a stage; no connection is open yet. Its secrets are masked from now on.
+
+    Args:
+        stage: the stage with the selected hosts.
+        events: bus for the output of the hosts.
+        secrets: more secrets to mask, such as those in options of recipes.
+
+    Raises:
+        ConfigError: the environment variable of a secret is not set.
+    """
+    events.redactor.add(_reveal([*secrets, *_secrets(stage.hosts)]))
+    return Fleet([Connection(config, events) for config in stage.hosts])
+
+
+def without_unset_secrets(stage: Stage) -> Stage:
+    """Return a stage without the secrets that are not set: read-only commands do not need them."""
+    return stage.only(tuple(map(_without_unset_secrets, stage.hosts)))
+
+
+def _without_unset_secrets(config: HostConfig) -> HostConfig:
+    env = {k: v for k, v in config.env.items() if not isinstance(v, Secret) or v.variable in os.environ}
+    return replace(config, env=env)
+
+
+def _secrets(hosts: Iterable[HostConfig]) -> list[Secret]:
+    return [value for host in hosts for value in host.env.values() if isinstance(value, Secret)]
+
+
+def _reveal(secrets: Sequence[Secret]) -> list[str]:
+    if unset := sorted({secret.variable for secret in secrets if secret.variable not in os.environ}):
+        raise ConfigError(f"deploy.yml needs the environment variable {listed(unset)}, which is not set")
+    return [secret.reveal() for secret in secrets]

@@ -1,0 +1,221 @@
+"""The console as a listener of events: the lines that an operator sees while a flow runs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from capdoit import events
+from capdoit.events import Event, EventBus
+from capdoit.output.console import Console, Tone
+from capdoit.text import fitted, listed
+
+Line = tuple[str, Tone | None]
+REPORTS = (events.FlowFailed, events.FlowStopped)  # begin with the name of the flow, at the left edge
+SHORT_REVISION = 12  # digits
+
+
+class ConsoleListener:
+    """Writes events to a console, one or more lines for each event that an operator wants to see.
+
+    Args:
+        console: the console.
+    """
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+
+    def __call__(self, event: Event) -> None:
+        """Write the lines of an event; events without a renderer are not shown."""
+        if isinstance(event, events.HostOutput):
+            self._console.show_output(event.host, event.line)
+            return
+        if isinstance(event, events.FlowStarted):
+            self._console.align(event.hosts)
+        if isinstance(event, events.DrillFinished):
+            self._console.say_table(_drill_table(event, self._console.width))
+        for text, tone in RENDERERS.get(type(event), _not_shown)(event):
+            self._console.say(text if isinstance(event, REPORTS) else f"   {text}", tone)
+
+
+def console_events(console: Console) -> EventBus:
+    """Return a bus whose events are shown on a console, masked by its redactor."""
+    bus = EventBus(console.redactor)
+    bus.subscribe(ConsoleListener(console))
+    return bus
+
+
+def _not_shown(_: Any) -> Iterator[Line]:
+    return iter(())
+
+
+# -- the flow
+
+
+def _flow_started(event: events.FlowStarted) -> Iterator[Line]:
+    for name in event.unknown_variables:
+        yield f"{name}= means nothing to capdoit; it is for hooks and tasks of the project", None
+
+
+def _step_skipped(event: events.StepSkipped) -> Iterator[Line]:
+    yield f"skipped: {event.name}", None
+
+
+def _flow_failed(event: events.FlowFailed) -> Iterator[Line]:
+    yield event.report, Tone.BAD
+
+
+def _flow_stopped(event: events.FlowStopped) -> Iterator[Line]:
+    yield event.report, None
+
+
+def _flow_finished(event: events.FlowFinished) -> Iterator[Line]:
+    if event.missing:
+        _, _, stage = event.name.partition(":")
+        missing = f"{listed(event.missing)}, which could not be reached"
+        yield f"NOT deployed to {missing}. Once reachable, run: doit deploy:{stage}", Tone.DOUBTFUL
+    if event.warnings:
+        yield f"{event.name} finished with warnings; see above", Tone.DOUBTFUL
+
+
+def _stop_requested(event: events.StopRequested) -> Iterator[Line]:
+    yield f"{event.signal}: stopping in order; a second signal stops at once", None
+
+
+def _automatic_rollback_started(event: events.AutomaticRollbackStarted) -> Iterator[Line]:
+    yield f"{event.release} is live, but its deploy failed: rolling back (on_failure: rollback)", None
+
+
+def _warned(event: events.Warned) -> Iterator[Line]:
+    yield f"warning: {event.text}", Tone.DOUBTFUL
+
+
+# -- hosts
+
+
+def _stale_lock_taken_over(event: events.StaleLockTakenOver) -> Iterator[Line]:
+    yield f"{event.host}: took over the stale lock of {event.holder}: that flow died", None
+
+
+def _lock_awaited(event: events.LockAwaited) -> Iterator[Line]:
+    held = [f"\n  {host}: {holder}" for host, holder in event.holders.items()]
+    yield f"waiting up to {event.timeout_seconds} s: another flow holds the lock:{''.join(held)}", None
+
+
+def _host_left_out(event: events.HostLeftOut) -> Iterator[Line]:
+    yield f"going on without {event.reason}", Tone.DOUBTFUL
+
+
+# -- the release
+
+
+def _guard_found(event: events.GuardFound) -> Iterator[Line]:
+    reason = f" ({event.reason})" if event.reason else ""
+    yield f"recipe {event.recipe}: {event.host} has what release {event.release} does not know{reason}:", None
+    for name in event.names:
+        yield f"  {name}", None
+    yield f"migrations={event.migrations}", None
+
+
+def _recipe_asked_no_host(event: events.RecipeAskedNoHost) -> Iterator[Line]:
+    yield f"recipe {event.recipe} asks no host: none has the role {listed(event.roles)}", None
+
+
+def _published(event: events.Published) -> Iterator[Line]:
+    if event.is_drill:
+        return
+    source = f", {event.branch}" if event.branch else ""
+    of = f"{event.release} ({event.revision[:SHORT_REVISION]}{source})"
+    yield f"{of} is live on {listed(event.hosts)} after {event.seconds:.2f} s", Tone.GOOD
+
+
+def _hook_not_called(event: events.HookNotCalled) -> Iterator[Line]:
+    if event.roles:
+        yield f"{event.hook} is called on no host: none has the role {listed(event.roles)}", None
+    else:
+        yield f"{event.hook} was not called: none of its hosts was chosen ({listed(event.hosts)})", None
+
+
+# -- dry runs, drills and checks
+
+
+def _hook_planned(event: events.HookPlanned) -> Iterator[Line]:
+    hosts = f"{'once, for' if event.is_once else 'on'} {listed(event.hosts)}" if event.hosts else "on no host"
+    yield f"calls {event.hook} ({event.place}) {hosts}", None
+
+
+def _step_planned(event: events.StepPlanned) -> Iterator[Line]:
+    return ((line, None) for line in event.lines)
+
+
+def _dry_run_finished(event: events.DryRunFinished) -> Iterator[Line]:
+    apply = f" To do exactly this: {event.command}" if event.command else ""
+    yield f"This was a dry run: nothing was changed on any host.{apply}", None
+
+
+def _rollback_rehearsed(event: events.RollbackRehearsed) -> Iterator[Line]:
+    yield f"a rollback would go to {event.release}, which is complete on every host", None
+
+
+def _drill_phase_finished(event: events.DrillPhaseFinished) -> Iterator[Line]:
+    yield f"{event.name:24} {event.seconds:7.2f} s", None
+
+
+def _drill_hook_skipped(event: events.DrillHookSkipped) -> Iterator[Line]:
+    yield f"skipped: {event.hook} ({event.place}), {event.when}: {event.reason}", None
+
+
+def _drill_table(event: events.DrillFinished, width: int) -> str:
+    rows = [
+        (host, "works", live or "nothing", f"{event.archives[host]} members" if host in event.archives else "none")
+        for host, live in event.live.items()
+    ]
+    return fitted(("host", "a rollback", "leaves", "archive, listed"), rows, width)
+
+
+def _drill_finished(event: events.DrillFinished) -> Iterator[Line]:
+    skipped = f", without {event.skipped_hooks} hook(s) that were skipped" if event.skipped_hooks else ""
+    times = f"live after {event.seconds_to_flip:.2f} s, done after {event.seconds:.2f} s"
+    yield f"a rollback to {event.release} works: {times}{skipped}", Tone.GOOD
+
+
+def _shadow_left_behind(event: events.ShadowLeftBehind) -> Iterator[Line]:
+    left = "what may be left of its shadow, .capdoit/drill, is removed by the next flow"
+    yield f"warning: {event.reason}\n{left}", Tone.DOUBTFUL
+
+
+def _check_warned(event: events.CheckWarned) -> Iterator[Line]:
+    yield f"warning: {event.text}", Tone.DOUBTFUL
+
+
+def _check_passed(event: events.CheckPassed) -> Iterator[Line]:
+    yield f"{event.stage}: {event.hosts} host(s) are ready for a deploy", Tone.GOOD
+
+
+RENDERERS: dict[type[Event], Callable[[Any], Iterator[Line]]] = {
+    events.FlowStarted: _flow_started,
+    events.StepSkipped: _step_skipped,
+    events.FlowFailed: _flow_failed,
+    events.FlowStopped: _flow_stopped,
+    events.FlowFinished: _flow_finished,
+    events.StopRequested: _stop_requested,
+    events.AutomaticRollbackStarted: _automatic_rollback_started,
+    events.Warned: _warned,
+    events.StaleLockTakenOver: _stale_lock_taken_over,
+    events.LockAwaited: _lock_awaited,
+    events.HostLeftOut: _host_left_out,
+    events.GuardFound: _guard_found,
+    events.RecipeAskedNoHost: _recipe_asked_no_host,
+    events.Published: _published,
+    events.HookNotCalled: _hook_not_called,
+    events.HookPlanned: _hook_planned,
+    events.StepPlanned: _step_planned,
+    events.DryRunFinished: _dry_run_finished,
+    events.RollbackRehearsed: _rollback_rehearsed,
+    events.DrillPhaseFinished: _drill_phase_finished,
+    events.DrillHookSkipped: _drill_hook_skipped,
+    events.DrillFinished: _drill_finished,
+    events.ShadowLeftBehind: _shadow_left_behind,
+    events.CheckWarned: _check_warned,
+    events.CheckPassed: _check_passed,
+}

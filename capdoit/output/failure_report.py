@@ -1,0 +1,137 @@
+"""The report of a flow that did not finish: the cause, the live release of every host, the commands to type next."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from capdoit.errors import GuardRefused, HostsFailed, LockHeld, PlanOutdated
+from capdoit.output.command_line import CommandLine
+from capdoit.output.error_text import render_advice, render_cause
+from capdoit.text import listed, table
+
+
+@dataclass(frozen=True)
+class HostState:
+    """The state of one host after a flow that did not finish.
+
+    Attributes:
+        host: name of the host.
+        live: the live release, or the two releases that may be live; None when nothing is live.
+        note: remark for the operator.
+        is_known: whether the host was asked.
+    """
+
+    host: str
+    live: str | None
+    note: str = ""
+    is_known: bool = True
+
+
+@dataclass(frozen=True)
+class FailureReport:
+    """Everything that the text about a failed flow is made from.
+
+    Attributes:
+        title: flow, stage and the cause of the end: ``deploy:production: updating failed``.
+        error: the cause.
+        hosts: the state of every host.
+        command: the command that the operator typed.
+        release: the release of the flow; empty when none was chosen.
+        is_published: the release is live on all hosts.
+        doubtful: names of the hosts that may or may not have made the release live.
+        changed: names of the hosts whose live release somebody else changed meanwhile.
+        is_undo_obsolete: the release that an automatic rollback should undo is not live on every host any more.
+        is_automatic_rollback: the flow undoes a failed deploy.
+        reverted: names, such as migrations, that hooks reverted.
+        reverting: names that a hook had begun to revert.
+        not_done: steps and hooks that the flow did not reach.
+        failed_hook: name of the hook that failed after the publish; empty for none.
+        way_back: the release that a rollback would go to; None when there is none.
+        reachable: names of the hosts that could be reached, when the others are the only trouble.
+    """
+
+    title: str
+    error: BaseException
+    hosts: Sequence[HostState]
+    command: CommandLine
+    release: str = ""
+    is_published: bool = False
+    doubtful: tuple[str, ...] = ()
+    changed: tuple[str, ...] = ()
+    is_undo_obsolete: bool = False
+    is_automatic_rollback: bool = False
+    reverted: tuple[str, ...] = ()
+    reverting: tuple[str, ...] = ()
+    not_done: tuple[str, ...] = ()
+    failed_hook: str = ""
+    way_back: str | None = None
+    reachable: tuple[str, ...] = ()
+
+
+def render_failure(report: FailureReport) -> str:
+    """Return the complete text of a report: cause, live releases, next commands."""
+    rows = [(state.host, state.live or "nothing", state.note) for state in report.hosts]
+    states = table(("host", "live", ""), rows)
+    advice = "\n".join(_advise(report))
+    return f"{render_titled_cause(report.title, report.error)}\nlive releases now:\n{states}\n{advice}"
+
+
+def render_titled_cause(title: str, error: BaseException) -> str:
+    """Return what failed and why: in one line if the cause has one, otherwise with the cause below the title."""
+    lines = render_cause(error).splitlines()
+    if len(lines) == 1 and not isinstance(error, HostsFailed):
+        return f"{title}: {lines[0]}"
+    return "\n".join([f"{title}:", *(f"  {line}" for line in lines)])
+
+
+def _advise(report: FailureReport) -> Iterator[str]:
+    is_locked = isinstance(report.error, LockHeld)
+    if report.is_undo_obsolete or (is_locked and report.is_automatic_rollback):
+        yield f"Nothing was rolled back. Look at what is live before you do: {_status(report)}"
+    elif is_locked or isinstance(report.error, (GuardRefused, PlanOutdated)):
+        yield render_advice(report.error, report.command)
+    elif report.doubtful:
+        yield f"It is not known what is live on {listed(report.doubtful)}. Look again: {_status(report)}"
+    elif report.changed:
+        hosts = listed(report.changed)
+        yield f"What is live on {hosts} was changed by another flow or by hand. Look: {_status(report)}"
+    elif report.is_published:
+        yield from _advise_when_live(report)
+    else:
+        yield from _advise_when_unchanged(report)
+
+
+def _status(report: FailureReport) -> str:
+    return f"doit cap status {report.command.stage}"
+
+
+def _advise_when_unchanged(report: FailureReport) -> Iterator[str]:
+    yield f"What is live was not changed.{_reverts(report)}"
+    yield render_advice(report.error, report.command)
+    if report.reachable:
+        command = report.command.again(hosts=report.reachable, roles=None)
+        yield f"On the other hosts only, which leaves the hosts mixed: {command}"
+
+
+def _reverts(report: FailureReport) -> str:
+    if report.reverting:
+        return f" But {listed(report.reverting)} may have been reverted already: a deploy applies what is missing."
+    return f" But {listed(report.reverted)} was reverted already; a deploy applies it again." if report.reverted else ""
+
+
+def _advise_when_live(report: FailureReport) -> Iterator[str]:
+    not_done = f" Not done because of that: {listed(report.not_done)}." if report.not_done else ""
+    if report.command.task == "rollback":
+        yield f"The rollback to {report.release} is live nevertheless.{not_done}"
+    else:
+        yield f"Release {report.release} is live nevertheless.{not_done}"
+        yield _advise_way_back(report)
+    if report.failed_hook:
+        yield f"To run only {report.failed_hook} again: {replace(report.command, hook=report.failed_hook).hook_again()}"
+
+
+def _advise_way_back(report: FailureReport) -> str:
+    if report.way_back:
+        return f"To go back: {report.command.roll_back_to(report.way_back)}"
+    return f"There is no other release that every host can go back to. See: doit cap releases {report.command.stage}"

@@ -1,0 +1,130 @@
+"""The context that a step works in: the request, the fleet, the executor, the events and the progress."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import IO, Any
+
+from capdoit.events import Decided, Event, EventBus, Warned
+from capdoit.hosts.connection import Connection, Deadline
+from capdoit.hosts.fleet import Fleet
+from capdoit.layout import SCRATCH
+from capdoit.script import Script, Value
+from capdoit.sequence import step_names
+from capdoit.state.decision import Decision
+from capdoit.state.executor import Executor
+from capdoit.state.progress import Progress
+from capdoit.state.request import FlowRequest
+
+
+@dataclass(frozen=True)
+class FlowContext:
+    """Everything that a step needs. It reads the progress and never changes it.
+
+    Attributes:
+        request: the operator's request.
+        fleet: connections to the selected hosts.
+        events: bus of this flow.
+        executor: sends scripts, or records them.
+        progress: the state of the run, folded from the events.
+    """
+
+    request: FlowRequest
+    fleet: Fleet
+    events: EventBus
+    executor: Executor
+    progress: Progress
+
+    @property
+    def decision(self) -> Decision:
+        """The decision so far."""
+        return self.progress.decision
+
+    def decide(self, **changes: Any) -> None:
+        """Complete the decision.
+
+        Args:
+            changes: fields of the `Decision` that are known from now on.
+        """
+        self.emit(Decided(replace(self.decision, **changes)))
+
+    def emit(self, event: Event) -> None:
+        """Emit an event."""
+        self.events.emit(event)
+
+    def warn(self, text: str, host: str = "") -> None:
+        """Emit a warning about a host, or about the fleet."""
+        self.emit(Warned(text, host))
+
+    # -- scripts
+
+    def script(
+        self, connection: Connection, name: str, files: str | Sequence[str], values: Mapping[str, Value] | None = None
+    ) -> Script:
+        """Return a script of this flow for a host.
+
+        Args:
+            connection: the host.
+            name: purpose of the script, for people.
+            files: its file or files, as paths below capdoit/ without ``.sh``.
+            values: what its header asks for beyond the values that every script of a flow can have.
+        """
+        return connection.script(name, files, values or {}, self._common_values)
+
+    def run(
+        self,
+        connection: Connection,
+        name: str,
+        files: str | Sequence[str],
+        values: Mapping[str, Value] | None = None,
+        timeout_seconds: float | None = None,
+    ) -> str | None:
+        """Run a script of this flow on a host, or record it.
+
+        Arguments are those of `script`, result and errors those of `Executor.run`.
+        """
+        return self.executor.run(connection, self.script(connection, name, files, values), timeout_seconds)
+
+    def feed(self, connection: Connection, name: str, files: str, source: IO[bytes]) -> None:
+        """Run a script with an open file on its stdin, or record it; errors as in `Executor.feed`."""
+        self.executor.feed(connection, self.script(connection, name, files), source)
+
+    @property
+    def _common_values(self) -> dict[str, Value]:
+        stage, decision = self.request.stage, self.decision
+        return {
+            "run": self.request.run_id,
+            "release": decision.release,
+            "revision": decision.revision,
+            "revision_time": decision.revision_time,
+            "linked_files": stage.linked_files,
+            "linked_dirs": stage.linked_dirs,
+            "scratch": SCRATCH,
+            "hooks_ran": self.is_changed_by_hooks,
+        }
+
+    # -- state
+
+    @property
+    def is_partial(self) -> bool:
+        """Whether release hosts of the stage take no part, because of ``hosts=`` or because they are missing."""
+        return len(self.fleet.release_connections) < sum(not host.no_release for host in self.request.all_hosts)
+
+    @property
+    def is_changed_by_hooks(self) -> bool:
+        """Whether hooks may have changed the release since its manifest was written or compared with it.
+
+        Damage that ``force=yes`` accepted stays recorded as damage.
+        """
+        tried = [*self.progress.done, self.progress.failed_in]
+        since = tried[tried.index("publishing") :] if "publishing" in tried else tried
+        hooks = {*self.request.task_names}.difference(step_names(self.request.flow))
+        return bool(hooks.intersection(since)) and not self.request.variables.force
+
+    @property
+    def deadlines(self) -> list[Deadline]:
+        """The time by which the flow must be over; empty when its stage has no timeout."""
+        limit = self.request.stage.timeout
+        started = self.request.started
+        return [Deadline(started + limit, f"the flow took longer than its timeout, {limit} s,")] if limit else []

@@ -1,0 +1,25 @@
+"""The decision of a flow: made once for the whole fleet, completed by the steps that find out more."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True)
+class Decision:
+    """The release of a flow. A step that finds out more makes a more complete copy and announces it.
+
+    Attributes:
+        release: name of the release that is made or rolled back to; empty until ``starting`` chose it.
+        revision: its commit or checksum; empty until it is known.
+        revision_time: unix seconds of the revision, as text; empty when it is not known.
+        archived_on: in a rollback, names of the hosts that have the release only as an archive.
+        reverts: names that the rollback target does not know and that ``migrations=back`` reverts, by recipe.
+    """
+
+    release: str = ""
+    revision: str = ""
+    revision_time: str = ""
+    archived_on: frozenset[str] = frozenset()
+    reverts: Mapping[str, tuple[str, ...]] = field(default_factory=dict)

@@ -1,0 +1,122 @@
+"""Executors: how the work of a flow is carried out. `Live` changes hosts, `Recorder` records what would be sent."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import IO, Protocol, TypeVar
+
+from capdoit.errors import LockLost
+from capdoit.events import Event, EventBus, StepStarted
+from capdoit.hosts.connection import Connection
+from capdoit.hosts.request import Request
+from capdoit.script import Script
+from capdoit.state.plan_file import RecordedScript
+
+LOCK_LOST_STATUS = 9  # exit status of require_lock (sh/lock.sh)
+T = TypeVar("T")
+
+
+class Executor(Protocol):
+    """The way in which a flow changes hosts, or records that it would."""
+
+    def run(self, connection: Connection, script: Script, timeout_seconds: float | None = None) -> str | None:
+        """Run a script of a step on a host.
+
+        Returns:
+            Its stdout; None when it was only recorded.
+
+        Raises:
+            LockLost: the flow no longer holds the lock of the host.
+            HostError: the script failed, or took longer than the timeout.
+        """
+
+    def feed(self, connection: Connection, script: Script, source: IO[bytes]) -> None:
+        """Run a script of a step with an open file on its stdin.
+
+        Raises:
+            HostError: the script failed.
+        """
+
+    def act(self, change: Callable[[], T], preview: Callable[[], T]) -> T:
+        """Change hosts by other means than one script; or find out, without a change, what that would give."""
+
+    def announce(self, event: Event) -> None:
+        """Emit an event that tells of a change of hosts, if they were changed."""
+
+
+class Live:
+    """The executor of a real flow.
+
+    Args:
+        events: bus of the flow.
+    """
+
+    def __init__(self, events: EventBus) -> None:
+        self._events = events
+
+    def run(self, connection: Connection, script: Script, timeout_seconds: float | None = None) -> str | None:
+        """Run a script on a host and return its stdout; errors as in `Executor.run`."""
+        request = Request(script, show=connection.show, capture=True, timeout=timeout_seconds)
+        answer = connection.ask([request])[0]
+        if answer.status == LOCK_LOST_STATUS:
+            raise LockLost(
+                connection.name,
+                f"{script.name}: its lock is no longer held by this flow",
+                script.name,
+                answer.status,
+                answer.lines,
+            )
+        if answer.status:
+            raise connection.failure(answer, script.name)
+        return answer.text
+
+    def feed(self, connection: Connection, script: Script, source: IO[bytes]) -> None:
+        """Run a script with an open file on its stdin; errors as in `Executor.feed`."""
+        connection.checked(Request(script, "feed", source, connection.show))
+
+    def act(self, change: Callable[[], T], preview: Callable[[], T]) -> T:  # noqa: ARG002 - a protocol's method
+        """Return the result of the change."""
+        return change()
+
+    def announce(self, event: Event) -> None:
+        """Emit the event."""
+        self._events.emit(event)
+
+
+class Recorder:
+    """The executor of a dry run: it changes nothing and keeps the scripts.
+
+    Args:
+        events: bus of the flow, which names the step that is being recorded.
+
+    Attributes:
+        scripts: everything recorded so far, in order.
+    """
+
+    def __init__(self, events: EventBus) -> None:
+        self.scripts: list[RecordedScript] = []
+        self._step = ""
+        events.subscribe(self._listen)
+
+    def run(self, connection: Connection, script: Script, timeout_seconds: float | None = None) -> str | None:  # noqa: ARG002 - a protocol's method
+        """Record a script."""
+        self._record(connection, script)
+        return None
+
+    def feed(self, connection: Connection, script: Script, source: IO[bytes]) -> None:  # noqa: ARG002 - a protocol's method
+        """Record a script."""
+        self._record(connection, script)
+
+    def act(self, change: Callable[[], T], preview: Callable[[], T]) -> T:  # noqa: ARG002 - a protocol's method
+        """Return the result of the preview."""
+        return preview()
+
+    def announce(self, event: Event) -> None:
+        """Drop the event: no host was changed."""
+
+    def _record(self, connection: Connection, script: Script) -> None:
+        self.scripts.append(RecordedScript(self._step, connection.name, script.name, script.given, script.body))
+
+    def _listen(self, event: Event) -> None:
+        if isinstance(event, StepStarted) and not event.is_hook:
+            self._step = event.name

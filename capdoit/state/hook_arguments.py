@@ -1,0 +1,35 @@
+"""The arguments of hooks, made from the state of a flow."""
+
+from __future__ import annotations
+
+from capdoit.hooks.context import Flow, Release
+from capdoit.hosts.connection import Connection
+from capdoit.state.context import FlowContext
+
+
+def release_argument(context: FlowContext, connection: Connection) -> Release:
+    """Return the release as hooks on a host see it."""
+    decision = context.decision
+    previous = context.progress.live_before(connection.name)
+    path = connection.config.layout.release(decision.release)
+    return Release(decision.release, path, decision.revision, previous, None if context.request.is_deploy else previous)
+
+
+def flow_argument(context: FlowContext) -> Flow:
+    """Return the flow as hooks see it."""
+    request, decision = context.request, context.decision
+    return Flow(
+        name=request.flow,
+        stage=request.stage.name,
+        application=request.stage.application,
+        release=decision.release,
+        revision=decision.revision,
+        branch=request.branch if request.is_deploy else "",
+        hosts=tuple(host.name for host in context.fleet.release_connections),
+        by=request.operator,
+        message=request.message,
+        started=request.started,
+        variables=request.variables.custom,
+        warn=context.warn,
+        drill=request.is_drill,
+    )

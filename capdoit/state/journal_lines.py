@@ -1,0 +1,61 @@
+"""The lines that a flow writes into locks, journals and the revisions log, made from its state."""
+
+from __future__ import annotations
+
+import socket
+from dataclasses import replace
+
+from capdoit.records.journal import Entry, Note
+from capdoit.records.lineage import format_log_line
+from capdoit.state.context import FlowContext
+from capdoit.units import stamp
+
+
+def journal_line(context: FlowContext, event: str, host: str = "") -> str:
+    """Return the journal line for an event; for one host when its name is given."""
+    return _entry(context, event, host).to_line()
+
+
+def note_line(context: FlowContext) -> str:
+    """Return the journal line that remembers how the release was made; empty in a rollback."""
+    request = context.request
+    if not request.is_deploy:
+        return ""
+    versions, probes = request.declared.versions, context.progress.probes
+    return Note(context.decision.release, request.run_id, request.task_names, versions, probes).to_line()
+
+
+def lock_entry(context: FlowContext) -> Entry:
+    """Return the entry that the lock file holds while this flow has the lock."""
+    entry = _entry(context, "locked", "")
+    return replace(entry, flow="drill") if context.request.is_drill else entry
+
+
+def revisions_log_line(context: FlowContext) -> str:
+    """Return the line for revisions.log, as Capistrano writes it."""
+    request, decision = context.request, context.decision
+    return format_log_line(request.flow, decision.release, decision.revision, request.branch, request.operator)
+
+
+def _entry(context: FlowContext, event: str, host: str) -> Entry:
+    request, progress, decision = context.request, context.progress, context.decision
+    return Entry(
+        event=event,
+        flow=request.flow,
+        release=decision.release,
+        revision=decision.revision,
+        branch=request.branch if request.is_deploy else "",
+        by=request.operator,
+        origin=socket.gethostname(),
+        at=stamp(),
+        run=request.run_id,
+        left=(progress.live_before(host) or "") if host else "",
+        message=request.message,
+        partly="yes" if event == "live" and context.is_partial else "",
+        missing=" ".join(progress.missing) if event in ("live", "finished") else "",
+        doubtful=" ".join(sorted(progress.flipped)) if event == "failed" and not progress.is_published else "",
+        warnings="; ".join(progress.warnings_about(host)) if host and event == "finished" else "",
+        seconds=f"{request.seconds:.1f}" if event in ("live", "failed", "finished") else "",
+        step=progress.failed_in,
+        interrupted=progress.interruption,
+    )

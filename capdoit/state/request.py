@@ -1,0 +1,114 @@
+"""The request of an operator: a flow of a stage on selected hosts, with everything that was typed for it."""
+
+from __future__ import annotations
+
+import contextlib
+import getpass
+import os
+import time
+from dataclasses import dataclass, field
+
+from capdoit.config.stages import HostConfig, Stage
+from capdoit.config.variables import Variables
+from capdoit.hooks.hook import Declarations
+from capdoit.sequence import FlowTask
+from capdoit.state.plan_file import PlanFile
+from capdoit.text import one_line
+
+
+@dataclass(frozen=True)
+class FlowDefinition:
+    """A flow of a stage, as deploy.yml, recipes and dodo.py define it.
+
+    Attributes:
+        flow: ``deploy`` or ``rollback``.
+        stage: the stage with all its hosts.
+        tasks: the steps and hooks in order.
+        declared: everything that recipes and the project declare.
+        rollback: the rollback that undoes a deploy which failed after its publish; None for any other flow.
+    """
+
+    flow: str
+    stage: Stage
+    tasks: tuple[FlowTask, ...]
+    declared: Declarations
+    rollback: FlowDefinition | None = None
+
+    @property
+    def name(self) -> str:
+        """The name of its doit tasks, such as ``deploy:production``."""
+        return f"{self.flow}:{self.stage.name}"
+
+    def steps_before(self, task: FlowTask) -> list[str]:
+        """Return the names of the working steps before a task, in order."""
+        return [one.name for one in self.tasks[: self.tasks.index(task)] if not one.hook and not one.is_empty_point]
+
+    @property
+    def last_working_task(self) -> str:
+        """The name of the last task that does something."""
+        return [task.name for task in self.tasks if not task.is_empty_point][-1]
+
+
+@dataclass(frozen=True)
+class FlowRequest:
+    """An operator's request; nothing in it changes while the flow runs.
+
+    Attributes:
+        flow: ``deploy`` or ``rollback``.
+        stage: the stage with the selected hosts only.
+        all_hosts: every host of the stage.
+        variables: NAME=VALUE of the command line, or of the plan that is applied.
+        declared: everything that recipes and the project declare, without what ``skip=`` names.
+        task_names: names of the steps and hooks, without what ``skip=`` names.
+        branch: source of the code, for the revisions log: a branch, or the path of an archive.
+        run_id: random id of the run, in locks and journals.
+        operator: the user who runs it, as Capistrano determines it.
+        plan: the plan that is applied; None when the flow decides by itself.
+        undone_release: in an automatic rollback, the release whose deploy failed; else empty.
+        is_drill: the flow only rehearses.
+        started: time of the start, by the monotonic clock.
+    """
+
+    flow: str
+    stage: Stage
+    all_hosts: tuple[HostConfig, ...]
+    variables: Variables
+    declared: Declarations
+    task_names: tuple[str, ...]
+    branch: str
+    run_id: str
+    operator: str
+    plan: PlanFile | None = None
+    undone_release: str = ""
+    is_drill: bool = False
+    started: float = field(default_factory=time.monotonic)
+
+    @property
+    def is_deploy(self) -> bool:
+        """Whether the flow makes a new release."""
+        return self.flow == "deploy"
+
+    @property
+    def name(self) -> str:
+        """Flow and stage, as messages name them: ``deploy:production``, or ``drill:production``."""
+        return f"{'drill' if self.is_drill else self.flow}:{self.stage.name}"
+
+    @property
+    def message(self) -> str:
+        """The operator's reason in one line; may be empty."""
+        return one_line(self.variables.message or "")
+
+    @property
+    def seconds(self) -> float:
+        """The time since the start."""
+        return time.monotonic() - self.started
+
+
+def current_operator() -> str:
+    """Return the user who runs this, determined as Capistrano does it: USER, LOGNAME, USERNAME, the system."""
+    for name in ("USER", "LOGNAME", "USERNAME"):
+        if os.environ.get(name):
+            return os.environ[name]
+    with contextlib.suppress(KeyError, OSError):
+        return getpass.getuser()
+    return "unknown"

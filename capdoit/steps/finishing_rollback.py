@@ -1,0 +1,25 @@
+"""finishing_rollback: the release that was rolled back from becomes an archive. A failure only warns."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from capdoit.hosts.connection import Connection
+from capdoit.operations.afterwork import warn_of_failures
+from capdoit.state.context import FlowContext
+
+
+def finishing_rollback(context: FlowContext) -> None:
+    """Archive the release that each host rolled back from, and remove it."""
+    warn_of_failures(context, partial(_archive, context))
+
+
+def release_to_archive(context: FlowContext, host: str) -> str:
+    """Return the release that a rollback archives on a host; empty where it rolled forward: that release stays good."""
+    left = context.progress.live_before(host) or ""
+    return left if left > context.decision.release else ""
+
+
+def _archive(context: FlowContext, connection: Connection) -> None:
+    if left := release_to_archive(context, connection.name):
+        context.run(connection, "archive", "steps/finishing_rollback", {"previous": left})
