@@ -21,7 +21,7 @@ from pathlib import Path
 from capdoit.records.manifest import MOST_LINES
 from capdoit.script import Value
 from capdoit.shell_scripts import render
-from capdoit.testing import Fleet, GitRepo, Project, clean_env
+from capdoit.testing import GitRepo, Project, SshdFleet, clean_env
 
 RUNS = 5
 RELEASE = "20260101000000"
@@ -40,7 +40,7 @@ def main(sizes: list[int]) -> None:
 def measure(directory: Path, size: int) -> None:
     """Deploy and roll back in turn, and print the line."""
     directory.mkdir()
-    fleet = Fleet(directory, size)
+    fleet = SshdFleet(directory, size)
     try:
         fleet.start_all()
         project = made(directory, fleet)
@@ -95,7 +95,7 @@ def manifests(directory: Path) -> None:
     print(f"manifest of 10,000 files, 100 MB: {medians}", flush=True)
 
 
-def made(directory: Path, fleet: Fleet) -> Project:
+def made(directory: Path, fleet: SshdFleet) -> Project:
     """A project of 200 files for all hosts of the fleet."""
     env = clean_env(directory / "home")
     repo = GitRepo(directory / "repo", env)

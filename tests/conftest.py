@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from capdoit.testing import Fleet, GitRepo, Project, clean_env
+from capdoit.testing import GitRepo, Project, SshdFleet, clean_env
 from tests.support import MakeProject
 
 
@@ -60,7 +60,7 @@ def make_project(tmp_path: Path, git_repo: GitRepo, env: dict[str, str], request
     def make(hosts: int = 2, *, ssh: bool = False, linked_files_exist: bool = True, **settings: Any) -> Project:
         names = [f"web{n}" for n in range(1, hosts + 1)]
         if ssh:
-            fleet: Fleet = request.getfixturevalue("sshds")
+            fleet: SshdFleet = request.getfixturevalue("sshds")
             settings = {"ssh_config": str(fleet.ssh_config), **settings}
             trees = {name: str(fleet.hosts[name].root / tmp_path.name) for name in names}
             described = {name: {"roles": ["app", "web"], "deploy_to": trees[name]} for name in names}

@@ -41,7 +41,7 @@ def write_hooks(project: Project, text: str) -> None:
 
 def within(seconds: float, what: Callable[[], object]) -> None:
     """Wait until a function says so, at most that long."""
-    assert processes.within(seconds, what), "it did not come about in time"
+    assert processes.wait_until(seconds, what), "it did not come about in time"
 
 
 def tools_in_front(project: Project, host: str, **scripts: str) -> None:

@@ -1,4 +1,4 @@
-"""What tests of recipes are made of; a pytest plugin, which is there where capdoit is installed.
+"""A pytest plugin for tests of recipes. pytest finds it where capdoit is installed.
 
     def test_the_cache_is_cleared_and_filled_on_both_hosts(stage):
         shop = stage(hosts=2, recipes={"acme_cache": {"warm": ["/"]}})
@@ -10,12 +10,12 @@
         shop.deploy().ok()
         shop.assert_healthy()
 
-The fixture `stage` makes stages (`Stages`, `StageUnderTest`) whose hosts are directories; with `ssh_stage` their
-hosts are real sshd's, which need Debian's openssh-server. doit, git and the scripts are real in both.
+The fixture `stage` makes stages (`Stages`, `StageUnderTest`) whose hosts are directories. The hosts of `ssh_stage`
+are real sshd's, which need Debian's openssh-server. doit, git and the scripts are real in both.
 """
 
 from capdoit.testing.project import DODO, Completed, GitRepo, HostUnderTest, Project, clean_env
-from capdoit.testing.sshd import Fleet, Sshd
+from capdoit.testing.sshd import Sshd, SshdFleet
 from capdoit.testing.stage import Stages, StageUnderTest
 from capdoit.testing.stand_in import Call
 
@@ -23,11 +23,11 @@ __all__ = [
     "DODO",
     "Call",
     "Completed",
-    "Fleet",
     "GitRepo",
     "HostUnderTest",
     "Project",
     "Sshd",
+    "SshdFleet",
     "StageUnderTest",
     "Stages",
     "clean_env",

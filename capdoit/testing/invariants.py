@@ -1,4 +1,4 @@
-"""What is true of every fleet that is well, whatever has happened to it before."""
+"""The invariants of a healthy fleet: they hold after every flow, whatever happened to it."""
 
 from __future__ import annotations
 
@@ -8,65 +8,69 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from capdoit.layout import SCRATCH, is_release
-from capdoit.testing.processes import inside, within
+from capdoit.testing.processes import processes_in, wait_until
 from capdoit.testing.project import HostUnderTest, Project
 
-PATIENCE = 5.0  # seconds that a session may take to end after its flow
+SESSION_END_SECONDS = 5.0  # that a session may take to end after its flow
 
 
-def damage(project: Project, may_be_empty: bool) -> list[str]:
-    """What is wrong, a line for each thing, beginning with its host's name; see `StageUnderTest.assert_healthy`."""
+def find_violations(project: Project, may_be_empty: bool) -> list[str]:
+    """Return one line, which begins with the host's name, for each violation.
+
+    Args:
+        project: the project.
+        may_be_empty: accept a fleet without a live release; see `StageUnderTest.assert_healthy`.
+    """
     found: list[str] = []
-    for name, said in project.hosts.items():
+    for name, settings in project.hosts.items():
         host = project.host(name)
-        wrong = [*_left_behind(host)]
-        if not said.get("no_release"):
-            wrong += [*_releases(host), *_live(host, project, may_be_empty)]
-        found += [f"{name}: {what}" for what in wrong]
+        violations = [*_leftovers(host)]
+        if not settings.get("no_release"):
+            violations += [*_wrong_releases(host), *_wrong_current(host, project, may_be_empty)]
+        found += [f"{name}: {violation}" for violation in violations]
     return found + _disagreement(project)
 
 
-def _live(host: HostUnderTest, project: Project, may_be_empty: bool) -> Iterator[str]:
-    """What is wrong with the live release."""
+def _wrong_current(host: HostUnderTest, project: Project, may_be_empty: bool) -> Iterator[str]:
     link = host.deploy_to / "current"
     if not os.path.lexists(link):
         if not may_be_empty:
-            yield "nothing is live: there is no current"
+            yield "no release is live: current does not exist"
         return
     if not link.is_symlink():
-        yield "current is not a link"
+        yield "current is not a symlink"
         return
     release = os.readlink(link)
     if not is_release(Path(release).name) or release != str(host.release(Path(release).name)):
-        yield f"current leads to {release}, which is not {host.release('<14 digits>')}"
+        yield f"current points to {release}, which is not {host.release('<14 digits>')}"
     elif not Path(release).is_dir():
-        yield f"current leads to {release}, which is not there"
+        yield f"current points to {release}, which does not exist"
     else:
-        yield from _content(host, Path(release), project)
+        yield from _wrong_content(host, Path(release), project)
 
 
-def _content(host: HostUnderTest, release: Path, project: Project) -> Iterator[str]:
+def _wrong_content(host: HostUnderTest, release: Path, project: Project) -> Iterator[str]:
     if not (release / "REVISION").is_file():
         yield f"the live release {release.name} has no REVISION"
-    for setting, there in (("linked_files", Path.is_file), ("linked_dirs", Path.is_dir)):
+    for setting, exists in (("linked_files", Path.is_file), ("linked_dirs", Path.is_dir)):
         for name in project.settings.get(setting) or ():
             linked, shared = release / name, host.shared / name
             if not linked.is_symlink() or os.readlink(linked) != str(shared):
-                yield f"{name} of the live release {release.name} is not a link to {shared}"
-            elif not there(shared):
-                yield f"{name} of the live release {release.name} leads to {shared}, which is not there"
+                yield f"{name} in the live release {release.name} is not a symlink to {shared}"
+            elif not exists(shared):
+                yield f"{name} in the live release {release.name} points to {shared}, which does not exist"
 
 
-def _releases(host: HostUnderTest) -> Iterator[str]:
+def _wrong_releases(host: HostUnderTest) -> Iterator[str]:
     for name in host.releases:
         if not is_release(name):
-            yield f"releases has {name}, which is no release's name"
+            yield f"releases contains {name}, which is not the name of a release"
 
 
-def _left_behind(host: HostUnderTest) -> Iterator[str]:
-    """What a flow should have ended, given back or removed; a session that is still ending may have the lock."""
-    if not within(PATIENCE, lambda: not inside(host.deploy_to)):
-        yield from (f"still running: {process}" for process in inside(host.deploy_to))
+def _leftovers(host: HostUnderTest) -> Iterator[str]:
+    """Yield everything that a flow should have ended, released or removed."""
+    if not wait_until(SESSION_END_SECONDS, lambda: not processes_in(host.deploy_to)):
+        yield from (f"still running: {process}" for process in processes_in(host.deploy_to))
     lock = host.deploy_to / ".capdoit/lock"
     if lock.exists():
         if _is_held(lock):
@@ -75,7 +79,7 @@ def _left_behind(host: HostUnderTest) -> Iterator[str]:
             yield f"the lock still names a flow: {text}"
     for name in SCRATCH:
         if os.path.lexists(host.deploy_to / ".capdoit" / name):
-            yield f".capdoit/{name} is left behind"
+            yield f".capdoit/{name} was not removed"
 
 
 def _is_held(lock: Path) -> bool:
@@ -88,7 +92,7 @@ def _is_held(lock: Path) -> bool:
 
 
 def _disagreement(project: Project) -> list[str]:
-    names = (name for name, said in project.hosts.items() if not said.get("no_release"))
+    names = (name for name, settings in project.hosts.items() if not settings.get("no_release"))
     links = {name: project.host(name).deploy_to / "current" for name in names}
     live = {name: os.readlink(link).rpartition("/")[2] for name, link in links.items() if link.is_symlink()}
     if len({live.get(name) for name in links}) < 2:

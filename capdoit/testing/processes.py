@@ -1,4 +1,4 @@
-"""What still runs on the hosts of a stage, which are this machine."""
+"""The processes that run on the hosts of a stage, which are this machine."""
 
 from __future__ import annotations
 
@@ -7,36 +7,37 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 
-def within(seconds: float, what: Callable[[], object]) -> bool:
-    """Whether it becomes true, at most so much later."""
-    deadline = time.monotonic() + seconds
-    while not what():
+def wait_until(timeout_seconds: float, condition: Callable[[], object]) -> bool:
+    """Wait until a condition is true, and return True; return False after the timeout."""
+    deadline = time.monotonic() + timeout_seconds
+    while not condition():
         if time.monotonic() > deadline:
             return False
         time.sleep(0.05)
     return True
 
 
-def at_home(homes: Iterable[Path]) -> list[str]:
-    """The processes that were started with one of these directories as HOME, each with its number and command."""
-    marks = {f"HOME={home}".encode() for home in homes}
-    return _those(lambda process: bool(marks & {*(process / "environ").read_bytes().split(b"\0")}))
+def processes_with_home(homes: Iterable[Path]) -> list[str]:
+    """Return the processes whose HOME is one of these directories, each as its id and command."""
+    variables = {f"HOME={home}".encode() for home in homes}
+    return _matching(lambda process: bool(variables & {*(process / "environ").read_bytes().split(b"\0")}))
 
 
-def inside(directory: Path) -> list[str]:
-    """The processes that are in a directory or below it, each with its number and command."""
-    return _those(lambda process: (process / "cwd").readlink().is_relative_to(directory.resolve()))
+def processes_in(directory: Path) -> list[str]:
+    """Return the processes whose working directory is this one or below it, each as its id and command."""
+    return _matching(lambda process: (process / "cwd").readlink().is_relative_to(directory.resolve()))
 
 
-def _those(of_interest: Callable[[Path], bool]) -> list[str]:
-    return [shown for process in Path("/proc").glob("[0-9]*") if (shown := _shown(process, of_interest))]
+def _matching(matches: Callable[[Path], bool]) -> list[str]:
+    return [text for process in Path("/proc").glob("[0-9]*") if (text := _describe(process, matches))]
 
 
-def _shown(process: Path, of_interest: Callable[[Path], bool]) -> str:
+def _describe(process: Path, matches: Callable[[Path], bool]) -> str:
+    """Return the id and the command of a process that matches; an empty string for another."""
     try:
         command = (process / "cmdline").read_bytes()
-        # one that has ended and waits for its parent has no command any more
-        found = bool(command) and of_interest(process)
-    except OSError:  # it ended meanwhile, or it is somebody else's
+        is_found = bool(command) and matches(process)  # a zombie has no command
+    except OSError:  # it has ended, or belongs to another user
         return ""
-    return f"{process.name} ({command.replace(bytes(1), b' ').decode(errors='replace')[:100].strip()})" if found else ""
+    text = command.replace(b"\0", b" ").decode(errors="replace")[:100].strip()
+    return f"{process.name} ({text})" if is_found else ""

@@ -1,4 +1,4 @@
-"""A git repository, a project on which the real doit runs, its hosts' directories, and how a run ended."""
+"""A git repository, a project that the real doit runs on, its hosts' directories, and the result of a run."""
 
 from __future__ import annotations
 
@@ -30,10 +30,10 @@ DODO = 'import capdoit\ncap = capdoit.load("deploy.yml")\n'
 
 
 def clean_env(home: Path) -> dict[str, str]:
-    """An environment in which nothing of the user's own is seen.
+    """Return environment variables without the user's settings.
 
     Args:
-        home: the directory that becomes ``HOME``, with git's configuration in it; it is made.
+        home: directory for ``HOME``; it is created, with git's configuration in it.
     """
     home.mkdir()
     (home / "gitconfig").write_text(GIT_CONFIG)
@@ -45,7 +45,7 @@ def clean_env(home: Path) -> dict[str, str]:
         "GIT_CONFIG_GLOBAL": str(home / "gitconfig"),
         "GIT_CONFIG_NOSYSTEM": "1",
     }
-    if "PYTHONPATH" in os.environ:  # doit imports what the tests import, recipes among it
+    if "PYTHONPATH" in os.environ:  # doit must find the modules that the tests import, such as recipes
         env["PYTHONPATH"] = os.environ["PYTHONPATH"]
     return env
 
@@ -54,8 +54,8 @@ class GitRepo:
     """A git repository with a working tree.
 
     Args:
-        path: its directory, which is made.
-        env: the environment that git runs in.
+        path: directory of the repository; it is created.
+        env: environment variables for git.
     """
 
     def __init__(self, path: Path, env: Mapping[str, str]) -> None:
@@ -64,7 +64,7 @@ class GitRepo:
         self.git("init", "--quiet")
 
     def git(self, *args: str) -> str:
-        """Run git in it; returns what it says, without the last newline."""
+        """Run git in the repository, and return its stdout without the last newline."""
         done = subprocess.run(["git", *args], cwd=self.path, env=self._env, capture_output=True, text=True, check=False)
         assert done.returncode == 0, f"git {args}: {done.stdout}{done.stderr}"
         return done.stdout.removesuffix("\n")
@@ -73,7 +73,7 @@ class GitRepo:
         """Write files and commit everything.
 
         Args:
-            files: what is in each; None removes it. A file that begins with ``#!`` can be run.
+            files: content by path; None removes the file. A file that begins with ``#!`` becomes executable.
 
         Returns:
             The commit's full sha.
@@ -97,12 +97,12 @@ class GitRepo:
 
 @dataclass(frozen=True)
 class Completed:
-    """How a run of doit ended.
+    """The result of a run of doit.
 
     Attributes:
-        command: its arguments.
-        code: its exit code; negative when a signal ended it.
-        out: its stdout and stderr, as they came.
+        command: the arguments of doit.
+        code: the exit code; negative if a signal ended doit.
+        out: stdout and stderr, in order.
     """
 
     command: tuple[str, ...]
@@ -110,22 +110,22 @@ class Completed:
     out: str
 
     def ok(self) -> Completed:
-        """Assert that it succeeded."""
+        """Assert that doit succeeded, and return the result."""
         return self.failed(0)
 
     def failed(self, code: int = 1) -> Completed:
-        """Assert that it ended with that code."""
+        """Assert that doit ended with this exit code, and return the result."""
         assert self.code == code, f"doit {' '.join(self.command)} ended with {self.code}, not {code}:\n{self.out}"
         return self
 
 
 @dataclass(frozen=True)
 class HostUnderTest:
-    """A host's directories, which are on this machine.
+    """The directories of a host; they are on this machine.
 
     Attributes:
-        name: as deploy.yml calls it.
-        deploy_to: the directory it is deployed to.
+        name: name of the host.
+        deploy_to: the directory that holds ``releases`` and ``current``.
     """
 
     name: str
@@ -133,52 +133,52 @@ class HostUnderTest:
 
     @property
     def shared(self) -> Path:
-        """What its releases share."""
+        """The directory that all releases share."""
         return self.deploy_to / "shared"
 
     @property
     def current(self) -> str | None:
-        """The release that is live on it; None when none is.
+        """The live release; None if there is none.
 
         Raises:
-            AssertionError: ``current`` leads elsewhere than to a release by its absolute path.
+            AssertionError: ``current`` is not an absolute symlink to a release.
         """
         link = self.deploy_to / "current"
         if not link.is_symlink():
             return None
         place, _, release = os.readlink(link).rpartition("/")
-        assert place == str(self.deploy_to / "releases"), f"current of {self.name} leads elsewhere: {place}"
+        assert place == str(self.deploy_to / "releases"), f"current of {self.name} points to a release in {place}"
         return release
 
     @property
     def releases(self) -> list[str]:
-        """All names in its ``releases``, sorted."""
+        """The names in ``releases``, sorted."""
         directory = self.deploy_to / "releases"
         return sorted(os.listdir(directory)) if directory.is_dir() else []
 
     def release(self, name: str) -> Path:
-        """The directory of a release."""
+        """Return the directory of a release."""
         return self.deploy_to / "releases" / name
 
 
-def _hears_signals() -> None:
-    """As at a terminal: tests that run in the background have these ignored, and doit would inherit that."""
+def _restore_signals() -> None:
+    """Restore the default handling of signals. Tests that run in the background ignore them, and doit would, too."""
     for number in (signal.SIGINT, signal.SIGHUP):
         signal.signal(number, signal.SIG_DFL)
 
 
 class Project:
-    """A project with dodo.py and deploy.yml, which has one stage, production.
+    """A project with dodo.py and deploy.yml, and the stage ``production``.
 
     Args:
-        path: its directory, which is made.
-        repo: the repository that it deploys.
-        env: the environment that doit runs in.
-        hosts: what deploy.yml says of each host, by name; ``deploy_to`` is among it.
-        settings: what else deploy.yml says.
+        path: directory of the project; it is created.
+        repo: repository to deploy.
+        env: environment variables for doit.
+        hosts: settings of each host in deploy.yml by name, ``deploy_to`` among them.
+        settings: other settings of deploy.yml.
 
     Attributes:
-        settings: all that deploy.yml says now.
+        settings: all current settings of deploy.yml.
     """
 
     settings: dict[str, Any]
@@ -193,7 +193,7 @@ class Project:
     ) -> None:
         self.path, self.repo, self.hosts = path, repo, hosts
         self._env = env
-        self._made_with = {
+        self._defaults = {
             "application": "shop",
             "repo_url": str(repo.path),
             "branch": "main",
@@ -206,9 +206,9 @@ class Project:
         self.dodo(DODO)
 
     def config(self, **settings: Any) -> None:
-        """Write deploy.yml: as it was made, but for these settings; None leaves one out."""
-        said = {**self._made_with, "stages": {"production": {"hosts": self.hosts}}, **settings}
-        self.settings = {name: value for name, value in said.items() if value is not None}
+        """Write deploy.yml with its first settings and with these instead of them; None leaves a setting out."""
+        values = {**self._defaults, "stages": {"production": {"hosts": self.hosts}}, **settings}
+        self.settings = {name: value for name, value in values.items() if value is not None}
         # JSON is YAML
         (self.path / "deploy.yml").write_text(json.dumps(self.settings, indent=2, ensure_ascii=False))
 
@@ -221,11 +221,11 @@ class Project:
         file = self.path / name
         file.parent.mkdir(exist_ok=True)
         file.write_text(text)
-        # Python takes a compiled module for up to date when the source has the same size and second.
+        # Python keeps using a compiled module if the size and the second of its source did not change.
         shutil.rmtree(file.parent / "__pycache__", ignore_errors=True)
 
     def start(self, *args: str, env: Mapping[str, str] | None = None) -> subprocess.Popen[str]:
-        """Start doit, with nothing on its stdin, and its stderr in its stdout."""
+        """Start doit with an empty stdin; its stderr goes to its stdout."""
         return subprocess.Popen(
             [sys.executable, "-m", "doit", *args],
             cwd=self.path,
@@ -235,19 +235,19 @@ class Project:
             stderr=subprocess.STDOUT,
             encoding="utf-8",
             errors="replace",
-            preexec_fn=_hears_signals,  # noqa: PLW1509 - it calls nothing that could wait for a thread
+            preexec_fn=_restore_signals,  # noqa: PLW1509 - it calls nothing that could wait for a thread
         )
 
     def doit(
         self, *args: str, env: Mapping[str, str] | None = None, check: bool = False, timeout: float = 60
     ) -> Completed:
-        """Run doit to its end.
+        """Run doit, and return its result.
 
         Args:
-            *args: its arguments, such as ``deploy:production``.
-            env: added to its environment.
-            check: assert that it succeeds.
-            timeout: seconds after which it is killed and the test fails.
+            *args: arguments of doit, such as ``deploy:production``.
+            env: more environment variables.
+            check: assert that doit succeeds.
+            timeout: seconds after which doit is killed and the test fails.
         """
         with self.start(*args, env=env) as process:
             try:
@@ -260,29 +260,29 @@ class Project:
         return completed.ok() if check else completed
 
     def host(self, name: str) -> HostUnderTest:
-        """A host's directories."""
+        """Return the directories of a host."""
         assert name in self.hosts, f"there is no host {name}; there are {', '.join(self.hosts)}"
         return HostUnderTest(name, self.path / str(self.hosts[name]["deploy_to"]))
 
     def deploy_to(self, host: str) -> Path:
-        """The directory that a host is deployed to."""
+        """Return the directory of a host that holds ``releases`` and ``current``."""
         return self.host(host).deploy_to
 
     def shared(self, host: str) -> Path:
-        """What a host's releases share."""
+        """Return the directory that all releases of a host share."""
         return self.host(host).shared
 
     def current(self, host: str) -> str | None:
-        """The release that is live on a host; None when none is."""
+        """Return the live release of a host; None if there is none."""
         return self.host(host).current
 
     def releases(self, host: str) -> list[str]:
-        """All names in a host's releases, sorted."""
+        """Return the names in ``releases`` of a host, sorted."""
         return self.host(host).releases
 
     def link_files(self) -> None:
-        """Put the linked files where they have to be on every host."""
-        linked: Sequence[str] = self._made_with["linked_files"]
+        """Create the linked files in ``shared`` of every host."""
+        linked: Sequence[str] = self._defaults["linked_files"]
         for host in self.hosts:
             for name in linked:
                 file = self.shared(host) / name

@@ -1,4 +1,4 @@
-"""Real sshd's on loopback: the fleet that tests deploy to."""
+"""Real sshd's on the loopback interface, for tests that deploy by ssh."""
 
 from __future__ import annotations
 
@@ -46,16 +46,16 @@ Host {name}
 
 @dataclass
 class Sshd:
-    """One sshd, which plays a host.
+    """One sshd, for one host.
 
     Attributes:
-        name: as ssh_config calls it.
-        root: a directory that is this host's alone, for the trees it is deployed to.
-        home: its user's home: empty, so that no start-up file of the machine's own user is read, which might
-            wait for a lock that it left behind when the power was cut.
-        log: what sshd says.
-        port: on 127.0.0.1.
-        process: None while it is stopped.
+        name: name of the host in ssh_config.
+        root: directory of this host for deployments.
+        home: empty home directory of its user: a start-up file in the real one might wait for a lock of a process
+            that `SshdFleet.stop` killed.
+        log: log file of sshd.
+        port: port on 127.0.0.1.
+        process: the process; None while it is stopped.
     """
 
     name: str
@@ -66,13 +66,13 @@ class Sshd:
     process: subprocess.Popen[bytes] | None = None
 
 
-class Fleet:
-    """Some sshd's with keys of their own.
+class SshdFleet:
+    """Several sshd's with new host keys and a new user key.
 
     Args:
-        directory: where everything of the fleet lies; short, and gone when the tests are over.
-        size: how many; their names are web1, web2, …
-        options: more of sshd's, each as ``Name=value``.
+        directory: temporary directory for all files, with a short path.
+        size: number of sshd's; their hosts are named web1, web2, …
+        options: more options of sshd, each as ``Name=value``.
     """
 
     def __init__(self, directory: Path, size: int, *options: str) -> None:
@@ -80,29 +80,29 @@ class Fleet:
         self.ssh_config = directory / "ssh_config"
         self.hosts = {f"web{n}": self._host(directory, f"web{n}") for n in range(1, size + 1)}
         self._keys = directory / "keys"
-        self._sshd, self._keygen = program("sshd", "openssh-server"), program("ssh-keygen", "openssh-client")
+        self._sshd, self._keygen = find_program("sshd", "openssh-server"), find_program("ssh-keygen", "openssh-client")
         self._config = directory / "sshd_config"
         self._write_keys()
         self._write_sshd_config()
 
     def start_all(self) -> None:
-        """Start them all, on free ports."""
+        """Start every sshd on a free port."""
         for name in self.hosts:
             self.start(name)
         self._write_ssh_config()
 
     def start(self, name: str) -> None:
-        """Start a host's sshd, on the port that it had before, if it had one."""
+        """Start the sshd of a host, on its earlier port if it had one."""
         host = self.hosts[name]
         for _ in range(10):  # another process may take the port between the choice and the start
             port = host.port or _free_port()
-            if self._starts(host, port):
+            if self._start_on(host, port):
                 host.port = port
                 return
-        pytest.fail(f"the sshd of {name} does not start:\n{_text(host.log)}")
+        pytest.fail(f"the sshd of {name} does not start:\n{_read_log(host.log)}")
 
     def stop(self, name: str) -> None:
-        """Kill a host's sshd and all that runs in its sessions, as a power cut does: nothing sees the others die."""
+        """Kill the sshd of a host and all processes in its sessions at the same moment, like a power failure."""
         host = self.hosts[name]
         if host.process:
             sessions = _sessions_below(host.process.pid)
@@ -112,13 +112,13 @@ class Fleet:
             host.process = None
 
     def stop_all(self) -> None:
-        """Kill them all."""
+        """Kill every sshd."""
         for name in self.hosts:
             self.stop(name)
 
     def connections(self, name: str) -> int:
-        """How many connections the host has accepted so far."""
-        return _text(self.hosts[name].log).count("Accepted publickey")
+        """Return the number of connections that a host has accepted so far."""
+        return _read_log(self.hosts[name].log).count("Accepted publickey")
 
     def _host(self, directory: Path, name: str) -> Sshd:
         root, home = directory / name, directory / f"{name}-home"
@@ -136,8 +136,8 @@ class Fleet:
         self._config.write_text(SSHD_CONFIG.format(keys=self._keys))
         if os.geteuid() == 0:
             Path("/run/sshd").mkdir(mode=0o755, exist_ok=True)
-        # OpenSSH 9.8 and later shuts out an address after failures, as tests make them on purpose; older
-        # ones do not know the option.
+        # OpenSSH 9.8 and later blocks an address after failures, which tests cause on purpose. Older versions
+        # do not know the option.
         penalties = "PerSourcePenalties no\n"
         key = self._keys / next(iter(self.hosts))
         test = [self._sshd, "-t", "-f", str(self._config), "-h", str(key), "-o", penalties.strip()]
@@ -153,29 +153,29 @@ class Fleet:
         (self._keys / "known_hosts").write_text(known)
         self.ssh_config.write_text(config)
 
-    def _starts(self, host: Sshd, port: int) -> bool:
-        """Start it and wait until it listens; False when it ends instead."""
-        key, said_before = str(self._keys / host.name), len(_text(host.log))
-        own = ["-h", key, "-p", str(port), "-E", str(host.log), "-o", f"SetEnv=HOME={host.home}"]
-        own += [word for option in self._options for word in ("-o", option)]
+    def _start_on(self, host: Sshd, port: int) -> bool:
+        """Start an sshd, and return True when it listens; return False if it ends instead."""
+        key, log_length = str(self._keys / host.name), len(_read_log(host.log))
+        arguments = ["-h", key, "-p", str(port), "-E", str(host.log), "-o", f"SetEnv=HOME={host.home}"]
+        arguments += [word for option in self._options for word in ("-o", option)]
         host.process = subprocess.Popen(
-            [self._sshd, "-D", "-f", str(self._config), *own],
+            [self._sshd, "-D", "-f", str(self._config), *arguments],
             stdin=subprocess.DEVNULL,
             start_new_session=True,
         )
         while host.process.poll() is None:
-            if f"Server listening on 127.0.0.1 port {port}." in _text(host.log)[said_before:]:
+            if f"Server listening on 127.0.0.1 port {port}." in _read_log(host.log)[log_length:]:
                 return True
             time.sleep(0.01)
         return False
 
 
-def program(name: str, package: str) -> str:
-    """A program's full path, which sshd needs to run; the test fails when there is none.
+def find_program(name: str, package: str) -> str:
+    """Return the full path of a program; the test fails if it is not installed.
 
     Args:
-        name: the program's.
-        package: what Debian calls the package that has it.
+        name: name of the program.
+        package: Debian's package of the program.
     """
     found = shutil.which(name, path=f"{os.environ.get('PATH', os.defpath)}:/usr/sbin:/usr/local/sbin:/sbin")
     if found is None:
@@ -189,12 +189,12 @@ def _free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def _text(log: Path) -> str:
+def _read_log(log: Path) -> str:
     return log.read_text(errors="replace") if log.exists() else ""
 
 
 def _sessions_below(ancestor: int) -> set[int]:
-    """The sessions of a process and of those below it; what is left of one whose parent has ended is in it, too."""
+    """Return the sessions of a process and its descendants. They include processes whose parent has ended."""
     processes = _processes()
     found, generation = {ancestor}, {ancestor}
     while generation := {number for number, (_, parent, _) in processes.items() if parent in generation}:
@@ -203,7 +203,7 @@ def _sessions_below(ancestor: int) -> set[int]:
 
 
 def _signal_all(sessions: set[int], signal_: signal.Signals, until: str) -> None:
-    """Signal all processes of these sessions, those too that just begin, until each is gone or in one of the states."""
+    """Signal all processes of sessions, new ones included, until each has ended or is in a state of ``until``."""
 
     def running() -> list[int]:
         return [number for number, (state, _, of) in _processes().items() if of in sessions and state not in until]
@@ -215,10 +215,10 @@ def _signal_all(sessions: set[int], signal_: signal.Signals, until: str) -> None
 
 
 def _processes() -> dict[int, tuple[str, int, int]]:
-    """State, parent and session of every process, by its number."""
+    """Return the state, the parent and the session of every process, by its id."""
     found = {}
     for process in filter(str.isdecimal, os.listdir("/proc")):
-        with contextlib.suppress(OSError):  # it ended meanwhile
+        with contextlib.suppress(OSError):  # it has ended
             stat = Path("/proc", process, "stat").read_text(errors="replace")
             state, parent, _, session = stat.rpartition(")")[2].split()[:4]
             found[int(process)] = (state, int(parent), int(session))

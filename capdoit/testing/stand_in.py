@@ -1,4 +1,4 @@
-"""Programs that stand in for others on the hosts, and record how they are called."""
+"""Stand-ins: programs that replace other programs on the hosts, and record their calls."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 
 from capdoit.script import Value
 from capdoit.shell_scripts import render
-from capdoit.testing.sshd import program
+from capdoit.testing.sshd import find_program
 
 
 @dataclass(frozen=True)
@@ -16,10 +16,10 @@ class Call:
     """One call of a stand-in.
 
     Attributes:
-        argv: its arguments, without the program's name, exactly as they were given.
-        cwd: the directory it was called in, absolute, links resolved.
-        host: the host's name; None when doit's own machine called it, outside of any host.
-        env: its environment; two calls that differ in nothing else are equal.
+        argv: the exact arguments, without the program's name.
+        cwd: the working directory, absolute, with symlinks resolved.
+        host: name of the host; None for a call by doit itself, on no host.
+        env: the environment variables; they do not count when calls are compared.
     """
 
     argv: tuple[str, ...]
@@ -29,11 +29,11 @@ class Call:
 
 
 class StandIns:
-    """The stand-ins of a stage: each host has a directory of its own for them, and so has doit's machine.
+    """The stand-ins of a stage: one directory of programs for each host, and one for doit itself.
 
     Args:
-        directory: where they and their records are; it is made.
-        hosts: the hosts' names.
+        directory: directory of the programs and the records; it is created.
+        hosts: names of the hosts.
     """
 
     def __init__(self, directory: Path, hosts: Iterable[str]) -> None:
@@ -42,17 +42,17 @@ class StandIns:
             folder.mkdir(parents=True)
 
     def folder(self, host: str | None) -> Path:
-        """What has to be first on the PATH of a host, or of doit when it is None."""
+        """Return the directory that must be first on the PATH of a host, or of doit for None."""
         return self._directory / "bin" / (host or "-")
 
     def add(self, name: str, answer: str, status: int, script: str) -> None:
-        """Write a stand-in for every host and for doit; arguments as in `StageUnderTest.stand_in`."""
+        """Write a program for every host and for doit; arguments as in `StageUnderTest.stand_in`."""
         self._calls(name).mkdir(parents=True, exist_ok=True)
         for host in (None, *self._hosts):
             values: dict[str, Value] = {
                 "calls": str(self._calls(name)),
                 "host": host or "",
-                "cat": program("cat", "coreutils"),
+                "cat": find_program("cat", "coreutils"),
                 "answer": answer,
                 "status": status,
                 "script": script,
@@ -62,25 +62,25 @@ class StandIns:
             file.chmod(0o755)
 
     def calls(self, name: str) -> list[Call]:
-        """How a stand-in was called, in the order in which the calls began.
+        """Return the calls of a program on all hosts, in order.
 
         Raises:
-            AssertionError: there is no stand-in of that name.
+            AssertionError: no stand-in has this name.
         """
-        assert self._calls(name).is_dir(), f"there is no stand-in for {name}"
+        assert self._calls(name).is_dir(), f"{name} has no stand-in"
         numbers = sorted(int(file.name) for file in self._calls(name).iterdir() if not file.suffix)
-        return [_read(self._calls(name) / str(number)) for number in numbers]
+        return [_read_call(self._calls(name) / str(number)) for number in numbers]
 
     def _calls(self, name: str) -> Path:
         return self._directory / "calls" / name
 
 
-def _read(record: Path) -> Call:
-    host, cwd, *argv = _texts(record)
-    variables = (text.partition("=") for text in _texts(record.with_suffix(".env")))
+def _read_call(record: Path) -> Call:
+    host, cwd, *argv = _read_strings(record)
+    variables = (text.partition("=") for text in _read_strings(record.with_suffix(".env")))
     return Call(tuple(argv), cwd, host or None, {name: value for name, _, value in variables})
 
 
-def _texts(file: Path) -> list[str]:
-    """What stands before each NUL; bytes that are no UTF-8 are kept as surrogates."""
+def _read_strings(file: Path) -> list[str]:
+    """Return the NUL-terminated strings of a file; bytes that are not UTF-8 become surrogates."""
     return file.read_bytes().decode("utf-8", "surrogateescape").split("\0")[:-1]

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from capdoit.testing import DODO, Completed, Fleet, GitRepo, Project, clean_env
+from capdoit.testing import DODO, Completed, GitRepo, Project, SshdFleet, clean_env
 from tests.faults.faults import HOSTS, TOOLS, Case, Point, Want
 
 FIRST = {"app.txt": "first\n", "bin/serve": "#!/bin/sh\n", "log/of/developer": "x\n", "assets/logo": "x" * 200_000}
@@ -93,7 +93,7 @@ class Ground:
         fleet: the hosts.
     """
 
-    def __init__(self, directory: Path, fleet: Fleet) -> None:
+    def __init__(self, directory: Path, fleet: SshdFleet) -> None:
         self.fleet = fleet
         self._directory, self._strikes = directory, directory / "strikes"
         env = clean_env(directory / "home")

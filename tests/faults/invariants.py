@@ -6,8 +6,8 @@ import re
 from collections.abc import Collection, Mapping
 
 from capdoit.testing import Completed
-from capdoit.testing.invariants import damage
-from capdoit.testing.processes import within
+from capdoit.testing.invariants import find_violations
+from capdoit.testing.processes import wait_until
 from tests.faults.faults import HOSTS
 from tests.faults.ground import Ground
 
@@ -27,7 +27,7 @@ def holds_at_once(ground: Ground, done: Completed, flow: str, before: str, struc
         dies: whether the controller may have ended without a word.
     """
     assert "Traceback" not in done.out, done.out
-    assert within(3, lambda: not ground.processes()), f"still running: {ground.processes()}\n{done.out}"
+    assert wait_until(3, lambda: not ground.processes()), f"still running: {ground.processes()}\n{done.out}"
     live = {name: ground.project.current(name) for name in HOSTS}
     for name, release in live.items():
         is_complete(ground, name, release)
@@ -95,7 +95,7 @@ def deploys(ground: Ground, done: Completed) -> None:
     live = {ground.project.current(name) for name in HOSTS}
     assert len(live) == 1, (live, again.out)
     assert live.isdisjoint({ground.first, ground.second}), (live, again.out)
-    wrong = damage(ground.project, may_be_empty=False)
+    wrong = find_violations(ground.project, may_be_empty=False)
     assert not wrong, f"{wrong}\n{again.out}"
     for name in HOSTS:
         is_complete(ground, name, ground.project.current(name))

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from capdoit.testing import Fleet
+from capdoit.testing import SshdFleet
 from tests.faults.faults import Case, Want, cases, wants
 from tests.faults.ground import Ground
 from tests.faults.invariants import holds_afterwards, holds_at_once
@@ -29,7 +29,7 @@ SAMPLE = (
 
 
 @pytest.fixture(scope="session")
-def ground(sshds: Fleet, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ground]:
+def ground(sshds: SshdFleet, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ground]:
     made = Ground(tmp_path_factory.mktemp("ground"), sshds)
     yield made
     made.clear()

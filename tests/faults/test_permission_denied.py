@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from capdoit.testing import Fleet, GitRepo, Project
+from capdoit.testing import GitRepo, Project, SshdFleet
 from tests.support import sampled, write_hooks
 
 pytestmark = pytest.mark.ssh
@@ -33,9 +33,9 @@ def place() -> Iterator[Path]:
 
 
 @pytest.fixture(scope="module")
-def nobodys(place: Path) -> Iterator[Fleet]:
+def nobodys(place: Path) -> Iterator[SshdFleet]:
     """Three sshd's whose commands run as nobody, when sshd could run them as root."""
-    fleet = Fleet(place, 3, *([AS_NOBODY] if os.geteuid() == 0 else []))
+    fleet = SshdFleet(place, 3, *([AS_NOBODY] if os.geteuid() == 0 else []))
     try:
         fleet.start_all()
         yield fleet
@@ -44,7 +44,7 @@ def nobodys(place: Path) -> Iterator[Fleet]:
 
 
 @pytest.fixture
-def project(nobodys: Fleet, env: dict[str, str], tmp_path: Path) -> Project:
+def project(nobodys: SshdFleet, env: dict[str, str], tmp_path: Path) -> Project:
     """Deployed twice."""
     trees = {name: nobodys.hosts[name].root / tmp_path.name for name in HOSTS}
     repo = GitRepo(nobodys.hosts["web1"].home / tmp_path.name, env)

@@ -13,8 +13,8 @@ from typing import Any
 
 import pytest
 
-from capdoit.testing import DODO, Fleet, Project
-from capdoit.testing.invariants import damage
+from capdoit.testing import DODO, Project, SshdFleet
+from capdoit.testing.invariants import find_violations
 from tests.support import deploy, sleepers, tools_in_front, within, write_hooks
 
 
@@ -148,7 +148,7 @@ def test_a_flow_that_times_out_in_its_cleanup_is_recorded(project: Project) -> N
 
 
 @pytest.mark.ssh
-def test_a_deploy_continues_without_max_failures_hosts_and_records_them(ssh_project: Project, sshds: Fleet) -> None:
+def test_a_deploy_continues_without_max_failures_hosts_and_records_them(ssh_project: Project, sshds: SshdFleet) -> None:
     first = deploy(ssh_project)
     ssh_project.config(max_failures=1)
     sshds.stop("web2")
@@ -175,7 +175,7 @@ def test_a_deploy_continues_without_max_failures_hosts_and_records_them(ssh_proj
 
 
 @pytest.mark.ssh
-def test_a_deploy_stops_when_the_only_host_for_a_hook_is_missing(ssh_project: Project, sshds: Fleet) -> None:
+def test_a_deploy_stops_when_the_only_host_for_a_hook_is_missing(ssh_project: Project, sshds: SshdFleet) -> None:
     ssh_project.hosts["web2"]["roles"] = ["app", "db"]
     ssh_project.config(max_failures=1)
     ssh_project.dodo(hook("before('publishing', roles='db', primary=True)", "host.run('echo migrated')"))
@@ -209,7 +209,7 @@ def test_status_shows_a_failed_cleanup_until_the_next_deploy(project: Project) -
 
 
 @pytest.mark.ssh
-def test_a_host_lost_after_its_switch_is_in_doubt_until_the_next_flow(ssh_project: Project, sshds: Fleet) -> None:
+def test_a_host_lost_after_its_switch_is_in_doubt_until_the_next_flow(ssh_project: Project, sshds: SshdFleet) -> None:
     first = deploy(ssh_project)
     flipped = ssh_project.path / "flipped"
     stays = f'/bin/mv "$@"\ncase $* in *next/current*) : >{flipped}; exec sleep 30 ;; esac'
@@ -271,7 +271,7 @@ def test_a_session_frozen_at_the_switch_does_not_switch_when_resumed(ssh_project
     deploy(ssh_project)
 
 
-def drop_connections(sshds: Fleet, host: str) -> None:
+def drop_connections(sshds: SshdFleet, host: str) -> None:
     """They end; the host can be reached again at once."""
     listener = sshds.hosts[host].process
     assert listener
@@ -280,7 +280,7 @@ def drop_connections(sshds: Fleet, host: str) -> None:
 
 @pytest.mark.ssh
 def test_a_host_whose_connection_drops_after_its_switch_switches_back_with_the_others(
-    ssh_project: Project, sshds: Fleet
+    ssh_project: Project, sshds: SshdFleet
 ) -> None:
     first = deploy(ssh_project)
     flipped = ssh_project.path / "flipped"
@@ -294,12 +294,12 @@ def test_a_host_whose_connection_drops_after_its_switch_switches_back_with_the_o
     assert process.returncode == 1
     assert "What is live was not changed." in out
     assert {ssh_project.current(host) for host in ssh_project.hosts} == {first}
-    assert not damage(ssh_project, may_be_empty=False)
+    assert not find_violations(ssh_project, may_be_empty=False)
 
 
 @pytest.mark.ssh
 def test_a_host_with_an_unnoticed_connection_loss_switches_back_over_a_new_connection(
-    ssh_project: Project, sshds: Fleet
+    ssh_project: Project, sshds: SshdFleet
 ) -> None:
     first = deploy(ssh_project)
     waits = f'case $* in *next/current*) : >{ssh_project.path}/flipping; sleep 3; exit 1 ;; esac; exec /bin/mv "$@"'
@@ -376,7 +376,7 @@ def test_on_failure_rollback_does_not_undo_a_release_of_another_flow(project: Pr
 
 
 @pytest.mark.ssh
-def test_on_failure_rollback_works_after_a_lost_connection(ssh_project: Project, sshds: Fleet) -> None:
+def test_on_failure_rollback_works_after_a_lost_connection(ssh_project: Project, sshds: SshdFleet) -> None:
     first, mark = deploy(ssh_project), ssh_project.path / "slow"
     ssh_project.config(on_failure="rollback")
     ssh_project.dodo(DODO + SLOW_ON_ONE.format(step="published", mark=mark, then="raise"))
@@ -390,7 +390,7 @@ def test_on_failure_rollback_works_after_a_lost_connection(ssh_project: Project,
 
 
 @pytest.mark.ssh
-def test_a_new_connection_holds_the_lock(ssh_project: Project, sshds: Fleet) -> None:
+def test_a_new_connection_holds_the_lock(ssh_project: Project, sshds: SshdFleet) -> None:
     mark, lock = ssh_project.path / "slow", ssh_project.deploy_to("web1") / ".capdoit/lock"
     then = f"host.run('! flock -n {lock} true')"
     ssh_project.dodo(DODO + SLOW_ON_ONE.format(step="updated", mark=mark, then=then))
@@ -399,7 +399,7 @@ def test_a_new_connection_holds_the_lock(ssh_project: Project, sshds: Fleet) -> 
     drop_connections(sshds, "web1")
     out, _ = process.communicate(timeout=60)
     assert process.returncode == 0, out
-    assert not damage(ssh_project, may_be_empty=False)
+    assert not find_violations(ssh_project, may_be_empty=False)
 
 
 @pytest.mark.parametrize("ends", ["raise SystemExit(0)", "raise KeyboardInterrupt", "raise ValueError('a\\x1b[1mb')"])
@@ -420,7 +420,7 @@ def test_an_on_failed_hook_that_exits_does_not_hide_the_failure(project: Project
     assert "exit status 4" in done.out
     assert "warning: on_failed hook tell" in done.out
     assert "\x1b" not in done.out
-    assert not damage(project, may_be_empty=True)
+    assert not find_violations(project, may_be_empty=True)
 
 
 def test_a_recipe_that_exits_while_loading_is_an_error(project: Project) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from capdoit.testing import Fleet, Project
+from capdoit.testing import Project, SshdFleet
 from tests.support import MakeProject, deploy
 
 pytestmark = pytest.mark.ssh
@@ -41,7 +41,7 @@ def project(make_project: MakeProject) -> Project:
 
 
 @pytest.fixture
-def cap(project: Project, sshds: Fleet, tmp_path: Path) -> Cap:
+def cap(project: Project, sshds: SshdFleet, tmp_path: Path) -> Cap:
     """Runs stock Capistrano on the project's hosts."""
     program = shutil.which("cap")
     if program is None:
@@ -73,7 +73,7 @@ def cap(project: Project, sshds: Fleet, tmp_path: Path) -> Cap:
     return run
 
 
-def _stage(project: Project, sshds: Fleet, tmp_path: Path) -> str:
+def _stage(project: Project, sshds: SshdFleet, tmp_path: Path) -> str:
     keys = sshds.ssh_config.parent / "keys"
     host = sshds.hosts["web1"]
     lines = [

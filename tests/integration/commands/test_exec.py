@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from capdoit.testing import Completed, Fleet, Project
-from capdoit.testing.processes import at_home, within
+from capdoit.testing import Completed, Project, SshdFleet
+from capdoit.testing.processes import processes_with_home, wait_until
 from tests.support import hosts_of
 
 NOWHERE = {"hostname": "127.0.0.1", "port": 1, "ssh_options": ["ConnectTimeout=3"], "deploy_to": "/srv/shop"}
@@ -113,7 +113,7 @@ def test_exec_takes_no_lock_and_changes_nothing(project: Project) -> None:
 
 @pytest.mark.ssh
 def test_over_ssh_exec_runs_in_the_home_directory_with_one_connection_per_host(
-    ssh_project: Project, sshds: Fleet
+    ssh_project: Project, sshds: SshdFleet
 ) -> None:
     before = {host: sshds.connections(host) for host in ssh_project.hosts}
     said = said_by(ssh_project.doit("cap", "exec", "pwd", check=True))
@@ -122,16 +122,16 @@ def test_over_ssh_exec_runs_in_the_home_directory_with_one_connection_per_host(
 
 
 @pytest.mark.ssh
-def test_ctrl_c_ends_the_command_on_every_host(ssh_project: Project, sshds: Fleet) -> None:
+def test_ctrl_c_ends_the_command_on_every_host(ssh_project: Project, sshds: SshdFleet) -> None:
     homes = [sshds.hosts[name].home for name in ssh_project.hosts]
     process = ssh_project.start("cap", "exec", "touch ~/begun; sleep 1000")
-    assert within(60, lambda: all((home / "begun").exists() for home in homes))
+    assert wait_until(60, lambda: all((home / "begun").exists() for home in homes))
     process.send_signal(signal.SIGINT)
     out, _ = process.communicate(timeout=60)
     for home in homes:
         (home / "begun").unlink()
     assert (process.returncode, out) == (130, "interrupted\n")
-    assert within(60, lambda: not at_home(homes)), at_home(homes)
+    assert wait_until(60, lambda: not processes_with_home(homes)), processes_with_home(homes)
 
 
 def test_omitted_output_is_mentioned(named: Project) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from capdoit.testing import Completed, Project
-from capdoit.testing.processes import within
+from capdoit.testing.processes import wait_until
 from tests.support import LIKE_ANYBODY, deploy, write_hooks
 
 NOWHERE = {"hostname": "127.0.0.1", "port": 1, "ssh_options": ["ConnectTimeout=3"], "deploy_to": "/srv/shop"}
@@ -76,7 +76,7 @@ def test_history_distinguishes_interrupted_from_failed_flows(project: Project) -
         """,
     )
     process = project.start("deploy:production")
-    assert within(60, (project.path / "begun").exists)
+    assert wait_until(60, (project.path / "begun").exists)
     process.send_signal(signal.SIGTERM)
     process.communicate(timeout=60)
     newest = history(project)[0]

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from capdoit.doctor.host_condition import SHOWN_TOOLS
-from capdoit.testing import Fleet, GitRepo, Project
+from capdoit.testing import GitRepo, Project, SshdFleet
 from tests.support import MakeProject, path_without, tools_in_front, without_tools
 
 NOBODY = 65534
@@ -73,7 +73,7 @@ def test_doctor_shows_versions_state_and_settings_of_local_hosts(project: Projec
 
 
 @pytest.mark.ssh
-def test_doctor_shows_the_ssh_route_with_the_options_of_capdoit(ssh_project: Project, sshds: Fleet) -> None:
+def test_doctor_shows_the_ssh_route_with_the_options_of_capdoit(ssh_project: Project, sshds: SshdFleet) -> None:
     ssh_project.config(ssh_options=["ServerAliveInterval=7"])
     led = on(doctor(ssh_project), "web2")["ssh"]
     assert (led["key"], led["strict"], led["forwards_agent"], led["gateway"]) == ("known", "yes", False, "")
@@ -83,7 +83,7 @@ def test_doctor_shows_the_ssh_route_with_the_options_of_capdoit(ssh_project: Pro
 
 
 @pytest.mark.ssh
-def test_doctor_opens_one_connection_per_host(ssh_project: Project, sshds: Fleet) -> None:
+def test_doctor_opens_one_connection_per_host(ssh_project: Project, sshds: SshdFleet) -> None:
     before = sshds.connections("web1")
     doctor(ssh_project)
     assert sshds.connections("web1") == before + 1
@@ -126,7 +126,7 @@ def test_every_table_of_doctor_fits_80_columns(make_project: MakeProject) -> Non
 
 
 @pytest.mark.ssh
-def test_an_unreachable_host_is_one_finding_and_the_others_are_examined(ssh_project: Project, sshds: Fleet) -> None:
+def test_an_unreachable_host_is_one_finding_and_the_others_are_examined(ssh_project: Project, sshds: SshdFleet) -> None:
     sshds.stop("web2")
     try:
         said = doctor(ssh_project, code=3)
@@ -140,7 +140,7 @@ def test_an_unreachable_host_is_one_finding_and_the_others_are_examined(ssh_proj
 
 @pytest.mark.ssh
 def test_an_unknown_host_key_is_a_problem_with_the_command_to_show_it(
-    ssh_project: Project, sshds: Fleet, tmp_path: Path
+    ssh_project: Project, sshds: SshdFleet, tmp_path: Path
 ) -> None:
     known = tmp_path / "known_hosts"
     port = sshds.hosts["web2"].port
@@ -160,7 +160,7 @@ def test_an_unknown_host_key_is_a_problem_with_the_command_to_show_it(
 
 @pytest.mark.ssh
 def test_a_host_key_is_found_under_a_hashed_name_and_an_alias(
-    ssh_project: Project, sshds: Fleet, tmp_path: Path
+    ssh_project: Project, sshds: SshdFleet, tmp_path: Path
 ) -> None:
     known = tmp_path / "known_hosts"
     keys = Path(sshds.ssh_config).with_name("keys")
@@ -244,7 +244,7 @@ def nobodys(env: dict[str, str], tmp_path: Path) -> Iterator[Project]:
     """One host whose commands run as nobody, when sshd could run them as root."""
     place = Path(tempfile.mkdtemp(prefix="capdoit"))
     place.chmod(0o755)
-    fleet = Fleet(place, 1, *([AS_NOBODY] if os.geteuid() == 0 else []))
+    fleet = SshdFleet(place, 1, *([AS_NOBODY] if os.geteuid() == 0 else []))
     try:
         fleet.start_all()
         repo = GitRepo(tmp_path / "repo", env)

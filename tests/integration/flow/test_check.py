@@ -7,7 +7,7 @@ import getpass
 import pytest
 
 from capdoit.testing import Project
-from capdoit.testing.processes import within
+from capdoit.testing.processes import wait_until
 from tests.support import MakeProject, path_without, without_tools, write_hooks
 
 
@@ -56,7 +56,7 @@ def test_check_names_the_holder_of_a_lock(project: Project) -> None:
         """,
     )
     with project.start("deploy:production") as flow:
-        assert within(60, mark.exists)
+        assert wait_until(60, mark.exists)
         said = project.doit("check:production", check=True).out
         mark.unlink()
         flow.communicate(timeout=60)

@@ -9,7 +9,7 @@ from textwrap import dedent
 
 import pytest
 
-from capdoit.testing import DODO, Fleet, Project
+from capdoit.testing import DODO, Project, SshdFleet
 from tests.support import (
     MakeProject,
     a_while,
@@ -115,7 +115,9 @@ def test_the_report_tells_how_a_command_ended(project: Project, command: str, sa
 
 
 @pytest.mark.ssh
-def test_an_unreachable_host_fails_the_deploy_and_the_others_are_unchanged(ssh_project: Project, sshds: Fleet) -> None:
+def test_an_unreachable_host_fails_the_deploy_and_the_others_are_unchanged(
+    ssh_project: Project, sshds: SshdFleet
+) -> None:
     first = deploy(ssh_project)
     sshds.stop("web2")
     try:
@@ -135,7 +137,7 @@ def test_an_unreachable_host_fails_the_deploy_and_the_others_are_unchanged(ssh_p
 
 
 @pytest.mark.ssh
-def test_a_host_lost_during_the_deploy_fails_it(ssh_project: Project, sshds: Fleet) -> None:
+def test_a_host_lost_during_the_deploy_fails_it(ssh_project: Project, sshds: SshdFleet) -> None:
     first, seconds = deploy(ssh_project), a_while(ssh_project)
     waits(ssh_project, seconds)
     process = start_and_wait(ssh_project, seconds, 3, "deploy:production")
@@ -156,7 +158,7 @@ def test_a_host_lost_during_the_deploy_fails_it(ssh_project: Project, sshds: Fle
 
 
 @pytest.mark.ssh
-def test_a_host_with_a_changed_key_is_refused(ssh_project: Project, sshds: Fleet, tmp_path: Path) -> None:
+def test_a_host_with_a_changed_key_is_refused(ssh_project: Project, sshds: SshdFleet, tmp_path: Path) -> None:
     config = sshds.ssh_config.read_text()
     (tmp_path / "known_hosts").write_text("")
     changed = re.sub(r"UserKnownHostsFile .*", f"UserKnownHostsFile {tmp_path}/known_hosts", config)

@@ -11,7 +11,7 @@ from textwrap import dedent
 import pytest
 
 from capdoit.testing import DODO, GitRepo, Project
-from capdoit.testing.invariants import damage
+from capdoit.testing.invariants import find_violations
 from tests.support import MakeProject, deploy, write_hooks
 
 
@@ -479,7 +479,7 @@ def test_changes_by_a_hook_after_finished_are_not_damage_and_its_warning_is_in_s
     deploy(project)
     assert roll_back(project) == first
     assert f"the rollback to {first} finished, but: nobody was told" in project.doit("cap", "status", check=True).out
-    assert not damage(project, may_be_empty=False)
+    assert not find_violations(project, may_be_empty=False)
 
 
 def test_a_rollback_works_from_a_current_symlink_with_another_path(project: Project) -> None:

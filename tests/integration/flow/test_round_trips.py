@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from capdoit.testing import DODO, Fleet, Project
+from capdoit.testing import DODO, Project, SshdFleet
 
 # Counts the frames of all sessions of a run, and writes them down when it ends.
 COUNT = (
@@ -39,7 +39,9 @@ def frames(project: Project) -> dict[str, int]:
 
 
 @pytest.mark.ssh
-def test_a_deploy_and_a_rollback_need_one_connection_and_six_round_trips(ssh_project: Project, sshds: Fleet) -> None:
+def test_a_deploy_and_a_rollback_need_one_connection_and_six_round_trips(
+    ssh_project: Project, sshds: SshdFleet
+) -> None:
     ssh_project.dodo(COUNT)
     ssh_project.config(keep_releases=1)
     for _ in range(3):  # with a clone, without one, and with something to clean up

@@ -20,8 +20,8 @@ from capdoit.hosts.request import Request
 from capdoit.hosts.session import LOOP, MAX_UNREAD_BYTES, Session
 from capdoit.hosts.stop_signal import StopSignal
 from capdoit.script import Script
-from capdoit.testing import Fleet
-from capdoit.testing.processes import inside
+from capdoit.testing import SshdFleet
+from capdoit.testing.processes import processes_in
 from tests.integration.hosts import sessions
 from tests.integration.hosts.sessions import (
     AT_ONCE,
@@ -390,7 +390,7 @@ def test_every_login_shell_passes_the_loop_on_unchanged(
 @pytest.mark.ssh
 @pytest.mark.parametrize("login_shell", LOGIN_SHELLS.values(), ids=LOGIN_SHELLS)
 def test_a_session_works_through_ssh_and_every_login_shell(
-    opened: OpenSession, sshds: Fleet, tmp_path: Path, login_shell: str
+    opened: OpenSession, sshds: SshdFleet, tmp_path: Path, login_shell: str
 ) -> None:
     remote = shlex.join([*login_shell, REMOTE])
     session = opened("ssh", "-F", str(sshds.ssh_config), "-o", "BatchMode=yes", "web1", remote)
@@ -403,7 +403,7 @@ def test_a_session_works_through_ssh_and_every_login_shell(
 
 
 @pytest.mark.ssh
-def test_scripts_of_one_session_share_one_connection(opened: OpenSession, sshds: Fleet) -> None:
+def test_scripts_of_one_session_share_one_connection(opened: OpenSession, sshds: SshdFleet) -> None:
     before = sshds.connections("web2")
     session = opened("ssh", "-F", str(sshds.ssh_config), "web2", REMOTE)
     for _ in range(20):
@@ -412,7 +412,7 @@ def test_scripts_of_one_session_share_one_connection(opened: OpenSession, sshds:
 
 
 @pytest.mark.ssh
-def test_stop_ends_a_script_over_ssh(opened: OpenSession, sshds: Fleet, sleeper: Sleeper) -> None:
+def test_stop_ends_a_script_over_ssh(opened: OpenSession, sshds: SshdFleet, sleeper: Sleeper) -> None:
     session = opened("ssh", "-F", str(sshds.ssh_config), "web1", REMOTE)
     with closing(StopSignal()) as stop:
         threading.Thread(target=stop_once_running, args=(sleeper, stop)).start()
@@ -423,7 +423,7 @@ def test_stop_ends_a_script_over_ssh(opened: OpenSession, sshds: Fleet, sleeper:
 
 @pytest.mark.ssh
 @pytest.mark.parametrize("wrapped", ["", "timeout 900 "], ids=["alone", "in a group of its own"])
-def test_a_killed_controller_leaves_no_process_over_ssh(sshds: Fleet, sleeper: Sleeper, wrapped: str) -> None:
+def test_a_killed_controller_leaves_no_process_over_ssh(sshds: SshdFleet, sleeper: Sleeper, wrapped: str) -> None:
     ssh = ["ssh", "-F", str(sshds.ssh_config), "web1"]
     controller = subprocess.Popen([sys.executable, sessions.__file__, wrapped + sleeper.command, *ssh, "--remote"])
     sleeper.wait_until_it_runs()
@@ -433,7 +433,7 @@ def test_a_killed_controller_leaves_no_process_over_ssh(sshds: Fleet, sleeper: S
 
 
 @pytest.mark.ssh
-def test_a_host_that_goes_down_is_a_lost_connection(opened: OpenSession, sshds: Fleet, sleeper: Sleeper) -> None:
+def test_a_host_that_goes_down_is_a_lost_connection(opened: OpenSession, sshds: SshdFleet, sleeper: Sleeper) -> None:
     session = opened("ssh", "-F", str(sshds.ssh_config), "web5", REMOTE)
 
     def cut_power() -> None:
@@ -576,7 +576,7 @@ def test_a_closed_session_leaves_no_process_however_short(
         if number % 2:
             ask(session, "true")
         session.close()
-    assert wait_until(lambda: not inside(tmp_path), AT_ONCE), inside(tmp_path)
+    assert wait_until(lambda: not processes_in(tmp_path), AT_ONCE), processes_in(tmp_path)
 
 
 def test_a_shell_that_exits_leaves_no_process(
@@ -588,4 +588,4 @@ def test_a_shell_that_exits_leaves_no_process(
     with pytest.raises(HostError, match="the connection was lost"):
         ask(session, "exit 4", verb="hold")
     assert sleeper.is_gone()
-    assert wait_until(lambda: not inside(tmp_path), AT_ONCE), inside(tmp_path)
+    assert wait_until(lambda: not processes_in(tmp_path), AT_ONCE), processes_in(tmp_path)

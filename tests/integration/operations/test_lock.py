@@ -201,7 +201,7 @@ def test_a_wait_that_is_not_a_number_of_seconds_is_refused(project: Project, wai
 
 
 def one_ends(flows: list[subprocess.Popen[str]]) -> bool:
-    return processes.within(60, lambda: any(flow.poll() is not None for flow in flows))
+    return processes.wait_until(60, lambda: any(flow.poll() is not None for flow in flows))
 
 
 # 3 times in the ordinary suite and 200 times in all, in parts that can run beside each other.

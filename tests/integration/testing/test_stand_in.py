@@ -95,5 +95,5 @@ def test_a_call_on_the_controller_has_no_host(stage: Stages) -> None:
 
 
 def test_asking_for_calls_of_a_program_without_stand_in_is_refused(stage: Stages) -> None:
-    with pytest.raises(AssertionError, match="no stand-in for oracel"):
+    with pytest.raises(AssertionError, match="oracel has no stand-in"):
         stage().calls("oracel")

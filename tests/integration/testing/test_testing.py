@@ -1,4 +1,4 @@
-"""capdoit.testing: what its stages, stand-ins and strikes do, and that its assertion sees each kind of damage."""
+"""capdoit.testing: what its stages, stand-ins and faults do, and that its assertion sees each kind of damage."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from capdoit.testing import Fleet, Stages, StageUnderTest
-from capdoit.testing.sshd import program
+from capdoit.testing import SshdFleet, Stages, StageUnderTest
+from capdoit.testing.sshd import find_program
 
 HOSTILE = ["a b", "", "it's", 'say "hi"', "two\nlines\n", "$HOME `id` \\n \\", "*", "-n", "ä\udcff", "\ttab"]
 ASK = f"""
@@ -116,6 +116,6 @@ def test_more_hosts_than_there_are_sshds_are_refused(ssh_stage: Stages) -> None:
 def test_without_sshd_the_package_to_install_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("shutil.which", lambda _, path: None)  # noqa: ARG005
     with pytest.raises(pytest.fail.Exception, match="needs sshd, which is not installed: apt-get install openssh-serv"):
-        Fleet(tmp_path, 1)
+        SshdFleet(tmp_path, 1)
     with pytest.raises(pytest.fail.Exception, match="apt-get install coreutils"):
-        program("cat", "coreutils")
+        find_program("cat", "coreutils")

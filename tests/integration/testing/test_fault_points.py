@@ -24,7 +24,7 @@ def test_fail_at_works_at_each_step_and_the_next_flow_succeeds(stage: Stages, st
     shop = deployed(stage)
     before = shop.live
     with shop.fail_at(step, host="web2"):
-        assert "this failure was armed" in shop.deploy().failed().out
+        assert "this failure was injected" in shop.deploy().failed().out
     assert (shop.live == before) == (STEPS.index(step) < STEPS.index("publishing"))
     shop.assert_healthy()
     shop.deploy().ok()
@@ -76,7 +76,7 @@ def test_a_strike_comes_before_or_after_the_hooks_as_asked(stage: Stages) -> Non
 
 def test_a_strike_that_no_flow_reached_is_an_error(stage: Stages) -> None:
     shop = stage(hosts=1)
-    with pytest.raises(AssertionError, match="no flow came to the point after reverting"), shop.fail_at("reverting"):
+    with pytest.raises(AssertionError, match="no flow reached the point after reverting"), shop.fail_at("reverting"):
         shop.deploy().ok()
 
 
