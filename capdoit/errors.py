@@ -17,7 +17,7 @@
      │    └── Cancelled      one host: the work was stopped before its end
      ├── HostsFailed         a step failed; has the outcome of every host
      ├── Interrupted         a signal, or the operator, ended the flow
-     ├── FlowAborted          the report of a deploy or rollback that did not finish
+     ├── FlowAborted         the report of a deploy or rollback that did not finish
      └── DrillFailed         the report of a drill that failed
 
 ``str(error)`` is the cause in one line; of a HostError, with the last lines of output below it. Exit statuses belong
@@ -75,7 +75,7 @@ class LockHeld(CapdoitError):
 
 @dataclass(frozen=True)
 class Problem:
-    """A reason why a flow fails, or would fail.
+    """A reason for a flow to fail.
 
     Attributes:
         text: the reason; lines of output may follow the first line.
@@ -111,22 +111,22 @@ class Refusal(Enum):
     IMPOSSIBLE = "release {release} cannot be rolled back to"
     NOT_ON_EVERY_HOST = "not every host can go to {release}"
     ALREADY_LIVE = "{release} is already live on all hosts"
-    DIFFERENT_TARGETS = "the hosts would not go back to the same release"
-    DIFFERENT_REVISIONS = "release {release} is not of the same revision on all hosts"
-    DIFFERENT_LIVE = "the hosts do not have the same release live"
+    DIFFERENT_TARGETS = "the hosts would go back to different releases"
+    DIFFERENT_REVISIONS = "release {release} has different revisions on the hosts"
+    DIFFERENT_LIVE = "the hosts have different releases live"
     NOTHING_LIVE = "no release is live"
 
 
 @dataclass(frozen=True)
 class HostReleases:
-    """The releases of one host, for the table of an error.
+    """The releases of one host, as the table of an error shows them.
 
     Attributes:
         host: name of the host.
         live: the live release, or the target of ``current``; empty if there is none.
         held: the state of each release and archive, newest first.
         answer: what distinguishes the host: the release that it would go to, its revision of the release, or the state
-            for which it cannot go there. Empty if there is none.
+            that keeps it from going there. Empty if there is none.
     """
 
     host: str
@@ -154,7 +154,7 @@ class ReleaseNotChosen(CapdoitError):
     Args:
         reason: why.
         hosts: the releases of every host.
-        release: the release that was requested, or that the hosts have differently.
+        release: the release that was requested, or the release that differs between hosts.
         candidates: the releases that every host can go to; None if that was not asked.
     """
 
@@ -172,11 +172,11 @@ class ReleaseNotChosen(CapdoitError):
 
 
 class NoTarget(ReleaseNotChosen):
-    """No host can go to the release that was requested, or there is no release to go to."""
+    """A rollback without a target: no host has a suitable release."""
 
 
 class FleetDisagrees(ReleaseNotChosen):
-    """Some hosts can go to the release and others cannot, or the hosts have it differently."""
+    """Some hosts can go to the release and others cannot, or the hosts differ."""
 
 
 class PlanOutdated(CapdoitError):
@@ -258,12 +258,12 @@ class HostError(CapdoitError):
         return Problem("\n".join([self.reason, *(f"    {line}" for line in self.lines)]), self.host)
 
     def because(self, reason: str) -> HostError:
-        """Return the same error with another reason, one that the operator can act on."""
+        """Return this error with a reason that tells the operator what to do."""
         return HostError(self.host, reason, self.command, self.status, self.lines)
 
 
 class Unreachable(HostError):
-    """A host to which no connection could be made; nothing was done there."""
+    """A host that could not be connected to; nothing was done there."""
 
 
 class LockLost(HostError):
@@ -323,7 +323,7 @@ class Outcome(Generic[T]):
 
     @property
     def has_failed(self) -> bool:
-        """Whether the host itself failed; a host that was stopped because of another one might have succeeded."""
+        """True if the host itself failed; a host that was stopped because of another host might have succeeded."""
         return self.error is not None and not isinstance(self.error, Cancelled)
 
 
@@ -356,7 +356,7 @@ class Interrupted(CapdoitError):
 
 
 class FlowAborted(CapdoitError):
-    """The report of a flow that did not finish: why, where the hosts stand, and what to type next."""
+    """The report of a flow that did not finish: its cause, the live release of each host, and what to type next."""
 
 
 class DrillFailed(CapdoitError):
@@ -378,7 +378,7 @@ def find_problems(error: BaseException, host: str = "") -> list[Problem]:
 
 
 def merge_problems(problems: Iterable[Problem]) -> list[Problem]:
-    """Merge the hosts that have the same problem into one, such as ``web1, web2``."""
+    """Merge equal problems of several hosts into one problem of the hosts ``web1, web2``."""
     merged = grouped(dict.fromkeys((one.host, one.text) for one in problems))
     return [Problem(text, hosts) for text, hosts in merged.items()]
 

@@ -1,4 +1,4 @@
-"""What lies where below ``deploy_to``: Capistrano's layout, and ``.capdoit`` beside it."""
+"""The paths below ``deploy_to``: Capistrano's layout, and ``.capdoit`` next to it."""
 
 from __future__ import annotations
 
@@ -8,9 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 
 FOURTEEN_DIGITS = re.compile(r"[0-9]{14}")
-
-
-# In .capdoit; what a flow or a drill needs while it is at work.
+# Names in .capdoit that a flow or a drill uses only while it is at work.
 SCRATCH = ("next", "incoming", "unpack", "manifest", "archive.tar.gz", "removed", "drill")
 
 
@@ -19,7 +17,7 @@ class Layout:
     """The paths of one host.
 
     Attributes:
-        deploy_to: absolute, without a slash at its end.
+        deploy_to: absolute path without a slash at its end.
     """
 
     deploy_to: str
@@ -41,53 +39,53 @@ class Layout:
         return f"{self.deploy_to}/repo"
 
     def release(self, name: str) -> str:
-        """The directory of a release."""
+        """Return the directory of a release."""
         return f"{self.releases}/{name}"
 
-    def release_of(self, link: str) -> str | None:
-        """The release that a link such as ``current`` points to; None when it is no release of this tree."""
-        place, _, name = link.rstrip("/").rpartition("/")
-        ours = place in (self.releases, "releases", "./releases")
-        return name if ours and is_release(name) else None
+    def release_of(self, target: str) -> str | None:
+        """Return the release that a symlink points to; None if its target is not a release of this layout."""
+        directory, _, name = target.rstrip("/").rpartition("/")
+        is_below = directory in (self.releases, "releases", "./releases")
+        return name if is_below and is_release(name) else None
 
 
 def is_release(name: str) -> bool:
-    """Whether a name is a release's: fourteen digits that are a moment in time."""
-    return bool(FOURTEEN_DIGITS.fullmatch(name)) and _moment(name) is not None
+    """Check that a name is a release name: fourteen digits that are a valid time."""
+    return bool(FOURTEEN_DIGITS.fullmatch(name)) and _parse_time(name) is not None
 
 
 def is_inside(path: str) -> bool:
-    """Whether a relative path, without a slash at its end, stays inside the directory that it starts from."""
+    """Check that a relative path, without a slash at its end, stays inside the directory that it starts from."""
     return path.partition("/")[0] not in ("", ".", "..") and posixpath.normpath(path) == path
 
 
 def release_time(name: str) -> datetime:
-    """The moment in a release's name.
+    """Return the time in a release name.
 
     Raises:
-        ValueError: the name is not a release's.
+        ValueError: the name is not a release name.
     """
-    moment = _moment(name)
-    if moment is None:
+    time = _parse_time(name)
+    if time is None:
         raise ValueError(f"not the name of a release: {name!r}")
-    return moment
+    return time
 
 
-def release_name(moment: datetime) -> str:
-    """The name of a release made at that moment."""
-    return f"{moment.astimezone(timezone.utc):%Y%m%d%H%M%S}"
+def format_release_name(time: datetime) -> str:
+    """Return the name of a release that is made at a time."""
+    return f"{time.astimezone(timezone.utc):%Y%m%d%H%M%S}"
 
 
-def next_name(name: str) -> str:
-    """The first name after that release's.
+def next_release_name(name: str) -> str:
+    """Return the first release name after another one.
 
     Raises:
         OverflowError: there is none.
     """
-    return release_name(release_time(name) + timedelta(seconds=1))
+    return format_release_name(release_time(name) + timedelta(seconds=1))
 
 
-def _moment(name: str) -> datetime | None:
+def _parse_time(name: str) -> datetime | None:
     try:
         return datetime.strptime(name, "%Y%m%d%H%M%S").replace(tzinfo=timezone.utc)
     except ValueError:

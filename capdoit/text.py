@@ -1,4 +1,4 @@
-"""Text for people: nothing a host says can steer their terminal, and tables that fit it."""
+"""Text for people: escaped, shortened, listed, and in tables that fit the terminal."""
 
 from __future__ import annotations
 
@@ -7,28 +7,33 @@ from collections.abc import Iterable, Sequence
 
 
 def printable(value: str | bytes) -> str:
-    """A text with every control character, and what is no UTF-8, shown as an escape; a tab becomes spaces."""
+    """Return a text in which control characters and malformed UTF-8 are escaped, and a tab is spaces.
+
+    So no output of a host can control the terminal.
+    """
     if isinstance(value, bytes):
         value = value.decode("utf-8", "backslashreplace")
     if value.isprintable():
         return value
-    return "".join(_shown(char) for char in value)
+    return "".join(_escape(char) for char in value)
 
 
 def first_line(value: object) -> str:
-    """The first line of a text, or of an error's."""
+    """Return the first line of a text, or of the text of an error."""
     return str(value).partition("\n")[0]
 
 
 def one_line(value: str) -> str:
-    """A text as one line, for a log that has a line for each event."""
+    """Return a text as one line, for a log that has a line for each event."""
     return " ".join(value.split())
 
 
 def shortened(value: str, most: int) -> str:
-    """A text that takes at most so many bytes in a JSON document of ASCII, the end of one that is cut not counted.
+    """Return a text that is cut, between words if possible, to a number of bytes.
 
-    It is cut between words when it has any.
+    Args:
+        value: the text.
+        most: number of bytes in a JSON document of ASCII, without the mark at the end of a cut text.
     """
     size = 0
     for number, char in enumerate(value):
@@ -39,7 +44,7 @@ def shortened(value: str, most: int) -> str:
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """Rows under a head, in columns as wide as their widest cell."""
+    """Return a table with a head, in columns as wide as their widest cell."""
     lines = [list(head), *(list(row) for row in rows)]
     widths = [max(len(line[column]) for line in lines) for column in range(len(head))]
     return "\n".join(
@@ -49,13 +54,13 @@ def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 
 def fitted(head: Sequence[str] | None, rows: Iterable[Sequence[str]], width: int, least: int = 2) -> str:
-    """A table that fits a width: columns are dropped from the right, and what is too long even so is cut.
+    """Return a table that fits a width: columns are dropped from the right, then long lines are cut.
 
     Args:
-        head: the columns' names; None for a table without.
-        rows: in the order of importance of their columns.
-        width: as many characters as a line may have.
-        least: so many columns stay.
+        head: names of the columns; None for a table without a head.
+        rows: the rows; the most important columns come first.
+        width: number of characters in a line.
+        least: number of columns that stay.
     """
     lines = [list(row) for row in rows]
     if not lines:
@@ -68,31 +73,37 @@ def fitted(head: Sequence[str] | None, rows: Iterable[Sequence[str]], width: int
     return "\n".join(line if len(line) <= width else f"{line[: width - 1]}…" for line in text.splitlines())
 
 
-def grouped(said: Iterable[tuple[str, str]]) -> dict[str, str]:
-    """The names of those of whom the same is said, with commas between them, by what is said; both in order.
+def grouped(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
+    """Group names by value: ``{value: "a, b"}``, in first-seen order.
 
     Args:
-        said: pairs of a name and what is said of it.
+        pairs: a name and its value each.
     """
     groups: dict[str, list[str]] = {}
-    for name, what in said:
-        groups.setdefault(what, []).append(name)
-    return {what: listed(names) for what, names in groups.items()}
+    for name, value in pairs:
+        groups.setdefault(value, []).append(name)
+    return {value: listed(names) for value, names in groups.items()}
 
 
 def listed(values: Iterable[str]) -> str:
-    """Texts with commas between them."""
+    """Return texts with commas between them."""
     return ", ".join(values)
 
 
-def _shown(char: str) -> str:
+def _escape(char: str) -> str:
     if char == "\t":
         return "    "
     return char if char.isprintable() else char.encode("unicode_escape").decode("ascii")
 
 
 def near(name: str, names: Iterable[str], likeness: float = 0.6) -> str:
-    """A suggestion for a name that does not exist, with what leads to it; empty when none is near."""
+    """Return a suggestion, such as ``; did you mean web1?``; empty if no name is similar.
+
+    Args:
+        name: the name that does not exist.
+        names: the names that exist.
+        likeness: similarity from which a name is suggested, from 0 to 1.
+    """
     import difflib
 
     close = difflib.get_close_matches(name, list(names), 1, likeness)

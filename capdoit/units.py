@@ -1,48 +1,53 @@
-"""Moments, durations and sizes: one spelling for the journal, one for people."""
+"""Times, durations and sizes, as the journal has them and as people read them."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timezone
 
-AT = "%Y-%m-%dT%H:%M:%SZ"  # ISO 8601, in UTC
+TIMESTAMP = "%Y-%m-%dT%H:%M:%SZ"  # ISO 8601, in UTC
 LARGEST_FIRST = ((86400, "day"), (3600, "hour"), (60, "minute"))
 
 
 @dataclass(frozen=True)
 class Room:
-    """What is free on a file system, and of how much: KiB, or inodes; the total is more than 0."""
+    """The free and the total amount of a file system, in KiB or in inodes.
+
+    Attributes:
+        free: the free amount.
+        total: the total amount, more than 0.
+    """
 
     free: int
     total: int
 
     @property
     def share(self) -> float:
-        """The part that is free."""
+        """The free share, from 0 to 1."""
         return self.free / self.total
 
 
-def stamp(moment: datetime | None = None) -> str:
-    """A moment, or now, as the journal has it."""
-    return f"{(moment or datetime.now(timezone.utc)).astimezone(timezone.utc):{AT}}"
+def stamp(time: datetime | None = None) -> str:
+    """Return a time, or the time now, as the journal has it."""
+    return f"{(time or datetime.now(timezone.utc)).astimezone(timezone.utc):{TIMESTAMP}}"
 
 
 def parsed(at: str) -> datetime | None:
-    """The moment of a stamp; None when it is none."""
+    """Return the time of a stamp; None if it is malformed."""
     try:
-        return datetime.strptime(at, AT).replace(tzinfo=timezone.utc)
+        return datetime.strptime(at, TIMESTAMP).replace(tzinfo=timezone.utc)
     except ValueError:
         return None
 
 
 def minute(at: str) -> str:
-    """The moment of a stamp as people read it, in UTC; empty when it is none."""
-    moment = parsed(at)
-    return f"{moment:%Y-%m-%d %H:%M}" if moment else ""
+    """Return the time of a stamp in UTC, as people read it; empty if it is malformed."""
+    time = parsed(at)
+    return f"{time:%Y-%m-%d %H:%M}" if time else ""
 
 
 def duration(seconds: float) -> str:
-    """A long time in its largest unit: ``3 days``."""
+    """Return a long duration in its largest unit: ``3 days``."""
     for size, unit in LARGEST_FIRST:
         if count := int(seconds) // size:
             return f"{count} {unit}{'s' if count > 1 else ''}"
@@ -50,13 +55,13 @@ def duration(seconds: float) -> str:
 
 
 def stopwatch(seconds: float) -> str:
-    """How long something took that people waited for: ``2 min 5 s``."""
+    """Return a short duration: ``2 min 5 s``."""
     minutes, rest = divmod(round(seconds), 60)
     return f"{minutes} min {rest} s" if minutes else f"{seconds:.1f} s"
 
 
 def size(kib: float) -> str:
-    """So many KiB, in the unit that fits."""
+    """Return a size in the unit that fits: ``1.5 GiB``."""
     for unit in ("KiB", "MiB", "GiB"):
         if kib < 1024:
             return f"{kib:.0f} {unit}" if unit == "KiB" else f"{kib:.1f} {unit}"

@@ -1,1 +1,1 @@
-"""Decisions for the whole fleet: pure functions of the facts of its hosts."""
+"""Decisions for all hosts of a flow: pure functions of the facts of these hosts."""

@@ -33,7 +33,7 @@ def find_candidates(facts: Sequence[Facts]) -> Candidates:
 
 
 def find_obstacle(facts: Facts, release: str) -> str:
-    """Return the state for which a host cannot go to a release; empty if it can."""
+    """Return the state that keeps a host from going to a release; empty if the host can go to it."""
     state = facts.state_of(release)
     if release not in facts.releases:
         return "" if release in facts.archives else state

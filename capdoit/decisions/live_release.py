@@ -1,4 +1,4 @@
-"""The live release, for a hook that runs alone and for a command that only reads."""
+"""The live release, for a single hook and for read-only commands."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from capdoit.records.facts import Facts
 
 
 def choose_live_release(facts: Sequence[Facts]) -> tuple[str, str]:
-    """Return the release that is live on all hosts, and its revision.
+    """Return the name and the revision of the release that is live on all hosts.
 
     Args:
         facts: of every host.
@@ -29,7 +29,7 @@ def choose_live_release(facts: Sequence[Facts]) -> tuple[str, str]:
 
 
 def choose_release_to_verify(facts: Sequence[Facts], wanted: str | None) -> str:
-    """Return the release that was requested, or else the live release.
+    """Return the requested release; without a request, the live release.
 
     Args:
         facts: of every host that answered.

@@ -1,4 +1,4 @@
-"""The problems for which a flow on these hosts would fail."""
+"""The problems that would make a flow on these hosts fail."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ WRITTEN_BY_DEPLOYS = (*WRITTEN, "releases", "shared", "repo")
 
 
 def find_deploy_problems(facts: Sequence[Facts], stage: Stage) -> list[Problem]:
-    """Return every problem for which a deploy to these hosts would fail."""
+    """Return every problem that would make a deploy to these hosts fail."""
     layouts = _layouts(stage)
     return [
         Problem(text, one.host)
@@ -26,7 +26,7 @@ def find_deploy_problems(facts: Sequence[Facts], stage: Stage) -> list[Problem]:
 
 
 def find_rollback_problems(facts: Sequence[Facts], stage: Stage) -> list[Problem]:
-    """Return every problem for which a rollback on these hosts would fail; a rollback needs no linked file."""
+    """Return every problem that would make a rollback on these hosts fail; a rollback needs no linked file."""
     layouts = _layouts(stage)
     return [Problem(text, one.host) for one in facts for text in _rollback_problems(one, layouts[one.host])]
 

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 
-from capdoit import layout
 from capdoit.errors import ConfigError, NotReady
-from capdoit.layout import is_release
+from capdoit.layout import format_release_name, is_release, next_release_name
 from capdoit.records.facts import Facts
 from capdoit.records.lineage import parse_log_line
 from capdoit.text import printable
@@ -23,12 +22,12 @@ def choose_release_name(now: datetime, facts: Sequence[Facts]) -> str:
     Raises:
         ConfigError: a host has the last possible name.
     """
-    name = layout.release_name(now)
+    name = format_release_name(now)
     last, host = max(((known, one.host) for one in facts for known in _known_names(one)), default=("", ""))
     if name > last:
         return name
     try:
-        return layout.next_name(last)
+        return next_release_name(last)
     except OverflowError:
         raise ConfigError(
             f"{host}: no release can have a name after {last}; remove that release there, its archive, "

@@ -20,7 +20,7 @@ from capdoit.records.facts import Facts
 
 @dataclass(frozen=True)
 class RollbackTarget:
-    """The release that a rollback goes back to, the same on every host.
+    """The release to which a rollback brings every host.
 
     Attributes:
         release: name of the release.
@@ -34,7 +34,7 @@ class RollbackTarget:
 
 
 def choose_rollback_target(facts: Sequence[Facts], wanted: str | None = None) -> RollbackTarget:
-    """Return the release that all hosts go back to.
+    """Return the release to which a rollback brings every host.
 
     Args:
         facts: of every host.

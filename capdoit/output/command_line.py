@@ -10,14 +10,14 @@ from capdoit.config.variables import Variables
 
 @dataclass(frozen=True)
 class CommandLine:
-    """The doit command that an operator typed, and the commands that follow from it.
+    """The doit command that an operator typed, and the next commands to type.
 
     Attributes:
         task: ``deploy``, ``rollback``, ``drill`` or ``check``.
         stage: name of the stage.
         variables: the variables that were typed.
         hosts: names of the hosts that still take part, if the flow goes on without others; empty otherwise.
-        hook: name of the hook that was run alone; empty for a whole flow.
+        hook: name of the hook, if a single hook was run; empty for a flow.
     """
 
     task: str
@@ -42,14 +42,14 @@ class CommandLine:
         return f"doit {self.task}:{self.stage}{typed.as_arguments}"
 
     def hook_again(self, **changes: Any) -> str:
-        """Return the command that runs the hook alone."""
+        """Return the command that runs the hook without the rest of its flow."""
         typed = replace(self.variables, apply=None, **changes)
         return f"doit run -s {self.task}:{self.stage}:{self.hook}{typed.as_arguments}"
 
     def deploy(self) -> str:
-        """Return the command that deploys to the same hosts."""
+        """Return the command that deploys to these hosts."""
         return f"doit deploy:{self.scope}"
 
     def roll_back_to(self, release: str) -> str:
-        """Return the command that rolls back the same hosts to a release; after a drill, one that rehearses it."""
+        """Return the command that rolls back these hosts to a release, or after a drill rehearses that."""
         return f"doit {'drill' if self.task == 'drill' else 'rollback'}:{self.scope} rollback_release={release}"

@@ -161,7 +161,7 @@ def _advise_release(error: ReleaseNotChosen, command: CommandLine) -> str:
     if error.reason is Refusal.ALREADY_LIVE:
         return "There is nothing to do."
     if error.reason is Refusal.NOTHING_LIVE:
-        return f"A hook that is run alone needs a live release. Deploy one:\n  {command.deploy()}"
+        return f"A single hook runs on the live release. Deploy one:\n  {command.deploy()}"
     if error.candidates is None:
         return f"Once fixed, run: {command.again()}"
     return _advise_candidate(error.candidates, command)
@@ -201,6 +201,6 @@ def _find_damaged(error: BaseException) -> list[Damaged]:
 
 
 def _advise_damaged(damaged: Sequence[Damaged], command: CommandLine) -> str:
-    can_verify = not any(one.is_archive for one in damaged)  # an archive cannot be compared where it lies
+    can_verify = not any(one.is_archive for one in damaged)  # `doit cap verify` does not unpack archives
     verify = f"To see all differences: doit cap verify {command.scope} {damaged[0].release}\n" if can_verify else ""
     return f"{verify}To roll back to it anyway: {command.again(force=True)}"

@@ -19,12 +19,12 @@ MOST_LINES = 100_000
 MOST_HISTORY = 1000  # lines of the journal, and of the log; the survey sends no more
 LONGEST_REVISION = 200
 REVISION = re.compile(r"[0-9A-Za-z._-]{1,200}")
-# Keys of survey.sh that stand in one line at most.
+# Keys that survey.sh prints once at most.
 SINGLE_KEYS = {
     *("user", "deploy_to", "out_of_bounds", "current", "current_is_no_link", "current_place", "lock", "lock_is_held"),
     *("drilled", "disk", "inodes", "end"),
 }
-# Keys of survey.sh that may stand in several lines.
+# Keys that survey.sh may print several times.
 REPEATED_KEYS = {
     *("no_tool", "not_writable", "link", "not_made", "no_file", "release", "stray", "set_aside", "archive", "scratch"),
     *("journal", "log"),
@@ -198,13 +198,13 @@ def parse_revision(host: str, text: str) -> str:
 def parse_fact_lines(
     host: str, text: str, single_keys: Set[str], repeated_keys: Set[str], question: str
 ) -> Mapping[str, Sequence[str]]:
-    """Return the facts by their keys, in order, with control characters escaped.
+    """Return the facts by key, in the order of the script, with control characters escaped.
 
     Args:
         host: name of the host.
         text: stdout of a script: a line for each fact, with its key and a tab before it; ``end`` is the last.
-        single_keys: the keys that stand in one line at most.
-        repeated_keys: the keys that may stand in several lines.
+        single_keys: the keys that the script prints once at most.
+        repeated_keys: the keys that the script may print several times.
         question: name of the script.
 
     Raises:

@@ -48,7 +48,7 @@ def describe_last_drill(facts: Sequence[Facts]) -> str:
 
 
 def find_overdue_drills(facts: Sequence[Facts], max_age_seconds: int, now: datetime) -> list[str]:
-    """Return the hosts whose last drill failed, is missing or is too old, one sentence each.
+    """Return the hosts without a recent, successful drill, one sentence each.
 
     Args:
         facts: of every host.

@@ -98,7 +98,7 @@ def _host_history(facts: Facts) -> dict[Key, Sequence[Entry]]:
 
 
 def _with_keys(publishes: Sequence[Publish]) -> list[tuple[Key, Publish]]:
-    """Return publishes with keys that are the same on all hosts.
+    """Return publishes with keys that agree between hosts.
 
     Equal publishes are numbered from the newest, because the logs of hosts begin at different times.
     """

@@ -19,7 +19,7 @@ LONGEST_REASON = 100  # characters of the reason why a drill failed, so that `do
 
 @dataclass(frozen=True)
 class Entry:
-    """One line of the journal; also the content of a lock. Every field is text, and empty if it is unknown.
+    """One line of the journal; also the content of a lock. Every field is text; an unknown field is empty.
 
     Attributes:
         event: what happened: ``building``, ``ready``, ``live``, ``back``, ``failed``, ``finished``, …

@@ -1,4 +1,4 @@
-"""The lineage of a host: which releases were live, one after the other, and which were rolled back from.
+"""The lineage of a host: the releases that were live, in order, and the releases that were rolled back from.
 
 It is built from the journal and from revisions.log. The journal has more detail; the log also has the publishes of
 Capistrano.
@@ -20,7 +20,7 @@ ROLLED_BACK = re.compile(r"(?P<by>.*) rolled back to release (?P<release>[0-9]{1
 
 @dataclass(frozen=True)
 class Publish:
-    """The moment at which a release became live. Publishes of the same flow and release are equal.
+    """A release becoming live. Publishes with equal flow and release are equal.
 
     Attributes:
         flow: ``deploy`` or ``rollback``.

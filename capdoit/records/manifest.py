@@ -58,12 +58,12 @@ class Comparison:
 
     @property
     def damage(self) -> tuple[Change, ...]:
-        """The differences for which a rollback is refused; added files do no harm."""
+        """The differences that make a rollback unsafe; added files do no harm."""
         return tuple(change for change in self.changes if change.kind != "added")
 
     @property
     def is_as_shipped(self) -> bool:
-        """Whether there is a manifest and nothing differs from it."""
+        """True if there is a manifest and nothing differs from it."""
         return self.has_manifest and not self.changes
 
     def count_changes(self) -> str:
@@ -74,7 +74,7 @@ class Comparison:
 
 
 def format_changes(changes: Sequence[Change], most: int) -> list[str]:
-    """Return the first changes, one line each, and a line with the number of the others."""
+    """Return the first changes, one line each, and a line with the number of further changes."""
     more = [f"and {len(changes) - most} more"] if len(changes) > most else []
     return [*map(str, changes[:most]), *more]
 

@@ -327,7 +327,7 @@ def test_a_missing_target_is_refused_with_the_message_of_the_rollback(project: P
     before = real(project)
     done = project.doit("drill").failed()
     assert real(project) == before
-    what = "the hosts would not go back to the same release"
+    what = "the hosts would go back to different releases"
     assert what in done.out
     assert f"web2  {project.current('web2')}  nothing" in done.out
     assert what in project.doit("rollback").failed().out

@@ -191,7 +191,7 @@ def test_an_incomplete_release_is_refused_even_with_an_archive_of_its_name() -> 
 def test_one_release_name_with_two_revisions_is_a_disagreement(wanted: str | None) -> None:
     other = host("web2", 0, 1)
     other = replace(other, releases={**other.releases, R[0]: "another commit"})
-    with pytest.raises(FleetDisagrees, match="not of the same revision") as caught:
+    with pytest.raises(FleetDisagrees, match="has different revisions on the hosts") as caught:
         choose_rollback_target([host("web1", 0, 1), other], wanted)
     assert suggested(caught.value) is None
 

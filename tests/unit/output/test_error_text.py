@@ -53,7 +53,7 @@ def rows(text: str) -> list[list[str]]:
 def test_hosts_that_differ_are_a_table_and_the_operator_sees_what_to_type() -> None:
     text = render_error(DIFFERENT, ROLLBACK)
     assert rows(text)[:4] == [
-        ["the hosts would not go back to the same release"],
+        ["the hosts would go back to different releases"],
         ["host", "live", "would go to", "has"],
         ["web1", R[2], R[1], f"{R[2]} (live), {R[1]} (retired), {R[0]} (retired)"],
         ["web2", R[2], "nothing", f"{R[2]} (live)"],
