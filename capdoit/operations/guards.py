@@ -11,6 +11,7 @@ from capdoit.hooks.context import Release
 from capdoit.hooks.hook import Hook, RollbackCheck
 from capdoit.hosts.connection import Connection
 from capdoit.hosts.request import Request
+from capdoit.output.error_text import render_cause
 from capdoit.records.journal import Note
 from capdoit.state.context import FlowContext
 from capdoit.state.hook_arguments import flow_argument, release_argument
@@ -80,7 +81,7 @@ def _ask(context: FlowContext, connection: Connection, check: RollbackCheck) -> 
         refusal = GuardRefused(check.recipe, context.decision.release, connection.name, cause=error)
         if context.request.variables.migrations != "keep":
             raise refusal from None
-        context.warn(f"{refusal}")
+        context.warn(render_cause(refusal))
         return ()
 
 

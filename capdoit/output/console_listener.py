@@ -111,7 +111,7 @@ def _host_left_out(event: events.HostLeftOut) -> Iterator[Line]:
 
 def _guard_found(event: events.GuardFound) -> Iterator[Line]:
     reason = f" ({event.reason})" if event.reason else ""
-    yield f"recipe {event.recipe}: {event.host} has what release {event.release} does not know{reason}:", None
+    yield f"recipe {event.recipe}: {event.host} has changes that release {event.release} does not know{reason}:", None
     for name in event.names:
         yield f"  {name}", None
     yield f"migrations={event.migrations}", None
