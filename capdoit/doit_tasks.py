@@ -27,7 +27,7 @@ from capdoit.output.console import Console
 from capdoit.output.console_listener import console_events
 from capdoit.output.error_text import render_error
 from capdoit.sequence import FLOWS, FlowTask, flow_tasks
-from capdoit.text import listed, near
+from capdoit.text import join_names, suggest_name
 from capdoit.transfers import TRANSFERS, transfer_of
 
 if TYPE_CHECKING:
@@ -134,9 +134,8 @@ class Cap(HookRegistry):
         hooks = sorted({act.name for acts in flows for act in acts if act.hook} | failed)
         for name in skip:
             if name not in hooks:
-                raise ConfigError(
-                    f"skip={name}: no hook has that name{near(name, hooks)} (there are {listed(hooks) or 'none'})"
-                )
+                there_are = f"(there are {join_names(hooks) or 'none'})"
+                raise ConfigError(f"skip={name}: no hook has that name{suggest_name(name, hooks)} {there_are}")
 
     # -- tasks
 

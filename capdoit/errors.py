@@ -33,7 +33,7 @@ from enum import Enum
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
-from capdoit.text import first_line, grouped, listed, near, printable
+from capdoit.text import get_first_line, group_names, join_names, make_printable, suggest_name
 
 PACKAGE = Path(__file__).parent
 T = TypeVar("T")
@@ -69,7 +69,7 @@ class LockHeld(CapdoitError):
 
     def __init__(self, holders: Mapping[str, str], is_whole_stage: bool = False) -> None:
         self.holders, self.is_whole_stage = dict(holders), is_whole_stage
-        found = (f"{hosts}: {holder}" for holder, hosts in grouped(self.holders.items()).items())
+        found = (f"{hosts}: {holder}" for holder, hosts in group_names(self.holders.items()).items())
         super().__init__(f"another flow is at work: {'; '.join(found)}")
 
 
@@ -167,8 +167,8 @@ class ReleaseNotChosen(CapdoitError):
     ) -> None:
         self.reason, self.hosts, self.release, self.candidates = reason, tuple(hosts), release, candidates
         held = sorted({name for host in hosts for name in host.held})
-        suggestion = near(release, held) if reason is Refusal.UNKNOWN_RELEASE else ""
-        super().__init__(f"{reason.value.format(release=printable(release))}{suggestion}")
+        suggestion = suggest_name(release, held) if reason is Refusal.UNKNOWN_RELEASE else ""
+        super().__init__(f"{reason.value.format(release=make_printable(release))}{suggestion}")
 
 
 class NoTarget(ReleaseNotChosen):
@@ -222,13 +222,15 @@ class GuardRefused(CapdoitError):
         self.recipe, self.release, self.host, self.names = recipe, release, host, tuple(names)
         self.meaning, self.can_revert, self.obstacle = meaning, can_revert, obstacle
         self.missing_roles, self.cause = tuple(missing_roles), cause
-        super().__init__(f"{self.summary}: {first_line(cause)}" if cause else self.summary)
+        super().__init__(f"{self.summary}: {get_first_line(cause)}" if cause else self.summary)
 
     @property
     def summary(self) -> str:
         """The reason in one line, without the error that caused it."""
         if self.missing_roles:
-            return f"recipe {self.recipe} must ask a host with the role {listed(self.missing_roles)}: none is selected"
+            return (
+                f"recipe {self.recipe} must ask a host with the role {join_names(self.missing_roles)}: none is selected"
+            )
         if self.cause:
             return f"recipe {self.recipe} cannot tell which changes release {self.release} does not know"
         return f"recipe {self.recipe}: {self.host} has changes that release {self.release} does not know"
@@ -379,7 +381,7 @@ def find_problems(error: BaseException, host: str = "") -> list[Problem]:
 
 def merge_problems(problems: Iterable[Problem]) -> list[Problem]:
     """Merge equal problems of several hosts into one problem of the hosts ``web1, web2``."""
-    merged = grouped(dict.fromkeys((one.host, one.text) for one in problems))
+    merged = group_names(dict.fromkeys((one.host, one.text) for one in problems))
     return [Problem(text, hosts) for text, hosts in merged.items()]
 
 
@@ -397,7 +399,7 @@ def locate_error(error: BaseException) -> str:
 def _describe_bug(error: BaseException) -> str:
     """Return the type, message and location of an error that is not capdoit's."""
     lines = f"{type(error).__name__}: {error}".splitlines()
-    return "\n".join(map(printable, lines)) + locate_error(error)
+    return "\n".join(map(make_printable, lines)) + locate_error(error)
 
 
 def _is_internal(file: Path) -> bool:
@@ -406,4 +408,4 @@ def _is_internal(file: Path) -> bool:
 
 def _summarize(problems: Iterable[Problem]) -> str:
     """Return the first line of each problem, all in one line."""
-    return "; ".join(map(str, merge_problems(Problem(first_line(one.text), one.host) for one in problems)))
+    return "; ".join(map(str, merge_problems(Problem(get_first_line(one.text), one.host) for one in problems)))

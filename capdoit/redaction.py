@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from capdoit.text import printable
+from capdoit.text import make_printable
 
 MASK = "***"
 SHORTEST_LINE = 8  # characters; a shorter line of a secret, such as a brace, is common in any output
@@ -34,7 +34,7 @@ class Redactor:
 def _spellings(secret: str) -> set[str]:
     """Return a secret as it may appear: as it is, or line by line and printable, as output is."""
     lines = [line.strip() for line in secret.split("\n") if line.strip()]
-    return {secret, *(printable(line) for line in lines if len(lines) == 1 or len(line) >= SHORTEST_LINE)}
+    return {secret, *(make_printable(line) for line in lines if len(lines) == 1 or len(line) >= SHORTEST_LINE)}
 
 
 def _mask_cut_secret(secret: str, text: str) -> str:

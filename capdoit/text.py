@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterable, Sequence
 
 
-def printable(value: str | bytes) -> str:
+def make_printable(value: str | bytes) -> str:
     """Return a text in which control characters and malformed UTF-8 are escaped, and a tab is spaces.
 
     So no output of a host can control the terminal.
@@ -18,17 +18,17 @@ def printable(value: str | bytes) -> str:
     return "".join(_escape(char) for char in value)
 
 
-def first_line(value: object) -> str:
+def get_first_line(value: object) -> str:
     """Return the first line of a text, or of the text of an error."""
     return str(value).partition("\n")[0]
 
 
-def one_line(value: str) -> str:
+def join_lines(value: str) -> str:
     """Return a text as one line, for a log that has a line for each event."""
     return " ".join(value.split())
 
 
-def shortened(value: str, most: int) -> str:
+def shorten(value: str, most: int) -> str:
     """Return a text that is cut, between words if possible, to a number of bytes.
 
     Args:
@@ -43,7 +43,7 @@ def shortened(value: str, most: int) -> str:
     return value
 
 
-def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+def format_table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     """Return a table with a head, in columns as wide as their widest cell."""
     lines = [list(head), *(list(row) for row in rows)]
     widths = [max(len(line[column]) for line in lines) for column in range(len(head))]
@@ -53,7 +53,7 @@ def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     )
 
 
-def fitted(head: Sequence[str] | None, rows: Iterable[Sequence[str]], width: int, least: int = 2) -> str:
+def fit_table(head: Sequence[str] | None, rows: Iterable[Sequence[str]], width: int, least: int = 2) -> str:
     """Return a table that fits a width: columns are dropped from the right, then long lines are cut.
 
     Args:
@@ -67,13 +67,13 @@ def fitted(head: Sequence[str] | None, rows: Iterable[Sequence[str]], width: int
         return ""
     first, *rest = [list(head), *lines] if head else lines
     for columns in range(len(first), least - 1, -1):
-        text = table(first[:columns], (line[:columns] for line in rest))
+        text = format_table(first[:columns], (line[:columns] for line in rest))
         if max(map(len, text.splitlines())) <= width:
             break
     return "\n".join(line if len(line) <= width else f"{line[: width - 1]}…" for line in text.splitlines())
 
 
-def grouped(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
+def group_names(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
     """Group names by value: ``{value: "a, b"}``, in first-seen order.
 
     Args:
@@ -82,10 +82,10 @@ def grouped(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
     groups: dict[str, list[str]] = {}
     for name, value in pairs:
         groups.setdefault(value, []).append(name)
-    return {value: listed(names) for value, names in groups.items()}
+    return {value: join_names(names) for value, names in groups.items()}
 
 
-def listed(values: Iterable[str]) -> str:
+def join_names(values: Iterable[str]) -> str:
     """Return texts with commas between them."""
     return ", ".join(values)
 
@@ -96,7 +96,7 @@ def _escape(char: str) -> str:
     return char if char.isprintable() else char.encode("unicode_escape").decode("ascii")
 
 
-def near(name: str, names: Iterable[str], likeness: float = 0.6) -> str:
+def suggest_name(name: str, names: Iterable[str], likeness: float = 0.6) -> str:
     """Return a suggestion, such as ``; did you mean web1?``; empty if no name is similar.
 
     Args:

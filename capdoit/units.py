@@ -10,7 +10,7 @@ LARGEST_FIRST = ((86400, "day"), (3600, "hour"), (60, "minute"))
 
 
 @dataclass(frozen=True)
-class Room:
+class Capacity:
     """The free and the total amount of a file system, in KiB or in inodes.
 
     Attributes:
@@ -27,12 +27,12 @@ class Room:
         return self.free / self.total
 
 
-def stamp(time: datetime | None = None) -> str:
+def format_timestamp(time: datetime | None = None) -> str:
     """Return a time, or the time now, as the journal has it."""
     return f"{(time or datetime.now(timezone.utc)).astimezone(timezone.utc):{TIMESTAMP}}"
 
 
-def parsed(at: str) -> datetime | None:
+def parse_timestamp(at: str) -> datetime | None:
     """Return the time of a stamp; None if it is malformed."""
     try:
         return datetime.strptime(at, TIMESTAMP).replace(tzinfo=timezone.utc)
@@ -40,13 +40,13 @@ def parsed(at: str) -> datetime | None:
         return None
 
 
-def minute(at: str) -> str:
+def format_minute(at: str) -> str:
     """Return the time of a stamp in UTC, as people read it; empty if it is malformed."""
-    time = parsed(at)
+    time = parse_timestamp(at)
     return f"{time:%Y-%m-%d %H:%M}" if time else ""
 
 
-def duration(seconds: float) -> str:
+def format_duration(seconds: float) -> str:
     """Return a long duration in its largest unit: ``3 days``."""
     for size, unit in LARGEST_FIRST:
         if count := int(seconds) // size:
@@ -54,13 +54,13 @@ def duration(seconds: float) -> str:
     return "less than a minute"
 
 
-def stopwatch(seconds: float) -> str:
+def format_elapsed(seconds: float) -> str:
     """Return a short duration: ``2 min 5 s``."""
     minutes, rest = divmod(round(seconds), 60)
     return f"{minutes} min {rest} s" if minutes else f"{seconds:.1f} s"
 
 
-def size(kib: float) -> str:
+def format_size(kib: float) -> str:
     """Return a size in the unit that fits: ``1.5 GiB``."""
     for unit in ("KiB", "MiB", "GiB"):
         if kib < 1024:

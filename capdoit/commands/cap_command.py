@@ -23,7 +23,7 @@ from capdoit.doit_tasks import Cap
 from capdoit.errors import CapdoitError, ConfigError
 from capdoit.output.console import Console
 from capdoit.output.error_text import render_error
-from capdoit.text import listed
+from capdoit.text import join_names
 
 INTERRUPTED = 130  # the exit status that shells use for SIGINT
 
@@ -37,7 +37,7 @@ def make_doit_options(commands: Iterable[Subcommand]) -> tuple[dict[str, Any], .
             "long": option.name,
             "type": bool if isinstance(option, Flag) else str,
             "default": False if isinstance(option, Flag) else None,
-            "help": f"{option.help} ({listed(names)})",
+            "help": f"{option.help} ({join_names(names)})",
         }
         for option, names in commands_by_option(commands).items()
     )

@@ -7,7 +7,7 @@ from importlib import import_module
 
 from capdoit.commands.subcommand import Option, Subcommand
 from capdoit.errors import ConfigError
-from capdoit.text import listed, near
+from capdoit.text import join_names, suggest_name
 
 MODULES = (
     "install",
@@ -33,7 +33,7 @@ def find_command(name: str) -> Subcommand:
     """
     commands = {command.name: command for command in COMMANDS}
     if name not in commands:
-        raise ConfigError(f"cap has no {name}{near(name, commands)} (there are {listed(commands)})")
+        raise ConfigError(f"cap has no {name}{suggest_name(name, commands)} (there are {join_names(commands)})")
     return commands[name]
 
 

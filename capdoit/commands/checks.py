@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable
 from capdoit.commands.catalog import COMMANDS, commands_by_option
 from capdoit.commands.subcommand import Subcommand
 from capdoit.errors import ConfigError
-from capdoit.text import listed
+from capdoit.text import join_names
 
 
 def refuse_unknown_options(command: Subcommand, given: Collection[str]) -> None:
@@ -22,7 +22,7 @@ def refuse_unknown_options(command: Subcommand, given: Collection[str]) -> None:
     """
     for option, names in commands_by_option(COMMANDS).items():
         if option.name in given and not command.takes(option):
-            raise ConfigError(f"cap {command.name} has no --{option.name}; only these have it: {listed(names)}")
+            raise ConfigError(f"cap {command.name} has no --{option.name}; only these have it: {join_names(names)}")
 
 
 def refuse_unused_variables(command: Subcommand, given: Iterable[str]) -> None:

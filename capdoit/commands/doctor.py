@@ -18,8 +18,8 @@ from capdoit.doctor.ssh_route import SshRoute
 from capdoit.doit_tasks import Cap
 from capdoit.errors import ConfigError
 from capdoit.output.console import Tone
-from capdoit.text import fitted
-from capdoit.units import Room, size
+from capdoit.text import fit_table
+from capdoit.units import Capacity, format_size
 
 TOOLS_HEAD = ("host", *SHOWN_TOOLS, "sh")
 STATE_HEAD = ("host", "clock", "disk free", "deploy_to of", "user", "locale", "inodes free")
@@ -63,16 +63,16 @@ def _parts(diagnosis: Diagnosis, recipes: Mapping[str, str], width: int) -> Iter
         if found := format_findings(diagnosis.findings, is_problem):
             yield "\n".join([f"{head}:", *(f"  {line}" for line in found)])
     programs = [(name, "not installed" if v is None else v) for name, v in diagnosis.controller.items()]
-    yield f"Controller:\n{fitted(None, programs, width)}"
+    yield f"Controller:\n{fit_table(None, programs, width)}"
     if conditions := diagnosis.conditions_found:
-        yield f"Programs of the hosts:\n{fitted(TOOLS_HEAD, map(_tools_row, conditions), width)}"
-        yield f"State of the hosts:\n{fitted(STATE_HEAD, map(_state_row, conditions), width)}"
+        yield f"Programs of the hosts:\n{fit_table(TOOLS_HEAD, map(_tools_row, conditions), width)}"
+        yield f"State of the hosts:\n{fit_table(STATE_HEAD, map(_state_row, conditions), width)}"
     if routes := diagnosis.routes_found:
-        yield f"Connections by ssh:\n{fitted(ROUTE_HEAD, map(_route_row, routes), width)}"
+        yield f"Connections by ssh:\n{fit_table(ROUTE_HEAD, map(_route_row, routes), width)}"
     if recipes:
-        yield f"Recipes:\n{fitted(None, recipes.items(), width)}"
+        yield f"Recipes:\n{fit_table(None, recipes.items(), width)}"
     rows = [_setting_row(setting) for setting in diagnosis.settings]
-    yield f"Settings of {diagnosis.stage}:\n{fitted(None, rows, width, least=4)}"
+    yield f"Settings of {diagnosis.stage}:\n{fit_table(None, rows, width, least=4)}"
 
 
 def _tools_row(condition: Condition) -> tuple[str, ...]:
@@ -87,7 +87,7 @@ def _state_row(condition: Condition) -> tuple[str, ...]:
     return (
         condition.host,
         f"{sign}{describe_offset(clock)}" if clock else "?",
-        size(condition.disk.free) if condition.disk else "?",
+        format_size(condition.disk.free) if condition.disk else "?",
         owner if condition.deploy_to else "gets no code",
         condition.user,
         condition.charmap or condition.locale or "not set",
@@ -95,7 +95,7 @@ def _state_row(condition: Condition) -> tuple[str, ...]:
     )
 
 
-def _share(room: Room | None) -> str:
+def _share(room: Capacity | None) -> str:
     return f"{room.share:.0%}" if room else "?"
 
 

@@ -16,7 +16,7 @@ from capdoit.errors import ConfigError, Outcome
 from capdoit.hosts.connection import Connection
 from capdoit.hosts.host_requests import command_request
 from capdoit.output.console import Tone
-from capdoit.text import listed
+from capdoit.text import join_names
 
 MOST_KEPT = 1 << 20  # characters of a host's output
 HOSTS = ValueOption("hosts", "only these hosts, separated by commas; same as hosts=", str, is_variable=True)
@@ -74,7 +74,7 @@ def execute_everywhere(request: CommandRequest) -> int:
     command, request = _take_command(request)
     outcomes = ask_every_host(request.select_stage(), request, lambda host: _execute(host, command))
     for hosts, result in _group_equal(outcomes):
-        request.console.say(f"{listed(hosts)}: {result.ending}", Tone.HEAD if result.has_succeeded else Tone.BAD)
+        request.console.say(f"{join_names(hosts)}: {result.ending}", Tone.HEAD if result.has_succeeded else Tone.BAD)
         for line in _output_lines(result.output):
             request.console.say(line)
     print_unreached_hosts(request.console, outcomes)
@@ -88,7 +88,7 @@ def _take_command(request: CommandRequest) -> tuple[str, CommandRequest]:
     if not command.strip():
         raise ConfigError("exec needs a command, such as: doit cap exec 'df -h' production")
     if len(others) > 1:
-        raise ConfigError(f"exec takes one command and a stage, found {listed(words)}; quote the command")
+        raise ConfigError(f"exec takes one command and a stage, found {join_names(words)}; quote the command")
     return command, replace(request, words=others)
 
 

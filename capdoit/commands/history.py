@@ -16,8 +16,8 @@ from capdoit.config.stages import Stage
 from capdoit.errors import ConfigError, Outcome, answers
 from capdoit.records.facts import Facts
 from capdoit.records.history import FlowRecord, build_history
-from capdoit.text import fitted, grouped, listed
-from capdoit.units import minute, stopwatch
+from capdoit.text import fit_table, group_names, join_names
+from capdoit.units import format_elapsed, format_minute
 
 DEFAULT_NUMBER = 20  # flows
 # The columns in order of importance: a narrow terminal drops the last ones, never the first four.
@@ -67,7 +67,7 @@ def _print(
 def _make_table(shown: Sequence[FlowRecord], hosts: Sequence[str], width: int) -> str:
     if not shown:
         return "The journals of all hosts are empty."
-    head, *rows = fitted(HEAD, map(_row, shown), width, NEEDED_COLUMNS).split("\n")
+    head, *rows = fit_table(HEAD, map(_row, shown), width, NEEDED_COLUMNS).split("\n")
     lines = [head]
     for row, flow in zip(rows, shown, strict=True):
         lines += [row, *(line for note in _notes(flow, hosts) for line in _wrap(note, width))]
@@ -76,10 +76,10 @@ def _make_table(shown: Sequence[FlowRecord], hosts: Sequence[str], width: int) -
 
 def _row(flow: FlowRecord) -> tuple[str, ...]:
     has_ended_well = flow.event in (flow.flow, "unlock")
-    took = "" if flow.seconds is None else stopwatch(flow.seconds)
+    took = "" if flow.seconds is None else format_elapsed(flow.seconds)
     result, left = (_common(values.values()) for values in (flow.results, flow.left))
     event = flow.event if has_ended_well else f"{flow.event} {flow.flow}"
-    when = minute(flow.at) or "not known"
+    when = format_minute(flow.at) or "not known"
     revision = flow.revision[:REVISION_DIGITS]
     return (when, event, result, flow.release, flow.by, took, revision, left, flow.origin)
 
@@ -89,10 +89,10 @@ def _notes(flow: FlowRecord, hosts: Sequence[str]) -> Iterable[str]:
     if flow.ending:
         yield flow.ending
     if len(set(flow.results.values())) > 1:
-        yield "; ".join(f"{result} on {where}" for result, where in grouped(flow.results.items()).items())
+        yield "; ".join(f"{result} on {where}" for result, where in group_names(flow.results.items()).items())
     elif missing := [host for host in hosts if host not in flow.results]:
         are_few = len(missing) < len(flow.results)
-        yield f"not on {listed(missing)}" if are_few else f"only on {listed(flow.results)}"
+        yield f"not on {join_names(missing)}" if are_few else f"only on {join_names(flow.results)}"
     if flow.why:
         yield f"why: {flow.why}"
 

@@ -17,7 +17,7 @@ from capdoit.commands.unreached_hosts import errors_by_host, print_unreached_hos
 from capdoit.config.stages import Stage
 from capdoit.errors import ConfigError, answers
 from capdoit.records.facts import Facts
-from capdoit.text import fitted, listed
+from capdoit.text import fit_table, join_names
 from capdoit.transfers import TRANSFERS, transfer_of
 from capdoit.transfers.git_commits import Commit, Repository
 from capdoit.transfers.protocol import CommitSource
@@ -77,9 +77,11 @@ def describe_gap(branch: str, tip: str, gap: Gap) -> str:
         tip: its commit.
         gap: the commits in between.
     """
-    live = f"what is live on {listed(gap.hosts)}"
+    live = f"what is live on {join_names(gap.hosts)}"
     if not gap.revision:
-        return f"Nothing is live on {listed(gap.hosts)}, or it has no revision: a deploy would bring all of {branch}."
+        return (
+            f"Nothing is live on {join_names(gap.hosts)}, or it has no revision: a deploy would bring all of {branch}."
+        )
     if gap.comes is None:
         return f"{gap.revision[:REVISION_DIGITS]}, {live}, is not a commit that the repository has: {LOST}."
     if gap.comes and gap.goes:
@@ -101,8 +103,8 @@ def _list_commits(gap: Gap, width: int) -> Iterable[str]:
     marked = [*(("+", commit) for commit in gap.comes or ()), *(("-", commit) for commit in gap.goes)]
     rows = [(sign, c.revision[:REVISION_DIGITS], c.date, c.author, c.subject) for sign, c in marked]
     if gap.goes:
-        return fitted(None, rows, width, 5).splitlines()
-    return fitted(None, [row[1:] for row in rows], width, 4).splitlines()
+        return fit_table(None, rows, width, 5).splitlines()
+    return fit_table(None, [row[1:] for row in rows], width, 4).splitlines()
 
 
 def _hosts_by_revision(facts: Iterable[Facts]) -> dict[str, tuple[str, ...]]:

@@ -18,7 +18,7 @@ from capdoit.hooks.manual import recipe_manual, recipe_summary
 from capdoit.output.console import Console, Tone
 from capdoit.records.journal import Note
 from capdoit.state.plan_file import changed_names
-from capdoit.text import fitted
+from capdoit.text import fit_table
 
 HEAD = ("recipe", "version", "from", "")
 DIFF = Flag("diff", "compare the next deploy with the last one")
@@ -40,7 +40,7 @@ def print_recipes(request: CommandRequest) -> int:
 def _print_all(console: Console, project: Path) -> None:
     recipes, errors = _load_all(project)
     rows = [(one.name, one.version, one.source, recipe_summary(one).removeprefix(f"{one.name}: ")) for one in recipes]
-    console.say_table(fitted(HEAD, rows, console.width, least=4) or "There are no recipes.")
+    console.say_table(fit_table(HEAD, rows, console.width, least=4) or "There are no recipes.")
     for line in _hidden_recipes(recipes, project):
         console.say(line, Tone.DOUBTFUL)
     for error in errors:

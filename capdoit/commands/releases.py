@@ -21,8 +21,8 @@ from capdoit.output.console import Tone
 from capdoit.records import fleet_state
 from capdoit.records.facts import Facts
 from capdoit.records.live_periods import find_live_period
-from capdoit.text import fitted, listed, table
-from capdoit.units import minute, size
+from capdoit.text import fit_table, format_table, join_names
+from capdoit.units import format_minute, format_size
 
 SIZES_TIMEOUT_SECONDS = 60
 SIZE_LINE = re.compile(r"([0-9]{1,15})\t([0-9]{14})")
@@ -83,7 +83,7 @@ def _make_table(facts: Sequence[Facts], target: str | None, sizes: Sizes, width:
         columns = _share_columns(columns)
     details = [_details(facts, name, sizes) for name in names]
     rows = [[*row, *more] for row, more in zip(_rows(names, columns, target), details, strict=True)]
-    text = fitted(("release", *columns, "", "revision", "size", "branch", "who", "when (UTC)"), rows, width, 3)
+    text = fit_table(("release", *columns, "", "revision", "size", "branch", "who", "when (UTC)"), rows, width, 3)
     return "\n".join(
         [text, *_name_cut_columns(columns, text), *_legend(columns, facts), *fleet_state.find_kept_failures(facts)]
     )
@@ -91,7 +91,7 @@ def _make_table(facts: Sequence[Facts], target: str | None, sizes: Sizes, width:
 
 def _is_too_wide(names: Sequence[str], columns: Columns, target: str | None, width: int) -> bool:
     """Check whether the states leave no room for the revision."""
-    text = table(("release", *columns, ""), _rows(names, columns, target))
+    text = format_table(("release", *columns, ""), _rows(names, columns, target))
     return max(map(len, text.splitlines())) > width - REVISION_DIGITS - 2
 
 
@@ -106,12 +106,12 @@ def _details(facts: Sequence[Facts], release: str, sizes: Sizes) -> list[str]:
     """Return the last cells of a row: revision, size, branch, operator and time."""
     periods = [find_live_period(one, release) for one in facts]
     period = next((one for one in periods if one.since), periods[0])
-    return [_revision(facts, release), _size(release, sizes), period.branch, period.by, minute(period.since)]
+    return [_revision(facts, release), _size(release, sizes), period.branch, period.by, format_minute(period.since)]
 
 
 def _size(release: str, sizes: Sizes) -> str:
     largest = max((of_host.get(release, 0) for of_host in sizes.values()), default=0)
-    return size(largest) if largest else ""
+    return format_size(largest) if largest else ""
 
 
 def _share_columns(columns: Columns) -> Columns:
@@ -124,7 +124,7 @@ def _share_columns(columns: Columns) -> Columns:
 
 def _name_cut_columns(columns: Columns, text: str) -> list[str]:
     cut = [head for head in columns if f"  {head} " not in f"{text.splitlines()[0]} "]
-    return [f"  No room for {listed(cut)}; select hosts with hosts=, or use --json"] if cut else []
+    return [f"  No room for {join_names(cut)}; select hosts with hosts=, or use --json"] if cut else []
 
 
 def _legend(columns: Columns, facts: Sequence[Facts]) -> list[str]:
@@ -132,7 +132,7 @@ def _legend(columns: Columns, facts: Sequence[Facts]) -> list[str]:
     names = _list_releases(facts)
     hosts = {one.host: [one.state_of(name) for name in names] for one in facts}
     return [
-        f"  {head}: {listed(host for host, of_host in hosts.items() if of_host == list(states))}"
+        f"  {head}: {join_names(host for host, of_host in hosts.items() if of_host == list(states))}"
         for head, states in columns.items()
         if head not in hosts
     ]

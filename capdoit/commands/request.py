@@ -15,7 +15,7 @@ from capdoit.config.variables import Variables
 from capdoit.doit_tasks import Cap
 from capdoit.errors import ConfigError
 from capdoit.output.console import Console
-from capdoit.text import listed
+from capdoit.text import join_names
 
 T = TypeVar("T")
 
@@ -58,7 +58,7 @@ class CommandRequest:
             ConfigError: there are two words or more.
         """
         if len(self.words) > 1:
-            raise ConfigError(f"expected at most one {noun}, found {listed(self.words)}")
+            raise ConfigError(f"expected at most one {noun}, found {join_names(self.words)}")
         return self.words[0] if self.words else None
 
     def select_stage(self) -> Stage:

@@ -6,7 +6,7 @@ from capdoit.commands.request import CommandRequest
 from capdoit.commands.subcommand import Subcommand
 from capdoit.config.stages import Config, Stage
 from capdoit.errors import ConfigError
-from capdoit.text import fitted, listed
+from capdoit.text import fit_table, join_names
 from capdoit.transfers import transfer_of
 
 HEAD = ("stage", "", "transfer", "of", "hosts")
@@ -16,11 +16,11 @@ MOST_HOSTS = 3  # in one line
 def print_stages(request: CommandRequest) -> int:
     """Print a line for each stage of deploy.yml."""
     if request.words:
-        raise ConfigError(f"stages takes no words, found {listed(request.words)}")
+        raise ConfigError(f"stages takes no words, found {join_names(request.words)}")
     config = request.load_project().config
     default = _default_stage(config)
     rows = [_row(stage, stage.name == default) for stage in config.stages.values()]
-    request.console.say_table(fitted(HEAD, rows, request.console.width))
+    request.console.say_table(fit_table(HEAD, rows, request.console.width))
     return 0
 
 
@@ -30,7 +30,7 @@ def _default_stage(config: Config) -> str | None:
 
 def _row(stage: Stage, is_default: bool) -> tuple[str, ...]:
     names = [host.name for host in stage.hosts]
-    hosts = listed(names) if len(names) <= MOST_HOSTS else f"{listed(names[:2])} and {len(names) - 2} more"
+    hosts = join_names(names) if len(names) <= MOST_HOSTS else f"{join_names(names[:2])} and {len(names) - 2} more"
     return stage.name, "default" if is_default else "", stage.transfer, transfer_of(stage).source(stage, None), hosts
 
 

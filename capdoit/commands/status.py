@@ -20,8 +20,8 @@ from capdoit.records import fleet_state
 from capdoit.records.facts import Facts
 from capdoit.records.history import build_history
 from capdoit.records.live_periods import describe_length, find_live_period
-from capdoit.text import fitted, grouped
-from capdoit.units import minute, size
+from capdoit.text import fit_table, group_names
+from capdoit.units import format_minute, format_size
 
 HEAD = ("host", "live", "since (UTC)", "by", "revision", "branch")
 SHORT_REVISION_DIGITS = 8  # so that the table fits a screen
@@ -47,7 +47,7 @@ def print_status(request: CommandRequest) -> int:
 def _print(console: Console, stage: Stage, outcomes: Sequence[Outcome[Facts]]) -> None:
     facts = answers(outcomes)
     if facts:
-        console.say_table(fitted(HEAD, map(_row, facts), console.width))
+        console.say_table(fit_table(HEAD, map(_row, facts), console.width))
         for line, tone in _describe_fleet(facts, stage, len(outcomes)):
             console.say(line, tone)
     print_unreached_hosts(console, outcomes)
@@ -59,12 +59,12 @@ def _row(facts: Facts) -> tuple[str, ...]:
     release, revision = find_live_release(facts)
     period = find_live_period(facts, release)
     short_revision = revision[:SHORT_REVISION_DIGITS]
-    return facts.host, release or "nothing", minute(period.since), period.by, short_revision, period.branch
+    return facts.host, release or "nothing", format_minute(period.since), period.by, short_revision, period.branch
 
 
 def _describe_fleet(facts: Sequence[Facts], stage: Stage, host_count: int) -> Iterator[tuple[str, Tone | None]]:
     """Return the lines about the fleet, each with its tone."""
-    for holder, names in grouped((one.host, one.holder) for one in facts if one.lock).items():
+    for holder, names in group_names((one.host, one.holder) for one in facts if one.lock).items():
         yield f"{names}: locked by {holder}", Tone.DOUBTFUL
     if sentence := _describe_bad_ending(facts):
         yield sentence, Tone.DOUBTFUL
@@ -81,7 +81,7 @@ def _describe_bad_ending(facts: Sequence[Facts]) -> str:
     if last is None or last.event == last.flow:
         return ""
     verb = "failed" if last.event == "failed" else "was interrupted"
-    results = grouped(last.results.items())
+    results = group_names(last.results.items())
     ends = ", ".join(result if len(results) == 1 else f"{result} on {names}" for result, names in results.items())
     release = f"; {last.release} is {ends}" if last.release else ""
     unfinished = ", but the steps after publishing were not done" if "live" in last.results.values() else ""
@@ -96,21 +96,21 @@ def _describe_rollback(facts: Sequence[Facts], stage: Stage, host_count: int) ->
     one = next((one for one in facts if target in one.releases), facts[0])
     period = find_live_period(one, target)
     how_long = describe_length(period, datetime.now(timezone.utc))
-    was_live = f", live {how_long}, until {minute(period.until)}" if how_long and period.until else ""
+    was_live = f", live {how_long}, until {format_minute(period.until)}" if how_long and period.until else ""
     source = period.branch or one.releases.get(target, "")[:SHORT_REVISION_DIGITS]
     possible = f"possible on {len(facts)} of {host_count} hosts"
     return f"goes to {target} ({source}{was_live}), {possible}; to be sure: doit drill:{stage.name}"
 
 
 def _describe_free_space(facts: Sequence[Facts]) -> str:
-    spaces = grouped((one.host, _free_space(one)) for one in facts)
+    spaces = group_names((one.host, _free_space(one)) for one in facts)
     return "; ".join(f"{space} on {hosts}" for space, hosts in spaces.items())
 
 
 def _free_space(facts: Facts) -> str:
     if facts.disk is None:
         return "not known"
-    disk = f"{size(facts.disk.free)} ({facts.disk.share:.0%})"
+    disk = f"{format_size(facts.disk.free)} ({facts.disk.share:.0%})"
     return f"{disk}, {facts.inodes.share:.0%} of inodes" if facts.inodes else disk
 
 

@@ -6,7 +6,7 @@ import textwrap
 from collections.abc import Iterable, Iterator
 
 from capdoit.commands.subcommand import SELECTION, Flag, Option, Subcommand
-from capdoit.text import grouped, listed
+from capdoit.text import group_names, join_names
 
 WIDTH = 64  # characters; doit indents the text by 4 and wraps it at 70
 INDENT = "  "
@@ -48,10 +48,10 @@ def _exit_statuses(commands: Iterable[Subcommand]) -> Iterator[str]:
     """Return a line for each set of exit statuses, with the names of the commands."""
     yield "Exit status: 0, and"
     texts = ((command.name, _join(command)) for command in commands if command.exit_statuses)
-    for text, names in grouped(texts).items():
+    for text, names in group_names(texts).items():
         line = f"{names}: {text}"
         yield from textwrap.wrap(line, WIDTH, initial_indent=INDENT, subsequent_indent=INDENT * 2)
 
 
 def _join(command: Subcommand) -> str:
-    return listed(f"{number} if {when}" for number, when in command.exit_statuses)
+    return join_names(f"{number} if {when}" for number, when in command.exit_statuses)

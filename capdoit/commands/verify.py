@@ -21,7 +21,7 @@ from capdoit.output.console import Console, Tone
 from capdoit.records import manifest
 from capdoit.records.facts import Facts
 from capdoit.records.manifest import Change, Comparison, format_changes
-from capdoit.text import listed
+from capdoit.text import join_names
 
 MOST_SHOWN = 20  # changes of one host
 COMPARED = {"full": "contents included", "quick": "by size, mode and symlink target, without contents"}
@@ -66,7 +66,7 @@ def _take_release(request: CommandRequest) -> tuple[CommandRequest, str | None]:
     """Return the release among the positional words, and the request without it."""
     releases = [word for word in request.words if word.isdecimal()]
     if len(releases) > 1:
-        raise ConfigError(f"expected at most one release, found {listed(releases)}")
+        raise ConfigError(f"expected at most one release, found {join_names(releases)}")
     others = [word for word in request.words if word not in releases]
     return replace(request, words=others), releases[0] if releases else None
 

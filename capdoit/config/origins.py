@@ -15,7 +15,7 @@ from capdoit.config.readers import Plain
 from capdoit.config.settings import HOST, STAGE, TOP, Schema
 from capdoit.config.stages import Config, HostConfig, Stage
 from capdoit.config.yaml_nodes import FAST, YamlValue, read_yaml
-from capdoit.text import listed, printable
+from capdoit.text import join_names, make_printable
 
 DEFAULT = "default"
 OFF, ON = "off", "on"
@@ -161,15 +161,15 @@ def _parts(name: str, value: YamlValue) -> Iterator[Setting]:
 
 def _setting(name: str, value: YamlValue) -> Setting:
     secret = str(value.node.value) if value.kind == "!env" else ""
-    text = f"!env {secret}" if secret else PASSWORD.sub(r"\1***@", printable(_as_text(value)))
+    text = f"!env {secret}" if secret else PASSWORD.sub(r"\1***@", make_printable(_as_text(value)))
     return Setting(name, text, TOP, _short_place(value), secret=secret)
 
 
 def _as_text(value: YamlValue) -> str:
     if value.kind == "seq":
-        return listed(_as_text(item) for item in value.as_list())
+        return join_names(_as_text(item) for item in value.as_list())
     if value.kind == "map":
-        return listed(f"{name}: {_as_text(item)}" for name, item in value.as_mapping().items())
+        return join_names(f"{name}: {_as_text(item)}" for name, item in value.as_mapping().items())
     return str(value.node.value)
 
 

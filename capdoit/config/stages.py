@@ -17,7 +17,7 @@ from capdoit.config.settings import HOST, TOP, Schema, Transfers
 from capdoit.config.yaml_nodes import EXACT, FAST, YamlValue, read_yaml
 from capdoit.errors import ConfigError
 from capdoit.layout import Layout
-from capdoit.text import listed, near
+from capdoit.text import join_names, suggest_name
 
 
 @dataclass(frozen=True)
@@ -137,11 +137,11 @@ def choose_stage(config: Config, name: str | None) -> Stage:
     """
     only = next(iter(config.stages)) if len(config.stages) == 1 else None
     name = name or config.default_stage or only
-    stages = listed(config.stages)
+    stages = join_names(config.stages)
     if name is None:
         raise ConfigError(f"which stage? Add stage=NAME, one of {stages}; or set default_stage in {config.file}")
     if name not in config.stages:
-        raise ConfigError(f"no stage {name}; {config.file} has {stages}{near(name, config.stages)}")
+        raise ConfigError(f"no stage {name}; {config.file} has {stages}{suggest_name(name, config.stages)}")
     return config.stages[name]
 
 
@@ -165,7 +165,7 @@ def _load(file: Path, transfers: Transfers, loader: Any) -> Config:
 def _default_stage(value: YamlValue | None, stages: Mapping[str, Stage]) -> str | None:
     name = value.as_string() if value else None
     if value and name and stages and name not in stages:
-        value.add_mistake(f"no stage {name}; there are {listed(stages)}{near(name, stages)}")
+        value.add_mistake(f"no stage {name}; there are {join_names(stages)}{suggest_name(name, stages)}")
     return name
 
 

@@ -15,7 +15,7 @@ from typing import Any
 
 from capdoit.config.stages import HostConfig, Stage
 from capdoit.errors import ConfigError
-from capdoit.text import listed, near
+from capdoit.text import join_names, suggest_name
 
 VariableReader = Callable[[str, str], Any]
 
@@ -41,7 +41,7 @@ def _read_text(name: str, value: str) -> str:
 
 def _read_choice(name: str, value: str, choices: Sequence[str]) -> str:
     if _read_text(name, value) not in choices:
-        raise ConfigError(f"{name}={value}: expected {' or '.join(choices)}{near(value, choices)}")
+        raise ConfigError(f"{name}={value}: expected {' or '.join(choices)}{suggest_name(value, choices)}")
     return value
 
 
@@ -192,7 +192,7 @@ def typed_variables(kept: Mapping[str, str] | None, arguments: Sequence[str]) ->
     for name, value in (kept or {}).items():
         values = [word.partition("=")[2] for word in arguments if word.startswith(f"{name}=")]
         if set(values) - {value}:
-            raise ConfigError(f"{name}= is given twice: {listed(values)}; separate several names with commas")
+            raise ConfigError(f"{name}= is given twice: {join_names(values)}; separate several names with commas")
     return dict(kept or {})
 
 
@@ -251,7 +251,7 @@ def _suggestion(name: str, known: Sequence[str]) -> str:
     if name in OTHER_TOOLS_NAMES:
         return f"; did you mean {OTHER_TOOLS_NAMES[name]}?"
     anagrams = [one for one in known if one[0] == name[:1] and sorted(one) == sorted(name)]
-    return near(name, known, 0.8) or near(name, anagrams, 0)
+    return suggest_name(name, known, 0.8) or suggest_name(name, anagrams, 0)
 
 
 # -- selecting hosts
@@ -266,7 +266,7 @@ def select_release_hosts(stage: Stage, variables: Variables) -> Stage:
     stage = select_hosts(stage, variables)
     if all(host.no_release for host in stage.hosts):
         names = [host.name for host in stage.hosts]
-        raise ConfigError(f"none of these hosts gets code (no_release): {listed(names)}")
+        raise ConfigError(f"none of these hosts gets code (no_release): {join_names(names)}")
     return stage
 
 
@@ -281,7 +281,7 @@ def select_hosts(stage: Stage, variables: Variables) -> Stage:
     _check_known("role", variables.roles or (), stage.roles, stage)
     hosts = tuple(host for host in stage.hosts if _is_selected(host, variables))
     if not hosts:
-        wanted = f"hosts={listed(variables.hosts or ())} roles={listed(variables.roles or ())}"
+        wanted = f"hosts={join_names(variables.hosts or ())} roles={join_names(variables.roles or ())}"
         raise ConfigError(f"no host of {stage.name} has both: {wanted}")
     return stage.only(hosts)
 
@@ -294,5 +294,5 @@ def _is_selected(host: HostConfig, variables: Variables) -> bool:
 def _check_known(kind: str, names: tuple[str, ...], known: set[str] | list[str], stage: Stage) -> None:
     for name in names:
         if name not in known:
-            there_are = f"there are {listed(sorted(known)) or 'none'}{near(name, known)}"
+            there_are = f"there are {join_names(sorted(known)) or 'none'}{suggest_name(name, known)}"
             raise ConfigError(f"no {kind} {name} in stage {stage.name}; {there_are}")

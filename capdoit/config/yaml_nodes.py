@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 import yaml
 
 from capdoit.errors import ConfigError
-from capdoit.text import listed, near, printable
+from capdoit.text import join_names, make_printable, suggest_name
 
 T = TypeVar("T")
 TAG_PREFIX = "tag:yaml.org,2002:"
@@ -140,7 +140,9 @@ class YamlValue:
         """Return one of some words; ``what`` names such a word in messages."""
         text, choices = self.as_string(), list(choices)
         if text and text not in choices:
-            self.add_mistake(f"found {printable(text)}, expected {what}: {listed(choices)}{near(text, choices)}")
+            self.add_mistake(
+                f"found {make_printable(text)}, expected {what}: {join_names(choices)}{suggest_name(text, choices)}"
+            )
         return text
 
     def as_list(self, expected: str = "a list of strings") -> list[YamlValue]:
@@ -182,12 +184,12 @@ class YamlValue:
             if name in readers:
                 found[name] = readers[name](value)
             else:
-                hint = f"; it belongs {elsewhere[name]}" if name in elsewhere else near(name, readers)
+                hint = f"; it belongs {elsewhere[name]}" if name in elsewhere else suggest_name(name, readers)
                 self.mistakes.add(value.key, value.path, f"no such {what}{hint}")
         return found
 
     def _add_entry(self, key: yaml.Node, node: yaml.Node, entries: dict[str, YamlValue]) -> None:
-        name = printable(str(key.value)) if isinstance(key, yaml.ScalarNode) else ""
+        name = make_printable(str(key.value)) if isinstance(key, yaml.ScalarNode) else ""
         path = f"{self.path}.{name}" if self.path else name
         if not name or key.tag == f"{TAG_PREFIX}merge":
             self.mistakes.add(key, self.path, "expected a name")
@@ -201,7 +203,7 @@ class YamlValue:
         """Return the value's type, and its text if it is a scalar."""
         kind = KIND_NAMES.get(self.kind, self.kind)
         if isinstance(self.node, yaml.ScalarNode) and self.node.value:
-            return f"{kind} ({printable(str(self.node.value))})"
+            return f"{kind} ({make_printable(str(self.node.value))})"
         return "nothing" if self.kind in ("str", "null") else kind
 
 

@@ -9,7 +9,7 @@ from capdoit.errors import ConfigError, NotReady
 from capdoit.layout import format_release_name, is_release, next_release_name
 from capdoit.records.facts import Facts
 from capdoit.records.lineage import parse_log_line
-from capdoit.text import printable
+from capdoit.text import make_printable
 
 
 def choose_release_name(now: datetime, facts: Sequence[Facts]) -> str:
@@ -48,7 +48,7 @@ def accept_planned_name(planned: object, now: str, facts: Sequence[Facts]) -> st
     """
     last = max((known for one in facts for known in _known_names(one)), default="")
     if not isinstance(planned, str) or not is_release(planned) or not last < planned <= now:
-        raise NotReady(f"the plan's release, {printable(str(planned))}, cannot be made now; make a new plan")
+        raise NotReady(f"the plan's release, {make_printable(str(planned))}, cannot be made now; make a new plan")
     return planned
 
 

@@ -18,7 +18,7 @@ from capdoit.errors import Outcome, answers
 from capdoit.operations.connections import make_fleet, without_unset_secrets
 from capdoit.output.console import Console
 from capdoit.output.console_listener import console_events
-from capdoit.text import first_line
+from capdoit.text import get_first_line
 
 
 @dataclass(frozen=True)
@@ -107,4 +107,4 @@ def _judge_hosts(routes: Sequence[Outcome[SshRoute]], conditions: Sequence[Outco
 
 
 def _judge_error(outcome: Outcome[Condition] | Outcome[SshRoute]) -> Finding:
-    return Finding(outcome.host, first_line(outcome.error).removeprefix(f"{outcome.host}: "))
+    return Finding(outcome.host, get_first_line(outcome.error).removeprefix(f"{outcome.host}: "))

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from capdoit.config.origins import Setting
 from capdoit.doctor.host_condition import Clock, Condition
 from capdoit.doctor.ssh_route import KNOWN, REVOKED, SshRoute
-from capdoit.text import grouped, listed
-from capdoit.units import size
+from capdoit.text import group_names, join_names
+from capdoit.units import format_size
 
 LEAST_KIB = 100 * 1024
 LEAST_INODES = 1000
@@ -93,7 +93,7 @@ def format_findings(findings: Iterable[Finding], is_problem: bool) -> list[str]:
     """
     chosen = [finding for finding in findings if finding.is_problem == is_problem]
     if not is_problem:
-        texts = grouped((finding.where, finding.text) for finding in chosen)
+        texts = group_names((finding.where, finding.text) for finding in chosen)
         return [f"{where}: {text}" for text, where in texts.items()]
     order = list(dict.fromkeys(finding.text for finding in chosen))
     return [f"{one.where}: {one.text}" for one in sorted(chosen, key=lambda finding: order.index(finding.text))]
@@ -102,7 +102,7 @@ def format_findings(findings: Iterable[Finding], is_problem: bool) -> list[str]:
 def count_findings(findings: Sequence[Finding]) -> str:
     """Return the numbers of lines with problems and with remarks: ``2 problems, no remarks``."""
     counts = {noun: len(format_findings(findings, noun == "problem")) for noun in ("problem", "remark")}
-    return listed(f"{count or 'no'} {noun}{'' if count == 1 else 's'}" for noun, count in counts.items())
+    return join_names(f"{count or 'no'} {noun}{'' if count == 1 else 's'}" for noun, count in counts.items())
 
 
 def _full_name(setting: Setting) -> str:
@@ -128,7 +128,7 @@ def _judge_rights(condition: Condition) -> list[str]:
 
 def _judge_full_disk(condition: Condition) -> list[str]:
     disk, inodes = condition.disk, condition.inodes
-    full = [f"{size(disk.free)} free at {condition.place}"] if disk and disk.free < LEAST_KIB else []
+    full = [f"{format_size(disk.free)} free at {condition.place}"] if disk and disk.free < LEAST_KIB else []
     if inodes and inodes.free < LEAST_INODES:
         full.append(f"{inodes.free} inodes free at {condition.place}")
     return full
@@ -170,7 +170,7 @@ def describe_offset(clock: Clock) -> str:
 def _judge_key(route: SshRoute, is_strict: bool, is_reached: bool) -> list[str]:
     if route.key == KNOWN or (is_reached and is_strict and route.key != REVOKED):
         return []
-    name, files = route.key_names[0], listed(route.key_files) or "no file"
+    name, files = route.key_names[0], join_names(route.key_files) or "no file"
     if route.key == REVOKED:
         return [f"a key of {name} is revoked in {files}"]
     return [f"its host key is not known: {name} is not in {files}{_advise_keyscan(route)}"]

@@ -15,7 +15,7 @@ from capdoit.operations.survey import SURVEY_TIMEOUT_SECONDS
 from capdoit.operations.tools import tools_for_both_flows
 from capdoit.records.facts import parse_fact_lines, parse_room
 from capdoit.script import Value
-from capdoit.units import Room
+from capdoit.units import Capacity
 
 SHOWN_TOOLS = ("git", "tar", "rsync", "flock", "sha256sum")
 OF_HOST = {"clock", "locale", "charmap", "user", "shell", "shell_version"}
@@ -80,8 +80,8 @@ class Condition:
     mode: str = ""
     is_directory: bool = True
     closed: tuple[str, ...] = ()
-    disk: Room | None = None
-    inodes: Room | None = None
+    disk: Capacity | None = None
+    inodes: Capacity | None = None
 
     @property
     def exists(self) -> bool:

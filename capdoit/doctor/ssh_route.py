@@ -10,7 +10,7 @@ from pathlib import Path
 from capdoit.config.stages import HostConfig
 from capdoit.errors import HostError
 from capdoit.hosts.ssh_command import ssh_arguments
-from capdoit.text import printable
+from capdoit.text import make_printable
 
 TIMEOUT_SECONDS = 20.0  # ssh's configuration may run programs, too
 STANDARD_PORT = "22"
@@ -66,7 +66,7 @@ def parse_ssh_settings(text: str) -> dict[str, str]:
     """Return the settings in the output of `ssh -G`, by name. The first of several lines with one name counts."""
     settings: dict[str, str] = {}
     for line in text.splitlines():
-        name, _, value = printable(line).partition(" ")
+        name, _, value = make_printable(line).partition(" ")
         settings.setdefault(name, value)
     return settings
 
@@ -123,7 +123,7 @@ def host_key_state(found: Iterable[str]) -> str:
 def _ask_ssh(config: HostConfig) -> str:
     done = _run(["ssh", "-G", *ssh_arguments(config)])
     if done.returncode != 0:
-        last_line = printable((done.stderr.strip().splitlines() or ["no message"])[-1])
+        last_line = make_printable((done.stderr.strip().splitlines() or ["no message"])[-1])
         raise HostError(config.name, f"ssh refuses its configuration: {last_line}")
     return done.stdout
 

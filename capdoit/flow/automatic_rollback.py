@@ -12,7 +12,7 @@ from capdoit.flow.failure import find_way_back
 from capdoit.output.failure_report import render_titled_cause
 from capdoit.state.context import FlowContext
 from capdoit.state.request import FlowDefinition
-from capdoit.text import listed
+from capdoit.text import join_names
 
 if TYPE_CHECKING:
     from capdoit.flow.runner import FlowRunner
@@ -61,7 +61,7 @@ class AutomaticRollback:
             return f"{cause}\n{self._state()} The automatic rollback (on_failure) failed, too:\n{failed}"
         rollback = self._runner.context
         target = rollback.decision.release if rollback else ""
-        hosts = listed(host.name for host in self._deploy.fleet.connections)
+        hosts = join_names(host.name for host in self._deploy.fleet.connections)
         return f"{cause}\nIt was rolled back (on_failure): {target} is live on {hosts}, and {release} is bad."
 
     def interrupt(self, signal: str) -> None:

@@ -21,7 +21,7 @@ from capdoit.records import fleet_state
 from capdoit.records.facts import Facts
 from capdoit.state.context import FlowContext
 from capdoit.state.request import FlowDefinition
-from capdoit.text import grouped
+from capdoit.text import group_names
 from capdoit.transfers import transfer_of
 
 
@@ -80,5 +80,5 @@ def _warn(stage: Stage, facts: Sequence[Facts], events: EventBus) -> None:
         for sentence in fleet_state.find_overdue_drills(facts, stage.drill_max_age, datetime.now(timezone.utc)):
             events.emit(CheckWarned(f"{sentence}; doit drill:{stage.name} rehearses one"))
     held = ((one.host, one.holder) for one in facts if one.lock and one.lock_is_held)
-    for holder, hosts in grouped(held).items():
+    for holder, hosts in group_names(held).items():
         events.emit(CheckWarned(f"{hosts}: locked by {holder}"))

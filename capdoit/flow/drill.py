@@ -28,8 +28,8 @@ from capdoit.sequence import FlowTask
 from capdoit.state.context import FlowContext
 from capdoit.state.request import FlowDefinition
 from capdoit.steps.starting import starting
-from capdoit.text import one_line
-from capdoit.units import stamp
+from capdoit.text import join_lines
+from capdoit.units import format_timestamp
 
 LONGEST_REASON = 1000  # characters of a failure that hosts keep
 
@@ -176,8 +176,10 @@ class Drill:
 
     def _verdict(self, context: FlowContext, result: str, reason: str = "") -> str:
         request, seconds = context.request, f"{self._total_seconds:.2f}"
-        reason = one_line(reason)[:LONGEST_REASON]
-        return DrillVerdict(stamp(), request.operator, result, context.decision.release, seconds, reason).to_line()
+        reason = join_lines(reason)[:LONGEST_REASON]
+        return DrillVerdict(
+            format_timestamp(), request.operator, result, context.decision.release, seconds, reason
+        ).to_line()
 
     def _end(self, context: FlowContext, verdict: str) -> None:
         with suppress(FlowAborted):  # it works in the shadow, which is removed now

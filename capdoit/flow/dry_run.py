@@ -27,8 +27,8 @@ from capdoit.state.plan_file import (
 from capdoit.state.request import FlowDefinition
 from capdoit.steps.finishing import releases_to_remove
 from capdoit.steps.finishing_rollback import release_to_archive
-from capdoit.text import listed
-from capdoit.units import size
+from capdoit.text import join_names
+from capdoit.units import format_size
 
 OMITTED = "# … as above …\n"
 DISK_SPACE_TIMEOUT_SECONDS = 60
@@ -91,7 +91,7 @@ def _script_lines(recorded: list[RecordedScript], step: str) -> Iterator[str]:
         given_first = first.setdefault((name, body), given)
         text = given + _without(shown, body) if given_first is given else _difference(given_first, given)
         shown.update(library for library in libraries if library in body)
-        yield f"{listed(hosts)}: {name}"
+        yield f"{join_names(hosts)}: {name}"
         yield from (f"  | {line}" for line in text.splitlines() if line)
 
 
@@ -127,14 +127,14 @@ def _no_effects(_: FlowContext) -> Iterator[str]:
 
 def _starting(context: FlowContext) -> Iterator[str]:
     facts = list(context.progress.facts.values())
-    yield f"takes the lock of {listed(context.progress.facts)}"
+    yield f"takes the lock of {join_names(context.progress.facts)}"
     for one in facts:
         if one.lock and one.lock.flow:
             yield f"{one.host}: its lock is held now by {one.holder}"
     yield from (f"the hosts differ: {difference}" for difference in fleet_state.find_differences(facts))
     for one in facts:
         if one.strays:
-            yield f"the hosts differ: {one.host} has {listed(one.strays)} in releases/, which is not a release"
+            yield f"the hosts differ: {one.host} has {join_names(one.strays)} in releases/, which is not a release"
     yield f"{'makes' if context.request.is_deploy else 'goes back to'} release {context.decision.release}"
     for host, space in context.fleet.all(lambda connection: _disk_space(context, connection)).items():
         yield f"{host}: {space}"
@@ -142,13 +142,13 @@ def _starting(context: FlowContext) -> Iterator[str]:
 
 def _updating(context: FlowContext) -> Iterator[str]:
     stage, decision = context.request.stage, context.decision
-    linked = listed([*stage.linked_files, *stage.linked_dirs]) or "nothing"
+    linked = join_names([*stage.linked_files, *stage.linked_dirs]) or "nothing"
     yield f"{decision.release} gets revision {decision.revision} ({context.request.branch}); links to shared: {linked}"
 
 
 def _reverting(context: FlowContext) -> Iterator[str]:
     decision = context.decision
-    hosts = listed(sorted(decision.archived_on))
+    hosts = join_names(sorted(decision.archived_on))
     yield f"unpacks {decision.release} on {hosts}" if hosts else "has nothing to do"
 
 
@@ -160,7 +160,7 @@ def _publishing(context: FlowContext) -> Iterator[str]:
 
 def _finishing(context: FlowContext) -> Iterator[str]:
     for host in context.progress.facts:
-        yield f"{host}: removes {listed(releases_to_remove(context, host)) or 'nothing'}"
+        yield f"{host}: removes {join_names(releases_to_remove(context, host)) or 'nothing'}"
 
 
 def _finishing_rollback(context: FlowContext) -> Iterator[str]:
@@ -192,5 +192,5 @@ def _disk_space(context: FlowContext, connection: Connection) -> str:
         return "its free disk space is not known"
     free, *taken = map(int, answer)
     is_short = context.request.is_deploy and taken and free < taken[0]
-    live = f", the live release takes {size(taken[0])}" if taken else ""
-    return f"{size(free)} are free{live}{' - NOT ENOUGH for another release' if is_short else ''}"
+    live = f", the live release takes {format_size(taken[0])}" if taken else ""
+    return f"{format_size(free)} are free{live}{' - NOT ENOUGH for another release' if is_short else ''}"

@@ -18,7 +18,7 @@ from capdoit.script import Value
 from capdoit.sequence import EMPTY_POINTS, step_names
 from capdoit.state.context import FlowContext
 from capdoit.state.journal_lines import journal_line
-from capdoit.text import first_line, printable
+from capdoit.text import get_first_line, make_printable
 
 CLEANUP_TIMEOUT_SECONDS = 60  # the fault that made the flow hang may make the cleanup hang, too
 SURVEY_TIMEOUT_SECONDS = 20
@@ -118,7 +118,7 @@ def _remove_half_made_release(context: FlowContext, connection: Connection) -> H
     except HostError as error:
         return _state_without_lock(context, connection, error)
     link, _, kept = (answer or "").partition("\n")
-    note = f"the failed release is kept in {printable(kept.strip())}" if kept.strip() else ""
+    note = f"the failed release is kept in {make_printable(kept.strip())}" if kept.strip() else ""
     return HostState(connection.name, _live_release(context, connection, link), note)
 
 
@@ -134,7 +134,7 @@ def _state_without_lock(context: FlowContext, connection: Connection, error: Hos
         connection.held_lock = replace(connection.held_lock, retake=None, release=None)
     limit = f"looking took longer than {SURVEY_TIMEOUT_SECONDS} s"
     connection.deadlines = (Deadline(time.monotonic() + SURVEY_TIMEOUT_SECONDS, limit),)
-    return _surveyed_state(context, connection, f"not cleaned up: {first_line(error)}")
+    return _surveyed_state(context, connection, f"not cleaned up: {get_first_line(error)}")
 
 
 def _surveyed_state(context: FlowContext, connection: Connection, note: str) -> HostState:
@@ -143,7 +143,7 @@ def _surveyed_state(context: FlowContext, connection: Connection, note: str) -> 
 
 
 def _state_not_asked(context: FlowContext, outcome: Outcome[HostState]) -> HostState:
-    reason = first_line(outcome.error)
+    reason = get_first_line(outcome.error)
     before = context.progress.live_before(outcome.host)
     if outcome.host in context.progress.flipped:
         either = f"{context.decision.release} or {before or 'nothing'}"

@@ -12,7 +12,7 @@ from capdoit.hosts.connection import Connection
 from capdoit.sequence import FlowTask
 from capdoit.state.context import FlowContext
 from capdoit.state.hook_arguments import flow_argument, release_argument
-from capdoit.text import first_line, listed, printable
+from capdoit.text import get_first_line, join_names, make_printable
 
 
 def call_hook(context: FlowContext, hook: Hook) -> None:
@@ -51,7 +51,7 @@ def call_failed_hooks(context: FlowContext, error: BaseException) -> None:
         try:
             hook.call(failure=failure, hosts=list(failure.hosts), options=hook.options, flow=flow_argument(context))
         except BaseException as wrong:  # noqa: BLE001 - whatever it is, an exit too: the report must be printed
-            what = printable(f"{type(wrong).__name__}: {wrong}")
+            what = make_printable(f"{type(wrong).__name__}: {wrong}")
             context.warn(f"on_failed hook {hook.name} ({hook.location}) failed: {what}")
 
 
@@ -66,8 +66,8 @@ def refuse_hooks_without_hosts(context: FlowContext, tasks: Iterable[FlowTask]) 
     hooks = [hook for hook in called if not hook.choose_connections(context.fleet.connections)]
     stranded = [hook for hook in hooks if any(hook.accepts_roles(host.roles) for host in missing)]
     if stranded:
-        names = listed(f"{hook.name} ({hook.location})" for hook in stranded)
-        raise NotReady(f"{listed(context.progress.missing)} cannot be reached, and no other host can run {names}")
+        names = join_names(f"{hook.name} ({hook.location})" for hook in stranded)
+        raise NotReady(f"{join_names(context.progress.missing)} cannot be reached, and no other host can run {names}")
 
 
 def _call_on(context: FlowContext, hook: Hook, connections: Sequence[Connection]) -> None:
@@ -93,7 +93,7 @@ def _report_not_called(context: FlowContext, hook: Hook) -> None:
         if context.request.is_drill:  # a warning would fail the drill, but the rollback works
             context.emit(HookNotCalled(hook.name, hosts=possible))
         else:
-            context.warn(f"{hook.name} was not called: none of its hosts was chosen ({listed(possible)})")
+            context.warn(f"{hook.name} was not called: none of its hosts was chosen ({join_names(possible)})")
 
 
 def _failure_argument(context: FlowContext, error: BaseException) -> Failure:
@@ -106,7 +106,7 @@ def _failure_argument(context: FlowContext, error: BaseException) -> Failure:
         hosts=tuple(connection.host for connection in failed),
         outcomes=getattr(error, "outcomes", ()),
         error=error,
-        reason=context.events.redact(first_line(str(error).strip())),
+        reason=context.events.redact(get_first_line(str(error).strip())),
         fleet=tuple(connection.host for connection in context.fleet.connections),
         release=context.decision.release,
         published=progress.is_published,

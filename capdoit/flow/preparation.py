@@ -16,7 +16,7 @@ from capdoit.state.executor import Executor, Live, Recorder
 from capdoit.state.plan_file import PlanFile, changed_project, digest_code, load_plan, refuse_to_overwrite
 from capdoit.state.progress import Progress
 from capdoit.state.request import FlowDefinition, FlowRequest, current_operator
-from capdoit.text import listed, one_line
+from capdoit.text import join_lines, join_names
 from capdoit.transfers import transfer_of
 
 CAPISTRANO_VARIABLES = ("branch", "rollback_release", "hosts", "roles")  # the environment may set them
@@ -88,7 +88,7 @@ def _load_plan(definition: FlowDefinition, variables: Variables) -> PlanFile | N
     if file is None:
         return None
     if others := sorted({*variables.typed_names, *variables.custom} - {"apply", "stage", "wait"}):
-        names = listed(f"{name}=" for name in others)
+        names = join_names(f"{name}=" for name in others)
         raise ConfigError(f"apply={file}: the plan has all variables; {names} cannot be added")
     plan = load_plan(Path(file))
     if (plan.flow, plan.stage) != (definition.flow, definition.stage.name):
@@ -114,7 +114,7 @@ def _make_request(
         task_names=tuple(task.name for task in definition.tasks if task.name not in variables.skip),
         branch=transfer_of(definition.stage).source(definition.stage, variables.branch),
         run_id=secrets.token_hex(8),
-        operator=one_line(current_operator()),
+        operator=join_lines(current_operator()),
         plan=plan,
         undone_release=undone_release,
         is_drill=is_drill,

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TypedDict, TypeVar, overload
 from capdoit.errors import ConfigError
 from capdoit.hooks.hook import Declarations, Dependency, Hook, Roles, role_tuple
 from capdoit.sequence import FLOWS, step_names
-from capdoit.text import listed, near
+from capdoit.text import join_names, suggest_name
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -155,7 +155,7 @@ def check_decorator_call(when: str, step: object, keywords: Iterable[str], known
         raise ConfigError(f'{location_of(step)}: {when} needs a step: @….{when}("published")')
     for name in keywords:
         if name not in known:
-            hint = f"{near(name, known)} (there are {listed(known)})"
+            hint = f"{suggest_name(name, known)} (there are {join_names(known)})"
             raise ConfigError(f"{_caller_location()}: {when} has no {name}={hint}")
 
 
@@ -172,7 +172,7 @@ def check_arguments(hook: Hook, available: set[str]) -> None:
         if name not in available or parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
             raise ConfigError(
                 f"{hook.location}: hook {hook.name} has the argument {parameter}, but {point} a hook can only have"
-                f" {listed(sorted(available))}{near(name, available)}"
+                f" {join_names(sorted(available))}{suggest_name(name, available)}"
             )
 
 
@@ -186,10 +186,10 @@ def _check_flows(step: str, flows: tuple[str, ...], location: str) -> tuple[str,
     """Return the given flows, or all that have the step; raise ConfigError if one does not have it."""
     steps = dict.fromkeys(name for flow in FLOWS for name in step_names(flow))
     if step not in steps:
-        raise ConfigError(f"{location}: no step {step}{near(step, steps)} (there are {listed(steps)})")
+        raise ConfigError(f"{location}: no step {step}{suggest_name(step, steps)} (there are {join_names(steps)})")
     for flow in flows:
         if flow not in FLOWS:
-            raise ConfigError(f"{location}: no flow {flow}{near(flow, FLOWS)}")
+            raise ConfigError(f"{location}: no flow {flow}{suggest_name(flow, FLOWS)}")
         if step not in step_names(flow):
             raise ConfigError(f"{location}: flow {flow} has no step {step}")
     return flows or tuple(flow for flow in FLOWS if step in step_names(flow))
@@ -198,7 +198,7 @@ def _check_flows(step: str, flows: tuple[str, ...], location: str) -> tuple[str,
 def _make_dependency(step: str, task: str, flows: Roles = (), **others: object) -> Dependency:
     location = _caller_location()
     if others:
-        names = listed(f"{name}=" for name in others)
+        names = join_names(f"{name}=" for name in others)
         raise ConfigError(f"{location}: {names} has no meaning for the doit task {task}, which does not run on hosts")
     return Dependency(_check_flows(step, role_tuple(flows) or ("deploy",), location), step, task)
 

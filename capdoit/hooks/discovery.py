@@ -17,7 +17,7 @@ from capdoit.errors import RecipeError
 from capdoit.hooks.hook import Declarations
 from capdoit.hooks.options import check_options_class, run_recipe_code
 from capdoit.hooks.recipe import Recipe
-from capdoit.text import listed, near
+from capdoit.text import join_names, suggest_name
 
 GROUP = "capdoit.recipes"
 BUNDLED = "bundled"
@@ -99,7 +99,7 @@ def find_recipe(name: str, project: Path, place: str = "") -> FoundRecipe:
     if found := _find(name, project):
         return found
     names = recipe_names(project)
-    raise RecipeError(f"{place}no recipe {name}{near(name, names)} (there are {listed(names)})")
+    raise RecipeError(f"{place}no recipe {name}{suggest_name(name, names)} (there are {join_names(names)})")
 
 
 @cache

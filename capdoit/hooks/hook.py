@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from capdoit.errors import ConfigError
 from capdoit.script import Secret
-from capdoit.text import near
+from capdoit.text import suggest_name
 
 if TYPE_CHECKING:
     from capdoit.hosts.connection import Connection
@@ -171,7 +171,7 @@ def check_hook_roles(hooks: Iterable[Hook], roles: set[str]) -> None:
         ConfigError: at least one role is unknown; names every such hook.
     """
     mistakes = [
-        f"{hook.location}: hook {hook.name}: no host has the role {role}{near(role, roles)}"
+        f"{hook.location}: hook {hook.name}: no host has the role {role}{suggest_name(role, roles)}"
         for hook in hooks
         for role in hook.roles
         if role not in roles

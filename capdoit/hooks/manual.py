@@ -9,7 +9,7 @@ from capdoit.hooks.hook import Hook
 from capdoit.hooks.options import describe_options
 from capdoit.hooks.recipe import Recipe
 from capdoit.sequence import FLOWS, flow_tasks
-from capdoit.text import listed, table
+from capdoit.text import format_table, join_names
 
 
 def recipe_summary(found: FoundRecipe) -> str:
@@ -51,7 +51,7 @@ def _hooks(recipe: Recipe) -> str:
     for flow in FLOWS:
         rows += [[flow, *_hook_cells(task.hook)] for task in flow_tasks(flow, declared.hooks) if task.hook]
     rows += [["either", *_hook_cells(hook)] for hook in declared.failed]
-    return f"Hooks:\n{table(('flow', 'when', 'on', 'hook', ''), rows)}" if rows else ""
+    return f"Hooks:\n{format_table(('flow', 'when', 'on', 'hook', ''), rows)}" if rows else ""
 
 
 def _hook_cells(hook: Hook) -> list[str]:
@@ -59,7 +59,7 @@ def _hook_cells(hook: Hook) -> list[str]:
 
 
 def _hosts_of(hook: Hook) -> str:
-    roles = "roles of an option" if hook.roles_from_options else listed(hook.roles) or "all hosts"
+    roles = "roles of an option" if hook.roles_from_options else join_names(hook.roles) or "all hosts"
     return f"primary of {roles}" if hook.only_primary else f"{roles}, once" if hook.runs_once else roles
 
 

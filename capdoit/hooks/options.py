@@ -14,7 +14,7 @@ from typing import Annotated, Any, Literal, TypeVar
 from capdoit.config.readers import RecipeUse
 from capdoit.errors import ConfigError, RecipeError, locate_error
 from capdoit.script import Secret
-from capdoit.text import listed, near, printable
+from capdoit.text import join_names, make_printable, suggest_name
 
 T = TypeVar("T")
 RoleNames = Annotated[tuple[str, ...], "roles"]
@@ -99,7 +99,7 @@ def check_options_class(options: object, place: str) -> None:
         raise RecipeError(f"{place}: options= of a Recipe must be a dataclass, not {options!r}")
     for name, hint in run_recipe_code(place, lambda: typing.get_type_hints(options, include_extras=True)).items():
         if not type_name(hint):
-            known = listed(text for hint, text in TYPE_NAMES.items() if hint is not type(None))
+            known = join_names(text for hint, text in TYPE_NAMES.items() if hint is not type(None))
             raise RecipeError(f"{place}: option {name} has a type that deploy.yml cannot express; possible are {known}")
 
 
@@ -124,7 +124,7 @@ def run_recipe_code(place: str, code: Callable[[], T]) -> T:
     except (ConfigError, KeyboardInterrupt):
         raise
     except BaseException as error:  # also SystemExit: doit would end without a message and with exit code 0
-        what = printable(f"{type(error).__name__}: {error}")
+        what = make_printable(f"{type(error).__name__}: {error}")
         raise RecipeError(f"{place}: cannot be loaded: {what}{locate_error(error)}") from error
 
 
@@ -145,7 +145,7 @@ def type_name(hint: Any) -> str:
 
 def _unknown_options(use: RecipeUse, file: str, known: Mapping[str, object]) -> list[str]:
     return [
-        f"{use.places[name]}: recipe {use.name} ({file}) has no option {name}{near(name, known)}"
+        f"{use.places[name]}: recipe {use.name} ({file}) has no option {name}{suggest_name(name, known)}"
         for name in use.options
         if name not in known
     ]
@@ -183,7 +183,11 @@ def _mistakes(name: str, value: object, hint: Any, roles: set[str]) -> list[str]
         shown = "a secret" if isinstance(value, Secret) else "not a secret" if hint is Secret else repr(value)
         return [f"option {name} is {shown}, expected {type_name(hint)}"]
     if hint == RoleNames and isinstance(value, tuple):
-        return [f"option {name}: no host has the role {role}{near(role, roles)}" for role in value if role not in roles]
+        return [
+            f"option {name}: no host has the role {role}{suggest_name(role, roles)}"
+            for role in value
+            if role not in roles
+        ]
     return []
 
 

@@ -13,7 +13,7 @@ from capdoit.hooks.declarations import Function, HookRegistry, check_arguments, 
 from capdoit.hooks.hook import Declarations, Hook, Roles, RollbackCheck, role_tuple
 from capdoit.hooks.options import read_options, run_recipe_code, secrets_in_options
 from capdoit.layout import is_inside
-from capdoit.text import listed
+from capdoit.text import join_names
 
 
 class Recipe(HookRegistry):
@@ -144,5 +144,7 @@ class Recipe(HookRegistry):
     def _checked_linked_dirs(self, options: Any) -> tuple[str, ...]:
         dirs = tuple(self.linked_dirs(options) if callable(self.linked_dirs) else self.linked_dirs)
         if outside := [path for path in dirs if not is_inside(path)]:
-            raise RecipeError(f"recipe {self.recipe}: linked_dirs outside the release: {listed(map(repr, outside))}")
+            raise RecipeError(
+                f"recipe {self.recipe}: linked_dirs outside the release: {join_names(map(repr, outside))}"
+            )
         return dirs

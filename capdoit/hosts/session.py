@@ -26,7 +26,7 @@ from capdoit.hosts.request import Answer, Request
 from capdoit.hosts.stop_signal import StopSignal
 from capdoit.hosts.stream import CHUNK_BYTES, KEPT_LINES, Capture, LineSplitter, Stream
 from capdoit.shell_scripts import script_text
-from capdoit.text import printable
+from capdoit.text import make_printable
 
 LOOP = script_text("hosts/loop")
 MAX_CAPTURED_BYTES = 1 << 26  # 64 MiB: larger than any expected answer, and fits into the controller's memory
@@ -251,6 +251,6 @@ class Session:
         if self._out.has_greeted:
             why = f"{name}: the connection was lost, or the shell on it was killed"
             return HostError(self.host, why, name, lines=exchange.last_lines)
-        output = [printable(line) for line in self._err.preamble.splitlines() if line.strip()]
+        output = [make_printable(line) for line in self._err.preamble.splitlines() if line.strip()]
         reason = f": {output[-1]}" if output else ""
         return Unreachable(self.host, f"cannot connect{reason}", lines=output[-KEPT_LINES:-1])

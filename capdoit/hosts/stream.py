@@ -8,7 +8,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import IO
 
-from capdoit.text import printable
+from capdoit.text import make_printable
 
 CHUNK_BYTES = 1 << 16
 MAX_LINE_BYTES = 1 << 13  # longer lines are shown cut; captured output is never cut
@@ -139,7 +139,7 @@ class LineSplitter:
         self._emit_blank_lines(self._blank_lines)
         self._blank_lines = 0
         ellipsis = "…" if len(line) > MAX_LINE_BYTES else ""
-        self._emit(printable(line[:MAX_LINE_BYTES].rstrip(b"\r")) + ellipsis)
+        self._emit(make_printable(line[:MAX_LINE_BYTES].rstrip(b"\r")) + ellipsis)
 
     def _emit_blank_lines(self, count: int) -> None:
         for _ in range(count):

@@ -12,7 +12,7 @@ from capdoit.events import EventBus
 from capdoit.hosts.connection import Connection
 from capdoit.hosts.fleet import Fleet
 from capdoit.script import Secret
-from capdoit.text import listed
+from capdoit.text import join_names
 
 
 def make_fleet(stage: Stage, events: EventBus, secrets: Iterable[Secret] = ()) -> Fleet:
@@ -46,5 +46,5 @@ def _secrets(hosts: Iterable[HostConfig]) -> list[Secret]:
 
 def _reveal(secrets: Sequence[Secret]) -> list[str]:
     if unset := sorted({secret.variable for secret in secrets if secret.variable not in os.environ}):
-        raise ConfigError(f"deploy.yml needs the environment variable {listed(unset)}, which is not set")
+        raise ConfigError(f"deploy.yml needs the environment variable {join_names(unset)}, which is not set")
     return [secret.reveal() for secret in secrets]

@@ -15,7 +15,7 @@ from capdoit.output.error_text import render_cause
 from capdoit.records.journal import Note
 from capdoit.state.context import FlowContext
 from capdoit.state.hook_arguments import flow_argument, release_argument
-from capdoit.text import listed, printable
+from capdoit.text import join_names, make_printable
 
 
 def call_probes(context: FlowContext) -> None:
@@ -132,7 +132,7 @@ def _obstacle_to_reverting(context: FlowContext, check: RollbackCheck) -> str:
         return "the recipe cannot revert it"
     hosts = context.request.all_hosts
     others = [host.name for host in hosts if not host.no_release and host.name not in context.progress.facts]
-    return f"{listed(others)}, which would not go back, may need it" if others else ""
+    return f"{join_names(others)}, which would not go back, may need it" if others else ""
 
 
 def _call(context: FlowContext, connection: Connection, hook: Hook, release: Release, **more: Any) -> tuple[str, ...]:
@@ -163,4 +163,4 @@ def _as_names(hook: Hook, answer: object) -> tuple[str, ...]:
         raise ConfigError(
             f"{hook.location}: {hook.name} returned {answer!r}, expected names: strings, or the lines of one string"
         )
-    return tuple(printable(line.strip()) for line in lines if line.strip())
+    return tuple(make_printable(line.strip()) for line in lines if line.strip())

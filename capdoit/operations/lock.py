@@ -22,8 +22,8 @@ from capdoit.shell_scripts import render
 from capdoit.state.context import FlowContext
 from capdoit.state.journal_lines import lock_entry
 from capdoit.state.request import current_operator
-from capdoit.text import first_line, one_line
-from capdoit.units import stamp
+from capdoit.text import get_first_line, join_lines
+from capdoit.units import format_timestamp
 
 # A flow that started at the same time gives back within this time what it took.
 SIMULTANEOUS_START_SECONDS = 3.0
@@ -85,11 +85,11 @@ def free_lock(connection: Connection, message: str) -> Entry | None:
     """
     entry = Entry(
         event="unlocked",
-        by=one_line(current_operator()),
+        by=join_lines(current_operator()),
         origin=socket.gethostname(),
-        at=stamp(),
+        at=format_timestamp(),
         run=secrets.token_hex(8),
-        message=one_line(message),
+        message=join_lines(message),
     )
     script = connection.script("unlock", "commands/unlock", {"entry": entry.to_line()})
     return Entry.parse(connection.checked(Request(script, show=connection.show, capture=True)).text.strip())
@@ -152,7 +152,7 @@ def _leave_out_unreachable(context: FlowContext, outcomes: Sequence[Outcome[Any]
         raise HostsFailed(outcomes)
     context.fleet.remove([outcome.host for outcome in failed])
     for outcome in failed:
-        context.emit(HostLeftOut(outcome.host, first_line(outcome.error)))
+        context.emit(HostLeftOut(outcome.host, get_first_line(outcome.error)))
 
 
 # -- one host

@@ -8,7 +8,7 @@ from typing import Any
 from capdoit import events
 from capdoit.events import Event, EventBus
 from capdoit.output.console import Console, Tone
-from capdoit.text import fitted, listed
+from capdoit.text import fit_table, join_names
 
 Line = tuple[str, Tone | None]
 REPORTS = (events.FlowFailed, events.FlowStopped)  # begin with the name of the flow, at the left edge
@@ -72,7 +72,7 @@ def _flow_stopped(event: events.FlowStopped) -> Iterator[Line]:
 def _flow_finished(event: events.FlowFinished) -> Iterator[Line]:
     if event.missing:
         _, _, stage = event.name.partition(":")
-        missing = f"{listed(event.missing)}, which could not be reached"
+        missing = f"{join_names(event.missing)}, which could not be reached"
         yield f"NOT deployed to {missing}. Once reachable, run: doit deploy:{stage}", Tone.DOUBTFUL
     if event.warnings:
         yield f"{event.name} finished with warnings; see above", Tone.DOUBTFUL
@@ -118,7 +118,7 @@ def _guard_found(event: events.GuardFound) -> Iterator[Line]:
 
 
 def _recipe_asked_no_host(event: events.RecipeAskedNoHost) -> Iterator[Line]:
-    yield f"recipe {event.recipe} asks no host: none has the role {listed(event.roles)}", None
+    yield f"recipe {event.recipe} asks no host: none has the role {join_names(event.roles)}", None
 
 
 def _published(event: events.Published) -> Iterator[Line]:
@@ -126,21 +126,21 @@ def _published(event: events.Published) -> Iterator[Line]:
         return
     source = f", {event.branch}" if event.branch else ""
     of = f"{event.release} ({event.revision[:SHORT_REVISION]}{source})"
-    yield f"{of} is live on {listed(event.hosts)} after {event.seconds:.2f} s", Tone.GOOD
+    yield f"{of} is live on {join_names(event.hosts)} after {event.seconds:.2f} s", Tone.GOOD
 
 
 def _hook_not_called(event: events.HookNotCalled) -> Iterator[Line]:
     if event.roles:
-        yield f"{event.hook} is called on no host: none has the role {listed(event.roles)}", None
+        yield f"{event.hook} is called on no host: none has the role {join_names(event.roles)}", None
     else:
-        yield f"{event.hook} was not called: none of its hosts was chosen ({listed(event.hosts)})", None
+        yield f"{event.hook} was not called: none of its hosts was chosen ({join_names(event.hosts)})", None
 
 
 # -- dry runs, drills and checks
 
 
 def _hook_planned(event: events.HookPlanned) -> Iterator[Line]:
-    hosts = f"{'once, for' if event.is_once else 'on'} {listed(event.hosts)}" if event.hosts else "on no host"
+    hosts = f"{'once, for' if event.is_once else 'on'} {join_names(event.hosts)}" if event.hosts else "on no host"
     yield f"calls {event.hook} ({event.place}) {hosts}", None
 
 
@@ -170,7 +170,7 @@ def _drill_table(event: events.DrillFinished, width: int) -> str:
         (host, "works", live or "nothing", f"{event.archives[host]} members" if host in event.archives else "none")
         for host, live in event.live.items()
     ]
-    return fitted(("host", "a rollback", "leaves", "archive, listed"), rows, width)
+    return fit_table(("host", "a rollback", "leaves", "archive, listed"), rows, width)
 
 
 def _drill_finished(event: events.DrillFinished) -> Iterator[Line]:

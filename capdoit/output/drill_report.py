@@ -9,7 +9,7 @@ from capdoit.errors import LockHeld
 from capdoit.output.command_line import CommandLine
 from capdoit.output.error_text import render_advice, render_cause
 from capdoit.output.failure_report import render_titled_cause
-from capdoit.text import table
+from capdoit.text import format_table
 
 UNTOUCHED = "Nothing that is live was touched."
 
@@ -51,6 +51,6 @@ def render_drill_failure(report: DrillReport) -> str:
         return f"{report.name}: {render_cause(report.error)}\n{UNTOUCHED}\n{advice}"
     result = "would be live, but not be finished" if report.is_published else "would not work"
     rows = [(host, "not known" if fails is None else "fails") for host, fails in report.verdicts.items()]
-    verdicts = table(("host", "a rollback"), rows)
+    verdicts = format_table(("host", "a rollback"), rows)
     advice = render_advice(report.error, report.command)
     return f"{report.name}: a rollback {result}: {report.cause}\n{verdicts}\n{UNTOUCHED} {advice}"

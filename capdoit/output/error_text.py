@@ -21,7 +21,7 @@ from capdoit.errors import (
     merge_problems,
 )
 from capdoit.output.command_line import CommandLine
-from capdoit.text import grouped, listed, table
+from capdoit.text import format_table, group_names, join_names
 
 MOST_SHOWN = 8  # releases of a host
 # By the state of the release.
@@ -78,7 +78,7 @@ def render_advice(error: BaseException, command: CommandLine) -> str:
 
 
 def _render_hosts_failed(error: HostsFailed) -> str:
-    stopped = listed(outcome.host for outcome in error.cancelled)
+    stopped = join_names(outcome.host for outcome in error.cancelled)
     return "\n".join([*_merged(error.problems), *([f"stopped because of that: {stopped}"] if stopped else [])])
 
 
@@ -92,7 +92,7 @@ def _merged(problems: Sequence[Problem]) -> list[str]:
 
 
 def _render_lock_held(error: LockHeld) -> str:
-    holders = grouped(error.holders.items())
+    holders = group_names(error.holders.items())
     return _indented("another flow is at work:", [f"{hosts}: {holder}" for holder, hosts in holders.items()])
 
 
@@ -123,7 +123,7 @@ def _table_of_hosts(error: ReleaseNotChosen) -> str:
         [host.host, host.live or "nothing", *answer, *([_held(host.held)] if has_releases else [])]
         for host, answer in zip(error.hosts, answers, strict=True)
     ]
-    return table(["host", "live", *heads, *(["has"] if has_releases else [])], rows)
+    return format_table(["host", "live", *heads, *(["has"] if has_releases else [])], rows)
 
 
 def _column(error: ReleaseNotChosen) -> tuple[list[str], list[list[str]]]:
@@ -141,7 +141,7 @@ def _column(error: ReleaseNotChosen) -> tuple[list[str], list[list[str]]]:
 def _held(states: Mapping[str, str]) -> str:
     shown = [f"{name} ({state})" for name, state in states.items()]
     more = [f"and {len(shown) - MOST_SHOWN} more"] if len(shown) > MOST_SHOWN else []
-    return listed([*shown[:MOST_SHOWN], *more]) or "nothing"
+    return join_names([*shown[:MOST_SHOWN], *more]) or "nothing"
 
 
 CAUSES: tuple[tuple[type, Callable[[Any], str]], ...] = (
@@ -179,7 +179,7 @@ def _advise_candidate(candidates: Candidates, command: CommandLine) -> str:
     which = "Every host can go to"
     if candidates.are_bad:
         which += " these, but they are bad (rolled back from, or their deploys failed)"
-    return f"{which}: {listed(names[:MOST_SHOWN])}. Choose one:\n  {command.roll_back_to(names[0])}"
+    return f"{which}: {join_names(names[:MOST_SHOWN])}. Choose one:\n  {command.roll_back_to(names[0])}"
 
 
 def _advise_unlock(error: LockHeld, command: CommandLine) -> str:

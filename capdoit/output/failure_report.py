@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from capdoit.errors import GuardRefused, HostsFailed, LockHeld, PlanOutdated
 from capdoit.output.command_line import CommandLine
 from capdoit.output.error_text import render_advice, render_cause
-from capdoit.text import listed, table
+from capdoit.text import format_table, join_names
 
 
 @dataclass(frozen=True)
@@ -72,7 +72,7 @@ class FailureReport:
 def render_failure(report: FailureReport) -> str:
     """Return the complete text of a report: cause, live releases, next commands."""
     rows = [(state.host, state.live or "nothing", state.note) for state in report.hosts]
-    states = table(("host", "live", ""), rows)
+    states = format_table(("host", "live", ""), rows)
     advice = "\n".join(_advise(report))
     return f"{render_titled_cause(report.title, report.error)}\nlive releases now:\n{states}\n{advice}"
 
@@ -94,9 +94,9 @@ def _advise(report: FailureReport) -> Iterator[str]:
     elif isinstance(report.error, (GuardRefused, PlanOutdated)):
         yield from ("What is live was not changed.", render_advice(report.error, report.command))
     elif report.doubtful:
-        yield f"It is not known what is live on {listed(report.doubtful)}. Look again: {_status(report)}"
+        yield f"It is not known what is live on {join_names(report.doubtful)}. Look again: {_status(report)}"
     elif report.changed:
-        hosts = listed(report.changed)
+        hosts = join_names(report.changed)
         yield f"What is live on {hosts} was changed by another flow or by hand. Look: {_status(report)}"
     elif report.is_published:
         yield from _advise_when_live(report)
@@ -118,12 +118,16 @@ def _advise_when_unchanged(report: FailureReport) -> Iterator[str]:
 
 def _reverts(report: FailureReport) -> str:
     if report.reverting:
-        return f" But {listed(report.reverting)} may have been reverted already: a deploy applies what is missing."
-    return f" But {listed(report.reverted)} was reverted already; a deploy applies it again." if report.reverted else ""
+        return f" But {join_names(report.reverting)} may have been reverted already: a deploy applies what is missing."
+    return (
+        f" But {join_names(report.reverted)} was reverted already; a deploy applies it again."
+        if report.reverted
+        else ""
+    )
 
 
 def _advise_when_live(report: FailureReport) -> Iterator[str]:
-    not_done = f" Not done because of that: {listed(report.not_done)}." if report.not_done else ""
+    not_done = f" Not done because of that: {join_names(report.not_done)}." if report.not_done else ""
     if report.command.task == "rollback":
         yield f"The rollback to {report.release} is live nevertheless.{not_done}"
     else:

@@ -12,8 +12,8 @@ from capdoit.errors import HostError
 from capdoit.layout import Layout, is_release
 from capdoit.records.journal import ROLLBACK, DrillVerdict, Entry
 from capdoit.records.lineage import Lineage, build_lineage, merge_publishes
-from capdoit.text import printable
-from capdoit.units import Room
+from capdoit.text import make_printable
+from capdoit.units import Capacity
 
 MOST_LINES = 100_000
 MOST_HISTORY = 1000  # lines of the journal, and of the log; the survey sends no more
@@ -84,8 +84,8 @@ class Facts:
     lock_is_held: bool | None = None
     scratch: tuple[str, ...] = ()
     drill_verdict: DrillVerdict | None = None
-    disk: Room | None = None
-    inodes: Room | None = None
+    disk: Capacity | None = None
+    inodes: Capacity | None = None
     entries: tuple[Entry, ...] = ()
     log: tuple[str, ...] = ()
 
@@ -191,7 +191,7 @@ def parse_revision(host: str, text: str) -> str:
         HostError: the answer is not a revision.
     """
     if not REVISION.fullmatch(text):
-        raise HostError(host, f"sent no revision: {printable(text)[:LONGEST_REVISION]!r}")
+        raise HostError(host, f"sent no revision: {make_printable(text)[:LONGEST_REVISION]!r}")
     return text
 
 
@@ -214,13 +214,13 @@ def parse_fact_lines(
     if len(lines) > MOST_LINES:
         raise _malformed(host, f"more than {MOST_LINES} lines", question)
     if lines[-1] != "end\tyes":
-        raise _malformed(host, f"no end; its last line is {printable(lines[-1])[:LONGEST_REVISION]!r}", question)
+        raise _malformed(host, f"no end; its last line is {make_printable(lines[-1])[:LONGEST_REVISION]!r}", question)
     found: dict[str, list[str]] = defaultdict(list)
     for line in lines:
         key, tab, fact = line.partition("\t")
         if key not in single_keys | repeated_keys or not tab or (key in single_keys and found[key]):
-            raise _malformed(host, f"an unexpected line: {printable(line)[:LONGEST_REVISION]!r}", question)
-        found[key].append(printable(fact))
+            raise _malformed(host, f"an unexpected line: {make_printable(line)[:LONGEST_REVISION]!r}", question)
+        found[key].append(make_printable(fact))
     return found
 
 
@@ -237,10 +237,10 @@ def _parse_release(fact: str) -> tuple[str, str]:
     return name, revision if len(revision) <= LONGEST_REVISION else ""
 
 
-def parse_room(fact: str) -> Room | None:
+def parse_room(fact: str) -> Capacity | None:
     """Return the total and the free amount; None unless they are two numbers and the total is more than 0."""
     found = re.fullmatch(r"([1-9][0-9]{0,17}) ([0-9]{1,18})", fact)
-    return Room(total=int(found[1]), free=int(found[2])) if found else None
+    return Capacity(total=int(found[1]), free=int(found[2])) if found else None
 
 
 def _parse_index(host: str, number: str) -> int:

@@ -7,14 +7,14 @@ from datetime import datetime
 
 from capdoit.records.facts import Facts
 from capdoit.records.journal import WORKS, DrillVerdict, Entry
-from capdoit.text import grouped, listed
-from capdoit.units import duration
+from capdoit.text import group_names, join_names
+from capdoit.units import format_duration
 
 
 def find_differences(facts: Sequence[Facts]) -> list[str]:
     """Return the differences between hosts: live releases, complete releases and revisions, one sentence each."""
-    live = grouped((one.host, one.live or "nothing") for one in facts)
-    gone = grouped((one.host, one.current) for one in facts if one.current and one.current not in one.releases)
+    live = group_names((one.host, one.live or "nothing") for one in facts)
+    gone = group_names((one.host, one.current) for one in facts if one.current and one.current not in one.releases)
     return [
         *(["; ".join(f"{what} is live on {hosts}" for what, hosts in live.items())] if len(live) > 1 else []),
         *(f"{release} is live on {hosts}, but its files are gone" for release, hosts in gone.items()),
@@ -38,12 +38,12 @@ def find_unfinished_work(facts: Sequence[Facts]) -> list[str]:
 def find_kept_failures(facts: Sequence[Facts]) -> list[str]:
     """Return the failed releases that ``keep_failed`` keeps, one sentence each."""
     kept = [(one.host, name) for one in facts for name in sorted(one.kept_failures)]
-    return [f"{name} failed, and is kept in .capdoit/failed on {hosts}." for name, hosts in grouped(kept).items()]
+    return [f"{name} failed, and is kept in .capdoit/failed on {hosts}." for name, hosts in group_names(kept).items()]
 
 
 def describe_last_drill(facts: Sequence[Facts]) -> str:
     """Return the result of the last drill in one line; with the hosts of each result where they differ."""
-    results = grouped((one.host, str(one.drill_verdict or "none")) for one in facts)
+    results = group_names((one.host, str(one.drill_verdict or "none")) for one in facts)
     return "; ".join(result if len(results) == 1 else f"{hosts}: {result}" for result, hosts in results.items())
 
 
@@ -65,13 +65,13 @@ def _why_overdue(verdict: DrillVerdict | None, max_age_seconds: int, now: dateti
     if verdict.verdict != WORKS:
         return f"the last drill failed: {verdict}"
     age = (now - verdict.time).total_seconds()
-    return f"the last drill is {duration(age)} old" if age > max_age_seconds else ""
+    return f"the last drill is {format_duration(age)} old" if age > max_age_seconds else ""
 
 
 def _different_revisions(facts: Sequence[Facts]) -> list[str]:
     sentences = []
     for name in sorted({name for one in facts for name in one.releases}):
-        revisions = grouped((one.host, one.releases[name]) for one in facts if one.releases.get(name))
+        revisions = group_names((one.host, one.releases[name]) for one in facts if one.releases.get(name))
         if len(revisions) > 1:
             parts = (f"{revision[:12]} on {hosts}" for revision, hosts in revisions.items())
             sentences.append(f"{name} is {'; '.join(parts)}")
@@ -82,7 +82,7 @@ def _missing_releases(facts: Sequence[Facts]) -> list[str]:
     complete = {one.host: {*filter(one.is_complete, one.releases)} for one in facts}
     everywhere = set().union(*complete.values())
     missing = {host: everywhere - names for host, names in complete.items() if everywhere - names}
-    found = grouped((host, listed(sorted(names))) for host, names in missing.items())
+    found = group_names((host, join_names(sorted(names))) for host, names in missing.items())
     return [f"{releases} is not on {hosts}" for releases, hosts in found.items()]
 
 
@@ -104,7 +104,7 @@ def _half_made_releases(facts: Sequence[Facts]) -> list[str]:
         if one.state_of(name) in ("building", "failed")
     ]
     what = "unless its deploy is at work, the next deploy that finishes removes it"
-    return [f"{release} is half-made on {hosts}; {what}" for release, hosts in grouped(half_made).items()]
+    return [f"{release} is half-made on {hosts}; {what}" for release, hosts in group_names(half_made).items()]
 
 
 def _doubts(facts: Facts) -> list[str]:

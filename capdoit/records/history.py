@@ -11,8 +11,8 @@ from capdoit.layout import release_time
 from capdoit.records.facts import Facts
 from capdoit.records.journal import DEPLOY, Entry
 from capdoit.records.lineage import Publish, merge_publishes
-from capdoit.text import listed
-from capdoit.units import parsed, stamp
+from capdoit.text import join_names
+from capdoit.units import format_timestamp, parse_timestamp
 
 SHOWN_EVENTS = ("building", "ready", "live", "back", "failed", "finished", "unlocked")
 SECONDS = re.compile(r"[0-9]{1,7}(\.[0-9]{1,3})?")
@@ -113,7 +113,7 @@ def _with_keys(publishes: Sequence[Publish]) -> list[tuple[Key, Publish]]:
 
 def _as_entries(publish: Publish) -> list[Entry]:
     """Return the entries that a journal would have; the log does not tell the time of a rollback."""
-    at = stamp(release_time(publish.release)) if publish.flow == DEPLOY else ""
+    at = format_timestamp(release_time(publish.release)) if publish.flow == DEPLOY else ""
     values = {"flow": publish.flow, "release": publish.release, "revision": publish.revision, "by": publish.by}
     return [Entry(event=event, at=at, **values) for event in ("live", "finished")]
 
@@ -146,7 +146,7 @@ def _event(entries: Sequence[Entry], held: bool | None) -> tuple[str, str]:
     if "unlocked" in events:
         return "unlock", ""
     if "failed" in events:
-        ending = interrupted if step in interrupted else listed(filter(None, (interrupted, f"in {step}")))
+        ending = interrupted if step in interrupted else join_names(filter(None, (interrupted, f"in {step}")))
         return ("interrupted" if interrupted else "failed"), ending
     if "finished" in events:
         return flow, ""
@@ -169,7 +169,7 @@ def _first(entries: Iterable[Entry], name: str) -> str:
 
 
 def _last_time(entries: Iterable[Entry]) -> str:
-    return max((entry.at for entry in entries if parsed(entry.at)), default="")
+    return max((entry.at for entry in entries if parse_timestamp(entry.at)), default="")
 
 
 def _seconds(entry: Entry) -> float | None:

@@ -7,8 +7,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields
 from datetime import datetime
 
-from capdoit.text import printable, shortened
-from capdoit.units import minute, parsed
+from capdoit.text import make_printable, shorten
+from capdoit.units import format_minute, parse_timestamp
 
 DEPLOY, ROLLBACK = "deploy", "rollback"
 WORKS, FAILS = "works", "fails"  # verdicts of a drill
@@ -67,13 +67,13 @@ class Entry:
         Long fields are cut: a host sends only the beginning of a longer line, which could not be read.
         """
         values = {name: value for name, value in vars(self).items() if value}
-        return json.dumps({name: shortened(v, LONGEST_FIELDS.get(name, LONGEST_FIELD)) for name, v in values.items()})
+        return json.dumps({name: shorten(v, LONGEST_FIELDS.get(name, LONGEST_FIELD)) for name, v in values.items()})
 
     @property
     def holder(self) -> str:
         """The flow that holds a lock with this content, for people."""
         why = f" ({self.message})" if self.message else ""
-        since = f"since {minute(self.at)} UTC" if minute(self.at) else "since an unknown time"
+        since = f"since {format_minute(self.at)} UTC" if format_minute(self.at) else "since an unknown time"
         return f"{self.flow} by {self.by} from {self.origin} {since}{why}"
 
     @classmethod
@@ -89,7 +89,7 @@ class Entry:
         if not isinstance(found, dict):
             return None
         texts = {f.name: found.get(f.name) for f in fields(cls)}
-        return cls(**{name: printable(text) for name, text in texts.items() if isinstance(text, str)})
+        return cls(**{name: make_printable(text) for name, text in texts.items() if isinstance(text, str)})
 
 
 @dataclass(frozen=True)
@@ -120,7 +120,7 @@ class Note:
         try:
             found = json.loads(line)
             probes = {str(name): _texts(names) for name, names in found["probes"].items()}
-            recipes = {str(name): printable(str(origin)) for name, origin in found["recipes"].items()}
+            recipes = {str(name): make_printable(str(origin)) for name, origin in found["recipes"].items()}
             return cls(str(found["release"]), str(found["run"]), _texts(found["acts"]), recipes, probes)
         except (ValueError, RecursionError, LookupError, TypeError, AttributeError):
             return None
@@ -155,7 +155,7 @@ class DrillVerdict:
         """Return the verdict of a line; None if the line is not a verdict."""
         try:
             found = json.loads(line)
-            verdict = cls(**{f.name: printable(str(found[f.name])) for f in fields(cls)})
+            verdict = cls(**{f.name: make_printable(str(found[f.name])) for f in fields(cls)})
         except (ValueError, RecursionError, LookupError, TypeError):
             return None
         return verdict if verdict.time and verdict.verdict in (WORKS, FAILS) else None
@@ -163,14 +163,14 @@ class DrillVerdict:
     @property
     def time(self) -> datetime | None:
         """The time of the drill; None if it is malformed."""
-        return parsed(self.at)
+        return parse_timestamp(self.at)
 
     def __str__(self) -> str:
         to = f" to {self.release}" if self.release else ""
         why = self.why if len(self.why) <= LONGEST_REASON else f"{self.why[:LONGEST_REASON]}…"
         result = f"works, in {self.seconds} s" if self.verdict == WORKS else f"fails: {why}"
-        return f"{minute(self.at)} by {self.by}: a rollback{to} {result}"
+        return f"{format_minute(self.at)} by {self.by}: a rollback{to} {result}"
 
 
 def _texts(values: Iterable[object]) -> tuple[str, ...]:
-    return tuple(printable(str(value)) for value in values)
+    return tuple(make_printable(str(value)) for value in values)

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 from capdoit.layout import is_release
 from capdoit.records.journal import DEPLOY, ROLLBACK, Entry
-from capdoit.text import one_line, printable
+from capdoit.text import join_lines, make_printable
 
 DEPLOYED = re.compile(r"Branch .*? \(at (?P<revision>\S*)\) deployed as release (?P<release>[0-9]{14}) by(?P<by>.*)")
 ROLLED_BACK = re.compile(r"(?P<by>.*) rolled back to release (?P<release>[0-9]{14})")
@@ -144,4 +144,4 @@ def _journal_publishes(entries: Sequence[Entry]) -> list[Publish]:
 
 def _one_word(value: str) -> str:
     """Return a text without spaces, so that no part of it can pass for another part of the line."""
-    return "-".join(printable(one_line(value)).split())
+    return "-".join(make_printable(join_lines(value)).split())

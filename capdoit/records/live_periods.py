@@ -9,7 +9,7 @@ from datetime import datetime
 from capdoit.records.facts import Facts
 from capdoit.records.journal import DEPLOY, Entry
 from capdoit.records.lineage import parse_log_line
-from capdoit.units import duration, parsed
+from capdoit.units import format_duration, parse_timestamp
 
 
 @dataclass(frozen=True)
@@ -50,10 +50,10 @@ def describe_length(period: LivePeriod, now: datetime) -> str:
         period: the period.
         now: the end of a period that has none yet.
     """
-    begin, end = parsed(period.since), parsed(period.until) if period.until else now
+    begin, end = parse_timestamp(period.since), parse_timestamp(period.until) if period.until else now
     if begin is None or end is None or end < begin:
         return ""
-    return duration((end - begin).total_seconds())
+    return format_duration((end - begin).total_seconds())
 
 
 def _published(entries: Sequence[Entry]) -> list[Entry]:

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from capdoit.errors import HostError
-from capdoit.text import listed, printable
+from capdoit.text import join_names, make_printable
 
 MOST_LINES = 10_000  # of differences; a host sends no more
 HAS_MANIFEST = "manifest\tyes"
@@ -37,7 +37,7 @@ class Change:
     details: tuple[str, ...] = ()
 
     def __str__(self) -> str:
-        return f"{self.kind} {self.path}" + (f": {listed(self.details)}" if self.details else "")
+        return f"{self.kind} {self.path}" + (f": {join_names(self.details)}" if self.details else "")
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,7 @@ class Comparison:
         """Return the number of changes of each kind: ``1 changed, 2 missing``."""
         kinds = [change.kind for change in self.changes]
         counts = [f"{kinds.count(kind)} {kind}" for kind in ("changed", "missing", "added") if kind in kinds]
-        return listed([*counts, "and more"] if self.is_cut else counts)
+        return join_names([*counts, "and more"] if self.is_cut else counts)
 
 
 def format_changes(changes: Sequence[Change], most: int) -> list[str]:
@@ -88,14 +88,14 @@ def parse_comparison(host: str, text: str) -> Comparison:
     first, *lines = text.removesuffix("\n").split("\n")
     key, _, revision = first.partition("\t")
     if key != "revision":
-        raise HostError(host, f"sent no revision: {printable(first)[:200]!r}")
+        raise HostError(host, f"sent no revision: {make_printable(first)[:200]!r}")
     if not lines:
         return Comparison(revision)
     if lines.pop(0) != HAS_MANIFEST:
         raise HostError(host, "sent a malformed comparison of a release")
     is_cut = len(lines) >= MOST_LINES
     if END not in lines and not is_cut:
-        last = [printable(line)[:200] for line in lines[-1:]]
+        last = [make_printable(line)[:200] for line in lines[-1:]]
         raise HostError(host, "could not compare the release with its manifest", lines=last)
     shipped, current = (parse_listing(_lines_of(side, lines)) for side in ("was", "is"))
     return Comparison(revision, True, _find_changes(shipped, current), is_cut)
@@ -187,7 +187,7 @@ def _describe(properties: Properties) -> str:
     mode, size = _mode_and_size(properties.get("stat", ""))
     size_text = f"{size} bytes" if size else ""
     words = [_file_type(properties), mode, size_text, properties.get("sha256", "")[:12]]
-    return printable(" ".join(filter(None, words)))
+    return make_printable(" ".join(filter(None, words)))
 
 
 # -- values
@@ -199,7 +199,7 @@ def format_path(path: str) -> str:
         name = bytes.fromhex(path[1:]) if path.startswith("\\") else path.encode("utf-8", "surrogateescape")
     except ValueError:
         name = path.encode("utf-8", "surrogateescape")
-    return printable(name.removeprefix(b"./"))
+    return make_printable(name.removeprefix(b"./"))
 
 
 def _file_type(properties: Properties) -> str:
@@ -210,7 +210,7 @@ def _file_type(properties: Properties) -> str:
 
 def _mode_and_size(value: str) -> tuple[str, str]:
     mode, _, size = value.partition(" ")
-    return f"{stat.S_IMODE(_mode(mode)):o}", printable(size)
+    return f"{stat.S_IMODE(_mode(mode)):o}", make_printable(size)
 
 
 def _mode(value: str) -> int:

@@ -8,7 +8,7 @@ from dataclasses import replace
 from capdoit.records.journal import Entry, Note
 from capdoit.records.lineage import format_log_line
 from capdoit.state.context import FlowContext
-from capdoit.units import stamp
+from capdoit.units import format_timestamp
 
 
 def journal_line(context: FlowContext, event: str, host: str = "") -> str:
@@ -47,7 +47,7 @@ def _entry(context: FlowContext, event: str, host: str) -> Entry:
         branch=request.branch if request.is_deploy else "",
         by=request.operator,
         origin=socket.gethostname(),
-        at=stamp(),
+        at=format_timestamp(),
         run=request.run_id,
         left=(progress.live_before(host) or "") if host else "",
         message=request.message,

@@ -18,7 +18,7 @@ from capdoit.errors import ConfigError
 from capdoit.hooks.hook import Declarations
 from capdoit.records.facts import Facts
 from capdoit.sequence import FlowTask
-from capdoit.text import listed
+from capdoit.text import join_names
 
 VERSION = 6
 TEXTS = ("branch", "rollback_release", "message", "migrations", "verify")
@@ -254,7 +254,7 @@ def changed_project(plan: PlanFile, stage: Stage, code: Mapping[str, str], tasks
         return ["the flow has changed since:", *changed_names(plan.tasks, tasks)]
     names = [name for name in {**plan.code, **code} if name not in (plan.variables["skip"] or ())]
     changed = [name for name in names if plan.code.get(name) != code.get(name)]
-    lines = [f"the code or the options of {listed(changed)} have changed since"] if changed else []
+    lines = [f"the code or the options of {join_names(changed)} have changed since"] if changed else []
     if plan.settings != digest_settings(stage):
         lines.append(f"the settings of {stage.name} in deploy.yml have changed since")
     return lines
@@ -272,7 +272,9 @@ def changed_decisions(plan: PlanFile, release: str, reverts: Mapping[str, Sequen
     for recipe in sorted({*plan.reverts, *reverts}):
         before, now = [*plan.reverts.get(recipe, ())], [*reverts.get(recipe, ())]
         if before != now:
-            found.append(f"recipe {recipe} would revert {listed(now) or 'nothing'}, not {listed(before) or 'nothing'}")
+            found.append(
+                f"recipe {recipe} would revert {join_names(now) or 'nothing'}, not {join_names(before) or 'nothing'}"
+            )
     return found
 
 
@@ -285,7 +287,7 @@ def changed_hosts(plan: PlanFile, facts: Iterable[Facts]) -> list[str]:
     """
     now = {one.host: fingerprint(one) for one in facts}
     if {*now} != {*plan.facts}:
-        return [f"the plan is for {listed(sorted(plan.facts))}, but this run is for {listed(sorted(now))}"]
+        return [f"the plan is for {join_names(sorted(plan.facts))}, but this run is for {join_names(sorted(now))}"]
     return [
         f"{host}: {what} was {_shown(value)}, and is {_shown(now[host][what])}"
         for host, before in plan.facts.items()
@@ -295,4 +297,4 @@ def changed_hosts(plan: PlanFile, facts: Iterable[Facts]) -> list[str]:
 
 
 def _shown(value: object) -> str:
-    return listed(map(str, value)) or "nothing" if isinstance(value, (list, dict)) else str(value) or "nothing"
+    return join_names(map(str, value)) or "nothing" if isinstance(value, (list, dict)) else str(value) or "nothing"

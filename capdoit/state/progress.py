@@ -10,7 +10,7 @@ from capdoit import events
 from capdoit.events import Event
 from capdoit.records.facts import Facts
 from capdoit.state.decision import Decision
-from capdoit.text import one_line
+from capdoit.text import join_lines
 
 
 @dataclass
@@ -133,7 +133,7 @@ def _published(progress: Progress, _: events.Published) -> None:
 
 
 def _warned(progress: Progress, event: events.Warned) -> None:
-    progress.warnings.setdefault(event.host, []).append(one_line(event.text))
+    progress.warnings.setdefault(event.host, []).append(join_lines(event.text))
 
 
 def _warnings_journaled(progress: Progress, _: events.WarningsJournaled) -> None:

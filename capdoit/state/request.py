@@ -13,7 +13,7 @@ from capdoit.config.variables import Variables
 from capdoit.hooks.hook import Declarations
 from capdoit.sequence import FlowTask
 from capdoit.state.plan_file import PlanFile
-from capdoit.text import one_line
+from capdoit.text import join_lines
 
 
 @dataclass(frozen=True)
@@ -96,7 +96,7 @@ class FlowRequest:
     @property
     def message(self) -> str:
         """The operator's reason in one line; may be empty."""
-        return one_line(self.variables.message or "")
+        return join_lines(self.variables.message or "")
 
     @property
     def seconds(self) -> float:

@@ -15,7 +15,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from capdoit.errors import NotReady
-from capdoit.text import printable
+from capdoit.text import make_printable
 
 COMMIT = re.compile(r"[0-9a-f]{40}([0-9a-f]{24})?")
 LOG_FORMAT = "%H%x00%cd%x00%an%x00%s"
@@ -72,7 +72,7 @@ class Repository:
         """
         for revision in (start, end):
             if not self.has(revision):
-                raise NotReady(f"there is no commit {printable(revision)}")
+                raise NotReady(f"there is no commit {make_printable(revision)}")
         log = ("log", "--date=short", "--encoding=UTF-8", f"--format={LOG_FORMAT}", f"{start}..{end}", "--")
         return [_commit(line) for line in self.run_checked(*log).split("\n")[:-1]]
 
@@ -84,7 +84,7 @@ class Repository:
         """
         done = self._run(*arguments)
         if done.returncode:
-            last_line = printable((done.stderr.strip().splitlines() or ["no reason"])[-1])
+            last_line = make_printable((done.stderr.strip().splitlines() or ["no reason"])[-1])
             raise NotReady(f"git {arguments[0]}: {last_line}")
         return done.stdout
 
@@ -143,4 +143,4 @@ def _fetch_commits(empty: Repository, revisions: Sequence[str], url: str) -> Rep
 
 def _commit(line: str) -> Commit:
     revision, date, author, subject = (line.split("\0") + [""] * 3)[:4]
-    return Commit(printable(revision), printable(date), printable(author), printable(subject))
+    return Commit(make_printable(revision), make_printable(date), make_printable(author), make_printable(subject))

@@ -7,7 +7,7 @@ import io
 import pytest
 
 from capdoit.output.console import Console
-from capdoit.text import printable
+from capdoit.text import make_printable
 
 KEY = "-----BEGIN KEY-----\nMIIEpAIBAAKCAQEA\n\n  c2hvcnQgYnV0\tbm90\r\nabc=\n-----END KEY-----\n"
 
@@ -23,7 +23,7 @@ def shown(secret: str, *lines: str) -> list[str]:
 
 
 def test_each_line_of_a_multiline_secret_is_masked() -> None:
-    lines = [printable(line) for line in KEY.split("\n")]
+    lines = [make_printable(line) for line in KEY.split("\n")]
     assert shown(KEY, *lines) == ["***", "***", "", "  ***\\r", "abc=", "***", ""]
 
 
@@ -45,7 +45,7 @@ def test_a_short_secret_is_masked(secret: str) -> None:
 
 @pytest.mark.parametrize("secret", ["a\tb", "a\x1b[1mb", "\u200bab", "a\x0bb"])
 def test_a_secret_with_escaped_characters_is_masked_in_its_escaped_form(secret: str) -> None:
-    assert shown(secret, printable(f"<{secret}>")) == ["<***>"]
+    assert shown(secret, make_printable(f"<{secret}>")) == ["<***>"]
 
 
 @pytest.mark.parametrize("secret", ["", "\n", " \n "])

@@ -6,26 +6,26 @@ from datetime import datetime, timedelta, timezone
 
 import pytest
 
-from capdoit.units import minute, parsed, size, stamp, stopwatch
+from capdoit.units import format_elapsed, format_minute, format_size, format_timestamp, parse_timestamp
 
 
 def test_a_timestamp_is_in_utc_and_is_read_back() -> None:
     moment = datetime(2016, 6, 14, 1, 33, 27, tzinfo=timezone(timedelta(hours=2)))
-    assert stamp(moment) == "2016-06-13T23:33:27Z"
-    assert parsed(stamp(moment)) == moment
-    assert parsed("2016-06-13") is None
+    assert format_timestamp(moment) == "2016-06-13T23:33:27Z"
+    assert parse_timestamp(format_timestamp(moment)) == moment
+    assert parse_timestamp("2016-06-13") is None
 
 
 def test_a_time_is_shown_to_the_minute_and_an_invalid_one_not_at_all() -> None:
-    assert minute("2016-06-01T10:00:09Z") == "2016-06-01 10:00"
-    assert minute("\x1b[31mnow") == ""
+    assert format_minute("2016-06-01T10:00:09Z") == "2016-06-01 10:00"
+    assert format_minute("\x1b[31mnow") == ""
 
 
 @pytest.mark.parametrize(
     ("seconds", "said"), [(0.44, "0.4 s"), (59.4, "59.4 s"), (59.6, "1 min 0 s"), (125, "2 min 5 s")]
 )
 def test_a_duration_is_shown_in_minutes_and_seconds(seconds: int, said: str) -> None:
-    assert stopwatch(seconds) == said
+    assert format_elapsed(seconds) == said
 
 
 @pytest.mark.parametrize(
@@ -33,4 +33,4 @@ def test_a_duration_is_shown_in_minutes_and_seconds(seconds: int, said: str) -> 
     [(0, "0 KiB"), (1000, "1000 KiB"), (2048, "2.0 MiB"), (3 * 2**19, "1.5 GiB"), (5 * 2**30, "5.0 TiB")],
 )
 def test_a_size_is_shown_in_the_largest_fitting_unit(kib: int, said: str) -> None:
-    assert size(kib) == said
+    assert format_size(kib) == said

@@ -13,7 +13,7 @@ from capdoit.records.history import FlowRecord
 from capdoit.records.journal import DrillVerdict
 from capdoit.records.live_periods import LivePeriod
 from capdoit.transfers.git_commits import Commit
-from capdoit.units import Room
+from capdoit.units import Capacity
 
 FIELDS = {
     Clock: "offset uncertainty",
@@ -24,7 +24,7 @@ FIELDS = {
     DrillVerdict: "at by verdict release seconds why",
     FlowRecord: "run at by origin flow event seconds release revision left why ending results",
     LivePeriod: "since until by branch",
-    Room: "free total",
+    Capacity: "free total",
     Setting: "name value level place host secret",
     SshRoute: "host address gateway keepalive lost_after strict forwards_agent key key_names key_files",
 }

@@ -10,7 +10,7 @@ import pytest
 from capdoit.doctor import findings
 from capdoit.doctor.host_condition import Clock, Condition, parse_condition
 from capdoit.errors import HostError
-from capdoit.units import Room
+from capdoit.units import Capacity
 
 SAID = [
     "clock\t1000 500000000",
@@ -47,7 +47,7 @@ def test_an_answer_is_parsed_into_a_condition() -> None:
         place="/srv/shop",
         owner="ann:deploy",
         mode="drwxr-x---",
-        disk=Room(free=100, total=1000),
+        disk=Capacity(free=100, total=1000),
     )
 
 
@@ -89,8 +89,8 @@ WELL = Condition(
     place="/srv/shop",
     owner="ann:ann",
     mode="drwxr-xr-x",
-    disk=Room(10**8, 10**9),
-    inodes=Room(10**6, 10**7),
+    disk=Capacity(10**8, 10**9),
+    inodes=Capacity(10**6, 10**7),
 )
 
 
@@ -106,9 +106,9 @@ def test_a_healthy_host_has_no_findings() -> None:
         ({"clock": Clock(-90.04, 0.03)}, "its clock is 90.04 s ± 0.03 behind the controller's clock", True),
         ({"closed": ("/srv/shop/repo",)}, "/srv/shop/repo cannot be written to or entered by ann", True),
         ({"is_directory": False}, "/srv/shop is not a directory", True),
-        ({"disk": Room(0, 10**9)}, "0 KiB free at /srv/shop", True),
-        ({"disk": Room(2 * 10**5, 10**9)}, "0.0% of the disk free at /srv/shop", False),
-        ({"inodes": Room(9, 10**7)}, "9 inodes free at /srv/shop", True),
+        ({"disk": Capacity(0, 10**9)}, "0 KiB free at /srv/shop", True),
+        ({"disk": Capacity(2 * 10**5, 10**9)}, "0.0% of the disk free at /srv/shop", False),
+        ({"inodes": Capacity(9, 10**7)}, "9 inodes free at /srv/shop", True),
         ({"locale": "", "charmap": "ANSI_X3.4-1968"}, "its locale is not set (ANSI_X3.4-1968), not UTF-8", False),
         ({"locale": "de_DE", "charmap": ""}, "its locale is de_DE, not UTF-8", False),
     ],
