@@ -1,0 +1,12 @@
+"""The functions of the steps."""
+
+from __future__ import annotations
+
+from capdoit.sequence import EMPTY_POINTS, FLOWS, step_names
+from capdoit.steps import STEPS
+
+
+def test_every_step_has_a_function_of_its_name_and_empty_points_have_none() -> None:
+    names = {name for flow in FLOWS for name in step_names(flow)}
+    assert {*STEPS} == names - {*EMPTY_POINTS}
+    assert all(function.__name__ == name for name, function in STEPS.items())
