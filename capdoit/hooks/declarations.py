@@ -96,7 +96,7 @@ class HookRegistry:
         return function
 
     def declarations(self) -> Declarations:
-        """Return everything that was declared so far."""
+        """Return everything that is declared."""
         return Declarations(tuple(self._hooks), tuple(self._failed), tuple(self._dependencies))
 
     def declaration_errors(self) -> AbstractContextManager[None]:

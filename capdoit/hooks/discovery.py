@@ -183,7 +183,7 @@ def _version() -> str:
 
 
 def _check_requires(requires: str, place: str) -> None:
-    """Raise RecipeError if a recipe requires another version of capdoit than the one that is installed."""
+    """Raise RecipeError if the installed capdoit does not have a version that a recipe requires."""
     from packaging.requirements import InvalidRequirement, Requirement
 
     try:

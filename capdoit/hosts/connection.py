@@ -178,7 +178,7 @@ class Connection:
 
         program, arguments = "sh", ["-c", LOOP]
         if self.config.transport == "ssh":
-            # The user's login shell, whichever it is, reads this line: exec and single quotes are the same in all.
+            # The user's login shell reads this line. Every shell knows exec and single quotes.
             program, arguments = "ssh", ["-T", *ssh_arguments(self.config), "exec sh -c " + words([LOOP])]
         try:
             command = local[program][arguments]

@@ -46,7 +46,7 @@ class Fleet:
         connections: Sequence[Connection] | None = None,
         stop_on_failure: bool = True,
     ) -> list[Outcome[T]]:
-        """Do some work on several hosts at once, and wait for all of them.
+        """Do some work on several hosts in parallel, and wait for all of them.
 
         Args:
             work: function that is called in a thread for each connection.
@@ -94,7 +94,7 @@ class Fleet:
             self._is_uninterrupted = False
 
     def set_deadlines(self, *deadlines: Deadline) -> None:
-        """End the work that starts from now on by these deadlines, instead of the ones set before."""
+        """End all later work by these deadlines. They replace earlier deadlines."""
         for connection in self.connections:
             connection.deadlines = deadlines
 

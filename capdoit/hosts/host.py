@@ -1,4 +1,4 @@
-"""The host that hooks are given: commands and file copies, and nothing of the engine."""
+"""The host as hooks see it: commands and file copies, and nothing of the engine."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class Host:
 
     @property
     def machine(self) -> Any:
-        """The host's plumbum machine: an ``SshMachine`` with a connection of its own, or ``local``."""
+        """The host's plumbum machine: a new ``SshMachine``, with a separate connection, or ``local``."""
         return self._connection.machine
 
     def run(self, command: Command, **options: Unpack[CommandOptions]) -> None:

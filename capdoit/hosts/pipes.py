@@ -1,4 +1,4 @@
-"""The pipes of a session's process: written and read at the same time, so that neither side blocks the other."""
+"""The pipes of a session's process: written and read at the same time, so that neither side can block."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ CLOSE_SECONDS = 3.0  # that a host has to end what it was doing once its session
 
 
 class Process(Protocol):
-    """The process of a session, leader of its own process group; plumbum's and subprocess's fit."""
+    """The process of a session, leader of a process group. Processes of plumbum and subprocess fit."""
 
     stdin: IO[bytes]
     stdout: IO[bytes]

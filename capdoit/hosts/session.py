@@ -3,10 +3,10 @@
 A frame is ``run TAG LINES`` and that many lines of script; ``feed TAG LINES BYTES``, the script, and the bytes of
 its stdin, then ``fed`` after the script has ended; or ``hold TAG LINES`` for a script that the loop's own shell runs,
 so that files that it opens (the lock) stay open as long as the session. The loop reports the end of a script on
-stdout and on stderr with a line ``NONCE TAG STATUS``. The nonce is random, so output cannot be mistaken for it.
+stdout and on stderr with a line ``NONCE TAG STATUS``. The nonce is random, so no script's output looks like this.
 
 There is no background thread: `Session.ask` waits, and reads both streams as output arrives, so no amount of output
-on one can block the other.
+blocks a script.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from capdoit.text import make_printable
 
 LOOP = script_text("hosts/loop")
 MAX_CAPTURED_BYTES = 1 << 26  # 64 MiB: larger than any expected answer, and fits into the controller's memory
-MAX_UNREAD_BYTES = 1 << 22  # of later answers, before the host has to wait; ssh's window, which both share, is less
+MAX_UNREAD_BYTES = 1 << 22  # of later requests; then the host has to wait. ssh's window for both streams is smaller
 HEARTBEAT_SECONDS = 5.0
 HEARTBEAT_TIMEOUT_SECONDS = 20  # without a heartbeat, after which a host ends the session
 GREETING_TIMEOUT_SECONDS = 60.0  # from the connection's start to the loop's greeting, a slow login included
@@ -61,7 +61,7 @@ class Session:
 
     Args:
         host: the host's name, for errors.
-        process: a shell that runs `LOOP`, or the ssh client that leads to it; its three streams are pipes of bytes.
+        process: a shell that runs `LOOP`, or the ssh client that connects to it; its three streams are pipes of bytes.
 
     Attributes:
         host: the host's name.
@@ -89,8 +89,8 @@ class Session:
     def ask(self, requests: Sequence[Request], stop: StopSignal) -> list[Answer]:
         """Send all requests at once, then wait for their answers: one round trip.
 
-        A request after a ``hold`` begins when the ``hold`` has ended; other requests run at the same time. Only the
-        last request may be a ``feed``.
+        A request after a ``hold`` begins when the ``hold`` has ended; other requests run in parallel. Only the last
+        request may be a ``feed``.
 
         Raises:
             Cancelled: the stop signal was set; what ran on the host was ended.
@@ -222,7 +222,7 @@ class Session:
     # -- errors
 
     def _check(self, exchange: Exchange) -> None:
-        """Raise an error if the answer will not come, or may not be waited for any longer."""
+        """Raise an error if the answer will not come, or if waiting for it must end."""
         if not self.is_open:
             raise self._connection_error(exchange)
         if self._stop:

@@ -61,7 +61,7 @@ class Stream:
         self.is_open = bool(os.read(self.source.fileno(), CHUNK_BYTES))
 
     def take_output(self, tag: str) -> bytes:
-        """Return the script's output that has arrived since the last call, and note its exit status if it has ended.
+        """Return a script's output since the last call, and store the exit status if the script has ended.
 
         The loop begins its own line with a newline, so the complete output has one newline more than the script wrote.
         """

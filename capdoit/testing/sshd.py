@@ -102,7 +102,7 @@ class SshdFleet:
         pytest.fail(f"the sshd of {name} does not start:\n{_read_log(host.log)}")
 
     def stop(self, name: str) -> None:
-        """Kill the sshd of a host and all processes in its sessions at the same moment, like a power failure."""
+        """Kill the sshd of a host and all processes in its sessions in one moment, like a power failure."""
         host = self.hosts[name]
         if host.process:
             sessions = _sessions_below(host.process.pid)
@@ -117,7 +117,7 @@ class SshdFleet:
             self.stop(name)
 
     def connections(self, name: str) -> int:
-        """Return the number of connections that a host has accepted so far."""
+        """Return the number of connections that a host has accepted."""
         return _read_log(self.hosts[name].log).count("Accepted publickey")
 
     def _host(self, directory: Path, name: str) -> Sshd:
