@@ -1,4 +1,4 @@
-"""capdoit as doit sees it: the only maker of task dicts, and the only place where errors become doit's."""
+"""The doit tasks of a project: the only maker of task dicts, and the place where errors become doit's errors."""
 
 from __future__ import annotations
 
@@ -17,11 +17,12 @@ from doit import doit_cmd
 from doit.cmd_base import DoitCmdBase
 from doit.exceptions import InvalidDodoFile, TaskFailed
 
-from capdoit.config import stages, variables
-from capdoit.errors import CapdoitError, ConfigError
+from capdoit.config.stages import choose_stage, load_config
+from capdoit.config.variables import Variables, read_variables, typed_variables
+from capdoit.errors import CapdoitError, ConfigError, FlowAborted
 from capdoit.events import FlowFailed, StopRequested
-from capdoit.hooks import discovery as finding
 from capdoit.hooks.declarations import HookRegistry
+from capdoit.hooks.discovery import load_recipes
 from capdoit.hooks.hook import Declarations, check_hook_roles
 from capdoit.output.console import Console
 from capdoit.output.console_listener import console_events
@@ -41,193 +42,215 @@ if TYPE_CHECKING:
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 SHORT_NAMES = {
     **{verb: verb for verb in ("deploy", "rollback", "check", "drill")},
-    "deploy:rollback": "rollback",  # these two as Capistrano spells them
+    "deploy:rollback": "rollback",  # Capistrano's names
     "deploy:check": "check",
 }
+FLOW_DESCRIPTIONS = {"deploy": "deploy to", "rollback": "roll back"}
+MOST_HOSTS_SHOWN = 4
+# doit takes a task with file_dep for up to date, unless `uptodate` says that it never is.
+ALWAYS_RUN = {"uptodate": [False], "verbosity": 2, "io": {"capture": False}}
+NO_PROCESSES = "the steps of a flow share open sessions: use doit -n N -P thread. Nothing was done."
 
 
 class Cap(HookRegistry):
-    """A deploy.yml and the hooks of a project; doit finds the tasks on it.
+    """The deploy.yml and the hooks of a project; doit finds the tasks on it.
 
     Args:
-        file: deploy.yml.
+        file: path of deploy.yml.
+
+    Attributes:
+        config: content of deploy.yml.
 
     Raises:
-        InvalidDodoFile: deploy.yml has mistakes, with all of them.
+        InvalidDodoFile: deploy.yml has mistakes; the text lists all of them.
     """
 
     def __init__(self, file: Path) -> None:
         super().__init__()
         with self.declaration_errors():
-            self.config = stages.load_config(file, TRANSFERS)
+            self.config = load_config(file, TRANSFERS)
         self._events = console_events(Console(sys.stdout))
         self._runs: list[FlowRunner | Drill] = []
         self._main_thread = threading.get_ident()
 
     def create_doit_tasks(self) -> Iterator[dict[str, Any]]:
-        """Deploy, roll back, check, drill."""
+        """Yield the tasks of all stages: deploy, rollback, check and drill."""
         with self.declaration_errors():
             check_hook_roles(self.declarations().hooks, self.config.roles())
-            said = variables.typed_variables(doit_cmd._CMDLINE_VARS, sys.argv)
-            chosen = variables.read_variables(said, os.environ, self._variables())
-            if chosen.stage:
-                stages.choose_stage(self.config, chosen.stage)
-            self._check_skipped(chosen.skip)
-        command = running_command()
+            variables = self._read_variables()
+        command = _find_running_command()
         if command and command.execute_tasks:
-            run_nothing_by_default(command)
-            self._listen()
+            _run_nothing_by_default(command)
+            self._handle_signals()
         selected = command.sel_tasks or [] if command else []
-        yield from self._short_names(chosen)
+        yield from self._short_names(variables)
         for stage in self.stages.values():
             for flow in FLOWS:
-                yield from self._flow(flow, stage, chosen, selected)
-            yield self._check(stage, chosen)
-            yield self._drill(stage, chosen)
+                yield from self._flow_tasks(flow, stage, variables, selected)
+            yield self._check_task(stage, variables)
+            yield self._drill_task(stage, variables)
 
-    # doit takes an object's name for its tasks', and `cap` is a command
+    # doit names the tasks after the attribute that holds this object, and `cap` is a command already.
     create_doit_tasks.basename = "capdoit"  # type: ignore[attr-defined]
 
     @contextmanager
     def declaration_errors(self) -> Iterator[None]:
-        """What is wrong with the project is doit's InvalidDodoFile, which it prints without a traceback."""
+        """Turn a mistake of the project into InvalidDodoFile, which doit prints without a traceback."""
         try:
             yield
         except ConfigError as error:
             raise InvalidDodoFile(str(error)) from None
 
     @cached_property
-    def everything(self) -> dict[str, Declarations]:
-        """What holds for each stage: its recipes' declarations, in order, then the project's; made once all are known.
+    def declarations_by_stage(self) -> dict[str, Declarations]:
+        """The declarations of each stage's recipes, in order, then those of the project.
 
         Raises:
             RecipeError: a recipe is missing or its options are wrong.
         """
         project, roles = self.config.file.parent, self.config.roles()
         return {
-            name: finding.load_recipes(stage.recipes, project, roles) + self.declarations()
+            name: load_recipes(stage.recipes, project, roles) + self.declarations()
             for name, stage in self.config.stages.items()
         }
 
     @cached_property
     def stages(self) -> dict[str, Stage]:
-        """The stages of deploy.yml, with what recipes have releases share."""
-        return {name: stage.sharing(self.everything[name].linked_dirs) for name, stage in self.config.stages.items()}
+        """The stages of deploy.yml, with the directories that their recipes link."""
+        return {
+            name: stage.sharing(self.declarations_by_stage[name].linked_dirs)
+            for name, stage in self.config.stages.items()
+        }
 
-    def acts(self, flow: str, stage: str) -> list[FlowTask]:
-        """A flow of a stage with all hooks."""
-        return flow_tasks(flow, self.everything[stage].hooks)
+    def tasks_of_flow(self, flow: str, stage: str) -> list[FlowTask]:
+        """Return the steps and hooks of a flow of a stage, in order."""
+        return flow_tasks(flow, self.declarations_by_stage[stage].hooks)
 
-    def _needed(self, flow: str, stage: str, act: FlowTask, is_first: bool) -> list[str]:
-        """The tasks that an act depends on; what a flow's beginning does, its first hook does."""
-        step = "starting" if is_first else "" if act.hook else act.name
-        declared = self.everything[stage].dependencies
-        return [needed.task for needed in declared if flow in needed.flows and step == needed.step]
+    # -- variables
 
-    def _variables(self) -> dict[str, tuple[str, ...]]:
-        """Those of all recipes."""
-        return {name: values for one in self.everything.values() for name, values in one.variables.items()}
+    def _read_variables(self) -> Variables:
+        typed = typed_variables(doit_cmd._CMDLINE_VARS, sys.argv)
+        of_recipes = {name: v for one in self.declarations_by_stage.values() for name, v in one.variables.items()}
+        variables = read_variables(typed, os.environ, of_recipes)
+        if variables.stage:
+            choose_stage(self.config, variables.stage)
+        self._check_skipped_hooks(variables.skip)
+        return variables
 
-    def _check_skipped(self, skip: Iterable[str]) -> None:
-        flows = [self.acts(flow, stage) for flow in FLOWS for stage in self.config.stages]
-        failed = {hook.name for declared in self.everything.values() for hook in declared.failed}
-        hooks = sorted({act.name for acts in flows for act in acts if act.hook} | failed)
-        for name in skip:
+    def _check_skipped_hooks(self, names: Iterable[str]) -> None:
+        flows = [self.tasks_of_flow(flow, stage) for flow in FLOWS for stage in self.config.stages]
+        failed = {hook.name for declared in self.declarations_by_stage.values() for hook in declared.failed}
+        hooks = sorted({task.name for tasks in flows for task in tasks if task.hook} | failed)
+        for name in names:
             if name not in hooks:
-                there_are = f"(there are {join_names(hooks) or 'none'})"
-                raise ConfigError(f"skip={name}: no hook has that name{suggest_name(name, hooks)} {there_are}")
+                known = f"there are {join_names(hooks) or 'none'}"
+                raise ConfigError(f"skip={name}: no hook has that name{suggest_name(name, hooks)} ({known})")
 
     # -- tasks
 
-    def _short_names(self, chosen: variables.Variables) -> Iterator[dict[str, Any]]:
+    def _short_names(self, variables: Variables) -> Iterator[dict[str, Any]]:
+        """Yield the tasks without a stage in their names; without a default stage they say how to choose one."""
         try:
-            stage = stages.choose_stage(self.config, chosen.stage).name
+            stage = choose_stage(self.config, variables.stage).name
         except ConfigError as error:
             text = str(error)
             for name, verb in SHORT_NAMES.items():
-                doc = f"{verb} the stage named by stage="
-                yield {"basename": name, "actions": [(_refuse, [text])], "doc": doc, **ALWAYS}
+                doc = f"{verb} the stage of stage=NAME"
+                yield {"basename": name, "actions": [(TaskFailed, [text])], "doc": doc, **ALWAYS_RUN}
             return
         for name, verb in SHORT_NAMES.items():
-            doc = f"{verb} {stage}" + ("" if name == verb else ", as Capistrano spells it")
+            doc = f"{verb} {stage}" + ("" if name == verb else " (Capistrano's name)")
             yield {"basename": name, "actions": None, "task_dep": [f"{verb}:{stage}"], "doc": doc}
 
-    def _flow(
-        self, flow: str, stage: Stage, chosen: variables.Variables, selected: list[str]
+    def _flow_tasks(
+        self, flow: str, stage: Stage, variables: Variables, selected: list[str]
     ) -> Iterator[dict[str, Any]]:
-        acts = self.acts(flow, stage.name)
-        group = f"{flow}:{stage.name}"
-        goal = _goal(group, acts, selected)
-        runner = cache(lambda: self._new_runner(flow, stage, chosen, goal))  # made when the first task runs
-        hosts = ", ".join(host.name for host in stage.hosts[:4]) + (", …" if len(stage.hosts) > 4 else "")
-        yield {"basename": group, "name": None, "doc": f"{FLOW_DOCS[flow]} {hosts}"}
+        """Yield the group task of a flow, and a task for each step and hook that depends on the task before it."""
+        tasks, group = self.tasks_of_flow(flow, stage.name), f"{flow}:{stage.name}"
+        goal = _find_goal(group, tasks, selected)
+        runner = cache(lambda: self._make_runner(flow, stage, variables, goal))  # made when the first task runs
+        yield {"basename": group, "name": None, "doc": f"{FLOW_DESCRIPTIONS[flow]} {_list_hosts(stage)}"}
         files = transfer_of(stage).file_dependencies(stage) if flow == "deploy" else []
-        before: list[str] = []
-        for act in acts:
+        for number, task in enumerate(tasks):
+            before = [f"{group}:{tasks[number - 1].name}"] if number else []
             yield {
                 "basename": group,
-                "name": act.name,
-                "doc": act.doc,
-                "actions": None if act.is_empty_point else [(self._perform, [runner, act])],
-                "task_dep": [*before, *self._needed(flow, stage.name, act, not before)],
-                "file_dep": [] if before else files,
+                "name": task.name,
+                "doc": task.doc,
+                "actions": None if task.is_empty_point else [(self._perform, [runner, task])],
+                "task_dep": [*before, *self._required_tasks(flow, stage.name, task, is_first=not number)],
+                "file_dep": [] if number else files,
                 "teardown": [(self._end, [runner])],
-                **ALWAYS,
+                **ALWAYS_RUN,
             }
-            before = [f"{group}:{act.name}"]
 
-    def _check(self, stage: Stage, chosen: variables.Variables) -> dict[str, Any]:
-        doc = "make the directories and say what a deploy would lack"
-        actions = [(self._perform_check, [stage, chosen])]
-        return {"basename": f"check:{stage.name}", "actions": actions, "doc": doc, **ALWAYS}
+    def _required_tasks(self, flow: str, stage: str, task: FlowTask, is_first: bool) -> list[str]:
+        """Return the project's tasks that a task depends on; those of `starting` run before the first hook."""
+        step = "starting" if is_first else "" if task.hook else task.name
+        dependencies = self.declarations_by_stage[stage].dependencies
+        return [one.task for one in dependencies if flow in one.flows and step == one.step]
 
-    def _drill(self, stage: Stage, chosen: variables.Variables) -> dict[str, Any]:
-        doc = "rehearse a rollback on the hosts, and touch nothing that is live"
-        actions = [(self._perform_drill, [stage, chosen])]
-        return {"basename": f"drill:{stage.name}", "actions": actions, "doc": doc, **ALWAYS}
+    def _check_task(self, stage: Stage, variables: Variables) -> dict[str, Any]:
+        doc = "make the directories and report everything that a deploy would lack"
+        actions = [(self._perform_check, [stage, variables])]
+        return {"basename": f"check:{stage.name}", "actions": actions, "doc": doc, **ALWAYS_RUN}
 
-    def _new_runner(self, flow: str, stage: Stage, chosen: variables.Variables, goal: str | None) -> FlowRunner:
+    def _drill_task(self, stage: Stage, variables: Variables) -> dict[str, Any]:
+        doc = "rehearse a rollback on the hosts without touching what is live"
+        actions = [(self._perform_drill, [stage, variables])]
+        return {"basename": f"drill:{stage.name}", "actions": actions, "doc": doc, **ALWAYS_RUN}
+
+    def _make_runner(self, flow: str, stage: Stage, variables: Variables, goal: str | None) -> FlowRunner:
         from capdoit.flow.runner import FlowRunner
 
-        runner = FlowRunner(self._definition(flow, stage), chosen, self._events, goal)
+        runner = FlowRunner(self._define_flow(flow, stage), variables, self._events, goal)
         self._runs.append(runner)
         return runner
 
-    def _definition(self, flow: str, stage: Stage) -> FlowDefinition:
+    def _define_flow(self, flow: str, stage: Stage) -> FlowDefinition:
         from capdoit.state.request import FlowDefinition
 
-        rollback = self._definition("rollback", stage) if flow == "deploy" else None
-        tasks = tuple(self.acts(flow, stage.name))
-        return FlowDefinition(flow, stage, tasks, self.everything[stage.name], rollback)
+        rollback = self._define_flow("rollback", stage) if flow == "deploy" else None
+        tasks = tuple(self.tasks_of_flow(flow, stage.name))
+        return FlowDefinition(flow, stage, tasks, self.declarations_by_stage[stage.name], rollback)
 
     # -- actions
 
     def _perform(self, runner: Callable[[], FlowRunner], task: FlowTask) -> TaskFailed | None:
-        if in_process_mode():
-            return TaskFailed(NO_PROCESS)
-        return self._as_failure(lambda: runner().perform(task))
+        if _is_in_child_process():
+            return TaskFailed(NO_PROCESSES)
+        return self._as_task_failure(lambda: runner().perform(task))
 
     def _end(self, runner: Callable[[], FlowRunner]) -> None:
-        # With -P thread, threads tear down while others still work; doit's own thread does so last.
-        if threading.get_ident() == self._main_thread and (failure := self._as_failure(runner().end)):
-            self._events.emit(FlowFailed(failure.message))
+        """End a flow in the teardown of doit, which does not print errors.
 
-    def _perform_check(self, stage: Stage, chosen: variables.Variables) -> TaskFailed | None:
+        With ``-P thread``, threads tear down while others still work; the main thread is the last one.
+        """
+        if threading.get_ident() != self._main_thread:
+            return
+        try:
+            runner().end()
+        except FlowAborted:  # the runner has reported it
+            pass
+        except CapdoitError as error:
+            self._events.emit(FlowFailed(render_error(error), is_printed_by_doit=False))
+
+    def _perform_check(self, stage: Stage, variables: Variables) -> TaskFailed | None:
         from capdoit.flow.check import check
 
-        return self._as_failure(lambda: check(self._definition("deploy", stage), chosen, self._events))
+        return self._as_task_failure(lambda: check(self._define_flow("deploy", stage), variables, self._events))
 
-    def _perform_drill(self, stage: Stage, chosen: variables.Variables) -> TaskFailed | None:
+    def _perform_drill(self, stage: Stage, variables: Variables) -> TaskFailed | None:
         from capdoit.flow.drill import Drill
 
-        if in_process_mode():
-            return TaskFailed(NO_PROCESS)
-        drill = Drill(self._definition("rollback", stage), chosen, self._events)
+        if _is_in_child_process():
+            return TaskFailed(NO_PROCESSES)
+        drill = Drill(self._define_flow("rollback", stage), variables, self._events)
         self._runs.append(drill)
-        return self._as_failure(drill.perform)
+        return self._as_task_failure(drill.perform)
 
-    def _as_failure(self, work: Callable[[], object]) -> TaskFailed | None:
-        """Do some work; an error becomes doit's TaskFailed, which prints one text and no traceback."""
+    def _as_task_failure(self, work: Callable[[], object]) -> TaskFailed | None:
+        """Do some work; return an error as TaskFailed, which doit prints without a traceback."""
         try:
             work()
         except CapdoitError as error:
@@ -236,32 +259,30 @@ class Cap(HookRegistry):
 
     # -- signals
 
-    def _listen(self) -> None:
-        """A signal ends the flows that are at work in order; a second one ends everything at once."""
+    def _handle_signals(self) -> None:
+        """Let a signal end the running flows in order, and a second signal end the process at once."""
         if threading.current_thread() is threading.main_thread():
             for number in SIGNALS:
-                if signal.getsignal(number) != signal.SIG_IGN:  # nohup has it ignored
-                    signal.signal(number, self._signalled)
+                if signal.getsignal(number) != signal.SIG_IGN:  # nohup ignores SIGHUP
+                    signal.signal(number, self._stop_runs)
 
-    def _signalled(self, number: int, _: FrameType | None) -> None:
-        signal.signal(number, _give_up)
+    def _stop_runs(self, number: int, _: FrameType | None) -> None:
+        signal.signal(number, _exit_at_once)
         name = signal.Signals(number).name
         active = [run for run in self._runs if run.is_at_work]
         if active:
             self._events.emit(StopRequested(name))
         will_report = [run.interrupt(name) for run in active]
         if not any(will_report):
-            sys.excepthook = _no_traceback
+            sys.excepthook = _print_no_interrupt
             raise KeyboardInterrupt
 
 
-NO_PROCESS = "the steps of a flow share open sessions: use doit -n N -P thread. Nothing was done."
-ALWAYS = {"uptodate": [False], "verbosity": 2, "io": {"capture": False}}
-FLOW_DOCS = {"deploy": "deploy to", "rollback": "roll back"}
+def _find_running_command() -> DoitCmdBase | None:
+    """Return the doit command that loads the tasks; None when something else loads them.
 
-
-def running_command() -> DoitCmdBase | None:
-    """The doit command that is loading the tasks; None when something else is."""
+    doit gives a task creator no access to its command, so the command is taken from the call stack.
+    """
     frame: FrameType | None = sys._getframe()
     while frame:
         command = frame.f_locals.get("self")
@@ -271,39 +292,41 @@ def running_command() -> DoitCmdBase | None:
     return None
 
 
-def run_nothing_by_default(command: DoitCmdBase) -> None:
-    """A bare `doit` must never deploy or roll back."""
+def _run_nothing_by_default(command: DoitCmdBase) -> None:
+    """Make a bare `doit` run nothing: it would run all tasks, every deploy and rollback included."""
     if command.sel_tasks is None:
         command.sel_tasks = []
-        sys.stderr.write("capdoit: a bare doit runs nothing here; `doit list` shows the tasks\n")
+        sys.stderr.write("capdoit: `doit` without a task runs nothing here; `doit list` shows the tasks\n")
 
 
-def in_process_mode() -> bool:
-    """Whether doit has given this task to a process of its own, as doit -n does."""
+def _is_in_child_process() -> bool:
+    """Return True if doit runs this task in a child process, as ``doit -n 2`` does."""
     from multiprocessing import parent_process
 
     return parent_process() is not None
 
 
-def _goal(group: str, acts: list[FlowTask], selected: list[str]) -> str | None:
-    """The last act that was asked for by name, when nothing asks for the whole flow."""
-    asked = [act.name for act in acts if any(fnmatch.fnmatch(f"{group}:{act.name}", name) for name in selected)]
-    if not asked or not all(name.startswith(f"{group}:") for name in selected):
+def _list_hosts(stage: Stage) -> str:
+    more = ", …" if len(stage.hosts) > MOST_HOSTS_SHOWN else ""
+    return join_names(host.name for host in stage.hosts[:MOST_HOSTS_SHOWN]) + more
+
+
+def _find_goal(group: str, tasks: list[FlowTask], selected: list[str]) -> str | None:
+    """Return the last selected task of a flow that does something; None if more than tasks of the flow is selected."""
+    chosen = [task.name for task in tasks if any(fnmatch.fnmatch(f"{group}:{task.name}", name) for name in selected)]
+    if not chosen or not all(name.startswith(f"{group}:") for name in selected):
         return None
-    reached = acts[: [act.name for act in acts].index(asked[-1]) + 1]
-    return next((act.name for act in reversed(reached) if not act.is_empty_point), None)
+    reached = tasks[: [task.name for task in tasks].index(chosen[-1]) + 1]
+    return next((task.name for task in reversed(reached) if not task.is_empty_point), None)
 
 
-def _refuse(text: str) -> TaskFailed:
-    return TaskFailed(text)
-
-
-def _give_up(number: int, _: FrameType | None) -> None:
+def _exit_at_once(number: int, _: FrameType | None) -> None:
     with suppress(OSError):
-        os.write(2, b"   ended at once; what is live where: doit cap status\n")
+        os.write(2, b"   stopped at once. To see what is live: doit cap status\n")
     os._exit(128 + number)
 
 
-def _no_traceback(kind: type[BaseException], error: BaseException, trace: Any) -> None:
+def _print_no_interrupt(kind: type[BaseException], error: BaseException, trace: Any) -> None:
+    """Print the traceback of an exception, but not of KeyboardInterrupt."""
     if not issubclass(kind, KeyboardInterrupt):
         sys.__excepthook__(kind, error, trace)

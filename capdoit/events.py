@@ -133,9 +133,11 @@ class FlowFailed(Event):
 
     Attributes:
         report: the complete text for the operator.
+        is_printed_by_doit: doit prints the text itself, as that of a failed task.
     """
 
     report: str
+    is_printed_by_doit: bool
 
 
 @dataclass(frozen=True)
@@ -190,7 +192,7 @@ class AutomaticRollbackStarted(Event):
 
 @dataclass(frozen=True)
 class Warned(Event):
-    """Something went wrong that does not undo what is live.
+    """Something went wrong, and the flow goes on.
 
     Attributes:
         text: the warning.
@@ -273,7 +275,7 @@ class HostLeftOut(Event):
 
 @dataclass(frozen=True)
 class Decided(Event):
-    """The flow decided on its release, or found out more about it.
+    """The flow decided on its release, or learned more about it.
 
     Attributes:
         decision: the decision so far.
@@ -343,10 +345,10 @@ class RevertFinished(Event):
 
 @dataclass(frozen=True)
 class FlipStarted(Event):
-    """From now on a host may have the release live.
+    """The hosts are about to flip: from now on the release may be live on any of them.
 
     Attributes:
-        hosts: names of all hosts that are told to flip.
+        hosts: names of all hosts that will flip.
     """
 
     hosts: tuple[str, ...]
@@ -354,7 +356,7 @@ class FlipStarted(Event):
 
 @dataclass(frozen=True)
 class FlipUndone(Event):
-    """The hosts were told to flip back, since not all of them confirmed the flip.
+    """The hosts flipped back, since not all of them confirmed the flip.
 
     Attributes:
         doubtful: names of the hosts that did not confirm the flip back.

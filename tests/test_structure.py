@@ -12,6 +12,8 @@ from pathlib import Path
 import pytest
 
 import capdoit
+from capdoit.sequence import EMPTY_POINTS, FLOWS
+from capdoit.steps import STEPS
 
 SOURCE = Path(capdoit.__file__).parent
 MODULES = sorted(path for path in SOURCE.rglob("*.py"))
@@ -22,12 +24,17 @@ LEVELS = (
     {"config"},
     {"records"},
     {"decisions"},
-    {"output", "hosts"},
+    {"output"},
+    {"hosts"},
     {"sequence", "hooks"},
-    {"state", "transfers", "operations", "steps"},
+    {"state"},
+    {"transfers"},
+    {"operations"},
+    {"steps"},
     {"flow"},
     {"doctor"},
-    {"doit_tasks", "commands"},
+    {"doit_tasks"},
+    {"commands"},
     {"testing"},
 )
 PURE = {"errors", "text", "units", "script", "shell_scripts", "layout", "records", "config", "decisions"}
@@ -169,3 +176,29 @@ def test_no_two_public_functions_or_classes_share_a_name() -> None:
                 places[node.name].append(path.relative_to(SOURCE).as_posix())
     shared = {name: paths for name, paths in places.items() if len(paths) > 1 and name not in SHARED_NAMES}
     assert shared == {}
+
+
+def test_only_events_change_the_progress_of_a_flow() -> None:
+    """Steps, operations and transfers read the progress; `Progress.apply` is the only place that changes it."""
+    changes = [
+        f"{path.relative_to(SOURCE)}:{node.lineno}"
+        for path in MODULES
+        if room_of(path) in ("flow", "steps", "operations", "transfers", "state") and path.name != "progress.py"
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, (ast.Assign, ast.AugAssign, ast.AnnAssign))
+        for target in (node.targets if isinstance(node, ast.Assign) else [node.target])
+        if "progress" in ast.unparse(target).split(".")[:-1]
+    ]
+    assert not changes
+
+
+def test_steps_has_one_module_for_each_step_that_works() -> None:
+    working = {name for flow in FLOWS.values() for name, _ in flow} - {*EMPTY_POINTS}
+    assert {path.stem for path in MODULES if room_of(path) == "steps"} - {"__init__"} == working == {*STEPS}
+
+
+def test_no_step_asks_if_it_is_a_dry_run() -> None:
+    rooms = ("steps", "operations", "transfers")
+    text = "".join(path.read_text(encoding="utf-8") for path in MODULES if room_of(path) in rooms)
+    assert "variables.dry_run" not in text
+    assert "Recorder" not in text

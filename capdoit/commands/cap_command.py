@@ -78,9 +78,9 @@ class CapCommand(DoitCmdBase):  # type: ignore[misc]
         console = Console(sys.stdout)
         try:
             command, request = self._understand(params, args, console)
-            return command.run(request) or console.is_lost
+            return command.run(request) or console.has_lost_output
         except KeyboardInterrupt:
-            console.say("interrupted")
+            console.write("interrupted")
             return INTERRUPTED
         except CapdoitError as error:
             raise InvalidCommand(console.redact(render_error(error))) from None

@@ -43,7 +43,7 @@ def print_diagnosis(request: CommandRequest) -> int:
 def _recipe_versions(cap: Cap, stage: str) -> tuple[Mapping[str, str], list[Finding]]:
     """Return the versions of the recipes of a stage, or the findings if recipes cannot be loaded."""
     try:
-        return cap.everything[stage].versions, []
+        return cap.declarations_by_stage[stage].versions, []
     except ConfigError as error:
         return {}, [Finding("recipes", mistake) for mistake in error.mistakes]
 
@@ -53,9 +53,9 @@ def _recipe_versions(cap: Cap, stage: str) -> tuple[Mapping[str, str], list[Find
 
 def _print(request: CommandRequest, diagnosis: Diagnosis, recipes: Mapping[str, str]) -> None:
     for part in _parts(diagnosis, recipes, request.console.width):
-        request.console.say_table(f"{part}\n")
+        request.console.write_table(f"{part}\n")
     tone = Tone.BAD if diagnosis.has_problems else Tone.GOOD
-    request.console.say(f"{diagnosis.stage}: {count_findings(diagnosis.findings)}", tone)
+    request.console.write(f"{diagnosis.stage}: {count_findings(diagnosis.findings)}", tone)
 
 
 def _parts(diagnosis: Diagnosis, recipes: Mapping[str, str], width: int) -> Iterable[str]:

@@ -74,9 +74,9 @@ def execute_everywhere(request: CommandRequest) -> int:
     command, request = _take_command(request)
     outcomes = ask_every_host(request.select_stage(), request, lambda host: _execute(host, command))
     for hosts, result in _group_equal(outcomes):
-        request.console.say(f"{join_names(hosts)}: {result.ending}", Tone.HEAD if result.has_succeeded else Tone.BAD)
+        request.console.write(f"{join_names(hosts)}: {result.ending}", Tone.HEAD if result.has_succeeded else Tone.BAD)
         for line in _output_lines(result.output):
-            request.console.say(line)
+            request.console.write(line)
     print_unreached_hosts(request.console, outcomes)
     return 0 if all(o.answer and o.answer.has_succeeded for o in outcomes) else NO_ANSWER
 

@@ -58,9 +58,9 @@ def _print(
 ) -> None:
     if any(outcomes):
         hosts = [outcome.host for outcome in outcomes if outcome]
-        request.console.say_table(_make_table(shown, hosts, request.console.width))
+        request.console.write_table(_make_table(shown, hosts, request.console.width))
     if number > len(shown):
-        request.console.say(f"and {number - len(shown)} before that; -n {number} shows all")
+        request.console.write(f"and {number - len(shown)} before that; -n {number} shows all")
     print_unreached_hosts(request.console, outcomes)
 
 

@@ -24,7 +24,7 @@ def install_files(request: CommandRequest) -> int:
     blocks = [_read_template("stage.yml").replace("{stage}", stage) for stage in stages]
     _write(request.console, request.dodo_file.parent / "deploy.yml", deploy + "".join(blocks))
     _write(request.console, request.dodo_file, _read_template("dodo.py"))
-    request.console.say("Next: put your hosts into deploy.yml, then run `doit check` and `doit deploy`.")
+    request.console.write("Next: put your hosts into deploy.yml, then run `doit check` and `doit deploy`.")
     return 0
 
 
@@ -37,11 +37,11 @@ def _write(console: Console, file: Path, text: str) -> None:
         with file.open("x", encoding="utf-8") as target:
             target.write(text)
     except FileExistsError:
-        console.say(f"[skip] {file} exists")
+        console.write(f"[skip] {file} exists")
     except OSError as error:
         raise ConfigError(f"{file}: {error.strerror}") from None
     else:
-        console.say(f"[write] {file}")
+        console.write(f"[write] {file}")
 
 
 COMMAND = Subcommand(

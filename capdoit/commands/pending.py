@@ -56,7 +56,7 @@ def print_pending_commits(request: CommandRequest) -> int:
     else:
         for gap in gaps:
             lines = [describe_gap(branch, tip, gap), *_list_commits(gap, request.console.width)]
-            request.console.say_table("\n".join(lines))
+            request.console.write_table("\n".join(lines))
         print_unreached_hosts(request.console, outcomes)
     return choose_exit_status(outcomes)
 

@@ -33,18 +33,18 @@ def print_recipes(request: CommandRequest) -> int:
         _print_all(request.console, project)
     else:
         found = discovery.find_recipe(name, project)
-        request.console.say(f"{found.name} ({found.origin})\n\n{recipe_manual(found)}")
+        request.console.write(f"{found.name} ({found.origin})\n\n{recipe_manual(found)}")
     return 0
 
 
 def _print_all(console: Console, project: Path) -> None:
     recipes, errors = _load_all(project)
     rows = [(one.name, one.version, one.source, recipe_summary(one).removeprefix(f"{one.name}: ")) for one in recipes]
-    console.say_table(fit_table(HEAD, rows, console.width, least=4) or "There are no recipes.")
+    console.write_table(fit_table(HEAD, rows, console.width, least=4) or "There are no recipes.")
     for line in _hidden_recipes(recipes, project):
-        console.say(line, Tone.DOUBTFUL)
+        console.write(line, Tone.DOUBTFUL)
     for error in errors:
-        console.say(error, Tone.BAD)
+        console.write(error, Tone.BAD)
 
 
 def _load_all(project: Path) -> tuple[list[FoundRecipe], list[str]]:
@@ -75,15 +75,15 @@ def _print_differences(request: CommandRequest) -> int:
     outcomes, note = find_last_note(stage, request)
     print_unreached_hosts(request.console, outcomes)
     if any(outcomes):
-        request.console.say(_describe_differences(cap, stage.name, note))
+        request.console.write(_describe_differences(cap, stage.name, note))
     return choose_exit_status(outcomes)
 
 
 def _describe_differences(cap: Cap, stage: str, note: Note | None) -> str:
     if note is None:
         return f"No deploy of {stage} has noted its steps yet."
-    now = [act.name for act in cap.acts("deploy", stage)]
-    versions = [f"{name}: {origin}" for name, origin in cap.everything[stage].versions.items()]
+    now = [task.name for task in cap.tasks_of_flow("deploy", stage)]
+    versions = [f"{name}: {origin}" for name, origin in cap.declarations_by_stage[stage].versions.items()]
     before = [f"{name}: {origin}" for name, origin in note.recipes.items()]
     changes = [*changed_names(before, versions), *changed_names(note.acts, now)]
     head = f"Since release {note.release} of {stage}, a deploy"

@@ -40,9 +40,9 @@ def print_releases(request: CommandRequest) -> int:
     else:
         target, refusal = preview_rollback(facts, stage)
         if facts:
-            request.console.say_table(_make_table(facts, target, sizes, request.console.width))
+            request.console.write_table(_make_table(facts, target, sizes, request.console.width))
         if refusal:
-            request.console.say(f"A rollback is refused: {refusal}", Tone.DOUBTFUL)
+            request.console.write(f"A rollback is refused: {refusal}", Tone.DOUBTFUL)
         print_unreached_hosts(request.console, outcomes)
     return choose_exit_status(outcomes, have_same_live_release(facts))
 

@@ -75,7 +75,7 @@ class CommandRequest:
 
     def print_json(self, answer: object) -> None:
         """Print an answer for programs. Secrets are masked first: JSON may spell them in other ways."""
-        self.console.say_json(json.dumps(self._masked(answer), indent=2))
+        self.console.write_json(json.dumps(self._masked(answer), indent=2))
 
     def _masked(self, answer: object) -> object:
         if isinstance(answer, dict):

@@ -20,7 +20,7 @@ def print_stages(request: CommandRequest) -> int:
     config = request.load_project().config
     default = _default_stage(config)
     rows = [_row(stage, stage.name == default) for stage in config.stages.values()]
-    request.console.say_table(fit_table(HEAD, rows, request.console.width))
+    request.console.write_table(fit_table(HEAD, rows, request.console.width))
     return 0
 
 

@@ -47,12 +47,12 @@ def print_status(request: CommandRequest) -> int:
 def _print(console: Console, stage: Stage, outcomes: Sequence[Outcome[Facts]]) -> None:
     facts = answers(outcomes)
     if facts:
-        console.say_table(fit_table(HEAD, map(_row, facts), console.width))
+        console.write_table(fit_table(HEAD, map(_row, facts), console.width))
         for line, tone in _describe_fleet(facts, stage, len(outcomes)):
-            console.say(line, tone)
+            console.write(line, tone)
     print_unreached_hosts(console, outcomes)
     for sentence in fleet_state.find_unfinished_work(facts):
-        console.say(sentence, Tone.DOUBTFUL)
+        console.write(sentence, Tone.DOUBTFUL)
 
 
 def _row(facts: Facts) -> tuple[str, ...]:

@@ -21,7 +21,7 @@ def free_locks(request: CommandRequest) -> int:
         if outcome:
             freed = outcome.answer
             result = f"freed the lock of {freed.holder}" if freed else "was not locked"
-            request.console.say(f"{outcome.host}: {result}")
+            request.console.write(f"{outcome.host}: {result}")
     return choose_exit_status(outcomes)
 
 

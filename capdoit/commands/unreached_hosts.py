@@ -15,7 +15,7 @@ def print_unreached_hosts(console: Console, outcomes: Iterable[Outcome[Any]]) ->
     for outcome in outcomes:
         if outcome.error:
             last_line = getattr(outcome.error, "lines", ())[-1:]
-            console.say(f"  {': '.join([get_first_line(outcome.error), *last_line])}", Tone.BAD)
+            console.write(f"  {': '.join([get_first_line(outcome.error), *last_line])}", Tone.BAD)
 
 
 def errors_by_host(outcomes: Iterable[Outcome[Any]]) -> dict[str, str]:

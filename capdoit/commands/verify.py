@@ -128,11 +128,11 @@ def _print(console: Console, found: Verification, depth: str) -> None:
     if not found.release:
         print_unreached_hosts(console, found.outcomes)
         return
-    console.say(f"Release {found.release}, compared with what was shipped, {COMPARED[depth]}:")
+    console.write(f"Release {found.release}, compared with what was shipped, {COMPARED[depth]}:")
     for outcome in found.outcomes:
-        console.say("\n".join(_describe_host(outcome)), Tone.BAD if outcome.error else None)
+        console.write("\n".join(_describe_host(outcome)), Tone.BAD if outcome.error else None)
     if found.differences:
-        console.say("\n".join(["The hosts differ:", *_list_changes(found.differences, "  ")]))
+        console.write("\n".join(["The hosts differ:", *_list_changes(found.differences, "  ")]))
 
 
 def _describe_host(outcome: Outcome[Comparison | str]) -> list[str]:

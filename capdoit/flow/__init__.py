@@ -1,1 +1,1 @@
-"""Whole flows: deploy and rollback, the drill, and the check before a deploy."""
+"""The flows deploy and rollback, the drill, and the check before a deploy."""

@@ -19,13 +19,13 @@ if TYPE_CHECKING:
 
 
 def is_rolled_back_automatically(context: FlowContext, error: BaseException) -> bool:
-    """Whether a failed deploy is undone; never after a signal: whoever sent it wants an end."""
+    """Return True if a failed deploy is undone; never after a signal, whose sender wants an end."""
     is_wanted = context.request.stage.on_failure == "rollback"
     return is_wanted and context.progress.is_published and not isinstance(error, Interrupted)
 
 
 class AutomaticRollback:
-    """The rollback of a deploy that failed after its publish.
+    """The rollback that follows a deploy which failed after its publish.
 
     The locks were released in between, so another flow may have changed the hosts: the rollback verifies under its
     own locks that the release is still live everywhere.

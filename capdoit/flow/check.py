@@ -51,7 +51,7 @@ def check(definition: FlowDefinition, variables: Variables, events: EventBus) ->
 
 
 def _ask_hosts(context: FlowContext) -> tuple[list[Outcome[Facts]], list[Outcome[Any]]]:
-    """Return the survey of every host, and the outcomes of the other questions."""
+    """Return the survey of every host, and the outcomes of all further questions."""
     fleet, stage = context.fleet, context.request.stage
     ask = partial(survey_host, stage=stage, flow="deploy", make_dirs=True)
     surveyed = fleet.each(ask, stop_on_failure=False)

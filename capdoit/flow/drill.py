@@ -56,7 +56,7 @@ class Drill:
 
     @property
     def is_at_work(self) -> bool:
-        """Whether a signal must let it end in order."""
+        """True if a signal must let it end in order."""
         return self._busy.locked()
 
     def perform(self) -> None:
@@ -217,7 +217,7 @@ def _rehearsed(definition: FlowDefinition, variables: Variables) -> FlowDefiniti
 
 
 def _verdicts(context: FlowContext, error: BaseException) -> dict[str, bool | None]:
-    """Return, by host, whether a rollback fails there; None for a host that was stopped or succeeded so far."""
+    """Return, by host, whether a rollback fails there; None for a host that was stopped or has succeeded until then."""
     outcomes = {outcome.host: outcome for outcome in getattr(error, "outcomes", ())}
     failed = {outcome.host for outcome in outcomes.values() if outcome.has_failed}
     hosts = [host.name for host in context.fleet.release_connections]

@@ -28,9 +28,9 @@ def shadow_stage(stage: Stage) -> Stage:
 
 
 def check_target(context: FlowContext) -> None:
-    """Check that the rollback target is there, that its links lead somewhere, and that it is as it was shipped.
+    """Check that the rollback target is there, that its symlinks have targets, and that it is as it was shipped.
 
-    It is compared with its manifest here, unpacked if it is an archive: in the shadow its links lead elsewhere.
+    It is compared with its manifest here, unpacked if it is an archive: in the shadow its symlinks have other targets.
 
     Raises:
         HostsFailed: a check failed.

@@ -35,7 +35,7 @@ DISK_SPACE_TIMEOUT_SECONDS = 60
 
 
 def plan_step(context: FlowContext, step: str) -> None:
-    """Report the effects of a step that was just recorded, and its scripts.
+    """Report the effects and the scripts of a step that was just recorded.
 
     Raises:
         HostsFailed: a host could not be asked for its disk space.
@@ -82,7 +82,7 @@ def _recorded_scripts(context: FlowContext) -> list[RecordedScript]:
 
 
 def _script_lines(recorded: list[RecordedScript], step: str) -> Iterator[str]:
-    """Yield the scripts of a step as lines; hosts with equal scripts are named together, a library is shown once."""
+    """Yield the scripts of a step as lines; hosts with equal scripts share a heading, and a library is shown once."""
     libraries = library_texts()
     earlier = [script.body for script in recorded if script.step != step]
     shown = {library for library in libraries if any(library in body for body in earlier)}

@@ -156,7 +156,7 @@ def _state_not_asked(context: FlowContext, outcome: Outcome[HostState]) -> HostS
 
 
 def _is_changed_by_others(context: FlowContext, state: HostState) -> bool:
-    """Whether something is live on a host that this flow has not left there."""
+    """Return True if the live release of a host is not the one that this flow left there."""
     if not state.is_known or state.host not in context.progress.facts:
         return False
     before = context.progress.live_before(state.host)
@@ -182,7 +182,7 @@ def _failed_hook(context: FlowContext) -> str:
 
 
 def _reachable_hosts(context: FlowContext, error: BaseException) -> tuple[str, ...]:
-    """Return the hosts that could be reached, when the others are the only trouble and no hosts were selected."""
+    """Return the reachable hosts, if unreachable hosts are the only trouble and the operator selected no hosts."""
     failed = error.failed if isinstance(error, HostsFailed) else []
     unreachable = {outcome.host for outcome in failed if isinstance(outcome.error, Unreachable)}
     if not unreachable or len(unreachable) < len(failed) or context.request.variables.hosts:

@@ -45,7 +45,7 @@ def plan_hook(context: FlowContext, hook: Hook) -> None:
 
 
 def call_failed_hooks(context: FlowContext, error: BaseException) -> None:
-    """Call the ``on_failed`` hooks; one that fails is a warning, since the first error is the one to report."""
+    """Call the ``on_failed`` hooks; their own failures are warnings, since the report is about the first error."""
     failure = _failure_argument(context, error)
     for hook in context.request.declared.failed:
         try:

@@ -1,7 +1,7 @@
-"""The runner of one flow, from its first task to its end, however it ends.
+"""The runner of one flow, from its first task to its end.
 
 doit calls `FlowRunner.perform` for each step and hook. The first one that fails ends the flow: the half-made release
-is removed, the ``on_failed`` hooks run, and the error that is raised tells where the fleet stands.
+is removed, the ``on_failed`` hooks run, and the error has the report for the operator.
 """
 
 from __future__ import annotations
@@ -12,7 +12,16 @@ from functools import partial
 
 from capdoit.config.variables import Variables
 from capdoit.errors import CapdoitError, ConfigError, FlowAborted, Interrupted
-from capdoit.events import EventBus, FlowFinished, FlowStopped, HooksOnly, StepFinished, StepSkipped, StepStarted
+from capdoit.events import (
+    EventBus,
+    FlowFailed,
+    FlowFinished,
+    FlowStopped,
+    HooksOnly,
+    StepFinished,
+    StepSkipped,
+    StepStarted,
+)
 from capdoit.flow.automatic_rollback import AutomaticRollback, is_rolled_back_automatically
 from capdoit.flow.dry_run import finish_dry_run, plan_step
 from capdoit.flow.failure import clean_up, report_failure
@@ -65,7 +74,7 @@ class FlowRunner:
 
     @property
     def is_at_work(self) -> bool:
-        """Whether a signal must let it end in order: it has begun and not ended, or cleans up."""
+        """True if a signal must let it end in order: it has begun and not ended, or it cleans up."""
         return (self.context is not None and not self._has_ended) or (self._is_failing and self._busy.locked())
 
     def perform(self, task: FlowTask) -> None:
@@ -84,7 +93,7 @@ class FlowRunner:
                 self._check_order(task, self.context)
                 self._do(task, self.context)
             except (Exception, KeyboardInterrupt) as error:
-                raise FlowAborted(self._fail(task.name, error)) from error
+                raise FlowAborted(self._report_failure(task.name, error)) from error
             if task.name == self._definition.tasks[-1].name and not self.context.progress.is_hooks_only:
                 self._finish(self.context)
 
@@ -107,9 +116,9 @@ class FlowRunner:
             if self._goal in done:
                 self._stop_as_requested(last)
             elif self._signal:
-                raise FlowAborted(self._fail(last, Interrupted(f"ended after {last}: {self._signal}")))
+                self._abort_in_teardown(last, Interrupted(f"ended after {last}: {self._signal}"))
             else:
-                raise FlowAborted(self._fail(last, CapdoitError(f"ended after {last}: a task that it needed failed")))
+                self._abort_in_teardown(last, CapdoitError(f"ended after {last}: a task that it needed failed"))
 
     def interrupt(self, signal: str) -> bool:
         """Stop the flow because of a signal; the cleanup goes on.
@@ -185,6 +194,16 @@ class FlowRunner:
         progress, request = context.progress, context.request
         context.emit(FlowFinished(request.name, progress.missing, progress.warning_count, request.seconds))
 
+    def _abort_in_teardown(self, last: str, error: CapdoitError) -> None:
+        report = self._fail(last, error)
+        self._events.emit(FlowFailed(report, is_printed_by_doit=False))
+        raise FlowAborted(report)
+
+    def _report_failure(self, task: str, error: BaseException) -> str:
+        report = self._fail(task, error)
+        self._events.emit(FlowFailed(report, is_printed_by_doit=True))
+        return report
+
     def _stop_as_requested(self, last: str) -> None:
         """End a flow whose last requested task is done: the half-made release is removed, no hook is called."""
         text = self._fail(last, Interrupted(f"stopped after {last}, as requested"), as_requested=True)
@@ -211,7 +230,7 @@ class FlowRunner:
 
 
 def _deadlines(task: FlowTask, context: FlowContext) -> list[Deadline]:
-    """Return the times by which the flow and a hook must be over; what is live must always be written down."""
+    """Return the deadlines of a task; `finished` has none, since the journal must always name the live release."""
     found = context.deadlines if task.name != "finished" else []
     if task.hook and task.hook.timeout_seconds:
         message = f"the hook took longer than its timeout, {task.hook.timeout_seconds:g} s,"

@@ -30,7 +30,7 @@ def choose_new_release(context: FlowContext) -> None:
 
 
 def choose_target(context: FlowContext) -> None:
-    """Choose where a rollback goes, and ask the guards of recipes about it.
+    """Choose the rollback target, and ask the guards of recipes about it.
 
     Raises:
         NotReady, NoTarget, FleetDisagrees: the hosts cannot go back, or not to the same release.
@@ -49,7 +49,7 @@ def choose_target(context: FlowContext) -> None:
 
 
 def choose_live(context: FlowContext) -> None:
-    """Choose the release that is live on all hosts: hooks that run without a flow's steps work on it.
+    """Choose the live release: hooks that run without a flow's steps work on it.
 
     Raises:
         NoTarget, FleetDisagrees: nothing is live, or not the same release on all hosts.

@@ -31,7 +31,7 @@ def call_probes(context: FlowContext) -> None:
 
 
 def call_guards(context: FlowContext) -> dict[str, tuple[str, ...]]:
-    """Refuse a rollback to a release that does not know what is there, unless ``migrations=`` allows it.
+    """Refuse a rollback to a release that lacks something, such as migrations, unless ``migrations=`` allows it.
 
     Returns:
         The names that ``migrations=back`` reverts, by recipe.
@@ -50,7 +50,7 @@ def call_guards(context: FlowContext) -> dict[str, tuple[str, ...]]:
 
 
 def read_note(connection: Connection, release: str = "") -> Note | None:
-    """Return the newest journal note about a release, or about any release when none is named.
+    """Return the newest journal note about a release, or about any release without an argument.
 
     Raises:
         HostError: the host did not answer.

@@ -25,7 +25,7 @@ from capdoit.state.request import current_operator
 from capdoit.text import get_first_line, join_lines
 from capdoit.units import format_timestamp
 
-# A flow that started at the same time gives back within this time what it took.
+# A flow that started at that moment, too, gives back its locks within this time.
 SIMULTANEOUS_START_SECONDS = 3.0
 PAUSE_SECONDS = 0.2
 # A host ends within this time what a lost session ran there, and its lock is free.
@@ -199,7 +199,7 @@ def _retake(context: FlowContext, connection: Connection) -> None:
 
 
 def _blocker(context: FlowContext, connection: Connection, lock: Answer) -> str:
-    """Return the holder of the lock; the lost session of this flow is shut out, so that it changes nothing later."""
+    """Return the holder of the lock; a lost session of this flow loses the lock, so that it changes nothing later."""
     holder = Entry.parse(lock.text.strip())
     if holder is None or holder.run != context.request.run_id:
         return _holder(lock)

@@ -1,4 +1,4 @@
-"""The survey: the one question to a host, and its answer as facts."""
+"""The survey: one question to each host, and the answer as facts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The one writer of what happens: whole lines, each output line with its host, secrets masked."""
+"""The console: writes complete lines from any thread, with secrets masked and colors where the terminal has them."""
 
 from __future__ import annotations
 
@@ -14,11 +14,12 @@ from typing import Any, TextIO
 
 from capdoit.redaction import Redactor
 
-RAISING = ("strict", "surrogateescape")  # what streams may do with what they cannot encode
+RAISING_ERROR_HANDLERS = ("strict", "surrogateescape")  # they raise for characters that a stream cannot encode
+DEFAULT_WIDTH = 80
 
 
 class Tone(Enum):
-    """How what is said is meant; a terminal shows it as a colour, by the number that ECMA-48 has for it."""
+    """The tone of a line; its value is the color parameter of ECMA-48."""
 
     GOOD = "32"
     DOUBTFUL = "33"
@@ -26,99 +27,105 @@ class Tone(Enum):
     HEAD = "1"
 
 
-MEANT = {
+TONES_BY_WORD = {
     **dict.fromkeys(("live", "works"), Tone.GOOD),
     **dict.fromkeys(("missing", "nothing", "building", "interrupted", "differs", "?"), Tone.DOUBTFUL),
     **dict.fromkeys(("bad", "failed", "fails"), Tone.BAD),
 }
-CELL = re.compile(rf"(?<=  )({'|'.join(map(re.escape, MEANT))})(?=  |$)", re.MULTILINE)
+COLORED_CELL = re.compile(rf"(?<=  )({'|'.join(map(re.escape, TONES_BY_WORD))})(?=  |$)", re.MULTILINE)
 
 
 class Console:
-    """Writes lines, from any thread, one at a time.
+    """A stream for people that never makes a flow fail.
 
     Args:
-        stream: where to.
+        stream: the stream, usually stdout.
+
+    Attributes:
+        redactor: masks secrets in everything that is written.
+        has_lost_output: something could not be written, for example because the disk is full.
     """
 
     def __init__(self, stream: TextIO) -> None:
-        if isinstance(stream, io.TextIOWrapper):
-            self._go_on(stream)
-        self.is_lost = False  # what was said, for want of room
-        self._stream = stream
-        self._lock = threading.RLock()  # a signal handler may write while its thread writes
         self.redactor = Redactor()
-        self._width = 0
+        self.has_lost_output = False
+        self._stream = stream
+        self._lock = threading.RLock()  # a signal handler may write while its own thread writes
+        self._host_width = 0
+        if isinstance(stream, io.TextIOWrapper):
+            self._make_unfailing(stream)
+
+    @property
+    def width(self) -> int:
+        """The number of characters in a line: that of the terminal, or 80 without a terminal."""
+        return shutil.get_terminal_size().columns if self._stream.isatty() else DEFAULT_WIDTH
+
+    @property
+    def has_colors(self) -> bool:
+        """True on a terminal with colors, unless NO_COLOR is set (no-color.org)."""
+        return self._stream.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM", "dumb") != "dumb"
 
     def redact(self, text: str) -> str:
         """Return a text with every secret masked."""
         return self.redactor.redact(text)
 
-    def align(self, hosts: Iterable[str]) -> None:
-        """Make room for the names of these hosts."""
-        self._width = max([self._width, *map(len, hosts)])
+    def reserve_width(self, hosts: Iterable[str]) -> None:
+        """Align output of hosts to the longest of these names."""
+        self._host_width = max([self._host_width, *map(len, hosts)])
 
-    @property
-    def width(self) -> int:
-        """How many characters fit into a line: the terminal's, or 80 when there is none."""
-        return shutil.get_terminal_size().columns if self._stream.isatty() else 80
+    def write(self, text: str, tone: Tone | None = None) -> None:
+        """Write one or more lines."""
+        self._write(self._colored(self.redact(text), tone))
 
-    @property
-    def has_colours(self) -> bool:
-        """Whether what is said is coloured: on a terminal that can, unless NO_COLOR is set (no-color.org)."""
-        return self._stream.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM", "dumb") != "dumb"
+    def write_output(self, host: str, line: str) -> None:
+        """Write a line of output of a host; its secrets must be masked already."""
+        self._write(f"   {host.ljust(self._host_width)} | {line}")
 
-    def show_output(self, host: str, line: str) -> None:
-        """Write a line of output of a host, which has no secrets any more."""
-        self._write(f"   {host.ljust(self._width)} | {line}")
+    def write_table(self, text: str) -> None:
+        """Write a table; its first line is the head, and cells that are a state have the color of that state."""
+        head, newline, rows = self.redact(text).partition("\n")
+        rows = COLORED_CELL.sub(lambda cell: self._colored(cell[0], TONES_BY_WORD[cell[0]]), rows)
+        self._write(f"{self._colored(head, Tone.HEAD)}{newline}{rows}")
 
-    def say(self, text: str, tone: Tone | None = None) -> None:
-        """Lines of our own."""
-        self._write(self._coloured(self.redact(text), tone))
-
-    def say_json(self, text: str) -> None:
-        """JSON, whose texts have no secrets any more: masking it would make something else of it."""
+    def write_json(self, text: str) -> None:
+        """Write JSON; secrets in its strings must be masked already, since masking the text could break it."""
         self._write(text)
 
-    def say_table(self, text: str) -> None:
-        """A table, its first line a head; cells that are words of MEANT are told apart."""
-        head, newline, rows = self.redact(text).partition("\n")
-        rows = CELL.sub(lambda cell: self._coloured(cell[0], MEANT[cell[0]]), rows)
-        self._write(f"{self._coloured(head, Tone.HEAD)}{newline}{rows}")
-
-    def _coloured(self, text: str, tone: Tone | None) -> str:
-        return f"\033[{tone.value}m{text}\033[0m" if tone and self.has_colours else text
+    def _colored(self, text: str, tone: Tone | None) -> str:
+        return f"\033[{tone.value}m{text}\033[0m" if tone and self.has_colors else text
 
     def _write(self, text: str) -> None:
         with self._lock:
             self._stream.write(f"{text}\n")
             self._stream.flush()
 
-    def _go_on(self, stream: io.TextIOWrapper) -> None:
-        """Have all that writes to a stream, doit and Python themselves among it, go on whatever becomes of it.
+    def _make_unfailing(self, stream: io.TextIOWrapper) -> None:
+        """Let nothing that writes to the stream fail, neither capdoit nor doit nor Python.
 
-        A flow must not fail because of what a terminal cannot show, nor because nobody reads it any more, as behind
-        ``| head``, or because the disk of its log is full: that may be just after it made a release live.
+        A flow must not fail because a terminal cannot show a character, because the reader is gone (``| head``), or
+        because the disk of a log is full: that may happen just after a release became live.
         """
-        if stream.errors in RAISING:
+        if stream.errors in RAISING_ERROR_HANDLERS:
             stream.reconfigure(errors="backslashreplace")
-        stream.write = self._or_nowhere(stream, stream.write)  # type: ignore[method-assign]
-        stream.flush = self._or_nowhere(stream, stream.flush)  # type: ignore[method-assign]
+        stream.write = self._with_fallback(stream, stream.write)  # type: ignore[method-assign]
+        stream.flush = self._with_fallback(stream, stream.flush)  # type: ignore[method-assign]
 
-    def _or_nowhere(self, stream: io.TextIOWrapper, write: Callable[..., Any]) -> Callable[..., Any]:
-        def written(*args: Any) -> Any:
+    def _with_fallback(self, stream: io.TextIOWrapper, write: Callable[..., Any]) -> Callable[..., Any]:
+        """Return a function that writes, and after the first failure writes to /dev/null."""
+
+        def write_or_discard(*args: Any) -> Any:
             try:
                 return write(*args)
             except OSError as error:
                 os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
                 if not isinstance(error, BrokenPipeError):
-                    self.is_lost = True
-                    _complain(f"capdoit cannot write what it has to say: {error.strerror}; it goes on")
+                    self.has_lost_output = True
+                    _warn_on_stderr(f"capdoit cannot write its output: {error.strerror}; it goes on")
                 return write(*args)
 
-        return written
+        return write_or_discard
 
 
-def _complain(text: str) -> None:
+def _warn_on_stderr(text: str) -> None:
     with contextlib.suppress(OSError):
         os.write(2, f"{text}\n".encode())

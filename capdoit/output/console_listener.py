@@ -28,14 +28,14 @@ class ConsoleListener:
     def __call__(self, event: Event) -> None:
         """Write the lines of an event; events without a renderer are not shown."""
         if isinstance(event, events.HostOutput):
-            self._console.show_output(event.host, event.line)
+            self._console.write_output(event.host, event.line)
             return
         if isinstance(event, events.FlowStarted):
-            self._console.align(event.hosts)
+            self._console.reserve_width(event.hosts)
         if isinstance(event, events.DrillFinished):
-            self._console.say_table(_drill_table(event, self._console.width))
+            self._console.write_table(_drill_table(event, self._console.width))
         for text, tone in RENDERERS.get(type(event), _not_shown)(event):
-            self._console.say(text if isinstance(event, REPORTS) else f"   {text}", tone)
+            self._console.write(text if isinstance(event, REPORTS) else f"   {text}", tone)
 
 
 def console_events(console: Console) -> EventBus:
@@ -62,7 +62,8 @@ def _step_skipped(event: events.StepSkipped) -> Iterator[Line]:
 
 
 def _flow_failed(event: events.FlowFailed) -> Iterator[Line]:
-    yield event.report, Tone.BAD
+    if not event.is_printed_by_doit:
+        yield event.report, Tone.BAD
 
 
 def _flow_stopped(event: events.FlowStopped) -> Iterator[Line]:

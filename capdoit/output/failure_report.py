@@ -30,7 +30,7 @@ class HostState:
 
 @dataclass(frozen=True)
 class FailureReport:
-    """Everything that the text about a failed flow is made from.
+    """The data of the report about a failed flow.
 
     Attributes:
         title: flow, stage and the cause of the end: ``deploy:production: updating failed``.
@@ -41,14 +41,14 @@ class FailureReport:
         is_published: the release is live on all hosts.
         doubtful: names of the hosts that may or may not have made the release live.
         changed: names of the hosts whose live release somebody else changed meanwhile.
-        is_undo_obsolete: the release that an automatic rollback should undo is not live on every host any more.
+        is_undo_obsolete: the failed release of an automatic rollback is not live on every host any more.
         is_automatic_rollback: the flow undoes a failed deploy.
         reverted: names, such as migrations, that hooks reverted.
         reverting: names that a hook had begun to revert.
         not_done: steps and hooks that the flow did not reach.
         failed_hook: name of the hook that failed after the publish; empty for none.
         way_back: the release that a rollback would go to; None when there is none.
-        reachable: names of the hosts that could be reached, when the others are the only trouble.
+        reachable: names of the reachable hosts, when unreachable hosts are the only trouble.
     """
 
     title: str
@@ -113,7 +113,7 @@ def _advise_when_unchanged(report: FailureReport) -> Iterator[str]:
     yield render_advice(report.error, report.command)
     if report.reachable:
         command = report.command.again(hosts=report.reachable, roles=None)
-        yield f"On the other hosts only, which leaves the hosts mixed: {command}"
+        yield f"To do it on the reachable hosts only, which leaves the fleet mixed: {command}"
 
 
 def _reverts(report: FailureReport) -> str:

@@ -38,7 +38,7 @@ class FlowContext:
 
     @property
     def decision(self) -> Decision:
-        """The decision so far."""
+        """The present state of the decision."""
         return self.progress.decision
 
     def decide(self, **changes: Any) -> None:
@@ -108,12 +108,12 @@ class FlowContext:
 
     @property
     def is_partial(self) -> bool:
-        """Whether release hosts of the stage take no part, because of ``hosts=`` or because they are missing."""
+        """True if release hosts of the stage take no part, because of ``hosts=`` or because they are missing."""
         return len(self.fleet.release_connections) < sum(not host.no_release for host in self.request.all_hosts)
 
     @property
     def is_changed_by_hooks(self) -> bool:
-        """Whether hooks may have changed the release since its manifest was written or compared with it.
+        """True if hooks may have changed the release since its manifest was written or compared with it.
 
         Damage that ``force=yes`` accepted stays recorded as damage.
         """
@@ -124,7 +124,7 @@ class FlowContext:
 
     @property
     def deadlines(self) -> list[Deadline]:
-        """The time by which the flow must be over; empty when its stage has no timeout."""
+        """The deadline of the flow; empty when its stage has no timeout."""
         limit = self.request.stage.timeout
         started = self.request.started
         return [Deadline(started + limit, f"the flow took longer than its timeout, {limit} s,")] if limit else []

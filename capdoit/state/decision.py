@@ -1,4 +1,4 @@
-"""The decision of a flow: made once for the whole fleet, completed by the steps that find out more."""
+"""The decision of a flow: made once for all hosts, completed by the steps that find out more."""
 
 from __future__ import annotations
 

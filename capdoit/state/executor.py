@@ -90,7 +90,7 @@ class Recorder:
         events: bus of the flow, which names the step that is being recorded.
 
     Attributes:
-        scripts: everything recorded so far, in order.
+        scripts: the recorded scripts, in order.
     """
 
     def __init__(self, events: EventBus) -> None:

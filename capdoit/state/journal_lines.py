@@ -12,7 +12,13 @@ from capdoit.units import format_timestamp
 
 
 def journal_line(context: FlowContext, event: str, host: str = "") -> str:
-    """Return the journal line for an event; for one host when its name is given."""
+    """Return the journal line for an event.
+
+    Args:
+        context: the flow.
+        event: name of the event in the journal, such as ``live``.
+        host: name of the host whose journal it is for; empty if the line is equal on all hosts.
+    """
     return _entry(context, event, host).to_line()
 
 

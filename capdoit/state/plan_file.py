@@ -139,7 +139,7 @@ def refuse_to_overwrite(file: Path) -> None:
 
 
 def _is_complete(plan: PlanFile) -> bool:
-    """Whether a plan that was read has every field that is written, each of the right type."""
+    """Return True if a plan that was read has every field, each of the right type."""
     texts = (plan.flow, plan.stage, plan.release, plan.revision, plan.settings)
     return (
         all(isinstance(text, str) and text.isprintable() for text in texts)
@@ -261,7 +261,7 @@ def changed_project(plan: PlanFile, stage: Stage, code: Mapping[str, str], tasks
 
 
 def changed_decisions(plan: PlanFile, release: str, reverts: Mapping[str, Sequence[str]]) -> list[str]:
-    """Return the differences between the planned rollback and the one that would run now, a sentence each.
+    """Return the differences between the planned rollback and a rollback now, a sentence each.
 
     Args:
         plan: the plan.

@@ -15,7 +15,7 @@ from capdoit.text import join_lines
 
 @dataclass
 class Progress:
-    """The state of a run. `apply` is the only place that changes it.
+    """The state of a run; only `apply` changes it.
 
     Attributes:
         decision: the release that was decided on, as far as it is known.
@@ -30,7 +30,7 @@ class Progress:
         reverted: names that hooks have reverted.
         flipped: names of the hosts that may have the release live although the publish is not complete.
         is_published: the release is live on all hosts.
-        warnings: warnings by host; those about the whole fleet have the key ``""``.
+        warnings: warnings by host; warnings about the fleet have the key ``""``.
         journaled_warnings: number of warnings that the journals have.
         failed_in: name of the step or hook that failed.
         interruption: the signal or wish that ended the flow; empty for a failure.
@@ -60,7 +60,7 @@ class Progress:
 
     @property
     def warning_count(self) -> int:
-        """The number of warnings so far."""
+        """The number of warnings."""
         return sum(map(len, self.warnings.values()))
 
     def live_before(self, host: str) -> str | None:
@@ -68,7 +68,7 @@ class Progress:
         return self.facts[host].current if host in self.facts else None
 
     def warnings_about(self, host: str) -> list[str]:
-        """Return the warnings of a host and those about the whole fleet."""
+        """Return the warnings about a host and about the fleet."""
         return [*self.warnings.get(host, ()), *self.warnings.get("", ())]
 
 

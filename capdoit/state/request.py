@@ -51,7 +51,7 @@ class FlowDefinition:
 
 @dataclass(frozen=True)
 class FlowRequest:
-    """An operator's request; nothing in it changes while the flow runs.
+    """The request of an operator; it does not change while the flow runs.
 
     Attributes:
         flow: ``deploy`` or ``rollback``.
@@ -62,7 +62,7 @@ class FlowRequest:
         task_names: names of the steps and hooks, without what ``skip=`` names.
         branch: source of the code, for the revisions log: a branch, or the path of an archive.
         run_id: random id of the run, in locks and journals.
-        operator: the user who runs it, as Capistrano determines it.
+        operator: the operator's user name, by Capistrano's rule.
         plan: the plan that is applied; None when the flow decides by itself.
         undone_release: in an automatic rollback, the release whose deploy failed; else empty.
         is_drill: the flow only rehearses.
@@ -85,7 +85,7 @@ class FlowRequest:
 
     @property
     def is_deploy(self) -> bool:
-        """Whether the flow makes a new release."""
+        """True if the flow makes a new release."""
         return self.flow == "deploy"
 
     @property
@@ -105,7 +105,7 @@ class FlowRequest:
 
 
 def current_operator() -> str:
-    """Return the user who runs this, determined as Capistrano does it: USER, LOGNAME, USERNAME, the system."""
+    """Return the operator's user name, by Capistrano's rule: USER, LOGNAME, USERNAME, then the system."""
     for name in ("USER", "LOGNAME", "USERNAME"):
         if os.environ.get(name):
             return os.environ[name]

@@ -36,7 +36,7 @@ def write_late_changes(context: FlowContext) -> None:
 
 
 def has_late_changes(context: FlowContext) -> bool:
-    """Whether hooks or warnings came after `finished`, or hooks ran without the flow's steps."""
+    """Return True if hooks or warnings came after `finished`, or hooks ran without the flow's steps."""
     progress = context.progress
     if not context.decision.release:
         return False

@@ -12,7 +12,7 @@ from capdoit.script import Value
 from capdoit.state.context import FlowContext
 from capdoit.state.journal_lines import journal_line, note_line
 
-# A flip is a rename: a host that has not answered by then is in doubt, and the others must not wait for it.
+# A flip is a rename: a host that has not answered by then is in doubt, and no host must wait longer for it.
 FLIP_TIMEOUT_SECONDS = 10
 
 

@@ -171,7 +171,7 @@ def test_two_flows_in_one_run_are_done_in_turn(project: Project) -> None:
 
 def test_part_of_a_flow_runs_to_the_named_step_and_is_undone(project: Project) -> None:
     done = project.doit("deploy:production:updating", check=True)
-    assert "stopped after updating, as asked" in done.out
+    assert "stopped after updating, as requested" in done.out
     assert project.current("web1") is None
     assert project.releases("web1") == []
     assert (project.deploy_to("web1") / ".capdoit/lock").read_text() == ""

@@ -18,7 +18,7 @@ def shown(secret: str, *lines: str) -> list[str]:
     console = Console(stream)
     console.redactor.add([secret])
     for line in lines:
-        console.say(line)
+        console.write(line)
     return stream.getvalue().splitlines()
 
 

@@ -131,7 +131,9 @@ def test_an_unreachable_host_fails_the_deploy_and_the_others_are_unchanged(
     assert [row[:2] for row in rows] == [["web1", first], ["web3", first]]
     # a host that had not connected half a second after web2 failed was not locked
     assert {note for row in rows for note in row[2:]} <= {"not locked by this flow"}
-    others = "On the other hosts only, which leaves the hosts mixed: doit deploy:production hosts=web1,web3\n"
+    others = (
+        "To do it on the reachable hosts only, which leaves the fleet mixed: doit deploy:production hosts=web1,web3\n"
+    )
     assert others in done.out
     nothing_half_made(ssh_project, [first], ["web1", "web3"])
 
