@@ -33,7 +33,7 @@ def format_timestamp(time: datetime | None = None) -> str:
 
 
 def parse_timestamp(at: str) -> datetime | None:
-    """Return the time of a stamp; None if it is malformed."""
+    """Return the time of a timestamp; None if it is malformed."""
     try:
         return datetime.strptime(at, TIMESTAMP).replace(tzinfo=timezone.utc)
     except ValueError:
@@ -41,7 +41,7 @@ def parse_timestamp(at: str) -> datetime | None:
 
 
 def format_minute(at: str) -> str:
-    """Return the time of a stamp in UTC, as people read it; empty if it is malformed."""
+    """Return the time of a timestamp in UTC, as people read it; empty if it is malformed."""
     time = parse_timestamp(at)
     return f"{time:%Y-%m-%d %H:%M}" if time else ""
 
