@@ -67,7 +67,7 @@ def test_on_failure_rollback_rolls_back_and_marks_the_release_bad(project: Proje
     )
     done = project.doit("deploy:production").failed()
     assert "exit 9: exit status 9" in done.out
-    assert f"It was rolled back, as on_failure says: {first} is live on web1, web2" in done.out
+    assert f"It was rolled back (on_failure): {first} is live on web1, web2" in done.out
     assert done.out.count("restarted") == 2
     assert [project.current(host) for host in project.hosts] == [first, first]
     again = project.doit("rollback:production").failed()
@@ -105,7 +105,7 @@ def test_on_failure_rollback_follows_a_project_task_failing_after_publish(projec
     project.dodo(f"{DODO}cap.before('finishing', 'smoke')\n\n\n{smoke}")
     done = project.doit("deploy:production").failed()
     assert "ended after publishing: a task that it needed failed" in done.out
-    assert f"It was rolled back, as on_failure says: {first} is live on web1, web2" in done.out
+    assert f"It was rolled back (on_failure): {first} is live on web1, web2" in done.out
     assert [project.current(host) for host in project.hosts] == [first, first]
 
 
@@ -325,7 +325,7 @@ def test_on_failure_rollback_skips_the_hooks_that_the_deploy_skipped(project: Pr
         """)
     )
     done = project.doit("deploy:production", "skip=drain").failed()
-    assert f"It was rolled back, as on_failure says: {first} is live" in done.out
+    assert f"It was rolled back (on_failure): {first} is live" in done.out
 
 
 SLOW_ON_ONE = """
@@ -385,7 +385,7 @@ def test_on_failure_rollback_works_after_a_lost_connection(ssh_project: Project,
     drop_connections(sshds, "web1")
     out, _ = process.communicate(timeout=60)
     assert process.returncode == 1
-    assert f"It was rolled back, as on_failure says: {first} is live on web1, web2, web3" in out
+    assert f"It was rolled back (on_failure): {first} is live on web1, web2, web3" in out
     assert {ssh_project.current(host) for host in ssh_project.hosts} == {first}
 
 

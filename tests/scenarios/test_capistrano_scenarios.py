@@ -154,7 +154,7 @@ def test_a_failure_in_a_deploy_runs_the_failed_hook(one: Project) -> None:  # 18
 def test_a_stage_cannot_have_the_name_of_a_task(bare: Project, name: str) -> None:  # 19
     bare.config(stages={name: {"hosts": bare.hosts}})
     done = bare.doit("list").failed(3)
-    assert f"{name} cannot be a stage's name" in done.out
+    assert f"{name} cannot be the name of a stage" in done.out
 
 
 def test_a_deploy_yml_elsewhere(one: Project) -> None:  # 20, 21
