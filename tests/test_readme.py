@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from capdoit.commands.catalog import COMMANDS
 from capdoit.config import stages, variables
 from capdoit.config.settings import Schema
 from capdoit.hooks.context import Flow, Release
@@ -87,6 +88,12 @@ def chapter(title: str) -> str:
 
 def test_every_setting_is_documented() -> None:
     assert [name for name in Schema(TRANSFERS).rules if f"`{name}`" not in chapter("Settings")] == []
+
+
+def test_every_subcommand_is_documented() -> None:
+    known = {word for span in re.findall(r"`([^`\n]+)`", README) for word in (span, span.removeprefix("doit cap "))}
+    known |= set(re.findall(r"^\$ doit cap (\w+)", README, re.MULTILINE))
+    assert [command.name for command in COMMANDS if command.name not in known] == []
 
 
 def test_every_variable_is_documented() -> None:
