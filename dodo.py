@@ -33,9 +33,9 @@ def task_fault_matrix() -> dict[str, Any]:
     return {"actions": [f"{sys.executable} -m pytest -m full tests/faults -n 5"], "verbosity": 2}
 
 
-def task_more_cases() -> dict[str, Any]:
+def task_extended_tests() -> dict[str, Any]:
     """Run the tests that the ordinary suite omits (see tests/conftest.py); this takes minutes."""
-    return {"actions": [f"{sys.executable} -m pytest -m more -n 4"], "verbosity": 2}
+    return {"actions": [f"{sys.executable} -m pytest -m extended -n 4"], "verbosity": 2}
 
 
 def task_recipes_for_real() -> dict[str, Any]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -26,31 +25,30 @@ def git_repo(tmp_path: Path, env: dict[str, str]) -> GitRepo:
     return repo
 
 
-# Of the flows themselves everything is tried, but for cases of one test; of what surrounds them, a share.
-WHOLE = {
-    *("test_deploy", "test_rollback", "test_failure", "test_hazards", "test_lock", "test_session"),
-    *("test_publishing", "test_interruption", "test_git", "test_archive", "test_finishing", "test_updating"),
-    *("test_capistrano_scenarios", "test_faults", "test_random"),
+# The mark that each folder gives its tests; those beside this file have the mark repository.
+MARKS = {
+    "unit": "unit",
+    "integration": "integration",
+    "scenarios": "scenario",
+    "faults": "fault",
+    "recipes": "recipe",
 }
-HAVE_HOSTS = {"env", "stage", "ssh_stage", "sshds", "opened", "shell"}
-SHARE, SHARE_OF_RECIPES = 4, 9  # one of so many
+# Why a test is not in the ordinary set: the argument of the mark `extended`.
+REASONS = {
+    "variant": "another value, shell, program or moment of a situation that an ordinary test covers",
+    "detail": "a detail of a command or flow whose promises ordinary tests cover",
+    "recipe": "a detail of a bundled recipe, whose deploy, rollback and main failure are ordinary",
+}
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What the ordinary suite leaves out, for all takes too long; it is marked ``more``.
-
-    Of a test with many cases, each with hosts of its own, it runs a share, and so it does of the tests of a module
-    that is not WHOLE.
-    """
-    seen: Counter[tuple[Path, str]] = Counter()
+    """Mark each test by its folder, and check that each extended test gives a reason."""
     for item in items:
-        if not isinstance(item, pytest.Function) or not HAVE_HOSTS & {*item.fixturenames}:
-            continue
-        test = (item.path, item.originalname if item.path.stem in WHOLE else "")
-        share = SHARE_OF_RECIPES if item.path.parent.name == "recipes" else SHARE
-        if seen[test] % share and not any(map(item.get_closest_marker, ("full", "real"))):
-            item.add_marker(pytest.mark.more)
-        seen[test] += 1
+        folders = item.path.relative_to(Path(__file__).parent).parts[:-1]
+        item.add_marker(MARKS[folders[0]] if folders else "repository")
+        for mark in item.iter_markers("extended"):
+            if len(mark.args) != 1 or mark.args[0] not in REASONS:
+                raise pytest.UsageError(f"{item.nodeid}: extended needs one of the reasons {', '.join(REASONS)}")
 
 
 @pytest.fixture

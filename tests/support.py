@@ -21,9 +21,15 @@ LIKE_ANYBODY = (  # to whom modes of files matter
 )
 
 
-def sampled(cases: Iterable[object], every: int) -> list[object]:
-    """All cases; only some of them run in the ordinary suite."""
-    return [case if n % every == 0 else pytest.param(case, marks=pytest.mark.more) for n, case in enumerate(cases)]
+def further(*cases: object) -> list[object]:
+    """Mark cases of a test as variants, which only the extended set runs; a tuple holds several arguments."""
+    mark = pytest.mark.extended("variant")
+    return [pytest.param(*(case if isinstance(case, tuple) else (case,)), marks=mark) for case in cases]
+
+
+def choose_ordinary(cases: Iterable[object], *ordinary: object) -> list[object]:
+    """Return all cases, of which all but the ordinary ones are marked as variants."""
+    return [each for case in cases for each in ([case] if case in ordinary else further((case,)))]
 
 
 def deploy(project: Project, *variables: str) -> str:

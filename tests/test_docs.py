@@ -96,6 +96,7 @@ def commit_program(project: Project, name: str, text: str) -> None:
     project.repo.commit({})
 
 
+@pytest.mark.extended("detail")
 def test_the_example_tests_pass(stage: Stages, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     Path("recipes").mkdir()

@@ -10,7 +10,7 @@ from textwrap import dedent
 import pytest
 
 from capdoit.testing import DODO, Project
-from tests.support import MakeProject, write_hooks
+from tests.support import MakeProject, further, write_hooks
 
 STEPS = {
     "deploy": ["starting", "started", "updating", "updated", "publishing", "published", "finishing", "finished"],
@@ -32,6 +32,7 @@ def test_a_bare_doit_runs_nothing(project: Project) -> None:
     assert project.releases("web1") == []
 
 
+@pytest.mark.extended("detail")
 def test_a_bare_doit_in_a_project_with_tasks_runs_nothing_on_hosts(project: Project) -> None:
     write_hooks(
         project,
@@ -93,8 +94,7 @@ def test_doit_list_all_shows_the_steps_in_their_order(untouched: Project) -> Non
     [
         ("info", "deploy:production:updating"),
         ("help", "deploy:production"),
-        ("tabcompletion",),
-        ("tabcompletion", "--shell", "zsh"),
+        *further((("tabcompletion",),), (("tabcompletion", "--shell", "zsh"),)),
     ],
 )
 def test_the_commands_of_doit_work(untouched: Project, args: tuple[str, ...]) -> None:
@@ -137,6 +137,7 @@ def test_threads_of_doit_give_the_same_result(project: Project) -> None:
     assert events.count('"event": "finished"') == 3
 
 
+@pytest.mark.extended("detail")
 def test_threads_of_doit_fail_alike(project: Project) -> None:
     write_hooks(
         project,
@@ -154,7 +155,7 @@ def test_threads_of_doit_fail_alike(project: Project) -> None:
     assert (project.deploy_to("web1") / ".capdoit/lock").read_text() == ""
 
 
-@pytest.mark.parametrize("flow", ["deploy", "rollback"])
+@pytest.mark.parametrize("flow", ["deploy", *further("rollback")])
 def test_processes_of_doit_are_refused_before_any_host_is_touched(untouched: Project, flow: str) -> None:
     done = untouched.doit("-n", "4", f"{flow}:production").failed()
     assert "-P thread" in done.out
@@ -162,6 +163,7 @@ def test_processes_of_doit_are_refused_before_any_host_is_touched(untouched: Pro
     assert not (untouched.path / "hosts").exists()
 
 
+@pytest.mark.extended("detail")
 def test_two_flows_in_one_run_are_done_in_turn(project: Project) -> None:
     project.doit("deploy:production", check=True)
     first = project.current("web1")
@@ -218,7 +220,7 @@ def test_each_line_of_output_has_the_name_of_its_host(project: Project) -> None:
         assert f"   {host} | c\n" in done.out
 
 
-@pytest.mark.parametrize("task", ["deploy", "rollback", "check", "drill"])
+@pytest.mark.parametrize("task", ["deploy", *further("rollback", "check", "drill")])
 def test_a_variable_stage_that_contradicts_the_task_is_refused(project: Project, task: str) -> None:
     project.config(stages={name: {"hosts": project.hosts} for name in ("production", "staging")})
     done = project.doit(f"{task}:production", "stage=staging").failed(1)

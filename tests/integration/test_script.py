@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from capdoit.script import Script, quote, words
 from capdoit.shell_scripts import render
+from tests.support import further
 
 HOSTILE = [
     "",
@@ -85,7 +86,9 @@ def body(tmp_path: Path) -> WriteScript:
     return body
 
 
-@pytest.mark.parametrize("shell", [("sh",), ("dash",), ("bash",), ("busybox", "ash"), ("zsh",)], ids=" ".join)
+@pytest.mark.parametrize(
+    "shell", [("sh",), *further((("dash",),), (("bash",),), (("busybox", "ash"),), (("zsh",),))], ids=" ".join
+)
 @pytest.mark.parametrize("value", HOSTILE, ids=repr)
 def test_a_hostile_value_is_one_word_and_nothing_in_it_runs(tmp_path: Path, shell: tuple[str, ...], value: str) -> None:
     assert run(f"printf '%s\\0' {quote(value)}", tmp_path, shell) == raw(value)

@@ -52,7 +52,7 @@ def test_the_example_recipe_is_listed_with_its_package(installed: Path) -> None:
     assert ["acme_cache", "1.0", "acme-recipes"] in [line.split()[:3] for line in listed.splitlines()]
 
 
-@pytest.mark.more  # it makes an environment of its own
+@pytest.mark.extended("detail")
 def test_the_tests_of_the_example_package_pass(installed: Path) -> None:
     said = run("pytest", "-q", "-p", "no:cacheprovider", cwd=installed / "source", PYTHONPATH=str(installed / "site"))
     assert "passed" in said

@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 
+from tests.support import further
+
 # A Bundler whose gems are the words of Gemfile.lock, each a directory below the path that its settings say.
 BUNDLE = """
 place=.
@@ -80,6 +82,7 @@ def test_bundler_config_and_gems_are_ready_before_the_publish(shop: Shop) -> Non
     site.assert_healthy()
 
 
+@pytest.mark.extended("recipe")
 def test_options_change_the_commands(shop: Shop) -> None:
     files = {"Gemfile": None, "Gemfile.lock": None, "conf/Gemfile": "gem 'tea'\n", "conf/Gemfile.lock": "tea-2\n"}
     site = shop(path="shared/gems", without=[], jobs=2, flags=["--local", "--no-cache"], gemfile="conf/Gemfile")
@@ -106,6 +109,7 @@ def test_nothing_is_installed_when_the_lock_file_did_not_change(shop: Shop) -> N
     assert gems(site) == ["tea-1", "tea-2"], "the release before needs its own"
 
 
+@pytest.mark.extended("recipe")
 def test_an_interrupted_installation_is_repeated(shop: Shop) -> None:
     site = shop()
     site.deploy().ok()
@@ -122,6 +126,7 @@ def test_an_interrupted_installation_is_repeated(shop: Shop) -> None:
     assert verbs(site) == ["install"]
 
 
+@pytest.mark.extended("recipe")
 def test_removed_gems_are_installed_again(shop: Shop) -> None:
     site = shop()
     site.deploy().ok()
@@ -136,10 +141,12 @@ def test_removed_gems_are_installed_again(shop: Shop) -> None:
     ("files", "options", "complaint"),
     [
         ({"Gemfile.lock": None}, {}, "Gemfile.lock is not in the release; commit it"),
-        ({"Gemfile": None}, {}, "Gemfile is not in the release; set the option gemfile"),
-        ({}, {"jobs": 0}, "jobs must be at least 1"),
-        ({}, {"path": ".."}, "path must be a directory for gems, not '..'"),
-        ({}, {"gemfile": "/etc/Gemfile"}, "gemfile must be a path in the release, not '/etc/Gemfile'"),
+        *further(
+            ({"Gemfile": None}, {}, "Gemfile is not in the release; set the option gemfile"),
+            ({}, {"jobs": 0}, "jobs must be at least 1"),
+            ({}, {"path": ".."}, "path must be a directory for gems, not '..'"),
+            ({}, {"gemfile": "/etc/Gemfile"}, "gemfile must be a path in the release, not '/etc/Gemfile'"),
+        ),
     ],
 )
 def test_a_bundle_that_cannot_be_installed_fails_the_deploy(
@@ -151,12 +158,14 @@ def test_a_bundle_that_cannot_be_installed_fails_the_deploy(
     assert site.live is None
 
 
+@pytest.mark.extended("recipe")
 def test_a_host_without_bundler_fails_the_deploy_with_a_message(stage: Any) -> None:
     site = stage(hosts=1, recipes={"bundler": {}}, files=CODE)
     site.stand_in("bundle", status=127)
     assert "bundle is not on the host's PATH" in site.deploy().failed().out
 
 
+@pytest.mark.extended("recipe")
 def test_gems_rb_is_accepted_as_gemfile(shop: Shop) -> None:
     site = shop(files={"gems.rb": "", "gems.locked": "tea-1\n"})
     site.commit({"Gemfile": None, "Gemfile.lock": None})
@@ -165,6 +174,7 @@ def test_gems_rb_is_accepted_as_gemfile(shop: Shop) -> None:
     assert gems(site) == ["tea-1"]
 
 
+@pytest.mark.extended("recipe")
 def test_no_release_hosts_get_no_gems(shop: Shop) -> None:
     site = shop(2)
     site.project.hosts["web2"]["no_release"] = True
@@ -173,6 +183,7 @@ def test_no_release_hosts_get_no_gems(shop: Shop) -> None:
     assert {call.host for call in site.calls("bundle")} == {"web1"}
 
 
+@pytest.mark.extended("recipe")
 def test_a_shared_bundler_config_of_the_live_release_is_not_changed(shop: Shop) -> None:
     site = shop(linked_dirs=[".bundle"])
     site.deploy().ok()
@@ -203,6 +214,7 @@ def test_a_rollback_installs_nothing_when_the_gems_are_there(shop: Shop) -> None
     assert site.host().release(first).stat().st_mtime_ns == age
 
 
+@pytest.mark.extended("recipe")
 def test_a_rollback_installs_missing_gems_with_the_config_of_the_release(shop: Shop) -> None:
     site = shop()
     site.deploy().ok()
@@ -233,6 +245,7 @@ def test_a_rollback_whose_gems_cannot_be_installed_leaves_the_live_release(shop:
     assert site.live == second
 
 
+@pytest.mark.extended("recipe")
 def test_a_rollback_to_a_release_from_before_the_recipe_changes_nothing_in_it(shop: Shop) -> None:
     site = shop()
     site.commit({"Gemfile": None, "Gemfile.lock": None})

@@ -13,6 +13,8 @@ from typing import Any
 import pytest
 from capdoit.recipes._in_django import resolve_static_root
 
+from tests.support import further
+
 PYTHON = os.path.realpath(sys.executable)
 # A manage.py that needs no Django: the database is a file beside the releases, the code's migrations are the lines
 # of the file migrations, its style sheet is the file shop.css, and what is in the file fails goes wrong.
@@ -129,6 +131,7 @@ def test_a_rollback_only_asks_the_code_of_both_releases_for_migrations(shop: Sho
     assert [call[:3] for call in calls(site)] == [["web1", second, "applied"], ["web1", first, "known"]]
 
 
+@pytest.mark.extended("recipe")
 def test_commands_that_are_turned_off_do_not_run(shop: Shop) -> None:
     site = shop(static=False, fail_level="never", manage="manage.py")
     site.deploy().ok()
@@ -136,6 +139,7 @@ def test_commands_that_are_turned_off_do_not_run(shop: Shop) -> None:
     assert not (site.host().release(site.live) / ".capdoit-static").exists()
 
 
+@pytest.mark.extended("recipe")
 def test_roles_choose_the_hosts(stage: Any) -> None:
     recipes = {"django": {"python": PYTHON, "roles": ["app"], "migration_roles": ["web"]}}
     site = stage(hosts=1, roles=("web", "app"), recipes=recipes, files=CODE)
@@ -149,9 +153,11 @@ def test_roles_choose_the_hosts(stage: Any) -> None:
     ("what", "complaint"),
     [
         ("check", "check went wrong"),
-        ("collect", "static files could not be collected: exit status 1"),
-        ("migrate", "the database could not be migrated: exit status 1"),
-        ("applied", "the migrations of the database could not be listed: exit status 1"),
+        *further(
+            ("collect", "static files could not be collected: exit status 1"),
+            ("migrate", "the database could not be migrated: exit status 1"),
+            ("applied", "the migrations of the database could not be listed: exit status 1"),
+        ),
     ],
 )
 def test_a_failing_command_fails_the_deploy_and_changes_nothing_live(shop: Shop, what: str, complaint: str) -> None:
@@ -190,6 +196,7 @@ def test_served_files_change_with_the_publish_and_the_rollback(shop: Shop) -> No
     assert served(site, "web2")["shop.css"] == "green\n"
 
 
+@pytest.mark.extended("recipe")
 def test_before_the_publish_files_are_only_added(shop: Shop) -> None:
     site = shop()
     site.deploy().ok()
@@ -209,6 +216,7 @@ def test_before_the_publish_files_are_only_added(shop: Shop) -> None:
     assert served(site) == before
 
 
+@pytest.mark.extended("recipe")
 def test_a_foreign_manifest_stays_until_the_publish(shop: Shop) -> None:
     site = shop()
     public = site.host().shared / "public"
@@ -222,6 +230,7 @@ def test_a_foreign_manifest_stays_until_the_publish(shop: Shop) -> None:
     assert style(site) == "green"
 
 
+@pytest.mark.extended("recipe")
 def test_removed_files_are_restored_with_their_release(shop: Shop) -> None:
     site = shop()
     site.deploy().ok()
@@ -235,6 +244,7 @@ def test_removed_files_are_restored_with_their_release(shop: Shop) -> None:
     assert "collect" not in [call[2] for call in calls(site)], "they were kept"
 
 
+@pytest.mark.extended("recipe")
 @pytest.mark.parametrize("linked", [("public",), ()], ids=["shared", "in the release"])
 def test_files_that_were_not_kept_are_collected_in_the_rollback(shop: Shop, linked: tuple[str, ...]) -> None:
     site = shop(linked=linked)
@@ -251,6 +261,7 @@ def test_files_that_were_not_kept_are_collected_in_the_rollback(shop: Shop, link
     assert (public / name).read_text() == "green\n"
 
 
+@pytest.mark.extended("recipe")
 def test_a_rollback_whose_files_cannot_be_collected_leaves_the_live_release(shop: Shop) -> None:
     site = shop(2)
     site.deploy().ok()
@@ -273,6 +284,7 @@ def test_a_rollback_whose_files_cannot_be_collected_leaves_the_live_release(shop
     assert style(site, "web2") == "green"
 
 
+@pytest.mark.extended("recipe")
 def test_a_static_root_below_current_is_that_of_the_release() -> None:
     job = {"release": "/srv/shop/releases/1", "current": "/srv/shop/current"}
     assert resolve_static_root(job, "/srv/shop/current/static/") == "/srv/shop/releases/1/static"
@@ -313,6 +325,7 @@ def test_migrations_are_reverted_by_the_live_code_before_the_switch(shop: Shop) 
     assert database(site) == ["shop.0001"]
 
 
+@pytest.mark.extended("recipe")
 def test_migrations_that_cannot_be_reverted_leave_the_live_release(shop: Shop) -> None:
     site = shop(2, static=False)
     site.deploy().ok()
@@ -326,6 +339,7 @@ def test_migrations_that_cannot_be_reverted_leave_the_live_release(shop: Shop) -
     assert database(site) == ["shop.0001", "shop.0002_price"]
 
 
+@pytest.mark.extended("recipe")
 def test_a_migration_applied_when_the_release_was_live_does_not_prevent_a_rollback(shop: Shop) -> None:
     site = shop(static=False)
     site.commit(SECOND)
@@ -339,6 +353,7 @@ def test_a_migration_applied_when_the_release_was_live_does_not_prevent_a_rollba
     assert site.live == first
 
 
+@pytest.mark.extended("recipe")
 def test_the_recorded_migrations_count_when_the_code_cannot_list_them(shop: Shop) -> None:
     site = shop(static=False)
     first, second = twice(site)
@@ -347,6 +362,7 @@ def test_the_recorded_migrations_count_when_the_code_cannot_list_them(shop: Shop
     assert site.live == second
 
 
+@pytest.mark.extended("recipe")
 def test_an_unreachable_database_stops_a_rollback(shop: Shop) -> None:
     site = shop(static=False)
     _, second = twice(site)
@@ -355,6 +371,7 @@ def test_an_unreachable_database_stops_a_rollback(shop: Shop) -> None:
     assert site.live == second
 
 
+@pytest.mark.extended("recipe")
 def test_a_rollback_to_a_release_from_before_the_recipe_changes_nothing_in_it(shop: Shop) -> None:
     site = shop()
     site.commit({"manage.py": None})

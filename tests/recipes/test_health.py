@@ -10,6 +10,7 @@ import pytest
 
 from capdoit.testing import Stages, StageUnderTest
 from tests.recipes.web import Site, serving
+from tests.support import further
 
 QUICK = {"tries": 3, "interval": 0.05}
 
@@ -24,7 +25,7 @@ def checked(stage: Stages, **options: object) -> StageUnderTest:
     return stage(hosts=1, recipes={"health": {**QUICK, **options}})
 
 
-@pytest.fixture(params=["curl", "wget", "busybox wget"])
+@pytest.fixture(params=["curl", *further("wget", "busybox wget")])
 def client(request: pytest.FixtureRequest, tmp_path: Path) -> dict[str, str]:
     """A PATH with the usual programs and one that asks web servers."""
     folder = tmp_path / "only"
@@ -64,6 +65,7 @@ def test_a_wrong_status_fails_the_flow_and_is_shown(stage: Stages, site: Site, c
     assert "is live nevertheless" in out
 
 
+@pytest.mark.extended("recipe")
 def test_a_wrong_text_fails_the_flow_and_is_shown(stage: Stages, site: Site, client: dict[str, str]) -> None:
     site.answers = [(200, "an older one")]
     out = deploy(checked(stage, url=site.url, body="{revision}"), client).failed().out  # type: ignore[attr-defined]
@@ -71,12 +73,14 @@ def test_a_wrong_text_fails_the_flow_and_is_shown(stage: Stages, site: Site, cli
     assert 'returned 200, but the body does not contain "' in out
 
 
+@pytest.mark.extended("recipe")
 def test_the_revision_is_inserted_into_the_expected_text(stage: Stages, site: Site) -> None:
     shop = checked(stage, url=site.url, body="at {revision}")
     site.answers = [(200, f"at {shop.project.repo.git('rev-parse', 'HEAD')}")]
     shop.deploy().ok()
 
 
+@pytest.mark.extended("recipe")
 def test_a_hanging_site_fails_after_the_timeout(stage: Stages, site: Site) -> None:
     site.hangs = 30
     shop = checked(stage, url=site.url, timeout=1, tries=1)
@@ -123,13 +127,14 @@ def test_a_host_without_an_http_client_is_refused_before_any_change(stage: Stage
     assert shop.host().releases == []
 
 
-@pytest.mark.parametrize("options", [{}, {"url": "http://x/", "command": "true"}])
+@pytest.mark.parametrize("options", [{}, *further({"url": "http://x/", "command": "true"})])
 def test_a_check_needs_exactly_one_of_url_and_command(stage: Stages, options: dict[str, object]) -> None:
     shop = checked(stage, **options)
     assert "recipe health: set either url or command" in shop.deploy().failed(3).out
     assert not shop.host().deploy_to.exists()
 
 
+@pytest.mark.extended("recipe")
 def test_status_may_be_a_number_or_a_list(stage: Stages, site: Site) -> None:
     site.answers = [(204, "")]
     checked(stage, url=site.url, status=204).deploy().ok()
@@ -137,6 +142,7 @@ def test_status_may_be_a_number_or_a_list(stage: Stages, site: Site) -> None:
     assert "expected 200 201" in checked(stage, url=site.url, status=[200, "201"]).deploy().failed().out
 
 
+@pytest.mark.extended("recipe")
 def test_redirects_are_not_followed_by_any_client(stage: Stages, site: Site, client: dict[str, str]) -> None:
     site.redirects = {"/up": "/elsewhere"}
     out = deploy(checked(stage, url=f"{site.url}/up"), client).failed().out  # type: ignore[attr-defined]
@@ -144,12 +150,14 @@ def test_redirects_are_not_followed_by_any_client(stage: Stages, site: Site, cli
     deploy(checked(stage, url=f"{site.url}/up", status=302), client).ok()  # type: ignore[attr-defined]
 
 
+@pytest.mark.extended("recipe")
 def test_an_incomplete_answer_is_a_failure(stage: Stages, site: Site, client: dict[str, str]) -> None:
     site.promises = 1000
     out = deploy(checked(stage, url=site.url, body="ok"), client).failed().out  # type: ignore[attr-defined]
     assert "returned 200, but the answer was incomplete" in out
 
 
+@pytest.mark.extended("recipe")
 def test_an_answer_that_hangs_is_a_failure(stage: Stages, site: Site, client: dict[str, str]) -> None:
     site.promises, site.stalls = 1000, 30
     shop = checked(stage, url=site.url, timeout=1, tries=1)
@@ -157,12 +165,14 @@ def test_an_answer_that_hangs_is_a_failure(stage: Stages, site: Site, client: di
     assert "not healthy after 1 tries" in out
 
 
+@pytest.mark.extended("recipe")
 def test_a_refused_connection_is_a_failure(stage: Stages, client: dict[str, str]) -> None:
     out = deploy(checked(stage, url="http://127.0.0.1:9/", tries=2), client).failed().out  # type: ignore[attr-defined]
     assert "not healthy after 2 tries: http://127.0.0.1:9/ returned no answer, expected 200" in out
     assert "onnect" in out  # as each puts it
 
 
+@pytest.mark.extended("recipe")
 def test_a_command_that_ignores_sigterm_is_killed(stage: Stages) -> None:
     shop = checked(stage, command="trap '' TERM; while :; do sleep 0.1; done", timeout=1, tries=1)
     done = shop.doit("deploy:production", timeout=30).failed()
@@ -170,6 +180,7 @@ def test_a_command_that_ignores_sigterm_is_killed(stage: Stages) -> None:
     shop.assert_healthy()
 
 
+@pytest.mark.extended("recipe")
 def test_the_message_shows_the_reason_and_no_header(stage: Stages, site: Site) -> None:
     site.answers = [(500, "no room\nleft")]
     shop = checked(stage, url=site.url, headers={"Authorization": "Bearer t0ken", "X-Star": "* two  words"})
@@ -181,6 +192,7 @@ def test_the_message_shows_the_reason_and_no_header(stage: Stages, site: Site) -
     assert site.asked[0][1]["X-Star"] == "* two  words"
 
 
+@pytest.mark.extended("recipe")
 def test_a_no_release_host_is_checked_only_when_its_role_is_named(stage: Stages, site: Site) -> None:
     hosts = {"web1": {}, "db1": {"roles": ["db"], "no_release": True}}
     stage(hosts=hosts, recipes={"health": {"url": site.url, **QUICK}}).deploy().ok()
@@ -190,6 +202,7 @@ def test_a_no_release_host_is_checked_only_when_its_role_is_named(stage: Stages,
     assert len(site.asked) == 3
 
 
+@pytest.mark.extended("recipe")
 def test_a_check_leaves_no_files_on_the_host(stage: Stages, site: Site, tmp_path: Path) -> None:
     (tmp_path / "tmp").mkdir()
     shop = checked(stage, url=site.url)
@@ -201,6 +214,7 @@ def test_a_check_leaves_no_files_on_the_host(stage: Stages, site: Site, tmp_path
     assert list((tmp_path / "tmp").iterdir()) == []
 
 
+@pytest.mark.extended("recipe")
 @pytest.mark.parametrize(
     ("option", "said"),
     [
@@ -214,6 +228,7 @@ def test_invalid_options_are_refused(stage: Stages, option: dict[str, object], s
     assert f"recipe health: {said}" in shop.deploy().failed(3).out
 
 
+@pytest.mark.extended("recipe")
 @pytest.mark.parametrize("option", [{"body": "up"}, {"status": 204}, {"headers": {"X": "a"}}])
 def test_options_without_meaning_for_a_command_are_refused(stage: Stages, option: dict[str, object]) -> None:
     shop = checked(stage, command="true", **option)

@@ -49,6 +49,7 @@ def test_the_page_is_shown_only_when_requested(shop: StageUnderTest) -> None:
     assert is_down(shop)
 
 
+@pytest.mark.extended("recipe")
 def test_an_automatic_page_can_be_turned_off_for_one_flow(stage: Stages) -> None:
     shop = stage(recipes={"maintenance": {"always": True}}, dodo=SEES)
     assert "We will be back" in shop.deploy().ok().out
@@ -56,12 +57,14 @@ def test_an_automatic_page_can_be_turned_off_for_one_flow(stage: Stages) -> None
     assert is_down(shop)
 
 
+@pytest.mark.extended("recipe")
 def test_the_page_of_the_project_is_shown(stage: Stages) -> None:
     shop = stage(recipes={"maintenance": {"page": "away.html"}}, dodo=SEES)
     (shop.project.path / "away.html").write_text("gone fishing\n")
     assert "gone fishing" in shop.deploy("maintenance=yes").ok().out
 
 
+@pytest.mark.extended("recipe")
 def test_a_page_that_does_not_exist_is_refused(stage: Stages) -> None:
     shop = stage(recipes={"maintenance": {"page": "away.html"}})
     assert "recipe maintenance: the page away.html does not exist" in shop.deploy().failed(3).out
@@ -101,6 +104,7 @@ def test_a_page_created_by_hand_stays(shop: StageUnderTest) -> None:
     assert page(shop).read_text() == "by hand"
 
 
+@pytest.mark.extended("recipe")
 def test_a_rollback_shows_the_page(shop: StageUnderTest) -> None:
     for _ in range(2):
         shop.deploy().ok()
@@ -113,6 +117,7 @@ def test_a_rollback_shows_the_page(shop: StageUnderTest) -> None:
     assert is_down(shop)
 
 
+@pytest.mark.extended("recipe")
 def test_a_refused_flow_keeps_the_page_of_the_running_flow(stage: Stages) -> None:
     shop = stage(hosts=1, recipes={"maintenance": {}}, dodo=TWICE + SEES)
     done = shop.deploy("maintenance=yes", env={"FIRST": "yes"}).ok()
@@ -121,6 +126,7 @@ def test_a_refused_flow_keeps_the_page_of_the_running_flow(stage: Stages) -> Non
     assert is_down(shop)
 
 
+@pytest.mark.extended("recipe")
 @pytest.mark.parametrize("said", [[], ["maintenance=yes"]], ids=["not asked for", "asked for"])
 def test_a_page_that_was_kept_stays_when_a_later_flow_fails(shop: StageUnderTest, said: list[str]) -> None:
     with shop.fail_at("published"):
@@ -132,6 +138,7 @@ def test_a_page_that_was_kept_stays_when_a_later_flow_fails(shop: StageUnderTest
     assert is_down(shop)
 
 
+@pytest.mark.extended("recipe")
 def test_a_page_recreated_by_hand_stays(shop: StageUnderTest) -> None:
     with shop.fail_at("published"):
         shop.deploy("maintenance=yes").failed()
@@ -145,6 +152,7 @@ def test_a_page_recreated_by_hand_stays(shop: StageUnderTest) -> None:
     assert is_down(shop)
 
 
+@pytest.mark.extended("recipe")
 def test_an_automatic_rollback_removes_the_page(stage: Stages) -> None:
     sick = dedent("""
         @cap.after("published")
@@ -160,6 +168,7 @@ def test_an_automatic_rollback_removes_the_page(stage: Stages) -> None:
     shop.assert_healthy()
 
 
+@pytest.mark.extended("recipe")
 def test_no_release_hosts_show_no_page_unless_their_role_is_named(stage: Stages) -> None:
     hosts = {"web1": {}, "lb1": {"roles": ["lb"], "no_release": True}}
     shop = stage(hosts=hosts, recipes={"maintenance": {}}, dodo=SEES)
@@ -172,6 +181,7 @@ def test_no_release_hosts_show_no_page_unless_their_role_is_named(stage: Stages)
     assert "web1 | no page" in done.out
 
 
+@pytest.mark.extended("recipe")
 def test_the_page_is_removed_after_ctrl_c(shop: StageUnderTest) -> None:
     source = shop.project.path / "dodo.py"
     source.write_text(

@@ -13,6 +13,8 @@ from typing import Any
 
 import pytest
 
+from tests.support import further
+
 # An npm, pnpm and yarn that needs no registry: it makes a package tea, with a launcher that says where it is, as
 # pnpm's do; and a script is a file of its name.
 MANAGER = """
@@ -120,12 +122,14 @@ BUILD = ("run", "build")
     ("manager", "files", "expected"),
     [
         ("npm", {}, ("ci", *QUIET, "--include=dev")),
-        ("npm", {LOCK: None, "npm-shrinkwrap.json": "tea 1\n"}, ("ci", *QUIET, "--include=dev")),
         ("pnpm", PNPM, ("install", "--frozen-lockfile", "--prod=false")),
-        ("yarn", YARN, (*FROZEN, "--production=false")),
-        ("yarn", YARN | package(**BUILDS, packageManager="yarn@1.22.22"), (*FROZEN, "--production=false")),
-        ("yarn", YARN | package(**BUILDS, packageManager="yarn@4.5.0+sha224.1"), ("install", "--immutable")),
-        ("yarn", YARN | {".yarnrc.yml": "nodeLinker: node-modules\n"}, ("install", "--immutable")),
+        *further(
+            ("npm", {LOCK: None, "npm-shrinkwrap.json": "tea 1\n"}, ("ci", *QUIET, "--include=dev")),
+            ("yarn", YARN, (*FROZEN, "--production=false")),
+            ("yarn", YARN | package(**BUILDS, packageManager="yarn@1.22.22"), (*FROZEN, "--production=false")),
+            ("yarn", YARN | package(**BUILDS, packageManager="yarn@4.5.0+sha224.1"), ("install", "--immutable")),
+            ("yarn", YARN | {".yarnrc.yml": "nodeLinker: node-modules\n"}, ("install", "--immutable")),
+        ),
     ],
 )
 def test_the_lock_file_chooses_the_package_manager(
@@ -138,6 +142,7 @@ def test_the_lock_file_chooses_the_package_manager(
     assert sum(bool(done(site, name)) for name in ("npm", "pnpm", "yarn")) == 1
 
 
+@pytest.mark.extended("recipe")
 def test_an_option_chooses_between_two_package_managers(shop: Shop) -> None:
     site = shop(files={"yarn.lock": "tea 2\n"}, manager="yarn")
     site.deploy().ok()
@@ -145,6 +150,7 @@ def test_an_option_chooses_between_two_package_managers(shop: Shop) -> None:
     assert done(site, "npm") == []
 
 
+@pytest.mark.extended("recipe")
 @pytest.mark.parametrize(
     ("options", "expected"),
     [
@@ -161,6 +167,7 @@ def test_dev_dependencies_are_kept_pruned_or_never_installed(
     assert done(site) == expected
 
 
+@pytest.mark.extended("recipe")
 @pytest.mark.parametrize("how", ["omit", "prune"])
 def test_yarn_2_prunes_dev_dependencies(shop: Shop, how: str) -> None:
     site = shop(files={**YARN, ".yarnrc.yml": ""}, dev_dependencies=how)
@@ -175,15 +182,17 @@ NO_LOCK = "there is no package-lock.json or npm-shrinkwrap.json or pnpm-lock.yam
     ("files", "options", "complaint"),
     [
         ({LOCK: None}, {}, NO_LOCK),
-        ({"yarn.lock": ""}, {}, "there are package-lock.json (npm) and yarn.lock (yarn); set the option manager"),
-        ({}, {"manager": "pnpm"}, "there is no pnpm-lock.yaml; commit one"),
-        ({"package.json": None}, {}, "there is no package.json; set the option directory"),
-        ({"package.json": "{,}"}, {}, "package.json is not valid JSON: Expecting property name"),
-        ({"package.json": "[]"}, {}, "package.json is not a JSON object"),
-        ({}, {"build": "bulid"}, "package.json has no script bulid (it has none); see the option build"),
-        (builds(), {"build": ["build", "test"]}, "has no script test (it has build, lint:css)"),
-        ({}, {"directory": "frontend"}, "frontend is not in the release; set the option directory"),
-        ({"frontend/a.txt": ""}, {"directory": "frontend"}, "frontend: there is no package.json"),
+        *further(
+            ({"yarn.lock": ""}, {}, "there are package-lock.json (npm) and yarn.lock (yarn); set the option manager"),
+            ({}, {"manager": "pnpm"}, "there is no pnpm-lock.yaml; commit one"),
+            ({"package.json": None}, {}, "there is no package.json; set the option directory"),
+            ({"package.json": "{,}"}, {}, "package.json is not valid JSON: Expecting property name"),
+            ({"package.json": "[]"}, {}, "package.json is not a JSON object"),
+            ({}, {"build": "bulid"}, "package.json has no script bulid (it has none); see the option build"),
+            (builds(), {"build": ["build", "test"]}, "has no script test (it has build, lint:css)"),
+            ({}, {"directory": "frontend"}, "frontend is not in the release; set the option directory"),
+            ({"frontend/a.txt": ""}, {"directory": "frontend"}, "frontend: there is no package.json"),
+        ),
     ],
 )
 def test_an_unclear_package_fails_before_the_installation(
@@ -216,6 +225,7 @@ def test_a_failing_installation_fails_the_deploy_with_the_message_of_the_manager
     assert tea(live(site, "web2")) == "tea 2\n"
 
 
+@pytest.mark.extended("recipe")
 @pytest.mark.parametrize("program", ["node", "pnpm"])
 def test_a_host_without_the_programs_fails_with_a_message(
     stage: Any, tmp_path: Path, monkeypatch: Any, program: str
@@ -237,6 +247,7 @@ def test_a_host_without_the_programs_fails_with_a_message(
 # -- building
 
 
+@pytest.mark.extended("recipe")
 def test_a_build_has_node_env_production_unless_set(shop: Shop) -> None:
     site = shop(files=builds())
     site.deploy().ok()
@@ -248,6 +259,7 @@ def test_a_build_has_node_env_production_unless_set(shop: Shop) -> None:
     assert (live(site) / "dist/build").read_text() == "built by build with staging\n"
 
 
+@pytest.mark.extended("recipe")
 @pytest.mark.parametrize(
     ("said", "expected"),
     [
@@ -300,6 +312,7 @@ def test_unchanged_modules_are_hard_linked_and_independent(shop: Shop) -> None:
     site.assert_healthy()
 
 
+@pytest.mark.extended("recipe")
 def test_modules_are_linked_from_an_older_release_when_the_live_one_differs(shop: Shop) -> None:
     site = shop()
     site.deploy().ok()
@@ -313,6 +326,7 @@ def test_modules_are_linked_from_an_older_release_when_the_live_one_differs(shop
     assert installs(site) == 2
 
 
+@pytest.mark.extended("recipe")
 def test_modules_of_workspaces_are_hard_linked(shop: Shop) -> None:
     site = shop(files={"packages/ui kit/package.json": '{"name": "ui"}'})
     site.deploy().ok()
@@ -323,6 +337,7 @@ def test_modules_of_workspaces_are_hard_linked(shop: Shop) -> None:
     assert inode(live(site), "tea/src/tea.js", "packages/ui kit") == inode(first, "tea/src/tea.js", "packages/ui kit")
 
 
+@pytest.mark.extended("recipe")
 def test_a_host_without_hard_links_gets_a_copy(shop: Shop) -> None:
     site = shop()
     cp = shutil.which("cp")
@@ -339,6 +354,7 @@ def test_a_host_without_hard_links_gets_a_copy(shop: Shop) -> None:
     assert installs(site) == 1
 
 
+@pytest.mark.extended("recipe")
 @pytest.mark.parametrize("shell", ["bash --posix", "busybox ash"])
 def test_every_shell_links_and_builds(shop: Shop, shell: str) -> None:
     site = shop(files=builds())
@@ -362,12 +378,14 @@ def test_every_shell_links_and_builds(shop: Shop, shell: str) -> None:
     "changed",
     [
         {LOCK: "tea 2\n"},
-        package(version="2.0.0"),
-        {".npmrc": "ignore-scripts=true\n"},
-        {"packages/ui/package.json": "{}"},
-        {"node": "v22.0.0\n"},
-        {"npm": "11.0.0\n"},
-        {"dev_dependencies": "omit"},
+        *further(
+            package(version="2.0.0"),
+            {".npmrc": "ignore-scripts=true\n"},
+            {"packages/ui/package.json": "{}"},
+            {"node": "v22.0.0\n"},
+            {"npm": "11.0.0\n"},
+            {"dev_dependencies": "omit"},
+        ),
     ],
     ids=lambda changed: next(iter(changed)),
 )
@@ -386,6 +404,7 @@ def test_changed_dependencies_are_installed(shop: Shop, changed: dict[str, str])
     assert installs(site) == 2
 
 
+@pytest.mark.extended("recipe")
 @pytest.mark.parametrize(
     "damage",
     [
@@ -407,6 +426,7 @@ def test_modified_modules_are_not_linked(shop: Shop, damage: str) -> None:
     assert tea(live(site)) == "tea 1\n"
 
 
+@pytest.mark.extended("recipe")
 def test_pruned_modules_are_not_linked(shop: Shop) -> None:
     site = shop(files=builds(), dev_dependencies="prune")
     site.deploy().ok()
@@ -415,6 +435,7 @@ def test_pruned_modules_are_not_linked(shop: Shop) -> None:
     assert installs(site) == 2
 
 
+@pytest.mark.extended("recipe")
 @pytest.mark.parametrize(
     ("files", "times"),
     [
@@ -444,6 +465,7 @@ def test_modules_that_depend_on_the_code_are_installed_in_each_deploy(
 WRITES = "echo compiled >>node_modules/tea/src/tea.js\n"
 
 
+@pytest.mark.extended("recipe")
 def test_after_a_build_that_writes_into_packages_they_are_installed_in_each_deploy(shop: Shop) -> None:
     site = shop(files=builds(WRITES))
     site.deploy().ok()
@@ -454,7 +476,7 @@ def test_after_a_build_that_writes_into_packages_they_are_installed_in_each_depl
     assert tea(first) == tea(live(site)) == "tea 1\ncompiled\n"
 
 
-@pytest.mark.parametrize("status", [0, 4])
+@pytest.mark.parametrize("status", [0, *further(4)])
 def test_a_build_that_writes_into_packages_of_another_release_is_refused(shop: Shop, status: int) -> None:
     site = shop(files=builds())
     site.deploy().ok()
@@ -469,6 +491,7 @@ def test_a_build_that_writes_into_packages_of_another_release_is_refused(shop: S
     assert tea(live(site)) == "tea 1\ncompiled\n"
 
 
+@pytest.mark.extended("recipe")
 def test_changes_by_others_are_not_attributed_to_the_build(shop: Shop) -> None:
     site = shop(files=builds())
     site.deploy().ok()
@@ -479,6 +502,7 @@ def test_changes_by_others_are_not_attributed_to_the_build(shop: Shop) -> None:
     site.doit("run", "-s", "deploy:production:node.build").ok()
 
 
+@pytest.mark.extended("recipe")
 def test_modules_that_a_build_ships_are_not_shared(shop: Shop) -> None:
     ships = "mkdir -p dist/node_modules/cup .next/node_modules && date >dist/node_modules/cup/index.js\n"
     site = shop(files={**builds(ships), ".github/package.json": "{{ name }}"})
@@ -490,6 +514,7 @@ def test_modules_that_a_build_ships_are_not_shared(shop: Shop) -> None:
     assert not (live(site) / ".next").exists()
 
 
+@pytest.mark.extended("recipe")
 def test_a_build_may_write_caches_in_node_modules(shop: Shop) -> None:
     keeps = "cd node_modules && mkdir -p .vite .prisma && date >.vite/x && echo {} >.prisma/x\n"
     site = shop(files=builds(keeps))
@@ -504,6 +529,7 @@ def test_a_build_may_write_caches_in_node_modules(shop: Shop) -> None:
     assert inode(second, ".prisma/x") != inode(first, ".prisma/x")
 
 
+@pytest.mark.extended("recipe")
 def test_packages_that_generate_code_are_not_shared(shop: Shop) -> None:
     site = shop(files={"schema.txt": "first"})
     site.deploy().ok()
@@ -513,6 +539,7 @@ def test_packages_that_generate_code_are_not_shared(shop: Shop) -> None:
     assert installs(site) == 2
 
 
+@pytest.mark.extended("recipe")
 def test_run_alone_on_the_live_release_nothing_is_installed(shop: Shop) -> None:
     site = shop()
     site.deploy().ok()
@@ -521,6 +548,7 @@ def test_run_alone_on_the_live_release_nothing_is_installed(shop: Shop) -> None:
     assert installs(site) == 1
 
 
+@pytest.mark.extended("recipe")
 def test_a_package_without_modules_deploys(shop: Shop) -> None:
     site = shop()
     site.stand_in("npm", answer="10\n")
@@ -533,6 +561,7 @@ def test_a_package_without_modules_deploys(shop: Shop) -> None:
 # -- where
 
 
+@pytest.mark.extended("recipe")
 def test_a_package_can_be_in_a_directory_with_an_odd_name(shop: Shop) -> None:
     place = "web/it's a [shop]"
     files = {f"{place}/{name}": text for name, text in {**builds(), LOCK: "tea 1\n"}.items()}
@@ -550,6 +579,7 @@ def test_a_package_can_be_in_a_directory_with_an_odd_name(shop: Shop) -> None:
     assert not (second / "node_modules").exists()
 
 
+@pytest.mark.extended("recipe")
 @pytest.mark.parametrize("path", ["/srv", "..", "../shop", "web/../../shop", "./web", "web/"])
 def test_a_directory_outside_the_release_is_refused_before_a_host_is_touched(shop: Shop, path: str) -> None:
     site = shop(directory=path)
@@ -558,6 +588,7 @@ def test_a_directory_outside_the_release_is_refused_before_a_host_is_touched(sho
     assert not site.host().deploy_to.exists()
 
 
+@pytest.mark.extended("recipe")
 @pytest.mark.parametrize(
     ("linked", "complaint"),
     [
@@ -575,6 +606,7 @@ def test_node_modules_shared_with_the_live_release_are_refused(shop: Shop, linke
     assert site.live is None
 
 
+@pytest.mark.extended("recipe")
 def test_only_hosts_with_the_roles_get_modules(stage: Any) -> None:
     hosts = {"app1": {"roles": ["app"]}, "db1": {"roles": ["db"]}}
     site = stage(hosts=hosts, recipes={"node": {"roles": ["app"]}}, files={**builds(), LOCK: "tea 1\n"})

@@ -11,6 +11,7 @@ import pytest
 
 from capdoit.testing import Stages, StageUnderTest
 from tests.recipes.web import Site, answering, serving
+from tests.support import further
 
 SECRET = "/hook/s3cr3t-path"  # noqa: S105 - a made-up one
 FAILING = """
@@ -62,6 +63,7 @@ def test_the_json_message_has_every_fact_of_a_deploy(stage: Stages, hook: Site) 
     assert {path for path, _ in hook.asked} == {SECRET}
 
 
+@pytest.mark.extended("recipe")
 def test_a_rollback_is_announced_as_rollback(stage: Stages, hook: Site) -> None:
     shop = told(stage, format="json")
     for _ in range(2):
@@ -85,7 +87,7 @@ def test_a_slack_message_of_a_failure_has_color_and_mention(stage: Stages, hook:
     )
 
 
-@pytest.mark.parametrize("status", [500, 404])
+@pytest.mark.parametrize("status", [500, *further(404)])
 def test_a_refusing_webhook_is_a_warning_without_its_address(stage: Stages, hook: Site, status: int) -> None:
     hook.answers = [(status, "no")]
     shop = told(stage)
@@ -94,6 +96,7 @@ def test_a_refusing_webhook_is_a_warning_without_its_address(stage: Stages, hook
     assert "s3cr3t" not in done.out
 
 
+@pytest.mark.extended("recipe")
 def test_an_unreachable_or_hanging_webhook_is_a_warning(stage: Stages, hook: Site) -> None:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
@@ -105,6 +108,7 @@ def test_an_unreachable_or_hanging_webhook_is_a_warning(stage: Stages, hook: Sit
     assert "no answer within 0.2 s" in done.out or "TimeoutError" in done.out
 
 
+@pytest.mark.extended("recipe")
 def test_a_rollback_goes_ahead_without_the_address(stage: Stages, hook: Site) -> None:
     shop = told(stage)
     for _ in range(2):
@@ -120,11 +124,13 @@ def test_nothing_is_sent_in_a_dry_run(stage: Stages, hook: Site) -> None:
     assert hook.posted == []
 
 
+@pytest.mark.extended("recipe")
 def test_an_unknown_event_is_refused(stage: Stages) -> None:
     shop = told(stage, events=["finishd"])
     assert "recipe notify: unknown event: finishd; the events are started" in shop.deploy().failed(3).out
 
 
+@pytest.mark.extended("recipe")
 def test_a_timeout_of_zero_is_refused(stage: Stages) -> None:
     assert "recipe notify: timeout must be more than 0" in told(stage, timeout=0).deploy().failed(3).out
 
@@ -135,6 +141,7 @@ def journals(shop: StageUnderTest) -> str:
     return "".join(file.read_text(errors="replace") for file in files)
 
 
+@pytest.mark.extended("recipe")
 @pytest.mark.parametrize(
     "address",
     [
@@ -154,6 +161,7 @@ def test_an_invalid_address_is_a_warning_without_the_address(stage: Stages, addr
     assert "Traceback" not in done.out
 
 
+@pytest.mark.extended("recipe")
 @pytest.mark.parametrize("raw", [b"", b"nonsense\r\n\r\n", b"HTTP/1.1 302 Found\r\nLocation: ftp://s3cr3t/\r\n\r\n"])
 def test_a_server_that_does_not_speak_http_is_a_warning(stage: Stages, raw: bytes) -> None:
     with answering(raw) as url:
@@ -164,6 +172,7 @@ def test_a_server_that_does_not_speak_http_is_a_warning(stage: Stages, raw: byte
     assert "Traceback" not in done.out
 
 
+@pytest.mark.extended("recipe")
 def test_markup_in_a_reason_or_message_is_escaped_for_slack(stage: Stages, hook: Site) -> None:
     failing = dedent("""
         @cap.after('updated')
@@ -198,6 +207,7 @@ def test_secrets_of_a_host_are_not_sent(stage: Stages, hook: Site) -> None:
     assert "s3cr3t" not in done.out + str(hook.posted)
 
 
+@pytest.mark.extended("recipe")
 def test_an_interrupted_flow_is_announced_as_failed_once(stage: Stages, hook: Site) -> None:
     waiting = """
 import os, signal, threading
@@ -214,6 +224,7 @@ def wait(host):
     assert "interrupted by SIGINT" in hook.posted[-1]["reason"]
 
 
+@pytest.mark.extended("recipe")
 def test_an_automatic_rollback_is_announced(stage: Stages, hook: Site) -> None:
     sick = dedent("""
         @cap.after('published')

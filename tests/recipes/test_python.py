@@ -14,6 +14,8 @@ from typing import Any
 
 import pytest
 
+from tests.support import further
+
 PYTHON = os.path.realpath(sys.executable)
 # A pip that needs no index: of each line name==version it makes a package, with a program, and a file that says
 # where it is.
@@ -122,6 +124,7 @@ def test_the_virtualenv_is_ready_before_the_publish(shop: Shop, pip_log: Path) -
     assert drinks(live(site)) == ["1", f"{site_packages}/tea/__init__.py", str(live(site) / ".venv")]
 
 
+@pytest.mark.extended("recipe")
 def test_packages_and_code_are_compiled_and_syntax_errors_are_ignored(shop: Shop) -> None:
     site = shop(files={"bad.py": "def {{ name }}: pass\n", "app/models.py": "x = 1\n"})
     done = site.deploy().ok()
@@ -132,6 +135,7 @@ def test_packages_and_code_are_compiled_and_syntax_errors_are_ignored(shop: Shop
     assert "bad.py: not everything could be compiled" in done.out
 
 
+@pytest.mark.extended("recipe")
 def test_compilation_can_be_turned_off(shop: Shop) -> None:
     site = shop(compile=False)
     site.deploy().ok()
@@ -139,6 +143,7 @@ def test_compilation_can_be_turned_off(shop: Shop) -> None:
     assert not list((live(site) / ".venv").rglob("tea/**/*.pyc"))
 
 
+@pytest.mark.extended("recipe")
 def test_several_lock_files_and_extra_arguments_are_passed_to_pip(shop: Shop, pip_log: Path) -> None:
     site = shop(
         files={"base.txt": "tea==2\n", "production.txt": "milk==3\n"},
@@ -154,10 +159,12 @@ def test_several_lock_files_and_extra_arguments_are_passed_to_pip(shop: Shop, pi
     ("files", "options", "complaint"),
     [
         ({"requirements.txt": "tea==none\n"}, {}, "ERROR: No matching distribution found for tea==none"),
-        ({"requirements.txt": None}, {}, "requirements.txt is not in the release; set the option requirements"),
-        ({}, {"requirements": "deps.txt"}, "deps.txt is not in the release"),
-        ({}, {"python": "python9"}, "python9 is not on the host's PATH; see the options python and installer"),
-        ({}, {"installer": "uv"}, "uv is not on the host's PATH"),
+        *further(
+            ({"requirements.txt": None}, {}, "requirements.txt is not in the release; set the option requirements"),
+            ({}, {"requirements": "deps.txt"}, "deps.txt is not in the release"),
+            ({}, {"python": "python9"}, "python9 is not on the host's PATH; see the options python and installer"),
+            ({}, {"installer": "uv"}, "uv is not on the host's PATH"),
+        ),
     ],
 )
 def test_a_failing_installation_fails_the_deploy(
@@ -221,6 +228,7 @@ def test_files_shared_by_two_virtualenvs_are_read_only(shop: Shop) -> None:
     assert not [path for path in shared if path.stat().st_mode & 0o222]
 
 
+@pytest.mark.extended("recipe")
 def test_a_change_in_one_virtualenv_does_not_affect_the_other(shop: Shop) -> None:
     site = shop()
     site.deploy().ok()
@@ -261,6 +269,7 @@ def test_changed_dependencies_are_installed(
     assert len(installs(pip_log)) == 2
 
 
+@pytest.mark.extended("recipe")
 @pytest.mark.parametrize("line", ["-e .", ".", "./lib", "lib/tea.whl", "tea @ file:///srv/tea", "--editable=lib"])
 def test_local_code_is_installed_in_each_deploy(shop: Shop, pip_log: Path, line: str) -> None:
     site = shop(files={"requirements.txt": f"tea==1\n{line}\n"})
@@ -270,6 +279,7 @@ def test_local_code_is_installed_in_each_deploy(shop: Shop, pip_log: Path, line:
     assert len(installs(pip_log)) == 2
 
 
+@pytest.mark.extended("recipe")
 def test_urls_are_not_taken_for_local_code(shop: Shop, pip_log: Path) -> None:
     lines = (
         "tea==1\n--extra-index-url https://example.com/simple/\ncup @ https://example.com/cup.whl\nhttps://x/y.whl\n"
@@ -281,6 +291,7 @@ def test_urls_are_not_taken_for_local_code(shop: Shop, pip_log: Path) -> None:
     assert len(installs(pip_log)) == 1
 
 
+@pytest.mark.extended("recipe")
 @pytest.mark.parametrize("damage", ["by hand", "missing file", "no python"])
 def test_a_modified_virtualenv_is_not_reused(shop: Shop, pip_log: Path, damage: str) -> None:
     site = shop()
@@ -298,6 +309,7 @@ def test_a_modified_virtualenv_is_not_reused(shop: Shop, pip_log: Path, damage: 
     assert len(installs(pip_log)) == 2
 
 
+@pytest.mark.extended("recipe")
 def test_a_virtualenv_with_absolute_paths_in_libraries_is_not_reused(shop: Shop, pip_log: Path) -> None:
     site = shop(files={"requirements.txt": "tea==binary\n"})
     site.deploy().ok()
@@ -306,6 +318,7 @@ def test_a_virtualenv_with_absolute_paths_in_libraries_is_not_reused(shop: Shop,
     assert len(installs(pip_log)) == 2
 
 
+@pytest.mark.extended("recipe")
 def test_a_virtualenv_symlink_shared_with_the_live_release_is_refused(shop: Shop) -> None:
     site = shop()
     site.project.config(linked_dirs=[".venv"])
@@ -332,10 +345,12 @@ def test_a_rollback_installs_nothing_when_the_virtualenv_works(shop: Shop, pip_l
     ("damage", "complaint"),
     [
         ("rm -r .venv", "it does not exist"),
-        ("rm .venv/bin/python", "bin/python does not run: No such file or directory"),
-        ("rm .venv/bin/tea", "bin/tea of tea is missing"),
-        ("""sed -i 's/"cpython-3/"cpython-2/' .venv/capdoit.json""", "it was created with cpython-2"),
-        ("touch .venv.unfinished", "its installation was not completed"),
+        *further(
+            ("rm .venv/bin/python", "bin/python does not run: No such file or directory"),
+            ("rm .venv/bin/tea", "bin/tea of tea is missing"),
+            ("""sed -i 's/"cpython-3/"cpython-2/' .venv/capdoit.json""", "it was created with cpython-2"),
+            ("touch .venv.unfinished", "its installation was not completed"),
+        ),
     ],
 )
 def test_a_rollback_recreates_a_broken_virtualenv(shop: Shop, pip_log: Path, damage: str, complaint: str) -> None:
@@ -377,6 +392,7 @@ def test_a_rollback_whose_virtualenv_cannot_be_recreated_leaves_the_live_release
     assert drinks(live(site, "web2"))[0] == "1"
 
 
+@pytest.mark.extended("recipe")
 def test_a_virtualenv_that_cannot_be_recreated_is_left_unchanged(shop: Shop) -> None:
     site = shop()
     site.deploy().ok()
@@ -391,6 +407,7 @@ def test_a_virtualenv_that_cannot_be_recreated_is_left_unchanged(shop: Shop) -> 
     assert not list(first.glob(".venv.*"))
 
 
+@pytest.mark.extended("recipe")
 def test_an_interrupted_recreation_keeps_the_old_virtualenv_for_the_next_rollback(shop: Shop, pip_log: Path) -> None:
     site = shop()
     site.deploy().ok()
@@ -406,6 +423,7 @@ def test_an_interrupted_recreation_keeps_the_old_virtualenv_for_the_next_rollbac
     assert not list(first.glob(".venv.*"))
 
 
+@pytest.mark.extended("recipe")
 def test_a_rollback_to_a_release_from_before_the_recipe_changes_nothing_in_it(shop: Shop, pip_log: Path) -> None:
     site = shop()
     site.commit({"requirements.txt": None})
@@ -421,6 +439,7 @@ def test_a_rollback_to_a_release_from_before_the_recipe_changes_nothing_in_it(sh
     assert len(installs(pip_log)) == 1
 
 
+@pytest.mark.extended("recipe")
 def test_a_foreign_virtualenv_is_not_changed(shop: Shop, pip_log: Path) -> None:
     site = shop()
     site.deploy().ok()
@@ -456,6 +475,7 @@ def test_releases_with_equal_lock_files_share_a_virtualenv(shop: Shop, pip_log: 
     assert len(installs(pip_log)) == 2
 
 
+@pytest.mark.extended("recipe")
 def test_a_failed_deploy_changes_no_shared_virtualenv(shop: Shop) -> None:
     site = shop(environment="shared")
     site.deploy().ok()
@@ -470,6 +490,7 @@ def test_a_failed_deploy_changes_no_shared_virtualenv(shop: Shop) -> None:
     assert sorted(shared.glob("venvs/*")) == sorted(shared.glob("venvs/????????????????")), "nothing half-made is left"
 
 
+@pytest.mark.extended("recipe")
 def test_a_shared_virtualenv_of_the_live_release_is_never_recreated(shop: Shop) -> None:
     site = shop(environment="shared")
     site.deploy().ok()
@@ -483,6 +504,7 @@ def test_a_shared_virtualenv_of_the_live_release_is_never_recreated(shop: Shop) 
     assert drinks(live(site))[0] == "1"
 
 
+@pytest.mark.extended("recipe")
 def test_a_foreign_symlink_in_shared_stays(shop: Shop) -> None:
     site = shop(environment="shared")
     (site.host().shared).mkdir(parents=True)
@@ -491,6 +513,7 @@ def test_a_foreign_symlink_in_shared_stays(shop: Shop) -> None:
     assert (site.host().shared / "venv").readlink() == Path("/own-venv")
 
 
+@pytest.mark.extended("recipe")
 def test_a_shared_virtualenv_is_removed_with_its_last_release(shop: Shop) -> None:
     site = shop(environment="shared")
     site.project.config(keep_releases=2)

@@ -15,6 +15,8 @@ from typing import Any
 
 import pytest
 
+from tests.support import further
+
 SCRIPT = Path(str(importlib.import_module("capdoit.recipes").__file__)).with_name("rails.sh")
 # A bin/rails that needs no Rails: the database is a file beside the releases, what is in the file fails goes wrong,
 # manifest is what the manifest is called (with a * for what Sprockets chooses at random), and plain a file whose name
@@ -187,6 +189,7 @@ def test_a_rollback_only_asks_the_live_code_for_migrations(shop: Shop) -> None:
     assert site.live == first
 
 
+@pytest.mark.extended("recipe")
 @pytest.mark.parametrize(
     ("options", "expected"),
     [
@@ -204,6 +207,7 @@ def test_rails_env_is_the_option_else_that_of_the_host_else_the_stage(
     assert {call[4] for call in calls(site)} == {expected}
 
 
+@pytest.mark.extended("recipe")
 def test_options_change_the_commands(shop: Shop) -> None:
     site = shop(
         command=["sh", "-c", 'exec bin/rails "$@"', "rails"],
@@ -219,6 +223,7 @@ def test_options_change_the_commands(shop: Shop) -> None:
     ]
 
 
+@pytest.mark.extended("recipe")
 def test_commands_that_are_turned_off_do_not_run(shop: Shop) -> None:
     site = shop(assets=False, migrate=False)
     twice(site)
@@ -227,6 +232,7 @@ def test_commands_that_are_turned_off_do_not_run(shop: Shop) -> None:
     assert not public(site).exists()
 
 
+@pytest.mark.extended("recipe")
 def test_roles_choose_the_hosts(stage: Any) -> None:
     recipes = {"rails": {"roles": ["app"], "migration_roles": ["web"]}}
     site = stage(hosts=1, roles=("web", "app"), recipes=recipes, files=CODE)
@@ -236,6 +242,7 @@ def test_roles_choose_the_hosts(stage: Any) -> None:
     assert "option roles: no host has the role ap; did you mean app?" in site.deploy().failed(3).out
 
 
+@pytest.mark.extended("recipe")
 def test_a_no_release_host_cannot_migrate_and_is_refused_before_any_change(shop: Shop) -> None:
     site = shop(2)
     site.project.hosts["web1"].update(roles=["db"], no_release=True)
@@ -249,9 +256,14 @@ def test_a_no_release_host_cannot_migrate_and_is_refused_before_any_change(shop:
     ("options", "complaint"),
     [
         ({"command": []}, "command must not be empty"),
-        ({"assets_prefix": "../x"}, "assets_prefix must be a directory below public, not '../x'"),
-        ({"assets_prefix": "/x"}, "assets_prefix must be a directory below public, not '/x'"),
-        ({"assets_manifests": ["a b"]}, "a pattern of assets_manifests must be one word without a slash, not 'a b'"),
+        *further(
+            ({"assets_prefix": "../x"}, "assets_prefix must be a directory below public, not '../x'"),
+            ({"assets_prefix": "/x"}, "assets_prefix must be a directory below public, not '/x'"),
+            (
+                {"assets_manifests": ["a b"]},
+                "a pattern of assets_manifests must be one word without a slash, not 'a b'",
+            ),
+        ),
     ],
 )
 def test_invalid_options_of_rails_are_refused(shop: Shop, options: dict[str, Any], complaint: str) -> None:
@@ -262,8 +274,10 @@ def test_invalid_options_of_rails_are_refused(shop: Shop, options: dict[str, Any
     ("what", "complaint"),
     [
         ("assets:precompile", "the assets could not be compiled: exit status 1"),
-        ("db:migrate", "the database could not be migrated: exit status 1"),
-        ("runner", "the migrations of the database could not be listed: exit status 1"),
+        *further(
+            ("db:migrate", "the database could not be migrated: exit status 1"),
+            ("runner", "the migrations of the database could not be listed: exit status 1"),
+        ),
     ],
 )
 def test_a_failing_command_fails_the_deploy_and_changes_nothing_live(shop: Shop, what: str, complaint: str) -> None:
@@ -285,6 +299,7 @@ def test_a_failing_command_fails_the_deploy_and_changes_nothing_live(shop: Shop,
     assert (style(site, "web2"), len(database(site))) == ("black", 2)
 
 
+@pytest.mark.extended("recipe")
 def test_a_missing_program_is_reported(shop: Shop) -> None:
     site = shop(command=["bin/no-rails"])
     done = site.deploy().failed()
@@ -307,6 +322,7 @@ def test_the_style_sheet_changes_with_the_publish_and_the_rollback(shop: Shop) -
     site.assert_healthy()
 
 
+@pytest.mark.extended("recipe")
 @pytest.mark.parametrize("named", [SPROCKETS, ".manifest.json", "manifest.json", "manifest-abc.json"])
 def test_the_manifest_is_restored_whatever_its_name(shop: Shop, named: str) -> None:
     site = shop(files={"manifest": named})
@@ -319,6 +335,7 @@ def test_the_manifest_is_restored_whatever_its_name(shop: Shop, named: str) -> N
     assert "assets:precompile" not in tasks(site)
 
 
+@pytest.mark.extended("recipe")
 @pytest.mark.parametrize(("before", "after"), [(SPROCKETS, ".manifest.json"), (".manifest.json", SPROCKETS)])
 def test_a_release_may_have_another_kind_of_manifest(shop: Shop, before: str, after: str) -> None:
     site = shop(files={"manifest": before})
@@ -330,6 +347,7 @@ def test_a_release_may_have_another_kind_of_manifest(shop: Shop, before: str, af
     assert (style(site), is_link(site)) == ("green", True)
 
 
+@pytest.mark.extended("recipe")
 def test_before_the_publish_files_are_only_added(shop: Shop) -> None:
     site = shop()
     site.deploy().ok()
@@ -349,6 +367,7 @@ def test_before_the_publish_files_are_only_added(shop: Shop) -> None:
     assert served(site) == before
 
 
+@pytest.mark.extended("recipe")
 @pytest.mark.parametrize("flow", ["deploy", "rollback"])
 def test_the_live_release_and_its_manifest_match_at_the_switch(shop: Shop, flow: str) -> None:
     site = shop()
@@ -360,6 +379,7 @@ def test_the_live_release_and_its_manifest_match_at_the_switch(shop: Shop, flow:
     assert style(site) == {"deploy": "blue", "rollback": "green"}[flow]
 
 
+@pytest.mark.extended("recipe")
 @pytest.mark.parametrize("step", ["updating", "updated", "publishing"])
 def test_a_deploy_killed_before_the_switch_leaves_the_manifest(shop: Shop, step: str) -> None:
     site = shop()
@@ -375,6 +395,7 @@ def test_a_deploy_killed_before_the_switch_leaves_the_manifest(shop: Shop, step:
     site.assert_healthy()
 
 
+@pytest.mark.extended("recipe")
 def test_assets_are_compiled_in_a_private_directory(shop: Shop) -> None:
     site = shop()
     site.deploy().ok()
@@ -393,6 +414,7 @@ def test_assets_are_compiled_in_a_private_directory(shop: Shop) -> None:
     }
 
 
+@pytest.mark.extended("recipe")
 def test_a_release_without_manifest_fails_the_deploy(shop: Shop) -> None:
     site = shop(files={"manifest": "none"})
     done = site.deploy().failed()
@@ -406,6 +428,7 @@ def test_a_release_without_manifest_fails_the_deploy(shop: Shop) -> None:
     assert tasks(site).count("assets:precompile") == 3
 
 
+@pytest.mark.extended("recipe")
 def test_assets_are_not_compiled_into_the_live_directory(shop: Shop) -> None:
     site = shop()
     site.deploy().ok()
@@ -416,6 +439,7 @@ def test_assets_are_not_compiled_into_the_live_directory(shop: Shop) -> None:
     assert (kept(site, site.live) / "public/assets").is_symlink()
 
 
+@pytest.mark.extended("recipe")
 def test_removed_files_are_restored_with_their_release(shop: Shop) -> None:
     site = shop()
     first, _ = twice(site, {"shop.css": "black\n"})
@@ -427,7 +451,7 @@ def test_removed_files_are_restored_with_their_release(shop: Shop) -> None:
     assert "assets:precompile" not in tasks(site), "they were kept"
 
 
-@pytest.mark.parametrize("gone", ["manifest", "files", "both"])
+@pytest.mark.parametrize("gone", ["manifest", *further("files", "both")])
 def test_assets_that_were_not_kept_are_compiled_in_the_rollback(shop: Shop, gone: str) -> None:
     site = shop(2)
     first, _ = twice(site, {"shop.css": "black\n"})
@@ -456,6 +480,7 @@ def test_assets_that_were_not_kept_are_compiled_in_the_rollback(shop: Shop, gone
     }
 
 
+@pytest.mark.extended("recipe")
 def test_a_matching_manifest_is_not_changed_by_recompiling(shop: Shop) -> None:
     site = shop()
     first, _ = twice(site, {"shop.css": "black\n"})
@@ -468,6 +493,7 @@ def test_a_matching_manifest_is_not_changed_by_recompiling(shop: Shop) -> None:
     assert backup.read_bytes() == before
 
 
+@pytest.mark.extended("recipe")
 def test_a_rollback_whose_assets_cannot_be_compiled_leaves_the_live_release(shop: Shop) -> None:
     site = shop(2)
     first, second = twice(site, {"shop.css": "black\n"})
@@ -486,6 +512,7 @@ def test_a_rollback_whose_assets_cannot_be_compiled_leaves_the_live_release(shop
     assert style(site, "web2") == "green"
 
 
+@pytest.mark.extended("recipe")
 def test_a_rollback_killed_while_compiling_is_repaired_by_the_next(shop: Shop) -> None:
     site = shop()
     first, _ = twice(site, {"shop.css": "black\n"})
@@ -500,6 +527,7 @@ def test_a_rollback_killed_while_compiling_is_repaired_by_the_next(shop: Shop) -
     assert "half" not in served(site)
 
 
+@pytest.mark.extended("recipe")
 def test_assets_inside_a_release_are_not_changed(shop: Shop) -> None:
     site = shop(assets=False, files={"public/assets/mine.css": "mine\n"})
     site.deploy().ok()
@@ -512,6 +540,7 @@ def test_assets_inside_a_release_are_not_changed(shop: Shop) -> None:
     assert {name: served(site).get(name) for name in before if "css" in name}
 
 
+@pytest.mark.extended("recipe")
 def test_a_manifest_of_capistrano_belongs_to_its_release(shop: Shop) -> None:
     site = shop(assets=False)
     site.project.config(linked_dirs=["public/assets"])
@@ -536,6 +565,7 @@ def test_a_manifest_of_capistrano_belongs_to_its_release(shop: Shop) -> None:
     assert tasks(site) == ["runner"]
 
 
+@pytest.mark.extended("recipe")
 @pytest.mark.parametrize("taken_over", [False, True])
 def test_the_first_publish_creates_the_manifest(shop: Shop, taken_over: bool) -> None:
     site = shop(assets=not taken_over)
@@ -555,6 +585,7 @@ def test_the_first_publish_creates_the_manifest(shop: Shop, taken_over: bool) ->
     assert (style(site), is_link(site)) == ("green", True)
 
 
+@pytest.mark.extended("recipe")
 def test_an_archived_release_contains_its_assets(shop: Shop) -> None:
     site = shop(migrate=False)
     first, second = twice(site, {"shop.css": "black\n"})
@@ -589,6 +620,7 @@ def test_old_assets_are_removed_when_no_release_needs_them(shop: Shop) -> None:
     site.assert_healthy()
 
 
+@pytest.mark.extended("recipe")
 def test_old_assets_are_not_removed_before_the_publish(shop: Shop) -> None:
     site = shop(keep_assets=0, keep_releases=1)
     twice(site, {"shop.css": "black\n"})
@@ -601,6 +633,7 @@ def test_old_assets_are_not_removed_before_the_publish(shop: Shop) -> None:
     assert {text for name, text in served(site).items() if name.endswith(".css")} == {"black\n", "blue\n"}
 
 
+@pytest.mark.extended("recipe")
 def test_old_assets_that_cannot_be_removed_are_a_warning(shop: Shop) -> None:
     site = shop(keep_assets=0, keep_releases=1)
     twice(site, {"shop.css": "black\n"})
@@ -611,6 +644,7 @@ def test_old_assets_that_cannot_be_removed_are_a_warning(shop: Shop) -> None:
     assert style(site) == "blue"
 
 
+@pytest.mark.extended("recipe")
 def test_kept_files_have_the_times_of_the_release(shop: Shop) -> None:
     site = shop(2, files={"public/images/a.png": "a"}, normalize_asset_timestamps=["public/images", "public/none"])
     site.deploy().ok()
@@ -682,6 +716,7 @@ def test_migrations_are_reverted_newest_first_by_the_live_code(shop: Shop) -> No
     assert f"  {PRICE}: not in the database" in done.out
 
 
+@pytest.mark.extended("recipe")
 def test_a_migration_that_cannot_be_reverted_has_the_others_applied_again(shop: Shop) -> None:
     site = shop(2, assets=False)
     _, second = twice(site, {**SECOND, f"db/migrate/{ORIGIN}.rb": "", "one_way": "20260202000000"})
@@ -692,6 +727,7 @@ def test_a_migration_that_cannot_be_reverted_has_the_others_applied_again(shop: 
     assert (site.live, len(database(site))) == (second, 3)
 
 
+@pytest.mark.extended("recipe")
 def test_a_migration_that_the_live_release_lacks_is_not_reverted(shop: Shop) -> None:
     site = shop(assets=False)
     _, second = twice(site, {**SECOND, f"db/migrate/{ORIGIN}.rb": ""})
@@ -701,6 +737,7 @@ def test_a_migration_that_the_live_release_lacks_is_not_reverted(shop: Shop) -> 
     assert (site.live, len(database(site))) == (second, 3)
 
 
+@pytest.mark.extended("recipe")
 def test_migrations_that_are_kept_are_reported(shop: Shop) -> None:
     site = shop(assets=False)
     first, second = twice(site)
@@ -710,6 +747,7 @@ def test_migrations_that_are_kept_are_reported(shop: Shop) -> None:
     assert site.live == first
 
 
+@pytest.mark.extended("recipe")
 def test_a_failing_migration_report_is_a_warning(shop: Shop) -> None:
     site = shop(assets=False)
     first, second = twice(site)
@@ -719,6 +757,7 @@ def test_a_failing_migration_report_is_a_warning(shop: Shop) -> None:
     assert site.live == first
 
 
+@pytest.mark.extended("recipe")
 def test_missing_migrations_after_rolling_forward_are_reported(shop: Shop) -> None:
     site = shop(assets=False)
     first, second = twice(site)
@@ -729,6 +768,7 @@ def test_missing_migrations_after_rolling_forward_are_reported(shop: Shop) -> No
     assert f"  {PRICE}\n" in done.out
 
 
+@pytest.mark.extended("recipe")
 def test_a_migration_applied_when_the_release_was_live_does_not_prevent_a_rollback(shop: Shop) -> None:
     site = shop(assets=False, files={f"db/migrate/{PRICE}.rb": ""})
     site.deploy().ok()
@@ -738,6 +778,7 @@ def test_a_migration_applied_when_the_release_was_live_does_not_prevent_a_rollba
     assert site.live == first
 
 
+@pytest.mark.extended("recipe")
 def test_a_migration_is_known_by_its_number_whatever_its_name_or_directory(shop: Shop) -> None:
     site = shop(assets=False)
     site.commit({"db/more_migrate/20260202000000_price.rb": ""})
@@ -749,6 +790,7 @@ def test_a_migration_is_known_by_its_number_whatever_its_name_or_directory(shop:
     assert site.live == first
 
 
+@pytest.mark.extended("recipe")
 @pytest.mark.parametrize("recorded", [True, False])
 def test_the_recorded_migrations_count_when_the_code_cannot_list_them(shop: Shop, recorded: bool) -> None:
     site = shop(assets=False)
@@ -762,6 +804,7 @@ def test_the_recorded_migrations_count_when_the_code_cannot_list_them(shop: Shop
         assert site.live == second
 
 
+@pytest.mark.extended("recipe")
 def test_an_unreachable_database_stops_a_rollback(shop: Shop) -> None:
     site = shop(assets=False)
     _, second = twice(site)
@@ -770,6 +813,7 @@ def test_an_unreachable_database_stops_a_rollback(shop: Shop) -> None:
     assert site.live == second
 
 
+@pytest.mark.extended("recipe")
 def test_db_migrate_does_not_run_when_db_did_not_change(shop: Shop) -> None:
     site = shop(assets=False, conditionally_migrate=True)
     site.deploy().ok()
@@ -784,6 +828,7 @@ def test_db_migrate_does_not_run_when_db_did_not_change(shop: Shop) -> None:
     assert tasks(site) == ["db:migrate", "runner"]
 
 
+@pytest.mark.extended("recipe")
 def test_a_reverted_migration_is_applied_by_the_next_deploy(
     shop: Shop,
 ) -> None:
@@ -799,6 +844,7 @@ def test_a_reverted_migration_is_applied_by_the_next_deploy(
     assert "db is unchanged since release" in site.deploy().ok().out
 
 
+@pytest.mark.extended("recipe")
 def test_a_skipped_migration_is_applied_by_the_next_deploy(shop: Shop) -> None:
     site = shop(conditionally_migrate=True)
     site.deploy().ok()
@@ -810,6 +856,7 @@ def test_a_skipped_migration_is_applied_by_the_next_deploy(shop: Shop) -> None:
     assert PRICE.split("_", maxsplit=1)[0] in database(site)
 
 
+@pytest.mark.extended("recipe")
 def test_the_hook_migrate_run_alone_migrates(shop: Shop) -> None:
     site = shop(conditionally_migrate=True)
     site.deploy().ok()
@@ -818,6 +865,7 @@ def test_the_hook_migrate_run_alone_migrates(shop: Shop) -> None:
     assert database(site) == [FIRST.split("_", maxsplit=1)[0]]
 
 
+@pytest.mark.extended("recipe")
 def test_a_shared_directory_around_the_assets_is_refused(shop: Shop) -> None:
     site = shop()
     site.project.config(linked_dirs=["public"])

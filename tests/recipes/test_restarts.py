@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from capdoit.testing import Stages, StageUnderTest
-from tests.support import without_tools
+from tests.support import further, without_tools
 
 IGNORED = ("--ignore-app-not-running", "--ignore-passenger-not-running")
 
@@ -35,9 +35,11 @@ def test_programs_are_restarted_and_checked(stage: Stages) -> None:
     ("script", "why"),
     [
         ('[ "$1" = restart ] || echo "worker    RUNNING   pid 7, uptime 9:00:01"', "process 7 was not restarted"),
-        ("echo 'sudo: a password is required' >&2; exit 1", "sudo: a password is required"),
-        ("exit 4", "not all programs run"),
-        ('[ "$1" = status ] && echo "worker: ERROR (no such process)"', "worker: ERROR (no such process)"),
+        *further(
+            ("echo 'sudo: a password is required' >&2; exit 1", "sudo: a password is required"),
+            ("exit 4", "not all programs run"),
+            ('[ "$1" = status ] && echo "worker: ERROR (no such process)"', "worker: ERROR (no such process)"),
+        ),
     ],
 )
 def test_programs_that_were_not_restarted_fail_the_flow(stage: Stages, script: str, why: str) -> None:
@@ -47,11 +49,13 @@ def test_programs_that_were_not_restarted_fail_the_flow(stage: Stages, script: s
     assert shop.live
 
 
+@pytest.mark.extended("recipe")
 def test_an_empty_list_of_programs_is_refused(stage: Stages) -> None:
     shop = stage(hosts=1, recipes={"supervisor": {"programs": []}})
     assert "programs and command must not be empty" in shop.deploy().failed(3).out
 
 
+@pytest.mark.extended("recipe")
 def test_passenger_is_not_restarted_on_no_release_hosts(stage: Stages) -> None:
     shop = stage(hosts=2, roles=("web",), recipes={"passenger": {"touch": True, "roles": ["web"]}})
     shop.project.hosts["web2"]["no_release"] = True
@@ -61,6 +65,7 @@ def test_passenger_is_not_restarted_on_no_release_hosts(stage: Stages) -> None:
     assert not [*shop.project.deploy_to("web2").rglob("restart.txt")]
 
 
+@pytest.mark.extended("recipe")
 def test_a_program_that_does_not_run_fails_the_flow_with_its_log(stage: Stages) -> None:
     shop = stage(hosts=1, recipes={"supervisor": {"programs": ["worker"], "command": ["sudo", "-n", "supervisorctl"]}})
     shop.stand_in("sudo", script='shift; exec "$@"')
@@ -85,7 +90,7 @@ def test_the_application_is_restarted_on_one_host_after_the_other(stage: Stages)
     assert calls[0].argv == ("restart-app", f"{shop.host('web1').deploy_to}/", *IGNORED)
 
 
-@pytest.mark.parametrize("touch", [True, False])
+@pytest.mark.parametrize("touch", [True, *further(False)])
 def test_without_passenger_config_or_by_option_restart_txt_is_touched(stage: Stages, touch: bool) -> None:
     shop = stage(hosts=2, recipes={"passenger": {"wait": 0, "touch": touch}})
     if touch:
@@ -109,6 +114,7 @@ def test_without_a_pid_file_the_message_advises_to_start_puma(stage: Stages) -> 
     assert shop.live
 
 
+@pytest.mark.extended("recipe")
 def test_a_pid_file_of_an_ended_process_is_reported(stage: Stages) -> None:
     shop = stage(hosts=1, recipes={"puma": {"pid_file": "puma.pid"}})
     shop.host().shared.mkdir(parents=True)

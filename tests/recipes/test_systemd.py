@@ -41,6 +41,7 @@ def test_units_are_restarted_after_every_publish(stage: Stages) -> None:
     assert shop.calls("systemctl")[1].argv == ("show", "--property=ActiveState", "--value", "--", "shop.service")
 
 
+@pytest.mark.extended("recipe")
 @pytest.mark.parametrize("action", ["reload", "try-restart"])
 def test_the_action_is_an_option(stage: Stages, action: str) -> None:
     shop = served(stage, "active", action=action)
@@ -54,6 +55,7 @@ def test_user_units_are_restarted_through_the_user_manager(stage: Stages) -> Non
     assert told(shop) == [("--user", "restart", "--", "shop.service")]
 
 
+@pytest.mark.extended("recipe")
 def test_a_user_who_is_not_root_uses_sudo(stage: Stages) -> None:
     shop = served(stage, "active")
     shop.stand_in("id", script=NOBODY_IS_ROOT)
@@ -62,6 +64,7 @@ def test_a_user_who_is_not_root_uses_sudo(stage: Stages) -> None:
     assert ("-n", "systemctl", "restart", "--", "shop.service") in [call.argv for call in shop.calls("sudo")]
 
 
+@pytest.mark.extended("recipe")
 def test_a_slowly_starting_unit_is_awaited(stage: Stages) -> None:
     served(stage, "activating", "activating", "activating", "active").deploy().ok()
 
@@ -76,6 +79,7 @@ def test_a_unit_that_fails_fails_the_flow_with_its_journal_and_the_release_stays
     shop.assert_healthy()
 
 
+@pytest.mark.extended("recipe")
 def test_a_unit_that_dies_right_after_its_start_fails_the_flow(stage: Stages) -> None:
     done = served(stage, "active", "failed", settle=0.1).deploy().failed()
     assert "shop.service is failed a moment after it was active" in done.out
@@ -86,12 +90,14 @@ def test_a_unit_that_never_becomes_active_fails_after_the_timeout(stage: Stages)
     assert "shop.service is activating 1 s after systemctl restart" in done.out
 
 
+@pytest.mark.extended("recipe")
 def test_a_restart_that_systemd_refuses_shows_why(stage: Stages) -> None:
     done = served(stage, "inactive", status=5).deploy().failed()
     assert "shop.service is inactive after systemctl restart" in done.out
     assert "Killed process 17" in done.out
 
 
+@pytest.mark.extended("recipe")
 def test_a_no_release_host_has_no_unit(stage: Stages) -> None:
     hosts: dict[str, dict[str, Any]] = {"web1": {"roles": ["web"]}, "db1": {"roles": ["db"], "no_release": True}}
     shop = stage(hosts=hosts, recipes={"systemd": {"units": ["shop.service"], "settle": 0}})
@@ -100,5 +106,6 @@ def test_a_no_release_host_has_no_unit(stage: Stages) -> None:
     assert {call.host for call in shop.calls("systemctl")} == {"web1"}
 
 
+@pytest.mark.extended("recipe")
 def test_an_unknown_action_is_refused(stage: Stages) -> None:
     assert "option action is 'stop', expected restart or reload" in served(stage, action="stop").deploy().failed(3).out

@@ -15,7 +15,7 @@ import pytest
 
 from capdoit.testing import DODO, Project, SshdFleet
 from capdoit.testing.invariants import find_violations
-from tests.support import deploy, sleepers, tools_in_front, within, write_hooks
+from tests.support import deploy, further, sleepers, tools_in_front, within, write_hooks
 
 
 def hook(point: str, body: str, declared: str = "") -> str:
@@ -84,6 +84,7 @@ def test_on_failure_rollback_without_a_target_leaves_the_release_live(project: P
     assert "Traceback" not in done.out
 
 
+@pytest.mark.extended("detail")
 def test_on_failure_rollback_with_a_failing_hook_reports_that_it_went_back(project: Project) -> None:
     first = deploy(project)
     project.config(on_failure="rollback")
@@ -95,6 +96,7 @@ def test_on_failure_rollback_with_a_failing_hook_reports_that_it_went_back(proje
     assert [project.current(host) for host in project.hosts] == [first, first]
 
 
+@pytest.mark.extended("detail")
 def test_on_failure_rollback_follows_a_project_task_failing_after_publish(project: Project) -> None:
     first = deploy(project)
     project.config(on_failure="rollback")
@@ -117,7 +119,7 @@ def test_on_failure_stop_advises_the_rollback_command(project: Project) -> None:
     assert project.current("web1") != first
 
 
-@pytest.mark.parametrize("whose", ["hook", "flow"])
+@pytest.mark.parametrize("whose", ["hook", *further("flow")])
 def test_an_endless_command_is_stopped_by_the_timeout_of_hook_or_flow(project: Project, whose: str) -> None:
     first = deploy(project)
     seconds = {"hook": "54321.1", "flow": "54321.2"}[whose]
@@ -133,6 +135,7 @@ def test_an_endless_command_is_stopped_by_the_timeout_of_hook_or_flow(project: P
     deploy(project)
 
 
+@pytest.mark.extended("detail")
 def test_a_flow_that_times_out_in_its_cleanup_is_recorded(project: Project) -> None:
     deploy(project)
     tools_in_front(project, "web2", rm='case "$*" in *removed*) sleep 12;; esac; exec /bin/rm "$@"')
@@ -174,6 +177,7 @@ def test_a_deploy_continues_without_max_failures_hosts_and_records_them(ssh_proj
     assert status(ssh_project)["unfinished"] == []
 
 
+@pytest.mark.extended("detail")
 @pytest.mark.ssh
 def test_a_deploy_stops_when_the_only_host_for_a_hook_is_missing(ssh_project: Project, sshds: SshdFleet) -> None:
     ssh_project.hosts["web2"]["roles"] = ["app", "db"]
@@ -192,6 +196,7 @@ def test_a_deploy_stops_when_the_only_host_for_a_hook_is_missing(ssh_project: Pr
     deploy(ssh_project)
 
 
+@pytest.mark.extended("detail")
 def test_status_shows_a_failed_cleanup_until_the_next_deploy(project: Project) -> None:
     project.config(keep_releases=1)
     deploy(project)
@@ -278,6 +283,7 @@ def drop_connections(sshds: SshdFleet, host: str) -> None:
     subprocess.run(["pkill", "-KILL", "-P", str(listener.pid)], check=True)
 
 
+@pytest.mark.extended("detail")
 @pytest.mark.ssh
 def test_a_host_whose_connection_drops_after_its_switch_switches_back_with_the_others(
     ssh_project: Project, sshds: SshdFleet
@@ -297,6 +303,7 @@ def test_a_host_whose_connection_drops_after_its_switch_switches_back_with_the_o
     assert not find_violations(ssh_project, may_be_empty=False)
 
 
+@pytest.mark.extended("detail")
 @pytest.mark.ssh
 def test_a_host_with_an_unnoticed_connection_loss_switches_back_over_a_new_connection(
     ssh_project: Project, sshds: SshdFleet
@@ -313,6 +320,7 @@ def test_a_host_with_an_unnoticed_connection_loss_switches_back_over_a_new_conne
     assert {ssh_project.current(host) for host in ssh_project.hosts} == {first}
 
 
+@pytest.mark.extended("detail")
 def test_on_failure_rollback_skips_the_hooks_that_the_deploy_skipped(project: Project) -> None:
     first = deploy(project)
     project.config(on_failure="rollback")
@@ -350,7 +358,7 @@ def smoke(hosts):
 """
 
 
-@pytest.mark.parametrize("other", ["has ended", "is at work"])
+@pytest.mark.parametrize("other", ["has ended", *further("is at work")])
 def test_on_failure_rollback_does_not_undo_a_release_of_another_flow(project: Project, other: str) -> None:
     deploy(project)
     project.config(on_failure="rollback")
@@ -375,6 +383,7 @@ def test_on_failure_rollback_does_not_undo_a_release_of_another_flow(project: Pr
     assert project.current("web1") == project.current("web2") == live
 
 
+@pytest.mark.extended("detail")
 @pytest.mark.ssh
 def test_on_failure_rollback_works_after_a_lost_connection(ssh_project: Project, sshds: SshdFleet) -> None:
     first, mark = deploy(ssh_project), ssh_project.path / "slow"
@@ -389,6 +398,7 @@ def test_on_failure_rollback_works_after_a_lost_connection(ssh_project: Project,
     assert {ssh_project.current(host) for host in ssh_project.hosts} == {first}
 
 
+@pytest.mark.extended("detail")
 @pytest.mark.ssh
 def test_a_new_connection_holds_the_lock(ssh_project: Project, sshds: SshdFleet) -> None:
     mark, lock = ssh_project.path / "slow", ssh_project.deploy_to("web1") / ".capdoit/lock"
@@ -402,7 +412,9 @@ def test_a_new_connection_holds_the_lock(ssh_project: Project, sshds: SshdFleet)
     assert not find_violations(ssh_project, may_be_empty=False)
 
 
-@pytest.mark.parametrize("ends", ["raise SystemExit(0)", "raise KeyboardInterrupt", "raise ValueError('a\\x1b[1mb')"])
+@pytest.mark.parametrize(
+    "ends", ["raise SystemExit(0)", *further("raise KeyboardInterrupt", "raise ValueError('a\\x1b[1mb')")]
+)
 def test_an_on_failed_hook_that_exits_does_not_hide_the_failure(project: Project, ends: str) -> None:
     write_hooks(
         project,
@@ -423,6 +435,7 @@ def test_an_on_failed_hook_that_exits_does_not_hide_the_failure(project: Project
     assert not find_violations(project, may_be_empty=True)
 
 
+@pytest.mark.extended("detail")
 def test_a_recipe_that_exits_while_loading_is_an_error(project: Project) -> None:
     project.write_module("recipes/gone.py", "raise SystemExit(0)\n")
     project.config(recipes={"gone": {}})
@@ -432,6 +445,7 @@ def test_a_recipe_that_exits_while_loading_is_an_error(project: Project) -> None
     assert project.current("web1") is None
 
 
+@pytest.mark.extended("detail")
 def test_a_release_that_another_flow_created_meanwhile_is_not_removed(project: Project) -> None:
     write_hooks(
         project,

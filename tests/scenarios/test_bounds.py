@@ -10,7 +10,7 @@ from textwrap import dedent
 import pytest
 
 from capdoit.testing import DODO, Project
-from tests.support import MakeProject, deploy
+from tests.support import MakeProject, deploy, further
 
 FLOWS = ("deploy:production", "rollback:production")
 
@@ -37,7 +37,7 @@ def deployed_twice(project: Project) -> tuple[str, str]:
 @pytest.mark.parametrize("flow", FLOWS)
 @pytest.mark.parametrize(
     "name",
-    ["releases", "shared", ".capdoit", ".capdoit/lock", ".capdoit/journal", ".capdoit/manifests"],
+    ["releases", ".capdoit", *further("shared", ".capdoit/lock", ".capdoit/journal", ".capdoit/manifests")],
 )
 def test_a_managed_directory_that_is_a_symlink_elsewhere_is_refused(
     project: Project, elsewhere: Path, name: str, flow: str
@@ -56,7 +56,7 @@ def test_a_managed_directory_that_is_a_symlink_elsewhere_is_refused(
 
 
 @pytest.mark.parametrize("flow", FLOWS)
-@pytest.mark.parametrize("place", ["/", "home"])
+@pytest.mark.parametrize("place", ["/", *further("home")])
 def test_a_deploy_to_that_resolves_to_root_or_a_home_is_refused(
     project: Project, tmp_path: Path, env: dict[str, str], place: str, flow: str
 ) -> None:
@@ -99,7 +99,7 @@ def links(project: Project, elsewhere: Path) -> Iterator[Path]:
             yield link
 
 
-@pytest.mark.parametrize("kept", [True, False])
+@pytest.mark.parametrize("kept", [True, *further(False)])
 def test_symlinks_in_the_capdoit_directory_are_not_followed(
     make_project: MakeProject, elsewhere: Path, kept: bool
 ) -> None:
@@ -126,7 +126,7 @@ def test_symlinks_in_the_capdoit_directory_are_not_followed(
         assert everything(elsewhere) == before
 
 
-@pytest.mark.parametrize("name", ["revisions.log", ".capdoit/journal", ".capdoit/lock"])
+@pytest.mark.parametrize("name", ["revisions.log", *further(".capdoit/journal", ".capdoit/lock")])
 @pytest.mark.parametrize("make", [os.mkfifo, os.mkdir], ids=["fifo", "directory"])
 def test_a_managed_file_that_is_not_a_regular_file_is_refused_at_once(
     project: Project, name: str, make: Callable[[Path], None]

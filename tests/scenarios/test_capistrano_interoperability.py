@@ -124,6 +124,7 @@ def test_capistrano_rolls_back_a_capdoit_deploy(project: Project, cap: Cap) -> N
     assert os.readlink(project.deploy_to("web1") / "current/log") == f"{project.shared('web1')}/log"
 
 
+@pytest.mark.extended("detail")
 def test_capdoit_does_not_choose_a_release_that_capistrano_skipped(project: Project, cap: Cap) -> None:
     first, second, third = [deploy(project) for _ in range(3)]
     assert cap("deploy:rollback", release=first) == first

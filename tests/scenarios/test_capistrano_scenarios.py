@@ -9,7 +9,7 @@ from datetime import datetime, timezone
 import pytest
 
 from capdoit.testing import DODO, GitRepo, Project
-from tests.support import MakeProject, deploy, write_hooks
+from tests.support import MakeProject, deploy, further, write_hooks
 
 
 @pytest.fixture
@@ -107,6 +107,7 @@ def test_cleaning_up_never_removes_the_live_release(one: Project) -> None:  # 13
     assert (one.deploy_to("web1") / "current/REVISION").is_file()
 
 
+@pytest.mark.extended("detail")
 def test_cleaning_up_very_many_releases(one: Project) -> None:  # 14
     one.config(keep_releases=3)
     names = [f"202001{day:02}0000{second:02}" for day in range(1, 21) for second in range(50)]
@@ -150,7 +151,7 @@ def test_a_failure_in_a_deploy_runs_the_failed_hook(one: Project) -> None:  # 18
     assert "the failed hook ran" in one.doit("deploy:production").failed().out
 
 
-@pytest.mark.parametrize("name", ["deploy", "rollback", "check"])
+@pytest.mark.parametrize("name", ["deploy", *further("rollback", "check")])
 def test_a_stage_cannot_have_the_name_of_a_task(bare: Project, name: str) -> None:  # 19
     bare.config(stages={name: {"hosts": bare.hosts}})
     done = bare.doit("list").failed(3)

@@ -10,7 +10,16 @@ from pathlib import Path
 import pytest
 
 from capdoit.testing import DODO, Project
-from tests.support import MakeProject, a_while, sleepers, start_and_wait, tools_in_front, within, write_hooks
+from tests.support import (
+    MakeProject,
+    a_while,
+    choose_ordinary,
+    sleepers,
+    start_and_wait,
+    tools_in_front,
+    within,
+    write_hooks,
+)
 
 FAILS = (
     DODO
@@ -211,7 +220,11 @@ FAILURES = (
 )
 
 
-@pytest.mark.parametrize("failure", FAILURES, ids=lambda failure: failure.__name__)
+@pytest.mark.parametrize(
+    "failure",
+    choose_ordinary(FAILURES, no_repository, a_failing_hook, no_connection),
+    ids=lambda failure: failure.__name__,
+)
 def test_every_failed_deploy_has_a_failing_exit_status(project: Project, failure: object) -> None:
     assert callable(failure)
     failure(project)

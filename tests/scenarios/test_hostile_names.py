@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from capdoit.testing import GitRepo, Project
-from tests.support import MakeProject, write_hooks
+from tests.support import MakeProject, choose_ordinary, write_hooks
 
 BAIT = "$(touch pwned)`touch pwned`;touch pwned"
 NAMES = {
@@ -33,8 +33,10 @@ BRANCHES = {
 }
 
 
-def named(names: dict[str, str]) -> pytest.MarkDecorator:
-    return pytest.mark.parametrize("name", list(names.values()), ids=list(names))
+def each_name(names: dict[str, str], *ordinary: str) -> pytest.MarkDecorator:
+    """Run a test with each of these names; those that are not ordinary are variants."""
+    chosen = [names[name] for name in ordinary]
+    return pytest.mark.parametrize("name", choose_ordinary(names.values(), *chosen), ids=list(names))
 
 
 @pytest.fixture(autouse=True)
@@ -60,7 +62,7 @@ def test_branches_with_hostile_names_are_deployed(project: Project, git_repo: Gi
         assert log(project, "web2")[-1] == f"Branch {name} (at {sha}) deployed as release {release} by tester"
 
 
-@named(NAMES)
+@each_name(NAMES, "command", "dash")
 def test_a_branch_name_that_git_forbids_is_refused(project: Project, name: str) -> None:
     done = project.doit("deploy:production", f"branch={name}").failed()
     assert "no branch, tag or commit" in done.out
@@ -68,7 +70,7 @@ def test_a_branch_name_that_git_forbids_is_refused(project: Project, name: str) 
     assert project.releases("web1") == []
 
 
-@named({"all": 'it\'s  "x" $(touch pwned)`touch pwned`;touch pwned\n☃ *?', "dash": "-rf"})
+@each_name({"all": 'it\'s  "x" $(touch pwned)`touch pwned`;touch pwned\n☃ *?', "dash": "-rf"}, "all")
 def test_a_hostile_user_name_is_one_word_in_one_line_of_the_log(project: Project, name: str) -> None:
     project.doit("deploy:production", env={"USER": name}, check=True)
     first = project.current("web1")
@@ -81,6 +83,7 @@ def test_a_hostile_user_name_is_one_word_in_one_line_of_the_log(project: Project
     assert log(project, "web1")[2] == f"{word} rolled back to release {first}"
 
 
+@pytest.mark.extended("detail")
 def test_a_user_name_cannot_add_a_line_to_the_log(project: Project) -> None:
     fake = "x\nBranch main (at 0) deployed as release 29990101000000 by x"
     project.doit("deploy:production", env={"USER": fake}, check=True)
@@ -92,7 +95,7 @@ def test_a_user_name_cannot_add_a_line_to_the_log(project: Project) -> None:
     assert project.current("web1") == first
 
 
-@named({"all": f'it\'s "x"  {BAIT} ☃ *?[a]', "dash": "-rf"})
+@each_name({"all": f'it\'s "x"  {BAIT} ☃ *?[a]', "dash": "-rf"}, "all")
 def test_a_hostile_deploy_to_is_deployed_to_and_rolled_back(project: Project, name: str) -> None:
     for host in project.hosts:
         project.hosts[host]["deploy_to"] = f"hosts/{name}/{host}"
@@ -111,7 +114,7 @@ def test_a_hostile_deploy_to_is_deployed_to_and_rolled_back(project: Project, na
     assert sorted(os.listdir(project.path / "hosts")) == sorted({name, "web1", "web2"})
 
 
-@named({"newline": "a\nb", "backslash": "a\\nb\\"})
+@each_name({"newline": "a\nb", "backslash": "a\\nb\\"}, "newline")
 def test_a_deploy_to_that_tar_cannot_name_is_refused(project: Project, name: str) -> None:
     for host in project.hosts:
         project.hosts[host]["deploy_to"] = f"hosts/{name}/{host}"
@@ -138,6 +141,7 @@ def test_linked_paths_with_hostile_names_are_linked(make_project: MakeProject) -
             assert (project.shared(host) / name).is_dir()
 
 
+@pytest.mark.extended("detail")
 def test_missing_linked_files_with_hostile_names_have_one_line_each(make_project: MakeProject) -> None:
     names = list(NAMES.values())
     project = make_project(linked_files_exist=False, linked_files=names, linked_dirs=None)
@@ -200,6 +204,7 @@ def test_hostile_file_names_in_the_repository_are_only_names(project: Project, g
     project.doit("rollback:production", check=True)
 
 
+@pytest.mark.extended("detail")
 def test_hostile_names_in_releases_and_journal_are_only_names(project: Project) -> None:
     project.doit("deploy:production", check=True)
     tree = project.deploy_to("web1")
@@ -214,6 +219,7 @@ def test_hostile_names_in_releases_and_journal_are_only_names(project: Project) 
     assert set(NAMES.values()) <= set(project.releases("web1"))
 
 
+@pytest.mark.extended("detail")
 def test_a_hostile_repository_path_is_cloned(project: Project, git_repo: GitRepo) -> None:
     for number, name in enumerate(("it's $(touch pwned) ☃", "-u x")):
         moved = git_repo.path.with_name(name)

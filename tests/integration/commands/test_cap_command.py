@@ -12,7 +12,7 @@ from textwrap import dedent
 import pytest
 
 from capdoit.testing import Completed, Project
-from tests.support import MakeProject, deploy
+from tests.support import MakeProject, deploy, further
 
 WITH_ENV = """\
 application: shop
@@ -51,13 +51,15 @@ def doit(folder: Path, *args: str) -> Completed:
         (["statsu"], "did you mean status?"),
         (["status", "producton"], "did you mean production?"),
         (["releases", "hosts=wbe1"], "did you mean web1?"),
-        (["status", "roles=wbe"], "did you mean web?"),
-        (["status", "stgae=production"], "did you mean stage?"),
-        (["status", "production", "stage=other"], "which stage"),
-        (["status", "production", "web1"], "at most one stage"),
-        (["stages", "production"], "found production"),
-        (["stages", "--json"], "no --json"),
-        (["recipes", "systemdd"], "did you mean systemd?"),
+        *further(
+            (["status", "roles=wbe"], "did you mean web?"),
+            (["status", "stgae=production"], "did you mean stage?"),
+            (["status", "production", "stage=other"], "which stage"),
+            (["status", "production", "web1"], "at most one stage"),
+            (["stages", "production"], "found production"),
+            (["stages", "--json"], "no --json"),
+            (["recipes", "systemdd"], "did you mean systemd?"),
+        ),
     ],
 )
 def test_an_invalid_command_line_is_refused_in_one_line(project: Project, words: list[str], answer: str) -> None:
@@ -111,9 +113,11 @@ def test_listing_stages_does_not_import_plumbum(project: Project) -> None:
     "words",
     [
         ("unlock", "dry_run=yes"),
-        ("exec", "touch done", "dry_run=yes"),
-        ("verify", "rollback_release=20200101000000"),
-        ("status", "wait=5"),
+        *further(
+            (("exec", "touch done", "dry_run=yes"),),
+            (("verify", "rollback_release=20200101000000"),),
+            (("status", "wait=5"),),
+        ),
     ],
 )
 def test_variables_that_a_command_does_not_use_are_refused(project: Project, words: tuple[str, ...]) -> None:
@@ -133,6 +137,7 @@ def test_json_with_masked_secrets_stays_valid_and_contains_no_secret(project: Pr
     assert json.loads(said)["hosts"][0]["by"] == "***"
 
 
+@pytest.mark.extended("detail")
 def test_host_columns_that_do_not_fit_the_terminal_are_named(make_project: MakeProject) -> None:
     project = make_project(8)
     for number, host in enumerate([*project.hosts]):
@@ -148,6 +153,7 @@ def test_host_columns_that_do_not_fit_the_terminal_are_named(make_project: MakeP
     assert "app-server-7; select hosts with hosts=, or use --json" in said
 
 
+@pytest.mark.extended("detail")
 @pytest.mark.parametrize("shell", ["bash", "zsh"])
 def test_doit_still_writes_its_own_completion(project: Project, shell: str) -> None:
     script = project.doit("tabcompletion", "--shell", shell, check=True).out

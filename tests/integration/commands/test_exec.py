@@ -12,7 +12,7 @@ import pytest
 
 from capdoit.testing import Completed, Project, SshdFleet
 from capdoit.testing.processes import processes_with_home, wait_until
-from tests.support import hosts_of
+from tests.support import further, hosts_of
 
 NOWHERE = {"hostname": "127.0.0.1", "port": 1, "ssh_options": ["ConnectTimeout=3"], "deploy_to": "/srv/shop"}
 SAYS_ITS_NAME = 'echo "I am $NAME"'
@@ -46,11 +46,13 @@ def test_hosts_with_equal_output_share_one_block(named: Project) -> None:
     ]
 
 
+@pytest.mark.extended("detail")
 def test_hosts_with_equal_output_but_different_statuses_have_separate_blocks(named: Project) -> None:
     heads = said_by(named.doit("cap", "exec", "echo same; [ $NAME != web2 ]").failed(1))[::2]
     assert heads == ["web1, db1: exit status 0", "web2: exit status 1"]
 
 
+@pytest.mark.extended("detail")
 def test_exec_succeeds_when_the_command_succeeds_on_every_host(named: Project) -> None:
     assert said_by(named.doit("cap", "exec", "true").ok()) == ["web1, web2, db1: exit status 0"]
 
@@ -61,26 +63,31 @@ def test_exec_shows_stdout_and_stderr_in_the_order_written(named: Project) -> No
     assert [line.strip() for line in said] == ["out 1", "err 1", "out 2", "err 2", "out 3", "err 3"]
 
 
-CHOSEN = [
-    (["--hosts", "web2"], ["I am web2"]),
-    (["--hosts=web1,db1"], ["I am web1", "I am db1"]),
-    (["--roles", "db"], ["I am db1"]),
-    (["roles=web"], ["I am web1", "I am web2"]),
-    (["--roles=web", "hosts=web1", "production"], ["I am web1"]),
-]
-
-
-@pytest.mark.parametrize(("words", "expected"), CHOSEN, ids=[" ".join(words) for words, _ in CHOSEN])
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (["--hosts", "web2"], ["I am web2"]),
+        (["roles=web"], ["I am web1", "I am web2"]),
+        *further(
+            (["--hosts=web1,db1"], ["I am web1", "I am db1"]),
+            (["--roles", "db"], ["I am db1"]),
+            (["--roles=web", "hosts=web1", "production"], ["I am web1"]),
+        ),
+    ],
+)
 def test_exec_runs_on_the_selected_hosts_only(named: Project, words: list[str], expected: list[str]) -> None:
     said = said_by(named.doit("cap", "exec", SAYS_ITS_NAME, *words, check=True))
     assert [line.strip() for line in said[1::2]] == expected
 
 
+@pytest.mark.extended("detail")
 def test_options_may_precede_the_command(named: Project) -> None:
     assert "I am db1" in named.doit("cap", "--roles", "db", "exec", SAYS_ITS_NAME, check=True).out
 
 
-@pytest.mark.parametrize("command", ['x=1; echo "x is $x"', '[ "a=b" = "a=b" ] && echo "x is 1"', "echo x is 1 #=="])
+@pytest.mark.parametrize(
+    "command", ['x=1; echo "x is $x"', *further('[ "a=b" = "a=b" ] && echo "x is 1"', "echo x is 1 #==")]
+)
 def test_a_command_with_an_equals_sign_is_not_taken_for_a_variable(named: Project, command: str) -> None:
     assert said_by(named.doit("cap", "exec", command, "production", "--hosts=web1", check=True))[1:] == ["    x is 1"]
 

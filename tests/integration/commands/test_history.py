@@ -10,6 +10,8 @@ import signal
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from capdoit.testing import Completed, Project
 from capdoit.testing.processes import wait_until
 from tests.support import LIKE_ANYBODY, deploy, write_hooks
@@ -84,6 +86,7 @@ def test_history_distinguishes_interrupted_from_failed_flows(project: Project) -
     assert newest["ending"] == "interrupted by SIGTERM in waits"
 
 
+@pytest.mark.extended("detail")
 def test_an_unreadable_directory_is_not_reported_as_empty(project: Project, tmp_path: Path) -> None:
     project.doit("deploy:production", check=True)
     sh = tmp_path / "bin/sh"  # root's, too, cannot enter what is closed to it
@@ -118,6 +121,7 @@ def test_status_tells_why_a_rollback_would_be_refused(project: Project) -> None:
     assert "A rollback is refused: web2: " in project.doit("cap", "status").failed(3).out
 
 
+@pytest.mark.extended("detail")
 def test_read_only_commands_and_unlock_need_no_secret(project: Project) -> None:
     project.doit("deploy:production", check=True)
     text = (project.path / "deploy.yml").read_text().replace('"branch"', '"default_env": {KEY: !env KEY}, "branch"')
@@ -127,6 +131,7 @@ def test_read_only_commands_and_unlock_need_no_secret(project: Project) -> None:
     assert "needs the environment variable KEY" in project.doit("rollback:production").failed().out
 
 
+@pytest.mark.extended("detail")
 def test_history_shows_the_newest_flows_in_80_columns_and_counts_the_rest(project: Project) -> None:
     for _ in range(3):
         project.doit("deploy:production", "message=" + "a long story " * 9, check=True)
@@ -150,6 +155,7 @@ def test_history_includes_flows_of_capistrano(project: Project) -> None:
     ]
 
 
+@pytest.mark.extended("detail")
 def test_history_works_before_the_first_deploy_and_without_reachable_hosts(project: Project) -> None:
     assert "The journals of all hosts are empty." in project.doit("cap", "history", check=True).out
     add_host(project, "far", NOWHERE)
@@ -158,6 +164,7 @@ def test_history_works_before_the_first_deploy_and_without_reachable_hosts(proje
     project.doit("cap", "history").failed(3)
 
 
+@pytest.mark.extended("detail")
 def test_a_very_long_journal_line_is_cut_alike_on_all_hosts(project: Project) -> None:
     out = project.doit("cap", "exec", "head -c 200000 /dev/zero | tr '\\0' a; echo; echo end", check=True).out
 

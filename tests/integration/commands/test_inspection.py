@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from capdoit.testing import Project
+from tests.support import further
 
 # -- what is wrong with the question
 
@@ -16,18 +17,20 @@ from capdoit.testing import Project
         (["exec", " "], "exec needs a command"),
         (["exec", "ls", "production", "web1"], "quote the command"),
         (["exec", "ls", "-l"], "option -l not recognized"),
-        (["exec", "ls", "producton"], "did you mean production?"),
-        (["exec", "ls", "--roles", "wbe"], "did you mean web?"),
-        (["exec", "ls", "--hosts", "web1", "hosts=web2"], "hosts is given twice"),
-        (["exec", "ls", "--hosts="], "hosts= is empty"),
-        (["exec", "ls", "--roles="], "roles= is empty"),
-        (["exec", "ls", "--json"], "no --json"),
-        (["status", "--hosts", "web1"], "no --hosts"),
-        (["history", "--roles", "web"], "no --roles"),
-        (["releases", "-n", "3"], "no --number"),
-        (["history", "-n", "few"], "expected a number"),
-        (["history", "-n", "0"], "expected a number"),
-        (["history", "-n", "9" * 5000], "expected a number"),
+        *further(
+            (["exec", "ls", "producton"], "did you mean production?"),
+            (["exec", "ls", "--roles", "wbe"], "did you mean web?"),
+            (["exec", "ls", "--hosts", "web1", "hosts=web2"], "hosts is given twice"),
+            (["exec", "ls", "--hosts="], "hosts= is empty"),
+            (["exec", "ls", "--roles="], "roles= is empty"),
+            (["exec", "ls", "--json"], "no --json"),
+            (["status", "--hosts", "web1"], "no --hosts"),
+            (["history", "--roles", "web"], "no --roles"),
+            (["releases", "-n", "3"], "no --number"),
+            (["history", "-n", "few"], "expected a number"),
+            (["history", "-n", "0"], "expected a number"),
+            (["history", "-n", "9" * 5000], "expected a number"),
+        ),
     ],
 )
 def test_an_invalid_command_line_is_refused_in_one_line(project: Project, words: list[str], answer: str) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from capdoit.testing import Completed, GitRepo, Project
-from tests.support import MakeProject, hosts_of
+from tests.support import MakeProject, choose_ordinary, hosts_of
 
 NOWHERE = {"hostname": "127.0.0.1", "port": 1, "ssh_options": ["ConnectTimeout=3"], "deploy_to": "/srv/shop"}
 
@@ -73,6 +73,7 @@ def test_pending_lists_the_commits_that_a_deploy_would_bring(project: Project) -
     assert [commit["revision"] for commit in found["comes"]] == [third, second]
 
 
+@pytest.mark.extended("detail")
 def test_pending_covers_each_live_revision(project: Project) -> None:
     project.doit("deploy:production", check=True)
     project.repo.commit({"b.txt": "2"})
@@ -94,10 +95,9 @@ SERVERS = {
 }
 
 
-@pytest.mark.parametrize(("config", "said_to_git"), SERVERS.values(), ids=SERVERS)
-def test_pending_reads_commits_from_the_server(
-    project: Project, config: dict[str, str], said_to_git: dict[str, str]
-) -> None:
+@pytest.mark.parametrize("server", choose_ordinary(SERVERS, "that sends commits without files"))
+def test_pending_reads_commits_from_the_server(project: Project, server: str) -> None:
+    config, said_to_git = SERVERS[server]
     for name, value in config.items():
         project.repo.git("config", name, value)
     project.repo.commit({"a.txt": "1"})
@@ -122,6 +122,7 @@ def test_pending_reports_a_branch_that_is_behind_or_diverged(project: Project) -
     assert "have diverged" in project.doit("cap", "pending", "branch=old", check=True).out
 
 
+@pytest.mark.extended("detail")
 def test_pending_needs_no_repository_when_the_branch_is_live(project: Project) -> None:
     project.doit("deploy:production", check=True)
     said = said_by(only_hosts_reach(project).doit("cap", "pending", check=True))
@@ -140,6 +141,7 @@ def test_pending_uses_the_clone_of_the_project_without_fetching_into_it(project:
     assert sorted((project.path / ".git").rglob("*")) == before
 
 
+@pytest.mark.extended("detail")
 @pytest.mark.parametrize("options", [None, ["--depth=1"]], ids=["no clone", "a shallow clone"])
 def test_pending_reports_that_neither_clone_nor_repository_is_available(
     project: Project, options: list[str] | None
@@ -153,6 +155,7 @@ def test_pending_reports_that_neither_clone_nor_repository_is_available(
     assert "cannot fetch from /no/such/repository" in said
 
 
+@pytest.mark.extended("detail")
 def test_pending_leaves_no_files_and_changes_nothing_on_hosts(project: Project, tmp_path: Path) -> None:
     project.doit("deploy:production", check=True)
     project.repo.commit({"b.txt": "2"})
@@ -164,6 +167,7 @@ def test_pending_leaves_no_files_and_changes_nothing_on_hosts(project: Project, 
     assert os.listdir(temporary) == []
 
 
+@pytest.mark.extended("detail")
 def test_pending_reports_a_live_commit_that_the_repository_lacks(project: Project) -> None:
     project.doit("deploy:production", check=True)
     gone = project.repo.git("rev-parse", "HEAD")
@@ -180,6 +184,7 @@ def test_pending_reports_that_nothing_is_live(project: Project) -> None:
     assert said == "Nothing is live on web1, web2, or it has no revision: a deploy would bring all of main.\n"
 
 
+@pytest.mark.extended("detail")
 def test_pending_needs_the_git_transfer_and_an_existing_branch(project: Project) -> None:
     project.doit("deploy:production", check=True)
     assert "no branch, tag or commit 'nope'" in project.doit("cap", "pending", "branch=nope").failed(3).out
@@ -187,6 +192,7 @@ def test_pending_needs_the_git_transfer_and_an_existing_branch(project: Project)
     assert "pending needs transfer: git" in project.doit("cap", "pending").failed(3).out
 
 
+@pytest.mark.extended("detail")
 def test_pending_works_with_an_unreachable_host(project: Project) -> None:
     project.doit("deploy:production", check=True)
     add_host(project, "far", NOWHERE)
@@ -195,6 +201,7 @@ def test_pending_works_with_an_unreachable_host(project: Project) -> None:
     assert line.startswith("  far: cannot connect: ")
 
 
+@pytest.mark.extended("detail")
 def test_a_mirror_over_ssh_is_only_read(make_project: MakeProject, git_repo: GitRepo) -> None:
     project = make_project(2, ssh=True)
     project.doit("deploy:production", check=True)

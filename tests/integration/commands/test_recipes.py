@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+import pytest
+
 from capdoit import __version__
 from capdoit.testing import Completed, Project
 
@@ -79,6 +81,7 @@ def test_a_recipe_is_shown_with_its_docstring_and_options(project: Project) -> N
     assert completed.out.endswith(MANUAL)
 
 
+@pytest.mark.extended("detail")
 def test_the_systemd_recipe_requires_units(project: Project) -> None:
     said = project.doit("cap", "recipes", "systemd", check=True).out
     assert "  units: a list of texts; needed" in said.splitlines()

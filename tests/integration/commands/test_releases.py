@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import pytest
+
 from capdoit.testing import Completed, Project
 from tests.support import MakeProject, deploy
 
@@ -32,6 +34,7 @@ def test_releases_shows_each_release_on_each_host_and_marks_the_target(project: 
     assert (its["lives"]["web2"]["by"], its["lives"]["web2"]["branch"]) == ("tester", "main")
 
 
+@pytest.mark.extended("detail")
 def test_releases_shows_the_archive_that_a_rollback_left(project: Project) -> None:
     first, second = deploy(project), deploy(project)
     project.doit("rollback:production", check=True)
@@ -48,6 +51,7 @@ def test_releases_shows_which_host_lacks_a_release(project: Project) -> None:
     assert row[1:3] == ["retired", "missing"]
 
 
+@pytest.mark.extended("detail")
 def test_hosts_with_the_same_releases_share_a_column(make_project: MakeProject) -> None:
     project = make_project(9)
     deploy(project)
@@ -58,5 +62,6 @@ def test_hosts_with_the_same_releases_share_a_column(make_project: MakeProject) 
     assert max(len(line) for line in said.splitlines()[:2]) <= 80
 
 
+@pytest.mark.extended("detail")
 def test_releases_before_the_first_deploy(project: Project) -> None:
     assert "No host has a release." in project.doit("cap", "releases", check=True).out

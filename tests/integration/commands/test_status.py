@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from capdoit.testing import Completed, Project
-from tests.support import MakeProject, deploy, write_hooks
+from tests.support import MakeProject, deploy, further, write_hooks
 
 LOCK = (
     '{"flow": "deploy", "by": "ann", "origin": "laptop", "at": "2026-11-25T18:00:00Z", '
@@ -99,16 +99,18 @@ def test_status_exits_3_and_shows_the_other_hosts_when_one_is_unreachable(projec
     [
         ["cap", "status"],
         ["cap", "releases"],
-        ["cap", "history"],
-        ["cap", "pending"],
-        ["cap", "verify"],
-        ["cap", "doctor"],
-        ["cap", "exec", "uptime"],
-        ["cap", "recipes", "--diff"],
-        ["deploy", "dry_run=yes"],
-        ["rollback", "dry_run=yes"],
-        ["drill:production"],
-        ["check"],
+        *further(
+            ["cap", "history"],
+            ["cap", "pending"],
+            ["cap", "verify"],
+            ["cap", "doctor"],
+            ["cap", "exec", "uptime"],
+            ["cap", "recipes", "--diff"],
+            ["deploy", "dry_run=yes"],
+            ["rollback", "dry_run=yes"],
+            ["drill:production"],
+            ["check"],
+        ),
     ],
     ids=" ".join,
 )
@@ -131,16 +133,19 @@ def test_status_names_the_holder_of_the_lock(project: Project) -> None:
     assert "web2: locked" not in said
 
 
+@pytest.mark.extended("detail")
 def test_status_asks_only_the_selected_hosts(project: Project) -> None:
     assert [host["host"] for host in look(project, "status", "hosts=web2")["hosts"]] == ["web2"]
 
 
+@pytest.mark.extended("detail")
 def test_status_changes_nothing(make_project: MakeProject) -> None:
     project = make_project(1, linked_files_exist=False)
     look(project, "status")
     assert not project.deploy_to("web1").exists()
 
 
+@pytest.mark.extended("detail")
 def test_status_takes_the_stage_as_word_or_variable(project: Project) -> None:
     stages = {name: {"hosts": project.hosts} for name in ("a", "b")}
     project.config(stages=stages)
@@ -149,6 +154,7 @@ def test_status_takes_the_stage_as_word_or_variable(project: Project) -> None:
     assert "which stage" in project.doit("cap", "status").failed(3).out
 
 
+@pytest.mark.extended("detail")
 def test_status_works_over_ssh(make_project: MakeProject) -> None:
     project = make_project(2, ssh=True)
     live = deploy(project)

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from capdoit.testing import DODO, GitRepo, Project
-from tests.support import MakeProject, deploy, write_hooks
+from tests.support import MakeProject, deploy, further, write_hooks
 
 RELEASE = "20260101000000"
 
@@ -97,6 +97,7 @@ def test_verify_lists_files_that_hosts_received_differently(project: Project) ->
     assert "which: file 644 5 bytes" in project.doit("cap", "verify").failed(3).out
 
 
+@pytest.mark.extended("detail")
 def test_verify_accepts_a_release_name(project: Project) -> None:
     first, second = deploy(project), deploy(project)
     (release(project, first, "web2") / "app.txt").unlink()
@@ -107,6 +108,7 @@ def test_verify_accepts_a_release_name(project: Project) -> None:
     assert "web1: does not have it (missing)" in project.doit("cap", "verify", first).failed(3).out
 
 
+@pytest.mark.extended("detail")
 def test_verify_changes_nothing(project: Project) -> None:
     deploy(project)
     before = {path: path.lstat().st_mtime_ns for path in project.deploy_to("web1").rglob("*")}
@@ -127,7 +129,7 @@ def test_verify_reports_a_release_without_manifest_as_unknown(project: Project) 
     ("words", "answer"),
     [
         (["20200101000000"], "no host has a release 20200101000000"),
-        ([RELEASE, "20200101000000"], "at most one release"),
+        *further(([RELEASE, "20200101000000"], "at most one release")),
     ],
 )
 def test_verify_of_a_missing_release_is_refused(project: Project, words: list[str], answer: str) -> None:
@@ -136,10 +138,12 @@ def test_verify_of_a_missing_release_is_refused(project: Project, words: list[st
     assert answer in done.out.splitlines()[0]
 
 
+@pytest.mark.extended("detail")
 def test_verify_before_the_first_deploy_reports_that_nothing_is_live(project: Project) -> None:
     assert "no release is live" in project.doit("cap", "verify").failed(3).out
 
 
+@pytest.mark.extended("detail")
 def test_verify_works_over_ssh(make_project: MakeProject) -> None:
     project = make_project(2, ssh=True)
     live = deploy(project)
@@ -148,6 +152,7 @@ def test_verify_works_over_ssh(make_project: MakeProject) -> None:
     assert changes(verify(project, code=3), "web2") == {"app.txt": ("missing", [])}
 
 
+@pytest.mark.extended("detail")
 def test_files_that_a_rollback_hook_creates_are_not_damage_in_the_next_rollback(project: Project) -> None:
     project.dodo(REMAKES)
     first, _ = deploy(project), deploy(project)
@@ -172,7 +177,7 @@ def make(host, release, flow):
 )
 
 
-@pytest.mark.parametrize("ssh", [False, True])
+@pytest.mark.parametrize("ssh", [False, *further(True)])
 def test_a_rollback_updates_the_manifest_only_with_changes_of_its_hooks(make_project: MakeProject, ssh: bool) -> None:
     project = make_project(2, ssh=ssh)
     project.dodo(ONE_AS_LONG)
@@ -197,6 +202,7 @@ def test_a_missing_linked_file_refuses_a_rollback_and_its_dry_run(project: Proje
     assert project.current("web2") == first
 
 
+@pytest.mark.extended("detail")
 def test_verify_tells_why_a_release_cannot_be_compared(make_project: MakeProject) -> None:
     project = make_project(1)
     deploy(project)
@@ -205,6 +211,7 @@ def test_verify_tells_why_a_release_cannot_be_compared(make_project: MakeProject
     assert "linked file config/database.yml does not exist in" in project.doit("cap", "verify").failed(3).out
 
 
+@pytest.mark.extended("detail")
 def test_manual_changes_before_archiving_or_cleanup_are_not_taken_for_changes_of_hooks(project: Project) -> None:
     write_hooks(
         project,

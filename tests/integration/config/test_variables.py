@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from capdoit.testing import DODO, Project
-from tests.support import MakeProject
+from tests.support import MakeProject, further
 
 
 @pytest.mark.parametrize(
@@ -15,10 +15,12 @@ from tests.support import MakeProject
         (("deploy:production", "hosts=web9"), "no host web9 in stage production; there are web1, web2"),
         (("deploy:production", "hosts=web1,wbe2"), "no host wbe2"),
         (("deploy:production", "roles=dbb"), "no role dbb in stage production"),
-        (("deploy", "stage=prodution"), "no stage prodution"),
-        (("deploy:prodution",), "deploy:prodution"),
-        (("deploy:production", "hosts=web1", "roles=db"), "no host of production has both"),
-        (("rollback:production", "hosts="), "hosts="),
+        *further(
+            (("deploy", "stage=prodution"), "no stage prodution"),
+            (("deploy:prodution",), "deploy:prodution"),
+            (("deploy:production", "hosts=web1", "roles=db"), "no host of production has both"),
+            (("rollback:production", "hosts="), "hosts="),
+        ),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
 )
@@ -59,7 +61,7 @@ def two_stages(project: Project, **settings: str) -> None:
     project.config(stages=stages, **settings)
 
 
-@pytest.mark.parametrize("name", ["deploy", "rollback", "deploy:rollback", "deploy:check"])
+@pytest.mark.parametrize("name", ["deploy", *further("rollback", "deploy:rollback", "deploy:check")])
 def test_a_task_name_without_stage_is_refused_when_there_are_several_stages(project: Project, name: str) -> None:
     two_stages(project)
     project.dodo(DODO)

@@ -104,6 +104,7 @@ def tree(root: Path) -> dict[Path, tuple[int, int, int]]:
     return {path: (stat.st_mode, stat.st_size, stat.st_mtime_ns) for path in root.rglob("*") for stat in [path.lstat()]}
 
 
+@pytest.mark.extended("detail")
 def test_doctor_works_while_a_host_is_locked(project: Project) -> None:
     project.doit("deploy:production", check=True)
     held = project.deploy_to("web1") / ".capdoit/lock"
@@ -113,6 +114,7 @@ def test_doctor_works_while_a_host_is_locked(project: Project) -> None:
         holder.stdin.close()
 
 
+@pytest.mark.extended("detail")
 def test_every_table_of_doctor_fits_80_columns(make_project: MakeProject) -> None:
     project = make_project(2, branch="b" * 100)
     project.hosts["a-host-with-a-name-that-is-quite-long.example.com"] = project.hosts.pop("web2")
@@ -158,6 +160,7 @@ def test_an_unknown_host_key_is_a_problem_with_the_command_to_show_it(
     }
 
 
+@pytest.mark.extended("detail")
 @pytest.mark.ssh
 def test_a_host_key_is_found_under_a_hashed_name_and_an_alias(
     ssh_project: Project, sshds: SshdFleet, tmp_path: Path
@@ -174,6 +177,7 @@ def test_a_host_key_is_found_under_a_hashed_name_and_an_alias(
     assert on(said, "web2")["ssh"]["key_names"] == ["shop"]
 
 
+@pytest.mark.extended("detail")
 @pytest.mark.ssh
 def test_disabled_host_key_checking_is_a_remark(make_project: MakeProject) -> None:
     project = make_project(1, ssh=True, ssh_options=["StrictHostKeyChecking=no", "UserKnownHostsFile=/dev/null"])
@@ -183,6 +187,7 @@ def test_disabled_host_key_checking_is_a_remark(make_project: MakeProject) -> No
     assert any("its host key is not known" in remark for remark in remarks)
 
 
+@pytest.mark.extended("detail")
 def test_invalid_ssh_options_are_a_problem(project: Project) -> None:
     host = {"hostname": "127.0.0.1", "deploy_to": "/srv/shop", "ssh_options": ["NoSuchOption=1"]}
     project.config(stages={"production": {"hosts": {**project.hosts, "far": host}}})
@@ -198,12 +203,14 @@ def test_a_missing_program_is_a_problem_only_when_the_stage_needs_it(project: Pr
     assert "rsync" not in on(said, "web2")["condition"]["tools"]
 
 
+@pytest.mark.extended("detail")
 def test_a_wrong_clock_is_a_problem(project: Project) -> None:
     tools_in_front(project, "web2", date='echo "$(($(/bin/date +%s) + 90)) 0"')
     (text,) = problems(project)
     assert re.fullmatch(r"web2: its clock is (89|90|91)(\.\d)? s ± \d\.\d ahead of the controller's clock", text)
 
 
+@pytest.mark.extended("detail")
 def test_a_host_without_utf_8_is_a_remark(project: Project) -> None:
     project.hosts["web2"]["default_env"] = {"LANG": "C", "LC_ALL": "C"}
     project.config()
@@ -212,6 +219,7 @@ def test_a_host_without_utf_8_is_a_remark(project: Project) -> None:
     assert remark.startswith("web2: its locale is C (ANSI_X3.4-1968), not UTF-8")
 
 
+@pytest.mark.extended("detail")
 def test_a_file_in_the_way_of_deploy_to_is_a_problem(make_project: MakeProject) -> None:
     project = make_project(1, linked_files_exist=False)
     way = project.deploy_to("web1").parent
@@ -219,6 +227,7 @@ def test_a_file_in_the_way_of_deploy_to_is_a_problem(make_project: MakeProject) 
     assert problems(project) == [f"web1: {project.deploy_to('web1')} does not exist, and {way} is not a directory"]
 
 
+@pytest.mark.extended("detail")
 def test_a_full_disk_is_a_problem(project: Project) -> None:
     line = "/dev/sda1 1000000 999000 1000 100% /"
     tools_in_front(
@@ -228,6 +237,7 @@ def test_a_full_disk_is_a_problem(project: Project) -> None:
     assert problems(project) == [f"web2: 1000 KiB free at {at}", f"web2: 500 inodes free at {at}"]
 
 
+@pytest.mark.extended("detail")
 def test_a_no_release_host_needs_only_a_shell(project: Project) -> None:
     without_tools(project, "web2", "git", "flock")
     project.hosts["web2"]["no_release"] = True
@@ -235,6 +245,7 @@ def test_a_no_release_host_needs_only_a_shell(project: Project) -> None:
     assert on(doctor(project), "web2")["condition"]["place"] == ""
 
 
+@pytest.mark.extended("detail")
 def test_doctor_examines_only_the_selected_hosts(project: Project) -> None:
     assert [host["host"] for host in doctor(project, "hosts=web2")["hosts"]] == ["web2"]
 
@@ -286,6 +297,7 @@ def test_an_unset_secret_is_a_problem_with_its_place_and_hosts_are_examined(proj
     assert on(said, "web1")["condition"]["tools"]["git"]
 
 
+@pytest.mark.extended("detail")
 def test_a_secret_in_the_answer_of_a_host_is_masked(project: Project) -> None:
     tools_in_front(project, "web1", id='echo "user $TOKEN"')
     file = project.path / "deploy.yml"
@@ -307,6 +319,7 @@ def test_an_unused_setting_is_a_remark_with_its_place(project: Project) -> None:
     ]
 
 
+@pytest.mark.extended("detail")
 def test_recipes_are_shown_with_versions_and_a_broken_one_is_a_problem(project: Project) -> None:
     recipes = project.path / "recipes"
     recipes.mkdir()
@@ -322,6 +335,7 @@ def test_recipes_are_shown_with_versions_and_a_broken_one_is_a_problem(project: 
     assert any("did you mean greet?" in text for text in problems(project))
 
 
+@pytest.mark.extended("detail")
 def test_without_ssh_local_hosts_are_examined_and_ssh_is_a_problem(project: Project, tmp_path: Path) -> None:
     project.config(stages={"production": {"hosts": {**project.hosts, "far": {"deploy_to": "/srv/shop"}}}})
     said = doctor(project, code=3, env={"PATH": path_without(tmp_path / "no-ssh", "ssh", "ssh-keygen")})
@@ -333,6 +347,7 @@ def test_without_ssh_local_hosts_are_examined_and_ssh_is_a_problem(project: Proj
     assert on(said, "web1")["condition"]["tools"]["git"]
 
 
+@pytest.mark.extended("detail")
 @pytest.mark.ssh
 def test_without_ssh_keygen_the_state_of_host_keys_is_unknown(make_project: MakeProject, tmp_path: Path) -> None:
     project = make_project(1, ssh=True)

@@ -36,6 +36,7 @@ def test_check_reports_missing_programs(project: Project) -> None:
     assert "web1, web2: has no flock (package util-linux, or busybox), which the lock needs\n" in done.out
 
 
+@pytest.mark.extended("detail")
 def test_check_reports_that_deploy_to_cannot_be_created_and_no_consequences(project: Project) -> None:
     (project.path / "file").touch()
     project.hosts["web2"]["deploy_to"] = "file/shop"
@@ -63,6 +64,7 @@ def test_check_names_the_holder_of_a_lock(project: Project) -> None:
     assert "warning: web1, web2: locked by deploy by tester from " in said
 
 
+@pytest.mark.extended("detail")
 def test_a_variable_unknown_to_capdoit_is_reported_as_the_projects_own(project: Project) -> None:
     said = project.doit("deploy:production", "tag=v1", check=True).out
     assert "tag= means nothing to capdoit; it is for hooks and tasks of the project" in said
@@ -74,6 +76,7 @@ def test_check_reports_a_missing_branch_once(project: Project) -> None:
     assert "2 host(s) are ready" in project.doit("check:production", check=True).out
 
 
+@pytest.mark.extended("detail")
 def test_check_reports_an_unreachable_repository(project: Project) -> None:
     project.config(repo_url=str(project.path / "nowhere"))
     done = project.doit("check:production").failed()
@@ -81,6 +84,7 @@ def test_check_reports_an_unreachable_repository(project: Project) -> None:
     assert "Traceback" not in done.out
 
 
+@pytest.mark.extended("detail")
 def test_check_connects_to_no_release_hosts_that_hooks_need(make_project: MakeProject) -> None:
     project = make_project(1)
     project.hosts["db1"] = {"hostname": "127.0.0.1", "port": 1, "deploy_to": "/x", "roles": ["db"], "no_release": True}

@@ -72,6 +72,7 @@ def test_a_release_name_is_later_than_those_on_every_host(project: Project) -> N
     assert deploy(project) == "29991231235959"
 
 
+@pytest.mark.extended("detail")
 def test_release_directories_have_modification_times_in_name_order(project: Project) -> None:
     releases = [deploy(project) for _ in range(3)]
     places = [project.deploy_to("web1") / "releases" / release for release in releases]

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from capdoit.testing import DODO, Project
-from tests.support import MakeProject, deploy, tools_in_front, within, write_hooks
+from tests.support import MakeProject, deploy, further, tools_in_front, within, write_hooks
 
 # Written by every flow; not what a rollback goes by.
 OURS = {".capdoit/lock", ".capdoit/drilled", ".capdoit"}
@@ -118,6 +118,7 @@ def test_a_drill_on_ssh_hosts_succeeds_and_changes_nothing_real(ssh_project: Pro
     assert ssh_project.current("web1") == first
 
 
+@pytest.mark.extended("detail")
 def test_a_drill_goes_to_the_named_release(project: Project) -> None:
     first, _, _ = deployed(project, "1", "2", "3")
     before = real(project)
@@ -144,6 +145,7 @@ def test_an_archived_target_is_unpacked_in_the_shadow_tree(project: Project) -> 
     nothing_is_left(project)
 
 
+@pytest.mark.extended("detail")
 def test_a_wrong_archive_fails_the_drill_as_it_fails_a_rollback(project: Project) -> None:
     _, second = deployed(project, "1", "2")
     project.doit("rollback:production", check=True)
@@ -205,6 +207,7 @@ def test_a_hook_with_drill_true_runs_in_the_shadow_tree_and_cannot_change_the_re
     nothing_is_left(project)
 
 
+@pytest.mark.extended("detail")
 def test_the_shadow_tree_has_empty_shared_directories_and_copies_of_shared_files(project: Project) -> None:
     deployed(project, "1", "2")
     (project.shared("web1") / "log/production.log").write_text("long\n")
@@ -224,6 +227,7 @@ def test_the_shadow_tree_has_empty_shared_directories_and_copies_of_shared_files
     assert said == ["config/database.yml of web1", "640", "0", "700"]
 
 
+@pytest.mark.extended("detail")
 def test_without_hooks_the_shadow_tree_uses_hard_links(project: Project, tmp_path: Path) -> None:
     deployed(project, "1", "2")
     calls = tmp_path / "bin"
@@ -235,6 +239,7 @@ def test_without_hooks_the_shadow_tree_uses_hard_links(project: Project, tmp_pat
     assert "-a" not in (tmp_path / "cp").read_text().split()
 
 
+@pytest.mark.extended("detail")
 @pytest.mark.parametrize("without", [(), ("-al",), ("-al", "--reflink=auto")])
 def test_a_drill_works_with_busybox_and_without_hard_links_or_reflinks(
     project: Project, tmp_path: Path, without: tuple[str, ...]
@@ -286,6 +291,7 @@ def test_a_failing_hook_fails_the_drill_and_is_reported_for_both_hosts(project: 
     assert "restart failed" in project.doit("cap", "status").out
 
 
+@pytest.mark.extended("detail")
 def test_an_archive_that_cannot_be_created_fails_the_drill(project: Project, tmp_path: Path) -> None:
     deployed(project, "1", "2")
     (tmp_path / "bin").mkdir()
@@ -303,6 +309,7 @@ def test_an_archive_that_cannot_be_created_fails_the_drill(project: Project, tmp
     nothing_is_left(project)
 
 
+@pytest.mark.extended("detail")
 def test_a_drill_result_that_cannot_be_recorded_is_a_warning(project: Project) -> None:
     deployed(project, "1", "2")
     tools_in_front(project, "web2", mv='case "$*" in *drilled.new*) exit 1;; esac; exec /bin/mv "$@"')
@@ -349,6 +356,7 @@ def test_a_refusing_guard_checks_the_real_release_and_fails_the_drill(project: P
     assert "works" in project.doit("drill", "migrations=keep", check=True).out
 
 
+@pytest.mark.extended("detail")
 def test_relative_symlinks_into_shared_work_in_the_shadow_tree(project: Project) -> None:
     for host in project.hosts:
         (project.shared(host) / "prices.yml").write_text("tea: 3\n")
@@ -368,6 +376,7 @@ def test_relative_symlinks_into_shared_work_in_the_shadow_tree(project: Project)
     assert real(project) == before
 
 
+@pytest.mark.extended("detail")
 def test_a_target_symlink_to_a_removed_shared_path_fails_the_drill(project: Project) -> None:
     first, _ = deployed(project, "1", "2")
     (project.shared("web2") / "config/database.yml").unlink()
@@ -379,6 +388,7 @@ def test_a_target_symlink_to_a_removed_shared_path_fails_the_drill(project: Proj
     assert f"symlinks of {first} to shared/ have no target" in done.out
 
 
+@pytest.mark.extended("detail")
 def test_a_shadow_tree_that_cannot_be_created_is_reported(project: Project, tmp_path: Path) -> None:
     deployed(project, "1", "2")
     (tmp_path / "bin").mkdir()
@@ -408,7 +418,7 @@ def test_a_drill_is_refused_while_another_flow_runs(project: Project) -> None:
     assert not (project.deploy_to("web2") / ".capdoit/drilled").exists()
 
 
-@pytest.mark.parametrize("variable", ["branch=main", "dry_run=yes", "plan=x"])
+@pytest.mark.parametrize("variable", ["branch=main", *further("dry_run=yes", "plan=x")])
 def test_a_variable_without_meaning_for_a_drill_is_refused(project: Project, variable: str) -> None:
     done = project.doit("drill", variable).failed()
     assert "has no effect on a drill" in done.out
@@ -418,7 +428,7 @@ def test_a_variable_without_meaning_for_a_drill_is_refused(project: Project, var
 # -- when it is stopped
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=lambda number: number.name)
+@pytest.mark.parametrize("number", [signal.SIGINT, *further(signal.SIGTERM)], ids=lambda number: number.name)
 def test_a_drill_interrupted_in_a_hook_removes_its_shadow_tree(project: Project, number: signal.Signals) -> None:
     deployed(project, "1", "2")
     before = real(project)
@@ -439,7 +449,7 @@ def is_free(lock: Path) -> bool:
     return subprocess.run(["flock", "-n", str(lock), "true"], check=False).returncode == 0
 
 
-@pytest.mark.parametrize("task", ["drill:production", "deploy:production"])
+@pytest.mark.parametrize("task", ["drill:production", *further("deploy:production")])
 def test_the_next_flow_removes_the_shadow_tree_of_a_killed_drill(project: Project, task: str) -> None:
     deployed(project, "1", "2")
     before = real(project)
@@ -478,7 +488,7 @@ def test_status_and_check_report_the_last_drill(project: Project) -> None:
     assert "warning: web2: the last drill is" in project.doit("check", check=True).out
 
 
-@pytest.mark.parametrize("age", ["30", "30m", "0d", "-1d", "d", 30])
+@pytest.mark.parametrize("age", ["30", *further("30m", "0d", "-1d", "d", 30)])
 def test_drill_max_age_must_be_in_days_or_hours(project: Project, age: object) -> None:
     project.config(drill_max_age=age)
     assert "expected days or hours, such as 30d or 12h" in project.doit("list").failed(3).out
@@ -505,6 +515,7 @@ def test_a_deploy_with_drill_after_deploy_warns_when_a_rollback_would_fail(proje
     assert "finished, but: a rollback would not work now" in project.doit("cap", "status").out
 
 
+@pytest.mark.extended("detail")
 def test_a_deploy_with_drill_after_deploy_warns_when_a_guard_refuses(project: Project) -> None:
     (project.path / "recipes").mkdir()
     (project.path / "recipes/db.py").write_text(GUARD)
@@ -529,6 +540,7 @@ def test_a_damaged_target_fails_the_drill_and_is_a_warning_after_a_deploy(projec
     assert f"a rollback would not work now: web2: release {second} is not as it was shipped" in done.out
 
 
+@pytest.mark.extended("detail")
 def test_a_damaged_archived_release_fails_the_drill_as_it_fails_a_rollback(
     project: Project,
 ) -> None:
@@ -541,6 +553,7 @@ def test_a_damaged_archived_release_fails_the_drill_as_it_fails_a_rollback(
     assert project.current("web1") == first
 
 
+@pytest.mark.extended("detail")
 def test_an_environment_value_with_the_real_path_has_the_shadow_path_in_a_drill(project: Project) -> None:
     for host in project.hosts:
         real = project.deploy_to(host)
@@ -559,6 +572,7 @@ def test_an_environment_value_with_the_real_path_has_the_shadow_path_in_a_drill(
     assert f"{real}/.capdoit/drill /usr:{real}/.capdoit/drill/x /mnt{real}/x" in said
 
 
+@pytest.mark.extended("detail")
 def test_a_drill_to_an_unknown_release_is_refused_and_not_recorded(project: Project) -> None:
     deploy(project)
     deploy(project)
@@ -568,6 +582,7 @@ def test_a_drill_to_an_unknown_release_is_refused_and_not_recorded(project: Proj
     assert "works, in" in project.doit("cap", "status", check=True).out
 
 
+@pytest.mark.extended("detail")
 def test_a_drill_on_some_hosts_works_when_a_hook_has_none_of_them(project: Project) -> None:
     project.hosts["web2"]["roles"] = ["db"]
     write_hooks(

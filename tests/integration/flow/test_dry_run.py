@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from capdoit.testing import DODO, Project
-from tests.support import MakeProject, hosts_of, tree, write_hooks
+from tests.support import MakeProject, further, hosts_of, tree, write_hooks
 
 HOOKS = (
     DODO
@@ -41,6 +41,7 @@ def test_a_dry_run_changes_nothing_on_any_host_and_runs_no_hook(project: Project
     assert "This was a dry run: nothing was changed on any host." in done.out
 
 
+@pytest.mark.extended("detail")
 def test_a_dry_run_over_ssh_changes_nothing(ssh_project: Project) -> None:
     deployed(ssh_project, "1")
     deployed(ssh_project, "2")
@@ -50,6 +51,7 @@ def test_a_dry_run_over_ssh_changes_nothing(ssh_project: Project) -> None:
     assert hosts_of(ssh_project) == before
 
 
+@pytest.mark.extended("detail")
 def test_a_dry_run_before_the_first_deploy_creates_no_directory(make_project: MakeProject) -> None:
     project = make_project(linked_files_exist=False, linked_files=[])
     project.doit("deploy:production", "dry_run=yes", check=True)
@@ -79,6 +81,7 @@ def test_a_dry_rollback_shows_its_target_and_what_is_archived(project: Project) 
     assert f"web2: archives and removes {second}" in said
 
 
+@pytest.mark.extended("detail")
 def test_hosts_with_different_plans_are_shown_separately(project: Project) -> None:
     deployed(project, "1")
     project.doit("deploy:production", "hosts=web1", check=True)
@@ -99,8 +102,10 @@ def test_a_secret_is_masked_in_a_dry_run_and_in_the_plan_file(project: Project) 
     ("task", "complaint"),
     [
         ("rollback:production", "there are no older releases to roll back to"),
-        ("deploy:production branch=nowhere", "has no branch, tag or commit 'nowhere'"),
-        ("rollback:production rollback_release=20010101000000", "no host has a release 20010101000000"),
+        *further(
+            ("deploy:production branch=nowhere", "has no branch, tag or commit 'nowhere'"),
+            ("rollback:production rollback_release=20010101000000", "no host has a release 20010101000000"),
+        ),
     ],
 )
 def test_a_dry_run_fails_with_the_message_of_the_flow(project: Project, task: str, complaint: str) -> None:
@@ -116,6 +121,7 @@ def test_a_dry_run_fails_with_the_message_of_the_flow(project: Project, task: st
     }
 
 
+@pytest.mark.extended("detail")
 @pytest.mark.parametrize(
     ("command", "code", "hosts"),
     [("deploy:production dry_run=yes", 1, "web1"), ("check:production", 1, "web1, web2"), ("cap pending", 3, "web1")],
@@ -131,6 +137,7 @@ def test_an_unreachable_repository_is_not_reported_as_a_missing_branch(
     assert "has no branch" not in done.out
 
 
+@pytest.mark.extended("detail")
 def test_a_missing_linked_file_fails_a_dry_run(make_project: MakeProject) -> None:
     project = make_project(linked_files_exist=False)
     project.deploy_to("web1").mkdir(parents=True)
@@ -140,6 +147,7 @@ def test_a_missing_linked_file_fails_a_dry_run(make_project: MakeProject) -> Non
     )
 
 
+@pytest.mark.extended("detail")
 def test_a_tag_and_a_commit_are_resolved_without_fetching(project: Project) -> None:
     first = project.repo.git("rev-parse", "HEAD")
     project.repo.git("tag", "-a", "v1", "-m", "one")
@@ -159,6 +167,7 @@ def test_a_dry_run_of_part_of_a_flow_works(project: Project) -> None:
     assert f"web2: current changes from {first} to " in said
 
 
+@pytest.mark.extended("detail")
 def test_an_interrupted_dry_run_does_not_report_its_release_as_live(project: Project) -> None:
     first = deployed(project, "1")
     write_hooks(
@@ -175,6 +184,7 @@ def test_an_interrupted_dry_run_does_not_report_its_release_as_live(project: Pro
     assert project.current("web1") == first
 
 
+@pytest.mark.extended("detail")
 def test_a_dry_run_refuses_a_tree_that_no_flow_would_touch(project: Project, tmp_path: Path) -> None:
     deployed(project, "1")
     shutil.rmtree(project.deploy_to("web1") / ".capdoit/manifests")
@@ -184,6 +194,7 @@ def test_a_dry_run_refuses_a_tree_that_no_flow_would_touch(project: Project, tmp
         assert "/.capdoit/manifests is a symlink, which no flow follows: move it away" in done.out
 
 
+@pytest.mark.extended("detail")
 def test_a_branch_that_is_a_git_expression_is_refused(project: Project) -> None:
     deployed(project, "1")
     deployed(project, "2")

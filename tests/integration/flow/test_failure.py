@@ -79,6 +79,7 @@ def test_all_hosts_that_fail_are_reported(make_project: MakeProject) -> None:
     nothing_half_made(project, [])
 
 
+@pytest.mark.extended("detail")
 def test_a_command_that_kills_its_shell_fails_on_its_host(project: Project) -> None:
     write_hooks(
         project,
@@ -234,6 +235,7 @@ def test_terminal_escapes_in_output_are_not_passed_on(project: Project) -> None:
     assert "hidden" in done.out
 
 
+@pytest.mark.extended("detail")
 def test_a_host_whose_lock_cannot_be_written_is_reported_with_its_live_release(project: Project) -> None:
     project.doit("deploy:production", check=True)
     lock = project.deploy_to("web2") / ".capdoit/lock"
@@ -312,6 +314,7 @@ def test_a_hook_failing_after_finished_is_reported_with_the_new_live_release(pro
     assert "no longer held" not in done.out
 
 
+@pytest.mark.extended("detail")
 def test_output_of_a_process_that_a_hook_left_running_is_not_an_answer(project: Project) -> None:
     noisy = "(for n in 1 2 3 4 5 6 7 8; do echo noise; sleep 0.1; done) &"
     write_hooks(
@@ -327,6 +330,7 @@ def test_output_of_a_process_that_a_hook_left_running_is_not_an_answer(project: 
     assert (project.deploy_to("web1") / "current/REVISION").read_text() == f"{revision}\n"
 
 
+@pytest.mark.extended("detail")
 def test_a_hook_that_survives_its_timeout_still_holds_the_lock(project: Project) -> None:
     project.dodo(
         DODO
@@ -348,6 +352,7 @@ def wait(host):
     assert "free" not in done.out
 
 
+@pytest.mark.extended("detail")
 def test_exit_status_255_is_not_reported_as_a_signal(project: Project) -> None:
     write_hooks(
         project,
@@ -378,6 +383,7 @@ def test_symlinks_in_the_code_cannot_create_files_outside_the_release(project: P
     assert list(outside.iterdir()) == []
 
 
+@pytest.mark.extended("detail")
 def test_a_repo_directory_that_is_not_a_mirror_is_named(project: Project) -> None:
     (project.deploy_to("web2") / "repo").mkdir()
     (project.deploy_to("web2") / "repo/notes").touch()
@@ -385,6 +391,7 @@ def test_a_repo_directory_that_is_not_a_mirror_is_named(project: Project) -> Non
     assert "hosts/web2/repo is not a mirror of a repository; move it away" in done.out
 
 
+@pytest.mark.extended("detail")
 def test_cdpath_in_the_login_environment_has_no_effect(project: Project, tmp_path: Path) -> None:
     (tmp_path / "releases/stray").mkdir(parents=True)
     project.doit("deploy:production", check=True, env={"CDPATH": str(tmp_path)})

@@ -17,6 +17,7 @@ from capdoit.testing import DODO, Project
 from tests.support import (
     a_while,
     deploy,
+    further,
     nothing_half_made,
     sleepers,
     start_and_wait,
@@ -46,7 +47,7 @@ def kill_and_wait(project: Project, process: subprocess.Popen[str], seconds: str
 
 
 @pytest.mark.ssh
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=lambda number: number.name)
+@pytest.mark.parametrize("number", [signal.SIGINT, *further(signal.SIGTERM)], ids=lambda number: number.name)
 def test_a_signal_stops_remote_processes_and_leaves_no_incomplete_release(
     ssh_project: Project, number: signal.Signals
 ) -> None:
@@ -90,7 +91,7 @@ def test_a_second_ctrl_c_ends_the_flow_at_once_and_advises_status(project: Proje
     assert out == "   ended at once; what is live where: doit cap status\n"
 
 
-@pytest.mark.parametrize("during", ["the tidying up", "a hook"])
+@pytest.mark.parametrize("during", ["the tidying up", *further("a hook")])
 def test_a_ctrl_c_during_failure_cleanup_does_not_prevent_the_report(
     project: Project, tmp_path: Path, during: str
 ) -> None:
@@ -125,6 +126,7 @@ def test_a_ctrl_c_during_failure_cleanup_does_not_prevent_the_report(
     nothing_half_made(project, [first])
 
 
+@pytest.mark.extended("detail")
 def test_a_ctrl_c_during_a_project_task_ends_the_flow(project: Project) -> None:
     write_hooks(
         project,
@@ -161,6 +163,7 @@ def test_a_killed_controller_leaves_no_process_and_the_next_deploy_takes_its_loc
     nothing_half_made(ssh_project, [first, str(ssh_project.current("web1"))])
 
 
+@pytest.mark.extended("detail")
 def test_the_release_of_a_killed_controller_is_not_a_target(project: Project) -> None:
     first, seconds = deploy(project), a_while(project)
     deploy(project)

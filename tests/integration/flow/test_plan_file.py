@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from capdoit.testing import DODO, Project
-from tests.support import hosts_of, write_hooks
+from tests.support import further, hosts_of, write_hooks
 
 HOOKS = (
     DODO
@@ -64,6 +64,7 @@ def test_a_plan_is_refused_when_a_host_has_changed_and_the_change_named(project:
     assert (project.current("web1"), project.current("web2")) == (first, live)
 
 
+@pytest.mark.extended("detail")
 def test_a_plan_stays_valid_after_flows_that_changed_nothing(project: Project) -> None:
     deployed(project, "1")
     project.doit("deploy:production", "plan=plan.json", check=True)
@@ -71,6 +72,7 @@ def test_a_plan_stays_valid_after_flows_that_changed_nothing(project: Project) -
     project.doit("deploy:production", "apply=plan.json", check=True)
 
 
+@pytest.mark.extended("detail")
 def test_a_plan_is_applied_after_its_branch_was_deleted(project: Project) -> None:
     project.repo.git("checkout", "-q", "-b", "feature")
     deployed(project, "1")
@@ -83,6 +85,7 @@ def test_a_plan_is_applied_after_its_branch_was_deleted(project: Project) -> Non
     assert project.current("web1") == project.current("web2") == release
 
 
+@pytest.mark.extended("detail")
 def test_a_plan_is_applied_in_another_checkout_of_the_project(ssh_project: Project, tmp_path: Path) -> None:
     shutil.copy(ssh_project.settings["ssh_config"], ssh_project.path / "ssh_config")
     ssh_project.config(ssh_config="ssh_config")
@@ -94,7 +97,7 @@ def test_a_plan_is_applied_in_another_checkout_of_the_project(ssh_project: Proje
     assert ssh_project.current("web1") == release
 
 
-@pytest.mark.parametrize("words", ["run -s {}:warm", "{}:publishing"])
+@pytest.mark.parametrize("words", ["run -s {}:warm", *further("{}:publishing")])
 @pytest.mark.parametrize("variable", ["plan=part.json", "apply=plan.json"])
 def test_a_plan_cannot_be_made_or_applied_for_part_of_a_flow(project: Project, words: str, variable: str) -> None:
     deployed(project, "1")
@@ -112,6 +115,7 @@ def test_a_plan_cannot_be_made_or_applied_for_part_of_a_flow(project: Project, w
     assert not (project.path / "part.json").exists()
 
 
+@pytest.mark.extended("detail")
 def test_a_plan_is_refused_when_a_recipe_script_or_project_module_has_changed(project: Project) -> None:
     deployed(project, "1")
     (project.path / "recipes").mkdir()
@@ -144,6 +148,7 @@ def test_a_plan_is_refused_when_a_recipe_script_or_project_module_has_changed(pr
     assert re.search(r"the code or the options of (own, zap\.go|zap\.go, own) have changed since", done.out)
 
 
+@pytest.mark.extended("detail")
 def test_an_outdated_plan_is_refused_with_the_command_that_saves_it_again(project: Project) -> None:
     deployed(project, "1")
     said = ("branch=main", "hosts=web1", "message=as planned")
@@ -154,6 +159,7 @@ def test_an_outdated_plan_is_refused_with_the_command_that_saves_it_again(projec
     assert f"To make a new plan: doit deploy:production {anew}" in done.out
 
 
+@pytest.mark.extended("detail")
 def test_a_plan_is_refused_when_the_flow_has_changed(project: Project) -> None:
     deployed(project, "1")
     project.doit("deploy:production", "plan=plan.json", check=True)
@@ -179,12 +185,23 @@ def test_an_archive_that_differs_from_the_plan_is_refused(project: Project) -> N
             "apply=nothing.json: No such file or directory; plan=nothing.json",
         ),
         (["deploy:production", "apply=deploy.yml"], "apply=deploy.yml: is no plan"),
-        (["rollback:production", "apply=plan.json"], "the plan is for deploy:production, not for rollback:production"),
-        (["deploy:production", "apply=plan.json", "branch=x"], "the plan has all variables; branch= cannot be added"),
-        (["deploy:production", "dry_run=yse"], "dry_run=yse: expected yes or no"),
-        (["deploy:production", "dryrun=yes"], "dryrun= is not a variable of capdoit; did you mean dry_run?"),
-        (["deploy:production", "plan=deploy.yml"], "plan=deploy.yml: exists and is not a plan file; nothing was done"),
-        (["deploy:production", "plan=no/such/place"], "plan=no/such/place: there is no directory no/such"),
+        *further(
+            (
+                ["rollback:production", "apply=plan.json"],
+                "the plan is for deploy:production, not for rollback:production",
+            ),
+            (
+                ["deploy:production", "apply=plan.json", "branch=x"],
+                "the plan has all variables; branch= cannot be added",
+            ),
+            (["deploy:production", "dry_run=yse"], "dry_run=yse: expected yes or no"),
+            (["deploy:production", "dryrun=yes"], "dryrun= is not a variable of capdoit; did you mean dry_run?"),
+            (
+                ["deploy:production", "plan=deploy.yml"],
+                "plan=deploy.yml: exists and is not a plan file; nothing was done",
+            ),
+            (["deploy:production", "plan=no/such/place"], "plan=no/such/place: there is no directory no/such"),
+        ),
     ],
 )
 def test_an_unusable_plan_is_refused_in_one_sentence(project: Project, words: list[str], complaint: str) -> None:
@@ -198,7 +215,7 @@ def test_an_unusable_plan_is_refused_in_one_sentence(project: Project, words: li
     assert hosts_of(project) == before
 
 
-@pytest.mark.parametrize("name", ["../../../evil", "5", "20000101000000", "99991231235959"])
+@pytest.mark.parametrize("name", ["../../../evil", *further("5", "20000101000000", "99991231235959")])
 def test_a_plan_with_an_impossible_release_is_refused_and_changes_nothing(project: Project, name: str) -> None:
     deployed(project, "1")
     project.doit("deploy:production", "plan=plan.json", "dry_run=yes", check=True)
@@ -216,15 +233,17 @@ def test_a_plan_with_an_impossible_release_is_refused_and_changes_nothing(projec
     [
         {"variables": []},
         {"variables": {"surprise": "x"}},
-        {"variables": {"hosts": 5}},
-        {"variables": {"custom": 7}},
-        {"variables": {"message": 7}},
-        {"acts": 5},
-        {"facts": {}},
-        {"facts": {"web1": {}, "web2": {}}},
-        {"revision": 5},
-        {"revision": "a\x1b[1m"},
-        {"flow": None},
+        *further(
+            {"variables": {"hosts": 5}},
+            {"variables": {"custom": 7}},
+            {"variables": {"message": 7}},
+            {"acts": 5},
+            {"facts": {}},
+            {"facts": {"web1": {}, "web2": {}}},
+            {"revision": 5},
+            {"revision": "a\x1b[1m"},
+            {"flow": None},
+        ),
     ],
     ids=json.dumps,
 )
@@ -242,6 +261,7 @@ def test_an_edited_plan_is_refused_in_one_sentence(project: Project, change: dic
     assert hosts_of(project) == before
 
 
+@pytest.mark.extended("detail")
 def test_a_too_deeply_nested_plan_is_refused(project: Project) -> None:
     (project.path / "plan.json").write_text("[" * 100_000)
     assert "apply=plan.json: is no plan" in project.doit("deploy:production", "apply=plan.json").failed(1).out
@@ -254,15 +274,17 @@ def test_a_too_deeply_nested_plan_is_refused(project: Project) -> None:
             lambda project: project.config(keep_releases=1),
             "the settings of production in deploy.yml have ",
         ),
-        (
-            lambda project: project.config(default_env={"A": "2"}),
-            "the settings of production in deploy.yml have ",
+        *further(
+            (
+                lambda project: project.config(default_env={"A": "2"}),
+                "the settings of production in deploy.yml have ",
+            ),
+            (
+                lambda project: (project.path / "ssh_config").write_text("Port 1"),
+                "the settings of production in deploy.yml have ",
+            ),
+            (lambda project: project.dodo(HOOKS + "# edited\n"), "the code or the options of "),
         ),
-        (
-            lambda project: (project.path / "ssh_config").write_text("Port 1"),
-            "the settings of production in deploy.yml have ",
-        ),
-        (lambda project: project.dodo(HOOKS + "# edited\n"), "the code or the options of "),
     ],
     ids=["a setting", "the environment", "ssh's settings", "a hook"],
 )
@@ -277,6 +299,7 @@ def test_a_plan_is_refused_when_deploy_yml_or_a_hook_has_changed(project: Projec
     assert project.current("web1") == first
 
 
+@pytest.mark.extended("detail")
 def test_a_plan_is_refused_when_an_on_failed_hook_has_changed(project: Project) -> None:
     tell = DODO + dedent("""
         @cap.on_failed
@@ -291,6 +314,7 @@ def test_a_plan_is_refused_when_an_on_failed_hook_has_changed(project: Project) 
     assert "the code or the options of tell have changed since" in done.out
 
 
+@pytest.mark.extended("detail")
 def test_an_environment_variable_that_contradicts_the_plan_is_refused(project: Project) -> None:
     first = deployed(project, "1")
     project.doit("deploy:production", "plan=plan.json", check=True)
@@ -299,6 +323,7 @@ def test_an_environment_variable_that_contradicts_the_plan_is_refused(project: P
     assert project.current("web1") == project.current("web2") == first
 
 
+@pytest.mark.extended("detail")
 def test_a_planned_rollback_to_a_damaged_release_advises_force(project: Project) -> None:
     first, _ = deployed(project, "1"), deployed(project, "2")
     project.doit("rollback:production", "message=as planned", "plan=plan.json", check=True)

@@ -12,7 +12,7 @@ import pytest
 
 from capdoit.testing import DODO, GitRepo, Project
 from capdoit.testing.invariants import find_violations
-from tests.support import MakeProject, deploy, write_hooks
+from tests.support import MakeProject, deploy, further, write_hooks
 
 
 def had(project: Project, number: int) -> list[str]:
@@ -95,6 +95,7 @@ def test_a_rollback_to_a_named_release_makes_the_skipped_ones_bad(project: Proje
     assert roll_back(project) == first
 
 
+@pytest.mark.extended("detail")
 def test_a_skipped_release_can_be_named_as_target(project: Project) -> None:
     first, second, _ = had(project, 3)
     roll_back(project, f"rollback_release={first}")
@@ -160,7 +161,7 @@ def test_a_release_of_two_revisions_is_refused(project: Project) -> None:
     assert trees(project) == before
 
 
-@pytest.mark.parametrize("wanted", ["20200101000000", "latest", "../../etc", "-f", ""])
+@pytest.mark.parametrize("wanted", ["20200101000000", *further("latest", "../../etc", "-f", "")])
 def test_a_release_that_no_host_has_is_refused(project: Project, wanted: str) -> None:
     deploy(project)
     before = trees(project)
@@ -171,6 +172,7 @@ def test_a_release_that_no_host_has_is_refused(project: Project, wanted: str) ->
     assert trees(project) == before
 
 
+@pytest.mark.extended("detail")
 def test_a_misspelled_release_gets_a_suggestion(project: Project) -> None:
     first, _ = had(project, 2)
     done = project.doit("rollback:production", f"rollback_release={first[:-1]}").failed()
@@ -186,6 +188,7 @@ def test_a_rollback_with_only_one_release_is_refused(project: Project) -> None:
     assert project.current("web1") == release
 
 
+@pytest.mark.extended("detail")
 def test_a_rollback_before_the_first_deploy_touches_nothing(make_project: MakeProject) -> None:
     project = make_project(linked_files_exist=False)
     done = project.doit("rollback:production").failed()
@@ -205,6 +208,7 @@ def test_a_rollback_needs_neither_git_server_nor_new_linked_files(project: Proje
     assert not (project.shared("web1") / "new").exists()
 
 
+@pytest.mark.extended("detail")
 def test_a_rollback_with_the_archive_transfer_needs_no_archive(make_project: MakeProject) -> None:
     project = make_project(repo_url=None, branch=None, archive="shop.tar.gz")
     (project.path / "app.txt").write_text("x")
@@ -231,6 +235,7 @@ def test_a_release_whose_deploy_failed_is_not_a_target(project: Project) -> None
     assert roll_back(project) == first
 
 
+@pytest.mark.extended("detail")
 def test_a_release_without_revision_is_not_a_target(project: Project) -> None:
     first, second, _ = had(project, 3)
     for host in project.hosts:
@@ -286,7 +291,7 @@ def test_an_archive_that_cannot_be_created_is_a_warning(project: Project) -> Non
 
 
 @pytest.mark.parametrize(
-    ("task", "variable"), [("rollback", "branch=main"), ("deploy", "rollback_release=20200101000000")]
+    ("task", "variable"), [("rollback", "branch=main"), *further(("deploy", "rollback_release=20200101000000"))]
 )
 def test_a_variable_of_the_other_flow_is_refused(make_project: MakeProject, task: str, variable: str) -> None:
     project = make_project(linked_files_exist=False)
@@ -297,19 +302,23 @@ def test_a_variable_of_the_other_flow_is_refused(make_project: MakeProject, task
     assert not (project.path / "hosts").exists()
 
 
-@pytest.mark.parametrize("args", [("deploy:rollback", "ROLLBACK_RELEASE={}"), ("rollback", "rollback_release={}")])
+@pytest.mark.parametrize(
+    "args", [("deploy:rollback", "ROLLBACK_RELEASE={}"), *further((("rollback", "rollback_release={}"),))]
+)
 def test_other_spellings_of_the_task_roll_back(project: Project, args: tuple[str, str]) -> None:
     first, _, _ = had(project, 3)
     project.doit(args[0], args[1].format(first), check=True)
     assert project.current("web1") == project.current("web2") == first
 
 
+@pytest.mark.extended("detail")
 def test_the_environment_variable_names_the_target(project: Project) -> None:
     first, _, _ = had(project, 3)
     project.doit("rollback:production", env={"ROLLBACK_RELEASE": first}, check=True)
     assert project.current("web1") == first
 
 
+@pytest.mark.extended("detail")
 def test_an_unpacked_release_has_the_modification_time_of_its_name(project: Project) -> None:
     names = had(project, 3)
     roll_back(project)
@@ -360,7 +369,7 @@ def boom(host):
 )
 
 
-@pytest.mark.parametrize("said", [(), ("message=" + "пакет " * 1000,)], ids=["", "with a long message"])
+@pytest.mark.parametrize("said", [(), *further((("message=" + "пакет " * 1000,),))], ids=["", "with a long message"])
 def test_cleanup_keeps_the_good_release_when_the_previous_deploy_failed(
     project: Project, said: tuple[str, ...]
 ) -> None:
@@ -373,6 +382,7 @@ def test_cleanup_keeps_the_good_release_when_the_previous_deploy_failed(
     assert roll_back(project) == good
 
 
+@pytest.mark.extended("detail")
 def test_cleanup_keeps_the_common_target_when_some_hosts_had_more_deploys(project: Project) -> None:
     project.config(keep_releases=2)
     good = deploy(project)
@@ -383,6 +393,7 @@ def test_cleanup_keeps_the_common_target_when_some_hosts_had_more_deploys(projec
     assert roll_back(project, f"rollback_release={good}") == good
 
 
+@pytest.mark.extended("detail")
 def test_a_current_symlink_with_the_resolved_path_is_recognized(make_project: MakeProject, tmp_path: Path) -> None:
     (tmp_path / "real").mkdir()
     (tmp_path / "alias").symlink_to(tmp_path / "real")
@@ -411,7 +422,7 @@ def fail(host):
 )
 
 
-@pytest.mark.parametrize("step", ["reverted", "published"])
+@pytest.mark.parametrize("step", ["reverted", *further("published")])
 def test_a_rollback_that_failed_after_its_hooks_changed_files_can_be_repeated(project: Project, step: str) -> None:
     first, second = deploy(project), deploy(project)
     project.dodo(CHANGES.format(step=step))
@@ -424,6 +435,7 @@ def test_a_rollback_that_failed_after_its_hooks_changed_files_can_be_repeated(pr
     assert roll_back(project) == first
 
 
+@pytest.mark.extended("detail")
 def test_changes_by_hooks_of_a_live_release_are_not_damage(project: Project) -> None:
     write_hooks(
         project,
@@ -441,6 +453,7 @@ def test_changes_by_hooks_of_a_live_release_are_not_damage(project: Project) -> 
     assert roll_back(project) == first
 
 
+@pytest.mark.extended("detail")
 def test_damage_in_hard_linked_files_stays_damage_after_one_release_is_removed(project: Project) -> None:
     shared = dedent("""
         @cap.before('updated', flows=('deploy',))
@@ -459,6 +472,7 @@ def test_damage_in_hard_linked_files_stays_damage_after_one_release_is_removed(p
     assert "changed vendor/lib: contents" in project.doit("cap", "verify", first).failed(3).out
 
 
+@pytest.mark.extended("detail")
 def test_changes_by_a_hook_after_finished_are_not_damage_and_its_warning_is_in_status(
     project: Project,
 ) -> None:
@@ -482,6 +496,7 @@ def test_changes_by_a_hook_after_finished_are_not_damage_and_its_warning_is_in_s
     assert not find_violations(project, may_be_empty=False)
 
 
+@pytest.mark.extended("detail")
 def test_a_rollback_works_from_a_current_symlink_with_another_path(project: Project) -> None:
     first, second = deploy(project), deploy(project)
     (project.path / "alias").symlink_to(project.deploy_to("web1").parent)
@@ -513,12 +528,14 @@ def test_the_advised_command_selects_the_same_hosts(project: Project) -> None:
     assert "doit deploy:production hosts=web2" in none.out
 
 
+@pytest.mark.extended("detail")
 def test_a_refused_dry_run_advises_a_dry_run(project: Project) -> None:
     deploy(project)
     done = project.doit("deploy:production", "dry_run=yes", "branch=nowhere").failed()
     assert "Once fixed, run: doit deploy:production branch=nowhere dry_run=yes\n" in done.out
 
 
+@pytest.mark.extended("detail")
 def test_an_archive_is_removed_once_its_release_is_unpacked(project: Project) -> None:
     project.config(keep_releases=1)
     write_hooks(

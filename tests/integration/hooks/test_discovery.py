@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from capdoit.testing import Project
 from tests.integration.database_recipe import WATCHING, deployed, recipe
 
@@ -24,6 +26,7 @@ def test_a_packaged_recipe_overrides_a_project_recipe_of_its_name_with_a_note(pr
     assert "  odd: acme 1.2 is used instead of recipes/odd.py\n" in said
 
 
+@pytest.mark.extended("detail")
 def test_a_recipe_of_two_packages_is_refused_and_both_named(project: Project) -> None:
     installed(project, "acme")
     installed(project, "umbrella")
@@ -44,6 +47,7 @@ def test_recipes_diff_shows_what_a_recipe_changes_in_the_next_deploy(project: Pr
     assert "+ systemd: bundled " in project.doit("cap", "recipes", "--diff", check=True).out
 
 
+@pytest.mark.extended("detail")
 def test_a_survey_does_not_send_recorded_probe_tokens(project: Project) -> None:
     recipe(project, "db", WATCHING)
     deployed(project, "0001")

@@ -10,7 +10,7 @@ from textwrap import dedent
 import pytest
 
 from capdoit.testing import DODO, Project
-from tests.support import MakeProject, deploy, write_hooks, write_recipe
+from tests.support import MakeProject, deploy, further, write_hooks, write_recipe
 
 EVERYWHERE = (
     DODO
@@ -153,6 +153,7 @@ def test_a_hook_runs_on_a_no_release_host(project: Project) -> None:
     assert said(done.out, "web1") == said(done.out, "web2") == ["hello"]
 
 
+@pytest.mark.extended("detail")
 def test_two_hooks_with_the_same_name_both_run(project: Project) -> None:
     hook = dedent("""
         @cap.after('started')
@@ -252,9 +253,11 @@ def test_a_command_that_exceeds_its_timeout_fails_the_flow(project: Project) -> 
     ("options", "complaint"),
     [
         ("@dataclass\nclass O:\n    def __post_init__(self): raise ValueError('too many')", "recipe odd: too many"),
-        ("@dataclass\nclass O:\n    word: 'Unheard' = 1", "NameError: name 'Unheard' is not defined"),
-        ("class O:\n    word: str = 'a'", "options= of a Recipe must be a dataclass, not"),
-        ("@dataclass\nclass P:\n    word: str = 'a'\nO = P()", "options= of a Recipe must be a dataclass, not"),
+        *further(
+            ("@dataclass\nclass O:\n    word: 'Unheard' = 1", "NameError: name 'Unheard' is not defined"),
+            ("class O:\n    word: str = 'a'", "options= of a Recipe must be a dataclass, not"),
+            ("@dataclass\nclass P:\n    word: str = 'a'\nO = P()", "options= of a Recipe must be a dataclass, not"),
+        ),
     ],
     ids=["refuses them", "unknown type", "no dataclass", "no class"],
 )
@@ -269,6 +272,7 @@ def test_invalid_recipe_options_are_reported_in_one_line_with_the_place(
     assert "Traceback" not in done.out
 
 
+@pytest.mark.extended("detail")
 def test_a_packaged_recipe_that_cannot_be_imported_is_reported_with_its_package(project: Project) -> None:
     package = project.path / "acme-1.2.dist-info"
     package.mkdir()

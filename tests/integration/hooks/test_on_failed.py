@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from capdoit.testing import DODO, Project
-from tests.support import deploy, within, write_hooks
+from tests.support import deploy, further, within, write_hooks
 
 TELL = (
     DODO
@@ -59,6 +59,7 @@ def test_on_failed_runs_after_a_step_failed_on_one_host(project: Project) -> Non
     assert (told_once["flow"], told_once["stage"], told_once["step"]) == ("deploy", "production", "starting")
 
 
+@pytest.mark.extended("detail")
 def test_a_skipped_on_failed_hook_does_not_run(project: Project) -> None:
     (project.shared("web2") / "config/database.yml").unlink()
     project.dodo(TELL)
@@ -84,6 +85,7 @@ def test_on_failed_gets_the_hosts_on_which_a_hook_failed(project: Project) -> No
     assert re.fullmatch(r"\d{14}", told_once["release"])
 
 
+@pytest.mark.extended("detail")
 def test_an_invalid_argument_of_a_hook_is_reported_with_the_line_of_the_hook(project: Project) -> None:
     write_hooks(
         project,
@@ -97,6 +99,7 @@ def test_an_invalid_argument_of_a_hook_is_reported_with_the_line_of_the_hook(pro
     assert re.search(r"web1, web2: ValueError: .*\(dodo\.py:\d+\)", done.out), done.out
 
 
+@pytest.mark.extended("detail")
 def test_an_error_uses_the_description_that_the_hook_gives(project: Project) -> None:
     hook = "host.run(['sh', '-c', 'echo lost\\nexit 4'], called='the cache could not be filled')"
     write_hooks(
@@ -135,6 +138,7 @@ def test_on_failed_runs_after_a_failed_rollback(project: Project) -> None:
     assert (told_once["flow"], told_once["step"], told_once["error"]) == ("rollback", "starting", "NoTarget")
 
 
+@pytest.mark.extended("detail")
 def test_on_failed_runs_after_a_task_failed_inside_a_flow(project: Project) -> None:
     project.dodo(
         TELL
@@ -166,7 +170,7 @@ def test_on_failed_does_not_run_when_the_flow_did_not_begin(project: Project) ->
     assert not (project.deploy_to("web1") / ".capdoit").exists()
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=lambda number: number.name)
+@pytest.mark.parametrize("number", [signal.SIGINT, *further(signal.SIGTERM)], ids=lambda number: number.name)
 def test_on_failed_runs_after_a_signal(project: Project, number: signal.Signals) -> None:
     wait = dedent("""
         @cap.after('updated')
@@ -204,6 +208,7 @@ def test_a_failing_on_failed_hook_does_not_hide_the_error(project: Project) -> N
     assert "Traceback" not in done.out
 
 
+@pytest.mark.extended("detail")
 def test_on_failed_does_not_run_after_a_successful_deploy(project: Project) -> None:
     project.dodo(TELL)
     deploy(project)

@@ -6,6 +6,7 @@ import pytest
 
 from capdoit.testing import Project
 from tests.integration.database_recipe import recipe
+from tests.support import further
 
 OPTIONS = """
 @dataclass(frozen=True)
@@ -58,10 +59,12 @@ def test_an_unset_secret_stops_the_flow_before_any_host_is_touched(project: Proj
     [
         ("key: plain", "option key is not a secret, expected secret (!env NAME)"),
         ("on: [wbe]", "option on: no host has the role wbe; did you mean web?"),
-        ("how: sloww", "option how is 'sloww', expected fast or slow"),
-        ("every: often", "option every is 'often', expected number"),
-        ("page: [a]", "option page is ('a',), expected string or null"),
-        ("evry: 1", "has no option evry; did you mean every?"),
+        *further(
+            ("how: sloww", "option how is 'sloww', expected fast or slow"),
+            ("every: often", "option every is 'often', expected number"),
+            ("page: [a]", "option page is ('a',), expected string or null"),
+            ("evry: 1", "has no option evry; did you mean every?"),
+        ),
     ],
 )
 def test_a_wrong_option_is_reported_with_its_place(project: Project, option: str, complaint: str) -> None:
@@ -77,12 +80,17 @@ def test_a_wrong_option_is_reported_with_its_place(project: Project, option: str
     [
         ("@odd.after('publishd')\ndef f(host): ...", "recipe odd: odd.py:8: no step publishd; did you mean published?"),
         ("@odd.after('published')\ndef f(hots): ...", "recipe odd: odd.py:8: hook odd.f has the argument hots"),
-        ("@odd.probe(roels='db')\ndef f(host): ...", "recipe odd: odd.py:8: probe has no roels=; did you mean roles?"),
-        ("@odd.guard()\ndef f(reocrded): ...", "did you mean recorded?"),
-        ("odd.linked_dirs = ['../up']", "linked_dirs outside the release: '../up'"),
-        ("odd.requires = 'capdoit>=99'", "requires capdoit>=99, but capdoit "),
-        ("odd.requires = 'rails>=6'", "must name capdoit"),
-        ("odd.requires = 5", "requires=5: "),
+        *further(
+            (
+                "@odd.probe(roels='db')\ndef f(host): ...",
+                "recipe odd: odd.py:8: probe has no roels=; did you mean roles?",
+            ),
+            ("@odd.guard()\ndef f(reocrded): ...", "did you mean recorded?"),
+            ("odd.linked_dirs = ['../up']", "linked_dirs outside the release: '../up'"),
+            ("odd.requires = 'capdoit>=99'", "requires capdoit>=99, but capdoit "),
+            ("odd.requires = 'rails>=6'", "must name capdoit"),
+            ("odd.requires = 5", "requires=5: "),
+        ),
     ],
 )
 def test_a_wrongly_declared_recipe_is_refused_with_its_place(project: Project, text: str, complaint: str) -> None:
@@ -92,6 +100,7 @@ def test_a_wrongly_declared_recipe_is_refused_with_its_place(project: Project, t
     assert "Traceback" not in done.out
 
 
+@pytest.mark.extended("detail")
 def test_a_recipe_for_another_capdoit_version_is_listed_as_unusable(project: Project) -> None:
     (project.path / "recipes").mkdir()
     (project.path / "recipes/odd.py").write_text(

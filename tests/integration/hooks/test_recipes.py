@@ -9,6 +9,7 @@ import pytest
 from capdoit.sequence import step_names
 from capdoit.testing import Project, Stages
 from tests.integration.database_recipe import WATCHING, database, deployed, recipe
+from tests.support import choose_ordinary
 
 SHOUT = """
 @tell.after("published")
@@ -47,6 +48,7 @@ def test_the_variable_skip_leaves_a_hook_out(project: Project) -> None:
     assert database(project) == ["0001"]
 
 
+@pytest.mark.extended("detail")
 def test_an_unknown_hook_in_skip_is_refused(project: Project) -> None:
     recipe(project, "db", WATCHING)
     done = project.doit("deploy:production", "skip=db.migrat").failed(3)
@@ -67,6 +69,7 @@ def test_a_hook_run_alone_works_on_the_live_release(project: Project) -> None:
     project.doit("deploy:production", check=True)
 
 
+@pytest.mark.extended("detail")
 def test_a_hook_run_alone_is_refused_when_nothing_is_live(project: Project) -> None:
     recipe(project, "db", WATCHING)
     assert "no release is live" in project.doit("run", "-s", "deploy:production:db.migrate").failed().out
@@ -82,6 +85,7 @@ def test_a_hook_gets_the_facts_of_its_flow(project: Project) -> None:
     assert "loud=loudly: expected yes or no" in project.doit("deploy:production", "loud=loudly").failed(3).out
 
 
+@pytest.mark.extended("detail")
 def test_an_on_failed_hook_gets_the_facts_of_its_flow(project: Project) -> None:
     recipe(
         project,
@@ -145,7 +149,7 @@ def fail(host):
 """
 
 
-@pytest.mark.parametrize("step", step_names("rollback"))
+@pytest.mark.parametrize("step", choose_ordinary(step_names("rollback"), "publishing"))
 def test_a_recipe_that_fails_in_any_step_leaves_healthy_hosts(stage: Stages, step: str) -> None:
     shop = stage(recipes={"boom": {}})
     shop.recipe("boom", BROKEN_ON_THE_WAY_BACK.format(step=step))

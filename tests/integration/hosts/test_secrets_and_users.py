@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from textwrap import dedent
 
+import pytest
+
 from capdoit.testing import Project
 
 TEXT = "hunter2 'and' \"more\" $HOME"
@@ -83,6 +85,7 @@ def test_a_refusal_of_sudo_fails_the_deploy_with_its_message(project: Project) -
     assert project.current("web1") is None
 
 
+@pytest.mark.extended("detail")
 def test_a_secret_option_of_a_recipe_reaches_a_command_unchanged(project: Project) -> None:
     project.write_module(
         "recipes/warm.py",

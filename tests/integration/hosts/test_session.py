@@ -34,6 +34,7 @@ from tests.integration.hosts.sessions import (
     started,
     wait_until,
 )
+from tests.support import choose_ordinary
 
 SHELLS = {"dash": ["dash"], "bash": ["bash"], "busybox": ["busybox", "ash"]}
 
@@ -56,7 +57,7 @@ def opened() -> Iterator[OpenSession]:
             session.close()
 
 
-@pytest.fixture(params=SHELLS)
+@pytest.fixture(params=choose_ordinary(SHELLS, "dash"))
 def shell(request: pytest.FixtureRequest) -> list[str]:
     return SHELLS[request.param]
 

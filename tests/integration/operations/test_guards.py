@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from textwrap import dedent
 
+import pytest
+
 from capdoit.testing import Project
 from tests.integration.database_recipe import WATCHING, database, deployed, recipe
 from tests.support import tools_in_front, write_hooks
@@ -61,6 +63,7 @@ def test_with_migrations_back_unknown_migrations_are_reverted_before_the_switch(
     assert database(project) == ["0001"]
 
 
+@pytest.mark.extended("detail")
 def test_migrations_back_is_refused_when_the_recipe_cannot_revert(project: Project) -> None:
     recipe(project, "db", WATCHING)
     deployed(project, "0001")
@@ -71,6 +74,7 @@ def test_migrations_back_is_refused_when_the_recipe_cannot_revert(project: Proje
     assert project.current("web1") == second
 
 
+@pytest.mark.extended("detail")
 def test_a_rollback_between_releases_with_equal_migrations_needs_no_variable(project: Project) -> None:
     recipe(project, "db", WATCHING)
     first = deployed(project, "0001")
@@ -79,6 +83,7 @@ def test_a_rollback_between_releases_with_equal_migrations_needs_no_variable(pro
     assert project.current("web1") == first
 
 
+@pytest.mark.extended("detail")
 def test_a_rollback_to_a_release_without_recorded_token_goes_ahead(project: Project) -> None:
     project.config()
     first = deployed(project, "0001")
@@ -88,6 +93,7 @@ def test_a_rollback_to_a_release_without_recorded_token_goes_ahead(project: Proj
     assert project.current("web1") == first
 
 
+@pytest.mark.extended("detail")
 def test_a_plan_reverts_no_more_migrations_than_it_lists(project: Project) -> None:
     recipe(project, "db", WATCHING + BACK)
     deployed(project, "0001")
@@ -129,6 +135,7 @@ def test_a_failing_probe_prevents_the_publish(project: Project) -> None:
     assert project.releases("web1") == [first]
 
 
+@pytest.mark.extended("detail")
 def test_a_rollback_without_the_host_that_a_guard_asks_is_refused(project: Project) -> None:
     recipe(project, "db", WATCHING.replace('roles="web"', 'roles="db"'))
     project.hosts["web2"]["roles"] = ["web", "db"]
@@ -142,6 +149,7 @@ def test_a_rollback_without_the_host_that_a_guard_asks_is_refused(project: Proje
     project.doit("rollback:production", "hosts=web1", "migrations=keep", check=True)
 
 
+@pytest.mark.extended("detail")
 def test_a_rollback_that_fails_after_reverting_migrations_reports_them(project: Project) -> None:
     recipe(project, "db", WATCHING + BACK)
     deployed(project, "0001")
@@ -163,6 +171,7 @@ CANNOT_TELL = WATCHING.replace('return host.capture(["cat", f"{release.deploy_to
 CANNOT_TELL += '    return host.capture("test ! -e ../../broken || exit 6; cat ../../database", cwd=release.path)\n'
 
 
+@pytest.mark.extended("detail")
 def test_a_failing_probe_refuses_a_rollback_unless_migrations_keep(project: Project) -> None:
     recipe(project, "db", CANNOT_TELL)
     first, second = deployed(project, "0001"), deployed(project, "0001", "0002")
@@ -176,6 +185,7 @@ def test_a_failing_probe_refuses_a_rollback_unless_migrations_keep(project: Proj
     assert project.current("web1") == project.current("web2") == first
 
 
+@pytest.mark.extended("detail")
 def test_a_hook_or_guard_without_hosts_is_reported(project: Project) -> None:
     recipe(
         project,
@@ -199,12 +209,14 @@ def test_a_hook_or_guard_without_hosts_is_reported(project: Project) -> None:
     assert "recipe db asks no host: none has the role dbb" in done.out
 
 
+@pytest.mark.extended("detail")
 def test_a_variable_given_twice_is_refused(project: Project) -> None:
     done = project.doit("deploy:production", "skip=a", "skip=b").failed(3)
     assert "skip= is given twice: a, b; separate several names with commas" in done.out
     assert not project.current("web1")
 
 
+@pytest.mark.extended("detail")
 def test_migrations_are_reverted_after_all_other_hooks_succeeded(project: Project) -> None:
     recipe(project, "db", WATCHING + BACK)
     deployed(project, "0001")
@@ -224,6 +236,7 @@ def test_migrations_are_reverted_after_all_other_hooks_succeeded(project: Projec
     assert database(project) == ["0001", "0002"]
 
 
+@pytest.mark.extended("detail")
 def test_a_failing_guard_is_reported_with_its_error_and_line(project: Project) -> None:
     recipe(
         project,
@@ -242,6 +255,7 @@ def test_a_failing_guard_is_reported_with_its_error_and_line(project: Project) -
     assert "doit rollback:production migrations=keep" in done.out
 
 
+@pytest.mark.extended("detail")
 def test_migrations_that_other_hosts_still_use_are_not_reverted(project: Project) -> None:
     recipe(project, "db", WATCHING + BACK)
     deployed(project, "0001")
@@ -252,6 +266,7 @@ def test_migrations_that_other_hosts_still_use_are_not_reverted(project: Project
     assert project.current("web1") == project.current("web2") == second
 
 
+@pytest.mark.extended("detail")
 def test_a_hook_without_selected_hosts_is_reported_as_left_out(project: Project) -> None:
     project.hosts["web2"]["roles"] = ["db"]
     write_hooks(
@@ -268,6 +283,7 @@ def test_a_hook_without_selected_hosts_is_reported_as_left_out(project: Project)
     assert "warning" not in project.doit("deploy:production", check=True).out
 
 
+@pytest.mark.extended("detail")
 def test_an_interrupted_revert_of_migrations_is_reported(project: Project) -> None:
     recipe(project, "db", WATCHING + BACK)
     deployed(project, "0001")

@@ -15,7 +15,7 @@ import pytest
 
 from capdoit.records.manifest import parse_listing
 from capdoit.testing import DODO, GitRepo, Project
-from tests.support import MakeProject, deploy, write_hooks
+from tests.support import MakeProject, choose_ordinary, deploy, further, write_hooks
 
 
 def release(project: Project, name: str, host: str = "web1") -> Path:
@@ -51,6 +51,7 @@ def test_a_deploy_writes_a_manifest_that_includes_changes_of_hooks(project: Proj
     assert verify(project)["well"] is True
 
 
+@pytest.mark.extended("detail")
 def test_a_manifest_is_removed_with_its_release_and_kept_with_its_archive(project: Project) -> None:
     project.config(keep_releases=2)
     first, second, third = (deploy(project) for _ in range(3))
@@ -64,6 +65,7 @@ def test_a_manifest_is_removed_with_its_release_and_kept_with_its_archive(projec
     assert sorted(os.listdir(manifest(project, "").parent / "manifests")) == [second, fourth]
 
 
+@pytest.mark.extended("detail")
 def test_a_failed_deploy_leaves_no_manifest(project: Project) -> None:
     first = deploy(project)
     write_hooks(
@@ -118,7 +120,7 @@ def tree_of(project: Project) -> dict[str, object]:
     }
 
 
-@pytest.mark.parametrize("kind", DAMAGE)
+@pytest.mark.parametrize("kind", choose_ordinary(DAMAGE, "missing", "longer"))
 def test_a_rollback_to_a_damaged_release_is_refused_with_the_differences(project: Project, kind: str) -> None:
     damage, said = DAMAGE[kind]
     first, second = deploy(project), deploy(project)
@@ -145,6 +147,7 @@ def make(host, release, flow):
 )
 
 
+@pytest.mark.extended("detail")
 def test_hosts_with_only_busybox_write_manifests_and_find_damage(project: Project, tmp_path: Path) -> None:
     tools = tmp_path / "busybox-tools"
     tools.mkdir()
@@ -165,6 +168,7 @@ def test_hosts_with_only_busybox_write_manifests_and_find_damage(project: Projec
     assert verify(project)["well"] is True
 
 
+@pytest.mark.extended("detail")
 def test_damage_is_found_before_hooks_of_reverted_run(project: Project) -> None:
     first, _ = deploy(project), deploy(project)
     write_hooks(
@@ -181,6 +185,7 @@ def test_damage_is_found_before_hooks_of_reverted_run(project: Project) -> None:
     assert "web2: release" in done.out
 
 
+@pytest.mark.extended("detail")
 def test_only_verify_full_finds_changed_contents_of_the_same_size(project: Project) -> None:
     first, second = deploy(project), deploy(project)
     (release(project, first) / "app.txt").write_text("FIRST\n")
@@ -211,6 +216,7 @@ def test_added_files_and_runtime_files_do_not_prevent_a_rollback(project: Projec
     assert project.current("web1") == first
 
 
+@pytest.mark.extended("detail")
 def test_a_rollback_to_a_release_without_manifest_works(project: Project) -> None:
     first, _ = deploy(project), deploy(project)
     for host in project.hosts:
@@ -220,7 +226,7 @@ def test_a_rollback_to_a_release_without_manifest_works(project: Project) -> Non
     assert project.current("web1") == first
 
 
-@pytest.mark.parametrize("text", ["./app.txt\tstat\t81a4 6\n", "\0\xff\n", "~\tend\tyes\n./gone\n"])
+@pytest.mark.parametrize("text", ["./app.txt\tstat\t81a4 6\n", *further("\0\xff\n", "~\tend\tyes\n./gone\n")])
 def test_a_broken_manifest_is_damage_that_force_overrides(project: Project, text: str) -> None:
     first, _ = deploy(project), deploy(project)
     manifest(project, first).write_text(text, encoding="latin-1")
@@ -230,6 +236,7 @@ def test_a_broken_manifest_is_damage_that_force_overrides(project: Project, text
     assert project.current("web1") == first
 
 
+@pytest.mark.extended("detail")
 def test_a_host_that_cannot_compare_refuses_unless_forced(project: Project, tmp_path: Path) -> None:
     first, second = deploy(project), deploy(project)
     (tmp_path / "tools").mkdir()
@@ -286,10 +293,12 @@ def test_a_damaged_archive_is_refused_and_not_unpacked(project: Project) -> None
     ("task", "variable", "answer"),
     [
         ("rollback", "verify=ful", "did you mean full?"),
-        ("rollback", "verfiy=full", "did you mean verify?"),
-        ("rollback", "forse=yes", "did you mean force?"),
-        ("rollback", "force=maybe", "expected yes or no"),
-        ("deploy", "force=yes", "has no effect on a deploy"),
+        *further(
+            ("rollback", "verfiy=full", "did you mean verify?"),
+            ("rollback", "forse=yes", "did you mean force?"),
+            ("rollback", "force=maybe", "expected yes or no"),
+            ("deploy", "force=yes", "has no effect on a deploy"),
+        ),
     ],
 )
 def test_a_misspelled_or_meaningless_variable_is_refused(

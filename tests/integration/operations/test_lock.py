@@ -10,7 +10,7 @@ from textwrap import dedent
 import pytest
 
 from capdoit.testing import Project, processes
-from tests.support import MakeProject, deploy, tools_in_front, within, write_hooks
+from tests.support import MakeProject, deploy, further, tools_in_front, within, write_hooks
 
 
 def at_work(project: Project, step: str = "updated") -> Project:
@@ -46,6 +46,7 @@ def test_a_flow_is_refused_while_another_runs_and_the_holder_named(project: Proj
     assert len(project.releases("web1")) == 1
 
 
+@pytest.mark.extended("detail")
 def test_a_lock_on_some_hosts_advises_to_unlock_only_those(project: Project) -> None:
     with at_work(project).start("deploy:production", "hosts=web2") as first:
         within(60, (project.path / "at-work").exists)
@@ -96,6 +97,7 @@ def test_a_waiting_flow_continues_when_the_other_has_ended(project: Project) -> 
     assert len(project.releases("web1")) == len(project.releases("web2")) == 2
 
 
+@pytest.mark.extended("detail")
 def test_a_waiting_flow_holds_no_lock_on_other_hosts(make_project: MakeProject) -> None:
     project = make_project(3)
     project.doit("deploy:production", check=True)
@@ -114,6 +116,7 @@ def test_a_waiting_flow_holds_no_lock_on_other_hosts(make_project: MakeProject) 
     assert process.returncode == 0, out
 
 
+@pytest.mark.extended("detail")
 def test_removing_the_remains_of_a_dead_flow_may_exceed_the_heartbeat_timeout(project: Project) -> None:
     write_hooks(
         project,
@@ -143,6 +146,7 @@ def test_a_flow_that_lost_its_lock_cannot_publish(project: Project) -> None:
     assert project.current("web1") == project.current("web2")
 
 
+@pytest.mark.extended("detail")
 def test_a_flow_whose_release_was_rolled_back_meanwhile_fails(project: Project) -> None:
     first = deploy(project)
     at_work(project, "published")
@@ -194,7 +198,7 @@ def test_unlock_reports_that_no_host_was_locked(project: Project) -> None:
         project.doit("deploy:production", check=True)
 
 
-@pytest.mark.parametrize("wait", ["soon", "-1", "1.5", ""])
+@pytest.mark.parametrize("wait", ["soon", *further("-1", "1.5", "")])
 def test_a_wait_that_is_not_a_number_of_seconds_is_refused(project: Project, wait: str) -> None:
     assert "wait=" in project.doit("deploy:production", f"wait={wait}").failed(3).out
     assert not project.releases("web1")
@@ -204,8 +208,8 @@ def one_ends(flows: list[subprocess.Popen[str]]) -> bool:
     return processes.wait_until(60, lambda: any(flow.poll() is not None for flow in flows))
 
 
-# 3 times in the ordinary suite and 200 times in all, in parts that can run beside each other.
-@pytest.mark.parametrize("times", [3, *[pytest.param(25, marks=pytest.mark.more)] * 8])
+# 3 times in the ordinary set, and 200 times in the extended set, in parts that can run at the same time.
+@pytest.mark.parametrize("times", [3, *further(*[25] * 8)])
 def test_of_two_flows_started_together_exactly_one_runs(make_project: MakeProject, times: int) -> None:
     project = make_project(hosts=3, keep_releases=1000)
     at_work(project)

@@ -11,7 +11,7 @@ import sys
 import pytest
 
 from capdoit.testing import Project
-from tests.support import write_hooks
+from tests.support import further, write_hooks
 
 KEY = "-----BEGIN KEY-----\nMIIEpAIBAAKCAQEA\n\n  c2hvcnQgYnV0\tbm90\r\nabc=\n-----END KEY-----\n"
 
@@ -52,7 +52,7 @@ def test_a_multiline_key_printed_line_by_line_is_masked(project: Project) -> Non
 
 @pytest.mark.parametrize(
     "show",
-    ["host.run(\"printf '<\\\\342\\\\234\\\\223>\\\\\\\\n'\")", "print('<\\u2713>')"],
+    ["host.run(\"printf '<\\\\342\\\\234\\\\223>\\\\\\\\n'\")", *further("print('<\\u2713>')")],
     ids=["by the host", "by the hook"],
 )
 def test_a_deploy_succeeds_when_the_terminal_cannot_show_a_character(project: Project, show: str) -> None:
@@ -70,6 +70,7 @@ def test_a_deploy_succeeds_when_the_terminal_cannot_show_a_character(project: Pr
     assert project.current("web1")
 
 
+@pytest.mark.extended("detail")
 def test_the_error_handler_of_pythonioencoding_is_respected(project: Project) -> None:
     write_hooks(
         project,
@@ -111,7 +112,9 @@ def test_a_terminal_shows_live_and_missing_releases_in_color(project: Project, e
     assert "\033[33mmissing\033[0m" in shown
 
 
-@pytest.mark.parametrize("said", [{"TERM": "xterm", "NO_COLOR": "1"}, {"TERM": "dumb"}], ids=["NO_COLOR", "dumb"])
+@pytest.mark.parametrize(
+    "said", [{"TERM": "xterm", "NO_COLOR": "1"}, *further({"TERM": "dumb"})], ids=["NO_COLOR", "dumb"]
+)
 def test_no_color_and_a_dumb_terminal_turn_colors_off(
     project: Project, env: dict[str, str], said: dict[str, str]
 ) -> None:
@@ -133,7 +136,7 @@ def in_bash(project: Project, env: dict[str, str], line: str) -> tuple[int, str]
     return done.returncode, done.stderr
 
 
-@pytest.mark.parametrize("reads", ["true", "head -n 1 >read", "head -n 5 >read"])
+@pytest.mark.parametrize("reads", ["true", *further("head -n 1 >read", "head -n 5 >read")])
 @pytest.mark.parametrize("words", ["cap status", "list", "deploy:production"])
 def test_output_to_a_closed_pipe_keeps_the_exit_status(
     project: Project, env: dict[str, str], words: str, reads: str

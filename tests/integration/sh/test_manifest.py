@@ -16,7 +16,6 @@ from capdoit.shell_scripts import read_shell_file
 from tests.support import LIKE_ANYBODY
 
 ODD = ["new\nline", "tab\tname", "back\\slash", " lead", "a -> b", "é", "\udcff\udcfe", "-n", "*", "was\tx\tstat\t1"]
-RELEASE = "20260101000000"
 
 
 Listing = Callable[..., bytes]

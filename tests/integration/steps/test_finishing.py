@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from capdoit.testing import DODO, Project
 from tests.support import deploy
 
@@ -25,6 +27,7 @@ def test_keep_releases_keeps_the_newest(project: Project) -> None:
     assert project.releases("web1") == project.releases("web2") == releases[-2:]
 
 
+@pytest.mark.extended("detail")
 def test_keep_releases_one_keeps_the_rollback_target(project: Project) -> None:
     project.config(keep_releases=1)
     _, second, third = [deploy(project) for _ in range(3)]
@@ -46,6 +49,7 @@ def test_failed_releases_are_removed_and_never_counted(project: Project) -> None
     assert project.current("web1") == first
 
 
+@pytest.mark.extended("detail")
 def test_releases_without_revision_are_removed_and_not_counted(project: Project) -> None:
     project.config(keep_releases=2)
     first = deploy(project)

@@ -11,7 +11,7 @@ from textwrap import dedent
 import pytest
 
 from capdoit.testing import DODO, Project
-from tests.support import deploy, nothing_half_made, tools_in_front, within, write_hooks
+from tests.support import deploy, further, nothing_half_made, tools_in_front, within, write_hooks
 
 
 def test_a_host_that_cannot_publish_makes_the_others_switch_back(project: Project) -> None:
@@ -30,7 +30,7 @@ def test_a_host_that_cannot_publish_makes_the_others_switch_back(project: Projec
     nothing_half_made(project, [first])
 
 
-@pytest.mark.parametrize("ended_by", [signal.SIGINT, signal.SIGTERM, "timeout"])
+@pytest.mark.parametrize("ended_by", [signal.SIGINT, *further(signal.SIGTERM, "timeout")])
 def test_hosts_that_switched_go_back_when_a_publish_is_stopped(
     project: Project, tmp_path: Path, ended_by: signal.Signals | str
 ) -> None:
@@ -77,6 +77,7 @@ def test_a_rollback_that_cannot_be_published_is_undone(project: Project) -> None
     nothing_half_made(project, [first, second])
 
 
+@pytest.mark.extended("detail")
 def test_a_failed_hook_run_alone_advises_to_run_it_alone_again(project: Project) -> None:
     first = deploy(project)
     write_hooks(
@@ -93,6 +94,7 @@ def test_a_failed_hook_run_alone_advises_to_run_it_alone_again(project: Project)
     assert project.current("web1") == first
 
 
+@pytest.mark.extended("detail")
 def test_a_rollback_whose_last_hook_fails_reports_live_and_how_to_repeat_the_hook(project: Project) -> None:
     first, _ = deploy(project), deploy(project)
     write_hooks(
@@ -146,6 +148,7 @@ def test_a_failing_cleanup_is_a_warning(project: Project) -> None:
     assert project.releases("web1") == project.releases("web2") == [releases[1], third]
 
 
+@pytest.mark.extended("detail")
 def test_a_deploy_that_fails_after_publish_reports_the_steps_not_done(project: Project) -> None:
     deploy(project)
     hooks = dedent("""

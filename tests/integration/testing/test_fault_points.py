@@ -8,6 +8,7 @@ from textwrap import dedent
 import pytest
 
 from capdoit.testing import Stages, StageUnderTest
+from tests.support import choose_ordinary, further
 
 
 def deployed(stage: Stages, **settings: object) -> StageUnderTest:
@@ -19,7 +20,7 @@ def deployed(stage: Stages, **settings: object) -> StageUnderTest:
 STEPS = ("starting", "started", "updating", "updated", "publishing", "published", "finishing", "finished")
 
 
-@pytest.mark.parametrize("step", STEPS)
+@pytest.mark.parametrize("step", choose_ordinary(STEPS, "updating", "publishing"))
 def test_fail_at_works_at_each_step_and_the_next_flow_succeeds(stage: Stages, step: str) -> None:
     shop = deployed(stage)
     before = shop.live
@@ -31,7 +32,7 @@ def test_fail_at_works_at_each_step_and_the_next_flow_succeeds(stage: Stages, st
     shop.assert_healthy()
 
 
-@pytest.mark.parametrize("step", ["starting", "updating", "publishing", "finished"])
+@pytest.mark.parametrize("step", ["publishing", *further("starting", "updating", "finished")])
 def test_kill_at_leaves_hosts_whose_next_deploy_succeeds(stage: Stages, step: str) -> None:
     shop = deployed(stage)
     before = shop.live
@@ -42,6 +43,7 @@ def test_kill_at_leaves_hosts_whose_next_deploy_succeeds(stage: Stages, step: st
     shop.assert_healthy()
 
 
+@pytest.mark.extended("detail")
 def test_strikes_work_in_a_rollback(stage: Stages) -> None:
     shop = deployed(stage)
     first = shop.live

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from capdoit.testing import HostUnderTest, Stages, StageUnderTest
+from tests.support import further
 
 OTHER = "20160614133327"
 
@@ -65,21 +66,23 @@ def make(name: str) -> Callable[[HostUnderTest], None]:
     return lambda host: (host.deploy_to / name).mkdir()
 
 
-DAMAGE = [
+DAMAGE: list[tuple[Callable[[HostUnderTest], object], str]] = [
     (unlink, "no release is live"),
+    (relink(f"{{deploy_to}}/releases/{OTHER}"), f"releases/{OTHER}, which does not exist"),
+    (within_release(lambda release: (release / "REVISION").unlink()), "has no REVISION"),
+    (make(".capdoit/next"), ".capdoit/next was not removed"),
+]
+FURTHER_DAMAGE: list[tuple[Callable[[HostUnderTest], object], str]] = [
     (current_is_a_directory, "current is not a symlink"),
     (relink(f"releases/{OTHER}"), f"current points to releases/{OTHER}, which is not /"),
     (relink("{deploy_to}/releases/mine"), "releases/mine, which is not /"),
     (relink(f"/elsewhere/releases/{OTHER}"), "current points to /elsewhere"),
-    (relink(f"{{deploy_to}}/releases/{OTHER}"), f"releases/{OTHER}, which does not exist"),
-    (within_release(lambda release: (release / "REVISION").unlink()), "has no REVISION"),
     (within_release(link_is_a_copy), "log in the live release"),
     (lambda host: (host.shared / "log").rmdir(), "points to"),
     (lambda host: (host.shared / "config/key").unlink(), "points to"),
     (make("releases/notes"), "releases contains notes, which is not the name of a release"),
     (make("releases/.hidden"), "releases contains .hidden"),
     (make("releases/20169914133327"), "releases contains 20169914133327"),
-    (make(".capdoit/next"), ".capdoit/next was not removed"),
     (make(".capdoit/incoming"), ".capdoit/incoming was not removed"),
     (make(".capdoit/unpack"), ".capdoit/unpack was not removed"),
     (make(".capdoit/removed"), ".capdoit/removed was not removed"),
@@ -87,9 +90,9 @@ DAMAGE = [
 ]
 
 
-@pytest.mark.parametrize(("spoil", "wrong"), DAMAGE, ids=[wrong for _, wrong in DAMAGE])
+@pytest.mark.parametrize(("spoil", "wrong"), [*DAMAGE, *further(*FURTHER_DAMAGE)])
 def test_each_kind_of_damage_is_found_and_its_host_named(
-    whole: StageUnderTest, spoil: Callable[[HostUnderTest], None], wrong: str
+    whole: StageUnderTest, spoil: Callable[[HostUnderTest], object], wrong: str
 ) -> None:
     spoil(whole.host("web2"))
     found = complaint(whole)
@@ -106,6 +109,7 @@ def whole(stage: Stages) -> StageUnderTest:
     return shop
 
 
+@pytest.mark.extended("detail")
 def test_hosts_with_different_live_releases_are_found(whole: StageUnderTest) -> None:
     live = whole.host("web2").release(str(whole.live))
     live.rename(live.with_name(OTHER))

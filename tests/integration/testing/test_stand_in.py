@@ -9,6 +9,7 @@ from textwrap import dedent
 import pytest
 
 from capdoit.testing import Call, Stages
+from tests.support import further
 
 HOSTILE = ["a b", "", "it's", 'say "hi"', "two\nlines\n", "$HOME `id` \\n \\", "*", "-n", "ä\udcff", "\ttab"]
 ASK = f"""
@@ -30,6 +31,7 @@ def test_calls_are_recorded_with_host_directory_and_environment(stage: Stages) -
         assert found[name].env["WHY"] == "a=b\nc"
 
 
+@pytest.mark.extended("detail")
 def test_concurrent_calls_are_all_recorded_completely(stage: Stages) -> None:
     each = "for n in 1 2 3 4 5 6 7 8 9 10; do oracle $n & done; wait"
     shop = stage(
@@ -45,7 +47,7 @@ def test_concurrent_calls_are_all_recorded_completely(stage: Stages) -> None:
     assert calls == {(host, (str(n),)) for host in ("web1", "web2") for n in range(1, 11)}
 
 
-@pytest.mark.parametrize("shell", [["dash"], ["bash", "--posix"], ["busybox", "ash"]], ids=" ".join)
+@pytest.mark.parametrize("shell", [["dash"], *further(["bash", "--posix"], ["busybox", "ash"])], ids=" ".join)
 def test_a_stand_in_works_in_every_shell(stage: Stages, shell: list[str]) -> None:
     shop = stage(hosts=1)
     shop.stand_in("oracle", answer="x\\n'", status=3)
@@ -56,6 +58,7 @@ def test_a_stand_in_works_in_every_shell(stage: Stages, shell: list[str]) -> Non
     assert shop.calls("oracle") == [Call(tuple(HOSTILE), "/usr", "web1", {})] * 2
 
 
+@pytest.mark.extended("detail")
 def test_a_stand_in_precedes_the_path_of_a_host(stage: Stages) -> None:
     site = stage(hosts={"web1": {"default_env": {"PATH": "/usr/bin:/bin", "LANG": "C"}}})
     site.stand_in("git", script='exec /usr/bin/git "$@"')
@@ -81,6 +84,7 @@ def test_a_stand_in_can_fail_and_can_run_a_script(stage: Stages) -> None:
     assert len(shop.calls("oracle")) == 3
 
 
+@pytest.mark.extended("detail")
 def test_a_call_on_the_controller_has_no_host(stage: Stages) -> None:
     dodo = dedent("""
         import subprocess

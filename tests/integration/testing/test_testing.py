@@ -88,6 +88,7 @@ def test_hosts_have_the_names_and_roles_that_the_test_gives_them(stage: Stages) 
     shop.assert_healthy()
 
 
+@pytest.mark.extended("detail")
 def test_stages_of_one_test_are_independent(stage: Stages) -> None:
     one, two = deployed(stage, hosts=1), stage(hosts=1)
     assert one.live

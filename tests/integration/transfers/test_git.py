@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from capdoit.testing import GitRepo, Project
-from tests.support import MakeProject, deploy
+from tests.support import MakeProject, deploy, further
 
 
 def live(project: Project, host: str) -> Path:
@@ -19,6 +19,7 @@ def log(project: Project, host: str) -> str:
     return (project.deploy_to(host) / "revisions.log").read_text()
 
 
+@pytest.mark.extended("detail")
 def test_environment_variables_of_a_calling_git_are_ignored(
     project: Project, env: dict[str, str], tmp_path: Path
 ) -> None:
@@ -38,7 +39,7 @@ def test_repo_tree_deploys_only_that_directory(project: Project, git_repo: GitRe
     assert names == {"REVISION", "REVISION_TIME", "a", "bin", "bin/run"}
 
 
-@pytest.mark.parametrize("tree", ["app.txt", "s*"])
+@pytest.mark.parametrize("tree", ["app.txt", *further("s*")])
 def test_a_repo_tree_that_is_not_a_directory_fails_and_leaves_nothing(
     project: Project, git_repo: GitRepo, tree: str
 ) -> None:
@@ -48,6 +49,7 @@ def test_a_repo_tree_that_is_not_a_directory_fails_and_leaves_nothing(
     assert project.releases("web1") == project.releases("web2") == []
 
 
+@pytest.mark.extended("detail")
 def test_a_repo_tree_that_the_commit_lacks_fails_and_leaves_nothing(project: Project) -> None:
     project.config(repo_tree="services/shop")
     done = project.doit("deploy:production").failed()
@@ -86,7 +88,7 @@ def test_branch_may_be_a_branch_a_tag_or_a_commit(make_project: MakeProject, git
         assert log(project, "web1").splitlines()[-1] == expected
 
 
-@pytest.mark.parametrize("branch", ["nowhere", "0123abc", "main~1", "--help", "-q"])
+@pytest.mark.parametrize("branch", ["nowhere", *further("0123abc", "main~1", "--help", "-q")])
 def test_an_unknown_branch_is_refused_and_leaves_nothing(project: Project, branch: str) -> None:
     done = project.doit("deploy:production", f"branch={branch}").failed()
     assert f"no branch, tag or commit '{branch}'" in done.out
@@ -94,6 +96,7 @@ def test_an_unknown_branch_is_refused_and_leaves_nothing(project: Project, branc
     assert project.releases("web1") == project.releases("web2") == []
 
 
+@pytest.mark.extended("detail")
 def test_the_mirror_follows_a_forced_push_and_a_branch_that_became_a_folder(
     project: Project, git_repo: GitRepo
 ) -> None:
@@ -107,6 +110,7 @@ def test_the_mirror_follows_a_forced_push_and_a_branch_that_became_a_folder(
     deploy(project, "branch=topic/one")
 
 
+@pytest.mark.extended("detail")
 def test_a_changed_repo_url_is_used(project: Project, git_repo: GitRepo) -> None:
     deploy(project)
     moved = git_repo.path.with_name("moved")
