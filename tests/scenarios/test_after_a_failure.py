@@ -78,7 +78,7 @@ def test_on_failure_rollback_without_a_target_leaves_the_release_live(project: P
     project.config(on_failure="rollback")
     project.dodo(hook("after('published')", "host.run('exit 9')"))
     done = project.doit("deploy:production").failed()
-    assert "The rollback that follows it (on_failure) failed, too:" in done.out
+    assert "The automatic rollback (on_failure) failed, too:" in done.out
     assert "there are no older releases to roll back to" in done.out
     assert project.current("web1")
     assert "Traceback" not in done.out
@@ -91,8 +91,8 @@ def test_on_failure_rollback_with_a_failing_hook_reports_that_it_went_back(proje
     project.dodo(hook("after('published')", "host.run('exit 9')"))
     done = project.doit("deploy:production").failed()
     assert f"{first} is live again, and " in done.out
-    assert "The rollback that follows it (on_failure) failed, too:" in done.out
-    assert "is live nevertheless. The rollback" not in done.out
+    assert "The automatic rollback (on_failure) failed, too:" in done.out
+    assert "is live nevertheless. The automatic rollback" not in done.out
     assert [project.current(host) for host in project.hosts] == [first, first]
 
 
@@ -159,7 +159,7 @@ def test_a_deploy_continues_without_max_failures_hosts_and_records_them(ssh_proj
         done = ssh_project.doit("deploy:production", check=True)
         second = ssh_project.current("web1")
         assert second != first
-        assert "NOT deployed to web2, which could not be reached; when it can: doit deploy:production" in done.out
+        assert "NOT deployed to web2, which could not be reached. Once reachable, run: doit deploy:" in done.out
         assert f"web2: release {second} was deployed without it" in ssh_project.doit("cap", "status").failed(3).out
         assert "going on without" not in ssh_project.doit("rollback:production").failed().out
         sshds.stop("web3")
@@ -244,14 +244,15 @@ def test_a_host_lost_after_its_switch_is_in_doubt_until_the_next_flow(ssh_projec
 
 FREEZES = """
 import importlib, os, signal
-publishing, lock = (importlib.import_module(f"capdoit.steps.{name}") for name in ("publishing", "lock"))
-publishing.FLIP_SECONDS = lock.REMAINS = 1
+publishing = importlib.import_module("capdoit.steps.publishing")
+lock = importlib.import_module("capdoit.operations.lock")
+publishing.FLIP_TIMEOUT_SECONDS = lock.LOST_SESSION_SECONDS = 1
 prepare = publishing._prepare
 
-def frozen(run, host):
-    prepare(run, host)
-    if host.name == "web2":
-        pids = host.capture("ps -o pid= -s $(ps -o sid= -p $$)").split()
+def frozen(context, connection):
+    prepare(context, connection)
+    if connection.name == "web2":
+        pids = connection.host.capture("ps -o pid= -s $(ps -o sid= -p $$)").split()
         open("frozen", "w").write(" ".join(pids))
         for pid in map(int, pids):
             if os.path.exists(f"/proc/{pid}"):

@@ -88,7 +88,7 @@ def test_a_strike_that_no_flow_reached_is_an_error(stage: Stages) -> None:
         (lambda shop: shop.fail_at("publish"), "no flow has a step publish;"),
         (lambda shop: shop.kill_at("publish"), "no flow has a step publish;"),
         (lambda shop: shop.fail_at("updated", host="web3"), "there is no host web3; there are web1, web2"),
-        (lambda shop: shop.fail_at("updated", when="during"), "before or after a step, not during"),
+        (lambda shop: shop.fail_at("updated", when="during"), "must be before or after, not during"),
     ],
 )
 def test_a_strike_at_an_unknown_moment_is_an_error(stage: Stages, strike: Callable[..., object], wrong: str) -> None:
