@@ -14,7 +14,7 @@ ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "capdoit"
 PAGE = ROOT.joinpath("docs/design.md").read_text(encoding="utf-8")
 CODE_SPANS = re.findall(r"`([^`\n]+)`", re.sub(r"^```.*?^```", "", PAGE, flags=re.DOTALL | re.MULTILINE))
-PATH = re.compile(r"[\w.-]+(/[\w.-]+)*(/|\.py|\.sh|\.md)")
+PATH = re.compile(r"[\w.-]+(/[\w.-]+)*(/|\.py|\.sh|\.md|\.toml)")
 PLACEHOLDER = re.compile(r"NAME|ROOM|MODULE|<")
 NAMES_OF_OTHERS = {"SshMachine"}  # of plumbum
 
@@ -39,10 +39,12 @@ def levels() -> list[set[str]]:
     return found
 
 
-def test_the_map_has_every_room() -> None:
+def test_the_map_and_the_distribution_have_every_room() -> None:
     packages = {path.parent.name for path in PACKAGE.glob("*/__init__.py")} - {"recipes"}
     modules = {path.stem for path in PACKAGE.glob("*.py")} - {"__init__"}
     assert set().union(*levels()) == packages | modules
+    packaged = re.findall(r'"capdoit\.(\w+)"', (ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    assert {*packaged} == packages | {"recipes"}
 
 
 def test_the_map_has_the_levels_that_imports_are_checked_by() -> None:
@@ -56,9 +58,10 @@ def test_a_file_that_is_named_exists(path: str) -> None:
     assert (ROOT / path).exists() or (PACKAGE / path).exists()
 
 
-@pytest.mark.parametrize(("name", "path"), sorted(set(re.findall(r"`(\w+)`\s+in\s+`([\w/]+\.py)`", PAGE))))
+@pytest.mark.parametrize(("name", "path"), sorted(set(re.findall(r"`(\w+)`\s+in\s+`([\w/]+\.\w+)`", PAGE))))
 def test_a_name_is_in_the_file_that_the_page_says(name: str, path: str) -> None:
-    assert re.search(rf"\b{name}\b", (PACKAGE / path).read_text(encoding="utf-8"))
+    file = PACKAGE / path if (PACKAGE / path).exists() else ROOT / path
+    assert re.search(rf"\b{name}\b", file.read_text(encoding="utf-8"))
 
 
 def test_classes_and_functions_that_are_named_exist() -> None:
