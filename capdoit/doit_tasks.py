@@ -156,7 +156,7 @@ class Cap(HookRegistry):
             text = str(error)
             for name, verb in SHORT_NAMES.items():
                 doc = f"{verb} the stage of stage=NAME"
-                yield {"basename": name, "actions": [(TaskFailed, [text])], "doc": doc, **ALWAYS_RUN}
+                yield {"basename": name, "actions": [(_refuse, [text])], "doc": doc, **ALWAYS_RUN}
             return
         for name, verb in SHORT_NAMES.items():
             doc = f"{verb} {stage}" + ("" if name == verb else " (Capistrano's name)")
@@ -304,6 +304,11 @@ def _is_in_child_process() -> bool:
     from multiprocessing import parent_process
 
     return parent_process() is not None
+
+
+def _refuse(text: str) -> TaskFailed:
+    """Return the failure of a task that cannot be run."""
+    return TaskFailed(text)
 
 
 def _list_hosts(stage: Stage) -> str:

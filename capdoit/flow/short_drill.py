@@ -6,7 +6,7 @@ from dataclasses import replace
 from functools import partial
 
 from capdoit.errors import CapdoitError, HostsFailed
-from capdoit.events import HostSurveyed, RollbackRehearsed
+from capdoit.events import EventBus, HostSurveyed, RollbackRehearsed
 from capdoit.flow.drill_shadow import check_target
 from capdoit.operations.choices import choose_target
 from capdoit.operations.survey import survey_host
@@ -34,10 +34,13 @@ def rehearse_rollback(deploy: FlowContext) -> None:
 
 
 def _rollback_context(deploy: FlowContext) -> FlowContext:
-    """Return the context of a rollback that follows the deploy, with the same connections."""
+    """Return the context of a rollback that follows the deploy, with the same connections.
+
+    Its bus has no listeners of the deploy: the target of the rollback must not become the decision of the deploy.
+    """
     variables = replace(deploy.request.variables, rollback_release=None)  # the environment may set it
     request = replace(deploy.request, flow="rollback", variables=variables, is_drill=True)
-    events, progress = deploy.events.nested(), Progress()
+    events, progress = EventBus(deploy.events.redactor), Progress()
     events.subscribe(progress.apply)
     return replace(deploy, request=request, events=events, progress=progress)
 

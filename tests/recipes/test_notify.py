@@ -83,7 +83,7 @@ def test_a_slack_message_of_a_failure_has_color_and_mention(stage: Stages, hook:
     assert said["attachments"][0]["color"] == "danger"
     assert said["text"] == "<!here>"
     assert said["attachments"][0]["text"].startswith(
-        "deploy of shop on production by tester failed in fail: web1: echo no more room; exit 7: exit status 7"
+        "deploy of shop on production by tester failed in fail: web1, web2: echo no more room; exit 7: exit status 7"
     )
 
 

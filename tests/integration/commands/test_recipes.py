@@ -35,12 +35,12 @@ def hello(host):
 '''
 MANUAL = """
 Options:
-  who: a text; needed
+  who: string; required
       whom to greet
-  times: a whole number; default 2
+  times: integer; default 2
       how often, in one breath
-  loudly: true or false; default false
-  names: a list of texts; default ["a"]
+  loudly: boolean; default false
+  names: list of strings; default ["a"]
 
 Hooks:
   flow      when             on         hook
@@ -84,7 +84,7 @@ def test_a_recipe_is_shown_with_its_docstring_and_options(project: Project) -> N
 @pytest.mark.extended("detail")
 def test_the_systemd_recipe_requires_units(project: Project) -> None:
     said = project.doit("cap", "recipes", "systemd", check=True).out
-    assert "  units: a list of texts; needed" in said.splitlines()
+    assert "  units: list of strings; required" in said.splitlines()
 
 
 def test_a_recipe_that_cannot_be_loaded_is_listed_with_the_reason(project: Project) -> None:

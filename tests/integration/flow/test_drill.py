@@ -281,8 +281,7 @@ def test_a_failing_hook_fails_the_drill_and_is_reported_for_both_hosts(project: 
     assert real(project) == before
     nothing_is_left(project)
     assert "drill:production: a rollback would be live, but not be finished: restart failed" in done.out
-    assert "web1: echo no unit; exit 5: exit status 5" in done.out
-    assert "web2: echo no unit; exit 5: exit status 5" in done.out
+    assert "web1, web2: echo no unit; exit 5: exit status 5" in done.out
     assert "Nothing that is live was touched." in done.out
     assert "is live nevertheless" not in done.out
     assert not (project.path / "cried").exists()

@@ -88,7 +88,7 @@ def test_a_second_ctrl_c_ends_the_flow_at_once_and_advises_status(project: Proje
     flow.send_signal(signal.SIGINT)
     out, _ = flow.communicate(timeout=60)
     assert flow.returncode == 130
-    assert out == "   ended at once; what is live where: doit cap status\n"
+    assert out == "   stopped at once. To see what is live: doit cap status\n"
 
 
 @pytest.mark.parametrize("during", ["the tidying up", *further("a hook")])

@@ -184,7 +184,7 @@ def test_an_archive_that_differs_from_the_plan_is_refused(project: Project) -> N
             ["deploy:production", "apply=nothing.json"],
             "apply=nothing.json: No such file or directory; plan=nothing.json",
         ),
-        (["deploy:production", "apply=deploy.yml"], "apply=deploy.yml: is no plan"),
+        (["deploy:production", "apply=deploy.yml"], "apply=deploy.yml: is not a plan file"),
         *further(
             (
                 ["rollback:production", "apply=plan.json"],

@@ -147,7 +147,7 @@ def test_output_to_a_closed_pipe_keeps_the_exit_status(
 
 
 def test_output_to_a_full_disk_fails_a_read_only_command_but_not_a_flow(project: Project, env: dict[str, str]) -> None:
-    why = "capdoit cannot write what it has to say: No space left on device; it goes on\n"
+    why = "capdoit cannot write its output: No space left on device; it goes on\n"
     assert in_bash(project, env, "doit deploy:production >/dev/full") == (0, why)
     assert project.current("web1") == project.current("web2") is not None
     assert in_bash(project, env, "doit cap status --json >/dev/full") == (1, why)

@@ -152,7 +152,7 @@ def test_the_controller_is_checked_before_any_host_is_touched(project: Project) 
 
 def test_branch_is_refused(project: Project) -> None:
     out = project.doit("deploy:production", "branch=main").failed().out
-    assert "branch= has no effect with transfer: copy; nothing was done" in out
+    assert "branch= means nothing with transfer: copy; nothing was done" in out
 
 
 def test_check_asks_for_its_tools_and_asks_each_host(project: Project) -> None:
