@@ -39,7 +39,7 @@ Options:
       whom to greet
   times: integer; default 2
       how often, in one breath
-  loudly: boolean; default false
+  loudly: true or false; default false
   names: list of strings; default ["a"]
 
 Hooks:
