@@ -21,7 +21,7 @@ HOSTS = ("web1", "web2", "web3")
 CLOSED = (".", "releases", ".capdoit", ".capdoit/lock", ".capdoit/journal", "shared", "repo", "revisions.log")
 ONE = ("web2",)
 CASES = itertools.product(CLOSED, (ONE, HOSTS), ("deploy", "rollback"))
-ORDINARY = (("releases", ONE, "deploy"), (".capdoit/journal", HOSTS, "deploy"), (".", ONE, "rollback"))
+ORDINARY = (("releases", ONE, "deploy"), (".capdoit/journal", HOSTS, "rollback"))
 AS_NOBODY = f'ForceCommand=exec setpriv --reuid={NOBODY} --regid={NOBODY} --clear-groups sh -c "$SSH_ORIGINAL_COMMAND"'
 
 

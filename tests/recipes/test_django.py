@@ -315,6 +315,7 @@ def test_a_rollback_names_the_migrations_that_the_release_lacks(shop: Shop) -> N
     assert site.live == second
 
 
+@pytest.mark.extended("recipe")
 def test_migrations_are_reverted_by_the_live_code_before_the_switch(shop: Shop) -> None:
     site = shop(static=False)
     first, second = twice(site)

@@ -274,6 +274,7 @@ def test_the_option_build_chooses_the_scripts(shop: Shop, said: Any, expected: l
     assert done(site)[1:] == expected
 
 
+@pytest.mark.extended("recipe")
 def test_a_failing_build_fails_the_deploy_with_its_message(shop: Shop) -> None:
     site = shop(2, builds())
     site.deploy().ok()
@@ -476,6 +477,7 @@ def test_after_a_build_that_writes_into_packages_they_are_installed_in_each_depl
     assert tea(first) == tea(live(site)) == "tea 1\ncompiled\n"
 
 
+@pytest.mark.extended("recipe")
 @pytest.mark.parametrize("status", [0, *further(4)])
 def test_a_build_that_writes_into_packages_of_another_release_is_refused(shop: Shop, status: int) -> None:
     site = shop(files=builds())

@@ -217,6 +217,7 @@ def test_an_unchanged_virtualenv_is_hard_linked_and_independent(shop: Shop, pip_
     assert activated == [str(second / ".venv/bin/tea"), str(second / ".venv/bin/python")]
 
 
+@pytest.mark.extended("recipe")
 def test_files_shared_by_two_virtualenvs_are_read_only(shop: Shop) -> None:
     site = shop()
     site.deploy().ok()
@@ -248,16 +249,18 @@ def test_a_change_in_one_virtualenv_does_not_affect_the_other(shop: Shop) -> Non
     assert drinks(first)[0] == "1"
 
 
-CHANGES: list[tuple[dict[str, str], dict[str, Any]]] = [
-    ({"requirements.txt": "tea==2\n"}, {}),
-    ({"constraints.txt": "milk<2\n"}, {}),
-    ({}, {"arguments": ["--no-deps"]}),
-    ({}, {"compile": False}),
-    ({}, {"requirements": ["requirements.txt", "constraints.txt"]}),
-]
-
-
-@pytest.mark.parametrize(("files", "options"), CHANGES, ids="+".join)
+@pytest.mark.parametrize(
+    ("files", "options"),
+    [
+        ({"requirements.txt": "tea==2\n"}, {}),
+        *further(
+            ({"constraints.txt": "milk<2\n"}, {}),
+            ({}, {"arguments": ["--no-deps"]}),
+            ({}, {"compile": False}),
+            ({}, {"requirements": ["requirements.txt", "constraints.txt"]}),
+        ),
+    ],
+)
 def test_changed_dependencies_are_installed(
     shop: Shop, pip_log: Path, files: dict[str, str], options: dict[str, Any]
 ) -> None:
@@ -370,6 +373,7 @@ def test_a_rollback_recreates_a_broken_virtualenv(shop: Shop, pip_log: Path, dam
     assert first.stat().st_mtime_ns == age, "what goes by the age of releases sees no change"
 
 
+@pytest.mark.extended("recipe")
 def test_a_rollback_whose_virtualenv_cannot_be_recreated_leaves_the_live_release(shop: Shop) -> None:
     site = shop(2)
     site.deploy().ok()
@@ -455,6 +459,7 @@ def test_a_foreign_virtualenv_is_not_changed(shop: Shop, pip_log: Path) -> None:
 # -- shared
 
 
+@pytest.mark.extended("recipe")
 def test_releases_with_equal_lock_files_share_a_virtualenv(shop: Shop, pip_log: Path) -> None:
     site = shop(environment="shared")
     site.deploy().ok()

@@ -451,6 +451,7 @@ def test_removed_files_are_restored_with_their_release(shop: Shop) -> None:
     assert "assets:precompile" not in tasks(site), "they were kept"
 
 
+@pytest.mark.extended("recipe")
 @pytest.mark.parametrize("gone", ["manifest", *further("files", "both")])
 def test_assets_that_were_not_kept_are_compiled_in_the_rollback(shop: Shop, gone: str) -> None:
     site = shop(2)
@@ -604,6 +605,7 @@ def test_an_archived_release_contains_its_assets(shop: Shop) -> None:
 # -- old assets
 
 
+@pytest.mark.extended("recipe")
 def test_old_assets_are_removed_when_no_release_needs_them(shop: Shop) -> None:
     site = shop(keep_assets=0, keep_releases=2)
     for colour in ("green", "black", "blue"):

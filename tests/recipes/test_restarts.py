@@ -90,6 +90,7 @@ def test_the_application_is_restarted_on_one_host_after_the_other(stage: Stages)
     assert calls[0].argv == ("restart-app", f"{shop.host('web1').deploy_to}/", *IGNORED)
 
 
+@pytest.mark.extended("recipe")
 @pytest.mark.parametrize("touch", [True, *further(False)])
 def test_without_passenger_config_or_by_option_restart_txt_is_touched(stage: Stages, touch: bool) -> None:
     shop = stage(hosts=2, recipes={"passenger": {"wait": 0, "touch": touch}})

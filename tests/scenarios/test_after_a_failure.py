@@ -262,6 +262,7 @@ publishing._prepare = frozen
 """
 
 
+@pytest.mark.extended("detail")
 @pytest.mark.ssh
 def test_a_session_frozen_at_the_switch_does_not_switch_when_resumed(ssh_project: Project) -> None:
     first = deploy(ssh_project)

@@ -37,7 +37,7 @@ def deployed_twice(project: Project) -> tuple[str, str]:
 @pytest.mark.parametrize("flow", FLOWS)
 @pytest.mark.parametrize(
     "name",
-    ["releases", ".capdoit", *further("shared", ".capdoit/lock", ".capdoit/journal", ".capdoit/manifests")],
+    ["releases", *further(".capdoit", "shared", ".capdoit/lock", ".capdoit/journal", ".capdoit/manifests")],
 )
 def test_a_managed_directory_that_is_a_symlink_elsewhere_is_refused(
     project: Project, elsewhere: Path, name: str, flow: str
@@ -127,7 +127,7 @@ def test_symlinks_in_the_capdoit_directory_are_not_followed(
 
 
 @pytest.mark.parametrize("name", ["revisions.log", *further(".capdoit/journal", ".capdoit/lock")])
-@pytest.mark.parametrize("make", [os.mkfifo, os.mkdir], ids=["fifo", "directory"])
+@pytest.mark.parametrize("make", [os.mkfifo, *further(os.mkdir)], ids=["fifo", "directory"])
 def test_a_managed_file_that_is_not_a_regular_file_is_refused_at_once(
     project: Project, name: str, make: Callable[[Path], None]
 ) -> None:

@@ -70,6 +70,7 @@ def test_status_exits_3_and_names_the_host_that_lacks_a_release(project: Project
     assert look(project, "status", code=3)["differences"] == [f"{first} is not on web2"]
 
 
+@pytest.mark.extended("detail")
 def test_a_rollback_goes_to_the_target_that_status_showed(project: Project) -> None:
     deploy(project)
     deploy(project)

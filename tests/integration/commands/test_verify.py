@@ -177,6 +177,7 @@ def make(host, release, flow):
 )
 
 
+@pytest.mark.extended("detail")
 @pytest.mark.parametrize("ssh", [False, *further(True)])
 def test_a_rollback_updates_the_manifest_only_with_changes_of_its_hooks(make_project: MakeProject, ssh: bool) -> None:
     project = make_project(2, ssh=ssh)

@@ -319,6 +319,7 @@ def test_a_drill_result_that_cannot_be_recorded_is_a_warning(project: Project) -
     assert not (project.deploy_to("web2") / ".capdoit/drilled.new").exists()
 
 
+@pytest.mark.extended("detail")
 def test_a_missing_target_is_refused_with_the_message_of_the_rollback(project: Project) -> None:
     first = deployed(project, "1")[0]
     before = real(project)
@@ -402,6 +403,7 @@ def test_a_shadow_tree_that_cannot_be_created_is_reported(project: Project, tmp_
     assert "web2  fails" in done.out
 
 
+@pytest.mark.extended("detail")
 def test_a_drill_is_refused_while_another_flow_runs(project: Project) -> None:
     deployed(project, "1", "2")
     lock = project.deploy_to("web1") / ".capdoit/lock"
@@ -427,6 +429,7 @@ def test_a_variable_without_meaning_for_a_drill_is_refused(project: Project, var
 # -- when it is stopped
 
 
+@pytest.mark.extended("detail")
 @pytest.mark.parametrize("number", [signal.SIGINT, *further(signal.SIGTERM)], ids=lambda number: number.name)
 def test_a_drill_interrupted_in_a_hook_removes_its_shadow_tree(project: Project, number: signal.Signals) -> None:
     deployed(project, "1", "2")

@@ -232,8 +232,8 @@ def test_a_plan_with_an_impossible_release_is_refused_and_changes_nothing(projec
     "change",
     [
         {"variables": []},
-        {"variables": {"surprise": "x"}},
         *further(
+            {"variables": {"surprise": "x"}},
             {"variables": {"hosts": 5}},
             {"variables": {"custom": 7}},
             {"variables": {"message": 7}},

@@ -219,6 +219,7 @@ def test_a_rollback_with_the_archive_transfer_needs_no_archive(make_project: Mak
     assert roll_back(project) == first
 
 
+@pytest.mark.extended("detail")
 def test_a_release_whose_deploy_failed_is_not_a_target(project: Project) -> None:
     (first,) = had(project, 1)
     write_hooks(
@@ -328,6 +329,7 @@ def test_an_unpacked_release_has_the_modification_time_of_its_name(project: Proj
     assert sorted(places, key=lambda place: place.stat().st_mtime) == places
 
 
+@pytest.mark.extended("detail")
 def test_after_rolling_forward_a_rollback_goes_to_the_release_live_before(project: Project) -> None:
     _, second, third = had(project, 3)
     assert roll_back(project) == second
@@ -335,6 +337,7 @@ def test_after_rolling_forward_a_rollback_goes_to_the_release_live_before(projec
     assert roll_back(project) == second
 
 
+@pytest.mark.extended("detail")
 def test_a_release_whose_deploy_failed_after_publish_is_skipped(project: Project, git_repo: GitRepo) -> None:
     good = str(project.doit("deploy:production", check=True) and project.current("web1"))
     write_hooks(
@@ -369,6 +372,7 @@ def boom(host):
 )
 
 
+@pytest.mark.extended("detail")
 @pytest.mark.parametrize("said", [(), *further((("message=" + "пакет " * 1000,),))], ids=["", "with a long message"])
 def test_cleanup_keeps_the_good_release_when_the_previous_deploy_failed(
     project: Project, said: tuple[str, ...]
@@ -422,6 +426,7 @@ def fail(host):
 )
 
 
+@pytest.mark.extended("detail")
 @pytest.mark.parametrize("step", ["reverted", *further("published")])
 def test_a_rollback_that_failed_after_its_hooks_changed_files_can_be_repeated(project: Project, step: str) -> None:
     first, second = deploy(project), deploy(project)
@@ -508,6 +513,7 @@ def test_a_rollback_works_from_a_current_symlink_with_another_path(project: Proj
     assert roll_back(project) == first
 
 
+@pytest.mark.extended("detail")
 def test_the_advised_command_selects_the_same_hosts(project: Project) -> None:
     first = deploy(project)
     write_hooks(

@@ -70,6 +70,7 @@ def test_a_rollback_does_not_run_tasks_that_a_deploy_requires(project: Project, 
     assert not (project.path / "tested").exists()
 
 
+@pytest.mark.extended("detail")
 @pytest.mark.parametrize("flows", ["('rollback',)", *further("'rollback'")])
 def test_a_task_with_flows_rollback_is_required_by_a_rollback(project: Project, flows: str) -> None:
     deploy(project)

@@ -191,7 +191,7 @@ def test_a_task_of_the_project_may_depend_on_a_deploy(project: Project) -> None:
 # -- what they can do
 
 
-@pytest.mark.parametrize("ssh", [False, pytest.param(True, marks=pytest.mark.ssh)])
+@pytest.mark.parametrize("ssh", [False, *further(True)])
 def test_a_hook_can_run_capture_test_upload_download_and_use_plumbum(make_project: MakeProject, ssh: bool) -> None:
     project = make_project(2, ssh=ssh, default_env={"FROM_YML": "yml"})
     previous = deploy(project)

@@ -120,7 +120,7 @@ def tree_of(project: Project) -> dict[str, object]:
     }
 
 
-@pytest.mark.parametrize("kind", choose_ordinary(DAMAGE, "missing", "longer"))
+@pytest.mark.parametrize("kind", choose_ordinary(DAMAGE, "missing"))
 def test_a_rollback_to_a_damaged_release_is_refused_with_the_differences(project: Project, kind: str) -> None:
     damage, said = DAMAGE[kind]
     first, second = deploy(project), deploy(project)
@@ -226,6 +226,7 @@ def test_a_rollback_to_a_release_without_manifest_works(project: Project) -> Non
     assert project.current("web1") == first
 
 
+@pytest.mark.extended("detail")
 @pytest.mark.parametrize("text", ["./app.txt\tstat\t81a4 6\n", *further("\0\xff\n", "~\tend\tyes\n./gone\n")])
 def test_a_broken_manifest_is_damage_that_force_overrides(project: Project, text: str) -> None:
     first, _ = deploy(project), deploy(project)
@@ -251,6 +252,7 @@ def test_a_host_that_cannot_compare_refuses_unless_forced(project: Project, tmp_
     assert project.current("web1") == project.current("web2") == first
 
 
+@pytest.mark.extended("detail")
 def test_an_archived_release_is_verified_and_keeps_its_modes(project: Project, git_repo: GitRepo) -> None:
     git_repo.commit({"app.txt": "first\n"})
     first = deploy(project)

@@ -137,7 +137,7 @@ def in_bash(project: Project, env: dict[str, str], line: str) -> tuple[int, str]
 
 
 @pytest.mark.parametrize("reads", ["true", *further("head -n 1 >read", "head -n 5 >read")])
-@pytest.mark.parametrize("words", ["cap status", "list", "deploy:production"])
+@pytest.mark.parametrize("words", ["deploy:production", *further("cap status", "list")])
 def test_output_to_a_closed_pipe_keeps_the_exit_status(
     project: Project, env: dict[str, str], words: str, reads: str
 ) -> None:

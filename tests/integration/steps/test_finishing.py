@@ -59,6 +59,7 @@ def test_releases_without_revision_are_removed_and_not_counted(project: Project)
     assert project.releases("web2") == [first, second]
 
 
+@pytest.mark.extended("detail")
 def test_files_that_are_not_releases_stay(project: Project) -> None:
     project.config(keep_releases=1)
     deploy(project)
