@@ -96,7 +96,7 @@ def manifests(directory: Path) -> None:
 
 
 def made(directory: Path, fleet: SshdFleet) -> Project:
-    """A project of 200 files for all hosts of the fleet."""
+    """Return a project of 200 files for all hosts of the fleet."""
     env = clean_env(directory / "home")
     repo = GitRepo(directory / "repo", env)
     repo.commit(FILES)
@@ -107,14 +107,14 @@ def made(directory: Path, fleet: SshdFleet) -> Project:
 
 
 def seconds(project: Project, task: str) -> float:
-    """How long a flow takes, from the command to the prompt."""
+    """Return how long a flow takes, from the command to the prompt."""
     began = time.monotonic()
     project.doit(task, check=True)
     return time.monotonic() - began
 
 
 def skew(project: Project) -> float:
-    """Milliseconds between the first and the last flip; a rename is a change of the link."""
+    """Return the milliseconds between the first and the last switch of `current`, which is a change of the symlink."""
     flips = [(project.deploy_to(name) / "current").lstat().st_ctime_ns for name in project.hosts]
     return (max(flips) - min(flips)) / 1e6
 

@@ -1,4 +1,4 @@
-"""What tests are made of: projects of this project's own; capdoit.testing has the rest."""
+"""Fixtures of all tests: projects with hosts. The plugin in capdoit.testing has more."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from tests.support import MakeProject
 
 @pytest.fixture
 def env(tmp_path: Path) -> dict[str, str]:
-    """An environment in which nothing of the user's own is seen: a new HOME, git's configuration in it."""
+    """Return an environment without the user's own settings: it has a new HOME with a configuration of git."""
     return clean_env(tmp_path / "home")
 
 
 @pytest.fixture
 def git_repo(tmp_path: Path, env: dict[str, str]) -> GitRepo:
-    """A git repository with one commit on main."""
+    """Return a git repository with one commit on main."""
     repo = GitRepo(tmp_path / "repo", env)
     repo.commit({"app.txt": "first\n"})
     return repo
@@ -53,7 +53,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture
 def make_project(tmp_path: Path, git_repo: GitRepo, env: dict[str, str], request: pytest.FixtureRequest) -> MakeProject:
-    """Makes a project with so many hosts, local ones or sshd's, with the linked files in place or not."""
+    """Return a function that makes a project with N local or ssh hosts."""
 
     def make(hosts: int = 2, *, ssh: bool = False, linked_files_exist: bool = True, **settings: Any) -> Project:
         names = [f"web{n}" for n in range(1, hosts + 1)]
@@ -75,11 +75,11 @@ def make_project(tmp_path: Path, git_repo: GitRepo, env: dict[str, str], request
 
 @pytest.fixture
 def project(make_project: MakeProject) -> Project:
-    """A project with two local hosts."""
+    """Return a project with two local hosts."""
     return make_project()
 
 
 @pytest.fixture
 def ssh_project(make_project: MakeProject) -> Project:
-    """A project with three hosts that ssh leads to."""
+    """Return a project with three ssh hosts."""
     return make_project(3, ssh=True)

@@ -1,4 +1,4 @@
-"""Helpers that tests of several folders use; fixtures are in conftest.py, and capdoit.testing has the rest."""
+"""Functions that tests of several folders use. conftest.py has the fixtures."""
 
 from __future__ import annotations
 
@@ -46,12 +46,12 @@ def write_hooks(project: Project, text: str) -> None:
 
 
 def within(seconds: float, what: Callable[[], object]) -> None:
-    """Wait until a function says so, at most that long."""
+    """Wait until a condition holds, and fail after so many seconds."""
     assert processes.wait_until(seconds, what), "it did not come about in time"
 
 
 def tools_in_front(project: Project, host: str, **scripts: str) -> None:
-    """Programs that a host finds before its own: what its hardware, or somebody, does wrong."""
+    """Replace programs on a host with these scripts, as a broken host would have them."""
     folder = project.path / f"tools-{host}"
     folder.mkdir()
     for name, text in scripts.items():
@@ -62,12 +62,13 @@ def tools_in_front(project: Project, host: str, **scripts: str) -> None:
 
 
 def without_tools(project: Project, host: str, *missing: str) -> None:
-    """All programs of this machine but some are what a host finds."""
+    """Remove programs from the PATH of a host."""
     project.hosts[host]["default_env"] = {"PATH": path_without(project.path / f"tools-{host}", *missing)}
     project.config()
 
 
 def path_without(folder: Path, *missing: str) -> str:
+    """Make a directory with all programs of this machine except some, and return it as a PATH."""
     folder.mkdir()
     for directory in os.environ["PATH"].split(os.pathsep):
         for program in Path(directory).glob("*"):
@@ -77,7 +78,7 @@ def path_without(folder: Path, *missing: str) -> str:
 
 
 def sleepers(seconds: str) -> list[int]:
-    """The processes of that sleep."""
+    """Return the pids of the processes that sleep for this duration."""
     found = []
     for path in Path("/proc").glob("[0-9]*/cmdline"):
         try:
@@ -90,12 +91,12 @@ def sleepers(seconds: str) -> list[int]:
 
 
 def a_while(project: Project) -> str:
-    """So many seconds as no other test sleeps."""
+    """Return a duration in seconds that no other test sleeps."""
     return f"3{abs(hash(project.path)) % 10**8}"
 
 
 def start_and_wait(project: Project, seconds: str, hosts: int, *args: str) -> subprocess.Popen[str]:
-    """Start doit, and wait until so many hosts sleep."""
+    """Start doit, and wait until N hosts sleep."""
     process = project.start(*args)
     within(60, lambda: process.poll() is not None or len(sleepers(seconds)) == hosts)
     assert process.poll() is None, process.communicate()[0]
@@ -103,7 +104,7 @@ def start_and_wait(project: Project, seconds: str, hosts: int, *args: str) -> su
 
 
 def tree(folder: Path) -> dict[str, tuple[Any, ...]]:
-    """All that is below a directory: kinds, modes, sizes, times, contents and targets of links."""
+    """Return everything below a directory: kinds, modes, sizes, times, contents and targets of symlinks."""
     found = {}
     for path in [folder, *folder.rglob("*")]:
         stat = path.lstat()
@@ -128,7 +129,7 @@ def waits(project: Project, seconds: str, step: str = "updated") -> None:
 
 
 def nothing_half_made(project: Project, releases: Iterable[str], hosts: Iterable[str] | None = None) -> None:
-    """The hosts have these releases, no scratch, and a free lock."""
+    """Check that the hosts have exactly these releases, no scratch files and a free lock."""
     for host in hosts or project.hosts:
         assert project.releases(host) == list(releases)
         own = project.deploy_to(host) / ".capdoit"
@@ -138,7 +139,7 @@ def nothing_half_made(project: Project, releases: Iterable[str], hosts: Iterable
 
 
 def write_recipe(project: Project, name: str, text: str) -> None:
-    """A recipe beside dodo.py that deploy.yml asks for."""
+    """Write a recipe of the project, and use it."""
     (project.path / "recipes").mkdir()
     imports = dedent("""
         from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""docs/design.md describes the code as it is: every room, file and name on the page exists."""
+"""The page docs/design.md: every room, file and name on it exists."""
 
 from __future__ import annotations
 

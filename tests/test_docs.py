@@ -1,4 +1,4 @@
-"""docs/recipes.md says what is: its manuals are current, its tables complete, its examples work."""
+"""The page docs/recipes.md: its manuals are current, its tables complete, its examples work."""
 
 from __future__ import annotations
 

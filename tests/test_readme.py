@@ -1,4 +1,4 @@
-"""What README.md shows is understood: each deploy.yml is read, each dodo.py is loaded, each command's task is there."""
+"""The page README.md: each deploy.yml can be read, each dodo.py loaded, each command has a task."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def doit(folder: Path, *args: str, code: int = 0) -> str:
 
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
-    """A project with all that README.md shows: its first deploy.yml, and its pieces of dodo.py in a row."""
+    """Return a project with the first deploy.yml and all parts of dodo.py in README.md."""
     (tmp_path / "deploy.yml").write_text(blocks("yaml")[0])
     (tmp_path / "dodo.py").write_text("\n".join(blocks("python")))
     return tmp_path

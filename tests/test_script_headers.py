@@ -1,4 +1,4 @@
-"""The header of every shell script is true: `capdoit.shell_scripts` relies on it."""
+"""The headers of all shell scripts, which `capdoit.shell_scripts` relies on."""
 
 from __future__ import annotations
 

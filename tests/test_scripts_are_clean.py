@@ -1,4 +1,4 @@
-"""The scripts that hosts run are POSIX sh without a known trap: shellcheck finds nothing in them."""
+"""The scripts for hosts: shellcheck finds nothing in them, and every shell can read them."""
 
 from __future__ import annotations
 

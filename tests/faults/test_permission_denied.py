@@ -1,4 +1,4 @@
-"""Hosts whose user may not do what a flow has to do there; root may do everything, so their user is nobody."""
+"""Hosts whose user lacks a permission that a flow needs. Root has all permissions, so the user is nobody."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ AS_NOBODY = f'ForceCommand=exec setpriv --reuid={NOBODY} --regid={NOBODY} --clea
 
 @pytest.fixture(scope="module")
 def place() -> Iterator[Path]:
-    """A directory that nobody can enter; pytest's own are closed."""
+    """Yield a directory that every user can enter; those of pytest are closed."""
     made = Path(tempfile.mkdtemp(prefix="capdoit"))
     made.chmod(0o755)
     yield made
@@ -36,7 +36,7 @@ def place() -> Iterator[Path]:
 
 @pytest.fixture(scope="module")
 def nobodys(place: Path) -> Iterator[SshdFleet]:
-    """Three sshd's whose commands run as nobody, when sshd could run them as root."""
+    """Yield three sshd's whose commands run as nobody."""
     fleet = SshdFleet(place, 3, *([AS_NOBODY] if os.geteuid() == 0 else []))
     try:
         fleet.start_all()
@@ -47,7 +47,7 @@ def nobodys(place: Path) -> Iterator[SshdFleet]:
 
 @pytest.fixture
 def project(nobodys: SshdFleet, env: dict[str, str], tmp_path: Path) -> Project:
-    """Deployed twice."""
+    """Return a project that was deployed twice."""
     trees = {name: nobodys.hosts[name].root / tmp_path.name for name in HOSTS}
     repo = GitRepo(nobodys.hosts["web1"].home / tmp_path.name, env)
     repo.commit({"app.txt": "first\n"})

@@ -1,4 +1,4 @@
-"""Random sequences of what people do to a stage, against a model of what must then be true."""
+"""Random sequences of an operator's commands, compared with a model of the result."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ class Stage(RuleBasedStateMachine):
 
     @initialize(taken_over=st.booleans())
     def begin(self, taken_over: bool) -> None:
-        """Half of the stages were Capistrano's before."""
+        """Let half of the stages begin as trees of Capistrano."""
         if not taken_over:
             return
         for name in ("20160101000000", "20160202000000"):
@@ -134,7 +134,7 @@ class Stage(RuleBasedStateMachine):
         self.project.config()
 
     def can_go_to(self) -> list[str]:
-        """The releases that were live on all hosts, but the live one."""
+        """Return the releases that were live on all hosts, except the live release."""
         return sorted(set.intersection(*(set(good[:-1]) for good in self.good.values())))
 
     def _gone_back_to(self, release: str) -> None:

@@ -1,4 +1,4 @@
-"""A recipe that watches over a database: a file whose lines are its migrations."""
+"""A recipe that guards a database: a file whose lines are its migrations."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def applied(host, release):
 
 
 def recipe(project: Project, name: str, text: str, **options: object) -> None:
-    """The project's own recipe, in use with these options."""
+    """Write a recipe of the project, and use it with these options."""
     folder = project.path / "recipes"
     folder.mkdir(exist_ok=True)
     (folder / f"{name}.py").write_text(HEAD + text)
@@ -34,12 +34,12 @@ def recipe(project: Project, name: str, text: str, **options: object) -> None:
 
 
 def deployed(project: Project, *migrations: str) -> str:
-    """The release of a deploy of code with these migrations."""
+    """Deploy code with these migrations, and return the release."""
     project.repo.commit({"migrations": "".join(f"{name}\n" for name in migrations)})
     project.doit("deploy:production", check=True)
     return str(project.current("web1"))
 
 
 def database(project: Project) -> list[str]:
-    """What the primary's database has."""
+    """Return the migrations in the database of the primary host."""
     return (project.deploy_to("web1") / "database").read_text().split()

@@ -1,4 +1,4 @@
-"""What doit's own commands and options do with capdoit's tasks."""
+"""The commands and options of doit with the tasks of capdoit."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ STEPS = {
 
 @pytest.fixture
 def untouched(make_project: MakeProject) -> Project:
-    """A project whose hosts have nothing at all yet, not even the linked files."""
+    """Return a project whose hosts have no files, not even the linked files."""
     return make_project(linked_files_exist=False)
 
 

@@ -1,4 +1,4 @@
-"""Values in scripts: whatever they hold, the shell gets them byte for byte and runs none of them."""
+"""Values in scripts: the shell gets every byte of them, and runs none of them."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ TEXTS = st.text(
 
 
 def run(script: str, directory: Path | None = None, shell: tuple[str, ...] = ("sh",)) -> bytes:
-    """What sh prints for a script that it reads from its stdin."""
+    """Run a script from stdin, and return what it prints."""
     data = script.encode("utf-8", "surrogateescape")
     done = subprocess.run([*shell, "-s"], input=data, cwd=directory, capture_output=True, check=False)
     assert (done.returncode, done.stderr) == (0, b"")
@@ -62,7 +62,7 @@ def run(script: str, directory: Path | None = None, shell: tuple[str, ...] = ("s
 
 
 def raw(*texts: str) -> bytes:
-    """Texts as printf '%s\\0' prints them."""
+    """Return texts as printf '%s\\0' prints them."""
     return b"".join(text.encode("utf-8", "surrogateescape") + b"\0" for text in texts)
 
 

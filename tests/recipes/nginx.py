@@ -1,4 +1,4 @@
-"""A real nginx on the loopback interface, for the tests that run the real tools."""
+"""A real nginx on the loopback interface."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class Nginx:
         self.place = place
 
     def serve(self, server: str) -> None:
-        """Write its configuration, with this for the site."""
+        """Write the configuration of nginx, with this part for the site."""
         user = "user root;" if os.geteuid() == 0 else ""
         conf = CONF.format(user=user, place=self.place, port=self.port, server=server)
         (self.place / "nginx.conf").write_text(conf)
@@ -53,14 +53,14 @@ class Nginx:
 
     @property
     def answered(self) -> list[str]:
-        """Path and status of every answer, in order."""
+        """Return path and status of every answer, in order."""
         log = self.place / "access.log"
         words = [line.split() for line in log.read_text().splitlines()] if log.exists() else []
         return [f"{line[6]} {line[8]}" for line in words]
 
     @contextmanager
     def running(self, once: Path | None = None) -> Iterator[None]:
-        """It runs; if a file is given, from the time on at which that is there."""
+        """Run nginx; with a file, start when that file exists."""
         assert self.program
         waiting = 'until [ -e "$0" ]; do sleep 0.1; done; exec "$@"'
         nginx = [self.program, "-p", str(self.place), "-c", "nginx.conf", "-e", str(self.place / "error.log")]

@@ -1,4 +1,4 @@
-"""The example of a team's own package of recipes: it installs, its recipe is found, and its tests pass."""
+"""The example package of recipes: it can be installed, its recipe is found, and its tests pass."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def run(*command: str, cwd: Path, **env: str) -> str:
 
 @pytest.fixture(scope="module")
 def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder that the example is installed to; what it is built from is a copy, and needs no network."""
+    """Return a directory with the installed example, built from a copy without the network."""
     folder = tmp_path_factory.mktemp("acme")
     shutil.copytree(EXAMPLE, folder / "source", ignore=shutil.ignore_patterns("build", "*.egg-info", ".venv"))
     install = ("pip", "install", "--quiet", "--no-deps", "--no-build-isolation", "--disable-pip-version-check")

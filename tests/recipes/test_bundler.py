@@ -1,4 +1,4 @@
-"""bundler: gems are installed before a release is live, and in a rollback only when some are missing."""
+"""The recipe bundler: gems are installed before the publish, and in a rollback only if some are missing."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ Shop = Callable[..., Any]
 
 @pytest.fixture
 def shop(stage: Any) -> Shop:
-    """Makes a stage with that Bundler."""
+    """Return a function that makes a stage with a stand-in for Bundler."""
 
     def make(hosts: int = 1, files: dict[str, Any] | None = None, **options: Any) -> Any:
         settings = {name: options.pop(name) for name in ("linked_dirs", "default_env") if name in options}
@@ -50,7 +50,7 @@ def shop(stage: Any) -> Shop:
 
 
 def verbs(site: Any) -> list[str]:
-    """What was called since the last time, without the settings."""
+    """Return the calls since the last time, without `bundle config`."""
     calls = [call.argv[0] for call in site.calls("bundle")]
     before = getattr(site, "seen", 0)
     site.seen = len(calls)

@@ -1,4 +1,4 @@
-"""bundler with the real one: gems from vendor/cache and from a path, since no gem server is asked."""
+"""The recipe bundler with the real Bundler: gems from vendor/cache and from a path, without a gem server."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ DRINK = 'require "bundler/setup"; require "tea"; require "milk"; puts Tea, Milk'
 
 
 def built(place: Path, version: str) -> bytes:
-    """A gem of that version."""
+    """Build a gem of a version, and return its content."""
     place.mkdir()
     (place / "lib").mkdir()
     (place / "lib/tea.rb").write_text(f'Tea = "tea {version}"\n')
@@ -54,7 +54,7 @@ def built(place: Path, version: str) -> bytes:
 
 
 def drinks(site: Any) -> list[str]:
-    """What the live release finds."""
+    """Return the output of the live release."""
     run = ["ruby", "-e", DRINK]
     current = site.host().deploy_to / "current"
     return subprocess.run(run, cwd=current, capture_output=True, text=True, check=True).stdout.splitlines()
@@ -62,7 +62,7 @@ def drinks(site: Any) -> list[str]:
 
 @pytest.fixture
 def site(stage: Any, tmp_path: Path) -> Any:
-    """Two releases with different versions of a gem."""
+    """Return a stage with two releases that have different versions of a gem."""
     files = {
         "Gemfile": GEMFILE,
         "Gemfile.lock": LOCK.format(version="1.0"),

@@ -1,4 +1,4 @@
-"""django: what each flow runs where, and that nothing of what is live changes before the flip."""
+"""The recipe django: the commands of each flow and their hosts; nothing live changes before the publish."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ Shop = Callable[..., Any]
 
 @pytest.fixture
 def shop(stage: Any) -> Shop:
-    """Makes a stage with that application."""
+    """Return a function that makes a stage with a stand-in for a Django application."""
 
     def make(hosts: int = 1, linked: tuple[str, ...] = ("public",), **options: Any) -> Any:
         recipes = {"django": {"python": PYTHON, **options}}
@@ -72,7 +72,7 @@ def shop(stage: Any) -> Shop:
 
 
 def calls(site: Any) -> list[list[str]]:
-    """What manage.py was called for: host, release, what, its arguments, its settings; and forget it."""
+    """Return the calls of manage.py since the last time: host, release, command, arguments, settings."""
     log: Path = site.host().deploy_to.parent / "calls"
     found = [json.loads(line) for line in log.read_text().splitlines()] if log.exists() else []
     log.unlink(missing_ok=True)
@@ -85,20 +85,20 @@ def database(site: Any) -> list[str]:
 
 
 def served(site: Any, host: str = "web1") -> dict[str, str]:
-    """Every file that is served, as a reader sees it."""
+    """Return every served file with its content."""
     public = site.host(host).shared / "public"
     return {path.name: path.read_text() for path in sorted(public.iterdir())}
 
 
 def style(site: Any, host: str = "web1") -> str:
-    """The style sheet that the manifest leads to."""
+    """Return the style sheet that the manifest names."""
     files = served(site, host)
     name: str = json.loads(files["staticfiles.json"])["paths"]["shop.css"]
     return files[name].strip()
 
 
 def broken_before_the_flip(site: Any) -> Callable[[], None]:
-    """Have flows fail when all hooks before the flip are done; gives back what mends it."""
+    """Let flows fail after all hooks before the publish, and return a function that repairs them."""
     dodo = (site.project.path / "dodo.py").read_text()
     site.project.dodo(dodo + FAIL)
     return lambda: site.project.dodo(dodo)
@@ -297,7 +297,7 @@ def test_a_static_root_below_current_is_that_of_the_release() -> None:
 
 
 def twice(site: Any) -> tuple[str, str]:
-    """Two releases; the second has one more migration."""
+    """Return a stage with two releases; the second has one more migration."""
     site.deploy().ok()
     first = site.live
     site.commit(SECOND)

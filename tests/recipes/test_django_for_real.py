@@ -1,4 +1,4 @@
-"""django and python with the real ones: an application under gunicorn, deployed twice and rolled back."""
+"""The recipes django and python with the real programs: an application under gunicorn."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def files() -> dict[str, str]:
 
 @pytest.fixture(scope="session")
 def django(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """The Python of an environment with Django, for what is not about environments."""
+    """Return the Python of a virtualenv with Django."""
     place = tmp_path_factory.mktemp("django") / "venv"
     subprocess.run([PYTHON, "-m", "venv", place], check=True)
     subprocess.run([place / "bin/python", "-m", "pip", "install", "-q", "-r", APP / "requirements.txt"], check=True)
@@ -76,7 +76,7 @@ def django(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 @pytest.fixture
 def shop(stage: Any, django: str) -> Shop:
-    """Makes a stage with the application, and no server."""
+    """Return a function that makes a stage with the application, without a server."""
 
     def make(linked: list[str] = LINKED, **options: Any) -> Any:
         recipes = {"django": {"python": django, **options}}
@@ -95,7 +95,7 @@ def port() -> int:
 
 @pytest.fixture
 def served(stage: Any, port: int, tmp_path: Path) -> Iterator[Any]:
-    """The application under gunicorn, its environment made by the recipe python."""
+    """Return the application under gunicorn, with a virtualenv by the recipe python."""
     recipes = {"python": {"python": PYTHON}, "django": {"settings": "shop.settings"}}
     dodo = RESTART.replace("PORT", str(port))
     yield stage(hosts=1, recipes=recipes, files=files(), linked_dirs=LINKED, dodo=dodo)
@@ -104,7 +104,7 @@ def served(stage: Any, port: int, tmp_path: Path) -> Iterator[Any]:
 
 
 def page(port: int, path: str = "/") -> str:
-    """What the server answers, once it is up."""
+    """Return the answer of the server, once it is up."""
     deadline = time.monotonic() + 30
     while True:
         try:

@@ -1,4 +1,4 @@
-"""health: the check runs on the hosts, against a real web server; what is not well fails the flow."""
+"""The recipe health: checks on the hosts, against a real web server."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def checked(stage: Stages, **options: object) -> StageUnderTest:
 
 @pytest.fixture(params=["curl", *further("wget", "busybox wget")])
 def client(request: pytest.FixtureRequest, tmp_path: Path) -> dict[str, str]:
-    """A PATH with the usual programs and one that asks web servers."""
+    """Return a PATH with the usual programs and one HTTP client."""
     folder = tmp_path / "only"
     folder.mkdir()
     for place in ("/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin"):

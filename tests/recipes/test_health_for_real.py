@@ -1,4 +1,4 @@
-"""health with a real nginx, asked by curl, wget and a host that has nothing but busybox."""
+"""The recipe health with a real nginx, asked by curl, wget and busybox."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def come_up(host, release):
 
 
 def programs(folder: Path, client: str) -> Path:
-    """Every program of this machine but those that ask web servers, of which there is one; or busybox before all."""
+    """Return a PATH with one HTTP client, or with busybox first."""
     found = shutil.which(client)
     assert found, f"these tests need {client} (Debian's package of that name)"
     folder.mkdir()
@@ -45,7 +45,7 @@ def path(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 def made(
     stage: Stages, tmp_path: Path, path: str, at: str = "/up.txt", **options: object
 ) -> tuple[StageUnderTest, Nginx]:
-    """A stage of one host, and the nginx there, which serves what is live."""
+    """Return a stage of one host, and the nginx that serves its live release."""
     nginx = Nginx(tmp_path / "nginx")
     health = {"url": nginx.url(at), "headers": {"Host": "shop.example.com"}, **options}
     host = {"default_env": {"PATH": path}}

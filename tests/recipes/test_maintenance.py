@@ -1,4 +1,4 @@
-"""maintenance: a page is up while a flow that was asked to is at work, and is down when it may be."""
+"""The recipe maintenance: the page is shown during a flow that requests it, and removed afterwards."""
 
 from __future__ import annotations
 

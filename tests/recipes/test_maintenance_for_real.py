@@ -1,4 +1,4 @@
-"""maintenance with a real nginx that is configured as the manual says."""
+"""The recipe maintenance with a real nginx that is configured as in the manual."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def ask(host):
 
 
 def manual() -> str:
-    """The lines of the manual that are for nginx."""
+    """Return the lines of the manual for nginx."""
     paragraphs = str(maintenance.__doc__).split("\n\n")
     return paragraphs[[each.endswith("in nginx:") for each in paragraphs].index(True) + 1]
 
@@ -39,7 +39,7 @@ def shop(stage: Stages) -> Iterator[tuple[StageUnderTest, Nginx]]:
 
 
 def seen(nginx: Nginx, path: str = "/") -> tuple[int, str]:
-    """What a visitor gets."""
+    """Return what a visitor gets."""
     request = urllib.request.Request(nginx.url(path), headers={"Host": "shop.example.com"})  # noqa: S310
     try:
         with urllib.request.urlopen(request, timeout=10) as answer:  # noqa: S310

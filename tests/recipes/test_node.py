@@ -1,4 +1,4 @@
-"""node: a release gets the modules that its lock file asks for, and is built, before it is live."""
+"""The recipe node: modules are installed from the lock file and the release is built before the publish."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ Shop = Callable[..., Any]
 
 @pytest.fixture
 def shop(stage: Any) -> Shop:
-    """Makes a stage with a package."""
+    """Return a function that makes a stage with a package."""
 
     def make(hosts: int = 1, files: dict[str, Any] | None = None, settings: Any = None, **options: Any) -> Any:
         code = {"package.json": json.dumps(PACKAGE), LOCK: "tea 1\n", **(files or {})}
@@ -72,7 +72,7 @@ def builds(text: str = BUILT) -> dict[str, str]:
 
 
 def done(site: Any, manager: str = "npm") -> list[tuple[str, ...]]:
-    """What the manager was told to do, in order."""
+    """Return the commands that the package manager got, in order."""
     return [call.argv for call in site.calls(manager) if call.argv != ("--version",)]
 
 

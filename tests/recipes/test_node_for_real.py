@@ -1,4 +1,4 @@
-"""node with the real npm, pnpm and yarn: a small package is installed, built, linked and rolled back."""
+"""The recipe node with the real npm, pnpm and yarn: a small package is installed, built, linked and rolled back."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class Team:
         self.extra = YARNRC if manager == "yarn 2" else {}
 
     def files(self, **more: Any) -> dict[str, str]:
-        """The code of the package, with its lock file."""
+        """Return the code of the package, with its lock file."""
         shutil.rmtree(self.place, ignore_errors=True)
         self.place.mkdir()
         for name, text in {"package.json": json.dumps(MANIFEST | more), "build.js": BUILD, **self.extra}.items():
@@ -61,7 +61,7 @@ class Team:
 
 @pytest.fixture(scope="session")
 def bring(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
-    """Installs the package of a manager with npm; gives the directory of its programs."""
+    """Install a package manager with npm, and return the directory of its programs."""
     brought: dict[str, Path] = {}
 
     def install(package: str) -> Path:
@@ -82,7 +82,7 @@ def team(request: Any, bring: Callable[[str], Path], monkeypatch: pytest.MonkeyP
 
 
 def says(site: Any) -> str:
-    """What the live release says that was built."""
+    """Return the text that the build of the live release wrote."""
     current = site.host().deploy_to / "current"
     return subprocess.run(["node", current / "dist/shop.js"], capture_output=True, text=True, check=True).stdout
 

@@ -1,4 +1,4 @@
-"""notify: a real webhook is told of every flow, and whatever it does, no flow fails because of it."""
+"""The recipe notify: a real webhook gets every flow, and no flow fails because of it."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def hook() -> Iterator[Site]:
 
 
 def told(stage: Stages, dodo: str = "", **options: object) -> StageUnderTest:
-    """A stage whose webhook is at a secret address."""
+    """Return a stage whose webhook has a secret address."""
     shop = stage(recipes={"notify": options}, dodo=dodo)
     file = shop.project.path / "deploy.yml"
     file.write_text(file.read_text().replace('"notify": {', '"notify": {"url": !env WEBHOOK, ').replace(", }", "}"))
@@ -136,7 +136,7 @@ def test_a_timeout_of_zero_is_refused(stage: Stages) -> None:
 
 
 def journals(shop: StageUnderTest) -> str:
-    """All that hosts keep of a flow."""
+    """Return everything that hosts record about flows."""
     files = [file for host in shop.project.hosts for file in shop.host(host).deploy_to.rglob("*") if file.is_file()]
     return "".join(file.read_text(errors="replace") for file in files)
 

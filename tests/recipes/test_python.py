@@ -1,4 +1,4 @@
-"""python: every release has an environment, as its lock file says; one that is there is taken over."""
+"""The recipe python: every release has a virtualenv for its lock file; an existing one is reused."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def pip_log(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def shop(stage: Any, tmp_path: Path, pip_log: Path) -> Shop:
-    """Makes a stage whose environments are made in no time."""
+    """Return a function that makes a stage with stand-ins that create virtualenvs quickly."""
     pip = tmp_path / "pip"
     pip.mkdir()
     (pip / "__init__.py").write_text("")
@@ -79,7 +79,7 @@ def shop(stage: Any, tmp_path: Path, pip_log: Path) -> Shop:
 
 
 def installs(pip_log: Path) -> list[list[str]]:
-    """The directory and the arguments of every call of pip."""
+    """Return the directory and the arguments of every call of pip."""
     return [line.split("\0") for line in pip_log.read_text().splitlines()]
 
 
@@ -89,13 +89,13 @@ def live(stage: Any, host: str = "web1") -> Path:
 
 
 def drinks(release: Path) -> list[str]:
-    """What the release's program says: its version, where it is imported from, where it thinks that it is."""
+    """Return the output of the release's program: version, place of the module, place of the virtualenv."""
     done = subprocess.run([release / ".venv/bin/tea"], capture_output=True, text=True, check=True)
     return done.stdout.split()
 
 
 def tree(folder: Path) -> dict[str, tuple[int, str]]:
-    """Mode and content of every file."""
+    """Return mode and content of every file."""
     return {
         str(path.relative_to(folder)): (path.stat().st_mode, hashlib.sha256(path.read_bytes()).hexdigest())
         for path in sorted(folder.rglob("*"))

@@ -1,4 +1,4 @@
-"""rails: what each flow runs where, and that nothing of what is live changes before the flip."""
+"""The recipe rails: the commands of each flow and their hosts; nothing live changes before the publish."""
 
 from __future__ import annotations
 
@@ -95,7 +95,7 @@ Shop = Callable[..., Any]
 
 @pytest.fixture
 def shop(stage: Any) -> Shop:
-    """Makes a stage with that application."""
+    """Return a function that makes a stage with a stand-in for a Rails application."""
 
     def make(hosts: int = 1, files: dict[str, Any] | None = None, **options: Any) -> Any:
         settings = {name: options.pop(name) for name in ("default_env", "keep_releases") if name in options}
@@ -105,7 +105,7 @@ def shop(stage: Any) -> Shop:
 
 
 def calls(site: Any) -> list[list[str]]:
-    """What bin/rails was called for: host, release, task, its argument, and the environment; and forget it."""
+    """Return the calls of bin/rails since the last time: host, release, task, argument, environment."""
     log: Path = site.host().deploy_to.parent / "calls"
     found = [json.loads(line) for line in log.read_text().splitlines()] if log.exists() else []
     log.unlink(missing_ok=True)
@@ -127,7 +127,7 @@ def public(site: Any, host: str = "web1") -> Path:
 
 
 def served(site: Any, host: str = "web1") -> dict[str, str]:
-    """Every file that is served, as a reader sees it."""
+    """Return every served file with its content."""
     root = public(site, host)
     return {str(path.relative_to(root)): path.read_text() for path in sorted(root.rglob("*")) if path.is_file()}
 
@@ -137,7 +137,7 @@ def manifests(site: Any, host: str = "web1") -> list[str]:
 
 
 def style(site: Any, host: str = "web1") -> str:
-    """The style sheet that an application finds that starts now."""
+    """Return the style sheet that a newly started application finds."""
     (name,) = manifests(site, host)
     data = json.loads((public(site, host) / name).read_text())
     found = data.get("assets", data)["shop.css"]
@@ -157,7 +157,7 @@ def kept(site: Any, release: str) -> Path:
 
 
 def twice(site: Any, second: dict[str, Any] = SECOND) -> tuple[str, str]:
-    """Two releases."""
+    """Return a stage with two releases."""
     site.deploy().ok()
     first = site.live
     site.commit(second)

@@ -1,4 +1,4 @@
-"""rails with the real one, Debian's: an application under puma, deployed twice and rolled back."""
+"""The recipe rails with Debian's Rails: an application under puma, deployed twice and rolled back."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ def files() -> dict[str, str]:
 
 @pytest.fixture
 def shop(stage: Any) -> Shop:
-    """Makes a stage with the application, and no server."""
+    """Return a function that makes a stage with the application, without a server."""
 
     def make(hosts: int = 1, dodo: str = "", **options: Any) -> Any:
         more = {"linked_files": [], "linked_dirs": LINKED}
@@ -108,14 +108,14 @@ def port() -> int:
 
 @pytest.fixture
 def served(shop: Shop, port: int, tmp_path: Path) -> Iterator[Any]:
-    """The application under puma."""
+    """Return the application under puma."""
     yield shop(dodo=RESTART.replace("PORT", str(port)))
     for pid in tmp_path.rglob("puma.pid"):
         os.kill(int(pid.read_text()), signal.SIGTERM)
 
 
 def get(port: int, path: str = "/") -> str:
-    """What the server answers, once it is up."""
+    """Return the answer of the server, once it is up."""
     deadline = time.monotonic() + 30
     while True:
         try:
@@ -130,14 +130,14 @@ def get(port: int, path: str = "/") -> str:
 
 
 def page(port: int) -> tuple[str, str, str]:
-    """What the page says of its version, the columns of the table, and the style sheet that it names."""
+    """Return from the page: its version, the columns of the table, and the style sheet."""
     text = get(port)
     version, _, columns = re.search(r"<p>(.*)</p>", text)[1].partition(": ")  # type: ignore[index]
     return version, columns, get(port, re.search(r'href="(/assets/[^"]+)"', text)[1])  # type: ignore[index]
 
 
 def restart(site: Any, port: int) -> None:
-    """Have the live release start again, as a host that is booted."""
+    """Restart the live release, as after a boot of the host."""
     pid = site.host().shared / "puma.pid"
     os.kill(int(pid.read_text()), signal.SIGTERM)
     deadline = time.monotonic() + 20
@@ -154,7 +154,7 @@ def public(site: Any) -> Path:
 
 
 def style(site: Any) -> str:
-    """The style sheet that the live release finds when it starts."""
+    """Return the style sheet that the live release finds when it starts."""
     run = ["bin/rails", "runner", "-e", "production", STYLE]
     done = subprocess.run(run, cwd=site.host().deploy_to / "current", capture_output=True, text=True, check=True)
     return done.stdout
@@ -237,7 +237,7 @@ def test_a_live_release_restarted_during_compiling_finds_its_own_manifest(shop: 
 
 
 def two(site: Any) -> Path:
-    """Two releases that differ in their style sheets; gives the first."""
+    """Deploy two releases with different style sheets, and return the first."""
     site.deploy().ok()
     first: Path = site.host().release(site.live)
     site.commit({"app/assets/stylesheets/shop.css": "h1 { color: black }\n"})

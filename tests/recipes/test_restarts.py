@@ -1,4 +1,4 @@
-"""supervisor, passenger and puma: what they are told once a release is live, in both flows."""
+"""The recipes supervisor, passenger and puma: restarts after the publish, in both flows."""
 
 from __future__ import annotations
 

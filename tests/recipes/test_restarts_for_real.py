@@ -1,4 +1,4 @@
-"""supervisor, puma and passenger: the real programs serve each release that becomes live."""
+"""The recipes supervisor, puma and passenger with the real programs, which serve each live release."""
 
 from __future__ import annotations
 
@@ -135,7 +135,7 @@ def test_passenger_serves_each_live_release(stage: Stages, port: int, tmp_path: 
 
 
 def goes_forth_and_back(shop: StageUnderTest, port: int) -> None:
-    """What is served follows a deploy and a rollback."""
+    """Check that the served release follows a deploy and a rollback."""
     waits_for(lambda: page(port) == "first\n")
     shop.commit({"app.txt": "second\n"})
     shop.deploy().ok()

@@ -1,4 +1,4 @@
-"""systemd: units are restarted once a release is live, in both flows, and have to stay active."""
+"""The recipe systemd: units are restarted after the publish, in both flows, and must stay active."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ esac
 
 
 def served(stage: Stages, *states: str, status: int = 0, **options: object) -> StageUnderTest:
-    """A stage whose units are in these states, one after the other."""
+    """Return a stage whose units have these states, one after the other."""
     shop = stage(hosts=1, recipes={"systemd": {"units": ["shop.service"], "settle": 0, **options}})
     file = shop.project.path / "states"
     file.write_text("".join(f"{state}\n" for state in states))

@@ -1,4 +1,4 @@
-"""systemd: units of a real manager, which runs in a namespace of its own."""
+"""The recipe systemd with a real service manager in a namespace of its own."""
 
 from __future__ import annotations
 
@@ -31,19 +31,19 @@ ExecStart=/bin/sh -c 'cat {current}/app.txt >{said}; {then}'
 
 
 class Manager:
-    """A user's systemd and its units."""
+    """A user's service manager and its units."""
 
     def __init__(self, place: Path, pid: int) -> None:
         self.place, self.pid = place, pid
 
     @property
     def systemctl(self) -> str:
-        """Sh that calls the real systemctl where the manager is; it is given the arguments."""
+        """Return sh that calls the real systemctl in the namespace with the given arguments."""
         enter = f"nsenter --target {self.pid} --mount --pid"
         return f'exec {enter} env XDG_RUNTIME_DIR={self.place}/run {shutil.which("systemctl")} "$@"'
 
     def unit(self, shop: StageUnderTest, then: str) -> None:
-        """Write shop.service, which says what it serves and then does this."""
+        """Write shop.service, which logs the release that it serves and then runs a command."""
         current, said = shop.host().deploy_to / "current", self.place / "said"
         folder = self.place / "config/systemd/user"
         (folder / "shop.service").write_text(UNIT.format(current=current, said=said, then=then))
@@ -82,7 +82,7 @@ def started(tmp_path: Path) -> Iterator[Manager]:
 
 
 def _child(parent: int, place: Path) -> int:
-    """The manager's pid, once it answers."""
+    """Return the pid of the manager, once it answers."""
     children = Path(f"/proc/{parent}/task/{parent}/children")
     for _ in range(200):
         if children.read_text().split() and (place / "run/systemd/private").exists():

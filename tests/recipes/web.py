@@ -1,4 +1,4 @@
-"""A web server of a test: it answers as it is told and records what it is asked."""
+"""A web server that gives the answers of a test and records the requests."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class Site:
 
 @contextmanager
 def serving(port: int = 0) -> Iterator[Site]:
-    """A site on the loopback interface, on a free port unless one is given."""
+    """Serve a site on the loopback interface, on a free port unless one is given."""
     site = Site()
 
     class Handler(BaseHTTPRequestHandler):
@@ -82,7 +82,7 @@ def serving(port: int = 0) -> Iterator[Site]:
 
 @contextmanager
 def answering(raw: bytes) -> Iterator[str]:
-    """The address of a server that gives every request the same bytes, which need not be HTTP."""
+    """Serve the same bytes for every request, HTTP or not, and yield the address."""
     with socket.create_server(("127.0.0.1", 0)) as server:
 
         def serve() -> None:

@@ -1,4 +1,4 @@
-"""What deploy.yml says about failing: keep_failed, on_failure, max_failures, timeout; and what status then shows."""
+"""Settings for failures: keep_failed, on_failure, max_failures, timeout; and what status shows afterwards."""
 
 from __future__ import annotations
 
@@ -279,7 +279,7 @@ def test_a_session_frozen_at_the_switch_does_not_switch_when_resumed(ssh_project
 
 
 def drop_connections(sshds: SshdFleet, host: str) -> None:
-    """They end; the host can be reached again at once."""
+    """End the connections of a host, which can be reached again at once."""
     listener = sshds.hosts[host].process
     assert listener
     subprocess.run(["pkill", "-KILL", "-P", str(listener.pid)], check=True)

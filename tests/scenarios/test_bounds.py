@@ -1,4 +1,4 @@
-"""What no flow may ever touch: whatever lies outside of `releases/<14 digits>` and `.capdoit/` of its deploy_to."""
+"""Everything that no flow may change: files outside of `releases/<14 digits>` and `.capdoit/`."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ FLOWS = ("deploy:production", "rollback:production")
 
 @pytest.fixture
 def elsewhere(tmp_path: Path) -> Path:
-    """A directory with something in it that matters to somebody."""
+    """Return a directory with a file that no flow may change."""
     place = tmp_path / "elsewhere"
     for name in ("20160614133327/app.txt", "failed/app.txt", "config/database.yml"):
         (place / name).parent.mkdir(parents=True)
@@ -26,7 +26,7 @@ def elsewhere(tmp_path: Path) -> Path:
 
 
 def everything(place: Path) -> Mapping[Path, float]:
-    """All that is in a directory, and when it was changed."""
+    """Return everything in a directory, with the times of changes."""
     return {path: path.lstat().st_mtime for path in [place, *place.rglob("*")]}
 
 
@@ -91,7 +91,7 @@ def test_a_release_that_is_a_symlink_elsewhere_is_never_live_and_never_followed(
 
 
 def links(project: Project, elsewhere: Path) -> Iterator[Path]:
-    """Every name that a flow uses in .capdoit is a link to elsewhere."""
+    """Make every name that a flow uses in .capdoit a symlink to another directory."""
     for name in ("failed", "next", "incoming", "unpack", "removed"):
         link = project.deploy_to("web1") / ".capdoit" / name
         if not link.exists():

@@ -1,4 +1,4 @@
-"""Stock Capistrano and capdoit on the same trees, one after the other, over real ssh."""
+"""Stock Capistrano and capdoit on the same trees in turn, over real ssh."""
 
 from __future__ import annotations
 
@@ -36,13 +36,13 @@ Cap = Callable[..., str]
 
 @pytest.fixture
 def project(make_project: MakeProject) -> Project:
-    """A project with one sshd; both tools deploy to its tree."""
+    """Return a project with one sshd, to whose tree both tools deploy."""
     return make_project(1, ssh=True)
 
 
 @pytest.fixture
 def cap(project: Project, sshds: SshdFleet, tmp_path: Path) -> Cap:
-    """Runs stock Capistrano on the project's hosts."""
+    """Return a function that runs stock Capistrano on the hosts of the project."""
     program = shutil.which("cap")
     if program is None:
         pytest.fail("these need stock Capistrano: apt-get install capistrano, or tests/setup.sh")

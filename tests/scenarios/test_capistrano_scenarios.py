@@ -1,4 +1,4 @@
-"""The scenarios that Capistrano holds itself to, each as one test; its numbers are in the comments."""
+"""The scenarios of Capistrano's own tests, one test for each, with their numbers in the comments."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from tests.support import MakeProject, deploy, further, write_hooks
 
 @pytest.fixture
 def bare(make_project: MakeProject) -> Project:
-    """One host without anything on it, with the linked paths of Capistrano's own project."""
+    """Return a project with one empty host and the linked paths of Capistrano's test project."""
     return make_project(1, linked_files_exist=False, linked_dirs=["bin", "log", "public/system"])
 
 
 @pytest.fixture
 def one(bare: Project) -> Project:
-    """The same with its linked file in place."""
+    """Return that project with its linked file in place."""
     bare.link_files()
     return bare
 
@@ -80,7 +80,7 @@ def test_symlinks_to_linked_files_dirs_and_the_release(one: Project) -> None:  #
 
 
 def made_releases(project: Project, names: list[str]) -> None:
-    """Releases as Capistrano's scenario makes them, with the revision that makes them valid."""
+    """Create releases as Capistrano's scenario does, with a revision."""
     for name in names:
         release = project.deploy_to("web1") / "releases" / name
         release.mkdir(parents=True)

@@ -1,4 +1,4 @@
-"""Hazards that other deploy tools have, or had, each with its name: here they end well."""
+"""Known defects of other deploy tools, each named: here these situations end well."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def deploy(project: Project) -> str:
 
 
 def runs(project: Project, command: str) -> None:
-    """From now on a deploy runs this on every host, after it has made its release."""
+    """Let each deploy run a command on every host after its release was created."""
     write_hooks(
         project,
         f"""

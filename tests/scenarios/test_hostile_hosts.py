@@ -1,4 +1,4 @@
-"""Hosts that answer what no host of ours would: a flow fails cleanly or works, and no other host is harmed."""
+"""Hosts with hostile answers and files: a flow fails cleanly or works, and no other host is harmed."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ ANSWERS = {
 
 
 def unharmed(done: Completed) -> None:
-    """Nothing steers the terminal, and nothing broke."""
+    """Check that the output has no terminal escapes and no traceback."""
     assert "Traceback" not in done.out
     assert all(char.isprintable() or char == "\n" for char in done.out)
 

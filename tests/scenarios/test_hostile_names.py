@@ -1,4 +1,4 @@
-"""Names that a shell would take for something else: the outcome is exact, and nothing is executed."""
+"""Names that a shell would interpret: the result is exact, and nothing in a name is executed."""
 
 from __future__ import annotations
 

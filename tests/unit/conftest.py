@@ -1,4 +1,4 @@
-"""Unit tests need no host, no process and no network: what they would start is refused here."""
+"""A guard for unit tests, which must not use hosts, processes or the network."""
 
 from __future__ import annotations
 

@@ -11,7 +11,7 @@ R = [f"2016061413332{n}" for n in range(8)]
 
 
 def entries(run: str, number: int, *events: str, flow: str = "deploy", **more: Any) -> tuple[Entry, ...]:
-    """The entries of a flow to a release, all written in the minute of its number."""
+    """Return the entries of a flow to a release, written in the minute of its number."""
     at = f"2016-06-14T13:{number:02}:00Z"
     said = {"flow": flow, "release": R[number], "run": run, "by": "ann", "origin": "desk", "at": at, **more}
     return tuple(Entry(event=event, **said) for event in events)

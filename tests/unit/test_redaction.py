@@ -1,4 +1,4 @@
-"""Secrets are masked in everything that is shown."""
+"""The masking of secrets in everything that is shown."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ KEY = "-----BEGIN KEY-----\nMIIEpAIBAAKCAQEA\n\n  c2hvcnQgYnV0\tbm90\r\nabc=\n--
 
 
 def shown(secret: str, *lines: str) -> list[str]:
-    """What is shown of some lines when a text is secret."""
+    """Return what the console shows of some lines when a text is secret."""
     stream = io.StringIO()
     console = Console(stream)
     console.redactor.add([secret])

@@ -1,4 +1,4 @@
-"""Values and names that no script can be given."""
+"""Values and names that scripts must not get."""
 
 from __future__ import annotations
 

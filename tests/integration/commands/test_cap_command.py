@@ -1,4 +1,4 @@
-"""`doit cap`: what it says of real hosts, and what it writes."""
+"""The command `doit cap`: help, invalid command lines, masked secrets."""
 
 from __future__ import annotations
 

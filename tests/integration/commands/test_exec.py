@@ -20,7 +20,7 @@ SAYS_ITS_NAME = 'echo "I am $NAME"'
 
 @pytest.fixture
 def named(project: Project) -> Project:
-    """A project with two hosts that know their names, and one without code that plays db."""
+    """Return a project with two hosts that know their names, and a no_release host with the role db."""
     hosts = {**project.hosts, "db1": {"transport": "local", "deploy_to": "hosts/db1", "roles": ["db"]}}
     hosts = {name: {**said, "default_env": {"NAME": name}} for name, said in hosts.items()}
     hosts["db1"]["no_release"] = True

@@ -1,4 +1,4 @@
-"""`doit cap exec`, `history` and `pending` on real hosts; none of them changes anything there."""
+"""Invalid command lines of `exec`, `history` and `pending`."""
 
 from __future__ import annotations
 

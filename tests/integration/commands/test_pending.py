@@ -39,7 +39,7 @@ def subjects(commits: list[dict[str, str]]) -> list[str]:
 
 
 def only_hosts_reach(project: Project) -> Project:
-    """From now on the repository is where the hosts' git finds it, and this machine's does not."""
+    """Let the repository be reachable by the git of hosts, but not from the controller."""
     env = {
         "GIT_CONFIG_COUNT": "1",
         "GIT_CONFIG_KEY_0": f"url.{project.repo.path}.insteadOf",
@@ -50,7 +50,7 @@ def only_hosts_reach(project: Project) -> Project:
 
 
 def clone_into(project: Project, *options: str) -> None:
-    """Make the project's directory a clone of the repository."""
+    """Make the directory of the project a clone of the repository."""
     apart = project.path.with_name("clone")
     source = f"file://{project.repo.path}"
     git = ["git", "clone", "--quiet", "--no-checkout", *options, source, str(apart)]

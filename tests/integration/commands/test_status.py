@@ -35,7 +35,7 @@ def set_live(project: Project, host: str, release: str) -> None:
 
 
 def unreachable(project: Project, name: str) -> None:
-    """Add a host with whose address nothing listens."""
+    """Add a host at whose address nothing listens."""
     nowhere = {"hostname": "127.0.0.1", "port": 1, "ssh_options": ["ConnectTimeout=3"], "deploy_to": "/srv/shop"}
     project.config(stages={"production": {"hosts": {**project.hosts, name: nowhere}}})
 

@@ -1,4 +1,4 @@
-"""`doit cap doctor`: what is wrong with controller, hosts, ssh and deploy.yml, and where it stands."""
+"""`doit cap doctor`: problems of controller, hosts, ssh and deploy.yml, with their places."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def on(said: Any, name: str) -> Any:
 
 
 def place_of(project: Project, text: str) -> str:
-    """Where a text stands in deploy.yml."""
+    """Return the place of a text in deploy.yml."""
     lines = (project.path / "deploy.yml").read_text().splitlines()
     (number,) = [n for n, line in enumerate(lines, 1) if text in line]
     return f"deploy.yml:{number}"
@@ -252,7 +252,7 @@ def test_doctor_examines_only_the_selected_hosts(project: Project) -> None:
 
 @pytest.fixture
 def nobodys(env: dict[str, str], tmp_path: Path) -> Iterator[Project]:
-    """One host whose commands run as nobody, when sshd could run them as root."""
+    """Return a project with one host whose commands run as nobody."""
     place = Path(tempfile.mkdtemp(prefix="capdoit"))
     place.chmod(0o755)
     fleet = SshdFleet(place, 1, *([AS_NOBODY] if os.geteuid() == 0 else []))

@@ -13,7 +13,7 @@ from tests.support import MakeProject, path_without, without_tools, write_hooks
 
 @pytest.fixture
 def untouched(make_project: MakeProject) -> Project:
-    """A project whose hosts have nothing at all yet, not even the linked files."""
+    """Return a project whose hosts have no files, not even the linked files."""
     return make_project(linked_files_exist=False)
 
 

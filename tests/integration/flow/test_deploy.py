@@ -1,4 +1,4 @@
-"""Deploys: what lies on the hosts afterwards, byte for byte."""
+"""Deploys: the files on the hosts afterwards."""
 
 from __future__ import annotations
 

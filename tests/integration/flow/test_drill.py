@@ -1,4 +1,4 @@
-"""A drill rehearses a rollback on the real hosts; whatever happens in it, what is live stays as it is."""
+"""Drills: they rehearse a rollback on the real hosts and never change the real tree."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def unknown(host, release):
 
 
 def real(project: Project) -> dict[str, Any]:
-    """What is on the hosts: names, kinds, modes, times, contents and targets of links."""
+    """Return everything in the real trees: names, kinds, modes, times, contents and targets of symlinks."""
     found = {}
     for host in project.hosts:
         top = project.deploy_to(host)
@@ -46,7 +46,7 @@ def real(project: Project) -> dict[str, Any]:
 
 
 def deployed(project: Project, *texts: str) -> list[str]:
-    """Deploy so many releases; their names."""
+    """Deploy N releases, and return their names."""
     names = []
     for text in texts:
         project.repo.commit({"app.txt": text})
@@ -68,7 +68,7 @@ def nothing_is_left(project: Project) -> None:
 
 
 def in_a_hook(project: Project) -> subprocess.Popen[str]:
-    """Start a drill, and wait until a hook of it works on every host."""
+    """Start a drill, and wait until its hook runs on every host."""
     project.dodo(
         DODO
         + dedent("""

@@ -1,4 +1,4 @@
-"""dry_run=yes says what a flow would do, and does nothing; a saved plan is carried out exactly, or not at all."""
+"""Dry runs: they show what a flow would do, and change nothing."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Flows that fail: what is said, what is left, and what still runs."""
+"""Flows that fail: their reports, and the files and processes that are left."""
 
 from __future__ import annotations
 

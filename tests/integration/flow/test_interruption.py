@@ -1,4 +1,4 @@
-"""Flows that are ended from outside, by a signal or a kill."""
+"""Flows that a signal ends, to the controller or by a kill."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from tests.support import (
 
 
 def locks_are_free(project: Project, hosts: Iterable[str] | None = None) -> bool:
-    """Whether nothing on the hosts holds their locks any more."""
+    """Return True if no process holds the lock of a host."""
     for host in hosts or project.hosts:
         with (project.deploy_to(host) / ".capdoit/lock").open("a") as file:
             try:
@@ -40,7 +40,7 @@ def locks_are_free(project: Project, hosts: Iterable[str] | None = None) -> bool
 
 
 def kill_and_wait(project: Project, process: subprocess.Popen[str], seconds: str) -> None:
-    """Kill the controller; within three seconds nothing of it is left on the hosts."""
+    """Kill the controller, and wait until no process of it is left on the hosts."""
     process.kill()
     process.communicate()
     within(3, lambda: not sleepers(seconds) and locks_are_free(project))

@@ -1,4 +1,4 @@
-"""Saved plans: carried out exactly, or not at all."""
+"""Plan files: they are applied exactly, or refused."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Rollbacks: where they go, what they leave, and when they are refused."""
+"""Rollbacks: their targets, the files that they leave, and their refusals."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.support import MakeProject, deploy, further, write_hooks
 
 
 def had(project: Project, number: int) -> list[str]:
-    """Give every host so many releases, deployed one after the other, as Capistrano leaves them behind."""
+    """Give every host N releases, deployed one after the other, without the work of deploying them."""
     names = [f"2026010100000{n}" for n in range(1, number + 1)]
     for host in project.hosts:
         tree = project.deploy_to(host)
@@ -40,7 +40,7 @@ def roll_back(project: Project, *args: str) -> str:
 
 
 def trees(project: Project) -> dict[str, object]:
-    """All that lies on the hosts, but for capdoit's own directory: names, kinds, texts, times."""
+    """Return everything on the hosts except .capdoit: names, kinds, contents, times."""
     seen: dict[str, object] = {}
     for host in project.hosts:
         tree = project.deploy_to(host)

@@ -1,4 +1,4 @@
-"""What a flow costs: one connection a host, and few round trips in it."""
+"""The cost of a flow: one connection per host, and few round trips."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def write():
 
 
 def frames(project: Project) -> dict[str, int]:
-    """The frames of each host in the last run, which opened one session for each; nobody waits for the last one."""
+    """Return the number of frames that each host got in the last run, without the one that ends the session."""
     counted = json.loads((project.path / "frames").read_text())
     assert sorted(host for host, _ in counted) == sorted(project.hosts)
     return dict(counted)

@@ -1,4 +1,4 @@
-"""Hooks and tasks that are declared wrongly, or that steps wait for."""
+"""Hooks that are declared wrongly, and tasks that steps require."""
 
 from __future__ import annotations
 

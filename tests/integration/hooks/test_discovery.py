@@ -11,7 +11,7 @@ from tests.integration.database_recipe import WATCHING, deployed, recipe
 
 
 def installed(project: Project, name: str) -> None:
-    """A package with a recipe `odd`."""
+    """Install a package with a recipe `odd`, and return its directory."""
     package = project.path / f"{name}-1.2.dist-info"
     package.mkdir()
     (package / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.2\n")

@@ -1,4 +1,4 @@
-"""Hooks of dodo.py: when and where they run, what they are given, and what they can do."""
+"""Hooks of dodo.py: when and where they run, their arguments, and what they can do."""
 
 from __future__ import annotations
 
@@ -97,7 +97,7 @@ def try_all(host, release):
 
 
 def said(out: str, host: str) -> list[str]:
-    """The <words> that commands wrote on a host, in order."""
+    """Return the <words> that commands printed on a host, in order."""
     return re.findall(rf"^   {host} *\| <(.*?)>", out, re.MULTILINE)
 
 

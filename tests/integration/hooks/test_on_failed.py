@@ -1,4 +1,4 @@
-"""Hooks that hear of failed flows."""
+"""The hooks `on_failed`."""
 
 from __future__ import annotations
 
@@ -33,18 +33,18 @@ def tell(failure):
 
 
 def told(project: Project) -> list[dict[str, Any]]:
-    """What the on_failed hook was told, once for each call."""
+    """Return what each call of the on_failed hook recorded."""
     file = project.path / "told"
     return [json.loads(line) for line in file.read_text().splitlines()] if file.exists() else []
 
 
 def said(out: str, host: str) -> list[str]:
-    """The <words> that commands wrote on a host, in order."""
+    """Return the <words> that commands printed on a host, in order."""
     return re.findall(rf"^   {host} *\| <(.*?)>", out, re.MULTILINE)
 
 
 def start_and_wait_for(project: Project, *args: str) -> Any:
-    """Start doit, and wait until a hook has made the file `begun`."""
+    """Start doit, and wait until a hook has created the file `begun`."""
     process = project.start(*args)
     within(60, lambda: process.poll() is not None or (project.path / "begun").exists())
     assert process.poll() is None, process.communicate()[0]

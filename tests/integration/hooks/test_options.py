@@ -32,7 +32,7 @@ recipes:
 
 
 def options_are(project: Project, text: str) -> None:
-    """deploy.yml with recipes as they are written here."""
+    """Write a deploy.yml with this text for the recipes."""
     project.config()
     file = project.path / "deploy.yml"
     stages = f"stages: {{production: {{hosts: {project.hosts!r}}}}}\n".replace("'", '"')

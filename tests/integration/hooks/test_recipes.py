@@ -1,4 +1,4 @@
-"""What recipes can say and do: options, what they watch over, and how their hooks are asked for."""
+"""Hooks of recipes in flows: `skip=`, a hook run alone, health checks, settings of a stage."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Sessions with real shells; run as a program, a controller that waits until it is killed."""
+"""Sessions with real shells. Run as a program, this module is a controller that waits until it is killed."""
 
 from __future__ import annotations
 
@@ -46,14 +46,14 @@ def ask_all(session: Session, *requests: Request) -> list[Answer]:
 
 
 class Sleeper:
-    """A sleep that can be told from every other process by how long it would sleep."""
+    """A sleep with a duration that no other process has."""
 
     def __init__(self) -> None:
         self.seconds = str(random.randrange(10**7, 10**8))  # noqa: S311 - no secret
         self.command = f"sleep {self.seconds}"
 
     def runs(self) -> list[int]:
-        """The processes that it has."""
+        """Return the pids of its processes."""
         return [int(p.parent.name) for p in Path("/proc").glob("[0-9]*/cmdline") if self._is_one(p)]
 
     def wait_until_it_runs(self) -> None:
@@ -84,7 +84,7 @@ REMOTE = f"exec sh -c {shlex.quote(LOOP)}"
 
 
 def controller() -> None:
-    """Be a controller that waits for a script, until it is killed."""
+    """Run a script as a controller, and wait until the controller is killed."""
     script, *command = sys.argv[1:]
     command = [*command[:-1], REMOTE] if command[-1] == "--remote" else [*command, "-c", LOOP]
     ask(session_of(*command), script, timeout=None)

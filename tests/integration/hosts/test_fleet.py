@@ -1,4 +1,4 @@
-"""Tests of a fleet, of its connections, and of the hosts that hooks are given."""
+"""A fleet, its connections, and the hosts that hooks get."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ FOR_HOOKS = {"name", "roles", "deploy_to", "machine", "run", "capture", "test", 
 
 @pytest.fixture
 def fleet(project: Project) -> Iterator[Fleet]:
-    """The fleet of a project's stage, without a flow."""
+    """Yield the fleet of a stage, without a flow."""
     stage = load_config(project.path / "deploy.yml", TRANSFERS).stages["production"]
     fleet = make_fleet(stage, console_events(Console(io.StringIO())))
     yield fleet

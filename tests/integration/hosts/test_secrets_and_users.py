@@ -1,4 +1,4 @@
-"""Secrets are used and never shown; a hook's command can run as another user."""
+"""Secrets of commands, and commands that run as another user."""
 
 from __future__ import annotations
 

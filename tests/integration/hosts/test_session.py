@@ -1,4 +1,4 @@
-"""A session against real shells: what goes in, what comes out, and that nothing is left running."""
+"""Sessions with real shells: their input, their output, and that no process is left."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Guards and probes of recipes: rollbacks that a database would not survive."""
+"""Guards and probes of recipes: rollbacks that the database does not allow."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Releases are what was shipped: manifests, what a rollback refuses, and what `doit cap verify` shows."""
+"""The integrity of releases: manifests, and rollbacks that are refused because of damage."""
 
 from __future__ import annotations
 
@@ -111,7 +111,7 @@ def remake(file: Path) -> None:
 
 
 def tree_of(project: Project) -> dict[str, object]:
-    """All that is on the hosts but what a flow that is refused writes, too: the journal and the lock's time."""
+    """Return everything on the hosts except the journal and the lock, which a refused flow writes, too."""
     return {
         str(path): (path.lstat().st_mode, path.read_bytes() if path.is_file() else "")
         for host in project.hosts

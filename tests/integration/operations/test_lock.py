@@ -1,4 +1,4 @@
-"""The lock: one flow at a time on every host of a stage."""
+"""The lock: one flow at a time on each host."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.support import MakeProject, deploy, further, tools_in_front, within, 
 
 
 def at_work(project: Project, step: str = "updated") -> Project:
-    """A project whose deploys take after a step until there is a file ``over``, but not for ever."""
+    """Let deploys wait in a step until the file `over` exists."""
     mark, over = project.path / "at-work", project.path / "over"
     write_hooks(
         project,
@@ -28,7 +28,7 @@ def at_work(project: Project, step: str = "updated") -> Project:
 
 
 def is_over(project: Project, flow: subprocess.Popen[str]) -> str:
-    """Let the flow that is at work end; what it said."""
+    """Let the running flow end, and return its output."""
     (project.path / "over").touch()
     return flow.communicate(timeout=60)[0]
 

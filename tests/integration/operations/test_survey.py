@@ -1,4 +1,4 @@
-"""The survey's script."""
+"""The script of the survey."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the console masks, and what it writes on a terminal that cannot show everything."""
+"""The console: masked secrets, terminals, colors and pipes."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ def test_the_error_handler_of_pythonioencoding_is_respected(project: Project) ->
 
 
 def on_a_terminal(project: Project, env: dict[str, str], *words: str) -> str:
-    """What doit shows on a terminal of 80 columns."""
+    """Return what doit shows on a terminal of 80 columns."""
     ours, theirs = pty.openpty()
     command = [sys.executable, "-m", "doit", *words]
     with subprocess.Popen(command, cwd=project.path, env=env, stdin=theirs, stdout=theirs, stderr=theirs):
@@ -130,7 +130,7 @@ def test_piped_output_has_no_colors(project: Project) -> None:
 
 
 def in_bash(project: Project, env: dict[str, str], line: str) -> tuple[int, str]:
-    """The exit status, of a pipe's first command that fails, and what came on stderr."""
+    """Return the exit status of the first command of a pipe that fails, and its stderr."""
     words = ["bash", "-o", "pipefail", "-c", line.replace("doit", f"'{sys.executable}' -m doit", 1)]
     done = subprocess.run(words, cwd=project.path, env=env, stderr=subprocess.PIPE, text=True, check=False)
     return done.returncode, done.stderr

@@ -23,7 +23,7 @@ Listing = Callable[..., bytes]
 
 @pytest.fixture(params=["dash", "bash", "busybox"])
 def listing(request: pytest.FixtureRequest, tmp_path: Path) -> Listing:
-    """Lists a directory with a shell, and with busybox's tools, when it is busybox's."""
+    """Return a function that lists a directory, with the shell and the programs of the parameter."""
     path = os.environ["PATH"]
     if request.param == "busybox":
         tools = tmp_path / "busybox-tools"

@@ -1,4 +1,4 @@
-"""The step `publishing`: all hosts flip, or none."""
+"""The step `publishing`: all hosts switch to the release, or none."""
 
 from __future__ import annotations
 

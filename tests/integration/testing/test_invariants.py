@@ -1,4 +1,4 @@
-"""Damage that assert_healthy sees."""
+"""The damage that assert_healthy finds."""
 
 from __future__ import annotations
 
@@ -103,7 +103,7 @@ def test_each_kind_of_damage_is_found_and_its_host_named(
 
 @pytest.fixture
 def whole(stage: Stages) -> StageUnderTest:
-    """A healthy stage with linked files and directories."""
+    """Return a healthy stage with linked files and directories."""
     shop = deployed(stage, linked_dirs=["log"], linked_files=["config/key"])
     shop.assert_healthy()
     return shop

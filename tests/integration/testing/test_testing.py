@@ -1,4 +1,4 @@
-"""capdoit.testing: what its stages, stand-ins and faults do, and that its assertion sees each kind of damage."""
+"""The stages of capdoit.testing."""
 
 from __future__ import annotations
 

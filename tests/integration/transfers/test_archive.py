@@ -37,7 +37,7 @@ def log(project: Project, host: str) -> str:
 
 
 def archive_of(project: Project, files: dict[str, str]) -> str:
-    """Make dist/shop.tar.gz; returns its sha256."""
+    """Write dist/shop.tar.gz, and return its sha256."""
     (project.path / "dist").mkdir()
     for name, text in files.items():
         (project.path / name).write_text(text)

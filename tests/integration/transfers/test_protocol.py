@@ -73,7 +73,7 @@ def task_build():
 
 @pytest.fixture
 def project(make_project: MakeProject) -> Project:
-    """A project that deploys a directory with a transfer of its own."""
+    """Return a project that deploys a directory with a transfer of its own."""
     made = make_project(linked_files_exist=True, repo_url=None, branch=None, copy_from="code")
     made.write_module("copy_transfer.py", COPY_TRANSFER)
     (made.path / "copy_export.sh").write_text(EXPORT)

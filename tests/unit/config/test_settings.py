@@ -1,4 +1,4 @@
-"""deploy.yml: what it means, and where and how each of its mistakes is told."""
+"""Settings of deploy.yml: wrong values, and secrets."""
 
 from __future__ import annotations
 

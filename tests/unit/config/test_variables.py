@@ -1,4 +1,4 @@
-"""Variables of the command line: what is nearly right does nothing."""
+"""Variables of the command line: near misses are refused."""
 
 from __future__ import annotations
 

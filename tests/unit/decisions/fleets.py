@@ -27,7 +27,7 @@ def deployed(*numbers: int) -> tuple[Entry, ...]:
 
 
 def host(name: str, *numbers: int, entries: tuple[Entry, ...] | None = None, current: int | None = None) -> Facts:
-    """A host that deployed these releases, one after the other."""
+    """Return a host that deployed these releases, one after the other."""
     return Facts(
         name,
         releases={R[number]: f"commit {number}" for number in numbers},

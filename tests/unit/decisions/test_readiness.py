@@ -1,4 +1,4 @@
-"""What keeps a flow from starting."""
+"""The problems that prevent a flow from starting."""
 
 from __future__ import annotations
 

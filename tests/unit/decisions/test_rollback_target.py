@@ -1,4 +1,4 @@
-"""What the fleet does, decided from made-up facts."""
+"""The target of a rollback, chosen from made-up facts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How ssh leads to a host, by what ssh says of it."""
+"""The ssh route to a host, from the output of ssh."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a host sends, made up at random: however it is cut, it is read the same, and it harms nothing."""
+"""Random output of hosts: the result does not depend on how it is split, and it cannot harm the controller."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ TAGS = ("1", "2", "3")
 
 @contextmanager
 def stream_of_a_pipe() -> Iterator[tuple[Stream, int]]:
-    """A stream, and the end of the pipe that a host would write to."""
+    """Yield a stream, and the end of the pipe to which a host would write."""
     ear, mouth = os.pipe()
     with open(ear, "rb", buffering=0) as source, open(mouth, "wb", buffering=0) as host:
         yield Stream(source, NONCE), host.fileno()
 
 
 def received(pieces: Sequence[bytes]) -> tuple[list[bytes], dict[str, int], bytes]:
-    """The output of each tag in turn, the ends and the noise, of what came in these pieces."""
+    """Return the output of each tag, the ends and the noise in these pieces."""
     outputs = [b""] * len(TAGS)
     with stream_of_a_pipe() as (stream, host):
         at = 0
@@ -46,7 +46,7 @@ def received(pieces: Sequence[bytes]) -> tuple[list[bytes], dict[str, int], byte
 
 
 def cut(content: bytes, places: Sequence[int]) -> list[bytes]:
-    """The content in pieces, none of which is empty."""
+    """Split the content into pieces that are not empty."""
     at = sorted({0, len(content), *(place % (len(content) + 1) for place in places)})
     return [content[start:end] for start, end in pairwise(at)]
 

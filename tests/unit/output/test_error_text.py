@@ -1,4 +1,4 @@
-"""The text of errors, made from their data."""
+"""The text of errors, rendered from their data."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a host answers to the survey, and what is known of its releases from it."""
+"""The facts of a host from its survey answer, and the state of its releases."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What `doit cap history` makes of what hosts remember."""
+"""The history of the fleet from the journals and logs of hosts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The journal, the revisions log, and the lineage that they give."""
+"""The journal, the revisions log and the lineage of releases."""
 
 from __future__ import annotations
 

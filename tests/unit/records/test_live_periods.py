@@ -1,4 +1,4 @@
-"""When a release was live, from made-up facts."""
+"""The periods in which a release was live, from made-up facts."""
 
 from __future__ import annotations
 

@@ -9,13 +9,13 @@ from capdoit.records.manifest import END, MOST_LINES, compare_listings, format_c
 
 
 def _line(line: str) -> str:
-    """A line of a listing; the sums of these tests are short, and stand behind their paths as all else does."""
+    """Return a line of a listing; the checksums in these tests are short and follow their paths."""
     path, _, sum_ = line.partition("\tsha256\t")
     return f"{sum_.zfill(64)}  {path}" if sum_ else line
 
 
 def compared(was: str, now: str) -> list[str]:
-    """The changes that a host would tell by these lines of differences."""
+    """Return the changes that a host reports with these lines of differences."""
     lines = [f"{side}\t{_line(line)}" for side, text in (("was", was), ("is", now)) for line in text.splitlines()]
     return list(
         map(str, parse_comparison("web1", "\n".join(["revision\tabc", "manifest\tyes", *lines, END, ""])).changes)

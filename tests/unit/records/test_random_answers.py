@@ -58,7 +58,7 @@ GARBAGE = st.lists(st.one_of(HARD, FACTS, st.just("end\tyes"), st.just("no_file\
 
 
 def all_texts(facts: Facts) -> list[str]:
-    """Every text in the facts of a host, and all that is said of its releases."""
+    """Return every text in the facts of a host and in the states of its releases."""
     entries = [*facts.entries, *([facts.lock] if facts.lock else [])]
     lineage = facts.lineage
     releases = {*facts.releases, *facts.archives, *lineage.stack, *lineage.bad, *filter(None, [facts.current])}
