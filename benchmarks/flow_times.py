@@ -1,10 +1,10 @@
-"""How long flows take on real sshd's of this machine, and how far apart their hosts flip.
+"""Durations of flows on real sshd's of this machine, and the skew of their publishing.
 
-`python benchmarks/flow_times.py 1 5 20`, or `doit benchmark`: a line for each number of hosts, medians of five runs.
-The skew is the time between the first and the last flip of a publish, from the links' change times, which the
-kernel counts in ticks of 4 ms or less. Memory is the most that a process of the flow had, the controller's as a rule.
-Last comes what manifests cost: writing one for 10,000 files of 10 KB, in what prepares a publish, and comparing with
-it, beside sha256sum over the same files.
+`python benchmarks/flow_times.py 1 5 20`, or `doit benchmark`, prints a line for each number of hosts, with medians of
+five runs. The skew is the time between the first and the last switch of `current` in a publish. It is read from the
+change times of the symlinks, which the kernel counts in ticks of 4 ms or less. Memory is the maximum of all processes
+of the flow, usually that of the controller. The last line is the cost of manifests for 10,000 files of 10 KB: writing
+one before a publish, and comparing a release with one, next to sha256sum over the same files.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Where faults strike, what they do to a host or to the controller, and which of them make a case."""
+"""Faults, the moments of a flow at which they happen, and the cases of the fault matrix."""
 
 from __future__ import annotations
 
@@ -12,112 +12,112 @@ WARNING_STEPS = {"finishing", "finishing_rollback", "finished"}
 
 
 @dataclass(frozen=True)
-class Point:
+class Moment:
     """A moment of a flow.
 
     Attributes:
         flow: ``deploy`` or ``rollback``.
-        step: the step that it is in, or beside.
-        when: ``before`` and ``after`` the step, in a hook; ``in`` its script, at the first use of a tool;
-            ``behind`` that use; ``as`` it begins, which is seen from the lock.
-        tool: the tool.
-        given: a text that is among its arguments.
-        archived: whether the release to go to is only an archive.
-        published: whether the flow's release is live by then.
+        step: the step.
+        when: ``before`` or ``after`` the step, in a hook; ``in`` its script, before the first use of a program;
+            ``behind`` that use; ``as`` the step begins, when the lock is taken.
+        tool: name of the program.
+        argument: text in the arguments of the program.
+        is_target_archived: True if the target of the rollback exists only as an archive.
+        is_published: True if the release of the flow is live at that moment.
     """
 
     flow: str
     step: str
     when: str
     tool: str = ""
-    given: str = ""
-    archived: bool = False
-    published: bool = False
+    argument: str = ""
+    is_target_archived: bool = False
+    is_published: bool = False
 
     @property
     def name(self) -> str:
-        """For the case's id."""
+        """The name of the moment in the id of a case."""
         return "-".join(filter(None, (self.flow, self.when, self.step, self.tool)))
 
     @property
     def only_warns(self) -> bool:
-        """Whether what fails there is a warning."""
+        """True if a failure at that moment is only a warning."""
         return self.when == "in" and self.step in WARNING_STEPS
 
 
-POINTS = (
-    Point("deploy", "starting", "before"),
-    Point("deploy", "starting", "as"),
-    Point("deploy", "started", "after"),
-    Point("deploy", "updating", "in", "git"),
-    Point("deploy", "updating", "in", "mkdir"),
-    Point("deploy", "updating", "in", "tar"),
-    Point("deploy", "updating", "in", "ln"),
-    Point("deploy", "updated", "after"),
-    Point("deploy", "publishing", "in", "ln"),
-    Point("deploy", "publishing", "in", "mv", FLIP),
-    Point("deploy", "publishing", "behind", "mv", FLIP),
-    Point("deploy", "published", "after", published=True),
-    Point("deploy", "finishing", "in", "rm", published=True),
-    Point("deploy", "finishing", "after", published=True),
-    Point("deploy", "finished", "in", "tail", published=True),
-    Point("deploy", "finished", "after", published=True),
-    Point("rollback", "starting", "before"),
-    Point("rollback", "starting", "as"),
-    Point("rollback", "started", "after"),
-    Point("rollback", "reverting", "in", "tar", archived=True),
-    Point("rollback", "reverting", "in", "mv", archived=True),
-    Point("rollback", "reverted", "after"),
-    Point("rollback", "publishing", "in", "ln"),
-    Point("rollback", "publishing", "in", "mv", FLIP),
-    Point("rollback", "publishing", "behind", "mv", FLIP),
-    Point("rollback", "published", "after", published=True),
-    Point("rollback", "finishing_rollback", "in", "tar", published=True),
-    Point("rollback", "finishing_rollback", "after", published=True),
-    Point("rollback", "finished", "in", "tail", published=True),
-    Point("rollback", "finished", "after", published=True),
+MOMENTS = (
+    Moment("deploy", "starting", "before"),
+    Moment("deploy", "starting", "as"),
+    Moment("deploy", "started", "after"),
+    Moment("deploy", "updating", "in", "git"),
+    Moment("deploy", "updating", "in", "mkdir"),
+    Moment("deploy", "updating", "in", "tar"),
+    Moment("deploy", "updating", "in", "ln"),
+    Moment("deploy", "updated", "after"),
+    Moment("deploy", "publishing", "in", "ln"),
+    Moment("deploy", "publishing", "in", "mv", FLIP),
+    Moment("deploy", "publishing", "behind", "mv", FLIP),
+    Moment("deploy", "published", "after", is_published=True),
+    Moment("deploy", "finishing", "in", "rm", is_published=True),
+    Moment("deploy", "finishing", "after", is_published=True),
+    Moment("deploy", "finished", "in", "tail", is_published=True),
+    Moment("deploy", "finished", "after", is_published=True),
+    Moment("rollback", "starting", "before"),
+    Moment("rollback", "starting", "as"),
+    Moment("rollback", "started", "after"),
+    Moment("rollback", "reverting", "in", "tar", is_target_archived=True),
+    Moment("rollback", "reverting", "in", "mv", is_target_archived=True),
+    Moment("rollback", "reverted", "after"),
+    Moment("rollback", "publishing", "in", "ln"),
+    Moment("rollback", "publishing", "in", "mv", FLIP),
+    Moment("rollback", "publishing", "behind", "mv", FLIP),
+    Moment("rollback", "published", "after", is_published=True),
+    Moment("rollback", "finishing_rollback", "in", "tar", is_published=True),
+    Moment("rollback", "finishing_rollback", "after", is_published=True),
+    Moment("rollback", "finished", "in", "tail", is_published=True),
+    Moment("rollback", "finished", "after", is_published=True),
 )
 
 
 @dataclass(frozen=True)
 class Fault:
-    """Something that goes wrong.
+    """A fault of a host, a connection or the controller.
 
     Attributes:
-        name: for the case's id.
-        strike: sh that does it; it knows ``$deploy_to``, ``$listener`` (the pid of the host's sshd),
-            ``$controller`` (doit's pid), ``$down`` (a file: cut this host's power) and ``$first`` (is
-            this the first of the hosts that are struck).
-        stay: sh after that, in the script that was struck: the tool goes on when it ends.
-        lift: sh that mends the host.
-        hits: ``controller``, ``host``, ``disk`` or ``script``.
-        tmpfs: how deploy_to is mounted for it; a plain directory when empty.
+        name: part of the id of a case.
+        strike: sh that causes the fault. Its variables: ``$deploy_to``, ``$listener`` (pid of the host's sshd),
+            ``$controller`` (pid of doit), ``$down`` (a file; creating it cuts the power of the host) and ``$first``
+            (not empty on the first host with the fault).
+        then: sh that runs after the fault, before the interrupted script continues.
+        repair: sh that repairs the host.
+        affects: ``controller``, ``host``, ``disk`` or ``script``.
+        tmpfs: mount options of deploy_to; empty for a plain directory.
     """
 
     name: str
     strike: str
-    stay: str = ":"
-    lift: str = ":"
-    hits: str = "host"
+    then: str = ":"
+    repair: str = ":"
+    affects: str = "host"
     tmpfs: str = ""
 
     @property
     def needs_root(self) -> bool:
-        """Whether it mounts something."""
-        return self.hits == "disk"
+        """True if the fault mounts a file system."""
+        return self.affects == "disk"
 
-    def fits(self, point: Point) -> bool:
-        """Whether it can strike there: nothing of ours runs as `starting` begins, so no script is struck."""
-        return point.when != "as" or self.hits != "script"
+    def is_possible_at(self, moment: Moment) -> bool:
+        """Return True if the fault can happen at a moment; no script runs on a host as `starting` begins."""
+        return moment.when != "as" or self.affects != "script"
 
 
-# What strikes after the session's own processes were ended must not be one of them.
+# A fault that happens after the processes of the session have ended must not be one of them.
 APART = 'setsid sh -c "sleep {after}; kill -{signal} $controller" </dev/null >/dev/null 2>&1 9>&- &'
 LONG = "sleep 60"
 
 
 def _signal(name: str, strike: str) -> Fault:
-    return Fault(name, f'if [ "$first" ]; then {strike}\nfi', LONG, hits="controller")
+    return Fault(name, f'if [ "$first" ]; then {strike}\nfi', LONG, affects="controller")
 
 
 FAULTS = (
@@ -131,76 +131,76 @@ FAULTS = (
     Fault(
         "disk_full",
         'head -c 100M /dev/zero >"$deploy_to/filler" 2>/dev/null',
-        lift='rm -f "$deploy_to/filler"',
-        hits="disk",
+        repair='rm -f "$deploy_to/filler"',
+        affects="disk",
         tmpfs="size=8m",
     ),
     Fault(
         "no_inodes",
         'mkdir "$deploy_to/filler"; (cd "$deploy_to/filler" && seq 600 | xargs touch 2>/dev/null)',
-        lift='rm -rf "$deploy_to/filler"',
-        hits="disk",
+        repair='rm -rf "$deploy_to/filler"',
+        affects="disk",
         tmpfs="nr_inodes=600",
     ),
-    # The session's lock is open for writing, so a real remount is refused: from here on, whoever comes to
-    # the directory finds it read-only. Root is also stopped by it, as a mere user is by permissions.
+    # The lock of the session is open for writing, so a remount is refused. A bind mount is read-only for every
+    # process that enters the directory from now on, root included.
     Fault(
         "read_only",
         'mount --bind "$deploy_to" "$deploy_to"; mount -o remount,bind,ro "$deploy_to"',
-        lift='mountpoint -q "$deploy_to" && umount -l "$deploy_to"; :',
-        hits="disk",
+        repair='mountpoint -q "$deploy_to" && umount -l "$deploy_to"; :',
+        affects="disk",
     ),
-    Fault("killed", ":", "kill -KILL $$", hits="script"),
+    Fault("killed", ":", "kill -KILL $$", affects="script"),
     Fault(
         "endless",
         f'if [ "$first" ]; then {APART.format(after=0.2, signal="INT")}\nfi',
         'trap "" TERM INT HUP; while :; do sleep 0.5; done',
-        hits="script",
+        affects="script",
     ),
 )
 
 
 @dataclass(frozen=True)
 class Case:
-    """A fault that strikes at a point on some hosts.
+    """A fault at a moment on some hosts.
 
     Attributes:
-        point: where.
-        fault: what.
-        hosts: one of three, or all.
+        moment: the moment.
+        fault: the fault.
+        hosts: one of the three hosts, or all.
     """
 
-    point: Point
+    moment: Moment
     fault: Fault
     hosts: tuple[str, ...]
 
     @property
     def id(self) -> str:
-        """For pytest."""
-        return f"{self.point.name}-{self.fault.name}-{_named(self.hosts)}"
+        """The id in the output of pytest."""
+        return f"{self.moment.name}-{self.fault.name}-{_named(self.hosts)}"
 
     @property
     def must_fail(self) -> bool:
-        """Whether the flow cannot end well; a disk without room may have no need of any."""
-        if self.fault.hits == "controller" or self.fault.name == "endless":
+        """True if the flow cannot succeed. With a full disk it can, when it needs no space."""
+        if self.fault.affects == "controller" or self.fault.name == "endless":
             return True
-        return self.fault.hits != "disk" and not self.point.only_warns and self.point.when != "as"
+        return self.fault.affects != "disk" and not self.moment.only_warns and self.moment.when != "as"
 
     @property
-    def dies(self) -> bool:
-        """Whether the controller may end without a word."""
+    def may_die(self) -> bool:
+        """True if the controller may end without a report."""
         return self.fault.name in ("sigkill", "sigint_twice")
 
 
 @dataclass(frozen=True)
-class Want:
-    """A host that lacks a tool, or has a wrong one, from the first moment of a flow.
+class ProgramFault:
+    """A program that is missing, or a clock that is wrong, from the start of a flow.
 
     Attributes:
         flow: ``deploy`` or ``rollback``.
-        tool: the tool.
-        clock: what the time is for it when it is ``date``; the tool is missing when empty.
-        hosts: one of three, or all.
+        tool: name of the program.
+        clock: the time that ``date`` prints; empty if the program is missing.
+        hosts: one of the three hosts, or all.
     """
 
     flow: str
@@ -210,12 +210,12 @@ class Want:
 
     @property
     def id(self) -> str:
-        """For pytest."""
+        """The id in the output of pytest."""
         return f"{self.flow}-{self.clock.replace('-', '') or 'no'}-{self.tool}-{_named(self.hosts)}"
 
     @property
     def instead(self) -> str:
-        """Sh that stands for the tool."""
+        """The script that replaces the program."""
         return f'exec /bin/date -d {self.clock} "$@"' if self.clock else ""
 
 
@@ -227,35 +227,35 @@ CLOCKS = ("2001-01-01", "2037-01-01")
 
 
 def cases() -> Iterator[Case]:
-    """The whole matrix; the one host is another one from case to case.
+    """Yield all cases; those with one host take the hosts in turn.
 
-    In each step each fault strikes one host, and all of them: at the step's points in turn, and at both where what is
-    live changes or where the step has no second point for that fault.
+    In each step each fault happens on one host and on all hosts. The moments of a step take turns, except in
+    `publishing` and where a step has only one moment for the fault: there each moment has both.
     """
-    for (_, step), group in itertools.groupby(POINTS, lambda point: (point.flow, point.step)):
-        points = list(group)
+    for (_, step), group in itertools.groupby(MOMENTS, lambda moment: (moment.flow, moment.step)):
+        moments = list(group)
         for number, fault in enumerate(FAULTS):
-            fitting = [point for point in points if fault.fits(point)]
+            fitting = [moment for moment in moments if fault.is_possible_at(moment)]
             both = step == "publishing" or len(fitting) == 1
-            for turn, point in enumerate(fitting, number):
+            for turn, moment in enumerate(fitting, number):
                 if both or turn % 2:
-                    yield Case(point, fault, (HOSTS[(turn + POINTS.index(point)) % 3],))
+                    yield Case(moment, fault, (HOSTS[(turn + MOMENTS.index(moment)) % 3],))
                 if both or not turn % 2:
-                    yield Case(point, fault, HOSTS)
+                    yield Case(moment, fault, HOSTS)
 
 
-def wants() -> Iterator[Want]:
-    """Every tool missing in both flows, on one host and on all (in turn, but for git and tar), and clocks far off."""
+def program_faults() -> Iterator[ProgramFault]:
+    """Yield each program missing in both flows, on one host or on all (git and tar: both), and wrong clocks."""
     for shift, flow in enumerate(("deploy", "rollback")):
         for number, tool in enumerate(TOOLS):
             both, turn = tool in ("git", "tar"), (number + shift) % 2
             if both or turn:
-                yield Want(flow, tool, "", (HOSTS[number % 3],))
+                yield ProgramFault(flow, tool, "", (HOSTS[number % 3],))
             if both or not turn:
-                yield Want(flow, tool, "", HOSTS)
+                yield ProgramFault(flow, tool, "", HOSTS)
         for number, clock in enumerate(CLOCKS):
             for hosts in ((HOSTS[number],), HOSTS):
-                yield Want(flow, "date", clock, hosts)
+                yield ProgramFault(flow, "date", clock, hosts)
 
 
 def _named(hosts: tuple[str, ...]) -> str:

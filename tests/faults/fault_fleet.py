@@ -1,4 +1,4 @@
-"""What faults strike: three hosts with a past, put back to it before each case."""
+"""Three hosts with a past, which are restored before each case of the fault matrix."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from pathlib import Path
 from typing import Any
 
 from capdoit.testing import DODO, Completed, GitRepo, Project, SshdFleet, clean_env
-from tests.faults.faults import HOSTS, TOOLS, Case, Point, Want
+from tests.faults.cases import HOSTS, TOOLS, Case, Moment, ProgramFault
 
 FIRST = {"app.txt": "first\n", "bin/serve": "#!/bin/sh\n", "log/of/developer": "x\n", "assets/logo": "x" * 200_000}
 SECOND = {"app.txt": "second\n", "assets/new": "y" * 1000}
 THIRD = {"app.txt": "third\n", "assets/third": "z" * 1000}
-# The programs that capdoit's scripts and these tests use on a host, besides those that a case takes away.
+# The programs that capdoit's scripts and these tests use on a host and that no case removes.
 OTHERS = (
     *("sh", "flock", "date", "id", "tr", "dd", "od", "sha256sum", "sort", "stat", "awk", "gzip", "chmod", "head"),
     *("seq", "xargs", "sleep", "setsid", "kill", "pkill", "mount", "umount", "mountpoint", "find", "sed", "true"),
 )
-# The hooks know only the scripts of the case. What strikes as `starting` begins is a thread of the
-# controller that waits for the first lock.
+# The hooks run the scripts of the case. A fault as `starting` begins comes from a thread of the controller that
+# waits for the first lock.
 STRIKE = """
 import pathlib, subprocess, threading, time
 HOSTS, STRIKES = {hosts!r}, pathlib.Path({strikes!r})
@@ -51,13 +51,13 @@ HOOK = {
     "behind": "cap.before({step!r})(arm)\n",
     "as": "threading.Thread(target=watch, daemon=True).start()\n",
 }
-# The wrapper is the tool, but for the first use after it was armed, of those that are meant. The strikes of several
-# hosts wait for each other, so that they come together.
+# A wrapper runs the program, except the first time that it is used with the argument after it was armed. The faults
+# of several hosts wait for each other, so that they happen at the same time.
 WRAPPERS = {
     "in": """\
 #!/bin/sh
 case "$*" in
-    *{given}*) if {mv} {strikes}/armed-{host} {strikes}/gone-{host} 2>/dev/null; then . {strikes}/{host}.sh; fi ;;
+    *{argument}*) if {mv} {strikes}/armed-{host} {strikes}/gone-{host} 2>/dev/null; then . {strikes}/{host}.sh; fi ;;
 esac
 exec {tool} "$@"
 """,
@@ -66,7 +66,7 @@ exec {tool} "$@"
 {tool} "$@"
 status=$?
 case "$*" in
-    *{given}*) if {mv} {strikes}/armed-{host} {strikes}/gone-{host} 2>/dev/null; then . {strikes}/{host}.sh; fi ;;
+    *{argument}*) if {mv} {strikes}/armed-{host} {strikes}/gone-{host} 2>/dev/null; then . {strikes}/{host}.sh; fi ;;
 esac
 exit $status
 """,
@@ -81,20 +81,20 @@ while [ "$(ls {strikes} | grep -c ^struck-)" -lt {together} ] && [ $tries -lt 10
     tries=$((tries + 1))
 done
 {strike}
-{stay}
+{then}
 """
 
 
-class Ground:
-    """Three hosts, on which two releases were live one after the other, and the project that made them.
+class FaultFleet:
+    """Three hosts, on which two releases were live in turn, and the project that deployed them.
 
     Args:
-        directory: for everything but the hosts' trees.
-        fleet: the hosts.
+        directory: directory for everything except the trees of the hosts.
+        fleet: the sshd's of the hosts.
     """
 
     def __init__(self, directory: Path, fleet: SshdFleet) -> None:
-        self.fleet = fleet
+        self.sshds = fleet
         self._directory, self._strikes = directory, directory / "strikes"
         env = clean_env(directory / "home")
         repo = GitRepo(directory / "repo", env)
@@ -102,7 +102,7 @@ class Ground:
         described = {name: {"roles": ["app", "web"], "deploy_to": str(tree)} for name, tree in trees.items()}
         settings = {"ssh_config": str(fleet.ssh_config), "keep_releases": 2}
         self.project = Project(directory / "project", repo, env, described, settings)
-        self.files: dict[str, dict[str, str]] = {}  # of each commit
+        self.files: dict[str, dict[str, str]] = {}  # by commit
         self._make_past()
 
     # -- the past
@@ -131,8 +131,8 @@ class Ground:
             saved.parent.mkdir(exist_ok=True)
             subprocess.run(["cp", "-a", self.project.deploy_to(name), saved], check=True)
 
-    def put_back(self, past: str, tmpfs: str = "") -> None:
-        """The hosts are as they were in that past; ``tmpfs`` mounts their deploy_to with those options."""
+    def restore(self, past: str, tmpfs: str = "") -> None:
+        """Restore the hosts to a past; ``tmpfs`` are the mount options of their deploy_to."""
         for name in HOSTS:
             tree = self.project.deploy_to(name)
             unmount(tree)
@@ -142,17 +142,17 @@ class Ground:
                 subprocess.run(["mount", "-t", "tmpfs", "-o", tmpfs, "faults", tree], check=True)
             subprocess.run(["cp", "-a", f"{self._directory / past / name}/.", tree], check=True)
 
-    def clear(self) -> None:
-        """Nothing is mounted any more."""
+    def unmount_all(self) -> None:
+        """Unmount everything on the hosts."""
         for name in HOSTS:
             unmount(self.project.deploy_to(name))
 
     # -- cases
 
     @contextmanager
-    def struck(self, case: Case) -> Iterator[Completed]:
-        """A flow that the case's fault strikes; the fault is lifted in the end."""
-        self.put_back("archived" if case.point.archived else "plain", case.fault.tmpfs)
+    def run_case(self, case: Case) -> Iterator[Completed]:
+        """Run a flow with the fault of the case, and repair the hosts at the end."""
+        self.restore("archived" if case.moment.is_target_archived else "plain", case.fault.tmpfs)
         self._write_strikes(case)
         try:
             yield self._run(case)
@@ -160,17 +160,17 @@ class Ground:
             self._lift(case)
 
     @contextmanager
-    def wanting(self, want: Want) -> Iterator[Completed]:
-        """A flow on hosts that lack a tool; they have it again in the end."""
-        self.put_back("plain")
+    def run_without_program(self, fault: ProgramFault) -> Iterator[Completed]:
+        """Run a flow on hosts that lack a program, and give it back at the end."""
+        self.restore("plain")
         folder = self._folder("wanting")
-        for tool in {*OTHERS, *TOOLS} - {want.tool}:
+        for tool in {*OTHERS, *TOOLS} - {fault.tool}:
             (folder / tool).symlink_to(_program(tool))
-        if want.instead:
-            _write_tool(folder / want.tool, f"#!/bin/sh\n{want.instead}\n")
-        self._path({name: str(folder) for name in want.hosts})
+        if fault.instead:
+            _write_tool(folder / fault.tool, f"#!/bin/sh\n{fault.instead}\n")
+        self._path({name: str(folder) for name in fault.hosts})
         try:
-            yield self.project.doit(f"{want.flow}:production")
+            yield self.project.doit(f"{fault.flow}:production")
         finally:
             self._path({})
 
@@ -178,16 +178,16 @@ class Ground:
         self._folder("strikes")
         for name in case.hosts:
             (self._strikes / f"{name}.sh").write_text(self._script(case, name))
-        hook = HOOK[case.point.when].format(step=case.point.step)
+        hook = HOOK[case.moment.when].format(step=case.moment.step)
         lock = self.project.deploy_to(HOSTS[0]) / ".capdoit/lock"
         head = STRIKE.format(hosts=case.hosts, strikes=str(self._strikes), lock=str(lock))
         mark = f"open({str(self._strikes / 'controller')!r}, 'w').write(str(__import__('os').getpid()))\n"
         self.project.dodo(DODO + mark + head + hook)
-        if case.point.tool:
-            self._path({name: f"{self._wrapper(name, case.point)}:{os.environ['PATH']}" for name in case.hosts})
+        if case.moment.tool:
+            self._path({name: f"{self._wrapper(name, case.moment)}:{os.environ['PATH']}" for name in case.hosts})
 
     def _script(self, case: Case, host: str) -> str:
-        sshd = self.fleet.hosts[host].process
+        sshd = self.sshds.hosts[host].process
         assert sshd
         return SCRIPT.format(
             path=os.environ["PATH"],
@@ -199,18 +199,18 @@ class Ground:
             first="yes" if host == case.hosts[0] else "",
             together=len(case.hosts),
             strike=case.fault.strike,
-            stay=":" if case.point.when == "as" else case.fault.stay,
+            then=":" if case.moment.when == "as" else case.fault.then,
         )
 
-    def _wrapper(self, host: str, point: Point) -> Path:
+    def _wrapper(self, host: str, moment: Moment) -> Path:
         folder = self._folder(f"tools-{host}")
-        tool, wrapper = _program(point.tool), WRAPPERS[point.when]
-        text = wrapper.format(strikes=self._strikes, host=host, tool=tool, given=point.given, mv=_program("mv"))
-        _write_tool(folder / point.tool, text)
+        tool, wrapper = _program(moment.tool), WRAPPERS[moment.when]
+        text = wrapper.format(strikes=self._strikes, host=host, tool=tool, argument=moment.argument, mv=_program("mv"))
+        _write_tool(folder / moment.tool, text)
         return folder
 
     def _path(self, paths: Mapping[str, str]) -> None:
-        """What PATH is on some hosts, as deploy.yml says."""
+        """Set the PATH of some hosts in deploy.yml."""
         for name, described in self.project.hosts.items():
             described.pop("default_env", None)
             if name in paths:
@@ -218,8 +218,8 @@ class Ground:
         self.project.config()
 
     def _run(self, case: Case) -> Completed:
-        wanted = [f"rollback_release={self.second}"] if case.point.archived else []
-        command = (f"{case.point.flow}:production", *wanted)
+        wanted = [f"rollback_release={self.second}"] if case.moment.is_target_archived else []
+        command = (f"{case.moment.flow}:production", *wanted)
         with self.project.start(*command) as process:
             deadline = time.monotonic() + 40
             while True:
@@ -231,20 +231,22 @@ class Ground:
                     if time.monotonic() > deadline:
                         process.kill()
         done = Completed(command, process.returncode, out)
-        assert time.monotonic() < deadline, f"it does not end:\n{out}"
-        assert all((self._strikes / f"struck-{name}").exists() for name in case.hosts[:1]), f"no strike:\n{out}"
+        assert time.monotonic() < deadline, f"the flow does not end:\n{out}"
+        assert all((self._strikes / f"struck-{name}").exists() for name in case.hosts[:1]), (
+            f"the fault did not happen:\n{out}"
+        )
         return done
 
     def _cut_power(self, hosts: Sequence[str]) -> None:
         for name in hosts:
             if (self._strikes / f"down-{name}").exists():
-                self.fleet.stop(name)
+                self.sshds.stop(name)
 
     def _lift(self, case: Case) -> None:
         for name in case.hosts:
-            if not self.fleet.hosts[name].process:
-                self.fleet.start(name)
-            script = f"deploy_to={self.project.deploy_to(name)}\n{case.fault.lift}"
+            if not self.sshds.hosts[name].process:
+                self.sshds.start(name)
+            script = f"deploy_to={self.project.deploy_to(name)}\n{case.fault.repair}"
             subprocess.run(["sh", "-c", script], check=True)
         self.project.dodo(DODO)
         self._path({})
@@ -255,28 +257,28 @@ class Ground:
         folder.mkdir()
         return folder
 
-    # -- what is asked of it
+    # -- state
 
     def status(self) -> tuple[int, dict[str, Any]]:
-        """What `doit cap status` says, and its exit status."""
+        """Return the exit status and the JSON of `doit cap status`."""
         done = self.project.doit("cap", "--json", "status")
         return done.code, json.loads(done.out)
 
     def processes(self) -> list[str]:
-        """What runs in the hosts' sessions, and the controller's ssh clients."""
-        ports = [f" {self.fleet.hosts[name].port}\0".encode() for name in HOSTS]
-        config = str(self.fleet.ssh_config).encode()
+        """Return the commands in the sessions of the hosts, and the ssh clients of the controller."""
+        ports = [f" {self.sshds.hosts[name].port}\0".encode() for name in HOSTS]
+        config = str(self.sshds.ssh_config).encode()
         return [shown for process in Path("/proc").glob("[0-9]*") if (shown := _of_session(process, ports, config))]
 
 
 def unmount(tree: Path) -> None:
-    """Unmount all that is mounted there."""
+    """Unmount everything that is mounted at a directory."""
     while os.path.ismount(tree):
         subprocess.run(["umount", "-l", tree], check=True)
 
 
 def _of_session(process: Path, ports: Sequence[bytes], config: bytes) -> str:
-    """A process's command when it is one of a session's; a process of a host has the host's port in its environment."""
+    """Return the command of a process that belongs to a session, by the port in its environment, else ''."""
     try:
         environ, command = (process / "environ").read_bytes(), (process / "cmdline").read_bytes()
     except OSError:  # it ended meanwhile

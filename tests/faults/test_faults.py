@@ -1,4 +1,4 @@
-"""Every fault at every moment of both flows, on one host and on all; a sample of it in the ordinary suite.
+"""Every fault at every moment of both flows, on one host and on all hosts. The ordinary set has some of the cases.
 
 `pytest -m full tests/faults -n 5`, or `doit fault_matrix`, runs all of it.
 """
@@ -11,14 +11,14 @@ from collections.abc import Iterator
 import pytest
 
 from capdoit.testing import SshdFleet
-from tests.faults.faults import Case, Want, cases, wants
-from tests.faults.ground import Ground
-from tests.faults.invariants import holds_afterwards, holds_at_once
+from tests.faults.assertions import assert_recovers, assert_safe
+from tests.faults.cases import Case, ProgramFault, cases, program_faults
+from tests.faults.fault_fleet import FaultFleet
 
 pytestmark = pytest.mark.ssh
 CASES = {case.id: case for case in cases()}
-WANTS = {want.id: want for want in wants()}
-SAMPLE = (
+PROGRAM_FAULTS = {fault.id: fault for fault in program_faults()}
+ORDINARY = (
     "deploy-in-updating-tar-disk_full-web3",
     "deploy-behind-publishing-mv-power_cut-web1",
     "deploy-in-publishing-ln-sigterm-all",
@@ -29,47 +29,49 @@ SAMPLE = (
 
 
 @pytest.fixture(scope="session")
-def ground(sshds: SshdFleet, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ground]:
-    made = Ground(tmp_path_factory.mktemp("ground"), sshds)
+def fleet(sshds: SshdFleet, tmp_path_factory: pytest.TempPathFactory) -> Iterator[FaultFleet]:
+    made = FaultFleet(tmp_path_factory.mktemp("ground"), sshds)
     yield made
-    made.clear()
+    made.unmount_all()
 
 
-def strikes(ground: Ground, case: Case) -> None:
+def check_case(fleet: FaultFleet, case: Case) -> None:
+    """Run a flow with a fault, and check the hosts before and after the repair."""
     if case.fault.needs_root and os.geteuid() != 0:
-        pytest.skip("mounting is root's")
-    before = ground.first if case.point.archived else ground.second
-    with ground.struck(case) as done:
+        pytest.skip("this fault mounts a file system, which needs root")
+    before = fleet.first if case.moment.is_target_archived else fleet.second
+    with fleet.run_case(case) as done:
         assert done.code != 0 or not case.must_fail, done.out
-        struck = () if case.fault.hits == "controller" else case.hosts
-        holds_at_once(ground, done, case.point.flow, before, struck, case.dies)
-        published = ground.project.current("web1") != before
-        assert published or not case.point.published, done.out
-    holds_afterwards(ground, done)
+        struck = () if case.fault.affects == "controller" else case.hosts
+        assert_safe(fleet, done, case.moment.flow, before, struck, case.may_die)
+        published = fleet.project.current("web1") != before
+        assert published or not case.moment.is_published, done.out
+    assert_recovers(fleet, done)
 
 
-@pytest.mark.parametrize("name", SAMPLE)
-def test_a_fault_leaves_every_host_on_a_complete_release(ground: Ground, name: str) -> None:
-    strikes(ground, CASES[name])
+@pytest.mark.parametrize("name", ORDINARY)
+def test_a_fault_leaves_every_host_on_a_complete_release(fleet: FaultFleet, name: str) -> None:
+    check_case(fleet, CASES[name])
 
 
 @pytest.mark.full
 @pytest.mark.parametrize("name", CASES)
-def test_every_fault_at_every_moment_leaves_every_host_on_a_complete_release(ground: Ground, name: str) -> None:
-    strikes(ground, CASES[name])
+def test_every_fault_at_every_moment_leaves_every_host_on_a_complete_release(fleet: FaultFleet, name: str) -> None:
+    check_case(fleet, CASES[name])
 
 
-def lacks(ground: Ground, want: Want) -> None:
-    with ground.wanting(want) as done:
-        holds_at_once(ground, done, want.flow, ground.second, want.hosts, dies=False)
-    holds_afterwards(ground, done)
+def check_program_fault(fleet: FaultFleet, fault: ProgramFault) -> None:
+    """Run a flow without a program, and check the hosts before and after the repair."""
+    with fleet.run_without_program(fault) as done:
+        assert_safe(fleet, done, fault.flow, fleet.second, fault.hosts, may_die=False)
+    assert_recovers(fleet, done)
 
 
-def test_a_host_without_a_needed_program_is_refused(ground: Ground) -> None:
-    lacks(ground, WANTS["deploy-no-tar-web2"])
+def test_a_host_without_a_needed_program_is_refused(fleet: FaultFleet) -> None:
+    check_program_fault(fleet, PROGRAM_FAULTS["deploy-no-tar-web2"])
 
 
 @pytest.mark.full
-@pytest.mark.parametrize("name", WANTS)
-def test_a_missing_or_wrong_program_harms_no_host(ground: Ground, name: str) -> None:
-    lacks(ground, WANTS[name])
+@pytest.mark.parametrize("name", PROGRAM_FAULTS)
+def test_a_missing_or_wrong_program_harms_no_host(fleet: FaultFleet, name: str) -> None:
+    check_program_fault(fleet, PROGRAM_FAULTS[name])

@@ -15,17 +15,17 @@ from typing import Any
 
 @dataclass
 class Site:
-    """What it answers, and what it was asked.
+    """The answers of the server, and the requests that it got.
 
     Attributes:
-        url: where it is.
-        answers: status and body of the next answers; the last one stays.
+        url: address of the server.
+        answers: status and body of the next answers; the last one is repeated.
         hangs: seconds before each answer.
-        redirects: where paths lead elsewhere.
-        promises: the length of the text that is announced, when it is not that of the answer.
-        stalls: seconds between the text and the end of the connection.
-        asked: the path and headers of every request, in order.
-        posted: what was posted as JSON, in order.
+        redirects: locations of redirects, by path.
+        promises: the Content-Length to announce, if it differs from that of the answer.
+        stalls: seconds between the body and the end of the connection.
+        asked: path and headers of every request, in order.
+        posted: the JSON of every POST, in order.
     """
 
     url: str = ""
