@@ -25,7 +25,7 @@ def git_repo(tmp_path: Path, env: dict[str, str]) -> GitRepo:
     return repo
 
 
-# The mark that each folder gives its tests; those beside this file have the mark repository.
+# The mark of the tests in each folder. Tests in the same folder as this file have the mark repository.
 MARKS = {
     "unit": "unit",
     "integration": "integration",

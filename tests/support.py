@@ -16,7 +16,7 @@ from capdoit.testing import DODO, Project, processes
 
 MakeProject = Callable[..., Project]
 
-LIKE_ANYBODY = (  # to whom modes of files matter
+WITHOUT_ROOT_RIGHTS = (  # for programs that must respect the modes of files, also when root runs the tests
     [str(shutil.which("setpriv")), "--bounding-set=-dac_override,-dac_read_search"] if os.geteuid() == 0 else []
 )
 
@@ -45,12 +45,12 @@ def write_hooks(project: Project, text: str) -> None:
     project.dodo(DODO + dedent(text).lstrip("\n"))
 
 
-def within(seconds: float, what: Callable[[], object]) -> None:
+def wait_for(seconds: float, what: Callable[[], object]) -> None:
     """Wait until a condition holds, and fail after so many seconds."""
     assert processes.wait_until(seconds, what), "it did not come about in time"
 
 
-def tools_in_front(project: Project, host: str, **scripts: str) -> None:
+def replace_programs(project: Project, host: str, **scripts: str) -> None:
     """Replace programs on a host with these scripts, as a broken host would have them."""
     folder = project.path / f"tools-{host}"
     folder.mkdir()
@@ -61,13 +61,13 @@ def tools_in_front(project: Project, host: str, **scripts: str) -> None:
     project.config()
 
 
-def without_tools(project: Project, host: str, *missing: str) -> None:
+def remove_programs(project: Project, host: str, *missing: str) -> None:
     """Remove programs from the PATH of a host."""
-    project.hosts[host]["default_env"] = {"PATH": path_without(project.path / f"tools-{host}", *missing)}
+    project.hosts[host]["default_env"] = {"PATH": make_path_without(project.path / f"tools-{host}", *missing)}
     project.config()
 
 
-def path_without(folder: Path, *missing: str) -> str:
+def make_path_without(folder: Path, *missing: str) -> str:
     """Make a directory with all programs of this machine except some, and return it as a PATH."""
     folder.mkdir()
     for directory in os.environ["PATH"].split(os.pathsep):
@@ -77,7 +77,7 @@ def path_without(folder: Path, *missing: str) -> str:
     return str(folder)
 
 
-def sleepers(seconds: str) -> list[int]:
+def find_sleeping(seconds: str) -> list[int]:
     """Return the pids of the processes that sleep for this duration."""
     found = []
     for path in Path("/proc").glob("[0-9]*/cmdline"):
@@ -90,20 +90,20 @@ def sleepers(seconds: str) -> list[int]:
     return found
 
 
-def a_while(project: Project) -> str:
+def unique_seconds(project: Project) -> str:
     """Return a duration in seconds that no other test sleeps."""
     return f"3{abs(hash(project.path)) % 10**8}"
 
 
-def start_and_wait(project: Project, seconds: str, hosts: int, *args: str) -> subprocess.Popen[str]:
+def start_until_sleeping(project: Project, seconds: str, hosts: int, *args: str) -> subprocess.Popen[str]:
     """Start doit, and wait until N hosts sleep."""
     process = project.start(*args)
-    within(60, lambda: process.poll() is not None or len(sleepers(seconds)) == hosts)
+    wait_for(60, lambda: process.poll() is not None or len(find_sleeping(seconds)) == hosts)
     assert process.poll() is None, process.communicate()[0]
     return process
 
 
-def tree(folder: Path) -> dict[str, tuple[Any, ...]]:
+def snapshot_tree(folder: Path) -> dict[str, tuple[Any, ...]]:
     """Return everything below a directory: kinds, modes, sizes, times, contents and targets of symlinks."""
     found = {}
     for path in [folder, *folder.rglob("*")]:
@@ -113,11 +113,11 @@ def tree(folder: Path) -> dict[str, tuple[Any, ...]]:
     return found
 
 
-def hosts_of(project: Project) -> dict[str, Any]:
-    return {name: tree(project.deploy_to(name)) for name in project.hosts}
+def snapshot_hosts(project: Project) -> dict[str, Any]:
+    return {name: snapshot_tree(project.deploy_to(name)) for name in project.hosts}
 
 
-def waits(project: Project, seconds: str, step: str = "updated") -> None:
+def write_sleeping_hook(project: Project, seconds: str, step: str = "updated") -> None:
     write_hooks(
         project,
         f"""
@@ -128,7 +128,7 @@ def waits(project: Project, seconds: str, step: str = "updated") -> None:
     )
 
 
-def nothing_half_made(project: Project, releases: Iterable[str], hosts: Iterable[str] | None = None) -> None:
+def assert_no_incomplete_release(project: Project, releases: Iterable[str], hosts: Iterable[str] | None = None) -> None:
     """Check that the hosts have exactly these releases, no scratch files and a free lock."""
     for host in hosts or project.hosts:
         assert project.releases(host) == list(releases)
@@ -147,3 +147,10 @@ def write_recipe(project: Project, name: str, text: str) -> None:
         """)
     (project.path / f"recipes/{name}.py").write_text(imports + text)
     project.config(recipes={name: {}})
+
+
+def deploy_text(project: Project, text: str) -> str:
+    """Deploy a new commit with this text, and return the release that is then live."""
+    project.repo.commit({"app.txt": text})
+    project.doit("deploy:production", check=True)
+    return str(project.current("web1"))

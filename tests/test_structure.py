@@ -132,7 +132,7 @@ def test_the_public_names_are_exactly_those_in_all() -> None:
     }
     bound |= {node.name for node in tree.body if isinstance(node, ast.FunctionDef)}
     public = {name for name in bound if not name.startswith("_")} - {"annotations", "Path", "TYPE_CHECKING"}
-    assert public | {"Host"} == set(capdoit.__all__)  # which is imported when it is asked for
+    assert public | {"Host"} == set(capdoit.__all__)  # imported only when it is used
     assert all(hasattr(capdoit, name) for name in capdoit.__all__)
 
 

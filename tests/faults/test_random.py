@@ -189,6 +189,6 @@ def test_a_few_random_sequences_end_as_the_model_predicts() -> None:
 
 
 @pytest.mark.full
-@pytest.mark.parametrize("_part", range(30))  # in so many parts, so that the workers end together
+@pytest.mark.parametrize("_part", range(30))  # many parts, so that all workers end at the same time
 def test_300_random_sequences_end_as_the_model_predicts(_part: int) -> None:
     run(10, anew=True)

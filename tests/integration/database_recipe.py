@@ -11,7 +11,7 @@ from typing import Literal
 from collections.abc import Mapping
 from capdoit import Recipe, RoleNames, Secret
 """
-# A database is a file beside the releases; the code's migrations are the names in its file `migrations`.
+# The database is a file in deploy_to. The migrations of the code are the names in its file `migrations`.
 WATCHING = """
 db = Recipe("db", roles="web")
 
@@ -25,7 +25,7 @@ def applied(host, release):
 """
 
 
-def recipe(project: Project, name: str, text: str, **options: object) -> None:
+def use_recipe(project: Project, name: str, text: str, **options: object) -> None:
     """Write a recipe of the project, and use it with these options."""
     folder = project.path / "recipes"
     folder.mkdir(exist_ok=True)
@@ -33,13 +33,13 @@ def recipe(project: Project, name: str, text: str, **options: object) -> None:
     project.config(recipes={name: options})
 
 
-def deployed(project: Project, *migrations: str) -> str:
+def deploy_migrations(project: Project, *migrations: str) -> str:
     """Deploy code with these migrations, and return the release."""
     project.repo.commit({"migrations": "".join(f"{name}\n" for name in migrations)})
     project.doit("deploy:production", check=True)
     return str(project.current("web1"))
 
 
-def database(project: Project) -> list[str]:
+def read_database(project: Project) -> list[str]:
     """Return the migrations in the database of the primary host."""
     return (project.deploy_to("web1") / "database").read_text().split()

@@ -43,7 +43,7 @@ HOSTILE = [
     "\x1b[2J\x07",
     "\udcff\udce9",
 ]
-# Every text that a shell can be given: no NUL, and bytes that are no UTF-8 as Python has them.
+# Every text that a shell can get: without NUL, and with bytes that are not UTF-8 as Python decodes them.
 TEXTS = st.text(
     st.one_of(
         st.characters(exclude_characters="\0", exclude_categories=["Cs"]),

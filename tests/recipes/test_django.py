@@ -345,7 +345,7 @@ def test_a_migration_applied_when_the_release_was_live_does_not_prevent_a_rollba
     site = shop(static=False)
     site.commit(SECOND)
     site.deploy().ok()
-    site.commit({"migrations": "shop.0001\n"})  # its code went, and the database has it all the same
+    site.commit({"migrations": "shop.0001\n"})  # the code is removed, but the database still has the migration
     site.deploy("skip=django.migrate").ok()
     first = site.live
     site.commit({"app.txt": "third\n"})

@@ -27,7 +27,7 @@ def hook() -> Iterator[Site]:
         yield site
 
 
-def told(stage: Stages, dodo: str = "", **options: object) -> StageUnderTest:
+def make_notified_stage(stage: Stages, dodo: str = "", **options: object) -> StageUnderTest:
     """Return a stage whose webhook has a secret address."""
     shop = stage(recipes={"notify": options}, dodo=dodo)
     file = shop.project.path / "deploy.yml"
@@ -35,14 +35,14 @@ def told(stage: Stages, dodo: str = "", **options: object) -> StageUnderTest:
     return shop
 
 
-def webhook(url: str) -> dict[str, str]:
+def webhook_env(url: str) -> dict[str, str]:
     """Return the environment that holds the secret address of a webhook."""
     return {"WEBHOOK": url + SECRET}
 
 
 def test_the_json_message_has_every_fact_of_a_deploy(stage: Stages, hook: Site) -> None:
-    shop = told(stage, format="json")
-    shop.deploy("message=new prices", env=webhook(hook.url)).ok()
+    shop = make_notified_stage(stage, format="json")
+    shop.deploy("message=new prices", env=webhook_env(hook.url)).ok()
     started, finished = hook.posted
     assert [started["event"], finished["event"]] == ["started", "finished"]
     assert finished == {
@@ -65,19 +65,19 @@ def test_the_json_message_has_every_fact_of_a_deploy(stage: Stages, hook: Site) 
 
 @pytest.mark.extended("recipe")
 def test_a_rollback_is_announced_as_rollback(stage: Stages, hook: Site) -> None:
-    shop = told(stage, format="json")
+    shop = make_notified_stage(stage, format="json")
     for _ in range(2):
-        shop.deploy(env=webhook(hook.url)).ok()
+        shop.deploy(env=webhook_env(hook.url)).ok()
     left = shop.live
-    shop.rollback(env=webhook(hook.url)).ok()
+    shop.rollback(env=webhook_env(hook.url)).ok()
     assert [said["event"] for said in hook.posted[-2:]] == ["started", "rolled_back"]
     assert hook.posted[-1]["previous"] == left
     assert hook.posted[-1]["release"] == shop.live
 
 
 def test_a_slack_message_of_a_failure_has_color_and_mention(stage: Stages, hook: Site) -> None:
-    shop = told(stage, FAILING, channel="#deploys", mention="<!here>", events=["failed"])
-    shop.deploy(env=webhook(hook.url)).failed()
+    shop = make_notified_stage(stage, FAILING, channel="#deploys", mention="<!here>", events=["failed"])
+    shop.deploy(env=webhook_env(hook.url)).failed()
     (said,) = hook.posted
     assert said["channel"] == "#deploys"
     assert said["attachments"][0]["color"] == "danger"
@@ -90,8 +90,8 @@ def test_a_slack_message_of_a_failure_has_color_and_mention(stage: Stages, hook:
 @pytest.mark.parametrize("status", [500, *further(404)])
 def test_a_refusing_webhook_is_a_warning_without_its_address(stage: Stages, hook: Site, status: int) -> None:
     hook.answers = [(status, "no")]
-    shop = told(stage)
-    done = shop.deploy(env=webhook(hook.url)).ok()
+    shop = make_notified_stage(stage)
+    done = shop.deploy(env=webhook_env(hook.url)).ok()
     assert f"warning: notify: the event finished was not sent: the webhook answered {status}" in done.out
     assert "s3cr3t" not in done.out
 
@@ -101,38 +101,38 @@ def test_an_unreachable_or_hanging_webhook_is_a_warning(stage: Stages, hook: Sit
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         nobody = f"http://127.0.0.1:{free.getsockname()[1]}"
-        assert "Connection refused" in told(stage).deploy(env=webhook(nobody)).ok().out
+        assert "Connection refused" in make_notified_stage(stage).deploy(env=webhook_env(nobody)).ok().out
     hook.hangs = 20
-    slow = told(stage, timeout=0.2)
-    done = slow.doit("deploy:production", env=webhook(hook.url), timeout=15).ok()
+    slow = make_notified_stage(stage, timeout=0.2)
+    done = slow.doit("deploy:production", env=webhook_env(hook.url), timeout=15).ok()
     assert "no answer within 0.2 s" in done.out or "TimeoutError" in done.out
 
 
 @pytest.mark.extended("recipe")
 def test_a_rollback_goes_ahead_without_the_address(stage: Stages, hook: Site) -> None:
-    shop = told(stage)
+    shop = make_notified_stage(stage)
     for _ in range(2):
-        shop.deploy(env=webhook(hook.url)).ok()
+        shop.deploy(env=webhook_env(hook.url)).ok()
     assert "needs the environment variable WEBHOOK" in shop.deploy().failed().out
     done = shop.rollback().ok()
     assert "the environment variable WEBHOOK is not set" in done.out
 
 
 def test_nothing_is_sent_in_a_dry_run(stage: Stages, hook: Site) -> None:
-    shop = told(stage)
-    shop.deploy("dry_run=yes", env=webhook(hook.url)).ok()
+    shop = make_notified_stage(stage)
+    shop.deploy("dry_run=yes", env=webhook_env(hook.url)).ok()
     assert hook.posted == []
 
 
 @pytest.mark.extended("recipe")
 def test_an_unknown_event_is_refused(stage: Stages) -> None:
-    shop = told(stage, events=["finishd"])
+    shop = make_notified_stage(stage, events=["finishd"])
     assert "recipe notify: unknown event: finishd; the events are started" in shop.deploy().failed(3).out
 
 
 @pytest.mark.extended("recipe")
 def test_a_timeout_of_zero_is_refused(stage: Stages) -> None:
-    assert "recipe notify: timeout must be more than 0" in told(stage, timeout=0).deploy().failed(3).out
+    assert "recipe notify: timeout must be more than 0" in make_notified_stage(stage, timeout=0).deploy().failed(3).out
 
 
 def journals(shop: StageUnderTest) -> str:
@@ -154,7 +154,7 @@ def journals(shop: StageUnderTest) -> str:
     ],
 )
 def test_an_invalid_address_is_a_warning_without_the_address(stage: Stages, address: str) -> None:
-    shop = told(stage)
+    shop = make_notified_stage(stage)
     done = shop.deploy(env={"WEBHOOK": address}).ok()
     assert "warning: notify: the event started was not sent: " in done.out
     assert "s3cr3t" not in done.out + journals(shop)
@@ -165,8 +165,8 @@ def test_an_invalid_address_is_a_warning_without_the_address(stage: Stages, addr
 @pytest.mark.parametrize("raw", [b"", b"nonsense\r\n\r\n", b"HTTP/1.1 302 Found\r\nLocation: ftp://s3cr3t/\r\n\r\n"])
 def test_a_server_that_does_not_speak_http_is_a_warning(stage: Stages, raw: bytes) -> None:
     with answering(raw) as url:
-        shop = told(stage)
-        done = shop.deploy(env=webhook(url)).ok()
+        shop = make_notified_stage(stage)
+        done = shop.deploy(env=webhook_env(url)).ok()
     assert done.out.count("warning: notify:") == 2
     assert "s3cr3t" not in done.out + journals(shop)
     assert "Traceback" not in done.out
@@ -179,8 +179,8 @@ def test_markup_in_a_reason_or_message_is_escaped_for_slack(stage: Stages, hook:
         def fail(host):
             host.run(['false', '<!channel> & more', 'x' * 3000])
         """)
-    shop = told(stage, failing, username="deployer")
-    shop.deploy("message=<!channel>", env=webhook(hook.url)).failed()
+    shop = make_notified_stage(stage, failing, username="deployer")
+    shop.deploy("message=<!channel>", env=webhook_env(hook.url)).failed()
     started, failed = hook.posted
     assert started["username"] == failed["username"] == "deployer"
     said, details = started["text"].split("\n")
@@ -197,11 +197,11 @@ def test_secrets_of_a_host_are_not_sent(stage: Stages, hook: Site) -> None:
         def fail(host):
             raise RuntimeError(f'token is hunter2hunter2 at {URL}')
         """)
-    shop = told(stage, f"\nURL = '{hook.url}{SECRET}'\n{failing}", format="json")
+    shop = make_notified_stage(stage, f"\nURL = '{hook.url}{SECRET}'\n{failing}", format="json")
     file = shop.project.path / "deploy.yml"
     file.write_text(file.read_text().replace('"PATH":', '"TOKEN": !env TOKEN, "PATH":'))
     assert "!env TOKEN" in file.read_text()
-    done = shop.deploy(env={**webhook(hook.url), "TOKEN": "hunter2hunter2"}).failed()
+    done = shop.deploy(env={**webhook_env(hook.url), "TOKEN": "hunter2hunter2"}).failed()
     assert "token is *** at *** (dodo.py:" in hook.posted[-1]["reason"]
     assert "hunter2" not in done.out + str(hook.posted)
     assert "s3cr3t" not in done.out + str(hook.posted)
@@ -218,8 +218,8 @@ def wait(host):
         threading.Timer(0.3, os.kill, [os.getpid(), signal.SIGINT]).start()
     host.run(["sleep", "30"])
 """
-    shop = told(stage, waiting, format="json")
-    shop.doit("deploy:production", env=webhook(hook.url), timeout=25).failed()
+    shop = make_notified_stage(stage, waiting, format="json")
+    shop.doit("deploy:production", env=webhook_env(hook.url), timeout=25).failed()
     assert [said["event"] for said in hook.posted] == ["started", "failed"]
     assert "interrupted by SIGINT" in hook.posted[-1]["reason"]
 
@@ -231,9 +231,9 @@ def test_an_automatic_rollback_is_announced(stage: Stages, hook: Site) -> None:
         def sick(host, release, flow):
         """)
     sick += "    if flow.name == 'deploy' and release.previous:\n        host.run('exit 5')\n"
-    shop = told(stage, sick, format="json")
+    shop = make_notified_stage(stage, sick, format="json")
     file = shop.project.path / "deploy.yml"
     file.write_text(file.read_text().replace('"recipes":', '"on_failure": "rollback", "recipes":'))
-    shop.deploy(env=webhook(hook.url)).ok()
-    shop.deploy(env=webhook(hook.url)).failed()
+    shop.deploy(env=webhook_env(hook.url)).ok()
+    shop.deploy(env=webhook_env(hook.url)).failed()
     assert [said["event"] for said in hook.posted[2:]] == ["started", "failed", "started", "rolled_back"]

@@ -42,7 +42,7 @@ for line in [line for name in files for line in open(name).read().split("\\n") i
     (bin / name).write_text(f"#!{sys.executable}\\nimport {name}, {name}.place\\n{says}\\n")
     (bin / name).chmod(0o755)
 """
-# Python as it is, but that venv brings the pip above instead of its own, which takes seconds.
+# The real Python, except that venv installs the stand-in for pip above, since the real one takes seconds.
 STAND_IN = """
 if [ "$1 $2" = "-m venv" ]; then
     {python} -m venv --without-pip "$3" || exit
@@ -94,7 +94,7 @@ def drinks(release: Path) -> list[str]:
     return done.stdout.split()
 
 
-def tree(folder: Path) -> dict[str, tuple[int, str]]:
+def snapshot_tree(folder: Path) -> dict[str, tuple[int, str]]:
     """Return mode and content of every file."""
     return {
         str(path.relative_to(folder)): (path.stat().st_mode, hashlib.sha256(path.read_bytes()).hexdigest())
@@ -195,14 +195,14 @@ def test_a_failing_installation_fails_the_deploy(
 def test_an_unchanged_virtualenv_is_hard_linked_and_independent(shop: Shop, pip_log: Path) -> None:
     site = shop()
     site.deploy().ok()
-    first, before = live(site), tree(live(site) / ".venv")
+    first, before = live(site), snapshot_tree(live(site) / ".venv")
     site.commit({"shop.py": "import tea  # second\n"})
     done = site.deploy().ok()
     second = live(site)
 
     assert len(installs(pip_log)) == 1
     assert f"nothing changed since release {first.name}, linked from there" in done.out
-    assert tree(first / ".venv") == before, "the other release is what it was"
+    assert snapshot_tree(first / ".venv") == before, "the other release is what it was"
     package = next((second / ".venv/lib").glob("python3*/site-packages/tea"))
     assert (package / "__init__.py").stat().st_nlink == 2
     mine = [path for path in (second / ".venv").rglob("*") if path.is_file() and not path.is_symlink()]
@@ -236,7 +236,7 @@ def test_a_change_in_one_virtualenv_does_not_affect_the_other(shop: Shop) -> Non
     first = live(site)
     site.commit({"shop.py": "import tea  # second\n"})
     site.deploy().ok()
-    before = tree(first / ".venv")
+    before = snapshot_tree(first / ".venv")
 
     for path in (live(site) / ".venv").rglob("*"):
         if path.is_file() and not path.is_symlink() and path.stat().st_nlink == 1:
@@ -245,7 +245,7 @@ def test_a_change_in_one_virtualenv_does_not_affect_the_other(shop: Shop) -> Non
     package = next((live(site) / ".venv/lib").glob("python3*/site-packages/tea"))
     subprocess.run(["sed", "-i", "s/1/9/", package / "__init__.py"], check=True)
     shutil.rmtree(package / "__pycache__")
-    assert tree(first / ".venv") == before
+    assert snapshot_tree(first / ".venv") == before
     assert drinks(first)[0] == "1"
 
 
@@ -405,9 +405,9 @@ def test_a_virtualenv_that_cannot_be_recreated_is_left_unchanged(shop: Shop) -> 
     site.deploy().ok()
     (first / ".venv/bin/tea").unlink()
     (first / "requirements.txt").write_text("tea==1\ntea==none\n")
-    before = tree(first / ".venv")
+    before = snapshot_tree(first / ".venv")
     site.rollback("force=yes").failed()
-    assert tree(first / ".venv") == before
+    assert snapshot_tree(first / ".venv") == before
     assert not list(first.glob(".venv.*"))
 
 
@@ -485,10 +485,10 @@ def test_a_failed_deploy_changes_no_shared_virtualenv(shop: Shop) -> None:
     site = shop(environment="shared")
     site.deploy().ok()
     shared = site.host().shared
-    before = tree((live(site) / ".venv").resolve())
+    before = snapshot_tree((live(site) / ".venv").resolve())
     site.commit({"requirements.txt": "tea==2\ntea==none\n"})
     site.deploy().failed()
-    assert tree((live(site) / ".venv").resolve()) == before
+    assert snapshot_tree((live(site) / ".venv").resolve()) == before
     assert drinks(live(site))[0] == "1"
     site.commit({"requirements.txt": "tea==3\n"})
     site.deploy().ok()
@@ -501,10 +501,10 @@ def test_a_shared_virtualenv_of_the_live_release_is_never_recreated(shop: Shop) 
     site.deploy().ok()
     used = (live(site) / ".venv").resolve()
     (next(used.glob("lib/python3*/site-packages")) / "sugar-1.dist-info").mkdir()
-    before = tree(used)
+    before = snapshot_tree(used)
     site.commit({"app.txt": "second\n"})
     site.deploy().ok()
-    assert tree(used) == before
+    assert snapshot_tree(used) == before
     assert (live(site) / ".venv").resolve().name == f"{used.name}-2"
     assert drinks(live(site))[0] == "1"
 

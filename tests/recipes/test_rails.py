@@ -774,7 +774,7 @@ def test_missing_migrations_after_rolling_forward_are_reported(shop: Shop) -> No
 def test_a_migration_applied_when_the_release_was_live_does_not_prevent_a_rollback(shop: Shop) -> None:
     site = shop(assets=False, files={f"db/migrate/{PRICE}.rb": ""})
     site.deploy().ok()
-    site.commit({f"db/migrate/{PRICE}.rb": None})  # its code went, and the database has it all the same
+    site.commit({f"db/migrate/{PRICE}.rb": None})  # the code is removed, but the database still has the migration
     first, _ = twice(site, {"app.txt": "third\n"})
     site.rollback().ok()
     assert site.live == first

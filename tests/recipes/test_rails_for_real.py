@@ -46,7 +46,7 @@ class FillPrice < ActiveRecord::Migration[6.1]
   end
 end
 """
-# What prints the style sheet that is named by the manifest.
+# Ruby that prints the style sheet in the manifest.
 STYLE = 'puts Rails.public_path.join(TeasController.helpers.asset_path("shop.css").delete_prefix("/")).read'
 # A bin/rails that has the live release start in the middle of compiling, when all is written.
 START_OTHER = f"""#!/usr/bin/env ruby

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from capdoit.testing import Stages, StageUnderTest
-from tests.support import further, without_tools
+from tests.support import further, remove_programs
 
 IGNORED = ("--ignore-app-not-running", "--ignore-passenger-not-running")
 
@@ -98,7 +98,7 @@ def test_without_passenger_config_or_by_option_restart_txt_is_touched(stage: Sta
         shop.stand_in("passenger-config")
     else:
         for name in ("web1", "web2"):
-            without_tools(shop.project, name, "passenger-config")
+            remove_programs(shop.project, name, "passenger-config")
     both_flows(shop)
     for name in ("web1", "web2"):
         assert (shop.host(name).release(str(shop.live)) / "tmp/restart.txt").is_file()

@@ -15,7 +15,7 @@ import pytest
 from capdoit.testing import Stages, StageUnderTest
 
 pytestmark = pytest.mark.real
-# A user's manager: that of the machine would tidy up its /tmp. What it mounts is seen in its own namespace only.
+# The manager of a user, since that of the machine would clean /tmp. Its mounts are visible only in its namespace.
 MANAGER = """
 mount -t tmpfs tmpfs /run && mkdir -p /run/systemd/system
 mount -t tmpfs cgroup /sys/fs/cgroup && mkdir /sys/fs/cgroup/systemd
@@ -63,7 +63,7 @@ def manager() -> Iterator[Manager]:
 def started(tmp_path: Path) -> Iterator[Manager]:
     program = Path("/usr/lib/systemd/systemd")
     assert program.exists() and shutil.which("systemctl"), "this test needs systemd: apt-get install systemd"  # noqa: PT018
-    assert os.geteuid() == 0, "this test mounts in a namespace of its own, which is root's"
+    assert os.geteuid() == 0, "this test creates a mount namespace, which needs root"
     for folder in ("run", "config/systemd/user"):
         (tmp_path / folder).mkdir(parents=True, mode=0o700)
     env = {

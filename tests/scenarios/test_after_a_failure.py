@@ -15,7 +15,7 @@ import pytest
 
 from capdoit.testing import DODO, Project, SshdFleet
 from capdoit.testing.invariants import find_violations
-from tests.support import deploy, further, sleepers, tools_in_front, within, write_hooks
+from tests.support import deploy, find_sleeping, further, replace_programs, wait_for, write_hooks
 
 
 def hook(point: str, body: str, declared: str = "") -> str:
@@ -128,7 +128,7 @@ def test_an_endless_command_is_stopped_by_the_timeout_of_hook_or_flow(project: P
     project.config(timeout=None if whose == "hook" else 5)
     done = project.doit("deploy:production").failed()
     assert f"sleep {seconds}: the {whose} took longer than its timeout, {1 if whose == 'hook' else 5} s," in done.out
-    within(3, lambda: not sleepers(seconds))
+    wait_for(3, lambda: not find_sleeping(seconds))
     assert project.releases("web1") == [first]
     project.dodo(DODO)
     project.config()
@@ -138,7 +138,7 @@ def test_an_endless_command_is_stopped_by_the_timeout_of_hook_or_flow(project: P
 @pytest.mark.extended("detail")
 def test_a_flow_that_times_out_in_its_cleanup_is_recorded(project: Project) -> None:
     deploy(project)
-    tools_in_front(project, "web2", rm='case "$*" in *removed*) sleep 12;; esac; exec /bin/rm "$@"')
+    replace_programs(project, "web2", rm='case "$*" in *removed*) sleep 12;; esac; exec /bin/rm "$@"')
     project.config(timeout=6, keep_releases=1)
     deploy(project)
     done = project.doit("deploy:production", check=True)
@@ -201,7 +201,7 @@ def test_status_shows_a_failed_cleanup_until_the_next_deploy(project: Project) -
     project.config(keep_releases=1)
     deploy(project)
     deploy(project)
-    tools_in_front(project, "web2", rm='case "$*" in *removed*) echo rights! >&2; exit 1;; esac; exec /bin/rm "$@"')
+    replace_programs(project, "web2", rm='case "$*" in *removed*) echo rights! >&2; exit 1;; esac; exec /bin/rm "$@"')
     project.config(keep_releases=1)
     third = deploy(project)
     [said] = status(project)["unfinished"]
@@ -218,9 +218,9 @@ def test_a_host_lost_after_its_switch_is_in_doubt_until_the_next_flow(ssh_projec
     first = deploy(ssh_project)
     flipped = ssh_project.path / "flipped"
     stays = f'/bin/mv "$@"\ncase $* in *next/current*) : >{flipped}; exec sleep 30 ;; esac'
-    tools_in_front(ssh_project, "web2", mv=stays)
+    replace_programs(ssh_project, "web2", mv=stays)
     process = ssh_project.start("deploy:production")
-    within(60, flipped.exists)
+    wait_for(60, flipped.exists)
     sshds.stop("web2")
     try:
         out, _ = process.communicate(timeout=60)
@@ -272,7 +272,7 @@ def test_a_session_frozen_at_the_switch_does_not_switch_when_resumed(ssh_project
         with suppress(ProcessLookupError):
             os.kill(pid, signal.SIGCONT)
     lock = ssh_project.deploy_to("web2") / ".capdoit/lock"
-    within(60, lambda: subprocess.run(["flock", "-n", lock, "true"], check=False).returncode == 0)
+    wait_for(60, lambda: subprocess.run(["flock", "-n", lock, "true"], check=False).returncode == 0)
     assert {ssh_project.current(host) for host in ssh_project.hosts} == {first}
     ssh_project.dodo(DODO)
     deploy(ssh_project)
@@ -293,9 +293,9 @@ def test_a_host_whose_connection_drops_after_its_switch_switches_back_with_the_o
     first = deploy(ssh_project)
     flipped = ssh_project.path / "flipped"
     stays = f'/bin/mv "$@"\ncase $* in *next/current*) : >{flipped}; exec sleep 30 ;; esac'
-    tools_in_front(ssh_project, "web2", mv=stays)
+    replace_programs(ssh_project, "web2", mv=stays)
     process = ssh_project.start("deploy:production")
-    within(60, flipped.exists)
+    wait_for(60, flipped.exists)
     (ssh_project.path / "tools-web2/mv").unlink()
     drop_connections(sshds, "web2")
     out, _ = process.communicate(timeout=60)
@@ -312,9 +312,9 @@ def test_a_host_with_an_unnoticed_connection_loss_switches_back_over_a_new_conne
 ) -> None:
     first = deploy(ssh_project)
     waits = f'case $* in *next/current*) : >{ssh_project.path}/flipping; sleep 3; exit 1 ;; esac; exec /bin/mv "$@"'
-    tools_in_front(ssh_project, "web2", mv=waits)
+    replace_programs(ssh_project, "web2", mv=waits)
     process = ssh_project.start("deploy:production")
-    within(60, lambda: (ssh_project.path / "flipping").exists() and ssh_project.current("web1") != first)
+    wait_for(60, lambda: (ssh_project.path / "flipping").exists() and ssh_project.current("web1") != first)
     drop_connections(sshds, "web1")
     out, _ = process.communicate(timeout=60)
     assert process.returncode == 1
@@ -367,10 +367,10 @@ def test_on_failure_rollback_does_not_undo_a_release_of_another_flow(project: Pr
     project.dodo("import os, time\n" + DODO + SMOKE)
     mark = project.path
     with project.start("deploy:production", env={"NAME": "bad"}) as bad:
-        within(60, (mark / "bad-began").exists)
+        wait_for(60, (mark / "bad-began").exists)
         project.doit("cap", "unlock", check=True)
         with project.start("deploy:production", env={"NAME": "fix"}) as fix:
-            within(60, (mark / "fix-began").exists)
+            wait_for(60, (mark / "fix-began").exists)
             live = project.current("web1")
             if other == "has ended":
                 (mark / "fix-over").touch()
@@ -392,7 +392,7 @@ def test_on_failure_rollback_works_after_a_lost_connection(ssh_project: Project,
     ssh_project.config(on_failure="rollback")
     ssh_project.dodo(DODO + SLOW_ON_ONE.format(step="published", mark=mark, then="raise"))
     process = ssh_project.start("deploy:production")
-    within(60, mark.exists)
+    wait_for(60, mark.exists)
     drop_connections(sshds, "web1")
     out, _ = process.communicate(timeout=60)
     assert process.returncode == 1
@@ -407,7 +407,7 @@ def test_a_new_connection_holds_the_lock(ssh_project: Project, sshds: SshdFleet)
     then = f"host.run('! flock -n {lock} true')"
     ssh_project.dodo(DODO + SLOW_ON_ONE.format(step="updated", mark=mark, then=then))
     process = ssh_project.start("deploy:production")
-    within(60, mark.exists)
+    wait_for(60, mark.exists)
     drop_connections(sshds, "web1")
     out, _ = process.communicate(timeout=60)
     assert process.returncode == 0, out

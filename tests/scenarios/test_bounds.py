@@ -25,7 +25,7 @@ def elsewhere(tmp_path: Path) -> Path:
     return place
 
 
-def everything(place: Path) -> Mapping[Path, float]:
+def snapshot(place: Path) -> Mapping[Path, float]:
     """Return everything in a directory, with the times of changes."""
     return {path: path.lstat().st_mtime for path in [place, *place.rglob("*")]}
 
@@ -46,12 +46,12 @@ def test_a_managed_directory_that_is_a_symlink_elsewhere_is_refused(
     tree = project.deploy_to("web2")
     (tree / name).rename(tree / f"{name}.old")
     (tree / name).symlink_to(elsewhere)
-    before = everything(elsewhere)
+    before = snapshot(elsewhere)
 
     done = project.doit(flow).failed()
 
     assert f"{tree}/{name} is a symlink" in done.out
-    assert everything(elsewhere) == before
+    assert snapshot(elsewhere) == before
     assert project.current("web1") == project.current("web2") == live
 
 
@@ -80,17 +80,17 @@ def test_a_release_that_is_a_symlink_elsewhere_is_never_live_and_never_followed(
     (elsewhere / strange / "REVISION").write_text("a" * 40 + "\n")
     project.doit("deploy:production", check=True)
     (project.deploy_to("web1") / "releases" / strange).symlink_to(elsewhere / strange)
-    before = everything(elsewhere)
+    before = snapshot(elsewhere)
 
     refused = project.doit("rollback:production", f"rollback_release={strange}").failed()
     _, live = deployed_twice(project)
 
     assert strange in refused.out
     assert project.current("web1") == live
-    assert everything(elsewhere) == before
+    assert snapshot(elsewhere) == before
 
 
-def links(project: Project, elsewhere: Path) -> Iterator[Path]:
+def link_everything(project: Project, elsewhere: Path) -> Iterator[Path]:
     """Make every name that a flow uses in .capdoit a symlink to another directory."""
     for name in ("failed", "next", "incoming", "unpack", "removed"):
         link = project.deploy_to("web1") / ".capdoit" / name
@@ -105,7 +105,7 @@ def test_symlinks_in_the_capdoit_directory_are_not_followed(
 ) -> None:
     project = make_project(1, keep_releases=1, keep_failed=kept)
     deployed_twice(project)
-    before = everything(elsewhere)
+    before = snapshot(elsewhere)
     for flow, hook, code in (
         ("deploy", "", 0),
         (
@@ -119,11 +119,11 @@ def test_symlinks_in_the_capdoit_directory_are_not_followed(
         ),
         ("rollback", "", 0),
     ):
-        assert list(links(project, elsewhere))
+        assert list(link_everything(project, elsewhere))
         project.dodo(DODO + hook)
         done = project.doit(f"{flow}:production")
         assert done.code == code, done.out
-        assert everything(elsewhere) == before
+        assert snapshot(elsewhere) == before
 
 
 @pytest.mark.parametrize("name", ["revisions.log", *further(".capdoit/journal", ".capdoit/lock")])

@@ -146,7 +146,9 @@ def failed(failure):
 )
 
 
-def test_a_failure_in_a_deploy_runs_the_failed_hook(one: Project) -> None:  # 18; 17: a step alone is a flow here, too
+def test_a_failure_in_a_deploy_runs_the_failed_hook(
+    one: Project,
+) -> None:  # 18; also 17, since a step run alone is part of a flow here
     one.dodo(FAILING)
     assert "the failed hook ran" in one.doit("deploy:production").failed().out
 

@@ -12,12 +12,12 @@ import pytest
 from capdoit.testing import DODO, Project
 from tests.support import (
     MakeProject,
-    a_while,
     choose_ordinary,
-    sleepers,
-    start_and_wait,
-    tools_in_front,
-    within,
+    find_sleeping,
+    replace_programs,
+    start_until_sleeping,
+    unique_seconds,
+    wait_for,
     write_hooks,
 )
 
@@ -39,7 +39,7 @@ def deploy(project: Project) -> str:
     return live
 
 
-def runs(project: Project, command: str) -> None:
+def run_in_deploys(project: Project, command: str) -> None:
     """Let each deploy run a command on every host after its release was created."""
     write_hooks(
         project,
@@ -64,12 +64,12 @@ def test_a_rollback_with_one_release_left_deletes_nothing_and_fails_unlike_minas
 
 def test_an_incomplete_release_is_never_published_unlike_deployers_and_capistranos(make_project: MakeProject) -> None:
     project = make_project(1)
-    first, seconds = deploy(project), a_while(project)
-    runs(project, f"sleep {seconds}")
-    process = start_and_wait(project, seconds, 1, "deploy:production")
+    first, seconds = deploy(project), unique_seconds(project)
+    run_in_deploys(project, f"sleep {seconds}")
+    process = start_until_sleeping(project, seconds, 1, "deploy:production")
     process.kill()
     process.communicate()
-    within(3, lambda: not sleepers(seconds))
+    wait_for(3, lambda: not find_sleeping(seconds))
     (half_made,) = set(project.releases("web1")) - {first}
     project.dodo(DODO)
 
@@ -83,7 +83,7 @@ def test_a_release_whose_removal_was_cut_short_cannot_become_live_again(make_pro
     project = make_project(1, keep_releases=2)
     first, _ = deploy(project), deploy(project)
     cut_short = 'for last; do :; done\n[ ! -f "$last/app.txt" ] || { /bin/rm "$last/app.txt"; kill -KILL $$; }\n'
-    tools_in_front(project, "web1", rm=f'{cut_short}exec /bin/rm "$@"')
+    replace_programs(project, "web1", rm=f'{cut_short}exec /bin/rm "$@"')
     live = deploy(project)
 
     project.doit("rollback:production", f"rollback_release={first}").failed()
@@ -108,7 +108,7 @@ def test_two_failed_deploys_never_delete_the_live_release_unlike_shipits(project
 def test_a_host_that_fails_to_publish_leaves_no_mixed_fleet_unlike_ansistranos(make_project: MakeProject) -> None:
     project = make_project(3)
     first = deploy(project)
-    tools_in_front(project, "web2", mv='case "$*" in *next/current*) exit 1;; esac; exec /bin/mv "$@"')
+    replace_programs(project, "web2", mv='case "$*" in *next/current*) exit 1;; esac; exec /bin/mv "$@"')
 
     project.doit("deploy:production").failed()
 
@@ -129,7 +129,7 @@ def test_of_two_deploys_at_once_one_is_refused_unlike_minas_and_deployers(projec
         """,
     )
     process = project.start("deploy:production")
-    within(60, (project.path / "begun").exists)
+    wait_for(60, (project.path / "begun").exists)
 
     refused = project.doit("deploy:production").failed()
     (project.path / "go").touch()
@@ -141,21 +141,21 @@ def test_of_two_deploys_at_once_one_is_refused_unlike_minas_and_deployers(projec
 
 
 def test_remote_commands_end_with_ctrl_c_unlike_capistranos(project: Project) -> None:
-    seconds = a_while(project)
-    runs(project, f"sleep {seconds}")
-    process = start_and_wait(project, seconds, 2, "deploy:production")
+    seconds = unique_seconds(project)
+    run_in_deploys(project, f"sleep {seconds}")
+    process = start_until_sleeping(project, seconds, 2, "deploy:production")
 
     process.send_signal(signal.SIGINT)
     process.communicate(timeout=60)
 
-    within(3, lambda: not sleepers(seconds))
+    wait_for(3, lambda: not find_sleeping(seconds))
     assert process.returncode != 0
     assert project.releases("web1") == project.releases("web2") == []
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM], ids=lambda number: number.name)
 def test_a_command_killed_by_a_signal_is_a_failure_unlike_capistranos(project: Project, number: int) -> None:
-    runs(project, f"sh -c 'kill -{int(number)} $$'")
+    run_in_deploys(project, f"sh -c 'kill -{int(number)} $$'")
 
     failed = project.doit("deploy:production").failed()
 

@@ -50,7 +50,7 @@ ANSWERS = {
 }
 
 
-def unharmed(done: Completed) -> None:
+def assert_unharmed(done: Completed) -> None:
     """Check that the output has no terminal escapes and no traceback."""
     assert "Traceback" not in done.out
     assert all(char.isprintable() or char == "\n" for char in done.out)
@@ -77,7 +77,7 @@ def test_a_host_with_a_hostile_answer_fails_and_no_other_host_is_changed(
     deploys, rolls_back = (project.doit(f"{flow}:production", env=env).failed() for flow in ("deploy", "rollback"))
 
     for done in (status, deploys, rolls_back):
-        unharmed(done)
+        assert_unharmed(done)
         assert "rude: " in done.out
     assert status.code == 3
     assert any(line.split()[:2] == ["web1", live] for line in status.out.splitlines())
@@ -187,7 +187,7 @@ def test_hostile_files_in_a_tree_are_shown_escaped_and_hosts_stay_consistent(
     for words in (["cap", "status"], ["cap", "releases"], ["rollback:production"], ["deploy:production"]):
         before = project.current("web1")
         done = project.doit(*words, timeout=60)
-        unharmed(done)
+        assert_unharmed(done)
         if words[0] == "cap" or done.code:
             assert project.current("web1") == before
         else:

@@ -12,7 +12,7 @@ import pytest
 
 from capdoit.testing import Completed, Project, SshdFleet
 from capdoit.testing.processes import processes_with_home, wait_until
-from tests.support import further, hosts_of
+from tests.support import further, snapshot_hosts
 
 NOWHERE = {"hostname": "127.0.0.1", "port": 1, "ssh_options": ["ConnectTimeout=3"], "deploy_to": "/srv/shop"}
 SAYS_ITS_NAME = 'echo "I am $NAME"'
@@ -113,9 +113,9 @@ def test_a_secret_reaches_the_command_and_is_masked(project: Project) -> None:
 
 def test_exec_takes_no_lock_and_changes_nothing(project: Project) -> None:
     project.doit("deploy:production", check=True)
-    before = hosts_of(project)
+    before = snapshot_hosts(project)
     project.doit("cap", "exec", "cd hosts/web1 && flock -n .capdoit/lock true", "hosts=web1", check=True)
-    assert hosts_of(project) == before
+    assert snapshot_hosts(project) == before
 
 
 @pytest.mark.ssh

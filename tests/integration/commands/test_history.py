@@ -14,7 +14,7 @@ import pytest
 
 from capdoit.testing import Completed, Project
 from capdoit.testing.processes import wait_until
-from tests.support import LIKE_ANYBODY, deploy, write_hooks
+from tests.support import WITHOUT_ROOT_RIGHTS, deploy, write_hooks
 
 NOWHERE = {"hostname": "127.0.0.1", "port": 1, "ssh_options": ["ConnectTimeout=3"], "deploy_to": "/srv/shop"}
 
@@ -73,7 +73,7 @@ def test_history_distinguishes_interrupted_from_failed_flows(project: Project) -
         project,
         """
         @cap.after("updated")
-        def waits(host):
+        def write_sleeping_hook(host):
             host.run("touch begun; sleep 1000")
         """,
     )
@@ -91,7 +91,7 @@ def test_an_unreadable_directory_is_not_reported_as_empty(project: Project, tmp_
     project.doit("deploy:production", check=True)
     sh = tmp_path / "bin/sh"  # root's, too, cannot enter what is closed to it
     sh.parent.mkdir()
-    sh.write_text(f'#!/bin/sh\nexec {" ".join(LIKE_ANYBODY)} /bin/sh "$@"\n')
+    sh.write_text(f'#!/bin/sh\nexec {" ".join(WITHOUT_ROOT_RIGHTS)} /bin/sh "$@"\n')
     sh.chmod(0o755)
     project.deploy_to("web2").chmod(0)
     try:

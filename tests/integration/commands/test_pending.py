@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from capdoit.testing import Completed, GitRepo, Project
-from tests.support import MakeProject, choose_ordinary, hosts_of
+from tests.support import MakeProject, choose_ordinary, snapshot_hosts
 
 NOWHERE = {"hostname": "127.0.0.1", "port": 1, "ssh_options": ["ConnectTimeout=3"], "deploy_to": "/srv/shop"}
 
@@ -159,11 +159,11 @@ def test_pending_reports_that_neither_clone_nor_repository_is_available(
 def test_pending_leaves_no_files_and_changes_nothing_on_hosts(project: Project, tmp_path: Path) -> None:
     project.doit("deploy:production", check=True)
     project.repo.commit({"b.txt": "2"})
-    before, temporary = hosts_of(project), tmp_path / "tmp"
+    before, temporary = snapshot_hosts(project), tmp_path / "tmp"
     temporary.mkdir()
     for command in ("pending", "history"):
         project.doit("cap", command, env={"TMPDIR": str(temporary)}, check=True)
-    assert hosts_of(project) == before
+    assert snapshot_hosts(project) == before
     assert os.listdir(temporary) == []
 
 
@@ -206,7 +206,7 @@ def test_a_mirror_over_ssh_is_only_read(make_project: MakeProject, git_repo: Git
     project = make_project(2, ssh=True)
     project.doit("deploy:production", check=True)
     git_repo.commit({"b.txt": "2"})
-    before = hosts_of(project)
+    before = snapshot_hosts(project)
     (found,) = pending(project)
     assert subjects(found["comes"]) == ["change b.txt"]
-    assert hosts_of(project) == before
+    assert snapshot_hosts(project) == before

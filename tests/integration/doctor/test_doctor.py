@@ -17,7 +17,7 @@ import pytest
 
 from capdoit.doctor.host_condition import SHOWN_TOOLS
 from capdoit.testing import GitRepo, Project, SshdFleet
-from tests.support import MakeProject, path_without, tools_in_front, without_tools
+from tests.support import MakeProject, make_path_without, remove_programs, replace_programs
 
 NOBODY = 65534
 AS_NOBODY = f'ForceCommand=exec setpriv --reuid={NOBODY} --regid={NOBODY} --clear-groups sh -c "$SSH_ORIGINAL_COMMAND"'
@@ -195,8 +195,8 @@ def test_invalid_ssh_options_are_a_problem(project: Project) -> None:
 
 
 def test_a_missing_program_is_a_problem_only_when_the_stage_needs_it(project: Project) -> None:
-    without_tools(project, "web2", "git", "rsync")
-    path = path_without(project.path / "no-flock", "flock")
+    remove_programs(project, "web2", "git", "rsync")
+    path = make_path_without(project.path / "no-flock", "flock")
     said = doctor(project, code=3, env={"PATH": path})
     flocks = ["web1: flock is not installed", "web2: flock is not installed"]
     assert texts(said["problems"]) == [flocks[0], "web2: git is not installed", flocks[1]]
@@ -205,7 +205,7 @@ def test_a_missing_program_is_a_problem_only_when_the_stage_needs_it(project: Pr
 
 @pytest.mark.extended("detail")
 def test_a_wrong_clock_is_a_problem(project: Project) -> None:
-    tools_in_front(project, "web2", date='echo "$(($(/bin/date +%s) + 90)) 0"')
+    replace_programs(project, "web2", date='echo "$(($(/bin/date +%s) + 90)) 0"')
     (text,) = problems(project)
     assert re.fullmatch(r"web2: its clock is (89|90|91)(\.\d)? s ± \d\.\d ahead of the controller's clock", text)
 
@@ -230,7 +230,7 @@ def test_a_file_in_the_way_of_deploy_to_is_a_problem(make_project: MakeProject) 
 @pytest.mark.extended("detail")
 def test_a_full_disk_is_a_problem(project: Project) -> None:
     line = "/dev/sda1 1000000 999000 1000 100% /"
-    tools_in_front(
+    replace_programs(
         project, "web2", df=f'case "$1" in *i) echo "/dev/sda1 5000 4500 500 90% /";; *) echo "{line}";; esac'
     )
     at = project.deploy_to("web2")
@@ -239,7 +239,7 @@ def test_a_full_disk_is_a_problem(project: Project) -> None:
 
 @pytest.mark.extended("detail")
 def test_a_no_release_host_needs_only_a_shell(project: Project) -> None:
-    without_tools(project, "web2", "git", "flock")
+    remove_programs(project, "web2", "git", "flock")
     project.hosts["web2"]["no_release"] = True
     project.config()
     assert on(doctor(project), "web2")["condition"]["place"] == ""
@@ -299,7 +299,7 @@ def test_an_unset_secret_is_a_problem_with_its_place_and_hosts_are_examined(proj
 
 @pytest.mark.extended("detail")
 def test_a_secret_in_the_answer_of_a_host_is_masked(project: Project) -> None:
-    tools_in_front(project, "web1", id='echo "user $TOKEN"')
+    replace_programs(project, "web1", id='echo "user $TOKEN"')
     file = project.path / "deploy.yml"
     file.write_text(file.read_text().replace('"PATH":', '"TOKEN": !env SHOP_TOKEN, "PATH":'))
     done = project.doit("cap", "doctor", env={"SHOP_TOKEN": "s3cr3t-value"}).ok()
@@ -338,7 +338,7 @@ def test_recipes_are_shown_with_versions_and_a_broken_one_is_a_problem(project: 
 @pytest.mark.extended("detail")
 def test_without_ssh_local_hosts_are_examined_and_ssh_is_a_problem(project: Project, tmp_path: Path) -> None:
     project.config(stages={"production": {"hosts": {**project.hosts, "far": {"deploy_to": "/srv/shop"}}}})
-    said = doctor(project, code=3, env={"PATH": path_without(tmp_path / "no-ssh", "ssh", "ssh-keygen")})
+    said = doctor(project, code=3, env={"PATH": make_path_without(tmp_path / "no-ssh", "ssh", "ssh-keygen")})
     assert texts(said["problems"]) == [
         "controller: ssh is not installed",
         "far: cannot connect: ssh is not installed on this machine",
@@ -351,6 +351,6 @@ def test_without_ssh_local_hosts_are_examined_and_ssh_is_a_problem(project: Proj
 @pytest.mark.ssh
 def test_without_ssh_keygen_the_state_of_host_keys_is_unknown(make_project: MakeProject, tmp_path: Path) -> None:
     project = make_project(1, ssh=True)
-    (text,) = problems(project, env={"PATH": path_without(tmp_path / "no-keygen", "ssh-keygen")})
+    (text,) = problems(project, env={"PATH": make_path_without(tmp_path / "no-keygen", "ssh-keygen")})
     assert text.startswith("web1: the settings of ssh are not known: ")
     assert "ssh-keygen" in text

@@ -8,7 +8,7 @@ import pytest
 
 from capdoit.testing import Project
 from capdoit.testing.processes import wait_until
-from tests.support import MakeProject, path_without, without_tools, write_hooks
+from tests.support import MakeProject, make_path_without, remove_programs, write_hooks
 
 
 @pytest.fixture
@@ -28,8 +28,8 @@ def test_check_reports_what_a_deploy_lacks_and_creates_directories(untouched: Pr
 
 
 def test_check_reports_missing_programs(project: Project) -> None:
-    without_tools(project, "web2", "awk")
-    path = path_without(project.path / "no-flock", "flock")
+    remove_programs(project, "web2", "awk")
+    path = make_path_without(project.path / "no-flock", "flock")
     done = project.doit("check:production", env={"PATH": path}).failed()
     assert "web2: awk is not installed\n" in done.out
     assert "web1: awk" not in done.out

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from capdoit.testing import DODO, Project
-from tests.support import MakeProject, deploy, further, tools_in_front, within, write_hooks
+from tests.support import MakeProject, deploy, further, replace_programs, wait_for, write_hooks
 
 # Written by every flow; not what a rollback goes by.
 OURS = {".capdoit/lock", ".capdoit/drilled", ".capdoit"}
@@ -31,7 +31,7 @@ def unknown(host, release):
 """
 
 
-def real(project: Project) -> dict[str, Any]:
+def snapshot_real_trees(project: Project) -> dict[str, Any]:
     """Return everything in the real trees: names, kinds, modes, times, contents and targets of symlinks."""
     found = {}
     for host in project.hosts:
@@ -45,7 +45,7 @@ def real(project: Project) -> dict[str, Any]:
     return found
 
 
-def deployed(project: Project, *texts: str) -> list[str]:
+def deploy_releases(project: Project, *texts: str) -> list[str]:
     """Deploy N releases, and return their names."""
     names = []
     for text in texts:
@@ -55,11 +55,11 @@ def deployed(project: Project, *texts: str) -> list[str]:
     return names
 
 
-def drilled(project: Project, host: str = "web1") -> dict[str, str]:
+def read_verdict(project: Project, host: str = "web1") -> dict[str, str]:
     return dict(json.loads((project.deploy_to(host) / ".capdoit/drilled").read_text()))
 
 
-def nothing_is_left(project: Project) -> None:
+def assert_shadow_tree_removed(project: Project) -> None:
     for host in project.hosts:
         assert {path.name for path in (project.deploy_to(host) / ".capdoit").iterdir()} <= {
             "journal", "lock", "drilled", "next", "manifests",
@@ -67,7 +67,7 @@ def nothing_is_left(project: Project) -> None:
         assert (project.deploy_to(host) / ".capdoit/lock").read_text() == ""
 
 
-def in_a_hook(project: Project) -> subprocess.Popen[str]:
+def start_drill_in_hook(project: Project) -> subprocess.Popen[str]:
     """Start a drill, and wait until its hook runs on every host."""
     project.dodo(
         DODO
@@ -79,7 +79,7 @@ def in_a_hook(project: Project) -> subprocess.Popen[str]:
     )
     process = project.start("drill:production")
     shadows = [project.deploy_to(host) / ".capdoit/drill" for host in project.hosts]
-    within(60, lambda: process.poll() is not None or all((shadow.parent / "started").exists() for shadow in shadows))
+    wait_for(60, lambda: process.poll() is not None or all((shadow.parent / "started").exists() for shadow in shadows))
     assert process.poll() is None, process.communicate()[0]
     assert all(shadow.is_dir() for shadow in shadows)
     for shadow in shadows:
@@ -92,7 +92,7 @@ def in_a_hook(project: Project) -> subprocess.Popen[str]:
 
 @pytest.mark.ssh
 def test_a_drill_on_ssh_hosts_succeeds_and_changes_nothing_real(ssh_project: Project) -> None:
-    first, second = deployed(ssh_project, "1", "2")
+    first, second = deploy_releases(ssh_project, "1", "2")
     write_hooks(
         ssh_project,
         """
@@ -101,13 +101,13 @@ def test_a_drill_on_ssh_hosts_succeeds_and_changes_nothing_real(ssh_project: Pro
             host.run('false')
         """,
     )
-    before = real(ssh_project)
+    before = snapshot_real_trees(ssh_project)
     done = ssh_project.doit("drill", check=True)
-    assert real(ssh_project) == before
-    nothing_is_left(ssh_project)
+    assert snapshot_real_trees(ssh_project) == before
+    assert_shadow_tree_removed(ssh_project)
     for host in ssh_project.hosts:
         assert f"  {host}  works       {second}  9 members" in done.out
-        assert drilled(ssh_project, host)["verdict"] == "works"
+        assert read_verdict(ssh_project, host)["verdict"] == "works"
     for step in ("starting", "reverting", "publishing", "finishing_rollback", "finished", "verify the archive"):
         assert f"   {step} " in done.out
     assert "skipped: restart (dodo.py:3), after published: it is not declared with drill=True" in done.out
@@ -120,14 +120,14 @@ def test_a_drill_on_ssh_hosts_succeeds_and_changes_nothing_real(ssh_project: Pro
 
 @pytest.mark.extended("detail")
 def test_a_drill_goes_to_the_named_release(project: Project) -> None:
-    first, _, _ = deployed(project, "1", "2", "3")
-    before = real(project)
+    first, _, _ = deploy_releases(project, "1", "2", "3")
+    before = snapshot_real_trees(project)
     assert f"a rollback to {first} works" in project.doit("drill", f"rollback_release={first}", check=True).out
-    assert real(project) == before
+    assert snapshot_real_trees(project) == before
 
 
 def test_an_archived_target_is_unpacked_in_the_shadow_tree(project: Project) -> None:
-    _, second = deployed(project, "1", "2")
+    _, second = deploy_releases(project, "1", "2")
     project.doit("rollback:production", check=True)
     write_hooks(
         project,
@@ -137,23 +137,23 @@ def test_an_archived_target_is_unpacked_in_the_shadow_tree(project: Project) -> 
             host.run('readlink log; cat app.txt; echo more >>log/x', cwd=release.path)
         """,
     )
-    before = real(project)
+    before = snapshot_real_trees(project)
     done = project.doit("drill", f"rollback_release={second}", check=True)
-    assert real(project) == before
+    assert snapshot_real_trees(project) == before
     assert f"web1 | {project.deploy_to('web1')}/.capdoit/drill/shared/log\n" in done.out
     assert "web1 | 2\n" in done.out
-    nothing_is_left(project)
+    assert_shadow_tree_removed(project)
 
 
 @pytest.mark.extended("detail")
 def test_a_wrong_archive_fails_the_drill_as_it_fails_a_rollback(project: Project) -> None:
-    _, second = deployed(project, "1", "2")
+    _, second = deploy_releases(project, "1", "2")
     project.doit("rollback:production", check=True)
     archive = project.deploy_to("web2") / f"rolled-back-release-{second}.tar.gz"
     shutil.copy(project.deploy_to("web1") / archive.name, archive)
-    before = real(project)
+    before = snapshot_real_trees(project)
     done = project.doit("drill", f"rollback_release={second}").failed()
-    assert real(project) == before
+    assert snapshot_real_trees(project) == before
     why = f"{archive.name} does not contain {project.deploy_to('web2')}/releases/{second}"
     assert why in done.out
     assert why in project.doit("rollback", f"rollback_release={second}").failed().out
@@ -185,7 +185,7 @@ def test_a_hook_with_drill_true_runs_in_the_shadow_tree_and_cannot_change_the_re
     outside = project.path / "outside"
     outside.mkdir()
     os.utime(outside, (1, 1))
-    (project.shared("web1") / "log").symlink_to(outside)  # a shared directory may lead further away
+    (project.shared("web1") / "log").symlink_to(outside)  # a shared directory may be a symlink to another place
     (project.path / "alias").symlink_to(top)
     for name, target in {
         "up": "../../../../shared/log",  # above deploy_to; from the shadow, the real shared/
@@ -195,21 +195,21 @@ def test_a_hook_with_drill_true_runs_in_the_shadow_tree_and_cannot_change_the_re
         "two\nlines": f"{top}/shared/tmp",
     }.items():
         (project.repo.path / name).symlink_to(target)
-    deployed(project, "1", "2")
+    deploy_releases(project, "1", "2")
     (project.shared("web1") / "config/database.yml").chmod(0o640)
     project.dodo(f"{DODO}@cap.after('reverted', drill=True)\ndef write(host, release):{WRITES}")
-    before = real(project)
+    before = snapshot_real_trees(project)
     done = project.doit("drill", check=True)
     assert f"web1 | {top}/.capdoit/drill/releases/" in done.out
-    assert real(project) == before
+    assert snapshot_real_trees(project) == before
     assert list(outside.iterdir()) == []
     assert outside.stat().st_mtime == 1
-    nothing_is_left(project)
+    assert_shadow_tree_removed(project)
 
 
 @pytest.mark.extended("detail")
 def test_the_shadow_tree_has_empty_shared_directories_and_copies_of_shared_files(project: Project) -> None:
-    deployed(project, "1", "2")
+    deploy_releases(project, "1", "2")
     (project.shared("web1") / "log/production.log").write_text("long\n")
     (project.shared("web1") / "config/database.yml").chmod(0o640)
     write_hooks(
@@ -229,7 +229,7 @@ def test_the_shadow_tree_has_empty_shared_directories_and_copies_of_shared_files
 
 @pytest.mark.extended("detail")
 def test_without_hooks_the_shadow_tree_uses_hard_links(project: Project, tmp_path: Path) -> None:
-    deployed(project, "1", "2")
+    deploy_releases(project, "1", "2")
     calls = tmp_path / "bin"
     calls.mkdir()
     (calls / "cp").write_text(f'#!/bin/sh\necho "$1" >>{tmp_path}/cp\nexec {shutil.which("cp")} "$@"\n')
@@ -244,7 +244,7 @@ def test_without_hooks_the_shadow_tree_uses_hard_links(project: Project, tmp_pat
 def test_a_drill_works_with_busybox_and_without_hard_links_or_reflinks(
     project: Project, tmp_path: Path, without: tuple[str, ...]
 ) -> None:
-    deployed(project, "1", "2")
+    deploy_releases(project, "1", "2")
     tools = tmp_path / "bin"
     tools.mkdir()
     busybox = shutil.which("busybox")
@@ -253,18 +253,18 @@ def test_a_drill_works_with_busybox_and_without_hard_links_or_reflinks(
     refuses = "".join(f'case " $* " in *" {option} "*) exit 1 ;; esac\n' for option in without)
     (tools / "cp").write_text(f'#!/bin/sh\n{refuses}exec {busybox} cp "$@"\n')
     (tools / "cp").chmod(0o755)
-    before = real(project)
+    before = snapshot_real_trees(project)
     done = project.doit("drill", env={"PATH": f"{tools}:{os.environ['PATH']}"}, check=True)
     assert "web1  works" in done.out
-    assert real(project) == before
-    nothing_is_left(project)
+    assert snapshot_real_trees(project) == before
+    assert_shadow_tree_removed(project)
 
 
 # -- when a rollback would not work
 
 
 def test_a_failing_hook_fails_the_drill_and_is_reported_for_both_hosts(project: Project) -> None:
-    deployed(project, "1", "2")
+    deploy_releases(project, "1", "2")
     write_hooks(
         project,
         """
@@ -276,64 +276,64 @@ def test_a_failing_hook_fails_the_drill_and_is_reported_for_both_hosts(project: 
             open('cried', 'w')
         """,
     )
-    before = real(project)
+    before = snapshot_real_trees(project)
     done = project.doit("drill").failed()
-    assert real(project) == before
-    nothing_is_left(project)
+    assert snapshot_real_trees(project) == before
+    assert_shadow_tree_removed(project)
     assert "drill:production: a rollback would be live, but not be finished: restart failed" in done.out
     assert "web1, web2: echo no unit; exit 5: exit status 5" in done.out
     assert "Nothing that is live was touched." in done.out
     assert "is live nevertheless" not in done.out
     assert not (project.path / "cried").exists()
-    assert drilled(project)["verdict"] == "fails"
-    assert "restart failed" in drilled(project, "web2")["why"]
+    assert read_verdict(project)["verdict"] == "fails"
+    assert "restart failed" in read_verdict(project, "web2")["why"]
     assert "restart failed" in project.doit("cap", "status").out
 
 
 @pytest.mark.extended("detail")
 def test_an_archive_that_cannot_be_created_fails_the_drill(project: Project, tmp_path: Path) -> None:
-    deployed(project, "1", "2")
+    deploy_releases(project, "1", "2")
     (tmp_path / "bin").mkdir()
     tar = tmp_path / "bin/tar"
     tar.write_text(f'#!/bin/sh\n[ "$1" != -czf ] || exit 2\nexec {shutil.which("tar")} "$@"\n')
     tar.chmod(0o755)
-    before = real(project)
+    before = snapshot_real_trees(project)
     done = project.doit("drill", env={"PATH": f"{tar.parent}:{os.environ['PATH']}"}).failed()
     assert "finishing_rollback failed" in done.out
-    assert real(project) == before
+    assert snapshot_real_trees(project) == before
     tar.write_text(f'#!/bin/sh\n[ "$1" != -czf ] || set -- --exclude=app.txt "$@"\nexec {shutil.which("tar")} "$@"\n')
     done = project.doit("drill", env={"PATH": f"{tar.parent}:{os.environ['PATH']}"}).failed()
     assert "lists 8 members, but the release had 9" in done.out
-    assert real(project) == before
-    nothing_is_left(project)
+    assert snapshot_real_trees(project) == before
+    assert_shadow_tree_removed(project)
 
 
 @pytest.mark.extended("detail")
 def test_a_drill_result_that_cannot_be_recorded_is_a_warning(project: Project) -> None:
-    deployed(project, "1", "2")
-    tools_in_front(project, "web2", mv='case "$*" in *drilled.new*) exit 1;; esac; exec /bin/mv "$@"')
+    deploy_releases(project, "1", "2")
+    replace_programs(project, "web2", mv='case "$*" in *drilled.new*) exit 1;; esac; exec /bin/mv "$@"')
     done = project.doit("drill:production", check=True)
     assert "warning: web2: remove the shadow: exit status 1" in done.out
     assert "the verdict of this drill could not be written" in done.out
-    nothing_is_left(project)
+    assert_shadow_tree_removed(project)
     assert not (project.deploy_to("web2") / ".capdoit/drilled.new").exists()
 
 
 @pytest.mark.extended("detail")
 def test_a_missing_target_is_refused_with_the_message_of_the_rollback(project: Project) -> None:
-    first = deployed(project, "1")[0]
-    before = real(project)
+    first = deploy_releases(project, "1")[0]
+    before = snapshot_real_trees(project)
     done = project.doit("drill").failed()
     refused = project.doit("rollback").failed().out
     what = "there are no older releases to roll back to that were live, are good and are complete"
     assert what in done.out
     assert what in refused
-    assert drilled(project)["verdict"] == "fails"
-    deployed(project, "2")
+    assert read_verdict(project)["verdict"] == "fails"
+    deploy_releases(project, "2")
     (project.deploy_to("web2") / f"releases/{first}/REVISION").unlink()
-    before = real(project)
+    before = snapshot_real_trees(project)
     done = project.doit("drill").failed()
-    assert real(project) == before
+    assert snapshot_real_trees(project) == before
     what = "the hosts would go back to different releases"
     assert what in done.out
     assert f"web2  {project.current('web2')}  nothing" in done.out
@@ -341,13 +341,13 @@ def test_a_missing_target_is_refused_with_the_message_of_the_rollback(project: P
 
 
 def test_a_refusing_guard_checks_the_real_release_and_fails_the_drill(project: Project) -> None:
-    deployed(project, "1", "2")
+    deploy_releases(project, "1", "2")
     (project.path / "recipes").mkdir()
     (project.path / "recipes/db.py").write_text(GUARD)
     project.config(recipes={"db": {}})
-    before = real(project)
+    before = snapshot_real_trees(project)
     done = project.doit("drill").failed()
-    assert real(project) == before
+    assert snapshot_real_trees(project) == before
     assert "a rollback would not work: starting failed" in done.out
     why = "recipe db: web1 has changes that release"
     assert why in done.out
@@ -362,7 +362,7 @@ def test_relative_symlinks_into_shared_work_in_the_shadow_tree(project: Project)
         (project.shared(host) / "prices.yml").write_text("tea: 3\n")
     os.symlink("../../shared/prices.yml", project.repo.path / "prices.yml")
     subprocess.run(["git", "add", "prices.yml"], cwd=project.repo.path, check=True)
-    deployed(project, "1", "2")
+    deploy_releases(project, "1", "2")
     write_hooks(
         project,
         """
@@ -371,18 +371,18 @@ def test_relative_symlinks_into_shared_work_in_the_shadow_tree(project: Project)
             host.run(['grep', '-q', 'tea: 3', 'prices.yml'], cwd=release.path)
         """,
     )
-    before = real(project)
+    before = snapshot_real_trees(project)
     project.doit("drill:production", check=True)
-    assert real(project) == before
+    assert snapshot_real_trees(project) == before
 
 
 @pytest.mark.extended("detail")
 def test_a_target_symlink_to_a_removed_shared_path_fails_the_drill(project: Project) -> None:
-    first, _ = deployed(project, "1", "2")
+    first, _ = deploy_releases(project, "1", "2")
     (project.shared("web2") / "config/database.yml").unlink()
-    before = real(project)
+    before = snapshot_real_trees(project)
     done = project.doit("drill").failed()
-    assert real(project) == before
+    assert snapshot_real_trees(project) == before
     shared = project.shared("web2") / "config/database.yml"
     assert f"web2 | releases/{first}/config/database.yml -> {shared}" in done.out
     assert f"symlinks of {first} to shared/ have no target" in done.out
@@ -390,27 +390,27 @@ def test_a_target_symlink_to_a_removed_shared_path_fails_the_drill(project: Proj
 
 @pytest.mark.extended("detail")
 def test_a_shadow_tree_that_cannot_be_created_is_reported(project: Project, tmp_path: Path) -> None:
-    deployed(project, "1", "2")
+    deploy_releases(project, "1", "2")
     (tmp_path / "bin").mkdir()
     cp = tmp_path / "bin/cp"
     cp.write_text("#!/bin/sh\necho 'cp: No space left on device' >&2\nexit 1\n")
     cp.chmod(0o755)
-    before = real(project)
+    before = snapshot_real_trees(project)
     done = project.doit("drill", env={"PATH": f"{cp.parent}:{os.environ['PATH']}"}).failed()
-    assert real(project) == before
-    nothing_is_left(project)
+    assert snapshot_real_trees(project) == before
+    assert_shadow_tree_removed(project)
     assert done.out.count("    cp: No space left on device") == 2
     assert "web2  fails" in done.out
 
 
 @pytest.mark.extended("detail")
 def test_a_drill_is_refused_while_another_flow_runs(project: Project) -> None:
-    deployed(project, "1", "2")
+    deploy_releases(project, "1", "2")
     lock = project.deploy_to("web1") / ".capdoit/lock"
     lock.write_text('{"event": "locked", "flow": "deploy", "by": "jane", "run": "x"}\n')
     with subprocess.Popen(["flock", str(lock), "sleep", "60"], start_new_session=True) as holder:
         try:
-            within(60, lambda: subprocess.run(["flock", "-n", str(lock), "true"], check=False).returncode)
+            wait_for(60, lambda: subprocess.run(["flock", "-n", str(lock), "true"], check=False).returncode)
             done = project.doit("drill").failed()
         finally:
             os.killpg(holder.pid, signal.SIGTERM)
@@ -432,9 +432,9 @@ def test_a_variable_without_meaning_for_a_drill_is_refused(project: Project, var
 @pytest.mark.extended("detail")
 @pytest.mark.parametrize("number", [signal.SIGINT, *further(signal.SIGTERM)], ids=lambda number: number.name)
 def test_a_drill_interrupted_in_a_hook_removes_its_shadow_tree(project: Project, number: signal.Signals) -> None:
-    deployed(project, "1", "2")
-    before = real(project)
-    process = in_a_hook(project)
+    deploy_releases(project, "1", "2")
+    before = snapshot_real_trees(project)
+    process = start_drill_in_hook(project)
     lock = (project.deploy_to("web1") / ".capdoit/lock").read_text()
     assert '"flow": "drill"' in lock
     process.send_signal(number)
@@ -442,8 +442,8 @@ def test_a_drill_interrupted_in_a_hook_removes_its_shadow_tree(project: Project,
     assert process.returncode == 1
     assert f"drill:production: interrupted by {number.name} in wait" in out
     assert "Traceback" not in out
-    assert real(project) == before
-    nothing_is_left(project)
+    assert snapshot_real_trees(project) == before
+    assert_shadow_tree_removed(project)
     assert not (project.deploy_to("web1") / ".capdoit/drilled").exists()
 
 
@@ -453,21 +453,21 @@ def is_free(lock: Path) -> bool:
 
 @pytest.mark.parametrize("task", ["drill:production", *further("deploy:production")])
 def test_the_next_flow_removes_the_shadow_tree_of_a_killed_drill(project: Project, task: str) -> None:
-    deployed(project, "1", "2")
-    before = real(project)
-    process = in_a_hook(project)
+    deploy_releases(project, "1", "2")
+    before = snapshot_real_trees(project)
+    process = start_drill_in_hook(project)
     process.kill()
     process.communicate()
     locks = [project.deploy_to(host) / ".capdoit/lock" for host in project.hosts]
-    within(60, lambda: all(is_free(lock) for lock in locks))
-    left = {name: what for name, what in real(project).items() if "/.capdoit/drill" not in name}
+    wait_for(60, lambda: all(is_free(lock) for lock in locks))
+    left = {name: what for name, what in snapshot_real_trees(project).items() if "/.capdoit/drill" not in name}
     assert left == before
     project.dodo(DODO)
     done = project.doit(task, check=True)
     assert "took over the stale lock of drill by tester" in done.out
-    nothing_is_left(project)
+    assert_shadow_tree_removed(project)
     if task == "drill:production":
-        assert real(project) == before
+        assert snapshot_real_trees(project) == before
 
 
 # -- what is remembered, and the short form
@@ -475,7 +475,7 @@ def test_the_next_flow_removes_the_shadow_tree_of_a_killed_drill(project: Projec
 
 def test_status_and_check_report_the_last_drill(project: Project) -> None:
     project.config(drill_max_age="30d")
-    first, _ = deployed(project, "1", "2")
+    first, _ = deploy_releases(project, "1", "2")
     assert "Last drill: none" in project.doit("cap", "status").out
     done = project.doit("check", check=True)
     assert "warning: web1: a rollback was never drilled here; doit drill:production rehearses one" in done.out
@@ -486,7 +486,7 @@ def test_status_and_check_report_the_last_drill(project: Project) -> None:
     assert told == "works"
     for host in project.hosts:
         file = project.deploy_to(host) / ".capdoit/drilled"
-        file.write_text(json.dumps({**drilled(project, host), "at": "2020-01-01T00:00:00Z"}))
+        file.write_text(json.dumps({**read_verdict(project, host), "at": "2020-01-01T00:00:00Z"}))
     assert "warning: web2: the last drill is" in project.doit("check", check=True).out
 
 
@@ -535,7 +535,7 @@ def test_a_damaged_target_fails_the_drill_and_is_a_warning_after_a_deploy(projec
     (project.deploy_to("web2") / "releases" / first / "app.txt").unlink()
     done = project.doit("drill:production").failed()
     assert f"web2: release {first} is not as it was shipped: 1 missing" in done.out
-    nothing_is_left(project)
+    assert_shadow_tree_removed(project)
     second = project.current("web2")
     (project.deploy_to("web2") / "releases" / str(second) / "app.txt").unlink()
     done = project.doit("deploy:production", check=True)

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from capdoit.testing import DODO, Project
-from tests.support import MakeProject, further, hosts_of, tree, write_hooks
+from tests.support import MakeProject, deploy_text, further, snapshot_hosts, snapshot_tree, write_hooks
 
 HOOKS = (
     DODO
@@ -21,34 +21,28 @@ def touch(host, release):
 )
 
 
-def deployed(project: Project, text: str) -> str:
-    project.repo.commit({"app.txt": text})
-    project.doit("deploy:production", check=True)
-    return str(project.current("web1"))
-
-
 @pytest.mark.parametrize("task", ["deploy:production", "rollback:production"])
 def test_a_dry_run_changes_nothing_on_any_host_and_runs_no_hook(project: Project, task: str) -> None:
     project.config(keep_releases=1)
-    deployed(project, "1")
-    deployed(project, "2")
+    deploy_text(project, "1")
+    deploy_text(project, "2")
     project.dodo(HOOKS.replace("'updated'", "'published'"))
-    before = hosts_of(project)
+    before = snapshot_hosts(project)
     done = project.doit(task, "dry_run=yes", check=True)
 
-    assert hosts_of(project) == before
+    assert snapshot_hosts(project) == before
     assert "calls touch (dodo.py:4) on web1, web2" in done.out
     assert "This was a dry run: nothing was changed on any host." in done.out
 
 
 @pytest.mark.extended("detail")
 def test_a_dry_run_over_ssh_changes_nothing(ssh_project: Project) -> None:
-    deployed(ssh_project, "1")
-    deployed(ssh_project, "2")
-    before = hosts_of(ssh_project)
+    deploy_text(ssh_project, "1")
+    deploy_text(ssh_project, "2")
+    before = snapshot_hosts(ssh_project)
     for task in ("deploy:production", "rollback:production"):
         ssh_project.doit(task, "dry_run=yes", check=True)
-    assert hosts_of(ssh_project) == before
+    assert snapshot_hosts(ssh_project) == before
 
 
 @pytest.mark.extended("detail")
@@ -60,8 +54,8 @@ def test_a_dry_run_before_the_first_deploy_creates_no_directory(make_project: Ma
 
 def test_a_dry_deploy_lists_what_is_created_linked_published_and_removed(project: Project) -> None:
     project.config(keep_releases=1)
-    first = deployed(project, "1")
-    second = deployed(project, "2")
+    first = deploy_text(project, "1")
+    second = deploy_text(project, "2")
     commit = project.repo.commit({"app.txt": "3"})
     said = project.doit("deploy:production", "dry_run=yes", check=True).out
 
@@ -70,12 +64,12 @@ def test_a_dry_deploy_lists_what_is_created_linked_published_and_removed(project
     assert f"web1: removes {first}" in said
     assert "web1, web2: git fetch" not in said  # their directories differ, so their scripts do
     assert f"| deploy_to='{project.deploy_to('web2')}'" in said
-    assert said.count('| mkdir "releases/$release"') == 1  # the second host's is the same, but for what it is given
+    assert said.count('| mkdir "releases/$release"') == 1  # both hosts get the same script, with different values
     assert "iB are free, the live release takes" in said
 
 
 def test_a_dry_rollback_shows_its_target_and_what_is_archived(project: Project) -> None:
-    first, second = deployed(project, "1"), deployed(project, "2")
+    first, second = deploy_text(project, "1"), deploy_text(project, "2")
     said = project.doit("rollback:production", "dry_run=yes", check=True).out
     assert f"web1: current changes from {second} to {first}" in said
     assert f"web2: archives and removes {second}" in said
@@ -83,7 +77,7 @@ def test_a_dry_rollback_shows_its_target_and_what_is_archived(project: Project) 
 
 @pytest.mark.extended("detail")
 def test_hosts_with_different_plans_are_shown_separately(project: Project) -> None:
-    deployed(project, "1")
+    deploy_text(project, "1")
     project.doit("deploy:production", "hosts=web1", check=True)
     said = project.doit("deploy:production", "dry_run=yes", check=True).out
     assert re.search(r"the hosts differ: [0-9]{14} is live on web1; [0-9]{14} is live on web2$", said, re.MULTILINE)
@@ -91,7 +85,7 @@ def test_hosts_with_different_plans_are_shown_separately(project: Project) -> No
 
 
 def test_a_secret_is_masked_in_a_dry_run_and_in_the_plan_file(project: Project) -> None:
-    deployed(project, "1")
+    deploy_text(project, "1")
     text = (project.path / "deploy.yml").read_text().replace('"branch"', '"default_env": {KEY: !env KEY}, "branch"')
     (project.path / "deploy.yml").write_text(text)
     done = project.doit("deploy:production", "plan=plan.json", env={"KEY": "hush-hush-hush"}, check=True)
@@ -109,13 +103,13 @@ def test_a_secret_is_masked_in_a_dry_run_and_in_the_plan_file(project: Project) 
     ],
 )
 def test_a_dry_run_fails_with_the_message_of_the_flow(project: Project, task: str, complaint: str) -> None:
-    deployed(project, "1")
-    before = hosts_of(project)
+    deploy_text(project, "1")
+    before = snapshot_hosts(project)
     dry, real = project.doit(*task.split(), "dry_run=yes"), project.doit(*task.split())
     assert dry.code == real.code == 1
     assert complaint in dry.out
     assert complaint in real.out
-    assert {name: tree(project.deploy_to(name) / "releases") for name in project.hosts} == {
+    assert {name: snapshot_tree(project.deploy_to(name) / "releases") for name in project.hosts} == {
         name: {path: of for path, of in found.items() if path.startswith(str(project.deploy_to(name) / "releases"))}
         for name, found in before.items()
     }
@@ -129,7 +123,7 @@ def test_a_dry_run_fails_with_the_message_of_the_flow(project: Project, task: st
 def test_an_unreachable_repository_is_not_reported_as_a_missing_branch(
     project: Project, command: str, code: int, hosts: str
 ) -> None:
-    deployed(project, "1")
+    deploy_text(project, "1")
     project.config(repo_url=str(project.path / "gone"))
     done = project.doit(*command.split()).failed(code)
     assert f"{hosts}: git ls-remote: exit status 128" in done.out
@@ -151,7 +145,7 @@ def test_a_missing_linked_file_fails_a_dry_run(make_project: MakeProject) -> Non
 def test_a_tag_and_a_commit_are_resolved_without_fetching(project: Project) -> None:
     first = project.repo.git("rev-parse", "HEAD")
     project.repo.git("tag", "-a", "v1", "-m", "one")
-    deployed(project, "2")
+    deploy_text(project, "2")
     for branch in ("v1", first, first[:9]):
         said = project.doit("deploy:production", "dry_run=yes", f"branch={branch}", check=True).out
         assert f"of revision {first} ({branch})" in said
@@ -161,7 +155,7 @@ def test_a_tag_and_a_commit_are_resolved_without_fetching(project: Project) -> N
 
 
 def test_a_dry_run_of_part_of_a_flow_works(project: Project) -> None:
-    first = deployed(project, "1")
+    first = deploy_text(project, "1")
     said = project.doit("deploy:production:publishing", "dry_run=yes", check=True).out
     assert "This was a dry run: nothing was changed on any host." in said
     assert f"web2: current changes from {first} to " in said
@@ -169,7 +163,7 @@ def test_a_dry_run_of_part_of_a_flow_works(project: Project) -> None:
 
 @pytest.mark.extended("detail")
 def test_an_interrupted_dry_run_does_not_report_its_release_as_live(project: Project) -> None:
-    first = deployed(project, "1")
+    first = deploy_text(project, "1")
     write_hooks(
         project,
         """
@@ -186,7 +180,7 @@ def test_an_interrupted_dry_run_does_not_report_its_release_as_live(project: Pro
 
 @pytest.mark.extended("detail")
 def test_a_dry_run_refuses_a_tree_that_no_flow_would_touch(project: Project, tmp_path: Path) -> None:
-    deployed(project, "1")
+    deploy_text(project, "1")
     shutil.rmtree(project.deploy_to("web1") / ".capdoit/manifests")
     (project.deploy_to("web1") / ".capdoit/manifests").symlink_to(tmp_path)
     for variables in (["dry_run=yes"], []):
@@ -196,8 +190,8 @@ def test_a_dry_run_refuses_a_tree_that_no_flow_would_touch(project: Project, tmp
 
 @pytest.mark.extended("detail")
 def test_a_branch_that_is_a_git_expression_is_refused(project: Project) -> None:
-    deployed(project, "1")
-    deployed(project, "2")
+    deploy_text(project, "1")
+    deploy_text(project, "2")
     for variables in (["dry_run=yes"], []):
         done = project.doit("deploy:production", "branch=main~1", *variables).failed()
         assert "has no branch, tag or commit 'main~1'" in done.out

@@ -12,14 +12,14 @@ import pytest
 from capdoit.testing import DODO, Project, SshdFleet
 from tests.support import (
     MakeProject,
-    a_while,
+    assert_no_incomplete_release,
     deploy,
-    nothing_half_made,
-    sleepers,
-    start_and_wait,
-    waits,
-    within,
+    find_sleeping,
+    start_until_sleeping,
+    unique_seconds,
+    wait_for,
     write_hooks,
+    write_sleeping_hook,
 )
 
 # -- one host fails
@@ -27,7 +27,7 @@ from tests.support import (
 
 @pytest.mark.ssh
 def test_a_failing_host_stops_the_others_and_the_report_covers_all(ssh_project: Project) -> None:
-    first, seconds = deploy(ssh_project), a_while(ssh_project)
+    first, seconds = deploy(ssh_project), unique_seconds(ssh_project)
     write_hooks(
         ssh_project,
         f"""
@@ -42,7 +42,7 @@ def test_a_failing_host_stops_the_others_and_the_report_covers_all(ssh_project: 
     begun = time.monotonic()
     done = ssh_project.doit("deploy:production").failed()
     assert time.monotonic() - begun < 60
-    within(3, lambda: not sleepers(seconds))
+    wait_for(3, lambda: not find_sleeping(seconds))
     assert "deploy:production: warm failed" in done.out
     assert re.search(r"web1: for n in 1 2 3; .*: exit status 7\n +line 1\n +line 2\n +line 3\n +no room\n", done.out)
     assert "stopped because of that: web2, web3" in done.out
@@ -51,12 +51,12 @@ def test_a_failing_host_stops_the_others_and_the_report_covers_all(ssh_project: 
         assert ssh_project.current(host) == first
     assert "doit deploy:production" in done.out.splitlines()[-2] + done.out.splitlines()[-1]
     assert "Traceback" not in done.out
-    nothing_half_made(ssh_project, [first])
+    assert_no_incomplete_release(ssh_project, [first])
 
 
 def test_all_hosts_that_fail_are_reported(make_project: MakeProject) -> None:
     project = make_project(3)
-    # they fail within a moment of each other: each waits for the others
+    # the hooks wait for each other, so that all hosts fail at the same time
     barrier = dedent("""
         import threading
         barrier = threading.Barrier(3)
@@ -76,7 +76,7 @@ def test_all_hosts_that_fail_are_reported(make_project: MakeProject) -> None:
     done = project.doit("deploy:production").failed()
     for number in "123":
         assert f"web{number}: exit {number}: exit status {number}" in done.out
-    nothing_half_made(project, [])
+    assert_no_incomplete_release(project, [])
 
 
 @pytest.mark.extended("detail")
@@ -92,7 +92,7 @@ def test_a_command_that_kills_its_shell_fails_on_its_host(project: Project) -> N
     done = project.doit("deploy:production").failed()
     assert "web1: " in done.out
     assert "signal 9" in done.out
-    nothing_half_made(project, [])
+    assert_no_incomplete_release(project, [])
 
 
 @pytest.mark.parametrize(
@@ -109,7 +109,7 @@ def test_the_report_tells_how_a_command_ended(project: Project, command: str, sa
     )
     done = project.doit("deploy:production").failed()
     assert said in done.out
-    nothing_half_made(project, [])
+    assert_no_incomplete_release(project, [])
 
 
 # -- hosts that are not there
@@ -136,14 +136,14 @@ def test_an_unreachable_host_fails_the_deploy_and_the_others_are_unchanged(
         "To do it on the reachable hosts only, which leaves the fleet mixed: doit deploy:production hosts=web1,web3\n"
     )
     assert others in done.out
-    nothing_half_made(ssh_project, [first], ["web1", "web3"])
+    assert_no_incomplete_release(ssh_project, [first], ["web1", "web3"])
 
 
 @pytest.mark.ssh
 def test_a_host_lost_during_the_deploy_fails_it(ssh_project: Project, sshds: SshdFleet) -> None:
-    first, seconds = deploy(ssh_project), a_while(ssh_project)
-    waits(ssh_project, seconds)
-    process = start_and_wait(ssh_project, seconds, 3, "deploy:production")
+    first, seconds = deploy(ssh_project), unique_seconds(ssh_project)
+    write_sleeping_hook(ssh_project, seconds)
+    process = start_until_sleeping(ssh_project, seconds, 3, "deploy:production")
     sshds.stop("web3")
     try:
         out, _ = process.communicate(timeout=60)
@@ -153,11 +153,11 @@ def test_a_host_lost_during_the_deploy_fails_it(ssh_project: Project, sshds: Ssh
     assert f"web3: sleep {seconds}: the connection was lost, or the shell on it was killed" in out
     assert "Traceback" not in out
     assert ssh_project.current("web1") == ssh_project.current("web3") == first
-    nothing_half_made(ssh_project, [first], ["web1", "web2"])
-    within(3, lambda: not sleepers(seconds))
+    assert_no_incomplete_release(ssh_project, [first], ["web1", "web2"])
+    wait_for(3, lambda: not find_sleeping(seconds))
     ssh_project.dodo(DODO)
     second = deploy(ssh_project)
-    nothing_half_made(ssh_project, [first, second])
+    assert_no_incomplete_release(ssh_project, [first, second])
 
 
 @pytest.mark.ssh
@@ -190,7 +190,7 @@ def test_a_second_flow_is_refused_and_the_first_named(project: Project) -> None:
         """,
     )
     process = project.start("deploy:production")
-    within(60, (project.path / "begun").exists)
+    wait_for(60, (project.path / "begun").exists)
     for flow in ("deploy", "rollback"):
         done = project.doit(f"{flow}:production", env={"USER": "other"}).failed()
         for host in project.hosts:
@@ -262,7 +262,7 @@ def test_a_flow_that_lost_its_lock_reports_the_release_another_flow_published(pr
         """,
     )
     flow = project.start("deploy:production")
-    within(60, lambda: len(project.releases("web1")) == len(project.releases("web2")) == 2)
+    wait_for(60, lambda: len(project.releases("web1")) == len(project.releases("web2")) == 2)
     project.doit("cap", "unlock", check=True)
     project.dodo(DODO)
     second = deploy(project)
@@ -288,7 +288,7 @@ def test_a_flow_that_is_refused_the_lock_reports_what_is_live(project: Project) 
         """,
     )
     with project.start("deploy:production") as first:
-        within(60, mark.exists)
+        wait_for(60, mark.exists)
         refused = project.doit("deploy:production").failed()
         mark.unlink()
         first.communicate(timeout=60)

@@ -15,16 +15,16 @@ import pytest
 
 from capdoit.testing import DODO, Project
 from tests.support import (
-    a_while,
+    assert_no_incomplete_release,
     deploy,
+    find_sleeping,
     further,
-    nothing_half_made,
-    sleepers,
-    start_and_wait,
-    tools_in_front,
-    waits,
-    within,
+    replace_programs,
+    start_until_sleeping,
+    unique_seconds,
+    wait_for,
     write_hooks,
+    write_sleeping_hook,
 )
 
 
@@ -43,7 +43,7 @@ def kill_and_wait(project: Project, process: subprocess.Popen[str], seconds: str
     """Kill the controller, and wait until no process of it is left on the hosts."""
     process.kill()
     process.communicate()
-    within(3, lambda: not sleepers(seconds) and locks_are_free(project))
+    wait_for(3, lambda: not find_sleeping(seconds) and locks_are_free(project))
 
 
 @pytest.mark.ssh
@@ -51,19 +51,19 @@ def kill_and_wait(project: Project, process: subprocess.Popen[str], seconds: str
 def test_a_signal_stops_remote_processes_and_leaves_no_incomplete_release(
     ssh_project: Project, number: signal.Signals
 ) -> None:
-    first, seconds = deploy(ssh_project), a_while(ssh_project)
-    waits(ssh_project, seconds)
-    process = start_and_wait(ssh_project, seconds, 3, "deploy:production")
+    first, seconds = deploy(ssh_project), unique_seconds(ssh_project)
+    write_sleeping_hook(ssh_project, seconds)
+    process = start_until_sleeping(ssh_project, seconds, 3, "deploy:production")
     process.send_signal(number)
     out, _ = process.communicate(timeout=60)
-    within(3, lambda: not sleepers(seconds))
+    wait_for(3, lambda: not find_sleeping(seconds))
     assert process.returncode not in (0, None)
     assert number.name in out
     assert "live releases now" in out
     assert "Traceback" not in out
     for host in ssh_project.hosts:
         assert re.search(rf"^  {host} +{first}$", out, re.MULTILINE)
-    nothing_half_made(ssh_project, [first])
+    assert_no_incomplete_release(ssh_project, [first])
 
 
 def test_a_second_ctrl_c_ends_the_flow_at_once_and_advises_status(project: Project) -> None:
@@ -82,9 +82,9 @@ def test_a_second_ctrl_c_ends_the_flow_at_once_and_advises_status(project: Proje
         """,
     )
     flow = project.start("deploy:production")
-    within(60, (project.path / "telling").exists)
+    wait_for(60, (project.path / "telling").exists)
     flow.send_signal(signal.SIGINT)
-    within(60, lambda: flow.stdout is not None and "a second signal stops at once" in flow.stdout.readline())
+    wait_for(60, lambda: flow.stdout is not None and "a second signal stops at once" in flow.stdout.readline())
     flow.send_signal(signal.SIGINT)
     out, _ = flow.communicate(timeout=60)
     assert flow.returncode == 130
@@ -114,16 +114,16 @@ def test_a_ctrl_c_during_failure_cleanup_does_not_prevent_the_report(
         """,
     )
     if during != "a hook":
-        tools_in_front(project, "web2", rm=f'case "$*" in *removed*) : >{mark}; sleep 2;; esac; exec /bin/rm "$@"')
+        replace_programs(project, "web2", rm=f'case "$*" in *removed*) : >{mark}; sleep 2;; esac; exec /bin/rm "$@"')
     flow = project.start("deploy:production")
-    within(60, mark.exists)
+    wait_for(60, mark.exists)
     flow.send_signal(signal.SIGINT)
     out, _ = flow.communicate(timeout=60)
     assert flow.returncode == 1, out
     assert "SIGINT: stopping in order" in out
     assert "exit 9: exit status 9" in out
     assert "What is live was not changed." in out
-    nothing_half_made(project, [first])
+    assert_no_incomplete_release(project, [first])
 
 
 @pytest.mark.extended("detail")
@@ -137,20 +137,20 @@ def test_a_ctrl_c_during_a_project_task_ends_the_flow(project: Project) -> None:
         """,
     )
     process = project.start("deploy:production")
-    within(60, (project.path / "begun").exists)
+    wait_for(60, (project.path / "begun").exists)
     process.send_signal(signal.SIGINT)
     out, _ = process.communicate(timeout=60)
     assert process.returncode not in (0, None)
     assert "Traceback" not in out
     assert "live releases now" in out
-    nothing_half_made(project, [])
+    assert_no_incomplete_release(project, [])
 
 
 @pytest.mark.ssh
 def test_a_killed_controller_leaves_no_process_and_the_next_deploy_takes_its_lock(ssh_project: Project) -> None:
-    first, seconds = deploy(ssh_project), a_while(ssh_project)
-    waits(ssh_project, seconds)
-    process = start_and_wait(ssh_project, seconds, 3, "deploy:production")
+    first, seconds = deploy(ssh_project), unique_seconds(ssh_project)
+    write_sleeping_hook(ssh_project, seconds)
+    process = start_until_sleeping(ssh_project, seconds, 3, "deploy:production")
     kill_and_wait(ssh_project, process, seconds)
     for host in ssh_project.hosts:
         assert ssh_project.current(host) == first
@@ -160,15 +160,15 @@ def test_a_killed_controller_leaves_no_process_and_the_next_deploy_takes_its_loc
     for host in ssh_project.hosts:
         holder = r"deploy by tester from \S+ since 20\S+ \S+ UTC"
         assert re.search(f"{host}: took over the stale lock of {holder}: that flow died", done.out)
-    nothing_half_made(ssh_project, [first, str(ssh_project.current("web1"))])
+    assert_no_incomplete_release(ssh_project, [first, str(ssh_project.current("web1"))])
 
 
 @pytest.mark.extended("detail")
 def test_the_release_of_a_killed_controller_is_not_a_target(project: Project) -> None:
-    first, seconds = deploy(project), a_while(project)
+    first, seconds = deploy(project), unique_seconds(project)
     deploy(project)
-    waits(project, seconds)
-    process = start_and_wait(project, seconds, 2, "deploy:production")
+    write_sleeping_hook(project, seconds)
+    process = start_until_sleeping(project, seconds, 2, "deploy:production")
     kill_and_wait(project, process, seconds)
     project.dodo(DODO)
     project.doit("rollback:production", check=True)
@@ -176,9 +176,9 @@ def test_the_release_of_a_killed_controller_is_not_a_target(project: Project) ->
 
 
 def test_a_rollback_works_after_the_controller_was_killed_after_publish(project: Project) -> None:
-    first, seconds = deploy(project), a_while(project)
-    waits(project, seconds, "published")
-    process = start_and_wait(project, seconds, 2, "deploy:production")
+    first, seconds = deploy(project), unique_seconds(project)
+    write_sleeping_hook(project, seconds, "published")
+    process = start_until_sleeping(project, seconds, 2, "deploy:production")
     kill_and_wait(project, process, seconds)
     assert project.current("web1") != first
     project.dodo(DODO)
@@ -192,7 +192,7 @@ def test_ctrl_c_while_waiting_for_a_lock_takes_effect_at_once(project: Project) 
     lock.touch()
     with subprocess.Popen(["flock", str(lock), "sleep", "60"], start_new_session=True) as holder:
         waiting = project.start("deploy:production", "wait=50")
-        within(60, lambda: waiting.stdout is not None and "waiting up to" in waiting.stdout.readline())
+        wait_for(60, lambda: waiting.stdout is not None and "waiting up to" in waiting.stdout.readline())
         waiting.send_signal(signal.SIGINT)
         began = time.monotonic()
         out, _ = waiting.communicate(timeout=60)

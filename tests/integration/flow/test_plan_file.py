@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from capdoit.testing import DODO, Project
-from tests.support import further, hosts_of, write_hooks
+from tests.support import deploy_text, further, snapshot_hosts, write_hooks
 
 HOOKS = (
     DODO
@@ -24,14 +24,8 @@ def touch(host, release):
 )
 
 
-def deployed(project: Project, text: str) -> str:
-    project.repo.commit({"app.txt": text})
-    project.doit("deploy:production", check=True)
-    return str(project.current("web1"))
-
-
 def test_a_plan_deploys_its_commit_after_the_branch_has_moved(project: Project) -> None:
-    deployed(project, "1")
+    deploy_text(project, "1")
     planned = project.repo.commit({"app.txt": "2"})
     project.doit("deploy:production", "plan=plan.json", "message=soon", check=True)
     plan = json.loads((project.path / "plan.json").read_text())
@@ -44,14 +38,14 @@ def test_a_plan_deploys_its_commit_after_the_branch_has_moved(project: Project) 
 
 
 def test_a_plan_of_a_rollback_is_applied(project: Project) -> None:
-    first, _ = deployed(project, "1"), deployed(project, "2")
+    first, _ = deploy_text(project, "1"), deploy_text(project, "2")
     project.doit("rollback:production", "plan=plan.json", check=True)
     project.doit("rollback:production", "apply=plan.json", check=True)
     assert project.current("web1") == project.current("web2") == first
 
 
 def test_a_plan_is_refused_when_a_host_has_changed_and_the_change_named(project: Project) -> None:
-    first = deployed(project, "1")
+    first = deploy_text(project, "1")
     project.doit("deploy:production", "plan=plan.json", check=True)
     project.doit("deploy:production", "hosts=web2", check=True)
     live = project.current("web2")
@@ -66,7 +60,7 @@ def test_a_plan_is_refused_when_a_host_has_changed_and_the_change_named(project:
 
 @pytest.mark.extended("detail")
 def test_a_plan_stays_valid_after_flows_that_changed_nothing(project: Project) -> None:
-    deployed(project, "1")
+    deploy_text(project, "1")
     project.doit("deploy:production", "plan=plan.json", check=True)
     project.doit("rollback:production").failed()  # there is nothing to go back to
     project.doit("deploy:production", "apply=plan.json", check=True)
@@ -75,7 +69,7 @@ def test_a_plan_stays_valid_after_flows_that_changed_nothing(project: Project) -
 @pytest.mark.extended("detail")
 def test_a_plan_is_applied_after_its_branch_was_deleted(project: Project) -> None:
     project.repo.git("checkout", "-q", "-b", "feature")
-    deployed(project, "1")
+    deploy_text(project, "1")
     project.doit("deploy:production", "branch=feature", "plan=plan.json", check=True)
     project.repo.git("checkout", "-q", "main")
     project.repo.git("merge", "-q", "feature")
@@ -89,7 +83,7 @@ def test_a_plan_is_applied_after_its_branch_was_deleted(project: Project) -> Non
 def test_a_plan_is_applied_in_another_checkout_of_the_project(ssh_project: Project, tmp_path: Path) -> None:
     shutil.copy(ssh_project.settings["ssh_config"], ssh_project.path / "ssh_config")
     ssh_project.config(ssh_config="ssh_config")
-    deployed(ssh_project, "1")
+    deploy_text(ssh_project, "1")
     ssh_project.doit("deploy:production", "plan=plan.json", check=True)
     release = json.loads((ssh_project.path / "plan.json").read_text())["release"]
     ssh_project.path = ssh_project.path.rename(tmp_path / "elsewhere")
@@ -100,7 +94,7 @@ def test_a_plan_is_applied_in_another_checkout_of_the_project(ssh_project: Proje
 @pytest.mark.parametrize("words", ["run -s {}:warm", *further("{}:publishing")])
 @pytest.mark.parametrize("variable", ["plan=part.json", "apply=plan.json"])
 def test_a_plan_cannot_be_made_or_applied_for_part_of_a_flow(project: Project, words: str, variable: str) -> None:
-    deployed(project, "1")
+    deploy_text(project, "1")
     write_hooks(
         project,
         """
@@ -117,7 +111,7 @@ def test_a_plan_cannot_be_made_or_applied_for_part_of_a_flow(project: Project, w
 
 @pytest.mark.extended("detail")
 def test_a_plan_is_refused_when_a_recipe_script_or_project_module_has_changed(project: Project) -> None:
-    deployed(project, "1")
+    deploy_text(project, "1")
     (project.path / "recipes").mkdir()
     (project.path / "recipes/zap.py").write_text(
         dedent("""
@@ -150,10 +144,10 @@ def test_a_plan_is_refused_when_a_recipe_script_or_project_module_has_changed(pr
 
 @pytest.mark.extended("detail")
 def test_an_outdated_plan_is_refused_with_the_command_that_saves_it_again(project: Project) -> None:
-    deployed(project, "1")
+    deploy_text(project, "1")
     said = ("branch=main", "hosts=web1", "message=as planned")
     project.doit("deploy:production", *said, "plan=a plan.json", check=True)
-    deployed(project, "2")
+    deploy_text(project, "2")
     done = project.doit("deploy:production", "apply=a plan.json").failed()
     anew = "branch=main hosts=web1 'message=as planned' 'plan=a plan.json'"
     assert f"To make a new plan: doit deploy:production {anew}" in done.out
@@ -161,7 +155,7 @@ def test_an_outdated_plan_is_refused_with_the_command_that_saves_it_again(projec
 
 @pytest.mark.extended("detail")
 def test_a_plan_is_refused_when_the_flow_has_changed(project: Project) -> None:
-    deployed(project, "1")
+    deploy_text(project, "1")
     project.doit("deploy:production", "plan=plan.json", check=True)
     project.dodo(HOOKS)
     done = project.doit("deploy:production", "apply=plan.json").failed()
@@ -205,19 +199,19 @@ def test_an_archive_that_differs_from_the_plan_is_refused(project: Project) -> N
     ],
 )
 def test_an_unusable_plan_is_refused_in_one_sentence(project: Project, words: list[str], complaint: str) -> None:
-    deployed(project, "1")
+    deploy_text(project, "1")
     project.doit("deploy:production", "plan=plan.json", check=True)
-    before = hosts_of(project)
+    before = snapshot_hosts(project)
     done = project.doit(*words)
     assert done.code != 0
     assert complaint in done.out
     assert "Traceback" not in done.out
-    assert hosts_of(project) == before
+    assert snapshot_hosts(project) == before
 
 
 @pytest.mark.parametrize("name", ["../../../evil", *further("5", "20000101000000", "99991231235959")])
 def test_a_plan_with_an_impossible_release_is_refused_and_changes_nothing(project: Project, name: str) -> None:
-    deployed(project, "1")
+    deploy_text(project, "1")
     project.doit("deploy:production", "plan=plan.json", "dry_run=yes", check=True)
     plan = json.loads((project.path / "plan.json").read_text())
     (project.path / "plan.json").write_text(json.dumps({**plan, "release": name}))
@@ -248,17 +242,17 @@ def test_a_plan_with_an_impossible_release_is_refused_and_changes_nothing(projec
     ids=json.dumps,
 )
 def test_an_edited_plan_is_refused_in_one_sentence(project: Project, change: dict[str, Any]) -> None:
-    deployed(project, "1")
+    deploy_text(project, "1")
     project.doit("deploy:production", "plan=plan.json", "dry_run=yes", check=True)
     plan = json.loads((project.path / "plan.json").read_text())
     if isinstance(change.get("said"), dict):
         change = {"variables": {**plan["said"], **change["said"]}}
     (project.path / "plan.json").write_text(json.dumps({**plan, **change}))
-    before = hosts_of(project)
+    before = snapshot_hosts(project)
     done = project.doit("deploy:production", "apply=plan.json").failed(1)
 
     assert "apply=plan.json: is not a plan file, which plan=FILE makes" in done.out
-    assert hosts_of(project) == before
+    assert snapshot_hosts(project) == before
 
 
 @pytest.mark.extended("detail")
@@ -291,7 +285,7 @@ def test_a_too_deeply_nested_plan_is_refused(project: Project) -> None:
 def test_a_plan_is_refused_when_deploy_yml_or_a_hook_has_changed(project: Project, change: Any, said: str) -> None:
     project.config(ssh_config="ssh_config", default_env={"A": "1"})
     project.dodo(HOOKS)
-    first = deployed(project, "1")
+    first = deploy_text(project, "1")
     project.doit("deploy:production", "plan=plan.json", check=True)
     change(project)
     done = project.doit("deploy:production", "apply=plan.json").failed()
@@ -307,7 +301,7 @@ def test_a_plan_is_refused_when_an_on_failed_hook_has_changed(project: Project) 
             print('failed')
         """)
     project.dodo(tell)
-    deployed(project, "1")
+    deploy_text(project, "1")
     project.doit("deploy:production", "plan=plan.json", check=True)
     project.dodo(tell.replace("failed')", "sorry')"))
     done = project.doit("deploy:production", "apply=plan.json").failed()
@@ -316,7 +310,7 @@ def test_a_plan_is_refused_when_an_on_failed_hook_has_changed(project: Project) 
 
 @pytest.mark.extended("detail")
 def test_an_environment_variable_that_contradicts_the_plan_is_refused(project: Project) -> None:
-    first = deployed(project, "1")
+    first = deploy_text(project, "1")
     project.doit("deploy:production", "plan=plan.json", check=True)
     done = project.doit("deploy:production", "apply=plan.json", env={"HOSTS": "web1"}).failed()
     assert "the plan has all variables, but HOSTS is set in the environment" in done.out
@@ -325,7 +319,7 @@ def test_an_environment_variable_that_contradicts_the_plan_is_refused(project: P
 
 @pytest.mark.extended("detail")
 def test_a_planned_rollback_to_a_damaged_release_advises_force(project: Project) -> None:
-    first, _ = deployed(project, "1"), deployed(project, "2")
+    first, _ = deploy_text(project, "1"), deploy_text(project, "2")
     project.doit("rollback:production", "message=as planned", "plan=plan.json", check=True)
     (project.deploy_to("web1") / "releases" / first / "app.txt").write_text("longer than it was")
     done = project.doit("rollback:production", "apply=plan.json").failed()

@@ -15,7 +15,7 @@ from capdoit.testing.invariants import find_violations
 from tests.support import MakeProject, deploy, further, write_hooks
 
 
-def had(project: Project, number: int) -> list[str]:
+def make_history(project: Project, number: int) -> list[str]:
     """Give every host N releases, deployed one after the other, without the work of deploying them."""
     names = [f"2026010100000{n}" for n in range(1, number + 1)]
     for host in project.hosts:
@@ -39,7 +39,7 @@ def roll_back(project: Project, *args: str) -> str:
     return release
 
 
-def trees(project: Project) -> dict[str, object]:
+def snapshot_trees(project: Project) -> dict[str, object]:
     """Return everything on the hosts except .capdoit: names, kinds, contents, times."""
     seen: dict[str, object] = {}
     for host in project.hosts:
@@ -75,18 +75,18 @@ def test_a_second_rollback_goes_one_further_back_and_a_third_is_refused(project:
     first, second, third = [deploy(project) for _ in range(3)]
     assert roll_back(project) == second
     assert roll_back(project) == first
-    before = trees(project)
+    before = snapshot_trees(project)
     done = project.doit("rollback:production").failed()
     assert "no older releases to roll back to" in done.out
     assert f"{second} (archived)" in done.out
     assert f"{third} (archived)" in done.out
     assert "doit rollback:production rollback_release=" in done.out
     assert "Traceback" not in done.out
-    assert trees(project) == before
+    assert snapshot_trees(project) == before
 
 
 def test_a_rollback_to_a_named_release_makes_the_skipped_ones_bad(project: Project) -> None:
-    first, second, third, fourth = had(project, 4)
+    first, second, third, fourth = make_history(project, 4)
     assert roll_back(project, f"rollback_release={second}") == second
     assert project.releases("web1") == [first, second, third]
     fifth = deploy(project)
@@ -97,7 +97,7 @@ def test_a_rollback_to_a_named_release_makes_the_skipped_ones_bad(project: Proje
 
 @pytest.mark.extended("detail")
 def test_a_skipped_release_can_be_named_as_target(project: Project) -> None:
-    first, second, _ = had(project, 3)
+    first, second, _ = make_history(project, 3)
     roll_back(project, f"rollback_release={first}")
     assert roll_back(project, f"rollback_release={second}") == second
 
@@ -116,65 +116,65 @@ def test_an_archived_release_can_be_rolled_forward_to(project: Project, git_repo
 
 
 def test_a_release_archived_on_one_host_only_is_unpacked_there(project: Project) -> None:
-    first, second = had(project, 2)
+    first, second = make_history(project, 2)
     project.doit("rollback:production", "hosts=web1", check=True)
     assert (project.current("web1"), project.current("web2")) == (first, second)
     assert roll_back(project, f"rollback_release={second}") == second
 
 
 def test_a_target_that_is_already_live_is_refused(project: Project) -> None:
-    _, second = had(project, 2)
-    before = trees(project)
+    _, second = make_history(project, 2)
+    before = snapshot_trees(project)
     done = project.doit("rollback:production", f"rollback_release={second}").failed()
     assert f"{second} is already live on all hosts" in done.out
-    assert trees(project) == before
+    assert snapshot_trees(project) == before
 
 
 def test_hosts_without_a_common_target_are_unchanged_and_listed(project: Project) -> None:
-    first, second, third = had(project, 3)
+    first, second, third = make_history(project, 3)
     shutil.rmtree(project.deploy_to("web2") / "releases" / second)
-    before = trees(project)
+    before = snapshot_trees(project)
     done = project.doit("rollback:production").failed()
     rows = [line.split() for line in done.out.splitlines()]
     assert [third, second] == next(row[1:3] for row in rows if row[:2] == ["web1", third] and len(row) > 2)
     assert [third, first] == next(row[1:3] for row in rows if row[:2] == ["web2", third] and len(row) > 2)
     assert f"doit rollback:production rollback_release={first}" in done.out
-    assert trees(project) == before
+    assert snapshot_trees(project) == before
 
 
 def test_a_release_that_one_host_lacks_is_refused_for_all(project: Project) -> None:
-    first, _ = had(project, 2)
+    first, _ = make_history(project, 2)
     shutil.rmtree(project.deploy_to("web2") / "releases" / first)
-    before = trees(project)
+    before = snapshot_trees(project)
     done = project.doit("rollback:production", f"rollback_release={first}").failed()
     assert f"not every host can go to {first}" in done.out
     assert "no: it is not there" in done.out
-    assert trees(project) == before
+    assert snapshot_trees(project) == before
 
 
 def test_a_release_of_two_revisions_is_refused(project: Project) -> None:
-    first, _ = had(project, 2)
+    first, _ = make_history(project, 2)
     (project.deploy_to("web2") / "releases" / first / "REVISION").write_text("f" * 40 + "\n")
-    before = trees(project)
+    before = snapshot_trees(project)
     done = project.doit("rollback:production").failed()
     assert "has different revisions on the hosts" in done.out
-    assert trees(project) == before
+    assert snapshot_trees(project) == before
 
 
 @pytest.mark.parametrize("wanted", ["20200101000000", *further("latest", "../../etc", "-f", "")])
 def test_a_release_that_no_host_has_is_refused(project: Project, wanted: str) -> None:
     deploy(project)
-    before = trees(project)
+    before = snapshot_trees(project)
     done = project.doit("rollback:production", f"rollback_release={wanted}")
     assert done.code != 0
     assert f"no host has a release {wanted}" in done.out or "rollback_release= is empty" in done.out
     assert "Traceback" not in done.out
-    assert trees(project) == before
+    assert snapshot_trees(project) == before
 
 
 @pytest.mark.extended("detail")
 def test_a_misspelled_release_gets_a_suggestion(project: Project) -> None:
-    first, _ = had(project, 2)
+    first, _ = make_history(project, 2)
     done = project.doit("rollback:production", f"rollback_release={first[:-1]}").failed()
     assert f"no host has a release {first[:-1]}" in done.out
     assert "did you mean" in done.out.lower()
@@ -221,7 +221,7 @@ def test_a_rollback_with_the_archive_transfer_needs_no_archive(make_project: Mak
 
 @pytest.mark.extended("detail")
 def test_a_release_whose_deploy_failed_is_not_a_target(project: Project) -> None:
-    (first,) = had(project, 1)
+    (first,) = make_history(project, 1)
     write_hooks(
         project,
         """
@@ -238,14 +238,14 @@ def test_a_release_whose_deploy_failed_is_not_a_target(project: Project) -> None
 
 @pytest.mark.extended("detail")
 def test_a_release_without_revision_is_not_a_target(project: Project) -> None:
-    first, second, _ = had(project, 3)
+    first, second, _ = make_history(project, 3)
     for host in project.hosts:
         (project.deploy_to(host) / "releases" / second / "REVISION").unlink()
     assert roll_back(project) == first
 
 
 def test_a_rollback_starts_from_a_current_symlink_changed_by_hand(project: Project) -> None:
-    first, second, third = had(project, 3)
+    first, second, third = make_history(project, 3)
     for host in project.hosts:
         link = project.deploy_to(host) / "current"
         link.unlink()
@@ -255,14 +255,14 @@ def test_a_rollback_starts_from_a_current_symlink_changed_by_hand(project: Proje
 
 
 def test_a_dangling_current_symlink_is_repaired(project: Project) -> None:
-    first, second = had(project, 2)
+    first, second = make_history(project, 2)
     for host in project.hosts:
         shutil.rmtree(project.deploy_to(host) / "releases" / second)
     assert roll_back(project) == first
 
 
 def test_current_is_switched_before_the_archive_is_created(project: Project) -> None:
-    first, second = had(project, 2)
+    first, second = make_history(project, 2)
     write_hooks(
         project,
         """
@@ -278,7 +278,7 @@ def test_current_is_switched_before_the_archive_is_created(project: Project) -> 
 
 
 def test_an_archive_that_cannot_be_created_is_a_warning(project: Project) -> None:
-    first, second = had(project, 2)
+    first, second = make_history(project, 2)
     folder = project.path / "tools"
     folder.mkdir()
     (folder / "tar").write_text("#!/bin/sh\necho no space left >&2; exit 2\n")
@@ -307,21 +307,21 @@ def test_a_variable_of_the_other_flow_is_refused(make_project: MakeProject, task
     "args", [("deploy:rollback", "ROLLBACK_RELEASE={}"), *further((("rollback", "rollback_release={}"),))]
 )
 def test_other_spellings_of_the_task_roll_back(project: Project, args: tuple[str, str]) -> None:
-    first, _, _ = had(project, 3)
+    first, _, _ = make_history(project, 3)
     project.doit(args[0], args[1].format(first), check=True)
     assert project.current("web1") == project.current("web2") == first
 
 
 @pytest.mark.extended("detail")
 def test_the_environment_variable_names_the_target(project: Project) -> None:
-    first, _, _ = had(project, 3)
+    first, _, _ = make_history(project, 3)
     project.doit("rollback:production", env={"ROLLBACK_RELEASE": first}, check=True)
     assert project.current("web1") == first
 
 
 @pytest.mark.extended("detail")
 def test_an_unpacked_release_has_the_modification_time_of_its_name(project: Project) -> None:
-    names = had(project, 3)
+    names = make_history(project, 3)
     roll_back(project)
     roll_back(project, f"rollback_release={names[2]}")
     places: list[Path] = [project.deploy_to("web1") / "releases" / name for name in project.releases("web1")]
@@ -331,7 +331,7 @@ def test_an_unpacked_release_has_the_modification_time_of_its_name(project: Proj
 
 @pytest.mark.extended("detail")
 def test_after_rolling_forward_a_rollback_goes_to_the_release_live_before(project: Project) -> None:
-    _, second, third = had(project, 3)
+    _, second, third = make_history(project, 3)
     assert roll_back(project) == second
     assert roll_back(project, f"rollback_release={third}") == third
     assert roll_back(project) == second
@@ -358,7 +358,9 @@ def test_a_release_whose_deploy_failed_after_publish_is_skipped(project: Project
 
     assert failed != good
     assert {project.current(host) for host in project.hosts} == {good}
-    project.doit("rollback:production", f"rollback_release={failed}", check=True)  # who names it has it
+    project.doit(
+        "rollback:production", f"rollback_release={failed}", check=True
+    )  # it is still accepted when it is named
     assert {project.current(host) for host in project.hosts} == {failed}
 
 

@@ -65,4 +65,4 @@ def test_more_releases_files_and_directories_need_no_more_round_trips(project: P
             (project.shared(host) / f"f{n}").touch()
             (project.deploy_to(host) / f"releases/2020010100{n:04}").mkdir()
     project.doit("deploy:production", check=True)
-    assert all(count <= few[host] + 1 for host, count in frames(project).items())  # the cleanup is the one
+    assert all(count <= few[host] + 1 for host, count in frames(project).items())  # the additional one is the cleanup

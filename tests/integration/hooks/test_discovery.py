@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from capdoit.testing import Project
-from tests.integration.database_recipe import WATCHING, deployed, recipe
+from tests.integration.database_recipe import WATCHING, deploy_migrations, use_recipe
 
 
 def installed(project: Project, name: str) -> None:
@@ -21,7 +21,7 @@ def installed(project: Project, name: str) -> None:
 
 def test_a_packaged_recipe_overrides_a_project_recipe_of_its_name_with_a_note(project: Project) -> None:
     installed(project, "acme")
-    recipe(project, "odd", "odd = Recipe('odd')\n")
+    use_recipe(project, "odd", "odd = Recipe('odd')\n")
     said = project.doit("cap", "recipes", env={"PYTHONPATH": str(project.path)}, check=True).out
     assert "  odd: acme 1.2 is used instead of recipes/odd.py\n" in said
 
@@ -37,10 +37,10 @@ def test_a_recipe_of_two_packages_is_refused_and_both_named(project: Project) ->
 
 def test_recipes_diff_shows_what_a_recipe_changes_in_the_next_deploy(project: Project) -> None:
     assert "No deploy of production" in project.doit("cap", "recipes", "--diff", check=True).out
-    recipe(project, "db", WATCHING)
-    deployed(project, "0001")
+    use_recipe(project, "db", WATCHING)
+    deploy_migrations(project, "0001")
     assert "has not changed" in project.doit("cap", "recipes", "--diff", check=True).out
-    recipe(project, "db", WATCHING.replace("def migrate", "def migrate_all"))
+    use_recipe(project, "db", WATCHING.replace("def migrate", "def migrate_all"))
     done = project.doit("cap", "recipes", "--diff", "production", check=True)
     assert [line for line in done.out.splitlines() if line[:2] in ("+ ", "- ")] == ["- db.migrate", "+ db.migrate_all"]
     project.config(recipes={"db": {}, "systemd": {"units": ["a"]}})
@@ -49,8 +49,8 @@ def test_recipes_diff_shows_what_a_recipe_changes_in_the_next_deploy(project: Pr
 
 @pytest.mark.extended("detail")
 def test_a_survey_does_not_send_recorded_probe_tokens(project: Project) -> None:
-    recipe(project, "db", WATCHING)
-    deployed(project, "0001")
+    use_recipe(project, "db", WATCHING)
+    deploy_migrations(project, "0001")
     journal = Path(project.deploy_to("web1") / ".capdoit/journal").read_text()
     assert '{"event": "noted", "release": ' in journal
     assert "noted" not in project.doit("cap", "status", "--json", check=True).out

@@ -96,7 +96,7 @@ def try_all(host, release):
 )
 
 
-def said(out: str, host: str) -> list[str]:
+def printed_words(out: str, host: str) -> list[str]:
     """Return the <words> that commands printed on a host, in order."""
     return re.findall(rf"^   {host} *\| <(.*?)>", out, re.MULTILINE)
 
@@ -108,7 +108,11 @@ def test_hooks_run_before_and_after_every_step_of_both_flows(project: Project) -
     project.dodo(EVERYWHERE)
     first, done = deploy(project), project.doit("deploy:production", check=True)
     steps = ["starting", "started", "updating", "updated", "publishing", "published", "finishing", "finished"]
-    assert said(done.out, "web1") == said(done.out, "web2") == [f"{w}_{s}" for s in steps for w in ("before", "after")]
+    assert (
+        printed_words(done.out, "web1")
+        == printed_words(done.out, "web2")
+        == [f"{w}_{s}" for s in steps for w in ("before", "after")]
+    )
     done = project.doit("rollback:production", check=True)
     steps = [
         "starting",
@@ -120,7 +124,11 @@ def test_hooks_run_before_and_after_every_step_of_both_flows(project: Project) -
         "finishing_rollback",
         "finished",
     ]
-    assert said(done.out, "web1") == said(done.out, "web2") == [f"{w}_{s}" for s in steps for w in ("before", "after")]
+    assert (
+        printed_words(done.out, "web1")
+        == printed_words(done.out, "web2")
+        == [f"{w}_{s}" for s in steps for w in ("before", "after")]
+    )
     assert f"<before_publishing> {first}" in done.out
 
 
@@ -132,10 +140,10 @@ def test_roles_primary_once_and_flows_choose_where_a_hook_runs(make_project: Mak
     project.config()
     project.dodo(CHOOSY)
     done = project.doit("deploy:production", check=True)
-    assert said(done.out, "web1") == ["once web1,web3"]
-    assert said(done.out, "web2") == ["on_db", "on_either"]
-    assert said(done.out, "web3") == ["on_db", "on_either", "on_primary", "on_primary_db", "once web1,web3"]
-    assert said(done.out, "web4") == ["on_either"]
+    assert printed_words(done.out, "web1") == ["once web1,web3"]
+    assert printed_words(done.out, "web2") == ["on_db", "on_either"]
+    assert printed_words(done.out, "web3") == ["on_db", "on_either", "on_primary", "on_primary_db", "once web1,web3"]
+    assert printed_words(done.out, "web4") == ["on_either"]
 
 
 def test_a_hook_runs_on_a_no_release_host(project: Project) -> None:
@@ -150,7 +158,7 @@ def test_a_hook_runs_on_a_no_release_host(project: Project) -> None:
         """,
     )
     done = project.doit("deploy:production", check=True)
-    assert said(done.out, "web1") == said(done.out, "web2") == ["hello"]
+    assert printed_words(done.out, "web1") == printed_words(done.out, "web2") == ["hello"]
 
 
 @pytest.mark.extended("detail")
@@ -161,7 +169,7 @@ def test_two_hooks_with_the_same_name_both_run(project: Project) -> None:
             host.run('echo "<{}>"')
         """)
     project.dodo(DODO + hook.format("a") + hook.format("b"))
-    assert said(project.doit("deploy:production", check=True).out, "web1") == ["a", "b"]
+    assert printed_words(project.doit("deploy:production", check=True).out, "web1") == ["a", "b"]
 
 
 def test_a_task_required_before_a_step_runs_before_it(project: Project) -> None:

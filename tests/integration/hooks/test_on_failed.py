@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from capdoit.testing import DODO, Project
-from tests.support import deploy, further, within, write_hooks
+from tests.support import deploy, further, wait_for, write_hooks
 
 TELL = (
     DODO
@@ -32,13 +32,13 @@ def tell(failure):
 )
 
 
-def told(project: Project) -> list[dict[str, Any]]:
+def read_failures(project: Project) -> list[dict[str, Any]]:
     """Return what each call of the on_failed hook recorded."""
     file = project.path / "told"
     return [json.loads(line) for line in file.read_text().splitlines()] if file.exists() else []
 
 
-def said(out: str, host: str) -> list[str]:
+def printed_words(out: str, host: str) -> list[str]:
     """Return the <words> that commands printed on a host, in order."""
     return re.findall(rf"^   {host} *\| <(.*?)>", out, re.MULTILINE)
 
@@ -46,7 +46,7 @@ def said(out: str, host: str) -> list[str]:
 def start_and_wait_for(project: Project, *args: str) -> Any:
     """Start doit, and wait until a hook has created the file `begun`."""
     process = project.start(*args)
-    within(60, lambda: process.poll() is not None or (project.path / "begun").exists())
+    wait_for(60, lambda: process.poll() is not None or (project.path / "begun").exists())
     assert process.poll() is None, process.communicate()[0]
     return process
 
@@ -55,7 +55,7 @@ def test_on_failed_runs_after_a_step_failed_on_one_host(project: Project) -> Non
     (project.shared("web2") / "config/database.yml").unlink()
     project.dodo(TELL)
     project.doit("deploy:production").failed()
-    (told_once,) = told(project)
+    (told_once,) = read_failures(project)
     assert (told_once["flow"], told_once["stage"], told_once["step"]) == ("deploy", "production", "starting")
 
 
@@ -64,7 +64,7 @@ def test_a_skipped_on_failed_hook_does_not_run(project: Project) -> None:
     (project.shared("web2") / "config/database.yml").unlink()
     project.dodo(TELL)
     project.doit("deploy:production", "skip=tell").failed(1)
-    assert told(project) == []
+    assert read_failures(project) == []
     assert "skip=tel: no hook has that name; did you mean tell?" in project.doit("list", "skip=tel").failed(3).out
 
 
@@ -78,7 +78,7 @@ def test_on_failed_gets_the_hosts_on_which_a_hook_failed(project: Project) -> No
         """)
     )
     project.doit("deploy:production").failed()
-    (told_once,) = told(project)
+    (told_once,) = read_failures(project)
     assert told_once["step"] == "boom"
     assert told_once["hosts"] == ["web2"]
     assert told_once["outcomes"] == ["web1", "web2"]
@@ -126,7 +126,7 @@ def test_on_failed_runs_after_an_exception_in_a_hook(project: Project) -> None:
     done = project.doit("deploy:production").failed()
     assert "KeyError: 'lost' (dodo.py:" in done.out
     assert "Traceback" not in done.out
-    (told_once,) = told(project)
+    (told_once,) = read_failures(project)
     assert (told_once["flow"], told_once["step"]) == ("deploy", "boom")
 
 
@@ -134,7 +134,7 @@ def test_on_failed_runs_after_a_failed_rollback(project: Project) -> None:
     deploy(project)
     project.dodo(TELL)
     project.doit("rollback:production").failed()
-    (told_once,) = told(project)
+    (told_once,) = read_failures(project)
     assert (told_once["flow"], told_once["step"], told_once["error"]) == ("rollback", "starting", "NoTarget")
 
 
@@ -149,7 +149,7 @@ def test_on_failed_runs_after_a_task_failed_inside_a_flow(project: Project) -> N
         """)
     )
     done = project.doit("deploy:production").failed()
-    (told_once,) = told(project)
+    (told_once,) = read_failures(project)
     assert told_once["flow"] == "deploy"
     assert "live releases now" in done.out
     assert project.releases("web1") == []
@@ -166,7 +166,7 @@ def test_on_failed_does_not_run_when_the_flow_did_not_begin(project: Project) ->
         """)
     )
     project.doit("deploy:production").failed()
-    assert told(project) == []
+    assert read_failures(project) == []
     assert not (project.deploy_to("web1") / ".capdoit").exists()
 
 
@@ -185,7 +185,7 @@ def test_on_failed_runs_after_a_signal(project: Project, number: signal.Signals)
     assert process.returncode not in (0, None)
     assert f"interrupted by {number.name}" in out
     assert "Traceback" not in out
-    (told_once,) = told(project)
+    (told_once,) = read_failures(project)
     assert (told_once["flow"], told_once["step"], told_once["error"]) == ("deploy", "wait", "Interrupted")
     assert project.releases("web1") == project.releases("web2") == []
 
@@ -212,7 +212,7 @@ def test_a_failing_on_failed_hook_does_not_hide_the_error(project: Project) -> N
 def test_on_failed_does_not_run_after_a_successful_deploy(project: Project) -> None:
     project.dodo(TELL)
     deploy(project)
-    assert told(project) == []
+    assert read_failures(project) == []
 
 
 def test_hooks_of_a_project_recipe_run_in_the_flow(project: Project) -> None:
@@ -235,7 +235,7 @@ def test_hooks_of_a_project_recipe_run_in_the_flow(project: Project) -> None:
         """)
     )
     project.config(recipes={"greeting": {"word": "good day"}})
-    assert said(project.doit("deploy:production", check=True).out, "web2") == ["good day"]
+    assert printed_words(project.doit("deploy:production", check=True).out, "web2") == ["good day"]
     project.config(recipes={"greeting": {"wrod": "good day"}})
     done = project.doit("deploy:production").failed(3)
     wrong = r"deploy\.yml:\d+:\d+: recipe greeting \(\S+greeting\.py\) has no option wrod; did you mean word\?"

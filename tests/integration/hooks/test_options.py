@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from capdoit.testing import Project
-from tests.integration.database_recipe import recipe
+from tests.integration.database_recipe import use_recipe
 from tests.support import further
 
 OPTIONS = """
@@ -40,7 +40,7 @@ def options_are(project: Project, text: str) -> None:
 
 
 def test_options_of_every_type_are_read_and_secrets_never_shown(project: Project) -> None:
-    recipe(project, "many", OPTIONS)
+    use_recipe(project, "many", OPTIONS)
     options_are(project, GOOD)
     done = project.doit("deploy:production", env={"API_KEY": "hush-hush"}, check=True)
     assert "< *** slow 2.0 up.html {'A': 'b'} >" in done.out
@@ -48,7 +48,7 @@ def test_options_of_every_type_are_read_and_secrets_never_shown(project: Project
 
 
 def test_an_unset_secret_stops_the_flow_before_any_host_is_touched(project: Project) -> None:
-    recipe(project, "many", OPTIONS)
+    use_recipe(project, "many", OPTIONS)
     options_are(project, GOOD)
     assert "needs the environment variable API_KEY" in project.doit("deploy:production").failed().out
     assert not (project.deploy_to("web1") / "releases").exists()
@@ -68,7 +68,7 @@ def test_an_unset_secret_stops_the_flow_before_any_host_is_touched(project: Proj
     ],
 )
 def test_a_wrong_option_is_reported_with_its_place(project: Project, option: str, complaint: str) -> None:
-    recipe(project, "many", OPTIONS)
+    use_recipe(project, "many", OPTIONS)
     options_are(project, f"recipes: {{many: {{key: !env K, {option}}}}}\n".replace("key: !env K, key", "key"))
     done = project.doit("list", "--all").failed(3)
     assert complaint in done.out
@@ -94,7 +94,7 @@ def test_a_wrong_option_is_reported_with_its_place(project: Project, option: str
     ],
 )
 def test_a_wrongly_declared_recipe_is_refused_with_its_place(project: Project, text: str, complaint: str) -> None:
-    recipe(project, "odd", f"odd = Recipe('odd')\n{text}\n")
+    use_recipe(project, "odd", f"odd = Recipe('odd')\n{text}\n")
     done = project.doit("list").failed(3)
     assert complaint in done.out
     assert "Traceback" not in done.out

@@ -8,7 +8,7 @@ import pytest
 
 from capdoit.sequence import step_names
 from capdoit.testing import Project, Stages
-from tests.integration.database_recipe import WATCHING, database, deployed, recipe
+from tests.integration.database_recipe import WATCHING, deploy_migrations, read_database, use_recipe
 from tests.support import choose_ordinary
 
 SHOUT = """
@@ -39,30 +39,30 @@ def mourn(failure, flow):
 
 
 def test_the_variable_skip_leaves_a_hook_out(project: Project) -> None:
-    recipe(project, "db", WATCHING)
-    deployed(project, "0001")
+    use_recipe(project, "db", WATCHING)
+    deploy_migrations(project, "0001")
     project.repo.commit({"migrations": "0002\n"})
     done = project.doit("deploy:production", "skip=db.migrate", check=True)
 
     assert "skipped: db.migrate" in done.out
-    assert database(project) == ["0001"]
+    assert read_database(project) == ["0001"]
 
 
 @pytest.mark.extended("detail")
 def test_an_unknown_hook_in_skip_is_refused(project: Project) -> None:
-    recipe(project, "db", WATCHING)
+    use_recipe(project, "db", WATCHING)
     done = project.doit("deploy:production", "skip=db.migrat").failed(3)
     assert "skip=db.migrat: no hook has that name; did you mean db.migrate?" in done.out
     assert not (project.deploy_to("web1") / "releases").exists()
 
 
 def test_a_hook_run_alone_works_on_the_live_release(project: Project) -> None:
-    recipe(project, "db", WATCHING)
-    first = deployed(project, "0001")
+    use_recipe(project, "db", WATCHING)
+    first = deploy_migrations(project, "0001")
     (project.deploy_to("web1") / "database").unlink()
     done = project.doit("run", "-s", "deploy:production:db.migrate", check=True)
 
-    assert database(project) == ["0001"]
+    assert read_database(project) == ["0001"]
     assert project.current("web1") == first
     assert project.releases("web1") == [first]
     assert "deploy:production:updating" not in done.out
@@ -71,7 +71,7 @@ def test_a_hook_run_alone_works_on_the_live_release(project: Project) -> None:
 
 @pytest.mark.extended("detail")
 def test_a_hook_run_alone_is_refused_when_nothing_is_live(project: Project) -> None:
-    recipe(project, "db", WATCHING)
+    use_recipe(project, "db", WATCHING)
     assert "no release is live" in project.doit("run", "-s", "deploy:production:db.migrate").failed().out
 
 
@@ -79,7 +79,7 @@ def test_a_hook_run_alone_is_refused_when_nothing_is_live(project: Project) -> N
 
 
 def test_a_hook_gets_the_facts_of_its_flow(project: Project) -> None:
-    recipe(project, "tell", TELL_FLOW)
+    use_recipe(project, "tell", TELL_FLOW)
     done = project.doit("deploy:production", "loud=yes", "message=a b", check=True)
     assert "< deploy production shop tester a b web1,web2 True yes True >" in done.out
     assert "loud=loudly: expected yes or no" in project.doit("deploy:production", "loud=loudly").failed(3).out
@@ -87,7 +87,7 @@ def test_a_hook_gets_the_facts_of_its_flow(project: Project) -> None:
 
 @pytest.mark.extended("detail")
 def test_an_on_failed_hook_gets_the_facts_of_its_flow(project: Project) -> None:
-    recipe(
+    use_recipe(
         project,
         "tell",
         TELL_FLOW
@@ -102,7 +102,7 @@ def test_an_on_failed_hook_gets_the_facts_of_its_flow(project: Project) -> None:
 
 
 def test_a_health_check_runs_after_all_other_hooks_of_published(project: Project) -> None:
-    recipe(
+    use_recipe(
         project,
         "tell",
         TELL_FLOW
@@ -124,7 +124,7 @@ def test_a_health_check_runs_after_all_other_hooks_of_published(project: Project
 
 
 def test_a_stage_changes_recipe_options_or_turns_the_recipe_off(project: Project) -> None:
-    recipe(project, "tell", TELL_FLOW.replace('Recipe("tell",', 'Recipe("tell", options=Options,') + SHOUT)
+    use_recipe(project, "tell", TELL_FLOW.replace('Recipe("tell",', 'Recipe("tell", options=Options,') + SHOUT)
     web1 = {"web1": {"transport": "local", "deploy_to": "elsewhere"}}
     stages = {
         "production": {"hosts": project.hosts, "recipes": {"tell": {"word": "hey"}}},

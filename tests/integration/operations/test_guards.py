@@ -7,8 +7,8 @@ from textwrap import dedent
 import pytest
 
 from capdoit.testing import Project
-from tests.integration.database_recipe import WATCHING, database, deployed, recipe
-from tests.support import tools_in_front, write_hooks
+from tests.integration.database_recipe import WATCHING, deploy_migrations, read_database, use_recipe
+from tests.support import replace_programs, write_hooks
 
 BACK = """
 @db.back()
@@ -27,9 +27,9 @@ def frozen(release, now, recorded):
 
 
 def test_a_rollback_that_lacks_migrations_is_refused_with_their_names(project: Project) -> None:
-    recipe(project, "db", WATCHING)
-    deployed(project, "0001")
-    second = deployed(project, "0001", "0002_price")
+    use_recipe(project, "db", WATCHING)
+    deploy_migrations(project, "0001")
+    second = deploy_migrations(project, "0001", "0002_price")
     done = project.doit("rollback:production").failed()
 
     assert "recipe db: web1 has changes that release" in done.out
@@ -41,33 +41,33 @@ def test_a_rollback_that_lacks_migrations_is_refused_with_their_names(project: P
 
 
 def test_with_migrations_keep_unknown_migrations_stay(project: Project) -> None:
-    recipe(project, "db", WATCHING + BACK)
-    first = deployed(project, "0001")
-    deployed(project, "0001", "0002_price")
+    use_recipe(project, "db", WATCHING + BACK)
+    first = deploy_migrations(project, "0001")
+    deploy_migrations(project, "0001", "0002_price")
     done = project.doit("rollback:production", "migrations=keep", check=True)
 
     assert "0002_price" in done.out
     assert project.current("web2") == first
-    assert database(project) == ["0001", "0002_price"]
+    assert read_database(project) == ["0001", "0002_price"]
 
 
 def test_with_migrations_back_unknown_migrations_are_reverted_before_the_switch(project: Project) -> None:
-    recipe(project, "db", WATCHING + BACK)
-    first = deployed(project, "0001")
-    deployed(project, "0001", "0002_price", "0003_stock")
+    use_recipe(project, "db", WATCHING + BACK)
+    first = deploy_migrations(project, "0001")
+    deploy_migrations(project, "0001", "0002_price", "0003_stock")
     assert "migrations=back" in project.doit("rollback:production").failed().out
     done = project.doit("rollback:production", "migrations=back", check=True)
 
     assert done.out.index("db.unapply") < done.out.index("rollback:production:publishing")
     assert project.current("web2") == first
-    assert database(project) == ["0001"]
+    assert read_database(project) == ["0001"]
 
 
 @pytest.mark.extended("detail")
 def test_migrations_back_is_refused_when_the_recipe_cannot_revert(project: Project) -> None:
-    recipe(project, "db", WATCHING)
-    deployed(project, "0001")
-    second = deployed(project, "0001", "0002")
+    use_recipe(project, "db", WATCHING)
+    deploy_migrations(project, "0001")
+    second = deploy_migrations(project, "0001", "0002")
     done = project.doit("rollback:production", "migrations=back").failed()
 
     assert "the recipe cannot revert them" in done.out
@@ -76,9 +76,9 @@ def test_migrations_back_is_refused_when_the_recipe_cannot_revert(project: Proje
 
 @pytest.mark.extended("detail")
 def test_a_rollback_between_releases_with_equal_migrations_needs_no_variable(project: Project) -> None:
-    recipe(project, "db", WATCHING)
-    first = deployed(project, "0001")
-    deployed(project, "0001")
+    use_recipe(project, "db", WATCHING)
+    first = deploy_migrations(project, "0001")
+    deploy_migrations(project, "0001")
     project.doit("rollback:production", check=True)
     assert project.current("web1") == first
 
@@ -86,36 +86,36 @@ def test_a_rollback_between_releases_with_equal_migrations_needs_no_variable(pro
 @pytest.mark.extended("detail")
 def test_a_rollback_to_a_release_without_recorded_token_goes_ahead(project: Project) -> None:
     project.config()
-    first = deployed(project, "0001")
-    recipe(project, "db", WATCHING)
-    deployed(project, "0001", "0002")
+    first = deploy_migrations(project, "0001")
+    use_recipe(project, "db", WATCHING)
+    deploy_migrations(project, "0001", "0002")
     project.doit("rollback:production", check=True)
     assert project.current("web1") == first
 
 
 @pytest.mark.extended("detail")
 def test_a_plan_reverts_no_more_migrations_than_it_lists(project: Project) -> None:
-    recipe(project, "db", WATCHING + BACK)
-    deployed(project, "0001")
-    deployed(project, "0001", "0002_price")
+    use_recipe(project, "db", WATCHING + BACK)
+    deploy_migrations(project, "0001")
+    deploy_migrations(project, "0001", "0002_price")
     project.doit("rollback:production", "migrations=back", "plan=plan.json", check=True)
     file = project.deploy_to("web1") / "database"
     file.write_text(f"{file.read_text().rstrip()}\n0003_stock\n")
     done = project.doit("rollback:production", "apply=plan.json").failed()
     assert "recipe db would take away 0002_price, 0003_stock, and not 0002_price" in done.out
-    assert "0003_stock" in database(project)
+    assert "0003_stock" in read_database(project)
 
 
 def test_a_recipe_with_a_back_function_but_no_probe_is_refused(project: Project) -> None:
-    recipe(project, "db", "db = Recipe('db', roles='web')\n" + BACK)
+    use_recipe(project, "db", "db = Recipe('db', roles='web')\n" + BACK)
     done = project.doit("list").failed(3)
     assert "recipe db: back needs a probe or a guard that finds unknown names" in done.out
 
 
 def test_a_guard_decides_from_current_and_recorded_tokens(project: Project) -> None:
-    recipe(project, "db", WATCHING + FROZEN)
-    deployed(project, "0001")
-    deployed(project, "0001", "0002")
+    use_recipe(project, "db", WATCHING + FROZEN)
+    deploy_migrations(project, "0001")
+    deploy_migrations(project, "0001", "0002")
     done = project.doit("rollback:production").failed()
 
     assert "(It is Friday.)" in done.out
@@ -124,9 +124,9 @@ def test_a_guard_decides_from_current_and_recorded_tokens(project: Project) -> N
 
 
 def test_a_failing_probe_prevents_the_publish(project: Project) -> None:
-    recipe(project, "db", WATCHING)
-    first = deployed(project, "0001")
-    recipe(project, "db", WATCHING.replace('["cat"', '["false"'))
+    use_recipe(project, "db", WATCHING)
+    first = deploy_migrations(project, "0001")
+    use_recipe(project, "db", WATCHING.replace('["cat"', '["false"'))
     project.repo.commit({"migrations": "0002\n"})
     done = project.doit("deploy:production").failed()
 
@@ -137,11 +137,11 @@ def test_a_failing_probe_prevents_the_publish(project: Project) -> None:
 
 @pytest.mark.extended("detail")
 def test_a_rollback_without_the_host_that_a_guard_asks_is_refused(project: Project) -> None:
-    recipe(project, "db", WATCHING.replace('roles="web"', 'roles="db"'))
+    use_recipe(project, "db", WATCHING.replace('roles="web"', 'roles="db"'))
     project.hosts["web2"]["roles"] = ["web", "db"]
     project.config(recipes={"db": {}})
-    deployed(project, "0001")
-    second = deployed(project, "0001")
+    deploy_migrations(project, "0001")
+    second = deploy_migrations(project, "0001")
     done = project.doit("rollback:production", "hosts=web1").failed()
 
     assert "recipe db has to ask a host with the role db, and none is selected" in done.out
@@ -151,10 +151,10 @@ def test_a_rollback_without_the_host_that_a_guard_asks_is_refused(project: Proje
 
 @pytest.mark.extended("detail")
 def test_a_rollback_that_fails_after_reverting_migrations_reports_them(project: Project) -> None:
-    recipe(project, "db", WATCHING + BACK)
-    deployed(project, "0001")
-    second = deployed(project, "0001", "0002_price")
-    tools_in_front(project, "web2", mv='case "$*" in *next/current*) exit 1;; esac; exec /bin/mv "$@"')
+    use_recipe(project, "db", WATCHING + BACK)
+    deploy_migrations(project, "0001")
+    second = deploy_migrations(project, "0001", "0002_price")
+    replace_programs(project, "web2", mv='case "$*" in *next/current*) exit 1;; esac; exec /bin/mv "$@"')
     project.config(recipes={"db": {}})
     done = project.doit("rollback:production", "migrations=back").failed()
 
@@ -163,7 +163,7 @@ def test_a_rollback_that_fails_after_reverting_migrations_reports_them(project: 
 
 
 def test_a_deploy_refuses_the_variable_migrations(project: Project) -> None:
-    recipe(project, "db", WATCHING)
+    use_recipe(project, "db", WATCHING)
     assert "migrations= has no effect on a deploy" in project.doit("deploy:production", "migrations=keep").failed().out
 
 
@@ -173,8 +173,8 @@ CANNOT_TELL += '    return host.capture("test ! -e ../../broken || exit 6; cat .
 
 @pytest.mark.extended("detail")
 def test_a_failing_probe_refuses_a_rollback_unless_migrations_keep(project: Project) -> None:
-    recipe(project, "db", CANNOT_TELL)
-    first, second = deployed(project, "0001"), deployed(project, "0001", "0002")
+    use_recipe(project, "db", CANNOT_TELL)
+    first, second = deploy_migrations(project, "0001"), deploy_migrations(project, "0001", "0002")
     (project.deploy_to("web1") / "broken").touch()
     done = project.doit("rollback:production").failed()
     assert f"recipe db cannot tell which changes release {first} does not know: web1: db.applied: " in done.out
@@ -187,7 +187,7 @@ def test_a_failing_probe_refuses_a_rollback_unless_migrations_keep(project: Proj
 
 @pytest.mark.extended("detail")
 def test_a_hook_or_guard_without_hosts_is_reported(project: Project) -> None:
-    recipe(
+    use_recipe(
         project,
         "db",
         dedent("""
@@ -218,9 +218,9 @@ def test_a_variable_given_twice_is_refused(project: Project) -> None:
 
 @pytest.mark.extended("detail")
 def test_migrations_are_reverted_after_all_other_hooks_succeeded(project: Project) -> None:
-    recipe(project, "db", WATCHING + BACK)
-    deployed(project, "0001")
-    second = deployed(project, "0001", "0002")
+    use_recipe(project, "db", WATCHING + BACK)
+    deploy_migrations(project, "0001")
+    second = deploy_migrations(project, "0001", "0002")
     write_hooks(
         project,
         """
@@ -233,12 +233,12 @@ def test_migrations_are_reverted_after_all_other_hooks_succeeded(project: Projec
     assert "boom failed" in done.out
     assert "taken away" not in done.out
     assert project.current("web1") == second
-    assert database(project) == ["0001", "0002"]
+    assert read_database(project) == ["0001", "0002"]
 
 
 @pytest.mark.extended("detail")
 def test_a_failing_guard_is_reported_with_its_error_and_line(project: Project) -> None:
-    recipe(
+    use_recipe(
         project,
         "db",
         dedent("""
@@ -248,8 +248,8 @@ def test_a_failing_guard_is_reported_with_its_error_and_line(project: Project) -
             return {}['lost']
         """),
     )
-    deployed(project, "1")
-    deployed(project, "2")
+    deploy_migrations(project, "1")
+    deploy_migrations(project, "2")
     done = project.doit("rollback:production").failed()
     assert "web1: KeyError: 'lost' (db.py:" in done.out
     assert "doit rollback:production migrations=keep" in done.out
@@ -257,12 +257,12 @@ def test_a_failing_guard_is_reported_with_its_error_and_line(project: Project) -
 
 @pytest.mark.extended("detail")
 def test_migrations_that_other_hosts_still_use_are_not_reverted(project: Project) -> None:
-    recipe(project, "db", WATCHING + BACK)
-    deployed(project, "0001")
-    second = deployed(project, "0001", "0002_price")
+    use_recipe(project, "db", WATCHING + BACK)
+    deploy_migrations(project, "0001")
+    second = deploy_migrations(project, "0001", "0002_price")
     done = project.doit("rollback:production", "hosts=web1", "migrations=back").failed()
     assert "web2, which would not be rolled back, may need them" in done.out
-    assert database(project) == ["0001", "0002_price"]
+    assert read_database(project) == ["0001", "0002_price"]
     assert project.current("web1") == project.current("web2") == second
 
 
@@ -285,10 +285,10 @@ def test_a_hook_without_selected_hosts_is_reported_as_left_out(project: Project)
 
 @pytest.mark.extended("detail")
 def test_an_interrupted_revert_of_migrations_is_reported(project: Project) -> None:
-    recipe(project, "db", WATCHING + BACK)
-    deployed(project, "0001")
-    deployed(project, "0001", "0002_price")
+    use_recipe(project, "db", WATCHING + BACK)
+    deploy_migrations(project, "0001")
+    deploy_migrations(project, "0001", "0002_price")
     hangs = BACK.replace("    for name", "    host.run('sleep 9', timeout=0.2)\n    for name")
-    recipe(project, "db", WATCHING + hangs)
+    use_recipe(project, "db", WATCHING + hangs)
     done = project.doit("rollback:production", "migrations=back").failed()
     assert "But 0002_price may have been reverted already: a deploy applies what is missing." in done.out

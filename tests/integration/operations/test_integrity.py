@@ -128,7 +128,9 @@ def test_a_rollback_to_a_damaged_release_is_refused_with_the_differences(project
         damage(release(project, first, host))
     before = tree_of(project)
     done = project.doit("rollback:production").failed()
-    assert done.out.count(said) == (1 if "web1, web2: " in done.out else 2)  # the same on both hosts is said once
+    assert done.out.count(said) == (
+        1 if "web1, web2: " in done.out else 2
+    )  # equal differences of both hosts are listed once
     assert f"release {first} is not as it was shipped: 1 " in done.out
     assert "doit rollback:production force=yes" in done.out
     assert f"doit cap verify production {first}" in done.out

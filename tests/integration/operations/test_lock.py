@@ -10,10 +10,10 @@ from textwrap import dedent
 import pytest
 
 from capdoit.testing import Project, processes
-from tests.support import MakeProject, deploy, further, tools_in_front, within, write_hooks
+from tests.support import MakeProject, deploy, further, replace_programs, wait_for, write_hooks
 
 
-def at_work(project: Project, step: str = "updated") -> Project:
+def make_deploys_wait(project: Project, step: str = "updated") -> Project:
     """Let deploys wait in a step until the file `over` exists."""
     mark, over = project.path / "at-work", project.path / "over"
     write_hooks(
@@ -27,17 +27,17 @@ def at_work(project: Project, step: str = "updated") -> Project:
     return project
 
 
-def is_over(project: Project, flow: subprocess.Popen[str]) -> str:
+def end_flow(project: Project, flow: subprocess.Popen[str]) -> str:
     """Let the running flow end, and return its output."""
     (project.path / "over").touch()
     return flow.communicate(timeout=60)[0]
 
 
 def test_a_flow_is_refused_while_another_runs_and_the_holder_named(project: Project) -> None:
-    first = at_work(project).start("deploy:production", "message=the big one", env={"USER": "ann"})
-    within(60, (project.path / "at-work").exists)
+    first = make_deploys_wait(project).start("deploy:production", "message=the big one", env={"USER": "ann"})
+    wait_for(60, (project.path / "at-work").exists)
     refused = project.doit("deploy:production", env={"USER": "bob"}).failed(1)
-    out = is_over(project, first)
+    out = end_flow(project, first)
 
     assert "deploy by ann" in refused.out
     assert "(the big one)" in refused.out
@@ -48,22 +48,22 @@ def test_a_flow_is_refused_while_another_runs_and_the_holder_named(project: Proj
 
 @pytest.mark.extended("detail")
 def test_a_lock_on_some_hosts_advises_to_unlock_only_those(project: Project) -> None:
-    with at_work(project).start("deploy:production", "hosts=web2") as first:
-        within(60, (project.path / "at-work").exists)
+    with make_deploys_wait(project).start("deploy:production", "hosts=web2") as first:
+        wait_for(60, (project.path / "at-work").exists)
         refused = project.doit("deploy:production")
-        is_over(project, first)
+        end_flow(project, first)
 
     assert "doit cap unlock production hosts=web2\n" in refused.failed().out
 
 
 def test_read_only_commands_report_a_running_flow(project: Project) -> None:
     project.doit("deploy:production", check=True)
-    with at_work(project).start("deploy:production", env={"USER": "ann"}) as first:
-        within(60, (project.path / "at-work").exists)
+    with make_deploys_wait(project).start("deploy:production", env={"USER": "ann"}) as first:
+        wait_for(60, (project.path / "at-work").exists)
         status = project.doit("cap", "status", check=True).out
         history = project.doit("cap", "history", "-n", "1", check=True).out
         dry = project.doit("deploy:production", "dry_run=yes", check=True).out
-        is_over(project, first)
+        end_flow(project, first)
 
     assert re.search(r"^web1, web2: locked by deploy by ann from \S+ since \S+ \S+ UTC$", status, re.MULTILINE)
     assert "is at work" in history
@@ -72,8 +72,8 @@ def test_read_only_commands_report_a_running_flow(project: Project) -> None:
 
 
 def test_after_a_killed_flow_read_only_commands_report_that_none_runs(project: Project) -> None:
-    with at_work(project).start("deploy:production", env={"USER": "ann"}) as first:
-        within(60, (project.path / "at-work").exists)
+    with make_deploys_wait(project).start("deploy:production", env={"USER": "ann"}) as first:
+        wait_for(60, (project.path / "at-work").exists)
         first.kill()
         first.communicate(timeout=60)
     for host in project.hosts:
@@ -86,11 +86,11 @@ def test_after_a_killed_flow_read_only_commands_report_that_none_runs(project: P
 
 
 def test_a_waiting_flow_continues_when_the_other_has_ended(project: Project) -> None:
-    with at_work(project).start("deploy:production") as first:
-        within(60, (project.path / "at-work").exists)
+    with make_deploys_wait(project).start("deploy:production") as first:
+        wait_for(60, (project.path / "at-work").exists)
         second = project.start("deploy:production", "wait=30")
-        within(60, lambda: second.stdout is not None and "waiting up to 30 s" in second.stdout.readline())
-        is_over(project, first)
+        wait_for(60, lambda: second.stdout is not None and "waiting up to 30 s" in second.stdout.readline())
+        end_flow(project, first)
         out, _ = second.communicate(timeout=60)
 
     assert first.returncode == second.returncode == 0, out
@@ -108,8 +108,8 @@ def test_a_waiting_flow_holds_no_lock_on_other_hosts(make_project: MakeProject) 
 
     with subprocess.Popen(["flock", locks["web2"], "cat"], stdin=subprocess.PIPE) as other:
         process = project.start("deploy:production", "wait=30")
-        within(60, lambda: not is_free("web1"))
-        within(60, lambda: is_free("web3"))
+        wait_for(60, lambda: not is_free("web1"))
+        wait_for(60, lambda: is_free("web3"))
         assert not is_free("web1")
         other.communicate(b"")
     out, _ = process.communicate(timeout=60)
@@ -126,17 +126,17 @@ def test_removing_the_remains_of_a_dead_flow_may_exceed_the_heartbeat_timeout(pr
         capdoit.hosts.session.HEARTBEAT_SECONDS = 0.2
         """,
     )
-    tools_in_front(project, "web1", rm='case "$*" in *drill*) sleep 4;; esac; exec /bin/rm "$@"')
+    replace_programs(project, "web1", rm='case "$*" in *drill*) sleep 4;; esac; exec /bin/rm "$@"')
     (project.deploy_to("web1") / ".capdoit/drill").mkdir(parents=True)
     project.doit("deploy:production", env={"PATH": f"{project.path}/tools-web1:{os.environ['PATH']}"}, check=True)
     assert not (project.deploy_to("web1") / ".capdoit/drill").exists()
 
 
 def test_a_flow_that_lost_its_lock_cannot_publish(project: Project) -> None:
-    with at_work(project).start("deploy:production") as first:
-        within(60, (project.path / "at-work").exists)
+    with make_deploys_wait(project).start("deploy:production") as first:
+        wait_for(60, (project.path / "at-work").exists)
         unlocked = project.doit("cap", "unlock", "production").ok()
-        out = is_over(project, first)
+        out = end_flow(project, first)
 
     assert unlocked.out.count("freed the lock") == 2
     assert first.returncode == 1
@@ -149,12 +149,12 @@ def test_a_flow_that_lost_its_lock_cannot_publish(project: Project) -> None:
 @pytest.mark.extended("detail")
 def test_a_flow_whose_release_was_rolled_back_meanwhile_fails(project: Project) -> None:
     first = deploy(project)
-    at_work(project, "published")
+    make_deploys_wait(project, "published")
     with project.start("deploy:production", "hosts=web1,web2") as flow:
-        within(60, (project.path / "at-work").exists)
+        wait_for(60, (project.path / "at-work").exists)
         project.doit("cap", "unlock", "production", check=True)
         project.doit("rollback:production", check=True)
-        out = is_over(project, flow)
+        out = end_flow(project, flow)
 
     assert flow.returncode == 1
     assert "What is live on web1, web2 was changed by another flow or by hand. Look: doit cap status production" in out
@@ -163,7 +163,7 @@ def test_a_flow_whose_release_was_rolled_back_meanwhile_fails(project: Project) 
 
 
 def test_no_hook_runs_after_a_flow_lost_its_lock(project: Project) -> None:
-    at_work(project)
+    make_deploys_wait(project)
     (project.path / "file").touch()
     with (project.path / "dodo.py").open("a") as dodo:
         dodo.write(
@@ -181,9 +181,9 @@ def test_no_hook_runs_after_a_flow_lost_its_lock(project: Project) -> None:
             """)
         )
     with project.start("deploy:production") as first:
-        within(60, (project.path / "at-work").exists)
+        wait_for(60, (project.path / "at-work").exists)
         project.doit("cap", "unlock", "production", check=True)
-        out = is_over(project, first)
+        out = end_flow(project, first)
 
     assert "migrate failed" in out
     assert "no longer held by this flow" in out
@@ -204,7 +204,7 @@ def test_a_wait_that_is_not_a_number_of_seconds_is_refused(project: Project, wai
     assert not project.releases("web1")
 
 
-def one_ends(flows: list[subprocess.Popen[str]]) -> bool:
+def wait_until_one_ends(flows: list[subprocess.Popen[str]]) -> bool:
     return processes.wait_until(60, lambda: any(flow.poll() is not None for flow in flows))
 
 
@@ -212,12 +212,12 @@ def one_ends(flows: list[subprocess.Popen[str]]) -> bool:
 @pytest.mark.parametrize("times", [3, *further(*[25] * 8)])
 def test_of_two_flows_started_together_exactly_one_runs(make_project: MakeProject, times: int) -> None:
     project = make_project(hosts=3, keep_releases=1000)
-    at_work(project)
+    make_deploys_wait(project)
     over = project.path / "over"
     for number in range(times):
         over.unlink(missing_ok=True)
         flows = [project.start("deploy:production") for _ in range(2)]
-        one_ends(flows)  # the one that wins works until then; when both win, neither does
+        wait_until_one_ends(flows)  # the flow with the lock waits until then; if both had it, both would wait
         over.touch()
         outs = [flow.communicate(timeout=60)[0] for flow in flows]
 

@@ -83,7 +83,7 @@ def test_the_error_handler_of_pythonioencoding_is_respected(project: Project) ->
     assert "<?>" in project.doit("deploy:production", env={"PYTHONIOENCODING": "ascii:replace"}).ok().out
 
 
-def on_a_terminal(project: Project, env: dict[str, str], *words: str) -> str:
+def run_on_terminal(project: Project, env: dict[str, str], *words: str) -> str:
     """Return what doit shows on a terminal of 80 columns."""
     ours, theirs = pty.openpty()
     command = [sys.executable, "-m", "doit", *words]
@@ -105,7 +105,7 @@ def test_a_terminal_shows_live_and_missing_releases_in_color(project: Project, e
     for _ in range(2):
         project.doit("deploy:production").ok()
     shutil.rmtree(project.host("web2").release(project.releases("web2")[0]))
-    shown = on_a_terminal(project, {**env, "TERM": "xterm"}, "cap", "releases")
+    shown = run_on_terminal(project, {**env, "TERM": "xterm"}, "cap", "releases")
 
     assert "\033[1m  release" in shown
     assert "\033[32mlive\033[0m" in shown
@@ -118,7 +118,7 @@ def test_a_terminal_shows_live_and_missing_releases_in_color(project: Project, e
 def test_no_color_and_a_dumb_terminal_turn_colors_off(
     project: Project, env: dict[str, str], said: dict[str, str]
 ) -> None:
-    shown = on_a_terminal(project, {**env, **said}, "cap", "status")
+    shown = run_on_terminal(project, {**env, **said}, "cap", "status")
 
     assert "nothing" in shown
     assert "\033" not in shown
@@ -129,7 +129,7 @@ def test_piped_output_has_no_colors(project: Project) -> None:
         assert "\033" not in project.doit("cap", word, env={"TERM": "xterm"}).out
 
 
-def in_bash(project: Project, env: dict[str, str], line: str) -> tuple[int, str]:
+def run_in_bash(project: Project, env: dict[str, str], line: str) -> tuple[int, str]:
     """Return the exit status of the first command of a pipe that fails, and its stderr."""
     words = ["bash", "-o", "pipefail", "-c", line.replace("doit", f"'{sys.executable}' -m doit", 1)]
     done = subprocess.run(words, cwd=project.path, env=env, stderr=subprocess.PIPE, text=True, check=False)
@@ -142,13 +142,13 @@ def test_output_to_a_closed_pipe_keeps_the_exit_status(
     project: Project, env: dict[str, str], words: str, reads: str
 ) -> None:
     project.doit("deploy:production", check=True)
-    assert in_bash(project, env, f"doit {words} | {reads}") == (0, "")
+    assert run_in_bash(project, env, f"doit {words} | {reads}") == (0, "")
     assert '"event": "finished"' in (project.deploy_to("web1") / ".capdoit/journal").read_text().splitlines()[-1]
 
 
 def test_output_to_a_full_disk_fails_a_read_only_command_but_not_a_flow(project: Project, env: dict[str, str]) -> None:
     why = "capdoit cannot write its output: No space left on device; it goes on\n"
-    assert in_bash(project, env, "doit deploy:production >/dev/full") == (0, why)
+    assert run_in_bash(project, env, "doit deploy:production >/dev/full") == (0, why)
     assert project.current("web1") == project.current("web2") is not None
-    assert in_bash(project, env, "doit cap status --json >/dev/full") == (1, why)
-    assert in_bash(project, env, "doit deploy:production >/dev/full 2>&1") == (0, "")
+    assert run_in_bash(project, env, "doit cap status --json >/dev/full") == (1, why)
+    assert run_in_bash(project, env, "doit deploy:production >/dev/full 2>&1") == (0, "")

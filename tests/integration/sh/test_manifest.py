@@ -13,7 +13,7 @@ import pytest
 
 from capdoit.records.manifest import parse_listing
 from capdoit.shell_scripts import read_shell_file
-from tests.support import LIKE_ANYBODY
+from tests.support import WITHOUT_ROOT_RIGHTS
 
 ODD = ["new\nline", "tab\tname", "back\\slash", " lead", "a -> b", "é", "\udcff\udcfe", "-n", "*", "was\tx\tstat\t1"]
 
@@ -36,7 +36,9 @@ def listing(request: pytest.FixtureRequest, tmp_path: Path) -> Listing:
     def run(place: Path, how: str) -> bytes:
         values = f"set -eu\ndeploy_to='{place.parent}'\n"
         script = f"{values}{read_shell_file('sh/manifest_listing').text}\nlist_release '{place}' {how} ''\n"
-        done = subprocess.run([*LIKE_ANYBODY, shell, "-c", script], env={"PATH": path}, capture_output=True, check=True)
+        done = subprocess.run(
+            [*WITHOUT_ROOT_RIGHTS, shell, "-c", script], env={"PATH": path}, capture_output=True, check=True
+        )
         assert all(line.endswith(b"Permission denied") for line in done.stderr.splitlines())
         return done.stdout
 

@@ -11,12 +11,12 @@ from textwrap import dedent
 import pytest
 
 from capdoit.testing import DODO, Project
-from tests.support import deploy, further, nothing_half_made, tools_in_front, within, write_hooks
+from tests.support import assert_no_incomplete_release, deploy, further, replace_programs, wait_for, write_hooks
 
 
 def test_a_host_that_cannot_publish_makes_the_others_switch_back(project: Project) -> None:
     first = deploy(project)
-    tools_in_front(
+    replace_programs(
         project, "web2", mv='case "$*" in *next/current*) echo no rights >&2; exit 1;; esac; exec /bin/mv "$@"'
     )
     done = project.doit("deploy:production").failed()
@@ -27,7 +27,7 @@ def test_a_host_that_cannot_publish_makes_the_others_switch_back(project: Projec
         json.loads(line)["event"] for line in (project.deploy_to("web1") / ".capdoit/journal").read_text().splitlines()
     ]
     assert events[-4:] == ["live", "noted", "back", "failed"]
-    nothing_half_made(project, [first])
+    assert_no_incomplete_release(project, [first])
 
 
 @pytest.mark.parametrize("ended_by", [signal.SIGINT, *further(signal.SIGTERM, "timeout")])
@@ -37,44 +37,44 @@ def test_hosts_that_switched_go_back_when_a_publish_is_stopped(
     first = deploy(project)
     mark = tmp_path / "flips"
     slow = f'case "$*" in *next/current*) : >{mark}; sleep 20;; esac; exec /bin/mv "$@"'
-    tools_in_front(project, "web2", mv=slow)
+    replace_programs(project, "web2", mv=slow)
     project.config(timeout=5 if ended_by == "timeout" else None)
     flow = project.start("deploy:production")
-    within(60, mark.exists)
-    within(60, lambda: project.current("web1") != first)
+    wait_for(60, mark.exists)
+    wait_for(60, lambda: project.current("web1") != first)
     if isinstance(ended_by, signal.Signals):
         flow.send_signal(ended_by)
     out, _ = flow.communicate(timeout=60)
     assert flow.returncode == 1, out
     assert project.current("web1") == project.current("web2") == first
     assert "What is live was not changed." in out
-    nothing_half_made(project, [first])
+    assert_no_incomplete_release(project, [first])
 
 
 def test_a_first_deploy_that_cannot_be_published_leaves_no_current(project: Project) -> None:
-    tools_in_front(project, "web2", mv='case "$*" in *next/current*) exit 1;; esac; exec /bin/mv "$@"')
+    replace_programs(project, "web2", mv='case "$*" in *next/current*) exit 1;; esac; exec /bin/mv "$@"')
     project.doit("deploy:production").failed()
     assert not os.path.lexists(project.deploy_to("web1") / "current")
     assert not os.path.lexists(project.deploy_to("web2") / "current")
-    nothing_half_made(project, [])
+    assert_no_incomplete_release(project, [])
 
 
 def test_a_host_that_cannot_prepare_prevents_all_from_publishing(project: Project) -> None:
     first = deploy(project)
-    tools_in_front(project, "web2", ln='case "$*" in *next/current*) exit 1;; esac; exec /bin/ln "$@"')
+    replace_programs(project, "web2", ln='case "$*" in *next/current*) exit 1;; esac; exec /bin/ln "$@"')
     project.doit("deploy:production").failed()
     assert project.current("web1") == project.current("web2") == first
     assert '"event": "back"' not in (project.deploy_to("web1") / ".capdoit/journal").read_text()
-    nothing_half_made(project, [first])
+    assert_no_incomplete_release(project, [first])
 
 
 def test_a_rollback_that_cannot_be_published_is_undone(project: Project) -> None:
     first, second = deploy(project), deploy(project)
-    tools_in_front(project, "web2", mv='case "$*" in *next/current*) exit 1;; esac; exec /bin/mv "$@"')
+    replace_programs(project, "web2", mv='case "$*" in *next/current*) exit 1;; esac; exec /bin/mv "$@"')
     done = project.doit("rollback:production").failed()
     assert "doit rollback:production" in done.out
     assert project.current("web1") == project.current("web2") == second
-    nothing_half_made(project, [first, second])
+    assert_no_incomplete_release(project, [first, second])
 
 
 @pytest.mark.extended("detail")
@@ -129,7 +129,7 @@ def test_a_failure_after_publish_reports_that_the_release_is_live(project: Proje
     assert f"Release {second} is live nevertheless" in done.out
     assert f"doit rollback:production rollback_release={first}" in done.out
     assert "To run only restart again: doit run -s deploy:production:restart\n" in done.out
-    nothing_half_made(project, [first, str(second)])
+    assert_no_incomplete_release(project, [first, str(second)])
     project.dodo(DODO)
     project.doit("rollback:production", check=True)
     assert project.current("web1") == first
@@ -138,7 +138,7 @@ def test_a_failure_after_publish_reports_that_the_release_is_live(project: Proje
 def test_a_failing_cleanup_is_a_warning(project: Project) -> None:
     project.config(keep_releases=1)
     releases = [deploy(project), deploy(project)]
-    tools_in_front(project, "web2", rm='case "$*" in *removed*) echo rights! >&2; exit 1;; esac; exec /bin/rm "$@"')
+    replace_programs(project, "web2", rm='case "$*" in *removed*) echo rights! >&2; exit 1;; esac; exec /bin/rm "$@"')
     project.config(keep_releases=1)
     done = project.doit("deploy:production", check=True)
     assert "warning: web2" in done.out
@@ -170,7 +170,7 @@ def test_a_deploy_that_fails_after_publish_reports_the_steps_not_done(project: P
 
 def test_a_full_disk_is_reported_as_such(project: Project) -> None:
     deploy(project)
-    tools_in_front(
+    replace_programs(
         project, "web2", df='printf "Filesystem 1024-blocks Used Available Capacity Mounted on\n/d 9 9 0 100%% /\n"'
     )
     assert f"web2: no space is left in {project.deploy_to('web2')}\n" in project.doit("check:production").failed().out

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from capdoit.testing import DODO, Project
-from tests.support import MakeProject, deploy, tools_in_front, write_hooks
+from tests.support import MakeProject, deploy, replace_programs, write_hooks
 
 BUILD = (
     DODO
@@ -97,7 +97,7 @@ def test_the_archive_is_sent_over_ssh(make_project: MakeProject) -> None:
 def test_an_archive_corrupted_on_one_host_is_refused_on_all(make_project: MakeProject) -> None:
     project = make_project(repo_url=None, branch=None, archive="dist/shop.tar.gz")
     digest = archive_of(project, {"app.txt": "one"})
-    tools_in_front(project, "web2", cat='[ $# -gt 0 ] && exec /bin/cat "$@"; head -c 20; /bin/cat >/dev/null')
+    replace_programs(project, "web2", cat='[ $# -gt 0 ] && exec /bin/cat "$@"; head -c 20; /bin/cat >/dev/null')
     done = project.doit("deploy:production").failed()
     assert f"but {digest} was sent" in done.out
     assert "web2: " in done.out

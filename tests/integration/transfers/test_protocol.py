@@ -8,7 +8,7 @@ import pytest
 
 from capdoit.testing import DODO, Project
 from capdoit.transfers import TRANSFERS
-from tests.support import MakeProject, deploy, without_tools
+from tests.support import MakeProject, deploy, remove_programs
 
 COPY_TRANSFER = '''
 """A transfer that copies a directory of this machine, so it works on local hosts."""
@@ -156,7 +156,7 @@ def test_branch_is_refused(project: Project) -> None:
 
 
 def test_check_asks_for_its_tools_and_asks_each_host(project: Project) -> None:
-    without_tools(project, "web2", "tee")
+    remove_programs(project, "web2", "tee")
     (project.path / "code").rename(project.path / "gone")
     out = project.doit("check:production").failed().out
     assert "web2: tee is not installed" in out

@@ -41,7 +41,7 @@ def without(facts: Facts, *numbers: int) -> Facts:
     return replace(facts, releases={name: of for name, of in facts.releases.items() if name not in gone})
 
 
-# Any mixture of releases, whole and half, journals, archives and links.
+# Random mixtures of complete and incomplete releases, journals, archives and symlinks.
 ENTRIES = st.builds(
     Entry,
     event=st.sampled_from(["building", "ready", "live", "live", "live", "back", "failed", "finished"]),
