@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import settings
 
 from capdoit.testing import GitRepo, Project, SshdFleet, clean_env
 from tests.support import MakeProject
@@ -24,6 +25,10 @@ def git_repo(tmp_path: Path, env: dict[str, str]) -> GitRepo:
     repo.commit({"app.txt": "first\n"})
     return repo
 
+
+# A slow machine is no failure. The parent is hypothesis' own profile, which in CI makes the examples the same.
+settings.register_profile("without a deadline", settings(), deadline=None)
+settings.load_profile("without a deadline")
 
 # The mark of the tests in each folder. Tests in the same folder as this file have the mark repository.
 MARKS = {

@@ -147,34 +147,13 @@ def test_bundled_recipes_use_only_the_public_api() -> None:
     assert not private
 
 
-# Names that are still shared; an entry goes when its functions are renamed, and the list when it is empty.
-SHARED_NAMES = {
-    "Fleet",
-    "check",
-    "described",
-    "fetch",
-    "load",
-    "look",
-    "parse",
-    "prepare",
-    "read",
-    "release_name",
-    "settings",
-    "summary",
-    "values",
-    "verify",
-    "way_back",
-    "words",
-}
-
-
 def test_no_two_public_functions_or_classes_share_a_name() -> None:
     places = defaultdict(list)
     for path in MODULES:
         for node in ast.parse(path.read_text(encoding="utf-8")).body:
             if isinstance(node, (ast.FunctionDef, ast.ClassDef)) and not node.name.startswith("_"):
                 places[node.name].append(path.relative_to(SOURCE).as_posix())
-    shared = {name: paths for name, paths in places.items() if len(paths) > 1 and name not in SHARED_NAMES}
+    shared = {name: paths for name, paths in places.items() if len(paths) > 1}
     assert shared == {}
 
 
