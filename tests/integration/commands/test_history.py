@@ -73,7 +73,7 @@ def test_history_distinguishes_interrupted_from_failed_flows(project: Project) -
         project,
         """
         @cap.after("updated")
-        def write_sleeping_hook(host):
+        def waits(host):
             host.run("touch begun; sleep 1000")
         """,
     )
