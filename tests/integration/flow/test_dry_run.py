@@ -148,7 +148,7 @@ def test_a_tag_and_a_commit_are_resolved_without_fetching(project: Project) -> N
     deploy_text(project, "2")
     for branch in ("v1", first, first[:9]):
         said = project.doit("deploy:production", "dry_run=yes", f"branch={branch}", check=True).out
-        assert f"of revision {first} ({branch})" in said
+        assert f"gets revision {first} ({branch})" in said
 
 
 # -- plans

@@ -258,7 +258,7 @@ def test_an_edited_plan_is_refused_in_one_sentence(project: Project, change: dic
 @pytest.mark.extended("detail")
 def test_a_too_deeply_nested_plan_is_refused(project: Project) -> None:
     (project.path / "plan.json").write_text("[" * 100_000)
-    assert "apply=plan.json: is no plan" in project.doit("deploy:production", "apply=plan.json").failed(1).out
+    assert "apply=plan.json: is not a plan file" in project.doit("deploy:production", "apply=plan.json").failed(1).out
 
 
 @pytest.mark.parametrize(

@@ -70,7 +70,7 @@ def test_migrations_back_is_refused_when_the_recipe_cannot_revert(project: Proje
     second = deploy_migrations(project, "0001", "0002")
     done = project.doit("rollback:production", "migrations=back").failed()
 
-    assert "the recipe cannot revert them" in done.out
+    assert "the recipe cannot revert it" in done.out
     assert project.current("web1") == second
 
 
@@ -102,7 +102,7 @@ def test_a_plan_reverts_no_more_migrations_than_it_lists(project: Project) -> No
     file = project.deploy_to("web1") / "database"
     file.write_text(f"{file.read_text().rstrip()}\n0003_stock\n")
     done = project.doit("rollback:production", "apply=plan.json").failed()
-    assert "recipe db would take away 0002_price, 0003_stock, and not 0002_price" in done.out
+    assert "recipe db would revert 0002_price, 0003_stock, not 0002_price" in done.out
     assert "0003_stock" in read_database(project)
 
 
@@ -144,7 +144,7 @@ def test_a_rollback_without_the_host_that_a_guard_asks_is_refused(project: Proje
     second = deploy_migrations(project, "0001")
     done = project.doit("rollback:production", "hosts=web1").failed()
 
-    assert "recipe db has to ask a host with the role db, and none is selected" in done.out
+    assert "recipe db must ask a host with the role db: none is selected" in done.out
     assert project.current("web1") == second
     project.doit("rollback:production", "hosts=web1", "migrations=keep", check=True)
 
@@ -261,7 +261,7 @@ def test_migrations_that_other_hosts_still_use_are_not_reverted(project: Project
     deploy_migrations(project, "0001")
     second = deploy_migrations(project, "0001", "0002_price")
     done = project.doit("rollback:production", "hosts=web1", "migrations=back").failed()
-    assert "web2, which would not be rolled back, may need them" in done.out
+    assert "web2, which would not go back, may need it" in done.out
     assert read_database(project) == ["0001", "0002_price"]
     assert project.current("web1") == project.current("web2") == second
 
@@ -279,7 +279,7 @@ def test_a_hook_without_selected_hosts_is_reported_as_left_out(project: Project)
     )
     project.config()
     done = project.doit("deploy:production", "hosts=web1", check=True)
-    assert "warning: migrate was not called: of its hosts none was chosen (web2)" in done.out
+    assert "warning: migrate was not called: none of its hosts was chosen (web2)" in done.out
     assert "warning" not in project.doit("deploy:production", check=True).out
 
 
