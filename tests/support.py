@@ -45,9 +45,9 @@ def write_hooks(project: Project, text: str) -> None:
     project.dodo(DODO + dedent(text).lstrip("\n"))
 
 
-def wait_for(seconds: float, what: Callable[[], object]) -> None:
-    """Wait until a condition holds, and fail after so many seconds."""
-    assert processes.wait_until(seconds, what), "it did not come about in time"
+def wait_for(seconds: float, condition: Callable[[], object]) -> None:
+    """Wait until a condition holds, and fail after these seconds."""
+    assert processes.wait_until(seconds, condition), f"the condition did not hold within {seconds:g} s"
 
 
 def replace_programs(project: Project, host: str, **scripts: str) -> None:

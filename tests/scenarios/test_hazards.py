@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -225,8 +226,7 @@ FAILURES = (
     choose_ordinary(FAILURES, no_repository, a_failing_hook, no_connection),
     ids=lambda failure: failure.__name__,
 )
-def test_every_failed_deploy_has_a_failing_exit_status(project: Project, failure: object) -> None:
-    assert callable(failure)
+def test_every_failed_deploy_has_a_failing_exit_status(project: Project, failure: Callable[[Project], None]) -> None:
     failure(project)
 
     assert project.doit("deploy:production").code != 0

@@ -202,6 +202,7 @@ def test_pending_works_with_an_unreachable_host(project: Project) -> None:
 
 
 @pytest.mark.extended("detail")
+@pytest.mark.ssh
 def test_a_mirror_over_ssh_is_only_read(make_project: MakeProject, git_repo: GitRepo) -> None:
     project = make_project(2, ssh=True)
     project.doit("deploy:production", check=True)

@@ -156,6 +156,7 @@ def test_status_takes_the_stage_as_word_or_variable(project: Project) -> None:
 
 
 @pytest.mark.extended("detail")
+@pytest.mark.ssh
 def test_status_works_over_ssh(make_project: MakeProject) -> None:
     project = make_project(2, ssh=True)
     live = deploy(project)

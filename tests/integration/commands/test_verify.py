@@ -144,6 +144,7 @@ def test_verify_before_the_first_deploy_reports_that_nothing_is_live(project: Pr
 
 
 @pytest.mark.extended("detail")
+@pytest.mark.ssh
 def test_verify_works_over_ssh(make_project: MakeProject) -> None:
     project = make_project(2, ssh=True)
     live = deploy(project)

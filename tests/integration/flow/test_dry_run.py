@@ -36,6 +36,7 @@ def test_a_dry_run_changes_nothing_on_any_host_and_runs_no_hook(project: Project
 
 
 @pytest.mark.extended("detail")
+@pytest.mark.ssh
 def test_a_dry_run_over_ssh_changes_nothing(ssh_project: Project) -> None:
     deploy_text(ssh_project, "1")
     deploy_text(ssh_project, "2")

@@ -80,6 +80,7 @@ def test_a_plan_is_applied_after_its_branch_was_deleted(project: Project) -> Non
 
 
 @pytest.mark.extended("detail")
+@pytest.mark.ssh
 def test_a_plan_is_applied_in_another_checkout_of_the_project(ssh_project: Project, tmp_path: Path) -> None:
     shutil.copy(ssh_project.settings["ssh_config"], ssh_project.path / "ssh_config")
     ssh_project.config(ssh_config="ssh_config")

@@ -95,6 +95,7 @@ def test_stages_of_one_test_are_independent(stage: Stages) -> None:
     assert two.live is None
 
 
+@pytest.mark.ssh
 def test_an_ssh_stage_works_like_a_local_one(ssh_stage: Stages) -> None:
     shop = ssh_stage(hosts={"a": {}, "b": {}}, dodo=ASK)
     shop.stand_in("oracle")
@@ -109,6 +110,7 @@ def test_an_ssh_stage_works_like_a_local_one(ssh_stage: Stages) -> None:
     shop.assert_healthy()
 
 
+@pytest.mark.ssh
 def test_more_hosts_than_there_are_sshds_are_refused(ssh_stage: Stages) -> None:
     with pytest.raises(AssertionError, match="there are 5 sshd's, and 6 hosts"):
         ssh_stage(hosts=6)
