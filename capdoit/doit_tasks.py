@@ -19,14 +19,14 @@ from doit.exceptions import InvalidDodoFile, TaskFailed
 
 from capdoit.config.stages import choose_stage, load_config
 from capdoit.config.variables import Variables, read_variables, typed_variables
-from capdoit.errors import CapdoitError, ConfigError, FlowAborted
-from capdoit.events import FlowFailed, StopRequested
+from capdoit.errors import CapdoitError, ConfigError
+from capdoit.events import StopRequested, TeardownFailed
 from capdoit.hooks.declarations import HookRegistry
 from capdoit.hooks.discovery import load_recipes
 from capdoit.hooks.hook import Declarations, check_hook_roles
 from capdoit.output.console import Console
 from capdoit.output.console_listener import console_events
-from capdoit.output.error_text import render_error
+from capdoit.output.task_failure import render_task_failure
 from capdoit.sequence import FLOWS, FlowTask, flow_tasks
 from capdoit.text import join_names, suggest_name
 from capdoit.transfers import TRANSFERS, transfer_of
@@ -230,10 +230,8 @@ class Cap(HookRegistry):
             return
         try:
             runner().end()
-        except FlowAborted:  # the runner has reported it
-            pass
         except CapdoitError as error:
-            self._events.emit(FlowFailed(render_error(error), is_printed_by_doit=False))
+            self._events.emit(TeardownFailed(render_task_failure(error)))
 
     def _perform_check(self, stage: Stage, variables: Variables) -> TaskFailed | None:
         from capdoit.flow.check import check
@@ -254,7 +252,7 @@ class Cap(HookRegistry):
         try:
             work()
         except CapdoitError as error:
-            return TaskFailed(self._events.redact(render_error(error)))
+            return TaskFailed(self._events.redact(render_task_failure(error)))
         return None
 
     # -- signals

@@ -17,8 +17,8 @@
      │    └── Cancelled      one host: the work was stopped before its end
      ├── HostsFailed         a step failed; has the outcome of every host
      ├── Interrupted         a signal, or the operator, ended the flow
-     ├── FlowAborted         the report of a deploy or rollback that did not finish
-     └── DrillFailed         the report of a drill that failed
+     ├── FlowAborted         a deploy or rollback did not finish
+     └── DrillFailed         a rollback would not work, as a drill found
 
 ``str(error)`` is the cause in one line; of a HostError, with the last lines of output below it. Exit statuses belong
 to doit: `doit_tasks` and `commands` choose them.
@@ -31,9 +31,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
-from typing import Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from capdoit.text import get_first_line, group_names, join_names, make_printable, suggest_name
+
+if TYPE_CHECKING:
+    from capdoit.output.drill_report import DrillReport
+    from capdoit.output.failure_report import FailureReport
 
 PACKAGE = Path(__file__).parent
 T = TypeVar("T")
@@ -358,11 +362,29 @@ class Interrupted(CapdoitError):
 
 
 class FlowAborted(CapdoitError):
-    """The report of a flow that did not finish: its cause, the live release of each host, and what to type next."""
+    """A flow that did not finish.
+
+    Args:
+        cause: the cause in one line.
+        report: data of the report for the operator; None if the flow had ended before.
+    """
+
+    def __init__(self, cause: str, report: FailureReport | None = None) -> None:
+        super().__init__(cause)
+        self.report = report
 
 
 class DrillFailed(CapdoitError):
-    """The report of a drill: a rollback would not work, or the drill could not find out."""
+    """A drill that found that a rollback would not work, or that could not find out.
+
+    Args:
+        cause: the cause in one line.
+        report: data of the report for the operator; None if the error is a cause itself.
+    """
+
+    def __init__(self, cause: str, report: DrillReport | None = None) -> None:
+        super().__init__(cause)
+        self.report = report
 
 
 def find_problems(error: BaseException, host: str = "") -> list[Problem]:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, TypeVar
 from capdoit.redaction import Redactor
 
 if TYPE_CHECKING:
+    from capdoit.output.failure_report import FailureReport
     from capdoit.records.facts import Facts
     from capdoit.state.decision import Decision
 
@@ -129,15 +130,13 @@ class StepFailed(Event):
 
 @dataclass(frozen=True)
 class FlowFailed(Event):
-    """A flow did not finish; hosts are cleaned up.
+    """A flow did not finish; hosts are cleaned up. doit prints the report, as that of a failed task.
 
     Attributes:
-        report: the complete text for the operator.
-        is_printed_by_doit: doit prints the text itself, as that of a failed task.
+        report: data of the report for the operator.
     """
 
-    report: str
-    is_printed_by_doit: bool
+    report: FailureReport
 
 
 @dataclass(frozen=True)
@@ -145,10 +144,21 @@ class FlowStopped(Event):
     """A flow ended after the last step that the operator asked for, and not at its end.
 
     Attributes:
-        report: the complete text for the operator.
+        report: data of the report for the operator.
     """
 
-    report: str
+    report: FailureReport
+
+
+@dataclass(frozen=True)
+class TeardownFailed(Event):
+    """A flow failed while doit ended, when doit does not print errors any more.
+
+    Attributes:
+        text: the complete text for the operator.
+    """
+
+    text: str
 
 
 @dataclass(frozen=True)

@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING
 
 from capdoit.config.variables import Variables
 from capdoit.decisions.readiness import find_undo_problems
-from capdoit.errors import FlowAborted, Interrupted
+from capdoit.errors import CapdoitError, FlowAborted, Interrupted
 from capdoit.events import AutomaticRollbackStarted, EventBus
 from capdoit.flow.failure import find_way_back
-from capdoit.output.failure_report import render_titled_cause
+from capdoit.output.command_line import CommandLine
+from capdoit.output.failure_report import FailureReport, RollbackReport
 from capdoit.state.context import FlowContext
 from capdoit.state.request import FlowDefinition
-from capdoit.text import join_names
 
 if TYPE_CHECKING:
     from capdoit.flow.runner import FlowRunner
@@ -43,26 +43,18 @@ class AutomaticRollback:
         release = deploy.decision.release
         self._runner: FlowRunner = FlowRunner(definition, self._variables(), events, undone_release=release)
 
-    def run(self, title: str, error: BaseException) -> str:
-        """Roll back and return the report for the operator.
-
-        Args:
-            title: flow, stage and the cause of the deploy's end.
-            error: the cause.
-        """
-        release = self._deploy.decision.release
-        self._events.emit(AutomaticRollbackStarted(release))
-        cause = render_titled_cause(title, error)
+    def run(self) -> RollbackReport:
+        """Roll back, and return the data of the report; a failure is not raised."""
+        self._events.emit(AutomaticRollbackStarted(self._deploy.decision.release))
         try:
             for task in self._definition.tasks:
                 if not task.is_empty_point:
                     self._runner.perform(task)
-        except FlowAborted as failed:
-            return f"{cause}\n{self._state()} The automatic rollback (on_failure) failed, too:\n{failed}"
-        rollback = self._runner.context
-        target = rollback.decision.release if rollback else ""
-        hosts = join_names(host.name for host in self._deploy.fleet.connections)
-        return f"{cause}\nIt was rolled back (on_failure): {target} is live on {hosts}, and {release} is bad."
+        except FlowAborted as aborted:
+            return self._report(aborted.report)
+        except CapdoitError as error:  # the rollback could not begin
+            return self._report(self._report_of_refusal(error))
+        return self._report(None)
 
     def interrupt(self, signal: str) -> None:
         """Stop the rollback because of a signal."""
@@ -79,15 +71,18 @@ class AutomaticRollback:
             custom=typed.custom,
         )
 
-    def _state(self) -> str:
-        """Return what a rollback that failed has left live."""
-        release, rollback = self._deploy.decision.release, self._runner.context
-        if rollback and rollback.progress.is_published:
-            return f"{rollback.decision.release} is live again, and {release} is bad."
-        if rollback and rollback.progress.flipped:
-            return "Not every host reports what is live."
-        if not rollback or not rollback.progress.facts:
-            return f"{release} was live when its deploy failed."
-        if find_undo_problems([*rollback.progress.facts.values()], release):
-            return f"{release} is not live everywhere any more, so it is not undone."
-        return f"{release} is live nevertheless."
+    def _report_of_refusal(self, error: CapdoitError) -> FailureReport:
+        command = CommandLine("rollback", self._definition.stage.name, self._variables())
+        return FailureReport(f"{self._definition.name} was refused", error, (), command)
+
+    def _report(self, failure: FailureReport | None) -> RollbackReport:
+        rollback, failed_release = self._runner.context, self._deploy.decision.release
+        facts = [*rollback.progress.facts.values()] if rollback else []
+        return RollbackReport(
+            failed_release=failed_release,
+            target=rollback.decision.release if rollback else "",
+            hosts=tuple(host.name for host in self._deploy.fleet.connections),
+            failure=failure,
+            has_surveyed=bool(facts),
+            is_obsolete=bool(find_undo_problems(facts, failed_release)),
+        )

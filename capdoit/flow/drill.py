@@ -22,13 +22,13 @@ from capdoit.flow.hook_calls import hook_hosts
 from capdoit.flow.preparation import open_context
 from capdoit.flow.runner import FlowRunner
 from capdoit.hooks.hook import Hook
-from capdoit.output.drill_report import DrillReport, render_drill_failure
+from capdoit.output.drill_report import DrillReport
 from capdoit.records.journal import FAILS, WORKS, DrillVerdict
 from capdoit.sequence import FlowTask
 from capdoit.state.context import FlowContext
 from capdoit.state.request import FlowDefinition
 from capdoit.steps.starting import starting
-from capdoit.text import join_lines
+from capdoit.text import get_first_line, join_lines
 from capdoit.units import format_timestamp
 
 LONGEST_REASON = 1000  # characters of a failure that hosts keep
@@ -72,7 +72,7 @@ class Drill:
             try:
                 archives = self._rehearse(context)
             except (Exception, KeyboardInterrupt) as error:
-                raise DrillFailed(self._fail(context, error)) from error
+                raise self._fail(context, error) from error
             self._succeed(context, archives)
 
     def interrupt(self, signal: str) -> bool:
@@ -145,15 +145,15 @@ class Drill:
         target, to_flip = context.decision.release, self._seconds_to_flip
         self._events.emit(DrillFinished(target, live, archived, to_flip, self._total_seconds, skipped))
 
-    def _fail(self, context: FlowContext, error: BaseException) -> str:
-        """Remove the shadow and return the report: why a rollback would not work."""
+    def _fail(self, context: FlowContext, error: BaseException) -> DrillFailed:
+        """Remove the shadow and return the error with the report: why a rollback would not work."""
         if isinstance(error, FlowAborted) and error.__cause__:
             error = error.__cause__
         report = self._report(context, error)
         self._end(context, self._verdict_of_failure(context, error, report))
         if not (self._signal or isinstance(error, LockHeld)):
             self._report_skipped_hooks(context)
-        return self._events.redact(render_drill_failure(report))
+        return DrillFailed(get_first_line(report.cause), report)
 
     def _report(self, context: FlowContext, error: BaseException) -> DrillReport:
         inner = self._inner.context

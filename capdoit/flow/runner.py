@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import threading
 import time
+from dataclasses import replace
 from functools import partial
 
 from capdoit.config.variables import Variables
@@ -31,12 +32,13 @@ from capdoit.flow.short_drill import rehearse_rollback
 from capdoit.hosts.connection import Deadline
 from capdoit.operations.choices import choose_live
 from capdoit.operations.lock import take_locks
-from capdoit.output.failure_report import render_failure
+from capdoit.output.failure_report import FailureReport
 from capdoit.sequence import FlowTask
 from capdoit.state.context import FlowContext
 from capdoit.state.request import FlowDefinition
 from capdoit.steps import STEPS
 from capdoit.steps.finished import has_late_changes, write_late_changes
+from capdoit.text import get_first_line
 
 
 class FlowRunner:
@@ -93,7 +95,7 @@ class FlowRunner:
                 self._check_order(task, self.context)
                 self._do(task, self.context)
             except (Exception, KeyboardInterrupt) as error:
-                raise FlowAborted(self._report_failure(task.name, error)) from error
+                raise self._abort(task.name, error) from error
             if task.name == self._definition.tasks[-1].name and not self.context.progress.is_hooks_only:
                 self._finish(self.context)
 
@@ -116,9 +118,9 @@ class FlowRunner:
             if self._goal in done:
                 self._stop_as_requested(last)
             elif self._signal:
-                self._abort_in_teardown(last, Interrupted(f"ended after {last}: {self._signal}"))
+                raise self._abort(last, Interrupted(f"ended after {last}: {self._signal}"))
             else:
-                self._abort_in_teardown(last, CapdoitError(f"ended after {last}: a task that it needed failed"))
+                raise self._abort(last, CapdoitError(f"ended after {last}: a task that it needed failed"))
 
     def interrupt(self, signal: str) -> bool:
         """Stop the flow because of a signal; the cleanup goes on.
@@ -194,23 +196,18 @@ class FlowRunner:
         progress, request = context.progress, context.request
         context.emit(FlowFinished(request.name, progress.missing, progress.warning_count, request.seconds))
 
-    def _abort_in_teardown(self, last: str, error: CapdoitError) -> None:
-        report = self._fail(last, error)
-        self._events.emit(FlowFailed(report, is_printed_by_doit=False))
-        raise FlowAborted(report)
-
-    def _report_failure(self, task: str, error: BaseException) -> str:
+    def _abort(self, task: str, error: BaseException) -> FlowAborted:
         report = self._fail(task, error)
-        self._events.emit(FlowFailed(report, is_printed_by_doit=True))
-        return report
+        self._events.emit(FlowFailed(report))
+        return FlowAborted(f"{report.title}: {get_first_line(report.error)}", report)
 
     def _stop_as_requested(self, last: str) -> None:
         """End a flow whose last requested task is done: the half-made release is removed, no hook is called."""
-        text = self._fail(last, Interrupted(f"stopped after {last}, as requested"), as_requested=True)
-        self._events.emit(FlowStopped(text))
+        report = self._fail(last, Interrupted(f"stopped after {last}, as requested"), as_requested=True)
+        self._events.emit(FlowStopped(report))
 
-    def _fail(self, task: str, error: BaseException, as_requested: bool = False) -> str:
-        """End the flow: clean up, call the hooks for failures, and return the report for the operator."""
+    def _fail(self, task: str, error: BaseException, as_requested: bool = False) -> FailureReport:
+        """End the flow: clean up, call the hooks for failures, and return the data of the report."""
         context = self.context
         assert context is not None  # noqa: S101 - a flow that did not begin cannot fail
         signal, self._signal = self._signal, ""
@@ -222,11 +219,12 @@ class FlowRunner:
             context.executor.act(partial(call_failed_hooks, context, error), lambda: None)
         context.fleet.close()
         title = context.request.name if as_requested else f"{context.request.name}: {task} failed"
+        report = report_failure(context, title, error, states)
         rollback = self._definition.rollback
         if rollback and is_rolled_back_automatically(context, error) and not self._signal:
             self._rollback = AutomaticRollback(context, rollback, self._events)
-            return self._events.redact(self._rollback.run(title, error))
-        return self._events.redact(render_failure(report_failure(context, title, error, states)))
+            report = replace(report, rollback=self._rollback.run())
+        return report
 
 
 def _deadlines(task: FlowTask, context: FlowContext) -> list[Deadline]:

@@ -8,10 +8,11 @@ from typing import Any
 from capdoit import events
 from capdoit.events import Event, EventBus
 from capdoit.output.console import Console, Tone
+from capdoit.output.failure_report import render_failure
 from capdoit.text import fit_table, join_names
 
 Line = tuple[str, Tone | None]
-REPORTS = (events.FlowFailed, events.FlowStopped)  # begin with the name of the flow, at the left edge
+REPORTS = (events.TeardownFailed, events.FlowStopped)  # begin with the name of the flow, at the left edge
 SHORT_REVISION = 12  # digits
 
 
@@ -61,13 +62,12 @@ def _step_skipped(event: events.StepSkipped) -> Iterator[Line]:
     yield f"skipped: {event.name}", None
 
 
-def _flow_failed(event: events.FlowFailed) -> Iterator[Line]:
-    if not event.is_printed_by_doit:
-        yield event.report, Tone.BAD
+def _teardown_failed(event: events.TeardownFailed) -> Iterator[Line]:
+    yield event.text, Tone.BAD
 
 
 def _flow_stopped(event: events.FlowStopped) -> Iterator[Line]:
-    yield event.report, None
+    yield render_failure(event.report), None
 
 
 def _flow_finished(event: events.FlowFinished) -> Iterator[Line]:
@@ -196,7 +196,7 @@ def _check_passed(event: events.CheckPassed) -> Iterator[Line]:
 RENDERERS: dict[type[Event], Callable[[Any], Iterator[Line]]] = {
     events.FlowStarted: _flow_started,
     events.StepSkipped: _step_skipped,
-    events.FlowFailed: _flow_failed,
+    events.TeardownFailed: _teardown_failed,
     events.FlowStopped: _flow_stopped,
     events.FlowFinished: _flow_finished,
     events.StopRequested: _stop_requested,

@@ -49,6 +49,7 @@ class FailureReport:
         failed_hook: name of the hook that failed after the publish; empty for none.
         way_back: the release that a rollback would go to; None when there is none.
         reachable: names of the reachable hosts, when unreachable hosts are the only trouble.
+        rollback: report of the automatic rollback that followed; None without one.
     """
 
     title: str
@@ -67,14 +68,36 @@ class FailureReport:
     failed_hook: str = ""
     way_back: str | None = None
     reachable: tuple[str, ...] = ()
+    rollback: RollbackReport | None = None
+
+
+@dataclass(frozen=True)
+class RollbackReport:
+    """The data of the report about an automatic rollback (``on_failure: rollback``).
+
+    Attributes:
+        failed_release: the release whose deploy failed after its publish.
+        target: the release that the rollback went to; empty when none was chosen.
+        hosts: names of the hosts.
+        failure: report of the rollback; None when it succeeded.
+        has_surveyed: the rollback asked the hosts what is live.
+        is_obsolete: the failed release was not live on every host any more.
+    """
+
+    failed_release: str
+    target: str
+    hosts: tuple[str, ...]
+    failure: FailureReport | None = None
+    has_surveyed: bool = True
+    is_obsolete: bool = False
 
 
 def render_failure(report: FailureReport) -> str:
     """Return the complete text of a report: cause, live releases, next commands."""
-    rows = [(state.host, state.live or "nothing", state.note) for state in report.hosts]
-    states = format_table(("host", "live", ""), rows)
-    advice = "\n".join(_advise(report))
-    return f"{render_titled_cause(report.title, report.error)}\nlive releases now:\n{states}\n{advice}"
+    if report.rollback:
+        return f"{render_titled_cause(report.title, report.error)}\n{_render_rollback(report.rollback)}"
+    parts = (render_titled_cause(report.title, report.error), *_list_states(report.hosts), *_advise(report))
+    return "\n".join(parts)
 
 
 def render_titled_cause(title: str, error: BaseException) -> str:
@@ -83,6 +106,35 @@ def render_titled_cause(title: str, error: BaseException) -> str:
     if len(lines) == 1 and not isinstance(error, HostsFailed):
         return f"{title}: {lines[0]}"
     return "\n".join([f"{title}:", *(f"  {line}" for line in lines)])
+
+
+def _list_states(hosts: Sequence[HostState]) -> Iterator[str]:
+    if hosts:
+        yield "live releases now:"
+        yield format_table(("host", "live", ""), [(one.host, one.live or "nothing", one.note) for one in hosts])
+
+
+def _render_rollback(rollback: RollbackReport) -> str:
+    failed = rollback.failed_release
+    if rollback.failure:
+        failure = render_failure(rollback.failure)
+        return f"{_state_after(rollback, rollback.failure)} The automatic rollback (on_failure) failed, too:\n{failure}"
+    hosts = join_names(rollback.hosts)
+    return f"It was rolled back (on_failure): {rollback.target} is live on {hosts}, and {failed} is bad."
+
+
+def _state_after(rollback: RollbackReport, failure: FailureReport) -> str:
+    """Return what a rollback that failed has left live."""
+    failed = rollback.failed_release
+    if failure.is_published:
+        return f"{rollback.target} is live again, and {failed} is bad."
+    if failure.doubtful:
+        return "Not every host reports what is live."
+    if not rollback.has_surveyed:
+        return f"{failed} was live when its deploy failed."
+    if rollback.is_obsolete:
+        return f"{failed} is not live everywhere any more, so it is not undone."
+    return f"{failed} is live nevertheless."
 
 
 def _advise(report: FailureReport) -> Iterator[str]:
