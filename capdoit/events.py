@@ -6,10 +6,11 @@ none of the listeners; a listener (the console, a log file, a report page) decid
 
 from __future__ import annotations
 
+import sys
 import threading
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields, replace
-from typing import TYPE_CHECKING, TypeVar
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from capdoit.redaction import Redactor
 
@@ -563,43 +564,63 @@ class CheckPassed(Event):
 
 
 Listener = Callable[[Event], None]
-E = TypeVar("E", bound=Event)
 
 
 class EventBus:
     """Delivers each event to every listener, one event at a time, from any thread.
 
+    An error in a listener is reported on stderr, once, and the flow goes on.
+
     Args:
-        redactor: masks secrets in the text fields of each event.
+        redactor: masks secrets in the text of each event.
+        outer: bus that gets every event of this bus, too.
+        fold: listener that keeps the state of a flow; it is first, and its errors are raised.
     """
 
-    def __init__(self, redactor: Redactor | None = None) -> None:
+    def __init__(
+        self, redactor: Redactor | None = None, outer: EventBus | None = None, fold: Listener | None = None
+    ) -> None:
         self.redactor = redactor or Redactor()
+        self._outer, self._fold = outer, fold
         self._listeners: list[Listener] = []
+        self._broken: list[Listener] = []
         self._lock = threading.RLock()
 
     def subscribe(self, listener: Listener) -> None:
         """Deliver events to a listener from now on, after the listeners that subscribed before."""
         self._listeners.append(listener)
 
-    def nested(self) -> EventBus:
-        """Return a bus for one flow: what it delivers goes to the listeners of this bus, too."""
-        bus = EventBus(self.redactor)
-        bus.subscribe(self.emit)
-        return bus
+    def for_flow(self, fold: Listener) -> EventBus:
+        """Return a bus for one flow; the listeners of this bus get its events, but not those of another flow's bus.
+
+        Args:
+            fold: listener that keeps the state of the flow.
+        """
+        outer = self._outer or self
+        return EventBus(self.redactor, outer, fold)
 
     def emit(self, event: Event) -> None:
-        """Deliver an event; returns when every listener has had it."""
-        event = self._redacted(event)
+        """Deliver an event; returns when every listener has had it.
+
+        The state of the flow gets it as it is, since a secret may be a part of the name of a host or step.
+        """
         with self._lock:
+            if self._fold:
+                self._fold(event)
+            masked = self.redactor.redact_all(event)
             for listener in self._listeners:
-                listener(event)
+                self._deliver(masked, listener)
+        if self._outer:
+            self._outer.emit(event)
 
     def redact(self, text: str) -> str:
         """Return a text with every secret masked."""
         return self.redactor.redact(text)
 
-    def _redacted(self, event: E) -> E:
-        texts = {f.name: value for f in fields(event) if isinstance(value := getattr(event, f.name), str)}
-        masked = {name: self.redact(text) for name, text in texts.items()}
-        return event if masked == texts else replace(event, **masked)
+    def _deliver(self, event: Event, listener: Listener) -> None:
+        try:
+            listener(event)
+        except Exception as error:  # noqa: BLE001 - a fault in a view must not fail a deploy
+            if listener not in self._broken:
+                self._broken.append(listener)
+                print(f"capdoit: {listener!r} failed: {type(error).__name__}: {error}", file=sys.stderr)

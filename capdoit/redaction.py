@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import fields, is_dataclass, replace
+from typing import Any
 
 from capdoit.text import make_printable
 
@@ -29,6 +31,24 @@ class Redactor:
             if text.endswith("…"):  # a line that was cut, perhaps within a secret
                 text = _mask_cut_secret(secret, text[:-1]) + "…"
         return text
+
+    def redact_all(self, value: Any) -> Any:
+        """Return a value with every secret masked in its strings, those in containers and dataclasses included.
+
+        Args:
+            value: strings, numbers, lists, tuples, dicts and dataclasses; any other object stays as it is.
+        """
+        if not self._secrets:
+            return value
+        if isinstance(value, str):
+            return self.redact(value)
+        if isinstance(value, (list, tuple)):
+            return type(value)(map(self.redact_all, value))
+        if isinstance(value, dict):
+            return {self.redact_all(key): self.redact_all(one) for key, one in value.items()}
+        if is_dataclass(value) and not isinstance(value, type):
+            return replace(value, **{f.name: self.redact_all(getattr(value, f.name)) for f in fields(value) if f.init})
+        return value
 
 
 def _spellings(secret: str) -> set[str]:

@@ -75,11 +75,4 @@ class CommandRequest:
 
     def print_json(self, answer: object) -> None:
         """Print an answer for programs. Secrets are masked first: JSON may spell them in other ways."""
-        self.console.write_json(json.dumps(self._masked(answer), indent=2))
-
-    def _masked(self, answer: object) -> object:
-        if isinstance(answer, dict):
-            return {self._masked(key): self._masked(value) for key, value in answer.items()}
-        if isinstance(answer, (list, tuple)):
-            return [self._masked(value) for value in answer]
-        return self.console.redact(answer) if isinstance(answer, str) else answer
+        self.console.write_json(json.dumps(self.console.redactor.redact_all(answer), indent=2))

@@ -73,7 +73,7 @@ class AutomaticRollback:
 
     def _report_of_refusal(self, error: CapdoitError) -> FailureReport:
         command = CommandLine("rollback", self._definition.stage.name, self._variables())
-        return FailureReport(f"{self._definition.name} was refused", error, (), command)
+        return FailureReport(f"{self._definition.name} was refused", error, (), command, is_automatic_rollback=True)
 
     def _report(self, failure: FailureReport | None) -> RollbackReport:
         rollback, failed_release = self._runner.context, self._deploy.decision.release

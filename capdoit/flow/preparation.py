@@ -54,7 +54,7 @@ def prepare_flow(
     request = _make_request(definition, variables, plan, undone_release, is_drill)
     if plan:
         _refuse_changed_project(definition, request, plan)
-    context = _make_context(definition, request, events.nested())
+    context = _make_context(definition, request, events)
     context.emit(_flow_started(definition, request))
     return context
 
@@ -68,7 +68,7 @@ def open_context(
         ConfigError: no host is selected, or a secret is not set.
     """
     request = _make_request(definition, variables, None, "", is_drill)
-    return _make_context(definition, request, events.nested())
+    return _make_context(definition, request, events)
 
 
 def _check_variables(definition: FlowDefinition, variables: Variables, is_part: bool) -> None:
@@ -131,9 +131,9 @@ def _make_context(definition: FlowDefinition, request: FlowRequest, events: Even
     recipe_secrets = definition.declared.secrets
     if not request.is_deploy:  # a rollback needs nothing but the hosts, so a secret may be unset
         recipe_secrets = tuple(secret for secret in recipe_secrets if secret.variable in os.environ)
-    fleet = make_fleet(request.stage, events, recipe_secrets)
     progress = Progress()
-    events.subscribe(progress.apply)
+    events = events.for_flow(progress.apply)
+    fleet = make_fleet(request.stage, events, recipe_secrets)
     executor: Executor = Recorder(events) if request.variables.dry_run else Live(events)
     return FlowContext(request, fleet, events, executor, progress)
 

@@ -190,9 +190,11 @@ class FlowRunner:
     # -- the end
 
     def _finish(self, context: FlowContext) -> None:
-        context.executor.act(partial(_finish_live, context), partial(finish_dry_run, context, self._definition))
-        self._has_ended = True
-        context.fleet.close()
+        try:
+            context.executor.act(partial(_finish_live, context), partial(finish_dry_run, context, self._definition))
+        finally:
+            self._has_ended = True
+            context.fleet.close()
         progress, request = context.progress, context.request
         context.emit(FlowFinished(request.name, progress.missing, progress.warning_count, request.seconds))
 

@@ -6,10 +6,11 @@ from dataclasses import replace
 from functools import partial
 
 from capdoit.errors import CapdoitError, HostsFailed
-from capdoit.events import EventBus, HostSurveyed, RollbackRehearsed
+from capdoit.events import HostSurveyed, RollbackRehearsed
 from capdoit.flow.drill_shadow import check_target
 from capdoit.operations.choices import choose_target
 from capdoit.operations.survey import survey_host
+from capdoit.output.error_text import render_error
 from capdoit.state.context import FlowContext
 from capdoit.state.progress import Progress
 
@@ -28,7 +29,7 @@ def rehearse_rollback(deploy: FlowContext) -> None:
     except CapdoitError as error:
         was_stopped = isinstance(error, HostsFailed) and not error.failed
         what = "it could not be verified that a rollback works" if was_stopped else "a rollback would not work now"
-        deploy.warn(f"{what}: {error}")
+        deploy.warn(f"{what}: {render_error(error)}")
     else:
         deploy.emit(RollbackRehearsed(rollback.decision.release))
 
@@ -36,13 +37,12 @@ def rehearse_rollback(deploy: FlowContext) -> None:
 def _rollback_context(deploy: FlowContext) -> FlowContext:
     """Return the context of a rollback that follows the deploy, with the same connections.
 
-    Its bus has no listeners of the deploy: the target of the rollback must not become the decision of the deploy.
+    Its bus is one of its own: the target of the rollback must not become the decision of the deploy.
     """
     variables = replace(deploy.request.variables, rollback_release=None)  # the environment may set it
     request = replace(deploy.request, flow="rollback", variables=variables, is_drill=True)
-    events, progress = EventBus(deploy.events.redactor), Progress()
-    events.subscribe(progress.apply)
-    return replace(deploy, request=request, events=events, progress=progress)
+    progress = Progress()
+    return replace(deploy, request=request, events=deploy.events.for_flow(progress.apply), progress=progress)
 
 
 def _survey(context: FlowContext) -> None:

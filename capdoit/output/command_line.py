@@ -50,6 +50,10 @@ class CommandLine:
         """Return the command that deploys to these hosts."""
         return f"doit deploy:{self.scope}"
 
+    def roll_back_unverified(self) -> str:
+        """Return the command that rolls back without a check of the release, after a drill too."""
+        return replace(self, task="rollback").again(force=True)
+
     def roll_back_to(self, release: str) -> str:
         """Return the command that rolls back these hosts to a release, or after a drill rehearses that."""
         return f"doit {'drill' if self.task == 'drill' else 'rollback'}:{self.scope} rollback_release={release}"

@@ -203,4 +203,4 @@ def _find_damaged(error: BaseException) -> list[Damaged]:
 def _advise_damaged(damaged: Sequence[Damaged], command: CommandLine) -> str:
     can_verify = not any(one.is_archive for one in damaged)  # `doit cap verify` does not unpack archives
     verify = f"To see all differences: doit cap verify {command.scope} {damaged[0].release}\n" if can_verify else ""
-    return f"{verify}To roll back to it anyway: {command.again(force=True)}"
+    return f"{verify}To roll back to it anyway: {command.roll_back_unverified()}"

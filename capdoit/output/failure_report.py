@@ -144,7 +144,7 @@ def _advise(report: FailureReport) -> Iterator[str]:
     elif is_locked:
         yield render_advice(report.error, report.command)
     elif isinstance(report.error, (GuardRefused, PlanOutdated)):
-        yield from ("What is live was not changed.", render_advice(report.error, report.command))
+        yield from (_unchanged(report), render_advice(report.error, report.command))
     elif report.doubtful:
         yield f"It is not known what is live on {join_names(report.doubtful)}. Look again: {_status(report)}"
     elif report.changed:
@@ -161,11 +161,16 @@ def _status(report: FailureReport) -> str:
 
 
 def _advise_when_unchanged(report: FailureReport) -> Iterator[str]:
-    yield f"What is live was not changed.{_reverts(report)}"
+    yield f"{_unchanged(report)}{_reverts(report)}"
     yield render_advice(report.error, report.command)
     if report.reachable:
         command = report.command.again(hosts=report.reachable, roles=None)
         yield f"To do it on the reachable hosts only, which leaves the fleet mixed: {command}"
+
+
+def _unchanged(report: FailureReport) -> str:
+    """Return that nothing live was changed, by the rollback only if a deploy made a release live before it."""
+    return "The rollback changed nothing live." if report.is_automatic_rollback else "What is live was not changed."
 
 
 def _reverts(report: FailureReport) -> str:

@@ -55,7 +55,7 @@ class FlowContext:
 
     def warn(self, text: str, host: str = "") -> None:
         """Emit a warning about a host, or about the fleet."""
-        self.emit(Warned(text, host))
+        self.emit(Warned(self.events.redact(text), host))  # the journal keeps it
 
     # -- scripts
 

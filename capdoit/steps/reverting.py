@@ -36,8 +36,9 @@ def _common_revision(context: FlowContext, unpacked: Mapping[str, str]) -> str:
     release, known = context.decision.release, context.decision.revision
     found = {known, *unpacked.values()} - {""}
     if len(found) > 1:
+        revisions = {host.name: unpacked.get(host.name, known) for host in context.fleet.release_connections}
         before = context.progress.live_before
-        hosts = [HostReleases(host, before(host) or "", answer=revision) for host, revision in unpacked.items()]
+        hosts = [HostReleases(host, before(host) or "", answer=revision) for host, revision in revisions.items()]
         raise FleetDisagrees(Refusal.DIFFERENT_REVISIONS, hosts, release)
     return found.pop() if found else ""
 

@@ -79,6 +79,13 @@ def test_the_variable_stage_chooses_the_stage(project: Project) -> None:
     assert project.current("web2")
 
 
+@pytest.mark.parametrize("task", ["deploy", *further("rollback", "check", "drill", "deploy:rollback")])
+def test_without_a_default_stage_a_short_name_says_how_to_choose_one(project: Project, task: str) -> None:
+    two_stages(project)
+    done = project.doit(task).failed(1)
+    assert "which stage? Add stage=NAME, one of staging, production" in done.out
+
+
 def test_the_default_stage_is_used_when_none_is_given(project: Project) -> None:
     two_stages(project, default_stage="staging")
     project.doit("deploy", check=True)

@@ -282,6 +282,7 @@ def test_a_failing_hook_fails_the_drill_and_is_reported_for_both_hosts(project: 
     assert_shadow_tree_removed(project)
     assert "drill:production: a rollback would be live, but not be finished: restart failed" in done.out
     assert "web1, web2: echo no unit; exit 5: exit status 5" in done.out
+    assert "web1, web2: echo no unit; exit 5: exit status 5" in done.out
     assert "Nothing that is live was touched." in done.out
     assert "is live nevertheless" not in done.out
     assert not (project.path / "cried").exists()
@@ -528,6 +529,23 @@ def test_a_deploy_with_drill_after_deploy_warns_when_a_guard_refuses(project: Pr
     assert "warning: a rollback would not work now: recipe db: web1 has changes that release" in done.out
 
 
+def test_a_late_change_after_the_short_drill_belongs_to_the_release_of_the_deploy(project: Project) -> None:
+    """Otherwise the next rollback is refused, since the release is not as its deploy left it."""
+    project.config(drill="after_deploy")
+    write_hooks(
+        project,
+        """
+        @cap.after('finished', flows='deploy')
+        def late(host, release):
+            host.run(f'echo late >> {release.path}/app.txt')
+        """,
+    )
+    second = [deploy(project) for _ in range(3)][1]
+    project.doit("cap", "verify", check=True)
+    project.doit("rollback:production", check=True)
+    assert project.current("web1") == second
+
+
 def test_a_damaged_target_fails_the_drill_and_is_a_warning_after_a_deploy(project: Project) -> None:
     project.config(drill="after_deploy")
     for _ in range(2):
@@ -536,6 +554,7 @@ def test_a_damaged_target_fails_the_drill_and_is_a_warning_after_a_deploy(projec
     (project.deploy_to("web2") / "releases" / first / "app.txt").unlink()
     done = project.doit("drill:production").failed()
     assert f"web2: release {first} is not as it was shipped: 1 missing" in done.out
+    assert "To roll back to it anyway: doit rollback:production force=yes" in done.out
     assert_shadow_tree_removed(project)
     second = project.current("web2")
     (project.deploy_to("web2") / "releases" / str(second) / "app.txt").unlink()

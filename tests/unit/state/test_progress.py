@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from capdoit import events
-from capdoit.events import Event, EventBus
+from capdoit.events import Event
 from capdoit.records.facts import Facts
 from capdoit.state.decision import Decision
 from capdoit.state.progress import Progress
@@ -75,21 +75,3 @@ def test_warnings_about_the_fleet_are_warnings_about_each_host() -> None:
 def test_only_warnings_after_the_journal_was_written_are_new() -> None:
     progress = after(events.Warned("slow", "web1"), events.WarningsJournaled(), events.Warned("late", "web1"))
     assert (progress.warning_count, progress.journaled_warnings) == (2, 1)
-
-
-def test_every_listener_gets_an_event_without_secrets() -> None:
-    bus, heard = EventBus(), list[Event]()
-    bus.redactor.add(["hunter22"])
-    bus.nested().subscribe(heard.append)
-    bus.subscribe(heard.append)
-    bus.emit(events.Warned("the password is hunter22"))
-    assert heard == [events.Warned("the password is ***")]
-
-
-def test_what_happens_in_a_flow_reaches_the_listeners_outside() -> None:
-    bus, outside, inside = EventBus(), list[Event](), list[Event]()
-    bus.subscribe(outside.append)
-    flow = bus.nested()
-    flow.subscribe(inside.append)
-    flow.emit(events.LockTaken("web1"))
-    assert inside == outside == [events.LockTaken("web1")]

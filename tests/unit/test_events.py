@@ -1,0 +1,85 @@
+"""The bus that delivers events to listeners."""
+
+from __future__ import annotations
+
+import pytest
+
+from capdoit import events
+from capdoit.errors import HostError
+from capdoit.events import Event, EventBus
+from capdoit.state.decision import Decision
+
+TAKEN = events.LockTaken("web1")
+
+
+def ignore(_: Event) -> None:
+    """Keep no state."""
+
+
+def test_every_listener_gets_every_event_in_the_order_of_subscription() -> None:
+    bus, heard = EventBus(), list[str]()
+    bus.subscribe(lambda _: heard.append("first"))
+    bus.subscribe(lambda _: heard.append("second"))
+    bus.emit(TAKEN)
+    assert heard == ["first", "second"]
+
+
+def test_events_of_a_flow_reach_the_listeners_outside() -> None:
+    bus, outside, inside = EventBus(), list[Event](), list[Event]()
+    bus.subscribe(outside.append)
+    bus.for_flow(inside.append).emit(TAKEN)
+    assert inside == outside == [TAKEN]
+
+
+def test_a_flow_does_not_get_the_events_of_a_flow_that_was_started_from_it() -> None:
+    """The short drill after a deploy must not change the decision of the deploy."""
+    bus, outside, deploy = EventBus(), list[Event](), list[Event]()
+    bus.subscribe(outside.append)
+    bus.for_flow(deploy.append).for_flow(ignore).emit(TAKEN)
+    assert (outside, deploy) == ([TAKEN], [])
+
+
+@pytest.mark.parametrize(
+    ("event", "masked"),
+    [
+        (events.Warned("the password is hunter22"), events.Warned("the password is ***")),
+        (events.StepPlanned("updating", ("PASSWORD=hunter22",)), events.StepPlanned("updating", ("PASSWORD=***",))),
+        (events.Decided(Decision("hunter22")), events.Decided(Decision("***"))),
+        (events.LockAwaited({"web1": "hunter22"}, 5), events.LockAwaited({"web1": "***"}, 5)),
+    ],
+)
+def test_no_listener_gets_a_secret(event: Event, masked: Event) -> None:
+    bus, heard = EventBus(), list[Event]()
+    bus.redactor.add(["hunter22"])
+    bus.subscribe(heard.append)
+    bus.emit(event)
+    assert heard == [masked]
+
+
+def test_the_state_of_a_flow_knows_hosts_by_their_names_even_if_a_secret_is_a_part_of_them() -> None:
+    bus, state = EventBus(), list[Event]()
+    bus.redactor.add(["web1"])
+    bus.for_flow(state.append).emit(TAKEN)
+    assert state == [TAKEN]
+
+
+def test_a_listener_that_fails_is_reported_once_and_stops_nobody(capsys: pytest.CaptureFixture[str]) -> None:
+    bus, heard = EventBus(), list[Event]()
+
+    def broken(_: Event) -> None:
+        raise OSError("no space left")
+
+    bus.subscribe(broken)
+    bus.subscribe(heard.append)
+    bus.emit(TAKEN)
+    bus.emit(TAKEN)
+    assert heard == [TAKEN, TAKEN]
+    assert capsys.readouterr().err.count("failed: OSError: no space left") == 1
+
+
+def test_an_error_in_the_state_of_a_flow_is_raised() -> None:
+    def fold(_: Event) -> None:
+        raise HostError("web1", "malformed")
+
+    with pytest.raises(HostError):
+        EventBus().for_flow(fold).emit(TAKEN)
