@@ -1,7 +1,7 @@
-"""The one place where values become shell text, and secrets that cannot print themselves.
+"""Scripts for hosts, the quoting of their values, and secrets that are never printed.
 
-A script is a static ``.sh`` file, which shellcheck reads as it is, behind assignments of its values.
-Nothing is ever interpolated into its body.
+A script has a static ``.sh`` file as its body, so shellcheck can read the file. Assignments of values come before the
+body; no value is inserted into the body.
 """
 
 from __future__ import annotations
@@ -18,16 +18,16 @@ NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 @dataclass(frozen=True)
 class Secret:
-    """A text that is read from the controller's environment when it is used, and never shown.
+    """A secret, read from the controller's environment when it is used and never printed.
 
     Attributes:
-        variable: the name of the environment variable that holds it.
+        variable: name of the environment variable that has the secret.
     """
 
     variable: str
 
     def reveal(self) -> str:
-        """The text itself.
+        """Return the secret.
 
         Raises:
             KeyError: the variable is not set.
@@ -40,13 +40,13 @@ class Secret:
 
 @dataclass(frozen=True)
 class Script:
-    """POSIX sh for one host, one round trip.
+    """A POSIX sh script that one host runs in one round trip.
 
     Attributes:
-        name: what it does, for messages.
-        body: what it does, in sh.
-        env: the environment it runs in; secrets may be among the values, so it travels apart.
-        given: the assignments of its values, which stand before the body; no secret is among them.
+        name: name of the script in messages.
+        body: the commands.
+        env: environment variables of the script; values may be secret, so a dry run does not show them.
+        given: assignments of values, placed before the body; they contain no secrets.
     """
 
     name: str
@@ -56,19 +56,19 @@ class Script:
 
     @property
     def text(self) -> str:
-        """All of it but the environment."""
+        """The script without its environment."""
         return self.given + self.body
 
     def frame(self) -> str:
-        """What is sent: the environment, then the script."""
+        """Return the text to send: the environment, then the script."""
         return "".join(f"export {check_name(k)}={quote(v)}\n" for k, v in self.env.items()) + self.text
 
 
 def quote(value: str) -> str:
-    """Any text as one word of POSIX sh.
+    """Return a text quoted as one word of POSIX sh.
 
     Raises:
-        ValueError: it holds a NUL byte, which no shell can carry.
+        ValueError: the text has a NUL byte, which a shell cannot pass on.
     """
     if "\0" in value:
         raise ValueError(f"a NUL byte cannot be given to a shell: {value!r}")
@@ -76,7 +76,7 @@ def quote(value: str) -> str:
 
 
 def words(values: Iterable[str]) -> str:
-    """Texts as a list of words of POSIX sh; read back by ``eval "set -- $words"``."""
+    """Return texts as a list of words of POSIX sh, for ``eval "set -- $words"``."""
     return " ".join(quote(value) for value in values)
 
 
@@ -86,10 +86,10 @@ def assign(values: Mapping[str, Value]) -> str:
 
 
 def check_name(name: str) -> str:
-    """The name of a shell variable, as it is.
+    """Return the name of a shell variable unchanged.
 
     Raises:
-        ValueError: it is none.
+        ValueError: the name is not valid.
     """
     if not NAME.fullmatch(name):
         raise ValueError(f"not a name of an environment variable: {name!r}")

@@ -93,7 +93,7 @@ class Stage:
 
 @dataclass(frozen=True)
 class Config:
-    """deploy.yml as an object.
+    """The content of deploy.yml.
 
     Attributes:
         file: path of deploy.yml.

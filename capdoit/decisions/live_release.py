@@ -10,7 +10,7 @@ from capdoit.records.facts import Facts
 
 
 def choose_live_release(facts: Sequence[Facts]) -> tuple[str, str]:
-    """Return the name and the revision of the release that is live on all hosts.
+    """Return name and revision of the live release, the same on all hosts.
 
     Args:
         facts: of every host.
@@ -29,7 +29,7 @@ def choose_live_release(facts: Sequence[Facts]) -> tuple[str, str]:
 
 
 def choose_release_to_verify(facts: Sequence[Facts], wanted: str | None) -> str:
-    """Return the requested release; without a request, the live release.
+    """Return the requested release, or the live release if none was requested.
 
     Args:
         facts: of every host that answered.

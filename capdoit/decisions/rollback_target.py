@@ -20,7 +20,7 @@ from capdoit.records.facts import Facts
 
 @dataclass(frozen=True)
 class RollbackTarget:
-    """The release to which a rollback brings every host.
+    """The release that a rollback makes live on every host.
 
     Attributes:
         release: name of the release.
