@@ -84,7 +84,7 @@ report_archives() {
     done
 }
 
-# Report whether a process holds the lock, from the kernel's list of locks: a try to take the lock could make another
+# Report whether a process holds the lock, from the kernel's lists of locks: a try to take the lock could make another
 # flow fail to take it.
 report_lock() {
     if [ ! -f .capdoit/lock ]; then return 0; fi
@@ -92,8 +92,18 @@ report_lock() {
     [ -r /proc/locks ] || return 0
     inode=$(stat -c %i .capdoit/lock) || return 0
     is_held=no
-    if [ -n "$(sed -n "/ FLOCK .*:$inode /p" /proc/locks)" ]; then is_held=yes; fi
+    if is_locked "$inode" /proc/locks || { [ -s .capdoit/lock ] && is_locked "$inode" /proc/[0-9]*/fdinfo/*; }; then
+        is_held=yes
+    fi
     print_fact lock_is_held "$is_held"
+}
+
+# Look for a lock of an inode ($1) in lists of locks. In a container, /proc/locks leaves out a lock whose taker, the
+# program flock, has ended; the list of a process that has the file open still shows it.
+is_locked() {
+    inode=$1
+    shift
+    [ -n "$(sed -n "/ FLOCK .*:$inode /p" "$@" 2>/dev/null)" ]
 }
 
 report_scratch() {

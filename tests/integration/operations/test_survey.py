@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
+from collections.abc import Sequence
 from pathlib import Path
+
+import pytest
 
 from capdoit.layout import Layout
 from capdoit.records.facts import parse_facts
@@ -11,7 +15,10 @@ from capdoit.records.journal import Entry
 from capdoit.script import Value
 from capdoit.shell_scripts import render
 
+CONTAINER = ["unshare", *([] if os.geteuid() == 0 else ["--map-root-user"]), "--pid", "--fork", "--mount-proc"]
 R = [f"2016061413332{n}" for n in range(8)]
+
+LOCK = '{"flow": "deploy", "by": "ann", "origin": "laptop", "at": "2026-11-25T18:00:00Z", "message": "", "run": "1"}\n'
 
 
 def made(number: int, event: str, flow: str = "deploy", run: str = "") -> Entry:
@@ -34,7 +41,18 @@ def test_the_answer_of_the_survey_script_is_parsed(tmp_path: Path) -> None:
     assert (facts.missing_tools, facts.missing_files, facts.unwritable) == (("no-such-tool",), (1,), ())
 
 
-def survey(shop: Path) -> str:
+@pytest.mark.parametrize("is_held", [True, False])
+def test_a_host_in_a_container_tells_whether_the_lock_is_held(tmp_path: Path, is_held: bool) -> None:
+    """There, /proc/locks does not list a lock whose taker, the program flock, has ended."""
+    shop = tmp_path / "shop"
+    (shop / ".capdoit").mkdir(parents=True)
+    (shop / ".capdoit/lock").write_text(LOCK)
+    take = f"exec 9<{shop}/.capdoit/lock; flock -n 9; sh" if is_held else "sh"
+    answer = survey(shop, [*CONTAINER, "sh", "-c", take])
+    assert parse_facts("web1", Layout(str(shop)), answer).lock_is_held is is_held
+
+
+def survey(shop: Path, shell: Sequence[str] = ("sh",)) -> str:
     (shop / "shared").mkdir()
     (shop / "shared" / "a.yml").touch()
     values: dict[str, Value] = {
@@ -46,4 +64,4 @@ def survey(shop: Path) -> str:
         "scratch": [],
     }
     script = render("survey", "operations/survey", values).text
-    return subprocess.run(["sh"], input=script, capture_output=True, text=True, check=True).stdout
+    return subprocess.run(shell, input=script, capture_output=True, text=True, check=True).stdout
