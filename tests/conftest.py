@@ -9,7 +9,7 @@ import pytest
 from hypothesis import settings
 
 from capdoit.testing import GitRepo, Project, SshdFleet, clean_env
-from tests.support import MakeProject
+from tests.support import MakeProject, WriteScript
 
 
 @pytest.fixture
@@ -88,3 +88,24 @@ def project(make_project: MakeProject) -> Project:
 def ssh_project(make_project: MakeProject) -> Project:
     """Return a project with three ssh hosts."""
     return make_project(3, ssh=True)
+
+
+@pytest.fixture
+def empty(tmp_path: Path) -> Path:
+    """Return an empty folder."""
+    folder = tmp_path / "empty"
+    folder.mkdir()
+    return folder
+
+
+@pytest.fixture
+def body(tmp_path: Path) -> WriteScript:
+    """Return a function that writes the file of a script, with the values that it is given, and returns its name."""
+
+    def body(text: str, *given: str) -> str:
+        name = tmp_path / f"{len([*tmp_path.iterdir()])}"
+        header = f"# Given: {' '.join(given)}\n" if given else ""
+        name.with_suffix(".sh").write_text(header + text)
+        return str(name)
+
+    return body

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
+import sys
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from textwrap import dedent
@@ -12,9 +14,10 @@ from typing import Any
 
 import pytest
 
-from capdoit.testing import DODO, Project, processes
+from capdoit.testing import DODO, Completed, Project, processes
 
 MakeProject = Callable[..., Project]
+WriteScript = Callable[..., str]
 
 WITHOUT_ROOT_RIGHTS = (  # for programs that must respect the modes of files, also when root runs the tests
     [str(shutil.which("setpriv")), "--bounding-set=-dac_override,-dac_read_search"] if os.geteuid() == 0 else []
@@ -154,3 +157,50 @@ def deploy_text(project: Project, text: str) -> str:
     project.repo.commit({"app.txt": text})
     project.doit("deploy:production", check=True)
     return str(project.current("web1"))
+
+
+def run_doit(folder: Path, *args: str) -> Completed:
+    """Run doit in a folder, with stderr in its output; a traceback fails the test."""
+    done = subprocess.run(
+        [sys.executable, "-m", "doit", *args],
+        cwd=folder,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+    )
+    assert "Traceback" not in done.stdout, done.stdout
+    return Completed(args, done.returncode, done.stdout)
+
+
+def release_dir(project: Project, name: str, host: str = "web1") -> Path:
+    """Return the directory of a release on a host."""
+    return project.deploy_to(host) / "releases" / name
+
+
+def manifest_file(project: Project, name: str, host: str = "web1") -> Path:
+    """Return the manifest of a release on a host."""
+    return project.deploy_to(host) / ".capdoit/manifests" / name
+
+
+def verify_release(project: Project, *words: str, code: int = 0) -> Any:
+    """Return the JSON of `doit cap verify`, which ends with this exit code."""
+    return json.loads(project.doit("cap", "verify", *words, "--json").failed(code).out)
+
+
+def start_waiting_deploy(project: Project) -> subprocess.Popen[str]:
+    """Start a deploy, which waits in a hook until the project has a file named go."""
+    write_hooks(
+        project,
+        """
+        import os, time
+        @cap.after('updated', once=True)
+        def wait(hosts):
+            open('begun', 'w')
+            while not os.path.exists('go'):
+                time.sleep(0.02)
+        """,
+    )
+    process = project.start("deploy:production")
+    wait_for(60, (project.path / "begun").exists)
+    return process

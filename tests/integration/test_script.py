@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import subprocess
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -12,7 +11,7 @@ from hypothesis import strategies as st
 
 from capdoit.script import Script, quote, words
 from capdoit.shell_scripts import render
-from tests.support import further
+from tests.support import WriteScript, further
 
 HOSTILE = [
     "",
@@ -68,22 +67,6 @@ def raw(*texts: str) -> bytes:
 
 def printed(script: Script, directory: Path) -> bytes:
     return run(script.frame(), directory)
-
-
-WriteScript = Callable[..., str]
-
-
-@pytest.fixture
-def body(tmp_path: Path) -> WriteScript:
-    """Return a function that writes the file of a script, with the values that it is given, and returns its name."""
-
-    def body(text: str, *given: str) -> str:
-        name = tmp_path / f"{len([*tmp_path.iterdir()])}"
-        header = f"# Given: {' '.join(given)}\n" if given else ""
-        name.with_suffix(".sh").write_text(header + text)
-        return str(name)
-
-    return body
 
 
 @pytest.mark.parametrize(

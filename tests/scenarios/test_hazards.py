@@ -17,6 +17,7 @@ from tests.support import (
     find_sleeping,
     replace_programs,
     start_until_sleeping,
+    start_waiting_deploy,
     unique_seconds,
     wait_for,
     write_hooks,
@@ -118,19 +119,7 @@ def test_a_host_that_fails_to_publish_leaves_no_mixed_fleet_unlike_ansistranos(m
 
 
 def test_of_two_deploys_at_once_one_is_refused_unlike_minas_and_deployers(project: Project) -> None:
-    write_hooks(
-        project,
-        """
-        import os, time
-        @cap.after('updated', once=True)
-        def wait(hosts):
-            open('begun', 'w')
-            while not os.path.exists('go'):
-                time.sleep(0.02)
-        """,
-    )
-    process = project.start("deploy:production")
-    wait_for(60, (project.path / "begun").exists)
+    process = start_waiting_deploy(project)
 
     refused = project.doit("deploy:production").failed()
     (project.path / "go").touch()

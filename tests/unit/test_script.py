@@ -2,28 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from pathlib import Path
-
 import pytest
 
 from capdoit.script import assign, check_name, quote
 from capdoit.shell_scripts import render
-
-WriteScript = Callable[..., str]
-
-
-@pytest.fixture
-def body(tmp_path: Path) -> WriteScript:
-    """Return a function that writes the file of a script, with the values that it is given, and returns its name."""
-
-    def body(text: str, *given: str) -> str:
-        name = tmp_path / f"{len([*tmp_path.iterdir()])}"
-        header = f"# Given: {' '.join(given)}\n" if given else ""
-        name.with_suffix(".sh").write_text(header + text)
-        return str(name)
-
-    return body
+from tests.support import WriteScript
 
 
 @pytest.mark.parametrize("value", ["\0", "a\0b"])

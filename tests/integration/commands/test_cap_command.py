@@ -11,8 +11,8 @@ from textwrap import dedent
 
 import pytest
 
-from capdoit.testing import Completed, Project
-from tests.support import MakeProject, deploy, further
+from capdoit.testing import Project
+from tests.support import MakeProject, deploy, further, run_doit
 
 WITH_ENV = """\
 application: shop
@@ -20,26 +20,6 @@ repo_url: x
 default_env: {TOKEN: !env TOKEN}
 stages: {production: {hosts: {web1: {transport: local, deploy_to: hosts/web1}}}}
 """
-
-
-@pytest.fixture
-def empty(tmp_path: Path) -> Path:
-    folder = tmp_path / "empty"
-    folder.mkdir()
-    return folder
-
-
-def doit(folder: Path, *args: str) -> Completed:
-    done = subprocess.run(
-        [sys.executable, "-m", "doit", *args],
-        cwd=folder,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        check=False,
-    )
-    assert "Traceback" not in done.stdout, done.stdout
-    return Completed(args, done.returncode, done.stdout)
 
 
 # -- what is wrong with the question
@@ -85,11 +65,11 @@ def test_a_mistake_in_deploy_yml_is_reported_with_its_place(project: Project) ->
 
 
 def test_without_dodo_py_there_is_no_traceback(empty: Path) -> None:
-    doit(empty, "cap", "status").failed(3)
+    run_doit(empty, "cap", "status").failed(3)
 
 
 def test_without_a_subcommand_the_help_is_shown(empty: Path) -> None:
-    said = doit(empty, "cap").ok().out
+    said = run_doit(empty, "cap").ok().out
     assert all(name in said for name in ("install", "stages", "status", "releases", "recipes"))
 
 

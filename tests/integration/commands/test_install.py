@@ -2,55 +2,33 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from capdoit.testing import Completed
-from tests.support import further
+from tests.support import further, run_doit
 
 
 def lines(completed: Completed) -> list[list[str]]:
     return [line.split() for line in completed.out.splitlines()]
 
 
-@pytest.fixture
-def empty(tmp_path: Path) -> Path:
-    folder = tmp_path / "empty"
-    folder.mkdir()
-    return folder
-
-
-def doit(folder: Path, *args: str) -> Completed:
-    done = subprocess.run(
-        [sys.executable, "-m", "doit", *args],
-        cwd=folder,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        check=False,
-    )
-    assert "Traceback" not in done.stdout, done.stdout
-    return Completed(args, done.returncode, done.stdout)
-
-
 def test_install_writes_files_that_give_doit_tasks_for_both_stages(empty: Path) -> None:
-    doit(empty, "cap", "install").ok()
-    tasks = doit(empty, "list").ok().out
+    run_doit(empty, "cap", "install").ok()
+    tasks = run_doit(empty, "list").ok().out
     assert all(f"{verb}:{s}" in tasks for verb in ("deploy", "rollback", "check") for s in ("staging", "production"))
 
 
 def test_install_uses_the_named_stages_and_the_first_is_the_default(empty: Path) -> None:
-    doit(empty, "cap", "install", "qa", "live").ok()
-    rows = lines(doit(empty, "cap", "stages").ok())
+    run_doit(empty, "cap", "install", "qa", "live").ok()
+    rows = lines(run_doit(empty, "cap", "stages").ok())
     assert [row[:2] for row in rows[1:]] == [["qa", "default"], ["live", "git"]]
 
 
 def test_install_keeps_existing_files(empty: Path) -> None:
     (empty / "deploy.yml").write_text("mine")
-    said = doit(empty, "cap", "install").ok().out
+    said = run_doit(empty, "cap", "install").ok().out
     assert "[skip] deploy.yml exists" in said
     assert (empty / "deploy.yml").read_text() == "mine"
     assert (empty / "dodo.py").exists()
@@ -58,11 +36,11 @@ def test_install_keeps_existing_files(empty: Path) -> None:
 
 def test_install_does_not_load_a_broken_dodo(empty: Path) -> None:
     (empty / "dodo.py").write_text("1 / 0")
-    doit(empty, "cap", "install").ok()
+    run_doit(empty, "cap", "install").ok()
     assert (empty / "dodo.py").read_text() == "1 / 0"
 
 
 @pytest.mark.parametrize("names", [["rollback"], ["a b"], *further(["qa", "qa"], ["../up"], ["qa", "{x}"])])
 def test_install_with_an_invalid_stage_name_writes_nothing(empty: Path, names: list[str]) -> None:
-    doit(empty, "cap", "install", *names).failed(3)
+    run_doit(empty, "cap", "install", *names).failed(3)
     assert list(empty.iterdir()) == []

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 from pathlib import Path
@@ -11,21 +10,9 @@ from typing import Any
 import pytest
 
 from capdoit.testing import DODO, GitRepo, Project
-from tests.support import MakeProject, deploy, further, write_hooks
+from tests.support import MakeProject, deploy, further, manifest_file, release_dir, verify_release, write_hooks
 
 RELEASE = "20260101000000"
-
-
-def release(project: Project, name: str, host: str = "web1") -> Path:
-    return project.deploy_to(host) / "releases" / name
-
-
-def manifest(project: Project, name: str, host: str = "web1") -> Path:
-    return project.deploy_to(host) / ".capdoit/manifests" / name
-
-
-def verify(project: Project, *words: str, code: int = 0) -> Any:
-    return json.loads(project.doit("cap", "verify", *words, "--json").failed(code).out)
 
 
 def changes(said: Any, host: str = "web1") -> dict[str, tuple[str, list[str]]]:
@@ -52,7 +39,7 @@ def make(host, release, flow):
 def test_verify_lists_changed_files_per_host(project: Project, git_repo: GitRepo) -> None:
     git_repo.commit({"gone.txt": "", "same-size.txt": "abc", "run": "x", "new\nline": "x"})
     live = deploy(project)
-    tree = release(project, live)
+    tree = release_dir(project, live)
     (tree / "gone.txt").unlink()
     (tree / "same-size.txt").write_text("xyz")
     mode = (tree / "run").stat().st_mode & 0o777
@@ -60,7 +47,7 @@ def test_verify_lists_changed_files_per_host(project: Project, git_repo: GitRepo
     (tree / "new\nline").unlink()
     (tree / "evil\x1b.php").write_text("?")
     relink(tree / "log")
-    said = verify(project, code=3)
+    said = verify_release(project, code=3)
     assert said["release"] == live
     assert said["well"] is False
     assert changes(said, "web2") == {}
@@ -76,7 +63,7 @@ def test_verify_lists_changed_files_per_host(project: Project, git_repo: GitRepo
     assert "  web1: 3 changed, 2 missing, 1 added" in out.splitlines()
     assert "  web2: as shipped" in out.splitlines()
     assert "\x1b" not in out
-    quick = changes(verify(project, "verify=quick", code=3))
+    quick = changes(verify_release(project, "verify=quick", code=3))
     assert "same-size.txt" not in quick
     assert "run" in quick
 
@@ -91,7 +78,7 @@ def test_verify_lists_files_that_hosts_received_differently(project: Project) ->
         """,
     )
     deploy(project)
-    said = verify(project, code=3)
+    said = verify_release(project, code=3)
     assert changes(said, "web1") == changes(said, "web2") == {}
     assert [change["path"] for change in said["differences"]] == ["which"]
     assert "which: file 644 5 bytes" in project.doit("cap", "verify").failed(3).out
@@ -100,11 +87,11 @@ def test_verify_lists_files_that_hosts_received_differently(project: Project) ->
 @pytest.mark.extended("detail")
 def test_verify_accepts_a_release_name(project: Project) -> None:
     first, second = deploy(project), deploy(project)
-    (release(project, first, "web2") / "app.txt").unlink()
-    assert verify(project, "production", second)["well"] is True
-    said = verify(project, first, code=3)
+    (release_dir(project, first, "web2") / "app.txt").unlink()
+    assert verify_release(project, "production", second)["well"] is True
+    said = verify_release(project, first, code=3)
     assert changes(said, "web2") == {"app.txt": ("missing", [])}
-    shutil.rmtree(release(project, first))
+    shutil.rmtree(release_dir(project, first))
     assert "web1: does not have it (missing)" in project.doit("cap", "verify", first).failed(3).out
 
 
@@ -112,13 +99,13 @@ def test_verify_accepts_a_release_name(project: Project) -> None:
 def test_verify_changes_nothing(project: Project) -> None:
     deploy(project)
     before = {path: path.lstat().st_mtime_ns for path in project.deploy_to("web1").rglob("*")}
-    verify(project)
+    verify_release(project)
     assert {path: path.lstat().st_mtime_ns for path in project.deploy_to("web1").rglob("*")} == before
 
 
 def test_verify_reports_a_release_without_manifest_as_unknown(project: Project) -> None:
     live = deploy(project)
-    manifest(project, live, "web2").unlink()
+    manifest_file(project, live, "web2").unlink()
     out = project.doit("cap", "verify").failed(3).out
     assert "  web1: as shipped" in out.splitlines()
     assert "web2: has no manifest" in out
@@ -148,9 +135,9 @@ def test_verify_before_the_first_deploy_reports_that_nothing_is_live(project: Pr
 def test_verify_works_over_ssh(make_project: MakeProject) -> None:
     project = make_project(2, ssh=True)
     live = deploy(project)
-    assert verify(project)["well"] is True
-    (release(project, live, "web2") / "app.txt").unlink()
-    assert changes(verify(project, code=3), "web2") == {"app.txt": ("missing", [])}
+    assert verify_release(project)["well"] is True
+    (release_dir(project, live, "web2") / "app.txt").unlink()
+    assert changes(verify_release(project, code=3), "web2") == {"app.txt": ("missing", [])}
 
 
 @pytest.mark.extended("detail")
@@ -184,10 +171,10 @@ def test_a_rollback_updates_the_manifest_only_with_changes_of_its_hooks(make_pro
     project = make_project(2, ssh=ssh)
     project.dodo(ONE_AS_LONG)
     first, _ = deploy(project), deploy(project)
-    (release(project, first, "web2") / "app.txt").write_text("other\n")
-    (release(project, first, "web2") / "by-hand").touch()
+    (release_dir(project, first, "web2") / "app.txt").write_text("other\n")
+    (release_dir(project, first, "web2") / "by-hand").touch()
     project.doit("rollback:production", check=True)
-    said = verify(project, code=3)
+    said = verify_release(project, code=3)
     assert changes(said, "web1") == {}
     assert changes(said, "web2") == {"app.txt": ("changed", ["contents"]), "by-hand": ("added", [])}
 
@@ -209,7 +196,7 @@ def test_verify_tells_why_a_release_cannot_be_compared(make_project: MakeProject
     project = make_project(1)
     deploy(project)
     (project.shared("web1") / "config/database.yml").unlink()
-    assert verify(project, code=3)["well"] is False
+    assert verify_release(project, code=3)["well"] is False
     assert "linked file config/database.yml does not exist in" in project.doit("cap", "verify").failed(3).out
 
 
@@ -224,13 +211,13 @@ def test_manual_changes_before_archiving_or_cleanup_are_not_taken_for_changes_of
         """,
     )
     first, second = deploy(project), deploy(project)
-    (release(project, second) / "app.txt").write_text("other\n")
+    (release_dir(project, second) / "app.txt").write_text("other\n")
     project.doit("rollback:production", check=True)
-    (release(project, first) / "app.txt").write_text("other\n")
+    (release_dir(project, first) / "app.txt").write_text("other\n")
     project.doit("rollback:production", f"rollback_release={second}", check=True)
-    assert changes(verify(project, code=3))["app.txt"] == ("changed", ["contents"])
+    assert changes(verify_release(project, code=3))["app.txt"] == ("changed", ["contents"])
     drilled = project.deploy_to("web1") / ".capdoit/drill"
-    shutil.copytree(release(project, first), drilled, copy_function=os.link, symlinks=True)
+    shutil.copytree(release_dir(project, first), drilled, copy_function=os.link, symlinks=True)
     project.doit("run", "-s", "rollback:production:warm", check=True)
     project.doit("rollback:production", check=True)
-    assert changes(verify(project, code=3))["app.txt"] == ("changed", ["contents"])
+    assert changes(verify_release(project, code=3))["app.txt"] == ("changed", ["contents"])

@@ -16,6 +16,7 @@ from tests.support import (
     deploy,
     find_sleeping,
     start_until_sleeping,
+    start_waiting_deploy,
     unique_seconds,
     wait_for,
     write_hooks,
@@ -178,19 +179,7 @@ def test_a_host_with_a_changed_key_is_refused(ssh_project: Project, sshds: SshdF
 
 def test_a_second_flow_is_refused_and_the_first_named(project: Project) -> None:
     deploy(project)
-    write_hooks(
-        project,
-        """
-        import os, time
-        @cap.after('updated', once=True)
-        def wait(hosts):
-            open('begun', 'w')
-            while not os.path.exists('go'):
-                time.sleep(0.02)
-        """,
-    )
-    process = project.start("deploy:production")
-    wait_for(60, (project.path / "begun").exists)
+    process = start_waiting_deploy(project)
     for flow in ("deploy", "rollback"):
         done = project.doit(f"{flow}:production", env={"USER": "other"}).failed()
         for host in project.hosts:

@@ -3,32 +3,26 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 import shutil
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from capdoit.records.manifest import parse_listing
 from capdoit.testing import DODO, GitRepo, Project
-from tests.support import MakeProject, choose_ordinary, deploy, further, write_hooks
-
-
-def release(project: Project, name: str, host: str = "web1") -> Path:
-    return project.deploy_to(host) / "releases" / name
-
-
-def manifest(project: Project, name: str, host: str = "web1") -> Path:
-    return project.deploy_to(host) / ".capdoit/manifests" / name
-
-
-def verify(project: Project, *words: str, code: int = 0) -> Any:
-    return json.loads(project.doit("cap", "verify", *words, "--json").failed(code).out)
-
+from tests.support import (
+    MakeProject,
+    choose_ordinary,
+    deploy,
+    further,
+    manifest_file,
+    release_dir,
+    verify_release,
+    write_hooks,
+)
 
 # -- manifests
 
@@ -43,26 +37,26 @@ def test_a_deploy_writes_a_manifest_that_includes_changes_of_hooks(project: Proj
         """,
     )
     live = deploy(project)
-    found = parse_listing(manifest(project, live).read_text().split("\n"))
+    found = parse_listing(manifest_file(project, live).read_text().split("\n"))
     assert found["./app.js"]["sha256"] == hashlib.sha256(b"built\n").hexdigest()
     assert found["./REVISION"]["stat"].endswith(" 41")
     assert found["./log"] == {"link": "<deploy_to>/shared/log"}
-    assert not list(release(project, live).rglob("*manifest*"))
-    assert verify(project)["well"] is True
+    assert not list(release_dir(project, live).rglob("*manifest*"))
+    assert verify_release(project)["well"] is True
 
 
 @pytest.mark.extended("detail")
 def test_a_manifest_is_removed_with_its_release_and_kept_with_its_archive(project: Project) -> None:
     project.config(keep_releases=2)
     first, second, third = (deploy(project) for _ in range(3))
-    assert not manifest(project, first).exists()
+    assert not manifest_file(project, first).exists()
     project.doit("rollback:production", check=True)
     assert project.releases("web1") == [second]
-    assert sorted(os.listdir(manifest(project, "").parent / "manifests")) == [second, third]
+    assert sorted(os.listdir(manifest_file(project, "").parent / "manifests")) == [second, third]
     for archive in project.deploy_to("web1").glob("rolled-back-release-*"):
         archive.unlink()
     fourth = deploy(project)
-    assert sorted(os.listdir(manifest(project, "").parent / "manifests")) == [second, fourth]
+    assert sorted(os.listdir(manifest_file(project, "").parent / "manifests")) == [second, fourth]
 
 
 @pytest.mark.extended("detail")
@@ -77,13 +71,13 @@ def test_a_failed_deploy_leaves_no_manifest(project: Project) -> None:
         """,
     )
     project.doit("deploy:production").failed()
-    assert os.listdir(manifest(project, "")) == [first]
+    assert os.listdir(manifest_file(project, "")) == [first]
 
 
 def test_a_manifest_that_cannot_be_written_fails_the_deploy_before_publish(project: Project) -> None:
     first = deploy(project)
-    shutil.rmtree(manifest(project, ""))
-    manifest(project, "").parent.joinpath("manifests").write_text("in the way")
+    shutil.rmtree(manifest_file(project, ""))
+    manifest_file(project, "").parent.joinpath("manifests").write_text("in the way")
     project.doit("deploy:production").failed()
     assert project.current("web1") == project.current("web2") == first
 
@@ -125,7 +119,7 @@ def test_a_rollback_to_a_damaged_release_is_refused_with_the_differences(project
     damage, said = DAMAGE[kind]
     first, second = deploy(project), deploy(project)
     for host in project.hosts:
-        damage(release(project, first, host))
+        damage(release_dir(project, first, host))
     before = tree_of(project)
     done = project.doit("rollback:production").failed()
     assert "web1, web2: " in done.out
@@ -161,12 +155,12 @@ def test_hosts_with_only_busybox_write_manifests_and_find_damage(project: Projec
     project.config(default_env={"PATH": str(tools)})
     project.dodo(REMAKES)
     first, second = deploy(project), deploy(project)
-    assert verify(project)["well"] is True
-    (release(project, first, "web2") / "app.txt").unlink()
+    assert verify_release(project)["well"] is True
+    (release_dir(project, first, "web2") / "app.txt").unlink()
     assert "missing app.txt" in project.doit("rollback:production").failed().out
     project.doit("rollback:production", "force=yes", check=True)
     project.doit("rollback:production", f"rollback_release={second}", "verify=full", check=True)
-    assert verify(project)["well"] is True
+    assert verify_release(project)["well"] is True
 
 
 @pytest.mark.extended("detail")
@@ -180,7 +174,7 @@ def test_damage_is_found_before_hooks_of_reverted_run(project: Project) -> None:
             host.run('echo TAKEN')
         """,
     )
-    (release(project, first, "web2") / "app.txt").unlink()
+    (release_dir(project, first, "web2") / "app.txt").unlink()
     done = project.doit("rollback:production").failed()
     assert "TAKEN" not in done.out
     assert "web2: release" in done.out
@@ -189,7 +183,7 @@ def test_damage_is_found_before_hooks_of_reverted_run(project: Project) -> None:
 @pytest.mark.extended("detail")
 def test_only_verify_full_finds_changed_contents_of_the_same_size(project: Project) -> None:
     first, second = deploy(project), deploy(project)
-    (release(project, first) / "app.txt").write_text("FIRST\n")
+    (release_dir(project, first) / "app.txt").write_text("FIRST\n")
     done = project.doit("rollback:production", "verify=full").failed()
     assert "changed app.txt: contents" in done.out
     assert project.current("web1") == second
@@ -199,7 +193,7 @@ def test_only_verify_full_finds_changed_contents_of_the_same_size(project: Proje
 
 def test_force_rolls_back_to_a_damaged_release_with_a_recorded_warning(project: Project) -> None:
     first, _ = deploy(project), deploy(project)
-    (release(project, first) / "app.txt").unlink()
+    (release_dir(project, first) / "app.txt").unlink()
     done = project.doit("rollback:production", "force=yes", check=True)
     assert f"warning: web1: release {first} is not as it was shipped" in done.out
     assert project.current("web1") == project.current("web2") == first
@@ -210,7 +204,7 @@ def test_added_files_and_runtime_files_do_not_prevent_a_rollback(project: Projec
     git_repo.commit({"tmp/kept": "", "lib/a.py": ""})
     first, _ = deploy(project), deploy(project)
     for name in ("added.txt", "tmp/kept", "lib/__pycache__/a.pyc"):
-        path = release(project, first) / name
+        path = release_dir(project, first) / name
         path.parent.mkdir(exist_ok=True)
         path.write_text("written while it ran")
     project.doit("rollback:production", "verify=full", check=True)
@@ -221,8 +215,8 @@ def test_added_files_and_runtime_files_do_not_prevent_a_rollback(project: Projec
 def test_a_rollback_to_a_release_without_manifest_works(project: Project) -> None:
     first, _ = deploy(project), deploy(project)
     for host in project.hosts:
-        manifest(project, first, host).unlink()
-        (release(project, first, host) / "app.txt").unlink()
+        manifest_file(project, first, host).unlink()
+        (release_dir(project, first, host) / "app.txt").unlink()
     project.doit("rollback:production", "verify=full", check=True)
     assert project.current("web1") == first
 
@@ -231,7 +225,7 @@ def test_a_rollback_to_a_release_without_manifest_works(project: Project) -> Non
 @pytest.mark.parametrize("text", ["./app.txt\tstat\t81a4 6\n", *further("\0\xff\n", "~\tend\tyes\n./gone\n")])
 def test_a_broken_manifest_is_damage_that_force_overrides(project: Project, text: str) -> None:
     first, _ = deploy(project), deploy(project)
-    manifest(project, first).write_text(text, encoding="latin-1")
+    manifest_file(project, first).write_text(text, encoding="latin-1")
     done = project.doit("rollback:production").failed()
     assert "is not as it was shipped" in done.out
     project.doit("rollback:production", "force=yes", check=True)
@@ -270,8 +264,8 @@ def test_an_archived_release_is_verified_and_keeps_its_modes(project: Project, g
     project.doit("rollback:production", check=True)
     project.doit("rollback:production", f"rollback_release={second}", "verify=full", check=True)
     assert project.current("web1") == second
-    assert (release(project, second) / "app.txt").stat().st_mode & 0o777 == 0o666
-    assert verify(project)["well"] is True
+    assert (release_dir(project, second) / "app.txt").stat().st_mode & 0o777 == 0o666
+    assert verify_release(project)["well"] is True
     assert first in project.releases("web1")
 
 
