@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from capdoit.config.stages import Stage
     from capdoit.flow.drill import Drill
     from capdoit.flow.runner import FlowRunner
-    from capdoit.state.request import FlowDefinition
+    from capdoit.state.flow_request import FlowDefinition
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 SHORT_NAMES = {
@@ -208,7 +208,7 @@ class Cap(HookRegistry):
         return runner
 
     def _define_flow(self, flow: str, stage: Stage) -> FlowDefinition:
-        from capdoit.state.request import FlowDefinition
+        from capdoit.state.flow_request import FlowDefinition
 
         rollback = self._define_flow("rollback", stage) if flow == "deploy" else None
         tasks = tuple(self.tasks_of_flow(flow, stage.name))

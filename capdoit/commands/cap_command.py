@@ -15,7 +15,7 @@ from doit.exceptions import InvalidCommand, InvalidDodoFile
 
 from capdoit.commands.catalog import COMMANDS, commands_by_option, find_command
 from capdoit.commands.checks import refuse_unknown_options, refuse_unused_variables
-from capdoit.commands.request import CommandRequest
+from capdoit.commands.command_request import CommandRequest
 from capdoit.commands.subcommand import Flag, Subcommand, ValueOption
 from capdoit.commands.usage import describe_commands, make_synopsis
 from capdoit.config import variables

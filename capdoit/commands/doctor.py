@@ -7,8 +7,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from typing import Any
 
+from capdoit.commands.command_request import CommandRequest
 from capdoit.commands.exit_statuses import ALL_WELL, INCOMPLETE, NO_ANSWER, NO_HOST_ANSWERED
-from capdoit.commands.request import CommandRequest
 from capdoit.commands.subcommand import JSON, SELECTION, Subcommand
 from capdoit.config.origins import Setting
 from capdoit.doctor.diagnosis import Diagnosis, diagnose

@@ -7,9 +7,9 @@ from collections import deque
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
+from capdoit.commands.command_request import CommandRequest
 from capdoit.commands.exit_statuses import NO_ANSWER
 from capdoit.commands.inspection import ask_every_host
-from capdoit.commands.request import CommandRequest
 from capdoit.commands.subcommand import SELECTION, Subcommand, ValueOption
 from capdoit.commands.unreached_hosts import print_unreached_hosts
 from capdoit.errors import ConfigError, Outcome

@@ -8,7 +8,7 @@ from functools import partial
 from types import TracebackType
 from typing import Any, TypeVar
 
-from capdoit.commands.request import CommandRequest
+from capdoit.commands.command_request import CommandRequest
 from capdoit.config.stages import Stage
 from capdoit.config.variables import select_release_hosts
 from capdoit.errors import Outcome, answers

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from capdoit.commands.request import CommandRequest
+from capdoit.commands.command_request import CommandRequest
 from capdoit.commands.subcommand import Subcommand
 from capdoit.config.settings import is_stage_name
 from capdoit.errors import ConfigError

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+from capdoit.commands.command_request import CommandRequest
 from capdoit.commands.exit_statuses import NO_HOST_ANSWERED, SOME_HOSTS_SILENT, choose_exit_status
 from capdoit.commands.inspection import survey_hosts_and_tip
 from capdoit.commands.live_releases import REVISION_DIGITS, find_live_release
-from capdoit.commands.request import CommandRequest
 from capdoit.commands.subcommand import JSON, SELECTION, Subcommand
 from capdoit.commands.unreached_hosts import errors_by_host, print_unreached_hosts
 from capdoit.config.stages import Stage

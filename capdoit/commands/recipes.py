@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from capdoit.commands.command_request import CommandRequest
 from capdoit.commands.exit_statuses import NO_HOST_ANSWERED, SOME_HOSTS_SILENT, choose_exit_status
 from capdoit.commands.inspection import find_last_note
-from capdoit.commands.request import CommandRequest
 from capdoit.commands.subcommand import SELECTION, Flag, Subcommand
 from capdoit.commands.unreached_hosts import print_unreached_hosts
 from capdoit.doit_tasks import Cap

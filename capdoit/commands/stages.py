@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from capdoit.commands.request import CommandRequest
+from capdoit.commands.command_request import CommandRequest
 from capdoit.commands.subcommand import Subcommand
 from capdoit.config.stages import Config, Stage
 from capdoit.errors import ConfigError

@@ -7,10 +7,10 @@ from dataclasses import asdict
 from datetime import datetime, timezone
 from typing import Any
 
+from capdoit.commands.command_request import CommandRequest
 from capdoit.commands.exit_statuses import INCOMPLETE, NO_HOST_ANSWERED, choose_exit_status
 from capdoit.commands.inspection import survey_hosts
 from capdoit.commands.live_releases import find_live_release, have_same_live_release, preview_rollback
-from capdoit.commands.request import CommandRequest
 from capdoit.commands.subcommand import JSON, SELECTION, Subcommand
 from capdoit.commands.unreached_hosts import print_unreached_hosts
 from capdoit.config.stages import Stage

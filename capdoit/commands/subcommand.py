@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 if TYPE_CHECKING:
-    from capdoit.commands.request import CommandRequest
+    from capdoit.commands.command_request import CommandRequest
 
 T = TypeVar("T")
 SELECTION = ("stage", "hosts", "roles")  # the variables that select a stage and its hosts

@@ -12,7 +12,7 @@ from capdoit.flow.failure import find_way_back
 from capdoit.output.command_line import CommandLine
 from capdoit.output.failure_report import FailureReport, RollbackReport
 from capdoit.state.context import FlowContext
-from capdoit.state.request import FlowDefinition
+from capdoit.state.flow_request import FlowDefinition
 
 if TYPE_CHECKING:
     from capdoit.flow.runner import FlowRunner
@@ -34,14 +34,15 @@ class AutomaticRollback:
         deploy: context of the failed deploy.
         definition: the rollback of the same stage.
         events: bus of everything that people see.
+        make_runner: the class `FlowRunner`, which itself makes automatic rollbacks.
     """
 
-    def __init__(self, deploy: FlowContext, definition: FlowDefinition, events: EventBus) -> None:
-        from capdoit.flow.runner import FlowRunner
-
+    def __init__(
+        self, deploy: FlowContext, definition: FlowDefinition, events: EventBus, make_runner: type[FlowRunner]
+    ) -> None:
         self._deploy, self._definition, self._events = deploy, definition, events
         release = deploy.decision.release
-        self._runner: FlowRunner = FlowRunner(definition, self._variables(), events, undone_release=release)
+        self._runner = make_runner(definition, self._variables(), events, undone_release=release)
 
     def run(self) -> RollbackReport:
         """Roll back, and return the data of the report; a failure is not raised."""

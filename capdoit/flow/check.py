@@ -20,7 +20,7 @@ from capdoit.operations.survey import survey_host
 from capdoit.records import fleet_state
 from capdoit.records.facts import Facts
 from capdoit.state.context import FlowContext
-from capdoit.state.request import FlowDefinition
+from capdoit.state.flow_request import FlowDefinition
 from capdoit.text import group_names
 from capdoit.transfers import transfer_of
 

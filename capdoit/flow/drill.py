@@ -26,7 +26,7 @@ from capdoit.output.drill_report import DrillReport
 from capdoit.records.journal import FAILS, WORKS, DrillVerdict
 from capdoit.sequence import FlowTask
 from capdoit.state.context import FlowContext
-from capdoit.state.request import FlowDefinition
+from capdoit.state.flow_request import FlowDefinition
 from capdoit.steps.starting import starting
 from capdoit.text import get_first_line, join_lines
 from capdoit.units import format_timestamp

@@ -15,6 +15,7 @@ from capdoit.records import fleet_state
 from capdoit.shell_scripts import library_texts
 from capdoit.state.context import FlowContext
 from capdoit.state.executor import Recorder
+from capdoit.state.flow_request import FlowDefinition
 from capdoit.state.plan_file import (
     PlanFile,
     RecordedScript,
@@ -24,7 +25,6 @@ from capdoit.state.plan_file import (
     save_plan,
     saved_variables,
 )
-from capdoit.state.request import FlowDefinition
 from capdoit.steps.finishing import releases_to_remove
 from capdoit.steps.finishing_rollback import release_to_archive
 from capdoit.text import join_names

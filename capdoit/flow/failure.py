@@ -21,7 +21,7 @@ from capdoit.state.journal_lines import journal_line
 from capdoit.text import get_first_line, make_printable
 
 CLEANUP_TIMEOUT_SECONDS = 60  # the fault that made the flow hang may make the cleanup hang, too
-SURVEY_TIMEOUT_SECONDS = 20
+LOOK_TIMEOUT_SECONDS = 20
 
 
 def clean_up(context: FlowContext, failed_in: str, interruption: str) -> list[HostState]:
@@ -132,8 +132,8 @@ def _state_without_lock(context: FlowContext, connection: Connection, error: Hos
     """Return the state of a host that this flow cannot change any more: another flow may have the lock."""
     if connection.held_lock:  # hooks still need the lock that this flow may have lost
         connection.held_lock = replace(connection.held_lock, retake=None, release=None)
-    limit = f"looking took longer than {SURVEY_TIMEOUT_SECONDS} s"
-    connection.deadlines = (Deadline(time.monotonic() + SURVEY_TIMEOUT_SECONDS, limit),)
+    limit = f"looking took longer than {LOOK_TIMEOUT_SECONDS} s"
+    connection.deadlines = (Deadline(time.monotonic() + LOOK_TIMEOUT_SECONDS, limit),)
     return _surveyed_state(context, connection, f"not cleaned up: {get_first_line(error)}")
 
 

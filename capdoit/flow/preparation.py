@@ -13,9 +13,9 @@ from capdoit.events import EventBus, FlowStarted
 from capdoit.operations.connections import make_fleet
 from capdoit.state.context import FlowContext
 from capdoit.state.executor import Executor, Live, Recorder
+from capdoit.state.flow_request import FlowDefinition, FlowRequest, current_operator
 from capdoit.state.plan_file import PlanFile, changed_project, digest_code, load_plan, refuse_to_overwrite
 from capdoit.state.progress import Progress
-from capdoit.state.request import FlowDefinition, FlowRequest, current_operator
 from capdoit.text import join_lines, join_names
 from capdoit.transfers import transfer_of
 

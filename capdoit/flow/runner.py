@@ -30,12 +30,12 @@ from capdoit.flow.hook_calls import call_failed_hooks, call_hook, plan_hook, ref
 from capdoit.flow.preparation import prepare_flow
 from capdoit.flow.short_drill import rehearse_rollback
 from capdoit.hosts.connection import Deadline
-from capdoit.operations.choices import choose_live
+from capdoit.operations.flow_decisions import choose_live
 from capdoit.operations.lock import take_locks
 from capdoit.output.failure_report import FailureReport
 from capdoit.sequence import FlowTask
 from capdoit.state.context import FlowContext
-from capdoit.state.request import FlowDefinition
+from capdoit.state.flow_request import FlowDefinition
 from capdoit.steps import STEPS
 from capdoit.steps.finished import has_late_changes, write_late_changes
 from capdoit.text import get_first_line
@@ -179,7 +179,7 @@ class FlowRunner:
             context.executor.act(partial(call_hook, context, hook), partial(plan_hook, context, hook))
             return
         STEPS[task.name](context)
-        context.executor.act(lambda: None, partial(plan_step, context, task.name))
+        context.executor.preview(partial(plan_step, context, task.name))
         if context.progress.missing and task.name == "starting":
             refuse_hooks_without_hosts(context, self._definition.tasks)
 
@@ -218,13 +218,13 @@ class FlowRunner:
         self._has_ended = self._is_failing = True
         states = clean_up(context, task, str(error) if isinstance(error, Interrupted) else "")
         if not (as_requested or context.progress.is_hooks_only):
-            context.executor.act(partial(call_failed_hooks, context, error), lambda: None)
+            context.executor.change(partial(call_failed_hooks, context, error))
         context.fleet.close()
         title = context.request.name if as_requested else f"{context.request.name}: {task} failed"
         report = report_failure(context, title, error, states)
         rollback = self._definition.rollback
         if rollback and is_rolled_back_automatically(context, error) and not self._signal:
-            self._rollback = AutomaticRollback(context, rollback, self._events)
+            self._rollback = AutomaticRollback(context, rollback, self._events, FlowRunner)
             report = replace(report, rollback=self._rollback.run())
         return report
 

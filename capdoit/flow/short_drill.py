@@ -8,7 +8,7 @@ from functools import partial
 from capdoit.errors import CapdoitError, HostsFailed
 from capdoit.events import HostSurveyed, RollbackRehearsed
 from capdoit.flow.drill_shadow import check_target
-from capdoit.operations.choices import choose_target
+from capdoit.operations.flow_decisions import choose_target
 from capdoit.operations.survey import survey_host
 from capdoit.output.error_text import render_error
 from capdoit.state.context import FlowContext

@@ -71,7 +71,7 @@ def check_integrity(context: FlowContext, connection: Connection) -> Comparison 
 
 
 def _unpack_and_compare(context: FlowContext, connection: Connection) -> Comparison | None:
-    files = ["steps/reverting_unpack", COMPARE]
+    files = ["operations/integrity_unpack", COMPARE]
     text = context.run(connection, "verify", files, _limits(context.request.variables.verify))
     return None if text is None else parse_comparison(connection.name, text)
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
-import socket
 import time
 from collections.abc import Sequence
 from dataclasses import replace
@@ -21,9 +19,7 @@ from capdoit.script import Value
 from capdoit.shell_scripts import render
 from capdoit.state.context import FlowContext
 from capdoit.state.journal_lines import lock_entry
-from capdoit.state.request import current_operator
-from capdoit.text import get_first_line, join_lines
-from capdoit.units import format_timestamp
+from capdoit.text import get_first_line
 
 # A flow that started at that moment, too, gives back its locks within this time.
 SIMULTANEOUS_START_SECONDS = 3.0
@@ -68,31 +64,6 @@ def take_locks(context: FlowContext) -> None:
 def flock_request() -> Request:
     """Return a request with exit status 0 if the session's shell, which will hold the lock, finds flock."""
     return Request(render("look for flock", "operations/lock_find_flock", {}), "hold")
-
-
-def free_lock(connection: Connection, message: str) -> Entry | None:
-    """Free the lock of a host by force, and note it in the journal; the flow that held it can change nothing more.
-
-    Args:
-        connection: the host.
-        message: the operator's reason; may be empty.
-
-    Returns:
-        The entry of the lock; None if the host was not locked.
-
-    Raises:
-        HostError: the script failed.
-    """
-    entry = Entry(
-        event="unlocked",
-        by=join_lines(current_operator()),
-        origin=socket.gethostname(),
-        at=format_timestamp(),
-        run=secrets.token_hex(8),
-        message=join_lines(message),
-    )
-    script = connection.script("unlock", "commands/unlock", {"entry": entry.to_line()})
-    return Entry.parse(connection.checked(Request(script, show=connection.show, capture=True)).text.strip())
 
 
 def _try_locks(context: FlowContext, connections: Sequence[Connection]) -> dict[str, str]:

@@ -14,8 +14,8 @@ from capdoit.script import Script, Value
 from capdoit.sequence import step_names
 from capdoit.state.decision import Decision
 from capdoit.state.executor import Executor
+from capdoit.state.flow_request import FlowRequest
 from capdoit.state.progress import Progress
-from capdoit.state.request import FlowRequest
 
 
 @dataclass(frozen=True)

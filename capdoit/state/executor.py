@@ -38,7 +38,13 @@ class Executor(Protocol):
         """
 
     def act(self, change: Callable[[], T], preview: Callable[[], T]) -> T:
-        """Change hosts by other means than one script; or find out, without a change, what that would give."""
+        """Do work that is not one script, or find out the same result without a change of hosts."""
+
+    def change(self, work: Callable[[], object]) -> None:
+        """Do work that a dry run leaves out."""
+
+    def preview(self, work: Callable[[], object]) -> None:
+        """Do work that only a dry run does."""
 
     def announce(self, event: Event) -> None:
         """Emit an event that tells of a change of hosts, if they were changed."""
@@ -78,6 +84,13 @@ class Live:
         """Return the result of the change."""
         return change()
 
+    def change(self, work: Callable[[], object]) -> None:
+        """Do the work."""
+        work()
+
+    def preview(self, work: Callable[[], object]) -> None:
+        """Leave out the work."""
+
     def announce(self, event: Event) -> None:
         """Emit the event."""
         self._events.emit(event)
@@ -110,6 +123,13 @@ class Recorder:
     def act(self, change: Callable[[], T], preview: Callable[[], T]) -> T:  # noqa: ARG002 - a protocol's method
         """Return the result of the preview."""
         return preview()
+
+    def change(self, work: Callable[[], object]) -> None:
+        """Leave out the work."""
+
+    def preview(self, work: Callable[[], object]) -> None:
+        """Do the work."""
+        work()
 
     def announce(self, event: Event) -> None:
         """Drop the event: no host was changed."""

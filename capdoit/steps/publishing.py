@@ -23,7 +23,7 @@ def publishing(context: FlowContext) -> None:
         HostsFailed: a host refused, or did not confirm; the others were flipped back.
     """
     if context.request.is_deploy:
-        context.executor.act(partial(call_probes, context), lambda: None)
+        context.executor.change(partial(call_probes, context))
     context.fleet.all(partial(_prepare, context))
     hosts = tuple(host.name for host in context.fleet.release_connections)
     context.executor.announce(FlipStarted(hosts))

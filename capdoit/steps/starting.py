@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from capdoit.errors import PlanOutdated
-from capdoit.operations.choices import choose_new_release, choose_target
+from capdoit.operations.flow_decisions import choose_new_release, choose_target
 from capdoit.operations.lock import take_locks
 from capdoit.state.context import FlowContext
 from capdoit.state.plan_file import changed_decisions, changed_hosts
