@@ -187,6 +187,7 @@ def _advise_when_live(report: FailureReport) -> Iterator[str]:
     not_done = f" Not done because of that: {join_names(report.not_done)}." if report.not_done else ""
     if report.command.task == "rollback":
         yield f"The rollback to {report.release} is live nevertheless.{not_done}"
+        yield "Do not repeat the rollback: it would go one release further back."
     else:
         yield f"Release {report.release} is live nevertheless.{not_done}"
         yield _advise_way_back(report)

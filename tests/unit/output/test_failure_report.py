@@ -79,7 +79,10 @@ def test_without_a_way_back_the_releases_can_be_looked_at() -> None:
 
 def test_a_rollback_that_is_live_needs_no_way_back() -> None:
     text = render_failure(replace(LIVE, command=CommandLine("rollback", "production")))
-    assert text.endswith(f"The rollback to {NEW} is live nevertheless.")
+    assert text.splitlines()[-2:] == [
+        f"The rollback to {NEW} is live nevertheless.",
+        "Do not repeat the rollback: it would go one release further back.",
+    ]
 
 
 def test_reverted_migrations_are_named_and_those_in_doubt_too() -> None:
