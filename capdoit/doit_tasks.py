@@ -9,7 +9,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
-from functools import cache, cached_property
+from functools import cache, cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,13 +20,9 @@ from doit.exceptions import InvalidDodoFile, TaskFailed
 from capdoit.config.stages import choose_stage, load_config
 from capdoit.config.variables import Variables, read_variables, typed_variables
 from capdoit.errors import CapdoitError, ConfigError
-from capdoit.events import StopRequested, TeardownFailed
 from capdoit.hooks.declarations import HookRegistry
 from capdoit.hooks.discovery import load_recipes
 from capdoit.hooks.hook import Declarations, check_hook_roles
-from capdoit.output.console import Console
-from capdoit.output.console_listener import console_events
-from capdoit.output.task_failure import render_task_failure
 from capdoit.sequence import FLOWS, FlowTask, flow_tasks
 from capdoit.text import join_names, suggest_name
 from capdoit.transfers import TRANSFERS, transfer_of
@@ -35,6 +31,7 @@ if TYPE_CHECKING:
     from types import FrameType
 
     from capdoit.config.stages import Stage
+    from capdoit.events import EventBus
     from capdoit.flow.drill import Drill
     from capdoit.flow.runner import FlowRunner
     from capdoit.state.flow_request import FlowDefinition
@@ -69,7 +66,6 @@ class Cap(HookRegistry):
         super().__init__()
         with self.declaration_errors():
             self.config = load_config(file, TRANSFERS)
-        self._events = console_events(Console(sys.stdout))
         self._runs: list[FlowRunner | Drill] = []
         self._main_thread = threading.get_ident()
 
@@ -81,7 +77,7 @@ class Cap(HookRegistry):
         command = _find_running_command()
         if command and command.execute_tasks:
             _run_nothing_by_default(command)
-            self._handle_signals()
+            self._handle_signals(self._events)  # made now, before doit starts threads
         selected = command.sel_tasks or [] if command else []
         yield from self._short_names(variables)
         for stage in self.stages.values():
@@ -125,6 +121,14 @@ class Cap(HookRegistry):
     def tasks_of_flow(self, flow: str, stage: str) -> list[FlowTask]:
         """Return the steps and hooks of a flow of a stage, in order."""
         return flow_tasks(flow, self.declarations_by_stage[stage].hooks)
+
+    @cached_property
+    def _events(self) -> EventBus:
+        """The bus of everything that people see; `doit list` does not pay for its imports."""
+        from capdoit.output.console import Console
+        from capdoit.output.console_listener import console_events
+
+        return console_events(Console(sys.stdout))
 
     # -- variables
 
@@ -226,6 +230,9 @@ class Cap(HookRegistry):
 
         With ``-P thread``, threads tear down while others still work; the main thread is the last one.
         """
+        from capdoit.events import TeardownFailed
+        from capdoit.output.task_failure import render_task_failure
+
         if threading.get_ident() != self._main_thread:
             return
         try:
@@ -249,6 +256,8 @@ class Cap(HookRegistry):
 
     def _as_task_failure(self, work: Callable[[], object]) -> TaskFailed | None:
         """Do some work; return an error as TaskFailed, which doit prints without a traceback."""
+        from capdoit.output.task_failure import render_task_failure
+
         try:
             work()
         except CapdoitError as error:
@@ -257,19 +266,21 @@ class Cap(HookRegistry):
 
     # -- signals
 
-    def _handle_signals(self) -> None:
+    def _handle_signals(self, events: EventBus) -> None:
         """Let a signal end the running flows in order, and a second signal end the process at once."""
         if threading.current_thread() is threading.main_thread():
             for number in SIGNALS:
                 if signal.getsignal(number) != signal.SIG_IGN:  # nohup ignores SIGHUP
-                    signal.signal(number, self._stop_runs)
+                    signal.signal(number, partial(self._stop_runs, events))
 
-    def _stop_runs(self, number: int, _: FrameType | None) -> None:
+    def _stop_runs(self, events: EventBus, number: int, _: FrameType | None) -> None:
+        from capdoit.events import StopRequested
+
         signal.signal(number, _exit_at_once)
         name = signal.Signals(number).name
         active = [run for run in self._runs if run.is_at_work]
         if active:
-            self._events.emit(StopRequested(name))
+            events.emit(StopRequested(name))
         will_report = [run.interrupt(name) for run in active]
         if not any(will_report):
             sys.excepthook = _print_no_interrupt
