@@ -23,6 +23,7 @@ from capdoit.errors import CapdoitError, ConfigError
 from capdoit.hooks.declarations import HookRegistry
 from capdoit.hooks.discovery import load_recipes
 from capdoit.hooks.hook import Declarations, check_hook_roles
+from capdoit.output.unfailing_stream import make_unfailing
 from capdoit.sequence import FLOWS, FlowTask, flow_tasks
 from capdoit.text import join_names, suggest_name
 from capdoit.transfers import TRANSFERS, transfer_of
@@ -64,6 +65,7 @@ class Cap(HookRegistry):
 
     def __init__(self, file: Path) -> None:
         super().__init__()
+        make_unfailing(sys.stdout)  # also for `doit list`, which doit itself writes
         with self.declaration_errors():
             self.config = load_config(file, TRANSFERS)
         self._runs: list[FlowRunner | Drill] = []

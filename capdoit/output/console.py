@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import contextlib
-import io
 import os
 import re
 import shutil
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from enum import Enum
-from typing import Any, TextIO
+from typing import TextIO
 
+from capdoit.output.unfailing_stream import has_lost_output, make_unfailing
 from capdoit.redaction import Redactor
 
-RAISING_ERROR_HANDLERS = ("strict", "surrogateescape")  # they raise for characters that a stream cannot encode
 DEFAULT_WIDTH = 80
 
 
@@ -43,17 +41,19 @@ class Console:
 
     Attributes:
         redactor: masks secrets in everything that is written.
-        has_lost_output: something could not be written, for example because the disk is full.
     """
 
     def __init__(self, stream: TextIO) -> None:
         self.redactor = Redactor()
-        self.has_lost_output = False
         self._stream = stream
         self._lock = threading.RLock()  # a signal handler may write while its own thread writes
         self._host_width = 0
-        if isinstance(stream, io.TextIOWrapper):
-            self._make_unfailing(stream)
+        make_unfailing(stream)
+
+    @property
+    def has_lost_output(self) -> bool:
+        """True if something could not be written, for example because the disk is full."""
+        return has_lost_output(self._stream)
 
     @property
     def width(self) -> int:
@@ -98,34 +98,3 @@ class Console:
         with self._lock:
             self._stream.write(f"{text}\n")
             self._stream.flush()
-
-    def _make_unfailing(self, stream: io.TextIOWrapper) -> None:
-        """Let nothing that writes to the stream fail, neither capdoit nor doit nor Python.
-
-        A flow must not fail because a terminal cannot show a character, because the reader is gone (``| head``), or
-        because the disk of a log is full: that may happen just after a release became live.
-        """
-        if stream.errors in RAISING_ERROR_HANDLERS:
-            stream.reconfigure(errors="backslashreplace")
-        stream.write = self._with_fallback(stream, stream.write)  # type: ignore[method-assign]
-        stream.flush = self._with_fallback(stream, stream.flush)  # type: ignore[method-assign]
-
-    def _with_fallback(self, stream: io.TextIOWrapper, write: Callable[..., Any]) -> Callable[..., Any]:
-        """Return a function that writes, and after the first failure writes to /dev/null."""
-
-        def write_or_discard(*args: Any) -> Any:
-            try:
-                return write(*args)
-            except OSError as error:
-                os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
-                if not isinstance(error, BrokenPipeError):
-                    self.has_lost_output = True
-                    _warn_on_stderr(f"capdoit cannot write its output: {error.strerror}; it goes on")
-                return write(*args)
-
-        return write_or_discard
-
-
-def _warn_on_stderr(text: str) -> None:
-    with contextlib.suppress(OSError):
-        os.write(2, f"{text}\n".encode())
