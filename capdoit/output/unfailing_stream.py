@@ -32,7 +32,7 @@ def make_unfailing(stream: TextIO) -> None:
 
 
 def has_lost_output(stream: TextIO) -> bool:
-    """Return True if something could not be written, as on a full disk; output that nobody reads any more is not lost."""
+    """Return True if something could not be written, as on a full disk; what nobody reads any more is not lost."""
     return stream in _incomplete
 
 
