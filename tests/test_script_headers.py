@@ -39,7 +39,7 @@ BUILTINS = {
 PROGRAMS = {
     *("awk", "cat", "chmod", "cp", "cut", "date", "dd", "df", "dirname", "du", "find", "flock", "git", "head", "id"),
     *("ln", "locale", "ls", "mkdir", "mv", "readlink", "rm", "rmdir", "sed", "sha256sum", "sleep", "sort", "stat"),
-    *("tail", "tar", "touch", "tr", "uniq", "wc", "xargs"),
+    *("sync", "tail", "tar", "touch", "tr", "uniq", "wc", "xargs"),
 }
 
 

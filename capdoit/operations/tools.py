@@ -5,7 +5,7 @@ from __future__ import annotations
 from capdoit.config.stages import Stage
 from capdoit.transfers import transfer_of
 
-BOTH_FLOWS = ("cat", "ln", "mkdir", "mv", "rm", "rmdir", "touch")
+BOTH_FLOWS = ("cat", "ln", "mkdir", "mv", "rm", "rmdir", "sync", "touch")
 SURVEY = ("cut", "dd", "find", "readlink", "sed", "tail", "tr")  # also needed at the end of a flow
 MANIFEST = ("awk", "od", "sha256sum", "sort", "stat")
 ROLLBACK = ("tar",)

@@ -220,7 +220,7 @@ class ProgramFault:
 
 
 TOOLS = (
-    *("git", "tar", "cat", "ln", "mkdir", "mv", "rm", "rmdir", "touch"),  # of the flows
+    *("git", "tar", "cat", "ln", "mkdir", "mv", "rm", "rmdir", "sync", "touch"),  # of the flows
     *("cut", "dd", "find", "readlink", "sed", "tail", "tr"),  # of the survey
 )
 CLOCKS = ("2001-01-01", "2037-01-01")
