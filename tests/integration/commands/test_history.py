@@ -110,7 +110,7 @@ def test_status_reports_missing_files_and_differing_revisions_of_a_release(proje
     status = project.doit("cap", "status").failed(3).out
     assert f"The hosts differ: {release} is {revision} on web1; ffffffffffff on web2." in status
     shutil.rmtree(tree)
-    assert f"{release} is live on web2, but its files are gone" in project.doit("cap", "status").failed(3).out
+    assert f"web2: current is broken: the files of {release} are gone" in project.doit("cap", "status").failed(3).out
 
 
 def test_status_tells_why_a_rollback_would_be_refused(project: Project) -> None:

@@ -1,0 +1,88 @@
+"""The release that a rollback would go to, or the reason why it would be refused, as read-only commands show it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from capdoit.commands.command_request import CommandRequest
+from capdoit.commands.inspection import Inspection
+from capdoit.config.stages import Stage
+from capdoit.decisions.readiness import find_rollback_problems
+from capdoit.decisions.rollback_target import RollbackTarget, choose_rollback_target
+from capdoit.errors import CapdoitError, HostsFailed, NotReady, ReleaseNotChosen
+from capdoit.hosts.connection import Connection
+from capdoit.operations.integrity import find_damage
+from capdoit.output.command_line import CommandLine
+from capdoit.output.error_text import render_advice
+from capdoit.records.facts import Facts
+
+
+@dataclass(frozen=True)
+class RollbackPreview:
+    """A rollback that was not started.
+
+    Attributes:
+        target: the release that it would go to; None if it would be refused, or if no host answered.
+        error: the reason of the refusal; None without one.
+    """
+
+    target: RollbackTarget | None = None
+    error: CapdoitError | None = None
+
+    @property
+    def release(self) -> str | None:
+        """The name of the target; None without one."""
+        return self.target.release if self.target else None
+
+    @property
+    def damaged_on(self) -> tuple[str, ...]:
+        """The hosts on which the target is not as it was shipped."""
+        return tuple(outcome.host for outcome in self.error.failed) if isinstance(self.error, HostsFailed) else ()
+
+    @property
+    def refusal(self) -> str:
+        """The reason of the refusal in one line; empty without one."""
+        if isinstance(self.error, NotReady):
+            return str(self.error.problems[0])
+        return str(self.error or "")
+
+
+def preview_rollback(facts: Sequence[Facts], stage: Stage) -> RollbackPreview:
+    """Return what the default rollback of these hosts would do, as far as their facts tell."""
+    if not facts:
+        return RollbackPreview()
+    if problems := find_rollback_problems(facts, stage):
+        return RollbackPreview(error=NotReady(*problems))
+    try:
+        return RollbackPreview(choose_rollback_target(facts))
+    except ReleaseNotChosen as error:
+        return RollbackPreview(error=error)
+
+
+def preview_verified_rollback(inspection: Inspection, stage: Stage, facts: Sequence[Facts]) -> RollbackPreview:
+    """Return what the default rollback would do, and compare its target with its manifest as the rollback will."""
+    preview = preview_rollback(facts, stage)
+    target = preview.target
+    if target is None:
+        return preview
+
+    def check(connection: Connection) -> None:
+        if damage := find_damage(connection, stage, target.release, "quick"):
+            raise damage
+
+    holders = {one.host for one in facts} - target.archived
+    outcomes = inspection.ask_each(check, [one for one in inspection.connections if one.name in holders])
+    return preview if all(outcomes) else RollbackPreview(error=HostsFailed(outcomes))
+
+
+def advise_rollback(preview: RollbackPreview, request: CommandRequest, stage: Stage) -> list[str]:
+    """Return the commands that lead out of a refusal, a line each; none if there is no release to go to."""
+    error = preview.error
+    is_advisable = isinstance(error, HostsFailed) or (isinstance(error, ReleaseNotChosen) and _has_candidates(error))
+    command = CommandLine("rollback", stage.name, request.variables)
+    return render_advice(error, command).splitlines() if error and is_advisable else []
+
+
+def _has_candidates(error: ReleaseNotChosen) -> bool:
+    return error.candidates is not None and bool(error.candidates.releases)
