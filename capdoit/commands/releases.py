@@ -9,8 +9,9 @@ from typing import Any
 
 from capdoit.commands.command_request import CommandRequest
 from capdoit.commands.exit_statuses import INCOMPLETE, NO_HOST_ANSWERED, choose_exit_status
-from capdoit.commands.inspection import Inspection, inspect_hosts
-from capdoit.commands.live_releases import REVISION_DIGITS, have_same_live_release, preview_rollback
+from capdoit.commands.inspection import Inspection
+from capdoit.commands.live_releases import REVISION_DIGITS, have_same_live_release
+from capdoit.commands.rollback_preview import RollbackPreview, advise_rollback, preview_verified_rollback
 from capdoit.commands.subcommand import JSON, SELECTION, Subcommand
 from capdoit.commands.unreached_hosts import errors_by_host, print_unreached_hosts
 from capdoit.config.stages import Stage
@@ -33,34 +34,30 @@ Columns = Mapping[str, Sequence[str]]  # the states of all releases, by the head
 def print_releases(request: CommandRequest) -> int:
     """Print a line for each release, with its state on each host."""
     stage = request.select_stage()
-    outcomes, sizes = _survey_with_sizes(stage, request)
-    facts = answers(outcomes)
+    with Inspection(stage, request) as inspection:
+        outcomes, sizes = _survey_with_sizes(inspection)
+        preview = preview_verified_rollback(inspection, stage, answers(outcomes))
     if request.has(JSON):
-        request.print_json(_json(stage, outcomes, sizes))
+        request.print_json(_json(stage, outcomes, sizes, preview))
     else:
-        target, refusal = preview_rollback(facts, stage)
-        if facts:
-            request.console.write_table(_make_table(facts, target, sizes, request.console.width))
-        if refusal:
-            request.console.write(f"A rollback is refused: {refusal}", Tone.DOUBTFUL)
-        print_unreached_hosts(request.console, outcomes)
-    return choose_exit_status(outcomes, have_same_live_release(facts))
+        _print(request, stage, outcomes, sizes, preview)
+    return choose_exit_status(outcomes, have_same_live_release(answers(outcomes)))
 
 
 # -- questions
 
 
-def _survey_with_sizes(stage: Stage, request: CommandRequest) -> tuple[list[Outcome[Facts]], Sizes]:
+def _survey_with_sizes(inspection: Inspection) -> tuple[list[Outcome[Facts]], Sizes]:
     """Ask hosts for their facts and the sizes of their releases. A host that cannot say has no sizes."""
     sizes: dict[str, dict[str, int]] = {}
 
-    def ask(inspection: Inspection, host: Connection) -> Facts:
+    def ask(host: Connection) -> Facts:
         facts = inspection.survey(host)
         with contextlib.suppress(HostError):
             sizes[host.name] = _ask_sizes(host)
         return facts
 
-    return inspect_hosts(stage, request, ask), sizes
+    return inspection.ask_each(ask), sizes
 
 
 def _ask_sizes(host: Connection) -> dict[str, int]:
@@ -71,6 +68,25 @@ def _ask_sizes(host: Connection) -> dict[str, int]:
 
 
 # -- for people
+
+
+def _print(
+    request: CommandRequest,
+    stage: Stage,
+    outcomes: Sequence[Outcome[Facts]],
+    sizes: Sizes,
+    preview: RollbackPreview,
+) -> None:
+    console, facts = request.console, answers(outcomes)
+    if facts:
+        console.write_table(_make_table(facts, preview.release, sizes, console.width))
+    for sentence in fleet_state.find_wrong_symlinks(facts):
+        console.write(sentence, Tone.BAD)
+    if preview.error:
+        console.write(f"A rollback is refused: {preview.refusal}", Tone.DOUBTFUL)
+        for line in advise_rollback(preview, request, stage):
+            console.write(f"  {line}")
+    print_unreached_hosts(console, outcomes)
 
 
 def _make_table(facts: Sequence[Facts], target: str | None, sizes: Sizes, width: int) -> str:
@@ -153,11 +169,11 @@ def _revision(facts: Sequence[Facts], release: str) -> str:
 # -- for programs
 
 
-def _json(stage: Stage, outcomes: Sequence[Outcome[Facts]], sizes: Sizes) -> dict[str, Any]:
+def _json(stage: Stage, outcomes: Sequence[Outcome[Facts]], sizes: Sizes, preview: RollbackPreview) -> dict[str, Any]:
     facts = answers(outcomes)
     return {
         "stage": stage.name,
-        "rollback": preview_rollback(facts, stage)[0],
+        "rollback": preview.release,
         "releases": [_release_json(name, facts, sizes) for name in _list_releases(facts)],
         "errors": errors_by_host(outcomes),
     }

@@ -9,13 +9,19 @@ from typing import Any
 
 from capdoit.commands.command_request import CommandRequest
 from capdoit.commands.exit_statuses import INCOMPLETE, NO_HOST_ANSWERED, choose_exit_status
-from capdoit.commands.inspection import survey_hosts
-from capdoit.commands.live_releases import find_live_release, have_same_live_release, preview_rollback
+from capdoit.commands.inspection import Inspection
+from capdoit.commands.live_releases import find_live_release, have_same_live_release
+from capdoit.commands.rollback_preview import (
+    RollbackPreview,
+    advise_rollback,
+    preview_rollback,
+    preview_verified_rollback,
+)
 from capdoit.commands.subcommand import JSON, SELECTION, Subcommand
 from capdoit.commands.unreached_hosts import print_unreached_hosts
 from capdoit.config.stages import Stage
 from capdoit.errors import Outcome, answers
-from capdoit.output.console import Console, Tone
+from capdoit.output.console import Tone
 from capdoit.records import fleet_state
 from capdoit.records.facts import Facts
 from capdoit.records.history import build_history
@@ -30,26 +36,38 @@ SHORT_REVISION_DIGITS = 8  # so that the table fits a screen
 def print_status(request: CommandRequest) -> int:
     """Print what is live on each host, locks, differences, unfinished work, and what a rollback would do."""
     stage = request.select_stage()
-    outcomes = survey_hosts(stage, request)
-    facts = answers(outcomes)
+    with Inspection(stage, request) as inspection:
+        outcomes = inspection.ask_each(inspection.survey)
+        preview = preview_verified_rollback(inspection, stage, answers(outcomes))
     if request.has(JSON):
-        request.print_json(_json(stage, outcomes))
+        request.print_json(_json(stage, outcomes, preview))
     else:
-        _print(request.console, stage, outcomes)
-    return choose_exit_status(
-        outcomes, not fleet_state.find_differences(facts) and not fleet_state.find_missed_deploys(facts)
+        _print(request, stage, outcomes, preview)
+    return choose_exit_status(outcomes, _is_well(answers(outcomes)))
+
+
+def _is_well(facts: Sequence[Facts]) -> bool:
+    """Return True if every host has one complete release live, or none, and took part in the last deploy."""
+    return not (
+        fleet_state.find_wrong_symlinks(facts)
+        or fleet_state.find_differences(facts)
+        or fleet_state.find_missed_deploys(facts)
     )
 
 
 # -- for people
 
 
-def _print(console: Console, stage: Stage, outcomes: Sequence[Outcome[Facts]]) -> None:
-    facts = answers(outcomes)
+def _print(request: CommandRequest, stage: Stage, outcomes: Sequence[Outcome[Facts]], preview: RollbackPreview) -> None:
+    console, facts = request.console, answers(outcomes)
     if facts:
         console.write_table(fit_table(HEAD, map(_row, facts), console.width))
-        for line, tone in _describe_fleet(facts, stage, len(outcomes)):
+        for line, tone in _describe_fleet(facts):
             console.write(line, tone)
+        for line in _describe_rollback(request, stage, facts, len(outcomes), preview):
+            console.write(line)
+        console.write(f"Last drill: {fleet_state.describe_last_drill(facts)}")
+        console.write(f"Free: {_describe_free_space(facts)}")
     print_unreached_hosts(console, outcomes)
     for sentence in fleet_state.find_unfinished_work(facts):
         console.write(sentence, Tone.DOUBTFUL)
@@ -59,20 +77,19 @@ def _row(facts: Facts) -> tuple[str, ...]:
     release, revision = find_live_release(facts)
     period = find_live_period(facts, release)
     short_revision = revision[:SHORT_REVISION_DIGITS]
-    return facts.host, release or "nothing", format_minute(period.since), period.by, short_revision, period.branch
+    live = "broken" if fleet_state.find_wrong_symlinks([facts]) else release or "nothing"
+    return facts.host, live, format_minute(period.since), period.by, short_revision, period.branch
 
 
-def _describe_fleet(facts: Sequence[Facts], stage: Stage, host_count: int) -> Iterator[tuple[str, Tone | None]]:
+def _describe_fleet(facts: Sequence[Facts]) -> Iterator[tuple[str, Tone | None]]:
     """Return the lines about the fleet, each with its tone."""
     for holder, names in group_names((one.host, one.holder) for one in facts if one.lock).items():
         yield f"{names}: locked by {holder}", Tone.DOUBTFUL
+    yield from ((sentence, Tone.BAD) for sentence in fleet_state.find_wrong_symlinks(facts))
     if sentence := _describe_bad_ending(facts):
         yield sentence, Tone.DOUBTFUL
     yield from ((sentence, None) for sentence in fleet_state.find_kept_failures(facts))
     yield from ((f"The hosts differ: {sentence}.", Tone.DOUBTFUL) for sentence in fleet_state.find_differences(facts))
-    yield f"A rollback {_describe_rollback(facts, stage, host_count)}", None
-    yield f"Last drill: {fleet_state.describe_last_drill(facts)}", None
-    yield f"Free: {_describe_free_space(facts)}", None
 
 
 def _describe_bad_ending(facts: Sequence[Facts]) -> str:
@@ -88,18 +105,22 @@ def _describe_bad_ending(facts: Sequence[Facts]) -> str:
     return f"The last {last.flow} {verb} ({last.ending}){release}{unfinished}."
 
 
-def _describe_rollback(facts: Sequence[Facts], stage: Stage, host_count: int) -> str:
-    """Return what a rollback would do now, as the end of a sentence."""
-    target, refusal = preview_rollback(facts, stage)
-    if target is None:
-        return f"is refused: {refusal}"
+def _describe_rollback(
+    request: CommandRequest, stage: Stage, facts: Sequence[Facts], host_count: int, preview: RollbackPreview
+) -> Iterator[str]:
+    """Return what a rollback would do now, and if it would be refused, the commands to type."""
+    if preview.target is None:
+        yield f"A rollback is refused: {preview.refusal}"
+        yield from (f"  {line}" for line in advise_rollback(preview, request, stage))
+        return
+    target = preview.target.release
     one = next((one for one in facts if target in one.releases), facts[0])
     period = find_live_period(one, target)
     how_long = describe_length(period, datetime.now(timezone.utc))
     was_live = f", live {how_long}, until {format_minute(period.until)}" if how_long and period.until else ""
     source = period.branch or one.releases.get(target, "")[:SHORT_REVISION_DIGITS]
     possible = f"possible on {len(facts)} of {host_count} hosts"
-    return f"goes to {target} ({source}{was_live}), {possible}; to be sure: doit drill:{stage.name}"
+    yield f"A rollback goes to {target} ({source}{was_live}), {possible}; to be sure: doit drill:{stage.name}"
 
 
 def _describe_free_space(facts: Sequence[Facts]) -> str:
@@ -117,22 +138,22 @@ def _free_space(facts: Facts) -> str:
 # -- for programs
 
 
-def _json(stage: Stage, outcomes: Sequence[Outcome[Facts]]) -> dict[str, Any]:
+def _json(stage: Stage, outcomes: Sequence[Outcome[Facts]], preview: RollbackPreview) -> dict[str, Any]:
     facts = answers(outcomes)
-    target, refusal = preview_rollback(facts, stage)
     return {
         "stage": stage.name,
         "agree": have_same_live_release(facts) if facts else None,
-        "rollback": target,
-        "refused": refusal,
+        "rollback": preview.release,
+        "refused": preview.refusal,
+        "broken": fleet_state.find_wrong_symlinks(facts),
         "differences": fleet_state.find_differences(facts),
         "ended_badly": _describe_bad_ending(facts) or None,
         "unfinished": fleet_state.find_unfinished_work(facts),
-        "hosts": [_host_json(outcome, stage) for outcome in outcomes],
+        "hosts": [_host_json(outcome, stage, preview) for outcome in outcomes],
     }
 
 
-def _host_json(outcome: Outcome[Facts], stage: Stage) -> dict[str, Any]:
+def _host_json(outcome: Outcome[Facts], stage: Stage, preview: RollbackPreview) -> dict[str, Any]:
     facts = outcome.answer
     if facts is None:
         return {"host": outcome.host, "error": str(outcome.error)}
@@ -149,7 +170,7 @@ def _host_json(outcome: Outcome[Facts], stage: Stage) -> dict[str, Any]:
         "lock_is_held": facts.lock_is_held if facts.lock else False,
         "set_aside": sorted(facts.kept_failures),
         "drilled": vars(facts.drill_verdict) if facts.drill_verdict else None,
-        "rollback": preview_rollback([facts], stage)[0],
+        "rollback": None if facts.host in preview.damaged_on else preview_rollback([facts], stage).release,
         "disk_kib": facts.disk and asdict(facts.disk),
         "inodes": facts.inodes and asdict(facts.inodes),
         "error": None,
@@ -169,6 +190,6 @@ COMMAND = Subcommand(
     variables=SELECTION,
     exit_statuses=(
         NO_HOST_ANSWERED,
-        (INCOMPLETE, "some hosts did not answer, differ in their releases, or were left out of the last deploy"),
+        (INCOMPLETE, "some hosts did not answer, differ, have a broken current, or were left out of the last deploy"),
     ),
 )

@@ -79,6 +79,8 @@ def _warn(stage: Stage, facts: Sequence[Facts], events: EventBus) -> None:
     if stage.drill_max_age is not None:
         for sentence in fleet_state.find_overdue_drills(facts, stage.drill_max_age, datetime.now(timezone.utc)):
             events.emit(CheckWarned(f"{sentence}; doit drill:{stage.name} rehearses one"))
+    for sentence in fleet_state.find_wrong_symlinks([one for one in facts if not one.current_is_not_symlink]):
+        events.emit(CheckWarned(f"{sentence}; a deploy replaces it"))
     held = ((one.host, one.holder) for one in facts if one.lock and one.lock_is_held)
     for holder, hosts in group_names(held).items():
         events.emit(CheckWarned(f"{hosts}: locked by {holder}"))

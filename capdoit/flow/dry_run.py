@@ -131,6 +131,7 @@ def _starting(context: FlowContext) -> Iterator[str]:
     for one in facts:
         if one.lock and one.lock.flow:
             yield f"{one.host}: its lock is held now by {one.holder}"
+    yield from fleet_state.find_wrong_symlinks(facts)
     yield from (f"the hosts differ: {difference}" for difference in fleet_state.find_differences(facts))
     for one in facts:
         if one.strays:

@@ -49,24 +49,40 @@ def list_release(connection: Connection, release: str, depth: str, only_checksum
     return connection.checked(Request(script, capture=True)).text
 
 
+def find_damage(connection: Connection, stage: Stage, release: str, depth: str) -> Damaged | None:
+    """Return the damage of a release on a host; None if it is as it was shipped. Arguments as in `compare_release`.
+
+    Raises:
+        HostError: the host was lost.
+    """
+    try:
+        return _describe_damage(connection.name, release, compare_release(connection, stage, release, depth))
+    except HostError as error:
+        if not connection.is_connected:
+            raise
+        return Damaged(connection.name, release, cause=error)
+
+
 def check_integrity(context: FlowContext, connection: Connection) -> Comparison | None:
     """Refuse a damaged rollback target, and one that could not be compared; ``force=yes`` makes that a warning.
 
     An archive is unpacked next to the releases first. A dry run does not unpack it.
 
     Returns:
-        The comparison; None when there is none: in a dry run, or with ``force=yes``.
+        The comparison of an archive that was unpacked; None for a directory, and in a dry run.
 
     Raises:
         Damaged: the release is not as it was shipped, or that is not known.
         HostError: the host was lost, or the archive could not be unpacked.
     """
-    if connection.name in context.decision.archived_on:
-        found = _unpack_and_compare(context, connection)
-    else:
-        found = _compare_or_refuse(context, connection)
-    if found and found.damage:
-        _refuse(context, _damaged(context, connection, found))
+    request, release = context.request, context.decision.release
+    if connection.name not in context.decision.archived_on:
+        depth = request.variables.verify or "quick"
+        _refuse_damage(context, find_damage(connection, request.stage, release, depth))
+        return None
+    found = _unpack_and_compare(context, connection)
+    if found:
+        _refuse_damage(context, _describe_damage(connection.name, release, found, is_archive=True))
     return found
 
 
@@ -76,27 +92,16 @@ def _unpack_and_compare(context: FlowContext, connection: Connection) -> Compari
     return None if text is None else parse_comparison(connection.name, text)
 
 
-def _compare_or_refuse(context: FlowContext, connection: Connection) -> Comparison | None:
-    request, release = context.request, context.decision.release
-    try:
-        return compare_release(connection, request.stage, release, request.variables.verify or "quick")
-    except HostError as error:
-        if not connection.is_connected:
-            raise
-        _refuse(context, Damaged(connection.name, release, cause=error))
-        return None
-
-
-def _damaged(context: FlowContext, connection: Connection, found: Comparison) -> Damaged:
-    is_archive = connection.name in context.decision.archived_on
+def _describe_damage(host: str, release: str, found: Comparison, *, is_archive: bool = False) -> Damaged | None:
     lines = format_changes(found.damage, MOST_SHOWN)
-    return Damaged(connection.name, context.decision.release, found.count_changes(), lines, is_archive=is_archive)
+    return Damaged(host, release, found.count_changes(), lines, is_archive=is_archive) if lines else None
 
 
-def _refuse(context: FlowContext, damage: Damaged) -> None:
-    if not context.request.variables.force:
+def _refuse_damage(context: FlowContext, damage: Damaged | None) -> None:
+    if damage and not context.request.variables.force:
         raise damage
-    context.warn(str(damage), damage.host)
+    if damage:
+        context.warn(str(damage), damage.host)
 
 
 def _limits(depth: str | None) -> dict[str, Value]:

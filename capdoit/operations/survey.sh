@@ -37,6 +37,7 @@ report_current() {
     if [ -L current ]; then
         print_fact current "$(to_one_line "$(readlink current)")"
         if place=$(cd current/ 2>/dev/null && pwd -P); then print_fact current_place "$(to_one_line "$place")"; fi
+        if [ ! -d current ]; then print_fact current_is_broken yes; fi
     elif [ -e current ]; then
         print_fact current_is_no_link yes
     fi

@@ -21,8 +21,8 @@ LONGEST_REVISION = 200
 REVISION = re.compile(r"[0-9A-Za-z._-]{1,200}")
 # Keys that survey.sh prints once at most.
 SINGLE_KEYS = {
-    *("user", "deploy_to", "out_of_bounds", "current", "current_is_no_link", "current_place", "lock", "lock_is_held"),
-    *("drilled", "disk", "inodes", "end"),
+    *("user", "deploy_to", "out_of_bounds", "current", "current_is_no_link", "current_is_broken", "current_place"),
+    *("lock", "lock_is_held", "drilled", "disk", "inodes", "end"),
 }
 # Keys that survey.sh may print several times.
 REPEATED_KEYS = {
@@ -44,6 +44,7 @@ class Facts:
         link: the target of ``current``, as written; empty if ``current`` is missing.
         current: the live release; None if ``current`` does not point to a release.
         current_is_not_symlink: whether ``current`` is something else than a symlink.
+        current_is_broken: whether ``current`` is a symlink that leads to no directory.
         releases: the revision of each release by its name; empty for an incomplete release.
         archives: the releases that are kept as archives.
         kept_failures: the releases whose deploys failed and that ``keep_failed`` keeps.
@@ -70,6 +71,7 @@ class Facts:
     link: str = ""
     current: str | None = None
     current_is_not_symlink: bool = False
+    current_is_broken: bool = False
     releases: Mapping[str, str] = field(default_factory=dict)
     archives: frozenset[str] = frozenset()
     kept_failures: frozenset[str] = frozenset()
@@ -91,8 +93,8 @@ class Facts:
 
     @property
     def live(self) -> str:
-        """The live release, or else the target of ``current``; empty without a ``current``."""
-        return self.current or self.link
+        """The live release, or else the target of ``current``; empty if ``current`` is missing or broken."""
+        return "" if self.current_is_broken else self.current or self.link
 
     @property
     def held(self) -> list[str]:
@@ -163,6 +165,7 @@ def parse_facts(host: str, layout: Layout, text: str) -> Facts:
         link="".join(found["current"]),
         current=_parse_current(layout, found),
         current_is_not_symlink=bool(found["current_is_no_link"]),
+        current_is_broken=bool(found["current_is_broken"]),
         releases={name: revision for name, revision in revisions.items() if is_release(name)},
         archives=frozenset(filter(is_release, found["archive"])),
         kept_failures=frozenset(filter(is_release, found["set_aside"])),

@@ -14,13 +14,17 @@ from capdoit.units import format_duration
 def find_differences(facts: Sequence[Facts]) -> list[str]:
     """Return the differences between hosts: live releases, complete releases and revisions, one sentence each."""
     live = group_names((one.host, one.live or "nothing") for one in facts)
-    gone = group_names((one.host, one.current) for one in facts if one.current and one.current not in one.releases)
     return [
         *(["; ".join(f"{what} is live on {hosts}" for what, hosts in live.items())] if len(live) > 1 else []),
-        *(f"{release} is live on {hosts}, but its files are gone" for release, hosts in gone.items()),
         *_different_revisions(facts),
         *_missing_releases(facts),
     ]
+
+
+def find_wrong_symlinks(facts: Sequence[Facts]) -> list[str]:
+    """Return the hosts on which ``current`` does not lead to a release, one sentence each."""
+    wrong = group_names((one.host, text) for one in facts if (text := _describe_wrong_symlink(one)))
+    return [f"{hosts}: {text}" for text, hosts in wrong.items()]
 
 
 def find_missed_deploys(facts: Sequence[Facts]) -> list[str]:
@@ -66,6 +70,17 @@ def _why_overdue(verdict: DrillVerdict | None, max_age_seconds: int, now: dateti
         return f"the last drill failed: {verdict}"
     age = (now - verdict.time).total_seconds()
     return f"the last drill is {format_duration(age)} old" if age > max_age_seconds else ""
+
+
+def _describe_wrong_symlink(facts: Facts) -> str:
+    """Return the fault of ``current``; empty if it leads to a release, or is missing."""
+    if facts.current_is_not_symlink:
+        return "current is not a symlink"
+    if facts.current and facts.current not in facts.releases:
+        return f"current is broken: the files of {facts.current} are gone"
+    if facts.current_is_broken:
+        return f"current is broken: it points to {facts.link}, where there is no directory"
+    return f"current points to {facts.link}, which is not a release" if facts.link and not facts.current else ""
 
 
 def _different_revisions(facts: Sequence[Facts]) -> list[str]:
