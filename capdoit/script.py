@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 Value = str | int | bool | list[str] | tuple[str, ...]
 
 NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+REFERENCE = re.compile(rf"\$(?:\$|({NAME.pattern})|\{{({NAME.pattern})\}})")
 
 
 @dataclass(frozen=True)
@@ -39,19 +40,52 @@ class Secret:
 
 
 @dataclass(frozen=True)
+class Template:
+    """A text with references to environment variables, which the host replaces when it runs a command.
+
+    Attributes:
+        text: ``$NAME`` and ``${NAME}`` are references, ``$$`` is a dollar, and nothing else is interpreted.
+    """
+
+    text: str
+
+    @property
+    def word(self) -> str:
+        """The template as one word of POSIX sh, which expands the references."""
+        plain, *found = REFERENCE.split(self.text)
+        pieces = [quote(plain)]
+        for name, braced, text in zip(found[::3], found[1::3], found[2::3], strict=True):
+            pieces += [f'"${{{name or braced}}}"' if name or braced else quote("$"), quote(text)]
+        return "".join(piece for piece in pieces if piece != "''") or "''"
+
+    def followed_by(self, text: str) -> Template:
+        """Return the template with a text behind it, which may have references."""
+        return Template(self.text + text)
+
+
+EnvValue = str | Template
+
+
+def as_template(value: EnvValue) -> Template:
+    """Return a value as a template; a text that is not one has no references."""
+    return value if isinstance(value, Template) else Template(value.replace("$", "$$"))
+
+
+@dataclass(frozen=True)
 class Script:
     """A POSIX sh script that one host runs in one round trip.
 
     Attributes:
         name: name of the script in messages.
         body: the commands.
-        env: environment variables of the script; values may be secret, so a dry run does not show them.
+        env: environment variables of the script; values may be secret, so a dry run does not show them. References in
+            templates mean the variables as they are before any of these is set.
         given: assignments of values, placed before the body; they contain no secrets.
     """
 
     name: str
     body: str
-    env: Mapping[str, str] = field(default_factory=dict, repr=False)
+    env: Mapping[str, EnvValue] = field(default_factory=dict, repr=False)
     given: str = ""
 
     @property
@@ -61,7 +95,9 @@ class Script:
 
     def frame(self) -> str:
         """Return the text to send: the environment, then the script."""
-        return "".join(f"export {check_name(k)}={quote(v)}\n" for k, v in self.env.items()) + self.text
+        # One command: sh expands all its words before it assigns the first variable.
+        exports = [f"{check_name(name)}={_environment_word(value)}" for name, value in self.env.items()]
+        return (f"export {' '.join(exports)}\n" if exports else "") + self.text
 
 
 def quote(value: str) -> str:
@@ -94,6 +130,10 @@ def check_name(name: str) -> str:
     if not NAME.fullmatch(name):
         raise ValueError(f"not a name of an environment variable: {name!r}")
     return name
+
+
+def _environment_word(value: EnvValue) -> str:
+    return value.word if isinstance(value, Template) else quote(value)
 
 
 def _text(value: Value) -> str:

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from capdoit.script import Script, Value, assign
+from capdoit.script import EnvValue, Script, Value, assign
 
 PACKAGE = Path(__file__).parent
 LIBRARIES = "sh"
@@ -54,7 +54,7 @@ def render(
     name: str,
     files: str | Iterable[str],
     values: Mapping[str, Value],
-    env: Mapping[str, str] | None = None,
+    env: Mapping[str, EnvValue] | None = None,
     common: Mapping[str, Value] | None = None,
 ) -> Script:
     """Return a script with its libraries and its values.

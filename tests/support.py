@@ -65,7 +65,7 @@ def replace_programs(project: Project, host: str, **scripts: str) -> None:
 
 
 def remove_programs(project: Project, host: str, *missing: str) -> None:
-    """Remove programs from the PATH of a host."""
+    """Remove programs from the PATH of hooks' commands on a host; capdoit's scripts have the login's, too."""
     project.hosts[host]["default_env"] = {"PATH": make_path_without(project.path / f"tools-{host}", *missing)}
     project.config()
 

@@ -14,14 +14,14 @@ from typing import Any
 
 from capdoit.config.yaml_nodes import YamlValue
 from capdoit.layout import is_inside
-from capdoit.script import NAME, Secret
+from capdoit.script import NAME, REFERENCE, EnvValue, Secret, Template
 
 SECONDS_PER_UNIT = {"h": 3600, "d": 86400}
 AGE = re.compile(r"([1-9][0-9]{0,4})([dh])")
 APPLICATION = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]*")
 SSH_OPTION = re.compile(r"[A-Za-z0-9]+[ =].+")
 
-Env = Mapping[str, "str | Secret"]
+Env = Mapping[str, EnvValue | Secret]
 Plain = str | int | float | bool | list[str] | dict[str, str] | Secret | None
 Reader = Callable[[YamlValue], Any]
 
@@ -125,14 +125,18 @@ def read_application(value: YamlValue) -> str:
     return text
 
 
-def read_environment(value: YamlValue) -> dict[str, str | Secret]:
-    """Read a mapping of environment variables to strings and secrets."""
-    env: dict[str, str | Secret] = {}
+def read_environment(value: YamlValue) -> dict[str, EnvValue | Secret]:
+    """Read a mapping of environment variables to strings, templates and secrets.
+
+    A name in lower case is in the result in capitals, too: Capistrano sets only that one, and http_proxy and others
+    are known in lower case.
+    """
+    env: dict[str, EnvValue | Secret] = {}
     for name, item in value.as_mapping("a mapping of names to strings").items():
         if not NAME.fullmatch(name):
             item.add_mistake("not a valid name of an environment variable")
-        env[name] = _read_secret(item) if item.kind == "!env" else item.as_string(may_be_empty=True)
-    return env
+        env[name] = _read_secret(item) if item.kind == "!env" else _read_template(item)
+    return {**{name.upper(): value for name, value in env.items() if name.islower()}, **env}
 
 
 def read_ssh_options(value: YamlValue) -> tuple[str, ...]:
@@ -143,6 +147,11 @@ def read_ssh_options(value: YamlValue) -> tuple[str, ...]:
 def read_roles(value: YamlValue) -> tuple[str, ...]:
     """Read a list of roles."""
     return tuple(_read_role(item) for item in value.as_list())
+
+
+def _read_template(value: YamlValue) -> EnvValue:
+    text = value.as_string(may_be_empty=True)
+    return Template(text) if REFERENCE.search(text) else text
 
 
 def _read_secret(value: YamlValue) -> Secret:

@@ -16,6 +16,8 @@ LEAST_INODES = 1000
 LOW_SHARE = 0.05  # of a disk
 LARGEST_OFFSET_SECONDS = 5.0  # between two clocks
 UTF_8 = ("utf-8", "utf8")
+# NixOS has its programs in the last one.
+SYSTEM_DIRECTORIES = ("/bin", "/usr/bin", "/run/current-system/sw/bin", "$PATH", "${PATH}")
 
 
 @dataclass(frozen=True)
@@ -67,18 +69,30 @@ def judge_ssh_route(route: SshRoute, is_reached: bool) -> list[Finding]:
 def judge_settings(
     settings: Iterable[Setting], unused: Iterable[tuple[Setting, str]], environment: Mapping[str, str]
 ) -> list[Finding]:
-    """Return the findings about settings: secrets without a value, and settings that nothing uses.
+    """Return the findings about settings: secrets without a value, a PATH that is too short, and unused settings.
 
     Args:
         settings: all settings of a stage.
         unused: settings that nothing uses, each with the reason.
         environment: the controller's environment variables.
     """
+    settings = list(settings)
     unset = [setting for setting in settings if setting.secret and setting.secret not in environment]
     return [
+        *(Finding(s.place, _describe_short_path(s), is_problem=False) for s in settings if _is_short_path(s)),
         *(Finding(s.place, f"{_full_name(s)}: the environment variable {s.secret} is not set") for s in unset),
         *(Finding(s.place, f"{_full_name(s)} is not used: {why}", is_problem=False) for s, why in unused),
     ]
+
+
+def _is_short_path(setting: Setting) -> bool:
+    is_path = setting.name.upper() == "DEFAULT_ENV.PATH" and not setting.secret
+    return is_path and not {*setting.value.split(":")}.intersection(SYSTEM_DIRECTORIES)
+
+
+def _describe_short_path(setting: Setting) -> str:
+    wanted = f"{setting.value}:$PATH".removeprefix(":")
+    return f'{_full_name(setting)} has no directory of the system for commands of hooks; add them with "{wanted}"'
 
 
 def sort_findings(findings: Iterable[Finding]) -> list[Finding]:

@@ -14,7 +14,7 @@ from capdoit.hooks.hook import Hook
 from capdoit.hosts.connection import Connection
 from capdoit.layout import Layout
 from capdoit.operations.integrity import check_integrity
-from capdoit.script import Value
+from capdoit.script import EnvValue, Secret, Template, Value
 from capdoit.shell_scripts import script_text
 from capdoit.state.context import FlowContext
 from capdoit.steps.finishing_rollback import release_to_archive
@@ -81,11 +81,22 @@ def remove_shadow(context: FlowContext, verdict: str) -> list[Outcome[None]]:
 def _shadow_host(host: HostConfig) -> HostConfig:
     real = host.layout.deploy_to
     shadow = f"{real}/.capdoit/drill"
-    path = re.compile(rf"(?<![^:=\s,]){re.escape(real)}(?=[/:\s,]|$)")
-    env: Env = {
-        name: path.sub(lambda _: shadow, value) if isinstance(value, str) else value for name, value in host.env.items()
-    }
+    env: Env = {name: _redirected(value, real, shadow) for name, value in host.env.items()}
     return replace(host, layout=Layout(shadow), env=env)
+
+
+def _redirected(value: EnvValue | Secret, real: str, shadow: str) -> EnvValue | Secret:
+    """Return the value of an environment variable with paths in the real deploy_to changed to paths in the shadow."""
+    if isinstance(value, Secret):
+        return value
+    if isinstance(value, Template):
+        real, shadow = real.replace("$", "$$"), shadow.replace("$", "$$")
+        return Template(_redirected_text(value.text, real, shadow))
+    return _redirected_text(value, real, shadow)
+
+
+def _redirected_text(text: str, real: str, shadow: str) -> str:
+    return re.sub(rf"(?<![^:=\s,]){re.escape(real)}(?=[/:\s,]|$)", lambda _: shadow, text)
 
 
 def _check_links(context: FlowContext, connection: Connection) -> None:

@@ -16,7 +16,7 @@ from capdoit.hosts.request import Answer, Request
 from capdoit.hosts.session import LOOP, Session
 from capdoit.hosts.ssh_command import ssh_arguments, ssh_options
 from capdoit.hosts.stop_signal import StopSignal
-from capdoit.script import Script, Secret, Value, words
+from capdoit.script import EnvValue, Script, Secret, Value, as_template, words
 from capdoit.shell_scripts import render
 
 if TYPE_CHECKING:
@@ -118,11 +118,15 @@ class Connection:
     ) -> Script:
         """Return a script with the host's environment; arguments as in `render`.
 
-        ``deploy_to`` is one of the common values.
+        ``deploy_to`` is one of the common values. Programs that are not in the PATH of the host's environment are found
+        in that of the login.
         """
-        return render(name, files, values, self.environment(), {"deploy_to": self.deploy_to, **(common or {})})
+        env = self.environment()
+        if "PATH" in env:
+            env["PATH"] = as_template(env["PATH"]).followed_by(":$PATH")
+        return render(name, files, values, env, {"deploy_to": self.deploy_to, **(common or {})})
 
-    def environment(self, more: Mapping[str, str | Secret] | None = None) -> dict[str, str]:
+    def environment(self, more: Mapping[str, str | Secret] | None = None) -> dict[str, EnvValue]:
         """Return the host's environment variables and ``more``, secrets revealed."""
         variables = {**self.config.env, **(more or {})}
         return {name: v.reveal() if isinstance(v, Secret) else v for name, v in variables.items()}

@@ -5,6 +5,6 @@
 # Given: inner_script run user
 # shellcheck disable=SC2016
 [ -z "$run" ] || require_lock
-set -- sh -c 'script=$(cat); exec </dev/null; eval "$script"'
+set -- sh -c 'set -- "$(cat)"; exec </dev/null; eval "shift; $1"'
 [ -z "$user" ] || set -- sudo -n -u "$user" -- "$@"
 printf '%s\n' "$inner_script" | "$@"

@@ -17,7 +17,7 @@ import pytest
 
 from capdoit.doctor.host_condition import SHOWN_TOOLS
 from capdoit.testing import GitRepo, Project, SshdFleet
-from tests.support import MakeProject, make_path_without, remove_programs, replace_programs
+from tests.support import MakeProject, make_path_without, replace_programs
 
 NOBODY = 65534
 AS_NOBODY = f'ForceCommand=exec setpriv --reuid={NOBODY} --regid={NOBODY} --clear-groups sh -c "$SSH_ORIGINAL_COMMAND"'
@@ -195,11 +195,9 @@ def test_invalid_ssh_options_are_a_problem(project: Project) -> None:
 
 
 def test_a_missing_program_is_a_problem_only_when_the_stage_needs_it(project: Project) -> None:
-    remove_programs(project, "web2", "git", "rsync")
-    path = make_path_without(project.path / "no-flock", "flock")
-    said = doctor(project, code=3, env={"PATH": path})
-    flocks = ["web1: flock is not installed", "web2: flock is not installed"]
-    assert texts(said["problems"]) == [flocks[0], "web2: git is not installed", flocks[1]]
+    said = doctor(project, code=3, env={"PATH": make_path_without(project.path / "tools", "flock", "git", "rsync")})
+    missing = [f"{host}: {tool} is not installed" for host in ("web1", "web2") for tool in ("git", "flock")]
+    assert texts(said["problems"]) == missing
     assert "rsync" not in on(said, "web2")["condition"]["tools"]
 
 
@@ -239,10 +237,11 @@ def test_a_full_disk_is_a_problem(project: Project) -> None:
 
 @pytest.mark.extended("detail")
 def test_a_no_release_host_needs_only_a_shell(project: Project) -> None:
-    remove_programs(project, "web2", "git", "flock")
     project.hosts["web2"]["no_release"] = True
     project.config()
-    assert on(doctor(project), "web2")["condition"]["place"] == ""
+    said = doctor(project, code=3, env={"PATH": make_path_without(project.path / "tools", "git", "flock")})
+    assert texts(said["problems"]) == ["web1: git is not installed", "web1: flock is not installed"]
+    assert on(said, "web2")["condition"]["place"] == ""
 
 
 @pytest.mark.extended("detail")

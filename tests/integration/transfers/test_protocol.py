@@ -8,7 +8,7 @@ import pytest
 
 from capdoit.testing import DODO, Project
 from capdoit.transfers import TRANSFERS
-from tests.support import MakeProject, deploy, remove_programs
+from tests.support import MakeProject, deploy, make_path_without
 
 COPY_TRANSFER = '''
 """A transfer that copies a directory of this machine, so it works on local hosts."""
@@ -156,10 +156,10 @@ def test_branch_is_refused(project: Project) -> None:
 
 
 def test_check_asks_for_its_tools_and_asks_each_host(project: Project) -> None:
-    remove_programs(project, "web2", "tee")
+    path = make_path_without(project.path / "tools", "tee")
     (project.path / "code").rename(project.path / "gone")
-    out = project.doit("check:production").failed().out
-    assert "web2: tee is not installed" in out
+    out = project.doit("check:production", env={"PATH": path}).failed().out
+    assert "web1, web2: tee is not installed" in out
     assert "web1, web2: has no directory to copy" in out
 
 
