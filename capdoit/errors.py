@@ -12,6 +12,7 @@
      ├── GuardRefused        the guard of a recipe refuses the rollback
      ├── HostError           one host: a script failed there, or the host could not be reached
      │    ├── Unreachable    one host: no connection could be made
+     │    │    └── LoginDropped    its ssh server, or that of a jump host, ended the connection before authentication
      │    ├── LockLost       one host: this flow no longer holds the lock
      │    ├── Damaged        one host: the release is not as it was shipped
      │    └── Cancelled      one host: the work was stopped before its end
@@ -269,7 +270,22 @@ class HostError(CapdoitError):
 
 
 class Unreachable(HostError):
-    """A host that could not be connected to; nothing was done there."""
+    """A host that could not be connected to; nothing was done there.
+
+    Attributes:
+        may_be_down: whether the host may be down, so that a deploy may go on without it (``max_failures``).
+    """
+
+    may_be_down = True
+
+
+class LoginDropped(Unreachable):
+    """A host whose ssh server, or that of a jump host, ended the connection before authentication.
+
+    The host is probably well, and only the number of logins was too large.
+    """
+
+    may_be_down = False
 
 
 class LockLost(HostError):

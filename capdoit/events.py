@@ -218,6 +218,21 @@ class Warned(Event):
 
 
 @dataclass(frozen=True)
+class LoginRetried(Event):
+    """An ssh server ended a connection before authentication, and the login is tried again.
+
+    Attributes:
+        host: name of the host.
+        reason: what happened, in one line.
+        timeout_seconds: longest time until the host counts as unreachable.
+    """
+
+    host: str
+    reason: str
+    timeout_seconds: float
+
+
+@dataclass(frozen=True)
 class LockTaken(Event):
     """The flow took the lock of a host."""
 

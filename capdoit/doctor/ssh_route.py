@@ -9,10 +9,8 @@ from pathlib import Path
 
 from capdoit.config.stages import HostConfig
 from capdoit.errors import HostError
-from capdoit.hosts.ssh_command import ssh_arguments
-from capdoit.text import make_printable
+from capdoit.hosts.ssh_settings import TIMEOUT_SECONDS, read_ssh_settings, text_setting
 
-TIMEOUT_SECONDS = 20.0  # ssh's configuration may run programs, too
 STANDARD_PORT = "22"
 STRICT = {"true": "yes", "false": "no"}  # `ssh -G` prints these for yes and no
 KNOWN, UNKNOWN, REVOKED = "known", "unknown", "revoked"
@@ -54,21 +52,12 @@ def find_ssh_route(config: HostConfig) -> SshRoute:
         HostError: ssh refuses its configuration, or does not answer.
     """
     try:
-        settings = parse_ssh_settings(_ask_ssh(config))
+        settings = read_ssh_settings(config)
         names, files = host_key_names(settings), known_hosts_files(settings)
         found = [_look_up_key(name, file) for name in names for file in files]
     except (OSError, subprocess.TimeoutExpired) as error:
         raise HostError(config.name, f"the settings of ssh are not known: {error}") from None
     return make_ssh_route(config.name, settings, host_key_state(found))
-
-
-def parse_ssh_settings(text: str) -> dict[str, str]:
-    """Return the settings in the output of `ssh -G`, by name. The first of several lines with one name counts."""
-    settings: dict[str, str] = {}
-    for line in text.splitlines():
-        name, _, value = make_printable(line).partition(" ")
-        settings.setdefault(name, value)
-    return settings
 
 
 def make_ssh_route(host: str, settings: Mapping[str, str], key: str) -> SshRoute:
@@ -83,7 +72,7 @@ def make_ssh_route(host: str, settings: Mapping[str, str], key: str) -> SshRoute
     return SshRoute(
         host=host,
         address=f"{settings.get('user', '')}@{settings.get('hostname', '')}:{settings.get('port', '')}",
-        gateway=_text(settings, "proxyjump") or _text(settings, "proxycommand"),
+        gateway=text_setting(settings, "proxyjump") or text_setting(settings, "proxycommand"),
         keepalive=_number(settings, "serveraliveinterval"),
         lost_after=_number(settings, "serveralivecountmax"),
         strict=STRICT.get(strict, strict),
@@ -96,7 +85,7 @@ def make_ssh_route(host: str, settings: Mapping[str, str], key: str) -> SshRoute
 
 def host_key_names(settings: Mapping[str, str]) -> list[str]:
     """Return the names of a host key. ssh tries a name without the port if the name with it is not there."""
-    if alias := _text(settings, "hostkeyalias"):
+    if alias := text_setting(settings, "hostkeyalias"):
         return [alias]
     host, port = settings.get("hostname", ""), settings.get("port", STANDARD_PORT)
     return [host] if port == STANDARD_PORT else [f"[{host}]:{port}", host]
@@ -104,7 +93,7 @@ def host_key_names(settings: Mapping[str, str]) -> list[str]:
 
 def known_hosts_files(settings: Mapping[str, str]) -> list[str]:
     """Return the files with known host keys."""
-    files = f"{_text(settings, 'userknownhostsfile')} {_text(settings, 'globalknownhostsfile')}".split()
+    files = f"{text_setting(settings, 'userknownhostsfile')} {text_setting(settings, 'globalknownhostsfile')}".split()
     return [file for file in files if file != "/dev/null"]
 
 
@@ -118,14 +107,6 @@ def host_key_state(found: Iterable[str]) -> str:
     if any(mark.endswith(" REVOKED") for mark in marks):
         return REVOKED
     return KNOWN if marks else UNKNOWN
-
-
-def _ask_ssh(config: HostConfig) -> str:
-    done = _run(["ssh", "-G", *ssh_arguments(config)])
-    if done.returncode != 0:
-        last_line = make_printable((done.stderr.strip().splitlines() or ["no message"])[-1])
-        raise HostError(config.name, f"ssh refuses its configuration: {last_line}")
-    return done.stdout
 
 
 def _look_up_key(name: str, file: str) -> str:
@@ -145,11 +126,6 @@ def _run(command: Sequence[str]) -> subprocess.CompletedProcess[str]:
         timeout=TIMEOUT_SECONDS,
         check=False,
     )
-
-
-def _text(settings: Mapping[str, str], name: str) -> str:
-    value = settings.get(name, "")
-    return "" if value == "none" else value
 
 
 def _number(settings: Mapping[str, str], name: str) -> int:

@@ -104,6 +104,7 @@ def _state_before(context: FlowContext, connection: Connection) -> HostState:
 def _remove_half_made_release(context: FlowContext, connection: Connection) -> HostState:
     progress = context.progress
     if connection.name not in progress.locked:
+        connection.retry_seconds = 0.0  # nothing was done there, so the report does not wait for it
         return _surveyed_state(context, connection, "not locked by this flow")
     is_half_made = progress.is_release_started and not progress.is_published
     values: dict[str, Value] = {
@@ -184,7 +185,7 @@ def _failed_hook(context: FlowContext) -> str:
 def _reachable_hosts(context: FlowContext, error: BaseException) -> tuple[str, ...]:
     """Return the reachable hosts, if unreachable hosts are the only trouble and the operator selected no hosts."""
     failed = error.failed if isinstance(error, HostsFailed) else []
-    unreachable = {outcome.host for outcome in failed if isinstance(outcome.error, Unreachable)}
+    unreachable = {o.host for o in failed if isinstance(o.error, Unreachable) and o.error.may_be_down}
     if not unreachable or len(unreachable) < len(failed) or context.request.variables.hosts:
         return ()
     return tuple(host.name for host in context.request.stage.hosts if host.name not in unreachable)

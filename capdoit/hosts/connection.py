@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import random
+import select
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
-from capdoit.errors import HostError, Unreachable
-from capdoit.events import EventBus, HostOutput, TransferProgress
+from capdoit.errors import Cancelled, HostError, LoginDropped, Unreachable
+from capdoit.events import EventBus, HostOutput, LoginRetried, TransferProgress
 from capdoit.hosts.host import Host
+from capdoit.hosts.logins import Logins
 from capdoit.hosts.pipes import Process
 from capdoit.hosts.request import Answer, Request
 from capdoit.hosts.session import LOOP, Session
@@ -21,6 +24,9 @@ from capdoit.shell_scripts import render
 
 if TYPE_CHECKING:
     from capdoit.config.stages import HostConfig
+
+RETRY_SECONDS = 20.0  # after which a host that drops every login is given up
+PAUSE_SECONDS = (0.3, 1.0)  # before the next login, chosen at random: hosts that were dropped together come apart
 
 
 @dataclass(frozen=True)
@@ -57,6 +63,7 @@ class Connection:
     Args:
         config: settings of the host.
         events: bus that gets the host's output.
+        logins: the logins in progress of the fleet.
 
     Attributes:
         config: settings of the host.
@@ -64,16 +71,18 @@ class Connection:
         stop: stop signal of the current work; the fleet sets a new one for each step.
         deadlines: deadlines of the current work.
         held_lock: the flow's lock on this host; None without one.
+        retry_seconds: longest time in which a login that an ssh server drops is tried again.
     """
 
     stop: StopSignal
 
-    def __init__(self, config: HostConfig, events: EventBus) -> None:
+    def __init__(self, config: HostConfig, events: EventBus, logins: Logins) -> None:
         self.config = config
         self.host = Host(self)
         self.deadlines: tuple[Deadline, ...] = ()
         self.held_lock: HeldLock | None = None
-        self._events = events
+        self.retry_seconds = RETRY_SECONDS
+        self._events, self._logins = events, logins
         self._session: Session | None = None
         self._machine: Any = None
 
@@ -148,10 +157,9 @@ class Connection:
         Raises:
             HostError: the host could not be reached or was lost, or a request took too long.
         """
-        if self._session is None or not self._session.is_open:
-            self._session = self._open()
-            self._retake_lock(self._session)
-        return self._session.ask([self._prepared(request) for request in requests], self.stop)
+        if self._session is not None and self._session.is_open:
+            return self._ask(self._session, requests)
+        return self._ask_with_retries(requests)
 
     def failure(self, answer: Answer, command: str) -> HostError:
         """Return the error of a script that failed, without secrets."""
@@ -177,7 +185,41 @@ class Connection:
             self._machine.close()
             self._machine = None
 
-    def _open(self) -> Session:
+    def _ask_with_retries(self, requests: Sequence[Request]) -> list[Answer]:
+        """Log in and run requests; try again when an ssh server drops the login, after which nothing ran."""
+        patience_seconds = min([self.retry_seconds, *(r.timeout for r in requests if r.timeout is not None)])
+        began = time.monotonic()
+        tries = 0
+        while True:
+            tries += 1
+            try:
+                return self._log_in_and_ask(requests)
+            except LoginDropped as error:
+                if time.monotonic() - began > patience_seconds:
+                    raise _given_up(error, tries, patience_seconds) from None
+                if tries == 1 and patience_seconds:
+                    self._events.emit(LoginRetried(self.name, error.reason, patience_seconds))
+            select.select([self.stop], [], [], random.uniform(*PAUSE_SECONDS))  # noqa: S311 - no secret
+            self._raise_if_over()
+
+    def _log_in_and_ask(self, requests: Sequence[Request]) -> list[Answer]:
+        with self._logins.begin(self.config, self._raise_if_over) as end_login:
+            self._session = self._open(end_login)
+            self._retake_lock(self._session)
+            return self._ask(self._session, requests)
+
+    def _ask(self, session: Session, requests: Sequence[Request]) -> list[Answer]:
+        return session.ask([self._prepared(request) for request in requests], self.stop)
+
+    def _raise_if_over(self) -> None:
+        """Raise an error if the current work was stopped, or if its time is over."""
+        if self.stop:
+            raise Cancelled(self.name, "stopped")
+        for deadline in self.deadlines:
+            if deadline.at <= time.monotonic():
+                raise HostError(self.name, f"login: {deadline.message} and was stopped")
+
+    def _open(self, on_greeting: Callable[[], None]) -> Session:
         from plumbum import CommandNotFound, local
 
         program, arguments = "sh", ["-c", LOOP]
@@ -188,7 +230,7 @@ class Connection:
             command = local[program][arguments]
         except CommandNotFound:
             raise Unreachable(self.name, f"cannot connect: {program} is not installed on this machine") from None
-        return Session(self.name, cast(Process, command.popen(new_session=True, bufsize=0)))
+        return Session(self.name, cast(Process, command.popen(new_session=True, bufsize=0)), on_greeting)
 
     def _retake_lock(self, session: Session) -> None:
         if self.held_lock and self.held_lock.retake:
@@ -216,4 +258,10 @@ class Connection:
         if config.transport == "local":
             return local
         options = ssh_options(config)
-        return SshMachine(config.hostname, config.user, config.port, ssh_opts=options, scp_opts=options)
+        with self._logins.begin(config, self._raise_if_over):
+            return SshMachine(config.hostname, config.user, config.port, ssh_opts=options, scp_opts=options)
+
+
+def _given_up(error: LoginDropped, tries: int, seconds: float) -> LoginDropped:
+    advice = "MaxStartups of that ssh server may be too low for all who log in"
+    return LoginDropped(error.host, f"{error.reason}, {tries} times in {seconds:g} s: {advice}", lines=error.lines)

@@ -94,10 +94,11 @@ class Pipes:
             stream.is_open = False
             stream.source.close()
 
-    def wait_for_exit(self) -> None:
-        """Give a process whose pipes have ended a moment to exit."""
+    def wait_for_exit(self) -> int | None:
+        """Give a process whose pipes have ended a moment to exit, and return its exit status; None if it still runs."""
         with contextlib.suppress(subprocess.TimeoutExpired):
-            self._process.wait(CLOSE_SECONDS)
+            return self._process.wait(CLOSE_SECONDS)
+        return None
 
     def _close_stdin(self) -> None:
         stdin = self._process.stdin

@@ -17,10 +17,11 @@ import secrets
 import threading
 import time
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from capdoit.errors import Cancelled, HostError, Unreachable
+from capdoit.hosts.login_failure import explain_failed_login
 from capdoit.hosts.pipes import Pipes, Process
 from capdoit.hosts.request import Answer, Request
 from capdoit.hosts.stop_signal import StopSignal
@@ -62,6 +63,7 @@ class Session:
     Args:
         host: the host's name, for errors.
         process: a shell that runs `LOOP`, or the ssh client that connects to it; its three streams are pipes of bytes.
+        on_greeting: called once, when the loop has greeted: the login is over.
 
     Attributes:
         host: the host's name.
@@ -70,7 +72,7 @@ class Session:
 
     _stop: StopSignal  # of the requests in progress
 
-    def __init__(self, host: str, process: Process) -> None:
+    def __init__(self, host: str, process: Process, on_greeting: Callable[[], None] | None = None) -> None:
         nonce = secrets.token_hex(16)
         self.host = host
         self.frames = 0
@@ -79,6 +81,7 @@ class Session:
         self._outbox = self._pipes.outbox
         self._outbox.extend([f"{nonce}\n".encode(), f"watch {HEARTBEAT_TIMEOUT_SECONDS}\n".encode()])
         self._opened_at = self._heartbeat_at = time.monotonic()
+        self._on_greeting = on_greeting
         self._in_use = threading.Lock()
 
     @property
@@ -200,18 +203,27 @@ class Session:
                     yield stream, piece
             if tag in self._out.statuses and tag in self._err.statuses:
                 break
+            self._note_greeting()
             self._check(exchange)
             self._wait(exchange)
         self._err.statuses.pop(tag)
 
+    def _note_greeting(self) -> None:
+        if self._on_greeting and self._out.has_greeted:
+            self._on_greeting()
+            self._on_greeting = None
+
     def _wait(self, exchange: Exchange) -> None:
-        """Wait for output, feed the script's stdin, and send a heartbeat when one is due."""
+        """Wait for output, feed the script's stdin, and send a heartbeat when one is due.
+
+        The source of a script is not read before the login is over: a login that fails may be tried again.
+        """
         streams = [
             stream
             for stream in (self._out, self._err)
             if exchange.tag not in stream.statuses or stream.unread_bytes < MAX_UNREAD_BYTES
         ]
-        if not self._outbox:
+        if not self._outbox and self._out.has_greeted:
             self._outbox.extend(chunk for chunk in [next(exchange.chunks, b"")] if chunk)
         now = time.monotonic()
         if not self._outbox and now > self._heartbeat_at + HEARTBEAT_SECONDS:
@@ -245,12 +257,11 @@ class Session:
 
     def _connection_error(self, exchange: Exchange) -> HostError:
         """Return the error of a connection that was lost, or that could not be made."""
-        self._pipes.wait_for_exit()
+        exit_status = self._pipes.wait_for_exit()
         self._pipes.close()
         name = exchange.request.name
         if self._out.has_greeted:
             why = f"{name}: the connection was lost, or the shell on it was killed"
             return HostError(self.host, why, name, lines=exchange.last_lines)
         output = [make_printable(line) for line in self._err.preamble.splitlines() if line.strip()]
-        reason = f": {output[-1]}" if output else ""
-        return Unreachable(self.host, f"cannot connect{reason}", lines=output[-KEPT_LINES:-1])
+        return explain_failed_login(self.host, output, exit_status)

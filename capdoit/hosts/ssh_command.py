@@ -10,6 +10,7 @@ if TYPE_CHECKING:
 # ssh uses the first value of an option. The options of deploy.yml come before these, so they win.
 SSH_OPTIONS = (
     "BatchMode=yes",
+    "LogLevel=INFO",  # a quiet ssh would not say why it cannot connect
     "StrictHostKeyChecking=yes",
     "ForwardAgent=no",
     "ClearAllForwardings=yes",

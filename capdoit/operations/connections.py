@@ -11,6 +11,7 @@ from capdoit.errors import ConfigError
 from capdoit.events import EventBus
 from capdoit.hosts.connection import Connection
 from capdoit.hosts.fleet import Fleet
+from capdoit.hosts.logins import Logins
 from capdoit.script import Secret
 from capdoit.text import join_names
 
@@ -27,7 +28,8 @@ def make_fleet(stage: Stage, events: EventBus, secrets: Iterable[Secret] = ()) -
         ConfigError: the environment variable of a secret is not set.
     """
     events.redactor.add(_reveal([*secrets, *_secrets(stage.hosts)]))
-    return Fleet([Connection(config, events) for config in stage.hosts])
+    logins = Logins(stage.hosts)
+    return Fleet([Connection(config, events, logins) for config in stage.hosts])
 
 
 def without_unset_secrets(stage: Stage) -> Stage:

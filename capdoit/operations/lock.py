@@ -119,7 +119,7 @@ def _hosts_that_may_be_missing(context: FlowContext) -> int:
 def _leave_out_unreachable(context: FlowContext, outcomes: Sequence[Outcome[Any]]) -> None:
     failed = [outcome for outcome in outcomes if outcome.error]
     few = len(failed) <= _hosts_that_may_be_missing(context) and len(failed) < len(context.fleet.release_connections)
-    if not few or not all(isinstance(outcome.error, Unreachable) for outcome in failed):
+    if not few or not all(isinstance(o.error, Unreachable) and o.error.may_be_down for o in failed):
         raise HostsFailed(outcomes)
     context.fleet.remove([outcome.host for outcome in failed])
     for outcome in failed:

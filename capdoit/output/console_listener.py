@@ -94,6 +94,10 @@ def _warned(event: events.Warned) -> Iterator[Line]:
 # -- hosts
 
 
+def _login_retried(event: events.LoginRetried) -> Iterator[Line]:
+    yield f"{event.host}: {event.reason}; trying again for up to {event.timeout_seconds:g} s", None
+
+
 def _stale_lock_taken_over(event: events.StaleLockTakenOver) -> Iterator[Line]:
     yield f"{event.host}: took over the stale lock of {event.holder}: that flow died", None
 
@@ -202,6 +206,7 @@ RENDERERS: dict[type[Event], Callable[[Any], Iterator[Line]]] = {
     events.StopRequested: _stop_requested,
     events.AutomaticRollbackStarted: _automatic_rollback_started,
     events.Warned: _warned,
+    events.LoginRetried: _login_retried,
     events.StaleLockTakenOver: _stale_lock_taken_over,
     events.LockAwaited: _lock_awaited,
     events.HostLeftOut: _host_left_out,

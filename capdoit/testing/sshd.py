@@ -27,7 +27,6 @@ PasswordAuthentication no
 KbdInteractiveAuthentication no
 PrintMotd no
 LogLevel VERBOSE
-MaxStartups 200
 MaxSessions 200
 Subsystem sftp internal-sftp
 """
@@ -73,10 +72,11 @@ class SshdFleet:
         directory: temporary directory for all files, with a short path.
         size: number of sshd's; their hosts are named web1, web2, …
         options: more options of sshd, each as ``Name=value``.
+        max_startups: sshd's MaxStartups.
     """
 
-    def __init__(self, directory: Path, size: int, *options: str) -> None:
-        self._options = options
+    def __init__(self, directory: Path, size: int, *options: str, max_startups: str = "200") -> None:
+        self._options = (*options, f"MaxStartups={max_startups}")
         self.ssh_config = directory / "ssh_config"
         self.hosts = {f"web{n}": self._host(directory, f"web{n}") for n in range(1, size + 1)}
         self._keys = directory / "keys"

@@ -18,8 +18,8 @@ import capdoit.hosts.session
 sessions = []
 opened = capdoit.hosts.session.Session.__init__
 
-def opens(self, host, process):
-    opened(self, host, process)
+def opens(self, *args):
+    opened(self, *args)
     sessions.append(self)
 
 capdoit.hosts.session.Session.__init__ = opens

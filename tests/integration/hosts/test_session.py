@@ -363,7 +363,7 @@ def test_a_connection_that_ends_at_once_is_unreachable_with_its_last_line(
 
 
 def test_a_connection_that_ends_silently_is_unreachable(shell: list[str], opened: OpenSession) -> None:
-    with pytest.raises(HostError, match=r"^web1: cannot connect$"):
+    with pytest.raises(HostError, match=r"^web1: cannot connect: the login ended without a message \(exit status 0\)$"):
         ask(opened(*shell, "-c", "exit 0"), "echo never")
 
 

@@ -11,8 +11,8 @@ from capdoit.doctor.ssh_route import (
     host_key_state,
     known_hosts_files,
     make_ssh_route,
-    parse_ssh_settings,
 )
+from capdoit.hosts.ssh_settings import parse_ssh_settings
 
 SSH = """\
 host web1
