@@ -7,20 +7,29 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager, suppress
 from functools import cache, cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from doit import doit_cmd
-from doit.cmd_base import DoitCmdBase
 from doit.exceptions import InvalidDodoFile, TaskFailed
 
 from capdoit.config.stages import choose_stage, load_config
 from capdoit.config.variables import Variables, read_variables, typed_variables
-from capdoit.errors import CapdoitError, ConfigError
-from capdoit.hooks.declarations import HookRegistry
+from capdoit.doit_command import (
+    FULL_NAME,
+    OWNER,
+    SHORT_NAME,
+    check_tasks_when_loaded,
+    find_running_command,
+    namespace_of,
+    run_nothing_by_default,
+)
+from capdoit.doit_database import tolerate_database_errors
+from capdoit.errors import CapdoitError, ConfigError, MistakeCollector
+from capdoit.hooks.declarations import HookRegistry, caller_location
 from capdoit.hooks.discovery import load_recipes
 from capdoit.hooks.hook import Declarations, check_hook_roles
 from capdoit.output.unfailing_stream import make_unfailing
@@ -30,6 +39,8 @@ from capdoit.transfers import TRANSFERS, transfer_of
 
 if TYPE_CHECKING:
     from types import FrameType
+
+    from doit.cmd_base import DoitCmdBase
 
     from capdoit.config.stages import Stage
     from capdoit.events import EventBus
@@ -47,6 +58,8 @@ FLOW_DESCRIPTIONS = {"deploy": "deploy to", "rollback": "roll back"}
 MOST_HOSTS_SHOWN = 4
 # doit takes a task with file_dep for up to date, unless `uptodate` says that it never is.
 ALWAYS_RUN = {"uptodate": [False], "verbosity": 2, "io": {"capture": False}}
+SHORT = {"meta": {OWNER: SHORT_NAME}}
+FULL = {"meta": {OWNER: FULL_NAME}}
 NO_PROCESSES = "the steps of a flow share open sessions: use doit -n N -P thread. Nothing was done."
 
 
@@ -58,6 +71,7 @@ class Cap(HookRegistry):
 
     Attributes:
         config: content of deploy.yml.
+        location: file and line that load it.
 
     Raises:
         InvalidDodoFile: deploy.yml has mistakes; the text lists all of them.
@@ -66,21 +80,42 @@ class Cap(HookRegistry):
     def __init__(self, file: Path) -> None:
         super().__init__()
         make_unfailing(sys.stdout)  # also for `doit list`, which doit itself writes
-        with self.declaration_errors():
+        tolerate_database_errors()
+        with self._project_errors():
             self.config = load_config(file, TRANSFERS)
+        self.location = caller_location()
+        self._mistakes = MistakeCollector()
         self._runs: list[FlowRunner | Drill] = []
         self._main_thread = threading.get_ident()
+        self._command: DoitCmdBase | None = None
 
-    def create_doit_tasks(self) -> Iterator[dict[str, Any]]:
-        """Yield the tasks of all stages: deploy, rollback, check and drill."""
-        with self.declaration_errors():
-            check_hook_roles(self.declarations().hooks, self.config.roles())
+    def create_doit_tasks(self) -> Iterator[dict[str, Any]] | None:
+        """Return the tasks of all stages: deploy, rollback, check and drill.
+
+        Returns:
+            None if the running command has them already, because dodo.py has two names for this object.
+        """
+        command = find_running_command()
+        if command and command is self._command:
+            return None
+        self._command = command
+        with self._project_errors():
+            self._refuse_mistakes_in_hooks()
             variables = self._read_variables()
-        command = _find_running_command()
-        if command and command.execute_tasks:
-            _run_nothing_by_default(command)
+        if command:
+            find_cap(namespace_of(command))
+            self._join(command)
+        return self._create_tasks(variables, command.sel_tasks or [] if command else [])
+
+    def _join(self, command: DoitCmdBase) -> None:
+        """Adapt the running command to a project with flows."""
+        dependencies = [one for declared in self.declarations_by_stage.values() for one in declared.dependencies]
+        check_tasks_when_loaded(command, dependencies)
+        if command.execute_tasks:
+            run_nothing_by_default(command)
             self._handle_signals(self._events)  # made now, before doit starts threads
-        selected = command.sel_tasks or [] if command else []
+
+    def _create_tasks(self, variables: Variables, selected: list[str]) -> Iterator[dict[str, Any]]:
         yield from self._short_names(variables)
         for stage in self.stages.values():
             for flow in FLOWS:
@@ -91,26 +126,33 @@ class Cap(HookRegistry):
     # doit names the tasks after the attribute that holds this object, and `cap` is a command already.
     create_doit_tasks.basename = "capdoit"  # type: ignore[attr-defined]
 
-    @contextmanager
-    def declaration_errors(self) -> Iterator[None]:
-        """Turn a mistake of the project into InvalidDodoFile, which doit prints without a traceback."""
-        try:
-            yield
-        except ConfigError as error:
-            raise InvalidDodoFile(str(error)) from None
+    def declaration_errors(self) -> AbstractContextManager[None]:
+        """Return a context that collects mistakes, so that the first one does not hide the next ones."""
+        return self._mistakes.collect()
+
+    def refuse_wrong_declarations(self) -> None:
+        """Check that the hooks of dodo.py are declared correctly.
+
+        Raises:
+            InvalidDodoFile: has all mistakes.
+        """
+        with self._project_errors():
+            self._mistakes.refuse()
 
     @cached_property
     def declarations_by_stage(self) -> dict[str, Declarations]:
         """The declarations of each stage's recipes, in order, then those of the project.
 
         Raises:
-            RecipeError: a recipe is missing or its options are wrong.
+            ConfigError: recipes are missing or their options are wrong.
         """
-        project, roles = self.config.file.parent, self.config.roles()
-        return {
-            name: load_recipes(stage.recipes, project, roles) + self.declarations()
-            for name, stage in self.config.stages.items()
-        }
+        project, roles, mistakes = self.config.file.parent, self.config.roles(), MistakeCollector()
+        found = {}
+        for name, stage in self.config.stages.items():
+            with mistakes.collect():
+                found[name] = load_recipes(stage.recipes, project, roles) + self.declarations()
+        mistakes.refuse()
+        return found
 
     @cached_property
     def stages(self) -> dict[str, Stage]:
@@ -123,6 +165,22 @@ class Cap(HookRegistry):
     def tasks_of_flow(self, flow: str, stage: str) -> list[FlowTask]:
         """Return the steps and hooks of a flow of a stage, in order."""
         return flow_tasks(flow, self.declarations_by_stage[stage].hooks)
+
+    @contextmanager
+    def _project_errors(self) -> Iterator[None]:
+        """Turn a mistake of the project into InvalidDodoFile, which doit prints without a traceback."""
+        try:
+            yield
+        except ConfigError as error:
+            raise InvalidDodoFile(str(error)) from None
+
+    def _refuse_mistakes_in_hooks(self) -> None:
+        """Check the hooks of the project and of all recipes; raise ConfigError with all mistakes."""
+        with self._mistakes.collect():
+            check_hook_roles(self.declarations().hooks, self.config.roles())
+        with self._mistakes.collect():
+            self.declarations_by_stage  # noqa: B018 - it reads the recipes
+        self._mistakes.refuse()
 
     @cached_property
     def _events(self) -> EventBus:
@@ -162,11 +220,11 @@ class Cap(HookRegistry):
             text = str(error)
             for name, verb in SHORT_NAMES.items():
                 doc = f"{verb} the stage of stage=NAME"
-                yield {"basename": name, "actions": [(_refuse, [text])], "doc": doc, **ALWAYS_RUN}
+                yield {"basename": name, "actions": [(_refuse, [text])], "doc": doc, **ALWAYS_RUN, **SHORT}
             return
         for name, verb in SHORT_NAMES.items():
             doc = f"{verb} {stage}" + ("" if name == verb else " (Capistrano's name)")
-            yield {"basename": name, "actions": None, "task_dep": [f"{verb}:{stage}"], "doc": doc}
+            yield {"basename": name, "actions": None, "task_dep": [f"{verb}:{stage}"], "doc": doc, **SHORT}
 
     def _flow_tasks(
         self, flow: str, stage: Stage, variables: Variables, selected: list[str]
@@ -175,7 +233,7 @@ class Cap(HookRegistry):
         tasks, group = self.tasks_of_flow(flow, stage.name), f"{flow}:{stage.name}"
         goal = _find_goal(group, tasks, selected)
         runner = cache(lambda: self._make_runner(flow, stage, variables, goal))  # made when the first task runs
-        yield {"basename": group, "name": None, "doc": f"{FLOW_DESCRIPTIONS[flow]} {_list_hosts(stage)}"}
+        yield {"basename": group, "name": None, "doc": f"{FLOW_DESCRIPTIONS[flow]} {_list_hosts(stage)}", **FULL}
         files = transfer_of(stage).file_dependencies(stage) if flow == "deploy" else []
         for number, task in enumerate(tasks):
             before = [f"{group}:{tasks[number - 1].name}"] if number else []
@@ -188,6 +246,7 @@ class Cap(HookRegistry):
                 "file_dep": [] if number else files,
                 "teardown": [(self._end, [runner])],
                 **ALWAYS_RUN,
+                **FULL,
             }
 
     def _required_tasks(self, flow: str, stage: str, task: FlowTask, is_first: bool) -> list[str]:
@@ -199,12 +258,12 @@ class Cap(HookRegistry):
     def _check_task(self, stage: Stage, variables: Variables) -> dict[str, Any]:
         doc = "make the directories and report everything that a deploy would lack"
         actions = [(self._perform_check, [stage, variables])]
-        return {"basename": f"check:{stage.name}", "actions": actions, "doc": doc, **ALWAYS_RUN}
+        return {"basename": f"check:{stage.name}", "actions": actions, "doc": doc, **ALWAYS_RUN, **FULL}
 
     def _drill_task(self, stage: Stage, variables: Variables) -> dict[str, Any]:
         doc = "rehearse a rollback on the hosts without touching what is live"
         actions = [(self._perform_drill, [stage, variables])]
-        return {"basename": f"drill:{stage.name}", "actions": actions, "doc": doc, **ALWAYS_RUN}
+        return {"basename": f"drill:{stage.name}", "actions": actions, "doc": doc, **ALWAYS_RUN, **FULL}
 
     def _make_runner(self, flow: str, stage: Stage, variables: Variables, goal: str | None) -> FlowRunner:
         from capdoit.flow.runner import FlowRunner
@@ -289,25 +348,20 @@ class Cap(HookRegistry):
             raise KeyboardInterrupt
 
 
-def _find_running_command() -> DoitCmdBase | None:
-    """Return the doit command that loads the tasks; None when something else loads them.
+def find_cap(namespace: Mapping[str, Any]) -> Cap | None:
+    """Return the `Cap` among the names of dodo.py; None if there is none.
 
-    doit gives a task creator no access to its command, so the command is taken from the call stack.
+    Raises:
+        InvalidDodoFile: there are two.
     """
-    frame: FrameType | None = sys._getframe()
-    while frame:
-        command = frame.f_locals.get("self")
-        if isinstance(command, DoitCmdBase):
-            return command
-        frame = frame.f_back
-    return None
-
-
-def _run_nothing_by_default(command: DoitCmdBase) -> None:
-    """Make a bare `doit` run nothing: it would run all tasks, every deploy and rollback included."""
-    if command.sel_tasks is None:
-        command.sel_tasks = []
-        sys.stderr.write("capdoit: `doit` without a task runs nothing here; `doit list` shows the tasks\n")
+    found = {id(value): value for value in namespace.values() if isinstance(value, Cap)}
+    if len(found) > 1:
+        places = sorted((cap.location for cap in found.values()), key=lambda place: (len(place), place))
+        raise InvalidDodoFile(
+            f"{' and '.join(places)} each load a deploy.yml, and a dodo.py can have one. Give each application a "
+            "directory with a dodo.py: doit -f DIRECTORY/dodo.py deploy:STAGE"
+        )
+    return next(iter(found.values()), None)
 
 
 def _is_in_child_process() -> bool:

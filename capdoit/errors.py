@@ -28,7 +28,8 @@ to doit: `doit_tasks` and `commands` choose them.
 from __future__ import annotations
 
 import traceback
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
@@ -62,6 +63,30 @@ class ConfigError(CapdoitError):
 
 class RecipeError(ConfigError):
     """A recipe that is missing, broken or used wrongly; names the recipe and its file."""
+
+
+class MistakeCollector:
+    """The mistakes of several parts of a project, which are reported together."""
+
+    def __init__(self) -> None:
+        self._found: list[str] = []
+
+    @contextmanager
+    def collect(self) -> Iterator[None]:
+        """Keep the mistakes that the context raises, and go on after it."""
+        try:
+            yield
+        except ConfigError as error:
+            self._found += error.mistakes
+
+    def refuse(self) -> None:
+        """Check that no mistakes were found.
+
+        Raises:
+            ConfigError: has each mistake once, in the order in which they were found.
+        """
+        if self._found:
+            raise ConfigError(*dict.fromkeys(self._found))
 
 
 class LockHeld(CapdoitError):

@@ -33,7 +33,7 @@ LEVELS = (
     {"steps"},
     {"flow"},
     {"doctor"},
-    {"doit_tasks"},
+    {"doit_command", "doit_database", "doit_tasks"},
     {"commands"},
     {"testing"},
 )
@@ -92,7 +92,7 @@ def imported_rooms(path: Path) -> set[str]:
     ("package", "allowed"),
     [
         ("plumbum", ("hosts/",)),
-        ("doit", ("doit_tasks.py", "doit_reporter.py", "commands/")),
+        ("doit", ("doit_command.py", "doit_database.py", "doit_tasks.py", "commands/")),
         ("yaml", ("config/yaml_nodes.py",)),
         ("rich", ("output/",)),
         ("pytest", ("testing/",)),

@@ -19,7 +19,7 @@ from capdoit.commands.command_request import CommandRequest
 from capdoit.commands.subcommand import Flag, Subcommand, ValueOption
 from capdoit.commands.usage import describe_commands, make_synopsis
 from capdoit.config import variables
-from capdoit.doit_tasks import Cap
+from capdoit.doit_tasks import Cap, find_cap
 from capdoit.errors import CapdoitError, ConfigError
 from capdoit.output.console import Console
 from capdoit.output.error_text import render_error
@@ -97,9 +97,9 @@ class CapCommand(DoitCmdBase):  # type: ignore[misc]
 
     def _load(self, params: Any) -> Cap:
         self.loader.setup(params)
-        for value in self.loader.namespace.values():
-            if isinstance(value, Cap):
-                return value
+        if cap := find_cap(self.loader.namespace):
+            cap.refuse_wrong_declarations()
+            return cap
         raise InvalidDodoFile('dodo.py does not load deploy.yml; add the line `cap = capdoit.load("deploy.yml")`')
 
 

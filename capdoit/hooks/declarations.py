@@ -92,7 +92,7 @@ class HookRegistry:
         with self.declaration_errors():
             hook = self._make_hook(function, "after", "failed", tuple(FLOWS), {"once": True})
             check_arguments(hook, {"failure", "hosts", "flow", *self._options_argument()})
-        self._failed.append(hook)
+            self._failed.append(hook)
         return function
 
     def declarations(self) -> Declarations:
@@ -100,7 +100,7 @@ class HookRegistry:
         return Declarations(tuple(self._hooks), tuple(self._failed), tuple(self._dependencies))
 
     def declaration_errors(self) -> AbstractContextManager[None]:
-        """Return the context of each check of a declaration; a subclass can change the error that it raises."""
+        """Return the context of each check of a declaration; a subclass can change or collect the errors in it."""
         return nullcontext()
 
     def _decorator(self, when: str, step: str, keywords: Mapping[str, Any]) -> Callable[[Function], Function]:
@@ -115,7 +115,7 @@ class HookRegistry:
                 check_arguments(
                     hook, {"hosts" if hook.runs_once else "host", "flow", *release, *self._options_argument()}
                 )
-            self._hooks.append(hook)
+                self._hooks.append(hook)
             return function
 
         return declare
@@ -156,7 +156,7 @@ def check_decorator_call(when: str, step: object, keywords: Iterable[str], known
     for name in keywords:
         if name not in known:
             hint = f"{suggest_name(name, known)} (there are {join_names(known)})"
-            raise ConfigError(f"{_caller_location()}: {when} has no {name}={hint}")
+            raise ConfigError(f"{caller_location()}: {when} has no {name}={hint}")
 
 
 def check_arguments(hook: Hook, available: set[str]) -> None:
@@ -179,7 +179,7 @@ def check_arguments(hook: Hook, available: set[str]) -> None:
 def location_of(function: Callable[..., object]) -> str:
     """Return the file name and line of a function."""
     code = getattr(function, "__code__", None)
-    return f"{Path(code.co_filename).name}:{code.co_firstlineno}" if code else _caller_location()
+    return f"{Path(code.co_filename).name}:{code.co_firstlineno}" if code else caller_location()
 
 
 def _check_flows(step: str, flows: tuple[str, ...], location: str) -> tuple[str, ...]:
@@ -196,11 +196,11 @@ def _check_flows(step: str, flows: tuple[str, ...], location: str) -> tuple[str,
 
 
 def _make_dependency(step: str, task: str, flows: Roles = (), **others: object) -> Dependency:
-    location = _caller_location()
+    location = caller_location()
     if others:
         names = join_names(f"{name}=" for name in others)
         raise ConfigError(f"{location}: {names} has no meaning for the doit task {task}, which does not run on hosts")
-    return Dependency(_check_flows(step, role_tuple(flows) or ("deploy",), location), step, task)
+    return Dependency(_check_flows(step, role_tuple(flows) or ("deploy",), location), step, task, location)
 
 
 def _function_name(function: Callable[..., object]) -> str:
@@ -216,9 +216,13 @@ def _function_name(function: Callable[..., object]) -> str:
     return name
 
 
-def _caller_location() -> str:
+def caller_location() -> str:
     """Return the file name and line of the dodo.py or recipe that is being loaded."""
     frame = inspect.currentframe()
-    while frame and frame.f_globals["__name__"] in (__name__, "capdoit.hooks.recipe"):
+    while frame and _is_internal(str(frame.f_globals["__name__"])):
         frame = frame.f_back
     return f"{Path(frame.f_code.co_filename).name}:{frame.f_lineno}" if frame else ""
+
+
+def _is_internal(module: str) -> bool:
+    return module == "capdoit" or (module.startswith("capdoit.") and not module.startswith("capdoit.recipes."))

@@ -13,7 +13,7 @@ from pathlib import Path
 from types import ModuleType
 
 from capdoit.config.readers import RecipeUse
-from capdoit.errors import RecipeError
+from capdoit.errors import MistakeCollector, RecipeError
 from capdoit.hooks.hook import Declarations
 from capdoit.hooks.options import check_options_class, run_recipe_code
 from capdoit.hooks.recipe import Recipe
@@ -76,12 +76,14 @@ def load_recipes(uses: Iterable[RecipeUse], project: Path, roles: set[str]) -> D
         roles: roles of all hosts.
 
     Raises:
-        RecipeError: a recipe is not found, or an option is wrong.
+        ConfigError: has the mistakes of all recipes that are not found or have a wrong option.
     """
-    declared = Declarations()
+    declared, mistakes = Declarations(), MistakeCollector()
     for use in uses:
-        found = find_recipe(use.name, project, f"{use.place}: ")
-        declared += found.recipe.configure(use, found.file, found.origin, roles)
+        with mistakes.collect():
+            found = find_recipe(use.name, project, f"{use.place}: ")
+            declared += found.recipe.configure(use, found.file, found.origin, roles)
+    mistakes.refuse()
     return declared
 
 

@@ -104,11 +104,13 @@ class Dependency(NamedTuple):
         flows: flows whose step depends on the task.
         step: name of the step.
         task: name of the doit task.
+        location: file and line of the declaration.
     """
 
     flows: tuple[str, ...]
     step: str
     task: str
+    location: str
 
 
 @dataclass(frozen=True)

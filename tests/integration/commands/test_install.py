@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -32,6 +33,16 @@ def test_install_keeps_existing_files(empty: Path) -> None:
     assert "[skip] deploy.yml exists" in said
     assert (empty / "deploy.yml").read_text() == "mine"
     assert (empty / "dodo.py").exists()
+
+
+@pytest.mark.extended("detail")
+def test_install_makes_doit_keep_what_is_up_to_date_in_a_json_file(empty: Path) -> None:
+    run_doit(empty, "cap", "install").ok()
+    with (empty / "dodo.py").open("a") as dodo:
+        dodo.write("def task_build():\n    return {'actions': ['true'], 'file_dep': ['deploy.yml']}\n")
+    run_doit(empty, "build").ok()
+    assert json.loads((empty / ".doit.json").read_text())["build"]
+    assert "-- build" in run_doit(empty, "build").ok().out
 
 
 def test_install_does_not_load_a_broken_dodo(empty: Path) -> None:

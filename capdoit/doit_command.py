@@ -1,0 +1,168 @@
+"""The running doit command: how to find it, and the checks of all loaded tasks before the command uses them."""
+
+from __future__ import annotations
+
+import fnmatch
+import sys
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import wraps
+from typing import TYPE_CHECKING, Any
+
+from doit.cmd_base import DoitCmdBase
+from doit.exceptions import InvalidCommand, InvalidDodoFile
+
+from capdoit.hooks.declarations import location_of
+from capdoit.hooks.hook import Dependency
+from capdoit.text import suggest_name
+
+if TYPE_CHECKING:
+    from types import FrameType
+
+    from doit.task import Task
+
+OWNER = "capdoit"  # key of doit's `meta`, which marks the tasks of capdoit
+SHORT_NAME, FULL_NAME = "short name", "full name"
+
+
+def find_running_command() -> DoitCmdBase | None:
+    """Return the doit command that loads the tasks; None when something else loads them.
+
+    doit gives a task creator no access to its command, so the command is taken from the call stack.
+    """
+    frame: FrameType | None = sys._getframe()
+    while frame:
+        command = frame.f_locals.get("self")
+        if isinstance(command, DoitCmdBase):
+            return command
+        frame = frame.f_back
+    return None
+
+
+def run_nothing_by_default(command: DoitCmdBase) -> None:
+    """Make a bare `doit` run nothing: it would run all tasks, every deploy and rollback included."""
+    if command.sel_tasks is None:
+        command.sel_tasks = []
+        sys.stderr.write("capdoit: `doit` without a task runs nothing here; `doit list` shows the tasks\n")
+
+
+def check_tasks_when_loaded(command: DoitCmdBase, dependencies: Iterable[Dependency]) -> None:
+    """Check the tasks of the whole project once all of them are loaded, and before the command uses them.
+
+    A creator of tasks sees only its own tasks, so the checks are put in front of the command's work.
+
+    Args:
+        command: the running command.
+        dependencies: the tasks that steps depend on.
+    """
+    execute = command._execute
+
+    @wraps(execute)
+    def check_and_execute(**params: Any) -> Any:
+        command.task_list = give_way(command.task_list, namespace_of(command))
+        tasks = {task.name: task for task in command.task_list}
+        refuse_missing_tasks(tasks, dependencies)
+        if command.get_name() == "ignore":
+            refuse_to_ignore(tasks, command.sel_tasks or [])
+        if command.execute_tasks:
+            _refuse_ignored(command, tasks, is_single=bool(params.get("single")))
+        return execute(**params)
+
+    command._execute = check_and_execute
+
+
+def namespace_of(command: DoitCmdBase) -> Mapping[str, Any]:
+    """Return the names of dodo.py; empty if something else than a dodo.py creates the tasks."""
+    return getattr(command.loader, "namespace", None) or {}
+
+
+def give_way(tasks: list[Task], namespace: Mapping[str, Any]) -> list[Task]:
+    """Return the tasks without the short names of capdoit that tasks of the project have, too.
+
+    Raises:
+        InvalidDodoFile: a task of the project has the name of a step, a hook or a flow.
+    """
+    of_project = {task.name for task in tasks if not _kind(task)}
+    for task in tasks:
+        if _kind(task) == FULL_NAME and task.name in of_project:
+            raise InvalidDodoFile(_describe_taken_name(task.name, namespace))
+    return [task for task in tasks if _kind(task) != SHORT_NAME or task.name not in of_project]
+
+
+def refuse_missing_tasks(tasks: Iterable[str], dependencies: Iterable[Dependency]) -> None:
+    """Check that the tasks that steps depend on exist.
+
+    Raises:
+        InvalidDodoFile: names every one that does not exist, with the line that asks for it.
+    """
+    names = [*tasks]
+    mistakes = [
+        f"{one.location}: {one.step} depends on the task {one.task}, which does not exist"
+        f"{suggest_name(one.task, names)}"
+        for one in dependencies
+        if not fnmatch.filter(names, one.task)
+    ]
+    if mistakes:
+        raise InvalidDodoFile("\n".join(dict.fromkeys(mistakes)))
+
+
+def refuse_to_ignore(tasks: Mapping[str, Task], names: Iterable[str]) -> None:
+    """Check that no task of capdoit is ignored: doit would leave out all later steps, and end with exit status 0.
+
+    Raises:
+        InvalidCommand: a task of capdoit is among the names.
+    """
+    for name in names:
+        if name in tasks and _kind(tasks[name]):
+            raise InvalidCommand(
+                f"{name} cannot be ignored: a flow has all of its steps. To leave out a hook: skip=HOOK. "
+                "Nothing was done."
+            )
+
+
+def find_needed(tasks: Mapping[str, Task], names: Iterable[str]) -> list[Task]:
+    """Return the tasks with these names and all tasks that they depend on."""
+    producers = {target: task.name for task in tasks.values() for target in task.targets}
+    found: dict[str, Task] = {}
+    left = [name for name in names if name in tasks]
+    while left:
+        name = left.pop()
+        if name not in found:
+            found[name] = tasks[name]
+            left += [other for other in _dependencies_of(tasks[name], producers, tasks) if other in tasks]
+    return list(found.values())
+
+
+def _dependencies_of(task: Task, producers: Mapping[str, str], tasks: Iterable[str]) -> Iterator[str]:
+    yield from task.task_dep
+    yield from task.setup_tasks
+    yield from (producers[file] for file in task.file_dep if file in producers)
+    yield from (name for pattern in task.wild_dep for name in fnmatch.filter(tasks, pattern))
+
+
+def _refuse_ignored(command: DoitCmdBase, tasks: Mapping[str, Task], is_single: bool) -> None:
+    """Check that no task that a selected flow needs is ignored.
+
+    Raises:
+        InvalidCommand: names the ignored task and the commands that help.
+    """
+    selected = [name for pattern in command.sel_tasks or [] for name in fnmatch.filter(tasks, pattern)]
+    needed = [tasks[name] for name in selected] if is_single else find_needed(tasks, selected)
+    own = [task for task in needed if _kind(task)]
+    for task in own if is_single else find_needed(tasks, [task.name for task in own]):
+        if command.dep_manager.status_is_ignore(task):
+            raise InvalidCommand(
+                f"{task.name} is ignored since `doit ignore`, and doit would leave out everything that depends on it. "
+                f"Nothing was done. To run it again: doit forget {task.name}"
+            )
+
+
+def _kind(task: Task) -> str:
+    """Return `SHORT_NAME` or `FULL_NAME` for a task of capdoit; empty for a task of the project."""
+    return str((task.meta or {}).get(OWNER, ""))
+
+
+def _describe_taken_name(name: str, namespace: Mapping[str, Any]) -> str:
+    creator: Callable[..., object] | None = namespace.get(f"task_{name.partition(':')[0]}")
+    place = f"{location_of(creator)}: " if creator else ""
+    stage = name.split(":")[1]
+    return f"{place}the task {name} has the name of a task of the stage {stage}; rename the task or the stage"
