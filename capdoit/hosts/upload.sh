@@ -1,5 +1,6 @@
 # shellcheck shell=sh
-# Write stdin to a file, which appears complete or not at all: if the connection is lost, stdin ends early.
+# Write stdin to a file, which appears complete or not at all: if the connection is lost, stdin ends early. Nobody else
+# can read the part of it that has arrived.
 # Needs: require_lock
 # Given: mode remote run size
 set -e
@@ -9,7 +10,7 @@ if [ -d "$remote" ]; then
     exit 1
 fi
 rm -f "$remote.part"
-cat >"$remote.part"
+(umask 077 && cat >"$remote.part")
 if [ "$(wc -c <"$remote.part")" -ne "$size" ]; then
     rm -f "$remote.part"
     exit 1

@@ -117,7 +117,7 @@ report_scratch() {
 # Report the last lines of a file ($2) as facts ($1). The last line may have no end, after a full disk. Notes are long;
 # another script reads them where they are needed.
 report_last_lines() {
-    if [ ! -f "$2" ]; then return 0; fi
+    if [ ! -f "$2" ] || [ ! -r "$2" ]; then return 0; fi
     tail -n 1500 "$2" | sed '/^{"event": "noted"/d' | tail -n 1000 | cut -c1-16384 |
         while IFS= read -r line || [ -n "$line" ]; do print_fact "$1" "$line"; done
 }
@@ -135,6 +135,7 @@ report_deploy_to() {
     for name in . releases shared repo .capdoit .capdoit/lock .capdoit/journal; do
         if [ -e "$name" ] && ! is_writable "$name"; then print_fact not_writable "$name"; fi
     done
+    if [ -e .capdoit/journal ] && [ ! -r .capdoit/journal ]; then print_fact not_readable .capdoit/journal; fi
     print_fact disk "$(print_space -Pk .)"
     print_fact inodes "$(print_space -Pi .)"
     report_current

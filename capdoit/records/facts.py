@@ -27,7 +27,7 @@ SINGLE_KEYS = {
 # Keys that survey.sh may print several times.
 REPEATED_KEYS = {
     *("no_tool", "not_writable", "link", "not_made", "no_file", "release", "stray", "set_aside", "archive", "scratch"),
-    *("journal", "log"),
+    *("journal", "log", "not_readable"),
 }
 # States of a release that was never live, by its last event.
 STATE_AFTER = {"building": "building", "ready": "ready", "failed": "failed", "back": "failed"}
@@ -54,6 +54,7 @@ class Facts:
         uncreated_dirs: the directories that could not be created.
         missing_files: the linked files that are missing, as indexes into the setting.
         unwritable: the paths that the user cannot write to; ``.`` is deploy_to.
+        unreadable: the records that the user cannot read.
         out_of_bounds: why no flow may change anything on the host; empty if a flow may.
         lock: the content of the lock; None without a lock.
         lock_is_held: whether a process holds the lock; None if the host cannot tell.
@@ -81,6 +82,7 @@ class Facts:
     uncreated_dirs: tuple[str, ...] = ()
     missing_files: tuple[int, ...] = ()
     unwritable: tuple[str, ...] = ()
+    unreadable: tuple[str, ...] = ()
     out_of_bounds: str = ""
     lock: Entry | None = None
     lock_is_held: bool | None = None
@@ -175,6 +177,7 @@ def parse_facts(host: str, layout: Layout, text: str) -> Facts:
         uncreated_dirs=tuple(found["not_made"]),
         missing_files=tuple(_parse_index(host, number) for number in found["no_file"]),
         unwritable=tuple(found["not_writable"]),
+        unreadable=tuple(found["not_readable"]),
         out_of_bounds="".join(found["out_of_bounds"]),
         lock=Entry.parse("".join(found["lock"])),
         lock_is_held={"yes": True, "no": False}.get("".join(found["lock_is_held"])),

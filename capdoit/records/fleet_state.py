@@ -33,10 +33,13 @@ def find_missed_deploys(facts: Sequence[Facts]) -> list[str]:
 
 
 def find_unfinished_work(facts: Sequence[Facts]) -> list[str]:
-    """Return what flows left behind: missed deploys, hosts in doubt, half-made releases, warnings; a sentence each."""
+    """Return what flows left behind: missed deploys, hosts in doubt, half-made releases, warnings; a sentence each.
+
+    Records that cannot be read come first: without them, the rest may be incomplete.
+    """
     sentences = (sentence for one in facts for sentence in [*_missed_deploys(one, facts), *_doubts(one)])
     warnings = (f"{one.host}: {warning}" for one in facts for warning in _warnings(one))
-    return [*dict.fromkeys(sentences), *_half_made_releases(facts), *warnings]
+    return [*_unreadable_records(facts), *dict.fromkeys(sentences), *_half_made_releases(facts), *warnings]
 
 
 def find_kept_failures(facts: Sequence[Facts]) -> list[str]:
@@ -99,6 +102,11 @@ def _missing_releases(facts: Sequence[Facts]) -> list[str]:
     missing = {host: everywhere - names for host, names in complete.items() if everywhere - names}
     found = group_names((host, join_names(sorted(names))) for host, names in missing.items())
     return [f"{releases} is not on {hosts}" for releases, hosts in found.items()]
+
+
+def _unreadable_records(facts: Sequence[Facts]) -> list[str]:
+    found = ((one.host, f"{path} cannot be read by {one.user}") for one in facts for path in one.unreadable)
+    return [f"{hosts}: {what}, so not all is known" for what, hosts in group_names(found).items()]
 
 
 def _missed_deploys(facts: Facts, fleet: Sequence[Facts]) -> list[str]:

@@ -1,5 +1,6 @@
 # shellcheck shell=sh
 # The journal, and records like it: files that get one line at their end for each event.
+# Needs: set_private_umask
 
 # Append a line ($2) to a record ($1), unless the line is empty. The last line may be incomplete, after a full disk or a
 # power failure, which may have left NUL bytes: then it gets its end first.
@@ -11,6 +12,7 @@ append_to_record() {
 }
 
 append_to_journal() {
+    [ -e .capdoit/journal ] || (set_private_umask && : >>.capdoit/journal)
     append_to_record .capdoit/journal "$1"
 }
 

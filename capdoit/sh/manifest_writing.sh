@@ -1,6 +1,6 @@
 # shellcheck shell=sh
 # Writing of manifests.
-# Needs: has_manifest label_lines list_release print_listing_end
+# Needs: has_manifest label_lines list_release print_listing_end set_private_umask
 # Given: release
 
 # Write the manifest of a new release.
@@ -38,7 +38,7 @@ print_renewed_manifest() {
 
 # Save the listing on stdin as the manifest, unless the listing is incomplete.
 save_manifest() {
-    LC_ALL=C sort >.capdoit/manifest && [ "$(tail -n 1 .capdoit/manifest)" = "$(print_listing_end)" ] &&
+    (set_private_umask && LC_ALL=C sort >.capdoit/manifest) && [ "$(tail -n 1 .capdoit/manifest)" = "$(print_listing_end)" ] &&
         mv -f .capdoit/manifest ".capdoit/manifests/$release"
 }
 

@@ -6,6 +6,7 @@ import contextlib
 import hashlib
 import inspect
 import json
+import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
@@ -92,15 +93,24 @@ def saved_variables(variables: Variables) -> dict[str, Any]:
 
 
 def save_plan(plan: PlanFile, file: Path) -> None:
-    """Write a plan file.
+    """Write a plan file, which only its owner can read.
 
     Raises:
         ConfigError: the file cannot be written.
     """
     try:
-        file.write_text(json.dumps({"version": VERSION, **asdict(plan)}, indent=2) + "\n", encoding="utf-8")
+        with open(file, "w", encoding="utf-8", opener=_open_private) as target:
+            target.write(json.dumps({"version": VERSION, **asdict(plan)}, indent=2) + "\n")
     except OSError as error:
         raise ConfigError(f"plan={file}: {error.strerror}") from None
+
+
+def _open_private(path: str, flags: int) -> int:
+    """Open a file that only its owner can read, whatever the umask, and whoever could read it before."""
+    descriptor = os.open(path, flags, 0o600)
+    with contextlib.suppress(PermissionError):  # it is another user's, who lets this one write to it
+        os.fchmod(descriptor, 0o600)
+    return descriptor
 
 
 def load_plan(file: Path) -> PlanFile:

@@ -2,13 +2,15 @@
 # Archive the release that was live before the rollback, and remove it. As in Capistrano, the name of a member of the
 # archive is its absolute path without the first slash. The archive, and then its name, are on the disk before the release
 # is removed.
-# Needs: die enter_deploy_to remove_release renew_manifest require_lock touch_manifest write_to_disk
+# Needs: die enter_deploy_to remove_release renew_manifest require_lock set_private_umask touch_manifest write_to_disk
 # Given: deploy_to hooks_ran previous
 enter_deploy_to
 require_lock
 if [ -n "$hooks_ran" ]; then renew_manifest; fi
 if [ -d "releases/$previous" ]; then
-    { tar -czf .capdoit/archive.tar.gz -C / "${deploy_to#/}/releases/$previous" && write_to_disk; } || {
+    {
+        (set_private_umask && tar -czf .capdoit/archive.tar.gz -C / "${deploy_to#/}/releases/$previous") && write_to_disk
+    } || {
         rm -f .capdoit/archive.tar.gz # it may have filled the disk
         die "releases/$previous was not removed, because its archive could not be written"
     }
