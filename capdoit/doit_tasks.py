@@ -322,7 +322,7 @@ class Cap(HookRegistry):
         try:
             work()
         except CapdoitError as error:
-            return TaskFailed(self._events.redact(render_task_failure(error)))
+            return TaskFailed(self._events.redact_message(render_task_failure(error)))
         return None
 
     # -- signals

@@ -27,7 +27,7 @@ class Event:
 
 @dataclass(frozen=True)
 class HostOutput(Event):
-    """A line of output of a command on a host.
+    """A line of output of a command on a host; its secrets are masked.
 
     Attributes:
         host: name of the host.
@@ -212,6 +212,17 @@ class Warned(Event):
 
     text: str
     host: str = ""
+
+
+@dataclass(frozen=True)
+class SecretsNotMasked(Event):
+    """Some secrets are so short that they are not masked.
+
+    Attributes:
+        variables: the environment variables that hold them.
+    """
+
+    variables: tuple[str, ...]
 
 
 # -- hosts
@@ -629,8 +640,12 @@ class EventBus:
             self._outer.emit(event)
 
     def redact(self, text: str) -> str:
-        """Return a text with every secret masked."""
+        """Return a text of somebody else, such as the output of a host, with every secret masked."""
         return self.redactor.redact(text)
+
+    def redact_message(self, text: str) -> str:
+        """Return a text of capdoit with secrets masked, but none of its own words."""
+        return self.redactor.redact_message(text)
 
     def _deliver(self, event: Event, listener: Listener) -> None:
         try:

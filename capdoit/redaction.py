@@ -1,16 +1,29 @@
-"""Redaction of secrets in text that people, journals or files may see."""
+"""Redaction of secrets in text that people, journals or files may see.
+
+A text of somebody else, such as the output of a host, is masked where it enters: `Redactor.redact`. Everything that
+capdoit writes is masked once more where it leaves: `Redactor.redact_message`. That leaves alone the secrets that may be
+a part of capdoit's own words, so a secret such as "release" hides no word of a message.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import json
+import re
+import shlex
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import fields, is_dataclass, replace
+from functools import cache
+from pathlib import Path
 from typing import Any
 
 from capdoit.text import make_printable
 
 MASK = "***"
+SHORTEST_SECRET = 4  # characters; a shorter text is a part of too many words
 SHORTEST_LINE = 8  # characters; a shorter line of a secret, such as a brace, is common in any output
 SHORTEST_PREFIX = 3  # characters of a secret at the cut end of a line
+LONGEST_OWN_NUMBER = 8  # digits; a longer one is not found in a release, time or size by chance
+PERCENT_FREE = re.compile(r"[A-Za-z0-9_.~-]")
 
 
 class Redactor:
@@ -18,47 +31,101 @@ class Redactor:
 
     def __init__(self) -> None:
         self._secrets: tuple[str, ...] = ()
+        self._distinct_secrets: tuple[str, ...] = ()  # those that are no part of capdoit's own words
 
     def add(self, secrets: Iterable[str]) -> None:
-        """Mask these texts from now on."""
-        looks = {look for secret in secrets if secret.strip() for look in _spellings(secret)}
-        self._secrets = tuple(sorted({*self._secrets, *looks}, key=len, reverse=True))
+        """Mask these texts from now on, except those that are too short."""
+        found = {look for secret in secrets if is_maskable(secret) for look in _spellings(secret)}
+        self._secrets = tuple(sorted({*self._secrets, *found}, key=len, reverse=True))
+        self._distinct_secrets = tuple(secret for secret in self._secrets if not _may_be_own_word(secret))
 
     def redact(self, text: str) -> str:
-        """Return a text with every secret masked, one that is cut at the end included."""
-        for secret in self._secrets:
-            text = text.replace(secret, MASK)
-            if text.endswith("…"):  # a line that was cut, perhaps within a secret
-                text = _mask_cut_secret(secret, text[:-1]) + "…"
-        return text
+        """Return a text of somebody else with every secret masked, one that is cut at the end of a line included."""
+        return _mask(text, self._secrets)
+
+    def redact_message(self, text: str) -> str:
+        """Return a text of capdoit with every secret masked that cannot be a part of its own words."""
+        return _mask(text, self._distinct_secrets)
 
     def redact_all(self, value: Any) -> Any:
-        """Return a value with every secret masked in its strings, those in containers and dataclasses included.
+        """Return a value with `redact_message` applied to its strings, those in containers and dataclasses included.
 
         Args:
             value: strings, numbers, lists, tuples, dicts and dataclasses; any other object stays as it is.
         """
-        if not self._secrets:
-            return value
-        if isinstance(value, str):
-            return self.redact(value)
-        if isinstance(value, (list, tuple)):
-            return type(value)(map(self.redact_all, value))
-        if isinstance(value, dict):
-            return {self.redact_all(key): self.redact_all(one) for key, one in value.items()}
-        if is_dataclass(value) and not isinstance(value, type):
-            return replace(value, **{f.name: self.redact_all(getattr(value, f.name)) for f in fields(value) if f.init})
-        return value
+        return _map_strings(self.redact_message, value) if self._distinct_secrets else value
+
+    def redact_error(self, error: BaseException) -> None:
+        """Mask every secret in the texts of an error that a hook raised."""
+        error.args = _map_strings(self.redact, error.args)
+
+
+def is_maskable(secret: str) -> bool:
+    """Return whether a secret is long enough to be masked."""
+    return len(secret.strip()) >= SHORTEST_SECRET
+
+
+def _mask(text: str, secrets: Iterable[str]) -> str:
+    for secret in secrets:
+        text = text.replace(secret, MASK)
+        if "…" in text:  # a line that was cut, perhaps within a secret
+            text = "\n".join(_mask_cut_secret(secret, line) for line in text.split("\n"))
+    return text
+
+
+def _map_strings(change: Callable[[str], str], value: Any) -> Any:
+    """Return a value with its strings changed, those in containers and dataclasses included."""
+    if isinstance(value, str):
+        return change(value)
+    if isinstance(value, (list, tuple)):
+        return type(value)(_map_strings(change, one) for one in value)
+    if isinstance(value, dict):
+        return {_map_strings(change, key): _map_strings(change, one) for key, one in value.items()}
+    if is_dataclass(value) and not isinstance(value, type):
+        values = {field.name: getattr(value, field.name) for field in fields(value) if field.init}
+        return replace(value, **_map_strings(change, values))
+    return value
 
 
 def _spellings(secret: str) -> set[str]:
-    """Return a secret as it may appear: as it is, or line by line and printable, as output is."""
+    """Return a secret as it may appear: as it is, or line by line and printable, as output is; each of them quoted."""
     lines = [line.strip() for line in secret.split("\n") if line.strip()]
-    return {secret, *(make_printable(line) for line in lines if len(lines) == 1 or len(line) >= SHORTEST_LINE)}
+    shown = [line for line in lines if len(lines) == 1 or len(line) >= SHORTEST_LINE]
+    quoted = {spelling for text in (secret, *shown) for spelling in _quotations(text)}
+    return {secret, *map(make_printable, shown), *quoted}
 
 
-def _mask_cut_secret(secret: str, text: str) -> str:
-    """Return a text whose end is masked if it is the beginning of a secret."""
+def _quotations(text: str) -> Iterator[str]:
+    """Yield a text as programs quote it, without the quotation marks around it."""
+    yield text.replace("'", "'\\''")  # bash -x
+    yield shlex.quote(text).removeprefix("'").removesuffix("'")  # dash -x
+    yield re.sub(r"([^\w@%+=:,./-])", r"\\\1", text)  # printf %q
+    yield re.sub(r'(["$`\\])', r"\\\1", text)  # within double quotes of sh
+    yield repr(text)[1:-1]
+    yield json.dumps(text)[1:-1]
+    yield "".join(char if PERCENT_FREE.match(char) else _percent_encoded(char) for char in text)  # in a URL
+
+
+def _percent_encoded(char: str) -> str:
+    return "".join(f"%{byte:02X}" for byte in char.encode("utf-8", "surrogateescape"))
+
+
+def _mask_cut_secret(secret: str, line: str) -> str:
+    """Return a line that is masked at its end if it is cut there within a secret."""
+    if not line.endswith("…"):
+        return line
+    text = line[:-1]
     lengths = range(len(secret) - 1, SHORTEST_PREFIX - 1, -1)
     found = next((length for length in lengths if text.endswith(secret[:length])), 0)
-    return text[: len(text) - found] + MASK if found else text
+    return f"{text[: len(text) - found]}{MASK}…" if found else line
+
+
+def _may_be_own_word(secret: str) -> bool:
+    """Return whether a secret may be a part of what capdoit writes: of a word of its modules, or of a number."""
+    is_short_number = secret.isdecimal() and len(secret) <= LONGEST_OWN_NUMBER
+    return is_short_number or secret.lower() in _own_words()
+
+
+@cache
+def _own_words() -> str:
+    return "".join(file.read_text(encoding="utf-8") for file in Path(__file__).parent.rglob("*.py")).lower()

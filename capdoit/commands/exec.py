@@ -13,9 +13,12 @@ from capdoit.commands.inspection import ask_every_host
 from capdoit.commands.subcommand import SELECTION, Subcommand, ValueOption
 from capdoit.commands.unreached_hosts import print_unreached_hosts
 from capdoit.errors import ConfigError, Outcome
+from capdoit.events import SecretsNotMasked
 from capdoit.hosts.connection import Connection
 from capdoit.hosts.host_requests import command_request
+from capdoit.operations.connections import find_unmasked_secrets
 from capdoit.output.console import Tone
+from capdoit.output.console_listener import console_events
 from capdoit.text import join_names
 
 MOST_KEPT = 1 << 20  # characters of a host's output
@@ -72,7 +75,10 @@ class CommandResult:
 def execute_everywhere(request: CommandRequest) -> int:
     """Run a command on all hosts at once, and print equal results once."""
     command, request = _take_command(request)
-    outcomes = ask_every_host(request.select_stage(), request, lambda host: _execute(host, command))
+    stage = request.select_stage()
+    if unmasked := find_unmasked_secrets(stage):
+        console_events(request.console).emit(SecretsNotMasked(unmasked))
+    outcomes = ask_every_host(stage, request, lambda host: _execute(host, command))
     for hosts, result in _group_equal(outcomes):
         request.console.write(f"{join_names(hosts)}: {result.ending}", Tone.HEAD if result.has_succeeded else Tone.BAD)
         for line in _output_lines(result.output):

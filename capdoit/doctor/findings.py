@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from capdoit.config.origins import Setting
 from capdoit.doctor.host_condition import Clock, Condition
 from capdoit.doctor.ssh_route import KNOWN, REVOKED, SshRoute
+from capdoit.redaction import SHORTEST_SECRET, is_maskable
 from capdoit.text import group_names, join_names
 from capdoit.units import format_size
 
@@ -69,7 +70,7 @@ def judge_ssh_route(route: SshRoute, is_reached: bool) -> list[Finding]:
 def judge_settings(
     settings: Iterable[Setting], unused: Iterable[tuple[Setting, str]], environment: Mapping[str, str]
 ) -> list[Finding]:
-    """Return the findings about settings: secrets without a value, a PATH that is too short, and unused settings.
+    """Return the findings about settings: secrets without a value or too short, a short PATH, unused settings.
 
     Args:
         settings: all settings of a stage.
@@ -78,11 +79,21 @@ def judge_settings(
     """
     settings = list(settings)
     unset = [setting for setting in settings if setting.secret and setting.secret not in environment]
+    short = [setting for setting in settings if _is_short_secret(environment.get(setting.secret, ""))]
     return [
+        *(Finding(s.place, _describe_short_secret(s), is_problem=False) for s in short),
         *(Finding(s.place, _describe_short_path(s), is_problem=False) for s in settings if _is_short_path(s)),
         *(Finding(s.place, f"{_full_name(s)}: the environment variable {s.secret} is not set") for s in unset),
         *(Finding(s.place, f"{_full_name(s)} is not used: {why}", is_problem=False) for s, why in unused),
     ]
+
+
+def _is_short_secret(value: str) -> bool:
+    return bool(value.strip()) and not is_maskable(value)
+
+
+def _describe_short_secret(setting: Setting) -> str:
+    return f"{_full_name(setting)}: {setting.secret} is too short to be masked ({SHORTEST_SECRET} characters)"
 
 
 def _is_short_path(setting: Setting) -> bool:

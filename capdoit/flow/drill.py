@@ -172,7 +172,7 @@ class Drill:
         names_wrong_release = isinstance(error, NoTarget) and self._variables.rollback_release
         if self._signal or isinstance(error, LockHeld) or names_wrong_release:
             return ""
-        return self._verdict(context, FAILS, self._events.redact(report.cause))
+        return self._verdict(context, FAILS, self._events.redact_message(report.cause))
 
     def _verdict(self, context: FlowContext, result: str, reason: str = "") -> str:
         request, seconds = context.request, f"{self._total_seconds:.2f}"

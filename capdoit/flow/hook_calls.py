@@ -51,7 +51,7 @@ def call_failed_hooks(context: FlowContext, error: BaseException) -> None:
         try:
             hook.call(failure=failure, hosts=list(failure.hosts), options=hook.options, flow=flow_argument(context))
         except BaseException as wrong:  # noqa: BLE001 - whatever it is, an exit too: the report must be printed
-            what = make_printable(f"{type(wrong).__name__}: {wrong}")
+            what = context.events.redact(make_printable(f"{type(wrong).__name__}: {wrong}"))
             context.warn(f"on_failed hook {hook.name} ({hook.location}) failed: {what}")
 
 
@@ -73,13 +73,14 @@ def refuse_hooks_without_hosts(context: FlowContext, tasks: Iterable[FlowTask]) 
 def _call_on(context: FlowContext, hook: Hook, connections: Sequence[Connection]) -> None:
     def call(connection: Connection) -> None:
         hosts = {"hosts": [one.host for one in connections]} if hook.runs_once else {"host": connection.host}
-        hook.call(
-            **hosts,
-            release=release_argument(context, connection),
-            flow=flow_argument(context),
-            options=hook.options,
-            unknown=context.decision.reverts.get(hook.recipe, ()),
-        )
+        with context.foreign_code():
+            hook.call(
+                **hosts,
+                release=release_argument(context, connection),
+                flow=flow_argument(context),
+                options=hook.options,
+                unknown=context.decision.reverts.get(hook.recipe, ()),
+            )
 
     context.fleet.all(call, connections[:1] if hook.runs_once else connections)
 
@@ -106,7 +107,7 @@ def _failure_argument(context: FlowContext, error: BaseException) -> Failure:
         hosts=tuple(connection.host for connection in failed),
         outcomes=getattr(error, "outcomes", ()),
         error=error,
-        reason=context.events.redact(get_first_line(str(error).strip())),
+        reason=context.events.redact_message(get_first_line(str(error).strip())),
         fleet=tuple(connection.host for connection in context.fleet.connections),
         release=context.decision.release,
         published=progress.is_published,

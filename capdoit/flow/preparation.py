@@ -9,8 +9,8 @@ from pathlib import Path
 
 from capdoit.config.variables import Variables, select_release_hosts
 from capdoit.errors import ConfigError
-from capdoit.events import EventBus, FlowStarted
-from capdoit.operations.connections import make_fleet
+from capdoit.events import EventBus, FlowStarted, SecretsNotMasked
+from capdoit.operations.connections import find_unmasked_secrets, make_fleet
 from capdoit.state.context import FlowContext
 from capdoit.state.executor import Executor, Live, Recorder
 from capdoit.state.flow_request import FlowDefinition, FlowRequest, current_operator
@@ -56,6 +56,8 @@ def prepare_flow(
         _refuse_changed_project(definition, request, plan)
     context = _make_context(definition, request, events)
     context.emit(_flow_started(definition, request))
+    if not (undone_release or is_drill):  # the flow around this one has told it
+        _report_unmasked_secrets(definition, context)
     return context
 
 
@@ -68,7 +70,9 @@ def open_context(
         ConfigError: no host is selected, or a secret is not set.
     """
     request = _make_request(definition, variables, None, "", is_drill)
-    return _make_context(definition, request, events)
+    context = _make_context(definition, request, events)
+    _report_unmasked_secrets(definition, context)
+    return context
 
 
 def _check_variables(definition: FlowDefinition, variables: Variables, is_part: bool) -> None:
@@ -136,6 +140,11 @@ def _make_context(definition: FlowDefinition, request: FlowRequest, events: Even
     fleet = make_fleet(request.stage, events, recipe_secrets)
     executor: Executor = Recorder(events) if request.variables.dry_run else Live(events)
     return FlowContext(request, fleet, events, executor, progress)
+
+
+def _report_unmasked_secrets(definition: FlowDefinition, context: FlowContext) -> None:
+    if variables := find_unmasked_secrets(context.request.stage, definition.declared.secrets):
+        context.emit(SecretsNotMasked(variables))
 
 
 def _flow_started(definition: FlowDefinition, request: FlowRequest) -> FlowStarted:

@@ -162,11 +162,12 @@ class Connection:
         return self._ask_with_retries(requests)
 
     def failure(self, answer: Answer, command: str) -> HostError:
-        """Return the error of a script that failed, without secrets."""
-        lines = [self._events.redact(line) for line in answer.lines]
-        return HostError(
-            self.name, f"{self._events.redact(command)}: {answer.status_text}", command, answer.status, lines
-        )
+        """Return the error of a script that failed."""
+        return HostError(self.name, f"{command}: {answer.status_text}", command, answer.status, answer.lines)
+
+    def redact(self, text: str) -> str:
+        """Return a text of a hook or host with every secret masked."""
+        return self._events.redact(text)
 
     def show(self, stream: str, line: str) -> None:
         """Emit a line of the host's output."""
@@ -230,7 +231,7 @@ class Connection:
             command = local[program][arguments]
         except CommandNotFound:
             raise Unreachable(self.name, f"cannot connect: {program} is not installed on this machine") from None
-        return Session(self.name, cast(Process, command.popen(new_session=True, bufsize=0)), on_greeting)
+        return Session(self.name, cast(Process, command.popen(new_session=True, bufsize=0)), on_greeting, self.redact)
 
     def _retake_lock(self, session: Session) -> None:
         if self.held_lock and self.held_lock.retake:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from capdoit.hosts.host_requests import command_request, command_text, download_request, upload_request
+from capdoit.hosts.host_requests import command_request, download_request, upload_request
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -80,9 +80,10 @@ class Host:
         Raises:
             HostError: the command was killed or could not run (status 126 or 127), or the host was lost.
         """
-        answer = self._connection.ask([command_request(self._connection, command, capture=True, **options)])[0]
+        request = command_request(self._connection, command, capture=True, **options)
+        answer = self._connection.ask([request])[0]
         if answer.was_killed or answer.status in CANNOT_RUN:
-            raise self._connection.failure(answer, command_text(command))
+            raise self._connection.failure(answer, request.name)
         return answer.status == 0
 
     def upload(self, local: str | Path, remote: str) -> None:

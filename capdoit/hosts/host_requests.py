@@ -51,7 +51,7 @@ def command_request(
     inner = render("command", "hosts/command", values, connection.environment(options.get("env")))
     values = {"user": options.get("user") or "", "inner_script": inner.frame()}
     script = _fenced_script(connection, "command", "hosts/shell", values)
-    name = options.get("called") or command_text(command)
+    name = connection.redact(options.get("called") or command_text(command))
     return Request(script, show=show, capture=capture, timeout=options.get("timeout"), command=name)
 
 

@@ -25,7 +25,7 @@ from capdoit.hosts.login_failure import explain_failed_login
 from capdoit.hosts.pipes import Pipes, Process
 from capdoit.hosts.request import Answer, Request
 from capdoit.hosts.stop_signal import StopSignal
-from capdoit.hosts.stream import CHUNK_BYTES, KEPT_LINES, Capture, LineSplitter, Stream
+from capdoit.hosts.stream import CHUNK_BYTES, KEPT_LINES, Capture, LineSplitter, Redact, Stream
 from capdoit.shell_scripts import script_text
 from capdoit.text import make_printable
 
@@ -64,6 +64,7 @@ class Session:
         host: the host's name, for errors.
         process: a shell that runs `LOOP`, or the ssh client that connects to it; its three streams are pipes of bytes.
         on_greeting: called once, when the loop has greeted: the login is over.
+        redact: masks the secrets of a line of output.
 
     Attributes:
         host: the host's name.
@@ -72,10 +73,13 @@ class Session:
 
     _stop: StopSignal  # of the requests in progress
 
-    def __init__(self, host: str, process: Process, on_greeting: Callable[[], None] | None = None) -> None:
+    def __init__(
+        self, host: str, process: Process, on_greeting: Callable[[], None] | None = None, redact: Redact = str
+    ) -> None:
         nonce = secrets.token_hex(16)
         self.host = host
         self.frames = 0
+        self._redact = redact
         self._pipes = Pipes(process, nonce)
         self._out, self._err = self._pipes.out, self._pipes.err
         self._outbox = self._pipes.outbox
@@ -175,8 +179,8 @@ class Session:
             exchange.expires_at = time.monotonic() + request.timeout
         capture = Capture(request.into) if request.into or request.capture else None
         lines = {
-            self._out: LineSplitter("out", None if capture else request.show, exchange.last_lines),
-            self._err: LineSplitter("err", request.show, exchange.last_lines),
+            self._out: LineSplitter("out", None if capture else request.show, exchange.last_lines, self._redact),
+            self._err: LineSplitter("err", request.show, exchange.last_lines, self._redact),
         }
         for stream, piece in self._pieces(exchange):
             lines[stream].feed(piece)
@@ -263,5 +267,5 @@ class Session:
         if self._out.has_greeted:
             why = f"{name}: the connection was lost, or the shell on it was killed"
             return HostError(self.host, why, name, lines=exchange.last_lines)
-        output = [make_printable(line) for line in self._err.preamble.splitlines() if line.strip()]
+        output = [self._redact(make_printable(line)) for line in self._err.preamble.splitlines() if line.strip()]
         return explain_failed_login(self.host, output, exit_status)

@@ -17,6 +17,7 @@ STATUS = re.compile(rb"[0-9]{1,3}")
 GREETING = "hello"  # tag of the first line of the loop
 
 ShowLine = Callable[[str, str], None]  # stream ("out" or "err"), line
+Redact = Callable[[str], str]
 
 
 class Stream:
@@ -114,10 +115,11 @@ class LineSplitter:
         stream: ``out`` or ``err``.
         show: called with each line; None shows nothing.
         kept: gets the lines.
+        redact: masks the secrets of a line.
     """
 
-    def __init__(self, stream: str, show: ShowLine | None, kept: deque[str]) -> None:
-        self._stream, self._show, self._kept = stream, show, kept
+    def __init__(self, stream: str, show: ShowLine | None, kept: deque[str], redact: Redact = str) -> None:
+        self._stream, self._show, self._kept, self._redact = stream, show, kept, redact
         self._rest = b""
         self._blank_lines = 0  # not shown yet: the last line of the output is blank and comes from the loop
 
@@ -139,7 +141,7 @@ class LineSplitter:
         self._emit_blank_lines(self._blank_lines)
         self._blank_lines = 0
         ellipsis = "…" if len(line) > MAX_LINE_BYTES else ""
-        self._emit(make_printable(line[:MAX_LINE_BYTES].rstrip(b"\r")) + ellipsis)
+        self._emit(self._redact(make_printable(_cut_line(line).rstrip(b"\r")) + ellipsis))
 
     def _emit_blank_lines(self, count: int) -> None:
         for _ in range(count):
@@ -149,6 +151,14 @@ class LineSplitter:
         self._kept.append(text)
         if self._show:
             self._show(self._stream, text)
+
+
+def _cut_line(line: bytes) -> bytes:
+    """Return the beginning of a line that is shown; no character is cut into pieces."""
+    if len(line) > MAX_LINE_BYTES:
+        ends = range(MAX_LINE_BYTES, MAX_LINE_BYTES - 4, -1)
+        return line[: next((end for end in ends if line[end] & 0xC0 != 0x80), MAX_LINE_BYTES)]
+    return line
 
 
 class Capture:

@@ -12,6 +12,7 @@ from capdoit.events import EventBus
 from capdoit.hosts.connection import Connection
 from capdoit.hosts.fleet import Fleet
 from capdoit.hosts.logins import Logins
+from capdoit.redaction import is_maskable
 from capdoit.script import Secret
 from capdoit.text import join_names
 
@@ -30,6 +31,17 @@ def make_fleet(stage: Stage, events: EventBus, secrets: Iterable[Secret] = ()) -
     events.redactor.add(_reveal([*secrets, *_secrets(stage.hosts)]))
     logins = Logins(stage.hosts)
     return Fleet([Connection(config, events, logins) for config in stage.hosts])
+
+
+def find_unmasked_secrets(stage: Stage, secrets: Iterable[Secret] = ()) -> tuple[str, ...]:
+    """Return the environment variables of the secrets that are too short to be masked, in order.
+
+    Args:
+        stage: the stage with the selected hosts.
+        secrets: more secrets, such as those in options of recipes.
+    """
+    values = {one.variable: os.environ.get(one.variable, "") for one in (*_secrets(stage.hosts), *secrets)}
+    return tuple(variable for variable, value in values.items() if value.strip() and not is_maskable(value))
 
 
 def without_unset_secrets(stage: Stage) -> Stage:

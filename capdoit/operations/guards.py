@@ -145,7 +145,8 @@ def _call(context: FlowContext, connection: Connection, hook: Hook, release: Rel
 
     def call(asked: Connection) -> tuple[str, ...]:
         try:
-            return _as_names(hook, hook.call(host=asked.host, **values))
+            with context.foreign_code():
+                return _as_names(hook, hook.call(host=asked.host, **values))
         except HostError as error:
             if error.status is None:
                 raise

@@ -66,8 +66,8 @@ class Console:
         return self._stream.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM", "dumb") != "dumb"
 
     def redact(self, text: str) -> str:
-        """Return a text with every secret masked."""
-        return self.redactor.redact(text)
+        """Return a text of capdoit with secrets masked, but none of its own words."""
+        return self.redactor.redact_message(text)
 
     def reserve_width(self, hosts: Iterable[str]) -> None:
         """Align output of hosts to the longest of these names."""

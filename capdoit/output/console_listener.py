@@ -9,6 +9,7 @@ from capdoit import events
 from capdoit.events import Event, EventBus
 from capdoit.output.console import Console, Tone
 from capdoit.output.failure_report import render_failure
+from capdoit.redaction import SHORTEST_SECRET
 from capdoit.text import fit_table, join_names
 
 Line = tuple[str, Tone | None]
@@ -89,6 +90,11 @@ def _automatic_rollback_started(event: events.AutomaticRollbackStarted) -> Itera
 
 def _warned(event: events.Warned) -> Iterator[Line]:
     yield f"warning: {event.text}", Tone.DOUBTFUL
+
+
+def _secrets_not_masked(event: events.SecretsNotMasked) -> Iterator[Line]:
+    short = f"{join_names(event.variables)}: a secret of fewer than {SHORTEST_SECRET} characters is not masked"
+    yield f"warning: {short} in what is shown", Tone.DOUBTFUL
 
 
 # -- hosts
@@ -207,6 +213,7 @@ RENDERERS: dict[type[Event], Callable[[Any], Iterator[Line]]] = {
     events.AutomaticRollbackStarted: _automatic_rollback_started,
     events.Warned: _warned,
     events.LoginRetried: _login_retried,
+    events.SecretsNotMasked: _secrets_not_masked,
     events.StaleLockTakenOver: _stale_lock_taken_over,
     events.LockAwaited: _lock_awaited,
     events.HostLeftOut: _host_left_out,

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import IO, Any
 
+from capdoit.errors import CapdoitError
 from capdoit.events import Decided, Event, EventBus, Warned
 from capdoit.hosts.connection import Connection, Deadline
 from capdoit.hosts.fleet import Fleet
@@ -55,7 +57,18 @@ class FlowContext:
 
     def warn(self, text: str, host: str = "") -> None:
         """Emit a warning about a host, or about the fleet."""
-        self.emit(Warned(self.events.redact(text), host))  # the journal keeps it
+        self.emit(Warned(self.events.redact_message(text), host))  # the journal keeps it
+
+    @contextmanager
+    def foreign_code(self) -> Iterator[None]:
+        """Mask the secrets in the error of code that is not capdoit's, such as that of a hook."""
+        try:
+            yield
+        except CapdoitError:  # its texts were masked when it was made
+            raise
+        except BaseException as error:
+            self.events.redactor.redact_error(error)
+            raise
 
     # -- scripts
 

@@ -30,6 +30,6 @@ def flow_argument(context: FlowContext) -> Flow:
         message=request.message,
         started=request.started,
         variables=request.variables.custom,
-        warn=context.warn,
+        warn=lambda text: context.warn(context.events.redact(text)),
         drill=request.is_drill,
     )

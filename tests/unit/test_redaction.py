@@ -38,12 +38,48 @@ def test_a_multiline_secret_is_masked_as_one() -> None:
     assert shown(KEY, f"it is {KEY}.") == ["it is ***."]
 
 
-@pytest.mark.parametrize("secret", ["pin", "pin\n", "pin\r\n"])
-def test_a_short_secret_is_masked(secret: str) -> None:
-    assert shown(secret, "the pin is pin") == ["the *** is ***"]
+@pytest.mark.parametrize("secret", ["pin9", "pin9\n", "pin9\r\n"])
+def test_a_secret_of_four_characters_is_masked(secret: str) -> None:
+    assert shown(secret, "the pin is pin9") == ["the pin is ***"]
 
 
-@pytest.mark.parametrize("secret", ["a\tb", "a\x1b[1mb", "\u200bab", "a\x0bb"])
+@pytest.mark.parametrize("secret", ["e", "pin", "pin\n", " p "])
+def test_a_shorter_secret_is_not_masked(secret: str) -> None:
+    assert shown(secret, "the pin is p") == ["the pin is p"]
+
+
+@pytest.mark.parametrize(
+    "spelling",
+    [
+        "hunter'2 $x\" \\ä",
+        "hunter'\\''2 $x\" \\ä",
+        "hunter'\"'\"'2 $x\" \\ä",
+        "hunter\\'2\\ \\$x\\\"\\ \\\\ä",
+        "hunter'2 \\$x\\\" \\\\ä",
+        "hunter\\'2 $x\" \\\\ä",
+        "hunter'2 $x\\\" \\\\\\u00e4",
+        "hunter%272%20%24x%22%20%5C%C3%A4",
+    ],
+    ids=["plain", "bash -x", "dash -x", "printf %q", "double quotes", "repr", "json", "url"],
+)
+def test_a_secret_is_masked_as_programs_quote_it(spelling: str) -> None:
+    assert shown("hunter'2 $x\" \\ä", f"<{spelling}>") == ["<***>"]
+
+
+def test_each_cut_line_of_a_text_is_masked_at_its_end() -> None:
+    assert shown("s3cr3tvalue", "a s3cr3t…\nb s3cr…") == ["a ***…", "b ***…"]
+
+
+@pytest.mark.parametrize("secret", ["release", "Deploy", "live", "2026", "20261128"])
+def test_a_secret_that_is_a_word_of_capdoit_is_masked_in_the_text_of_hosts_only(secret: str) -> None:
+    console = Console(io.StringIO())
+    console.redactor.add([secret])
+    message = f"deploy: {secret} release 20261128223344 is live"
+    assert console.redact(message) == message
+    assert console.redactor.redact(f"it is {secret}.") == "it is ***."
+
+
+@pytest.mark.parametrize("secret", ["a\tbc", "a\x1b[1mb", "\u200babc", "a\x0bbc"])
 def test_a_secret_with_escaped_characters_is_masked_in_its_escaped_form(secret: str) -> None:
     assert shown(secret, make_printable(f"<{secret}>")) == ["<***>"]
 

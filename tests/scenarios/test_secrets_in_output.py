@@ -1,0 +1,120 @@
+"""Secrets that hosts and hooks print: too short to be masked, equal to a word of capdoit, quoted, or cut."""
+
+from __future__ import annotations
+
+import json
+from textwrap import dedent
+
+import pytest
+
+from capdoit.testing import DODO, Project
+from tests.support import further
+
+
+def with_secret(project: Project, hook: str) -> Project:
+    """Set the secret TOKEN, and call a hook on every host."""
+    file = project.path / "deploy.yml"
+    # JSON, which the fixture writes, has no tags
+    file.write_text("{default_env: {TOKEN: !env TOKEN}," + file.read_text().strip()[1:])
+    text = f"""
+        import os
+        @cap.after("updated")
+        def hook(host, flow):
+            {hook}
+        """
+    project.dodo(DODO + dedent(text))
+    return project
+
+
+def deploy(project: Project, token: str, code: int = 0) -> str:
+    return project.doit("deploy:production", env={"TOKEN": token}).failed(code).out
+
+
+@pytest.mark.parametrize("token", ["e", *further("of", "rel", " e\n")])
+def test_a_short_secret_is_named_in_a_warning_and_hides_nothing(project: Project, token: str) -> None:
+    said = deploy(with_secret(project, "host.run('echo the release')"), token)
+    assert "***" not in said
+    assert said.count("warning: TOKEN: a secret of fewer than 4 characters is not masked in what is shown\n") == 1
+    assert "web1 | the release\n" in said
+    answer = json.loads(project.doit("cap", "status", "--json", env={"TOKEN": token}).out)
+    assert answer["stage"] == "production"
+    assert not [one["warnings"] for one in answer["hosts"] if one.get("warnings")]
+
+
+@pytest.mark.extended("detail")
+def test_doctor_and_exec_name_a_short_secret(project: Project) -> None:
+    with_secret(project, "pass")
+    assert "TOKEN is too short to be masked" in project.doit("cap", "doctor", env={"TOKEN": "abc"}, check=True).out
+    said = project.doit("cap", "exec", "echo abc", env={"TOKEN": "abc"}, check=True).out
+    assert "warning: TOKEN: a secret of fewer than 4 characters" in said
+    assert "    abc\n" in said
+
+
+@pytest.mark.extended("detail")
+def test_an_automatic_rollback_and_a_drill_warn_once(project: Project) -> None:
+    project.config(on_failure="rollback")
+    deploy(with_secret(project, "pass"), "e")
+    dodo = project.path / "dodo.py"
+    project.dodo(
+        dodo.read_text() + "@cap.after('published', flows=('deploy',))\ndef fail(host):\n    host.run('exit 3')\n"
+    )
+    said = deploy(project, "e", 1)
+    assert "It was rolled back" in said
+    assert said.count("warning: TOKEN:") == 1
+    project.dodo(DODO)
+    deploy(project, "e")
+    assert project.doit("drill:production", env={"TOKEN": "e"}, check=True).out.count("warning: TOKEN:") == 1
+
+
+@pytest.mark.parametrize("token", ["release", *further("deploy", "live", "2026", "production")])
+def test_a_secret_that_is_a_word_of_capdoit_is_masked_where_a_host_says_it(project: Project, token: str) -> None:
+    plain = deploy(with_secret(project, "host.run('echo it is $TOKEN', called='t')"), "another-one")
+    said = deploy(project, token)
+    assert "| it is ***\n" in said
+    assert said.count("***") == plain.count("***") == 2
+    status = project.doit("cap", "status", env={"TOKEN": token}, check=True).out
+    assert str(project.current("web1")) in status
+
+
+@pytest.mark.parametrize(
+    "hook",
+    [
+        "host.run('echo $TOKEN; exit 4', called=os.environ['TOKEN'])",
+        *further("raise RuntimeError('no ' + os.environ['TOKEN'])", "flow.warn('no ' + os.environ['TOKEN']); 1 / 0"),
+    ],
+)
+def test_what_a_failing_hook_says_is_masked_even_if_it_is_a_word_of_capdoit(project: Project, hook: str) -> None:
+    plain = deploy(with_secret(project, hook), "another-one", 1)
+    said = deploy(project, "release", 1)
+    assert "another-one" not in plain
+    assert said.count("***") == plain.count("***") >= 1
+    assert "deploy:production: hook failed" in said
+    assert "live releases now:" in said
+
+
+@pytest.mark.parametrize("shell", ["sh", *further("bash", "busybox sh")])
+def test_a_secret_is_masked_in_the_trace_of_a_shell(project: Project, shell: str) -> None:
+    with_secret(project, f"host.run('''{shell} -xc \"true \\\\\"\\$TOKEN\\\\\" -- x\" 2>&1''')")
+    said = deploy(project, "pass'word s3cr3t")
+    assert "***" in said
+    assert "s3cr3t" not in said
+    assert "word" not in said.replace("password", "")
+
+
+@pytest.mark.extended("detail")
+@pytest.mark.parametrize(
+    "command",
+    [
+        "printf 's3cr'; sleep 0.3; printf '3tväl'; sleep 0.3; printf 'ue\\n'",
+        "{ printf 's3cr'; sleep 0.3; printf '3tvälue\\n'; } >&2",
+        "printf 's3cr3tvälue\\r50%%\\rs3cr3tvälue\\r\\n'",
+        *(f"printf '%{8192 - n}s%s\\n' x \"$TOKEN and so on\"" for n in range(3, 13)),
+        "printf '%65530s%s' x s3cr; sleep 0.3; printf '3tvälue'",
+        "printf '%8186s%s' x s3cr3; sleep 0.3; printf 'tvälue more'",
+    ],
+)
+def test_a_secret_in_pieces_is_masked(project: Project, command: str) -> None:
+    with_secret(project, f"host.run({command!r})")
+    said = deploy(project, "s3cr3tvälue")
+    assert "s3c" not in said
+    assert "lue" not in said.replace("value", "")
