@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from capdoit.output.failure_report import FailureReport
 
 PACKAGE = Path(__file__).parent
+STANDARD_LIBRARY = Path(traceback.__file__).parent
 T = TypeVar("T")
 
 
@@ -110,10 +111,12 @@ class Problem:
     Attributes:
         text: the reason; lines of output may follow the first line.
         host: name of the host; empty for the controller and for the whole fleet.
+        remedy: the command that solves the problem; empty if none is known.
     """
 
     text: str
     host: str = ""
+    remedy: str = ""
 
     def __str__(self) -> str:
         return f"{self.host}: {self.text}" if self.host else self.text
@@ -449,14 +452,19 @@ def merge_problems(problems: Iterable[Problem]) -> list[Problem]:
 
 
 def locate_error(error: BaseException) -> str:
-    """Return the location of the innermost traceback frame outside capdoit, usually in a hook or a recipe.
+    """Return the location of an error in a hook or a recipe, not in Python or in a library that the hook calls.
 
     Returns:
-        `` (FILE:LINE)``; empty if there is no such frame.
+        `` (FILE:LINE)``; empty if neither a hook nor a recipe was called.
     """
     every = traceback.extract_tb(error.__traceback__)
-    frames = [frame for frame in every if not frame.filename.startswith("<") and not _is_internal(Path(frame.filename))]
-    return f" ({Path(frames[-1].filename).name}:{frames[-1].lineno})" if frames else ""
+    frames = [frame for frame in every if not frame.filename.startswith("<") and _is_outside(Path(frame.filename))]
+    if not frames:
+        return ""
+    # The first one is in the hook, which may call functions in files next to its file.
+    own = Path(frames[0].filename).parent
+    innermost = [frame for frame in frames if _is_next_to(Path(frame.filename), own)][-1]
+    return f" ({Path(innermost.filename).name}:{innermost.lineno})"
 
 
 def _describe_bug(error: BaseException) -> str:
@@ -465,8 +473,19 @@ def _describe_bug(error: BaseException) -> str:
     return "\n".join(map(make_printable, lines)) + locate_error(error)
 
 
-def _is_internal(file: Path) -> bool:
-    return file.is_relative_to(PACKAGE) and not file.is_relative_to(PACKAGE / "recipes")
+def _is_outside(file: Path) -> bool:
+    """Return True for a file that is neither capdoit's, except bundled recipes, nor Python's."""
+    is_internal = file.is_relative_to(PACKAGE) and not file.is_relative_to(PACKAGE / "recipes")
+    is_of_python = file.is_relative_to(STANDARD_LIBRARY) and not _is_in_site_packages(file)
+    return not (is_internal or is_of_python)
+
+
+def _is_next_to(file: Path, folder: Path) -> bool:
+    return file.is_relative_to(folder) and not _is_in_site_packages(file.relative_to(folder))
+
+
+def _is_in_site_packages(file: Path) -> bool:
+    return bool({"site-packages", "dist-packages"} & {*file.parts})
 
 
 def _summarize(problems: Iterable[Problem]) -> str:

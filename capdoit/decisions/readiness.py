@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import posixpath
+import shlex
 from collections.abc import Iterable, Sequence
 
-from capdoit.config.stages import Stage
+from capdoit.config.stages import HostConfig, Stage
 from capdoit.errors import Problem
 from capdoit.layout import Layout
 from capdoit.records.facts import Facts
@@ -18,10 +19,19 @@ WRITTEN_BY_DEPLOYS = (*WRITTEN, "releases", "shared", "repo")
 def find_deploy_problems(facts: Sequence[Facts], stage: Stage) -> list[Problem]:
     """Return every problem that would make a deploy to these hosts fail."""
     layouts = _layouts(stage)
+    found = [Problem(text, one.host) for one in facts for text in _deploy_problems(one, layouts[one.host])]
+    return [*found, *find_missing_linked_files(facts, stage)]
+
+
+def find_missing_linked_files(facts: Sequence[Facts], stage: Stage) -> list[Problem]:
+    """Return a problem for each linked file that a host lacks, with the command that puts the file there."""
+    hosts = {host.name: host for host in stage.hosts}
     return [
-        Problem(text, one.host)
+        _missing_file(hosts[one.host], path)
         for one in facts
-        for text in _deploy_problems(one, layouts[one.host], stage.linked_files)
+        if not _is_uncreatable(one, hosts[one.host].layout)
+        for number, path in enumerate(stage.linked_files)
+        if not one.exists or number in one.missing_files
     ]
 
 
@@ -44,17 +54,35 @@ def _layouts(stage: Stage) -> dict[str, Layout]:
     return {host.name: host.layout for host in stage.hosts}
 
 
-def _deploy_problems(facts: Facts, paths: Layout, linked_files: Sequence[str]) -> list[str]:
-    if paths.deploy_to in facts.uncreated_dirs and not facts.exists:
+def _is_uncreatable(facts: Facts, paths: Layout) -> bool:
+    return paths.deploy_to in facts.uncreated_dirs and not facts.exists
+
+
+def _missing_file(host: HostConfig, path: str) -> Problem:
+    command = shlex.join(_copy_command(host, path, f"{host.layout.shared}/{path}"))
+    return Problem(f"linked file {path} does not exist in {host.layout.shared}", host.name, command)
+
+
+def _copy_command(host: HostConfig, path: str, remote: str) -> list[str]:
+    """Return the command that copies a file of the project to a host."""
+    if host.transport == "local":
+        return ["cp", path, remote]
+    file = ["-F", host.ssh_config] if host.ssh_config else []
+    port = ["-P", str(host.port)] if host.port else []
+    options = [word for option in host.ssh_options for word in ("-o", option)]
+    name = f"[{host.hostname}]" if ":" in host.hostname else host.hostname
+    user = f"{host.user}@" if host.user else ""
+    return ["scp", *file, *port, *options, path, f"{user}{name}:{remote}"]
+
+
+def _deploy_problems(facts: Facts, paths: Layout) -> list[str]:
+    if _is_uncreatable(facts, paths):
         return [f"{paths.deploy_to} could not be created by {facts.user}"]
-    numbers = facts.missing_files if facts.exists else range(len(linked_files))
-    missing = [path for number, path in enumerate(linked_files) if number in numbers]
     is_full = facts.disk is not None and not facts.disk.free
     return [
         *([f"no space is left in {paths.deploy_to}"] if is_full else []),
         *_common_problems(facts, paths, WRITTEN_BY_DEPLOYS),
         *(f"{path} could not be created" for path in facts.uncreated_dirs),
-        *(f"linked file {path} does not exist in {paths.shared}" for path in missing),
     ]
 
 

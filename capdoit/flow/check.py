@@ -10,11 +10,11 @@ from typing import Any
 
 from capdoit.config.stages import Stage
 from capdoit.config.variables import Variables
-from capdoit.decisions.readiness import find_deploy_problems
 from capdoit.errors import HostError, NotReady, Outcome, answers, find_problems
 from capdoit.events import CheckPassed, CheckWarned, EventBus
 from capdoit.flow.preparation import open_context
 from capdoit.hosts.connection import Connection
+from capdoit.operations.expected_files import find_certain_problems
 from capdoit.operations.lock import NO_FLOCK, REASONS, flock_request
 from capdoit.operations.survey import survey_host
 from capdoit.records import fleet_state
@@ -42,9 +42,10 @@ def check(definition: FlowDefinition, variables: Variables, events: EventBus) ->
     with closing(context.fleet):
         surveyed, others = _ask_hosts(context)
     facts = answers(surveyed)
-    _warn(definition.stage, facts, events)
+    certain, warnings = find_certain_problems(context, facts)
+    _warn(definition.stage, facts, warnings, events)
     failed = [problem for o in (*others, *surveyed) if o.error for problem in find_problems(o.error, o.host)]
-    problems = [*find_deploy_problems(facts, context.request.stage), *failed]
+    problems = [*certain, *failed]
     if problems:
         raise NotReady(*dict.fromkeys(problems), checked_flow="deploy")
     events.emit(CheckPassed(definition.stage.name, len(facts)))
@@ -75,7 +76,9 @@ def _hook_hosts(context: FlowContext) -> list[Connection]:
     return [host for host in hosts if host.config.no_release and host in called]
 
 
-def _warn(stage: Stage, facts: Sequence[Facts], events: EventBus) -> None:
+def _warn(stage: Stage, facts: Sequence[Facts], warnings: Sequence[str], events: EventBus) -> None:
+    for warning in warnings:
+        events.emit(CheckWarned(warning))
     if stage.drill_max_age is not None:
         for sentence in fleet_state.find_overdue_drills(facts, stage.drill_max_age, datetime.now(timezone.utc)):
             events.emit(CheckWarned(f"{sentence}; doit drill:{stage.name} rehearses one"))

@@ -5,7 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from capdoit.hosts.host_requests import command_request, download_request, upload_request
+from capdoit.hosts.host_requests import (
+    command_request,
+    download_request,
+    upload_directory_request,
+    upload_request,
+)
+from capdoit.hosts.packed_directory import pack_directory
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -87,14 +93,26 @@ class Host:
         return answer.status == 0
 
     def upload(self, local: str | Path, remote: str) -> None:
-        """Copy a file to the host, with its mode; ``remote`` is replaced only when the copy is complete.
+        """Copy a file or a directory to the host, with the modes. Missing parents are made.
+
+        A file is replaced, and a new directory appears, only when the copy is complete. A directory that exists keeps
+        the files that the copy does not have.
+
+        Args:
+            local: a file or a directory of this machine.
+            remote: path of the copy, not of the directory that gets it.
 
         Raises:
-            HostError: the file could not be written.
-            OSError: the local file cannot be read.
+            HostError: the copy could not be written.
+            OSError: something cannot be read here.
         """
-        with Path(local).open("rb") as source:
-            self._connection.checked(upload_request(self._connection, source, remote))
+        path = Path(local)
+        if path.is_dir():
+            with pack_directory(path) as source:
+                self._connection.checked(upload_directory_request(self._connection, source, remote))
+        else:
+            with path.open("rb") as source:
+                self._connection.checked(upload_request(self._connection, source, remote))
 
     def download(self, remote: str, local: str | Path) -> None:
         """Copy a file from the host; ``local`` is replaced only when the copy is complete.

@@ -7,6 +7,7 @@ import shlex
 from collections.abc import Mapping, Sequence
 from typing import IO, TYPE_CHECKING, TypedDict
 
+from capdoit.hosts.packed_directory import LAST_MEMBER
 from capdoit.hosts.request import Request
 from capdoit.hosts.stream import ShowLine
 from capdoit.script import Script, Secret, Value, words
@@ -60,6 +61,13 @@ def upload_request(connection: Connection, source: IO[bytes], remote: str) -> Re
     stat = os.fstat(source.fileno())
     values: dict[str, Value] = {"remote": remote, "mode": f"{stat.st_mode & 0o777:o}", "size": stat.st_size}
     script = _fenced_script(connection, "upload", "hosts/upload", values)
+    return Request(script, "feed", source, connection.show, command=f"upload {remote}")
+
+
+def upload_directory_request(connection: Connection, source: IO[bytes], remote: str) -> Request:
+    """Return the request that unpacks an open tar, made by `pack_directory`, to a directory on the host."""
+    values: dict[str, Value] = {"remote": remote.rstrip("/") or "/", "last_member": LAST_MEMBER}
+    script = _fenced_script(connection, "upload", "hosts/upload_directory", values)
     return Request(script, "feed", source, connection.show, command=f"upload {remote}")
 
 

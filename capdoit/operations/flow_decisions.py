@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from datetime import datetime, timezone
+from functools import partial
 
 from capdoit.decisions.live_release import choose_live_release
 from capdoit.decisions.readiness import find_deploy_problems, find_rollback_problems, find_undo_problems
 from capdoit.decisions.release_name import accept_planned_name, choose_release_name
 from capdoit.decisions.rollback_target import choose_rollback_target
-from capdoit.errors import NotReady
+from capdoit.errors import NotReady, Problem
+from capdoit.operations.expected_files import find_certain_problems
 from capdoit.operations.guards import call_guards
 from capdoit.state.context import FlowContext
 
@@ -21,12 +23,21 @@ def choose_new_release(context: FlowContext) -> None:
         ConfigError: a host holds a release after which there is no name.
     """
     facts = list(context.progress.facts.values())
-    if problems := find_deploy_problems(facts, context.request.stage):
+    find_problems = partial(find_deploy_problems, facts, context.request.stage)
+    if problems := context.executor.act(find_problems, partial(_find_problems_without_hooks, context)):
         raise NotReady(*problems)
     name = choose_release_name(datetime.now(timezone.utc), facts)
     if context.request.plan:
         name = accept_planned_name(context.request.plan.release, name, facts)
     context.decide(release=name)
+
+
+def _find_problems_without_hooks(context: FlowContext) -> list[Problem]:
+    """Return the problems of the deploy that a dry run previews; the hooks before ``starting`` were not called."""
+    problems, warnings = find_certain_problems(context, [*context.progress.facts.values()])
+    for warning in warnings:
+        context.warn(warning)
+    return problems
 
 
 def choose_target(context: FlowContext) -> None:

@@ -23,7 +23,7 @@ from capdoit.errors import (
 from capdoit.output.command_line import CommandLine
 from capdoit.text import format_table, group_names, join_names
 
-MOST_SHOWN = 8  # releases of a host
+MOST_SHOWN = 8  # releases of a host, commands
 # By the state of the release.
 WHY_NOT = {
     "building": "its deploy died before it was finished",
@@ -84,7 +84,9 @@ def _render_hosts_failed(error: HostsFailed) -> str:
 
 def _render_not_ready(error: NotReady) -> str:
     lines = [line for text in _merged(error.problems) for line in text.splitlines()]
-    return _indented(f"a {error.checked_flow} would fail:", lines) if error.checked_flow else "\n".join(lines)
+    text = _indented(f"a {error.checked_flow} would fail:", lines) if error.checked_flow else "\n".join(lines)
+    remedies = [*dict.fromkeys(problem.remedy for problem in error.problems if problem.remedy)]
+    return f"{text}\n{_indented('To put the linked files there:', _first(remedies))}" if remedies else text
 
 
 def _merged(problems: Sequence[Problem]) -> list[str]:
@@ -139,9 +141,13 @@ def _column(error: ReleaseNotChosen) -> tuple[list[str], list[list[str]]]:
 
 
 def _held(states: Mapping[str, str]) -> str:
-    shown = [f"{name} ({state})" for name, state in states.items()]
+    return join_names(_first([f"{name} ({state})" for name, state in states.items()])) or "nothing"
+
+
+def _first(shown: Sequence[str]) -> list[str]:
+    """Return the first ones of many texts, and the number of the others."""
     more = [f"and {len(shown) - MOST_SHOWN} more"] if len(shown) > MOST_SHOWN else []
-    return join_names([*shown[:MOST_SHOWN], *more]) or "nothing"
+    return [*shown[:MOST_SHOWN], *more]
 
 
 CAUSES: tuple[tuple[type, Callable[[Any], str]], ...] = (
