@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 RETRY_SECONDS = 20.0  # after which a host that drops every login is given up
 PAUSE_SECONDS = (0.3, 1.0)  # before the next login, chosen at random: hosts that were dropped together come apart
+# A host that has greeted before greets again within this time, or twice the time that it took.
+REOPENING_TIMEOUT_SECONDS = 10.0
 
 
 @dataclass(frozen=True)
@@ -84,6 +86,8 @@ class Connection:
         self.retry_seconds = RETRY_SECONDS
         self._events, self._logins = events, logins
         self._session: Session | None = None
+        self._may_share = True
+        self._greeting_seconds = 0.0
         self._machine: Any = None
 
     @property
@@ -221,17 +225,28 @@ class Connection:
                 raise HostError(self.name, f"login: {deadline.message} and was stopped")
 
     def _open(self, on_greeting: Callable[[], None]) -> Session:
+        """Return a session. After a silent one it does not share a connection, which may be dead, too."""
         from plumbum import CommandNotFound, local
 
+        if lost := self._session:
+            self._may_share = self._may_share and not lost.was_silent
+            self._greeting_seconds = max(self._greeting_seconds, lost.greeting_seconds)
         program, arguments = "sh", ["-c", LOOP]
         if self.config.transport == "ssh":
             # The user's login shell reads this line. Every shell knows exec and single quotes.
-            program, arguments = "ssh", ["-T", *ssh_arguments(self.config), "exec sh -c " + words([LOOP])]
+            line = "exec sh -c " + words([LOOP])
+            program, arguments = "ssh", ["-T", *ssh_arguments(self.config, self._may_share), line]
         try:
             command = local[program][arguments]
         except CommandNotFound:
             raise Unreachable(self.name, f"cannot connect: {program} is not installed on this machine") from None
-        return Session(self.name, cast(Process, command.popen(new_session=True, bufsize=0)), on_greeting, self.redact)
+        process = cast(Process, command.popen(new_session=True, bufsize=0))
+        return Session(self.name, process, on_greeting, self.redact, self._greeting_timeout)
+
+    @property
+    def _greeting_timeout(self) -> float | None:
+        """The seconds that a host gets to greet; None for a host that has never greeted."""
+        return max(REOPENING_TIMEOUT_SECONDS, 2 * self._greeting_seconds) if self._greeting_seconds else None
 
     def _retake_lock(self, session: Session) -> None:
         if self.held_lock and self.held_lock.retake:

@@ -4,7 +4,8 @@
 # so that the end of stdin is noticed at once: the controller cancelled, died or lost the connection. Then everything
 # that was started here is killed. If the machine or the network of the controller goes down, stdin does not end: the
 # controller counts as gone when no "beat" comes for the seconds that "watch" says, or, while bytes are sent, no bytes
-# for five times as long. Only after "bye", what scripts left running goes on.
+# for five times as long. The second number of "watch" is the seconds between two heartbeats of this host, with which
+# the controller notices a lost host. Only after "bye", what scripts left running goes on.
 # The text is an argument of sh -c in single quotes: no single quotes, backslashes or exclamation marks outside of
 # comments.
 
@@ -75,6 +76,25 @@ start_watchdog() {
     watchdog=$( (watch_heartbeat "$1") </dev/null 2>/dev/null 7>&- 9>&- & echo $!)
 }
 
+# Tell the controller every $1 seconds that this host is alive. This is a process of its own, because it waits while the
+# controller does not read.
+send_heartbeats() {
+    exec >/dev/null 2>&1
+    while :; do
+        seconds=0
+        while [ "$seconds" -lt "$1" ]; do
+            sleep 1 8>&-
+            seconds=$((seconds + 1))
+        done
+        printf "%s beat 0%s" "$nonce" "$newline" >&8
+    done
+}
+
+# Start send_heartbeats as start_watchdog starts the watchdog.
+start_heartbeats() {
+    heartbeats=$( (send_heartbeats "$1") </dev/null 8>&2 7>&- 9>&- & echo $!)
+}
+
 # Copy bytes from stdin to file descriptor 6, with a heartbeat for each 256 KiB.
 copy_bytes() {
     remaining_bytes=$1
@@ -124,6 +144,7 @@ read_frames() {
             watch)
                 timeout_seconds=$tag
                 start_watchdog "$timeout_seconds"
+                start_heartbeats "$count"
                 ;;
             beat) kill -USR1 "$watchdog" ;;
             feed)
@@ -132,7 +153,7 @@ read_frames() {
                 ;;
             fed) return ;;
             bye)
-                kill "$watchdog"
+                kill "$watchdog" "$heartbeats"
                 trap - EXIT
                 exit 0
                 ;;

@@ -9,7 +9,7 @@ import signal
 import subprocess
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import IO, Protocol
 
 from capdoit.hosts.stop_signal import StopSignal
@@ -41,11 +41,13 @@ class Pipes:
         out: the process's stdout.
         err: the process's stderr.
         outbox: bytes that are not written yet, in order.
+        heard_at: time of the last output, by the monotonic clock.
     """
 
     def __init__(self, process: Process, nonce: str) -> None:
         self.out, self.err = Stream(process.stdout, nonce), Stream(process.stderr, nonce)
         self.outbox: deque[bytes] = deque()
+        self.heard_at = time.monotonic()
         self._process = process
         os.set_blocking(process.stdin.fileno(), False)
 
@@ -76,14 +78,20 @@ class Pipes:
         if stdin in ready:
             with contextlib.suppress(BrokenPipeError):  # the streams will say why
                 self.write()
-        for number, stream in by_number.items():
-            if number in ready:
-                stream.read()
+        self._read(stream for number, stream in by_number.items() if number in ready)
 
-    def close(self) -> None:
+    def listen(self, max_unread_bytes: int) -> None:
+        """Read what has arrived, without waiting, unless that many bytes are not taken yet."""
+        self._read(stream for stream in self._readable() if stream.unread_bytes < max_unread_bytes)
+
+    def is_silent(self, seconds: float) -> bool:
+        """Return True if nothing has arrived for some time. Output that waits to be read has arrived."""
+        return time.monotonic() > self.heard_at + seconds and not self._readable()
+
+    def close(self, patience_seconds: float = CLOSE_SECONDS) -> None:
         """Write the rest of the outbox, close stdin, and wait until the process has ended; kill it if it does not."""
         self._close_stdin()
-        end = time.monotonic() + CLOSE_SECONDS
+        end = time.monotonic() + patience_seconds
         self._drain(end)
         try:
             self._process.wait(max(0.1, end - time.monotonic()))  # its streams end a moment before it does
@@ -99,6 +107,19 @@ class Pipes:
         with contextlib.suppress(subprocess.TimeoutExpired):
             return self._process.wait(CLOSE_SECONDS)
         return None
+
+    def _read(self, streams: Iterable[Stream]) -> None:
+        for stream in streams:
+            stream.read()
+            self.heard_at = time.monotonic()
+
+    def _readable(self) -> list[Stream]:
+        """Return the open streams that can be read without waiting."""
+        poll = select.poll()
+        by_number = {stream.source.fileno(): stream for stream in (self.out, self.err) if stream.is_open}
+        for number in by_number:
+            poll.register(number, select.POLLIN)
+        return [by_number[number] for number, _ in poll.poll(0)]
 
     def _close_stdin(self) -> None:
         stdin = self._process.stdin

@@ -18,6 +18,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 from capdoit.errors import Cancelled, HostError, Unreachable
@@ -34,6 +35,8 @@ MAX_CAPTURED_BYTES = 1 << 26  # 64 MiB: larger than any expected answer, and fit
 MAX_UNREAD_BYTES = 1 << 22  # of later requests; then the host has to wait. ssh's window for both streams is smaller
 HEARTBEAT_SECONDS = 5.0
 HEARTBEAT_TIMEOUT_SECONDS = 20  # without a heartbeat, after which a host ends the session
+HOST_HEARTBEAT_SECONDS = 5
+SILENCE_TIMEOUT_SECONDS = 20.0  # without any output, heartbeats included, after which a host counts as lost
 GREETING_TIMEOUT_SECONDS = 60.0  # from the connection's start to the loop's greeting, a slow login included
 PROGRESS_SECONDS = 0.1  # between two reports of a transfer
 
@@ -65,25 +68,35 @@ class Session:
         process: a shell that runs `LOOP`, or the ssh client that connects to it; its three streams are pipes of bytes.
         on_greeting: called once, when the loop has greeted: the login is over.
         redact: masks the secrets of a line of output.
+        greeting_timeout_seconds: time from now to the loop's greeting; None for a time that suits a slow login.
 
     Attributes:
         host: the host's name.
         frames: number of requests that were sent.
+        was_silent: True if the session was given up because the host did not greet, or became silent.
     """
 
     _stop: StopSignal  # of the requests in progress
 
     def __init__(
-        self, host: str, process: Process, on_greeting: Callable[[], None] | None = None, redact: Redact = str
+        self,
+        host: str,
+        process: Process,
+        on_greeting: Callable[[], None] | None = None,
+        redact: Redact = str,
+        greeting_timeout_seconds: float | None = None,
     ) -> None:
         nonce = secrets.token_hex(16)
         self.host = host
         self.frames = 0
         self._redact = redact
+        self.was_silent = False
+        self._greeting_timeout_seconds = greeting_timeout_seconds or GREETING_TIMEOUT_SECONDS
         self._pipes = Pipes(process, nonce)
         self._out, self._err = self._pipes.out, self._pipes.err
         self._outbox = self._pipes.outbox
-        self._outbox.extend([f"{nonce}\n".encode(), f"watch {HEARTBEAT_TIMEOUT_SECONDS}\n".encode()])
+        watch = f"watch {HEARTBEAT_TIMEOUT_SECONDS} {HOST_HEARTBEAT_SECONDS}\n"
+        self._outbox.extend([f"{nonce}\n".encode(), watch.encode()])
         self._opened_at = self._heartbeat_at = time.monotonic()
         self._on_greeting = on_greeting
         self._in_use = threading.Lock()
@@ -92,6 +105,11 @@ class Session:
     def is_open(self) -> bool:
         """True while requests can be sent."""
         return self._pipes.is_open
+
+    @property
+    def greeting_seconds(self) -> float:
+        """The time that the host took to greet; 0 if it did not."""
+        return self._out.greeted_at - self._opened_at if self._out.greeted_at else 0.0
 
     def ask(self, requests: Sequence[Request], stop: StopSignal) -> list[Answer]:
         """Send all requests at once, then wait for their answers: one round trip.
@@ -112,14 +130,16 @@ class Session:
             return answers
 
     def send_heartbeat(self) -> None:
-        """Tell the host that the controller is alive, unless a request in progress does so. Safe in any thread."""
+        """Tell the host that the controller is alive, and read the host's heartbeats. Safe in any thread.
+
+        A request in progress does both itself.
+        """
         if self._in_use.acquire(blocking=False):
             try:
-                self._queue_heartbeat()
-                while self._outbox and self.is_open:
-                    self._pipes.write()
-            except OSError:  # the next request reports the reason
-                self._outbox.clear()
+                self._pipes.listen(MAX_UNREAD_BYTES)
+                if not self._outbox:
+                    self._queue_heartbeat()
+                self._flush()
             finally:
                 self._in_use.release()
 
@@ -132,9 +152,18 @@ class Session:
             self._pipes.close()
 
     def abort(self) -> None:
-        """End the session and every process that it started."""
+        """End the session and every process that it started. Do not wait for a host that is silent already."""
+        if self._pipes.is_silent(2 * HOST_HEARTBEAT_SECONDS):
+            self.give_up()
+            return
         self._outbox.clear()
         self._pipes.close()
+
+    def give_up(self) -> None:
+        """End a session whose host does not answer: nothing that it does now would be heard."""
+        self.was_silent = True
+        self._outbox.clear()
+        self._pipes.close(patience_seconds=0)
 
     # -- sending
 
@@ -165,6 +194,12 @@ class Session:
             if request.progress and (sent == size or time.monotonic() - reported_at >= PROGRESS_SECONDS):
                 request.progress(sent, size)
                 reported_at = time.monotonic()
+
+    def _flush(self) -> None:
+        """Write what the pipe takes without blocking. The rest, or the reason of an error, comes with a request."""
+        with suppress(OSError):
+            while self._outbox and self.is_open:
+                self._pipes.write()
 
     def _queue_heartbeat(self) -> None:
         if self._out.has_greeted:
@@ -248,16 +283,28 @@ class Session:
         if now > exchange.expires_at:
             self.abort()
             raise self._timeout_error(exchange)
-        if not self._out.has_greeted and now > self._opened_at + GREETING_TIMEOUT_SECONDS:
-            self.abort()
-            why = f"no shell answered within {GREETING_TIMEOUT_SECONDS:g} s; does a start-up file of its user wait for"
-            raise Unreachable(self.host, f"cannot connect: {why} something?")
+        if not self._out.has_greeted and now > self._opened_at + self._greeting_timeout_seconds:
+            self.give_up()
+            raise self._greeting_error()
+        if self._out.has_greeted and self._pipes.is_silent(SILENCE_TIMEOUT_SECONDS):
+            self.give_up()
+            raise self._silence_error(exchange)
 
     def _timeout_error(self, exchange: Exchange) -> HostError:
         request = exchange.request
         why = request.timeout_message or f"took longer than {request.timeout:g} s"
         message = f"{request.name}: {why} and was stopped"
         return HostError(self.host, message, request.name, lines=tuple(exchange.last_lines))
+
+    def _greeting_error(self) -> Unreachable:
+        why = f"no shell answered within {self._greeting_timeout_seconds:g} s"
+        hint = "does a start-up file of its user wait for something, or is a shared connection (ControlMaster) dead?"
+        return Unreachable(self.host, f"cannot connect: {why}; {hint}")
+
+    def _silence_error(self, exchange: Exchange) -> HostError:
+        name = exchange.request.name
+        why = f"{name}: the connection was lost: nothing was heard from the host for {SILENCE_TIMEOUT_SECONDS:g} s"
+        return HostError(self.host, why, name, lines=tuple(exchange.last_lines))
 
     def _connection_error(self, exchange: Exchange) -> HostError:
         """Return the error of a connection that was lost, or that could not be made."""

@@ -27,8 +27,14 @@ def ssh_options(config: HostConfig) -> list[str]:
     return [*file, *(word for option in (*config.ssh_options, *SSH_OPTIONS) for word in ("-o", option))]
 
 
-def ssh_arguments(config: HostConfig) -> list[str]:
-    """Return ssh's arguments for a host, the host's name last."""
+def ssh_arguments(config: HostConfig, may_share: bool = True) -> list[str]:
+    """Return ssh's arguments for a host, the host's name last.
+
+    Args:
+        config: settings of the host.
+        may_share: use a shared connection (ControlMaster) if the user's settings have one.
+    """
+    separate = [] if may_share else ["-o", "ControlPath=none"]
     port = ["-p", str(config.port)] if config.port else []
     user = ["-l", config.user] if config.user else []
-    return [*ssh_options(config), *port, *user, "--", config.hostname]
+    return [*separate, *ssh_options(config), *port, *user, "--", config.hostname]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import time
 from collections import deque
 from collections.abc import Callable
 from typing import IO
@@ -15,6 +16,7 @@ MAX_LINE_BYTES = 1 << 13  # longer lines are shown cut; captured output is never
 KEPT_LINES = 20  # of a script's output, for the report of its failure
 STATUS = re.compile(rb"[0-9]{1,3}")
 GREETING = "hello"  # tag of the first line of the loop
+HEARTBEAT = "beat"  # tag of the lines with which the host says that it is alive, in the middle of any output
 
 ShowLine = Callable[[str, str], None]  # stream ("out" or "err"), line
 Redact = Callable[[str], str]
@@ -29,6 +31,7 @@ class Stream:
 
     Attributes:
         is_open: False once the pipe has ended.
+        greeted_at: time of the loop's greeting, by the monotonic clock; None before it.
         preamble: output before the loop's greeting: of a login profile, or ssh's error message.
         statuses: exit status by tag, of each script that has ended.
     """
@@ -36,6 +39,7 @@ class Stream:
     def __init__(self, source: IO[bytes], nonce: str) -> None:
         self.source = source
         self.is_open = True
+        self.greeted_at: float | None = None
         self.preamble = b""
         self.statuses: dict[str, int] = {}
         self._nonce = nonce.encode()
@@ -44,7 +48,7 @@ class Stream:
     @property
     def has_greeted(self) -> bool:
         """True once the loop's greeting has arrived."""
-        return GREETING in self.statuses
+        return self.greeted_at is not None
 
     @property
     def unread_bytes(self) -> int:
@@ -67,8 +71,10 @@ class Stream:
         The loop begins its own line with a newline, so the complete output has one newline more than the script wrote.
         """
         output = self._split(tag)
-        if tag not in self.statuses and (len(self._unread) > CHUNK_BYTES or not self.is_open):
+        if tag not in self.statuses and not self.is_open:
             output.append(self._cut(len(self._unread)))
+        elif tag not in self.statuses and len(self._unread) > CHUNK_BYTES:  # its end may be a part of the nonce
+            output.append(self._cut(len(self._unread) - len(self._nonce)))
         if not self.has_greeted:
             self._add_to_preamble(output)
         return b"".join(output)
@@ -99,8 +105,11 @@ class Stream:
         if not tag or not STATUS.fullmatch(words[2]) or (tag == GREETING and self.has_greeted):
             output.append(line)
             return
+        if tag == HEARTBEAT:
+            return
         self.statuses[tag] = int(words[2])
         if tag == GREETING:
+            self.greeted_at = time.monotonic()
             self._add_to_preamble(output)
 
     def _add_to_preamble(self, output: list[bytes]) -> None:

@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any, cast
@@ -71,6 +71,12 @@ class Sleeper:
         with suppress(OSError):  # it ended meanwhile
             return command_line.read_bytes().split(b"\0")[-3:] == [b"sleep", self.seconds.encode(), b""]
         return False
+
+
+def kill_all(pids: Iterable[str]) -> None:
+    for pid in pids:
+        with suppress(ProcessLookupError):
+            os.kill(int(pid), signal.SIGKILL)
 
 
 def wait_until(condition: Callable[[], object], seconds: float) -> bool:

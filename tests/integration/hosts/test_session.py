@@ -29,6 +29,7 @@ from tests.integration.hosts.sessions import (
     Sleeper,
     ask,
     ask_all,
+    kill_all,
     request,
     session_of,
     started,
@@ -557,6 +558,45 @@ def test_a_host_with_heartbeats_keeps_working(
         time.sleep(0.2)
         session.send_heartbeat()
     assert ask(session, "echo there").text == "there\n"
+
+
+def test_a_host_that_falls_silent_is_a_lost_connection(
+    opened: OpenSession, shell: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("capdoit.hosts.session.HOST_HEARTBEAT_SECONDS", 1)
+    monkeypatch.setattr("capdoit.hosts.session.SILENCE_TIMEOUT_SECONDS", 3)
+    session = opened(*shell, "-c", LOOP)
+    assert ask(session, "sleep 4; echo done").text == "done\n"
+    pids = ask(session, "ps -o pid= -s $(ps -o sid= -p $$)").text.split()
+    try:
+        with pytest.raises(HostError, match="the connection was lost: nothing was heard from the host for 3 s"):
+            ask(session, f"kill -STOP {' '.join(pids)}; sleep 60")
+    finally:
+        kill_all(pids)
+    assert session.was_silent
+
+
+def test_a_host_with_heartbeats_that_nobody_reads_still_notices_that_its_controller_is_gone(
+    shell: list[str], sleeper: Sleeper
+) -> None:
+    with started(*shell, "-c", LOOP) as process:
+        assert process.stdin
+        process.stdin.write(f"nonce\nwatch 4 1\nrun 1 1\nyes >&2 & {sleeper.command}\n".encode())
+        sleeper.wait_until_it_runs()
+        assert wait_until(lambda: not sleeper.runs(), 4 + 2 + AT_ONCE)
+
+
+def test_heartbeats_of_a_host_change_no_output(
+    opened: OpenSession, shell: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("capdoit.hosts.session.HOST_HEARTBEAT_SECONDS", 1)
+    session = opened(*shell, "-c", LOOP)
+    shown: list[tuple[str, str]] = []
+    ask(session, "printf 'a' >&2; sleep 2.5; echo b >&2", show=lambda *line: shown.append(line))
+    time.sleep(2.5)
+    session.send_heartbeat()
+    assert shown == [("err", "ab")]
+    assert ask(session, "sleep 1.5; echo c").text == "c\n"
 
 
 def test_an_upload_may_take_longer_than_the_heartbeat_timeout(

@@ -108,6 +108,35 @@ def test_the_result_does_not_depend_on_how_the_bytes_are_split(content: bytes, p
     assert received(cut(content, places)) == received(cut(content, range(len(content))))
 
 
+@some
+@given(st.binary(min_size=1, max_size=60), st.lists(st.integers(0, 60), max_size=4), PLACES)
+def test_heartbeats_in_the_middle_of_output_are_no_output(output: bytes, at: list[int], places: list[int]) -> None:
+    content = line_of_loop("hello", 0)
+    for start, end in pairwise(sorted({0, len(output), *(place % len(output) for place in at)})):
+        content += output[start:end] + f"{NONCE} beat 0\n".encode()
+
+    arrived, ends, _ = received(cut(content + line_of_loop("1", 0), places))
+
+    assert arrived[0] == output + b"\n"
+    assert ends == {"hello": 0, "1": 0}
+
+
+def test_a_heartbeat_that_arrives_in_two_parts_behind_much_output_is_no_output() -> None:
+    output = b"x" * (CHUNK_BYTES - 100)
+    heartbeat = f"{NONCE} beat 0\n".encode()
+    with stream_of_a_pipe() as (stream, host):
+        arrived = b""
+        for piece in (line_of_loop("hello", 0), output, output + heartbeat[:20], heartbeat[20:] + b"y"):
+            os.write(host, piece)
+            stream.read()
+            stream.read() if len(piece) > CHUNK_BYTES else None
+            arrived += stream.take_output("1")
+        os.write(host, line_of_loop("1", 0))
+        stream.read()
+        arrived += stream.take_output("1")
+    assert arrived == output * 2 + b"y\n"
+
+
 @settings(some, max_examples=10)
 @given(st.sampled_from([b"x", b"\n", b"x\n", OURS, OURS + b" ", OURS + b"\n", OURS + b" 9 0", b"\0"]), st.booleans())
 def test_endless_output_is_passed_on_without_filling_memory(pattern: bytes, greets: bool) -> None:
