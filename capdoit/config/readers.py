@@ -23,6 +23,7 @@ SSH_OPTION = re.compile(r"[A-Za-z0-9]+[ =].+")
 
 Env = Mapping[str, EnvValue | Secret]
 Plain = str | int | float | bool | list[str] | dict[str, str] | Secret | None
+SharedTo = tuple[tuple[str, str], ...]
 Reader = Callable[[YamlValue], Any]
 
 
@@ -92,6 +93,29 @@ def read_deploy_to(value: YamlValue) -> str:
         value.add_mistake(f"found {text!r}, expected a path without backslashes and control characters")
         return ""
     return text.rstrip("/")
+
+
+def read_shared_to(value: YamlValue) -> SharedTo:
+    """Read where shared leads (a path), or where paths in it lead (a mapping); "" in the result is shared itself."""
+    if value.kind != "map":
+        return (("", _read_absolute_path(value)),)
+    paths = value.as_mapping("a path, or a mapping of paths below shared to paths")
+    return tuple((_read_key_below_shared(path, item), _read_absolute_path(item)) for path, item in paths.items())
+
+
+def _read_absolute_path(value: YamlValue) -> str:
+    text = value.as_string()
+    if text and (not text.startswith("/") or posixpath.normpath(text) in ("/", "//") or ".." in text.split("/")):
+        value.add_mistake(f"found {text!r}, expected an absolute path without ..")
+    elif not text.isprintable():
+        value.add_mistake(f"found {text!r}, expected a path without control characters")
+    return text.rstrip("/")
+
+
+def _read_key_below_shared(path: str, value: YamlValue) -> str:
+    if not is_inside(path.rstrip("/")):
+        value.add_mistake("expected a path below shared, without . and ..; for shared itself: shared_to: PATH")
+    return path.rstrip("/")
 
 
 def read_inner_path(value: YamlValue) -> str:

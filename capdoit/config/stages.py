@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
-from capdoit.config.readers import Env, RecipeUse
+from capdoit.config.readers import Env, RecipeUse, SharedTo
 from capdoit.config.settings import HOST, TOP, Schema, Transfers
 from capdoit.config.yaml_nodes import EXACT, FAST, YamlValue, read_yaml
 from capdoit.errors import ConfigError
@@ -33,6 +33,7 @@ class HostConfig:
         transport: ``ssh`` or ``local``.
         user, port: for ssh; None for the values of ssh's own configuration.
         layout: its paths.
+        shared_to: the directories to which paths below ``shared`` lead as symlinks, by path; "" is shared itself.
         env: environment of every command on it.
         ssh_options: options that are each given to ``ssh -o``.
         ssh_config: file for ``ssh -F``; None for ssh's own.
@@ -47,6 +48,7 @@ class HostConfig:
     user: str | None
     port: int | None
     layout: Layout
+    shared_to: SharedTo
     env: Env = field(repr=False)
     ssh_options: tuple[str, ...]
     ssh_config: str | None
@@ -275,6 +277,7 @@ class _StageReader:
             user=settings.get("user"),
             port=settings.get("port"),
             layout=self._layout(value, settings.get("deploy_to") or self._default_directory, transport),
+            shared_to=settings.get("shared_to", ()),
             env=settings["default_env"],
             ssh_options=settings["ssh_options"],
             ssh_config=str(self._file.parent.absolute() / ssh_config) if ssh_config else None,

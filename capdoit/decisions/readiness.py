@@ -82,6 +82,7 @@ def _deploy_problems(facts: Facts, paths: Layout) -> list[str]:
     return [
         *([f"no space is left in {paths.deploy_to}"] if is_full else []),
         *_common_problems(facts, paths, WRITTEN_BY_DEPLOYS),
+        *facts.shared_problems,
         *(f"{path} could not be created" for path in facts.uncreated_dirs),
     ]
 
@@ -93,8 +94,7 @@ def _rollback_problems(facts: Facts, paths: Layout) -> list[str]:
 
 def _common_problems(facts: Facts, paths: Layout, written: Iterable[str]) -> list[str]:
     found = [f"{tool} is not installed" for tool in facts.missing_tools]
-    found += [f"{paths.deploy_to}/{name} is a symlink; it must be a directory" for name in facts.symlinked_dirs]
-    if facts.out_of_bounds and not facts.symlinked_dirs:
+    if facts.out_of_bounds:
         found.append(facts.out_of_bounds)
     closed = (posixpath.normpath(f"{paths.deploy_to}/{name}") for name in facts.unwritable if name in written)
     found += [f"{path} cannot be written to by {facts.user}" for path in closed]

@@ -82,7 +82,7 @@ def _shadow_host(host: HostConfig) -> HostConfig:
     real = host.layout.deploy_to
     shadow = f"{real}/.capdoit/drill"
     env: Env = {name: _redirected(value, real, shadow) for name, value in host.env.items()}
-    return replace(host, layout=Layout(shadow), env=env)
+    return replace(host, layout=Layout(shadow), shared_to=(), env=env)
 
 
 def _redirected(value: EnvValue | Secret, real: str, shadow: str) -> EnvValue | Secret:

@@ -131,13 +131,18 @@ class Connection:
     ) -> Script:
         """Return a script with the host's environment; arguments as in `render`.
 
-        ``deploy_to`` is one of the common values. Programs that are not in the PATH of the host's environment are found
-        in that of the login.
+        The values that describe the host are among the common values. Programs that are not in the PATH of the host's
+        environment are found in that of the login.
         """
         env = self.environment()
         if "PATH" in env:
             env["PATH"] = as_template(env["PATH"]).followed_by(":$PATH")
-        return render(name, files, values, env, {"deploy_to": self.deploy_to, **(common or {})})
+        return render(name, files, values, env, {**self.host_values, **(common or {})})
+
+    @property
+    def host_values(self) -> dict[str, Value]:
+        """The values of scripts that describe the host."""
+        return {"deploy_to": self.deploy_to, "shared_to": [word for pair in self.config.shared_to for word in pair]}
 
     def environment(self, more: Mapping[str, str | Secret] | None = None) -> dict[str, EnvValue]:
         """Return the host's environment variables and ``more``, secrets revealed."""

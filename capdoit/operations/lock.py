@@ -192,7 +192,7 @@ def _raise_unless_taken(connection: Connection, lock: Answer) -> None:
 
 def _take_request(context: FlowContext, connection: Connection, again: str = "") -> Request:
     values: dict[str, Value] = {
-        "deploy_to": connection.deploy_to,
+        **connection.host_values,
         "create_deploy_to": context.request.is_deploy,
         "lock_entry": lock_entry(context).to_line(),
         "retake_run": again,

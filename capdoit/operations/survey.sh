@@ -2,7 +2,9 @@
 # Print the facts of a host. Change nothing, unless make_dirs asks for the directories of a deploy.
 # Needs: die find_existing is_safe_deploy_to is_writable print_fact print_space print_user report_missing_tools
 # Needs: require_tools to_one_line
-# Given: deploy_to linked_dirs linked_files make_dirs scratch tools
+# Given: deploy_to linked_dirs linked_files make_dirs scratch shared_to tools
+# Functions set their arguments themselves.
+# shellcheck disable=SC2119,SC2120
 LC_ALL=C
 export LC_ALL
 unset CDPATH
@@ -16,6 +18,7 @@ require_entry() {
 }
 
 create_directories() {
+    create_shared_symlinks
     mkdir -p releases shared || print_fact not_made "$deploy_to"
     eval "set -- $linked_dirs"
     for path; do
@@ -26,6 +29,32 @@ create_directories() {
         case $path in
             */*) create_shared_directory "${path%/*}" ;;
         esac
+    done
+}
+
+# Make the symlinks of shared that are missing. A file system that is not mounted is no directory to point to.
+create_shared_symlinks() {
+    eval "set -- $shared_to"
+    while [ "$#" -gt 0 ]; do
+        place=shared${1:+/$1}
+        if [ ! -e "$place" ] && [ ! -L "$place" ] && [ -d "$2" ]; then
+            { mkdir -p "./${place%"${place##*/}"}" && ln -s "$2" "$place"; } || print_fact not_made "$deploy_to/$place"
+        fi
+        shift 2
+    done
+}
+
+# Report what a deploy cannot use although shared_to names it.
+report_shared_problems() {
+    eval "set -- $shared_to"
+    while [ "$#" -gt 0 ]; do
+        place=$deploy_to/shared${1:+/$1}
+        if [ ! -d "$2" ]; then
+            print_fact shared_problem "$(to_one_line "$2"), where $(to_one_line "$place") leads, is not a directory"
+        elif [ -e "$place" ] && [ ! -L "$place" ]; then
+            print_fact shared_problem "$(to_one_line "$place") is no symlink, and shared_to says $(to_one_line "$2")"
+        fi
+        shift 2
     done
 }
 
@@ -124,14 +153,12 @@ report_last_lines() {
 
 report_deploy_to() {
     print_fact deploy_to "$(to_one_line "$(pwd -P)")"
-    for name in releases shared .capdoit; do
-        if [ -L "$name" ]; then print_fact link "$name"; fi
-    done
-    if [ -n "$make_dirs" ]; then
-        is_safe_deploy_to || exit 1
-        create_directories
+    if reason=$(is_safe_deploy_to 2>&1); then
+        if [ -n "$make_dirs" ]; then create_directories; fi
+        report_shared_problems
+    else
+        print_fact out_of_bounds "$(to_one_line "$reason")"
     fi
-    reason=$(is_safe_deploy_to 2>&1) || print_fact out_of_bounds "$(to_one_line "$reason")"
     for name in . releases shared repo .capdoit .capdoit/lock .capdoit/journal; do
         if [ -e "$name" ] && ! is_writable "$name"; then print_fact not_writable "$name"; fi
     done

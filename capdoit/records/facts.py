@@ -26,7 +26,18 @@ SINGLE_KEYS = {
 }
 # Keys that survey.sh may print several times.
 REPEATED_KEYS = {
-    *("no_tool", "not_writable", "link", "not_made", "no_file", "release", "stray", "set_aside", "archive", "scratch"),
+    *(
+        "no_tool",
+        "not_writable",
+        "shared_problem",
+        "not_made",
+        "no_file",
+        "release",
+        "stray",
+        "set_aside",
+        "archive",
+        "scratch",
+    ),
     *("journal", "log", "not_readable"),
 }
 # States of a release that was never live, by its last event.
@@ -49,7 +60,7 @@ class Facts:
         archives: the releases that are kept as archives.
         kept_failures: the releases whose deploys failed and that ``keep_failed`` keeps.
         strays: other entries of ``releases/``.
-        symlinked_dirs: the directories of capdoit that are symlinks.
+        shared_problems: why a deploy cannot use directories that ``shared_to`` names.
         missing_tools: the programs that are missing.
         uncreated_dirs: the directories that could not be created.
         missing_files: the linked files that are missing, as indexes into the setting.
@@ -77,7 +88,7 @@ class Facts:
     archives: frozenset[str] = frozenset()
     kept_failures: frozenset[str] = frozenset()
     strays: tuple[str, ...] = ()
-    symlinked_dirs: tuple[str, ...] = ()
+    shared_problems: tuple[str, ...] = ()
     missing_tools: tuple[str, ...] = ()
     uncreated_dirs: tuple[str, ...] = ()
     missing_files: tuple[int, ...] = ()
@@ -172,7 +183,7 @@ def parse_facts(host: str, layout: Layout, text: str) -> Facts:
         archives=frozenset(filter(is_release, found["archive"])),
         kept_failures=frozenset(filter(is_release, found["set_aside"])),
         strays=(*found["stray"], *(name for name in revisions if not is_release(name))),
-        symlinked_dirs=tuple(found["link"]),
+        shared_problems=tuple(found["shared_problem"]),
         missing_tools=tuple(found["no_tool"]),
         uncreated_dirs=tuple(found["not_made"]),
         missing_files=tuple(_parse_index(host, number) for number in found["no_file"]),

@@ -1,7 +1,9 @@
 # shellcheck shell=sh
 # Safety of deploy_to.
-# Given: deploy_to
+# Given: deploy_to shared_to
 # Environment: HOME
+# Functions set their arguments themselves.
+# shellcheck disable=SC2119,SC2120
 
 # Check that a flow may create and remove files in this directory, which is deploy_to; print why not.
 is_safe_deploy_to() {
@@ -11,12 +13,13 @@ is_safe_deploy_to() {
             return 1
             ;;
     esac
-    for name in releases shared .capdoit .capdoit/lock .capdoit/journal .capdoit/manifests; do
+    for name in releases .capdoit .capdoit/lock .capdoit/journal .capdoit/manifests; do
         if [ -L "$name" ]; then
             echo "$deploy_to/$name is a symlink, which no flow follows: move it away" >&2
             return 1
         fi
     done
+    is_safe_shared || return 1
     # Opening a FIFO may block forever.
     for name in revisions.log .capdoit/lock .capdoit/journal; do
         if [ -e "$name" ] && [ ! -f "$name" ]; then
@@ -24,4 +27,30 @@ is_safe_deploy_to() {
             return 1
         fi
     done
+}
+
+# Check that shared, and each path in it that shared_to names, is a symlink only if it leads where shared_to says.
+is_safe_shared() {
+    is_named=
+    eval "set -- $shared_to"
+    while [ "$#" -gt 0 ]; do
+        if [ -z "$1" ]; then is_named=yes; fi
+        leads_to "shared${1:+/$1}" "$2" || return 1
+        shift 2
+    done
+    if [ -L shared ] && [ -z "$is_named" ]; then
+        place=$(readlink shared)
+        echo "$deploy_to/shared is a symlink; if it is meant to be one, add to deploy.yml: shared_to: $place" >&2
+        return 1
+    fi
+}
+
+# Check that a path ($1), if it is a symlink, leads to a directory ($2), which need not exist at the moment.
+leads_to() {
+    if [ ! -L "$1" ]; then return 0; fi
+    place=$(readlink "$1")
+    # shellcheck disable=SC3013
+    if [ "${place%/}" = "$2" ] || [ "$1/" -ef "$2/" ]; then return 0; fi
+    echo "$deploy_to/$1 leads to $place, and shared_to in deploy.yml says $2" >&2
+    return 1
 }

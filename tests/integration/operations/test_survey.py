@@ -62,6 +62,7 @@ def survey(shop: Path, shell: Sequence[str] = ("sh",)) -> str:
         "linked_files": ["a.yml", "b.yml"],
         "linked_dirs": [],
         "scratch": [],
+        "shared_to": [],
     }
     script = render("survey", "operations/survey", values).text
     return subprocess.run(shell, input=script, capture_output=True, text=True, check=True).stdout

@@ -23,7 +23,7 @@ def texts(problems: Sequence[Problem]) -> list[str]:
 
 def stage(*names: str) -> Stage:
     hosts = tuple(
-        HostConfig(name, name, (), False, False, "ssh", None, None, Layout(f"/srv/{name}"), {}, (), None)
+        HostConfig(name, name, (), False, False, "ssh", None, None, Layout(f"/srv/{name}"), (), {}, (), None)
         for name in names
     )
     return Stage("production", hosts, "git", linked_files=("a.yml", "b/c.yml"))
@@ -47,7 +47,7 @@ def test_a_deploy_names_every_missing_linked_file_of_every_host() -> None:
 
 UNUSABLE: list[tuple[Mapping[str, object], str]] = [
     ({"missing_tools": ("flock",)}, "web1: flock is not installed"),
-    ({"symlinked_dirs": ("shared",)}, "web1: /srv/web1/shared is a symlink; it must be a directory"),
+    ({"out_of_bounds": "/srv/web1/releases is a symlink"}, "web1: /srv/web1/releases is a symlink"),
     ({"unwritable": (".",), "user": "deploy"}, "web1: /srv/web1 cannot be written to by deploy"),
     ({"current_is_not_symlink": True}, "web1: /srv/web1/current is not a symlink; move it away"),
 ]
@@ -58,6 +58,12 @@ def test_a_problem_of_both_flows_is_reported_by_both(facts: dict[str, object], p
     fleet = [replace(host("web1", 0), **facts)]  # type: ignore[arg-type]
     assert texts(find_deploy_problems(fleet, stage("web1"))) == [problem]
     assert texts(find_rollback_problems(fleet, stage("web1"))) == [problem]
+
+
+def test_a_shared_directory_that_is_not_mounted_stops_deploys_and_no_rollback() -> None:
+    fleet = [replace(host("web1", 0), shared_problems=("/mnt/shop is not a directory",))]
+    assert texts(find_deploy_problems(fleet, stage("web1"))) == ["web1: /mnt/shop is not a directory"]
+    assert find_rollback_problems(fleet, stage("web1")) == []
 
 
 def test_a_directory_that_could_not_be_created_is_named() -> None:

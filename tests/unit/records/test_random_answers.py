@@ -68,7 +68,7 @@ def all_texts(facts: Facts) -> list[str]:
             facts.user,
             facts.link,
             *facts.strays,
-            *facts.symlinked_dirs,
+            *facts.shared_problems,
             *facts.missing_tools,
             *facts.uncreated_dirs,
             *facts.scratch,
