@@ -9,7 +9,9 @@ from datetime import datetime, timedelta, timezone
 
 FOURTEEN_DIGITS = re.compile(r"[0-9]{14}")
 # Names in .capdoit that a flow or a drill uses only while it is at work.
-SCRATCH = ("next", "incoming", "unpack", "manifest", "archive.tar.gz", "removed", "drill")
+SCRATCH = ("next", "incoming", "unpack", "manifest", "archive.tar.gz", "drill")
+# The directory in .capdoit of trees that are being deleted, or cannot be deleted.
+REMOVED = "removed"
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ from capdoit.hosts.connection import Connection, Deadline
 from capdoit.operations.survey import survey_host
 from capdoit.output.command_line import CommandLine
 from capdoit.output.failure_report import FailureReport, HostState
+from capdoit.records.unremoved import describe_unremoved, parse_unremoved
 from capdoit.script import Value
 from capdoit.sequence import EMPTY_POINTS, step_names
 from capdoit.state.context import FlowContext
@@ -118,9 +119,16 @@ def _remove_half_made_release(context: FlowContext, connection: Connection) -> H
         raise
     except HostError as error:
         return _state_without_lock(context, connection, error)
-    link, _, kept = (answer or "").partition("\n")
-    note = f"the failed release is kept in {make_printable(kept.strip())}" if kept.strip() else ""
-    return HostState(connection.name, _live_release(context, connection, link), note)
+    link, _, facts = (answer or "").partition("\n")
+    return HostState(connection.name, _live_release(context, connection, link), _describe_remains(facts))
+
+
+def _describe_remains(facts: str) -> str:
+    """Return what is left of the half-made release on a host, from the facts that its cleanup printed."""
+    kept = [line.removeprefix("kept\t") for line in facts.splitlines() if line.startswith("kept\t")]
+    unremoved = parse_unremoved(facts)
+    sentences = [f"the failed release is kept in {make_printable(path)}" for path in kept]
+    return "; ".join([*sentences, *([describe_unremoved(unremoved)] if unremoved else [])])
 
 
 def _live_release(context: FlowContext, connection: Connection, link: str) -> str | None:

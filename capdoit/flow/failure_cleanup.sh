@@ -1,11 +1,12 @@
 # shellcheck shell=sh
 # Clean up after a flow that failed: print what is live, and remove the release that the flow began to make, or keep
-# it aside and print where.
-# Needs: append_to_journal_or_warn enter_deploy_to forget_manifests print_current remove_release remove_scratch
-# Needs: remove_tree renew_manifest require_lock
+# it aside. Print as facts where it is kept, and what cannot be removed.
+# Needs: append_to_journal_or_warn delete_removed enter_deploy_to forget_manifests move_to_removed print_current
+# Needs: print_fact remove_release remove_scratch renew_manifest require_lock
 # Given: deploy_to entry hooks_ran keep_failed partial_release run
 set_aside() {
-    remove_tree .capdoit/failed && mkdir .capdoit/failed && mv "releases/$partial_release" .capdoit/failed/
+    if [ -e .capdoit/failed ] || [ -L .capdoit/failed ]; then move_to_removed .capdoit/failed || return 1; fi
+    mkdir .capdoit/failed && mv "releases/$partial_release" .capdoit/failed/
 }
 
 # Check that this flow began to make the release, and that the release is not live. The first entry of a deploy in the
@@ -22,11 +23,12 @@ require_lock
 print_current
 if [ -n "$partial_release" ] && [ -d "releases/$partial_release" ] && may_be_removed; then
     if [ -n "$keep_failed" ] && (set_aside); then
-        printf '%s\n' "$deploy_to/.capdoit/failed/$partial_release"
+        print_fact kept "$deploy_to/.capdoit/failed/$partial_release"
     else
         (remove_release "$partial_release") || printf 'releases/%s could not be removed\n' "$partial_release" >&2
     fi
 fi
+delete_removed
 remove_scratch || :
 forget_manifests
 append_to_journal_or_warn "$entry"

@@ -7,6 +7,7 @@ from typing import TypeVar
 
 from capdoit.errors import Outcome
 from capdoit.hosts.connection import Connection
+from capdoit.records.unremoved import describe_unremoved, parse_unremoved
 from capdoit.state.context import FlowContext
 
 T = TypeVar("T")
@@ -23,3 +24,9 @@ def warn_of_failures(context: FlowContext, work: Callable[[Connection], T]) -> l
         if outcome.error:
             context.warn(str(outcome.error), outcome.host)
     return outcomes
+
+
+def warn_of_unremoved(context: FlowContext, connection: Connection, answer: str | None) -> None:
+    """Warn of the trees that a host could not remove, as its script printed them; None was not sent, in a dry run."""
+    if found := parse_unremoved(answer or ""):
+        context.warn(f"{connection.name}: {describe_unremoved(found)}", connection.name)

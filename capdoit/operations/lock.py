@@ -12,6 +12,7 @@ from capdoit.errors import HostError, HostsFailed, LockHeld, LockLost, Outcome, 
 from capdoit.events import HostLeftOut, HostSurveyed, LockAwaited, LockReleased, LockTaken, StaleLockTakenOver
 from capdoit.hosts.connection import Connection, HeldLock
 from capdoit.hosts.request import Answer, Request
+from capdoit.layout import REMOVED
 from capdoit.operations.survey import SURVEY_TIMEOUT_SECONDS, read_survey, survey_host, survey_request
 from capdoit.records.facts import Facts
 from capdoit.records.journal import Entry
@@ -101,9 +102,10 @@ def _locked_after(context: FlowContext, name: str) -> list[Connection]:
 
 
 def _remove_leftovers(context: FlowContext) -> None:
-    """Remove what a flow that died left in .capdoit on the locked hosts."""
+    """Remove what a flow that died left in .capdoit on the locked hosts; trees to delete wait for the next cleanup."""
     locked, facts = context.progress.locked, context.progress.facts
-    dirty = [host for host in context.fleet.release_connections if host.name in locked and facts[host.name].scratch]
+    hosts = [host for host in context.fleet.release_connections if host.name in locked]
+    dirty = [host for host in hosts if {*facts[host.name].scratch} - {REMOVED}]
     context.fleet.all(lambda host: context.run(host, "sweep", "operations/lock_remove_scratch"), dirty)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from capdoit.config.stages import Stage
 from capdoit.hosts.connection import Connection
 from capdoit.hosts.request import Answer, Request
-from capdoit.layout import SCRATCH
+from capdoit.layout import REMOVED, SCRATCH
 from capdoit.operations.tools import tools_for_flow
 from capdoit.records.facts import Facts, parse_facts
 from capdoit.script import Value
@@ -35,7 +35,7 @@ def survey_request(connection: Connection, stage: Stage, flow: str, make_dirs: b
         "linked_files": stage.linked_files,
         "linked_dirs": stage.linked_dirs,
         "make_dirs": make_dirs,
-        "scratch": SCRATCH,
+        "scratch": (*SCRATCH, REMOVED),
     }
     script = connection.script("survey", "operations/survey", values)
     return Request(script, capture=True, timeout=SURVEY_TIMEOUT_SECONDS)

@@ -6,12 +6,13 @@ from functools import partial
 
 from capdoit.decisions.cleanup import choose_removals
 from capdoit.hosts.connection import Connection
-from capdoit.operations.afterwork import warn_of_failures
+from capdoit.layout import REMOVED
+from capdoit.operations.afterwork import warn_of_failures, warn_of_unremoved
 from capdoit.state.context import FlowContext
 
 
 def finishing(context: FlowContext) -> None:
-    """Remove the oldest releases from every host."""
+    """Remove the oldest releases from every host, and what earlier removals left there."""
     warn_of_failures(context, partial(_remove_releases, context))
 
 
@@ -22,5 +23,7 @@ def releases_to_remove(context: FlowContext, host: str) -> list[str]:
 
 
 def _remove_releases(context: FlowContext, connection: Connection) -> None:
-    if removals := releases_to_remove(context, connection.name):
-        context.run(connection, "cleanup", "steps/finishing", {"removals": removals})
+    removals = releases_to_remove(context, connection.name)
+    if removals or REMOVED in context.progress.facts[connection.name].scratch:
+        answer = context.run(connection, "cleanup", "steps/finishing", {"removals": removals})
+        warn_of_unremoved(context, connection, answer)

@@ -1,6 +1,6 @@
 # shellcheck shell=sh
-# Remove the releases that keep_releases does not keep.
-# Needs: enter_deploy_to forget_manifests remove_release renew_manifest require_lock touch_manifest
+# Remove the releases that keep_releases does not keep, and what earlier removals left.
+# Needs: delete_removed enter_deploy_to forget_manifests remove_release renew_manifest require_lock touch_manifest
 # Given: hooks_ran removals
 enter_deploy_to
 require_lock
@@ -9,5 +9,6 @@ eval "set -- $removals"
 for release_to_remove; do
     remove_release "$release_to_remove"
 done
+delete_removed
 touch_manifest
 forget_manifests

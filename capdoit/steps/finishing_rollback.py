@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 
 from capdoit.hosts.connection import Connection
-from capdoit.operations.afterwork import warn_of_failures
+from capdoit.operations.afterwork import warn_of_failures, warn_of_unremoved
 from capdoit.state.context import FlowContext
 
 
@@ -22,4 +22,5 @@ def release_to_archive(context: FlowContext, host: str) -> str:
 
 def _archive(context: FlowContext, connection: Connection) -> None:
     if left := release_to_archive(context, connection.name):
-        context.run(connection, "archive", "steps/finishing_rollback", {"previous": left})
+        answer = context.run(connection, "archive", "steps/finishing_rollback", {"previous": left})
+        warn_of_unremoved(context, connection, answer)

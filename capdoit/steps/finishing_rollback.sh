@@ -2,12 +2,16 @@
 # Archive the release that was live before the rollback, and remove it. As in Capistrano, the name of a member of the
 # archive is its absolute path without the first slash. The archive, and then its name, are on the disk before the release
 # is removed.
-# Needs: die enter_deploy_to remove_release renew_manifest require_lock set_private_umask touch_manifest write_to_disk
+# Needs: delete_removed die enter_deploy_to has_mount_point remove_release renew_manifest report_unremoved require_lock
+# Needs: set_private_umask touch_manifest write_to_disk
 # Given: deploy_to hooks_ran previous
 enter_deploy_to
 require_lock
 if [ -n "$hooks_ran" ]; then renew_manifest; fi
-if [ -d "releases/$previous" ]; then
+if [ ! -d "releases/$previous" ]; then exit 0; fi
+if has_mount_point "releases/$previous"; then
+    report_unremoved "releases/$previous"
+else
     {
         (set_private_umask && tar -czf .capdoit/archive.tar.gz -C / "${deploy_to#/}/releases/$previous") && write_to_disk
     } || {
@@ -17,5 +21,6 @@ if [ -d "releases/$previous" ]; then
     mv .capdoit/archive.tar.gz "rolled-back-release-$previous.tar.gz"
     write_to_disk
     remove_release "$previous"
+    delete_removed
     touch_manifest
 fi

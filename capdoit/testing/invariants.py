@@ -7,7 +7,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from capdoit.layout import SCRATCH, is_release
+from capdoit.layout import REMOVED, SCRATCH, is_release
 from capdoit.testing.processes import processes_in, wait_until
 from capdoit.testing.project import HostUnderTest, Project
 
@@ -77,7 +77,7 @@ def _leftovers(host: HostUnderTest) -> Iterator[str]:
             yield "the lock is held"
         elif text := lock.read_text().strip():
             yield f"the lock still names a flow: {text}"
-    for name in SCRATCH:
+    for name in (*SCRATCH, REMOVED):
         if os.path.lexists(host.deploy_to / ".capdoit" / name):
             yield f".capdoit/{name} was not removed"
 

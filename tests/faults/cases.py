@@ -90,7 +90,7 @@ class Fault:
             (not empty on the first host with the fault).
         then: sh that runs after the fault, before the interrupted script continues.
         repair: sh that repairs the host.
-        affects: ``controller``, ``host``, ``disk`` or ``script``.
+        affects: ``controller``, ``host``, ``disk``, ``removal`` or ``script``.
         tmpfs: mount options of deploy_to; empty for a plain directory.
     """
 
@@ -103,8 +103,8 @@ class Fault:
 
     @property
     def needs_root(self) -> bool:
-        """True if the fault mounts a file system."""
-        return self.affects == "disk"
+        """True if the fault mounts a file system, or makes a file immutable."""
+        return self.affects in ("disk", "removal")
 
     def is_possible_at(self, moment: Moment) -> bool:
         """Return True if the fault can happen at a moment; no script runs on a host as `starting` begins."""
@@ -150,6 +150,13 @@ FAULTS = (
         repair='mountpoint -q "$deploy_to" && umount -l "$deploy_to"; :',
         affects="disk",
     ),
+    # The releases that are there cannot be removed any more.
+    Fault(
+        "immutable_files",
+        'chattr +i "$deploy_to"/releases/*/app.txt 2>/dev/null',
+        repair='chattr -R -i "$deploy_to"/releases "$deploy_to"/.capdoit 2>/dev/null; :',
+        affects="removal",
+    ),
     Fault("killed", ":", "kill -KILL $$", affects="script"),
     Fault(
         "endless",
@@ -181,10 +188,10 @@ class Case:
 
     @property
     def must_fail(self) -> bool:
-        """True if the flow cannot succeed. With a full disk it can, when it needs no space."""
+        """True if the flow cannot succeed. With a full disk it can, when it needs no space; removals only warn."""
         if self.fault.affects == "controller" or self.fault.name == "endless":
             return True
-        return self.fault.affects != "disk" and not self.moment.only_warns and self.moment.when != "as"
+        return self.fault.affects not in ("disk", "removal") and not self.moment.only_warns and self.moment.when != "as"
 
     @property
     def may_die(self) -> bool:

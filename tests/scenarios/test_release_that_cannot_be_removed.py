@@ -1,0 +1,263 @@
+"""A release that cannot be removed: a cache of the web server's user, an immutable file, a mount point.
+
+The other releases are removed, one warning says what to type, and typing that helps.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shlex
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from capdoit.records.unremoved import UnremovedTree, describe_unremoved
+from capdoit.testing import DODO, Project
+from tests.support import WITHOUT_ROOT_RIGHTS, MakeProject, choose_ordinary, deploy, release_dir
+
+FAILS = """
+@cap.after('updated')
+def fails(host, release):
+    host.run('mkdir cache; echo x > cache/f; chattr +i cache/f; exit 7', cwd=release.path)
+"""
+
+Spoil = Callable[[Path], None]
+pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="making such releases needs root")
+
+
+@pytest.fixture
+def shop(make_project: MakeProject, tmp_path: Path) -> Iterator[Project]:
+    """Return a project of two hosts that keep one release; its user has no more rights than other users."""
+    project = make_project(2, keep_releases=1)
+    folder = tmp_path / "tools"
+    folder.mkdir()
+    (folder / "sh").write_text(f'#!/bin/sh\nexec {" ".join(WITHOUT_ROOT_RIGHTS)} /bin/sh "$@"\n')
+    (folder / "sh").chmod(0o755)
+    project._env = {**project._env, "PATH": f"{folder}:{os.environ['PATH']}"}
+    yield project
+    for host in project.hosts:
+        subprocess.run(["chattr", "-R", "-f", "-i", project.deploy_to(host)], check=False)
+        unmount_all_in(project.deploy_to(host))
+
+
+def unmount_all_in(folder: Path) -> None:
+    for line in Path("/proc/self/mountinfo").read_text().splitlines():
+        if line.split()[4].startswith(f"{folder}/"):
+            subprocess.run(["umount", line.split()[4]], check=True)
+
+
+def write_as_another_user(release: Path) -> None:
+    cache = release / "cache"
+    cache.mkdir()
+    (cache / "f").touch()
+    os.chown(cache, 33, 33)
+
+
+def own_by_another_user(release: Path) -> None:
+    os.chown(release, 33, 33)
+
+
+def make_immutable(release: Path) -> None:
+    subprocess.run(["chattr", "+i", release / "app.txt"], check=True)
+
+
+def mount_into(release: Path) -> None:
+    cache = release / "cache"
+    cache.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "tmpfs", cache], check=True)
+    (cache / "data").write_text("of another application")
+
+
+def warnings(out: str) -> list[str]:
+    return re.findall(r"^ *warning: (.*)$", out, re.MULTILINE)
+
+
+def type_there(warning: str) -> None:
+    """Type what a warning says."""
+    command = warning.partition("; type there: ")[2]
+    assert command, warning
+    subprocess.run(["sh", "-c", command.replace("sudo ", "")], check=True)
+
+
+def left(project: Project, host: str) -> list[str]:
+    removed = project.deploy_to(host) / ".capdoit/removed"
+    return sorted(os.listdir(removed)) if removed.exists() else []
+
+
+CAUSES = [write_as_another_user, own_by_another_user, make_immutable, mount_into]
+
+
+@pytest.mark.parametrize("spoil", choose_ordinary(CAUSES, make_immutable), ids=lambda spoil: spoil.__name__)
+def test_the_others_are_removed_and_one_warning_says_what_to_type(shop: Project, spoil: Spoil) -> None:
+    first = deploy(shop)
+    spoil(release_dir(shop, first, "web2"))
+    deploy(shop)
+
+    third = shop.doit("deploy:production", check=True)
+    kept = shop.releases("web1")
+    fourth = shop.doit("deploy:production", check=True)
+
+    (warning,) = warnings(third.out)
+    assert warning.startswith(f"web2: release {first} could not be removed (")
+    assert warnings(fourth.out) == [warning]
+    assert len(kept) == 2
+    assert [name for name in shop.releases("web2") if name != first] == shop.releases("web1")
+    type_there(warning)
+    assert not warnings(shop.doit("deploy:production", check=True).out)
+    assert shop.releases("web2") == shop.releases("web1")
+    assert left(shop, "web2") == []
+
+
+@pytest.mark.extended("detail")
+def test_files_that_are_mounted_in_a_release_are_not_deleted(shop: Project) -> None:
+    first = deploy(shop)
+    release = release_dir(shop, first, "web2")
+    mount_into(release)
+    for _ in range(3):
+        deploy(shop)
+
+    assert (release / "cache/data").read_text() == "of another application"
+
+
+@pytest.mark.extended("detail")
+def test_several_releases_have_one_warning_and_one_command(shop: Project) -> None:
+    first = deploy(shop)
+    make_immutable(release_dir(shop, first, "web2"))
+    second = deploy(shop)
+    make_immutable(release_dir(shop, second, "web2"))
+    deploy(shop)
+
+    done = shop.doit("deploy:production", check=True)
+
+    (warning,) = warnings(done.out)
+    assert warning.startswith(f"web2: releases {first}, {second} could not be removed (")
+    assert left(shop, "web2") == [first, second]
+    type_there(warning)
+    assert left(shop, "web2") == []
+
+
+@pytest.mark.extended("detail")
+def test_status_keeps_saying_it(shop: Project) -> None:
+    first = deploy(shop)
+    make_immutable(release_dir(shop, first, "web2"))
+    deploy(shop)
+    deploy(shop)
+
+    status = shop.doit("cap", "status", "--json", check=True)
+
+    assert any(f"release {first} could not be removed" in sentence for sentence in json.loads(status.out)["unfinished"])
+
+
+@pytest.mark.extended("detail")
+@pytest.mark.parametrize("spoil", CAUSES, ids=lambda spoil: spoil.__name__)
+def test_a_rollback_succeeds_and_warns_of_the_release_that_it_left(shop: Project, spoil: Spoil) -> None:
+    first, second = deploy(shop), deploy(shop)
+    spoil(release_dir(shop, second, "web2"))
+
+    done = shop.doit("rollback:production", "force=yes", check=True)
+
+    assert shop.current("web1") == shop.current("web2") == first
+    (warning,) = warnings(done.out)
+    assert warning.startswith(f"web2: release {second} could not be removed (")
+    archive = shop.deploy_to("web2") / f"rolled-back-release-{second}.tar.gz"
+    assert archive.exists() == (spoil is not mount_into)
+
+
+@pytest.mark.extended("detail")
+def test_a_release_that_came_back_from_its_archive_is_removed_next_to_its_remains(shop: Project) -> None:
+    first, second = deploy(shop), deploy(shop)
+    make_immutable(release_dir(shop, second, "web2"))
+    shop.doit("rollback:production", check=True)
+    shop.doit("rollback:production", f"rollback_release={second}", check=True)
+    make_immutable(release_dir(shop, second, "web2"))
+
+    done = shop.doit("rollback:production", check=True)
+
+    assert shop.releases("web2") == [first]
+    (warning,) = warnings(done.out)
+    assert warning.startswith(f"web2: release {second} could not be removed (")
+    type_there(warning)
+    assert left(shop, "web2") == []
+
+
+@pytest.mark.extended("detail")
+def test_a_half_made_release_is_not_left_among_the_releases_and_the_report_names_it(shop: Project) -> None:
+    first = deploy(shop)
+    shop.dodo(DODO + FAILS)
+
+    reports = [shop.doit("deploy:production").failed().out for _ in range(2)]
+
+    for host in shop.hosts:
+        assert shop.releases(host) == [first]
+        assert len(left(shop, host)) == 2
+    assert re.search(r"web2 .*release \d{14} could not be removed \(.*; type there: sudo ", reports[0])
+    shop.dodo(DODO)
+    for command in re.findall(r"^  web\d .*(; type there: .*)$", reports[1], re.MULTILINE):
+        type_there(command)
+    assert not warnings(shop.doit("deploy:production", check=True).out)
+    assert left(shop, "web1") == left(shop, "web2") == []
+
+
+@pytest.mark.extended("detail")
+def test_a_kept_failure_that_cannot_be_removed_does_not_lose_the_next_one(shop: Project) -> None:
+    shop.config(keep_failed=True)
+    deploy(shop)
+    shop.dodo(DODO + FAILS)
+    shop.doit("deploy:production").failed()
+    (kept,) = os.listdir(shop.deploy_to("web2") / ".capdoit/failed")
+
+    shop.doit("deploy:production").failed()
+
+    (kept_now,) = os.listdir(shop.deploy_to("web2") / ".capdoit/failed")
+    assert kept_now > kept
+
+
+@pytest.mark.extended("detail")
+def test_remains_that_an_earlier_version_left_block_nothing(shop: Project) -> None:
+    deploy(shop)
+    removed = shop.deploy_to("web2") / ".capdoit/removed"
+    (removed / "cache").mkdir(parents=True)
+    (removed / ".env").touch()
+    (removed / "cache/f").touch()
+    subprocess.run(["chattr", "+i", removed / "cache/f"], check=True)
+
+    done = shop.doit("deploy:production", check=True)
+
+    (warning,) = warnings(done.out)
+    assert f"{removed}/cache could not be removed" in warning
+    assert left(shop, "web2") == ["cache"]
+    type_there(warning)
+    deploy(shop)
+    assert not removed.exists()
+
+
+@pytest.mark.extended("detail")
+def test_a_removal_that_was_cut_short_is_completed_by_the_next_deploy(shop: Project) -> None:
+    deploy(shop)
+    remains = shop.deploy_to("web2") / ".capdoit/removed/20200101000000"
+    remains.mkdir(parents=True)
+
+    done = shop.doit("deploy:production", check=True)
+
+    assert not warnings(done.out)
+    assert not remains.parent.exists()
+
+
+@pytest.mark.extended("detail")
+def test_a_drill_does_not_mind(shop: Project) -> None:
+    first = deploy(shop)
+    make_immutable(release_dir(shop, first, "web2"))
+    for _ in range(2):
+        deploy(shop)
+
+    shop.doit("drill:production", check=True)
+
+
+def test_the_command_is_quoted_for_a_shell() -> None:
+    tree = UnremovedTree("/srv/my shop/releases/20260101000000", reason="rm: x: Permission denied")
+    command = describe_unremoved([tree]).partition("type there: ")[2]
+    assert shlex.split(command) == ["sudo", "rm", "-rf", tree.path]
