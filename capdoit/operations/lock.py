@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -25,8 +24,8 @@ from capdoit.text import get_first_line
 # A flow that started at that moment, too, gives back its locks within this time.
 SIMULTANEOUS_START_SECONDS = 3.0
 PAUSE_SECONDS = 0.2
-# A host ends within this time what a lost session ran there, and its lock is free.
-LOST_SESSION_SECONDS = 5.0
+# A host that noticed that a session was lost ends within this time what ran there, and its lock is free.
+LOST_SESSION_SECONDS = 3.0
 # Exit statuses of operations/lock_take.
 TAKEN, HELD, NO_FLOCK, NO_DEPLOY_TO, LOST, NOT_WRITABLE = 0, 2, 3, 4, 5, 6
 REASONS = {
@@ -158,31 +157,33 @@ def _release(context: FlowContext, connection: Connection) -> None:
 
 
 def _retake(context: FlowContext, connection: Connection) -> None:
-    """Take the lock again on a session that replaces a lost one, before anything else runs there."""
-    run_id = context.request.run_id
-    until = time.monotonic() + LOST_SESSION_SECONDS
-    while (lock := connection.ask([_take_request(context, connection, run_id)])[0]).status == HELD:
-        if time.monotonic() >= until:
-            break
-        time.sleep(PAUSE_SECONDS)
+    """Take the lock again on a session that replaces a lost one, before anything else runs there.
+
+    A lost session that does not end by itself is ended: it is frozen, or its host has not noticed the loss yet.
+    """
+    lock = _take_again(context, connection)
+    if lock.status == HELD and _is_held_by_lost_session(context, lock):
+        connection.checked(Request(context.script(connection, "end the lost session", "operations/lock_end_lost")))
+        lock = _take_again(context, connection)
+    if lock.status == HELD and _is_held_by_lost_session(context, lock):
+        raise HostError(connection.name, "its connection was lost, and what ran there does not end", "lock")
     if lock.status == HELD:
-        blocker = _blocker(context, connection, lock)
-        raise LockLost(connection.name, f"its connection was lost, and its lock is held by {blocker}")
+        raise LockLost(connection.name, f"its connection was lost, and its lock is held by {_holder(lock)}")
     _raise_unless_taken(connection, lock)
 
 
-def _blocker(context: FlowContext, connection: Connection, lock: Answer) -> str:
-    """Return the holder of the lock; a lost session of this flow loses the lock, so that it changes nothing later."""
+def _take_again(context: FlowContext, connection: Connection) -> Answer:
+    """Return the answer to the last of several tries to take the lock again."""
+    until = time.monotonic() + LOST_SESSION_SECONDS
+    request = _take_request(context, connection, context.request.run_id)
+    while (lock := connection.ask([request])[0]).status == HELD and time.monotonic() < until:
+        time.sleep(PAUSE_SECONDS)
+    return lock
+
+
+def _is_held_by_lost_session(context: FlowContext, lock: Answer) -> bool:
     holder = Entry.parse(lock.text.strip())
-    if holder is None or holder.run != context.request.run_id:
-        return _holder(lock)
-    _exclude_lost_session(context, connection)
-    return "a process of this flow there, which has not ended yet"
-
-
-def _exclude_lost_session(context: FlowContext, connection: Connection) -> None:
-    entry = replace(lock_entry(context), run=f"{context.request.run_id}-lost").to_line()
-    connection.ask([Request(context.script(connection, "shut out", "operations/lock_exclude", {"lock_entry": entry}))])
+    return holder is not None and holder.run == context.request.run_id
 
 
 def _raise_unless_taken(connection: Connection, lock: Answer) -> None:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import time
 from functools import partial
 
-from capdoit.errors import HostError, HostsFailed, Outcome
+from capdoit.errors import HostError, HostsFailed, LockLost, Outcome
 from capdoit.events import FlipStarted, FlipUndone, Published
-from capdoit.hosts.connection import Connection
+from capdoit.hosts.connection import Connection, Deadline
 from capdoit.operations.guards import call_probes
 from capdoit.script import Value
 from capdoit.state.context import FlowContext
@@ -14,6 +15,8 @@ from capdoit.state.journal_lines import journal_line, note_line
 
 # A flip is a rename: a host that has not answered by then is in doubt, and no host must wait longer for it.
 FLIP_TIMEOUT_SECONDS = 10
+FLIP_BACK_SECONDS = 10  # with new connections to hosts that were lost
+PAUSE_SECONDS = 0.5  # before another try
 
 
 def publishing(context: FlowContext) -> None:
@@ -50,16 +53,22 @@ def _flip(context: FlowContext, connection: Connection) -> None:
 
 def _flip_back(context: FlowContext) -> list[Outcome[None]]:
     """Flip all hosts back; hosts that were lost are asked again, since they may have flipped before."""
-    return context.fleet.uninterrupted(partial(_undo_with_retry, context))
+    deadline = Deadline(time.monotonic() + FLIP_BACK_SECONDS, f"the flip back took longer than {FLIP_BACK_SECONDS} s")
+    return context.fleet.uninterrupted(partial(_undo_by_deadline, context, deadline))
 
 
-def _undo_with_retry(context: FlowContext, connection: Connection) -> None:
-    try:
-        _undo(context, connection)
-    except HostError:
-        if connection.is_connected:
+def _undo_by_deadline(context: FlowContext, deadline: Deadline, connection: Connection) -> None:
+    """Flip a host back. A host that is lost is tried again until the deadline: it may be reachable again by then."""
+    connection.deadlines = (deadline,)
+    while True:
+        try:
+            return _undo(context, connection)
+        except LockLost:
             raise
-        _undo(context, connection)  # over a new session: the old one died since the flip
+        except HostError:
+            if connection.is_connected or time.monotonic() >= deadline.at:
+                raise
+        time.sleep(PAUSE_SECONDS)
 
 
 def _undo(context: FlowContext, connection: Connection) -> None:
@@ -67,7 +76,7 @@ def _undo(context: FlowContext, connection: Connection) -> None:
         "previous_target": context.progress.facts[connection.name].link,
         "entry": journal_line(context, "back", connection.name),
     }
-    context.run(connection, "flip back", "steps/publishing_undo", values, FLIP_TIMEOUT_SECONDS)
+    context.run(connection, "flip back", "steps/publishing_undo", values)
 
 
 def _published(context: FlowContext, hosts: tuple[str, ...]) -> Published:
