@@ -41,7 +41,7 @@ def _print_all(console: Console, project: Path) -> None:
     recipes, errors = _load_all(project)
     rows = [(one.name, one.version, one.source, recipe_summary(one).removeprefix(f"{one.name}: ")) for one in recipes]
     console.write_table(fit_table(HEAD, rows, console.width, least=4) or "There are no recipes.")
-    for line in _hidden_recipes(recipes, project):
+    for line in _hidden_recipes(recipes):
         console.write(line, Tone.DOUBTFUL)
     for error in errors:
         console.write(error, Tone.BAD)
@@ -60,10 +60,10 @@ def _load_all(project: Path) -> tuple[list[FoundRecipe], list[str]]:
     return recipes, errors
 
 
-def _hidden_recipes(recipes: Iterable[FoundRecipe], project: Path) -> Iterator[str]:
+def _hidden_recipes(recipes: Iterable[FoundRecipe]) -> Iterator[str]:
     """Return a line for each recipe that is not used because another one has its name."""
     for found in recipes:
-        for origin in discovery.shadowed_files(found, project):
+        for origin in discovery.hidden_origins(found):
             yield f"  {found.name}: {found.origin} is used instead of {origin}"
 
 

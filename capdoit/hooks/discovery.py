@@ -1,4 +1,4 @@
-"""The search for recipes: in installed packages, in the project's ``recipes/``, and among the bundled ones."""
+"""The search for recipes: in the project's ``recipes/``, in installed packages, and among the bundled ones."""
 
 from __future__ import annotations
 
@@ -88,7 +88,9 @@ def load_recipes(uses: Iterable[RecipeUse], project: Path, roles: set[str]) -> D
 
 
 def find_recipe(name: str, project: Path, place: str = "") -> FoundRecipe:
-    """Return a recipe: of an installed package, else of the project, else a bundled one.
+    """Return a recipe: of the project, else of an installed package, else a bundled one.
+
+    The project is first, so that a package that pip installs changes no recipe that the project has.
 
     Args:
         name: name of the recipe.
@@ -106,14 +108,15 @@ def find_recipe(name: str, project: Path, place: str = "") -> FoundRecipe:
 
 @cache
 def _find(name: str, project: Path) -> FoundRecipe | None:
-    return _find_installed(name) or _find_in_project(name, project) or _find_bundled(name)
+    return _find_in_project(name, project) or _find_installed(name) or _find_bundled(name)
 
 
-def shadowed_files(found: FoundRecipe, project: Path) -> list[str]:
-    """Return the files of recipes that are not used because another recipe of their name comes first."""
-    files = [folder / f"{found.name}.py" for folder in (project / "recipes", _bundled_folder())]
-    others = {file.resolve(): str(file) for file in reversed(files) if file.is_file()}
-    return [shown for file, shown in others.items() if file != Path(found.file).resolve()]
+def hidden_origins(found: FoundRecipe) -> list[str]:
+    """Return the packages and the file of recipes that are not used because the found one has their name."""
+    points = importlib.metadata.entry_points(group=GROUP, name=found.name) if found.source == PROJECT else ()
+    packages = [f"{package} {version}".strip() for package, version in sorted({*map(_package, points)})]
+    bundled = _bundled_folder() / f"{found.name}.py"
+    return [*packages, *([str(bundled)] if found.source != BUNDLED and bundled.is_file() else [])]
 
 
 def recipe_names(project: Path) -> list[str]:

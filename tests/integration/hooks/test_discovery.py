@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -19,11 +20,33 @@ def installed(project: Project, name: str) -> None:
     (project.path / f"{name}_odd.py").write_text('"""Odd."""\nfrom capdoit import Recipe\nodd = Recipe("odd")\n')
 
 
-def test_a_packaged_recipe_overrides_a_project_recipe_of_its_name_with_a_note(project: Project) -> None:
+def test_the_recipe_of_a_project_is_used_instead_of_an_installed_one_with_a_note(project: Project) -> None:
     installed(project, "acme")
+    use_recipe(project, "odd", "odd = Recipe('odd')\n@odd.after('updated')\ndef of_project(host):\n    pass\n")
+    env = {"PYTHONPATH": str(project.path)}
+    assert "  odd: project is used instead of acme 1.2\n" in project.doit("cap", "recipes", env=env, check=True).out
+    project.doit("deploy:production", env=env, check=True)
+    assert "deploy:production:odd.of_project" in project.doit("list", "--all", env=env, check=True).out
+
+
+@pytest.mark.extended("detail")
+def test_the_recipe_of_a_project_decides_between_two_packages(project: Project) -> None:
+    installed(project, "acme")
+    installed(project, "umbrella")
     use_recipe(project, "odd", "odd = Recipe('odd')\n")
-    said = project.doit("cap", "recipes", env={"PYTHONPATH": str(project.path)}, check=True).out
-    assert "  odd: acme 1.2 is used instead of recipes/odd.py\n" in said
+    out = project.doit("cap", "recipes", env={"PYTHONPATH": str(project.path)}, check=True).out
+    assert "  odd: project is used instead of acme 1.2\n" in out
+    assert "  odd: project is used instead of umbrella 1.2\n" in out
+
+
+@pytest.mark.extended("detail")
+def test_an_installed_recipe_is_used_instead_of_a_bundled_one_with_a_note(project: Project) -> None:
+    installed(project, "acme")
+    points = project.path / "acme-1.2.dist-info/entry_points.txt"
+    points.write_text(points.read_text().replace("odd = ", "health = "))
+    (project.path / "acme_odd.py").write_text('"""Odd."""\nfrom capdoit import Recipe\nodd = Recipe("health")\n')
+    out = project.doit("cap", "recipes", env={"PYTHONPATH": str(project.path)}, check=True).out
+    assert re.search(r"^  health: acme 1.2 is used instead of \S+/recipes/health.py$", out, re.MULTILINE)
 
 
 @pytest.mark.extended("detail")
