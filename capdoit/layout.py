@@ -19,10 +19,23 @@ class Layout:
     """The paths of one host.
 
     Attributes:
-        deploy_to: absolute path without a slash at its end.
+        deploy_to: absolute path without a slash at its end, or ``~/`` and a path below the home directory of the login.
     """
 
     deploy_to: str
+
+    @property
+    def is_below_home(self) -> bool:
+        """True if deploy_to is below the home directory of the login, which only the host knows."""
+        return self.deploy_to.startswith("~/")
+
+    def expanded(self, home: str) -> Layout:
+        """Return the layout with absolute paths.
+
+        Args:
+            home: the home directory of the login.
+        """
+        return Layout(home.rstrip("/") + self.deploy_to[1:]) if self.is_below_home else self
 
     @property
     def current(self) -> str:

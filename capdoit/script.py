@@ -11,8 +11,6 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-Value = str | int | bool | list[str] | tuple[str, ...]
-
 NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 REFERENCE = re.compile(rf"\$(?:\$|({NAME.pattern})|\{{({NAME.pattern})\}})")
 
@@ -58,6 +56,15 @@ class Template:
             pieces += [f'"${{{name or braced}}}"' if name or braced else quote("$"), quote(text)]
         return "".join(piece for piece in pieces if piece != "''") or "''"
 
+    def filled(self, values: Mapping[str, str]) -> Template:
+        """Return the template with the values of some variables instead of the references to them."""
+
+        def fill(found: re.Match[str]) -> str:
+            name = found[1] or found[2]
+            return values[name].replace("$", "$$") if name in values else found[0]
+
+        return Template(REFERENCE.sub(fill, self.text))
+
     def followed_by(self, text: str) -> Template:
         """Return the template with a text behind it, which may have references."""
         return Template(self.text + text)
@@ -69,6 +76,25 @@ EnvValue = str | Template
 def as_template(value: EnvValue) -> Template:
     """Return a value as a template; a text that is not one has no references."""
     return value if isinstance(value, Template) else Template(value.replace("$", "$$"))
+
+
+@dataclass(frozen=True)
+class HomePath:
+    """A path in the home directory of the login, for a script that runs before that directory is known.
+
+    Attributes:
+        path: the part below the home directory, with a slash in front.
+    """
+
+    path: str
+
+    @property
+    def word(self) -> str:
+        """The path as one word of POSIX sh; the loop of the session (``hosts/loop.sh``) sets login_home."""
+        return f'"$login_home"{quote(self.path)}'
+
+
+Value = str | int | bool | list[str] | tuple[str, ...] | HomePath
 
 
 @dataclass(frozen=True)
@@ -118,7 +144,7 @@ def words(values: Iterable[str]) -> str:
 
 def assign(values: Mapping[str, Value]) -> str:
     """Return the assignments of shell variables, a line each."""
-    return "".join(f"{check_name(key)}={quote(_text(value))}\n" for key, value in values.items())
+    return "".join(f"{check_name(key)}={_value_word(value)}\n" for key, value in values.items())
 
 
 def check_name(name: str) -> str:
@@ -136,7 +162,11 @@ def _environment_word(value: EnvValue) -> str:
     return value.word if isinstance(value, Template) else quote(value)
 
 
-def _text(value: Value) -> str:
+def _value_word(value: Value) -> str:
+    return value.word if isinstance(value, HomePath) else quote(_text(value))
+
+
+def _text(value: str | int | bool | list[str] | tuple[str, ...]) -> str:
     if isinstance(value, bool):
         return "yes" if value else ""
     return words(value) if isinstance(value, (list, tuple)) else str(value)

@@ -48,11 +48,11 @@ class RollbackPreview:
         return str(self.error or "")
 
 
-def preview_rollback(facts: Sequence[Facts], stage: Stage) -> RollbackPreview:
+def preview_rollback(facts: Sequence[Facts]) -> RollbackPreview:
     """Return what the default rollback of these hosts would do, as far as their facts tell."""
     if not facts:
         return RollbackPreview()
-    if problems := find_rollback_problems(facts, stage):
+    if problems := find_rollback_problems(facts):
         return RollbackPreview(error=NotReady(*problems))
     try:
         return RollbackPreview(choose_rollback_target(facts))
@@ -62,7 +62,7 @@ def preview_rollback(facts: Sequence[Facts], stage: Stage) -> RollbackPreview:
 
 def preview_verified_rollback(inspection: Inspection, stage: Stage, facts: Sequence[Facts]) -> RollbackPreview:
     """Return what the default rollback would do, and compare its target with its manifest as the rollback will."""
-    preview = preview_rollback(facts, stage)
+    preview = preview_rollback(facts)
     target = preview.target
     if target is None:
         return preview

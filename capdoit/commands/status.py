@@ -149,11 +149,11 @@ def _json(stage: Stage, outcomes: Sequence[Outcome[Facts]], preview: RollbackPre
         "differences": fleet_state.find_differences(facts),
         "ended_badly": _describe_bad_ending(facts) or None,
         "unfinished": fleet_state.find_unfinished_work(facts),
-        "hosts": [_host_json(outcome, stage, preview) for outcome in outcomes],
+        "hosts": [_host_json(outcome, preview) for outcome in outcomes],
     }
 
 
-def _host_json(outcome: Outcome[Facts], stage: Stage, preview: RollbackPreview) -> dict[str, Any]:
+def _host_json(outcome: Outcome[Facts], preview: RollbackPreview) -> dict[str, Any]:
     facts = outcome.answer
     if facts is None:
         return {"host": outcome.host, "error": str(outcome.error)}
@@ -170,7 +170,7 @@ def _host_json(outcome: Outcome[Facts], stage: Stage, preview: RollbackPreview) 
         "lock_is_held": facts.lock_is_held if facts.lock else False,
         "set_aside": sorted(facts.kept_failures),
         "drilled": vars(facts.drill_verdict) if facts.drill_verdict else None,
-        "rollback": None if facts.host in preview.damaged_on else preview_rollback([facts], stage).release,
+        "rollback": None if facts.host in preview.damaged_on else preview_rollback([facts]).release,
         "disk_kib": facts.disk and asdict(facts.disk),
         "inodes": facts.inodes and asdict(facts.inodes),
         "error": None,

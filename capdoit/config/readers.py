@@ -86,7 +86,10 @@ def read_age(value: YamlValue) -> int:
 def read_deploy_to(value: YamlValue) -> str:
     """Read the directory that a host is deployed to."""
     text = value.as_string()
-    if text and (posixpath.normpath(text) in ("/", "//", ".") or ".." in text.split("/")):
+    if text.startswith("~") and text.partition("/")[0] != "~":
+        value.add_mistake(f"found {text!r}, expected ~/PATH, which is below the home directory of the user of ssh")
+        return ""
+    if text and (posixpath.normpath(text) in ("/", "//", ".", "~") or ".." in text.split("/")):
         value.add_mistake(f"found {text!r}, expected a directory of its own, without ..")
         return ""
     if "\\" in text or not text.isprintable():  # tar interprets backslashes in names

@@ -255,7 +255,8 @@ class _StageReader:
         """Check that no two hosts are one directory, which a deploy would change twice."""
         seen: dict[tuple[object, ...], str] = {}
         for host in (host for host in hosts if not host.no_release):
-            machine = () if host.transport == "local" else (host.hostname, host.port)
+            machine: tuple[object, ...] = () if host.transport == "local" else (host.hostname, host.port)
+            machine += (host.user,) if host.layout.is_below_home else ()
             other = seen.setdefault((machine, host.layout.deploy_to), host.name)
             if other != host.name:
                 self._value.add_mistake(
@@ -289,7 +290,9 @@ class _StageReader:
 
     def _layout(self, host: YamlValue, deploy_to: str, transport: str) -> Layout:
         if transport == "local":
-            return Layout(str(self._file.parent.absolute() / deploy_to))
-        if not deploy_to.startswith("/"):
-            host.add_mistake(f"deploy_to is {deploy_to}, expected an absolute path on a host that is reached by ssh")
-        return Layout(deploy_to)
+            return Layout(str(self._file.parent.absolute() / Path(deploy_to).expanduser()))
+        layout = Layout(deploy_to)
+        if not (deploy_to.startswith("/") or layout.is_below_home):
+            expected = "an absolute path or ~/… on a host that is reached by ssh"
+            host.add_mistake(f"deploy_to is {deploy_to}, expected {expected}")
+        return layout

@@ -8,7 +8,6 @@ from collections.abc import Iterable, Sequence
 
 from capdoit.config.stages import HostConfig, Stage
 from capdoit.errors import Problem
-from capdoit.layout import Layout
 from capdoit.records.facts import Facts
 
 # Both flows write here, relative to deploy_to.
@@ -18,8 +17,7 @@ WRITTEN_BY_DEPLOYS = (*WRITTEN, "releases", "shared", "repo")
 
 def find_deploy_problems(facts: Sequence[Facts], stage: Stage) -> list[Problem]:
     """Return every problem that would make a deploy to these hosts fail."""
-    layouts = _layouts(stage)
-    found = [Problem(text, one.host) for one in facts for text in _deploy_problems(one, layouts[one.host])]
+    found = [Problem(text, one.host) for one in facts for text in _deploy_problems(one)]
     return [*found, *find_missing_linked_files(facts, stage)]
 
 
@@ -27,18 +25,17 @@ def find_missing_linked_files(facts: Sequence[Facts], stage: Stage) -> list[Prob
     """Return a problem for each linked file that a host lacks, with the command that puts the file there."""
     hosts = {host.name: host for host in stage.hosts}
     return [
-        _missing_file(hosts[one.host], path)
+        _missing_file(one, hosts[one.host], path)
         for one in facts
-        if not _is_uncreatable(one, hosts[one.host].layout)
+        if not _is_uncreatable(one)
         for number, path in enumerate(stage.linked_files)
         if not one.exists or number in one.missing_files
     ]
 
 
-def find_rollback_problems(facts: Sequence[Facts], stage: Stage) -> list[Problem]:
+def find_rollback_problems(facts: Sequence[Facts]) -> list[Problem]:
     """Return every problem that would make a rollback on these hosts fail; a rollback needs no linked file."""
-    layouts = _layouts(stage)
-    return [Problem(text, one.host) for one in facts for text in _rollback_problems(one, layouts[one.host])]
+    return [Problem(text, one.host) for one in facts for text in _rollback_problems(one)]
 
 
 def find_undo_problems(facts: Sequence[Facts], release: str) -> list[Problem]:
@@ -50,17 +47,14 @@ def find_undo_problems(facts: Sequence[Facts], release: str) -> list[Problem]:
     ]
 
 
-def _layouts(stage: Stage) -> dict[str, Layout]:
-    return {host.name: host.layout for host in stage.hosts}
+def _is_uncreatable(facts: Facts) -> bool:
+    return facts.layout.deploy_to in facts.uncreated_dirs and not facts.exists
 
 
-def _is_uncreatable(facts: Facts, paths: Layout) -> bool:
-    return paths.deploy_to in facts.uncreated_dirs and not facts.exists
-
-
-def _missing_file(host: HostConfig, path: str) -> Problem:
-    command = shlex.join(_copy_command(host, path, f"{host.layout.shared}/{path}"))
-    return Problem(f"linked file {path} does not exist in {host.layout.shared}", host.name, command)
+def _missing_file(facts: Facts, host: HostConfig, path: str) -> Problem:
+    shared = facts.layout.shared
+    command = shlex.join(_copy_command(host, path, f"{shared}/{path}"))
+    return Problem(f"linked file {path} does not exist in {shared}", host.name, command)
 
 
 def _copy_command(host: HostConfig, path: str, remote: str) -> list[str]:
@@ -75,24 +69,27 @@ def _copy_command(host: HostConfig, path: str, remote: str) -> list[str]:
     return ["scp", *file, *port, *options, path, f"{user}{name}:{remote}"]
 
 
-def _deploy_problems(facts: Facts, paths: Layout) -> list[str]:
-    if _is_uncreatable(facts, paths):
+def _deploy_problems(facts: Facts) -> list[str]:
+    paths = facts.layout
+    if _is_uncreatable(facts):
         return [f"{paths.deploy_to} could not be created by {facts.user}"]
     is_full = facts.disk is not None and not facts.disk.free
     return [
         *([f"no space is left in {paths.deploy_to}"] if is_full else []),
-        *_common_problems(facts, paths, WRITTEN_BY_DEPLOYS),
+        *_common_problems(facts, WRITTEN_BY_DEPLOYS),
         *facts.shared_problems,
         *(f"{path} could not be created" for path in facts.uncreated_dirs),
     ]
 
 
-def _rollback_problems(facts: Facts, paths: Layout) -> list[str]:
+def _rollback_problems(facts: Facts) -> list[str]:
+    paths = facts.layout
     absent = f"{paths.deploy_to} does not exist, or {facts.user} cannot enter it"
-    return [*([] if facts.exists else [absent]), *_common_problems(facts, paths, WRITTEN)]
+    return [*([] if facts.exists else [absent]), *_common_problems(facts, WRITTEN)]
 
 
-def _common_problems(facts: Facts, paths: Layout, written: Iterable[str]) -> list[str]:
+def _common_problems(facts: Facts, written: Iterable[str]) -> list[str]:
+    paths = facts.layout
     found = [f"{tool} is not installed" for tool in facts.missing_tools]
     if facts.out_of_bounds:
         found.append(facts.out_of_bounds)

@@ -96,9 +96,9 @@ def examine_host(stage: Stage, host: Connection) -> Condition:
         HostError: the host could not answer.
     """
     gets_code = not host.config.no_release
-    deploy_to = host.deploy_to if gets_code else ""
     tools = tools_for_both_flows(stage) if gets_code else ()
-    values: dict[str, Value] = {"version_tools": SHOWN_TOOLS, "tools": tools, "deploy_to": deploy_to}
+    values: dict[str, Value] = {"version_tools": SHOWN_TOOLS, "tools": tools}
+    values["deploy_to"] = host.path_value() if gets_code else ""
     request = Request(
         host.script("doctor", "doctor/host_condition", values), capture=True, timeout=SURVEY_TIMEOUT_SECONDS
     )
@@ -106,7 +106,7 @@ def examine_host(stage: Stage, host: Connection) -> Condition:
     flock, answer = host.ask([flock_request(), request])
     if answer.status:
         raise host.failure(answer, request.name)
-    condition = parse_condition(host.name, deploy_to, answer.text, sent, time.time())
+    condition = parse_condition(host.name, host.deploy_to if gets_code else "", answer.text, sent, time.time())
     if not gets_code or not flock.status:
         return condition
     return replace(condition, no_tools=(*condition.no_tools, "flock"))

@@ -46,8 +46,7 @@ class Drill:
     def __init__(self, definition: FlowDefinition, variables: Variables, events: EventBus) -> None:
         self._definition, self._variables, self._events = definition, variables, events
         self._rehearsal = _rehearsed(definition, variables)
-        inner_variables = replace(variables, wait=0, typed_names=frozenset())
-        self._inner = FlowRunner(self._rehearsal, inner_variables, events, is_drill=True)
+        self._inner: FlowRunner | None = None  # once the paths of the hosts are known
         self._outer: FlowContext | None = None
         self._phase = ""
         self._seconds: dict[str, float] = {}  # of the tasks of the rollback
@@ -80,7 +79,8 @@ class Drill:
         self._signal = f"interrupted by {signal}"
         if self._outer:
             self._outer.fleet.stop()
-        self._inner.interrupt(signal)
+        if self._inner:
+            self._inner.interrupt(signal)
         return self._busy.locked()
 
     # -- the rehearsal
@@ -93,29 +93,35 @@ class Drill:
         """Rehearse the rollback; return the number of files in the archive of each host."""
         context.fleet.set_deadlines(*context.deadlines)
         self._seconds["starting"] = self._timed("starting", lambda: starting(context))
+        self._inner = self._make_inner(context)
         self._timed("check the target", lambda: check_target(context))
         self._timed("fill the shadow", lambda: fill_shadow(context, self._rehearsed_hooks))
         for task in self._rehearsal.tasks:
             if not task.is_empty_point:
-                self._perform(context, task)
+                self._perform(context, self._inner, task)
         archives: dict[str, str] = {}
         self._timed("verify the archive", lambda: archives.update(verify_archives(context)))
         return archives
 
-    def _perform(self, context: FlowContext, task: FlowTask) -> None:
+    def _make_inner(self, context: FlowContext) -> FlowRunner:
+        variables = replace(self._variables, wait=0, typed_names=frozenset())
+        rehearsal = replace(self._rehearsal, stage=shadow_stage(self._rehearsal.stage, context.fleet.connections))
+        return FlowRunner(rehearsal, variables, self._events, is_drill=True)
+
+    def _perform(self, context: FlowContext, inner: FlowRunner, task: FlowTask) -> None:
         """Perform a task of the inner rollback; its `starting` is work of the drill, and does not count as time."""
         if task.name == "starting":
-            self._timed("starting in the shadow", lambda: self._inner.perform(task))
-            self._check_same_target(context)
+            self._timed("starting in the shadow", lambda: inner.perform(task))
+            self._check_same_target(context, inner)
         else:
-            self._seconds[task.name] = self._timed(task.name, lambda: self._inner.perform(task))
-        if self._inner.context and self._inner.context.progress.warnings:
-            raise _warnings_as_failure(self._inner.context)
+            self._seconds[task.name] = self._timed(task.name, lambda: inner.perform(task))
+        if inner.context and inner.context.progress.warnings:
+            raise _warnings_as_failure(inner.context)
 
-    def _check_same_target(self, context: FlowContext) -> None:
-        inner, target = self._inner.context, context.decision.release
-        if inner and inner.decision.release != target:
-            raise DrillFailed(f"the shadow would go to {inner.decision.release}, but the hosts to {target}")
+    def _check_same_target(self, context: FlowContext, inner: FlowRunner) -> None:
+        target = context.decision.release
+        if inner.context and inner.context.decision.release != target:
+            raise DrillFailed(f"the shadow would go to {inner.context.decision.release}, but the hosts to {target}")
 
     def _timed(self, phase: str, work: Callable[[], object]) -> float:
         """Do the work of a phase and return its seconds."""
@@ -156,7 +162,7 @@ class Drill:
         return DrillFailed(get_first_line(report.cause), report)
 
     def _report(self, context: FlowContext, error: BaseException) -> DrillReport:
-        inner = self._inner.context
+        inner = self._inner.context if self._inner else None
         return DrillReport(
             name=f"drill:{self._definition.stage.name}",
             phase=self._phase,
@@ -182,8 +188,9 @@ class Drill:
         ).to_line()
 
     def _end(self, context: FlowContext, verdict: str) -> None:
-        with suppress(FlowAborted):  # it works in the shadow, which is removed now
-            self._inner.end()
+        if self._inner:
+            with suppress(FlowAborted):  # it works in the shadow, which is removed now
+                self._inner.end()
         for outcome in remove_shadow(context, verdict):
             if outcome.error:
                 self._events.emit(ShadowLeftBehind(outcome.host, str(outcome.error)))
@@ -203,7 +210,7 @@ class Drill:
 
 
 def _rehearsed(definition: FlowDefinition, variables: Variables) -> FlowDefinition:
-    """Return the inner rollback: on the shadow, with the hooks that may run there.
+    """Return the inner rollback, with the hooks that may run in the shadow.
 
     The outer flow asks the guards, about the real release; nobody is told of failures.
     """
@@ -213,7 +220,7 @@ def _rehearsed(definition: FlowDefinition, variables: Variables) -> FlowDefiniti
 
     declared = replace(definition.declared, failed=(), rollback_checks=())
     tasks = tuple(filter(is_rehearsed, definition.tasks))
-    return FlowDefinition("rollback", shadow_stage(definition.stage), tasks, declared)
+    return FlowDefinition("rollback", definition.stage, tasks, declared)
 
 
 def _verdicts(context: FlowContext, error: BaseException) -> dict[str, bool | None]:

@@ -22,9 +22,15 @@ from capdoit.steps.finishing_rollback import release_to_archive
 END_TIMEOUT_SECONDS = 60
 
 
-def shadow_stage(stage: Stage) -> Stage:
-    """Return the stage with the shadow as the deploy_to of each host, in its environment, too."""
-    return stage.only(tuple(_shadow_host(host) for host in stage.hosts))
+def shadow_stage(stage: Stage, connections: Iterable[Connection]) -> Stage:
+    """Return the stage with the shadow as the deploy_to of each host, in its environment, too.
+
+    Args:
+        stage: the stage.
+        connections: the selected hosts, which have been asked: only a host knows its home directory.
+    """
+    homes = {connection.name: connection.home for connection in connections}
+    return stage.only(tuple(_shadow_host(host, homes.get(host.name, "")) for host in stage.hosts))
 
 
 def check_target(context: FlowContext) -> None:
@@ -78,11 +84,15 @@ def remove_shadow(context: FlowContext, verdict: str) -> list[Outcome[None]]:
     return context.fleet.uninterrupted(partial(_remove, context, verdict))
 
 
-def _shadow_host(host: HostConfig) -> HostConfig:
-    real = host.layout.deploy_to
+def _shadow_host(host: HostConfig, home: str) -> HostConfig:
+    real = (host.layout.expanded(home) if home else host.layout).deploy_to
     shadow = f"{real}/.capdoit/drill"
-    env: Env = {name: _redirected(value, real, shadow) for name, value in host.env.items()}
+    env: Env = {name: _redirected(_with_home(value, home), real, shadow) for name, value in host.env.items()}
     return replace(host, layout=Layout(shadow), shared_to=(), env=env)
+
+
+def _with_home(value: EnvValue | Secret, home: str) -> EnvValue | Secret:
+    return value.filled({"HOME": home}) if isinstance(value, Template) and home else value
 
 
 def _redirected(value: EnvValue | Secret, real: str, shadow: str) -> EnvValue | Secret:

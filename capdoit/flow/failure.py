@@ -134,7 +134,7 @@ def _describe_remains(facts: str) -> str:
 def _live_release(context: FlowContext, connection: Connection, link: str) -> str | None:
     """Return the live release; a link may contain the real path, which only the survey knows."""
     facts = context.progress.facts.get(connection.name)  # None when the flow failed during the survey
-    return facts.current if facts and facts.link == link else connection.config.layout.release_of(link)
+    return facts.current if facts and facts.link == link else connection.layout.release_of(link)
 
 
 def _state_without_lock(context: FlowContext, connection: Connection, error: HostError) -> HostState:

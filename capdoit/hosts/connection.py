@@ -19,11 +19,12 @@ from capdoit.hosts.request import Answer, Request
 from capdoit.hosts.session import LOOP, Session
 from capdoit.hosts.ssh_command import ssh_arguments, ssh_options
 from capdoit.hosts.stop_signal import StopSignal
-from capdoit.script import EnvValue, Script, Secret, Value, as_template, words
+from capdoit.script import EnvValue, HomePath, Script, Secret, Value, as_template, words
 from capdoit.shell_scripts import render
 
 if TYPE_CHECKING:
     from capdoit.config.stages import HostConfig
+    from capdoit.layout import Layout
 
 RETRY_SECONDS = 20.0  # after which a host that drops every login is given up
 PAUSE_SECONDS = (0.3, 1.0)  # before the next login, chosen at random: hosts that were dropped together come apart
@@ -86,6 +87,7 @@ class Connection:
         self.retry_seconds = RETRY_SECONDS
         self._events, self._logins = events, logins
         self._session: Session | None = None
+        self._home = ""  # of the login
         self._may_share = True
         self._greeting_seconds = 0.0
         self._machine: Any = None
@@ -101,9 +103,36 @@ class Connection:
         return self.config.roles
 
     @property
+    def home(self) -> str:
+        """The home directory of the login; empty before the host has answered."""
+        return self._home
+
+    @property
+    def layout(self) -> Layout:
+        """The host's paths; for a deploy_to below ~ that nothing was asked yet, the host is asked.
+
+        Raises:
+            HostError: it could not be asked.
+        """
+        if self.config.layout.is_below_home and not self._home:
+            self.ask([Request(Script("log in", ":"))])
+        return self.config.layout.expanded(self._home)
+
+    @property
     def deploy_to(self) -> str:
-        """The directory on the host that holds ``releases`` and ``current``."""
-        return self.config.layout.deploy_to
+        """The directory on the host that holds ``releases`` and ``current``; errors as in `layout`."""
+        return self.layout.deploy_to
+
+    def path_value(self, path: str = "") -> Value:
+        """Return a path in deploy_to for a script, which may be the first one that the host runs.
+
+        Args:
+            path: relative to deploy_to, with a slash in front; empty for deploy_to.
+        """
+        layout = self.config.layout
+        if layout.is_below_home and not self._home:
+            return HomePath(layout.deploy_to[1:] + path)
+        return layout.expanded(self._home).deploy_to + path
 
     @property
     def run_id(self) -> str:
@@ -142,7 +171,7 @@ class Connection:
     @property
     def host_values(self) -> dict[str, Value]:
         """The values of scripts that describe the host."""
-        return {"deploy_to": self.deploy_to, "shared_to": [word for pair in self.config.shared_to for word in pair]}
+        return {"deploy_to": self.path_value(), "shared_to": [word for pair in self.config.shared_to for word in pair]}
 
     def environment(self, more: Mapping[str, str | Secret] | None = None) -> dict[str, EnvValue]:
         """Return the host's environment variables and ``more``, secrets revealed."""
@@ -219,7 +248,9 @@ class Connection:
             return self._ask(self._session, requests)
 
     def _ask(self, session: Session, requests: Sequence[Request]) -> list[Answer]:
-        return session.ask([self._prepared(request) for request in requests], self.stop)
+        answers = session.ask([self._prepared(request) for request in requests], self.stop)
+        self._home = session.home
+        return answers
 
     def _raise_if_over(self) -> None:
         """Raise an error if the current work was stopped, or if its time is over."""

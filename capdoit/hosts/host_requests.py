@@ -86,5 +86,5 @@ def command_text(command: Command) -> str:
 
 def _fenced_script(connection: Connection, name: str, file: str, values: Mapping[str, Value]) -> Script:
     """Return a script that runs only while the host's lock names this flow, if the flow holds locks."""
-    common: dict[str, Value] = {"deploy_to": connection.deploy_to, "run": connection.run_id}
+    common: dict[str, Value] = {"deploy_to": connection.path_value(), "run": connection.run_id}
     return render(name, file, {**values, **common})

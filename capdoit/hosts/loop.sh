@@ -8,10 +8,13 @@
 # the controller notices a lost host. Only after "bye", what scripts left running goes on.
 # The text is an argument of sh -c in single quotes: no single quotes, backslashes or exclamation marks outside of
 # comments.
+# Environment: HOME
 
 IFS= read -r nonce || exit 1
 newline="
 "
+# Scripts may set another HOME. Without one, paths below it must not become paths below the root directory.
+login_home=${HOME:-/dev/null/HOME-is-not-set}
 trap : TERM INT HUP PIPE
 exec 7>&1
 
@@ -165,5 +168,6 @@ read_frames() {
 
 # However this shell ends, nothing that it started is left behind.
 trap kill_all EXIT
+printf "%s%s home %s%s" "$newline" "$nonce" "$login_home" "$newline"
 report_end hello 0
 read_frames

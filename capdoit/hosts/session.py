@@ -111,6 +111,11 @@ class Session:
         """The time that the host took to greet; 0 if it did not."""
         return self._out.greeted_at - self._opened_at if self._out.greeted_at else 0.0
 
+    @property
+    def home(self) -> str:
+        """The home directory of the login; empty before the first answer."""
+        return self._out.home
+
     def ask(self, requests: Sequence[Request], stop: StopSignal) -> list[Answer]:
         """Send all requests at once, then wait for their answers: one round trip.
 

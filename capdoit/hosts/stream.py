@@ -34,6 +34,7 @@ class Stream:
         greeted_at: time of the loop's greeting, by the monotonic clock; None before it.
         preamble: output before the loop's greeting: of a login profile, or ssh's error message.
         statuses: exit status by tag, of each script that has ended.
+        home: the home directory of the login; empty before the greeting, and always on stderr.
     """
 
     def __init__(self, source: IO[bytes], nonce: str) -> None:
@@ -42,6 +43,7 @@ class Stream:
         self.greeted_at: float | None = None
         self.preamble = b""
         self.statuses: dict[str, int] = {}
+        self.home = ""
         self._nonce = nonce.encode()
         self._unread = b""
 
@@ -100,6 +102,9 @@ class Stream:
 
     def _read_line(self, line: bytes, output: list[bytes]) -> None:
         """Read a line that begins with the nonce; it is output unless it has exactly the form of the loop's lines."""
+        if not self.has_greeted and (home := line.removeprefix(self._nonce + b" home ")) != line:
+            self.home = home[:-1].decode("utf-8", "surrogateescape")
+            return
         words = line[:-1].split(b" ")
         tag = words[1].decode("ascii", "replace") if len(words) == 3 else ""
         if not tag or not STATUS.fullmatch(words[2]) or (tag == GREETING and self.has_greeted):

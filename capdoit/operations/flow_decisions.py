@@ -49,7 +49,7 @@ def choose_target(context: FlowContext) -> None:
         HostsFailed: a host could not be asked.
     """
     facts = list(context.progress.facts.values())
-    problems = find_rollback_problems(facts, context.request.stage)
+    problems = find_rollback_problems(facts)
     if context.request.undone_release:
         problems += find_undo_problems(facts, context.request.undone_release)
     if problems:

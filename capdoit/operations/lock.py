@@ -205,7 +205,7 @@ def _take_request(context: FlowContext, connection: Connection, again: str = "")
 
 
 def _release_request(context: FlowContext, connection: Connection) -> Request:
-    values: dict[str, Value] = {"lock_file": f"{connection.deploy_to}/.capdoit/lock", "run": context.request.run_id}
+    values: dict[str, Value] = {"lock_file": connection.path_value("/.capdoit/lock"), "run": context.request.run_id}
     return Request(render("give back the lock", "operations/lock_release", values), "hold")
 
 

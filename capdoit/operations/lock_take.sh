@@ -15,7 +15,10 @@ hold_status=0
 (
     unset CDPATH
     if [ -z "$create_deploy_to" ] && [ ! -d "$deploy_to" ]; then exit 4; fi
-    mkdir -p "$deploy_to" && cd "$deploy_to" || exit 1
+    mkdir -p "$deploy_to" && cd "$deploy_to" || {
+        printf "%s cannot be created or entered\n" "$deploy_to" >&2
+        exit 1
+    }
     is_safe_deploy_to || exit 1
     command -v flock >/dev/null || exit 3
     # true instead of ":", whose redirection errors end the shell with another status

@@ -49,4 +49,4 @@ def read_survey(connection: Connection, answer: Answer) -> Facts:
     """
     if answer.status:
         raise connection.failure(answer, "survey")
-    return parse_facts(connection.name, connection.config.layout, answer.text)
+    return parse_facts(connection.name, connection.layout, answer.text)

@@ -50,6 +50,7 @@ class Facts:
 
     Attributes:
         host: name of the host.
+        layout: its paths.
         user: the user that capdoit is on the host.
         exists: whether deploy_to exists and can be entered.
         link: the target of ``current``, as written; empty if ``current`` is missing.
@@ -78,6 +79,7 @@ class Facts:
     """
 
     host: str
+    layout: Layout = field(default=Layout(""), repr=False)
     user: str = ""
     exists: bool = True
     link: str = ""
@@ -173,6 +175,7 @@ def parse_facts(host: str, layout: Layout, text: str) -> Facts:
     revisions = dict(_parse_release(release) for release in found["release"])
     return Facts(
         host=host,
+        layout=layout,
         user="".join(found["user"]),
         exists=bool(found["deploy_to"]),
         link="".join(found["current"]),

@@ -11,7 +11,7 @@ def release_argument(context: FlowContext, connection: Connection) -> Release:
     """Return the release as hooks on a host see it."""
     decision = context.decision
     previous = context.progress.live_before(connection.name)
-    path = connection.config.layout.release(decision.release)
+    path = connection.layout.release(decision.release)
     return Release(decision.release, path, decision.revision, previous, None if context.request.is_deploy else previous)
 
 

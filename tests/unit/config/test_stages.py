@@ -130,7 +130,7 @@ def test_a_relative_deploy_to_is_accepted_only_for_a_local_host(
 ) -> None:
     stages = "stages: {production: {hosts: {here: {transport: local}, web1: {}}}}"
     assert mistakes(f"{NEEDED}deploy_to: srv/shop\n{stages}") == [
-        "4:57: stages.production.hosts.web1: deploy_to is srv/shop, expected an absolute path on a host that is reached by ssh"
+        "4:57: stages.production.hosts.web1: deploy_to is srv/shop, expected an absolute path or ~/… on a host that is reached by ssh"
     ]
 
 
@@ -174,7 +174,7 @@ def test_all_mistakes_are_reported_at_once_in_file_order(mistakes: Mistakes) -> 
         "3:3: stages.production: neither application nor deploy_to is set; application: shop means /var/www/shop",
         "5:20: stages.production.hosts.web1.port: found a string (ssh), expected a whole number from 1 to 65535",
         "5:32: stages.production.hosts.web1.roles: found a string (web), expected a list of strings",
-        "6:7: stages.production.hosts.web2: deploy_to is srv, expected an absolute path on a host that is reached by ssh",
+        "6:7: stages.production.hosts.web2: deploy_to is srv, expected an absolute path or ~/… on a host that is reached by ssh",
         "7:5: stages.production.branch: found a list, expected a string",
         "8:16: keep_releases: found a string (many), expected a whole number of at least 1",
         "9:16: default_stage: no stage test; there are production",
@@ -353,3 +353,16 @@ def test_application_is_optional_when_every_host_has_deploy_to(tmp_path: Path) -
         "/srv/a",
         "/srv/b",
     ]
+
+
+@pytest.mark.parametrize("deploy_to", ["~", "~/", "~/.", "~/../x", "~deploy/shop", "~~/x"])
+def test_a_deploy_to_below_home_must_be_a_directory_of_its_own(mistakes: Mistakes, deploy_to: str) -> None:
+    (mistake,) = mistakes(f"{NEEDED}deploy_to: '{deploy_to}'\n{STAGES}")
+    assert f"found '{deploy_to}', expected" in mistake
+
+
+def test_two_users_of_one_machine_may_have_the_same_path_below_home(read: Read, mistakes: Mistakes) -> None:
+    hosts = "a: {hostname: h, user: %s}, b: {hostname: h, user: %s}"
+    text = f"{NEEDED}deploy_to: ~/shop\nstages: {{production: {{hosts: {{{hosts}}}}}}}\n"
+    assert len(read(text % ("ann", "bob")).stages["production"].hosts) == 2
+    assert mistakes(text % ("ann", "ann"))[0].endswith("hosts a and b are the same directory, ~/shop")

@@ -12,9 +12,11 @@ from capdoit.decisions.readiness import find_deploy_problems, find_rollback_prob
 from capdoit.errors import Problem
 from capdoit.layout import Layout
 from capdoit.records.facts import Facts
-from tests.unit.decisions.fleets import (
-    host,
-)
+from tests.unit.decisions import fleets
+
+
+def host(name: str, *numbers: int) -> Facts:
+    return replace(fleets.host(name, *numbers), layout=Layout(f"/srv/{name}"))
 
 
 def texts(problems: Sequence[Problem]) -> list[str]:
@@ -32,7 +34,7 @@ def stage(*names: str) -> Stage:
 def test_a_good_fleet_has_no_problems() -> None:
     fleet = [host("web1", 0), host("web2", 0)]
     assert find_deploy_problems(fleet, stage("web1", "web2")) == []
-    assert find_rollback_problems(fleet, stage("web1", "web2")) == []
+    assert find_rollback_problems(fleet) == []
 
 
 def test_a_deploy_names_every_missing_linked_file_of_every_host() -> None:
@@ -42,7 +44,7 @@ def test_a_deploy_names_every_missing_linked_file_of_every_host() -> None:
         "web1: linked file b/c.yml does not exist in /srv/web1/shared",
         "web2: linked file b/c.yml does not exist in /srv/web2/shared",
     ]
-    assert find_rollback_problems(fleet, stage("web1", "web2")) == []
+    assert find_rollback_problems(fleet) == []
 
 
 UNUSABLE: list[tuple[Mapping[str, object], str]] = [
@@ -57,13 +59,13 @@ UNUSABLE: list[tuple[Mapping[str, object], str]] = [
 def test_a_problem_of_both_flows_is_reported_by_both(facts: dict[str, object], problem: str) -> None:
     fleet = [replace(host("web1", 0), **facts)]  # type: ignore[arg-type]
     assert texts(find_deploy_problems(fleet, stage("web1"))) == [problem]
-    assert texts(find_rollback_problems(fleet, stage("web1"))) == [problem]
+    assert texts(find_rollback_problems(fleet)) == [problem]
 
 
 def test_a_shared_directory_that_is_not_mounted_stops_deploys_and_no_rollback() -> None:
     fleet = [replace(host("web1", 0), shared_problems=("/mnt/shop is not a directory",))]
     assert texts(find_deploy_problems(fleet, stage("web1"))) == ["web1: /mnt/shop is not a directory"]
-    assert find_rollback_problems(fleet, stage("web1")) == []
+    assert find_rollback_problems(fleet) == []
 
 
 def test_a_directory_that_could_not_be_created_is_named() -> None:
@@ -72,8 +74,6 @@ def test_a_directory_that_could_not_be_created_is_named() -> None:
 
 
 def test_without_deploy_to_a_rollback_has_no_release_and_a_deploy_lacks_linked_files() -> None:
-    fleet = [Facts("web1", user="deploy", exists=False)]
-    assert texts(find_rollback_problems(fleet, stage("web1"))) == [
-        "web1: /srv/web1 does not exist, or deploy cannot enter it"
-    ]
+    fleet = [Facts("web1", Layout("/srv/web1"), user="deploy", exists=False)]
+    assert texts(find_rollback_problems(fleet)) == ["web1: /srv/web1 does not exist, or deploy cannot enter it"]
     assert len(find_deploy_problems(fleet, stage("web1"))) == 2

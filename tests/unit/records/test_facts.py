@@ -45,6 +45,7 @@ def test_a_survey_answer_is_parsed_into_facts() -> None:
         f"log\tann rolled back to release {R[1]}",
     ) == Facts(
         host="web1",
+        layout=Layout("/srv/shop"),
         user="deploy",
         missing_tools=("flock",),
         shared_problems=("/mnt is not a directory",),
@@ -63,7 +64,7 @@ def test_a_survey_answer_is_parsed_into_facts() -> None:
 
 
 def test_a_host_without_deploy_to_has_empty_facts() -> None:
-    assert answer("user\tdeploy") == Facts("web1", user="deploy", exists=False)
+    assert answer("user\tdeploy") == Facts("web1", Layout("/srv/shop"), user="deploy", exists=False)
 
 
 def test_an_empty_lock_file_means_not_locked() -> None:
