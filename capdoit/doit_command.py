@@ -6,13 +6,14 @@ import fnmatch
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import wraps
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TextIO
 
 from doit.cmd_base import DoitCmdBase
 from doit.exceptions import InvalidCommand, InvalidDodoFile
 
 from capdoit.hooks.declarations import location_of
 from capdoit.hooks.hook import Dependency
+from capdoit.output.unfailing_stream import make_unfailing
 from capdoit.text import suggest_name
 
 if TYPE_CHECKING:
@@ -65,6 +66,8 @@ def check_tasks_when_loaded(command: DoitCmdBase, dependencies: Iterable[Depende
             refuse_to_ignore(tasks, command.sel_tasks or [])
         if command.execute_tasks:
             _refuse_ignored(command, tasks, is_single=bool(params.get("single")))
+            if isinstance(params.get("outfile"), str):
+                params["outfile"] = _open_outfile(params["outfile"])
         return execute(**params)
 
     command._execute = check_and_execute
@@ -154,6 +157,20 @@ def _refuse_ignored(command: DoitCmdBase, tasks: Mapping[str, Task], is_single: 
                 f"{task.name} is ignored since `doit ignore`, and doit would leave out everything that depends on it. "
                 f"Nothing was done. To run it again: doit forget {task.name}"
             )
+
+
+def _open_outfile(file: str) -> TextIO:
+    """Open a file for the output of doit, which never makes a flow fail, as a full disk would.
+
+    Raises:
+        InvalidCommand: the file cannot be opened.
+    """
+    try:
+        stream = open(file, "w", encoding="utf-8", buffering=1)  # noqa: SIM115 - open until the process ends
+    except OSError as error:
+        raise InvalidCommand(f"--output-file {file}: {error.strerror}. Nothing was done.") from None
+    make_unfailing(stream)
+    return stream
 
 
 def _kind(task: Task) -> str:

@@ -199,6 +199,29 @@ def test_a_dodo_py_that_runs_itself_needs_no_database(project: Project, env: dic
     assert_went_live(project, Completed(tuple(command), done.returncode, done.stdout + done.stderr), "it is damaged")
 
 
+@DETAIL
+@pytest.mark.parametrize("reporter", ["console", "json"])
+def test_an_output_file_on_a_full_disk_stops_no_flow(project: Project, reporter: str) -> None:
+    done = project.doit("run", "-o", "/dev/full", "-r", reporter, "deploy:production").ok()
+    assert "Traceback" not in done.out
+    assert "capdoit cannot write its output: No space left on device; it goes on" in done.out
+    assert project.current("web1")
+
+
+@DETAIL
+def test_an_output_file_that_cannot_be_opened_is_refused_before_any_host(project: Project) -> None:
+    before = snapshot_hosts(project)
+    done = project.doit("run", "-o", "missing/log", "deploy:production").failed(3)
+    assert done.out == "ERROR: --output-file missing/log: No such file or directory. Nothing was done.\n"
+    assert snapshot_hosts(project) == before
+
+
+@DETAIL
+def test_an_output_file_gets_the_output_of_doit(project: Project) -> None:
+    project.doit("run", "-o", "log", "deploy:production", check=True)
+    assert ".  deploy:production:publishing" in (project.path / "log").read_text().splitlines()
+
+
 # -- doit ignore
 
 
