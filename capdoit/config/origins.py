@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
@@ -15,13 +14,13 @@ from capdoit.config.readers import Plain
 from capdoit.config.settings import HOST, STAGE, TOP, Schema
 from capdoit.config.stages import Config, HostConfig, Stage
 from capdoit.config.yaml_nodes import FAST, YamlValue, read_yaml
+from capdoit.redaction import mask_url_passwords
 from capdoit.text import join_names, make_printable
 
 DEFAULT = "default"
 OFF, ON = "off", "on"
 NEVER_ON = "no level turns this recipe on"
 SSH_SETTINGS = ("user", "port", "ssh_options", "ssh_config", "hostname")
-PASSWORD = re.compile(r"(://[^/@:\s]*:)[^/@\s]*@")
 
 
 @dataclass(frozen=True)
@@ -161,7 +160,7 @@ def _parts(name: str, value: YamlValue) -> Iterator[Setting]:
 
 def _setting(name: str, value: YamlValue) -> Setting:
     secret = str(value.node.value) if value.kind == "!env" else ""
-    text = f"!env {secret}" if secret else PASSWORD.sub(r"\1***@", make_printable(_as_text(value)))
+    text = f"!env {secret}" if secret else mask_url_passwords(make_printable(_as_text(value)))
     return Setting(name, text, TOP, _short_place(value), secret=secret)
 
 

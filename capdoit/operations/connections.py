@@ -12,7 +12,7 @@ from capdoit.events import EventBus
 from capdoit.hosts.connection import Connection
 from capdoit.hosts.fleet import Fleet
 from capdoit.hosts.logins import Logins
-from capdoit.redaction import is_maskable
+from capdoit.redaction import find_url_passwords, is_maskable
 from capdoit.script import Secret
 from capdoit.text import join_names
 
@@ -29,6 +29,8 @@ def make_fleet(stage: Stage, events: EventBus, secrets: Iterable[Secret] = ()) -
         ConfigError: the environment variable of a secret is not set.
     """
     events.redactor.add(_reveal([*secrets, *_secrets(stage.hosts)]))
+    for value in stage.transfer_settings.values():
+        events.redactor.add(find_url_passwords(str(value)))
     logins = Logins(stage.hosts)
     return Fleet([Connection(config, events, logins) for config in stage.hosts])
 

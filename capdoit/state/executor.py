@@ -135,7 +135,8 @@ class Recorder:
         """Drop the event: no host was changed."""
 
     def _record(self, connection: Connection, script: Script) -> None:
-        self.scripts.append(RecordedScript(self._step, connection.name, script.name, script.given, script.body))
+        given = connection.redact(script.given)
+        self.scripts.append(RecordedScript(self._step, connection.name, script.name, given, script.body))
 
     def _listen(self, event: Event) -> None:
         if isinstance(event, StepStarted) and not event.is_hook:

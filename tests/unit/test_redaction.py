@@ -87,3 +87,18 @@ def test_a_secret_with_escaped_characters_is_masked_in_its_escaped_form(secret: 
 @pytest.mark.parametrize("secret", ["", "\n", " \n "])
 def test_an_empty_secret_masks_nothing(secret: str) -> None:
     assert shown(secret, "a b") == ["a b"]
+
+
+@pytest.mark.parametrize(
+    ("text", "masked"),
+    [
+        ("fatal: unable to access 'https://ann:pw@git.example.com/shop.git/'", "https://ann:***@git.example.com/shop.git/"),
+        ("ssh://ann:p@ss:w@host:22/x", "ssh://ann:***@host:22/x"),
+        ("https://:pw@host/x and http://a:b@c/", "https://:***@host/x and http://a:***@c/"),
+        (f"https://{'t' * 40}@github.com/x", "https://***@github.com/x"),
+        ("https://ann@host/x", "https://ann@host/x"),
+        ("http://host:8080/a@b ann:pw@host", "http://host:8080/a@b ann:pw@host"),
+    ],
+)  # fmt: skip
+def test_passwords_in_urls_are_masked_without_being_known(text: str, masked: str) -> None:
+    assert masked in shown("another-secret", text)[0]
