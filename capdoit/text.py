@@ -90,6 +90,12 @@ def join_names(values: Iterable[str]) -> str:
     return ", ".join(values)
 
 
+def join_with_and(values: Sequence[str]) -> str:
+    """Return texts, at least one, with commas between them and ``and`` before the last."""
+    *first, last = values
+    return f"{', '.join(first)} and {last}" if first else last
+
+
 def _escape(char: str) -> str:
     if char == "\t":
         return "    "

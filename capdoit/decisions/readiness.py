@@ -7,6 +7,7 @@ import shlex
 from collections.abc import Iterable, Sequence
 
 from capdoit.config.stages import HostConfig, Stage
+from capdoit.decisions.shared_directories import find_shared_directories
 from capdoit.errors import Problem
 from capdoit.records.facts import Facts
 
@@ -18,7 +19,7 @@ WRITTEN_BY_DEPLOYS = (*WRITTEN, "releases", "shared", "repo")
 def find_deploy_problems(facts: Sequence[Facts], stage: Stage) -> list[Problem]:
     """Return every problem that would make a deploy to these hosts fail."""
     found = [Problem(text, one.host) for one in facts for text in _deploy_problems(one)]
-    return [*found, *find_missing_linked_files(facts, stage)]
+    return [*_shared_directories(facts), *found, *find_missing_linked_files(facts, stage)]
 
 
 def find_missing_linked_files(facts: Sequence[Facts], stage: Stage) -> list[Problem]:
@@ -35,7 +36,8 @@ def find_missing_linked_files(facts: Sequence[Facts], stage: Stage) -> list[Prob
 
 def find_rollback_problems(facts: Sequence[Facts]) -> list[Problem]:
     """Return every problem that would make a rollback on these hosts fail; a rollback needs no linked file."""
-    return [Problem(text, one.host) for one in facts for text in _rollback_problems(one)]
+    found = [Problem(text, one.host) for one in facts for text in _rollback_problems(one)]
+    return [*_shared_directories(facts), *found]
 
 
 def find_undo_problems(facts: Sequence[Facts], release: str) -> list[Problem]:
@@ -45,6 +47,11 @@ def find_undo_problems(facts: Sequence[Facts], release: str) -> list[Problem]:
         Problem(f"{one.live or 'nothing'} is live, no longer {release}: another flow was at work", one.host)
         for one in changed
     ]
+
+
+def _shared_directories(facts: Sequence[Facts]) -> list[Problem]:
+    paths = {one.host: one.layout.deploy_to for one in facts}
+    return find_shared_directories({one.host: one.directory_id for one in facts}, paths)
 
 
 def _is_uncreatable(facts: Facts) -> bool:

@@ -79,6 +79,7 @@ def diagnose(stage: Stage, config: Config, console: Console, more: Sequence[Find
         *more,
         *findings.judge_controller(controller.missing_programs(programs, stage)),
         *findings.judge_settings(settings, unused, os.environ),
+        *findings.judge_directories(answers(conditions), stage.name),
         *_judge_hosts(routes, conditions),
     ]
     return Diagnosis(stage.name, programs, conditions, routes, settings, findings.sort_findings(found))

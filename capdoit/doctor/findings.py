@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from capdoit.config.origins import Setting
+from capdoit.decisions.shared_directories import find_shared_directories
 from capdoit.doctor.host_condition import Clock, Condition
 from capdoit.doctor.ssh_route import KNOWN, REVOKED, SshRoute
 from capdoit.redaction import SHORTEST_SECRET, is_maskable
@@ -26,7 +27,7 @@ class Finding:
     """A problem or a remark.
 
     Attributes:
-        where: a host, a place in deploy.yml, or ``controller``.
+        where: a host, a stage, a place in deploy.yml, or ``controller``.
         text: what was found, and what would help.
         is_problem: whether a flow would fail or lose something because of it. Anything else is a remark.
     """
@@ -50,6 +51,13 @@ def judge_condition(condition: Condition) -> list[Finding]:
         *(Finding(condition.host, text) for text in problems),
         *(Finding(condition.host, text, is_problem=False) for text in remarks),
     ]
+
+
+def judge_directories(conditions: Sequence[Condition], stage: str) -> list[Finding]:
+    """Return a problem for each directory that is the deploy_to of several hosts of a stage."""
+    paths = {one.host: one.deploy_to for one in conditions}
+    shared = find_shared_directories({one.host: one.directory_id for one in conditions}, paths)
+    return [Finding(f"stage {stage}", problem.text) for problem in shared]
 
 
 def judge_ssh_route(route: SshRoute, is_reached: bool) -> list[Finding]:

@@ -19,7 +19,7 @@ from capdoit.units import Capacity
 
 SHOWN_TOOLS = ("git", "tar", "rsync", "flock", "sha256sum")
 OF_HOST = {"clock", "locale", "charmap", "user", "shell", "shell_version"}
-OF_PLACE = {"place", "no_directory", "rights", "disk", "inodes"}
+OF_PLACE = {"place", "no_directory", "rights", "disk", "inodes", "directory_id"}
 ONCE = OF_HOST | OF_PLACE | {"end"}
 OFTEN = {"tool", "no_tool", "closed"}
 MOST_VALUES = 100  # programs, or paths; an honest host has fewer
@@ -64,6 +64,7 @@ class Condition:
         closed: paths that the user cannot write to or enter: the place, and capdoit's own paths in it.
         disk: KiB at the place.
         inodes: inodes at the place; None also if its file system does not count any.
+        directory_id: identity of deploy_to, equal for two names of one directory; empty if it is not known.
     """
 
     host: str
@@ -82,6 +83,7 @@ class Condition:
     closed: tuple[str, ...] = ()
     disk: Capacity | None = None
     inodes: Capacity | None = None
+    directory_id: str = ""
 
     @property
     def exists(self) -> bool:
@@ -146,6 +148,7 @@ def parse_condition(host: str, deploy_to: str, text: str, sent: float, received:
         closed=_limit(facts["closed"]),
         disk=parse_room(once["disk"]),
         inodes=parse_room(once["inodes"]),
+        directory_id=once["directory_id"],
     )
 
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from capdoit.errors import HostError, HostsFailed, LockHeld, LockLost, Outcome, Unreachable
+from capdoit.decisions.shared_directories import find_shared_directories
+from capdoit.errors import HostError, HostsFailed, LockHeld, LockLost, NotReady, Outcome, Unreachable
 from capdoit.events import HostLeftOut, HostSurveyed, LockAwaited, LockReleased, LockTaken, StaleLockTakenOver
 from capdoit.hosts.connection import Connection, HeldLock
 from capdoit.hosts.request import Answer, Request
@@ -36,6 +38,21 @@ REASONS = {
 }
 
 
+@dataclass(frozen=True)
+class Blocked:
+    """A lock that could not be taken.
+
+    Attributes:
+        holder: the flow that holds it.
+        facts: facts of the host; None if it did not answer the survey.
+        locked_as: name of the host as which this flow itself has locked it; empty for another flow.
+    """
+
+    holder: str
+    facts: Facts | None = None
+    locked_as: str = ""
+
+
 def take_locks(context: FlowContext) -> None:
     """Take the locks of all hosts, or none.
 
@@ -45,6 +62,7 @@ def take_locks(context: FlowContext) -> None:
 
     Raises:
         LockHeld: another flow has a lock for longer than this flow waits.
+        NotReady: several hosts are the same directory.
         HostsFailed: a host could not be asked, or its lock cannot be taken.
     """
     began = time.monotonic()
@@ -75,11 +93,25 @@ def _try_locks(context: FlowContext, connections: Sequence[Connection]) -> dict[
     for outcome in outcomes:
         if isinstance(outcome.answer, Facts):
             context.emit(HostSurveyed(outcome.answer))
-    return {outcome.host: outcome.answer for outcome in outcomes if isinstance(outcome.answer, str)}
+    blocked = {outcome.host: outcome.answer for outcome in outcomes if isinstance(outcome.answer, Blocked)}
+    _refuse_shared_directories(context, blocked)
+    return {host: answer.holder for host, answer in blocked.items()}
 
 
-def _ask(context: FlowContext, connection: Connection) -> Facts | str:
-    """Return the facts of a host, or the holder of its lock; a dry run takes no lock."""
+def _refuse_shared_directories(context: FlowContext, blocked: Mapping[str, Blocked]) -> None:
+    """Refuse hosts whose lock was taken by this flow itself, by the name of another host."""
+    ids = {name: facts.directory_id for name, facts in context.progress.facts.items()}
+    for name, answer in blocked.items():
+        ids[name] = answer.facts.directory_id if answer.facts else ""
+        if answer.locked_as:
+            ids[name] = ids[answer.locked_as] = ids.get(answer.locked_as) or answer.locked_as
+    paths = {connection.name: connection.deploy_to for connection in context.fleet.release_connections}
+    if problems := find_shared_directories({name: ids[name] for name in paths if name in ids}, paths):
+        raise NotReady(*problems)
+
+
+def _ask(context: FlowContext, connection: Connection) -> Facts | Blocked:
+    """Return the facts of a host, or why its lock could not be taken; a dry run takes no lock."""
     request = context.request
     return context.executor.act(
         partial(_lock_and_survey, context, connection),
@@ -130,8 +162,8 @@ def _leave_out_unreachable(context: FlowContext, outcomes: Sequence[Outcome[Any]
 # -- one host
 
 
-def _lock_and_survey(context: FlowContext, connection: Connection) -> Facts | str:
-    """Return the facts of a host, or the holder of its lock."""
+def _lock_and_survey(context: FlowContext, connection: Connection) -> Facts | Blocked:
+    """Return the facts of a host, or why its lock could not be taken."""
     request = context.request
     release = _release_request(context, connection)
     connection.held_lock = HeldLock("", None, release)  # a flow that is stopped while it asks may have taken the lock
@@ -140,14 +172,30 @@ def _lock_and_survey(context: FlowContext, connection: Connection) -> Facts | st
     if lock.status != TAKEN:
         connection.held_lock = None
     if lock.status == HELD:
-        return _holder(lock)
+        return _blocked(context, connection, lock, survey)
     _raise_unless_taken(connection, lock)
     if lock.status == TAKEN:
         connection.held_lock = HeldLock(request.run_id, partial(_retake, context, connection), release)
         context.emit(LockTaken(connection.name))
+    # The locks of a network disk do not always exclude each other.
+    if name := _locked_as(context, Entry.parse(lock.text.strip())):
+        return Blocked(_holder(lock), locked_as=name)
     if lock.text.strip():
         context.emit(StaleLockTakenOver(connection.name, _holder(lock)))
     return read_survey(connection, survey)
+
+
+def _blocked(context: FlowContext, connection: Connection, lock: Answer, survey: Answer) -> Blocked:
+    """Return why a lock is held. The survey reads its text later, when the holder has certainly written it."""
+    if survey.status:
+        return Blocked(_holder(lock))
+    facts = read_survey(connection, survey)
+    return Blocked(_holder(lock), facts, _locked_as(context, facts.lock))
+
+
+def _locked_as(context: FlowContext, holder: Entry | None) -> str:
+    """Return the name of the host as which this flow itself has a lock; empty for another flow."""
+    return holder.host if holder and holder.run == context.request.run_id else ""
 
 
 def _release(context: FlowContext, connection: Connection) -> None:
@@ -197,7 +245,7 @@ def _take_request(context: FlowContext, connection: Connection, again: str = "")
     values: dict[str, Value] = {
         **connection.host_values,
         "create_deploy_to": context.request.is_deploy,
-        "lock_entry": lock_entry(context).to_line(),
+        "lock_entry": lock_entry(context, connection.name).to_line(),
         "retake_run": again,
     }
     script = render("lock", "operations/lock_take", values)

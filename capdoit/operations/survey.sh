@@ -1,7 +1,7 @@
 # shellcheck shell=sh
 # Print the facts of a host. Change nothing, unless make_dirs asks for the directories of a deploy.
-# Needs: die find_existing is_safe_deploy_to is_writable print_fact print_space print_user report_missing_tools
-# Needs: require_tools to_one_line
+# Needs: die find_existing is_safe_deploy_to is_writable print_directory_id print_fact print_space print_user
+# Needs: report_missing_tools require_tools to_one_line
 # Given: deploy_to linked_dirs linked_files make_dirs scratch shared_to tools
 # Functions set their arguments themselves.
 # shellcheck disable=SC2119,SC2120
@@ -153,6 +153,7 @@ report_last_lines() {
 
 report_deploy_to() {
     print_fact deploy_to "$(to_one_line "$(pwd -P)")"
+    print_fact directory_id "$(print_directory_id)"
     if reason=$(is_safe_deploy_to 2>&1); then
         if [ -n "$make_dirs" ]; then create_directories; fi
         report_shared_problems

@@ -21,7 +21,16 @@ LONGEST_REVISION = 200
 REVISION = re.compile(r"[0-9A-Za-z._-]{1,200}")
 # Keys that survey.sh prints once at most.
 SINGLE_KEYS = {
-    *("user", "deploy_to", "out_of_bounds", "current", "current_is_no_link", "current_is_broken", "current_place"),
+    *(
+        "user",
+        "deploy_to",
+        "directory_id",
+        "out_of_bounds",
+        "current",
+        "current_is_no_link",
+        "current_is_broken",
+        "current_place",
+    ),
     *("lock", "lock_is_held", "drilled", "disk", "inodes", "end"),
 }
 # Keys that survey.sh may print several times.
@@ -53,6 +62,7 @@ class Facts:
         layout: its paths.
         user: the user that capdoit is on the host.
         exists: whether deploy_to exists and can be entered.
+        directory_id: identity of deploy_to, equal for two names of one directory; empty if the host does not tell.
         link: the target of ``current``, as written; empty if ``current`` is missing.
         current: the live release; None if ``current`` does not point to a release.
         current_is_not_symlink: whether ``current`` is something else than a symlink.
@@ -82,6 +92,7 @@ class Facts:
     layout: Layout = field(default=Layout(""), repr=False)
     user: str = ""
     exists: bool = True
+    directory_id: str = ""
     link: str = ""
     current: str | None = None
     current_is_not_symlink: bool = False
@@ -178,6 +189,7 @@ def parse_facts(host: str, layout: Layout, text: str) -> Facts:
         layout=layout,
         user="".join(found["user"]),
         exists=bool(found["deploy_to"]),
+        directory_id="".join(found["directory_id"]),
         link="".join(found["current"]),
         current=_parse_current(layout, found),
         current_is_not_symlink=bool(found["current_is_no_link"]),

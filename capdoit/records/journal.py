@@ -31,6 +31,7 @@ class Entry:
         origin: hostname of the controller.
         at: time in UTC.
         run: the flow's id.
+        host: in a lock, name of the host as the flow knows it.
         left: the release that was live before; in a rollback, the release that was rolled back from.
         message: the operator's reason.
         partly: ``yes`` if the release became live on some hosts of its stage only.
@@ -51,6 +52,7 @@ class Entry:
     origin: str = ""
     at: str = ""
     run: str = ""
+    host: str = ""
     left: str = ""
     message: str = ""
     partly: str = ""

@@ -31,6 +31,15 @@ find_existing() {
     printf '%s\n' "${existing:-/}"
 }
 
+# Print the identity of the working directory: two hosts with one identity are two names of one directory. Print nothing
+# if the host does not tell.
+print_directory_id() {
+    {
+        read -r boot_id </proc/sys/kernel/random/boot_id && read -r host_name </proc/sys/kernel/hostname &&
+            printf '%s\n' "$boot_id $host_name $(stat -Lc %d:%i .)"
+    } 2>/dev/null
+}
+
 # Check that the user can write to a file, or create files in a directory.
 is_writable() {
     [ -w "$1" ] && { [ ! -d "$1" ] || [ -x "$1" ]; }

@@ -31,10 +31,10 @@ def note_line(context: FlowContext) -> str:
     return Note(context.decision.release, request.run_id, request.task_names, versions, probes).to_line()
 
 
-def lock_entry(context: FlowContext) -> Entry:
-    """Return the entry that the lock file holds while this flow has the lock."""
-    entry = _entry(context, "locked", "")
-    return replace(entry, flow="drill") if context.request.is_drill else entry
+def lock_entry(context: FlowContext, host: str) -> Entry:
+    """Return the entry that the lock file of a host holds while this flow has the lock."""
+    flow = "drill" if context.request.is_drill else context.request.flow
+    return replace(_entry(context, "locked", ""), flow=flow, host=host)
 
 
 def revisions_log_line(context: FlowContext) -> str:

@@ -9,6 +9,7 @@ import pytest
 
 from capdoit.config.stages import HostConfig, Stage
 from capdoit.decisions.readiness import find_deploy_problems, find_rollback_problems
+from capdoit.decisions.shared_directories import find_shared_directories
 from capdoit.errors import Problem
 from capdoit.layout import Layout
 from capdoit.records.facts import Facts
@@ -77,3 +78,9 @@ def test_without_deploy_to_a_rollback_has_no_release_and_a_deploy_lacks_linked_f
     fleet = [Facts("web1", Layout("/srv/web1"), user="deploy", exists=False)]
     assert texts(find_rollback_problems(fleet)) == ["web1: /srv/web1 does not exist, or deploy cannot enter it"]
     assert len(find_deploy_problems(fleet, stage("web1"))) == 2
+
+
+def test_hosts_whose_directories_have_one_identity_are_the_same_directory() -> None:
+    ids = {"web1": "boot a 1:2", "web2": "boot b 1:2", "web3": "boot a 1:2", "web4": "", "web5": ""}
+    same = "hosts web1 and web3 are the same directory, /srv/web1 and /srv/web3: keep one of them in deploy.yml"
+    assert texts(find_shared_directories(ids, {host: f"/srv/{host}" for host in ids})) == [same]
