@@ -98,15 +98,21 @@ start_heartbeats() {
     heartbeats=$( (send_heartbeats "$1") </dev/null 8>&2 7>&- 9>&- & echo $!)
 }
 
-# Copy bytes from stdin to file descriptor 6, with a heartbeat for each 256 KiB.
+# Copy bytes from stdin to file descriptor 6, with a heartbeat for each piece. A piece has 256 KiB, and while pieces take
+# less than a second, as dd reports, up to 8 MiB: to start a program for each 256 KiB would take longer than the copying.
 copy_bytes() {
     remaining_bytes=$1
+    blocks=4
     while [ "$remaining_bytes" -ge 262144 ]; do
-        case $(dd bs=65536 count=4 iflag=fullblock 2>&1 >&6) in
+        [ "$remaining_bytes" -ge $((blocks * 65536)) ] || blocks=4
+        report=$(dd bs=65536 count="$blocks" iflag=fullblock 2>&1 >&6)
+        remaining_bytes=$((remaining_bytes - blocks * 65536))
+        case $report in
             0+0*) return ;;
+            *", 0"[.,]*" s"*) [ "$blocks" -ge 128 ] || blocks=$((blocks * 2)) ;;
+            *) blocks=4 ;;
         esac
         kill -USR1 "$watchdog"
-        remaining_bytes=$((remaining_bytes - 262144))
     done
     [ "$remaining_bytes" -eq 0 ] || dd bs="$remaining_bytes" count=1 iflag=fullblock
 }
