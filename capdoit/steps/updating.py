@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from functools import partial
 
 from capdoit.events import ReleaseCreationStarted
@@ -23,12 +24,15 @@ def updating(context: FlowContext) -> None:
     context.decide(revision=code.revision, revision_time=code.revision_time)
     transfer.send(context)
     context.executor.announce(ReleaseCreationStarted())
-    context.fleet.all(partial(_make_release, context))
+    printed = context.fleet.all(partial(_make_release, context))
+    remarks = (transfer.find_remarks(context.request.stage, output) for output in printed.values())
+    for remark in dict.fromkeys(itertools.chain.from_iterable(remarks)):
+        context.warn(remark)
 
 
-def _make_release(context: FlowContext, connection: Connection) -> None:
+def _make_release(context: FlowContext, connection: Connection) -> str:
     stage = context.request.stage
     transfer = transfer_of(stage)
     files = ["steps/updating_create", *transfer.export, "steps/updating_link"]
     values = {"entry": journal_line(context, "building"), **transfer.export_values(stage)}
-    context.run(connection, "updating", files, values)
+    return context.run(connection, "updating", files, values) or ""

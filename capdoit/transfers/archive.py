@@ -5,26 +5,41 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from capdoit.config.readers import read_string
 from capdoit.config.settings import SettingRule
 from capdoit.errors import NotReady
+from capdoit.text import make_printable
 from capdoit.transfers.protocol import ResolvedCode, Transfer
 
 if TYPE_CHECKING:
     from capdoit.config.stages import Stage
+    from capdoit.config.yaml_nodes import YamlValue
     from capdoit.hosts.connection import Connection
     from capdoit.state.context import FlowContext
 
 CHUNK_BYTES = 1 << 20
+MOST_STRIPPED = 9
+
+
+def read_strip(value: YamlValue) -> str:
+    """Read the number of directories at the top of the archive to leave out, or ``auto``; return it as text."""
+    if value.kind == "int":
+        return str(value.as_whole_number(0, MOST_STRIPPED))
+    if value.as_string() != "auto":
+        value.add_mismatch(f"auto, or a whole number from 0 to {MOST_STRIPPED}")
+    return "auto"
 
 
 class ArchiveTransfer(Transfer):
     """The transfer that deploys a tar file, usually built by a task of dodo.py."""
 
     name = "archive"
-    settings: Mapping[str, SettingRule] = {"archive": SettingRule(read_string, is_required=True)}
+    settings: Mapping[str, SettingRule] = {
+        "archive": SettingRule(read_string, is_required=True),
+        "strip": SettingRule(read_strip),
+    }
     implied_by = "archive"
     tools = ("tar", "dd", "sha256sum")
     export = ("transfers/archive_unpack",)
@@ -38,16 +53,20 @@ class ArchiveTransfer(Transfer):
         return [str(stage.transfer_settings["archive"])]
 
     def prepare(self, stage: Stage) -> None:
-        """Check that the archive can be read.
+        """Check that the archive can be read and is not empty.
 
         Raises:
-            NotReady: it cannot.
+            NotReady: it cannot be read, or it is empty.
         """
+        from capdoit.transfers.archive_content import is_empty
+
         try:
-            _file(stage).open("rb").close()
+            found_empty = is_empty(_file(stage))
         except OSError as error:
             advice = "a doit task that has it as a target would build it first"
             raise NotReady(f"archive {_file(stage)}: {error.strerror}; {advice}") from None
+        if found_empty:
+            raise NotReady(f"archive {_file(stage)}: it is empty, so the release would have no files")
 
     def resolve(self, context: FlowContext) -> ResolvedCode:
         """Return the sha256 of the archive as the revision, and the time when the file was last changed.
@@ -68,6 +87,20 @@ class ArchiveTransfer(Transfer):
             HostsFailed: a host did not receive it, or received something else.
         """
         context.fleet.all(partial(_send, context, _file(context.request.stage)))
+
+    def export_values(self, stage: Stage) -> Mapping[str, Any]:
+        """Return how many directories at the top of the archive are left out: a number, ``auto``, or nothing."""
+        return {"strip": stage.transfer_settings.get("strip", "")}
+
+    def find_remarks(self, stage: Stage, output: str) -> list[str]:
+        """Return a warning if all files of the archive are in one directory and ``strip`` is not set."""
+        facts = (line.partition("\t") for line in output.splitlines())
+        return [
+            f"{_file(stage)} has only the directory {make_printable(name)} at its top, and the release has it, too; "
+            "set strip: 1 to leave it out, or strip: 0 if it belongs there"
+            for key, _, name in facts
+            if key == "top_directory"
+        ]
 
 
 TRANSFER = ArchiveTransfer()

@@ -1,5 +1,42 @@
 # shellcheck shell=sh
-# Unpack the archive that was received into the release.
-# Given: release_dir
+# Unpack the archive that was received into the release, without the directories at its top that "strip" leaves out.
+# If that is not set, print a fact if the release has nothing but one directory at its top.
+# Needs: die print_fact to_one_line
+# Given: release_dir strip
+
+# Set $top_directory to the directory that is alone at the top of the release; to nothing if there is not such a one.
+find_top_directory() {
+    top_directory=$(ls -A "$release_dir")
+    if [ ! -d "$release_dir/$top_directory" ] || [ -L "$release_dir/$top_directory" ]; then top_directory=; fi
+}
+
+# Put the directory that is alone at the top of the release in the place of the release.
+lift_top_directory() {
+    rm -rf .capdoit/unpack
+    chmod u+rwx "$release_dir/$top_directory"
+    mv "$release_dir/$top_directory" .capdoit/unpack
+    rmdir "$release_dir"
+    mv .capdoit/unpack "$release_dir"
+}
+
+release_mode=$(stat -c %a "$release_dir")
 (cd "$release_dir" && tar -xf ../../.capdoit/incoming --no-same-owner)
 rm -f .capdoit/incoming
+[ -n "$(ls -A "$release_dir")" ] || die "the archive is empty"
+find_top_directory
+case $strip in
+    '') [ -z "$top_directory" ] || print_fact top_directory "$(to_one_line "$top_directory")" ;;
+    auto) [ -z "$top_directory" ] || lift_top_directory ;;
+    *)
+        levels=$strip
+        while [ "$levels" -gt 0 ]; do
+            find_top_directory
+            [ -n "$top_directory" ] || die "strip: $strip needs an archive with only one directory at its top"
+            lift_top_directory
+            levels=$((levels - 1))
+        done
+        ;;
+esac
+[ -n "$(ls -A "$release_dir")" ] || die "the archive has nothing below its top directory"
+# The directory at the top of the archive may have a mode of its own, such as 700 if mktemp made it.
+chmod "$release_mode" "$release_dir"

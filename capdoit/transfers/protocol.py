@@ -126,6 +126,10 @@ class Transfer(TransferSettings, Protocol):
         """Return values for the `export` scripts; they read the values of every step, too."""
         return {}
 
+    def find_remarks(self, stage: Stage, output: str) -> list[str]:  # noqa: ARG002
+        """Return warnings about the code, from what the `export` scripts printed on a host."""
+        return []
+
     def check_host(self, stage: Stage, branch: str, connection: Connection) -> None:  # noqa: ARG002
         """Check that a host can get the code.
 
