@@ -27,6 +27,7 @@ to doit: `doit_tasks` and `commands` choose them.
 
 from __future__ import annotations
 
+import re
 import traceback
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -43,6 +44,8 @@ if TYPE_CHECKING:
 
 PACKAGE = Path(__file__).parent
 STANDARD_LIBRARY = Path(traceback.__file__).parent
+# What programs say with LC_ALL=C, and explain_error in sh/errors.sh.
+NO_ROOM = re.compile("No space left on device|[Qq]uota exceeded|no space or no inode is left")
 T = TypeVar("T")
 
 
@@ -101,7 +104,7 @@ class LockHeld(CapdoitError):
     def __init__(self, holders: Mapping[str, str], is_whole_stage: bool = False) -> None:
         self.holders, self.is_whole_stage = dict(holders), is_whole_stage
         found = (f"{hosts}: {holder}" for holder, hosts in group_names(self.holders.items()).items())
-        super().__init__(f"another flow is at work: {'; '.join(found)}")
+        super().__init__(f"the hosts are locked: {'; '.join(found)}")
 
 
 @dataclass(frozen=True)
@@ -291,6 +294,11 @@ class HostError(CapdoitError):
     def problem(self) -> Problem:
         """The reason, with the last lines of output below it."""
         return Problem("\n".join([self.reason, *(f"    {line}" for line in self.lines)]), self.host)
+
+    @property
+    def lacks_room(self) -> bool:
+        """True if the output says that no byte or no inode was left."""
+        return any(NO_ROOM.search(line) for line in (self.reason, *self.lines))
 
     def because(self, reason: str) -> HostError:
         """Return this error with a reason that tells the operator what to do."""

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 
 FOURTEEN_DIGITS = re.compile(r"[0-9]{14}")
+NEXT_CURRENT = "next/current"  # in .capdoit: the symlink that a flow renames over current
 # Names in .capdoit that a flow or a drill uses only while it is at work.
-SCRATCH = ("next", "incoming", "unpack", "manifest", "archive.tar.gz", "drill")
+SCRATCH = (NEXT_CURRENT, "incoming", "unpack", "manifest", "archive.tar.gz", "drill")
 # The directory in .capdoit of trees that are being deleted, or cannot be deleted.
 REMOVED = "removed"
 

@@ -11,12 +11,13 @@ PARAMETER = re.compile(r"\$\{?#?([A-Za-z_][A-Za-z0-9_]*)")
 SKIPPED = re.compile(r"[ \t]+|#[^\n]*")
 LITERAL = re.compile(r"[\w:.\[-]+")
 OPERATORS = re.compile(r"[\n;&|]+")
-REDIRECTION = re.compile(r"[0-9]?(?:>>|[<>]&?)[ \t]*")
+REDIRECTION = re.compile(r"[0-9]?(?:>>|<>|[<>]&?)[ \t]*")
 BETWEEN_PATTERNS = re.compile(r"[ \t\n]+|#[^\n]*")
 BLANK = " \t"
 WORD_ENDS = " \t\n;&|()<>"
 BEFORE_COMMAND = {"if", "then", "else", "elif", "do", "while", "until", "!", "{"}
 AFTER_COMMAND = {"fi", "done", "esac", "}"}
+RUNS_ITS_ARGUMENTS = {"try_with_reserve"}
 
 
 @dataclass
@@ -112,6 +113,7 @@ class _Scanner:
             self._command = word
             if LITERAL.fullmatch(word):
                 self._source.calls.add(word)
+            self._expects_command = word in RUNS_ITS_ARGUMENTS
         return here
 
     def _skip_blanks(self, here: int) -> int:

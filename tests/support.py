@@ -136,9 +136,9 @@ def assert_no_incomplete_release(project: Project, releases: Iterable[str], host
     for host in hosts or project.hosts:
         assert project.releases(host) == list(releases)
         own = project.deploy_to(host) / ".capdoit"
-        assert {path.name for path in own.iterdir()} <= {"journal", "lock", "manifests", "next"}
+        assert {path.name for path in own.iterdir()} <= {"journal", "lock", "manifests", "next", "reserve"}
         assert not list(own.glob("next/*"))
-        assert (own / "lock").read_text() == ""
+        assert (own / "lock").read_text().strip() == ""
 
 
 def write_recipe(project: Project, name: str, text: str) -> None:

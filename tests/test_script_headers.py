@@ -55,6 +55,7 @@ PROGRAMS = {
         ('a ${x:-$(b)} "${y#"$z"}" \'$w\'', "ab", "xyz", ""),
         ("a() {\n b\n}\nc \\\n d", "bc", "", ""),
         ('"$x" a; $y', "", "xy", ""),
+        ('a "$x" 1<>"$y"; try_with_reserve b c', {"a", "b", "try_with_reserve"}, "xy", ""),
     ],
 )
 def test_the_scanner_finds_what_a_script_uses(text: str, calls: Iterable[str], reads: str, assigns: str) -> None:

@@ -26,7 +26,7 @@ from capdoit.records import fleet_state
 from capdoit.records.facts import Facts
 from capdoit.records.history import build_history
 from capdoit.records.live_periods import describe_length, find_live_period
-from capdoit.text import fit_table, group_names
+from capdoit.text import fit_table, group_names, join_names
 from capdoit.units import format_minute, format_size
 
 HEAD = ("host", "live", "since (UTC)", "by", "revision", "branch")
@@ -83,9 +83,11 @@ def _row(facts: Facts) -> tuple[str, ...]:
 
 def _describe_fleet(facts: Sequence[Facts]) -> Iterator[tuple[str, Tone | None]]:
     """Return the lines about the fleet, each with its tone."""
-    for holder, names in group_names((one.host, one.holder) for one in facts if one.lock).items():
+    for holder, names in group_names((one.host, one.holder) for one in facts if one.holder).items():
         yield f"{names}: locked by {holder}", Tone.DOUBTFUL
     yield from ((sentence, Tone.BAD) for sentence in fleet_state.find_wrong_symlinks(facts))
+    if unknown := [one.host for one in facts if one.lock is None and one.lock_is_held is None]:
+        yield f"{join_names(unknown)}: it is not known whether the lock is held", Tone.DOUBTFUL
     if sentence := _describe_bad_ending(facts):
         yield sentence, Tone.DOUBTFUL
     yield from ((sentence, None) for sentence in fleet_state.find_kept_failures(facts))
@@ -167,7 +169,7 @@ def _host_json(outcome: Outcome[Facts], preview: RollbackPreview) -> dict[str, A
         "by": period.by or None,
         "branch": period.branch or None,
         "lock": vars(facts.lock) if facts.lock else None,
-        "lock_is_held": facts.lock_is_held if facts.lock else False,
+        "lock_is_held": facts.lock_is_held,
         "set_aside": sorted(facts.kept_failures),
         "drilled": vars(facts.drill_verdict) if facts.drill_verdict else None,
         "rollback": None if facts.host in preview.damaged_on else preview_rollback([facts]).release,

@@ -1,11 +1,12 @@
 # shellcheck shell=sh
-# Free the lock by force, and print its entry. The lock file is removed: the next flow creates another file, and the
-# flow that held the lock is refused whatever it does next.
-# Needs: append_to_journal enter_deploy_to
+# Free the lock by force. The lock file is removed: the next flow creates another file, and the flow that held the lock is
+# refused whatever it does next. Print the release that this flow was about to make live; that does not happen any more.
+# Needs: append_to_journal_or_warn enter_deploy_to
 # Given: entry
 enter_deploy_to
-if [ -s .capdoit/lock ]; then
-    cat .capdoit/lock
-    rm -f .capdoit/lock
-    append_to_journal "$entry"
+rm -f .capdoit/lock
+if [ -L .capdoit/next/current ]; then
+    readlink .capdoit/next/current
+    rm -f .capdoit/next/current
 fi
+append_to_journal_or_warn "$entry"

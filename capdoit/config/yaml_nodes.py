@@ -18,6 +18,7 @@ from capdoit.text import join_names, make_printable, suggest_name
 
 T = TypeVar("T")
 TAG_PREFIX = "tag:yaml.org,2002:"
+MERGE = f"{TAG_PREFIX}merge"  # the tag of the key <<
 KIND_NAMES = {
     "str": "a string",
     "int": "a number",
@@ -155,6 +156,8 @@ class YamlValue:
     def as_mapping(self, expected: str = "a mapping", if_empty: str = "") -> dict[str, YamlValue]:
         """Return the values of a mapping by key. Duplicate keys, and keys that are not strings, are mistakes.
 
+        The merge key ``<<`` adds the entries of other mappings; the mapping's own entries win, then earlier mappings.
+
         Args:
             expected: what messages say that was expected.
             if_empty: the mistake if the mapping is empty; empty if it may be empty.
@@ -165,8 +168,7 @@ class YamlValue:
         if if_empty and not self.node.value:
             self.add_mistake(if_empty)
         entries: dict[str, YamlValue] = {}
-        for key, node in self.node.value:
-            self._add_entry(key, node, entries)
+        self._add_entries(entries, set())
         return entries
 
     def read_fields(
@@ -188,10 +190,36 @@ class YamlValue:
                 self.mistakes.add(value.key, value.path, f"no such {what}{hint}")
         return found
 
+    def _add_entries(self, entries: dict[str, YamlValue], merged: set[int]) -> None:
+        """Add the entries of this mapping that are not there yet, then those of the mappings that it merges.
+
+        Args:
+            entries: gets the entries.
+            merged: ids of the nodes that were added; a mapping may merge itself, or another one many times.
+        """
+        merged.add(id(self.node))
+        own: dict[str, YamlValue] = {}
+        for key, node in self.node.value:
+            if key.tag != MERGE:
+                self._add_entry(key, node, own)
+        entries.update({name: value for name, value in own.items() if name not in entries})
+        for key, node in self.node.value:
+            if key.tag == MERGE:
+                self._merge(key, node, entries, merged)
+
+    def _merge(self, key: yaml.Node, node: yaml.Node, entries: dict[str, YamlValue], merged: set[int]) -> None:
+        for one in node.value if isinstance(node, yaml.SequenceNode) else [node]:
+            if not isinstance(one, yaml.MappingNode):
+                self.mistakes.add(
+                    key, self.path, "<< expects a mapping, such as an alias (*NAME), or a list of mappings"
+                )
+            elif id(one) not in merged:
+                YamlValue(one, self.path, self.mistakes, key)._add_entries(entries, merged)
+
     def _add_entry(self, key: yaml.Node, node: yaml.Node, entries: dict[str, YamlValue]) -> None:
         name = make_printable(str(key.value)) if isinstance(key, yaml.ScalarNode) else ""
         path = f"{self.path}.{name}" if self.path else name
-        if not name or key.tag == f"{TAG_PREFIX}merge":
+        if not name:
             self.mistakes.add(key, self.path, "expected a name")
         elif name in entries:
             first = entries[name].place.removeprefix(f"{self.mistakes.file}:")

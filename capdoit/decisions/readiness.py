@@ -80,17 +80,30 @@ def _deploy_problems(facts: Facts) -> list[str]:
     paths = facts.layout
     if _is_uncreatable(facts):
         return [f"{paths.deploy_to} could not be created by {facts.user}"]
-    is_full = facts.disk is not None and not facts.disk.free
+    if facts.is_read_only:
+        return [_describe_read_only(facts)]
     return [
-        *([f"no space is left in {paths.deploy_to}"] if is_full else []),
+        *_full_disk_problems(facts),
         *_common_problems(facts, WRITTEN_BY_DEPLOYS),
         *facts.shared_problems,
         *(f"{path} could not be created" for path in facts.uncreated_dirs),
     ]
 
 
+def _full_disk_problems(facts: Facts) -> list[str]:
+    rooms = (("space", facts.disk), ("inode", facts.inodes))
+    place = facts.layout.deploy_to
+    return [f"no {what} is left in {place}" for what, room in rooms if room is not None and not room.free]
+
+
+def _describe_read_only(facts: Facts) -> str:
+    return f"{facts.layout.deploy_to} is on a read-only file system"
+
+
 def _rollback_problems(facts: Facts) -> list[str]:
     paths = facts.layout
+    if facts.is_read_only:
+        return [_describe_read_only(facts)]
     absent = f"{paths.deploy_to} does not exist, or {facts.user} cannot enter it"
     return [*([] if facts.exists else [absent]), *_common_problems(facts, WRITTEN)]
 

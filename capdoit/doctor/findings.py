@@ -46,7 +46,7 @@ def judge_condition(condition: Condition) -> list[Finding]:
     """Return the findings about a host."""
     problems = [f"{tool} is not installed" for tool in condition.no_tools]
     problems += [*_judge_rights(condition), *_judge_full_disk(condition), *_judge_clock(condition.clock)]
-    remarks = [*_judge_low_disk(condition), *_judge_locale(condition)]
+    remarks = [*_judge_lock(condition), *_judge_low_disk(condition), *_judge_locale(condition)]
     return [
         *(Finding(condition.host, text) for text in problems),
         *(Finding(condition.host, text, is_problem=False) for text in remarks),
@@ -173,6 +173,10 @@ def _judge_low_disk(condition: Condition) -> list[str]:
     rooms = {"of the disk": condition.disk, "of the inodes": condition.inodes}
     low = {noun: room for noun, room in rooms.items() if room and room.share < LOW_SHARE}
     return [f"{room.share:.1%} {noun} free at {condition.place}" for noun, room in low.items()]
+
+
+def _judge_lock(condition: Condition) -> list[str]:
+    return [f"locked by {condition.lock_holder}"] if condition.lock_holder else []
 
 
 def _judge_clock(clock: Clock | None) -> list[str]:

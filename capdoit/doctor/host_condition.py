@@ -14,12 +14,14 @@ from capdoit.operations.lock import flock_request
 from capdoit.operations.survey import SURVEY_TIMEOUT_SECONDS
 from capdoit.operations.tools import tools_for_both_flows
 from capdoit.records.facts import parse_fact_lines, parse_room
+from capdoit.records.journal import Entry
+from capdoit.records.lock_state import LOCK_KEYS, describe_holder, parse_is_held
 from capdoit.script import Value
 from capdoit.units import Capacity
 
 SHOWN_TOOLS = ("git", "tar", "rsync", "flock", "sha256sum")
 OF_HOST = {"clock", "locale", "charmap", "user", "shell", "shell_version"}
-OF_PLACE = {"place", "no_directory", "rights", "disk", "inodes", "directory_id"}
+OF_PLACE = {"place", "no_directory", "rights", "disk", "inodes", "directory_id"} | LOCK_KEYS
 ONCE = OF_HOST | OF_PLACE | {"end"}
 OFTEN = {"tool", "no_tool", "closed"}
 MOST_VALUES = 100  # programs, or paths; an honest host has fewer
@@ -62,6 +64,7 @@ class Condition:
         mode: the mode of the place, as ls prints it.
         is_directory: whether the place is a directory.
         closed: paths that the user cannot write to or enter: the place, and capdoit's own paths in it.
+        lock_holder: the flow or process that holds the lock, or the flow that left it behind; empty if it is free.
         disk: KiB at the place.
         inodes: inodes at the place; None also if its file system does not count any.
         directory_id: identity of deploy_to, equal for two names of one directory; empty if it is not known.
@@ -81,6 +84,7 @@ class Condition:
     mode: str = ""
     is_directory: bool = True
     closed: tuple[str, ...] = ()
+    lock_holder: str = ""
     disk: Capacity | None = None
     inodes: Capacity | None = None
     directory_id: str = ""
@@ -146,6 +150,7 @@ def parse_condition(host: str, deploy_to: str, text: str, sent: float, received:
         mode=mode,
         is_directory=not once["no_directory"],
         closed=_limit(facts["closed"]),
+        lock_holder=describe_holder(Entry.parse(once["lock"]), parse_is_held(facts), once["lock_process"]),
         disk=parse_room(once["disk"]),
         inodes=parse_room(once["inodes"]),
         directory_id=once["directory_id"],

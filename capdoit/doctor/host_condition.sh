@@ -1,6 +1,7 @@
 # shellcheck shell=sh
 # Print the condition of a host as facts: first the clock, and the locale before this script changes it.
-# Needs: find_existing is_installed is_writable print_directory_id print_fact print_space print_user report_missing_tools to_one_line
+# Needs: find_existing is_installed is_writable print_directory_id print_fact print_space print_user report_lock
+# Needs: report_missing_tools to_one_line
 # Given: deploy_to tools version_tools
 # Environment: LANG LC_CTYPE
 
@@ -44,6 +45,7 @@ if [ -n "$deploy_to" ]; then
         fi
     done
     if [ -d "$deploy_to" ]; then print_fact directory_id "$(cd "$deploy_to" && print_directory_id)"; fi
+    (if cd "$deploy_to" 2>/dev/null; then report_lock; fi)
     print_fact disk "$(print_space -Pk "$place")"
     print_fact inodes "$(print_space -Pi "$place")"
 fi

@@ -16,6 +16,7 @@ from capdoit.flow.preparation import open_context
 from capdoit.hosts.connection import Connection
 from capdoit.operations.expected_files import find_certain_problems
 from capdoit.operations.lock import NO_FLOCK, REASONS, flock_request
+from capdoit.operations.release_room import measure_release_room
 from capdoit.operations.survey import survey_host
 from capdoit.records import fleet_state
 from capdoit.records.facts import Facts
@@ -58,15 +59,22 @@ def _ask_hosts(context: FlowContext) -> tuple[list[Outcome[Facts]], list[Outcome
     surveyed = fleet.each(ask, stop_on_failure=False)
     reached = [host for host in fleet.release_connections if host.is_connected]
     locks = fleet.each(_check_flock, reached, stop_on_failure=False)
+    room = fleet.each(_check_room, reached, stop_on_failure=False)
     check_source = partial(transfer_of(stage).check_host, stage, context.request.branch)
     source = fleet.each(check_source, reached, stop_on_failure=False)
     answered = fleet.each(lambda connection: connection.host.test("true"), _hook_hosts(context), stop_on_failure=False)
-    return surveyed, [*locks, *source, *answered]
+    return surveyed, [*locks, *room, *source, *answered]
 
 
 def _check_flock(connection: Connection) -> None:
     if connection.ask([flock_request()])[0].status:
         raise HostError(connection.name, REASONS[NO_FLOCK])
+
+
+def _check_room(connection: Connection) -> None:
+    room = measure_release_room(connection)
+    if room.free_kib and room.shortage:  # the survey reports a disk that is full
+        raise HostError(connection.name, room.shortage)
 
 
 def _hook_hosts(context: FlowContext) -> list[Connection]:
@@ -84,6 +92,6 @@ def _warn(stage: Stage, facts: Sequence[Facts], warnings: Sequence[str], events:
             events.emit(CheckWarned(f"{sentence}; doit drill:{stage.name} rehearses one"))
     for sentence in fleet_state.find_wrong_symlinks([one for one in facts if not one.current_is_not_symlink]):
         events.emit(CheckWarned(f"{sentence}; a deploy replaces it"))
-    held = ((one.host, one.holder) for one in facts if one.lock and one.lock_is_held)
+    held = ((one.host, one.holder) for one in facts if one.holder and one.lock_is_held is not False)
     for holder, hosts in group_names(held).items():
         events.emit(CheckWarned(f"{hosts}: locked by {holder}"))

@@ -171,12 +171,13 @@ class Drill:
             interruption=self._signal,
             is_published=bool(inner and inner.progress.is_published),
             verdicts=_verdicts(context, error),
+            lacks_room=_lacks_room(context, error),
         )
 
     def _verdict_of_failure(self, context: FlowContext, error: BaseException, report: DrillReport) -> str:
         """Return the line that hosts keep; empty when the failure tells nothing about rollbacks in general."""
         names_wrong_release = isinstance(error, NoTarget) and self._variables.rollback_release
-        if self._signal or isinstance(error, LockHeld) or names_wrong_release:
+        if self._signal or isinstance(error, LockHeld) or names_wrong_release or report.lacks_room:
             return ""
         return self._verdict(context, FAILS, self._events.redact_message(report.cause))
 
@@ -229,6 +230,17 @@ def _verdicts(context: FlowContext, error: BaseException) -> dict[str, bool | No
     failed = {outcome.host for outcome in outcomes.values() if outcome.has_failed}
     hosts = [host.name for host in context.fleet.release_connections]
     return {host: True if host in failed or not outcomes else None for host in hosts}
+
+
+def _lacks_room(context: FlowContext, error: BaseException) -> bool:
+    """Return True if the only trouble is a full disk. To unpack an archive, a rollback needs room, too."""
+    failed = error.failed if isinstance(error, HostsFailed) else []
+    return bool(failed) and all(
+        isinstance(outcome.error, HostError)
+        and outcome.error.lacks_room
+        and outcome.host not in context.decision.archived_on
+        for outcome in failed
+    )
 
 
 def _warnings_as_failure(context: FlowContext) -> CapdoitError:

@@ -7,10 +7,8 @@ import shlex
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
-from capdoit.errors import HostError, Unreachable
 from capdoit.events import DryRunFinished, StepPlanned
-from capdoit.hosts.connection import Connection
-from capdoit.hosts.request import Request
+from capdoit.operations.release_room import measure_release_room
 from capdoit.records import fleet_state
 from capdoit.shell_scripts import library_texts
 from capdoit.state.context import FlowContext
@@ -28,10 +26,8 @@ from capdoit.state.plan_file import (
 from capdoit.steps.finishing import releases_to_remove
 from capdoit.steps.finishing_rollback import release_to_archive
 from capdoit.text import join_names
-from capdoit.units import format_size
 
 OMITTED = "# … as above …\n"
-DISK_SPACE_TIMEOUT_SECONDS = 60
 
 
 def plan_step(context: FlowContext, step: str) -> None:
@@ -129,7 +125,7 @@ def _starting(context: FlowContext) -> Iterator[str]:
     facts = list(context.progress.facts.values())
     yield f"takes the lock of {join_names(context.progress.facts)}"
     for one in facts:
-        if one.lock and one.lock.flow:
+        if one.holder:
             yield f"{one.host}: its lock is held now by {one.holder}"
     yield from fleet_state.find_wrong_symlinks(facts)
     yield from (f"the hosts differ: {difference}" for difference in fleet_state.find_differences(facts))
@@ -137,8 +133,9 @@ def _starting(context: FlowContext) -> Iterator[str]:
         if one.strays:
             yield f"the hosts differ: {one.host} has {join_names(one.strays)} in releases/, which is not a release"
     yield f"{'makes' if context.request.is_deploy else 'goes back to'} release {context.decision.release}"
-    for host, space in context.fleet.all(lambda connection: _disk_space(context, connection)).items():
-        yield f"{host}: {space}"
+    for host, room in context.fleet.all(measure_release_room).items():
+        is_short = context.request.is_deploy and room.shortage
+        yield f"{host}: {room}{' - NOT ENOUGH for another release' if is_short else ''}"
 
 
 def _updating(context: FlowContext) -> Iterator[str]:
@@ -177,21 +174,3 @@ EFFECTS: dict[str, Callable[[FlowContext], Iterator[str]]] = {
     "finishing": _finishing,
     "finishing_rollback": _finishing_rollback,
 }
-
-
-def _disk_space(context: FlowContext, connection: Connection) -> str:
-    """Return the free disk space of a host, and whether another release as large as the live one fits."""
-    script = connection.script("disk space", "flow/dry_run_space", {})
-    try:
-        request = Request(script, capture=True, timeout=DISK_SPACE_TIMEOUT_SECONDS)
-        answer = connection.checked(request).text.split()
-    except Unreachable:
-        raise
-    except HostError:  # the live release may be too large to be measured in time
-        answer = []
-    if not answer or not all(line.isdecimal() for line in answer):
-        return "its free disk space is not known"
-    free, *taken = map(int, answer)
-    is_short = context.request.is_deploy and taken and free < taken[0]
-    live = f", the live release takes {format_size(taken[0])}" if taken else ""
-    return f"{format_size(free)} are free{live}{' - NOT ENOUGH for another release' if is_short else ''}"

@@ -14,6 +14,7 @@ from capdoit.hosts.connection import Connection, Deadline
 from capdoit.operations.survey import survey_host
 from capdoit.output.command_line import CommandLine
 from capdoit.output.failure_report import FailureReport, HostState
+from capdoit.records.facts import Facts
 from capdoit.records.unremoved import describe_unremoved, parse_unremoved
 from capdoit.script import Value
 from capdoit.sequence import EMPTY_POINTS, step_names
@@ -143,7 +144,19 @@ def _state_without_lock(context: FlowContext, connection: Connection, error: Hos
         connection.held_lock = replace(connection.held_lock, retake=None, release=None)
     limit = f"looking took longer than {LOOK_TIMEOUT_SECONDS} s"
     connection.deadlines = (Deadline(time.monotonic() + LOOK_TIMEOUT_SECONDS, limit),)
-    return _surveyed_state(context, connection, f"not cleaned up: {get_first_line(error)}")
+    facts = survey_host(connection, context.request.stage, context.request.flow)
+    why = _describe_unlock(context, facts) or get_first_line(error)
+    return HostState(connection.name, facts.current, f"not cleaned up: {why}")
+
+
+def _describe_unlock(context: FlowContext, facts: Facts) -> str:
+    """Return who has freed the lock of this flow by force; empty if nobody has."""
+    before = context.progress.facts.get(facts.host, facts).entries
+    new = [entry for entry in facts.entries if entry.event == "unlocked" and entry not in before]
+    if not new:
+        return ""
+    why = f" ({new[0].message})" if new[0].message else ""
+    return f"{new[0].by} freed its lock by doit cap unlock from {new[0].origin}{why}"
 
 
 def _surveyed_state(context: FlowContext, connection: Connection, note: str) -> HostState:

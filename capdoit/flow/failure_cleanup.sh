@@ -1,8 +1,8 @@
 # shellcheck shell=sh
 # Clean up after a flow that failed: print what is live, and remove the release that the flow began to make, or keep
 # it aside. Print as facts where it is kept, and what cannot be removed.
-# Needs: append_to_journal_or_warn delete_removed enter_deploy_to forget_manifests move_to_removed print_current
-# Needs: print_fact remove_release remove_scratch renew_manifest require_lock
+# Needs: append_to_journal_or_warn delete_removed enter_deploy_to fill_reserve forget_manifests move_to_removed
+# Needs: print_current print_fact remove_release remove_scratch renew_manifest require_lock
 # Given: deploy_to entry hooks_ran keep_failed partial_release run
 set_aside() {
     if [ -e .capdoit/failed ] || [ -L .capdoit/failed ]; then move_to_removed .capdoit/failed || return 1; fi
@@ -33,3 +33,4 @@ remove_scratch || :
 forget_manifests
 append_to_journal_or_warn "$entry"
 if [ -n "$hooks_ran" ] && [ -z "$partial_release" ]; then renew_manifest; fi
+fill_reserve 2>/dev/null || :

@@ -4,13 +4,21 @@ from __future__ import annotations
 
 import os
 import secrets
+from collections.abc import Container, Iterator
 from dataclasses import replace
 from pathlib import Path
 
+from capdoit.config.stages import Stage
 from capdoit.config.variables import Variables, select_release_hosts
 from capdoit.errors import ConfigError
 from capdoit.events import EventBus, FlowStarted, SecretsNotMasked
-from capdoit.operations.connections import find_unmasked_secrets, make_fleet
+from capdoit.hooks.hook import Hook
+from capdoit.operations.connections import (
+    find_unmasked_secrets,
+    find_unset_secrets,
+    make_fleet,
+    without_unset_secrets,
+)
 from capdoit.state.context import FlowContext
 from capdoit.state.executor import Executor, Live, Recorder
 from capdoit.state.flow_request import FlowDefinition, FlowRequest, current_operator
@@ -132,14 +140,45 @@ def _refuse_changed_project(definition: FlowDefinition, request: FlowRequest, pl
 
 
 def _make_context(definition: FlowDefinition, request: FlowRequest, events: EventBus) -> FlowContext:
-    recipe_secrets = definition.declared.secrets
+    stage, recipe_secrets = request.stage, definition.declared.secrets
     if not request.is_deploy:  # a rollback needs nothing but the hosts, so a secret may be unset
+        _refuse_unset_secrets_of_hooks(definition, request)
+        stage = without_unset_secrets(stage)
         recipe_secrets = tuple(secret for secret in recipe_secrets if secret.variable in os.environ)
     progress = Progress()
     events = events.for_flow(progress.apply)
-    fleet = make_fleet(request.stage, events, recipe_secrets)
+    fleet = make_fleet(stage, events, recipe_secrets)
     executor: Executor = Recorder(events) if request.variables.dry_run else Live(events)
     return FlowContext(request, fleet, events, executor, progress)
+
+
+def _refuse_unset_secrets_of_hooks(definition: FlowDefinition, request: FlowRequest) -> None:
+    """Refuse a rollback with hooks whose commands would lack secrets of default_env.
+
+    Raises:
+        ConfigError: names the variables and the hooks.
+    """
+    unset = {host.name: names for host in request.stage.hosts if (names := find_unset_secrets(host))}
+    users = [hook.name for hook in _hooks_of_rollback(definition, request) if _runs_on(hook, request.stage, unset)]
+    if users:
+        variables = join_names(dict.fromkeys(name for names in unset.values() for name in names))
+        needs = f"default_env needs the environment variable {variables}, which is not set, for {join_names(users)}"
+        raise ConfigError(f"{needs}; set it, or leave them out with skip= (a guard: migrations=keep); nothing was done")
+
+
+def _hooks_of_rollback(definition: FlowDefinition, request: FlowRequest) -> Iterator[Hook]:
+    """Yield the hooks, probes and guards that a rollback or a drill calls."""
+    for task in definition.tasks:
+        if task.hook and task.name in request.task_names and (task.hook.runs_in_drill or not request.is_drill):
+            yield task.hook
+    if request.variables.migrations != "keep":
+        yield from (
+            hook for check in definition.declared.rollback_checks for hook in (check.probe, check.guard) if hook
+        )
+
+
+def _runs_on(hook: Hook, stage: Stage, hosts: Container[str]) -> bool:
+    return any(hook.accepts_roles(host.roles) for host in stage.hosts if host.name in hosts)
 
 
 def _report_unmasked_secrets(definition: FlowDefinition, context: FlowContext) -> None:

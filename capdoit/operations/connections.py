@@ -51,6 +51,11 @@ def without_unset_secrets(stage: Stage) -> Stage:
     return stage.only(tuple(map(_without_unset_secrets, stage.hosts)))
 
 
+def find_unset_secrets(config: HostConfig) -> list[str]:
+    """Return the environment variables of a host's secrets that are not set."""
+    return [secret.variable for secret in _secrets([config]) if secret.variable not in os.environ]
+
+
 def _without_unset_secrets(config: HostConfig) -> HostConfig:
     env = {k: v for k, v in config.env.items() if not isinstance(v, Secret) or v.variable in os.environ}
     return replace(config, env=env)

@@ -29,12 +29,13 @@ PAUSE_SECONDS = 0.2
 # A host that noticed that a session was lost ends within this time what ran there, and its lock is free.
 LOST_SESSION_SECONDS = 3.0
 # Exit statuses of operations/lock_take.
-TAKEN, HELD, NO_FLOCK, NO_DEPLOY_TO, LOST, NOT_WRITABLE = 0, 2, 3, 4, 5, 6
+TAKEN, HELD, NO_FLOCK, NO_DEPLOY_TO, LOST, NOT_WRITABLE, READ_ONLY = 0, 2, 3, 4, 5, 6, 7
 REASONS = {
     1: "deploy_to cannot be used",
     NO_FLOCK: "has no flock (package util-linux, or busybox), which the lock needs",
     LOST: "its connection was lost, and another flow has had its lock since",
-    NOT_WRITABLE: "its lock cannot be written: there may be no space left there; see doit cap doctor",
+    NOT_WRITABLE: "its lock cannot be written: no space or no inode is left in deploy_to; free some there",
+    READ_ONLY: "deploy_to is on a read-only file system",
 }
 
 
@@ -190,7 +191,7 @@ def _blocked(context: FlowContext, connection: Connection, lock: Answer, survey:
     if survey.status:
         return Blocked(_holder(lock))
     facts = read_survey(connection, survey)
-    return Blocked(_holder(lock), facts, _locked_as(context, facts.lock))
+    return Blocked(_holder(lock, facts.holder), facts, _locked_as(context, facts.lock))
 
 
 def _locked_as(context: FlowContext, holder: Entry | None) -> str:
@@ -237,6 +238,8 @@ def _is_held_by_lost_session(context: FlowContext, lock: Answer) -> bool:
 def _raise_unless_taken(connection: Connection, lock: Answer) -> None:
     if lock.status == LOST:
         raise LockLost(connection.name, REASONS[LOST])
+    if lock.status == READ_ONLY:
+        raise HostError(connection.name, REASONS[READ_ONLY], "lock", lock.status)
     if lock.status not in (TAKEN, NO_DEPLOY_TO):
         raise HostError(connection.name, REASONS.get(lock.status, "lock"), "lock", lock.status, lock.lines)
 
@@ -257,6 +260,7 @@ def _release_request(context: FlowContext, connection: Connection) -> Request:
     return Request(render("give back the lock", "operations/lock_release", values), "hold")
 
 
-def _holder(lock: Answer) -> str:
+def _holder(lock: Answer, otherwise: str = "") -> str:
+    """Return the flow that the lock names, or else what the survey knows about its holder."""
     holder = Entry.parse(lock.text.strip())
-    return holder.holder if holder else "another flow"
+    return holder.holder if holder else otherwise or "another flow"

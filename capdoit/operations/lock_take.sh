@@ -7,8 +7,10 @@
 #   3  flock is not installed
 #   4  deploy_to does not exist
 #   5  it was to be taken again after a lost session, but another flow has had it since
-#   6  the lock file cannot be written, as on a full disk
-# Needs: is_safe_deploy_to
+#   6  the lock file cannot be written, as on a full disk without a reserve
+#   7  deploy_to is on a read-only file system
+# Needs: find_existing is_on_read_only_file_system is_safe_deploy_to print_lock_entry secure_lock_file
+# Needs: try_with_reserve write_lock_entry
 # Given: create_deploy_to deploy_to lock_entry retake_run
 # Sets: hold_status
 hold_status=0
@@ -21,17 +23,23 @@ hold_status=0
     }
     is_safe_deploy_to || exit 1
     command -v flock >/dev/null || exit 3
-    # true instead of ":", whose redirection errors end the shell with another status
-    mkdir -p .capdoit && true >>.capdoit/lock || exit 1
+    mkdir -p .capdoit && secure_lock_file || exit 1
 ) || hold_status=$?
 # "command" keeps the shell alive when exec cannot open a file that has become read-only since.
 if [ "$hold_status" = 0 ]; then
     command exec 9>>"$deploy_to/.capdoit/lock" || hold_status=1
 fi
+if [ "$hold_status" = 1 ] && (cd "$(find_existing "$deploy_to")" && is_on_read_only_file_system); then hold_status=7; fi
 if [ "$hold_status" = 0 ]; then
-    flock -n 9
-    case $? in
-        0) hold_status=0 ;;
+    # A command that looks whether the lock is held shares it for a moment.
+    for pause in 0.1 0.2 0; do
+        flock -n 9
+        hold_status=$?
+        if [ "$hold_status" != 1 ] || [ "$pause" = 0 ]; then break; fi
+        sleep "$pause" 2>/dev/null || sleep 1
+    done
+    case $hold_status in
+        0) ;;
         1) hold_status=2 ;;
         *) hold_status=1 ;;
     esac
@@ -40,7 +48,7 @@ if [ "$hold_status" = 0 ]; then
     if [ "$hold_status" = 0 ] && [ -e /proc/self/fd/9 ] && [ ! "$deploy_to/.capdoit/lock" -ef /proc/self/fd/9 ]; then
         hold_status=2
     fi
-    found=$(dd if="$deploy_to/.capdoit/lock" bs=16384 count=1 2>/dev/null)
+    found=$(print_lock_entry "$deploy_to/.capdoit/lock")
     if [ "$hold_status" = 0 ] && [ -n "$retake_run" ]; then
         case $found in
             *"\"run\": \"$retake_run\""*) ;;
@@ -48,7 +56,7 @@ if [ "$hold_status" = 0 ]; then
         esac
     fi
     if [ "$hold_status" = 0 ] && [ -z "$retake_run" ]; then
-        printf "%s\n" "$lock_entry" >"$deploy_to/.capdoit/lock" || hold_status=6
+        (cd "$deploy_to" && try_with_reserve write_lock_entry .capdoit/lock "$lock_entry") || hold_status=6
     fi
     [ "$hold_status" = 0 ] || exec 9>&-
     printf "%s\n" "$found"

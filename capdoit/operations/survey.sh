@@ -1,7 +1,7 @@
 # shellcheck shell=sh
 # Print the facts of a host. Change nothing, unless make_dirs asks for the directories of a deploy.
-# Needs: die find_existing is_safe_deploy_to is_writable print_directory_id print_fact print_space print_user
-# Needs: report_missing_tools require_tools to_one_line
+# Needs: die find_existing is_on_read_only_file_system is_safe_deploy_to is_writable print_directory_id print_fact
+# Needs: print_space print_user report_lock report_missing_tools require_tools to_one_line
 # Given: deploy_to linked_dirs linked_files make_dirs scratch shared_to tools
 # Functions set their arguments themselves.
 # shellcheck disable=SC2119,SC2120
@@ -114,28 +114,6 @@ report_archives() {
     done
 }
 
-# Report whether a process holds the lock, from the kernel's lists of locks: a try to take the lock could make another
-# flow fail to take it.
-report_lock() {
-    if [ ! -f .capdoit/lock ]; then return 0; fi
-    print_fact lock "$(to_one_line "$(dd if=.capdoit/lock bs=16384 count=1 2>/dev/null)")"
-    [ -r /proc/locks ] || return 0
-    inode=$(stat -c %i .capdoit/lock) || return 0
-    is_held=no
-    if is_locked "$inode" /proc/locks || { [ -s .capdoit/lock ] && is_locked "$inode" /proc/[0-9]*/fdinfo/*; }; then
-        is_held=yes
-    fi
-    print_fact lock_is_held "$is_held"
-}
-
-# Look for a lock of an inode ($1) in lists of locks. In a container, /proc/locks leaves out a lock whose taker, the
-# program flock, has ended; the list of a process that has the file open still shows it.
-is_locked() {
-    inode=$1
-    shift
-    [ -n "$(sed -n "/ FLOCK .*:$inode /p" "$@" 2>/dev/null)" ]
-}
-
 report_scratch() {
     eval "set -- $scratch"
     for name; do
@@ -160,6 +138,7 @@ report_deploy_to() {
     else
         print_fact out_of_bounds "$(to_one_line "$reason")"
     fi
+    if is_on_read_only_file_system; then print_fact read_only yes; fi
     for name in . releases shared repo .capdoit .capdoit/lock .capdoit/journal; do
         if [ -e "$name" ] && ! is_writable "$name"; then print_fact not_writable "$name"; fi
     done

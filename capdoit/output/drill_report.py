@@ -26,6 +26,7 @@ class DrillReport:
         interruption: the signal that stopped it; empty for a failure.
         is_published: the release became live in the shadow, and something failed after that.
         verdicts: whether a rollback fails, by host; None where that is not known.
+        lacks_room: a disk had no room for the drill, which a rollback would not need.
     """
 
     name: str
@@ -35,6 +36,7 @@ class DrillReport:
     interruption: str
     is_published: bool
     verdicts: Mapping[str, bool | None]
+    lacks_room: bool = False
 
     @property
     def cause(self) -> str:
@@ -49,8 +51,18 @@ def render_drill_failure(report: DrillReport) -> str:
     if isinstance(report.error, LockHeld):
         advice = render_advice(report.error, report.command)
         return f"{report.name}: {render_cause(report.error)}\n{UNTOUCHED}\n{advice}"
+    if report.lacks_room:
+        return _render_lack_of_room(report)
     result = "would be live, but not be finished" if report.is_published else "would not work"
     rows = [(host, "not known" if fails is None else "fails") for host, fails in report.verdicts.items()]
     verdicts = format_table(("host", "a rollback"), rows)
     advice = render_advice(report.error, report.command)
     return f"{report.name}: a rollback {result}: {report.cause}\n{verdicts}\n{UNTOUCHED} {advice}"
+
+
+def _render_lack_of_room(report: DrillReport) -> str:
+    return (
+        f"{report.name}: no room for a drill: {report.cause}\n"
+        f"{UNTOUCHED} A rollback needs no room, so this does not tell whether it works.\n"
+        f"Once there is room, run: {report.command.again()}"
+    )

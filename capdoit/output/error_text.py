@@ -95,7 +95,7 @@ def _merged(problems: Sequence[Problem]) -> list[str]:
 
 def _render_lock_held(error: LockHeld) -> str:
     holders = group_names(error.holders.items())
-    return _indented("another flow is at work:", [f"{hosts}: {holder}" for holder, hosts in holders.items()])
+    return _indented("the hosts are locked:", [f"{hosts}: {holder}" for holder, hosts in holders.items()])
 
 
 def _render_plan_outdated(error: PlanOutdated) -> str:
@@ -192,7 +192,7 @@ def _advise_unlock(error: LockHeld, command: CommandLine) -> str:
     hosts = "" if error.is_whole_stage else f" hosts={','.join(error.holders)}"
     return (
         f"To wait for it, up to 60 s: {command.again()} wait=60\n"
-        f"If that flow is dead: doit cap unlock {command.stage}{hosts}"
+        f"To free the lock by force, which ends that flow: doit cap unlock {command.stage}{hosts}"
     )
 
 

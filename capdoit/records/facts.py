@@ -12,6 +12,7 @@ from capdoit.errors import HostError
 from capdoit.layout import Layout, is_release
 from capdoit.records.journal import ROLLBACK, DrillVerdict, Entry
 from capdoit.records.lineage import Lineage, build_lineage, merge_publishes
+from capdoit.records.lock_state import LOCK_KEYS, describe_holder, parse_is_held
 from capdoit.text import make_printable
 from capdoit.units import Capacity
 
@@ -31,8 +32,8 @@ SINGLE_KEYS = {
         "current_is_broken",
         "current_place",
     ),
-    *("lock", "lock_is_held", "drilled", "disk", "inodes", "end"),
-}
+    *("drilled", "disk", "inodes", "read_only", "end"),
+} | LOCK_KEYS
 # Keys that survey.sh may print several times.
 REPEATED_KEYS = {
     *(
@@ -77,9 +78,11 @@ class Facts:
         missing_files: the linked files that are missing, as indexes into the setting.
         unwritable: the paths that the user cannot write to; ``.`` is deploy_to.
         unreadable: the records that the user cannot read.
+        is_read_only: whether deploy_to is on a read-only file system.
         out_of_bounds: why no flow may change anything on the host; empty if a flow may.
-        lock: the content of the lock; None without a lock.
+        lock: the entry of the flow that holds the lock or died with it; None if there is none.
         lock_is_held: whether a process holds the lock; None if the host cannot tell.
+        lock_process: the process that took the lock, as the host names it; empty if that is a flow, or unknown.
         scratch: the names of scratch files in ``.capdoit``.
         drill_verdict: the result of the last drill; None without one.
         disk: KiB of the file system of deploy_to; None if unknown.
@@ -107,9 +110,11 @@ class Facts:
     missing_files: tuple[int, ...] = ()
     unwritable: tuple[str, ...] = ()
     unreadable: tuple[str, ...] = ()
+    is_read_only: bool = False
     out_of_bounds: str = ""
     lock: Entry | None = None
-    lock_is_held: bool | None = None
+    lock_is_held: bool | None = False
+    lock_process: str = ""
     scratch: tuple[str, ...] = ()
     drill_verdict: DrillVerdict | None = None
     disk: Capacity | None = None
@@ -129,11 +134,8 @@ class Facts:
 
     @property
     def holder(self) -> str:
-        """The flow that holds the lock or left it behind, for people; empty without a lock."""
-        if self.lock is None:
-            return ""
-        state = {True: "", False: "; stale: that flow died", None: "; stale if that flow died"}
-        return f"{self.lock.holder}{state[self.lock_is_held]}"
+        """The flow or process that holds the lock, or the flow that left it behind, for people; empty if it is free."""
+        return describe_holder(self.lock, self.lock_is_held, self.lock_process)
 
     @cached_property
     def lineage(self) -> Lineage:
@@ -204,9 +206,11 @@ def parse_facts(host: str, layout: Layout, text: str) -> Facts:
         missing_files=tuple(_parse_index(host, number) for number in found["no_file"]),
         unwritable=tuple(found["not_writable"]),
         unreadable=tuple(found["not_readable"]),
+        is_read_only=bool(found["read_only"]),
         out_of_bounds="".join(found["out_of_bounds"]),
         lock=Entry.parse("".join(found["lock"])),
-        lock_is_held={"yes": True, "no": False}.get("".join(found["lock_is_held"])),
+        lock_is_held=parse_is_held(found) if found["deploy_to"] else False,
+        lock_process="".join(found["lock_process"]),
         scratch=tuple(found["scratch"]),
         drill_verdict=DrillVerdict.parse("".join(found["drilled"])),
         disk=parse_room("".join(found["disk"])),

@@ -13,12 +13,18 @@ from capdoit.units import format_duration
 
 def find_differences(facts: Sequence[Facts]) -> list[str]:
     """Return the differences between hosts: live releases, complete releases and revisions, one sentence each."""
-    live = group_names((one.host, one.live or "nothing") for one in facts)
+    live = {one.live for one in facts}
     return [
-        *(["; ".join(f"{what} is live on {hosts}" for what, hosts in live.items())] if len(live) > 1 else []),
+        *([describe_live(facts)] if len(live) > 1 else []),
         *_different_revisions(facts),
         *_missing_releases(facts),
     ]
+
+
+def describe_live(facts: Sequence[Facts]) -> str:
+    """Return what is live on which hosts."""
+    live = group_names((one.host, one.live or "nothing") for one in facts)
+    return "; ".join(f"{what} is live on {hosts}" for what, hosts in live.items())
 
 
 def find_wrong_symlinks(facts: Sequence[Facts]) -> list[str]:

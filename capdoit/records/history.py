@@ -70,15 +70,20 @@ def build_history(facts: Sequence[Facts]) -> list[FlowRecord]:
             latest = max(latest, _last_time(entries))
             order[key] = max(order.get(key, ("", 0)), (latest, place))
             entries_by_host.setdefault(key, {})[one.host] = entries
-    held = _held_locks(facts)
+    held, otherwise = _held_locks(facts), _other_locks(facts)
     newest_first = sorted(entries_by_host, key=lambda key: order[key], reverse=True)
-    return [_build_record(entries_by_host[key], held.get(key, False)) for key in newest_first]
+    return [_build_record(entries_by_host[key], held.get(key, otherwise)) for key in newest_first]
 
 
 def _held_locks(facts: Sequence[Facts]) -> dict[Key, bool | None]:
     """Return whether the lock of a flow is held; a held lock on one host outweighs the answers of others."""
     by_weight = sorted(facts, key=lambda one: (False, None, True).index(one.lock_is_held))
     return {(one.lock.run,): one.lock_is_held for one in by_weight if one.lock}
+
+
+def _other_locks(facts: Sequence[Facts]) -> bool | None:
+    """Return None if a flow that no lock names may hold one, because a host does not tell who holds its lock."""
+    return None if any(one.lock is None and one.lock_is_held is not False for one in facts) else False
 
 
 def _host_history(facts: Facts) -> dict[Key, Sequence[Entry]]:

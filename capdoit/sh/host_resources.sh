@@ -45,6 +45,15 @@ is_writable() {
     [ -w "$1" ] && { [ ! -d "$1" ] || [ -x "$1" ]; }
 }
 
+# Check whether the file system of the current directory is read-only. There, even the removal of something that does not
+# exist fails with that reason, also for root.
+is_on_read_only_file_system() {
+    case $(LC_ALL=C rmdir .capdoit.missing 2>&1) in
+        *'Read-only file system'*) ;;
+        *) return 1 ;;
+    esac
+}
+
 # Print the size and the free part of the file system of a path ($2), in KiB ($1 is -Pk) or in inodes ($1 is -Pi).
 # Print nothing if df does not tell. Names of file systems and mount points may contain spaces.
 print_space() {

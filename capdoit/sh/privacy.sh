@@ -7,6 +7,11 @@ set_private_umask() {
     if is_open_to_group; then umask 007; else umask 077; fi
 }
 
+# Create a file if it is missing.
+create_private_file() {
+    (set_private_umask && true >>"$1")
+}
+
 is_open_to_group() {
     [ -n "$(find . -prune -perm -020)" ]
 }

@@ -46,9 +46,8 @@ def _prepare(context: FlowContext, connection: Connection) -> None:
 
 
 def _flip(context: FlowContext, connection: Connection) -> None:
-    lines = (journal_line(context, "live", connection.name), note_line(context))
-    entry = "\n".join(filter(None, lines))
-    context.run(connection, "publishing", "steps/publishing_flip", {"entry": entry}, FLIP_TIMEOUT_SECONDS)
+    values: dict[str, Value] = {"entry": journal_line(context, "live", connection.name), "note": note_line(context)}
+    context.run(connection, "publishing", "steps/publishing_flip", values, FLIP_TIMEOUT_SECONDS)
 
 
 def _flip_back(context: FlowContext) -> list[Outcome[None]]:

@@ -1,8 +1,8 @@
 # shellcheck shell=sh
 # Publish the release, first phase: do everything that can fail, so that the second phase is one rename. What changed in
 # the release is on the disk before it is live; a disk that fails stops no rollback.
-# Needs: append_to_journal close_old_files create_manifest die enter_deploy_to forget_manifests renew_manifest
-# Needs: require_lock write_to_disk
+# Needs: append_to_journal close_old_files create_manifest die enter_deploy_to forget_manifests prepare_current
+# Needs: renew_manifest require_lock write_to_disk
 # Given: deploy_to entry hooks_ran is_new linked_files release revision
 enter_deploy_to
 require_lock
@@ -26,9 +26,7 @@ if [ -n "$is_new" ]; then
 elif [ -n "$hooks_ran" ]; then
     renew_manifest
 fi
-rm -rf .capdoit/next
-mkdir .capdoit/next
-ln -s "$deploy_to/releases/$release" .capdoit/next/current
+prepare_current "$deploy_to/releases/$release"
 close_old_files
 append_to_journal "$entry" || die "the journal could not be written"
 if [ -n "$is_new$hooks_ran" ]; then

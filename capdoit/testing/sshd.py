@@ -10,6 +10,7 @@ import signal
 import socket
 import subprocess
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -73,10 +74,18 @@ class SshdFleet:
         size: number of sshd's; their hosts are named web1, web2, …
         options: more options of sshd, each as ``Name=value``.
         max_startups: sshd's MaxStartups.
+        launcher: command in front of each sshd, such as ``unshare``.
     """
 
-    def __init__(self, directory: Path, size: int, *options: str, max_startups: str = "200") -> None:
-        self._options = (*options, f"MaxStartups={max_startups}")
+    def __init__(
+        self,
+        directory: Path,
+        size: int,
+        *options: str,
+        max_startups: str = "200",
+        launcher: Sequence[str] = (),
+    ) -> None:
+        self._options, self._launcher = (*options, f"MaxStartups={max_startups}"), launcher
         self.ssh_config = directory / "ssh_config"
         self.hosts = {f"web{n}": self._host(directory, f"web{n}") for n in range(1, size + 1)}
         self._keys = directory / "keys"
@@ -159,7 +168,7 @@ class SshdFleet:
         arguments = ["-h", key, "-p", str(port), "-E", str(host.log), "-o", f"SetEnv=HOME={host.home}"]
         arguments += [word for option in self._options for word in ("-o", option)]
         host.process = subprocess.Popen(
-            [self._sshd, "-D", "-f", str(self._config), *arguments],
+            [*self._launcher, self._sshd, "-D", "-f", str(self._config), *arguments],
             stdin=subprocess.DEVNULL,
             start_new_session=True,
         )

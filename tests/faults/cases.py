@@ -194,6 +194,12 @@ class Case:
         return self.fault.affects not in ("disk", "removal") and not self.moment.only_warns and self.moment.when != "as"
 
     @property
+    def must_succeed(self) -> bool:
+        """True if the flow cannot fail: a rollback needs no room, unless its target is an archive."""
+        is_full = self.fault.name in ("disk_full", "no_inodes")
+        return is_full and self.moment.flow == "rollback" and not self.moment.is_target_archived
+
+    @property
     def may_die(self) -> bool:
         """True if the controller may end without a report."""
         return self.fault.name in ("sigkill", "sigint_twice")
@@ -249,6 +255,17 @@ def cases() -> Iterator[Case]:
                     yield Case(moment, fault, (HOSTS[(turn + MOMENTS.index(moment)) % 3],))
                 if both or not turn % 2:
                     yield Case(moment, fault, HOSTS)
+
+
+def container_cases() -> Iterator[Case]:
+    """Yield a case for each moment, on hosts that are PID namespaces; the faults take turns, and so do the hosts.
+
+    Faults that must know processes outside of the host are not possible there.
+    """
+    faults = [fault for fault in FAULTS if fault.name in ("power_cut", "disk_full", "no_inodes", "killed")]
+    for number, moment in enumerate(MOMENTS):
+        fitting = [fault for fault in faults if fault.is_possible_at(moment)]
+        yield Case(moment, fitting[number % len(fitting)], (HOSTS[number % 3],) if number % 2 else HOSTS)
 
 
 def program_faults() -> Iterator[ProgramFault]:

@@ -12,11 +12,13 @@ import pytest
 
 from capdoit.testing import SshdFleet
 from tests.faults.assertions import assert_recovers, assert_safe
-from tests.faults.cases import Case, ProgramFault, cases, program_faults
+from tests.faults.cases import Case, ProgramFault, cases, container_cases, program_faults
 from tests.faults.fault_fleet import FaultFleet
 
 pytestmark = pytest.mark.ssh
 CASES = {case.id: case for case in cases()}
+CONTAINER_CASES = {case.id: case for case in container_cases()}
+IN_CONTAINER = ("unshare", "--pid", "--fork", "--mount-proc")
 PROGRAM_FAULTS = {fault.id: fault for fault in program_faults()}
 ORDINARY = (
     "deploy-in-updating-tar-disk_full-web3",
@@ -35,6 +37,21 @@ def fleet(sshds: SshdFleet, tmp_path_factory: pytest.TempPathFactory) -> Iterato
     made.unmount_all()
 
 
+@pytest.fixture(scope="session")
+def containers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FaultFleet]:
+    """Yield hosts whose sshd's are in PID namespaces of their own, as in containers and WSL 2."""
+    if os.geteuid() != 0:
+        pytest.skip("a PID namespace needs root")
+    sshds = SshdFleet(tmp_path_factory.mktemp("containers"), 3, launcher=IN_CONTAINER)
+    try:
+        sshds.start_all()
+        made = FaultFleet(tmp_path_factory.mktemp("container-ground"), sshds)
+        yield made
+        made.unmount_all()
+    finally:
+        sshds.stop_all()
+
+
 def check_case(fleet: FaultFleet, case: Case) -> None:
     """Run a flow with a fault, and check the hosts before and after the repair."""
     if case.fault.needs_root and os.geteuid() != 0:
@@ -42,6 +59,7 @@ def check_case(fleet: FaultFleet, case: Case) -> None:
     before = fleet.first if case.moment.is_target_archived else fleet.second
     with fleet.run_case(case) as done:
         assert done.code != 0 or not case.must_fail, done.out
+        assert done.code == 0 or not case.must_succeed, done.out
         struck = () if case.fault.affects == "controller" else case.hosts
         assert_safe(fleet, done, case.moment.flow, before, struck, case.may_die)
         published = fleet.project.current("web1") != before
@@ -58,6 +76,12 @@ def test_a_fault_leaves_every_host_on_a_complete_release(fleet: FaultFleet, name
 @pytest.mark.parametrize("name", CASES)
 def test_every_fault_at_every_moment_leaves_every_host_on_a_complete_release(fleet: FaultFleet, name: str) -> None:
     check_case(fleet, CASES[name])
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("name", CONTAINER_CASES)
+def test_a_fault_in_a_container_leaves_every_host_on_a_complete_release(containers: FaultFleet, name: str) -> None:
+    check_case(containers, CONTAINER_CASES[name])
 
 
 def check_program_fault(fleet: FaultFleet, fault: ProgramFault) -> None:

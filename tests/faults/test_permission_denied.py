@@ -97,7 +97,7 @@ def test_a_path_without_write_permission_leaves_no_incomplete_release(
     assert len(live) == 1
     assert before not in live
     for host in HOSTS:
-        assert (project.deploy_to(host) / ".capdoit/lock").read_text() == ""
+        assert (project.deploy_to(host) / ".capdoit/lock").read_text().strip() == ""
 
 
 @pytest.mark.extended("detail")

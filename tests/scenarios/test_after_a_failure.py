@@ -146,7 +146,7 @@ def test_a_flow_that_times_out_in_its_cleanup_is_recorded(project: Project) -> N
     for host in project.hosts:
         logged = (project.deploy_to(host) / "revisions.log").read_text().splitlines()
         assert f"deployed as release {project.current(host)} by" in logged[-1]
-        assert (project.deploy_to(host) / ".capdoit/lock").read_text() == ""
+        assert (project.deploy_to(host) / ".capdoit/lock").read_text().strip() == ""
     assert "finished, but: " in project.doit("cap", "status").out
 
 

@@ -125,7 +125,7 @@ def test_of_two_deploys_at_once_one_is_refused_unlike_minas_and_deployers(projec
     (project.path / "go").touch()
     out, _ = process.communicate(timeout=60)
 
-    assert "another flow is at work" in refused.out
+    assert "the hosts are locked" in refused.out
     assert process.returncode == 0, out
     assert len(project.releases("web1")) == len(project.releases("web2")) == 1
 

@@ -84,7 +84,7 @@ def test_a_host_with_a_hostile_answer_fails_and_no_other_host_is_changed(
     for host in ("web1", "web2"):
         assert project.current(host) == live
         assert project.releases(host) == [live]
-        assert (project.deploy_to(host) / ".capdoit/lock").read_text() == ""
+        assert (project.deploy_to(host) / ".capdoit/lock").read_text().strip() == ""
 
 
 def big_lock(tree: Path) -> None:

@@ -59,8 +59,8 @@ def test_the_journal_records_the_flow_and_the_lock_is_released(project: Project)
         assert {entry["by"] for entry in entries if entry["event"] != "noted"} == {"tester"}
         runs |= {entry["run"] for entry in entries}
         own = {path.name for path in (project.deploy_to(host) / ".capdoit").iterdir()}
-        assert own <= {"journal", "lock", "manifests", "next"}
-        assert (project.deploy_to(host) / ".capdoit/lock").read_text() == ""
+        assert own <= {"journal", "lock", "manifests", "next", "reserve"}
+        assert (project.deploy_to(host) / ".capdoit/lock").read_text().strip() == ""
     assert len(runs) == 1
 
 

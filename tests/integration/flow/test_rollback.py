@@ -62,7 +62,7 @@ def test_three_ssh_hosts_go_back_and_archive_the_release_they_left(ssh_project: 
         assert os.readlink(tree / "current") == f"{tree}/releases/{first}"
         assert ssh_project.releases(host) == [first]
         assert (tree / "revisions.log").read_text().splitlines()[2:] == [f"tester rolled back to release {first}"]
-        assert (tree / ".capdoit/lock").read_text() == ""
+        assert (tree / ".capdoit/lock").read_text().strip() == ""
         with tarfile.open(tree / f"rolled-back-release-{second}.tar.gz") as archive:
             member = archive.getmember(f"{str(tree)[1:]}/releases/{second}/log")
             assert member.linkname == f"{tree}/shared/log"

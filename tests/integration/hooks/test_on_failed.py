@@ -153,7 +153,7 @@ def test_on_failed_runs_after_a_task_failed_inside_a_flow(project: Project) -> N
     assert told_once["flow"] == "deploy"
     assert "live releases now" in done.out
     assert project.releases("web1") == []
-    assert (project.deploy_to("web1") / ".capdoit/lock").read_text() == ""
+    assert (project.deploy_to("web1") / ".capdoit/lock").read_text().strip() == ""
 
 
 def test_on_failed_does_not_run_when_the_flow_did_not_begin(project: Project) -> None:

@@ -105,12 +105,12 @@ def remake(file: Path) -> None:
 
 
 def tree_of(project: Project) -> dict[str, object]:
-    """Return everything on the hosts except the journal and the lock, which a refused flow writes, too."""
+    """Return everything on the hosts except the journal, the lock and the reserve, which a refused flow writes, too."""
     return {
         str(path): (path.lstat().st_mode, path.read_bytes() if path.is_file() else "")
         for host in project.hosts
         for path in project.deploy_to(host).rglob("*")
-        if path.name not in ("journal", "lock")
+        if not {"journal", "lock", "reserve"} & {*path.parts}
     }
 
 

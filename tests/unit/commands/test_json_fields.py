@@ -19,8 +19,8 @@ FIELDS = {
     Clock: "offset uncertainty",
     Commit: "revision date author subject",
     Condition: (
-        "host clock locale charmap user sh tools no_tools deploy_to place owner mode is_directory closed disk inodes "
-        "directory_id"
+        "host clock locale charmap user sh tools no_tools deploy_to place owner mode is_directory closed "
+        "lock_holder disk inodes directory_id"
     ),
     DrillVerdict: "at by verdict release seconds why",
     FlowRecord: "run at by origin flow event seconds release revision left why ending results",

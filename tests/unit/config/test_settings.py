@@ -91,7 +91,6 @@ def only_stage(config: Config) -> Stage:
         ("keep_release: 5", "3:1: keep_release: no such setting; did you mean keep_releases?"),
         ("zzz: 5", "3:1: zzz: no such setting"),
         ("? [a]\n: b", "3:3: expected a name"),
-        ("<<: {user: deploy}", "3:1: expected a name"),
     ],
 )
 def test_a_wrong_setting_is_reported_with_line_column_and_path(mistakes: Mistakes, line: str, mistake: str) -> None:

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from capdoit.config.stages import load_config
+from capdoit.config.stages import HostConfig, load_config
 from capdoit.errors import ConfigError
 from capdoit.transfers import TRANSFERS
-from tests.unit.config.texts import NEEDED, STAGES, Mistakes
+from tests.unit.config.texts import NEEDED, STAGES, Mistakes, Read
 
 
 def test_a_duplicate_key_is_reported_with_the_place_of_the_first(mistakes: Mistakes) -> None:
@@ -94,3 +94,54 @@ def test_control_characters_of_the_file_are_escaped_in_messages(mistakes: Mistak
     found = mistakes(f'{NEEDED}transfer: "\\e[2J"\n"\\e[31mx": 1\n{STAGES}')
     assert len(found) == 2
     assert all(mistake.isprintable() for mistake in found)
+
+
+# -- merge keys
+
+WEB = "web1: &web {user: deploy, port: 22, default_env: &env {A: a, B: b}}"
+
+
+def hosts_of(read: Read, *hosts: str) -> dict[str, HostConfig]:
+    text = "\n".join(f"      {host}" for host in hosts)
+    config = read(f"{NEEDED}stages:\n  production:\n    hosts:\n{text}\n")
+    return {host.name: host for host in config.stages["production"].hosts}
+
+
+def test_a_merge_key_adds_what_a_host_does_not_have(read: Read) -> None:
+    host = hosts_of(read, WEB, "web2: {<<: *web, port: 2222, default_env: {<<: *env, B: own}}")["web2"]
+    assert (host.user, host.port, host.env) == ("deploy", 2222, {"A": "a", "B": "own"})
+
+
+def test_of_several_merged_mappings_the_first_wins(read: Read) -> None:
+    host = hosts_of(read, WEB, "web2: &two {user: root, hostname: two}", "web3: {<<: [*two, *web]}")["web3"]
+    assert (host.user, host.hostname, host.port) == ("root", "two", 22)
+
+
+def test_a_merged_mapping_may_merge_another_one(read: Read) -> None:
+    host = hosts_of(read, WEB, "web2: &two {<<: *web, hostname: two}", "web3: {<<: *two, hostname: three}")["web3"]
+    assert (host.user, host.hostname, host.port) == ("deploy", "three", 22)
+
+
+def test_a_stage_may_merge_another_stage(read: Read) -> None:
+    stages = "staging: &all {keep_releases: 2, hosts: {a: {}}}\n  production: {<<: *all, keep_releases: 9}"
+    config = read(f"{NEEDED}stages:\n  {stages}\n")
+    assert [stage.keep_releases for stage in config.stages.values()] == [2, 9]
+    assert [host.name for host in config.stages["production"].hosts] == ["a"]
+
+
+@pytest.mark.parametrize("merged", ["deploy", "[a, b]", "3", "~"])
+def test_a_merge_of_something_else_is_reported(mistakes: Mistakes, merged: str) -> None:
+    text = f"{NEEDED}<<: {merged}\n{STAGES}"
+    assert mistakes(text) == ["3:1: << expects a mapping, such as an alias (*NAME), or a list of mappings"]
+
+
+def test_a_mistake_in_a_merged_mapping_has_its_own_place(mistakes: Mistakes) -> None:
+    hosts = "web1: &web {prot: 22}\n      web2: {<<: *web}"
+    found = mistakes(f"{NEEDED}stages:\n  production:\n    hosts:\n      {hosts}\n")
+    assert [text.partition(":")[0] for text in found] == ["6", "6"]
+    assert "web2.prot: no such setting of a host; did you mean port?" in found[1]
+
+
+def test_a_mapping_that_merges_itself_or_another_many_times_is_read_at_once(mistakes: Mistakes) -> None:
+    lines = ["a0: &a0 {<<: *a0, x: y}", *(f"a{n}: &a{n} {{<<: [*a{n - 1}, *a{n - 1}]}}" for n in range(1, 60))]
+    assert len(mistakes("\n".join([*lines, "<<: *a59"]))) > 60

@@ -122,10 +122,10 @@ def test_problems_are_grouped_and_a_check_says_which_flow_would_fail() -> None:
 
 def test_a_held_lock_names_the_flow_once_and_says_how_to_wait_and_to_unlock() -> None:
     held = LockHeld({"web1": "deploy by ann", "web2": "deploy by ann"})
-    assert render_cause(held).splitlines() == ["another flow is at work:", "  web1, web2: deploy by ann"]
+    assert render_cause(held).splitlines() == ["the hosts are locked:", "  web1, web2: deploy by ann"]
     assert render_advice(held, DRILL).splitlines() == [
         "To wait for it, up to 60 s: doit drill:production wait=60",
-        "If that flow is dead: doit cap unlock production hosts=web1,web2",
+        "To free the lock by force, which ends that flow: doit cap unlock production hosts=web1,web2",
     ]
     assert render_advice(LockHeld(held.holders, is_whole_stage=True), DRILL).endswith("doit cap unlock production")
 

@@ -40,6 +40,8 @@ def test_a_survey_answer_is_parsed_into_facts() -> None:
         f"archive\t{R[2]}",
         "archive\t2-tmp",
         f"lock\t{entry.to_line()}",
+        "lock_is_held\tyes",
+        "read_only\tyes",
         f"journal\t{entry.to_line()}",
         "journal\t{cut short",
         f"log\tann rolled back to release {R[1]}",
@@ -58,6 +60,8 @@ def test_a_survey_answer_is_parsed_into_facts() -> None:
         strays=("new", "77777777777777"),
         archives=frozenset({R[2]}),
         lock=entry,
+        lock_is_held=True,
+        is_read_only=True,
         entries=(entry,),
         log=(f"ann rolled back to release {R[1]}",),
     )
