@@ -403,6 +403,17 @@ class FlipUndone(Event):
 
 
 @dataclass(frozen=True)
+class PublishDoubted(Event):
+    """Hosts were lost before they acknowledged that the publish is complete, so they may have undone their flips.
+
+    Attributes:
+        doubtful: names of the hosts that could not be asked again; empty when all hosts have the release live.
+    """
+
+    doubtful: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class Published(Event):
     """The release is live on all hosts.
 

@@ -38,6 +38,10 @@ class Network:
         for name in self._targets:
             self.repair(name)
 
+    def relay_pid(self, name: str) -> int:
+        """Return the pid of the relay of a host. SIGSTOP loses the network there, SIGCONT repairs it."""
+        return self._relays[name].pid
+
     def lose(self, name: str) -> None:
         """Let nothing pass to or from a host, and tell neither side, as a cable that was pulled."""
         self._relays[name].send_signal(signal.SIGSTOP)

@@ -11,6 +11,7 @@ from capdoit.decisions.rollback_target import predict_rollback_target
 from capdoit.errors import HostError, HostsFailed, Outcome, Unreachable
 from capdoit.events import StepFailed
 from capdoit.hosts.connection import Connection, Deadline
+from capdoit.operations.confirmation import restore_unconfirmed
 from capdoit.operations.survey import survey_host
 from capdoit.output.command_line import CommandLine
 from capdoit.output.failure_report import FailureReport, HostState
@@ -37,6 +38,7 @@ def clean_up(context: FlowContext, failed_in: str, interruption: str) -> list[Ho
     context.emit(StepFailed(failed_in, interruption))
     context.fleet.resume()
     context.fleet.set_deadlines()
+    restore_unconfirmed(context)
     outcomes = context.fleet.each(partial(_clean_up_host, context), stop_on_failure=False)
     return [outcome.answer or _state_not_asked(context, outcome) for outcome in outcomes]
 
@@ -58,7 +60,7 @@ def report_failure(context: FlowContext, title: str, error: BaseException, state
         command=command_line(context),
         release=context.decision.release,
         is_published=progress.is_published,
-        doubtful=() if progress.is_published else tuple(sorted(progress.flipped)),
+        doubtful=tuple(sorted(progress.flipped)),
         changed=tuple(state.host for state in states if _is_changed_by_others(context, state)),
         is_undo_obsolete=_is_undo_obsolete(context),
         is_automatic_rollback=bool(request.undone_release),
@@ -170,7 +172,8 @@ def _state_not_asked(context: FlowContext, outcome: Outcome[HostState]) -> HostS
     if outcome.host in context.progress.flipped:
         either = f"{context.decision.release} or {before or 'nothing'}"
         return HostState(outcome.host, either, f"not known: {reason}", is_known=False)
-    live = before if outcome.host in context.progress.facts else "not known"
+    expected = context.decision.release if context.progress.is_published else before
+    live = expected if outcome.host in context.progress.facts else "not known"
     return HostState(outcome.host, live, f"not asked: {reason}", is_known=False)
 
 

@@ -30,6 +30,7 @@ from capdoit.flow.hook_calls import call_failed_hooks, call_hook, plan_hook, ref
 from capdoit.flow.preparation import prepare_flow
 from capdoit.flow.short_drill import rehearse_rollback
 from capdoit.hosts.connection import Deadline
+from capdoit.operations.confirmation import restore_unconfirmed
 from capdoit.operations.flow_decisions import choose_live
 from capdoit.operations.lock import take_locks
 from capdoit.output.failure_report import FailureReport
@@ -167,6 +168,7 @@ class FlowRunner:
         else:
             context.emit(StepStarted(task.name, bool(task.hook)))
             context.fleet.set_deadlines(*_deadlines(task, context))
+            restore_unconfirmed(context)
             self._work(task, context)
             self._raise_if_interrupted()
         context.emit(StepFinished(task.name, bool(task.hook), time.monotonic() - started))

@@ -88,6 +88,9 @@ class Connection:
         self._events, self._logins = events, logins
         self._session: Session | None = None
         self._home = ""  # of the login
+        self._loss_script: Script | None = None
+        self._restore: Callable[[], None] | None = None
+        self._revocation: tuple[Session, str] | None = None  # the session that was told to revoke the loss script; tag
         self._may_share = True
         self._greeting_seconds = 0.0
         self._machine: Any = None
@@ -145,6 +148,16 @@ class Connection:
         return self._session is not None and self._session.is_open
 
     @property
+    def is_alive(self) -> bool:
+        """True unless the session has ended, or its host is silent."""
+        return self._session is not None and self._session.is_alive()
+
+    @property
+    def is_confirmed(self) -> bool:
+        """False while the host may have run the loss script, because it has not acknowledged that it was revoked."""
+        return self._revocation is None or self._revocation[0].has_answered(self._revocation[1])
+
+    @property
     def machine(self) -> Any:
         """The host's plumbum machine, made on first use."""
         if self._machine is None:
@@ -199,6 +212,41 @@ class Connection:
             return self._ask(self._session, requests)
         return self._ask_with_retries(requests)
 
+    def run_on_loss(self, script: Script) -> None:
+        """Let the host run a script if the session is lost, until it is revoked. The answer is not awaited.
+
+        The host runs the script as soon as it notices the loss. The next session runs the script in any case.
+
+        Raises:
+            HostError: there was no session, and none could be opened.
+        """
+        if not self.is_connected:
+            self.ask([])
+        self._loss_script = script
+        self._tell_loss_script(script)
+
+    def revoke_loss_script(self, restore: Callable[[], None] | None = None) -> None:
+        """Tell the host that nothing runs any more if the session is lost. The answer is not awaited.
+
+        Args:
+            restore: called on the next session, if this one is lost and the host has not acknowledged the revocation:
+                the script may have run. None if that does not matter.
+        """
+        self._loss_script, self._restore, self._revocation = None, restore, None
+        if self._session:
+            told = self._session, self._tell_loss_script(Script("nothing", ""))
+            self._revocation = told if restore else None
+
+    def reconnect(self) -> None:
+        """Replace a session that is not alive.
+
+        Raises:
+            HostError: no session could be opened.
+        """
+        if self._session and not self.is_alive:
+            self._session.give_up()
+        self.ask([])
+
     def failure(self, answer: Answer, command: str) -> HostError:
         """Return the error of a script that failed."""
         return HostError(self.name, f"{command}: {answer.status_text}", command, answer.status, answer.lines)
@@ -244,7 +292,7 @@ class Connection:
     def _log_in_and_ask(self, requests: Sequence[Request]) -> list[Answer]:
         with self._logins.begin(self.config, self._raise_if_over) as end_login:
             self._session = self._open(end_login)
-            self._retake_lock(self._session)
+            self._resume(self._session)
             return self._ask(self._session, requests)
 
     def _ask(self, session: Session, requests: Sequence[Request]) -> list[Answer]:
@@ -284,13 +332,26 @@ class Connection:
         """The seconds that a host gets to greet; None for a host that has never greeted."""
         return max(REOPENING_TIMEOUT_SECONDS, 2 * self._greeting_seconds) if self._greeting_seconds else None
 
-    def _retake_lock(self, session: Session) -> None:
-        if self.held_lock and self.held_lock.retake:
-            try:
+    def _resume(self, session: Session) -> None:
+        """Bring a session that replaces a lost one to the state of the lost one."""
+        try:
+            if self._loss_script:
+                self._tell_loss_script(self._loss_script)
+            if self.held_lock and self.held_lock.retake:
                 self.held_lock.retake()
-            except BaseException:
-                session.abort()
-                raise
+            if self._loss_script:
+                self._ask(session, [Request(self._loss_script, capture=True)])
+            if self._restore and not self.is_confirmed:
+                self._restore()
+                self._revocation = None
+        except BaseException:
+            session.abort()
+            raise
+
+    def _tell_loss_script(self, script: Script) -> str:
+        """Send the script that runs on the host if the session is lost, and return the tag of that frame."""
+        assert self._session  # noqa: S101 - all callers have a session
+        return self._session.tell(Request(script, "on_loss"))
 
     def _prepared(self, request: Request) -> Request:
         """Return a request that ends by the deadlines and reports the progress of its transfer."""

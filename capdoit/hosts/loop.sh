@@ -5,7 +5,8 @@
 # that was started here is killed. If the machine or the network of the controller goes down, stdin does not end: the
 # controller counts as gone when no "beat" comes for the seconds that "watch" says, or, while bytes are sent, no bytes
 # for five times as long. The second number of "watch" is the seconds between two heartbeats of this host, with which
-# the controller notices a lost host. Only after "bye", what scripts left running goes on.
+# the controller notices a lost host. Only after "bye", what scripts left running goes on. A session that ends otherwise
+# is lost; "on_loss" gives the script that runs then.
 # The text is an argument of sh -c in single quotes: no single quotes, backslashes or exclamation marks outside of
 # comments.
 # Environment: HOME
@@ -15,6 +16,8 @@ newline="
 "
 # Scripts may set another HOME. Without one, paths below it must not become paths below the root directory.
 login_home=${HOME:-/dev/null/HOME-is-not-set}
+watchdog=
+loss_script=
 trap : TERM INT HUP PIPE
 exec 7>&1
 
@@ -52,17 +55,27 @@ signal_other_groups() {
     done
 }
 
-kill_all() {
-    for signal in TERM KILL; do
-        signal_other_groups 2>/dev/null
-        kill -s "$signal" 0
-        sleep 1
-    done
+signal_all() {
+    signal=$1
+    signal_other_groups 2>/dev/null
+    kill -s "$signal" 0
+}
+
+# End a lost session: everything that it started is killed. The script for this case runs before this shell is killed,
+# which holds the lock. Either this shell or the watchdog does this: the shell may hang, and otherwise kills the watchdog.
+end_lost_session() {
+    [ -z "$watchdog" ] || kill -s KILL "$watchdog"
+    signal_all TERM
+    (eval "$loss_script") </dev/null >/dev/null 2>&1 7>&- 9>&-
+    sleep 1
+    signal_all KILL
+    sleep 1
 }
 
 # Kill everything when no signal USR1 comes for $1 seconds.
 watch_heartbeat() {
     trap "silent_seconds=0" USR1
+    watchdog=
     exec >/dev/null
     silent_seconds=0
     while [ "$silent_seconds" -le "$1" ]; do
@@ -70,7 +83,7 @@ watch_heartbeat() {
         silent_seconds=$((silent_seconds + 1))
     done
     trap : TERM
-    kill_all
+    end_lost_session
 }
 
 # Start watch_heartbeat in the background and return when its traps are set: then it closes its output. The subshell is
@@ -155,6 +168,13 @@ read_frames() {
                 start_watchdog "$timeout_seconds"
                 start_heartbeats "$count"
                 ;;
+            on_loss)
+                read_script "$count" || break
+                loss_script=$script
+                kill "$watchdog"
+                start_watchdog "$timeout_seconds" # the new one knows the script
+                printf "%s %s 0%s" "$nonce" "$tag" "$newline" >&2
+                ;;
             beat) kill -USR1 "$watchdog" ;;
             feed)
                 read_script "$count" || break
@@ -169,11 +189,11 @@ read_frames() {
             *) break ;;
         esac
     done
-    kill_all
+    end_lost_session
 }
 
 # However this shell ends, nothing that it started is left behind.
-trap kill_all EXIT
+trap end_lost_session EXIT
 printf "%s%s home %s%s" "$newline" "$nonce" "$login_home" "$newline"
 report_end hello 0
 read_frames

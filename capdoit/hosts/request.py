@@ -20,7 +20,7 @@ class Request:
     Attributes:
         script: the script.
         verb: the loop's verb: ``run``; ``hold``, the loop's own shell runs the script; ``feed``, the script reads
-            ``source``.
+            ``source``; ``on_loss``, the script runs if the session is lost, instead of an earlier one.
         source: open file whose bytes are the script's stdin; its size is fixed when the request is sent.
         show: called with each line of output.
         capture: return stdout in the answer instead of showing it.

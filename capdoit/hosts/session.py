@@ -1,9 +1,10 @@
 """An open shell on one host: scripts go in as frames, their output and exit statuses come out.
 
 A frame is ``run TAG LINES`` and that many lines of script; ``feed TAG LINES BYTES``, the script, and the bytes of
-its stdin, then ``fed`` after the script has ended; or ``hold TAG LINES`` for a script that the loop's own shell runs,
-so that files that it opens (the lock) stay open as long as the session. The loop reports the end of a script on
-stdout and on stderr with a line ``NONCE TAG STATUS``. The nonce is random, so no script's output looks like this.
+its stdin, then ``fed`` after the script has ended; ``hold TAG LINES`` for a script that the loop's own shell runs,
+so that files that it opens (the lock) stay open as long as the session; or ``on_loss TAG LINES`` for a script that the
+host runs if the session is lost. The loop reports the end of a script on stdout and on stderr with a line
+``NONCE TAG STATUS``. The nonce is random, so no script's output looks like this.
 
 There is no background thread: `Session.ask` waits, and reads both streams as output arrives, so no amount of output
 blocks a script.
@@ -72,7 +73,7 @@ class Session:
 
     Attributes:
         host: the host's name.
-        frames: number of requests that were sent.
+        frames: number of requests that were sent and whose answers were awaited.
         was_silent: True if the session was given up because the host did not greet, or became silent.
     """
 
@@ -89,6 +90,7 @@ class Session:
         nonce = secrets.token_hex(16)
         self.host = host
         self.frames = 0
+        self._last_tag = 0
         self._redact = redact
         self.was_silent = False
         self._greeting_timeout_seconds = greeting_timeout_seconds or GREETING_TIMEOUT_SECONDS
@@ -128,11 +130,30 @@ class Session:
         """
         with self._in_use:
             self._stop = stop
+            self.frames += len(requests)
             exchanges = [self._send(request) for request in requests]
             answers = [self._receive(exchange) for exchange in exchanges]
             if any(request.source for request in requests):
                 self._outbox.append(b"fed\n")
             return answers
+
+    def tell(self, request: Request) -> str:
+        """Send a request whose answer is not awaited, and return its tag for `has_answered`."""
+        with self._in_use:
+            tag = self._send(request).tag
+            self._flush()
+            return tag
+
+    def has_answered(self, tag: str) -> bool:
+        """Return True if the host has answered a request of `tell`, as far as its output was read."""
+        return self._err.has_ended(tag)
+
+    def is_alive(self) -> bool:
+        """Return True unless the host has ended the session, or is silent. Read what has arrived."""
+        with self._in_use:
+            if self.is_open:
+                self._pipes.listen(MAX_UNREAD_BYTES)
+            return self.is_open and not self._pipes.is_silent(SILENCE_TIMEOUT_SECONDS)
 
     def send_heartbeat(self) -> None:
         """Tell the host that the controller is alive, and read the host's heartbeats. Safe in any thread.
@@ -173,10 +194,10 @@ class Session:
     # -- sending
 
     def _send(self, request: Request) -> Exchange:
-        self.frames += 1
-        tag = str(self.frames)
+        self._last_tag += 1
+        tag = str(self._last_tag)
         text = request.script.frame()
-        text = text if text.endswith("\n") else text + "\n"
+        text = text if not text or text.endswith("\n") else text + "\n"
         head = [request.verb, tag, str(text.count("\n"))]
         chunks: Iterator[bytes] = iter(())
         if request.source:

@@ -57,6 +57,10 @@ class Stream:
         """The size of the output that belongs to scripts whose answers are not read yet."""
         return len(self._unread)
 
+    def has_ended(self, tag: str) -> bool:
+        """Return True if the line that ends a request has arrived, also when it is not taken yet."""
+        return tag in self.statuses or self._nonce + f" {tag} ".encode() in self._unread
+
     def read(self) -> None:
         """Wait for output, and keep it for `take_output`."""
         chunk = os.read(self.source.fileno(), CHUNK_BYTES)

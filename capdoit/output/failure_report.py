@@ -146,7 +146,7 @@ def _advise(report: FailureReport) -> Iterator[str]:
     elif isinstance(report.error, (GuardRefused, PlanOutdated)):
         yield from (_unchanged(report), render_advice(report.error, report.command))
     elif report.doubtful:
-        yield f"It is not known what is live on {join_names(report.doubtful)}. Look again: {_status(report)}"
+        yield from _advise_in_doubt(report)
     elif report.changed:
         hosts = join_names(report.changed)
         yield f"What is live on {hosts} was changed by another flow or by hand. Look: {_status(report)}"
@@ -154,6 +154,13 @@ def _advise(report: FailureReport) -> Iterator[str]:
         yield from _advise_when_live(report)
     else:
         yield from _advise_when_unchanged(report)
+
+
+def _advise_in_doubt(report: FailureReport) -> Iterator[str]:
+    if report.is_published:
+        yield f"{report.release} is live on the other hosts."
+    yield f"It is not known what is live on {join_names(report.doubtful)}. Look again: {_status(report)}"
+    yield "A host that flipped and did not hear that all hosts have flipped goes back by itself within half a minute."
 
 
 def _status(report: FailureReport) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from capdoit.records.facts import Facts
-from capdoit.records.journal import WORKS, DrillVerdict, Entry
+from capdoit.records.journal import WORKS, DrillVerdict, Entry, find_undone_runs
 from capdoit.text import group_names, join_names
 from capdoit.units import format_duration
 
@@ -116,7 +116,7 @@ def _unreadable_records(facts: Sequence[Facts]) -> list[str]:
 
 
 def _missed_deploys(facts: Facts, fleet: Sequence[Facts]) -> list[str]:
-    undone = {entry.run for entry in facts.entries if entry.event == "back"}
+    undone = find_undone_runs(facts.entries)
     published = (entry for entry in reversed(facts.entries) if entry.event == "live" and entry.run not in undone)
     last = next(published, Entry())
     caught_up = {one.host for one in fleet if one.current == last.release}

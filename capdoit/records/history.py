@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from capdoit.layout import release_time
 from capdoit.records.facts import Facts
-from capdoit.records.journal import DEPLOY, Entry
+from capdoit.records.journal import DEPLOY, Entry, find_undone_runs
 from capdoit.records.lineage import Publish, merge_publishes
 from capdoit.text import join_names
 from capdoit.units import format_timestamp, parse_timestamp
@@ -38,7 +38,8 @@ class FlowRecord:
         left: the release that was live before, by host, where it is known.
         why: the operator's reason.
         ending: how the flow ended, unless it finished.
-        results: the result by host: ``live``, ``live, with warnings``, ``undone``, ``not live``,
+        results: the result by host: ``live``, ``live, with warnings``, ``undone``,
+            ``undone (connection lost)`` (before the publish was confirmed), ``not live``,
             ``left out`` (the host could not be reached), ``freed`` (its lock).
     """
 
@@ -158,13 +159,15 @@ def _event(entries: Sequence[Entry], held: bool | None) -> tuple[str, str]:
     return "interrupted" if held is False else flow, ENDING_WITHOUT_EVENT[held]
 
 
-def _result(entries: Iterable[Entry]) -> str:
+def _result(entries: Sequence[Entry]) -> str:
     """Return the result of a flow on one host."""
     events = {entry.event for entry in entries}
     if "unlocked" in events:
         return "freed"
-    if "back" in events or "live" not in events:
-        return "undone" if "back" in events else "not live"
+    if find_undone_runs(entries):
+        return "undone (connection lost)" if _first(entries, "unconfirmed") else "undone"
+    if "live" not in events:
+        return "not live"
     return "live, with warnings" if _first(entries, "warnings") else "live"
 
 

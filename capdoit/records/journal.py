@@ -41,6 +41,7 @@ class Entry:
         seconds: duration of the flow until the release was live, or until the flow ended.
         step: the step or hook that failed.
         interrupted: the signal or request that ended the flow.
+        unconfirmed: ``yes`` if the publish was undone because the session was lost before it was confirmed.
     """
 
     event: str = ""
@@ -62,6 +63,7 @@ class Entry:
     seconds: str = ""
     step: str = ""
     interrupted: str = ""
+    unconfirmed: str = ""
 
     def to_line(self) -> str:
         """Return the entry as one line of JSON, in which scripts find ``"run": "ID"`` spelled exactly so.
@@ -172,6 +174,17 @@ class DrillVerdict:
         why = self.why if len(self.why) <= LONGEST_REASON else f"{self.why[:LONGEST_REASON]}…"
         result = f"works, in {self.seconds} s" if self.verdict == WORKS else f"fails: {why}"
         return f"{format_minute(self.at)} by {self.by}: a rollback{to} {result}"
+
+
+def find_undone_runs(entries: Iterable[Entry]) -> set[str]:
+    """Return the ids of the flows whose publish was undone, and not done again, according to entries in order."""
+    undone: set[str] = set()
+    for entry in entries:
+        if entry.event == "back":
+            undone.add(entry.run)
+        elif entry.event == "live":
+            undone.discard(entry.run)
+    return undone
 
 
 def _texts(values: Iterable[object]) -> tuple[str, ...]:

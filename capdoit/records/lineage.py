@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from capdoit.layout import is_release
-from capdoit.records.journal import DEPLOY, ROLLBACK, Entry
+from capdoit.records.journal import DEPLOY, ROLLBACK, Entry, find_undone_runs
 from capdoit.text import join_lines, make_printable
 
 DEPLOYED = re.compile(r"Branch .*? \(at (?P<revision>\S*)\) deployed as release (?P<release>[0-9]{14}) by(?P<by>.*)")
@@ -126,7 +126,7 @@ def _after_rollback(past: Lineage, release: str) -> Lineage:
 
 
 def _journal_publishes(entries: Sequence[Entry]) -> list[Publish]:
-    undone = {entry.run for entry in entries if entry.event == "back"}
+    undone = find_undone_runs(entries)
     failed = {entry.run for entry in entries if entry.event == "failed" and entry.flow == DEPLOY}
     return [
         Publish(

@@ -22,6 +22,11 @@ def journal_line(context: FlowContext, event: str, host: str = "") -> str:
     return _entry(context, event, host).to_line()
 
 
+def undone_line(context: FlowContext, host: str) -> str:
+    """Return the journal line of a host that undoes the publish because its session is lost."""
+    return replace(_entry(context, "back", host), unconfirmed="yes").to_line()
+
+
 def note_line(context: FlowContext) -> str:
     """Return the journal line that remembers how the release was made; empty in a rollback."""
     request = context.request
@@ -59,7 +64,7 @@ def _entry(context: FlowContext, event: str, host: str) -> Entry:
         message=request.message,
         partly="yes" if event == "live" and context.is_partial else "",
         missing=" ".join(progress.missing) if event in ("live", "finished") else "",
-        doubtful=" ".join(sorted(progress.flipped)) if event == "failed" and not progress.is_published else "",
+        doubtful=" ".join(sorted(progress.flipped)) if event == "failed" else "",
         warnings="; ".join(progress.warnings_about(host)) if host and event == "finished" else "",
         seconds=f"{request.seconds:.1f}" if event in ("live", "failed", "finished") else "",
         step=progress.failed_in,

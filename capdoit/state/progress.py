@@ -28,7 +28,7 @@ class Progress:
         probes: answers of the probes, by recipe.
         reverting: names that a hook has begun to revert.
         reverted: names that hooks have reverted.
-        flipped: names of the hosts that may have the release live although the publish is not complete.
+        flipped: names of the hosts that may or may not have the release live: the publish is not complete there.
         is_published: the release is live on all hosts.
         warnings: warnings by host; warnings about the fleet have the key ``""``.
         journaled_warnings: number of warnings that the journals have.
@@ -129,7 +129,11 @@ def _flip_undone(progress: Progress, event: events.FlipUndone) -> None:
 
 
 def _published(progress: Progress, _: events.Published) -> None:
-    progress.is_published = True
+    progress.is_published, progress.flipped = True, frozenset()
+
+
+def _publish_doubted(progress: Progress, event: events.PublishDoubted) -> None:
+    progress.flipped = frozenset(event.doubtful)
 
 
 def _warned(progress: Progress, event: events.Warned) -> None:
@@ -156,6 +160,7 @@ CHANGES: dict[type[Event], Callable[[Progress, Any], None]] = {
     events.FlipStarted: _flip_started,
     events.FlipUndone: _flip_undone,
     events.Published: _published,
+    events.PublishDoubted: _publish_doubted,
     events.Warned: _warned,
     events.WarningsJournaled: _warnings_journaled,
 }

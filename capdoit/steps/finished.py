@@ -8,6 +8,7 @@ from capdoit.errors import HostsFailed, LockLost
 from capdoit.events import WarningsJournaled
 from capdoit.hosts.connection import Connection
 from capdoit.operations.afterwork import warn_of_failures
+from capdoit.operations.confirmation import find_unconfirmed
 from capdoit.script import Value
 from capdoit.state.context import FlowContext
 from capdoit.state.journal_lines import journal_line, revisions_log_line
@@ -19,10 +20,11 @@ def finished(context: FlowContext) -> None:
     """Write the revisions log and the journal on every host.
 
     Raises:
-        HostsFailed: this flow no longer holds a lock, so another flow may have changed what is live.
+        HostsFailed: this flow no longer holds a lock, so another flow may have changed what is live; or a host was lost
+            before it acknowledged that the publish is complete.
     """
     outcomes = warn_of_failures(context, partial(_write, context))
-    if any(isinstance(outcome.error, LockLost) for outcome in outcomes):
+    if find_unconfirmed(context) or any(isinstance(outcome.error, LockLost) for outcome in outcomes):
         raise HostsFailed(outcomes)
     context.emit(WarningsJournaled())
 

@@ -8,10 +8,17 @@ from functools import partial
 from capdoit.errors import HostError, HostsFailed, LockLost, Outcome
 from capdoit.events import FlipStarted, FlipUndone, Published
 from capdoit.hosts.connection import Connection, Deadline
+from capdoit.operations.confirmation import (
+    confirm_publish,
+    live_values,
+    restore_unconfirmed,
+    undo_on_loss,
+    undo_values,
+)
 from capdoit.operations.guards import call_probes
 from capdoit.script import Value
 from capdoit.state.context import FlowContext
-from capdoit.state.journal_lines import journal_line, note_line
+from capdoit.state.journal_lines import journal_line
 
 # A flip is a rename: a host that has not answered by then is in doubt, and no host must wait longer for it.
 FLIP_TIMEOUT_SECONDS = 10
@@ -30,12 +37,14 @@ def publishing(context: FlowContext) -> None:
     context.fleet.all(partial(_prepare, context))
     hosts = tuple(host.name for host in context.fleet.release_connections)
     context.executor.announce(FlipStarted(hosts))
-    outcomes = context.fleet.each(partial(_flip, context), stop_on_failure=False)
+    outcomes = _flip_all(context)
     if not all(outcomes):
         doubtful = tuple(outcome.host for outcome in _flip_back(context) if outcome.error)
         context.executor.announce(FlipUndone(doubtful))
         raise HostsFailed(outcomes)
+    context.executor.change(partial(confirm_publish, context))
     context.executor.announce(_published(context, hosts))
+    context.executor.change(partial(restore_unconfirmed, context))
 
 
 def _prepare(context: FlowContext, connection: Connection) -> None:
@@ -45,8 +54,20 @@ def _prepare(context: FlowContext, connection: Connection) -> None:
     context.run(connection, "publishing (prepare)", "steps/publishing_prepare", values)
 
 
+def _flip_all(context: FlowContext) -> list[Outcome[None]]:
+    """Flip all hosts. A host that was lost after its answer has an error: it may have gone back by itself."""
+    outcomes = context.fleet.each(partial(_flip, context), stop_on_failure=False)
+    lost = {host.name for host in context.fleet.release_connections if not host.is_alive}
+    why = "publishing: the connection was lost after the flip"
+    return [
+        Outcome(one.host, error=HostError(one.host, why, "publishing")) if one and one.host in lost else one
+        for one in outcomes
+    ]
+
+
 def _flip(context: FlowContext, connection: Connection) -> None:
-    values: dict[str, Value] = {"entry": journal_line(context, "live", connection.name), "note": note_line(context)}
+    context.executor.change(partial(undo_on_loss, context, connection))
+    values = live_values(context, connection.name)
     context.run(connection, "publishing", "steps/publishing_flip", values, FLIP_TIMEOUT_SECONDS)
 
 
@@ -71,11 +92,9 @@ def _undo_by_deadline(context: FlowContext, deadline: Deadline, connection: Conn
 
 
 def _undo(context: FlowContext, connection: Connection) -> None:
-    values: dict[str, Value] = {
-        "previous_target": context.progress.facts[connection.name].link,
-        "entry": journal_line(context, "back", connection.name),
-    }
+    values = undo_values(context, connection, journal_line(context, "back", connection.name))
     context.run(connection, "flip back", "steps/publishing_undo", values)
+    connection.revoke_loss_script()
 
 
 def _published(context: FlowContext, hosts: tuple[str, ...]) -> Published:

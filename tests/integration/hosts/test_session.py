@@ -35,7 +35,7 @@ from tests.integration.hosts.sessions import (
     started,
     wait_until,
 )
-from tests.support import choose_ordinary
+from tests.support import choose_ordinary, further
 
 SHELLS = {"dash": ["dash"], "bash": ["bash"], "busybox": ["busybox", "ash"]}
 
@@ -597,6 +597,52 @@ def test_heartbeats_of_a_host_change_no_output(
     session.send_heartbeat()
     assert shown == [("err", "ab")]
     assert ask(session, "sleep 1.5; echo c").text == "c\n"
+
+
+# -- a script for the case that the session is lost
+
+
+def tell_loss_script(session: Session, text: str) -> str:
+    return session.tell(request(text, verb="on_loss"))
+
+
+def test_a_host_runs_the_script_for_a_lost_session_when_the_connection_ends(
+    session: Session, sleeper: Sleeper, tmp_path: Path
+) -> None:
+    tag = tell_loss_script(session, f"set -eu; sleep 0.5; echo done >{tmp_path}/ran; echo; echo >&2")
+    assert ask(session, f"(trap '' TERM; {sleeper.command}) >/dev/null 2>&1 & echo there").text == "there\n"
+    sleeper.wait_until_it_runs()
+    assert session.has_answered(tag)
+    session.abort()
+    assert (tmp_path / "ran").read_text() == "done\n"
+    assert sleeper.is_gone()
+
+
+def test_a_host_runs_the_script_for_a_lost_session_when_it_hears_nothing_although_its_shell_hangs(
+    opened: OpenSession, shell: list[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr("capdoit.hosts.session.HEARTBEAT_TIMEOUT_SECONDS", 2)
+    monkeypatch.setattr("capdoit.hosts.session.HEARTBEAT_SECONDS", 1000)
+    session = opened(*shell, "-c", LOOP)
+    tell_loss_script(session, f"echo ran >>{tmp_path}/ran")
+    with pytest.raises(HostError, match="the connection was lost"):
+        ask(session, "trap '' TERM; sleep 60", verb="hold")
+    assert (tmp_path / "ran").read_text() == "ran\n"
+
+
+@pytest.mark.parametrize("end", ["revoked", *further("closed")])
+def test_a_host_does_not_run_the_script_for_a_lost_session_otherwise(
+    session: Session, tmp_path: Path, end: str
+) -> None:
+    tell_loss_script(session, f"echo ran >{tmp_path}/ran")
+    assert ask(session, "echo there").text == "there\n"
+    if end == "revoked":
+        tag = session.tell(request("", verb="on_loss"))
+        assert ask(session, "echo there").text == "there\n"
+        assert session.has_answered(tag)
+        session.abort()
+    session.close()
+    assert not (tmp_path / "ran").exists()
 
 
 def test_an_upload_may_take_longer_than_the_heartbeat_timeout(

@@ -57,7 +57,8 @@ def test_the_holder_of_a_lock_can_be_waited_for_or_unlocked() -> None:
 
 def test_hosts_in_doubt_must_be_looked_at_before_anything_else() -> None:
     text = render_failure(replace(REPORT, doubtful=("web2",)))
-    assert text.endswith("It is not known what is live on web2. Look again: doit cap status production")
+    assert "It is not known what is live on web2. Look again: doit cap status production\n" in text
+    assert text.endswith("goes back by itself within half a minute.")
 
 
 def test_a_release_that_somebody_else_changed_must_be_looked_at() -> None:
