@@ -82,7 +82,7 @@ class Cap(HookRegistry):
         make_unfailing(sys.stdout)  # also for `doit list`, which doit itself writes
         tolerate_database_errors()
         with self._project_errors():
-            self.config = load_config(file, TRANSFERS)
+            self.config = load_config(file, TRANSFERS, os.environ)
         self.location = caller_location()
         self._mistakes = MistakeCollector()
         self._runs: list[FlowRunner | Drill] = []
@@ -234,7 +234,7 @@ class Cap(HookRegistry):
         goal = _find_goal(group, tasks, selected)
         runner = cache(lambda: self._make_runner(flow, stage, variables, goal))  # made when the first task runs
         yield {"basename": group, "name": None, "doc": f"{FLOW_DESCRIPTIONS[flow]} {_list_hosts(stage)}", **FULL}
-        files = transfer_of(stage).file_dependencies(stage) if flow == "deploy" else []
+        files = transfer_of(stage).file_dependencies(stage) if flow == "deploy" and not stage.unset else []
         for number, task in enumerate(tasks):
             before = [f"{group}:{tasks[number - 1].name}"] if number else []
             yield {

@@ -37,6 +37,24 @@ class Secret:
         return "***"
 
 
+class SecretText(str):
+    """A text that was read from an environment variable and is secret; its repr only names the variable.
+
+    Attributes:
+        variable: name of the environment variable.
+    """
+
+    variable: str
+
+    def __new__(cls, text: str, variable: str) -> SecretText:
+        secret = super().__new__(cls, text)
+        secret.variable = variable
+        return secret
+
+    def __repr__(self) -> str:
+        return f"!env {self.variable}"
+
+
 @dataclass(frozen=True)
 class Template:
     """A text with references to environment variables, which the host replaces when it runs a command.

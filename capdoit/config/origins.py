@@ -33,7 +33,7 @@ class Setting:
         level: ``top``, ``stage``, ``host`` or ``default``.
         place: file and line; empty for a default.
         host: name of the host that it stands at; empty for other levels.
-        secret: environment variable that holds the value; empty if it is not a secret.
+        secret: environment variable that holds the value; empty if the value is in deploy.yml.
     """
 
     name: str
@@ -47,6 +47,11 @@ class Setting:
     def first_name(self) -> str:
         """The first part of its name."""
         return self.name.partition(".")[0]
+
+    @property
+    def is_secret(self) -> bool:
+        """True if its value is never shown."""
+        return bool(self.secret) and self.first_name in ("default_env", "recipes", "repo_url")
 
     @property
     def is_recipe(self) -> bool:

@@ -181,11 +181,16 @@ def _read_template(value: YamlValue) -> EnvValue:
     return Template(text) if REFERENCE.search(text) else text
 
 
-def _read_secret(value: YamlValue) -> Secret:
+def read_variable_name(value: YamlValue) -> str:
+    """Read the name of an environment variable behind ``!env``."""
     variable = str(value.node.value)
     if not NAME.fullmatch(variable):
         value.add_mistake("expected the name of an environment variable after !env")
-    return Secret(variable)
+    return variable
+
+
+def _read_secret(value: YamlValue) -> Secret:
+    return Secret(read_variable_name(value))
 
 
 def _read_ssh_option(value: YamlValue) -> str:

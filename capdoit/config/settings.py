@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, Protocol
 
 from capdoit.config.readers import (
@@ -25,9 +26,11 @@ from capdoit.config.readers import (
     read_shared_to,
     read_ssh_options,
     read_string,
+    read_variable_name,
     whole_number_reader,
 )
-from capdoit.config.yaml_nodes import YamlValue
+from capdoit.config.yaml_nodes import EnvironmentValue, YamlValue
+from capdoit.script import SecretText
 
 TOP, STAGE, HOST = "top", "stage", "host"
 ANYWHERE = (TOP, STAGE, HOST)
@@ -47,12 +50,40 @@ class SettingRule:
         levels: the levels that may have it: ``top``, ``stage``, ``host``.
         default: value of a transfer's setting that is not set; None for no value.
         is_required: whether a transfer cannot work without this setting.
+        is_scalar: whether the value is a single text, number or word, which may be ``!env NAME``.
+        is_text: whether other settings depend on the text, so that an unset variable needs a stand-in.
+        is_for_deploys: whether only deploys use it; a rollback then does not need its environment variable.
+        is_secret: whether its value is masked if it comes from an environment variable.
     """
 
     read: Reader
     levels: tuple[str, ...] = (TOP, STAGE)
     default: Any = None
     is_required: bool = False
+    is_scalar: bool = True
+    is_text: bool = False
+    is_for_deploys: bool = False
+    is_secret: bool = False
+
+
+@dataclass(frozen=True)
+class UnsetSetting:
+    """A setting whose value is ``!env NAME``, where NAME is not set.
+
+    Attributes:
+        rule: the rule for the setting.
+        variable: name of the environment variable.
+        problem: sentence for the operator, which begins with file, line and column.
+    """
+
+    rule: SettingRule
+    variable: str
+    problem: str
+
+    @property
+    def stand_in(self) -> str:
+        """The text that stands for the value until something needs it, which is refused then."""
+        return f"/unset/{self.variable}"
 
 
 class TransferSettings(Protocol):
@@ -77,42 +108,49 @@ class Schema:
 
     Args:
         transfers: all transfers by name; the first is the default.
+        environment: environment variables that ``!env NAME`` may name.
 
     Attributes:
         transfers: all transfers by name.
         rules: rules of all settings by name, in the order in which settings are shown.
     """
 
-    def __init__(self, transfers: Transfers) -> None:
+    def __init__(self, transfers: Transfers, environment: Mapping[str, str] | None = None) -> None:
         self.transfers = transfers
+        self._environment = environment or {}
+        of_transfers = {name: rule for transfer in transfers.values() for name, rule in transfer.settings.items()}
         self.rules: dict[str, SettingRule] = {
-            "user": SettingRule(read_string, ANYWHERE),
+            "user": SettingRule(read_string, ANYWHERE, is_text=True),
             "port": SettingRule(whole_number_reader(1, 65535), ANYWHERE),
-            "deploy_to": SettingRule(read_deploy_to, ANYWHERE),
+            "deploy_to": SettingRule(read_deploy_to, ANYWHERE, is_text=True),
             "shared_to": SettingRule(read_shared_to, ANYWHERE),
-            "default_env": SettingRule(read_environment, ANYWHERE),
-            "ssh_options": SettingRule(read_ssh_options, ANYWHERE),
-            "application": SettingRule(read_application),
+            "default_env": SettingRule(read_environment, ANYWHERE, is_scalar=False),
+            "ssh_options": SettingRule(read_ssh_options, ANYWHERE, is_scalar=False),
+            "application": SettingRule(read_application, is_text=True),
             "transfer": SettingRule(choice_reader(transfers, "a transfer")),
-            **{name: rule for transfer in transfers.values() for name, rule in transfer.settings.items()},
-            "keep_releases": SettingRule(whole_number_reader(1)),
-            "linked_files": SettingRule(read_inner_paths),
-            "linked_dirs": SettingRule(read_inner_paths),
-            "keep_failed": SettingRule(read_boolean),
-            "on_failure": SettingRule(choice_reader(("stop", "rollback"), "an action after a failure")),
-            "max_failures": SettingRule(whole_number_reader(0)),
+            **{name: replace(rule, is_text=True, is_for_deploys=True) for name, rule in of_transfers.items()},
+            "keep_releases": SettingRule(whole_number_reader(1), is_for_deploys=True),
+            "linked_files": SettingRule(read_inner_paths, is_scalar=False),
+            "linked_dirs": SettingRule(read_inner_paths, is_scalar=False),
+            "keep_failed": SettingRule(read_boolean, is_for_deploys=True),
+            "on_failure": SettingRule(
+                choice_reader(("stop", "rollback"), "an action after a failure"), is_for_deploys=True
+            ),
+            "max_failures": SettingRule(whole_number_reader(0), is_for_deploys=True),
             "timeout": SettingRule(whole_number_reader(1)),
-            "drill": SettingRule(choice_reader(("never", "after_deploy"), "a time for automatic drills")),
-            "drill_max_age": SettingRule(read_age),
-            "ssh_config": SettingRule(read_string),
-            "recipes": SettingRule(read_recipes),
-            "hostname": SettingRule(read_string, (HOST,)),
-            "roles": SettingRule(read_roles, (HOST,)),
+            "drill": SettingRule(
+                choice_reader(("never", "after_deploy"), "a time for automatic drills"), is_for_deploys=True
+            ),
+            "drill_max_age": SettingRule(read_age, is_for_deploys=True),
+            "ssh_config": SettingRule(read_string, is_text=True),
+            "recipes": SettingRule(read_recipes, is_scalar=False),
+            "hostname": SettingRule(read_string, (HOST,), is_text=True),
+            "roles": SettingRule(read_roles, (HOST,), is_scalar=False),
             "primary": SettingRule(read_boolean, (HOST,)),
             "no_release": SettingRule(read_boolean, (HOST,)),
             "transport": SettingRule(choice_reader(("ssh", "local"), "a transport"), (HOST,)),
-            "hosts": SettingRule(self._read_hosts, (STAGE,)),
-            "stages": SettingRule(self._read_stages, (TOP,)),
+            "hosts": SettingRule(self._read_hosts, (STAGE,), is_scalar=False),
+            "stages": SettingRule(self._read_stages, (TOP,), is_scalar=False),
             "default_stage": SettingRule(lambda value: value, (TOP,)),
         }
 
@@ -120,11 +158,27 @@ class Schema:
         """Return the names of the settings that a level may have."""
         return [name for name, rule in self.rules.items() if level in rule.levels]
 
+    def names_only_at_stages(self) -> list[str]:
+        """Return the names of the settings that a stage may have, and a host may not."""
+        return [name for name in self.names_at(STAGE) if HOST not in self.rules[name].levels]
+
     def read_settings(self, value: YamlValue, level: str) -> dict[str, Any]:
         """Read a mapping of settings at a level of deploy.yml."""
-        readers = {name: self.rules[name].read for name in self.names_at(level)}
+        readers = {name: partial(self._read, name) for name in self.names_at(level)}
         elsewhere = {name: _listed_levels(rule.levels) for name, rule in self.rules.items() if level not in rule.levels}
         return value.read_fields(readers, "setting of a host" if level == HOST else "setting", elsewhere)
+
+    def _read(self, name: str, value: YamlValue) -> Any:
+        """Read a setting; one whose environment variable is not set becomes an `UnsetSetting`."""
+        rule = self.rules[name]
+        if not rule.is_scalar or value.kind != "!env":
+            return rule.read(value)
+        variable = read_variable_name(value)
+        if variable not in self._environment:
+            problem = f"{value.place}: {value.path} needs the environment variable {variable}, which is not set"
+            return UnsetSetting(rule, variable, problem)
+        found = rule.read(EnvironmentValue(value, self._environment[variable]))
+        return SecretText(found, variable) if rule.is_secret else found
 
     def _read_stages(self, value: YamlValue) -> dict[str, tuple[YamlValue, dict[str, Any]]]:
         stages = value.as_mapping("a mapping of names to stages", "no stages; at least one is needed")

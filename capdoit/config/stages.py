@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from capdoit.config.readers import Env, RecipeUse, SharedTo
-from capdoit.config.settings import HOST, TOP, Schema, Transfers
+from capdoit.config.settings import HOST, TOP, Schema, Transfers, UnsetSetting
 from capdoit.config.yaml_nodes import EXACT, FAST, YamlValue, read_yaml
 from capdoit.errors import ConfigError
 from capdoit.layout import Layout
@@ -37,6 +37,7 @@ class HostConfig:
         env: environment of every command on it.
         ssh_options: options that are each given to ``ssh -o``.
         ssh_config: file for ``ssh -F``; None for ssh's own.
+        unset: its settings whose environment variables are not set.
     """
 
     name: str
@@ -52,6 +53,7 @@ class HostConfig:
     env: Env = field(repr=False)
     ssh_options: tuple[str, ...]
     ssh_config: str | None
+    unset: tuple[UnsetSetting, ...] = field(default=(), repr=False)
 
 
 @dataclass(frozen=True)
@@ -60,6 +62,7 @@ class Stage:
 
     Attributes:
         transfer_settings: settings of its transfer by name, defaults included.
+        unset: its settings whose environment variables are not set, without those of hosts.
     """
 
     name: str
@@ -77,6 +80,18 @@ class Stage:
     timeout: int | None = None
     drill: str = "never"
     drill_max_age: int | None = None
+    unset: tuple[UnsetSetting, ...] = field(default=(), repr=False)
+
+    def find_unset_settings(self, is_deploy: bool) -> list[str]:
+        """Return a sentence for each setting that is needed and whose environment variable is not set.
+
+        Args:
+            is_deploy: whether the settings that only deploys use are needed.
+        """
+        needed = [one for one in self.unset if is_deploy or not one.rule.is_for_deploys]
+        return list(
+            dict.fromkeys(one.problem for one in (*needed, *(one for host in self.hosts for one in host.unset)))
+        )
 
     @property
     def roles(self) -> set[str]:
@@ -114,21 +129,22 @@ class Config:
         return {role for stage in self.stages.values() for role in stage.roles}
 
 
-def load_config(file: Path, transfers: Transfers) -> Config:
+def load_config(file: Path, transfers: Transfers, environment: Mapping[str, str] | None = None) -> Config:
     """Read deploy.yml.
 
     Args:
         file: path of deploy.yml; relative paths of ``ssh_config``, and of ``deploy_to`` on a local host, start from its
             directory.
         transfers: all transfers by name; the first is the default.
+        environment: environment variables that ``!env NAME`` may name in settings.
 
     Raises:
         ConfigError: deploy.yml has mistakes; holds all of them, each with file, line, column and path.
     """
     try:
-        return _load(file, transfers, FAST)
+        return _load(file, transfers, environment, FAST)
     except ConfigError:
-        return _load(file, transfers, EXACT)
+        return _load(file, transfers, environment, EXACT)
 
 
 def choose_stage(config: Config, name: str | None) -> Stage:
@@ -150,8 +166,8 @@ def choose_stage(config: Config, name: str | None) -> Stage:
 # -- from settings to stages
 
 
-def _load(file: Path, transfers: Transfers, loader: Any) -> Config:
-    document, schema = read_yaml(file, loader), Schema(transfers)
+def _load(file: Path, transfers: Transfers, environment: Mapping[str, str] | None, loader: Any) -> Config:
+    document, schema = read_yaml(file, loader), Schema(transfers, environment)
     top = schema.read_settings(document, TOP)
     if document.kind == "map" and "stages" not in top:
         document.add_mistake("no stages; at least one is needed")
@@ -164,7 +180,9 @@ def _load(file: Path, transfers: Transfers, loader: Any) -> Config:
     return Config(file, stages, default, transfers)
 
 
-def _default_stage(value: YamlValue | None, stages: Mapping[str, Stage]) -> str | None:
+def _default_stage(value: YamlValue | UnsetSetting | None, stages: Mapping[str, Stage]) -> str | None:
+    if isinstance(value, UnsetSetting):
+        return None
     name = value.as_string() if value else None
     if value and name and stages and name not in stages:
         value.add_mistake(f"no stage {name}; there are {join_names(stages)}{suggest_name(name, stages)}")
@@ -190,12 +208,26 @@ def _merged_recipes(
     return {**outer, **inner, **both}
 
 
+def _with_stand_ins(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Return settings with stand-ins for those whose environment variables are not set; defaults apply to the rest."""
+    return {
+        name: value.stand_in if isinstance(value, UnsetSetting) else value
+        for name, value in settings.items()
+        if not isinstance(value, UnsetSetting) or value.rule.is_text
+    }
+
+
+def _list_unset(settings: Mapping[str, Any], names: Iterable[str]) -> tuple[UnsetSetting, ...]:
+    return tuple(value for name in names if isinstance(value := settings.get(name), UnsetSetting))
+
+
 class _StageReader:
     """The reader of one stage, with checks that need several of its settings."""
 
     def __init__(self, schema: Schema, file: Path, name: str, value: YamlValue, settings: Mapping[str, Any]) -> None:
         self._schema, self._file, self._name = schema, file, name
-        self._value, self._settings = value, settings
+        self._value, self._written = value, settings
+        self._settings = _with_stand_ins(settings)
 
     def stage(self) -> Stage:
         """Return the stage."""
@@ -211,6 +243,7 @@ class _StageReader:
             "transfer": transfer,
             "transfer_settings": transfer_settings,
             "recipes": tuple(use for use in self._settings["recipes"].values() if use),
+            "unset": _list_unset(self._written, self._schema.names_only_at_stages()),
         }
         known = {one.name for one in fields(Stage)}
         return Stage(**{name: value for name, value in {**self._settings, **made}.items() if name in known})
@@ -264,8 +297,9 @@ class _StageReader:
                 )
 
     def _host(self, name: str, value: YamlValue, own: Mapping[str, Any]) -> HostConfig:
-        shared = {key: self._settings[key] for key in self._schema.names_at(HOST) if key in self._settings}
-        settings = _merged(shared, own)
+        names = self._schema.names_at(HOST)
+        written = _merged({key: self._written[key] for key in names if key in self._written}, own)
+        settings = _with_stand_ins(written)
         ssh_config = self._settings.get("ssh_config")
         transport = settings.get("transport", "ssh")
         return HostConfig(
@@ -282,6 +316,7 @@ class _StageReader:
             env=settings["default_env"],
             ssh_options=settings["ssh_options"],
             ssh_config=str(self._file.parent.absolute() / ssh_config) if ssh_config else None,
+            unset=_list_unset(written, names),
         )
 
     @property

@@ -32,6 +32,7 @@ KIND_NAMES = {
 STRING_KINDS = ("str", "int", "float", "timestamp")
 NOT_IN_STRINGS = re.compile("[\0\ud800-\udfff]")
 ANY_SIZE = 10**9
+TRUE_WORDS = ("yes", "true", "on")
 
 # libyaml is about ten times as fast; the loader in Python reports more exact places of mistakes.
 EXACT = yaml.SafeLoader
@@ -133,7 +134,7 @@ class YamlValue:
     def as_boolean(self) -> bool:
         """Return true or false."""
         if self.kind == "bool":
-            return str(self.node.value).lower() in ("yes", "true", "on")
+            return str(self.node.value).lower() in TRUE_WORDS
         self.add_mismatch("true or false")
         return False
 
@@ -233,6 +234,37 @@ class YamlValue:
         if isinstance(self.node, yaml.ScalarNode) and self.node.value:
             return f"{kind} ({make_printable(str(self.node.value))})"
         return "nothing" if self.kind in ("str", "null") else kind
+
+
+class EnvironmentValue(YamlValue):
+    """The value of an environment variable, which stands for ``!env NAME``. Mistakes name the variable only.
+
+    Args:
+        value: the value ``!env NAME``.
+        text: content of the variable.
+    """
+
+    def __init__(self, value: YamlValue, text: str) -> None:
+        self._variable = str(value.node.value)
+        node = yaml.ScalarNode(f"{TAG_PREFIX}str", text, value.node.start_mark, value.node.end_mark)
+        super().__init__(node, value.path, value.mistakes, value.key)
+
+    @property
+    def kind(self) -> str:
+        """The type that the text has in a YAML file, where readers distinguish it."""
+        return "int" if re.fullmatch(r"[0-9]{1,10}", str(self.node.value)) else "str"
+
+    def as_boolean(self) -> bool:
+        """Return true or false."""
+        text = str(self.node.value).lower()
+        if text not in (*TRUE_WORDS, "no", "false", "off"):
+            self.add_mismatch("true or false")
+        return text in TRUE_WORDS
+
+    def add_mistake(self, text: str) -> None:
+        """Add a mistake without the value, which may be secret."""
+        expected = text.partition(", expected ")[2]
+        super().add_mistake(f"found the value of {self._variable}, expected {expected or 'another one'}")
 
 
 def read_yaml(file: Path, loader: Any) -> YamlValue:

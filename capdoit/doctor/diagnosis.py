@@ -15,7 +15,7 @@ from capdoit.doctor.findings import Finding
 from capdoit.doctor.host_condition import Condition, examine_host
 from capdoit.doctor.ssh_route import SshRoute, find_ssh_route
 from capdoit.errors import Outcome, answers
-from capdoit.operations.connections import make_fleet, without_unset_secrets
+from capdoit.operations.connections import make_fleet, refuse_unset_settings, without_unset_secrets
 from capdoit.output.console import Console
 from capdoit.output.console_listener import console_events
 from capdoit.text import get_first_line
@@ -71,7 +71,7 @@ def diagnose(stage: Stage, config: Config, console: Console, more: Sequence[Find
     """
     written = read_written_settings(config.file)
     settings = effective_settings(written, config, stage.name)
-    console.redactor.add(os.environ[s.secret] for s in settings if s.secret in os.environ)
+    console.redactor.add(os.environ[s.secret] for s in settings if s.is_secret and s.secret in os.environ)
     programs = controller.find_versions()
     routes, conditions = _examine_hosts(stage, console, has_ssh=programs["ssh"] is not None)
     unused = find_unused_settings(written, config, stage.name)
@@ -88,6 +88,7 @@ def diagnose(stage: Stage, config: Config, console: Console, more: Sequence[Find
 def _examine_hosts(
     stage: Stage, console: Console, has_ssh: bool
 ) -> tuple[list[Outcome[SshRoute]], list[Outcome[Condition]]]:
+    refuse_unset_settings(stage, is_deploy=False)
     fleet = make_fleet(without_unset_secrets(stage), console_events(console))
     with closing(fleet):
         by_ssh = [host for host in fleet.connections if has_ssh and host.config.transport == "ssh"]

@@ -87,7 +87,7 @@ def judge_settings(
     """
     settings = list(settings)
     unset = [setting for setting in settings if setting.secret and setting.secret not in environment]
-    short = [setting for setting in settings if _is_short_secret(environment.get(setting.secret, ""))]
+    short = [one for one in settings if one.is_secret and _is_short_secret(environment.get(one.secret, ""))]
     return [
         *(Finding(s.place, _describe_short_secret(s), is_problem=False) for s in short),
         *(Finding(s.place, _describe_short_path(s), is_problem=False) for s in settings if _is_short_path(s)),

@@ -17,6 +17,7 @@ from capdoit.operations.connections import (
     find_unmasked_secrets,
     find_unset_secrets,
     make_fleet,
+    refuse_unset_settings,
     without_unset_secrets,
 )
 from capdoit.state.context import FlowContext
@@ -54,6 +55,7 @@ def prepare_flow(
         NotReady: the controller lacks what the transfer needs.
     """
     _check_variables(definition, variables, is_part)
+    refuse_unset_settings(select_release_hosts(definition.stage, variables), definition.flow == "deploy")
     if definition.flow == "deploy":
         transfer_of(definition.stage).prepare(definition.stage)
     plan = _load_plan(definition, variables)
@@ -77,6 +79,7 @@ def open_context(
     Raises:
         ConfigError: no host is selected, or a secret is not set.
     """
+    refuse_unset_settings(select_release_hosts(definition.stage, variables), definition.flow == "deploy")
     request = _make_request(definition, variables, None, "", is_drill)
     context = _make_context(definition, request, events)
     _report_unmasked_secrets(definition, context)

@@ -13,7 +13,7 @@ from capdoit.hosts.connection import Connection
 from capdoit.hosts.fleet import Fleet
 from capdoit.hosts.logins import Logins
 from capdoit.redaction import find_url_passwords, is_maskable
-from capdoit.script import Secret
+from capdoit.script import Secret, SecretText
 from capdoit.text import join_names
 
 
@@ -29,10 +29,23 @@ def make_fleet(stage: Stage, events: EventBus, secrets: Iterable[Secret] = ()) -
         ConfigError: the environment variable of a secret is not set.
     """
     events.redactor.add(_reveal([*secrets, *_secrets(stage.hosts)]))
-    for value in stage.transfer_settings.values():
-        events.redactor.add(find_url_passwords(str(value)))
+    events.redactor.add(_secrets_of_transfer(stage))
     logins = Logins(stage.hosts)
     return Fleet([Connection(config, events, logins) for config in stage.hosts])
+
+
+def refuse_unset_settings(stage: Stage, is_deploy: bool) -> None:
+    """Refuse to work on a stage with settings that are needed and whose environment variables are not set.
+
+    Args:
+        stage: the stage with the selected hosts.
+        is_deploy: whether the settings that only deploys use are needed.
+
+    Raises:
+        ConfigError: names each setting with its place, and the variable.
+    """
+    if problems := stage.find_unset_settings(is_deploy):
+        raise ConfigError(*problems)
 
 
 def find_unmasked_secrets(stage: Stage, secrets: Iterable[Secret] = ()) -> tuple[str, ...]:
@@ -63,6 +76,13 @@ def _without_unset_secrets(config: HostConfig) -> HostConfig:
 
 def _secrets(hosts: Iterable[HostConfig]) -> list[Secret]:
     return [value for host in hosts for value in host.env.values() if isinstance(value, Secret)]
+
+
+def _secrets_of_transfer(stage: Stage) -> list[str]:
+    """Return the secrets in the settings of the transfer: passwords in URLs, and secrets of the environment."""
+    values = [str(value) for value in stage.transfer_settings.values()]
+    secrets = [str(value) for value in stage.transfer_settings.values() if isinstance(value, SecretText)]
+    return [*secrets, *(password for value in values for password in find_url_passwords(value))]
 
 
 def _reveal(secrets: Sequence[Secret]) -> list[str]:

@@ -60,7 +60,7 @@ class GitTransfer(Transfer):
 
     name = "git"
     settings: Mapping[str, SettingRule] = {
-        "repo_url": SettingRule(read_repo_url, is_required=True),
+        "repo_url": SettingRule(read_repo_url, is_required=True, is_secret=True),
         "branch": SettingRule(read_string, default="master"),
         "repo_tree": SettingRule(read_inner_path),
     }

@@ -61,7 +61,7 @@ def only_stage(config: Config) -> Stage:
             "default_env: {A: !env [B]}",
             "3:15: default_env.A: expected the name of an environment variable after !env",
         ),
-        ("user: !env DEPLOYER", "3:7: user: found !env (DEPLOYER), expected a string"),
+        ("linked_files: !env FILES", "3:15: linked_files: found !env (FILES), expected a list of paths"),
         ("ssh_options: Port=22", "3:14: ssh_options: found a string (Port=22), expected a list of strings"),
         (
             "ssh_options: [Port=22, BatchMode]",
