@@ -1,7 +1,7 @@
 # shellcheck shell=sh
 # Removal of releases. A release is first moved into .capdoit/removed, so that an interrupted removal leaves no incomplete
 # release. What cannot be deleted there stays, is in the way of no other release, and is tried again at every cleanup.
-# Needs: die print_fact remove_tree to_one_line try_with_reserve
+# Needs: die print_fact remove_tree to_one_line
 # Given: deploy_to
 
 # Remove a release; delete_removed completes it. This is the only place that does: the name must be 14 digits, releases/ no
@@ -24,9 +24,11 @@ remove_release() {
 move_to_removed() {
     if has_mount_point "$1"; then return 1; fi
     if [ -L .capdoit/removed ]; then rm -f .capdoit/removed; fi
-    try_with_reserve mkdir -p .capdoit/removed
-    place=.capdoit/removed/${1##*/}
-    while [ -e "$place" ] || [ -L "$place" ]; do place=$place+; done
+    place=.capdoit/removed # a full disk may have no room for a directory: then the tree takes its place
+    if mkdir -p .capdoit/removed 2>/dev/null; then
+        place=.capdoit/removed/${1##*/}
+        while [ -e "$place" ] || [ -L "$place" ]; do place=$place+; done
+    fi
     reason=$(mv "$1" "$place" 2>&1)
 }
 

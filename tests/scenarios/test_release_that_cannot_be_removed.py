@@ -17,7 +17,7 @@ import pytest
 
 from capdoit.records.unremoved import UnremovedTree, describe_unremoved
 from capdoit.testing import DODO, Project
-from tests.support import WITHOUT_ROOT_RIGHTS, MakeProject, choose_ordinary, deploy, release_dir
+from tests.support import WITHOUT_ROOT_RIGHTS, MakeProject, choose_ordinary, deploy, release_dir, write_hooks
 
 FAILS = """
 @cap.after('updated')
@@ -245,6 +245,36 @@ def test_a_removal_that_was_cut_short_is_completed_by_the_next_deploy(shop: Proj
 
     assert not warnings(done.out)
     assert not remains.parent.exists()
+
+
+@pytest.mark.extended("detail")
+def test_a_disk_without_an_inode_for_another_directory_is_cleaned_up_all_the_same(
+    make_project: MakeProject, tmp_path: Path
+) -> None:
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "nr_inodes=200", "tmpfs", disk], check=True)
+    project = make_project(1, linked_files=[])
+    project.hosts["web1"]["deploy_to"] = str(disk / "shop")
+    project.config()
+    try:
+        first = deploy(project)
+        write_hooks(
+            project,
+            """
+            @cap.after('updated')
+            def fill(host, release):
+                host.run('rm -rf ../../.capdoit/reserve; seq 1000 | xargs touch', cwd=release.path)
+            """,
+        )
+
+        done = project.doit("deploy:production").failed()
+
+        assert "could not be removed" not in done.out
+        assert project.releases("web1") == [first]
+        assert left(project, "web1") == []
+    finally:
+        subprocess.run(["umount", disk], check=True)
 
 
 @pytest.mark.extended("detail")
