@@ -150,15 +150,15 @@ def _flattened(entries: Mapping[str, YamlValue], level: str, host: str = "") -> 
 
 
 def _parts(name: str, value: YamlValue) -> Iterator[Setting]:
-    if name == "default_env":
-        yield from (_setting(f"{name}.{key}", item) for key, item in value.as_mapping().items())
-    elif name == "ssh_options":
+    if name == "ssh_options":
         yield from (_setting(name, item) for item in value.as_list())
     elif name == "recipes":
         for recipe, item in value.as_mapping().items():
             yield replace(_setting(f"{name}.{recipe}", item), value=OFF if item.kind == "bool" else ON)
             options = item.as_mapping() if item.kind == "map" else {}
             yield from (_setting(f"{name}.{recipe}.{key}", option) for key, option in options.items())
+    elif value.kind == "map":
+        yield from (_setting(f"{name}.{key}", item) for key, item in value.as_mapping().items())
     else:
         yield _setting(name, value)
 
@@ -234,7 +234,7 @@ class _UsageCheck:
         top = self._written.top
         if setting.turns_off and (setting.key not in top or top[setting.key].turns_off):
             return NEVER_ON
-        return self._meaningless(setting.name) or self._overridden_by_hosts(setting)
+        return self._meaningless(setting.first_name) or self._overridden_by_hosts(setting)
 
     def at_host(self, setting: Setting) -> str:
         """Return why a setting at a host has no effect."""

@@ -190,11 +190,15 @@ def _default_stage(value: YamlValue | UnsetSetting | None, stages: Mapping[str, 
 
 
 def _merged(outer: Mapping[str, Any], inner: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the settings of two levels: the inner one wins; environment, ssh options and recipes are joined."""
+    """Return the settings of two levels: the inner one wins; mappings, ssh options and recipes are joined."""
+    joined = {
+        name: {**outer[name], **value} for name, value in inner.items() if isinstance(value, dict) and name in outer
+    }
     return {
+        "default_env": {},
         **outer,
         **inner,
-        "default_env": {**outer.get("default_env", {}), **inner.get("default_env", {})},
+        **joined,
         # ssh uses the first of two options that contradict each other
         "ssh_options": (*inner.get("ssh_options", ()), *outer.get("ssh_options", ())),
         "recipes": _merged_recipes(outer.get("recipes", {}), inner.get("recipes", {})),

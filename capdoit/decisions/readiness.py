@@ -13,7 +13,7 @@ from capdoit.records.facts import Facts
 
 # Both flows write here, relative to deploy_to.
 WRITTEN = (".", ".capdoit", ".capdoit/lock", ".capdoit/journal")
-WRITTEN_BY_DEPLOYS = (*WRITTEN, "releases", "shared", "repo")
+WRITTEN_BY_DEPLOYS = (*WRITTEN, "releases", "shared", "repo", "repo/objects", "repo/refs")
 
 
 def find_deploy_problems(facts: Sequence[Facts], stage: Stage) -> list[Problem]:

@@ -39,7 +39,7 @@ if [ -n "$deploy_to" ]; then
     elif ! is_writable "$place"; then
         print_fact closed "$(to_one_line "$place")"
     fi
-    for name in releases shared repo .capdoit .capdoit/lock .capdoit/journal revisions.log; do
+    for name in releases shared repo repo/objects repo/refs .capdoit .capdoit/lock .capdoit/journal revisions.log; do
         if [ -e "$deploy_to/$name" ] && ! is_writable "$deploy_to/$name"; then
             print_fact closed "$(to_one_line "$deploy_to/$name")"
         fi

@@ -42,10 +42,13 @@ def check(definition: FlowDefinition, variables: Variables, events: EventBus) ->
     context = open_context(definition, variables, events)
     with closing(context.fleet):
         surveyed, others = _ask_hosts(context)
+        examined = _find_omissions(context, others)
     facts = answers(surveyed)
     certain, warnings = find_certain_problems(context, facts)
-    _warn(definition.stage, facts, warnings, events)
-    failed = [problem for o in (*others, *surveyed) if o.error for problem in find_problems(o.error, o.host)]
+    omissions = [sentence for found in answers(examined) for sentence in found]
+    _warn(definition.stage, facts, [*warnings, *omissions], events)
+    asked = [*others, *examined, *surveyed]
+    failed = [problem for o in asked if o.error for problem in find_problems(o.error, o.host)]
     problems = [*certain, *failed]
     if problems:
         raise NotReady(*dict.fromkeys(problems), checked_flow="deploy")
@@ -64,6 +67,14 @@ def _ask_hosts(context: FlowContext) -> tuple[list[Outcome[Facts]], list[Outcome
     source = fleet.each(check_source, reached, stop_on_failure=False)
     answered = fleet.each(lambda connection: connection.host.test("true"), _hook_hosts(context), stop_on_failure=False)
     return surveyed, [*locks, *room, *source, *answered]
+
+
+def _find_omissions(context: FlowContext, others: Sequence[Outcome[Any]]) -> list[Outcome[Sequence[str]]]:
+    """Return what the first host without a failure finds that a release would lack: all hosts get the same code."""
+    failed = {outcome.host for outcome in others if not outcome}
+    hosts = [host for host in context.fleet.release_connections if host.is_connected and host.name not in failed]
+    find = partial(transfer_of(context.request.stage).find_omissions, context.request.stage, context.request.branch)
+    return context.fleet.each(find, hosts[:1], stop_on_failure=False)
 
 
 def _check_flock(connection: Connection) -> None:

@@ -139,7 +139,7 @@ report_deploy_to() {
         print_fact out_of_bounds "$(to_one_line "$reason")"
     fi
     if is_on_read_only_file_system; then print_fact read_only yes; fi
-    for name in . releases shared repo .capdoit .capdoit/lock .capdoit/journal; do
+    for name in . releases shared repo repo/objects repo/refs .capdoit .capdoit/lock .capdoit/journal; do
         if [ -e "$name" ] && ! is_writable "$name"; then print_fact not_writable "$name"; fi
     done
     if [ -e .capdoit/journal ] && [ ! -r .capdoit/journal ]; then print_fact not_readable .capdoit/journal; fi

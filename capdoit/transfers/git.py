@@ -8,9 +8,8 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from capdoit.config.readers import read_inner_path, read_string
+from capdoit.config.readers import choice_reader, read_inner_path, read_string
 from capdoit.config.settings import SettingRule
-from capdoit.errors import NotReady
 from capdoit.transfers.protocol import CommitSource, ResolvedCode, Transfer
 
 if TYPE_CHECKING:
@@ -19,7 +18,10 @@ if TYPE_CHECKING:
     from capdoit.hosts.connection import Connection
     from capdoit.script import Value
     from capdoit.state.context import FlowContext
+    from capdoit.transfers.git_code import FoundCode
     from capdoit.transfers.git_commits import Repository
+
+OMISSIONS = ("submodules", "lfs")
 
 
 def read_repo_url(value: YamlValue) -> str:
@@ -30,17 +32,23 @@ def read_repo_url(value: YamlValue) -> str:
     return text
 
 
+def read_omissions(value: YamlValue) -> dict[str, str]:
+    """Read the reaction to each kind of contents that a release lacks."""
+    reader = choice_reader(("warn", "ignore"), "a reaction")
+    return value.read_fields(dict.fromkeys(OMISSIONS, reader), "setting of git", {})
+
+
 class GitCommits(CommitSource):
     """The commits of the repository that a stage deploys."""
 
     def find_tip(self, stage: Stage, branch: str, connection: Connection) -> str:
-        """Return the commit of the branch, as one host sees it now; fetch nothing.
+        """Return the commit of the branch, as one host sees it now; change nothing.
 
         Raises:
-            NotReady: the branch does not exist.
+            NotReady: the branch does not exist, or its name is ambiguous.
             HostError: the host cannot be asked, or cannot reach the repository.
         """
-        return _existing(stage, branch, _look_up(stage, branch, connection))
+        return _choose_commit(stage, branch, _look_up(stage, branch, connection, examine=False))
 
     def open_repository(
         self, stage: Stage, revisions: Sequence[str], project: Path
@@ -63,6 +71,7 @@ class GitTransfer(Transfer):
         "repo_url": SettingRule(read_repo_url, is_required=True, is_secret=True),
         "branch": SettingRule(read_string, default="master"),
         "repo_tree": SettingRule(read_inner_path),
+        "git": SettingRule(read_omissions),
     }
     implied_by = "repo_url"
     tools = ("git", "tar")
@@ -77,32 +86,47 @@ class GitTransfer(Transfer):
     def resolve(self, context: FlowContext) -> ResolvedCode:
         """Update the mirrors of all hosts; return the commit that the branch is on the first host.
 
+        Warn of what a release would lack.
+
         Raises:
-            NotReady: the branch does not exist.
+            NotReady: the branch does not exist, or its name is ambiguous.
             HostsFailed: a host could not fetch.
         """
-        request, fleet = context.request, context.fleet
-        fetched = fleet.all(partial(_fetch, context))
+        stage, fleet = context.request.stage, context.fleet
+        branch = context.request.plan.revision if context.request.plan else context.request.branch
         first = fleet.release_connections[:1]
-        found = context.executor.act(
-            lambda: fetched, lambda: fleet.all(partial(_look_up, request.stage, request.branch), first)
-        )
-        if request.plan:
-            return ResolvedCode(request.plan.revision)
-        return ResolvedCode(_existing(request.stage, request.branch, found[first[0].name]))
+        fetched = fleet.all(partial(_fetch, context, branch))
+        found = context.executor.act(lambda: fetched, lambda: fleet.all(partial(_look_up, stage, branch), first))
+        revision = _choose_commit(stage, branch, found[first[0].name])
+        for sentence, hosts in _find_omissions(context.request.branch, found).items():
+            context.warn(f"{hosts}: {sentence}")
+        return ResolvedCode(revision)
 
     def export_values(self, stage: Stage) -> Mapping[str, Any]:
-        """Return the directory of the repository that is deployed; empty for all of it."""
-        return {"repo_tree": stage.transfer_settings.get("repo_tree", "")}
+        """Return the repository, and the directory in it that is deployed; empty for all of it."""
+        return {"repo_url": _repo_url(stage), "repo_tree": _repo_tree(stage)}
 
     def check_host(self, stage: Stage, branch: str, connection: Connection) -> None:
         """Check that a host can reach the repository and that the branch exists.
 
         Raises:
-            NotReady: the branch does not exist.
+            NotReady: the branch does not exist, or its name is ambiguous.
             HostError: the host cannot be asked, or cannot reach the repository.
         """
         self.commits.find_tip(stage, branch, connection)
+
+    def find_omissions(self, stage: Stage, branch: str, connection: Connection) -> list[str]:
+        """Return a sentence about submodules and one about files in Git LFS, if the branch has them.
+
+        Raises:
+            NotReady: the branch does not exist, or its name is ambiguous.
+            HostError: the host cannot be asked, or cannot reach the repository.
+        """
+        from capdoit.transfers.git_code import describe_omissions
+
+        found = _look_up(stage, branch, connection)
+        _choose_commit(stage, branch, found)
+        return describe_omissions(found, branch)
 
 
 TRANSFER = GitTransfer()
@@ -112,36 +136,50 @@ def _repo_url(stage: Stage) -> str:
     return str(stage.transfer_settings["repo_url"])
 
 
-def _existing(stage: Stage, branch: str, revision: str) -> str:
-    """Return a revision that was found for the branch.
-
-    Raises:
-        NotReady: none was found.
-    """
-    if not revision:
-        what = f"{_repo_url(stage)} has no branch, tag or commit {branch!r}"
-        raise NotReady(f"{what}; choose another with branch=, or in deploy.yml")
-    return revision
+def _repo_tree(stage: Stage) -> str:
+    return str(stage.transfer_settings.get("repo_tree", ""))
 
 
-def _look_up(stage: Stage, branch: str, connection: Connection) -> str:
-    """Return the commit of the branch by asking the repository from a host; empty if there is none."""
+def _choose_commit(stage: Stage, branch: str, found: FoundCode) -> str:
+    from capdoit.transfers.git_code import choose_commit
+
+    return choose_commit(found, branch, _repo_url(stage))
+
+
+def _find_omissions(branch: str, found: Mapping[str, FoundCode]) -> Mapping[str, str]:
+    """Return what a release would lack, a sentence each, with the hosts that found it."""
+    from capdoit.text import group_names
+    from capdoit.transfers.git_code import describe_omissions
+
+    return group_names((host, sentence) for host, one in found.items() for sentence in describe_omissions(one, branch))
+
+
+def _look_up(stage: Stage, branch: str, connection: Connection, examine: bool = True) -> FoundCode:
+    """Return what the branch is in the repository, by asking from a host, which is not changed."""
     from capdoit.hosts.request import Request
+    from capdoit.transfers.git_code import parse_found_code
 
-    values = {"repo_url": _repo_url(stage), "branch": branch}
-    script = connection.script("git ls-remote", "transfers/git_resolve", values)
-    return _checked_revision(connection, connection.checked(Request(script, capture=True)).text)
-
-
-def _fetch(context: FlowContext, connection: Connection) -> str:
-    """Update the mirror of a host; return the commit of the branch there, empty if there is none."""
-    request = context.request
-    values: dict[str, Value] = {"repo_url": _repo_url(request.stage), "branch": request.branch}
-    return _checked_revision(connection, context.run(connection, "git fetch", "transfers/git_fetch", values) or "")
+    script = connection.script("git ls-remote", "transfers/git_resolve", _question(stage, branch, examine))
+    return parse_found_code(connection.name, connection.checked(Request(script, capture=True)).text)
 
 
-def _checked_revision(connection: Connection, output: str) -> str:
-    from capdoit.records.facts import parse_revision
+def _fetch(context: FlowContext, branch: str, connection: Connection) -> FoundCode:
+    """Update the mirror of a host; return what the branch is there. A dry run finds nothing."""
+    from capdoit.transfers.git_code import FoundCode, parse_found_code
 
-    found = output.strip()
-    return parse_revision(connection.name, found) if found else ""
+    answer = context.run(connection, "git fetch", "transfers/git_fetch", _question(context.request.stage, branch))
+    return FoundCode() if answer is None else parse_found_code(connection.name, answer)
+
+
+def _question(stage: Stage, branch: str, examine: bool = True) -> dict[str, Value]:
+    """Return the values of the scripts that look for a branch; ``examine`` asks what a release of it would lack."""
+    from capdoit.transfers.git_code import possible_refs, possible_sha
+
+    settings = stage.transfer_settings.get("git", {})
+    return {
+        "repo_url": _repo_url(stage),
+        "repo_tree": _repo_tree(stage),
+        "refs": possible_refs(branch),
+        "sha": possible_sha(branch),
+        **{f"examine_{name}": examine and settings.get(name) != "ignore" for name in OMISSIONS},
+    }

@@ -64,6 +64,10 @@ class Repository:
         """True if this is a repository with all ancestors of its commits."""
         return self._run("rev-parse", "--is-shallow-repository").stdout.strip() == "false"
 
+    def has_setting(self, name: str) -> bool:
+        """Return whether git has a setting here, in the repository or for the user."""
+        return self._run("config", name).returncode == 0
+
     def commits_between(self, start: str, end: str) -> list[Commit]:
         """Return the commits that ``end`` has and ``start`` lacks, newest first.
 
@@ -90,15 +94,15 @@ class Repository:
 
     def _run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         own = {name: value for name, value in os.environ.items() if name not in VARIABLES_OF_HOOKS}
-        env = {"GIT_SSH_COMMAND": "ssh -o BatchMode=yes", **own, "GIT_TERMINAL_PROMPT": "0", "GIT_NO_LAZY_FETCH": "1"}
+        env = {**own, "GIT_TERMINAL_PROMPT": "0", "GIT_NO_LAZY_FETCH": "1", "GIT_NO_REPLACE_OBJECTS": "1"}
         command = ["git", "-C", str(self._path), *OPTIONS, *arguments]
         try:
-            return subprocess.run(
-                command, env=env, stdin=subprocess.DEVNULL, capture_output=True, encoding="utf-8",
-                errors="replace", check=False,
-            )  # fmt: skip
+            done = subprocess.run(command, env=env, stdin=subprocess.DEVNULL, capture_output=True, check=False)
         except FileNotFoundError:
             raise NotReady("git is not installed on this machine") from None
+        # Not decoded by subprocess, which makes a line end of each carriage return in a commit's subject.
+        decoded = (output.decode("utf-8", "replace") for output in (done.stdout, done.stderr))
+        return subprocess.CompletedProcess(command, done.returncode, *decoded)
 
 
 @contextmanager
@@ -132,6 +136,8 @@ def _fetch_commits(empty: Repository, revisions: Sequence[str], url: str) -> Rep
     """Return the repository after fetching commits and their ancestors, without files."""
     empty.run_checked("init", "--quiet", "--bare")
     empty.run_checked("remote", "add", "--", "origin", url)
+    if "GIT_SSH" not in os.environ and not empty.has_setting("core.sshCommand"):
+        empty.run_checked("config", "core.sshCommand", "ssh -o BatchMode=yes")
     fetch = ("fetch", "--quiet", "--no-tags", "--filter=tree:0", "origin")
     try:
         empty.run_checked(*fetch, *filter(COMMIT.fullmatch, revisions))

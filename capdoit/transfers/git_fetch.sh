@@ -1,26 +1,42 @@
 # shellcheck shell=sh
-# Update the mirror of the repository on this host, and print the commit of the branch. A new mirror is made under
-# another name, so that an incomplete one is never used.
-# Needs: die enter_deploy_to is_commit_prefix prepare_git require_lock
-# Given: branch deploy_to repo_url
+# Update the mirror of the repository on this host. Print, as facts, the refs that the branch may mean and the commit
+# that its sha means, as the mirror has them now.
+# Needs: enter_deploy_to fetch_commit find_commit mirror_git prepare_git print_fact replace_damaged_mirror
+# Needs: report_omissions require_lock update_mirror
+# Given: deploy_to refs repo_url sha
+
+# Print the refs that the mirror has, as facts. Fail if git can read no commit there.
+report_refs() {
+    has_unreadable=
+    eval "set -- $refs"
+    for name; do
+        if [ "$name" = HEAD ]; then
+            commit=$(git ls-remote -- "$repo_url" HEAD) # the mirror keeps the HEAD that it was cloned with
+            commit=$(printf '%s\n' "$commit" | sed -n 's/[[:blank:]]HEAD$//p')
+            [ -z "$commit" ] || print_fact ref "$commit $name"
+        elif ! mirror_git show-ref --verify --quiet "$name"; then
+            continue
+        elif commit=$(find_commit "$name"); then
+            print_fact ref "$commit $name"
+        else
+            print_fact unreadable_ref "$name"
+            has_unreadable=yes
+        fi
+    done
+    [ -z "$has_unreadable" ]
+}
+
 enter_deploy_to
 require_lock
 prepare_git
-if [ -f repo/HEAD ]; then
-    git -C repo remote set-url origin "$repo_url"
-    git -C repo fetch --quiet --prune origin >&2
-else
-    rmdir repo 2>/dev/null || [ ! -e repo ] || die "$deploy_to/repo is not a mirror of a repository; move it away"
-    rm -rf .capdoit/incoming
-    git clone --quiet --mirror -- "$repo_url" .capdoit/incoming >&2
-    mv .capdoit/incoming repo
+update_mirror
+if ! found=$(report_refs) && replace_damaged_mirror; then
+    found=$(report_refs) || :
 fi
-for name in "refs/heads/$branch" "refs/tags/$branch"; do
-    git -C repo show-ref --verify --quiet "$name" || continue # main~1 is not a branch
-    if git -C repo rev-parse --quiet --verify "$name^{commit}"; then exit 0; fi
-done
-if [ "$branch" = HEAD ]; then
-    git -C repo rev-parse --verify 'HEAD^{commit}'
-elif is_commit_prefix "$branch"; then
-    git -C repo rev-parse --quiet --verify "$branch^{commit}" || :
+if [ -z "$found" ] && [ -n "$sha" ] && commit=$(fetch_commit "$sha"); then
+    found=$(print_fact commit "$commit")
 fi
+if [ -n "$found" ]; then printf '%s\n' "$found"; fi
+commit=$(printf '%s\n' "$found" | sed -n 's/^ref[[:blank:]]//p; s/^commit[[:blank:]]//p' | sed 's/ .*//; 1q')
+if [ -n "$commit" ]; then report_omissions "$deploy_to/repo" "$commit" || print_fact unexamined yes; fi
+print_fact end yes

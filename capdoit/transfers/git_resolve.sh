@@ -1,26 +1,81 @@
 # shellcheck shell=sh
-# Print the commit of the branch in the repository now, without fetching; nothing if the repository has no such branch.
-# A commit given by its sha counts as existing if the mirror has it, or if the sha is complete.
-# Needs: is_commit_prefix prepare_git
-# Given: branch deploy_to repo_url
+# Print, as facts, the refs of the repository that the branch may mean and the commit that its sha means, without a
+# change of the mirror. What the mirror lacks is fetched into a temporary repository.
+# Needs: find_commit make_temporary_directory prepare_git print_fact report_omissions
+# Needs: temporary_path
+# Given: deploy_to examine_lfs examine_submodules refs repo_url sha
+
+# Print the commit of a ref ($1) in the answer of the repository, where NAME^{} is what the tag NAME leads to.
+find_listed() {
+    printf '%s\n' "$listed" | while read -r id name; do
+        if [ "$name" = "$1" ]; then printf '%s\n' "$id"; fi
+    done
+}
+
+apart_git() {
+    git --git-dir="$(temporary_path repo)" "$@"
+}
+
+open_repository_apart() {
+    make_temporary_directory
+    apart=$(temporary_path repo)
+    git init --quiet --bare --template= "$apart"
+    apart_git config remote.origin.url "$repo_url"
+}
+
+# Fetch something ($1) without the contents of files, if the repository can leave them out; more arguments are options.
+fetch_apart() {
+    wanted=$1
+    shift
+    apart_git fetch --quiet --no-tags "$@" --filter=blob:none origin "$wanted" 2>/dev/null ||
+        apart_git fetch --quiet --no-tags origin "$wanted" 2>/dev/null
+}
+
+# Fetch the commit of a sha ($1). The first digits of a sha can be found in the complete history only.
+fetch_commit_apart() {
+    open_repository_apart
+    if [ "${#1}" -ge 40 ] && fetch_apart "$1" --depth=1; then return 0; fi
+    fetch_apart '+refs/*:refs/*'
+}
+
+# Print the paths that a release of the commit would lack.
+examine_commit() {
+    if [ -z "$apart" ] && ! find_commit "$commit" >/dev/null; then
+        open_repository_apart
+        if ! fetch_apart "$origin" --depth=1; then
+            print_fact unexamined yes
+            return
+        fi
+        commit=$(apart_git rev-parse --quiet --verify 'FETCH_HEAD^{commit}') || print_fact unreadable_ref "$origin"
+    fi
+    if [ -n "$commit" ]; then report_omissions "${apart:-$deploy_to/repo}" "$commit" || print_fact unexamined yes; fi
+}
+
 prepare_git
-refs=$(git ls-remote -- "$repo_url" "refs/heads/$branch" "refs/tags/$branch" "refs/tags/$branch^{}" HEAD) || exit
-for name in "refs/heads/$branch" "refs/tags/$branch^{}" "refs/tags/$branch" "$branch"; do
-    case $name in
-        refs/* | HEAD) ;;
-        *) continue ;;
-    esac
-    found=$(printf '%s\n' "$refs" | while read -r sha ref; do
-        if [ "$ref" = "$name" ]; then echo "$sha"; fi
-    done)
-    if [ -n "$found" ]; then
-        printf '%s\n' "$found"
-        exit 0
+apart=
+eval "set -- $refs"
+for name; do
+    set -- "$@" "$name^{}"
+done
+listed=$(git ls-remote -- "$repo_url" HEAD "$@") || exit
+commit=
+eval "set -- $refs"
+for name; do
+    id=$(find_listed "$name^{}")
+    id=${id:-$(find_listed "$name")}
+    if [ -z "$id" ]; then continue; fi
+    print_fact ref "$id $name"
+    if [ -z "$commit" ]; then
+        commit=$id
+        origin=$name
     fi
 done
-if is_commit_prefix "$branch"; then
-    if [ -d "$deploy_to/repo" ] && git -C "$deploy_to/repo" rev-parse --quiet --verify "$branch^{commit}"; then
-        exit 0
+if [ -z "$commit" ] && [ -n "$sha" ]; then
+    if ! commit=$(find_commit "$sha"); then
+        fetch_commit_apart "$sha"
+        commit=$(apart_git rev-parse --quiet --verify "$sha^{commit}") || :
     fi
-    [ "${#branch}" != 40 ] || printf '%s\n' "$branch"
+    if [ -n "$commit" ]; then print_fact commit "$commit"; fi
 fi
+if [ -n "$commit" ] && [ -n "$examine_lfs$examine_submodules" ]; then examine_commit; fi
+print_fact end yes

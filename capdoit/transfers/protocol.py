@@ -138,3 +138,12 @@ class Transfer(TransferSettings, Protocol):
             HostError: the host cannot reach the source.
         """
         return
+
+    def find_omissions(self, stage: Stage, branch: str, connection: Connection) -> Sequence[str]:  # noqa: ARG002
+        """Return what a release of the code would lack, as one host sees it, a sentence each.
+
+        Raises:
+            NotReady: there is no such code.
+            HostError: the host cannot be asked, or cannot reach the source.
+        """
+        return ()

@@ -49,7 +49,7 @@ MOMENTS = (
     Moment("deploy", "starting", "before"),
     Moment("deploy", "starting", "as"),
     Moment("deploy", "started", "after"),
-    Moment("deploy", "updating", "in", "git"),
+    Moment("deploy", "updating", "in", "git", "fetch"),
     Moment("deploy", "updating", "in", "mkdir"),
     Moment("deploy", "updating", "in", "tar"),
     Moment("deploy", "updating", "in", "ln"),
@@ -158,6 +158,14 @@ FAULTS = (
         affects="removal",
     ),
     Fault("killed", ":", "kill -KILL $$", affects="script"),
+    Fault(
+        "left_git_locks",
+        "for name in config HEAD packed-refs shallow refs/heads/main objects/maintenance; do\n"
+        '    : >"$deploy_to/repo/$name.lock"\n'
+        "done",
+        "kill -KILL $$",
+        affects="script",
+    ),
     Fault(
         "endless",
         f'if [ "$first" ]; then {APART.format(after=0.2, signal="INT")}\nfi',

@@ -211,3 +211,20 @@ def test_a_mirror_over_ssh_is_only_read(make_project: MakeProject, git_repo: Git
     (found,) = pending(project)
     assert subjects(found["comes"]) == ["change b.txt"]
     assert snapshot_hosts(project) == before
+
+
+@pytest.mark.extended("detail")
+def test_control_characters_of_a_subject_make_no_rows_and_reach_no_terminal(project: Project) -> None:
+    project.doit("deploy:production", check=True)
+    subject = "".join(map(chr, [*range(1, 9), *range(11, 32), 127, 0x85, 0x2028, 0x202E]))
+    project.repo.git("commit", "--quiet", "--allow-empty", "--cleanup=verbatim", "-m", f"a{subject}b")
+    clone_into(project)
+    said = project.doit("cap", "pending", check=True).out
+    assert said.count("\n") == 2
+    assert said.removesuffix("\n").split("\n")[1].isprintable()
+    assert "a\\x01\\x02" in said
+    (found,) = pending(project)
+    (commit,) = found["comes"]
+    assert commit["subject"].startswith("a\\x01\\x02")
+    assert "\\r" in commit["subject"]
+    assert commit["subject"].endswith("b")
