@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +15,9 @@ from capdoit.config.stages import Stage
 from capdoit.config.variables import Variables
 from capdoit.doit_tasks import Cap
 from capdoit.errors import ConfigError
+from capdoit.events import EventBus
 from capdoit.output.console import Console
+from capdoit.output.console_listener import console_events
 from capdoit.text import join_names
 
 T = TypeVar("T")
@@ -39,6 +42,11 @@ class CommandRequest:
     console: Console
     dodo_file: Path
     load_project: Callable[[], Cap]
+
+    @property
+    def events(self) -> EventBus:
+        """A bus whose events are shown on stderr: stdout has the answer only, which may be JSON."""
+        return console_events(Console(sys.stderr, self.console.redactor))
 
     def has(self, flag: Flag) -> bool:
         """Check whether the request has a flag."""

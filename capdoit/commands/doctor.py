@@ -30,7 +30,7 @@ def print_diagnosis(request: CommandRequest) -> int:
     """Print the problems of a stage, then the state of controller, hosts, ssh, recipes and settings."""
     stage, cap = request.select_stage(), request.load_project()
     recipes, broken = _recipe_versions(cap, stage.name)
-    diagnosis = diagnose(stage, cap.config, request.console, broken)
+    diagnosis = diagnose(stage, cap.config, request.events, broken)
     if request.has(JSON):
         request.print_json(_json(diagnosis, recipes))
     else:

@@ -18,7 +18,6 @@ from capdoit.hosts.connection import Connection
 from capdoit.hosts.host_requests import command_request
 from capdoit.operations.connections import find_unmasked_secrets
 from capdoit.output.console import Tone
-from capdoit.output.console_listener import console_events
 from capdoit.text import join_names
 
 MOST_KEPT = 1 << 20  # characters of a host's output
@@ -77,7 +76,7 @@ def execute_everywhere(request: CommandRequest) -> int:
     command, request = _take_command(request)
     stage = request.select_stage()
     if unmasked := find_unmasked_secrets(stage):
-        console_events(request.console).emit(SecretsNotMasked(unmasked))
+        request.events.emit(SecretsNotMasked(unmasked))
     outcomes = ask_every_host(stage, request, lambda host: _execute(host, command))
     for hosts, result in _group_equal(outcomes):
         request.console.write(f"{join_names(hosts)}: {result.ending}", Tone.HEAD if result.has_succeeded else Tone.BAD)

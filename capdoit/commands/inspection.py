@@ -17,7 +17,6 @@ from capdoit.operations.connections import make_fleet, refuse_unset_settings, wi
 from capdoit.operations.guards import read_note
 from capdoit.operations.integrity import compare_release
 from capdoit.operations.survey import survey_host
-from capdoit.output.console_listener import console_events
 from capdoit.records.facts import Facts
 from capdoit.records.journal import Note
 from capdoit.records.manifest import Comparison
@@ -46,7 +45,7 @@ class Inspection:
         self._depth = request.variables.verify or "full"
         self._stage = selected if flow else without_unset_secrets(selected)
         self._branch = transfer_of(stage).source(stage, request.variables.branch)
-        self._fleet = make_fleet(self._stage, console_events(request.console))
+        self._fleet = make_fleet(self._stage, request.events)
 
     def __enter__(self) -> Inspection:
         return self
@@ -155,5 +154,5 @@ def ask_every_host(stage: Stage, request: CommandRequest, ask: Callable[[Connect
         ConfigError: a secret is not set.
     """
     refuse_unset_settings(stage, is_deploy=False)
-    with closing(make_fleet(stage, console_events(request.console))) as fleet:
+    with closing(make_fleet(stage, request.events)) as fleet:
         return fleet.each(ask, fleet.connections, stop_on_failure=False)

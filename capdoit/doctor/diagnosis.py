@@ -15,9 +15,8 @@ from capdoit.doctor.findings import Finding
 from capdoit.doctor.host_condition import Condition, examine_host
 from capdoit.doctor.ssh_route import SshRoute, find_ssh_route
 from capdoit.errors import Outcome, answers
+from capdoit.events import EventBus
 from capdoit.operations.connections import make_fleet, refuse_unset_settings, without_unset_secrets
-from capdoit.output.console import Console
-from capdoit.output.console_listener import console_events
 from capdoit.text import get_first_line
 
 
@@ -57,13 +56,13 @@ class Diagnosis:
         return any(finding.is_problem for finding in self.findings)
 
 
-def diagnose(stage: Stage, config: Config, console: Console, more: Sequence[Finding] = ()) -> Diagnosis:
+def diagnose(stage: Stage, config: Config, events: EventBus, more: Sequence[Finding] = ()) -> Diagnosis:
     """Examine the controller, deploy.yml and the selected hosts. Changes nothing and takes no lock.
 
     Args:
         stage: with the selected hosts.
         config: all of deploy.yml.
-        console: masks the secrets of the stage from now on.
+        events: bus for what happens meanwhile; it masks the secrets of the stage from now on.
         more: findings from elsewhere.
 
     Raises:
@@ -71,9 +70,9 @@ def diagnose(stage: Stage, config: Config, console: Console, more: Sequence[Find
     """
     written = read_written_settings(config.file)
     settings = effective_settings(written, config, stage.name)
-    console.redactor.add(os.environ[s.secret] for s in settings if s.is_secret and s.secret in os.environ)
+    events.redactor.add(os.environ[s.secret] for s in settings if s.is_secret and s.secret in os.environ)
     programs = controller.find_versions()
-    routes, conditions = _examine_hosts(stage, console, has_ssh=programs["ssh"] is not None)
+    routes, conditions = _examine_hosts(stage, events, has_ssh=programs["ssh"] is not None)
     unused = find_unused_settings(written, config, stage.name)
     found = [
         *more,
@@ -86,10 +85,10 @@ def diagnose(stage: Stage, config: Config, console: Console, more: Sequence[Find
 
 
 def _examine_hosts(
-    stage: Stage, console: Console, has_ssh: bool
+    stage: Stage, events: EventBus, has_ssh: bool
 ) -> tuple[list[Outcome[SshRoute]], list[Outcome[Condition]]]:
     refuse_unset_settings(stage, is_deploy=False)
-    fleet = make_fleet(without_unset_secrets(stage), console_events(console))
+    fleet = make_fleet(without_unset_secrets(stage), events)
     with closing(fleet):
         by_ssh = [host for host in fleet.connections if has_ssh and host.config.transport == "ssh"]
         routes = fleet.each(lambda host: find_ssh_route(host.config), by_ssh, stop_on_failure=False)

@@ -282,9 +282,11 @@ class Connection:
             try:
                 return self._log_in_and_ask(requests)
             except LoginDropped as error:
+                if not patience_seconds:
+                    raise
                 if time.monotonic() - began > patience_seconds:
                     raise _given_up(error, tries, patience_seconds) from None
-                if tries == 1 and patience_seconds:
+                if tries == 1:
                     self._events.emit(LoginRetried(self.name, error.reason, patience_seconds))
             select.select([self.stop], [], [], random.uniform(*PAUSE_SECONDS))  # noqa: S311 - no secret
             self._raise_if_over()

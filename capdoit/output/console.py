@@ -38,13 +38,14 @@ class Console:
 
     Args:
         stream: the stream, usually stdout.
+        redactor: masks secrets in everything that is written; a new one by default.
 
     Attributes:
         redactor: masks secrets in everything that is written.
     """
 
-    def __init__(self, stream: TextIO) -> None:
-        self.redactor = Redactor()
+    def __init__(self, stream: TextIO, redactor: Redactor | None = None) -> None:
+        self.redactor = redactor or Redactor()
         self._stream = stream
         self._lock = threading.RLock()  # a signal handler may write while its own thread writes
         self._host_width = 0

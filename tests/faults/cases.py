@@ -85,9 +85,9 @@ class Fault:
 
     Attributes:
         name: part of the id of a case.
-        strike: sh that causes the fault. Its variables: ``$deploy_to``, ``$listener`` (pid of the host's sshd),
-            ``$controller`` (pid of doit), ``$down`` (a file; creating it cuts the power of the host) and ``$first``
-            (not empty on the first host with the fault).
+        strike: sh that causes the fault. Its variables: ``$deploy_to``, ``$listener`` and ``$port`` (pid and port of
+            the host's sshd), ``$controller`` (pid of doit), ``$down`` (a file; creating it cuts the power of the host),
+            ``$first`` (not empty on the first host with the fault), ``$python`` and ``$occupy_logins`` (programs).
         then: sh that runs after the fault, before the interrupted script continues.
         repair: sh that repairs the host.
         affects: ``controller``, ``host``, ``disk``, ``removal`` or ``script``.
@@ -172,6 +172,11 @@ FAULTS = (
         'trap "" TERM INT HUP; while :; do sleep 0.5; done',
         affects="script",
     ),
+    Fault(
+        "max_startups",  # the connection is lost, and others try to log in so often that sshd drops new logins
+        'env -i $python $occupy_logins $port 3; pkill -KILL -P $listener -f "^sshd.*@notty"',
+        LONG,
+    ),
 )
 
 
@@ -206,6 +211,11 @@ class Case:
         """True if the flow cannot fail: a rollback needs no room, unless its target is an archive."""
         is_full = self.fault.name in ("disk_full", "no_inodes")
         return is_full and self.moment.flow == "rollback" and not self.moment.is_target_archived
+
+    @property
+    def is_reachable_again(self) -> bool:
+        """True if a host with the fault, which this flow has locked, must be asked again until it answers."""
+        return self.fault.name == "max_startups" and self.moment.step != "starting"
 
     @property
     def may_die(self) -> bool:

@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import subprocess
+import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -13,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from capdoit.testing import DODO, Completed, GitRepo, Project, SshdFleet, clean_env
+from tests.faults import occupy_logins
 from tests.faults.cases import HOSTS, TOOLS, Case, Moment, ProgramFault
 
 FIRST = {"app.txt": "first\n", "bin/serve": "#!/bin/sh\n", "log/of/developer": "x\n", "assets/logo": "x" * 200_000}
@@ -74,6 +76,7 @@ exit $status
 SCRIPT = """\
 PATH={path}
 deploy_to={deploy_to} listener={listener} controller={controller} down={strikes}/down-{host} first={first}
+port={port} python={python} occupy_logins={occupy_logins}
 : >{strikes}/struck-{host}
 tries=0
 while [ "$(ls {strikes} | grep -c ^struck-)" -lt {together} ] && [ $tries -lt 100 ]; do
@@ -193,6 +196,9 @@ class FaultFleet:
             path=os.environ["PATH"],
             deploy_to=self.project.deploy_to(host),
             listener=sshd.pid,
+            port=self.sshds.hosts[host].port,
+            python=sys.executable,
+            occupy_logins=occupy_logins.__file__,
             controller=f"$(cat {self._strikes}/controller)",
             strikes=self._strikes,
             host=host,
@@ -262,7 +268,7 @@ class FaultFleet:
     def status(self) -> tuple[int, dict[str, Any]]:
         """Return the exit status and the JSON of `doit cap status`."""
         done = self.project.doit("cap", "--json", "status")
-        return done.code, json.loads(done.out)
+        return done.code, json.loads(done.out[done.out.index("{") :])  # after what stderr has
 
     def processes(self) -> list[str]:
         """Return the commands in the sessions of the hosts, and the ssh clients of the controller."""

@@ -11,8 +11,8 @@ from collections.abc import Iterator
 import pytest
 
 from capdoit.testing import SshdFleet
-from tests.faults.assertions import assert_recovers, assert_safe
-from tests.faults.cases import Case, ProgramFault, cases, container_cases, program_faults
+from tests.faults.assertions import assert_recovers, assert_safe, reports_doubt
+from tests.faults.cases import HOSTS, Case, ProgramFault, cases, container_cases, program_faults
 from tests.faults.fault_fleet import FaultFleet
 
 pytestmark = pytest.mark.ssh
@@ -31,10 +31,13 @@ ORDINARY = (
 
 
 @pytest.fixture(scope="session")
-def fleet(sshds: SshdFleet, tmp_path_factory: pytest.TempPathFactory) -> Iterator[FaultFleet]:
+def fleet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FaultFleet]:
+    sshds = SshdFleet(tmp_path_factory.mktemp("fleet"), len(HOSTS), max_startups="10:100:10")
+    sshds.start_all()
     made = FaultFleet(tmp_path_factory.mktemp("ground"), sshds)
     yield made
     made.unmount_all()
+    sshds.stop_all()
 
 
 @pytest.fixture(scope="session")
@@ -60,8 +63,9 @@ def check_case(fleet: FaultFleet, case: Case) -> None:
     with fleet.run_case(case) as done:
         assert done.code != 0 or not case.must_fail, done.out
         assert done.code == 0 or not case.must_succeed, done.out
-        struck = () if case.fault.affects == "controller" else case.hosts
+        struck = () if case.fault.affects == "controller" or case.is_reachable_again else case.hosts
         assert_safe(fleet, done, case.moment.flow, before, struck, case.may_die)
+        assert not (case.is_reachable_again and reports_doubt(done)), done.out
         published = fleet.project.current("web1") != before
         assert published or not case.moment.is_published, done.out
     assert_recovers(fleet, done)

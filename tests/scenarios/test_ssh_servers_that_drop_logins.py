@@ -6,10 +6,13 @@ try passwords. Here each sshd drops every connection from the eleventh on, so no
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
 import signal
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -75,6 +78,23 @@ def test_a_login_that_was_dropped_is_tried_again_with_a_message(make_on: MakeOn,
     for host in project.hosts:
         assert len(re.findall(rf"{host}: cannot connect: .*, before authentication; trying again", out)) == 1, out
         assert project.current(host)
+
+
+@pytest.mark.extended("detail")
+@pytest.mark.parametrize("command", ["status", "doctor", "history"])
+def test_the_json_of_a_command_is_complete_while_logins_are_tried_again(
+    make_on: MakeOn, fleet: SshdFleet, command: str, env: dict[str, str]
+) -> None:
+    project = make_on(1)
+    words = [sys.executable, "-m", "doit", "cap", command, "production", "--json"]
+    pipe = subprocess.PIPE
+    with busy(fleet, "web2") as strangers:
+        process = subprocess.Popen(words, cwd=project.path, env=env, stdout=pipe, stderr=pipe, text=True)
+        wait_until_dropped(fleet, "web2", 2)
+        strangers.close()
+        out, errors = process.communicate()
+    assert "before authentication; trying again" in errors
+    assert isinstance(json.loads(out), dict)
 
 
 @pytest.mark.extended("detail")
