@@ -418,18 +418,16 @@ class Published(Event):
     """The release is live on all hosts.
 
     Attributes:
-        release: its name.
+        releases: its name by host.
         revision: its commit or checksum.
         branch: source of the code; empty in a rollback.
-        hosts: names of the hosts.
         seconds: time since the flow began.
         is_drill: the release is live in the shadow of a drill only.
     """
 
-    release: str
+    releases: Mapping[str, str]
     revision: str
     branch: str
-    hosts: tuple[str, ...]
     seconds: float
     is_drill: bool = False
 

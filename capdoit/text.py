@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Sequence
 
+REVISION_DIGITS = 12  # of a revision that people read; JSON has all digits
+
 
 def make_printable(value: str | bytes) -> str:
     """Return a text in which control characters and malformed UTF-8 are escaped, and a tab is spaces.
@@ -41,6 +43,11 @@ def shorten(value: str, most: int) -> str:
         if size > most:
             return f"{value[:number].rpartition(' ')[0] or value[:number]} …"
     return value
+
+
+def shorten_revision(revision: str) -> str:
+    """Return a commit or checksum as people read it: its first 12 digits."""
+    return revision[:REVISION_DIGITS]
 
 
 def format_table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:

@@ -9,14 +9,13 @@ from typing import Any
 from capdoit.commands.command_request import CommandRequest
 from capdoit.commands.exit_statuses import NO_HOST_ANSWERED, SOME_HOSTS_SILENT, choose_exit_status
 from capdoit.commands.inspection import survey_hosts
-from capdoit.commands.live_releases import REVISION_DIGITS
 from capdoit.commands.subcommand import JSON, SELECTION, Subcommand, ValueOption
 from capdoit.commands.unreached_hosts import errors_by_host, print_unreached_hosts
 from capdoit.config.stages import Stage
 from capdoit.errors import ConfigError, Outcome, answers
 from capdoit.records.facts import Facts
 from capdoit.records.history import FlowRecord, build_history
-from capdoit.text import fit_table, group_names, join_names
+from capdoit.text import fit_table, group_names, join_names, shorten_revision
 from capdoit.units import format_elapsed, format_minute
 
 DEFAULT_NUMBER = 20  # flows
@@ -80,7 +79,7 @@ def _row(flow: FlowRecord) -> tuple[str, ...]:
     result, left = (_common(values.values()) for values in (flow.results, flow.left))
     event = flow.event if has_ended_well else f"{flow.event} {flow.flow}"
     when = format_minute(flow.at) or "not known"
-    revision = flow.revision[:REVISION_DIGITS]
+    revision = shorten_revision(flow.revision)
     return (when, event, result, flow.release, flow.by, took, revision, left, flow.origin)
 
 
@@ -88,6 +87,8 @@ def _notes(flow: FlowRecord, hosts: Sequence[str]) -> Iterable[str]:
     """Return what a reader must know in addition to the row."""
     if flow.ending:
         yield flow.ending
+    if len(set(flow.releases.values())) > 1:
+        yield "; ".join(f"{release} on {where}" for release, where in group_names(flow.releases.items()).items())
     if len(set(flow.results.values())) > 1:
         yield "; ".join(f"{result} on {where}" for result, where in group_names(flow.results.items()).items())
     elif missing := [host for host in hosts if host not in flow.results]:

@@ -11,13 +11,12 @@ from typing import Any
 from capdoit.commands.command_request import CommandRequest
 from capdoit.commands.exit_statuses import NO_HOST_ANSWERED, SOME_HOSTS_SILENT, choose_exit_status
 from capdoit.commands.inspection import survey_hosts_and_tip
-from capdoit.commands.live_releases import REVISION_DIGITS, find_live_release
 from capdoit.commands.subcommand import JSON, SELECTION, Subcommand
 from capdoit.commands.unreached_hosts import errors_by_host, print_unreached_hosts
 from capdoit.config.stages import Stage
 from capdoit.errors import ConfigError, answers
 from capdoit.records.facts import Facts
-from capdoit.text import fit_table, join_names
+from capdoit.text import fit_table, join_names, shorten_revision
 from capdoit.transfers import TRANSFERS, transfer_of
 from capdoit.transfers.git_commits import Commit, Repository
 from capdoit.transfers.protocol import CommitSource
@@ -83,7 +82,7 @@ def describe_gap(branch: str, tip: str, gap: Gap) -> str:
             f"Nothing is live on {join_names(gap.hosts)}, or it has no revision: a deploy would bring all of {branch}."
         )
     if gap.comes is None:
-        return f"{gap.revision[:REVISION_DIGITS]}, {live}, is not a commit that the repository has: {LOST}."
+        return f"{shorten_revision(gap.revision)}, {live}, is not a commit that the repository has: {LOST}."
     if gap.comes and gap.goes:
         comes, goes = _count(gap.comes), _count(gap.goes)
         return f"{branch} and {live} have diverged; a deploy would bring {comes} (+) and take away {goes} (-):"
@@ -91,7 +90,7 @@ def describe_gap(branch: str, tip: str, gap: Gap) -> str:
         return f"{branch} is {_count(gap.goes)} behind {live}; a deploy would take away (-):"
     if gap.comes:
         return f"{branch} is {_count(gap.comes)} ahead of {live}:"
-    return f"Nothing is pending: {branch} is {tip[:REVISION_DIGITS]}, {live}."
+    return f"Nothing is pending: {branch} is {shorten_revision(tip)}, {live}."
 
 
 def _count(commits: Sequence[Commit]) -> str:
@@ -101,7 +100,7 @@ def _count(commits: Sequence[Commit]) -> str:
 def _list_commits(gap: Gap, width: int) -> Iterable[str]:
     """Return a line for each commit. Only if some go away, a sign says which go and which come."""
     marked = [*(("+", commit) for commit in gap.comes or ()), *(("-", commit) for commit in gap.goes)]
-    rows = [(sign, c.revision[:REVISION_DIGITS], c.date, c.author, c.subject) for sign, c in marked]
+    rows = [(sign, shorten_revision(c.revision), c.date, c.author, c.subject) for sign, c in marked]
     if gap.goes:
         return fit_table(None, rows, width, 5).splitlines()
     return fit_table(None, [row[1:] for row in rows], width, 4).splitlines()
@@ -110,8 +109,7 @@ def _list_commits(gap: Gap, width: int) -> Iterable[str]:
 def _hosts_by_revision(facts: Iterable[Facts]) -> dict[str, tuple[str, ...]]:
     hosts: dict[str, tuple[str, ...]] = {}
     for one in facts:
-        _, revision = find_live_release(one)
-        hosts[revision] = (*hosts.get(revision, ()), one.host)
+        hosts[one.live_revision] = (*hosts.get(one.live_revision, ()), one.host)
     return hosts
 
 

@@ -10,7 +10,6 @@ from typing import Any
 from capdoit.commands.command_request import CommandRequest
 from capdoit.commands.exit_statuses import INCOMPLETE, NO_HOST_ANSWERED, choose_exit_status
 from capdoit.commands.inspection import Inspection
-from capdoit.commands.live_releases import REVISION_DIGITS, have_same_live_release
 from capdoit.commands.rollback_preview import RollbackPreview, advise_rollback, preview_verified_rollback
 from capdoit.commands.subcommand import JSON, SELECTION, Subcommand
 from capdoit.commands.unreached_hosts import errors_by_host, print_unreached_hosts
@@ -22,7 +21,7 @@ from capdoit.output.console import Tone
 from capdoit.records import fleet_state
 from capdoit.records.facts import Facts
 from capdoit.records.live_periods import find_live_period
-from capdoit.text import fit_table, format_table, join_names
+from capdoit.text import REVISION_DIGITS, fit_table, format_table, join_names, shorten_revision
 from capdoit.units import format_minute, format_size
 
 SIZES_TIMEOUT_SECONDS = 60
@@ -41,7 +40,7 @@ def print_releases(request: CommandRequest) -> int:
         request.print_json(_json(stage, outcomes, sizes, preview))
     else:
         _print(request, stage, outcomes, sizes, preview)
-    return choose_exit_status(outcomes, have_same_live_release(answers(outcomes)))
+    return choose_exit_status(outcomes, fleet_state.is_same_live(answers(outcomes)))
 
 
 # -- questions
@@ -163,7 +162,7 @@ def _list_releases(facts: Iterable[Facts]) -> list[str]:
 
 def _revision(facts: Sequence[Facts], release: str) -> str:
     revisions = {one.releases[release] for one in facts if one.releases.get(release)}
-    return "differs" if len(revisions) > 1 else "".join(revisions)[:REVISION_DIGITS]
+    return "differs" if len(revisions) > 1 else shorten_revision("".join(revisions))
 
 
 # -- for programs

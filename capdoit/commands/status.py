@@ -10,7 +10,6 @@ from typing import Any
 from capdoit.commands.command_request import CommandRequest
 from capdoit.commands.exit_statuses import INCOMPLETE, NO_HOST_ANSWERED, choose_exit_status
 from capdoit.commands.inspection import Inspection
-from capdoit.commands.live_releases import find_live_release, have_same_live_release
 from capdoit.commands.rollback_preview import (
     RollbackPreview,
     advise_rollback,
@@ -26,11 +25,10 @@ from capdoit.records import fleet_state
 from capdoit.records.facts import Facts
 from capdoit.records.history import build_history
 from capdoit.records.live_periods import describe_length, find_live_period
-from capdoit.text import fit_table, group_names, join_names
+from capdoit.text import fit_table, group_names, join_names, shorten_revision
 from capdoit.units import format_minute, format_size
 
 HEAD = ("host", "live", "since (UTC)", "by", "revision", "branch")
-SHORT_REVISION_DIGITS = 8  # so that the table fits a screen
 
 
 def print_status(request: CommandRequest) -> int:
@@ -74,11 +72,10 @@ def _print(request: CommandRequest, stage: Stage, outcomes: Sequence[Outcome[Fac
 
 
 def _row(facts: Facts) -> tuple[str, ...]:
-    release, revision = find_live_release(facts)
-    period = find_live_period(facts, release)
-    short_revision = revision[:SHORT_REVISION_DIGITS]
-    live = "broken" if fleet_state.find_wrong_symlinks([facts]) else release or "nothing"
-    return facts.host, live, format_minute(period.since), period.by, short_revision, period.branch
+    period = find_live_period(facts, facts.live)
+    live = "broken" if fleet_state.find_wrong_symlinks([facts]) else facts.live or "nothing"
+    revision = shorten_revision(facts.live_revision)
+    return facts.host, live, format_minute(period.since), period.by, revision, period.branch
 
 
 def _describe_fleet(facts: Sequence[Facts]) -> Iterator[tuple[str, Tone | None]]:
@@ -115,14 +112,15 @@ def _describe_rollback(
         yield f"A rollback is refused: {preview.refusal}"
         yield from (f"  {line}" for line in advise_rollback(preview, request, stage))
         return
-    target = preview.target.release
-    one = next((one for one in facts if target in one.releases), facts[0])
-    period = find_live_period(one, target)
+    target = preview.target
+    one = next((one for one in facts if one.host not in target.names), facts[0])
+    period = find_live_period(one, target.release)
     how_long = describe_length(period, datetime.now(timezone.utc))
     was_live = f", live {how_long}, until {format_minute(period.until)}" if how_long and period.until else ""
-    source = period.branch or one.releases.get(target, "")[:SHORT_REVISION_DIGITS]
+    source = period.branch or shorten_revision(target.revision)
     possible = f"possible on {len(facts)} of {host_count} hosts"
-    yield f"A rollback goes to {target} ({source}{was_live}), {possible}; to be sure: doit drill:{stage.name}"
+    names = join_names(sorted({target.release, *target.names.values()}, reverse=True))
+    yield f"A rollback goes to {names} ({source}{was_live}), {possible}; to be sure: doit drill:{stage.name}"
 
 
 def _describe_free_space(facts: Sequence[Facts]) -> str:
@@ -144,7 +142,7 @@ def _json(stage: Stage, outcomes: Sequence[Outcome[Facts]], preview: RollbackPre
     facts = answers(outcomes)
     return {
         "stage": stage.name,
-        "agree": have_same_live_release(facts) if facts else None,
+        "agree": fleet_state.is_same_live(facts) if facts else None,
         "rollback": preview.release,
         "refused": preview.refusal,
         "broken": fleet_state.find_wrong_symlinks(facts),
@@ -159,12 +157,11 @@ def _host_json(outcome: Outcome[Facts], preview: RollbackPreview) -> dict[str, A
     facts = outcome.answer
     if facts is None:
         return {"host": outcome.host, "error": str(outcome.error)}
-    release, revision = find_live_release(facts)
-    period = find_live_period(facts, release)
+    period = find_live_period(facts, facts.live)
     return {
         "host": facts.host,
-        "live": release or None,
-        "revision": revision or None,
+        "live": facts.live or None,
+        "revision": facts.live_revision or None,
         "since": period.since or None,
         "by": period.by or None,
         "branch": period.branch or None,

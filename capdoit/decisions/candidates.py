@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from types import MappingProxyType
 
 from capdoit.errors import Candidates, HostReleases
 from capdoit.records.facts import Facts
@@ -24,6 +25,19 @@ def find_previous_release(facts: Facts, fleet: Sequence[Facts] = ()) -> str | No
     return next((r for r in good if all(r in one.lineage.stack and one.is_complete(r) for one in hosts)), None)
 
 
+def match_by_revision(facts: Sequence[Facts], release: str) -> dict[str, str]:
+    """Return, for each host without a release, the release there that has the same revision; by host.
+
+    A host that missed a deploy got the same revision later, in a release of another name.
+    """
+    revisions = {one.releases[release] for one in facts if one.releases.get(release)}
+    if len(revisions) != 1:
+        return {}
+    (revision,) = revisions
+    found = {one.host: _find_release_of(one, revision) for one in facts if release not in one.held}
+    return {host: name for host, name in found.items() if name}
+
+
 def find_candidates(facts: Sequence[Facts]) -> Candidates:
     """Return the releases that every host can go to: the good ones, or the bad ones if there are no others."""
     possible = [name for name in facts[0].held if _is_possible(facts, name)]
@@ -40,14 +54,27 @@ def find_obstacle(facts: Facts, release: str) -> str:
     return "" if facts.is_complete(release) and state in TARGET_STATES else state
 
 
-def is_live_everywhere(facts: Sequence[Facts], release: str) -> bool:
-    """Check that a release is live, and its files are there, on every host."""
-    return all(one.current == release and release in one.releases for one in facts)
+def is_live_everywhere(facts: Sequence[Facts], release: str, names: Mapping[str, str]) -> bool:
+    """Check that a release is live, and its files are there, on every host.
+
+    Args:
+        facts: of every host.
+        release: name of the release.
+        names: its name on the hosts where it has another one.
+    """
+    live = ((one, names.get(one.host, release)) for one in facts)
+    return all(one.current == name and name in one.releases for one, name in live)
 
 
-def collect_revisions(facts: Sequence[Facts], release: str) -> dict[str, str]:
-    """Return the revision of a release by host, for the hosts that have it as a directory."""
-    return {one.host: one.releases[release] for one in facts if release in one.releases}
+def collect_revisions(
+    facts: Sequence[Facts], release: str, names: Mapping[str, str] = MappingProxyType({})
+) -> dict[str, str]:
+    """Return the revision of a release by host, for the hosts that have it as a directory.
+
+    Arguments as in `is_live_everywhere`.
+    """
+    held = ((one, names.get(one.host, release)) for one in facts)
+    return {one.host: one.releases[name] for one, name in held if name in one.releases}
 
 
 def list_releases(facts: Sequence[Facts], answers: Mapping[str, str] | None = None) -> list[HostReleases]:
@@ -71,5 +98,13 @@ def simulate_deploy(facts: Facts, release: str) -> Facts:
 
 
 def _is_possible(facts: Sequence[Facts], release: str) -> bool:
-    can_go = not any(find_obstacle(one, release) for one in facts) and not is_live_everywhere(facts, release)
-    return can_go and len(set(collect_revisions(facts, release).values())) <= 1
+    names = match_by_revision(facts, release)
+    can_go = not any(find_obstacle(one, names.get(one.host, release)) for one in facts)
+    is_one_revision = len(set(collect_revisions(facts, release, names).values())) <= 1
+    return can_go and is_one_revision and not is_live_everywhere(facts, release, names)
+
+
+def _find_release_of(facts: Facts, revision: str) -> str | None:
+    """Return the release of a revision that a host can go to: a good one if possible, not the live one, the newest."""
+    names = (name for name, of_name in facts.releases.items() if of_name == revision and not find_obstacle(facts, name))
+    return max(names, key=lambda name: (name in facts.lineage.stack, name != facts.current, name), default=None)

@@ -4,28 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from capdoit.decisions.candidates import collect_revisions, find_candidates, list_releases
+from capdoit.decisions.candidates import find_candidates, list_releases
 from capdoit.errors import FleetDisagrees, NoTarget, Refusal
 from capdoit.records.facts import Facts
+from capdoit.records.fleet_state import have_same_live
 
 
-def choose_live_release(facts: Sequence[Facts]) -> tuple[str, str]:
-    """Return name and revision of the live release, the same on all hosts.
+def choose_live_release(facts: Sequence[Facts]) -> tuple[dict[str, str], str]:
+    """Return the live release of each host, and its revision, which all hosts share.
 
     Args:
         facts: of every host.
 
     Raises:
         NoTarget: no release is live.
-        FleetDisagrees: the hosts do not have the same release live.
+        FleetDisagrees: the hosts do not have the same release live, nor the same revision.
     """
-    live = {one.current for one in facts}
-    if len(live) > 1:
+    if not have_same_live(facts):
         raise FleetDisagrees(Refusal.DIFFERENT_LIVE, list_releases(facts), candidates=find_candidates(facts))
-    release = live.pop()
-    if release is None:
+    releases = {one.host: one.current for one in facts if one.current}
+    if not releases:
         raise NoTarget(Refusal.NOTHING_LIVE)
-    return release, next(iter(collect_revisions(facts, release).values()), "")
+    return releases, facts[0].live_revision
 
 
 def choose_release_to_verify(facts: Sequence[Facts], wanted: str | None) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from capdoit.decisions.candidates import (
     collect_revisions,
@@ -12,6 +12,7 @@ from capdoit.decisions.candidates import (
     find_previous_release,
     is_live_everywhere,
     list_releases,
+    match_by_revision,
     simulate_deploy,
 )
 from capdoit.errors import FleetDisagrees, NoTarget, Refusal, ReleaseNotChosen
@@ -23,14 +24,20 @@ class RollbackTarget:
     """The release that a rollback makes live on every host.
 
     Attributes:
-        release: name of the release.
+        release: name of the release; the newest one, if hosts have its revision in releases of different names.
         revision: revision of the release; empty if every host has it as an archive only.
         archived: names of the hosts that have it as an archive only.
+        names: name of the release on the hosts where it has another one.
     """
 
     release: str
     revision: str
     archived: frozenset[str]
+    names: Mapping[str, str] = field(default_factory=dict)
+
+    def release_on(self, host: str) -> str:
+        """Return the name of the release on a host."""
+        return self.names.get(host, self.release)
 
 
 def choose_rollback_target(facts: Sequence[Facts], wanted: str | None = None) -> RollbackTarget:
@@ -45,16 +52,15 @@ def choose_rollback_target(facts: Sequence[Facts], wanted: str | None = None) ->
         FleetDisagrees: some hosts can go to it and others cannot, or the hosts have it with different revisions.
     """
     if wanted is None:
-        release = _choose_previous(facts)
+        release, names = _choose_previous(facts)
     else:
-        release = wanted
-        _check_wanted(facts, release)
-    _check_revision(facts, release)
-    return RollbackTarget(
-        release=release,
-        revision=next(iter(collect_revisions(facts, release).values()), ""),
-        archived=frozenset(one.host for one in facts if release not in one.releases),
-    )
+        release, names = wanted, match_by_revision(facts, wanted)
+        _check_wanted(facts, release, names)
+    revisions = collect_revisions(facts, release, names)
+    if len(set(revisions.values())) > 1:
+        raise _refuse(FleetDisagrees, Refusal.DIFFERENT_REVISIONS, facts, release, revisions)
+    archived = frozenset(one.host for one in facts if names.get(one.host, release) not in one.releases)
+    return RollbackTarget(release, next(iter(revisions.values()), ""), archived, names)
 
 
 def predict_rollback_target(facts: Sequence[Facts], release: str) -> str | None:
@@ -70,33 +76,30 @@ def predict_rollback_target(facts: Sequence[Facts], release: str) -> str | None:
         return None
 
 
-def _choose_previous(facts: Sequence[Facts]) -> str:
+def _choose_previous(facts: Sequence[Facts]) -> tuple[str, Mapping[str, str]]:
+    """Return the release that was live before on all hosts, and its name where it has another one."""
     previous = {one.host: find_previous_release(one) for one in facts}
-    first, *others = set(previous.values())
-    if others:
+    found = {host: release for host, release in previous.items() if release}
+    if not found:
+        raise _refuse(NoTarget, Refusal.NO_OLDER_RELEASE, facts)
+    newest = max(found.values())
+    names = {host: release for host, release in found.items() if release != newest}
+    if len(found) < len(facts) or names != match_by_revision(facts, newest):
         answers = {host: release or "" for host, release in previous.items()}
         raise _refuse(FleetDisagrees, Refusal.DIFFERENT_TARGETS, facts, answers=answers)
-    if first is None:
-        raise _refuse(NoTarget, Refusal.NO_OLDER_RELEASE, facts)
-    return first
+    return newest, names
 
 
-def _check_wanted(facts: Sequence[Facts], release: str) -> None:
+def _check_wanted(facts: Sequence[Facts], release: str, names: Mapping[str, str]) -> None:
     if not any(release in one.held for one in facts):
         raise _refuse(NoTarget, Refusal.UNKNOWN_RELEASE, facts, release)
-    obstacles = {one.host: find_obstacle(one, release) for one in facts}
+    obstacles = {one.host: find_obstacle(one, names.get(one.host, release)) for one in facts}
     if all(obstacles.values()):
         raise _refuse(NoTarget, Refusal.IMPOSSIBLE, facts, release, obstacles)
     if any(obstacles.values()):
         raise _refuse(FleetDisagrees, Refusal.NOT_ON_EVERY_HOST, facts, release, obstacles)
-    if is_live_everywhere(facts, release):
+    if is_live_everywhere(facts, release, names):
         raise NoTarget(Refusal.ALREADY_LIVE, release=release)
-
-
-def _check_revision(facts: Sequence[Facts], release: str) -> None:
-    revisions = collect_revisions(facts, release)
-    if len(set(revisions.values())) > 1:
-        raise _refuse(FleetDisagrees, Refusal.DIFFERENT_REVISIONS, facts, release, revisions)
 
 
 def _refuse(

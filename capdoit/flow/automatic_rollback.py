@@ -79,10 +79,10 @@ class AutomaticRollback:
     def _report(self, failure: FailureReport | None) -> RollbackReport:
         rollback, failed_release = self._runner.context, self._deploy.decision.release
         facts = [*rollback.progress.facts.values()] if rollback else []
+        hosts = [host.name for host in self._deploy.fleet.release_connections]
         return RollbackReport(
             failed_release=failed_release,
-            target=rollback.decision.release if rollback else "",
-            hosts=tuple(host.name for host in self._deploy.fleet.connections),
+            targets={host: rollback.decision.release_on(host) for host in hosts} if rollback else {},
             failure=failure,
             has_surveyed=bool(facts),
             is_obsolete=bool(find_undo_problems(facts, failed_release)),

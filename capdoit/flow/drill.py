@@ -119,9 +119,9 @@ class Drill:
             raise _warnings_as_failure(inner.context)
 
     def _check_same_target(self, context: FlowContext, inner: FlowRunner) -> None:
-        target = context.decision.release
-        if inner.context and inner.context.decision.release != target:
-            raise DrillFailed(f"the shadow would go to {inner.context.decision.release}, but the hosts to {target}")
+        found, target = inner.context.decision if inner.context else context.decision, context.decision
+        if (found.release, found.names) != (target.release, target.names):
+            raise DrillFailed(f"the shadow would go to {found.release}, but the hosts to {target.release}")
 
     def _timed(self, phase: str, work: Callable[[], object]) -> float:
         """Do the work of a phase and return its seconds."""

@@ -153,7 +153,7 @@ def _reverting(context: FlowContext) -> Iterator[str]:
 def _publishing(context: FlowContext) -> Iterator[str]:
     for host in context.fleet.release_connections:
         before = context.progress.live_before(host.name) or "nothing"
-        yield f"{host.name}: current changes from {before} to {context.decision.release}"
+        yield f"{host.name}: current changes from {before} to {context.decision.release_on(host.name)}"
 
 
 def _finishing(context: FlowContext) -> Iterator[str]:

@@ -170,7 +170,7 @@ def _state_not_asked(context: FlowContext, outcome: Outcome[HostState]) -> HostS
     reason = get_first_line(outcome.error)
     before = context.progress.live_before(outcome.host)
     if outcome.host in context.progress.flipped:
-        either = f"{context.decision.release} or {before or 'nothing'}"
+        either = f"{context.decision.release_on(outcome.host)} or {before or 'nothing'}"
         return HostState(outcome.host, either, f"not known: {reason}", is_known=False)
     expected = context.decision.release if context.progress.is_published else before
     live = expected if outcome.host in context.progress.facts else "not known"
@@ -185,7 +185,7 @@ def _is_changed_by_others(context: FlowContext, state: HostState) -> bool:
     if not state.is_known or state.host not in context.progress.facts:
         return False
     before = context.progress.live_before(state.host)
-    return state.live != (context.decision.release if context.progress.is_published else before)
+    return state.live != (context.decision.release_on(state.host) if context.progress.is_published else before)
 
 
 def _is_undo_obsolete(context: FlowContext) -> bool:

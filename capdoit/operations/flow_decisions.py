@@ -55,7 +55,7 @@ def choose_target(context: FlowContext) -> None:
     if problems:
         raise NotReady(*problems)
     target = choose_rollback_target(facts, context.request.variables.rollback_release)
-    context.decide(release=target.release, revision=target.revision, archived_on=target.archived)
+    context.decide(release=target.release, names=target.names, revision=target.revision, archived_on=target.archived)
     context.decide(reverts=call_guards(context))
 
 
@@ -65,5 +65,5 @@ def choose_live(context: FlowContext) -> None:
     Raises:
         NoTarget, FleetDisagrees: nothing is live, or not the same release on all hosts.
     """
-    release, revision = choose_live_release(list(context.progress.facts.values()))
-    context.decide(release=release, revision=revision)
+    names, revision = choose_live_release(list(context.progress.facts.values()))
+    context.decide(release=max(names.values()), names=names, revision=revision)

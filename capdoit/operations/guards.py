@@ -96,7 +96,7 @@ def _names_unknown_to_target(context: FlowContext, connection: Connection, check
 
 def _recorded_names(context: FlowContext, check: RollbackCheck) -> tuple[str, ...] | None:
     """Return the probe's answer when the target became live; None when no host has recorded it."""
-    notes = context.fleet.all(lambda connection: read_note(connection, context.decision.release))
+    notes = context.fleet.all(lambda connection: read_note(connection, context.decision.release_on(connection.name)))
     probes = [note.probes for note in notes.values() if isinstance(note, Note)]
     return next((found[check.recipe] for found in probes if check.recipe in found), None)
 

@@ -75,7 +75,7 @@ def check_integrity(context: FlowContext, connection: Connection) -> Comparison 
         Damaged: the release is not as it was shipped, or that is not known.
         HostError: the host was lost, or the archive could not be unpacked.
     """
-    request, release = context.request, context.decision.release
+    request, release = context.request, context.decision.release_on(connection.name)
     if connection.name not in context.decision.archived_on:
         depth = request.variables.verify or "quick"
         _refuse_damage(context, find_damage(connection, request.stage, release, depth))

@@ -10,11 +10,10 @@ from capdoit.events import Event, EventBus
 from capdoit.output.console import Console, Tone
 from capdoit.output.failure_report import render_failure
 from capdoit.redaction import SHORTEST_SECRET
-from capdoit.text import fit_table, join_names
+from capdoit.text import fit_table, group_names, join_names, shorten_revision
 
 Line = tuple[str, Tone | None]
 REPORTS = (events.TeardownFailed, events.FlowStopped)  # begin with the name of the flow, at the left edge
-SHORT_REVISION = 12  # digits
 
 
 class ConsoleListener:
@@ -136,8 +135,10 @@ def _published(event: events.Published) -> Iterator[Line]:
     if event.is_drill:
         return
     source = f", {event.branch}" if event.branch else ""
-    of = f"{event.release} ({event.revision[:SHORT_REVISION]}{source})"
-    yield f"{of} is live on {join_names(event.hosts)} after {event.seconds:.2f} s", Tone.GOOD
+    revision = f"{shorten_revision(event.revision)}{source}"
+    hosts_by_release = group_names(event.releases.items())
+    live = "; ".join(f"{release} ({revision}) is live on {hosts}" for release, hosts in hosts_by_release.items())
+    yield f"{live} after {event.seconds:.2f} s", Tone.GOOD
 
 
 def _hook_not_called(event: events.HookNotCalled) -> Iterator[Line]:

@@ -21,7 +21,7 @@ from capdoit.errors import (
     merge_problems,
 )
 from capdoit.output.command_line import CommandLine
-from capdoit.text import format_table, group_names, join_names
+from capdoit.text import format_table, group_names, join_names, shorten_revision
 
 MOST_SHOWN = 8  # releases of a host, commands
 # By the state of the release.
@@ -136,7 +136,7 @@ def _column(error: ReleaseNotChosen) -> tuple[list[str], list[list[str]]]:
     if error.reason in (Refusal.IMPOSSIBLE, Refusal.NOT_ON_EVERY_HOST):
         return [f"can go to {error.release}"], [[f"no: {WHY_NOT[a]}" if a else "yes"] for a in answers]
     if error.reason is Refusal.DIFFERENT_REVISIONS:
-        return [f"revision of {error.release}"], [[answer or "in its archive"] for answer in answers]
+        return [f"revision of {error.release}"], [[shorten_revision(answer) or "in its archive"] for answer in answers]
     return [], [[] for _ in answers]
 
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from capdoit.errors import GuardRefused, HostsFailed, LockHeld, PlanOutdated
 from capdoit.output.command_line import CommandLine
 from capdoit.output.error_text import render_advice, render_cause
-from capdoit.text import format_table, join_names
+from capdoit.text import format_table, group_names, join_names
 
 
 @dataclass(frozen=True)
@@ -77,16 +77,14 @@ class RollbackReport:
 
     Attributes:
         failed_release: the release whose deploy failed after its publish.
-        target: the release that the rollback went to; empty when none was chosen.
-        hosts: names of the hosts.
+        targets: the release that the rollback went to, by host; empty when none was chosen.
         failure: report of the rollback; None when it succeeded.
         has_surveyed: the rollback asked the hosts what is live.
         is_obsolete: the failed release was not live on every host any more.
     """
 
     failed_release: str
-    target: str
-    hosts: tuple[str, ...]
+    targets: Mapping[str, str]
     failure: FailureReport | None = None
     has_surveyed: bool = True
     is_obsolete: bool = False
@@ -119,15 +117,15 @@ def _render_rollback(rollback: RollbackReport) -> str:
     if rollback.failure:
         failure = render_failure(rollback.failure)
         return f"{_state_after(rollback, rollback.failure)} The automatic rollback (on_failure) failed, too:\n{failure}"
-    hosts = join_names(rollback.hosts)
-    return f"It was rolled back (on_failure): {rollback.target} is live on {hosts}, and {failed} is bad."
+    live = (f"{release} is live on {hosts}" for release, hosts in group_names(rollback.targets.items()).items())
+    return f"It was rolled back (on_failure): {'; '.join(live)}, and {failed} is bad."
 
 
 def _state_after(rollback: RollbackReport, failure: FailureReport) -> str:
     """Return what a rollback that failed has left live."""
     failed = rollback.failed_release
     if failure.is_published:
-        return f"{rollback.target} is live again, and {failed} is bad."
+        return f"{join_names(sorted({*rollback.targets.values()}))} is live again, and {failed} is bad."
     if failure.doubtful:
         return "Not every host reports what is live."
     if not rollback.has_surveyed:

@@ -128,6 +128,11 @@ class Facts:
         return "" if self.current_is_broken else self.current or self.link
 
     @property
+    def live_revision(self) -> str:
+        """The revision of the live release; empty if nothing is live, or if it is not known."""
+        return self.releases.get(self.current or "", "")
+
+    @property
     def held(self) -> list[str]:
         """The names of all releases and archives, newest first."""
         return sorted({*self.releases, *self.archives}, reverse=True)

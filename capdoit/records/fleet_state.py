@@ -2,23 +2,34 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime
+from functools import reduce
+from operator import or_
 
 from capdoit.records.facts import Facts
 from capdoit.records.journal import WORKS, DrillVerdict, Entry, find_undone_runs
-from capdoit.text import group_names, join_names
+from capdoit.text import group_names, join_names, shorten_revision
 from capdoit.units import format_duration
 
 
 def find_differences(facts: Sequence[Facts]) -> list[str]:
     """Return the differences between hosts: live releases, complete releases and revisions, one sentence each."""
-    live = {one.live for one in facts}
-    return [
-        *([describe_live(facts)] if len(live) > 1 else []),
-        *_different_revisions(facts),
-        *_missing_releases(facts),
-    ]
+    return [*_different_live(facts), *_different_revisions(facts), *_missing_releases(facts)]
+
+
+def have_same_live(facts: Sequence[Facts]) -> bool:
+    """Return True if hosts have the same release live, or its revision where they lack it: they caught up later."""
+    newest = max((one.live for one in facts), default="")
+    revisions = {one.live_revision for one in facts}
+    caught_up = len(revisions) == 1 and "" not in revisions
+    return all(one.live == newest or (caught_up and newest not in one.held) for one in facts)
+
+
+def is_same_live(facts: Sequence[Facts]) -> bool:
+    """Return True if all hosts have the same complete release or revision live, or none of them has any."""
+    return len({one.live_revision for one in facts}) <= 1 and have_same_live(facts) and not find_wrong_symlinks(facts)
 
 
 def describe_live(facts: Sequence[Facts]) -> str:
@@ -81,6 +92,10 @@ def _why_overdue(verdict: DrillVerdict | None, max_age_seconds: int, now: dateti
     return f"the last drill is {format_duration(age)} old" if age > max_age_seconds else ""
 
 
+def _different_live(facts: Sequence[Facts]) -> list[str]:
+    return [] if have_same_live(facts) else [describe_live(facts)]
+
+
 def _describe_wrong_symlink(facts: Facts) -> str:
     """Return the fault of ``current``; empty if it leads to a release, or is missing."""
     if facts.current_is_not_symlink:
@@ -97,16 +112,22 @@ def _different_revisions(facts: Sequence[Facts]) -> list[str]:
     for name in sorted({name for one in facts for name in one.releases}):
         revisions = group_names((one.host, one.releases[name]) for one in facts if one.releases.get(name))
         if len(revisions) > 1:
-            parts = (f"{revision[:12]} on {hosts}" for revision, hosts in revisions.items())
+            parts = (f"{shorten_revision(revision)} on {hosts}" for revision, hosts in revisions.items())
             sentences.append(f"{name} is {'; '.join(parts)}")
     return sentences
 
 
 def _missing_releases(facts: Sequence[Facts]) -> list[str]:
+    """Return the complete releases that hosts lack; a host that caught up has the revision in another release."""
     complete = {one.host: {*filter(one.is_complete, one.releases)} for one in facts}
-    everywhere = set().union(*complete.values())
-    missing = {host: everywhere - names for host, names in complete.items() if everywhere - names}
-    found = group_names((host, join_names(sorted(names))) for host, names in missing.items())
+    counts = {one.host: Counter(one.releases[name] for name in complete[one.host]) for one in facts}
+    needed = reduce(or_, counts.values(), Counter[str]())  # the largest count of each revision
+    revisions = {name: one.releases[name] for one in facts for name in complete[one.host]}
+    missing = {
+        host: [name for name in sorted({*revisions} - held) if counts[host][revisions[name]] < needed[revisions[name]]]
+        for host, held in complete.items()
+    }
+    found = group_names((host, join_names(names)) for host, names in missing.items() if names)
     return [f"{releases} is not on {hosts}" for releases, hosts in found.items()]
 
 
@@ -119,9 +140,15 @@ def _missed_deploys(facts: Facts, fleet: Sequence[Facts]) -> list[str]:
     undone = find_undone_runs(facts.entries)
     published = (entry for entry in reversed(facts.entries) if entry.event == "live" and entry.run not in undone)
     last = next(published, Entry())
-    caught_up = {one.host for one in fleet if one.current == last.release}
+    caught_up = {one.host for one in fleet if _has_caught_up(one, last)}
     late = [host for host in last.missing.split() if host not in caught_up]
     return [f"{host}: release {last.release} was deployed without it" for host in late]
+
+
+def _has_caught_up(facts: Facts, missed: Entry) -> bool:
+    """Return True if a host has the release of a deploy that it missed, or its revision in a later release."""
+    is_later = (facts.current or "") > missed.release
+    return facts.current == missed.release or (is_later and facts.live_revision == missed.revision != "")
 
 
 def _half_made_releases(facts: Sequence[Facts]) -> list[str]:

@@ -33,7 +33,8 @@ class FlowRecord:
         flow: ``deploy`` or ``rollback``; empty for an unlock.
         event: the flow if it finished or is at work; otherwise ``failed`` or ``interrupted``; or ``unlock``.
         seconds: duration; None if unknown.
-        release: name of the release.
+        release: name of the release; the newest one, if hosts have its revision in releases of different names.
+        releases: name of the release, by host.
         revision: revision of the release.
         left: the release that was live before, by host, where it is known.
         why: the operator's reason.
@@ -51,6 +52,7 @@ class FlowRecord:
     event: str
     seconds: float | None
     release: str
+    releases: Mapping[str, str]
     revision: str
     left: Mapping[str, str]
     why: str
@@ -127,6 +129,7 @@ def _as_entries(publish: Publish) -> list[Entry]:
 def _build_record(entries_by_host: Mapping[str, Sequence[Entry]], held: bool | None) -> FlowRecord:
     entries = [entry for of_host in entries_by_host.values() for entry in of_host]
     event, ending = _event(entries, held)
+    releases = {host: name for host, of_host in entries_by_host.items() if (name := _first(of_host, "release"))}
     left_out = {host: "left out" for entry in entries for host in entry.missing.split()}
     return FlowRecord(
         run=_first(entries, "run"),
@@ -136,7 +139,8 @@ def _build_record(entries_by_host: Mapping[str, Sequence[Entry]], held: bool | N
         flow=_first(entries, "flow"),
         event=event,
         seconds=max((seconds for seconds in map(_seconds, entries) if seconds is not None), default=None),
-        release=_first(entries, "release"),
+        release=max(releases.values(), default=""),
+        releases=releases,
         revision=_first(entries, "revision"),
         left={host: left for host, of_host in entries_by_host.items() if (left := _first(of_host, "left"))},
         why=_first(entries, "message"),

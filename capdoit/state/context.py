@@ -83,7 +83,7 @@ class FlowContext:
             files: its file or files, as paths below capdoit/ without ``.sh``.
             values: what its header asks for beyond the values that every script of a flow can have.
         """
-        return connection.script(name, files, values or {}, self._common_values)
+        return connection.script(name, files, values or {}, self._common_values(connection.name))
 
     def run(
         self,
@@ -103,12 +103,11 @@ class FlowContext:
         """Run a script with an open file on its stdin, or record it; errors as in `Executor.feed`."""
         self.executor.feed(connection, self.script(connection, name, files), source)
 
-    @property
-    def _common_values(self) -> dict[str, Value]:
+    def _common_values(self, host: str) -> dict[str, Value]:
         stage, decision = self.request.stage, self.decision
         return {
             "run": self.request.run_id,
-            "release": decision.release,
+            "release": decision.release_on(host),
             "revision": decision.revision,
             "revision_time": decision.revision_time,
             "linked_files": stage.linked_files,

@@ -16,6 +16,7 @@ class Decision:
         revision_time: unix seconds of the revision, as text; empty when it is not known.
         archived_on: in a rollback, names of the hosts that have the release only as an archive.
         reverts: names that the rollback target does not know and that ``migrations=back`` reverts, by recipe.
+        names: in a rollback, name of the release on the hosts that have its revision in a release of another name.
     """
 
     release: str = ""
@@ -23,3 +24,8 @@ class Decision:
     revision_time: str = ""
     archived_on: frozenset[str] = frozenset()
     reverts: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    names: Mapping[str, str] = field(default_factory=dict)
+
+    def release_on(self, host: str) -> str:
+        """Return the name of the release on a host."""
+        return self.names.get(host, self.release)

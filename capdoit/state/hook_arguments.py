@@ -11,8 +11,9 @@ def release_argument(context: FlowContext, connection: Connection) -> Release:
     """Return the release as hooks on a host see it."""
     decision = context.decision
     previous = context.progress.live_before(connection.name)
-    path = connection.layout.release(decision.release)
-    return Release(decision.release, path, decision.revision, previous, None if context.request.is_deploy else previous)
+    name = decision.release_on(connection.name)
+    path = connection.layout.release(name)
+    return Release(name, path, decision.revision, previous, None if context.request.is_deploy else previous)
 
 
 def flow_argument(context: FlowContext) -> Flow:

@@ -42,10 +42,10 @@ def lock_entry(context: FlowContext, host: str) -> Entry:
     return replace(_entry(context, "locked", ""), flow=flow, host=host)
 
 
-def revisions_log_line(context: FlowContext) -> str:
-    """Return the line for revisions.log, as Capistrano writes it."""
+def revisions_log_line(context: FlowContext, host: str) -> str:
+    """Return the line for revisions.log of a host, as Capistrano writes it."""
     request, decision = context.request, context.decision
-    return format_log_line(request.flow, decision.release, decision.revision, request.branch, request.operator)
+    return format_log_line(request.flow, decision.release_on(host), decision.revision, request.branch, request.operator)
 
 
 def _entry(context: FlowContext, event: str, host: str) -> Entry:
@@ -53,7 +53,7 @@ def _entry(context: FlowContext, event: str, host: str) -> Entry:
     return Entry(
         event=event,
         flow=request.flow,
-        release=decision.release,
+        release=decision.release_on(host),
         revision=decision.revision,
         branch=request.branch if request.is_deploy else "",
         by=request.operator,

@@ -48,7 +48,7 @@ def has_late_changes(context: FlowContext) -> bool:
 
 def _write(context: FlowContext, connection: Connection) -> None:
     entry = journal_line(context, "finished", connection.name)
-    values: dict[str, Value] = {"log_line": revisions_log_line(context), "entry": entry}
+    values: dict[str, Value] = {"log_line": revisions_log_line(context, connection.name), "entry": entry}
     context.run(connection, "finished", "steps/finished", values, JOURNAL_TIMEOUT_SECONDS)
 
 

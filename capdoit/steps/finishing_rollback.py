@@ -17,7 +17,7 @@ def finishing_rollback(context: FlowContext) -> None:
 def release_to_archive(context: FlowContext, host: str) -> str:
     """Return the release that a rollback archives on a host; empty where it rolled forward: that release stays good."""
     left = context.progress.live_before(host) or ""
-    return left if left > context.decision.release else ""
+    return left if left > context.decision.release_on(host) else ""
 
 
 def _archive(context: FlowContext, connection: Connection) -> None:

@@ -99,5 +99,6 @@ def _undo(context: FlowContext, connection: Connection) -> None:
 
 def _published(context: FlowContext, hosts: tuple[str, ...]) -> Published:
     request, decision = context.request, context.decision
+    releases = {host: decision.release_on(host) for host in hosts}
     branch = request.branch if request.is_deploy else ""
-    return Published(decision.release, decision.revision, branch, hosts, request.seconds, is_drill=request.is_drill)
+    return Published(releases, decision.revision, branch, request.seconds, is_drill=request.is_drill)

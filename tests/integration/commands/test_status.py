@@ -53,7 +53,7 @@ def test_status_shows_the_live_release_and_the_rollback_target(project: Project)
     rows = lines(project.doit("cap", "status", check=True))
     today = f"{datetime.now(timezone.utc):%Y-%m-%d}"
     assert [[*row[:3], *row[4:]] for row in rows[1:3]] == [
-        [host, second, today, "tester", revision[:8], "main"] for host in ("web1", "web2")
+        [host, second, today, "tester", revision[:12], "main"] for host in ("web1", "web2")
     ]
     said = project.doit("cap", "status", check=True).out
     assert f"A rollback goes to {first} (main, live less than a minute, until {today} " in said

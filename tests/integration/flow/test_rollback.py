@@ -392,7 +392,8 @@ def test_cleanup_keeps_the_good_release_when_the_previous_deploy_failed(
 def test_cleanup_keeps_the_common_target_when_some_hosts_had_more_deploys(project: Project) -> None:
     project.config(keep_releases=2)
     good = deploy(project)
-    for _ in range(3):
+    for number in range(3):
+        project.repo.commit({"app.txt": f"{number}\n"})
         project.doit("deploy:production", "hosts=web1", check=True)
     deploy(project)
     project.doit("rollback:production").failed()

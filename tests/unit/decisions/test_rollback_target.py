@@ -111,6 +111,14 @@ def test_each_rollback_goes_one_further_back_until_there_is_none(deploys: int) -
         choose_rollback_target([facts])
 
 
+def test_hosts_that_got_one_revision_as_different_releases_go_back_to_it() -> None:
+    caught_up = {R[0]: "commit 0", R[2]: "commit 1", R[3]: "commit 3"}
+    fleet = [host("web1", 0, 1, 3), replace(host("web2", 0, 2, 3), releases=caught_up)]
+    expected = RollbackTarget(R[2], "commit 1", frozenset(), {"web1": R[1]})
+    assert choose_rollback_target(fleet) == choose_rollback_target(fleet, R[2]) == expected
+    assert choose_rollback_target(fleet, R[1]) == RollbackTarget(R[1], "commit 1", frozenset(), {"web2": R[2]})
+
+
 # -- the target, when it is named
 
 
@@ -202,17 +210,20 @@ def test_a_target_is_complete_or_archived_on_every_host(fleet: Sequence[Facts], 
     if not isinstance(target, RollbackTarget):
         return
     for one in fleet:
-        archived = target.release not in one.releases and target.release in one.archives
-        assert one.is_complete(target.release) != archived
+        release = target.release_on(one.host)
+        archived = release not in one.releases and release in one.archives
+        assert one.is_complete(release) != archived
         assert archived == (one.host in target.archived)
-        assert archived or one.releases[target.release] == target.revision
+        assert archived or one.releases[release] == target.revision
+        assert release == target.release or target.release not in one.held
 
 
 @given(FLEET)
 def test_a_default_target_was_live_before_and_is_good_on_every_host(fleet: Sequence[Facts]) -> None:
     target = target_or_error(fleet, None)
     if isinstance(target, RollbackTarget):
-        assert {one.state_of(target.release) for one in fleet} == {"retired"}
+        assert {one.state_of(target.release_on(one.host)) for one in fleet} == {"retired"}
+        assert target_or_error(fleet, target.release) == target
 
 
 @given(FLEET, st.none() | st.sampled_from(R))

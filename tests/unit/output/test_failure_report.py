@@ -101,7 +101,7 @@ def test_a_damaged_target_can_be_gone_to_with_force() -> None:
 
 
 def test_an_automatic_rollback_tells_what_is_live_instead_of_advice() -> None:
-    undone = RollbackReport(NEW, OLD, ("web1", "web2"))
+    undone = RollbackReport(NEW, {"web1": OLD, "web2": OLD})
     assert render_failure(replace(LIVE, rollback=undone)).splitlines() == [
         "deploy:production: restart failed:",
         "  web1: exit status 9",
@@ -113,12 +113,19 @@ def test_an_automatic_rollback_that_fails_is_reported_with_what_it_left() -> Non
     failure = replace(
         REPORT, title="rollback:production: starting failed", command=CommandLine("rollback", "production")
     )
+    back = {"web1": OLD}
     for rollback, state in [
-        (RollbackReport(NEW, OLD, (), replace(failure, is_published=True)), f"{OLD} is live again, and {NEW} is bad."),
-        (RollbackReport(NEW, OLD, (), replace(failure, doubtful=("web1",))), "Not every host reports what is live."),
-        (RollbackReport(NEW, OLD, (), failure, has_surveyed=False), f"{NEW} was live when its deploy failed."),
-        (RollbackReport(NEW, OLD, (), failure, is_obsolete=True), f"{NEW} is not live everywhere any more"),
-        (RollbackReport(NEW, OLD, (), failure), f"{NEW} is live nevertheless."),
+        (
+            RollbackReport(NEW, back, replace(failure, is_published=True)),
+            f"{OLD} is live again, and {NEW} is bad.",
+        ),
+        (
+            RollbackReport(NEW, back, replace(failure, doubtful=("web1",))),
+            "Not every host reports what is live.",
+        ),
+        (RollbackReport(NEW, back, failure, has_surveyed=False), f"{NEW} was live when its deploy failed."),
+        (RollbackReport(NEW, back, failure, is_obsolete=True), f"{NEW} is not live everywhere any more"),
+        (RollbackReport(NEW, back, failure), f"{NEW} is live nevertheless."),
     ]:
         text = render_failure(replace(LIVE, rollback=rollback))
         assert f"\n{state}" in text

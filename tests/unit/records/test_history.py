@@ -38,6 +38,7 @@ def test_a_flow_is_listed_once_for_all_hosts_with_all_its_facts() -> None:
         event="deploy",
         seconds=4.2,
         release=R[2],
+        releases={"web1": R[2], "web2": R[2]},
         revision="1f3e",
         left={"web1": R[1], "web2": R[1]},
         why="a fix",
