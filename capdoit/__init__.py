@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from capdoit.errors import CapdoitError, ConfigError, HostError
+from capdoit.errors import CapdoitError, ConfigError, HostError, TimedOut
 from capdoit.hooks.context import Failure, Flow, Release
 from capdoit.hooks.options import RoleNames
 from capdoit.hooks.recipe import Recipe
@@ -27,6 +27,7 @@ __all__ = [
     "Release",
     "RoleNames",
     "Secret",
+    "TimedOut",
     "load",
 ]
 

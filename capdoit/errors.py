@@ -14,6 +14,7 @@
      │    ├── Unreachable    one host: no connection could be made
      │    │    └── LoginDropped    its ssh server, or that of a jump host, ended the connection before authentication
      │    ├── LockLost       one host: this flow no longer holds the lock
+     │    ├── TimedOut       one host: the work took longer than its timeout
      │    ├── Damaged        one host: the release is not as it was shipped
      │    └── Cancelled      one host: the work was stopped before its end
      ├── HostsFailed         a step failed; has the outcome of every host
@@ -326,6 +327,10 @@ class LoginDropped(Unreachable):
 
 class LockLost(HostError):
     """A host whose lock this flow no longer holds: it was unlocked by force, or another flow took it over."""
+
+
+class TimedOut(HostError):
+    """Work on one host that took longer than its timeout and was stopped."""
 
 
 class Damaged(HostError):

@@ -348,8 +348,7 @@ class GuardFound(Event):
         host: name of the host that was asked.
         release: the rollback target.
         reason: first line of the guard's docstring; empty for a comparison of probes.
-        names: what was found.
-        migrations: the operator's answer: ``keep`` or ``back``.
+        names: what was found, which ``migrations=back`` reverts.
     """
 
     recipe: str
@@ -357,7 +356,17 @@ class GuardFound(Event):
     release: str
     reason: str
     names: tuple[str, ...]
-    migrations: str
+
+
+@dataclass(frozen=True)
+class GuardsNotAsked(Event):
+    """A rollback with ``migrations=keep`` asks no recipe.
+
+    Attributes:
+        recipes: names of the recipes.
+    """
+
+    recipes: tuple[str, ...]
 
 
 @dataclass(frozen=True)

@@ -56,6 +56,11 @@ class Options:
             raise ValueError("a header must be one line")
 
     @property
+    def longest_check(self) -> float:
+        """The seconds that all tries may take, with a minute for everything else."""
+        return self.tries * (self.timeout + self.interval) + 60
+
+    @property
     def accepted_statuses(self) -> str:
         """The accepted HTTP statuses, with spaces between them."""
         return " ".join(map(str, self.status if isinstance(self.status, tuple) else [self.status]))
@@ -73,7 +78,7 @@ def can_ask(host: Host, options: Options) -> None:
         raise HostError(host.name, "has neither curl nor wget with timeout; the health check needs one of them")
 
 
-@health.health(roles=lambda options: options.roles)
+@health.health(roles=lambda options: options.roles, timeout=lambda options: options.longest_check)
 def check(host: Host, release: Release, flow: Flow, options: Options) -> None:
     """Check that the application is healthy."""
     began = time.monotonic()

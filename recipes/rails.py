@@ -46,7 +46,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from capdoit import Flow, HostError, Recipe, Release, RoleNames
+from capdoit import Flow, HostError, Recipe, Release, RoleNames, TimedOut
 
 if TYPE_CHECKING:
     from capdoit import Host
@@ -56,6 +56,7 @@ ASSET_SCRIPT = Path(__file__).with_name("rails.sh").read_text(encoding="utf-8")
 MANIFESTS = (".sprockets-manifest-*.json", ".manifest.json", "manifest-*.json", "manifest.json", "manifest.yml")
 WITH_RAILS_ENV = 'RAILS_ENV=${RAILS_ENV:-$0}; export RAILS_ENV; exec "$@"'
 ANSWER = "capdoit:"
+REPORT_TIMEOUT_SECONDS = 60  # the release is live then; a stalled database must not keep its locks
 # The application may print other lines too; answers are the lines that start with ANSWER.
 LIST_APPLIED = """
 connection, table = ActiveRecord::Base.connection, ActiveRecord::Base.schema_migrations_table_name
@@ -190,7 +191,7 @@ def report_migrations(host: Host, release: Release, flow: Flow, options: Options
         lines = _report_migrations(host, release, release.left, flow, options)
         host.run(["printf", "%s\\n", *(lines or [f"release {release.left} had no migration that this release lacks"])])
     except HostError as error:
-        if error.status is None:
+        if error.status is None and not isinstance(error, TimedOut):
             raise
         flow.warn(f"the migrations of release {release.left} could not be checked: {error.reason}")
 
@@ -279,15 +280,19 @@ def _pending_mark(release: Release) -> str:
     return f"{release.shared}/.capdoit-lacks-migrations"
 
 
-def _list_applied(host: Host, path: str, flow: Flow, options: Options) -> list[str]:
-    """List the migrations that the database has by version, with the names that they have in a release's code."""
+def _list_applied(host: Host, path: str, flow: Flow, options: Options, timeout: float | None = None) -> list[str]:
+    """List the migrations that the database has by version, with the names that they have in a release's code.
+
+    Raises:
+        HostError: the database does not answer, or not within the timeout.
+    """
     failure = "the migrations of the database could not be listed"
     command = [*_rails_command(flow, options), "runner", LIST_APPLIED]
     try:
-        lines = host.capture(command, cwd=path, env=_environment(options), called=failure).splitlines()
+        answer = host.capture(command, cwd=path, env=_environment(options), called=failure, timeout=timeout)
     except HostError as error:
         raise _explain(error, failure, options) from None
-    return [line[len(ANSWER) :] for line in lines if line.startswith(ANSWER)]
+    return [line[len(ANSWER) :] for line in answer.splitlines() if line.startswith(ANSWER)]
 
 
 def _list_in_code(host: Host, path: str) -> list[str] | None:
@@ -315,7 +320,7 @@ def _report_migrations(host: Host, release: Release, left: str, flow: Flow, opti
     only_left, only_here = _exclude(there, here), _exclude(here, there)
     if not only_left and not only_here:
         return []
-    applied = _list_applied(host, release.path, flow, options)
+    applied = _list_applied(host, release.path, flow, options, REPORT_TIMEOUT_SECONDS)
     versions = {_version(name) for name in applied}
     lines = [f"release {left} had migrations that this release lacks:"] if only_left else []
     lines += [f"  {name}: {'still' if _version(name) in versions else 'not'} in the database" for name in only_left]

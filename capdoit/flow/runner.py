@@ -234,10 +234,7 @@ class FlowRunner:
 def _deadlines(task: FlowTask, context: FlowContext) -> list[Deadline]:
     """Return the deadlines of a task; `finished` has none, since the journal must always name the live release."""
     found = context.deadlines if task.name != "finished" else []
-    if task.hook and task.hook.timeout_seconds:
-        message = f"the hook took longer than its timeout, {task.hook.timeout_seconds:g} s,"
-        found.append(Deadline(time.monotonic() + task.hook.timeout_seconds, message))
-    return found
+    return [*found, *(task.hook.start_deadlines() if task.hook else ())]
 
 
 def _finish_live(context: FlowContext) -> None:

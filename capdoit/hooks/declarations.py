@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypedDict, TypeVar, overload
 
 from capdoit.errors import ConfigError
-from capdoit.hooks.hook import Declarations, Dependency, Hook, Roles, role_tuple
+from capdoit.hooks.hook import DEFAULT_TIMEOUTS, Declarations, Dependency, Hook, Roles, Timeout, role_tuple
 from capdoit.sequence import FLOWS, step_names
 from capdoit.text import join_names, suggest_name
 
@@ -26,7 +26,7 @@ class HookKeywords(TypedDict, total=False):
     primary: bool
     once: bool
     flows: Roles
-    timeout: float | None
+    timeout: Timeout
     drill: bool
 
 
@@ -63,8 +63,9 @@ class HookRegistry:
                 ``primary=True``, run only on the primary of these hosts. ``once=True``, call the function once, with
                 ``hosts`` instead of ``host``. ``flows=``, run only in these flows, ``deploy`` or ``rollback``; default
                 is every flow that has the step. ``timeout=``, seconds after which its commands on hosts are stopped
-                and the flow fails. ``drill=True``, run in drills, too, on a copy of the release; the function must
-                change nothing outside ``release.deploy_to``.
+                and the flow fails; None for no limit; a recipe may pass a function of its options. The default is no
+                limit, and 300 s for a health check. ``drill=True``, run in drills, too, on a copy of the release; the
+                function must change nothing outside ``release.deploy_to``.
 
         Raises:
             ConfigError: the step or the flow does not exist, the function has an argument that hooks do not get, or a
@@ -125,6 +126,7 @@ class HookRegistry:
     ) -> Hook:
         name = _function_name(function)
         roles = keywords.get("roles", ())
+        timeout = keywords.get("timeout", DEFAULT_TIMEOUTS.get(when))
         return Hook(
             name=f"{self.recipe}.{name}" if self.recipe else name,
             function=function,
@@ -137,7 +139,8 @@ class HookRegistry:
             location=location_of(function),
             recipe=self.recipe,
             roles_from_options=roles if callable(roles) else None,
-            timeout_seconds=keywords.get("timeout"),
+            timeout_seconds=None if callable(timeout) else timeout,
+            timeout_from_options=timeout if callable(timeout) else None,
             runs_in_drill=keywords.get("drill", False),
         )
 

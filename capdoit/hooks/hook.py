@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -12,9 +13,13 @@ from capdoit.script import Secret
 from capdoit.text import suggest_name
 
 if TYPE_CHECKING:
-    from capdoit.hosts.connection import Connection
+    from capdoit.hosts.connection import Connection, Deadline
 
 Roles = str | Iterable[str]
+Timeout = float | None | Callable[[Any], float]
+# Seconds. A stalled database must not block a rollback, nor a broken application a deploy.
+DEFAULT_TIMEOUTS = {"probe": 60.0, "guard": 60.0, "health": 300.0}
+NOUNS = {"health": "health check"}
 
 
 @dataclass(frozen=True)
@@ -35,6 +40,7 @@ class Hook:
         roles_from_options: returns the roles, given the recipe's options; None if the roles are fixed.
         options: the recipe's options.
         timeout_seconds: time limit; None for no limit.
+        timeout_from_options: returns the time limit, given the recipe's options; None if it is fixed.
         runs_in_drill: runs in a drill, too, on a copy of the release.
     """
 
@@ -51,6 +57,7 @@ class Hook:
     roles_from_options: Callable[[Any], Roles] | None = None
     options: object = None
     timeout_seconds: float | None = None
+    timeout_from_options: Callable[[Any], float] | None = None
     runs_in_drill: bool = False
 
     @property
@@ -69,9 +76,20 @@ class Hook:
         return "unknown" in self.arguments
 
     def with_options(self, options: object) -> Hook:
-        """Return the hook with its recipe's options, and with the roles that follow from them."""
+        """Return the hook with its recipe's options, and with the roles and the timeout that follow from them."""
         roles = role_tuple(self.roles_from_options(options)) if self.roles_from_options else self.roles
-        return replace(self, options=options, roles=roles)
+        timeout = self.timeout_from_options(options) if self.timeout_from_options else self.timeout_seconds
+        return replace(self, options=options, roles=roles, timeout_seconds=timeout)
+
+    def start_deadlines(self) -> tuple[Deadline, ...]:
+        """Return the deadline of a call that begins now; empty without a timeout."""
+        from capdoit.hosts.connection import Deadline  # `doit list` must not load it
+
+        if not self.timeout_seconds:
+            return ()
+        noun = "hook" if self.when in ("before", "after") else f"{NOUNS.get(self.when, self.when)} {self.name}"
+        message = f"the {noun} took longer than its timeout, {self.timeout_seconds:g} s,"
+        return (Deadline(time.monotonic() + self.timeout_seconds, message),)
 
     def choose_connections(self, connections: Iterable[Connection]) -> list[Connection]:
         """Return the connections to the hosts that the hook runs on.

@@ -48,10 +48,11 @@ class Recipe(HookRegistry):
         The function is called on the primary of the hosts with ``roles=``, just before a release becomes live. It
         returns names: strings, or one string with a name on each line. They are recorded with the release. A rollback
         calls the function again for the live release. It is refused if there are names that were not recorded with the
-        target release, unless ``migrations=`` allows it.
+        target release, unless ``migrations=`` allows it. Its commands on hosts may take 60 s, or ``timeout=`` seconds.
 
         Raises:
-            RecipeError: the function has an argument that it does not get, or a keyword other than ``roles=`` is used.
+            RecipeError: the function has an argument that it does not get, or a keyword other than ``roles=`` and
+                ``timeout=`` is used.
         """
         return self._rollback_decorator("probe", keywords, {"host", "release"})
 
@@ -61,10 +62,11 @@ class Recipe(HookRegistry):
         The function is called on the primary of the hosts with ``roles=``, with the target ``release``, before anything
         is changed. It returns names as a probe does; if there are any, the rollback is refused. In a recipe with a
         probe, the function can have the arguments ``now`` and ``recorded`` (None if nothing was recorded), and its
-        answer replaces the difference between the two.
+        answer replaces the difference between the two. Its commands on hosts may take 60 s, or ``timeout=`` seconds.
 
         Raises:
-            RecipeError: the function has an argument that it does not get, or a keyword other than ``roles=`` is used.
+            RecipeError: the function has an argument that it does not get, or a keyword other than ``roles=`` and
+                ``timeout=`` is used.
         """
         return self._rollback_decorator("guard", keywords, {"host", "release", "now", "recorded"})
 
@@ -75,7 +77,8 @@ class Recipe(HookRegistry):
         rollback with ``migrations=back`` that found unknown names.
 
         Raises:
-            RecipeError: the function has an argument that it does not get, or a keyword other than ``roles=`` is used.
+            RecipeError: the function has an argument that it does not get, or a keyword other than ``roles=`` and
+                ``timeout=`` is used.
         """
         return self._rollback_decorator("back", keywords, {"host", "release", "unknown"})
 
@@ -110,7 +113,7 @@ class Recipe(HookRegistry):
         self, name: str, keywords: Mapping[str, Any], arguments: set[str]
     ) -> Callable[[Function], Function]:
         with self.declaration_errors():
-            check_decorator_call(name, name, keywords, ("roles",))
+            check_decorator_call(name, name, keywords, ("roles", "timeout"))
 
         def declare(function: Function) -> Function:
             when, step = ("before", "publishing") if name == "back" else (name, "")

@@ -5,7 +5,8 @@ from __future__ import annotations
 import random
 import select
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, cast
@@ -258,6 +259,16 @@ class Connection:
     def show(self, stream: str, line: str) -> None:
         """Emit a line of the host's output."""
         self._events.emit(HostOutput(self.name, stream, line))
+
+    @contextmanager
+    def more_deadlines(self, *deadlines: Deadline) -> Iterator[None]:
+        """End the work within the context by further deadlines, too."""
+        before = self.deadlines
+        self.deadlines = (*before, *deadlines)
+        try:
+            yield
+        finally:
+            self.deadlines = before
 
     def send_heartbeat(self) -> None:
         """Tell the host that the controller is alive."""

@@ -22,7 +22,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 
-from capdoit.errors import Cancelled, HostError, Unreachable
+from capdoit.errors import Cancelled, HostError, TimedOut, Unreachable
 from capdoit.hosts.login_failure import explain_failed_login
 from capdoit.hosts.pipes import Pipes, Process
 from capdoit.hosts.request import Answer, Request
@@ -320,7 +320,7 @@ class Session:
         request = exchange.request
         why = request.timeout_message or f"took longer than {request.timeout:g} s"
         message = f"{request.name}: {why} and was stopped"
-        return HostError(self.host, message, request.name, lines=tuple(exchange.last_lines))
+        return TimedOut(self.host, message, request.name, lines=tuple(exchange.last_lines))
 
     def _greeting_error(self) -> Unreachable:
         why = f"no shell answered within {self._greeting_timeout_seconds:g} s"

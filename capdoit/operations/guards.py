@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from capdoit.errors import ConfigError, GuardRefused, HostError, HostsFailed
-from capdoit.events import GuardFound, ProbeAnswered, RecipeAskedNoHost
+from capdoit.errors import ConfigError, GuardRefused, HostError, HostsFailed, Outcome, TimedOut
+from capdoit.events import GuardFound, GuardsNotAsked, ProbeAnswered, RecipeAskedNoHost
 from capdoit.hooks.context import Release
 from capdoit.hooks.hook import Hook, RollbackCheck
 from capdoit.hosts.connection import Connection
 from capdoit.hosts.request import Request
-from capdoit.output.error_text import render_cause
 from capdoit.records.journal import Note
 from capdoit.state.context import FlowContext
 from capdoit.state.hook_arguments import flow_argument, release_argument
@@ -40,12 +39,15 @@ def call_guards(context: FlowContext) -> dict[str, tuple[str, ...]]:
         GuardRefused: the release lacks something; or a probe or guard failed, so that it is not known.
         HostsFailed: a connection was lost.
     """
+    checks = context.request.declared.rollback_checks
+    if context.request.variables.migrations == "keep":
+        _skip_guards(context, checks)
+        return {}
     reverts: dict[str, tuple[str, ...]] = {}
-    for check in context.request.declared.rollback_checks:
+    for check in checks:
         if (connection := _watched_host(context, check)) and (names := _ask(context, connection, check)):
             _accept_or_refuse(context, connection, check, names)
-            if context.request.variables.migrations == "back":
-                reverts[check.recipe] = names
+            reverts[check.recipe] = names
     return reverts
 
 
@@ -66,23 +68,31 @@ def _watched_host(context: FlowContext, check: RollbackCheck) -> Connection | No
     exists = any(check.host_hook.accepts_roles(host.roles) for host in request.all_hosts)
     if not exists:
         context.emit(RecipeAskedNoHost(check.recipe, check.host_hook.roles))
-    elif not hosts and not request.is_deploy and request.variables.migrations != "keep":
+    elif not hosts and not request.is_deploy:
         raise GuardRefused(check.recipe, context.decision.release, missing_roles=check.host_hook.roles)
     return hosts[0] if hosts else None
 
 
+def _skip_guards(context: FlowContext, checks: Sequence[RollbackCheck]) -> None:
+    """Report that no recipe is asked: the database that they ask may be the trouble."""
+    if checks:
+        context.emit(GuardsNotAsked(tuple(check.recipe for check in checks)))
+
+
 def _ask(context: FlowContext, connection: Connection, check: RollbackCheck) -> tuple[str, ...]:
-    """Return the names that the target lacks; with ``migrations=keep`` a recipe that fails only warns."""
+    """Return the names that the target lacks."""
     try:
         return _names_unknown_to_target(context, connection, check)
     except HostsFailed as error:
-        if any(getattr(outcome.error, "status", 0) is None for outcome in error.failed) or error.cancelled:
+        if any(map(_is_lost, error.failed)) or error.cancelled:
             raise
-        refusal = GuardRefused(check.recipe, context.decision.release, connection.name, cause=error)
-        if context.request.variables.migrations != "keep":
-            raise refusal from None
-        context.warn(render_cause(refusal))
-        return ()
+        raise GuardRefused(check.recipe, context.decision.release, connection.name, cause=error) from None
+
+
+def _is_lost(outcome: Outcome[Any]) -> bool:
+    """Return True if the connection was lost, so that the recipe did not get an answer."""
+    is_lost = isinstance(outcome.error, HostError) and outcome.error.status is None
+    return is_lost and not isinstance(outcome.error, TimedOut)
 
 
 def _names_unknown_to_target(context: FlowContext, connection: Connection, check: RollbackCheck) -> tuple[str, ...]:
@@ -113,7 +123,7 @@ def _accept_or_refuse(
 ) -> None:
     migrations, obstacle = context.request.variables.migrations, _obstacle_to_reverting(context, check)
     reason = check.guard.doc if check.guard else ""
-    if migrations is None or (migrations == "back" and obstacle):
+    if obstacle or migrations is None:
         raise GuardRefused(
             check.recipe,
             context.decision.release,
@@ -123,7 +133,7 @@ def _accept_or_refuse(
             obstacle=obstacle if migrations else "",
             can_revert=not obstacle,
         )
-    context.emit(GuardFound(check.recipe, connection.name, context.decision.release, reason, names, migrations))
+    context.emit(GuardFound(check.recipe, connection.name, context.decision.release, reason, names))
 
 
 def _obstacle_to_reverting(context: FlowContext, check: RollbackCheck) -> str:
@@ -145,7 +155,7 @@ def _call(context: FlowContext, connection: Connection, hook: Hook, release: Rel
 
     def call(asked: Connection) -> tuple[str, ...]:
         try:
-            with context.foreign_code():
+            with context.foreign_code(), asked.more_deadlines(*hook.start_deadlines()):
                 return _as_names(hook, hook.call(host=asked.host, **values))
         except HostError as error:
             if error.status is None:

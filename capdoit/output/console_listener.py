@@ -124,7 +124,12 @@ def _guard_found(event: events.GuardFound) -> Iterator[Line]:
     yield f"recipe {event.recipe}: {event.host} has changes that release {event.release} does not know{reason}:", None
     for name in event.names:
         yield f"  {name}", None
-    yield f"migrations={event.migrations}", None
+    yield "migrations=back", None
+
+
+def _guards_not_asked(event: events.GuardsNotAsked) -> Iterator[Line]:
+    are = "is" if len(event.recipes) == 1 else "are"
+    yield f"migrations=keep: recipe {join_names(event.recipes)} {are} not asked about changes", None
 
 
 def _recipe_asked_no_host(event: events.RecipeAskedNoHost) -> Iterator[Line]:
@@ -219,6 +224,7 @@ RENDERERS: dict[type[Event], Callable[[Any], Iterator[Line]]] = {
     events.LockAwaited: _lock_awaited,
     events.HostLeftOut: _host_left_out,
     events.GuardFound: _guard_found,
+    events.GuardsNotAsked: _guards_not_asked,
     events.RecipeAskedNoHost: _recipe_asked_no_host,
     events.Published: _published,
     events.HookNotCalled: _hook_not_called,

@@ -46,7 +46,7 @@ def test_with_migrations_keep_unknown_migrations_stay(project: Project) -> None:
     deploy_migrations(project, "0001", "0002_price")
     done = project.doit("rollback:production", "migrations=keep", check=True)
 
-    assert "0002_price" in done.out
+    assert "migrations=keep: recipe db is not asked about changes" in done.out
     assert project.current("web2") == first
     assert read_database(project) == ["0001", "0002_price"]
 
@@ -180,8 +180,7 @@ def test_a_failing_probe_refuses_a_rollback_unless_migrations_keep(project: Proj
     assert f"recipe db cannot tell which changes release {first} does not know: web1: db.applied: " in done.out
     assert "doit rollback:production migrations=keep" in done.out
     assert project.current("web1") == second
-    done = project.doit("rollback:production", "migrations=keep", check=True)
-    assert "warning: recipe db cannot tell" in done.out
+    project.doit("rollback:production", "migrations=keep", check=True)
     assert project.current("web1") == project.current("web2") == first
 
 
