@@ -123,10 +123,12 @@ class StepFailed(Event):
     Attributes:
         name: name of the step or hook.
         interruption: the signal or wish that ended it; empty for a failure.
+        reason: why it failed, in one line without secrets; empty for an interruption.
     """
 
     name: str
     interruption: str
+    reason: str = ""
 
 
 @dataclass(frozen=True)
@@ -386,7 +388,13 @@ class RevertStarted(Event):
 
 @dataclass(frozen=True)
 class RevertFinished(Event):
-    """The hook that reverts is done."""
+    """The hook that reverts is done, or failed and the probe told how far it came.
+
+    Attributes:
+        names: names that are reverted.
+    """
+
+    names: tuple[str, ...]
 
 
 @dataclass(frozen=True)

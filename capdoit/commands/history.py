@@ -85,8 +85,8 @@ def _row(flow: FlowRecord) -> tuple[str, ...]:
 
 def _notes(flow: FlowRecord, hosts: Sequence[str]) -> Iterable[str]:
     """Return what a reader must know in addition to the row."""
-    if flow.ending:
-        yield flow.ending
+    if flow.full_ending:
+        yield flow.full_ending
     if len(set(flow.releases.values())) > 1:
         yield "; ".join(f"{release} on {where}" for release, where in group_names(flow.releases.items()).items())
     if len(set(flow.results.values())) > 1:

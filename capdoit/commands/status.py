@@ -92,16 +92,26 @@ def _describe_fleet(facts: Sequence[Facts]) -> Iterator[tuple[str, Tone | None]]
 
 
 def _describe_bad_ending(facts: Sequence[Facts]) -> str:
-    """Return how the last flow ended, if it ended badly. A flow that is still at work holds the locks."""
+    """Return how the last flow ended, if it ended badly. A flow that is still at work holds the locks.
+
+    The journal tells how it ended, and the hosts what is live now: others may have changed that since.
+    """
     last = next((flow for flow in build_history(facts) if flow.event != "unlock"), None)
     if last is None or last.event == last.flow:
         return ""
     verb = "failed" if last.event == "failed" else "was interrupted"
-    results = group_names(last.results.items())
-    ends = ", ".join(result if len(results) == 1 else f"{result} on {names}" for result, names in results.items())
-    release = f"; {last.release} is {ends}" if last.release else ""
-    unfinished = ", but the steps after publishing were not done" if "live" in last.results.values() else ""
-    return f"The last {last.flow} {verb} ({last.ending}){release}{unfinished}."
+    live_on = [one.host for one in facts if one.current and one.current == last.releases.get(one.host)]
+    release = f"; {last.release} is {_describe_live_on(live_on, facts)}" if last.release else ""
+    is_unfinished = live_on and "live" in last.results.values()
+    unfinished = ", but the steps after publishing were not done" if is_unfinished else ""
+    return f"The last {last.flow} {verb} ({last.full_ending}){release}{unfinished}."
+
+
+def _describe_live_on(live_on: Sequence[str], facts: Sequence[Facts]) -> str:
+    if not live_on:
+        return "not live"
+    others = [one.host for one in facts if one.host not in live_on]
+    return f"live on {join_names(live_on)}, not on {join_names(others)}" if others else "live"
 
 
 def _describe_rollback(

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterable
 from dataclasses import replace
 from functools import partial
 
 from capdoit.decisions.readiness import find_undo_problems
 from capdoit.decisions.rollback_target import predict_rollback_target
-from capdoit.errors import HostError, HostsFailed, Outcome, Unreachable
+from capdoit.errors import HostError, HostsFailed, Interrupted, Outcome, Unreachable
 from capdoit.events import StepFailed
 from capdoit.hosts.connection import Connection, Deadline
 from capdoit.operations.confirmation import restore_unconfirmed
+from capdoit.operations.guards import find_reverted
 from capdoit.operations.survey import survey_host
 from capdoit.output.command_line import CommandLine
 from capdoit.output.failure_report import FailureReport, HostState
@@ -27,20 +29,29 @@ CLEANUP_TIMEOUT_SECONDS = 60  # the fault that made the flow hang may make the c
 LOOK_TIMEOUT_SECONDS = 20
 
 
-def clean_up(context: FlowContext, failed_in: str, interruption: str) -> list[HostState]:
+def clean_up(context: FlowContext, failed_in: str, error: BaseException) -> list[HostState]:
     """Remove the half-made release from all hosts, and ask each host what is live. Never raises.
 
     Args:
         context: the flow.
         failed_in: name of the step or hook that failed.
-        interruption: the signal or wish that ended the flow; empty for a failure.
+        error: why it failed, or what ended the flow.
     """
-    context.emit(StepFailed(failed_in, interruption))
+    context.emit(_step_failed(context, failed_in, error))
     context.fleet.resume()
     context.fleet.set_deadlines()
     restore_unconfirmed(context)
     outcomes = context.fleet.each(partial(_clean_up_host, context), stop_on_failure=False)
+    if not isinstance(error, Interrupted):  # whose sender waits for the end
+        find_reverted(context)
     return [outcome.answer or _state_not_asked(context, outcome) for outcome in outcomes]
+
+
+def _step_failed(context: FlowContext, failed_in: str, error: BaseException) -> StepFailed:
+    if isinstance(error, Interrupted):
+        return StepFailed(failed_in, interruption=str(error))
+    reason = get_first_line(str(error).strip())
+    return StepFailed(failed_in, "", make_printable(context.events.redact_message(reason)))
 
 
 def report_failure(context: FlowContext, title: str, error: BaseException, states: list[HostState]) -> FailureReport:
@@ -60,7 +71,9 @@ def report_failure(context: FlowContext, title: str, error: BaseException, state
         command=command_line(context),
         release=context.decision.release,
         is_published=progress.is_published,
-        doubtful=tuple(sorted(progress.flipped)),
+        doubtful=_hosts_in_doubt(context, states),
+        left_live=tuple(state.host for state in states if _is_left_live(context, state)),
+        live_before=_common_release_before(context),
         changed=tuple(state.host for state in states if _is_changed_by_others(context, state)),
         is_undo_obsolete=_is_undo_obsolete(context),
         is_automatic_rollback=bool(request.undone_release),
@@ -172,7 +185,7 @@ def _state_not_asked(context: FlowContext, outcome: Outcome[HostState]) -> HostS
     if outcome.host in context.progress.flipped:
         either = f"{context.decision.release_on(outcome.host)} or {before or 'nothing'}"
         return HostState(outcome.host, either, f"not known: {reason}", is_known=False)
-    expected = context.decision.release if context.progress.is_published else before
+    expected = context.decision.release_on(outcome.host) if context.progress.is_published else before
     live = expected if outcome.host in context.progress.facts else "not known"
     return HostState(outcome.host, live, f"not asked: {reason}", is_known=False)
 
@@ -180,9 +193,31 @@ def _state_not_asked(context: FlowContext, outcome: Outcome[HostState]) -> HostS
 # -- the report
 
 
+def _hosts_in_doubt(context: FlowContext, states: Iterable[HostState]) -> tuple[str, ...]:
+    """Return the hosts of which it is not known whether they keep their flip."""
+    is_published, release_on = context.progress.is_published, context.decision.release_on
+    known = (state for state in states if state.is_known)
+    settled = {state.host for state in known if not is_published or state.live == release_on(state.host)}
+    return tuple(sorted(context.progress.flipped - settled))
+
+
+def _is_left_live(context: FlowContext, state: HostState) -> bool:
+    """Return True if a host has kept its flip although other hosts did not flip."""
+    progress = context.progress
+    has_flipped = not progress.is_published and state.host in progress.flipped and state.is_known
+    is_new = progress.live_before(state.host) != state.live
+    return has_flipped and is_new and state.live == context.decision.release_on(state.host)
+
+
+def _common_release_before(context: FlowContext) -> str:
+    """Return the release that was live on all hosts before the flow; empty if there was none."""
+    before = {context.progress.live_before(host.name) for host in context.fleet.release_connections}
+    return (before.pop() or "") if len(before) == 1 else ""
+
+
 def _is_changed_by_others(context: FlowContext, state: HostState) -> bool:
     """Return True if the live release of a host is not the one that this flow left there."""
-    if not state.is_known or state.host not in context.progress.facts:
+    if not state.is_known or state.host not in context.progress.facts or _is_left_live(context, state):
         return False
     before = context.progress.live_before(state.host)
     return state.live != (context.decision.release_on(state.host) if context.progress.is_published else before)

@@ -25,9 +25,10 @@ def call_hook(context: FlowContext, hook: Hook) -> None:
     if not connections:
         _report_not_called(context, hook)
     elif hook.reverts:
-        context.emit(RevertStarted(tuple(context.decision.reverts[hook.recipe])))
+        names = tuple(context.decision.reverts[hook.recipe])
+        context.emit(RevertStarted(names))
         _call_on(context, hook, connections)
-        context.emit(RevertFinished())
+        context.emit(RevertFinished(names))
     else:
         _call_on(context, hook, connections)
 

@@ -218,7 +218,7 @@ class FlowRunner:
         if signal and not isinstance(error, Interrupted):
             error = Interrupted(f"{signal} in {task}")
         self._has_ended = self._is_failing = True
-        states = clean_up(context, task, str(error) if isinstance(error, Interrupted) else "")
+        states = clean_up(context, task, error)
         if not (as_requested or context.progress.is_hooks_only):
             context.executor.change(partial(call_failed_hooks, context, error))
         context.fleet.close()

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import replace
 from typing import Any
 
-from capdoit.errors import ConfigError, GuardRefused, HostError, HostsFailed, Outcome, TimedOut
-from capdoit.events import GuardFound, GuardsNotAsked, ProbeAnswered, RecipeAskedNoHost
+from capdoit.errors import CapdoitError, ConfigError, GuardRefused, HostError, HostsFailed, Outcome, TimedOut
+from capdoit.events import GuardFound, GuardsNotAsked, ProbeAnswered, RecipeAskedNoHost, RevertFinished
 from capdoit.hooks.context import Release
 from capdoit.hooks.hook import Hook, RollbackCheck
 from capdoit.hosts.connection import Connection
@@ -15,6 +17,8 @@ from capdoit.records.journal import Note
 from capdoit.state.context import FlowContext
 from capdoit.state.hook_arguments import flow_argument, release_argument
 from capdoit.text import join_names, make_printable
+
+LOOK_TIMEOUT_SECONDS = 20.0  # of a probe after a failure
 
 
 def call_probes(context: FlowContext) -> None:
@@ -49,6 +53,18 @@ def call_guards(context: FlowContext) -> dict[str, tuple[str, ...]]:
             _accept_or_refuse(context, connection, check, names)
             reverts[check.recipe] = names
     return reverts
+
+
+def find_reverted(context: FlowContext) -> None:
+    """Ask the probes how far a hook came that began to revert names and failed. Without an answer it is not known."""
+    reverting = context.progress.reverting
+    for check in context.request.declared.rollback_checks:
+        connection = _watched_host(context, check) if reverting and check.probe else None
+        if connection and check.probe and {*context.decision.reverts.get(check.recipe, ())} == {*reverting}:
+            probe = replace(check.probe, timeout_seconds=LOOK_TIMEOUT_SECONDS)
+            with suppress(CapdoitError):
+                now = _call(context, connection, probe, _live_release(context, connection))
+                context.emit(RevertFinished(tuple(name for name in reverting if name not in now)))
 
 
 def read_note(connection: Connection, release: str = "") -> Note | None:

@@ -33,7 +33,6 @@ TAKEN, HELD, NO_FLOCK, NO_DEPLOY_TO, LOST, NOT_WRITABLE, READ_ONLY = 0, 2, 3, 4,
 REASONS = {
     1: "deploy_to cannot be used",
     NO_FLOCK: "has no flock (package util-linux, or busybox), which the lock needs",
-    LOST: "its connection was lost, and another flow has had its lock since",
     NOT_WRITABLE: "its lock cannot be written: no space or no inode is left in deploy_to; free some there",
     READ_ONLY: "deploy_to is on a read-only file system",
 }
@@ -237,11 +236,19 @@ def _is_held_by_lost_session(context: FlowContext, lock: Answer) -> bool:
 
 def _raise_unless_taken(connection: Connection, lock: Answer) -> None:
     if lock.status == LOST:
-        raise LockLost(connection.name, REASONS[LOST])
+        raise LockLost(connection.name, f"its connection was lost, and {_describe_loss(lock)}")
     if lock.status == READ_ONLY:
         raise HostError(connection.name, REASONS[READ_ONLY], "lock", lock.status)
     if lock.status not in (TAKEN, NO_DEPLOY_TO):
         raise HostError(connection.name, REASONS.get(lock.status, "lock"), "lock", lock.status, lock.lines)
+
+
+def _describe_loss(lock: Answer) -> str:
+    """Return what has happened to the lock of a lost session."""
+    holder = Entry.parse(lock.text.strip())
+    if holder is None:
+        return "its lock was freed since: by cap unlock, or by another flow that has ended"
+    return f"another flow has had its lock since: {holder.holder}"
 
 
 def _take_request(context: FlowContext, connection: Connection, again: str = "") -> Request:

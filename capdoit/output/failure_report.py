@@ -39,7 +39,9 @@ class FailureReport:
         command: the command that the operator typed.
         release: the release of the flow; empty when none was chosen.
         is_published: the release is live on all hosts.
-        doubtful: names of the hosts that may or may not have made the release live.
+        doubtful: names of the hosts that may or may not have made the release live, and cannot be asked.
+        left_live: names of the hosts on which the release is live although the publish failed.
+        live_before: the release that was live on all hosts before; empty if there was none.
         changed: names of the hosts whose live release somebody else changed meanwhile.
         is_undo_obsolete: the failed release of an automatic rollback is not live on every host any more.
         is_automatic_rollback: the flow undoes a failed deploy.
@@ -59,6 +61,8 @@ class FailureReport:
     release: str = ""
     is_published: bool = False
     doubtful: tuple[str, ...] = ()
+    left_live: tuple[str, ...] = ()
+    live_before: str = ""
     changed: tuple[str, ...] = ()
     is_undo_obsolete: bool = False
     is_automatic_rollback: bool = False
@@ -145,6 +149,8 @@ def _advise(report: FailureReport) -> Iterator[str]:
         yield from (_unchanged(report), render_advice(report.error, report.command))
     elif report.doubtful:
         yield from _advise_in_doubt(report)
+    elif report.left_live:
+        yield from _advise_when_mixed(report)
     elif report.changed:
         hosts = join_names(report.changed)
         yield f"What is live on {hosts} was changed by another flow or by hand. Look: {_status(report)}"
@@ -163,6 +169,15 @@ def _advise_in_doubt(report: FailureReport) -> Iterator[str]:
 
 def _status(report: FailureReport) -> str:
     return f"doit cap status {report.command.stage}"
+
+
+def _advise_when_mixed(report: FailureReport) -> Iterator[str]:
+    yield f"{report.release} is still live on {join_names(report.left_live)}, which could not be switched back."
+    if report.live_before:
+        back = replace(report.command, task="rollback").roll_back_to(report.live_before)
+        yield f"To bring all hosts to {report.live_before}: {back}"
+    else:
+        yield f"Look at what is live before you do anything: {_status(report)}"
 
 
 def _advise_when_unchanged(report: FailureReport) -> Iterator[str]:

@@ -140,6 +140,8 @@ def _missed_deploys(facts: Facts, fleet: Sequence[Facts]) -> list[str]:
     undone = find_undone_runs(facts.entries)
     published = (entry for entry in reversed(facts.entries) if entry.event == "live" and entry.run not in undone)
     last = next(published, Entry())
+    if facts.current != last.release:  # it is no longer live, so no host can miss it
+        return []
     caught_up = {one.host for one in fleet if _has_caught_up(one, last)}
     late = [host for host in last.missing.split() if host not in caught_up]
     return [f"{host}: release {last.release} was deployed without it" for host in late]

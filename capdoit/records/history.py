@@ -39,6 +39,7 @@ class FlowRecord:
         left: the release that was live before, by host, where it is known.
         why: the operator's reason.
         ending: how the flow ended, unless it finished.
+        reason: why it failed, in one line.
         results: the result by host: ``live``, ``live, with warnings``, ``undone``,
             ``undone (connection lost)`` (before the publish was confirmed), ``not live``,
             ``left out`` (the host could not be reached), ``freed`` (its lock).
@@ -57,7 +58,13 @@ class FlowRecord:
     left: Mapping[str, str]
     why: str
     ending: str
+    reason: str
     results: Mapping[str, str]
+
+    @property
+    def full_ending(self) -> str:
+        """The ending with the reason, for people."""
+        return ": ".join(filter(None, (self.ending, self.reason)))
 
 
 def build_history(facts: Sequence[Facts]) -> list[FlowRecord]:
@@ -75,7 +82,8 @@ def build_history(facts: Sequence[Facts]) -> list[FlowRecord]:
             entries_by_host.setdefault(key, {})[one.host] = entries
     held, otherwise = _held_locks(facts), _other_locks(facts)
     newest_first = sorted(entries_by_host, key=lambda key: order[key], reverse=True)
-    return [_build_record(entries_by_host[key], held.get(key, otherwise)) for key in newest_first]
+    live = {one.host: one.current for one in facts}
+    return [_build_record(entries_by_host[key], held.get(key, otherwise), live) for key in newest_first]
 
 
 def _held_locks(facts: Sequence[Facts]) -> dict[Key, bool | None]:
@@ -126,7 +134,9 @@ def _as_entries(publish: Publish) -> list[Entry]:
     return [Entry(event=event, at=at, **values) for event in ("live", "finished")]
 
 
-def _build_record(entries_by_host: Mapping[str, Sequence[Entry]], held: bool | None) -> FlowRecord:
+def _build_record(
+    entries_by_host: Mapping[str, Sequence[Entry]], held: bool | None, live: Mapping[str, str | None]
+) -> FlowRecord:
     entries = [entry for of_host in entries_by_host.values() for entry in of_host]
     event, ending = _event(entries, held)
     releases = {host: name for host, of_host in entries_by_host.items() if (name := _first(of_host, "release"))}
@@ -145,7 +155,8 @@ def _build_record(entries_by_host: Mapping[str, Sequence[Entry]], held: bool | N
         left={host: left for host, of_host in entries_by_host.items() if (left := _first(of_host, "left"))},
         why=_first(entries, "message"),
         ending=ending,
-        results=left_out | {host: _result(of_host) for host, of_host in entries_by_host.items()},
+        reason=_first(entries, "reason") if event == "failed" else "",
+        results=left_out | {host: _result(of_host, live[host]) for host, of_host in entries_by_host.items()},
     )
 
 
@@ -163,14 +174,20 @@ def _event(entries: Sequence[Entry], held: bool | None) -> tuple[str, str]:
     return "interrupted" if held is False else flow, ENDING_WITHOUT_EVENT[held]
 
 
-def _result(entries: Sequence[Entry]) -> str:
-    """Return the result of a flow on one host."""
+def _result(entries: Sequence[Entry], live: str | None) -> str:
+    """Return the result of a flow on one host. A host that flipped and died has no entry for it, but its symlink tells.
+
+    Args:
+        entries: of the flow on the host.
+        live: the release that is live there now.
+    """
     events = {entry.event for entry in entries}
+    has_made_live = bool(live) and _first(entries, "flow") == DEPLOY and _first(entries, "release") == live
     if "unlocked" in events:
         return "freed"
-    if find_undone_runs(entries):
+    if not has_made_live and find_undone_runs(entries):
         return "undone (connection lost)" if _first(entries, "unconfirmed") else "undone"
-    if "live" not in events:
+    if not has_made_live and "live" not in events:
         return "not live"
     return "live, with warnings" if _first(entries, "warnings") else "live"
 

@@ -13,7 +13,13 @@ from capdoit.units import format_minute, parse_timestamp
 DEPLOY, ROLLBACK = "deploy", "rollback"
 WORKS, FAILS = "works", "fails"  # verdicts of a drill
 LONGEST_FIELD = 250  # bytes
-LONGEST_FIELDS = {"message": 2000, "warnings": 2000, "missing": 4000, "doubtful": 4000}  # a line has at most 16384
+LONGEST_FIELDS = {
+    "message": 2000,
+    "reason": 1000,
+    "warnings": 2000,
+    "missing": 4000,
+    "doubtful": 4000,
+}  # a line has at most 16384
 LONGEST_REASON = 100  # characters of the reason why a drill failed, so that `doit cap status` fits one screen
 
 
@@ -40,6 +46,7 @@ class Entry:
         warnings: warnings about the host after the release was live.
         seconds: duration of the flow until the release was live, or until the flow ended.
         step: the step or hook that failed.
+        reason: why it failed, in one line.
         interrupted: the signal or request that ended the flow.
         unconfirmed: ``yes`` if the publish was undone because the session was lost before it was confirmed.
     """
@@ -62,6 +69,7 @@ class Entry:
     warnings: str = ""
     seconds: str = ""
     step: str = ""
+    reason: str = ""
     interrupted: str = ""
     unconfirmed: str = ""
 

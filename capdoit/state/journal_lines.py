@@ -68,5 +68,6 @@ def _entry(context: FlowContext, event: str, host: str) -> Entry:
         warnings="; ".join(progress.warnings_about(host)) if host and event == "finished" else "",
         seconds=f"{request.seconds:.1f}" if event in ("live", "failed", "finished") else "",
         step=progress.failed_in,
+        reason=progress.failure_reason,
         interrupted=progress.interruption,
     )

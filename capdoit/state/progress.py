@@ -33,6 +33,7 @@ class Progress:
         warnings: warnings by host; warnings about the fleet have the key ``""``.
         journaled_warnings: number of warnings that the journals have.
         failed_in: name of the step or hook that failed.
+        failure_reason: why it failed, in one line; empty for an interruption.
         interruption: the signal or wish that ended the flow; empty for a failure.
     """
 
@@ -51,6 +52,7 @@ class Progress:
     warnings: dict[str, list[str]] = field(default_factory=dict)
     journaled_warnings: int = 0
     failed_in: str = ""
+    failure_reason: str = ""
     interruption: str = ""
 
     def apply(self, event: Event) -> None:
@@ -101,7 +103,7 @@ def _hooks_only(progress: Progress, _: events.HooksOnly) -> None:
 
 
 def _step_failed(progress: Progress, event: events.StepFailed) -> None:
-    progress.failed_in, progress.interruption = event.name, event.interruption
+    progress.failed_in, progress.interruption, progress.failure_reason = event.name, event.interruption, event.reason
 
 
 def _release_creation_started(progress: Progress, _: events.ReleaseCreationStarted) -> None:
@@ -116,8 +118,8 @@ def _revert_started(progress: Progress, event: events.RevertStarted) -> None:
     progress.reverting = event.names
 
 
-def _revert_finished(progress: Progress, _: events.RevertFinished) -> None:
-    progress.reverted, progress.reverting = progress.reverted + progress.reverting, ()
+def _revert_finished(progress: Progress, event: events.RevertFinished) -> None:
+    progress.reverted, progress.reverting = progress.reverted + event.names, ()
 
 
 def _flip_started(progress: Progress, event: events.FlipStarted) -> None:

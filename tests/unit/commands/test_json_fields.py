@@ -23,7 +23,7 @@ FIELDS = {
         "lock_holder disk inodes directory_id"
     ),
     DrillVerdict: "at by verdict release seconds why",
-    FlowRecord: "run at by origin flow event seconds release releases revision left why ending results",
+    FlowRecord: "run at by origin flow event seconds release releases revision left why ending reason results",
     LivePeriod: "since until by branch",
     Capacity: "free total",
     Setting: "name value level place host secret",

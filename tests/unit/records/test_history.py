@@ -43,6 +43,7 @@ def test_a_flow_is_listed_once_for_all_hosts_with_all_its_facts() -> None:
         left={"web1": R[1], "web2": R[1]},
         why="a fix",
         ending="",
+        reason="",
         results={"web1": "live", "web2": "live"},
     )
 

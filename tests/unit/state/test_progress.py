@@ -60,8 +60,8 @@ def test_a_hook_that_was_cut_short_may_have_reverted_something() -> None:
 
 
 def test_what_a_hook_reverted_is_remembered_in_order() -> None:
-    started = [events.RevertStarted(("0002",)), events.RevertFinished(), events.RevertStarted(("0001",))]
-    progress = after(*started, events.RevertFinished())
+    started = [events.RevertStarted(("0002",)), events.RevertFinished(("0002",)), events.RevertStarted(("0001",))]
+    progress = after(*started, events.RevertFinished(("0001",)))
     assert (progress.reverted, progress.reverting) == (("0002", "0001"), ())
 
 
