@@ -175,5 +175,7 @@ def test_status_reports_a_last_flow_that_failed(project: Project) -> None:
     )
     project.doit("deploy:production").failed(1)
     said = project.doit("cap", "status", check=True).out
-    assert re.search(r"^The last deploy failed \(in boom\); \d{14} is not live\.$", said, re.MULTILINE), said
+    assert re.search(
+        r"^The last deploy failed \(in boom: web1, web2: exit 4: .*\); \d{14} is not live\.$", said, re.MULTILINE
+    ), said
     assert look(project, "status")["hosts"][0]["live"] == live

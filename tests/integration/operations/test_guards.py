@@ -287,7 +287,12 @@ def test_an_interrupted_revert_of_migrations_is_reported(project: Project) -> No
     use_recipe(project, "db", WATCHING + BACK)
     deploy_migrations(project, "0001")
     deploy_migrations(project, "0001", "0002_price")
-    hangs = BACK.replace("    for name", "    host.run('sleep 9', timeout=0.2)\n    for name")
+    stalls = "    host.run('touch ../../broken; sleep 9', cwd=release.path, timeout=0.5)\n    for name"
+    hangs = BACK.replace("    for name", stalls)
     use_recipe(project, "db", WATCHING + hangs)
+    done = project.doit("rollback:production", "migrations=back").failed()
+    assert "What is live was not changed.\n" in done.out  # the probe has told that nothing is reverted
+    use_recipe(project, "db", CANNOT_TELL + hangs)
+    (project.deploy_to("web1") / "broken").unlink()
     done = project.doit("rollback:production", "migrations=back").failed()
     assert "But 0002_price may have been reverted already: a deploy applies what is missing." in done.out
