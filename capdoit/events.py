@@ -173,12 +173,14 @@ class FlowFinished(Event):
         missing: names of hosts that could not be reached and were left out.
         warnings: number of warnings.
         seconds: duration.
+        undo: the command that undoes a rollback; empty for a deploy, and if there is none.
     """
 
     name: str
     missing: tuple[str, ...]
     warnings: int
     seconds: float
+    undo: str = ""
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 REVISION_DIGITS = 12  # of a revision that people read; JSON has all digits
 
@@ -101,6 +101,13 @@ def join_with_and(values: Sequence[str]) -> str:
     """Return texts, at least one, with commas between them and ``and`` before the last."""
     *first, last = values
     return f"{', '.join(first)} and {last}" if first else last
+
+
+def compare_names(before: Iterable[str], now: Iterable[str]) -> Iterator[str]:
+    """Return the changes in a list of names, a line each: ``+ new``, ``- gone``; a moved name has both."""
+    from difflib import ndiff
+
+    return (line for line in ndiff([*before], [*now]) if line.startswith(("+ ", "- ")))
 
 
 def _escape(char: str) -> str:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from datetime import datetime, timezone
 
 TIMESTAMP = "%Y-%m-%dT%H:%M:%SZ"  # ISO 8601, in UTC
+SECONDS = re.compile(r"[0-9]{1,7}(\.[0-9]{1,3})?")
 LARGEST_FIRST = ((86400, "day"), (3600, "hour"), (60, "minute"))
 
 
@@ -38,6 +40,11 @@ def parse_timestamp(at: str) -> datetime | None:
         return datetime.strptime(at, TIMESTAMP).replace(tzinfo=timezone.utc)
     except ValueError:
         return None
+
+
+def parse_seconds(text: str) -> float | None:
+    """Return a number of seconds as the journal has it: ``12.3``; None if it is malformed."""
+    return float(text) if SECONDS.fullmatch(text) else None
 
 
 def format_minute(at: str) -> str:

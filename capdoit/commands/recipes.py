@@ -17,8 +17,7 @@ from capdoit.hooks.discovery import FoundRecipe
 from capdoit.hooks.manual import recipe_manual, recipe_summary
 from capdoit.output.console import Console, Tone
 from capdoit.records.journal import Note
-from capdoit.state.plan_file import changed_names
-from capdoit.text import fit_table
+from capdoit.text import compare_names, fit_table
 
 HEAD = ("recipe", "version", "from", "")
 DIFF = Flag("diff", "compare the next deploy with the last one")
@@ -85,7 +84,7 @@ def _describe_differences(cap: Cap, stage: str, note: Note | None) -> str:
     now = [task.name for task in cap.tasks_of_flow("deploy", stage)]
     versions = [f"{name}: {origin}" for name, origin in cap.declarations_by_stage[stage].versions.items()]
     before = [f"{name}: {origin}" for name, origin in note.recipes.items()]
-    changes = [*changed_names(before, versions), *changed_names(note.acts, now)]
+    changes = [*compare_names(before, versions), *compare_names(note.acts, now)]
     head = f"Since release {note.release} of {stage}, a deploy"
     return "\n".join([f"{head} has changed:", *changes]) if changes else f"{head} has not changed."
 

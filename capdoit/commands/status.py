@@ -24,9 +24,10 @@ from capdoit.output.console import Tone
 from capdoit.records import fleet_state
 from capdoit.records.facts import Facts
 from capdoit.records.history import build_history
+from capdoit.records.journal import DrillVerdict
 from capdoit.records.live_periods import describe_length, find_live_period
 from capdoit.text import fit_table, group_names, join_names, shorten_revision
-from capdoit.units import format_minute, format_size
+from capdoit.units import format_minute, format_size, parse_seconds
 
 HEAD = ("host", "live", "since (UTC)", "by", "revision", "branch")
 
@@ -178,12 +179,16 @@ def _host_json(outcome: Outcome[Facts], preview: RollbackPreview) -> dict[str, A
         "lock": vars(facts.lock) if facts.lock else None,
         "lock_is_held": facts.lock_is_held,
         "set_aside": sorted(facts.kept_failures),
-        "drilled": vars(facts.drill_verdict) if facts.drill_verdict else None,
+        "drilled": _drill_json(facts.drill_verdict) if facts.drill_verdict else None,
         "rollback": None if facts.host in preview.damaged_on else preview_rollback([facts]).release,
         "disk_kib": facts.disk and asdict(facts.disk),
         "inodes": facts.inodes and asdict(facts.inodes),
         "error": None,
     }
+
+
+def _drill_json(verdict: DrillVerdict) -> dict[str, Any]:
+    return {**vars(verdict), "seconds": parse_seconds(verdict.seconds)}
 
 
 COMMAND = Subcommand(

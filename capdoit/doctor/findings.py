@@ -207,10 +207,11 @@ def describe_offset(clock: Clock) -> str:
 def _judge_key(route: SshRoute, is_strict: bool, is_reached: bool) -> list[str]:
     if route.key == KNOWN or (is_reached and is_strict and route.key != REVOKED):
         return []
-    name, files = route.key_names[0], join_names(route.key_files) or "no file"
+    name, files = route.key_names[0], join_names(route.key_files)
     if route.key == REVOKED:
         return [f"a key of {name} is revoked in {files}"]
-    return [f"its host key is not known: {name} is not in {files}{_advise_keyscan(route)}"]
+    place = f"{name} is not in {files}" if files else f"ssh has no file with known keys, in which {name} could be"
+    return [f"its host key is not known: {place}{_advise_keyscan(route)}"]
 
 
 def _advise_keyscan(route: SshRoute) -> str:

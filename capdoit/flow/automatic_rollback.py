@@ -8,7 +8,7 @@ from capdoit.config.variables import Variables
 from capdoit.decisions.readiness import find_undo_problems
 from capdoit.errors import CapdoitError, FlowAborted, Interrupted
 from capdoit.events import AutomaticRollbackStarted, EventBus
-from capdoit.flow.failure import find_way_back
+from capdoit.flow.way_back import find_way_back
 from capdoit.output.command_line import CommandLine
 from capdoit.output.failure_report import FailureReport, RollbackReport
 from capdoit.state.context import FlowContext

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
 
@@ -248,8 +248,10 @@ def _warnings_as_failure(context: FlowContext) -> CapdoitError:
     warnings = context.progress.warnings
     if about_fleet := warnings.get(""):
         return DrillFailed("; ".join(about_fleet))
-    outcomes: list[Outcome[None]] = [
-        Outcome(host, error=HostError(host, "; ".join(text.removeprefix(f"{host}: ") for text in texts)))
-        for host, texts in warnings.items()
-    ]
-    return HostsFailed(outcomes)
+    return HostsFailed([Outcome(host, error=_merge_warnings(host, texts)) for host, texts in warnings.items()])
+
+
+def _merge_warnings(host: str, texts: Sequence[str]) -> HostError:
+    """Return the first lines of warnings as one reason, with all further lines below it."""
+    first_lines = "; ".join(get_first_line(text).removeprefix(f"{host}: ") for text in texts)
+    return HostError(host, first_lines, lines=[line.strip() for text in texts for line in text.splitlines()[1:]])

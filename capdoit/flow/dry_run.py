@@ -13,19 +13,17 @@ from capdoit.records import fleet_state
 from capdoit.shell_scripts import library_texts
 from capdoit.state.context import FlowContext
 from capdoit.state.executor import Recorder
-from capdoit.state.flow_request import FlowDefinition
+from capdoit.state.flow_request import FlowDefinition, digest_flow
 from capdoit.state.plan_file import (
     PlanFile,
     RecordedScript,
-    digest_code,
-    digest_settings,
     fingerprint,
     save_plan,
     saved_variables,
 )
 from capdoit.steps.finishing import releases_to_remove
 from capdoit.steps.finishing_rollback import release_to_archive
-from capdoit.text import join_names
+from capdoit.text import join_names, shorten_revision
 
 OMITTED = "# … as above …\n"
 
@@ -64,8 +62,7 @@ def _make_plan(context: FlowContext, definition: FlowDefinition) -> PlanFile:
         revision=decision.revision,
         reverts=decision.reverts,
         facts={name: fingerprint(facts) for name, facts in context.progress.facts.items()},
-        settings=digest_settings(request.stage),
-        code=digest_code(definition.tasks, definition.declared),
+        digests=digest_flow(definition, request),
         scripts=_recorded_scripts(context),
     )
 
@@ -141,7 +138,8 @@ def _starting(context: FlowContext) -> Iterator[str]:
 def _updating(context: FlowContext) -> Iterator[str]:
     stage, decision = context.request.stage, context.decision
     linked = join_names([*stage.linked_files, *stage.linked_dirs]) or "nothing"
-    yield f"{decision.release} gets revision {decision.revision} ({context.request.branch}); links to shared: {linked}"
+    source = f"{shorten_revision(decision.revision)} ({context.request.branch})"
+    yield f"{decision.release} gets revision {source}; links to shared: {linked}"
 
 
 def _reverting(context: FlowContext) -> Iterator[str]:

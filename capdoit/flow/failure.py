@@ -8,9 +8,9 @@ from dataclasses import replace
 from functools import partial
 
 from capdoit.decisions.readiness import find_undo_problems
-from capdoit.decisions.rollback_target import predict_rollback_target
 from capdoit.errors import HostError, HostsFailed, Interrupted, Outcome, Unreachable
 from capdoit.events import StepFailed
+from capdoit.flow.way_back import find_way_back
 from capdoit.hosts.connection import Connection, Deadline
 from capdoit.operations.confirmation import restore_unconfirmed
 from capdoit.operations.guards import find_reverted
@@ -93,13 +93,6 @@ def command_line(context: FlowContext) -> CommandLine:
     hook = progress.failed_in if progress.is_hooks_only else ""
     task = "drill" if request.is_drill else request.flow
     return CommandLine(task, request.stage.name, request.variables, hosts, hook)
-
-
-def find_way_back(context: FlowContext) -> str | None:
-    """Return the release that a rollback goes to once the release of this deploy is live; None when there is none."""
-    facts = context.progress.facts
-    known = [facts[host.name] for host in context.fleet.release_connections if host.name in facts]
-    return predict_rollback_target(known, context.decision.release) if known else None
 
 
 # -- one host

@@ -22,10 +22,11 @@ from capdoit.operations.connections import (
 )
 from capdoit.state.context import FlowContext
 from capdoit.state.executor import Executor, Live, Recorder
-from capdoit.state.flow_request import FlowDefinition, FlowRequest, current_operator
-from capdoit.state.plan_file import PlanFile, changed_project, digest_code, load_plan, refuse_to_overwrite
+from capdoit.state.flow_request import FlowDefinition, FlowRequest, current_operator, digest_flow
+from capdoit.state.plan_file import PlanFile, load_plan, refuse_to_overwrite
 from capdoit.state.progress import Progress
-from capdoit.text import join_lines, join_names
+from capdoit.state.project_digests import describe_project_changes
+from capdoit.text import compare_names, join_lines, join_names
 from capdoit.transfers import transfer_of
 
 CAPISTRANO_VARIABLES = ("branch", "rollback_release", "hosts", "roles")  # the environment may set them
@@ -137,8 +138,11 @@ def _make_request(
 
 
 def _refuse_changed_project(definition: FlowDefinition, request: FlowRequest, plan: PlanFile) -> None:
-    code = digest_code(definition.tasks, definition.declared)
-    if changes := changed_project(plan, request.stage, code, request.task_names):
+    changes: list[str] = []
+    if list(plan.tasks) != list(request.task_names):
+        changes = ["the flow has changed since:", *compare_names(plan.tasks, request.task_names)]
+    changes = changes or describe_project_changes(request.stage.name, plan.digests, digest_flow(definition, request))
+    if changes:
         raise ConfigError("\n".join([f"apply={request.variables.apply}: {changes[0]}", *changes[1:]]))
 
 

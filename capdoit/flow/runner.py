@@ -29,6 +29,7 @@ from capdoit.flow.failure import clean_up, report_failure
 from capdoit.flow.hook_calls import call_failed_hooks, call_hook, plan_hook, refuse_hooks_without_hosts
 from capdoit.flow.preparation import prepare_flow
 from capdoit.flow.short_drill import rehearse_rollback
+from capdoit.flow.way_back import find_undo_command
 from capdoit.hosts.connection import Deadline
 from capdoit.operations.confirmation import restore_unconfirmed
 from capdoit.operations.flow_decisions import choose_live
@@ -198,7 +199,8 @@ class FlowRunner:
             self._has_ended = True
             context.fleet.close()
         progress, request = context.progress, context.request
-        context.emit(FlowFinished(request.name, progress.missing, progress.warning_count, request.seconds))
+        undo = find_undo_command(context)
+        context.emit(FlowFinished(request.name, progress.missing, progress.warning_count, request.seconds, undo))
 
     def _abort(self, task: str, error: BaseException) -> FlowAborted:
         report = self._fail(task, error)

@@ -77,6 +77,8 @@ def _flow_finished(event: events.FlowFinished) -> Iterator[Line]:
         yield f"NOT deployed to {missing}. Once reachable, run: doit deploy:{stage}", Tone.DOUBTFUL
     if event.warnings:
         yield f"{event.name} finished with warnings; see above", Tone.DOUBTFUL
+    if event.undo:
+        yield f"To undo this rollback: {event.undo}", None
 
 
 def _stop_requested(event: events.StopRequested) -> Iterator[Line]:

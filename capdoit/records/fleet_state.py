@@ -175,6 +175,10 @@ def _doubts(facts: Facts) -> list[str]:
 
 
 def _warnings(facts: Facts) -> list[str]:
+    """Return the warnings of the last flow: one line behind the sentence, several lines below it."""
     last = next((entry for entry in reversed(facts.entries) if entry.event == "finished"), Entry())
-    is_current = last.warnings and last.release == facts.current
-    return [f"the {last.flow} to {last.release} finished, but: {last.warnings}"] if is_current else []
+    lines = last.warnings.splitlines() if last.release == facts.current else []
+    head = f"the {last.flow} to {last.release} finished, but:"
+    if len(lines) > 1:
+        return ["\n".join([head, *(f"  {line}" for line in lines)])]
+    return [f"{head} {line}" for line in lines]

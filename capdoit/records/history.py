@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -12,10 +11,9 @@ from capdoit.records.facts import Facts
 from capdoit.records.journal import DEPLOY, Entry, find_undone_runs
 from capdoit.records.lineage import Publish, merge_publishes
 from capdoit.text import join_names
-from capdoit.units import format_timestamp, parse_timestamp
+from capdoit.units import format_timestamp, parse_seconds, parse_timestamp
 
 SHOWN_EVENTS = ("building", "ready", "live", "back", "failed", "finished", "unlocked")
-SECONDS = re.compile(r"[0-9]{1,7}(\.[0-9]{1,3})?")
 # By whether the lock of the flow is held; None if that is unknown.
 ENDING_WITHOUT_EVENT = {True: "is at work", None: "is at work, or died", False: "died"}
 Key = tuple[str, ...]  # the flow's id; for a publish that only the log has: flow, release, and a number
@@ -82,8 +80,8 @@ def build_history(facts: Sequence[Facts]) -> list[FlowRecord]:
             entries_by_host.setdefault(key, {})[one.host] = entries
     held, otherwise = _held_locks(facts), _other_locks(facts)
     newest_first = sorted(entries_by_host, key=lambda key: order[key], reverse=True)
-    live = {one.host: one.current for one in facts}
-    return [_build_record(entries_by_host[key], held.get(key, otherwise), live) for key in newest_first]
+    by_host = {one.host: one for one in facts}
+    return [_build_record(entries_by_host[key], held.get(key, otherwise), by_host) for key in newest_first]
 
 
 def _held_locks(facts: Sequence[Facts]) -> dict[Key, bool | None]:
@@ -135,7 +133,7 @@ def _as_entries(publish: Publish) -> list[Entry]:
 
 
 def _build_record(
-    entries_by_host: Mapping[str, Sequence[Entry]], held: bool | None, live: Mapping[str, str | None]
+    entries_by_host: Mapping[str, Sequence[Entry]], held: bool | None, facts: Mapping[str, Facts]
 ) -> FlowRecord:
     entries = [entry for of_host in entries_by_host.values() for entry in of_host]
     event, ending = _event(entries, held)
@@ -151,13 +149,19 @@ def _build_record(
         seconds=max((seconds for seconds in map(_seconds, entries) if seconds is not None), default=None),
         release=max(releases.values(), default=""),
         releases=releases,
-        revision=_first(entries, "revision"),
+        revision=_complete_revision(_first(entries, "revision"), releases, facts),
         left={host: left for host, of_host in entries_by_host.items() if (left := _first(of_host, "left"))},
         why=_first(entries, "message"),
         ending=ending,
         reason=_first(entries, "reason") if event == "failed" else "",
-        results=left_out | {host: _result(of_host, live[host]) for host, of_host in entries_by_host.items()},
+        results=left_out | {host: _result(of_host, facts[host].current) for host, of_host in entries_by_host.items()},
     )
+
+
+def _complete_revision(revision: str, releases: Mapping[str, str], facts: Mapping[str, Facts]) -> str:
+    """Return a revision with all its digits if a host still has the release: Capistrano's log may have fewer."""
+    held = (facts[host].releases.get(release, "") for host, release in releases.items())
+    return next((full for full in held if revision and full.startswith(revision)), revision)
 
 
 def _event(entries: Sequence[Entry], held: bool | None) -> tuple[str, str]:
@@ -202,5 +206,4 @@ def _last_time(entries: Iterable[Entry]) -> str:
 
 
 def _seconds(entry: Entry) -> float | None:
-    is_end = entry.event in ("failed", "finished") and SECONDS.fullmatch(entry.seconds)
-    return float(entry.seconds) if is_end else None
+    return parse_seconds(entry.seconds) if entry.event in ("failed", "finished") else None

@@ -43,7 +43,7 @@ class Entry:
         partly: ``yes`` if the release became live on some hosts of its stage only.
         missing: the hosts that a deploy went on without.
         doubtful: the hosts where the release may or may not have become live.
-        warnings: warnings about the host after the release was live.
+        warnings: warnings about the host after the release was live, in one line or more.
         seconds: duration of the flow until the release was live, or until the flow ended.
         step: the step or hook that failed.
         reason: why it failed, in one line.
@@ -100,8 +100,10 @@ class Entry:
             return None
         if not isinstance(found, dict):
             return None
-        texts = {f.name: found.get(f.name) for f in fields(cls)}
-        return cls(**{name: make_printable(text) for name, text in texts.items() if isinstance(text, str)})
+        texts = {f.name: text for f in fields(cls) if isinstance(text := found.get(f.name), str)}
+        values = {name: make_printable(text) for name, text in texts.items()}
+        warnings = "\n".join(map(make_printable, texts.get("warnings", "").split("\n")))
+        return cls(**{**values, "warnings": warnings})
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ from capdoit.config.variables import Variables
 from capdoit.hooks.hook import Declarations
 from capdoit.sequence import FlowTask
 from capdoit.state.plan_file import PlanFile
+from capdoit.state.project_digests import Digests, digest_project
 from capdoit.text import join_lines
 
 
@@ -102,6 +103,12 @@ class FlowRequest:
     def seconds(self) -> float:
         """The time since the start."""
         return time.monotonic() - self.started
+
+
+def digest_flow(definition: FlowDefinition, request: FlowRequest) -> Digests:
+    """Return the digests of everything in the project that the requested flow uses."""
+    tasks = [task for task in definition.tasks if task.name in request.task_names]
+    return digest_project(request.stage, tasks, request.declared)
 
 
 def current_operator() -> str:

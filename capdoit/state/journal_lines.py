@@ -65,7 +65,7 @@ def _entry(context: FlowContext, event: str, host: str) -> Entry:
         partly="yes" if event == "live" and context.is_partial else "",
         missing=" ".join(progress.missing) if event in ("live", "finished") else "",
         doubtful=" ".join(sorted(progress.flipped)) if event == "failed" else "",
-        warnings="; ".join(progress.warnings_about(host)) if host and event == "finished" else "",
+        warnings="\n".join(progress.warnings_about(host)) if host and event == "finished" else "",
         seconds=f"{request.seconds:.1f}" if event in ("live", "failed", "finished") else "",
         step=progress.failed_in,
         reason=progress.failure_reason,

@@ -3,25 +3,19 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
-import inspect
 import json
 import os
-import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from capdoit.config.stages import Stage
 from capdoit.config.variables import Variables
 from capdoit.errors import ConfigError
-from capdoit.hooks.hook import Declarations
 from capdoit.records.facts import Facts
-from capdoit.sequence import FlowTask
 from capdoit.text import join_names
 
-VERSION = 6
+VERSION = 7
 TEXTS = ("branch", "rollback_release", "message", "migrations", "verify")
 LISTS = ("hosts", "roles", "skip")
 SAVED_VARIABLES = (*TEXTS, *LISTS, "force", "custom")
@@ -59,8 +53,7 @@ class PlanFile:
         revision: its revision.
         reverts: names that a rollback would revert before the flip, by recipe.
         facts: fingerprint of each host.
-        settings: digest of the stage's settings in deploy.yml.
-        code: digest of the file and options of each hook, probe and guard, by name.
+        digests: digests of the project, by kind and name; see `state.project_digests`.
         scripts: the scripts that would run, in order.
     """
 
@@ -72,8 +65,7 @@ class PlanFile:
     revision: str = ""
     reverts: Mapping[str, Sequence[str]] = field(default_factory=dict)
     facts: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
-    settings: str = ""
-    code: Mapping[str, str] = field(default_factory=dict)
+    digests: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     scripts: Sequence[RecordedScript] = ()
 
     def restore_variables(self, typed: Variables) -> Variables:
@@ -150,12 +142,14 @@ def refuse_to_overwrite(file: Path) -> None:
 
 def _is_complete(plan: PlanFile) -> bool:
     """Return True if a plan that was read has every field, each of the right type."""
-    texts = (plan.flow, plan.stage, plan.release, plan.revision, plan.settings)
+    texts = (plan.flow, plan.stage, plan.release, plan.revision)
     return (
         all(isinstance(text, str) and text.isprintable() for text in texts)
         and _are_texts(plan.tasks)
         and _are_variables(plan.variables)
-        and _is_mapping_of(plan.code, lambda digest: isinstance(digest, str))
+        and _is_mapping_of(
+            plan.digests, lambda digests: _is_mapping_of(digests, lambda digest: isinstance(digest, str))
+        )
         and _is_mapping_of(plan.reverts, _are_texts)
         and bool(plan.facts)
         and _is_mapping_of(plan.facts, _is_fingerprint)
@@ -185,9 +179,6 @@ def _is_mapping_of(values: object, is_valid: Callable[[object], bool]) -> bool:
     return isinstance(values, dict) and all(isinstance(key, str) and is_valid(value) for key, value in values.items())
 
 
-# -- digests
-
-
 def fingerprint(facts: Facts) -> dict[str, Any]:
     """Return what must not change on a host between the plan and its application."""
     return {
@@ -199,75 +190,7 @@ def fingerprint(facts: Facts) -> dict[str, Any]:
     }
 
 
-def digest_settings(stage: Stage) -> str:
-    """Return a digest of a stage's settings and its ssh_config file; of secrets only the names count."""
-    hosts = tuple(replace(host, ssh_config=_read_text(host.ssh_config)) for host in stage.hosts)
-    env = [sorted(host.env.items()) for host in hosts]  # the repr of a host does not have it
-    return _digest(f"{replace(stage, hosts=hosts, recipes=())!r}{env!r}")
-
-
-def digest_code(tasks: Iterable[FlowTask], declared: Declarations) -> dict[str, str]:
-    """Return a digest of the files and the options of each hook, probe and guard, by name."""
-    hooks = {task.name: task.hook for task in tasks if task.hook} | {hook.name: hook for hook in declared.failed}
-    watching = (hook for check in declared.rollback_checks for hook in (check.probe, check.guard) if hook)
-    hooks |= {hook.name: hook for hook in watching}
-    return {name: _digest(_read_source(hook.function) + repr(hook.options)) for name, hook in hooks.items()}
-
-
-def _read_source(function: Callable[..., object]) -> str:
-    """Return the text of all files that a function may use; empty for a function without a file, such as a built-in."""
-    with contextlib.suppress(TypeError):
-        return "".join(map(_read_text, _related_files(Path(inspect.getfile(function)).absolute())))
-    return ""
-
-
-def _related_files(file: Path) -> list[str]:
-    """Return a file, the files next to it with its name or a private name, and the loaded modules of its folder."""
-    folder = file.parent
-    named = [*folder.glob(f"{file.stem}.*"), *folder.glob("_*")]
-    loaded = (Path(getattr(module, "__file__", None) or "") for module in [*sys.modules.values()])
-    used = [one for one in loaded if one.is_relative_to(folder) and "site-packages" not in one.parts]
-    return sorted({str(one) for one in [file, *named, *used] if one.is_file()})
-
-
-def _read_text(file: str | None) -> str:
-    """Return the content of a file; empty for none, and for a file that cannot be read."""
-    with contextlib.suppress(OSError):
-        return Path(file).read_text(encoding="utf-8", errors="surrogateescape") if file else ""
-    return ""
-
-
-def _digest(text: str) -> str:
-    return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()
-
-
 # -- differences
-
-
-def changed_names(before: Iterable[str], now: Iterable[str]) -> Iterator[str]:
-    """Return the changes in a list of names, a line each: ``+ new``, ``- gone``; a moved name has both."""
-    from difflib import ndiff
-
-    return (line for line in ndiff([*before], [*now]) if line.startswith(("+ ", "- ")))
-
-
-def changed_project(plan: PlanFile, stage: Stage, code: Mapping[str, str], tasks: Sequence[str]) -> list[str]:
-    """Return the changes in the project since a plan was made, a line each.
-
-    Args:
-        plan: the plan.
-        stage: the stage as deploy.yml has it now.
-        code: digests of the hooks as they are now, from `digest_code`.
-        tasks: names of the steps and hooks that would run now.
-    """
-    if list(plan.tasks) != list(tasks):
-        return ["the flow has changed since:", *changed_names(plan.tasks, tasks)]
-    names = [name for name in {**plan.code, **code} if name not in (plan.variables["skip"] or ())]
-    changed = [name for name in names if plan.code.get(name) != code.get(name)]
-    lines = [f"the code or the options of {join_names(changed)} have changed since"] if changed else []
-    if plan.settings != digest_settings(stage):
-        lines.append(f"the settings of {stage.name} in deploy.yml have changed since")
-    return lines
 
 
 def changed_decisions(plan: PlanFile, release: str, reverts: Mapping[str, Sequence[str]]) -> list[str]:

@@ -10,7 +10,6 @@ from capdoit import events
 from capdoit.events import Event
 from capdoit.records.facts import Facts
 from capdoit.state.decision import Decision
-from capdoit.text import join_lines
 
 
 @dataclass
@@ -30,7 +29,7 @@ class Progress:
         reverted: names that hooks have reverted.
         flipped: names of the hosts that may or may not have the release live: the publish is not complete there.
         is_published: the release is live on all hosts.
-        warnings: warnings by host; warnings about the fleet have the key ``""``.
+        warnings: warnings by host, in one line or more each; warnings about the fleet have the key ``""``.
         journaled_warnings: number of warnings that the journals have.
         failed_in: name of the step or hook that failed.
         failure_reason: why it failed, in one line; empty for an interruption.
@@ -139,7 +138,7 @@ def _publish_doubted(progress: Progress, event: events.PublishDoubted) -> None:
 
 
 def _warned(progress: Progress, event: events.Warned) -> None:
-    progress.warnings.setdefault(event.host, []).append(join_lines(event.text))
+    progress.warnings.setdefault(event.host, []).append(event.text.strip())
 
 
 def _warnings_journaled(progress: Progress, _: events.WarningsJournaled) -> None:

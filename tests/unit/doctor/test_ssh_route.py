@@ -73,6 +73,15 @@ def judged(text: str, key: str, reached: bool) -> list[tuple[str, bool]]:
     return [(one.text.partition(":")[0], one.is_problem) for one in found]
 
 
+def test_a_host_key_without_any_file_of_known_keys_is_named_in_plain_words() -> None:
+    nowhere = SSH.replace("/home/ann/.ssh/known_hosts /home/ann/.ssh/known_hosts2", "none").replace("proxyjump", "x")
+    (found,) = findings.judge_ssh_route(route(nowhere, "unknown"), is_reached=False)
+    assert found.text == (
+        "its host key is not known: ssh has no file with known keys, in which [10.0.0.1]:2222 could be; "
+        "`ssh-keyscan -p 2222 10.0.0.1` prints the key, for you to compare"
+    )
+
+
 def test_defects_of_an_ssh_route_are_findings() -> None:
     loose = SSH.replace("checking true", "checking accept-new").replace("interval 5", "interval 0")
     strange = "its host key is not known"

@@ -66,7 +66,7 @@ def test_what_a_hook_reverted_is_remembered_in_order() -> None:
 
 
 def test_warnings_about_the_fleet_are_warnings_about_each_host() -> None:
-    progress = after(events.Warned("slow", "web1"), events.Warned("old\n key"))
+    progress = after(events.Warned("slow", "web1"), events.Warned("old key"))
     assert progress.warnings_about("web1") == ["slow", "old key"]
     assert progress.warnings_about("web2") == ["old key"]
     assert progress.warning_count == 2
