@@ -79,6 +79,7 @@ def test_a_dry_rollback_shows_its_target_and_what_is_archived(project: Project) 
 @pytest.mark.extended("detail")
 def test_hosts_with_different_plans_are_shown_separately(project: Project) -> None:
     deploy_text(project, "1")
+    project.repo.commit({"app.txt": "2"})
     project.doit("deploy:production", "hosts=web1", check=True)
     said = project.doit("deploy:production", "dry_run=yes", check=True).out
     assert re.search(r"the hosts differ: [0-9]{14} is live on web1; [0-9]{14} is live on web2$", said, re.MULTILINE)
