@@ -53,7 +53,7 @@ def test_a_stalled_database_refuses_a_rollback_until_migrations_keep(project: Pr
     assert "To roll back and leave them: doit rollback:production migrations=keep" in done.out
     wait_for(5, lambda: not find_sleeping(seconds))
     for host in project.hosts:
-        assert (project.deploy_to(host) / ".capdoit/lock").read_text() == ""
+        assert (project.deploy_to(host) / ".capdoit/lock").read_text().strip() == ""
 
     done = project.doit("rollback:production", "migrations=keep", check=True)
     assert "migrations=keep: recipe db is not asked" in done.out
