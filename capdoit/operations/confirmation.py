@@ -66,7 +66,9 @@ def _restore(context: FlowContext, connection: Connection) -> None:
     values = {"previous_target": _previous_target(context, connection), **live_values(context, connection.name)}
     if context.run(connection, "publishing again", "operations/confirmation_restore", values):
         why = "its connection was lost before the publish was confirmed, so it had gone back"
-        context.warn(f"{connection.name}: {why}; {context.decision.release_on(connection.name)} is live again", connection.name)
+        context.warn(
+            f"{connection.name}: {why}; {context.decision.release_on(connection.name)} is live again", connection.name
+        )
 
 
 def _previous_target(context: FlowContext, connection: Connection) -> str:
