@@ -5,6 +5,7 @@
      │    └── RecipeError    a recipe is missing, broken or used wrongly
      ├── LockHeld            another flow holds the lock of a host
      ├── NotReady            the hosts or the controller lack what a flow needs
+     │    └── RevisionNotChosen  no commit could be chosen for a branch
      ├── ReleaseNotChosen    no release could be chosen for all hosts
      │    ├── NoTarget       no host can go to it
      │    └── FleetDisagrees the hosts differ
@@ -138,6 +139,19 @@ class NotReady(CapdoitError):
         self.problems = tuple(Problem(one) if isinstance(one, str) else one for one in problems)
         self.checked_flow = checked_flow
         super().__init__(_summarize(self.problems))
+
+
+class RevisionNotChosen(NotReady):
+    """A branch, tag or commit that does not exist, is ambiguous, or cannot be read.
+
+    Args:
+        reason: why no commit could be chosen.
+        alternatives: names that could have been meant, the likeliest first.
+    """
+
+    def __init__(self, reason: str, alternatives: Sequence[str] = ()) -> None:
+        super().__init__(reason)
+        self.alternatives = tuple(alternatives)
 
 
 class Refusal(Enum):

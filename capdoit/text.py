@@ -124,7 +124,12 @@ def suggest_name(name: str, names: Iterable[str], likeness: float = 0.6) -> str:
         names: the names that exist.
         likeness: similarity from which a name is suggested, from 0 to 1.
     """
+    close = find_similar_name(name, names, likeness)
+    return f"; did you mean {close}?" if close else ""
+
+
+def find_similar_name(name: str, names: Iterable[str], likeness: float = 0.6) -> str:
+    """Return the most similar name, if it is similar enough, else an empty text; arguments as in `suggest_name`."""
     import difflib
 
-    close = difflib.get_close_matches(name, list(names), 1, likeness)
-    return f"; did you mean {close[0]}?" if close else ""
+    return next(iter(difflib.get_close_matches(name, list(names), 1, likeness)), "")

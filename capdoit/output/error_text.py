@@ -17,6 +17,7 @@ from capdoit.errors import (
     Problem,
     Refusal,
     ReleaseNotChosen,
+    RevisionNotChosen,
     find_problems,
     merge_problems,
 )
@@ -60,14 +61,9 @@ def render_advice(error: BaseException, command: CommandLine) -> str:
         error: any error.
         command: the command that failed.
     """
-    if isinstance(error, ReleaseNotChosen):
-        return _advise_release(error, command)
-    if isinstance(error, LockHeld):
-        return _advise_unlock(error, command)
-    if isinstance(error, PlanOutdated):
-        return f"To make a new plan: {command.again(plan=command.variables.apply)}"
-    if isinstance(error, GuardRefused):
-        return _advise_migrations(error, command)
+    for kind, advise in ADVICE:
+        if isinstance(error, kind):
+            return advise(error, command)
     if damaged := _find_damaged(error):
         return _advise_damaged(damaged, command)
     when = "To run it again" if isinstance(error, Interrupted) else "Once fixed, run"
@@ -196,9 +192,19 @@ def _advise_unlock(error: LockHeld, command: CommandLine) -> str:
     )
 
 
+def _advise_new_plan(_: PlanOutdated, command: CommandLine) -> str:
+    return f"To make a new plan: {command.again(plan=command.variables.apply)}"
+
+
 def _advise_migrations(error: GuardRefused, command: CommandLine) -> str:
     revert = f"To revert them before the rollback: {command.again(migrations='back')}\n" if error.can_revert else ""
     return f"{revert}To roll back and leave them: {command.again(migrations='keep')}"
+
+
+def _advise_revision(error: RevisionNotChosen, command: CommandLine) -> str:
+    if not error.alternatives:
+        return f"Name a branch, tag or commit that exists: {command.again(branch='NAME')}"
+    return "\n".join(f"To deploy {name}: {command.again(branch=name)}" for name in error.alternatives)
 
 
 def _find_damaged(error: BaseException) -> list[Damaged]:
@@ -210,3 +216,12 @@ def _advise_damaged(damaged: Sequence[Damaged], command: CommandLine) -> str:
     can_verify = not any(one.is_archive for one in damaged)  # `doit cap verify` does not unpack archives
     verify = f"To see all differences: doit cap verify {command.scope} {damaged[0].release}\n" if can_verify else ""
     return f"{verify}To roll back to it anyway: {command.roll_back_unverified()}"
+
+
+ADVICE: tuple[tuple[type, Callable[[Any, CommandLine], str]], ...] = (
+    (ReleaseNotChosen, _advise_release),
+    (RevisionNotChosen, _advise_revision),
+    (LockHeld, _advise_unlock),
+    (PlanOutdated, _advise_new_plan),
+    (GuardRefused, _advise_migrations),
+)

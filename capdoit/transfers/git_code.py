@@ -6,14 +6,14 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from capdoit.errors import NotReady
+from capdoit.errors import RevisionNotChosen
 from capdoit.records.facts import parse_fact_lines, parse_revision
-from capdoit.text import join_names
+from capdoit.text import find_similar_name, join_names
 
 SHA_PREFIX = re.compile(r"[0-9a-fA-F]{7,64}")
 FULL_SHA = re.compile(r"[0-9a-fA-F]{40}|[0-9a-fA-F]{64}")
 SINGLE_KEYS = {"commit", "unexamined", "end"}
-REPEATED_KEYS = {"ref", "unreadable_ref", "submodule", "lfs_file"}
+REPEATED_KEYS = {"ref", "unreadable_ref", "existing_ref", "submodule", "lfs_file"}
 MOST_SHOWN = 5
 KINDS = {"refs/heads/": "a branch", "refs/tags/": "a tag"}
 
@@ -26,6 +26,7 @@ class FoundCode:
         refs: the commit of each ref that the branch may mean, by the full name of the ref.
         commit: the commit whose sha the branch is, or begins; empty if there is none.
         unreadable_refs: full names of refs that lead to no commit that git can read, such as the tag of a tree.
+        existing_refs: full names of branches and tags, if the branch is none of them.
         is_examined: False if the host could not look into the commit.
         submodules: the first paths of submodules in the commit.
         lfs_files: the first paths of files in Git LFS whose contents the host cannot write.
@@ -34,6 +35,7 @@ class FoundCode:
     refs: Mapping[str, str] = field(default_factory=dict)
     commit: str = ""
     unreadable_refs: Sequence[str] = ()
+    existing_refs: Sequence[str] = ()
     is_examined: bool = True
     submodules: Sequence[str] = ()
     lfs_files: Sequence[str] = ()
@@ -65,6 +67,7 @@ def parse_found_code(host: str, text: str) -> FoundCode:
         refs={name: parse_revision(host, commit) for commit, _, name in refs},
         commit="".join(parse_revision(host, commit) for commit in facts["commit"]),
         unreadable_refs=tuple(facts["unreadable_ref"]),
+        existing_refs=tuple(facts["existing_ref"]),
         is_examined=not facts["unexamined"],
         submodules=tuple(facts["submodule"]),
         lfs_files=tuple(facts["lfs_file"]),
@@ -80,20 +83,33 @@ def choose_commit(found: FoundCode, branch: str, repo_url: str) -> str:
         repo_url: the repository, for messages.
 
     Raises:
-        NotReady: there is no such commit, git cannot read it, or several refs have that name.
+        RevisionNotChosen: there is no such commit, git cannot read it, or several refs have that name.
     """
     refs = list(dict.fromkeys([*found.refs, *found.unreadable_refs]))
     if len(refs) > 1:
         kinds = " and ".join(map(_describe_ref, refs))
         spellings = " or ".join(f"branch={ref}" for ref in refs)
-        raise NotReady(f"{branch!r} is {kinds} of {repo_url}; say which one: {spellings}")
+        raise RevisionNotChosen(f"{branch!r} is {kinds} of {repo_url}; say which one: {spellings}", refs)
     if found.unreadable_refs:
-        raise NotReady(f"{branch!r} of {repo_url} is {_describe_ref(refs[0])} without a commit that git can read")
+        raise RevisionNotChosen(
+            f"{branch!r} of {repo_url} is {_describe_ref(refs[0])} without a commit that git can read"
+        )
     revision = next(iter(found.refs.values()), found.commit)
     if not revision:
-        what = f"{repo_url} has no branch, tag or commit {branch!r}"
-        raise NotReady(f"{what}; choose another with branch=, or in deploy.yml")
+        raise _no_such_commit(found, branch, repo_url)
     return revision
+
+
+def _no_such_commit(found: FoundCode, branch: str, repo_url: str) -> RevisionNotChosen:
+    reason = f"{repo_url} has no branch, tag or commit {branch!r}; choose another with branch=, or in deploy.yml"
+    similar = find_similar_name(branch, [name for ref in found.existing_refs for name in _spellings(ref)])
+    return RevisionNotChosen(f"{reason}; did you mean {similar}?", [similar]) if similar else RevisionNotChosen(reason)
+
+
+def _spellings(ref: str) -> list[str]:
+    """Return the names that git has for a ref: ``refs/heads/main``, ``heads/main`` and ``main``."""
+    parts = ref.split("/")
+    return ["/".join(parts[number:]) for number in range(3)]
 
 
 def describe_omissions(found: FoundCode, branch: str) -> list[str]:

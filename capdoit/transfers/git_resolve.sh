@@ -1,7 +1,7 @@
 # shellcheck shell=sh
 # Print, as facts, the refs of the repository that the branch may mean and the commit that its sha means, without a
 # change of the mirror. What the mirror lacks is fetched into a temporary repository.
-# Needs: find_commit make_temporary_directory prepare_git print_fact report_omissions
+# Needs: find_commit make_temporary_directory prepare_git print_fact report_existing_refs report_omissions
 # Needs: temporary_path
 # Given: deploy_to examine_lfs examine_submodules refs repo_url sha
 
@@ -77,5 +77,9 @@ if [ -z "$commit" ] && [ -n "$sha" ]; then
     fi
     if [ -n "$commit" ]; then print_fact commit "$commit"; fi
 fi
-if [ -n "$commit" ] && [ -n "$examine_lfs$examine_submodules" ]; then examine_commit; fi
+if [ -z "$commit" ]; then
+    git ls-remote --heads --tags --refs -- "$repo_url" | sed 's/.*[[:blank:]]//' | report_existing_refs
+elif [ -n "$examine_lfs$examine_submodules" ]; then
+    examine_commit
+fi
 print_fact end yes

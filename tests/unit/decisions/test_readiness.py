@@ -48,6 +48,23 @@ def test_a_deploy_names_every_missing_linked_file_of_every_host() -> None:
     assert find_rollback_problems(fleet) == []
 
 
+@pytest.mark.parametrize(
+    ("settings", "command"),
+    [
+        ({}, "scp a.yml web1:/srv/web1/shared/a.yml"),
+        ({"transport": "local"}, "cp a.yml /srv/web1/shared/a.yml"),
+        ({"user": "deploy", "port": 2222}, "scp -P 2222 a.yml deploy@web1:/srv/web1/shared/a.yml"),
+        ({"hostname": "::1", "ssh_config": "ssh config"}, "scp -F 'ssh config' a.yml '[::1]:/srv/web1/shared/a.yml'"),
+        ({"ssh_options": ("ProxyJump=hop",)}, "scp -o ProxyJump=hop a.yml web1:/srv/web1/shared/a.yml"),
+    ],
+)
+def test_a_missing_linked_file_has_the_command_that_puts_it_there(settings: dict[str, object], command: str) -> None:
+    of_one = stage("web1")
+    changed = of_one.only((replace(of_one.hosts[0], **settings),))  # type: ignore[arg-type]
+    (problem,) = find_deploy_problems([replace(host("web1", 0), missing_files=(0,))], changed)
+    assert problem.remedy == command
+
+
 UNUSABLE: list[tuple[Mapping[str, object], str]] = [
     ({"missing_tools": ("flock",)}, "web1: flock is not installed"),
     ({"out_of_bounds": "/srv/web1/releases is a symlink"}, "web1: /srv/web1/releases is a symlink"),
