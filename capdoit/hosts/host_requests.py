@@ -59,14 +59,14 @@ def command_request(
 def upload_request(connection: Connection, source: IO[bytes], remote: str) -> Request:
     """Return the request that writes an open file to a path on the host."""
     stat = os.fstat(source.fileno())
-    values: dict[str, Value] = {"remote": remote, "mode": f"{stat.st_mode & 0o777:o}", "size": stat.st_size}
-    script = _fenced_script(connection, "upload", "hosts/upload", values)
+    values: dict[str, Value] = {"mode": f"{stat.st_mode & 0o777:o}", "size": stat.st_size}
+    script = _fenced_script(connection, "upload", "hosts/upload", {**values, **_destination(connection, remote)})
     return Request(script, "feed", source, connection.show, command=f"upload {remote}")
 
 
 def upload_directory_request(connection: Connection, source: IO[bytes], remote: str) -> Request:
     """Return the request that unpacks an open tar, made by `pack_directory`, to a directory on the host."""
-    values: dict[str, Value] = {"remote": remote.rstrip("/") or "/", "last_member": LAST_MEMBER}
+    values = {"last_member": LAST_MEMBER, **_destination(connection, remote.rstrip("/") or "/")}
     script = _fenced_script(connection, "upload", "hosts/upload_directory", values)
     return Request(script, "feed", source, connection.show, command=f"upload {remote}")
 
@@ -84,7 +84,12 @@ def command_text(command: Command) -> str:
     return " ".join("…" if "\n" in word else shlex.quote(word) for word in command)
 
 
+def _destination(connection: Connection, remote: str) -> dict[str, Value]:
+    """Return the path of an upload, and the path of what has arrived of it: several hosts may share a file system."""
+    return {"remote": remote, "part": f"{remote}.{connection.name}.capdoit-part"}
+
+
 def _fenced_script(connection: Connection, name: str, file: str, values: Mapping[str, Value]) -> Script:
     """Return a script that runs only while the host's lock names this flow, if the flow holds locks."""
-    common: dict[str, Value] = {"deploy_to": connection.path_value(), "run": connection.run_id}
-    return render(name, file, {**values, **common})
+    common: dict[str, Value] = {"run": connection.run_id, **connection.host_values}
+    return render(name, file, values, common=common)

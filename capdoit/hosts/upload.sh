@@ -2,7 +2,7 @@
 # Write stdin to a file, which appears complete or not at all: if the connection is lost, stdin ends early. Nobody else
 # can read the part of it that has arrived.
 # Needs: die make_parents require_lock
-# Given: mode remote run size
+# Given: mode part remote run size
 set -e
 [ -z "$run" ] || require_lock
 case $remote in
@@ -10,11 +10,11 @@ case $remote in
 esac
 [ ! -d "$remote" ] || die "$remote is a directory: name the file"
 make_parents "$remote"
-rm -f "$remote.part"
-(umask 077 && cat >"$remote.part")
-if [ "$(wc -c <"$remote.part")" -ne "$size" ]; then
-    rm -f "$remote.part"
+rm -f "$part"
+(umask 077 && cat >"$part")
+if [ "$(wc -c <"$part")" -ne "$size" ]; then
+    rm -f "$part"
     exit 1
 fi
-chmod "$mode" "$remote.part"
-mv -f "$remote.part" "$remote"
+chmod "$mode" "$part"
+mv -f "$part" "$remote"

@@ -2,7 +2,7 @@
 # Unpack the tar on stdin into a directory. It is unpacked next to the directory first, so that nothing of an incomplete
 # upload appears. If the directory exists, its other files stay.
 # Needs: die make_parents require_lock
-# Given: last_member remote run
+# Given: last_member part remote run
 set -e
 [ -z "$run" ] || require_lock
 
@@ -31,7 +31,6 @@ replace() {
 }
 
 if [ ! -d "$remote" ] && { [ -e "$remote" ] || [ -L "$remote" ]; }; then die "$remote is not a directory"; fi
-part=$remote.capdoit-part
 rm -rf "$part"
 trap 'rm -rf "$part"' EXIT
 make_parents "$part"

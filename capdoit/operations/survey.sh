@@ -1,7 +1,7 @@
 # shellcheck shell=sh
 # Print the facts of a host. Change nothing, unless make_dirs asks for the directories of a deploy.
-# Needs: die find_existing is_on_read_only_file_system is_safe_deploy_to is_writable print_directory_id print_fact
-# Needs: print_space print_user report_lock report_missing_tools require_tools to_one_line
+# Needs: create_shared_symlinks die find_existing is_on_read_only_file_system is_safe_deploy_to is_writable
+# Needs: print_directory_id print_fact print_space print_user report_lock report_missing_tools require_tools to_one_line
 # Given: deploy_to linked_dirs linked_files make_dirs scratch shared_to tools
 # Functions set their arguments themselves.
 # shellcheck disable=SC2119,SC2120
@@ -18,7 +18,7 @@ require_entry() {
 }
 
 create_directories() {
-    create_shared_symlinks
+    create_shared_symlinks | while read -r place; do print_fact not_made "$deploy_to/$(to_one_line "$place")"; done
     mkdir -p releases shared || print_fact not_made "$deploy_to"
     eval "set -- $linked_dirs"
     for path; do
@@ -29,18 +29,6 @@ create_directories() {
         case $path in
             */*) create_shared_directory "${path%/*}" ;;
         esac
-    done
-}
-
-# Make the symlinks of shared that are missing. A file system that is not mounted is no directory to point to.
-create_shared_symlinks() {
-    eval "set -- $shared_to"
-    while [ "$#" -gt 0 ]; do
-        place=shared${1:+/$1}
-        if [ ! -e "$place" ] && [ ! -L "$place" ] && [ -d "$2" ]; then
-            { mkdir -p "./${place%"${place##*/}"}" && ln -s "$2" "$place"; } || print_fact not_made "$deploy_to/$place"
-        fi
-        shift 2
     done
 }
 

@@ -143,7 +143,7 @@ def test_a_private_file_that_is_uploaded_is_private_from_its_first_byte(
     secret.chmod(0o600)
     folder = project.path / "tools"
     folder.mkdir()
-    look = f"stat -c %a {project.deploy_to('web1')}/x.part >{seen}"
+    look = f"stat -c %a {project.deploy_to('web1')}/x.web1.capdoit-part >{seen}"
     (folder / "wc").write_text(f'#!/bin/sh\n{look}; exec /usr/bin/wc "$@"\n')
     (folder / "wc").chmod(0o755)
     write_hooks(

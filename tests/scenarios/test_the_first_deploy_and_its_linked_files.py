@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+from pathlib import Path
 
 import pytest
 
@@ -118,3 +119,27 @@ def test_many_missing_files_do_not_fill_the_screen(make_project: MakeProject) ->
     out = project.doit("check:production").failed().out
     assert len([line for line in out.splitlines() if line.strip().startswith("cp ")]) == 8
     assert "and 4 more" in out
+
+
+@DETAIL
+@pytest.mark.parametrize("path", ["", "config"])
+def test_a_hook_before_starting_follows_the_symlinks_that_shared_to_asks_for(
+    new: Project, tmp_path: Path, path: str
+) -> None:
+    server = tmp_path / "server/shop"
+    server.mkdir(parents=True)
+    new.config(shared_to={path: str(server)} if path else str(server))
+    new.doit("deploy:production", check=True)
+    for host in new.hosts:
+        assert (new.shared(host) / path).readlink() == server
+    assert (server / ("database.yml" if path else "config/database.yml")).read_text() == "production: {}\n"
+
+
+@DETAIL
+def test_a_hook_before_starting_puts_nothing_where_a_file_server_is_not_mounted(new: Project, tmp_path: Path) -> None:
+    new.config(shared_to=str(tmp_path / "server"))
+    out = new.doit("deploy:production").failed().out
+    assert f"{tmp_path}/server, where {new.shared('web1')} leads, is not a directory" in out
+    assert not new.shared("web1").exists()
+    (tmp_path / "server").mkdir()
+    new.doit("deploy:production", check=True)
