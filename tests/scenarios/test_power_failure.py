@@ -7,7 +7,6 @@ root.
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import subprocess
@@ -18,6 +17,7 @@ from pathlib import Path
 
 import pytest
 
+from capdoit.records.journal import Entry
 from capdoit.testing import Project
 from tests.support import MakeProject, choose_ordinary, deploy, replace_programs, write_hooks
 
@@ -134,9 +134,10 @@ def assert_complete(deploy_to: Path, release: str, files: dict[str, str]) -> Non
 
 
 def journaled_events(deploy_to: Path, release: str) -> list[str]:
+    """Return the events that capdoit reads; a line that was being written may have become NUL bytes."""
     lines = (deploy_to / ".capdoit/journal").read_text().splitlines()
-    entries = [json.loads(line) for line in lines]
-    return [entry["event"] for entry in entries if entry["release"] == release]
+    entries = filter(None, map(Entry.parse, lines))
+    return [entry.event for entry in entries if entry.release == release]
 
 
 @pytest.mark.extended("variant")

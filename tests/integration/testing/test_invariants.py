@@ -70,7 +70,7 @@ DAMAGE: list[tuple[Callable[[HostUnderTest], object], str]] = [
     (unlink, "no release is live"),
     (relink(f"{{deploy_to}}/releases/{OTHER}"), f"releases/{OTHER}, which does not exist"),
     (within_release(lambda release: (release / "REVISION").unlink()), "has no REVISION"),
-    (make(".capdoit/next"), ".capdoit/next was not removed"),
+    (make(".capdoit/next/current"), ".capdoit/next/current was not removed"),
 ]
 FURTHER_DAMAGE: list[tuple[Callable[[HostUnderTest], object], str]] = [
     (current_is_a_directory, "current is not a symlink"),
