@@ -10,7 +10,12 @@ from typing import Any
 from capdoit.commands.command_request import CommandRequest
 from capdoit.commands.exit_statuses import INCOMPLETE, NO_HOST_ANSWERED, choose_exit_status
 from capdoit.commands.inspection import Inspection
-from capdoit.commands.rollback_preview import RollbackPreview, advise_rollback, preview_verified_rollback
+from capdoit.commands.rollback_preview import (
+    RollbackPreview,
+    advise_agreement,
+    advise_rollback,
+    preview_verified_rollback,
+)
 from capdoit.commands.subcommand import JSON, SELECTION, Subcommand
 from capdoit.commands.unreached_hosts import errors_by_host, print_unreached_hosts
 from capdoit.config.stages import Stage
@@ -85,6 +90,8 @@ def _print(
         console.write(f"A rollback is refused: {preview.refusal}", Tone.DOUBTFUL)
         for line in advise_rollback(preview, request, stage):
             console.write(f"  {line}")
+    for line in advise_agreement(preview, facts, request, stage):
+        console.write(line)
     print_unreached_hosts(console, outcomes)
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from capdoit.commands.command_request import CommandRequest
 from capdoit.commands.inspection import Inspection
 from capdoit.config.stages import Stage
+from capdoit.decisions.candidates import find_candidates
 from capdoit.decisions.readiness import find_rollback_problems
 from capdoit.decisions.rollback_target import RollbackTarget, choose_rollback_target
 from capdoit.errors import CapdoitError, HostsFailed, NotReady, ReleaseNotChosen
@@ -16,6 +17,7 @@ from capdoit.operations.integrity import find_damage
 from capdoit.output.command_line import CommandLine
 from capdoit.output.error_text import render_advice
 from capdoit.records.facts import Facts
+from capdoit.records.fleet_state import is_same_live
 
 
 @dataclass(frozen=True)
@@ -82,6 +84,21 @@ def advise_rollback(preview: RollbackPreview, request: CommandRequest, stage: St
     is_advisable = isinstance(error, HostsFailed) or (isinstance(error, ReleaseNotChosen) and _has_candidates(error))
     command = CommandLine("rollback", stage.name, request.variables)
     return render_advice(error, command).splitlines() if error and is_advisable else []
+
+
+def advise_agreement(
+    preview: RollbackPreview, facts: Sequence[Facts], request: CommandRequest, stage: Stage
+) -> list[str]:
+    """Return the line with the commands that bring all hosts to one release; none if they agree.
+
+    A refusal of the default rollback has commands of its own, see `advise_rollback`.
+    """
+    if not facts or is_same_live(facts) or advise_rollback(preview, request, stage):
+        return []
+    command = CommandLine("rollback", stage.name, request.variables)
+    releases = find_candidates(facts).releases
+    rollback = f"{command.roll_back_to(releases[0])}, or " if releases else ""
+    return [f"To bring all hosts to one release: {rollback}{command.deploy()}"]
 
 
 def _has_candidates(error: ReleaseNotChosen) -> bool:

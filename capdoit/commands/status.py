@@ -12,6 +12,7 @@ from capdoit.commands.exit_statuses import INCOMPLETE, NO_HOST_ANSWERED, choose_
 from capdoit.commands.inspection import Inspection
 from capdoit.commands.rollback_preview import (
     RollbackPreview,
+    advise_agreement,
     advise_rollback,
     preview_rollback,
     preview_verified_rollback,
@@ -64,6 +65,8 @@ def _print(request: CommandRequest, stage: Stage, outcomes: Sequence[Outcome[Fac
         for line, tone in _describe_fleet(facts):
             console.write(line, tone)
         for line in _describe_rollback(request, stage, facts, len(outcomes), preview):
+            console.write(line)
+        for line in advise_agreement(preview, facts, request, stage):
             console.write(line)
         console.write(f"Last drill: {fleet_state.describe_last_drill(facts)}")
         console.write(f"Free: {_describe_free_space(facts)}")

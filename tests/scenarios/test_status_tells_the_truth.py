@@ -33,6 +33,8 @@ def test_a_current_that_leads_nowhere_is_broken_and_not_live(project: Project, t
     said = project.doit("cap", "status").failed(3).out
     assert f"web1, web2: current is broken: it points to {target}, where there is no directory" in said
     assert [row.split()[:2] for row in said.splitlines()[1:3]] == [["web1", "broken"], ["web2", "broken"]]
+    commands = f"doit rollback:production rollback_release={first}, or doit deploy:production"
+    assert f"To bring all hosts to one release: {commands}" in said
     found = look(project, code=3)
     assert found["agree"] is False
     assert [host["live"] for host in found["hosts"]] == [None, None]
@@ -103,3 +105,20 @@ def test_hosts_that_would_go_back_to_different_releases_get_the_commands_to_type
         said = project.doit("cap", command).failed(code).out
         assert "A rollback is refused: the hosts would go back to different releases" in said
         assert f"doit rollback:production rollback_release={first}" in said
+
+
+@pytest.mark.extended("detail")
+def test_hosts_with_different_live_releases_get_the_commands_that_bring_them_together(project: Project) -> None:
+    deploy(project)
+    for text in ("second", "third"):
+        project.repo.commit({"app.txt": f"{text}\n"})
+        deploy(project)
+    second = sorted(project.releases("web1"))[1]
+    point_current(project.deploy_to("web2"), release_dir(project, second, "web2"))
+    commands = ("rollback:production", f"rollback_release={second}")
+    for command in ("status", "releases"):
+        said = project.doit("cap", command).failed(3).out
+        assert f"doit {' '.join(commands)}" in said
+    project.doit(*commands, check=True)
+    assert [project.current(host) for host in project.hosts] == [second, second]
+    assert "To bring all hosts" not in project.doit("cap", "status").out
