@@ -110,6 +110,16 @@ def test_a_rollback_is_listed_as_rollback() -> None:
     assert told(host("web1", *deployed(1), *deployed(2), *back))[0] == ("rollback", R[1])
 
 
+@pytest.mark.parametrize(
+    ("held", "event", "ending"), [(False, "interrupted", "died"), (None, "deploy", "is at work, or died")]
+)
+def test_an_unfinished_flow_is_not_called_dead_where_the_lock_cannot_be_read(
+    held: bool | None, event: str, ending: str
+) -> None:
+    (flow,) = build_history([host("web1", *entries("run2", 2, "building"), lock_is_held=held)])
+    assert (flow.event, flow.ending) == (event, ending)
+
+
 def test_an_unlock_is_listed_but_not_as_a_flow() -> None:
     (found,) = build_history([host("web1", Entry(event="unlocked", run="a", by="ann"))])
     assert (found.event, found.flow, found.by, found.results) == ("unlock", "", "ann", {"web1": "freed"})
