@@ -3,8 +3,9 @@
 `python benchmarks/flow_times.py 1 5 20`, or `doit benchmark`, prints a line for each number of hosts, with medians of
 five runs. The skew is the time between the first and the last switch of `current` in a publish. It is read from the
 change times of the symlinks, which the kernel counts in ticks of 4 ms or less. Memory is the maximum of all processes
-of the flow, usually that of the controller. The last line is the cost of manifests for 10,000 files of 10 KB: writing
-one before a publish, and comparing a release with one, next to sha256sum over the same files.
+of the flow, usually that of the controller. Then comes the cost of manifests for 10,000 files of 10 KB: writing one
+before a publish, and comparing a release with one, next to sha256sum over the same files. The last line is the time of
+`updating` for an archive of 1 GB, next to a copy of the archive by ssh and cat and to tar.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from capdoit.testing import GitRepo, Project, SshdFleet, clean_env
 
 RUNS = 5
 RELEASE = "20260101000000"
+ARCHIVE_BYTES = 1 << 30
 FILES = {f"src/{number}.txt": f"{number}\n" * 50 for number in range(200)}
 
 
@@ -35,6 +37,7 @@ def main(sizes: list[int]) -> None:
         for size in sizes:
             measure(Path(directory) / str(size), size)
         manifests(Path(directory) / "manifests")
+        archives(Path(directory) / "archives")
 
 
 def measure(directory: Path, size: int) -> None:
@@ -95,13 +98,56 @@ def manifests(directory: Path) -> None:
     print(f"manifest of 10,000 files, 100 MB: {medians}", flush=True)
 
 
-def made(directory: Path, fleet: SshdFleet) -> Project:
+def archives(directory: Path) -> None:
+    """Print the line about archives."""
+    directory.mkdir()
+    fleet = SshdFleet(directory, 1)
+    try:
+        fleet.start_all()
+        project = made(directory, fleet, archive="shop.tar", repo_url=None, branch=None)
+        archive, copy, unpacked = project.path / "shop.tar", directory / "copy", directory / "unpacked"
+        (directory / "blob").write_bytes(os.urandom(1 << 20) * (ARCHIVE_BYTES >> 20))
+        unpacked.mkdir()
+        subprocess.run(["tar", "-cf", archive, "blob"], cwd=directory, check=True)
+        taken: dict[str, list[float]] = {"ssh cat": [], "tar": [], "updating": []}
+        for _ in range(RUNS):
+            began = time.monotonic()
+            with archive.open("rb") as source:
+                command = ["ssh", "-F", str(fleet.ssh_config), "web1", f"cat >{copy}"]
+                subprocess.run(command, stdin=source, check=True)
+            taken["ssh cat"].append(time.monotonic() - began)
+            began = time.monotonic()
+            subprocess.run(["tar", "-xf", copy, "-C", unpacked], check=True)
+            taken["tar"].append(time.monotonic() - began)
+            copy.unlink()
+            taken["updating"].append(updating_seconds(project))
+    finally:
+        fleet.stop_all()
+    medians = ", ".join(f"{what} {statistics.median(seconds):.2f} s" for what, seconds in taken.items())
+    print(f"archive of {ARCHIVE_BYTES >> 20} MB: {medians}", flush=True)
+
+
+def updating_seconds(project: Project) -> float:
+    """Deploy, and return how long the step updating takes: it ends when the next step is shown."""
+    began = 0.0
+    with project.start("deploy:production", env={"PYTHONUNBUFFERED": "1"}) as process:
+        assert process.stdout
+        for line in process.stdout:
+            if line.startswith(".  deploy:production:updating"):
+                began = time.monotonic()
+            if line.startswith(".  deploy:production:publishing"):
+                taken = time.monotonic() - began
+        assert process.wait() == 0
+    return taken
+
+
+def made(directory: Path, fleet: SshdFleet, **settings: object) -> Project:
     """Return a project of 200 files for all hosts of the fleet."""
     env = clean_env(directory / "home")
     repo = GitRepo(directory / "repo", env)
     repo.commit(FILES)
     hosts = {name: {"roles": ["app"], "deploy_to": str(host.root / "app")} for name, host in fleet.hosts.items()}
-    project = Project(directory / "project", repo, env, hosts, {"ssh_config": str(fleet.ssh_config)})
+    project = Project(directory / "project", repo, env, hosts, {"ssh_config": str(fleet.ssh_config), **settings})
     project.link_files()
     return project
 

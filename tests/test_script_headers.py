@@ -34,7 +34,7 @@ BUILTINS = {
         "printf",
         "pwd",
     ),
-    *("read", "return", "set", "shift", "trap", "true", "umask", "unset"),
+    *("read", "return", "set", "shift", "trap", "true", "umask", "unset", "wait"),
 }
 PROGRAMS = {
     *("awk", "cat", "chmod", "cp", "cut", "date", "dd", "df", "dirname", "du", "find", "flock", "git", "head", "id"),

@@ -69,24 +69,21 @@ class ArchiveTransfer(Transfer):
             raise NotReady(f"archive {_file(stage)}: it is empty, so the release would have no files")
 
     def resolve(self, context: FlowContext) -> ResolvedCode:
-        """Return the sha256 of the archive as the revision, and the time when the file was last changed.
+        """Send the archive to all hosts; return its sha256 as the revision, and the time when it was last changed.
 
         Raises:
             NotReady: the archive differs from that of the plan that is applied.
+            HostsFailed: a host did not receive it.
         """
+        from concurrent.futures import ThreadPoolExecutor
+
         file, plan = _file(context.request.stage), context.request.plan
-        revision = _sha256(file)
-        if plan and plan.revision != revision:
-            raise NotReady(f"archive {file} differs from that of the plan: its sha256 is now {revision}")
-        return ResolvedCode(revision, str(int(file.stat().st_mtime)))
-
-    def send(self, context: FlowContext) -> None:
-        """Send the archive to all hosts.
-
-        Raises:
-            HostsFailed: a host did not receive it, or received something else.
-        """
-        context.fleet.all(partial(_send, context, _file(context.request.stage)))
+        with ThreadPoolExecutor(1) as pool:  # both take seconds for a large file
+            digest = pool.submit(_sha256, file)
+            if plan and plan.revision != digest.result():
+                raise NotReady(f"archive {file} differs from that of the plan: its sha256 is now {digest.result()}")
+            context.fleet.all(partial(_send, context, file))
+        return ResolvedCode(digest.result(), str(int(file.stat().st_mtime)))
 
     def export_values(self, stage: Stage) -> Mapping[str, Any]:
         """Return how many directories at the top of the archive are left out: a number, ``auto``, or nothing."""

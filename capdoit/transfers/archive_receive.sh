@@ -1,10 +1,7 @@
 # shellcheck shell=sh
-# Receive the archive on stdin, and check that it is the archive that was sent.
-# Needs: die enter_deploy_to print_sha256 require_lock set_private_umask
-# Given: revision
+# Receive the archive on stdin. It is checked while it is unpacked.
+# Needs: enter_deploy_to require_lock set_private_umask
 enter_deploy_to
 require_lock
 rm -rf .capdoit/incoming
 (set_private_umask && cat >.capdoit/incoming)
-sum=$(print_sha256 .capdoit/incoming)
-[ "$sum" = "$revision" ] || die "the archive arrived with sha256 $sum, but $revision was sent"

@@ -1,8 +1,9 @@
 # shellcheck shell=sh
-# Unpack the archive that was received into the release, without the directories at its top that "strip" leaves out.
-# If that is not set, print a fact if the release has nothing but one directory at its top.
-# Needs: die print_fact to_one_line
-# Given: release_dir strip
+# Unpack the archive that was received into the release, without the directories at its top that "strip" leaves out, and
+# check that it is the archive that was sent. If "strip" is not set, print a fact if the release has nothing but one
+# directory at its top.
+# Needs: die print_fact print_sha256 to_one_line
+# Given: release_dir revision strip
 
 # Set $top_directory to the directory that is alone at the top of the release; to nothing if there is not such a one.
 find_top_directory() {
@@ -20,7 +21,13 @@ lift_top_directory() {
 }
 
 release_mode=$(stat -c %a "$release_dir")
-(cd "$release_dir" && tar -xf ../../.capdoit/incoming --no-same-owner)
+(cd "$release_dir" && exec tar -xf ../../.capdoit/incoming --no-same-owner) & # both take seconds for a large file
+tar=$!
+sum=$(print_sha256 .capdoit/incoming)
+unpacked=0
+wait "$tar" || unpacked=$?
+[ "$sum" = "$revision" ] || die "the archive arrived with sha256 $sum, but $revision was sent"
+[ "$unpacked" = 0 ] || exit "$unpacked"
 rm -f .capdoit/incoming
 [ -n "$(ls -A "$release_dir")" ] || die "the archive is empty"
 find_top_directory
