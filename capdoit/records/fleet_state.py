@@ -175,10 +175,8 @@ def _doubts(facts: Facts) -> list[str]:
 
 
 def _warnings(facts: Facts) -> list[str]:
-    """Return the warnings of the last flow: one line behind the sentence, several lines below it."""
+    """Return the warnings of the last flow, each on lines of its own below the first."""
     last = next((entry for entry in reversed(facts.entries) if entry.event == "finished"), Entry())
-    lines = last.warnings.splitlines() if last.release == facts.current else []
-    head = f"the {last.flow} to {last.release} finished, but:"
-    if len(lines) > 1:
-        return ["\n".join([head, *(f"  {line}" for line in lines)])]
-    return [f"{head} {line}" for line in lines]
+    first, *more = last.warnings.splitlines() or [""]
+    lines = [f"the {last.flow} to {last.release} finished, but: {first}", *(f"  {line}" for line in more)]
+    return ["\n".join(lines)] if first and last.release == facts.current else []

@@ -68,9 +68,9 @@ def test_status_shows_a_warning_of_several_lines_as_lines(project: Project) -> N
     (release_dir(project, first) / "REVISION_TIME").unlink()
     project.doit("rollback:production", "force=yes", check=True)
     said = project.doit("cap", "status", check=True).out
-    lines = said[said.index(f"web1: the rollback to {first} finished, but:") :].splitlines()
-    assert lines[1].strip() == f"web1: release {first} is not as it was shipped: 1 changed, 1 missing"
-    assert sorted(line.split()[0] for line in lines[2:4]) == ["changed", "missing"]
+    first_line = f"web1: the rollback to {first} finished, but: web1: release {first} is not as it was shipped"
+    lines = said[said.index(f"{first_line}: 1 changed, 1 missing\n") :].splitlines()
+    assert sorted(line.split()[0] for line in lines[1:3]) == ["changed", "missing"]
     assert len(look(project)["unfinished"]) == 1
 
 
