@@ -24,6 +24,7 @@ class Moment:
         argument: text in the arguments of the program.
         is_target_archived: True if the target of the rollback exists only as an archive.
         is_published: True if the release of the flow is live at that moment.
+        is_repeated: True if the flow gives up a part of its reserve and runs the program again when it fails.
     """
 
     flow: str
@@ -33,6 +34,7 @@ class Moment:
     argument: str = ""
     is_target_archived: bool = False
     is_published: bool = False
+    is_repeated: bool = False
 
     @property
     def name(self) -> str:
@@ -54,7 +56,7 @@ MOMENTS = (
     Moment("deploy", "updating", "in", "tar"),
     Moment("deploy", "updating", "in", "ln"),
     Moment("deploy", "updated", "after"),
-    Moment("deploy", "publishing", "in", "ln"),
+    Moment("deploy", "publishing", "in", "ln", is_repeated=True),
     Moment("deploy", "publishing", "in", "mv", FLIP),
     Moment("deploy", "publishing", "behind", "mv", FLIP),
     Moment("deploy", "published", "after", is_published=True),
@@ -68,7 +70,7 @@ MOMENTS = (
     Moment("rollback", "reverting", "in", "tar", is_target_archived=True),
     Moment("rollback", "reverting", "in", "mv", is_target_archived=True),
     Moment("rollback", "reverted", "after"),
-    Moment("rollback", "publishing", "in", "ln"),
+    Moment("rollback", "publishing", "in", "ln", is_repeated=True),
     Moment("rollback", "publishing", "in", "mv", FLIP),
     Moment("rollback", "publishing", "behind", "mv", FLIP),
     Moment("rollback", "published", "after", is_published=True),
@@ -204,6 +206,8 @@ class Case:
         """True if the flow cannot succeed. With a full disk it can, when it needs no space; removals only warn."""
         if self.fault.affects == "controller" or self.fault.name == "endless":
             return True
+        if self.fault.affects == "script" and self.moment.is_repeated:
+            return False
         return self.fault.affects not in ("disk", "removal") and not self.moment.only_warns and self.moment.when != "as"
 
     @property
