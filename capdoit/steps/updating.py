@@ -22,7 +22,6 @@ def updating(context: FlowContext) -> None:
     transfer = transfer_of(context.request.stage)
     code = transfer.resolve(context)
     context.decide(revision=code.revision, revision_time=code.revision_time)
-    transfer.send(context)
     context.executor.announce(ReleaseCreationStarted())
     printed = context.fleet.all(partial(_make_release, context))
     remarks = (transfer.find_remarks(context.request.stage, output) for output in printed.values())

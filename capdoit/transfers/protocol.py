@@ -106,21 +106,13 @@ class Transfer(TransferSettings, Protocol):
         return
 
     def resolve(self, context: FlowContext) -> ResolvedCode:
-        """Return the code that this deploy will release, the same for all hosts.
+        """Send or fetch the code to all hosts; return the code that this deploy will release, the same for all hosts.
 
         Raises:
             NotReady: there is no such code.
-            HostsFailed: a host that had to be asked failed.
+            HostsFailed: a host that had to be asked failed, or did not receive the code.
         """
         ...
-
-    def send(self, context: FlowContext) -> None:  # noqa: ARG002
-        """Send the resolved code to all hosts; nothing to do if hosts have it after `resolve`.
-
-        Raises:
-            HostsFailed: a host did not receive it.
-        """
-        return
 
     def export_values(self, stage: Stage) -> Mapping[str, Any]:  # noqa: ARG002
         """Return values for the `export` scripts; they read the values of every step, too."""
