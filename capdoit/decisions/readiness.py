@@ -105,7 +105,11 @@ def _rollback_problems(facts: Facts) -> list[str]:
     if facts.is_read_only:
         return [_describe_read_only(facts)]
     absent = f"{paths.deploy_to} does not exist, or {facts.user} cannot enter it"
-    return [*([] if facts.exists else [absent]), *_common_problems(facts, WRITTEN)]
+    return [
+        *([] if facts.exists else [absent]),
+        *([] if facts.has_reserve else _full_disk_problems(facts)),
+        *_common_problems(facts, WRITTEN),
+    ]
 
 
 def _common_problems(facts: Facts, written: Iterable[str]) -> list[str]:

@@ -1,6 +1,6 @@
 # shellcheck shell=sh
 # Print the facts of a host. Change nothing, unless make_dirs asks for the directories of a deploy.
-# Needs: create_shared_symlinks die find_existing is_on_read_only_file_system is_safe_deploy_to is_writable
+# Needs: create_shared_symlinks die find_existing has_reserve is_on_read_only_file_system is_safe_deploy_to is_writable
 # Needs: print_directory_id print_fact print_space print_user report_lock report_missing_tools require_tools to_one_line
 # Given: deploy_to linked_dirs linked_files make_dirs scratch shared_to tools
 # Functions set their arguments themselves.
@@ -127,6 +127,8 @@ report_deploy_to() {
         print_fact out_of_bounds "$(to_one_line "$reason")"
     fi
     if is_on_read_only_file_system; then print_fact read_only yes; fi
+    # Earlier versions of capdoit made no reserve, and left the lock file empty.
+    if [ ! -s .capdoit/lock ] && ! has_reserve; then print_fact no_reserve yes; fi
     for name in . releases shared repo repo/objects repo/refs .capdoit .capdoit/lock .capdoit/journal; do
         if [ -e "$name" ] && ! is_writable "$name"; then print_fact not_writable "$name"; fi
     done

@@ -32,7 +32,7 @@ SINGLE_KEYS = {
         "current_is_broken",
         "current_place",
     ),
-    *("drilled", "disk", "inodes", "read_only", "end"),
+    *("drilled", "disk", "inodes", "no_reserve", "read_only", "end"),
 } | LOCK_KEYS
 # Keys that survey.sh may print several times.
 REPEATED_KEYS = {
@@ -79,6 +79,7 @@ class Facts:
         unwritable: the paths that the user cannot write to; ``.`` is deploy_to.
         unreadable: the records that the user cannot read.
         is_read_only: whether deploy_to is on a read-only file system.
+        has_reserve: whether a rollback has what it needs on a full disk.
         out_of_bounds: why no flow may change anything on the host; empty if a flow may.
         lock: the entry of the flow that holds the lock or died with it; None if there is none.
         lock_is_held: whether a process holds the lock; None if the host cannot tell.
@@ -111,6 +112,7 @@ class Facts:
     unwritable: tuple[str, ...] = ()
     unreadable: tuple[str, ...] = ()
     is_read_only: bool = False
+    has_reserve: bool = True
     out_of_bounds: str = ""
     lock: Entry | None = None
     lock_is_held: bool | None = False
@@ -212,6 +214,7 @@ def parse_facts(host: str, layout: Layout, text: str) -> Facts:
         unwritable=tuple(found["not_writable"]),
         unreadable=tuple(found["not_readable"]),
         is_read_only=bool(found["read_only"]),
+        has_reserve=not found["no_reserve"],
         out_of_bounds="".join(found["out_of_bounds"]),
         lock=Entry.parse("".join(found["lock"])),
         lock_is_held=parse_is_held(found) if found["deploy_to"] else False,

@@ -35,3 +35,10 @@ fill_reserve() {
         }
     done
 }
+
+has_reserve() {
+    for part in .capdoit/reserve/*; do
+        if [ -f "$part" ]; then return 0; fi
+    done
+    return 1
+}

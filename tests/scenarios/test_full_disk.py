@@ -216,6 +216,25 @@ def test_a_line_that_the_disk_has_no_room_for_is_left_out_completely(
 
 
 @pytest.mark.extended("detail")
+def test_a_host_that_never_had_a_reserve_is_not_called_ready_for_a_rollback(
+    project: Project, disks: SmallDisks, releases: tuple[str, str]
+) -> None:
+    """Earlier versions of capdoit made no reserve, and left the lock file empty."""
+    own = project.deploy_to("web2") / ".capdoit"
+    shutil.rmtree(own / "reserve")
+    (own / "lock").write_text("")
+    disks.take_all_bytes("web2")
+    status = project.doit("cap", "status").out
+    assert re.search("^A rollback is refused: web2: no space is left in ", status, re.MULTILINE)
+    out = project.doit("rollback:production").failed().out
+    assert "web2: its lock cannot be written: no space or no inode is left in deploy_to; free some there" in out
+    assert {project.current(host) for host in project.hosts} == {releases[1]}
+    disks.give_back("web2")
+    project.doit("rollback:production").ok()
+    assert {project.current(host) for host in project.hosts} == {releases[0]}
+
+
+@pytest.mark.extended("detail")
 def test_unlock_and_status_work_on_a_full_disk(project: Project, disks: SmallDisks, releases: tuple[str, str]) -> None:
     for host in project.hosts:
         (project.deploy_to(host) / ".capdoit/lock").write_text('{"flow": "deploy", "by": "ann"}\n')

@@ -13,6 +13,7 @@ from capdoit.decisions.shared_directories import find_shared_directories
 from capdoit.errors import Problem
 from capdoit.layout import Layout
 from capdoit.records.facts import Facts
+from capdoit.units import Capacity
 from tests.unit.decisions import fleets
 
 
@@ -69,6 +70,9 @@ UNUSABLE: list[tuple[Mapping[str, object], str]] = [
     ({"missing_tools": ("flock",)}, "web1: flock is not installed"),
     ({"out_of_bounds": "/srv/web1/releases is a symlink"}, "web1: /srv/web1/releases is a symlink"),
     ({"unwritable": (".",), "user": "deploy"}, "web1: /srv/web1 cannot be written to by deploy"),
+    ({"unwritable": (".",), "is_read_only": True}, "web1: /srv/web1 is on a read-only file system"),
+    ({"disk": Capacity(free=0, total=9), "has_reserve": False}, "web1: no space is left in /srv/web1"),
+    ({"inodes": Capacity(free=0, total=9), "has_reserve": False}, "web1: no inode is left in /srv/web1"),
     ({"current_is_not_symlink": True}, "web1: /srv/web1/current is not a symlink; move it away"),
 ]
 
@@ -78,6 +82,12 @@ def test_a_problem_of_both_flows_is_reported_by_both(facts: dict[str, object], p
     fleet = [replace(host("web1", 0), **facts)]  # type: ignore[arg-type]
     assert texts(find_deploy_problems(fleet, stage("web1"))) == [problem]
     assert texts(find_rollback_problems(fleet)) == [problem]
+
+
+def test_a_full_disk_with_a_reserve_stops_deploys_and_no_rollback() -> None:
+    fleet = [replace(host("web1", 0), disk=Capacity(free=0, total=9))]
+    assert texts(find_deploy_problems(fleet, stage("web1"))) == ["web1: no space is left in /srv/web1"]
+    assert find_rollback_problems(fleet) == []
 
 
 def test_a_shared_directory_that_is_not_mounted_stops_deploys_and_no_rollback() -> None:
