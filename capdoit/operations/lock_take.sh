@@ -32,7 +32,7 @@ fi
 if [ "$hold_status" = 1 ] && (cd "$(find_existing "$deploy_to")" && is_on_read_only_file_system); then hold_status=7; fi
 if [ "$hold_status" = 0 ]; then
     # A command that looks whether the lock is held shares it for a moment.
-    for pause in 0.1 0.2 0; do
+    for pause in 0.05 0.1 0; do
         flock -n 9
         hold_status=$?
         if [ "$hold_status" != 1 ] || [ "$pause" = 0 ]; then break; fi
