@@ -42,6 +42,10 @@ class Network:
         """Return the pid of the relay of a host. SIGSTOP loses the network there, SIGCONT repairs it."""
         return self._relays[name].pid
 
+    def is_up(self, name: str) -> bool:
+        """Return False while a host refuses connections."""
+        return name in self._relays
+
     def lose(self, name: str) -> None:
         """Let nothing pass to or from a host, and tell neither side, as a cable that was pulled."""
         self._relays[name].send_signal(signal.SIGSTOP)
@@ -87,16 +91,15 @@ class SharedConnection:
     """The user's own shared connection (ControlMaster) to a host, opened without keep-alive.
 
     Args:
-        ssh_config: configuration of ssh; each later ssh with it uses the connection.
+        ssh_config: configuration of ssh.
         host: name of the host.
-        socket_directory: directory with a short path, for the control sockets.
+        socket_directory: directory with a short path, for the control sockets: an ssh with ``ControlPath`` DIRECTORY/%n
+            uses the connection.
     """
 
     def __init__(self, ssh_config: Path, host: str, socket_directory: Path) -> None:
-        options = f"Host *\n    ControlMaster no\n    ControlPath {socket_directory}/%n\n"
-        if options not in ssh_config.read_text():
-            ssh_config.write_text(options + ssh_config.read_text())
-        command = ["ssh", "-F", str(ssh_config), "-M", "-N", "-o", "ServerAliveInterval=0", host]
+        options = ["-o", "ServerAliveInterval=0", "-o", f"ControlPath={socket_directory}/%n"]
+        command = ["ssh", "-F", str(ssh_config), "-M", "-N", *options, host]
         self._master = subprocess.Popen(command, start_new_session=True)
         while not (socket_directory / host).exists():
             assert self._master.poll() is None, "the shared connection does not open"

@@ -12,6 +12,7 @@ from tests.faults.cases import HOSTS
 from tests.faults.fault_fleet import FaultFleet
 
 ALIVE = re.compile(r"Release \S+ is live nevertheless|The rollback to \S+ is live nevertheless")
+SESSION_END_SECONDS = 12  # a host that has lost its network notices it by the silence of the controller
 UNCHANGED = "What is live was not changed."
 
 
@@ -29,7 +30,9 @@ def assert_safe(
         may_die: True if the controller may have ended without a report.
     """
     assert "Traceback" not in done.out, done.out
-    assert wait_until(3, lambda: not fleet.processes()), f"still running: {fleet.processes()}\n{done.out}"
+    assert wait_until(SESSION_END_SECONDS, lambda: not fleet.processes()), (
+        f"still running: {fleet.processes()}\n{done.out}"
+    )
     live = {name: fleet.project.current(name) for name in HOSTS}
     for name, release in live.items():
         assert_complete(fleet, name, release)

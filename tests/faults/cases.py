@@ -89,10 +89,14 @@ class Fault:
         name: part of the id of a case.
         strike: sh that causes the fault. Its variables: ``$deploy_to``, ``$listener`` and ``$port`` (pid and port of
             the host's sshd), ``$controller`` (pid of doit), ``$down`` (a file; creating it cuts the power of the host),
-            ``$first`` (not empty on the first host with the fault), ``$python`` and ``$occupy_logins`` (programs).
+            ``$relay`` (pid of the relay of its network; stopping it loses the network), ``$refused`` (a file; creating
+            it ends the connections of the host, which refuses new ones for 3 s), ``$session`` (the session of the
+            script), ``$first`` (not empty on the first host with the fault), ``$python`` and ``$occupy_logins``
+            (programs).
         then: sh that runs after the fault, before the interrupted script continues.
         repair: sh that repairs the host.
         affects: ``controller``, ``host``, ``disk``, ``removal`` or ``script``.
+        is_shared: whether the operator shares a connection (ControlMaster) without keep-alive with each host.
         tmpfs: mount options of deploy_to; empty for a plain directory.
     """
 
@@ -101,6 +105,7 @@ class Fault:
     then: str = ":"
     repair: str = ":"
     affects: str = "host"
+    is_shared: bool = False
     tmpfs: str = ""
 
     @property
@@ -110,12 +115,13 @@ class Fault:
 
     def is_possible_at(self, moment: Moment) -> bool:
         """Return True if the fault can happen at a moment; no script runs on a host as `starting` begins."""
-        return moment.when != "as" or self.affects != "script"
+        return moment.when != "as" or not (self.affects == "script" or "$session" in self.strike)
 
 
 # A fault that happens after the processes of the session have ended must not be one of them.
 APART = 'setsid sh -c "sleep {after}; kill -{signal} $controller" </dev/null >/dev/null 2>&1 9>&- &'
 LONG = "sleep 60"
+FREEZE = 'pids=$(ps -o pid= -s "$session"); setsid kill -STOP $pids 2>/dev/null'
 
 
 def _signal(name: str, strike: str) -> Fault:
@@ -179,6 +185,10 @@ FAULTS = (
         'env -i $python $occupy_logins $port 3; pkill -KILL -P $listener -f "^sshd.*@notty"',
         LONG,
     ),
+    Fault("connection_refused", ': >"$refused"', LONG),
+    Fault("network_lost", "kill -STOP $relay", LONG, repair="kill -CONT $relay"),
+    Fault("shared_network_lost", "kill -STOP $relay", LONG, repair="kill -CONT $relay", is_shared=True),
+    Fault("session_frozen", FREEZE, LONG),
 )
 
 

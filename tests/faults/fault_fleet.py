@@ -5,17 +5,20 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 from capdoit.testing import DODO, Completed, GitRepo, Project, SshdFleet, clean_env
 from tests.faults import occupy_logins
 from tests.faults.cases import HOSTS, TOOLS, Case, Moment, ProgramFault
+from tests.network import Network, SharedConnection
 
 FIRST = {"app.txt": "first\n", "bin/serve": "#!/bin/sh\n", "log/of/developer": "x\n", "assets/logo": "x" * 200_000}
 SECOND = {"app.txt": "second\n", "assets/new": "y" * 1000}
@@ -46,6 +49,14 @@ def watch():
     for name in HOSTS:
         subprocess.Popen(["sh", STRIKES / f"{{name}}.sh"], start_new_session=True)
 """
+# Both sides of a session notice soon that nothing comes, and a host gets little time to greet.
+WAITS = """
+import capdoit.hosts.session
+capdoit.hosts.session.HEARTBEAT_SECONDS = capdoit.hosts.session.HOST_HEARTBEAT_SECONDS = 1
+capdoit.hosts.session.SILENCE_TIMEOUT_SECONDS = capdoit.hosts.session.HEARTBEAT_TIMEOUT_SECONDS = 5
+capdoit.hosts.session.GREETING_TIMEOUT_SECONDS = 8
+"""
+REFUSED_SECONDS = 3.0
 HOOK = {
     "before": "cap.before({step!r})(strike)\n",
     "after": "cap.after({step!r})(strike)\n",
@@ -77,6 +88,7 @@ SCRIPT = """\
 PATH={path}
 deploy_to={deploy_to} listener={listener} controller={controller} down={strikes}/down-{host} first={first}
 port={port} python={python} occupy_logins={occupy_logins}
+relay={relay} refused={strikes}/refused-{host} session=$(ps -o sid= -p $$)
 : >{strikes}/struck-{host}
 tries=0
 while [ "$(ls {strikes} | grep -c ^struck-)" -lt {together} ] && [ $tries -lt 100 ]; do
@@ -98,12 +110,16 @@ class FaultFleet:
 
     def __init__(self, directory: Path, fleet: SshdFleet) -> None:
         self.sshds = fleet
+        self.network = Network(fleet, directory)
+        self._masters = directory / "masters-ssh-config"  # of the shared connections, which no flow opens
+        self._masters.write_text(self.network.ssh_config.read_text())
         self._directory, self._strikes = directory, directory / "strikes"
         env = clean_env(directory / "home")
         repo = GitRepo(directory / "repo", env)
         trees = {name: fleet.hosts[name].root / "ground" for name in HOSTS}
         described = {name: {"roles": ["app", "web"], "deploy_to": str(tree)} for name, tree in trees.items()}
-        settings = {"ssh_config": str(fleet.ssh_config), "keep_releases": 2}
+        options = ["ConnectTimeout=3", "ServerAliveInterval=0"]
+        settings = {"ssh_config": str(self.network.ssh_config), "ssh_options": options, "keep_releases": 2}
         self.project = Project(directory / "project", repo, env, described, settings)
         self.files: dict[str, dict[str, str]] = {}  # by commit
         self._make_past()
@@ -157,10 +173,24 @@ class FaultFleet:
         """Run a flow with the fault of the case, and repair the hosts at the end."""
         self.restore("archived" if case.moment.is_target_archived else "plain", case.fault.tmpfs)
         self._write_strikes(case)
-        try:
-            yield self._run(case)
-        finally:
-            self._lift(case)
+        with self._shared_connections(case):
+            try:
+                yield self._run(case)
+            finally:
+                self._lift(case)
+
+    @contextmanager
+    def _shared_connections(self, case: Case) -> Iterator[None]:
+        """Share the operator's connections with the flow, if the fault is about them."""
+        if not case.fault.is_shared:
+            yield
+            return
+        with tempfile.TemporaryDirectory(prefix="cm") as sockets, ExitStack() as shared:
+            for name in HOSTS:
+                shared.callback(SharedConnection(self._masters, name, Path(sockets)).close)
+            option = f"ControlPath={sockets}/%n"
+            self.project.config(ssh_options=[option, *self.project.settings["ssh_options"]])
+            yield
 
     @contextmanager
     def run_without_program(self, fault: ProgramFault) -> Iterator[Completed]:
@@ -185,7 +215,7 @@ class FaultFleet:
         lock = self.project.deploy_to(HOSTS[0]) / ".capdoit/lock"
         head = STRIKE.format(hosts=case.hosts, strikes=str(self._strikes), lock=str(lock))
         mark = f"open({str(self._strikes / 'controller')!r}, 'w').write(str(__import__('os').getpid()))\n"
-        self.project.dodo(DODO + mark + head + hook)
+        self.project.dodo(DODO + WAITS + mark + head + hook)
         if case.moment.tool:
             self._path({name: f"{self._wrapper(name, case.moment)}:{os.environ['PATH']}" for name in case.hosts})
 
@@ -202,6 +232,7 @@ class FaultFleet:
             controller=f"$(cat {self._strikes}/controller)",
             strikes=self._strikes,
             host=host,
+            relay=self.network.relay_pid(host),
             first="yes" if host == case.hosts[0] else "",
             together=len(case.hosts),
             strike=case.fault.strike,
@@ -234,6 +265,7 @@ class FaultFleet:
                     break
                 except subprocess.TimeoutExpired:
                     self._cut_power(case.hosts)
+                    self._refuse_for_a_while(case.hosts)
                     if time.monotonic() > deadline:
                         process.kill()
         done = Completed(command, process.returncode, out)
@@ -245,17 +277,39 @@ class FaultFleet:
 
     def _cut_power(self, hosts: Sequence[str]) -> None:
         for name in hosts:
-            if (self._strikes / f"down-{name}").exists():
+            if (self._strikes / f"down-{name}").exists() and self.network.is_up(name):
                 self.sshds.stop(name)
+                self.network.reset(name)
+
+    def _refuse_for_a_while(self, hosts: Sequence[str]) -> None:
+        """End the connections of hosts that ask for it, and accept new ones later."""
+        for name in hosts:
+            asked = self._strikes / f"refused-{name}"
+            if asked.exists() and self.network.is_up(name):
+                self.network.reset(name)
+                os.utime(asked)
+            elif asked.exists() and time.time() > asked.stat().st_mtime + REFUSED_SECONDS:
+                asked.unlink()
+                self.network.repair(name)
 
     def _lift(self, case: Case) -> None:
         for name in case.hosts:
             if not self.sshds.hosts[name].process:
                 self.sshds.start(name)
-            script = f"deploy_to={self.project.deploy_to(name)}\n{case.fault.repair}"
+            if not self.network.is_up(name):
+                self.network.repair(name)
+            values = f"deploy_to={self.project.deploy_to(name)} relay={self.network.relay_pid(name)}"
+            script = f"{values}\n{case.fault.repair}"
             subprocess.run(["sh", "-c", script], check=True)
+        self._resume_frozen()
         self.project.dodo(DODO)
         self._path({})
+
+    def _resume_frozen(self) -> None:
+        """Resume the frozen processes of sessions, which then notice that their connections have ended."""
+        for number, _ in self._session_processes():
+            with suppress(ProcessLookupError):
+                os.kill(number, signal.SIGCONT)
 
     def _folder(self, name: str) -> Path:
         folder = self._directory / name
@@ -271,16 +325,26 @@ class FaultFleet:
         return done.code, json.loads(done.out[done.out.index("{") :])  # after what stderr has
 
     def processes(self) -> list[str]:
-        """Return the commands in the sessions of the hosts, and the ssh clients of the controller."""
+        """Return the commands of the ssh clients and of the sessions on the hosts, without frozen ones."""
+        return [command for number, command in self._session_processes() if not _is_stopped(number)]
+
+    def _session_processes(self) -> list[tuple[int, str]]:
         ports = [f" {self.sshds.hosts[name].port}\0".encode() for name in HOSTS]
-        config = str(self.sshds.ssh_config).encode()
-        return [shown for process in Path("/proc").glob("[0-9]*") if (shown := _of_session(process, ports, config))]
+        config = str(self.network.ssh_config).encode()
+        found = ((int(process.name), _of_session(process, ports, config)) for process in Path("/proc").glob("[0-9]*"))
+        return [(number, command) for number, command in found if command]
 
 
 def unmount(tree: Path) -> None:
     """Unmount everything that is mounted at a directory."""
     while os.path.ismount(tree):
         subprocess.run(["umount", "-l", tree], check=True)
+
+
+def _is_stopped(number: int) -> bool:
+    with suppress(OSError):  # it ended meanwhile
+        return Path(f"/proc/{number}/stat").read_text(errors="replace").rpartition(")")[2].split()[0] == "T"
+    return True
 
 
 def _of_session(process: Path, ports: Sequence[bytes], config: bytes) -> str:

@@ -26,7 +26,7 @@ ORDINARY = (
     "deploy-in-publishing-ln-sigterm-all",
     "deploy-after-published-sigkill-web1",
     "rollback-in-publishing-mv-connection_dropped-all",
-    "rollback-in-reverting-tar-killed-all",
+    "rollback-in-reverting-mv-killed-all",
 )
 
 
@@ -37,6 +37,7 @@ def fleet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FaultFleet]:
     made = FaultFleet(tmp_path_factory.mktemp("ground"), sshds)
     yield made
     made.unmount_all()
+    made.network.close()
     sshds.stop_all()
 
 
@@ -51,6 +52,7 @@ def containers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FaultFleet]
         made = FaultFleet(tmp_path_factory.mktemp("container-ground"), sshds)
         yield made
         made.unmount_all()
+        made.network.close()
     finally:
         sshds.stop_all()
 
@@ -66,6 +68,8 @@ def check_case(fleet: FaultFleet, case: Case) -> None:
         struck = () if case.fault.affects == "controller" or case.is_reachable_again else case.hosts
         assert_safe(fleet, done, case.moment.flow, before, struck, case.may_die)
         assert not (case.is_reachable_again and reports_doubt(done)), done.out
+        if case.fault.affects == "controller":
+            assert len({fleet.project.current(host) for host in HOSTS}) == 1, done.out
         published = fleet.project.current("web1") != before
         assert published or not case.moment.is_published, done.out
     assert_recovers(fleet, done)

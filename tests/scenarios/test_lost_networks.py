@@ -36,7 +36,8 @@ def network(sshds: SshdFleet, tmp_path: Path) -> Iterator[Network]:
 def shared_project(ssh_project: Project, network: Network) -> Iterator[Project]:
     """Return a project whose operator shares connections without keep-alive."""
     with tempfile.TemporaryDirectory(prefix="cm") as sockets:
-        ssh_project.config(ssh_config=str(network.ssh_config), ssh_options=SSH_WAITS)
+        options = [f"ControlPath={sockets}/%n", *SSH_WAITS]
+        ssh_project.config(ssh_config=str(network.ssh_config), ssh_options=options)
         shared = [SharedConnection(network.ssh_config, host, Path(sockets)) for host in HOSTS]
         yield ssh_project
         for connection in shared:
