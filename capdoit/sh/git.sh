@@ -35,6 +35,32 @@ mirror_git() {
     git --git-dir="$deploy_to/repo" "$@"
 }
 
+# Run a git command that connects to the repository. Its ssh server drops connections when many hosts connect at the same
+# time (MaxStartups): then wait and run the command again. The pauses of hosts that were dropped together differ.
+connect_git() {
+    for tries in 1 2 3 4 5 6 last; do
+        git_status=0
+        { git_errors=$("$@" 2>&1 >&4); } 4>&1 || git_status=$?
+        if [ "$git_status" = 0 ] || [ "$tries" = last ] || ! is_login_dropped "$git_errors"; then break; fi
+        if [ "$tries" = 1 ]; then
+            printf 'git: the ssh server dropped the connection before authentication; trying again\n' >&2
+        fi
+        sleep $((1 + ($$ + tries) % 3))
+    done
+    [ -z "$git_errors" ] || printf '%s\n' "$git_errors" >&2
+    return "$git_status"
+}
+
+# Check whether an ssh server ended a connection before authentication, by the words of ssh.
+is_login_dropped() {
+    case $1 in
+        *"Connection refused"* | *"open failed"*) return 1 ;;
+        *_exchange_identification:*"closed by remote host"* | *_exchange_identification:*"reset by peer"*) ;;
+        *"Connection closed by "*" port "* | *"Connection reset by "*" port "*) ;;
+        *) return 1 ;;
+    esac
+}
+
 # Print the commit that an object name ($1) means in the mirror.
 find_commit() {
     mirror_git rev-parse --quiet --verify "$1^{commit}" 2>/dev/null
@@ -46,7 +72,7 @@ fetch_refs() {
     if [ "$(mirror_git config --get-all remote.origin.url)" != "$repo_url" ]; then
         mirror_git config --replace-all remote.origin.url "$repo_url" || return
     fi
-    mirror_git fetch --quiet --prune --refmap= --update-head-ok "$@" origin '+refs/*:refs/*' >&2
+    connect_git mirror_git fetch --quiet --prune --refmap= --update-head-ok "$@" origin '+refs/*:refs/*' >&2
 }
 
 # Print the commit of a sha ($1) or of its first digits. Fetch a commit that is older than a shallow mirror, or that is
@@ -55,6 +81,6 @@ fetch_commit() {
     find_commit "$1" && return
     if [ -f "$deploy_to/repo/shallow" ]; then fetch_refs --unshallow || return; fi
     find_commit "$1" && return
-    if [ "${#1}" -ge 40 ]; then mirror_git fetch --quiet origin "$1" >/dev/null 2>&1 || return; fi
+    if [ "${#1}" -ge 40 ]; then connect_git mirror_git fetch --quiet origin "$1" >/dev/null 2>&1 || return; fi
     find_commit "$1"
 }

@@ -1,6 +1,6 @@
 # shellcheck shell=sh
 # Changes of the mirror of the repository, by a flow with the lock. The script is in deploy_to.
-# Needs: die fetch_refs mirror_git move_to_removed remove_tree
+# Needs: connect_git die fetch_refs mirror_git move_to_removed remove_tree
 # Given: deploy_to repo_url
 
 # Make the mirror, or bring it up to date.
@@ -36,7 +36,7 @@ replace_damaged_mirror() {
 
 # Check whether git finds damage in the mirror. If the repository cannot be reached, that is the fault.
 is_mirror_damaged() {
-    git ls-remote -- "$repo_url" HEAD >/dev/null 2>&1 || return 1
+    connect_git git ls-remote -- "$repo_url" HEAD >/dev/null 2>&1 || return 1
     output=$(LC_ALL=C && export LC_ALL && mirror_git fsck --connectivity-only --no-dangling --no-progress 2>&1) ||
         return 0
     case $output in
@@ -54,7 +54,7 @@ replace_mirror() {
 # replaces, such as a key.
 make_mirror() {
     remove_tree .capdoit/incoming || return
-    git clone --quiet --mirror -- "$repo_url" .capdoit/incoming >&2 || return
+    connect_git git clone --quiet --mirror -- "$repo_url" .capdoit/incoming >&2 || return
     if [ -e repo ]; then
         if git config --file repo/config core.bare >/dev/null 2>&1; then
             cat repo/config >.capdoit/incoming/config

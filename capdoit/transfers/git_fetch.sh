@@ -1,8 +1,8 @@
 # shellcheck shell=sh
 # Update the mirror of the repository on this host. Print, as facts, the refs that the branch may mean and the commit
 # that its sha means, as the mirror has them now.
-# Needs: enter_deploy_to fetch_commit find_commit mirror_git prepare_git print_fact replace_damaged_mirror
-# Needs: report_existing_refs report_omissions require_lock update_mirror
+# Needs: connect_git enter_deploy_to fetch_commit find_commit mirror_git prepare_git print_fact
+# Needs: replace_damaged_mirror report_existing_refs report_omissions require_lock update_mirror
 # Given: deploy_to refs repo_url sha
 
 # Print the refs that the mirror has, as facts. Fail if git can read no commit there.
@@ -11,7 +11,7 @@ report_refs() {
     eval "set -- $refs"
     for name; do
         if [ "$name" = HEAD ]; then
-            commit=$(git ls-remote -- "$repo_url" HEAD) # the mirror keeps the HEAD that it was cloned with
+            commit=$(connect_git git ls-remote -- "$repo_url" HEAD) # the mirror keeps the HEAD that it was cloned with
             commit=$(printf '%s\n' "$commit" | sed -n 's/[[:blank:]]HEAD$//p')
             [ -z "$commit" ] || print_fact ref "$commit $name"
         elif ! mirror_git show-ref --verify --quiet "$name"; then

@@ -1,8 +1,8 @@
 # shellcheck shell=sh
 # Print, as facts, the refs of the repository that the branch may mean and the commit that its sha means, without a
 # change of the mirror. What the mirror lacks is fetched into a temporary repository.
-# Needs: find_commit make_temporary_directory prepare_git print_fact report_existing_refs report_omissions
-# Needs: temporary_path
+# Needs: connect_git find_commit make_temporary_directory prepare_git print_fact report_existing_refs
+# Needs: report_omissions temporary_path
 # Given: deploy_to examine_lfs examine_submodules refs repo_url sha
 
 # Print the commit of a ref ($1) in the answer of the repository, where NAME^{} is what the tag NAME leads to.
@@ -27,8 +27,8 @@ open_repository_apart() {
 fetch_apart() {
     wanted=$1
     shift
-    apart_git fetch --quiet --no-tags "$@" --filter=blob:none origin "$wanted" 2>/dev/null ||
-        apart_git fetch --quiet --no-tags origin "$wanted" 2>/dev/null
+    connect_git apart_git fetch --quiet --no-tags "$@" --filter=blob:none origin "$wanted" 2>/dev/null ||
+        connect_git apart_git fetch --quiet --no-tags origin "$wanted" 2>/dev/null
 }
 
 # Fetch the commit of a sha ($1). The first digits of a sha can be found in the complete history only.
@@ -57,7 +57,7 @@ eval "set -- $refs"
 for name; do
     set -- "$@" "$name^{}"
 done
-listed=$(git ls-remote -- "$repo_url" HEAD "$@") || exit
+listed=$(connect_git git ls-remote -- "$repo_url" HEAD "$@") || exit
 commit=
 eval "set -- $refs"
 for name; do
@@ -78,7 +78,7 @@ if [ -z "$commit" ] && [ -n "$sha" ]; then
     if [ -n "$commit" ]; then print_fact commit "$commit"; fi
 fi
 if [ -z "$commit" ]; then
-    git ls-remote --heads --tags --refs -- "$repo_url" | sed 's/.*[[:blank:]]//' | report_existing_refs
+    connect_git git ls-remote --heads --tags --refs -- "$repo_url" | sed 's/.*[[:blank:]]//' | report_existing_refs
 elif [ -n "$examine_lfs$examine_submodules" ]; then
     examine_commit
 fi
