@@ -218,6 +218,7 @@ def test_status_shows_a_failed_cleanup_until_the_next_deploy(project: Project) -
 @pytest.mark.ssh
 def test_a_host_lost_after_its_switch_is_in_doubt_until_the_next_flow(ssh_project: Project, sshds: SshdFleet) -> None:
     first = deploy(ssh_project)
+    ssh_project.repo.commit({"app.txt": "second\n"})
     flipped = ssh_project.path / "flipped"
     stays = f'/bin/mv "$@"\ncase $* in *next/current*) : >{flipped}; exec sleep 30 ;; esac'
     replace_programs(ssh_project, "web2", mv=stays)

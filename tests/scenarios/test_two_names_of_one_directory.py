@@ -37,7 +37,7 @@ def assert_refused(project: Project, *args: str, same: str = SAME) -> None:
     assert "unlock" not in done.out
     for host in project.hosts:
         lock = project.deploy_to(host) / ".capdoit/lock"
-        assert not lock.exists() or lock.read_text() == ""
+        assert not lock.exists() or lock.read_text().strip() == ""
 
 
 def test_a_deploy_to_two_names_of_one_directory_is_refused(twins: Project) -> None:
