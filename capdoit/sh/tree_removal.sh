@@ -6,6 +6,6 @@
 remove_tree() {
     if [ ! -e "$1" ] && [ ! -L "$1" ]; then return 0; fi
     if rm -rf "$1" 2>/dev/null; then return 0; fi
-    find "$1" -type d ! -perm -700 -exec chmod u+rwx {} \; 2>/dev/null
+    find "$1" -type d ! -perm -700 -exec chmod u+rwx {} \; 2>/dev/null || :
     rm -rf "$1"
 }

@@ -341,7 +341,7 @@ def test_a_drill_works_where_something_that_does_not_matter_cannot_be_removed(
     try:
         done = project.doit("drill:production").ok()
     finally:
-        subprocess.run(["chattr", "-i", leftover], check=True)
+        subprocess.run(["chattr", "-R", "-i", leftover.parent.parent], check=True)
     assert not (project.deploy_to("web1") / ".capdoit/drill").exists()
     assert "a rollback to" in project.doit("cap", "status").ok().out
     assert releases[0] in done.out

@@ -123,6 +123,32 @@ def test_files_that_are_mounted_in_a_release_are_not_deleted(shop: Project) -> N
     assert (release / "cache/data").read_text() == "of another application"
 
 
+@pytest.mark.extended("variant")
+def test_a_directory_that_is_closed_to_this_user_is_all_that_remains_and_the_warning_has_the_reason(
+    shop: Project,
+) -> None:
+    """Another user of the group deployed that release."""
+    first = deploy(shop)
+    release = release_dir(shop, first, "web2")
+    (release / "keys").mkdir(mode=0o700)
+    (release / "keys/private").touch()
+    os.chown(release / "keys", 33, 33)
+    (release / "modules").mkdir()
+    (release / "modules/f").touch()
+    (release / "modules").chmod(0o555)
+    deploy(shop)
+
+    done = shop.doit("deploy:production", check=True)
+
+    (warning,) = warnings(done.out)
+    assert re.match(
+        f"web2: release {first} could not be removed \\(.*keys.*: Permission denied\\); type there: ", warning
+    )
+    assert os.listdir(shop.deploy_to("web2") / ".capdoit/removed" / first) == ["keys"]
+    type_there(warning)
+    assert left(shop, "web2") == []
+
+
 @pytest.mark.extended("detail")
 def test_several_releases_have_one_warning_and_one_command(shop: Project) -> None:
     first = deploy(shop)
@@ -291,3 +317,23 @@ def test_the_command_is_quoted_for_a_shell() -> None:
     tree = UnremovedTree("/srv/my shop/releases/20260101000000", reason="rm: x: Permission denied")
     command = describe_unremoved([tree]).partition("type there: ")[2]
     assert shlex.split(command) == ["sudo", "rm", "-rf", tree.path]
+
+
+@pytest.mark.extended("variant")
+@pytest.mark.parametrize("flow", ["rollback", "drill"])
+def test_what_an_interrupted_rollback_unpacked_does_not_block_the_next_one(shop: Project, flow: str) -> None:
+    deploy(shop)
+    second = deploy(shop)
+    shop.doit("rollback:production", check=True)
+    unpacked = shop.deploy_to("web2") / ".capdoit/unpack"
+    unpacked.mkdir()
+    (unpacked / "f").touch()
+    subprocess.run(["chattr", "+i", unpacked / "f"], check=True)
+
+    shop.doit(f"{flow}:production", f"rollback_release={second}", check=True)
+
+    assert not unpacked.exists()
+    assert (shop.current("web2") == second) == (flow == "rollback")
+    (warning,) = warnings(shop.doit("deploy:production", check=True).out)
+    type_there(warning)
+    assert left(shop, "web2") == []
