@@ -17,7 +17,7 @@ BLANK = " \t"
 WORD_ENDS = " \t\n;&|()<>"
 BEFORE_COMMAND = {"if", "then", "else", "elif", "do", "while", "until", "!", "{"}
 AFTER_COMMAND = {"fi", "done", "esac", "}"}
-RUNS_ITS_ARGUMENTS = {"try_with_reserve"}
+RUNS_ITS_ARGUMENTS = {"for_each_shared_path", "try_with_reserve"}
 
 
 @dataclass

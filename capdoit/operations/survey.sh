@@ -1,10 +1,9 @@
 # shellcheck shell=sh
 # Print the facts of a host. Change nothing, unless make_dirs asks for the directories of a deploy.
-# Needs: create_shared_symlinks die find_existing has_reserve is_on_read_only_file_system is_safe_deploy_to is_writable
-# Needs: print_directory_id print_fact print_space print_user report_lock report_missing_tools require_tools to_one_line
-# Given: deploy_to linked_dirs linked_files make_dirs scratch shared_to tools
-# Functions set their arguments themselves.
-# shellcheck disable=SC2119,SC2120
+# Needs: create_shared_symlinks die find_existing for_each_shared_path has_reserve is_on_read_only_file_system
+# Needs: is_safe_deploy_to is_writable print_directory_id print_fact print_space print_user report_lock
+# Needs: report_missing_tools require_tools to_one_line
+# Given: deploy_to linked_dirs linked_files make_dirs scratch tools
 LC_ALL=C
 export LC_ALL
 unset CDPATH
@@ -32,18 +31,14 @@ create_directories() {
     done
 }
 
-# Report what a deploy cannot use although shared_to names it.
-report_shared_problems() {
-    eval "set -- $shared_to"
-    while [ "$#" -gt 0 ]; do
-        place=$deploy_to/shared${1:+/$1}
-        if [ ! -d "$2" ]; then
-            print_fact shared_problem "$(to_one_line "$2"), where $(to_one_line "$place") leads, is not a directory"
-        elif [ -e "$place" ] && [ ! -L "$place" ]; then
-            print_fact shared_problem "$(to_one_line "$place") is no symlink, and shared_to says $(to_one_line "$2")"
-        fi
-        shift 2
-    done
+# Report why a deploy cannot use a path ($1) that leads to a directory ($2), according to shared_to.
+report_shared_problem() {
+    place=$(to_one_line "$deploy_to/$1")
+    if [ ! -d "$2" ]; then
+        print_fact shared_problem "$(to_one_line "$2"), where $place leads, is not a directory"
+    elif [ -e "$1" ] && [ ! -L "$1" ]; then
+        print_fact shared_problem "$place is not a symlink, and shared_to says $(to_one_line "$2")"
+    fi
 }
 
 create_shared_directory() {
@@ -122,7 +117,7 @@ report_deploy_to() {
     print_fact directory_id "$(print_directory_id)"
     if reason=$(is_safe_deploy_to 2>&1); then
         if [ -n "$make_dirs" ]; then create_directories; fi
-        report_shared_problems
+        for_each_shared_path report_shared_problem
     else
         print_fact out_of_bounds "$(to_one_line "$reason")"
     fi

@@ -1,9 +1,8 @@
 # shellcheck shell=sh
 # Safety of deploy_to.
-# Given: deploy_to shared_to
+# Needs: for_each_shared_path
+# Given: deploy_to
 # Environment: HOME
-# Functions set their arguments themselves.
-# shellcheck disable=SC2119,SC2120
 
 # Check that a flow may create and remove files in this directory, which is deploy_to; print why not.
 is_safe_deploy_to() {
@@ -32,12 +31,7 @@ is_safe_deploy_to() {
 # Check that shared, and each path in it that shared_to names, is a symlink only if it leads where shared_to says.
 is_safe_shared() {
     is_named=
-    eval "set -- $shared_to"
-    while [ "$#" -gt 0 ]; do
-        if [ -z "$1" ]; then is_named=yes; fi
-        leads_to "shared${1:+/$1}" "$2" || return 1
-        shift 2
-    done
+    for_each_shared_path leads_to || return 1
     if [ -L shared ] && [ -z "$is_named" ]; then
         place=$(readlink shared)
         echo "$deploy_to/shared is a symlink; if it is meant to be one, add to deploy.yml: shared_to: $place" >&2
@@ -45,8 +39,9 @@ is_safe_shared() {
     fi
 }
 
-# Check that a path ($1), if it is a symlink, leads to a directory ($2), which need not exist at the moment.
+# Check that a path ($1), if it is a symlink, leads to a directory ($2), which may be missing at the moment.
 leads_to() {
+    if [ "$1" = shared ]; then is_named=yes; fi
     if [ ! -L "$1" ]; then return 0; fi
     place=$(readlink "$1")
     # shellcheck disable=SC3013

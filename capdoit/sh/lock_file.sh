@@ -1,14 +1,12 @@
 # shellcheck shell=sh
 # The file of the lock. The first line is the entry of the flow that holds the lock, or empty. The file always has 16 KiB,
 # so that an entry can be written on a full disk.
-# Needs: create_private_file is_open_to_group set_private_umask try_with_reserve
+# Needs: create_private_file print_private_mode set_private_umask try_with_reserve
 
 # Create the lock file if it is missing, and close it to users who do not deploy: whoever can open a file can lock it.
 secure_lock_file() {
     [ -e .capdoit/lock ] || try_with_reserve create_private_file .capdoit/lock || return
-    mode=600
-    if is_open_to_group; then mode=660; fi
-    chmod "$mode" .capdoit/lock 2>/dev/null || replace_lock_file || :
+    chmod "$(print_private_mode)" .capdoit/lock 2>/dev/null || replace_lock_file || :
 }
 
 # Replace a lock file that users outside of the group can open, and that belongs to another user: this flow cannot change

@@ -16,10 +16,14 @@ is_open_to_group() {
     [ -n "$(find . -prune -perm -020)" ]
 }
 
+# Print the mode of such a file.
+print_private_mode() {
+    if is_open_to_group; then echo 660; else echo 600; fi
+}
+
 # Close the files that an earlier version of capdoit left open to everybody. Only their owner can do that.
 close_old_files() {
-    mode=600
-    if is_open_to_group; then mode=660; fi
+    mode=$(print_private_mode)
     find .capdoit/journal .capdoit/drilled .capdoit/manifests/[0-9]* rolled-back-release-[0-9]*.tar.gz \
         -type f ! -perm "$mode" -exec chmod "$mode" {} + 2>/dev/null || :
 }

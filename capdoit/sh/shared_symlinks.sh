@@ -2,15 +2,25 @@
 # The symlinks that shared_to asks for.
 # Given: shared_to
 
-# Make the symlinks of shared that are missing, in deploy_to, and print those that cannot be made. A file system that is
-# not mounted is no directory to point to.
-create_shared_symlinks() {
+# Run a command ($1) for each path that shared_to names, in deploy_to, and for the directory that the path leads to.
+# Stop when the command fails.
+for_each_shared_path() {
+    command=$1
     eval "set -- $shared_to"
     while [ "$#" -gt 0 ]; do
-        place=shared${1:+/$1}
-        if [ ! -e "$place" ] && [ ! -L "$place" ] && [ -d "$2" ]; then
-            { mkdir -p "./${place%"${place##*/}"}" && ln -s "$2" "$place"; } || printf '%s\n' "$place"
-        fi
+        "$command" "shared${1:+/$1}" "$2" || return
         shift 2
     done
+}
+
+# Make the symlinks that are missing, in deploy_to, and print those that cannot be made.
+create_shared_symlinks() {
+    for_each_shared_path create_shared_symlink
+}
+
+# Make a symlink ($1) to a directory ($2). A file system that is not mounted gets none.
+create_shared_symlink() {
+    if [ ! -e "$1" ] && [ ! -L "$1" ] && [ -d "$2" ]; then
+        { mkdir -p "./${1%"${1##*/}"}" && ln -s "$2" "$1"; } || printf '%s\n' "$1"
+    fi
 }

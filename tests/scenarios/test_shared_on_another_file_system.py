@@ -117,7 +117,7 @@ def test_a_directory_in_the_place_of_the_symlink_stops_deploys_and_no_rollback(p
     first, _ = deploy(project), deploy(project)
     project.config(shared_to=str(server))
     said = project.doit("deploy:production").failed().out
-    assert f"web2: {project.shared('web2')} is no symlink, and shared_to says {server}" in said
+    assert f"web2: {project.shared('web2')} is not a symlink, and shared_to says {server}" in said
     project.doit("rollback:production", check=True)
     assert project.current("web1") == first
 
