@@ -13,7 +13,7 @@ from capdoit.hosts.request import Request
 from capdoit.operations.lock import flock_request
 from capdoit.operations.survey import SURVEY_TIMEOUT_SECONDS
 from capdoit.operations.tools import tools_for_both_flows
-from capdoit.records.facts import parse_fact_lines, parse_room
+from capdoit.records.fact_lines import parse_fact_lines, parse_room
 from capdoit.records.journal import Entry
 from capdoit.records.lock_state import LOCK_KEYS, describe_holder, parse_is_held
 from capdoit.script import Value

@@ -10,13 +10,14 @@ from functools import partial
 from capdoit.decisions.readiness import find_undo_problems
 from capdoit.errors import HostError, HostsFailed, Interrupted, Outcome, Unreachable
 from capdoit.events import StepFailed
-from capdoit.flow.way_back import find_way_back
+from capdoit.flow.undo import find_undo_target
 from capdoit.hosts.connection import Connection, Deadline
 from capdoit.operations.confirmation import restore_unconfirmed
 from capdoit.operations.guards import find_reverted
 from capdoit.operations.survey import survey_host
 from capdoit.output.command_line import CommandLine
 from capdoit.output.failure_report import FailureReport, HostState
+from capdoit.records.fact_lines import find_facts
 from capdoit.records.facts import Facts
 from capdoit.records.unremoved import describe_unremoved, parse_unremoved
 from capdoit.script import Value
@@ -81,7 +82,7 @@ def report_failure(context: FlowContext, title: str, error: BaseException, state
         reverting=progress.reverting,
         not_done=_tasks_not_done(context),
         failed_hook=_failed_hook(context),
-        way_back=find_way_back(context),
+        way_back=find_undo_target(context),
         reachable=_reachable_hosts(context, error),
     )
 
@@ -134,9 +135,8 @@ def _remove_half_made_release(context: FlowContext, connection: Connection) -> H
 
 def _describe_remains(facts: str) -> str:
     """Return what is left of the half-made release on a host, from the facts that its cleanup printed."""
-    kept = [line.removeprefix("kept\t") for line in facts.splitlines() if line.startswith("kept\t")]
     unremoved = parse_unremoved(facts)
-    sentences = [f"the failed release is kept in {make_printable(path)}" for path in kept]
+    sentences = [f"the failed release is kept in {make_printable(path)}" for path in find_facts(facts, "kept")]
     return "; ".join([*sentences, *([describe_unremoved(unremoved)] if unremoved else [])])
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from capdoit.errors import HostError, Unreachable
 from capdoit.hosts.connection import Connection
 from capdoit.hosts.request import Request
-from capdoit.records.facts import parse_fact_lines
+from capdoit.records.fact_lines import parse_fact_lines
 from capdoit.units import format_size
 
 TIMEOUT_SECONDS = 60  # the live release may be too large to be measured in time

@@ -3,52 +3,31 @@
 from __future__ import annotations
 
 import re
-from collections import defaultdict
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
 from capdoit.errors import HostError
 from capdoit.layout import Layout, is_release
+from capdoit.records.fact_lines import LONGEST_SHOWN, malformed_answer, parse_fact_lines, parse_room
 from capdoit.records.journal import ROLLBACK, DrillVerdict, Entry
 from capdoit.records.lineage import Lineage, build_lineage, merge_publishes
 from capdoit.records.lock_state import LOCK_KEYS, describe_holder, parse_is_held
 from capdoit.text import make_printable
 from capdoit.units import Capacity
 
-MOST_LINES = 100_000
 MOST_HISTORY = 1000  # lines of the journal, and of the log; the survey sends no more
 LONGEST_REVISION = 200
 REVISION = re.compile(r"[0-9A-Za-z._-]{1,200}")
 # Keys that survey.sh prints once at most.
 SINGLE_KEYS = {
-    *(
-        "user",
-        "deploy_to",
-        "directory_id",
-        "out_of_bounds",
-        "current",
-        "current_is_no_link",
-        "current_is_broken",
-        "current_place",
-    ),
-    *("drilled", "disk", "inodes", "no_reserve", "read_only", "end"),
-} | LOCK_KEYS
+    *("user", "deploy_to", "directory_id", "out_of_bounds", "read_only", "no_reserve", "disk", "inodes", "drilled"),
+    *("current", "current_place", "current_is_no_link", "current_is_broken", *LOCK_KEYS, "end"),
+}
 # Keys that survey.sh may print several times.
 REPEATED_KEYS = {
-    *(
-        "no_tool",
-        "not_writable",
-        "shared_problem",
-        "not_made",
-        "no_file",
-        "release",
-        "stray",
-        "set_aside",
-        "archive",
-        "scratch",
-    ),
-    *("journal", "log", "not_readable"),
+    *("no_tool", "not_writable", "not_readable", "shared_problem", "not_made", "no_file", "release", "stray"),
+    *("set_aside", "archive", "scratch", "journal", "log"),
 }
 # States of a release that was never live, by its last event.
 STATE_AFTER = {"building": "building", "ready": "ready", "failed": "failed", "back": "failed"}
@@ -191,7 +170,7 @@ def parse_facts(host: str, layout: Layout, text: str) -> Facts:
     """
     found = parse_fact_lines(host, text, SINGLE_KEYS, REPEATED_KEYS, "survey")
     if max(len(found["journal"]), len(found["log"])) > MOST_HISTORY:
-        raise _malformed(host, f"more than {MOST_HISTORY} lines of history")
+        raise malformed_answer(host, f"more than {MOST_HISTORY} lines of history", "survey")
     revisions = dict(_parse_release(release) for release in found["release"])
     return Facts(
         host=host,
@@ -239,35 +218,6 @@ def parse_revision(host: str, text: str) -> str:
     return text
 
 
-def parse_fact_lines(
-    host: str, text: str, single_keys: Set[str], repeated_keys: Set[str], question: str
-) -> Mapping[str, Sequence[str]]:
-    """Return the facts by key, in the order of the script, with control characters escaped.
-
-    Args:
-        host: name of the host.
-        text: stdout of a script: a line for each fact, with its key and a tab before it; ``end`` is the last.
-        single_keys: the keys that the script prints once at most.
-        repeated_keys: the keys that the script may print several times.
-        question: name of the script.
-
-    Raises:
-        HostError: the text is not an answer of such a script.
-    """
-    lines = text.removesuffix("\n").split("\n")
-    if len(lines) > MOST_LINES:
-        raise _malformed(host, f"more than {MOST_LINES} lines", question)
-    if lines[-1] != "end\tyes":
-        raise _malformed(host, f"no end; its last line is {make_printable(lines[-1])[:LONGEST_REVISION]!r}", question)
-    found: dict[str, list[str]] = defaultdict(list)
-    for line in lines:
-        key, tab, fact = line.partition("\t")
-        if key not in single_keys | repeated_keys or not tab or (key in single_keys and found[key]):
-            raise _malformed(host, f"an unexpected line: {make_printable(line)[:LONGEST_REVISION]!r}", question)
-        found[key].append(make_printable(fact))
-    return found
-
-
 def _parse_current(layout: Layout, found: Mapping[str, Sequence[str]]) -> str | None:
     """Return the release that ``current`` points to; the symlink may use the real path of deploy_to."""
     link, resolved = "".join(found["current"]), "".join(found["current_place"])
@@ -281,17 +231,7 @@ def _parse_release(fact: str) -> tuple[str, str]:
     return name, revision if len(revision) <= LONGEST_REVISION else ""
 
 
-def parse_room(fact: str) -> Capacity | None:
-    """Return the total and the free amount; None unless they are two numbers and the total is more than 0."""
-    found = re.fullmatch(r"([1-9][0-9]{0,17}) ([0-9]{1,18})", fact)
-    return Capacity(total=int(found[1]), free=int(found[2])) if found else None
-
-
 def _parse_index(host: str, number: str) -> int:
     if not re.fullmatch(r"[0-9]{1,6}", number):
-        raise _malformed(host, f"a linked file that is not a number: {number[:LONGEST_REVISION]!r}")
+        raise malformed_answer(host, f"a linked file that is not a number: {number[:LONGEST_SHOWN]!r}", "survey")
     return int(number)
-
-
-def _malformed(host: str, what: str, question: str = "survey") -> HostError:
-    return HostError(host, f"answered the {question} with {what}")

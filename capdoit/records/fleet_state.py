@@ -27,7 +27,7 @@ def have_same_live(facts: Sequence[Facts]) -> bool:
     return all(one.live == newest or (caught_up and newest not in one.held) for one in facts)
 
 
-def is_same_live(facts: Sequence[Facts]) -> bool:
+def agree_on_live(facts: Sequence[Facts]) -> bool:
     """Return True if all hosts have the same complete release or revision live, or none of them has any."""
     return len({one.live_revision for one in facts}) <= 1 and have_same_live(facts) and not find_wrong_symlinks(facts)
 

@@ -8,6 +8,8 @@ from capdoit.records.journal import Entry
 
 # Keys that report_lock in sh/lock_state.sh prints.
 LOCK_KEYS = {"lock", "lock_is_held", "lock_process"}
+# By whether the lock is held; None if that is unknown.
+STATES = {True: "", False: "; stale: that flow died", None: "; stale if that flow died"}
 
 
 def parse_is_held(found: Mapping[str, Sequence[str]]) -> bool | None:
@@ -24,8 +26,5 @@ def describe_holder(entry: Entry | None, is_held: bool | None, process: str = ""
         process: the process that took the lock, as the host names it; empty if unknown.
     """
     if entry:
-        return f"{entry.holder}{_STATES[is_held]}"
+        return f"{entry.holder}{STATES[is_held]}"
     return (f"process {process}, which is not a flow" if process else "an unknown process") if is_held else ""
-
-
-_STATES = {True: "", False: "; stale: that flow died", None: "; stale if that flow died"}

@@ -8,9 +8,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from capdoit.layout import REMOVED, is_release
+from capdoit.records.fact_lines import find_facts
 from capdoit.text import join_names, make_printable
 
-FACT = "unremoved\t"
+FACT = "unremoved"
 IMMUTABLE = "Operation not permitted"  # also for root: an attribute of the file system protects the file
 
 
@@ -37,8 +38,8 @@ class UnremovedTree:
 
 def parse_unremoved(text: str) -> list[UnremovedTree]:
     """Return the trees in the output of a script; lines with other facts are ignored."""
-    lines = [line.removeprefix(FACT).split("\t") for line in text.splitlines() if line.startswith(FACT)]
-    return [UnremovedTree(*map(make_printable, fields)) for fields in lines if len(fields) == 3]
+    found = [fact.split("\t") for fact in find_facts(text, FACT)]
+    return [UnremovedTree(*map(make_printable, fields)) for fields in found if len(fields) == 3]
 
 
 def describe_unremoved(trees: Sequence[UnremovedTree]) -> str:

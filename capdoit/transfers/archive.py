@@ -91,12 +91,12 @@ class ArchiveTransfer(Transfer):
 
     def find_remarks(self, stage: Stage, output: str) -> list[str]:
         """Return a warning if all files of the archive are in one directory and ``strip`` is not set."""
-        facts = (line.partition("\t") for line in output.splitlines())
+        from capdoit.records.fact_lines import find_facts
+
         return [
             f"{_file(stage)} has only the directory {make_printable(name)} at its top, and the release has it, too; "
             "set strip: 1 to leave it out, or strip: 0 if it belongs there"
-            for key, _, name in facts
-            if key == "top_directory"
+            for name in find_facts(output, "top_directory")
         ]
 
 

@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from capdoit.errors import RevisionNotChosen
-from capdoit.records.facts import parse_fact_lines, parse_revision
+from capdoit.records.fact_lines import parse_fact_lines
+from capdoit.records.facts import parse_revision
 from capdoit.text import find_similar_name, join_names
 
 SHA_PREFIX = re.compile(r"[0-9a-fA-F]{7,64}")
