@@ -59,7 +59,7 @@ def check_tasks_when_loaded(command: DoitCmdBase, dependencies: Iterable[Depende
 
     @wraps(execute)
     def check_and_execute(**params: Any) -> Any:
-        command.task_list = give_way(command.task_list, namespace_of(command))
+        command.task_list = drop_taken_short_names(command.task_list, namespace_of(command))
         tasks = {task.name: task for task in command.task_list}
         refuse_missing_tasks(tasks, dependencies)
         if command.get_name() == "ignore":
@@ -78,7 +78,7 @@ def namespace_of(command: DoitCmdBase) -> Mapping[str, Any]:
     return getattr(command.loader, "namespace", None) or {}
 
 
-def give_way(tasks: list[Task], namespace: Mapping[str, Any]) -> list[Task]:
+def drop_taken_short_names(tasks: list[Task], namespace: Mapping[str, Any]) -> list[Task]:
     """Return the tasks without the short names of capdoit that tasks of the project have, too.
 
     Raises:

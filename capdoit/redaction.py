@@ -83,6 +83,11 @@ def is_maskable(secret: str) -> bool:
     return len(secret.strip()) >= SHORTEST_SECRET
 
 
+def is_too_short(secret: str) -> bool:
+    """Return whether a secret is shown as it is, because it is too short to be masked; an empty one hides nothing."""
+    return bool(secret.strip()) and not is_maskable(secret)
+
+
 def _mask(text: str, secrets: Iterable[str]) -> str:
     text = mask_url_passwords(text)
     for secret in secrets:

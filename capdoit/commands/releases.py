@@ -45,7 +45,7 @@ def print_releases(request: CommandRequest) -> int:
         request.print_json(_json(stage, outcomes, sizes, preview))
     else:
         _print(request, stage, outcomes, sizes, preview)
-    return choose_exit_status(outcomes, fleet_state.is_same_live(answers(outcomes)))
+    return choose_exit_status(outcomes, fleet_state.agree_on_live(answers(outcomes)))
 
 
 # -- questions

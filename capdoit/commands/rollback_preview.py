@@ -17,7 +17,7 @@ from capdoit.operations.integrity import find_damage
 from capdoit.output.command_line import CommandLine
 from capdoit.output.error_text import render_advice
 from capdoit.records.facts import Facts
-from capdoit.records.fleet_state import is_same_live
+from capdoit.records.fleet_state import agree_on_live
 
 
 @dataclass(frozen=True)
@@ -93,7 +93,7 @@ def advise_agreement(
 
     A refusal of the default rollback has commands of its own, see `advise_rollback`.
     """
-    if not facts or is_same_live(facts) or advise_rollback(preview, request, stage):
+    if not facts or agree_on_live(facts) or advise_rollback(preview, request, stage):
         return []
     command = CommandLine("rollback", stage.name, request.variables)
     releases = find_candidates(facts).releases

@@ -156,7 +156,7 @@ def _json(stage: Stage, outcomes: Sequence[Outcome[Facts]], preview: RollbackPre
     facts = answers(outcomes)
     return {
         "stage": stage.name,
-        "agree": fleet_state.is_same_live(facts) if facts else None,
+        "agree": fleet_state.agree_on_live(facts) if facts else None,
         "rollback": preview.release,
         "refused": preview.refusal,
         "broken": fleet_state.find_wrong_symlinks(facts),

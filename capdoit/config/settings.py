@@ -51,7 +51,7 @@ class SettingRule:
         default: value of a transfer's setting that is not set; None for no value.
         is_required: whether a transfer cannot work without this setting.
         is_scalar: whether the value is a single text, number or word, which may be ``!env NAME``.
-        is_text: whether other settings depend on the text, so that an unset variable needs a stand-in.
+        is_text: whether other settings depend on the text, so that an unset variable needs a placeholder.
         is_for_deploys: whether only deploys use it; a rollback then does not need its environment variable.
         is_secret: whether its value is masked if it comes from an environment variable.
     """
@@ -64,6 +64,40 @@ class SettingRule:
     is_text: bool = False
     is_for_deploys: bool = False
     is_secret: bool = False
+
+
+ON_FAILURE = choice_reader(("stop", "rollback"), "an action after a failure")
+DRILL = choice_reader(("never", "after_deploy"), "a time for automatic drills")
+TRANSPORT = choice_reader(("ssh", "local"), "a transport")
+
+RULES_OF_HOSTS_AND_STAGES = {
+    "user": SettingRule(read_string, ANYWHERE, is_text=True),
+    "port": SettingRule(whole_number_reader(1, 65535), ANYWHERE),
+    "deploy_to": SettingRule(read_deploy_to, ANYWHERE, is_text=True),
+    "shared_to": SettingRule(read_shared_to, ANYWHERE),
+    "default_env": SettingRule(read_environment, ANYWHERE, is_scalar=False),
+    "ssh_options": SettingRule(read_ssh_options, ANYWHERE, is_scalar=False),
+}
+RULES_OF_STAGES = {
+    "keep_releases": SettingRule(whole_number_reader(1), is_for_deploys=True),
+    "linked_files": SettingRule(read_inner_paths, is_scalar=False),
+    "linked_dirs": SettingRule(read_inner_paths, is_scalar=False),
+    "keep_failed": SettingRule(read_boolean, is_for_deploys=True),
+    "on_failure": SettingRule(ON_FAILURE, is_for_deploys=True),
+    "max_failures": SettingRule(whole_number_reader(0), is_for_deploys=True),
+    "timeout": SettingRule(whole_number_reader(1)),
+    "drill": SettingRule(DRILL, is_for_deploys=True),
+    "drill_max_age": SettingRule(read_age, is_for_deploys=True),
+    "ssh_config": SettingRule(read_string, is_text=True),
+    "recipes": SettingRule(read_recipes, is_scalar=False),
+}
+RULES_OF_HOSTS = {
+    "hostname": SettingRule(read_string, (HOST,), is_text=True),
+    "roles": SettingRule(read_roles, (HOST,), is_scalar=False),
+    "primary": SettingRule(read_boolean, (HOST,)),
+    "no_release": SettingRule(read_boolean, (HOST,)),
+    "transport": SettingRule(TRANSPORT, (HOST,)),
+}
 
 
 @dataclass(frozen=True)
@@ -81,7 +115,7 @@ class UnsetSetting:
     problem: str
 
     @property
-    def stand_in(self) -> str:
+    def placeholder(self) -> str:
         """The text that stands for the value until something needs it, which is refused then."""
         return f"/unset/{self.variable}"
 
@@ -120,35 +154,12 @@ class Schema:
         self._environment = environment or {}
         of_transfers = {name: rule for transfer in transfers.values() for name, rule in transfer.settings.items()}
         self.rules: dict[str, SettingRule] = {
-            "user": SettingRule(read_string, ANYWHERE, is_text=True),
-            "port": SettingRule(whole_number_reader(1, 65535), ANYWHERE),
-            "deploy_to": SettingRule(read_deploy_to, ANYWHERE, is_text=True),
-            "shared_to": SettingRule(read_shared_to, ANYWHERE),
-            "default_env": SettingRule(read_environment, ANYWHERE, is_scalar=False),
-            "ssh_options": SettingRule(read_ssh_options, ANYWHERE, is_scalar=False),
+            **RULES_OF_HOSTS_AND_STAGES,
             "application": SettingRule(read_application, is_text=True),
             "transfer": SettingRule(choice_reader(transfers, "a transfer")),
             **{name: replace(rule, is_text=True, is_for_deploys=True) for name, rule in of_transfers.items()},
-            "keep_releases": SettingRule(whole_number_reader(1), is_for_deploys=True),
-            "linked_files": SettingRule(read_inner_paths, is_scalar=False),
-            "linked_dirs": SettingRule(read_inner_paths, is_scalar=False),
-            "keep_failed": SettingRule(read_boolean, is_for_deploys=True),
-            "on_failure": SettingRule(
-                choice_reader(("stop", "rollback"), "an action after a failure"), is_for_deploys=True
-            ),
-            "max_failures": SettingRule(whole_number_reader(0), is_for_deploys=True),
-            "timeout": SettingRule(whole_number_reader(1)),
-            "drill": SettingRule(
-                choice_reader(("never", "after_deploy"), "a time for automatic drills"), is_for_deploys=True
-            ),
-            "drill_max_age": SettingRule(read_age, is_for_deploys=True),
-            "ssh_config": SettingRule(read_string, is_text=True),
-            "recipes": SettingRule(read_recipes, is_scalar=False),
-            "hostname": SettingRule(read_string, (HOST,), is_text=True),
-            "roles": SettingRule(read_roles, (HOST,), is_scalar=False),
-            "primary": SettingRule(read_boolean, (HOST,)),
-            "no_release": SettingRule(read_boolean, (HOST,)),
-            "transport": SettingRule(choice_reader(("ssh", "local"), "a transport"), (HOST,)),
+            **RULES_OF_STAGES,
+            **RULES_OF_HOSTS,
             "hosts": SettingRule(self._read_hosts, (STAGE,), is_scalar=False),
             "stages": SettingRule(self._read_stages, (TOP,), is_scalar=False),
             "default_stage": SettingRule(lambda value: value, (TOP,)),

@@ -212,10 +212,10 @@ def _merged_recipes(
     return {**outer, **inner, **both}
 
 
-def _with_stand_ins(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Return settings with stand-ins for those whose environment variables are not set; defaults apply to the rest."""
+def _with_placeholders(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Return settings with placeholders for values that are not set in the environment; defaults apply to the rest."""
     return {
-        name: value.stand_in if isinstance(value, UnsetSetting) else value
+        name: value.placeholder if isinstance(value, UnsetSetting) else value
         for name, value in settings.items()
         if not isinstance(value, UnsetSetting) or value.rule.is_text
     }
@@ -231,7 +231,7 @@ class _StageReader:
     def __init__(self, schema: Schema, file: Path, name: str, value: YamlValue, settings: Mapping[str, Any]) -> None:
         self._schema, self._file, self._name = schema, file, name
         self._value, self._written = value, settings
-        self._settings = _with_stand_ins(settings)
+        self._settings = _with_placeholders(settings)
 
     def stage(self) -> Stage:
         """Return the stage."""
@@ -303,7 +303,7 @@ class _StageReader:
     def _host(self, name: str, value: YamlValue, own: Mapping[str, Any]) -> HostConfig:
         names = self._schema.names_at(HOST)
         written = _merged({key: self._written[key] for key in names if key in self._written}, own)
-        settings = _with_stand_ins(written)
+        settings = _with_placeholders(written)
         ssh_config = self._settings.get("ssh_config")
         transport = settings.get("transport", "ssh")
         return HostConfig(

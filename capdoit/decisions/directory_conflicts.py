@@ -8,7 +8,7 @@ from capdoit.errors import Problem
 from capdoit.text import join_with_and
 
 
-def find_shared_directories(ids: Mapping[str, str], paths: Mapping[str, str]) -> list[Problem]:
+def find_directory_conflicts(ids: Mapping[str, str], paths: Mapping[str, str]) -> list[Problem]:
     """Return a problem for each directory that is the deploy_to of several hosts.
 
     Args:
@@ -19,9 +19,9 @@ def find_shared_directories(ids: Mapping[str, str], paths: Mapping[str, str]) ->
     for host, identity in ids.items():
         hosts_by_id.setdefault(identity, []).append(host)
     shared = [hosts for identity, hosts in hosts_by_id.items() if identity and len(hosts) > 1]
-    return [_shared_directory(hosts, [paths[host] for host in hosts]) for hosts in shared]
+    return [_describe_conflict(hosts, [paths[host] for host in hosts]) for hosts in shared]
 
 
-def _shared_directory(hosts: Sequence[str], paths: Sequence[str]) -> Problem:
+def _describe_conflict(hosts: Sequence[str], paths: Sequence[str]) -> Problem:
     directory = join_with_and([*dict.fromkeys(paths)])
     return Problem(f"hosts {join_with_and(hosts)} are the same directory, {directory}: keep one of them in deploy.yml")

@@ -7,7 +7,7 @@ import shlex
 from collections.abc import Iterable, Sequence
 
 from capdoit.config.stages import HostConfig, Stage
-from capdoit.decisions.shared_directories import find_shared_directories
+from capdoit.decisions.directory_conflicts import find_directory_conflicts
 from capdoit.errors import Problem
 from capdoit.records.facts import Facts
 
@@ -19,7 +19,7 @@ WRITTEN_BY_DEPLOYS = (*WRITTEN, "releases", "shared", "repo", "repo/objects", "r
 def find_deploy_problems(facts: Sequence[Facts], stage: Stage) -> list[Problem]:
     """Return every problem that would make a deploy to these hosts fail."""
     found = [Problem(text, one.host) for one in facts for text in _deploy_problems(one)]
-    return [*_shared_directories(facts), *found, *find_missing_linked_files(facts, stage)]
+    return [*_directory_conflicts(facts), *found, *find_missing_linked_files(facts, stage)]
 
 
 def find_missing_linked_files(facts: Sequence[Facts], stage: Stage) -> list[Problem]:
@@ -37,7 +37,7 @@ def find_missing_linked_files(facts: Sequence[Facts], stage: Stage) -> list[Prob
 def find_rollback_problems(facts: Sequence[Facts]) -> list[Problem]:
     """Return every problem that would make a rollback on these hosts fail; a rollback needs no linked file."""
     found = [Problem(text, one.host) for one in facts for text in _rollback_problems(one)]
-    return [*_shared_directories(facts), *found]
+    return [*_directory_conflicts(facts), *found]
 
 
 def find_undo_problems(facts: Sequence[Facts], release: str) -> list[Problem]:
@@ -49,9 +49,9 @@ def find_undo_problems(facts: Sequence[Facts], release: str) -> list[Problem]:
     ]
 
 
-def _shared_directories(facts: Sequence[Facts]) -> list[Problem]:
+def _directory_conflicts(facts: Sequence[Facts]) -> list[Problem]:
     paths = {one.host: one.layout.deploy_to for one in facts}
-    return find_shared_directories({one.host: one.directory_id for one in facts}, paths)
+    return find_directory_conflicts({one.host: one.directory_id for one in facts}, paths)
 
 
 def _is_uncreatable(facts: Facts) -> bool:

@@ -6,10 +6,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from capdoit.config.origins import Setting
-from capdoit.decisions.shared_directories import find_shared_directories
+from capdoit.decisions.directory_conflicts import find_directory_conflicts
 from capdoit.doctor.host_condition import Clock, Condition
 from capdoit.doctor.ssh_route import KNOWN, REVOKED, SshRoute
-from capdoit.redaction import SHORTEST_SECRET, is_maskable
+from capdoit.redaction import SHORTEST_SECRET, is_too_short
 from capdoit.text import group_names, join_names
 from capdoit.units import format_size
 
@@ -56,7 +56,7 @@ def judge_condition(condition: Condition) -> list[Finding]:
 def judge_directories(conditions: Sequence[Condition], stage: str) -> list[Finding]:
     """Return a problem for each directory that is the deploy_to of several hosts of a stage."""
     paths = {one.host: one.deploy_to for one in conditions}
-    shared = find_shared_directories({one.host: one.directory_id for one in conditions}, paths)
+    shared = find_directory_conflicts({one.host: one.directory_id for one in conditions}, paths)
     return [Finding(f"stage {stage}", problem.text) for problem in shared]
 
 
@@ -87,17 +87,13 @@ def judge_settings(
     """
     settings = list(settings)
     unset = [setting for setting in settings if setting.secret and setting.secret not in environment]
-    short = [one for one in settings if one.is_secret and _is_short_secret(environment.get(one.secret, ""))]
+    short = [one for one in settings if one.is_secret and is_too_short(environment.get(one.secret, ""))]
     return [
         *(Finding(s.place, _describe_short_secret(s), is_problem=False) for s in short),
         *(Finding(s.place, _describe_short_path(s), is_problem=False) for s in settings if _is_short_path(s)),
         *(Finding(s.place, f"{_full_name(s)}: the environment variable {s.secret} is not set") for s in unset),
         *(Finding(s.place, f"{_full_name(s)} is not used: {why}", is_problem=False) for s, why in unused),
     ]
-
-
-def _is_short_secret(value: str) -> bool:
-    return bool(value.strip()) and not is_maskable(value)
 
 
 def _describe_short_secret(setting: Setting) -> str:

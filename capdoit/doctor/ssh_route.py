@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import subprocess
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from capdoit.config.stages import HostConfig
-from capdoit.errors import HostError
-from capdoit.hosts.ssh_settings import TIMEOUT_SECONDS, read_ssh_settings, text_setting
+from capdoit.hosts.ssh_settings import read_ssh_settings, run_ssh_program, text_setting
 
 STANDARD_PORT = "22"
 STRICT = {"true": "yes", "false": "no"}  # `ssh -G` prints these for yes and no
@@ -51,12 +49,9 @@ def find_ssh_route(config: HostConfig) -> SshRoute:
     Raises:
         HostError: ssh refuses its configuration, or does not answer.
     """
-    try:
-        settings = read_ssh_settings(config)
-        names, files = host_key_names(settings), known_hosts_files(settings)
-        found = [_look_up_key(name, file) for name in names for file in files]
-    except (OSError, subprocess.TimeoutExpired) as error:
-        raise HostError(config.name, f"the settings of ssh are not known: {error}") from None
+    settings = read_ssh_settings(config)
+    names, files = host_key_names(settings), known_hosts_files(settings)
+    found = [_look_up_key(config.name, name, file) for name in names for file in files]
     return make_ssh_route(config.name, settings, host_key_state(found))
 
 
@@ -109,23 +104,11 @@ def host_key_state(found: Iterable[str]) -> str:
     return KNOWN if marks else UNKNOWN
 
 
-def _look_up_key(name: str, file: str) -> str:
+def _look_up_key(host: str, name: str, file: str) -> str:
     """Return what `ssh-keygen` finds. It understands hashed names and patterns."""
     if not Path(file).is_file():
         return ""
-    return _run(["ssh-keygen", "-F", name, "-f", file]).stdout
-
-
-def _run(command: Sequence[str]) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        command,
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        errors="backslashreplace",
-        timeout=TIMEOUT_SECONDS,
-        check=False,
-    )
+    return run_ssh_program(host, ["ssh-keygen", "-F", name, "-f", file]).stdout
 
 
 def _number(settings: Mapping[str, str], name: str) -> int:

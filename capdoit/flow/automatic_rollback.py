@@ -8,7 +8,7 @@ from capdoit.config.variables import Variables
 from capdoit.decisions.readiness import find_undo_problems
 from capdoit.errors import CapdoitError, FlowAborted, Interrupted
 from capdoit.events import AutomaticRollbackStarted, EventBus
-from capdoit.flow.way_back import find_way_back
+from capdoit.flow.undo import find_undo_target
 from capdoit.output.command_line import CommandLine
 from capdoit.output.failure_report import FailureReport, RollbackReport
 from capdoit.state.context import FlowContext
@@ -64,7 +64,7 @@ class AutomaticRollback:
     def _variables(self) -> Variables:
         typed = self._deploy.request.variables
         return Variables(
-            rollback_release=find_way_back(self._deploy),
+            rollback_release=find_undo_target(self._deploy),
             hosts=tuple(host.name for host in self._deploy.fleet.connections),
             message=f"on_failure: rollback, of {self._deploy.decision.release}",
             wait=typed.wait,

@@ -119,8 +119,8 @@ class Drill:
             raise _warnings_as_failure(inner.context)
 
     def _check_same_target(self, context: FlowContext, inner: FlowRunner) -> None:
-        found, target = inner.context.decision if inner.context else context.decision, context.decision
-        if (found.release, found.names) != (target.release, target.names):
+        target, found = context.decision, inner.context and inner.context.decision
+        if found and (found.release, found.names) != (target.release, target.names):
             raise DrillFailed(f"the shadow would go to {found.release}, but the hosts to {target.release}")
 
     def _timed(self, phase: str, work: Callable[[], object]) -> float:

@@ -74,7 +74,7 @@ def refuse_hooks_without_hosts(context: FlowContext, tasks: Iterable[FlowTask]) 
 def _call_on(context: FlowContext, hook: Hook, connections: Sequence[Connection]) -> None:
     def call(connection: Connection) -> None:
         hosts = {"hosts": [one.host for one in connections]} if hook.runs_once else {"host": connection.host}
-        with context.foreign_code():
+        with context.mask_errors():
             hook.call(
                 **hosts,
                 release=release_argument(context, connection),

@@ -179,9 +179,7 @@ def _hooks_of_rollback(definition: FlowDefinition, request: FlowRequest) -> Iter
         if task.hook and task.name in request.task_names and (task.hook.runs_in_drill or not request.is_drill):
             yield task.hook
     if request.variables.migrations != "keep":
-        yield from (
-            hook for check in definition.declared.rollback_checks for hook in (check.probe, check.guard) if hook
-        )
+        yield from definition.declared.probes_and_guards
 
 
 def _runs_on(hook: Hook, stage: Stage, hosts: Container[str]) -> bool:

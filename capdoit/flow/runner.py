@@ -29,7 +29,7 @@ from capdoit.flow.failure import clean_up, report_failure
 from capdoit.flow.hook_calls import call_failed_hooks, call_hook, plan_hook, refuse_hooks_without_hosts
 from capdoit.flow.preparation import prepare_flow
 from capdoit.flow.short_drill import rehearse_rollback
-from capdoit.flow.way_back import find_undo_command
+from capdoit.flow.undo import find_undo_command
 from capdoit.hosts.connection import Deadline
 from capdoit.operations.confirmation import restore_unconfirmed
 from capdoit.operations.flow_decisions import choose_live

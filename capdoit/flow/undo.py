@@ -7,7 +7,7 @@ from capdoit.output.command_line import CommandLine
 from capdoit.state.context import FlowContext
 
 
-def find_way_back(context: FlowContext) -> str | None:
+def find_undo_target(context: FlowContext) -> str | None:
     """Return the release that a rollback goes to once the release of this deploy is live; None when there is none."""
     facts = context.progress.facts
     known = [facts[host.name] for host in context.fleet.release_connections if host.name in facts]

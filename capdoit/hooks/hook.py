@@ -180,6 +180,11 @@ class Declarations:
     secrets: tuple[Secret, ...] = ()
     versions: Mapping[str, str] = field(default_factory=dict)
 
+    @property
+    def probes_and_guards(self) -> list[Hook]:
+        """The hooks that a rollback asks, recipe by recipe."""
+        return [hook for check in self.rollback_checks for hook in (check.probe, check.guard) if hook]
+
     def __add__(self, other: Declarations) -> Declarations:
         return Declarations(**{f.name: _join(getattr(self, f.name), getattr(other, f.name)) for f in fields(self)})
 

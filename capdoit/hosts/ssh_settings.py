@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from capdoit.config.stages import HostConfig
 from capdoit.errors import HostError
@@ -19,9 +19,22 @@ def read_ssh_settings(config: HostConfig) -> dict[str, str]:
     Raises:
         HostError: ssh refuses its configuration, is not installed, or does not answer.
     """
+    done = run_ssh_program(config.name, ["ssh", "-G", *ssh_arguments(config)])
+    if done.returncode != 0:
+        last_line = make_printable((done.stderr.strip().splitlines() or ["no message"])[-1])
+        raise HostError(config.name, f"ssh refuses its configuration: {last_line}")
+    return parse_ssh_settings(done.stdout)
+
+
+def run_ssh_program(host: str, command: Sequence[str]) -> subprocess.CompletedProcess[str]:
+    """Run a program of ssh that makes no connection, such as `ssh -G` or `ssh-keygen`.
+
+    Raises:
+        HostError: the program is not installed, or does not answer.
+    """
     try:
-        done = subprocess.run(
-            ["ssh", "-G", *ssh_arguments(config)],
+        return subprocess.run(
+            command,
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
@@ -30,11 +43,7 @@ def read_ssh_settings(config: HostConfig) -> dict[str, str]:
             check=False,
         )
     except (OSError, subprocess.TimeoutExpired) as error:
-        raise HostError(config.name, f"the settings of ssh are not known: {error}") from None
-    if done.returncode != 0:
-        last_line = make_printable((done.stderr.strip().splitlines() or ["no message"])[-1])
-        raise HostError(config.name, f"ssh refuses its configuration: {last_line}")
-    return parse_ssh_settings(done.stdout)
+        raise HostError(host, f"the settings of ssh are not known: {error}") from None
 
 
 def parse_ssh_settings(text: str) -> dict[str, str]:

@@ -48,10 +48,6 @@ def find_unconfirmed(context: FlowContext) -> tuple[str, ...]:
     return tuple(host.name for host in context.fleet.release_connections if _is_unconfirmed(host))
 
 
-def _is_unconfirmed(connection: Connection) -> bool:
-    return not connection.is_confirmed and not connection.is_alive
-
-
 def live_values(context: FlowContext, host: str) -> dict[str, Value]:
     """Return the lines of the journal that say that the release is live on a host, and how it was made."""
     return {"entry": journal_line(context, "live", host), "note": note_line(context)}
@@ -69,6 +65,10 @@ def _restore(context: FlowContext, connection: Connection) -> None:
         context.warn(
             f"{connection.name}: {why}; {context.decision.release_on(connection.name)} is live again", connection.name
         )
+
+
+def _is_unconfirmed(connection: Connection) -> bool:
+    return not connection.is_confirmed and not connection.is_alive
 
 
 def _previous_target(context: FlowContext, connection: Connection) -> str:

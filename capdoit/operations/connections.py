@@ -12,7 +12,7 @@ from capdoit.events import EventBus
 from capdoit.hosts.connection import Connection
 from capdoit.hosts.fleet import Fleet
 from capdoit.hosts.logins import Logins
-from capdoit.redaction import find_url_passwords, is_maskable
+from capdoit.redaction import find_url_passwords, is_too_short
 from capdoit.script import Secret, SecretText
 from capdoit.text import join_names
 
@@ -56,7 +56,7 @@ def find_unmasked_secrets(stage: Stage, secrets: Iterable[Secret] = ()) -> tuple
         secrets: more secrets, such as those in options of recipes.
     """
     values = {one.variable: os.environ.get(one.variable, "") for one in (*_secrets(stage.hosts), *secrets)}
-    return tuple(variable for variable, value in values.items() if value.strip() and not is_maskable(value))
+    return tuple(variable for variable, value in values.items() if is_too_short(value))
 
 
 def without_unset_secrets(stage: Stage) -> Stage:

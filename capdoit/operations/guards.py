@@ -171,7 +171,7 @@ def _call(context: FlowContext, connection: Connection, hook: Hook, release: Rel
 
     def call(asked: Connection) -> tuple[str, ...]:
         try:
-            with context.foreign_code(), asked.more_deadlines(*hook.start_deadlines()):
+            with context.mask_errors(), asked.more_deadlines(*hook.start_deadlines()):
                 return _as_names(hook, hook.call(host=asked.host, **values))
         except HostError as error:
             if error.status is None:

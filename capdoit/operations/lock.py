@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from capdoit.decisions.shared_directories import find_shared_directories
+from capdoit.decisions.directory_conflicts import find_directory_conflicts
 from capdoit.errors import HostError, HostsFailed, LockHeld, LockLost, NotReady, Outcome, Unreachable
 from capdoit.events import HostLeftOut, HostSurveyed, LockAwaited, LockReleased, LockTaken, StaleLockTakenOver
 from capdoit.hosts.connection import Connection, HeldLock
@@ -94,11 +94,11 @@ def _try_locks(context: FlowContext, connections: Sequence[Connection]) -> dict[
         if isinstance(outcome.answer, Facts):
             context.emit(HostSurveyed(outcome.answer))
     blocked = {outcome.host: outcome.answer for outcome in outcomes if isinstance(outcome.answer, Blocked)}
-    _refuse_shared_directories(context, blocked)
+    _refuse_directory_conflicts(context, blocked)
     return {host: answer.holder for host, answer in blocked.items()}
 
 
-def _refuse_shared_directories(context: FlowContext, blocked: Mapping[str, Blocked]) -> None:
+def _refuse_directory_conflicts(context: FlowContext, blocked: Mapping[str, Blocked]) -> None:
     """Refuse hosts whose lock was taken by this flow itself, by the name of another host."""
     ids = {name: facts.directory_id for name, facts in context.progress.facts.items()}
     for name, answer in blocked.items():
@@ -106,7 +106,7 @@ def _refuse_shared_directories(context: FlowContext, blocked: Mapping[str, Block
         if answer.locked_as:
             ids[name] = ids[answer.locked_as] = ids.get(answer.locked_as) or answer.locked_as
     paths = {connection.name: connection.deploy_to for connection in context.fleet.release_connections}
-    if problems := find_shared_directories({name: ids[name] for name in paths if name in ids}, paths):
+    if problems := find_directory_conflicts({name: ids[name] for name in paths if name in ids}, paths):
         raise NotReady(*problems)
 
 

@@ -60,7 +60,7 @@ class FlowContext:
         self.emit(Warned(self.events.redact_message(text), host))  # the journal keeps it
 
     @contextmanager
-    def foreign_code(self) -> Iterator[None]:
+    def mask_errors(self) -> Iterator[None]:
         """Mask the secrets in the error of code that is not capdoit's, such as that of a hook."""
         try:
             yield

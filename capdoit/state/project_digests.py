@@ -97,8 +97,7 @@ def _settings_of(host: HostConfig) -> dict[str, object]:
 
 
 def _list_hooks(tasks: Iterable[FlowTask], declared: Declarations) -> list[Hook]:
-    checks = (hook for check in declared.rollback_checks for hook in (check.probe, check.guard) if hook)
-    return [*(task.hook for task in tasks if task.hook), *declared.failed, *checks]
+    return [*(task.hook for task in tasks if task.hook), *declared.failed, *declared.probes_and_guards]
 
 
 def _digest_files(hooks: Iterable[Hook]) -> dict[str, str]:

@@ -8,8 +8,8 @@ from dataclasses import replace
 import pytest
 
 from capdoit.config.stages import HostConfig, Stage
+from capdoit.decisions.directory_conflicts import find_directory_conflicts
 from capdoit.decisions.readiness import find_deploy_problems, find_rollback_problems
-from capdoit.decisions.shared_directories import find_shared_directories
 from capdoit.errors import Problem
 from capdoit.layout import Layout
 from capdoit.records.facts import Facts
@@ -110,4 +110,4 @@ def test_without_deploy_to_a_rollback_has_no_release_and_a_deploy_lacks_linked_f
 def test_hosts_whose_directories_have_one_identity_are_the_same_directory() -> None:
     ids = {"web1": "boot a 1:2", "web2": "boot b 1:2", "web3": "boot a 1:2", "web4": "", "web5": ""}
     same = "hosts web1 and web3 are the same directory, /srv/web1 and /srv/web3: keep one of them in deploy.yml"
-    assert texts(find_shared_directories(ids, {host: f"/srv/{host}" for host in ids})) == [same]
+    assert texts(find_directory_conflicts(ids, {host: f"/srv/{host}" for host in ids})) == [same]
