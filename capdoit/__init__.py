@@ -36,7 +36,7 @@ def load(file: str | Path = "deploy.yml") -> Cap:
     """Read deploy.yml; assign what is returned to a name of dodo.py, and doit finds the tasks on it.
 
     Args:
-        file: the path of deploy.yml; a relative one is beside dodo.py.
+        file: the path of deploy.yml; a relative path starts at the directory of dodo.py.
 
     Returns:
         What has ``before``, ``after`` and ``on_failed`` for the hooks of this project.
@@ -50,7 +50,7 @@ def load(file: str | Path = "deploy.yml") -> Cap:
 
 
 def __getattr__(name: str) -> type[Host]:
-    """`Host`, which only annotations need; `doit list` need not pay for its import."""
+    """`Host`, which only annotations need; `doit list` does not have to import it."""
     if name == "Host":
         from capdoit.hosts.host import Host
 

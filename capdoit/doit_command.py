@@ -47,9 +47,9 @@ def run_nothing_by_default(command: DoitCmdBase) -> None:
 
 
 def check_tasks_when_loaded(command: DoitCmdBase, dependencies: Iterable[Dependency]) -> None:
-    """Check the tasks of the whole project once all of them are loaded, and before the command uses them.
+    """Check all tasks of the project once they are loaded, and before the command uses them.
 
-    A creator of tasks sees only its own tasks, so the checks are put in front of the command's work.
+    A creator of tasks sees only the tasks that it creates, so the checks are put in front of the command's work.
 
     Args:
         command: the running command.

@@ -58,7 +58,7 @@ class TolerantDatabase:
         self._database: Any = None
         try:
             self._database = open_database(name, **options)
-        except Exception as error:  # noqa: BLE001 - each database has errors of its own
+        except Exception as error:  # noqa: BLE001 - each database raises other errors
             lose(f"{name} cannot be used: {_describe(error)}")
 
     def set(self, task_id: str, dependency: str, value: Any) -> None:
@@ -92,7 +92,7 @@ class TolerantDatabase:
             return kept
         try:
             return getattr(self._database, method)(*arguments)
-        except Exception as error:  # noqa: BLE001 - each database has errors of its own
+        except Exception as error:  # noqa: BLE001 - each database raises other errors
             lost, self._database = self._database, None
             with suppress(Exception):
                 lost.dump()  # closes the file; what the database still has may be saved

@@ -115,7 +115,7 @@ class Problem:
 
     Attributes:
         text: the reason; lines of output may follow the first line.
-        host: name of the host; empty for the controller and for the whole fleet.
+        host: name of the host; empty for the controller and for the fleet.
         remedy: the command that solves the problem; empty if none is known.
     """
 

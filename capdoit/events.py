@@ -211,7 +211,7 @@ class Warned(Event):
 
     Attributes:
         text: the warning.
-        host: name of the host that it concerns; empty when it concerns the whole fleet.
+        host: name of the host that it concerns; empty when it concerns the fleet.
     """
 
     text: str
@@ -672,7 +672,7 @@ class EventBus:
         return self.redactor.redact(text)
 
     def redact_message(self, text: str) -> str:
-        """Return a text of capdoit with secrets masked, but none of its own words."""
+        """Return a text of capdoit with secrets masked, but no word that capdoit itself writes."""
         return self.redactor.redact_message(text)
 
     def _deliver(self, event: Event, listener: Listener) -> None:

@@ -1,7 +1,7 @@
 """Redaction of secrets in text that people, journals or files may see.
 
 A text of somebody else, such as the output of a host, is masked where it enters: `Redactor.redact`. Everything that
-capdoit writes is masked once more where it leaves: `Redactor.redact_message`. That leaves alone the secrets that may be
+capdoit writes is masked once more where it leaves: `Redactor.redact_message`. It does not mask the secrets that may be
 a part of capdoit's own words, so a secret such as "release" hides no word of a message.
 """
 
@@ -47,7 +47,7 @@ class Redactor:
         return _mask(text, self._secrets)
 
     def redact_message(self, text: str) -> str:
-        """Return a text of capdoit with every secret masked that cannot be a part of its own words."""
+        """Return a text of capdoit with every secret masked, unless it may be a part of what capdoit itself writes."""
         return _mask(text, self._distinct_secrets)
 
     def redact_all(self, value: Any) -> Any:

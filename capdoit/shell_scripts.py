@@ -1,12 +1,12 @@
 """Shell scripts of capdoit: found by name, put together with the libraries that they need, and given their values.
 
-A script is a static ``.sh`` file, named by its path in this package without the suffix, such as ``steps/finished``.
+A script is a static ``.sh`` file. Its name is its path in this package without the suffix: ``steps/finished``.
 The comments at its top, its header, declare with names that are separated by spaces:
 
 - ``# Needs:`` the functions that it calls and does not define; libraries in ``sh/`` define them.
 - ``# Given:`` the shell variables that `render` must assign in front of it.
 - ``# Environment:`` the environment variables that it reads.
-- ``# Sets:`` the shell variables that it assigns for what runs after it in the same shell.
+- ``# Sets:`` the shell variables that it assigns for what runs after it in its shell.
 
 A field may take several lines. A test compares each header with its file.
 """

@@ -70,7 +70,7 @@ class CommandRequest:
         return self.words[0] if self.words else None
 
     def select_stage(self) -> Stage:
-        """Return the named stage, else the default stage, with the selected hosts.
+        """Return the requested stage, else the default stage, with the selected hosts.
 
         Raises:
             ConfigError: a stage or host does not exist, or the request names two stages.

@@ -68,11 +68,11 @@ class Inspection:
     def ask_each(
         self, ask: Callable[[Connection], T], connections: Sequence[Connection] | None = None
     ) -> list[Outcome[T]]:
-        """Ask hosts at the same time. The failure of one host does not stop the rest."""
+        """Ask hosts in parallel. The failure of one host does not stop the rest."""
         return self._fleet.each(ask, connections, stop_on_failure=False)
 
     def ask_all(self, ask: Callable[[Connection], T], connections: Sequence[Connection]) -> Mapping[str, T]:
-        """Ask hosts at the same time, and return the answers by host.
+        """Ask hosts in parallel, and return the answers by host.
 
         Raises:
             HostsFailed: a host failed.

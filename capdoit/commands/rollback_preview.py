@@ -79,7 +79,7 @@ def preview_verified_rollback(inspection: Inspection, stage: Stage, facts: Seque
 
 
 def advise_rollback(preview: RollbackPreview, request: CommandRequest, stage: Stage) -> list[str]:
-    """Return the commands that lead out of a refusal, a line each; none if there is no release to go to."""
+    """Return the commands that help after a refusal, a line each; none if no release is possible."""
     error = preview.error
     is_advisable = isinstance(error, HostsFailed) or (isinstance(error, ReleaseNotChosen) and _has_candidates(error))
     command = CommandLine("rollback", stage.name, request.variables)
@@ -89,9 +89,9 @@ def advise_rollback(preview: RollbackPreview, request: CommandRequest, stage: St
 def advise_agreement(
     preview: RollbackPreview, facts: Sequence[Facts], request: CommandRequest, stage: Stage
 ) -> list[str]:
-    """Return the line with the commands that bring all hosts to one release; none if they agree.
+    """Return the line with the commands that bring all hosts to one release; empty if they agree.
 
-    A refusal of the default rollback has commands of its own, see `advise_rollback`.
+    The commands after a refusal of the default rollback are those of `advise_rollback`.
     """
     if not facts or agree_on_live(facts) or advise_rollback(preview, request, stage):
         return []

@@ -81,7 +81,7 @@ def compare_on_all_hosts(stage: Stage, request: CommandRequest, wanted: str | No
 
     Raises:
         NoTarget: no host has that release, or nothing is live.
-        FleetDisagrees: ``wanted`` is None, and the hosts do not have the same live release.
+        FleetDisagrees: ``wanted`` is None, and the hosts do not have one live release.
         HostsFailed: a host could not list what was shipped to it.
         ConfigError: no host that gets releases is selected.
     """

@@ -1,6 +1,6 @@
 """Origins of the settings of a stage, and settings without effect.
 
-`effective_settings` and `find_unused_settings` are pure. They read the same nodes of deploy.yml as
+`effective_settings` and `find_unused_settings` are pure. They read the nodes of deploy.yml that are read by
 `capdoit.config.stages`.
 """
 
@@ -28,11 +28,11 @@ class Setting:
     """One setting in deploy.yml, or a default.
 
     Attributes:
-        name: name in deploy.yml; in a mapping, the whole path: ``default_env.LANG``.
+        name: name in deploy.yml; in a mapping, the full path: ``default_env.LANG``.
         value: text for people; a secret is ``!env NAME``.
         level: ``top``, ``stage``, ``host`` or ``default``.
         place: file and line; empty for a default.
-        host: name of the host that it stands at; empty for other levels.
+        host: name of the host that has it; empty for other levels.
         secret: environment variable that holds the value; empty if the value is in deploy.yml.
     """
 

@@ -116,7 +116,7 @@ class UnsetSetting:
 
     @property
     def placeholder(self) -> str:
-        """The text that stands for the value until something needs it, which is refused then."""
+        """The text in place of the value. What needs the value is refused."""
         return f"/unset/{self.variable}"
 
 

@@ -58,7 +58,7 @@ class HostConfig:
 
 @dataclass(frozen=True)
 class Stage:
-    """A stage: its hosts and the settings that apply to it, named as in deploy.yml.
+    """A stage: its hosts and the settings that apply to it, with the names of deploy.yml.
 
     Attributes:
         transfer_settings: settings of its transfer by name, defaults included.
@@ -115,7 +115,7 @@ class Config:
     Attributes:
         file: path of deploy.yml.
         stages: its stages by name.
-        default_stage: name of the stage that is used when none is named; None if not set.
+        default_stage: name of the stage that is used without a name; None if not set.
         transfers: all transfers by name.
     """
 
@@ -148,10 +148,10 @@ def load_config(file: Path, transfers: Transfers, environment: Mapping[str, str]
 
 
 def choose_stage(config: Config, name: str | None) -> Stage:
-    """Return the named stage; if no name is given, the default stage, or the only stage.
+    """Return the named stage; without a name, the default stage, or the only stage.
 
     Raises:
-        ConfigError: there is no such stage, or no stage is named and there are several.
+        ConfigError: the stage does not exist, or the name is missing and there are several stages.
     """
     only = next(iter(config.stages)) if len(config.stages) == 1 else None
     name = name or config.default_stage or only

@@ -237,7 +237,7 @@ class YamlValue:
 
 
 class EnvironmentValue(YamlValue):
-    """The value of an environment variable, which stands for ``!env NAME``. Mistakes name the variable only.
+    """The value of an environment variable that ``!env NAME`` names. Mistakes name the variable only.
 
     Args:
         value: the value ``!env NAME``.

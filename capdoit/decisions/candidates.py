@@ -26,9 +26,9 @@ def find_previous_release(facts: Facts, fleet: Sequence[Facts] = ()) -> str | No
 
 
 def match_by_revision(facts: Sequence[Facts], release: str) -> dict[str, str]:
-    """Return, for each host without a release, the release there that has the same revision; by host.
+    """Return, for each host that lacks a release, the release there with the revision of that release.
 
-    A host that missed a deploy got the same revision later, in a release of another name.
+    A host that missed a deploy got the revision later, in a release of another name.
     """
     revisions = {one.releases[release] for one in facts if one.releases.get(release)}
     if len(revisions) != 1:

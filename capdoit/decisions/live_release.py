@@ -11,14 +11,14 @@ from capdoit.records.fleet_state import have_same_live
 
 
 def choose_live_release(facts: Sequence[Facts]) -> tuple[dict[str, str], str]:
-    """Return the live release of each host, and its revision, which all hosts share.
+    """Return the live release of each host, and its revision, which is equal on all hosts.
 
     Args:
         facts: of every host.
 
     Raises:
         NoTarget: no release is live.
-        FleetDisagrees: the hosts do not have the same release live, nor the same revision.
+        FleetDisagrees: the hosts have neither one release nor one revision live.
     """
     if not have_same_live(facts):
         raise FleetDisagrees(Refusal.DIFFERENT_LIVE, list_releases(facts), candidates=find_candidates(facts))
@@ -37,7 +37,7 @@ def choose_release_to_verify(facts: Sequence[Facts], wanted: str | None) -> str:
 
     Raises:
         NoTarget: no host has the release, or no release is live.
-        FleetDisagrees: no release was requested, and the hosts do not have the same one live.
+        FleetDisagrees: no release was requested, and the hosts do not have one release live.
     """
     if wanted:
         if not any(wanted in one.held for one in facts):

@@ -48,7 +48,7 @@ def choose_rollback_target(facts: Sequence[Facts], wanted: str | None = None) ->
         wanted: the release that was requested; None for the release that was live before the current one.
 
     Raises:
-        NoTarget: there is no such release, or no host can go to it.
+        NoTarget: the release does not exist, or no host can go to it.
         FleetDisagrees: some hosts can go to it and others cannot, or the hosts have it with different revisions.
     """
     if wanted is None:

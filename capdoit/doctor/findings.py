@@ -118,7 +118,7 @@ def sort_findings(findings: Iterable[Finding]) -> list[Finding]:
 def format_findings(findings: Iterable[Finding], is_problem: bool) -> list[str]:
     """Return the lines for all problems, or for all remarks, grouped by text.
 
-    Each problem has a line of its own. An equal remark about several hosts has one line.
+    Each problem has a separate line. An equal remark about several hosts has one line.
     """
     chosen = [finding for finding in findings if finding.is_problem == is_problem]
     if not is_problem:

@@ -32,7 +32,7 @@ class AutomaticRollback:
 
     Args:
         deploy: context of the failed deploy.
-        definition: the rollback of the same stage.
+        definition: the rollback of the stage.
         events: bus of everything that people see.
         make_runner: the class `FlowRunner`, which itself makes automatic rollbacks.
     """

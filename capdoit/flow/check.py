@@ -70,7 +70,7 @@ def _ask_hosts(context: FlowContext) -> tuple[list[Outcome[Facts]], list[Outcome
 
 
 def _find_omissions(context: FlowContext, others: Sequence[Outcome[Any]]) -> list[Outcome[Sequence[str]]]:
-    """Return what the first host without a failure finds that a release would lack: all hosts get the same code."""
+    """Return what the first host without a failure finds that a release would lack: all hosts get one code."""
     failed = {outcome.host for outcome in others if not outcome}
     hosts = [host for host in context.fleet.release_connections if host.is_connected and host.name not in failed]
     find = partial(transfer_of(context.request.stage).find_omissions, context.request.stage, context.request.branch)

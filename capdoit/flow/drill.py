@@ -213,7 +213,7 @@ class Drill:
 def _rehearsed(definition: FlowDefinition, variables: Variables) -> FlowDefinition:
     """Return the inner rollback, with the hooks that may run in the shadow.
 
-    The outer flow asks the guards, about the real release; nobody is told of failures.
+    The outer flow asks the guards, about the real release; the `on_failed` hooks are not called.
     """
 
     def is_rehearsed(task: FlowTask) -> bool:

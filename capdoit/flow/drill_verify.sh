@@ -1,5 +1,5 @@
 # shellcheck shell=sh
-# Check that the archive of a drill lists at least as many members as the release had, and print their number.
+# Check that the archive of a drill lists no fewer members than the release had, and print their number.
 # Needs: die enter_deploy_to require_lock
 # Given: previous
 enter_deploy_to

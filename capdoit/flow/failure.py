@@ -158,7 +158,7 @@ def _state_without_lock(context: FlowContext, connection: Connection, error: Hos
 
 
 def _describe_unlock(context: FlowContext, facts: Facts) -> str:
-    """Return who has freed the lock of this flow by force; empty if nobody has."""
+    """Return the operator and the command that freed the lock of this flow by force; empty if it was not freed."""
     before = context.progress.facts.get(facts.host, facts).entries
     new = [entry for entry in facts.entries if entry.event == "unlocked" and entry not in before]
     if not new:
@@ -187,7 +187,7 @@ def _state_not_asked(context: FlowContext, outcome: Outcome[HostState]) -> HostS
 
 
 def _hosts_in_doubt(context: FlowContext, states: Iterable[HostState]) -> tuple[str, ...]:
-    """Return the hosts of which it is not known whether they keep their flip."""
+    """Return the hosts that may or may not keep their flip."""
     is_published, release_on = context.progress.is_published, context.decision.release_on
     known = (state for state in states if state.is_known)
     settled = {state.host for state in known if not is_published or state.live == release_on(state.host)}
@@ -209,7 +209,7 @@ def _common_release_before(context: FlowContext) -> str:
 
 
 def _is_changed_by_others(context: FlowContext, state: HostState) -> bool:
-    """Return True if the live release of a host is not the one that this flow left there."""
+    """Return True if the live release of a host is not the release that this flow left there."""
     if not state.is_known or state.host not in context.progress.facts or _is_left_live(context, state):
         return False
     before = context.progress.live_before(state.host)

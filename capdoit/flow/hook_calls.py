@@ -16,7 +16,7 @@ from capdoit.text import get_first_line, join_names, make_printable
 
 
 def call_hook(context: FlowContext, hook: Hook) -> None:
-    """Call a hook on all its hosts at the same time.
+    """Call a hook on all its hosts in parallel.
 
     Raises:
         HostsFailed: it failed on at least one host.

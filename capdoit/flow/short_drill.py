@@ -35,9 +35,9 @@ def rehearse_rollback(deploy: FlowContext) -> None:
 
 
 def _rollback_context(deploy: FlowContext) -> FlowContext:
-    """Return the context of a rollback that follows the deploy, with the same connections.
+    """Return the context of a rollback that follows the deploy, with the connections of the deploy.
 
-    Its bus is one of its own: the target of the rollback must not become the decision of the deploy.
+    It has a new bus: the target of the rollback must not become the decision of the deploy.
     """
     variables = replace(deploy.request.variables, rollback_release=None)  # the environment may set it
     request = replace(deploy.request, flow="rollback", variables=variables, is_drill=True)

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from capdoit.config.stages import HostConfig
     from capdoit.layout import Layout
 
-RETRY_SECONDS = 20.0  # after which a host that drops every login is given up
+RETRY_SECONDS = 20.0  # of logins that are dropped, after which a host counts as unreachable
 PAUSE_SECONDS = (0.3, 1.0)  # before the next login, chosen at random: hosts that were dropped together come apart
 # A host that has greeted before greets again within this time, or twice the time that it took.
 REOPENING_TIMEOUT_SECONDS = 10.0
@@ -91,7 +91,7 @@ class Connection:
         self._home = ""  # of the login
         self._loss_script: Script | None = None
         self._restore: Callable[[], None] | None = None
-        self._revocation: tuple[Session, str] | None = None  # the session that was told to revoke the loss script; tag
+        self._revocation: tuple[Session, str] | None = None  # the session and the tag of its frame
         self._may_share = True
         self._greeting_seconds = 0.0
         self._machine: Any = None

@@ -51,7 +51,7 @@ class Fleet:
         Args:
             work: function that is called in a thread for each connection.
             connections: connections to work on; default is every host that gets releases.
-            stop_on_failure: stop the work on the other hosts when it fails on one.
+            stop_on_failure: when the work fails on one host, stop it on the rest.
 
         Returns:
             The outcome of each host; a failure is not raised.
@@ -77,7 +77,7 @@ class Fleet:
             The answers by host name.
 
         Raises:
-            HostsFailed: the work failed on at least one host and was stopped on the others.
+            HostsFailed: the work failed on at least one host and was stopped on the rest.
         """
         outcomes = self.each(work, connections)
         if not all(outcomes):

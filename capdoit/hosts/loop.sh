@@ -92,7 +92,7 @@ start_watchdog() {
     watchdog=$( (watch_heartbeat "$1") </dev/null 2>/dev/null 7>&- 9>&- & echo $!)
 }
 
-# Tell the controller every $1 seconds that this host is alive. This is a process of its own, because it waits while the
+# Tell the controller every $1 seconds that this host is alive. This is a separate process, because it waits while the
 # controller does not read.
 send_heartbeats() {
     exec >/dev/null 2>&1

@@ -1,4 +1,4 @@
-"""The pipes of a session's process: written and read at the same time, so that neither side can block."""
+"""The pipes of a session's process: written and read in one loop, so that neither side can block."""
 
 from __future__ import annotations
 

@@ -74,7 +74,7 @@ class Stream:
     def take_output(self, tag: str) -> bytes:
         """Return a script's output since the last call, and store the exit status if the script has ended.
 
-        The loop begins its own line with a newline, so the complete output has one newline more than the script wrote.
+        The loop begins the line of the end with a newline, so the output has one newline more than the script wrote.
         """
         output = self._split(tag)
         if tag not in self.statuses and not self.is_open:

@@ -1,6 +1,6 @@
 # shellcheck shell=sh
 # Make the release live again where the host undid its flip, because its session was lost before it heard that the publish
-# is complete. Print yes if it did. What was changed by another flow or by hand is left alone.
+# is complete. Print yes if it did. What another flow or a person changed stays as it is.
 # Needs: append_to_journal_or_warn die enter_deploy_to prepare_current print_current require_lock
 # Given: deploy_to entry note previous_target release run
 enter_deploy_to

@@ -20,7 +20,7 @@ def choose_new_release(context: FlowContext) -> None:
 
     Raises:
         NotReady: a host lacks what a deploy needs, or the release of the plan can no longer be made.
-        ConfigError: a host holds a release after which there is no name.
+        ConfigError: a host holds a release with the last possible name.
     """
     facts = list(context.progress.facts.values())
     find_problems = partial(find_deploy_problems, facts, context.request.stage)
@@ -44,7 +44,7 @@ def choose_target(context: FlowContext) -> None:
     """Choose the rollback target, and ask the guards of recipes about it.
 
     Raises:
-        NotReady, NoTarget, FleetDisagrees: the hosts cannot go back, or not to the same release.
+        NotReady, NoTarget, FleetDisagrees: the hosts cannot go back, or not to one release.
         GuardRefused: a recipe refuses the target.
         HostsFailed: a host could not be asked.
     """
@@ -63,7 +63,7 @@ def choose_live(context: FlowContext) -> None:
     """Choose the live release: hooks that run without a flow's steps work on it.
 
     Raises:
-        NoTarget, FleetDisagrees: nothing is live, or not the same release on all hosts.
+        NoTarget, FleetDisagrees: nothing is live, or the hosts differ.
     """
     names, revision = choose_live_release(list(context.progress.facts.values()))
     context.decide(release=max(names.values()), names=names, revision=revision)

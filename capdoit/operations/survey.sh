@@ -31,7 +31,7 @@ create_directories() {
     done
 }
 
-# Report why a deploy cannot use a path ($1) that leads to a directory ($2), according to shared_to.
+# Report why a deploy cannot use a path ($1) that points to a directory ($2), according to shared_to.
 report_shared_problem() {
     place=$(to_one_line "$deploy_to/$1")
     if [ ! -d "$2" ]; then

@@ -47,7 +47,7 @@ class Console:
     def __init__(self, stream: TextIO, redactor: Redactor | None = None) -> None:
         self.redactor = redactor or Redactor()
         self._stream = stream
-        self._lock = threading.RLock()  # a signal handler may write while its own thread writes
+        self._lock = threading.RLock()  # a signal handler may write while the thread that it interrupts writes
         self._host_width = 0
         make_unfailing(stream)
 
@@ -67,7 +67,7 @@ class Console:
         return self._stream.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM", "dumb") != "dumb"
 
     def redact(self, text: str) -> str:
-        """Return a text of capdoit with secrets masked, but none of its own words."""
+        """Return a text of capdoit with secrets masked, but no word that capdoit itself writes."""
         return self.redactor.redact_message(text)
 
     def reserve_width(self, hosts: Iterable[str]) -> None:

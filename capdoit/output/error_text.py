@@ -141,7 +141,7 @@ def _held(states: Mapping[str, str]) -> str:
 
 
 def _first(shown: Sequence[str]) -> list[str]:
-    """Return the first ones of many texts, and the number of the others."""
+    """Return the first texts of many, and the number of the rest."""
     more = [f"and {len(shown) - MOST_SHOWN} more"] if len(shown) > MOST_SHOWN else []
     return [*shown[:MOST_SHOWN], *more]
 

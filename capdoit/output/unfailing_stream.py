@@ -20,7 +20,7 @@ def make_unfailing(stream: TextIO) -> None:
 
     A flow must not fail because a terminal cannot show a character, because the reader is gone (``| head``), or
     because the disk of a log is full: that may happen just after a release became live. Only a stream of the operating
-    system can fail so; others are left alone, and so is a stream that has been made unfailing before.
+    system can fail so; other streams stay as they are, and so does a stream that has been made unfailing before.
     """
     if not isinstance(stream, io.TextIOWrapper) or stream in _unfailing:
         return

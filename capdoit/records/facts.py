@@ -46,7 +46,7 @@ class Facts:
         link: the target of ``current``, as written; empty if ``current`` is missing.
         current: the live release; None if ``current`` does not point to a release.
         current_is_not_symlink: whether ``current`` is something else than a symlink.
-        current_is_broken: whether ``current`` is a symlink that leads to no directory.
+        current_is_broken: whether ``current`` is a symlink that points to no directory.
         releases: the revision of each release by its name; empty for an incomplete release.
         archives: the releases that are kept as archives.
         kept_failures: the releases whose deploys failed and that ``keep_failed`` keeps.

@@ -20,7 +20,7 @@ def find_differences(facts: Sequence[Facts]) -> list[str]:
 
 
 def have_same_live(facts: Sequence[Facts]) -> bool:
-    """Return True if hosts have the same release live, or its revision where they lack it: they caught up later."""
+    """Return True if hosts have one release live, or its revision where they lack the release: they caught up later."""
     newest = max((one.live for one in facts), default="")
     revisions = {one.live_revision for one in facts}
     caught_up = len(revisions) == 1 and "" not in revisions
@@ -28,7 +28,7 @@ def have_same_live(facts: Sequence[Facts]) -> bool:
 
 
 def agree_on_live(facts: Sequence[Facts]) -> bool:
-    """Return True if all hosts have the same complete release or revision live, or none of them has any."""
+    """Return True if all hosts have one complete release or revision live, or if nothing is live anywhere."""
     return len({one.live_revision for one in facts}) <= 1 and have_same_live(facts) and not find_wrong_symlinks(facts)
 
 
@@ -39,7 +39,7 @@ def describe_live(facts: Sequence[Facts]) -> str:
 
 
 def find_wrong_symlinks(facts: Sequence[Facts]) -> list[str]:
-    """Return the hosts on which ``current`` does not lead to a release, one sentence each."""
+    """Return the hosts whose ``current`` does not point to a release, one sentence each."""
     wrong = group_names((one.host, text) for one in facts if (text := _describe_wrong_symlink(one)))
     return [f"{hosts}: {text}" for text, hosts in wrong.items()]
 
@@ -97,7 +97,7 @@ def _different_live(facts: Sequence[Facts]) -> list[str]:
 
 
 def _describe_wrong_symlink(facts: Facts) -> str:
-    """Return the fault of ``current``; empty if it leads to a release, or is missing."""
+    """Return the fault of ``current``; empty if it points to a release, or is missing."""
     if facts.current_is_not_symlink:
         return "current is not a symlink"
     if facts.current and facts.current not in facts.releases:
@@ -175,7 +175,7 @@ def _doubts(facts: Facts) -> list[str]:
 
 
 def _warnings(facts: Facts) -> list[str]:
-    """Return the warnings of the last flow, each on lines of its own below the first."""
+    """Return the warnings of the last flow, each with further lines below its first."""
     last = next((entry for entry in reversed(facts.entries) if entry.event == "finished"), Entry())
     first, *more = last.warnings.splitlines() or [""]
     lines = [f"the {last.flow} to {last.release} finished, but: {first}", *(f"  {line}" for line in more)]

@@ -91,7 +91,7 @@ def _held_locks(facts: Sequence[Facts]) -> dict[Key, bool | None]:
 
 
 def _other_locks(facts: Sequence[Facts]) -> bool | None:
-    """Return None if a flow that no lock names may hold one, because a host does not tell who holds its lock."""
+    """Return None if a flow that no lock names may hold one: a host does not name the holder of its lock."""
     return None if any(one.lock is None and one.lock_is_held is not False for one in facts) else False
 
 

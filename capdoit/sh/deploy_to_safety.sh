@@ -28,7 +28,7 @@ is_safe_deploy_to() {
     done
 }
 
-# Check that shared, and each path in it that shared_to names, is a symlink only if it leads where shared_to says.
+# Check that shared, and each path in it that shared_to names, is a symlink only if it points to the place in shared_to.
 is_safe_shared() {
     is_named=
     for_each_shared_path leads_to || return 1
@@ -39,7 +39,7 @@ is_safe_shared() {
     fi
 }
 
-# Check that a path ($1), if it is a symlink, leads to a directory ($2), which may be missing at the moment.
+# Check that a path ($1), if it is a symlink, points to a directory ($2), which may be missing at the moment.
 leads_to() {
     if [ "$1" = shared ]; then is_named=yes; fi
     if [ ! -L "$1" ]; then return 0; fi

@@ -29,14 +29,13 @@ print_ssh_setting() {
         git config --file "$deploy_to/repo/config" core.sshCommand 2>/dev/null || git config core.sshCommand
 }
 
-# Run git in the mirror. Git trusts a repository that is named explicitly, whoever owns it, so users of one group can
-# take turns.
+# Run git in the mirror. With --git-dir, git trusts a repository of any owner, so users of one group can take turns.
 mirror_git() {
     git --git-dir="$deploy_to/repo" "$@"
 }
 
-# Run a git command that connects to the repository. Its ssh server drops connections when many hosts connect at the same
-# time (MaxStartups): then wait and run the command again. The pauses of hosts that were dropped together differ.
+# Run a git command that connects to the repository. Its ssh server drops connections when many hosts connect at once
+# (MaxStartups): then wait and run the command again. The pauses of hosts that were dropped together differ.
 connect_git() {
     for tries in 1 2 3 4 5 6 last; do
         git_status=0
@@ -66,7 +65,7 @@ find_commit() {
     mirror_git rev-parse --quiet --verify "$1^{commit}" 2>/dev/null
 }
 
-# Make the refs of the mirror equal to those of the repository; arguments are further options. The refspec is named:
+# Make the refs of the mirror equal to those of the repository; arguments are further options. The refspec is explicit:
 # a mirror that was made by hand may have another one, or none, and then git fetch moves nothing.
 fetch_refs() {
     if [ "$(mirror_git config --get-all remote.origin.url)" != "$repo_url" ]; then

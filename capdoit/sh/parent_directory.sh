@@ -18,7 +18,7 @@ make_parents() {
     esac
 }
 
-# Check that a symlink of shared_to ($1), if it is on the way to the path, leads to a directory ($2).
+# Check that a symlink of shared_to ($1), if it is on the way to the path, points to a directory ($2).
 require_shared_directory() {
     case $path_in_shared in
         "$1"/*) [ -d "$1" ] || die "$2, where $deploy_to/$1 leads, is not a directory" ;;

@@ -2,7 +2,7 @@
 # The symlinks that shared_to asks for.
 # Given: shared_to
 
-# Run a command ($1) for each path that shared_to names, in deploy_to, and for the directory that the path leads to.
+# Run a command ($1) for each path that shared_to names, in deploy_to, and the directory that it points to.
 # Stop when the command fails.
 for_each_shared_path() {
     command=$1

@@ -38,7 +38,7 @@ class Executor(Protocol):
         """
 
     def act(self, change: Callable[[], T], preview: Callable[[], T]) -> T:
-        """Do work that is not one script, or find out the same result without a change of hosts."""
+        """Do work that is not one script, or find out an equal result without a change of hosts."""
 
     def change(self, work: Callable[[], object]) -> None:
         """Do work that a dry run leaves out."""

@@ -100,7 +100,7 @@ def save_plan(plan: PlanFile, file: Path) -> None:
 def _open_private(path: str, flags: int) -> int:
     """Open a file that only its owner can read, whatever the umask, and whoever could read it before."""
     descriptor = os.open(path, flags, 0o600)
-    with contextlib.suppress(PermissionError):  # it is another user's, who lets this one write to it
+    with contextlib.suppress(PermissionError):  # another user owns the file, and lets this user write to it
         os.fchmod(descriptor, 0o600)
     return descriptor
 

@@ -1,4 +1,4 @@
-"""Digests of a project, by which `apply=` finds and names the changes since a plan was made.
+"""Digests of a project: `apply=` compares them to name the changes since a plan was made.
 
 A digest has a kind and a name: the file ``dodo.py``, the hook ``restart``, the options of ``rails``, the setting
 ``keep_releases``. The names are equal on every machine that has the project.

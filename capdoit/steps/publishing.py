@@ -30,7 +30,7 @@ def publishing(context: FlowContext) -> None:
     """Make the release live on all hosts, or leave all hosts as they were.
 
     Raises:
-        HostsFailed: a host refused, or did not confirm; the others were flipped back.
+        HostsFailed: a host refused, or did not confirm; the rest were flipped back.
     """
     if context.request.is_deploy:
         context.executor.change(partial(call_probes, context))

@@ -16,7 +16,7 @@ def updating(context: FlowContext) -> None:
     """Resolve the revision once, then make the release of it on every host.
 
     Raises:
-        NotReady: there is no such branch or archive.
+        NotReady: the branch or the archive does not exist.
         HostsFailed: a host could not fetch the code, or make the release.
     """
     transfer = transfer_of(context.request.stage)

@@ -71,7 +71,7 @@ class SshdFleet:
 
     Args:
         directory: temporary directory for all files, with a short path.
-        size: number of sshd's; their hosts are named web1, web2, …
+        size: number of sshd's; the names of their hosts are web1, web2, …
         options: more options of sshd, each as ``Name=value``.
         max_startups: sshd's MaxStartups.
         launcher: command in front of each sshd, such as ``unshare``.

@@ -224,7 +224,7 @@ class Stages:
         """Make a stage.
 
         Args:
-            hosts: number of hosts, which are named web1, web2, …; or the settings of each host by name, without its
+            hosts: number of hosts: web1, web2, …; or the settings of each host by name, without its
                 address: ``{"app1": {"roles": ["app"]}, "db1": {"roles": ["db"], "no_release": True}}``.
             roles: roles of hosts without ``roles``.
             recipes: recipes in deploy.yml, in order, each with its options.

@@ -3,7 +3,7 @@
 # Given: answer calls cat host script status
 call=1
 set -C
-# set -C opens no existing file: two calls at the same moment get different numbers.
+# set -C opens no existing file: two simultaneous calls get different numbers.
 until { true >"$calls/$call"; } 2>/dev/null; do
     [ -e "$calls/$call" ] || {
         echo "the call of $0 cannot be recorded in $calls" >&2

@@ -5,13 +5,13 @@
 # Needs: die print_fact print_sha256 to_one_line
 # Given: release_dir revision strip
 
-# Set $top_directory to the directory that is alone at the top of the release; to nothing if there is not such a one.
+# Set $top_directory to the directory that is everything at the top of the release; empty if there is more.
 find_top_directory() {
     top_directory=$(ls -A "$release_dir")
     if [ ! -d "$release_dir/$top_directory" ] || [ -L "$release_dir/$top_directory" ]; then top_directory=; fi
 }
 
-# Put the directory that is alone at the top of the release in the place of the release.
+# Put that directory in the place of the release.
 lift_top_directory() {
     rm -rf .capdoit/unpack
     chmod u+rwx "$release_dir/$top_directory"
@@ -45,5 +45,5 @@ case $strip in
         ;;
 esac
 [ -n "$(ls -A "$release_dir")" ] || die "the archive has nothing below its top directory"
-# The directory at the top of the archive may have a mode of its own, such as 700 if mktemp made it.
+# The directory at the top of the archive may have another mode, such as 700 if mktemp made it.
 chmod "$release_mode" "$release_dir"

@@ -26,7 +26,7 @@ class FoundCode:
     Attributes:
         refs: the commit of each ref that the branch may mean, by the full name of the ref.
         commit: the commit whose sha the branch is, or begins; empty if there is none.
-        unreadable_refs: full names of refs that lead to no commit that git can read, such as the tag of a tree.
+        unreadable_refs: full names of refs without a commit that git can read, such as the tag of a tree.
         existing_refs: full names of branches and tags, if the branch is none of them.
         is_examined: False if the host could not look into the commit.
         submodules: the first paths of submodules in the commit.
@@ -80,11 +80,11 @@ def choose_commit(found: FoundCode, branch: str, repo_url: str) -> str:
 
     Args:
         found: what a host found for the branch.
-        branch: the branch, tag or commit that is to be deployed.
+        branch: the branch, tag or commit to deploy.
         repo_url: the repository, for messages.
 
     Raises:
-        RevisionNotChosen: there is no such commit, git cannot read it, or several refs have that name.
+        RevisionNotChosen: the commit does not exist, git cannot read it, or several refs have that name.
     """
     refs = list(dict.fromkeys([*found.refs, *found.unreadable_refs]))
     if len(refs) > 1:

@@ -5,7 +5,7 @@
 # Needs: report_omissions temporary_path
 # Given: deploy_to examine_lfs examine_submodules refs repo_url sha
 
-# Print the commit of a ref ($1) in the answer of the repository, where NAME^{} is what the tag NAME leads to.
+# Print the commit of a ref ($1) in the answer of the repository, where NAME^{} is the commit of the tag NAME.
 find_listed() {
     printf '%s\n' "$listed" | while read -r id name; do
         if [ "$name" = "$1" ]; then printf '%s\n' "$id"; fi

@@ -106,10 +106,10 @@ class Transfer(TransferSettings, Protocol):
         return
 
     def resolve(self, context: FlowContext) -> ResolvedCode:
-        """Send or fetch the code to all hosts; return the code that this deploy will release, the same for all hosts.
+        """Send or fetch the code to all hosts; return the code that this deploy will release on all hosts.
 
         Raises:
-            NotReady: there is no such code.
+            NotReady: the code does not exist.
             HostsFailed: a host that had to be asked failed, or did not receive the code.
         """
         ...
@@ -126,7 +126,7 @@ class Transfer(TransferSettings, Protocol):
         """Check that a host can get the code.
 
         Raises:
-            NotReady: there is no such code.
+            NotReady: the code does not exist.
             HostError: the host cannot reach the source.
         """
         return
@@ -135,7 +135,7 @@ class Transfer(TransferSettings, Protocol):
         """Return what a release of the code would lack, as one host sees it, a sentence each.
 
         Raises:
-            NotReady: there is no such code.
+            NotReady: the code does not exist.
             HostError: the host cannot be asked, or cannot reach the source.
         """
         return ()

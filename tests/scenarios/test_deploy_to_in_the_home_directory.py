@@ -141,7 +141,7 @@ def test_a_failed_deploy_leaves_nothing_and_says_what_is_live(homes: Homes) -> N
     assert said.count(live) >= 2
     for tree in homes.trees.values():
         assert os.listdir(tree / "releases") == [live]
-        assert (tree / ".capdoit/lock").read_text() == ""
+        assert (tree / ".capdoit/lock").read_text().strip() == ""
 
 
 @pytest.mark.extended("detail")

@@ -1,4 +1,4 @@
-"""What `doit cap status` and `releases` say after somebody moved, removed or changed things by hand."""
+"""The answers of `doit cap status` and `releases` after somebody moved, removed or changed things by hand."""
 
 from __future__ import annotations
 
