@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ import pytest
 from hypothesis import settings
 
 from capdoit.testing import GitRepo, Project, SshdFleet, clean_env
+from tests.network import Network
 from tests.support import MakeProject, WriteScript
 
 
@@ -88,6 +90,14 @@ def project(make_project: MakeProject) -> Project:
 def ssh_project(make_project: MakeProject) -> Project:
     """Return a project with three ssh hosts."""
     return make_project(3, ssh=True)
+
+
+@pytest.fixture
+def network(sshds: SshdFleet, tmp_path: Path) -> Iterator[Network]:
+    """Yield a network before the sshd's of the fixture `sshds`."""
+    network = Network(sshds, tmp_path)
+    yield network
+    network.close()
 
 
 @pytest.fixture

@@ -17,6 +17,14 @@ from pathlib import Path
 
 from capdoit.testing import SshdFleet
 
+# Lines for a dodo.py: both sides of a session notice within 4 s that nothing comes, and SSH_WAITS are options for that.
+SHORT_WAITS = """
+import capdoit.hosts.session
+capdoit.hosts.session.HEARTBEAT_SECONDS = capdoit.hosts.session.HOST_HEARTBEAT_SECONDS = 1
+capdoit.hosts.session.SILENCE_TIMEOUT_SECONDS = capdoit.hosts.session.HEARTBEAT_TIMEOUT_SECONDS = 4
+"""
+SSH_WAITS = ["ConnectTimeout=2", "ServerAliveInterval=0"]
+
 
 class Network:
     """The relays before sshd's.

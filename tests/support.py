@@ -120,6 +120,18 @@ def snapshot_hosts(project: Project) -> dict[str, Any]:
     return {name: snapshot_tree(project.deploy_to(name)) for name in project.hosts}
 
 
+def run_in_deploys(project: Project, command: str) -> None:
+    """Let each deploy run a command on every host after its release was created."""
+    write_hooks(
+        project,
+        f"""
+        @cap.after('updated')
+        def work(host):
+            host.run({command!r})
+        """,
+    )
+
+
 def write_sleeping_hook(project: Project, seconds: str, step: str = "updated") -> None:
     write_hooks(
         project,

@@ -26,9 +26,5 @@ def ssh_stage(tmp_path: Path, sshds: SshdFleet) -> Stages:
 @pytest.fixture(scope="session")
 def sshds(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SshdFleet]:
     """Yield five running sshd's. A test that stops one must start it again."""
-    fleet = SshdFleet(tmp_path_factory.mktemp("fleet"), 5)
-    try:
-        fleet.start_all()
+    with SshdFleet(tmp_path_factory.mktemp("fleet"), 5).running() as fleet:
         yield fleet
-    finally:
-        fleet.stop_all()

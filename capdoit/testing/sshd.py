@@ -10,7 +10,7 @@ import signal
 import socket
 import subprocess
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -99,6 +99,15 @@ class SshdFleet:
         for name in self.hosts:
             self.start(name)
         self._write_ssh_config()
+
+    @contextlib.contextmanager
+    def running(self) -> Iterator[SshdFleet]:
+        """Start every sshd, and kill it at the end of the context."""
+        try:
+            self.start_all()
+            yield self
+        finally:
+            self.stop_all()
 
     def start(self, name: str) -> None:
         """Start the sshd of a host, on its earlier port if it had one."""

@@ -38,12 +38,8 @@ def place() -> Iterator[Path]:
 @pytest.fixture(scope="module")
 def nobodys(place: Path) -> Iterator[SshdFleet]:
     """Yield three sshd's whose commands run as nobody."""
-    fleet = SshdFleet(place, 3, *([AS_NOBODY] if os.geteuid() == 0 else []))
-    try:
-        fleet.start_all()
+    with SshdFleet(place, 3, *([AS_NOBODY] if os.geteuid() == 0 else [])).running() as fleet:
         yield fleet
-    finally:
-        fleet.stop_all()
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from capdoit.testing import DODO, Project
-from tests.support import MakeProject, deploy, further, write_hooks
+from tests.support import MakeProject, deploy, further, run_in_deploys, write_hooks
 
 
 def write_program(folder: Path, name: str, text: str) -> Path:
@@ -24,14 +24,7 @@ def write_program(folder: Path, name: str, text: str) -> Path:
 def run_on_hosts(project: Project, command: str, **settings: object) -> str:
     """Deploy with a hook that runs a command on every host, and return what doit prints."""
     project.config(**settings)
-    write_hooks(
-        project,
-        f"""
-        @cap.after('updated')
-        def work(host):
-            host.run({command!r})
-        """,
-    )
+    run_in_deploys(project, command)
     return project.doit("deploy:production", check=True).out
 
 

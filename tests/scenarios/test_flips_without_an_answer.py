@@ -6,13 +6,12 @@ import os
 import signal
 import subprocess
 import time
-from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
-from capdoit.testing import Project, SshdFleet
+from capdoit.testing import Project
 from tests.network import Network
 from tests.support import MakeProject, deploy, replace_programs, wait_for
 
@@ -33,13 +32,6 @@ case $* in
         ;;
 esac
 """
-
-
-@pytest.fixture
-def network(sshds: SshdFleet, tmp_path: Path) -> Iterator[Network]:
-    network = Network(sshds, tmp_path)
-    yield network
-    network.close()
 
 
 @pytest.fixture

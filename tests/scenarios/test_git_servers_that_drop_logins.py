@@ -17,10 +17,8 @@ pytestmark = [pytest.mark.ssh, pytest.mark.extended("variant")]
 @pytest.fixture
 def fleet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SshdFleet]:
     """Yield the sshd of a git server, web1, which drops the fourth login."""
-    fleet = SshdFleet(tmp_path_factory.mktemp("fleet"), 1, max_startups="3:100:3")
-    fleet.start_all()
-    yield fleet
-    fleet.stop_all()
+    with SshdFleet(tmp_path_factory.mktemp("fleet"), 1, max_startups="3:100:3").running() as fleet:
+        yield fleet
 
 
 @pytest.fixture

@@ -16,6 +16,7 @@ from tests.support import (
     choose_ordinary,
     find_sleeping,
     replace_programs,
+    run_in_deploys,
     start_until_sleeping,
     start_waiting_deploy,
     unique_seconds,
@@ -39,18 +40,6 @@ def deploy(project: Project) -> str:
     live = project.current("web1")
     assert live
     return live
-
-
-def run_in_deploys(project: Project, command: str) -> None:
-    """Let each deploy run a command on every host after its release was created."""
-    write_hooks(
-        project,
-        f"""
-        @cap.after('updated')
-        def work(host):
-            host.run({command!r})
-        """,
-    )
 
 
 def test_a_rollback_with_one_release_left_deletes_nothing_and_fails_unlike_minas(project: Project) -> None:

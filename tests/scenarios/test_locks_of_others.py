@@ -167,12 +167,9 @@ def containers(place_of_containers: Path) -> Iterator[SshdFleet]:
     choose_user = (
         f'if [ -e {place_of_containers}/nobody ]; then set -- {as_nobody}; fi; exec "$@" sh -c "$SSH_ORIGINAL_COMMAND"'
     )
-    fleet = SshdFleet(place_of_containers, 2, f"ForceCommand={choose_user}", launcher=in_container)
-    try:
-        fleet.start_all()
-        yield fleet
-    finally:
-        fleet.stop_all()
+    containers = SshdFleet(place_of_containers, 2, f"ForceCommand={choose_user}", launcher=in_container)
+    with containers.running():
+        yield containers
 
 
 @pytest.fixture

@@ -5,31 +5,17 @@ from __future__ import annotations
 import signal
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-from capdoit.testing import Project, SshdFleet
-from tests.network import Network, SharedConnection
+from capdoit.testing import Project
+from tests.network import SHORT_WAITS, SSH_WAITS, Network, SharedConnection
 from tests.support import deploy, wait_for, write_hooks
 
 pytestmark = [pytest.mark.ssh, pytest.mark.extended("variant")]
 HOSTS = ("web1", "web2", "web3")
-# The seconds after which both sides notice that nothing comes, and more for the work that follows.
-SHORT_WAITS = """
-import capdoit.hosts.session
-capdoit.hosts.session.HEARTBEAT_SECONDS = capdoit.hosts.session.HOST_HEARTBEAT_SECONDS = 1
-capdoit.hosts.session.SILENCE_TIMEOUT_SECONDS = capdoit.hosts.session.HEARTBEAT_TIMEOUT_SECONDS = 4
-"""
-SSH_WAITS = ["ConnectTimeout=2", "ServerAliveInterval=0"]
-
-
-@pytest.fixture
-def network(sshds: SshdFleet, tmp_path: Path) -> Iterator[Network]:
-    network = Network(sshds, tmp_path)
-    yield network
-    network.close()
 
 
 @pytest.fixture
@@ -61,17 +47,23 @@ def hang_in_updated(project: Project) -> Path:
     return mark
 
 
+def deploy_until_lost(project: Project, lose: Callable[[str], None]) -> str:
+    """Deploy, lose web2 while its hook hangs, and return what doit prints."""
+    hangs = hang_in_updated(project)
+    with project.start("deploy:production") as flow:
+        wait_for(60, hangs.exists)
+        lose("web2")
+        out, _ = flow.communicate(timeout=30)
+    assert flow.returncode == 1
+    assert "the connection was lost: nothing was heard from the host for 4 s" in out
+    return out
+
+
 def test_a_flow_over_a_shared_connection_ends_when_the_network_is_lost(
     shared_project: Project, network: Network
 ) -> None:
     project, first = shared_project, deploy(shared_project)
-    hangs = hang_in_updated(project)
-    with project.start("deploy:production") as flow:
-        wait_for(60, hangs.exists)
-        network.lose("web2")
-        out, _ = flow.communicate(timeout=30)
-    assert flow.returncode == 1
-    assert "the connection was lost: nothing was heard from the host for 4 s" in out
+    deploy_until_lost(project, network.lose)
     assert {project.current(host) for host in HOSTS} == {first}
 
 
@@ -94,13 +86,7 @@ def test_ctrl_c_ends_a_flow_whose_shared_connection_has_lost_the_network(
 
 def test_a_host_is_cleaned_up_past_a_dead_shared_connection(shared_project: Project, network: Network) -> None:
     project, first = shared_project, deploy(shared_project)
-    hangs = hang_in_updated(project)
-    with project.start("deploy:production") as flow:
-        wait_for(60, hangs.exists)
-        network.forget("web2")
-        out, _ = flow.communicate(timeout=30)
-    assert flow.returncode == 1
-    assert "the connection was lost: nothing was heard from the host for 4 s" in out
+    out = deploy_until_lost(project, network.forget)
     assert "What is live was not changed." in out
     for host in HOSTS:
         assert project.releases(host) == [first], out

@@ -41,6 +41,11 @@ def mode(path: Path) -> int:
     return stat.S_IMODE(path.stat().st_mode)
 
 
+def set_mode_of_deploy_to(project: Project, mode: int) -> None:
+    for host in project.hosts:
+        project.deploy_to(host).chmod(mode)
+
+
 def records(project: Project, host: str) -> dict[str, int]:
     """Return the modes of all files that tell something of the contents of releases."""
     deploy_to = project.deploy_to(host)
@@ -54,8 +59,7 @@ def test_a_private_file_of_a_release_is_private_in_its_archive_and_manifest(
 ) -> None:
     set_umask(umask)
     write_hooks(project, PRIVATE_FILE)
-    for host in project.hosts:
-        project.deploy_to(host).chmod(0o755)
+    set_mode_of_deploy_to(project, 0o755)
     _, second = deploy(project), deploy(project)
 
     project.doit("rollback:production", check=True)
@@ -72,8 +76,7 @@ def test_a_private_file_of_a_release_is_private_in_its_archive_and_manifest(
 @pytest.mark.extended("detail")
 def test_where_a_group_deploys_the_group_can_read_and_write_them(project: Project, set_umask: SetUmask) -> None:
     set_umask(0o022)
-    for host in project.hosts:
-        project.deploy_to(host).chmod(0o2775)
+    set_mode_of_deploy_to(project, 0o2775)
     deploy(project)
     deploy(project)
 
@@ -85,8 +88,7 @@ def test_where_a_group_deploys_the_group_can_read_and_write_them(project: Projec
 
 @pytest.mark.extended("detail")
 def test_files_that_an_earlier_version_left_open_are_closed_by_the_next_flow(project: Project) -> None:
-    for host in project.hosts:
-        project.deploy_to(host).chmod(0o755)
+    set_mode_of_deploy_to(project, 0o755)
     deploy(project)
     deploy(project)
     project.doit("rollback:production", check=True)
@@ -179,8 +181,7 @@ def test_a_plan_file_is_closed(project: Project, set_umask: SetUmask, exists: bo
 @pytest.mark.extended("detail")
 def test_the_verdict_of_a_drill_is_closed_and_releases_keep_their_modes(project: Project, set_umask: SetUmask) -> None:
     set_umask(0o022)
-    for host in project.hosts:
-        project.deploy_to(host).chmod(0o755)
+    set_mode_of_deploy_to(project, 0o755)
     deploy(project)
     deploy(project)
 
@@ -198,11 +199,8 @@ def test_the_verdict_of_a_drill_is_closed_and_releases_keep_their_modes(project:
 def test_who_cannot_read_them_is_told_so_and_nothing_wrong(project: Project) -> None:
     if os.geteuid() != 0:
         pytest.skip("another user needs root")
-    for host in project.hosts:
-        project.deploy_to(host).chmod(0o755)
+    set_mode_of_deploy_to(project, 0o755)
     release = deploy(project)
-    for folder in (project.path, *project.path.parents):
-        folder.chmod(folder.stat().st_mode | 0o055)
 
     status = doit_as_nobody(project, "cap", "status")
     verify = doit_as_nobody(project, "cap", "verify")
@@ -213,6 +211,8 @@ def test_who_cannot_read_them_is_told_so_and_nothing_wrong(project: Project) -> 
 
 
 def doit_as_nobody(project: Project, *words: str) -> str:
+    for folder in (project.path, *project.path.parents):  # each start of pytest closes a parent again
+        folder.chmod(folder.stat().st_mode | 0o055)
     command = ["setpriv", "--reuid=nobody", "--regid=nogroup", "--clear-groups", sys.executable, "-m", "doit", *words]
     env = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1"}
     done = subprocess.run(command, cwd=project.path, env=env, capture_output=True, text=True, check=False)

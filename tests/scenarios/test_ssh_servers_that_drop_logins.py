@@ -33,10 +33,8 @@ ENDS_SECONDS = 15.0  # retries would take longer
 @pytest.fixture
 def fleet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SshdFleet]:
     """Yield a jump host, web1, and a host, web2; each drops the eleventh login."""
-    fleet = SshdFleet(tmp_path_factory.mktemp("fleet"), 2, max_startups="10:100:10")
-    fleet.start_all()
-    yield fleet
-    fleet.stop_all()
+    with SshdFleet(tmp_path_factory.mktemp("fleet"), 2, max_startups="10:100:10").running() as fleet:
+        yield fleet
 
 
 @pytest.fixture

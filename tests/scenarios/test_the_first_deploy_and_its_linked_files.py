@@ -85,16 +85,21 @@ def test_a_hook_that_is_skipped_puts_nothing_there(new: Project) -> None:
     new.doit("deploy:production", "dry_run=yes", "skip=upload_settings").failed()
 
 
-def test_check_names_the_command_that_puts_a_linked_file_there(make_project: MakeProject) -> None:
-    project = make_project(linked_files_exist=False)
-    out = project.doit("check:production").failed().out
-    advised = [line.strip() for line in out.splitlines() if line.strip().startswith("cp ")]
-    assert "To put the linked files there:" in out
+def type_advice(project: Project, out: str, program: str) -> None:
+    """Type the two commands that doit advises to copy the linked file, with the program that they must use."""
+    advised = [line.strip() for line in out.splitlines() if line.strip().startswith(f"{program} ")]
     assert len(advised) == 2
     (project.path / "config").mkdir()
     (project.path / "config/database.yml").write_text("by hand\n")
     for line in advised:
         subprocess.run(line, shell=True, check=True, cwd=project.path)  # noqa: S602 - it is typed into a shell
+
+
+def test_check_names_the_command_that_puts_a_linked_file_there(make_project: MakeProject) -> None:
+    project = make_project(linked_files_exist=False)
+    out = project.doit("check:production").failed().out
+    assert "To put the linked files there:" in out
+    type_advice(project, out, "cp")
     project.doit("check:production", check=True)
     project.doit("deploy:production", check=True)
 
@@ -104,12 +109,7 @@ def test_check_names_the_command_that_puts_a_linked_file_there(make_project: Mak
 def test_the_command_for_an_ssh_host_has_the_options_of_deploy_yml(make_project: MakeProject) -> None:
     project = make_project(2, ssh=True, linked_files_exist=False, ssh_options=["ConnectTimeout=5"])
     out = project.doit("deploy:production").failed().out
-    advised = [line.strip() for line in out.splitlines() if line.strip().startswith("scp ")]
-    assert len(advised) == 2
-    (project.path / "config").mkdir()
-    (project.path / "config/database.yml").write_text("by hand\n")
-    for line in advised:
-        subprocess.run(line, shell=True, check=True, cwd=project.path)  # noqa: S602 - it is typed into a shell
+    type_advice(project, out, "scp")
     project.doit("deploy:production", check=True)
 
 

@@ -116,10 +116,8 @@ def test_two_names_of_one_directory_are_named_also_while_another_flow_is_at_work
 
 @pytest.fixture
 def fleet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SshdFleet]:
-    fleet = SshdFleet(tmp_path_factory.mktemp("fleet"), 1)
-    fleet.start_all()
-    yield fleet
-    fleet.stop_all()
+    with SshdFleet(tmp_path_factory.mktemp("fleet"), 1).running() as fleet:
+        yield fleet
 
 
 @pytest.mark.ssh

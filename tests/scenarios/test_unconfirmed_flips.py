@@ -6,24 +6,18 @@ import json
 import os
 import signal
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from capdoit.testing import DODO, Project, SshdFleet
+from capdoit.testing import DODO, Project
 from capdoit.testing.invariants import find_violations
-from tests.network import Network
+from tests.network import SHORT_WAITS, SSH_WAITS, Network
 from tests.support import MakeProject, deploy, further, replace_programs, wait_for
 
 pytestmark = [pytest.mark.ssh, pytest.mark.extended("variant")]
 HOSTS = ("web1", "web2", "web3")
-WAITS = """
-import capdoit.hosts.session
-capdoit.hosts.session.HEARTBEAT_SECONDS = capdoit.hosts.session.HOST_HEARTBEAT_SECONDS = 1
-capdoit.hosts.session.SILENCE_TIMEOUT_SECONDS = capdoit.hosts.session.HEARTBEAT_TIMEOUT_SECONDS = 4
-"""
 # A host that is lost after it has answered and before it hears the confirmation.
 LOSES_WEB2 = """
 import importlib, os, signal
@@ -44,17 +38,9 @@ Connection.revoke_loss_script = lose
 
 
 @pytest.fixture
-def network(sshds: SshdFleet, tmp_path: Path) -> Iterator[Network]:
-    network = Network(sshds, tmp_path)
-    yield network
-    network.close()
-
-
-@pytest.fixture
 def project(make_project: MakeProject, network: Network) -> Project:
-    options = ["ConnectTimeout=2", "ServerAliveInterval=0"]
-    project = make_project(3, ssh=True, ssh_config=str(network.ssh_config), ssh_options=options)
-    project.dodo(DODO + WAITS)
+    project = make_project(3, ssh=True, ssh_config=str(network.ssh_config), ssh_options=SSH_WAITS)
+    project.dodo(DODO + SHORT_WAITS)
     return project
 
 
@@ -147,7 +133,7 @@ def test_ctrl_c_in_the_middle_of_a_publish_leaves_all_hosts_as_they_were(
 
 def test_a_release_stays_live_when_the_controller_is_killed_after_the_publish(project: Project) -> None:
     first, mark = deploy(project), project.path / "published"
-    project.dodo(f"""{DODO}{WAITS}
+    project.dodo(f"""{DODO}{SHORT_WAITS}
 @cap.after('published', once=True)
 def slow(hosts):
     open({str(mark)!r}, 'w').close()
@@ -185,7 +171,7 @@ def test_a_host_that_is_lost_before_it_hears_the_confirmation_is_flipped_again(
 ) -> None:
     first = deploy(project)
     relay = network.relay_pid("web1")  # SIGCONT changes nothing
-    project.dodo(DODO + WAITS + LOSES_WEB2.format(relay=relay, how="SIGCONT"))
+    project.dodo(DODO + SHORT_WAITS + LOSES_WEB2.format(relay=relay, how="SIGCONT"))
     done = project.doit("deploy:production").ok()
     (second,) = live(project)
     assert second != first
@@ -204,7 +190,7 @@ def test_a_flow_fails_when_a_host_cannot_be_asked_whether_it_heard_the_confirmat
     project: Project, network: Network
 ) -> None:
     first = deploy(project)
-    project.dodo(DODO + WAITS + LOSES_WEB2.format(relay=network.relay_pid("web2"), how="SIGSTOP"))
+    project.dodo(DODO + SHORT_WAITS + LOSES_WEB2.format(relay=network.relay_pid("web2"), how="SIGSTOP"))
     out = project.doit("deploy:production").failed().out
     network.repair("web2")
     second = project.current("web1")

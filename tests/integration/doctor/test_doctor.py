@@ -254,15 +254,11 @@ def nobodys(env: dict[str, str], tmp_path: Path) -> Iterator[Project]:
     """Return a project with one host whose commands run as nobody."""
     place = Path(tempfile.mkdtemp(prefix="capdoit"))
     place.chmod(0o755)
-    fleet = SshdFleet(place, 1, *([AS_NOBODY] if os.geteuid() == 0 else []))
-    try:
-        fleet.start_all()
+    with SshdFleet(place, 1, *([AS_NOBODY] if os.geteuid() == 0 else [])).running() as fleet:
         repo = GitRepo(tmp_path / "repo", env)
         hosts = {"web1": {"deploy_to": str(place / "srv/shop")}}
         yield Project(tmp_path / "project", repo, env, hosts, {"ssh_config": str(fleet.ssh_config)})
-    finally:
-        fleet.stop_all()
-        shutil.rmtree(place)
+    shutil.rmtree(place)
 
 
 @pytest.mark.ssh

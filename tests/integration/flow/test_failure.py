@@ -15,6 +15,7 @@ from tests.support import (
     assert_no_incomplete_release,
     deploy,
     find_sleeping,
+    run_in_deploys,
     start_until_sleeping,
     start_waiting_deploy,
     unique_seconds,
@@ -100,14 +101,7 @@ def test_a_command_that_kills_its_shell_fails_on_its_host(project: Project) -> N
     ("command", "said"), [("sh -c 'kill -9 $$'", "signal 9"), ("no-such-program", "exit status 127")]
 )
 def test_the_report_tells_how_a_command_ended(project: Project, command: str, said: str) -> None:
-    write_hooks(
-        project,
-        f"""
-        @cap.after('updated')
-        def ends(host):
-            host.run({command!r})
-        """,
-    )
+    run_in_deploys(project, command)
     done = project.doit("deploy:production").failed()
     assert said in done.out
     assert_no_incomplete_release(project, [])
