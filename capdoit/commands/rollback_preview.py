@@ -70,7 +70,7 @@ def preview_verified_rollback(inspection: Inspection, stage: Stage, facts: Seque
         return preview
 
     def check(connection: Connection) -> None:
-        if damage := find_damage(connection, stage, target.release_on(connection.name), "quick"):
+        if damage := find_damage(connection, stage, target.names[connection.name], "quick"):
             raise damage
 
     holders = {one.host for one in facts} - target.archived

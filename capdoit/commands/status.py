@@ -127,13 +127,13 @@ def _describe_rollback(
         yield from (f"  {line}" for line in advise_rollback(preview, request, stage))
         return
     target = preview.target
-    one = next((one for one in facts if one.host not in target.names), facts[0])
+    one = next((one for one in facts if target.names[one.host] == target.release), facts[0])
     period = find_live_period(one, target.release)
     how_long = describe_length(period, datetime.now(timezone.utc))
     was_live = f", live {how_long}, until {format_minute(period.until)}" if how_long and period.until else ""
     source = period.branch or shorten_revision(target.revision)
     possible = f"possible on {len(facts)} of {host_count} hosts"
-    names = join_names(sorted({target.release, *target.names.values()}, reverse=True))
+    names = join_names(sorted({*target.names.values()}, reverse=True))
     yield f"A rollback goes to {names} ({source}{was_live}), {possible}; to be sure: doit drill:{stage.name}"
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from types import MappingProxyType
 
 from capdoit.errors import Candidates, HostReleases
 from capdoit.records.facts import Facts
@@ -25,17 +24,16 @@ def find_previous_release(facts: Facts, fleet: Sequence[Facts] = ()) -> str | No
     return next((r for r in good if all(r in one.lineage.stack and one.is_complete(r) for one in hosts)), None)
 
 
-def match_by_revision(facts: Sequence[Facts], release: str) -> dict[str, str]:
-    """Return, for each host that lacks a release, the release there with the revision of that release.
+def find_names(facts: Sequence[Facts], release: str) -> dict[str, str]:
+    """Return the name of a release by host.
 
-    A host that missed a deploy got the revision later, in a release of another name.
+    A host that missed a deploy may have got the revision later, in a release of another name.
     """
     revisions = {one.releases[release] for one in facts if one.releases.get(release)}
-    if len(revisions) != 1:
-        return {}
-    (revision,) = revisions
-    found = {one.host: _find_release_of(one, revision) for one in facts if release not in one.held}
-    return {host: name for host, name in found.items() if name}
+    revision = revisions.pop() if len(revisions) == 1 else ""
+    lacking = (one for one in facts if revision and release not in one.held)
+    others = {one.host: _find_release_of(one, revision) for one in lacking}
+    return {one.host: others.get(one.host) or release for one in facts}
 
 
 def find_candidates(facts: Sequence[Facts]) -> Candidates:
@@ -54,27 +52,22 @@ def find_obstacle(facts: Facts, release: str) -> str:
     return "" if facts.is_complete(release) and state in TARGET_STATES else state
 
 
-def is_live_everywhere(facts: Sequence[Facts], release: str, names: Mapping[str, str]) -> bool:
+def is_live_everywhere(facts: Sequence[Facts], names: Mapping[str, str]) -> bool:
     """Check that a release is live, and its files are there, on every host.
 
     Args:
         facts: of every host.
-        release: name of the release.
-        names: its name on the hosts where it has another one.
+        names: name of the release by host.
     """
-    live = ((one, names.get(one.host, release)) for one in facts)
-    return all(one.current == name and name in one.releases for one, name in live)
+    return all(one.current == names[one.host] and one.current in one.releases for one in facts)
 
 
-def collect_revisions(
-    facts: Sequence[Facts], release: str, names: Mapping[str, str] = MappingProxyType({})
-) -> dict[str, str]:
-    """Return the revision of a release by host, for the hosts that have it as a directory.
+def collect_revisions(facts: Sequence[Facts], names: Mapping[str, str]) -> dict[str, str]:
+    """Return the revision of a release by host, for the hosts that have the release as a directory.
 
     Arguments as in `is_live_everywhere`.
     """
-    held = ((one, names.get(one.host, release)) for one in facts)
-    return {one.host: one.releases[name] for one, name in held if name in one.releases}
+    return {one.host: one.releases[names[one.host]] for one in facts if names[one.host] in one.releases}
 
 
 def list_releases(facts: Sequence[Facts], answers: Mapping[str, str] | None = None) -> list[HostReleases]:
@@ -98,10 +91,10 @@ def simulate_deploy(facts: Facts, release: str) -> Facts:
 
 
 def _is_possible(facts: Sequence[Facts], release: str) -> bool:
-    names = match_by_revision(facts, release)
-    can_go = not any(find_obstacle(one, names.get(one.host, release)) for one in facts)
-    is_one_revision = len(set(collect_revisions(facts, release, names).values())) <= 1
-    return can_go and is_one_revision and not is_live_everywhere(facts, release, names)
+    names = find_names(facts, release)
+    can_go = not any(find_obstacle(one, names[one.host]) for one in facts)
+    is_one_revision = len(set(collect_revisions(facts, names).values())) <= 1
+    return can_go and is_one_revision and not is_live_everywhere(facts, names)
 
 
 def _find_release_of(facts: Facts, revision: str) -> str | None:

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from capdoit.decisions.candidates import (
     collect_revisions,
     find_candidates,
+    find_names,
     find_obstacle,
     find_previous_release,
     is_live_everywhere,
     list_releases,
-    match_by_revision,
     simulate_deploy,
 )
 from capdoit.errors import FleetDisagrees, NoTarget, Refusal, ReleaseNotChosen
@@ -27,17 +27,13 @@ class RollbackTarget:
         release: name of the release; the newest one, if hosts have its revision in releases of different names.
         revision: revision of the release; empty if every host has it as an archive only.
         archived: names of the hosts that have it as an archive only.
-        names: name of the release on the hosts where it has another one.
+        names: name of the release by host.
     """
 
     release: str
     revision: str
     archived: frozenset[str]
-    names: Mapping[str, str] = field(default_factory=dict)
-
-    def release_on(self, host: str) -> str:
-        """Return the name of the release on a host."""
-        return self.names.get(host, self.release)
+    names: Mapping[str, str]
 
 
 def choose_rollback_target(facts: Sequence[Facts], wanted: str | None = None) -> RollbackTarget:
@@ -51,15 +47,14 @@ def choose_rollback_target(facts: Sequence[Facts], wanted: str | None = None) ->
         NoTarget: the release does not exist, or no host can go to it.
         FleetDisagrees: some hosts can go to it and others cannot, or the hosts have it with different revisions.
     """
-    if wanted is None:
-        release, names = _choose_previous(facts)
-    else:
-        release, names = wanted, match_by_revision(facts, wanted)
+    release = _choose_previous(facts) if wanted is None else wanted
+    names = find_names(facts, release)
+    if wanted is not None:
         _check_wanted(facts, release, names)
-    revisions = collect_revisions(facts, release, names)
+    revisions = collect_revisions(facts, names)
     if len(set(revisions.values())) > 1:
         raise _refuse(FleetDisagrees, Refusal.DIFFERENT_REVISIONS, facts, release, revisions)
-    archived = frozenset(one.host for one in facts if names.get(one.host, release) not in one.releases)
+    archived = frozenset(one.host for one in facts if names[one.host] not in one.releases)
     return RollbackTarget(release, next(iter(revisions.values()), ""), archived, names)
 
 
@@ -76,29 +71,26 @@ def predict_rollback_target(facts: Sequence[Facts], release: str) -> str | None:
         return None
 
 
-def _choose_previous(facts: Sequence[Facts]) -> tuple[str, Mapping[str, str]]:
-    """Return the release that was live before on all hosts, and its name where it has another one."""
-    previous = {one.host: find_previous_release(one) for one in facts}
-    found = {host: release for host, release in previous.items() if release}
-    if not found:
+def _choose_previous(facts: Sequence[Facts]) -> str:
+    """Return the release that was live before on all hosts; the newest of its names."""
+    previous = {one.host: find_previous_release(one) or "" for one in facts}
+    newest = max(previous.values(), default="")
+    if not newest:
         raise _refuse(NoTarget, Refusal.NO_OLDER_RELEASE, facts)
-    newest = max(found.values())
-    names = {host: release for host, release in found.items() if release != newest}
-    if len(found) < len(facts) or names != match_by_revision(facts, newest):
-        answers = {host: release or "" for host, release in previous.items()}
-        raise _refuse(FleetDisagrees, Refusal.DIFFERENT_TARGETS, facts, answers=answers)
-    return newest, names
+    if previous != find_names(facts, newest):
+        raise _refuse(FleetDisagrees, Refusal.DIFFERENT_TARGETS, facts, answers=previous)
+    return newest
 
 
 def _check_wanted(facts: Sequence[Facts], release: str, names: Mapping[str, str]) -> None:
     if not any(release in one.held for one in facts):
         raise _refuse(NoTarget, Refusal.UNKNOWN_RELEASE, facts, release)
-    obstacles = {one.host: find_obstacle(one, names.get(one.host, release)) for one in facts}
+    obstacles = {one.host: find_obstacle(one, names[one.host]) for one in facts}
     if all(obstacles.values()):
         raise _refuse(NoTarget, Refusal.IMPOSSIBLE, facts, release, obstacles)
     if any(obstacles.values()):
         raise _refuse(FleetDisagrees, Refusal.NOT_ON_EVERY_HOST, facts, release, obstacles)
-    if is_live_everywhere(facts, release, names):
+    if is_live_everywhere(facts, names):
         raise NoTarget(Refusal.ALREADY_LIVE, release=release)
 
 

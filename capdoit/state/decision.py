@@ -16,7 +16,7 @@ class Decision:
         revision_time: unix seconds of the revision, as text; empty when it is not known.
         archived_on: in a rollback, names of the hosts that have the release only as an archive.
         reverts: names that the rollback target does not know and that ``migrations=back`` reverts, by recipe.
-        names: in a rollback, name of the release on the hosts that have its revision in a release of another name.
+        names: in a rollback, name of the release by host: a host may have its revision in a release of another name.
     """
 
     release: str = ""

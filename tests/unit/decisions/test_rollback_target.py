@@ -28,7 +28,8 @@ from tests.unit.decisions.fleets import (
 
 def test_the_default_target_is_the_release_that_was_live_before() -> None:
     fleet = [host("web1", 0, 1, 2), host("web2", 0, 1, 2)]
-    assert choose_rollback_target(fleet) == RollbackTarget(R[1], "commit 1", frozenset())
+    names = {"web1": R[1], "web2": R[1]}
+    assert choose_rollback_target(fleet) == RollbackTarget(R[1], "commit 1", frozenset(), names)
 
 
 def test_a_release_that_was_never_live_is_not_a_default_target() -> None:
@@ -56,7 +57,7 @@ def test_in_a_capistrano_tree_the_target_comes_from_revisions_log() -> None:
 
 def test_without_current_the_target_is_the_release_that_was_live_last() -> None:
     facts = replace(host("web1", 0, 1), current=None)
-    assert choose_rollback_target([facts]) == RollbackTarget(R[1], "commit 1", frozenset())
+    assert choose_rollback_target([facts]) == RollbackTarget(R[1], "commit 1", frozenset(), {"web1": R[1]})
 
 
 def test_hosts_with_different_targets_disagree_and_a_table_shows_their_releases() -> None:
@@ -114,9 +115,9 @@ def test_each_rollback_goes_one_further_back_until_there_is_none(deploys: int) -
 def test_hosts_that_got_one_revision_as_different_releases_go_back_to_it() -> None:
     caught_up = {R[0]: "commit 0", R[2]: "commit 1", R[3]: "commit 3"}
     fleet = [host("web1", 0, 1, 3), replace(host("web2", 0, 2, 3), releases=caught_up)]
-    expected = RollbackTarget(R[2], "commit 1", frozenset(), {"web1": R[1]})
+    expected = RollbackTarget(R[2], "commit 1", frozenset(), {"web1": R[1], "web2": R[2]})
     assert choose_rollback_target(fleet) == choose_rollback_target(fleet, R[2]) == expected
-    assert choose_rollback_target(fleet, R[1]) == RollbackTarget(R[1], "commit 1", frozenset(), {"web2": R[2]})
+    assert choose_rollback_target(fleet, R[1]) == replace(expected, release=R[1])
 
 
 # -- the target, when it is named
@@ -129,12 +130,14 @@ def test_a_bad_release_can_be_named_as_target() -> None:
 
 def test_an_archived_target_is_unpacked_on_the_hosts_that_lack_it() -> None:
     fleet = [host("web1", 0, 1), replace(without(host("web2", 0, 1), 0), archives=frozenset({R[0]}))]
-    assert choose_rollback_target(fleet, R[0]) == RollbackTarget(R[0], "commit 0", frozenset({"web2"}))
+    assert choose_rollback_target(fleet, R[0]) == RollbackTarget(
+        R[0], "commit 0", frozenset({"web2"}), dict.fromkeys(("web1", "web2"), R[0])
+    )
 
 
 def test_a_target_that_is_archived_everywhere_has_no_known_revision() -> None:
     facts = replace(host("web1", 1), archives=frozenset({R[0]}))
-    assert choose_rollback_target([facts], R[0]) == RollbackTarget(R[0], "", frozenset({"web1"}))
+    assert choose_rollback_target([facts], R[0]) == RollbackTarget(R[0], "", frozenset({"web1"}), {"web1": R[0]})
 
 
 def test_a_target_that_is_live_on_some_hosts_is_the_target_of_all() -> None:
@@ -210,7 +213,7 @@ def test_a_target_is_complete_or_archived_on_every_host(fleet: Sequence[Facts], 
     if not isinstance(target, RollbackTarget):
         return
     for one in fleet:
-        release = target.release_on(one.host)
+        release = target.names[one.host]
         archived = release not in one.releases and release in one.archives
         assert one.is_complete(release) != archived
         assert archived == (one.host in target.archived)
@@ -222,7 +225,7 @@ def test_a_target_is_complete_or_archived_on_every_host(fleet: Sequence[Facts], 
 def test_a_default_target_was_live_before_and_is_good_on_every_host(fleet: Sequence[Facts]) -> None:
     target = target_or_error(fleet, None)
     if isinstance(target, RollbackTarget):
-        assert {one.state_of(target.release_on(one.host)) for one in fleet} == {"retired"}
+        assert {one.state_of(target.names[one.host]) for one in fleet} == {"retired"}
         assert target_or_error(fleet, target.release) == target
 
 
