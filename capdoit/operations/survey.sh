@@ -122,8 +122,8 @@ report_deploy_to() {
         print_fact out_of_bounds "$(to_one_line "$reason")"
     fi
     if is_on_read_only_file_system; then print_fact read_only yes; fi
-    # Earlier versions of capdoit made no reserve, and left the lock file empty.
-    if [ ! -s .capdoit/lock ] && ! has_reserve; then print_fact no_reserve yes; fi
+    # Earlier versions of capdoit made no reserve, left the lock file empty, and removed the directory of the new symlink.
+    if ! has_reserve && { [ ! -s .capdoit/lock ] || [ ! -d .capdoit/next ]; }; then print_fact no_reserve yes; fi
     for name in . releases shared repo repo/objects repo/refs .capdoit .capdoit/lock .capdoit/journal; do
         if [ -e "$name" ] && ! is_writable "$name"; then print_fact not_writable "$name"; fi
     done

@@ -1,6 +1,6 @@
 # shellcheck shell=sh
-# The file of the lock. The first line is the entry of the flow that holds the lock, or empty. The file always has 16 KiB,
-# so that an entry can be written on a full disk.
+# The file of the lock. The first line is the entry of the flow that holds the lock, or empty. The file has 16 KiB wherever
+# there is room for them, so that an entry can be written on a full disk.
 # Needs: create_private_file print_private_mode set_private_umask try_with_reserve
 
 # Create the lock file if it is missing, and close it to users who do not deploy: whoever can open a file can lock it.
@@ -24,9 +24,12 @@ replace_lock_file() {
     ) 8>>.capdoit/lock
 }
 
-# Write an entry ($2), or an empty line, over the content of a lock file ($1).
+# Write an entry ($2), or an empty line, over the content of a lock file ($1). Earlier versions of capdoit left shorter files:
+# without room for 16 KiB, the entry is enough, and the rest of the room is given back.
 write_lock_entry() {
-    printf "%s\n%$((16383 - ${#2}))s" "$2" "" 1<>"$1"
+    printf "%s\n%$((16383 - ${#2}))s" "$2" "" 2>/dev/null 1<>"$1" && return
+    dd if=/dev/null of="$1" bs=4096 seek=1 count=0 2>/dev/null
+    printf "%s\n" "$2" 1<>"$1"
 }
 
 print_lock_entry() {

@@ -345,3 +345,46 @@ def test_a_drill_works_where_something_that_does_not_matter_cannot_be_removed(
     assert not (project.deploy_to("web1") / ".capdoit/drill").exists()
     assert "a rollback to" in project.doit("cap", "status").ok().out
     assert releases[0] in done.out
+
+
+# -- trees of versions without a reserve
+
+
+@pytest.mark.extended("variant")
+@pytest.mark.parametrize("entry", ["", '{"flow": "deploy", "by": "ann"}\n'])
+@pytest.mark.parametrize("project", ["short"], indirect=True)
+def test_a_lock_file_of_an_earlier_version_needs_no_more_room_than_its_entry(
+    project: Project, disks: SmallDisks, releases: tuple[str, str], entry: str
+) -> None:
+    for host in project.hosts:
+        forget_reserve(project, host, entry)
+        disks.take_all_bytes(host, except_for=8192)
+    assert "possible on 2 of 2 hosts" in project.doit("cap", "status").ok().out
+    project.doit("rollback:production").ok()
+    assert {project.current(host) for host in project.hosts} == {releases[0]}
+    for host in project.hosts:
+        disks.give_back(host)
+    deploy_text(project, "newest")
+    assert (project.deploy_to("web1") / ".capdoit/lock").stat().st_size == 16384
+
+
+@pytest.mark.extended("detail")
+@pytest.mark.parametrize("take", ["bytes", "inodes"])
+@pytest.mark.parametrize("project", ["short"], indirect=True)
+def test_status_calls_no_rollback_possible_that_has_no_room_for_its_symlink(
+    project: Project, disks: SmallDisks, releases: tuple[str, str], take: str
+) -> None:
+    for host in project.hosts:
+        forget_reserve(project, host, '{"flow": "deploy", "by": "ann"}\n')
+        (disks.take_all_bytes if take == "bytes" else disks.take_all_inodes)(host)
+    assert "A rollback is refused: web1: no " in project.doit("cap", "status").out
+    project.doit("rollback:production").failed()
+    assert {project.current(host) for host in project.hosts} == {releases[1]}
+
+
+def forget_reserve(project: Project, host: str, entry: str) -> None:
+    """Leave in .capdoit what an earlier version left there, with this text in the lock."""
+    own = project.deploy_to(host) / ".capdoit"
+    shutil.rmtree(own / "reserve")
+    shutil.rmtree(own / "next")
+    (own / "lock").write_text(entry)
