@@ -5,7 +5,7 @@
 # Report the entry of the lock, whether the lock is held, and the process that holds it, as far as this host tells.
 report_lock() {
     is_held=no
-    if [ -e .capdoit/lock ]; then
+    if [ -f .capdoit/lock ]; then # opening a FIFO may block forever
         print_fact lock "$(to_one_line "$(print_lock_entry .capdoit/lock)")"
         is_held=$(print_whether_lock_is_held)
     fi

@@ -24,11 +24,14 @@ open_repository_apart() {
 }
 
 # Fetch something ($1) without the contents of files, if the repository can leave them out; more arguments are options.
+# After a fetch that failed, git would still expect to get missing objects later, and fetch them without end.
 fetch_apart() {
     wanted=$1
     shift
-    connect_git apart_git fetch --quiet --no-tags "$@" --filter=blob:none origin "$wanted" 2>/dev/null ||
-        connect_git apart_git fetch --quiet --no-tags origin "$wanted" 2>/dev/null
+    connect_git apart_git fetch --quiet --no-tags "$@" --filter=blob:none origin "$wanted" 2>/dev/null && return
+    apart_git config --unset remote.origin.promisor
+    apart_git config --unset remote.origin.partialclonefilter
+    connect_git apart_git fetch --quiet --no-tags origin "$wanted" 2>/dev/null
 }
 
 # Fetch the commit of a sha ($1). The first digits of a sha can be found in the complete history only.

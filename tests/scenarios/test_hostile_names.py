@@ -147,7 +147,7 @@ def test_missing_linked_files_with_hostile_names_have_one_line_each(make_project
     project = make_project(linked_files_exist=False, linked_files=names, linked_dirs=None)
     done = project.doit("deploy:production").failed()
     assert done.out.count("linked file ") == 2 * len(names)
-    assert len([line for line in done.out.splitlines() if "linked file" in line]) == 2 * len(names)
+    assert len([line for line in done.out.splitlines() if "linked file " in line]) == 2 * len(names)
     assert 'it\'s "x"' in done.out
 
 

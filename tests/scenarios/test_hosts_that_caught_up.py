@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+from datetime import datetime, timezone
 from typing import Any
 
 import pytest
 
 from capdoit.testing import Project, SshdFleet
 from capdoit.testing.invariants import find_violations
-from tests.support import MakeProject, deploy, write_hooks
+from tests.support import MakeProject, deploy, wait_for, write_hooks
 
 
 def commit(project: Project, text: str) -> str:
@@ -20,6 +21,7 @@ def deploy_to(project: Project, *hosts: str) -> str:
     project.doit("deploy:production", f"hosts={','.join(hosts)}", check=True)
     release = project.current(hosts[0])
     assert release
+    wait_for(5, lambda: f"{datetime.now(timezone.utc):%Y%m%d%H%M%S}" > release)  # the next name is another second
     return release
 
 

@@ -126,7 +126,7 @@ def test_host_columns_that_do_not_fit_the_terminal_are_named(make_project: MakeP
     for host in project.hosts:
         release = project.deploy_to(host) / "releases" / f"2026010100000{host[-1]}"
         release.mkdir(parents=True)
-        (release / "REVISION").write_text("1f3e\n")
+        (release / "REVISION").write_text(f"1f3{host[-1]}\n")
         (project.deploy_to(host) / "current").symlink_to(release)
     said = project.doit("cap", "releases").failed(3).out
     assert "No room for " in said

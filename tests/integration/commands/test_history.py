@@ -128,7 +128,7 @@ def test_read_only_commands_and_unlock_need_no_secret(project: Project) -> None:
     (project.path / "deploy.yml").write_text(text)
     for command in ("status", "history", "releases", "verify", "unlock"):
         project.doit("cap", command, check=True)
-    assert "needs the environment variable KEY" in project.doit("rollback:production").failed().out
+    assert "needs the environment variable KEY" in project.doit("deploy:production").failed().out
 
 
 @pytest.mark.extended("detail")

@@ -541,7 +541,7 @@ def test_the_advised_command_selects_the_same_hosts(project: Project) -> None:
 def test_a_refused_dry_run_advises_a_dry_run(project: Project) -> None:
     deploy(project)
     done = project.doit("deploy:production", "dry_run=yes", "branch=nowhere").failed()
-    assert "Once fixed, run: doit deploy:production branch=nowhere dry_run=yes\n" in done.out
+    assert "commit that exists: doit deploy:production branch=NAME dry_run=yes\n" in done.out
 
 
 @pytest.mark.extended("detail")
