@@ -11,7 +11,8 @@ from capdoit.decisions.readiness import find_undo_problems
 from capdoit.errors import HostError, HostsFailed, Interrupted, Outcome, Unreachable
 from capdoit.events import StepFailed
 from capdoit.flow.undo import find_undo_target
-from capdoit.hosts.connection import Connection, Deadline
+from capdoit.hosts.connection import Connection
+from capdoit.hosts.deadline import Deadline
 from capdoit.operations.confirmation import restore_unconfirmed
 from capdoit.operations.guards import find_reverted
 from capdoit.operations.survey import survey_host

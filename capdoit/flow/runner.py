@@ -30,7 +30,7 @@ from capdoit.flow.hook_calls import call_failed_hooks, call_hook, plan_hook, ref
 from capdoit.flow.preparation import prepare_flow
 from capdoit.flow.short_drill import rehearse_rollback
 from capdoit.flow.undo import find_undo_command
-from capdoit.hosts.connection import Deadline
+from capdoit.hosts.deadline import Deadline
 from capdoit.operations.confirmation import restore_unconfirmed
 from capdoit.operations.flow_decisions import choose_live
 from capdoit.operations.lock import take_locks

@@ -9,11 +9,12 @@ from dataclasses import dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from capdoit.errors import ConfigError
+from capdoit.hosts.deadline import Deadline
 from capdoit.script import Secret
 from capdoit.text import suggest_name
 
 if TYPE_CHECKING:
-    from capdoit.hosts.connection import Connection, Deadline
+    from capdoit.hosts.connection import Connection
 
 Roles = str | Iterable[str]
 Timeout = float | None | Callable[[Any], float]
@@ -83,8 +84,6 @@ class Hook:
 
     def start_deadlines(self) -> tuple[Deadline, ...]:
         """Return the deadline of a call that begins now; empty without a timeout."""
-        from capdoit.hosts.connection import Deadline  # `doit list` must not load it
-
         if not self.timeout_seconds:
             return ()
         noun = "hook" if self.when in ("before", "after") else f"{NOUNS.get(self.when, self.when)} {self.name}"

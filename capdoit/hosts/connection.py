@@ -2,63 +2,33 @@
 
 from __future__ import annotations
 
-import random
 import select
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
-from capdoit.errors import Cancelled, HostError, LoginDropped, Unreachable
+from capdoit.errors import Cancelled, HostError, LoginDropped
 from capdoit.events import EventBus, HostOutput, LoginRetried, TransferProgress
+from capdoit.hosts.deadline import Deadline, find_passed, limit_request
+from capdoit.hosts.held_lock import HeldLock
 from capdoit.hosts.host import Host
+from capdoit.hosts.login_retries import RETRY_SECONDS, retry_dropped_logins
 from capdoit.hosts.logins import Logins
-from capdoit.hosts.pipes import Process
+from capdoit.hosts.loss_script import LossScript
+from capdoit.hosts.machine import make_machine
 from capdoit.hosts.request import Answer, Request
-from capdoit.hosts.session import LOOP, Session
-from capdoit.hosts.ssh_command import ssh_arguments, ssh_options
+from capdoit.hosts.session import Session
+from capdoit.hosts.session_opening import SessionTerms, open_session
 from capdoit.hosts.stop_signal import StopSignal
-from capdoit.script import EnvValue, HomePath, Script, Secret, Value, as_template, words
+from capdoit.script import EnvValue, HomePath, Script, Secret, Value, as_template
 from capdoit.shell_scripts import render
 
 if TYPE_CHECKING:
     from capdoit.config.stages import HostConfig
     from capdoit.layout import Layout
-
-RETRY_SECONDS = 20.0  # of logins that are dropped, after which a host counts as unreachable
-PAUSE_SECONDS = (0.3, 1.0)  # before the next login, chosen at random: hosts that were dropped together come apart
-# A host that has greeted before greets again within this time, or twice the time that it took.
-REOPENING_TIMEOUT_SECONDS = 10.0
-
-
-@dataclass(frozen=True)
-class Deadline:
-    """The time at which something that takes several requests must be over.
-
-    Attributes:
-        at: time by the monotonic clock.
-        message: text of the error after that time, such as "the flow took longer than its timeout, 60 s,".
-    """
-
-    at: float
-    message: str
-
-
-@dataclass(frozen=True)
-class HeldLock:
-    """The lock of a flow on one host, as far as a connection has to know it.
-
-    Attributes:
-        run_id: id of the flow; while it is set, commands of hooks run only if the lock names this flow.
-        retake: takes the lock again on a session that replaces a lost one, before anything else runs there.
-        release: request that releases the lock, sent at the end of the session.
-    """
-
-    run_id: str = ""
-    retake: Callable[[], None] | None = None
-    release: Request | None = None
 
 
 class Connection:
@@ -89,11 +59,8 @@ class Connection:
         self._events, self._logins = events, logins
         self._session: Session | None = None
         self._home = ""  # of the login
-        self._loss_script: Script | None = None
-        self._restore: Callable[[], None] | None = None
-        self._revocation: tuple[Session, str] | None = None  # the session and the tag of its frame
-        self._may_share = True
-        self._greeting_seconds = 0.0
+        self._session_terms = SessionTerms()
+        self._loss_script = LossScript()
         self._machine: Any = None
 
     @property
@@ -156,13 +123,14 @@ class Connection:
     @property
     def is_confirmed(self) -> bool:
         """False while the host may have run the loss script, because it has not acknowledged that it was revoked."""
-        return self._revocation is None or self._revocation[0].has_answered(self._revocation[1])
+        return self._loss_script.is_settled
 
     @property
     def machine(self) -> Any:
         """The host's plumbum machine, made on first use."""
         if self._machine is None:
-            self._machine = self._make_machine()
+            with self._logins.begin(self.config, self._raise_if_over):
+                self._machine = make_machine(self.config)
         return self._machine
 
     def script(
@@ -223,8 +191,8 @@ class Connection:
         """
         if not self.is_connected:
             self.ask([])
-        self._loss_script = script
-        self._tell_loss_script(script)
+        assert self._session  # noqa: S101 - it was opened
+        self._loss_script.give(self._session, script)
 
     def revoke_loss_script(self, restore: Callable[[], None] | None = None) -> None:
         """Tell the host that nothing runs any more if the session is lost. The answer is not awaited.
@@ -233,10 +201,7 @@ class Connection:
             restore: called on the next session, if this one is lost and the host has not acknowledged the revocation:
                 the script may have run. None if that does not matter.
         """
-        self._loss_script, self._restore, self._revocation = None, restore, None
-        if self._session:
-            told = self._session, self._tell_loss_script(Script("nothing", ""))
-            self._revocation = told if restore else None
+        self._loss_script.revoke(self._session, restore)
 
     def reconnect(self) -> None:
         """Replace a session that is not alive.
@@ -286,25 +251,22 @@ class Connection:
     def _ask_with_retries(self, requests: Sequence[Request]) -> list[Answer]:
         """Log in and run requests; try again when an ssh server drops the login, after which nothing ran."""
         patience_seconds = min([self.retry_seconds, *(r.timeout for r in requests if r.timeout is not None)])
-        began = time.monotonic()
-        tries = 0
-        while True:
-            tries += 1
-            try:
-                return self._log_in_and_ask(requests)
-            except LoginDropped as error:
-                if not patience_seconds:
-                    raise
-                if time.monotonic() - began > patience_seconds:
-                    raise _given_up(error, tries, patience_seconds) from None
-                if tries == 1:
-                    self._events.emit(LoginRetried(self.name, error.reason, patience_seconds))
-            select.select([self.stop], [], [], random.uniform(*PAUSE_SECONDS))  # noqa: S311 - no secret
-            self._raise_if_over()
+        log_in = partial(self._log_in_and_ask, requests)
+        return retry_dropped_logins(log_in, patience_seconds, partial(self._tell_retry, patience_seconds), self._pause)
+
+    def _tell_retry(self, patience_seconds: float, error: LoginDropped) -> None:
+        self._events.emit(LoginRetried(self.name, error.reason, patience_seconds))
+
+    def _pause(self, seconds: float) -> None:
+        """Wait for some time, or until the current work is stopped. Errors as in `_raise_if_over`."""
+        select.select([self.stop], [], [], seconds)
+        self._raise_if_over()
 
     def _log_in_and_ask(self, requests: Sequence[Request]) -> list[Answer]:
         with self._logins.begin(self.config, self._raise_if_over) as end_login:
-            self._session = self._open(end_login)
+            if lost := self._session:
+                self._session_terms = self._session_terms.after(lost.was_silent, lost.greeting_seconds)
+            self._session = open_session(self.config, self._session_terms, end_login, self.redact)
             self._resume(self._session)
             return self._ask(self._session, requests)
 
@@ -317,77 +279,24 @@ class Connection:
         """Raise an error if the current work was stopped, or if its time is over."""
         if self.stop:
             raise Cancelled(self.name, "stopped")
-        for deadline in self.deadlines:
-            if deadline.at <= time.monotonic():
-                raise HostError(self.name, f"login: {deadline.message} and was stopped")
-
-    def _open(self, on_greeting: Callable[[], None]) -> Session:
-        """Return a session. After a silent one it does not share a connection, which may be dead, too."""
-        from plumbum import CommandNotFound, local
-
-        if lost := self._session:
-            self._may_share = self._may_share and not lost.was_silent
-            self._greeting_seconds = max(self._greeting_seconds, lost.greeting_seconds)
-        program, arguments = "sh", ["-c", LOOP]
-        if self.config.transport == "ssh":
-            # The user's login shell reads this line. Every shell knows exec and single quotes.
-            line = "exec sh -c " + words([LOOP])
-            program, arguments = "ssh", ["-T", *ssh_arguments(self.config, self._may_share), line]
-        try:
-            command = local[program][arguments]
-        except CommandNotFound:
-            raise Unreachable(self.name, f"cannot connect: {program} is not installed on this machine") from None
-        process = cast(Process, command.popen(new_session=True, bufsize=0))
-        return Session(self.name, process, on_greeting, self.redact, self._greeting_timeout)
-
-    @property
-    def _greeting_timeout(self) -> float | None:
-        """The seconds that a host gets to greet; None for a host that has never greeted."""
-        return max(REOPENING_TIMEOUT_SECONDS, 2 * self._greeting_seconds) if self._greeting_seconds else None
+        if deadline := find_passed(self.deadlines, time.monotonic()):
+            raise HostError(self.name, f"login: {deadline.message} and was stopped")
 
     def _resume(self, session: Session) -> None:
         """Bring a session that replaces a lost one to the state of the lost one."""
         try:
-            if self._loss_script:
-                self._tell_loss_script(self._loss_script)
+            self._loss_script.give_again(session)
             if self.held_lock and self.held_lock.retake:
                 self.held_lock.retake()
-            if self._loss_script:
-                self._ask(session, [Request(self._loss_script, capture=True)])
-            if self._restore and not self.is_confirmed:
-                self._restore()
-                self._revocation = None
+            self._loss_script.catch_up(lambda script: self._ask(session, [Request(script, capture=True)]))
         except BaseException:
             session.abort()
             raise
 
-    def _tell_loss_script(self, script: Script) -> str:
-        """Send the script that runs on the host if the session is lost, and return the tag of that frame."""
-        assert self._session  # noqa: S101 - all callers have a session
-        return self._session.tell(Request(script, "on_loss"))
-
     def _prepared(self, request: Request) -> Request:
         """Return a request that ends by the deadlines and reports the progress of its transfer."""
-        for deadline in self.deadlines:
-            left = max(0.0, deadline.at - time.monotonic())
-            if request.timeout is None or left < request.timeout:
-                request = replace(request, timeout=left, timeout_message=deadline.message)
+        request = limit_request(request, self.deadlines, time.monotonic())
         return replace(request, progress=partial(self._report_progress, request.name)) if request.source else request
 
     def _report_progress(self, name: str, sent_bytes: int, total_bytes: int) -> None:
         self._events.emit(TransferProgress(self.name, name, sent_bytes, total_bytes))
-
-    def _make_machine(self) -> Any:
-        from plumbum import SshMachine, local
-
-        config = self.config
-        if config.transport == "local":
-            return local
-        options = ssh_options(config)
-        with self._logins.begin(config, self._raise_if_over):
-            return SshMachine(config.hostname, config.user, config.port, ssh_opts=options, scp_opts=options)
-
-
-def _given_up(error: LoginDropped, tries: int, seconds: float) -> LoginDropped:
-    advice = "MaxStartups of that ssh server may be too low for all who log in"
-    return LoginDropped(error.host, f"{error.reason}, {tries} times in {seconds:g} s: {advice}", lines=error.lines)

@@ -9,7 +9,8 @@ from concurrent.futures import ALL_COMPLETED, FIRST_EXCEPTION, Future, ThreadPoo
 from typing import TypeVar, cast
 
 from capdoit.errors import HostsFailed, Outcome
-from capdoit.hosts.connection import Connection, Deadline
+from capdoit.hosts.connection import Connection
+from capdoit.hosts.deadline import Deadline
 from capdoit.hosts.session import HEARTBEAT_SECONDS
 from capdoit.hosts.stop_signal import StopSignal
 

@@ -11,7 +11,8 @@ from typing import Any
 from capdoit.decisions.directory_conflicts import find_directory_conflicts
 from capdoit.errors import HostError, HostsFailed, LockHeld, LockLost, NotReady, Outcome, Unreachable
 from capdoit.events import HostLeftOut, HostSurveyed, LockAwaited, LockReleased, LockTaken, StaleLockTakenOver
-from capdoit.hosts.connection import Connection, HeldLock
+from capdoit.hosts.connection import Connection
+from capdoit.hosts.held_lock import HeldLock
 from capdoit.hosts.request import Answer, Request
 from capdoit.layout import REMOVED
 from capdoit.operations.survey import SURVEY_TIMEOUT_SECONDS, read_survey, survey_host, survey_request

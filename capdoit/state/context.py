@@ -9,7 +9,8 @@ from typing import IO, Any
 
 from capdoit.errors import CapdoitError
 from capdoit.events import Decided, Event, EventBus, Warned
-from capdoit.hosts.connection import Connection, Deadline
+from capdoit.hosts.connection import Connection
+from capdoit.hosts.deadline import Deadline
 from capdoit.hosts.fleet import Fleet
 from capdoit.layout import SCRATCH
 from capdoit.script import Script, Value

@@ -7,7 +7,8 @@ from functools import partial
 
 from capdoit.errors import HostError, HostsFailed, LockLost, Outcome
 from capdoit.events import FlipStarted, FlipUndone, Published
-from capdoit.hosts.connection import Connection, Deadline
+from capdoit.hosts.connection import Connection
+from capdoit.hosts.deadline import Deadline
 from capdoit.operations.confirmation import (
     confirm_publish,
     live_values,
