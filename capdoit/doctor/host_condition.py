@@ -13,7 +13,7 @@ from capdoit.hosts.request import Request
 from capdoit.operations.lock import flock_request
 from capdoit.operations.survey import SURVEY_TIMEOUT_SECONDS
 from capdoit.operations.tools import tools_for_both_flows
-from capdoit.records.fact_lines import parse_fact_lines, parse_room
+from capdoit.records.fact_lines import FactLines, parse_fact_lines, parse_room
 from capdoit.records.journal import Entry
 from capdoit.records.lock_state import LOCK_KEYS, describe_holder, parse_is_held
 from capdoit.script import Value
@@ -133,24 +133,37 @@ def parse_condition(host: str, deploy_to: str, text: str, sent: float, received:
     """
     facts = parse_fact_lines(host, text, ONCE, OFTEN, "doctor")
     once = {key: "".join(facts[key])[:LONGEST_VALUE] for key in ONCE}
-    mode, owner = _parse_rights(once["rights"])
-    tools = dict(_parse_tool(tool) for tool in facts["tool"])
-    return Condition(
+    condition = Condition(
         host=host,
         clock=_parse_clock(once["clock"], sent, received),
         locale=once["locale"],
         charmap=once["charmap"],
         user=once["user"],
+        deploy_to=deploy_to,
+        lock_holder=describe_holder(Entry.parse(once["lock"]), parse_is_held(facts), once["lock_process"]),
+    )
+    return _with_place(_with_programs(condition, facts, once), facts, once)
+
+
+def _with_programs(condition: Condition, facts: FactLines, once: Mapping[str, str]) -> Condition:
+    tools = dict(_parse_tool(tool) for tool in facts["tool"])
+    return replace(
+        condition,
         sh=f"{once['shell'].rpartition('/')[2]} {_find_version(once['shell_version'])}".strip(),
         tools={tool: version for tool, version in tools.items() if tool in SHOWN_TOOLS},
         no_tools=_limit(facts["no_tool"]),
-        deploy_to=deploy_to,
+    )
+
+
+def _with_place(condition: Condition, facts: FactLines, once: Mapping[str, str]) -> Condition:
+    mode, owner = _parse_rights(once["rights"])
+    return replace(
+        condition,
         place=once["place"],
         owner=owner,
         mode=mode,
         is_directory=not once["no_directory"],
         closed=_limit(facts["closed"]),
-        lock_holder=describe_holder(Entry.parse(once["lock"]), parse_is_held(facts), once["lock_process"]),
         disk=parse_room(once["disk"]),
         inodes=parse_room(once["inodes"]),
         directory_id=once["directory_id"],

@@ -56,13 +56,11 @@ def prepare_flow(
         NotReady: the controller lacks what the transfer needs.
     """
     _check_variables(definition, variables, is_part)
-    refuse_unset_settings(select_release_hosts(definition.stage, variables), definition.flow == "deploy")
-    if definition.flow == "deploy":
-        transfer_of(definition.stage).prepare(definition.stage)
     plan = _load_plan(definition, variables)
-    if plan:
-        variables = plan.restore_variables(variables)
-    request = _make_request(definition, variables, plan, undone_release, is_drill)
+    planned = plan.restore_variables(variables) if plan else variables
+    request = replace(_make_request(definition, planned, undone_release, is_drill), plan=plan)
+    if request.is_deploy:
+        transfer_of(request.stage).prepare(request.stage)
     if plan:
         _refuse_changed_project(definition, request, plan)
     context = _make_context(definition, request, events)
@@ -80,8 +78,7 @@ def open_context(
     Raises:
         ConfigError: no host is selected, or a secret is not set.
     """
-    refuse_unset_settings(select_release_hosts(definition.stage, variables), definition.flow == "deploy")
-    request = _make_request(definition, variables, None, "", is_drill)
+    request = _make_request(definition, variables, is_drill=is_drill)
     context = _make_context(definition, request, events)
     _report_unmasked_secrets(definition, context)
     return context
@@ -117,13 +114,16 @@ def _load_plan(definition: FlowDefinition, variables: Variables) -> PlanFile | N
 
 
 def _make_request(
-    definition: FlowDefinition, variables: Variables, plan: PlanFile | None, undone_release: str, is_drill: bool
+    definition: FlowDefinition, variables: Variables, undone_release: str = "", is_drill: bool = False
 ) -> FlowRequest:
+    """Return the request of a flow on the selected hosts; errors as in `refuse_unset_settings`."""
+    stage = select_release_hosts(definition.stage, variables)
+    refuse_unset_settings(stage, definition.flow == "deploy")
     declared = definition.declared
     failed = tuple(hook for hook in declared.failed if hook.name not in variables.skip)
     return FlowRequest(
         flow=definition.flow,
-        stage=select_release_hosts(definition.stage, variables),
+        stage=stage,
         all_hosts=definition.stage.hosts,
         variables=variables,
         declared=replace(declared, failed=failed),
@@ -131,7 +131,6 @@ def _make_request(
         branch=transfer_of(definition.stage).source(definition.stage, variables.branch),
         run_id=secrets.token_hex(8),
         operator=join_lines(current_operator()),
-        plan=plan,
         undone_release=undone_release,
         is_drill=is_drill,
     )

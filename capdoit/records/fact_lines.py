@@ -10,13 +10,12 @@ from capdoit.errors import HostError
 from capdoit.text import make_printable
 from capdoit.units import Capacity
 
+FactLines = Mapping[str, Sequence[str]]  # the facts of a host by key; none for a key that it did not print
 MOST_LINES = 100_000
 LONGEST_SHOWN = 200  # characters of a line that is not expected
 
 
-def parse_fact_lines(
-    host: str, text: str, single_keys: Set[str], repeated_keys: Set[str], question: str
-) -> Mapping[str, Sequence[str]]:
+def parse_fact_lines(host: str, text: str, single_keys: Set[str], repeated_keys: Set[str], question: str) -> FactLines:
     """Return the facts by key, in the order of the script, with control characters escaped.
 
     Args:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 from capdoit.errors import HostError
 from capdoit.layout import Layout, is_release
-from capdoit.records.fact_lines import LONGEST_SHOWN, malformed_answer, parse_fact_lines, parse_room
+from capdoit.records.fact_lines import LONGEST_SHOWN, FactLines, malformed_answer, parse_fact_lines, parse_room
 from capdoit.records.journal import ROLLBACK, DrillVerdict, Entry
 from capdoit.records.lineage import Lineage, build_lineage, merge_publishes
 from capdoit.records.lock_state import LOCK_KEYS, describe_holder, parse_is_held
@@ -171,40 +171,10 @@ def parse_facts(host: str, layout: Layout, text: str) -> Facts:
     found = parse_fact_lines(host, text, SINGLE_KEYS, REPEATED_KEYS, "survey")
     if max(len(found["journal"]), len(found["log"])) > MOST_HISTORY:
         raise malformed_answer(host, f"more than {MOST_HISTORY} lines of history", "survey")
-    revisions = dict(_parse_release(release) for release in found["release"])
-    return Facts(
-        host=host,
-        layout=layout,
-        user="".join(found["user"]),
-        exists=bool(found["deploy_to"]),
-        directory_id="".join(found["directory_id"]),
-        link="".join(found["current"]),
-        current=_parse_current(layout, found),
-        current_is_not_symlink=bool(found["current_is_no_link"]),
-        current_is_broken=bool(found["current_is_broken"]),
-        releases={name: revision for name, revision in revisions.items() if is_release(name)},
-        archives=frozenset(filter(is_release, found["archive"])),
-        kept_failures=frozenset(filter(is_release, found["set_aside"])),
-        strays=(*found["stray"], *(name for name in revisions if not is_release(name))),
-        shared_problems=tuple(found["shared_problem"]),
-        missing_tools=tuple(found["no_tool"]),
-        uncreated_dirs=tuple(found["not_made"]),
-        missing_files=tuple(_parse_index(host, number) for number in found["no_file"]),
-        unwritable=tuple(found["not_writable"]),
-        unreadable=tuple(found["not_readable"]),
-        is_read_only=bool(found["read_only"]),
-        has_reserve=not found["no_reserve"],
-        out_of_bounds="".join(found["out_of_bounds"]),
-        lock=Entry.parse("".join(found["lock"])),
-        lock_is_held=parse_is_held(found) if found["deploy_to"] else False,
-        lock_process="".join(found["lock_process"]),
-        scratch=tuple(found["scratch"]),
-        drill_verdict=DrillVerdict.parse("".join(found["drilled"])),
-        disk=parse_room("".join(found["disk"])),
-        inodes=parse_room("".join(found["inodes"])),
-        entries=tuple(filter(None, map(Entry.parse, found["journal"]))),
-        log=tuple(found["log"]),
-    )
+    facts = Facts(host, layout, user="".join(found["user"]))
+    for add in (_with_deploy_to, _with_current, _with_releases, _with_problems, _with_lock, _with_room, _with_history):
+        facts = add(facts, found)
+    return facts
 
 
 def parse_revision(host: str, text: str) -> str:
@@ -218,7 +188,78 @@ def parse_revision(host: str, text: str) -> str:
     return text
 
 
-def _parse_current(layout: Layout, found: Mapping[str, Sequence[str]]) -> str | None:
+def _with_deploy_to(facts: Facts, found: FactLines) -> Facts:
+    return replace(
+        facts,
+        exists=bool(found["deploy_to"]),
+        directory_id="".join(found["directory_id"]),
+        out_of_bounds="".join(found["out_of_bounds"]),
+        scratch=tuple(found["scratch"]),
+    )
+
+
+def _with_current(facts: Facts, found: FactLines) -> Facts:
+    return replace(
+        facts,
+        link="".join(found["current"]),
+        current=_parse_current(facts.layout, found),
+        current_is_not_symlink=bool(found["current_is_no_link"]),
+        current_is_broken=bool(found["current_is_broken"]),
+    )
+
+
+def _with_releases(facts: Facts, found: FactLines) -> Facts:
+    revisions = dict(_parse_release(release) for release in found["release"])
+    return replace(
+        facts,
+        releases={name: revision for name, revision in revisions.items() if is_release(name)},
+        archives=frozenset(filter(is_release, found["archive"])),
+        kept_failures=frozenset(filter(is_release, found["set_aside"])),
+        strays=(*found["stray"], *(name for name in revisions if not is_release(name))),
+    )
+
+
+def _with_problems(facts: Facts, found: FactLines) -> Facts:
+    return replace(
+        facts,
+        shared_problems=tuple(found["shared_problem"]),
+        missing_tools=tuple(found["no_tool"]),
+        uncreated_dirs=tuple(found["not_made"]),
+        missing_files=tuple(_parse_index(facts.host, number) for number in found["no_file"]),
+        unwritable=tuple(found["not_writable"]),
+        unreadable=tuple(found["not_readable"]),
+    )
+
+
+def _with_lock(facts: Facts, found: FactLines) -> Facts:
+    return replace(
+        facts,
+        lock=Entry.parse("".join(found["lock"])),
+        lock_is_held=parse_is_held(found) if found["deploy_to"] else False,
+        lock_process="".join(found["lock_process"]),
+    )
+
+
+def _with_room(facts: Facts, found: FactLines) -> Facts:
+    return replace(
+        facts,
+        is_read_only=bool(found["read_only"]),
+        has_reserve=not found["no_reserve"],
+        disk=parse_room("".join(found["disk"])),
+        inodes=parse_room("".join(found["inodes"])),
+    )
+
+
+def _with_history(facts: Facts, found: FactLines) -> Facts:
+    return replace(
+        facts,
+        drill_verdict=DrillVerdict.parse("".join(found["drilled"])),
+        entries=tuple(filter(None, map(Entry.parse, found["journal"]))),
+        log=tuple(found["log"]),
+    )
+
+
+def _parse_current(layout: Layout, found: FactLines) -> str | None:
     """Return the release that ``current`` points to; the symlink may use the real path of deploy_to."""
     link, resolved = "".join(found["current"]), "".join(found["current_place"])
     real = Layout("".join(found["deploy_to"]))
