@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from capdoit.state.decision import Decision
 
 
+LONGEST_LOGGED_OUTPUT = 1 << 16  # characters of captured stdout in an event; a survey's answer is far shorter
+
+
 @dataclass(frozen=True)
 class Event:
     """Something that happened once. Text in its fields has no secrets when a listener gets it."""
@@ -57,6 +60,89 @@ class TransferProgress(Event):
     total_bytes: int
 
 
+@dataclass(frozen=True)
+class WorkStarted(Event):
+    """A host began its part of a step or hook. A step may have several parts, one after the other.
+
+    Attributes:
+        host: name of the host.
+    """
+
+    host: str
+
+
+@dataclass(frozen=True)
+class WorkFinished(Event):
+    """A host came to the end of its part of a step or hook.
+
+    Attributes:
+        host: name of the host.
+        seconds: duration.
+        reason: why it failed, in one line; empty if it succeeded.
+        is_cancelled: it did not fail itself, but was stopped because of another host or a signal.
+    """
+
+    host: str
+    seconds: float
+    reason: str = ""
+    is_cancelled: bool = False
+
+
+@dataclass(frozen=True)
+class RequestSent(Event):
+    """A script was sent to a host.
+
+    Attributes:
+        host: name of the host.
+        name: name of the request in messages.
+        verb: how the host runs the script, as in `hosts.request.Request`.
+        values: the environment and the values of the script, as assignments of sh.
+        body: the commands of the script.
+    """
+
+    host: str
+    name: str
+    verb: str
+    values: str
+    body: str
+
+
+@dataclass(frozen=True)
+class RequestAnswered(Event):
+    """A host answered a script.
+
+    Attributes:
+        host: name of the host.
+        name: name of the request in messages.
+        status: exit status.
+        seconds: time from the request to its answer, or to the last answer of requests that were sent together.
+        output: stdout, if the request captured it; not longer than `LONGEST_LOGGED_OUTPUT` characters.
+    """
+
+    host: str
+    name: str
+    status: int
+    seconds: float
+    output: str = ""
+
+
+@dataclass(frozen=True)
+class RequestFailed(Event):
+    """A host did not answer: it could not be reached, was lost, or took too long.
+
+    Attributes:
+        host: name of the host.
+        name: names of the requests that were sent together.
+        reason: the error in one line.
+        seconds: time from the request to the error.
+    """
+
+    host: str
+    name: str
+    reason: str
+    seconds: float
+
+
 # -- the flow
 
 
@@ -74,6 +160,7 @@ class FlowStarted(Event):
         message: the operator's reason; may be empty.
         unknown_variables: names of NAME=VALUE that only hooks or tasks of the project can use.
         is_drill: the flow only rehearses.
+        tasks: names of the steps and hooks that the flow does, in order.
     """
 
     flow: str
@@ -85,6 +172,7 @@ class FlowStarted(Event):
     message: str
     unknown_variables: tuple[str, ...] = ()
     is_drill: bool = False
+    tasks: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

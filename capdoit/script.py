@@ -137,11 +137,16 @@ class Script:
         """The script without its environment."""
         return self.given + self.body
 
-    def frame(self) -> str:
-        """Return the text to send: the environment, then the script."""
+    @property
+    def before_body(self) -> str:
+        """The environment and the values; secrets are revealed."""
         # One command: sh expands all its words before it assigns the first variable.
         exports = [f"{check_name(name)}={_environment_word(value)}" for name, value in self.env.items()]
-        return (f"export {' '.join(exports)}\n" if exports else "") + self.text
+        return (f"export {' '.join(exports)}\n" if exports else "") + self.given
+
+    def frame(self) -> str:
+        """Return the text to send: the environment, then the script."""
+        return self.before_body + self.body
 
 
 def quote(value: str) -> str:

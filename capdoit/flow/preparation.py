@@ -202,4 +202,5 @@ def _flow_started(definition: FlowDefinition, request: FlowRequest) -> FlowStart
         message=request.message,
         unknown_variables=tuple(sorted(request.variables.custom.keys() - known.keys())),
         is_drill=request.is_drill,
+        tasks=definition.working_tasks(request.task_names),
     )

@@ -20,6 +20,7 @@ from capdoit.hosts.logins import Logins
 from capdoit.hosts.loss_script import LossScript
 from capdoit.hosts.machine import make_machine
 from capdoit.hosts.request import Answer, Request
+from capdoit.hosts.request_log import RequestLog
 from capdoit.hosts.session import Session
 from capdoit.hosts.session_opening import SessionTerms, open_session
 from capdoit.hosts.stop_signal import StopSignal
@@ -57,10 +58,11 @@ class Connection:
         self.held_lock: HeldLock | None = None
         self.retry_seconds = RETRY_SECONDS
         self._events, self._logins = events, logins
+        self._log = RequestLog(self.name, events)
         self._session: Session | None = None
         self._home = ""  # of the login
         self._session_terms = SessionTerms()
-        self._loss_script = LossScript()
+        self._loss_script = LossScript(self._log)
         self._machine: Any = None
 
     @property
@@ -271,7 +273,8 @@ class Connection:
             return self._ask(self._session, requests)
 
     def _ask(self, session: Session, requests: Sequence[Request]) -> list[Answer]:
-        answers = session.ask([self._prepared(request) for request in requests], self.stop)
+        with self._log.exchange(requests) as answers:
+            answers.extend(session.ask([self._prepared(request) for request in requests], self.stop))
         self._home = session.home
         return answers
 

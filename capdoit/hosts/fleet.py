@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import select
 import threading
+import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ALL_COMPLETED, FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
+from functools import partial
 from typing import TypeVar, cast
 
-from capdoit.errors import HostsFailed, Outcome
+from capdoit.errors import Cancelled, HostsFailed, Outcome
+from capdoit.events import EventBus, WorkFinished, WorkStarted
 from capdoit.hosts.connection import Connection
 from capdoit.hosts.deadline import Deadline
 from capdoit.hosts.session import HEARTBEAT_SECONDS
 from capdoit.hosts.stop_signal import StopSignal
+from capdoit.text import get_first_line
 
 # Often one cause fails several hosts within a moment. They may report it before they are stopped.
 FAILURE_GRACE_SECONDS = 0.5
@@ -25,10 +29,12 @@ class Fleet:
 
     Args:
         connections: connections in the order of deploy.yml; at least one.
+        events: bus that is told which host is at work.
     """
 
-    def __init__(self, connections: Sequence[Connection]) -> None:
+    def __init__(self, connections: Sequence[Connection], events: EventBus) -> None:
         self.connections = tuple(connections)
+        self._events = events
         self._stop = StopSignal()
         self._is_stopped = False
         self._is_uninterrupted = False
@@ -58,18 +64,7 @@ class Fleet:
             The outcome of each host; a failure is not raised.
         """
         connections = self.release_connections if connections is None else connections
-        self._renew_stop()
-        futures = [self._pool.submit(work, connection) for connection in connections]
-        try:
-            _wait(futures, until_one_fails=stop_on_failure)
-            if stop_on_failure and wait(futures, FAILURE_GRACE_SECONDS).not_done:
-                self._stop.set()
-        except BaseException:
-            self._stop.set()
-            raise
-        finally:
-            _wait(futures)
-        return [_outcome(connection, future) for connection, future in zip(connections, futures, strict=True)]
+        return self._in_parallel(partial(self._report_work, work), connections, stop_on_failure)
 
     def all(self, work: Callable[[Connection], T], connections: Sequence[Connection] | None = None) -> dict[str, T]:
         """Do some work that has to succeed on every host; arguments as in `each`.
@@ -120,9 +115,39 @@ class Fleet:
     def close(self) -> None:
         """End all sessions in order."""
         self._closed.set()
-        self.each(Connection.close, self.connections, stop_on_failure=False)
+        self._in_parallel(Connection.close, self.connections, stop_on_failure=False)
         self._pool.shutdown()
         self._stop.close()
+
+    def _in_parallel(
+        self, work: Callable[[Connection], T], connections: Sequence[Connection], stop_on_failure: bool
+    ) -> list[Outcome[T]]:
+        self._renew_stop()
+        futures = [self._pool.submit(work, connection) for connection in connections]
+        try:
+            _wait(futures, until_one_fails=stop_on_failure)
+            if stop_on_failure and wait(futures, FAILURE_GRACE_SECONDS).not_done:
+                self._stop.set()
+        except BaseException:
+            self._stop.set()
+            raise
+        finally:
+            _wait(futures)
+        return [_outcome(connection, future) for connection, future in zip(connections, futures, strict=True)]
+
+    def _report_work(self, work: Callable[[Connection], T], connection: Connection) -> T:
+        """Do some work on a host, and tell of its start and its end."""
+        name, began = connection.name, time.monotonic()
+        self._events.emit(WorkStarted(name))
+        try:
+            answer = work(connection)
+        except BaseException as error:
+            seconds, is_cancelled = time.monotonic() - began, isinstance(error, Cancelled)
+            reason = self._events.redact(get_first_line(str(error).strip()) or type(error).__name__)
+            self._events.emit(WorkFinished(name, seconds, reason, is_cancelled))
+            raise
+        self._events.emit(WorkFinished(name, time.monotonic() - began))
+        return answer
 
     def _send_heartbeats(self) -> None:
         """Tell every host that the controller is alive, also while the flow works elsewhere for a long time."""

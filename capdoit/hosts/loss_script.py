@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from capdoit.hosts.request import Request
+from capdoit.hosts.request_log import RequestLog
 from capdoit.hosts.session import Session
 from capdoit.script import Script
 
@@ -12,9 +13,14 @@ NOTHING = Script("nothing", "")
 
 
 class LossScript:
-    """The loss script of one host, through all its sessions. At first there is none."""
+    """The loss script of one host, through all its sessions. At first there is none.
 
-    def __init__(self) -> None:
+    Args:
+        log: tells of each script that is sent.
+    """
+
+    def __init__(self, log: RequestLog) -> None:
+        self._log = log
         self._script: Script | None = None
         self._restore: Callable[[], None] | None = None
         self._revocation: tuple[Session, str] | None = None  # the session and the tag of its frame
@@ -27,7 +33,7 @@ class LossScript:
     def give(self, session: Session, script: Script) -> None:
         """Let the host run a script if the session is lost, until `revoke`. The answer is not awaited."""
         self._script = script
-        _tell(session, script)
+        self._tell(session, script)
 
     def revoke(self, session: Session | None, restore: Callable[[], None] | None) -> None:
         """Tell the host that nothing runs any more if the session is lost. The answer is not awaited.
@@ -38,13 +44,13 @@ class LossScript:
         """
         self._script, self._restore, self._revocation = None, restore, None
         if session:
-            tag = _tell(session, NOTHING)
+            tag = self._tell(session, NOTHING)
             self._revocation = (session, tag) if restore else None
 
     def give_again(self, session: Session) -> None:
         """Give the script, if there is one, to a session that replaces a lost one."""
         if self._script:
-            _tell(session, self._script)
+            self._tell(session, self._script)
 
     def catch_up(self, run: Callable[[Script], object]) -> None:
         """Do what the loss of a session left to its successor.
@@ -61,7 +67,8 @@ class LossScript:
             self._restore()
             self._revocation = None
 
-
-def _tell(session: Session, script: Script) -> str:
-    """Send the script that runs on the host if the session is lost, and return the tag of that frame."""
-    return session.tell(Request(script, "on_loss"))
+    def _tell(self, session: Session, script: Script) -> str:
+        """Send the script that runs on the host if the session is lost, and return the tag of that frame."""
+        request = Request(script, "on_loss")
+        self._log.sent(request)
+        return session.tell(request)

@@ -31,7 +31,7 @@ def make_fleet(stage: Stage, events: EventBus, secrets: Iterable[Secret] = ()) -
     events.redactor.add(_reveal([*secrets, *_secrets(stage.hosts)]))
     events.redactor.add(_secrets_of_transfer(stage))
     logins = Logins(stage.hosts)
-    return Fleet([Connection(config, events, logins) for config in stage.hosts])
+    return Fleet([Connection(config, events, logins) for config in stage.hosts], events)
 
 
 def refuse_unset_settings(stage: Stage, is_deploy: bool) -> None:

@@ -6,6 +6,7 @@ import contextlib
 import getpass
 import os
 import time
+from collections.abc import Container
 from dataclasses import dataclass, field
 
 from capdoit.config.stages import HostConfig, Stage
@@ -43,6 +44,10 @@ class FlowDefinition:
     def steps_before(self, task: FlowTask) -> list[str]:
         """Return the names of the working steps before a task, in order."""
         return [one.name for one in self.tasks[: self.tasks.index(task)] if not one.hook and not one.is_empty_point]
+
+    def working_tasks(self, names: Container[str]) -> tuple[str, ...]:
+        """Return those of some tasks that do something, by their names and in order."""
+        return tuple(task.name for task in self.tasks if task.name in names and not task.is_empty_point)
 
     @property
     def last_working_task(self) -> str:

@@ -11,7 +11,17 @@ from pathlib import Path
 import pytest
 
 from capdoit.config.stages import load_config
-from capdoit.events import Event, TransferProgress
+from capdoit.errors import HostError
+from capdoit.events import (
+    LONGEST_LOGGED_OUTPUT,
+    Event,
+    RequestAnswered,
+    RequestFailed,
+    RequestSent,
+    TransferProgress,
+    WorkFinished,
+    WorkStarted,
+)
 from capdoit.hosts.connection import Connection
 from capdoit.hosts.fleet import Fleet
 from capdoit.hosts.stream import CHUNK_BYTES
@@ -71,3 +81,75 @@ def test_an_upload_reports_its_progress_at_most_ten_times_a_second(tmp_path: Pat
     assert progress[-1] == TransferProgress(connection.name, f"upload {tmp_path}/copy", size, size)
     assert [event.sent_bytes for event in progress] == sorted({event.sent_bytes for event in progress})
     assert len(progress) < 20
+
+
+def test_a_host_tells_when_it_begins_and_ends_its_work(fleet: Fleet) -> None:
+    events = events_of(fleet)
+    failing = fleet.connections[0].name
+
+    def work(connection: Connection) -> None:
+        if connection.name == failing:
+            raise HostError(failing, "out of luck")
+
+    fleet.each(work, stop_on_failure=False)
+    assert {event.host for event in events if isinstance(event, WorkStarted)} == {*names_of(fleet)}
+    ends = {event.host: event for event in events if isinstance(event, WorkFinished)}
+    assert ends.keys() == {*names_of(fleet)}
+    assert {host: end.reason for host, end in ends.items() if end.reason} == {failing: f"{failing}: out of luck"}
+    assert not any(end.is_cancelled for end in ends.values())
+
+
+def test_work_that_is_stopped_is_told_from_work_that_failed(fleet: Fleet) -> None:
+    events = events_of(fleet)
+    failing, *others = names_of(fleet)
+
+    def work(connection: Connection) -> None:
+        connection.host.run("exit 3" if connection.name == failing else "sleep 60")
+
+    fleet.each(work)
+    ends = {event.host: event.is_cancelled for event in events if isinstance(event, WorkFinished)}
+    assert ends == {failing: False, **dict.fromkeys(others, True)}
+
+
+def test_every_request_and_its_answer_are_told_without_secrets(fleet: Fleet) -> None:
+    events = events_of(fleet)
+    connection = fleet.connections[0]
+    connection._events.redactor.add(["pass-word-7"])
+    fleet.all(lambda one: one.host.test("echo $TOKEN; exit 4", env={"TOKEN": "pass-word-7"}), [connection])
+    sent = next(event for event in events if isinstance(event, RequestSent))
+    answered = next(event for event in events if isinstance(event, RequestAnswered))
+    assert (sent.host, sent.name, sent.verb) == (connection.name, "echo $TOKEN; exit 4", "run")
+    assert "TOKEN=" in sent.values
+    assert (answered.host, answered.name, answered.status) == (connection.name, sent.name, 4)
+    assert answered.output == "***\n"
+    assert "pass-word-7" not in repr(events)
+
+
+def test_a_long_answer_is_cut_for_listeners_but_not_for_hooks(fleet: Fleet) -> None:
+    events = events_of(fleet)
+    size = LONGEST_LOGGED_OUTPUT + 1000
+    answers = fleet.all(lambda one: one.host.capture(f"head -c {size} /dev/zero | tr '\\0' x"), fleet.connections[:1])
+    assert [len(answer) for answer in answers.values()] == [size]
+    (answered,) = (event for event in events if isinstance(event, RequestAnswered))
+    assert len(answered.output) == LONGEST_LOGGED_OUTPUT
+
+
+def test_a_request_without_an_answer_is_told(fleet: Fleet) -> None:
+    events = events_of(fleet)
+    (outcome,) = fleet.each(lambda one: one.host.run("sleep 60", timeout=0.2), fleet.connections[:1])
+    assert isinstance(outcome.error, HostError)
+    (failed,) = (event for event in events if isinstance(event, RequestFailed))
+    assert (failed.host, failed.name) == (outcome.host, "sleep 60")
+    assert "took longer than 0.2 s" in failed.reason
+    assert not any(isinstance(event, RequestAnswered) for event in events)
+
+
+def events_of(fleet: Fleet) -> list[Event]:
+    """Return the list that gets all later events of a fleet."""
+    events: list[Event] = []
+    fleet.connections[0]._events.subscribe(events.append)
+    return events
+
+
+def names_of(fleet: Fleet) -> list[str]:
+    return [connection.name for connection in fleet.connections]

@@ -1,0 +1,50 @@
+"""The events about the requests of one host: what was sent, and what came back."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+from capdoit.errors import HostError
+from capdoit.events import LONGEST_LOGGED_OUTPUT, EventBus, RequestAnswered, RequestFailed, RequestSent
+from capdoit.hosts.request import Answer, Request
+from capdoit.text import get_first_line
+
+
+class RequestLog:
+    """Emits the events about the requests of one host, with all secrets masked.
+
+    Args:
+        host: name of the host.
+        events: bus that gets the events.
+    """
+
+    def __init__(self, host: str, events: EventBus) -> None:
+        self._host, self._events = host, events
+
+    def sent(self, request: Request) -> None:
+        """Emit what is sent to the host."""
+        values = self._events.redact(request.script.before_body)
+        self._events.emit(RequestSent(self._host, request.name, request.verb, values, request.script.body))
+
+    @contextmanager
+    def exchange(self, requests: Sequence[Request]) -> Iterator[list[Answer]]:
+        """Emit the requests, and what came of them; the caller puts their answers into the list."""
+        answers: list[Answer] = []
+        began = time.monotonic()
+        for request in requests:
+            self.sent(request)
+        try:
+            yield answers
+        except HostError as error:
+            names = ", ".join(request.name for request in requests)
+            seconds = time.monotonic() - began
+            self._events.emit(RequestFailed(self._host, names, get_first_line(str(error)), seconds))
+            raise
+        for request, answer in zip(requests, answers, strict=True):
+            self._answered(request, answer, time.monotonic() - began)
+
+    def _answered(self, request: Request, answer: Answer, seconds: float) -> None:
+        output = self._events.redact(answer.text[:LONGEST_LOGGED_OUTPUT])
+        self._events.emit(RequestAnswered(self._host, request.name, answer.status, seconds, output))
