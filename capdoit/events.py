@@ -9,12 +9,13 @@ from __future__ import annotations
 import sys
 import threading
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from capdoit.redaction import Redactor
 
 if TYPE_CHECKING:
+    from capdoit.output.drill_report import DrillReport
     from capdoit.output.failure_report import FailureReport
     from capdoit.records.facts import Facts
     from capdoit.state.decision import Decision
@@ -25,7 +26,14 @@ LONGEST_LOGGED_OUTPUT = 1 << 16  # characters of captured stdout in an event; a 
 
 @dataclass(frozen=True)
 class Event:
-    """Something that happened once. Text in its fields has no secrets when a listener gets it."""
+    """Something that happened once. Text in its fields has no secrets when a listener gets it.
+
+    Attributes:
+        run: id of the flow, check or drill that it belongs to; the bus sets it, and two events that differ only in it
+            are equal. Empty outside of them.
+    """
+
+    run: str = field(default="", kw_only=True, compare=False, repr=False)
 
 
 @dataclass(frozen=True)
@@ -98,6 +106,8 @@ class RequestSent(Event):
         verb: how the host runs the script, as in `hosts.request.Request`.
         values: the environment and the values of the script, as assignments of sh.
         body: the commands of the script.
+        fed_file: path of the file that the script reads; empty for none, and for a file that only capdoit has.
+        fed_bytes: size of what the script reads; None if it reads nothing.
     """
 
     host: str
@@ -105,6 +115,8 @@ class RequestSent(Event):
     verb: str
     values: str
     body: str
+    fed_file: str = ""
+    fed_bytes: int | None = None
 
 
 @dataclass(frozen=True)
@@ -682,6 +694,58 @@ class ShadowLeftBehind(Event):
 
 
 @dataclass(frozen=True)
+class DrillStarted(Event):
+    """A drill began; no host was touched yet. The rollback in it emits `FlowStarted` later.
+
+    Attributes:
+        stage: name of the stage.
+        hosts: names of the selected hosts.
+        operator: user who started it.
+    """
+
+    stage: str
+    hosts: tuple[str, ...]
+    operator: str
+
+
+@dataclass(frozen=True)
+class RehearsalFailed(Event):
+    """A drill found that a rollback would not work, or did not come to its end.
+
+    Attributes:
+        report: data of the report for the operator.
+    """
+
+    report: DrillReport
+
+
+@dataclass(frozen=True)
+class CheckStarted(Event):
+    """A check of whether a deploy can begin started; no host was touched yet.
+
+    Attributes:
+        stage: name of the stage.
+        hosts: names of the selected hosts.
+        operator: user who started it.
+    """
+
+    stage: str
+    hosts: tuple[str, ...]
+    operator: str
+
+
+@dataclass(frozen=True)
+class CheckFailed(Event):
+    """A check found that a deploy would fail.
+
+    Attributes:
+        problems: a sentence for each problem.
+    """
+
+    problems: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class CheckWarned(Event):
     """A check found something that does not stop a deploy.
 
@@ -717,13 +781,18 @@ class EventBus:
         redactor: masks secrets in the text of each event.
         outer: bus that gets every event of this bus, too.
         fold: listener that keeps the state of a flow; it is first, and its errors are raised.
+        run: id of the flow, which is set in its events.
     """
 
     def __init__(
-        self, redactor: Redactor | None = None, outer: EventBus | None = None, fold: Listener | None = None
+        self,
+        redactor: Redactor | None = None,
+        outer: EventBus | None = None,
+        fold: Listener | None = None,
+        run: str = "",
     ) -> None:
         self.redactor = redactor or Redactor()
-        self._outer, self._fold = outer, fold
+        self._outer, self._fold, self._run = outer, fold, run
         self._listeners: list[Listener] = []
         self._broken: list[Listener] = []
         self._lock = threading.RLock()
@@ -732,24 +801,27 @@ class EventBus:
         """Deliver events to a listener from now on, after the listeners that subscribed before."""
         self._listeners.append(listener)
 
-    def for_flow(self, fold: Listener) -> EventBus:
+    def for_flow(self, fold: Listener, run: str) -> EventBus:
         """Return a bus for one flow; the listeners of this bus get its events, but not those of another flow's bus.
 
         Args:
             fold: listener that keeps the state of the flow.
+            run: id of the flow, which is set in its events: listeners may get those of several flows.
         """
         outer = self._outer or self
-        return EventBus(self.redactor, outer, fold)
+        return EventBus(self.redactor, outer, fold, run)
 
     def emit(self, event: Event) -> None:
         """Deliver an event; returns when every listener has had it.
 
         The state of the flow gets it as it is, since a secret may be a part of the name of a host or step.
         """
+        if self._run:
+            event = replace(event, run=self._run)
         with self._lock:
             if self._fold:
                 self._fold(event)
-            masked = self.redactor.redact_all(event)
+            masked = self.redactor.redact_all(event) if self._listeners else event
             for listener in self._listeners:
                 self._deliver(masked, listener)
         if self._outer:

@@ -16,6 +16,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from capdoit.script import quote
 from capdoit.text import make_printable
 
 MASK = "***"
@@ -35,9 +36,12 @@ class Redactor:
     def __init__(self) -> None:
         self._secrets: tuple[str, ...] = ()
         self._distinct_secrets: tuple[str, ...] = ()  # those that are no part of capdoit's own words
+        self._short_secrets: frozenset[str] = frozenset()
 
     def add(self, secrets: Iterable[str]) -> None:
         """Mask these texts from now on, except those that are too short."""
+        secrets = [*secrets]
+        self._short_secrets |= {*filter(is_too_short, secrets)}
         found = {look for secret in secrets if is_maskable(secret) for look in _spellings(secret)}
         self._secrets = tuple(sorted({*self._secrets, *found}, key=len, reverse=True))
         self._distinct_secrets = tuple(secret for secret in self._secrets if not _may_be_own_word(secret))
@@ -45,6 +49,13 @@ class Redactor:
     def redact(self, text: str) -> str:
         """Return a text of somebody else with every secret masked, one that is cut at the end of a line included."""
         return _mask(text, self._secrets)
+
+    def redact_assignments(self, text: str) -> str:
+        """Return a script's assignments with every secret masked, a value that is too short a secret included."""
+        for secret in self._short_secrets:
+            for value in (quote(secret), _escape_quotes(quote(secret))):  # in a script, in a script within a script
+                text = text.replace(f"={value}", f"={MASK}")
+        return self.redact(text)
 
     def redact_message(self, text: str) -> str:
         """Return a text of capdoit with every secret masked, unless it may be a part of what capdoit itself writes."""
@@ -121,13 +132,19 @@ def _spellings(secret: str) -> set[str]:
 
 def _quotations(text: str) -> Iterator[str]:
     """Yield a text as programs quote it, without the quotation marks around it."""
-    yield text.replace("'", "'\\''")  # bash -x
+    yield _escape_quotes(text)  # bash -x, and in a script
+    yield _escape_quotes(_escape_quotes(text))  # in a script within a script
     yield shlex.quote(text).removeprefix("'").removesuffix("'")  # dash -x
     yield re.sub(r"([^\w@%+=:,./-])", r"\\\1", text)  # printf %q
     yield re.sub(r'(["$`\\])', r"\\\1", text)  # within double quotes of sh
     yield repr(text)[1:-1]
     yield json.dumps(text)[1:-1]
     yield "".join(char if PERCENT_FREE.match(char) else _percent_encoded(char) for char in text)  # in a URL
+
+
+def _escape_quotes(text: str) -> str:
+    """Return a text as it stands between single quotes of sh."""
+    return text.replace("'", "'\\''")
 
 
 def _percent_encoded(char: str) -> str:

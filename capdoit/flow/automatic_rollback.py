@@ -40,13 +40,13 @@ class AutomaticRollback:
     def __init__(
         self, deploy: FlowContext, definition: FlowDefinition, events: EventBus, make_runner: type[FlowRunner]
     ) -> None:
-        self._deploy, self._definition, self._events = deploy, definition, events
+        self._deploy, self._definition = deploy, definition
         release = deploy.decision.release
         self._runner = make_runner(definition, self._variables(), events, undone_release=release)
 
     def run(self) -> RollbackReport:
         """Roll back, and return the data of the report; a failure is not raised."""
-        self._events.emit(AutomaticRollbackStarted(self._deploy.decision.release))
+        self._deploy.emit(AutomaticRollbackStarted(self._deploy.decision.release))
         try:
             for task in self._definition.tasks:
                 if not task.is_empty_point:

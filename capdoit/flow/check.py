@@ -8,10 +8,9 @@ from datetime import datetime, timezone
 from functools import partial
 from typing import Any
 
-from capdoit.config.stages import Stage
 from capdoit.config.variables import Variables
 from capdoit.errors import HostError, NotReady, Outcome, answers, find_problems
-from capdoit.events import CheckPassed, CheckWarned, EventBus
+from capdoit.events import CheckFailed, CheckPassed, CheckStarted, CheckWarned, EventBus
 from capdoit.flow.preparation import open_context
 from capdoit.hosts.connection import Connection
 from capdoit.operations.expected_files import find_certain_problems
@@ -40,19 +39,22 @@ def check(definition: FlowDefinition, variables: Variables, events: EventBus) ->
     """
     variables.refuse_unheeded("check", definition.stage.name)
     context = open_context(definition, variables, events)
+    stage = context.request.stage
+    context.emit(CheckStarted(stage.name, tuple(host.name for host in stage.hosts), context.request.operator))
     with closing(context.fleet):
         surveyed, others = _ask_hosts(context)
         examined = _find_omissions(context, others)
     facts = answers(surveyed)
     certain, warnings = find_certain_problems(context, facts)
     omissions = [sentence for found in answers(examined) for sentence in found]
-    _warn(definition.stage, facts, [*warnings, *omissions], events)
+    _warn(context, facts, [*warnings, *omissions])
     asked = [*others, *examined, *surveyed]
     failed = [problem for o in asked if o.error for problem in find_problems(o.error, o.host)]
     problems = [*certain, *failed]
     if problems:
+        context.emit(CheckFailed(tuple(dict.fromkeys(map(str, problems)))))
         raise NotReady(*dict.fromkeys(problems), checked_flow="deploy")
-    events.emit(CheckPassed(definition.stage.name, len(facts)))
+    context.emit(CheckPassed(stage.name, len(facts)))
 
 
 def _ask_hosts(context: FlowContext) -> tuple[list[Outcome[Facts]], list[Outcome[Any]]]:
@@ -95,14 +97,15 @@ def _hook_hosts(context: FlowContext) -> list[Connection]:
     return [host for host in hosts if host.config.no_release and host in called]
 
 
-def _warn(stage: Stage, facts: Sequence[Facts], warnings: Sequence[str], events: EventBus) -> None:
+def _warn(context: FlowContext, facts: Sequence[Facts], warnings: Sequence[str]) -> None:
+    stage = context.request.stage
     for warning in warnings:
-        events.emit(CheckWarned(warning))
+        context.emit(CheckWarned(warning))
     if stage.drill_max_age is not None:
         for sentence in fleet_state.find_overdue_drills(facts, stage.drill_max_age, datetime.now(timezone.utc)):
-            events.emit(CheckWarned(f"{sentence}; doit drill:{stage.name} rehearses one"))
+            context.emit(CheckWarned(f"{sentence}; doit drill:{stage.name} rehearses one"))
     for sentence in fleet_state.find_wrong_symlinks([one for one in facts if not one.current_is_not_symlink]):
-        events.emit(CheckWarned(f"{sentence}; a deploy replaces it"))
+        context.emit(CheckWarned(f"{sentence}; a deploy replaces it"))
     held = ((one.host, one.holder) for one in facts if one.holder and one.lock_is_held is not False)
     for holder, hosts in group_names(held).items():
-        events.emit(CheckWarned(f"{hosts}: locked by {holder}"))
+        context.emit(CheckWarned(f"{hosts}: locked by {holder}"))

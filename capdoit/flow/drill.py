@@ -15,7 +15,15 @@ from dataclasses import replace
 
 from capdoit.config.variables import Variables
 from capdoit.errors import CapdoitError, DrillFailed, FlowAborted, HostError, HostsFailed, LockHeld, NoTarget, Outcome
-from capdoit.events import DrillFinished, DrillHookSkipped, DrillPhaseFinished, EventBus, ShadowLeftBehind
+from capdoit.events import (
+    DrillFinished,
+    DrillHookSkipped,
+    DrillPhaseFinished,
+    DrillStarted,
+    EventBus,
+    RehearsalFailed,
+    ShadowLeftBehind,
+)
 from capdoit.flow.drill_shadow import check_target, fill_shadow, remove_shadow, shadow_stage, verify_archives
 from capdoit.flow.failure import command_line
 from capdoit.flow.hook_calls import hook_hosts
@@ -68,6 +76,7 @@ class Drill:
         self._variables.refuse_unheeded("drill", self._definition.stage.name)
         with self._busy:
             context = self._outer = open_context(self._definition, self._variables, self._events, is_drill=True)
+            context.emit(_drill_started(context))
             try:
                 archives = self._rehearse(context)
             except (Exception, KeyboardInterrupt) as error:
@@ -92,15 +101,15 @@ class Drill:
     def _rehearse(self, context: FlowContext) -> dict[str, str]:
         """Rehearse the rollback; return the number of files in the archive of each host."""
         context.fleet.set_deadlines(*context.deadlines)
-        self._seconds["starting"] = self._timed("starting", lambda: starting(context))
+        self._seconds["starting"] = self._timed(context, "starting", lambda: starting(context))
         self._inner = self._make_inner(context)
-        self._timed("check the target", lambda: check_target(context))
-        self._timed("fill the shadow", lambda: fill_shadow(context, self._rehearsed_hooks))
+        self._timed(context, "check the target", lambda: check_target(context))
+        self._timed(context, "fill the shadow", lambda: fill_shadow(context, self._rehearsed_hooks))
         for task in self._rehearsal.tasks:
             if not task.is_empty_point:
                 self._perform(context, self._inner, task)
         archives: dict[str, str] = {}
-        self._timed("verify the archive", lambda: archives.update(verify_archives(context)))
+        self._timed(context, "verify the archive", lambda: archives.update(verify_archives(context)))
         return archives
 
     def _make_inner(self, context: FlowContext) -> FlowRunner:
@@ -111,10 +120,10 @@ class Drill:
     def _perform(self, context: FlowContext, inner: FlowRunner, task: FlowTask) -> None:
         """Perform a task of the inner rollback; its `starting` is work of the drill, and does not count as time."""
         if task.name == "starting":
-            self._timed("starting in the shadow", lambda: inner.perform(task))
+            self._timed(context, "starting in the shadow", lambda: inner.perform(task))
             self._check_same_target(context, inner)
         else:
-            self._seconds[task.name] = self._timed(task.name, lambda: inner.perform(task))
+            self._seconds[task.name] = self._timed(context, task.name, lambda: inner.perform(task))
         if inner.context and inner.context.progress.warnings:
             raise _warnings_as_failure(inner.context)
 
@@ -123,13 +132,13 @@ class Drill:
         if found and (found.release, found.names) != (target.release, target.names):
             raise DrillFailed(f"the shadow would go to {found.release}, but the hosts to {target.release}")
 
-    def _timed(self, phase: str, work: Callable[[], object]) -> float:
+    def _timed(self, context: FlowContext, phase: str, work: Callable[[], object]) -> float:
         """Do the work of a phase and return its seconds."""
         self._phase = phase
         began = time.monotonic()
         work()
         seconds = time.monotonic() - began
-        self._events.emit(DrillPhaseFinished(phase, seconds))
+        context.emit(DrillPhaseFinished(phase, seconds))
         return seconds
 
     # -- the end
@@ -149,7 +158,7 @@ class Drill:
         live = {host: context.progress.live_before(host) or "" for host in context.progress.facts}
         archived = {host: members for host, members in archives.items() if members}
         target, to_flip = context.decision.release, self._seconds_to_flip
-        self._events.emit(DrillFinished(target, live, archived, to_flip, self._total_seconds, skipped))
+        context.emit(DrillFinished(target, live, archived, to_flip, self._total_seconds, skipped))
 
     def _fail(self, context: FlowContext, error: BaseException) -> DrillFailed:
         """Remove the shadow and return the error with the report: why a rollback would not work."""
@@ -159,6 +168,7 @@ class Drill:
         self._end(context, self._verdict_of_failure(context, error, report))
         if not (self._signal or isinstance(error, LockHeld)):
             self._report_skipped_hooks(context)
+        context.emit(RehearsalFailed(report))
         return DrillFailed(get_first_line(report.cause), report)
 
     def _report(self, context: FlowContext, error: BaseException) -> DrillReport:
@@ -194,7 +204,7 @@ class Drill:
                 self._inner.end()
         for outcome in remove_shadow(context, verdict):
             if outcome.error:
-                self._events.emit(ShadowLeftBehind(outcome.host, str(outcome.error)))
+                context.emit(ShadowLeftBehind(outcome.host, str(outcome.error)))
         context.fleet.close()
 
     def _report_skipped_hooks(self, context: FlowContext) -> int:
@@ -206,8 +216,13 @@ class Drill:
             assert task.hook is not None  # noqa: S101 - each of them has one
             reason = "skip= names it" if task.name in self._variables.skip else "it is not declared with drill=True"
             when = f"{task.hook.when} {task.step}"
-            self._events.emit(DrillHookSkipped(task.name, task.hook.location, when, reason))
+            context.emit(DrillHookSkipped(task.name, task.hook.location, when, reason))
         return len(skipped)
+
+
+def _drill_started(context: FlowContext) -> DrillStarted:
+    request = context.request
+    return DrillStarted(request.stage.name, tuple(host.name for host in request.stage.hosts), request.operator)
 
 
 def _rehearsed(definition: FlowDefinition, variables: Variables) -> FlowDefinition:

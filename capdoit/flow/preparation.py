@@ -152,7 +152,7 @@ def _make_context(definition: FlowDefinition, request: FlowRequest, events: Even
         stage = without_unset_secrets(stage)
         recipe_secrets = tuple(secret for secret in recipe_secrets if secret.variable in os.environ)
     progress = Progress()
-    events = events.for_flow(progress.apply)
+    events = events.for_flow(progress.apply, request.run_id)
     fleet = make_fleet(stage, events, recipe_secrets)
     executor: Executor = Recorder(events) if request.variables.dry_run else Live(events)
     return FlowContext(request, fleet, events, executor, progress)

@@ -97,7 +97,7 @@ class FlowRunner:
                 self._check_order(task, self.context)
                 self._do(task, self.context)
             except (Exception, KeyboardInterrupt) as error:
-                raise self._abort(task.name, error) from error
+                raise self._abort(self.context, task.name, error) from error
             if task.name == self._definition.tasks[-1].name and not self.context.progress.is_hooks_only:
                 self._finish(self.context)
 
@@ -118,11 +118,11 @@ class FlowRunner:
         last = done[-1] if done else "before starting"
         with self._busy:
             if self._goal in done:
-                self._stop_as_requested(last)
+                self._stop_as_requested(context, last)
             elif self._signal:
-                raise self._abort(last, Interrupted(f"ended after {last}: {self._signal}"))
+                raise self._abort(context, last, Interrupted(f"ended after {last}: {self._signal}"))
             else:
-                raise self._abort(last, CapdoitError(f"ended after {last}: a task that it needed failed"))
+                raise self._abort(context, last, CapdoitError(f"ended after {last}: a task that it needed failed"))
 
     def interrupt(self, signal: str) -> bool:
         """Stop the flow because of a signal; the cleanup goes on.
@@ -202,20 +202,18 @@ class FlowRunner:
         undo = find_undo_command(context)
         context.emit(FlowFinished(request.name, progress.missing, progress.warning_count, request.seconds, undo))
 
-    def _abort(self, task: str, error: BaseException) -> FlowAborted:
-        report = self._fail(task, error)
-        self._events.emit(FlowFailed(report))
+    def _abort(self, context: FlowContext, task: str, error: BaseException) -> FlowAborted:
+        report = self._fail(context, task, error)
+        context.emit(FlowFailed(report))
         return FlowAborted(f"{report.title}: {get_first_line(report.error)}", report)
 
-    def _stop_as_requested(self, last: str) -> None:
+    def _stop_as_requested(self, context: FlowContext, last: str) -> None:
         """End a flow whose last requested task is done: the half-made release is removed, no hook is called."""
-        report = self._fail(last, Interrupted(f"stopped after {last}, as requested"), as_requested=True)
-        self._events.emit(FlowStopped(report))
+        report = self._fail(context, last, Interrupted(f"stopped after {last}, as requested"), as_requested=True)
+        context.emit(FlowStopped(report))
 
-    def _fail(self, task: str, error: BaseException, as_requested: bool = False) -> FailureReport:
+    def _fail(self, context: FlowContext, task: str, error: BaseException, as_requested: bool = False) -> FailureReport:
         """End the flow: clean up, call the hooks for failures, and return the data of the report."""
-        context = self.context
-        assert context is not None  # noqa: S101 - a flow that did not begin cannot fail
         signal, self._signal = self._signal, ""
         if signal and not isinstance(error, Interrupted):
             error = Interrupted(f"{signal} in {task}")

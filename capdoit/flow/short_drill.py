@@ -42,7 +42,8 @@ def _rollback_context(deploy: FlowContext) -> FlowContext:
     variables = replace(deploy.request.variables, rollback_release=None)  # the environment may set it
     request = replace(deploy.request, flow="rollback", variables=variables, is_drill=True)
     progress = Progress()
-    return replace(deploy, request=request, events=deploy.events.for_flow(progress.apply), progress=progress)
+    events = deploy.events.for_flow(progress.apply, request.run_id)
+    return replace(deploy, request=request, events=events, progress=progress)
 
 
 def _survey(context: FlowContext) -> None:

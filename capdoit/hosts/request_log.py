@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -25,8 +26,9 @@ class RequestLog:
 
     def sent(self, request: Request) -> None:
         """Emit what is sent to the host."""
-        values = self._events.redact(request.script.before_body)
-        self._events.emit(RequestSent(self._host, request.name, request.verb, values, request.script.body))
+        values = self._events.redactor.redact_assignments(request.script.before_body)
+        sent = RequestSent(self._host, request.name, request.verb, values, request.script.body, *_describe_fed(request))
+        self._events.emit(sent)
 
     @contextmanager
     def exchange(self, requests: Sequence[Request]) -> Iterator[list[Answer]]:
@@ -48,3 +50,11 @@ class RequestLog:
     def _answered(self, request: Request, answer: Answer, seconds: float) -> None:
         output = self._events.redact(answer.text[:LONGEST_LOGGED_OUTPUT])
         self._events.emit(RequestAnswered(self._host, request.name, answer.status, seconds, output))
+
+
+def _describe_fed(request: Request) -> tuple[str, int | None]:
+    """Return the path and the size of the file that a request sends; a temporary file has no path."""
+    if not request.source:
+        return "", None
+    name = getattr(request.source, "name", "")
+    return name if isinstance(name, str) else "", os.fstat(request.source.fileno()).st_size

@@ -27,15 +27,23 @@ def test_every_listener_gets_every_event_in_the_order_of_subscription() -> None:
 def test_events_of_a_flow_reach_the_listeners_outside() -> None:
     bus, outside, inside = EventBus(), list[Event](), list[Event]()
     bus.subscribe(outside.append)
-    bus.for_flow(inside.append).emit(TAKEN)
+    bus.for_flow(inside.append, "1f").emit(TAKEN)
     assert inside == outside == [TAKEN]
+
+
+def test_listeners_outside_can_tell_the_events_of_two_flows_apart() -> None:
+    bus, runs = EventBus(), list[str]()
+    bus.subscribe(lambda event: runs.append(event.run))
+    for emitting in (bus, bus.for_flow(ignore, "1f"), bus.for_flow(ignore, "2e")):
+        emitting.emit(TAKEN)
+    assert runs == ["", "1f", "2e"]
 
 
 def test_a_flow_does_not_get_the_events_of_a_flow_that_was_started_from_it() -> None:
     """The short drill after a deploy must not change the decision of the deploy."""
     bus, outside, deploy = EventBus(), list[Event](), list[Event]()
     bus.subscribe(outside.append)
-    bus.for_flow(deploy.append).for_flow(ignore).emit(TAKEN)
+    bus.for_flow(deploy.append, "1f").for_flow(ignore, "1f").emit(TAKEN)
     assert (outside, deploy) == ([TAKEN], [])
 
 
@@ -59,7 +67,7 @@ def test_no_listener_gets_a_secret(event: Event, masked: Event) -> None:
 def test_the_state_of_a_flow_knows_hosts_by_their_names_even_if_a_secret_is_a_part_of_them() -> None:
     bus, state = EventBus(), list[Event]()
     bus.redactor.add(["web1"])
-    bus.for_flow(state.append).emit(TAKEN)
+    bus.for_flow(state.append, "1f").emit(TAKEN)
     assert state == [TAKEN]
 
 
@@ -82,4 +90,4 @@ def test_an_error_in_the_state_of_a_flow_is_raised() -> None:
         raise HostError("web1", "malformed")
 
     with pytest.raises(HostError):
-        EventBus().for_flow(fold).emit(TAKEN)
+        EventBus().for_flow(fold, "1f").emit(TAKEN)

@@ -7,6 +7,8 @@ import io
 import pytest
 
 from capdoit.output.console import Console
+from capdoit.redaction import Redactor
+from capdoit.script import Script, assign
 from capdoit.text import make_printable
 
 KEY = "-----BEGIN KEY-----\nMIIEpAIBAAKCAQEA\n\n  c2hvcnQgYnV0\tbm90\r\nabc=\n-----END KEY-----\n"
@@ -64,6 +66,19 @@ def test_a_shorter_secret_is_not_masked(secret: str) -> None:
 )
 def test_a_secret_is_masked_as_programs_quote_it(spelling: str) -> None:
     assert shown("hunter'2 $x\" \\ä", f"<{spelling}>") == ["<***>"]
+
+
+@pytest.mark.parametrize("secret", ["s3cr3tvalue", "hunter'2", KEY, "7", "p'q"])
+def test_a_secret_is_masked_in_the_assignments_of_a_script_also_if_it_is_too_short(secret: str) -> None:
+    redactor = Redactor()
+    redactor.add([secret])
+    inner = Script("command", "true", {"TOKEN": secret, "RAILS_ENV": "production"}).before_body
+    assert redactor.redact_assignments(inner) in [
+        f"export TOKEN={mask} RAILS_ENV='production'\n" for mask in ("***", "'***'")
+    ]
+    outer = redactor.redact_assignments(assign({"inner_script": inner}))
+    assert "TOKEN=***" in outer.replace("'\\''", "")
+    assert "RAILS_ENV='\\''production'\\''" in outer
 
 
 def test_each_cut_line_of_a_text_is_masked_at_its_end() -> None:
