@@ -120,27 +120,31 @@ def snapshot_hosts(project: Project) -> dict[str, Any]:
     return {name: snapshot_tree(project.deploy_to(name)) for name in project.hosts}
 
 
-def run_in_deploys(project: Project, command: str) -> None:
-    """Let each deploy run a command on every host after its release was created."""
+def write_command_hook(
+    project: Project, point: str, command: str, name: str = "work", *, in_release: bool = False
+) -> None:
+    """Write a dodo.py with one hook, which runs a command on every host.
+
+    Args:
+        project: the project.
+        point: the hook's declaration, such as ``after('updated')``.
+        command: a line for sh.
+        name: the hook's name.
+        in_release: run it in the directory of the release instead of the home directory.
+    """
+    options = ", cwd=release.path" if in_release else ""
     write_hooks(
         project,
         f"""
-        @cap.after('updated')
-        def work(host):
-            host.run({command!r})
+        @cap.{point}
+        def {name}(host, release):
+            host.run({command!r}{options})
         """,
     )
 
 
 def write_sleeping_hook(project: Project, seconds: str, step: str = "updated") -> None:
-    write_hooks(
-        project,
-        f"""
-        @cap.after('{step}')
-        def wait(host):
-            host.run('sleep {seconds}')
-        """,
-    )
+    write_command_hook(project, f"after('{step}')", f"sleep {seconds}", name="wait")
 
 
 def assert_no_incomplete_release(project: Project, releases: Iterable[str], hosts: Iterable[str] | None = None) -> None:

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from capdoit.testing import GitRepo, Project, SshdFleet
-from tests.support import choose_ordinary, write_hooks
+from tests.support import choose_ordinary, write_command_hook
 
 pytestmark = pytest.mark.ssh
 NOBODY = 65534
@@ -98,13 +98,8 @@ def test_a_path_without_write_permission_leaves_no_incomplete_release(
 
 @pytest.mark.extended("detail")
 def test_releases_with_read_only_directories_are_removed(project: Project) -> None:
-    write_hooks(
-        project,
-        """
-        @cap.after('updated')
-        def vendor(host, release):
-            host.run('mkdir -p vendor/m; touch vendor/m/x; chmod 555 vendor/m', cwd=release.path)
-        """,
+    write_command_hook(
+        project, "after('updated')", "mkdir -p vendor/m; touch vendor/m/x; chmod 555 vendor/m", in_release=True
     )
     for _ in range(4):
         project.doit("deploy:production", check=True)

@@ -10,7 +10,7 @@ from textwrap import dedent
 import pytest
 
 from capdoit.testing import DODO, Project
-from tests.support import MakeProject, further, write_hooks
+from tests.support import MakeProject, further, write_command_hook, write_hooks
 
 STEPS = {
     "deploy": ["starting", "started", "updating", "updated", "publishing", "published", "finishing", "finished"],
@@ -139,14 +139,7 @@ def test_threads_of_doit_give_the_same_result(project: Project) -> None:
 
 @pytest.mark.extended("detail")
 def test_threads_of_doit_fail_alike(project: Project) -> None:
-    write_hooks(
-        project,
-        """
-        @cap.after('updated')
-        def bad(host):
-            host.run('exit 7')
-        """,
-    )
+    write_command_hook(project, "after('updated')", "exit 7")
     done = project.doit("-n", "4", "-P", "thread", "deploy:production").failed()
     assert "exit status 7" in done.out
     assert done.out.count("live releases now") == 1

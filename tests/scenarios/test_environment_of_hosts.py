@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from capdoit.testing import DODO, Project
-from tests.support import MakeProject, deploy, further, run_in_deploys, write_hooks
+from tests.support import MakeProject, deploy, further, write_command_hook, write_hooks
 
 
 def write_program(folder: Path, name: str, text: str) -> Path:
@@ -24,7 +24,7 @@ def write_program(folder: Path, name: str, text: str) -> Path:
 def run_on_hosts(project: Project, command: str, **settings: object) -> str:
     """Deploy with a hook that runs a command on every host, and return what doit prints."""
     project.config(**settings)
-    run_in_deploys(project, command)
+    write_command_hook(project, "after('updated')", command)
     return project.doit("deploy:production", check=True).out
 
 
@@ -172,14 +172,7 @@ def test_a_drill_changes_paths_next_to_references(project: Project) -> None:
     project.config()
     deploy(project)
     deploy(project)
-    write_hooks(
-        project,
-        """
-        @cap.after('published', drill=True)
-        def work(host):
-            host.run('echo "cache: $CACHE"')
-        """,
-    )
+    write_command_hook(project, "after('published', drill=True)", 'echo "cache: $CACHE"')
     said = project.doit("drill:production", check=True).out
     assert f":{project.deploy_to('web1')}/.capdoit/drill/shared/cache\n" in said
 

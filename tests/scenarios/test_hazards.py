@@ -16,11 +16,11 @@ from tests.support import (
     choose_ordinary,
     find_sleeping,
     replace_programs,
-    run_in_deploys,
     start_until_sleeping,
     start_waiting_deploy,
     unique_seconds,
     wait_for,
+    write_command_hook,
     write_hooks,
 )
 
@@ -56,7 +56,7 @@ def test_a_rollback_with_one_release_left_deletes_nothing_and_fails_unlike_minas
 def test_an_incomplete_release_is_never_published_unlike_deployers_and_capistranos(make_project: MakeProject) -> None:
     project = make_project(1)
     first, seconds = deploy(project), unique_seconds(project)
-    run_in_deploys(project, f"sleep {seconds}")
+    write_command_hook(project, "after('updated')", f"sleep {seconds}")
     process = start_until_sleeping(project, seconds, 1, "deploy:production")
     process.kill()
     process.communicate()
@@ -121,7 +121,7 @@ def test_of_two_deploys_at_once_one_is_refused_unlike_minas_and_deployers(projec
 
 def test_remote_commands_end_with_ctrl_c_unlike_capistranos(project: Project) -> None:
     seconds = unique_seconds(project)
-    run_in_deploys(project, f"sleep {seconds}")
+    write_command_hook(project, "after('updated')", f"sleep {seconds}")
     process = start_until_sleeping(project, seconds, 2, "deploy:production")
 
     process.send_signal(signal.SIGINT)
@@ -134,7 +134,7 @@ def test_remote_commands_end_with_ctrl_c_unlike_capistranos(project: Project) ->
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM], ids=lambda number: number.name)
 def test_a_command_killed_by_a_signal_is_a_failure_unlike_capistranos(project: Project, number: int) -> None:
-    run_in_deploys(project, f"sh -c 'kill -{int(number)} $$'")
+    write_command_hook(project, "after('updated')", f"sh -c 'kill -{int(number)} $$'")
 
     failed = project.doit("deploy:production").failed()
 
@@ -172,14 +172,7 @@ def a_hook_that_raises(project: Project) -> None:
 
 
 def a_hook_that_fails_after_the_publish(project: Project) -> None:
-    write_hooks(
-        project,
-        """
-        @cap.after('published')
-        def fails(host):
-            host.run('false')
-        """,
-    )
+    write_command_hook(project, "after('published')", "false")
 
 
 def no_connection(project: Project) -> None:

@@ -49,8 +49,9 @@ def listing(folder: Path) -> dict[str, tuple[object, ...]]:
     return {os.path.relpath(path, folder): (mode, content) for path, (mode, _, _, _, content) in found.items()}
 
 
-def test_a_directory_arrives_with_all_that_is_in_it(project: Project, tmp_path: Path) -> None:
-    site = make_site(tmp_path / "site")
+@pytest.mark.parametrize("ssh", [False, *further(True)])
+def test_a_directory_arrives_with_all_that_is_in_it(make_project: MakeProject, tmp_path: Path, ssh: bool) -> None:
+    project, site = make_project(ssh=ssh), make_site(tmp_path / "site")
     upload_hook(project, site, "{host.deploy_to}/shared/public/site")
     project.doit("deploy:production", check=True)
     for host in project.hosts:
@@ -69,16 +70,6 @@ def test_a_directory_arrives_on_a_host_with_busybox(make_project: MakeProject, t
     project.doit("deploy:production", check=True)
     project.doit("deploy:production", check=True)
     assert listing(project.shared("web1") / "site") == listing(site)
-
-
-@DETAIL
-@pytest.mark.extended("variant")
-def test_a_directory_arrives_over_ssh(ssh_project: Project, tmp_path: Path) -> None:
-    site = make_site(tmp_path / "site")
-    upload_hook(ssh_project, site, "{host.deploy_to}/shared/public/site")
-    ssh_project.doit("deploy:production", check=True)
-    for host in ssh_project.hosts:
-        assert listing(ssh_project.shared(host) / "public/site") == listing(site)
 
 
 @DETAIL

@@ -10,7 +10,7 @@ import pytest
 
 from capdoit.testing import Project, SshdFleet
 from capdoit.testing.invariants import find_violations
-from tests.support import MakeProject, deploy, wait_for, write_hooks
+from tests.support import MakeProject, deploy, wait_for, write_command_hook, write_hooks
 
 
 def commit(project: Project, text: str) -> str:
@@ -122,14 +122,7 @@ def test_an_automatic_rollback_goes_back_to_both_names(project: Project) -> None
     _, second, caught_up = split_fleet(project)
     commit(project, "third")
     project.config(on_failure="rollback")
-    write_hooks(
-        project,
-        """
-        @cap.after("published", flows="deploy")
-        def boom(host):
-            host.run("exit 4")
-        """,
-    )
+    write_command_hook(project, "after('published', flows='deploy')", "exit 4")
     said = project.doit("deploy:production").failed().out
     assert f"It was rolled back (on_failure): {second} is live on web1; {caught_up} is live on web2" in said
     assert [project.current(host) for host in project.hosts] == [second, caught_up]

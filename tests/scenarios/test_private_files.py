@@ -41,9 +41,12 @@ def mode(path: Path) -> int:
     return stat.S_IMODE(path.stat().st_mode)
 
 
-def set_mode_of_deploy_to(project: Project, mode: int) -> None:
+def deploy_twice(project: Project, mode_of_deploy_to: int) -> str:
+    """Deploy two releases to directories with this mode, and return the second one, which is live."""
     for host in project.hosts:
-        project.deploy_to(host).chmod(mode)
+        project.deploy_to(host).chmod(mode_of_deploy_to)
+    deploy(project)
+    return deploy(project)
 
 
 def records(project: Project, host: str) -> dict[str, int]:
@@ -59,8 +62,7 @@ def test_a_private_file_of_a_release_is_private_in_its_archive_and_manifest(
 ) -> None:
     set_umask(umask)
     write_hooks(project, PRIVATE_FILE)
-    set_mode_of_deploy_to(project, 0o755)
-    _, second = deploy(project), deploy(project)
+    second = deploy_twice(project, 0o755)
 
     project.doit("rollback:production", check=True)
 
@@ -76,9 +78,7 @@ def test_a_private_file_of_a_release_is_private_in_its_archive_and_manifest(
 @pytest.mark.extended("detail")
 def test_where_a_group_deploys_the_group_can_read_and_write_them(project: Project, set_umask: SetUmask) -> None:
     set_umask(0o022)
-    set_mode_of_deploy_to(project, 0o2775)
-    deploy(project)
-    deploy(project)
+    deploy_twice(project, 0o2775)
 
     project.doit("rollback:production", check=True)
 
@@ -88,9 +88,7 @@ def test_where_a_group_deploys_the_group_can_read_and_write_them(project: Projec
 
 @pytest.mark.extended("detail")
 def test_files_that_an_earlier_version_left_open_are_closed_by_the_next_flow(project: Project) -> None:
-    set_mode_of_deploy_to(project, 0o755)
-    deploy(project)
-    deploy(project)
+    deploy_twice(project, 0o755)
     project.doit("rollback:production", check=True)
     for host in project.hosts:
         deploy_to = project.deploy_to(host)
@@ -181,9 +179,7 @@ def test_a_plan_file_is_closed(project: Project, set_umask: SetUmask, exists: bo
 @pytest.mark.extended("detail")
 def test_the_verdict_of_a_drill_is_closed_and_releases_keep_their_modes(project: Project, set_umask: SetUmask) -> None:
     set_umask(0o022)
-    set_mode_of_deploy_to(project, 0o755)
-    deploy(project)
-    deploy(project)
+    deploy_twice(project, 0o755)
 
     project.doit("drill:production", check=True)
 
@@ -199,7 +195,8 @@ def test_the_verdict_of_a_drill_is_closed_and_releases_keep_their_modes(project:
 def test_who_cannot_read_them_is_told_so_and_nothing_wrong(project: Project) -> None:
     if os.geteuid() != 0:
         pytest.skip("another user needs root")
-    set_mode_of_deploy_to(project, 0o755)
+    for host in project.hosts:
+        project.deploy_to(host).chmod(0o755)
     release = deploy(project)
 
     status = doit_as_nobody(project, "cap", "status")

@@ -17,7 +17,7 @@ import pytest
 
 from capdoit.records.unremoved import UnremovedTree, describe_unremoved
 from capdoit.testing import DODO, Project
-from tests.support import WITHOUT_ROOT_RIGHTS, MakeProject, choose_ordinary, deploy, release_dir, write_hooks
+from tests.support import WITHOUT_ROOT_RIGHTS, MakeProject, choose_ordinary, deploy, release_dir, write_command_hook
 
 FAILS = """
 @cap.after('updated')
@@ -285,13 +285,8 @@ def test_a_disk_without_an_inode_for_another_directory_is_cleaned_up_all_the_sam
     project.config()
     try:
         first = deploy(project)
-        write_hooks(
-            project,
-            """
-            @cap.after('updated')
-            def fill(host, release):
-                host.run('rm -rf ../../.capdoit/reserve; seq 1000 | xargs touch', cwd=release.path)
-            """,
+        write_command_hook(
+            project, "after('updated')", "rm -rf ../../.capdoit/reserve; seq 1000 | xargs touch", in_release=True
         )
 
         done = project.doit("deploy:production").failed()

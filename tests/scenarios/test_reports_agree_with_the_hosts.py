@@ -10,7 +10,7 @@ import pytest
 
 from capdoit.testing import Project
 from tests.integration.database_recipe import WATCHING, deploy_migrations, read_database, use_recipe
-from tests.support import deploy, replace_programs, write_hooks
+from tests.support import deploy, replace_programs, write_command_hook, write_hooks
 
 # The flip is done but reports a failure, and nothing can be flipped after it.
 STUCK_FLIP = (
@@ -50,14 +50,7 @@ def test_a_host_that_cannot_be_flipped_back_is_reported_with_what_it_has_live(pr
 @pytest.mark.extended("detail")
 def test_a_release_that_somebody_replaced_by_hand_is_not_called_live(project: Project) -> None:
     first = deploy(project)
-    write_hooks(
-        project,
-        """
-        @cap.after("published")
-        def boom(host):
-            host.run("exit 4")
-        """,
-    )
+    write_command_hook(project, "after('published')", "exit 4")
     project.doit("deploy:production").failed()
     second = project.current("web1")
     said = project.doit("cap", "status", check=True).out

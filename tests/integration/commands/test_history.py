@@ -14,7 +14,7 @@ import pytest
 
 from capdoit.testing import Completed, Project
 from capdoit.testing.processes import wait_until
-from tests.support import WITHOUT_ROOT_RIGHTS, deploy, write_hooks
+from tests.support import WITHOUT_ROOT_RIGHTS, deploy, write_command_hook
 
 NOWHERE = {"hostname": "127.0.0.1", "port": 1, "ssh_options": ["ConnectTimeout=3"], "deploy_to": "/srv/shop"}
 
@@ -39,14 +39,7 @@ def test_history_lists_deploys_rollbacks_failures_and_unlocks(project: Project) 
     revision = project.repo.commit({"app.txt": "second\n"})
     project.doit("deploy:production", "message=the 2nd", check=True)
     second = project.current("web1")
-    write_hooks(
-        project,
-        """
-        @cap.after("updated")
-        def breaks(host):
-            host.run("exit 3")
-        """,
-    )
+    write_command_hook(project, "after('updated')", "exit 3", name="breaks")
     project.doit("deploy:production").failed(1)
     project.doit("rollback:production", check=True)
     (project.deploy_to("web2") / ".capdoit/lock").write_text('{"flow": "deploy", "run": "1"}\n')
@@ -69,14 +62,7 @@ def test_history_lists_deploys_rollbacks_failures_and_unlocks(project: Project) 
 
 def test_history_distinguishes_interrupted_from_failed_flows(project: Project) -> None:
     project.doit("deploy:production", check=True)
-    write_hooks(
-        project,
-        """
-        @cap.after("updated")
-        def waits(host):
-            host.run("touch begun; sleep 1000")
-        """,
-    )
+    write_command_hook(project, "after('updated')", "touch begun; sleep 1000", name="waits")
     process = project.start("deploy:production")
     assert wait_until(60, (project.path / "begun").exists)
     process.send_signal(signal.SIGTERM)

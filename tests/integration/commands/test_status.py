@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from capdoit.testing import Completed, Project
-from tests.support import MakeProject, deploy, further, write_hooks
+from tests.support import MakeProject, deploy, further, write_command_hook
 
 LOCK = (
     '{"flow": "deploy", "by": "ann", "origin": "laptop", "at": "2026-11-25T18:00:00Z", '
@@ -165,14 +165,7 @@ def test_status_works_over_ssh(make_project: MakeProject) -> None:
 
 def test_status_reports_a_last_flow_that_failed(project: Project) -> None:
     live = deploy(project)
-    write_hooks(
-        project,
-        """
-        @cap.after("updated")
-        def boom(host):
-            host.run("exit 4")
-        """,
-    )
+    write_command_hook(project, "after('updated')", "exit 4", name="boom")
     project.doit("deploy:production").failed(1)
     said = project.doit("cap", "status", check=True).out
     assert re.search(

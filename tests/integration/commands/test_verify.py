@@ -10,7 +10,16 @@ from typing import Any
 import pytest
 
 from capdoit.testing import DODO, GitRepo, Project
-from tests.support import MakeProject, deploy, further, manifest_file, release_dir, verify_release, write_hooks
+from tests.support import (
+    MakeProject,
+    deploy,
+    further,
+    manifest_file,
+    release_dir,
+    verify_release,
+    write_command_hook,
+    write_hooks,
+)
 
 RELEASE = "20260101000000"
 
@@ -202,14 +211,7 @@ def test_verify_tells_why_a_release_cannot_be_compared(make_project: MakeProject
 
 @pytest.mark.extended("detail")
 def test_manual_changes_before_archiving_or_cleanup_are_not_taken_for_changes_of_hooks(project: Project) -> None:
-    write_hooks(
-        project,
-        """
-        @cap.after('reverted')
-        def warm(host, release):
-            host.run('touch warm', cwd=release.path)
-        """,
-    )
+    write_command_hook(project, "after('reverted')", "touch warm", name="warm", in_release=True)
     first, second = deploy(project), deploy(project)
     (release_dir(project, second) / "app.txt").write_text("other\n")
     project.doit("rollback:production", check=True)

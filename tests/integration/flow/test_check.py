@@ -8,7 +8,7 @@ import pytest
 
 from capdoit.testing import Project
 from capdoit.testing.processes import wait_until
-from tests.support import MakeProject, make_path_without, write_hooks
+from tests.support import MakeProject, make_path_without, write_command_hook, write_hooks
 
 
 @pytest.fixture
@@ -88,12 +88,5 @@ def test_check_connects_to_no_release_hosts_that_hooks_need(make_project: MakePr
     project.hosts["db1"] = {"hostname": "127.0.0.1", "port": 1, "deploy_to": "/x", "roles": ["db"], "no_release": True}
     project.config()
     project.doit("check:production", check=True)
-    write_hooks(
-        project,
-        """
-        @cap.before('publishing', roles='db')
-        def migrate(host):
-            host.run('true')
-        """,
-    )
+    write_command_hook(project, "before('publishing', roles='db')", "true")
     assert "db1: cannot connect: " in project.doit("check:production").failed().out

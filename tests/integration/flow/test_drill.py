@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from capdoit.testing import DODO, Project
-from tests.support import MakeProject, deploy, further, replace_programs, wait_for, write_hooks
+from tests.support import MakeProject, deploy, further, replace_programs, wait_for, write_command_hook, write_hooks
 
 # Written by every flow; not what a rollback goes by.
 OURS = {".capdoit/lock", ".capdoit/drilled", ".capdoit"}
@@ -93,14 +93,7 @@ def start_drill_in_hook(project: Project) -> subprocess.Popen[str]:
 @pytest.mark.ssh
 def test_a_drill_on_ssh_hosts_succeeds_and_changes_nothing_real(ssh_project: Project) -> None:
     first, second = deploy_releases(ssh_project, "1", "2")
-    write_hooks(
-        ssh_project,
-        """
-        @cap.after('published')
-        def restart(host):
-            host.run('false')
-        """,
-    )
+    write_command_hook(ssh_project, "after('published')", "false", name="restart")
     before = snapshot_real_trees(ssh_project)
     done = ssh_project.doit("drill", check=True)
     assert snapshot_real_trees(ssh_project) == before
@@ -129,13 +122,8 @@ def test_a_drill_goes_to_the_named_release(project: Project) -> None:
 def test_an_archived_target_is_unpacked_in_the_shadow_tree(project: Project) -> None:
     _, second = deploy_releases(project, "1", "2")
     project.doit("rollback:production", check=True)
-    write_hooks(
-        project,
-        """
-        @cap.after('reverted', drill=True)
-        def look(host, release):
-            host.run('readlink log; cat app.txt; echo more >>log/x', cwd=release.path)
-        """,
+    write_command_hook(
+        project, "after('reverted', drill=True)", "readlink log; cat app.txt; echo more >>log/x", in_release=True
     )
     before = snapshot_real_trees(project)
     done = project.doit("drill", f"rollback_release={second}", check=True)
@@ -607,14 +595,7 @@ def test_a_drill_to_an_unknown_release_is_refused_and_not_recorded(project: Proj
 @pytest.mark.extended("detail")
 def test_a_drill_on_some_hosts_works_when_a_hook_has_none_of_them(project: Project) -> None:
     project.hosts["web2"]["roles"] = ["db"]
-    write_hooks(
-        project,
-        """
-        @cap.after('published', roles='db', drill=True)
-        def tidy(host):
-            host.run('true')
-        """,
-    )
+    write_command_hook(project, "after('published', roles='db', drill=True)", "true", name="tidy")
     project.config()
     deploy(project)
     deploy(project)

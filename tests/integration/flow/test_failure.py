@@ -15,11 +15,11 @@ from tests.support import (
     assert_no_incomplete_release,
     deploy,
     find_sleeping,
-    run_in_deploys,
     start_until_sleeping,
     start_waiting_deploy,
     unique_seconds,
     wait_for,
+    write_command_hook,
     write_hooks,
     write_sleeping_hook,
 )
@@ -101,7 +101,7 @@ def test_a_command_that_kills_its_shell_fails_on_its_host(project: Project) -> N
     ("command", "said"), [("sh -c 'kill -9 $$'", "signal 9"), ("no-such-program", "exit status 127")]
 )
 def test_the_report_tells_how_a_command_ended(project: Project, command: str, said: str) -> None:
-    run_in_deploys(project, command)
+    write_command_hook(project, "after('updated')", command)
     done = project.doit("deploy:production").failed()
     assert said in done.out
     assert_no_incomplete_release(project, [])
@@ -283,14 +283,7 @@ def test_a_flow_that_is_refused_the_lock_reports_what_is_live(project: Project) 
 
 
 def test_a_hook_failing_after_finished_is_reported_with_the_new_live_release(project: Project) -> None:
-    write_hooks(
-        project,
-        """
-        @cap.after('finished')
-        def tell(host):
-            host.run('exit 3')
-        """,
-    )
+    write_command_hook(project, "after('finished')", "exit 3")
     done = project.doit("deploy:production").failed()
     assert re.search(rf"web1 +{project.current('web1')}\n", done.out), done.out
     assert "is live nevertheless" in done.out
@@ -337,14 +330,7 @@ def wait(host):
 
 @pytest.mark.extended("detail")
 def test_exit_status_255_is_not_reported_as_a_signal(project: Project) -> None:
-    write_hooks(
-        project,
-        """
-        @cap.before('updating')
-        def ask(host):
-            host.run('exit 255')
-        """,
-    )
+    write_command_hook(project, "before('updating')", "exit 255")
     done = project.doit("deploy:production").failed()
     assert "exit 255: exit status 255" in done.out
 
@@ -382,14 +368,7 @@ def test_cdpath_in_the_login_environment_has_no_effect(project: Project, tmp_pat
 
 
 def test_the_command_to_type_again_has_the_variables_that_were_typed(project: Project) -> None:
-    write_hooks(
-        project,
-        """
-        @cap.after("updated")
-        def boom(host):
-            host.run("exit 4")
-        """,
-    )
+    write_command_hook(project, "after('updated')", "exit 4")
     done = project.doit("deploy:production", "hosts=web1", "branch=main", "message=new prices").failed(1)
 
     assert "Once fixed, run: doit deploy:production branch=main hosts=web1 'message=new prices'\n" in done.out

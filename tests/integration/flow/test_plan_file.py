@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from capdoit.testing import DODO, Project
-from tests.support import deploy_text, further, snapshot_hosts, write_hooks
+from tests.support import deploy_text, further, snapshot_hosts, write_command_hook
 
 HOOKS = (
     DODO
@@ -95,14 +95,7 @@ def test_a_plan_is_applied_in_another_checkout_of_the_project(ssh_project: Proje
 @pytest.mark.parametrize("variable", ["plan=part.json", "apply=plan.json"])
 def test_a_plan_cannot_be_made_or_applied_for_part_of_a_flow(project: Project, words: str, variable: str) -> None:
     deploy_text(project, "1")
-    write_hooks(
-        project,
-        """
-        @cap.after('published')
-        def warm(host):
-            host.run('touch warm')
-        """,
-    )
+    write_command_hook(project, "after('published')", "touch warm", name="warm")
     project.doit("deploy:production", "plan=plan.json", check=True)
     done = project.doit(*words.format("deploy:production").split(), variable).failed()
     assert "plan= and apply= are for a complete flow: doit deploy:production; nothing was done" in done.out

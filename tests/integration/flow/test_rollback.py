@@ -12,7 +12,7 @@ import pytest
 
 from capdoit.testing import DODO, GitRepo, Project
 from capdoit.testing.invariants import find_violations
-from tests.support import MakeProject, deploy, further, write_hooks
+from tests.support import MakeProject, deploy, further, write_command_hook, write_hooks
 
 
 def make_history(project: Project, number: int) -> list[str]:
@@ -222,14 +222,7 @@ def test_a_rollback_with_the_archive_transfer_needs_no_archive(make_project: Mak
 @pytest.mark.extended("detail")
 def test_a_release_whose_deploy_failed_is_not_a_target(project: Project) -> None:
     (first,) = make_history(project, 1)
-    write_hooks(
-        project,
-        """
-        @cap.after('updated')
-        def fails(host):
-            host.run('false')
-        """,
-    )
+    write_command_hook(project, "after('updated')", "false")
     project.doit("deploy:production").failed()
     project.dodo(DODO)
     deploy(project)
@@ -340,14 +333,7 @@ def test_after_rolling_forward_a_rollback_goes_to_the_release_live_before(projec
 @pytest.mark.extended("detail")
 def test_a_release_whose_deploy_failed_after_publish_is_skipped(project: Project, git_repo: GitRepo) -> None:
     good = str(project.doit("deploy:production", check=True) and project.current("web1"))
-    write_hooks(
-        project,
-        """
-        @cap.after("published")
-        def late(host):
-            host.run("exit 4")
-        """,
-    )
+    write_command_hook(project, "after('published')", "exit 4")
     git_repo.commit({"app.txt": "second\n"})
     project.doit("deploy:production").failed(1)
     failed = str(project.current("web1"))
@@ -519,14 +505,7 @@ def test_a_rollback_works_from_a_current_symlink_with_another_path(project: Proj
 @pytest.mark.extended("detail")
 def test_the_advised_command_selects_the_same_hosts(project: Project) -> None:
     first = deploy(project)
-    write_hooks(
-        project,
-        """
-        @cap.after('published')
-        def smoke(host):
-            host.run('exit 5')
-        """,
-    )
+    write_command_hook(project, "after('published')", "exit 5")
     done = project.doit("deploy:production", "hosts=web1").failed()
     back = f"doit rollback:production hosts=web1 rollback_release={first}"
     assert f"To go back: {back}\n" in done.out
@@ -547,14 +526,7 @@ def test_a_refused_dry_run_advises_a_dry_run(project: Project) -> None:
 @pytest.mark.extended("detail")
 def test_an_archive_is_removed_once_its_release_is_unpacked(project: Project) -> None:
     project.config(keep_releases=1)
-    write_hooks(
-        project,
-        """
-        @cap.after('reverted')
-        def make(host, release):
-            host.run('touch made', cwd=release.path)
-        """,
-    )
+    write_command_hook(project, "after('reverted')", "touch made", in_release=True)
     first, second = deploy(project), deploy(project)
     assert roll_back(project) == first
     assert roll_back(project, f"rollback_release={second}") == second

@@ -10,7 +10,7 @@ from textwrap import dedent
 import pytest
 
 from capdoit.testing import DODO, Project
-from tests.support import MakeProject, deploy, further, write_hooks, write_recipe
+from tests.support import MakeProject, deploy, further, write_command_hook, write_hooks, write_recipe
 
 EVERYWHERE = (
     DODO
@@ -149,14 +149,7 @@ def test_roles_primary_once_and_flows_choose_where_a_hook_runs(make_project: Mak
 def test_a_hook_runs_on_a_no_release_host(project: Project) -> None:
     project.hosts["web2"]["no_release"] = True
     project.config()
-    write_hooks(
-        project,
-        """
-        @cap.after('published')
-        def hello(host, release):
-            host.run('echo "<hello>"')
-        """,
-    )
+    write_command_hook(project, "after('published')", 'echo "<hello>"', name="hello")
     done = project.doit("deploy:production", check=True)
     assert printed_words(done.out, "web1") == printed_words(done.out, "web2") == ["hello"]
 

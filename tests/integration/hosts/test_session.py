@@ -41,6 +41,18 @@ SHELLS = {"dash": ["dash"], "bash": ["bash"], "busybox": ["busybox", "ash"]}
 
 
 OpenSession = Callable[..., Session]
+SetSeconds = Callable[..., None]
+
+
+@pytest.fixture
+def set_seconds(monkeypatch: pytest.MonkeyPatch) -> SetSeconds:
+    """Return a function that sets times of sessions, such as HEARTBEAT_SECONDS, until the end of the test."""
+
+    def set_them(**seconds: float) -> None:
+        for name, value in seconds.items():
+            monkeypatch.setattr(f"capdoit.hosts.session.{name}", value)
+
+    return set_them
 
 
 @pytest.fixture
@@ -456,9 +468,8 @@ def test_a_host_that_goes_down_is_a_lost_connection(opened: OpenSession, sshds: 
 # -- a host that keeps its controller waiting
 
 
-def test_a_login_without_a_shell_is_unreachable(opened: OpenSession, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("capdoit.hosts.session.GREETING_TIMEOUT_SECONDS", 1)
-    monkeypatch.setattr("capdoit.hosts.session.HEARTBEAT_SECONDS", 0.2)
+def test_a_login_without_a_shell_is_unreachable(opened: OpenSession, set_seconds: SetSeconds) -> None:
+    set_seconds(GREETING_TIMEOUT_SECONDS=1, HEARTBEAT_SECONDS=0.2)
     session = opened("sh", "-c", "sleep 1000")
     with pytest.raises(Unreachable, match="no shell answered within 1 s; does a start-up file"):
         ask(session, "true")
@@ -531,10 +542,9 @@ def test_a_host_ends_its_processes_when_an_upload_stalls(sleeper: Sleeper) -> No
 
 
 def test_a_host_without_heartbeats_ends_its_processes_and_its_lock(
-    opened: OpenSession, shell: list[str], sleeper: Sleeper, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    opened: OpenSession, shell: list[str], sleeper: Sleeper, set_seconds: SetSeconds, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr("capdoit.hosts.session.HEARTBEAT_TIMEOUT_SECONDS", 1)
-    monkeypatch.setattr("capdoit.hosts.session.HEARTBEAT_SECONDS", 1000)
+    set_seconds(HEARTBEAT_TIMEOUT_SECONDS=1, HEARTBEAT_SECONDS=1000)
     session = opened(*shell, "-c", LOOP)
     ask(session, f"exec 9>{tmp_path}/lock && flock -n 9", verb="hold")
     ask(session, f"(trap '' TERM; {sleeper.command}) >/dev/null 2>&1 &")
@@ -547,11 +557,8 @@ def test_a_host_without_heartbeats_ends_its_processes_and_its_lock(
         ask(session, "true")
 
 
-def test_a_host_with_heartbeats_keeps_working(
-    opened: OpenSession, shell: list[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("capdoit.hosts.session.HEARTBEAT_TIMEOUT_SECONDS", 1)
-    monkeypatch.setattr("capdoit.hosts.session.HEARTBEAT_SECONDS", 0.2)
+def test_a_host_with_heartbeats_keeps_working(opened: OpenSession, shell: list[str], set_seconds: SetSeconds) -> None:
+    set_seconds(HEARTBEAT_TIMEOUT_SECONDS=1, HEARTBEAT_SECONDS=0.2)
     session = opened(*shell, "-c", LOOP)
     assert ask(session, "sleep 2.5; echo done").text == "done\n"
     for _ in range(10):
@@ -561,10 +568,9 @@ def test_a_host_with_heartbeats_keeps_working(
 
 
 def test_a_host_that_falls_silent_is_a_lost_connection(
-    opened: OpenSession, shell: list[str], monkeypatch: pytest.MonkeyPatch
+    opened: OpenSession, shell: list[str], set_seconds: SetSeconds
 ) -> None:
-    monkeypatch.setattr("capdoit.hosts.session.HOST_HEARTBEAT_SECONDS", 1)
-    monkeypatch.setattr("capdoit.hosts.session.SILENCE_TIMEOUT_SECONDS", 3)
+    set_seconds(HOST_HEARTBEAT_SECONDS=1, SILENCE_TIMEOUT_SECONDS=3)
     session = opened(*shell, "-c", LOOP)
     assert ask(session, "sleep 4; echo done").text == "done\n"
     pids = ask(session, "ps -o pid= -s $(ps -o sid= -p $$)").text.split()
@@ -586,10 +592,8 @@ def test_a_host_with_heartbeats_that_nobody_reads_still_notices_that_its_control
         assert wait_until(lambda: not sleeper.runs(), 4 + 2 + AT_ONCE)
 
 
-def test_heartbeats_of_a_host_change_no_output(
-    opened: OpenSession, shell: list[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("capdoit.hosts.session.HOST_HEARTBEAT_SECONDS", 1)
+def test_heartbeats_of_a_host_change_no_output(opened: OpenSession, shell: list[str], set_seconds: SetSeconds) -> None:
+    set_seconds(HOST_HEARTBEAT_SECONDS=1)
     session = opened(*shell, "-c", LOOP)
     shown: list[tuple[str, str]] = []
     ask(session, "printf 'a' >&2; sleep 2.5; echo b >&2", show=lambda *line: shown.append(line))
@@ -619,10 +623,9 @@ def test_a_host_runs_the_script_for_a_lost_session_when_the_connection_ends(
 
 
 def test_a_host_runs_the_script_for_a_lost_session_when_it_hears_nothing_although_its_shell_hangs(
-    opened: OpenSession, shell: list[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    opened: OpenSession, shell: list[str], set_seconds: SetSeconds, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr("capdoit.hosts.session.HEARTBEAT_TIMEOUT_SECONDS", 2)
-    monkeypatch.setattr("capdoit.hosts.session.HEARTBEAT_SECONDS", 1000)
+    set_seconds(HEARTBEAT_TIMEOUT_SECONDS=2, HEARTBEAT_SECONDS=1000)
     session = opened(*shell, "-c", LOOP)
     tell_loss_script(session, f"echo ran >>{tmp_path}/ran")
     with pytest.raises(HostError, match="the connection was lost"):
@@ -646,9 +649,9 @@ def test_a_host_does_not_run_the_script_for_a_lost_session_otherwise(
 
 
 def test_an_upload_may_take_longer_than_the_heartbeat_timeout(
-    opened: OpenSession, shell: list[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    opened: OpenSession, shell: list[str], set_seconds: SetSeconds, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr("capdoit.hosts.session.HEARTBEAT_TIMEOUT_SECONDS", 1)
+    set_seconds(HEARTBEAT_TIMEOUT_SECONDS=1)
     (tmp_path / "file").write_bytes(b"x" * 1000)
     session = opened(*shell, "-c", LOOP)
     with (tmp_path / "file").open("rb") as source:

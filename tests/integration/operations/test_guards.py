@@ -8,7 +8,7 @@ import pytest
 
 from capdoit.testing import Project
 from tests.integration.database_recipe import WATCHING, deploy_migrations, read_database, use_recipe
-from tests.support import replace_programs, write_hooks
+from tests.support import replace_programs, write_command_hook
 
 BACK = """
 @db.back()
@@ -220,14 +220,7 @@ def test_migrations_are_reverted_after_all_other_hooks_succeeded(project: Projec
     use_recipe(project, "db", WATCHING + BACK)
     deploy_migrations(project, "0001")
     second = deploy_migrations(project, "0001", "0002")
-    write_hooks(
-        project,
-        """
-        @cap.before('publishing', flows='rollback')
-        def boom(host):
-            host.run('exit 3')
-        """,
-    )
+    write_command_hook(project, "before('publishing', flows='rollback')", "exit 3", name="boom")
     done = project.doit("rollback:production", "migrations=back").failed()
     assert "boom failed" in done.out
     assert "taken away" not in done.out
@@ -268,14 +261,7 @@ def test_migrations_that_other_hosts_still_use_are_not_reverted(project: Project
 @pytest.mark.extended("detail")
 def test_a_hook_without_selected_hosts_is_reported_as_left_out(project: Project) -> None:
     project.hosts["web2"]["roles"] = ["db"]
-    write_hooks(
-        project,
-        """
-        @cap.after('updated', roles='db')
-        def migrate(host):
-            host.run('true')
-        """,
-    )
+    write_command_hook(project, "after('updated', roles='db')", "true", name="migrate")
     project.config()
     done = project.doit("deploy:production", "hosts=web1", check=True)
     assert "warning: migrate was not called: none of its hosts was chosen (web2)" in done.out

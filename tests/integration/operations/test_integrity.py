@@ -21,21 +21,14 @@ from tests.support import (
     manifest_file,
     release_dir,
     verify_release,
-    write_hooks,
+    write_command_hook,
 )
 
 # -- manifests
 
 
 def test_a_deploy_writes_a_manifest_that_includes_changes_of_hooks(project: Project) -> None:
-    write_hooks(
-        project,
-        """
-        @cap.before('publishing')
-        def build(host, release):
-            host.run('echo built >app.js', cwd=release.path)
-        """,
-    )
+    write_command_hook(project, "before('publishing')", "echo built >app.js", in_release=True)
     live = deploy(project)
     found = parse_listing(manifest_file(project, live).read_text().split("\n"))
     assert found["./app.js"]["sha256"] == hashlib.sha256(b"built\n").hexdigest()
@@ -62,14 +55,7 @@ def test_a_manifest_is_removed_with_its_release_and_kept_with_its_archive(projec
 @pytest.mark.extended("detail")
 def test_a_failed_deploy_leaves_no_manifest(project: Project) -> None:
     first = deploy(project)
-    write_hooks(
-        project,
-        """
-        @cap.before('publishing')
-        def fails(host):
-            host.run('false')
-        """,
-    )
+    write_command_hook(project, "before('publishing')", "false")
     project.doit("deploy:production").failed()
     assert os.listdir(manifest_file(project, "")) == [first]
 
@@ -166,14 +152,7 @@ def test_hosts_with_only_busybox_write_manifests_and_find_damage(project: Projec
 @pytest.mark.extended("detail")
 def test_damage_is_found_before_hooks_of_reverted_run(project: Project) -> None:
     first, _ = deploy(project), deploy(project)
-    write_hooks(
-        project,
-        """
-        @cap.after('reverted')
-        def take_away(host):
-            host.run('echo TAKEN')
-        """,
-    )
+    write_command_hook(project, "after('reverted')", "echo TAKEN")
     (release_dir(project, first, "web2") / "app.txt").unlink()
     done = project.doit("rollback:production").failed()
     assert "TAKEN" not in done.out
@@ -251,14 +230,7 @@ def test_a_host_that_cannot_compare_refuses_unless_forced(project: Project, tmp_
 def test_an_archived_release_is_verified_and_keeps_its_modes(project: Project, git_repo: GitRepo) -> None:
     git_repo.commit({"app.txt": "first\n"})
     first = deploy(project)
-    write_hooks(
-        project,
-        """
-        @cap.after('updated')
-        def open_up(host, release):
-            host.run('chmod 666 app.txt', cwd=release.path)
-        """,
-    )
+    write_command_hook(project, "after('updated')", "chmod 666 app.txt", in_release=True)
     second = deploy(project)
     project.dodo(DODO)
     project.doit("rollback:production", check=True)

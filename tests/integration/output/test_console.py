@@ -11,7 +11,7 @@ import sys
 import pytest
 
 from capdoit.testing import Project
-from tests.support import further, write_hooks
+from tests.support import further, write_command_hook, write_hooks
 
 KEY = "-----BEGIN KEY-----\nMIIEpAIBAAKCAQEA\n\n  c2hvcnQgYnV0\tbm90\r\nabc=\n-----END KEY-----\n"
 
@@ -35,14 +35,7 @@ def test_a_multiline_key_printed_line_by_line_is_masked(project: Project) -> Non
     project.config(linked_files=None)
     text = (project.path / "deploy.yml").read_text()
     (project.path / "deploy.yml").write_text("{default_env: {KEY: !env KEY}," + text.strip()[1:])
-    write_hooks(
-        project,
-        """
-        @cap.after("updated")
-        def show(host):
-            host.run('echo "$KEY"; exit 4')
-        """,
-    )
+    write_command_hook(project, "after('updated')", 'echo "$KEY"; exit 4')
     done = project.doit("deploy:production", env={"KEY": KEY}).failed(1)
 
     assert "exit status 4" in done.out

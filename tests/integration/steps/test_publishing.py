@@ -11,7 +11,7 @@ from textwrap import dedent
 import pytest
 
 from capdoit.testing import DODO, Project
-from tests.support import assert_no_incomplete_release, deploy, further, replace_programs, wait_for, write_hooks
+from tests.support import assert_no_incomplete_release, deploy, further, replace_programs, wait_for, write_command_hook
 
 
 def test_a_host_that_cannot_publish_makes_the_others_switch_back(project: Project) -> None:
@@ -80,14 +80,7 @@ def test_a_rollback_that_cannot_be_published_is_undone(project: Project) -> None
 @pytest.mark.extended("detail")
 def test_a_failed_hook_run_alone_advises_to_run_it_alone_again(project: Project) -> None:
     first = deploy(project)
-    write_hooks(
-        project,
-        """
-        @cap.after('published')
-        def restart(host):
-            host.run('exit 1')
-        """,
-    )
+    write_command_hook(project, "after('published')", "exit 1", name="restart")
     done = project.doit("run", "-s", "deploy:production:restart", "hosts=web1").failed()
     again = "doit run -s deploy:production:restart hosts=web1\n"
     assert f"What is live was not changed.\nOnce fixed, run: {again}" in done.out
@@ -97,14 +90,7 @@ def test_a_failed_hook_run_alone_advises_to_run_it_alone_again(project: Project)
 @pytest.mark.extended("detail")
 def test_a_rollback_whose_last_hook_fails_reports_live_and_how_to_repeat_the_hook(project: Project) -> None:
     first, _ = deploy(project), deploy(project)
-    write_hooks(
-        project,
-        """
-        @cap.after('published')
-        def restart(host):
-            host.run('exit 1')
-        """,
-    )
+    write_command_hook(project, "after('published')", "exit 1", name="restart")
     done = project.doit("rollback:production").failed()
     assert (
         f"The rollback to {first} is live nevertheless. Not done because of that: finishing_rollback, finished."
@@ -115,14 +101,7 @@ def test_a_rollback_whose_last_hook_fails_reports_live_and_how_to_repeat_the_hoo
 
 def test_a_failure_after_publish_reports_that_the_release_is_live(project: Project) -> None:
     first = deploy(project)
-    write_hooks(
-        project,
-        """
-        @cap.after('published')
-        def restart(host):
-            host.run('exit 1')
-        """,
-    )
+    write_command_hook(project, "after('published')", "exit 1", name="restart")
     done = project.doit("deploy:production").failed()
     second = project.current("web1")
     assert second != first
