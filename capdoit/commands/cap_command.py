@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import getopt
 import os
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +12,12 @@ from doit import doit_cmd
 from doit.cmd_base import DoitCmdBase
 from doit.exceptions import InvalidCommand, InvalidDodoFile
 
-from capdoit.commands.catalog import COMMANDS, commands_by_option, find_command
-from capdoit.commands.checks import refuse_unknown_options, refuse_unused_variables
+from capdoit.commands.catalog import COMMANDS, commands_by_option
+from capdoit.commands.command_call import CommandCall, parse_call, restore_words
 from capdoit.commands.command_request import CommandRequest
-from capdoit.commands.subcommand import Flag, Subcommand, ValueOption
-from capdoit.commands.usage import describe_commands, make_synopsis
-from capdoit.config import variables
+from capdoit.commands.subcommand import Flag, Option, Subcommand, ValueOption
+from capdoit.commands.usage import describe_command, describe_commands, make_synopsis
+from capdoit.config.variables import Variables, read_variables
 from capdoit.doit_tasks import Cap, find_cap
 from capdoit.errors import CapdoitError, ConfigError
 from capdoit.output.console import Console
@@ -29,11 +28,11 @@ INTERRUPTED = 130  # the exit status that shells use for SIGINT
 
 
 def make_doit_options(commands: Iterable[Subcommand]) -> tuple[dict[str, Any], ...]:
-    """Return the options of all commands as doit wants them: it parses options before it knows the subcommand."""
+    """Return the options of all commands as doit wants them, for the completion that doit itself writes."""
     return tuple(
         {
             "name": option.name,
-            "short": "" if isinstance(option, Flag) else option.short,
+            "short": option.short,
             "long": option.name,
             "type": bool if isinstance(option, Flag) else str,
             "default": False if isinstance(option, Flag) else None,
@@ -51,49 +50,48 @@ class CapCommand(DoitCmdBase):  # type: ignore[misc]
     cmd_options = make_doit_options(COMMANDS)
     doc_purpose = "show and check what is deployed; write a first deploy.yml"
     doc_usage = make_synopsis(COMMANDS)
-    doc_description = describe_commands(COMMANDS)
+
+    def help(self) -> str:
+        """Return the usage text of `doit cap`, for `doit help cap`."""
+        return describe_commands(COMMANDS)
 
     def parse_execute(self, in_args: list[str]) -> int:
-        """Run the command. Options may also follow words, which doit's parser does not allow."""
-        try:
-            options, words = getopt.gnu_getopt(in_args, self.cmdparser.get_short(), self.cmdparser.get_long())
-        except getopt.GetoptError as error:
-            raise InvalidCommand(f"cap: {error}") from None
-        first = [word for name, value in options for word in self._as_typed(name, value)]
-        return int(super().parse_execute([*first, "--", *words]))
-
-    def _as_typed(self, name: str, value: str) -> tuple[str, ...]:
-        option, _ = self.cmdparser.get_option(name)
-        return (name,) if option.type is bool else (name, value)
-
-    def execute(self, params: Any, args: list[str]) -> int:
-        """Run a subcommand, or print the usage text without one.
+        """Run the subcommand that an operator named, or print a usage text.
 
         Raises:
             InvalidCommand: an error of the operator, which doit prints without a traceback.
         """
-        if not args:
-            print(self.help())
-            return 0
         console = Console(sys.stdout)
         try:
-            command, request = self._understand(params, args, console)
-            return command.run(request) or console.has_lost_output
+            call = parse_call(self._restore_typed(in_args), self._list_doit_options())
+            if call.command is None or call.wants_help:
+                console.write(describe_command(call.command) if call.command else self.help())
+                return 0
+            return self._run(call.command, call, console) or console.has_lost_output
         except KeyboardInterrupt:
             console.write("interrupted")
             return INTERRUPTED
         except CapdoitError as error:
             raise InvalidCommand(console.redact(render_error(error))) from None
 
-    def _understand(self, params: Any, args: list[str], console: Console) -> tuple[Subcommand, CommandRequest]:
-        command = find_command(args[0])
-        texts = _given_options(params)
-        refuse_unknown_options(command, texts)
-        given = variables.read_variables(_given_variables(command, texts), os.environ)
-        options = {option.name: _value(option, texts) for option in command.options if option.name in texts}
-        refuse_unused_variables(command, given.typed_names)
+    def _run(self, command: Subcommand, call: CommandCall, console: Console) -> int:
+        params, _ = self.cmdparser.parse(call.doit_words)
+        params.update(self.opt_vals)
         dodo_file = Path(params.get("dodoFile") or "dodo.py")
-        return command, CommandRequest(args[1:], options, given, console, dodo_file, lambda: self._load(params))
+        variables = _read_variables(command, call)
+        return command.run(CommandRequest(call, variables, console, dodo_file, lambda: self._load(params)))
+
+    def _restore_typed(self, in_args: list[str]) -> list[str]:
+        return restore_words(in_args, doit_cmd._CMDLINE_VARS or {}, sys.argv[1:])
+
+    def _list_doit_options(self) -> list[Option]:
+        """Return the options of doit that tell where dodo.py is."""
+        own = {option["name"] for option in self.cmd_options}
+        return [
+            Flag(one.long, one.help, one.short) if one.type is bool else ValueOption(one.long, one.help, str, one.short)
+            for one in self.get_options()
+            if one.name not in own
+        ]
 
     def _load(self, params: Any) -> Cap:
         self.loader.setup(params)
@@ -103,21 +101,13 @@ class CapCommand(DoitCmdBase):  # type: ignore[misc]
         raise InvalidDodoFile('dodo.py does not load deploy.yml; add the line `cap = capdoit.load("deploy.yml")`')
 
 
-def _given_options(params: Any) -> dict[str, Any]:
-    """Return the options on the command line, with their texts; True for a flag."""
-    names = (option.name for option in commands_by_option(COMMANDS))
-    return {name: params[name] for name in names if params[name] not in (None, False)}
+def _read_variables(command: Subcommand, call: CommandCall) -> Variables:
+    """Return the variables of a call.
 
-
-def _given_variables(command: Subcommand, texts: Mapping[str, Any]) -> dict[str, str]:
-    """Return the variables of the command line; some options are another way to write a variable."""
-    given = variables.typed_variables(doit_cmd._CMDLINE_VARS, sys.argv)
-    spelled = [option.name for option in command.options if isinstance(option, ValueOption) and option.is_variable]
-    for name in spelled:
-        if name in texts and given.setdefault(name, texts[name]) != texts[name]:
-            raise ConfigError(f"{name} is given twice: {given[name]} and {texts[name]}")
-    return given
-
-
-def _value(option: Flag | ValueOption[Any], texts: Mapping[str, Any]) -> Any:
-    return True if isinstance(option, Flag) else option.parse(texts[option.name])
+    Raises:
+        ConfigError: the command does not use one of them: ``dry_run=yes`` must never be ignored.
+    """
+    variables = read_variables(call.variables, os.environ)
+    for name in sorted({*variables.typed_names, *variables.custom} - {*command.variables}):
+        raise ConfigError(f"cap {command.name} does not use {name}=; nothing was done")
+    return variables

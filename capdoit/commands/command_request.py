@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from capdoit.commands.subcommand import Flag, ValueOption
 from capdoit.config import stages, variables
@@ -20,6 +20,9 @@ from capdoit.output.console import Console
 from capdoit.output.console_listener import console_events
 from capdoit.text import join_names
 
+if TYPE_CHECKING:
+    from capdoit.commands.command_call import CommandCall
+
 T = TypeVar("T")
 
 
@@ -28,20 +31,23 @@ class CommandRequest:
     """A call of a subcommand.
 
     Attributes:
-        words: the positional words after the name of the subcommand.
-        options: the values of the options in the request, by name.
-        variables: those of the command line (NAME=VALUE) and of the environment.
+        call: what the operator typed.
+        variables: those of the command line and of the environment.
         console: prints the answer.
         dodo_file: the path of dodo.py.
         load_project: reads dodo.py and returns the `Cap` in it.
     """
 
-    words: list[str]
-    options: Mapping[str, Any]
+    call: CommandCall
     variables: Variables
     console: Console
     dodo_file: Path
     load_project: Callable[[], Cap]
+
+    @property
+    def words(self) -> tuple[str, ...]:
+        """The positional words after the name of the subcommand."""
+        return self.call.words
 
     @property
     def events(self) -> EventBus:
@@ -50,11 +56,15 @@ class CommandRequest:
 
     def has(self, flag: Flag) -> bool:
         """Check whether the request has a flag."""
-        return flag.name in self.options
+        return flag.name in self.call.options
 
     def value_of(self, option: ValueOption[T]) -> T | None:
         """Return the value of an option; None without it."""
-        return self.options.get(option.name)
+        return self.call.options.get(option.name)
+
+    def with_words(self, *words: str) -> CommandRequest:
+        """Return the request with other positional words."""
+        return replace(self, call=replace(self.call, words=words))
 
     def only_word(self, noun: str) -> str | None:
         """Return the positional word; None if there is none.

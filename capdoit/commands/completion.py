@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
+from capdoit.commands.command_call import spellings
 from capdoit.commands.subcommand import Flag, Option, Subcommand
 
 
@@ -28,17 +29,13 @@ def list_completions(commands: Iterable[Subcommand]) -> dict[str, Completions]:
     return {
         command.name: Completions(
             words=command.words,
-            options=tuple(spelling for option in command.options for spelling in _spellings(option)),
+            options=tuple(word for option in command.all_options for word in _list_spellings(option)),
             variables=tuple(f"{name}=" for name in command.variables),
         )
         for command in commands
     }
 
 
-def _spellings(option: Option) -> Iterator[str]:
-    if isinstance(option, Flag):
-        yield f"--{option.name}"
-        return
-    if option.short:
-        yield f"-{option.short}"
-    yield f"--{option.name}="
+def _list_spellings(option: Option) -> Iterator[str]:
+    end = "" if isinstance(option, Flag) else "="
+    return (f"{word}{end}" if word.startswith("--") else word for word in spellings(option))

@@ -3,26 +3,25 @@
 from __future__ import annotations
 
 import hashlib
+import shlex
 from collections import deque
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass, field
 
 from capdoit.commands.command_request import CommandRequest
 from capdoit.commands.exit_statuses import NO_ANSWER
 from capdoit.commands.inspection import ask_every_host
-from capdoit.commands.subcommand import SELECTION, Subcommand, ValueOption
+from capdoit.commands.subcommand import SELECTION, Subcommand
 from capdoit.commands.unreached_hosts import print_unreached_hosts
 from capdoit.errors import ConfigError, Outcome
 from capdoit.events import SecretsNotMasked
 from capdoit.hosts.connection import Connection
-from capdoit.hosts.host_requests import command_request
+from capdoit.hosts.host_requests import Command, command_request
 from capdoit.operations.connections import find_unmasked_secrets
 from capdoit.output.console import Tone
 from capdoit.text import join_names
 
 MOST_KEPT = 1 << 20  # characters of a host's output
-HOSTS = ValueOption("hosts", "only these hosts, separated by commas; same as hosts=", str, is_variable=True)
-ROLES = ValueOption("roles", "only hosts with one of these roles; same as roles=", str, is_variable=True)
 
 
 @dataclass
@@ -86,18 +85,42 @@ def execute_everywhere(request: CommandRequest) -> int:
     return 0 if all(o.answer and o.answer.has_succeeded for o in outcomes) else NO_ANSWER
 
 
-def _take_command(request: CommandRequest) -> tuple[str, CommandRequest]:
-    """Return the command, and the request without it. doit takes a word with ``=`` in it for a variable."""
-    words = [*(f"{name}={value}" for name, value in request.variables.custom.items()), *request.words]
-    command, *others = words or [""]
+def _take_command(request: CommandRequest) -> tuple[Command, CommandRequest]:
+    """Return the command, and the request without it: the words behind ``--``, or else the first word.
+
+    Raises:
+        ConfigError: there is no command, or it is not clear which word is the command.
+    """
+    if behind_dashes := request.call.command_words:
+        return behind_dashes if len(behind_dashes) > 1 else behind_dashes[0], request
+    command, *others = request.words or ("",)
+    if mistake := find_mistake(command, others, request.load_project().config.stages):
+        raise ConfigError(mistake)
+    return command, request.with_words(*others)
+
+
+def find_mistake(command: str, others: Sequence[str], stages: Collection[str]) -> str:
+    """Return a sentence if a command and a stage were not typed as such; empty otherwise.
+
+    Args:
+        command: the first word.
+        others: the other words.
+        stages: names of the stages.
+    """
     if not command.strip():
-        raise ConfigError("exec needs a command, such as: doit cap exec 'df -h' production")
+        return "exec needs a command, such as: doit cap exec 'df -h' production"
+    if command in stages and not others:
+        return f"exec needs a command, and {command} is a stage; for example: doit cap exec {command} -- df -h"
+    if command in stages and not {*others} & {*stages}:
+        right = others[0] if len(others) == 1 else shlex.join(others)
+        return f"the command comes before the stage; did you mean: doit cap exec {shlex.quote(right)} {command}?"
     if len(others) > 1:
-        raise ConfigError(f"exec takes one command and a stage, found {join_names(words)}; quote the command")
-    return command, replace(request, words=others)
+        right = f"doit cap exec {shlex.quote(shlex.join([command, *others]))}"
+        return f"exec takes one command and a stage, found {join_names([command, *others])}; quote the command: {right}"
+    return ""
 
 
-def _execute(connection: Connection, command: str) -> CommandResult:
+def _execute(connection: Connection, command: Command) -> CommandResult:
     output = CommandOutput()
     answer = connection.ask([command_request(connection, command, show=output.add)])[0]
     return CommandResult(answer.status_text, answer.status == 0, output)
@@ -124,12 +147,13 @@ COMMAND = Subcommand(
     name="exec",
     help="run a shell command on all hosts at once",
     description=(
+        "COMMAND is a line for sh; several words behind -- are a program and its arguments. "
         "It runs in the user's home directory (on a local host: where doit runs), with default_env. "
         "Equal answers are shown once."
     ),
     run=execute_everywhere,
     words=("COMMAND", "[STAGE]"),
-    options=(HOSTS, ROLES),
     variables=SELECTION,
+    examples=("exec 'df -h | tail -1' production", "exec production --roles web -- systemctl is-active shop"),
     exit_statuses=((NO_ANSWER, "the command failed on a host, or a host did not answer"),),
 )

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 from capdoit.commands.command_request import CommandRequest
 from capdoit.commands.exit_statuses import NO_HOST_ANSWERED, SOME_HOSTS_SILENT, choose_exit_status
 from capdoit.commands.inspection import find_last_note
-from capdoit.commands.subcommand import SELECTION, Flag, Subcommand
-from capdoit.commands.unreached_hosts import print_unreached_hosts
+from capdoit.commands.subcommand import JSON, SELECTION, Flag, Subcommand
+from capdoit.commands.unreached_hosts import errors_by_host, print_unreached_hosts
 from capdoit.doit_tasks import Cap
 from capdoit.errors import CapdoitError
 from capdoit.hooks import discovery
 from capdoit.hooks.discovery import FoundRecipe
 from capdoit.hooks.manual import recipe_manual, recipe_summary
-from capdoit.output.console import Console, Tone
+from capdoit.output.console import Tone
 from capdoit.records.journal import Note
 from capdoit.text import compare_names, fit_table
 
@@ -29,33 +30,44 @@ def print_recipes(request: CommandRequest) -> int:
         return _print_differences(request)
     name, project = request.only_word("recipe"), request.load_project().config.file.parent
     if name is None:
-        _print_all(request.console, project)
+        _print_all(request, project)
+        return 0
+    found = discovery.find_recipe(name, project)
+    if request.has(JSON):
+        request.print_json({**_json(found), "manual": recipe_manual(found)})
     else:
-        found = discovery.find_recipe(name, project)
         request.console.write(f"{found.name} ({found.origin})\n\n{recipe_manual(found)}")
     return 0
 
 
-def _print_all(console: Console, project: Path) -> None:
+def _print_all(request: CommandRequest, project: Path) -> None:
     recipes, errors = _load_all(project)
+    if request.has(JSON):
+        request.print_json({"recipes": [_json(one) for one in recipes], "errors": errors})
+        return
+    console = request.console
     rows = [(one.name, one.version, one.source, recipe_summary(one).removeprefix(f"{one.name}: ")) for one in recipes]
     console.write_table(fit_table(HEAD, rows, console.width, least=4) or "There are no recipes.")
     for line in _hidden_recipes(recipes):
         console.write(line, Tone.DOUBTFUL)
-    for error in errors:
-        console.write(error, Tone.BAD)
+    for name, error in errors.items():
+        console.write(f"  {name}: {error}", Tone.BAD)
 
 
-def _load_all(project: Path) -> tuple[list[FoundRecipe], list[str]]:
-    """Return the recipes that can be used, and a line for each one that cannot."""
-    recipes, errors = [], []
+def _json(found: FoundRecipe) -> dict[str, Any]:
+    return {"recipe": found.name, "version": found.version or None, "from": found.source, "origin": found.origin}
+
+
+def _load_all(project: Path) -> tuple[list[FoundRecipe], dict[str, str]]:
+    """Return the recipes that can be used, and the reason for each one that cannot, by name."""
+    recipes, errors = [], {}
     for name in discovery.recipe_names(project):
         try:
             found = discovery.find_recipe(name, project)
             _ = found.recipe  # raises the reason if the recipe cannot be used
             recipes.append(found)
         except CapdoitError as error:
-            errors.append(f"  {name}: {error}")
+            errors[name] = str(error)
     return recipes, errors
 
 
@@ -72,19 +84,30 @@ def _hidden_recipes(recipes: Iterable[FoundRecipe]) -> Iterator[str]:
 def _print_differences(request: CommandRequest) -> int:
     stage, cap = request.select_stage(), request.load_project()
     outcomes, note = find_last_note(stage, request)
+    changes = _find_changes(cap, stage.name, note) if note else []
+    if request.has(JSON):
+        release = note.release if note else None
+        request.print_json(
+            {"stage": stage.name, "release": release, "changes": changes, "errors": errors_by_host(outcomes)}
+        )
+        return choose_exit_status(outcomes)
     print_unreached_hosts(request.console, outcomes)
     if any(outcomes):
-        request.console.write(_describe_differences(cap, stage.name, note))
+        request.console.write(_describe_changes(stage.name, note, changes))
     return choose_exit_status(outcomes)
 
 
-def _describe_differences(cap: Cap, stage: str, note: Note | None) -> str:
-    if note is None:
-        return f"No deploy of {stage} has noted its steps yet."
+def _find_changes(cap: Cap, stage: str, note: Note) -> list[str]:
+    """Return a line for each recipe and each step that a deploy now has, or does not have any more."""
     now = [task.name for task in cap.tasks_of_flow("deploy", stage)]
     versions = [f"{name}: {origin}" for name, origin in cap.declarations_by_stage[stage].versions.items()]
     before = [f"{name}: {origin}" for name, origin in note.recipes.items()]
-    changes = [*compare_names(before, versions), *compare_names(note.acts, now)]
+    return [*compare_names(before, versions), *compare_names(note.acts, now)]
+
+
+def _describe_changes(stage: str, note: Note | None, changes: Sequence[str]) -> str:
+    if note is None:
+        return f"No deploy of {stage} has noted its steps yet."
     head = f"Since release {note.release} of {stage}, a deploy"
     return "\n".join([f"{head} has changed:", *changes]) if changes else f"{head} has not changed."
 
@@ -97,7 +120,7 @@ COMMAND = Subcommand(
     ),
     run=print_recipes,
     words=("[NAME]",),
-    options=(DIFF,),
+    options=(DIFF, JSON),
     variables=SELECTION,
     exit_statuses=(NO_HOST_ANSWERED, SOME_HOSTS_SILENT),
 )

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from capdoit.commands.command_request import CommandRequest
-from capdoit.commands.subcommand import Subcommand
+from capdoit.commands.subcommand import JSON, Subcommand
 from capdoit.config.stages import Config, Stage
 from capdoit.errors import ConfigError
 from capdoit.text import fit_table, join_names
@@ -19,6 +21,10 @@ def print_stages(request: CommandRequest) -> int:
         raise ConfigError(f"stages takes no words, found {join_names(request.words)}")
     config = request.load_project().config
     default = _default_stage(config)
+    if request.has(JSON):
+        stages = [_json(stage, stage.name == default) for stage in config.stages.values()]
+        request.print_json({"stages": stages})
+        return 0
     rows = [_row(stage, stage.name == default) for stage in config.stages.values()]
     request.console.write_table(fit_table(HEAD, rows, request.console.width))
     return 0
@@ -34,4 +40,14 @@ def _row(stage: Stage, is_default: bool) -> tuple[str, ...]:
     return stage.name, "default" if is_default else "", stage.transfer, transfer_of(stage).source(stage, None), hosts
 
 
-COMMAND = Subcommand(name="stages", help="list the stages of deploy.yml", run=print_stages)
+def _json(stage: Stage, is_default: bool) -> dict[str, Any]:
+    return {
+        "stage": stage.name,
+        "default": is_default,
+        "transfer": stage.transfer,
+        "source": transfer_of(stage).source(stage, None),
+        "hosts": [{"host": host.name, "roles": host.roles} for host in stage.hosts],
+    }
+
+
+COMMAND = Subcommand(name="stages", help="list the stages of deploy.yml", run=print_stages, options=(JSON,))

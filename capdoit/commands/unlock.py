@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import secrets
 import socket
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 from capdoit.commands.command_request import CommandRequest
 from capdoit.commands.exit_statuses import NO_HOST_ANSWERED, SOME_HOSTS_SILENT, choose_exit_status
 from capdoit.commands.inspection import Inspection
-from capdoit.commands.subcommand import SELECTION, Subcommand
-from capdoit.commands.unreached_hosts import print_unreached_hosts
-from capdoit.errors import HostError, answers
+from capdoit.commands.subcommand import JSON, SELECTION, Subcommand
+from capdoit.commands.unreached_hosts import errors_by_host, print_unreached_hosts
+from capdoit.config.stages import Stage
+from capdoit.errors import HostError, Outcome, answers
 from capdoit.hosts.connection import Connection
 from capdoit.hosts.request import Request
 from capdoit.output.console import Tone
@@ -44,6 +47,9 @@ def free_locks(request: CommandRequest) -> int:
         outcomes = inspection.ask_each(partial(_free_lock, inspection))
         is_publishing = any(one.is_publishing for one in answers(outcomes))
         now = answers(inspection.ask_each(inspection.survey)) if is_publishing else []
+    if request.has(JSON):
+        request.print_json(_json(stage, outcomes, now))
+        return choose_exit_status(outcomes)
     print_unreached_hosts(request.console, outcomes)
     for outcome in outcomes:
         if outcome.answer:
@@ -53,6 +59,13 @@ def free_locks(request: CommandRequest) -> int:
         request.console.write(f"A publish was under way. Hosts now: {describe_live(now)}", Tone.DOUBTFUL)
         request.console.write(f"Once that flow has ended, look again: doit cap status {stage.name}")
     return choose_exit_status(outcomes)
+
+
+def _json(stage: Stage, outcomes: Sequence[Outcome[FreedLock]], now: Sequence[Facts]) -> dict[str, Any]:
+    """Return the answer for programs; ``live`` is what hosts had live after an interrupted publish, by host."""
+    freed = [{"host": o.host, "holder": o.answer.holder or None} for o in outcomes if o.answer]
+    live = {facts.host: facts.live or None for facts in now}
+    return {"stage": stage.name, "hosts": freed, "live": live, "errors": errors_by_host(outcomes)}
 
 
 def _free_lock(inspection: Inspection, host: Connection) -> FreedLock:
@@ -95,6 +108,7 @@ COMMAND = Subcommand(
     description="A flow that held one of these locks can change nothing on that host any more.",
     run=free_locks,
     words=("[STAGE]",),
+    options=(JSON,),
     variables=(*SELECTION, "message"),
     exit_statuses=(NO_HOST_ANSWERED, SOME_HOSTS_SILENT),
 )

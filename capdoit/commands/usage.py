@@ -1,57 +1,69 @@
-"""The usage text of `doit cap`, made from the descriptions of the commands."""
+"""The usage texts of `doit cap` and of its subcommands, made from their descriptions."""
 
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
-from capdoit.commands.subcommand import SELECTION, Flag, Option, Subcommand
-from capdoit.text import group_names, join_names
+from capdoit.commands.command_call import spellings
+from capdoit.commands.subcommand import HELP, Flag, Option, Subcommand
+from capdoit.text import join_names
 
-WIDTH = 64  # characters; doit indents the text by 4 and wraps it at 70
+WIDTH = 79  # characters
 INDENT = "  "
-SELECTING = "STAGE is the default stage unless you name one. hosts= and roles= select some of its hosts."
+OVERVIEW_END = """\
+STAGE is the default stage unless you name one. --stage, --hosts and --roles
+select hosts, and --json prints JSON, wherever that means something.
+All about one of them: doit cap status --help"""
 
 
 def make_synopsis(commands: Iterable[Subcommand]) -> str:
-    """Return the names of the commands, as the first line of the usage text shows them."""
+    """Return the names of the commands in one line."""
     return " | ".join(command.name for command in commands)
 
 
-def describe_commands(commands: Iterable[Subcommand]) -> str:
-    """Return a paragraph for each command, then what holds for several of them."""
-    commands = list(commands)
-    paragraphs = ["\n".join(_describe(command)) for command in commands]
-    return "\n\n".join([*paragraphs, SELECTING, "\n".join(_exit_statuses(commands))])
+def describe_commands(commands: Sequence[Subcommand]) -> str:
+    """Return the usage text of `doit cap`, which fits a screen of 80 columns and 24 lines: a line for each command."""
+    width = max(len(command.name) for command in commands)
+    lines = [f"{INDENT}{command.name.ljust(width)}  {command.help}" for command in commands]
+    return "\n".join(["doit cap SUBCOMMAND [STAGE] [OPTION…]", *lines, "", OVERVIEW_END])
+
+
+def describe_command(command: Subcommand) -> str:
+    """Return the usage text of one subcommand: what it does, its options, variables, examples and exit statuses."""
+    first = f"{command.help[0].upper()}{command.help[1:]}. {command.description}".rstrip()
+    blocks = [[f"doit cap {spell_usage(command)}"], textwrap.wrap(first, WIDTH), ["Options:", *_options(command)]]
+    if command.variables:
+        names = join_names(f"{name}=" for name in command.variables)
+        blocks.append([f"These can also be typed as variables: {names}"])
+    if command.examples:
+        blocks.append(["Examples:", *(f"{INDENT}doit cap {example}" for example in command.examples)])
+    blocks.append(["Exit status:", *_exit_statuses(command)])
+    return "\n\n".join("\n".join(lines) for lines in blocks)
 
 
 def spell_usage(command: Subcommand) -> str:
-    """Return a command as an operator types it: ``status [STAGE] [--json]``."""
-    options = [f"[{_spell(option)}]" for option in command.options]
-    variables = [f"[{name}=…]" for name in command.variables if name not in SELECTION]
-    return " ".join([command.name, *command.words, *options, *variables])
+    """Return a command as an operator types it: ``status [STAGE] [OPTION…]``."""
+    return " ".join([command.name, *command.words, "[OPTION…]"])
 
 
-def _describe(command: Subcommand) -> Iterator[str]:
-    yield spell_usage(command)
-    text = f"{command.help[0].upper()}{command.help[1:]}. {command.description}"
-    yield from textwrap.wrap(text, WIDTH, initial_indent=INDENT, subsequent_indent=INDENT)
+def _options(command: Subcommand) -> Iterator[str]:
+    rows = [(_spell(option), option.help) for option in (*command.all_options, HELP)]
+    return _columns(rows)
 
 
 def _spell(option: Option) -> str:
-    if isinstance(option, Flag):
-        return f"--{option.name}"
-    return f"-{option.short} N" if option.short else f"--{option.name} {option.name.upper()}"
+    value = "" if isinstance(option, Flag) else f" {option.metavar}"
+    return f"{', '.join(spellings(option))}{value}"
 
 
-def _exit_statuses(commands: Iterable[Subcommand]) -> Iterator[str]:
-    """Return a line for each set of exit statuses, with the names of the commands."""
-    yield "Exit status: 0, and"
-    texts = ((command.name, _join(command)) for command in commands if command.exit_statuses)
-    for text, names in group_names(texts).items():
-        line = f"{names}: {text}"
-        yield from textwrap.wrap(line, WIDTH, initial_indent=INDENT, subsequent_indent=INDENT * 2)
+def _exit_statuses(command: Subcommand) -> Iterator[str]:
+    return _columns([("0", "all is well"), *((str(number), when) for number, when in command.exit_statuses)])
 
 
-def _join(command: Subcommand) -> str:
-    return join_names(f"{number} if {when}" for number, when in command.exit_statuses)
+def _columns(rows: Sequence[tuple[str, str]]) -> Iterator[str]:
+    """Return lines with two columns; the second one is wrapped."""
+    width = max(len(first) for first, _ in rows)
+    for first, second in rows:
+        start = f"{INDENT}{first.ljust(width)}  "
+        yield from textwrap.wrap(second, WIDTH, initial_indent=start, subsequent_indent=" " * len(start))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -68,7 +68,7 @@ def _take_release(request: CommandRequest) -> tuple[CommandRequest, str | None]:
     if len(releases) > 1:
         raise ConfigError(f"expected at most one release, found {join_names(releases)}")
     others = [word for word in request.words if word not in releases]
-    return replace(request, words=others), releases[0] if releases else None
+    return request.with_words(*others), releases[0] if releases else None
 
 
 def compare_on_all_hosts(stage: Stage, request: CommandRequest, wanted: str | None) -> Verification:
@@ -182,10 +182,7 @@ def _change_json(change: Change) -> dict[str, Any]:
 COMMAND = Subcommand(
     name="verify",
     help="show what changed in a release since it was shipped",
-    description=(
-        "RELEASE is the live release unless you name one. The command also compares the hosts. "
-        "verify=quick does not read the contents of files."
-    ),
+    description=("RELEASE is the live release unless you name one. The command also compares the hosts."),
     run=verify_release,
     words=("[STAGE]", "[RELEASE]"),
     options=(JSON,),

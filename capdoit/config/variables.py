@@ -246,6 +246,11 @@ def _custom_value(name: str, value: str, recipes: Mapping[str, Sequence[str]]) -
     return value
 
 
+def is_meant_as_variable(name: str) -> bool:
+    """Return True if NAME=VALUE is a variable of capdoit, or probably a misspelled one."""
+    return name in VARIABLES or name in CAPISTRANO_NAMES or bool(_suggestion(name.lower(), [*VARIABLES]))
+
+
 def _suggestion(name: str, known: Sequence[str]) -> str:
     """Suggest the known variable that was probably meant; projects have variables such as tag= and image=."""
     if name in OTHER_TOOLS_NAMES:

@@ -37,7 +37,15 @@ stages: {production: {hosts: {web1: {transport: local, deploy_to: hosts/web1}}}}
             (["status", "production", "stage=other"], "which stage"),
             (["status", "production", "web1"], "at most one stage"),
             (["stages", "production"], "found production"),
-            (["stages", "--json"], "no --json"),
+            (["install", "--json"], "no --json"),
+            (["production", "status"], "did you mean: doit cap status production?"),
+            (["deploy", "production"], "did you mean: doit deploy:production?"),
+            (["status", "--hots", "web1"], "did you mean --hosts?"),
+            (["status", "foo=bar"], "cap status does not use foo=; nothing was done"),
+            (["exec", "df", "-h"], "as in: doit cap exec production -- df -h"),
+            (["exec", "production"], "for example: doit cap exec production -- df -h"),
+            (["exec", "production", "df -h"], "did you mean: doit cap exec 'df -h' production?"),
+            (["exec", "df", "/srv", "/tmp"], "quote the command: doit cap exec 'df /srv /tmp'"),
             (["recipes", "systemdd"], "did you mean systemd?"),
         ),
     ],
@@ -68,9 +76,43 @@ def test_without_dodo_py_there_is_no_traceback(empty: Path) -> None:
     run_doit(empty, "cap", "status").failed(3)
 
 
-def test_without_a_subcommand_the_help_is_shown(empty: Path) -> None:
-    said = run_doit(empty, "cap").ok().out
-    assert all(name in said for name in ("install", "stages", "status", "releases", "recipes"))
+@pytest.mark.parametrize("words", [(), *further((("--help",),), (("help",),))])
+def test_without_a_subcommand_all_of_them_are_listed_on_one_screen(empty: Path, words: tuple[str, ...]) -> None:
+    words = ("help", "cap") if words == ("help",) else ("cap", *words)
+    lines = run_doit(empty, *words).ok().out.splitlines()
+    assert len(lines) < 24
+    assert max(map(len, lines)) < 80
+    assert {"install", "stages", "status", "releases", "recipes"} <= {line.split()[0] for line in lines if line}
+
+
+def test_help_of_a_subcommand_needs_no_project(empty: Path) -> None:
+    said = run_doit(empty, "cap", "status", "--help").ok().out
+    assert said.startswith("doit cap status [STAGE] [OPTION…]\n")
+    assert "--roles ROLES  only hosts with one of these roles" in said
+
+
+@pytest.mark.parametrize(
+    ("words", "hosts"),
+    [
+        (["--hosts", "web2", "status"], ["web2"]),
+        *further(
+            (["status", "production", "--hosts", "web2"], ["web2"]),
+            (["status", "--stage=production", "hosts=web1"], ["web1"]),
+            (["status", "--roles", "web"], ["web1", "web2"]),
+            (["hosts=web1", "status", "--", "production"], ["web1"]),
+            (["status", "-f", "dodo.py", "--hosts", "web1"], ["web1"]),
+        ),
+    ],
+)
+def test_options_select_hosts_wherever_they_stand(project: Project, words: list[str], hosts: list[str]) -> None:
+    said = project.doit("cap", "--json", *words).ok().out
+    assert [host["host"] for host in json.loads(said)["hosts"]] == hosts
+
+
+def test_an_option_and_a_word_that_name_different_stages_are_refused(project: Project) -> None:
+    project.config(stages={name: {"hosts": project.hosts} for name in ("production", "staging")})
+    said = project.doit("cap", "status", "production", "--stage", "staging").failed(3).out
+    assert "which stage, production or stage=staging?" in said
 
 
 def test_a_secret_in_the_output_of_a_host_is_masked(project: Project) -> None:

@@ -92,6 +92,21 @@ def test_a_command_with_an_equals_sign_is_not_taken_for_a_variable(named: Projec
     assert said_by(named.doit("cap", "exec", command, "production", "--hosts=web1", check=True))[1:] == ["    x is 1"]
 
 
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (["--roles", "db", "--", "printf", "%s;", "a b", "$NAME"], "a b;$NAME;"),
+        *further(
+            (["--hosts=db1", "production", "--", 'printf "%s;" a $NAME'], "a;db1;"),
+            (["hosts=db1", "--", "env", "A=1", "hosts=2", "sh", "-c", 'echo "$A$hosts"'], "12"),
+            (["--stage", "production", "--hosts", "db1", "--", "echo", "--hosts"], "--hosts"),
+        ),
+    ],
+)
+def test_words_behind_dashes_are_the_command(named: Project, words: list[str], expected: str) -> None:
+    assert said_by(named.doit("cap", "exec", *words, check=True)) == ["db1: exit status 0", f"    {expected}"]
+
+
 def test_a_command_ended_by_a_signal_is_reported_as_such(named: Project) -> None:
     said = said_by(named.doit("cap", "exec", "kill -9 $$", "hosts=web1").failed(1))
     assert said[0] == "web1: was killed by signal 9"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 from capdoit.testing import Completed, Project
 
 
@@ -18,3 +20,9 @@ def test_stages_has_one_line_per_stage(project: Project) -> None:
         ["a", "git", "main", "web1,", "web2"],
         ["b", "default", "archive", "dist/shop.tar.gz", "web1,", "web2"],
     ]
+
+
+def test_stages_prints_json(project: Project) -> None:
+    (stage,) = json.loads(project.doit("cap", "stages", "--json", check=True).out)["stages"]
+    assert (stage["stage"], stage["default"], stage["transfer"], stage["source"]) == ("production", True, "git", "main")
+    assert stage["hosts"] == [{"host": name, "roles": ["app", "web"]} for name in ("web1", "web2")]

@@ -9,24 +9,22 @@ import pytest
 
 from capdoit.commands import catalog
 from capdoit.commands.cap_command import CapCommand, make_doit_options
-from capdoit.commands.catalog import COMMANDS, commands_by_option, find_command
-from capdoit.commands.checks import refuse_unknown_options, refuse_unused_variables
+from capdoit.commands.catalog import COMMANDS, commands_by_option
 from capdoit.commands.completion import Completions, list_completions
-from capdoit.commands.subcommand import JSON, SELECTION, Flag, Subcommand, ValueOption
-from capdoit.commands.usage import describe_commands, spell_usage
+from capdoit.commands.subcommand import JSON, SELECTION, VARIABLE_OPTIONS, Subcommand, ValueOption
+from capdoit.commands.usage import describe_command, describe_commands, spell_usage
 from capdoit.config import variables
-from capdoit.errors import ConfigError
 
 LINES = ValueOption("lines", "print N lines", int, short="l")
-HOSTS = ValueOption("hosts", "only these hosts", str, is_variable=True)
 TAIL = Subcommand(
     name="tail",
     help="print the end of a log",
     description="It needs tail.",
     run=lambda _: 0,
     words=("FILE", "[STAGE]"),
-    options=(JSON, LINES, HOSTS),
+    options=(JSON, LINES),
     variables=(*SELECTION, "message"),
+    examples=("tail app.log production",),
     exit_statuses=((1, "no host answered"), (3, "some hosts did not answer")),
 )
 IDLE = Subcommand(name="idle", help="do nothing", run=lambda _: 0)
@@ -43,9 +41,8 @@ def test_every_module_with_a_command_is_in_the_catalog() -> None:
 @pytest.mark.parametrize("command", COMMANDS, ids=lambda command: command.name)
 def test_a_command_uses_known_variables_and_is_described_in_one_line(command: Subcommand) -> None:
     assert set(command.variables) <= set(variables.VARIABLES)
-    assert command.help
+    assert command.all_options[: len(command.variables)] == tuple(VARIABLE_OPTIONS[name] for name in command.variables)
     assert not command.help.endswith(".")
-    assert all(option.name in command.variables for option in command.options if getattr(option, "is_variable", False))
 
 
 def test_options_of_one_name_are_one_option() -> None:
@@ -53,58 +50,66 @@ def test_options_of_one_name_are_one_option() -> None:
     assert len({option.name for option in options}) == len(options)
 
 
-def test_the_usage_text_names_every_command_and_no_word_that_doit_would_complete() -> None:
+def test_the_synopsis_for_doit_has_no_word_that_doit_would_complete() -> None:
     assert [word for word in CapCommand.doc_usage.split() if word != "|"] == [command.name for command in COMMANDS]
     assert "TASK" not in CapCommand.doc_usage  # doit would offer tasks
     assert "COMMAND" not in CapCommand.doc_usage  # doit would offer its commands
-    assert all(spell_usage(command) in CapCommand.doc_description for command in COMMANDS)
 
 
-def test_a_command_is_described_by_its_usage_its_help_and_its_exit_statuses() -> None:
-    assert spell_usage(TAIL) == "tail FILE [STAGE] [--json] [-l N] [--hosts HOSTS] [message=…]"
-    text = describe_commands([TAIL, IDLE])
-    assert "  Print the end of a log. It needs tail." in text.splitlines()
-    assert "  tail: 1 if no host answered, 3 if some hosts did not answer" in text.splitlines()
-    assert "idle:" not in text
+def test_the_usage_text_of_cap_is_one_screen_with_a_line_for_each_command() -> None:
+    lines = describe_commands(COMMANDS).splitlines()
+    assert len(lines) < 24  # the next prompt needs a line, too
+    assert max(map(len, lines)) < 80
+    assert [line.split()[0] for line in lines if line.startswith("  ")] == [command.name for command in COMMANDS]
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=lambda command: command.name)
+def test_the_usage_text_of_a_command_fits_the_width_of_a_terminal(command: Subcommand) -> None:
+    assert max(map(len, describe_command(command).splitlines())) < 80
+
+
+def test_a_command_is_described_by_its_usage_options_examples_and_exit_statuses() -> None:
+    assert spell_usage(TAIL) == "tail FILE [STAGE] [OPTION…]"
+    lines = describe_command(TAIL).splitlines()
+    assert "Print the end of a log. It needs tail." in lines
+    assert "  -l, --lines N      print N lines" in lines
+    assert "  --hosts HOSTS      only these hosts, with commas between them" in lines
+    assert "These can also be typed as variables: stage=, hosts=, roles=, message=" in lines
+    assert "  doit cap tail app.log production" in lines
+    assert "  3  some hosts did not answer" in lines
+
+
+def test_a_command_without_variables_and_examples_has_no_lines_about_them() -> None:
+    assert describe_command(IDLE).splitlines() == [
+        "doit cap idle [OPTION…]",
+        "",
+        "Do nothing.",
+        "",
+        "Options:",
+        "  -h, --help  print this text",
+        "",
+        "Exit status:",
+        "  0  all is well",
+    ]
 
 
 def test_doit_gets_each_option_once_with_the_commands_that_take_it() -> None:
-    json, lines, hosts = make_doit_options([TAIL, Subcommand("other", "do more", lambda _: 0, options=(JSON,))])
+    found = make_doit_options([TAIL, Subcommand("other", "do more", lambda _: 0, options=(JSON,))])
+    stage, _, _, _, json, lines = found
     assert (json["type"], json["default"], json["help"]) == (bool, False, "print the answer as JSON (tail, other)")
     assert (lines["short"], lines["long"], lines["type"], lines["default"]) == ("l", "lines", str, None)
-    assert hosts["help"] == "only these hosts (tail)"
+    assert stage["help"] == "the stage (tail)"
 
 
 def test_completions_are_the_words_options_and_variables_of_each_command() -> None:
     assert list_completions([TAIL, IDLE]) == {
         "tail": Completions(
             words=("FILE", "[STAGE]"),
-            options=("--json", "-l", "--lines=", "--hosts="),
+            options=("--stage=", "--hosts=", "--roles=", "--message=", "--json", "-l", "--lines="),
             variables=("stage=", "hosts=", "roles=", "message="),
         ),
         "idle": Completions(words=(), options=(), variables=()),
     }
     found = list_completions(COMMANDS)
-    assert found["history"].options == ("--json", "-n", "--number=")
+    assert found["history"].options[3:] == ("--json", "-n", "--number=")
     assert found["pending"].variables == ("stage=", "hosts=", "roles=", "branch=")
-
-
-def test_an_unknown_command_is_refused_with_a_suggestion() -> None:
-    with pytest.raises(ConfigError, match="cap has no statsu; did you mean status\\?"):
-        find_command("statsu")
-
-
-def test_an_option_of_other_commands_is_refused_with_their_names() -> None:
-    with pytest.raises(ConfigError, match="cap idle has no --diff; only these have it: recipes"):
-        refuse_unknown_options(IDLE, {"diff"})
-    refuse_unknown_options(find_command("recipes"), {"diff"})
-
-
-def test_a_variable_that_a_command_does_not_use_is_refused() -> None:
-    with pytest.raises(ConfigError, match="cap tail does not use dry_run=; nothing was done"):
-        refuse_unused_variables(TAIL, {"message", "dry_run"})
-    refuse_unused_variables(TAIL, {"message", "stage"})
-
-
-def test_a_flag_does_not_take_a_value() -> None:
-    assert not TAIL.takes(Flag("lines", "print N lines"))
