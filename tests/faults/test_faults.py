@@ -14,6 +14,7 @@ from capdoit.testing import SshdFleet
 from tests.faults.assertions import assert_recovers, assert_safe, reports_doubt
 from tests.faults.cases import HOSTS, Case, ProgramFault, cases, container_cases, program_faults
 from tests.faults.fault_fleet import FaultFleet
+from tests.support import further
 
 pytestmark = pytest.mark.ssh
 CASES = {case.id: case for case in cases()}
@@ -22,12 +23,11 @@ IN_CONTAINER = ("unshare", "--pid", "--fork", "--mount-proc")
 PROGRAM_FAULTS = {fault.id: fault for fault in program_faults()}
 ORDINARY = (
     "deploy-in-updating-tar-disk_full-web3",
-    "deploy-behind-publishing-mv-power_cut-web1",
-    "deploy-in-publishing-ln-sigterm-all",
     "deploy-after-published-sigkill-web1",
     "rollback-in-publishing-mv-connection_dropped-all",
     "rollback-in-reverting-mv-killed-all",
 )
+EXTENDED = ("deploy-behind-publishing-mv-power_cut-web1", "deploy-in-publishing-ln-sigterm-all")
 
 
 @pytest.fixture(scope="session")
@@ -75,7 +75,7 @@ def check_case(fleet: FaultFleet, case: Case) -> None:
     assert_recovers(fleet, done)
 
 
-@pytest.mark.parametrize("name", ORDINARY)
+@pytest.mark.parametrize("name", [*ORDINARY, *further(*EXTENDED)])
 def test_a_fault_leaves_every_host_on_a_complete_release(fleet: FaultFleet, name: str) -> None:
     check_case(fleet, CASES[name])
 

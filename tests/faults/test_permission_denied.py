@@ -14,15 +14,17 @@ from pathlib import Path
 import pytest
 
 from capdoit.testing import GitRepo, Project, SshdFleet
-from tests.support import choose_ordinary, write_command_hook
+from tests.support import further, write_command_hook
 
 pytestmark = pytest.mark.ssh
 NOBODY = 65534
 HOSTS = ("web1", "web2", "web3")
 CLOSED = (".", "releases", ".capdoit", ".capdoit/lock", ".capdoit/journal", "shared", "repo", "revisions.log")
 ONE = ("web2",)
-CASES = itertools.product(CLOSED, (ONE, HOSTS), ("deploy", "rollback"))
-ORDINARY = (("releases", ONE, "deploy"), (".capdoit/journal", HOSTS, "rollback"))
+CASES = [*itertools.product(CLOSED, (ONE, HOSTS), ("deploy", "rollback"))]
+ORDINARY = ("releases", ONE, "deploy")
+EXTENDED = [case for case in CASES if case[1:] in ((ONE, "deploy"), (HOSTS, "rollback")) and case != ORDINARY]
+FULL = [pytest.param(case, marks=pytest.mark.full) for case in CASES if case not in (ORDINARY, *EXTENDED)]
 AS_NOBODY = f'ForceCommand=exec setpriv --reuid={NOBODY} --regid={NOBODY} --clear-groups sh -c "$SSH_ORIGINAL_COMMAND"'
 
 
@@ -60,7 +62,9 @@ def project(nobodys: SshdFleet, env: dict[str, str], tmp_path: Path) -> Project:
 
 
 @pytest.mark.parametrize(
-    "case", choose_ordinary(CASES, *ORDINARY), ids=lambda case: f"{case[0]}-{len(case[1])}-{case[2]}"
+    "case",
+    [ORDINARY, *further(*((case,) for case in EXTENDED)), *FULL],
+    ids=lambda case: f"{case[0]}-{len(case[1])}-{case[2]}",
 )
 def test_a_path_without_write_permission_leaves_no_incomplete_release(
     project: Project, case: tuple[str, tuple[str, ...], str]

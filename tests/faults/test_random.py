@@ -184,6 +184,7 @@ def run(sequences: int, *, anew: bool) -> None:
     run_state_machine_as_test(Stage, settings=said)
 
 
+@pytest.mark.extended("variant")
 def test_a_few_random_sequences_end_as_the_model_predicts() -> None:
     run(2, anew=False)
 

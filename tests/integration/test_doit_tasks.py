@@ -125,6 +125,7 @@ def test_a_deploy_is_never_up_to_date(project: Project) -> None:
         assert len(project.releases("web1")) == number
 
 
+@pytest.mark.extended("detail")
 def test_threads_of_doit_give_the_same_result(project: Project) -> None:
     first = project.doit("-n", "4", "-P", "thread", "deploy:production", check=True)
     assert "live on web1, web2" in first.out

@@ -232,6 +232,7 @@ def test_a_rollback_installs_missing_gems_with_the_config_of_the_release(shop: S
     assert site.host().release(first).stat().st_mtime_ns == age
 
 
+@pytest.mark.extended("recipe")
 def test_a_rollback_whose_gems_cannot_be_installed_leaves_the_live_release(shop: Shop) -> None:
     site = shop(2)
     site.deploy().ok()

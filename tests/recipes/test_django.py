@@ -184,6 +184,7 @@ def test_a_failing_command_fails_the_deploy_and_changes_nothing_live(shop: Shop,
 # -- static files
 
 
+@pytest.mark.extended("recipe")
 def test_served_files_change_with_the_publish_and_the_rollback(shop: Shop) -> None:
     site = shop(2)
     site.deploy().ok()
@@ -305,6 +306,7 @@ def twice(site: Any) -> tuple[str, str]:
     return first, site.live
 
 
+@pytest.mark.extended("recipe")
 def test_a_rollback_names_the_migrations_that_the_release_lacks(shop: Shop) -> None:
     site = shop(static=False)
     _, second = twice(site)

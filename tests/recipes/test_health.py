@@ -95,6 +95,7 @@ def test_a_command_is_tried_until_it_succeeds(stage: Stages) -> None:
     assert Path(shop.calls("probe")[0].cwd) == shop.host().release(str(shop.live))
 
 
+@pytest.mark.extended("recipe")
 def test_a_failing_command_is_shown_and_on_failure_rolls_back_and_checks_again(stage: Stages) -> None:
     shop = stage(hosts=2, recipes={"health": {"command": "probe", **QUICK}}, on_failure="rollback")
     shop.stand_in("probe")

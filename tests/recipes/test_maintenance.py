@@ -76,6 +76,7 @@ def test_the_page_is_removed_everywhere_after_a_failure_before_publish(shop: Sta
     assert is_down(shop)
 
 
+@pytest.mark.extended("recipe")
 def test_the_page_stays_after_a_failure_after_publish_with_advice(
     shop: StageUnderTest,
 ) -> None:
@@ -87,6 +88,7 @@ def test_the_page_stays_after_a_failure_after_publish_with_advice(
     assert is_down(shop)
 
 
+@pytest.mark.extended("recipe")
 def test_a_page_of_a_killed_controller_is_removed_by_the_next_flow(shop: StageUnderTest) -> None:
     with shop.kill_at("updated"):
         shop.deploy("maintenance=yes").failed(-9)

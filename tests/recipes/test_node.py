@@ -290,6 +290,7 @@ def test_a_failing_build_fails_the_deploy_with_its_message(shop: Shop) -> None:
 # -- modules that are there
 
 
+@pytest.mark.extended("recipe")
 def test_unchanged_modules_are_hard_linked_and_independent(shop: Shop) -> None:
     site = shop(files=builds())
     site.deploy().ok()

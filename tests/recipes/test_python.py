@@ -344,6 +344,7 @@ def test_a_rollback_installs_nothing_when_the_virtualenv_works(shop: Shop, pip_l
     assert len(installs(pip_log)) == 2
 
 
+@pytest.mark.extended("recipe")
 @pytest.mark.parametrize(
     ("damage", "complaint"),
     [

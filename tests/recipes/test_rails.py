@@ -309,6 +309,7 @@ def test_a_missing_program_is_reported(shop: Shop) -> None:
 # -- assets
 
 
+@pytest.mark.extended("recipe")
 def test_the_style_sheet_changes_with_the_publish_and_the_rollback(shop: Shop) -> None:
     site = shop(2)
     twice(site, {"shop.css": "black\n", "plain": "other\n"})
@@ -706,6 +707,7 @@ def test_a_rollback_names_the_migrations_that_the_release_lacks(shop: Shop) -> N
     assert site.live == second
 
 
+@pytest.mark.extended("recipe")
 def test_migrations_are_reverted_newest_first_by_the_live_code(shop: Shop) -> None:
     site = shop(assets=False)
     first, second = twice(site, {**SECOND, f"db/migrate/{ORIGIN}.rb": ""})

@@ -74,6 +74,7 @@ def test_on_failure_rollback_rolls_back_and_marks_the_release_bad(project: Proje
     assert "there are no older releases to roll back to" in again.out
 
 
+@pytest.mark.extended("detail")
 def test_on_failure_rollback_without_a_target_leaves_the_release_live(project: Project) -> None:
     project.config(on_failure="rollback")
     project.dodo(hook("after('published')", "host.run('exit 9')"))
@@ -215,6 +216,7 @@ def test_status_shows_a_failed_cleanup_until_the_next_deploy(project: Project) -
     assert status(project)["unfinished"] == []
 
 
+@pytest.mark.extended("detail")
 @pytest.mark.ssh
 def test_a_host_lost_after_its_switch_is_in_doubt_until_the_next_flow(ssh_project: Project, sshds: SshdFleet) -> None:
     first = deploy(ssh_project)
@@ -363,6 +365,7 @@ def smoke(hosts):
 """
 
 
+@pytest.mark.extended("detail")
 @pytest.mark.parametrize("other", ["has ended", *further("is at work")])
 def test_on_failure_rollback_does_not_undo_a_release_of_another_flow(project: Project, other: str) -> None:
     deploy(project)

@@ -126,6 +126,7 @@ def test_symlinks_in_the_capdoit_directory_are_not_followed(
         assert snapshot(elsewhere) == before
 
 
+@pytest.mark.extended("variant")
 @pytest.mark.parametrize("name", ["revisions.log", *further(".capdoit/journal", ".capdoit/lock")])
 @pytest.mark.parametrize("make", [os.mkfifo, *further(os.mkdir)], ids=["fifo", "directory"])
 def test_a_managed_file_that_is_not_a_regular_file_is_refused_at_once(

@@ -102,6 +102,7 @@ def log(project: Project) -> list[str]:
     return (project.deploy_to("web1") / "revisions.log").read_text().splitlines()
 
 
+@pytest.mark.extended("variant")
 def test_capdoit_rolls_back_a_capistrano_deploy(project: Project, cap: Cap) -> None:
     before = deploy(project)
     first, second = cap("deploy"), cap("deploy")

@@ -97,6 +97,7 @@ def test_cleaning_up_keeps_three_releases_and_other_files(one: Project) -> None:
     assert one.releases("web1") == ["20200101000003", "20200101000004", release, "new"]
 
 
+@pytest.mark.extended("variant")
 def test_cleaning_up_never_removes_the_live_release(one: Project) -> None:  # 13
     one.config(keep_releases=2)
     deploy(one)
@@ -116,6 +117,7 @@ def test_cleaning_up_very_many_releases(one: Project) -> None:  # 14
     assert one.releases("web1") == [*names[-2:], release]
 
 
+@pytest.mark.extended("variant")
 def test_rolling_back_goes_to_the_previous_release(one: Project) -> None:  # 15
     first = deploy(one)
     deploy(one)
@@ -124,6 +126,7 @@ def test_rolling_back_goes_to_the_previous_release(one: Project) -> None:  # 15
     assert os.path.samefile(one.deploy_to("web1") / "current", one.deploy_to("web1") / "releases" / first)
 
 
+@pytest.mark.extended("variant")
 def test_rolling_back_to_a_named_release(one: Project) -> None:  # 16
     first = deploy(one)
     deploy(one)

@@ -54,6 +54,7 @@ def test_a_deploy_and_a_rollback_work_below_the_home_directory_of_the_login(home
     assert homes.live() == second
 
 
+@pytest.mark.extended("detail")
 @pytest.mark.parametrize(
     "command",
     [

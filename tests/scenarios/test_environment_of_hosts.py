@@ -40,6 +40,7 @@ def set_login_shell(folder: Path, shell: str) -> dict[str, str]:
 # -- PATH
 
 
+@pytest.mark.extended("detail")
 def test_a_directory_before_the_hosts_path_is_found_first_and_everything_works(project: Project) -> None:
     ruby = write_program(project.path / "ruby", "ruby", "echo ruby of /opt")
     said = run_on_hosts(project, 'ruby; echo "$PATH"', default_env={"PATH": f"{ruby}:$PATH"})

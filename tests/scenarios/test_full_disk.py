@@ -248,6 +248,7 @@ def test_unlock_and_status_work_on_a_full_disk(project: Project, disks: SmallDis
     assert {project.current(host) for host in project.hosts} == {releases[0]}
 
 
+@pytest.mark.extended("detail")
 def test_a_drill_on_a_full_disk_says_that_it_has_no_room(
     project: Project, disks: SmallDisks, releases: tuple[str, str]
 ) -> None:
@@ -272,6 +273,7 @@ def test_a_drill_without_room_for_the_archive_says_so(
     assert project.current("web2") == releases[1]
 
 
+@pytest.mark.extended("detail")
 @pytest.mark.parametrize("task", ["rollback", *further("deploy", "check", "drill")])
 def test_a_read_only_file_system_is_named_in_one_line(
     project: Project, disks: SmallDisks, releases: tuple[str, str], task: str

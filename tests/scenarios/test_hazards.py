@@ -42,6 +42,7 @@ def deploy(project: Project) -> str:
     return live
 
 
+@pytest.mark.extended("variant")
 def test_a_rollback_with_one_release_left_deletes_nothing_and_fails_unlike_minas(project: Project) -> None:
     only = deploy(project)
 
@@ -70,6 +71,7 @@ def test_an_incomplete_release_is_never_published_unlike_deployers_and_capistran
     assert project.current("web1") == first
 
 
+@pytest.mark.extended("detail")
 def test_a_release_whose_removal_was_cut_short_cannot_become_live_again(make_project: MakeProject) -> None:
     project = make_project(1, keep_releases=2)
     first, _ = deploy(project), deploy(project)
@@ -82,6 +84,7 @@ def test_a_release_whose_removal_was_cut_short_cannot_become_live_again(make_pro
     assert project.current("web1") == live
 
 
+@pytest.mark.extended("variant")
 def test_two_failed_deploys_never_delete_the_live_release_unlike_shipits(project: Project) -> None:
     project.config(keep_releases=1)
     live = deploy(project)
@@ -96,6 +99,7 @@ def test_two_failed_deploys_never_delete_the_live_release_unlike_shipits(project
         assert (project.deploy_to(host) / "current/app.txt").exists()
 
 
+@pytest.mark.extended("variant")
 def test_a_host_that_fails_to_publish_leaves_no_mixed_fleet_unlike_ansistranos(make_project: MakeProject) -> None:
     project = make_project(3)
     first = deploy(project)
@@ -107,6 +111,7 @@ def test_a_host_that_fails_to_publish_leaves_no_mixed_fleet_unlike_ansistranos(m
     assert [project.releases(host) for host in project.hosts] == [[first]] * 3
 
 
+@pytest.mark.extended("variant")
 def test_of_two_deploys_at_once_one_is_refused_unlike_minas_and_deployers(project: Project) -> None:
     process = start_waiting_deploy(project)
 
@@ -119,6 +124,7 @@ def test_of_two_deploys_at_once_one_is_refused_unlike_minas_and_deployers(projec
     assert len(project.releases("web1")) == len(project.releases("web2")) == 1
 
 
+@pytest.mark.extended("variant")
 def test_remote_commands_end_with_ctrl_c_unlike_capistranos(project: Project) -> None:
     seconds = unique_seconds(project)
     write_command_hook(project, "after('updated')", f"sleep {seconds}")

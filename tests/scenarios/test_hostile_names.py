@@ -51,6 +51,7 @@ def log(project: Project, host: str) -> list[str]:
     return (project.deploy_to(host) / "revisions.log").read_text().splitlines()
 
 
+@pytest.mark.extended("variant")
 def test_branches_with_hostile_names_are_deployed(project: Project, git_repo: GitRepo) -> None:
     for number, name in enumerate(BRANCHES.values(), 1):
         git_repo.git("checkout", "--quiet", "-b", name)
@@ -70,6 +71,7 @@ def test_a_branch_name_that_git_forbids_is_refused(project: Project, name: str) 
     assert project.releases("web1") == []
 
 
+@pytest.mark.extended("variant")
 @each_name({"all": 'it\'s  "x" $(touch pwned)`touch pwned`;touch pwned\n☃ *?', "dash": "-rf"}, "all")
 def test_a_hostile_user_name_is_one_word_in_one_line_of_the_log(project: Project, name: str) -> None:
     project.doit("deploy:production", env={"USER": name}, check=True)

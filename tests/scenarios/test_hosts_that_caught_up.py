@@ -38,6 +38,7 @@ def look(project: Project, code: int = 0) -> dict[str, Any]:
     return found
 
 
+@pytest.mark.extended("detail")
 @pytest.mark.ssh
 def test_after_a_catch_up_a_rollback_goes_back_to_one_revision_of_two_names(
     ssh_project: Project, sshds: SshdFleet
@@ -128,7 +129,6 @@ def test_an_automatic_rollback_goes_back_to_both_names(project: Project) -> None
     assert [project.current(host) for host in project.hosts] == [second, caught_up]
 
 
-@pytest.mark.extended("detail")
 def test_history_shows_both_names_of_such_a_rollback(project: Project) -> None:
     _, second, caught_up = split_fleet(project)
     commit(project, "third")

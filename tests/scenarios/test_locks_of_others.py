@@ -195,6 +195,7 @@ def look(project: Project) -> dict[str, str]:
     return {name: project.doit(*command).out for name, command in commands.items()}
 
 
+@pytest.mark.extended("variant")
 @pytest.mark.ssh
 @needs_root
 def test_commands_tell_the_truth_about_a_flow_in_a_container(contained: Project) -> None:
@@ -232,6 +233,7 @@ def test_commands_tell_the_truth_about_a_flow_that_died_in_a_container(contained
     assert re.search("^web1: freed the lock of deploy by tester .*; stale: that flow died$", unlocked, re.MULTILINE)
 
 
+@pytest.mark.extended("variant")
 @pytest.mark.ssh
 @needs_root
 @pytest.mark.parametrize("can_read", [False, *further(True)])

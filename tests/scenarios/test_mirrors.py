@@ -271,6 +271,7 @@ def test_a_damaged_mirror_is_replaced_once_and_the_deploy_goes_on(project: Proje
     git("-C", mirror(project), "fsck", "--strict")
 
 
+@pytest.mark.extended("variant")
 def test_damage_below_the_newest_commit_is_found_when_the_release_is_made(project: Project) -> None:
     newest = project.repo.commit({"app.txt": "2\n"})
     deploy(project)
@@ -403,6 +404,7 @@ def test_a_deploy_works_after_ctrl_c_while_git_had_a_lock(project: Project) -> N
 # -- another user
 
 
+@pytest.mark.extended("variant")
 @pytest.mark.skipif(os.geteuid() != 0, reason="gives files to another user, which needs root")
 def test_a_mirror_that_another_user_of_the_group_made_is_used(project: Project) -> None:
     for host in project.hosts:

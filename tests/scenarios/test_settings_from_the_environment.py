@@ -27,6 +27,7 @@ def write_settings(project: Project, **variables: str) -> None:
     file.write_text(text)
 
 
+@pytest.mark.extended("detail")
 def test_settings_are_read_when_they_are_needed(project: Project) -> None:
     write_settings(project, repo_url="REPO", branch="BRANCH_NAME", keep_releases="KEEP", timeout="SECONDS")
     assert "deploy:production" in project.doit("list", check=True).out

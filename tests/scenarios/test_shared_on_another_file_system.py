@@ -135,6 +135,7 @@ def test_a_relative_symlink_and_one_by_another_symlink_lead_to_the_same_place(pr
 # -- a directory in shared
 
 
+@pytest.mark.extended("variant")
 def test_a_directory_in_shared_leads_where_deploy_yml_says(project: Project, server: Path) -> None:
     settings = {"shared_to": {"log/big": str(server)}, "linked_dirs": ["log", "tmp/pids"]}
     project.config(**settings)

@@ -25,6 +25,7 @@ def point_current(tree: Path, target: str | Path) -> None:
     os.symlink(target, tree / "current")
 
 
+@pytest.mark.extended("detail")
 @pytest.mark.parametrize("target", ["/nowhere/else", *further("nowhere", "current", "/etc/passwd")])
 def test_a_current_that_leads_nowhere_is_broken_and_not_live(project: Project, target: str) -> None:
     first = deploy(project)

@@ -88,6 +88,7 @@ def test_an_unreadable_directory_is_not_reported_as_empty(project: Project, tmp_
     assert "is live on web1" not in status
 
 
+@pytest.mark.extended("detail")
 def test_status_reports_missing_files_and_differing_revisions_of_a_release(project: Project) -> None:
     release = deploy(project)
     tree = project.deploy_to("web2") / "releases" / release

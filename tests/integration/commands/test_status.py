@@ -62,6 +62,7 @@ def test_status_shows_the_live_release_and_the_rollback_target(project: Project)
     assert look(project, "status")["rollback"] == first
 
 
+@pytest.mark.extended("detail")
 def test_status_exits_3_and_names_the_host_that_lacks_a_release(project: Project) -> None:
     first, _ = deploy(project), deploy(project)
     shutil.rmtree(project.deploy_to("web2") / "releases" / first)

@@ -90,6 +90,7 @@ def start_drill_in_hook(project: Project) -> subprocess.Popen[str]:
 # -- what it touches
 
 
+@pytest.mark.extended("variant")
 @pytest.mark.ssh
 def test_a_drill_on_ssh_hosts_succeeds_and_changes_nothing_real(ssh_project: Project) -> None:
     first, second = deploy_releases(ssh_project, "1", "2")
@@ -119,6 +120,7 @@ def test_a_drill_goes_to_the_named_release(project: Project) -> None:
     assert snapshot_real_trees(project) == before
 
 
+@pytest.mark.extended("detail")
 def test_an_archived_target_is_unpacked_in_the_shadow_tree(project: Project) -> None:
     _, second = deploy_releases(project, "1", "2")
     project.doit("rollback:production", check=True)
@@ -441,6 +443,7 @@ def is_free(lock: Path) -> bool:
     return subprocess.run(["flock", "-n", str(lock), "true"], check=False).returncode == 0
 
 
+@pytest.mark.extended("detail")
 @pytest.mark.parametrize("task", ["drill:production", *further("deploy:production")])
 def test_the_next_flow_removes_the_shadow_tree_of_a_killed_drill(project: Project, task: str) -> None:
     deploy_releases(project, "1", "2")
@@ -517,6 +520,7 @@ def test_a_deploy_with_drill_after_deploy_warns_when_a_guard_refuses(project: Pr
     assert "warning: a rollback would not work now: recipe db: web1 has changes that release" in done.out
 
 
+@pytest.mark.extended("detail")
 def test_a_late_change_after_the_short_drill_belongs_to_the_release_of_the_deploy(project: Project) -> None:
     """Otherwise the next rollback is refused, since the release is not as its deploy left it."""
     project.config(drill="after_deploy")

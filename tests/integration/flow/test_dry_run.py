@@ -94,6 +94,7 @@ def test_a_secret_is_masked_in_a_dry_run_and_in_the_plan_file(project: Project) 
     assert "hush" not in done.out + (project.path / "plan.json").read_text()
 
 
+@pytest.mark.extended("detail")
 @pytest.mark.parametrize(
     ("task", "complaint"),
     [
@@ -156,6 +157,7 @@ def test_a_tag_and_a_commit_are_resolved_without_fetching(project: Project) -> N
 # -- plans
 
 
+@pytest.mark.extended("detail")
 def test_a_dry_run_of_part_of_a_flow_works(project: Project) -> None:
     first = deploy_text(project, "1")
     said = project.doit("deploy:production:publishing", "dry_run=yes", check=True).out

@@ -232,6 +232,7 @@ def test_a_host_whose_lock_cannot_be_written_is_reported_with_its_live_release(p
     assert project.releases("web1") == project.releases("web2") == [live]
 
 
+@pytest.mark.extended("detail")
 def test_a_flow_that_lost_its_lock_reports_the_release_another_flow_published(project: Project, tmp_path: Path) -> None:
     deploy(project)
     mark = tmp_path / "mark"
@@ -257,6 +258,7 @@ def test_a_flow_that_lost_its_lock_reports_the_release_another_flow_published(pr
     assert [project.current(host) for host in project.hosts] == [second, second]
 
 
+@pytest.mark.extended("detail")
 def test_a_flow_that_is_refused_the_lock_reports_what_is_live(project: Project) -> None:
     project.doit("deploy:production", check=True)
     live = project.current("web1")

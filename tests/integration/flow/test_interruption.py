@@ -175,6 +175,7 @@ def test_the_release_of_a_killed_controller_is_not_a_target(project: Project) ->
     assert project.current("web1") == project.current("web2") == first
 
 
+@pytest.mark.extended("detail")
 def test_a_rollback_works_after_the_controller_was_killed_after_publish(project: Project) -> None:
     first, seconds = deploy(project), unique_seconds(project)
     write_sleeping_hook(project, seconds, "published")

@@ -102,6 +102,7 @@ def test_a_skipped_release_can_be_named_as_target(project: Project) -> None:
     assert roll_back(project, f"rollback_release={second}") == second
 
 
+@pytest.mark.extended("detail")
 def test_an_archived_release_can_be_rolled_forward_to(project: Project, git_repo: GitRepo) -> None:
     first = deploy(project)
     sha = git_repo.commit({"app.txt": "second\n"})
@@ -115,6 +116,7 @@ def test_an_archived_release_can_be_rolled_forward_to(project: Project, git_repo
         assert os.readlink(current / "log") == f"{project.shared(host)}/log"
 
 
+@pytest.mark.extended("detail")
 def test_a_release_archived_on_one_host_only_is_unpacked_there(project: Project) -> None:
     first, second = make_history(project, 2)
     project.doit("rollback:production", "hosts=web1", check=True)

@@ -55,6 +55,7 @@ def test_a_deploy_and_a_rollback_need_one_connection_and_six_round_trips(
     assert all(0 < count <= 8 for count in frames(ssh_project).values()), frames(ssh_project)
 
 
+@pytest.mark.extended("detail")
 def test_more_releases_files_and_directories_need_no_more_round_trips(project: Project) -> None:
     project.dodo(COUNT)
     project.doit("deploy:production", check=True)

@@ -58,6 +58,7 @@ def task_test():
 """
 
 
+@pytest.mark.extended("detail")
 @pytest.mark.parametrize("step", ["starting", *further("publishing")])
 def test_a_rollback_does_not_run_tasks_that_a_deploy_requires(project: Project, step: str) -> None:
     first, _ = deploy(project), deploy(project)

@@ -218,6 +218,7 @@ def test_a_hook_can_run_capture_test_upload_download_and_use_plumbum(make_projec
     assert (project.path / "down").read_bytes() == (project.path / "up").read_bytes()
 
 
+@pytest.mark.extended("detail")
 def test_in_a_rollback_a_hook_gets_the_release_that_is_left(project: Project) -> None:
     first, second = deploy(project), deploy(project)
     write_hooks(

@@ -56,6 +56,7 @@ def test_an_unknown_hook_in_skip_is_refused(project: Project) -> None:
     assert not (project.deploy_to("web1") / "releases").exists()
 
 
+@pytest.mark.extended("detail")
 def test_a_hook_run_alone_works_on_the_live_release(project: Project) -> None:
     use_recipe(project, "db", WATCHING)
     first = deploy_migrations(project, "0001")
@@ -149,6 +150,7 @@ def fail(host):
 """
 
 
+@pytest.mark.extended("variant")
 @pytest.mark.parametrize("step", choose_ordinary(step_names("rollback"), "publishing"))
 def test_a_recipe_that_fails_in_any_step_leaves_healthy_hosts(stage: Stages, step: str) -> None:
     shop = stage(recipes={"boom": {}})

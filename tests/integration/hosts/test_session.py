@@ -532,6 +532,7 @@ def test_a_connection_cut_while_the_shell_is_busy_leaves_no_process(shell: list[
         assert sleeper.is_gone()
 
 
+@pytest.mark.extended("detail")
 def test_a_host_ends_its_processes_when_an_upload_stalls(sleeper: Sleeper) -> None:
     with started("sh", "-c", LOOP) as process:
         assert process.stdin
@@ -567,6 +568,7 @@ def test_a_host_with_heartbeats_keeps_working(opened: OpenSession, shell: list[s
     assert ask(session, "echo there").text == "there\n"
 
 
+@pytest.mark.extended("detail")
 def test_a_host_that_falls_silent_is_a_lost_connection(
     opened: OpenSession, shell: list[str], set_seconds: SetSeconds
 ) -> None:
@@ -582,6 +584,7 @@ def test_a_host_that_falls_silent_is_a_lost_connection(
     assert session.was_silent
 
 
+@pytest.mark.extended("detail")
 def test_a_host_with_heartbeats_that_nobody_reads_still_notices_that_its_controller_is_gone(
     shell: list[str], sleeper: Sleeper
 ) -> None:
@@ -592,6 +595,7 @@ def test_a_host_with_heartbeats_that_nobody_reads_still_notices_that_its_control
         assert wait_until(lambda: not sleeper.runs(), 4 + 2 + AT_ONCE)
 
 
+@pytest.mark.extended("detail")
 def test_heartbeats_of_a_host_change_no_output(opened: OpenSession, shell: list[str], set_seconds: SetSeconds) -> None:
     set_seconds(HOST_HEARTBEAT_SECONDS=1)
     session = opened(*shell, "-c", LOOP)

@@ -179,6 +179,7 @@ def test_force_rolls_back_to_a_damaged_release_with_a_recorded_warning(project: 
     assert "is not as it was shipped" in project.doit("cap", "status").out
 
 
+@pytest.mark.extended("detail")
 def test_added_files_and_runtime_files_do_not_prevent_a_rollback(project: Project, git_repo: GitRepo) -> None:
     git_repo.commit({"tmp/kept": "", "lib/a.py": ""})
     first, _ = deploy(project), deploy(project)

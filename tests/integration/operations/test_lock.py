@@ -71,6 +71,7 @@ def test_read_only_commands_report_a_running_flow(project: Project) -> None:
     assert re.search(r"web1: its lock is held now by deploy by ann from \S+ since \S+ \S+ UTC$", dry, re.MULTILINE)
 
 
+@pytest.mark.extended("detail")
 def test_after_a_killed_flow_read_only_commands_report_that_none_runs(project: Project) -> None:
     with make_deploys_wait(project).start("deploy:production", env={"USER": "ann"}) as first:
         wait_for(60, (project.path / "at-work").exists)
@@ -192,6 +193,7 @@ def test_no_hook_runs_after_a_flow_lost_its_lock(project: Project) -> None:
     assert not list(project.path.rglob("uploaded"))
 
 
+@pytest.mark.extended("detail")
 def test_unlock_reports_that_no_host_was_locked(project: Project) -> None:
     for _ in range(2):  # also before the first deploy
         assert project.doit("cap", "unlock", "production").ok().out.count("was not locked") == 2

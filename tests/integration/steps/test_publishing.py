@@ -68,6 +68,7 @@ def test_a_host_that_cannot_prepare_prevents_all_from_publishing(project: Projec
     assert_no_incomplete_release(project, [first])
 
 
+@pytest.mark.extended("variant")
 def test_a_rollback_that_cannot_be_published_is_undone(project: Project) -> None:
     first, second = deploy(project), deploy(project)
     replace_programs(project, "web2", mv='case "$*" in *next/current*) exit 1;; esac; exec /bin/mv "$@"')
@@ -114,6 +115,7 @@ def test_a_failure_after_publish_reports_that_the_release_is_live(project: Proje
     assert project.current("web1") == first
 
 
+@pytest.mark.extended("detail")
 def test_a_failing_cleanup_is_a_warning(project: Project) -> None:
     project.config(keep_releases=1)
     releases = [deploy(project), deploy(project)]
