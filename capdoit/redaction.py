@@ -18,15 +18,12 @@ from typing import Any
 
 from capdoit.script import quote
 from capdoit.text import make_printable
+from capdoit.url_credentials import MASK, mask_url_passwords
 
-MASK = "***"
 SHORTEST_SECRET = 4  # characters; a shorter text is a part of too many words
 SHORTEST_LINE = 8  # characters; a shorter line of a secret, such as a brace, is common in any output
 SHORTEST_PREFIX = 3  # characters of a secret at the cut end of a line
 LONGEST_OWN_NUMBER = 8  # digits; a longer one is not found in a release, time or size by chance
-# A password in a URL, or a token in the place of the user: user names are shorter.
-URL_PASSWORD = re.compile(r"(?P<before>[a-z]://[^/@:\s]*:)(?P<secret>[^/\s]*)@")
-URL_TOKEN = re.compile(r"(?P<before>https?://)(?P<secret>[^/@:\s]{20,})@")
 PERCENT_FREE = re.compile(r"[A-Za-z0-9_.~-]")
 
 
@@ -72,21 +69,6 @@ class Redactor:
     def redact_error(self, error: BaseException) -> None:
         """Mask every secret in the texts of an error that a hook raised."""
         error.args = _map_strings(self.redact, error.args)
-
-
-def mask_url_passwords(text: str) -> str:
-    """Return a text with the passwords and tokens in its URLs masked."""
-    if "://" not in text:
-        return text
-    return URL_TOKEN.sub(rf"\g<before>{MASK}@", URL_PASSWORD.sub(rf"\g<before>{MASK}@", text))
-
-
-def find_url_passwords(text: str) -> list[str]:
-    """Return the passwords and tokens in the URLs of a text, as they are and without percent-encoding."""
-    from urllib.parse import unquote
-
-    found = [match["secret"] for url in (URL_PASSWORD, URL_TOKEN) for match in url.finditer(text)]
-    return [*found, *map(unquote, found)]
 
 
 def is_maskable(secret: str) -> bool:

@@ -14,8 +14,8 @@ from capdoit.config.readers import Plain
 from capdoit.config.settings import HOST, STAGE, TOP, Schema
 from capdoit.config.stages import Config, HostConfig, Stage
 from capdoit.config.yaml_nodes import FAST, YamlValue, read_yaml
-from capdoit.redaction import mask_url_passwords
 from capdoit.text import join_names, make_printable
+from capdoit.url_credentials import mask_url_passwords
 
 DEFAULT = "default"
 OFF, ON = "off", "on"

@@ -141,13 +141,14 @@ class Connection:
         files: str | Iterable[str],
         values: Mapping[str, Value],
         common: Mapping[str, Value] | None = None,
+        more_env: Mapping[str, str] | None = None,
     ) -> Script:
-        """Return a script with the host's environment; arguments as in `render`.
+        """Return a script with the host's environment and ``more_env``; other arguments as in `render`.
 
         The values that describe the host are among the common values. Programs that are not in the PATH of the host's
         environment are found in that of the login.
         """
-        env = self.environment()
+        env = self.environment(more_env)
         if "PATH" in env:
             env["PATH"] = as_template(env["PATH"]).followed_by(":$PATH")
         return render(name, files, values, env, {**self.host_values, **(common or {})})

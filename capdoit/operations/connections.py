@@ -12,9 +12,10 @@ from capdoit.events import EventBus
 from capdoit.hosts.connection import Connection
 from capdoit.hosts.fleet import Fleet
 from capdoit.hosts.logins import Logins
-from capdoit.redaction import find_url_passwords, is_too_short
+from capdoit.redaction import is_too_short
 from capdoit.script import Secret, SecretText
 from capdoit.text import join_names
+from capdoit.url_credentials import find_url_passwords, without_secrets
 
 
 def make_fleet(stage: Stage, events: EventBus, secrets: Iterable[Secret] = ()) -> Fleet:
@@ -82,7 +83,11 @@ def _secrets_of_transfer(stage: Stage) -> list[str]:
     """Return the secrets in the settings of the transfer: passwords in URLs, and secrets of the environment."""
     values = [str(value) for value in stage.transfer_settings.values()]
     secrets = [str(value) for value in stage.transfer_settings.values() if isinstance(value, SecretText)]
-    return [*secrets, *(password for value in values for password in find_url_passwords(value))]
+    return [
+        *secrets,
+        *map(without_secrets, secrets),
+        *(password for value in values for password in find_url_passwords(value)),
+    ]
 
 
 def _reveal(secrets: Sequence[Secret]) -> list[str]:

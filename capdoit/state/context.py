@@ -74,7 +74,12 @@ class FlowContext:
     # -- scripts
 
     def script(
-        self, connection: Connection, name: str, files: str | Sequence[str], values: Mapping[str, Value] | None = None
+        self,
+        connection: Connection,
+        name: str,
+        files: str | Sequence[str],
+        values: Mapping[str, Value] | None = None,
+        env: Mapping[str, str] | None = None,
     ) -> Script:
         """Return a script of this flow for a host.
 
@@ -83,8 +88,9 @@ class FlowContext:
             name: purpose of the script, for people.
             files: its file or files, as paths below capdoit/ without ``.sh``.
             values: what its header asks for beyond the values that every script of a flow can have.
+            env: environment variables besides those of the host; they may be secret.
         """
-        return connection.script(name, files, values or {}, self._common_values(connection.name))
+        return connection.script(name, files, values or {}, self._common_values(connection.name), env)
 
     def run(
         self,
@@ -93,12 +99,13 @@ class FlowContext:
         files: str | Sequence[str],
         values: Mapping[str, Value] | None = None,
         timeout_seconds: float | None = None,
+        env: Mapping[str, str] | None = None,
     ) -> str | None:
         """Run a script of this flow on a host, or record it.
 
         Arguments are those of `script`, result and errors those of `Executor.run`.
         """
-        return self.executor.run(connection, self.script(connection, name, files, values), timeout_seconds)
+        return self.executor.run(connection, self.script(connection, name, files, values, env), timeout_seconds)
 
     def feed(self, connection: Connection, name: str, files: str, source: IO[bytes]) -> None:
         """Run a script with an open file on its stdin, or record it; errors as in `Executor.feed`."""

@@ -18,6 +18,7 @@ from capdoit.config.stages import HostConfig, Stage
 from capdoit.hooks.hook import Declarations, Hook
 from capdoit.sequence import FlowTask
 from capdoit.text import group_names, join_names
+from capdoit.url_credentials import mask_url_passwords
 
 OF = " of "  # between the name of a setting and its host
 FILE, HOOK, OPTIONS, SETTING = "file", "hook", "options", "setting"
@@ -77,13 +78,13 @@ def _have(names: Sequence[str]) -> str:
 
 
 def _digest_settings(stage: Stage) -> dict[str, str]:
-    """Return the digest of each setting; of secrets only the names count."""
+    """Return the digest of each setting; of secrets only the names count, and passwords in URLs do not."""
     values = {one.name: getattr(stage, one.name) for one in fields(stage)}
     del values["hosts"], values["recipes"]
     values |= values.pop("transfer_settings")
     for host in stage.hosts:
         values |= {f"{name}{OF}{host.name}": value for name, value in _settings_of(host).items()}
-    return {name: _digest(repr(value)) for name, value in values.items()}
+    return {name: _digest(mask_url_passwords(repr(value))) for name, value in values.items()}
 
 
 def _settings_of(host: HostConfig) -> dict[str, object]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from functools import partial
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from capdoit.config.readers import choice_reader, read_inner_path, read_string
 from capdoit.config.settings import SettingRule
 from capdoit.transfers.protocol import CommitSource, ResolvedCode, Transfer
+from capdoit.url_credentials import find_url_passwords, without_secrets
 
 if TYPE_CHECKING:
     from capdoit.config.stages import Stage
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
     from capdoit.transfers.git_code import FoundCode
     from capdoit.transfers.git_commits import Repository
 
+CONTROL_CHARACTER = re.compile(r"[\0\r\n]")  # git refuses them, or ends a line there
 OMISSIONS = ("submodules", "lfs")
 
 
@@ -29,6 +32,8 @@ def read_repo_url(value: YamlValue) -> str:
     text = value.as_string()
     if not text.startswith("/") and "/" in text and ":" not in text:
         value.add_mistake(f"found {text!r}, expected a URL, HOST:PATH, or an absolute path")
+    if any(CONTROL_CHARACTER.search(secret) for secret in find_url_passwords(text)):
+        value.add_mistake("the password in a URL cannot have a line break or a NUL byte")
     return text
 
 
@@ -60,7 +65,7 @@ class GitCommits(CommitSource):
         """
         from capdoit.transfers.git_commits import repository_with
 
-        return repository_with(revisions, project, _repo_url(stage))
+        return repository_with(revisions, project, _repo_url(stage), _environment(stage))
 
 
 class GitTransfer(Transfer):
@@ -106,6 +111,10 @@ class GitTransfer(Transfer):
         """Return the repository, and the directory in it that is deployed; empty for all of it."""
         return {"repo_url": _repo_url(stage), "repo_tree": _repo_tree(stage)}
 
+    def environment(self, stage: Stage) -> Mapping[str, str]:
+        """Return the environment in which git finds the credentials of the repository."""
+        return _environment(stage)
+
     def check_host(self, stage: Stage, branch: str, connection: Connection) -> None:
         """Check that a host can reach the repository and that the branch exists.
 
@@ -133,7 +142,14 @@ TRANSFER = GitTransfer()
 
 
 def _repo_url(stage: Stage) -> str:
-    return str(stage.transfer_settings["repo_url"])
+    """Return the URL of the repository without its password: arguments of git can be read by everyone."""
+    return without_secrets(str(stage.transfer_settings["repo_url"]))
+
+
+def _environment(stage: Stage) -> Mapping[str, str]:
+    from capdoit.transfers.git_credentials import credential_environment
+
+    return credential_environment(str(stage.transfer_settings["repo_url"]))
 
 
 def _repo_tree(stage: Stage) -> str:
@@ -159,7 +175,8 @@ def _look_up(stage: Stage, branch: str, connection: Connection, examine: bool = 
     from capdoit.hosts.request import Request
     from capdoit.transfers.git_code import parse_found_code
 
-    script = connection.script("git ls-remote", "transfers/git_resolve", _question(stage, branch, examine))
+    question = _question(stage, branch, examine)
+    script = connection.script("git ls-remote", "transfers/git_resolve", question, more_env=_environment(stage))
     return parse_found_code(connection.name, connection.checked(Request(script, capture=True)).text)
 
 
@@ -167,7 +184,9 @@ def _fetch(context: FlowContext, branch: str, connection: Connection) -> FoundCo
     """Update the mirror of a host; return what the branch is there. A dry run finds nothing."""
     from capdoit.transfers.git_code import FoundCode, parse_found_code
 
-    answer = context.run(connection, "git fetch", "transfers/git_fetch", _question(context.request.stage, branch))
+    stage = context.request.stage
+    question = _question(stage, branch)
+    answer = context.run(connection, "git fetch", "transfers/git_fetch", question, env=_environment(stage))
     return FoundCode() if answer is None else parse_found_code(connection.name, answer)
 
 

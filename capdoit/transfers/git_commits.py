@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import re
 import subprocess
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -48,10 +48,11 @@ class Repository:
 
     Args:
         path: a directory in it.
+        environment: environment variables of git besides those of this process.
     """
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
+    def __init__(self, path: Path, environment: Mapping[str, str] | None = None) -> None:
+        self._path, self._environment = path, environment or {}
 
     def has(self, revision: str) -> bool:
         """Return whether the repository has a commit, given by its full sha."""
@@ -94,7 +95,13 @@ class Repository:
 
     def _run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         own = {name: value for name, value in os.environ.items() if name not in VARIABLES_OF_HOOKS}
-        env = {**own, "GIT_TERMINAL_PROMPT": "0", "GIT_NO_LAZY_FETCH": "1", "GIT_NO_REPLACE_OBJECTS": "1"}
+        env = {
+            **own,
+            **self._environment,
+            "GIT_TERMINAL_PROMPT": "0",
+            "GIT_NO_LAZY_FETCH": "1",
+            "GIT_NO_REPLACE_OBJECTS": "1",
+        }
         command = ["git", "-C", str(self._path), *OPTIONS, *arguments]
         try:
             done = subprocess.run(command, env=env, stdin=subprocess.DEVNULL, capture_output=True, check=False)
@@ -106,13 +113,16 @@ class Repository:
 
 
 @contextmanager
-def repository_with(revisions: Sequence[str], project: Path, url: str) -> Iterator[Repository]:
+def repository_with(
+    revisions: Sequence[str], project: Path, url: str, environment: Mapping[str, str]
+) -> Iterator[Repository]:
     """Provide a repository that has these commits: the project's clone, else a temporary one.
 
     Args:
         revisions: full shas; a temporary repository lacks those that ``url`` does not have.
         project: directory of the project, which may be in a clone.
         url: the repository that is deployed.
+        environment: environment variables with which git can fetch from ``url``.
 
     Raises:
         NotReady: the project is not a clone with all of them, and ``url`` cannot be fetched from.
@@ -123,7 +133,7 @@ def repository_with(revisions: Sequence[str], project: Path, url: str) -> Iterat
         return
     with TemporaryDirectory(prefix="capdoit-") as directory:
         try:
-            repository = _fetch_commits(Repository(Path(directory)), revisions, url)
+            repository = _fetch_commits(Repository(Path(directory), environment), revisions, url)
         except NotReady as error:
             raise NotReady(
                 f"the commits are not known: {project} is not a clone that has them (git fetch there may help), "

@@ -118,6 +118,10 @@ class Transfer(TransferSettings, Protocol):
         """Return values for the `export` scripts; they read the values of every step, too."""
         return {}
 
+    def environment(self, stage: Stage) -> Mapping[str, str]:  # noqa: ARG002
+        """Return environment variables for the `export` scripts; they may be secret."""
+        return {}
+
     def find_remarks(self, stage: Stage, output: str) -> list[str]:  # noqa: ARG002
         """Return warnings about the code, from what the `export` scripts printed on a host."""
         return []
