@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import capdoit.interruption  # noqa: F401 - first, because the imports after it take most of the time
 from capdoit.errors import CapdoitError, ConfigError, HostError, TimedOut
 from capdoit.hooks.context import Failure, Flow, Release
 from capdoit.hooks.options import RoleNames

@@ -32,6 +32,7 @@ from capdoit.errors import CapdoitError, ConfigError, MistakeCollector
 from capdoit.hooks.declarations import HookRegistry, caller_location
 from capdoit.hooks.discovery import load_recipes
 from capdoit.hooks.hook import Declarations, check_hook_roles
+from capdoit.interruption import print_interruption
 from capdoit.output.unfailing_stream import make_unfailing
 from capdoit.sequence import FLOWS, FlowTask, flow_tasks
 from capdoit.text import join_names, suggest_name
@@ -344,7 +345,7 @@ class Cap(HookRegistry):
             events.emit(StopRequested(name))
         will_report = [run.interrupt(name) for run in active]
         if not any(will_report):
-            sys.excepthook = _print_no_interrupt
+            sys.excepthook = _explain_exception
             raise KeyboardInterrupt
 
 
@@ -396,7 +397,7 @@ def _exit_at_once(number: int, _: FrameType | None) -> None:
     os._exit(128 + number)
 
 
-def _print_no_interrupt(kind: type[BaseException], error: BaseException, trace: Any) -> None:
-    """Print the traceback of an exception, but not of KeyboardInterrupt."""
-    if not issubclass(kind, KeyboardInterrupt):
+def _explain_exception(kind: type[BaseException], error: BaseException, trace: Any) -> None:
+    """Print the traceback of an exception; of KeyboardInterrupt only that nothing was touched, if that is so."""
+    if not print_interruption(kind, trace) and not issubclass(kind, KeyboardInterrupt):
         sys.__excepthook__(kind, error, trace)

@@ -29,6 +29,7 @@ from capdoit.config.readers import (
     read_variable_name,
     whole_number_reader,
 )
+from capdoit.config.synonyms import hint_at_synonyms
 from capdoit.config.yaml_nodes import EnvironmentValue, YamlValue
 from capdoit.script import SecretText
 
@@ -176,8 +177,13 @@ class Schema:
     def read_settings(self, value: YamlValue, level: str) -> dict[str, Any]:
         """Read a mapping of settings at a level of deploy.yml."""
         readers = {name: partial(self._read, name) for name in self.names_at(level)}
-        elsewhere = {name: _listed_levels(rule.levels) for name, rule in self.rules.items() if level not in rule.levels}
-        return value.read_fields(readers, "setting of a host" if level == HOST else "setting", elsewhere)
+        return value.read_fields(readers, "setting of a host" if level == HOST else "setting", self._hints(level))
+
+    def _hints(self, level: str) -> dict[str, str]:
+        """Return the hints for settings of other levels, and for settings that other tools call so, by name."""
+        levels = {name: _listed_levels(rule.levels) for name, rule in self.rules.items() if level not in rule.levels}
+        of_levels = {name: f"; it belongs {words}" for name, words in levels.items()}
+        return {**hint_at_synonyms(levels, self.names_at(level)), **of_levels}
 
     def _read(self, name: str, value: YamlValue) -> Any:
         """Read a setting; one whose environment variable is not set becomes an `UnsetSetting`."""

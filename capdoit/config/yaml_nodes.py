@@ -173,21 +173,21 @@ class YamlValue:
         return entries
 
     def read_fields(
-        self, readers: Mapping[str, Callable[[YamlValue], T]], what: str, elsewhere: Mapping[str, str]
+        self, readers: Mapping[str, Callable[[YamlValue], T]], what: str, hints: Mapping[str, str]
     ) -> dict[str, T]:
         """Return the values of a mapping by key, as their readers return them. Unknown keys are mistakes.
 
         Args:
             readers: reader of each known key.
             what: what messages call a key.
-            elsewhere: the right level, in words, of keys that belong to another level.
+            hints: what follows the mistake for some unknown keys, such as ``; it belongs in a stage``.
         """
         found: dict[str, T] = {}
         for name, value in self.as_mapping().items():
             if name in readers:
                 found[name] = readers[name](value)
             else:
-                hint = f"; it belongs {elsewhere[name]}" if name in elsewhere else suggest_name(name, readers)
+                hint = hints.get(name) or suggest_name(name, readers)
                 self.mistakes.add(value.key, value.path, f"no such {what}{hint}")
         return found
 
