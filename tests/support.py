@@ -7,7 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from textwrap import dedent
 from typing import Any
@@ -33,6 +33,11 @@ def further(*cases: object) -> list[object]:
 def choose_ordinary(cases: Iterable[object], *ordinary: object) -> list[object]:
     """Return all cases, of which all but the ordinary ones are marked as variants."""
     return [each for case in cases for each in ([case] if case in ordinary else further((case,)))]
+
+
+def pair(some: Sequence[object], others: Sequence[object]) -> list[tuple[object, object]]:
+    """Return pairs in which each value of both occurs, for variants of which a combination shows nothing more."""
+    return [(some[n % len(some)], others[n % len(others)]) for n in range(max(len(some), len(others)))]
 
 
 def deploy(project: Project, *variables: str) -> str:

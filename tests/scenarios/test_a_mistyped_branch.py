@@ -27,16 +27,16 @@ def test_the_branch_that_was_meant_is_named(project: Project, task: str) -> None
 
 @DETAIL
 @pytest.mark.parametrize(
-    ("typed", "meant"),
+    ("typed", "meant", "is_first_deploy"),
     [
-        ("feature/lgoin", "feature/login"),
-        ("refs/heads/feature/lgoin", "refs/heads/feature/login"),
-        ("heads/feature/lgoin", "heads/feature/login"),
-        ("v1.0.00", "v1.0.0"),
-        ("tags/v1.0.00", "tags/v1.0.0"),
+        ("feature/lgoin", "feature/login", True),
+        ("feature/lgoin", "feature/login", False),
+        ("refs/heads/feature/lgoin", "refs/heads/feature/login", True),
+        ("heads/feature/lgoin", "heads/feature/login", False),
+        ("v1.0.00", "v1.0.0", True),
+        ("tags/v1.0.00", "tags/v1.0.0", False),
     ],
 )
-@pytest.mark.parametrize("is_first_deploy", [True, False])
 def test_each_spelling_of_git_is_suggested_as_it_was_typed(
     project: Project, typed: str, meant: str, is_first_deploy: bool
 ) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from capdoit.testing import GitRepo, Project
-from tests.support import MakeProject, choose_ordinary, deploy, further
+from tests.support import MakeProject, choose_ordinary, deploy, further, pair
 
 POINTER = "version https://git-lfs.github.com/spec/v1\noid sha256:{}\nsize 12345\n".format("ab" * 32)
 SUBMODULES = "main has submodules, which are deployed as empty directories: lib/parser, vendor/theme. "
@@ -72,8 +72,7 @@ def test_only_check_and_dry_run_of_a_commit_that_no_mirror_has_fetch_it_and_leav
 
 
 @pytest.mark.extended("variant")
-@pytest.mark.parametrize("task", TASKS)
-@pytest.mark.parametrize("ignored", ["submodules", "lfs"])
+@pytest.mark.parametrize(("task", "ignored"), pair(TASKS, ["submodules", "lfs"]))
 def test_what_is_ignored_is_not_warned_of(project: Project, task: str, ignored: str) -> None:
     project.config(git={ignored: "ignore"})
     said = project.doit(*task.split(), check=True).out
