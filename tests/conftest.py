@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 from hypothesis import settings
 
-from capdoit.testing import GitRepo, Project, SshdFleet, clean_env
+from capdoit.testing import Completed, GitRepo, Project, SshdFleet, clean_env
+from tests.editor_schema import find_editor_mistakes
 from tests.network import Network
 from tests.support import MakeProject, WriteScript
 
@@ -56,6 +57,21 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         for mark in item.iter_markers("extended"):
             if len(mark.args) != 1 or mark.args[0] not in REASONS:
                 raise pytest.UsageError(f"{item.nodeid}: extended needs one of the reasons {', '.join(REASONS)}")
+
+
+@pytest.fixture(autouse=True)
+def editors_accept_deploy_yml(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Check that each deploy.yml that doit accepts in a test is one in which editors mark nothing."""
+    run = Project.doit
+
+    def run_and_validate(project: Project, *args: Any, **keywords: Any) -> Completed:
+        completed = run(project, *args, **keywords)
+        if completed.code in (0, 1):  # with mistakes in deploy.yml, it is 3
+            text, has_recipes = (project.path / "deploy.yml").read_text(), (project.path / "recipes").exists()
+            assert find_editor_mistakes(text, recipes_are_bundled=not has_recipes) == []
+        return completed
+
+    monkeypatch.setattr(Project, "doit", run_and_validate)
 
 
 @pytest.fixture

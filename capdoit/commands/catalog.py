@@ -18,6 +18,7 @@ MODULES = (
     "exec",
     "doctor",
     "recipes",
+    "schema",
     "unlock",
 )
 COMMANDS: tuple[Subcommand, ...] = tuple(import_module(f"{__package__}.{module}").COMMAND for module in MODULES)

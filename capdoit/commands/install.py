@@ -1,10 +1,11 @@
-"""`doit cap install`: a first deploy.yml and dodo.py."""
+"""`doit cap install`: a first deploy.yml and dodo.py, and the JSON Schema that checks deploy.yml in editors."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 from capdoit.commands.command_request import CommandRequest
+from capdoit.commands.schema import SCHEMA_FILE, make_schema_text
 from capdoit.commands.subcommand import Subcommand
 from capdoit.config.settings import is_stage_name
 from capdoit.errors import ConfigError
@@ -15,15 +16,17 @@ DEFAULT_STAGES = ("staging", "production")  # Capistrano's
 
 
 def install_files(request: CommandRequest) -> int:
-    """Write deploy.yml and dodo.py. A file that exists is not changed."""
+    """Write deploy.yml and dodo.py, which are not changed if they exist, and the JSON Schema, which is."""
     stages = request.words or DEFAULT_STAGES
     for stage in stages:
         if not is_stage_name(stage) or stages.count(stage) > 1:
             raise ConfigError(f"{stage} cannot be the name of a stage, or occurs twice; nothing was written")
-    deploy = _read_template("deploy.yml").replace("{default_stage}", stages[0])
+    project = request.dodo_file.parent
+    deploy = _read_template("deploy.yml").replace("{default_stage}", stages[0]).replace("{schema}", SCHEMA_FILE)
     blocks = [_read_template("stage.yml").replace("{stage}", stage) for stage in stages]
-    _write(request.console, request.dodo_file.parent / "deploy.yml", deploy + "".join(blocks))
+    _write(request.console, project / "deploy.yml", deploy + "".join(blocks))
     _write(request.console, request.dodo_file, _read_template("dodo.py"))
+    _write_schema(request.console, project)
     request.console.write("Next: put your hosts into deploy.yml, then run `doit check` and `doit deploy`.")
     return 0
 
@@ -44,10 +47,24 @@ def _write(console: Console, file: Path, text: str) -> None:
         console.write(f"[write] {file}")
 
 
+def _write_schema(console: Console, project: Path) -> None:
+    """Write the JSON Schema of deploy.yml, and replace an earlier one: it has no changes by hand."""
+    file = project / SCHEMA_FILE
+    try:
+        file.parent.mkdir(exist_ok=True)
+        file.write_text(f"{make_schema_text(project, console)}\n", encoding="utf-8")
+    except OSError as error:
+        raise ConfigError(f"{file}: {error.strerror}") from None
+    console.write(f"[write] {file}")
+
+
 COMMAND = Subcommand(
     name="install",
-    help="write deploy.yml and dodo.py",
-    description="The stages are staging and production unless you name others. Files that exist are not changed.",
+    help="write deploy.yml, dodo.py, and the JSON Schema of deploy.yml",
+    description=(
+        "The stages are staging and production unless you name others. A deploy.yml or dodo.py that exists is not "
+        "changed; the schema is renewed."
+    ),
     run=install_files,
     words=("[STAGE…]",),
 )

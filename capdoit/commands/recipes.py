@@ -12,7 +12,6 @@ from capdoit.commands.inspection import find_last_note
 from capdoit.commands.subcommand import JSON, SELECTION, Flag, Subcommand
 from capdoit.commands.unreached_hosts import errors_by_host, print_unreached_hosts
 from capdoit.doit_tasks import Cap
-from capdoit.errors import CapdoitError
 from capdoit.hooks import discovery
 from capdoit.hooks.discovery import FoundRecipe
 from capdoit.hooks.manual import recipe_manual, recipe_summary
@@ -41,7 +40,7 @@ def print_recipes(request: CommandRequest) -> int:
 
 
 def _print_all(request: CommandRequest, project: Path) -> None:
-    recipes, errors = _load_all(project)
+    recipes, errors = discovery.find_all_recipes(project)
     if request.has(JSON):
         request.print_json({"recipes": [_json(one) for one in recipes], "errors": errors})
         return
@@ -56,19 +55,6 @@ def _print_all(request: CommandRequest, project: Path) -> None:
 
 def _json(found: FoundRecipe) -> dict[str, Any]:
     return {"recipe": found.name, "version": found.version or None, "from": found.source, "origin": found.origin}
-
-
-def _load_all(project: Path) -> tuple[list[FoundRecipe], dict[str, str]]:
-    """Return the recipes that can be used, and the reason for each one that cannot, by name."""
-    recipes, errors = [], {}
-    for name in discovery.recipe_names(project):
-        try:
-            found = discovery.find_recipe(name, project)
-            _ = found.recipe  # raises the reason if the recipe cannot be used
-            recipes.append(found)
-        except CapdoitError as error:
-            errors[name] = str(error)
-    return recipes, errors
 
 
 def _hidden_recipes(recipes: Iterable[FoundRecipe]) -> Iterator[str]:

@@ -2,6 +2,9 @@
 
 A reader takes a `YamlValue` and returns the value that the rest of capdoit uses. If the value is wrong, the reader adds
 a mistake and returns something harmless, so that reading goes on and all mistakes are reported together.
+
+Each reader also has the JSON Schema of what it accepts, for editors. The schema may accept more than the reader, but
+never less: an editor must not mark a setting that works.
 """
 
 from __future__ import annotations
@@ -10,21 +13,64 @@ import posixpath
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Generic, TypeVar
 
-from capdoit.config.yaml_nodes import YamlValue
+from capdoit.config.yaml_nodes import ANY_SIZE, YamlValue
 from capdoit.layout import is_inside
 from capdoit.script import NAME, REFERENCE, EnvValue, Secret, Template
 
+T = TypeVar("T")
 SECONDS_PER_UNIT = {"h": 3600, "d": 86400}
 AGE = re.compile(r"([1-9][0-9]{0,4})([dh])")
 APPLICATION = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]*")
 SSH_OPTION = re.compile(r"[A-Za-z0-9]+[ =].+")
 
+# The same conditions for editors. YAML's numbers and dates count as strings.
+JsonSchema = Mapping[str, Any]
+STRING: JsonSchema = {"type": ["string", "number"], "minLength": 1}
+STRINGS: JsonSchema = {"type": "array", "items": STRING}
+STRINGS_BY_NAME: JsonSchema = {"type": "object", "additionalProperties": {"type": ["string", "number"]}}
+# Editors read YAML 1.2, in which these words are strings.
+BOOLEAN: JsonSchema = {
+    "anyOf": [{"type": "boolean"}, {"type": "string", "pattern": "^(yes|Yes|YES|no|No|NO|on|On|ON|off|Off|OFF)$"}]
+}
+FALSE: JsonSchema = {"anyOf": [{"const": False}, {"type": "string", "pattern": "^(no|No|NO|off|Off|OFF)$"}]}
+HAS_PARENT = r"(?:.*/)?\.\.(?:/|$)"
+DEPLOY_TO: JsonSchema = {**STRING, "pattern": rf"^(?!~[^/])(?!{HAS_PARENT})(?!~?(?:\.?/)*\.?$)[^\\]+$"}
+ABSOLUTE_PATH: JsonSchema = {**STRING, "pattern": rf"^/(?!{HAS_PARENT})(?!(?:\.?/)*\.?$)"}
+INNER_PATH: JsonSchema = {**STRING, "pattern": r"^(?!/)(?!(?:.*/)?\.{1,2}(?:/|$))(?!.*//+[^/])"}
+ROLE: JsonSchema = {**STRING, "pattern": r"^(?!all$)[^\s,]+$"}
+
 Env = Mapping[str, EnvValue | Secret]
 Plain = str | int | float | bool | list[str] | dict[str, str] | Secret | None
 SharedTo = tuple[tuple[str, str], ...]
-Reader = Callable[[YamlValue], Any]
+
+
+@dataclass(frozen=True, eq=False)
+class Reader(Generic[T]):
+    """A reader of one kind of value.
+
+    Attributes:
+        read: returns the value that the rest of capdoit uses, and adds a mistake if the value is wrong.
+        accepts: the JSON Schema of the values that it accepts.
+    """
+
+    read: Callable[[YamlValue], T]
+    accepts: JsonSchema
+
+    def __call__(self, value: YamlValue) -> T:
+        """Read a value."""
+        return self.read(value)
+
+
+def accepting(schema: JsonSchema) -> Callable[[Callable[[YamlValue], T]], Reader[T]]:
+    """Make a reader of the decorated function, which accepts what a JSON Schema describes."""
+    return lambda read: Reader(read, schema)
+
+
+def matching(pattern: re.Pattern[str]) -> JsonSchema:
+    """Return the JSON Schema of the strings that a pattern matches completely."""
+    return {"type": "string", "pattern": f"^(?:{pattern.pattern})$"}
 
 
 @dataclass(frozen=True)
@@ -51,26 +97,30 @@ class RecipeUse:
 # -- simple values
 
 
+@accepting(STRING)
 def read_string(value: YamlValue) -> str:
     """Read a string that is not empty."""
     return value.as_string()
 
 
+@accepting(BOOLEAN)
 def read_boolean(value: YamlValue) -> bool:
     """Read true or false."""
     return value.as_boolean()
 
 
-def whole_number_reader(least: int, most: int = 10**9) -> Reader:
+def whole_number_reader(least: int, most: int = ANY_SIZE) -> Reader[int]:
     """Return a reader of integers from ``least`` to ``most``."""
-    return lambda value: value.as_whole_number(least, most)
+    accepts: JsonSchema = {"type": "integer", "minimum": least, "maximum": most}
+    return Reader(lambda value: value.as_whole_number(least, most), accepts)
 
 
-def choice_reader(choices: Iterable[str], what: str) -> Reader:
+def choice_reader(choices: Iterable[str], what: str) -> Reader[str]:
     """Return a reader of one of some words; ``what`` names such a word in messages."""
-    return lambda value: value.as_choice(choices, what)
+    return Reader(lambda value: value.as_choice(choices, what), {"enum": [*choices]})
 
 
+@accepting(matching(AGE))
 def read_age(value: YamlValue) -> int:
     """Read a number of days or hours, such as ``30d``; return seconds."""
     found = AGE.fullmatch(value.as_string())
@@ -83,6 +133,7 @@ def read_age(value: YamlValue) -> int:
 # -- paths
 
 
+@accepting(DEPLOY_TO)
 def read_deploy_to(value: YamlValue) -> str:
     """Read the directory that a host is deployed to."""
     text = value.as_string()
@@ -98,6 +149,14 @@ def read_deploy_to(value: YamlValue) -> str:
     return text.rstrip("/")
 
 
+@accepting(
+    {
+        "anyOf": [
+            ABSOLUTE_PATH,
+            {"type": "object", "propertyNames": INNER_PATH, "additionalProperties": ABSOLUTE_PATH},
+        ]
+    }
+)
 def read_shared_to(value: YamlValue) -> SharedTo:
     """Read where shared leads (a path), or where paths in it lead (a mapping); "" in the result is shared itself."""
     if value.kind != "map":
@@ -121,6 +180,7 @@ def _read_key_below_shared(path: str, value: YamlValue) -> str:
     return path.rstrip("/")
 
 
+@accepting(INNER_PATH)
 def read_inner_path(value: YamlValue) -> str:
     """Read a path that stays inside the release."""
     text = value.as_string()
@@ -131,6 +191,7 @@ def read_inner_path(value: YamlValue) -> str:
     return path
 
 
+@accepting({"type": "array", "items": INNER_PATH, "uniqueItems": True})
 def read_inner_paths(value: YamlValue) -> tuple[str, ...]:
     """Read a list of different paths that stay inside the release."""
     items = value.as_list("a list of paths")
@@ -144,6 +205,7 @@ def read_inner_paths(value: YamlValue) -> tuple[str, ...]:
 # -- the application and its hosts
 
 
+@accepting({**matching(APPLICATION), "type": STRING["type"]})
 def read_application(value: YamlValue) -> str:
     """Read the name of the application, which becomes part of a path."""
     text = value.as_string()
@@ -152,6 +214,7 @@ def read_application(value: YamlValue) -> str:
     return text
 
 
+@accepting({**STRINGS_BY_NAME, "propertyNames": matching(NAME)})
 def read_environment(value: YamlValue) -> dict[str, EnvValue | Secret]:
     """Read a mapping of environment variables to strings, templates and secrets.
 
@@ -166,11 +229,13 @@ def read_environment(value: YamlValue) -> dict[str, EnvValue | Secret]:
     return {**{name.upper(): value for name, value in env.items() if name.islower()}, **env}
 
 
+@accepting({"type": "array", "items": matching(SSH_OPTION)})
 def read_ssh_options(value: YamlValue) -> tuple[str, ...]:
     """Read a list of options for ``ssh -o``."""
     return tuple(_read_ssh_option(item) for item in value.as_list())
 
 
+@accepting({"type": "array", "items": ROLE})
 def read_roles(value: YamlValue) -> tuple[str, ...]:
     """Read a list of roles."""
     return tuple(_read_role(item) for item in value.as_list())
@@ -210,6 +275,7 @@ def _read_role(value: YamlValue) -> str:
 # -- recipes
 
 
+@accepting({"$ref": "#/definitions/recipes"})
 def read_recipes(value: YamlValue) -> dict[str, RecipeUse | None]:
     """Read recipes by name; a recipe that is turned off is None."""
     recipes = value.as_mapping("a mapping of recipes to their options")

@@ -13,6 +13,8 @@ from functools import partial
 from typing import Any, Protocol
 
 from capdoit.config.readers import (
+    STRING,
+    JsonSchema,
     Reader,
     choice_reader,
     read_age,
@@ -40,6 +42,7 @@ HOST_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 STAGE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 # Tasks of a stage with one of these names would have the names of other tasks: deploy:rollback, deploy:check, …
 RESERVED_STAGE_NAMES = ("all", "check", "deploy", "drill", "rollback")
+RESERVED: JsonSchema = {"enum": [*RESERVED_STAGE_NAMES]}
 
 
 @dataclass(frozen=True)
@@ -48,6 +51,7 @@ class SettingRule:
 
     Attributes:
         read: reader of its value.
+        description: one or more sentences for people.
         levels: the levels that may have it: ``top``, ``stage``, ``host``.
         default: value of a transfer's setting that is not set; None for no value.
         is_required: whether a transfer cannot work without this setting.
@@ -57,7 +61,8 @@ class SettingRule:
         is_secret: whether its value is masked if it comes from an environment variable.
     """
 
-    read: Reader
+    read: Reader[Any]
+    description: str
     levels: tuple[str, ...] = (TOP, STAGE)
     default: Any = None
     is_required: bool = False
@@ -72,32 +77,81 @@ DRILL = choice_reader(("never", "after_deploy"), "a time for automatic drills")
 TRANSPORT = choice_reader(("ssh", "local"), "a transport")
 
 RULES_OF_HOSTS_AND_STAGES = {
-    "user": SettingRule(read_string, ANYWHERE, is_text=True),
-    "port": SettingRule(whole_number_reader(1, 65535), ANYWHERE),
-    "deploy_to": SettingRule(read_deploy_to, ANYWHERE, is_text=True),
-    "shared_to": SettingRule(read_shared_to, ANYWHERE),
-    "default_env": SettingRule(read_environment, ANYWHERE, is_scalar=False),
-    "ssh_options": SettingRule(read_ssh_options, ANYWHERE, is_scalar=False),
+    "user": SettingRule(
+        read_string, "The user that ssh logs in as; ssh's own choice if not set.", ANYWHERE, is_text=True
+    ),
+    "port": SettingRule(whole_number_reader(1, 65535), "The port for ssh; ssh's own choice if not set.", ANYWHERE),
+    "deploy_to": SettingRule(
+        read_deploy_to,
+        "The directory on the host; /var/www/APPLICATION if not set. ~/ is the home directory of the user that ssh "
+        "logs in as. For a local host it can be relative to the directory of deploy.yml.",
+        ANYWHERE,
+        is_text=True,
+    ),
+    "shared_to": SettingRule(
+        read_shared_to,
+        "The directory to which the symlink shared leads, or the directories to which paths in it lead, by path.",
+        ANYWHERE,
+    ),
+    "default_env": SettingRule(
+        read_environment,
+        "Environment variables for everything that runs on hosts; a stage and a host add to it. $NAME is the host's "
+        "own variable, $$ a dollar, and !env NAME a secret from your environment.",
+        ANYWHERE,
+        is_scalar=False,
+    ),
+    "ssh_options": SettingRule(
+        read_ssh_options,
+        "Options for ssh -o, such as ConnectTimeout=5; a stage and a host add to them.",
+        ANYWHERE,
+        is_scalar=False,
+    ),
 }
 RULES_OF_STAGES = {
-    "keep_releases": SettingRule(whole_number_reader(1), is_for_deploys=True),
-    "linked_files": SettingRule(read_inner_paths, is_scalar=False),
-    "linked_dirs": SettingRule(read_inner_paths, is_scalar=False),
-    "keep_failed": SettingRule(read_boolean, is_for_deploys=True),
-    "on_failure": SettingRule(ON_FAILURE, is_for_deploys=True),
-    "max_failures": SettingRule(whole_number_reader(0), is_for_deploys=True),
-    "timeout": SettingRule(whole_number_reader(1)),
-    "drill": SettingRule(DRILL, is_for_deploys=True),
-    "drill_max_age": SettingRule(read_age, is_for_deploys=True),
-    "ssh_config": SettingRule(read_string, is_text=True),
-    "recipes": SettingRule(read_recipes, is_scalar=False),
+    "keep_releases": SettingRule(
+        whole_number_reader(1),
+        "The number of releases to keep. The rollback target and the last release that all hosts got are always kept.",
+        is_for_deploys=True,
+    ),
+    "linked_files": SettingRule(
+        read_inner_paths, "Files in shared, linked into every release; a deploy needs them.", is_scalar=False
+    ),
+    "linked_dirs": SettingRule(read_inner_paths, "Directories in shared, linked into every release.", is_scalar=False),
+    "keep_failed": SettingRule(
+        read_boolean, "Whether each host keeps its last failed release in .capdoit/failed.", is_for_deploys=True
+    ),
+    "on_failure": SettingRule(
+        ON_FAILURE,
+        "What follows if something fails after publishing: rollback goes back and marks the release as bad.",
+        is_for_deploys=True,
+    ),
+    "max_failures": SettingRule(
+        whole_number_reader(0),
+        "The number of hosts that cannot be reached without which a deploy goes on.",
+        is_for_deploys=True,
+    ),
+    "timeout": SettingRule(whole_number_reader(1), "Seconds after which a flow fails; no limit if not set."),
+    "drill": SettingRule(DRILL, "When to rehearse a rollback without being asked.", is_for_deploys=True),
+    "drill_max_age": SettingRule(
+        read_age, "The age of the last drill, such as 30d or 12h, from which doit check warns.", is_for_deploys=True
+    ),
+    "ssh_config": SettingRule(
+        read_string, "A configuration file for ssh -F, relative to the directory of deploy.yml.", is_text=True
+    ),
+    "recipes": SettingRule(
+        read_recipes,
+        "Recipes and their options; their hooks run in this order. false in a stage turns a recipe off.",
+        is_scalar=False,
+    ),
 }
 RULES_OF_HOSTS = {
-    "hostname": SettingRule(read_string, (HOST,), is_text=True),
-    "roles": SettingRule(read_roles, (HOST,), is_scalar=False),
-    "primary": SettingRule(read_boolean, (HOST,)),
-    "no_release": SettingRule(read_boolean, (HOST,)),
-    "transport": SettingRule(TRANSPORT, (HOST,)),
+    "hostname": SettingRule(
+        read_string, "The name or address for ssh; the name of the host if not set.", (HOST,), is_text=True
+    ),
+    "roles": SettingRule(read_roles, "The roles of the host, such as db.", (HOST,), is_scalar=False),
+    "primary": SettingRule(read_boolean, "Whether the host is the primary of its roles.", (HOST,)),
+    "no_release": SettingRule(read_boolean, "Whether the host gets no code; hooks may still run on it.", (HOST,)),
+    "transport": SettingRule(TRANSPORT, "local for a directory of this machine, without ssh.", (HOST,)),
 }
 
 
@@ -156,14 +210,29 @@ class Schema:
         of_transfers = {name: rule for transfer in transfers.values() for name, rule in transfer.settings.items()}
         self.rules: dict[str, SettingRule] = {
             **RULES_OF_HOSTS_AND_STAGES,
-            "application": SettingRule(read_application, is_text=True),
-            "transfer": SettingRule(choice_reader(transfers, "a transfer")),
+            "application": SettingRule(read_application, "The name of the application.", is_text=True),
+            "transfer": SettingRule(
+                choice_reader(transfers, "a transfer"),
+                "The way that code reaches the hosts; repo_url or archive imply it.",
+            ),
             **{name: replace(rule, is_text=True, is_for_deploys=True) for name, rule in of_transfers.items()},
             **RULES_OF_STAGES,
             **RULES_OF_HOSTS,
-            "hosts": SettingRule(self._read_hosts, (STAGE,), is_scalar=False),
-            "stages": SettingRule(self._read_stages, (TOP,), is_scalar=False),
-            "default_stage": SettingRule(lambda value: value, (TOP,)),
+            "hosts": SettingRule(
+                Reader(self._read_hosts, _mapping_of(HOST, {"pattern": f"^{HOST_NAME.pattern}$"})),
+                "The hosts of the stage, by name.",
+                (STAGE,),
+                is_scalar=False,
+            ),
+            "stages": SettingRule(
+                Reader(self._read_stages, _mapping_of(STAGE, {"pattern": f"^{STAGE_NAME.pattern}$", "not": RESERVED})),
+                "The stages, by name; settings at the top apply to all of them.",
+                (TOP,),
+                is_scalar=False,
+            ),
+            "default_stage": SettingRule(
+                Reader(lambda value: value, STRING), "The stage that is used without a name.", (TOP,)
+            ),
         }
 
     def names_at(self, level: str) -> list[str]:
@@ -222,6 +291,12 @@ class Schema:
 def is_stage_name(name: str) -> bool:
     """Return whether a stage may have this name."""
     return name not in RESERVED_STAGE_NAMES and bool(STAGE_NAME.fullmatch(name))
+
+
+def _mapping_of(level: str, names: JsonSchema) -> JsonSchema:
+    """Return the JSON Schema of a mapping of names to the settings of a level."""
+    settings = {"$ref": f"#/definitions/{level}"}
+    return {"type": "object", "minProperties": 1, "propertyNames": names, "additionalProperties": settings}
 
 
 def _listed_levels(levels: Iterable[str]) -> str:

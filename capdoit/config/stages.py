@@ -20,7 +20,7 @@ from capdoit.layout import Layout
 from capdoit.text import join_names, suggest_name
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class HostConfig:
     """A host of a stage, with all settings that apply to it.
 
@@ -42,17 +42,17 @@ class HostConfig:
 
     name: str
     hostname: str
-    roles: tuple[str, ...]
-    primary: bool
-    no_release: bool
-    transport: str
-    user: str | None
-    port: int | None
+    roles: tuple[str, ...] = ()
+    primary: bool = False
+    no_release: bool = False
+    transport: str = "ssh"
+    user: str | None = None
+    port: int | None = None
     layout: Layout
-    shared_to: SharedTo
+    shared_to: SharedTo = ()
     env: Env = field(repr=False)
-    ssh_options: tuple[str, ...]
-    ssh_config: str | None
+    ssh_options: tuple[str, ...] = ()
+    ssh_config: str | None = None
     unset: tuple[UnsetSetting, ...] = field(default=(), repr=False)
 
 
@@ -225,6 +225,12 @@ def _list_unset(settings: Mapping[str, Any], names: Iterable[str]) -> tuple[Unse
     return tuple(value for name in names if isinstance(value := settings.get(name), UnsetSetting))
 
 
+def _fields_of(kind: type, settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the settings that are fields of a class."""
+    known = {one.name for one in fields(kind)}
+    return {name: value for name, value in settings.items() if name in known}
+
+
 class _StageReader:
     """The reader of one stage, with checks that need several of its settings."""
 
@@ -249,8 +255,7 @@ class _StageReader:
             "recipes": tuple(use for use in self._settings["recipes"].values() if use),
             "unset": _list_unset(self._written, self._schema.names_only_at_stages()),
         }
-        known = {one.name for one in fields(Stage)}
-        return Stage(**{name: value for name, value in {**self._settings, **made}.items() if name in known})
+        return Stage(**_fields_of(Stage, {**self._settings, **made}))
 
     def _implied_transfer(self) -> str:
         """Return the transfer that the settings imply, else the default."""
@@ -304,31 +309,23 @@ class _StageReader:
         names = self._schema.names_at(HOST)
         written = _merged({key: self._written[key] for key in names if key in self._written}, own)
         settings = _with_placeholders(written)
-        ssh_config = self._settings.get("ssh_config")
-        transport = settings.get("transport", "ssh")
-        return HostConfig(
-            name=name,
-            hostname=settings.get("hostname", name),
-            roles=settings.get("roles", ()),
-            primary=settings.get("primary", False),
-            no_release=settings.get("no_release", False),
-            transport=transport,
-            user=settings.get("user"),
-            port=settings.get("port"),
-            layout=self._layout(value, settings.get("deploy_to") or self._default_directory, transport),
-            shared_to=settings.get("shared_to", ()),
-            env=settings["default_env"],
-            ssh_options=settings["ssh_options"],
-            ssh_config=str(self._file.parent.absolute() / ssh_config) if ssh_config else None,
-            unset=_list_unset(written, names),
-        )
+        ssh_config, is_local = self._settings.get("ssh_config"), settings.get("transport") == "local"
+        made = {
+            "name": name,
+            "hostname": settings.get("hostname", name),
+            "layout": self._layout(value, settings.get("deploy_to") or self._default_directory, is_local),
+            "env": settings["default_env"],
+            "ssh_config": str(self._file.parent.absolute() / ssh_config) if ssh_config else None,
+            "unset": _list_unset(written, names),
+        }
+        return HostConfig(**_fields_of(HostConfig, {**settings, **made}))
 
     @property
     def _default_directory(self) -> str:
         return f"/var/www/{self._settings.get('application')}"
 
-    def _layout(self, host: YamlValue, deploy_to: str, transport: str) -> Layout:
-        if transport == "local":
+    def _layout(self, host: YamlValue, deploy_to: str, is_local: bool) -> Layout:
+        if is_local:
             return Layout(str(self._file.parent.absolute() / Path(deploy_to).expanduser()))
         layout = Layout(deploy_to)
         if not (deploy_to.startswith("/") or layout.is_below_home):

@@ -13,7 +13,7 @@ from pathlib import Path
 from types import ModuleType
 
 from capdoit.config.readers import RecipeUse
-from capdoit.errors import MistakeCollector, RecipeError
+from capdoit.errors import ConfigError, MistakeCollector, RecipeError
 from capdoit.hooks.hook import Declarations
 from capdoit.hooks.options import check_options_class, run_recipe_code
 from capdoit.hooks.recipe import Recipe
@@ -104,6 +104,19 @@ def find_recipe(name: str, project: Path, place: str = "") -> FoundRecipe:
         return found
     names = recipe_names(project)
     raise RecipeError(f"{place}no recipe {name}{suggest_name(name, names)} (there are {join_names(names)})")
+
+
+def find_all_recipes(project: Path) -> tuple[list[FoundRecipe], dict[str, str]]:
+    """Return the recipes that a project can use, sorted by name, and the errors of those that cannot be loaded."""
+    recipes, errors = [], {}
+    for name in recipe_names(project):
+        try:
+            found = find_recipe(name, project)
+            _ = found.recipe  # raises the reason if the recipe cannot be used
+            recipes.append(found)
+        except ConfigError as error:
+            errors[name] = str(error)
+    return recipes, errors
 
 
 @cache

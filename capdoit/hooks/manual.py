@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import json
 
 from capdoit.hooks.discovery import FoundRecipe, bundled_recipes
 from capdoit.hooks.hook import Hook
@@ -40,8 +41,8 @@ def _options(recipe: Recipe) -> str:
         return "It has no options."
     lines = []
     for option in options:
-        default = "required" if option.default is None else f"default {option.default}"
-        lines += [f"  {option.name}: {option.type_name}; {default}", *([f"      {option.doc}"] if option.doc else [])]
+        default = "required" if option.is_required else f"default {json.dumps(option.default)}"
+        lines += [f"  {option.name}: {option.type.name}; {default}", *([f"      {option.doc}"] if option.doc else [])]
     return "\n".join(["Options:", *lines])
 
 

@@ -4,29 +4,47 @@ from __future__ import annotations
 
 import dataclasses
 import inspect
-import json
 import re
 import types
 import typing
 from collections.abc import Callable, Mapping
 from typing import Annotated, Any, Literal, TypeVar
 
-from capdoit.config.readers import RecipeUse
+from capdoit.config.readers import BOOLEAN, STRINGS, STRINGS_BY_NAME, JsonSchema, RecipeUse, matching
+from capdoit.config.yaml_nodes import ANY_SIZE
 from capdoit.errors import ConfigError, RecipeError, locate_error
-from capdoit.script import Secret
+from capdoit.script import NAME, Secret
 from capdoit.text import join_names, make_printable, suggest_name
 
 T = TypeVar("T")
 RoleNames = Annotated[tuple[str, ...], "roles"]
-TYPE_NAMES = {
-    str: "string",
-    int: "integer",
-    float: "number",
-    bool: "true or false",
-    Secret: "secret (!env NAME)",
-    RoleNames: "list of roles",
-    type(None): "null",
+
+
+@dataclasses.dataclass(frozen=True)
+class OptionType:
+    """The type of an option.
+
+    Attributes:
+        name: its name for people.
+        accepts: the JSON Schema of the values that it accepts in deploy.yml.
+    """
+
+    name: str
+    accepts: JsonSchema
+
+
+TYPES: Mapping[Any, OptionType] = {
+    str: OptionType("string", {"type": "string", "minLength": 1}),
+    int: OptionType("integer", {"type": "integer", "minimum": 0, "maximum": ANY_SIZE}),
+    float: OptionType("number", {"type": "number"}),
+    bool: OptionType("true or false", BOOLEAN),
+    Secret: OptionType("secret (!env NAME)", matching(NAME)),
+    RoleNames: OptionType("list of roles", STRINGS),
+    tuple[str, ...]: OptionType("list of strings", STRINGS),
+    Mapping[str, str]: OptionType("mapping of strings", STRINGS_BY_NAME),
+    type(None): OptionType("null", {"type": "null"}),
 }
+INEXPRESSIBLE = OptionType("", {})
 COMMENT = re.compile(r"\s*(?:(\w+)\s*:.*?)?#:\s*(.*)")
 
 
@@ -36,14 +54,16 @@ class Option:
 
     Attributes:
         name: name in deploy.yml.
-        type_name: its type, for people.
-        default: its default in YAML; None if the option is required.
+        type: its type.
+        is_required: whether it has no default.
+        default: its default, as deploy.yml would have it; None also if the option is required.
         doc: the field's ``#:`` comment.
     """
 
     name: str
-    type_name: str
-    default: str | None
+    type: OptionType
+    is_required: bool
+    default: Any
     doc: str
 
 
@@ -53,7 +73,7 @@ def describe_options(options: type | None) -> list[Option]:
         return []
     hints, comments = typing.get_type_hints(options, include_extras=True), _comments(options)
     return [
-        Option(f.name, type_name(hints[f.name]), _default(f), comments.get(f.name, ""))
+        Option(f.name, find_type(hints[f.name]), _is_required(f), _default(f), comments.get(f.name, ""))
         for f in dataclasses.fields(options)
     ]
 
@@ -98,8 +118,8 @@ def check_options_class(options: object, place: str) -> None:
     if not isinstance(options, type) or not dataclasses.is_dataclass(options):
         raise RecipeError(f"{place}: options= of a Recipe must be a dataclass, not {options!r}")
     for name, hint in run_recipe_code(place, lambda: typing.get_type_hints(options, include_extras=True)).items():
-        if not type_name(hint):
-            known = join_names(text for hint, text in TYPE_NAMES.items() if hint is not type(None))
+        if not find_type(hint).name:
+            known = join_names(one.name for hint, one in TYPES.items() if hint is not type(None))
             raise RecipeError(f"{place}: option {name} has a type that deploy.yml cannot express; possible are {known}")
 
 
@@ -128,19 +148,16 @@ def run_recipe_code(place: str, code: Callable[[], T]) -> T:
         raise RecipeError(f"{place}: cannot be loaded: {what}{locate_error(error)}") from error
 
 
-def type_name(hint: Any) -> str:
-    """Return the name of a type for people; an empty string for a type that deploy.yml cannot express."""
-    if hint in TYPE_NAMES:
-        return TYPE_NAMES[hint]
+def find_type(hint: Any) -> OptionType:
+    """Return the type of an option by its annotation; one without a name if deploy.yml cannot express the type."""
     origin, arguments = typing.get_origin(hint), typing.get_args(hint)
     if origin is Literal:
-        return " or ".join(map(str, arguments))
+        return OptionType(" or ".join(map(str, arguments)), {"enum": [*arguments]})
     if origin in (typing.Union, types.UnionType):
-        names = [type_name(argument) for argument in arguments]
-        return " or ".join(names) if all(names) else ""
-    if hint == tuple[str, ...]:
-        return "list of strings"
-    return "mapping of strings" if hint == Mapping[str, str] else ""
+        found = [find_type(argument) for argument in arguments]
+        names = [one.name for one in found]
+        return OptionType(" or ".join(names) if all(names) else "", {"anyOf": [one.accepts for one in found]})
+    return TYPES.get(hint, INEXPRESSIBLE)
 
 
 def _unknown_options(use: RecipeUse, file: str, known: Mapping[str, object]) -> list[str]:
@@ -155,7 +172,7 @@ def _missing_options(
     use: RecipeUse, fields: Mapping[str, dataclasses.Field[Any]], hints: Mapping[str, Any]
 ) -> list[str]:
     return [
-        f"{use.place}: recipe {use.name} requires the option {name} ({type_name(hints[name])})"
+        f"{use.place}: recipe {use.name} requires the option {name} ({find_type(hints[name]).name})"
         for name, f in fields.items()
         if _is_required(f) and name not in use.options
     ]
@@ -181,7 +198,7 @@ def _to_python(value: object, hint: Any) -> object:
 def _mistakes(name: str, value: object, hint: Any, roles: set[str]) -> list[str]:
     if not _has_type(value, hint):
         shown = "a secret" if isinstance(value, Secret) else "not a secret" if hint is Secret else repr(value)
-        return [f"option {name} is {shown}, expected {type_name(hint)}"]
+        return [f"option {name} is {shown}, expected {find_type(hint).name}"]
     if hint == RoleNames and isinstance(value, tuple):
         return [
             f"option {name}: no host has the role {role}{suggest_name(role, roles)}"
@@ -206,11 +223,12 @@ def _is_required(field: dataclasses.Field[Any]) -> bool:
     return field.default is field.default_factory is dataclasses.MISSING
 
 
-def _default(field: dataclasses.Field[Any]) -> str | None:
-    """Return the default of a field as YAML; None if the field has none."""
+def _default(field: dataclasses.Field[Any]) -> Any:
+    """Return the default of a field, as deploy.yml would have it; None if the field has none."""
     if _is_required(field):
         return None
-    return json.dumps(field.default if field.default_factory is dataclasses.MISSING else field.default_factory())
+    value = field.default if field.default_factory is dataclasses.MISSING else field.default_factory()
+    return list(value) if isinstance(value, tuple) else value
 
 
 def _comments(options: type) -> dict[str, str]:

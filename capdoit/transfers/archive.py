@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from capdoit.config.readers import read_string
+from capdoit.config.readers import accepting, read_string
 from capdoit.config.settings import SettingRule
 from capdoit.errors import NotReady
 from capdoit.text import make_printable
@@ -23,6 +23,7 @@ CHUNK_BYTES = 1 << 20
 MOST_STRIPPED = 9
 
 
+@accepting({"anyOf": [{"type": "integer", "minimum": 0, "maximum": MOST_STRIPPED}, {"const": "auto"}]})
 def read_strip(value: YamlValue) -> str:
     """Read the number of directories at the top of the archive to leave out, or ``auto``; return it as text."""
     if value.kind == "int":
@@ -37,8 +38,8 @@ class ArchiveTransfer(Transfer):
 
     name = "archive"
     settings: Mapping[str, SettingRule] = {
-        "archive": SettingRule(read_string, is_required=True),
-        "strip": SettingRule(read_strip),
+        "archive": SettingRule(read_string, "The file to send instead of using git.", is_required=True),
+        "strip": SettingRule(read_strip, "The number of directories at the top of the archive to leave out, or auto."),
     }
     implied_by = "archive"
     tools = ("tar", "dd", "sha256sum")

@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from capdoit.config.readers import choice_reader, read_inner_path, read_string
+from capdoit.config.readers import STRING, accepting, choice_reader, read_inner_path, read_string
 from capdoit.config.settings import SettingRule
 from capdoit.transfers.protocol import CommitSource, ResolvedCode, Transfer
 from capdoit.url_credentials import find_url_passwords, without_secrets
@@ -25,8 +25,10 @@ if TYPE_CHECKING:
 
 CONTROL_CHARACTER = re.compile(r"[\0\r\n]")  # git refuses them, or ends a line there
 OMISSIONS = ("submodules", "lfs")
+REACTION = choice_reader(("warn", "ignore"), "a reaction")
 
 
+@accepting({**STRING, "pattern": "^/|^[^/]+$|:"})
 def read_repo_url(value: YamlValue) -> str:
     """Read the URL of the repository; a relative path would mean another directory on each host."""
     text = value.as_string()
@@ -37,10 +39,10 @@ def read_repo_url(value: YamlValue) -> str:
     return text
 
 
+@accepting({"type": "object", "properties": dict.fromkeys(OMISSIONS, REACTION.accepts), "additionalProperties": False})
 def read_omissions(value: YamlValue) -> dict[str, str]:
     """Read the reaction to each kind of contents that a release lacks."""
-    reader = choice_reader(("warn", "ignore"), "a reaction")
-    return value.read_fields(dict.fromkeys(OMISSIONS, reader), "setting of git", {})
+    return value.read_fields(dict.fromkeys(OMISSIONS, REACTION), "setting of git", {})
 
 
 class GitCommits(CommitSource):
@@ -73,10 +75,10 @@ class GitTransfer(Transfer):
 
     name = "git"
     settings: Mapping[str, SettingRule] = {
-        "repo_url": SettingRule(read_repo_url, is_required=True, is_secret=True),
-        "branch": SettingRule(read_string, default="master"),
-        "repo_tree": SettingRule(read_inner_path),
-        "git": SettingRule(read_omissions),
+        "repo_url": SettingRule(read_repo_url, "The URL of the git repository.", is_required=True, is_secret=True),
+        "branch": SettingRule(read_string, "The branch, tag or commit to deploy.", default="master"),
+        "repo_tree": SettingRule(read_inner_path, "The directory of the repository, if only one is deployed."),
+        "git": SettingRule(read_omissions, "Whether a deploy warns of submodules and files in Git LFS."),
     }
     implied_by = "repo_url"
     tools = ("git", "tar")

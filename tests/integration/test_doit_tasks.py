@@ -116,6 +116,7 @@ def test_doit_list_imports_only_what_names_the_tasks(untouched: Project) -> None
     modules = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines()}
     assert "capdoit.doit_tasks" in modules
     assert not modules & {"plumbum", "rich", "capdoit.events", "capdoit.output.console", "capdoit.flow.runner"}
+    assert not modules & {"jsonschema", "capdoit.config.editor_schema", "capdoit.hooks.recipe_schema"}
 
 
 def test_a_deploy_is_never_up_to_date(project: Project) -> None:

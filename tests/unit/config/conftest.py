@@ -9,17 +9,20 @@ import pytest
 from capdoit.config.stages import Config, load_config
 from capdoit.errors import ConfigError
 from capdoit.transfers import TRANSFERS
+from tests.editor_schema import find_editor_mistakes
 from tests.unit.config.texts import Mistakes, Read
 
 
 @pytest.fixture
 def read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Read:
-    """Return a function that reads a text as deploy.yml of the working directory."""
+    """Return a function that reads a text as deploy.yml of the working directory; editors accept the text, too."""
     monkeypatch.chdir(tmp_path)
 
     def read(text: str) -> Config:
         Path("deploy.yml").write_text(text, encoding="utf-8")
-        return load_config(Path("deploy.yml"), TRANSFERS)
+        config = load_config(Path("deploy.yml"), TRANSFERS)
+        assert find_editor_mistakes(text, recipes_are_bundled=False) == []
+        return config
 
     return read
 

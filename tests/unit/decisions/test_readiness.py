@@ -26,10 +26,7 @@ def texts(problems: Sequence[Problem]) -> list[str]:
 
 
 def stage(*names: str) -> Stage:
-    hosts = tuple(
-        HostConfig(name, name, (), False, False, "ssh", None, None, Layout(f"/srv/{name}"), (), {}, (), None)
-        for name in names
-    )
+    hosts = tuple(HostConfig(name=name, hostname=name, layout=Layout(f"/srv/{name}"), env={}) for name in names)
     return Stage("production", hosts, "git", linked_files=("a.yml", "b/c.yml"))
 
 

@@ -1,0 +1,73 @@
+"""The JSON Schema of deploy.yml, for editors. It is made from the rules that deploy.yml is read with.
+
+Editors know draft 7. They do not show a tag to the schema: of `!env NAME` it sees the string NAME. So a setting with
+`!env` is accepted wherever a variable in capitals stands. Only deploy.yml itself tells it from a misspelled word.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import MISSING, fields
+from typing import Any
+
+from capdoit.config.readers import STRING, JsonSchema
+from capdoit.config.settings import HOST, STAGE, TOP, Schema, SettingRule, Transfers
+from capdoit.config.stages import HostConfig, Stage
+
+DRAFT = "http://json-schema.org/draft-07/schema#"
+ENVIRONMENT: JsonSchema = {
+    "description": "!env NAME: the value of an environment variable",
+    "type": "string",
+    "pattern": "^[A-Z_][A-Z0-9_]*$",
+}
+
+
+def make_editor_schema(transfers: Transfers, recipes: JsonSchema) -> JsonSchema:
+    """Return the JSON Schema of deploy.yml.
+
+    Args:
+        transfers: all transfers by name.
+        recipes: the JSON Schema of the setting ``recipes``.
+    """
+    rules = Schema(transfers)
+    return {
+        "$schema": DRAFT,
+        "title": "deploy.yml of capdoit",
+        **_describe_level(rules, TOP),
+        "required": ["stages"],
+        "definitions": {
+            "stage": {**_describe_level(rules, STAGE), "required": ["hosts"]},
+            "host": _describe_level(rules, HOST),
+            "recipes": recipes,
+            "environment": ENVIRONMENT,
+        },
+    }
+
+
+def _describe_level(rules: Schema, level: str) -> JsonSchema:
+    """Return the JSON Schema of the settings of a level. Each default stands at the outermost level of its setting."""
+    defaults = _find_defaults(rules.transfers)
+    settings = {}
+    for name in rules.names_at(level):
+        rule = rules.rules[name]
+        default = {"default": defaults[name]} if name in defaults and level == rule.levels[0] else {}
+        settings[name] = {"description": rule.description, **default, **_accepted_by(rule)}
+    return {"type": "object", "properties": settings, "additionalProperties": False}
+
+
+def _accepted_by(rule: SettingRule) -> JsonSchema:
+    accepts = rule.read.accepts
+    if not rule.is_scalar or accepts == STRING:
+        return accepts
+    return {"anyOf": [accepts, {"$ref": "#/definitions/environment"}]}
+
+
+def _find_defaults(transfers: Transfers) -> Mapping[str, Any]:
+    """Return the defaults of settings by name, those without a value left out."""
+    known = {one.name: one.default for kind in (Stage, HostConfig) for one in fields(kind)}
+    known |= {name: rule.default for transfer in transfers.values() for name, rule in transfer.settings.items()}
+    return {name: _as_json(value) for name, value in known.items() if value not in (MISSING, None, "", ())}
+
+
+def _as_json(value: Any) -> Any:
+    return list(value) if isinstance(value, tuple) else value
