@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterable
 from dataclasses import replace
 from functools import partial
@@ -152,7 +151,7 @@ def _state_without_lock(context: FlowContext, connection: Connection, error: Hos
     if connection.held_lock:  # hooks still need the lock that this flow may have lost
         connection.held_lock = replace(connection.held_lock, retake=None, release=None)
     limit = f"looking took longer than {LOOK_TIMEOUT_SECONDS} s"
-    connection.deadlines = (Deadline(time.monotonic() + LOOK_TIMEOUT_SECONDS, limit),)
+    connection.deadlines = (Deadline.after(LOOK_TIMEOUT_SECONDS, limit),)
     facts = survey_host(connection, context.request.stage, context.request.flow)
     why = _describe_unlock(context, facts) or get_first_line(error)
     return HostState(connection.name, facts.current, f"not cleaned up: {why}")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -88,7 +87,7 @@ class Hook:
             return ()
         noun = "hook" if self.when in ("before", "after") else f"{NOUNS.get(self.when, self.when)} {self.name}"
         message = f"the {noun} took longer than its timeout, {self.timeout_seconds:g} s,"
-        return (Deadline(time.monotonic() + self.timeout_seconds, message),)
+        return (Deadline.after(self.timeout_seconds, message),)
 
     def choose_connections(self, connections: Iterable[Connection]) -> list[Connection]:
         """Return the connections to the hosts that the hook runs on.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
@@ -21,6 +22,11 @@ class Deadline:
 
     at: float
     message: str
+
+    @classmethod
+    def after(cls, seconds: float, message: str) -> Deadline:
+        """Return the deadline of something that begins now and may take some seconds."""
+        return cls(time.monotonic() + seconds, message)
 
 
 def limit_request(request: Request, deadlines: Sequence[Deadline], now: float) -> Request:

@@ -74,7 +74,7 @@ def _flip(context: FlowContext, connection: Connection) -> None:
 
 def _flip_back(context: FlowContext) -> list[Outcome[None]]:
     """Flip all hosts back; hosts that were lost are asked again, since they may have flipped before."""
-    deadline = Deadline(time.monotonic() + FLIP_BACK_SECONDS, f"the flip back took longer than {FLIP_BACK_SECONDS} s")
+    deadline = Deadline.after(FLIP_BACK_SECONDS, f"the flip back took longer than {FLIP_BACK_SECONDS} s")
     return context.fleet.uninterrupted(partial(_undo_by_deadline, context, deadline))
 
 
