@@ -47,6 +47,7 @@ if TYPE_CHECKING:
     from capdoit.events import EventBus
     from capdoit.flow.drill import Drill
     from capdoit.flow.runner import FlowRunner
+    from capdoit.output.log_file import LogFile
     from capdoit.state.flow_request import FlowDefinition
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -89,6 +90,7 @@ class Cap(HookRegistry):
         self._runs: list[FlowRunner | Drill] = []
         self._main_thread = threading.get_ident()
         self._command: DoitCmdBase | None = None
+        self._log: LogFile | None = None
 
     def create_doit_tasks(self) -> Iterator[dict[str, Any]] | None:
         """Return the tasks of all stages: deploy, rollback, check and drill.
@@ -188,8 +190,12 @@ class Cap(HookRegistry):
         """The bus of everything that people see; `doit list` does not pay for its imports."""
         from capdoit.output.console import Console
         from capdoit.output.console_listener import console_events
+        from capdoit.output.log_file import write_log
 
-        return console_events(Console(sys.stdout))
+        events = console_events(Console(sys.stdout))
+        if self.config.log:
+            self._log = write_log(self.config.log, events)
+        return events
 
     # -- variables
 
@@ -300,7 +306,7 @@ class Cap(HookRegistry):
         try:
             runner().end()
         except CapdoitError as error:
-            self._events.emit(TeardownFailed(render_task_failure(error)))
+            self._events.emit(TeardownFailed(f"{render_task_failure(error)}{self._place_in_log()}"))
 
     def _perform_check(self, stage: Stage, variables: Variables) -> TaskFailed | None:
         from capdoit.flow.check import check
@@ -323,8 +329,13 @@ class Cap(HookRegistry):
         try:
             work()
         except CapdoitError as error:
-            return TaskFailed(self._events.redact_message(render_task_failure(error)))
+            return TaskFailed(self._events.redact_message(f"{render_task_failure(error)}{self._place_in_log()}"))
         return None
+
+    def _place_in_log(self) -> str:
+        """Return a line that says where the log has the failure that was just reported; empty if it does not."""
+        place = self._log.take_failure() if self._log else ""
+        return f"\nLog: {place}" if place else ""
 
     # -- signals
 

@@ -52,6 +52,21 @@ class HostOutput(Event):
 
 
 @dataclass(frozen=True)
+class HiddenOutput(Event):
+    """A line of output that nobody asked to show, such as a remark of a program in the survey; for the log.
+
+    Attributes:
+        host: name of the host.
+        stream: ``out`` or ``err``.
+        line: as in `HostOutput`.
+    """
+
+    host: str
+    stream: str
+    line: str
+
+
+@dataclass(frozen=True)
 class TransferProgress(Event):
     """The state of a file on its way to a host; at most about ten a second for one file.
 

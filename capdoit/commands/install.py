@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from capdoit.commands.command_request import CommandRequest
@@ -11,12 +12,14 @@ from capdoit.config.settings import is_stage_name
 from capdoit.errors import ConfigError
 from capdoit.output.console import Console
 
+IGNORED = "/log/"
+IGNORING = re.compile(r"^/?log(/|/\*)?[ \t]*$", re.MULTILINE)  # lines of a .gitignore that do so already
 TEMPLATES = Path(__file__).parent / "templates"
 DEFAULT_STAGES = ("staging", "production")  # Capistrano's
 
 
 def install_files(request: CommandRequest) -> int:
-    """Write deploy.yml and dodo.py, which are not changed if they exist, and the JSON Schema, which is."""
+    """Write deploy.yml and dodo.py unless they exist, the JSON Schema, and a line of .gitignore for the log."""
     stages = request.words or DEFAULT_STAGES
     for stage in stages:
         if not is_stage_name(stage) or stages.count(stage) > 1:
@@ -27,6 +30,7 @@ def install_files(request: CommandRequest) -> int:
     _write(request.console, project / "deploy.yml", deploy + "".join(blocks))
     _write(request.console, request.dodo_file, _read_template("dodo.py"))
     _write_schema(request.console, project)
+    _ignore_log(request.console, project)
     request.console.write("Next: put your hosts into deploy.yml, then run `doit check` and `doit deploy`.")
     return 0
 
@@ -58,12 +62,31 @@ def _write_schema(console: Console, project: Path) -> None:
     console.write(f"[write] {file}")
 
 
+def _ignore_log(console: Console, project: Path) -> None:
+    """Let git ignore the logs. Without a git repository and a .gitignore, none is written."""
+    file = project / ".gitignore"
+    try:
+        text = file.read_text(encoding="utf-8", errors="surrogateescape") if file.exists() else ""
+        if IGNORING.search(text) or not (file.exists() or _is_in_git_repository(project)):
+            return
+        newline = "" if text.endswith("\n") or not text else "\n"
+        with file.open("a", encoding="utf-8") as target:
+            target.write(f"{newline}{IGNORED}\n")
+    except OSError as error:
+        raise ConfigError(f"{file}: {error.strerror}") from None
+    console.write(f"[write] {file}: {IGNORED}")
+
+
+def _is_in_git_repository(project: Path) -> bool:
+    return any((folder / ".git").exists() for folder in (project.absolute(), *project.absolute().parents))
+
+
 COMMAND = Subcommand(
     name="install",
     help="write deploy.yml, dodo.py, and the JSON Schema of deploy.yml",
     description=(
         "The stages are staging and production unless you name others. A deploy.yml or dodo.py that exists is not "
-        "changed; the schema is renewed."
+        "changed; the schema is renewed. In a git repository, .gitignore gets a line for the log."
     ),
     run=install_files,
     words=("[STAGE…]",),

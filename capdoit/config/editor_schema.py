@@ -11,7 +11,7 @@ from dataclasses import MISSING, fields
 from typing import Any
 
 from capdoit.config.readers import STRING, JsonSchema
-from capdoit.config.settings import HOST, STAGE, TOP, Schema, SettingRule, Transfers
+from capdoit.config.settings import DEFAULT_LOG, HOST, STAGE, TOP, Schema, SettingRule, Transfers
 from capdoit.config.stages import HostConfig, Stage
 
 DRAFT = "http://json-schema.org/draft-07/schema#"
@@ -66,6 +66,7 @@ def _find_defaults(transfers: Transfers) -> Mapping[str, Any]:
     """Return the defaults of settings by name, those without a value left out."""
     known = {one.name: one.default for kind in (Stage, HostConfig) for one in fields(kind)}
     known |= {name: rule.default for transfer in transfers.values() for name, rule in transfer.settings.items()}
+    known["log"] = DEFAULT_LOG
     return {name: _as_json(value) for name, value in known.items() if value not in (MISSING, None, "", ())}
 
 

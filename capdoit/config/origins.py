@@ -11,7 +11,7 @@ from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
 from capdoit.config.readers import Plain
-from capdoit.config.settings import HOST, STAGE, TOP, Schema
+from capdoit.config.settings import DEFAULT_LOG, HOST, STAGE, TOP, Schema
 from capdoit.config.stages import Config, HostConfig, Stage
 from capdoit.config.yaml_nodes import FAST, YamlValue, read_yaml
 from capdoit.text import join_names, make_printable
@@ -198,7 +198,7 @@ def _defaults(config: Config, stage: Stage, names_set: set[str]) -> Iterator[Set
     """Yield the defaults that apply to a stage."""
     known = Schema(config.transfers).names_at(TOP)
     values = {one.name: getattr(stage, one.name) for one in fields(stage) if one.name in known}
-    values |= {"deploy_to": f"/var/www/{stage.application}", **stage.transfer_settings}
+    values |= {"deploy_to": f"/var/www/{stage.application}", **stage.transfer_settings, "log": DEFAULT_LOG}
     for name, value in values.items():
         if name not in names_set and value not in (None, (), ""):
             yield Setting(name, _default_text(value), DEFAULT)

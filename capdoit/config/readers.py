@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
-from capdoit.config.yaml_nodes import ANY_SIZE, YamlValue
+from capdoit.config.yaml_nodes import ANY_SIZE, FALSE_WORDS, YamlValue
 from capdoit.layout import is_inside
 from capdoit.script import NAME, REFERENCE, EnvValue, Secret, Template
 
@@ -147,6 +147,20 @@ def read_deploy_to(value: YamlValue) -> str:
         value.add_mistake(f"found {text!r}, expected a path without backslashes and control characters")
         return ""
     return text.rstrip("/")
+
+
+@accepting({"anyOf": [FALSE, {**STRING, "pattern": "[^/]$"}]})
+def read_log(value: YamlValue) -> str | None:
+    """Read the path of the log file; ``off``, also in an environment variable, means no log."""
+    if str(value.node.value).lower() in FALSE_WORDS:
+        return None
+    if value.kind == "bool":
+        value.add_mismatch("the path of a file, or off")
+        return None
+    text = value.as_string()
+    if text and (not text.isprintable() or text.endswith("/")):
+        value.add_mistake(f"found {text!r}, expected the path of a file, or off")
+    return text
 
 
 @accepting(

@@ -23,6 +23,7 @@ from capdoit.config.readers import (
     read_deploy_to,
     read_environment,
     read_inner_paths,
+    read_log,
     read_recipes,
     read_roles,
     read_shared_to,
@@ -75,6 +76,8 @@ class SettingRule:
 ON_FAILURE = choice_reader(("stop", "rollback"), "an action after a failure")
 DRILL = choice_reader(("never", "after_deploy"), "a time for automatic drills")
 TRANSPORT = choice_reader(("ssh", "local"), "a transport")
+
+DEFAULT_LOG = "log/capdoit.log"
 
 RULES_OF_HOSTS_AND_STAGES = {
     "user": SettingRule(
@@ -232,6 +235,11 @@ class Schema:
             ),
             "default_stage": SettingRule(
                 Reader(lambda value: value, STRING), "The stage that is used without a name.", (TOP,)
+            ),
+            "log": SettingRule(
+                read_log,
+                "The log file, relative to the directory of deploy.yml; off for none.",
+                (TOP,),
             ),
         }
 

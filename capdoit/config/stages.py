@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from capdoit.config.readers import Env, RecipeUse, SharedTo
-from capdoit.config.settings import HOST, TOP, Schema, Transfers, UnsetSetting
+from capdoit.config.settings import DEFAULT_LOG, HOST, TOP, Schema, Transfers, UnsetSetting
 from capdoit.config.yaml_nodes import EXACT, FAST, YamlValue, read_yaml
 from capdoit.errors import ConfigError
 from capdoit.layout import Layout
@@ -117,12 +117,14 @@ class Config:
         stages: its stages by name.
         default_stage: name of the stage that is used without a name; None if not set.
         transfers: all transfers by name.
+        log: path of the log file; None for no log.
     """
 
     file: Path
     stages: Mapping[str, Stage]
     default_stage: str | None
     transfers: Transfers
+    log: Path | None = None
 
     def roles(self) -> set[str]:
         """Return the roles of all stages."""
@@ -177,7 +179,14 @@ def _load(file: Path, transfers: Transfers, environment: Mapping[str, str] | Non
     }
     default = _default_stage(top.get("default_stage"), stages)
     document.mistakes.raise_if_any()
-    return Config(file, stages, default, transfers)
+    return Config(file, stages, default, transfers, _log(file, top.get("log", DEFAULT_LOG)))
+
+
+def _log(file: Path, path: str | UnsetSetting | None) -> Path | None:
+    """Return the path of the log file, which may be relative to the directory of deploy.yml."""
+    if path is None:
+        return None
+    return file.parent / Path(DEFAULT_LOG if isinstance(path, UnsetSetting) else path).expanduser()
 
 
 def _default_stage(value: YamlValue | UnsetSetting | None, stages: Mapping[str, Stage]) -> str | None:

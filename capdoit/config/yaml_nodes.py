@@ -33,6 +33,7 @@ STRING_KINDS = ("str", "int", "float", "timestamp")
 NOT_IN_STRINGS = re.compile("[\0\ud800-\udfff]")
 ANY_SIZE = 10**9
 TRUE_WORDS = ("yes", "true", "on")
+FALSE_WORDS = ("no", "false", "off")
 
 # libyaml is about ten times as fast; the loader in Python reports more exact places of mistakes.
 EXACT = yaml.SafeLoader
@@ -257,7 +258,7 @@ class EnvironmentValue(YamlValue):
     def as_boolean(self) -> bool:
         """Return true or false."""
         text = str(self.node.value).lower()
-        if text not in (*TRUE_WORDS, "no", "false", "off"):
+        if text not in (*TRUE_WORDS, *FALSE_WORDS):
             self.add_mismatch("true or false")
         return text in TRUE_WORDS
 

@@ -11,7 +11,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from capdoit.errors import Cancelled, HostError, LoginDropped
-from capdoit.events import EventBus, HostOutput, LoginRetried, TransferProgress
+from capdoit.events import EventBus, HiddenOutput, HostOutput, LoginRetried, TransferProgress
 from capdoit.hosts.deadline import Deadline, find_passed, limit_request
 from capdoit.hosts.held_lock import HeldLock
 from capdoit.hosts.host import Host
@@ -298,9 +298,13 @@ class Connection:
             raise
 
     def _prepared(self, request: Request) -> Request:
-        """Return a request that ends by the deadlines and reports the progress of its transfer."""
+        """Return a request that ends by the deadlines and reports the progress of its transfer and all its output."""
         request = limit_request(request, self.deadlines, time.monotonic())
-        return replace(request, progress=partial(self._report_progress, request.name)) if request.source else request
+        progress = partial(self._report_progress, request.name) if request.source else None
+        return replace(request, progress=progress, show=request.show or self._hide)
+
+    def _hide(self, stream: str, line: str) -> None:
+        self._events.emit(HiddenOutput(self.name, stream, line))
 
     def _report_progress(self, name: str, sent_bytes: int, total_bytes: int) -> None:
         self._events.emit(TransferProgress(self.name, name, sent_bytes, total_bytes))

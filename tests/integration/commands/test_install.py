@@ -51,7 +51,32 @@ def test_install_does_not_load_a_broken_dodo(empty: Path) -> None:
     assert (empty / "dodo.py").read_text() == "1 / 0"
 
 
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        (None, "/log/\n"),
+        *further(
+            ("/build", "/build\n/log/\n"),
+            ("log/\n", "log/\n"),
+            ("/logs/\n", "/logs/\n/log/\n"),
+            ("/log/*\n", "/log/*\n"),
+        ),
+    ],
+)
+def test_install_lets_git_ignore_the_log(empty: Path, before: str | None, after: str) -> None:
+    (empty / ".git").mkdir()
+    project = empty / "project"
+    project.mkdir()
+    if before is not None:
+        (project / ".gitignore").write_text(before)
+    for _ in range(2):
+        run_doit(project, "cap", "install").ok()
+    assert (project / ".gitignore").read_text() == after
+
+
 @pytest.mark.parametrize("names", [["rollback"], ["a b"], *further(["qa", "qa"], ["../up"], ["qa", "{x}"])])
 def test_install_with_an_invalid_stage_name_writes_nothing(empty: Path, names: list[str]) -> None:
+    (empty / ".git").mkdir()
     run_doit(empty, "cap", "install", *names).failed(3)
+    (empty / ".git").rmdir()
     assert list(empty.iterdir()) == []

@@ -20,6 +20,9 @@ from tests.unit.config.texts import NEEDED, STAGES, Mistakes, Read
 
 WRONG_SETTINGS = [
     "keep_release: 5",
+    "log: true",
+    "log: [a]",
+    "log: log/",
     "user: [deploy]",
     "user: ''",
     "user: {name: deploy}",

@@ -82,6 +82,7 @@ def test_each_setting_has_its_place_in_deploy_yml(full: Full) -> None:
         ("recipes.other", "on", "top", "deploy.yml:11"),
         ("recipes.never", "off", "top", "deploy.yml:12"),
         ("recipes.nothing", "off", "stage", "deploy.yml:25"),
+        ("log", "log/capdoit.log", "default", ""),
         ("user", "deploy", "web1", "deploy.yml:27"),
         ("user", "deploy", "web2", "deploy.yml:28"),
         ("default_env.A", "b", "web2", "deploy.yml:28"),

@@ -1,0 +1,140 @@
+"""The log file as a listener of events: everything that was sent to hosts and came back.
+
+The first line of a record has the time, the run, the task and the host, with ``-`` for none, and what happened. Each
+further line has the run and the sign ``|`` in front: several doit commands may write at the same time.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from functools import lru_cache
+from pathlib import Path
+
+from capdoit import events
+from capdoit.events import Event, EventBus
+from capdoit.output.log_records import Record, make_record
+from capdoit.output.rotating_file import Position, RotatingFile
+from capdoit.text import make_printable
+
+RUN_DIGITS = 8  # of the id of a run: enough to tell the runs of a log apart
+NONE = "-"
+SAME_SCRIPT = "(the script is above)"
+TASKS: dict[type[Event], str] = {events.CheckStarted: "check", events.DrillStarted: "drill"}
+REPORTS = (events.FlowFailed, events.FlowStopped, events.RehearsalFailed)  # are made from errors
+
+
+@dataclass
+class LoggedRun:
+    """The state of a run, for its next record.
+
+    Attributes:
+        task: name of the step or hook at work.
+        failure: position of the first failure of a host in the task; None without one.
+        scripts: digests of the scripts that the log has.
+    """
+
+    task: str = NONE
+    failure: Position | None = None
+    scripts: set[int] = field(default_factory=set)
+
+
+class LogFile:
+    """Writes the events of all runs to a file. A log that cannot be written makes no flow fail.
+
+    Args:
+        path: path of the file.
+        redact: masks the secrets in the text of an error.
+        warn: called with a sentence, once, if the log cannot be written.
+    """
+
+    def __init__(self, path: Path, redact: Callable[[str], str], warn: Callable[[str], None]) -> None:
+        self._file = RotatingFile(path.absolute())
+        self._redact, self._warn = redact, warn
+        self._has_warned = False
+        self._runs: dict[str, LoggedRun] = {}
+        self._failures: dict[int, Position] = {}  # by the thread that reported it
+
+    def __call__(self, event: Event) -> None:
+        """Write an event."""
+        run = self._runs.setdefault(event.run, LoggedRun())
+        if isinstance(event, events.StepStarted):
+            run.task, run.failure = event.name, None
+        elif type(event) in TASKS:
+            run.task = TASKS[type(event)]
+        position = self._write(event, run)
+        if isinstance(event, events.WorkFinished) and event.reason and not event.is_cancelled:
+            run.failure = run.failure or position
+        elif isinstance(event, (events.StepFailed, events.CheckFailed, events.RehearsalFailed)):
+            self._note_failure(run.failure or position)
+            run.task = "failed"
+        elif isinstance(event, (events.StepFinished, events.StepSkipped)):
+            run.task = NONE
+
+    def take_failure(self) -> str:
+        """Return and forget where the log has the last failure that this thread reported: ``log/capdoit.log:123``.
+
+        Returns:
+            An empty text if the thread reported none, or the log does not have it.
+        """
+        position = self._failures.pop(threading.get_ident(), None)
+        found = self._file.find_line(position) if position else None
+        return f"{os.path.relpath(found[0])}:{found[1]}" if found else ""
+
+    def _note_failure(self, position: Position | None) -> None:
+        """Note the first failure: that of a flow, not that of the automatic rollback after it."""
+        if position:
+            self._failures.setdefault(threading.get_ident(), position)
+
+    def _write(self, event: Event, run: LoggedRun) -> Position | None:
+        """Write the record of an event, and return its position; None if the log does not have it."""
+        record = make_record(_without_known_script(event, run))
+        if not record:
+            return None
+        text = format_record(record, event.run, run.task)
+        text = self._redact(text) if isinstance(event, REPORTS) else text
+        try:
+            return self._file.append(text.encode("utf-8", "backslashreplace"))
+        except OSError as error:
+            self._tell(error)
+            return None
+
+    def _tell(self, error: OSError) -> None:
+        if not self._has_warned:
+            self._has_warned = True
+            self._warn(f"{os.path.relpath(self._file.path)} cannot be written: {error.strerror}; the log is incomplete")
+
+
+def write_log(path: Path, bus: EventBus) -> LogFile:
+    """Write all events of a bus to a file from now on."""
+    log = LogFile(path, bus.redact_message, lambda text: bus.emit(events.Warned(text)))
+    bus.subscribe(log)
+    return log
+
+
+def format_record(record: Record, run: str, task: str) -> str:
+    """Return the lines of a record, with the time of now."""
+    short_run = run[:RUN_DIGITS] or NONE
+    head = f"{_format_time(time.time_ns() // 1_000_000)} {short_run} {task} {record.host or NONE} {record.text}"
+    return "".join(f"{make_printable(line)}\n" for line in [head, *(f"{short_run} | {line}" for line in record.more)])
+
+
+def _without_known_script(event: Event, run: LoggedRun) -> Event:
+    """Return an event without the script that it sends, if the log has that script of this run."""
+    if not isinstance(event, events.RequestSent) or not event.body:
+        return event
+    digest = hash(event.body)
+    if digest in run.scripts:
+        return replace(event, body=SAME_SCRIPT)
+    run.scripts.add(digest)
+    return event
+
+
+@lru_cache(maxsize=1)
+def _format_time(milliseconds: int) -> str:
+    """Return a Unix time in ISO 8601 with the time zone; a loud host prints many lines in one millisecond."""
+    return datetime.fromtimestamp(milliseconds / 1000).astimezone().isoformat(timespec="milliseconds")
