@@ -473,7 +473,7 @@ def test_status_and_check_report_the_last_drill(project: Project) -> None:
     done = project.doit("check", check=True)
     assert "warning: web1: a rollback was never drilled here; doit drill:production rehearses one" in done.out
     project.doit("drill", check=True)
-    assert f"by tester: a rollback to {first} works, in 0." in project.doit("cap", "status").out
+    assert f"by tester: a rollback to {first} works, in " in project.doit("cap", "status").out
     assert "warning" not in project.doit("check", check=True).out
     (told,) = {host["drilled"]["verdict"] for host in json.loads(project.doit("cap", "status", "--json").out)["hosts"]}
     assert told == "works"
