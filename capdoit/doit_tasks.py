@@ -191,8 +191,10 @@ class Cap(HookRegistry):
         from capdoit.output.console import Console
         from capdoit.output.console_listener import console_events
         from capdoit.output.log_file import write_log
+        from capdoit.output.seen_releases import SeenReleases
 
         events = console_events(Console(sys.stdout))
+        events.subscribe(SeenReleases(self.config.file))
         if self.config.log:
             self._log = write_log(self.config.log, events)
         return events

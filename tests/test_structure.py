@@ -21,7 +21,7 @@ MODULES = sorted(path for path in SOURCE.rglob("*.py"))
 # from rooms of the levels before it.
 LEVELS = (
     {"errors", "text", "units", "script", "shell_scripts", "layout", "sh"}
-    | {"redaction", "url_credentials", "interruption", "events"},
+    | {"redaction", "url_credentials", "interruption", "events", "completer"},
     {"config"},
     {"records"},
     {"decisions"},

@@ -51,6 +51,10 @@ class CapCommand(DoitCmdBase):  # type: ignore[misc]
     doc_purpose = "show and check what is deployed; write a first deploy.yml"
     doc_usage = make_synopsis(COMMANDS)
 
+    def __init__(self, cmds: Any = None, **kwargs: Any) -> None:
+        super().__init__(cmds=cmds, **kwargs)
+        self._cmds, self._own_arguments = cmds, {**kwargs, "cmds": cmds}
+
     def help(self) -> str:
         """Return the usage text of `doit cap`, for `doit help cap`."""
         return describe_commands(COMMANDS)
@@ -79,7 +83,17 @@ class CapCommand(DoitCmdBase):  # type: ignore[misc]
         params.update(self.opt_vals)
         dodo_file = Path(params.get("dodoFile") or "dodo.py")
         variables = _read_variables(command, call)
-        return command.run(CommandRequest(call, variables, console, dodo_file, lambda: self._load(params)))
+        return command.run(
+            CommandRequest(
+                call,
+                variables,
+                console,
+                dodo_file,
+                load_project=lambda: self._load(params),
+                load_tasks=lambda: self._load_tasks(params),
+                list_doit_commands=self._list_doit_commands,
+            )
+        )
 
     def _restore_typed(self, in_args: list[str]) -> list[str]:
         return restore_words(in_args, doit_cmd._CMDLINE_VARS or {}, sys.argv[1:])
@@ -99,6 +113,14 @@ class CapCommand(DoitCmdBase):  # type: ignore[misc]
             cap.refuse_wrong_declarations()
             return cap
         raise InvalidDodoFile('dodo.py does not load deploy.yml; add the line `cap = capdoit.load("deploy.yml")`')
+
+    def _load_tasks(self, params: Any) -> list[Any]:
+        self.loader.setup(params)
+        self.loader.load_doit_config()
+        return list(self.loader.load_tasks(cmd=self, pos_args=[]))
+
+    def _list_doit_commands(self) -> dict[str, Any]:
+        return {name: command(**self._own_arguments) for name, command in self._cmds.to_dict().items()}
 
 
 def _read_variables(command: Subcommand, call: CommandCall) -> Variables:

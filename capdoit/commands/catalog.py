@@ -20,6 +20,7 @@ MODULES = (
     "recipes",
     "schema",
     "unlock",
+    "completion",
 )
 COMMANDS: tuple[Subcommand, ...] = tuple(import_module(f"{__package__}.{module}").COMMAND for module in MODULES)
 

@@ -8,12 +8,12 @@ from __future__ import annotations
 import re
 import shlex
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from capdoit.commands.catalog import COMMANDS, commands_by_option
-from capdoit.commands.subcommand import HELP, Flag, Option, Subcommand
+from capdoit.commands.subcommand import HELP, Flag, Option, Subcommand, spellings
 from capdoit.config.variables import is_meant_as_variable
 from capdoit.doit_tasks import SHORT_NAMES
 from capdoit.errors import ConfigError
@@ -190,13 +190,6 @@ def _unknown_option(command: Subcommand, spelling: str, known: Iterable[str], is
 
 def _by_spelling(options: Iterable[Option]) -> dict[str, Option]:
     return {spelling: option for option in options for spelling in spellings(option)}
-
-
-def spellings(option: Option) -> Iterator[str]:
-    """Return the ways to type an option: ``-n``, ``--number``."""
-    if option.short:
-        yield f"-{option.short}"
-    yield f"--{option.name}"
 
 
 def _is_option(word: str) -> bool:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from capdoit.commands.subcommand import Flag, ValueOption
 from capdoit.config import stages, variables
@@ -36,6 +36,8 @@ class CommandRequest:
         console: prints the answer.
         dodo_file: the path of dodo.py.
         load_project: reads dodo.py and returns the `Cap` in it.
+        load_tasks: reads dodo.py and returns all tasks of doit.
+        list_doit_commands: returns the commands of doit by name.
     """
 
     call: CommandCall
@@ -43,6 +45,8 @@ class CommandRequest:
     console: Console
     dodo_file: Path
     load_project: Callable[[], Cap]
+    load_tasks: Callable[[], Sequence[Any]]
+    list_doit_commands: Callable[[], Mapping[str, Any]]
 
     @property
     def words(self) -> tuple[str, ...]:

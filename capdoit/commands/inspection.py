@@ -17,6 +17,7 @@ from capdoit.operations.connections import make_fleet, refuse_unset_settings, wi
 from capdoit.operations.guards import read_note
 from capdoit.operations.integrity import compare_release
 from capdoit.operations.survey import survey_host
+from capdoit.output.seen_releases import SeenReleases
 from capdoit.records.facts import Facts
 from capdoit.records.journal import Note
 from capdoit.records.manifest import Comparison
@@ -46,6 +47,7 @@ class Inspection:
         self._stage = selected if flow else without_unset_secrets(selected)
         self._branch = transfer_of(stage).source(stage, request.variables.branch)
         self._fleet = make_fleet(self._stage, request.events)
+        self._seen_releases = SeenReleases(request.load_project().config.file)
 
     def __enter__(self) -> Inspection:
         return self
@@ -54,6 +56,7 @@ class Inspection:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._fleet.close()
+        self._seen_releases.keep_found(self._stage.name)
 
     @property
     def message(self) -> str:
@@ -85,7 +88,9 @@ class Inspection:
         Raises:
             HostError: the host did not answer.
         """
-        return survey_host(connection, self._stage, self._flow)
+        facts = survey_host(connection, self._stage, self._flow)
+        self._seen_releases.add(facts)
+        return facts
 
     def compare_with_manifest(self, connection: Connection, release: str) -> Comparison:
         """Compare a release on a host with its manifest; contents are read unless ``verify=quick`` was typed.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
@@ -103,3 +103,10 @@ class Subcommand:
     def runs_command(self) -> bool:
         """True if one of the positional words is a command for hosts, which may look like anything."""
         return "COMMAND" in self.words
+
+
+def spellings(option: Option) -> Iterator[str]:
+    """Return the ways to type an option: ``-n``, ``--number``."""
+    if option.short:
+        yield f"-{option.short}"
+    yield f"--{option.name}"

@@ -5,8 +5,7 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Iterable, Iterator, Sequence
 
-from capdoit.commands.command_call import spellings
-from capdoit.commands.subcommand import HELP, Flag, Option, Subcommand
+from capdoit.commands.subcommand import HELP, Flag, Option, Subcommand, spellings
 from capdoit.text import join_names
 
 WIDTH = 79  # characters

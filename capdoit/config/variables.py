@@ -28,6 +28,7 @@ OTHER_TOOLS_NAMES = {
     "msg": "message",
     "role": "roles",
 }
+YES_OR_NO = ("yes", "no")
 
 
 # -- readers: each takes name and value as typed, and raises ConfigError if the value is wrong
@@ -46,7 +47,7 @@ def _read_choice(name: str, value: str, choices: Sequence[str]) -> str:
 
 
 def _read_yes_or_no(name: str, value: str) -> bool:
-    return _read_choice(name, value, ("yes", "no")) == "yes"
+    return _read_choice(name, value, YES_OR_NO) == "yes"
 
 
 def _read_names(name: str, value: str) -> tuple[str, ...]:
@@ -80,6 +81,13 @@ class VariableRule:
     tasks: tuple[str, ...]
     is_repeated: bool
     capistrano_name: str
+
+    @property
+    def choices(self) -> Sequence[str]:
+        """The possible values; empty if there are too many to list."""
+        if self.read is _read_yes_or_no:
+            return YES_OR_NO
+        return tuple(getattr(self.read, "keywords", {}).get("choices", ()))
 
 
 TASKS = ("deploy", "rollback", "check", "drill")

@@ -10,7 +10,7 @@ import pytest
 from capdoit.commands import catalog
 from capdoit.commands.cap_command import CapCommand, make_doit_options
 from capdoit.commands.catalog import COMMANDS, commands_by_option
-from capdoit.commands.completion import Completions, list_completions
+from capdoit.commands.completion import describe_subcommands
 from capdoit.commands.subcommand import JSON, SELECTION, VARIABLE_OPTIONS, Subcommand, ValueOption
 from capdoit.commands.usage import describe_command, describe_commands, spell_usage
 from capdoit.config import variables
@@ -101,15 +101,20 @@ def test_doit_gets_each_option_once_with_the_commands_that_take_it() -> None:
     assert stage["help"] == "the stage (tail)"
 
 
-def test_completions_are_the_words_options_and_variables_of_each_command() -> None:
-    assert list_completions([TAIL, IDLE]) == {
-        "tail": Completions(
-            words=("FILE", "[STAGE]"),
-            options=("--stage=", "--hosts=", "--roles=", "--message=", "--json", "-l", "--lines="),
-            variables=("stage=", "hosts=", "roles=", "message="),
-        ),
-        "idle": Completions(words=(), options=(), variables=()),
+def test_the_completion_knows_the_words_options_and_variables_of_each_command() -> None:
+    found = describe_subcommands([TAIL, IDLE])
+    assert found["tail"]["words"] == ("FILE", "[STAGE]")
+    assert found["tail"]["variables"] == ("stage", "hosts", "roles", "message")
+    assert [row["names"] for row in found["tail"]["options"]][3:] == [
+        ["--message"],
+        ["--json"],
+        ["-l", "--lines"],
+        ["-h", "--help"],
+    ]
+    assert [row["value"] for row in found["tail"]["options"]][3:] == ["message", "", "lines", ""]
+    assert found["idle"] == {
+        "help": "do nothing",
+        "words": (),
+        "options": found["tail"]["options"][-1:],
+        "variables": (),
     }
-    found = list_completions(COMMANDS)
-    assert found["history"].options[3:] == ("--json", "-n", "--number=")
-    assert found["pending"].variables == ("stage=", "hosts=", "roles=", "branch=")

@@ -1,0 +1,105 @@
+"""The words that may follow on a command line of doit."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from capdoit.commands.catalog import COMMANDS
+from capdoit.commands.completion import describe_subcommands
+from capdoit.completer import complete, split_line
+
+
+def option(*names: str, value: str = "") -> dict[str, Any]:
+    return {"names": names, "help": "", "value": value}
+
+
+KNOWN: dict[str, Any] = {
+    "commands": {
+        "run": {"help": "", "takes": ["tasks"], "options": [option("-n", "--process", value="n"), option("--always")]},
+        "list": {"help": "", "takes": ["tasks"], "options": [option("--all")]},
+        "help": {"help": "", "takes": ["tasks", "commands"], "options": []},
+        "cap": {"help": "", "takes": [], "options": []},
+    },
+    "tasks": {
+        "deploy": {"of": None, "doc": ""},
+        "deploy:production": {"of": None, "doc": ""},
+        "deploy:production:updating": {"of": "deploy:production", "doc": ""},
+    },
+    "subcommands": describe_subcommands(COMMANDS),
+    "variables": {
+        "branch": {"help": "", "tasks": ["deploy"], "choices": []},
+        "hosts": {"help": "", "tasks": ["deploy", "rollback"], "choices": []},
+        "verify": {"help": "", "tasks": ["deploy"], "choices": [["quick", ""], ["full", ""]]},
+        "force": {"help": "", "tasks": ["rollback"], "choices": [["yes", ""], ["no", ""]]},
+    },
+    "choices": {"shell": [["bash", ""], ["zsh", ""]], "name": [["rails", ""]]},
+    "stages": {"production": {"web1": ["web"], "web2": ["web", "app"]}, "staging": {"stage1": ["db"]}},
+    "default_stage": "staging",
+    "releases_file": "",
+}
+LINES = {
+    "": "run list help cap deploy deploy:production",
+    "de": "deploy deploy:production",
+    "deploy:production:": "deploy:production:updating",
+    "-": "--process --always",
+    "-n ": "",
+    "-n 2 dep": "deploy deploy:production",
+    "-n 2 deploy ": "deploy deploy:production branch= hosts= verify=",
+    "list de": "deploy deploy:production",
+    "list -": "--all",
+    "list --all -": "",
+    "help ca": "cap",
+    "deploy bra": "branch=",
+    "deploy branch=x bra": "",
+    "deploy verify=": "verify=quick verify=full",
+    "deploy force=": "",
+    "deploy hosts=": "hosts=stage1",
+    "deploy:production hosts=": "hosts=web1 hosts=web2",
+    "deploy:production hosts=web1,": "hosts=web1,web2",
+    "cap sta": "stages status",
+    "cap --json sta": "stages status",
+    "cap status ": "production staging",
+    "cap status production ": "",
+    "cap status --st": "--stage",
+    "cap status --stage ": "production staging",
+    "cap status --stage production --hosts ": "web1 web2",
+    "cap status production --hosts=w": "--hosts=web1 --hosts=web2",
+    "cap status --roles ": "db",
+    "cap status HOSTS=": "HOSTS=stage1",
+    "cap --hosts ": "stage1",
+    "cap history -n 5 --j": "--json",
+    "cap exec ": "",
+    "cap exec uptime p": "production",
+    "cap exec -- ": "",
+    "cap verify --verify q": "quick",
+    "cap recipes ": "rails",
+    "cap completion z": "zsh",
+    "cap install qa prod": "production",
+    "cap unknown sta": "stages status",
+}
+
+
+@pytest.mark.parametrize(("line", "expected"), LINES.items(), ids=[line or "nothing" for line in LINES])
+def test_the_words_that_fit_the_place_are_offered(line: str, expected: str) -> None:
+    words, current = split_line(f"doit {line}")
+    found = [word for word, _ in complete(KNOWN, words[1:], current)]
+    assert found == expected.split()
+
+
+def test_without_knowledge_nothing_is_offered() -> None:
+    assert complete({}, [], "de") == []
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ("doit", ([], "doit")),
+        ("doit ", (["doit"], "")),
+        ("doit cap exec 'df -h' pro", (["doit", "cap", "exec", "df -h"], "pro")),
+        ("doit a\\ ", (["doit"], "a ")),
+    ],
+)
+def test_a_line_is_split_as_a_shell_does(line: str, expected: tuple[list[str], str]) -> None:
+    assert split_line(line) == expected
