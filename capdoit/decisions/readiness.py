@@ -96,6 +96,14 @@ def _full_disk_problems(facts: Facts) -> list[str]:
     return [f"no {what} is left in {place}" for what, room in rooms if room is not None and not room.free]
 
 
+def _how_to_make_room(facts: Facts) -> str:
+    """Return what to type on a host without a reserve, where nothing of capdoit's can be given up."""
+    place = shlex.quote(facts.layout.deploy_to)
+    if facts.archives:
+        return f"to make room, remove the oldest archive: rm {place}/rolled-back-release-{min(facts.archives)}.tar.gz"
+    return f"remove a large file or directory that is not needed; to find one: du -ax {place} | sort -n | tail"
+
+
 def _describe_read_only(facts: Facts) -> str:
     return f"{facts.layout.deploy_to} is on a read-only file system"
 
@@ -107,7 +115,7 @@ def _rollback_problems(facts: Facts) -> list[str]:
     absent = f"{paths.deploy_to} does not exist, or {facts.user} cannot enter it"
     return [
         *([] if facts.exists else [absent]),
-        *([] if facts.has_reserve else _full_disk_problems(facts)),
+        *([] if facts.has_reserve else [f"{text}; {_how_to_make_room(facts)}" for text in _full_disk_problems(facts)]),
         *_common_problems(facts, WRITTEN),
     ]
 

@@ -1,7 +1,7 @@
 # shellcheck shell=sh
 # Fill the shadow of a drill: a second deploy_to with everything that a rollback reads, and without symlinks into the
 # real deploy_to. Only the deploying user can enter the shadow, since files of shared/ may be copied into it.
-# Needs: die enter_deploy_to remove_tree require_lock run_for_outward_links
+# Needs: clear_scratch die enter_deploy_to require_lock run_for_outward_links
 # Given: copy_files deploy_to is_archived previous release repoint_links
 LC_ALL=C
 export LC_ALL
@@ -39,7 +39,7 @@ pack_release() {
     rm -rf "$shadow/releases/$release"
 }
 
-remove_tree .capdoit/drill
+clear_scratch .capdoit/drill
 mkdir -m 700 "$shadow"
 mkdir "$shadow/releases" "$shadow/shared" "$shadow/.capdoit"
 if [ -n "$previous" ]; then copy_release "$previous"; fi

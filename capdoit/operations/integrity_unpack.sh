@@ -1,11 +1,11 @@
 # shellcheck shell=sh
 # Unpack an archived release, with its modes, into .capdoit/, where it is verified before it becomes visible.
-# Needs: die enter_deploy_to require_lock
+# Needs: clear_scratch die enter_deploy_to require_lock
 # Given: deploy_to release
 # Sets: release_dir
 enter_deploy_to
 require_lock
-rm -rf .capdoit/unpack
+clear_scratch .capdoit/unpack
 mkdir .capdoit/unpack
 tar -xzpf "rolled-back-release-$release.tar.gz" -C .capdoit/unpack
 release_dir=.capdoit/unpack$deploy_to/releases/$release

@@ -1,6 +1,7 @@
 # shellcheck shell=sh
 # Print the facts of a host. Change nothing, unless make_dirs asks for the directories of a deploy.
-# Needs: create_shared_symlinks die find_existing for_each_shared_path has_reserve is_on_read_only_file_system
+# Needs: create_shared_symlinks die find_existing for_each_shared_path has_leftovers has_reserve
+# Needs: is_on_read_only_file_system
 # Needs: is_safe_deploy_to is_writable print_directory_id print_fact print_space print_user report_lock
 # Needs: report_missing_tools require_tools to_one_line
 # Given: deploy_to linked_dirs linked_files make_dirs scratch tools
@@ -123,7 +124,7 @@ report_deploy_to() {
     fi
     if is_on_read_only_file_system; then print_fact read_only yes; fi
     # Earlier versions of capdoit made no reserve, left the lock file empty, and removed the directory of the new symlink.
-    if ! has_reserve && { [ ! -s .capdoit/lock ] || [ ! -d .capdoit/next ]; }; then print_fact no_reserve yes; fi
+    if ! has_reserve && ! has_leftovers && { [ ! -s .capdoit/lock ] || [ ! -d .capdoit/next ]; }; then print_fact no_reserve yes; fi
     for name in . releases shared repo repo/objects repo/refs .capdoit .capdoit/lock .capdoit/journal; do
         if [ -e "$name" ] && ! is_writable "$name"; then print_fact not_writable "$name"; fi
     done

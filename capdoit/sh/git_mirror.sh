@@ -1,6 +1,6 @@
 # shellcheck shell=sh
 # Changes of the mirror of the repository, by a flow with the lock. The script is in deploy_to.
-# Needs: connect_git die fetch_refs mirror_git move_to_removed remove_tree
+# Needs: clear_scratch connect_git die fetch_refs mirror_git move_to_removed remove_tree
 # Given: deploy_to repo_url
 
 # Make the mirror, or bring it up to date.
@@ -53,7 +53,7 @@ replace_mirror() {
 # Clone the repository. The clone has another name until it is complete, and keeps the settings of the mirror that it
 # replaces, such as a key.
 make_mirror() {
-    remove_tree .capdoit/incoming || return
+    clear_scratch .capdoit/incoming || return
     connect_git git clone --quiet --mirror -- "$repo_url" .capdoit/incoming >&2 || return
     if [ -e repo ]; then
         if git config --file repo/config core.bare >/dev/null 2>&1; then

@@ -31,10 +31,21 @@ find_existing() {
     printf '%s\n' "${existing:-/}"
 }
 
-# Print the identity of the working directory: two hosts with one identity are two names of one directory. Print nothing
-# if the host does not tell.
+# Print the identity of the working directory: two hosts with one identity are two names of one directory. On a network
+# disk that two machines have mounted, it is the server's. Print nothing if the host does not tell.
 print_directory_id() {
     {
+        case $(stat -fc %T .) in
+            nfs*) source=$(df -Pk . | sed -n '$s/[[:blank:]].*//p') ;;
+            *) source= ;;
+        esac
+        case $source in
+            127.* | localhost:* | '[::1]:'*) ;; # a tunnel, which may lead elsewhere on each machine
+            *:/*)
+                printf '%s\n' "$source $(stat -Lc %i .)"
+                return
+                ;;
+        esac
         read -r boot_id </proc/sys/kernel/random/boot_id && read -r host_name </proc/sys/kernel/hostname &&
             printf '%s\n' "$boot_id $host_name $(stat -Lc %d:%i .)"
     } 2>/dev/null

@@ -32,6 +32,19 @@ move_to_removed() {
     reason=$(mv "$1" "$place" 2>&1)
 }
 
+# Remove a tree ($1) of a flow that died, or move it out of the way. On failure, print in one line what to type.
+clear_scratch() {
+    if remove_tree "$1" 2>/dev/null || move_to_removed "$1"; then return 0; fi
+    stuck="$(pwd)/$1"
+    case ${mount_point:+mounted}$reason in
+        mounted*) command="sudo umount \"$mount_point\"" ;;
+        *"Operation not permitted"*) command="sudo chattr -R -i \"$stuck\"; sudo rm -rf \"$stuck\"" ;;
+        *) command="sudo rm -rf \"$stuck\"" ;;
+    esac
+    printf '%s cannot be removed; type there: %s\n' "$stuck" "$command" >&2
+    return 1
+}
+
 # Delete everything in .capdoit/removed; print a fact for each tree that cannot be deleted.
 delete_removed() {
     if [ -L .capdoit/removed ]; then return 0; fi
@@ -55,7 +68,7 @@ has_mount_point() {
     mount_point=
     reason=
     if [ -L "$1" ] || [ ! -d "$1" ] || [ ! -r /proc/self/mountinfo ]; then return 1; fi
-    mounted_in=$(cd "$1" && pwd -P) || return 1
+    mounted_in=$(cd "$1" 2>/dev/null && pwd -P) || return 1
     mount_point=$(
         cut -d ' ' -f 5 /proc/self/mountinfo | sed 's/\\040/ /g' | while IFS= read -r point; do
             case $point in

@@ -12,15 +12,24 @@ try_with_reserve() {
     done
 }
 
-# Remove a file of the reserve. Programs that wait for room on a full disk may take it at once, so the rest is kept.
+# Remove a file of the reserve. Programs that wait for room on a full disk may take it at once, so the rest is kept. A tree
+# of an earlier version has no reserve: then remove what nobody needs any more.
 give_up_reserve() {
-    for part in .capdoit/reserve/*; do
-        if [ -f "$part" ]; then
-            rm -f "$part" 2>/dev/null
+    for spare in .capdoit/reserve/* .capdoit/manifests/[0-9]*; do
+        if is_spare "$spare"; then
+            rm -f "$spare" 2>/dev/null
             return
         fi
     done
-    return 1
+    rmdir .capdoit/removed 2>/dev/null
+}
+
+# Check whether a file ($1) is of the reserve, or the manifest of a release that is gone.
+is_spare() {
+    [ -f "$1" ] || return 1
+    case $1 in
+        .capdoit/manifests/*) [ ! -e "releases/${1##*/}" ] && [ ! -e "rolled-back-release-${1##*/}.tar.gz" ] ;;
+    esac
 }
 
 # Fill up the reserve. File systems that compress would need no room for zeros.
@@ -41,4 +50,15 @@ has_reserve() {
         if [ -f "$part" ]; then return 0; fi
     done
     return 1
+}
+
+# Check whether a tree of an earlier version has enough that is given up instead of a reserve: three files for the lock,
+# the directory of the new symlink and the symlink; or what a flow that died left, and a lock that needs no more room.
+has_leftovers() {
+    spares=0
+    for spare in .capdoit/manifests/[0-9]*; do
+        if is_spare "$spare"; then spares=$((spares + 1)); fi
+    done
+    if [ "$spares" -ge 3 ]; then return 0; fi
+    [ -s .capdoit/lock ] && { [ -d .capdoit/drill ] || [ -d .capdoit/unpack ]; }
 }

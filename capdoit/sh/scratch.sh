@@ -1,16 +1,14 @@
 # shellcheck shell=sh
 # Scratch: the files in .capdoit/ that exist only while a flow or a drill runs.
-# Needs: move_to_removed remove_tree
+# Needs: clear_scratch
 # Given: scratch
 
 # Remove the scratch of this flow, or of one that died. What cannot be deleted is moved out of the way of the next flow.
 remove_scratch() {
-    remaining=
+    cleared=0
     eval "set -- $scratch"
     for name; do
-        remove_tree ".capdoit/$name" || move_to_removed ".capdoit/$name" || remaining="$remaining .capdoit/$name"
+        clear_scratch ".capdoit/$name" || cleared=1
     done
-    if [ -z "$remaining" ]; then return 0; fi
-    printf '%s cannot be removed\n' "$(pwd):$remaining" >&2
-    return 1
+    return "$cleared"
 }

@@ -2,7 +2,7 @@
 # Unpack the archive that was received into the release, without the directories at its top that "strip" leaves out, and
 # check that it is the archive that was sent. If "strip" is not set, print a fact if the release has nothing but one
 # directory at its top.
-# Needs: die print_fact to_one_line
+# Needs: clear_scratch die print_fact to_one_line
 # Given: release_dir revision strip
 
 # Print the sha256 of a file. openssl takes a third of the time of many versions of sha256sum, but not every host has it.
@@ -19,7 +19,7 @@ find_top_directory() {
 
 # Put that directory in the place of the release.
 lift_top_directory() {
-    rm -rf .capdoit/unpack
+    clear_scratch .capdoit/unpack
     chmod u+rwx "$release_dir/$top_directory"
     mv "$release_dir/$top_directory" .capdoit/unpack
     rmdir "$release_dir"

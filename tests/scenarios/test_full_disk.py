@@ -384,6 +384,49 @@ def test_status_calls_no_rollback_possible_that_has_no_room_for_its_symlink(
     assert {project.current(host) for host in project.hosts} == {releases[1]}
 
 
+@pytest.mark.extended("variant")
+@pytest.mark.parametrize("take", ["bytes", "inodes"])
+@pytest.mark.parametrize("leftover", ["manifests", "drill"])
+@pytest.mark.parametrize("project", ["short"], indirect=True)
+def test_a_tree_of_an_earlier_version_gives_up_what_nobody_needs(
+    project: Project, disks: SmallDisks, releases: tuple[str, str], take: str, leftover: str
+) -> None:
+    for host in project.hosts:
+        forget_reserve(project, host, '{"flow": "deploy", "by": "ann"}\n')
+        own = project.deploy_to(host) / ".capdoit"
+        (own / "drill").mkdir()
+        for number in range(3):
+            gone = own / "manifests" / f"2016010101010{number}" if leftover == "manifests" else own / f"drill/{number}"
+            gone.write_text("left\n")
+        if leftover == "manifests":
+            (own / "drill").rmdir()
+        (disks.take_all_bytes if take == "bytes" else disks.take_all_inodes)(host)
+    assert "possible on 2 of 2 hosts" in project.doit("cap", "status").ok().out
+    project.doit("rollback:production").ok()
+    assert {project.current(host) for host in project.hosts} == {releases[0]}
+
+
+@pytest.mark.extended("detail")
+@pytest.mark.parametrize("project", ["short"], indirect=True)
+def test_a_refusal_for_lack_of_room_says_what_to_type(
+    project: Project, disks: SmallDisks, releases: tuple[str, str]
+) -> None:
+    place = project.deploy_to("web1")
+    for host in project.hosts:
+        forget_reserve(project, host, '{"flow": "deploy", "by": "ann"}\n')
+    disks.take_all_inodes("web1")
+    said = project.doit("rollback:production").failed().out
+    assert f"no inode is left in {place}; remove a large file" in said
+    assert f"du -ax {place} | sort -n | tail" in said
+    (place.parents[1] / "many/0").unlink()
+    archive = place / "rolled-back-release-20160101010101.tar.gz"
+    archive.write_text("old")
+    said = project.doit("rollback:production").failed().out
+    command = f"rm {archive}"
+    assert f"no inode is left in {place}; to make room, remove the oldest archive: {command}" in said
+    assert releases[1] == project.current("web1")
+
+
 def forget_reserve(project: Project, host: str, entry: str) -> None:
     """Leave in .capdoit what an earlier version left there, with this text in the lock."""
     own = project.deploy_to(host) / ".capdoit"

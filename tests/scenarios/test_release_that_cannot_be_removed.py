@@ -332,3 +332,42 @@ def test_what_an_interrupted_rollback_unpacked_does_not_block_the_next_one(shop:
     (warning,) = warnings(shop.doit("deploy:production", check=True).out)
     type_there(warning)
     assert left(shop, "web2") == []
+
+
+def close_to_this_user(folder: Path) -> None:
+    folder.mkdir()
+    (folder / "f").touch()
+    folder.chmod(0)
+    os.chown(folder, 33, 33)
+
+
+@pytest.mark.extended("detail")
+def test_a_closed_directory_in_the_way_of_an_archive_is_named_in_one_line_with_what_to_type(shop: Project) -> None:
+    shop.config(keep_releases=3)
+    deploy(shop)
+    second = deploy(shop)
+    shop.doit("rollback:production", check=True)
+    unpacked = shop.deploy_to("web2") / ".capdoit/unpack"
+    close_to_this_user(unpacked)
+    back = ("rollback:production", f"rollback_release={second}")
+    said = shop.doit(*back).failed().out
+    assert f'\n      {unpacked} cannot be removed; type there: sudo rm -rf "{unpacked}"\n' in said
+    assert not re.search("^ *(rm|mv|mkdir|find): ", said, re.MULTILINE), said
+    type_there(f'; type there: sudo rm -rf "{unpacked}"')
+    shop.doit(*back, check=True)
+    assert shop.current("web2") == second
+
+
+@pytest.mark.extended("detail")
+def test_a_closed_shadow_ends_a_drill_with_what_to_type_and_stops_no_rollback(shop: Project) -> None:
+    shop.config(keep_releases=3)
+    first = deploy(shop)
+    deploy(shop)
+    shadow = shop.deploy_to("web2") / ".capdoit/drill"
+    close_to_this_user(shadow)
+    said = shop.doit("drill:production").failed().out
+    assert f'{shadow} cannot be removed; type there: sudo rm -rf "{shadow}"\n' in said
+    assert not re.search("(rm|mv|mkdir|find): cannot", said), said
+    shop.doit("rollback:production", check=True)
+    assert shop.current("web2") == first
+    type_there(f'; type there: sudo rm -rf "{shadow}"')

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -87,9 +88,32 @@ def test_a_bind_mount_of_the_directory_of_another_host_is_the_same_directory(pro
 
 @pytest.mark.extended("variant")
 def test_hosts_that_cannot_name_their_directory_are_found_by_their_lock(twins: Project) -> None:
-    """Two machines with one network disk have different identities of it, and only the lock tells."""
+    """Two machines can know one network disk by different names, and then only the lock tells."""
     replace_programs(twins, "web2", stat="exit 1")
     assert_refused(twins, "deploy:production")
+
+
+def mount_from_server(project: Project, host: str, source: str, inode: int) -> None:
+    """Let a host say that its deploy_to is on a network disk, as its machine would."""
+    stat = f'case "$*" in *%T*) echo nfs;; "-Lc %i .") echo {inode};; *) exec {shutil.which("stat")} "$@";; esac'
+    row = f"{source} 1000000 1000 999000 1% /srv"
+    replace_programs(project, host, stat=stat, df=f'printf "Filesystem ...\n{row.replace("%", "%%")}\n"')
+
+
+@pytest.mark.extended("detail")
+@pytest.mark.parametrize(
+    ("source", "inodes", "is_refused"),
+    [("files:/srv", (7, 7), True), ("files:/srv", (7, 8), False), ("127.0.0.1:/", (7, 7), False)],
+)
+def test_two_machines_with_one_network_disk_are_found_by_check_and_dry_run(
+    project: Project, source: str, inodes: tuple[int, int], is_refused: bool
+) -> None:
+    """A tunnel has one name on all machines, and may lead to a different server on each."""
+    for host, inode in zip(project.hosts, inodes, strict=True):
+        mount_from_server(project, host, source, inode)
+    for command in ("check:production", "deploy:production dry_run=yes"):
+        done = project.doit(*command.split())
+        assert (done.code, SAME in done.out) == ((1, True) if is_refused else (0, False)), done.out
 
 
 @pytest.mark.extended("variant")

@@ -78,7 +78,21 @@ UNUSABLE: list[tuple[Mapping[str, object], str]] = [
 def test_a_problem_of_both_flows_is_reported_by_both(facts: dict[str, object], problem: str) -> None:
     fleet = [replace(host("web1", 0), **facts)]  # type: ignore[arg-type]
     assert texts(find_deploy_problems(fleet, stage("web1"))) == [problem]
-    assert texts(find_rollback_problems(fleet)) == [problem]
+    (of_rollback,) = texts(find_rollback_problems(fleet))
+    assert of_rollback.startswith(problem)
+
+
+@pytest.mark.parametrize(
+    ("archives", "advice"),
+    [
+        (["20160101000002", "20160101000001"], "rm /srv/web1/rolled-back-release-20160101000001.tar.gz"),
+        ([], "du -ax /srv/web1 | sort -n | tail"),
+    ],
+)
+def test_a_rollback_that_a_full_disk_stops_says_what_to_type(archives: list[str], advice: str) -> None:
+    full = replace(host("web1", 0), disk=Capacity(free=0, total=9), has_reserve=False, archives=frozenset(archives))
+    (text,) = texts(find_rollback_problems([full]))
+    assert text.endswith(f": {advice}")
 
 
 def test_a_full_disk_with_a_reserve_stops_deploys_and_no_rollback() -> None:
