@@ -41,12 +41,14 @@ def find_running_command() -> DoitCmdBase | None:
 
 def run_nothing_by_default(command: DoitCmdBase) -> None:
     """Make a bare `doit` run nothing: it would run all tasks, every deploy and rollback included."""
-    if command.sel_tasks is None:
+    if not command.sel_tasks and command.sel_default_tasks:
         command.sel_tasks = []
         sys.stderr.write("capdoit: `doit` without a task runs nothing here; `doit list` shows the tasks\n")
 
 
-def check_tasks_when_loaded(command: DoitCmdBase, dependencies: Iterable[Dependency]) -> None:
+def check_tasks_when_loaded(
+    command: DoitCmdBase, dependencies: Iterable[Dependency], prepare: Callable[[Mapping[str, Any]], None]
+) -> None:
     """Check all tasks of the project once they are loaded, and before the command uses them.
 
     A creator of tasks sees only the tasks that it creates, so the checks are put in front of the command's work.
@@ -54,6 +56,7 @@ def check_tasks_when_loaded(command: DoitCmdBase, dependencies: Iterable[Depende
     Args:
         command: the running command.
         dependencies: the tasks that steps depend on.
+        prepare: called with the options of a command that runs tasks, before it runs any.
     """
     execute = command._execute
 
@@ -68,6 +71,7 @@ def check_tasks_when_loaded(command: DoitCmdBase, dependencies: Iterable[Depende
             _refuse_ignored(command, tasks, is_single=bool(params.get("single")))
             if isinstance(params.get("outfile"), str):
                 params["outfile"] = _open_outfile(params["outfile"])
+            prepare(params)
         return execute(**params)
 
     command._execute = check_and_execute
@@ -171,6 +175,11 @@ def _open_outfile(file: str) -> TextIO:
         raise InvalidCommand(f"--output-file {file}: {error.strerror}. Nothing was done.") from None
     make_unfailing(stream)
     return stream
+
+
+def is_of_capdoit(task: Task) -> bool:
+    """Return True for a task of capdoit, and False for a task of the project."""
+    return bool(_kind(task))
 
 
 def _kind(task: Task) -> str:

@@ -107,16 +107,30 @@ class Cap(HookRegistry):
             variables = self._read_variables()
         if command:
             find_cap(namespace_of(command))
-            self._join(command)
+            self._join(command, variables)
         return self._create_tasks(variables, command.sel_tasks or [] if command else [])
 
-    def _join(self, command: DoitCmdBase) -> None:
+    def _join(self, command: DoitCmdBase, variables: Variables) -> None:
         """Adapt the running command to a project with flows."""
         dependencies = [one for declared in self.declarations_by_stage.values() for one in declared.dependencies]
-        check_tasks_when_loaded(command, dependencies)
+        check_tasks_when_loaded(command, dependencies, partial(self._open_view, variables))
         if command.execute_tasks:
             run_nothing_by_default(command)
             self._handle_signals(self._events)  # made now, before doit starts threads
+
+    def _open_view(self, variables: Variables, options: Mapping[str, Any]) -> None:
+        """Show the events of flows as doit's options say."""
+        from capdoit.output.view import FlowView
+        from capdoit.output.view_choice import ViewRequest
+
+        reporter = options.get("reporter", "console")
+        request = ViewRequest(
+            verbosity=options.get("verbosity"),
+            reporter=reporter if isinstance(reporter, str) else "",
+            is_parallel=bool(options.get("num_process")),
+            is_dry_run=variables.dry_run,
+        )
+        self._events.subscribe(FlowView(self._events, request))
 
     def _create_tasks(self, variables: Variables, selected: list[str]) -> Iterator[dict[str, Any]]:
         yield from self._short_names(variables)
@@ -188,12 +202,11 @@ class Cap(HookRegistry):
     @cached_property
     def _events(self) -> EventBus:
         """The bus of everything that people see; `doit list` does not pay for its imports."""
-        from capdoit.output.console import Console
-        from capdoit.output.console_listener import console_events
+        from capdoit.events import EventBus
         from capdoit.output.log_file import write_log
         from capdoit.output.seen_releases import SeenReleases
 
-        events = console_events(Console(sys.stdout))
+        events = EventBus()
         events.subscribe(SeenReleases(self.config.file))
         if self.config.log:
             self._log = write_log(self.config.log, events)

@@ -44,11 +44,13 @@ class HostOutput(Event):
         host: name of the host.
         stream: ``out`` or ``err``.
         line: printable, without its line end.
+        colored: the line with its colors, and no other control sequence; empty if it has none.
     """
 
     host: str
     stream: str
     line: str
+    colored: str = ""
 
 
 @dataclass(frozen=True)
@@ -188,6 +190,7 @@ class FlowStarted(Event):
         unknown_variables: names of NAME=VALUE that only hooks or tasks of the project can use.
         is_drill: the flow only rehearses.
         tasks: names of the steps and hooks that the flow does, in order.
+        is_dry_run: the flow changes nothing.
     """
 
     flow: str
@@ -200,6 +203,7 @@ class FlowStarted(Event):
     unknown_variables: tuple[str, ...] = ()
     is_drill: bool = False
     tasks: tuple[str, ...] = ()
+    is_dry_run: bool = False
 
 
 @dataclass(frozen=True)
@@ -288,7 +292,7 @@ class FlowFinished(Event):
         missing: names of hosts that could not be reached and were left out.
         warnings: number of warnings.
         seconds: duration.
-        undo: the command that undoes a rollback; empty for a deploy, and if there is none.
+        undo: the command that goes back to what was live before; empty if there is none.
     """
 
     name: str
@@ -836,9 +840,11 @@ class EventBus:
         with self._lock:
             if self._fold:
                 self._fold(event)
-            masked = self.redactor.redact_all(event) if self._listeners else event
-            for listener in self._listeners:
-                self._deliver(masked, listener)
+            if self._listeners:
+                # Output is masked already, and may be a million lines.
+                masked = event if isinstance(event, HostOutput) else self.redactor.redact_all(event)
+                for listener in self._listeners:
+                    self._deliver(masked, listener)
         if self._outer:
             self._outer.emit(event)
 

@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Iterator, Sequence
 
+# Colors and styles of ECMA-48 (SGR), which change nothing but the look of the text after them.
+COLOR = re.compile(r"\033\[[0-9;:]*m")
+END_OF_COLORS = "\033[0m"
+ERASE_LINE = "\033[K"  # grep and gcc write it after each color
 REVISION_DIGITS = 12  # of a revision that people read; JSON has all digits
 
 
@@ -18,6 +23,27 @@ def make_printable(value: str | bytes) -> str:
     if value.isprintable():
         return value
     return "".join(_escape(char) for char in value)
+
+
+def make_printable_in_color(value: str | bytes) -> str:
+    """Return a text like `make_printable`, but with its colors, which end with the text.
+
+    A terminal that gets it changes no more than the look of this text: every other sequence is escaped.
+    """
+    if isinstance(value, bytes):
+        value = value.decode("utf-8", "backslashreplace")
+    if "\033" not in value:
+        return make_printable(value)
+    value = value.replace(ERASE_LINE, "")
+    colors = [*COLOR.findall(value), END_OF_COLORS]
+    parts = map(make_printable, COLOR.split(value))
+    text = "".join(part + color for part, color in zip(parts, colors, strict=True))
+    return text if COLOR.search(value) else text.removesuffix(END_OF_COLORS)
+
+
+def strip_colors(value: str) -> str:
+    """Return a text without its colors."""
+    return COLOR.sub("", value) if "\033" in value else value
 
 
 def get_first_line(value: object) -> str:

@@ -67,6 +67,20 @@ def format_elapsed(seconds: float) -> str:
     return f"{minutes} min {rest} s" if minutes else f"{seconds:.1f} s"
 
 
+def format_seconds(seconds: float) -> str:
+    """Return a duration in few characters: ``1.2s``, ``2m05s``, ``1h02m``."""
+    if seconds < 59.95:
+        return f"{seconds:.1f}s"
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes}m{rest:02}s" if minutes < 60 else f"{minutes // 60}h{minutes % 60:02}m"
+
+
+def format_clock(seconds: float) -> str:
+    """Return the time since a start as a clock shows it: ``02:05``, ``1:02:05``."""
+    minutes, rest = divmod(int(seconds), 60)
+    return f"{minutes:02}:{rest:02}" if minutes < 60 else f"{minutes // 60}:{minutes % 60:02}:{rest:02}"
+
+
 def format_size(kib: float) -> str:
     """Return a size in the unit that fits: ``1.5 GiB``."""
     for unit in ("KiB", "MiB", "GiB"):

@@ -34,7 +34,7 @@ LEVELS = (
     {"steps"},
     {"flow"},
     {"doctor"},
-    {"doit_command", "doit_database", "doit_tasks"},
+    {"doit_command", "doit_database", "doit_reporter", "doit_tasks"},
     {"commands"},
     {"testing"},
 )
@@ -93,7 +93,7 @@ def imported_rooms(path: Path) -> set[str]:
     ("package", "allowed"),
     [
         ("plumbum", ("hosts/",)),
-        ("doit", ("doit_command.py", "doit_database.py", "doit_tasks.py", "commands/")),
+        ("doit", ("doit_command.py", "doit_database.py", "doit_reporter.py", "doit_tasks.py", "commands/")),
         ("yaml", ("config/yaml_nodes.py",)),
         ("rich", ("output/",)),
         ("pytest", ("testing/",)),

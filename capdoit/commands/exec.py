@@ -19,7 +19,7 @@ from capdoit.hosts.connection import Connection
 from capdoit.hosts.host_requests import Command, command_request
 from capdoit.operations.connections import find_unmasked_secrets
 from capdoit.output.console import Tone
-from capdoit.text import join_names
+from capdoit.text import join_names, strip_colors
 
 MOST_KEPT = 1 << 20  # characters of a host's output
 
@@ -41,7 +41,8 @@ class CommandOutput:
         self._digest = hashlib.sha256()
 
     def add(self, _: str, line: str) -> None:
-        """Add a line of stdout or stderr."""
+        """Add a line of stdout or stderr, without its colors."""
+        line = strip_colors(line)
         self._digest.update(f"{line}\n".encode())
         self.lines.append(line)
         self._size += len(line) + 1

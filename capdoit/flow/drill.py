@@ -25,10 +25,10 @@ from capdoit.events import (
     ShadowLeftBehind,
 )
 from capdoit.flow.drill_shadow import check_target, fill_shadow, remove_shadow, shadow_stage, verify_archives
-from capdoit.flow.failure import command_line
 from capdoit.flow.hook_calls import hook_hosts
 from capdoit.flow.preparation import open_context
 from capdoit.flow.runner import FlowRunner
+from capdoit.flow.undo import command_line
 from capdoit.hooks.hook import Hook
 from capdoit.output.drill_report import DrillReport
 from capdoit.records.journal import FAILS, WORKS, DrillVerdict

@@ -9,13 +9,12 @@ from functools import partial
 from capdoit.decisions.readiness import find_undo_problems
 from capdoit.errors import HostError, HostsFailed, Interrupted, Outcome, Unreachable
 from capdoit.events import StepFailed
-from capdoit.flow.undo import find_undo_target
+from capdoit.flow.undo import command_line, find_undo_target
 from capdoit.hosts.connection import Connection
 from capdoit.hosts.deadline import Deadline
 from capdoit.operations.confirmation import restore_unconfirmed
 from capdoit.operations.guards import find_reverted
 from capdoit.operations.survey import survey_host
-from capdoit.output.command_line import CommandLine
 from capdoit.output.failure_report import FailureReport, HostState
 from capdoit.records.fact_lines import find_facts
 from capdoit.records.facts import Facts
@@ -85,15 +84,6 @@ def report_failure(context: FlowContext, title: str, error: BaseException, state
         way_back=find_undo_target(context),
         reachable=_reachable_hosts(context, error),
     )
-
-
-def command_line(context: FlowContext) -> CommandLine:
-    """Return the command that runs this flow, for advice."""
-    request, progress = context.request, context.progress
-    hosts = tuple(host.name for host in context.fleet.connections) if progress.missing else ()
-    hook = progress.failed_in if progress.is_hooks_only else ""
-    task = "drill" if request.is_drill else request.flow
-    return CommandLine(task, request.stage.name, request.variables, hosts, hook)
 
 
 # -- one host

@@ -203,4 +203,5 @@ def _flow_started(definition: FlowDefinition, request: FlowRequest) -> FlowStart
         unknown_variables=tuple(sorted(request.variables.custom.keys() - known.keys())),
         is_drill=request.is_drill,
         tasks=definition.working_tasks(request.task_names),
+        is_dry_run=request.variables.dry_run,
     )

@@ -14,16 +14,28 @@ def find_undo_target(context: FlowContext) -> str | None:
     return predict_rollback_target(known, context.decision.release) if known else None
 
 
+def command_line(context: FlowContext) -> CommandLine:
+    """Return the command that runs this flow, for advice."""
+    request, progress = context.request, context.progress
+    hosts = tuple(host.name for host in context.fleet.connections) if progress.missing else ()
+    hook = progress.failed_in if progress.is_hooks_only else ""
+    task = "drill" if request.is_drill else request.flow
+    return CommandLine(task, request.stage.name, request.variables, hosts, hook)
+
+
 def find_undo_command(context: FlowContext) -> str:
-    """Return the command that undoes a rollback which finished; empty for any other flow, and if there is none.
+    """Return the command that undoes a flow which finished; empty if there is none, and if the flow changed nothing.
 
     A rollback that reverted something, such as migrations, is undone by a deploy, which applies it again.
     """
     request, progress = context.request, context.progress
-    is_final = not (request.is_deploy or request.is_drill or request.undone_release or progress.is_hooks_only)
-    if request.variables.dry_run or not is_final:
+    is_part = request.is_drill or request.undone_release or progress.is_hooks_only
+    if request.variables.dry_run or is_part:
         return ""
-    command = CommandLine("rollback", request.stage.name, request.variables)
+    command = command_line(context)
+    if request.is_deploy:
+        target = find_undo_target(context)
+        return command.roll_back_to(target) if target else ""
     if progress.reverted:
         return command.deploy()
     left = {facts.current for facts in progress.facts.values() if facts.live_revision}

@@ -26,6 +26,7 @@ from capdoit.hosts.session_opening import SessionTerms, open_session
 from capdoit.hosts.stop_signal import StopSignal
 from capdoit.script import EnvValue, HomePath, Script, Secret, Value, as_template
 from capdoit.shell_scripts import render
+from capdoit.text import strip_colors
 
 if TYPE_CHECKING:
     from capdoit.config.stages import HostConfig
@@ -225,8 +226,8 @@ class Connection:
         return self._events.redact(text)
 
     def show(self, stream: str, line: str) -> None:
-        """Emit a line of the host's output."""
-        self._events.emit(HostOutput(self.name, stream, line))
+        """Emit a line of the host's output, which may have colors."""
+        self._events.emit(HostOutput(self.name, stream, strip_colors(line), line if "\033" in line else ""))
 
     @contextmanager
     def more_deadlines(self, *deadlines: Deadline) -> Iterator[None]:

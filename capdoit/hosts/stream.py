@@ -9,7 +9,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import IO
 
-from capdoit.text import make_printable
+from capdoit.text import make_printable_in_color, strip_colors
 
 CHUNK_BYTES = 1 << 16
 MAX_LINE_BYTES = 1 << 13  # longer lines are shown cut; captured output is never cut
@@ -18,7 +18,7 @@ STATUS = re.compile(rb"[0-9]{1,3}")
 GREETING = "hello"  # tag of the first line of the loop
 HEARTBEAT = "beat"  # tag of the lines with which the host says that it is alive, in the middle of any output
 
-ShowLine = Callable[[str, str], None]  # stream ("out" or "err"), line
+ShowLine = Callable[[str, str], None]  # stream ("out" or "err"), line with its colors
 Redact = Callable[[str], str]
 
 
@@ -159,16 +159,22 @@ class LineSplitter:
         self._emit_blank_lines(self._blank_lines)
         self._blank_lines = 0
         ellipsis = "…" if len(line) > MAX_LINE_BYTES else ""
-        self._emit(self._redact(make_printable(_cut_line(line).rstrip(b"\r")) + ellipsis))
+        self._emit(make_printable_in_color(_cut_line(line).rstrip(b"\r")) + ellipsis)
 
     def _emit_blank_lines(self, count: int) -> None:
         for _ in range(count):
             self._emit("")
 
     def _emit(self, text: str) -> None:
-        self._kept.append(text)
+        plain = self._redact(strip_colors(text))
+        self._kept.append(plain)
         if self._show:
-            self._show(self._stream, text)
+            self._show(self._stream, self._redact_colored(text, plain) if "\033" in text else plain)
+
+    def _redact_colored(self, text: str, plain: str) -> str:
+        """Return a line with its colors and without secrets; without colors if they were in the middle of a secret."""
+        colored = self._redact(text)
+        return colored if strip_colors(colored) == plain else plain
 
 
 def _cut_line(line: bytes) -> bytes:

@@ -12,8 +12,11 @@ from typing import TextIO
 
 from capdoit.output.unfailing_stream import has_lost_output, make_unfailing
 from capdoit.redaction import Redactor
+from capdoit.text import strip_colors
 
 DEFAULT_WIDTH = 80
+GOOD_MARK, BAD_MARK, RUNNING_MARK = "✔", "✘", "▸"
+ASCII = str.maketrans({GOOD_MARK: "ok", BAD_MARK: "FAILED", RUNNING_MARK: ">", "…": "...", "█": "#", "░": "-"})
 
 
 class Tone(Enum):
@@ -25,6 +28,7 @@ class Tone(Enum):
     HEAD = "1"
 
 
+Line = tuple[str, Tone | None]
 TONES_BY_WORD = {
     **dict.fromkeys(("live", "works"), Tone.GOOD),
     **dict.fromkeys(("missing", "nothing", "building", "interrupted", "differs", "?"), Tone.DOUBTFUL),
@@ -63,8 +67,18 @@ class Console:
 
     @property
     def has_colors(self) -> bool:
-        """True on a terminal with colors, unless NO_COLOR is set (no-color.org)."""
-        return self._stream.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM", "dumb") != "dumb"
+        """True on a terminal with colors, and with FORCE_COLOR, but not with NO_COLOR (no-color.org)."""
+        if os.environ.get("NO_COLOR"):
+            return False
+        is_forced = os.environ.get("FORCE_COLOR", "0") not in ("", "0")
+        return is_forced or (self._stream.isatty() and os.environ.get("TERM", "dumb") != "dumb")
+
+    @property
+    def has_unicode(self) -> bool:
+        """True if the locale is UTF-8, also for a stream in memory, which has no encoding."""
+        names = (os.environ.get(name) for name in ("LC_ALL", "LC_CTYPE", "LANG"))
+        is_plain = next(filter(None, names), "") in ("C", "POSIX")
+        return not is_plain and "utf" in (getattr(self._stream, "encoding", None) or "utf-8").lower()
 
     def redact(self, text: str) -> str:
         """Return a text of capdoit with secrets masked, but no word that capdoit itself writes."""
@@ -80,7 +94,20 @@ class Console:
 
     def write_output(self, host: str, line: str) -> None:
         """Write a line of output of a host; its secrets must be masked already."""
-        self._write(f"   {host.ljust(self._host_width)} | {line}")
+        self.write_line(f"   {self.align_host(host)} | {line}")
+
+    def align_host(self, host: str) -> str:
+        """Return the name of a host, as wide as the names of `reserve_width`."""
+        return host.ljust(self._host_width)
+
+    def write_control(self, line: str) -> None:
+        """Write a line for a program that reads the output, such as a CI service; nothing if it is empty."""
+        if line:
+            self._write(line)
+
+    def write_line(self, line: str) -> None:
+        """Write a line that may have colors, which are left out if the stream has none; its secrets must be masked."""
+        self._write(line if "\033" not in line or self.has_colors else strip_colors(line))
 
     def write_table(self, text: str) -> None:
         """Write a table; its first line is the head, and cells that are a state have the color of that state."""
@@ -93,6 +120,7 @@ class Console:
         self._write(text)
 
     def _colored(self, text: str, tone: Tone | None) -> str:
+        text = text if self.has_unicode else text.translate(ASCII)
         return f"\033[{tone.value}m{text}\033[0m" if tone and self.has_colors else text
 
     def _write(self, text: str) -> None:

@@ -7,12 +7,11 @@ from typing import Any
 
 from capdoit import events
 from capdoit.events import Event, EventBus
-from capdoit.output.console import Console, Tone
+from capdoit.output.console import Console, Line, Tone
 from capdoit.output.failure_report import render_failure
 from capdoit.redaction import SHORTEST_SECRET
 from capdoit.text import fit_table, group_names, join_names, shorten_revision
 
-Line = tuple[str, Tone | None]
 REPORTS = (events.TeardownFailed, events.FlowStopped)  # begin with the name of the flow, at the left edge
 
 
@@ -34,8 +33,8 @@ class ConsoleListener:
         if isinstance(event, events.FlowStarted):
             self._console.reserve_width(event.hosts)
         if isinstance(event, events.DrillFinished):
-            self._console.write_table(_drill_table(event, self._console.width))
-        for text, tone in RENDERERS.get(type(event), _not_shown)(event):
+            self._console.write_table(render_drill_table(event, self._console.width))
+        for text, tone in render_message(event):
             self._console.write(text if isinstance(event, REPORTS) else f"   {text}", tone)
 
 
@@ -44,6 +43,11 @@ def console_events(console: Console) -> EventBus:
     bus = EventBus(console.redactor)
     bus.subscribe(ConsoleListener(console))
     return bus
+
+
+def render_message(event: Event) -> Iterator[Line]:
+    """Return the lines of an event that says something to the operator; none for any other event."""
+    return RENDERERS.get(type(event), _not_shown)(event)
 
 
 def _not_shown(_: Any) -> Iterator[Line]:
@@ -68,17 +72,6 @@ def _teardown_failed(event: events.TeardownFailed) -> Iterator[Line]:
 
 def _flow_stopped(event: events.FlowStopped) -> Iterator[Line]:
     yield render_failure(event.report), None
-
-
-def _flow_finished(event: events.FlowFinished) -> Iterator[Line]:
-    if event.missing:
-        _, _, stage = event.name.partition(":")
-        missing = f"{join_names(event.missing)}, which could not be reached"
-        yield f"NOT deployed to {missing}. Once reachable, run: doit deploy:{stage}", Tone.DOUBTFUL
-    if event.warnings:
-        yield f"{event.name} finished with warnings; see above", Tone.DOUBTFUL
-    if event.undo:
-        yield f"To undo this rollback: {event.undo}", None
 
 
 def _stop_requested(event: events.StopRequested) -> Iterator[Line]:
@@ -184,7 +177,8 @@ def _drill_hook_skipped(event: events.DrillHookSkipped) -> Iterator[Line]:
     yield f"skipped: {event.hook} ({event.place}), {event.when}: {event.reason}", None
 
 
-def _drill_table(event: events.DrillFinished, width: int) -> str:
+def render_drill_table(event: events.DrillFinished, width: int) -> str:
+    """Return the table of hosts at the end of a drill."""
     rows = [
         (host, "works", live or "nothing", f"{event.archives[host]} members" if host in event.archives else "none")
         for host, live in event.live.items()
@@ -216,7 +210,6 @@ RENDERERS: dict[type[Event], Callable[[Any], Iterator[Line]]] = {
     events.StepSkipped: _step_skipped,
     events.TeardownFailed: _teardown_failed,
     events.FlowStopped: _flow_stopped,
-    events.FlowFinished: _flow_finished,
     events.StopRequested: _stop_requested,
     events.AutomaticRollbackStarted: _automatic_rollback_started,
     events.Warned: _warned,

@@ -37,6 +37,12 @@ list_lfs_files() {
     )
 }
 
+# Print the subject line of a commit ($2) in a repository ($1) as a fact.
+report_subject() {
+    subject=$(git --git-dir="$1" log -1 --no-show-signature --format=%s "$2") || return 0
+    if [ -n "$subject" ]; then print_fact subject "$subject"; fi
+}
+
 # Print the first lines of stdin as facts ($1); a message names a few of hundreds of files.
 report_first_lines() {
     sed 6q | while IFS= read -r line; do print_fact "$1" "$line"; done

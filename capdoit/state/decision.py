@@ -14,6 +14,7 @@ class Decision:
         release: name of the release that is made or rolled back to; empty until ``starting`` chose it.
         revision: its commit or checksum; empty until it is known.
         revision_time: unix seconds of the revision, as text; empty when it is not known.
+        subject: subject line of the commit, for people; empty when it is not known.
         archived_on: in a rollback, names of the hosts that have the release only as an archive.
         reverts: names that the rollback target does not know and that ``migrations=back`` reverts, by recipe.
         names: in a rollback, name of the release by host: a host may have its revision in a release of another name.
@@ -22,6 +23,7 @@ class Decision:
     release: str = ""
     revision: str = ""
     revision_time: str = ""
+    subject: str = ""
     archived_on: frozenset[str] = frozenset()
     reverts: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     names: Mapping[str, str] = field(default_factory=dict)

@@ -104,10 +104,11 @@ class GitTransfer(Transfer):
         first = fleet.release_connections[:1]
         fetched = fleet.all(partial(_fetch, context, branch))
         found = context.executor.act(lambda: fetched, lambda: fleet.all(partial(_look_up, stage, branch), first))
-        revision = _choose_commit(stage, branch, found[first[0].name])
+        chosen = found[first[0].name]
+        revision = _choose_commit(stage, branch, chosen)
         for sentence, hosts in _find_omissions(context.request.branch, found).items():
             context.warn(f"{hosts}: {sentence}")
-        return ResolvedCode(revision)
+        return ResolvedCode(revision, subject=chosen.subject)
 
     def export_values(self, stage: Stage) -> Mapping[str, Any]:
         """Return the repository, and the directory in it that is deployed; empty for all of it."""

@@ -13,7 +13,7 @@ from capdoit.text import find_similar_name, join_names
 
 SHA_PREFIX = re.compile(r"[0-9a-fA-F]{7,64}")
 FULL_SHA = re.compile(r"[0-9a-fA-F]{40}|[0-9a-fA-F]{64}")
-SINGLE_KEYS = {"commit", "unexamined", "end"}
+SINGLE_KEYS = {"commit", "subject", "unexamined", "end"}
 REPEATED_KEYS = {"ref", "unreadable_ref", "existing_ref", "submodule", "lfs_file"}
 MOST_SHOWN = 5
 KINDS = {"refs/heads/": "a branch", "refs/tags/": "a tag"}
@@ -31,6 +31,7 @@ class FoundCode:
         is_examined: False if the host could not look into the commit.
         submodules: the first paths of submodules in the commit.
         lfs_files: the first paths of files in Git LFS whose contents the host cannot write.
+        subject: subject line of the commit; empty if the host did not look into the commit.
     """
 
     refs: Mapping[str, str] = field(default_factory=dict)
@@ -40,6 +41,7 @@ class FoundCode:
     is_examined: bool = True
     submodules: Sequence[str] = ()
     lfs_files: Sequence[str] = ()
+    subject: str = ""
 
 
 def possible_refs(branch: str) -> list[str]:
@@ -72,6 +74,7 @@ def parse_found_code(host: str, text: str) -> FoundCode:
         is_examined=not facts["unexamined"],
         submodules=tuple(facts["submodule"]),
         lfs_files=tuple(facts["lfs_file"]),
+        subject="".join(facts["subject"]),
     )
 
 

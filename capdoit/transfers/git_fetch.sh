@@ -2,7 +2,7 @@
 # Update the mirror of the repository on this host. Print, as facts, the refs that the branch may mean and the commit
 # that its sha means, as the mirror has them now.
 # Needs: connect_git enter_deploy_to fetch_commit find_commit mirror_git prepare_git print_fact
-# Needs: replace_damaged_mirror report_existing_refs report_omissions require_lock update_mirror
+# Needs: replace_damaged_mirror report_existing_refs report_omissions report_subject require_lock update_mirror
 # Given: deploy_to refs repo_url sha
 
 # Print the refs that the mirror has, as facts. Fail if git can read no commit there.
@@ -39,6 +39,7 @@ fi
 if [ -n "$found" ]; then printf '%s\n' "$found"; fi
 commit=$(printf '%s\n' "$found" | sed -n 's/^ref[[:blank:]]//p; s/^commit[[:blank:]]//p' | sed 's/ .*//; 1q')
 if [ -n "$commit" ]; then
+    report_subject "$deploy_to/repo" "$commit"
     report_omissions "$deploy_to/repo" "$commit" || print_fact unexamined yes
 elif [ -z "$found" ]; then
     mirror_git for-each-ref --format='%(refname)' refs/heads refs/tags | report_existing_refs

@@ -2,7 +2,7 @@
 # Print, as facts, the refs of the repository that the branch may mean and the commit that its sha means, without a
 # change of the mirror. What the mirror lacks is fetched into a temporary repository.
 # Needs: connect_git find_commit make_temporary_directory prepare_git print_fact report_existing_refs
-# Needs: report_omissions temporary_path
+# Needs: report_omissions report_subject temporary_path
 # Given: deploy_to examine_lfs examine_submodules refs repo_url sha
 
 # Print the commit of a ref ($1) in the answer of the repository, where NAME^{} is the commit of the tag NAME.
@@ -41,7 +41,7 @@ fetch_commit_apart() {
     fetch_apart '+refs/*:refs/*'
 }
 
-# Print the paths that a release of the commit would lack.
+# Print the subject line of the commit, and the paths that a release of it would lack.
 examine_commit() {
     if [ -z "$apart" ] && ! find_commit "$commit" >/dev/null; then
         open_repository_apart
@@ -51,7 +51,9 @@ examine_commit() {
         fi
         commit=$(apart_git rev-parse --quiet --verify 'FETCH_HEAD^{commit}') || print_fact unreadable_ref "$origin"
     fi
-    if [ -n "$commit" ]; then report_omissions "${apart:-$deploy_to/repo}" "$commit" || print_fact unexamined yes; fi
+    if [ -z "$commit" ]; then return; fi
+    report_subject "${apart:-$deploy_to/repo}" "$commit"
+    report_omissions "${apart:-$deploy_to/repo}" "$commit" || print_fact unexamined yes
 }
 
 prepare_git

@@ -28,10 +28,12 @@ class ResolvedCode:
     Attributes:
         revision: the commit, or the sha256 of the archive.
         revision_time: Unix seconds of the code as text; empty if a host finds it out itself.
+        subject: subject line of the commit, for people; empty if it is not known.
     """
 
     revision: str
     revision_time: str = ""
+    subject: str = ""
 
 
 class CommitSource(Protocol):

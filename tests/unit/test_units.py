@@ -6,7 +6,15 @@ from datetime import datetime, timedelta, timezone
 
 import pytest
 
-from capdoit.units import format_elapsed, format_minute, format_size, format_timestamp, parse_timestamp
+from capdoit.units import (
+    format_clock,
+    format_elapsed,
+    format_minute,
+    format_seconds,
+    format_size,
+    format_timestamp,
+    parse_timestamp,
+)
 
 
 def test_a_timestamp_is_in_utc_and_is_read_back() -> None:
@@ -26,6 +34,21 @@ def test_a_time_is_shown_to_the_minute_and_an_invalid_one_not_at_all() -> None:
 )
 def test_a_duration_is_shown_in_minutes_and_seconds(seconds: int, said: str) -> None:
     assert format_elapsed(seconds) == said
+
+
+@pytest.mark.parametrize(
+    ("seconds", "said", "clock"),
+    [
+        (0.04, "0.0s", "00:00"),
+        (59.94, "59.9s", "00:59"),
+        (59.96, "1m00s", "00:59"),
+        (125.9, "2m06s", "02:05"),
+        (3725, "1h02m", "1:02:05"),
+    ],
+)
+def test_a_view_shows_a_duration_in_few_characters(seconds: float, said: str, clock: str) -> None:
+    assert format_seconds(seconds) == said
+    assert format_clock(seconds) == clock
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from itertools import pairwise
@@ -10,7 +11,7 @@ from itertools import pairwise
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from capdoit.hosts.stream import CHUNK_BYTES, Stream
+from capdoit.hosts.stream import CHUNK_BYTES, LineSplitter, Stream
 
 some = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 NONCE = "0123456789abcdef" * 2
@@ -151,3 +152,24 @@ def test_endless_output_is_passed_on_without_filling_memory(pattern: bytes, gree
             assert len(stream.preamble) <= CHUNK_BYTES
             if greets:
                 assert written - passed <= 2 * CHUNK_BYTES
+
+
+# -- the lines of a script
+
+
+def split(output: bytes, secret: str) -> tuple[list[str], list[str]]:
+    """Return the lines that are shown, and those that are kept."""
+    shown, kept = list[str](), deque[str]()
+    splitter = LineSplitter("out", lambda _, line: shown.append(line), kept, lambda text: text.replace(secret, "***"))
+    splitter.feed(output + b"\n")
+    splitter.finish()
+    return shown, [*kept]
+
+
+def test_a_shown_line_keeps_its_colors_and_a_kept_line_does_not() -> None:
+    assert split(b"\033[31mred\n", "hunter22") == (["\033[31mred\033[0m"], ["red"])
+
+
+def test_a_secret_with_colors_in_its_middle_is_masked() -> None:
+    assert split(b"the \033[1mhunt\033[0mer22\n", "hunter22") == (["the ***"], ["the ***"])
+    assert split(b"\033[1mhunter22\033[0m\n", "hunter22") == (["\033[1m***\033[0m\033[0m"], ["***"])

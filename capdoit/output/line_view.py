@@ -1,0 +1,172 @@
+"""The view of a flow for pipes, CI and plain terminals: a line for each event, with the elapsed time and the task."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import deque
+from collections.abc import Iterable
+
+from capdoit import events
+from capdoit.events import Event
+from capdoit.output.console import Console, Line, Tone
+from capdoit.output.console_listener import REPORTS, render_drill_table, render_message
+from capdoit.output.flow_display import FlowDisplay, FlowDisplays, HostWork
+from capdoit.output.folds import begin_fold, end_fold
+from capdoit.output.progress_lines import render_progress
+from capdoit.output.summary import render_summary
+from capdoit.output.ticker import Ticker
+from capdoit.output.view_choice import Verbosity, ViewChoice
+from capdoit.text import join_names
+from capdoit.units import format_clock, format_size
+
+SILENCE_SECONDS = 10  # after which a step is said to be still running
+TICK_SECONDS = 0.5
+MOST_NAMES = 20  # hosts that a line names
+KEPT_LINES = 100  # of each host in a step, which are shown if the host fails
+# Answers rather than events: they have no time in front, and are shown at every verbosity.
+RESULTS = (
+    events.HookPlanned,
+    events.StepPlanned,
+    events.DryRunFinished,
+    events.DrillHookSkipped,
+    events.DrillFinished,
+    events.ShadowLeftBehind,
+    events.CheckWarned,
+    events.CheckPassed,
+)
+URGENT = (events.StopRequested, events.LockAwaited)  # shown at every verbosity
+
+
+class LineView:
+    """A listener that writes lines.
+
+    Args:
+        console: gets the lines.
+        choice: what to show.
+    """
+
+    def __init__(self, console: Console, choice: ViewChoice) -> None:
+        self._console, self._choice = console, choice
+        self._began = self._said_at = time.monotonic()
+        self._displays = FlowDisplays()
+        self._kept: dict[str, deque[str]] = {}
+        self._fold = ""
+        self._lock = threading.RLock()
+        self._ticker = Ticker(TICK_SECONDS, self._break_silence)
+
+    def __call__(self, event: Event) -> None:
+        """Write the lines of an event."""
+        with self._lock:
+            now = time.monotonic()
+            display = self._displays.fold(event, now)
+            if self._choice.verbosity > Verbosity.SILENT:
+                self._ticker.start()
+                self._show(event, display, now)
+            elif isinstance(event, events.TeardownFailed):  # doit does not report it
+                self._console.write(event.text, Tone.BAD)
+
+    def _show(self, event: Event, display: FlowDisplay, now: float) -> None:
+        if isinstance(event, events.HostOutput):
+            self._show_output(event, self._front(display, now))
+        elif isinstance(event, events.FlowFinished):
+            self._write_unmarked(render_summary(display))
+        elif isinstance(event, REPORTS):
+            self._write_unmarked(render_message(event))
+        elif isinstance(event, RESULTS):
+            self._show_result(event)
+        elif isinstance(event, URGENT) or self._choice.verbosity >= Verbosity.STEPS:
+            self._show_event(event, display, now)
+
+    def _show_output(self, event: events.HostOutput, front: str) -> None:
+        line = f"{self._console.align_host(event.host)} | {event.colored or event.line}"
+        if self._choice.verbosity >= Verbosity.OUTPUT:
+            self._write_output(f"{front}{line}")
+        elif self._choice.verbosity == Verbosity.STEPS:
+            self._kept.setdefault(event.host, deque(maxlen=KEPT_LINES)).append(line)
+
+    def _show_result(self, event: Event) -> None:
+        if isinstance(event, events.DrillFinished):
+            self._console.write_table(render_drill_table(event, self._console.width))
+        self._write_unmarked((f"   {text}", tone) for text, tone in render_message(event))
+
+    def _show_event(self, event: Event, display: FlowDisplay, now: float) -> None:
+        if display.started and display.started.is_dry_run:
+            self._write_unmarked((f"   {text}", tone) for text, tone in render_message(event))
+            return
+        front = self._front(display, now)
+        self._begin(event, display)
+        if isinstance(event, events.StepFailed):
+            self._show_kept_output(display, front)
+        shows_hosts = self._choice.verbosity >= Verbosity.OUTPUT
+        for text, tone in (*render_progress(event, display, shows_hosts), *render_message(event)):
+            self._write(front, text, tone)
+        if isinstance(event, (events.StepFinished, events.StepFailed)):
+            self._end_fold()
+
+    def _begin(self, event: Event, display: FlowDisplay) -> None:
+        if isinstance(event, events.FlowStarted | events.DrillStarted | events.CheckStarted):
+            self._console.reserve_width(event.hosts)
+        if isinstance(event, events.StepStarted):
+            self._kept = {}
+            self._fold = display.task_name
+            self._console.write_control(begin_fold(self._choice.folding, self._fold))
+
+    def _show_kept_output(self, display: FlowDisplay, front: str) -> None:
+        """Show the output of the hosts that failed; of all hosts, if the step failed elsewhere."""
+        failed = display.steps[-1].failed if display.steps else []
+        for host in failed or [*self._kept]:
+            for line in self._kept.pop(host, ()):
+                self._write_output(f"{front}{line}")
+
+    # -- silence
+
+    def _break_silence(self) -> None:
+        """Say which hosts are at work, if nothing was said for some time."""
+        with self._lock:
+            now = time.monotonic()
+            if self._choice.verbosity >= Verbosity.STEPS and now - self._said_at >= SILENCE_SECONDS:
+                for display in self._displays.working():
+                    self._write(self._front(display, now), _describe_silence(display, now))
+
+    # -- writing
+
+    def _write(self, front: str, text: str, tone: Tone | None = None) -> None:
+        """Write one or more lines, each with the time and the task in front."""
+        self._said_at = time.monotonic()
+        for line in text.split("\n"):
+            self._console.write(f"{front}{line}".rstrip(), tone)
+
+    def _write_output(self, line: str) -> None:
+        self._said_at = time.monotonic()
+        self._console.write_line(line)
+
+    def _write_unmarked(self, lines: Iterable[Line]) -> None:
+        self._end_fold()
+        for text, tone in lines:
+            self._console.write(text, tone)
+
+    def _front(self, display: FlowDisplay, now: float) -> str:
+        return f"{' '.join(filter(None, (format_clock(now - self._began), display.task_name)))}  "
+
+    def _end_fold(self) -> None:
+        if self._fold:
+            self._console.write_control(end_fold(self._choice.folding, self._fold))
+            self._fold = ""
+
+
+def _describe_silence(display: FlowDisplay, now: float) -> str:
+    hosts = [_describe_work(name, display.work[name]) for name in display.working]
+    seconds = int(now - display.step.began) if display.step else 0
+    return f"still running{f' on {_join_first(hosts)}' if hosts else ''} ({seconds}s)"
+
+
+def _describe_work(name: str, work: HostWork) -> str:
+    if not work.upload or work.upload.is_complete:
+        return name
+    return f"{name} ({work.upload.share:.0%} of {format_size(work.upload.total_bytes / 1024)})"
+
+
+def _join_first(names: list[str]) -> str:
+    left = len(names) - MOST_NAMES
+    return join_names(names[:MOST_NAMES]) + (f" and {left} more" if left > 0 else "")

@@ -1,0 +1,162 @@
+"""The region of the live view, made with rich: the title of the flow, the current step, and a line for each host."""
+
+from __future__ import annotations
+
+import io
+import os
+from collections.abc import Iterable, Iterator, Sequence
+
+from rich.cells import cell_len
+from rich.console import Console as RichConsole
+from rich.console import RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from capdoit.output.console import ASCII, BAD_MARK, GOOD_MARK, RUNNING_MARK, Console
+from capdoit.output.flow_display import FlowDisplay, HostWork, Upload, WorkState
+from capdoit.output.screen import RegionLine
+from capdoit.output.summary import describe_code
+from capdoit.text import join_names, strip_colors
+from capdoit.units import format_clock, format_seconds, format_size
+
+MOST_HOSTS = 20  # of which each has a line
+SLOWEST_HOSTS = 5  # that have a line if there are more
+OTHER_ROWS = 4  # the title, the step, the counts of hosts, and the row of the cursor
+WIDE = 100  # columns from which bars are long
+LOOKS = {
+    WorkState.WORKING: (RUNNING_MARK, "cyan"),
+    WorkState.DONE: (GOOD_MARK, "green"),
+    WorkState.FAILED: (BAD_MARK, "red"),
+    WorkState.STOPPED: (BAD_MARK, "yellow"),
+}
+
+
+def render_region(display: FlowDisplay, now: float, size: os.terminal_size, console: Console) -> list[RegionLine]:
+    """Return the lines of the region.
+
+    Args:
+        display: the state of the flow.
+        now: the time now.
+        size: columns and lines of the terminal.
+        console: says which characters and colors the terminal has.
+    """
+    width = size.columns - 1  # a full last column makes some terminals wrap
+    parts: list[RenderableType] = [*_titles(display, now), _host_table(display, now, size)]
+    lines = _render(parts, width, console.has_colors).splitlines()
+    texts = lines if console.has_unicode else [_to_ascii(line) for line in lines]
+    return [RegionLine(text, cell_len(strip_colors(text))) for text in texts[: size.lines - 1]]
+
+
+def _to_ascii(line: str) -> str:
+    """Return a line in which marks are as wide as before."""
+    marks = {ord(GOOD_MARK): "+", ord(BAD_MARK): "x", ord("…"): "~"}
+    return line.translate({**ASCII, **marks})
+
+
+def _render(parts: Iterable[RenderableType], width: int, has_colors: bool) -> str:
+    target = io.StringIO()
+    rich = RichConsole(
+        file=target,
+        force_terminal=True,
+        width=width,
+        color_system="standard" if has_colors else None,
+        legacy_windows=False,
+        highlight=False,
+        _environ={},  # capdoit has decided about colors
+    )
+    for part in parts:
+        rich.print(part, overflow="ellipsis", no_wrap=True, crop=True)
+    return target.getvalue()
+
+
+# -- the flow and its step
+
+
+def _titles(display: FlowDisplay, now: float) -> Iterator[Text]:
+    if display.name:
+        yield Text.assemble((_title(display, now), "bold"), overflow="ellipsis", no_wrap=True)
+    yield Text(_step_title(display, now), overflow="ellipsis", no_wrap=True)
+
+
+def _title(display: FlowDisplay, now: float) -> str:
+    release = display.decision.release if display.decision else ""
+    words = (format_clock(now - display.began), display.name, release, f"by {display.operator}")
+    return "  ".join(filter(None, (*words, describe_code(display))))
+
+
+def _step_title(display: FlowDisplay, now: float) -> str:
+    """Return the name of the step, its position in the flow, its duration, and the number of hosts that are done."""
+    step = display.step
+    name = step.name if step else "cleaning up" if display.has_failed else "asking the hosts"
+    number = f"({display.number(name)})" if display.number(name) else ""
+    elapsed = format_clock(now - step.began) if step else ""
+    return "  ".join(filter(None, (f"{RUNNING_MARK} {name}", number, elapsed, _count_done(display))))
+
+
+def _count_done(display: FlowDisplay) -> str:
+    done = sum(work.state is WorkState.DONE for work in display.work.values())
+    total = max(len(display.hosts), len(display.work))
+    return f"{done} of {total} hosts" if total > 1 and display.work else ""
+
+
+# -- the hosts
+
+
+def _host_table(display: FlowDisplay, now: float, size: os.terminal_size) -> Table:
+    table = Table.grid(padding=(0, 1))
+    table.add_column(width=3, justify="right")
+    for _ in range(2):
+        table.add_column(no_wrap=True)
+    table.add_column(no_wrap=True, overflow="ellipsis", ratio=1)
+    shown = _choose_hosts(display, now, size)
+    for name in shown:
+        table.add_row(*_host_row(name, display.work[name], now, size.columns))
+    if len(shown) < len(display.work):
+        table.add_row("", Text("…"), "", Text(_count_others(display, shown)))
+    return table
+
+
+def _choose_hosts(display: FlowDisplay, now: float, size: os.terminal_size) -> list[str]:
+    """Return the hosts that have a line: all of them, or the slowest of many."""
+    room = max(1, size.lines - OTHER_ROWS)
+    if len(display.work) <= min(MOST_HOSTS, room + 1):
+        return [*display.work]
+    slowest = sorted(display.work, key=lambda name: _slowness(display.work[name], now), reverse=True)
+    return slowest[: min(SLOWEST_HOSTS, room)]
+
+
+def _slowness(work: HostWork, now: float) -> tuple[bool, bool, float]:
+    """Return the sort key of a host: failed ones are first, then those at work, the slowest first."""
+    return work.state is WorkState.FAILED, work.state is WorkState.WORKING, work.seconds(now)
+
+
+def _count_others(display: FlowDisplay, shown: Sequence[str]) -> str:
+    others = [work.state for name, work in display.work.items() if name not in shown]
+    return "and " + join_names(f"{count} {state.value}" for state in WorkState if (count := others.count(state)))
+
+
+def _host_row(name: str, work: HostWork, now: float, columns: int) -> tuple[RenderableType, ...]:
+    mark, color = LOOKS[work.state]
+    seconds = format_seconds(work.seconds(now))
+    return Text(mark, style=color), Text(name), Text(seconds), _detail(work, now, columns)
+
+
+def _detail(work: HostWork, now: float, columns: int) -> Text:
+    """Return the progress of an upload, or the last line of output in its colors."""
+    if work.upload and not work.upload.is_complete:
+        return _upload(work.upload, now, columns)
+    return Text.from_ansi(work.last_line, no_wrap=True, overflow="ellipsis")
+
+
+def _upload(upload: Upload, now: float, columns: int) -> Text:
+    length = 20 if columns >= WIDE else 10
+    filled = int(upload.share * length)
+    rate, left = upload.rate(now), upload.seconds_left(now)
+    words = [
+        f"{upload.share:4.0%}",
+        f"of {format_size(upload.total_bytes / 1024)}",
+        f"{format_size(rate / 1024)}/s" if rate else "",
+        f"{format_seconds(left)} left" if left is not None else "",
+    ]
+    bar = Text.assemble(("█" * filled, "green"), ("░" * (length - filled), "dim"))
+    return bar.append(" " + "  ".join(filter(None, words)))

@@ -1,0 +1,95 @@
+"""The lines about the progress of a flow: its title, its release, the end of steps, and of hosts in a step."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from capdoit import events
+from capdoit.events import Event
+from capdoit.output.console import BAD_MARK, GOOD_MARK, Line, Tone
+from capdoit.output.flow_display import FlowDisplay
+from capdoit.output.summary import describe_code
+from capdoit.text import join_names
+from capdoit.units import format_seconds
+
+MOST_HOSTS = 10  # that a title names
+
+
+def render_progress(event: Event, display: FlowDisplay, shows_hosts: bool) -> Iterator[Line]:
+    """Return the lines of an event that tells of progress; none for any other event.
+
+    Args:
+        event: the event.
+        display: the state of the flow after the event.
+        shows_hosts: whether hosts that are done with a part of a step have a line.
+    """
+    if isinstance(event, events.WorkFinished) and not (shows_hosts or event.reason):
+        return iter(())
+    return RENDERERS.get(type(event), _not_shown)(event, display)
+
+
+def render_short_progress(event: Event, display: FlowDisplay) -> Iterator[Line]:
+    """Return the lines of the start of a flow and of the end of its steps, with their names, for a terminal.
+
+    Args:
+        event: the event.
+        display: the state of the flow after the event.
+    """
+    if isinstance(event, events.FlowStarted):
+        for text, tone in _flow_started(event, display):
+            yield f"{display.name}  {text}", tone
+    elif isinstance(event, events.StepFinished) and event.name not in display.skipped:
+        width = max(map(len, display.started.tasks if display.started else ()), default=0)
+        yield f"{GOOD_MARK} {event.name.ljust(width)}  {format_seconds(event.seconds):>6}", Tone.GOOD
+    elif isinstance(event, events.StepFailed) and display.steps:
+        on = f" on {join_names(failed)}" if (failed := display.steps[-1].failed) else ""
+        yield f"{BAD_MARK} {display.steps[-1].name}  {_describe_failure(event, display)}{on}", Tone.BAD
+
+
+def _not_shown(_: Any, __: FlowDisplay) -> Iterator[Line]:
+    return iter(())
+
+
+def _flow_started(event: events.FlowStarted, _: FlowDisplay) -> Iterator[Line]:
+    hosts = join_names(event.hosts) if len(event.hosts) <= MOST_HOSTS else f"{len(event.hosts)} hosts"
+    what = f"{event.branch} to {hosts}" if event.flow == "deploy" else f"on {hosts}"
+    yield f"{what}, by {event.operator}{f': {event.message}' if event.message else ''}", Tone.HEAD
+
+
+def _decided(event: events.Decided, display: FlowDisplay) -> Iterator[Line]:
+    if display.is_decision_new and event.decision.release:
+        yield f"release {event.decision.release}: {describe_code(display)}".removesuffix(": "), None
+
+
+def _step_finished(event: events.StepFinished, display: FlowDisplay) -> Iterator[Line]:
+    if event.name not in display.skipped:
+        number = display.number(event.name)
+        yield f"{GOOD_MARK} {format_seconds(event.seconds)}{f' ({number})' if number else ''}", Tone.GOOD
+
+
+def _step_failed(event: events.StepFailed, display: FlowDisplay) -> Iterator[Line]:
+    yield f"{BAD_MARK} {_describe_failure(event, display)}", Tone.BAD
+
+
+def _describe_failure(event: events.StepFailed, display: FlowDisplay) -> str:
+    step = display.steps[-1] if display.steps else None
+    after = f" after {format_seconds(step.seconds)}" if step and step.seconds is not None else ""
+    return f"{'interrupted' if event.interruption else 'failed'}{after}"
+
+
+def _work_finished(event: events.WorkFinished, _: FlowDisplay) -> Iterator[Line]:
+    if event.is_cancelled:
+        yield f"stopped on {event.host} {format_seconds(event.seconds)}", None
+    else:
+        mark = BAD_MARK if event.reason else GOOD_MARK
+        yield f"{mark} {event.host} {format_seconds(event.seconds)}", Tone.BAD if event.reason else None
+
+
+RENDERERS: dict[type[Event], Callable[[Any, FlowDisplay], Iterator[Line]]] = {
+    events.FlowStarted: _flow_started,
+    events.Decided: _decided,
+    events.StepFinished: _step_finished,
+    events.StepFailed: _step_failed,
+    events.WorkFinished: _work_finished,
+}

@@ -1,0 +1,128 @@
+"""A terminal with a region at its end that is drawn again and again, below all lines that were written."""
+
+from __future__ import annotations
+
+import io
+import math
+import os
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TextIO
+
+from capdoit.output.unfailing_stream import make_unfailing
+
+DEFAULT_SIZE = os.terminal_size((80, 24))
+MOST_PENDING = 1 << 16  # characters that wait for the next drawing
+
+
+@dataclass(frozen=True)
+class RegionLine:
+    """A line of the region.
+
+    Attributes:
+        text: the line with its colors; no wider than the terminal.
+        width: number of its columns.
+    """
+
+    text: str
+    width: int
+
+
+class Screen(io.TextIOBase):
+    """A stream that writes above the region, from any thread.
+
+    What is written while a region is shown waits for the next drawing, so a flood of lines costs little. A line without
+    its end, such as a question, hides the region until the line has ended.
+
+    Args:
+        stream: the terminal.
+    """
+
+    def __init__(self, stream: TextIO) -> None:
+        super().__init__()
+        self._stream = stream
+        self._lock = threading.RLock()
+        self._pending: list[str] = []
+        self._pending_size = 0
+        self._region: Sequence[RegionLine] = ()
+        self._drawn: Sequence[RegionLine] = ()
+        self._is_at_line_start = True
+        self._is_writing = False
+        make_unfailing(stream)
+
+    @property
+    def encoding(self) -> str:  # type: ignore[override]
+        """The encoding of the terminal."""
+        return self._stream.encoding
+
+    @property
+    def size(self) -> os.terminal_size:
+        """The columns and lines of the terminal; 80 and 24 if it is gone."""
+        try:
+            size = os.get_terminal_size(self._stream.fileno())
+        except (OSError, ValueError):
+            return DEFAULT_SIZE
+        return size if size.columns and size.lines else DEFAULT_SIZE
+
+    def isatty(self) -> bool:
+        """Return True for a terminal."""
+        return self._stream.isatty()
+
+    def fileno(self) -> int:
+        """Return the file descriptor of the terminal."""
+        return self._stream.fileno()
+
+    def writable(self) -> bool:
+        """Return True."""
+        return True
+
+    def write(self, text: str) -> int:
+        """Write above the region: at once without a region, else with the next drawing."""
+        with self._lock:
+            self._pending.append(text)
+            self._pending_size += len(text)
+            if not self._drawn or self._pending_size > MOST_PENDING:
+                self._write_pending()
+        return len(text)
+
+    def flush(self) -> None:
+        """Write a line without its end at once; complete lines can wait for the next drawing."""
+        with self._lock:
+            if self._pending and not self._pending[-1].endswith("\n"):
+                self._write_pending()
+
+    def draw(self, region: Sequence[RegionLine]) -> None:
+        """Show a region instead of the one before; an empty one hides it."""
+        with self._lock:
+            self._region = region
+            if region or self._drawn or self._pending:
+                self._write_pending()
+
+    def _write_pending(self) -> None:
+        """Write what waits, and the region below it, as one piece, so that nobody sees the screen without it."""
+        if self._is_writing:  # a signal handler: the writer that it interrupted goes on with what waits now
+            return
+        self._is_writing = True
+        try:
+            while True:
+                pending, self._pending, self._pending_size = "".join(self._pending), [], 0
+                self._write_piece(pending)
+                if not self._pending:
+                    break
+        finally:
+            self._is_writing = False
+
+    def _write_piece(self, text: str) -> None:
+        erasure = self._erasure()
+        if text:
+            self._is_at_line_start = text.endswith("\n")
+        self._drawn = self._region if self._is_at_line_start else ()
+        self._stream.write(erasure + text + "".join(f"{line.text}\n" for line in self._drawn))
+        self._stream.flush()
+
+    def _erasure(self) -> str:
+        """Return the control sequence that erases the region, whose lines a narrower terminal has wrapped."""
+        columns = self.size.columns
+        rows = sum(max(1, math.ceil(line.width / columns)) for line in self._drawn)
+        return f"\r\033[{rows}A\033[J" if rows else ""

@@ -1,0 +1,63 @@
+"""The closing summary of a flow."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from capdoit import events
+from capdoit.output.flow_display import FlowDisplay
+from capdoit.output.summary import render_summary
+from capdoit.state.decision import Decision
+
+NEW, OLD, SHA = "20160614133327", "20160613133327", "1f3e" * 10
+STARTED = events.FlowStarted("deploy", "production", ("web1", "web2"), "r", "ann", "main", "the sale begins")
+PUBLISHED = events.Published({"web1": NEW, "web2": NEW}, SHA, "main", 12.34)
+FINISHED = events.FlowFinished("deploy:production", (), 0, 75.2, f"doit rollback:production rollback_release={OLD}")
+
+
+def summary(
+    finished: events.FlowFinished = FINISHED,
+    started: events.FlowStarted = STARTED,
+    published: events.Published | None = PUBLISHED,
+    warnings: tuple[str, ...] = (),
+) -> list[str]:
+    display = FlowDisplay(0)
+    happened = [started, events.Decided(Decision(NEW, SHA, subject="Fix the login")), published, finished]
+    for event in (*map(events.Warned, warnings), *filter(None, happened)):
+        display.apply(event, 0)
+    return [text for text, _ in render_summary(display)]
+
+
+def test_a_deploy_says_what_is_live_how_long_it_took_and_how_to_go_back() -> None:
+    assert summary() == [
+        f"✔ deploy:production: {NEW} is live on web1, web2",
+        '  main 1f3e1f3e1f3e "Fix the login", by ann: the sale begins',
+        "  live after 12.3s, done after 1m15s",
+        f"  To go back: doit rollback:production rollback_release={OLD}",
+    ]
+
+
+def test_a_rollback_says_how_to_undo_it() -> None:
+    lines = summary(started=replace(STARTED, flow="rollback", message=""))
+    assert lines[1] == '  1f3e1f3e1f3e "Fix the login", by ann'
+    assert lines[-1] == f"  To undo this rollback: doit rollback:production rollback_release={OLD}"
+
+
+def test_warnings_and_hosts_that_were_left_out_are_repeated() -> None:
+    lines = summary(replace(FINISHED, missing=("web3",), undo=""), warnings=("slow\nvery slow", "cold"))
+    assert lines[3:] == [
+        "  2 warnings:",
+        "    slow",
+        "    cold",
+        "  NOT deployed to web3, which could not be reached. Once reachable, run: doit deploy:production",
+    ]
+
+
+def test_hosts_with_another_name_of_the_release_are_named_apart() -> None:
+    published = replace(PUBLISHED, releases={"web1": NEW, "web2": OLD})
+    assert summary(published=published)[0] == f"✔ deploy:production: {NEW} is live on web1; {OLD} is live on web2"
+
+
+def test_a_dry_run_and_a_rehearsed_rollback_have_no_summary() -> None:
+    assert summary(started=replace(STARTED, is_dry_run=True)) == []
+    assert summary(started=replace(STARTED, is_drill=True)) == []
