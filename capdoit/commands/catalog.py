@@ -17,6 +17,7 @@ MODULES = (
     "pending",
     "exec",
     "doctor",
+    "config",
     "recipes",
     "schema",
     "unlock",

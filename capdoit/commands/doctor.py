@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from typing import Any
 
 from capdoit.commands.command_request import CommandRequest
 from capdoit.commands.exit_statuses import ALL_WELL, INCOMPLETE, NO_ANSWER, NO_HOST_ANSWERED
+from capdoit.commands.settings_table import HEAD, setting_json, settings_rows
 from capdoit.commands.subcommand import JSON, SELECTION, Subcommand
-from capdoit.config.origins import Setting
 from capdoit.doctor.diagnosis import Diagnosis, diagnose
 from capdoit.doctor.findings import Finding, count_findings, describe_offset, format_findings
 from capdoit.doctor.host_condition import SHOWN_TOOLS, Condition
@@ -71,8 +70,7 @@ def _parts(diagnosis: Diagnosis, recipes: Mapping[str, str], width: int) -> Iter
         yield f"Connections by ssh:\n{fit_table(ROUTE_HEAD, map(_route_row, routes), width)}"
     if recipes:
         yield f"Recipes:\n{fit_table(None, recipes.items(), width)}"
-    rows = [_setting_row(setting) for setting in diagnosis.settings]
-    yield f"Settings of {diagnosis.stage}:\n{fit_table(None, rows, width, least=4)}"
+    yield f"Settings of {diagnosis.stage}:\n{fit_table(HEAD, settings_rows(diagnosis.settings), width, least=3)}"
 
 
 def _tools_row(condition: Condition) -> tuple[str, ...]:
@@ -105,11 +103,6 @@ def _route_row(route: SshRoute) -> tuple[str, ...]:
     return route.host, route.key, route.strict, keepalive, agent, route.address, route.gateway or "-"
 
 
-def _setting_row(setting: Setting) -> tuple[str, ...]:
-    state = "" if not setting.secret else " (set)" if setting.secret in os.environ else " (not set)"
-    return setting.place, setting.host or setting.level, setting.name, f"{setting.value}{state}"
-
-
 # -- for programs
 
 
@@ -121,7 +114,7 @@ def _json(diagnosis: Diagnosis, recipes: Mapping[str, str]) -> dict[str, Any]:
         "controller": dict(diagnosis.controller),
         "hosts": [_host_json(diagnosis, outcome.host, outcome.error) for outcome in diagnosis.conditions],
         "recipes": dict(recipes),
-        "settings": [asdict(setting) for setting in diagnosis.settings],
+        "settings": [setting_json(setting) for setting in diagnosis.settings],
     }
 
 

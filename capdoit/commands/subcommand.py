@@ -61,7 +61,7 @@ VARIABLE_OPTIONS = {
         ValueOption("stage", "the stage", str),
         ValueOption("hosts", "only these hosts, with commas between them", str),
         ValueOption("roles", "only hosts with one of these roles", str),
-        ValueOption("branch", "compare with this branch, tag or commit", str),
+        ValueOption("branch", "the branch, tag or commit to deploy", str),
         ValueOption("verify", "full reads the contents of files, quick does not", str),
         ValueOption("message", "the reason, which the journal on each host keeps", str),
     )

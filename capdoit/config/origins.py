@@ -6,42 +6,57 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
-from capdoit.config.readers import Plain
-from capdoit.config.settings import DEFAULT_LOG, HOST, STAGE, TOP, Schema
+from capdoit.config.readers import Plain, read_plain
+from capdoit.config.settings import DEFAULT_LOG, HOST, STAGE, TOP, Schema, SettingRule
 from capdoit.config.stages import Config, HostConfig, Stage
-from capdoit.config.yaml_nodes import FAST, YamlValue, read_yaml
+from capdoit.config.yaml_nodes import FAST, EnvironmentValue, YamlValue, read_yaml
 from capdoit.text import join_names, make_printable
-from capdoit.url_credentials import mask_url_passwords
+from capdoit.url_credentials import MASK, mask_url_passwords
 
-DEFAULT = "default"
-OFF, ON = "off", "on"
+DEFAULT, RECIPE, VARIABLE = "default", "recipe", "variable"
 NEVER_ON = "no level turns this recipe on"
 SSH_SETTINGS = ("user", "port", "ssh_options", "ssh_config", "hostname")
 
 
 @dataclass(frozen=True)
 class Setting:
-    """One setting in deploy.yml, or a default.
+    """One setting of a stage, with its origin.
 
     Attributes:
         name: name in deploy.yml; in a mapping, the full path: ``default_env.LANG``.
-        value: text for people; a secret is ``!env NAME``.
-        level: ``top``, ``stage``, ``host`` or ``default``.
-        place: file and line; empty for a default.
+        value: the value as deploy.yml has it, or as the environment variable has it; for a recipe, whether it is on.
+            None for a secret, and if the variable is not set.
+        level: the level of deploy.yml that has it (``top``, ``stage`` or ``host``), ``default``, ``recipe`` for what a
+            recipe brings, ``variable`` for ``branch=``.
+        place: file and line; for a variable, how it is set; empty for other levels.
         host: name of the host that has it; empty for other levels.
-        secret: environment variable that holds the value; empty if the value is in deploy.yml.
+        variable: environment variable that holds the value; empty if there is none.
+        is_set: whether that variable is set.
+        recipe: name of the recipe that brings it; empty for other levels.
     """
 
     name: str
-    value: str
+    value: Plain
     level: str
     place: str = ""
     host: str = ""
-    secret: str = ""
+    variable: str = ""
+    is_set: bool = True
+    recipe: str = ""
+
+    @property
+    def text(self) -> str:
+        """The value for people; a secret is masked."""
+        if not self.is_set:
+            return "(not set)"
+        if self.is_recipe:
+            return "on" if self.value else "off"
+        return MASK if self.is_secret else _as_text(self.value)
 
     @property
     def first_name(self) -> str:
@@ -51,7 +66,7 @@ class Setting:
     @property
     def is_secret(self) -> bool:
         """True if its value is never shown."""
-        return bool(self.secret) and self.first_name in ("default_env", "recipes", "repo_url")
+        return bool(self.variable) and self.first_name in ("default_env", "recipes", "repo_url")
 
     @property
     def is_recipe(self) -> bool:
@@ -61,12 +76,12 @@ class Setting:
     @property
     def turns_off(self) -> bool:
         """True if it turns a recipe off."""
-        return self.is_recipe and self.value == OFF
+        return self.is_recipe and self.value is False
 
     @property
     def key(self) -> str:
         """The key that a setting shares with the settings that it overrides; ssh options override nothing."""
-        return f"{self.name} {self.value}" if self.name == "ssh_options" else self.name
+        return f"{self.name} {self.text}" if self.name == "ssh_options" else self.name
 
 
 @dataclass(frozen=True)
@@ -78,20 +93,25 @@ class WrittenSettings:
     hosts: Mapping[str, Mapping[str, Mapping[str, Setting]]]
 
 
-def read_written_settings(file: Path) -> WrittenSettings:
+def read_written_settings(config: Config, environment: Mapping[str, str]) -> WrittenSettings:
     """Read the settings of a deploy.yml that `capdoit.config.stages.load_config` has accepted.
+
+    Args:
+        config: deploy.yml.
+        environment: the environment variables that ``!env NAME`` names.
 
     Raises:
         ConfigError: the file cannot be read any more.
     """
-    top = read_yaml(file, FAST).as_mapping()
+    reader = _SettingReader(Schema(config.transfers), environment)
+    top = read_yaml(config.file, FAST).as_mapping()
     stages = {name: value.as_mapping() for name, value in top["stages"].as_mapping().items()}
     return WrittenSettings(
-        top=_by_key(_flattened(top, TOP)),
-        stages={name: _by_key(_flattened(own, STAGE)) for name, own in stages.items()},
+        top=_by_key(reader.settings_of(top, TOP)),
+        stages={name: _by_key(reader.settings_of(own, STAGE)) for name, own in stages.items()},
         hosts={
             name: {
-                host: _by_key(_flattened(value.as_mapping(), HOST, host))
+                host: _by_key(reader.settings_of(value.as_mapping(), HOST, host))
                 for host, value in own["hosts"].as_mapping().items()
             }
             for name, own in stages.items()
@@ -99,23 +119,37 @@ def read_written_settings(file: Path) -> WrittenSettings:
     )
 
 
-def effective_settings(written: WrittenSettings, config: Config, name: str) -> list[Setting]:
+def effective_settings(
+    written: WrittenSettings, config: Config, name: str, more: Iterable[Setting] = ()
+) -> list[Setting]:
     """Return the settings that apply to a stage: in the order of the schema, then those at hosts.
 
     Args:
         written: all settings of deploy.yml.
         config: deploy.yml, with all hosts of all stages.
         name: name of the stage.
+        more: settings from elsewhere; they are added behind the settings of the same name or recipe.
     """
     defaults = _defaults(config, config.stages[name], {setting.first_name for setting in _for_all_hosts(written, name)})
     applying = {**_by_key(defaults), **written.top, **written.stages[name]}
     turned_off = {key for key, setting in applying.items() if setting.turns_off}
-    order = list(Schema(config.transfers).rules)
     kept = [setting for key, setting in applying.items() if key.rpartition(".")[0] not in turned_off]
     return [
-        *sorted(kept, key=lambda setting: order.index(setting.first_name)),
-        *(setting for own in written.hosts[name].values() for setting in own.values()),
+        *_sorted([*kept, *more], config),
+        *(setting for own in written.hosts[name].values() for setting in _sorted(own.values(), config)),
     ]
+
+
+def _sorted(settings: Iterable[Setting], config: Config) -> list[Setting]:
+    """Return settings in the order of the schema; those of a recipe stay together."""
+    settings, order = list(settings), list(Schema(config.transfers).rules)
+    recipes = [setting.name for setting in settings if setting.is_recipe]
+
+    def place(setting: Setting) -> tuple[int, int]:
+        recipe = next((number for number, name in enumerate(recipes) if f"{setting.name}.".startswith(f"{name}.")), 0)
+        return order.index(setting.first_name), recipe
+
+    return sorted(settings, key=place)
 
 
 def find_unused_settings(written: WrittenSettings, config: Config, name: str) -> list[tuple[Setting, str]]:
@@ -141,40 +175,87 @@ def _by_key(settings: Iterable[Setting]) -> dict[str, Setting]:
     return {setting.key: setting for setting in settings}
 
 
-def _flattened(entries: Mapping[str, YamlValue], level: str, host: str = "") -> Iterator[Setting]:
-    """Yield the settings of one level; a mapping yields a setting for each entry."""
-    for name, value in entries.items():
-        if name not in ("stages", "hosts", "default_stage"):
-            for setting in _parts(name, value):
-                yield replace(setting, level=level, host=host)
+class _SettingReader:
+    """The reader of written settings.
+
+    Args:
+        schema: the rules for all settings.
+        environment: the environment variables that ``!env NAME`` names.
+    """
+
+    def __init__(self, schema: Schema, environment: Mapping[str, str]) -> None:
+        self._rules, self._environment = schema.rules, environment
+
+    def settings_of(self, entries: Mapping[str, YamlValue], level: str, host: str = "") -> Iterator[Setting]:
+        """Yield the settings of one level; a mapping yields a setting for each entry."""
+        for name, value in entries.items():
+            if name not in ("stages", "hosts", "default_stage"):
+                for setting in self._parts(name, value):
+                    yield replace(setting, level=level, host=host)
+
+    def _parts(self, name: str, value: YamlValue) -> Iterator[Setting]:
+        if name == "ssh_options":
+            yield from (_setting(name, item, _text(item)) for item in value.as_list())
+        elif name == "recipes":
+            for recipe, item in value.as_mapping().items():
+                yield _setting(f"{name}.{recipe}", item, item.kind != "bool")
+                options = item.as_mapping() if item.kind == "map" else {}
+                yield from (self._option(f"{name}.{recipe}.{key}", option) for key, option in options.items())
+        elif value.kind == "map":
+            yield from (self._option(f"{name}.{key}", item, is_text=True) for key, item in value.as_mapping().items())
+        elif value.kind == "!env":
+            yield self._from_environment(name, value)
+        else:
+            yield _setting(name, value, _typed(self._rules[name], value))
+
+    def _option(self, name: str, value: YamlValue, is_text: bool = False) -> Setting:
+        if value.kind == "!env":
+            return self._from_environment(name, value)
+        return _setting(name, value, _text(value) if is_text else read_plain(value))
+
+    def _from_environment(self, name: str, value: YamlValue) -> Setting:
+        variable = _text(value)
+        setting = replace(_setting(name, value, None), variable=variable, is_set=variable in self._environment)
+        if setting.is_secret or not setting.is_set:
+            return setting
+        found = _typed(self._rules[name], EnvironmentValue(value, self._environment[variable]))
+        return replace(setting, value=_masked(found))
 
 
-def _parts(name: str, value: YamlValue) -> Iterator[Setting]:
-    if name == "ssh_options":
-        yield from (_setting(name, item) for item in value.as_list())
-    elif name == "recipes":
-        for recipe, item in value.as_mapping().items():
-            yield replace(_setting(f"{name}.{recipe}", item), value=OFF if item.kind == "bool" else ON)
-            options = item.as_mapping() if item.kind == "map" else {}
-            yield from (_setting(f"{name}.{recipe}.{key}", option) for key, option in options.items())
-    elif value.kind == "map":
-        yield from (_setting(f"{name}.{key}", item) for key, item in value.as_mapping().items())
-    else:
-        yield _setting(name, value)
+def _typed(rule: SettingRule, value: YamlValue) -> Plain:
+    """Return a value with its type; a number is a text where the setting is one."""
+    found = rule.read(value)
+    if isinstance(found, bool):
+        return found
+    return _text(value) if isinstance(found, str) else read_plain(value)
 
 
-def _setting(name: str, value: YamlValue) -> Setting:
-    secret = str(value.node.value) if value.kind == "!env" else ""
-    text = f"!env {secret}" if secret else mask_url_passwords(make_printable(_as_text(value)))
-    return Setting(name, text, TOP, _short_place(value), secret=secret)
-
-
-def _as_text(value: YamlValue) -> str:
-    if value.kind == "seq":
-        return join_names(_as_text(item) for item in value.as_list())
-    if value.kind == "map":
-        return join_names(f"{name}: {_as_text(item)}" for name, item in value.as_mapping().items())
+def _text(value: YamlValue) -> str:
     return str(value.node.value)
+
+
+def _setting(name: str, value: YamlValue, plain: Plain) -> Setting:
+    return Setting(name, _masked(plain), TOP, _short_place(value))
+
+
+def _masked(plain: Plain) -> Plain:
+    """Return a value whose texts can be shown."""
+    if isinstance(plain, str):
+        return mask_url_passwords(make_printable(plain))
+    if isinstance(plain, list):
+        return [str(_masked(one)) for one in plain]
+    return {name: str(_masked(one)) for name, one in plain.items()} if isinstance(plain, dict) else plain
+
+
+def _as_text(value: Plain) -> str:
+    """Return a value as people read it; an empty one as deploy.yml would have it."""
+    if value in ([], {}, "", None):
+        return json.dumps(value)
+    if isinstance(value, list):
+        return join_names(value)
+    if isinstance(value, dict):
+        return join_names(f"{name}: {one}" for name, one in value.items())
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def _short_place(value: YamlValue) -> str:
@@ -201,11 +282,7 @@ def _defaults(config: Config, stage: Stage, names_set: set[str]) -> Iterator[Set
     values |= {"deploy_to": f"/var/www/{stage.application}", **stage.transfer_settings, "log": DEFAULT_LOG}
     for name, value in values.items():
         if name not in names_set and value not in (None, (), ""):
-            yield Setting(name, _default_text(value), DEFAULT)
-
-
-def _default_text(value: Plain) -> str:
-    return str(value).lower() if isinstance(value, bool) else str(value)
+            yield Setting(name, value, DEFAULT)
 
 
 # -- unused settings

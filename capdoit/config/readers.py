@@ -303,13 +303,13 @@ def _read_recipe(name: str, value: YamlValue) -> RecipeUse | None:
     return RecipeUse(
         name,
         value.place,
-        {option: _read_option(item) for option, item in options.items()},
+        {option: read_plain(item) for option, item in options.items()},
         {option: item.place for option, item in options.items()},
     )
 
 
-def _read_option(value: YamlValue) -> Plain:
-    """Read an option of a recipe by its YAML type; the recipe checks the type itself."""
+def read_plain(value: YamlValue) -> Plain:
+    """Read a value by its YAML type, such as an option of a recipe: the recipe checks the type itself."""
     readers: dict[str, Callable[[YamlValue], Plain]] = {
         "bool": YamlValue.as_boolean,
         "int": lambda value: value.as_whole_number(0),

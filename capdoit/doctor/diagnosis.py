@@ -68,9 +68,9 @@ def diagnose(stage: Stage, config: Config, events: EventBus, more: Sequence[Find
     Raises:
         ConfigError: deploy.yml cannot be read any more.
     """
-    written = read_written_settings(config.file)
+    written = read_written_settings(config, os.environ)
     settings = effective_settings(written, config, stage.name)
-    events.redactor.add(os.environ[s.secret] for s in settings if s.is_secret and s.secret in os.environ)
+    events.redactor.add(os.environ[s.variable] for s in settings if s.is_secret and s.is_set)
     programs = controller.find_versions()
     routes, conditions = _examine_hosts(stage, events, has_ssh=programs["ssh"] is not None)
     unused = find_unused_settings(written, config, stage.name)

@@ -86,27 +86,27 @@ def judge_settings(
         environment: the controller's environment variables.
     """
     settings = list(settings)
-    unset = [setting for setting in settings if setting.secret and setting.secret not in environment]
-    short = [one for one in settings if one.is_secret and is_too_short(environment.get(one.secret, ""))]
+    unset = [setting for setting in settings if not setting.is_set]
+    short = [one for one in settings if one.is_secret and is_too_short(environment.get(one.variable, ""))]
     return [
         *(Finding(s.place, _describe_short_secret(s), is_problem=False) for s in short),
         *(Finding(s.place, _describe_short_path(s), is_problem=False) for s in settings if _is_short_path(s)),
-        *(Finding(s.place, f"{_full_name(s)}: the environment variable {s.secret} is not set") for s in unset),
+        *(Finding(s.place, f"{_full_name(s)}: the environment variable {s.variable} is not set") for s in unset),
         *(Finding(s.place, f"{_full_name(s)} is not used: {why}", is_problem=False) for s, why in unused),
     ]
 
 
 def _describe_short_secret(setting: Setting) -> str:
-    return f"{_full_name(setting)}: {setting.secret} is too short to be masked ({SHORTEST_SECRET} characters)"
+    return f"{_full_name(setting)}: {setting.variable} is too short to be masked ({SHORTEST_SECRET} characters)"
 
 
 def _is_short_path(setting: Setting) -> bool:
-    is_path = setting.name.upper() == "DEFAULT_ENV.PATH" and not setting.secret
-    return is_path and not {*setting.value.split(":")}.intersection(SYSTEM_DIRECTORIES)
+    is_path = setting.name.upper() == "DEFAULT_ENV.PATH" and not setting.variable
+    return is_path and not {*setting.text.split(":")}.intersection(SYSTEM_DIRECTORIES)
 
 
 def _describe_short_path(setting: Setting) -> str:
-    wanted = f"{setting.value}:$PATH".removeprefix(":")
+    wanted = f"{setting.text}:$PATH".removeprefix(":")
     return f'{_full_name(setting)} has no directory of the system for commands of hooks; add them with "{wanted}"'
 
 

@@ -110,7 +110,7 @@ def test_a_repository_from_the_environment_is_never_shown_or_saved(project: Proj
     assert "***" in said
     assert env["REPO"] not in said + (project.path / "p").read_text()
     settings = json.loads(project.doit("cap", "doctor", "--json", env=env, check=True).out)["settings"]
-    assert [one["value"] for one in settings if one["name"] == "repo_url"] == ["!env REPO"]
+    assert [(one["value"], one["variable"]) for one in settings if one["name"] == "repo_url"] == [(None, "REPO")]
 
 
 @pytest.mark.extended("detail")

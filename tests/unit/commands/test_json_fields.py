@@ -6,7 +6,6 @@ from dataclasses import fields
 
 import pytest
 
-from capdoit.config.origins import Setting
 from capdoit.doctor.host_condition import Clock, Condition
 from capdoit.doctor.ssh_route import SshRoute
 from capdoit.records.history import FlowRecord
@@ -26,7 +25,6 @@ FIELDS = {
     FlowRecord: "run at by origin flow event seconds release releases revision left why ending reason results",
     LivePeriod: "since until by branch",
     Capacity: "free total",
-    Setting: "name value level place host secret",
     SshRoute: "host address gateway keepalive lost_after strict forwards_agent key key_names key_files",
 }
 

@@ -46,7 +46,8 @@ Full = tuple[origins.WrittenSettings, stages.Config]
 
 
 def both(file: Path) -> Full:
-    return origins.read_written_settings(file), stages.load_config(file, TRANSFERS)
+    config = stages.load_config(file, TRANSFERS)
+    return origins.read_written_settings(config, {"TOKEN": "s3cr3t"}), config
 
 
 @pytest.fixture
@@ -59,11 +60,11 @@ def full(tmp_path: Path) -> Full:
 def test_each_setting_has_its_place_in_deploy_yml(full: Full) -> None:
     said, conf = full
     found = origins.effective_settings(said, conf, "production")
-    assert [(s.name, s.value, s.host or s.level, s.place) for s in found] == [
+    assert [(s.name, s.text, s.host or s.level, s.place) for s in found] == [
         ("user", "ann", "top", "deploy.yml:4"),
         ("deploy_to", "/var/www/shop", "default", ""),
         ("default_env.LANG", "de_DE.UTF-8", "stage", "deploy.yml:21"),
-        ("default_env.TOKEN", "!env TOKEN", "top", "deploy.yml:6"),
+        ("default_env.TOKEN", "***", "top", "deploy.yml:6"),
         ("ssh_options", "ConnectTimeout=5", "top", "deploy.yml:7"),
         ("ssh_options", "ConnectTimeout=9", "stage", "deploy.yml:22"),
         ("application", "shop", "top", "deploy.yml:1"),
