@@ -642,7 +642,7 @@ class RollbackRehearsed(Event):
     """The short drill after a deploy found that a rollback works.
 
     Attributes:
-        release: the rollback target.
+        release: the rollback target, for people: with the hosts of each name if it has several.
     """
 
     release: str
@@ -683,7 +683,7 @@ class DrillFinished(Event):
     """A drill found that a rollback works.
 
     Attributes:
-        release: the rollback target.
+        release: the rollback target, for people: with the hosts of each name if it has several.
         live: the release that is live and would be rolled back from, by host.
         archives: number of files in the archive that the rollback made, by host.
         seconds_to_flip: time until the release would be live.
@@ -782,10 +782,12 @@ class CheckPassed(Event):
     Attributes:
         stage: name of the stage.
         hosts: number of hosts that answered.
+        is_certain: false if a linked file is missing, and a hook before ``starting`` has to put it there.
     """
 
     stage: str
     hosts: int
+    is_certain: bool = True
 
 
 Listener = Callable[[Event], None]

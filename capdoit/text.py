@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 # Colors and styles of ECMA-48 (SGR), which change nothing but the look of the text after them.
 COLOR = re.compile(r"\033\[[0-9;:]*m")
@@ -116,6 +116,16 @@ def group_names(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
     for name, value in pairs:
         groups.setdefault(value, []).append(name)
     return {value: join_names(names) for value, names in groups.items()}
+
+
+def join_values(values: Mapping[str, str]) -> str:
+    """Return the value that all names share, or else each value with its names: ``a on web1; b on web2, web3``.
+
+    Args:
+        values: by name.
+    """
+    groups = group_names(values.items())
+    return "; ".join(groups if len(groups) == 1 else (f"{value} on {names}" for value, names in groups.items()))
 
 
 def join_names(values: Iterable[str]) -> str:

@@ -13,7 +13,9 @@ from capdoit.commands.subcommand import JSON, SELECTION, Subcommand, ValueOption
 from capdoit.commands.unreached_hosts import errors_by_host, print_unreached_hosts
 from capdoit.config.stages import Stage
 from capdoit.errors import ConfigError, Outcome, answers
+from capdoit.output.console import Tone
 from capdoit.records.facts import Facts
+from capdoit.records.fleet_state import find_unreadable_records
 from capdoit.records.history import FlowRecord, build_history
 from capdoit.text import fit_table, group_names, join_names, shorten_revision
 from capdoit.units import format_elapsed, format_minute
@@ -55,11 +57,15 @@ def print_history(request: CommandRequest) -> int:
 def _print(
     request: CommandRequest, outcomes: Sequence[Outcome[Facts]], shown: Sequence[FlowRecord], number: int
 ) -> None:
-    if any(outcomes):
-        hosts = [outcome.host for outcome in outcomes if outcome]
+    facts = answers(outcomes)
+    unreadable = find_unreadable_records(facts)
+    if shown or (facts and not unreadable):
+        hosts = [one.host for one in facts if ".capdoit/journal" not in one.unreadable]
         request.console.write_table(_make_table(shown, hosts, request.console.width))
     if number > len(shown):
         request.console.write(f"and {number - len(shown)} before that; -n {number} shows all")
+    for sentence in unreadable:
+        request.console.write(sentence, Tone.DOUBTFUL)
     print_unreached_hosts(request.console, outcomes)
 
 
@@ -112,6 +118,7 @@ def _json(stage: Stage, outcomes: Sequence[Outcome[Facts]], shown: Sequence[Flow
     return {
         "stage": stage.name,
         "history": [vars(flow) for flow in shown],
+        "unreadable": find_unreadable_records(answers(outcomes)),
         "errors": errors_by_host(outcomes),
     }
 

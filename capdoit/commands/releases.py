@@ -86,10 +86,14 @@ def _print(
         console.write_table(_make_table(facts, preview.release, sizes, console.width))
     for sentence in fleet_state.find_wrong_symlinks(facts):
         console.write(sentence, Tone.BAD)
+    for sentence in fleet_state.find_unreadable_records(facts):
+        console.write(sentence, Tone.DOUBTFUL)
     if preview.error:
         console.write(f"A rollback is refused: {preview.refusal}", Tone.DOUBTFUL)
         for line in advise_rollback(preview, request, stage):
             console.write(f"  {line}")
+    for warning in preview.warnings:
+        console.write(warning, Tone.DOUBTFUL)
     for line in advise_agreement(preview, facts, request, stage):
         console.write(line)
     print_unreached_hosts(console, outcomes)
@@ -181,6 +185,7 @@ def _json(stage: Stage, outcomes: Sequence[Outcome[Facts]], sizes: Sizes, previe
         "stage": stage.name,
         "rollback": preview.release,
         "releases": [_release_json(name, facts, sizes) for name in _list_releases(facts)],
+        "unreadable": fleet_state.find_unreadable_records(facts),
         "errors": errors_by_host(outcomes),
     }
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 from capdoit.commands.command_request import CommandRequest
 from capdoit.commands.inspection import Inspection
@@ -11,13 +11,17 @@ from capdoit.config.stages import Stage
 from capdoit.decisions.candidates import find_candidates
 from capdoit.decisions.readiness import find_rollback_problems
 from capdoit.decisions.rollback_target import RollbackTarget, choose_rollback_target
-from capdoit.errors import CapdoitError, HostsFailed, NotReady, ReleaseNotChosen
+from capdoit.errors import CapdoitError, HostsFailed, NotReady, ReleaseNotChosen, TimedOut
+from capdoit.hooks.hook import DEFAULT_TIMEOUTS
 from capdoit.hosts.connection import Connection
-from capdoit.operations.integrity import find_damage
+from capdoit.operations.integrity import compare_and_refuse_damage, describe_unreadable
 from capdoit.output.command_line import CommandLine
 from capdoit.output.error_text import render_advice
 from capdoit.records.facts import Facts
 from capdoit.records.fleet_state import agree_on_live
+from capdoit.text import group_names
+
+COMPARISON_TIMEOUT_SECONDS = DEFAULT_TIMEOUTS["probe"]
 
 
 @dataclass(frozen=True)
@@ -27,10 +31,12 @@ class RollbackPreview:
     Attributes:
         target: the release that it would go to; None if it would be refused, or if no host answered.
         error: the reason of the refusal; None without one.
+        remarks: what of the target could not be compared with its manifest, by host; no reason to refuse it.
     """
 
     target: RollbackTarget | None = None
     error: CapdoitError | None = None
+    remarks: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def release(self) -> str | None:
@@ -49,6 +55,11 @@ class RollbackPreview:
             return str(self.error.problems[0])
         return str(self.error or "")
 
+    @property
+    def warnings(self) -> list[str]:
+        """The remarks, each with its hosts."""
+        return [f"{hosts}: {remark}" for remark, hosts in group_names(self.remarks.items()).items()]
+
 
 def preview_rollback(facts: Sequence[Facts]) -> RollbackPreview:
     """Return what the default rollback of these hosts would do, as far as their facts tell."""
@@ -63,19 +74,29 @@ def preview_rollback(facts: Sequence[Facts]) -> RollbackPreview:
 
 
 def preview_verified_rollback(inspection: Inspection, stage: Stage, facts: Sequence[Facts]) -> RollbackPreview:
-    """Return what the default rollback would do, and compare its target with its manifest as the rollback will."""
+    """Return what the default rollback would do, and compare its target with its manifest as the rollback will.
+
+    A comparison that takes too long is given up: a read-only command must end when a disk of a host stalls.
+    """
     preview = preview_rollback(facts)
     target = preview.target
     if target is None:
         return preview
 
-    def check(connection: Connection) -> None:
-        if damage := find_damage(connection, stage, target.names[connection.name], "quick"):
-            raise damage
+    def compare(connection: Connection) -> str:
+        release = target.names[connection.name]
+        try:
+            found = compare_and_refuse_damage(connection, stage, release, "quick", COMPARISON_TIMEOUT_SECONDS)
+        except TimedOut:
+            return f"{release} was not compared: took longer than {COMPARISON_TIMEOUT_SECONDS:g} s"
+        return describe_unreadable(release, found)
 
     holders = {one.host for one in facts} - target.archived
-    outcomes = inspection.ask_each(check, [one for one in inspection.connections if one.name in holders])
-    return preview if all(outcomes) else RollbackPreview(error=HostsFailed(outcomes))
+    outcomes = inspection.ask_each(compare, [one for one in inspection.connections if one.name in holders])
+    remarks = {outcome.host: outcome.answer for outcome in outcomes if outcome.answer}
+    if not all(outcomes):
+        return RollbackPreview(error=HostsFailed(outcomes), remarks=remarks)
+    return replace(preview, remarks=remarks)
 
 
 def advise_rollback(preview: RollbackPreview, request: CommandRequest, stage: Stage) -> list[str]:

@@ -66,6 +66,8 @@ def _print(request: CommandRequest, stage: Stage, outcomes: Sequence[Outcome[Fac
             console.write(line, tone)
         for line in _describe_rollback(request, stage, facts, len(outcomes), preview):
             console.write(line)
+        for warning in preview.warnings:
+            console.write(warning, Tone.DOUBTFUL)
         for line in advise_agreement(preview, facts, request, stage):
             console.write(line)
         console.write(f"Last drill: {fleet_state.describe_last_drill(facts)}")
@@ -184,6 +186,7 @@ def _host_json(outcome: Outcome[Facts], preview: RollbackPreview) -> dict[str, A
         "set_aside": sorted(facts.kept_failures),
         "drilled": _drill_json(facts.drill_verdict) if facts.drill_verdict else None,
         "rollback": None if facts.host in preview.damaged_on else preview_rollback([facts]).release,
+        "not_compared": preview.remarks.get(facts.host),
         "disk_kib": facts.disk and asdict(facts.disk),
         "inodes": facts.inodes and asdict(facts.inodes),
         "error": None,

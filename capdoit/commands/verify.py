@@ -21,7 +21,7 @@ from capdoit.output.console import Console, Tone
 from capdoit.records import manifest
 from capdoit.records.facts import Facts
 from capdoit.records.manifest import Change, Comparison, format_changes
-from capdoit.text import join_names
+from capdoit.text import join_names, join_values
 
 MOST_SHOWN = 20  # changes of one host
 COMPARED = {"full": "contents included", "quick": "by size, mode and symlink target, without contents"}
@@ -32,14 +32,20 @@ class Verification:
     """A release, compared with its manifest on every host.
 
     Attributes:
-        release: empty if no host answered.
+        releases: name of the release by host: hosts may have the live revision in releases of different names.
+            Empty if no host answered.
         outcomes: one for each host: a `Comparison`, or the state of the release where its directory is not there.
         differences: what was shipped differently to the hosts.
     """
 
-    release: str
+    releases: Mapping[str, str]
     outcomes: Sequence[Outcome[Comparison | str]]
     differences: Sequence[Change] = ()
+
+    @property
+    def release(self) -> str:
+        """The newest name of the release; empty if no host answered."""
+        return max(self.releases.values(), default="")
 
     @property
     def is_well(self) -> bool:
@@ -81,7 +87,7 @@ def compare_on_all_hosts(stage: Stage, request: CommandRequest, wanted: str | No
 
     Raises:
         NoTarget: no host has that release, or nothing is live.
-        FleetDisagrees: ``wanted`` is None, and the hosts do not have one live release.
+        FleetDisagrees: ``wanted`` is None, and the hosts have neither one release nor one revision live.
         HostsFailed: a host could not list what was shipped to it.
         ConfigError: no host that gets releases is selected.
     """
@@ -91,18 +97,24 @@ def compare_on_all_hosts(stage: Stage, request: CommandRequest, wanted: str | No
         unreached: list[Outcome[Comparison | str]] = [Outcome(o.host, error=o.error) for o in surveyed if o.error]
         facts = {one.host: one for one in answers(surveyed)}
         if not facts:
-            return Verification("", unreached)
-        release = choose_release_to_verify(list(facts.values()), wanted)
-        outcomes = _compare(inspection, facts, release)
-        list_manifest = partial(list_release, release=release, depth=depth)
+            return Verification({}, unreached)
+        releases = choose_release_to_verify(list(facts.values()), wanted)
+        outcomes = _compare(inspection, facts, releases)
+
+        def list_manifest(host: Connection, *, only_checksum: bool) -> str:
+            return list_release(host, releases[host.name], depth, only_checksum)
+
         compared = {outcome.host for outcome in outcomes if isinstance(outcome.answer, Comparison)}
         hosts = [host for host in inspection.connections if host.name in compared]
-        return Verification(release, [*outcomes, *unreached], _compare_hosts(inspection, hosts, list_manifest))
+        return Verification(releases, [*outcomes, *unreached], _compare_hosts(inspection, hosts, list_manifest))
 
 
-def _compare(inspection: Inspection, facts: Mapping[str, Facts], release: str) -> list[Outcome[Comparison | str]]:
+def _compare(
+    inspection: Inspection, facts: Mapping[str, Facts], releases: Mapping[str, str]
+) -> list[Outcome[Comparison | str]]:
     def compare_or_name_state(host: Connection) -> Comparison | str:
-        if release in facts[host.name].releases:
+        release = releases[host.name]
+        if release in facts[host.name].releases or not facts[host.name].can_read(release):  # then the error says so
             return inspection.compare_with_manifest(host, release)
         return facts[host.name].state_of(release)
 
@@ -128,7 +140,7 @@ def _print(console: Console, found: Verification, depth: str) -> None:
     if not found.release:
         print_unreached_hosts(console, found.outcomes)
         return
-    console.write(f"Release {found.release}, compared with what was shipped, {COMPARED[depth]}:")
+    console.write(f"Release {join_values(found.releases)}, compared with what was shipped, {COMPARED[depth]}:")
     for outcome in found.outcomes:
         console.write("\n".join(_describe_host(outcome)), Tone.BAD if outcome.error else None)
     if found.differences:
@@ -156,6 +168,7 @@ def _list_changes(changes: Sequence[Change], indent: str) -> Iterable[str]:
 def _json(found: Verification) -> dict[str, Any]:
     return {
         "release": found.release or None,
+        "releases": found.releases,
         "well": bool(found.release) and found.is_well,
         "hosts": [_host_json(outcome) for outcome in found.outcomes],
         "differences": [_change_json(change) for change in found.differences],

@@ -46,4 +46,4 @@ def _last_deployed_everywhere(facts: Facts) -> str | None:
 def _is_half_made(facts: Facts, release: str) -> bool:
     # A release that Capistrano had live counts as made, even without a REVISION.
     was_live = release in facts.lineage.stack or release in facts.lineage.bad
-    return not was_live and not facts.is_complete(release)
+    return not was_live and not facts.is_complete(release) and facts.state_of(release) != "unreadable"

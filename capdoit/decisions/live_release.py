@@ -28,8 +28,8 @@ def choose_live_release(facts: Sequence[Facts]) -> tuple[dict[str, str], str]:
     return releases, facts[0].live_revision
 
 
-def choose_release_to_verify(facts: Sequence[Facts], wanted: str | None) -> str:
-    """Return the requested release, or the live release if none was requested.
+def choose_release_to_verify(facts: Sequence[Facts], wanted: str | None) -> dict[str, str]:
+    """Return, by host, the requested release, or the live release if none was requested.
 
     Args:
         facts: of every host that answered.
@@ -37,16 +37,12 @@ def choose_release_to_verify(facts: Sequence[Facts], wanted: str | None) -> str:
 
     Raises:
         NoTarget: no host has the release, or no release is live.
-        FleetDisagrees: no release was requested, and the hosts do not have one release live.
+        FleetDisagrees: no release was requested, and the hosts have neither one release nor one revision live.
     """
     if wanted:
         if not any(wanted in one.held for one in facts):
             raise NoTarget(Refusal.UNKNOWN_RELEASE, list_releases(facts), wanted)
-        return wanted
-    live = {one.current for one in facts}
-    if len(live) > 1:
-        raise FleetDisagrees(Refusal.DIFFERENT_LIVE, list_releases(facts))
-    release = live.pop()
-    if release is None:
-        raise NoTarget(Refusal.NOTHING_LIVE)
-    return release
+        return {one.host: wanted for one in facts}
+    live = {one.host: one.current for one in facts if one.current}
+    is_one_release = len(live) == len(facts) and len({*live.values()}) == 1  # its files may be gone on a host
+    return live if is_one_release else choose_live_release(facts)[0]

@@ -125,6 +125,8 @@ def _common_problems(facts: Facts, written: Iterable[str]) -> list[str]:
     found = [f"{tool} is not installed" for tool in facts.missing_tools]
     if facts.out_of_bounds:
         found.append(facts.out_of_bounds)
+    if "releases" in facts.unreadable:
+        found.append(f"{paths.deploy_to}/releases cannot be read by {facts.user}")
     closed = (posixpath.normpath(f"{paths.deploy_to}/{name}") for name in facts.unwritable if name in written)
     found += [f"{path} cannot be written to by {facts.user}" for path in closed]
     if facts.current_is_not_symlink:

@@ -54,7 +54,7 @@ def check(definition: FlowDefinition, variables: Variables, events: EventBus) ->
     if problems:
         context.emit(CheckFailed(tuple(dict.fromkeys(map(str, problems)))))
         raise NotReady(*dict.fromkeys(problems), checked_flow="deploy")
-    context.emit(CheckPassed(stage.name, len(facts)))
+    context.emit(CheckPassed(stage.name, len(facts), is_certain=not warnings))
 
 
 def _ask_hosts(context: FlowContext) -> tuple[list[Outcome[Facts]], list[Outcome[Any]]]:

@@ -130,7 +130,7 @@ class Drill:
     def _check_same_target(self, context: FlowContext, inner: FlowRunner) -> None:
         target, found = context.decision, inner.context and inner.context.decision
         if found and (found.release, found.names) != (target.release, target.names):
-            raise DrillFailed(f"the shadow would go to {found.release}, but the hosts to {target.release}")
+            raise DrillFailed(f"the shadow would go to {found.release_text}, but the hosts to {target.release_text}")
 
     def _timed(self, context: FlowContext, phase: str, work: Callable[[], object]) -> float:
         """Do the work of a phase and return its seconds."""
@@ -157,7 +157,7 @@ class Drill:
         skipped = self._report_skipped_hooks(context)
         live = {host: context.progress.live_before(host) or "" for host in context.progress.facts}
         archived = {host: members for host, members in archives.items() if members}
-        target, to_flip = context.decision.release, self._seconds_to_flip
+        target, to_flip = context.decision.release_text, self._seconds_to_flip
         context.emit(DrillFinished(target, live, archived, to_flip, self._total_seconds, skipped))
 
     def _fail(self, context: FlowContext, error: BaseException) -> DrillFailed:
@@ -184,21 +184,21 @@ class Drill:
             lacks_room=_lacks_room(context, error),
         )
 
-    def _verdict_of_failure(self, context: FlowContext, error: BaseException, report: DrillReport) -> str:
-        """Return the line that hosts keep; empty when the failure tells nothing about rollbacks in general."""
+    def _verdict_of_failure(
+        self, context: FlowContext, error: BaseException, report: DrillReport
+    ) -> DrillVerdict | None:
+        """Return the result that hosts keep; None when the failure tells nothing about rollbacks in general."""
         names_wrong_release = isinstance(error, NoTarget) and self._variables.rollback_release
         if self._signal or isinstance(error, LockHeld) or names_wrong_release or report.lacks_room:
-            return ""
+            return None
         return self._verdict(context, FAILS, self._events.redact_message(report.cause))
 
-    def _verdict(self, context: FlowContext, result: str, reason: str = "") -> str:
+    def _verdict(self, context: FlowContext, result: str, reason: str = "") -> DrillVerdict:
         request, seconds = context.request, f"{self._total_seconds:.2f}"
         reason = join_lines(reason)[:LONGEST_REASON]
-        return DrillVerdict(
-            format_timestamp(), request.operator, result, context.decision.release, seconds, reason
-        ).to_line()
+        return DrillVerdict(format_timestamp(), request.operator, result, context.decision.release, seconds, reason)
 
-    def _end(self, context: FlowContext, verdict: str) -> None:
+    def _end(self, context: FlowContext, verdict: DrillVerdict | None) -> None:
         if self._inner:
             with suppress(FlowAborted):  # it works in the shadow, which is removed now
                 self._inner.end()

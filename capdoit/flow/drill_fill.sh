@@ -17,11 +17,36 @@ copy_release() {
     source=releases/$1
     copy=$shadow/releases/$1
     if [ ! -d "$source" ] || [ -L "$source" ] || [ -e "$copy" ]; then return 0; fi
-    if [ -z "$copy_files" ] && cp -al "$source" "$copy" 2>/dev/null; then return 0; fi
+    if [ -z "$copy_files" ] && copy_readable -al; then return 0; fi
+    if copy_readable -a --reflink=auto; then return 0; fi
+    copy_readable -a || die "$messages"
+}
+
+# Copy with these options of cp what the user can read of a release. Only busybox cp says that it cannot preserve owners.
+copy_readable() {
     rm -rf "$copy"
-    if cp -a --reflink=auto "$source" "$copy" 2>/dev/null; then return 0; fi
-    rm -rf "$copy"
-    cp -a "$source" "$copy"
+    messages=$(cp "$@" "$source" "$copy" 2>&1) ||
+        [ -z "$(printf '%s\n' "$messages" | sed '/Permission denied/d; /preserve ownership/d')" ]
+}
+
+# Make the copy ($2) of what the user cannot read in a release ($1) unreadable, too, so that the archive fails as it will
+# in a rollback.
+close_copies() {
+    if [ ! -d "$1" ] || [ ! -d "$2" ]; then return 0; fi
+    (
+        cd "$1" || exit
+        find . \( -type d -o -type f \) -exec sh -c '
+            for path; do
+                if [ -r "$path" ] && { [ ! -d "$path" ] || [ -x "$path" ]; }; then continue; fi
+                if [ -d "$path" ]; then
+                    chmod 000 "$0/$path"
+                elif [ ! -e "$0/$path" ]; then
+                    : >"$0/$path"
+                    chmod 000 "$0/$path"
+                fi
+            done
+        ' "$2" {} + 2>/dev/null || [ $? -eq 1 ]
+    )
 }
 
 unpack_release() {
@@ -51,6 +76,7 @@ if [ -f revisions.log ]; then cp -p revisions.log "$shadow/"; fi
 if [ -n "$previous" ]; then
     ln -s "$shadow/releases/$previous" "$shadow/current"
     # tar archives no sockets
+    close_copies "releases/$previous" "$shadow/releases/$previous"
     if [ -d "$shadow/releases/$previous" ]; then
         find "$shadow/releases/$previous" ! -type s -print0 | tr -cd '\0' | wc -c >"$shadow/.capdoit/members"
     fi

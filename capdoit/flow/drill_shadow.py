@@ -14,6 +14,7 @@ from capdoit.hooks.hook import Hook
 from capdoit.hosts.connection import Connection
 from capdoit.layout import Layout
 from capdoit.operations.integrity import check_integrity
+from capdoit.records.journal import DrillVerdict
 from capdoit.script import EnvValue, Secret, Template, Value
 from capdoit.shell_scripts import script_text
 from capdoit.state.context import FlowContext
@@ -74,12 +75,12 @@ def verify_archives(context: FlowContext) -> dict[str, str]:
     return context.fleet.all(partial(_verify_archive, context), hosts)
 
 
-def remove_shadow(context: FlowContext, verdict: str) -> list[Outcome[None]]:
+def remove_shadow(context: FlowContext, verdict: DrillVerdict | None) -> list[Outcome[None]]:
     """Remove the shadow from every host that this drill has locked; no signal stops that.
 
     Args:
         context: the drill.
-        verdict: line that the hosts keep as the result of the drill; empty when it has none.
+        verdict: the result of the drill, which each host keeps with its name of the release; None when it has none.
     """
     return context.fleet.uninterrupted(partial(_remove, context, verdict))
 
@@ -129,6 +130,8 @@ def _verify_archive(context: FlowContext, connection: Connection) -> str:
     return (context.run(connection, "verify the archive", "flow/drill_verify", values) or "").strip()
 
 
-def _remove(context: FlowContext, verdict: str, connection: Connection) -> None:
+def _remove(context: FlowContext, verdict: DrillVerdict | None, connection: Connection) -> None:
     if connection.name in context.progress.locked:
-        context.run(connection, "remove the shadow", "flow/drill_end", {"verdict": verdict}, END_TIMEOUT_SECONDS)
+        release = context.decision.release_on(connection.name)
+        line = replace(verdict, release=release).to_line() if verdict else ""
+        context.run(connection, "remove the shadow", "flow/drill_end", {"verdict": line}, END_TIMEOUT_SECONDS)

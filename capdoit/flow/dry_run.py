@@ -129,7 +129,7 @@ def _starting(context: FlowContext) -> Iterator[str]:
     for one in facts:
         if one.strays:
             yield f"the hosts differ: {one.host} has {join_names(one.strays)} in releases/, which is not a release"
-    yield f"{'makes' if context.request.is_deploy else 'goes back to'} release {context.decision.release}"
+    yield f"{'makes' if context.request.is_deploy else 'goes back to'} release {context.decision.release_text}"
     for host, room in context.fleet.all(measure_release_room).items():
         is_short = context.request.is_deploy and room.shortage
         yield f"{host}: {room}{' - NOT ENOUGH for another release' if is_short else ''}"

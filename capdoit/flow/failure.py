@@ -163,14 +163,16 @@ def _surveyed_state(context: FlowContext, connection: Connection, note: str) -> 
 
 
 def _state_not_asked(context: FlowContext, outcome: Outcome[HostState]) -> HostState:
-    reason = get_first_line(outcome.error)
+    reason = outcome.error.reason if isinstance(outcome.error, HostError) else get_first_line(outcome.error)
+    is_reached = isinstance(outcome.error, HostError) and outcome.error.status is not None
+    note = "not asked" if is_reached else "not reached"
     before = context.progress.live_before(outcome.host)
     if outcome.host in context.progress.flipped:
         either = f"{context.decision.release_on(outcome.host)} or {before or 'nothing'}"
-        return HostState(outcome.host, either, f"not known: {reason}", is_known=False)
+        return HostState(outcome.host, either, note, is_known=False, reason=reason)
     expected = context.decision.release_on(outcome.host) if context.progress.is_published else before
     live = expected if outcome.host in context.progress.facts else "not known"
-    return HostState(outcome.host, live, f"not asked: {reason}", is_known=False)
+    return HostState(outcome.host, live, note, is_known=False, reason=reason)
 
 
 # -- the report

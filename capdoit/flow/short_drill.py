@@ -31,7 +31,10 @@ def rehearse_rollback(deploy: FlowContext) -> None:
         what = "it could not be verified that a rollback works" if was_stopped else "a rollback would not work now"
         deploy.warn(f"{what}: {render_error(error)}")
     else:
-        deploy.emit(RollbackRehearsed(rollback.decision.release))
+        for host, texts in rollback.progress.warnings.items():
+            for text in texts:
+                deploy.warn(text, host)
+        deploy.emit(RollbackRehearsed(rollback.decision.release_text))
 
 
 def _rollback_context(deploy: FlowContext) -> FlowContext:

@@ -19,12 +19,28 @@ def find_certain_problems(context: FlowContext, facts: Sequence[Facts]) -> tuple
         context: a check or a dry run, in which no hooks are called.
         facts: the facts of the hosts.
     """
-    hooks = _hooks_before_starting(context)
-    reached = {host.name for hook in hooks for host in hook.choose_connections(context.fleet.connections)}
-    expected = [one for one in find_missing_linked_files(facts, context.request.stage) if one.host in reached]
+    hooks = _hooks_by_host(context)
+    missing = find_missing_linked_files(facts, context.request.stage)
+    expected = [one for one in missing if one.host in hooks]
     problems = [one for one in find_deploy_problems(facts, context.request.stage) if one not in expected]
+    warnings = (Problem(f"{one.text}; {_describe_hooks(hooks[one.host])}", one.host) for one in expected)
+    return problems, [str(warning) for warning in merge_problems(warnings)]
+
+
+def _describe_hooks(hooks: Sequence[Hook]) -> str:
+    """Return which hooks could put a missing file on a host: a deploy fails unless one of them does."""
     names = join_names(f"{hook.name} ({hook.location})" for hook in hooks)
-    return problems, [f"{one}; a hook before starting may put it there: {names}" for one in merge_problems(expected)]
+    which = "this hook" if len(hooks) == 1 else "one of these hooks"
+    return f"a deploy fails unless {which} before starting puts it there: {names}"
+
+
+def _hooks_by_host(context: FlowContext) -> dict[str, list[Hook]]:
+    """Return the hooks before ``starting`` that work on a host, by host."""
+    hooks: dict[str, list[Hook]] = {}
+    for hook in _hooks_before_starting(context):
+        for host in hook.choose_connections(context.fleet.connections):
+            hooks.setdefault(host.name, []).append(hook)
+    return hooks
 
 
 def _hooks_before_starting(context: FlowContext) -> list[Hook]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from capdoit.config.stages import Stage
-from capdoit.errors import Damaged, HostError
+from capdoit.errors import Damaged, HostError, TimedOut
 from capdoit.hosts.connection import Connection
 from capdoit.hosts.request import Request
 from capdoit.records.manifest import MOST_LINES, Comparison, format_changes, parse_comparison
@@ -14,7 +14,9 @@ COMPARE = "operations/integrity_compare"
 MOST_SHOWN = 3  # damaged paths of one host
 
 
-def compare_release(connection: Connection, stage: Stage, release: str, depth: str) -> Comparison:
+def compare_release(
+    connection: Connection, stage: Stage, release: str, depth: str, timeout_seconds: float | None = None
+) -> Comparison:
     """Compare a release on a host with its manifest; changes nothing.
 
     Args:
@@ -22,6 +24,7 @@ def compare_release(connection: Connection, stage: Stage, release: str, depth: s
         stage: the stage, for its linked files.
         release: name of the release.
         depth: ``full``, or ``quick`` to read no file contents.
+        timeout_seconds: time after which the comparison is given up; None for no limit.
 
     Raises:
         HostError: the release is not there, or could not be compared.
@@ -29,7 +32,8 @@ def compare_release(connection: Connection, stage: Stage, release: str, depth: s
     values: dict[str, Value] = {"release_dir": f"releases/{release}", **_limits(depth)}
     common: dict[str, Value] = {"release": release, "linked_files": stage.linked_files}
     script = connection.script("verify", COMPARE, values, common)
-    return parse_comparison(connection.name, connection.checked(Request(script, capture=True)).text)
+    request = Request(script, capture=True, timeout=timeout_seconds)
+    return parse_comparison(connection.name, connection.checked(request).text)
 
 
 def list_release(connection: Connection, release: str, depth: str, only_checksum: bool) -> str:
@@ -49,18 +53,33 @@ def list_release(connection: Connection, release: str, depth: str, only_checksum
     return connection.checked(Request(script, capture=True)).text
 
 
-def find_damage(connection: Connection, stage: Stage, release: str, depth: str) -> Damaged | None:
-    """Return the damage of a release on a host; None if it is as it was shipped. Arguments as in `compare_release`.
+def compare_and_refuse_damage(
+    connection: Connection, stage: Stage, release: str, depth: str, timeout_seconds: float | None = None
+) -> Comparison:
+    """Compare a release on a host with its manifest, and refuse a damaged one. Arguments as in `compare_release`.
 
     Raises:
+        Damaged: the release is not as it was shipped, or could not be compared.
+        TimedOut: the comparison took too long.
         HostError: the host was lost.
     """
     try:
-        return _describe_damage(connection.name, release, compare_release(connection, stage, release, depth))
+        found = compare_release(connection, stage, release, depth, timeout_seconds)
+    except TimedOut:
+        raise
     except HostError as error:
         if not connection.is_connected:
             raise
-        return Damaged(connection.name, release, cause=error)
+        raise Damaged(connection.name, release, cause=error) from error
+    if damage := _describe_damage(connection.name, release, found):
+        raise damage
+    return found
+
+
+def describe_unreadable(release: str, found: Comparison) -> str:
+    """Return the paths of a release that were not compared, because another user made them private; empty if none."""
+    lines = format_changes(found.unreadable, MOST_SHOWN)
+    return f"{release} was not compared completely: {'; '.join(lines)}" if lines else ""
 
 
 def check_integrity(context: FlowContext, connection: Connection) -> Comparison | None:
@@ -76,13 +95,23 @@ def check_integrity(context: FlowContext, connection: Connection) -> Comparison 
         HostError: the host was lost, or the archive could not be unpacked.
     """
     request, release = context.request, context.decision.release_on(connection.name)
-    if connection.name not in context.decision.archived_on:
-        depth = request.variables.verify or "quick"
-        _refuse_damage(context, find_damage(connection, request.stage, release, depth))
-        return None
+    if connection.name in context.decision.archived_on:
+        return _check_archive(context, connection)
+    depth = request.variables.verify or "quick"
+    try:
+        found = compare_and_refuse_damage(connection, request.stage, release, depth)
+    except Damaged as damage:
+        _refuse_damage(context, damage)
+    else:
+        _warn_of_unreadable(context, connection.name, release, found)
+    return None
+
+
+def _check_archive(context: FlowContext, connection: Connection) -> Comparison | None:
     found = _unpack_and_compare(context, connection)
-    if found:
-        _refuse_damage(context, _describe_damage(connection.name, release, found, is_archive=True))
+    release = context.decision.release_on(connection.name)
+    if found and (damage := _describe_damage(connection.name, release, found, is_archive=True)):
+        _refuse_damage(context, damage)
     return found
 
 
@@ -93,15 +122,21 @@ def _unpack_and_compare(context: FlowContext, connection: Connection) -> Compari
 
 
 def _describe_damage(host: str, release: str, found: Comparison, *, is_archive: bool = False) -> Damaged | None:
-    lines = format_changes(found.damage, MOST_SHOWN)
-    return Damaged(host, release, found.count_changes(), lines, is_archive=is_archive) if lines else None
+    if not found.damage:
+        return None
+    lines = [*format_changes(found.damage, MOST_SHOWN), *format_changes(found.unreadable, MOST_SHOWN)]
+    return Damaged(host, release, found.count_changes(), lines, is_archive=is_archive)
 
 
-def _refuse_damage(context: FlowContext, damage: Damaged | None) -> None:
-    if damage and not context.request.variables.force:
+def _refuse_damage(context: FlowContext, damage: Damaged) -> None:
+    if not context.request.variables.force:
         raise damage
-    if damage:
-        context.warn(str(damage), damage.host)
+    context.warn(str(damage), damage.host)
+
+
+def _warn_of_unreadable(context: FlowContext, host: str, release: str, found: Comparison) -> None:
+    if text := describe_unreadable(release, found):
+        context.warn(f"{host}: {text}", host)
 
 
 def _limits(depth: str | None) -> dict[str, Value]:

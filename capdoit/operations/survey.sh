@@ -1,6 +1,6 @@
 # shellcheck shell=sh
 # Print the facts of a host. Change nothing, unless make_dirs asks for the directories of a deploy.
-# Needs: create_shared_symlinks die find_existing for_each_shared_path has_leftovers has_reserve
+# Needs: can_read create_shared_symlinks die find_existing for_each_shared_path has_leftovers has_reserve
 # Needs: is_on_read_only_file_system
 # Needs: is_safe_deploy_to is_writable print_directory_id print_fact print_space print_user report_lock
 # Needs: report_missing_tools require_tools to_one_line
@@ -46,11 +46,19 @@ create_shared_directory() {
     mkdir -p "shared/$1" || print_fact not_made "$deploy_to/shared/$(to_one_line "$1")"
 }
 
+# Check that a symlink points to no directory. Where a directory on the way is closed to the user, that is not known.
+leads_nowhere() {
+    if [ -d "$1" ]; then return 1; fi
+    case $(stat -L "$1" 2>&1) in
+        *'Permission denied'*) return 1 ;;
+    esac
+}
+
 report_current() {
     if [ -L current ]; then
         print_fact current "$(to_one_line "$(readlink current)")"
         if place=$(cd current/ 2>/dev/null && pwd -P); then print_fact current_place "$(to_one_line "$place")"; fi
-        if [ ! -d current ]; then print_fact current_is_broken yes; fi
+        if leads_nowhere current; then print_fact current_is_broken yes; fi
     elif [ -e current ]; then
         print_fact current_is_no_link yes
     fi
@@ -72,7 +80,9 @@ report_releases() {
         case $name in
             [0-9][0-9][0-9][0-9][0-9][0-9][0-9][0-9][0-9][0-9][0-9][0-9][0-9][0-9])
                 revision=
-                if [ -f "$name/REVISION" ] && [ ! -L "$name" ]; then
+                if [ -d "$name" ] && [ ! -L "$name" ] && ! can_read "$name"; then
+                    print_fact not_readable "releases/$name"
+                elif [ -f "$name/REVISION" ] && [ ! -L "$name" ]; then
                     case $large in
                         *" ./$name/REVISION "*) ;;
                         *) read -r revision <"$name/REVISION" || : ;;
@@ -128,7 +138,9 @@ report_deploy_to() {
     for name in . releases shared repo repo/objects repo/refs .capdoit .capdoit/lock .capdoit/journal; do
         if [ -e "$name" ] && ! is_writable "$name"; then print_fact not_writable "$name"; fi
     done
-    if [ -e .capdoit/journal ] && [ ! -r .capdoit/journal ]; then print_fact not_readable .capdoit/journal; fi
+    for name in .capdoit/journal revisions.log releases; do
+        if [ -e "$name" ] && ! can_read "$name"; then print_fact not_readable "$name"; fi
+    done
     print_fact disk "$(print_space -Pk .)"
     print_fact inodes "$(print_space -Pi .)"
     report_current

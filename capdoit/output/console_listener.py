@@ -202,7 +202,11 @@ def _check_warned(event: events.CheckWarned) -> Iterator[Line]:
 
 
 def _check_passed(event: events.CheckPassed) -> Iterator[Line]:
-    yield f"{event.stage}: {event.hosts} host(s) are ready for a deploy", Tone.GOOD
+    ready = f"{event.stage}: {event.hosts} host(s) are ready for a deploy"
+    if event.is_certain:
+        yield ready, Tone.GOOD
+    else:
+        yield f"{ready} if hooks put the missing linked files there; see the warnings above", Tone.DOUBTFUL
 
 
 RENDERERS: dict[type[Event], Callable[[Any], Iterator[Line]]] = {

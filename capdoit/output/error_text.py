@@ -31,6 +31,7 @@ WHY_NOT = {
     "failed": "its deploy failed, or it has no REVISION",
     "live": "it is live there, but its directory is missing or has no REVISION",
     "missing": "it is not there",
+    "unreadable": "its directory cannot be read there",
     "unknown": "neither the journal nor revisions.log says that its deploy finished",
 }
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from capdoit.errors import GuardRefused, HostsFailed, LockHeld, PlanOutdated
+from capdoit.errors import GuardRefused, HostsFailed, LockHeld, PlanOutdated, Problem, merge_problems
 from capdoit.output.command_line import CommandLine
 from capdoit.output.error_text import render_advice, render_cause
 from capdoit.text import format_table, group_names, join_names
@@ -20,12 +20,14 @@ class HostState:
         live: the live release, or the two releases that may be live; None when nothing is live.
         note: remark for the operator.
         is_known: whether the host was asked.
+        reason: why it was not asked; empty if it was.
     """
 
     host: str
     live: str | None
     note: str = ""
     is_known: bool = True
+    reason: str = ""
 
 
 @dataclass(frozen=True)
@@ -98,7 +100,7 @@ def render_failure(report: FailureReport) -> str:
     """Return the complete text of a report: cause, live releases, next commands."""
     if report.rollback:
         return f"{render_titled_cause(report.title, report.error)}\n{_render_rollback(report.rollback)}"
-    parts = (render_titled_cause(report.title, report.error), *_list_states(report.hosts), *_advise(report))
+    parts = (render_titled_cause(report.title, report.error), *_list_states(report), *_advise(report))
     return "\n".join(parts)
 
 
@@ -110,10 +112,18 @@ def render_titled_cause(title: str, error: BaseException) -> str:
     return "\n".join([f"{title}:", *(f"  {line}" for line in lines)])
 
 
-def _list_states(hosts: Sequence[HostState]) -> Iterator[str]:
-    if hosts:
+def _list_states(report: FailureReport) -> Iterator[str]:
+    if report.hosts:
         yield "live releases now:"
-        yield format_table(("host", "live", ""), [(one.host, one.live or "nothing", one.note) for one in hosts])
+        yield format_table(("host", "live", ""), [(one.host, one.live or "nothing", one.note) for one in report.hosts])
+        yield from _list_other_reasons(report)
+
+
+def _list_other_reasons(report: FailureReport) -> Iterator[str]:
+    """Return why hosts were not asked, unless the cause of the failure says it already."""
+    cause = render_cause(report.error)
+    problems = [Problem(one.reason, one.host) for one in report.hosts if one.reason and one.reason not in cause]
+    return map(str, merge_problems(problems))
 
 
 def _render_rollback(rollback: RollbackReport) -> str:

@@ -56,7 +56,8 @@ class Facts:
         uncreated_dirs: the directories that could not be created.
         missing_files: the linked files that are missing, as indexes into the setting.
         unwritable: the paths that the user cannot write to; ``.`` is deploy_to.
-        unreadable: the records that the user cannot read.
+        unreadable: the paths in deploy_to that the user cannot read: the journal, ``revisions.log``, ``releases``, and
+            releases.
         is_read_only: whether deploy_to is on a read-only file system.
         has_reserve: whether a rollback has what it needs on a full disk.
         out_of_bounds: why no flow may change anything on the host; empty if a flow may.
@@ -133,16 +134,15 @@ class Facts:
 
         Returns:
             ``live``, ``retired`` (was live and is good), ``bad`` (was rolled back from, or skipped by a rollback),
-            ``ready`` (complete, never live), ``building``, ``failed``, ``archived``, ``missing``, or
-            ``unknown`` (neither the journal nor the log has it).
+            ``ready`` (complete, never live), ``building``, ``failed``, ``archived``, ``missing``, ``unreadable`` (the
+            user cannot enter it), or ``unknown`` (neither the journal nor the log has it).
         """
         if release == self.current:
             return "live"
         if release not in self.releases:
-            absent = "failed" if release in self.kept_failures else "missing"
-            return "archived" if release in self.archives else absent
+            return self._state_of_absent(release)
         if not self.releases[release]:
-            return "failed"
+            return "failed" if self.can_read(release) else "unreadable"
         if release in self.lineage.bad:
             return "bad"
         return "retired" if release in self.lineage.stack else self._state_by_journal(release)
@@ -150,6 +150,17 @@ class Facts:
     def is_complete(self, release: str) -> bool:
         """Check that a release is there with all its files."""
         return bool(self.releases.get(release)) and self.state_of(release) not in ("building", "failed")
+
+    def can_read(self, release: str) -> bool:
+        """Check that the user can see whether a release is there, and enter it."""
+        return "releases" not in self.unreadable and f"releases/{release}" not in self.unreadable
+
+    def _state_of_absent(self, release: str) -> str:
+        if release in self.archives:
+            return "archived"
+        if release in self.kept_failures:
+            return "failed"
+        return "missing" if self.can_read(release) else "unreadable"
 
     def _state_by_journal(self, release: str) -> str:
         # A rollback that failed does not tell how the release was made.

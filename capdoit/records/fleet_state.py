@@ -56,7 +56,13 @@ def find_unfinished_work(facts: Sequence[Facts]) -> list[str]:
     """
     sentences = (sentence for one in facts for sentence in [*_missed_deploys(one, facts), *_doubts(one)])
     warnings = (f"{one.host}: {warning}" for one in facts for warning in _warnings(one))
-    return [*_unreadable_records(facts), *dict.fromkeys(sentences), *_half_made_releases(facts), *warnings]
+    return [*find_unreadable_records(facts), *dict.fromkeys(sentences), *_half_made_releases(facts), *warnings]
+
+
+def find_unreadable_records(facts: Sequence[Facts]) -> list[str]:
+    """Return the journals, logs and releases that the users of the hosts cannot read, one sentence each."""
+    found = ((one.host, f"{path} cannot be read by {one.user}") for one in facts for path in one.unreadable)
+    return [f"{hosts}: {what}, so not all is known" for what, hosts in group_names(found).items()]
 
 
 def find_kept_failures(facts: Sequence[Facts]) -> list[str]:
@@ -100,7 +106,7 @@ def _describe_wrong_symlink(facts: Facts) -> str:
     """Return the fault of ``current``; empty if it points to a release, or is missing."""
     if facts.current_is_not_symlink:
         return "current is not a symlink"
-    if facts.current and facts.current not in facts.releases:
+    if facts.current and facts.current not in facts.releases and facts.can_read(facts.current):
         return f"current is broken: the files of {facts.current} are gone"
     if facts.current_is_broken:
         return f"current is broken: it points to {facts.link}, where there is no directory"
@@ -123,17 +129,13 @@ def _missing_releases(facts: Sequence[Facts]) -> list[str]:
     counts = {one.host: Counter(one.releases[name] for name in complete[one.host]) for one in facts}
     needed = reduce(or_, counts.values(), Counter[str]())  # the largest count of each revision
     revisions = {name: one.releases[name] for one in facts for name in complete[one.host]}
+    lacking = {one.host: sorted(filter(one.can_read, {*revisions} - complete[one.host])) for one in facts}
     missing = {
-        host: [name for name in sorted({*revisions} - held) if counts[host][revisions[name]] < needed[revisions[name]]]
-        for host, held in complete.items()
+        host: [name for name in names if counts[host][revisions[name]] < needed[revisions[name]]]
+        for host, names in lacking.items()
     }
     found = group_names((host, join_names(names)) for host, names in missing.items() if names)
     return [f"{releases} is not on {hosts}" for releases, hosts in found.items()]
-
-
-def _unreadable_records(facts: Sequence[Facts]) -> list[str]:
-    found = ((one.host, f"{path} cannot be read by {one.user}") for one in facts for path in one.unreadable)
-    return [f"{hosts}: {what}, so not all is known" for what, hosts in group_names(found).items()]
 
 
 def _missed_deploys(facts: Facts, fleet: Sequence[Facts]) -> list[str]:

@@ -6,7 +6,7 @@ import re
 import stat
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from capdoit.errors import HostError
 from capdoit.text import join_names, make_printable
@@ -14,8 +14,12 @@ from capdoit.text import join_names, make_printable
 MOST_LINES = 10_000  # of differences; a host sends no more
 HAS_MANIFEST = "manifest\tyes"
 END = "is\t~~"
+CANNOT_BE_READ = "cannot be read"
 CUT_SHORT = "~"  # the path in the last line of a complete manifest
 SUM = re.compile(r"([0-9a-f]{64})  (.+)")
+UNREADABLE = re.compile(r"unreadable\t([^\t]*)\t(user|other)\t([0-9]{1,9})")
+KINDS = ("changed", "missing", "unreadable", "added")  # of changes on one host
+HARMLESS = ("unreadable", "added")
 FILE_TYPES = {stat.S_IFREG: "file", stat.S_IFDIR: "directory", stat.S_IFLNK: "symlink"}
 
 Properties = Mapping[str, str]  # of one path: mode and size, target of a symlink, checksum
@@ -27,7 +31,8 @@ class Change:
     """A difference of one path.
 
     Attributes:
-        kind: ``changed``, ``missing`` or ``added``; or ``differs``, between hosts.
+        kind: ``changed``, ``missing`` or ``added``; ``unreadable``, if another user made it private; or ``differs``,
+            between hosts.
         path: path below the release, printable.
         details: the differences, for people.
     """
@@ -37,7 +42,21 @@ class Change:
     details: tuple[str, ...] = ()
 
     def __str__(self) -> str:
-        return f"{self.kind} {self.path}" + (f": {join_names(self.details)}" if self.details else "")
+        details = f": {join_names(self.details)}" if self.details else ""
+        return f"{self.path}{details}" if self.kind == "unreadable" else f"{self.kind} {self.path}{details}"
+
+
+@dataclass(frozen=True)
+class Unreadable:
+    """A path that the user cannot read, or a directory that the user cannot enter.
+
+    Attributes:
+        is_own: whether the path belongs to the user.
+        hidden: number of lines of the manifest below it.
+    """
+
+    is_own: bool
+    hidden: int
 
 
 @dataclass(frozen=True)
@@ -58,8 +77,13 @@ class Comparison:
 
     @property
     def damage(self) -> tuple[Change, ...]:
-        """The differences that make a rollback unsafe; added files do no harm."""
-        return tuple(change for change in self.changes if change.kind != "added")
+        """The differences that make a rollback unsafe: not added files, or what another user made private."""
+        return tuple(change for change in self.changes if change.kind not in HARMLESS)
+
+    @property
+    def unreadable(self) -> tuple[Change, ...]:
+        """The paths that another user made private, so that they could not be compared."""
+        return tuple(change for change in self.changes if change.kind == "unreadable")
 
     @property
     def is_as_shipped(self) -> bool:
@@ -69,7 +93,7 @@ class Comparison:
     def count_changes(self) -> str:
         """Return the number of changes of each kind: ``1 changed, 2 missing``."""
         kinds = [change.kind for change in self.changes]
-        counts = [f"{kinds.count(kind)} {kind}" for kind in ("changed", "missing", "added") if kind in kinds]
+        counts = [f"{kinds.count(kind)} {kind}" for kind in KINDS if kind in kinds]
         return join_names([*counts, "and more"] if self.is_cut else counts)
 
 
@@ -93,12 +117,13 @@ def parse_comparison(host: str, text: str) -> Comparison:
         return Comparison(revision)
     if lines.pop(0) != HAS_MANIFEST:
         raise HostError(host, "sent a malformed comparison of a release")
-    is_cut = len(lines) >= MOST_LINES
+    unreadable = {match[1]: _parse_unreadable(match) for match in map(UNREADABLE.fullmatch, lines) if match}
+    is_cut = len(lines) - len(unreadable) >= MOST_LINES
     if END not in lines and not is_cut:
         last = [make_printable(line)[:200] for line in lines[-1:]]
         raise HostError(host, "could not compare the release with its manifest", lines=last)
     shipped, current = (parse_listing(_lines_of(side, lines)) for side in ("was", "is"))
-    return Comparison(revision, True, _find_changes(shipped, current), is_cut)
+    return Comparison(revision, True, _find_changes(shipped, current, unreadable), is_cut)
 
 
 def parse_listing(lines: Iterable[str]) -> Listing:
@@ -132,13 +157,31 @@ def _lines_of(side: str, lines: Iterable[str]) -> Iterable[str]:
     return (line.removeprefix(f"{side}\t") for line in lines if line.startswith(f"{side}\t") and line != END)
 
 
-def _find_changes(was: Listing, now: Listing) -> tuple[Change, ...]:
-    paths = sorted({*was, *now})
-    return tuple(change for path in paths if (change := _find_change(path, was.get(path, {}), now.get(path, {}))))
+def _parse_unreadable(match: re.Match[str]) -> Unreadable:
+    return Unreadable(match[2] == "user", int(match[3]))
 
 
-def _find_change(path: str, was: Properties, now: Properties) -> Change | None:
+def _find_changes(was: Listing, now: Listing, unreadable: Mapping[str, Unreadable]) -> tuple[Change, ...]:
+    paths = sorted({*was, *now, *unreadable})
+    found = (_find_change(path, was.get(path, {}), now.get(path, {}), unreadable.get(path)) for path in paths)
+    return tuple(change for change in found if change)
+
+
+def _find_change(path: str, was: Properties, now: Properties, unreadable: Unreadable | None) -> Change | None:
     """Return the change of a path; the host sent only the properties that differ."""
+    change = _find_readable_change(path, was, now)
+    if unreadable is None or (change is None and not unreadable.hidden):  # it was unreadable when it was shipped, too
+        return change
+    if change and change.kind == "added":
+        return replace(change, details=(CANNOT_BE_READ,))
+    details = [one for one in (change.details if change else ()) if one != CANNOT_BE_READ]
+    is_private = not unreadable.is_own and all(one.startswith("mode ") for one in details)
+    if is_private:
+        return Change("unreadable", format_path(path), (" ".join([CANNOT_BE_READ, *(f"({one})" for one in details)]),))
+    return Change("changed", format_path(path), (*details, CANNOT_BE_READ))
+
+
+def _find_readable_change(path: str, was: Properties, now: Properties) -> Change | None:
     if path == CUT_SHORT:
         return Change("missing", "the end of the manifest: it was cut short")
     if not was and ("stat" in now or "link" in now):
@@ -167,7 +210,7 @@ def _content_changes(was: Properties, now: Properties) -> list[str]:
     # A file without a checksum could not be read when it was shipped.
     if _file_type(was) != _file_type(now) or "sha256" not in was:
         return []
-    return ["contents" if "sha256" in now else "cannot be read"]
+    return ["contents" if "sha256" in now else CANNOT_BE_READ]
 
 
 def _compare_hosts(path: str, properties: Mapping[str, Properties]) -> Change | None:

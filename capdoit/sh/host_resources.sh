@@ -51,6 +51,11 @@ print_directory_id() {
     } 2>/dev/null
 }
 
+# Check that the user can read a file, or list and enter a directory.
+can_read() {
+    [ -r "$1" ] && { [ ! -d "$1" ] || [ -x "$1" ]; }
+}
+
 # Check that the user can write to a file, or create files in a directory.
 is_writable() {
     [ -w "$1" ] && { [ ! -d "$1" ] || [ -x "$1" ]; }

@@ -19,6 +19,35 @@ list_release() {
     (cd "$1" && list_this_directory "$2" "$3")
 }
 
+# Print the paths below the working directory that the user cannot read, directories that it cannot enter included:
+#   unreadable PATH OWNER HEX   OWNER is "user" or "other"; HEX is the path in hexadecimal digits
+# Only few files need a test: those that not everybody can read.
+list_unreadable() {
+    since=
+    set_path_functions
+    find_in_release \( -type d -o -type f ! -perm -004 \) -exec sh -c "$path_functions"'
+        for path; do
+            if [ -r "$path" ] && { [ ! -d "$path" ] || [ -x "$path" ]; }; then continue; fi
+            owner=other
+            if [ -O "$path" ]; then owner=user; fi
+            printf "unreadable\t%s\t%s\t%s\n" "$(escape "$path")" "$owner" "$(to_hexadecimal "$path")"
+        done
+    ' sh {} + 2>/dev/null || [ $? -eq 1 ]
+}
+
+# Set the functions of the scripts that find starts.
+set_path_functions() {
+    path_functions='
+        to_hexadecimal() { printf "%s" "$1" | od -An -v -tx1 | tr -d " \n"; }
+        escape() {
+            case $1 in
+                *[[:cntrl:]]* | *\\*) printf "\\\\%s" "$(to_hexadecimal "$1")" ;;
+                *) printf "%s" "$1" ;;
+            esac
+        }
+    '
+}
+
 list_this_directory() {
     LC_ALL=C
     export LC_ALL
@@ -26,13 +55,8 @@ list_this_directory() {
     since=$2
     tab=$(printf '\t')
     # Prints the lines of the paths that are its arguments, one by one.
-    list_one_by_one='
-        escape() {
-            case $1 in
-                *[[:cntrl:]]* | *\\*) printf "\\\\%s" "$(printf "%s" "$1" | od -An -v -tx1 | tr -d " \n")" ;;
-                *) printf "%s" "$1" ;;
-            esac
-        }
+    set_path_functions
+    list_one_by_one=$path_functions'
         tab=$(printf "\t")
         for path; do
             name=$(escape "$path")

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from capdoit.text import join_values
+
 
 @dataclass(frozen=True)
 class Decision:
@@ -31,3 +33,8 @@ class Decision:
     def release_on(self, host: str) -> str:
         """Return the name of the release on a host."""
         return self.names.get(host, self.release)
+
+    @property
+    def release_text(self) -> str:
+        """The name of the release for people; with the hosts of each name if there are several."""
+        return join_values(self.names) or self.release

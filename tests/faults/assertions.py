@@ -60,7 +60,7 @@ def assert_report_is_true(done: Completed, live: Mapping[str, str | None], struc
 
 def reports_doubt(done: Completed) -> bool:
     """Return True if the report says that a host did not answer."""
-    return "not known" in _table(done) or "not asked" in _table(done)
+    return "not reached" in _table(done) or "not asked" in _table(done)
 
 
 def _table(done: Completed) -> str:

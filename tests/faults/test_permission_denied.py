@@ -3,21 +3,17 @@
 from __future__ import annotations
 
 import itertools
-import os
 import re
-import shutil
-import subprocess
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from capdoit.testing import GitRepo, Project, SshdFleet
+from capdoit.testing import Project, SshdFleet
+from tests.nobody import make_project_of_nobody, run_sshds_of_nobody
 from tests.support import further, write_command_hook
 
 pytestmark = pytest.mark.ssh
-NOBODY = 65534
 HOSTS = ("web1", "web2", "web3")
 CLOSED = (".", "releases", ".capdoit", ".capdoit/lock", ".capdoit/journal", "shared", "repo", "revisions.log")
 ONE = ("web2",)
@@ -25,37 +21,19 @@ CASES = [*itertools.product(CLOSED, (ONE, HOSTS), ("deploy", "rollback"))]
 ORDINARY = ("releases", ONE, "deploy")
 EXTENDED = [case for case in CASES if case[1:] in ((ONE, "deploy"), (HOSTS, "rollback")) and case != ORDINARY]
 FULL = [pytest.param(case, marks=pytest.mark.full) for case in CASES if case not in (ORDINARY, *EXTENDED)]
-AS_NOBODY = f'ForceCommand=exec setpriv --reuid={NOBODY} --regid={NOBODY} --clear-groups sh -c "$SSH_ORIGINAL_COMMAND"'
 
 
 @pytest.fixture(scope="module")
-def place() -> Iterator[Path]:
-    """Yield a directory that every user can enter; those of pytest are closed."""
-    made = Path(tempfile.mkdtemp(prefix="capdoit"))
-    made.chmod(0o755)
-    yield made
-    shutil.rmtree(made)
-
-
-@pytest.fixture(scope="module")
-def nobodys(place: Path) -> Iterator[SshdFleet]:
+def nobodys() -> Iterator[SshdFleet]:
     """Yield three sshd's whose commands run as nobody."""
-    with SshdFleet(place, 3, *([AS_NOBODY] if os.geteuid() == 0 else [])).running() as fleet:
+    with run_sshds_of_nobody(3) as fleet:
         yield fleet
 
 
 @pytest.fixture
 def project(nobodys: SshdFleet, env: dict[str, str], tmp_path: Path) -> Project:
     """Return a project that was deployed twice."""
-    trees = {name: nobodys.hosts[name].root / tmp_path.name for name in HOSTS}
-    repo = GitRepo(nobodys.hosts["web1"].home / tmp_path.name, env)
-    repo.commit({"app.txt": "first\n"})
-    described = {name: {"roles": ["app"], "deploy_to": str(tree)} for name, tree in trees.items()}
-    project = Project(tmp_path / "project", repo, env, described, {"ssh_config": str(nobodys.ssh_config)})
-    project.link_files()
-    given = [repo.path, *trees.values(), *(host.home for host in nobodys.hosts.values())]
-    if os.geteuid() == 0:
-        subprocess.run(["chown", "-R", f"{NOBODY}:{NOBODY}", *given], check=True)
+    project = make_project_of_nobody(nobodys, env, tmp_path)
     for _ in range(2):
         project.doit("deploy:production", check=True)
     return project

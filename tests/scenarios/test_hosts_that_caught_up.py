@@ -10,7 +10,7 @@ import pytest
 
 from capdoit.testing import Project, SshdFleet
 from capdoit.testing.invariants import find_violations
-from tests.support import MakeProject, deploy, wait_for, write_command_hook, write_hooks
+from tests.support import MakeProject, deploy, verify_release, wait_for, write_command_hook, write_hooks
 
 
 def commit(project: Project, text: str) -> str:
@@ -111,11 +111,48 @@ def test_dry_run_plan_and_drill_know_the_names_of_each_host(project: Project) ->
     said = project.doit("rollback:production", "plan=plan.json", check=True).out
     assert f"web1: current changes from {third} to {second}" in said
     assert f"web2: current changes from {third} to {caught_up}" in said
-    project.doit("drill:production", check=True)
+    both = f"{second} on web1; {caught_up} on web2"
+    assert f"goes back to release {both}" in said
+    said = project.doit("drill:production", check=True).out
+    assert f"a rollback to {both} works" in said
+    drilled = [host["drilled"]["release"] for host in look(project)["hosts"]]
+    assert drilled == [second, caught_up]
     project.doit("rollback:production", "apply=plan.json", check=True)
     assert [project.current(host) for host in project.hosts] == [second, caught_up]
     for host in project.hosts:
         assert (project.deploy_to(host) / f"rolled-back-release-{third}.tar.gz").exists()
+
+
+@pytest.mark.extended("detail")
+def test_a_drill_after_a_deploy_names_both_releases(project: Project) -> None:
+    _, second, caught_up = split_fleet(project)
+    commit(project, "third")
+    project.config(drill="after_deploy")
+    said = project.doit("deploy:production", check=True).out
+    assert f"a rollback would go to {second} on web1; {caught_up} on web2, which is complete on every host" in said
+
+
+@pytest.mark.extended("detail")
+def test_each_host_verifies_its_own_live_release(project: Project) -> None:
+    _, second, caught_up = split_fleet(project)
+    said = project.doit("cap", "verify", check=True).out
+    assert f"Release {second} on web1; {caught_up} on web2, compared with what was shipped" in said
+    assert "web1: as shipped" in said
+    found = verify_release(project)
+    assert (found["release"], found["well"]) == (caught_up, True)
+    assert found["releases"] == {"web1": second, "web2": caught_up}
+    (project.deploy_to("web1") / "releases" / second / "app.txt").write_text("other\n")
+    found = verify_release(project, code=3)
+    assert [[change["path"] for change in host["changes"]] for host in found["hosts"]] == [["app.txt"], []]
+
+
+@pytest.mark.extended("detail")
+def test_a_release_that_is_named_is_verified_under_this_name_only(project: Project) -> None:
+    _, second, caught_up = split_fleet(project)
+    found = verify_release(project, caught_up, code=3)
+    assert found["releases"] == {"web1": caught_up, "web2": caught_up}
+    assert [host.get("state") for host in found["hosts"]] == ["missing", None]
+    assert second not in project.doit("cap", "verify", caught_up).failed(3).out
 
 
 @pytest.mark.extended("detail")

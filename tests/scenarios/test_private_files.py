@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import stat
 import subprocess
@@ -199,12 +200,46 @@ def test_who_cannot_read_them_is_told_so_and_nothing_wrong(project: Project) -> 
         project.deploy_to(host).chmod(0o755)
     release = deploy(project)
 
-    status = doit_as_nobody(project, "cap", "status")
-    verify = doit_as_nobody(project, "cap", "verify")
+    status, releases, history, verify = (
+        doit_as_nobody(project, "cap", word) for word in ("status", "releases", "history", "verify")
+    )
 
-    assert "web1, web2: .capdoit/journal cannot be read by nobody, so not all is known" in status
+    for said in (status, releases, history):
+        assert "web1, web2: .capdoit/journal cannot be read by nobody, so not all is known" in said
     assert f"the manifest of {release} cannot be read by nobody" in verify
     assert "missing" not in verify
+    for words in ("releases", "history"):
+        found = json.loads(doit_as_nobody(project, "cap", words, "--json"))
+        assert found["unreadable"] == ["web1, web2: .capdoit/journal cannot be read by nobody, so not all is known"]
+
+
+@pytest.mark.extended("detail")
+def test_the_history_of_records_that_cannot_be_read_is_not_called_empty(project: Project) -> None:
+    if os.geteuid() != 0:
+        pytest.skip("another user needs root")
+    deploy_twice(project, 0o755)
+    for host in project.hosts:
+        (project.deploy_to(host) / "revisions.log").chmod(0o600)
+
+    said = doit_as_nobody(project, "cap", "history")
+
+    assert "web1, web2: .capdoit/journal cannot be read by nobody, so not all is known" in said
+    assert "web1, web2: revisions.log cannot be read by nobody, so not all is known" in said
+    assert "empty" not in said
+
+
+@pytest.mark.extended("detail")
+def test_a_host_whose_journal_cannot_be_read_is_not_said_to_have_missed_a_flow(project: Project) -> None:
+    if os.geteuid() != 0:
+        pytest.skip("another user needs root")
+    deploy_twice(project, 0o755)
+    (project.deploy_to("web1") / ".capdoit/journal").chmod(0o644)
+
+    said = doit_as_nobody(project, "cap", "history")
+
+    assert "web2: .capdoit/journal cannot be read by nobody, so not all is known" in said
+    assert "not on web2" not in said
+    assert "only on web1" not in said
 
 
 def doit_as_nobody(project: Project, *words: str) -> str:

@@ -11,7 +11,16 @@ from typing import Any
 import pytest
 
 from capdoit.testing import Project
-from tests.support import deploy, further, release_dir
+from tests.support import (
+    deploy,
+    find_sleeping,
+    further,
+    release_dir,
+    replace_programs,
+    unique_seconds,
+    wait_for,
+    write_hooks,
+)
 
 
 def look(project: Project, code: int = 0) -> dict[str, Any]:
@@ -123,3 +132,27 @@ def test_hosts_with_different_live_releases_get_the_commands_that_bring_them_tog
     project.doit(*commands, check=True)
     assert [project.current(host) for host in project.hosts] == [second, second]
     assert "To bring all hosts" not in project.doit("cap", "status").out
+
+
+@pytest.mark.extended("detail")
+@pytest.mark.parametrize("command", ["status", "releases"])
+def test_a_comparison_that_stalls_is_given_up_and_its_host_is_named(project: Project, command: str) -> None:
+    first = deploy(project)
+    deploy(project)
+    replace_programs(project, "web2", uniq=f"exec sleep {unique_seconds(project)}")
+    write_hooks(
+        project,
+        """
+        from capdoit.commands import rollback_preview
+        rollback_preview.COMPARISON_TIMEOUT_SECONDS = 8.0
+        """,
+    )
+    said = project.doit("cap", command, check=True).out
+    assert f"web2: {first} was not compared: took longer than 8 s" in said
+    assert "web1: " not in said
+    assert first in said
+    assert "refused" not in said
+    if command == "status":
+        hosts = json.loads(project.doit("cap", "status", "--json", check=True).out)["hosts"]
+        assert [host["not_compared"] for host in hosts] == [None, f"{first} was not compared: took longer than 8 s"]
+    wait_for(10, lambda: not find_sleeping(unique_seconds(project)))

@@ -44,9 +44,25 @@ def test_a_hook_before_starting_puts_a_linked_file_on_new_hosts(new: Project) ->
 def test_check_passes_when_a_hook_may_put_the_linked_file_there(new: Project) -> None:
     out = new.doit("check:production", check=True).out
     assert "web1: linked file config/database.yml does not exist in " in out
-    assert "a hook before starting may put it there: upload_settings (dodo.py:3)" in out
+    assert "a deploy fails unless this hook before starting puts it there: upload_settings (dodo.py:3)" in out
+    assert "2 host(s) are ready for a deploy if hooks put the missing linked files there" in out
     new.doit("deploy:production", check=True)
-    assert "linked file" not in new.doit("check:production", check=True).out
+    out = new.doit("check:production", check=True).out
+    assert "linked file" not in out
+    assert out.rstrip().endswith("2 host(s) are ready for a deploy")
+
+
+@DETAIL
+def test_check_names_for_each_host_the_hooks_that_reach_it(new: Project) -> None:
+    new.hosts["web2"]["roles"] = ["db"]
+    new.config()
+    text = (new.path / "dodo.py").read_text().replace("'starting')", "'starting', roles='web')")
+    new.dodo(f"{text}\n@cap.before('starting')\ndef more(host):\n    pass\n")
+    out = new.doit("check:production", check=True).out
+    file = "database.yml does not exist in {}; a deploy fails unless"
+    both, one = (file.format(new.shared(host)) for host in ("web1", "web2"))
+    assert f"{both} one of these hooks before starting puts it there: upload_settings (dodo.py:3), more (dodo" in out
+    assert f"{one} this hook before starting puts it there: more (dodo.py:" in out
 
 
 @DETAIL

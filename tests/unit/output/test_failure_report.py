@@ -34,6 +34,16 @@ def test_a_report_has_the_cause_then_the_live_releases_then_the_command_to_type(
     ]
 
 
+def test_the_error_of_hosts_that_were_not_reached_is_said_once() -> None:
+    down = HostsFailed([Outcome(host, error=Unreachable(host, "cannot connect")) for host in ("web1", "web2")])
+    hosts = [HostState(host, OLD, "not reached", is_known=False, reason="cannot connect") for host in ("web1", "web2")]
+    text = render_failure(replace(REPORT, error=down, hosts=hosts))
+    assert text.count("cannot connect") == 1
+    assert f"  web2  {OLD}  not reached\n" in text
+    other = render_failure(replace(REPORT, hosts=hosts))
+    assert f"  web2  {OLD}  not reached\nweb1, web2: cannot connect\n" in other
+
+
 def test_a_host_without_a_live_release_has_nothing_live() -> None:
     assert "  web1  nothing" in render_failure(replace(REPORT, hosts=(HostState("web1", None),)))
 

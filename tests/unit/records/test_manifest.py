@@ -51,6 +51,31 @@ def test_a_file_that_was_unreadable_when_shipped_is_not_a_change() -> None:
     assert compared("", "./a\tsha256\t12") == []
 
 
+@pytest.mark.parametrize(
+    ("was", "now", "unreadable", "said"),
+    [
+        ("", "", "./a\tother\t2", ["a: cannot be read"]),
+        ("", "", "./a\tother\t0", []),
+        ("./a\tstat\t41ed", "./a\tstat\t41c0", "./a\tother\t0", ["a: cannot be read (mode 755 -> 700)"]),
+        ("", "./a\tstat\t41c0", "./a\tother\t0", ["added a: cannot be read"]),
+        ("./a\tsha256\t12", "", "./a\tother\t0", ["a: cannot be read"]),
+        ("./a\tstat\t81a4 1", "./a\tstat\t8180 2", "./a\tother\t0", [
+            "changed a: mode 644 -> 600, size 1 -> 2, cannot be read",
+        ]),
+        ("./a\tstat\t41ed", "./a\tstat\t4000", "./a\tuser\t2", ["changed a: mode 755 -> 0, cannot be read"]),
+        ("", "", "./a\tuser\t2", ["changed a: cannot be read"]),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_read_is_damage_only_if_no_other_user_made_it_private(
+    was: str, now: str, unreadable: str, said: list[str]
+) -> None:
+    lines = [f"{side}\t{_line(line)}" for side, text in (("was", was), ("is", now)) for line in text.splitlines()]
+    text = "\n".join(["revision\tabc", "manifest\tyes", *lines, END, f"unreadable\t{unreadable}", ""])
+    found = parse_comparison("web1", text)
+    assert [str(change) for change in found.changes] == said
+    assert [str(change) for change in found.damage] == [one for one in said if one.startswith("changed")]
+
+
 def test_an_added_file_is_not_damage() -> None:
     found = parse_comparison(
         "web1", f"revision\tabc\nmanifest\tyes\nwas\t./b\tstat\t81a4 1\n{END}\nis\t./a\tstat\t81a4 1\n"
