@@ -5,23 +5,29 @@ from __future__ import annotations
 import hashlib
 import shlex
 from collections import deque
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
 
 from capdoit.commands.command_request import CommandRequest
 from capdoit.commands.exit_statuses import NO_ANSWER
+from capdoit.commands.host_lines import AT_ONCE, HostLines
 from capdoit.commands.inspection import ask_every_host
-from capdoit.commands.subcommand import SELECTION, Subcommand
-from capdoit.commands.unreached_hosts import print_unreached_hosts
+from capdoit.commands.subcommand import JSON, SELECTION, Flag, Subcommand
+from capdoit.commands.unreached_hosts import errors_by_host, print_unreached_hosts
+from capdoit.config.stages import Stage
 from capdoit.errors import ConfigError, Outcome
 from capdoit.events import SecretsNotMasked
 from capdoit.hosts.connection import Connection
 from capdoit.hosts.host_requests import Command, command_request
 from capdoit.operations.connections import find_unmasked_secrets
-from capdoit.output.console import Tone
+from capdoit.output.console import Console, Tone
 from capdoit.text import join_names, strip_colors
 
 MOST_KEPT = 1 << 20  # characters of a host's output
+HOLD_SECONDS = 1.0  # in which a command may end that is not shown line by line on a terminal
+FOLLOW = Flag("follow", "show each line as it comes, also in a pipe; Ctrl-C ends the command on all hosts")
 
 
 @dataclass
@@ -61,29 +67,44 @@ class CommandResult:
     """The end of a command on a host.
 
     Attributes:
+        status: the exit status; 128 and the number of the signal that killed the command.
         ending: the exit status or the signal, for people.
-        has_succeeded: whether the exit status is 0.
         output: what the command printed.
     """
 
+    status: int
     ending: str
-    has_succeeded: bool
     output: CommandOutput
+
+    @property
+    def has_succeeded(self) -> bool:
+        """True if the exit status is 0."""
+        return self.status == 0
 
 
 def execute_everywhere(request: CommandRequest) -> int:
-    """Run a command on all hosts at once, and print equal results once."""
+    """Run a command on all hosts at once, and print its lines as they come, or equal results once, at the end."""
+    if request.has(JSON) and request.has(FOLLOW):
+        raise ConfigError("--json prints the answer at the end, and --follow before it; which one?")
     command, request = _take_command(request)
     stage = request.select_stage()
     if unmasked := find_unmasked_secrets(stage):
         request.events.emit(SecretsNotMasked(unmasked))
-    outcomes = ask_every_host(stage, request, lambda host: _execute(host, command))
-    for hosts, result in _group_equal(outcomes):
-        request.console.write(f"{join_names(hosts)}: {result.ending}", Tone.HEAD if result.has_succeeded else Tone.BAD)
-        for line in _output_lines(result.output):
-            request.console.write(line)
-    print_unreached_hosts(request.console, outcomes)
+    with HostLines(request.console, [host.name for host in stage.hosts], _hold_seconds(request)) as lines:
+        outcomes = ask_every_host(stage, request, lines.watch(partial(_execute, command=command, show=lines.show)))
+    if request.has(JSON):
+        request.print_json(_json(stage, outcomes))
+    else:
+        _print_results(request.console, outcomes, with_output=not lines.is_showing)
+        print_unreached_hosts(request.console, [one for one in outcomes if one.host not in lines.lost])
     return 0 if all(o.answer and o.answer.has_succeeded for o in outcomes) else NO_ANSWER
+
+
+def _hold_seconds(request: CommandRequest) -> float | None:
+    """Return the time for which lines are held; None if they are not shown before the end."""
+    if request.has(FOLLOW):
+        return AT_ONCE
+    return HOLD_SECONDS if request.console.is_terminal and not request.has(JSON) else None
 
 
 def _take_command(request: CommandRequest) -> tuple[Command, CommandRequest]:
@@ -121,18 +142,43 @@ def find_mistake(command: str, others: Sequence[str], stages: Collection[str]) -
     return ""
 
 
-def _execute(connection: Connection, command: Command) -> CommandResult:
+def _execute(connection: Connection, command: Command, show: Callable[[str, str], None]) -> CommandResult:
     output = CommandOutput()
-    answer = connection.ask([command_request(connection, command, show=output.add)])[0]
-    return CommandResult(answer.status_text, answer.status == 0, output)
+
+    def show_line(stream: str, line: str) -> None:
+        output.add(stream, line)
+        show(connection.name, line)
+
+    answer = connection.ask([command_request(connection, command, show=show_line)])[0]
+    return CommandResult(answer.status, answer.status_text, output)
 
 
-def _group_equal(outcomes: Iterable[Outcome[CommandResult]]) -> Sequence[tuple[list[str], CommandResult]]:
-    """Group hosts by equal result, in the order of deploy.yml."""
+def _print_results(console: Console, outcomes: Iterable[Outcome[CommandResult]], with_output: bool) -> None:
+    for hosts, result in _group_equal(outcomes, with_output):
+        console.write(f"{join_names(hosts)}: {result.ending}", Tone.HEAD if result.has_succeeded else Tone.BAD)
+        for line in _output_lines(result.output) if with_output else ():
+            console.write(line)
+
+
+def _json(stage: Stage, outcomes: Sequence[Outcome[CommandResult]]) -> dict[str, Any]:
+    """Return the answer for programs; ``omitted`` is the number of lines before the output."""
+    hosts = [
+        {"host": one.host, "status": r.status, "output": [*r.output.lines], "omitted": r.output.left_out}
+        for one in outcomes
+        if (r := one.answer)
+    ]
+    return {"stage": stage.name, "hosts": hosts, "errors": errors_by_host(outcomes)}
+
+
+def _group_equal(
+    outcomes: Iterable[Outcome[CommandResult]], with_output: bool
+) -> Sequence[tuple[list[str], CommandResult]]:
+    """Group hosts by equal exit status, and by equal output if it counts, in the order of deploy.yml."""
     groups: dict[tuple[str, str], tuple[list[str], CommandResult]] = {}
     for outcome in outcomes:
         if result := outcome.answer:
-            hosts, _ = groups.setdefault((result.ending, result.output.digest), ([], result))
+            key = (result.ending, result.output.digest if with_output else "")
+            hosts, _ = groups.setdefault(key, ([], result))
             hosts.append(outcome.host)
     return list(groups.values())
 
@@ -150,11 +196,17 @@ COMMAND = Subcommand(
     description=(
         "COMMAND is a line for sh; several words behind -- are a program and its arguments. "
         "It runs in the user's home directory (on a local host: where doit runs), with default_env. "
-        "Equal answers are shown once."
+        "Equal answers are shown once. On a terminal, the lines of a command that takes longer than a second are "
+        "shown as they come. Ctrl-C ends the command on all hosts."
     ),
     run=execute_everywhere,
     words=("COMMAND", "[STAGE]"),
+    options=(JSON, FOLLOW),
     variables=SELECTION,
-    examples=("exec 'df -h | tail -1' production", "exec production --roles web -- systemctl is-active shop"),
+    examples=(
+        "exec 'df -h | tail -1' production",
+        "exec production --roles web -- systemctl is-active shop",
+        "exec --follow 'journalctl -fu shop'",
+    ),
     exit_statuses=((NO_ANSWER, "the command failed on a host, or a host did not answer"),),
 )

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from enum import Enum
 from typing import TextIO
 
-from capdoit.output.unfailing_stream import has_lost_output, make_unfailing
+from capdoit.output.unfailing_stream import has_lost_output, is_discarded, make_unfailing
 from capdoit.redaction import Redactor
 from capdoit.text import strip_colors
 
@@ -59,6 +59,16 @@ class Console:
     def has_lost_output(self) -> bool:
         """True if something could not be written, for example because the disk is full."""
         return has_lost_output(self._stream)
+
+    @property
+    def is_discarded(self) -> bool:
+        """True if nobody reads it any more, or if something could not be written."""
+        return is_discarded(self._stream)
+
+    @property
+    def is_terminal(self) -> bool:
+        """True if a person reads it on a terminal."""
+        return self._stream.isatty()
 
     @property
     def width(self) -> int:

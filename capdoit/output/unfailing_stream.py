@@ -13,6 +13,7 @@ RAISING_ERROR_HANDLERS = ("strict", "surrogateescape")  # they raise for charact
 
 _unfailing: WeakSet[TextIO] = WeakSet()
 _incomplete: WeakSet[TextIO] = WeakSet()
+_discarded: WeakSet[TextIO] = WeakSet()
 
 
 def make_unfailing(stream: TextIO) -> None:
@@ -36,6 +37,11 @@ def has_lost_output(stream: TextIO) -> bool:
     return stream in _incomplete
 
 
+def is_discarded(stream: TextIO) -> bool:
+    """Return True if everything that is written is discarded, because nobody reads it or it cannot be written."""
+    return stream in _discarded
+
+
 def _with_fallback(stream: io.TextIOWrapper, write: Callable[..., Any]) -> Callable[..., Any]:
     """Return a function that writes, and after the first failure writes to /dev/null."""
 
@@ -44,6 +50,7 @@ def _with_fallback(stream: io.TextIOWrapper, write: Callable[..., Any]) -> Calla
             return write(*args)
         except OSError as error:
             os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+            _discarded.add(stream)
             if not isinstance(error, BrokenPipeError):
                 _incomplete.add(stream)
                 _warn_on_stderr(f"capdoit cannot write its output: {error.strerror}; it goes on")

@@ -6,13 +6,16 @@ import json
 import os
 import pwd
 import signal
+import subprocess
+import sys
 from typing import Any
 
 import pytest
 
 from capdoit.testing import Completed, Project, SshdFleet
 from capdoit.testing.processes import processes_with_home, wait_until
-from tests.support import further, snapshot_hosts
+from tests.support import find_sleeping, further, snapshot_hosts, unique_seconds, wait_for
+from tests.typist import Typist
 
 NOWHERE = {"hostname": "127.0.0.1", "port": 1, "ssh_options": ["ConnectTimeout=3"], "deploy_to": "/srv/shop"}
 SAYS_ITS_NAME = 'echo "I am $NAME"'
@@ -143,10 +146,85 @@ def test_over_ssh_exec_runs_in_the_home_directory_with_one_connection_per_host(
     assert said == ["web1, web2, web3: exit status 0", f"    {pwd.getpwuid(os.getuid()).pw_dir}"]
 
 
+def type_exec(project: Project, env: dict[str, str], *words: str) -> Typist:
+    """Start `doit cap exec` on a terminal."""
+    return Typist([sys.executable, "-m", "doit", "cap", "exec", *words], project.path, env)
+
+
+WAIT = "while [ ! -e go ]; do sleep 0.1; done"
+
+
+def test_on_a_terminal_a_long_command_shows_its_lines_as_they_come(named: Project, env: dict[str, str]) -> None:
+    with type_exec(named, env, f"echo begun; {WAIT}; echo ended; [ $NAME != db1 ]") as typist:
+        shown = typist.wait_for("db1  | begun")
+        assert "ended" not in shown
+        (named.path / "go").touch()
+        assert typist.wait_for_end() == 1
+    assert "   web1 | ended" in typist.text
+    assert typist.text.splitlines()[-2:] == ["web1, web2: exit status 0", "db1: exit status 1"]
+
+
+@pytest.mark.extended("detail")
+def test_follow_shows_lines_as_they_come_in_a_pipe_too(named: Project) -> None:
+    process = named.start("cap", "exec", "--follow", f"echo begun; {WAIT}; echo ended", "--hosts", "web1")
+    assert process.stdout
+    assert process.stdout.readline() == "   web1 | begun\n"
+    (named.path / "go").touch()
+    assert process.communicate(timeout=60)[0] == "   web1 | ended\nweb1: exit status 0\n"
+
+
+@pytest.mark.extended("detail")
+def test_follow_names_a_host_that_cannot_be_reached_while_the_others_go_on(project: Project) -> None:
+    add_host(project, "far", NOWHERE)
+    process = project.start("cap", "exec", "--follow", WAIT)
+    assert process.stdout
+    assert process.stdout.readline().startswith("  far: cannot connect: ")
+    (project.path / "go").touch()
+    assert process.communicate(timeout=60)[0] == "web1, web2: exit status 0\n"
+    assert process.returncode == 1
+
+
+@pytest.mark.extended("detail")
+def test_follow_ends_when_nobody_reads_its_lines_any_more(named: Project, env: dict[str, str]) -> None:
+    seconds = unique_seconds(named)
+    command = f"{sys.executable} -m doit cap exec --follow 'sleep {seconds} & while :; do echo x; sleep 0.1; done'"
+    done = subprocess.run(
+        ["sh", "-c", f"{command} --hosts web1 | head -1"],
+        cwd=named.path, env=env, capture_output=True, text=True, check=True, timeout=60,
+    )  # fmt: skip
+    assert done.stdout == "   web1 | x\n"
+    wait_for(60, lambda: not find_sleeping(seconds))
+
+
+@pytest.mark.extended("detail")
+def test_an_interruption_shows_the_lines_that_were_held(named: Project, env: dict[str, str]) -> None:
+    with type_exec(named, env, f"echo begun; {WAIT}") as typist:
+        typist.wait_for("| begun")
+        typist.type("\x03")
+        assert typist.wait_for_end() == 130
+    assert typist.text.splitlines()[-1].removeprefix("^C") == "interrupted"  # the terminal shows the keys
+
+
+def test_exec_prints_json(named: Project) -> None:
+    add_host(named, "far", NOWHERE)
+    answer = json.loads(named.doit("cap", "exec", "echo a; echo b >&2; exit 3", "--json").failed(1).out)
+    assert answer["hosts"] == [
+        {"host": name, "status": 3, "output": ["a", "b"], "omitted": 0} for name in ("web1", "web2")
+    ]
+    assert answer["errors"]["far"].startswith("far: cannot connect: ")
+
+
+@pytest.mark.extended("detail")
+def test_json_and_follow_exclude_each_other(named: Project) -> None:
+    said = named.doit("cap", "exec", "true", "--json", "--follow").failed(3).out
+    assert "--json prints the answer at the end, and --follow before it; which one?" in said
+
+
 @pytest.mark.ssh
-def test_ctrl_c_ends_the_command_on_every_host(ssh_project: Project, sshds: SshdFleet) -> None:
+@pytest.mark.parametrize("words", [(), *further((("--follow",),))])
+def test_ctrl_c_ends_the_command_on_every_host(ssh_project: Project, sshds: SshdFleet, words: tuple[str, ...]) -> None:
     homes = [sshds.hosts[name].home for name in ssh_project.hosts]
-    process = ssh_project.start("cap", "exec", "touch ~/begun; sleep 1000")
+    process = ssh_project.start("cap", "exec", *words, "touch ~/begun; sleep 1000")
     assert wait_until(60, lambda: all((home / "begun").exists() for home in homes))
     process.send_signal(signal.SIGINT)
     out, _ = process.communicate(timeout=60)
