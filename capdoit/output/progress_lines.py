@@ -14,6 +14,7 @@ from capdoit.text import join_names
 from capdoit.units import format_seconds
 
 MOST_HOSTS = 10  # that a title names
+NOTABLE_SECONDS = 1.0  # of a host in a step
 
 
 def render_progress(event: Event, display: FlowDisplay, shows_hosts: bool) -> Iterator[Line]:
@@ -22,9 +23,10 @@ def render_progress(event: Event, display: FlowDisplay, shows_hosts: bool) -> It
     Args:
         event: the event.
         display: the state of the flow after the event.
-        shows_hosts: whether hosts that are done with a part of a step have a line.
+        shows_hosts: whether hosts that are done with a part of a step have a line: with any part of a hook, and with
+            a part of a step that took long. The others would say no more than the end of the step.
     """
-    if isinstance(event, events.WorkFinished) and not (shows_hosts or event.reason):
+    if isinstance(event, events.WorkFinished) and not (event.reason or (shows_hosts and _is_notable(event, display))):
         return iter(())
     return RENDERERS.get(type(event), _not_shown)(event, display)
 
@@ -45,6 +47,11 @@ def render_short_progress(event: Event, display: FlowDisplay) -> Iterator[Line]:
     elif isinstance(event, events.StepFailed) and display.steps:
         on = f" on {join_names(failed)}" if (failed := display.steps[-1].failed) else ""
         yield f"{BAD_MARK} {display.steps[-1].name}  {_describe_failure(event, display)}{on}", Tone.BAD
+
+
+def _is_notable(event: events.WorkFinished, display: FlowDisplay) -> bool:
+    is_of_hook = display.step is not None and display.step.is_hook
+    return is_of_hook or event.seconds >= NOTABLE_SECONDS
 
 
 def _not_shown(_: Any, __: FlowDisplay) -> Iterator[Line]:
