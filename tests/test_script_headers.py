@@ -38,7 +38,22 @@ BUILTINS = {
 }
 PROGRAMS = {
     *("awk", "cat", "chmod", "cp", "cut", "date", "dd", "df", "dirname", "du", "find", "flock", "git", "head", "id"),
-    *("ln", "locale", "ls", "mkdir", "mv", "openssl", "readlink", "rm", "rmdir", "sed", "sha256sum", "sleep", "sort"),
+    *(
+        "ln",
+        "locale",
+        "ls",
+        "mkdir",
+        "mkfifo",
+        "mv",
+        "openssl",
+        "readlink",
+        "rm",
+        "rmdir",
+        "sed",
+        "sha256sum",
+        "sleep",
+        "sort",
+    ),
     *("stat", "sync", "tail", "tar", "touch", "tr", "uniq", "wc", "xargs"),
 }
 

@@ -52,7 +52,7 @@ class Typist:
         if self.process.poll() is None:
             os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait()
-        os.close(self._terminal)
+        self.hang_up()
 
     @property
     def text(self) -> str:
@@ -62,6 +62,12 @@ class Typist:
     def resize(self, lines: int, columns: int) -> None:
         """Change the size of the terminal."""
         fcntl.ioctl(self._terminal, termios.TIOCSWINSZ, struct.pack("HHHH", lines, columns, 0, 0))
+
+    def hang_up(self) -> None:
+        """Close the terminal: programs on it get SIGHUP."""
+        if self._terminal >= 0:
+            os.close(self._terminal)
+            self._terminal = -1
 
     def type(self, keys: str) -> None:
         """Type some keys."""

@@ -16,6 +16,7 @@ MODULES = (
     "history",
     "pending",
     "exec",
+    "ssh",
     "doctor",
     "config",
     "recipes",

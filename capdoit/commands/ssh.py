@@ -1,0 +1,130 @@
+"""`doit cap ssh`: a terminal on one host, in the live release and with the environment of the stage."""
+
+from __future__ import annotations
+
+import secrets
+import sys
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+
+from capdoit.commands.command_request import CommandRequest
+from capdoit.commands.subcommand import SELECTION, Subcommand
+from capdoit.config.stages import HostConfig, Stage, choose_stage
+from capdoit.config.variables import select_hosts
+from capdoit.errors import ConfigError
+from capdoit.hosts.connection import Connection
+from capdoit.hosts.fleet import Fleet
+from capdoit.hosts.request import Request
+from capdoit.hosts.terminal import run_on_terminal
+from capdoit.operations.connections import make_fleet, refuse_unset_settings
+from capdoit.script import words
+from capdoit.shell_scripts import render
+from capdoit.text import join_names, suggest_name
+
+
+def open_terminal(request: CommandRequest) -> int:
+    """Connect this terminal to a shell on one host, and return the exit status of the shell."""
+    stage = choose_host(request)
+    (host,) = stage.hosts
+    if not sys.stdin.isatty():
+        raise ConfigError(f"ssh needs a terminal; for a command: doit cap exec --hosts {host.name} -- COMMAND")
+    refuse_unset_settings(stage, is_deploy=False)
+    folder = f"/tmp/capdoit-{secrets.token_hex(16)}"  # noqa: S108 - nobody can guess the name, and it must not exist
+    with _offered_script(make_fleet(stage, request.events), folder):
+        return run_on_terminal(host, f"exec sh -c {words([_reading_line(folder)])}")
+
+
+def _reading_line(folder: str) -> str:
+    return f'eval "$(cat {folder}/script)"'
+
+
+# -- which host
+
+
+def choose_host(request: CommandRequest) -> Stage:
+    """Return the stage with the one host that is wanted: the named one, else the primary of the selected hosts.
+
+    Raises:
+        ConfigError: the stage or the host does not exist, or the words name two.
+    """
+    stage_name, host_name = _split_words(request)
+    variables = request.variables
+    if host_name and host_name not in (variables.hosts or (host_name,)):
+        raise ConfigError(f"which host, {host_name} or hosts={','.join(variables.hosts or ())}?")
+    if stage_name and variables.stage not in (None, stage_name):
+        raise ConfigError(f"which stage, {stage_name} or stage={variables.stage}?")
+    stage = choose_stage(request.load_project().config, stage_name or variables.stage)
+    selected = select_hosts(stage, replace(variables, hosts=(host_name,)) if host_name else variables)
+    return selected.only((find_primary(selected.hosts),))
+
+
+def find_primary(hosts: Sequence[HostConfig]) -> HostConfig:
+    """Return the host with ``primary: true``, else the first one."""
+    return sorted(hosts, key=lambda host: not host.primary)[0]
+
+
+def _split_words(request: CommandRequest) -> tuple[str, str]:
+    """Return the names of a stage and a host among the positional words; empty for those that were not named."""
+    stages = request.load_project().config.stages
+    first, second, *others = (*request.words, "", "")
+    if any(others):
+        raise ConfigError(f"expected at most a stage and a host, found {join_names(request.words)}")
+    if second or not first or first in stages:
+        return first, second
+    hosts = {host.name for stage in stages.values() for host in stage.hosts}
+    if first not in hosts:
+        raise ConfigError(f"no stage and no host is named {first}{suggest_name(first, [*stages, *hosts])}")
+    return "", first
+
+
+# -- the script of the terminal
+
+
+@contextmanager
+def _offered_script(fleet: Fleet, folder: str) -> Iterator[None]:
+    """Let a named pipe on the host have the script of the terminal as long as the context lasts.
+
+    Raises:
+        HostsFailed: the host cannot be reached, or it has no named pipes.
+    """
+    prepare = Request(render("open a terminal", "commands/ssh_prepare", {"folder": folder}))
+    try:
+        fleet.all(lambda host: host.checked(prepare), fleet.connections)
+    except BaseException:
+        fleet.close()
+        raise
+    offering = threading.Thread(target=_offer_script, args=(fleet, folder))
+    offering.start()
+    try:
+        yield
+    finally:
+        fleet.stop()
+        offering.join()
+
+
+def _offer_script(fleet: Fleet, folder: str) -> None:
+    """Wait until the terminal has read its script, and end the connection: the terminal has its own."""
+
+    def offer(host: Connection) -> None:
+        terminal_script = host.script("terminal", "commands/ssh_shell", {"host": host.name}).frame()
+        script = render("open a terminal", "commands/ssh_offer", {"folder": folder, "terminal_script": terminal_script})
+        host.ask([Request(script)])
+
+    fleet.each(offer, fleet.connections, stop_on_failure=False)
+    fleet.close()
+
+
+COMMAND = Subcommand(
+    name="ssh",
+    help="open a terminal on a host, in the live release",
+    description=(
+        "HOST is the primary of the stage unless you name one. The shell has the variables of default_env, and its "
+        "exit status is that of the command."
+    ),
+    run=open_terminal,
+    words=("[STAGE]", "[HOST]"),
+    variables=SELECTION,
+    examples=("ssh", "ssh production web2", "ssh --roles db"),
+)

@@ -1,0 +1,13 @@
+# shellcheck shell=sh
+# Become an interactive shell in the live release, or else in deploy_to or the home directory. It is no login shell: that
+# would set PATH anew.
+# Environment: SHELL
+# Given: deploy_to host
+if cd "$deploy_to/current" 2>/dev/null; then
+    release=$(pwd -P)
+    echo "$host: release ${release##*/}"
+else
+    cd "$deploy_to" 2>/dev/null || :
+    echo "$host: nothing is live in $deploy_to; this is $(pwd)"
+fi
+exec "${SHELL:-sh}"
