@@ -38,34 +38,32 @@ class Event:
 
 @dataclass(frozen=True)
 class HostOutput(Event):
-    """A line of output of a command on a host; its secrets are masked.
+    """Lines of output of a command on a host that arrived together: one, or thousands. Their secrets are masked.
 
     Attributes:
         host: name of the host.
         stream: ``out`` or ``err``.
-        line: printable, without its line end.
-        colored: the line with its colors, and no other control sequence; empty if it has none.
+        lines: printable, without their line ends, but with their colors: `capdoit.text.strip_colors` removes these.
     """
 
     host: str
     stream: str
-    line: str
-    colored: str = ""
+    lines: tuple[str, ...]
 
 
 @dataclass(frozen=True)
 class HiddenOutput(Event):
-    """A line of output that nobody asked to show, such as a remark of a program in the survey; for the log.
+    """Lines of output that nobody asked to show, such as a remark of a program in the survey; for the log.
 
     Attributes:
         host: name of the host.
         stream: ``out`` or ``err``.
-        line: as in `HostOutput`.
+        lines: as in `HostOutput`.
     """
 
     host: str
     stream: str
-    line: str
+    lines: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -844,7 +842,8 @@ class EventBus:
                 self._fold(event)
             if self._listeners:
                 # Output is masked already, and may be a million lines.
-                masked = event if isinstance(event, HostOutput) else self.redactor.redact_all(event)
+                is_masked = isinstance(event, (HostOutput, HiddenOutput))
+                masked = event if is_masked else self.redactor.redact_all(event)
                 for listener in self._listeners:
                     self._deliver(masked, listener)
         if self._outer:

@@ -46,12 +46,12 @@ class CommandOutput:
         self._size = 0
         self._digest = hashlib.sha256()
 
-    def add(self, _: str, line: str) -> None:
-        """Add a line of stdout or stderr, without its colors."""
-        line = strip_colors(line)
-        self._digest.update(f"{line}\n".encode())
-        self.lines.append(line)
-        self._size += len(line) + 1
+    def add(self, _: str, lines: Sequence[str]) -> None:
+        """Add lines of stdout or stderr, without their colors."""
+        for line in map(strip_colors, lines):
+            self._digest.update(f"{line}\n".encode())
+            self.lines.append(line)
+            self._size += len(line) + 1
         while self._size > MOST_KEPT:
             self._size -= len(self.lines.popleft()) + 1
             self.left_out += 1
@@ -142,14 +142,14 @@ def find_mistake(command: str, others: Sequence[str], stages: Collection[str]) -
     return ""
 
 
-def _execute(connection: Connection, command: Command, show: Callable[[str, str], None]) -> CommandResult:
+def _execute(connection: Connection, command: Command, show: Callable[[str, Sequence[str]], None]) -> CommandResult:
     output = CommandOutput()
 
-    def show_line(stream: str, line: str) -> None:
-        output.add(stream, line)
-        show(connection.name, line)
+    def add_and_show(stream: str, lines: Sequence[str]) -> None:
+        output.add(stream, lines)
+        show(connection.name, lines)
 
-    answer = connection.ask([command_request(connection, command, show=show_line)])[0]
+    answer = connection.ask([command_request(connection, command, show=add_and_show)])[0]
     return CommandResult(answer.status, answer.status_text, output)
 
 

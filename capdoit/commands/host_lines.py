@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from types import TracebackType
 from typing import TypeVar
 
@@ -37,7 +37,7 @@ class HostLines:
         self.is_showing = hold_seconds == AT_ONCE
         self.lost: set[str] = set()
         self._console, self._hold_seconds = console, hold_seconds
-        self._held: list[tuple[str, str]] = []
+        self._held: list[tuple[str, Sequence[str]]] = []
         self._timer: threading.Timer | None = None
         self._stop: StopSignal | None = None  # of the work on all hosts
         self._lock = threading.Lock()
@@ -54,16 +54,16 @@ class HostLines:
         if error and self._hold_seconds is not None:
             self._show_held()
 
-    def show(self, host: str, line: str) -> None:
-        """Show a line, now or when its time has come. Safe in any thread.
+    def show(self, host: str, lines: Sequence[str]) -> None:
+        """Show lines, now or when their time has come. Safe in any thread.
 
         If nobody reads the lines any more, the work on all hosts is stopped: it may go on forever.
         """
         with self._lock:
             if self.is_showing:
-                self._console.write_output(host, line)
+                self._console.write_output(host, lines)
             elif self._hold_seconds is not None:
-                self._held.append((host, line))
+                self._held.append((host, lines))
                 self._start_timer(self._hold_seconds)
         if self._stop is not None and self.is_showing and self._console.is_discarded:
             self._stop.set()
@@ -97,6 +97,6 @@ class HostLines:
     def _show_held(self) -> None:
         with self._lock:
             self.is_showing = True
-            for host, line in self._held:
-                self._console.write_output(host, line)
+            for host, lines in self._held:
+                self._console.write_output(host, lines)
             self._held.clear()

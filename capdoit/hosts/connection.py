@@ -26,7 +26,6 @@ from capdoit.hosts.session_opening import SessionTerms, open_session
 from capdoit.hosts.stop_signal import StopSignal
 from capdoit.script import EnvValue, HomePath, Script, Secret, Value, as_template
 from capdoit.shell_scripts import render
-from capdoit.text import strip_colors
 
 if TYPE_CHECKING:
     from capdoit.config.stages import HostConfig
@@ -225,9 +224,9 @@ class Connection:
         """Return a text of a hook or host with every secret masked."""
         return self._events.redact(text)
 
-    def show(self, stream: str, line: str) -> None:
-        """Emit a line of the host's output, which may have colors."""
-        self._events.emit(HostOutput(self.name, stream, strip_colors(line), line if "\033" in line else ""))
+    def show(self, stream: str, lines: Sequence[str]) -> None:
+        """Emit lines of the host's output, which may have colors."""
+        self._events.emit(HostOutput(self.name, stream, tuple(lines)))
 
     @contextmanager
     def more_deadlines(self, *deadlines: Deadline) -> Iterator[None]:
@@ -304,8 +303,8 @@ class Connection:
         progress = partial(self._report_progress, request.name) if request.source else None
         return replace(request, progress=progress, show=request.show or self._hide)
 
-    def _hide(self, stream: str, line: str) -> None:
-        self._events.emit(HiddenOutput(self.name, stream, line))
+    def _hide(self, stream: str, lines: Sequence[str]) -> None:
+        self._events.emit(HiddenOutput(self.name, stream, tuple(lines)))
 
     def _report_progress(self, name: str, sent_bytes: int, total_bytes: int) -> None:
         self._events.emit(TransferProgress(self.name, name, sent_bytes, total_bytes))

@@ -9,7 +9,7 @@ from typing import IO, TYPE_CHECKING, TypedDict
 
 from capdoit.hosts.packed_directory import LAST_MEMBER
 from capdoit.hosts.request import Request
-from capdoit.hosts.stream import ShowLine
+from capdoit.hosts.stream import ShowLines
 from capdoit.script import Script, Secret, Value, words
 from capdoit.shell_scripts import render
 
@@ -35,7 +35,7 @@ def command_request(
     connection: Connection,
     command: Command,
     capture: bool = False,
-    show: ShowLine | None = None,
+    show: ShowLines | None = None,
     **options: Unpack[CommandOptions],
 ) -> Request:
     """Return the request that runs a command of a hook or of an operator.

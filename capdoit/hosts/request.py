@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import IO
 
-from capdoit.hosts.stream import ShowLine
+from capdoit.hosts.stream import ShowLines
 from capdoit.script import Script
 
 Progress = Callable[[int, int], None]  # bytes sent, bytes in total
@@ -34,7 +34,7 @@ class Request:
     script: Script
     verb: str = "run"
     source: IO[bytes] | None = None
-    show: ShowLine | None = None
+    show: ShowLines | None = None
     capture: bool = False
     into: IO[bytes] | None = None
     timeout: float | None = None

@@ -6,7 +6,7 @@ import os
 import re
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import IO
 
 from capdoit.text import make_printable_in_color, strip_colors
@@ -18,7 +18,7 @@ STATUS = re.compile(rb"[0-9]{1,3}")
 GREETING = "hello"  # tag of the first line of the loop
 HEARTBEAT = "beat"  # tag of the lines with which the host says that it is alive, in the middle of any output
 
-ShowLine = Callable[[str, str], None]  # stream ("out" or "err"), line with its colors
+ShowLines = Callable[[str, Sequence[str]], None]  # stream ("out" or "err"), lines with their colors
 Redact = Callable[[str], str]
 
 
@@ -127,16 +127,19 @@ class Stream:
 
 
 class LineSplitter:
-    """Splits output into lines, shows each of them, and keeps the last ones.
+    """Splits output into lines, shows them, and keeps the last ones.
+
+    Lines that arrive together are shown together. Most output has only printable characters, and is not looked at line
+    by line: a command may print a million lines.
 
     Args:
         stream: ``out`` or ``err``.
-        show: called with each line; None shows nothing.
-        kept: gets the lines.
-        redact: masks the secrets of a line.
+        show: called with lines; None shows nothing.
+        kept: gets the lines, without their colors.
+        redact: masks the secrets of one or more lines.
     """
 
-    def __init__(self, stream: str, show: ShowLine | None, kept: deque[str], redact: Redact = str) -> None:
+    def __init__(self, stream: str, show: ShowLines | None, kept: deque[str], redact: Redact = str) -> None:
         self._stream, self._show, self._kept, self._redact = stream, show, kept, redact
         self._rest = b""
         self._blank_lines = 0  # not shown yet: the last line of the output is blank and comes from the loop
@@ -144,37 +147,42 @@ class LineSplitter:
     def feed(self, piece: bytes) -> None:
         """Split more output."""
         *lines, self._rest = (self._rest + piece).split(b"\n")
-        for line in lines if self._show else lines[-KEPT_LINES - 1 :]:
-            self._add_line(line)
         self._rest = self._rest[: MAX_LINE_BYTES + 1]
+        self._add(lines if self._show else lines[-KEPT_LINES - 1 :])
 
     def finish(self) -> None:
         """Show the blank lines at the end, without the loop's."""
-        self._emit_blank_lines(self._blank_lines - 1)
+        if self._blank_lines > 1:
+            self._emit([""] * (self._blank_lines - 1))
 
-    def _add_line(self, line: bytes) -> None:
-        if not line:
-            self._blank_lines += 1
-            return
-        self._emit_blank_lines(self._blank_lines)
-        self._blank_lines = 0
+    def _add(self, lines: list[bytes]) -> None:
+        count = len(lines)
+        while lines and not lines[-1]:
+            lines.pop()
+        blank_before, self._blank_lines = self._blank_lines, count - len(lines)
+        if lines:
+            self._emit([*[""] * blank_before, *self._printable(lines)])
+        else:
+            self._blank_lines += blank_before
+
+    def _printable(self, lines: list[bytes]) -> list[str]:
+        """Return lines for people, which are looked at one by one if they have more than printable characters."""
+        if max(map(len, lines)) <= MAX_LINE_BYTES:
+            text = b"\n".join(lines).decode("utf-8", "backslashreplace")
+            if text.replace("\n", "").isprintable():
+                return self._redact(text).split("\n")
+        return [self._printable_line(line) for line in lines]
+
+    def _printable_line(self, line: bytes) -> str:
         ellipsis = "…" if len(line) > MAX_LINE_BYTES else ""
-        self._emit(make_printable_in_color(_cut_line(line).rstrip(b"\r")) + ellipsis)
+        text = make_printable_in_color(_cut_line(line).rstrip(b"\r")) + ellipsis
+        plain, colored = self._redact(strip_colors(text)), self._redact(text)
+        return colored if strip_colors(colored) == plain else plain  # colors may be in the middle of a secret
 
-    def _emit_blank_lines(self, count: int) -> None:
-        for _ in range(count):
-            self._emit("")
-
-    def _emit(self, text: str) -> None:
-        plain = self._redact(strip_colors(text))
-        self._kept.append(plain)
+    def _emit(self, lines: list[str]) -> None:
+        self._kept.extend(map(strip_colors, lines[-KEPT_LINES:]))
         if self._show:
-            self._show(self._stream, self._redact_colored(text, plain) if "\033" in text else plain)
-
-    def _redact_colored(self, text: str, plain: str) -> str:
-        """Return a line with its colors and without secrets; without colors if they were in the middle of a secret."""
-        colored = self._redact(text)
-        return colored if strip_colors(colored) == plain else plain
+            self._show(self._stream, lines)
 
 
 def _cut_line(line: bytes) -> bytes:

@@ -102,13 +102,17 @@ class Console:
         """Write one or more lines."""
         self._write(self._colored(self.redact(text), tone))
 
-    def write_output(self, host: str, line: str) -> None:
-        """Write a line of output of a host; its secrets must be masked already."""
-        self.write_line(f"   {self.align_host(host)} | {line}")
+    def write_output(self, host: str, lines: Iterable[str], front: str = "   ") -> None:
+        """Write lines of output of a host.
 
-    def align_host(self, host: str) -> str:
-        """Return the name of a host, as wide as the names of `reserve_width`."""
-        return host.ljust(self._host_width)
+        Args:
+            host: name of the host.
+            lines: the lines, with secrets masked; they may have colors, which are left out if the stream has none.
+            front: text before each line.
+        """
+        front = f"{front}{host.ljust(self._host_width)} | "
+        text = front + f"\n{front}".join(lines)
+        self._write(text if "\033" not in text or self.has_colors else strip_colors(text))
 
     def write_control(self, line: str) -> None:
         """Write a line for a program that reads the output, such as a CI service; nothing if it is empty."""

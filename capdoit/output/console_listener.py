@@ -28,7 +28,7 @@ class ConsoleListener:
     def __call__(self, event: Event) -> None:
         """Write the lines of an event; events without a renderer are not shown."""
         if isinstance(event, events.HostOutput):
-            self._console.write_output(event.host, event.line)
+            self._console.write_output(event.host, event.lines)
             return
         if isinstance(event, events.FlowStarted):
             self._console.reserve_width(event.hosts)

@@ -318,7 +318,7 @@ def _request_failed(display: FlowDisplay, event: events.RequestFailed, _: float)
 
 def _host_output(display: FlowDisplay, event: events.HostOutput, _: float) -> None:
     if event.host in display.work:
-        display.work[event.host].last_line = event.colored or event.line
+        display.work[event.host].last_line = event.lines[-1]
 
 
 def _transfer_progress(display: FlowDisplay, event: events.TransferProgress, now: float) -> None:

@@ -79,11 +79,11 @@ class LineView:
             self._show_event(event, display, now)
 
     def _show_output(self, event: events.HostOutput, front: str) -> None:
-        line = f"{self._console.align_host(event.host)} | {event.colored or event.line}"
         if self._choice.verbosity >= Verbosity.OUTPUT:
-            self._write_output(f"{front}{line}")
+            self._said_at = time.monotonic()
+            self._console.write_output(event.host, event.lines, front)
         elif self._choice.verbosity == Verbosity.STEPS:
-            self._kept.setdefault(event.host, deque(maxlen=KEPT_LINES)).append(line)
+            self._kept.setdefault(event.host, deque(maxlen=KEPT_LINES)).extend(event.lines[-KEPT_LINES:])
 
     def _show_result(self, event: Event) -> None:
         if isinstance(event, events.DrillFinished):
@@ -116,8 +116,8 @@ class LineView:
         """Show the output of the hosts that failed; of all hosts, if the step failed elsewhere."""
         failed = display.steps[-1].failed if display.steps else []
         for host in failed or [*self._kept]:
-            for line in self._kept.pop(host, ()):
-                self._write_output(f"{front}{line}")
+            if lines := self._kept.pop(host, None):
+                self._console.write_output(host, lines, front)
 
     # -- silence
 
@@ -136,10 +136,6 @@ class LineView:
         self._said_at = time.monotonic()
         for line in text.split("\n"):
             self._console.write(f"{front}{line}".rstrip(), tone)
-
-    def _write_output(self, line: str) -> None:
-        self._said_at = time.monotonic()
-        self._console.write_line(line)
 
     def _write_unmarked(self, lines: Iterable[Line]) -> None:
         self._end_fold()

@@ -78,7 +78,7 @@ class LiveView:
     def _write_lines(self, event: Event) -> None:
         if isinstance(event, events.HostOutput):
             if self._choice.verbosity >= Verbosity.OUTPUT:
-                self._console.write_output(event.host, event.colored or event.line)
+                self._console.write_output(event.host, event.lines)
             return
         if isinstance(event, events.FlowStarted | events.DrillStarted | events.CheckStarted):
             self._console.reserve_width(event.hosts)

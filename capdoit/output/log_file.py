@@ -19,7 +19,7 @@ from capdoit import events
 from capdoit.events import Event, EventBus
 from capdoit.output.log_records import Record, make_record
 from capdoit.output.rotating_file import Position, RotatingFile
-from capdoit.text import make_printable
+from capdoit.text import make_printable, strip_colors
 
 RUN_DIGITS = 8  # of the id of a run: enough to tell the runs of a log apart
 NONE = "-"
@@ -92,16 +92,22 @@ class LogFile:
 
     def _write(self, event: Event, run: LoggedRun) -> Position | None:
         """Write the record of an event, and return its position; None if the log does not have it."""
-        record = make_record(_without_known_script(event, run))
-        if not record:
+        text = self._format(event, run)
+        if not text:
             return None
-        text = format_record(record, event.run, run.task)
-        text = self._redact(text) if isinstance(event, REPORTS) else text
         try:
             return self._file.append(text.encode("utf-8", "backslashreplace"))
         except OSError as error:
             self._tell(error)
             return None
+
+    def _format(self, event: Event, run: LoggedRun) -> str:
+        """Return the lines of an event; empty if the log does not have it."""
+        if isinstance(event, (events.HostOutput, events.HiddenOutput)):
+            return format_output(event, run.task)
+        record = make_record(_without_known_script(event, run))
+        text = format_record(record, event.run, run.task) if record else ""
+        return self._redact(text) if isinstance(event, REPORTS) else text
 
     def _tell(self, error: OSError) -> None:
         if not self._has_warned:
@@ -119,8 +125,19 @@ def write_log(path: Path, bus: EventBus) -> LogFile:
 def format_record(record: Record, run: str, task: str) -> str:
     """Return the lines of a record, with the time of now."""
     short_run = run[:RUN_DIGITS] or NONE
-    head = f"{_format_time(time.time_ns() // 1_000_000)} {short_run} {task} {record.host or NONE} {record.text}"
+    head = f"{_format_front(run, task, record.host)}{record.text}"
     return "".join(f"{make_printable(line)}\n" for line in [head, *(f"{short_run} | {line}" for line in record.more)])
+
+
+def format_output(event: events.HostOutput | events.HiddenOutput, task: str) -> str:
+    """Return the lines of output of a host, with the time of now; there may be thousands of them."""
+    front = make_printable(f"{_format_front(event.run, task, event.host)}{event.stream}: ")
+    lines = f"\n{front}".join(event.lines)
+    return strip_colors(f"{front}{lines}\n")
+
+
+def _format_front(run: str, task: str, host: str) -> str:
+    return f"{_format_time(time.time_ns() // 1_000_000)} {run[:RUN_DIGITS] or NONE} {task} {host or NONE} "
 
 
 def _without_known_script(event: Event, run: LoggedRun) -> Event:

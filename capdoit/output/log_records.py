@@ -150,10 +150,6 @@ def _request_failed(event: events.RequestFailed) -> Record:
     return Record(f"no answer: {event.name}: {event.reason} (after {event.seconds:.3f} s)", event.host)
 
 
-def _host_output(event: events.HostOutput | events.HiddenOutput) -> Record:
-    return Record(f"{event.stream}: {event.line}", event.host)
-
-
 RECORDS: dict[type[Event], Callable[[Any], Record]] = {
     events.FlowStarted: _flow_started,
     events.DrillStarted: _drill_started,
@@ -172,6 +168,4 @@ RECORDS: dict[type[Event], Callable[[Any], Record]] = {
     events.RequestSent: _request_sent,
     events.RequestAnswered: _request_answered,
     events.RequestFailed: _request_failed,
-    events.HostOutput: _host_output,
-    events.HiddenOutput: _host_output,
 }

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
 
@@ -207,13 +207,18 @@ def test_output_that_looks_like_a_status_line_of_the_loop_is_output(session: Ses
 # -- what is shown
 
 
+def adding_to(shown: list[tuple[str, str]]) -> Callable[[str, Sequence[str]], None]:
+    """Return a function that adds each line that is shown, and its stream, to a list."""
+    return lambda stream, lines: shown.extend((stream, line) for line in lines)
+
+
 def test_output_is_streamed_by_line_with_its_stream_and_the_last_lines_kept(session: Session) -> None:
-    shown = []
+    shown: list[tuple[str, str]] = []
     answer = ask(
         session,
         "echo one; echo; echo two; sleep 0.1; echo three >&2; sleep 0.1; printf four",
         capture=False,
-        show=lambda *line: shown.append(line),
+        show=adding_to(shown),
     )
     assert shown == [("out", "one"), ("out", ""), ("out", "two"), ("err", "three"), ("out", "four")]
     assert answer.lines == ("one", "", "two", "three", "four")
@@ -223,8 +228,8 @@ def test_output_is_streamed_by_line_with_its_stream_and_the_last_lines_kept(sess
 def test_a_line_is_shown_as_soon_as_it_is_written(session: Session) -> None:
     moments = {}
 
-    def show(_stream: str, line: str) -> None:
-        moments[line] = time.monotonic()
+    def show(_stream: str, lines: Sequence[str]) -> None:
+        moments.update(dict.fromkeys(lines, time.monotonic()))
 
     ask(session, "echo early; sleep 1; echo late", capture=False, show=show)
     assert moments["late"] - moments["early"] > 0.5
@@ -233,13 +238,17 @@ def test_a_line_is_shown_as_soon_as_it_is_written(session: Session) -> None:
 def test_terminal_escapes_are_shown_as_text(session: Session) -> None:
     shown = []
     script = r"printf '\033[2Jred\007\tx\r\n\377\n'; printf '\033]0;title\007\n' >&2"
-    ask(session, script, capture=False, show=lambda _, line: shown.append(line))
+    ask(session, script, capture=False, show=lambda _, lines: shown.extend(lines))
     assert sorted(shown) == ["\\x1b[2Jred\\x07    x", "\\x1b]0;title\\x07", "\\xff"]
 
 
 def test_captured_output_is_not_shown(session: Session) -> None:
-    shown = []
-    ask(session, "echo value; echo warning >&2", show=lambda *line: shown.append(line))
+    shown: list[tuple[str, str]] = []
+    ask(
+        session,
+        "echo value; echo warning >&2",
+        show=adding_to(shown),
+    )
     assert shown == [("err", "warning")]
 
 
@@ -356,9 +365,13 @@ def test_a_killed_loop_is_a_lost_connection(session: Session) -> None:
 
 @pytest.mark.parametrize("noise", ["echo noise; echo more >&2; ", "printf noise; printf more >&2; "])
 def test_output_of_a_login_profile_is_ignored(shell: list[str], opened: OpenSession, noise: str) -> None:
-    shown = []
+    shown: list[tuple[str, str]] = []
     session = opened(*shell, "-c", noise + LOOP)
-    answer = ask(session, "echo answer; echo warning >&2", show=lambda *line: shown.append(line))
+    answer = ask(
+        session,
+        "echo answer; echo warning >&2",
+        show=adding_to(shown),
+    )
     assert (answer.output, answer.lines) == (b"answer\n", ("answer", "warning"))
     assert shown == [("err", "warning")]
 
@@ -600,7 +613,11 @@ def test_heartbeats_of_a_host_change_no_output(opened: OpenSession, shell: list[
     set_seconds(HOST_HEARTBEAT_SECONDS=1)
     session = opened(*shell, "-c", LOOP)
     shown: list[tuple[str, str]] = []
-    ask(session, "printf 'a' >&2; sleep 2.5; echo b >&2", show=lambda *line: shown.append(line))
+    ask(
+        session,
+        "printf 'a' >&2; sleep 2.5; echo b >&2",
+        show=adding_to(shown),
+    )
     time.sleep(2.5)
     session.send_heartbeat()
     assert shown == [("err", "ab")]

@@ -8,7 +8,7 @@ from capdoit.commands.exec import MOST_KEPT, CommandOutput
 def output(*lines: str) -> CommandOutput:
     made = CommandOutput()
     for line in lines:
-        made.add("out", line)
+        made.add("out", [line])
     return made
 
 

@@ -8,10 +8,12 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from itertools import pairwise
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from capdoit.hosts.stream import CHUNK_BYTES, LineSplitter, Stream
+from tests.support import further
 
 some = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 NONCE = "0123456789abcdef" * 2
@@ -160,7 +162,7 @@ def test_endless_output_is_passed_on_without_filling_memory(pattern: bytes, gree
 def split(output: bytes, secret: str) -> tuple[list[str], list[str]]:
     """Return the lines that are shown, and those that are kept."""
     shown, kept = list[str](), deque[str]()
-    splitter = LineSplitter("out", lambda _, line: shown.append(line), kept, lambda text: text.replace(secret, "***"))
+    splitter = LineSplitter("out", lambda _, lines: shown.extend(lines), kept, lambda text: text.replace(secret, "***"))
     splitter.feed(output + b"\n")
     splitter.finish()
     return shown, [*kept]
@@ -173,3 +175,20 @@ def test_a_shown_line_keeps_its_colors_and_a_kept_line_does_not() -> None:
 def test_a_secret_with_colors_in_its_middle_is_masked() -> None:
     assert split(b"the \033[1mhunt\033[0mer22\n", "hunter22") == (["the ***"], ["the ***"])
     assert split(b"\033[1mhunter22\033[0m\n", "hunter22") == (["\033[1m***\033[0m\033[0m"], ["***"])
+
+
+@pytest.mark.parametrize("character", ["a", *further("\u00e4", "\x1b[1m", "\t", "\r", "\xff")])
+def test_lines_are_the_same_however_they_arrive(character: str) -> None:
+    """Most output is not looked at line by line, unless a character needs it."""
+    raw = b"\xff" if character == "\xff" else character.encode()
+    output = b"\none " + raw + b"\n\n\nhunter22\n" + b"x" * 9000 + b"\nlast\n\n\n"
+    shown, kept = split(output, "hunter22")
+    bit_by_bit, deque_of_bits = list[str](), deque[str](maxlen=20)
+    splitter = LineSplitter(
+        "out", lambda _, lines: bit_by_bit.extend(lines), deque_of_bits, lambda text: text.replace("hunter22", "***")
+    )
+    for number in range(len(output) + 1):
+        splitter.feed((output + b"\n")[number : number + 1])
+    splitter.finish()
+    assert (shown, kept) == (bit_by_bit, [*deque_of_bits])
+    assert [line[:4] for line in shown] == ["", "one ", "", "", "***", "xxxx", "last", "", ""]

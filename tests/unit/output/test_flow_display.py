@@ -57,8 +57,8 @@ def test_a_host_is_done_failed_or_stopped(finished: events.WorkFinished, state: 
 
 
 def test_a_host_shows_its_last_line_with_its_colors() -> None:
-    lines = (events.HostOutput("web1", "out", "a"), events.HostOutput("web1", "err", "b", "\033[31mb\033[0m"))
-    assert in_step(events.WorkStarted("web1"), *lines).work["web1"].last_line == "\033[31mb\033[0m"
+    output = events.HostOutput("web1", "out", ("a", "\033[31mb\033[0m"))
+    assert in_step(events.WorkStarted("web1"), output).work["web1"].last_line == "\033[31mb\033[0m"
 
 
 def test_a_step_that_failed_keeps_the_names_of_the_hosts_that_failed() -> None:
