@@ -7,7 +7,7 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
 from functools import cache, cached_property, partial
 from pathlib import Path
@@ -49,6 +49,7 @@ if TYPE_CHECKING:
     from capdoit.flow.runner import FlowRunner
     from capdoit.output.log_file import LogFile
     from capdoit.state.flow_request import FlowDefinition
+    from capdoit.transfers.git_commits import CommitChange
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 SHORT_NAMES = {
@@ -130,7 +131,21 @@ class Cap(HookRegistry):
             is_parallel=bool(options.get("num_process")),
             is_dry_run=variables.dry_run,
         )
+        self._write_pages(variables)  # before the view, which shows a warning about a page that cannot be written
         self._events.subscribe(FlowView(self._events, request))
+
+    def _write_pages(self, variables: Variables) -> None:
+        """Write a report page of each flow, unless there is no log and no ``report=``."""
+        from capdoit.output.report_pages import PageTargets, ReportPages
+
+        targets = PageTargets(self.config.log, Path(variables.report) if variables.report else None)
+        if targets.log or targets.file:
+            self._events.subscribe(ReportPages(targets, self._events, self._find_commits))
+
+    def _find_commits(self, before: Mapping[str, str], after: str) -> Sequence[CommitChange]:
+        from capdoit.transfers.git_commits import find_known_changes
+
+        return find_known_changes(self.config.file.parent, before, after)
 
     def _create_tasks(self, variables: Variables, selected: list[str]) -> Iterator[dict[str, Any]]:
         yield from self._short_names(variables)

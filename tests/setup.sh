@@ -20,6 +20,7 @@ need cap capistrano
 need sudo sudo
 need curl curl
 need wget wget
+need chromium chromium
 if [ "${1:-}" = real ]; then
     need nginx nginx-light
     need systemctl systemd

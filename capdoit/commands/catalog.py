@@ -14,6 +14,7 @@ MODULES = (
     "releases",
     "verify",
     "history",
+    "report",
     "pending",
     "exec",
     "ssh",

@@ -125,6 +125,7 @@ class Variables:
         dry_run: whether to show what would be done instead of doing it.
         plan: file to save a dry run in.
         apply: plan file to apply.
+        report: file to write the report page to.
         wait: seconds to wait for the lock of another flow.
         custom: variables of recipes and of the project, by name.
         typed_names: names of the variables that are on the command line.
@@ -143,6 +144,7 @@ class Variables:
     dry_run: bool = _variable(_read_yes_or_no, default=False, tasks=FLOW_TASKS)
     plan: str | None = _variable(_read_text, tasks=FLOW_TASKS)
     apply: str | None = _variable(_read_text, tasks=FLOW_TASKS, is_repeated=False)
+    report: str | None = _variable(_read_text, tasks=FLOW_TASKS)
     wait: int = _variable(_read_seconds, default=0, is_repeated=False)
     custom: Mapping[str, str] = field(default_factory=dict)
     typed_names: frozenset[str] = frozenset()

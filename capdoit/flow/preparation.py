@@ -20,6 +20,7 @@ from capdoit.operations.connections import (
     refuse_unset_settings,
     without_unset_secrets,
 )
+from capdoit.output.report_files import refuse_report_file
 from capdoit.state.context import FlowContext
 from capdoit.state.executor import Executor, Live, Recorder
 from capdoit.state.flow_request import FlowDefinition, FlowRequest, current_operator, digest_flow
@@ -30,6 +31,7 @@ from capdoit.text import compare_names, join_lines, join_names
 from capdoit.transfers import transfer_of
 
 CAPISTRANO_VARIABLES = ("branch", "rollback_release", "hosts", "roles")  # the environment may set them
+TYPED_WITH_A_PLAN = {"apply", "stage", "wait", "report"}
 
 
 def prepare_flow(
@@ -93,14 +95,18 @@ def _check_variables(definition: FlowDefinition, variables: Variables, is_part: 
         raise ConfigError(f"branch= means nothing with transfer: {transfer.name}; nothing was done")
     if variables.plan:
         refuse_to_overwrite(Path(variables.plan))
+    if variables.report and variables.dry_run:
+        raise ConfigError("report= is about a flow that was done, and a dry run does nothing; nothing was done")
+    if variables.report:
+        refuse_report_file(Path(variables.report))
 
 
 def _load_plan(definition: FlowDefinition, variables: Variables) -> PlanFile | None:
-    """Return the plan to apply; everything but ``stage=`` and ``wait=`` comes from it."""
+    """Return the plan to apply; everything but `TYPED_WITH_A_PLAN` comes from it."""
     file = variables.apply
     if file is None:
         return None
-    if others := sorted({*variables.typed_names, *variables.custom} - {"apply", "stage", "wait"}):
+    if others := sorted({*variables.typed_names, *variables.custom} - TYPED_WITH_A_PLAN):
         names = join_names(f"{name}=" for name in others)
         raise ConfigError(f"apply={file}: the plan has all variables; {names} cannot be added")
     plan = load_plan(Path(file))

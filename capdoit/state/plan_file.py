@@ -69,11 +69,12 @@ class PlanFile:
     scripts: Sequence[RecordedScript] = ()
 
     def restore_variables(self, typed: Variables) -> Variables:
-        """Return the variables that the plan was made with; ``wait=`` and ``stage=`` are those typed now."""
+        """Return the variables of the plan, with ``wait=``, ``stage=`` and ``report=`` as they are typed now."""
         saved: dict[str, Any] = {
             name: tuple(value) if isinstance(value, list) else value for name, value in self.variables.items()
         }
-        return replace(Variables(**saved), apply=typed.apply, wait=typed.wait, stage=typed.stage)
+        now = {name: getattr(typed, name) for name in ("apply", "wait", "stage", "report")}
+        return replace(Variables(**saved), **now)
 
 
 def saved_variables(variables: Variables) -> dict[str, Any]:

@@ -9,7 +9,7 @@ import os
 import re
 import subprocess
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -41,6 +41,23 @@ class Commit:
     date: str
     author: str
     subject: str
+
+
+@dataclass(frozen=True)
+class CommitChange:
+    """The commits between the revision that was live on hosts and another one, newest first.
+
+    Attributes:
+        hosts: names of the hosts.
+        before: the revision that was live there.
+        comes: commits that the other revision has and this one lacks.
+        goes: commits that this revision has and the other one lacks.
+    """
+
+    hosts: tuple[str, ...]
+    before: str
+    comes: tuple[Commit, ...]
+    goes: tuple[Commit, ...]
 
 
 class Repository:
@@ -81,6 +98,17 @@ class Repository:
         log = ("log", "--date=short", "--encoding=UTF-8", f"--format={LOG_FORMAT}", f"{start}..{end}", "--")
         return [_commit(line) for line in self.run_checked(*log).split("\n")[:-1]]
 
+    def compare(self, before: str, after: str) -> tuple[list[Commit], list[Commit]]:
+        """Return the commits that ``after`` has and ``before`` lacks, and the reverse, newest first.
+
+        Raises:
+            NotReady: the repository lacks one of the two.
+        """
+        log = ("log", "--date=short", "--encoding=UTF-8", "--left-right", f"--format=%m{LOG_FORMAT}")
+        lines = self.run_checked(*log, f"{before}...{after}", "--").split("\n")[:-1]
+        comes, goes = ([_commit(line[1:]) for line in lines if line[0] == side] for side in "><")
+        return comes, goes
+
     def run_checked(self, *arguments: str) -> str:
         """Run git in the repository and return its output.
 
@@ -110,6 +138,29 @@ class Repository:
         # Not decoded by subprocess, which makes a line end of each carriage return in a commit's subject.
         decoded = (output.decode("utf-8", "replace") for output in (done.stdout, done.stderr))
         return subprocess.CompletedProcess(command, done.returncode, *decoded)
+
+
+def find_known_changes(project: Path, before: Mapping[str, str], after: str) -> list[CommitChange]:
+    """Return the commits between what was live and a revision, as far as the project's own clone has them.
+
+    Args:
+        project: directory of the project, which may be in a clone.
+        before: the revision that was live, by host; empty if it is not known.
+        after: the revision.
+    """
+    hosts: dict[str, list[str]] = {}
+    for host, revision in before.items():
+        hosts.setdefault(revision, []).append(host)
+    others = [revision for revision in hosts if COMMIT.fullmatch(revision) and revision != after]
+    clone = Repository(project)
+    if not (others and COMMIT.fullmatch(after) and clone.is_complete):
+        return []
+    found = []
+    for revision in others:
+        with suppress(NotReady):
+            comes, goes = clone.compare(revision, after)
+            found.append(CommitChange(tuple(hosts[revision]), revision, tuple(comes), tuple(goes)))
+    return found
 
 
 @contextmanager

@@ -61,7 +61,7 @@ def test_everything_of_a_step_is_logged_with_time_run_step_and_host(bus: EventBu
         "3f2a9c1d | a='web1'",
         "3f2a9c1d | echo $a",
         "3f2a9c1d | date",
-        "TIME 3f2a9c1d updating web1 err: careful",
+        "TIME 3f2a9c1d updating web1 output: careful",
         "TIME 3f2a9c1d updating web1 answered: say: exit status 0 after 0.250 s",
         "3f2a9c1d | web1",
         "3f2a9c1d | Monday",

@@ -1,0 +1,113 @@
+"""The files of report pages: those of the last flows, and the file of ``report=``."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from pathlib import Path
+
+from capdoit.errors import ConfigError
+from capdoit.output.report_page import MARK
+from capdoit.output.run_record import RunRecord
+
+MOST_KEPT = 20
+TIME = "%Y%m%d%H%M%S"  # in UTC, as in the names of releases
+NAME = re.compile(
+    r"(?P<time>[0-9]{14})-(?P<flow>deploy|rollback)-(?P<stage>.+)-(?P<verdict>[a-z]+)-(?P<run_id>[0-9a-f]{16})\.html"
+)
+
+
+@dataclass(frozen=True)
+class KeptPage:
+    """A page that is kept.
+
+    Attributes:
+        file: its path.
+        time: start of the flow, 14 digits of UTC time.
+        flow: ``deploy`` or ``rollback``.
+        stage: name of the stage.
+        verdict: how the flow ended, a value of `Verdict`.
+        run_id: id of the flow.
+    """
+
+    file: Path
+    time: str
+    flow: str
+    stage: str
+    verdict: str
+    run_id: str
+
+    @property
+    def began_at(self) -> datetime:
+        """The start of the flow."""
+        return datetime.strptime(self.time, TIME).replace(tzinfo=timezone.utc)
+
+
+def list_pages(folder: Path) -> list[KeptPage]:
+    """Return the pages in a folder, newest first."""
+    names = [path.name for path in folder.iterdir()] if folder.is_dir() else []
+    found = [(folder / name, NAME.fullmatch(name)) for name in sorted(names, reverse=True)]
+    return [KeptPage(file, **match.groupdict()) for file, match in found if match]
+
+
+def find_pages(pages: Sequence[KeptPage], word: str) -> list[KeptPage]:
+    """Return the pages of the flows whose run id or time begins with a word; dashes, colons and T may be in a time."""
+    digits = re.sub(r"[-:TZ ]", "", word)
+    return [page for page in pages if page.run_id.startswith(word) or page.time.startswith(digits)]
+
+
+def keep_page(folder: Path, record: RunRecord, page: str) -> None:
+    """Write a page to a folder, and remove the oldest ones there.
+
+    Raises:
+        OSError: the page cannot be written.
+    """
+    began_at = record.began_at.astimezone(timezone.utc).strftime(TIME)
+    started = record.started
+    name = f"{began_at}-{started.flow}-{started.stage}-{record.verdict.value}-{started.run_id}.html"
+    folder.mkdir(parents=True, exist_ok=True)
+    write_page(folder / name, page)
+    for old in list_pages(folder)[MOST_KEPT:]:
+        with suppress(OSError):
+            old.file.unlink()
+
+
+def write_page(file: Path, page: str) -> None:
+    """Write a page, which only its owner can read; a reader of the file sees the complete page or none.
+
+    Raises:
+        OSError: the page cannot be written.
+    """
+    part = file.with_name(f".{file.name}.part")
+    fd = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+    with open(fd, "w", encoding="utf-8", errors="backslashreplace") as target:
+        target.write(page)
+    part.replace(file)
+
+
+def refuse_report_file(file: Path) -> None:
+    """Refuse to write a page over a file that is not a page, or into a directory that does not exist.
+
+    Raises:
+        ConfigError: the page must not or cannot be written there.
+    """
+    if not os.path.lexists(file):
+        if not (file.parent.is_dir() and os.access(file.parent, os.W_OK)):
+            raise ConfigError(f"report={file}: {file.parent} is not a directory that you can write to; {UNTOUCHED}")
+    elif not _is_page(file):
+        raise ConfigError(f"report={file}: exists and is not a report page; {UNTOUCHED}")
+
+
+UNTOUCHED = "nothing was done"
+
+
+def _is_page(file: Path) -> bool:
+    try:
+        with file.open("rb") as source:
+            return file.is_file() and source.read(len(MARK)) == MARK.encode()
+    except OSError:
+        return False

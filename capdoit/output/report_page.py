@@ -1,0 +1,214 @@
+"""The report page of a flow: one HTML file that needs no network and no script."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from capdoit.output.failure_report import render_failure
+from capdoit.output.flow_display import StepDisplay
+from capdoit.output.html_text import Html, element, join
+from capdoit.output.report_timeline import render_bars, render_legend, render_timeline
+from capdoit.output.run_record import OUTSIDE, HostTrack, KeptOutput, OutputLine, RunRecord, Verdict
+from capdoit.output.summary import describe_code
+from capdoit.text import group_names, join_names, make_printable, shorten_revision, strip_colors
+from capdoit.units import format_seconds
+
+if TYPE_CHECKING:
+    from capdoit.transfers.git_commits import Commit, CommitChange
+
+STYLE = Path(__file__).with_suffix(".css")
+MARK = "<!doctype html><!-- report of capdoit -->"  # begins each page, and tells it from other files
+WORDS = {
+    Verdict.RUNNING: ("did not end", "bad"),
+    Verdict.DONE: ("done", "good"),
+    Verdict.FAILED: ("failed", "bad"),
+    Verdict.UNDONE: ("failed, and was rolled back", "bad"),
+    Verdict.INTERRUPTED: ("interrupted", "bad"),
+    Verdict.STOPPED: ("stopped as requested", "doubtful"),
+}
+MOST_COMMITS = 100
+LEAST_WAIT_SECONDS = 0.1
+
+
+def render_page(record: RunRecord, commits: Sequence[CommitChange], redact: Callable[[str], str], log: str) -> str:
+    """Return the page.
+
+    Args:
+        record: the flow.
+        commits: what it changed, as far as the controller knows these commits.
+        redact: masks the secrets in the text of an error.
+        log: path of the log file, for the reader; empty without a log.
+    """
+    title = f"{record.display.name}: {WORDS[record.verdict][0]}"
+    body = (
+        _verdict(record, redact),
+        _facts(record),
+        *_warnings(record),
+        *_commits(record, commits),
+        _section("Timeline", render_legend(), render_timeline(record)),
+        _section("Steps", *_steps(record)),
+        _footer(record, log),
+    )
+    return f"{MARK}\n{element('html', _head(title), element('body', *body), lang='en')}\n"
+
+
+def _head(title: str) -> Html:
+    style = STYLE.read_text(encoding="utf-8")
+    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
+    policy = f"default-src 'none'; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'"
+    return element(
+        "head",
+        element("meta", charset="utf-8"),
+        element("meta", http_equiv="Content-Security-Policy", content=policy),
+        element("meta", name="viewport", content="width=device-width, initial-scale=1"),
+        element("title", title),
+        element("style", Html(style)),
+    )
+
+
+def _section(heading: str, *content: str) -> Html:
+    return element("section", element("h2", heading), *content)
+
+
+# -- the verdict
+
+
+def _verdict(record: RunRecord, redact: Callable[[str], str]) -> Html:
+    word, tone = WORDS[record.verdict]
+    heading = element("h1", record.display.name, " ", element("span", word, class_="word"))
+    report = [element("pre", _lines(redact(render_failure(record.report))))] if record.report else []
+    return element("header", heading, *_live(record), *report, class_=f"verdict {tone}")
+
+
+def _live(record: RunRecord) -> Iterator[Html]:
+    if published := record.display.published:
+        for release, hosts in group_names(published.releases.items()).items():
+            was = "is" if record.verdict is Verdict.DONE else "became"
+            yield element("p", f"{release} {was} live on {hosts}, {format_seconds(published.seconds)} after the start")
+    for host, reason in record.left_out.items():
+        yield element("p", f"Without {host}: {reason}")
+    if record.display.finished and (undo := record.display.finished.undo):
+        yield element("p", "To go back: ", element("code", undo))
+
+
+# -- who, what, why
+
+
+def _facts(record: RunRecord) -> Html:
+    rows = ((element("dt", name), element("dd", value)) for name, value in _named_facts(record) if value)
+    return element("dl", *(part for row in rows for part in row))
+
+
+def _named_facts(record: RunRecord) -> Iterator[tuple[str, str]]:
+    started, decision = record.started, record.display.decision
+    yield "Who", started.operator
+    yield "When", f"{record.began_at:%A, %Y-%m-%d %H:%M:%S %Z}, took {format_seconds(record.seconds)}"
+    yield "What", describe_code(record.display)
+    yield "Why", started.message
+    yield "Release", decision.release if decision else ""
+    yield "Before", _live_before(record)
+    yield "Hosts", join_names(started.hosts)
+
+
+def _live_before(record: RunRecord) -> str:
+    before = {host: _name_release(one.release, one.revision) for host, one in record.live_before.items()}
+    groups = group_names(before.items())
+    return next(iter(groups)) if len(groups) == 1 else "; ".join(f"{what} on {hosts}" for what, hosts in groups.items())
+
+
+def _name_release(release: str, revision: str) -> str:
+    return " ".join(filter(None, (release or "nothing", f"({shorten_revision(revision)})" if revision else "")))
+
+
+def _warnings(record: RunRecord) -> Iterator[Html]:
+    if texts := record.display.warnings:
+        yield _section("Warnings", element("ul", *(element("li", element("pre", _lines(text))) for text in texts)))
+
+
+# -- commits
+
+
+def _commits(record: RunRecord, changes: Sequence[CommitChange]) -> Iterator[Html]:
+    if changes:
+        heading = "Commits" if record.display.published else "Commits that did not go live"
+        lists = (part for change in changes for part in _change(change, is_for_all=len(changes) == 1))
+        yield _section(heading, *lists)
+
+
+def _change(change: CommitChange, is_for_all: bool) -> Iterator[Html]:
+    where = "" if is_for_all else f" on {join_names(change.hosts)}"
+    for commits, what in ((change.comes, "new"), (change.goes, "taken away")):
+        if commits:
+            yield element("p", f"{len(commits)} {what}{where}, since {shorten_revision(change.before)}:", class_="dim")
+            yield element("ul", *map(_commit, commits[:MOST_COMMITS]), *_more(commits), class_="commits")
+
+
+def _commit(commit: Commit) -> Html:
+    revision = element("code", shorten_revision(commit.revision))
+    subject = element("span", commit.subject, class_="subject")
+    return element("li", revision, subject, element("span", f"{commit.author}, {commit.date}", class_="dim"))
+
+
+def _more(commits: Sequence[Commit]) -> list[Html]:
+    left_out = len(commits) - MOST_COMMITS
+    return [element("li", f"and {left_out} more")] if left_out > 0 else []
+
+
+# -- steps
+
+
+def _steps(record: RunRecord) -> Iterator[Html]:
+    for step in record.display.steps:
+        yield _step(record, step, record.tracks.get(step.name, {}))
+    if tracks := record.tracks.get(OUTSIDE):
+        rows = (_host(element("span", host, class_="host"), track, is_open=False) for host, track in tracks.items())
+        yield element("div", element("header", element("h3", "outside of the steps")), *rows, class_="part")
+
+
+def _step(record: RunRecord, step: StepDisplay, tracks: dict[str, HostTrack]) -> Html:
+    seconds = format_seconds(step.seconds) if step.seconds is not None else "did not end"
+    heading = element("h3", f"{'hook ' if step.is_hook else ''}{step.name}")
+    head = element("header", heading, element("span", seconds, class_="dim"), *_barrier(record, step))
+    shown = next((host for host, track in tracks.items() if track.has_failed), "")
+    rows = (_host(render_bars(record, step, host, track), track, host == shown) for host, track in tracks.items())
+    return element("div", head, *rows, class_="part")
+
+
+def _barrier(record: RunRecord, step: StepDisplay) -> Iterator[Html]:
+    """Yield the host for which the rest waited, unless they waited for a moment only."""
+    if slowest := record.slowest(step.name):
+        tracks = record.tracks[step.name]
+        waited = tracks[slowest].seconds - min(track.seconds for track in tracks.values() if track.spans)
+        if waited >= LEAST_WAIT_SECONDS:
+            yield element("span", f"the rest waited up to {format_seconds(waited)} for {slowest}", class_="dim")
+
+
+def _host(row: Html, track: HostTrack, is_open: bool) -> Html:
+    """Return the row of a host with its output below it, folded unless it is open."""
+    reason = [element("p", track.reason, class_="reason" if track.has_failed else "dim")] if track.reason else []
+    if not track.output.first:
+        return join(row, *reason)
+    return join(element("details", element("summary", row), _output(track.output), open=is_open), *reason)
+
+
+def _output(output: KeptOutput) -> Html:
+    left_out = [element("span", f"… {output.left_out} lines are left out …\n", class_="dim")] if output.left_out else []
+    lines = (*map(_line, output.first), *left_out, *map(_line, output.last))
+    return element("pre", *lines, class_="output")
+
+
+def _line(line: OutputLine) -> Html:
+    return element("span", f"{strip_colors(line.text)}\n", class_=line.kind.value)
+
+
+def _footer(record: RunRecord, log: str) -> Html:
+    details = f"Run {record.started.run_id}.{f' Everything that was sent and came back is in {log}.' if log else ''}"
+    return element("footer", element("p", details, class_="dim"))
+
+
+def _lines(text: str) -> str:
+    return "\n".join(map(make_printable, text.splitlines()))

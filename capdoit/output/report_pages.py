@@ -1,0 +1,82 @@
+"""The writer of report pages as a listener of events: a page for each deploy and rollback that ended."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from capdoit.events import Event, EventBus, FlowStarted, Warned
+from capdoit.output.run_record import RunRecord, Verdict
+
+if TYPE_CHECKING:
+    from capdoit.transfers.git_commits import CommitChange
+
+FOLDER = "reports"  # next to the log file
+
+
+@dataclass(frozen=True)
+class PageTargets:
+    """The places that pages are written to.
+
+    Attributes:
+        log: path of the log file; None without a log, and then no page is kept.
+        file: the file of ``report=``; None without it.
+    """
+
+    log: Path | None
+    file: Path | None
+
+
+class ReportPages:
+    """Writes a page when a deploy or rollback ends. A page that cannot be written makes no flow fail.
+
+    Args:
+        targets: where to write it.
+        events: the bus; its redactor masks secrets, and it gets a warning about a page that cannot be written.
+        find_commits: returns the commits between the live revisions, by host, and a revision.
+    """
+
+    def __init__(
+        self,
+        targets: PageTargets,
+        events: EventBus,
+        find_commits: Callable[[Mapping[str, str], str], Sequence[CommitChange]],
+    ) -> None:
+        self._targets, self._events, self._find_commits = targets, events, find_commits
+        self._records: dict[str, RunRecord] = {}
+
+    def __call__(self, event: Event) -> None:
+        """Take an event into account, and write the page with the last one of a flow."""
+        now = time.monotonic()
+        if isinstance(event, FlowStarted) and not (event.is_drill or event.is_dry_run):
+            self._records[event.run] = RunRecord.begin(event, now)
+        elif record := self._records.get(event.run):
+            record.apply(event, now)
+            if record.verdict is not Verdict.RUNNING:
+                del self._records[event.run]
+                self._write(record)
+
+    def _write(self, record: RunRecord) -> None:
+        from capdoit.output.report_files import keep_page, write_page
+
+        page = self._render(record)
+        log, file = self._targets.log, self._targets.file
+        try:
+            if file:
+                write_page(file, page)
+            if log:
+                keep_page(log.parent / FOLDER, record, page)
+        except OSError as error:
+            self._events.emit(Warned(f"the report page cannot be written: {error.filename}: {error.strerror}"))
+
+    def _render(self, record: RunRecord) -> str:
+        from capdoit.output.report_page import render_page
+
+        decision, before = record.display.decision, record.live_before
+        revisions = {host: live.revision for host, live in before.items()}
+        commits = self._find_commits(revisions, decision.revision) if decision else ()
+        log = str(self._targets.log) if self._targets.log else ""
+        return render_page(record, commits, self._events.redact_message, log)

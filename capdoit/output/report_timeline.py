@@ -1,0 +1,147 @@
+"""The timeline of a report page: the work of each host in each step, as SVG in percent of the width."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from capdoit.output.flow_display import StepDisplay
+from capdoit.output.html_text import Html, element
+from capdoit.output.run_record import OUTSIDE, HostTrack, RunRecord, Span
+from capdoit.units import format_seconds
+
+LEAST_PERCENT = 0.15  # of a bar, which would be invisible otherwise
+
+
+class Axis:
+    """The time from the left edge of a picture to its right edge.
+
+    Args:
+        began: time at the left edge.
+        seconds: time between the two edges.
+    """
+
+    def __init__(self, began: float, seconds: float) -> None:
+        self._began, self._seconds = began, max(seconds, 0.001)
+
+    def place(self, time: float) -> str:
+        """Return the distance of a time from the left edge."""
+        return f"{self._percent(time - self._began):.3f}%"
+
+    def width(self, seconds: float) -> str:
+        """Return the width of a duration."""
+        return f"{max(self._percent(seconds), LEAST_PERCENT):.3f}%"
+
+    def _percent(self, seconds: float) -> float:
+        return min(max(100 * seconds / self._seconds, 0.0), 100.0)
+
+
+def render_timeline(record: RunRecord) -> Html:
+    """Return the timeline of the flow: a row for its steps, and a row for each host."""
+    axis = Axis(record.display.began, record.seconds)
+    names = _row(format_seconds(record.seconds), _picture(_describe_steps(record), *_step_names(record, axis)))
+    hosts = (_host_row(record, axis, host) for host in record.started.hosts)
+    return element("div", names, *hosts, class_="timeline")
+
+
+def render_bars(record: RunRecord, step: StepDisplay, host: str, track: HostTrack) -> Html:
+    """Return the row of a host in a step, on an axis that ends at the barrier of the step."""
+    axis = Axis(step.began, step.seconds or record.ended - step.began)
+    marks = [_slowest_mark(axis, track)] if host == record.slowest(step.name) else []
+    idle = element("rect", x="0", y="40%", width="100%", height="20%", class_="track")
+    bars = (_bar(axis, _kind(step, span), step.name, span) for span in track.spans)
+    seconds = format_seconds(track.seconds) if track.spans else ""
+    barrier = _line("100%", "barrier")
+    return _row(
+        host, _picture(f"{host}: {seconds}", idle, *bars, barrier, *marks), element("span", seconds, class_="value")
+    )
+
+
+def render_legend() -> Html:
+    """Return the meaning of the signs."""
+    signs = [
+        (element("rect", width="100%", height="100%", class_="step"), "step"),
+        (element("rect", width="100%", height="100%", class_="hook"), "hook"),
+        (element("rect", width="100%", height="100%", class_="failed"), "failed"),
+        (element("rect", width="100%", height="100%", class_="stopped"), "stopped because of another host"),
+        (element("rect", width="100%", height="100%", class_="outside"), "outside of the steps"),
+        (_line("50%", "barrier"), "barrier: all hosts are done"),
+        (_line("50%", "flip"), "live on all hosts"),
+        (element("circle", cx="50%", cy="50%", r="5", class_="slowest"), "slowest host of the step"),
+    ]
+    shown = (element("span", element("svg", sign, aria_hidden="true"), text) for sign, text in signs)
+    return element("p", *shown, class_="legend")
+
+
+def _host_row(record: RunRecord, axis: Axis, host: str) -> Html:
+    return _row(host, _picture(_describe_host(record, host), *_host_marks(record, axis, host)))
+
+
+def _host_marks(record: RunRecord, axis: Axis, host: str) -> Iterator[Html]:
+    """Yield the bars of a host, and the barriers, which continue from row to row."""
+    outside = record.tracks.get(OUTSIDE, {}).get(host, HostTrack())
+    yield from (_bar(axis, "outside", "outside of the steps", span) for span in outside.spans)
+    for step in record.display.steps:
+        track = record.tracks.get(step.name, {}).get(host, HostTrack())
+        yield from (_bar(axis, _kind(step, span), step.name, span) for span in track.spans)
+        if step.seconds is not None and record.tracks.get(step.name):
+            yield _line(axis.place(step.began + step.seconds), "barrier")
+        if host == record.slowest(step.name):
+            yield _slowest_mark(axis, track)
+    if published := record.display.published:
+        yield _line(axis.place(record.display.began + published.seconds), "flip")
+
+
+def _step_names(record: RunRecord, axis: Axis) -> Iterator[Html]:
+    for step in record.display.steps:
+        width = axis.width(step.seconds or record.ended - step.began)
+        field = element("rect", width="100%", height="100%", class_="name")
+        name = element("text", step.name, x="3", y="65%")
+        yield element("svg", field, name, x=axis.place(step.began), width=width)
+
+
+def _kind(step: StepDisplay, span: Span) -> str:
+    if span.reason:
+        return "stopped" if span.is_cancelled else "failed"
+    return "hook" if step.is_hook else "step"
+
+
+def _bar(axis: Axis, kind: str, name: str, span: Span) -> Html:
+    seconds = span.seconds or 0.0
+    title = element("title", f"{name}: {format_seconds(seconds)}")
+    place = {"x": axis.place(span.began), "y": "20%", "width": axis.width(seconds), "height": "60%"}
+    return element("rect", title, **place, class_=kind)
+
+
+def _slowest_mark(axis: Axis, track: HostTrack) -> Html:
+    last = track.spans[-1]
+    end = axis.place(last.began + (last.seconds or 0.0))
+    return element(
+        "circle", element("title", "the slowest host of the step"), cx=end, cy="50%", r="4", class_="slowest"
+    )
+
+
+def _line(x: str, kind: str) -> Html:
+    return element("line", x1=x, x2=x, y1="0", y2="100%", class_=kind)
+
+
+def _picture(description: str, *marks: Html) -> Html:
+    return element("svg", *marks, role="img", aria_label=description)
+
+
+def _row(name: str, *content: Html) -> Html:
+    return element("div", element("span", name, class_="host", title=name), *content, class_="row")
+
+
+def _describe_steps(record: RunRecord) -> str:
+    steps = record.display.steps
+    return ", ".join(f"{step.name} {format_seconds(step.seconds)}" for step in steps if step.seconds is not None)
+
+
+def _describe_host(record: RunRecord, host: str) -> str:
+    """Return the picture of a host in words, for readers who do not see it."""
+    parts = []
+    for step in record.display.steps:
+        if track := record.tracks.get(step.name, {}).get(host):
+            is_slowest = host == record.slowest(step.name)
+            parts.append(f"{step.name} {format_seconds(track.seconds)}{' (slowest)' if is_slowest else ''}")
+    return f"{host}: {', '.join(parts)}"

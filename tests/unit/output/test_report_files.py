@@ -1,0 +1,80 @@
+"""The files of report pages."""
+
+from __future__ import annotations
+
+import stat
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+
+import pytest
+
+from capdoit.errors import ConfigError
+from capdoit.events import FlowStarted
+from capdoit.output.report_files import MOST_KEPT, find_pages, keep_page, list_pages, refuse_report_file, write_page
+from capdoit.output.report_page import MARK
+from capdoit.output.run_record import RunRecord, Verdict
+
+NOON = datetime(2026, 11, 28, 12, tzinfo=timezone(timedelta(hours=1)))
+
+
+def record_of(number: int, stage: str = "production") -> RunRecord:
+    """Return the record of a deploy that began some minutes after eleven, in UTC."""
+    record = RunRecord.begin(FlowStarted("deploy", stage, ("web1",), f"{number:016x}", "ann", "main", ""), 0.0)
+    record.began_at, record.verdict = NOON + timedelta(minutes=number), Verdict.DONE
+    return record
+
+
+def test_a_page_has_the_flow_its_time_its_end_and_its_run_in_its_name(tmp_path: Path) -> None:
+    keep_page(tmp_path / "reports", record_of(30, "eu-west-1"), "page")
+    (page,) = list_pages(tmp_path / "reports")
+    assert page.file.name == "20261128113000-deploy-eu-west-1-done-000000000000001e.html"
+    assert (page.flow, page.stage, page.verdict, page.run_id) == ("deploy", "eu-west-1", "done", f"{30:016x}")
+    assert page.began_at == NOON + timedelta(minutes=30)
+    assert page.file.read_text() == "page"
+    assert stat.S_IMODE(page.file.stat().st_mode) == 0o600
+
+
+def test_the_last_pages_are_kept_and_files_of_others_are_never_removed(tmp_path: Path) -> None:
+    others = ["notes.html", "00000000000000-deploy-production.html"]
+    for name in others:
+        (tmp_path / name).write_text("mine")
+    for number in range(MOST_KEPT + 3):
+        keep_page(tmp_path, record_of(number), "page")
+    assert [int(page.run_id, 16) for page in list_pages(tmp_path)] == [*range(MOST_KEPT + 2, 2, -1)]
+    assert len([*tmp_path.iterdir()]) == MOST_KEPT + len(others)
+
+
+@pytest.mark.parametrize(
+    ("word", "found"),
+    [
+        ("000000000000001e", [30]),
+        ("20261128113000", [30]),
+        ("2026-11-28T11:3", [31, 30]),
+        ("2026-11-28 11:31", [31]),
+        ("20261129", []),
+        ("web1", []),
+    ],
+)
+def test_a_page_is_found_by_the_beginning_of_its_run_or_time(tmp_path: Path, word: str, found: list[int]) -> None:
+    for number in (30, 31):
+        keep_page(tmp_path, record_of(number), "page")
+    assert [int(page.run_id, 16) for page in find_pages(list_pages(tmp_path), word)] == found
+
+
+def test_a_page_replaces_only_a_page(tmp_path: Path) -> None:
+    file = tmp_path / "report.html"
+    refuse_report_file(file)
+    write_page(file, f"{MARK}first")
+    refuse_report_file(file)
+    write_page(file, f"{MARK}second")
+    assert file.read_text() == f"{MARK}second"
+    assert [path.name for path in tmp_path.iterdir()] == ["report.html"]
+
+
+@pytest.mark.parametrize("name", ["notes.html", "folder", "dangling", "missing/report.html"])
+def test_a_page_is_not_written_over_anything_else(tmp_path: Path, name: str) -> None:
+    (tmp_path / "notes.html").write_text("<!doctype html>")
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "dangling").symlink_to("nowhere")
+    with pytest.raises(ConfigError, match=f"report=.*{name}: .*nothing was done"):
+        refuse_report_file(tmp_path / name)
