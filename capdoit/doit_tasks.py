@@ -92,6 +92,7 @@ class Cap(HookRegistry):
         self._main_thread = threading.get_ident()
         self._command: DoitCmdBase | None = None
         self._log: LogFile | None = None
+        self._options: Mapping[str, Any] = {}  # of doit's run command
 
     def create_doit_tasks(self) -> Iterator[dict[str, Any]] | None:
         """Return the tasks of all stages: deploy, rollback, check and drill.
@@ -124,6 +125,7 @@ class Cap(HookRegistry):
         from capdoit.output.view import FlowView
         from capdoit.output.view_choice import ViewRequest
 
+        self._options = options
         reporter = options.get("reporter", "console")
         request = ViewRequest(
             verbosity=options.get("verbosity"),
@@ -329,14 +331,15 @@ class Cap(HookRegistry):
         With ``-P thread``, threads tear down while others still work; the main thread is the last one.
         """
         from capdoit.events import TeardownFailed
-        from capdoit.output.task_failure import render_task_failure
+        from capdoit.output.report_lines import as_text
+        from capdoit.output.task_failure import describe_task_failure
 
         if threading.get_ident() != self._main_thread:
             return
         try:
             runner().end()
         except CapdoitError as error:
-            self._events.emit(TeardownFailed(f"{render_task_failure(error)}{self._place_in_log()}"))
+            self._events.emit(TeardownFailed(as_text(describe_task_failure(error, self._place_in_log()))))
 
     def _perform_check(self, stage: Stage, variables: Variables) -> TaskFailed | None:
         from capdoit.flow.check import check
@@ -354,18 +357,26 @@ class Cap(HookRegistry):
 
     def _as_task_failure(self, work: Callable[[], object]) -> TaskFailed | None:
         """Do some work; return an error as TaskFailed, which doit prints without a traceback."""
-        from capdoit.output.task_failure import render_task_failure
-
         try:
             work()
         except CapdoitError as error:
-            return TaskFailed(self._events.redact_message(f"{render_task_failure(error)}{self._place_in_log()}"))
+            return TaskFailed(self._render_failure(error))
         return None
 
+    def _render_failure(self, error: CapdoitError) -> str:
+        """Return the text of an error as doit's reporter shows it: on a terminal, in the file of ``-o``, or in JSON."""
+        from capdoit.output.console import Console
+        from capdoit.output.report_lines import as_text, render_lines
+        from capdoit.output.task_failure import describe_task_failure
+
+        lines = describe_task_failure(error, self._place_in_log())
+        if self._options.get("reporter") == "json":
+            return self._events.redact_message(as_text(lines))
+        return render_lines(Console(self._options.get("outfile", sys.stdout), self._events.redactor), lines)
+
     def _place_in_log(self) -> str:
-        """Return a line that says where the log has the failure that was just reported; empty if it does not."""
-        place = self._log.take_failure() if self._log else ""
-        return f"\nLog: {place}" if place else ""
+        """Return file and line where the log has the failure that was just reported; empty if it does not."""
+        return self._log.take_failure() if self._log else ""
 
     # -- signals
 

@@ -33,7 +33,7 @@ import re
 import traceback
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
@@ -117,11 +117,13 @@ class Problem:
         text: the reason; lines of output may follow the first line.
         host: name of the host; empty for the controller and for the fleet.
         remedy: the command that solves the problem; empty if none is known.
+        login: the command that logs in by hand to a host that could not be reached; empty for any other problem.
     """
 
     text: str
     host: str = ""
     remedy: str = ""
+    login: str = ""
 
     def __str__(self) -> str:
         return f"{self.host}: {self.text}" if self.host else self.text
@@ -323,11 +325,30 @@ class HostError(CapdoitError):
 class Unreachable(HostError):
     """A host that could not be connected to; nothing was done there.
 
+    Args:
+        host: name of the host.
+        reason: what happened, in one line.
+        lines: what ssh said before that.
+        login: the command that logs in by hand; empty for none.
+
     Attributes:
         may_be_down: whether the host may be down, so that a deploy may go on without it (``max_failures``).
     """
 
     may_be_down = True
+
+    def __init__(self, host: str, reason: str, lines: Sequence[str] = (), login: str = "") -> None:
+        self.login = login
+        super().__init__(host, reason, lines=lines)
+
+    @property
+    def problem(self) -> Problem:
+        """The reason, with what ssh said before that below it."""
+        return replace(super().problem, login=self.login)
+
+    def completed(self, login: str, lines: Sequence[str]) -> Unreachable:
+        """Return this error with the command that logs in by hand, and with more lines."""
+        return type(self)(self.host, self.reason, (*self.lines, *lines), login)
 
 
 class LoginDropped(Unreachable):

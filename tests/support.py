@@ -48,6 +48,15 @@ def deploy(project: Project, *variables: str) -> str:
     return release
 
 
+def reported_state(said: str, host: str) -> str:
+    """Return what the last report of a failure says of a host: the live release, and a remark if there is one."""
+    for row in said.rpartition("live releases now:\n")[2].splitlines()[1:]:
+        hosts, _, state = row.strip().partition("  ")
+        if host in hosts.split(", "):
+            return " ".join(state.split())
+    raise AssertionError(f"no report has a row of {host}:\n{said}")
+
+
 def write_hooks(project: Project, text: str) -> None:
     """Write a dodo.py that has these hooks; the text may be indented."""
     project.dodo(DODO + dedent(text).lstrip("\n"))

@@ -15,6 +15,8 @@ import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+import pyte
+
 SEQUENCE = re.compile(r"\x1b(\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(\x07|\x1b\\)|[()][A-Z0-9]|[=>78])")
 
 
@@ -59,8 +61,17 @@ class Typist:
         """Everything that was shown so far, without control sequences."""
         return SEQUENCE.sub("", self._shown.decode("utf-8", "replace")).replace("\r", "")
 
+    @property
+    def screen(self) -> pyte.Screen:
+        """The screen after everything that was shown so far."""
+        lines, columns = self._size
+        screen = pyte.Screen(columns, lines)
+        pyte.ByteStream(screen).feed(self._shown)
+        return screen
+
     def resize(self, lines: int, columns: int) -> None:
         """Change the size of the terminal."""
+        self._size = lines, columns
         fcntl.ioctl(self._terminal, termios.TIOCSWINSZ, struct.pack("HHHH", lines, columns, 0, 0))
 
     def hang_up(self) -> None:

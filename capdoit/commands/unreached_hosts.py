@@ -5,23 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from capdoit.errors import HostError, Outcome, Problem, merge_problems
-from capdoit.output.console import Console, Tone
-from capdoit.text import get_first_line
+from capdoit.errors import Outcome, find_problems
+from capdoit.output.console import Console
+from capdoit.output.problem_lines import describe_problems
+from capdoit.output.report_lines import render_lines
 
 
 def print_unreached_hosts(console: Console, outcomes: Iterable[Outcome[Any]]) -> None:
-    """Print a line for each reason why hosts did not answer: the error, and the last line that they printed."""
-    for problem in merge_problems(_describe(outcome.host, outcome.error) for outcome in outcomes if outcome.error):
-        console.write(f"  {problem}", Tone.BAD)
+    """Print the errors of the hosts that did not answer, equal ones once, with the last lines that they printed."""
+    problems = [problem for one in outcomes if one.error for problem in find_problems(one.error, one.host)]
+    if problems:
+        console.write(render_lines(console, [line.indented(2) for line in describe_problems(problems)]))
 
 
 def errors_by_host(outcomes: Iterable[Outcome[Any]]) -> dict[str, str]:
     """Return the errors of the hosts that did not answer, by host."""
     return {outcome.host: str(outcome.error) for outcome in outcomes if outcome.error}
-
-
-def _describe(host: str, error: BaseException) -> Problem:
-    if isinstance(error, HostError):
-        return Problem(": ".join([error.reason, *error.lines[-1:]]), host)
-    return Problem(get_first_line(error), host)

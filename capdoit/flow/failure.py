@@ -24,6 +24,7 @@ from capdoit.sequence import EMPTY_POINTS, step_names
 from capdoit.state.context import FlowContext
 from capdoit.state.journal_lines import journal_line
 from capdoit.text import get_first_line, make_printable
+from capdoit.units import format_size
 
 CLEANUP_TIMEOUT_SECONDS = 60  # the fault that made the flow hang may make the cleanup hang, too
 LOOK_TIMEOUT_SECONDS = 20
@@ -67,7 +68,7 @@ def report_failure(context: FlowContext, title: str, error: BaseException, state
     return FailureReport(
         title=title,
         error=error,
-        hosts=states,
+        hosts=[_with_room(context, error, state) for state in states],
         command=command_line(context),
         release=context.decision.release,
         is_published=progress.is_published,
@@ -83,6 +84,7 @@ def report_failure(context: FlowContext, title: str, error: BaseException, state
         failed_hook=_failed_hook(context),
         way_back=find_undo_target(context),
         reachable=_reachable_hosts(context, error),
+        warnings=progress.all_warnings,
     )
 
 
@@ -120,11 +122,12 @@ def _remove_half_made_release(context: FlowContext, connection: Connection) -> H
     except HostError as error:
         return _state_without_lock(context, connection, error)
     link, _, facts = (answer or "").partition("\n")
-    return HostState(connection.name, _live_release(context, connection, link), _describe_remains(facts))
+    live, is_removed = _live_release(context, connection, link), bool(find_facts(facts, "removed"))
+    return HostState(connection.name, live, _describe_remains(facts), is_release_removed=is_removed)
 
 
 def _describe_remains(facts: str) -> str:
-    """Return what is left of the half-made release on a host, from the facts that its cleanup printed."""
+    """Return what is left of the unfinished release on a host, from the facts that its cleanup printed."""
     unremoved = parse_unremoved(facts)
     sentences = [f"the failed release is kept in {make_printable(path)}" for path in find_facts(facts, "kept")]
     return "; ".join([*sentences, *([describe_unremoved(unremoved)] if unremoved else [])])
@@ -176,6 +179,18 @@ def _state_not_asked(context: FlowContext, outcome: Outcome[HostState]) -> HostS
 
 
 # -- the report
+
+
+def _with_room(context: FlowContext, error: BaseException, state: HostState) -> HostState:
+    """Return the state of a host with the room that it had at the start, if it has no room now."""
+    facts = context.progress.facts.get(state.host)
+    failed = error.failed if isinstance(error, HostsFailed) else []
+    is_full = any(o.host == state.host and isinstance(o.error, HostError) and o.error.lacks_room for o in failed)
+    if not is_full or facts is None or facts.disk is None:
+        return state
+    inodes = f" and {facts.inodes.free} inodes" if facts.inodes else ""
+    room = f"{format_size(facts.disk.free)}{inodes} were free at the start"
+    return replace(state, note="; ".join(filter(None, (state.note, room))))
 
 
 def _hosts_in_doubt(context: FlowContext, states: Iterable[HostState]) -> tuple[str, ...]:

@@ -1,6 +1,6 @@
 # shellcheck shell=sh
 # Clean up after a flow that failed: print what is live, and remove the release that the flow began to make, or keep
-# it aside. Print as facts where it is kept, and what cannot be removed.
+# it aside. Print as facts whether it was removed, where it is kept, and what cannot be removed.
 # Needs: append_to_journal_or_warn delete_removed enter_deploy_to fill_reserve forget_manifests move_to_removed
 # Needs: print_current print_fact remove_release remove_scratch renew_manifest require_lock
 # Given: deploy_to entry hooks_ran keep_failed partial_release run
@@ -24,8 +24,10 @@ print_current
 if [ -n "$partial_release" ] && [ -d "releases/$partial_release" ] && may_be_removed; then
     if [ -n "$keep_failed" ] && (set_aside); then
         print_fact kept "$deploy_to/.capdoit/failed/$partial_release"
+    elif (remove_release "$partial_release"); then
+        print_fact removed "$partial_release"
     else
-        (remove_release "$partial_release") || printf 'releases/%s could not be removed\n' "$partial_release" >&2
+        printf 'releases/%s could not be removed\n' "$partial_release" >&2
     fi
 fi
 delete_removed

@@ -10,11 +10,12 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from capdoit.errors import Cancelled, HostError, LoginDropped
+from capdoit.errors import Cancelled, HostError, LoginDropped, Unreachable
 from capdoit.events import EventBus, HiddenOutput, HostOutput, LoginRetried, TransferProgress
 from capdoit.hosts.deadline import Deadline, find_passed, limit_request
 from capdoit.hosts.held_lock import HeldLock
 from capdoit.hosts.host import Host
+from capdoit.hosts.login_help import complete_failed_login
 from capdoit.hosts.login_retries import RETRY_SECONDS, retry_dropped_logins
 from capdoit.hosts.logins import Logins
 from capdoit.hosts.loss_script import LossScript
@@ -269,9 +270,12 @@ class Connection:
         with self._logins.begin(self.config, self._raise_if_over) as end_login:
             if lost := self._session:
                 self._session_terms = self._session_terms.after(lost.was_silent, lost.greeting_seconds)
-            self._session = open_session(self.config, self._session_terms, end_login, self.redact)
-            self._resume(self._session)
-            return self._ask(self._session, requests)
+            try:
+                self._session = open_session(self.config, self._session_terms, end_login, self.redact)
+                self._resume(self._session)
+                return self._ask(self._session, requests)
+            except Unreachable as error:
+                raise complete_failed_login(self.config, error) from None
 
     def _ask(self, session: Session, requests: Sequence[Request]) -> list[Answer]:
         with self._log.exchange(requests) as answers:

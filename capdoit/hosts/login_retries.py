@@ -49,4 +49,5 @@ def retry_dropped_logins(
 
 def _given_up(error: LoginDropped, tries: int, seconds: float) -> LoginDropped:
     advice = "MaxStartups of that ssh server may be too low for all who log in"
-    return LoginDropped(error.host, f"{error.reason}, {tries} times in {seconds:g} s: {advice}", lines=error.lines)
+    reason = f"{error.reason}, {tries} times in {seconds:g} s: {advice}"
+    return LoginDropped(error.host, reason, error.lines, error.login)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -38,3 +39,14 @@ def ssh_arguments(config: HostConfig, may_share: bool = True) -> list[str]:
     port = ["-p", str(config.port)] if config.port else []
     user = ["-l", config.user] if config.user else []
     return [*separate, *ssh_options(config), *port, *user, "--", config.hostname]
+
+
+def login_by_hand(config: HostConfig) -> str:
+    """Return the command with which a person logs in to a host, as deploy.yml describes it; empty for a local host."""
+    if config.transport != "ssh":
+        return ""
+    file = ["-F", config.ssh_config] if config.ssh_config else []
+    port = ["-p", str(config.port)] if config.port else []
+    options = [word for option in config.ssh_options for word in ("-o", option)]
+    name = f"{config.user}@{config.hostname}" if config.user else config.hostname
+    return shlex.join(["ssh", *file, *port, *options, name])

@@ -71,9 +71,14 @@ class Console:
         return self._stream.isatty()
 
     @property
+    def size(self) -> os.terminal_size | None:
+        """The columns and lines of the terminal; None without a terminal."""
+        return shutil.get_terminal_size() if self.is_terminal else None
+
+    @property
     def width(self) -> int:
         """The number of characters in a line: that of the terminal, or 80 without a terminal."""
-        return shutil.get_terminal_size().columns if self._stream.isatty() else DEFAULT_WIDTH
+        return self.size.columns if self.size else DEFAULT_WIDTH
 
     @property
     def has_colors(self) -> bool:
@@ -100,7 +105,7 @@ class Console:
 
     def write(self, text: str, tone: Tone | None = None) -> None:
         """Write one or more lines."""
-        self._write(self._colored(self.redact(text), tone))
+        self._write(self.colored(self.redact(text), tone))
 
     def write_output(self, host: str, lines: Iterable[str], front: str = "   ") -> None:
         """Write lines of output of a host.
@@ -126,14 +131,15 @@ class Console:
     def write_table(self, text: str) -> None:
         """Write a table; its first line is the head, and cells that are a state have the color of that state."""
         head, newline, rows = self.redact(text).partition("\n")
-        rows = COLORED_CELL.sub(lambda cell: self._colored(cell[0], TONES_BY_WORD[cell[0]]), rows)
-        self._write(f"{self._colored(head, Tone.HEAD)}{newline}{rows}")
+        rows = COLORED_CELL.sub(lambda cell: self.colored(cell[0], TONES_BY_WORD[cell[0]]), rows)
+        self._write(f"{self.colored(head, Tone.HEAD)}{newline}{rows}")
 
     def write_json(self, text: str) -> None:
         """Write JSON; secrets in its strings must be masked already, since masking the text could break it."""
         self._write(text)
 
-    def _colored(self, text: str, tone: Tone | None) -> str:
+    def colored(self, text: str, tone: Tone | None) -> str:
+        """Return a text in the color of a tone, if the stream has colors, and in ASCII if it has no more."""
         text = text if self.has_unicode else text.translate(ASCII)
         return f"\033[{tone.value}m{text}\033[0m" if tone and self.has_colors else text
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from capdoit.errors import LockHeld
 from capdoit.output.command_line import CommandLine
-from capdoit.output.error_text import render_advice, render_cause
-from capdoit.output.failure_report import render_titled_cause
+from capdoit.output.error_text import describe_cause, render_advice
+from capdoit.output.failure_report import describe_titled_cause
+from capdoit.output.report_lines import ReportLine, as_advice, as_lines, as_text
 from capdoit.text import format_table
 
 UNTOUCHED = "Nothing that is live was touched."
@@ -41,28 +42,43 @@ class DrillReport:
     @property
     def cause(self) -> str:
         """The phase and the cause, for the record on the hosts."""
-        return render_titled_cause(f"{self.phase} failed", self.error)
+        return as_text(self.cause_lines)
+
+    @property
+    def cause_lines(self) -> list[ReportLine]:
+        """The phase and the cause."""
+        return describe_titled_cause(f"{self.phase} failed", self.error)
 
 
 def render_drill_failure(report: DrillReport) -> str:
     """Return the complete text of a report."""
+    return as_text(describe_drill_failure(report))
+
+
+def describe_drill_failure(report: DrillReport) -> list[ReportLine]:
+    """Return the lines of a report."""
     if report.interruption:
-        return f"{report.name}: {report.interruption} in {report.phase}\n{UNTOUCHED}"
+        return [ReportLine(f"{report.name}: {report.interruption} in {report.phase}"), ReportLine(UNTOUCHED)]
     if isinstance(report.error, LockHeld):
-        advice = render_advice(report.error, report.command)
-        return f"{report.name}: {render_cause(report.error)}\n{UNTOUCHED}\n{advice}"
+        advice = as_advice(render_advice(report.error, report.command))
+        return [*_named(report.name, describe_cause(report.error)), ReportLine(UNTOUCHED), *advice]
     if report.lacks_room:
-        return _render_lack_of_room(report)
+        return _describe_lack_of_room(report)
     result = "would be live, but not be finished" if report.is_published else "would not work"
     rows = [(host, "not known" if fails is None else "fails") for host, fails in report.verdicts.items()]
     verdicts = format_table(("host", "a rollback"), rows)
-    advice = render_advice(report.error, report.command)
-    return f"{report.name}: a rollback {result}: {report.cause}\n{verdicts}\n{UNTOUCHED} {advice}"
+    advice = as_advice(f"{UNTOUCHED} {render_advice(report.error, report.command)}")
+    return [*_named(f"{report.name}: a rollback {result}", report.cause_lines), *as_lines(verdicts), *advice]
 
 
-def _render_lack_of_room(report: DrillReport) -> str:
-    return (
-        f"{report.name}: no room for a drill: {report.cause}\n"
-        f"{UNTOUCHED} A rollback needs no room, so this does not tell whether it works.\n"
-        f"Once there is room, run: {report.command.again()}"
-    )
+def _describe_lack_of_room(report: DrillReport) -> list[ReportLine]:
+    return [
+        *_named(f"{report.name}: no room for a drill", report.cause_lines),
+        ReportLine(f"{UNTOUCHED} A rollback needs no room, so this does not tell whether it works."),
+        ReportLine("Once there is room, run", command=report.command.again()),
+    ]
+
+
+def _named(name: str, cause: Sequence[ReportLine]) -> list[ReportLine]:
+    first, *others = cause
+    return [replace(first, text=f"{name}: {first.text}"), *others]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from capdoit.errors import (
@@ -14,14 +15,14 @@ from capdoit.errors import (
     LockHeld,
     NotReady,
     PlanOutdated,
-    Problem,
     Refusal,
     ReleaseNotChosen,
     RevisionNotChosen,
     find_problems,
-    merge_problems,
 )
 from capdoit.output.command_line import CommandLine
+from capdoit.output.problem_lines import describe_problems
+from capdoit.output.report_lines import Kind, ReportLine, as_advice, as_lines, as_text
 from capdoit.text import format_table, group_names, join_names, shorten_revision
 
 MOST_SHOWN = 8  # releases of a host, commands
@@ -49,10 +50,21 @@ def render_error(error: BaseException, command: CommandLine | None = None) -> st
 
 def render_cause(error: BaseException) -> str:
     """Return the cause of an error, grouped by cause and not by host, in one line or more."""
-    for kind, render in CAUSES:
+    return as_text(describe_cause(error))
+
+
+def describe_cause(error: BaseException) -> list[ReportLine]:
+    """Return the lines about the cause of an error, grouped by cause and not by host."""
+    for kind, describe in CAUSES:
         if isinstance(error, kind):
-            return render(error)
-    return "\n".join(map(str, find_problems(error)))
+            return describe(error)
+    return describe_problems(find_problems(error))
+
+
+def describe_error(error: BaseException) -> list[ReportLine]:
+    """Return the lines about an error that no command is advised for."""
+    advice = _advise_without_command(error)
+    return [*describe_cause(error), *(as_advice(advice) if advice else [])]
 
 
 def render_advice(error: BaseException, command: CommandLine) -> str:
@@ -74,45 +86,52 @@ def render_advice(error: BaseException, command: CommandLine) -> str:
 # -- causes
 
 
-def _render_hosts_failed(error: HostsFailed) -> str:
+def _describe_hosts_failed(error: HostsFailed) -> list[ReportLine]:
     stopped = join_names(outcome.host for outcome in error.cancelled)
-    return "\n".join([*_merged(error.problems), *([f"stopped because of that: {stopped}"] if stopped else [])])
+    return [*describe_problems(error.problems), *(_texts(f"stopped because of that: {stopped}") if stopped else [])]
 
 
-def _render_not_ready(error: NotReady) -> str:
-    lines = [line for text in _merged(error.problems) for line in text.splitlines()]
-    text = _indented(f"a {error.checked_flow} would fail:", lines) if error.checked_flow else "\n".join(lines)
+def _describe_not_ready(error: NotReady) -> list[ReportLine]:
+    found = describe_problems(error.problems)
+    head = _causes(f"a {error.checked_flow} would fail:") if error.checked_flow else []
+    lines = [*head, *(line.indented(2 if head else 0) for line in found)]
     remedies = [*dict.fromkeys(problem.remedy for problem in error.problems if problem.remedy)]
-    return f"{text}\n{_indented('To put the linked files there:', _first(remedies))}" if remedies else text
+    if not remedies:
+        return lines
+    commands = [ReportLine("", command=command, indentation=2) for command in remedies[:MOST_SHOWN]]
+    more = _texts(f"  and {len(remedies) - MOST_SHOWN} more") if len(remedies) > MOST_SHOWN else []
+    return [*lines, *_texts("To put the linked files there:"), *commands, *more]
 
 
-def _merged(problems: Sequence[Problem]) -> list[str]:
-    return [str(problem) for problem in merge_problems(problems)]
-
-
-def _render_lock_held(error: LockHeld) -> str:
+def _describe_lock_held(error: LockHeld) -> list[ReportLine]:
     holders = group_names(error.holders.items())
-    return _indented("the hosts are locked:", [f"{hosts}: {holder}" for holder, hosts in holders.items()])
+    return _causes("the hosts are locked:", *(f"  {hosts}: {holder}" for holder, hosts in holders.items()))
 
 
-def _render_plan_outdated(error: PlanOutdated) -> str:
-    return _indented("the plan is outdated:", error.differences)
+def _describe_plan_outdated(error: PlanOutdated) -> list[ReportLine]:
+    return _causes("the plan is outdated:", *(f"  {difference}" for difference in error.differences))
 
 
-def _render_guard_refused(error: GuardRefused) -> str:
+def _describe_guard_refused(error: GuardRefused) -> list[ReportLine]:
     if error.cause:
-        return f"{error.summary}: {render_cause(error.cause)}"
+        first, *others = describe_cause(error.cause)
+        return [replace(first, text=f"{error.summary}: {first.text}"), *others]
     meaning = f" ({error.meaning})" if error.meaning else ""
-    text = _indented(f"{error}{meaning}:", error.names) if error.names else str(error)
-    return f"{text}\nmigrations=back is impossible: {error.obstacle}" if error.obstacle else text
+    lines = [f"{error}{meaning}:", *(f"  {name}" for name in error.names)] if error.names else [str(error)]
+    obstacle = [f"migrations=back is impossible: {error.obstacle}"] if error.obstacle else []
+    return _causes(*lines, *obstacle)
 
 
-def _indented(first: str, lines: Sequence[str]) -> str:
-    return "\n".join([first, *(f"  {line}" for line in lines)])
+def _describe_not_chosen(error: ReleaseNotChosen) -> list[ReportLine]:
+    return [*_causes(str(error)), *(_texts(*_table_of_hosts(error).split("\n")) if error.hosts else [])]
 
 
-def _render_not_chosen(error: ReleaseNotChosen) -> str:
-    return f"{error}\n{_table_of_hosts(error)}" if error.hosts else str(error)
+def _causes(*texts: str) -> list[ReportLine]:
+    return [line for text in texts for line in as_lines(text, Kind.CAUSE)]
+
+
+def _texts(*texts: str) -> list[ReportLine]:
+    return [line for text in texts for line in as_lines(text)]
 
 
 def _table_of_hosts(error: ReleaseNotChosen) -> str:
@@ -147,13 +166,13 @@ def _first(shown: Sequence[str]) -> list[str]:
     return [*shown[:MOST_SHOWN], *more]
 
 
-CAUSES: tuple[tuple[type, Callable[[Any], str]], ...] = (
-    (HostsFailed, _render_hosts_failed),
-    (NotReady, _render_not_ready),
-    (LockHeld, _render_lock_held),
-    (PlanOutdated, _render_plan_outdated),
-    (GuardRefused, _render_guard_refused),
-    (ReleaseNotChosen, _render_not_chosen),
+CAUSES: tuple[tuple[type, Callable[[Any], list[ReportLine]]], ...] = (
+    (HostsFailed, _describe_hosts_failed),
+    (NotReady, _describe_not_ready),
+    (LockHeld, _describe_lock_held),
+    (PlanOutdated, _describe_plan_outdated),
+    (GuardRefused, _describe_guard_refused),
+    (ReleaseNotChosen, _describe_not_chosen),
 )
 
 

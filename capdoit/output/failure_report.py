@@ -7,8 +7,12 @@ from dataclasses import dataclass, replace
 
 from capdoit.errors import GuardRefused, HostsFailed, LockHeld, PlanOutdated, Problem, merge_problems
 from capdoit.output.command_line import CommandLine
-from capdoit.output.error_text import render_advice, render_cause
-from capdoit.text import format_table, group_names, join_names
+from capdoit.output.error_text import describe_cause, render_advice, render_cause
+from capdoit.output.report_lines import Kind, ReportLine, as_advice, as_lines, as_text
+from capdoit.text import format_table, get_first_line, group_names, join_names
+
+MOST_WARNINGS = 3
+MOST_NAMES = 8  # of hosts; if a sentence is about more of them, and about all, it says only that
 
 
 @dataclass(frozen=True)
@@ -21,6 +25,7 @@ class HostState:
         note: remark for the operator.
         is_known: whether the host was asked.
         reason: why it was not asked; empty if it was.
+        is_release_removed: whether the unfinished release of the flow was removed from the host.
     """
 
     host: str
@@ -28,6 +33,7 @@ class HostState:
     note: str = ""
     is_known: bool = True
     reason: str = ""
+    is_release_removed: bool = False
 
 
 @dataclass(frozen=True)
@@ -54,6 +60,7 @@ class FailureReport:
         way_back: the release that a rollback would go to; None when there is none.
         reachable: names of the reachable hosts, when unreachable hosts are the only trouble.
         rollback: report of the automatic rollback that followed; None without one.
+        warnings: warnings of the flow before it failed.
     """
 
     title: str
@@ -75,6 +82,7 @@ class FailureReport:
     way_back: str | None = None
     reachable: tuple[str, ...] = ()
     rollback: RollbackReport | None = None
+    warnings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -98,41 +106,77 @@ class RollbackReport:
 
 def render_failure(report: FailureReport) -> str:
     """Return the complete text of a report: cause, live releases, next commands."""
+    return as_text(describe_failure(report))
+
+
+def describe_failure(report: FailureReport) -> list[ReportLine]:
+    """Return the lines of a report: cause, live releases, what was done about it, next commands."""
+    cause = describe_titled_cause(report.title, report.error)
     if report.rollback:
-        return f"{render_titled_cause(report.title, report.error)}\n{_render_rollback(report.rollback)}"
-    parts = (render_titled_cause(report.title, report.error), *_list_states(report), *_advise(report))
-    return "\n".join(parts)
+        return [*cause, *_describe_rollback(report.rollback)]
+    done = [line for text in _done(report) for line in as_lines(text)]
+    advice = [line for text in _advise(report) for line in as_advice(text)]
+    return [*cause, *_warnings_before(report), *_list_states(report), *done, *advice]
 
 
-def render_titled_cause(title: str, error: BaseException) -> str:
+def describe_titled_cause(title: str, error: BaseException) -> list[ReportLine]:
     """Return what failed and why: in one line if the cause has one, otherwise with the cause below the title."""
-    lines = render_cause(error).splitlines()
-    if len(lines) == 1 and not isinstance(error, HostsFailed):
-        return f"{title}: {lines[0]}"
-    return "\n".join([f"{title}:", *(f"  {line}" for line in lines)])
+    first, *others = describe_cause(error)
+    if not others and not isinstance(error, HostsFailed):
+        return [replace(first, text=f"{title}: {first.text}", kind=Kind.CAUSE)]
+    return [ReportLine(f"{title}:", Kind.CAUSE), *(line.indented(2) for line in (first, *others))]
 
 
-def _list_states(report: FailureReport) -> Iterator[str]:
-    if report.hosts:
-        yield "live releases now:"
-        yield format_table(("host", "live", ""), [(one.host, one.live or "nothing", one.note) for one in report.hosts])
-        yield from _list_other_reasons(report)
+def _warnings_before(report: FailureReport) -> Iterator[ReportLine]:
+    """Yield the first warnings of the flow, which may tell the cause of its failure."""
+    shown, more = report.warnings[:MOST_WARNINGS], len(report.warnings) - MOST_WARNINGS
+    for text in shown:
+        yield ReportLine(f"warned before: {get_first_line(text)}", Kind.HINT, indentation=2)
+    if more > 0:
+        yield ReportLine(f"and {more} more warning{'s' if more > 1 else ''}", Kind.HINT, indentation=2)
 
 
-def _list_other_reasons(report: FailureReport) -> Iterator[str]:
+def _list_states(report: FailureReport) -> list[ReportLine]:
+    """Return the table of live releases, with the hosts in one row about which it says the same."""
+    if not report.hosts:
+        return []
+    table = format_table(("host", "live", ""), _state_rows(report.hosts))
+    return [*as_lines(f"live releases now:\n{table}"), *_list_other_reasons(report)]
+
+
+def _list_other_reasons(report: FailureReport) -> list[ReportLine]:
     """Return why hosts were not asked, unless the cause of the failure says it already."""
     cause = render_cause(report.error)
     problems = [Problem(one.reason, one.host) for one in report.hosts if one.reason and one.reason not in cause]
-    return map(str, merge_problems(problems))
+    return [ReportLine(str(problem)) for problem in merge_problems(problems)]
 
 
-def _render_rollback(rollback: RollbackReport) -> str:
+def _state_rows(hosts: Sequence[HostState]) -> list[tuple[str, str, str]]:
+    groups: dict[tuple[str, str], list[str]] = {}
+    for one in hosts:
+        groups.setdefault((one.live or "nothing", one.note), []).append(one.host)
+    return [(_name_all(names, len(hosts)), live, note) for (live, note), names in groups.items()]
+
+
+def _name_all(names: Sequence[str], number: int) -> str:
+    """Return the names of hosts; of many that are all hosts, only their number."""
+    return f"all {number} hosts" if len(names) == number > MOST_NAMES else join_names(names)
+
+
+def _done(report: FailureReport) -> Iterator[str]:
+    """Yield what was done about the failure on the hosts."""
+    cleaned = [one.host for one in report.hosts if one.is_release_removed]
+    if cleaned:
+        yield f"The unfinished release {report.release} was removed from {_name_all(cleaned, len(report.hosts))}."
+
+
+def _describe_rollback(rollback: RollbackReport) -> list[ReportLine]:
     failed = rollback.failed_release
     if rollback.failure:
-        failure = render_failure(rollback.failure)
-        return f"{_state_after(rollback, rollback.failure)} The automatic rollback (on_failure) failed, too:\n{failure}"
+        state = f"{_state_after(rollback, rollback.failure)} The automatic rollback (on_failure) failed, too:"
+        return [*as_lines(state), *describe_failure(rollback.failure)]
     live = (f"{release} is live on {hosts}" for release, hosts in group_names(rollback.targets.items()).items())
-    return f"It was rolled back (on_failure): {'; '.join(live)}, and {failed} is bad."
+    return as_lines(f"It was rolled back (on_failure): {'; '.join(live)}, and {failed} is bad.")
 
 
 def _state_after(rollback: RollbackReport, failure: FailureReport) -> str:

@@ -64,6 +64,12 @@ class Progress:
         """The number of warnings."""
         return sum(map(len, self.warnings.values()))
 
+    @property
+    def all_warnings(self) -> tuple[str, ...]:
+        """The warnings, each with its host in front if it concerns one."""
+        by_host = self.warnings.items()
+        return tuple(f"{host}: {text}" if host else text for host, texts in by_host for text in texts)
+
     def live_before(self, host: str) -> str | None:
         """Return the release that was live on a host when the flow began; None when nothing was or it is unknown."""
         return self.facts[host].current if host in self.facts else None

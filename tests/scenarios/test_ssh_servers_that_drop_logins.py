@@ -104,6 +104,7 @@ def test_hosts_that_drop_logins_are_not_left_out_as_unreachable(make_on: MakeOn,
         done = project.doit("deploy:production").failed()
     assert "going on without" not in done.out
     assert re.search(r"app1: cannot connect: .* MaxStartups", done.out), done.out
+    assert "Hint: The ssh server accepts connections and drops them. Too many log in at once (MaxStartups" in done.out
     assert project.current("web1") is project.current("app1") is None
     project.doit("deploy:production", check=True)
 

@@ -20,6 +20,7 @@ from tests.support import (
     find_sleeping,
     further,
     replace_programs,
+    reported_state,
     start_until_sleeping,
     unique_seconds,
     wait_for,
@@ -62,7 +63,7 @@ def test_a_signal_stops_remote_processes_and_leaves_no_incomplete_release(
     assert "live releases now" in out
     assert "Traceback" not in out
     for host in ssh_project.hosts:
-        assert re.search(rf"^  {host} +{first}$", out, re.MULTILINE)
+        assert reported_state(out, host) == first
     assert_no_incomplete_release(ssh_project, [first])
 
 

@@ -39,9 +39,9 @@ def test_the_error_of_hosts_that_were_not_reached_is_said_once() -> None:
     hosts = [HostState(host, OLD, "not reached", is_known=False, reason="cannot connect") for host in ("web1", "web2")]
     text = render_failure(replace(REPORT, error=down, hosts=hosts))
     assert text.count("cannot connect") == 1
-    assert f"  web2  {OLD}  not reached\n" in text
+    assert f"  web1, web2  {OLD}  not reached\n" in text
     other = render_failure(replace(REPORT, hosts=hosts))
-    assert f"  web2  {OLD}  not reached\nweb1, web2: cannot connect\n" in other
+    assert f"  web1, web2  {OLD}  not reached\nweb1, web2: cannot connect\n" in other
 
 
 def test_a_host_without_a_live_release_has_nothing_live() -> None:

@@ -1,0 +1,203 @@
+"""Known causes of failures: what programs say, and a hint for each. The table is pure; its tests run the programs."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from dataclasses import dataclass, field
+
+from capdoit.errors import NO_ROOM, Problem
+
+LOGIN = r"\Acannot connect: "  # how the reason of a failed login begins
+NO_LOGIN = r"\A(?!cannot connect: )[\s\S]*?"  # of anything else, such as git that runs ssh on a host
+READ_REPOSITORY = r"[\s\S]*Could not read from remote repository"
+
+
+@dataclass(frozen=True)
+class KnownCause:
+    """A cause that programs name in words of their own.
+
+    Attributes:
+        pattern: what the reason of a problem, with the last lines of output below it, contains.
+        hint: what to do. In braces: the names of the pattern's groups; ``hosts``, the names of the hosts; ``login``,
+            the command that logs in to the first of them.
+        command: the command that the hint names last; empty for none. Braces as in the hint.
+    """
+
+    pattern: re.Pattern[str]
+    hint: str
+    command: str = ""
+
+
+@dataclass(frozen=True)
+class FoundCause:
+    """A known cause, found in a problem.
+
+    Attributes:
+        hint: what to do.
+        command: the command that the hint names last; empty for none.
+        line: the line of the problem that tells the cause, and not only that something failed. Two causes that differ
+            only in it are equal.
+    """
+
+    hint: str
+    command: str
+    line: str = field(compare=False)
+
+
+def find_known_cause(problem: Problem) -> FoundCause | None:
+    """Return the known cause of a problem; None if it is not known.
+
+    Args:
+        problem: the text of programs is in its lines; its host may be the names of several hosts.
+    """
+    for cause in KNOWN_CAUSES:
+        if found := cause.pattern.search(problem.text):
+            values = {name: value or "" for name, value in found.groupdict().items()}
+            places = {"hosts": problem.host or "this machine", "login": problem.login}
+            filled = defaultdict(str, {**values, **places})
+            return FoundCause(cause.hint.format_map(filled), cause.command.format_map(filled), _line_at(found))
+    return None
+
+
+def _line_at(found: re.Match[str]) -> str:
+    """Return the line in which a match ends, or in which its group ``line`` is."""
+    place = found.start("line") if "line" in found.re.groupindex else max(found.end() - 1, 0)
+    begin = found.string.rfind("\n", 0, place) + 1
+    return found.string[begin:].partition("\n")[0].strip()
+
+
+def _cause(pattern: str, hint: str, command: str = "") -> KnownCause:
+    return KnownCause(re.compile(pattern, re.MULTILINE), hint, command)
+
+
+# The first one that matches counts, so the special ones stand before the general ones.
+KNOWN_CAUSES = (
+    # -- ssh from this machine
+    _cause(
+        LOGIN + r"Host key verification failed\.[\s\S]*Host key for \S+ has changed",
+        "The host key of {hosts} is not the one that this machine knows: the host was installed anew, or somebody is "
+        "in between. Ask for its fingerprint. If it is right, remove the old key with ssh-keygen -R and log in once by "
+        "hand, to learn the new one",
+        "{login}",
+    ),
+    _cause(
+        LOGIN + r"Host key verification failed\.(?:[\s\S]*host key is known for)?",
+        "ssh on this machine does not know the host key of {hosts}, and capdoit trusts no unknown host. Log in once by "
+        "hand and compare the fingerprint",
+        "{login}",
+    ),
+    _cause(
+        LOGIN + r"(?P<line>\S+: Permission denied) \([^)]*publickey[\s\S]*The agent has no identities",
+        "The ssh agent of this machine holds no key. Add yours",
+        "ssh-add",
+    ),
+    _cause(
+        LOGIN + r"(?P<user>[^@\s]+)@\S+: Permission denied \([^)]*publickey",
+        "None of the keys that ssh offers lets you in as {user} on {hosts}. Is user: right in deploy.yml, and is your "
+        "public key in ~{user}/.ssh/authorized_keys there? To see the keys that ssh offers",
+        "{login} -v",
+    ),
+    _cause(
+        LOGIN + r".*Too many authentication failures",
+        "The ssh agent offers too many keys before the right one. Name the key in deploy.yml: "
+        "ssh_options: [IdentitiesOnly=yes, IdentityFile=~/.ssh/KEY]",
+    ),
+    _cause(
+        LOGIN + r".*before authentication",
+        "The ssh server accepts connections and drops them. Too many log in at once (MaxStartups in its sshd_config), "
+        "or it blocks this machine after failed logins (PerSourcePenalties, fail2ban). Its log tells",
+        "{login}",
+    ),
+    _cause(
+        LOGIN + r".*LogLevel=QUIET",
+        "Remove LogLevel=QUIET from ssh_options in deploy.yml: then ssh says why. To try by hand",
+        "{login} -v",
+    ),
+    _cause(
+        LOGIN + r".*Could not resolve hostname (?P<name>[^\s:]+)",
+        "{name} is neither a name in DNS nor in the configuration of ssh. Is hostname: right in deploy.yml?",
+    ),
+    _cause(
+        LOGIN + r".*(?:Connection refused|Connection timed out|No route to host|Network is unreachable)",
+        "Is {hosts} up, is port: right in deploy.yml, and does a firewall let you through? To try by hand",
+        "{login}",
+    ),
+    # -- git on a host
+    _cause(
+        NO_LOGIN + r"(?P<line>Host key verification failed)\." + READ_REPOSITORY,
+        "The host key of the git server in repo_url is not known to the user of deploys on {hosts}. Put the key into "
+        "~/.ssh/known_hosts there, after comparing its fingerprint with the one that the server's operator publishes. "
+        "To print it",
+        "ssh-keyscan GITSERVER",
+    ),
+    _cause(
+        NO_LOGIN + r"^(?P<line> *(?:\S+@)?\S+: Permission denied) \([^)]*publickey" + READ_REPOSITORY,
+        "The git server accepts no key of the user of deploys on {hosts}. Give that user a deploy key, or let it use "
+        "yours: ssh_options: [ForwardAgent=yes] in deploy.yml, with the key in your agent (ssh-add)",
+    ),
+    _cause(
+        r"detected dubious ownership in repository at '(?P<path>[^']+)'",
+        "On {hosts}, git refuses the repository because it belongs to another user than that of deploys. If that is "
+        "meant, type there, as the user of deploys",
+        "git config --global --add safe.directory {path}",
+    ),
+    _cause(
+        r"git-lfs: (?:command )?not found|smudge filter lfs failed|Smudge error:",
+        "git on {hosts} is set up for Git LFS, but cannot get the contents of the files. Install git-lfs there and let "
+        "it reach its server; or, to deploy the pointers, remove the setting: git lfs uninstall",
+    ),
+    _cause(
+        r"fatal: not a git repository",
+        "A release has no .git: git commands, such as git submodule update, do not work in it. Submodules and files in "
+        "Git LFS must come another way, such as the archive transfer (archive: in deploy.yml)",
+    ),
+    _cause(
+        r"Could not resolve host(?:name)?:? (?P<name>[^\s:]+)",
+        "The name {name} is not known on {hosts}. Hosts reach the repository themselves: look at their DNS, or at "
+        "repo_url in deploy.yml. To send the code from this machine instead, use the archive transfer (archive:)",
+    ),
+    _cause(
+        r"does not appear to be a git repository|repository '[^']*' (?:does not exist|not found)|Repository not found",
+        "Is repo_url right in deploy.yml? A path means a directory of {hosts}, not of this machine. A server also says "
+        "so about a repository that the user of deploys may not read",
+    ),
+    _cause(
+        r"(?P<line>(?:Connection refused|Connection timed out|No route to host|Network is unreachable))"
+        + READ_REPOSITORY
+        + r"|fatal: unable to access '",
+        "The git server is not reachable from {hosts}. Hosts connect to it themselves: a firewall may stop them, or "
+        "repo_url is wrong. To send the code from this machine instead, use the archive transfer (archive:)",
+    ),
+    # -- programs on a host
+    _cause(
+        r"sudo: a (?:password is|terminal is) required|sudo: .* must have a tty",
+        "Nobody can type a password during a flow. Let the user of deploys on {hosts} run this one command without, by "
+        "a line in sudoers (visudo): USER ALL=(root) NOPASSWD: /FULL/PATH/OF/COMMAND ARGUMENTS",
+    ),
+    _cause(
+        r"no inode is left in ",
+        "The file system on {hosts} has room, but no inodes: too many small files. To find the directories that have "
+        "most",
+        "du --inodes -x / | sort -n | tail",
+    ),
+    _cause(
+        NO_ROOM.pattern,
+        "Space or inodes are used up on {hosts}: df -h and df -i show which. Sizes of releases: doit cap releases "
+        "--sizes; keep_releases in deploy.yml says how many are kept",
+    ),
+    _cause(
+        r"[Rr]ead-only file system",
+        "A kernel makes a file system read-only after errors of its disk; dmesg on {hosts} tells. Once repaired, as "
+        "root there",
+        "mount -o remount,rw MOUNTPOINT",
+    ),
+    _cause(
+        r"^ *(?:\S*sh: (?:line )?(?:\d+: )?(?:eval: )?(?:line \d+: )?|sudo: |env: [‘']?)"  # noqa: RUF001 - as env prints it
+        r"(?P<command>[^\s:'’/]+)['’]?: (?:command )?(?:not found|No such file or directory)$",  # noqa: RUF001
+        "{command} is not in the PATH on {hosts}: a flow uses no login shell, so it reads neither ~/.profile nor "
+        '~/.bashrc. Add its directory in deploy.yml, as default_env: {{PATH: "/ITS/DIRECTORY:$PATH"}}. To find it, '
+        "there",
+        "bash -lic 'command -v {command}'",
+    ),
+)
