@@ -18,6 +18,7 @@ MODULES = (
     "pending",
     "exec",
     "ssh",
+    "logs",
     "doctor",
     "config",
     "recipes",

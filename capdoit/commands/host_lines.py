@@ -55,11 +55,12 @@ class HostLines:
             self._show_held()
 
     def show(self, host: str, lines: Sequence[str]) -> None:
-        """Show lines, now or when their time has come. Safe in any thread.
+        """Show lines behind a host's name, now or when their time has come. Safe in any thread.
 
         If nobody reads the lines any more, the work on all hosts is stopped: it may go on forever.
         """
         with self._lock:
+            self._console.reserve_width([host])
             if self.is_showing:
                 self._console.write_output(host, lines)
             elif self._hold_seconds is not None:

@@ -216,6 +216,26 @@ def read_inner_paths(value: YamlValue) -> tuple[str, ...]:
     return paths
 
 
+@accepting({"type": "array", "items": {"anyOf": [ABSOLUTE_PATH, INNER_PATH]}, "uniqueItems": True})
+def read_log_patterns(value: YamlValue) -> tuple[str, ...]:
+    """Read a list of different paths of logs: absolute, or in deploy_to. They may have the wildcards of sh."""
+    items = value.as_list("a list of paths")
+    patterns = tuple(_read_log_pattern(item) for item in items)
+    for number, pattern in enumerate(patterns):
+        if pattern and pattern in patterns[:number]:
+            items[number].add_mistake(f"{pattern} is in the list twice")
+    return patterns
+
+
+def _read_log_pattern(value: YamlValue) -> str:
+    text = value.as_string()
+    if text.startswith("/"):
+        return _read_absolute_path(value)
+    if text and not is_inside(text.rstrip("/")):
+        value.add_mistake(f"found {text!r}, expected an absolute path, or a path in deploy_to without . and ..")
+    return text.rstrip("/")
+
+
 # -- the application and its hosts
 
 

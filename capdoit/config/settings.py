@@ -24,6 +24,7 @@ from capdoit.config.readers import (
     read_environment,
     read_inner_paths,
     read_log,
+    read_log_patterns,
     read_recipes,
     read_roles,
     read_shared_to,
@@ -100,6 +101,12 @@ RULES_OF_HOSTS_AND_STAGES = {
         read_environment,
         "Environment variables for everything that runs on hosts; a stage and a host add to it. $NAME is the host's "
         "own variable, $$ a dollar, and !env NAME a secret from your environment.",
+        ANYWHERE,
+        is_scalar=False,
+    ),
+    "logs": SettingRule(
+        read_log_patterns,
+        "The logs that doit cap logs follows: paths in deploy_to or absolute paths, which may have wildcards.",
         ANYWHERE,
         is_scalar=False,
     ),

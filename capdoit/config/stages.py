@@ -19,6 +19,8 @@ from capdoit.errors import ConfigError
 from capdoit.layout import Layout
 from capdoit.text import join_names, suggest_name
 
+DEFAULT_LOGS = ("shared/log/*.log",)  # of a host that gets releases
+
 
 @dataclass(frozen=True, kw_only=True)
 class HostConfig:
@@ -34,6 +36,7 @@ class HostConfig:
         user, port: for ssh; None for the values of ssh's own configuration.
         layout: its paths.
         shared_to: the directories to which paths below ``shared`` lead as symlinks, by path; "" is shared itself.
+        logs: the paths of its logs, in deploy_to or absolute, with wildcards of sh.
         env: environment of every command on it.
         ssh_options: options that are each given to ``ssh -o``.
         ssh_config: file for ``ssh -F``; None for ssh's own.
@@ -50,6 +53,7 @@ class HostConfig:
     port: int | None = None
     layout: Layout
     shared_to: SharedTo = ()
+    logs: tuple[str, ...] = ()
     env: Env = field(repr=False)
     ssh_options: tuple[str, ...] = ()
     ssh_config: str | None = None
@@ -324,6 +328,7 @@ class _StageReader:
             "hostname": settings.get("hostname", name),
             "layout": self._layout(value, settings.get("deploy_to") or self._default_directory, is_local),
             "env": settings["default_env"],
+            "logs": settings.get("logs", () if settings.get("no_release") else DEFAULT_LOGS),
             "ssh_config": str(self._file.parent.absolute() / ssh_config) if ssh_config else None,
             "unset": _list_unset(written, names),
         }
