@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from capdoit.commands.json_values import VERSION
 from capdoit.commands.subcommand import Flag, ValueOption
 from capdoit.config import stages, variables
 from capdoit.config.stages import Stage
@@ -95,6 +96,7 @@ class CommandRequest:
         stage = stages.choose_stage(self.load_project().config, word or variable)
         return variables.select_hosts(stage, self.variables)
 
-    def print_json(self, answer: object) -> None:
+    def print_json(self, answer: Mapping[str, Any]) -> None:
         """Print an answer for programs. Secrets are masked first: JSON may spell them in other ways."""
-        self.console.write_json(json.dumps(self.console.redactor.redact_all(answer), indent=2))
+        masked = self.console.redactor.redact_all({"version": VERSION, **answer})
+        self.console.write_json(json.dumps(masked, indent=2))

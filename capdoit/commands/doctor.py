@@ -8,6 +8,7 @@ from typing import Any
 
 from capdoit.commands.command_request import CommandRequest
 from capdoit.commands.exit_statuses import ALL_WELL, INCOMPLETE, NO_ANSWER, NO_HOST_ANSWERED
+from capdoit.commands.json_values import known_values
 from capdoit.commands.settings_table import HEAD, setting_json, settings_rows
 from capdoit.commands.subcommand import JSON, SELECTION, Subcommand
 from capdoit.doctor.diagnosis import Diagnosis, diagnose
@@ -125,7 +126,7 @@ def _finding_json(finding: Finding) -> dict[str, str]:
 def _host_json(diagnosis: Diagnosis, host: str, error: BaseException | None) -> dict[str, Any]:
     condition = next((asdict(one) for one in diagnosis.conditions_found if one.host == host), None)
     route = next((asdict(one) for one in diagnosis.routes_found if one.host == host), None)
-    return {"host": host, "error": error and str(error), "condition": condition, "ssh": route}
+    return {"host": host, "error": error and str(error), **known_values({"condition": condition, "ssh": route})}
 
 
 COMMAND = Subcommand(

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Iterable, Sequence
+from dataclasses import asdict
 from typing import Any
 
 from capdoit.commands.command_request import CommandRequest
 from capdoit.commands.exit_statuses import NO_HOST_ANSWERED, SOME_HOSTS_SILENT, choose_exit_status
 from capdoit.commands.inspection import survey_hosts
+from capdoit.commands.json_values import known_release, known_revision, known_values
 from capdoit.commands.subcommand import JSON, SELECTION, Subcommand, ValueOption
 from capdoit.commands.unreached_hosts import errors_by_host, print_unreached_hosts
 from capdoit.config.stages import Stage
@@ -117,9 +119,19 @@ def _wrap(note: str, width: int) -> list[str]:
 def _json(stage: Stage, outcomes: Sequence[Outcome[Facts]], shown: Sequence[FlowRecord]) -> dict[str, Any]:
     return {
         "stage": stage.name,
-        "history": [vars(flow) for flow in shown],
+        "history": [_flow_json(flow) for flow in shown],
         "unreadable": find_unreadable_records(answers(outcomes)),
         "errors": errors_by_host(outcomes),
+    }
+
+
+def _flow_json(flow: FlowRecord) -> dict[str, Any]:
+    return {
+        **known_values(asdict(flow)),
+        "release": known_release(flow.release),
+        "releases": {host: name for host, name in flow.releases.items() if known_release(name)},
+        "revision": known_revision(flow.revision),
+        "left": {host: name for host, name in flow.left.items() if known_release(name)},
     }
 
 

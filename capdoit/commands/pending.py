@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import partial
 from typing import Any
 
@@ -50,7 +50,7 @@ def print_pending_commits(request: CommandRequest) -> int:
     open_repository = partial(commits.open_repository, stage, project=request.load_project().config.file.parent)
     gaps = _find_gaps(_hosts_by_revision(answers(outcomes)), tip, open_repository)
     if request.has(JSON):
-        answer = {"stage": stage.name, "branch": branch, "revision": tip, "live": [_json(gap) for gap in gaps]}
+        answer = {"stage": stage.name, "branch": branch, "revision": tip or None, "live": [_json(gap) for gap in gaps]}
         request.print_json({**answer, "errors": errors_by_host(outcomes)})
     else:
         for gap in gaps:
@@ -131,8 +131,8 @@ def _find_gaps(
 
 
 def _json(gap: Gap) -> dict[str, Any]:
-    comes = None if gap.comes is None else [vars(commit) for commit in gap.comes]
-    goes = [vars(commit) for commit in gap.goes]
+    comes = None if gap.comes is None else [asdict(commit) for commit in gap.comes]
+    goes = [asdict(commit) for commit in gap.goes]
     return {"hosts": gap.hosts, "revision": gap.revision or None, "comes": comes, "goes": goes}
 
 

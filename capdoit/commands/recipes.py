@@ -33,7 +33,7 @@ def print_recipes(request: CommandRequest) -> int:
         return 0
     found = discovery.find_recipe(name, project)
     if request.has(JSON):
-        request.print_json({**_json(found), "manual": recipe_manual(found)})
+        request.print_json({"recipe": _json(found), "manual": recipe_manual(found)})
     else:
         request.console.write(f"{found.name} ({found.origin})\n\n{recipe_manual(found)}")
     return 0

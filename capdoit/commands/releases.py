@@ -10,6 +10,7 @@ from typing import Any
 from capdoit.commands.command_request import CommandRequest
 from capdoit.commands.exit_statuses import INCOMPLETE, NO_HOST_ANSWERED, choose_exit_status
 from capdoit.commands.inspection import Inspection
+from capdoit.commands.json_values import period_json
 from capdoit.commands.rollback_preview import (
     RollbackPreview,
     advise_agreement,
@@ -195,7 +196,7 @@ def _release_json(name: str, facts: Sequence[Facts], sizes: Sizes) -> dict[str, 
         "release": name,
         "states": {one.host: one.state_of(name) for one in facts},
         "kib": {host: of_host[name] for host, of_host in sizes.items() if name in of_host},
-        "lives": {one.host: vars(find_live_period(one, name)) for one in facts},
+        "lives": {one.host: period_json(find_live_period(one, name)) for one in facts},
         "revisions": {one.host: one.releases[name] for one in facts if one.releases.get(name)},
     }
 

@@ -10,6 +10,7 @@ from typing import Any
 from capdoit.commands.command_request import CommandRequest
 from capdoit.commands.exit_statuses import INCOMPLETE, NO_HOST_ANSWERED, choose_exit_status
 from capdoit.commands.inspection import Inspection
+from capdoit.commands.json_values import known_release, known_revision, known_time, known_values, period_json
 from capdoit.commands.rollback_preview import (
     RollbackPreview,
     advise_agreement,
@@ -25,11 +26,16 @@ from capdoit.output.console import Tone
 from capdoit.records import fleet_state
 from capdoit.records.facts import Facts
 from capdoit.records.history import build_history
-from capdoit.records.journal import DrillVerdict
+from capdoit.records.journal import DrillVerdict, Entry
 from capdoit.records.live_periods import describe_length, find_live_period
 from capdoit.text import fit_table, group_names, join_names, shorten_revision
 from capdoit.units import format_minute, format_size, parse_seconds
 
+# None if the host did not answer
+FACTS_OF_HOST = (
+    *("live", "revision", "since", "by", "branch", "lock", "lock_is_held", "set_aside", "drilled", "rollback"),
+    *("not_compared", "disk_kib", "inodes"),
+)
 HEAD = ("host", "live", "since (UTC)", "by", "revision", "branch")
 
 
@@ -160,7 +166,7 @@ def _json(stage: Stage, outcomes: Sequence[Outcome[Facts]], preview: RollbackPre
         "stage": stage.name,
         "agree": fleet_state.agree_on_live(facts) if facts else None,
         "rollback": preview.release,
-        "refused": preview.refusal,
+        "refused": preview.refusal or None,
         "broken": fleet_state.find_wrong_symlinks(facts),
         "differences": fleet_state.find_differences(facts),
         "ended_badly": _describe_bad_ending(facts) or None,
@@ -172,16 +178,16 @@ def _json(stage: Stage, outcomes: Sequence[Outcome[Facts]], preview: RollbackPre
 def _host_json(outcome: Outcome[Facts], preview: RollbackPreview) -> dict[str, Any]:
     facts = outcome.answer
     if facts is None:
-        return {"host": outcome.host, "error": str(outcome.error)}
-    period = find_live_period(facts, facts.live)
+        return {"host": outcome.host, **dict.fromkeys(FACTS_OF_HOST), "error": str(outcome.error)}
+    period = period_json(find_live_period(facts, facts.live))
     return {
         "host": facts.host,
         "live": facts.live or None,
         "revision": facts.live_revision or None,
-        "since": period.since or None,
-        "by": period.by or None,
-        "branch": period.branch or None,
-        "lock": vars(facts.lock) if facts.lock else None,
+        "since": period["since"],
+        "by": period["by"],
+        "branch": period["branch"],
+        "lock": _lock_json(facts.lock) if facts.lock else None,
         "lock_is_held": facts.lock_is_held,
         "set_aside": sorted(facts.kept_failures),
         "drilled": _drill_json(facts.drill_verdict) if facts.drill_verdict else None,
@@ -193,8 +199,15 @@ def _host_json(outcome: Outcome[Facts], preview: RollbackPreview) -> dict[str, A
     }
 
 
+def _lock_json(entry: Entry) -> dict[str, Any]:
+    texts = {name: getattr(entry, name) or None for name in ("flow", "branch", "by", "origin", "run", "message")}
+    release, revision = known_release(entry.release), known_revision(entry.revision)
+    return {**texts, "release": release, "revision": revision, "at": known_time(entry.at)}
+
+
 def _drill_json(verdict: DrillVerdict) -> dict[str, Any]:
-    return {**vars(verdict), "seconds": parse_seconds(verdict.seconds)}
+    release, seconds = known_release(verdict.release), parse_seconds(verdict.seconds)
+    return {**known_values(asdict(verdict)), "release": release, "seconds": seconds}
 
 
 COMMAND = Subcommand(

@@ -176,16 +176,12 @@ def _json(found: Verification) -> dict[str, Any]:
 
 
 def _host_json(outcome: Outcome[Comparison | str]) -> dict[str, Any]:
-    compared = outcome.answer
+    compared, error = outcome.answer, str(outcome.error) if outcome.error else None
+    host = {"host": outcome.host, "state": None, "manifest": None, "changes": None, "more": None, "error": error}
     if not isinstance(compared, Comparison):
-        return {"host": outcome.host, "state": compared, "error": str(outcome.error) if outcome.error else None}
-    return {
-        "host": outcome.host,
-        "manifest": compared.has_manifest,
-        "changes": [_change_json(change) for change in compared.changes],
-        "more": compared.is_cut,
-        "error": None,
-    }
+        return {**host, "state": compared}
+    changes = [_change_json(change) for change in compared.changes]
+    return {**host, "manifest": compared.has_manifest, "changes": changes, "more": compared.is_cut}
 
 
 def _change_json(change: Change) -> dict[str, Any]:

@@ -16,8 +16,10 @@ from tempfile import TemporaryDirectory
 
 from capdoit.errors import NotReady
 from capdoit.text import make_printable
+from capdoit.units import TIMESTAMP
 
 COMMIT = re.compile(r"[0-9a-f]{40}([0-9a-f]{24})?")
+DATE = f"--date=format-local:{TIMESTAMP}"  # local is the time zone of TZ
 LOG_FORMAT = "%H%x00%cd%x00%an%x00%s"
 # Background maintenance would still write into a temporary repository while it is removed.
 OPTIONS = ("-c", "gc.auto=0", "-c", "maintenance.auto=false", "-c", "log.showSignature=false")
@@ -32,15 +34,20 @@ class Commit:
 
     Attributes:
         revision: its full sha.
-        date: day of the commit.
+        at: time of the commit in UTC, as the journal has it.
         author: name of its author.
         subject: first line of its message.
     """
 
     revision: str
-    date: str
+    at: str
     author: str
     subject: str
+
+    @property
+    def date(self) -> str:
+        """The day of the commit in UTC."""
+        return self.at.partition("T")[0]
 
 
 @dataclass(frozen=True)
@@ -95,7 +102,7 @@ class Repository:
         for revision in (start, end):
             if not self.has(revision):
                 raise NotReady(f"there is no commit {make_printable(revision)}")
-        log = ("log", "--date=short", "--encoding=UTF-8", f"--format={LOG_FORMAT}", f"{start}..{end}", "--")
+        log = ("log", DATE, "--encoding=UTF-8", f"--format={LOG_FORMAT}", f"{start}..{end}", "--")
         return [_commit(line) for line in self.run_checked(*log).split("\n")[:-1]]
 
     def compare(self, before: str, after: str) -> tuple[list[Commit], list[Commit]]:
@@ -126,6 +133,7 @@ class Repository:
         env = {
             **own,
             **self._environment,
+            "TZ": "UTC",
             "GIT_TERMINAL_PROMPT": "0",
             "GIT_NO_LAZY_FETCH": "1",
             "GIT_NO_REPLACE_OBJECTS": "1",

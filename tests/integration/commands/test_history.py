@@ -47,7 +47,7 @@ def test_history_lists_deploys_rollbacks_failures_and_unlocks(project: Project) 
 
     found = history(project)
     assert [(one["event"], one["flow"], one["results"]) for one in found] == [
-        ("unlock", "", {"web2": "freed"}),
+        ("unlock", None, {"web2": "freed"}),
         ("rollback", "rollback", {"web1": "live", "web2": "live"}),
         ("failed", "deploy", {"web1": "not live", "web2": "not live"}),
         ("deploy", "deploy", {"web1": "live", "web2": "live"}),

@@ -76,7 +76,7 @@ def test_doctor_shows_versions_state_and_settings_of_local_hosts(project: Projec
 def test_doctor_shows_the_ssh_route_with_the_options_of_capdoit(ssh_project: Project, sshds: SshdFleet) -> None:
     ssh_project.config(ssh_options=["ServerAliveInterval=7"])
     led = on(doctor(ssh_project), "web2")["ssh"]
-    assert (led["key"], led["strict"], led["forwards_agent"], led["gateway"]) == ("known", "yes", False, "")
+    assert (led["key"], led["strict"], led["forwards_agent"], led["gateway"]) == ("known", "yes", False, None)
     assert (led["keepalive"], led["lost_after"]) == (7, 3)
     assert led["address"].endswith(f"@127.0.0.1:{sshds.hosts['web2'].port}")
     assert led["key_names"][0] == f"[127.0.0.1]:{sshds.hosts['web2'].port}"
@@ -241,7 +241,7 @@ def test_a_no_release_host_needs_only_a_shell(project: Project) -> None:
     project.config()
     said = doctor(project, code=3, env={"PATH": make_path_without(project.path / "tools", "git", "flock")})
     assert texts(said["problems"]) == ["web1: git is not installed", "web1: flock is not installed"]
-    assert on(said, "web2")["condition"]["place"] == ""
+    assert on(said, "web2")["condition"]["place"] is None
 
 
 @pytest.mark.extended("detail")

@@ -7,7 +7,7 @@ import pytest
 from capdoit.commands.pending import Gap, describe_gap
 from capdoit.transfers.git_commits import Commit
 
-COMMIT = Commit("1f3e" * 10, "2016-06-14", "Ann", "a fix")
+COMMIT = Commit("1f3e" * 10, "2016-06-14T08:00:00Z", "Ann", "a fix")
 GONE = "aaaaaaaaaaaa, what is live on web1, is not a commit that the repository has"
 SENTENCES = [
     ((COMMIT,), (), "main is 1 commit ahead of what is live on web1:"),
