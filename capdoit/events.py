@@ -737,6 +737,23 @@ class RehearsalFailed(Event):
 
 
 @dataclass(frozen=True)
+class CommandStarted(Event):
+    """A command of `doit cap` that may change hosts began; no host was touched yet.
+
+    Attributes:
+        name: name of the subcommand.
+        stage: name of the stage.
+        hosts: names of the selected hosts.
+        operator: user who started it.
+    """
+
+    name: str
+    stage: str
+    hosts: tuple[str, ...]
+    operator: str
+
+
+@dataclass(frozen=True)
 class CheckStarted(Event):
     """A check of whether a deploy can begin started; no host was touched yet.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import secrets
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -16,10 +17,12 @@ from capdoit.config.stages import Stage
 from capdoit.config.variables import Variables
 from capdoit.doit_tasks import Cap
 from capdoit.errors import ConfigError
-from capdoit.events import EventBus
+from capdoit.events import CommandStarted, EventBus
 from capdoit.output.console import Console
 from capdoit.output.console_listener import console_events
-from capdoit.text import join_names
+from capdoit.output.log_file import write_log
+from capdoit.state.flow_request import current_operator
+from capdoit.text import join_lines, join_names
 
 if TYPE_CHECKING:
     from capdoit.commands.command_call import CommandCall
@@ -39,6 +42,7 @@ class CommandRequest:
         load_project: reads dodo.py and returns the `Cap` in it.
         load_tasks: reads dodo.py and returns all tasks of doit.
         list_doit_commands: returns the commands of doit by name.
+        logged_events: the bus of a command that is logged.
     """
 
     call: CommandCall
@@ -48,6 +52,7 @@ class CommandRequest:
     load_project: Callable[[], Cap]
     load_tasks: Callable[[], Sequence[Any]]
     list_doit_commands: Callable[[], Mapping[str, Any]]
+    logged_events: EventBus | None = None
 
     @property
     def words(self) -> tuple[str, ...]:
@@ -57,7 +62,22 @@ class CommandRequest:
     @property
     def events(self) -> EventBus:
         """A bus whose events are shown on stderr: stdout has the answer only, which may be JSON."""
-        return console_events(Console(sys.stderr, self.console.redactor))
+        return self.logged_events or console_events(Console(sys.stderr, self.console.redactor))
+
+    def logged(self, name: str, stage: Stage) -> CommandRequest:
+        """Return the request with events that the log of the project has: the command may change hosts.
+
+        Args:
+            name: name of the subcommand.
+            stage: the stage with the selected hosts.
+        """
+        run, events, log = secrets.token_hex(8), self.events, self.load_project().config.log
+        if log:
+            write_log(log, events)
+        logged = events.for_flow(lambda _: None, run)
+        hosts = tuple(host.name for host in stage.hosts)
+        logged.emit(CommandStarted(name, stage.name, hosts, join_lines(current_operator())))
+        return replace(self, logged_events=logged)
 
     def has(self, flag: Flag) -> bool:
         """Check whether the request has a flag."""

@@ -90,6 +90,7 @@ def execute_everywhere(request: CommandRequest) -> int:
     stage = request.select_stage()
     if unmasked := find_unmasked_secrets(stage):
         request.events.emit(SecretsNotMasked(unmasked))
+    request = request.logged("exec", stage)
     with HostLines(request.console, [host.name for host in stage.hosts], _hold_seconds(request)) as lines:
         outcomes = ask_every_host(stage, request, lines.watch(partial(_execute, command=command, show=lines.show)))
     if request.has(JSON):
@@ -147,6 +148,7 @@ def _execute(connection: Connection, command: Command, show: Callable[[str, Sequ
 
     def add_and_show(stream: str, lines: Sequence[str]) -> None:
         output.add(stream, lines)
+        connection.hide(stream, lines)
         show(connection.name, lines)
 
     answer = connection.ask([command_request(connection, command, show=add_and_show)])[0]

@@ -43,6 +43,7 @@ class FreedLock:
 def free_locks(request: CommandRequest) -> int:
     """Free the locks of a stage by force, and print who held them, and what is live if that ended a publish."""
     stage = request.select_stage()
+    request = request.logged("unlock", stage)
     with Inspection(stage, request) as inspection:
         outcomes = inspection.ask_each(partial(_free_lock, inspection))
         is_publishing = any(one.is_publishing for one in answers(outcomes))

@@ -229,6 +229,10 @@ class Connection:
         """Emit lines of the host's output, which may have colors."""
         self._events.emit(HostOutput(self.name, stream, tuple(lines)))
 
+    def hide(self, stream: str, lines: Sequence[str]) -> None:
+        """Emit lines of the host's output that only the log has."""
+        self._events.emit(HiddenOutput(self.name, stream, tuple(lines)))
+
     @contextmanager
     def more_deadlines(self, *deadlines: Deadline) -> Iterator[None]:
         """End the work within the context by further deadlines, too."""
@@ -305,10 +309,7 @@ class Connection:
         """Return a request that ends by the deadlines and reports the progress of its transfer and all its output."""
         request = limit_request(request, self.deadlines, time.monotonic())
         progress = partial(self._report_progress, request.name) if request.source else None
-        return replace(request, progress=progress, show=request.show or self._hide)
-
-    def _hide(self, stream: str, lines: Sequence[str]) -> None:
-        self._events.emit(HiddenOutput(self.name, stream, tuple(lines)))
+        return replace(request, progress=progress, show=request.show or self.hide)
 
     def _report_progress(self, name: str, sent_bytes: int, total_bytes: int) -> None:
         self._events.emit(TransferProgress(self.name, name, sent_bytes, total_bytes))

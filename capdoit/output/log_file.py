@@ -64,6 +64,8 @@ class LogFile:
         run = self._runs.setdefault(event.run, LoggedRun())
         if isinstance(event, events.StepStarted):
             run.task, run.failure = event.name, None
+        elif isinstance(event, events.CommandStarted):
+            run.task = event.name
         elif type(event) in TASKS:
             run.task = TASKS[type(event)]
         position = self._write(event, run)

@@ -15,6 +15,7 @@ from capdoit.text import join_names
 
 # What they tell is in other records.
 NOT_LOGGED = (events.WorkStarted, events.TransferProgress, events.HostSurveyed)
+Started = events.FlowStarted | events.DrillStarted | events.CheckStarted | events.CommandStarted
 WORD = re.compile(r"(?<!^)(?=[A-Z])")
 
 
@@ -85,7 +86,11 @@ def _check_started(event: events.CheckStarted) -> Record:
     return _started(f"check:{event.stage}", event)
 
 
-def _started(what: str, event: events.FlowStarted | events.DrillStarted | events.CheckStarted, *more: str) -> Record:
+def _command_started(event: events.CommandStarted) -> Record:
+    return _started(f"cap {event.name} {event.stage}", event)
+
+
+def _started(what: str, event: Started, *more: str) -> Record:
     details = [f"run {event.run}", f"by {event.operator}", f"on {join_names(event.hosts)}", *more]
     return Record(f"{what} started: {', '.join(details)}")
 
@@ -154,6 +159,7 @@ RECORDS: dict[type[Event], Callable[[Any], Record]] = {
     events.FlowStarted: _flow_started,
     events.DrillStarted: _drill_started,
     events.CheckStarted: _check_started,
+    events.CommandStarted: _command_started,
     events.StepStarted: _step_started,
     events.StepFinished: _step_finished,
     events.StepFailed: _step_failed,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 from collections.abc import Callable, Iterator, Sequence
+from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,7 +13,7 @@ from capdoit.output.failure_report import render_failure
 from capdoit.output.flow_display import StepDisplay
 from capdoit.output.html_text import Html, element, join
 from capdoit.output.report_timeline import render_bars, render_legend, render_timeline
-from capdoit.output.run_record import OUTSIDE, HostTrack, KeptOutput, OutputLine, RunRecord, Verdict
+from capdoit.output.run_record import OUTSIDE, HostTrack, KeptOutput, OutputKind, OutputLine, RunRecord, Verdict
 from capdoit.output.summary import describe_code
 from capdoit.text import group_names, join_names, make_printable, shorten_revision, strip_colors
 from capdoit.units import format_seconds
@@ -197,12 +198,15 @@ def _host(row: Html, track: HostTrack, is_open: bool) -> Html:
 
 def _output(output: KeptOutput) -> Html:
     left_out = [element("span", f"… {output.left_out} lines are left out …\n", class_="dim")] if output.left_out else []
-    lines = (*map(_line, output.first), *left_out, *map(_line, output.last))
-    return element("pre", *lines, class_="output")
+    return element("pre", *_lines_of(output.first), *left_out, *_lines_of(output.last), class_="output")
 
 
-def _line(line: OutputLine) -> Html:
-    return element("span", f"{strip_colors(line.text)}\n", class_=line.kind.value)
+def _lines_of(lines: Sequence[OutputLine]) -> Iterator[Html]:
+    """Yield an element for lines of one kind that follow each other; commands stay apart."""
+    for kind, group in groupby(lines, key=lambda line: line.kind):
+        texts = [f"{strip_colors(line.text)}\n" for line in group]
+        for text in texts if kind is OutputKind.COMMAND else ["".join(texts)]:
+            yield element("span", text, class_=kind.value)
 
 
 def _footer(record: RunRecord, log: str) -> Html:

@@ -144,6 +144,21 @@ def test_a_file_that_is_sent_is_not_copied_into_the_log(project: Project) -> Non
     assert "insert" not in log_of(project).read_text()
 
 
+def test_commands_that_may_change_hosts_are_logged_and_those_that_look_are_not(project: Project) -> None:
+    project.doit("cap", "status")
+    assert not log_of(project).exists()
+    project.doit("cap", "exec", "echo hello $((40 + 2))", check=True)
+    project.doit("cap", "unlock", check=True)
+    found = [TIME.sub("", line).split(" ", 1)[1] for line in log_lines(project) if TIME.match(line)]
+    (executed, unlocked) = (line for line in found if "started" in line)
+    assert re.match("exec - cap exec production started: run [0-9a-f]{16}, by .*, on web1, web2$", executed)
+    assert unlocked.startswith("unlock - cap unlock production started: ")
+    for host in project.hosts:
+        assert f"exec {host} sent: echo hello $((40 + 2))" in found
+        assert f"exec {host} output: hello 42" in found
+        assert any(line.startswith(f"unlock {host} answered: survey: exit status 0") for line in found)
+
+
 @pytest.mark.extended("detail")
 def test_two_flows_at_the_same_time_have_lines_of_their_own(project: Project) -> None:
     other = {name: {**host, "deploy_to": f"hosts/other-{name}"} for name, host in project.hosts.items()}
