@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import fnmatch
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from functools import wraps
 from typing import TYPE_CHECKING, Any, TextIO
 
@@ -14,6 +14,7 @@ from doit.exceptions import InvalidCommand, InvalidDodoFile
 from capdoit.hooks.declarations import location_of
 from capdoit.hooks.hook import Dependency
 from capdoit.output.unfailing_stream import make_unfailing
+from capdoit.task_names import TypedCommand, correct_command
 from capdoit.text import suggest_name
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
 OWNER = "capdoit"  # key of doit's `meta`, which marks the tasks of capdoit
 SHORT_NAME, FULL_NAME = "short name", "full name"
+NAMING_TASKS = ("list", "info", "forget", "clean", "ignore")  # commands of doit that name tasks and run none
 
 
 def find_running_command() -> DoitCmdBase | None:
@@ -47,7 +49,10 @@ def run_nothing_by_default(command: DoitCmdBase) -> None:
 
 
 def check_tasks_when_loaded(
-    command: DoitCmdBase, dependencies: Iterable[Dependency], prepare: Callable[[Mapping[str, Any]], None]
+    command: DoitCmdBase,
+    dependencies: Iterable[Dependency],
+    stages: Collection[str],
+    prepare: Callable[[Mapping[str, Any]], None],
 ) -> None:
     """Check all tasks of the project once they are loaded, and before the command uses them.
 
@@ -56,6 +61,7 @@ def check_tasks_when_loaded(
     Args:
         command: the running command.
         dependencies: the tasks that steps depend on.
+        stages: names of the stages.
         prepare: called with the options of a command that runs tasks, before it runs any.
     """
     execute = command._execute
@@ -72,7 +78,14 @@ def check_tasks_when_loaded(
             if isinstance(params.get("outfile"), str):
                 params["outfile"] = _open_outfile(params["outfile"])
             prepare(params)
-        return execute(**params)
+        elif command.get_name() in NAMING_TASKS:
+            for name in command.sel_tasks or []:
+                _refuse_mistyped(name, tasks, stages)
+        try:
+            return execute(**params)
+        except InvalidCommand as error:
+            _refuse_mistyped(error.not_found or "", tasks, stages)
+            raise
 
     command._execute = check_and_execute
 
@@ -161,6 +174,20 @@ def _refuse_ignored(command: DoitCmdBase, tasks: Mapping[str, Task], is_single: 
                 f"{task.name} is ignored since `doit ignore`, and doit would leave out everything that depends on it. "
                 f"Nothing was done. To run it again: doit forget {task.name}"
             )
+
+
+def _refuse_mistyped(name: str, tasks: Collection[str], stages: Collection[str]) -> None:
+    """Refuse a task that does not exist and is similar to one that does. doit refuses any other unknown task.
+
+    Raises:
+        InvalidCommand: has the commands that were probably meant.
+    """
+    if not name or name in tasks or "*" in name:
+        return
+    if corrections := correct_command(TypedCommand(sys.argv[1:], name, tasks, stages)):
+        meant = "".join(f"\n  {correction}" for correction in corrections)
+        question = f"Did you mean one of these?{meant}" if corrections[1:] else f"Did you mean `{corrections[0]}`?"
+        raise InvalidCommand(f"there is no task {name}. {question}\nNothing was done. `doit list` shows the tasks.")
 
 
 def _open_outfile(file: str) -> TextIO:

@@ -35,6 +35,7 @@ from capdoit.hooks.hook import Declarations, check_hook_roles
 from capdoit.interruption import print_interruption
 from capdoit.output.unfailing_stream import make_unfailing
 from capdoit.sequence import FLOWS, FlowTask, flow_tasks
+from capdoit.task_names import SHORT_NAMES
 from capdoit.text import join_names, suggest_name
 from capdoit.transfers import TRANSFERS, transfer_of
 
@@ -52,11 +53,6 @@ if TYPE_CHECKING:
     from capdoit.transfers.git_commits import CommitChange
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-SHORT_NAMES = {
-    **{verb: verb for verb in ("deploy", "rollback", "check", "drill")},
-    "deploy:rollback": "rollback",  # Capistrano's names
-    "deploy:check": "check",
-}
 FLOW_DESCRIPTIONS = {"deploy": "deploy to", "rollback": "roll back"}
 MOST_HOSTS_SHOWN = 4
 # doit takes a task with file_dep for up to date, unless `uptodate` says that it never is.
@@ -115,7 +111,7 @@ class Cap(HookRegistry):
     def _join(self, command: DoitCmdBase, variables: Variables) -> None:
         """Adapt the running command to a project with flows."""
         dependencies = [one for declared in self.declarations_by_stage.values() for one in declared.dependencies]
-        check_tasks_when_loaded(command, dependencies, partial(self._open_view, variables))
+        check_tasks_when_loaded(command, dependencies, [*self.stages], partial(self._open_view, variables))
         if command.execute_tasks:
             run_nothing_by_default(command)
             self._handle_signals(self._events)  # made now, before doit starts threads

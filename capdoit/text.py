@@ -164,6 +164,13 @@ def suggest_name(name: str, names: Iterable[str], likeness: float = 0.6) -> str:
     return f"; did you mean {close}?" if close else ""
 
 
+def find_meant_name(name: str, names: Iterable[str]) -> str:
+    """Return the name that is similar to another one, or the only one that begins with it; else an empty text."""
+    known = list(names)
+    longer = [one for one in known if name and one.startswith(name)]
+    return find_similar_name(name, known) or (longer[0] if len(longer) == 1 else "")
+
+
 def find_similar_name(name: str, names: Iterable[str], likeness: float = 0.6) -> str:
     """Return the most similar name, if it is similar enough, else an empty text; arguments as in `suggest_name`."""
     import difflib

@@ -27,7 +27,7 @@ LEVELS = (
     {"decisions"},
     {"output"},
     {"hosts"},
-    {"sequence", "hooks"},
+    {"sequence", "task_names", "hooks"},
     {"state"},
     {"transfers"},
     {"operations"},

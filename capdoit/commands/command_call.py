@@ -15,8 +15,8 @@ from typing import Any
 from capdoit.commands.catalog import COMMANDS, commands_by_option
 from capdoit.commands.subcommand import HELP, Flag, Option, Subcommand, spellings
 from capdoit.config.variables import is_meant_as_variable
-from capdoit.doit_tasks import SHORT_NAMES
 from capdoit.errors import ConfigError
+from capdoit.task_names import SHORT_NAMES
 from capdoit.text import join_names, suggest_name
 
 VARIABLE = re.compile(r"([A-Za-z_]\w*)=(.*)", re.ASCII | re.DOTALL)

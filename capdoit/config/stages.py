@@ -17,7 +17,7 @@ from capdoit.config.settings import DEFAULT_LOG, HOST, TOP, Schema, Transfers, U
 from capdoit.config.yaml_nodes import EXACT, FAST, YamlValue, read_yaml
 from capdoit.errors import ConfigError
 from capdoit.layout import Layout
-from capdoit.text import join_names, suggest_name
+from capdoit.text import find_meant_name, join_names, suggest_name
 
 DEFAULT_LOGS = ("shared/log/*.log",)  # of a host that gets releases
 
@@ -165,7 +165,9 @@ def choose_stage(config: Config, name: str | None) -> Stage:
     if name is None:
         raise ConfigError(f"which stage? Add stage=NAME, one of {stages}; or set default_stage in {config.file}")
     if name not in config.stages:
-        raise ConfigError(f"no stage {name}; {config.file} has {stages}{suggest_name(name, config.stages)}")
+        meant = find_meant_name(name, config.stages)
+        suggestion = f". Did you mean stage={meant}?" if meant else ""
+        raise ConfigError(f"no stage {name}; {config.file} has {stages}{suggestion}")
     return config.stages[name]
 
 

@@ -1,0 +1,85 @@
+"""The short names of tasks, and corrections of a command line that names a task which does not exist."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
+
+from capdoit.text import find_meant_name
+
+SHORT_NAMES = {
+    **{verb: verb for verb in ("deploy", "rollback", "check", "drill")},
+    "deploy:rollback": "rollback",  # Capistrano's names
+    "deploy:check": "check",
+}
+MOST_CORRECTIONS = 3
+
+
+@dataclass(frozen=True)
+class TypedCommand:
+    """A doit command line with a task that does not exist.
+
+    Attributes:
+        words: its words without ``doit``: options, tasks, and NAME=VALUE.
+        unknown: the word that names no task.
+        tasks: names of all tasks.
+        stages: names of the stages.
+    """
+
+    words: Sequence[str]
+    unknown: str
+    tasks: Collection[str]
+    stages: Collection[str]
+
+    def replaced(self, old: str, new: str, dropped: str = "") -> str:
+        """Return the command line with another task, and without the word ``dropped``."""
+        words = [new if word == old else word for word in self.words if not dropped or word != dropped]
+        return shlex.join(["doit", *words])
+
+
+def correct_command(typed: TypedCommand) -> list[str]:
+    """Return the command lines that were probably meant, the likeliest first; none if nothing is similar."""
+    tasks = _correct_name(typed.unknown, typed.tasks, typed.stages)
+    alone = [typed.replaced(typed.unknown, task) for task in tasks]
+    return ([*dict.fromkeys(_join_with_neighbor(typed))] or alone)[:MOST_CORRECTIONS]
+
+
+def _join_with_neighbor(typed: TypedCommand) -> Iterator[str]:
+    """Yield the command lines in which a verb and a stage that were typed as two words are one task."""
+    names = [word for word in typed.words if "=" not in word and not word.startswith("-")]
+    place = names.index(typed.unknown) if typed.unknown in names else len(names)
+    for other in (*names[max(place - 1, 0) : place], *names[place + 1 : place + 2]):
+        for verb, stage in ((other, typed.unknown), (typed.unknown, other)):
+            if task := _make_task(typed, verb, stage):
+                yield typed.replaced(verb, task, dropped=stage)
+
+
+def _make_task(typed: TypedCommand, verb: str, stage: str) -> str:
+    """Return the task of a verb, with or without a step, and a stage; empty if there is none."""
+    short = find_meant_name(verb, SHORT_NAMES)
+    meant = find_meant_name(stage, typed.stages)
+    if short and meant:
+        return f"{SHORT_NAMES[short]}:{meant}"
+    flow, _, step = verb.partition(":")
+    task = f"{flow}:{meant}:{step}"
+    return task if task in typed.tasks else ""
+
+
+def _correct_name(name: str, tasks: Collection[str], stages: Collection[str]) -> list[str]:
+    """Return the tasks that a name may mean; a name may be a stage, or ``VERB:STAGE:STEP`` in part or misspelled."""
+    first, _, rest = name.partition(":")
+    second, _, step = rest.partition(":")
+    if not rest and (stage := find_meant_name(first, stages)):
+        return [f"deploy:{stage}", f"rollback:{stage}"]
+    verb, swapped = find_meant_name(first, SHORT_NAMES), find_meant_name(second, SHORT_NAMES)
+    if swapped and (stage := find_meant_name(first, stages)):
+        verb, second = swapped, stage
+    meant = find_meant_name(second, stages)
+    if verb and meant:
+        group = f"{SHORT_NAMES[verb]}:{meant}"
+        return [find_meant_name(f"{group}:{step}", tasks)] if step else [group]
+    steps = [task for stage in stages if (task := f"{first}:{stage}:{rest}") in tasks]
+    if steps or (verb and rest):
+        return steps or [f"{SHORT_NAMES[verb]}:{stage}" for stage in stages]
+    return [task] if (task := find_meant_name(name, tasks)) else []
