@@ -1,0 +1,115 @@
+"""A terminal with a region at its end, drawn into a screen in memory."""
+
+from __future__ import annotations
+
+import io
+import os
+from collections.abc import Sequence
+from typing import cast
+
+import pyte
+import pytest
+
+from capdoit.output.screen import RegionLine, Screen
+
+
+class FakeTerminal(io.TextIOBase):
+    """A stream that draws on a screen of pyte."""
+
+    def __init__(self, columns: int) -> None:
+        self.screen = pyte.Screen(columns, 10)
+        self._stream = pyte.Stream(self.screen)
+        self.writes = 0
+
+    def write(self, text: str) -> int:
+        self.writes += 1
+        self._stream.feed(text.replace("\n", "\r\n"))
+        return len(text)
+
+    @property
+    def lines(self) -> list[str]:
+        return "\n".join(line.rstrip() for line in self.screen.display).rstrip().split("\n")
+
+
+@pytest.fixture
+def terminal() -> FakeTerminal:
+    return FakeTerminal(40)
+
+
+@pytest.fixture
+def screen(terminal: FakeTerminal, monkeypatch: pytest.MonkeyPatch) -> Screen:
+    monkeypatch.setattr(Screen, "size", property(lambda _: os.terminal_size((terminal.screen.columns, 10))))
+    return Screen(cast(io.TextIOWrapper, terminal))
+
+
+def region(*texts: str) -> Sequence[RegionLine]:
+    return [RegionLine(text, len(text)) for text in texts]
+
+
+def test_lines_go_above_the_region_with_the_next_drawing(terminal: FakeTerminal, screen: Screen) -> None:
+    screen.write("first\n")
+    screen.draw(region("web1", "web2"))
+    screen.write("second\n")
+    assert terminal.lines == ["first", "web1", "web2"]
+    screen.draw(region("web1: done"))
+    assert terminal.lines == ["first", "second", "web1: done"]
+    screen.draw(())
+    assert terminal.lines == ["first", "second"]
+    screen.write("third\n")
+    assert terminal.lines == ["first", "second", "third"], "without a region nothing waits"
+
+
+def test_a_drawing_is_one_write(terminal: FakeTerminal, screen: Screen) -> None:
+    screen.draw(region("web1"))
+    before = terminal.writes
+    screen.write("a\n")
+    screen.write("b\n")
+    screen.draw(region("web1"))
+    assert terminal.writes == before + 1
+
+
+def test_a_flood_of_lines_does_not_wait(terminal: FakeTerminal, screen: Screen) -> None:
+    screen.draw(region("web1"))
+    screen.write("line\n" * 20_000)
+    assert terminal.lines == [*["line"] * 8, "web1"]
+
+
+def test_a_line_without_its_end_hides_the_region(terminal: FakeTerminal, screen: Screen) -> None:
+    screen.draw(region("web1"))
+    screen.write("the answer? ")
+    screen.flush()
+    assert terminal.lines == ["the answer?"]
+    screen.draw(region("web1"))
+    assert terminal.lines == ["the answer?"], "the region comes back below a complete line"
+    screen.write("42\n")
+    screen.draw(region("web1"))
+    assert terminal.lines == ["the answer? 42", "web1"]
+
+
+def test_lines_that_a_narrower_terminal_has_wrapped_are_erased(terminal: FakeTerminal, screen: Screen) -> None:
+    screen.write("first\n")
+    screen.draw(region("x" * 39))
+    terminal.screen.resize(10, 20)
+    terminal.screen.reset()
+    terminal.write("first\n" + "x" * 20 + "\n" + "x" * 19 + "\n")  # as a terminal shows it that wraps
+    screen.draw(region("web1"))
+    assert terminal.lines == ["first", "web1"]
+
+
+def test_what_a_signal_handler_writes_in_the_middle_of_a_write_follows_it(
+    terminal: FakeTerminal, screen: Screen, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write = terminal.write
+
+    def write_and_interrupt(text: str) -> int:
+        monkeypatch.setattr(terminal, "write", write)
+        screen.write("SIGINT\n")
+        return write(text)
+
+    monkeypatch.setattr(terminal, "write", write_and_interrupt)
+    screen.write("first\n")
+    assert terminal.lines == ["first", "SIGINT"]
+
+
+def test_a_terminal_that_is_gone_has_the_default_size() -> None:
+    assert Screen(io.StringIO()).size == (80, 24)
