@@ -13,8 +13,6 @@ if TYPE_CHECKING:
     from doit.exceptions import BaseFail
     from doit.task import Task
 
-    from capdoit.output.console import Line
-
 
 class CapdoitReporter(ConsoleReporter):  # type: ignore[misc]
     """doit's console reporter for the tasks of the project, and failures of flows without doit's words around them."""
@@ -30,36 +28,18 @@ class CapdoitReporter(ConsoleReporter):  # type: ignore[misc]
         """Write why a task failed, at once."""
         from doit.exceptions import UnmetDependency
 
-        if _is_of_capdoit(task) and isinstance(fail, UnmetDependency):
-            return  # an earlier step of the flow has the report
-        if _is_of_capdoit(task):
-            self._write_lines(_describe_failed_flow(fail))
-        else:
+        if not _is_of_capdoit(task):
             super().add_failure(task, fail)
+        elif not isinstance(fail, UnmetDependency):  # then an earlier step of the flow has the report
+            self.write(f"{fail.get_msg().rstrip()}\n")
 
     def _write_failure(self, result: dict[str, Any], write_exception: bool = True) -> None:
-        self._write_lines(_describe_failed_task(result["task"], result["exception"], write_exception))
-
-    def _write_lines(self, lines: list[Line]) -> None:
-        from capdoit.output.console import Console
+        from capdoit.output.console import BAD_MARK, Console, Tone
 
         console = Console(self.outstream)
-        for text, tone in lines:
-            console.write(text, tone)
-
-
-def _describe_failed_flow(fail: BaseFail) -> list[Line]:
-    from capdoit.output.console import Tone
-
-    cause, newline, rest = fail.get_msg().rstrip("\n").partition("\n")
-    return [(cause, Tone.BAD), *([(rest, None)] if newline else [])]
-
-
-def _describe_failed_task(task: Task, fail: BaseFail, with_message: bool) -> list[Line]:
-    from capdoit.output.console import BAD_MARK, Tone
-
-    message = fail.get_msg().rstrip("\n")
-    return [(f"{BAD_MARK} the task {task.name} failed", Tone.BAD), *([(message, None)] if with_message else [])]
+        console.write(f"{BAD_MARK} the task {result['task'].name} failed", Tone.BAD)
+        if write_exception:
+            console.write(result["exception"].get_msg().rstrip())
 
 
 def _is_of_capdoit(task: Task) -> bool:
