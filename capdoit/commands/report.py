@@ -9,8 +9,7 @@ from capdoit.commands.command_request import CommandRequest
 from capdoit.commands.subcommand import Subcommand
 from capdoit.errors import ConfigError
 from capdoit.output.log_file import RUN_DIGITS
-from capdoit.output.report_files import KeptPage, find_pages, list_pages
-from capdoit.output.report_pages import FOLDER
+from capdoit.output.report_files import KeptPage, find_pages, list_pages, report_folder
 from capdoit.text import fit_table, join_names
 
 HEAD = ("run", "when (UTC)", "flow", "result")
@@ -19,10 +18,9 @@ HEAD = ("run", "when (UTC)", "flow", "result")
 def print_reports(request: CommandRequest) -> int:
     """Print a line for each page that is kept, newest first; with a run, print the path of its page only."""
     word = request.only_word("run")
-    log = request.load_project().config.log
-    if not log:
-        raise ConfigError("deploy.yml has log: off, so no reports are kept; report=FILE.html of a flow writes one")
-    folder = log.parent / FOLDER
+    folder = report_folder(request.load_project().config.log)
+    if not folder:
+        raise ConfigError("deploy.yml has log: off, or a device; report=FILE.html of a flow writes a report")
     pages = list_pages(folder)
     if word:
         request.console.write(os.path.relpath(_find_page(pages, word).file))

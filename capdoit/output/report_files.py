@@ -14,6 +14,7 @@ from capdoit.errors import ConfigError
 from capdoit.output.report_page import MARK
 from capdoit.output.run_record import RunRecord
 
+FOLDER = "reports"
 MOST_KEPT = 20
 TIME = "%Y%m%d%H%M%S"  # in UTC, as in the names of releases
 NAME = re.compile(
@@ -45,6 +46,13 @@ class KeptPage:
     def began_at(self) -> datetime:
         """The start of the flow."""
         return datetime.strptime(self.time, TIME).replace(tzinfo=timezone.utc)
+
+
+def report_folder(log: Path | None) -> Path | None:
+    """Return the folder of the pages that are kept, next to the log file; None if the log is off or a device."""
+    if log is None or (log.exists() and not (log.is_file() or log.is_dir())):
+        return None
+    return log.parent / FOLDER
 
 
 def list_pages(folder: Path) -> list[KeptPage]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -33,6 +33,7 @@ WORDS = {
 }
 MOST_COMMITS = 100
 LEAST_WAIT_SECONDS = 0.1
+MOST_ROWS, ROWS_OF_MANY = 20, 8  # of a step that are not folded
 
 
 def render_page(record: RunRecord, commits: Sequence[CommitChange], redact: Callable[[str], str], log: str) -> str:
@@ -174,9 +175,24 @@ def _step(record: RunRecord, step: StepDisplay, tracks: dict[str, HostTrack]) ->
     seconds = format_seconds(step.seconds) if step.seconds is not None else "did not end"
     heading = element("h3", f"{'hook ' if step.is_hook else ''}{step.name}")
     head = element("header", heading, element("span", seconds, class_="dim"), *_barrier(record, step))
-    shown = next((host for host, track in tracks.items() if track.has_failed), "")
-    rows = (_host(render_bars(record, step, host, track), track, host == shown) for host, track in tracks.items())
-    return element("div", head, *rows, class_="part")
+    opened = next((host for host, track in tracks.items() if track.has_failed), "")
+    rows = {
+        host: _host(render_bars(record, step, host, track), track, is_open=host == opened)
+        for host, track in tracks.items()
+    }
+    return element("div", head, *_rows(rows, tracks), class_="part")
+
+
+def _rows(rows: Mapping[str, Html], tracks: Mapping[str, HostTrack]) -> Iterator[Html]:
+    """Yield the rows of a step; of many hosts, those to look at come first, and the rest is folded."""
+    if len(rows) <= MOST_ROWS:
+        yield from rows.values()
+        return
+    by_interest = sorted(tracks, key=lambda host: (not tracks[host].reason, -tracks[host].seconds))
+    yield from (rows[host] for host in by_interest[:ROWS_OF_MANY])
+    folded = [rows[host] for host in tracks if host not in by_interest[:ROWS_OF_MANY]]
+    more = element("span", f"{len(folded)} more hosts", class_="host dim")
+    yield element("details", element("summary", more), *folded)
 
 
 def _barrier(record: RunRecord, step: StepDisplay) -> Iterator[Html]:

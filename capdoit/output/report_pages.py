@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,8 +14,6 @@ from capdoit.output.run_record import RunRecord, Verdict
 
 if TYPE_CHECKING:
     from capdoit.transfers.git_commits import CommitChange
-
-FOLDER = "reports"  # next to the log file
 
 
 @dataclass(frozen=True)
@@ -60,15 +59,17 @@ class ReportPages:
                 self._write(record)
 
     def _write(self, record: RunRecord) -> None:
-        from capdoit.output.report_files import keep_page, write_page
+        from capdoit.output.report_files import keep_page, report_folder, write_page
 
         page = self._render(record)
-        log, file = self._targets.log, self._targets.file
+        if file := self._targets.file:
+            self._warn_of_failure(partial(write_page, file, page))
+        if folder := report_folder(self._targets.log):
+            self._warn_of_failure(partial(keep_page, folder, record, page))
+
+    def _warn_of_failure(self, write: Callable[[], None]) -> None:
         try:
-            if file:
-                write_page(file, page)
-            if log:
-                keep_page(log.parent / FOLDER, record, page)
+            write()
         except OSError as error:
             self._events.emit(Warned(f"the report page cannot be written: {error.filename}: {error.strerror}"))
 

@@ -158,16 +158,14 @@ def find_known_changes(project: Path, before: Mapping[str, str], after: str) -> 
     """
     hosts: dict[str, list[str]] = {}
     for host, revision in before.items():
-        hosts.setdefault(revision, []).append(host)
-    others = [revision for revision in hosts if COMMIT.fullmatch(revision) and revision != after]
-    clone = Repository(project)
-    if not (others and COMMIT.fullmatch(after) and clone.is_complete):
-        return []
-    found = []
-    for revision in others:
-        with suppress(NotReady):
-            comes, goes = clone.compare(revision, after)
-            found.append(CommitChange(tuple(hosts[revision]), revision, tuple(comes), tuple(goes)))
+        if COMMIT.fullmatch(revision) and revision != after:
+            hosts.setdefault(revision, []).append(host)
+    found, clone = [], Repository(project)
+    with suppress(NotReady):
+        if hosts and COMMIT.fullmatch(after) and clone.is_complete:
+            for revision, names in hosts.items():
+                comes, goes = clone.compare(revision, after)
+                found.append(CommitChange(tuple(names), revision, tuple(comes), tuple(goes)))
     return found
 
 

@@ -10,7 +10,15 @@ import pytest
 
 from capdoit.errors import ConfigError
 from capdoit.events import FlowStarted
-from capdoit.output.report_files import MOST_KEPT, find_pages, keep_page, list_pages, refuse_report_file, write_page
+from capdoit.output.report_files import (
+    MOST_KEPT,
+    find_pages,
+    keep_page,
+    list_pages,
+    refuse_report_file,
+    report_folder,
+    write_page,
+)
 from capdoit.output.report_page import MARK
 from capdoit.output.run_record import RunRecord, Verdict
 
@@ -59,6 +67,17 @@ def test_a_page_is_found_by_the_beginning_of_its_run_or_time(tmp_path: Path, wor
     for number in (30, 31):
         keep_page(tmp_path, record_of(number), "page")
     assert [int(page.run_id, 16) for page in find_pages(list_pages(tmp_path), word)] == found
+
+
+@pytest.mark.parametrize("log", [None, Path("/dev/null")])
+def test_without_a_log_file_no_page_is_kept(log: Path | None) -> None:
+    assert report_folder(log) is None
+
+
+def test_pages_are_kept_next_to_the_log_also_before_its_first_line(tmp_path: Path) -> None:
+    assert report_folder(tmp_path / "log/a.log") == tmp_path / "log/reports"
+    (tmp_path / "log/a.log").mkdir(parents=True)  # a log that cannot be written
+    assert report_folder(tmp_path / "log/a.log") == tmp_path / "log/reports"
 
 
 def test_a_page_replaces_only_a_page(tmp_path: Path) -> None:

@@ -124,6 +124,16 @@ def test_barrier_and_slowest_host_are_drawn_for_each_step() -> None:
     assert "web2: updating 2.0s (slowest), build 0.1s" in {attributes.get("aria-label") for _, attributes in page.found}
 
 
+def test_of_many_hosts_a_step_shows_the_failed_and_the_slowest_ones_and_folds_the_rest() -> None:
+    names = [f"host{number}" for number in range(100)]
+    ends = [events.WorkFinished(name, float(number)) for number, name in enumerate(names)]
+    ends[3] = events.WorkFinished("host3", 3.0, "host3: disk full")
+    page = page_of(UPDATING, *map(events.WorkStarted, names), *ends, FINISHED)
+    shown = [text for around, text in page.texts if text.startswith("host") and around.count("details") == 0]
+    assert [text for text in shown if text[4:].isdecimal()] == ["host3", *(f"host{n}" for n in range(99, 92, -1))]
+    assert "92 more hosts" in page.text_in("summary")
+
+
 @pytest.mark.parametrize("commits_are_for", ["all hosts", "one host"])
 def test_commits_are_listed_newest_first_and_a_long_list_is_cut(commits_are_for: str) -> None:
     comes = tuple(Commit(f"{n:040x}", "2026-11-28", "Ann", f"change {n}") for n in range(150))

@@ -1,0 +1,42 @@
+"""The commits between what was live and a revision, as the project's own clone has them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from capdoit.testing import GitRepo
+from capdoit.transfers.git_commits import CommitChange, find_known_changes
+
+UNKNOWN = "ab" * 20
+
+
+def subjects(changes: list[CommitChange]) -> list[tuple[tuple[str, ...], list[str], list[str]]]:
+    return [(one.hosts, [c.subject for c in one.comes], [c.subject for c in one.goes]) for one in changes]
+
+
+def test_each_group_of_hosts_has_the_commits_that_come_and_go(git_repo: GitRepo) -> None:
+    first = git_repo.git("rev-parse", "HEAD")
+    hotfix = git_repo.commit({"hotfix": "1"})
+    git_repo.git("checkout", "--quiet", first)
+    git_repo.commit({"a": "1"})
+    tip = git_repo.commit({"b": "1"})
+    before = {"web1": first, "web2": hotfix, "web3": first, "web4": tip, "web5": ""}
+    assert subjects(find_known_changes(git_repo.path, before, tip)) == [
+        (("web1", "web3"), ["change b", "change a"], []),
+        (("web2",), ["change b", "change a"], ["change hotfix"]),
+    ]
+
+
+def test_nothing_is_known_of_commits_that_the_clone_lacks(
+    git_repo: GitRepo, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tip, first = git_repo.commit({"a": "1"}), git_repo.git("rev-parse", "HEAD~1")
+    git_repo.git("clone", "--quiet", "--depth=1", f"file://{git_repo.path}", str(tmp_path / "shallow"))
+    assert find_known_changes(git_repo.path, {"web1": UNKNOWN}, tip) == []
+    assert find_known_changes(git_repo.path, {"web1": first}, "the sha256 of an archive") == []
+    assert find_known_changes(tmp_path / "shallow", {"web1": first}, tip) == []
+    assert find_known_changes(tmp_path, {"web1": first}, tip) == []
+    monkeypatch.setenv("PATH", str(tmp_path))  # without git
+    assert find_known_changes(git_repo.path, {"web1": first}, tip) == []
