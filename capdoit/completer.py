@@ -26,6 +26,7 @@ MOST_SECONDS = 600.0  # after which tasks are read again: a dodo.py may make the
 REFRESH_SECONDS = 20.0
 FILE_OPTIONS = ("-f", "--file")
 RUN = "run"  # doit's command when none is named
+KINDS_OF_FILES = ("dodoFile", "cwdPath", "outfile", "dep_file", "plan", "apply", "report", "command")
 Found = Iterable[tuple[str, str]]  # words with their descriptions
 
 
@@ -132,8 +133,8 @@ class _Line:
             return [*self._options(RUN), *self._commands(), *self._tasks()]
         if self._command == "cap":
             return self._find_for_cap()
-        if self._follows_value_option(self._option_rows(self._command), self._words):
-            return []
+        if kind := self._follows_value_option(self._option_rows(self._command), self._words):
+            return self._values(kind)
         takes = self._known["commands"][self._command]["takes"]
         return [
             *self._options(self._command),
@@ -197,7 +198,7 @@ class _Line:
         commands = self._known["subcommands"]
         place = next((place for place, word in enumerate(self._words) if word in commands), None)
         if place is None:
-            every = [row for one in commands.values() for row in one["options"]]
+            every = [*self._option_rows("cap"), *(row for one in commands.values() for row in one["options"])]
             if kind := self._follows_value_option(every, self._words):
                 return self._values(kind)
             return [(name, one["help"]) for name, one in commands.items()]
@@ -206,8 +207,8 @@ class _Line:
 
     def _find_for_subcommand(self, command: Mapping[str, Any]) -> Found:
         if "--" in self._words:
-            return []
-        if kind := self._follows_value_option(command["options"], self._words):
+            return self._values("command")
+        if kind := self._follows_value_option([*command["options"], *self._option_rows("cap")], self._words):
             return self._values(kind)
         name, equals, _ = self._current.partition("=")
         if equals:
@@ -238,7 +239,9 @@ class _Line:
     def _values(self, kind: str, prefix: str = "") -> Found:
         """Return the values of a variable, an option or a positional word, with a prefix such as ``hosts=``."""
         typed = self._current.removeprefix(prefix)
-        if kind in ("hosts", "roles"):
+        if kind in KINDS_OF_FILES:
+            found = _list_files(typed)
+        elif kind in ("hosts", "roles"):
             before = f"{typed.rpartition(',')[0]}," if "," in typed else ""
             taken = before.split(",")
             found = [(f"{before}{word}", text) for word, text in self._known_values(kind) if word not in taken]
@@ -267,6 +270,18 @@ class _Line:
                 if name in self._known["stages"] and (before != "exec" or name != word):
                     return name
         return str(self._known["default_stage"] or "")
+
+
+def _list_files(typed: str) -> list[tuple[str, str]]:
+    """Return the files that a path may become; directories end with a slash."""
+    start = typed.rpartition("/")[2]
+    folder = typed.removesuffix(start)
+    try:
+        names = sorted(os.listdir(os.path.expanduser(folder) or "."))
+    except OSError:
+        return []
+    found = [name for name in names if name.startswith(start) and (start or not name.startswith("."))]
+    return [(f"{folder}{name}{'/' * os.path.isdir(os.path.expanduser(folder) + name)}", "") for name in found]
 
 
 # -- the command line

@@ -111,6 +111,9 @@ def _find_command(name: str, others: Sequence[str]) -> Subcommand:
     if name in commands:
         return commands[name]
     words = [name, *others]
+    if name == "help":
+        right = shlex.join([*(word for word in others if word in commands), "--help"])
+        raise ConfigError(f"cap has no help; did you mean: doit cap {right}?")
     if task := next((word for word in words if word.partition(":")[0] in SHORT_NAMES), None):
         stages = [word for word in words if word != task and not _is_option(word)]
         right = ":".join([task, *stages[:1]])

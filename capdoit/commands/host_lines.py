@@ -15,13 +15,14 @@ from capdoit.text import get_first_line
 
 T = TypeVar("T")
 AT_ONCE = 0.0  # seconds
+MOST_HELD = 1000  # lines; more are shown at once
 
 
 class HostLines:
     """Shows lines of hosts as they come. Use it in a `with`, whose end shows what an interruption left.
 
     A short command is easier to read when its equal answers are shown once, at its end. So lines may be held for a
-    moment: if the command has ended by then, they are not shown here.
+    moment, if they are not many: if the command has ended by then, they are not shown here.
 
     Args:
         console: prints the lines.
@@ -40,7 +41,8 @@ class HostLines:
         self._held: list[tuple[str, Sequence[str]]] = []
         self._timer: threading.Timer | None = None
         self._stop: StopSignal | None = None  # of the work on all hosts
-        self._lock = threading.Lock()
+        self._held_lines = 0
+        self._lock = threading.RLock()
         console.reserve_width(hosts)
 
     def __enter__(self) -> HostLines:
@@ -64,8 +66,7 @@ class HostLines:
             if self.is_showing:
                 self._console.write_output(host, lines)
             elif self._hold_seconds is not None:
-                self._held.append((host, lines))
-                self._start_timer(self._hold_seconds)
+                self._hold(host, lines, self._hold_seconds)
         if self._stop is not None and self.is_showing and self._console.is_discarded:
             self._stop.set()
 
@@ -89,8 +90,13 @@ class HostLines:
                 self.lost.add(host)
                 self._console.write(f"  {get_first_line(error)}", Tone.BAD)
 
-    def _start_timer(self, seconds: float) -> None:
-        if not self._timer:
+    def _hold(self, host: str, lines: Sequence[str], seconds: float) -> None:
+        """Keep lines for some seconds, or until there are too many."""
+        self._held.append((host, lines))
+        self._held_lines += len(lines)
+        if self._held_lines > MOST_HELD:
+            self._show_held()
+        elif not self._timer:
             self._timer = threading.Timer(seconds, self._show_held)
             self._timer.daemon = True
             self._timer.start()

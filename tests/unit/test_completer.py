@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,10 +18,18 @@ def option(*names: str, value: str = "") -> dict[str, Any]:
 
 KNOWN: dict[str, Any] = {
     "commands": {
-        "run": {"help": "", "takes": ["tasks"], "options": [option("-n", "--process", value="n"), option("--always")]},
+        "run": {
+            "help": "",
+            "takes": ["tasks"],
+            "options": [
+                option("-n", "--process", value="n"),
+                option("--always"),
+                option("-f", "--file", value="dodoFile"),
+            ],
+        },
         "list": {"help": "", "takes": ["tasks"], "options": [option("--all")]},
         "help": {"help": "", "takes": ["tasks", "commands"], "options": []},
-        "cap": {"help": "", "takes": [], "options": []},
+        "cap": {"help": "", "takes": [], "options": [option("-f", "--file", value="dodoFile")]},
     },
     "tasks": {
         "deploy": {"of": None, "doc": ""},
@@ -32,6 +41,7 @@ KNOWN: dict[str, Any] = {
         "branch": {"help": "", "tasks": ["deploy"], "choices": []},
         "hosts": {"help": "", "tasks": ["deploy", "rollback"], "choices": []},
         "verify": {"help": "", "tasks": ["deploy"], "choices": [["quick", ""], ["full", ""]]},
+        "plan": {"help": "", "tasks": ["deploy"], "choices": []},
         "force": {"help": "", "tasks": ["rollback"], "choices": [["yes", ""], ["no", ""]]},
     },
     "choices": {"shell": [["bash", ""], ["zsh", ""]], "name": [["rails", ""]]},
@@ -43,10 +53,11 @@ LINES = {
     "": "run list help cap deploy deploy:production",
     "de": "deploy deploy:production",
     "deploy:production:": "deploy:production:updating",
-    "-": "--process --always",
+    "-": "--process --always --file",
     "-n ": "",
+    "deploy branch=": "",
     "-n 2 dep": "deploy deploy:production",
-    "-n 2 deploy ": "deploy deploy:production branch= hosts= verify=",
+    "-n 2 deploy ": "deploy deploy:production branch= hosts= verify= plan=",
     "list de": "deploy deploy:production",
     "list -": "--all",
     "list --all -": "",
@@ -70,9 +81,7 @@ LINES = {
     "cap status HOSTS=": "HOSTS=stage1",
     "cap --hosts ": "stage1",
     "cap history -n 5 --j": "--json",
-    "cap exec ": "",
     "cap exec uptime p": "production",
-    "cap exec -- ": "",
     "cap verify --verify q": "quick",
     "cap recipes ": "rails",
     "cap completion z": "zsh",
@@ -86,6 +95,21 @@ def test_the_words_that_fit_the_place_are_offered(line: str, expected: str) -> N
     words, current = split_line(f"doit {line}")
     found = [word for word, _ in complete(KNOWN, words[1:], current)]
     assert found == expected.split()
+
+
+@pytest.mark.parametrize(
+    "line", ["-f ", "--file ", "deploy plan=", "cap -f ", "cap exec ", "cap exec production -- ls "]
+)
+def test_files_are_offered_where_they_fit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, line: str) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "folder/inner").mkdir(parents=True)
+    (tmp_path / "file").touch()
+    (tmp_path / ".hidden").touch()
+    for typed, expected in (("", "file folder/"), ("fo", "folder/"), ("folder/", "folder/inner/"), ("nowhere/", "")):
+        words, current = split_line(f"doit {line}{typed}")
+        found = [word for word, _ in complete(KNOWN, words[1:], current)]
+        prefix = "plan=" if "plan=" in line else ""
+        assert found == [f"{prefix}{path}" for path in expected.split()]
 
 
 def test_without_knowledge_nothing_is_offered() -> None:

@@ -36,6 +36,8 @@ TYPED = {
     "doit run buil": "[doit][run][build]",
     "doit tabcomp": "[doit][tabcompletion]",
     "doit -f dod": "[doit][-f][dodo.py]",
+    "doit deploy:production plan=dodo": "[doit][deploy:production][plan=dodo.py]",
+    "doit cap status production dod": "[doit][cap][status][production][dod]",
 }
 
 

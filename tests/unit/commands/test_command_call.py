@@ -67,6 +67,8 @@ def test_options_and_variables_may_stand_before_and_after_words(line: str, expec
 
 MISTAKES = [
     ("statsu", "cap has no statsu; did you mean status? (there are install,"),
+    ("help", "cap has no help; did you mean: doit cap --help?"),
+    ("help status", "did you mean: doit cap status --help?"),
     ("deploy", "deploy is a task of doit, and no subcommand of cap; did you mean: doit deploy?"),
     ("deploy production", "did you mean: doit deploy:production?"),
     ("production deploy", "did you mean: doit deploy:production?"),
