@@ -49,8 +49,8 @@ if TYPE_CHECKING:
     from capdoit.flow.drill import Drill
     from capdoit.flow.runner import FlowRunner
     from capdoit.output.log_file import LogFile
+    from capdoit.records.revision_gap import Gap
     from capdoit.state.flow_request import FlowDefinition
-    from capdoit.transfers.git_commits import CommitChange
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 FLOW_DESCRIPTIONS = {"deploy": "deploy to", "rollback": "roll back"}
@@ -127,7 +127,7 @@ class Cap(HookRegistry):
             verbosity=options.get("verbosity"),
             reporter=reporter if isinstance(reporter, str) else "",
             is_parallel=bool(options.get("num_process")),
-            is_dry_run=variables.dry_run,
+            is_dry_run=bool(variables.dry_run),
         )
         self._write_pages(variables)  # before the view, which shows a warning about a page that cannot be written
         self._events.subscribe(FlowView(self._events, request))
@@ -140,7 +140,7 @@ class Cap(HookRegistry):
         if targets.log or targets.file:
             self._events.subscribe(ReportPages(targets, self._events, self._find_commits))
 
-    def _find_commits(self, before: Mapping[str, str], after: str) -> Sequence[CommitChange]:
+    def _find_commits(self, before: Mapping[str, str], after: str) -> Sequence[Gap]:
         from capdoit.transfers.git_commits import find_known_changes
 
         return find_known_changes(self.config.file.parent, before, after)

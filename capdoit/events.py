@@ -16,6 +16,7 @@ from capdoit.redaction import Redactor
 
 if TYPE_CHECKING:
     from capdoit.output.drill_report import DrillReport
+    from capdoit.output.dry_run_summary import DryRunSummary
     from capdoit.output.failure_report import FailureReport
     from capdoit.records.facts import Facts
     from capdoit.state.decision import Decision
@@ -613,11 +614,11 @@ class HookPlanned(Event):
 
 @dataclass(frozen=True)
 class StepPlanned(Event):
-    """A dry run came to the end of a step.
+    """A dry run that shows scripts came to the end of a step.
 
     Attributes:
         step: name of the step.
-        lines: description of its effects and its scripts.
+        lines: the scripts that a real flow would send, by host.
     """
 
     step: str
@@ -629,10 +630,14 @@ class DryRunFinished(Event):
     """A dry run is done; no host was changed.
 
     Attributes:
+        summary: what a real flow would do.
         command: the command that carries out the saved plan; empty when no plan was saved.
+        is_preview: the operator is asked next whether the flow shall do that (``confirm``).
     """
 
-    command: str
+    summary: DryRunSummary
+    command: str = ""
+    is_preview: bool = False
 
 
 @dataclass(frozen=True)

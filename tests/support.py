@@ -62,6 +62,11 @@ def write_hooks(project: Project, text: str) -> None:
     project.dodo(DODO + dedent(text).lstrip("\n"))
 
 
+def unwrap(text: str) -> str:
+    """Return a text without the line breaks and the indentation that make it fit a screen."""
+    return " ".join(text.split())
+
+
 def wait_for(seconds: float, condition: Callable[[], object]) -> None:
     """Wait until a condition holds, and fail after these seconds."""
     assert processes.wait_until(seconds, condition), f"the condition did not hold within {seconds:g} s"

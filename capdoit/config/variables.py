@@ -50,6 +50,11 @@ def _read_yes_or_no(name: str, value: str) -> bool:
     return _read_choice(name, value, YES_OR_NO) == "yes"
 
 
+def _read_dry_run(name: str, value: str) -> str:
+    chosen = _read_choice(name, value, ("yes", "scripts", "no"))
+    return "" if chosen == "no" else chosen
+
+
 def _read_names(name: str, value: str) -> tuple[str, ...]:
     names = tuple(word.strip() for word in _read_text(name, value).split(","))
     if not all(names):
@@ -122,7 +127,7 @@ class Variables:
         verify: ``quick`` or ``full``: how a release is compared with its manifest.
         force: whether a rollback may go to a damaged release.
         message: the reason, for the lock and the journal.
-        dry_run: whether to show what would be done instead of doing it.
+        dry_run: ``yes`` to show what would be done instead of doing it, ``scripts`` to show all scripts, too; or empty.
         plan: file to save a dry run in.
         apply: plan file to apply.
         report: file to write the report page to.
@@ -141,7 +146,7 @@ class Variables:
     verify: str | None = _variable(partial(_read_choice, choices=("quick", "full")))
     force: bool = _variable(_read_yes_or_no, default=False, tasks=ROLLBACKS)
     message: str | None = _variable(_read_text)
-    dry_run: bool = _variable(_read_yes_or_no, default=False, tasks=FLOW_TASKS)
+    dry_run: str = _variable(_read_dry_run, default="", tasks=FLOW_TASKS)
     plan: str | None = _variable(_read_text, tasks=FLOW_TASKS)
     apply: str | None = _variable(_read_text, tasks=FLOW_TASKS, is_repeated=False)
     report: str | None = _variable(_read_text, tasks=FLOW_TASKS)
@@ -228,7 +233,7 @@ def read_variables(
     texts = from_environment | values
     found = {name: VARIABLES[name].read(name, text) for name, text in texts.items()}
     if "plan" in found:
-        found["dry_run"] = True
+        found["dry_run"] = found.get("dry_run") or "yes"
     return Variables(**found, custom=custom, typed_names=frozenset(values))
 
 

@@ -1,15 +1,23 @@
-"""The dry run: a description of each step, with the scripts that it would send, and the plan file at the end."""
+"""The dry run: the scripts that each step would send, a summary at the end, and the plan file."""
 
 from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 
+from capdoit.errors import NotReady
 from capdoit.events import DryRunFinished, StepPlanned
-from capdoit.operations.release_room import measure_release_room
+from capdoit.flow.hook_calls import hook_hosts
+from capdoit.hooks.hook import Hook
+from capdoit.hosts.connection import Connection
+from capdoit.operations.pending_commits import find_gaps
+from capdoit.operations.release_room import ReleaseRoom, measure_release_room
+from capdoit.output.dry_run_summary import DryRunSummary, HostRoom, PlannedTask
 from capdoit.records import fleet_state
+from capdoit.records.revision_gap import Gap
+from capdoit.sequence import FlowTask
 from capdoit.shell_scripts import library_texts
 from capdoit.state.context import FlowContext
 from capdoit.state.executor import Recorder
@@ -23,35 +31,33 @@ from capdoit.state.plan_file import (
 )
 from capdoit.steps.finishing import releases_to_remove
 from capdoit.steps.finishing_rollback import release_to_archive
-from capdoit.text import join_names, shorten_revision
+from capdoit.text import group_names, join_names, shorten_revision
+from capdoit.transfers import transfer_of
 
 OMITTED = "# … as above …\n"
 
 
 def plan_step(context: FlowContext, step: str) -> None:
-    """Report the effects and the scripts of a step that was just recorded.
-
-    Raises:
-        HostsFailed: a host could not be asked for its disk space.
-    """
-    effects = EFFECTS.get(step, _no_effects)(context)
-    context.emit(StepPlanned(step, (*effects, *_script_lines(_recorded_scripts(context), step))))
+    """Report the scripts of a step that was just recorded, if the operator wants to see scripts."""
+    if context.request.variables.dry_run == "scripts":
+        context.emit(StepPlanned(step, tuple(_script_lines(_recorded_scripts(context), step))))
 
 
 def finish_dry_run(context: FlowContext, definition: FlowDefinition) -> None:
-    """Save the plan if ``plan=`` asks for it, and report the end of the dry run.
+    """Save the plan if ``plan=`` asks for it, and report what the flow would do.
 
     Raises:
         ConfigError: the plan file cannot be written.
     """
     command = ""
     if file := context.request.variables.plan:
-        save_plan(_make_plan(context, definition), Path(file))
+        save_plan(make_plan(context, definition), Path(file))
         command = f"doit {context.request.name} {shlex.quote(f'apply={file}')}"
-    context.emit(DryRunFinished(command))
+    context.emit(DryRunFinished(_summarize(context, definition), command, context.request.is_preview))
 
 
-def _make_plan(context: FlowContext, definition: FlowDefinition) -> PlanFile:
+def make_plan(context: FlowContext, definition: FlowDefinition) -> PlanFile:
+    """Return the plan of a dry run that has come to its end."""
     request, decision = context.request, context.decision
     return PlanFile(
         flow=request.flow,
@@ -111,64 +117,132 @@ def _difference(first: str, given: str) -> str:
     return "".join(f"{line}\n" for line in given.splitlines() if line not in before) + OMITTED
 
 
-# -- effects
+# -- the summary
 
 
-def _no_effects(_: FlowContext) -> Iterator[str]:
-    return iter(())
+def _summarize(context: FlowContext, definition: FlowDefinition) -> DryRunSummary:
+    request, decision, facts = context.request, context.decision, [*context.progress.facts.values()]
+    gaps, why_no_commits = _find_gaps(context)
+    rooms = context.fleet.each(measure_release_room, stop_on_failure=False)
+    measured = {outcome.host: outcome.answer or ReleaseRoom() for outcome in rooms}
+    return DryRunSummary(
+        name=request.name,
+        hosts=tuple(context.progress.facts),
+        source=request.branch if request.is_deploy else decision.release_text,
+        revision=decision.revision,
+        live={one.host: _describe_release(one.live, one.live_revision) for one in facts},
+        target={one.host: _describe_target(context, one.host) for one in facts if not context.progress.is_hooks_only},
+        gaps=gaps,
+        why_no_commits=why_no_commits,
+        tasks=[_plan_task(context, task) for task in definition.tasks if task.name in context.progress.done],
+        rooms=[HostRoom(host, room.free_kib, room.live_kib) for host, room in measured.items()],
+        differences=[*_find_differences(context)],
+        obstacles=[*_find_held_locks(context), *(_find_shortages(measured) if request.is_deploy else ())],
+    )
 
 
-def _starting(context: FlowContext) -> Iterator[str]:
-    facts = list(context.progress.facts.values())
-    yield f"takes the lock of {join_names(context.progress.facts)}"
-    for one in facts:
-        if one.holder:
-            yield f"{one.host}: its lock is held now by {one.holder}"
+def _describe_release(release: str, revision: str) -> str:
+    return " ".join(filter(None, (release or "nothing", revision and f"({shorten_revision(revision)})")))
+
+
+def _describe_target(context: FlowContext, host: str) -> str:
+    decision = context.decision
+    source = f", {context.request.branch}" if context.request.is_deploy else ""
+    revision = f" ({shorten_revision(decision.revision)}{source})" if decision.revision else ""
+    return f"{decision.release_on(host)}{revision}"
+
+
+def _find_gaps(context: FlowContext) -> tuple[list[Gap], str]:
+    """Return the commits that would come and go, or why they are not known."""
+    stage, revision = context.request.stage, context.decision.revision
+    commits = transfer_of(stage).commits
+    if not commits or not revision or context.progress.is_hooks_only:
+        return [], ""
+    try:
+        return find_gaps(commits, stage, [*context.progress.facts.values()], revision, Path.cwd()), ""
+    except NotReady as error:
+        return [], str(error)
+
+
+def _plan_task(context: FlowContext, task: FlowTask) -> PlannedTask:
+    if task.hook:
+        return PlannedTask(task.name, _describe_call(context, task.hook), is_hook=True)
+    describe = EFFECTS[task.name]
+    hosts = context.fleet.release_connections
+    return PlannedTask(task.name, {host.name: describe(context, host) for host in hosts})
+
+
+def _describe_call(context: FlowContext, hook: Hook) -> dict[str, str]:
+    hosts = hook_hosts(context, hook)
+    if not hosts:
+        return {"no host": ""}
+    reverts = f"reverts {join_names(context.decision.reverts[hook.recipe])}" if hook.reverts else ""
+    text = "; ".join(filter(None, ("is called once" if hook.runs_once else "", reverts)))
+    return {host.name: text for host in hosts}
+
+
+def _find_differences(context: FlowContext) -> Iterator[str]:
+    facts = [*context.progress.facts.values()]
     yield from fleet_state.find_wrong_symlinks(facts)
-    yield from (f"the hosts differ: {difference}" for difference in fleet_state.find_differences(facts))
+    yield from fleet_state.find_differences(facts)
     for one in facts:
         if one.strays:
-            yield f"the hosts differ: {one.host} has {join_names(one.strays)} in releases/, which is not a release"
-    yield f"{'makes' if context.request.is_deploy else 'goes back to'} release {context.decision.release_text}"
-    for host, room in context.fleet.all(measure_release_room).items():
-        is_short = context.request.is_deploy and room.shortage
-        yield f"{host}: {room}{' - NOT ENOUGH for another release' if is_short else ''}"
+            yield f"{one.host} has {join_names(one.strays)} in releases/, which is not a release"
 
 
-def _updating(context: FlowContext) -> Iterator[str]:
-    stage, decision = context.request.stage, context.decision
+def _find_held_locks(context: FlowContext) -> Iterator[str]:
+    """Yield the locks that others hold; a lock that a flow left behind when it died stops no flow."""
+    facts = context.progress.facts.values()
+    held = group_names((one.host, one.holder) for one in facts if one.holder and one.lock_is_held is not False)
+    yield from (f"{hosts}: locked by {holder}" for holder, hosts in held.items())
+
+
+def _find_shortages(rooms: Mapping[str, ReleaseRoom]) -> Iterator[str]:
+    yield from (f"{host}: {room.shortage}" for host, room in rooms.items() if room.shortage)
+
+
+# -- effects of steps on one host
+
+
+def _starting(_: FlowContext, __: Connection) -> str:
+    return "takes the lock"
+
+
+def _updating(context: FlowContext, _: Connection) -> str:
+    stage = context.request.stage
     linked = join_names([*stage.linked_files, *stage.linked_dirs]) or "nothing"
-    source = f"{shorten_revision(decision.revision)} ({context.request.branch})"
-    yield f"{decision.release} gets revision {source}; links to shared: {linked}"
+    return f"makes the release; links to shared: {linked}"
 
 
-def _reverting(context: FlowContext) -> Iterator[str]:
-    decision = context.decision
-    hosts = join_names(sorted(decision.archived_on))
-    yield f"unpacks {decision.release} on {hosts}" if hosts else "has nothing to do"
+def _reverting(context: FlowContext, host: Connection) -> str:
+    unpacks = "unpacks the archive and " if host.name in context.decision.archived_on else ""
+    return f"{unpacks}compares {context.decision.release_on(host.name)} with its manifest"
 
 
-def _publishing(context: FlowContext) -> Iterator[str]:
-    for host in context.fleet.release_connections:
-        before = context.progress.live_before(host.name) or "nothing"
-        yield f"{host.name}: current changes from {before} to {context.decision.release_on(host.name)}"
+def _publishing(context: FlowContext, host: Connection) -> str:
+    before = context.progress.live_before(host.name) or "nothing"
+    return f"current changes from {before} to {context.decision.release_on(host.name)}"
 
 
-def _finishing(context: FlowContext) -> Iterator[str]:
-    for host in context.progress.facts:
-        yield f"{host}: removes {join_names(releases_to_remove(context, host)) or 'nothing'}"
+def _finishing(context: FlowContext, host: Connection) -> str:
+    return f"deletes {join_names(releases_to_remove(context, host.name)) or 'nothing'}"
 
 
-def _finishing_rollback(context: FlowContext) -> Iterator[str]:
-    for host in context.progress.facts:
-        yield f"{host}: archives and removes {release_to_archive(context, host) or 'nothing'}"
+def _finishing_rollback(context: FlowContext, host: Connection) -> str:
+    left = release_to_archive(context, host.name)
+    return f"archives {left}, and deletes it" if left else "archives nothing"
 
 
-EFFECTS: dict[str, Callable[[FlowContext], Iterator[str]]] = {
+def _finished(_: FlowContext, __: Connection) -> str:
+    return "writes revisions.log and the journal"
+
+
+EFFECTS: dict[str, Callable[[FlowContext, Connection], str]] = {
     "starting": _starting,
     "updating": _updating,
     "reverting": _reverting,
     "publishing": _publishing,
     "finishing": _finishing,
     "finishing_rollback": _finishing_rollback,
+    "finished": _finished,
 }

@@ -160,7 +160,7 @@ def _make_context(definition: FlowDefinition, request: FlowRequest, events: Even
     progress = Progress()
     events = events.for_flow(progress.apply, request.run_id)
     fleet = make_fleet(stage, events, recipe_secrets)
-    executor: Executor = Recorder(events) if request.variables.dry_run else Live(events)
+    executor: Executor = Recorder(events) if request.is_dry_run else Live(events)
     return FlowContext(request, fleet, events, executor, progress)
 
 
@@ -209,5 +209,5 @@ def _flow_started(definition: FlowDefinition, request: FlowRequest) -> FlowStart
         unknown_variables=tuple(sorted(request.variables.custom.keys() - known.keys())),
         is_drill=request.is_drill,
         tasks=definition.working_tasks(request.task_names),
-        is_dry_run=request.variables.dry_run,
+        is_dry_run=request.is_dry_run,
     )

@@ -111,7 +111,7 @@ class FlowRunner:
         if context is None or self._has_ended or self._busy.locked():
             return
         done = context.progress.done
-        is_planned = context.request.variables.dry_run and self._goal in done
+        is_planned = context.request.is_dry_run and self._goal in done
         if context.progress.is_hooks_only or is_planned:
             self._finish(context)
             return

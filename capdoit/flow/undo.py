@@ -30,7 +30,7 @@ def find_undo_command(context: FlowContext) -> str:
     """
     request, progress = context.request, context.progress
     is_part = request.is_drill or request.undone_release or progress.is_hooks_only
-    if request.variables.dry_run or is_part:
+    if request.is_dry_run or is_part:
         return ""
     command = command_line(context)
     if request.is_deploy:

@@ -7,12 +7,14 @@ from typing import Any
 
 from capdoit import events
 from capdoit.events import Event, EventBus
-from capdoit.output.console import Console, Line, Tone
+from capdoit.output.console import DEFAULT_WIDTH, Console, Line, Tone
+from capdoit.output.dry_run_summary import render_dry_run
 from capdoit.output.failure_report import render_failure
 from capdoit.redaction import SHORTEST_SECRET
 from capdoit.text import fit_table, group_names, join_names, shorten_revision
 
-REPORTS = (events.TeardownFailed, events.FlowStopped)  # begin with the name of the flow, at the left edge
+# These begin with the name of the flow, at the left edge.
+REPORTS = (events.TeardownFailed, events.FlowStopped, events.DryRunFinished)
 
 
 class ConsoleListener:
@@ -34,7 +36,7 @@ class ConsoleListener:
             self._console.reserve_width(event.hosts)
         if isinstance(event, events.DrillFinished):
             self._console.write_table(render_drill_table(event, self._console.width))
-        for text, tone in render_message(event):
+        for text, tone in render_message(event, self._console.width):
             self._console.write(text if isinstance(event, REPORTS) else f"   {text}", tone)
 
 
@@ -45,8 +47,15 @@ def console_events(console: Console) -> EventBus:
     return bus
 
 
-def render_message(event: Event) -> Iterator[Line]:
-    """Return the lines of an event that says something to the operator; none for any other event."""
+def render_message(event: Event, width: int = DEFAULT_WIDTH) -> Iterator[Line]:
+    """Return the lines of an event that says something to the operator; none for any other event.
+
+    Args:
+        event: the event.
+        width: number of characters in a line, for texts that are made to fit.
+    """
+    if isinstance(event, events.DryRunFinished):
+        return _dry_run_finished(event, width)
     return RENDERERS.get(type(event), _not_shown)(event)
 
 
@@ -151,18 +160,18 @@ def _hook_not_called(event: events.HookNotCalled) -> Iterator[Line]:
 # -- dry runs, drills and checks
 
 
-def _hook_planned(event: events.HookPlanned) -> Iterator[Line]:
-    hosts = f"{'once, for' if event.is_once else 'on'} {join_names(event.hosts)}" if event.hosts else "on no host"
-    yield f"calls {event.hook} ({event.place}) {hosts}", None
-
-
 def _step_planned(event: events.StepPlanned) -> Iterator[Line]:
-    return ((line, None) for line in event.lines)
+    yield f"{event.step}:", Tone.HEAD
+    yield from ((f"  {line}", None) for line in event.lines)
 
 
-def _dry_run_finished(event: events.DryRunFinished) -> Iterator[Line]:
-    apply = f" To do exactly this: {event.command}" if event.command else ""
-    yield f"This was a dry run: nothing was changed on any host.{apply}", None
+def _dry_run_finished(event: events.DryRunFinished, width: int) -> Iterator[Line]:
+    title, *lines = render_dry_run(event.summary, width)
+    yield title, Tone.HEAD
+    yield from ((line, None) for line in lines)
+    if not event.is_preview:
+        apply = f" To do exactly this: {event.command}" if event.command else ""
+        yield f"This was a dry run: nothing was changed on any host.{apply}", None
 
 
 def _rollback_rehearsed(event: events.RollbackRehearsed) -> Iterator[Line]:
@@ -227,9 +236,7 @@ RENDERERS: dict[type[Event], Callable[[Any], Iterator[Line]]] = {
     events.RecipeAskedNoHost: _recipe_asked_no_host,
     events.Published: _published,
     events.HookNotCalled: _hook_not_called,
-    events.HookPlanned: _hook_planned,
     events.StepPlanned: _step_planned,
-    events.DryRunFinished: _dry_run_finished,
     events.RollbackRehearsed: _rollback_rehearsed,
     events.DrillPhaseFinished: _drill_phase_finished,
     events.DrillHookSkipped: _drill_hook_skipped,

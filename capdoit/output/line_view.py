@@ -26,9 +26,7 @@ MOST_NAMES = 20  # hosts that a line names
 KEPT_LINES = 100  # of each host in a step, which are shown if the host fails
 # Answers rather than events: they have no time in front, and are shown at every verbosity.
 RESULTS = (
-    events.HookPlanned,
     events.StepPlanned,
-    events.DryRunFinished,
     events.DrillHookSkipped,
     events.DrillFinished,
     events.ShadowLeftBehind,
@@ -72,7 +70,7 @@ class LineView:
         elif isinstance(event, events.FlowFinished):
             self._write_unmarked(render_summary(display))
         elif isinstance(event, REPORTS):
-            self._write_unmarked(render_message(event))
+            self._write_unmarked(render_message(event, self._console.width))
         elif isinstance(event, RESULTS):
             self._show_result(event)
         elif isinstance(event, URGENT) or self._choice.verbosity >= Verbosity.STEPS:

@@ -91,7 +91,7 @@ class LiveView:
         if isinstance(event, events.FlowFinished):
             return [*render_summary(self._display)]
         if isinstance(event, REPORTS):
-            return [*render_message(event)]
+            return [*render_message(event, self._console.width)]
         messages = ((f"   {text}", tone) for text, tone in render_message(event))
         return [*render_short_progress(event, self._display), *messages]
 

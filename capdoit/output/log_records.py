@@ -10,12 +10,14 @@ from typing import Any
 from capdoit import events
 from capdoit.events import Event
 from capdoit.output.drill_report import render_drill_failure
+from capdoit.output.dry_run_summary import render_dry_run
 from capdoit.output.failure_report import render_failure
 from capdoit.text import join_names
 
 # What they tell is in other records.
 NOT_LOGGED = (events.WorkStarted, events.TransferProgress, events.HostSurveyed)
 Started = events.FlowStarted | events.DrillStarted | events.CheckStarted | events.CommandStarted
+LINE_WIDTH = 120  # of texts that are made to fit
 WORD = re.compile(r"(?<!^)(?=[A-Z])")
 
 
@@ -134,7 +136,11 @@ def _warned(event: events.Warned) -> Record:
 
 
 def _step_planned(event: events.StepPlanned) -> Record:
-    return Record("a dry run, so nothing was sent; a flow would do:", more=event.lines)
+    return Record("a dry run, so nothing was sent; a flow would send:", more=event.lines)
+
+
+def _dry_run_finished(event: events.DryRunFinished) -> Record:
+    return Record("the dry run is done, and nothing was changed", more=tuple(render_dry_run(event.summary, LINE_WIDTH)))
 
 
 # -- hosts
@@ -171,6 +177,7 @@ RECORDS: dict[type[Event], Callable[[Any], Record]] = {
     events.CheckFailed: _check_failed,
     events.Warned: _warned,
     events.StepPlanned: _step_planned,
+    events.DryRunFinished: _dry_run_finished,
     events.RequestSent: _request_sent,
     events.RequestAnswered: _request_answered,
     events.RequestFailed: _request_failed,

@@ -19,7 +19,7 @@ from capdoit.text import group_names, join_names, make_printable, shorten_revisi
 from capdoit.units import format_seconds
 
 if TYPE_CHECKING:
-    from capdoit.transfers.git_commits import Commit, CommitChange
+    from capdoit.records.revision_gap import Commit, Gap
 
 STYLE = Path(__file__).with_suffix(".css")
 MARK = "<!doctype html><!-- report of capdoit -->"  # begins each page, and tells it from other files
@@ -36,7 +36,7 @@ LEAST_WAIT_SECONDS = 0.1
 MOST_ROWS, ROWS_OF_MANY = 20, 8  # of a step that are not folded
 
 
-def render_page(record: RunRecord, commits: Sequence[CommitChange], redact: Callable[[str], str], log: str) -> str:
+def render_page(record: RunRecord, commits: Sequence[Gap], redact: Callable[[str], str], log: str) -> str:
     """Return the page.
 
     Args:
@@ -134,18 +134,20 @@ def _warnings(record: RunRecord) -> Iterator[Html]:
 # -- commits
 
 
-def _commits(record: RunRecord, changes: Sequence[CommitChange]) -> Iterator[Html]:
+def _commits(record: RunRecord, changes: Sequence[Gap]) -> Iterator[Html]:
     if changes:
         heading = "Commits" if record.display.published else "Commits that did not go live"
         lists = (part for change in changes for part in _change(change, is_for_all=len(changes) == 1))
         yield _section(heading, *lists)
 
 
-def _change(change: CommitChange, is_for_all: bool) -> Iterator[Html]:
+def _change(change: Gap, is_for_all: bool) -> Iterator[Html]:
     where = "" if is_for_all else f" on {join_names(change.hosts)}"
     for commits, what in ((change.comes, "new"), (change.goes, "taken away")):
         if commits:
-            yield element("p", f"{len(commits)} {what}{where}, since {shorten_revision(change.before)}:", class_="dim")
+            yield element(
+                "p", f"{len(commits)} {what}{where}, since {shorten_revision(change.revision)}:", class_="dim"
+            )
             yield element("ul", *map(_commit, commits[:MOST_COMMITS]), *_more(commits), class_="commits")
 
 

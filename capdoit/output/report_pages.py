@@ -13,7 +13,7 @@ from capdoit.events import Event, EventBus, FlowStarted, Warned
 from capdoit.output.run_record import RunRecord, Verdict
 
 if TYPE_CHECKING:
-    from capdoit.transfers.git_commits import CommitChange
+    from capdoit.records.revision_gap import Gap
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ class ReportPages:
         self,
         targets: PageTargets,
         events: EventBus,
-        find_commits: Callable[[Mapping[str, str], str], Sequence[CommitChange]],
+        find_commits: Callable[[Mapping[str, str], str], Sequence[Gap]],
     ) -> None:
         self._targets, self._events, self._find_commits = targets, events, find_commits
         self._records: dict[str, RunRecord] = {}

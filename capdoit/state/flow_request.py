@@ -72,6 +72,7 @@ class FlowRequest:
         plan: the plan that is applied; None when the flow decides by itself.
         undone_release: in an automatic rollback, the release whose deploy failed; else empty.
         is_drill: the flow only rehearses.
+        is_preview: the flow is the dry run that the operator sees before the question of a stage with ``confirm``.
         started: time of the start, by the monotonic clock.
     """
 
@@ -87,12 +88,18 @@ class FlowRequest:
     plan: PlanFile | None = None
     undone_release: str = ""
     is_drill: bool = False
+    is_preview: bool = False
     started: float = field(default_factory=time.monotonic)
 
     @property
     def is_deploy(self) -> bool:
         """True if the flow makes a new release."""
         return self.flow == "deploy"
+
+    @property
+    def is_dry_run(self) -> bool:
+        """True if the flow only shows what it would do."""
+        return self.is_preview or bool(self.variables.dry_run)
 
     @property
     def name(self) -> str:

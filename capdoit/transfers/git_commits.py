@@ -10,11 +10,11 @@ import re
 import subprocess
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from capdoit.errors import NotReady
+from capdoit.records.revision_gap import Commit, Gap
 from capdoit.text import make_printable
 from capdoit.units import TIMESTAMP
 
@@ -26,45 +26,6 @@ OPTIONS = ("-c", "gc.auto=0", "-c", "maintenance.auto=false", "-c", "log.showSig
 ALL_REFS = ("+refs/heads/*:refs/heads/*", "+refs/tags/*:refs/tags/*")
 # git sets these for its hooks, so doit in a hook would use another repository.
 VARIABLES_OF_HOOKS = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_COMMON_DIR", "GIT_OBJECT_DIRECTORY")
-
-
-@dataclass(frozen=True)
-class Commit:
-    """One commit; every field is printable.
-
-    Attributes:
-        revision: its full sha.
-        at: time of the commit in UTC, as the journal has it.
-        author: name of its author.
-        subject: first line of its message.
-    """
-
-    revision: str
-    at: str
-    author: str
-    subject: str
-
-    @property
-    def date(self) -> str:
-        """The day of the commit in UTC."""
-        return self.at.partition("T")[0]
-
-
-@dataclass(frozen=True)
-class CommitChange:
-    """The commits between the revision that was live on hosts and another one, newest first.
-
-    Attributes:
-        hosts: names of the hosts.
-        before: the revision that was live there.
-        comes: commits that the other revision has and this one lacks.
-        goes: commits that this revision has and the other one lacks.
-    """
-
-    hosts: tuple[str, ...]
-    before: str
-    comes: tuple[Commit, ...]
-    goes: tuple[Commit, ...]
 
 
 class Repository:
@@ -148,7 +109,7 @@ class Repository:
         return subprocess.CompletedProcess(command, done.returncode, *decoded)
 
 
-def find_known_changes(project: Path, before: Mapping[str, str], after: str) -> list[CommitChange]:
+def find_known_changes(project: Path, before: Mapping[str, str], after: str) -> list[Gap]:
     """Return the commits between what was live and a revision, as far as the project's own clone has them.
 
     Args:
@@ -165,7 +126,7 @@ def find_known_changes(project: Path, before: Mapping[str, str], after: str) -> 
         if hosts and COMMIT.fullmatch(after) and clone.is_complete:
             for revision, names in hosts.items():
                 comes, goes = clone.compare(revision, after)
-                found.append(CommitChange(tuple(names), revision, tuple(comes), tuple(goes)))
+                found.append(Gap(tuple(names), revision, tuple(comes), tuple(goes)))
     return found
 
 
@@ -204,7 +165,7 @@ def _fetch_commits(empty: Repository, revisions: Sequence[str], url: str) -> Rep
     empty.run_checked("init", "--quiet", "--bare")
     empty.run_checked("remote", "add", "--", "origin", url)
     if "GIT_SSH" not in os.environ and not empty.has_setting("core.sshCommand"):
-        empty.run_checked("config", "core.sshCommand", "ssh -o BatchMode=yes")
+        empty.run_checked("config", "core.sshCommand", "ssh -o BatchMode=yes -o ConnectTimeout=10")
     fetch = ("fetch", "--quiet", "--no-tags", "--filter=tree:0", "origin")
     try:
         empty.run_checked(*fetch, *filter(COMMIT.fullmatch, revisions))

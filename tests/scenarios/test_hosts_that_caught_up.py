@@ -10,7 +10,7 @@ import pytest
 
 from capdoit.testing import Project, SshdFleet
 from capdoit.testing.invariants import find_violations
-from tests.support import MakeProject, deploy, verify_release, wait_for, write_command_hook, write_hooks
+from tests.support import MakeProject, deploy, unwrap, verify_release, wait_for, write_command_hook, write_hooks
 
 
 def commit(project: Project, text: str) -> str:
@@ -108,11 +108,11 @@ def test_dry_run_plan_and_drill_know_the_names_of_each_host(project: Project) ->
     _, second, caught_up = split_fleet(project)
     commit(project, "third")
     third = deploy(project)
-    said = project.doit("rollback:production", "plan=plan.json", check=True).out
-    assert f"web1: current changes from {third} to {second}" in said
-    assert f"web2: current changes from {third} to {caught_up}" in said
+    said = unwrap(project.doit("rollback:production", "plan=plan.json", check=True).out)
+    assert f"current changes from {third} to {second} on web1" in said
+    assert f"current changes from {third} to {caught_up} on web2" in said
     both = f"{second} on web1; {caught_up} on web2"
-    assert f"goes back to release {both}" in said
+    assert f"commits {both} is" in said
     said = project.doit("drill:production", check=True).out
     assert f"a rollback to {both} works" in said
     drilled = [host["drilled"]["release"] for host in look(project)["hosts"]]

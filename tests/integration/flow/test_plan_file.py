@@ -181,7 +181,7 @@ def test_an_archive_that_differs_from_the_plan_is_refused(project: Project) -> N
                 ["deploy:production", "apply=plan.json", "branch=x"],
                 "the plan has all variables; branch= cannot be added",
             ),
-            (["deploy:production", "dry_run=yse"], "dry_run=yse: expected yes or no"),
+            (["deploy:production", "dry_run=yse"], "dry_run=yse: expected yes or scripts or no; did you mean yes?"),
             (["deploy:production", "dryrun=yes"], "dryrun= is not a variable of capdoit; did you mean dry_run?"),
             (
                 ["deploy:production", "plan=deploy.yml"],

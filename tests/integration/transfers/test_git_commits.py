@@ -6,14 +6,15 @@ from pathlib import Path
 
 import pytest
 
+from capdoit.records.revision_gap import Gap
 from capdoit.testing import GitRepo
-from capdoit.transfers.git_commits import CommitChange, find_known_changes
+from capdoit.transfers.git_commits import find_known_changes
 
 UNKNOWN = "ab" * 20
 
 
-def subjects(changes: list[CommitChange]) -> list[tuple[tuple[str, ...], list[str], list[str]]]:
-    return [(one.hosts, [c.subject for c in one.comes], [c.subject for c in one.goes]) for one in changes]
+def subjects(changes: list[Gap]) -> list[tuple[tuple[str, ...], list[str], list[str]]]:
+    return [(one.hosts, [c.subject for c in one.comes or ()], [c.subject for c in one.goes]) for one in changes]
 
 
 def test_each_group_of_hosts_has_the_commits_that_come_and_go(git_repo: GitRepo) -> None:

@@ -121,7 +121,7 @@ def test_its_second_deploy_can_be_rolled_back(project: Project) -> None:
 
 
 def test_a_dry_run_shows_its_script_and_changes_nothing(project: Project) -> None:
-    out = project.doit("deploy:production", "dry_run=yes", check=True).out
+    out = project.doit("deploy:production", "dry_run=scripts", check=True).out
     assert COMMAND in out
     assert project.releases("web1") == []
 

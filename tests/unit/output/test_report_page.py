@@ -14,9 +14,9 @@ from capdoit.output.command_line import CommandLine
 from capdoit.output.failure_report import FailureReport
 from capdoit.output.report_page import MARK, render_page
 from capdoit.output.run_record import RunRecord
+from capdoit.records.revision_gap import Commit, Gap
 from capdoit.redaction import Redactor
 from capdoit.state.decision import Decision
-from capdoit.transfers.git_commits import Commit, CommitChange
 
 HOSTILE = "<script>alert(1)</script><img src=http://evil.example/ onerror='alert(2)'>&\"'"
 HOSTS = ("web1", "web2")
@@ -61,7 +61,7 @@ class Elements(HTMLParser):
         return [tag for tag, attributes in self.found if name in (attributes.get("class") or "").split()]
 
 
-def page_of(*happened: Event, message: str = "", commits: tuple[CommitChange, ...] = ()) -> Elements:
+def page_of(*happened: Event, message: str = "", commits: tuple[Gap, ...] = ()) -> Elements:
     """Return the page of a flow; one of these events happens each second."""
     started = events.FlowStarted("deploy", "production", HOSTS, "1f" * 8, "ann", "main", message)
     record = RunRecord.begin(started, 0.0)
@@ -137,8 +137,8 @@ def test_of_many_hosts_a_step_shows_the_failed_and_the_slowest_ones_and_folds_th
 @pytest.mark.parametrize("commits_are_for", ["all hosts", "one host"])
 def test_commits_are_listed_newest_first_and_a_long_list_is_cut(commits_are_for: str) -> None:
     comes = tuple(Commit(f"{n:040x}", "2026-11-28", "Ann", f"change {n}") for n in range(150))
-    change = CommitChange(HOSTS, "ab" * 20, comes, comes[:1])
-    changes = (change,) if commits_are_for == "all hosts" else (change, CommitChange(("web3",), "cd" * 20, comes, ()))
+    change = Gap(HOSTS, "ab" * 20, comes, comes[:1])
+    changes = (change,) if commits_are_for == "all hosts" else (change, Gap(("web3",), "cd" * 20, comes, ()))
     text = page_of(FINISHED, commits=changes).text_in("section")
     assert ("150 new, since abababababab" if len(changes) == 1 else "150 new on web1, web2, since") in text
     assert "and 50 more" in text
@@ -157,7 +157,7 @@ def test_nothing_of_hosts_operators_and_commits_becomes_an_element() -> None:
         events.HostLeftOut("web2", HOSTILE),
         events.FlowFinished("deploy:production", (), 1, 9.0, HOSTILE),
         message=HOSTILE,
-        commits=(CommitChange((HOSTILE,), HOSTILE, (commit,), ()),),
+        commits=(Gap((HOSTILE,), HOSTILE, (commit,), ()),),
     )
     assert page.names.isdisjoint({"script", "img", "iframe", "link", "object", "a", "form"})
     attributes = {name for _, attributes in page.found for name in attributes}

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from capdoit.commands.pending import Gap, describe_gap
-from capdoit.transfers.git_commits import Commit
+from capdoit.output.commit_list import describe_gap
+from capdoit.records.revision_gap import Commit, Gap
 
 COMMIT = Commit("1f3e" * 10, "2016-06-14T08:00:00Z", "Ann", "a fix")
 GONE = "aaaaaaaaaaaa, what is live on web1, is not a commit that the repository has"
