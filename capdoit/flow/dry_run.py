@@ -16,6 +16,7 @@ from capdoit.operations.pending_commits import find_gaps
 from capdoit.operations.release_room import ReleaseRoom, measure_release_room
 from capdoit.output.dry_run_summary import DryRunSummary, HostRoom, PlannedTask
 from capdoit.records import fleet_state
+from capdoit.records.flows_since import find_last_runs
 from capdoit.records.revision_gap import Gap
 from capdoit.sequence import FlowTask
 from capdoit.shell_scripts import library_texts
@@ -68,6 +69,7 @@ def make_plan(context: FlowContext, definition: FlowDefinition) -> PlanFile:
         revision=decision.revision,
         reverts=decision.reverts,
         facts={name: fingerprint(facts) for name, facts in context.progress.facts.items()},
+        last_runs=find_last_runs([*context.progress.facts.values()]),
         digests=digest_flow(definition, request),
         scripts=_recorded_scripts(context),
     )

@@ -5,17 +5,19 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from capdoit.config.variables import Variables
 from capdoit.errors import ConfigError
 from capdoit.records.facts import Facts
+from capdoit.records.flows_since import describe_flows_since
 from capdoit.text import join_names
 
-VERSION = 7
+VERSION = 8
 TEXTS = ("branch", "rollback_release", "message", "migrations", "verify")
 LISTS = ("hosts", "roles", "skip")
 SAVED_VARIABLES = (*TEXTS, *LISTS, "force", "custom")
@@ -53,6 +55,7 @@ class PlanFile:
         revision: its revision.
         reverts: names that a rollback would revert before the flip, by recipe.
         facts: fingerprint of each host.
+        last_runs: id of the last flow in the journal of each host.
         digests: digests of the project, by kind and name; see `state.project_digests`.
         scripts: the scripts that would run, in order.
     """
@@ -65,6 +68,7 @@ class PlanFile:
     revision: str = ""
     reverts: Mapping[str, Sequence[str]] = field(default_factory=dict)
     facts: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    last_runs: Mapping[str, str] = field(default_factory=dict)
     digests: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     scripts: Sequence[RecordedScript] = ()
 
@@ -154,6 +158,8 @@ def _is_complete(plan: PlanFile) -> bool:
         and _is_mapping_of(plan.reverts, _are_texts)
         and bool(plan.facts)
         and _is_mapping_of(plan.facts, _is_fingerprint)
+        and _is_mapping_of(plan.last_runs, lambda run: isinstance(run, str))
+        and {*plan.last_runs} == {*plan.facts}
     )
 
 
@@ -212,22 +218,34 @@ def changed_decisions(plan: PlanFile, release: str, reverts: Mapping[str, Sequen
     return found
 
 
-def changed_hosts(plan: PlanFile, facts: Iterable[Facts]) -> list[str]:
-    """Return the changes on the hosts since a plan was made, a sentence each.
+def changed_hosts(plan: PlanFile, facts: Sequence[Facts], now: datetime) -> list[str]:
+    """Return what happened on the hosts since a plan was made, if that matters to the plan, a sentence each.
+
+    These are the flows that the hosts have recorded. Without such a flow, the changes were made by hand, and are named.
 
     Args:
         plan: the plan.
         facts: facts of every selected host now.
+        now: the time, with its time zone.
     """
-    now = {one.host: fingerprint(one) for one in facts}
-    if {*now} != {*plan.facts}:
-        return [f"the plan is for {join_names(sorted(plan.facts))}, but this run is for {join_names(sorted(now))}"]
-    return [
-        f"{host}: {what} was {_shown(value)}, and is {_shown(now[host][what])}"
+    found = {one.host: fingerprint(one) for one in facts}
+    if {*found} != {*plan.facts}:
+        return [f"the plan is for {join_names(sorted(plan.facts))}, but this run is for {join_names(sorted(found))}"]
+    changes = [
+        f"{host}: {what} was {_shown(value)}, and is {_shown(found[host][what])}"
         for host, before in plan.facts.items()
         for what, value in before.items()
-        if now[host][what] != value
+        if found[host][what] != value
     ]
+    if not changes:
+        return []
+    flows = describe_flows_since(plan.last_runs, _known_releases(plan), facts, now)
+    return flows or ["no host has a record of who changed this:", *changes]
+
+
+def _known_releases(plan: PlanFile) -> set[str]:
+    """Return the names of all releases that a plan knows."""
+    return {name for one in plan.facts.values() for what, names in one.items() if what != "current" for name in names}
 
 
 def _shown(value: object) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime, timezone
 
 from capdoit.errors import PlanOutdated
 from capdoit.operations.flow_decisions import choose_new_release, choose_target
@@ -24,7 +25,7 @@ def starting(context: FlowContext) -> None:
     take_locks(context)
     plan = context.request.plan
     if plan:
-        _refuse_outdated(changed_hosts(plan, context.progress.facts.values()))
+        _refuse_outdated(changed_hosts(plan, [*context.progress.facts.values()], datetime.now(timezone.utc)))
     if context.request.is_deploy:
         choose_new_release(context)
     else:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from pathlib import Path
 from textwrap import dedent
@@ -43,18 +44,33 @@ def test_a_plan_of_a_rollback_is_applied(project: Project) -> None:
     assert project.current("web1") == project.current("web2") == first
 
 
-def test_a_plan_is_refused_when_a_host_has_changed_and_the_change_named(project: Project) -> None:
+def test_a_plan_is_refused_after_another_deploy_which_is_named(project: Project) -> None:
     first = deploy_text(project, "1")
     project.doit("deploy:production", "plan=plan.json", check=True)
-    project.doit("deploy:production", "hosts=web2", check=True)
+    project.doit("deploy:production", "hosts=web2", "message=a fix", check=True, env={"USER": "otto"})
     live = project.current("web2")
     done = project.doit("deploy:production", "apply=plan.json").failed()
 
     assert "the plan is outdated" in done.out
-    assert f"web2: current was {project.deploy_to('web2')}/releases/{first}, and is" in done.out
-    assert "web1: current" not in done.out
+    assert re.search(rf"  {live} was deployed on web2 \S.* ago by otto \(a fix\)$", done.out, re.MULTILINE)
+    assert "current was" not in done.out
     assert "To make a new plan: doit deploy:production plan=plan.json" in done.out
     assert (project.current("web1"), project.current("web2")) == (first, live)
+
+
+@pytest.mark.extended("detail")
+def test_a_plan_is_refused_after_a_change_by_hand_which_is_named(project: Project) -> None:
+    first, second = deploy_text(project, "1"), deploy_text(project, "2")
+    project.doit("deploy:production", "plan=plan.json", check=True)
+    current = project.deploy_to("web2") / "current"
+    current.unlink()
+    current.symlink_to(project.deploy_to("web2") / "releases" / first)
+    done = project.doit("deploy:production", "apply=plan.json").failed()
+
+    assert "no host has a record of who changed this:" in done.out
+    releases = project.deploy_to("web2") / "releases"
+    assert f"web2: current was {releases}/{second}, and is {releases}/{first}" in done.out
+    assert "web1: current" not in done.out
 
 
 @pytest.mark.extended("detail")
