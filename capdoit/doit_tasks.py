@@ -266,8 +266,8 @@ class Cap(HookRegistry):
     ) -> Iterator[dict[str, Any]]:
         """Yield the group task of a flow, and a task for each step and hook that depends on the task before it."""
         tasks, group = self.tasks_of_flow(flow, stage.name), f"{flow}:{stage.name}"
-        goal = _find_goal(group, tasks, selected)
-        runner = cache(lambda: self._make_runner(flow, stage, variables, goal))  # made when the first task runs
+        chosen = _find_chosen(group, tasks, selected)
+        runner = cache(lambda: self._make_runner(flow, stage, variables, chosen))  # made when the first task runs
         yield {"basename": group, "name": None, "doc": f"{FLOW_DESCRIPTIONS[flow]} {_list_hosts(stage)}", **FULL}
         files = transfer_of(stage).file_dependencies(stage) if flow == "deploy" and not stage.unset else []
         for number, task in enumerate(tasks):
@@ -300,10 +300,12 @@ class Cap(HookRegistry):
         actions = [(self._perform_drill, [stage, variables])]
         return {"basename": f"drill:{stage.name}", "actions": actions, "doc": doc, **ALWAYS_RUN, **FULL}
 
-    def _make_runner(self, flow: str, stage: Stage, variables: Variables, goal: str | None) -> FlowRunner:
+    def _make_runner(self, flow: str, stage: Stage, variables: Variables, chosen: list[str]) -> FlowRunner:
         from capdoit.flow.runner import FlowRunner
 
-        runner = FlowRunner(self._define_flow(flow, stage), variables, self._events, goal)
+        definition = self._define_flow(flow, stage)
+        goal = _find_goal(definition.tasks, chosen)
+        runner = FlowRunner(definition, variables, self._events, goal, chosen=chosen)
         self._runs.append(runner)
         return runner
 
@@ -430,10 +432,15 @@ def _list_hosts(stage: Stage) -> str:
     return join_names(host.name for host in stage.hosts[:MOST_HOSTS_SHOWN]) + more
 
 
-def _find_goal(group: str, tasks: list[FlowTask], selected: list[str]) -> str | None:
-    """Return the last selected task of a flow that does something; None if more than tasks of the flow is selected."""
+def _find_chosen(group: str, tasks: Sequence[FlowTask], selected: Sequence[str]) -> list[str]:
+    """Return the selected tasks of a flow, in order; none if anything else is selected, too."""
     chosen = [task.name for task in tasks if any(fnmatch.fnmatch(f"{group}:{task.name}", name) for name in selected)]
-    if not chosen or not all(name.startswith(f"{group}:") for name in selected):
+    return chosen if all(name.startswith(f"{group}:") for name in selected) else []
+
+
+def _find_goal(tasks: Sequence[FlowTask], chosen: Sequence[str]) -> str | None:
+    """Return the last task up to the last chosen one that does something; None if none is chosen."""
+    if not chosen:
         return None
     reached = tasks[: [task.name for task in tasks].index(chosen[-1]) + 1]
     return next((task.name for task in reversed(reached) if not task.is_empty_point), None)

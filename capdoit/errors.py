@@ -9,7 +9,8 @@
      ├── ReleaseNotChosen    no release could be chosen for all hosts
      │    ├── NoTarget       no host can go to it
      │    └── FleetDisagrees the hosts differ
-     ├── PlanOutdated        the hosts have changed since the plan was made
+     ├── PlanOutdated        the hosts have changed since the plan was made, or since the operator approved the flow
+     ├── NotApproved         the operator did not approve a flow of a stage with confirm
      ├── GuardRefused        the guard of a recipe refuses the rollback
      ├── HostError           one host: a script failed there, or the host could not be reached
      │    ├── Unreachable    one host: no connection could be made
@@ -233,15 +234,21 @@ class FleetDisagrees(ReleaseNotChosen):
 
 
 class PlanOutdated(CapdoitError):
-    """The hosts have changed since the plan was made; nothing was touched.
+    """The hosts have changed since the plan was made, or since the operator approved the flow; nothing was touched.
 
     Args:
         differences: one sentence for each difference.
+        is_approval: the operator approved what a dry run showed; otherwise the plan is a file.
     """
 
-    def __init__(self, *differences: str) -> None:
+    def __init__(self, *differences: str, is_approval: bool = False) -> None:
         self.differences = differences
-        super().__init__(f"the plan is outdated: {'; '.join(differences)}")
+        self.summary = f"{'what you said yes to' if is_approval else 'the plan'} is outdated"
+        super().__init__(f"{self.summary}: {'; '.join(differences)}")
+
+
+class NotApproved(CapdoitError):
+    """A flow of a stage with ``confirm`` that the operator did not approve; nothing was touched."""
 
 
 class GuardRefused(CapdoitError):

@@ -324,6 +324,21 @@ class AutomaticRollbackStarted(Event):
 
 
 @dataclass(frozen=True)
+class AutomaticRollbackFinished(Event):
+    """An automatic rollback came to its end; the report of the deploy that failed follows.
+
+    Attributes:
+        targets: the release that was rolled back to, by host; empty if none was chosen.
+        has_failed: the rollback did not come to its end.
+        seconds: its duration.
+    """
+
+    targets: Mapping[str, str]
+    has_failed: bool
+    seconds: float
+
+
+@dataclass(frozen=True)
 class Warned(Event):
     """Something went wrong, and the flow goes on.
 
@@ -638,6 +653,28 @@ class DryRunFinished(Event):
     summary: DryRunSummary
     command: str = ""
     is_preview: bool = False
+
+
+@dataclass(frozen=True)
+class QuestionAsked(Event):
+    """The operator is asked whether a flow shall do what its dry run showed (``confirm``).
+
+    Attributes:
+        text: the question.
+    """
+
+    text: str
+
+
+@dataclass(frozen=True)
+class QuestionAnswered(Event):
+    """The operator answered the question.
+
+    Attributes:
+        is_yes: whether the flow goes on.
+    """
+
+    is_yes: bool
 
 
 @dataclass(frozen=True)

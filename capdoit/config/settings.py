@@ -135,6 +135,10 @@ RULES_OF_STAGES = {
         "What follows if something fails after publishing: rollback goes back and marks the release as bad.",
         is_for_deploys=True,
     ),
+    "confirm": SettingRule(
+        read_boolean,
+        "Whether a deploy or rollback shows what it would do and asks before it changes a host; yes=1 answers.",
+    ),
     "max_failures": SettingRule(
         whole_number_reader(0),
         "The number of hosts that cannot be reached without which a deploy goes on.",

@@ -80,6 +80,7 @@ class Stage:
     recipes: tuple[RecipeUse, ...] = ()
     keep_failed: bool = False
     on_failure: str = "stop"
+    confirm: bool = False
     max_failures: int = 0
     timeout: int | None = None
     drill: str = "never"

@@ -55,6 +55,11 @@ def _read_dry_run(name: str, value: str) -> str:
     return "" if chosen == "no" else chosen
 
 
+def _read_answer(name: str, value: str) -> str:
+    """Read the answer to a question; return it as commands repeat it, or an empty text for no."""
+    return "1" if _read_choice(name, value, ("1", "yes", "0", "no")) in ("1", "yes") else ""
+
+
 def _read_names(name: str, value: str) -> tuple[str, ...]:
     names = tuple(word.strip() for word in _read_text(name, value).split(","))
     if not all(names):
@@ -132,6 +137,7 @@ class Variables:
         apply: plan file to apply.
         report: file to write the report page to.
         wait: seconds to wait for the lock of another flow.
+        yes: ``1`` if a stage with ``confirm`` asks nothing; or empty.
         custom: variables of recipes and of the project, by name.
         typed_names: names of the variables that are on the command line.
     """
@@ -151,6 +157,7 @@ class Variables:
     apply: str | None = _variable(_read_text, tasks=FLOW_TASKS, is_repeated=False)
     report: str | None = _variable(_read_text, tasks=FLOW_TASKS)
     wait: int = _variable(_read_seconds, default=0, is_repeated=False)
+    yes: str = _variable(_read_answer, default="", tasks=FLOW_TASKS, is_repeated=False)
     custom: Mapping[str, str] = field(default_factory=dict)
     typed_names: frozenset[str] = frozenset()
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING
 
 from capdoit.config.variables import Variables
 from capdoit.decisions.readiness import find_undo_problems
 from capdoit.errors import CapdoitError, FlowAborted, Interrupted
-from capdoit.events import AutomaticRollbackStarted, EventBus
+from capdoit.events import AutomaticRollbackFinished, AutomaticRollbackStarted, EventBus
 from capdoit.flow.undo import find_undo_target
 from capdoit.output.command_line import CommandLine
 from capdoit.output.failure_report import FailureReport, RollbackReport
@@ -46,7 +47,14 @@ class AutomaticRollback:
 
     def run(self) -> RollbackReport:
         """Roll back, and return the data of the report; a failure is not raised."""
+        began = time.monotonic()
         self._deploy.emit(AutomaticRollbackStarted(self._deploy.decision.release))
+        report = self._roll_back()
+        seconds = time.monotonic() - began
+        self._deploy.emit(AutomaticRollbackFinished(report.targets, bool(report.failure), seconds))
+        return report
+
+    def _roll_back(self) -> RollbackReport:
         try:
             for task in self._definition.tasks:
                 if not task.is_empty_point:

@@ -31,7 +31,7 @@ from capdoit.text import compare_names, join_lines, join_names
 from capdoit.transfers import transfer_of
 
 CAPISTRANO_VARIABLES = ("branch", "rollback_release", "hosts", "roles")  # the environment may set them
-TYPED_WITH_A_PLAN = {"apply", "stage", "wait", "report"}
+TYPED_WITH_A_PLAN = {"apply", "stage", "wait", "report", "yes"}
 
 
 def prepare_flow(
@@ -42,6 +42,8 @@ def prepare_flow(
     is_part: bool = False,
     undone_release: str = "",
     is_drill: bool = False,
+    is_preview: bool = False,
+    approved: PlanFile | None = None,
 ) -> FlowContext:
     """Check an operator's request and return the context of its flow. No host is touched.
 
@@ -52,6 +54,8 @@ def prepare_flow(
         is_part: the operator asked for a part of the flow only.
         undone_release: in an automatic rollback, the release whose deploy failed.
         is_drill: the flow only rehearses.
+        is_preview: the flow is the dry run that is shown before a question.
+        approved: the dry run that the operator approved; None if nobody was asked.
 
     Raises:
         ConfigError: the request makes no sense, or a secret is not set.
@@ -60,14 +64,15 @@ def prepare_flow(
     _check_variables(definition, variables, is_part)
     plan = _load_plan(definition, variables)
     planned = plan.restore_variables(variables) if plan else variables
-    request = replace(_make_request(definition, planned, undone_release, is_drill), plan=plan)
+    request = _make_request(definition, planned, undone_release, is_drill)
+    request = replace(request, plan=approved or plan, is_preview=is_preview)
     if request.is_deploy:
         transfer_of(request.stage).prepare(request.stage)
     if plan:
         _refuse_changed_project(definition, request, plan)
     context = _make_context(definition, request, events)
     context.emit(_flow_started(definition, request))
-    if not (undone_release or is_drill):  # the flow around this one has told it
+    if not (undone_release or is_drill or approved):  # the flow around or before this one has told it
         _report_unmasked_secrets(definition, context)
     return context
 

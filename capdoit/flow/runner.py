@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 
@@ -23,6 +24,7 @@ from capdoit.events import (
     StepSkipped,
     StepStarted,
 )
+from capdoit.flow.approval import Approval
 from capdoit.flow.automatic_rollback import AutomaticRollback, is_rolled_back_automatically
 from capdoit.flow.dry_run import finish_dry_run, plan_step
 from capdoit.flow.failure import clean_up, report_failure
@@ -32,12 +34,14 @@ from capdoit.flow.short_drill import rehearse_rollback
 from capdoit.flow.undo import find_undo_command
 from capdoit.hosts.deadline import Deadline
 from capdoit.operations.confirmation import restore_unconfirmed
-from capdoit.operations.flow_decisions import choose_live
+from capdoit.operations.flow_decisions import choose_live, refuse_changed_hosts
 from capdoit.operations.lock import take_locks
+from capdoit.output.command_line import CommandLine
 from capdoit.output.failure_report import FailureReport
 from capdoit.sequence import FlowTask
 from capdoit.state.context import FlowContext
 from capdoit.state.flow_request import FlowDefinition
+from capdoit.state.plan_file import PlanFile
 from capdoit.steps import STEPS
 from capdoit.steps.finished import has_late_changes, write_late_changes
 from capdoit.text import get_first_line
@@ -51,8 +55,10 @@ class FlowRunner:
         variables: NAME=VALUE of the command line.
         events: bus of everything that people see.
         goal: name of the last task that the operator asked for; None for the complete flow.
+        chosen: names of all tasks of the flow that the operator named; empty for the complete flow.
         undone_release: in an automatic rollback, the release whose deploy failed.
         is_drill: the flow is the rehearsed rollback of a drill.
+        is_preview: the flow is the dry run that is shown before a question.
 
     Attributes:
         context: state of the flow; None until its first task began.
@@ -64,12 +70,17 @@ class FlowRunner:
         variables: Variables,
         events: EventBus,
         goal: str | None = None,
+        *,
+        chosen: Sequence[str] = (),
         undone_release: str = "",
         is_drill: bool = False,
+        is_preview: bool = False,
     ) -> None:
         self.context: FlowContext | None = None
         self._definition, self._variables, self._events = definition, variables, events
-        self._goal, self._undone_release, self._is_drill = goal, undone_release, is_drill
+        self._goal, self._chosen = goal, chosen
+        self._undone_release, self._is_drill, self._is_preview = undone_release, is_drill, is_preview
+        self._approval: Approval | None = None  # while the operator is asked
         self._rollback: AutomaticRollback | None = None
         self._has_ended = False
         self._is_failing = False
@@ -78,14 +89,16 @@ class FlowRunner:
 
     @property
     def is_at_work(self) -> bool:
-        """True if a signal must let it end in order: it has begun and not ended, or it cleans up."""
-        return (self.context is not None and not self._has_ended) or (self._is_failing and self._busy.locked())
+        """True if a signal must let it end in order: it has begun and not ended, it cleans up, or it asks."""
+        is_open = self.context is not None and not self._has_ended
+        return is_open or (bool(self._is_failing or self._approval) and self._busy.locked())
 
     def perform(self, task: FlowTask) -> None:
         """Do one step or hook; a hook that runs without the steps before it works on the live release.
 
         Raises:
             FlowAborted: it failed, and the flow has ended.
+            NotApproved: the operator did not approve the flow, and it has ended.
             ConfigError: the request makes no sense; no host was touched.
             NotReady: the controller lacks what the transfer needs; no host was touched.
         """
@@ -131,8 +144,9 @@ class FlowRunner:
             Whether a task is running, which will report the interruption itself.
         """
         self._signal = f"interrupted by {signal}"
-        if self._rollback:
-            self._rollback.interrupt(signal)
+        for part in (self._approval, self._rollback):
+            if part:
+                part.interrupt(signal)
         if self.context and not self._has_ended:
             self.context.fleet.stop()
         return self._busy.locked()
@@ -140,6 +154,7 @@ class FlowRunner:
     # -- the start
 
     def _prepare(self, first: FlowTask) -> FlowContext:
+        approved = self._ask_for_approval(first) if self._needs_approval else None
         is_part = self._goal not in (None, self._definition.last_working_task)
         return prepare_flow(
             self._definition,
@@ -148,7 +163,36 @@ class FlowRunner:
             is_part=is_part or bool(self._definition.steps_before(first)),
             undone_release=self._undone_release,
             is_drill=self._is_drill,
+            is_preview=self._is_preview,
+            approved=approved,
         )
+
+    @property
+    def _needs_approval(self) -> bool:
+        """True if the operator must be asked: never in a flow that only shows or rehearses, or that undoes a deploy."""
+        is_asked_already = self._undone_release or self._is_drill or self._is_preview
+        variables = self._variables
+        return self._definition.stage.confirm and not (variables.yes or variables.dry_run or is_asked_already)
+
+    def _ask_for_approval(self, first: FlowTask) -> PlanFile:
+        preview = FlowRunner(self._definition, self._variables, self._events, self._goal, is_preview=True)
+        command = CommandLine(self._definition.flow, self._definition.stage.name, self._variables)
+        self._approval = Approval(self._definition, preview, "" if self._chosen else command.again())
+        try:
+            return self._approval.obtain(self._tasks_from(first))
+        except BaseException:
+            self._has_ended = True  # a later task must not ask again
+            raise
+        finally:
+            self._approval = None
+
+    def _tasks_from(self, first: FlowTask) -> list[FlowTask]:
+        """Return the tasks that the operator asked for, of which this is the first."""
+        tasks = self._definition.tasks[self._definition.tasks.index(first) :]
+        if self._definition.steps_before(first):  # `doit run -s` leaves out what comes before
+            return [task for task in tasks if task.name in self._chosen]
+        goals = [number for number, task in enumerate(tasks) if task.name == self._goal]
+        return [*tasks[: goals[0] + 1]] if goals else [*tasks]
 
     def _check_order(self, task: FlowTask, context: FlowContext) -> None:
         done = context.progress.done
@@ -177,6 +221,7 @@ class FlowRunner:
     def _work(self, task: FlowTask, context: FlowContext) -> None:
         if context.progress.is_hooks_only and not context.decision.release:
             take_locks(context)
+            refuse_changed_hosts(context)
             choose_live(context)
         if hook := task.hook:
             context.executor.act(partial(call_hook, context, hook), partial(plan_hook, context, hook))

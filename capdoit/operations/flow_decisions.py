@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime, timezone
 from functools import partial
 
@@ -9,10 +10,11 @@ from capdoit.decisions.live_release import choose_live_release
 from capdoit.decisions.readiness import find_deploy_problems, find_rollback_problems, find_undo_problems
 from capdoit.decisions.release_name import accept_planned_name, choose_release_name
 from capdoit.decisions.rollback_target import choose_rollback_target
-from capdoit.errors import NotReady, Problem
+from capdoit.errors import NotReady, PlanOutdated, Problem
 from capdoit.operations.expected_files import find_certain_problems
 from capdoit.operations.guards import call_guards
 from capdoit.state.context import FlowContext
+from capdoit.state.plan_file import changed_decisions, changed_hosts
 
 
 def choose_new_release(context: FlowContext) -> None:
@@ -67,3 +69,30 @@ def choose_live(context: FlowContext) -> None:
     """
     names, revision = choose_live_release(list(context.progress.facts.values()))
     context.decide(release=max(names.values()), names=names, revision=revision)
+
+
+def refuse_changed_hosts(context: FlowContext) -> None:
+    """Refuse hosts that have changed since the plan was made, if the flow has a plan.
+
+    Raises:
+        PlanOutdated: has what happened.
+    """
+    facts = [*context.progress.facts.values()]
+    if plan := context.request.plan:
+        _refuse_outdated(context, changed_hosts(plan, facts, datetime.now(timezone.utc)))
+
+
+def refuse_changed_target(context: FlowContext) -> None:
+    """Refuse a rollback that would now do something else than its plan says, if it has a plan.
+
+    Raises:
+        PlanOutdated: has the differences.
+    """
+    decision = context.decision
+    if plan := context.request.plan:
+        _refuse_outdated(context, changed_decisions(plan, decision.release, decision.reverts))
+
+
+def _refuse_outdated(context: FlowContext, differences: Sequence[str]) -> None:
+    if differences:
+        raise PlanOutdated(*differences, is_approval=not context.request.variables.apply)

@@ -12,9 +12,16 @@ from capdoit.output.dry_run_summary import render_dry_run
 from capdoit.output.failure_report import render_failure
 from capdoit.redaction import SHORTEST_SECRET
 from capdoit.text import fit_table, group_names, join_names, shorten_revision
+from capdoit.units import format_seconds
 
-# These begin with the name of the flow, at the left edge.
-REPORTS = (events.TeardownFailed, events.FlowStopped, events.DryRunFinished)
+# These begin at the left edge: with the name of a flow, or as a heading.
+REPORTS = (
+    events.TeardownFailed,
+    events.FlowStopped,
+    events.DryRunFinished,
+    events.AutomaticRollbackStarted,
+    events.AutomaticRollbackFinished,
+)
 
 
 class ConsoleListener:
@@ -88,7 +95,15 @@ def _stop_requested(event: events.StopRequested) -> Iterator[Line]:
 
 
 def _automatic_rollback_started(event: events.AutomaticRollbackStarted) -> Iterator[Line]:
-    yield f"{event.release} is live, but its deploy failed: rolling back (on_failure: rollback)", None
+    yield "", None
+    yield f"== Automatic rollback (on_failure): the deploy of {event.release} failed ==", Tone.HEAD
+
+
+def _automatic_rollback_finished(event: events.AutomaticRollbackFinished) -> Iterator[Line]:
+    live = "; ".join(f"{release} is live on {hosts}" for release, hosts in group_names(event.targets.items()).items())
+    end, what = ("failed", "") if event.has_failed else ("done", f": {live}")
+    yield f"== Automatic rollback {end} after {format_seconds(event.seconds)}{what} ==", Tone.HEAD
+    yield "", None
 
 
 def _warned(event: events.Warned) -> Iterator[Line]:
@@ -170,8 +185,9 @@ def _dry_run_finished(event: events.DryRunFinished, width: int) -> Iterator[Line
     yield title, Tone.HEAD
     yield from ((line, None) for line in lines)
     if not event.is_preview:
-        apply = f" To do exactly this: {event.command}" if event.command else ""
-        yield f"This was a dry run: nothing was changed on any host.{apply}", None
+        yield "This was a dry run: nothing was changed on any host.", None
+    if event.command:
+        yield f"To do exactly this: {event.command}", None
 
 
 def _rollback_rehearsed(event: events.RollbackRehearsed) -> Iterator[Line]:
@@ -225,6 +241,7 @@ RENDERERS: dict[type[Event], Callable[[Any], Iterator[Line]]] = {
     events.FlowStopped: _flow_stopped,
     events.StopRequested: _stop_requested,
     events.AutomaticRollbackStarted: _automatic_rollback_started,
+    events.AutomaticRollbackFinished: _automatic_rollback_finished,
     events.Warned: _warned,
     events.LoginRetried: _login_retried,
     events.SecretsNotMasked: _secrets_not_masked,

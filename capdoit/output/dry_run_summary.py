@@ -49,7 +49,7 @@ class HostRoom:
 
 @dataclass(frozen=True)
 class DryRunSummary:
-    """What a flow would do.
+    """The effects that a flow would have.
 
     Attributes:
         name: flow and stage, such as ``deploy:production``.
@@ -139,8 +139,7 @@ def _by_hosts(summary: DryRunSummary, texts: Mapping[str, str]) -> str:
 
 
 def _commits(summary: DryRunSummary, column: _Column, width: int, most: int) -> Iterator[str]:
-    if summary.why_no_commits:
-        yield from column.lines("commits", f"not known: {summary.why_no_commits}")
+    yield from column.lines("commits", summary.why_no_commits)
     for gap in summary.gaps:
         yield from column.lines("commits", describe_gap(summary.source, summary.revision, gap, summary.flow))
         commits = list_commits(gap, width - 2)

@@ -109,7 +109,7 @@ def _describe_lock_held(error: LockHeld) -> list[ReportLine]:
 
 
 def _describe_plan_outdated(error: PlanOutdated) -> list[ReportLine]:
-    return _causes("the plan is outdated:", *(f"  {difference}" for difference in error.differences))
+    return _causes(f"{error.summary}:", *(f"  {difference}" for difference in error.differences))
 
 
 def _describe_guard_refused(error: GuardRefused) -> list[ReportLine]:
@@ -213,7 +213,9 @@ def _advise_unlock(error: LockHeld, command: CommandLine) -> str:
 
 
 def _advise_new_plan(_: PlanOutdated, command: CommandLine) -> str:
-    return f"To make a new plan: {command.again(plan=command.variables.apply)}"
+    if command.variables.apply:
+        return f"To make a new plan: {command.again(plan=command.variables.apply)}"
+    return f"To see what it would do now, and answer again: {command.again()}"
 
 
 def _advise_migrations(error: GuardRefused, command: CommandLine) -> str:

@@ -61,8 +61,8 @@ class LineView:
             if self._choice.verbosity > Verbosity.SILENT:
                 self._ticker.start()
                 self._show(event, display, now)
-            elif isinstance(event, events.TeardownFailed):  # doit does not report it
-                self._console.write(event.text, Tone.BAD)
+            elif _is_always_shown(event):
+                self._write_unmarked(render_message(event, self._console.width))
 
     def _show(self, event: Event, display: FlowDisplay, now: float) -> None:
         if isinstance(event, events.HostOutput):
@@ -147,6 +147,12 @@ class LineView:
         if self._fold:
             self._console.write_control(end_fold(self._choice.folding, self._fold))
             self._fold = ""
+
+
+def _is_always_shown(event: Event) -> bool:
+    """Return True for what doit does not report, and for what the operator is asked about."""
+    is_question = isinstance(event, events.DryRunFinished) and event.is_preview
+    return is_question or isinstance(event, events.TeardownFailed)
 
 
 def _describe_silence(display: FlowDisplay, now: float) -> str:

@@ -80,7 +80,9 @@ def _titles(display: FlowDisplay, now: float) -> Iterator[Text]:
 
 def _title(display: FlowDisplay, now: float) -> str:
     release = display.decision.release if display.decision else ""
-    words = (format_clock(now - display.began), display.name, release, f"by {display.operator}")
+    is_dry_run = display.started and display.started.is_dry_run
+    name = f"{'dry run of ' if is_dry_run else ''}{display.name}"
+    words = (format_clock(now - display.began), name, release, f"by {display.operator}")
     return "  ".join(filter(None, (*words, describe_code(display))))
 
 

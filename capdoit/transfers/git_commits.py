@@ -54,18 +54,6 @@ class Repository:
         """Return whether git has a setting here, in the repository or for the user."""
         return self._run("config", name).returncode == 0
 
-    def commits_between(self, start: str, end: str) -> list[Commit]:
-        """Return the commits that ``end`` has and ``start`` lacks, newest first.
-
-        Raises:
-            NotReady: the repository lacks one of the two.
-        """
-        for revision in (start, end):
-            if not self.has(revision):
-                raise NotReady(f"there is no commit {make_printable(revision)}")
-        log = ("log", DATE, "--encoding=UTF-8", f"--format={LOG_FORMAT}", f"{start}..{end}", "--")
-        return [_commit(line) for line in self.run_checked(*log).split("\n")[:-1]]
-
     def compare(self, before: str, after: str) -> tuple[list[Commit], list[Commit]]:
         """Return the commits that ``after`` has and ``before`` lacks, and the reverse, newest first.
 

@@ -67,6 +67,9 @@ def test_on_failure_rollback_rolls_back_and_marks_the_release_bad(project: Proje
     )
     done = project.doit("deploy:production").failed()
     assert "exit 9: exit status 9" in done.out
+    heading = r"^== Automatic rollback \(on_failure\): the deploy of [0-9]{14} failed ==$"
+    end = rf"^== Automatic rollback done after \S+: {first} is live on web1, web2 ==$"
+    assert re.search(rf"{heading}.*rollback:production.*{end}", done.out, re.MULTILINE | re.DOTALL)
     assert f"It was rolled back (on_failure): {first} is live on web1, web2" in done.out
     assert done.out.count("restarted") == 2
     assert [project.current(host) for host in project.hosts] == [first, first]

@@ -76,6 +76,7 @@ def test_each_setting_has_its_place_in_deploy_yml(full: Full) -> None:
         ("linked_dirs", "log, tmp", "top", "deploy.yml:8"),
         ("keep_failed", "false", "default", ""),
         ("on_failure", "stop", "default", ""),
+        ("confirm", "false", "default", ""),
         ("max_failures", "0", "default", ""),
         ("drill", "never", "default", ""),
         ("recipes.systemd", "on", "stage", "deploy.yml:24"),

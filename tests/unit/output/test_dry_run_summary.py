@@ -72,5 +72,5 @@ def test_obstacles_and_differences_have_a_line_each() -> None:
 
 
 def test_unknown_commits_have_a_reason() -> None:
-    lines = [unwrap(line) for line in render_dry_run(replace(SUMMARY, gaps=(), why_no_commits="no git"), 80)]
-    assert "commits not known: no git" in lines
+    lines = [unwrap(line) for line in render_dry_run(replace(SUMMARY, gaps=(), why_no_commits="no git here"), 80)]
+    assert "commits no git here" in lines
