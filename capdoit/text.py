@@ -11,6 +11,7 @@ COLOR = re.compile(r"\033\[[0-9;:]*m")
 END_OF_COLORS = "\033[0m"
 ERASE_LINE = "\033[K"  # grep and gcc write it after each color
 REVISION_DIGITS = 12  # of a revision that people read; JSON has all digits
+RUN_DIGITS = 8  # of the id of a run that people read: enough to tell the runs of a log apart
 
 
 def make_printable(value: str | bytes) -> str:
@@ -74,6 +75,11 @@ def shorten(value: str, most: int) -> str:
 def shorten_revision(revision: str) -> str:
     """Return a commit or checksum as people read it: its first 12 digits."""
     return revision[:REVISION_DIGITS]
+
+
+def shorten_run(run: str) -> str:
+    """Return the id of a run as people read it: its first 8 digits."""
+    return run[:RUN_DIGITS]
 
 
 def format_table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:

@@ -20,7 +20,6 @@ from capdoit.errors import ConfigError
 from capdoit.events import CommandStarted, EventBus
 from capdoit.output.console import Console
 from capdoit.output.console_listener import console_events
-from capdoit.output.log_file import write_log
 from capdoit.state.flow_request import current_operator
 from capdoit.text import join_lines, join_names
 
@@ -71,6 +70,8 @@ class CommandRequest:
             name: name of the subcommand.
             stage: the stage with the selected hosts.
         """
+        from capdoit.output.log_file import write_log
+
         run, events, log = secrets.token_hex(8), self.events, self.load_project().config.log
         if log:
             write_log(log, events)

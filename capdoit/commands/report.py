@@ -8,9 +8,8 @@ from collections.abc import Sequence
 from capdoit.commands.command_request import CommandRequest
 from capdoit.commands.subcommand import Subcommand
 from capdoit.errors import ConfigError
-from capdoit.output.log_file import RUN_DIGITS
 from capdoit.output.report_files import KeptPage, find_pages, list_pages, report_folder
-from capdoit.text import fit_table, join_names
+from capdoit.text import fit_table, join_names, shorten_run
 
 HEAD = ("run", "when (UTC)", "flow", "result")
 
@@ -37,14 +36,14 @@ def _find_page(pages: Sequence[KeptPage], word: str) -> KeptPage:
     if not found:
         raise ConfigError(f"no report of a run {word}; doit cap report lists all")
     if len(found) > 1:
-        runs = join_names(page.run_id[:RUN_DIGITS] for page in found)
+        runs = join_names(shorten_run(page.run_id) for page in found)
         raise ConfigError(f"{word} is the beginning of {len(found)} runs: {runs}")
     return found[0]
 
 
 def _row(page: KeptPage) -> tuple[str, ...]:
     when = f"{page.began_at:%Y-%m-%d %H:%M:%S}"
-    return page.run_id[:RUN_DIGITS], when, f"{page.flow}:{page.stage}", page.verdict
+    return shorten_run(page.run_id), when, f"{page.flow}:{page.stage}", page.verdict
 
 
 COMMAND = Subcommand(

@@ -19,12 +19,11 @@ from capdoit import events
 from capdoit.events import Event, EventBus
 from capdoit.output.log_records import Record, make_record
 from capdoit.output.rotating_file import Position, RotatingFile
-from capdoit.text import make_printable, strip_colors
+from capdoit.text import make_printable, shorten_run, strip_colors
 
-RUN_DIGITS = 8  # of the id of a run: enough to tell the runs of a log apart
 NONE = "-"
 SAME_SCRIPT = "(the script is above)"
-TASKS: dict[type[Event], str] = {events.CheckStarted: "check", events.DrillStarted: "drill"}
+FAILURES = (events.StepFailed, events.CheckFailed, events.RehearsalFailed)
 REPORTS = (events.FlowFailed, events.FlowStopped, events.RehearsalFailed)  # are made from errors
 
 
@@ -62,20 +61,9 @@ class LogFile:
     def __call__(self, event: Event) -> None:
         """Write an event."""
         run = self._runs.setdefault(event.run, LoggedRun())
-        if isinstance(event, events.StepStarted):
-            run.task, run.failure = event.name, None
-        elif isinstance(event, events.CommandStarted):
-            run.task = event.name
-        elif type(event) in TASKS:
-            run.task = TASKS[type(event)]
-        position = self._write(event, run)
-        if isinstance(event, events.WorkFinished) and event.reason and not event.is_cancelled:
-            run.failure = run.failure or position
-        elif isinstance(event, (events.StepFailed, events.CheckFailed, events.RehearsalFailed)):
-            self._note_failure(run.failure or position)
-            run.task = "failed"
-        elif isinstance(event, (events.StepFinished, events.StepSkipped)):
-            run.task = NONE
+        if task := _task_begun_by(event):
+            run.task, run.failure = task, None
+        self._note(event, run, self._write(event, run))
 
     def take_failure(self) -> str:
         """Return and forget where the log has the last failure that this thread reported: ``log/capdoit.log:123``.
@@ -87,10 +75,16 @@ class LogFile:
         found = self._file.find_line(position) if position else None
         return f"{os.path.relpath(found[0])}:{found[1]}" if found else ""
 
-    def _note_failure(self, position: Position | None) -> None:
-        """Note the first failure: that of a flow, not that of the automatic rollback after it."""
-        if position:
-            self._failures.setdefault(threading.get_ident(), position)
+    def _note(self, event: Event, run: LoggedRun, position: Position | None) -> None:
+        """Take into account what an event, which has this position in the log, means for later records."""
+        if isinstance(event, events.WorkFinished) and event.reason and not event.is_cancelled:
+            run.failure = run.failure or position
+        elif isinstance(event, FAILURES):
+            run.task = "failed"
+            if found := run.failure or position:  # of several, the first: a failed rollback may follow a failed deploy
+                self._failures.setdefault(threading.get_ident(), found)
+        elif isinstance(event, (events.StepFinished, events.StepSkipped)):
+            run.task = NONE
 
     def _write(self, event: Event, run: LoggedRun) -> Position | None:
         """Write the record of an event, and return its position; None if the log does not have it."""
@@ -114,7 +108,17 @@ class LogFile:
     def _tell(self, error: OSError) -> None:
         if not self._has_warned:
             self._has_warned = True
-            self._warn(f"{os.path.relpath(self._file.path)} cannot be written: {error.strerror}; the log is incomplete")
+            path = os.path.relpath(self._file.path)
+            self._warn(f"{path} cannot be written: {error.strerror}. log: in deploy.yml chooses another file")
+
+
+def _task_begun_by(event: Event) -> str:
+    """Return the name of the task that begins with an event; empty for most events."""
+    if isinstance(event, (events.StepStarted, events.CommandStarted)):
+        return event.name
+    if isinstance(event, events.CheckStarted):
+        return "check"
+    return "drill" if isinstance(event, events.DrillStarted) else ""
 
 
 def write_log(path: Path, bus: EventBus) -> LogFile:
@@ -126,7 +130,7 @@ def write_log(path: Path, bus: EventBus) -> LogFile:
 
 def format_record(record: Record, run: str, task: str) -> str:
     """Return the lines of a record, with the time of now."""
-    short_run = run[:RUN_DIGITS] or NONE
+    short_run = shorten_run(run) or NONE
     head = f"{_format_front(run, task, record.host)}{record.text}"
     return "".join(f"{make_printable(line)}\n" for line in [head, *(f"{short_run} | {line}" for line in record.more)])
 
@@ -139,7 +143,7 @@ def format_output(event: events.HostOutput | events.HiddenOutput, task: str) -> 
 
 
 def _format_front(run: str, task: str, host: str) -> str:
-    return f"{_format_time(time.time_ns() // 1_000_000)} {run[:RUN_DIGITS] or NONE} {task} {host or NONE} "
+    return f"{_format_time(time.time_ns() // 1_000_000)} {shorten_run(run) or NONE} {task} {host or NONE} "
 
 
 def _without_known_script(event: Event, run: LoggedRun) -> Event:

@@ -9,11 +9,14 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from capdoit.errors import ConfigError
-from capdoit.output.report_page import MARK
-from capdoit.output.run_record import RunRecord
 
+if TYPE_CHECKING:
+    from capdoit.output.run_record import RunRecord
+
+MARK = "<!doctype html><!-- report of capdoit -->"  # begins each page, and tells it from other files
 FOLDER = "reports"
 MOST_KEPT = 20
 TIME = "%Y%m%d%H%M%S"  # in UTC, as in the names of releases

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from capdoit.output.failure_report import render_failure
 from capdoit.output.flow_display import StepDisplay
 from capdoit.output.html_text import Html, element, join
+from capdoit.output.report_files import MARK
 from capdoit.output.report_timeline import render_bars, render_legend, render_timeline
 from capdoit.output.run_record import OUTSIDE, HostTrack, KeptOutput, OutputKind, OutputLine, RunRecord, Verdict
 from capdoit.output.summary import describe_code
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
     from capdoit.records.revision_gap import Commit, Gap
 
 STYLE = Path(__file__).with_suffix(".css")
-MARK = "<!doctype html><!-- report of capdoit -->"  # begins each page, and tells it from other files
 WORDS = {
     Verdict.RUNNING: ("did not end", "bad"),
     Verdict.DONE: ("done", "good"),

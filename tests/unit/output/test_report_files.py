@@ -11,6 +11,7 @@ import pytest
 from capdoit.errors import ConfigError
 from capdoit.events import FlowStarted
 from capdoit.output.report_files import (
+    MARK,
     MOST_KEPT,
     find_pages,
     keep_page,
@@ -19,7 +20,6 @@ from capdoit.output.report_files import (
     report_folder,
     write_page,
 )
-from capdoit.output.report_page import MARK
 from capdoit.output.run_record import RunRecord, Verdict
 
 NOON = datetime(2026, 11, 28, 12, tzinfo=timezone(timedelta(hours=1)))

@@ -12,7 +12,8 @@ from capdoit.errors import CapdoitError
 from capdoit.events import Event
 from capdoit.output.command_line import CommandLine
 from capdoit.output.failure_report import FailureReport
-from capdoit.output.report_page import MARK, render_page
+from capdoit.output.report_files import MARK
+from capdoit.output.report_page import render_page
 from capdoit.output.run_record import RunRecord
 from capdoit.records.revision_gap import Commit, Gap
 from capdoit.redaction import Redactor
