@@ -1,7 +1,7 @@
 """The JSON Schema of deploy.yml, for editors. It is made from the rules that deploy.yml is read with.
 
-Editors know draft 7. They do not show a tag to the schema: of `!env NAME` it sees the string NAME. So a setting with
-`!env` is accepted wherever a variable in capitals stands. Only deploy.yml itself tells it from a misspelled word.
+Editors know draft 7. They do not show a tag to the schema: of `!env NAME` it sees the string NAME. So the schema
+accepts a name in capitals as the value of a setting that may be `!env NAME`.
 """
 
 from __future__ import annotations
@@ -15,11 +15,7 @@ from capdoit.config.settings import DEFAULT_LOG, HOST, STAGE, TOP, Schema, Setti
 from capdoit.config.stages import HostConfig, Stage
 
 DRAFT = "http://json-schema.org/draft-07/schema#"
-ENVIRONMENT: JsonSchema = {
-    "description": "!env NAME: the value of an environment variable",
-    "type": "string",
-    "pattern": "^[A-Z_][A-Z0-9_]*$",
-}
+ENVIRONMENT: JsonSchema = {"type": "string", "pattern": "^[A-Z_][A-Z0-9_]*$"}
 
 
 def make_editor_schema(transfers: Transfers, recipes: JsonSchema) -> JsonSchema:
@@ -32,7 +28,7 @@ def make_editor_schema(transfers: Transfers, recipes: JsonSchema) -> JsonSchema:
     rules = Schema(transfers)
     return {
         "$schema": DRAFT,
-        "title": "deploy.yml of capdoit",
+        "description": "The application, how it is deployed, and its hosts.",
         **_describe_level(rules, TOP),
         "required": ["stages"],
         "definitions": {

@@ -147,7 +147,7 @@ RULES_OF_STAGES = {
     "timeout": SettingRule(whole_number_reader(1), "Seconds after which a flow fails; no limit if not set."),
     "drill": SettingRule(DRILL, "When to rehearse a rollback without being asked.", is_for_deploys=True),
     "drill_max_age": SettingRule(
-        read_age, "The age of the last drill, such as 30d or 12h, from which doit check warns.", is_for_deploys=True
+        read_age, "doit check warns if the last drill is older than this, such as 30d or 12h.", is_for_deploys=True
     ),
     "ssh_config": SettingRule(
         read_string, "A configuration file for ssh -F, relative to the directory of deploy.yml.", is_text=True
