@@ -113,7 +113,8 @@ def _common(values: Iterable[str]) -> str:
 
 
 def _wrap(note: str, width: int) -> list[str]:
-    return textwrap.wrap(note, width, initial_indent=INDENT, subsequent_indent=INDENT)
+    wrapper = textwrap.TextWrapper(width, INDENT, INDENT, break_long_words=False, break_on_hyphens=False)
+    return wrapper.wrap(note)
 
 
 def _json(stage: Stage, outcomes: Sequence[Outcome[Facts]], shown: Sequence[FlowRecord]) -> dict[str, Any]:

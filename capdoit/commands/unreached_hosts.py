@@ -12,10 +12,10 @@ from capdoit.output.report_lines import render_lines
 
 
 def print_unreached_hosts(console: Console, outcomes: Iterable[Outcome[Any]]) -> None:
-    """Print the errors of the hosts that did not answer, equal ones once, with the last lines that they printed."""
+    """Print a line for each reason why hosts did not answer, with the line of output that tells it, and hints."""
     problems = [problem for one in outcomes if one.error for problem in find_problems(one.error, one.host)]
     if problems:
-        console.write(render_lines(console, [line.indented(2) for line in describe_problems(problems)]))
+        console.write(render_lines(console, [line.indented(2) for line in describe_problems(problems, are_brief=True)]))
 
 
 def errors_by_host(outcomes: Iterable[Outcome[Any]]) -> dict[str, str]:

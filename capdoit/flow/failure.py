@@ -15,6 +15,7 @@ from capdoit.hosts.deadline import Deadline
 from capdoit.operations.confirmation import restore_unconfirmed
 from capdoit.operations.guards import find_reverted
 from capdoit.operations.survey import survey_host
+from capdoit.output.error_text import summarize_cause
 from capdoit.output.failure_report import FailureReport, HostState
 from capdoit.records.fact_lines import find_facts
 from capdoit.records.facts import Facts
@@ -51,8 +52,7 @@ def clean_up(context: FlowContext, failed_in: str, error: BaseException) -> list
 def _step_failed(context: FlowContext, failed_in: str, error: BaseException) -> StepFailed:
     if isinstance(error, Interrupted):
         return StepFailed(failed_in, interruption=str(error))
-    reason = get_first_line(str(error).strip())
-    return StepFailed(failed_in, "", make_printable(context.events.redact_message(reason)))
+    return StepFailed(failed_in, "", make_printable(context.events.redact_message(summarize_cause(error))))
 
 
 def report_failure(context: FlowContext, title: str, error: BaseException, states: list[HostState]) -> FailureReport:

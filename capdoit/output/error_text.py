@@ -21,7 +21,7 @@ from capdoit.errors import (
     find_problems,
 )
 from capdoit.output.command_line import CommandLine
-from capdoit.output.problem_lines import describe_problems
+from capdoit.output.problem_lines import describe_problems, summarize_problems
 from capdoit.output.report_lines import Kind, ReportLine, as_advice, as_lines, as_text
 from capdoit.text import format_table, group_names, join_names, shorten_revision
 
@@ -59,6 +59,11 @@ def describe_cause(error: BaseException) -> list[ReportLine]:
         if isinstance(error, kind):
             return describe(error)
     return describe_problems(find_problems(error))
+
+
+def summarize_cause(error: BaseException) -> str:
+    """Return the cause of an error in one line, with the line of output that tells it, for the journal."""
+    return summarize_problems(find_problems(error))
 
 
 def describe_error(error: BaseException) -> list[ReportLine]:

@@ -9,9 +9,11 @@ from dataclasses import dataclass, replace
 from capdoit.errors import Problem
 from capdoit.output.known_causes import FoundCause, find_known_cause
 from capdoit.output.report_lines import Kind, ReportLine
-from capdoit.text import join_names
+from capdoit.text import join_names, shorten
 
 OUTPUT_INDENTATION = 4
+MOST_SUMMARIZED = 3  # groups, so that the line fits the journal
+LONGEST_PART = 200  # bytes
 OF_ONE_HOST = re.compile(r"SHA256:\S+|\d+")  # fingerprints, ports, pids, times
 
 
@@ -30,17 +32,32 @@ class ProblemGroup:
     is_equal: bool = True
 
 
-def describe_problems(problems: Iterable[Problem]) -> list[ReportLine]:
-    """Return the lines about problems; what hosts share is there once. A hint follows the last problem of its kind."""
+def describe_problems(problems: Iterable[Problem], *, are_brief: bool = False) -> list[ReportLine]:
+    """Return the lines about problems; what hosts share is there once. A hint follows the last problem of its kind.
+
+    Args:
+        problems: problems of hosts and of the fleet.
+        are_brief: of the output, show only the line that tells the cause, next to the reason.
+    """
     groups = group_problems(problems)
     hints = [_find_cause(group.problem, ()) for group in groups]
     lines: list[ReportLine] = []
     for number, (group, hint) in enumerate(zip(groups, hints, strict=True)):
-        lines += _describe_group(group, hint.line if hint else "")
+        if are_brief:
+            lines.append(ReportLine(_summarize_group(group), Kind.CAUSE))
+        else:
+            lines += _describe_group(group, hint.line if hint else "")
         if hint and hint not in hints[number + 1 :]:
             alike = [one for one, other in zip(groups, hints, strict=True) if other == hint]
             lines.append(_describe_hint(alike))
     return lines
+
+
+def summarize_problems(problems: Iterable[Problem]) -> str:
+    """Return problems in one line: of each group the reason, and the line of output that tells the cause."""
+    groups = group_problems(problems)
+    more = [f"and {len(groups) - MOST_SUMMARIZED} more"] if len(groups) > MOST_SUMMARIZED else []
+    return "; ".join([*map(_summarize_group, groups[:MOST_SUMMARIZED]), *more])
 
 
 def group_problems(problems: Iterable[Problem]) -> list[ProblemGroup]:
@@ -69,6 +86,15 @@ def _describe_group(group: ProblemGroup, cause: str) -> Iterator[ReportLine]:
     if not group.is_equal:
         yield ReportLine(f"on {group.hosts[0]}:", indentation=OUTPUT_INDENTATION // 2)
     yield from _describe_output(output, cause)
+
+
+def _summarize_group(group: ProblemGroup) -> str:
+    reason, *output = group.problem.text.split("\n")
+    cause = _find_cause(group.problem, ())
+    last_line = next((line.strip() for line in reversed(output) if line.strip()), "")
+    telling = cause.line if cause and cause.line != reason else last_line
+    parts = [join_names(group.hosts), shorten(reason, LONGEST_PART), shorten(telling, LONGEST_PART)]
+    return ": ".join(filter(None, parts))
 
 
 def _describe_output(output: Sequence[str], cause: str) -> Iterator[ReportLine]:

@@ -115,11 +115,13 @@ def test_a_command_ended_by_a_signal_is_reported_as_such(named: Project) -> None
     assert said[0] == "web1: was killed by signal 9"
 
 
-def test_an_unreachable_host_has_one_line_and_the_others_answer(project: Project) -> None:
+def test_an_unreachable_host_has_a_line_and_a_hint_and_the_others_answer(project: Project) -> None:
     add_host(project, "far", NOWHERE)
     said = said_by(project.doit("cap", "exec", "echo hello").failed(1))
     assert said[:2] == ["web1, web2: exit status 0", "    hello"]
-    assert [line.startswith("  far: cannot connect: ") for line in said[2:]] == [True]
+    line, hint = said[2:]
+    assert line.startswith("  far: cannot connect: ")
+    assert hint.startswith("  Hint: ")
 
 
 def test_a_secret_reaches_the_command_and_is_masked(project: Project) -> None:

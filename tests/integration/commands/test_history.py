@@ -60,6 +60,27 @@ def test_history_lists_deploys_rollbacks_failures_and_unlocks(project: Project) 
     assert all(0 < one["seconds"] < 60 for one in found[1:])
 
 
+def test_history_tells_why_a_flow_failed_without_secrets(project: Project) -> None:
+    (project.path / "deploy.yml").write_text(
+        json.dumps({**project.settings, "default_env": {"TOKEN": "@TOKEN@"}}).replace('"@TOKEN@"', "!env TOKEN")
+    )
+    write_command_hook(
+        project, "after('updated')", "echo rake aborted!; echo no database for $TOKEN; exit 3", "migrate"
+    )
+    secret = {"TOKEN": "hunter22"}
+    project.doit("deploy:production", env=secret).failed()
+
+    (failed,) = history(project)
+    assert failed["ending"] == "in migrate"
+    assert failed["reason"].startswith("web1, web2: echo rake aborted!")
+    assert failed["reason"].endswith(": exit status 3: no database for ***")
+    said = project.doit("cap", "history", check=True).out
+    assert "in migrate: web1, web2: echo rake aborted!" in said
+    assert "no database for ***" in " ".join(said.split())
+    journals = [(project.deploy_to(host) / ".capdoit/journal").read_text() for host in project.hosts]
+    assert not any("hunter22" in text for text in (said, *journals))
+
+
 def test_history_distinguishes_interrupted_from_failed_flows(project: Project) -> None:
     project.doit("deploy:production", check=True)
     write_command_hook(project, "after('updated')", "touch begun; sleep 1000", name="waits")
@@ -146,8 +167,9 @@ def test_history_includes_flows_of_capistrano(project: Project) -> None:
 def test_history_works_before_the_first_deploy_and_without_reachable_hosts(project: Project) -> None:
     assert "The journals of all hosts are empty." in project.doit("cap", "history", check=True).out
     add_host(project, "far", NOWHERE)
-    (line,) = project.doit("cap", "history", "hosts=far").failed(1).out.splitlines()
+    line, hint = project.doit("cap", "history", "hosts=far").failed(1).out.splitlines()
     assert line.startswith("  far: cannot connect: ")
+    assert hint.startswith("  Hint: ")
     project.doit("cap", "history").failed(3)
 
 

@@ -197,8 +197,9 @@ def test_pending_works_with_an_unreachable_host(project: Project) -> None:
     project.doit("deploy:production", check=True)
     add_host(project, "far", NOWHERE)
     assert "Nothing is pending" in project.doit("cap", "pending").failed(3).out
-    (line,) = project.doit("cap", "pending", "hosts=far").failed(1).out.splitlines()
+    line, hint = project.doit("cap", "pending", "hosts=far").failed(1).out.splitlines()
     assert line.startswith("  far: cannot connect: ")
+    assert hint.startswith("  Hint: ")
 
 
 @pytest.mark.extended("detail")

@@ -40,7 +40,9 @@ def test_check_reports_that_deploy_to_cannot_be_created_and_no_consequences(proj
     project.hosts["web2"]["deploy_to"] = "file/shop"
     project.config()
     said = project.doit("check:production").failed().out.partition("a deploy would fail:\n")[2]
-    assert said.strip() == f"web2: {project.path}/file/shop could not be created by {getpass.getuser()}"
+    problem, *others = said.strip().splitlines()
+    assert problem == f"web2: {project.path}/file/shop could not be created by {getpass.getuser()}"
+    assert [line.startswith("Log: ") for line in others] == [True]
 
 
 def test_check_names_the_holder_of_a_lock(project: Project) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from capdoit.errors import HostError, Problem, Unreachable
-from capdoit.output.problem_lines import describe_problems
+from capdoit.output.problem_lines import describe_problems, summarize_problems
 from capdoit.output.report_lines import Kind, as_text
 
 
@@ -55,3 +55,24 @@ def test_one_hint_is_for_all_hosts_with_its_cause_and_the_line_that_tells_the_ca
 def test_a_hint_about_a_login_has_the_command_to_log_in_by_hand() -> None:
     denied = Unreachable("web1", "cannot connect: ann@web1: Permission denied (publickey).", login="ssh ann@web1")
     assert said(denied.problem)[-1].endswith("To see the keys that ssh offers: ssh ann@web1 -v")
+
+
+def test_a_summary_has_the_last_line_of_output_or_the_one_that_tells_a_known_cause() -> None:
+    assert summarize_problems([failed(host, "rake aborted!", "no database") for host in ("web1", "web2")]) == (
+        "web1, web2: restart: exit status 1: no database"
+    )
+    lines = ("Host key verification failed.", "fatal: Could not read from remote repository.", "", "and so on")
+    assert summarize_problems([failed("web1", *lines)]) == (
+        "web1: restart: exit status 1: Host key verification failed."
+    )
+
+
+def test_a_long_command_does_not_push_the_telling_line_out_of_a_summary() -> None:
+    summary = summarize_problems([failed("web1", "no database", reason=f"{'x ' * 1000}: exit status 1")])
+    assert summary.endswith(" …: no database")
+    assert len(summary) < 250
+
+
+def test_a_summary_of_many_problems_has_the_first_ones_and_the_number_of_the_others() -> None:
+    problems = [Problem(f"no {what}", "web1") for what in ("git", "tar", "room", "luck", "way")]
+    assert summarize_problems(problems) == "web1: no git; web1: no tar; web1: no room; and 2 more"
