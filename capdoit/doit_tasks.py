@@ -13,7 +13,7 @@ from functools import cache, cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from doit import doit_cmd
+from doit import doit_cmd, get_initial_workdir
 from doit.exceptions import InvalidDodoFile, TaskFailed
 
 from capdoit.config.stages import choose_stage, load_config
@@ -192,6 +192,11 @@ class Cap(HookRegistry):
             for name, stage in self.config.stages.items()
         }
 
+    @property
+    def typed_in(self) -> Path:
+        """The directory in which the operator typed the command; doit works in that of dodo.py."""
+        return Path(get_initial_workdir() or ".")
+
     def tasks_of_flow(self, flow: str, stage: str) -> list[FlowTask]:
         """Return the steps and hooks of a flow of a stage, in order."""
         return flow_tasks(flow, self.declarations_by_stage[stage].hooks)
@@ -222,7 +227,7 @@ class Cap(HookRegistry):
         events = EventBus()
         events.subscribe(SeenReleases(self.config.file))
         if self.config.log:
-            self._log = write_log(self.config.log, events)
+            self._log = write_log(self.config.log, events, self.typed_in)
         return events
 
     # -- variables

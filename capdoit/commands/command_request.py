@@ -72,9 +72,9 @@ class CommandRequest:
         """
         from capdoit.output.log_file import write_log
 
-        run, events, log = secrets.token_hex(8), self.events, self.load_project().config.log
-        if log:
-            write_log(log, events)
+        run, events, cap = secrets.token_hex(8), self.events, self.load_project()
+        if cap.config.log:
+            write_log(cap.config.log, events, cap.typed_in)
         logged = events.for_flow(lambda _: None, run)
         hosts = tuple(host.name for host in stage.hosts)
         logged.emit(CommandStarted(name, stage.name, hosts, join_lines(current_operator())))

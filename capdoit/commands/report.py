@@ -17,17 +17,20 @@ HEAD = ("run", "when (UTC)", "flow", "result")
 def print_reports(request: CommandRequest) -> int:
     """Print a line for each page that is kept, newest first; with a run, print the path of its page only."""
     word = request.only_word("run")
-    folder = report_folder(request.load_project().config.log)
+    cap = request.load_project()
+    folder = report_folder(cap.config.log)
     if not folder:
         raise ConfigError("deploy.yml has log: off, or a device; report=FILE.html of a flow writes a report")
     pages = list_pages(folder)
     if word:
-        request.console.write(os.path.relpath(_find_page(pages, word).file))
+        request.console.write(os.path.relpath(_find_page(pages, word).file, cap.typed_in))
     elif pages:
         request.console.write_table(fit_table(HEAD, map(_row, pages), request.console.width))
-        request.console.write(f"They are in {os.path.relpath(folder)}. The path of one: doit cap report RUN")
+        request.console.write(
+            f"They are in {os.path.relpath(folder, cap.typed_in)}. The path of one: doit cap report RUN"
+        )
     else:
-        request.console.write(f"There are no reports in {os.path.relpath(folder)} yet.")
+        request.console.write(f"There are no reports in {os.path.relpath(folder, cap.typed_in)} yet.")
     return 0
 
 

@@ -49,10 +49,12 @@ class LogFile:
         path: path of the file.
         redact: masks the secrets in the text of an error.
         warn: called with a sentence, once, if the log cannot be written.
+        typed_in: the directory from which the operator sees the file.
     """
 
-    def __init__(self, path: Path, redact: Callable[[str], str], warn: Callable[[str], None]) -> None:
+    def __init__(self, path: Path, redact: Callable[[str], str], warn: Callable[[str], None], typed_in: Path) -> None:
         self._file = RotatingFile(path.absolute())
+        self._typed_in = typed_in
         self._redact, self._warn = redact, warn
         self._has_warned = False
         self._runs: dict[str, LoggedRun] = {}
@@ -73,7 +75,7 @@ class LogFile:
         """
         position = self._failures.pop(threading.get_ident(), None)
         found = self._file.find_line(position) if position else None
-        return f"{os.path.relpath(found[0])}:{found[1]}" if found else ""
+        return f"{os.path.relpath(found[0], self._typed_in)}:{found[1]}" if found else ""
 
     def _note(self, event: Event, run: LoggedRun, position: Position | None) -> None:
         """Take into account what an event, which has this position in the log, means for later records."""
@@ -108,7 +110,7 @@ class LogFile:
     def _tell(self, error: OSError) -> None:
         if not self._has_warned:
             self._has_warned = True
-            path = os.path.relpath(self._file.path)
+            path = os.path.relpath(self._file.path, self._typed_in)
             self._warn(f"{path} cannot be written: {error.strerror}. log: in deploy.yml chooses another file")
 
 
@@ -121,9 +123,9 @@ def _task_begun_by(event: Event) -> str:
     return "drill" if isinstance(event, events.DrillStarted) else ""
 
 
-def write_log(path: Path, bus: EventBus) -> LogFile:
-    """Write all events of a bus to a file from now on."""
-    log = LogFile(path, bus.redact_message, lambda text: bus.emit(events.Warned(text)))
+def write_log(path: Path, bus: EventBus, typed_in: Path) -> LogFile:
+    """Write all events of a bus to a file from now on; arguments as in `LogFile`."""
+    log = LogFile(path, bus.redact_message, lambda text: bus.emit(events.Warned(text)), typed_in)
     bus.subscribe(log)
     return log
 

@@ -81,6 +81,21 @@ def test_a_check_and_a_drill_that_fail_name_the_line_of_the_log(project: Project
     assert re.search(" check web[12] failed after ", named_line(project, said))
 
 
+@pytest.mark.extended("variant")
+def test_a_command_that_was_typed_elsewhere_names_paths_from_there(project: Project, env: dict[str, str]) -> None:
+    write_command_hook(project, "after('updated')", "exit 3")
+    folder, dodo = project.path / "config", str(project.path / "dodo.py")
+    folder.mkdir()
+
+    def run(*words: str) -> str:
+        command = [sys.executable, "-m", "doit", *words]
+        return subprocess.run(command, cwd=folder, env=env, capture_output=True, text=True, check=False).stdout
+
+    assert re.search(r"^Log: \.\./log/capdoit\.log:[0-9]+$", run("-f", dodo, "deploy:production"), re.MULTILINE)
+    said = run("cap", "-f", dodo, "report", "2")
+    assert (folder / said.strip()).is_file()
+
+
 @pytest.mark.extended("detail")
 def test_a_refused_command_names_no_line_of_the_log(project: Project) -> None:
     project.doit("deploy:production", check=True)

@@ -26,7 +26,7 @@ def bus() -> EventBus:
 
 @pytest.fixture
 def log(bus: EventBus, tmp_path: Path) -> LogFile:
-    return write_log(tmp_path / "a.log", bus)
+    return write_log(tmp_path / "a.log", bus, tmp_path)
 
 
 def lines(tmp_path: Path, bus: EventBus, *happened: Event, run: str = RUN) -> list[str]:
@@ -123,10 +123,7 @@ def test_secrets_in_the_report_of_a_failure_are_masked(bus: EventBus, tmp_path: 
     )
 
 
-def test_the_first_host_that_failed_is_found_by_file_and_line(
-    log: LogFile, bus: EventBus, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.chdir(tmp_path)
+def test_the_first_host_that_failed_is_found_by_file_and_line(log: LogFile, bus: EventBus, tmp_path: Path) -> None:
     found = lines(
         tmp_path,
         bus,
@@ -145,20 +142,14 @@ def test_the_first_host_that_failed_is_found_by_file_and_line(
     assert log.take_failure() == ""
 
 
-def test_a_failure_without_a_host_is_the_line_of_its_step(
-    log: LogFile, bus: EventBus, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.chdir(tmp_path)
+def test_a_failure_without_a_host_is_the_line_of_its_step(log: LogFile, bus: EventBus, tmp_path: Path) -> None:
     lines(tmp_path, bus, events.StepStarted("starting", is_hook=False), events.StepFailed("starting", "", "no release"))
     assert log.take_failure() == "a.log:2"
 
 
-def test_a_log_that_cannot_be_written_warns_once(
-    bus: EventBus, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.chdir(tmp_path)
+def test_a_log_that_cannot_be_written_warns_once(bus: EventBus, tmp_path: Path) -> None:
     (tmp_path / "a.log").mkdir()
-    log, heard = write_log(tmp_path / "a.log", bus), list[Event]()
+    log, heard = write_log(tmp_path / "a.log", bus, tmp_path), list[Event]()
     bus.subscribe(heard.append)
     bus.emit(events.LockTaken("web1"))
     bus.emit(events.StepFailed("starting", "", "no release"))
