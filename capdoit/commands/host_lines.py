@@ -7,11 +7,11 @@ from collections.abc import Callable, Iterable, Sequence
 from types import TracebackType
 from typing import TypeVar
 
-from capdoit.errors import Cancelled, HostError
+from capdoit.commands.unreached_hosts import print_unreached_hosts
+from capdoit.errors import Cancelled, HostError, Outcome
 from capdoit.hosts.connection import Connection
 from capdoit.hosts.stop_signal import StopSignal
-from capdoit.output.console import Console, Tone
-from capdoit.text import get_first_line
+from capdoit.output.console import Console
 
 T = TypeVar("T")
 AT_ONCE = 0.0  # seconds
@@ -88,7 +88,7 @@ class HostLines:
         with self._lock:
             if self.is_showing:
                 self.lost.add(host)
-                self._console.write(f"  {get_first_line(error)}", Tone.BAD)
+                print_unreached_hosts(self._console, [Outcome(host, error=error)])
 
     def _hold(self, host: str, lines: Sequence[str], seconds: float) -> None:
         """Keep lines for some seconds, or until there are too many."""

@@ -31,6 +31,7 @@ def open_terminal(request: CommandRequest) -> int:
     if not sys.stdin.isatty():
         raise ConfigError(f"ssh needs a terminal; for a command: doit cap exec --hosts {host.name} -- COMMAND")
     refuse_unset_settings(stage, is_deploy=False)
+    request = request.logged("ssh", stage)
     folder = f"/tmp/capdoit-{secrets.token_hex(16)}"  # noqa: S108 - nobody can guess the name, and it must not exist
     with _offered_script(make_fleet(stage, request.events), folder):
         return run_on_terminal(host, f"exec sh -c {words([_reading_line(folder)])}")

@@ -18,7 +18,7 @@ from capdoit.testing.processes import processes_with_home
 from tests.support import deploy, further, wait_for
 from tests.typist import Typist
 
-VALUE = "s3cr3t-value"
+VALUE = "s3cr3t'value"
 FOLDER = re.compile(r"capdoit-[0-9a-f]{32}")
 
 
@@ -63,6 +63,9 @@ def test_the_terminal_is_in_current_with_the_environment_of_the_stage(
         typist.type("exit 7\n")
         assert typist.wait_for_end() == 7
     wait_for(60, lambda: not processes_with_home([sshds.hosts["web2"].home]))
+    log = (ssh_project.path / "log/capdoit.log").read_text()
+    assert re.search("ssh.*web2", log)
+    assert not re.search("s3cr3t|value", log.partition("cap ssh")[2] or log)
 
 
 def test_without_a_name_the_primary_host_is_chosen(project: Project, env: dict[str, str]) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from capdoit.commands.exec import MOST_KEPT, CommandOutput
+from capdoit.commands.command_output import MOST_KEPT, CommandOutput
 
 
 def output(*lines: str) -> CommandOutput:
