@@ -56,6 +56,11 @@ def task_benchmark() -> dict[str, Any]:
     return {"actions": [f"{sys.executable} benchmarks/flow_times.py"], "verbosity": 2}
 
 
+def task_benchmark_views() -> dict[str, Any]:
+    """Measure the cost of what a flow shows, and of loud commands."""
+    return {"actions": [f"{sys.executable} -m benchmarks.views"], "verbosity": 2}
+
+
 def write_manuals() -> None:
     """Replace the manuals at the end of docs/recipes.md."""
     from capdoit.hooks.manual import bundled_manuals

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import threading
 import time
 from collections import deque
@@ -14,6 +15,7 @@ from capdoit.output.console_listener import REPORTS, render_drill_table, render_
 from capdoit.output.flow_display import FlowDisplay, FlowDisplays, HostWork
 from capdoit.output.folds import begin_fold, end_fold
 from capdoit.output.progress_lines import render_progress
+from capdoit.output.redirection import Redirection
 from capdoit.output.summary import render_summary
 from capdoit.output.ticker import Ticker
 from capdoit.output.view_choice import Verbosity, ViewChoice
@@ -50,6 +52,8 @@ class LineView:
         self._displays = FlowDisplays()
         self._kept: dict[str, deque[str]] = {}
         self._fold = ""
+        self._printed = io.StringIO()
+        self._prints = Redirection(self._printed)  # of what hooks print, if only the result is shown
         self._lock = threading.RLock()
         self._ticker = Ticker(TICK_SECONDS, self._break_silence)
 
@@ -75,6 +79,19 @@ class LineView:
             self._show_result(event)
         elif isinstance(event, URGENT) or self._choice.verbosity >= Verbosity.STEPS:
             self._show_event(event, display, now)
+        else:
+            self._hold_prints(event)
+
+    def _hold_prints(self, event: Event) -> None:
+        """Hold what hooks print until their step fails."""
+        if isinstance(event, events.StepStarted):
+            self._prints.begin()
+        elif isinstance(event, (events.StepFinished, events.StepFailed)):
+            self._prints.end()
+            if isinstance(event, events.StepFailed) and (text := self._printed.getvalue().rstrip()):
+                self._console.write(text)
+            self._printed.seek(0)
+            self._printed.truncate()
 
     def _show_output(self, event: events.HostOutput, front: str) -> None:
         if self._choice.verbosity >= Verbosity.OUTPUT:

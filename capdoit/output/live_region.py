@@ -8,8 +8,6 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from rich.cells import cell_len
 from rich.console import Console as RichConsole
-from rich.console import RenderableType
-from rich.table import Table
 from rich.text import Text
 
 from capdoit.output.console import ASCII, BAD_MARK, GOOD_MARK, RUNNING_MARK, Console
@@ -41,7 +39,7 @@ def render_region(display: FlowDisplay, now: float, size: os.terminal_size, cons
         console: says which characters and colors the terminal has.
     """
     width = size.columns - 1  # a full last column makes some terminals wrap
-    parts: list[RenderableType] = [*_titles(display, now), _host_table(display, now, size)]
+    parts = [*_titles(display, now), *_host_lines(display, now, size)]
     lines = _render(parts, width, console.has_colors).splitlines()
     texts = lines if console.has_unicode else [_to_ascii(line) for line in lines]
     return [RegionLine(text, cell_len(strip_colors(text))) for text in texts[: size.lines - 1]]
@@ -53,7 +51,7 @@ def _to_ascii(line: str) -> str:
     return line.translate({**ASCII, **marks})
 
 
-def _render(parts: Iterable[RenderableType], width: int, has_colors: bool) -> str:
+def _render(parts: Iterable[Text], width: int, has_colors: bool) -> str:
     target = io.StringIO()
     rich = RichConsole(
         file=target,
@@ -74,8 +72,8 @@ def _render(parts: Iterable[RenderableType], width: int, has_colors: bool) -> st
 
 def _titles(display: FlowDisplay, now: float) -> Iterator[Text]:
     if display.name:
-        yield Text.assemble((_title(display, now), "bold"), overflow="ellipsis", no_wrap=True)
-    yield Text(_step_title(display, now), overflow="ellipsis", no_wrap=True)
+        yield Text(_title(display, now), style="bold")
+    yield Text(_step_title(display, now))
 
 
 def _title(display: FlowDisplay, now: float) -> str:
@@ -104,18 +102,13 @@ def _count_done(display: FlowDisplay) -> str:
 # -- the hosts
 
 
-def _host_table(display: FlowDisplay, now: float, size: os.terminal_size) -> Table:
-    table = Table.grid(padding=(0, 1))
-    table.add_column(width=3, justify="right")
-    for _ in range(2):
-        table.add_column(no_wrap=True)
-    table.add_column(no_wrap=True, overflow="ellipsis", ratio=1)
+def _host_lines(display: FlowDisplay, now: float, size: os.terminal_size) -> Iterator[Text]:
     shown = _choose_hosts(display, now, size)
+    name_width = max(map(cell_len, shown), default=0)
     for name in shown:
-        table.add_row(*_host_row(name, display.work[name], now, size.columns))
+        yield _host_line(name.ljust(name_width), display.work[name], now, size.columns)
     if len(shown) < len(display.work):
-        table.add_row("", Text("…"), "", Text(_count_others(display, shown)))
-    return table
+        yield Text(f"  … {_count_others(display, shown)}")
 
 
 def _choose_hosts(display: FlowDisplay, now: float, size: os.terminal_size) -> list[str]:
@@ -137,17 +130,17 @@ def _count_others(display: FlowDisplay, shown: Sequence[str]) -> str:
     return "and " + join_names(f"{count} {state.value}" for state in WorkState if (count := others.count(state)))
 
 
-def _host_row(name: str, work: HostWork, now: float, columns: int) -> tuple[RenderableType, ...]:
+def _host_line(name: str, work: HostWork, now: float, columns: int) -> Text:
     mark, color = LOOKS[work.state]
     seconds = format_seconds(work.seconds(now))
-    return Text(mark, style=color), Text(name), Text(seconds), _detail(work, now, columns)
+    return Text.assemble("  ", (mark, color), f" {name} {seconds:>6} ", _detail(work, now, columns))
 
 
 def _detail(work: HostWork, now: float, columns: int) -> Text:
     """Return the progress of an upload, or the last line of output in its colors."""
     if work.upload and not work.upload.is_complete:
         return _upload(work.upload, now, columns)
-    return Text.from_ansi(work.last_line, no_wrap=True, overflow="ellipsis")
+    return Text.from_ansi(work.last_line)
 
 
 def _upload(upload: Upload, now: float, columns: int) -> Text:

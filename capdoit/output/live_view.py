@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import sys
 import threading
 import time
-from typing import TextIO
+from typing import TextIO, cast
 
 from capdoit import events
 from capdoit.events import Event
@@ -14,6 +13,7 @@ from capdoit.output.console_listener import REPORTS, render_drill_table, render_
 from capdoit.output.flow_display import FlowDisplay, FlowDisplays, StepDisplay
 from capdoit.output.live_region import render_region
 from capdoit.output.progress_lines import render_short_progress
+from capdoit.output.redirection import Redirection
 from capdoit.output.screen import Screen
 from capdoit.output.summary import render_summary
 from capdoit.output.ticker import Ticker
@@ -43,7 +43,7 @@ class LiveView:
         self._drawn_at = 0.0
         self._is_changed = False
         self._named_hook: StepDisplay | None = None
-        self._redirected: dict[str, TextIO] = {}
+        self._prints = Redirection(cast(TextIO, screen), lambda stream: stream.isatty())
         self._lock = threading.RLock()
         self._ticker = Ticker(DRAWING_SECONDS, self._tick)
 
@@ -106,21 +106,10 @@ class LiveView:
             return
         waited = now - self._drawn_at
         if waited >= (DRAWING_SECONDS if self._is_changed else UNCHANGED_SECONDS):
-            self._redirect()
+            self._prints.begin()
             self._screen.draw(render_region(self._display, now, self._screen.size, self._console))
             self._drawn_at, self._is_changed = now, False
 
     def _hide(self) -> None:
         self._screen.draw(())
-        for name, stream in self._redirected.items():
-            if getattr(sys, name) is self._screen:
-                setattr(sys, name, stream)
-        self._redirected = {}
-
-    def _redirect(self) -> None:
-        """Let hooks that print write above the region."""
-        for name in ("stdout", "stderr"):
-            stream = getattr(sys, name)
-            if stream is not self._screen and stream.isatty():
-                self._redirected.setdefault(name, stream)
-                setattr(sys, name, self._screen)
+        self._prints.end()

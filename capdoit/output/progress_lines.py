@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from capdoit import events
@@ -28,6 +28,8 @@ def render_progress(event: Event, display: FlowDisplay, shows_hosts: bool) -> It
     """
     if isinstance(event, events.WorkFinished) and not (event.reason or (shows_hosts and _is_notable(event, display))):
         return iter(())
+    if _is_of_drill(event, display):
+        return iter(())
     return RENDERERS.get(type(event), _not_shown)(event, display)
 
 
@@ -38,8 +40,10 @@ def render_short_progress(event: Event, display: FlowDisplay) -> Iterator[Line]:
         event: the event.
         display: the state of the flow after the event.
     """
-    if isinstance(event, events.FlowStarted):
-        for text, tone in _flow_started(event, display):
+    if _is_of_drill(event, display):
+        return
+    if isinstance(event, (events.FlowStarted, events.DrillStarted)):
+        for text, tone in RENDERERS[type(event)](event, display):
             yield f"{display.name}  {text}", tone
     elif isinstance(event, events.StepFinished) and event.name not in display.skipped:
         width = max(map(len, display.started.tasks if display.started else ()), default=0)
@@ -47,6 +51,12 @@ def render_short_progress(event: Event, display: FlowDisplay) -> Iterator[Line]:
     elif isinstance(event, events.StepFailed) and display.steps:
         on = f" on {join_names(failed)}" if (failed := display.steps[-1].failed) else ""
         yield f"{BAD_MARK} {display.steps[-1].name}  {_describe_failure(event, display)}{on}", Tone.BAD
+
+
+def _is_of_drill(event: Event, display: FlowDisplay) -> bool:
+    """Return True for an event of the rollback in a drill that the drill itself tells of."""
+    is_rehearsed = display.started is not None and display.started.is_drill
+    return is_rehearsed and isinstance(event, (events.FlowStarted, events.StepFinished))
 
 
 def _is_notable(event: events.WorkFinished, display: FlowDisplay) -> bool:
@@ -58,10 +68,18 @@ def _not_shown(_: Any, __: FlowDisplay) -> Iterator[Line]:
     return iter(())
 
 
+def _join_hosts(names: Sequence[str]) -> str:
+    return join_names(names) if len(names) <= MOST_HOSTS else f"{len(names)} hosts"
+
+
 def _flow_started(event: events.FlowStarted, _: FlowDisplay) -> Iterator[Line]:
-    hosts = join_names(event.hosts) if len(event.hosts) <= MOST_HOSTS else f"{len(event.hosts)} hosts"
+    hosts = _join_hosts(event.hosts)
     what = f"{event.branch} to {hosts}" if event.flow == "deploy" else f"on {hosts}"
     yield f"{what}, by {event.operator}{f': {event.message}' if event.message else ''}", Tone.HEAD
+
+
+def _drill_started(event: events.DrillStarted, _: FlowDisplay) -> Iterator[Line]:
+    yield f"on {_join_hosts(event.hosts)}, by {event.operator}", Tone.HEAD
 
 
 def _decided(event: events.Decided, display: FlowDisplay) -> Iterator[Line]:
@@ -95,6 +113,7 @@ def _work_finished(event: events.WorkFinished, _: FlowDisplay) -> Iterator[Line]
 
 RENDERERS: dict[type[Event], Callable[[Any, FlowDisplay], Iterator[Line]]] = {
     events.FlowStarted: _flow_started,
+    events.DrillStarted: _drill_started,
     events.Decided: _decided,
     events.StepFinished: _step_finished,
     events.StepFailed: _step_failed,

@@ -14,6 +14,7 @@ from capdoit.output.unfailing_stream import make_unfailing
 
 DEFAULT_SIZE = os.terminal_size((80, 24))
 MOST_PENDING = 1 << 16  # characters that wait for the next drawing
+ERASE_TO_LINE_END, ERASE_BELOW = "\033[K", "\033[J"
 
 
 @dataclass(frozen=True)
@@ -114,15 +115,26 @@ class Screen(io.TextIOBase):
             self._is_writing = False
 
     def _write_piece(self, text: str) -> None:
-        erasure = self._erasure()
         if text:
             self._is_at_line_start = text.endswith("\n")
+        rows = self._count_rows()
         self._drawn = self._region if self._is_at_line_start else ()
-        self._stream.write(erasure + text + "".join(f"{line.text}\n" for line in self._drawn))
+        text += "".join(f"{line.text}\n" for line in self._drawn)
+        self._stream.write(_overwrite(text, rows) if rows else text)
         self._stream.flush()
 
-    def _erasure(self) -> str:
-        """Return the control sequence that erases the region, whose lines a narrower terminal has wrapped."""
+    def _count_rows(self) -> int:
+        """Return the number of rows of the region, whose lines a narrower terminal has wrapped."""
         columns = self.size.columns
-        rows = sum(max(1, math.ceil(line.width / columns)) for line in self._drawn)
-        return f"\r\033[{rows}A\033[J" if rows else ""
+        return sum(max(1, math.ceil(line.width / columns)) for line in self._drawn)
+
+
+def _overwrite(text: str, rows: int) -> str:
+    """Return a text that overwrites the rows above the cursor.
+
+    Each row is erased by itself: when the complete screen is erased, some terminals put it into their history.
+    """
+    up = f"\r\033[{rows}A"
+    if not text:
+        return up + f"{ERASE_TO_LINE_END}\n" * rows + up
+    return up + text.replace("\n", f"{ERASE_TO_LINE_END}\n") + ERASE_BELOW

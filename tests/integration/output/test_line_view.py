@@ -47,6 +47,31 @@ def test_verbosity_0_shows_the_result_alone(project: Project) -> None:
     assert len(lines) == 3
 
 
+@pytest.mark.extended("detail")
+def test_verbosity_0_holds_what_hooks_print_until_a_failure(project: Project) -> None:
+    write_hooks(
+        project,
+        """
+        import os
+        DOIT_CONFIG = {"reporter": "capdoit"}
+        @cap.after('updated', once=True)
+        def ask(hosts):
+            print('a remark')
+            if 'FAIL' in os.environ:
+                raise ValueError('no answer')
+        @cap.after('published', once=True)
+        def tell(hosts):
+            print('another')
+        """,
+    )
+    out = project.doit("-v", "0", "deploy:production", check=True).out
+    assert "a remark" not in out
+    assert "another" not in out
+    out = project.doit("-v", "0", "deploy:production", env={"FAIL": "1"}).failed().out
+    assert out.startswith("a remark\n")
+    assert "no answer" in out
+
+
 def test_verbosity_1_shows_steps_and_only_the_output_of_a_host_that_failed(project: Project) -> None:
     write_hooks(project, FAILING)
     out = project.doit("-v", "1", "deploy:production").failed().out

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import re
+import shutil
 import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -140,6 +143,39 @@ def test_another_size_of_the_terminal_is_used_from_the_next_drawing(
         assert terminal.wait_for_end() == 0
     assert region(terminal.screen_text) == []
     assert f"{project.current('web1')} is live on web1, web2" in terminal.screen_text
+
+
+def find_cut_line(screen: str) -> int:
+    """Return the length of the last line that is cut; 0 without one."""
+    return next((len(line) for line in reversed(screen.splitlines()) if line.endswith("…")), 0)
+
+
+@pytest.mark.extended("variant")
+@pytest.mark.skipif(not shutil.which("tmux"), reason="needs tmux, a terminal that wraps lines again when it is resized")
+def test_a_resized_terminal_shows_each_line_once(project: Project, env: dict[str, str], tmp_path: Path) -> None:
+    go = write_waiting_hook(project, "seq -s ' ' 100")
+    command = f"{sys.executable} -m doit deploy:production; sleep 60"
+
+    def tmux(*words: str) -> str:
+        return subprocess.run(
+            ["tmux", "-S", tmp_path / "socket", "-f", "/dev/null", *words],
+            cwd=project.path, env={**env, "TERM": "xterm"}, capture_output=True, text=True, check=True,
+        ).stdout  # fmt: skip
+
+    tmux("new-session", "-d", "-x", "80", "-y", "24", command)
+    try:
+        wait_for(60, lambda: tmux("capture-pane", "-p").count(" 1 2 3") == 2)
+        for columns in (60, 120):
+            tmux("resize-window", "-x", str(columns), "-y", "24")
+            width = columns - 1
+            wait_for(60, lambda: find_cut_line(tmux("capture-pane", "-p")) == width)  # noqa: B023
+            shown = tmux("capture-pane", "-p", "-S", "-")  # a narrower screen has its first lines in the history
+            assert shown.count("✔ starting") == shown.count("▸ warm") == shown.count("  by tester  ") == 1, shown
+        go.touch()
+        wait_for(60, lambda: "is live on web1, web2\n" in tmux("capture-pane", "-p"))
+        assert "▸" not in tmux("capture-pane", "-p")
+    finally:
+        tmux("kill-server")
 
 
 @pytest.mark.extended("variant")

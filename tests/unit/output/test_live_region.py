@@ -46,13 +46,13 @@ def test_a_host_has_its_state_its_time_and_its_last_line() -> None:
     output = events.HostOutput("web2", "out", ("first", "last"))
     _, step, *hosts = show(("web1", "web2", "web3"), done, failed, output)
     assert step.endswith("1 of 3 hosts")
-    assert hosts == ["  ✔ web1 2.5s", "  ▸ web2 5.0s last", "  ✘ web3 1.0s"]
+    assert hosts == ["  ✔ web1   2.5s", "  ▸ web2   5.0s last", "  ✘ web3   1.0s"]
 
 
 def test_an_upload_has_a_bar_with_its_rate_and_the_time_left() -> None:
     half = events.TransferProgress("web1", "archive", 150 << 20, 300 << 20)
     _, _, line = show(("web1",), events.TransferProgress("web1", "archive", 0, 300 << 20), half, now=60)
-    assert line == "  ▸ web1 0.0s █████░░░░░  50%  of 300.0 MiB"
+    assert line == "  ▸ web1   0.0s █████░░░░░  50%  of 300.0 MiB"
     display = FlowDisplay(0)
     for second, sent in enumerate((0, 75, 150)):
         display.apply(events.TransferProgress("web1", "archive", sent << 20, 300 << 20), second)
@@ -101,4 +101,4 @@ def test_outside_of_a_flow_the_hosts_at_work_are_shown() -> None:
     display.apply(events.CheckStarted("production", ("web1",), "ann"), 0)
     display.apply(events.WorkStarted("web1"), 0)
     texts = [line.text.rstrip() for line in render_region(display, 3, SIZE, Console(io.StringIO()))]
-    assert texts == ["00:03  check:production  by ann", "▸ asking the hosts", "  ▸ web1 3.0s"]
+    assert texts == ["00:03  check:production  by ann", "▸ asking the hosts", "  ▸ web1   3.0s"]

@@ -19,10 +19,10 @@ class FakeTerminal(io.TextIOBase):
     def __init__(self, columns: int) -> None:
         self.screen = pyte.Screen(columns, 10)
         self._stream = pyte.Stream(self.screen)
-        self.writes = 0
+        self.written = list[str]()
 
     def write(self, text: str) -> int:
-        self.writes += 1
+        self.written.append(text)
         self._stream.feed(text.replace("\n", "\r\n"))
         return len(text)
 
@@ -59,13 +59,24 @@ def test_lines_go_above_the_region_with_the_next_drawing(terminal: FakeTerminal,
     assert terminal.lines == ["first", "second", "third"], "without a region nothing waits"
 
 
+def test_no_drawing_erases_the_complete_screen(terminal: FakeTerminal, screen: Screen) -> None:
+    """Some terminals put what they erase then into their history."""
+    screen.draw(region("web1", "web2"))
+    screen.draw(region("web1"))
+    screen.draw(())
+    assert all(not text.endswith("A\033[J") for text in terminal.written)
+    assert terminal.lines == [""]
+    screen.write("first\n")
+    assert terminal.lines == ["first"]
+
+
 def test_a_drawing_is_one_write(terminal: FakeTerminal, screen: Screen) -> None:
     screen.draw(region("web1"))
-    before = terminal.writes
+    before = len(terminal.written)
     screen.write("a\n")
     screen.write("b\n")
     screen.draw(region("web1"))
-    assert terminal.writes == before + 1
+    assert len(terminal.written) == before + 1
 
 
 def test_a_flood_of_lines_does_not_wait(terminal: FakeTerminal, screen: Screen) -> None:
