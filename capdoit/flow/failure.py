@@ -85,6 +85,7 @@ def report_failure(context: FlowContext, title: str, error: BaseException, state
         way_back=find_undo_target(context),
         reachable=_reachable_hosts(context, error),
         warnings=progress.all_warnings,
+        is_flip_undone=progress.is_flip_undone,
     )
 
 

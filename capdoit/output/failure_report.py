@@ -61,6 +61,7 @@ class FailureReport:
         reachable: names of the reachable hosts, when unreachable hosts are the only trouble.
         rollback: report of the automatic rollback that followed; None without one.
         warnings: warnings of the flow before it failed.
+        is_flip_undone: hosts have switched to the release, and switched back since not all of them did.
     """
 
     title: str
@@ -83,6 +84,7 @@ class FailureReport:
     reachable: tuple[str, ...] = ()
     rollback: RollbackReport | None = None
     warnings: tuple[str, ...] = ()
+    is_flip_undone: bool = False
 
 
 @dataclass(frozen=True)
@@ -165,6 +167,8 @@ def _name_all(names: Sequence[str], number: int) -> str:
 
 def _done(report: FailureReport) -> Iterator[str]:
     """Yield what was done about the failure on the hosts."""
+    if report.is_flip_undone and not (report.left_live or report.doubtful):
+        yield f"Hosts that had switched to {report.release} were switched back."
     cleaned = [one.host for one in report.hosts if one.is_release_removed]
     if cleaned:
         yield f"The unfinished release {report.release} was removed from {_name_all(cleaned, len(report.hosts))}."

@@ -14,6 +14,7 @@ from capdoit.text import join_names, shorten
 OUTPUT_INDENTATION = 4
 MOST_SUMMARIZED = 3  # groups, so that the line fits the journal
 LONGEST_PART = 200  # bytes
+MOST_NAMES = 8  # of hosts in a hint, below the cause that names all of them
 OF_ONE_HOST = re.compile(r"SHA256:\S+|\d+")  # fingerprints, ports, pids, times
 
 
@@ -109,7 +110,9 @@ def _describe_output(output: Sequence[str], cause: str) -> Iterator[ReportLine]:
 
 def _describe_hint(groups: Sequence[ProblemGroup]) -> ReportLine:
     """Return the hint for groups that have one cause."""
-    cause = _find_cause(groups[0].problem, [host for group in groups for host in group.hosts])
+    hosts = [host for group in groups for host in group.hosts]
+    named = hosts if len(hosts) <= MOST_NAMES else ["these hosts"]
+    cause = _find_cause(groups[0].problem, named)
     assert cause  # noqa: S101 - it was found before
     return ReportLine(f"Hint: {cause.hint}", Kind.HINT, cause.command)
 

@@ -28,6 +28,7 @@ class Progress:
         reverting: names that a hook has begun to revert.
         reverted: names that hooks have reverted.
         flipped: names of the hosts that may or may not have the release live: the publish is not complete there.
+        is_flip_undone: hosts have flipped, and flipped back since not all of them did.
         is_published: the release is live on all hosts.
         warnings: warnings by host, in one line or more each; warnings about the fleet have the key ``""``.
         journaled_warnings: number of warnings that the journals have.
@@ -47,6 +48,7 @@ class Progress:
     reverting: tuple[str, ...] = ()
     reverted: tuple[str, ...] = ()
     flipped: frozenset[str] = frozenset()
+    is_flip_undone: bool = False
     is_published: bool = False
     warnings: dict[str, list[str]] = field(default_factory=dict)
     journaled_warnings: int = 0
@@ -132,7 +134,7 @@ def _flip_started(progress: Progress, event: events.FlipStarted) -> None:
 
 
 def _flip_undone(progress: Progress, event: events.FlipUndone) -> None:
-    progress.flipped = frozenset(event.doubtful)
+    progress.flipped, progress.is_flip_undone = frozenset(event.doubtful), True
 
 
 def _published(progress: Progress, _: events.Published) -> None:

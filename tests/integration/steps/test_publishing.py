@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 from pathlib import Path
 from textwrap import dedent
@@ -22,6 +23,7 @@ def test_a_host_that_cannot_publish_makes_the_others_switch_back(project: Projec
     done = project.doit("deploy:production").failed()
     assert "web2: publishing: exit status 1" in done.out
     assert "no rights" in done.out
+    assert re.search(r"^Hosts that had switched to \d{14} were switched back\.$", done.out, re.MULTILINE)
     assert project.current("web1") == project.current("web2") == first
     events = [
         json.loads(line)["event"] for line in (project.deploy_to("web1") / ".capdoit/journal").read_text().splitlines()

@@ -44,6 +44,24 @@ def test_the_error_of_hosts_that_were_not_reached_is_said_once() -> None:
     assert f"  web1, web2  {OLD}  not reached\nweb1, web2: cannot connect\n" in other
 
 
+def test_a_report_says_what_was_done_about_the_failure() -> None:
+    hosts = [HostState(host, OLD, is_release_removed=host != "web2") for host in ("web1", "web2", "web3")]
+    text = render_failure(replace(REPORT, hosts=hosts, is_flip_undone=True))
+    assert f"\nHosts that had switched to {NEW} were switched back.\n" in text
+    assert f"\nThe unfinished release {NEW} was removed from web1, web3.\n" in text
+
+
+def test_many_hosts_with_one_state_are_one_row() -> None:
+    hosts = [HostState(f"web{n}", OLD) for n in range(1, 51)]
+    assert f"  all 50 hosts  {OLD}\n" in render_failure(replace(REPORT, hosts=hosts))
+
+
+def test_the_first_warnings_before_a_failure_are_named() -> None:
+    text = render_failure(replace(REPORT, warnings=tuple(f"web1: warning {n}\nmore" for n in range(5))))
+    assert "  warned before: web1: warning 0\n  warned before: web1: warning 1\n" in text
+    assert "  and 2 more warnings\n" in text
+
+
 def test_a_host_without_a_live_release_has_nothing_live() -> None:
     assert "  web1  nothing" in render_failure(replace(REPORT, hosts=(HostState("web1", None),)))
 

@@ -76,3 +76,9 @@ def test_a_long_command_does_not_push_the_telling_line_out_of_a_summary() -> Non
 def test_a_summary_of_many_problems_has_the_first_ones_and_the_number_of_the_others() -> None:
     problems = [Problem(f"no {what}", "web1") for what in ("git", "tar", "room", "luck", "way")]
     assert summarize_problems(problems) == "web1: no git; web1: no tar; web1: no room; and 2 more"
+
+
+def test_a_hint_for_many_hosts_does_not_name_them_again() -> None:
+    lines = describe_problems([failed(f"web{n}", "sh: 1: bundle: not found") for n in range(1, 51)])
+    (hint,) = [line.text for line in lines if line.kind is Kind.HINT]
+    assert hint.startswith("Hint: bundle is not in the PATH on these hosts: ")
