@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 from capdoit.commands.command_request import CommandRequest
 from capdoit.commands.exit_statuses import ALL_WELL, INCOMPLETE, NO_ANSWER, NO_HOST_ANSWERED
 from capdoit.commands.json_values import known_values
+from capdoit.commands.schema import SCHEMA_FILE, has_outdated_schema
 from capdoit.commands.settings_table import HEAD, setting_json, settings_rows
 from capdoit.commands.subcommand import JSON, SELECTION, Subcommand
 from capdoit.doctor.diagnosis import Diagnosis, diagnose
@@ -30,7 +32,8 @@ def print_diagnosis(request: CommandRequest) -> int:
     """Print the problems of a stage, then the state of controller, hosts, ssh, recipes and settings."""
     stage, cap = request.select_stage(), request.load_project()
     recipes, broken = _recipe_versions(cap, stage.name)
-    diagnosis = diagnose(stage, cap.config, request.events, broken)
+    more = [*broken, *_judge_schema(cap.config.file.parent)]
+    diagnosis = diagnose(stage, cap.config, request.events, more)
     if request.has(JSON):
         request.print_json(_json(diagnosis, recipes))
     else:
@@ -46,6 +49,14 @@ def _recipe_versions(cap: Cap, stage: str) -> tuple[Mapping[str, str], list[Find
         return cap.declarations_by_stage[stage].versions, []
     except ConfigError as error:
         return {}, [Finding("recipes", mistake) for mistake in error.mistakes]
+
+
+def _judge_schema(project: Path) -> list[Finding]:
+    """Return a remark if editors check deploy.yml with the settings of another capdoit or of other recipes."""
+    if not has_outdated_schema(project):
+        return []
+    text = f"capdoit or a recipe has changed since it was written; to renew it: doit cap schema >{SCHEMA_FILE}"
+    return [Finding(SCHEMA_FILE, text, is_problem=False)]
 
 
 # -- for people

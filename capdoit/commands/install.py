@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 from capdoit.commands.command_request import CommandRequest
-from capdoit.commands.schema import SCHEMA_FILE, make_schema_text
+from capdoit.commands.schema import SCHEMA_FILE, make_schema_text, warn_of_unknown_options
 from capdoit.commands.subcommand import Subcommand
 from capdoit.config.settings import is_stage_name
 from capdoit.errors import ConfigError
@@ -14,6 +14,7 @@ from capdoit.output.console import Console
 
 IGNORED = "/log/"
 IGNORING = re.compile(r"^/?log(/|/\*)?[ \t]*$", re.MULTILINE)  # lines of a .gitignore that do so already
+MODELINE = "# yaml-language-server: $schema="
 TEMPLATES = Path(__file__).parent / "templates"
 DEFAULT_STAGES = ("staging", "production")  # Capistrano's
 
@@ -54,12 +55,17 @@ def _write(console: Console, file: Path, text: str) -> None:
 def _write_schema(console: Console, project: Path) -> None:
     """Write the JSON Schema of deploy.yml, and replace an earlier one: it has no changes by hand."""
     file = project / SCHEMA_FILE
+    text, errors = make_schema_text(project)
+    warn_of_unknown_options(console, errors)
     try:
         file.parent.mkdir(exist_ok=True)
-        file.write_text(f"{make_schema_text(project, console)}\n", encoding="utf-8")
+        file.write_text(f"{text}\n", encoding="utf-8")
+        names_schema = MODELINE in (project / "deploy.yml").read_text(encoding="utf-8", errors="replace")
     except OSError as error:
         raise ConfigError(f"{file}: {error.strerror}") from None
     console.write(f"[write] {file}")
+    if not names_schema:
+        console.write(f"Editors need this line at the top of deploy.yml: {MODELINE}{SCHEMA_FILE}")
 
 
 def _ignore_log(console: Console, project: Path) -> None:

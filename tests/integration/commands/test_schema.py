@@ -78,8 +78,25 @@ def test_a_second_install_renews_the_schema_and_keeps_deploy_yml(empty: Path) ->
     first = file.read_text()
     file.write_text("{}")
     (empty / "deploy.yml").write_text("mine")
-    assert "[skip] deploy.yml exists" in run_doit(empty, "cap", "install").ok().out
+    said = run_doit(empty, "cap", "install").ok().out
+    assert "[skip] deploy.yml exists" in said
+    line = "# yaml-language-server: $schema=.capdoit/deploy.schema.json"
+    assert f"Editors need this line at the top of deploy.yml: {line}" in said
     assert file.read_text() == first
+
+
+@pytest.mark.extended("variant")
+def test_doctor_tells_that_the_schema_is_that_of_other_recipes(project: Project) -> None:
+    project.doit("deploy:production", check=True)
+    text = json.dumps(print_schema(project.path)[0], indent=2, ensure_ascii=False)
+    file = project.path / ".capdoit/deploy.schema.json"
+    file.parent.mkdir()
+    file.write_text(f"{text}\n")
+    assert "no problems, no remarks" in project.doit("cap", "doctor").ok().out
+    write_recipe(project, "greet", RECIPE)
+    said = project.doit("cap", "doctor").ok().out
+    assert "to renew it: doit cap schema >.capdoit/deploy.schema.json" in said
+    assert "no problems, 1 remark" in said
 
 
 @pytest.mark.extended("detail")

@@ -14,6 +14,7 @@ from jsonschema import Draft7Validator
 from capdoit.config.settings import HOST, STAGE, TOP, Schema
 from capdoit.config.stages import load_config
 from capdoit.errors import ConfigError
+from capdoit.hooks.discovery import load_recipes
 from capdoit.transfers import TRANSFERS
 from tests.editor_schema import bundled_schema, find_editor_mistakes
 from tests.unit.config.texts import NEEDED, STAGES, Mistakes, Read
@@ -204,8 +205,12 @@ def test_each_default_is_accepted_by_the_schema_of_its_setting() -> None:
         "health: {headers: {Host: [a]}}",
     ],
 )
-def test_a_wrong_option_of_a_recipe_is_marked(recipes: str) -> None:
-    assert find_editor_mistakes(f"{NEEDED}recipes: {{{recipes}}}\n{STAGES}")
+def test_a_wrong_option_of_a_recipe_is_refused_by_loader_and_editor(tmp_path: Path, recipes: str) -> None:
+    text = f"{NEEDED}recipes: {{{recipes}}}\n{STAGES}"
+    (tmp_path / "deploy.yml").write_text(text)
+    with pytest.raises(ConfigError):
+        load_recipes(load_config(tmp_path / "deploy.yml", TRANSFERS).stages["production"].recipes, tmp_path, set())
+    assert find_editor_mistakes(text)
 
 
 def test_options_of_every_type_are_accepted() -> None:
