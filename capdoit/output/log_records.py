@@ -106,7 +106,7 @@ def _step_finished(event: events.StepFinished) -> Record:
 
 
 def _step_failed(event: events.StepFailed) -> Record:
-    return Record(f"failed: {event.reason or event.interruption}")
+    return Record(event.interruption or f"failed: {event.reason}")
 
 
 def _work_finished(event: events.WorkFinished) -> Record:

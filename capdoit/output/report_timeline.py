@@ -62,7 +62,7 @@ def render_legend() -> Html:
         (element("rect", width="100%", height="100%", class_="step"), "step"),
         (element("rect", width="100%", height="100%", class_="hook"), "hook"),
         (element("rect", width="100%", height="100%", class_="failed"), "failed"),
-        (element("rect", width="100%", height="100%", class_="stopped"), "stopped because of another host"),
+        (element("rect", width="100%", height="100%", class_="stopped"), "stopped"),
         (element("rect", width="100%", height="100%", class_="outside"), "outside of the steps"),
         (_line("50%", "barrier"), "barrier: all hosts are done"),
         (_line("50%", "flip"), "live on all hosts"),

@@ -133,13 +133,15 @@ def test_the_log_can_be_turned_off_and_can_be_elsewhere(project: Project, tmp_pa
 
 
 @pytest.mark.parametrize("secret", ["s3cr3tvalue", *further("it's\na s3cr3tvalue $x", "7!")])
-def test_no_secret_is_in_the_log(project: Project, secret: str) -> None:
+def test_no_secret_is_in_the_log_or_on_a_report_page(project: Project, secret: str) -> None:
     file = project.path / "deploy.yml"
     file.write_text("{default_env: {TOKEN: !env TOKEN, RAILS_ENV: production}," + file.read_text().strip()[1:])
     write_command_hook(project, "after('updated')", 'echo "it is $TOKEN"; set -x; : "$TOKEN"')
     project.doit("deploy:production", env={"TOKEN": secret}, check=True)
     assert "RAILS_ENV=" in log_of(project).read_text()
-    assert "s3cr3tvalue" not in log_of(project).read_text()
+    (page,) = (project.path / "log/reports").iterdir()
+    assert "it is" in page.read_text()
+    assert "s3cr3tvalue" not in log_of(project).read_text() + page.read_text()
     assert not re.search(r"TOKEN=\W*7!", log_of(project).read_text())
 
 
