@@ -178,17 +178,18 @@ def _take_value(command: Subcommand, spelling: str, option: Option, value: str |
 def _unknown_option(command: Subcommand, spelling: str, known: Iterable[str], is_after_word: bool) -> ConfigError:
     """Return the error of an option that the command does not have."""
     first = f"cap {command.name} has no {spelling}"
-    takers = {
-        typed: join_names(names)
-        for option, names in commands_by_option(COMMANDS).items()
-        for typed in spellings(option)
-    }
     if command.runs_command and is_after_word:
         right = f"doit cap {command.name} production -- df -h"
         return ConfigError(f"{first}; a command with options of its own stands behind --, as in: {right}")
-    if spelling in takers:
-        return ConfigError(f"{first}; only these have it: {takers[spelling]}")
+    if takers := _list_takers(spelling):
+        return ConfigError(f"{first}; only these have it: {join_names(takers)}")
     return ConfigError(f"{first}{suggest_name(spelling, known)} (doit cap {command.name} --help shows all)")
+
+
+def _list_takers(spelling: str) -> list[str]:
+    """Return the names of the commands that have an option."""
+    options = commands_by_option(COMMANDS).items()
+    return [name for option, names in options if spelling in spellings(option) for name in names]
 
 
 def _by_spelling(options: Iterable[Option]) -> dict[str, Option]:

@@ -24,7 +24,7 @@ from tests.support import further
             (["exec", "ls", "--hosts="], "hosts= is empty"),
             (["exec", "ls", "--roles="], "roles= is empty"),
             (["stages", "--hosts", "web1"], "no --hosts"),
-            (["status", "-n", "3"], "no -n; only these have it: history"),
+            (["status", "-n", "3"], "no -n; only these have it: history, logs"),
             (["history", "-n", "few"], "expected a number"),
             (["history", "-n", "0"], "expected a number"),
             (["history", "-n", "9" * 5000], "expected a number"),
