@@ -29,6 +29,10 @@ OTHER_TOOLS_NAMES = {
     "role": "roles",
 }
 YES_OR_NO = ("yes", "no")
+DRY_RUNS = ("yes", "scripts", "no")
+ANSWERS = ("1", "yes", "0", "no")
+MIGRATIONS = ("keep", "back")
+DEPTHS = ("quick", "full")
 
 
 # -- readers: each takes name and value as typed, and raises ConfigError if the value is wrong
@@ -51,13 +55,13 @@ def _read_yes_or_no(name: str, value: str) -> bool:
 
 
 def _read_dry_run(name: str, value: str) -> str:
-    chosen = _read_choice(name, value, ("yes", "scripts", "no"))
+    chosen = _read_choice(name, value, DRY_RUNS)
     return "" if chosen == "no" else chosen
 
 
 def _read_answer(name: str, value: str) -> str:
     """Read the answer to a question; return it as commands repeat it, or an empty text for no."""
-    return "1" if _read_choice(name, value, ("1", "yes", "0", "no")) in ("1", "yes") else ""
+    return "1" if _read_choice(name, value, ANSWERS) in ("1", "yes") else ""
 
 
 def _read_names(name: str, value: str) -> tuple[str, ...]:
@@ -85,19 +89,14 @@ class VariableRule:
         tasks: the tasks that heed it; others refuse it.
         is_repeated: whether a command that capdoit advises repeats it.
         capistrano_name: name that Capistrano reads from the environment; empty for none.
+        choices: the possible values, for completion; empty if there are too many to list.
     """
 
     read: VariableReader
     tasks: tuple[str, ...]
     is_repeated: bool
     capistrano_name: str
-
-    @property
-    def choices(self) -> Sequence[str]:
-        """The possible values; empty if there are too many to list."""
-        if self.read is _read_yes_or_no:
-            return YES_OR_NO
-        return tuple(getattr(self.read, "keywords", {}).get("choices", ()))
+    choices: tuple[str, ...]
 
 
 TASKS = ("deploy", "rollback", "check", "drill")
@@ -112,8 +111,9 @@ def _variable(
     tasks: tuple[str, ...] = TASKS,
     is_repeated: bool = True,
     capistrano_name: str = "",
+    choices: tuple[str, ...] = (),
 ) -> Any:
-    rule = VariableRule(read, tasks, is_repeated, capistrano_name)
+    rule = VariableRule(read, tasks, is_repeated, capistrano_name, choices)
     return field(default=default, metadata={"rule": rule})
 
 
@@ -148,16 +148,16 @@ class Variables:
     hosts: tuple[str, ...] | None = _variable(_read_names, capistrano_name="HOSTS")
     roles: tuple[str, ...] | None = _variable(_read_names, capistrano_name="ROLES")
     skip: tuple[str, ...] = _variable(_read_names, default=())
-    migrations: str | None = _variable(partial(_read_choice, choices=("keep", "back")), tasks=ROLLBACKS)
-    verify: str | None = _variable(partial(_read_choice, choices=("quick", "full")))
-    force: bool = _variable(_read_yes_or_no, default=False, tasks=ROLLBACKS)
+    migrations: str | None = _variable(partial(_read_choice, choices=MIGRATIONS), tasks=ROLLBACKS, choices=MIGRATIONS)
+    verify: str | None = _variable(partial(_read_choice, choices=DEPTHS), choices=DEPTHS)
+    force: bool = _variable(_read_yes_or_no, default=False, tasks=ROLLBACKS, choices=YES_OR_NO)
     message: str | None = _variable(_read_text)
-    dry_run: str = _variable(_read_dry_run, default="", tasks=FLOW_TASKS)
+    dry_run: str = _variable(_read_dry_run, default="", tasks=FLOW_TASKS, choices=DRY_RUNS)
     plan: str | None = _variable(_read_text, tasks=FLOW_TASKS)
     apply: str | None = _variable(_read_text, tasks=FLOW_TASKS, is_repeated=False)
     report: str | None = _variable(_read_text, tasks=FLOW_TASKS)
     wait: int = _variable(_read_seconds, default=0, is_repeated=False)
-    yes: str = _variable(_read_answer, default="", tasks=FLOW_TASKS, is_repeated=False)
+    yes: str = _variable(_read_answer, default="", tasks=FLOW_TASKS, is_repeated=False, choices=ANSWERS)
     custom: Mapping[str, str] = field(default_factory=dict)
     typed_names: frozenset[str] = frozenset()
 

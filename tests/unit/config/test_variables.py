@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from capdoit.config.variables import read_variables
+from capdoit.config.variables import VARIABLES, read_variables
 from capdoit.errors import ConfigError
 
 
@@ -72,3 +72,13 @@ def test_an_empty_environment_variable_is_ignored() -> None:
 
 def test_spaces_around_names_in_a_list_are_ignored() -> None:
     assert read_variables({"hosts": "web1, web2"}, {}).hosts == ("web1", "web2")
+
+
+def test_each_listed_choice_of_a_variable_is_accepted_and_another_word_is_not() -> None:
+    listed = {name: rule for name, rule in VARIABLES.items() if rule.choices}
+    assert {*listed} >= {"dry_run", "force", "migrations", "verify", "yes"}
+    for name, rule in listed.items():
+        for choice in rule.choices:
+            rule.read(name, choice)
+        with pytest.raises(ConfigError):
+            rule.read(name, "neither")
