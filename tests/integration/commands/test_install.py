@@ -45,6 +45,15 @@ def test_install_makes_doit_keep_what_is_up_to_date_in_a_json_file(empty: Path) 
     assert "-- build" in run_doit(empty, "build").ok().out
 
 
+@pytest.mark.extended("detail")
+def test_install_chooses_the_reporter_and_that_a_bare_doit_runs_nothing(empty: Path) -> None:
+    run_doit(empty, "cap", "install").ok()
+    with (empty / "dodo.py").open("a") as dodo:
+        dodo.write("def task_build():\n    return {'actions': ['false']}\n")
+    assert run_doit(empty).ok().out.startswith("capdoit: `doit` without a task runs nothing here")
+    assert run_doit(empty, "build").failed().out.startswith(".  build\n✘ the task build failed\n")
+
+
 def test_install_does_not_load_a_broken_dodo(empty: Path) -> None:
     (empty / "dodo.py").write_text("1 / 0")
     run_doit(empty, "cap", "install").ok()

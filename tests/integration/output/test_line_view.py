@@ -211,6 +211,23 @@ def test_two_flows_at_the_same_time_have_their_own_names_in_front(project: Proje
         assert re.search(rf"^✔ deploy:{stage}: \d{{14}} is live on web1, web2$", out, re.M)
 
 
+LOADED = """
+    import atexit, sys
+    atexit.register(lambda: open('loaded', 'w').write(' '.join(sys.modules)))
+    """
+
+
+@pytest.mark.extended("detail")
+@pytest.mark.parametrize("words", ["list", "-v 2 deploy:production", "deploy:production dry_run=yes"])
+def test_without_a_terminal_nothing_waits_for_rich(project: Project, words: str) -> None:
+    write_hooks(project, LOADED)
+    project.doit(*words.split(), check=True)
+    loaded = (project.path / "loaded").read_text().split()
+    assert "capdoit" in loaded
+    assert not {"rich", "capdoit.output.live_view"} & {*loaded}
+    assert ("capdoit.output.view" in loaded) == (words != "list")
+
+
 @pytest.mark.extended("detail")
 def test_the_subject_of_a_commit_cannot_control_the_terminal(project: Project) -> None:
     project.repo.git("commit", "--quiet", "--allow-empty", "-m", "Fix \x1b[31mthe\x1b[0m login\n\nwith a body")

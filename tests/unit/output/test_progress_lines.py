@@ -7,7 +7,7 @@ import pytest
 from capdoit import events
 from capdoit.events import Event
 from capdoit.output.flow_display import FlowDisplays
-from capdoit.output.progress_lines import render_progress
+from capdoit.output.progress_lines import render_progress, render_short_progress
 
 STEP, HOOK = events.StepStarted("updating", is_hook=False), events.StepStarted("build", is_hook=True)
 
@@ -37,3 +37,39 @@ def rendered(began: Event, finished: Event, shows_hosts: bool) -> list[str]:
     displays.fold(began, 0)
     display = displays.fold(finished, 1)
     return [text for text, _ in render_progress(finished, display, shows_hosts)]
+
+
+STARTED = events.FlowStarted(
+    "deploy", "production", ("web1", "web2"), "r", "ann", "main", "the sale", tasks=("starting", "updating")
+)
+
+
+def on_terminal(*happened: Event) -> list[str]:
+    """Return the lines of the last event on a terminal."""
+    displays = FlowDisplays()
+    *_, display = [displays.fold(event, second) for second, event in enumerate(happened)]
+    return [text for text, _ in render_short_progress(happened[-1], display)]
+
+
+def test_a_terminal_has_a_line_for_the_flow_and_for_each_step() -> None:
+    assert on_terminal(STARTED) == ["deploy:production  main to web1, web2, by ann: the sale"]
+    assert on_terminal(STARTED, STEP, events.StepFinished("updating", is_hook=False, seconds=75)) == [
+        "✔ updating   1m15s"
+    ]
+    failed = (events.WorkFinished("web2", 1, "disk full"), events.StepFailed("updating", "", "disk full"))
+    assert on_terminal(STARTED, STEP, *failed) == ["✘ updating  failed after 2.0s on web2"]
+    stopped = events.StepFailed("updating", "interrupted by SIGINT")
+    assert on_terminal(STARTED, STEP, stopped) == ["✘ updating  interrupted after 1.0s"]
+    assert on_terminal(STARTED, events.StepSkipped("build"), events.StepFinished("build", True, 0)) == []
+
+
+def test_many_hosts_are_counted_in_the_title() -> None:
+    names = tuple(f"web{number}" for number in range(40))
+    assert on_terminal(events.DrillStarted("production", names, "ann")) == ["drill:production  on 40 hosts, by ann"]
+
+
+def test_a_drill_tells_of_its_phases_and_not_of_the_steps_of_its_rollback() -> None:
+    rehearsed = events.FlowStarted("rollback", "production", ("web1",), "r", "ann", "main", "", is_drill=True)
+    done = events.StepFinished("updating", is_hook=False, seconds=1)
+    assert on_terminal(rehearsed) == on_terminal(rehearsed, STEP, done) == []
+    assert on_terminal(rehearsed, STEP, events.StepFailed("updating", "", "disk full")) != []
