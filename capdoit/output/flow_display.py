@@ -205,6 +205,12 @@ class FlowDisplay:
         """The name of the doit task at work, or of the last one; the name of the flow before the first."""
         return ":".join(filter(None, (self.name, self.steps[-1].name if self.steps else "")))
 
+    def seconds_of_work(self, now: float) -> float:
+        """Return the duration of the running step, or outside of steps that of the longest work of a host."""
+        if self.step:
+            return now - self.step.began
+        return max((self.work[name].seconds(now) for name in self.working), default=0.0)
+
     def number(self, name: str) -> str:
         """Return the position of a step or hook in its flow: ``3 of 7``; empty if it is not known."""
         tasks = self.started.tasks if self.started else ()
@@ -222,9 +228,14 @@ class FlowDisplay:
 
 
 class FlowDisplays:
-    """The states of all flows, of which several may run at the same time."""
+    """The states of all flows, of which several may run at the same time.
+
+    Attributes:
+        began: time of the first event.
+    """
 
     def __init__(self) -> None:
+        self.began = 0.0
         self._displays: dict[str, FlowDisplay] = {}
 
     def fold(self, event: Event, now: float) -> FlowDisplay:
@@ -234,10 +245,11 @@ class FlowDisplays:
         return display
 
     def working(self) -> list[FlowDisplay]:
-        """Return the states of the flows that run a step."""
-        return [display for display in self._displays.values() if display.step]
+        """Return the states of the flows that run a step, or whose hosts are at work."""
+        return [display for display in self._displays.values() if display.step or display.working]
 
     def _add(self, event: Event, now: float) -> FlowDisplay:
+        self.began = self.began if self._displays else now
         is_undo = isinstance(event, events.FlowStarted) and any(one.is_undone for one in self._displays.values())
         display = self._displays[event.run] = FlowDisplay(began=now, is_automatic_rollback=is_undo)
         return display

@@ -44,12 +44,12 @@ class LineView:
     Args:
         console: gets the lines.
         choice: what to show.
+        displays: the states of the flows.
     """
 
-    def __init__(self, console: Console, choice: ViewChoice) -> None:
-        self._console, self._choice = console, choice
-        self._began = self._said_at = time.monotonic()
-        self._displays = FlowDisplays()
+    def __init__(self, console: Console, choice: ViewChoice, displays: FlowDisplays) -> None:
+        self._console, self._choice, self._displays = console, choice, displays
+        self._said_at = time.monotonic()
         self._kept: dict[str, deque[str]] = {}
         self._fold = ""
         self._printed = io.StringIO()
@@ -158,7 +158,7 @@ class LineView:
             self._console.write(text, tone)
 
     def _front(self, display: FlowDisplay, now: float) -> str:
-        return f"{' '.join(filter(None, (format_clock(now - self._began), display.task_name)))}  "
+        return f"{' '.join(filter(None, (format_clock(now - self._displays.began), display.task_name)))}  "
 
     def _end_fold(self) -> None:
         if self._fold:
@@ -174,8 +174,7 @@ def _is_always_shown(event: Event) -> bool:
 
 def _describe_silence(display: FlowDisplay, now: float) -> str:
     hosts = [_describe_work(name, display.work[name]) for name in display.working]
-    seconds = int(now - display.step.began) if display.step else 0
-    return f"still running{f' on {_join_first(hosts)}' if hosts else ''} ({seconds}s)"
+    return f"still running{f' on {_join_first(hosts)}' if hosts else ''} ({int(display.seconds_of_work(now))}s)"
 
 
 def _describe_work(name: str, work: HostWork) -> str:

@@ -34,11 +34,11 @@ class LiveView:
         screen: the terminal.
         console: writes to the screen.
         choice: what to show.
+        displays: the states of the flows.
     """
 
-    def __init__(self, screen: Screen, console: Console, choice: ViewChoice) -> None:
-        self._screen, self._console, self._choice = screen, console, choice
-        self._displays = FlowDisplays()
+    def __init__(self, screen: Screen, console: Console, choice: ViewChoice, displays: FlowDisplays) -> None:
+        self._screen, self._console, self._choice, self._displays = screen, console, choice, displays
         self._display = FlowDisplay(time.monotonic())  # of the flow of the latest event
         self._drawn_at = 0.0
         self._is_changed = False
@@ -57,6 +57,11 @@ class LiveView:
             self._ticker.start()
             self._write_lines(event)
             self._refresh(now)
+
+    def close(self) -> None:
+        """Show no region any more."""
+        self._display = FlowDisplay(time.monotonic())
+        self._hide()
 
     def _tick(self) -> None:
         with self._lock:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 
 
 class Ticker:
@@ -11,7 +12,7 @@ class Ticker:
 
     Args:
         seconds: the time between two calls.
-        tick: the function; an error in it ends the calls.
+        tick: the function; an error in it ends the calls. The view meets that error with its next event, too.
     """
 
     def __init__(self, seconds: float, tick: Callable[[], None]) -> None:
@@ -26,5 +27,6 @@ class Ticker:
 
     def _run(self) -> None:
         pause = threading.Event()
-        while not pause.wait(self._seconds):
-            self._tick()
+        with suppress(Exception):
+            while not pause.wait(self._seconds):
+                self._tick()

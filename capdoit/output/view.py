@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import TextIO, cast
+from dataclasses import replace
+from typing import TYPE_CHECKING, TextIO, cast
 
-from capdoit.events import Event, EventBus, Listener
+from capdoit.events import Event, EventBus
 from capdoit.output.console import Console
+from capdoit.output.flow_display import FlowDisplays
 from capdoit.output.line_view import LineView
-from capdoit.output.view_choice import ViewRequest, choose_view
+from capdoit.output.view_choice import ViewChoice, ViewRequest, choose_view
+
+if TYPE_CHECKING:
+    from capdoit.output.live_view import LiveView
 
 
 class FlowView:
@@ -22,19 +27,50 @@ class FlowView:
 
     def __init__(self, events: EventBus, request: ViewRequest) -> None:
         self._redactor, self._request = events.redactor, request
-        self._view: Listener | None = None
+        self._displays = FlowDisplays()
+        self._live: LiveView | None = None
+        self._lines: LineView | None = None
+
+    def __repr__(self) -> str:
+        return "the view of the flow"
 
     def __call__(self, event: Event) -> None:
-        """Show an event."""
-        self._view = self._view or self._open()
-        self._view(event)
+        """Show an event. If the live view fails, its error is raised, and lines go on from there."""
+        if not self._live and not self._lines:
+            self._open(event)
+        elif self._live:
+            self._draw(self._live, event)
+        elif self._lines:
+            self._lines(event)
 
-    def _open(self) -> Listener:
+    def _open(self, event: Event) -> None:
         choice = choose_view(self._request, os.environ, sys.stdout.isatty())
         if not choice.is_live:
-            return LineView(Console(sys.stdout, self._redactor), choice)
+            self._open_lines(choice)(event)
+            return
+        try:
+            self._live = self._open_live(choice)
+        except Exception:
+            self._open_lines(replace(choice, is_live=False))(event)
+            raise
+        self._draw(self._live, event)
+
+    def _open_live(self, choice: ViewChoice) -> LiveView:
         from capdoit.output.live_view import LiveView
         from capdoit.output.screen import Screen
 
         screen = Screen(sys.stdout)
-        return LiveView(screen, Console(cast(TextIO, screen), self._redactor), choice)
+        return LiveView(screen, Console(cast(TextIO, screen), self._redactor), choice, self._displays)
+
+    def _open_lines(self, choice: ViewChoice) -> LineView:
+        self._lines = LineView(Console(sys.stdout, self._redactor), choice, self._displays)
+        return self._lines
+
+    def _draw(self, live: LiveView, event: Event) -> None:
+        try:
+            live(event)
+        except Exception:
+            live.close()
+            self._live = None
+            self._open_lines(choose_view(self._request, os.environ, is_terminal=False))
+            raise

@@ -309,11 +309,40 @@ def test_a_terminal_without_unicode_has_marks_in_ascii(project: Project, env: di
 
 
 @pytest.mark.extended("detail")
-def test_a_rich_that_cannot_be_used_is_reported_once_and_the_deploy_goes_on(
-    project: Project, env: dict[str, str]
+@pytest.mark.parametrize("step", ["at once", "updating"])
+def test_a_live_view_that_fails_is_reported_once_and_lines_go_on(
+    project: Project, env: dict[str, str], step: str
 ) -> None:
+    write_hooks(
+        project,
+        f"""
+        {REPORTER}
+        from capdoit.output import live_view
+        render = live_view.render_region
+        def fail(display, *args):
+            if display.step and display.step.name == {step!r} or {step!r} == 'at once':
+                raise ValueError('no room to draw')
+            return render(display, *args)
+        live_view.render_region = fail
+        @cap.after('updated', once=True)
+        def tell(hosts):
+            print('a remark')
+        """,
+    )
+    with Terminal(project, env, "deploy:production") as terminal:
+        assert terminal.wait_for_end() == 0
+    text = terminal.paper.replace("\n", "")
+    assert text.count("failed: ValueError: no room to draw") == 1
+    assert "a remark" in text
+    assert re.search(r"00:\d\d deploy:production:finished  ✔", text)
+    assert f"✔ deploy:production: {project.current('web1')} is live on web1, web2" in text
+    assert "Traceback" not in text
+
+
+@pytest.mark.extended("detail")
+def test_without_rich_there_are_lines(project: Project, env: dict[str, str]) -> None:
     project.write_module("rich.py", "")
     with Terminal(project, env, "deploy:production") as terminal:
         assert terminal.wait_for_end() == 0
     assert terminal.paper.replace("\n", "").count("failed: ModuleNotFoundError") == 1
-    wait_for(5, lambda: project.current("web1"))
+    assert f"✔ deploy:production: {project.current('web1')} is live on web1, web2" in terminal.paper
