@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from capdoit.output.commit_list import describe_gap, list_commits
 from capdoit.records.revision_gap import Gap
-from capdoit.text import group_names, join_names
+from capdoit.text import join_names
 from capdoit.units import format_size
 
 MOST_LINES = 21  # of a screen with 24: a warning, the last line and the prompt need some, too
 FEWEST_COMMITS = 3
 WIDEST_LABEL = 24
 NARROWEST_TEXT = 20
+MOST_NAMES, FIRST_NAMES = 6, 3  # hosts that are named, of few and of many
+ALL_HOSTS = "all hosts"
 
 
 @dataclass(frozen=True)
@@ -99,7 +101,8 @@ def render_dry_run(summary: DryRunSummary, width: int) -> list[str]:
 
 def _render(summary: DryRunSummary, width: int, most_commits: int) -> Iterator[str]:
     column = _Column([task.name for task in summary.tasks], width)
-    yield f"{summary.name} on {join_names(summary.hosts)} would do this:"
+    hosts = join_names(summary.hosts) if len(summary.hosts) <= FIRST_NAMES else f"{len(summary.hosts)} hosts"
+    yield f"{summary.name} on {hosts} would do this:"
     yield from column.lines("live now", _by_hosts(summary, summary.live))
     if summary.target:
         yield from column.lines("live then", _by_hosts(summary, summary.target))
@@ -132,16 +135,27 @@ class _Column:
 
 def _by_hosts(summary: DryRunSummary, texts: Mapping[str, str]) -> str:
     """Return the texts of the hosts, each once; with the hosts' names unless all hosts of the flow share one."""
-    groups = group_names((host, text) for host, text in texts.items())
+    groups: dict[str, list[str]] = {}
+    for host, text in texts.items():
+        groups.setdefault(text, []).append(host)
     if len(groups) == 1 and {*texts} == {*summary.hosts}:
-        return next(iter(groups)) or "on all hosts"
-    return "; ".join(f"{text} on {hosts}" if text else f"on {hosts}" for text, hosts in groups.items())
+        return next(iter(groups)) or f"on {ALL_HOSTS}"
+    return "; ".join(f"{text} on {_name_hosts(hosts)}".lstrip() for text, hosts in groups.items())
+
+
+def _name_hosts(hosts: Sequence[str]) -> str:
+    """Return the names of some hosts, or the first names and the number if they are many."""
+    if len(hosts) <= MOST_NAMES:
+        return join_names(hosts)
+    return f"{join_names(hosts[:FIRST_NAMES])}, … ({len(hosts)} hosts)"
 
 
 def _commits(summary: DryRunSummary, column: _Column, width: int, most: int) -> Iterator[str]:
     yield from column.lines("commits", summary.why_no_commits)
     for gap in summary.gaps:
-        yield from column.lines("commits", describe_gap(summary.source, summary.revision, gap, summary.flow))
+        named = ALL_HOSTS if {*gap.hosts} == {*summary.hosts} else _name_hosts(gap.hosts)
+        sentence = describe_gap(summary.source, summary.revision, replace(gap, hosts=(named,)), summary.flow)
+        yield from column.lines("commits", sentence)
         commits = list_commits(gap, width - 2)
         left = len(commits) - most // len(summary.gaps)
         if most and left > 0:

@@ -63,6 +63,7 @@ def test_the_question_and_all_that_it_is_about_are_on_one_screen(asking: Project
         typist.wait_for_end()
     assert "deploy:production on web1, web2 would do this:" in lines
     assert "Go on with deploy:production? [y/N]" in lines
+    assert not re.search("^✔", typist.text, re.MULTILINE)  # no step is said to be done
 
 
 @pytest.mark.parametrize("keys", ["n\n", *further("\n", "no\n", "x\nn\n", "\x04", "\x03")])

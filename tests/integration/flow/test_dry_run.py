@@ -65,7 +65,7 @@ def test_a_dry_deploy_shows_on_one_screen_what_is_created_linked_published_and_r
     assert max(map(len, summary.splitlines())) <= 80
     lines = unwrap(summary)
     assert re.search(rf"live now {second} \([0-9a-f]{{12}}\) live then [0-9]{{14}} \({commit[:12]}, main\)", lines)
-    assert "commits main is 1 commit ahead of what is live on web1, web2:" in lines
+    assert "commits main is 1 commit ahead of what is live on all hosts:" in lines
     assert "links to shared: config/database.yml, log, tmp/pids" in lines
     assert f"publishing current changes from {second} to " in lines
     assert f"finishing deletes {first}" in lines
@@ -89,7 +89,7 @@ def test_a_dry_rollback_shows_its_target_and_what_is_archived(project: Project) 
     first, second = deploy_text(project, "1"), deploy_text(project, "2")
     said = unwrap(project.doit("rollback:production", "dry_run=yes", check=True).out)
     assert f"publishing current changes from {second} to {first}" in said
-    assert f"{first} is 1 commit behind what is live on web1, web2; a rollback would take away (-):" in said
+    assert f"{first} is 1 commit behind what is live on all hosts; a rollback would take away (-):" in said
     assert f"finishing_rollback archives {second}, and deletes it" in said
 
 

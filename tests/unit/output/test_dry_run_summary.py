@@ -58,6 +58,24 @@ def test_hosts_that_would_do_the_same_share_a_text_and_all_hosts_have_no_names()
     assert "finishing deletes 20160101000000 on web1; deletes nothing on web2, db1" in lines
 
 
+def test_many_hosts_are_counted_and_fit_one_screen() -> None:
+    hosts = [f"web{number}.example.com" for number in range(20)]
+    live, target = dict.fromkeys(hosts, "20160614133327"), dict.fromkeys(hosts, "20160615133327")
+    tasks = (
+        PlannedTask("starting", dict.fromkeys(hosts, "takes the lock")),
+        PlannedTask("assets", dict.fromkeys(hosts[1:], ""), is_hook=True),
+    )
+    gaps = (Gap(tuple(hosts), "a" * 40, COMMITS),)
+    many = replace(SUMMARY, hosts=tuple(hosts), live=live, target=target, tasks=tasks, gaps=gaps, rooms=())
+    lines = render_dry_run(many, 80)
+    assert lines[0] == "deploy:production on 20 hosts would do this:"
+    assert len(lines) <= 22
+    assert max(map(len, lines)) <= 80
+    text = unwrap("\n".join(lines))
+    assert "assets on web1.example.com, web2.example.com, web3.example.com, … (19 hosts)" in text
+    assert "main is 40 commits ahead of what is live on all hosts:" in text
+
+
 def test_the_free_space_is_that_of_the_host_with_the_least() -> None:
     lines = [unwrap(line) for line in render_dry_run(SUMMARY, 120)]
     assert "free disk 1.0 GiB on web1, which has the least; the live release takes 1.0 MiB; not known on db1" in lines
