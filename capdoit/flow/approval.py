@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterable
+from contextlib import closing
 from typing import TYPE_CHECKING
 
 from capdoit.errors import NotApproved
@@ -50,7 +51,7 @@ class Approval:
         """
         if not has_terminal():
             raise self._without_terminal()
-        with ONE_QUESTION:
+        with ONE_QUESTION, closing(self._stop):
             self._raise_if_interrupted()
             context = self._show(tasks)
             self._ask(context)

@@ -16,7 +16,7 @@ from capdoit.operations.pending_commits import find_gaps
 from capdoit.operations.release_room import ReleaseRoom, measure_release_room
 from capdoit.output.dry_run_summary import DryRunSummary, HostRoom, PlannedTask
 from capdoit.records import fleet_state
-from capdoit.records.flows_since import find_last_runs
+from capdoit.records.flows_since import find_last_entries
 from capdoit.records.revision_gap import Gap
 from capdoit.sequence import FlowTask
 from capdoit.shell_scripts import library_texts
@@ -69,7 +69,7 @@ def make_plan(context: FlowContext, definition: FlowDefinition) -> PlanFile:
         revision=decision.revision,
         reverts=decision.reverts,
         facts={name: fingerprint(facts) for name, facts in context.progress.facts.items()},
-        last_runs=find_last_runs([*context.progress.facts.values()]),
+        last_entries=find_last_entries([*context.progress.facts.values()]),
         digests=digest_flow(definition, request),
         scripts=_recorded_scripts(context),
     )
@@ -124,6 +124,7 @@ def _difference(first: str, given: str) -> str:
 
 def _summarize(context: FlowContext, definition: FlowDefinition) -> DryRunSummary:
     request, decision, facts = context.request, context.decision, [*context.progress.facts.values()]
+    planned = {*context.progress.done}.intersection(request.task_names)  # without what skip= names
     gaps, why_no_commits = _find_gaps(context)
     rooms = context.fleet.each(measure_release_room, stop_on_failure=False)
     measured = {outcome.host: outcome.answer or ReleaseRoom() for outcome in rooms}
@@ -136,7 +137,7 @@ def _summarize(context: FlowContext, definition: FlowDefinition) -> DryRunSummar
         target={one.host: _describe_target(context, one.host) for one in facts if not context.progress.is_hooks_only},
         gaps=gaps,
         why_no_commits=why_no_commits,
-        tasks=[_plan_task(context, task) for task in definition.tasks if task.name in context.progress.done],
+        tasks=[_plan_task(context, task) for task in definition.tasks if task.name in planned],
         rooms=[HostRoom(host, room.free_kib, room.live_kib) for host, room in measured.items()],
         differences=[*_find_differences(context)],
         obstacles=[*_find_held_locks(context), *(_find_shortages(measured) if request.is_deploy else ())],
@@ -196,7 +197,9 @@ def _find_held_locks(context: FlowContext) -> Iterator[str]:
     """Yield the locks that others hold; a lock that a flow left behind when it died stops no flow."""
     facts = context.progress.facts.values()
     held = group_names((one.host, one.holder) for one in facts if one.holder and one.lock_is_held is not False)
-    yield from (f"{hosts}: locked by {holder}" for holder, hosts in held.items())
+    wait = context.request.variables.wait
+    waits = f", for which it waits up to {wait} s" if wait else ""
+    yield from (f"{hosts}: locked by {holder}{waits}" for holder, hosts in held.items())
 
 
 def _find_shortages(rooms: Mapping[str, ReleaseRoom]) -> Iterator[str]:

@@ -98,7 +98,7 @@ class LiveView:
         if isinstance(event, REPORTS):
             return [*render_message(event, self._console.width)]
         messages = ((f"   {text}", tone) for text, tone in render_message(event))
-        if self._display.started and self._display.started.is_dry_run:  # before a question; nothing is done yet
+        if self._display.started and self._display.started.is_dry_run:  # no step is done
             return [*messages]
         return [*render_short_progress(event, self._display), *messages]
 

@@ -69,7 +69,7 @@ def choose_view(request: ViewRequest, environment: Mapping[str, str], is_termina
     if request.reporter in SILENT_REPORTERS:
         return ViewChoice(False, Verbosity.SILENT)
     has_cursor = is_terminal and environment.get("TERM", "dumb") != "dumb" and not is_ci(environment)
-    is_live = has_cursor and not (request.is_parallel or request.is_dry_run or request.verbosity == 0)
+    is_live = has_cursor and not (request.is_parallel or request.verbosity == 0)
     verbosity = request.verbosity
     if verbosity is None:
         verbosity = Verbosity.STEPS if is_live else Verbosity.OUTPUT

@@ -7,30 +7,30 @@ from datetime import datetime
 
 from capdoit.records.facts import Facts
 from capdoit.records.history import FlowRecord, build_history
-from capdoit.records.journal import DEPLOY
+from capdoit.records.journal import DEPLOY, Entry
 from capdoit.text import join_names
 from capdoit.units import format_duration, parse_timestamp
 
 MOST_SHOWN = 5
 
 
-def find_last_runs(facts: Sequence[Facts]) -> dict[str, str]:
-    """Return the id of the last flow in the journal of each host; empty for a journal without flows."""
-    return {one.host: next((entry.run for entry in reversed(one.entries) if entry.run), "") for one in facts}
+def find_last_entries(facts: Sequence[Facts]) -> dict[str, str]:
+    """Return the last entry of each host's journal, as an id that `describe_flows_since` takes; empty without one."""
+    return {one.host: next((_id(entry) for entry in reversed(one.entries) if entry.run), "") for one in facts}
 
 
 def describe_flows_since(
-    last_runs: Mapping[str, str], known_releases: Container[str], facts: Sequence[Facts], now: datetime
+    last_entries: Mapping[str, str], known_releases: Container[str], facts: Sequence[Facts], now: datetime
 ) -> list[str]:
     """Return what flows have done since an earlier look, newest first, a sentence each.
 
     Args:
-        last_runs: id of the last flow on each host at that time.
+        last_entries: the last entry of each host's journal at that time.
         known_releases: the releases that the hosts had at that time; Capistrano records no ids.
         facts: of the hosts now.
         now: the time, with its time zone.
     """
-    runs = {run for one in facts for run in _runs_since(one, last_runs[one.host])}
+    runs = {run for one in facts for run in _runs_since(one, last_entries[one.host])}
     new = [
         record
         for record in build_history(facts)
@@ -42,11 +42,15 @@ def describe_flows_since(
     return [*sentences[:MOST_SHOWN], *([f"and {more} more flows before that"] if more > 0 else [])]
 
 
-def _runs_since(facts: Facts, last_run: str) -> Iterator[str]:
-    """Yield the ids of the flows after one; of all flows if the journal no longer has that one."""
-    runs = [entry.run for entry in facts.entries if entry.run]
-    seen = len(runs) - runs[::-1].index(last_run) if last_run in runs else 0
-    yield from (run for run in runs[seen:] if run != last_run)
+def _id(entry: Entry) -> str:
+    return f"{entry.run} {entry.event}"
+
+
+def _runs_since(facts: Facts, last_entry: str) -> Iterator[str]:
+    """Yield the ids of the flows with entries after one; of all flows if the journal no longer has that entry."""
+    ids = [_id(entry) for entry in facts.entries]
+    seen = len(ids) - ids[::-1].index(last_entry) if last_entry in ids else 0
+    yield from (entry.run for entry in facts.entries[seen:] if entry.run)
 
 
 def _describe(record: FlowRecord, hosts: Sequence[str], now: datetime) -> str:

@@ -55,7 +55,7 @@ class PlanFile:
         revision: its revision.
         reverts: names that a rollback would revert before the flip, by recipe.
         facts: fingerprint of each host.
-        last_runs: id of the last flow in the journal of each host.
+        last_entries: the last entry in the journal of each host; see `records.flows_since`.
         digests: digests of the project, by kind and name; see `state.project_digests`.
         scripts: the scripts that would run, in order.
     """
@@ -68,7 +68,7 @@ class PlanFile:
     revision: str = ""
     reverts: Mapping[str, Sequence[str]] = field(default_factory=dict)
     facts: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
-    last_runs: Mapping[str, str] = field(default_factory=dict)
+    last_entries: Mapping[str, str] = field(default_factory=dict)
     digests: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     scripts: Sequence[RecordedScript] = ()
 
@@ -158,8 +158,8 @@ def _is_complete(plan: PlanFile) -> bool:
         and _is_mapping_of(plan.reverts, _are_texts)
         and bool(plan.facts)
         and _is_mapping_of(plan.facts, _is_fingerprint)
-        and _is_mapping_of(plan.last_runs, lambda run: isinstance(run, str))
-        and {*plan.last_runs} == {*plan.facts}
+        and _is_mapping_of(plan.last_entries, lambda entry: isinstance(entry, str))
+        and {*plan.last_entries} == {*plan.facts}
     )
 
 
@@ -239,7 +239,7 @@ def changed_hosts(plan: PlanFile, facts: Sequence[Facts], now: datetime) -> list
     ]
     if not changes:
         return []
-    flows = describe_flows_since(plan.last_runs, _known_releases(plan), facts, now)
+    flows = describe_flows_since(plan.last_entries, _known_releases(plan), facts, now)
     return flows or ["no host has a record of who changed this:", *changes]
 
 

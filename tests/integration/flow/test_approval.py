@@ -12,7 +12,7 @@ import pyte
 import pytest
 
 from capdoit.testing import Project
-from tests.support import deploy_text, further, snapshot_hosts, unwrap, write_hooks
+from tests.support import deploy_text, further, snapshot_hosts, start_waiting_deploy, unwrap, write_hooks
 from tests.typist import Typist
 
 QUESTION = "Go on with {}? [y/N] "
@@ -109,6 +109,22 @@ def test_a_deploy_of_somebody_else_during_the_question_is_named_and_nothing_is_d
 
 
 @pytest.mark.extended("detail")
+def test_a_flow_that_waits_for_another_one_is_refused_after_it(project: Project, env: dict[str, str]) -> None:
+    deploy_text(project, "1")
+    with start_waiting_deploy(project) as other:
+        project.config(confirm=True)
+        with start(project, env, "deploy:production", "wait=60") as typist:
+            shown = unwrap(typist.wait_for("[y/N] "))
+            typist.type("y\n")
+            typist.wait_for("waiting up to 60 s")
+            (project.path / "go").touch()
+            assert typist.wait_for_end() == 1
+        assert other.wait(60) == 0
+    assert re.search("would stop it web1, web2: locked by deploy by .*, for which it waits up to 60 s", shown)
+    assert f"{project.current('web1')} was deployed" in unwrap(typist.text)
+
+
+@pytest.mark.extended("detail")
 @pytest.mark.parametrize("task", ["rollback:production", "deploy:rollback", "rollback"])
 def test_a_rollback_asks_too_whatever_it_is_called(asking: Project, env: dict[str, str], task: str) -> None:
     first = asking.current("web1")
@@ -170,7 +186,7 @@ def test_a_single_hook_asks_and_shows_only_itself(asking: Project, env: dict[str
         """
         @cap.after('published', roles='web')
         def restart(host):
-            host.run('touch restarted')
+            open(f'restarted-{host.name}', 'w')
 
         @cap.after('published')
         def tell(host):
@@ -185,7 +201,7 @@ def test_a_single_hook_asks_and_shows_only_itself(asking: Project, env: dict[str
     assert re.search("^  restart +on all hosts$", shown, re.MULTILINE)
     assert "tell" not in shown
     assert "live then" not in shown
-    assert [*asking.deploy_to("web2").rglob("restarted")]
+    assert (asking.path / "restarted-web2").exists()
 
 
 @pytest.mark.extended("detail")

@@ -36,6 +36,14 @@ def test_a_dry_run_changes_nothing_on_any_host_and_runs_no_hook(project: Project
 
 
 @pytest.mark.extended("detail")
+def test_a_hook_that_is_skipped_is_not_listed(project: Project) -> None:
+    project.dodo(HOOKS)
+    said = project.doit("deploy:production", "dry_run=yes", "skip=touch", check=True).out
+    assert "skipped: touch" in said
+    assert not re.search("^  touch", said, re.MULTILINE)
+
+
+@pytest.mark.extended("detail")
 @pytest.mark.ssh
 def test_a_dry_run_over_ssh_changes_nothing(ssh_project: Project) -> None:
     deploy_text(ssh_project, "1")

@@ -168,7 +168,7 @@ def test_a_plan_is_refused_when_the_flow_has_changed(project: Project) -> None:
     project.doit("deploy:production", "plan=plan.json", check=True)
     project.dodo(HOOKS)
     done = project.doit("deploy:production", "apply=plan.json").failed()
-    assert "the flow has changed since:\n+ touch" in done.out
+    assert "the flow has changed since:\n    + touch" in done.out
 
 
 def test_an_archive_that_differs_from_the_plan_is_refused(project: Project) -> None:

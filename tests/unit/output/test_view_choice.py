@@ -24,7 +24,7 @@ GITLAB = {"CI": "true", "GITLAB_CI": "true"}
         (ViewRequest(verbosity=1), TERMINAL, False, ViewChoice(False, Verbosity.STEPS)),
         (ViewRequest(verbosity=0), TERMINAL, True, ViewChoice(False, Verbosity.RESULT)),
         (ViewRequest(is_parallel=True), TERMINAL, True, ViewChoice(False, Verbosity.OUTPUT)),
-        (ViewRequest(is_dry_run=True), TERMINAL, True, ViewChoice(False, Verbosity.OUTPUT)),
+        (ViewRequest(is_dry_run=True), TERMINAL, True, ViewChoice(True, Verbosity.STEPS)),
         (ViewRequest(reporter="error-only"), TERMINAL, True, ViewChoice(False, Verbosity.SILENT)),
         (ViewRequest(reporter="zero"), GITHUB, False, ViewChoice(False, Verbosity.SILENT)),
         (ViewRequest(), GITHUB, False, ViewChoice(False, Verbosity.OUTPUT, Folding.GITHUB)),

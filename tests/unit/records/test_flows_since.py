@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timezone
 
 from capdoit.records.facts import Facts
-from capdoit.records.flows_since import describe_flows_since, find_last_runs
+from capdoit.records.flows_since import describe_flows_since, find_last_entries
 from capdoit.records.journal import Entry
 
 NOW = datetime(2026, 11, 28, 15, 0, tzinfo=timezone.utc)
@@ -27,7 +27,7 @@ BEFORE = entries("1a", FIRST)
 
 
 def since(*now: Facts) -> list[str]:
-    before = find_last_runs([facts(one.host, *BEFORE) for one in now])
+    before = find_last_entries([facts(one.host, *BEFORE) for one in now])
     return describe_flows_since(before, {FIRST}, now, NOW)
 
 
@@ -65,6 +65,14 @@ def test_a_deploy_by_capistrano_is_known_by_its_release() -> None:
 def test_a_clock_that_is_ahead_gives_no_age() -> None:
     new = entries("2b", SECOND, at="2026-11-28T16:00:00Z")
     assert since(facts("web1", *BEFORE, *new)) == [f"{SECOND} was deployed by otto"]
+
+
+def test_a_flow_that_was_at_work_then_is_named_when_it_is_done() -> None:
+    at_work = facts("web1", *BEFORE, *entries("2b", SECOND, "deploy", "building"))
+    done = facts("web1", *at_work.entries, *entries("2b", SECOND))
+    assert describe_flows_since(find_last_entries([at_work]), {FIRST}, [done], NOW) == [
+        f"{SECOND} was deployed 3 minutes ago by otto"
+    ]
 
 
 def test_an_old_journal_that_was_cut_does_not_flood_the_screen() -> None:
