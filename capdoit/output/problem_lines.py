@@ -94,6 +94,7 @@ def _summarize_group(group: ProblemGroup) -> str:
     cause = _find_cause(group.problem, ())
     last_line = next((line.strip() for line in reversed(output) if line.strip()), "")
     telling = cause.line if cause and cause.line != reason else last_line
+    reason = reason.removesuffix(".") if telling else reason
     parts = [join_names(group.hosts), shorten(reason, LONGEST_PART), shorten(telling, LONGEST_PART)]
     return ": ".join(filter(None, parts))
 

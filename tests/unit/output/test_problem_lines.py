@@ -82,3 +82,8 @@ def test_a_hint_for_many_hosts_does_not_name_them_again() -> None:
     lines = describe_problems([failed(f"web{n}", "sh: 1: bundle: not found") for n in range(1, 51)])
     (hint,) = [line.text for line in lines if line.kind is Kind.HINT]
     assert hint.startswith("Hint: bundle is not in the PATH on these hosts: ")
+
+
+def test_a_summary_has_no_full_stop_in_its_middle() -> None:
+    problem = failed("web1", "No ED25519 host key is known for web1", reason="cannot connect: Host key is wrong.")
+    assert summarize_problems([problem]).startswith("web1: cannot connect: Host key is wrong: No ED25519 host key")
