@@ -102,7 +102,7 @@ def render_dry_run(summary: DryRunSummary, width: int) -> list[str]:
 def _render(summary: DryRunSummary, width: int, most_commits: int) -> Iterator[str]:
     column = _Column([task.name for task in summary.tasks], width)
     hosts = join_names(summary.hosts) if len(summary.hosts) <= FIRST_NAMES else f"{len(summary.hosts)} hosts"
-    yield f"{summary.name} on {hosts} would do this:"
+    yield from textwrap.wrap(f"{summary.name} on {hosts} would do this:", width)
     yield from column.lines("live now", _by_hosts(summary, summary.live))
     if summary.target:
         yield from column.lines("live then", _by_hosts(summary, summary.target))
@@ -156,12 +156,17 @@ def _commits(summary: DryRunSummary, column: _Column, width: int, most: int) -> 
         named = ALL_HOSTS if {*gap.hosts} == {*summary.hosts} else _name_hosts(gap.hosts)
         sentence = describe_gap(summary.source, summary.revision, replace(gap, hosts=(named,)), summary.flow)
         yield from column.lines("commits", sentence)
-        commits = list_commits(gap, width - 2)
-        left = len(commits) - most // len(summary.gaps)
-        if most and left > 0:
-            left += 1  # the line that says so takes the place of one
-            commits = [*commits[:-left], f"  … and {left} more, which doit cap pending lists"]
-        yield from (f"  {line}" for line in (commits if most else ()))
+        if most:
+            yield from (f"  {line}" for line in _first_commits(summary, list_commits(gap, width - 2), most))
+
+
+def _first_commits(summary: DryRunSummary, commits: list[str], most: int) -> list[str]:
+    """Return the lines of the newest commits of a gap, and the number of the rest; all gaps have ``most`` lines."""
+    of_gap = max(most // len(summary.gaps), 1)
+    if len(commits) <= of_gap:
+        return commits
+    where = ", which doit cap pending lists" if summary.flow == "deploy" else ""
+    return [*commits[: of_gap - 1], f"  … and {len(commits) - of_gap + 1} more{where}"]
 
 
 def _room(rooms: Sequence[HostRoom]) -> str:

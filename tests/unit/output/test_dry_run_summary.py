@@ -43,6 +43,19 @@ def test_many_commits_are_cut_so_that_the_summary_and_a_question_fit_one_screen(
     assert f"  … and {len(COMMITS) - shown} more, which doit cap pending lists" in "\n".join(lines)
 
 
+def test_a_rollback_does_not_name_pending_which_lists_other_commits() -> None:
+    back = replace(SUMMARY, name="rollback:production", gaps=(Gap(HOSTS, "a" * 40, (), COMMITS),))
+    lines = render_dry_run(back, 80)
+    assert any(line.endswith(" more") for line in lines)
+    assert "pending" not in "\n".join(lines)
+
+
+def test_hosts_with_different_live_revisions_share_the_lines_for_commits() -> None:
+    gaps = tuple(Gap((f"web{number}",), f"{number}" * 40, COMMITS) for number in range(5))
+    text = "\n".join(render_dry_run(replace(SUMMARY, gaps=gaps), 80))
+    assert text.count("  … and 40 more, which doit cap pending lists") == 5
+
+
 def test_few_commits_are_all_shown() -> None:
     lines = render_dry_run(replace(SUMMARY, gaps=(Gap(HOSTS, "a" * 40, COMMITS[:3]),)), 80)
     assert sum("Change" in line for line in lines) == 3
