@@ -111,7 +111,7 @@ class LogFile:
         if not self._has_warned:
             self._has_warned = True
             path = os.path.relpath(self._file.path, self._typed_in)
-            self._warn(f"{path} cannot be written: {error.strerror}. log: in deploy.yml chooses another file")
+            self._warn(f"{path} cannot be written: {error.strerror} (log: in deploy.yml)")
 
 
 def _task_begun_by(event: Event) -> str:

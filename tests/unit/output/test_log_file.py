@@ -153,6 +153,6 @@ def test_a_log_that_cannot_be_written_warns_once(bus: EventBus, tmp_path: Path) 
     bus.subscribe(heard.append)
     bus.emit(events.LockTaken("web1"))
     bus.emit(events.StepFailed("starting", "", "no release"))
-    warning = events.Warned("a.log cannot be written: Is a directory. log: in deploy.yml chooses another file")
+    warning = events.Warned("a.log cannot be written: Is a directory (log: in deploy.yml)")
     assert [event for event in heard if isinstance(event, events.Warned)] == [warning]
     assert log.take_failure() == ""
