@@ -235,3 +235,17 @@ def test_a_signal_during_the_question_ends_it(asking: Project, env: dict[str, st
         assert typist.wait_for_end() == 1
     assert f"{number.name} came instead of an answer. Nothing was changed." in unwrap(typist.text)
     assert snapshot_hosts(asking) == before
+
+
+@pytest.mark.extended("variant")
+def test_ctrl_c_ends_the_question_of_a_flow_in_a_thread(asking: Project, env: dict[str, str]) -> None:
+    code, shown = answer(asking, env, "\x03", "run", "-n", "2", "-P", "thread", "deploy:production")
+    assert code == 1
+    assert "SIGINT came instead of an answer. Nothing was changed." in unwrap(shown)
+
+
+@pytest.mark.extended("variant")
+def test_a_reporter_without_output_shows_what_the_question_is_about(asking: Project, env: dict[str, str]) -> None:
+    code, shown = answer(asking, env, "n\n", "run", "-r", "zero", "deploy:production")
+    assert code == 1
+    assert shown.startswith("deploy:production on web1, web2 would do this:")
