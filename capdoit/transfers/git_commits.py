@@ -60,7 +60,7 @@ class Repository:
         Raises:
             NotReady: the repository lacks one of the two.
         """
-        log = ("log", "--date=short", "--encoding=UTF-8", "--left-right", f"--format=%m{LOG_FORMAT}")
+        log = ("log", DATE, "--encoding=UTF-8", "--left-right", f"--format=%m{LOG_FORMAT}")
         lines = self.run_checked(*log, f"{before}...{after}", "--").split("\n")[:-1]
         comes, goes = ([_commit(line[1:]) for line in lines if line[0] == side] for side in "><")
         return comes, goes

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from capdoit.testing import Completed, GitRepo, Project
+from capdoit.units import parse_timestamp
 from tests.support import MakeProject, choose_ordinary, snapshot_hosts
 
 NOWHERE = {"hostname": "127.0.0.1", "port": 1, "ssh_options": ["ConnectTimeout=3"], "deploy_to": "/srv/shop"}
@@ -71,6 +72,7 @@ def test_pending_lists_the_commits_that_a_deploy_would_bring(project: Project) -
     (found,) = pending(project)
     assert (found["hosts"], found["revision"], found["goes"]) == (["web1", "web2"], live, [])
     assert [commit["revision"] for commit in found["comes"]] == [third, second]
+    assert all(parse_timestamp(commit["at"]) for commit in found["comes"])
 
 
 @pytest.mark.extended("detail")
