@@ -13,6 +13,7 @@ from capdoit.decisions.rollback_target import choose_rollback_target
 from capdoit.errors import NotReady, PlanOutdated, Problem
 from capdoit.operations.expected_files import find_certain_problems
 from capdoit.operations.guards import call_guards
+from capdoit.records.history import find_subject
 from capdoit.state.context import FlowContext
 from capdoit.state.plan_file import changed_decisions, changed_hosts
 
@@ -57,7 +58,13 @@ def choose_target(context: FlowContext) -> None:
     if problems:
         raise NotReady(*problems)
     target = choose_rollback_target(facts, context.request.variables.rollback_release)
-    context.decide(release=target.release, names=target.names, revision=target.revision, archived_on=target.archived)
+    context.decide(
+        release=target.release,
+        names=target.names,
+        revision=target.revision,
+        archived_on=target.archived,
+        subject=find_subject(facts, target.revision),
+    )
     context.decide(reverts=call_guards(context))
 
 

@@ -84,6 +84,12 @@ def build_history(facts: Sequence[Facts]) -> list[FlowRecord]:
     return [_build_record(entries_by_host[key], held.get(key, otherwise), by_host) for key in newest_first]
 
 
+def find_subject(facts: Iterable[Facts], revision: str) -> str:
+    """Return the subject line of a revision's commit, as the journals have it; empty if none has it."""
+    entries = (entry for one in facts for entry in reversed(one.entries))
+    return next((entry.subject for entry in entries if entry.subject and entry.revision == revision), "")
+
+
 def _held_locks(facts: Sequence[Facts]) -> dict[Key, bool | None]:
     """Return whether the lock of a flow is held; a held lock on one host outweighs the answers of others."""
     by_weight = sorted(facts, key=lambda one: (False, None, True).index(one.lock_is_held))

@@ -32,6 +32,7 @@ class Entry:
         flow: ``deploy`` or ``rollback``.
         release: the release that the flow makes or goes back to.
         revision: revision of the release.
+        subject: subject line of the revision's commit; only in the line that says that a release is live.
         branch: the branch, tag or commit that was deployed.
         by: the operator.
         origin: hostname of the controller.
@@ -55,6 +56,7 @@ class Entry:
     flow: str = ""
     release: str = ""
     revision: str = ""
+    subject: str = ""
     branch: str = ""
     by: str = ""
     origin: str = ""

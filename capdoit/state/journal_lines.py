@@ -55,6 +55,7 @@ def _entry(context: FlowContext, event: str, host: str) -> Entry:
         flow=request.flow,
         release=decision.release_on(host),
         revision=decision.revision,
+        subject=decision.subject if event == "live" else "",
         branch=request.branch if request.is_deploy else "",
         by=request.operator,
         origin=socket.gethostname(),

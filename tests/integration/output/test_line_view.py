@@ -229,7 +229,10 @@ def test_without_a_terminal_nothing_waits_for_rich(project: Project, words: str)
 
 
 @pytest.mark.extended("detail")
-def test_the_subject_of_a_commit_cannot_control_the_terminal(project: Project) -> None:
+def test_the_subject_of_a_commit_is_shown_and_cannot_control_the_terminal(project: Project) -> None:
     project.repo.git("commit", "--quiet", "--allow-empty", "-m", "Fix \x1b[31mthe\x1b[0m login\n\nwith a body")
-    out = project.doit("deploy:production", check=True).out
-    assert '"Fix \\x1b[31mthe\\x1b[0m login", by tester\n' in out
+    subject = '"Fix \\x1b[31mthe\\x1b[0m login"'
+    assert f"{subject}, by tester\n" in project.doit("deploy:production", check=True).out
+    project.repo.commit({"app.txt": "second\n"})
+    deploy(project)
+    assert f"{subject}, by tester\n" in project.doit("rollback:production", check=True).out

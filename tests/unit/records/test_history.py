@@ -9,7 +9,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from capdoit.records.facts import Facts
-from capdoit.records.history import FlowRecord, build_history
+from capdoit.records.history import FlowRecord, build_history, find_subject
 from capdoit.records.journal import Entry
 from capdoit.records.lineage import format_log_line
 from tests.unit.journals import R, deployed, entries, host
@@ -213,3 +213,10 @@ LOG = st.sampled_from([logged(0), logged(1), logged(0, "rollback"), "lunch"])
 def test_random_journals_list_each_flow_once(one: list[Entry], two: list[Entry], log: list[str]) -> None:
     found = [h.run for h in build_history([host("web1", *one, log=tuple(log)), host("web2", *two)]) if h.run]
     assert sorted(found) == sorted({entry.run for entry in [*one, *two] if entry.run and entry.event != "noted"})
+
+
+def test_the_subject_of_a_revision_is_that_of_its_last_publish() -> None:
+    live = Entry("live", "deploy", R[1], "1f3e", subject="Fix the login")
+    facts = [host("web1"), host("web2", replace(live, subject="Fix it"), live, Entry("live", "deploy", R[2], "2a4b"))]
+    assert find_subject(facts, "1f3e") == "Fix the login"
+    assert find_subject(facts, "2a4b") == find_subject(facts, "3c5d") == ""
