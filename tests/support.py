@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -239,3 +240,8 @@ def start_waiting_deploy(project: Project) -> subprocess.Popen[str]:
     process = project.start("deploy:production")
     wait_for(60, (project.path / "begun").exists)
     return process
+
+
+def printed_words(out: str, host: str) -> list[str]:
+    """Return the <words> that commands printed on a host, in order."""
+    return re.findall(rf"(?:^| ){host} *\| <(.*?)>", out, re.MULTILINE)

@@ -73,7 +73,7 @@ def mount_into(release: Path) -> None:
 
 
 def warnings(out: str) -> list[str]:
-    return re.findall(r"^ *warning: (.*)$", out, re.MULTILINE)
+    return re.findall(r"^(?:\d+:\d\d \S+)? *warning: (.*)$", out, re.MULTILINE)
 
 
 def type_there(warning: str) -> None:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-import re
 import time
 from textwrap import dedent
 
 import pytest
 
 from capdoit.testing import DODO, Project
-from tests.support import MakeProject, deploy, further, write_command_hook, write_hooks, write_recipe
+from tests.support import MakeProject, deploy, further, printed_words, write_command_hook, write_hooks, write_recipe
 
 EVERYWHERE = (
     DODO
@@ -94,11 +93,6 @@ def try_all(host, release):
     }))
 """
 )
-
-
-def printed_words(out: str, host: str) -> list[str]:
-    """Return the <words> that commands printed on a host, in order."""
-    return re.findall(rf"^   {host} *\| <(.*?)>", out, re.MULTILINE)
 
 
 # -- when and where

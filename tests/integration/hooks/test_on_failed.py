@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from capdoit.testing import DODO, Project
-from tests.support import deploy, further, wait_for, write_hooks
+from tests.support import deploy, further, printed_words, wait_for, write_hooks
 
 TELL = (
     DODO
@@ -36,11 +36,6 @@ def read_failures(project: Project) -> list[dict[str, Any]]:
     """Return what each call of the on_failed hook recorded."""
     file = project.path / "told"
     return [json.loads(line) for line in file.read_text().splitlines()] if file.exists() else []
-
-
-def printed_words(out: str, host: str) -> list[str]:
-    """Return the <words> that commands printed on a host, in order."""
-    return re.findall(rf"^   {host} *\| <(.*?)>", out, re.MULTILINE)
 
 
 def start_and_wait_for(project: Project, *args: str) -> Any:

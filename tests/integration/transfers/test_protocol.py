@@ -173,7 +173,7 @@ def test_doctor_knows_which_settings_it_uses(project: Project) -> None:
     answer = json.loads(project.doit("cap", "doctor", "--json", check=True).out)
     texts = [remark["text"] for remark in answer["remarks"]]
     assert "repo_url is not used: production has transfer: copy" in texts
-    assert ("copy_only", ".", "default") in {(s["name"], s["value"], s["level"]) for s in answer["settings"]}
+    assert ("copy_only", ".", "default") in [(s["name"], s["value"], s["level"]) for s in answer["settings"]]
 
 
 def test_pending_needs_a_transfer_with_commits(project: Project) -> None:
