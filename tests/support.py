@@ -245,3 +245,8 @@ def start_waiting_deploy(project: Project) -> subprocess.Popen[str]:
 def printed_words(out: str, host: str) -> list[str]:
     """Return the <words> that commands printed on a host, in order."""
     return re.findall(rf"(?:^| ){host} *\| <(.*?)>", out, re.MULTILINE)
+
+
+def printed_warnings(out: str) -> list[str]:
+    """Return the warnings that a flow printed when they happened; its summary repeats them."""
+    return re.findall(r"^(?:\d+:\d\d \S+)? *warning: (.*)$", out, re.MULTILINE)

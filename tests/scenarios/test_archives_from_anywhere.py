@@ -16,7 +16,7 @@ from typing import Literal
 import pytest
 
 from capdoit.testing import DODO, Project
-from tests.support import MakeProject, choose_ordinary, deploy, further, release_dir
+from tests.support import MakeProject, choose_ordinary, deploy, further, printed_warnings, release_dir
 
 MakeShop = Callable[..., Project]
 FILES = {"shop-1.2/app.txt": "one", "shop-1.2/lib/code": "two", "shop-1.2/.env": "three"}
@@ -56,10 +56,6 @@ def contents(project: Project, host: str = "web1") -> dict[str, str]:
     own = ("REVISION", "REVISION_TIME")
     files = {path.relative_to(release).as_posix(): path for path in release.rglob("*") if path.is_file()}
     return {name: path.read_text() for name, path in files.items() if name not in own}
-
-
-def warnings(out: str) -> list[str]:
-    return [line.strip() for line in out.splitlines() if "warning:" in line]
 
 
 EMPTY = {
@@ -121,7 +117,7 @@ def test_a_directory_at_the_top_is_named_by_one_warning(shop: MakeShop) -> None:
 
     done = project.doit("deploy:production", check=True)
 
-    (warning,) = warnings(done.out)
+    (warning,) = printed_warnings(done.out)
     assert "shop.tar has only the directory shop-1.2 at its top" in warning
     assert "strip: 1" in warning
     assert contents(project) == FILES
@@ -133,7 +129,7 @@ def test_strip_leaves_the_directory_out(shop: MakeShop, strip: object) -> None:
 
     done = project.doit("deploy:production", check=True)
 
-    assert not warnings(done.out)
+    assert not printed_warnings(done.out)
     for host in project.hosts:
         assert contents(project, host) == {name.partition("/")[2]: text for name, text in FILES.items()}
         assert not (project.deploy_to(host) / ".capdoit/unpack").exists()
@@ -159,7 +155,7 @@ def test_strip_leaves_out_what_it_says(
 
     done = project.doit("deploy:production", check=True)
 
-    assert not warnings(done.out)
+    assert not printed_warnings(done.out)
     assert set(contents(project)) == expected
 
 

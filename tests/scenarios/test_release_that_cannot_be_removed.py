@@ -17,7 +17,15 @@ import pytest
 
 from capdoit.records.unremoved import UnremovedTree, describe_unremoved
 from capdoit.testing import DODO, Project
-from tests.support import WITHOUT_ROOT_RIGHTS, MakeProject, choose_ordinary, deploy, release_dir, write_command_hook
+from tests.support import (
+    WITHOUT_ROOT_RIGHTS,
+    MakeProject,
+    choose_ordinary,
+    deploy,
+    printed_warnings,
+    release_dir,
+    write_command_hook,
+)
 
 FAILS = """
 @cap.after('updated')
@@ -72,10 +80,6 @@ def mount_into(release: Path) -> None:
     (cache / "data").write_text("of another application")
 
 
-def warnings(out: str) -> list[str]:
-    return re.findall(r"^(?:\d+:\d\d \S+)? *warning: (.*)$", out, re.MULTILINE)
-
-
 def type_there(warning: str) -> None:
     """Type what a warning says."""
     command = warning.partition("; type there: ")[2]
@@ -101,13 +105,13 @@ def test_the_others_are_removed_and_one_warning_says_what_to_type(shop: Project,
     kept = shop.releases("web1")
     fourth = shop.doit("deploy:production", check=True)
 
-    (warning,) = warnings(third.out)
+    (warning,) = printed_warnings(third.out)
     assert warning.startswith(f"web2: release {first} could not be removed (")
-    assert warnings(fourth.out) == [warning]
+    assert printed_warnings(fourth.out) == [warning]
     assert len(kept) == 2
     assert [name for name in shop.releases("web2") if name != first] == shop.releases("web1")
     type_there(warning)
-    assert not warnings(shop.doit("deploy:production", check=True).out)
+    assert not printed_warnings(shop.doit("deploy:production", check=True).out)
     assert shop.releases("web2") == shop.releases("web1")
     assert left(shop, "web2") == []
 
@@ -140,7 +144,7 @@ def test_a_directory_that_is_closed_to_this_user_is_all_that_remains_and_the_war
 
     done = shop.doit("deploy:production", check=True)
 
-    (warning,) = warnings(done.out)
+    (warning,) = printed_warnings(done.out)
     assert re.match(
         f"web2: release {first} could not be removed \\(.*keys.*: Permission denied\\); type there: ", warning
     )
@@ -159,7 +163,7 @@ def test_several_releases_have_one_warning_and_one_command(shop: Project) -> Non
 
     done = shop.doit("deploy:production", check=True)
 
-    (warning,) = warnings(done.out)
+    (warning,) = printed_warnings(done.out)
     assert warning.startswith(f"web2: releases {first}, {second} could not be removed (")
     assert left(shop, "web2") == [first, second]
     type_there(warning)
@@ -187,7 +191,7 @@ def test_a_rollback_succeeds_and_warns_of_the_release_that_it_left(shop: Project
     done = shop.doit("rollback:production", "force=yes", check=True)
 
     assert shop.current("web1") == shop.current("web2") == first
-    (warning,) = warnings(done.out)
+    (warning,) = printed_warnings(done.out)
     assert warning.startswith(f"web2: release {second} could not be removed (")
     archive = shop.deploy_to("web2") / f"rolled-back-release-{second}.tar.gz"
     assert archive.exists() == (spoil is not mount_into)
@@ -204,7 +208,7 @@ def test_a_release_that_came_back_from_its_archive_is_removed_next_to_its_remain
     done = shop.doit("rollback:production", check=True)
 
     assert shop.releases("web2") == [first]
-    (warning,) = warnings(done.out)
+    (warning,) = printed_warnings(done.out)
     assert warning.startswith(f"web2: release {second} could not be removed (")
     type_there(warning)
     assert left(shop, "web2") == []
@@ -224,7 +228,7 @@ def test_a_half_made_release_is_not_left_among_the_releases_and_the_report_names
     shop.dodo(DODO)
     for command in re.findall(r"^  web\d .*(; type there: .*)$", reports[1], re.MULTILINE):
         type_there(command)
-    assert not warnings(shop.doit("deploy:production", check=True).out)
+    assert not printed_warnings(shop.doit("deploy:production", check=True).out)
     assert left(shop, "web1") == left(shop, "web2") == []
 
 
@@ -253,7 +257,7 @@ def test_remains_that_an_earlier_version_left_block_nothing(shop: Project) -> No
 
     done = shop.doit("deploy:production", check=True)
 
-    (warning,) = warnings(done.out)
+    (warning,) = printed_warnings(done.out)
     assert f"{removed}/cache could not be removed" in warning
     assert left(shop, "web2") == ["cache"]
     type_there(warning)
@@ -269,7 +273,7 @@ def test_a_removal_that_was_cut_short_is_completed_by_the_next_deploy(shop: Proj
 
     done = shop.doit("deploy:production", check=True)
 
-    assert not warnings(done.out)
+    assert not printed_warnings(done.out)
     assert not remains.parent.exists()
 
 
@@ -329,7 +333,7 @@ def test_what_an_interrupted_rollback_unpacked_does_not_block_the_next_one(shop:
 
     assert not unpacked.exists()
     assert (shop.current("web2") == second) == (flow == "rollback")
-    (warning,) = warnings(shop.doit("deploy:production", check=True).out)
+    (warning,) = printed_warnings(shop.doit("deploy:production", check=True).out)
     type_there(warning)
     assert left(shop, "web2") == []
 
