@@ -25,8 +25,8 @@ copy_release() {
 # Copy with these options of cp what the user can read of a release. Only busybox cp says that it cannot preserve owners.
 copy_readable() {
     rm -rf "$copy"
-    messages=$(cp "$@" "$source" "$copy" 2>&1) ||
-        [ -z "$(printf '%s\n' "$messages" | sed '/Permission denied/d; /preserve ownership/d')" ]
+    messages=$(cp "$@" "$source" "$copy" 2>&1) && return
+    [ -n "$messages" ] && [ -z "$(printf '%s\n' "$messages" | sed '/Permission denied/d; /preserve ownership/d')" ]
 }
 
 # Make the copy ($2) of what the user cannot read in a release ($1) unreadable, too, so that the archive fails as it will

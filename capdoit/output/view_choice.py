@@ -28,7 +28,7 @@ class Folding(Enum):
 
 @dataclass(frozen=True)
 class ViewRequest:
-    """What the command line says about the output.
+    """The options of the command line about the output.
 
     Attributes:
         verbosity: value of ``-v``, or of DOIT_CONFIG; None if neither says it.
