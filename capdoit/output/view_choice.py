@@ -10,7 +10,7 @@ SILENT_REPORTERS = ("error-only", "zero")  # of doit
 
 
 class Verbosity(IntEnum):
-    """How much is shown; the numbers 0 to 2 are those of doit's ``-v``."""
+    """The amount of output; the numbers 0 to 2 are those of doit's ``-v``."""
 
     SILENT = -1  # only what doit itself cannot report
     RESULT = 0  # the result and failures

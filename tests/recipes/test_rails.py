@@ -703,7 +703,7 @@ def test_a_rollback_names_the_migrations_that_the_release_lacks(shop: Shop) -> N
     done = site.rollback().failed()
     assert "recipe rails: web1 has changes that release" in done.out
     assert f"  {PRICE}\n" in done.out
-    assert FIRST not in done.out
+    assert f"  {FIRST}\n" not in done.out
     assert site.live == second
 
 
