@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import fnmatch
+import getopt
+import shlex
 import sys
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from functools import wraps
 from typing import TYPE_CHECKING, Any, TextIO
 
 from doit.cmd_base import DoitCmdBase
+from doit.cmdparse import CmdParseError
 from doit.exceptions import InvalidCommand, InvalidDodoFile
 
 from capdoit.hooks.declarations import location_of
@@ -85,6 +88,9 @@ def check_tasks_when_loaded(
             return execute(**params)
         except InvalidCommand as error:
             _refuse_mistyped(error.not_found or "", tasks, stages)
+            raise
+        except CmdParseError:
+            _refuse_late_options(command)
             raise
 
     command._execute = check_and_execute
@@ -188,6 +194,22 @@ def _refuse_mistyped(name: str, tasks: Collection[str], stages: Collection[str])
         meant = "".join(f"\n  {correction}" for correction in corrections)
         question = f"Did you mean one of these?{meant}" if corrections[1:] else f"Did you mean `{corrections[0]}`?"
         raise InvalidCommand(f"there is no task {name}. {question}\nNothing was done. `doit list` shows the tasks.")
+
+
+def _refuse_late_options(command: DoitCmdBase) -> None:
+    """Refuse options of doit that stand behind a task: doit takes them for options of the task.
+
+    Raises:
+        InvalidCommand: has the command with all options before the tasks.
+    """
+    named = [word for word in sys.argv[1:2] if word == command.get_name()]
+    words = sys.argv[1 + len(named) :]
+    try:
+        options, names = getopt.gnu_getopt(words, command.cmdparser.get_short(), command.cmdparser.get_long())
+    except getopt.GetoptError:
+        return
+    right = shlex.join(["doit", *named, *(word for option in options for word in option if word), *names])
+    raise InvalidCommand(f"options of doit come before tasks. Did you mean `{right}`?\nNothing was done.")
 
 
 def _open_outfile(file: str) -> TextIO:

@@ -13,6 +13,25 @@ SHORT_NAMES = {
     "deploy:rollback": "rollback",  # Capistrano's names
     "deploy:check": "check",
 }
+SUBCOMMANDS = (  # of `doit cap`, in the order of its help; each is a module of `commands/`
+    "install",
+    "stages",
+    "status",
+    "releases",
+    "verify",
+    "history",
+    "report",
+    "pending",
+    "exec",
+    "ssh",
+    "logs",
+    "doctor",
+    "config",
+    "recipes",
+    "schema",
+    "unlock",
+    "completion",
+)
 MOST_CORRECTIONS = 3
 
 
@@ -32,6 +51,11 @@ class TypedCommand:
     tasks: Collection[str]
     stages: Collection[str]
 
+    @property
+    def names(self) -> list[str]:
+        """The words that name tasks."""
+        return [word for word in self.words if "=" not in word and not word.startswith("-")]
+
     def replaced(self, old: str, new: str, dropped: str = "") -> str:
         """Return the command line with another task, and without the word ``dropped``."""
         words = [new if word == old else word for word in self.words if not dropped or word != dropped]
@@ -40,16 +64,27 @@ class TypedCommand:
 
 def correct_command(typed: TypedCommand) -> list[str]:
     """Return the command lines that were probably meant, the likeliest first; none if nothing is similar."""
+    if subcommand := next((word for word in typed.names if word.partition(":")[0] in SUBCOMMANDS), ""):
+        return [_call_subcommand(typed, subcommand)]
     tasks = _correct_name(typed.unknown, typed.tasks, typed.stages)
     alone = [typed.replaced(typed.unknown, task) for task in tasks]
-    return ([*dict.fromkeys(_join_with_neighbor(typed))] or alone)[:MOST_CORRECTIONS]
+    found = [*dict.fromkeys(_join_with_neighbor(typed))] or alone
+    if not found and find_meant_name(typed.unknown.partition(":")[0], SUBCOMMANDS):
+        return [_call_subcommand(typed, typed.unknown)]
+    return found[:MOST_CORRECTIONS]
+
+
+def _call_subcommand(typed: TypedCommand, word: str) -> str:
+    """Return the command line that calls a subcommand, which was typed as a task: ``status`` or ``status:STAGE``."""
+    name, _, stage = word.partition(":")
+    words = [other for other in typed.words if other != word]
+    return shlex.join(["doit", "cap", find_meant_name(name, SUBCOMMANDS), *filter(None, [stage]), *words])
 
 
 def _join_with_neighbor(typed: TypedCommand) -> Iterator[str]:
     """Yield the command lines in which a verb and a stage that were typed as two words are one task."""
-    names = [word for word in typed.words if "=" not in word and not word.startswith("-")]
-    place = names.index(typed.unknown) if typed.unknown in names else len(names)
-    for other in (*names[max(place - 1, 0) : place], *names[place + 1 : place + 2]):
+    place = typed.names.index(typed.unknown) if typed.unknown in typed.names else len(typed.names)
+    for other in (*typed.names[max(place - 1, 0) : place], *typed.names[place + 1 : place + 2]):
         for verb, stage in ((other, typed.unknown), (typed.unknown, other)):
             if task := _make_task(typed, verb, stage):
                 yield typed.replaced(verb, task, dropped=stage)

@@ -1,4 +1,4 @@
-"""The list of the subcommands of `doit cap`. A new subcommand is a new module and one more name here."""
+"""The list of the subcommands of `doit cap`. A new subcommand is a new module and one more name in `task_names`."""
 
 from __future__ import annotations
 
@@ -6,27 +6,9 @@ from collections.abc import Iterable
 from importlib import import_module
 
 from capdoit.commands.subcommand import Option, Subcommand
+from capdoit.task_names import SUBCOMMANDS
 
-MODULES = (
-    "install",
-    "stages",
-    "status",
-    "releases",
-    "verify",
-    "history",
-    "report",
-    "pending",
-    "exec",
-    "ssh",
-    "logs",
-    "doctor",
-    "config",
-    "recipes",
-    "schema",
-    "unlock",
-    "completion",
-)
-COMMANDS: tuple[Subcommand, ...] = tuple(import_module(f"{__package__}.{module}").COMMAND for module in MODULES)
+COMMANDS: tuple[Subcommand, ...] = tuple(import_module(f"{__package__}.{module}").COMMAND for module in SUBCOMMANDS)
 
 
 def commands_by_option(commands: Iterable[Subcommand]) -> dict[Option, list[str]]:

@@ -167,7 +167,7 @@ def choose_stage(config: Config, name: str | None) -> Stage:
         raise ConfigError(f"which stage? Add stage=NAME, one of {stages}; or set default_stage in {config.file}")
     if name not in config.stages:
         meant = find_meant_name(name, config.stages)
-        suggestion = f". Did you mean stage={meant}?" if meant else ""
+        suggestion = f". Did you mean {meant}?" if meant else ""
         raise ConfigError(f"no stage {name}; {config.file} has {stages}{suggestion}")
     return config.stages[name]
 

@@ -20,6 +20,9 @@ BUILD = DODO + "def task_build():\n    return {'actions': ['touch built']}\n"
             ("build deploi branch=main", "doit build deploy branch=main"),
             ("info deploy:prod", "doit info deploy:production"),
             ("forget deploy:prod", "doit forget deploy:production"),
+            ("build deploy:production -v 1 branch=main", "doit -v 1 build deploy:production branch=main"),
+            ("run build -v 1", "doit run -v 1 build"),
+            ("build production status", "doit cap status build production"),
         ),
     ],
 )
@@ -36,7 +39,7 @@ def test_a_task_that_does_not_exist_is_refused_with_the_command_that_was_meant(
 
 def test_an_abbreviated_stage_is_refused_with_its_name(project: Project) -> None:
     done = project.doit("deploy", "stage=prod").failed(3)
-    assert "no stage prod; deploy.yml has production. Did you mean stage=production?" in done.out
+    assert "no stage prod; deploy.yml has production. Did you mean production?" in done.out
 
 
 def test_a_mistyped_branch_is_answered_with_the_right_one(project: Project) -> None:

@@ -36,6 +36,11 @@ def corrected(line: str, unknown: str) -> list[str]:
         ("depoly:production", "depoly:production", "deploy:production"),
         ("deploy:produciton", "deploy:produciton", "deploy:production"),
         ("deploi", "deploi", "deploy"),
+        ("status", "status", "cap status"),
+        ("status:staging", "status:staging", "cap status staging"),
+        ("status production --json", "status", "cap status production --json"),
+        ("production status", "production", "cap status production"),
+        ("histroy production", "histroy", "cap history production"),
     ],
 )
 def test_the_command_that_was_meant_comes_first(line: str, unknown: str, meant: str) -> None:

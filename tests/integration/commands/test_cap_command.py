@@ -29,7 +29,7 @@ stages: {production: {hosts: {web1: {transport: local, deploy_to: hosts/web1}}}}
     ("words", "answer"),
     [
         (["statsu"], "did you mean status?"),
-        (["status", "producton"], "Did you mean stage=production?"),
+        (["status", "producton"], "Did you mean production?"),
         (["releases", "hosts=wbe1"], "did you mean web1?"),
         *further(
             (["status", "roles=wbe"], "did you mean web?"),

@@ -18,7 +18,7 @@ from tests.support import further
         (["exec", "ls", "production", "web1"], "quote the command"),
         (["exec", "ls", "-l"], "cap exec has no -l; a command with options of its own stands behind --"),
         *further(
-            (["exec", "ls", "producton"], "Did you mean stage=production?"),
+            (["exec", "ls", "producton"], "Did you mean production?"),
             (["exec", "ls", "--roles", "wbe"], "did you mean web?"),
             (["exec", "ls", "--hosts", "web1", "hosts=web2"], "hosts is given twice"),
             (["exec", "ls", "--hosts="], "hosts= is empty"),

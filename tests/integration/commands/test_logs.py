@@ -126,7 +126,7 @@ def test_a_host_without_such_a_file_is_named_and_hosts_without_code_are_left_out
 @pytest.mark.parametrize(
     ("words", "answer"),
     [
-        (["prodution"], "no stage prodution; deploy.yml has production. Did you mean stage=production?"),
+        (["prodution"], "no stage prodution; deploy.yml has production. Did you mean production?"),
         *further((["-n", "few"], "--lines few: expected a number of lines"), (["x.log", "--json"], "no --json")),
     ],
 )

@@ -317,7 +317,7 @@ def test_the_stage_is_the_given_one_else_the_default_else_the_only_one(
     ("said", "mistake"),
     [
         (None, "which stage? Add stage=NAME, one of staging, production; or set default_stage in deploy.yml"),
-        ("prodution", "no stage prodution; deploy.yml has staging, production. Did you mean stage=production?"),
+        ("prodution", "no stage prodution; deploy.yml has staging, production. Did you mean production?"),
     ],
 )
 def test_when_no_stage_can_be_chosen_all_stages_are_named(read: Read, said: str | None, mistake: str) -> None:
