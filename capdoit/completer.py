@@ -258,6 +258,8 @@ class _Line:
             return [(host, ", ".join(roles)) for hosts in chosen for host, roles in hosts.items()]
         if kind == "roles":
             return [(role, "") for role in sorted({role for hosts in chosen for r in hosts.values() for role in r})]
+        if kind == "run":
+            return _list_runs(self._known["reports_folder"])
         if kind in ("release", "rollback_release"):
             return [(name, "") for name in self._releases.get(self._stage, [])]
         choices = {**self._known["choices"], **{name: v["choices"] for name, v in self._known["variables"].items()}}
@@ -270,6 +272,16 @@ class _Line:
                 if name in self._known["stages"] and (before != "exec" or name != word):
                     return name
         return str(self._known["default_stage"] or "")
+
+
+def _list_runs(folder: str) -> list[tuple[str, str]]:
+    """Return the runs of the report pages in a folder, newest first; `report_files.NAME` has the names of the files."""
+    try:
+        stems = [os.path.splitext(name)[0] for name in sorted(os.listdir(folder), reverse=True)]
+    except OSError:
+        return []
+    parts = (stem.rpartition("-") for stem in stems if not stem.startswith("."))
+    return [(run[:8], flow.replace("-", " ")) for flow, _, run in parts]
 
 
 def _list_files(typed: str) -> list[tuple[str, str]]:

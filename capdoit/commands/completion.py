@@ -20,6 +20,7 @@ from capdoit.config.stages import Config
 from capdoit.config.variables import VARIABLES
 from capdoit.errors import ConfigError
 from capdoit.hooks import discovery
+from capdoit.output.report_files import report_folder
 from capdoit.output.seen_releases import CACHE
 from capdoit.script import words
 from capdoit.text import get_first_line, join_names, suggest_name
@@ -73,6 +74,7 @@ def refresh_completions(request: CommandRequest) -> None:
         else {},
         "default_stage": _find_default_stage(config),
         "releases_file": find_cache_file(str(config.file), CACHE) if config else "",
+        "reports_folder": str((config and report_folder(config.log)) or ""),
     }
     write_cache(cache, known)
 

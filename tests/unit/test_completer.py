@@ -48,6 +48,7 @@ KNOWN: dict[str, Any] = {
     "stages": {"production": {"web1": ["web"], "web2": ["web", "app"]}, "staging": {"stage1": ["db"]}},
     "default_stage": "staging",
     "releases_file": "",
+    "reports_folder": "",
 }
 LINES = {
     "": "run list help cap deploy deploy:production",
@@ -110,6 +111,18 @@ def test_files_are_offered_where_they_fit(tmp_path: Path, monkeypatch: pytest.Mo
         found = [word for word, _ in complete(KNOWN, words[1:], current)]
         prefix = "plan=" if "plan=" in line else ""
         assert found == [f"{prefix}{path}" for path in expected.split()]
+
+
+def test_the_runs_of_report_pages_are_offered_newest_first(tmp_path: Path) -> None:
+    for name in (
+        "20260101000000-deploy-production-live-aaaaaaaa11111111",
+        "20260102000000-rollback-qa-1-failed-bbbbbbbb22222222",
+    ):
+        (tmp_path / f"{name}.html").touch()
+    assert complete({**KNOWN, "reports_folder": str(tmp_path)}, ["cap", "report"], "") == [
+        ("bbbbbbbb", "20260102000000 rollback qa 1 failed"),
+        ("aaaaaaaa", "20260101000000 deploy production live"),
+    ]
 
 
 def test_without_knowledge_nothing_is_offered() -> None:
