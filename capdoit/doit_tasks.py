@@ -212,7 +212,8 @@ class Cap(HookRegistry):
     def _refuse_mistakes_in_hooks(self) -> None:
         """Check the hooks of the project and of all recipes; raise ConfigError with all mistakes."""
         with self._mistakes.collect():
-            check_hook_roles(self.declarations().hooks, self.config.roles())
+            own = self.declarations()
+            check_hook_roles([*own.hooks, *own.environments], self.config.roles())
         with self._mistakes.collect():
             self.declarations_by_stage  # noqa: B018 - it reads the recipes
         self._mistakes.refuse()

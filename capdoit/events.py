@@ -477,6 +477,21 @@ class ProbeAnswered(Event):
 
 
 @dataclass(frozen=True)
+class EnvironmentFound(Event):
+    """The recipes and the project have named the environment variables of hooks on a host.
+
+    Attributes:
+        host: name of the host.
+        release: path of the release that the variables fit.
+        variables: the variables by name.
+    """
+
+    host: str
+    release: str
+    variables: Mapping[str, str]
+
+
+@dataclass(frozen=True)
 class GuardFound(Event):
     """A recipe found something on a host that the target release does not know, and the rollback goes on.
 

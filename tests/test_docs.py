@@ -66,7 +66,7 @@ def test_the_options_of_the_example_recipe_are_read(project: Project) -> None:
 
 
 def test_the_example_guard_refuses_and_reverts(project: Project) -> None:
-    write_recipe(project, "db", MIGRATE + BLOCKS[3])
+    write_recipe(project, "db", MIGRATE + find_block("@db.probe"))
     for host in project.hosts.values():
         host["roles"] = ["db"]
     project.config(recipes={"db": {}})
@@ -81,6 +81,24 @@ def test_the_example_guard_refuses_and_reverts(project: Project) -> None:
     project.doit("rollback:production", "migrations=back", check=True)
     assert project.current("web1") == first
     assert (project.deploy_to("web1") / "database").read_text() == "1\n"
+
+
+@pytest.mark.extended("detail")
+def test_the_example_of_an_environment_reaches_hooks(project: Project) -> None:
+    restart = (
+        "\n\n@warm.after('published')\ndef restart(host):\n    host.run('echo uses $RUBY_VERSION at ${PATH%%:*}')\n"
+    )
+    head = "from capdoit import Recipe\n\nwarm = Recipe('warm')\n\n"
+    write_recipe(project, "warm", head + find_block("@warm.environment") + restart)
+    project.config(recipes={"warm": {}})
+    project.repo.commit({".ruby-version": "3.3\n"})
+    done = project.doit("deploy:production", check=True)
+    assert "web1 | uses 3.3 at /opt/ruby/3.3/bin\n" in done.out
+
+
+def find_block(text: str) -> str:
+    """Return the example of the page that has this text."""
+    return str(next(block for block in BLOCKS if text in block))
 
 
 def write_recipe(project: Project, name: str, text: str) -> None:
@@ -102,7 +120,7 @@ def test_the_example_tests_pass(stage: Stages, tmp_path: Path, monkeypatch: pyte
     Path("recipes").mkdir()
     Path("recipes/warm.py").write_text(BLOCKS[0])
     shown: dict[str, object] = {}
-    exec(next(block for block in BLOCKS if "def test_" in block), shown)  # noqa: S102 - our own page
+    exec(find_block("def test_"), shown)  # noqa: S102 - our own page
     tests = [test for name, test in shown.items() if name.startswith("test_")]
     assert len(tests) == 2
     for test in tests:

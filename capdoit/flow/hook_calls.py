@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from functools import partial
 
 from capdoit.errors import HostError, HostsFailed, NotReady
 from capdoit.events import HookNotCalled, HookPlanned, RevertFinished, RevertStarted
 from capdoit.hooks.context import Failure
 from capdoit.hooks.hook import Hook
 from capdoit.hosts.connection import Connection
+from capdoit.hosts.host import Host
+from capdoit.operations.hook_environment import host_argument, last_host_argument
 from capdoit.sequence import FlowTask
 from capdoit.state.context import FlowContext
 from capdoit.state.hook_arguments import flow_argument, release_argument
@@ -72,8 +75,10 @@ def refuse_hooks_without_hosts(context: FlowContext, tasks: Iterable[FlowTask]) 
 
 
 def _call_on(context: FlowContext, hook: Hook, connections: Sequence[Connection]) -> None:
+    prepare = partial(_host_argument, context, hook)
+
     def call(connection: Connection) -> None:
-        hosts = {"hosts": [one.host for one in connections]} if hook.runs_once else {"host": connection.host}
+        hosts = {"hosts": [prepare(one) for one in connections]} if hook.runs_once else {"host": prepare(connection)}
         with context.mask_errors():
             hook.call(
                 **hosts,
@@ -83,7 +88,16 @@ def _call_on(context: FlowContext, hook: Hook, connections: Sequence[Connection]
                 unknown=context.decision.reverts.get(hook.recipe, ()),
             )
 
+    if hook.runs_once:
+        context.fleet.all(prepare, connections)  # on all hosts at the same time; the call finds what is known then
     context.fleet.all(call, connections[:1] if hook.runs_once else connections)
+
+
+def _host_argument(context: FlowContext, hook: Hook, connection: Connection) -> Host:
+    """Return the host for a hook; the environment of a hook without a host is not asked for."""
+    if not {"host", "hosts"} & hook.arguments:
+        return connection.host
+    return host_argument(context, connection, release_argument(context, connection))
 
 
 def _report_not_called(context: FlowContext, hook: Hook) -> None:
@@ -101,15 +115,16 @@ def _report_not_called(context: FlowContext, hook: Hook) -> None:
 def _failure_argument(context: FlowContext, error: BaseException) -> Failure:
     request, progress = context.request, context.progress
     failed = _failed_hosts(error, context.fleet.connections)
+    find_host = partial(last_host_argument, context)
     return Failure(
         flow=request.flow,
         stage=request.stage.name,
         step=progress.failed_in,
-        hosts=tuple(connection.host for connection in failed),
+        hosts=tuple(map(find_host, failed)),
         outcomes=getattr(error, "outcomes", ()),
         error=error,
         reason=context.events.redact_message(get_first_line(str(error).strip())),
-        fleet=tuple(connection.host for connection in context.fleet.connections),
+        fleet=tuple(map(find_host, context.fleet.connections)),
         release=context.decision.release,
         published=progress.is_published,
     )

@@ -30,6 +30,13 @@ class HookKeywords(TypedDict, total=False):
     drill: bool
 
 
+class EnvironmentKeywords(TypedDict, total=False):
+    """The keyword arguments of `HookRegistry.environment`."""
+
+    roles: Roles | Callable[[Any], Roles]
+    timeout: Timeout
+
+
 class HookRegistry:
     """The hooks of a project or of a recipe, in the order of their declaration.
 
@@ -43,6 +50,7 @@ class HookRegistry:
         self.recipe, self.roles, self.has_options = recipe, roles, has_options
         self._hooks: list[Hook] = []
         self._failed: list[Hook] = []
+        self._environments: list[Hook] = []
         self._dependencies: list[Dependency] = []
 
     @overload
@@ -96,9 +104,39 @@ class HookRegistry:
             self._failed.append(hook)
         return function
 
+    def environment(self, **keywords: Unpack[EnvironmentKeywords]) -> Callable[[Function], Function]:
+        """Give the commands of hooks the environment variables that the decorated function returns, by name.
+
+        The function is called for each host with a release, before the first hook, probe or guard there that gets the
+        release; it must change nothing. Its own commands have the variables of functions that were declared before it.
+
+        Args:
+            **keywords: ``roles=`` as in `before`; ``timeout=``, seconds after which its commands on hosts are stopped,
+                60 by default.
+
+        Raises:
+            ConfigError: the function has an argument that it does not get, or another keyword is used.
+        """
+        with self.declaration_errors():
+            check_decorator_call("environment", "", keywords, EnvironmentKeywords.__annotations__)
+
+        def declare(function: Function) -> Function:
+            with self.declaration_errors():
+                hook = self._make_hook(function, "environment", "", tuple(FLOWS), keywords)
+                check_arguments(hook, {"host", "release", "flow", *self._options_argument()})
+                self._environments.append(hook)
+            return function
+
+        return declare
+
     def declarations(self) -> Declarations:
         """Return everything that is declared."""
-        return Declarations(tuple(self._hooks), tuple(self._failed), tuple(self._dependencies))
+        return Declarations(
+            hooks=tuple(self._hooks),
+            failed=tuple(self._failed),
+            environments=tuple(self._environments),
+            dependencies=tuple(self._dependencies),
+        )
 
     def declaration_errors(self) -> AbstractContextManager[None]:
         """Return the context of each check of a declaration; a subclass can change or collect the errors in it."""

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 Roles = str | Iterable[str]
 Timeout = float | None | Callable[[Any], float]
 # Seconds. A stalled database must not block a rollback, nor a broken application a deploy.
-DEFAULT_TIMEOUTS = {"probe": 60.0, "guard": 60.0, "health": 300.0}
+DEFAULT_TIMEOUTS = {"environment": 60.0, "probe": 60.0, "guard": 60.0, "health": 300.0}
 NOUNS = {"health": "health check"}
 
 
@@ -161,6 +161,7 @@ class Declarations:
     Attributes:
         hooks: hooks before and after steps.
         failed: hooks on failure.
+        environments: functions that return environment variables for the commands of hooks.
         dependencies: doit tasks that steps depend on.
         rollback_checks: checks of recipes that a rollback fits.
         linked_dirs: directories that recipes share between releases.
@@ -171,6 +172,7 @@ class Declarations:
 
     hooks: tuple[Hook, ...] = ()
     failed: tuple[Hook, ...] = ()
+    environments: tuple[Hook, ...] = ()
     dependencies: tuple[Dependency, ...] = ()
     rollback_checks: tuple[RollbackCheck, ...] = ()
     linked_dirs: tuple[str, ...] = ()

@@ -26,7 +26,7 @@ def recipe_manual(found: FoundRecipe) -> str:
     """
     recipe = found.recipe
     text = inspect.getdoc(found.module) or "It has no description."
-    parts = (text, _options(recipe), _hooks(recipe), _rollback_hooks(recipe), _variables(recipe))
+    parts = (text, _options(recipe), _hooks(recipe), _environment(recipe), _rollback_hooks(recipe), _variables(recipe))
     return "\n\n".join(filter(None, parts))
 
 
@@ -62,6 +62,11 @@ def _hook_cells(hook: Hook) -> list[str]:
 def _hosts_of(hook: Hook) -> str:
     roles = "roles of an option" if hook.roles_from_options else join_names(hook.roles) or "all hosts"
     return f"primary of {roles}" if hook.only_primary else f"{roles}, once" if hook.runs_once else roles
+
+
+def _environment(recipe: Recipe) -> str:
+    lines = [f"  {hook.name}: {hook.doc}" for hook in recipe.declarations().environments]
+    return "\n".join(["Environment of hooks:", *lines]) if lines else ""
 
 
 def _rollback_hooks(recipe: Recipe) -> str:

@@ -136,6 +136,7 @@ class Recipe(HookRegistry):
         return Declarations(
             hooks=tuple(hook.with_options(options) for hook in declared.hooks),
             failed=tuple(hook.with_options(options) for hook in declared.failed),
+            environments=tuple(hook.with_options(options) for hook in declared.environments),
             dependencies=declared.dependencies,
             rollback_checks=(RollbackCheck(self.recipe, **rollback_hooks),) if rollback_hooks else (),
             linked_dirs=self._checked_linked_dirs(options),

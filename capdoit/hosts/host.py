@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
 
     from capdoit.hosts.connection import Connection
     from capdoit.hosts.host_requests import Command, CommandOptions
+    from capdoit.hosts.request import Request
+    from capdoit.hosts.stream import ShowLines
 
 CANNOT_RUN = (126, 127)  # exit statuses of sh: the command is not executable, or does not exist
 
@@ -30,16 +33,21 @@ class Host:
 
     Args:
         connection: the connection to the host.
+        env: environment variables of commands, in addition to the host's.
     """
 
-    def __init__(self, connection: Connection) -> None:
-        self._connection = connection
+    def __init__(self, connection: Connection, env: Mapping[str, str] | None = None) -> None:
+        self._connection, self._env = connection, env or {}
 
     def __repr__(self) -> str:
         return f"Host({self.name!r})"
 
     def __str__(self) -> str:
         return self.name
+
+    def with_env(self, env: Mapping[str, str]) -> Host:
+        """Return the host with further environment variables for its commands."""
+        return Host(self._connection, {**self._env, **env})
 
     @property
     def name(self) -> str:
@@ -73,11 +81,11 @@ class Host:
         Raises:
             HostError: the exit status is not 0, the command was killed, or the host was lost.
         """
-        self._connection.checked(command_request(self._connection, command, show=self._connection.show, **options))
+        self._connection.checked(self._request(command, options, show=self._connection.show))
 
     def capture(self, command: Command, **options: Unpack[CommandOptions]) -> str:
         """Run a command and return its stdout unchanged; arguments and errors as in `run`."""
-        request = command_request(self._connection, command, capture=True, show=self._connection.show, **options)
+        request = self._request(command, options, capture=True, show=self._connection.show)
         return self._connection.checked(request).text
 
     def test(self, command: Command, **options: Unpack[CommandOptions]) -> bool:
@@ -86,7 +94,7 @@ class Host:
         Raises:
             HostError: the command was killed or could not run (status 126 or 127), or the host was lost.
         """
-        request = command_request(self._connection, command, capture=True, **options)
+        request = self._request(command, options, capture=True)
         answer = self._connection.ask([request])[0]
         if answer.was_killed or answer.status in CANNOT_RUN:
             raise self._connection.failure(answer, request.name)
@@ -127,3 +135,9 @@ class Host:
             part.replace(local)
         finally:
             part.unlink(missing_ok=True)
+
+    def _request(
+        self, command: Command, options: CommandOptions, capture: bool = False, show: ShowLines | None = None
+    ) -> Request:
+        with_env: CommandOptions = {**options, "env": {**self._env, **(options.get("env") or {})}}
+        return command_request(self._connection, command, capture, show, **with_env)

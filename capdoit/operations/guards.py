@@ -13,6 +13,7 @@ from capdoit.hooks.context import Release
 from capdoit.hooks.hook import Hook, RollbackCheck
 from capdoit.hosts.connection import Connection
 from capdoit.hosts.request import Request
+from capdoit.operations.hook_environment import host_argument
 from capdoit.records.journal import Note
 from capdoit.state.context import FlowContext
 from capdoit.state.hook_arguments import flow_argument, release_argument
@@ -172,7 +173,8 @@ def _call(context: FlowContext, connection: Connection, hook: Hook, release: Rel
     def call(asked: Connection) -> tuple[str, ...]:
         try:
             with context.mask_errors(), asked.more_deadlines(*hook.start_deadlines()):
-                return _as_names(hook, hook.call(host=asked.host, **values))
+                host = host_argument(context, asked, release)
+                return _as_names(hook, hook.call(host=host, **values))
         except HostError as error:
             if error.status is None:
                 raise

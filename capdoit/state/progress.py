@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -25,6 +25,7 @@ class Progress:
         is_hooks_only: the operator runs hooks without the steps before them.
         is_release_started: hosts may hold a half-made release.
         probes: answers of the probes, by recipe.
+        environments: variables for the commands of hooks, by host and path of the release.
         reverting: names that a hook has begun to revert.
         reverted: names that hooks have reverted.
         flipped: names of the hosts that may or may not have the release live: the publish is not complete there.
@@ -45,6 +46,7 @@ class Progress:
     is_hooks_only: bool = False
     is_release_started: bool = False
     probes: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    environments: dict[tuple[str, str], Mapping[str, str]] = field(default_factory=dict)
     reverting: tuple[str, ...] = ()
     reverted: tuple[str, ...] = ()
     flipped: frozenset[str] = frozenset()
@@ -121,6 +123,10 @@ def _probe_answered(progress: Progress, event: events.ProbeAnswered) -> None:
     progress.probes[event.recipe] = event.names
 
 
+def _environment_found(progress: Progress, event: events.EnvironmentFound) -> None:
+    progress.environments[event.host, event.release] = event.variables
+
+
 def _revert_started(progress: Progress, event: events.RevertStarted) -> None:
     progress.reverting = event.names
 
@@ -164,6 +170,7 @@ CHANGES: dict[type[Event], Callable[[Progress, Any], None]] = {
     events.StepFailed: _step_failed,
     events.ReleaseCreationStarted: _release_creation_started,
     events.ProbeAnswered: _probe_answered,
+    events.EnvironmentFound: _environment_found,
     events.RevertStarted: _revert_started,
     events.RevertFinished: _revert_finished,
     events.FlipStarted: _flip_started,

@@ -98,7 +98,8 @@ def _settings_of(host: HostConfig) -> dict[str, object]:
 
 
 def _list_hooks(tasks: Iterable[FlowTask], declared: Declarations) -> list[Hook]:
-    return [*(task.hook for task in tasks if task.hook), *declared.failed, *declared.probes_and_guards]
+    called = [task.hook for task in tasks if task.hook]
+    return [*called, *declared.failed, *declared.environments, *declared.probes_and_guards]
 
 
 def _digest_files(hooks: Iterable[Hook]) -> dict[str, str]:
