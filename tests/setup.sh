@@ -32,6 +32,8 @@ if [ "${1:-}" = real ]; then
     # Debian's package `rails` also depends on Debian's node packages, which conflict with other installations of node.
     need rails ruby-rails
     need bundle bundler
+    need php php-cli
+    need composer composer
     ruby -e 'require "sprockets/railtie"; require "sqlite3"' 2>/dev/null ||
         missing="$missing ruby-sprockets-rails ruby-sqlite3"
 fi
