@@ -45,7 +45,7 @@ if TYPE_CHECKING:
     from doit.cmd_base import DoitCmdBase
 
     from capdoit.config.stages import Stage
-    from capdoit.events import EventBus
+    from capdoit.event_bus import EventBus
     from capdoit.flow.drill import Drill
     from capdoit.flow.runner import FlowRunner
     from capdoit.output.log_file import LogFile
@@ -221,7 +221,7 @@ class Cap(HookRegistry):
     @cached_property
     def _events(self) -> EventBus:
         """The bus of everything that people see; `doit list` does not pay for its imports."""
-        from capdoit.events import EventBus
+        from capdoit.event_bus import EventBus
         from capdoit.output.log_file import write_log
         from capdoit.output.seen_releases import SeenReleases
 

@@ -31,22 +31,19 @@ to doit: `doit_tasks` and `commands` choose them.
 from __future__ import annotations
 
 import re
-import traceback
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from enum import Enum
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
+from capdoit.error_location import locate_error
 from capdoit.text import get_first_line, group_names, join_names, make_printable, suggest_name
 
 if TYPE_CHECKING:
     from capdoit.output.drill_report import DrillReport
     from capdoit.output.failure_report import FailureReport
 
-PACKAGE = Path(__file__).parent
-STANDARD_LIBRARY = Path(traceback.__file__).parent
 # What programs say with LC_ALL=C, and explain_error in sh/errors.sh.
 NO_ROOM = re.compile("No space left on device|[Qq]uota exceeded|no space or no inode is left")
 T = TypeVar("T")
@@ -506,41 +503,10 @@ def merge_problems(problems: Iterable[Problem]) -> list[Problem]:
     return [Problem(text, hosts) for text, hosts in merged.items()]
 
 
-def locate_error(error: BaseException) -> str:
-    """Return the location of an error in a hook or a recipe, not in Python or in a library that the hook calls.
-
-    Returns:
-        `` (FILE:LINE)``; empty if neither a hook nor a recipe was called.
-    """
-    every = traceback.extract_tb(error.__traceback__)
-    frames = [frame for frame in every if not frame.filename.startswith("<") and _is_outside(Path(frame.filename))]
-    if not frames:
-        return ""
-    # The first one is in the hook, which may call functions in files next to its file.
-    own = Path(frames[0].filename).parent
-    innermost = [frame for frame in frames if _is_next_to(Path(frame.filename), own)][-1]
-    return f" ({Path(innermost.filename).name}:{innermost.lineno})"
-
-
 def _describe_bug(error: BaseException) -> str:
     """Return the type, message and location of an error that is not capdoit's."""
     lines = f"{type(error).__name__}: {error}".splitlines()
     return "\n".join(map(make_printable, lines)) + locate_error(error)
-
-
-def _is_outside(file: Path) -> bool:
-    """Return True for a file that is neither capdoit's, except bundled recipes, nor Python's."""
-    is_internal = file.is_relative_to(PACKAGE) and not file.is_relative_to(PACKAGE / "recipes")
-    is_of_python = file.is_relative_to(STANDARD_LIBRARY) and not _is_in_site_packages(file)
-    return not (is_internal or is_of_python)
-
-
-def _is_next_to(file: Path, folder: Path) -> bool:
-    return file.is_relative_to(folder) and not _is_in_site_packages(file.relative_to(folder))
-
-
-def _is_in_site_packages(file: Path) -> bool:
-    return bool({"site-packages", "dist-packages"} & {*file.parts})
 
 
 def _summarize(problems: Iterable[Problem]) -> str:

@@ -1,4 +1,4 @@
-"""The typed events of a flow or command, and the bus that delivers them to listeners.
+"""The typed events of a flow or command.
 
 Everything that a person may see is made from these events. Steps, operations and connections emit them and know
 none of the listeners; a listener (the console, a log file, a report page) decides what to show of an event.
@@ -6,13 +6,9 @@ none of the listeners; a listener (the console, a log file, a report page) decid
 
 from __future__ import annotations
 
-import sys
-import threading
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
-
-from capdoit.redaction import Redactor
 
 if TYPE_CHECKING:
     from capdoit.output.drill_report import DrillReport
@@ -662,7 +658,7 @@ class DryRunFinished(Event):
     Attributes:
         summary: what a real flow would do.
         command: the command that carries out the saved plan; empty when no plan was saved.
-        is_preview: the operator is asked next whether the flow shall do that (``confirm``).
+        is_preview: the operator is asked next whether to run the flow (``confirm``).
     """
 
     summary: DryRunSummary
@@ -672,7 +668,7 @@ class DryRunFinished(Event):
 
 @dataclass(frozen=True)
 class QuestionAsked(Event):
-    """The operator is asked whether a flow shall do what its dry run showed (``confirm``).
+    """The operator is asked whether to run the flow that the dry run showed (``confirm``).
 
     Attributes:
         text: the question.
@@ -860,81 +856,3 @@ class CheckPassed(Event):
     stage: str
     hosts: int
     is_certain: bool = True
-
-
-Listener = Callable[[Event], None]
-
-
-class EventBus:
-    """Delivers each event to every listener, one event at a time, from any thread.
-
-    An error in a listener is reported on stderr, once, and the flow goes on.
-
-    Args:
-        redactor: masks secrets in the text of each event.
-        outer: bus that gets every event of this bus, too.
-        fold: listener that keeps the state of a flow; it is first, and its errors are raised.
-        run: id of the flow, which is set in its events.
-    """
-
-    def __init__(
-        self,
-        redactor: Redactor | None = None,
-        outer: EventBus | None = None,
-        fold: Listener | None = None,
-        run: str = "",
-    ) -> None:
-        self.redactor = redactor or Redactor()
-        self._outer, self._fold, self._run = outer, fold, run
-        self._listeners: list[Listener] = []
-        self._broken: list[Listener] = []
-        self._lock = threading.RLock()
-
-    def subscribe(self, listener: Listener) -> None:
-        """Deliver events to a listener from now on, after the listeners that subscribed before."""
-        self._listeners.append(listener)
-
-    def for_flow(self, fold: Listener, run: str) -> EventBus:
-        """Return a bus for one flow; the listeners of this bus get its events, but not those of another flow's bus.
-
-        Args:
-            fold: listener that keeps the state of the flow.
-            run: id of the flow, which is set in its events: listeners may get those of several flows.
-        """
-        outer = self._outer or self
-        return EventBus(self.redactor, outer, fold, run)
-
-    def emit(self, event: Event) -> None:
-        """Deliver an event; returns when every listener has had it.
-
-        The state of the flow gets it as it is, since a secret may be a part of the name of a host or step.
-        """
-        if self._run:
-            event = replace(event, run=self._run)
-        with self._lock:
-            if self._fold:
-                self._fold(event)
-            if self._listeners:
-                # Output is masked already, and may be a million lines.
-                is_masked = isinstance(event, (HostOutput, HiddenOutput))
-                masked = event if is_masked else self.redactor.redact_all(event)
-                for listener in self._listeners:
-                    self._deliver(masked, listener)
-        if self._outer:
-            self._outer.emit(event)
-
-    def redact(self, text: str) -> str:
-        """Return a text of somebody else, such as the output of a host, with every secret masked."""
-        return self.redactor.redact(text)
-
-    def redact_message(self, text: str) -> str:
-        """Return a text of capdoit with secrets masked, but no word that capdoit itself writes."""
-        return self.redactor.redact_message(text)
-
-    def _deliver(self, event: Event, listener: Listener) -> None:
-        try:
-            listener(event)
-        except Exception as error:  # noqa: BLE001 - a fault in a view must not fail a deploy
-            if listener not in self._broken:
-                self._broken.append(listener)
-                print(f"capdoit: {listener!r} failed: {type(error).__name__}: {error}", file=sys.stderr)

@@ -72,12 +72,12 @@ class Redactor:
 
 
 def is_maskable(secret: str) -> bool:
-    """Return whether a secret is long enough to be masked."""
+    """Return True if a secret is long enough to be masked."""
     return len(secret.strip()) >= SHORTEST_SECRET
 
 
 def is_too_short(secret: str) -> bool:
-    """Return whether a secret is shown as it is, because it is too short to be masked; an empty one hides nothing."""
+    """Return True if a secret is shown as it is, because it is too short to be masked; an empty one hides nothing."""
     return bool(secret.strip()) and not is_maskable(secret)
 
 
@@ -144,7 +144,7 @@ def _mask_cut_secret(secret: str, line: str) -> str:
 
 
 def _may_be_own_word(secret: str) -> bool:
-    """Return whether a secret may be a part of what capdoit writes: of a word of its modules, or of a number."""
+    """Return True if a secret may be a part of what capdoit writes: of a word of its modules, or of a number."""
     is_short_number = secret.isdecimal() and len(secret) <= LONGEST_OWN_NUMBER
     return is_short_number or secret.lower() in _own_words()
 

@@ -20,8 +20,8 @@ MODULES = sorted(path for path in SOURCE.rglob("*.py"))
 # The rooms of docs/design.md from the ground up: at run time a module imports only from rooms of its own level and
 # from rooms of the levels before it.
 LEVELS = (
-    {"errors", "text", "units", "script", "shell_scripts", "layout", "sh"}
-    | {"redaction", "url_credentials", "interruption", "events", "completer"},
+    {"error_location", "errors", "text", "units", "script", "shell_scripts", "layout", "sh"}
+    | {"redaction", "url_credentials", "interruption", "events", "event_bus", "completer"},
     {"config"},
     {"records"},
     {"decisions"},
@@ -38,7 +38,18 @@ LEVELS = (
     {"commands"},
     {"testing"},
 )
-PURE = {"errors", "text", "units", "script", "shell_scripts", "layout", "records", "config", "decisions"}
+PURE = {
+    "error_location",
+    "errors",
+    "text",
+    "units",
+    "script",
+    "shell_scripts",
+    "layout",
+    "records",
+    "config",
+    "decisions",
+}
 LEVEL = {module: number for number, modules in enumerate(LEVELS) for module in modules}
 
 

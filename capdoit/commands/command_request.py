@@ -17,7 +17,8 @@ from capdoit.config.stages import Stage
 from capdoit.config.variables import Variables
 from capdoit.doit_tasks import Cap
 from capdoit.errors import ConfigError
-from capdoit.events import CommandStarted, EventBus
+from capdoit.event_bus import EventBus
+from capdoit.events import CommandStarted
 from capdoit.output.console import Console
 from capdoit.output.console_listener import console_events
 from capdoit.state.flow_request import current_operator

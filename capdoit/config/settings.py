@@ -308,7 +308,7 @@ class Schema:
 
 
 def is_stage_name(name: str) -> bool:
-    """Return whether a stage may have this name."""
+    """Return True if a stage may have this name."""
     return name not in RESERVED_STAGE_NAMES and bool(STAGE_NAME.fullmatch(name))
 
 

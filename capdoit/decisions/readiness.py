@@ -10,6 +10,7 @@ from capdoit.config.stages import HostConfig, Stage
 from capdoit.decisions.directory_conflicts import find_directory_conflicts
 from capdoit.errors import Problem
 from capdoit.records.facts import Facts
+from capdoit.text import make_printable
 
 # Both flows write here, relative to deploy_to.
 WRITTEN = (".", ".capdoit", ".capdoit/lock", ".capdoit/journal")
@@ -61,7 +62,7 @@ def _is_uncreatable(facts: Facts) -> bool:
 def _missing_file(facts: Facts, host: HostConfig, path: str) -> Problem:
     shared = facts.layout.shared
     command = shlex.join(_copy_command(host, path, f"{shared}/{path}"))
-    return Problem(f"linked file {path} does not exist in {shared}", host.name, command)
+    return Problem(f"linked file {make_printable(path)} does not exist in {shared}", host.name, command)
 
 
 def _copy_command(host: HostConfig, path: str, remote: str) -> list[str]:
@@ -86,7 +87,7 @@ def _deploy_problems(facts: Facts) -> list[str]:
         *_full_disk_problems(facts),
         *_common_problems(facts, WRITTEN_BY_DEPLOYS),
         *facts.shared_problems,
-        *(f"{path} could not be created" for path in facts.uncreated_dirs),
+        *(f"{make_printable(path)} could not be created" for path in facts.uncreated_dirs),
     ]
 
 

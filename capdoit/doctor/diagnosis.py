@@ -15,7 +15,7 @@ from capdoit.doctor.findings import Finding
 from capdoit.doctor.host_condition import Condition, examine_host
 from capdoit.doctor.ssh_route import SshRoute, find_ssh_route
 from capdoit.errors import Outcome, answers
-from capdoit.events import EventBus
+from capdoit.event_bus import EventBus
 from capdoit.operations.connections import make_fleet, refuse_unset_settings, without_unset_secrets
 from capdoit.text import get_first_line
 

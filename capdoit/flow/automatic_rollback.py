@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 from capdoit.config.variables import Variables
 from capdoit.decisions.readiness import find_undo_problems
 from capdoit.errors import CapdoitError, FlowAborted, Interrupted
-from capdoit.events import AutomaticRollbackFinished, AutomaticRollbackStarted, EventBus
+from capdoit.event_bus import EventBus
+from capdoit.events import AutomaticRollbackFinished, AutomaticRollbackStarted
 from capdoit.flow.undo import find_undo_target
 from capdoit.output.command_line import CommandLine
 from capdoit.output.failure_report import FailureReport, RollbackReport

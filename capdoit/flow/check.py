@@ -10,7 +10,8 @@ from typing import Any
 
 from capdoit.config.variables import Variables
 from capdoit.errors import HostError, NotReady, Outcome, answers, find_problems
-from capdoit.events import CheckFailed, CheckPassed, CheckStarted, CheckWarned, EventBus
+from capdoit.event_bus import EventBus
+from capdoit.events import CheckFailed, CheckPassed, CheckStarted, CheckWarned
 from capdoit.flow.preparation import open_context
 from capdoit.hosts.connection import Connection
 from capdoit.operations.expected_files import find_certain_problems

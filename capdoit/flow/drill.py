@@ -15,12 +15,12 @@ from dataclasses import replace
 
 from capdoit.config.variables import Variables
 from capdoit.errors import CapdoitError, DrillFailed, FlowAborted, HostError, HostsFailed, LockHeld, NoTarget, Outcome
+from capdoit.event_bus import EventBus
 from capdoit.events import (
     DrillFinished,
     DrillHookSkipped,
     DrillPhaseFinished,
     DrillStarted,
-    EventBus,
     RehearsalFailed,
     ShadowLeftBehind,
 )

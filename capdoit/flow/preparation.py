@@ -11,7 +11,8 @@ from pathlib import Path
 from capdoit.config.stages import Stage
 from capdoit.config.variables import Variables, select_release_hosts
 from capdoit.errors import ConfigError
-from capdoit.events import EventBus, FlowStarted, SecretsNotMasked
+from capdoit.event_bus import EventBus
+from capdoit.events import FlowStarted, SecretsNotMasked
 from capdoit.hooks.hook import Hook
 from capdoit.operations.connections import (
     find_unmasked_secrets,

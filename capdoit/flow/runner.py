@@ -14,8 +14,8 @@ from functools import partial
 
 from capdoit.config.variables import Variables
 from capdoit.errors import CapdoitError, ConfigError, FlowAborted, Interrupted
+from capdoit.event_bus import EventBus
 from capdoit.events import (
-    EventBus,
     FlowFailed,
     FlowFinished,
     FlowStopped,

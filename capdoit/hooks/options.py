@@ -12,7 +12,8 @@ from typing import Annotated, Any, Literal, TypeVar
 
 from capdoit.config.readers import BOOLEAN, STRINGS, STRINGS_BY_NAME, JsonSchema, RecipeUse, matching
 from capdoit.config.yaml_nodes import ANY_SIZE
-from capdoit.errors import ConfigError, RecipeError, locate_error
+from capdoit.error_location import locate_error
+from capdoit.errors import ConfigError, RecipeError
 from capdoit.script import NAME, Secret
 from capdoit.text import join_names, make_printable, suggest_name
 

@@ -11,7 +11,8 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from capdoit.errors import Cancelled, HostError, LoginDropped, Unreachable
-from capdoit.events import EventBus, HiddenOutput, HostOutput, LoginRetried, TransferProgress
+from capdoit.event_bus import EventBus
+from capdoit.events import HiddenOutput, HostOutput, LoginRetried, TransferProgress
 from capdoit.hosts.deadline import Deadline, find_passed, limit_request
 from capdoit.hosts.held_lock import HeldLock
 from capdoit.hosts.host import Host

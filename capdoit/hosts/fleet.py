@@ -11,7 +11,8 @@ from functools import partial
 from typing import TypeVar, cast
 
 from capdoit.errors import Cancelled, HostsFailed, Outcome
-from capdoit.events import EventBus, WorkFinished, WorkStarted
+from capdoit.event_bus import EventBus
+from capdoit.events import WorkFinished, WorkStarted
 from capdoit.hosts.connection import Connection
 from capdoit.hosts.deadline import Deadline
 from capdoit.hosts.session import HEARTBEAT_SECONDS

@@ -8,7 +8,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from capdoit.errors import HostError
-from capdoit.events import LONGEST_LOGGED_OUTPUT, EventBus, RequestAnswered, RequestFailed, RequestSent
+from capdoit.event_bus import EventBus
+from capdoit.events import LONGEST_LOGGED_OUTPUT, RequestAnswered, RequestFailed, RequestSent
 from capdoit.hosts.request import Answer, Request
 from capdoit.text import get_first_line
 

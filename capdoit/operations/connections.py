@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from capdoit.config.stages import HostConfig, Stage
 from capdoit.errors import ConfigError
-from capdoit.events import EventBus
+from capdoit.event_bus import EventBus
 from capdoit.hosts.connection import Connection
 from capdoit.hosts.fleet import Fleet
 from capdoit.hosts.logins import Logins

@@ -124,10 +124,6 @@ class Console:
         if line:
             self._write(line)
 
-    def write_line(self, line: str) -> None:
-        """Write a line that may have colors, which are left out if the stream has none; its secrets must be masked."""
-        self._write(line if "\033" not in line or self.has_colors else strip_colors(line))
-
     def write_table(self, text: str) -> None:
         """Write a table; its first line is the head, and cells that are a state have the color of that state."""
         head, newline, rows = self.redact(text).partition("\n")

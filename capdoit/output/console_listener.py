@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from capdoit import events
-from capdoit.events import Event, EventBus
+from capdoit.event_bus import EventBus
+from capdoit.events import Event
 from capdoit.output.console import DEFAULT_WIDTH, Console, Line, Tone
 from capdoit.output.dry_run_summary import render_dry_run
 from capdoit.output.failure_report import render_failure

@@ -16,7 +16,8 @@ from functools import lru_cache
 from pathlib import Path
 
 from capdoit import events
-from capdoit.events import Event, EventBus
+from capdoit.event_bus import EventBus
+from capdoit.events import Event
 from capdoit.output.log_records import Record, make_record
 from capdoit.output.rotating_file import Position, RotatingFile
 from capdoit.text import make_printable, shorten_run, strip_colors

@@ -9,7 +9,8 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from capdoit.events import Event, EventBus, FlowStarted, Warned
+from capdoit.event_bus import EventBus
+from capdoit.events import Event, FlowStarted, Warned
 from capdoit.output.run_record import RunRecord, Verdict
 
 if TYPE_CHECKING:

@@ -7,7 +7,8 @@ import sys
 from dataclasses import replace
 from typing import TYPE_CHECKING, TextIO, cast
 
-from capdoit.events import Event, EventBus
+from capdoit.event_bus import EventBus
+from capdoit.events import Event
 from capdoit.output.console import Console
 from capdoit.output.flow_display import FlowDisplays
 from capdoit.output.line_view import LineView

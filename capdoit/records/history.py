@@ -91,7 +91,7 @@ def find_subject(facts: Iterable[Facts], revision: str) -> str:
 
 
 def _held_locks(facts: Sequence[Facts]) -> dict[Key, bool | None]:
-    """Return whether the lock of a flow is held; a held lock on one host outweighs the answers of others."""
+    """Return True if the lock of a flow is held; a held lock on one host outweighs the answers of others."""
     by_weight = sorted(facts, key=lambda one: (False, None, True).index(one.lock_is_held))
     return {(one.lock.run,): one.lock_is_held for one in by_weight if one.lock}
 

@@ -13,7 +13,7 @@ STATES = {True: "", False: "; stale: that flow died", None: "; stale if that flo
 
 
 def parse_is_held(found: Mapping[str, Sequence[str]]) -> bool | None:
-    """Return whether a process holds the lock; None if the host cannot tell."""
+    """Return True if a process holds the lock; None if the host cannot tell."""
     return {"yes": True, "no": False}.get("".join(found["lock_is_held"]))
 
 

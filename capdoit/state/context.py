@@ -8,7 +8,8 @@ from dataclasses import dataclass, replace
 from typing import IO, Any
 
 from capdoit.errors import CapdoitError
-from capdoit.events import Decided, Event, EventBus, Warned
+from capdoit.event_bus import EventBus
+from capdoit.events import Decided, Event, Warned
 from capdoit.hosts.connection import Connection
 from capdoit.hosts.deadline import Deadline
 from capdoit.hosts.fleet import Fleet

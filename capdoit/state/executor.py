@@ -6,7 +6,8 @@ from collections.abc import Callable
 from typing import IO, Protocol, TypeVar
 
 from capdoit.errors import LockLost
-from capdoit.events import Event, EventBus, StepStarted
+from capdoit.event_bus import EventBus
+from capdoit.events import Event, StepStarted
 from capdoit.hosts.connection import Connection
 from capdoit.hosts.request import Request
 from capdoit.script import Script

@@ -40,7 +40,7 @@ class Repository:
         self._path, self._environment = path, environment or {}
 
     def has(self, revision: str) -> bool:
-        """Return whether the repository has a commit, given by its full sha."""
+        """Return True if the repository has a commit, given by its full sha."""
         if not COMMIT.fullmatch(revision):
             return False
         return self._run("cat-file", "-e", f"{revision}^{{commit}}").returncode == 0
@@ -51,7 +51,7 @@ class Repository:
         return self._run("rev-parse", "--is-shallow-repository").stdout.strip() == "false"
 
     def has_setting(self, name: str) -> bool:
-        """Return whether git has a setting here, in the repository or for the user."""
+        """Return True if git has a setting here, in the repository or for the user."""
         return self._run("config", name).returncode == 0
 
     def compare(self, before: str, after: str) -> tuple[list[Commit], list[Commit]]:

@@ -6,7 +6,8 @@ import pytest
 
 from capdoit import events
 from capdoit.errors import HostError
-from capdoit.events import Event, EventBus
+from capdoit.event_bus import EventBus
+from capdoit.events import Event
 from capdoit.state.decision import Decision
 
 TAKEN = events.LockTaken("web1")

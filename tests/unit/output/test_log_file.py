@@ -10,7 +10,8 @@ import pytest
 
 from capdoit import events
 from capdoit.errors import CapdoitError
-from capdoit.events import Event, EventBus
+from capdoit.event_bus import EventBus
+from capdoit.events import Event
 from capdoit.output.command_line import CommandLine
 from capdoit.output.failure_report import FailureReport
 from capdoit.output.log_file import LogFile, write_log

@@ -1,0 +1,40 @@
+"""The location of an error in the project's own code."""
+
+from __future__ import annotations
+
+import traceback
+from pathlib import Path
+
+PACKAGE = Path(__file__).parent
+STANDARD_LIBRARY = Path(traceback.__file__).parent
+
+
+def locate_error(error: BaseException) -> str:
+    """Return the location of an error in a hook or a recipe, not in Python or in a library that the hook calls.
+
+    Returns:
+        `` (FILE:LINE)``; empty if neither a hook nor a recipe was called.
+    """
+    every = traceback.extract_tb(error.__traceback__)
+    frames = [frame for frame in every if not frame.filename.startswith("<") and _is_outside(Path(frame.filename))]
+    if not frames:
+        return ""
+    # The first one is in the hook, which may call functions in files next to its file.
+    own = Path(frames[0].filename).parent
+    innermost = [frame for frame in frames if _is_next_to(Path(frame.filename), own)][-1]
+    return f" ({Path(innermost.filename).name}:{innermost.lineno})"
+
+
+def _is_outside(file: Path) -> bool:
+    """Return True for a file that is neither capdoit's, except bundled recipes, nor Python's."""
+    is_internal = file.is_relative_to(PACKAGE) and not file.is_relative_to(PACKAGE / "recipes")
+    is_of_python = file.is_relative_to(STANDARD_LIBRARY) and not _is_in_site_packages(file)
+    return not (is_internal or is_of_python)
+
+
+def _is_next_to(file: Path, folder: Path) -> bool:
+    return file.is_relative_to(folder) and not _is_in_site_packages(file.relative_to(folder))
+
+
+def _is_in_site_packages(file: Path) -> bool:
+    return bool({"site-packages", "dist-packages"} & {*file.parts})
