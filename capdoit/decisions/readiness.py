@@ -11,15 +11,22 @@ from capdoit.decisions.directory_conflicts import find_directory_conflicts
 from capdoit.errors import Problem
 from capdoit.records.facts import Facts
 from capdoit.text import make_printable
+from capdoit.units import format_size
 
 # Both flows write here, relative to deploy_to.
 WRITTEN = (".", ".capdoit", ".capdoit/lock", ".capdoit/journal")
 WRITTEN_BY_DEPLOYS = (*WRITTEN, "releases", "shared", "repo", "repo/objects", "repo/refs")
 
 
-def find_deploy_problems(facts: Sequence[Facts], stage: Stage) -> list[Problem]:
-    """Return every problem that would make a deploy to these hosts fail."""
-    found = [Problem(text, one.host) for one in facts for text in _deploy_problems(one)]
+def find_deploy_problems(facts: Sequence[Facts], stage: Stage, sent_kib: int = 0) -> list[Problem]:
+    """Return every problem that would make a deploy to these hosts fail.
+
+    Args:
+        facts: what the hosts answered.
+        stage: the stage that is deployed.
+        sent_kib: size in KiB of what the controller sends to each host.
+    """
+    found = [Problem(text, one.host) for one in facts for text in _deploy_problems(one, sent_kib)]
     return [*_directory_conflicts(facts), *found, *find_missing_linked_files(facts, stage)]
 
 
@@ -77,14 +84,14 @@ def _copy_command(host: HostConfig, path: str, remote: str) -> list[str]:
     return ["scp", *file, *port, *options, path, f"{user}{name}:{remote}"]
 
 
-def _deploy_problems(facts: Facts) -> list[str]:
+def _deploy_problems(facts: Facts, sent_kib: int) -> list[str]:
     paths = facts.layout
     if _is_uncreatable(facts):
         return [f"{paths.deploy_to} could not be created by {facts.user}"]
     if facts.is_read_only:
         return [_describe_read_only(facts)]
     return [
-        *_full_disk_problems(facts),
+        *(_full_disk_problems(facts) or _find_lack_of_space(facts, sent_kib)),
         *_common_problems(facts, WRITTEN_BY_DEPLOYS),
         *facts.shared_problems,
         *(f"{make_printable(path)} could not be created" for path in facts.uncreated_dirs),
@@ -95,6 +102,13 @@ def _full_disk_problems(facts: Facts) -> list[str]:
     rooms = (("space", facts.disk), ("inode", facts.inodes))
     place = facts.layout.deploy_to
     return [f"no {what} is left in {place}" for what, room in rooms if room is not None and not room.free]
+
+
+def _find_lack_of_space(facts: Facts, sent_kib: int) -> list[str]:
+    if facts.disk is None or facts.disk.free >= sent_kib:
+        return []
+    free, place = format_size(facts.disk.free), facts.layout.deploy_to
+    return [f"not enough space in {place}: {free} are free, and {format_size(sent_kib)} are sent there"]
 
 
 def _how_to_make_room(facts: Facts) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from capdoit.errors import NotReady
@@ -34,6 +34,7 @@ from capdoit.steps.finishing import releases_to_remove
 from capdoit.steps.finishing_rollback import release_to_archive
 from capdoit.text import group_names, join_names, shorten_revision
 from capdoit.transfers import transfer_of
+from capdoit.units import format_size
 
 OMITTED = "# … as above …\n"
 
@@ -44,8 +45,8 @@ def plan_step(context: FlowContext, step: str) -> None:
         context.emit(StepPlanned(step, tuple(_script_lines(_recorded_scripts(context), step))))
 
 
-def finish_dry_run(context: FlowContext, definition: FlowDefinition) -> None:
-    """Save the plan if ``plan=`` asks for it, and report what the flow would do.
+def finish_dry_run(context: FlowContext, definition: FlowDefinition) -> Sequence[str]:
+    """Save the plan if ``plan=`` asks for it, and report what the flow would do; return what would stop it.
 
     Raises:
         ConfigError: the plan file cannot be written.
@@ -54,7 +55,9 @@ def finish_dry_run(context: FlowContext, definition: FlowDefinition) -> None:
     if file := context.request.variables.plan:
         save_plan(make_plan(context, definition), Path(file))
         command = f"doit {context.request.name} {shlex.quote(f'apply={file}')}"
-    context.emit(DryRunFinished(_summarize(context, definition), command, context.request.is_preview))
+    summary = _summarize(context, definition)
+    context.emit(DryRunFinished(summary, command, context.request.is_preview))
+    return summary.obstacles
 
 
 def make_plan(context: FlowContext, definition: FlowDefinition) -> PlanFile:
@@ -127,6 +130,7 @@ def _summarize(context: FlowContext, definition: FlowDefinition) -> DryRunSummar
     planned = {*context.progress.done}.intersection(request.task_names)  # without what skip= names
     gaps, why_no_commits = _find_gaps(context)
     rooms = context.fleet.each(measure_release_room, stop_on_failure=False)
+    held = [*_find_held_locks(context)]
     measured = {outcome.host: outcome.answer or ReleaseRoom() for outcome in rooms}
     return DryRunSummary(
         name=request.name,
@@ -140,7 +144,11 @@ def _summarize(context: FlowContext, definition: FlowDefinition) -> DryRunSummar
         tasks=[_plan_task(context, task) for task in definition.tasks if task.name in planned],
         rooms=[HostRoom(host, room.free_kib, room.live_kib) for host, room in measured.items()],
         differences=[*_find_differences(context)],
-        obstacles=[*_find_held_locks(context), *(_find_shortages(measured) if request.is_deploy else ())],
+        waits=held if request.variables.wait else [],
+        obstacles=[
+            *([] if request.variables.wait else held),
+            *(_find_shortages(measured) if request.is_deploy else ()),
+        ],
     )
 
 
@@ -197,9 +205,7 @@ def _find_held_locks(context: FlowContext) -> Iterator[str]:
     """Yield the locks that others hold; a lock that a flow left behind when it died stops no flow."""
     facts = context.progress.facts.values()
     held = group_names((one.host, one.holder) for one in facts if one.holder and one.lock_is_held is not False)
-    wait = context.request.variables.wait
-    waits = f", for which it waits up to {wait} s" if wait else ""
-    yield from (f"{hosts}: locked by {holder}{waits}" for holder, hosts in held.items())
+    yield from (f"{hosts}: locked by {holder}" for holder, hosts in held.items())
 
 
 def _find_shortages(rooms: Mapping[str, ReleaseRoom]) -> Iterator[str]:
@@ -216,7 +222,9 @@ def _starting(_: FlowContext, __: Connection) -> str:
 def _updating(context: FlowContext, _: Connection) -> str:
     stage = context.request.stage
     linked = join_names([*stage.linked_files, *stage.linked_dirs]) or "nothing"
-    return f"makes the release; links to shared: {linked}"
+    sent_kib = transfer_of(stage).find_sent_kib(stage)
+    receives = f"receives {format_size(sent_kib)}, " if sent_kib else ""
+    return f"{receives}makes the release; links to shared: {linked}"
 
 
 def _reverting(context: FlowContext, host: Connection) -> str:

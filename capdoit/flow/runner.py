@@ -13,7 +13,7 @@ from dataclasses import replace
 from functools import partial
 
 from capdoit.config.variables import Variables
-from capdoit.errors import CapdoitError, ConfigError, FlowAborted, Interrupted
+from capdoit.errors import CapdoitError, ConfigError, FlowAborted, Interrupted, NotReady
 from capdoit.event_bus import EventBus
 from capdoit.events import (
     FlowFailed,
@@ -238,14 +238,22 @@ class FlowRunner:
     # -- the end
 
     def _finish(self, context: FlowContext) -> None:
+        """End a flow whose tasks are done.
+
+        Raises:
+            NotReady: a dry run found what would stop the flow.
+        """
+        finish, plan = partial(_finish_live, context), partial(finish_dry_run, context, self._definition)
         try:
-            context.executor.act(partial(_finish_live, context), partial(finish_dry_run, context, self._definition))
+            obstacles = context.executor.act(finish, plan)
         finally:
             self._has_ended = True
             context.fleet.close()
         progress, request = context.progress, context.request
         undo = find_undo_command(context)
         context.emit(FlowFinished(request.name, progress.missing, progress.warning_count, request.seconds, undo))
+        if obstacles:
+            raise NotReady(*obstacles, checked_flow=request.flow)
 
     def _abort(self, context: FlowContext, task: str, error: BaseException) -> FlowAborted:
         report = self._fail(context, task, error)
@@ -282,9 +290,11 @@ def _deadlines(task: FlowTask, context: FlowContext) -> list[Deadline]:
     return [*found, *(task.hook.start_deadlines() if task.hook else ())]
 
 
-def _finish_live(context: FlowContext) -> None:
+def _finish_live(context: FlowContext) -> Sequence[str]:
+    """Do what follows the last task; return no obstacles, unlike `finish_dry_run`."""
     stage, is_complete = context.request.stage, not context.progress.is_hooks_only
     if stage.drill == "after_deploy" and context.request.is_deploy and is_complete:
         rehearse_rollback(context)
     if has_late_changes(context):
         write_late_changes(context)
+    return ()

@@ -10,6 +10,7 @@ from capdoit.hooks.hook import Hook
 from capdoit.records.facts import Facts
 from capdoit.state.context import FlowContext
 from capdoit.text import join_names
+from capdoit.transfers import transfer_of
 
 
 def find_certain_problems(context: FlowContext, facts: Sequence[Facts]) -> tuple[list[Problem], list[str]]:
@@ -20,9 +21,11 @@ def find_certain_problems(context: FlowContext, facts: Sequence[Facts]) -> tuple
         facts: the facts of the hosts.
     """
     hooks = _hooks_by_host(context)
-    missing = find_missing_linked_files(facts, context.request.stage)
+    stage = context.request.stage
+    missing = find_missing_linked_files(facts, stage)
+    sent_kib = transfer_of(stage).find_sent_kib(stage)
     expected = [one for one in missing if one.host in hooks]
-    problems = [one for one in find_deploy_problems(facts, context.request.stage) if one not in expected]
+    problems = [one for one in find_deploy_problems(facts, stage, sent_kib) if one not in expected]
     warnings = (Problem(f"{one.text}; {_describe_hooks(hooks[one.host])}", one.host) for one in expected)
     return problems, [str(warning) for warning in merge_problems(warnings)]
 

@@ -16,6 +16,7 @@ from capdoit.operations.guards import call_guards
 from capdoit.records.history import find_subject
 from capdoit.state.context import FlowContext
 from capdoit.state.plan_file import changed_decisions, changed_hosts
+from capdoit.transfers import transfer_of
 
 
 def choose_new_release(context: FlowContext) -> None:
@@ -26,7 +27,8 @@ def choose_new_release(context: FlowContext) -> None:
         ConfigError: a host holds a release with the last possible name.
     """
     facts = list(context.progress.facts.values())
-    find_problems = partial(find_deploy_problems, facts, context.request.stage)
+    stage = context.request.stage
+    find_problems = partial(find_deploy_problems, facts, stage, transfer_of(stage).find_sent_kib(stage))
     if problems := context.executor.act(find_problems, partial(_find_problems_without_hooks, context)):
         raise NotReady(*problems)
     name = choose_release_name(datetime.now(timezone.utc), facts)

@@ -65,6 +65,7 @@ class DryRunSummary:
         tasks: the steps and hooks.
         rooms: free disk space of the hosts.
         differences: how the hosts differ, a sentence each.
+        waits: the locks of other flows that the flow would wait for, a sentence each.
         obstacles: what would stop the flow, a sentence each.
     """
 
@@ -79,6 +80,7 @@ class DryRunSummary:
     tasks: Sequence[PlannedTask] = ()
     rooms: Sequence[HostRoom] = ()
     differences: Sequence[str] = ()
+    waits: Sequence[str] = ()
     obstacles: Sequence[str] = ()
 
     @property
@@ -111,6 +113,7 @@ def _render(summary: DryRunSummary, width: int, most_commits: int) -> Iterator[s
         yield from column.lines(f"{'  ' if task.is_hook else ''}{task.name}", _by_hosts(summary, task.effects))
     yield from column.lines("free disk", _room(summary.rooms))
     yield from column.lines("hosts differ", "; ".join(summary.differences))
+    yield from column.lines("would wait", "; ".join(summary.waits))
     yield from column.lines("would stop it", "; ".join(summary.obstacles) or "nothing that is known now")
 
 

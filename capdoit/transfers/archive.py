@@ -69,6 +69,13 @@ class ArchiveTransfer(Transfer):
         if found_empty:
             raise NotReady(f"archive {_file(stage)}: it is empty, so the release would have no files")
 
+    def find_sent_kib(self, stage: Stage) -> int:
+        """Return the size of the archive in KiB; 0 if it does not exist yet."""
+        try:
+            return -(-_file(stage).stat().st_size // 1024)
+        except OSError:
+            return 0
+
     def resolve(self, context: FlowContext) -> ResolvedCode:
         """Send the archive to all hosts; return its sha256 as the revision, and the time when it was last changed.
 

@@ -107,6 +107,10 @@ class Transfer(TransferSettings, Protocol):
         """
         return
 
+    def find_sent_kib(self, stage: Stage) -> int:  # noqa: ARG002
+        """Return the size in KiB of what the controller sends to each host; 0 if it sends nothing, or cannot tell."""
+        return 0
+
     def resolve(self, context: FlowContext) -> ResolvedCode:
         """Send or fetch the code to all hosts; return the code that this deploy will release on all hosts.
 

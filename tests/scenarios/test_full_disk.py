@@ -433,3 +433,22 @@ def forget_reserve(project: Project, host: str, entry: str) -> None:
     shutil.rmtree(own / "reserve")
     shutil.rmtree(own / "next")
     (own / "lock").write_text(entry)
+
+
+def test_an_archive_that_is_larger_than_the_free_space_is_refused_by_check_dry_run_and_deploy(project: Project) -> None:
+    archive = project.path / "shop.tar"
+    archive.write_bytes(os.urandom(12 * 2**20))
+    project.config(repo_url=None, branch=None, archive=str(archive))
+    for task, variables in (("check", []), ("deploy", ["dry_run=yes"]), ("deploy", [])):
+        said = " ".join(project.doit(f"{task}:production", *variables).failed().out.split())
+        assert re.search(r"not enough space in \S+: \S+ MiB are free, and 12.0 MiB are sent there", said), said
+    assert project.releases("web1") == []
+
+
+def test_a_dry_run_fails_where_another_release_has_no_room(project: Project, disks: SmallDisks) -> None:
+    project.repo.commit({"large.bin": "0123456789" * 100_000})
+    project.doit("deploy:production", check=True)
+    disks.take_all_bytes("web2", except_for=2**19)
+    done = project.doit("deploy:production", "dry_run=yes").failed()
+    assert "would stop it" in done.out
+    assert "a deploy would fail:\n  web2: not enough space for another release: " in done.out

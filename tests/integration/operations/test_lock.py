@@ -62,7 +62,7 @@ def test_read_only_commands_report_a_running_flow(project: Project) -> None:
         wait_for(60, (project.path / "at-work").exists)
         status = project.doit("cap", "status", check=True).out
         history = project.doit("cap", "history", "-n", "1", check=True).out
-        dry = project.doit("deploy:production", "dry_run=yes", check=True).out
+        dry = project.doit("deploy:production", "dry_run=yes").failed().out
         end_flow(project, first)
 
     assert re.search(r"^web1, web2: locked by deploy by ann from \S+ since \S+ \S+ UTC$", status, re.MULTILINE)

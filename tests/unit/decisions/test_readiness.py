@@ -101,6 +101,13 @@ def test_a_full_disk_with_a_reserve_stops_deploys_and_no_rollback() -> None:
     assert find_rollback_problems(fleet) == []
 
 
+def test_a_disk_with_less_room_than_what_is_sent_stops_a_deploy() -> None:
+    fleet = [replace(host("web1", 0), disk=Capacity(free=300, total=9000))]
+    sentence = "web1: not enough space in /srv/web1: 300 KiB are free, and 95.4 MiB are sent there"
+    assert texts(find_deploy_problems(fleet, stage("web1"), sent_kib=97700)) == [sentence]
+    assert find_deploy_problems(fleet, stage("web1"), sent_kib=300) == []
+
+
 def test_a_shared_directory_that_is_not_mounted_stops_deploys_and_no_rollback() -> None:
     fleet = [replace(host("web1", 0), shared_problems=("/mnt/shop is not a directory",))]
     assert texts(find_deploy_problems(fleet, stage("web1"))) == ["web1: /mnt/shop is not a directory"]
