@@ -48,6 +48,7 @@ if TYPE_CHECKING:
     from capdoit.event_bus import EventBus
     from capdoit.flow.drill import Drill
     from capdoit.flow.runner import FlowRunner
+    from capdoit.flow.setup import Setup
     from capdoit.output.log_file import LogFile
     from capdoit.records.revision_gap import Gap
     from capdoit.state.flow_request import FlowDefinition
@@ -84,14 +85,14 @@ class Cap(HookRegistry):
             self.config = load_config(file, TRANSFERS, os.environ)
         self.location = caller_location()
         self._mistakes = MistakeCollector()
-        self._runs: list[FlowRunner | Drill] = []
+        self._runs: list[FlowRunner | Drill | Setup] = []
         self._main_thread = threading.get_ident()
         self._command: DoitCmdBase | None = None
         self._log: LogFile | None = None
         self._options: Mapping[str, Any] = {}  # of doit's run command
 
     def create_doit_tasks(self) -> Iterator[dict[str, Any]] | None:
-        """Return the tasks of all stages: deploy, rollback, check and drill.
+        """Return the tasks of all stages: deploy, rollback, check, drill and setup.
 
         Returns:
             None if the running command has them already, because dodo.py has two names for this object.
@@ -152,6 +153,7 @@ class Cap(HookRegistry):
                 yield from self._flow_tasks(flow, stage, variables, selected)
             yield self._check_task(stage, variables)
             yield self._drill_task(stage, variables)
+            yield self._setup_task(stage, variables)
 
     # doit names the tasks after the attribute that holds this object, and `cap` is a command already.
     create_doit_tasks.basename = "capdoit"  # type: ignore[attr-defined]
@@ -306,6 +308,11 @@ class Cap(HookRegistry):
         actions = [(self._perform_drill, [stage, variables])]
         return {"basename": f"drill:{stage.name}", "actions": actions, "doc": doc, **ALWAYS_RUN, **FULL}
 
+    def _setup_task(self, stage: Stage, variables: Variables) -> dict[str, Any]:
+        doc = "make the directories and upload the linked files that are missing"
+        actions = [(self._perform_setup, [stage, variables])]
+        return {"basename": f"setup:{stage.name}", "actions": actions, "doc": doc, **ALWAYS_RUN, **FULL}
+
     def _make_runner(self, flow: str, stage: Stage, variables: Variables, chosen: list[str]) -> FlowRunner:
         from capdoit.flow.runner import FlowRunner
 
@@ -358,6 +365,15 @@ class Cap(HookRegistry):
         drill = Drill(self._define_flow("rollback", stage), variables, self._events)
         self._runs.append(drill)
         return self._as_task_failure(drill.perform)
+
+    def _perform_setup(self, stage: Stage, variables: Variables) -> TaskFailed | None:
+        from capdoit.flow.setup import Setup
+
+        if _is_in_child_process():
+            return TaskFailed(NO_PROCESSES)
+        setup = Setup(self._define_flow("deploy", stage), variables, self._events)
+        self._runs.append(setup)
+        return self._as_task_failure(setup.perform)
 
     def _as_task_failure(self, work: Callable[[], object]) -> TaskFailed | None:
         """Do some work; return an error as TaskFailed, which doit prints without a traceback."""

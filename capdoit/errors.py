@@ -22,7 +22,8 @@
      ├── HostsFailed         a step failed; has the outcome of every host
      ├── Interrupted         a signal, or the operator, ended the flow
      ├── FlowAborted         a deploy or rollback did not finish
-     └── DrillFailed         a rollback would not work, as a drill found
+     ├── DrillFailed         a rollback would not work, as a drill found
+     └── SetupFailed         the hosts could not be prepared for a deploy
 
 ``str(error)`` is the cause in one line; of a HostError, with the last lines of output below it. Exit statuses belong
 to doit: `doit_tasks` and `commands` choose them.
@@ -41,6 +42,7 @@ from capdoit.error_location import locate_error
 from capdoit.text import get_first_line, group_names, join_names, make_printable, suggest_name
 
 if TYPE_CHECKING:
+    from capdoit.output.command_line import CommandLine
     from capdoit.output.drill_report import DrillReport
     from capdoit.output.failure_report import FailureReport
 
@@ -481,6 +483,19 @@ class DrillFailed(CapdoitError):
     def __init__(self, cause: str, report: DrillReport | None = None) -> None:
         super().__init__(cause)
         self.report = report
+
+
+class SetupFailed(CapdoitError):
+    """A setup that did not come to its end.
+
+    Args:
+        cause: the error that ended it.
+        command: the command that was typed.
+    """
+
+    def __init__(self, cause: BaseException, command: CommandLine) -> None:
+        super().__init__(str(cause))
+        self.cause, self.command = cause, command
 
 
 def find_problems(error: BaseException, host: str = "") -> list[Problem]:

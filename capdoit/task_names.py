@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from capdoit.text import find_meant_name
 
 SHORT_NAMES = {
-    **{verb: verb for verb in ("deploy", "rollback", "check", "drill")},
+    **{verb: verb for verb in ("deploy", "rollback", "check", "drill", "setup")},
     "deploy:rollback": "rollback",  # Capistrano's names
     "deploy:check": "check",
 }

@@ -19,6 +19,7 @@ from capdoit.text import join_names, make_printable
 from capdoit.url_credentials import MASK, mask_url_passwords
 
 DEFAULT, RECIPE, VARIABLE = "default", "recipe", "variable"
+OVERRIDDEN_WHOLE = ("linked_files", "shared_to")  # mappings to which an inner level adds nothing
 NEVER_ON = "no level turns this recipe on"
 SSH_SETTINGS = ("user", "port", "ssh_options", "ssh_config", "hostname")
 
@@ -201,7 +202,7 @@ class _SettingReader:
                 yield _setting(f"{name}.{recipe}", item, item.kind != "bool")
                 options = item.as_mapping() if item.kind == "map" else {}
                 yield from (self._option(f"{name}.{recipe}.{key}", option) for key, option in options.items())
-        elif value.kind == "map":
+        elif value.kind == "map" and name not in OVERRIDDEN_WHOLE:
             yield from (self._option(f"{name}.{key}", item, is_text=True) for key, item in value.as_mapping().items())
         elif value.kind == "!env":
             yield self._from_environment(name, value)

@@ -39,11 +39,14 @@ HAS_PARENT = r"(?:.*/)?\.\.(?:/|$)"
 DEPLOY_TO: JsonSchema = {**STRING, "pattern": rf"^(?!~[^/])(?!{HAS_PARENT})(?!~?(?:\.?/)*\.?$)[^\\]+$"}
 ABSOLUTE_PATH: JsonSchema = {**STRING, "pattern": rf"^/(?!{HAS_PARENT})(?!(?:\.?/)*\.?$)"}
 INNER_PATH: JsonSchema = {**STRING, "pattern": r"^(?!/)(?!(?:.*/)?\.{1,2}(?:/|$))(?!.*//+[^/])"}
+LOCAL_FILE: JsonSchema = {**STRING, "pattern": "[^/]$"}
+NULL: JsonSchema = {"type": "null"}
 ROLE: JsonSchema = {**STRING, "pattern": r"^(?!all$)[^\s,]+$"}
 
 Env = Mapping[str, EnvValue | Secret]
 Plain = str | int | float | bool | list[str] | dict[str, str] | Secret | None
 SharedTo = tuple[tuple[str, str], ...]
+LinkedFiles = tuple[tuple[str, str], ...]  # path below shared, and the file on the controller, which may be empty
 
 
 @dataclass(frozen=True, eq=False)
@@ -149,7 +152,7 @@ def read_deploy_to(value: YamlValue) -> str:
     return text.rstrip("/")
 
 
-@accepting({"anyOf": [FALSE, {**STRING, "pattern": "[^/]$"}]})
+@accepting({"anyOf": [FALSE, LOCAL_FILE]})
 def read_log(value: YamlValue) -> str | None:
     """Read the path of the log file; ``off``, also in an environment variable, means no log."""
     if str(value.node.value).lower() in FALSE_WORDS:
@@ -176,7 +179,8 @@ def read_shared_to(value: YamlValue) -> SharedTo:
     if value.kind != "map":
         return (("", _read_absolute_path(value)),)
     paths = value.as_mapping("a path, or a mapping of paths below shared to paths")
-    return tuple((_read_key_below_shared(path, item), _read_absolute_path(item)) for path, item in paths.items())
+    hint = "; for shared itself: shared_to: PATH"
+    return tuple((_read_key_below_shared(path, item, hint), _read_absolute_path(item)) for path, item in paths.items())
 
 
 def _read_absolute_path(value: YamlValue) -> str:
@@ -188,9 +192,9 @@ def _read_absolute_path(value: YamlValue) -> str:
     return text.rstrip("/")
 
 
-def _read_key_below_shared(path: str, value: YamlValue) -> str:
+def _read_key_below_shared(path: str, value: YamlValue, hint: str = "") -> str:
     if not is_inside(path.rstrip("/")):
-        value.add_mistake("expected a path below shared, without . and ..; for shared itself: shared_to: PATH")
+        value.add_mistake(f"expected a path below shared, without . and ..{hint}")
     return path.rstrip("/")
 
 
@@ -214,6 +218,32 @@ def read_inner_paths(value: YamlValue) -> tuple[str, ...]:
         if path and path in paths[:number]:
             items[number].add_mistake(f"{path} is in the list twice")
     return paths
+
+
+@accepting(
+    {
+        "anyOf": [
+            read_inner_paths.accepts,
+            {"type": "object", "propertyNames": INNER_PATH, "additionalProperties": {"anyOf": [LOCAL_FILE, NULL]}},
+        ]
+    }
+)
+def read_linked_files(value: YamlValue) -> LinkedFiles:
+    """Read a list of linked files, or a mapping of linked files to the files on the controller to upload."""
+    if value.kind != "map":
+        return tuple((path, "") for path in read_inner_paths(value))
+    files = value.as_mapping()
+    return tuple((_read_key_below_shared(path, item), _read_local_file(item)) for path, item in files.items())
+
+
+def _read_local_file(value: YamlValue) -> str:
+    """Read the path of a file on the controller; empty for no file."""
+    if value.kind == "null":
+        return ""
+    text = value.as_string()
+    if text.endswith("/"):
+        value.add_mistake(f"found {text!r}, expected the path of a file on this machine, or nothing")
+    return text
 
 
 @accepting({"type": "array", "items": {"anyOf": [ABSOLUTE_PATH, INNER_PATH]}, "uniqueItems": True})

@@ -23,6 +23,7 @@ from capdoit.config.readers import (
     read_deploy_to,
     read_environment,
     read_inner_paths,
+    read_linked_files,
     read_log,
     read_log_patterns,
     read_recipes,
@@ -43,7 +44,7 @@ LEVEL_NAMES = {TOP: "at the top", STAGE: "in a stage", HOST: "at a host"}
 HOST_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 STAGE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 # Tasks of a stage with one of these names would have the names of other tasks: deploy:rollback, deploy:check, …
-RESERVED_STAGE_NAMES = ("all", "check", "deploy", "drill", "rollback")
+RESERVED_STAGE_NAMES = ("all", "check", "deploy", "drill", "rollback", "setup")
 RESERVED: JsonSchema = {"enum": [*RESERVED_STAGE_NAMES]}
 
 
@@ -124,7 +125,10 @@ RULES_OF_STAGES = {
         is_for_deploys=True,
     ),
     "linked_files": SettingRule(
-        read_inner_paths, "Files in shared, linked into every release; a deploy needs them.", is_scalar=False
+        read_linked_files,
+        "Files in shared, linked into every release; a deploy needs them. In a mapping, the value is the file on this "
+        "machine, relative to the directory of deploy.yml, that doit setup:STAGE uploads.",
+        is_scalar=False,
     ),
     "linked_dirs": SettingRule(read_inner_paths, "Directories in shared, linked into every release.", is_scalar=False),
     "keep_failed": SettingRule(

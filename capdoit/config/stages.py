@@ -66,6 +66,8 @@ class Stage:
 
     Attributes:
         transfer_settings: settings of its transfer by name, defaults included.
+        linked_files: the paths of its linked files below ``shared``.
+        linked_sources: the files on the controller that ``doit setup`` uploads, absolute, by linked file.
         unset: its settings whose environment variables are not set, without those of hosts.
     """
 
@@ -76,6 +78,7 @@ class Stage:
     application: str = ""
     keep_releases: int = 5
     linked_files: tuple[str, ...] = ()
+    linked_sources: Mapping[str, Path] = field(default_factory=dict)
     linked_dirs: tuple[str, ...] = ()
     recipes: tuple[RecipeUse, ...] = ()
     keep_failed: bool = False
@@ -268,6 +271,8 @@ class _StageReader:
             "hosts": hosts,
             "transfer": transfer,
             "transfer_settings": transfer_settings,
+            "linked_files": self._linked_files,
+            "linked_sources": self._linked_sources(),
             "recipes": tuple(use for use in self._settings["recipes"].values() if use),
             "unset": _list_unset(self._written, self._schema.names_only_at_stages()),
         }
@@ -302,12 +307,21 @@ class _StageReader:
 
     def _check_links(self) -> None:
         """Check that no linked path is inside another: it would be created in shared/, through the link."""
-        files, dirs = ({*self._settings.get(name, ())} - {""} for name in ("linked_files", "linked_dirs"))
+        files, dirs = ({*paths} - {""} for paths in (self._linked_files, self._settings.get("linked_dirs", ())))
         for both in sorted(files & dirs):
             self._value.add_mistake(f"{both} is in both linked_files and linked_dirs")
         for inner, outer in itertools.product(sorted(files | dirs), repeat=2):
             if inner.startswith(f"{outer}/"):
                 self._value.add_mistake(f"linked path {inner} is inside the linked path {outer}; link only {outer}")
+
+    @property
+    def _linked_files(self) -> tuple[str, ...]:
+        return tuple(path for path, _ in self._settings.get("linked_files", ()))
+
+    def _linked_sources(self) -> dict[str, Path]:
+        """Return the files on the controller, which may be relative to the directory of deploy.yml, by linked file."""
+        named = {path: source for path, source in self._settings.get("linked_files", ()) if source}
+        return {path: self._file.parent.absolute() / Path(source).expanduser() for path, source in named.items()}
 
     def _check_hosts_differ(self, hosts: Iterable[HostConfig]) -> None:
         """Check that no two hosts are one directory, which a deploy would change twice."""

@@ -100,6 +100,7 @@ class VariableRule:
 
 
 TASKS = ("deploy", "rollback", "check", "drill")
+ALL_TASKS = (*TASKS, "setup")
 DEPLOYS = ("deploy", "check")
 ROLLBACKS = ("rollback", "drill")
 FLOW_TASKS = ("deploy", "rollback")
@@ -131,6 +132,7 @@ class Variables:
         migrations: ``keep`` or ``back``: whether a rollback reverts what its target release lacks.
         verify: ``quick`` or ``full``: how a release is compared with its manifest.
         force: whether a rollback may go to a damaged release.
+        overwrite: whether a setup replaces linked files that differ.
         message: the reason, for the lock and the journal.
         dry_run: ``yes`` to show what would be done instead of doing it, ``scripts`` to show all scripts, too; or empty.
         plan: file to save a dry run in.
@@ -142,21 +144,22 @@ class Variables:
         typed_names: names of the variables that are on the command line.
     """
 
-    stage: str | None = _variable(_read_text, is_repeated=False)
+    stage: str | None = _variable(_read_text, tasks=ALL_TASKS, is_repeated=False)
     branch: str | None = _variable(_read_text, tasks=DEPLOYS, capistrano_name="BRANCH")
     rollback_release: str | None = _variable(_read_text, tasks=ROLLBACKS, capistrano_name="ROLLBACK_RELEASE")
-    hosts: tuple[str, ...] | None = _variable(_read_names, capistrano_name="HOSTS")
-    roles: tuple[str, ...] | None = _variable(_read_names, capistrano_name="ROLES")
+    hosts: tuple[str, ...] | None = _variable(_read_names, tasks=ALL_TASKS, capistrano_name="HOSTS")
+    roles: tuple[str, ...] | None = _variable(_read_names, tasks=ALL_TASKS, capistrano_name="ROLES")
     skip: tuple[str, ...] = _variable(_read_names, default=())
     migrations: str | None = _variable(partial(_read_choice, choices=MIGRATIONS), tasks=ROLLBACKS, choices=MIGRATIONS)
     verify: str | None = _variable(partial(_read_choice, choices=DEPTHS), choices=DEPTHS)
     force: bool = _variable(_read_yes_or_no, default=False, tasks=ROLLBACKS, choices=YES_OR_NO)
-    message: str | None = _variable(_read_text)
-    dry_run: str = _variable(_read_dry_run, default="", tasks=FLOW_TASKS, choices=DRY_RUNS)
+    overwrite: bool = _variable(_read_yes_or_no, default=False, tasks=("setup",), choices=YES_OR_NO)
+    message: str | None = _variable(_read_text, tasks=ALL_TASKS)
+    dry_run: str = _variable(_read_dry_run, default="", tasks=(*FLOW_TASKS, "setup"), choices=DRY_RUNS)
     plan: str | None = _variable(_read_text, tasks=FLOW_TASKS)
     apply: str | None = _variable(_read_text, tasks=FLOW_TASKS, is_repeated=False)
     report: str | None = _variable(_read_text, tasks=FLOW_TASKS)
-    wait: int = _variable(_read_seconds, default=0, is_repeated=False)
+    wait: int = _variable(_read_seconds, default=0, tasks=ALL_TASKS, is_repeated=False)
     yes: str = _variable(_read_answer, default="", tasks=FLOW_TASKS, is_repeated=False, choices=ANSWERS)
     custom: Mapping[str, str] = field(default_factory=dict)
     typed_names: frozenset[str] = frozenset()
@@ -175,7 +178,7 @@ class Variables:
         """Refuse variables on the command line that a task would ignore.
 
         Args:
-            task: ``deploy``, ``rollback``, ``check`` or ``drill``.
+            task: ``deploy``, ``rollback``, ``check``, ``drill`` or ``setup``.
             stage: name of the stage of the task.
 
         Raises:

@@ -34,7 +34,7 @@ def find_missing_linked_files(facts: Sequence[Facts], stage: Stage) -> list[Prob
     """Return a problem for each linked file that a host lacks, with the command that puts the file there."""
     hosts = {host.name: host for host in stage.hosts}
     return [
-        _missing_file(one, hosts[one.host], path)
+        _missing_file(one, stage, hosts[one.host], path)
         for one in facts
         if not _is_uncreatable(one)
         for number, path in enumerate(stage.linked_files)
@@ -66,10 +66,16 @@ def _is_uncreatable(facts: Facts) -> bool:
     return facts.layout.deploy_to in facts.uncreated_dirs and not facts.exists
 
 
-def _missing_file(facts: Facts, host: HostConfig, path: str) -> Problem:
+def setup_command(stage: Stage) -> str:
+    """Return the command that uploads the linked files of a stage that are missing."""
+    return f"doit setup:{stage.name}"
+
+
+def _missing_file(facts: Facts, stage: Stage, host: HostConfig, path: str) -> Problem:
     shared = facts.layout.shared
-    command = shlex.join(_copy_command(host, path, f"{shared}/{path}"))
-    return Problem(f"linked file {make_printable(path)} does not exist in {shared}", host.name, command)
+    copy = shlex.join(_copy_command(host, path, f"{shared}/{path}"))
+    remedy = setup_command(stage) if path in stage.linked_sources else copy
+    return Problem(f"linked file {make_printable(path)} does not exist in {shared}", host.name, remedy)
 
 
 def _copy_command(host: HostConfig, path: str, remote: str) -> list[str]:

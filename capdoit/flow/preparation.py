@@ -79,14 +79,19 @@ def prepare_flow(
 
 
 def open_context(
-    definition: FlowDefinition, variables: Variables, events: EventBus, is_drill: bool = False
+    definition: FlowDefinition,
+    variables: Variables,
+    events: EventBus,
+    *,
+    is_drill: bool = False,
+    is_setup: bool = False,
 ) -> FlowContext:
-    """Return a context for work on the selected hosts that is not a flow itself: a check, or a drill around a flow.
+    """Return a context for work on the selected hosts that is not a flow itself: a check, a setup, or a drill.
 
     Raises:
         ConfigError: no host is selected, or a secret is not set.
     """
-    request = _make_request(definition, variables, is_drill=is_drill)
+    request = replace(_make_request(definition, variables, is_drill=is_drill), is_setup=is_setup)
     context = _make_context(definition, request, events)
     _report_unmasked_secrets(definition, context)
     return context

@@ -19,8 +19,7 @@ def command_line(context: FlowContext) -> CommandLine:
     request, progress = context.request, context.progress
     hosts = tuple(host.name for host in context.fleet.connections) if progress.missing else ()
     hook = progress.failed_in if progress.is_hooks_only else ""
-    task = "drill" if request.is_drill else request.flow
-    return CommandLine(task, request.stage.name, request.variables, hosts, hook)
+    return CommandLine(request.task, request.stage.name, request.variables, hosts, hook)
 
 
 def find_undo_command(context: FlowContext) -> str:

@@ -1,7 +1,7 @@
 # shellcheck shell=sh
 # Write stdin to a file, which appears complete or not at all: if the connection is lost, stdin ends early. Nobody else
 # can read the part of it that has arrived.
-# Needs: die make_parents require_lock
+# Needs: die make_parents remove_at_the_end require_lock
 # Given: mode part remote run size
 set -e
 [ -z "$run" ] || require_lock
@@ -10,11 +10,9 @@ case $remote in
 esac
 [ ! -d "$remote" ] || die "$remote is a directory: name the file"
 make_parents "$remote"
+remove_at_the_end "$part"
 rm -f "$part"
 (umask 077 && cat >"$part")
-if [ "$(wc -c <"$part")" -ne "$size" ]; then
-    rm -f "$part"
-    exit 1
-fi
+[ "$(wc -c <"$part")" -eq "$size" ]
 chmod "$mode" "$part"
 mv -f "$part" "$remote"

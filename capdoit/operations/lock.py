@@ -147,7 +147,8 @@ def _remove_leftovers(context: FlowContext) -> None:
 def _hosts_that_may_be_missing(context: FlowContext) -> int:
     """Return how many more hosts a deploy can go on without; a rollback would leave a mixed fleet."""
     request = context.request
-    return request.stage.max_failures - len(context.progress.missing) if request.is_deploy else 0
+    can_go_on = request.is_deploy and not request.is_setup
+    return request.stage.max_failures - len(context.progress.missing) if can_go_on else 0
 
 
 def _leave_out_unreachable(context: FlowContext, outcomes: Sequence[Outcome[Any]]) -> None:

@@ -13,7 +13,7 @@ class CommandLine:
     """The doit command that an operator typed, and the next commands to type.
 
     Attributes:
-        task: ``deploy``, ``rollback``, ``drill`` or ``check``.
+        task: ``deploy``, ``rollback``, ``drill``, ``check`` or ``setup``.
         stage: name of the stage.
         variables: the variables that were typed.
         hosts: names of the hosts that still take part, if the flow goes on without others; empty otherwise.

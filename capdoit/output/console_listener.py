@@ -235,6 +235,33 @@ def _check_passed(event: events.CheckPassed) -> Iterator[Line]:
         yield f"{ready} if hooks put the missing linked files there; see the warnings above", Tone.DOUBTFUL
 
 
+# -- setups
+
+
+def _linked_file_uploaded(event: events.LinkedFileUploaded) -> Iterator[Line]:
+    verb = "uploaded" if event.is_new else "replaced"
+    done = f"would be {verb}" if event.is_dry_run else verb
+    where = "to" if event.is_new else "on"
+    yield f"shared/{event.path}: {done} {where} {join_names(event.hosts)}, from {event.source}", Tone.GOOD
+
+
+def _linked_file_differs(event: events.LinkedFileDiffers) -> Iterator[Line]:
+    difference = f"shared/{event.path} differs from {event.source}, and stays as it is"
+    yield f"warning: {join_names(event.hosts)}: {difference}:", Tone.DOUBTFUL
+    yield from ((f"  {line}", None) for line in event.lines)
+    yield f"To replace it: {event.command}", None
+
+
+def _setup_finished(event: events.SetupFinished) -> Iterator[Line]:
+    if event.is_dry_run:
+        yield "This was a dry run: nothing was changed on any host.", None
+        return
+    there = "are" if event.has_uploaded else "were already"
+    differ = "; those that differ stay as they are" if event.has_differences else ""
+    tone = Tone.DOUBTFUL if event.has_differences else Tone.GOOD
+    yield f"{event.stage}: all directories and linked files {there} on {event.hosts} host(s){differ}", tone
+
+
 RENDERERS: dict[type[Event], Callable[[Any], Iterator[Line]]] = {
     events.FlowStarted: _flow_started,
     events.StepSkipped: _step_skipped,
@@ -262,4 +289,7 @@ RENDERERS: dict[type[Event], Callable[[Any], Iterator[Line]]] = {
     events.ShadowLeftBehind: _shadow_left_behind,
     events.CheckWarned: _check_warned,
     events.CheckPassed: _check_passed,
+    events.LinkedFileUploaded: _linked_file_uploaded,
+    events.LinkedFileDiffers: _linked_file_differs,
+    events.SetupFinished: _setup_finished,
 }

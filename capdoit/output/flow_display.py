@@ -268,6 +268,10 @@ def _check_started(display: FlowDisplay, event: events.CheckStarted, _: float) -
     display.name, display.hosts, display.operator = f"check:{event.stage}", event.hosts, event.operator
 
 
+def _setup_started(display: FlowDisplay, event: events.SetupStarted, _: float) -> None:
+    display.name, display.hosts, display.operator = f"setup:{event.stage}", event.hosts, event.operator
+
+
 def _decided(display: FlowDisplay, event: events.Decided, _: float) -> None:
     before, now = display.decision, event.decision
     display.is_decision_new = not before or (before.release, before.revision) != (now.release, now.revision)
@@ -361,6 +365,7 @@ CHANGES: dict[type[Event], Callable[[FlowDisplay, Any, float], None]] = {
     events.FlowStarted: _flow_started,
     events.DrillStarted: _drill_started,
     events.CheckStarted: _check_started,
+    events.SetupStarted: _setup_started,
     events.Decided: _decided,
     events.StepStarted: _step_started,
     events.StepFinished: _step_finished,

@@ -34,6 +34,9 @@ RESULTS = (
     events.ShadowLeftBehind,
     events.CheckWarned,
     events.CheckPassed,
+    events.LinkedFileUploaded,
+    events.LinkedFileDiffers,
+    events.SetupFinished,
 )
 URGENT = (events.StopRequested, events.LockAwaited)  # shown at every verbosity
 
@@ -120,7 +123,7 @@ class LineView:
             self._end_fold()
 
     def _begin(self, event: Event, display: FlowDisplay) -> None:
-        if isinstance(event, events.FlowStarted | events.DrillStarted | events.CheckStarted):
+        if isinstance(event, events.FlowStarted | events.DrillStarted | events.CheckStarted | events.SetupStarted):
             self._console.reserve_width(event.hosts)
         if isinstance(event, events.StepStarted):
             self._kept = {}

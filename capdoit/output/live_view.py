@@ -85,7 +85,7 @@ class LiveView:
             if self._choice.verbosity >= Verbosity.OUTPUT:
                 self._console.write_output(event.host, event.lines)
             return
-        if isinstance(event, events.FlowStarted | events.DrillStarted | events.CheckStarted):
+        if isinstance(event, events.FlowStarted | events.DrillStarted | events.CheckStarted | events.SetupStarted):
             self._console.reserve_width(event.hosts)
         if isinstance(event, events.DrillFinished):
             self._console.write_table(render_drill_table(event, self._console.width))

@@ -24,7 +24,8 @@ from capdoit.text import make_printable, shorten_run, strip_colors
 
 NONE = "-"
 SAME_SCRIPT = "(the script is above)"
-FAILURES = (events.StepFailed, events.CheckFailed, events.RehearsalFailed)
+TASKS = {events.CheckStarted: "check", events.DrillStarted: "drill", events.SetupStarted: "setup"}
+FAILURES = (events.StepFailed, events.CheckFailed, events.RehearsalFailed, events.SetupAborted)
 REPORTS = (events.FlowFailed, events.FlowStopped, events.RehearsalFailed)  # are made from errors
 
 
@@ -119,9 +120,7 @@ def _task_begun_by(event: Event) -> str:
     """Return the name of the task that begins with an event; empty for most events."""
     if isinstance(event, (events.StepStarted, events.CommandStarted)):
         return event.name
-    if isinstance(event, events.CheckStarted):
-        return "check"
-    return "drill" if isinstance(event, events.DrillStarted) else ""
+    return TASKS.get(type(event), "")
 
 
 def write_log(path: Path, bus: EventBus, typed_in: Path) -> LogFile:

@@ -16,7 +16,7 @@ from capdoit.text import join_names
 
 # What they tell is in other records.
 NOT_LOGGED = (events.WorkStarted, events.TransferProgress, events.HostSurveyed)
-Started = events.FlowStarted | events.DrillStarted | events.CheckStarted | events.CommandStarted
+Started = events.FlowStarted | events.DrillStarted | events.CheckStarted | events.SetupStarted | events.CommandStarted
 LINE_WIDTH = 120  # of texts that are made to fit
 WORD = re.compile(r"(?<!^)(?=[A-Z])")
 
@@ -86,6 +86,10 @@ def _drill_started(event: events.DrillStarted) -> Record:
 
 def _check_started(event: events.CheckStarted) -> Record:
     return _started(f"check:{event.stage}", event)
+
+
+def _setup_started(event: events.SetupStarted) -> Record:
+    return _started(f"setup:{event.stage}", event)
 
 
 def _command_started(event: events.CommandStarted) -> Record:
@@ -165,6 +169,7 @@ RECORDS: dict[type[Event], Callable[[Any], Record]] = {
     events.FlowStarted: _flow_started,
     events.DrillStarted: _drill_started,
     events.CheckStarted: _check_started,
+    events.SetupStarted: _setup_started,
     events.CommandStarted: _command_started,
     events.StepStarted: _step_started,
     events.StepFinished: _step_finished,

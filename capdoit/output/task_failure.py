@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from capdoit.errors import CapdoitError, DrillFailed, FlowAborted
+from capdoit.errors import CapdoitError, DrillFailed, FlowAborted, SetupFailed
 from capdoit.output.drill_report import describe_drill_failure
-from capdoit.output.error_text import describe_error
+from capdoit.output.error_text import describe_cause, describe_error, render_advice
 from capdoit.output.failure_report import describe_failure
-from capdoit.output.report_lines import ReportLine
+from capdoit.output.report_lines import ReportLine, as_advice
 
 
 def describe_task_failure(error: CapdoitError, place_in_log: str = "") -> list[ReportLine]:
@@ -25,4 +25,6 @@ def _describe(error: CapdoitError) -> list[ReportLine]:
         return describe_failure(error.report)
     if isinstance(error, DrillFailed) and error.report:
         return describe_drill_failure(error.report)
+    if isinstance(error, SetupFailed):
+        return [*describe_cause(error.cause), *as_advice(render_advice(error.cause, error.command))]
     return describe_error(error)

@@ -72,6 +72,7 @@ class FlowRequest:
         plan: the plan that is applied; None when the flow decides by itself.
         undone_release: in an automatic rollback, the release whose deploy failed; else empty.
         is_drill: the flow only rehearses.
+        is_setup: the hosts are only prepared for a deploy.
         is_preview: the flow is the dry run that the operator sees before the question of a stage with ``confirm``.
         started: time of the start, by the monotonic clock.
     """
@@ -88,6 +89,7 @@ class FlowRequest:
     plan: PlanFile | None = None
     undone_release: str = ""
     is_drill: bool = False
+    is_setup: bool = False
     is_preview: bool = False
     started: float = field(default_factory=time.monotonic)
 
@@ -102,9 +104,14 @@ class FlowRequest:
         return self.is_preview or bool(self.variables.dry_run)
 
     @property
+    def task(self) -> str:
+        """The first part of the name of its doit tasks: the flow, ``drill`` or ``setup``."""
+        return "drill" if self.is_drill else "setup" if self.is_setup else self.flow
+
+    @property
     def name(self) -> str:
-        """Flow and stage, as messages name them: ``deploy:production``, or ``drill:production``."""
-        return f"{'drill' if self.is_drill else self.flow}:{self.stage.name}"
+        """Task and stage, as messages name them: ``deploy:production``, or ``drill:production``."""
+        return f"{self.task}:{self.stage.name}"
 
     @property
     def message(self) -> str:

@@ -38,8 +38,7 @@ def note_line(context: FlowContext) -> str:
 
 def lock_entry(context: FlowContext, host: str) -> Entry:
     """Return the entry that the lock file of a host holds while this flow has the lock."""
-    flow = "drill" if context.request.is_drill else context.request.flow
-    return replace(_entry(context, "locked", ""), flow=flow, host=host)
+    return replace(_entry(context, "locked", ""), flow=context.request.task, host=host)
 
 
 def revisions_log_line(context: FlowContext, host: str) -> str:

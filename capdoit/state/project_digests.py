@@ -80,7 +80,8 @@ def _have(names: Sequence[str]) -> str:
 def _digest_settings(stage: Stage) -> dict[str, str]:
     """Return the digest of each setting; of secrets only the names count, and passwords in URLs do not."""
     values = {one.name: getattr(stage, one.name) for one in fields(stage)}
-    del values["hosts"], values["recipes"], values["confirm"]  # to be asked changes nothing of a flow
+    # Neither a question nor the files that `doit setup` uploads change anything of a flow.
+    del values["hosts"], values["recipes"], values["confirm"], values["linked_sources"]
     values |= values.pop("transfer_settings")
     for host in stage.hosts:
         values |= {f"{name}{OF}{host.name}": value for name, value in _settings_of(host).items()}

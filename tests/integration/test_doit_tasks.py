@@ -70,6 +70,7 @@ def test_doit_list_shows_the_flows_of_each_stage_and_the_short_names(untouched: 
     assert set(names) == {
         "deploy", "deploy:staging", "deploy:production", "rollback", "rollback:staging", "rollback:production",
         "check", "check:staging", "check:production", "drill", "drill:staging", "drill:production",
+        "setup", "setup:staging", "setup:production",
         "deploy:rollback", "deploy:check",
     }  # fmt: skip
     assert len(names) == len(set(names))
@@ -214,7 +215,7 @@ def test_each_line_of_output_has_the_name_of_its_host(project: Project) -> None:
             assert f"deploy:production:talk  {host} | {line}\n" in done.out
 
 
-@pytest.mark.parametrize("task", ["deploy", *further("rollback", "check", "drill")])
+@pytest.mark.parametrize("task", ["deploy", *further("rollback", "check", "drill", "setup")])
 def test_a_variable_stage_that_contradicts_the_task_is_refused(project: Project, task: str) -> None:
     project.config(stages={name: {"hosts": project.hosts} for name in ("production", "staging")})
     done = project.doit(f"{task}:production", "stage=staging").failed(1)

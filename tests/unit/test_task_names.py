@@ -8,8 +8,8 @@ from capdoit.task_names import TypedCommand, correct_command
 
 STAGES = ("production", "staging")
 TASKS = [
-    *("deploy", "rollback", "check", "drill", "deploy:rollback", "deploy:check", "build"),
-    *(f"{verb}:{stage}" for verb in ("deploy", "rollback", "check", "drill") for stage in STAGES),
+    *("deploy", "rollback", "check", "drill", "setup", "deploy:rollback", "deploy:check", "build"),
+    *(f"{verb}:{stage}" for verb in ("deploy", "rollback", "check", "drill", "setup") for stage in STAGES),
     *(f"deploy:{stage}:{step}" for stage in STAGES for step in ("starting", "updating", "restart")),
 ]
 

@@ -118,7 +118,7 @@ def test_a_wrong_stage_or_host_is_reported_with_line_column_and_path(
     assert mistakes(f"{NEEDED}{text}\n") == [mistake]
 
 
-@pytest.mark.parametrize("name", ["all", "check", "deploy", "drill", "rollback", "a:b", "a b", "-x", "*"])
+@pytest.mark.parametrize("name", ["all", "check", "deploy", "drill", "rollback", "setup", "a:b", "a b", "-x", "*"])
 def test_a_stage_name_that_is_a_task_name_or_invalid_in_one_is_refused(mistakes: Mistakes, name: str) -> None:
     assert mistakes(f"{NEEDED}stages: {{'{name}': {{hosts: {{web1: {{}}}}}}}}\n") == [
         f"3:10: stages.{name}: {name} cannot be the name of a stage; choose another"
@@ -230,6 +230,24 @@ def test_a_stage_setting_applies_to_that_stage_only(read: Read) -> None:
     staging, production = config.stages.values()
     assert (branch(staging), staging.keep_releases, staging.linked_dirs) == ("main", 5, ("log",))
     assert (branch(production), production.keep_releases, production.linked_dirs) == ("release", 9, ("tmp",))
+
+
+def test_linked_files_may_name_the_files_that_setup_uploads(read: Read) -> None:
+    stage = only_stage(read(f"{NEEDED}linked_files: {{.env: .env.live, a/b: /etc/b, c: , d: ~}}\n{STAGES}"))
+    assert stage.linked_files == (".env", "a/b", "c", "d")
+    assert {path: file.name for path, file in stage.linked_sources.items()} == {".env": ".env.live", "a/b": "b"}
+    assert stage.linked_sources["a/b"] == Path("/etc/b")
+    assert all(file.is_absolute() for file in stage.linked_sources.values())
+
+
+def test_a_stage_replaces_the_linked_files_of_the_top(read: Read) -> None:
+    stage = only_stage(
+        read(
+            f"{NEEDED}linked_files: {{.env: .env.live, b: c}}\n"
+            "stages: {production: {linked_files: {.env: x}, hosts: {web1: {}}}}"
+        )
+    )
+    assert (stage.linked_files, [*stage.linked_sources]) == ((".env",), [".env"])
 
 
 def test_environments_of_all_levels_are_merged(read: Read) -> None:

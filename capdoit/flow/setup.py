@@ -1,0 +1,203 @@
+"""The setup: the directories of a deploy and the linked files that are missing are put on the hosts."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Mapping, Sequence
+from contextlib import closing
+from functools import partial
+
+from capdoit.config.variables import Variables
+from capdoit.decisions.readiness import find_missing_linked_files, setup_command
+from capdoit.errors import ConfigError, Interrupted, NotReady, Problem, SetupFailed
+from capdoit.event_bus import EventBus
+from capdoit.events import LinkedFileDiffers, LinkedFileUploaded, SetupAborted, SetupFinished, SetupStarted
+from capdoit.flow.preparation import open_context
+from capdoit.flow.undo import command_line
+from capdoit.hosts.connection import Connection
+from capdoit.operations.expected_files import find_certain_problems
+from capdoit.operations.linked_files import (
+    LinkedFileState,
+    LinkedSource,
+    compare_linked_files,
+    read_linked_file,
+    read_sources,
+    upload_linked_files,
+)
+from capdoit.operations.lock import take_locks
+from capdoit.output.masked_diff import describe_differences
+from capdoit.state.context import FlowContext
+from capdoit.state.flow_request import FlowDefinition
+from capdoit.text import get_first_line, make_printable
+
+States = Mapping[str, Sequence[LinkedFileState]]  # by host
+
+
+class Setup:
+    """The setup of the hosts of a stage.
+
+    Args:
+        definition: the deploy of the stage.
+        variables: NAME=VALUE of the command line.
+        events: bus of everything that people see.
+    """
+
+    def __init__(self, definition: FlowDefinition, variables: Variables, events: EventBus) -> None:
+        self._definition, self._variables, self._events = definition, variables, events
+        self._context: FlowContext | None = None
+        self._signal = ""
+        self._busy = threading.Lock()
+
+    @property
+    def is_at_work(self) -> bool:
+        """True if a signal must let it end in order."""
+        return self._busy.locked()
+
+    def perform(self) -> None:
+        """Make the directories, upload the linked files that are missing, and report the others that differ.
+
+        Raises:
+            SetupFailed: a host cannot be set up, or lacks a linked file that deploy.yml names no file for.
+            ConfigError: the request makes no sense, or a file to upload cannot be read; no host was touched.
+        """
+        self._variables.refuse_unheeded("setup", self._definition.stage.name)
+        if self._variables.dry_run == "scripts":
+            raise ConfigError("dry_run=scripts is for deploys and rollbacks; for a setup: dry_run=yes")
+        sources = read_sources(self._definition.stage)
+        with self._busy:
+            context = self._context = open_context(self._definition, self._variables, self._events, is_setup=True)
+            context.emit(_setup_started(context))
+            try:
+                with closing(context.fleet):
+                    _set_up(context, sources)
+            except (Exception, KeyboardInterrupt) as error:
+                raise self._fail(context, error) from error
+
+    def interrupt(self, signal: str) -> bool:
+        """Stop the setup because of a signal; returns whether it will report the interruption itself."""
+        self._signal = f"interrupted by {signal}"
+        if self._context:
+            self._context.fleet.stop()
+        return self._busy.locked()
+
+    def _fail(self, context: FlowContext, error: BaseException) -> SetupFailed:
+        cause = Interrupted(f"{context.request.name}: {self._signal}") if self._signal else error
+        context.emit(SetupAborted(get_first_line(str(cause))))
+        return SetupFailed(cause, command_line(context))
+
+
+def _setup_started(context: FlowContext) -> SetupStarted:
+    request = context.request
+    return SetupStarted(request.stage.name, tuple(host.name for host in request.stage.hosts), request.operator)
+
+
+def _set_up(context: FlowContext, sources: Sequence[LinkedSource]) -> None:
+    context.fleet.set_deadlines(*context.deadlines)
+    take_locks(context)  # makes the directories, with the survey of a deploy
+    missing = _refuse_other_problems(context)
+    states: States = context.fleet.all(partial(compare_linked_files, sources=sources)) if sources else {}
+    _refuse_obstacles(states)
+    uploads = _choose_uploads(states, context.request.variables.overwrite)
+    _upload(context, uploads)
+    kept = {
+        host: [one for one in found if one.is_different and one not in uploads[host]] for host, found in states.items()
+    }
+    _report_differences(context, kept)
+    if missing:
+        raise NotReady(*missing, checked_flow="deploy")
+    context.emit(
+        SetupFinished(
+            stage=context.request.stage.name,
+            hosts=len(context.fleet.release_connections),
+            has_uploaded=any(uploads.values()),
+            has_differences=any(kept.values()),
+            is_dry_run=context.request.is_dry_run,
+        )
+    )
+
+
+def _refuse_other_problems(context: FlowContext) -> list[Problem]:
+    """Refuse hosts to which no deploy is possible; return the linked files that they lack and nobody uploads.
+
+    Raises:
+        NotReady: has every problem but missing linked files.
+    """
+    stage = context.request.stage
+    facts = [*context.progress.facts.values()]
+    lacking = find_missing_linked_files(facts, stage)
+    certain, _ = find_certain_problems(context, facts)
+    if others := [problem for problem in certain if problem not in lacking]:
+        raise NotReady(*others)
+    return [problem for problem in certain if problem.remedy != setup_command(stage)]
+
+
+def _refuse_obstacles(states: States) -> None:
+    """Refuse linked files that can neither be compared nor replaced.
+
+    Raises:
+        NotReady: names each of them.
+    """
+    problems = [
+        Problem(f"shared/{make_printable(state.source.path)} {state.obstacle}: move it away", host)
+        for host, found in states.items()
+        for state in found
+        if state.obstacle
+    ]
+    if problems:
+        raise NotReady(*problems)
+
+
+def _choose_uploads(states: States, overwrite: bool) -> States:
+    """Return the linked files that are missing, and those that differ if they are to be replaced."""
+    return {
+        host: [one for one in found if one.is_absent or (overwrite and one.is_different)]
+        for host, found in states.items()
+    }
+
+
+def _upload(context: FlowContext, uploads: States) -> None:
+    """Upload linked files, and report them, each with all its hosts."""
+    hosts = [connection for connection in context.fleet.release_connections if uploads.get(connection.name)]
+    context.executor.change(
+        lambda: context.fleet.all(
+            lambda host: upload_linked_files(host, [one.source for one in uploads[host.name]]), hosts
+        )
+    )
+    for state, names in _hosts_by_state(uploads).items():
+        is_dry_run = context.request.is_dry_run
+        context.emit(
+            LinkedFileUploaded(
+                make_printable(state.source.path), _name(state.source), names, state.is_absent, is_dry_run
+            )
+        )
+
+
+def _report_differences(context: FlowContext, kept: States) -> None:
+    """Report the linked files that stay although they differ from their sources, with the lines in which they do."""
+    command = command_line(context).again(overwrite=True, dry_run="")
+    for state, names in _hosts_by_state(kept).items():
+        source = state.source
+        asked = [connection for connection in context.fleet.release_connections if connection.name in names]
+        found = context.fleet.all(partial(_differences, source), asked)
+        for lines in dict.fromkeys(found.values()):
+            alike = tuple(host for host, own in found.items() if own == lines)
+            context.emit(LinkedFileDiffers(make_printable(source.path), _name(source), alike, lines, command))
+
+
+def _hosts_by_state(states: States) -> dict[LinkedFileState, tuple[str, ...]]:
+    hosts: dict[LinkedFileState, tuple[str, ...]] = {}
+    for host, found in states.items():
+        for state in found:
+            hosts[state] = (*hosts.get(state, ()), host)
+    return hosts
+
+
+def _differences(source: LinkedSource, connection: Connection) -> tuple[str, ...]:
+    return tuple(describe_differences(read_linked_file(connection, source.path), source.content))
+
+
+def _name(source: LinkedSource) -> str:
+    """Return the file on the controller as the operator knows it."""
+    path = os.path.relpath(source.file)
+    return make_printable(str(source.file) if path.startswith("..") else path)

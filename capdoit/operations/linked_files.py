@@ -1,0 +1,115 @@
+"""Linked files that the project has on the controller: their state on a host, and their upload."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from capdoit.config.stages import Stage
+from capdoit.errors import ConfigError
+from capdoit.hosts.connection import Connection
+from capdoit.hosts.host_requests import download_request
+from capdoit.hosts.request import Request
+
+ABSENT, CHECKSUM = "absent", "sha256 "  # the answers of linked_files_compare.sh; any other is a reason
+
+
+@dataclass(frozen=True)
+class LinkedSource:
+    """A file on the controller that a linked file is made from.
+
+    Attributes:
+        path: the path of the linked file below ``shared``.
+        file: the file on the controller.
+        content: its content.
+    """
+
+    path: str
+    file: Path
+    content: bytes
+
+    @property
+    def checksum(self) -> str:
+        """The sha256 of the content."""
+        return hashlib.sha256(self.content).hexdigest()
+
+
+@dataclass(frozen=True)
+class LinkedFileState:
+    """The state of a linked file on a host.
+
+    Attributes:
+        source: the file that it is compared with.
+        is_absent: whether the host lacks it.
+        is_equal: whether it has the content of the source.
+        obstacle: why it can neither be compared nor replaced: ``is not a file``; empty for none.
+    """
+
+    source: LinkedSource
+    is_absent: bool
+    is_equal: bool
+    obstacle: str
+
+    @property
+    def is_different(self) -> bool:
+        """True if it is a file with another content."""
+        return not (self.is_absent or self.is_equal or self.obstacle)
+
+
+def read_sources(stage: Stage) -> list[LinkedSource]:
+    """Read the files on the controller that the linked files of a stage are made from.
+
+    Raises:
+        ConfigError: names each file that cannot be read; no host was touched.
+    """
+    sources, mistakes = [], []
+    for path, file in stage.linked_sources.items():
+        try:
+            sources.append(LinkedSource(path, file, file.read_bytes()))
+        except OSError as error:
+            mistakes.append(f"linked_files in deploy.yml: {path}: {file}: {error.strerror}; nothing was done")
+    if mistakes:
+        raise ConfigError(*mistakes)
+    return sources
+
+
+def compare_linked_files(connection: Connection, sources: Collection[LinkedSource]) -> list[LinkedFileState]:
+    """Compare the linked files of a host with their sources, in the order of the sources.
+
+    Raises:
+        HostError: the host did not answer.
+    """
+    values = {"paths": [source.path for source in sources]}
+    script = connection.script("compare the linked files", "operations/linked_files_compare", values)
+    answers = connection.checked(Request(script, capture=True)).text.splitlines() or [ABSENT] * len(sources)
+    return [_state(source, answer) for source, answer in zip(sources, answers, strict=True)]
+
+
+def upload_linked_files(connection: Connection, sources: Sequence[LinkedSource]) -> None:
+    """Upload linked files, each with the mode that it has on the controller.
+
+    Raises:
+        HostError: a file could not be written.
+    """
+    for source in sources:
+        connection.host.upload(source.file, f"{connection.layout.shared}/{source.path}")
+
+
+def read_linked_file(connection: Connection, path: str) -> bytes:
+    """Return the content of a linked file of a host; neither the log nor the view gets it.
+
+    Raises:
+        HostError: it cannot be read.
+    """
+    content = io.BytesIO()
+    connection.checked(download_request(connection, f"{connection.layout.shared}/{path}", content))
+    return content.getvalue()
+
+
+def _state(source: LinkedSource, answer: str) -> LinkedFileState:
+    is_absent, is_file = answer == ABSENT, answer.startswith(CHECKSUM)
+    is_equal = answer == f"{CHECKSUM}{source.checksum}"
+    return LinkedFileState(source, is_absent, is_equal, "" if is_absent or is_file else answer)
