@@ -45,21 +45,30 @@ def find_cache_file(file: str, name: str) -> str:
     return os.path.join(folder, "capdoit", f"{digest[:16]}.{name}.json")
 
 
-def read_cache(path: str) -> Any:
-    """Return the content of a cache file; an empty mapping if it cannot be read."""
+def read_cache(path: str) -> dict[str, Any]:
+    """Return the content of a cache file; an empty mapping if it cannot be read, or is no mapping."""
+    content = None
     with contextlib.suppress(OSError, ValueError), open(path, encoding="utf-8") as file:
-        return json.load(file)
-    return {}
+        content = json.load(file)
+    return content if isinstance(content, dict) else {}
 
 
 def write_cache(path: str, content: object) -> None:
     """Replace a cache file. A cache that cannot be written is left out: nothing depends on it."""
     with contextlib.suppress(OSError):
         os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
-        part = f"{path}.{os.getpid()}"
+        _replace_file(path, json.dumps(content))
+
+
+def _replace_file(path: str, text: str) -> None:
+    part = f"{path}.{os.getpid()}"
+    try:
         with open(part, "w", encoding="utf-8") as file:
-            json.dump(content, file)
+            file.write(text)
         os.replace(part, path)
+    except OSError:  # the disk is full
+        os.unlink(part)
+        raise
 
 
 def get_time_of_change(path: str) -> int | None:

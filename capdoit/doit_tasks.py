@@ -130,8 +130,8 @@ class Cap(HookRegistry):
             is_parallel=bool(options.get("num_process")),
             is_dry_run=bool(variables.dry_run),
         )
-        self._write_pages(variables)  # before the view, which shows a warning about a page that cannot be written
         self._events.subscribe(FlowView(self._events, request))
+        self._write_pages(variables)  # after the view: the summary does not wait for the page
 
     def _write_pages(self, variables: Variables) -> None:
         """Write a report page of each flow, unless there is no log and no ``report=``."""

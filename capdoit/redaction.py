@@ -22,7 +22,7 @@ from capdoit.url_credentials import MASK, mask_url_passwords
 
 SHORTEST_SECRET = 4  # characters; a shorter text is a part of too many words
 SHORTEST_LINE = 8  # characters; a shorter line of a secret, such as a brace, is common in any output
-SHORTEST_PREFIX = 3  # characters of a secret at the cut end of a line
+SHORTEST_PREFIX = 3  # characters of a secret before a cut
 LONGEST_OWN_NUMBER = 8  # digits; a longer one is not found in a release, time or size by chance
 PERCENT_FREE = re.compile(r"[A-Za-z0-9_.~-]")
 
@@ -44,7 +44,7 @@ class Redactor:
         self._distinct_secrets = tuple(secret for secret in self._secrets if not _may_be_own_word(secret))
 
     def redact(self, text: str) -> str:
-        """Return a text of somebody else with every secret masked, one that is cut at the end of a line included."""
+        """Return a text of somebody else with every secret masked, one that is cut at a `…` included."""
         return _mask(text, self._secrets)
 
     def redact_assignments(self, text: str) -> str:
@@ -62,7 +62,7 @@ class Redactor:
         """Return a value with `redact_message` applied to its strings, those in containers and dataclasses included.
 
         Args:
-            value: strings, numbers, lists, tuples, dicts and dataclasses; any other object stays as it is.
+            value: strings, numbers, lists, tuples, sets, dicts and dataclasses; any other object stays as it is.
         """
         return _map_strings(self.redact_message, value)
 
@@ -85,8 +85,8 @@ def _mask(text: str, secrets: Iterable[str]) -> str:
     text = mask_url_passwords(text)
     for secret in secrets:
         text = text.replace(secret, MASK)
-        if "…" in text:  # a line that was cut, perhaps within a secret
-            text = "\n".join(_mask_cut_secret(secret, line) for line in text.split("\n"))
+        if "…" in text:  # a text that was cut, perhaps within a secret
+            text = _mask_cut_secret(secret, text)
     return text
 
 
@@ -94,8 +94,9 @@ def _map_strings(change: Callable[[str], str], value: Any) -> Any:
     """Return a value with its strings changed, those in containers and dataclasses included."""
     if isinstance(value, str):
         return change(value)
-    if isinstance(value, (list, tuple)):
-        return type(value)(_map_strings(change, one) for one in value)
+    if isinstance(value, (list, tuple, set, frozenset)):
+        changed = (_map_strings(change, one) for one in value)
+        return type(value)(*changed) if hasattr(value, "_fields") else type(value)(changed)  # a NamedTuple has fields
     if isinstance(value, dict):
         return {_map_strings(change, key): _map_strings(change, one) for key, one in value.items()}
     if is_dataclass(value) and not isinstance(value, type):
@@ -133,14 +134,11 @@ def _percent_encoded(char: str) -> str:
     return "".join(f"%{byte:02X}" for byte in char.encode("utf-8", "surrogateescape"))
 
 
-def _mask_cut_secret(secret: str, line: str) -> str:
-    """Return a line that is masked at its end if it is cut there within a secret."""
-    if not line.endswith("…"):
-        return line
-    text = line[:-1]
-    lengths = range(len(secret) - 1, SHORTEST_PREFIX - 1, -1)
-    found = next((length for length in lengths if text.endswith(secret[:length])), 0)
-    return f"{text[: len(text) - found]}{MASK}…" if found else line
+def _mask_cut_secret(secret: str, text: str) -> str:
+    """Return a text in which the beginning of a secret is masked where the text was cut within the secret."""
+    for length in range(len(secret) - 1, SHORTEST_PREFIX - 1, -1):
+        text = text.replace(f"{secret[:length]}…", f"{MASK}…")
+    return text
 
 
 def _may_be_own_word(secret: str) -> bool:

@@ -72,6 +72,11 @@ def shorten(value: str, most: int) -> str:
     return value
 
 
+def cut(value: str, most: int) -> str:
+    """Return a text that is cut to a number of characters, with a mark that lets a secret at the cut be masked."""
+    return value if len(value) <= most else f"{value[:most]}…"
+
+
 def shorten_revision(revision: str) -> str:
     """Return a commit or checksum as people read it: its first 12 digits."""
     return revision[:REVISION_DIGITS]

@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 import os
 import re
+import resource
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from textwrap import dedent
 from typing import Any
@@ -39,6 +41,17 @@ def choose_ordinary(cases: Iterable[object], *ordinary: object) -> list[object]:
 def pair(some: Sequence[object], others: Sequence[object]) -> list[tuple[object, object]]:
     """Return pairs in which each value of both occurs, for variants of which a combination shows nothing more."""
     return [(some[n % len(some)], others[n % len(others)]) for n in range(max(len(some), len(others)))]
+
+
+@contextmanager
+def largest_file(size_bytes: int) -> Iterator[None]:
+    """Let no file of this process become larger, as if the disk was full then."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size_bytes, before[1]))  # Python ignores the signal, so a write fails
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
 def deploy(project: Project, *variables: str) -> str:

@@ -42,6 +42,7 @@ class HostLines:
         self._timer: threading.Timer | None = None
         self._stop: StopSignal | None = None  # of the work on all hosts
         self._held_lines = 0
+        self._is_over = False
         self._lock = threading.RLock()
         console.reserve_width(hosts)
 
@@ -53,8 +54,10 @@ class HostLines:
     ) -> None:
         if self._timer:
             self._timer.cancel()
-        if error and self._hold_seconds is not None:
-            self._show_held()
+        with self._lock:
+            if error and self._hold_seconds is not None:
+                self._show_held()
+            self._is_over = True
 
     def show(self, host: str, lines: Sequence[str]) -> None:
         """Show lines behind a host's name, now or when their time has come. Safe in any thread.
@@ -103,6 +106,8 @@ class HostLines:
 
     def _show_held(self) -> None:
         with self._lock:
+            if self._is_over:  # the timer was late; the caller shows the lines
+                return
             self.is_showing = True
             for host, lines in self._held:
                 self._console.write_output(host, lines)

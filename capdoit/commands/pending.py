@@ -26,6 +26,7 @@ def print_pending_commits(request: CommandRequest) -> int:
     outcomes, tip = survey_hosts_and_tip(stage, request, commits)
     branch = transfer_of(stage).source(stage, request.variables.branch)
     gaps = find_gaps(commits, stage, answers(outcomes), tip, request.load_project().config.file.parent)
+    gaps = request.console.redactor.redact_all(gaps)  # now, since a table cuts them
     if request.has(JSON):
         answer = {"stage": stage.name, "branch": branch, "revision": tip or None, "live": [_json(gap) for gap in gaps]}
         request.print_json({**answer, "errors": errors_by_host(outcomes)})

@@ -17,6 +17,7 @@ from capdoit.records.fact_lines import FactLines, parse_fact_lines, parse_room
 from capdoit.records.journal import Entry
 from capdoit.records.lock_state import LOCK_KEYS, describe_holder, parse_is_held
 from capdoit.script import Value
+from capdoit.text import cut
 from capdoit.units import Capacity
 
 SHOWN_TOOLS = ("git", "tar", "rsync", "flock", "sha256sum")
@@ -132,7 +133,7 @@ def parse_condition(host: str, deploy_to: str, text: str, sent: float, received:
         HostError: the text is not what ``host_condition.sh`` prints.
     """
     facts = parse_fact_lines(host, text, ONCE, OFTEN, "doctor")
-    once = {key: "".join(facts[key])[:LONGEST_VALUE] for key in ONCE}
+    once = {key: cut("".join(facts[key]), LONGEST_VALUE) for key in ONCE}
     condition = Condition(
         host=host,
         clock=_parse_clock(once["clock"], sent, received),
@@ -182,7 +183,7 @@ def _parse_clock(text: str, sent: float, received: float) -> Clock | None:
 
 
 def _limit(values: Sequence[str]) -> tuple[str, ...]:
-    return tuple(value[:LONGEST_VALUE] for value in values[:MOST_VALUES])
+    return tuple(cut(value, LONGEST_VALUE) for value in values[:MOST_VALUES])
 
 
 def _parse_tool(text: str) -> tuple[str, str]:

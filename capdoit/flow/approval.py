@@ -38,7 +38,7 @@ class Approval:
 
     def __init__(self, definition: FlowDefinition, preview: FlowRunner, command: str) -> None:
         self._definition, self._preview, self._command = definition, preview, command
-        self._stop = StopSignal()
+        self._stop: StopSignal | None = None  # of the question
         self._signal = ""
 
     def obtain(self, tasks: Iterable[FlowTask]) -> PlanFile:
@@ -51,17 +51,18 @@ class Approval:
         """
         if not has_terminal():
             raise self._without_terminal()
-        with ONE_QUESTION, closing(self._stop):
+        with ONE_QUESTION, closing(StopSignal()) as self._stop:
             self._raise_if_interrupted()
             context = self._show(tasks)
-            self._ask(context)
+            self._ask(context, self._stop)
         return make_plan(context, self._definition)
 
     def interrupt(self, signal: str) -> None:
         """End the question because of a signal."""
         self._signal = signal
         self._preview.interrupt(signal)
-        self._stop.set()
+        if self._stop is not None:
+            self._stop.set()
 
     def _without_terminal(self) -> NotApproved:
         to_do = f"type: {self._command} yes=1" if self._command else "add yes=1 to the command"
@@ -78,10 +79,10 @@ class Approval:
         assert self._preview.context  # noqa: S101 - it did at least one task
         return self._preview.context
 
-    def _ask(self, context: FlowContext) -> None:
+    def _ask(self, context: FlowContext, stop: StopSignal) -> None:
         question = f"Go on with {self._definition.name}?"
         context.emit(QuestionAsked(question))
-        answer = ask_yes_or_no(question, self._stop)
+        answer = ask_yes_or_no(question, stop)
         self._raise_if_interrupted()
         context.emit(QuestionAnswered(bool(answer)))
         if not answer:

@@ -32,7 +32,8 @@ def run_on_terminal(config: HostConfig, line: str) -> int:
     """
     before = signal.signal(signal.SIGINT, _leave_to_child)
     try:
-        return subprocess.run(terminal_command(config, line), check=False).returncode
+        status = subprocess.run(terminal_command(config, line), check=False).returncode
+        return status if status >= 0 else 128 - status  # as a shell reports a program that a signal ended
     except FileNotFoundError:
         raise Unreachable(config.name, "cannot connect: ssh is not installed on this machine") from None
     finally:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections import defaultdict
+import shlex
 from dataclasses import dataclass, field
 
 from capdoit.errors import NO_ROOM, Problem
 
 LOGIN = r"\Acannot connect: "  # how the reason of a failed login begins
 NO_LOGIN = r"\A(?!cannot connect: )[\s\S]*?"  # of anything else, such as git that runs ssh on a host
-READ_REPOSITORY = r"[\s\S]*Could not read from remote repository"
+FROM_REPOSITORY = "Could not read from remote repository"
+LONGEST_LINE = 500  # characters of a line that are looked at: an output may have lines without an end
 
 
 @dataclass(frozen=True)
@@ -21,12 +22,15 @@ class KnownCause:
         pattern: what the reason of a problem, with the last lines of output below it, contains.
         hint: what to do. In braces: the names of the pattern's groups; ``hosts``, the names of the hosts; ``login``,
             the command that logs in to the first of them.
-        command: the command that the hint names last; empty for none. Braces as in the hint.
+        command: the command that the hint names last; empty for none. Braces as in the hint; what programs said is
+            quoted.
+        only_with: another text that must be there; empty for none.
     """
 
     pattern: re.Pattern[str]
     hint: str
     command: str = ""
+    only_with: str = ""
 
 
 @dataclass(frozen=True)
@@ -51,25 +55,35 @@ def find_known_cause(problem: Problem) -> FoundCause | None:
     Args:
         problem: the text of programs is in its lines; its host may be the names of several hosts.
     """
+    text = "\n".join(line[:LONGEST_LINE] for line in problem.text.split("\n"))
     for cause in KNOWN_CAUSES:
-        if found := cause.pattern.search(problem.text):
-            values = {name: value or "" for name, value in found.groupdict().items()}
-            places = {"hosts": problem.host or "this machine", "login": problem.login}
-            filled = defaultdict(str, {**values, **places})
-            return FoundCause(cause.hint.format_map(filled), cause.command.format_map(filled), _line_at(found))
+        if cause.only_with in problem.text and (found := cause.pattern.search(text)):
+            return _fill_in(cause, found, problem)
     return None
 
 
-def _line_at(found: re.Match[str]) -> str:
-    """Return the line in which a match ends, or in which its group ``line`` is."""
+def _fill_in(cause: KnownCause, found: re.Match[str], problem: Problem) -> FoundCause:
+    said = {name: text or "" for name, text in found.groupdict().items()}
+    quoted = {name: shlex.quote(text) for name, text in said.items()}
+    places = {"hosts": problem.host or "this machine", "login": problem.login}
+    hint, command = cause.hint.format_map({**said, **places}), cause.command.format_map({**quoted, **places})
+    return FoundCause(hint, command, problem.text.split("\n")[_find_line(found)].strip())
+
+
+def _find_line(found: re.Match[str]) -> int:
+    """Return the number of the line in which a match ends, or in which its group ``line`` is."""
     place = found.start("line") if "line" in found.re.groupindex else max(found.end() - 1, 0)
-    begin = found.string.rfind("\n", 0, place) + 1
-    return found.string[begin:].partition("\n")[0].strip()
+    return found.string.count("\n", 0, place)
 
 
-def _cause(pattern: str, hint: str, command: str = "") -> KnownCause:
-    return KnownCause(re.compile(pattern, re.MULTILINE), hint, command)
+def _cause(pattern: str, hint: str, command: str = "", only_with: str = "") -> KnownCause:
+    return KnownCause(re.compile(pattern, re.MULTILINE), hint, command, only_with)
 
+
+GIT_SERVER_UNREACHABLE = (
+    "The git server is not reachable from {hosts}. Hosts connect to it themselves: a firewall may stop them, or "
+    "repo_url is wrong. To send the code from this machine instead, use the archive transfer (archive:)"
+)
 
 # The first one that matches counts, so the special ones stand before the general ones.
 KNOWN_CAUSES = (
@@ -125,16 +139,18 @@ KNOWN_CAUSES = (
     ),
     # -- git on a host
     _cause(
-        NO_LOGIN + r"(?P<line>Host key verification failed)\." + READ_REPOSITORY,
+        NO_LOGIN + r"(?P<line>Host key verification failed)\.",
         "The host key of the git server in repo_url is not known to the user of deploys on {hosts}. Put the key into "
         "~/.ssh/known_hosts there, after comparing its fingerprint with the one that the server's operator publishes. "
         "To print it",
         "ssh-keyscan GITSERVER",
+        only_with=FROM_REPOSITORY,
     ),
     _cause(
-        NO_LOGIN + r"^(?P<line> *(?:\S+@)?\S+: Permission denied) \([^)]*publickey" + READ_REPOSITORY,
+        NO_LOGIN + r"^(?P<line> *(?:\S+@)?\S+: Permission denied) \([^)]*publickey",
         "The git server accepts no key of the user of deploys on {hosts}. Give that user a deploy key, or let it use "
         "yours: ssh_options: [ForwardAgent=yes] in deploy.yml, with the key in your agent (ssh-add)",
+        only_with=FROM_REPOSITORY,
     ),
     _cause(
         r"detected dubious ownership in repository at '(?P<path>[^']+)'",
@@ -163,12 +179,11 @@ KNOWN_CAUSES = (
         "so about a repository that the user of deploys may not read",
     ),
     _cause(
-        r"(?P<line>(?:Connection refused|Connection timed out|No route to host|Network is unreachable))"
-        + READ_REPOSITORY
-        + r"|fatal: unable to access '",
-        "The git server is not reachable from {hosts}. Hosts connect to it themselves: a firewall may stop them, or "
-        "repo_url is wrong. To send the code from this machine instead, use the archive transfer (archive:)",
+        r"Connection refused|Connection timed out|No route to host|Network is unreachable",
+        GIT_SERVER_UNREACHABLE,
+        only_with=FROM_REPOSITORY,
     ),
+    _cause(r"fatal: unable to access '", GIT_SERVER_UNREACHABLE),
     # -- programs on a host
     _cause(
         r"sudo: a (?:password is|terminal is) required|sudo: .* must have a tty",
@@ -194,7 +209,7 @@ KNOWN_CAUSES = (
     ),
     _cause(
         r"^ *(?:\S*sh: (?:line )?(?:\d+: )?(?:eval: )?(?:line \d+: )?|sudo: |env: [‘']?)"  # noqa: RUF001 - as env prints it
-        r"(?P<command>[^\s:'’/]+)['’]?: (?:command )?(?:not found|No such file or directory)$",  # noqa: RUF001
+        r"(?P<command>[\w.+-]+)['’]?: (?:command )?(?:not found|No such file or directory)$",  # noqa: RUF001
         "{command} is not in the PATH on {hosts}: a flow uses no login shell, so it reads neither ~/.profile nor "
         '~/.bashrc. Add its directory in deploy.yml, as default_env: {{PATH: "/ITS/DIRECTORY:$PATH"}}. To find it, '
         "there",

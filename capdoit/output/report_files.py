@@ -31,7 +31,8 @@ class KeptPage:
 
     Attributes:
         file: its path.
-        time: start of the flow, 14 digits of UTC time.
+        time: start of the flow, as in the name of the file: 14 digits of UTC time.
+        began_at: start of the flow.
         flow: ``deploy`` or ``rollback``.
         stage: name of the stage.
         verdict: how the flow ended, a value of `Verdict`.
@@ -40,15 +41,11 @@ class KeptPage:
 
     file: Path
     time: str
+    began_at: datetime
     flow: str
     stage: str
     verdict: str
     run_id: str
-
-    @property
-    def began_at(self) -> datetime:
-        """The start of the flow."""
-        return datetime.strptime(self.time, TIME).replace(tzinfo=timezone.utc)
 
 
 def report_folder(log: Path | None) -> Path | None:
@@ -60,15 +57,26 @@ def report_folder(log: Path | None) -> Path | None:
 
 def list_pages(folder: Path) -> list[KeptPage]:
     """Return the pages in a folder, newest first."""
-    names = [path.name for path in folder.iterdir()] if folder.is_dir() else []
-    found = [(folder / name, NAME.fullmatch(name)) for name in sorted(names, reverse=True)]
-    return [KeptPage(file, **match.groupdict()) for file, match in found if match]
+    files = sorted(folder.iterdir(), reverse=True) if folder.is_dir() else []
+    return [page for page in map(_read_name, files) if page]
+
+
+def _read_name(file: Path) -> KeptPage | None:
+    """Return the page that a file is by its name; None for the file of somebody else."""
+    match = NAME.fullmatch(file.name)
+    if not match:
+        return None
+    try:
+        began_at = datetime.strptime(match["time"], TIME).replace(tzinfo=timezone.utc)
+    except ValueError:
+        return None
+    return KeptPage(file, began_at=began_at, **match.groupdict())
 
 
 def find_pages(pages: Sequence[KeptPage], word: str) -> list[KeptPage]:
     """Return the pages of the flows whose run id or time begins with a word; dashes, colons and T may be in a time."""
     digits = re.sub(r"[-:TZ ]", "", word)
-    return [page for page in pages if page.run_id.startswith(word) or page.time.startswith(digits)]
+    return [page for page in pages if page.run_id.startswith(word) or (digits and page.time.startswith(digits))]
 
 
 def keep_page(folder: Path, record: RunRecord, page: str) -> None:
@@ -95,9 +103,12 @@ def write_page(file: Path, page: str) -> None:
     """
     part = file.with_name(f".{file.name}.part")
     fd = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
-    with open(fd, "w", encoding="utf-8", errors="backslashreplace") as target:
-        target.write(page)
-    part.replace(file)
+    try:
+        with open(fd, "w", encoding="utf-8", errors="backslashreplace") as target:
+            target.write(page)
+        part.replace(file)
+    finally:
+        part.unlink(missing_ok=True)  # it is there if the disk is full
 
 
 def refuse_report_file(file: Path) -> None:
@@ -117,8 +128,13 @@ UNTOUCHED = "nothing was done"
 
 
 def _is_page(file: Path) -> bool:
+    """Return whether a file is a page; a pipe, which would block its reader, is not opened."""
     try:
-        with file.open("rb") as source:
-            return file.is_file() and source.read(len(MARK)) == MARK.encode()
+        return file.is_file() and _read_start(file) == MARK.encode()
     except OSError:
         return False
+
+
+def _read_start(file: Path) -> bytes:
+    with file.open("rb") as source:
+        return source.read(len(MARK))

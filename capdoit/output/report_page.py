@@ -199,7 +199,7 @@ def _rows(rows: Mapping[str, Html], tracks: Mapping[str, HostTrack]) -> Iterator
 
 def _barrier(record: RunRecord, step: StepDisplay) -> Iterator[Html]:
     """Yield the host for which the rest waited, unless they waited for a moment only."""
-    if slowest := record.slowest(step.name):
+    if slowest := record.slowest.get(step.name):
         tracks = record.tracks[step.name]
         waited = tracks[slowest].seconds - min(track.seconds for track in tracks.values() if track.spans)
         if waited >= LEAST_WAIT_SECONDS:

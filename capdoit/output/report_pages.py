@@ -64,21 +64,22 @@ class ReportPages:
 
         page = self._render(record)
         if file := self._targets.file:
-            self._warn_of_failure(partial(write_page, file, page))
+            self._warn_of_failure(file, partial(write_page, file, page))
         if folder := report_folder(self._targets.log):
-            self._warn_of_failure(partial(keep_page, folder, record, page))
+            self._warn_of_failure(folder, partial(keep_page, folder, record, page))
 
-    def _warn_of_failure(self, write: Callable[[], None]) -> None:
+    def _warn_of_failure(self, place: Path, write: Callable[[], None]) -> None:
         try:
             write()
         except OSError as error:
-            self._events.emit(Warned(f"the report page cannot be written: {error.filename}: {error.strerror}"))
+            self._events.emit(Warned(f"the report page cannot be written: {error.filename or place}: {error.strerror}"))
 
     def _render(self, record: RunRecord) -> str:
         from capdoit.output.report_page import render_page
 
         decision, before = record.display.decision, record.live_before
         revisions = {host: live.revision for host, live in before.items()}
-        commits = self._find_commits(revisions, decision.revision) if decision else ()
+        found = self._find_commits(revisions, decision.revision) if decision else ()
+        commits = self._events.redactor.redact_all(found)  # git read them just now: no event had them
         log = str(self._targets.log) if self._targets.log else ""
         return render_page(record, commits, self._events.redact_message, log)

@@ -46,7 +46,7 @@ def render_timeline(record: RunRecord) -> Html:
 def render_bars(record: RunRecord, step: StepDisplay, host: str, track: HostTrack) -> Html:
     """Return the row of a host in a step, on an axis that ends at the barrier of the step."""
     axis = Axis(step.began, step.seconds or record.ended - step.began)
-    marks = [_slowest_mark(axis, track)] if host == record.slowest(step.name) else []
+    marks = [_slowest_mark(axis, track)] if host == record.slowest.get(step.name) else []
     idle = element("rect", x="0", y="40%", width="100%", height="20%", class_="track")
     bars = (_bar(axis, _kind(step, span), step.name, span) for span in track.spans)
     seconds = format_seconds(track.seconds) if track.spans else ""
@@ -85,7 +85,7 @@ def _host_marks(record: RunRecord, axis: Axis, host: str) -> Iterator[Html]:
         yield from (_bar(axis, _kind(step, span), step.name, span) for span in track.spans)
         if step.seconds is not None and record.tracks.get(step.name):
             yield _line(axis.place(step.began + step.seconds), "barrier")
-        if host == record.slowest(step.name):
+        if host == record.slowest.get(step.name):
             yield _slowest_mark(axis, track)
     if published := record.display.published:
         yield _line(axis.place(record.display.began + published.seconds), "flip")
@@ -142,6 +142,6 @@ def _describe_host(record: RunRecord, host: str) -> str:
     parts = []
     for step in record.display.steps:
         if track := record.tracks.get(step.name, {}).get(host):
-            is_slowest = host == record.slowest(step.name)
+            is_slowest = host == record.slowest.get(step.name)
             parts.append(f"{step.name} {format_seconds(track.seconds)}{' (slowest)' if is_slowest else ''}")
     return f"{host}: {', '.join(parts)}"

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum
+from itertools import accumulate
 from typing import Any, NamedTuple
 
 from capdoit import events
@@ -15,9 +16,10 @@ from capdoit.events import Event
 from capdoit.output.failure_report import FailureReport
 from capdoit.output.flow_display import FlowDisplay
 
-# Of the output of one host in one step, in characters. The log has all of it.
-MOST_AT_START = 8_000
-LEAST_AT_END = 24_000
+# Characters of output that are kept. The log has all of it.
+MOST_OF_HOST = 32_000  # in one step
+MOST_OF_FLOW = 16_000_000
+SHARE_AT_START = 0.25  # of the output of a host; the rest is its end
 OUTSIDE = ""  # in place of a step, for work outside of steps, such as the cleanup after a failure
 
 
@@ -54,21 +56,37 @@ class OutputBlock(NamedTuple):
     lines: Sequence[str]
     size: int
 
+    @classmethod
+    def of(cls, kind: OutputKind, lines: Sequence[str]) -> OutputBlock:
+        """Return the block of some lines."""
+        return cls(kind, lines, sum(map(len, lines)) + len(lines))
+
+    def without_first(self, size: int) -> OutputBlock:
+        """Return the block without those of its first lines that have no more characters than a number."""
+        sizes = accumulate(len(line) + 1 for line in self.lines)
+        number = next((number for number, sum_of_sizes in enumerate(sizes) if sum_of_sizes > size), len(self.lines))
+        return OutputBlock.of(self.kind, self.lines[number:]) if number else self
+
 
 class KeptOutput:
     """The first and the last lines of an output.
 
     A command may print a million lines, so the end is kept in the blocks in which it arrives.
 
+    Args:
+        most: number of characters that are kept; and one more line at the start, and at the end.
+
     Attributes:
         first: the first lines.
         left_out: number of lines between the first and the last ones.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, most: int = MOST_OF_HOST) -> None:
         self.first: list[OutputLine] = []
         self.left_out = 0
         self._last: deque[OutputBlock] = deque()
+        self._most_at_start = int(most * SHARE_AT_START)
+        self._least_at_end = most - self._most_at_start
         self._size_of_first = self._size_of_last = 0
 
     @property
@@ -80,21 +98,25 @@ class KeptOutput:
         """Add lines."""
         taken = 0
         for line in lines:
-            if self._size_of_first >= MOST_AT_START:
+            if self._size_of_first >= self._most_at_start:
                 break
             self.first.append(OutputLine(kind, line))
             self._size_of_first += len(line) + 1
             taken += 1
         if rest := lines[taken:]:
-            self._add_last(OutputBlock(kind, rest, sum(map(len, rest)) + len(rest)))
+            self._add_last(OutputBlock.of(kind, rest))
 
     def _add_last(self, block: OutputBlock) -> None:
         self._last.append(block)
         self._size_of_last += block.size
-        while self._size_of_last - self._last[0].size >= LEAST_AT_END:
+        while self._last and (surplus := self._size_of_last - self._least_at_end) > 0:
             oldest = self._last.popleft()
-            self._size_of_last -= oldest.size
-            self.left_out += len(oldest.lines)
+            rest = oldest.without_first(surplus)
+            self._size_of_last -= oldest.size - rest.size
+            self.left_out += len(oldest.lines) - len(rest.lines)
+            if rest.lines:
+                self._last.appendleft(rest)
+                break
 
 
 @dataclass
@@ -119,12 +141,12 @@ class HostTrack:
     """The work of one host in a step.
 
     Attributes:
-        spans: its parts, in order.
         output: its commands with their output.
+        spans: its parts, in order.
     """
 
-    spans: list[Span] = field(default_factory=list)
     output: KeptOutput = field(default_factory=KeptOutput)
+    spans: list[Span] = field(default_factory=list)
 
     @property
     def seconds(self) -> float:
@@ -163,6 +185,7 @@ class RunRecord:
         report: data of the report about a flow that did not finish; None for any other.
         verdict: how the flow ended.
         ended: time of the end.
+        slowest: the host that the barrier waited for longest, by step; for steps of at least two hosts that have ended.
     """
 
     display: FlowDisplay
@@ -173,6 +196,7 @@ class RunRecord:
     report: FailureReport | None = None
     verdict: Verdict = Verdict.RUNNING
     ended: float = 0.0
+    slowest: dict[str, str] = field(default_factory=dict)
 
     @classmethod
     def begin(cls, event: events.FlowStarted, now: float) -> RunRecord:
@@ -197,10 +221,11 @@ class RunRecord:
         """The duration of the flow."""
         return self.ended - self.display.began
 
-    def slowest(self, step: str) -> str:
-        """Return the host that the barrier of a step waited for longest; empty if fewer than two hosts worked."""
-        seconds = {host: track.seconds for host, track in self.tracks.get(step, {}).items() if track.spans}
-        return max(seconds, key=lambda host: seconds[host]) if len(seconds) > 1 else ""
+    @property
+    def most_of_host(self) -> int:
+        """The number of characters of output that are kept of a host in a step."""
+        tracks = len(self.started.hosts) * max(len(self.started.tasks), 1)
+        return min(MOST_OF_HOST, MOST_OF_FLOW // max(tracks, 1))
 
     def apply(self, event: Event, now: float) -> None:
         """Take an event into account; most events change nothing here."""
@@ -212,7 +237,17 @@ class RunRecord:
     def track(self, host: str) -> HostTrack:
         """Return the work of a host in the step at work."""
         step = self.display.step.name if self.display.step else OUTSIDE
-        return self.tracks.setdefault(step, {}).setdefault(host, HostTrack())
+        tracks = self.tracks.setdefault(step, {})
+        if host not in tracks:
+            tracks[host] = HostTrack(KeptOutput(self.most_of_host))
+        return tracks[host]
+
+
+def _step_ended(record: RunRecord, _: Event, __: float) -> None:
+    if step := record.display.step:
+        seconds = {host: track.seconds for host, track in record.tracks.get(step.name, {}).items() if track.spans}
+        if len(seconds) > 1:
+            record.slowest[step.name] = max(seconds, key=lambda host: seconds[host])
 
 
 def _work_started(record: RunRecord, event: events.WorkStarted, now: float) -> None:
@@ -270,6 +305,8 @@ def _stopped(record: RunRecord, event: events.FlowStopped, _: float) -> None:
 
 
 CHANGES: dict[type[Event], Callable[[RunRecord, Any, float], None]] = {
+    events.StepFinished: _step_ended,
+    events.StepFailed: _step_ended,
     events.WorkStarted: _work_started,
     events.WorkFinished: _work_finished,
     events.RequestSent: _request_sent,

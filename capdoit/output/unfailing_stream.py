@@ -49,7 +49,7 @@ def _with_fallback(stream: io.TextIOWrapper, write: Callable[..., Any]) -> Calla
         try:
             return write(*args)
         except OSError as error:
-            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+            _write_to_null(stream)
             _discarded.add(stream)
             if not isinstance(error, BrokenPipeError):
                 _incomplete.add(stream)
@@ -57,6 +57,12 @@ def _with_fallback(stream: io.TextIOWrapper, write: Callable[..., Any]) -> Calla
             return write(*args)
 
     return write_or_discard
+
+
+def _write_to_null(stream: io.TextIOWrapper) -> None:
+    null = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(null, stream.fileno())
+    os.close(null)
 
 
 def _warn_on_stderr(text: str) -> None:

@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence, Set
 
 from capdoit.errors import HostError
-from capdoit.text import make_printable
+from capdoit.text import cut, make_printable
 from capdoit.units import Capacity
 
 FactLines = Mapping[str, Sequence[str]]  # the facts of a host by key; none for a key that it did not print
@@ -59,4 +59,4 @@ def malformed_answer(host: str, what: str, question: str) -> HostError:
 
 
 def _show(line: str) -> str:
-    return repr(make_printable(line)[:LONGEST_SHOWN])
+    return repr(cut(make_printable(line), LONGEST_SHOWN))

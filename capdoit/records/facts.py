@@ -13,7 +13,7 @@ from capdoit.records.fact_lines import LONGEST_SHOWN, FactLines, malformed_answe
 from capdoit.records.journal import ROLLBACK, DrillVerdict, Entry
 from capdoit.records.lineage import Lineage, build_lineage, merge_publishes
 from capdoit.records.lock_state import LOCK_KEYS, describe_holder, parse_is_held
-from capdoit.text import make_printable
+from capdoit.text import cut, make_printable
 from capdoit.units import Capacity
 
 MOST_HISTORY = 1000  # lines of the journal, and of the log; the survey sends no more
@@ -195,7 +195,7 @@ def parse_revision(host: str, text: str) -> str:
         HostError: the answer is not a revision.
     """
     if not REVISION.fullmatch(text):
-        raise HostError(host, f"sent no revision: {make_printable(text)[:LONGEST_REVISION]!r}")
+        raise HostError(host, f"sent no revision: {cut(make_printable(text), LONGEST_REVISION)!r}")
     return text
 
 
@@ -285,5 +285,5 @@ def _parse_release(fact: str) -> tuple[str, str]:
 
 def _parse_index(host: str, number: str) -> int:
     if not re.fullmatch(r"[0-9]{1,6}", number):
-        raise malformed_answer(host, f"a linked file that is not a number: {number[:LONGEST_SHOWN]!r}", "survey")
+        raise malformed_answer(host, f"a linked file that is not a number: {cut(number, LONGEST_SHOWN)!r}", "survey")
     return int(number)

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields
 from datetime import datetime
 
-from capdoit.text import make_printable, shorten
+from capdoit.text import cut, make_printable, shorten
 from capdoit.units import format_minute, parse_timestamp
 
 DEPLOY, ROLLBACK = "deploy", "rollback"
@@ -183,8 +183,7 @@ class DrillVerdict:
 
     def __str__(self) -> str:
         to = f" to {self.release}" if self.release else ""
-        why = self.why if len(self.why) <= LONGEST_REASON else f"{self.why[:LONGEST_REASON]}…"
-        result = f"works, in {self.seconds} s" if self.verdict == WORKS else f"fails: {why}"
+        result = f"works, in {self.seconds} s" if self.verdict == WORKS else f"fails: {cut(self.why, LONGEST_REASON)}"
         return f"{format_minute(self.at)} by {self.by}: a rollback{to} {result}"
 
 

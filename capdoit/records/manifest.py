@@ -9,7 +9,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from capdoit.errors import HostError
-from capdoit.text import join_names, make_printable
+from capdoit.records.fact_lines import LONGEST_SHOWN
+from capdoit.text import cut, join_names, make_printable
 
 MOST_LINES = 10_000  # of differences; a host sends no more
 HAS_MANIFEST = "manifest\tyes"
@@ -112,7 +113,7 @@ def parse_comparison(host: str, text: str) -> Comparison:
     first, *lines = text.removesuffix("\n").split("\n")
     key, _, revision = first.partition("\t")
     if key != "revision":
-        raise HostError(host, f"sent no revision: {make_printable(first)[:200]!r}")
+        raise HostError(host, f"sent no revision: {cut(make_printable(first), LONGEST_SHOWN)!r}")
     if not lines:
         return Comparison(revision)
     if lines.pop(0) != HAS_MANIFEST:
@@ -120,7 +121,7 @@ def parse_comparison(host: str, text: str) -> Comparison:
     unreadable = {match[1]: _parse_unreadable(match) for match in map(UNREADABLE.fullmatch, lines) if match}
     is_cut = len(lines) - len(unreadable) >= MOST_LINES
     if END not in lines and not is_cut:
-        last = [make_printable(line)[:200] for line in lines[-1:]]
+        last = [cut(make_printable(line), LONGEST_SHOWN) for line in lines[-1:]]
         raise HostError(host, "could not compare the release with its manifest", lines=last)
     shipped, current = (parse_listing(_lines_of(side, lines)) for side in ("was", "is"))
     return Comparison(revision, True, _find_changes(shipped, current, unreadable), is_cut)

@@ -21,7 +21,8 @@ def updating(context: FlowContext) -> None:
     """
     transfer = transfer_of(context.request.stage)
     code = transfer.resolve(context)
-    context.decide(revision=code.revision, revision_time=code.revision_time, subject=code.subject)
+    subject = context.events.redact(code.subject)  # the journal keeps it
+    context.decide(revision=code.revision, revision_time=code.revision_time, subject=subject)
     context.executor.announce(ReleaseCreationStarted())
     printed = context.fleet.all(partial(_make_release, context))
     remarks = (transfer.find_remarks(context.request.stage, output) for output in printed.values())

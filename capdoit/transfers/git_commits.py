@@ -9,7 +9,7 @@ import os
 import re
 import subprocess
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -23,6 +23,7 @@ DATE = f"--date=format-local:{TIMESTAMP}"  # local is the time zone of TZ
 LOG_FORMAT = "%H%x00%cd%x00%an%x00%s"
 # Background maintenance would still write into a temporary repository while it is removed.
 OPTIONS = ("-c", "gc.auto=0", "-c", "maintenance.auto=false", "-c", "log.showSignature=false")
+CLONE_SECONDS = 10.0  # of a call of git for a report page, which a flow must not wait for
 ALL_REFS = ("+refs/heads/*:refs/heads/*", "+refs/tags/*:refs/tags/*")
 # git sets these for its hooks, so doit in a hook would use another repository.
 VARIABLES_OF_HOOKS = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_COMMON_DIR", "GIT_OBJECT_DIRECTORY")
@@ -34,10 +35,13 @@ class Repository:
     Args:
         path: a directory in it.
         environment: environment variables of git besides those of this process.
+        timeout_seconds: time of one call of git; None for any time.
     """
 
-    def __init__(self, path: Path, environment: Mapping[str, str] | None = None) -> None:
-        self._path, self._environment = path, environment or {}
+    def __init__(
+        self, path: Path, environment: Mapping[str, str] | None = None, timeout_seconds: float | None = None
+    ) -> None:
+        self._path, self._environment, self._timeout_seconds = path, environment or {}, timeout_seconds
 
     def has(self, revision: str) -> bool:
         """Return True if the repository has a commit, given by its full sha."""
@@ -89,9 +93,18 @@ class Repository:
         }
         command = ["git", "-C", str(self._path), *OPTIONS, *arguments]
         try:
-            done = subprocess.run(command, env=env, stdin=subprocess.DEVNULL, capture_output=True, check=False)
+            done = subprocess.run(
+                command,
+                env=env,
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                check=False,
+                timeout=self._timeout_seconds,
+            )
         except FileNotFoundError:
             raise NotReady("git is not installed on this machine") from None
+        except subprocess.TimeoutExpired:
+            raise NotReady(f"git {arguments[0]}: no answer after {self._timeout_seconds:g} s") from None
         # Not decoded by subprocess, which makes a line end of each carriage return in a commit's subject.
         decoded = (output.decode("utf-8", "replace") for output in (done.stdout, done.stderr))
         return subprocess.CompletedProcess(command, done.returncode, *decoded)
@@ -109,13 +122,18 @@ def find_known_changes(project: Path, before: Mapping[str, str], after: str) -> 
     for host, revision in before.items():
         if COMMIT.fullmatch(revision) and revision != after:
             hosts.setdefault(revision, []).append(host)
-    found, clone = [], Repository(project)
-    with suppress(NotReady):
-        if hosts and COMMIT.fullmatch(after) and clone.is_complete:
-            for revision, names in hosts.items():
-                comes, goes = clone.compare(revision, after)
-                found.append(Gap(tuple(names), revision, tuple(comes), tuple(goes)))
-    return found
+    clone = Repository(project, timeout_seconds=CLONE_SECONDS)
+    try:
+        if not (hosts and clone.has(after) and clone.is_complete):
+            return []
+        return [_compare(clone, names, revision, after) for revision, names in hosts.items() if clone.has(revision)]
+    except NotReady:
+        return []
+
+
+def _compare(clone: Repository, hosts: Sequence[str], before: str, after: str) -> Gap:
+    comes, goes = clone.compare(before, after)
+    return Gap(tuple(hosts), before, tuple(comes), tuple(goes))
 
 
 @contextmanager

@@ -42,6 +42,22 @@ def test_a_short_secret_is_named_in_a_warning_and_hides_nothing(project: Project
 
 
 @pytest.mark.extended("detail")
+def test_a_secret_in_the_subject_of_a_commit_is_not_in_journals_pages_and_lists(project: Project) -> None:
+    with_secret(project, "pass")
+    deploy(project, "hunter2hunter2")
+    subject = "use hunter2hunter2 at https://ann:passw0rdpassw0rd@git.example.com/a/very/long/path.git"
+    project.repo.git("commit", "--quiet", "--allow-empty", "-m", subject)
+    project.repo.git("clone", "--quiet", "--bare", ".", str(project.path / ".git"))
+    said = project.doit("cap", "pending", env={"TOKEN": "hunter2hunter2"}, check=True).out
+    assert "use *** at" in said
+    said += deploy(project, "hunter2hunter2")
+    kept = [project.deploy_to("web1") / ".capdoit/journal", *(project.path / "log").rglob("*.*")]
+    texts = [said, *(file.read_text() for file in kept)]
+    assert len(texts) == 2 + len(["log", "page", "page"])
+    assert [text for text in texts if "hunter2" in text or "passw0" in text] == []
+
+
+@pytest.mark.extended("detail")
 def test_doctor_and_exec_name_a_short_secret(project: Project) -> None:
     with_secret(project, "pass")
     assert "TOKEN is too short to be masked" in project.doit("cap", "doctor", env={"TOKEN": "abc"}, check=True).out

@@ -9,7 +9,19 @@ import pytest
 
 from capdoit.commands.catalog import COMMANDS
 from capdoit.commands.completion import describe_subcommands
-from capdoit.completer import complete, split_line
+from capdoit.completer import complete, read_cache, split_line, write_cache
+
+
+@pytest.mark.parametrize("content", ["[1]", "1", "null", "{", ""])
+def test_a_cache_that_is_no_mapping_is_read_as_an_empty_one(tmp_path: Path, content: str) -> None:
+    (tmp_path / "cache").write_text(content)
+    assert read_cache(str(tmp_path / "cache")) == {}
+
+
+def test_a_cache_that_cannot_be_written_leaves_no_file(tmp_path: Path) -> None:
+    (tmp_path / "cache").mkdir()
+    write_cache(str(tmp_path / "cache"), {})
+    assert [path.name for path in tmp_path.iterdir()] == ["cache"]
 
 
 def option(*names: str, value: str = "") -> dict[str, Any]:

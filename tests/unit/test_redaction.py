@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from typing import NamedTuple
 
 import pytest
 
@@ -79,6 +80,22 @@ def test_a_secret_is_masked_in_the_assignments_of_a_script_also_if_it_is_too_sho
     outer = redactor.redact_assignments(assign({"inner_script": inner}))
     assert "TOKEN=***" in outer.replace("'\\''", "")
     assert "RAILS_ENV='\\''production'\\''" in outer
+
+
+def test_a_secret_that_is_cut_within_a_quoted_text_is_masked() -> None:
+    assert shown("s3cr3tvalue", "web1: answered with 's3cr3tv…'") == ["web1: answered with '***…'"]
+
+
+class Named(NamedTuple):
+    name: str
+    hosts: frozenset[str]
+
+
+def test_secrets_in_containers_are_masked_and_the_containers_keep_their_type() -> None:
+    redactor = Redactor()
+    redactor.add(["s3cr3tvalue"])
+    held = [{"s3cr3tvalue"}, Named("a s3cr3tvalue", frozenset({"b s3cr3tvalue"})), {"s3cr3tvalue": ("s3cr3tvalue", 7)}]
+    assert redactor.redact_all(held) == [{"***"}, Named("a ***", frozenset({"b ***"})), {"***": ("***", 7)}]
 
 
 def test_each_cut_line_of_a_text_is_masked_at_its_end() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import stat
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
@@ -21,6 +22,7 @@ from capdoit.output.report_files import (
     write_page,
 )
 from capdoit.output.run_record import RunRecord, Verdict
+from tests.support import largest_file
 
 NOON = datetime(2026, 11, 28, 12, tzinfo=timezone(timedelta(hours=1)))
 
@@ -43,7 +45,8 @@ def test_a_page_has_the_flow_its_time_its_end_and_its_run_in_its_name(tmp_path: 
 
 
 def test_the_last_pages_are_kept_and_files_of_others_are_never_removed(tmp_path: Path) -> None:
-    others = ["notes.html", "00000000000000-deploy-production.html"]
+    no_time = f"99999999999999-deploy-production-done-{'0' * 16}.html"
+    others = ["notes.html", "00000000000000-deploy-production.html", no_time]
     for name in others:
         (tmp_path / name).write_text("mine")
     for number in range(MOST_KEPT + 3):
@@ -61,6 +64,8 @@ def test_the_last_pages_are_kept_and_files_of_others_are_never_removed(tmp_path:
         ("2026-11-28 11:31", [31]),
         ("20261129", []),
         ("web1", []),
+        ("T", []),
+        ("-", []),
     ],
 )
 def test_a_page_is_found_by_the_beginning_of_its_run_or_time(tmp_path: Path, word: str, found: list[int]) -> None:
@@ -88,6 +93,18 @@ def test_a_page_replaces_only_a_page(tmp_path: Path) -> None:
     write_page(file, f"{MARK}second")
     assert file.read_text() == f"{MARK}second"
     assert [path.name for path in tmp_path.iterdir()] == ["report.html"]
+
+
+def test_a_page_that_does_not_fit_the_disk_leaves_nothing(tmp_path: Path) -> None:
+    with largest_file(1000), pytest.raises(OSError, match="File too large"):
+        write_page(tmp_path / "report.html", "y" * 5000)
+    assert [*tmp_path.iterdir()] == []
+
+
+def test_a_named_pipe_is_not_opened(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(ConfigError, match="exists and is not a report page"):
+        refuse_report_file(tmp_path / "pipe")
 
 
 @pytest.mark.parametrize("name", ["notes.html", "folder", "dangling", "missing/report.html"])

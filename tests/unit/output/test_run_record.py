@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pytest
 
 from capdoit import events
@@ -9,7 +11,16 @@ from capdoit.errors import CapdoitError, Interrupted
 from capdoit.events import Event
 from capdoit.output.command_line import CommandLine
 from capdoit.output.failure_report import FailureReport, RollbackReport
-from capdoit.output.run_record import LEAST_AT_END, MOST_AT_START, OUTSIDE, KeptOutput, OutputKind, RunRecord, Verdict
+from capdoit.output.run_record import (
+    MOST_OF_FLOW,
+    MOST_OF_HOST,
+    OUTSIDE,
+    KeptOutput,
+    OutputKind,
+    OutputLine,
+    RunRecord,
+    Verdict,
+)
 from capdoit.records.facts import Facts
 
 STARTED = events.FlowStarted("deploy", "production", ("web1", "web2"), "1f", "ann", "main", "")
@@ -49,9 +60,10 @@ def test_a_host_that_was_stopped_has_not_failed() -> None:
 
 def test_the_slowest_host_is_the_one_that_others_waited_for() -> None:
     work = [events.WorkStarted("web1"), events.WorkStarted("web2")]
-    record = record_of(UPDATING, *work, events.WorkFinished("web1", 0.2), events.WorkFinished("web2", 0.3))
-    assert record.slowest("updating") == "web2"
-    assert record_of(UPDATING, work[0], events.WorkFinished("web1", 0.2)).slowest("updating") == ""
+    ends = [events.WorkFinished("web1", 0.2), events.WorkFinished("web2", 0.3)]
+    for last in (events.StepFinished("updating", False, 1.0), events.StepFailed("updating", "", "disk full")):
+        assert record_of(UPDATING, *work, *ends, last).slowest == {"updating": "web2"}
+        assert record_of(UPDATING, work[0], ends[0], last).slowest == {}
 
 
 def test_commands_stand_before_their_output_and_results_after_it() -> None:
@@ -97,6 +109,37 @@ def test_the_last_event_decides_the_verdict(last: Event, verdict: Verdict) -> No
     assert record_of(last).verdict is verdict
 
 
+def size_of(lines: Sequence[OutputLine]) -> int:
+    return sum(len(line.text) + 1 for line in lines)
+
+
+@pytest.mark.parametrize("lines_at_once", [1, 7, 700])
+def test_of_output_in_large_pieces_no_more_is_kept(lines_at_once: int) -> None:
+    output = KeptOutput(4000)
+    for _ in range(0, 7000, lines_at_once):
+        output.add(OutputKind.OUTPUT, *["x" * 99] * lines_at_once)
+    assert (size_of(output.first), size_of(output.last)) == (1000, 3000)
+    assert len(output.first) + output.left_out + len(output.last) == 7000 // lines_at_once * lines_at_once
+
+
+def test_a_line_that_is_longer_than_what_is_kept_leaves_out_all_before_it() -> None:
+    output = KeptOutput(100)
+    output.add(OutputKind.OUTPUT, "a" * 50, *"bcd", "e" * 500)
+    assert [line.text[0] for line in (*output.first, *output.last)] == ["a", "e"]
+
+
+def test_the_output_of_a_loud_flow_on_many_hosts_stays_below_a_limit() -> None:
+    hosts, tasks = tuple(f"web{n}" for n in range(200)), tuple(f"task{n}" for n in range(20))
+    started = events.FlowStarted("deploy", "production", hosts, "1f", "ann", "main", "", tasks=tasks)
+    record = RunRecord.begin(started, 0.0)
+    assert len(hosts) * len(tasks) * record.most_of_host <= MOST_OF_FLOW
+    record.apply(events.StepStarted("task0", is_hook=True), 1.0)
+    for host in hosts:
+        record.apply(events.HostOutput(host, "out", ("x" * 99,) * 655), 1.0)
+    kept = [track.output for track in record.tracks["task0"].values()]
+    assert sum(size_of(one.first) + size_of(one.last) for one in kept) < MOST_OF_FLOW / len(tasks) * 1.1
+
+
 def test_of_a_long_output_the_beginning_and_the_end_are_kept() -> None:
     output = KeptOutput()
     lines = [f"line {number:06}" for number in range(100_000)]
@@ -105,13 +148,14 @@ def test_of_a_long_output_the_beginning_and_the_end_are_kept() -> None:
     kept = [line.text for line in (*output.first, *output.last)]
     assert kept == [*lines[: len(output.first)], *lines[-len(output.last) :]]
     assert len(kept) + output.left_out == len(lines)
-    assert MOST_AT_START <= sum(len(line.text) + 1 for line in output.first) < MOST_AT_START + 12
-    assert LEAST_AT_END <= sum(len(line.text) + 1 for line in output.last) < LEAST_AT_END + 2 * 100 * 12
+    first, last = size_of(output.first), size_of(output.last)
+    assert MOST_OF_HOST - 12 < first + last < MOST_OF_HOST + 2 * 12
+    assert 2 * first < last < 4 * first
 
 
 def test_a_short_output_is_kept_completely() -> None:
     output = KeptOutput()
-    for text in ("a" * MOST_AT_START, "b", "c" * (LEAST_AT_END - 3)):
+    for text in ("a" * (MOST_OF_HOST // 4), "b", "c" * (MOST_OF_HOST * 3 // 4 - 3)):
         output.add(OutputKind.OUTPUT, text)
     assert [line.text[0] for line in (*output.first, *output.last)] == ["a", "b", "c"]
     assert output.left_out == 0
