@@ -1,7 +1,7 @@
 # shellcheck shell=sh
 # Write stdin to a file, which appears complete or not at all: if the connection is lost, stdin ends early. Nobody else
 # can read the part of it that has arrived.
-# Needs: die make_parents remove_at_the_end require_lock
+# Needs: die make_parents require_lock
 # Given: mode part remote run size
 set -e
 [ -z "$run" ] || require_lock
@@ -10,7 +10,8 @@ case $remote in
 esac
 [ ! -d "$remote" ] || die "$remote is a directory: name the file"
 make_parents "$remote"
-remove_at_the_end "$part"
+trap 'rm -rf "$part"' EXIT
+trap 'exit 1' HUP INT PIPE TERM # PIPE: the controller has died, and the shell writes that a program was terminated
 rm -f "$part"
 (umask 077 && cat >"$part")
 [ "$(wc -c <"$part")" -eq "$size" ]

@@ -1,7 +1,7 @@
 # shellcheck shell=sh
 # Unpack the tar on stdin into a directory. It is unpacked next to the directory first, so that nothing of an incomplete
 # upload appears. If the directory exists, its other files stay.
-# Needs: die make_parents remove_at_the_end require_lock
+# Needs: die make_parents require_lock
 # Given: last_member part remote run
 set -e
 [ -z "$run" ] || require_lock
@@ -32,7 +32,8 @@ replace() {
 
 if [ ! -d "$remote" ] && { [ -e "$remote" ] || [ -L "$remote" ]; }; then die "$remote is not a directory"; fi
 rm -rf "$part"
-remove_at_the_end "$part"
+trap 'rm -rf "$part"' EXIT
+trap 'exit 1' HUP INT PIPE TERM # PIPE: the controller has died, and the shell writes that a program was terminated
 make_parents "$part"
 (umask 077 && mkdir "$part") # tar gives it its mode at the end
 tar -xpf - -C "$part" --no-same-owner
