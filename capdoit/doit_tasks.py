@@ -277,7 +277,7 @@ class Cap(HookRegistry):
         chosen = _find_chosen(group, tasks, selected)
         runner = cache(lambda: self._make_runner(flow, stage, variables, chosen))  # made when the first task runs
         yield {"basename": group, "name": None, "doc": f"{FLOW_DESCRIPTIONS[flow]} {_list_hosts(stage)}", **FULL}
-        files = transfer_of(stage).file_dependencies(stage) if flow == "deploy" and not stage.unset else []
+        files = transfer_of(stage).file_dependencies(stage) if flow == "deploy" and stage.has_transfer else []
         for number, task in enumerate(tasks):
             before = [f"{group}:{tasks[number - 1].name}"] if number else []
             yield {

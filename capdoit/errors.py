@@ -2,7 +2,8 @@
 
     CapdoitError
      ├── ConfigError         deploy.yml, a variable or a hook is wrong; nothing was touched
-     │    └── RecipeError    a recipe is missing, broken or used wrongly
+     │    ├── RecipeError    a recipe is missing, broken or used wrongly
+     │    └── ValueUnavailable  a value that deploy.yml takes from elsewhere cannot be had
      ├── LockHeld            another flow holds the lock of a host
      ├── NotReady            the hosts or the controller lack what a flow needs
      │    └── RevisionNotChosen  no commit could be chosen for a branch
@@ -69,6 +70,10 @@ class ConfigError(CapdoitError):
 
 class RecipeError(ConfigError):
     """A recipe that is missing, broken or used wrongly; names the recipe and its file."""
+
+
+class ValueUnavailable(ConfigError):
+    """A value that deploy.yml takes from elsewhere cannot be had; the text follows the name of what needs it."""
 
 
 class MistakeCollector:

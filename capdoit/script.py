@@ -6,10 +6,12 @@ body; no value is inserted into the body.
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+
+from capdoit.errors import ConfigError, ValueUnavailable
+from capdoit.sources import Source
 
 NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 REFERENCE = re.compile(rf"\$(?:\$|({NAME.pattern})|\{{({NAME.pattern})\}})")
@@ -17,42 +19,52 @@ REFERENCE = re.compile(rf"\$(?:\$|({NAME.pattern})|\{{({NAME.pattern})\}})")
 
 @dataclass(frozen=True)
 class Secret:
-    """A secret, read from the controller's environment when it is used and never printed.
+    """A secret, read when it is used and never printed.
 
     Attributes:
-        variable: name of the environment variable that has the secret.
+        source: where it comes from, such as an environment variable of the controller.
+        user: place and name of the setting that it is the value of, for messages.
     """
 
-    variable: str
+    source: Source
+    user: str = field(default="deploy.yml", compare=False, repr=False)
+
+    @property
+    def is_known(self) -> bool:
+        """True if it can be revealed without doing anything for it."""
+        return self.source.find() is not None
 
     def reveal(self) -> str:
         """Return the secret.
 
         Raises:
-            KeyError: the variable is not set.
+            ConfigError: there is none, such as a variable that is not set.
         """
-        return os.environ[self.variable]
+        try:
+            return self.source.read()
+        except ValueUnavailable as error:
+            raise ConfigError(f"{self.user} {error}") from None
 
     def __str__(self) -> str:
         return "***"
 
 
 class SecretText(str):
-    """A text that was read from an environment variable and is secret; its repr only names the variable.
+    """A text that comes from elsewhere and is secret; its repr only names its source.
 
     Attributes:
-        variable: name of the environment variable.
+        source: its source.
     """
 
-    variable: str
+    source: Source
 
-    def __new__(cls, text: str, variable: str) -> SecretText:
+    def __new__(cls, text: str, source: Source) -> SecretText:
         secret = super().__new__(cls, text)
-        secret.variable = variable
+        secret.source = source
         return secret
 
     def __repr__(self) -> str:
-        return f"!env {self.variable}"
+        return self.source.tag
 
 
 @dataclass(frozen=True)

@@ -23,7 +23,7 @@ import urllib.request
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from capdoit import Failure, Flow, Recipe, Release, Secret
+from capdoit import ConfigError, Failure, Flow, Recipe, Release, Secret
 
 EVENTS = ("started", "finished", "failed", "rolled_back")
 MAX_REASON_CHARACTERS = 500  # in a Slack message
@@ -147,12 +147,12 @@ def _post(options: Options, body: dict[str, Any]) -> str:
     try:
         url = options.url.reveal().strip()
         if not url.startswith(("https://", "http://")):
-            return f"the environment variable {options.url.variable} does not hold a URL that starts with https://"
+            return f"{options.url.source.noun} is not a URL that starts with https://"
         request = urllib.request.Request(url, json.dumps(body).encode(), {"Content-Type": "application/json"})  # noqa: S310 - see above
         with urllib.request.urlopen(request, timeout=options.timeout):  # noqa: S310
             return ""
-    except KeyError:
-        return f"the environment variable {options.url.variable} is not set"
+    except ConfigError as error:
+        return str(error)
     except Exception as error:  # noqa: BLE001 - no error of a webhook may fail a deploy
         return _describe_without_url(error)
 

@@ -1,4 +1,4 @@
-"""deploy.yml as an editor sees it: YAML 1.2 without the tag `!env`, and the JSON Schema of `doit cap schema`."""
+"""deploy.yml as an editor sees it: YAML 1.2 without tags, such as `!env`, and the JSON Schema of `doit cap schema`."""
 
 from __future__ import annotations
 
@@ -22,8 +22,15 @@ class EditorLoader(yaml.SafeLoader):
     """A loader that makes the values which yaml-language-server shows to a schema."""
 
 
-EditorLoader.add_constructor("!env", lambda _, node: node.value)
 EditorLoader.add_constructor("tag:yaml.org,2002:timestamp", lambda _, node: node.value)
+
+
+def _construct_without_tag(loader: Any, node: yaml.Node) -> Any:
+    return loader.construct_mapping(node) if isinstance(node, yaml.MappingNode) else node.value
+
+
+for tag in ("!env", "!cmd"):
+    EditorLoader.add_constructor(tag, _construct_without_tag)
 
 
 def bundled_schema() -> Any:

@@ -19,7 +19,7 @@ def print_settings(request: CommandRequest) -> int:
     """Print the settings of a stage, and those of its hosts. No host is asked."""
     stage = request.select_stage()
     settings = _resolve_settings(request, stage)
-    request.console.redactor.add(os.environ[one.variable] for one in settings if one.is_secret and one.is_set)
+    request.console.redactor.add(os.environ.get(one.variable, "") for one in settings if one.is_secret)
     if request.has(JSON):
         request.print_json({"stage": stage.name, "settings": [setting_json(one) for one in settings]})
     else:

@@ -13,7 +13,7 @@ from capdoit.config.stages import Stage
 from capdoit.config.variables import select_release_hosts
 from capdoit.errors import Outcome, answers
 from capdoit.hosts.connection import Connection
-from capdoit.operations.connections import make_fleet, refuse_unset_settings, without_unset_secrets
+from capdoit.operations.connections import compute_settings, make_fleet, without_unknown_secrets
 from capdoit.operations.guards import read_note
 from capdoit.operations.integrity import compare_release
 from capdoit.operations.survey import survey_host
@@ -40,12 +40,11 @@ class Inspection:
     """
 
     def __init__(self, stage: Stage, request: CommandRequest, flow: str = "") -> None:
-        selected = select_release_hosts(stage, request.variables)
+        selected = compute_settings(select_release_hosts(stage, request.variables), is_deploy=bool(flow))
         self._flow, self._message = flow, request.variables.message or ""
-        refuse_unset_settings(selected, is_deploy=bool(flow))
         self._depth = request.variables.verify or "full"
-        self._stage = selected if flow else without_unset_secrets(selected)
-        self._branch = transfer_of(stage).source(stage, request.variables.branch)
+        self._stage = selected if flow else without_unknown_secrets(selected)
+        self._branch = transfer_of(selected).source(selected, request.variables.branch)
         self._fleet = make_fleet(self._stage, request.events)
         self._seen_releases = SeenReleases(request.load_project().config.file)
 
@@ -158,6 +157,6 @@ def ask_every_host(stage: Stage, request: CommandRequest, ask: Callable[[Connect
     Raises:
         ConfigError: a secret is not set.
     """
-    refuse_unset_settings(stage, is_deploy=False)
+    stage = compute_settings(stage, is_deploy=False)
     with closing(make_fleet(stage, request.events)) as fleet:
         return fleet.each(ask, fleet.connections, stop_on_failure=False)

@@ -16,7 +16,7 @@ from capdoit.config.stages import HostConfig, Stage
 from capdoit.errors import ConfigError
 from capdoit.hosts.connection import Connection
 from capdoit.hosts.request import Answer, Request
-from capdoit.operations.connections import without_unset_secrets
+from capdoit.operations.connections import without_unknown_secrets
 
 DEFAULT_LINES = 10
 HEADER = re.compile(r"==> (.+) <==")  # tail prints it where the lines of another file begin
@@ -43,7 +43,7 @@ def follow_logs(request: CommandRequest) -> int:
     stage = _select_hosts(request.select_stage(), files)
     with HostLines(request.console, [host.name for host in stage.hosts], AT_ONCE) as lines:
         follow = partial(_follow, lines=lines, files=files, last_lines=request.value_of(LINES))
-        outcomes = ask_every_host(without_unset_secrets(stage), request, lines.watch(follow))
+        outcomes = ask_every_host(without_unknown_secrets(stage), request, lines.watch(follow))
     return 0 if all(outcome.answer and outcome.answer.status == 0 for outcome in outcomes) else NO_ANSWER
 
 

@@ -27,6 +27,7 @@ def setting_json(setting: Setting) -> dict[str, Any]:
         "recipe": setting.recipe or None,
         "variable": setting.variable or None,
         "is_set": setting.is_set if setting.variable else None,
+        "command": setting.command or None,
         "is_secret": setting.is_secret,
     }
 

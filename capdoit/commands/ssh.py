@@ -18,7 +18,7 @@ from capdoit.hosts.connection import Connection
 from capdoit.hosts.fleet import Fleet
 from capdoit.hosts.request import Request
 from capdoit.hosts.terminal import run_on_terminal
-from capdoit.operations.connections import make_fleet, refuse_unset_settings
+from capdoit.operations.connections import compute_settings, make_fleet
 from capdoit.script import words
 from capdoit.shell_scripts import render
 from capdoit.text import join_names, suggest_name
@@ -27,10 +27,11 @@ from capdoit.text import join_names, suggest_name
 def open_terminal(request: CommandRequest) -> int:
     """Connect this terminal to a shell on one host, and return the exit status of the shell."""
     stage = choose_host(request)
-    (host,) = stage.hosts
     if not sys.stdin.isatty():
-        raise ConfigError(f"ssh needs a terminal; for a command: doit cap exec --hosts {host.name} -- COMMAND")
-    refuse_unset_settings(stage, is_deploy=False)
+        only = stage.hosts[0].name
+        raise ConfigError(f"ssh needs a terminal; for a command: doit cap exec --hosts {only} -- COMMAND")
+    stage = compute_settings(stage, is_deploy=False)
+    (host,) = stage.hosts
     request = request.logged("ssh", stage)
     folder = f"/tmp/capdoit-{secrets.token_hex(16)}"  # noqa: S108 - nobody can guess the name, and it must not exist
     with _offered_script(make_fleet(stage, request.events), folder):

@@ -1,7 +1,7 @@
 """The JSON Schema of deploy.yml, for editors. It is made from the rules that deploy.yml is read with.
 
 Editors know draft 7. They do not show a tag to the schema: of `!env NAME` it sees the string NAME. So the schema
-accepts a name in capitals as the value of a setting that may be `!env NAME`.
+accepts a name in capitals, and a text with a space, as the value of a setting that may come from elsewhere.
 """
 
 from __future__ import annotations
@@ -10,12 +10,12 @@ from collections.abc import Mapping
 from dataclasses import MISSING, fields
 from typing import Any
 
-from capdoit.config.readers import STRING, JsonSchema
+from capdoit.config.readers import JsonSchema
 from capdoit.config.settings import DEFAULT_LOG, HOST, STAGE, TOP, Schema, SettingRule, Transfers
 from capdoit.config.stages import HostConfig, Stage
+from capdoit.config.tags import ELSEWHERE
 
 DRAFT = "http://json-schema.org/draft-07/schema#"
-ENVIRONMENT: JsonSchema = {"type": "string", "pattern": "^[A-Z_][A-Z0-9_]*$"}
 
 
 def make_editor_schema(transfers: Transfers, recipes: JsonSchema) -> JsonSchema:
@@ -35,7 +35,7 @@ def make_editor_schema(transfers: Transfers, recipes: JsonSchema) -> JsonSchema:
             "stage": {**_describe_level(rules, STAGE), "required": ["hosts"]},
             "host": _describe_level(rules, HOST),
             "recipes": recipes,
-            "environment": ENVIRONMENT,
+            "elsewhere": ELSEWHERE,
         },
     }
 
@@ -53,9 +53,7 @@ def _describe_level(rules: Schema, level: str) -> JsonSchema:
 
 def _accepted_by(rule: SettingRule) -> JsonSchema:
     accepts = rule.read.accepts
-    if not rule.is_scalar or accepts == STRING:
-        return accepts
-    return {"anyOf": [accepts, {"$ref": "#/definitions/environment"}]}
+    return {"anyOf": [accepts, {"$ref": "#/definitions/elsewhere"}]} if rule.is_scalar else accepts
 
 
 def _find_defaults(transfers: Transfers) -> Mapping[str, Any]:

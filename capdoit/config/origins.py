@@ -14,7 +14,9 @@ from pathlib import Path
 from capdoit.config.readers import Plain, read_plain
 from capdoit.config.settings import DEFAULT_LOG, HOST, STAGE, TOP, Schema, SettingRule
 from capdoit.config.stages import Config, HostConfig, Stage
-from capdoit.config.yaml_nodes import FAST, EnvironmentValue, YamlValue, read_yaml
+from capdoit.config.tags import read_source
+from capdoit.config.yaml_nodes import FAST, ComputedValue, YamlValue, read_text, read_yaml
+from capdoit.sources import ControllerCommand, EnvironmentVariable, Source
 from capdoit.text import join_names, make_printable
 from capdoit.url_credentials import MASK, mask_url_passwords
 
@@ -31,13 +33,14 @@ class Setting:
     Attributes:
         name: name in deploy.yml; in a mapping, the full path: ``default_env.LANG``.
         value: the value as deploy.yml has it, or as the environment variable has it; for a recipe, whether it is on.
-            None for a secret, and if the variable is not set.
+            None for a secret, for the output of a command, and if the variable is not set.
         level: the level of deploy.yml that has it (``top``, ``stage`` or ``host``), ``default``, ``recipe`` for what a
             recipe brings, ``variable`` for ``branch=``.
         place: file and line; for a variable, how it is set; empty for other levels.
         host: name of the host that has it; empty for other levels.
         variable: environment variable that holds the value; empty if there is none.
-        is_set: whether that variable is set.
+        is_set: whether that variable is set, or has a default.
+        command: command that prints the value, which is not run for this; empty if there is none.
         recipe: name of the recipe that brings it; empty for other levels.
     """
 
@@ -48,6 +51,7 @@ class Setting:
     host: str = ""
     variable: str = ""
     is_set: bool = True
+    command: str = ""
     recipe: str = ""
 
     @property
@@ -55,6 +59,8 @@ class Setting:
         """The value for people; a secret is masked."""
         if not self.is_set:
             return "(not set)"
+        if self.command:
+            return f"!cmd {self.command}"
         if self.is_recipe:
             return "on" if self.value else "off"
         return MASK if self.is_secret else _as_text(self.value)
@@ -67,7 +73,8 @@ class Setting:
     @property
     def is_secret(self) -> bool:
         """True if its value is never shown."""
-        return bool(self.variable) and self.first_name in ("default_env", "recipes", "repo_url")
+        is_from_variable = bool(self.variable) and self.first_name in ("default_env", "recipes", "repo_url")
+        return bool(self.command) or is_from_variable
 
     @property
     def is_recipe(self) -> bool:
@@ -105,7 +112,7 @@ def read_written_settings(config: Config, environment: Mapping[str, str]) -> Wri
         ConfigError: the file cannot be read any more.
     """
     reader = _SettingReader(Schema(config.transfers), environment)
-    top = read_yaml(config.file, FAST).as_mapping()
+    top = read_yaml(config.file, read_text(config.file), FAST).as_mapping()
     stages = {name: value.as_mapping() for name, value in top["stages"].as_mapping().items()}
     return WrittenSettings(
         top=_by_key(reader.settings_of(top, TOP)),
@@ -204,23 +211,31 @@ class _SettingReader:
                 yield from (self._option(f"{name}.{recipe}.{key}", option) for key, option in options.items())
         elif value.kind == "map" and name not in OVERRIDDEN_WHOLE:
             yield from (self._option(f"{name}.{key}", item, is_text=True) for key, item in value.as_mapping().items())
-        elif value.kind == "!env":
-            yield self._from_environment(name, value)
         else:
-            yield _setting(name, value, _typed(self._rules[name], value))
+            yield self._scalar(name, value)
 
     def _option(self, name: str, value: YamlValue, is_text: bool = False) -> Setting:
-        if value.kind == "!env":
-            return self._from_environment(name, value)
+        source = read_source(value)
+        if source:
+            return self._from_elsewhere(name, value, source)
         return _setting(name, value, _text(value) if is_text else read_plain(value))
 
-    def _from_environment(self, name: str, value: YamlValue) -> Setting:
-        variable = _text(value)
-        setting = replace(_setting(name, value, None), variable=variable, is_set=variable in self._environment)
-        if setting.is_secret or not setting.is_set:
+    def _scalar(self, name: str, value: YamlValue) -> Setting:
+        source = read_source(value)
+        if source:
+            return self._from_elsewhere(name, value, source)
+        return _setting(name, value, _typed(self._rules[name], value))
+
+    def _from_elsewhere(self, name: str, value: YamlValue, source: Source) -> Setting:
+        setting = _setting(name, value, None)
+        if isinstance(source, ControllerCommand):
+            return replace(setting, command=make_printable(source.command))
+        assert isinstance(source, EnvironmentVariable)  # noqa: S101 - there are two kinds
+        text = source.find(self._environment)
+        setting = replace(setting, variable=source.variable, is_set=text is not None)
+        if setting.is_secret or text is None:
             return setting
-        found = _typed(self._rules[name], EnvironmentValue(value, self._environment[variable]))
-        return replace(setting, value=_masked(found))
+        return replace(setting, value=_masked(_typed(self._rules[name], ComputedValue(value, text, source.noun))))
 
 
 def _typed(rule: SettingRule, value: YamlValue) -> Plain:

@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
+from capdoit.config.tags import MAPPINGS, read_source
 from capdoit.config.yaml_nodes import ANY_SIZE, FALSE_WORDS, YamlValue
 from capdoit.layout import is_inside
 from capdoit.script import NAME, REFERENCE, EnvValue, Secret, Template
@@ -278,7 +279,13 @@ def read_application(value: YamlValue) -> str:
     return text
 
 
-@accepting({**STRINGS_BY_NAME, "propertyNames": matching(NAME)})
+@accepting(
+    {
+        "type": "object",
+        "propertyNames": matching(NAME),
+        "additionalProperties": {"anyOf": [{"type": ["string", "number"]}, *MAPPINGS]},
+    }
+)
 def read_environment(value: YamlValue) -> dict[str, EnvValue | Secret]:
     """Read a mapping of environment variables to strings, templates and secrets.
 
@@ -289,7 +296,7 @@ def read_environment(value: YamlValue) -> dict[str, EnvValue | Secret]:
     for name, item in value.as_mapping("a mapping of names to strings").items():
         if not NAME.fullmatch(name):
             item.add_mistake("not a valid name of an environment variable")
-        env[name] = _read_secret(item) if item.kind == "!env" else _read_template(item)
+        env[name] = read_secret(item) or _read_template(item)
     return {**{name.upper(): value for name, value in env.items() if name.islower()}, **env}
 
 
@@ -305,21 +312,15 @@ def read_roles(value: YamlValue) -> tuple[str, ...]:
     return tuple(_read_role(item) for item in value.as_list())
 
 
+def read_secret(value: YamlValue) -> Secret | None:
+    """Read a secret, by its tag; return None for a value without one."""
+    source = read_source(value)
+    return Secret(source, f"{value.place}: {value.path}") if source else None
+
+
 def _read_template(value: YamlValue) -> EnvValue:
     text = value.as_string(may_be_empty=True)
     return Template(text) if REFERENCE.search(text) else text
-
-
-def read_variable_name(value: YamlValue) -> str:
-    """Read the name of an environment variable behind ``!env``."""
-    variable = str(value.node.value)
-    if not NAME.fullmatch(variable):
-        value.add_mistake("expected the name of an environment variable after !env")
-    return variable
-
-
-def _read_secret(value: YamlValue) -> Secret:
-    return Secret(read_variable_name(value))
 
 
 def _read_ssh_option(value: YamlValue) -> str:
@@ -366,7 +367,6 @@ def read_plain(value: YamlValue) -> Plain:
         "float": YamlValue.as_number,
         "seq": lambda value: [item.as_string() for item in value.as_list()],
         "map": lambda value: {name: item.as_string(may_be_empty=True) for name, item in value.as_mapping().items()},
-        "!env": _read_secret,
         "null": lambda _: None,
     }
-    return readers.get(value.kind, YamlValue.as_string)(value)
+    return read_secret(value) or readers.get(value.kind, YamlValue.as_string)(value)

@@ -31,12 +31,13 @@ from capdoit.config.readers import (
     read_shared_to,
     read_ssh_options,
     read_string,
-    read_variable_name,
     whole_number_reader,
 )
 from capdoit.config.synonyms import hint_at_synonyms
-from capdoit.config.yaml_nodes import EnvironmentValue, YamlValue
+from capdoit.config.tags import read_source
+from capdoit.config.yaml_nodes import ComputedValue, YamlValue
 from capdoit.script import SecretText
+from capdoit.sources import EnvironmentVariable, Source
 
 TOP, STAGE, HOST = "top", "stage", "host"
 ANYWHERE = (TOP, STAGE, HOST)
@@ -58,9 +59,10 @@ class SettingRule:
         levels: the levels that may have it: ``top``, ``stage``, ``host``.
         default: value of a transfer's setting that is not set; None for no value.
         is_required: whether a transfer cannot work without this setting.
-        is_scalar: whether the value is a single text, number or word, which may be ``!env NAME``.
-        is_text: whether other settings depend on the text, so that an unset variable needs a placeholder.
-        is_for_deploys: whether only deploys use it; a rollback then does not need its environment variable.
+        is_scalar: whether the value is a single text, number or word, which may be ``!env NAME`` or ``!cmd COMMAND``.
+        is_text: whether other settings depend on the text, so that one that is not known needs a placeholder.
+        is_for_deploys: whether only deploys use it; a rollback then does not need its variable or command.
+        is_for_loading: whether `doit list` uses it, which runs no command.
         is_secret: whether its value is masked if it comes from an environment variable.
     """
 
@@ -72,6 +74,7 @@ class SettingRule:
     is_scalar: bool = True
     is_text: bool = False
     is_for_deploys: bool = False
+    is_for_loading: bool = False
     is_secret: bool = False
 
 
@@ -174,23 +177,25 @@ RULES_OF_HOSTS = {
 
 
 @dataclass(frozen=True)
-class UnsetSetting:
-    """A setting whose value is ``!env NAME``, where NAME is not set.
+class PendingSetting:
+    """A setting whose value is not known yet: of a variable that is not set, or of a command that has not run.
 
     Attributes:
+        name: name of the setting.
         rule: the rule for the setting.
-        variable: name of the environment variable.
-        problem: sentence for the operator, which begins with file, line and column.
+        source: the source of its value.
+        user: the place of the setting in the file, and its path, for messages.
     """
 
+    name: str
     rule: SettingRule
-    variable: str
-    problem: str
+    source: Source
+    user: str
 
     @property
     def placeholder(self) -> str:
-        """The text in place of the value. What needs the value is refused."""
-        return f"/unset/{self.variable}"
+        """The text in place of the value, until something needs it."""
+        return f"/unset/{self.source.tag}"
 
 
 class TransferSettings(Protocol):
@@ -249,12 +254,16 @@ class Schema:
                 is_scalar=False,
             ),
             "default_stage": SettingRule(
-                Reader(lambda value: value, STRING), "The stage that is used without a name.", (TOP,)
+                Reader(lambda value: value, STRING),
+                "The stage that is used without a name.",
+                (TOP,),
+                is_for_loading=True,
             ),
             "log": SettingRule(
                 read_log,
                 "The log file, relative to the directory of deploy.yml; off for none.",
                 (TOP,),
+                is_for_loading=True,
             ),
         }
 
@@ -278,16 +287,19 @@ class Schema:
         return {**hint_at_synonyms(levels, self.names_at(level)), **of_levels}
 
     def _read(self, name: str, value: YamlValue) -> Any:
-        """Read a setting; one whose environment variable is not set becomes an `UnsetSetting`."""
+        """Read a setting; one whose value is not known yet becomes a `PendingSetting`."""
         rule = self.rules[name]
-        if not rule.is_scalar or value.kind != "!env":
+        source = read_source(value) if rule.is_scalar else None
+        if source is None:
             return rule.read(value)
-        variable = read_variable_name(value)
-        if variable not in self._environment:
-            problem = f"{value.place}: {value.path} needs the environment variable {variable}, which is not set"
-            return UnsetSetting(rule, variable, problem)
-        found = rule.read(EnvironmentValue(value, self._environment[variable]))
-        return SecretText(found, variable) if rule.is_secret else found
+        if rule.is_for_loading and not isinstance(source, EnvironmentVariable):
+            value.add_mistake(f"{value.kind} cannot stand here: `doit list` needs the value and runs no command")
+        text = source.find(self._environment)
+        if text is None:
+            return PendingSetting(name, rule, source, f"{value.place}: {value.path}")
+        found = rule.read(ComputedValue(value, text, source.noun))
+        is_secret = isinstance(found, str) and (rule.is_secret or source.is_secret)
+        return SecretText(found, source) if is_secret else found
 
     def _read_stages(self, value: YamlValue) -> dict[str, tuple[YamlValue, dict[str, Any]]]:
         stages = value.as_mapping("a mapping of names to stages", "no stages; at least one is needed")

@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from capdoit.config.readers import Env, RecipeUse, SharedTo
-from capdoit.config.settings import DEFAULT_LOG, HOST, TOP, Schema, Transfers, UnsetSetting
-from capdoit.config.yaml_nodes import EXACT, FAST, YamlValue, read_yaml
+from capdoit.config.settings import DEFAULT_LOG, HOST, TOP, PendingSetting, Schema, Transfers
+from capdoit.config.yaml_nodes import EXACT, FAST, YamlValue, read_text, read_yaml
 from capdoit.errors import ConfigError
 from capdoit.layout import Layout
 from capdoit.text import find_meant_name, join_names, suggest_name
@@ -40,7 +40,7 @@ class HostConfig:
         env: environment of every command on it.
         ssh_options: options that are each given to ``ssh -o``.
         ssh_config: file for ``ssh -F``; None for ssh's own.
-        unset: its settings whose environment variables are not set.
+        pending: its settings whose values are not known yet.
     """
 
     name: str
@@ -57,7 +57,7 @@ class HostConfig:
     env: Env = field(repr=False)
     ssh_options: tuple[str, ...] = ()
     ssh_config: str | None = None
-    unset: tuple[UnsetSetting, ...] = field(default=(), repr=False)
+    pending: tuple[PendingSetting, ...] = field(default=(), repr=False)
 
 
 @dataclass(frozen=True)
@@ -68,7 +68,8 @@ class Stage:
         transfer_settings: settings of its transfer by name, defaults included.
         linked_files: the paths of its linked files below ``shared``.
         linked_sources: the files on the controller that ``doit setup`` uploads, absolute, by linked file.
-        unset: its settings whose environment variables are not set, without those of hosts.
+        pending: its settings whose values are not known yet, without those of hosts.
+        deploy_file: the file that it is read from; None in a test that makes a stage without one.
     """
 
     name: str
@@ -88,18 +89,33 @@ class Stage:
     timeout: int | None = None
     drill: str = "never"
     drill_max_age: int | None = None
-    unset: tuple[UnsetSetting, ...] = field(default=(), repr=False)
+    pending: tuple[PendingSetting, ...] = field(default=(), repr=False)
+    deploy_file: DeployFile | None = field(default=None, repr=False, compare=False)
 
-    def find_unset_settings(self, is_deploy: bool) -> list[str]:
-        """Return a sentence for each setting that is needed and whose environment variable is not set.
+    @property
+    def has_transfer(self) -> bool:
+        """True if its transfer and the settings of the transfer are known."""
+        return not {"transfer", *self.transfer_settings}.intersection(one.name for one in self.pending)
+
+    def find_pending(self, is_deploy: bool) -> list[PendingSetting]:
+        """Return the settings that are needed and whose values are not known yet, those of hosts included.
 
         Args:
             is_deploy: whether the settings that only deploys use are needed.
         """
-        needed = [one for one in self.unset if is_deploy or not one.rule.is_for_deploys]
-        return list(
-            dict.fromkeys(one.problem for one in (*needed, *(one for host in self.hosts for one in host.unset)))
-        )
+        needed = [one for one in self.pending if is_deploy or not one.rule.is_for_deploys]
+        return list(dict.fromkeys([*needed, *(one for host in self.hosts for one in host.pending)]))
+
+    def read_again(self) -> Stage:
+        """Return the stage with the values that are known by now, and with the hosts of this one.
+
+        Raises:
+            ConfigError: one of these values is wrong.
+        """
+        if self.deploy_file is None:
+            return self
+        fresh, names = self.deploy_file.load().stages[self.name], {host.name for host in self.hosts}
+        return fresh.only(tuple(host for host in fresh.hosts if host.name in names)).sharing(self.linked_dirs)
 
     @property
     def roles(self) -> set[str]:
@@ -139,6 +155,47 @@ class Config:
         return {role for stage in self.stages.values() for role in stage.roles}
 
 
+@dataclass(frozen=True)
+class DeployFile:
+    """The file deploy.yml as it was when it was read first: a change of the file changes no flow that runs.
+
+    Attributes:
+        file: its path.
+        text: its text.
+        transfers: all transfers by name; the first is the default.
+        environment: environment variables that ``!env NAME`` may name in settings.
+    """
+
+    file: Path
+    text: str = field(repr=False)
+    transfers: Transfers = field(repr=False)
+    environment: Mapping[str, str] = field(repr=False)
+
+    def load(self) -> Config:
+        """Read the settings.
+
+        Raises:
+            ConfigError: there are mistakes; holds all of them.
+        """
+        try:
+            return self._load(FAST)
+        except ConfigError:
+            return self._load(EXACT)
+
+    def _load(self, loader: Any) -> Config:
+        document, schema = read_yaml(self.file, self.text, loader), Schema(self.transfers, self.environment)
+        top = schema.read_settings(document, TOP)
+        if document.kind == "map" and "stages" not in top:
+            document.add_mistake("no stages; at least one is needed")
+        stages = {
+            name: _StageReader(schema, self, name, value, _merged(top, own)).stage()
+            for name, (value, own) in top.get("stages", {}).items()
+        }
+        default = _default_stage(top.get("default_stage"), stages)
+        document.mistakes.raise_if_any()
+        return Config(self.file, stages, default, self.transfers, _log(self.file, top.get("log", DEFAULT_LOG)))
+
+
 def load_config(file: Path, transfers: Transfers, environment: Mapping[str, str] | None = None) -> Config:
     """Read deploy.yml.
 
@@ -151,10 +208,7 @@ def load_config(file: Path, transfers: Transfers, environment: Mapping[str, str]
     Raises:
         ConfigError: deploy.yml has mistakes; holds all of them, each with file, line, column and path.
     """
-    try:
-        return _load(file, transfers, environment, FAST)
-    except ConfigError:
-        return _load(file, transfers, environment, EXACT)
+    return DeployFile(file, read_text(file), transfers, environment or {}).load()
 
 
 def choose_stage(config: Config, name: str | None) -> Stage:
@@ -178,29 +232,15 @@ def choose_stage(config: Config, name: str | None) -> Stage:
 # -- from settings to stages
 
 
-def _load(file: Path, transfers: Transfers, environment: Mapping[str, str] | None, loader: Any) -> Config:
-    document, schema = read_yaml(file, loader), Schema(transfers, environment)
-    top = schema.read_settings(document, TOP)
-    if document.kind == "map" and "stages" not in top:
-        document.add_mistake("no stages; at least one is needed")
-    stages = {
-        name: _StageReader(schema, file, name, value, _merged(top, own)).stage()
-        for name, (value, own) in top.get("stages", {}).items()
-    }
-    default = _default_stage(top.get("default_stage"), stages)
-    document.mistakes.raise_if_any()
-    return Config(file, stages, default, transfers, _log(file, top.get("log", DEFAULT_LOG)))
-
-
-def _log(file: Path, path: str | UnsetSetting | None) -> Path | None:
+def _log(file: Path, path: str | PendingSetting | None) -> Path | None:
     """Return the path of the log file, which may be relative to the directory of deploy.yml."""
     if path is None:
         return None
-    return file.parent / Path(DEFAULT_LOG if isinstance(path, UnsetSetting) else path).expanduser()
+    return file.parent / Path(DEFAULT_LOG if isinstance(path, PendingSetting) else path).expanduser()
 
 
-def _default_stage(value: YamlValue | UnsetSetting | None, stages: Mapping[str, Stage]) -> str | None:
-    if isinstance(value, UnsetSetting):
+def _default_stage(value: YamlValue | PendingSetting | None, stages: Mapping[str, Stage]) -> str | None:
+    if isinstance(value, PendingSetting):
         return None
     name = value.as_string() if value else None
     if value and name and stages and name not in stages:
@@ -232,16 +272,16 @@ def _merged_recipes(
 
 
 def _with_placeholders(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Return settings with placeholders for values that are not set in the environment; defaults apply to the rest."""
+    """Return settings with placeholders for texts that are not known yet; defaults apply to other values."""
     return {
-        name: value.placeholder if isinstance(value, UnsetSetting) else value
+        name: value.placeholder if isinstance(value, PendingSetting) else value
         for name, value in settings.items()
-        if not isinstance(value, UnsetSetting) or value.rule.is_text
+        if not isinstance(value, PendingSetting) or value.rule.is_text
     }
 
 
-def _list_unset(settings: Mapping[str, Any], names: Iterable[str]) -> tuple[UnsetSetting, ...]:
-    return tuple(value for name in names if isinstance(value := settings.get(name), UnsetSetting))
+def _list_pending(settings: Mapping[str, Any], names: Iterable[str]) -> tuple[PendingSetting, ...]:
+    return tuple(value for name in names if isinstance(value := settings.get(name), PendingSetting))
 
 
 def _fields_of(kind: type, settings: Mapping[str, Any]) -> dict[str, Any]:
@@ -253,8 +293,11 @@ def _fields_of(kind: type, settings: Mapping[str, Any]) -> dict[str, Any]:
 class _StageReader:
     """The reader of one stage, with checks that need several of its settings."""
 
-    def __init__(self, schema: Schema, file: Path, name: str, value: YamlValue, settings: Mapping[str, Any]) -> None:
-        self._schema, self._file, self._name = schema, file, name
+    def __init__(
+        self, schema: Schema, deploy_file: DeployFile, name: str, value: YamlValue, settings: Mapping[str, Any]
+    ) -> None:
+        self._schema, self._deploy_file, self._name = schema, deploy_file, name
+        self._directory = deploy_file.file.parent.absolute()
         self._value, self._written = value, settings
         self._settings = _with_placeholders(settings)
 
@@ -270,11 +313,12 @@ class _StageReader:
             "name": self._name,
             "hosts": hosts,
             "transfer": transfer,
+            "deploy_file": self._deploy_file,
             "transfer_settings": transfer_settings,
             "linked_files": self._linked_files,
             "linked_sources": self._linked_sources(),
             "recipes": tuple(use for use in self._settings["recipes"].values() if use),
-            "unset": _list_unset(self._written, self._schema.names_only_at_stages()),
+            "pending": _list_pending(self._written, self._schema.names_only_at_stages()),
         }
         return Stage(**_fields_of(Stage, {**self._settings, **made}))
 
@@ -321,12 +365,12 @@ class _StageReader:
     def _linked_sources(self) -> dict[str, Path]:
         """Return the files on the controller, which may be relative to the directory of deploy.yml, by linked file."""
         named = {path: source for path, source in self._settings.get("linked_files", ()) if source}
-        return {path: self._file.parent.absolute() / Path(source).expanduser() for path, source in named.items()}
+        return {path: self._directory / Path(source).expanduser() for path, source in named.items()}
 
     def _check_hosts_differ(self, hosts: Iterable[HostConfig]) -> None:
         """Check that no two hosts are one directory, which a deploy would change twice."""
         seen: dict[tuple[object, ...], str] = {}
-        for host in (host for host in hosts if not host.no_release):
+        for host in (host for host in hosts if not (host.no_release or host.pending)):
             machine: tuple[object, ...] = () if host.transport == "local" else (host.hostname, host.port)
             machine += (host.user,) if host.layout.is_below_home else ()
             other = seen.setdefault((machine, host.layout.deploy_to), host.name)
@@ -346,8 +390,8 @@ class _StageReader:
             "layout": self._layout(value, settings.get("deploy_to") or self._default_directory, is_local),
             "env": settings["default_env"],
             "logs": settings.get("logs", () if settings.get("no_release") else DEFAULT_LOGS),
-            "ssh_config": str(self._file.parent.absolute() / ssh_config) if ssh_config else None,
-            "unset": _list_unset(written, names),
+            "ssh_config": str(self._directory / ssh_config) if ssh_config else None,
+            "pending": _list_pending(written, names),
         }
         return HostConfig(**_fields_of(HostConfig, {**settings, **made}))
 
@@ -357,7 +401,7 @@ class _StageReader:
 
     def _layout(self, host: YamlValue, deploy_to: str, is_local: bool) -> Layout:
         if is_local:
-            return Layout(str(self._file.parent.absolute() / Path(deploy_to).expanduser()))
+            return Layout(str(self._directory / Path(deploy_to).expanduser()))
         layout = Layout(deploy_to)
         if not (deploy_to.startswith("/") or layout.is_below_home):
             expected = "an absolute path or ~/… on a host that is reached by ssh"

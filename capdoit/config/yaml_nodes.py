@@ -97,6 +97,15 @@ class YamlValue:
         """YAML's name of the type: ``str``, ``map``, …; for other tags, the tag."""
         return str(self.node.tag).removeprefix(TAG_PREFIX)
 
+    def untagged(self) -> YamlValue:
+        """Return the value without its tag, as it is behind ``!env``."""
+        if isinstance(self.node, yaml.ScalarNode):
+            kind = "str" if self.node.value else "null"
+        else:
+            kind = "map" if isinstance(self.node, yaml.MappingNode) else "seq"
+        node = type(self.node)(f"{TAG_PREFIX}{kind}", self.node.value, self.node.start_mark, self.node.end_mark)
+        return YamlValue(node, self.path, self.mistakes, self.key)
+
     def add_mistake(self, text: str) -> None:
         """Add a mistake; for a mapping or a list, its place is that of the key."""
         node = self.node if isinstance(self.node, yaml.ScalarNode) else self.key
@@ -237,16 +246,17 @@ class YamlValue:
         return "nothing" if self.kind in ("str", "null") else kind
 
 
-class EnvironmentValue(YamlValue):
-    """The value of an environment variable that ``!env NAME`` names. Mistakes name the variable only.
+class ComputedValue(YamlValue):
+    """A text in place of a value of the file. It comes from elsewhere and may be secret, so mistakes do not show it.
 
     Args:
-        value: the value ``!env NAME``.
-        text: content of the variable.
+        value: the value of the file.
+        text: the text in its place.
+        noun: what mistakes call the text.
     """
 
-    def __init__(self, value: YamlValue, text: str) -> None:
-        self._variable = str(value.node.value)
+    def __init__(self, value: YamlValue, text: str, noun: str) -> None:
+        self._noun = noun
         node = yaml.ScalarNode(f"{TAG_PREFIX}str", text, value.node.start_mark, value.node.end_mark)
         super().__init__(node, value.path, value.mistakes, value.key)
 
@@ -265,25 +275,34 @@ class EnvironmentValue(YamlValue):
     def add_mistake(self, text: str) -> None:
         """Add a mistake without the value, which may be secret."""
         expected = text.partition(", expected ")[2]
-        super().add_mistake(f"found the value of {self._variable}, expected {expected or 'another one'}")
+        super().add_mistake(f"found {self._noun}, expected {expected or 'another one'}")
 
 
-def read_yaml(file: Path, loader: Any) -> YamlValue:
-    """Read a YAML file; no tag creates a Python object.
-
-    Args:
-        file: path of the file.
-        loader: `FAST` or `EXACT`.
+def read_text(file: Path) -> str:
+    """Return the text of a YAML file.
 
     Raises:
-        ConfigError: the file cannot be read or is not YAML; has line and column.
+        ConfigError: the file cannot be read.
     """
     try:
-        text = file.read_text(encoding="utf-8")
+        return file.read_text(encoding="utf-8")
     except OSError as error:
         raise ConfigError(f"{file}: {error.strerror}; `doit cap install` writes an example") from None
     except UnicodeDecodeError as error:
         raise ConfigError(f"{file}: not UTF-8 at byte {error.start}") from None
+
+
+def read_yaml(file: Path, text: str, loader: Any) -> YamlValue:
+    """Read the text of a YAML file; no tag creates a Python object.
+
+    Args:
+        file: path of the file, for messages.
+        text: its text.
+        loader: `FAST` or `EXACT`.
+
+    Raises:
+        ConfigError: the text is not YAML; has line and column.
+    """
     node = _compose(file, text, loader)
     if node is None:
         raise ConfigError(f"{file}: is empty; remove it, and `doit cap install` writes an example")

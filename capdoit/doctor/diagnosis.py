@@ -16,7 +16,7 @@ from capdoit.doctor.host_condition import Condition, examine_host
 from capdoit.doctor.ssh_route import SshRoute, find_ssh_route
 from capdoit.errors import Outcome, answers
 from capdoit.event_bus import EventBus
-from capdoit.operations.connections import make_fleet, refuse_unset_settings, without_unset_secrets
+from capdoit.operations.connections import compute_settings, make_fleet, without_unknown_secrets
 from capdoit.text import get_first_line
 
 
@@ -70,7 +70,7 @@ def diagnose(stage: Stage, config: Config, events: EventBus, more: Sequence[Find
     """
     written = read_written_settings(config, os.environ)
     settings = effective_settings(written, config, stage.name)
-    events.redactor.add(os.environ[s.variable] for s in settings if s.is_secret and s.is_set)
+    events.redactor.add(os.environ.get(s.variable, "") for s in settings if s.is_secret)
     programs = controller.find_versions()
     routes, conditions = _examine_hosts(stage, events, has_ssh=programs["ssh"] is not None)
     unused = find_unused_settings(written, config, stage.name)
@@ -87,8 +87,8 @@ def diagnose(stage: Stage, config: Config, events: EventBus, more: Sequence[Find
 def _examine_hosts(
     stage: Stage, events: EventBus, has_ssh: bool
 ) -> tuple[list[Outcome[SshRoute]], list[Outcome[Condition]]]:
-    refuse_unset_settings(stage, is_deploy=False)
-    fleet = make_fleet(without_unset_secrets(stage), events)
+    stage = compute_settings(stage, is_deploy=False)
+    fleet = make_fleet(without_unknown_secrets(stage), events)
     with closing(fleet):
         by_ssh = [host for host in fleet.connections if has_ssh and host.config.transport == "ssh"]
         routes = fleet.each(lambda host: find_ssh_route(host.config), by_ssh, stop_on_failure=False)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import os
 import secrets
-from collections.abc import Container, Iterator
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,12 +14,14 @@ from capdoit.errors import ConfigError
 from capdoit.event_bus import EventBus
 from capdoit.events import FlowStarted, SecretsNotMasked
 from capdoit.hooks.hook import Hook
+from capdoit.hooks.options import secrets_in_options
 from capdoit.operations.connections import (
+    compute_settings,
     find_unmasked_secrets,
-    find_unset_secrets,
+    list_secrets,
     make_fleet,
-    refuse_unset_settings,
-    without_unset_secrets,
+    reveal_secrets,
+    without_unknown_secrets,
 )
 from capdoit.output.report_files import refuse_report_file
 from capdoit.state.context import FlowContext
@@ -133,9 +135,8 @@ def _load_plan(definition: FlowDefinition, variables: Variables) -> PlanFile | N
 def _make_request(
     definition: FlowDefinition, variables: Variables, undone_release: str = "", is_drill: bool = False
 ) -> FlowRequest:
-    """Return the request of a flow on the selected hosts; errors as in `refuse_unset_settings`."""
-    stage = select_release_hosts(definition.stage, variables)
-    refuse_unset_settings(stage, definition.flow == "deploy")
+    """Return the request of a flow on the selected hosts; errors as in `compute_settings`."""
+    stage = compute_settings(select_release_hosts(definition.stage, variables), definition.flow == "deploy")
     declared = definition.declared
     failed = tuple(hook for hook in declared.failed if hook.name not in variables.skip)
     return FlowRequest(
@@ -145,7 +146,7 @@ def _make_request(
         variables=variables,
         declared=replace(declared, failed=failed),
         task_names=tuple(task.name for task in definition.tasks if task.name not in variables.skip),
-        branch=transfer_of(definition.stage).source(definition.stage, variables.branch),
+        branch=transfer_of(stage).source(stage, variables.branch),
         run_id=secrets.token_hex(8),
         operator=join_lines(current_operator()),
         undone_release=undone_release,
@@ -164,10 +165,10 @@ def _refuse_changed_project(definition: FlowDefinition, request: FlowRequest, pl
 
 def _make_context(definition: FlowDefinition, request: FlowRequest, events: EventBus) -> FlowContext:
     stage, recipe_secrets = request.stage, definition.declared.secrets
-    if not request.is_deploy:  # a rollback needs nothing but the hosts, so a secret may be unset
-        _refuse_unset_secrets_of_hooks(definition, request)
-        stage = without_unset_secrets(stage)
-        recipe_secrets = tuple(secret for secret in recipe_secrets if secret.variable in os.environ)
+    if not request.is_deploy:  # a rollback needs nothing but the hosts, so secrets that nothing uses are left out
+        _reveal_secrets_of_hooks(definition, request, events)
+        stage = without_unknown_secrets(stage)
+        recipe_secrets = tuple(secret for secret in recipe_secrets if secret.is_known)
     progress = Progress()
     events = events.for_flow(progress.apply, request.run_id)
     fleet = make_fleet(stage, events, recipe_secrets)
@@ -175,18 +176,28 @@ def _make_context(definition: FlowDefinition, request: FlowRequest, events: Even
     return FlowContext(request, fleet, events, executor, progress)
 
 
-def _refuse_unset_secrets_of_hooks(definition: FlowDefinition, request: FlowRequest) -> None:
-    """Refuse a rollback with hooks whose commands would lack secrets of default_env.
+def _reveal_secrets_of_hooks(definition: FlowDefinition, request: FlowRequest, events: EventBus) -> None:
+    """Read the secrets that the hooks of a rollback use. A missing option of a recipe fails its hook only.
 
     Raises:
-        ConfigError: names the variables and the hooks.
+        ConfigError: a secret of default_env cannot be had; names the hooks whose commands would lack it.
     """
-    unset = {host.name: names for host in request.stage.hosts if (names := find_unset_secrets(host))}
-    users = [hook.name for hook in _hooks_of_rollback(definition, request) if _runs_on(hook, request.stage, unset)]
-    if users:
-        variables = join_names(dict.fromkeys(name for names in unset.values() for name in names))
-        needs = f"default_env needs the environment variable {variables}, which is not set, for {join_names(users)}"
-        raise ConfigError(f"{needs}; set it, or leave them out with skip= (a guard: migrations=keep); nothing was done")
+    hooks = [*_hooks_of_rollback(definition, request)]
+    for secret in (one for hook in (*hooks, *request.declared.failed) for one in secrets_in_options(hook.options)):
+        with suppress(ConfigError):
+            reveal_secrets([secret], events)
+    for host in request.stage.hosts:
+        users = [hook.name for hook in hooks if hook.accepts_roles(host.roles)]
+        if users:
+            _reveal_environment(request.stage.only((host,)), users, events)
+
+
+def _reveal_environment(stage: Stage, users: Sequence[str], events: EventBus) -> None:
+    try:
+        reveal_secrets(list_secrets(stage), events)
+    except ConfigError as error:
+        advice = "provide it, or leave them out with skip= (a guard: migrations=keep); nothing was done"
+        raise ConfigError(*(f"{one}, for {join_names(users)}; {advice}" for one in error.mistakes)) from None
 
 
 def _hooks_of_rollback(definition: FlowDefinition, request: FlowRequest) -> Iterator[Hook]:
@@ -196,10 +207,6 @@ def _hooks_of_rollback(definition: FlowDefinition, request: FlowRequest) -> Iter
             yield task.hook
     if request.variables.migrations != "keep":
         yield from definition.declared.probes_and_guards
-
-
-def _runs_on(hook: Hook, stage: Stage, hosts: Container[str]) -> bool:
-    return any(hook.accepts_roles(host.roles) for host in stage.hosts if host.name in hosts)
 
 
 def _report_unmasked_secrets(definition: FlowDefinition, context: FlowContext) -> None:

@@ -39,7 +39,7 @@ TYPES: Mapping[Any, OptionType] = {
     int: OptionType("integer", {"type": "integer", "minimum": 0, "maximum": ANY_SIZE}),
     float: OptionType("number", {"type": "number"}),
     bool: OptionType("true or false", BOOLEAN),
-    Secret: OptionType("secret (!env NAME)", matching(NAME)),
+    Secret: OptionType("secret (!env NAME)", {"anyOf": [matching(NAME), {"$ref": "#/definitions/elsewhere"}]}),
     RoleNames: OptionType("list of roles", STRINGS),
     tuple[str, ...]: OptionType("list of strings", STRINGS),
     Mapping[str, str]: OptionType("mapping of strings", STRINGS_BY_NAME),

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import replace
+from functools import partial
+from typing import TypeVar
 
+from capdoit.config.settings import PendingSetting
 from capdoit.config.stages import HostConfig, Stage
-from capdoit.errors import ConfigError
+from capdoit.errors import ConfigError, MistakeCollector, ValueUnavailable
 from capdoit.event_bus import EventBus
 from capdoit.hosts.connection import Connection
 from capdoit.hosts.fleet import Fleet
 from capdoit.hosts.logins import Logins
 from capdoit.redaction import is_too_short
 from capdoit.script import Secret, SecretText
-from capdoit.text import join_names
+from capdoit.sources import list_secret_outputs
 from capdoit.url_credentials import find_url_passwords, without_secrets
+
+T = TypeVar("T")
 
 
 def make_fleet(stage: Stage, events: EventBus, secrets: Iterable[Secret] = ()) -> Fleet:
@@ -27,56 +31,64 @@ def make_fleet(stage: Stage, events: EventBus, secrets: Iterable[Secret] = ()) -
         secrets: more secrets to mask, such as those in options of recipes.
 
     Raises:
-        ConfigError: the environment variable of a secret is not set.
+        ConfigError: a secret cannot be had, such as one of an environment variable that is not set.
     """
-    events.redactor.add(_reveal([*secrets, *_secrets(stage.hosts)]))
+    reveal_secrets([*secrets, *list_secrets(stage)], events)
     events.redactor.add(_secrets_of_transfer(stage))
     logins = Logins(stage.hosts)
     return Fleet([Connection(config, events, logins) for config in stage.hosts], events)
 
 
-def refuse_unset_settings(stage: Stage, is_deploy: bool) -> None:
-    """Refuse to work on a stage with settings that are needed and whose environment variables are not set.
+def reveal_secrets(secrets: Iterable[Secret], events: EventBus) -> None:
+    """Read secrets, so that they are known and masked from now on.
+
+    Raises:
+        ConfigError: has the reason of each secret that cannot be had.
+    """
+    secrets = [*dict.fromkeys(secrets)]
+    _get_all(secret.reveal for secret in secrets)
+    events.redactor.add([*(secret.source.find_secret() for secret in secrets), *list_secret_outputs()])
+
+
+def compute_settings(stage: Stage, is_deploy: bool) -> Stage:
+    """Return a stage with the values of the settings that are needed; their commands run now, if they did not yet.
 
     Args:
         stage: the stage with the selected hosts.
         is_deploy: whether the settings that only deploys use are needed.
 
     Raises:
-        ConfigError: names each setting with its place, and the variable.
+        ConfigError: has the place of each setting without a value, and the reason; or a value is wrong.
     """
-    if problems := stage.find_unset_settings(is_deploy):
-        raise ConfigError(*problems)
+    pending = stage.find_pending(is_deploy)
+    _get_all(partial(_compute, one) for one in pending)
+    return stage.read_again() if pending else stage
+
+
+def list_secrets(stage: Stage) -> list[Secret]:
+    """Return the secrets in the environment of the hosts of a stage."""
+    return [value for host in stage.hosts for value in host.env.values() if isinstance(value, Secret)]
 
 
 def find_unmasked_secrets(stage: Stage, secrets: Iterable[Secret] = ()) -> tuple[str, ...]:
-    """Return the environment variables of the secrets that are too short to be masked, in order.
+    """Return the sources of the known secrets that are too short to be masked, in order.
 
     Args:
         stage: the stage with the selected hosts.
         secrets: more secrets, such as those in options of recipes.
     """
-    values = {one.variable: os.environ.get(one.variable, "") for one in (*_secrets(stage.hosts), *secrets)}
-    return tuple(variable for variable, value in values.items() if is_too_short(value))
+    sources = dict.fromkeys(secret.source for secret in (*list_secrets(stage), *secrets))
+    return tuple(source.name for source in sources if is_too_short(source.find_secret()))
 
 
-def without_unset_secrets(stage: Stage) -> Stage:
-    """Return a stage without the secrets that are not set: read-only commands do not need them."""
-    return stage.only(tuple(map(_without_unset_secrets, stage.hosts)))
+def without_unknown_secrets(stage: Stage) -> Stage:
+    """Return a stage without the secrets that are not set or not computed: read-only commands do not need them."""
+    return stage.only(tuple(map(_without_unknown_secrets, stage.hosts)))
 
 
-def find_unset_secrets(config: HostConfig) -> list[str]:
-    """Return the environment variables of a host's secrets that are not set."""
-    return [secret.variable for secret in _secrets([config]) if secret.variable not in os.environ]
-
-
-def _without_unset_secrets(config: HostConfig) -> HostConfig:
-    env = {k: v for k, v in config.env.items() if not isinstance(v, Secret) or v.variable in os.environ}
+def _without_unknown_secrets(config: HostConfig) -> HostConfig:
+    env = {name: v for name, v in config.env.items() if not isinstance(v, Secret) or v.is_known}
     return replace(config, env=env)
-
-
-def _secrets(hosts: Iterable[HostConfig]) -> list[Secret]:
-    return [value for host in hosts for value in host.env.values() if isinstance(value, Secret)]
 
 
 def _secrets_of_transfer(stage: Stage) -> list[str]:
@@ -90,7 +102,18 @@ def _secrets_of_transfer(stage: Stage) -> list[str]:
     ]
 
 
-def _reveal(secrets: Sequence[Secret]) -> list[str]:
-    if unset := sorted({secret.variable for secret in secrets if secret.variable not in os.environ}):
-        raise ConfigError(f"deploy.yml needs the environment variable {join_names(unset)}, which is not set")
-    return [secret.reveal() for secret in secrets]
+def _compute(setting: PendingSetting) -> str:
+    try:
+        return setting.source.read()
+    except ValueUnavailable as error:
+        raise ConfigError(f"{setting.user} {error}") from None
+
+
+def _get_all(values: Iterable[Callable[[], T]]) -> list[T]:
+    """Return the values of functions, or raise ConfigError with all mistakes."""
+    found, mistakes = [], MistakeCollector()
+    for get in values:
+        with mistakes.collect():
+            found.append(get())
+    mistakes.refuse()
+    return found

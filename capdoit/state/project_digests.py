@@ -80,8 +80,9 @@ def _have(names: Sequence[str]) -> str:
 def _digest_settings(stage: Stage) -> dict[str, str]:
     """Return the digest of each setting; of secrets only the names count, and passwords in URLs do not."""
     values = {one.name: getattr(stage, one.name) for one in fields(stage)}
+    del values["hosts"], values["recipes"], values["pending"], values["deploy_file"]
     # Neither a question nor the files that `doit setup` uploads change anything of a flow.
-    del values["hosts"], values["recipes"], values["confirm"], values["linked_sources"]
+    del values["confirm"], values["linked_sources"]
     values |= values.pop("transfer_settings")
     for host in stage.hosts:
         values |= {f"{name}{OF}{host.name}": value for name, value in _settings_of(host).items()}
@@ -92,6 +93,7 @@ def _settings_of(host: HostConfig) -> dict[str, object]:
     host = replace(host, ssh_config=_read_text(host.ssh_config))
     values = {one.name: getattr(host, one.name) for one in fields(host)}
     deploy_to, env = values.pop("layout"), values.pop("env")
+    del values["pending"]
     return {**values, "deploy_to": deploy_to, "default_env": sorted(env.items())}
 
 

@@ -115,7 +115,7 @@ def test_a_rollback_goes_ahead_without_the_address(stage: Stages, hook: Site) ->
         shop.deploy(env=webhook_env(hook.url)).ok()
     assert "needs the environment variable WEBHOOK" in shop.deploy().failed().out
     done = shop.rollback().ok()
-    assert "the environment variable WEBHOOK is not set" in done.out
+    assert "recipes.notify.url needs the environment variable WEBHOOK, which is not set" in done.out
 
 
 def test_nothing_is_sent_in_a_dry_run(stage: Stages, hook: Site) -> None:

@@ -57,7 +57,7 @@ def test_a_rollback_whose_hooks_would_lack_it_is_refused_and_names_them(project:
     live = project.current("web1")
     project.dodo(DODO + dedent(HOOK).format(arguments=""))
     said = project.doit("rollback:production").failed().out
-    assert "default_env needs the environment variable TOKEN, which is not set, for restart; set it, or leave" in said
+    assert "TOKEN needs the environment variable TOKEN, which is not set, for restart; provide it, or leave" in said
     assert project.current("web1") == live
     project.doit("rollback:production", "skip=restart", check=True)
     assert project.current("web1") != live
@@ -95,7 +95,7 @@ def test_a_guard_needs_it_unless_the_operator_keeps_the_migrations(project: Proj
     project.config(recipes={"database": {}})
     write_secret(project)
     said = project.doit("rollback:production").failed().out
-    assert "which is not set, for database.applied, database.refuse; set it" in said
+    assert "which is not set, for database.applied, database.refuse; provide it" in said
     project.doit("rollback:production", "migrations=keep", check=True)
 
 

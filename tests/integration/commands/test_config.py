@@ -119,6 +119,7 @@ def test_json_has_values_with_their_types(shop: Project) -> None:
         "recipe": None,
         "variable": "REPO",
         "is_set": True,
+        "command": None,
         "is_secret": True,
     }
 

@@ -26,7 +26,7 @@ WRONG_SETTINGS = [
     "log: log/",
     "user: [deploy]",
     "user: ''",
-    "user: {name: deploy}",
+    "user: {login: deploy}",
     "port: 0",
     "port: 65536",
     "port: '22'",

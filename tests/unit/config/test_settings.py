@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from capdoit.config.stages import Config, HostConfig, Stage
+from capdoit.errors import ConfigError
 from capdoit.script import Secret
 from tests.unit.config.texts import NEEDED, STAGES, Mistakes, Read
 
@@ -169,5 +170,5 @@ def test_an_unset_secret_fails_only_when_used(read: Read, monkeypatch: pytest.Mo
     monkeypatch.delenv("SHOP_KEY", raising=False)
     secret = only_host(read(f"{NEEDED}default_env: {{KEY: !env SHOP_KEY}}\n{STAGES}")).env["KEY"]
     assert isinstance(secret, Secret)
-    with pytest.raises(KeyError, match="SHOP_KEY"):
+    with pytest.raises(ConfigError, match="KEY needs the environment variable SHOP_KEY"):
         secret.reveal()

@@ -1,0 +1,92 @@
+"""The tags of values that deploy.yml takes from elsewhere: ``!env NAME``, ``!cmd COMMAND``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from capdoit.config.yaml_nodes import YamlValue
+from capdoit.script import NAME
+from capdoit.sources import ControllerCommand, EnvironmentVariable, Source
+
+LONGEST_TIMEOUT_SECONDS = 3600
+# The JSON Schema of what editors see of such a value: they do not show the tag. A word in capitals is the name of a
+# variable, a text with a space is a command.
+MAPPINGS = (
+    {
+        "type": "object",
+        "properties": {"name": {"type": "string"}, "default": {"type": ["string", "number", "boolean", "null"]}},
+        "required": ["name"],
+        "additionalProperties": False,
+    },
+    {
+        "type": "object",
+        "properties": {
+            "run": {"type": "string"},
+            "timeout": {"type": "integer", "minimum": 1, "maximum": LONGEST_TIMEOUT_SECONDS},
+        },
+        "required": ["run"],
+        "additionalProperties": False,
+    },
+)
+ELSEWHERE: Mapping[str, Any] = {
+    "anyOf": [{"type": "string", "pattern": "^[A-Z_][A-Z0-9_]*$|[ \n]"}, *MAPPINGS],
+}
+
+
+def read_source(value: YamlValue) -> Source | None:
+    """Return the source that a value names by its tag; None for a value without such a tag."""
+    reader = TAGS.get(value.kind)
+    return reader(value.untagged()) if reader else None
+
+
+def _read_variable(value: YamlValue) -> EnvironmentVariable:
+    """Read what is behind ``!env``: a name, or a mapping with ``name`` and ``default``."""
+    if value.kind != "map":
+        return EnvironmentVariable(_read_variable_name(value))
+    fields = _read_fields(value, "!env", {"name": _read_variable_name, "default": _read_any_text})
+    return EnvironmentVariable(fields["name"], fields.get("default"))
+
+
+def _read_command(value: YamlValue) -> ControllerCommand:
+    """Read what is behind ``!cmd``: a command, or a mapping with ``run`` and ``timeout`` in seconds."""
+    directory = str(value.mistakes.file.parent.absolute())
+    if value.kind != "map":
+        return ControllerCommand(_read_command_text(value), directory)
+    fields = _read_fields(value, "!cmd", {"run": _read_command_text, "timeout": _read_timeout})
+    limit = {"timeout_seconds": fields["timeout"]} if "timeout" in fields else {}
+    return ControllerCommand(fields["run"], directory, **limit)
+
+
+def _read_fields(value: YamlValue, tag: str, readers: Mapping[str, Callable[[YamlValue], Any]]) -> dict[str, Any]:
+    """Read the mapping behind a tag; the first of its fields is required."""
+    fields, required = value.read_fields(readers, f"setting of {tag}", {}), next(iter(readers))
+    if required not in fields:
+        value.add_mistake(f"no {required}, which {tag} needs")
+    return {required: "", **fields}
+
+
+def _read_variable_name(value: YamlValue) -> str:
+    name = str(value.node.value)
+    if not NAME.fullmatch(name):
+        value.add_mistake("expected the name of an environment variable after !env")
+    return name
+
+
+def _read_any_text(value: YamlValue) -> str:
+    """Read a default: a text, a number, a boolean, or an empty text."""
+    return str(value.node.value) if value.kind in ("bool", "null") else value.as_string(may_be_empty=True)
+
+
+def _read_command_text(value: YamlValue) -> str:
+    if value.kind != "str":
+        value.add_mistake("expected a command after !cmd")
+        return ""
+    return value.as_string()
+
+
+def _read_timeout(value: YamlValue) -> int:
+    return value.as_whole_number(1, LONGEST_TIMEOUT_SECONDS)
+
+
+TAGS: Mapping[str, Callable[[YamlValue], Source]] = {"!env": _read_variable, "!cmd": _read_command}

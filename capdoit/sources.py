@@ -1,0 +1,217 @@
+"""Sources of values that deploy.yml does not contain itself: an environment variable, the output of a command.
+
+A source gives its value when something uses it, and once per run: commands are not run twice.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import threading
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any
+
+from capdoit.errors import ValueUnavailable
+from capdoit.text import make_printable, shorten
+
+DEFAULT_TIMEOUT_SECONDS = 60
+LONGEST_SHOWN_COMMAND = 60  # characters in a message
+
+
+class Source(ABC):
+    """The source of one value."""
+
+    is_secret: bool
+
+    @property
+    @abstractmethod
+    def name(self) -> str:
+        """The variable or command, for people."""
+
+    @property
+    @abstractmethod
+    def tag(self) -> str:
+        """The value as deploy.yml has it, such as ``!env NAME``."""
+
+    @property
+    @abstractmethod
+    def noun(self) -> str:
+        """The value in messages, without the value itself."""
+
+    @abstractmethod
+    def find(self, environment: Mapping[str, str] = os.environ) -> str | None:
+        """Return the value if it is known already; None if it is not, and nothing is done to know it.
+
+        Args:
+            environment: environment variables of the controller.
+        """
+
+    def find_secret(self) -> str:
+        """Return what is masked if the value is a secret; empty if the value is not known."""
+        return self.find() or ""
+
+    @abstractmethod
+    def read(self) -> str:
+        """Return the value.
+
+        Raises:
+            ValueUnavailable: there is none; the text follows the name of what needs it.
+        """
+
+
+@dataclass(frozen=True)
+class EnvironmentVariable(Source):
+    """An environment variable of the controller: ``!env NAME``.
+
+    Attributes:
+        variable: name of the variable.
+        default: the value if the variable is not set; None if there is none.
+    """
+
+    variable: str
+    default: str | None = None
+    is_secret = False
+
+    @property
+    def name(self) -> str:
+        """The name of the variable."""
+        return self.variable
+
+    @property
+    def tag(self) -> str:
+        """The value as deploy.yml has it."""
+        return f"!env {self.name}"
+
+    @property
+    def noun(self) -> str:
+        """The value in messages."""
+        return f"the value of {self.name}"
+
+    def find(self, environment: Mapping[str, str] = os.environ) -> str | None:
+        """Return the value; None if the variable is not set and has no default."""
+        return environment.get(self.variable, self.default)
+
+    def find_secret(self) -> str:
+        """Return the value of the variable; its default is no secret."""
+        return os.environ.get(self.variable, "")
+
+    def read(self) -> str:
+        """Return the value; errors as in `Source.read`."""
+        found = self.find()
+        if found is None:
+            raise ValueUnavailable(f"needs the environment variable {self.name}, which is not set")
+        return found
+
+
+@dataclass(frozen=True)
+class ControllerCommand(Source):
+    """The output of a command on the controller: ``!cmd COMMAND``. It is a secret.
+
+    Attributes:
+        command: the command, for sh.
+        directory: the directory in which it runs, that of deploy.yml.
+        timeout_seconds: time limit.
+    """
+
+    command: str
+    directory: str
+    timeout_seconds: int = DEFAULT_TIMEOUT_SECONDS
+    is_secret = True
+
+    @property
+    def name(self) -> str:
+        """The command in one line, shortened."""
+        return shorten(make_printable(self.command), LONGEST_SHOWN_COMMAND)
+
+    @property
+    def tag(self) -> str:
+        """The value as deploy.yml has it."""
+        return f"!cmd {make_printable(self.command)}"
+
+    @property
+    def noun(self) -> str:
+        """The value in messages."""
+        return f"the output of `{self.name}`"
+
+    def find(self, environment: Mapping[str, str] = os.environ) -> str | None:  # noqa: ARG002
+        """Return the output if the command has run; None if it has not, or has failed."""
+        return _OUTCOMES[self].text if self in _OUTCOMES else None
+
+    def read(self) -> str:
+        """Run the command if it has not run yet, and return its output without line breaks at the end.
+
+        Raises:
+            ValueUnavailable: it failed, took too long, or printed nothing.
+        """
+        with _ONE_COMMAND:
+            if self not in _OUTCOMES:
+                _OUTCOMES[self] = self._run()
+            outcome = _OUTCOMES[self]
+        if outcome.text is None:
+            raise ValueUnavailable(f"needs {self.noun}, which {outcome.reason}")
+        return outcome.text
+
+    def _run(self) -> CommandOutcome:
+        import subprocess  # only where it is needed: `doit list` runs nothing
+
+        # On a terminal the command stays in doit's group of processes, so that it can ask for a password there.
+        has_own_group = sys.stdin is None or not sys.stdin.isatty()
+        pipes: dict[str, Any] = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+        shell = ["sh", "-c", self.command]
+        try:
+            with subprocess.Popen(shell, cwd=self.directory, start_new_session=has_own_group, **pipes) as process:
+                try:
+                    out, err = process.communicate(timeout=self.timeout_seconds)
+                except BaseException:
+                    _kill(process.pid, has_own_group)
+                    raise
+        except subprocess.TimeoutExpired:
+            return CommandOutcome(None, f"took longer than {self.timeout_seconds} s")
+        except OSError as error:
+            return CommandOutcome(None, f"cannot be started: {error.strerror}")
+        return _judge(process.returncode, out, err)
+
+
+@dataclass(frozen=True)
+class CommandOutcome:
+    """The outcome of a command on the controller.
+
+    Attributes:
+        text: its output; None if it cannot be used.
+        reason: why it cannot be used.
+    """
+
+    text: str | None
+    reason: str = ""
+
+
+_OUTCOMES: dict[ControllerCommand, CommandOutcome] = {}  # of this run
+_ONE_COMMAND = threading.Lock()
+
+
+def list_secret_outputs() -> list[str]:
+    """Return the outputs of all commands of this run: they are masked everywhere."""
+    return [outcome.text for outcome in [*_OUTCOMES.values()] if outcome.text]
+
+
+def _judge(status: int, out: bytes, err: bytes) -> CommandOutcome:
+    """Return the outcome of a command that has ended by itself."""
+    if status:
+        *_, last = err.decode("utf-8", "replace").strip().split("\n")
+        return CommandOutcome(None, f"failed with exit status {status}{': ' if last else ''}{make_printable(last)}")
+    try:
+        text = out.decode("utf-8").rstrip("\n")
+    except UnicodeDecodeError:
+        return CommandOutcome(None, "is not UTF-8")
+    if "\0" in text:
+        return CommandOutcome(None, "has a NUL byte")
+    return CommandOutcome(text) if text.strip() else CommandOutcome(None, "is empty")
+
+
+def _kill(process: int, has_own_group: bool) -> None:
+    with suppress(ProcessLookupError):
+        (os.killpg if has_own_group else os.kill)(process, signal.SIGKILL)
