@@ -34,6 +34,7 @@ if [ "${1:-}" = real ]; then
     need bundle bundler
     need php php-cli
     need composer composer
+    need rbenv rbenv
     ruby -e 'require "sprockets/railtie"; require "sqlite3"' 2>/dev/null ||
         missing="$missing ruby-sprockets-rails ruby-sqlite3"
 fi
