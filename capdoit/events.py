@@ -186,6 +186,7 @@ class FlowStarted(Event):
         is_drill: the flow only rehearses.
         tasks: names of the steps and hooks that the flow does, in order.
         is_dry_run: the flow changes nothing.
+        elapsed_seconds: time since the request for the flow, which all durations of the flow begin with.
     """
 
     flow: str
@@ -199,6 +200,7 @@ class FlowStarted(Event):
     is_drill: bool = False
     tasks: tuple[str, ...] = ()
     is_dry_run: bool = False
+    elapsed_seconds: float = 0.0
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ COLOR = re.compile(r"\033\[[0-9;:]*m")
 END_OF_COLORS = "\033[0m"
 ERASE_LINE = "\033[K"  # grep and gcc write it after each color
 REVISION_DIGITS = 12  # of a revision that people read; JSON has all digits
+MOST_NAMES = 8  # of hosts; more of them that are all hosts are only counted
 RUN_DIGITS = 8  # of the id of a run that people read: enough to tell the runs of a log apart
 
 
@@ -137,6 +138,16 @@ def join_values(values: Mapping[str, str]) -> str:
     """
     groups = group_names(values.items())
     return "; ".join(groups if len(groups) == 1 else (f"{value} on {names}" for value, names in groups.items()))
+
+
+def name_hosts(names: Sequence[str], number: int) -> str:
+    """Return the names of hosts; if they are all hosts, and many, only their number.
+
+    Args:
+        names: names of some or all hosts.
+        number: number of all hosts.
+    """
+    return f"all {number} hosts" if len(names) == number > MOST_NAMES else join_names(names)
 
 
 def join_names(values: Iterable[str]) -> str:

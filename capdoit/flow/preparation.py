@@ -228,4 +228,5 @@ def _flow_started(definition: FlowDefinition, request: FlowRequest) -> FlowStart
         is_drill=request.is_drill,
         tasks=definition.working_tasks(request.task_names),
         is_dry_run=request.is_dry_run,
+        elapsed_seconds=request.seconds,
     )

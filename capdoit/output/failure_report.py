@@ -9,10 +9,9 @@ from capdoit.errors import GuardRefused, HostsFailed, LockHeld, PlanOutdated, Pr
 from capdoit.output.command_line import CommandLine
 from capdoit.output.error_text import describe_cause, render_advice, render_cause
 from capdoit.output.report_lines import Kind, ReportLine, as_advice, as_lines, as_text
-from capdoit.text import format_table, get_first_line, group_names, join_names
+from capdoit.text import format_table, get_first_line, group_names, join_names, name_hosts
 
 MOST_WARNINGS = 3
-MOST_NAMES = 8  # of hosts; if a sentence is about more of them, and about all, it says only that
 
 
 @dataclass(frozen=True)
@@ -157,12 +156,7 @@ def _state_rows(hosts: Sequence[HostState]) -> list[tuple[str, str, str]]:
     groups: dict[tuple[str, str], list[str]] = {}
     for one in hosts:
         groups.setdefault((one.live or "nothing", one.note), []).append(one.host)
-    return [(_name_all(names, len(hosts)), live, note) for (live, note), names in groups.items()]
-
-
-def _name_all(names: Sequence[str], number: int) -> str:
-    """Return the names of hosts; of many that are all hosts, only their number."""
-    return f"all {number} hosts" if len(names) == number > MOST_NAMES else join_names(names)
+    return [(name_hosts(names, len(hosts)), live, note) for (live, note), names in groups.items()]
 
 
 def _done(report: FailureReport) -> Iterator[str]:
@@ -171,7 +165,7 @@ def _done(report: FailureReport) -> Iterator[str]:
         yield f"Hosts that had switched to {report.release} were switched back."
     cleaned = [one.host for one in report.hosts if one.is_release_removed]
     if cleaned:
-        yield f"The unfinished release {report.release} was removed from {_name_all(cleaned, len(report.hosts))}."
+        yield f"The unfinished release {report.release} was removed from {name_hosts(cleaned, len(report.hosts))}."
 
 
 def _describe_rollback(rollback: RollbackReport) -> list[ReportLine]:

@@ -228,14 +228,9 @@ class FlowDisplay:
 
 
 class FlowDisplays:
-    """The states of all flows, of which several may run at the same time.
-
-    Attributes:
-        began: time of the first event.
-    """
+    """The states of all flows, of which several may run at the same time."""
 
     def __init__(self) -> None:
-        self.began = 0.0
         self._displays: dict[str, FlowDisplay] = {}
 
     def fold(self, event: Event, now: float) -> FlowDisplay:
@@ -244,18 +239,23 @@ class FlowDisplays:
         display.apply(event, now)
         return display
 
+    @property
+    def began(self) -> float:
+        """The time at which the first flow began."""
+        return next(iter(self._displays.values())).began
+
     def working(self) -> list[FlowDisplay]:
         """Return the states of the flows that run a step, or whose hosts are at work."""
         return [display for display in self._displays.values() if display.step or display.working]
 
     def _add(self, event: Event, now: float) -> FlowDisplay:
-        self.began = self.began if self._displays else now
         is_undo = isinstance(event, events.FlowStarted) and any(one.is_undone for one in self._displays.values())
         display = self._displays[event.run] = FlowDisplay(began=now, is_automatic_rollback=is_undo)
         return display
 
 
-def _flow_started(display: FlowDisplay, event: events.FlowStarted, _: float) -> None:
+def _flow_started(display: FlowDisplay, event: events.FlowStarted, now: float) -> None:
+    display.began = now - event.elapsed_seconds
     display.started, display.hosts, display.operator = event, event.hosts, event.operator
     display.name = f"{'drill' if event.is_drill else event.flow}:{event.stage}"
 

@@ -75,7 +75,7 @@ class LineView:
         if isinstance(event, events.HostOutput):
             self._show_output(event, self._front(display, now))
         elif isinstance(event, events.FlowFinished):
-            self._write_unmarked(render_summary(display))
+            self._write_unmarked(render_summary(display, self._console.size))
         elif isinstance(event, REPORTS):
             self._write_unmarked(render_message(event, self._console.width))
         elif isinstance(event, RESULTS):

@@ -94,7 +94,7 @@ class LiveView:
 
     def _lines(self, event: Event) -> list[Line]:
         if isinstance(event, events.FlowFinished):
-            return [*render_summary(self._display)]
+            return [*render_summary(self._display, self._console.size)]
         if isinstance(event, REPORTS):
             return [*render_message(event, self._console.width)]
         messages = ((f"   {text}", tone) for text, tone in render_message(event))

@@ -2,36 +2,60 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import os
+from collections.abc import Iterator, Sequence
 
+from capdoit.events import FlowFinished, FlowStarted
 from capdoit.output.console import GOOD_MARK, Line, Tone
 from capdoit.output.flow_display import FlowDisplay
-from capdoit.text import get_first_line, group_names, join_names, shorten_revision
+from capdoit.output.report_lines import ReportLine
+from capdoit.text import get_first_line, join_names, name_hosts, shorten_revision
 from capdoit.units import format_seconds
 
 
-def render_summary(display: FlowDisplay) -> Iterator[Line]:
-    """Yield the lines about a flow that came to its end; none for a dry run, and for a rollback inside another task."""
+def render_summary(display: FlowDisplay, size: os.terminal_size | None) -> Iterator[Line]:
+    """Yield the lines about a flow that came to its end; none for a dry run, and for a rollback inside another task.
+
+    Args:
+        display: the state of the flow.
+        size: size of the terminal; None without one, where long lines stay as they are.
+    """
     started, finished = display.started, display.finished
     if not started or not finished or started.is_dry_run or started.is_drill or display.is_automatic_rollback:
         return
-    yield f"{GOOD_MARK} {display.name}: {_result(display)}", Tone.GOOD
-    yield f"  {_describe_code(display)}by {started.operator}{f': {started.message}' if started.message else ''}", None
-    yield f"  {_describe_times(display)}", None
-    yield from _warnings(display)
+    for line, tone in _describe_flow(display, started, finished):
+        yield from ((row, tone) for row in line.wrap(size.columns if size else None))
+
+
+def _describe_flow(
+    display: FlowDisplay, started: FlowStarted, finished: FlowFinished
+) -> Iterator[tuple[ReportLine, Tone | None]]:
+    yield ReportLine(f"{GOOD_MARK} {display.name}: {_result(display, started.hosts)}"), Tone.GOOD
+    message = f": {started.message}" if started.message else ""
+    yield _indented(f"{_describe_code(display)}by {started.operator}{message}"), None
+    yield _indented(_describe_times(display)), None
+    yield from ((line, Tone.DOUBTFUL) for line in _warnings(display))
     if finished.missing:
-        missing = f"{join_names(finished.missing)}, which could not be reached"
-        advice = f"Once reachable, run: doit deploy:{started.stage}"
-        yield f"  NOT deployed to {missing}. {advice}", Tone.DOUBTFUL
+        missing = f"NOT deployed to {join_names(finished.missing)}, which could not be reached. Once reachable, run"
+        yield _indented(missing, command=f"doit deploy:{started.stage}"), Tone.DOUBTFUL
     if finished.undo:
-        yield f"  {'To go back' if started.flow == 'deploy' else 'To undo this rollback'}: {finished.undo}", None
+        undo = "To go back" if started.flow == "deploy" else "To undo this rollback"
+        yield _indented(undo, command=finished.undo), None
+    elif display.published and started.flow == "deploy":
+        yield _indented("There is no other release that every host can go back to."), None
 
 
-def _result(display: FlowDisplay) -> str:
+def _indented(text: str, command: str = "") -> ReportLine:
+    return ReportLine(text, command=command, indentation=2)
+
+
+def _result(display: FlowDisplay, hosts: Sequence[str]) -> str:
     if not display.published:
         return f"{join_names(step.name for step in display.steps) or 'nothing'} done"
-    releases = group_names(display.published.releases.items())
-    return "; ".join(f"{release} is live on {hosts}" for release, hosts in releases.items())
+    groups: dict[str, list[str]] = {}
+    for host, release in display.published.releases.items():
+        groups.setdefault(release, []).append(host)
+    return "; ".join(f"{release} is live on {name_hosts(names, len(hosts))}" for release, names in groups.items())
 
 
 def _describe_code(display: FlowDisplay) -> str:
@@ -52,8 +76,7 @@ def _describe_times(display: FlowDisplay) -> str:
     return f"live after {format_seconds(display.published.seconds)}, {done}" if display.published else done
 
 
-def _warnings(display: FlowDisplay) -> Iterator[Line]:
+def _warnings(display: FlowDisplay) -> Iterator[ReportLine]:
     if count := len(display.warnings):
-        yield f"  {count} warning{'s' if count > 1 else ''}:", Tone.DOUBTFUL
-        for text in display.warnings:
-            yield f"    {get_first_line(text)}", Tone.DOUBTFUL
+        yield _indented(f"{count} warning{'s' if count > 1 else ''}:")
+        yield from (_indented(get_first_line(text)).indented(2) for text in display.warnings)

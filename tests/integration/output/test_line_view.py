@@ -44,7 +44,7 @@ def test_verbosity_0_shows_the_result_alone(project: Project) -> None:
     write_hooks(project, HOOK)
     lines = project.doit("-v", "0", "deploy:production", check=True).out.splitlines()
     assert lines[0] == f"✔ deploy:production: {project.current('web1')} is live on web1, web2"
-    assert len(lines) == 3
+    assert len(lines) == 4
 
 
 @pytest.mark.extended("detail")

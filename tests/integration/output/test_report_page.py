@@ -43,6 +43,15 @@ def write_hostile_hook(project: Project, fails: bool) -> None:
     )
 
 
+# Pixels by which a command, its output and its result cover each other; the boxes of lines may touch.
+OVERLAPS = """[...document.querySelectorAll('pre > span')].filter(span => span.nextElementSibling).map(
+    span => span.getBoundingClientRect().bottom - span.nextElementSibling.getBoundingClientRect().top)"""
+# The place of the line "live on all hosts", and the end of the step publishing, in percent of the width.
+FLIP = "parseFloat(document.querySelector('.timeline line.flip').getAttribute('x1'))"
+PUBLISHING = """[...document.querySelectorAll('.timeline svg svg')].filter(one => one.textContent == 'publishing').map(
+    one => [one.getAttribute('x'), one.getAttribute('width')].map(parseFloat))[0]"""
+
+
 def assert_readable(browser: Browser, page: Path, width: int, *, is_dark: bool) -> None:
     """Check that a page fits the window, and that nothing of it was run or asked of the network."""
     browser.requested.clear()
@@ -51,6 +60,7 @@ def assert_readable(browser: Browser, page: Path, width: int, *, is_dark: bool) 
     assert browser.evaluate("document.documentElement.scrollWidth") <= width
     right_edges = "[...document.querySelectorAll('body *')].map(one => one.getBoundingClientRect().right)"
     assert max(browser.evaluate(right_edges)) <= width
+    assert max(browser.evaluate(OVERLAPS)) < 5
     colors = [browser.evaluate(BRIGHTNESS.format(name)) for name in ("backgroundColor", "color")]
     dark, light = colors if is_dark else colors[::-1]
     assert dark < DARK
@@ -93,6 +103,8 @@ def test_bars_are_as_long_as_the_work_and_output_is_folded_under_its_bar(project
     )
     assert len(widths) == 2
     assert max(widths) > 3 * min(widths)
+    began, width = browser.evaluate(PUBLISHING)
+    assert began <= browser.evaluate(FLIP) <= began + width + 0.5  # the clock is read at different moments
     assert "the rest waited up to" in browser.evaluate("document.body.innerText")
     is_visible = "document.querySelector('.part pre').checkVisibility()"
     assert not browser.evaluate(is_visible)
