@@ -46,14 +46,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from capdoit import Flow, HostError, Recipe, RoleNames
+from capdoit import Flow, Recipe, RoleNames
+from capdoit.recipes._migrations import check_receives_code, find_unknown, read_answers
 
 if TYPE_CHECKING:
     from capdoit import Host, Release
 
 IN_DJANGO = Path(__file__).with_name("_in_django.py")
 STATIC_FILES = Path(__file__).with_name("_static_files.py")
-ANSWER = "capdoit:"
 
 
 @dataclass(frozen=True)
@@ -82,9 +82,7 @@ django = Recipe("django", options=Options)
 @django.after("starting", roles=lambda options: options.migration_roles, primary=True, flows="deploy")
 def can_migrate(host: Host, flow: Flow) -> None:
     """Check that the host that runs migrations receives code."""
-    if host.name not in flow.hosts:
-        reason = "receives no code (no_release), so it cannot migrate; set migration_roles to a role of another host"
-        raise HostError(host.name, reason)
+    check_receives_code(host, flow)
 
 
 @django.after("updated", roles=lambda options: options.roles)
@@ -131,13 +129,11 @@ def unknown_migrations(
     host: Host, release: Release, options: Options, now: tuple[str, ...], recorded: tuple[str, ...] | None
 ) -> list[str]:
     """List applied migrations that the code of the target release lacks."""
-    try:
-        known = _query_django(host, release.path, options, "known", "the migrations of the code could not be listed")
-    except HostError as error:
-        if error.status is None or recorded is None:  # nothing tells which migrations the release knows
-            raise
-        known = []
-    return [name for name in now if name not in (*known, *(recorded or ()))]
+    failure = "the migrations of the code could not be listed"
+    unknown: list[str] = find_unknown(
+        now, recorded, lambda: _query_django(host, release.path, options, "known", failure)
+    )
+    return unknown
 
 
 @django.back(roles=lambda options: options.migration_roles)
@@ -168,8 +164,8 @@ def _run_in_django(host: Host, path: str, options: Options, job: Mapping[str, An
 def _query_django(host: Host, path: str, options: Options, action: str, failure: str) -> list[str]:
     """Return the answer lines of an action that only reads; it writes no bytecode into the release."""
     env = {**_environment(options, {"action": action}), "PYTHONDONTWRITEBYTECODE": "1"}
-    lines = host.capture(_shell_command(options), cwd=path, env=env, called=failure).splitlines()
-    return [line[len(ANSWER) :] for line in lines if line.startswith(ANSWER)]
+    answers: list[str] = read_answers(host.capture(_shell_command(options), cwd=path, env=env, called=failure))
+    return answers
 
 
 def _shell_command(options: Options) -> list[str]:

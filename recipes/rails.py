@@ -43,10 +43,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from capdoit import Flow, HostError, Recipe, Release, RoleNames, TimedOut
+from capdoit.recipes._migrations import check_can_revert, check_receives_code, read_answers, revert_in_order
 
 if TYPE_CHECKING:
     from capdoit import Host
@@ -55,9 +57,7 @@ ASSET_SCRIPT = Path(__file__).with_name("rails.sh").read_text(encoding="utf-8")
 # The least ambiguous pattern is first, because an asset can be named manifest. The first pattern that matches counts.
 MANIFESTS = (".sprockets-manifest-*.json", ".manifest.json", "manifest-*.json", "manifest.json", "manifest.yml")
 WITH_RAILS_ENV = 'RAILS_ENV=${RAILS_ENV:-$0}; export RAILS_ENV; exec "$@"'
-ANSWER = "capdoit:"
 REPORT_TIMEOUT_SECONDS = 60  # the release is live then; a stalled database must not keep its locks
-# The application may print other lines too; answers are the lines that start with ANSWER.
 LIST_APPLIED = """
 connection, table = ActiveRecord::Base.connection, ActiveRecord::Base.schema_migrations_table_name
 rows = connection.table_exists?(table) ? "SELECT version FROM #{connection.quote_table_name(table)}" : nil
@@ -129,9 +129,8 @@ rails = Recipe(
 @rails.after("starting", roles=lambda options: options.migration_roles, primary=True, flows="deploy")
 def can_migrate(host: Host, flow: Flow, options: Options) -> None:
     """Check that the host that runs migrations receives code."""
-    if options.migrate and host.name not in flow.hosts:
-        reason = "receives no code (no_release), so it cannot migrate; set migration_roles to a role of another host"
-        raise HostError(host.name, reason)
+    if options.migrate:
+        check_receives_code(host, flow)
 
 
 @rails.after("updated", roles=lambda options: options.roles)
@@ -234,32 +233,10 @@ def migrate_down(host: Host, release: Release, flow: Flow, options: Options, unk
     """Revert the migrations that the target release does not know."""
     live = release.beside(release.left or release.name)
     newest_first = sorted(unknown, key=_version, reverse=True)
-    if missing := _exclude(newest_first, _list_in_code(host, live) or []):
-        reason = "the live release has no such migration; no migration was reverted (migrations=keep keeps all of them)"
-        raise HostError(host.name, f"{', '.join(missing)}: {reason}")
+    check_can_revert(host, _exclude(newest_first, _list_in_code(host, live) or []))
     host.run(["touch", _pending_mark(release)])
-    reverted: list[str] = []
-    for name in newest_first:
-        try:
-            _run_migration(host, live, flow, options, "down", name)
-        except HostError as error:
-            if error.status is not None:
-                _reapply(host, live, flow, options, reverted)
-            raise
-        reverted.append(name)
-
-
-def _reapply(host: Host, live: str, flow: Flow, options: Options, reverted: list[str]) -> None:
-    """Apply reverted migrations again for the live release; errors become warnings and do not hide the first error."""
-    applied: list[str] = []
-    for name in reversed(reverted):
-        try:
-            _run_migration(host, live, flow, options, "up", name)
-            applied.append(name)
-        except HostError as error:
-            flow.warn(str(error))
-    if applied:
-        flow.warn(f"reverted and applied again, but the data of their columns and tables is lost: {', '.join(applied)}")
+    run = partial(_run_migration, host, live, flow, options)
+    revert_in_order(newest_first, flow, partial(run, "down"), partial(run, "up"))
 
 
 def _run_migration(host: Host, path: str, flow: Flow, options: Options, direction: str, name: str) -> None:
@@ -292,7 +269,8 @@ def _list_applied(host: Host, path: str, flow: Flow, options: Options, timeout: 
         answer = host.capture(command, cwd=path, env=_environment(options), called=failure, timeout=timeout)
     except HostError as error:
         raise _explain(error, failure, options) from None
-    return [line[len(ANSWER) :] for line in answer.splitlines() if line.startswith(ANSWER)]
+    applied: list[str] = read_answers(answer)
+    return applied
 
 
 def _list_in_code(host: Host, path: str) -> list[str] | None:

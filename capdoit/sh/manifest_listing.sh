@@ -105,5 +105,6 @@ find_in_release() {
         set -- ! -cnewer "$since" -o "$@"
     fi
     find . -type d \( -name __pycache__ -o -name .cache -o -path ./tmp -o -path ./log \
-        -o -path ./var/cache -o -path ./var/log -o -path ./.next/cache \) -prune -o "$@"
+        -o -path ./var/cache -o -path ./var/log -o -path ./.next/cache -o -path ./bootstrap/cache \
+        -o -path ./storage/framework \) -prune -o "$@"
 }

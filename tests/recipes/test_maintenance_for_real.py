@@ -7,8 +7,8 @@ import urllib.request
 from collections.abc import Iterator
 
 import pytest
-from capdoit.recipes import maintenance
 
+from capdoit.recipes import maintenance
 from capdoit.testing import Stages, StageUnderTest
 from tests.recipes.nginx import Nginx
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from capdoit.recipes.health import Options, health
 
 from capdoit import Host, Recipe
+from capdoit.recipes.health import Options, health
 from capdoit.testing import Project
 from tests.integration.database_recipe import deploy_migrations, use_recipe
 from tests.support import deploy, find_sleeping, further, unique_seconds, wait_for, write_hooks

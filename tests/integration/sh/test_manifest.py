@@ -90,7 +90,10 @@ def test_the_quick_listing_equals_the_full_one_without_checksums(tmp_path: Path,
     assert len(sums) == 2
 
 
-@pytest.mark.parametrize("name", ["__pycache__", "lib/__pycache__", "node_modules/.cache", "tmp", "log", "var/cache"])
+@pytest.mark.parametrize(
+    "name",
+    ["__pycache__", "lib/__pycache__", "node_modules/.cache", "tmp", "log", "var/cache", "bootstrap/cache"],
+)
 def test_runtime_files_are_left_out_of_the_listing(tmp_path: Path, listing: Listing, name: str) -> None:
     place = tmp_path / "release"
     (place / name).mkdir(parents=True)
