@@ -9,6 +9,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
+from dataclasses import replace
 from functools import cache, cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -32,9 +33,11 @@ from capdoit.errors import CapdoitError, ConfigError, MistakeCollector
 from capdoit.hooks.declarations import HookRegistry, caller_location
 from capdoit.hooks.discovery import load_recipes
 from capdoit.hooks.hook import Declarations, check_hook_roles
+from capdoit.hooks.on_demand import ARGUMENTS, OnDemandTask
 from capdoit.interruption import print_interruption
 from capdoit.output.unfailing_stream import make_unfailing
 from capdoit.sequence import FLOWS, FlowTask, flow_tasks
+from capdoit.task_calls import TaskCalls, find_calls
 from capdoit.task_names import SHORT_NAMES
 from capdoit.text import join_names, suggest_name
 from capdoit.transfers import TRANSFERS, transfer_of
@@ -49,6 +52,7 @@ if TYPE_CHECKING:
     from capdoit.flow.drill import Drill
     from capdoit.flow.runner import FlowRunner
     from capdoit.flow.setup import Setup
+    from capdoit.flow.task_runner import TaskRunner
     from capdoit.output.log_file import LogFile
     from capdoit.records.revision_gap import Gap
     from capdoit.state.flow_request import FlowDefinition
@@ -60,7 +64,7 @@ MOST_HOSTS_SHOWN = 4
 ALWAYS_RUN = {"uptodate": [False], "verbosity": 2, "io": {"capture": False}}
 SHORT = {"meta": {OWNER: SHORT_NAME}}
 FULL = {"meta": {OWNER: FULL_NAME}}
-NO_PROCESSES = "the steps of a flow share open sessions: use doit -n N -P thread. Nothing was done."
+NO_PROCESSES = "tasks on hosts share open sessions: use doit -n N -P thread. Nothing was done."
 
 
 class Cap(HookRegistry):
@@ -85,7 +89,7 @@ class Cap(HookRegistry):
             self.config = load_config(file, TRANSFERS, os.environ)
         self.location = caller_location()
         self._mistakes = MistakeCollector()
-        self._runs: list[FlowRunner | Drill | Setup] = []
+        self._runs: list[FlowRunner | Drill | Setup | TaskRunner] = []
         self._main_thread = threading.get_ident()
         self._command: DoitCmdBase | None = None
         self._log: LogFile | None = None
@@ -101,13 +105,15 @@ class Cap(HookRegistry):
         if command and command is self._command:
             return None
         self._command = command
+        selected = [*(command.sel_tasks or [])] if command else []
         with self._project_errors():
             self._refuse_mistakes_in_hooks()
-            variables = self._read_variables()
+            calls = self._find_calls(selected if command and command.execute_tasks else [])
+            variables = self._read_variables(calls)
         if command:
             find_cap(namespace_of(command))
             self._join(command, variables)
-        return self._create_tasks(variables, command.sel_tasks or [] if command else [])
+        return self._create_tasks(variables, selected, calls)
 
     def _join(self, command: DoitCmdBase, variables: Variables) -> None:
         """Adapt the running command to a project with flows."""
@@ -146,14 +152,18 @@ class Cap(HookRegistry):
 
         return find_known_changes(self.config.file.parent, before, after)
 
-    def _create_tasks(self, variables: Variables, selected: list[str]) -> Iterator[dict[str, Any]]:
+    def _create_tasks(self, variables: Variables, selected: list[str], calls: TaskCalls) -> Iterator[dict[str, Any]]:
         yield from self._short_names(variables)
+        yield from self._short_names_on_demand(variables, calls)
         for stage in self.stages.values():
             for flow in FLOWS:
                 yield from self._flow_tasks(flow, stage, variables, selected)
             yield self._check_task(stage, variables)
             yield self._drill_task(stage, variables)
             yield self._setup_task(stage, variables)
+            for task in self.declarations_by_stage[stage.name].tasks:
+                name = f"{task.name}:{stage.name}"
+                yield {**self._on_demand_task(stage, task, variables, calls), "basename": name, **FULL}
 
     # doit names the tasks after the attribute that holds this object, and `cap` is a command already.
     create_doit_tasks.basename = "capdoit"  # type: ignore[attr-defined]
@@ -215,7 +225,7 @@ class Cap(HookRegistry):
         """Check the hooks of the project and of all recipes; raise ConfigError with all mistakes."""
         with self._mistakes.collect():
             own = self.declarations()
-            check_hook_roles([*own.hooks, *own.environments], self.config.roles())
+            check_hook_roles([*own.hooks, *own.environments, *(task.hook for task in own.tasks)], self.config.roles())
         with self._mistakes.collect():
             self.declarations_by_stage  # noqa: B018 - it reads the recipes
         self._mistakes.refuse()
@@ -235,10 +245,21 @@ class Cap(HookRegistry):
 
     # -- variables
 
-    def _read_variables(self) -> Variables:
-        typed = typed_variables(doit_cmd._CMDLINE_VARS, sys.argv)
+    def _find_calls(self, selected: Sequence[str]) -> TaskCalls:
+        """Return the tasks on demand that are called, by their full or short names."""
+        declared = {stage: one.tasks for stage, one in self.declarations_by_stage.items()}
+        full_names = {f"{task.name}:{stage}": task for stage, tasks in declared.items() for task in tasks}
+        short_names = {task.name: task for tasks in declared.values() for task in tasks}
+        return find_calls(sys.argv[1:], selected, {**short_names, **full_names})
+
+    def _read_variables(self, calls: TaskCalls) -> Variables:
+        typed = typed_variables(calls.choose_variables(doit_cmd._CMDLINE_VARS or {}), calls.words)
         of_recipes = {name: v for one in self.declarations_by_stage.values() for name, v in one.variables.items()}
-        variables = read_variables(typed, os.environ, of_recipes)
+        parameters = calls.find_parameters(typed)
+        others = {name: value for name, value in typed.items() if name not in parameters}
+        variables = read_variables(others, os.environ, of_recipes)
+        calls.check(parameters, variables.custom.keys() - of_recipes.keys())
+        variables = replace(variables, custom={**variables.custom, **parameters})
         if variables.stage:
             choose_stage(self.config, variables.stage)
         self._check_skipped_hooks(variables.skip)
@@ -268,6 +289,37 @@ class Cap(HookRegistry):
         for name, verb in SHORT_NAMES.items():
             doc = f"{verb} {stage}" + ("" if name == verb else " (Capistrano's name)")
             yield {"basename": name, "actions": None, "task_dep": [f"{verb}:{stage}"], "doc": doc, **SHORT}
+
+    def _short_names_on_demand(self, variables: Variables, calls: TaskCalls) -> Iterator[dict[str, Any]]:
+        """Yield the tasks on demand without a stage in their names, for the stage that `_short_names` has, too."""
+        places: dict[str, list[str]] = {}
+        for stage, declared in self.declarations_by_stage.items():
+            for task in declared.tasks:
+                places.setdefault(task.name, []).append(stage)
+        for name, stages in places.items():
+            yield {**self._short_name_on_demand(name, stages, variables, calls), "basename": name, **SHORT}
+
+    def _short_name_on_demand(
+        self, name: str, stages: Sequence[str], variables: Variables, calls: TaskCalls
+    ) -> dict[str, Any]:
+        try:
+            stage = self.stages[choose_stage(self.config, variables.stage).name]
+        except ConfigError as error:
+            return {"actions": [(_refuse, [str(error)])], "doc": f"{name} on the stage of stage=NAME", **ALWAYS_RUN}
+        tasks = {task.name: task for task in self.declarations_by_stage[stage.name].tasks}
+        if name not in tasks:
+            text = (
+                f"the stage {stage.name} has no task {name}; there is {join_names(f'{name}:{one}' for one in stages)}"
+            )
+            return {"actions": [(_refuse, [text])], "doc": f"{name} on {join_names(stages)} only", **ALWAYS_RUN}
+        return {**self._on_demand_task(stage, tasks[name], variables, calls), "doc": f"{name} on {stage.name}"}
+
+    def _on_demand_task(
+        self, stage: Stage, task: OnDemandTask, variables: Variables, calls: TaskCalls
+    ) -> dict[str, Any]:
+        arguments = {"pos_arg": ARGUMENTS} if task.takes_arguments else {}  # otherwise doit takes them for tasks
+        actions = [(self._perform_on_demand, [stage, task, variables, calls.arguments])]
+        return {"actions": actions, "doc": task.hook.doc or "run on demand", **arguments, **ALWAYS_RUN}
 
     def _flow_tasks(
         self, flow: str, stage: Stage, variables: Variables, selected: list[str]
@@ -374,6 +426,18 @@ class Cap(HookRegistry):
         setup = Setup(self._define_flow("deploy", stage), variables, self._events)
         self._runs.append(setup)
         return self._as_task_failure(setup.perform)
+
+    def _perform_on_demand(
+        self, stage: Stage, task: OnDemandTask, variables: Variables, typed: Sequence[str]
+    ) -> TaskFailed | None:
+        from capdoit.flow.task_runner import TaskRunner, define_task
+
+        if _is_in_child_process():
+            return TaskFailed(NO_PROCESSES)
+        definition = define_task(self._define_flow("rollback", stage), task)
+        runner = TaskRunner(definition, task, variables, typed, self._events)
+        self._runs.append(runner)
+        return self._as_task_failure(runner.perform)
 
     def _as_task_failure(self, work: Callable[[], object]) -> TaskFailed | None:
         """Do some work; return an error as TaskFailed, which doit prints without a traceback."""

@@ -809,6 +809,40 @@ class CommandStarted(Event):
 
 
 @dataclass(frozen=True)
+class TaskStarted(Event):
+    """A task on demand began; no host was touched yet.
+
+    Attributes:
+        name: name of the task.
+        stage: name of the stage.
+        hosts: names of the hosts that it runs on.
+        operator: user who started it.
+        is_interactive: its commands have the operator's terminal.
+    """
+
+    name: str
+    stage: str
+    hosts: tuple[str, ...]
+    operator: str
+    is_interactive: bool = False
+
+
+@dataclass(frozen=True)
+class TaskFinished(Event):
+    """A task on demand came to its end.
+
+    Attributes:
+        name: task and stage, such as ``cache_clear:production``.
+        hosts: names of the hosts that it ran on.
+        seconds: duration.
+    """
+
+    name: str
+    hosts: tuple[str, ...]
+    seconds: float
+
+
+@dataclass(frozen=True)
 class CheckStarted(Event):
     """A check of whether a deploy can begin started; no host was touched yet.
 

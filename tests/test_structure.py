@@ -27,7 +27,7 @@ LEVELS = (
     {"decisions"},
     {"output"},
     {"hosts"},
-    {"sequence", "task_names", "hooks"},
+    {"sequence", "task_names", "task_calls", "hooks"},
     {"state"},
     {"transfers"},
     {"operations"},

@@ -17,9 +17,10 @@ from capdoit.commands.command_request import CommandRequest
 from capdoit.commands.subcommand import HELP, Flag, Option, Subcommand, spellings
 from capdoit.completer import find_cache_file, get_time_of_change, write_cache
 from capdoit.config.stages import Config
-from capdoit.config.variables import VARIABLES
+from capdoit.config.variables import ON_DEMAND, VARIABLES
 from capdoit.errors import ConfigError
 from capdoit.hooks import discovery
+from capdoit.hooks.on_demand import OnDemandTask
 from capdoit.output.report_files import report_folder
 from capdoit.output.seen_releases import CACHE
 from capdoit.script import words
@@ -67,7 +68,7 @@ def refresh_completions(request: CommandRequest) -> None:
         "commands": {name: _describe_doit_command(one) for name, one in request.list_doit_commands().items()},
         "tasks": {task.name: {"of": task.subtask_of, "doc": get_first_line(task.doc or "")} for task in tasks},
         "subcommands": describe_subcommands(catalog.COMMANDS),
-        "variables": _describe_variables(),
+        "variables": _describe_variables(_find_tasks_on_demand(request) if config else []),
         "choices": {"shell": [(name, "") for name in SHELLS], "name": _list_recipes(config)},
         "stages": {name: {host.name: host.roles for host in s.hosts} for name, s in config.stages.items()}
         if config
@@ -110,11 +111,27 @@ def _describe_doit_option(option: Any) -> dict[str, Any]:
     return {"names": names, "help": text, "value": "" if option.type is bool else option.name}
 
 
-def _describe_variables() -> dict[str, Any]:
-    return {
-        name: {"help": "", "tasks": rule.tasks, "choices": [(choice, "") for choice in rule.choices]}
-        for name, rule in VARIABLES.items()
-    }
+def _describe_variables(tasks: Sequence[OnDemandTask]) -> dict[str, Any]:
+    """Return the variables of capdoit and the parameters of tasks on demand, with the tasks that take each of them."""
+    on_demand = [task.name for task in tasks]
+    found: dict[str, Any] = {}
+    for name, rule in VARIABLES.items():
+        takers = [*rule.tasks, *(on_demand if ON_DEMAND in rule.tasks else [])]
+        found[name] = {"help": "", "tasks": takers, "choices": [(choice, "") for choice in rule.choices]}
+    for task in tasks:
+        for parameter in task.parameters:
+            one = found.setdefault(parameter.name, {"help": parameter.type.name, "tasks": [], "choices": []})
+            one["tasks"] += [task.name]
+            one["choices"] += [(choice, "") for choice in parameter.type.choices]
+    return found
+
+
+def _find_tasks_on_demand(request: CommandRequest) -> list[OnDemandTask]:
+    """Return the tasks on demand of all stages; none of a project with mistakes."""
+    with contextlib.suppress(Exception):
+        declared = request.load_project().declarations_by_stage.values()
+        return [*{task.name: task for one in declared for task in one.tasks}.values()]
+    return []
 
 
 def _list_recipes(config: Config | None) -> list[tuple[str, str]]:

@@ -82,10 +82,10 @@ def _make_table(shown: Sequence[FlowRecord], hosts: Sequence[str], width: int) -
 
 
 def _row(flow: FlowRecord) -> tuple[str, ...]:
-    has_ended_well = flow.event in (flow.flow, "unlock")
+    has_ended_well = flow.event in (flow.flow, "task", "unlock")
     took = "" if flow.seconds is None else format_elapsed(flow.seconds)
     result, left = (_common(values.values()) for values in (flow.results, flow.left))
-    event = flow.event if has_ended_well else f"{flow.event} {flow.flow}"
+    event = flow.flow or flow.event if has_ended_well else f"{flow.event} {flow.flow}"
     when = format_minute(flow.at) or "not known"
     revision = shorten_revision(flow.revision)
     return (when, event, result, flow.release, flow.by, took, revision, left, flow.origin)

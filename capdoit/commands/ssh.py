@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import secrets
 import sys
-import threading
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import replace
 
 from capdoit.commands.command_request import CommandRequest
@@ -14,13 +12,8 @@ from capdoit.commands.subcommand import SELECTION, Subcommand
 from capdoit.config.stages import HostConfig, Stage, choose_stage
 from capdoit.config.variables import select_hosts
 from capdoit.errors import ConfigError
-from capdoit.hosts.connection import Connection
-from capdoit.hosts.fleet import Fleet
-from capdoit.hosts.request import Request
 from capdoit.hosts.terminal import run_on_terminal
 from capdoit.operations.connections import compute_settings, make_fleet
-from capdoit.script import words
-from capdoit.shell_scripts import render
 from capdoit.text import join_names, suggest_name
 
 
@@ -33,13 +26,11 @@ def open_terminal(request: CommandRequest) -> int:
     stage = compute_settings(stage, is_deploy=False)
     (host,) = stage.hosts
     request = request.logged("ssh", stage)
-    folder = f"/tmp/capdoit-{secrets.token_hex(16)}"  # noqa: S108 - nobody can guess the name, and it must not exist
-    with _offered_script(make_fleet(stage, request.events), folder):
-        return run_on_terminal(host, f"exec sh -c {words([_reading_line(folder)])}")
-
-
-def _reading_line(folder: str) -> str:
-    return f'eval "$(cat {folder}/script)"'
+    with closing(make_fleet(stage, request.events)) as fleet:
+        (connection,) = fleet.connections
+        fleet.all(lambda one: one.ask([]), fleet.connections)  # so that an error is one of a fleet
+        script = connection.script("terminal", "commands/ssh_shell", {"host": host.name})
+        return run_on_terminal(connection, script)
 
 
 # -- which host
@@ -79,43 +70,6 @@ def _split_words(request: CommandRequest) -> tuple[str, str]:
     if first not in hosts:
         raise ConfigError(f"no stage and no host is named {first}{suggest_name(first, [*stages, *hosts])}")
     return "", first
-
-
-# -- the script of the terminal
-
-
-@contextmanager
-def _offered_script(fleet: Fleet, folder: str) -> Iterator[None]:
-    """Let a named pipe on the host have the script of the terminal as long as the context lasts.
-
-    Raises:
-        HostsFailed: the host cannot be reached, or it has no named pipes.
-    """
-    prepare = Request(render("open a terminal", "commands/ssh_prepare", {"folder": folder}))
-    try:
-        fleet.all(lambda host: host.checked(prepare), fleet.connections)
-    except BaseException:
-        fleet.close()
-        raise
-    offering = threading.Thread(target=_offer_script, args=(fleet, folder))
-    offering.start()
-    try:
-        yield
-    finally:
-        fleet.stop()
-        offering.join()
-
-
-def _offer_script(fleet: Fleet, folder: str) -> None:
-    """Wait until the terminal has read its script, and end the connection: the terminal has its own."""
-
-    def offer(host: Connection) -> None:
-        terminal_script = host.script("terminal", "commands/ssh_shell", {"host": host.name}).frame()
-        script = render("open a terminal", "commands/ssh_offer", {"folder": folder, "terminal_script": terminal_script})
-        host.ask([Request(script)])
-
-    fleet.each(offer, fleet.connections, stop_on_failure=False)
-    fleet.close()
 
 
 COMMAND = Subcommand(

@@ -108,7 +108,7 @@ def _describe_bad_ending(facts: Sequence[Facts]) -> str:
 
     The journal tells how it ended, and the hosts what is live now: others may have changed that since.
     """
-    last = next((flow for flow in build_history(facts) if flow.event != "unlock"), None)
+    last = next((flow for flow in build_history(facts) if flow.is_flow), None)
     if last is None or last.event == last.flow:
         return ""
     verb = "failed" if last.event == "failed" else "was interrupted"

@@ -99,8 +99,9 @@ class VariableRule:
     choices: tuple[str, ...]
 
 
+ON_DEMAND = "task on demand"
 TASKS = ("deploy", "rollback", "check", "drill")
-ALL_TASKS = (*TASKS, "setup")
+ALL_TASKS = (*TASKS, "setup", ON_DEMAND)
 DEPLOYS = ("deploy", "check")
 ROLLBACKS = ("rollback", "drill")
 FLOW_TASKS = ("deploy", "rollback")
@@ -178,7 +179,7 @@ class Variables:
         """Refuse variables on the command line that a task would ignore.
 
         Args:
-            task: ``deploy``, ``rollback``, ``check``, ``drill`` or ``setup``.
+            task: ``deploy``, ``rollback``, ``check``, ``drill``, ``setup`` or `ON_DEMAND`.
             stage: name of the stage of the task.
 
         Raises:

@@ -28,6 +28,22 @@ def choose_live_release(facts: Sequence[Facts]) -> tuple[dict[str, str], str]:
     return releases, facts[0].live_revision
 
 
+def find_live_releases(facts: Sequence[Facts]) -> tuple[dict[str, str], str]:
+    """Return the live release of each host, and the revision that they share; empty if hosts have different revisions.
+
+    Args:
+        facts: of every host.
+
+    Raises:
+        NoTarget: no release is live on at least one host.
+    """
+    live = {one.host: one.current for one in facts if one.current and not one.current_is_broken}
+    if len(live) < len(facts):
+        raise NoTarget(Refusal.NOTHING_LIVE, list_releases(facts))
+    revisions = {one.live_revision for one in facts}
+    return live, revisions.pop() if len(revisions) == 1 else ""
+
+
 def choose_release_to_verify(facts: Sequence[Facts], wanted: str | None) -> dict[str, str]:
     """Return, by host, the requested release, or the live release if none was requested.
 

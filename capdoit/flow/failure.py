@@ -39,7 +39,7 @@ def clean_up(context: FlowContext, failed_in: str, error: BaseException) -> list
         failed_in: name of the step or hook that failed.
         error: why it failed, or what ended the flow.
     """
-    context.emit(_step_failed(context, failed_in, error))
+    emit_step_failed(context, failed_in, error)
     context.fleet.resume()
     context.fleet.set_deadlines()
     restore_unconfirmed(context)
@@ -49,10 +49,13 @@ def clean_up(context: FlowContext, failed_in: str, error: BaseException) -> list
     return [outcome.answer or _state_not_asked(context, outcome) for outcome in outcomes]
 
 
-def _step_failed(context: FlowContext, failed_in: str, error: BaseException) -> StepFailed:
+def emit_step_failed(context: FlowContext, failed_in: str, error: BaseException) -> None:
+    """Emit the event of a step, a hook or a task on demand that failed."""
     if isinstance(error, Interrupted):
-        return StepFailed(failed_in, interruption=str(error))
-    return StepFailed(failed_in, "", make_printable(context.events.redact_message(summarize_cause(error))))
+        context.emit(StepFailed(failed_in, interruption=str(error)))
+    else:
+        reason = make_printable(context.events.redact_message(summarize_cause(error)))
+        context.emit(StepFailed(failed_in, "", reason))
 
 
 def report_failure(context: FlowContext, title: str, error: BaseException, states: list[HostState]) -> FailureReport:

@@ -30,10 +30,53 @@ def call_hook(context: FlowContext, hook: Hook) -> None:
     elif hook.reverts:
         names = tuple(context.decision.reverts[hook.recipe])
         context.emit(RevertStarted(names))
-        _call_on(context, hook, connections)
+        call_on(context, hook, connections)
         context.emit(RevertFinished(names))
     else:
-        _call_on(context, hook, connections)
+        call_on(context, hook, connections)
+
+
+def call_on(context: FlowContext, hook: Hook, connections: Sequence[Connection], **more: object) -> None:
+    """Call a hook on some hosts, with further arguments; errors as in `call_hook`."""
+    prepare = partial(prepare_host, context, hook)
+
+    def call(connection: Connection) -> None:
+        hosts = [prepare(one) for one in (connections if hook.runs_once else [connection])]
+        call_function(context, hook, connection, hosts, **more)
+
+    if hook.runs_once:
+        context.fleet.all(prepare, connections)  # on all hosts at the same time; the call finds what is known then
+    context.fleet.all(call, connections[:1] if hook.runs_once else connections)
+
+
+def prepare_host(context: FlowContext, hook: Hook, connection: Connection) -> Host:
+    """Return the host for a hook; the environment of a hook without a host is not asked for."""
+    if not {"host", "hosts"} & hook.arguments:
+        return connection.host
+    return host_argument(context, connection, release_argument(context, connection))
+
+
+def call_function(
+    context: FlowContext, hook: Hook, connection: Connection, hosts: Sequence[Host], **more: object
+) -> None:
+    """Call the function of a hook with those arguments that it names.
+
+    Args:
+        context: the flow.
+        hook: the hook.
+        connection: the host whose release the function gets.
+        hosts: all hosts for a hook that runs once, otherwise the host of the connection.
+        **more: further arguments.
+    """
+    with context.mask_errors():
+        hook.call(
+            **({"hosts": hosts} if hook.runs_once else {"host": hosts[0]}),
+            release=release_argument(context, connection),
+            flow=flow_argument(context),
+            options=hook.options,
+            unknown=context.decision.reverts.get(hook.recipe, ()),
+            **more,
+        )
 
 
 def hook_hosts(context: FlowContext, hook: Hook) -> list[Connection]:
@@ -72,32 +115,6 @@ def refuse_hooks_without_hosts(context: FlowContext, tasks: Iterable[FlowTask]) 
     if stranded:
         names = join_names(f"{hook.name} ({hook.location})" for hook in stranded)
         raise NotReady(f"{join_names(context.progress.missing)} cannot be reached, and no other host can run {names}")
-
-
-def _call_on(context: FlowContext, hook: Hook, connections: Sequence[Connection]) -> None:
-    prepare = partial(_host_argument, context, hook)
-
-    def call(connection: Connection) -> None:
-        hosts = {"hosts": [prepare(one) for one in connections]} if hook.runs_once else {"host": prepare(connection)}
-        with context.mask_errors():
-            hook.call(
-                **hosts,
-                release=release_argument(context, connection),
-                flow=flow_argument(context),
-                options=hook.options,
-                unknown=context.decision.reverts.get(hook.recipe, ()),
-            )
-
-    if hook.runs_once:
-        context.fleet.all(prepare, connections)  # on all hosts at the same time; the call finds what is known then
-    context.fleet.all(call, connections[:1] if hook.runs_once else connections)
-
-
-def _host_argument(context: FlowContext, hook: Hook, connection: Connection) -> Host:
-    """Return the host for a hook; the environment of a hook without a host is not asked for."""
-    if not {"host", "hosts"} & hook.arguments:
-        return connection.host
-    return host_argument(context, connection, release_argument(context, connection))
 
 
 def _report_not_called(context: FlowContext, hook: Hook) -> None:

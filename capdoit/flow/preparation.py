@@ -8,8 +8,8 @@ from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
-from capdoit.config.stages import Stage
-from capdoit.config.variables import Variables, select_release_hosts
+from capdoit.config.stages import HostConfig
+from capdoit.config.variables import Variables, select_hosts, select_release_hosts
 from capdoit.errors import ConfigError
 from capdoit.event_bus import EventBus
 from capdoit.events import FlowStarted, SecretsNotMasked
@@ -88,7 +88,7 @@ def open_context(
     is_drill: bool = False,
     is_setup: bool = False,
 ) -> FlowContext:
-    """Return a context for work on the selected hosts that is not a flow itself: a check, a setup, or a drill.
+    """Return a context for work on the selected hosts that is not a flow itself: a check, a drill, a task on demand.
 
     Raises:
         ConfigError: no host is selected, or a secret is not set.
@@ -136,7 +136,8 @@ def _make_request(
     definition: FlowDefinition, variables: Variables, undone_release: str = "", is_drill: bool = False
 ) -> FlowRequest:
     """Return the request of a flow on the selected hosts; errors as in `compute_settings`."""
-    stage = compute_settings(select_release_hosts(definition.stage, variables), definition.flow == "deploy")
+    select = select_hosts if definition.on_demand else select_release_hosts  # a task may need no code
+    stage = compute_settings(select(definition.stage, variables), definition.flow == "deploy")
     declared = definition.declared
     failed = tuple(hook for hook in declared.failed if hook.name not in variables.skip)
     return FlowRequest(
@@ -151,6 +152,7 @@ def _make_request(
         operator=join_lines(current_operator()),
         undone_release=undone_release,
         is_drill=is_drill,
+        on_demand=definition.on_demand,
     )
 
 
@@ -177,7 +179,9 @@ def _make_context(definition: FlowDefinition, request: FlowRequest, events: Even
 
 
 def _reveal_secrets_of_hooks(definition: FlowDefinition, request: FlowRequest, events: EventBus) -> None:
-    """Read the secrets that the hooks of a rollback use. A missing option of a recipe fails its hook only.
+    """Read the secrets that hooks of a rollback, or a task on demand, use.
+
+    A missing option of a recipe fails only the hook that uses it.
 
     Raises:
         ConfigError: a secret of default_env cannot be had; names the hooks whose commands would lack it.
@@ -189,15 +193,16 @@ def _reveal_secrets_of_hooks(definition: FlowDefinition, request: FlowRequest, e
     for host in request.stage.hosts:
         users = [hook.name for hook in hooks if hook.accepts_roles(host.roles)]
         if users:
-            _reveal_environment(request.stage.only((host,)), users, events)
+            _reveal_environment(request, host, users, events)
 
 
-def _reveal_environment(stage: Stage, users: Sequence[str], events: EventBus) -> None:
+def _reveal_environment(request: FlowRequest, host: HostConfig, users: Sequence[str], events: EventBus) -> None:
     try:
-        reveal_secrets(list_secrets(stage), events)
+        reveal_secrets(list_secrets(request.stage.only((host,))), events)
     except ConfigError as error:
-        advice = "provide it, or leave them out with skip= (a guard: migrations=keep); nothing was done"
-        raise ConfigError(*(f"{one}, for {join_names(users)}; {advice}" for one in error.mistakes)) from None
+        omit = "" if request.on_demand else ", or leave them out with skip= (a guard: migrations=keep)"
+        needs = (f"{one}, for {join_names(users)}" for one in error.mistakes)
+        raise ConfigError(*(f"{one}; provide it{omit}; nothing was done" for one in needs)) from None
 
 
 def _hooks_of_rollback(definition: FlowDefinition, request: FlowRequest) -> Iterator[Hook]:

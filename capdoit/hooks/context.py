@@ -57,7 +57,7 @@ class Flow:
     """The flow that a hook belongs to, in its current state.
 
     Attributes:
-        name: ``deploy`` or ``rollback``.
+        name: ``deploy``, ``rollback``, or the name of a task on demand.
         stage: name of the stage.
         application: name of the application.
         release: name of the release; empty until it is chosen.

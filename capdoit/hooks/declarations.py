@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypedDict, TypeVar, overload
 
 from capdoit.errors import ConfigError
 from capdoit.hooks.hook import DEFAULT_TIMEOUTS, Declarations, Dependency, Hook, Roles, Timeout, role_tuple
+from capdoit.hooks.on_demand import ARGUMENTS, OnDemandTask, make_task
 from capdoit.sequence import FLOWS, step_names
 from capdoit.text import join_names, suggest_name
 
@@ -37,6 +38,17 @@ class EnvironmentKeywords(TypedDict, total=False):
     timeout: Timeout
 
 
+class TaskKeywords(TypedDict, total=False):
+    """The keyword arguments of `HookRegistry.task`, which documents them."""
+
+    roles: Roles | Callable[[Any], Roles]
+    primary: bool
+    once: bool
+    timeout: Timeout
+    interactive: bool
+    exclusive: bool
+
+
 class HookRegistry:
     """The hooks of a project or of a recipe, in the order of their declaration.
 
@@ -52,6 +64,7 @@ class HookRegistry:
         self._failed: list[Hook] = []
         self._environments: list[Hook] = []
         self._dependencies: list[Dependency] = []
+        self._tasks: list[OnDemandTask] = []
 
     @overload
     def before(self, step: str, task: str, *, flows: Roles = ()) -> None: ...
@@ -129,14 +142,58 @@ class HookRegistry:
 
         return declare
 
+    @overload
+    def task(self, function: Function, /) -> Function: ...
+
+    @overload
+    def task(self, **keywords: Unpack[TaskKeywords]) -> Callable[[Function], Function]: ...
+
+    def task(self, *functions: Any, **keywords: Any) -> Any:
+        """Make a task on demand of the decorated function: `doit NAME:STAGE` calls it for the live release.
+
+        The function can have the arguments of a hook, and ``arguments``, the words behind ``--``. Its arguments behind
+        ``*`` are parameters, which the command line sets by NAME=VALUE. Their annotations are their types: str, int,
+        float, bool, Literal, and ``tuple[str, ...]``. The first line of the docstring is in `doit list`.
+
+        Args:
+            *functions: the function, if the decorator has no parentheses.
+            **keywords: ``roles=``, ``primary=``, ``once=`` and ``timeout=`` as in `before`. ``interactive=True``, run
+                on one host, where `Host.run` gives its command the operator's terminal. ``exclusive=True``, take the
+                locks of the hosts, as a flow does; the function may then change files of the release.
+
+        Raises:
+            ConfigError: the function has an argument that it does not get, or a name that is taken.
+        """
+        with self.declaration_errors():
+            check_decorator_call("task", "task", keywords, TaskKeywords.__annotations__)
+
+        def declare(function: Function) -> Function:
+            with self.declaration_errors():
+                self._tasks.append(self._make_task(function, keywords))
+            return function
+
+        return declare(*functions) if functions else declare
+
     def declarations(self) -> Declarations:
         """Return everything that is declared."""
         return Declarations(
             hooks=tuple(self._hooks),
             failed=tuple(self._failed),
             environments=tuple(self._environments),
+            tasks=tuple(self._tasks),
             dependencies=tuple(self._dependencies),
         )
+
+    def _make_task(self, function: Callable[..., object], keywords: Mapping[str, Any]) -> OnDemandTask:
+        is_interactive = bool(keywords.get("interactive"))
+        values = {**keywords, "primary": bool(keywords.get("primary")) or is_interactive}
+        hook = self._make_hook(function, "task", "", tuple(FLOWS), values)
+        given = {"hosts" if hook.runs_once else "host", "release", "flow", ARGUMENTS, *self._options_argument()}
+        task = make_task(hook, given, is_interactive, bool(keywords.get("exclusive")))
+        check_arguments(hook, given | {*task.parameter_names})
+        if any(task.name == other.name for other in self._tasks):
+            raise ConfigError(f"{hook.location}: there are two tasks with the name {task.name}; rename one")
+        return task
 
     def declaration_errors(self) -> AbstractContextManager[None]:
         """Return the context of each check of a declaration; a subclass can change or collect the errors in it."""
@@ -206,13 +263,14 @@ def check_arguments(hook: Hook, available: set[str]) -> None:
     Raises:
         ConfigError: names the argument and suggests another.
     """
-    point = f"{hook.when} {hook.step}".strip()
+    is_task = hook.when == "task"
+    what, who = ("task", "a task") if is_task else ("hook", f"{f'{hook.when} {hook.step}'.strip()} a hook")
     for name, parameter in inspect.signature(hook.function).parameters.items():
         if parameter.kind is parameter.POSITIONAL_ONLY:
-            raise ConfigError(f"{hook.location}: hook {hook.name} must take {name} by name: it is positional-only")
+            raise ConfigError(f"{hook.location}: {what} {hook.name} must take {name} by name: it is positional-only")
         if name not in available or parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
             raise ConfigError(
-                f"{hook.location}: hook {hook.name} has the argument {parameter}, but {point} a hook can only have"
+                f"{hook.location}: {what} {hook.name} has the argument {parameter}, but {who} can only have"
                 f" {join_names(sorted(available))}{suggest_name(name, available)}"
             )
 

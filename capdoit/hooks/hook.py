@@ -13,6 +13,7 @@ from capdoit.script import Secret
 from capdoit.text import suggest_name
 
 if TYPE_CHECKING:
+    from capdoit.hooks.on_demand import OnDemandTask
     from capdoit.hosts.connection import Connection
 
 Roles = str | Iterable[str]
@@ -29,8 +30,9 @@ class Hook:
     Attributes:
         name: name of its task; for a hook of a recipe, the recipe's name, a dot, and the function's name.
         function: the function.
-        when: ``before`` or ``after`` the step; ``health`` runs after all other hooks after the step.
-        step: name of the step, or ``failed``.
+        when: ``before`` or ``after`` the step; ``health`` runs after all other hooks after the step; ``task`` runs on
+            demand only.
+        step: name of the step, or ``failed``; empty for a task on demand.
         flows: ``deploy``, ``rollback`` or both.
         roles: runs on hosts with one of these roles; on all hosts if empty.
         only_primary: runs only on the primary of these hosts.
@@ -162,6 +164,7 @@ class Declarations:
         hooks: hooks before and after steps.
         failed: hooks on failure.
         environments: functions that return environment variables for the commands of hooks.
+        tasks: tasks on demand.
         dependencies: doit tasks that steps depend on.
         rollback_checks: checks of recipes that a rollback fits.
         linked_dirs: directories that recipes share between releases.
@@ -173,6 +176,7 @@ class Declarations:
     hooks: tuple[Hook, ...] = ()
     failed: tuple[Hook, ...] = ()
     environments: tuple[Hook, ...] = ()
+    tasks: tuple[OnDemandTask, ...] = ()
     dependencies: tuple[Dependency, ...] = ()
     rollback_checks: tuple[RollbackCheck, ...] = ()
     linked_dirs: tuple[str, ...] = ()

@@ -1,4 +1,4 @@
-"""The manual of a recipe: its module's docstring, its options, and its hooks."""
+"""The manual of a recipe: its module's docstring, its options, its hooks, and its tasks on demand."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import json
 
 from capdoit.hooks.discovery import FoundRecipe, bundled_recipes
 from capdoit.hooks.hook import Hook
+from capdoit.hooks.on_demand import OnDemandTask
 from capdoit.hooks.options import describe_options
 from capdoit.hooks.recipe import Recipe
 from capdoit.sequence import FLOWS, flow_tasks
@@ -26,7 +27,8 @@ def recipe_manual(found: FoundRecipe) -> str:
     """
     recipe = found.recipe
     text = inspect.getdoc(found.module) or "It has no description."
-    parts = (text, _options(recipe), _hooks(recipe), _environment(recipe), _rollback_hooks(recipe), _variables(recipe))
+    hooks = (_hooks(recipe), _environment(recipe), _rollback_hooks(recipe))
+    parts = (text, _options(recipe), *hooks, _variables(recipe), _tasks(recipe))
     return "\n\n".join(filter(None, parts))
 
 
@@ -77,3 +79,14 @@ def _rollback_hooks(recipe: Recipe) -> str:
 def _variables(recipe: Recipe) -> str:
     lines = [f"  {name}={'|'.join(values)}" for name, values in recipe.variables.items()]
     return "\n".join(["Variables:", *lines]) if lines else ""
+
+
+def _tasks(recipe: Recipe) -> str:
+    rows = [[_task_call(task), _hosts_of(task.hook), task.hook.doc] for task in recipe.declarations().tasks]
+    return f"Tasks on demand:\n{format_table(('task', 'on', ''), rows)}" if rows else ""
+
+
+def _task_call(task: OnDemandTask) -> str:
+    """Return the name of a task, with what it takes from the command line."""
+    parameters = [f"{one.name}=" if one.is_required else f"[{one.name}=]" for one in task.parameters]
+    return " ".join([task.name, *parameters, *(["-- …"] if task.takes_arguments else [])])

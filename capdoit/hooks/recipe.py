@@ -19,6 +19,8 @@ from capdoit.text import join_names
 class Recipe(HookRegistry):
     """A recipe. Its hooks are declared with `before`, `after`, `health`, `on_failed`, `probe`, `guard` and `back`.
 
+    Its tasks on demand are declared with `task`.
+
     Args:
         name: name of the recipe in deploy.yml.
         options: frozen dataclass; its fields are the options, with their types, defaults and ``#:`` comments.
@@ -137,6 +139,7 @@ class Recipe(HookRegistry):
             hooks=tuple(hook.with_options(options) for hook in declared.hooks),
             failed=tuple(hook.with_options(options) for hook in declared.failed),
             environments=tuple(hook.with_options(options) for hook in declared.environments),
+            tasks=tuple(task.with_options(options) for task in declared.tasks),
             dependencies=declared.dependencies,
             rollback_checks=(RollbackCheck(self.recipe, **rollback_hooks),) if rollback_hooks else (),
             linked_dirs=self._checked_linked_dirs(options),

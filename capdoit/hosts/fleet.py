@@ -41,6 +41,8 @@ class Fleet:
         self._is_uninterrupted = False
         self._pool = ThreadPoolExecutor(len(self.connections))
         self._closed = threading.Event()
+        for connection in self.connections:
+            connection.stop = self._stop
         threading.Thread(target=self._send_heartbeats, daemon=True).start()
 
     @property

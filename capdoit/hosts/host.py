@@ -139,5 +139,8 @@ class Host:
     def _request(
         self, command: Command, options: CommandOptions, capture: bool = False, show: ShowLines | None = None
     ) -> Request:
-        with_env: CommandOptions = {**options, "env": {**self._env, **(options.get("env") or {})}}
-        return command_request(self._connection, command, capture, show, **with_env)
+        return command_request(self._connection, command, capture, show, **self._with_own_env(options))
+
+    def _with_own_env(self, options: CommandOptions) -> CommandOptions:
+        """Return the options of a command with the environment variables of this host."""
+        return {**options, "env": {**self._env, **(options.get("env") or {})}}

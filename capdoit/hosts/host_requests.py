@@ -47,13 +47,31 @@ def command_request(
         show: called with each line of output.
         **options: as in `Host.run`.
     """
+    script = _command_script(connection, command, "hosts/shell", capture, options)
+    name = command_name(connection, command, options)
+    return Request(script, show=show, capture=capture, timeout=options.get("timeout"), command=name)
+
+
+def terminal_script(connection: Connection, command: Command, options: CommandOptions) -> Script:
+    """Return the script that runs a command on a terminal; arguments as in `command_request`."""
+    return _command_script(connection, command, "hosts/terminal_shell", True, options)
+
+
+def command_name(connection: Connection, command: Command, options: CommandOptions) -> str:
+    """Return the name of a command for messages."""
+    return connection.redact(options.get("called") or command_text(command))
+
+
+def _command_script(
+    connection: Connection, command: Command, shell: str, capture: bool, options: CommandOptions
+) -> Script:
+    """Return the script that runs a command in a shell, which is another script."""
     line = command if isinstance(command, str) else words(command)
     values: dict[str, Value] = {"hook_command": line, "hook_cwd": options.get("cwd") or "", "is_captured": capture}
     inner = render("command", "hosts/command", values, connection.environment(options.get("env")))
-    values = {"user": options.get("user") or "", "inner_script": inner.frame()}
-    script = _fenced_script(connection, "command", "hosts/shell", values)
-    name = connection.redact(options.get("called") or command_text(command))
-    return Request(script, show=show, capture=capture, timeout=options.get("timeout"), command=name)
+    return _fenced_script(
+        connection, "command", shell, {"user": options.get("user") or "", "inner_script": inner.frame()}
+    )
 
 
 def upload_request(connection: Connection, source: IO[bytes], remote: str) -> Request:

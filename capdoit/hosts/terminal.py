@@ -1,17 +1,50 @@
-"""A terminal on a host: the operator's own terminal, connected to a program there."""
+"""A terminal on a host: the operator's own terminal, connected to a program there.
+
+The program's script has secrets, and the command of ssh is an argument that all users see. So the terminal reads the
+script from a named pipe, which the session of the connection offers.
+"""
 
 from __future__ import annotations
 
+import secrets
 import signal
 import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from types import FrameType
 from typing import TYPE_CHECKING
 
-from capdoit.errors import Unreachable
+from capdoit.errors import HostError, Unreachable
+from capdoit.hosts.deadline import find_passed
+from capdoit.hosts.request import Request
 from capdoit.hosts.ssh_command import ssh_arguments
+from capdoit.script import words
+from capdoit.shell_scripts import render
 
 if TYPE_CHECKING:
     from capdoit.config.stages import HostConfig
+    from capdoit.hosts.connection import Connection
+    from capdoit.script import Script
+
+POLL_SECONDS = 0.1
+
+
+def run_on_terminal(connection: Connection, script: Script) -> int:
+    """Run a script on a host with this terminal, and return its exit status; only the main thread can.
+
+    It ends early when the work of the connection is stopped, or its time is over.
+
+    Raises:
+        Unreachable: ssh is not installed.
+        HostError: the host cannot be reached, or it has no named pipes.
+    """
+    with _offered(connection, script) as line:
+        before = signal.signal(signal.SIGINT, _leave_to_child)
+        try:
+            return _run(connection, line)
+        finally:
+            signal.signal(signal.SIGINT, before)
 
 
 def terminal_command(config: HostConfig, line: str) -> list[str]:
@@ -24,20 +57,36 @@ def terminal_command(config: HostConfig, line: str) -> list[str]:
     return ["sh", "-c", line] if config.transport != "ssh" else ["ssh", "-t", *ssh_arguments(config), line]
 
 
-def run_on_terminal(config: HostConfig, line: str) -> int:
-    """Run a command line on a host with this terminal, and return its exit status; arguments as in `terminal_command`.
-
-    Raises:
-        Unreachable: ssh is not installed.
-    """
-    before = signal.signal(signal.SIGINT, _leave_to_child)
+def _run(connection: Connection, line: str) -> int:
     try:
-        status = subprocess.run(terminal_command(config, line), check=False).returncode
-        return status if status >= 0 else 128 - status  # as a shell reports a program that a signal ended
+        with subprocess.Popen(terminal_command(connection.config, line)) as process:
+            while process.poll() is None:
+                if connection.stop or find_passed(connection.deadlines, time.monotonic()):
+                    process.terminate()
+                with suppress(subprocess.TimeoutExpired):
+                    process.wait(POLL_SECONDS)
+            status = process.returncode
+            return status if status >= 0 else 128 - status  # as a shell reports a program that a signal ended
     except FileNotFoundError:
-        raise Unreachable(config.name, "cannot connect: ssh is not installed on this machine") from None
+        raise Unreachable(connection.name, "cannot connect: ssh is not installed on this machine") from None
+
+
+@contextmanager
+def _offered(connection: Connection, script: Script) -> Iterator[str]:
+    """Let a named pipe on the host have a script, and return the command line that reads and runs it."""
+    folder = f"/tmp/capdoit-{secrets.token_hex(16)}"  # noqa: S108 - nobody can guess the name, and it must not exist
+    values = {"folder": folder, "terminal_script": script.frame()}
+    connection.checked(Request(render("open a terminal", "hosts/terminal_offer", values)))
+    try:
+        yield f"exec sh -c {words([_reading_line(folder)])}"
     finally:
-        signal.signal(signal.SIGINT, before)
+        with suppress(HostError):  # a session that ends takes its offer back
+            if connection.is_alive:
+                connection.ask([Request(render("close the terminal", "hosts/terminal_withdraw", {"folder": folder}))])
+
+
+def _reading_line(folder: str) -> str:
+    return f'eval "$(cat {folder}/script)"'
 
 
 def _leave_to_child(_: int, __: FrameType | None) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime, timezone
 from functools import partial
 
-from capdoit.decisions.live_release import choose_live_release
+from capdoit.decisions.live_release import choose_live_release, find_live_releases
 from capdoit.decisions.readiness import find_deploy_problems, find_rollback_problems, find_undo_problems
 from capdoit.decisions.release_name import accept_planned_name, choose_release_name
 from capdoit.decisions.rollback_target import choose_rollback_target
@@ -78,6 +78,16 @@ def choose_live(context: FlowContext) -> None:
     """
     names, revision = choose_live_release(list(context.progress.facts.values()))
     context.decide(release=max(names.values()), names=names, revision=revision)
+
+
+def find_live(context: FlowContext, hosts: Sequence[str]) -> None:
+    """Find the live release of each of these hosts, which may differ: a task on demand works on it.
+
+    Raises:
+        NoTarget: nothing is live on one of them.
+    """
+    names, revision = find_live_releases([context.progress.facts[host] for host in hosts])
+    context.decide(release=max(names.values(), default=""), names=names, revision=revision)
 
 
 def refuse_changed_hosts(context: FlowContext) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -18,6 +19,7 @@ class CommandLine:
         variables: the variables that were typed.
         hosts: names of the hosts that still take part, if the flow goes on without others; empty otherwise.
         hook: name of the hook, if a single hook was run; empty for a flow.
+        arguments: the words behind ``--`` of a task on demand.
     """
 
     task: str
@@ -25,6 +27,7 @@ class CommandLine:
     variables: Variables = field(default_factory=Variables)
     hosts: tuple[str, ...] = ()
     hook: str = ""
+    arguments: tuple[str, ...] = ()
 
     @property
     def scope(self) -> str:
@@ -39,7 +42,15 @@ class CommandLine:
             changes: variables to set; with any, a plan is no longer applied.
         """
         typed = replace(self.variables, apply=None, **changes) if changes else self.variables
-        return f"doit {self.task}:{self.stage}{typed.as_arguments}"
+        return f"doit {self.task}:{self.stage}{typed.as_arguments}{self._behind_dashes}"
+
+    def again_and_wait(self, seconds: int) -> str:
+        """Return the command that runs the task again, and waits for the lock of another flow."""
+        return f"doit {self.task}:{self.stage}{self.variables.as_arguments} wait={seconds}{self._behind_dashes}"
+
+    @property
+    def _behind_dashes(self) -> str:
+        return f" -- {shlex.join(self.arguments)}" if self.arguments else ""
 
     def hook_again(self, **changes: Any) -> str:
         """Return the command that runs the hook without the rest of its flow."""

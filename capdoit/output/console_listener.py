@@ -8,7 +8,7 @@ from typing import Any
 from capdoit import events
 from capdoit.event_bus import EventBus
 from capdoit.events import Event
-from capdoit.output.console import DEFAULT_WIDTH, Console, Line, Tone
+from capdoit.output.console import DEFAULT_WIDTH, GOOD_MARK, Console, Line, Tone
 from capdoit.output.dry_run_summary import render_dry_run
 from capdoit.output.failure_report import render_failure
 from capdoit.redaction import SHORTEST_SECRET
@@ -19,6 +19,7 @@ from capdoit.units import format_seconds
 REPORTS = (
     events.TeardownFailed,
     events.FlowStopped,
+    events.TaskFinished,
     events.DryRunFinished,
     events.AutomaticRollbackStarted,
     events.AutomaticRollbackFinished,
@@ -223,6 +224,13 @@ def _shadow_left_behind(event: events.ShadowLeftBehind) -> Iterator[Line]:
     yield f"warning: {event.reason}\n{left}", Tone.DOUBTFUL
 
 
+def _task_finished(event: events.TaskFinished) -> Iterator[Line]:
+    yield (
+        f"{GOOD_MARK} {event.name}: done on {join_names(event.hosts)} after {format_seconds(event.seconds)}",
+        Tone.GOOD,
+    )
+
+
 def _check_warned(event: events.CheckWarned) -> Iterator[Line]:
     yield f"warning: {event.text}", Tone.DOUBTFUL
 
@@ -287,6 +295,7 @@ RENDERERS: dict[type[Event], Callable[[Any], Iterator[Line]]] = {
     events.DrillHookSkipped: _drill_hook_skipped,
     events.DrillFinished: _drill_finished,
     events.ShadowLeftBehind: _shadow_left_behind,
+    events.TaskFinished: _task_finished,
     events.CheckWarned: _check_warned,
     events.CheckPassed: _check_passed,
     events.LinkedFileUploaded: _linked_file_uploaded,

@@ -188,7 +188,7 @@ def _advise_release(error: ReleaseNotChosen, command: CommandLine) -> str:
     if error.reason is Refusal.ALREADY_LIVE:
         return "There is nothing to do."
     if error.reason is Refusal.NOTHING_LIVE:
-        return f"A single hook runs on the live release. Deploy one:\n  {command.deploy()}"
+        return f"A task or a single hook runs on the live release. Deploy one:\n  {command.deploy()}"
     if error.candidates is None:
         return f"Once fixed, run: {command.again()}"
     return _advise_candidate(error.candidates, command)
@@ -212,7 +212,7 @@ def _advise_candidate(candidates: Candidates, command: CommandLine) -> str:
 def _advise_unlock(error: LockHeld, command: CommandLine) -> str:
     hosts = "" if error.is_whole_stage else f" hosts={','.join(error.holders)}"
     return (
-        f"To wait for it, up to 60 s: {command.again()} wait=60\n"
+        f"To wait for it, up to 60 s: {command.again_and_wait(60)}\n"
         f"To free the lock by force, which ends that flow: doit cap unlock {command.stage}{hosts}"
     )
 

@@ -14,6 +14,8 @@ from capdoit.events import Event
 if TYPE_CHECKING:
     from capdoit.state.decision import Decision
 
+# The first events of work on hosts; each has the names of the hosts.
+STARTED = (events.FlowStarted, events.DrillStarted, events.CheckStarted, events.SetupStarted, events.TaskStarted)
 RATE_SECONDS = 5.0  # the rate of an upload is that of its last seconds
 
 
@@ -151,7 +153,8 @@ class FlowDisplay:
         name: name of the doit task: ``deploy:production``; empty before its start.
         hosts: names of the hosts.
         operator: user who started it.
-        started: the event of its start; None for a check, and for a drill, whose rollback has a display of its own.
+        started: the event of its start; None for a check or task, and for a drill, whose rollback has its own display.
+        on_demand: the event of the start of a task on demand; None for any other work.
         decision: the latest decision; None before the first.
         steps: the steps and hooks that have begun, in order.
         work: the hosts at work now: those of the running step, or of work outside of steps, such as the cleanup.
@@ -170,6 +173,7 @@ class FlowDisplay:
     hosts: tuple[str, ...] = ()
     operator: str = ""
     started: events.FlowStarted | None = None
+    on_demand: events.TaskStarted | None = None
     decision: Decision | None = None
     steps: list[StepDisplay] = field(default_factory=list)
     work: dict[str, HostWork] = field(default_factory=dict)
@@ -196,13 +200,27 @@ class FlowDisplay:
     @property
     def is_busy(self) -> bool:
         """True while hosts are at work. A hook may work on the controller unless a host has a request."""
+        if self.has_terminal:
+            return False
         if self.step and self.step.is_hook:
             return any(work.requests for work in self.work.values())
         return bool(self.step or self.working)
 
     @property
+    def shows_output(self) -> bool:
+        """True if the output of hosts is the answer that the operator waits for."""
+        return self.on_demand is not None
+
+    @property
+    def has_terminal(self) -> bool:
+        """True if a program on a host may have the terminal."""
+        return self.on_demand is not None and self.on_demand.is_interactive
+
+    @property
     def task_name(self) -> str:
         """The name of the doit task at work, or of the last one; the name of the flow before the first."""
+        if self.on_demand:
+            return self.name
         return ":".join(filter(None, (self.name, self.steps[-1].name if self.steps else "")))
 
     def seconds_of_work(self, now: float) -> float:
@@ -245,8 +263,9 @@ class FlowDisplays:
         return next(iter(self._displays.values())).began
 
     def working(self) -> list[FlowDisplay]:
-        """Return the states of the flows that run a step, or whose hosts are at work."""
-        return [display for display in self._displays.values() if display.step or display.working]
+        """Return the states of the flows that run a step, or whose hosts are at work, and do not have the terminal."""
+        found = [display for display in self._displays.values() if display.step or display.working]
+        return [display for display in found if not display.has_terminal]
 
     def _add(self, event: Event, now: float) -> FlowDisplay:
         is_undo = isinstance(event, events.FlowStarted) and any(one.is_undone for one in self._displays.values())
@@ -270,6 +289,11 @@ def _check_started(display: FlowDisplay, event: events.CheckStarted, _: float) -
 
 def _setup_started(display: FlowDisplay, event: events.SetupStarted, _: float) -> None:
     display.name, display.hosts, display.operator = f"setup:{event.stage}", event.hosts, event.operator
+
+
+def _task_started(display: FlowDisplay, event: events.TaskStarted, _: float) -> None:
+    display.on_demand, display.name = event, f"{event.name}:{event.stage}"
+    display.hosts, display.operator = event.hosts, event.operator
 
 
 def _decided(display: FlowDisplay, event: events.Decided, _: float) -> None:
@@ -366,6 +390,7 @@ CHANGES: dict[type[Event], Callable[[FlowDisplay, Any, float], None]] = {
     events.DrillStarted: _drill_started,
     events.CheckStarted: _check_started,
     events.SetupStarted: _setup_started,
+    events.TaskStarted: _task_started,
     events.Decided: _decided,
     events.StepStarted: _step_started,
     events.StepFinished: _step_finished,

@@ -12,7 +12,7 @@ from capdoit import events
 from capdoit.events import Event
 from capdoit.output.console import Console, Line, Tone
 from capdoit.output.console_listener import REPORTS, render_drill_table, render_message
-from capdoit.output.flow_display import FlowDisplay, FlowDisplays, HostWork
+from capdoit.output.flow_display import STARTED, FlowDisplay, FlowDisplays, HostWork
 from capdoit.output.folds import begin_fold, end_fold
 from capdoit.output.progress_lines import render_progress
 from capdoit.output.redirection import Redirection
@@ -73,7 +73,7 @@ class LineView:
 
     def _show(self, event: Event, display: FlowDisplay, now: float) -> None:
         if isinstance(event, events.HostOutput):
-            self._show_output(event, self._front(display, now))
+            self._show_output(event, display, self._front(display, now))
         elif isinstance(event, events.FlowFinished):
             self._write_unmarked(render_summary(display, self._console.size))
         elif isinstance(event, REPORTS):
@@ -96,8 +96,8 @@ class LineView:
             self._printed.seek(0)
             self._printed.truncate()
 
-    def _show_output(self, event: events.HostOutput, front: str) -> None:
-        if self._choice.verbosity >= Verbosity.OUTPUT:
+    def _show_output(self, event: events.HostOutput, display: FlowDisplay, front: str) -> None:
+        if self._choice.verbosity >= (Verbosity.STEPS if display.shows_output else Verbosity.OUTPUT):
             self._said_at = time.monotonic()
             self._console.write_output(event.host, event.lines, front)
         elif self._choice.verbosity == Verbosity.STEPS:
@@ -123,7 +123,7 @@ class LineView:
             self._end_fold()
 
     def _begin(self, event: Event, display: FlowDisplay) -> None:
-        if isinstance(event, events.FlowStarted | events.DrillStarted | events.CheckStarted | events.SetupStarted):
+        if isinstance(event, STARTED):
             self._console.reserve_width(event.hosts)
         if isinstance(event, events.StepStarted):
             self._kept = {}

@@ -10,7 +10,7 @@ from capdoit import events
 from capdoit.events import Event
 from capdoit.output.console import RUNNING_MARK, Console, Line
 from capdoit.output.console_listener import REPORTS, render_drill_table, render_message
-from capdoit.output.flow_display import FlowDisplay, FlowDisplays, StepDisplay
+from capdoit.output.flow_display import STARTED, FlowDisplay, FlowDisplays, StepDisplay
 from capdoit.output.live_region import render_region
 from capdoit.output.progress_lines import render_short_progress
 from capdoit.output.redirection import Redirection
@@ -82,10 +82,10 @@ class LiveView:
 
     def _write_lines(self, event: Event) -> None:
         if isinstance(event, events.HostOutput):
-            if self._choice.verbosity >= Verbosity.OUTPUT:
+            if self._choice.verbosity >= (Verbosity.STEPS if self._display.shows_output else Verbosity.OUTPUT):
                 self._console.write_output(event.host, event.lines)
             return
-        if isinstance(event, events.FlowStarted | events.DrillStarted | events.CheckStarted | events.SetupStarted):
+        if isinstance(event, STARTED):
             self._console.reserve_width(event.hosts)
         if isinstance(event, events.DrillFinished):
             self._console.write_table(render_drill_table(event, self._console.width))

@@ -118,7 +118,7 @@ class LogFile:
 
 def _task_begun_by(event: Event) -> str:
     """Return the name of the task that begins with an event; empty for most events."""
-    if isinstance(event, (events.StepStarted, events.CommandStarted)):
+    if isinstance(event, (events.StepStarted, events.CommandStarted, events.TaskStarted)):
         return event.name
     return TASKS.get(type(event), "")
 

@@ -16,7 +16,14 @@ from capdoit.text import join_names
 
 # What they tell is in other records.
 NOT_LOGGED = (events.WorkStarted, events.TransferProgress, events.HostSurveyed)
-Started = events.FlowStarted | events.DrillStarted | events.CheckStarted | events.SetupStarted | events.CommandStarted
+Started = (
+    events.FlowStarted
+    | events.DrillStarted
+    | events.CheckStarted
+    | events.SetupStarted
+    | events.CommandStarted
+    | events.TaskStarted
+)
 LINE_WIDTH = 120  # of texts that are made to fit
 WORD = re.compile(r"(?<!^)(?=[A-Z])")
 
@@ -90,6 +97,10 @@ def _check_started(event: events.CheckStarted) -> Record:
 
 def _setup_started(event: events.SetupStarted) -> Record:
     return _started(f"setup:{event.stage}", event)
+
+
+def _task_started(event: events.TaskStarted) -> Record:
+    return _started(f"{event.name}:{event.stage}", event)
 
 
 def _command_started(event: events.CommandStarted) -> Record:
@@ -171,6 +182,7 @@ RECORDS: dict[type[Event], Callable[[Any], Record]] = {
     events.CheckStarted: _check_started,
     events.SetupStarted: _setup_started,
     events.CommandStarted: _command_started,
+    events.TaskStarted: _task_started,
     events.StepStarted: _step_started,
     events.StepFinished: _step_finished,
     events.StepFailed: _step_failed,

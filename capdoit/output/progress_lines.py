@@ -28,7 +28,7 @@ def render_progress(event: Event, display: FlowDisplay, shows_hosts: bool) -> It
     """
     if isinstance(event, events.WorkFinished) and not (event.reason or (shows_hosts and _is_notable(event, display))):
         return iter(())
-    if _is_of_drill(event, display):
+    if _is_of_drill(event, display) or _is_told_later(event, display):
         return iter(())
     return RENDERERS.get(type(event), _not_shown)(event, display)
 
@@ -40,9 +40,9 @@ def render_short_progress(event: Event, display: FlowDisplay) -> Iterator[Line]:
         event: the event.
         display: the state of the flow after the event.
     """
-    if _is_of_drill(event, display):
+    if _is_of_drill(event, display) or _is_told_later(event, display):
         return
-    if isinstance(event, (events.FlowStarted, events.DrillStarted)):
+    if isinstance(event, (events.FlowStarted, events.DrillStarted, events.TaskStarted)):
         for text, tone in RENDERERS[type(event)](event, display):
             yield f"{display.name}  {text}", tone
     elif isinstance(event, events.StepFinished) and event.name not in display.skipped:
@@ -57,6 +57,11 @@ def _is_of_drill(event: Event, display: FlowDisplay) -> bool:
     """Return True for an event of the rollback in a drill that the drill itself tells of."""
     is_rehearsed = display.started is not None and display.started.is_drill
     return is_rehearsed and isinstance(event, (events.FlowStarted, events.StepFinished))
+
+
+def _is_told_later(event: Event, display: FlowDisplay) -> bool:
+    """Return True for the end of the only step of a task on demand."""
+    return display.on_demand is not None and isinstance(event, events.StepFinished)
 
 
 def _is_notable(event: events.WorkFinished, display: FlowDisplay) -> bool:
@@ -78,7 +83,7 @@ def _flow_started(event: events.FlowStarted, _: FlowDisplay) -> Iterator[Line]:
     yield f"{what}, by {event.operator}{f': {event.message}' if event.message else ''}", Tone.HEAD
 
 
-def _drill_started(event: events.DrillStarted, _: FlowDisplay) -> Iterator[Line]:
+def _started(event: events.DrillStarted | events.TaskStarted, _: FlowDisplay) -> Iterator[Line]:
     yield f"on {_join_hosts(event.hosts)}, by {event.operator}", Tone.HEAD
 
 
@@ -113,7 +118,8 @@ def _work_finished(event: events.WorkFinished, _: FlowDisplay) -> Iterator[Line]
 
 RENDERERS: dict[type[Event], Callable[[Any, FlowDisplay], Iterator[Line]]] = {
     events.FlowStarted: _flow_started,
-    events.DrillStarted: _drill_started,
+    events.DrillStarted: _started,
+    events.TaskStarted: _started,
     events.Decided: _decided,
     events.StepFinished: _step_finished,
     events.StepFailed: _step_failed,

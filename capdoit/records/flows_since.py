@@ -37,7 +37,7 @@ def describe_flows_since(
         if record.run in runs or (not record.run and record.flow == DEPLOY and record.release not in known_releases)
     ]
     hosts = [one.host for one in facts]
-    sentences = [_describe(record, hosts, now) for record in new if record.flow]
+    sentences = [_describe(record, hosts, now) for record in new if record.is_flow]
     more = len(sentences) - MOST_SHOWN
     return [*sentences[:MOST_SHOWN], *([f"and {more} more flows before that"] if more > 0 else [])]
 

@@ -8,12 +8,12 @@ from dataclasses import dataclass
 
 from capdoit.layout import release_time
 from capdoit.records.facts import Facts
-from capdoit.records.journal import DEPLOY, Entry, find_undone_runs
+from capdoit.records.journal import DEPLOY, ROLLBACK, Entry, find_undone_runs
 from capdoit.records.lineage import Publish, merge_publishes
 from capdoit.text import join_names
 from capdoit.units import format_timestamp, parse_seconds, parse_timestamp
 
-SHOWN_EVENTS = ("building", "ready", "live", "back", "failed", "finished", "unlocked")
+SHOWN_EVENTS = ("building", "ready", "live", "back", "failed", "finished", "unlocked", "ran")
 # By whether the lock of the flow is held; None if that is unknown.
 ENDING_WITHOUT_EVENT = {True: "is at work", None: "is at work, or died", False: "died"}
 Key = tuple[str, ...]  # the flow's id; for a publish that only the log has: flow, release, and a number
@@ -21,15 +21,16 @@ Key = tuple[str, ...]  # the flow's id; for a publish that only the log has: flo
 
 @dataclass(frozen=True)
 class FlowRecord:
-    """The record of one flow on the fleet, of an unlock, or of a publish that only the revisions log has.
+    """The record of one flow on the fleet, of an exclusive task, of an unlock, or of a publish that only the log has.
 
     Attributes:
         run: the flow's id; empty if only the log has the flow.
         at: time of its last entry, in UTC; empty if unknown.
         by: the operator.
         origin: hostname of the controller.
-        flow: ``deploy`` or ``rollback``; empty for an unlock.
-        event: the flow if it finished or is at work; otherwise ``failed`` or ``interrupted``; or ``unlock``.
+        flow: ``deploy``, ``rollback``, or the name of a task on demand; empty for an unlock.
+        event: the flow if it finished or is at work, and ``task`` for a task; otherwise ``failed`` or ``interrupted``;
+            or ``unlock``.
         seconds: duration; None if unknown.
         release: name of the release; the newest one, if hosts have its revision in releases of different names.
         releases: name of the release, by host.
@@ -40,7 +41,7 @@ class FlowRecord:
         reason: why it failed, in one line.
         results: the result by host: ``live``, ``live, with warnings``, ``undone``,
             ``undone (connection lost)`` (before the publish was confirmed), ``not live``,
-            ``left out`` (the host could not be reached), ``freed`` (its lock).
+            ``left out`` (the host could not be reached), ``freed`` (its lock), ``ran`` (a task on demand).
     """
 
     run: str
@@ -58,6 +59,11 @@ class FlowRecord:
     ending: str
     reason: str
     results: Mapping[str, str]
+
+    @property
+    def is_flow(self) -> bool:
+        """True for a deploy or a rollback."""
+        return self.flow in (DEPLOY, ROLLBACK)
 
     @property
     def full_ending(self) -> str:
@@ -176,6 +182,9 @@ def _event(entries: Sequence[Entry], held: bool | None) -> tuple[str, str]:
     flow, step, interrupted = (_first(entries, name) for name in ("flow", "step", "interrupted"))
     if "unlocked" in events:
         return "unlock", ""
+    if "ran" in events:
+        has_failed = bool(_first(entries, "reason"))
+        return ("interrupted", interrupted) if interrupted else ("failed" if has_failed else "task", "")
     if "failed" in events:
         ending = interrupted if step in interrupted else join_names(filter(None, (interrupted, f"in {step}")))
         return ("interrupted" if interrupted else "failed"), ending
@@ -195,6 +204,8 @@ def _result(entries: Sequence[Entry], live: str | None) -> str:
     has_made_live = bool(live) and _first(entries, "flow") == DEPLOY and _first(entries, "release") == live
     if "unlocked" in events:
         return "freed"
+    if "ran" in events:
+        return "ran"
     if not has_made_live and find_undone_runs(entries):
         return "undone (connection lost)" if _first(entries, "unconfirmed") else "undone"
     if not has_made_live and "live" not in events:
@@ -212,4 +223,4 @@ def _last_time(entries: Iterable[Entry]) -> str:
 
 
 def _seconds(entry: Entry) -> float | None:
-    return parse_seconds(entry.seconds) if entry.event in ("failed", "finished") else None
+    return parse_seconds(entry.seconds) if entry.event in ("failed", "finished", "ran") else None

@@ -28,8 +28,8 @@ class Entry:
     """One line of the journal; also the content of a lock. Every field is text; an unknown field is empty.
 
     Attributes:
-        event: what happened: ``building``, ``ready``, ``live``, ``back``, ``failed``, ``finished``, …
-        flow: ``deploy`` or ``rollback``.
+        event: what happened: ``building``, ``ready``, ``live``, ``back``, ``failed``, ``finished``, ``ran``, …
+        flow: ``deploy``, ``rollback``, or the name of a task on demand.
         release: the release that the flow makes or goes back to.
         revision: revision of the release.
         subject: subject line of the revision's commit; only in the line that says that a release is live.

@@ -28,6 +28,7 @@ class FlowDefinition:
         tasks: the steps and hooks in order.
         declared: everything that recipes and the project declare.
         rollback: the rollback that undoes a deploy which failed after its publish; None for any other flow.
+        on_demand: the name of the task on demand that is the only task; empty for a flow.
     """
 
     flow: str
@@ -35,11 +36,12 @@ class FlowDefinition:
     tasks: tuple[FlowTask, ...]
     declared: Declarations
     rollback: FlowDefinition | None = None
+    on_demand: str = ""
 
     @property
     def name(self) -> str:
         """The name of its doit tasks, such as ``deploy:production``."""
-        return f"{self.flow}:{self.stage.name}"
+        return f"{self.on_demand or self.flow}:{self.stage.name}"
 
     def steps_before(self, task: FlowTask) -> list[str]:
         """Return the names of the working steps before a task, in order."""
@@ -74,6 +76,7 @@ class FlowRequest:
         is_drill: the flow only rehearses.
         is_setup: the hosts are only prepared for a deploy.
         is_preview: the flow is the dry run that the operator sees before the question of a stage with ``confirm``.
+        on_demand: the name of the task on demand that is run, on the live release; empty for a flow.
         started: time of the start, by the monotonic clock.
     """
 
@@ -91,6 +94,7 @@ class FlowRequest:
     is_drill: bool = False
     is_setup: bool = False
     is_preview: bool = False
+    on_demand: str = ""
     started: float = field(default_factory=time.monotonic)
 
     @property
@@ -105,8 +109,8 @@ class FlowRequest:
 
     @property
     def task(self) -> str:
-        """The first part of the name of its doit tasks: the flow, ``drill`` or ``setup``."""
-        return "drill" if self.is_drill else "setup" if self.is_setup else self.flow
+        """The first part of the name of its doit tasks: the flow, ``drill``, ``setup``, or a task on demand."""
+        return "drill" if self.is_drill else "setup" if self.is_setup else self.on_demand or self.flow
 
     @property
     def name(self) -> str:

@@ -20,7 +20,7 @@ def flow_argument(context: FlowContext) -> Flow:
     """Return the flow as hooks see it."""
     request, decision = context.request, context.decision
     return Flow(
-        name=request.flow,
+        name=request.on_demand or request.flow,
         stage=request.stage.name,
         application=request.stage.application,
         release=decision.release,

@@ -33,6 +33,10 @@ TYPED = {
     "doit deploy:production:publishi": "[doit][deploy:production:publishing]",
     "doit deploy:production bran": "[doit][deploy:production][branch=]",
     "doit buil": "[doit][build]",
+    "doit cache_clear:prod": "[doit][cache_clear:production]",
+    "doit cache_clear:production po": "[doit][cache_clear:production][pool=]",
+    "doit cache_clear pool=ap": "[doit][cache_clear][pool=api]",
+    "doit cache_clear:production hosts=web1,sp": "[doit][cache_clear:production][hosts=web1,spare]",
     "doit run buil": "[doit][run][build]",
     "doit tabcomp": "[doit][tabcompletion]",
     "doit -f dod": "[doit][-f][dodo.py]",
@@ -49,10 +53,16 @@ def shop(project: Project, tmp_path: Path) -> Project:
     write_hooks(
         project,
         '''
+        from typing import Literal
+
         print("noise of dodo.py")
         def task_build():
             """Build it."""
             return {"actions": ["true"]}
+
+        @cap.task
+        def cache_clear(host, *, pool: Literal["api", "web"] = "api"):
+            """Clear the cache."""
         ''',
     )
     (tmp_path / "bin").mkdir()

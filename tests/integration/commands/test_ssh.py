@@ -159,11 +159,20 @@ def test_a_terminal_that_goes_away_leaves_no_process(
 @pytest.mark.parametrize("shell", [["dash"], ["bash", "--posix"], ["busybox", "ash"]], ids=" ".join)
 def test_an_offered_script_that_nobody_reads_leaves_nothing(tmp_path: Path, shell: list[str]) -> None:
     folder = tmp_path / "offer"
-    prepare = render("", "commands/ssh_prepare", {"folder": str(folder)}).frame()
-    subprocess.run([*shell, "-c", prepare], check=True)
-    assert folder.stat().st_mode & 0o777 == 0o700
-    offer = render("", "commands/ssh_offer", {"folder": str(folder), "terminal_script": VALUE}).frame()
-    with subprocess.Popen([*shell, "-c", f"touch {tmp_path}/begun\n{offer}"], start_new_session=True) as process:
-        wait_for(60, (tmp_path / "begun").exists)
+    offer = render("", "hosts/terminal_offer", {"folder": str(folder), "terminal_script": VALUE}).frame()
+    with subprocess.Popen([*shell, "-c", offer], start_new_session=True) as process:
+        assert process.wait(60) == 0
+        assert folder.stat().st_mode & 0o777 == 0o700
         os.killpg(process.pid, signal.SIGTERM)
-    assert not folder.exists()
+        wait_for(60, lambda: not folder.exists())
+
+
+@pytest.mark.extended("variant")
+@pytest.mark.parametrize("shell", [["dash"], ["bash", "--posix"], ["busybox", "ash"]], ids=" ".join)
+def test_an_offer_that_is_withdrawn_leaves_nothing(tmp_path: Path, shell: list[str]) -> None:
+    folder = tmp_path / "offer"
+    offer = render("", "hosts/terminal_offer", {"folder": str(folder), "terminal_script": VALUE}).frame()
+    withdraw = render("", "hosts/terminal_withdraw", {"folder": str(folder)}).frame()
+    done = subprocess.run([*shell, "-c", f"{offer}\n{withdraw}"], check=True, capture_output=True, timeout=60)
+    assert done.stdout == b""
+    wait_for(60, lambda: not folder.exists())

@@ -1,8 +1,0 @@
-# shellcheck shell=sh
-# Give a script to the terminal that reads the named pipe $folder/script, once. The script has secrets: so it is neither
-# an argument, which all users see, nor a file, which could be left behind.
-# Given: folder terminal_script
-trap 'rm -rf "$folder"' EXIT
-trap 'exit 1' HUP INT TERM
-printf '%s\n' "$terminal_script" >"$folder/script" &
-wait "$!"
