@@ -13,16 +13,20 @@ from pathlib import Path
 from capdoit.testing import GitRepo, Project, SshdFleet
 
 NOBODY = 65534
-AS_NOBODY = f'ForceCommand=exec setpriv --reuid={NOBODY} --regid={NOBODY} --clear-groups sh -c "$SSH_ORIGINAL_COMMAND"'
+# The option of sshd with which its commands run as another user.
+AS_USER = 'ForceCommand=exec setpriv --reuid={0} --regid={0} --clear-groups sh -c "$SSH_ORIGINAL_COMMAND"'
 
 
 @contextmanager
-def run_sshds_of_nobody(size: int) -> Iterator[SshdFleet]:
-    """Run sshd's whose commands run as nobody, in a directory that every user can enter; those of pytest are closed."""
+def run_sshds_of_nobody(size: int, user: int = NOBODY) -> Iterator[SshdFleet]:
+    """Run sshd's whose commands run as nobody or another user, in a directory that every user can enter.
+
+    The directories of pytest are closed.
+    """
     place = Path(tempfile.mkdtemp(prefix="capdoit"))
     place.chmod(0o755)
     try:
-        with SshdFleet(place, size, *([AS_NOBODY] if os.geteuid() == 0 else [])).running() as fleet:
+        with SshdFleet(place, size, *([AS_USER.format(user)] if os.geteuid() == 0 else [])).running() as fleet:
             yield fleet
     finally:
         shutil.rmtree(place)

@@ -51,6 +51,7 @@ PROGRAMS = {
         "rmdir",
         "sed",
         "sha256sum",
+        "sudo",
         "sleep",
         "sort",
     ),

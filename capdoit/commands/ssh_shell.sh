@@ -10,4 +10,7 @@ else
     cd "$deploy_to" 2>/dev/null || :
     echo "$host: nothing is live in $deploy_to; this is $(pwd)"
 fi
-exec "${SHELL:-sh}"
+case ${SHELL-} in
+    '' | */nologin | */false) SHELL=sh ;; # of an account of a service, to which sudo leads
+esac
+exec "$SHELL"

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
-from capdoit.config.tags import MAPPINGS, read_source
+from capdoit.config.tags import ELSEWHERE, MAPPINGS, read_source
 from capdoit.config.yaml_nodes import ANY_SIZE, FALSE_WORDS, YamlValue
 from capdoit.layout import is_inside
 from capdoit.script import NAME, REFERENCE, EnvValue, Secret, Template
@@ -24,6 +24,7 @@ T = TypeVar("T")
 SECONDS_PER_UNIT = {"h": 3600, "d": 86400}
 AGE = re.compile(r"([1-9][0-9]{0,4})([dh])")
 APPLICATION = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]*")
+USER = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*\$?")
 SSH_OPTION = re.compile(r"[A-Za-z0-9]+[ =].+")
 
 # The same conditions for editors. YAML's numbers and dates count as strings.
@@ -300,6 +301,16 @@ def read_environment(value: YamlValue) -> dict[str, EnvValue | Secret]:
     return {**{name.upper(): value for name, value in env.items() if name.islower()}, **env}
 
 
+@accepting(matching(USER))
+def read_user(value: YamlValue) -> str:
+    """Read the name of a user of a host."""
+    name = value.as_string()
+    if name and not USER.fullmatch(name):
+        value.add_mistake(f"found {name!r}, expected the name of a user: letters, digits, dots, dashes, underscores")
+        return ""
+    return name
+
+
 @accepting({"type": "array", "items": matching(SSH_OPTION)})
 def read_ssh_options(value: YamlValue) -> tuple[str, ...]:
     """Read a list of options for ``ssh -o``."""
@@ -316,6 +327,15 @@ def read_secret(value: YamlValue) -> Secret | None:
     """Read a secret, by its tag; return None for a value without one."""
     source = read_source(value)
     return Secret(source, f"{value.place}: {value.path}") if source else None
+
+
+@accepting(ELSEWHERE)
+def read_password(value: YamlValue) -> Secret | None:
+    """Read a password, which deploy.yml must not contain itself."""
+    secret = read_secret(value)
+    if not secret:
+        value.add_mistake("expected !env NAME or !cmd COMMAND: a password does not belong in deploy.yml")
+    return secret
 
 
 def _read_template(value: YamlValue) -> EnvValue:

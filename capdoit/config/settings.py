@@ -26,11 +26,13 @@ from capdoit.config.readers import (
     read_linked_files,
     read_log,
     read_log_patterns,
+    read_password,
     read_recipes,
     read_roles,
     read_shared_to,
     read_ssh_options,
     read_string,
+    read_user,
     whole_number_reader,
 )
 from capdoit.config.synonyms import hint_at_synonyms
@@ -89,6 +91,18 @@ RULES_OF_HOSTS_AND_STAGES = {
         read_string, "The user that ssh logs in as; ssh's own choice if not set.", ANYWHERE, is_text=True
     ),
     "port": SettingRule(whole_number_reader(1, 65535), "The port for ssh; ssh's own choice if not set.", ANYWHERE),
+    "become": SettingRule(
+        read_user,
+        "The user that everything on the host runs as, by sudo, after the login; the user of the login if not set.",
+        ANYWHERE,
+        is_text=True,
+    ),
+    "become_password": SettingRule(
+        read_password,
+        "The password that sudo asks the user of the login for: !env NAME or !cmd COMMAND. Not needed with NOPASSWD.",
+        ANYWHERE,
+        is_scalar=False,
+    ),
     "deploy_to": SettingRule(
         read_deploy_to,
         "The directory on the host; /var/www/APPLICATION if not set. ~/ is the home directory of the user that ssh "

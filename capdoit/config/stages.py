@@ -17,6 +17,7 @@ from capdoit.config.settings import DEFAULT_LOG, HOST, TOP, PendingSetting, Sche
 from capdoit.config.yaml_nodes import EXACT, FAST, YamlValue, read_text, read_yaml
 from capdoit.errors import ConfigError
 from capdoit.layout import Layout
+from capdoit.script import Secret
 from capdoit.text import find_meant_name, join_names, suggest_name
 
 DEFAULT_LOGS = ("shared/log/*.log",)  # of a host that gets releases
@@ -34,6 +35,8 @@ class HostConfig:
         no_release: whether it gets no code; hooks may still run on it.
         transport: ``ssh`` or ``local``.
         user, port: for ssh; None for the values of ssh's own configuration.
+        become: the user that everything on it runs as, by sudo; empty for the user of the login.
+        become_password: the password that sudo asks for; None if it asks for none.
         layout: its paths.
         shared_to: the directories to which paths below ``shared`` lead as symlinks, by path; "" is shared itself.
         logs: the paths of its logs, in deploy_to or absolute, with wildcards of sh.
@@ -51,6 +54,8 @@ class HostConfig:
     transport: str = "ssh"
     user: str | None = None
     port: int | None = None
+    become: str = ""
+    become_password: Secret | None = None
     layout: Layout
     shared_to: SharedTo = ()
     logs: tuple[str, ...] = ()

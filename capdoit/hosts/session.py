@@ -70,6 +70,7 @@ class Session:
         on_greeting: called once, when the loop has greeted: the login is over.
         redact: masks the secrets of a line of output.
         greeting_timeout_seconds: time from now to the loop's greeting; None for a time that suits a slow login.
+        preface: lines of stdin for the program that starts the loop.
 
     Attributes:
         host: the host's name.
@@ -86,6 +87,7 @@ class Session:
         on_greeting: Callable[[], None] | None = None,
         redact: Redact = str,
         greeting_timeout_seconds: float | None = None,
+        preface: str = "",
     ) -> None:
         nonce = secrets.token_hex(16)
         self.host = host
@@ -98,7 +100,7 @@ class Session:
         self._out, self._err = self._pipes.out, self._pipes.err
         self._outbox = self._pipes.outbox
         watch = f"watch {HEARTBEAT_TIMEOUT_SECONDS} {HOST_HEARTBEAT_SECONDS}\n"
-        self._outbox.extend([f"{nonce}\n".encode(), watch.encode()])
+        self._outbox.extend([f"{preface}{nonce}\n".encode(), watch.encode()])
         self._opened_at = self._heartbeat_at = time.monotonic()
         self._on_greeting = on_greeting
         self._in_use = threading.Lock()

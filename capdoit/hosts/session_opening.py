@@ -6,15 +6,18 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from capdoit.errors import Unreachable
 from capdoit.hosts.machine import start_process
 from capdoit.hosts.session import LOOP, Session
 from capdoit.hosts.ssh_command import ssh_arguments
 from capdoit.script import words
+from capdoit.shell_scripts import script_text
 
 if TYPE_CHECKING:
     from capdoit.config.stages import HostConfig
     from capdoit.hosts.stream import Redact
 
+BECOME = script_text("hosts/become")
 # A host that has greeted before greets again within this time, or twice the time that it took.
 REOPENING_TIMEOUT_SECONDS = 10.0
 
@@ -48,10 +51,25 @@ def open_session(config: HostConfig, terms: SessionTerms, on_greeting: Callable[
     """Return a new session with a host; arguments as in `Session`.
 
     Raises:
-        Unreachable: ssh is not installed on this machine.
+        Unreachable: ssh is not installed on this machine, or the password for sudo has a line break.
     """
+    preface = _password_lines(config)
     process = start_process(config.name, session_command(config, terms.may_share))
-    return Session(config.name, process, on_greeting, redact, terms.greeting_timeout_seconds)
+    return Session(config.name, process, on_greeting, redact, terms.greeting_timeout_seconds, preface)
+
+
+def _password_lines(config: HostConfig) -> str:
+    """Return the lines that ``become.sh`` expects on stdin.
+
+    Raises:
+        Unreachable: the password has a line break.
+    """
+    if not (config.become and config.become_password):
+        return ""
+    password = config.become_password.reveal()
+    if "\n" in password:
+        raise Unreachable(config.name, "cannot connect: become_password has a line break")
+    return f"{password}\n" * 2
 
 
 def session_command(config: HostConfig, may_share: bool) -> list[str]:
@@ -61,8 +79,9 @@ def session_command(config: HostConfig, may_share: bool) -> list[str]:
         config: settings of the host.
         may_share: use a shared connection (ControlMaster) if the user's settings have one.
     """
+    becoming = ["sh", "-c", BECOME, "sh", config.become, LOOP, "password" if config.become_password else ""]
+    shell = becoming if config.become else ["sh", "-c", LOOP]
     if config.transport != "ssh":
-        return ["sh", "-c", LOOP]
+        return shell
     # The user's login shell reads this line. Every shell knows exec and single quotes.
-    line = "exec sh -c " + words([LOOP])
-    return ["ssh", "-T", *ssh_arguments(config, may_share), line]
+    return ["ssh", "-T", *ssh_arguments(config, may_share), f"exec {words(shell)}"]

@@ -78,7 +78,7 @@ def _offered(connection: Connection, script: Script) -> Iterator[str]:
     values = {"folder": folder, "terminal_script": script.frame()}
     connection.checked(Request(render("open a terminal", "hosts/terminal_offer", values)))
     try:
-        yield f"exec sh -c {words([_reading_line(folder)])}"
+        yield f"exec {_becoming(connection.config)}sh -c {words([_reading_line(folder)])}"
     finally:
         with suppress(HostError):  # a session that ends takes its offer back
             if connection.is_alive:
@@ -87,6 +87,11 @@ def _offered(connection: Connection, script: Script) -> Iterator[str]:
 
 def _reading_line(folder: str) -> str:
     return f'eval "$(cat {folder}/script)"'
+
+
+def _becoming(config: HostConfig) -> str:
+    """Return the words before a command that must run as another user; sudo asks for a password on the terminal."""
+    return f"sudo -H -u {config.become} -- " if config.become else ""
 
 
 def _leave_to_child(_: int, __: FrameType | None) -> None:

@@ -66,8 +66,9 @@ def compute_settings(stage: Stage, is_deploy: bool) -> Stage:
 
 
 def list_secrets(stage: Stage) -> list[Secret]:
-    """Return the secrets in the environment of the hosts of a stage."""
-    return [value for host in stage.hosts for value in host.env.values() if isinstance(value, Secret)]
+    """Return the secrets that the hosts of a stage need: in their environment, and passwords for sudo."""
+    values = [value for host in stage.hosts for value in (*host.env.values(), host.become_password)]
+    return [value for value in values if isinstance(value, Secret)]
 
 
 def find_unmasked_secrets(stage: Stage, secrets: Iterable[Secret] = ()) -> tuple[str, ...]:

@@ -1,0 +1,153 @@
+"""Hosts on which everything runs as another user than that of the login (``become``), with real sshd's and sudo."""
+
+from __future__ import annotations
+
+import os
+import pwd
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from capdoit.errors import Unreachable
+from capdoit.hosts.session import LOOP, Session
+from capdoit.hosts.session_opening import BECOME
+from capdoit.testing import Project, SshdFleet
+from tests.integration.hosts.sessions import Sleeper, ask, request, started, wait_until
+from tests.nobody import make_project_of_nobody, run_sshds_of_nobody
+from tests.support import choose_ordinary, write_hooks
+from tests.typist import Typist
+
+pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="it makes a user with a password, which needs root")
+
+USER, PASSWORD = "capdoit-login", "right horse"
+SHELLS = {"dash": ["dash"], "bash": ["bash", "--posix"], "busybox": ["busybox", "ash"]}
+RULES = {"password": f"{USER} ALL=(nobody) ALL", "no password": f"{USER} ALL=(nobody) NOPASSWD: ALL"}
+SetRule = Callable[[str], None]
+
+
+@pytest.fixture(scope="module")
+def rules() -> Iterator[Path]:
+    """Yield the file with the rules of sudo for a user with a password, who may become nobody."""
+    subprocess.run(["useradd", "--no-create-home", USER], check=True)
+    subprocess.run(["chpasswd"], input=f"{USER}:{PASSWORD}", text=True, check=True)
+    file = Path("/etc/sudoers.d") / USER
+    try:
+        yield file
+    finally:
+        file.unlink(missing_ok=True)
+        subprocess.run(["userdel", USER], check=True)
+
+
+@pytest.fixture
+def sudo(rules: Path) -> SetRule:
+    """Return a function that chooses one of `RULES`."""
+
+    def set_rule(name: str) -> None:
+        rules.write_text(f"{RULES[name]}\n")
+        rules.chmod(0o440)
+
+    return set_rule
+
+
+def open_session(shell: str, password: str) -> Session:
+    """Return a session of the user with a password as nobody; without a password, sudo gets none."""
+    login = ["setpriv", f"--reuid={USER}", f"--regid={USER}", "--clear-groups", *SHELLS[shell]]
+    command = [*login, "-c", BECOME, "sh", "nobody", LOOP, "password" if password else ""]
+    return Session("web1", started(*command), preface=f"{password}\n" * 2 if password else "")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("shell", choose_ordinary(SHELLS, "dash"))
+@pytest.mark.parametrize(
+    ("rule", "password"), [("password", PASSWORD), ("no password", PASSWORD), ("no password", "")], ids=str
+)
+def test_a_session_runs_as_the_other_user_and_sudo_gets_the_password_if_it_asks(
+    sudo: SetRule, shell: str, rule: str, password: str
+) -> None:
+    sudo(rule)
+    with closing(open_session(shell, password)) as session:
+        assert ask(session, "id -un; cat").output == b"nobody\n"
+
+
+@pytest.mark.parametrize("shell", choose_ordinary(SHELLS, "dash"))
+def test_a_wrong_password_is_tried_once_and_told_in_one_line(sudo: SetRule, shell: str) -> None:
+    sudo("password")
+    with pytest.raises(Unreachable) as error:
+        ask(open_session(shell, "wrong"), "true")
+    assert error.value.reason == "cannot connect: sudo: 1 incorrect password attempt"
+
+
+def test_without_a_password_sudo_that_wants_one_is_told(sudo: SetRule) -> None:
+    sudo("password")
+    with pytest.raises(Unreachable, match="sudo: a password is required"):
+        ask(open_session("dash", ""), "true")
+
+
+@pytest.mark.parametrize("shell", choose_ordinary(SHELLS, "dash"))
+def test_processes_of_the_other_user_end_with_a_lost_session(sudo: SetRule, shell: str) -> None:
+    sudo("password")
+    sleeper = Sleeper()
+    session = open_session(shell, PASSWORD)
+    session.tell(request(f"{sleeper.command} & timeout 1000 {sleeper.command}"))
+    sleeper.wait_until_it_runs()
+    session.give_up()
+    assert wait_until(lambda: not sleeper.runs(), 60)
+
+
+@pytest.fixture
+def sshds(rules: Path) -> Iterator[SshdFleet]:
+    del rules
+    with run_sshds_of_nobody(2, pwd.getpwnam(USER).pw_uid) as fleet:
+        yield fleet
+
+
+@pytest.mark.ssh
+def test_a_deploy_and_a_rollback_run_as_the_other_user_and_the_password_is_nowhere(
+    sudo: SetRule, sshds: SshdFleet, env: Mapping[str, str], tmp_path: Path
+) -> None:
+    sudo("password")
+    project = make_project_of_nobody(sshds, env, tmp_path)
+    project.config(become="nobody")
+    config = project.path / "deploy.yml"
+    config.write_text("{become_password: !env SUDO_PASSWORD," + config.read_text().strip()[1:])
+    write_hooks(
+        project,
+        """
+        @cap.after('published')
+        def tell(host):
+            host.run('echo as $(id -un); ! grep -rs "right horse" /proc/[0-9]*/cmdline /proc/[0-9]*/environ')
+        """,
+    )
+    secret = {"SUDO_PASSWORD": PASSWORD}
+    first = project.doit("deploy:production", env=secret).ok()
+    assert "as nobody" in first.out
+    project.doit("deploy:production", env=secret).ok()
+    project.doit("rollback:production", env=secret).ok()
+    status = project.doit("cap", "status", env=secret).ok()
+    assert "on 2 hosts" in status.out or "web1, web2" in status.out
+    owners = {path.owner() for host in project.hosts for path in project.deploy_to(host).rglob("*")}
+    assert owners == {"nobody"}
+    assert PASSWORD not in first.out + (project.path / "log/capdoit.log").read_text()
+    refused = project.doit("deploy:production").failed()
+    assert "SUDO_PASSWORD" in refused.out
+
+
+def test_a_terminal_runs_as_the_other_user(project: Project, env: dict[str, str]) -> None:
+    project.config(become="nobody")
+    command = [sys.executable, "-m", "doit", "cap", "ssh", "production", "web1"]
+    with Typist(command, project.path, {"SHELL": "/bin/sh", "PS1": "$ ", **env}, (30, 100)) as typist:
+        typist.wait_for("web1: nothing is live in")
+        typist.type("echo I am $(id -un)\n")
+        typist.wait_for("I am nobody")
+        typist.type("exit 3\n")
+        assert typist.wait_for_end() == 3
+
+
+def test_a_password_in_deploy_yml_is_refused(project: Project) -> None:
+    project.config(become_password=PASSWORD)
+    done = project.doit("list").failed(3)
+    assert "become_password: expected !env NAME or !cmd COMMAND: a password does not belong in deploy.yml" in done.out
+    assert PASSWORD not in done.out
