@@ -37,6 +37,7 @@ if [ "${1:-}" = real ]; then
     need rbenv rbenv
     php -r 'require "Illuminate/autoload.php"; new PDO("sqlite::memory:");' 2>/dev/null ||
         missing="$missing php-laravel-framework php-sqlite3"
+    need crontab cron
     ruby -e 'require "sprockets/railtie"; require "sqlite3"' 2>/dev/null ||
         missing="$missing ruby-sprockets-rails ruby-sqlite3"
 fi
