@@ -7,7 +7,6 @@ import os
 import re
 import signal
 import sys
-from pathlib import Path
 
 import pytest
 
@@ -329,8 +328,8 @@ def test_an_interactive_task_has_a_real_terminal_on_the_primary(
     text = json.dumps(ssh_project.settings)
     (ssh_project.path / "deploy.yml").write_text("{default_env: {TOKEN: !env TOKEN}," + text[1:])
     with type_task(ssh_project, {**env, "TOKEN": "s3cret"}, "console:production", "--", "a", "B=c d") as typist:
-        typist.wait_for(f"ready in {ssh_project.deploy_to('web1')}/releases/{release} ['a', 'B=c d'] 6 100 30")
-        assert not [name for name in os.listdir("/tmp") if re.fullmatch("capdoit-[0-9a-f]{32}", name)]
+        typist.wait_for(f"ready in {ssh_project.deploy_to('web1')}/releases/{release} ['a', 'B=c d'] 6 100 30\n> ")
+        wait_for(60, lambda: not [name for name in os.listdir("/tmp") if re.fullmatch("capdoit-[0-9a-f]{32}", name)])
         typist.type("\x03")
         typist.wait_for("caught")
         typist.type("exit 3\n")
@@ -360,7 +359,7 @@ def test_a_signal_ends_a_terminal_in_order(project: Project, env: dict[str, str]
         assert typist.wait_for_end() == 1
         assert "interrupted by SIGTERM" in unwrap(typist.text)
     deploy(project)
-    assert not [name for name in Path("/tmp").glob("capdoit-*") if re.fullmatch("capdoit-[0-9a-f]{32}", name.name)]
+    wait_for(60, lambda: not [name for name in os.listdir("/tmp") if re.fullmatch("capdoit-[0-9a-f]{32}", name)])
 
 
 # -- recipes
