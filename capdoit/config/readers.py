@@ -301,7 +301,7 @@ def read_environment(value: YamlValue) -> dict[str, EnvValue | Secret]:
     return {**{name.upper(): value for name, value in env.items() if name.islower()}, **env}
 
 
-@accepting(matching(USER))
+@accepting({**matching(USER), "type": STRING["type"]})
 def read_user(value: YamlValue) -> str:
     """Read the name of a user of a host."""
     name = value.as_string()
