@@ -84,6 +84,7 @@ class Cap(HookRegistry):
     def __init__(self, file: Path) -> None:
         super().__init__()
         make_unfailing(sys.stdout)  # also for `doit list`, which doit itself writes
+        make_unfailing(sys.stderr)
         tolerate_database_errors()
         with self._project_errors():
             self.config = load_config(file, TRANSFERS, os.environ)
@@ -235,10 +236,10 @@ class Cap(HookRegistry):
         """The bus of everything that people see; `doit list` does not pay for its imports."""
         from capdoit.event_bus import EventBus
         from capdoit.output.log_file import write_log
-        from capdoit.output.seen_releases import SeenReleases
+        from capdoit.output.seen_releases import ReleaseWatcher
 
         events = EventBus()
-        events.subscribe(SeenReleases(self.config.file))
+        events.subscribe(ReleaseWatcher(self.config.file))
         if self.config.log:
             self._log = write_log(self.config.log, events, self.typed_in)
         return events
@@ -477,9 +478,9 @@ class Cap(HookRegistry):
         signal.signal(number, _exit_at_once)
         name = signal.Signals(number).name
         active = [run for run in self._runs if run.is_at_work]
-        if active:
-            events.emit(StopRequested(name))
         will_report = [run.interrupt(name) for run in active]
+        if active:  # at last, since it waits for the reader of stdout, who may pause
+            events.emit(StopRequested(name))
         if not any(will_report):
             sys.excepthook = _explain_exception
             raise KeyboardInterrupt

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 
 from capdoit.events import Event, HiddenOutput, HostOutput
@@ -35,7 +36,8 @@ class EventBus:
         self.redactor = redactor or Redactor()
         self._outer, self._fold, self._run = outer, fold, run
         self._listeners: list[Listener] = []
-        self._broken: list[Listener] = []
+        self._broken: list[object] = []
+        self._stderr = sys.stderr  # a view may have replaced it when an error comes
         self._lock = threading.RLock()
 
     def subscribe(self, listener: Listener) -> None:
@@ -63,11 +65,7 @@ class EventBus:
             if self._fold:
                 self._fold(event)
             if self._listeners:
-                # Output is masked already, and may be a million lines.
-                is_masked = isinstance(event, (HostOutput, HiddenOutput))
-                masked = event if is_masked else self.redactor.redact_all(event)
-                for listener in self._listeners:
-                    self._deliver(masked, listener)
+                self._deliver(event)
         if self._outer:
             self._outer.emit(event)
 
@@ -79,10 +77,27 @@ class EventBus:
         """Return a text of capdoit with secrets masked, but no word that capdoit itself writes."""
         return self.redactor.redact_message(text)
 
-    def _deliver(self, event: Event, listener: Listener) -> None:
+    def _deliver(self, event: Event) -> None:
+        """Deliver an event to the listeners, with its secrets masked; a fault in a view must not fail a deploy."""
+        with self._reporting("the masking of secrets"):
+            masked = self._mask(event)
+            for listener in self._listeners:
+                with self._reporting(listener):
+                    listener(masked)
+
+    def _mask(self, event: Event) -> Event:
+        """Return an event without secrets. Output is masked already, and may be a million lines."""
+        masked: Event = event if isinstance(event, (HostOutput, HiddenOutput)) else self.redactor.redact_all(event)
+        return masked
+
+    @contextmanager
+    def _reporting(self, what: object) -> Iterator[None]:
+        """Report the first error of something on stderr instead of raising it."""
         try:
-            listener(event)
-        except Exception as error:  # noqa: BLE001 - a fault in a view must not fail a deploy
-            if listener not in self._broken:
-                self._broken.append(listener)
-                print(f"capdoit: {listener!r} failed: {type(error).__name__}: {error}", file=sys.stderr)
+            yield
+        except Exception as error:  # noqa: BLE001 - any fault of a listener
+            if what not in self._broken:
+                self._broken.append(what)
+                with suppress(Exception):  # nobody may read stderr
+                    self._stderr.write(f"capdoit: {what} failed: {type(error).__name__}: {self.redact(str(error))}\n")
+                    self._stderr.flush()

@@ -187,6 +187,7 @@ class FlowStarted(Event):
         tasks: names of the steps and hooks that the flow does, in order.
         is_dry_run: the flow changes nothing.
         elapsed_seconds: time since the request for the flow, which all durations of the flow begin with.
+        undone_release: in an automatic rollback, the release whose deploy failed; else empty.
     """
 
     flow: str
@@ -201,6 +202,7 @@ class FlowStarted(Event):
     tasks: tuple[str, ...] = ()
     is_dry_run: bool = False
     elapsed_seconds: float = 0.0
+    undone_release: str = ""
 
 
 @dataclass(frozen=True)

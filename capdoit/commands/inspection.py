@@ -46,7 +46,7 @@ class Inspection:
         self._stage = selected if flow else without_unknown_secrets(selected)
         self._branch = transfer_of(selected).source(selected, request.variables.branch)
         self._fleet = make_fleet(self._stage, request.events)
-        self._seen_releases = SeenReleases(request.load_project().config.file)
+        self._seen_releases = SeenReleases(request.load_project().config.file, stage.name)
 
     def __enter__(self) -> Inspection:
         return self
@@ -55,7 +55,7 @@ class Inspection:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._fleet.close()
-        self._seen_releases.keep_found(self._stage.name)
+        self._seen_releases.keep()
 
     @property
     def message(self) -> str:
@@ -88,7 +88,7 @@ class Inspection:
             HostError: the host did not answer.
         """
         facts = survey_host(connection, self._stage, self._flow)
-        self._seen_releases.add(facts)
+        self._seen_releases.add(facts.held)
         return facts
 
     def compare_with_manifest(self, connection: Connection, release: str) -> Comparison:

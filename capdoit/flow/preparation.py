@@ -234,4 +234,5 @@ def _flow_started(definition: FlowDefinition, request: FlowRequest) -> FlowStart
         tasks=definition.working_tasks(request.task_names),
         is_dry_run=request.is_dry_run,
         elapsed_seconds=request.seconds,
+        undone_release=request.undone_release,
     )

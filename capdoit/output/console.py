@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from enum import Enum
 from typing import TextIO
 
+from capdoit.output.pending_text import PendingText
 from capdoit.output.unfailing_stream import has_lost_output, is_discarded, make_unfailing
 from capdoit.redaction import Redactor
 from capdoit.text import strip_colors
@@ -52,6 +53,7 @@ class Console:
         self.redactor = redactor or Redactor()
         self._stream = stream
         self._lock = threading.RLock()  # a signal handler may write while the thread that it interrupts writes
+        self._pending = PendingText(self._write_piece)
         self._host_width = 0
         make_unfailing(stream)
 
@@ -141,5 +143,9 @@ class Console:
 
     def _write(self, text: str) -> None:
         with self._lock:
-            self._stream.write(f"{text}\n")
-            self._stream.flush()
+            self._pending.add(f"{text}\n")
+            self._pending.write()
+
+    def _write_piece(self, text: str) -> None:
+        self._stream.write(text)
+        self._stream.flush()

@@ -162,9 +162,7 @@ class FlowDisplay:
         warnings: the warnings.
         published: the event of the publish; None before it.
         finished: the event of the end; None before it, and for a flow that failed.
-        is_automatic_rollback: the flow undoes a failed deploy.
         has_failed: the flow does not finish.
-        is_undone: an automatic rollback follows.
         is_decision_new: the latest decision names another release or revision than the one before it.
     """
 
@@ -181,9 +179,7 @@ class FlowDisplay:
     warnings: list[str] = field(default_factory=list)
     published: events.Published | None = None
     finished: events.FlowFinished | None = None
-    is_automatic_rollback: bool = False
     has_failed: bool = False
-    is_undone: bool = False
     is_decision_new: bool = False
 
     @property
@@ -268,8 +264,7 @@ class FlowDisplays:
         return [display for display in found if not display.has_terminal]
 
     def _add(self, event: Event, now: float) -> FlowDisplay:
-        is_undo = isinstance(event, events.FlowStarted) and any(one.is_undone for one in self._displays.values())
-        display = self._displays[event.run] = FlowDisplay(began=now, is_automatic_rollback=is_undo)
+        display = self._displays[event.run] = FlowDisplay(began=now)
         return display
 
 
@@ -376,10 +371,6 @@ def _published(display: FlowDisplay, event: events.Published, _: float) -> None:
     display.published = event
 
 
-def _rollback_started(display: FlowDisplay, _: events.AutomaticRollbackStarted, __: float) -> None:
-    display.is_undone = True
-
-
 def _flow_ended(display: FlowDisplay, event: Event, _: float) -> None:
     display.finished = event if isinstance(event, events.FlowFinished) else None
     display.work = {}
@@ -405,7 +396,6 @@ CHANGES: dict[type[Event], Callable[[FlowDisplay, Any, float], None]] = {
     events.TransferProgress: _transfer_progress,
     events.Warned: _warned,
     events.Published: _published,
-    events.AutomaticRollbackStarted: _rollback_started,
     events.FlowFinished: _flow_ended,
     events.FlowFailed: _flow_ended,
     events.FlowStopped: _flow_ended,

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import io
 import threading
 import time
-from collections import deque
 from collections.abc import Iterable
 
 from capdoit import events
@@ -14,8 +12,9 @@ from capdoit.output.console import Console, Line, Tone
 from capdoit.output.console_listener import REPORTS, render_drill_table, render_message
 from capdoit.output.flow_display import STARTED, FlowDisplay, FlowDisplays, HostWork
 from capdoit.output.folds import begin_fold, end_fold
+from capdoit.output.held_prints import HeldPrints
 from capdoit.output.progress_lines import render_progress
-from capdoit.output.redirection import Redirection
+from capdoit.output.step_output import StepOutput
 from capdoit.output.summary import render_summary
 from capdoit.output.ticker import Ticker
 from capdoit.output.view_choice import Verbosity, ViewChoice
@@ -25,7 +24,6 @@ from capdoit.units import format_clock, format_size
 SILENCE_SECONDS = 10  # after which a step is said to be still running
 TICK_SECONDS = 0.5
 MOST_NAMES = 20  # hosts that a line names
-KEPT_LINES = 100  # of each host in a step, which are shown if the host fails
 # Answers rather than events: they have no time in front, and are shown at every verbosity.
 RESULTS = (
     events.StepPlanned,
@@ -53,10 +51,9 @@ class LineView:
     def __init__(self, console: Console, choice: ViewChoice, displays: FlowDisplays) -> None:
         self._console, self._choice, self._displays = console, choice, displays
         self._said_at = time.monotonic()
-        self._kept: dict[str, deque[str]] = {}
+        self._outputs: dict[str, StepOutput] = {}  # of the running steps, by flow
         self._fold = ""
-        self._printed = io.StringIO()
-        self._prints = Redirection(self._printed)  # of what hooks print, if only the result is shown
+        self._prints = HeldPrints()  # if only the result is shown
         self._lock = threading.RLock()
         self._ticker = Ticker(TICK_SECONDS, self._break_silence)
 
@@ -88,20 +85,18 @@ class LineView:
     def _hold_prints(self, event: Event) -> None:
         """Hold what hooks print until their step fails."""
         if isinstance(event, events.StepStarted):
-            self._prints.begin()
+            self._prints.begin(event.run)
         elif isinstance(event, (events.StepFinished, events.StepFailed)):
-            self._prints.end()
-            if isinstance(event, events.StepFailed) and (text := self._printed.getvalue().rstrip()):
+            if isinstance(event, events.StepFailed) and (text := self._prints.take()):
                 self._console.write(text)
-            self._printed.seek(0)
-            self._printed.truncate()
+            self._prints.end(event.run)
 
     def _show_output(self, event: events.HostOutput, display: FlowDisplay, front: str) -> None:
         if self._choice.verbosity >= (Verbosity.STEPS if display.shows_output else Verbosity.OUTPUT):
             self._said_at = time.monotonic()
             self._console.write_output(event.host, event.lines, front)
         elif self._choice.verbosity == Verbosity.STEPS:
-            self._kept.setdefault(event.host, deque(maxlen=KEPT_LINES)).extend(event.lines[-KEPT_LINES:])
+            self._outputs.setdefault(event.run, StepOutput()).add(event.host, event.lines)
 
     def _show_result(self, event: Event) -> None:
         if isinstance(event, events.DrillFinished):
@@ -115,7 +110,7 @@ class LineView:
         front = self._front(display, now)
         self._begin(event, display)
         if isinstance(event, events.StepFailed):
-            self._show_kept_output(display, front)
+            self._show_output_of_failure(event.run, display, front)
         shows_hosts = self._choice.verbosity >= Verbosity.OUTPUT
         for text, tone in (*render_progress(event, display, shows_hosts), *render_message(event)):
             self._write(front, text, tone)
@@ -126,16 +121,14 @@ class LineView:
         if isinstance(event, STARTED):
             self._console.reserve_width(event.hosts)
         if isinstance(event, events.StepStarted):
-            self._kept = {}
+            self._outputs[event.run] = StepOutput()
             self._fold = display.task_name
             self._console.write_control(begin_fold(self._choice.folding, self._fold))
 
-    def _show_kept_output(self, display: FlowDisplay, front: str) -> None:
-        """Show the output of the hosts that failed; of all hosts, if the step failed elsewhere."""
+    def _show_output_of_failure(self, run: str, display: FlowDisplay, front: str) -> None:
         failed = display.steps[-1].failed if display.steps else []
-        for host in failed or [*self._kept]:
-            if lines := self._kept.pop(host, None):
-                self._console.write_output(host, lines, front)
+        for host, lines in self._outputs.pop(run, StepOutput()).of_failure(failed):
+            self._console.write_output(host, lines, front)
 
     # -- silence
 

@@ -116,5 +116,7 @@ class LiveView:
             self._drawn_at, self._is_changed = now, False
 
     def _hide(self) -> None:
-        self._screen.draw(())
-        self._prints.end()
+        try:
+            self._screen.draw(())
+        finally:
+            self._prints.end()

@@ -10,7 +10,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TextIO
 
+from rich.cells import cell_len
+
+from capdoit.output.pending_text import PendingText
 from capdoit.output.unfailing_stream import make_unfailing
+from capdoit.text import strip_colors
 
 DEFAULT_SIZE = os.terminal_size((80, 24))
 MOST_PENDING = 1 << 16  # characters that wait for the next drawing
@@ -44,12 +48,10 @@ class Screen(io.TextIOBase):
         super().__init__()
         self._stream = stream
         self._lock = threading.RLock()
-        self._pending: list[str] = []
-        self._pending_size = 0
+        self._pending = PendingText(self._write_piece)
         self._region: Sequence[RegionLine] = ()
         self._drawn: Sequence[RegionLine] = ()
         self._is_at_line_start = True
-        self._is_writing = False
         make_unfailing(stream)
 
     @property
@@ -81,46 +83,32 @@ class Screen(io.TextIOBase):
     def write(self, text: str) -> int:
         """Write above the region: at once without a region, else with the next drawing."""
         with self._lock:
-            self._pending.append(text)
-            self._pending_size += len(text)
-            if not self._drawn or self._pending_size > MOST_PENDING:
-                self._write_pending()
+            self._pending.add(text)
+            if not self._drawn or self._pending.size > MOST_PENDING:
+                self._pending.write()
         return len(text)
 
     def flush(self) -> None:
         """Write a line without its end at once; complete lines can wait for the next drawing."""
         with self._lock:
-            if self._pending and not self._pending[-1].endswith("\n"):
-                self._write_pending()
+            if not self._pending.ends_a_line:
+                self._pending.write()
 
     def draw(self, region: Sequence[RegionLine]) -> None:
         """Show a region instead of the one before; an empty one hides it."""
         with self._lock:
             self._region = region
             if region or self._drawn or self._pending:
-                self._write_pending()
-
-    def _write_pending(self) -> None:
-        """Write what waits, and the region below it, as one piece, so that nobody sees the screen without it."""
-        if self._is_writing:  # a signal handler: the writer that it interrupted goes on with what waits now
-            return
-        self._is_writing = True
-        try:
-            while True:
-                pending, self._pending, self._pending_size = "".join(self._pending), [], 0
-                self._write_piece(pending)
-                if not self._pending:
-                    break
-        finally:
-            self._is_writing = False
+                self._pending.write()
 
     def _write_piece(self, text: str) -> None:
+        """Write a text and the region below it as one piece, so that nobody sees the screen without the region."""
         if text:
             self._is_at_line_start = text.endswith("\n")
         rows = self._count_rows()
         self._drawn = self._region if self._is_at_line_start else ()
         text += "".join(f"{line.text}\n" for line in self._drawn)
-        self._stream.write(_overwrite(text, rows) if rows else text)
+        self._stream.write(_overwrite(text, rows, self.size.columns) if rows else text)
         self._stream.flush()
 
     def _count_rows(self) -> int:
@@ -129,7 +117,7 @@ class Screen(io.TextIOBase):
         return sum(max(1, math.ceil(line.width / columns)) for line in self._drawn)
 
 
-def _overwrite(text: str, rows: int) -> str:
+def _overwrite(text: str, rows: int, columns: int) -> str:
     """Return a text that overwrites the rows above the cursor.
 
     Each row is erased by itself: when the complete screen is erased, some terminals put it into their history.
@@ -137,4 +125,12 @@ def _overwrite(text: str, rows: int) -> str:
     up = f"\r\033[{rows}A"
     if not text:
         return up + f"{ERASE_TO_LINE_END}\n" * rows + up
-    return up + text.replace("\n", f"{ERASE_TO_LINE_END}\n") + ERASE_BELOW
+    *overwriting, below = text.split("\n", rows)
+    lines = (f"{line}{'' if _ends_at_margin(line, columns) else ERASE_TO_LINE_END}\n" for line in overwriting)
+    return up + "".join(lines) + below + ERASE_BELOW
+
+
+def _ends_at_margin(line: str, columns: int) -> bool:
+    """Return True if a line fills its last row, where terminals such as xterm would erase its last character."""
+    width = cell_len(strip_colors(line))
+    return width > 0 and width % columns == 0

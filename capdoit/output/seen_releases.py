@@ -2,46 +2,64 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 
 from capdoit import events
 from capdoit.completer import find_cache_file, read_cache, write_cache
-from capdoit.records.facts import Facts
 
 MOST_KEPT = 50  # of a stage
 CACHE = "releases"  # name of the cache file
 
 
 class SeenReleases:
-    """A listener that keeps the releases of a stage: those of the survey of a flow, and the new one.
+    """The releases of a stage that one flow or command has seen.
+
+    Args:
+        file: path of deploy.yml.
+        stage: name of the stage.
+    """
+
+    def __init__(self, file: Path, stage: str) -> None:
+        self._file, self._stage = find_cache_file(str(file), CACHE), stage
+        self._found: set[str] = set()
+
+    def add(self, releases: Iterable[str]) -> None:
+        """Add releases that were seen. Safe in any thread."""
+        self._found.update(releases)
+
+    def keep(self) -> None:
+        """Keep what was seen, if anything, instead of what was kept of the stage before."""
+        newest = sorted(self._found, reverse=True)[:MOST_KEPT]
+        before = read_cache(self._file)
+        if newest and before.get(self._stage) != newest:
+            write_cache(self._file, {**before, self._stage: newest})
+
+
+class ReleaseWatcher:
+    """A listener that keeps the releases that flows see: those of the survey, and the new one.
 
     Args:
         file: path of deploy.yml.
     """
 
     def __init__(self, file: Path) -> None:
-        self._file = find_cache_file(str(file), CACHE)
-        self._stage = ""
-        self._found: set[str] = set()
+        self._file = file
+        self._seen: dict[str, SeenReleases] = {}  # by flow
 
     def __call__(self, event: events.Event) -> None:
         """Collect the releases of a flow, and keep them when it ends."""
-        if isinstance(event, events.FlowStarted):
-            self._stage = event.stage
-        elif isinstance(event, events.HostSurveyed):
-            self.add(event.facts)
+        if isinstance(event, events.FlowStarted) and not (event.is_drill or event.is_dry_run):
+            self._seen[event.run] = SeenReleases(self._file, event.stage)
+        elif seen := self._seen.get(event.run):
+            self._collect(event, seen)
+
+    def _collect(self, event: events.Event, seen: SeenReleases) -> None:
+        if isinstance(event, events.HostSurveyed):
+            seen.add(event.facts.held)
         elif isinstance(event, events.Published):
-            self._found.update(event.releases.values())
-        elif isinstance(event, (events.FlowFinished, events.FlowStopped)):
-            self.keep_found(self._stage)
-
-    def add(self, facts: Facts) -> None:
-        """Add the releases and archives of a host to those that were found. Safe in any thread."""
-        self._found.update(facts.held)
-
-    def keep_found(self, stage: str) -> None:
-        """Keep the found releases of a stage, if there are any, instead of those that were kept before."""
-        newest = sorted(self._found, reverse=True)[:MOST_KEPT]
-        before = read_cache(self._file)
-        if newest and before.get(stage) != newest:
-            write_cache(self._file, {**before, stage: newest})
+            seen.add(event.releases.values())
+        elif isinstance(event, events.FlowFinished | events.FlowStopped):
+            self._seen.pop(event.run).keep()
+        elif isinstance(event, events.FlowFailed):
+            del self._seen[event.run]

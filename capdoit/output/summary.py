@@ -21,7 +21,7 @@ def render_summary(display: FlowDisplay, size: os.terminal_size | None) -> Itera
         size: size of the terminal; None without one, where long lines stay as they are.
     """
     started, finished = display.started, display.finished
-    if not started or not finished or started.is_dry_run or started.is_drill or display.is_automatic_rollback:
+    if not started or not finished or started.is_dry_run or started.is_drill or started.undone_release:
         return
     for line, tone in _describe_flow(display, started, finished):
         yield from ((row, tone) for row in line.wrap(size.columns if size else None))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, TextIO, cast
 
@@ -71,7 +72,8 @@ class FlowView:
         try:
             live(event)
         except Exception:
-            live.close()
             self._live = None
+            with suppress(Exception):  # it may fail for the same reason
+                live.close()
             self._open_lines(choose_view(self._request, os.environ, is_terminal=False))
             raise

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import io
+import os
+from typing import Any, cast
+
 import pytest
 
 from capdoit import events
@@ -84,6 +88,45 @@ def test_a_listener_that_fails_is_reported_once_and_stops_nobody(capsys: pytest.
     bus.emit(TAKEN)
     assert heard == [TAKEN, TAKEN]
     assert capsys.readouterr().err.count("failed: OSError: no space left") == 1
+
+
+def fail(_: Event) -> None:
+    raise OSError("the password is hunter22")
+
+
+def test_the_error_of_a_listener_is_shown_without_secrets_also_while_a_view_holds_stderr(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bus = EventBus()
+    bus.redactor.add(["hunter22"])
+    bus.subscribe(fail)
+    held = io.StringIO()
+    monkeypatch.setattr("sys.stderr", held)
+    bus.emit(TAKEN)
+    assert held.getvalue() == ""
+    assert capsys.readouterr().err.endswith("failed: OSError: the password is ***\n")
+
+
+def test_the_error_of_a_listener_ends_no_flow_also_if_nobody_reads_stderr(monkeypatch: pytest.MonkeyPatch) -> None:
+    read_fd, write_fd = os.pipe()
+    os.close(read_fd)
+    with os.fdopen(write_fd, "wb", buffering=0) as closed:
+        monkeypatch.setattr("sys.stderr", io.TextIOWrapper(closed, write_through=True))
+        bus, heard = EventBus(), list[Event]()
+        bus.subscribe(fail)
+        bus.subscribe(heard.append)
+        bus.emit(TAKEN)
+    assert heard == [TAKEN]
+
+
+def test_an_event_that_cannot_be_masked_reaches_nobody_and_ends_no_flow(capsys: pytest.CaptureFixture[str]) -> None:
+    bus, heard = EventBus(), list[Event]()
+    bus.subscribe(heard.append)
+    nested: list[object] = []
+    nested.append(nested)
+    bus.emit(events.LockAwaited(cast(Any, nested), 5))  # a mistake in a step
+    assert heard == []
+    assert "the masking of secrets failed: RecursionError" in capsys.readouterr().err
 
 
 def test_an_error_in_the_state_of_a_flow_is_raised() -> None:

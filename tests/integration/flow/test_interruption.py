@@ -7,6 +7,7 @@ import os
 import re
 import signal
 import subprocess
+import termios
 import time
 from collections.abc import Iterable
 from pathlib import Path
@@ -65,6 +66,31 @@ def test_a_signal_stops_remote_processes_and_leaves_no_incomplete_release(
     for host in ssh_project.hosts:
         assert reported_state(out, host) == first
     assert_no_incomplete_release(ssh_project, [first])
+
+
+def count_unread_bytes(process: subprocess.Popen[str]) -> int:
+    assert process.stdout
+    return int.from_bytes(fcntl.ioctl(process.stdout, termios.FIONREAD, bytes(4)), "little")
+
+
+@pytest.mark.extended("variant")
+def test_a_signal_stops_remote_processes_also_while_nobody_reads_the_output(project: Project) -> None:
+    first, seconds = deploy(project), unique_seconds(project)
+    write_hooks(
+        project,
+        f"""
+        @cap.after('updated')
+        def talk(host):
+            host.run('sleep {seconds}' if host.name == 'web1' else 'yes | head -n 200000')
+        """,
+    )
+    process = start_until_sleeping(project, seconds, 1, "deploy:production")
+    wait_for(60, lambda: count_unread_bytes(process) > 60_000)
+    process.send_signal(signal.SIGINT)
+    wait_for(20, lambda: not find_sleeping(seconds))
+    out, _ = process.communicate(timeout=60)
+    assert "SIGINT: stopping in order" in out
+    assert reported_state(out, "web1") == reported_state(out, "web2") == first
 
 
 def test_a_second_ctrl_c_ends_the_flow_at_once_and_advises_status(project: Project) -> None:

@@ -92,13 +92,6 @@ def test_two_flows_at_the_same_time_have_states_of_their_own() -> None:
     assert [one.name for one in displays.working()] == ["deploy:production"]
 
 
-def test_a_rollback_after_a_failed_deploy_is_an_automatic_one() -> None:
-    undone = with_run(events.AutomaticRollbackStarted("20160614133327"))
-    rollback = events.FlowStarted("rollback", "production", ("web1",), "s", "ann", "main", "", run="s")
-    assert show(STARTED, undone, rollback).is_automatic_rollback
-    assert not show(STARTED, rollback).is_automatic_rollback
-
-
 def test_a_decision_is_new_once_for_each_release_and_revision() -> None:
     chosen = Decision("20160614133327")
     assert show(STARTED, with_run(events.Decided(chosen))).is_decision_new

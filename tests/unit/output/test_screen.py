@@ -13,11 +13,19 @@ import pytest
 from capdoit.output.screen import RegionLine, Screen
 
 
+class XtermScreen(pyte.Screen):
+    """A screen that erases the last column, too, after a line has filled a row, as xterm and Linux do."""
+
+    def erase_in_line(self, how: int = 0, private: bool = False) -> None:
+        self.cursor.x = min(self.cursor.x, self.columns - 1)
+        super().erase_in_line(how, private)
+
+
 class FakeTerminal(io.TextIOBase):
     """A stream that draws on a screen of pyte."""
 
     def __init__(self, columns: int) -> None:
-        self.screen = pyte.Screen(columns, 10)
+        self.screen = XtermScreen(columns, 10)
         self._stream = pyte.Stream(self.screen)
         self.written = list[str]()
 
@@ -83,6 +91,15 @@ def test_a_flood_of_lines_does_not_wait(terminal: FakeTerminal, screen: Screen) 
     screen.draw(region("web1"))
     screen.write("line\n" * 20_000)
     assert terminal.lines == [*["line"] * 8, "web1"]
+
+
+@pytest.mark.parametrize("line", ["x" * 40, "x" * 80, "\033[31m" + "x" * 40 + "\033[0m", "界" * 20, "x" * 39, "x" * 41])
+def test_a_line_that_fills_a_row_keeps_its_last_character(terminal: FakeTerminal, screen: Screen, line: str) -> None:
+    screen.draw(region("o" * 39, "o" * 39, "o" * 39))
+    screen.write(f"{line}\n")
+    screen.draw(region("o"))
+    text = line.replace("\033[31m", "").replace("\033[0m", "")
+    assert "".join(terminal.lines).replace(" ", "") == f"{text}o"
 
 
 def test_a_line_without_its_end_hides_the_region(terminal: FakeTerminal, screen: Screen) -> None:

@@ -39,6 +39,11 @@ def test_a_deploy_says_what_is_live_how_long_it_took_and_how_to_go_back() -> Non
     ]
 
 
+def test_a_rollback_that_undoes_a_deploy_has_no_summary_and_a_flow_after_it_has_one() -> None:
+    assert summary(started=replace(STARTED, flow="rollback", undone_release=NEW)) == []
+    assert len(summary()) == 4
+
+
 def test_a_rollback_says_how_to_undo_it() -> None:
     lines = summary(started=replace(STARTED, flow="rollback", message=""))
     assert lines[1] == '  1f3e1f3e1f3e "Fix the login", by ann'
