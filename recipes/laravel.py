@@ -45,8 +45,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from capdoit import Flow, HostError, Recipe, Release, RoleNames
+from capdoit import Flow, Recipe, Release, RoleNames
 from capdoit.recipes._migrations import check_receives_code, find_unknown, read_answers
+from capdoit.recipes._php import capture_php, run_php
 
 if TYPE_CHECKING:
     from capdoit import Host
@@ -171,34 +172,19 @@ def unknown_migrations(
 def revert(host: Host, release: Release, options: Options, unknown: tuple[str, ...]) -> None:
     """Revert the migrations that the target release does not know."""
     live = release.beside(release.left or release.name)
-    command = _program(options, "revert", *unknown)
-    host.run(command, cwd=live, called="the migrations could not be reverted")
+    run_php(host, live, _program(options, "revert", *unknown), "the migrations could not be reverted")
 
 
 def _run_artisan(host: Host, path: str, options: Options, line: str, failure: str) -> None:
-    command = [options.php, options.artisan, *shlex.split(line), "--no-interaction"]
-    try:
-        host.run(command, cwd=path, called=failure)
-    except HostError as error:
-        raise _explain(error, failure, options) from None
+    run_php(host, path, [options.php, options.artisan, *shlex.split(line), "--no-interaction"], failure)
 
 
 def _ask_laravel(host: Host, path: str, options: Options, action: str, failure: str) -> list[str]:
     """Return the answer of an action that only reads."""
-    try:
-        answers: list[str] = read_answers(host.capture(_program(options, action), cwd=path, called=failure))
-    except HostError as error:
-        raise _explain(error, failure, options) from None
+    answers: list[str] = read_answers(capture_php(host, path, _program(options, action), failure))
     return answers
 
 
 def _program(options: Options, *arguments: str) -> list[str]:
     code = IN_LARAVEL.read_text(encoding="utf-8").removeprefix("<?php\n")
     return [options.php, "-r", code, "--", *arguments]
-
-
-def _explain(error: HostError, failure: str, options: Options) -> HostError:
-    """Return the error; if PHP cannot be run, name the option that sets another one."""
-    if error.status not in (126, 127):
-        return error
-    return error.because(f"{failure}: {options.php} cannot be run; see the option php")

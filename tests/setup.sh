@@ -32,14 +32,22 @@ if [ "${1:-}" = real ]; then
     # Debian's package `rails` also depends on Debian's node packages, which conflict with other installations of node.
     need rails ruby-rails
     need bundle bundler
-    need php php-cli
-    need composer composer
     need rbenv rbenv
-    php -r 'require "Illuminate/autoload.php"; new PDO("sqlite::memory:");' 2>/dev/null ||
-        missing="$missing php-laravel-framework php-sqlite3"
     need crontab cron
     ruby -e 'require "sprockets/railtie"; require "sqlite3"' 2>/dev/null ||
         missing="$missing ruby-sprockets-rails ruby-sqlite3"
+fi
+
+if [ "${1:-}" = real ]; then # PHP
+    need php php-cli
+    need composer composer
+    need setfacl acl
+    need cgi-fcgi libfcgi-bin
+    ls /usr/sbin/php-fpm[0-9]* >/dev/null 2>&1 || missing="$missing php-fpm" # its name has PHP's version
+    php -r 'require "Illuminate/autoload.php"; new PDO("sqlite::memory:");' 2>/dev/null ||
+        missing="$missing php-laravel-framework php-sqlite3"
+    php -r 'require "Symfony/Bundle/FrameworkBundle/autoload.php"; require "Symfony/Component/Dotenv/autoload.php";' \
+        2>/dev/null || missing="$missing php-symfony-framework-bundle php-symfony-console php-symfony-dotenv"
 fi
 
 [ -n "$missing" ] || exit 0

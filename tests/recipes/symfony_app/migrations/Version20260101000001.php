@@ -1,0 +1,2 @@
+<?php
+return ['up' => 'CREATE TABLE tea (id INTEGER)', 'down' => 'DROP TABLE tea'];

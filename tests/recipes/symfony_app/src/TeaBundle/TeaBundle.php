@@ -1,0 +1,6 @@
+<?php
+namespace App\TeaBundle;
+
+class TeaBundle extends \Symfony\Component\HttpKernel\Bundle\Bundle
+{
+}
