@@ -33,6 +33,9 @@ code of the release that is still live. All of them are checked before the first
 irreversible, is needed by a migration that stays, or replaces others (squashed), the rollback is refused and no
 migration is reverted.
 
+`doit django.manage:STAGE -- clearsessions` and `doit django.shell:STAGE` work on the live release, on the primary of
+the hosts that receive code, or on the one that `hosts=` names.
+
     recipes:
       python: {}
       django: {settings: shop.settings, migration_roles: [web]}
@@ -46,7 +49,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from capdoit import Flow, Recipe, RoleNames
+from capdoit import ConfigError, Flow, Recipe, RoleNames
 from capdoit.recipes._migrations import check_receives_code, find_unknown, read_answers
 
 if TYPE_CHECKING:
@@ -142,6 +145,25 @@ def unapply(host: Host, release: Release, options: Options, unknown: tuple[str, 
     live = release.beside(release.left or release.name)
     job = {"action": "unapply", "unknown": unknown}
     _run_in_django(host, live, options, job, "the migrations could not be reverted")
+
+
+@django.task(primary=True)
+def manage(host: Host, release: Release, flow: Flow, options: Options, arguments: tuple[str, ...]) -> None:
+    """Run a command of manage.py, such as clearsessions."""
+    if not arguments:
+        raise ConfigError(f"django.manage needs a command, such as: doit django.manage:{flow.stage} -- clearsessions")
+    _run_manage(host, release, options, arguments)
+
+
+@django.task(interactive=True)
+def shell(host: Host, release: Release, options: Options, arguments: tuple[str, ...]) -> None:
+    """Open the shell of Django, or another command of manage.py that needs a terminal."""
+    _run_manage(host, release, options, arguments or ("shell",))
+
+
+def _run_manage(host: Host, release: Release, options: Options, arguments: tuple[str, ...]) -> None:
+    command = [options.python, options.manage, *arguments]
+    host.run(command, cwd=release.path, env=_environment(options), called=" ".join(["manage.py", *arguments]))
 
 
 def _run_static_files(host: Host, release: Release, options: Options, action: str, failure: str) -> None:

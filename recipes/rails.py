@@ -26,6 +26,9 @@ of the release that is still live. If one cannot be reverted, those already reve
 fails. After the publish, the recipe lists the migrations that only the replaced release has, and whether the database
 still has them. If an application has several databases, only the first one is checked.
 
+`doit rails.console:STAGE` and `doit rails.rake:STAGE -- db:seed` work on the live release, on the primary of the hosts
+that receive code, or on the one that `hosts=` names.
+
 RAILS_ENV is the option rails_env, else the value in default_env, else the name of the stage. `bin/rails` of the release
 runs the tasks; if it does not load Bundler, set `command: [bundle, exec, rails]`. List the recipe bundler before this
 one. Rails must be version 5 or later.
@@ -47,7 +50,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from capdoit import Flow, HostError, Recipe, Release, RoleNames, TimedOut
+from capdoit import ConfigError, Flow, HostError, Recipe, Release, RoleNames, TimedOut
 from capdoit.recipes._migrations import check_can_revert, check_receives_code, read_answers, revert_in_order
 
 if TYPE_CHECKING:
@@ -237,6 +240,20 @@ def migrate_down(host: Host, release: Release, flow: Flow, options: Options, unk
     host.run(["touch", _pending_mark(release)])
     run = partial(_run_migration, host, live, flow, options)
     revert_in_order(newest_first, flow, partial(run, "down"), partial(run, "up"))
+
+
+@rails.task(interactive=True)
+def console(host: Host, release: Release, flow: Flow, options: Options, arguments: tuple[str, ...]) -> None:
+    """Open the console of Rails."""
+    _run_task(host, release.path, flow, options, ["console", *arguments], "the console")
+
+
+@rails.task(primary=True)
+def rake(host: Host, release: Release, flow: Flow, options: Options, arguments: tuple[str, ...]) -> None:
+    """Run a task of Rails, such as db:version."""
+    if not arguments:
+        raise ConfigError(f"rails.rake needs a task, such as: doit rails.rake:{flow.stage} -- db:version")
+    _run_task(host, release.path, flow, options, [*arguments], " ".join(arguments))
 
 
 def _run_migration(host: Host, path: str, flow: Flow, options: Options, direction: str, name: str) -> None:

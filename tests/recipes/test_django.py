@@ -14,6 +14,7 @@ import pytest
 
 from capdoit.recipes._in_django import resolve_static_root
 from tests.support import further
+from tests.typist import Typist
 
 PYTHON = os.path.realpath(sys.executable)
 # A manage.py that needs no Django: the database is a file beside the releases, the code's migrations are the lines
@@ -105,6 +106,20 @@ def broken_before_the_flip(site: Any) -> Callable[[], None]:
 
 
 # -- what runs where
+
+
+def test_tasks_on_demand_run_manage_py_in_the_live_release(shop: Shop, env: dict[str, str]) -> None:
+    site = shop(2, settings="shop.settings")
+    site.deploy().ok()
+    calls(site)
+    site.doit("django.manage:production", "--", "clearsessions", "--verbosity=2").ok()
+    for words in ([], ["--", "dbshell"]):
+        command = [sys.executable, "-m", "doit", "django.shell:production", *words]
+        with Typist(command, site.project.path, env) as typist:
+            assert typist.wait_for_end() == 0
+    made = [["clearsessions", "--verbosity=2"], ["shell"], ["dbshell"]]
+    assert calls(site) == [["web1", site.live, what[0], "manage.py", *what, "shop.settings"] for what in made]
+    assert "doit django.manage:production -- clearsessions" in site.doit("django.manage:production").failed().out
 
 
 def test_a_deploy_checks_and_collects_on_every_host_and_migrates_on_one(shop: Shop) -> None:

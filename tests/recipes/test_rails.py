@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 
 from tests.support import further
+from tests.typist import Typist
 
 SCRIPT = Path(str(importlib.import_module("capdoit.recipes").__file__)).with_name("rails.sh")
 # A bin/rails that needs no Rails: the database is a file beside the releases, what is in the file fails goes wrong,
@@ -205,6 +206,25 @@ def test_rails_env_is_the_option_else_that_of_the_host_else_the_stage(
     site = shop(**options)
     site.deploy().ok()
     assert {call[4] for call in calls(site)} == {expected}
+
+
+def test_tasks_on_demand_run_on_the_primary_in_the_live_release(shop: Shop, env: dict[str, str]) -> None:
+    site = shop(2, rails_env="live")
+    site.deploy().ok()
+    calls(site)
+    site.doit("rails.rake:production", "--", "db:seed", "VERBOSE=1").ok()
+    site.doit("rails.rake:production", "hosts=web2", "--", "db:version").ok()
+    with Typist([sys.executable, "-m", "doit", "rails.console:production"], site.project.path, env) as typist:
+        assert typist.wait_for_end() == 0
+    made = [("web1", "db:seed"), ("web2", "db:version"), ("web1", "console")]
+    assert calls(site) == [[host, site.live, what, "", "live", "", ""] for host, what in made]
+
+
+@pytest.mark.extended("recipe")
+def test_rake_without_a_task_says_what_to_type(shop: Shop) -> None:
+    site = shop()
+    site.deploy().ok()
+    assert "such as: doit rails.rake:production -- db:version" in site.doit("rails.rake:production").failed().out
 
 
 @pytest.mark.extended("recipe")
