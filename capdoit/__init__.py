@@ -10,6 +10,7 @@ from capdoit.errors import CapdoitError, ConfigError, HostError, TimedOut
 from capdoit.hooks.context import Failure, Flow, Release
 from capdoit.hooks.options import RoleNames
 from capdoit.hooks.recipe import Recipe
+from capdoit.hooks.todo import todo
 from capdoit.script import Secret
 
 if TYPE_CHECKING:
@@ -30,6 +31,7 @@ __all__ = [
     "Secret",
     "TimedOut",
     "load",
+    "todo",
 ]
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from capdoit.commands.install import TEMPLATES
+from capdoit.commands.project_files import TEMPLATES
 from capdoit.config.stages import load_config
 from capdoit.errors import ConfigError
 from capdoit.transfers import TRANSFERS

@@ -33,7 +33,7 @@ LEVELS = (
     {"operations"},
     {"steps"},
     {"flow"},
-    {"doctor"},
+    {"doctor", "capistrano"},
     {"doit_command", "doit_database", "doit_reporter", "doit_tasks"},
     {"commands"},
     {"testing"},

@@ -9,6 +9,7 @@ from capdoit.commands.subcommand import ExitStatus
 from capdoit.errors import Outcome
 
 ALL_WELL, NO_ANSWER, INCOMPLETE = 0, 1, 3
+INVALID_PROJECT = 3
 NO_HOST_ANSWERED: ExitStatus = (NO_ANSWER, "no host answered")
 SOME_HOSTS_SILENT: ExitStatus = (INCOMPLETE, "some hosts did not answer")
 

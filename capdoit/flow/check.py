@@ -9,10 +9,11 @@ from functools import partial
 from typing import Any
 
 from capdoit.config.variables import Variables
-from capdoit.errors import HostError, NotReady, Outcome, answers, find_problems
+from capdoit.errors import HostError, NotReady, Outcome, Problem, answers, find_problems
 from capdoit.event_bus import EventBus
 from capdoit.events import CheckFailed, CheckPassed, CheckStarted, CheckWarned
 from capdoit.flow.preparation import open_context
+from capdoit.hooks.todo import describe_todos
 from capdoit.hosts.connection import Connection
 from capdoit.operations.expected_files import find_certain_problems
 from capdoit.operations.lock import NO_FLOCK, REASONS, flock_request
@@ -51,7 +52,9 @@ def check(definition: FlowDefinition, variables: Variables, events: EventBus) ->
     _warn(context, facts, [*warnings, *omissions])
     asked = [*others, *examined, *surveyed]
     failed = [problem for o in asked if o.error for problem in find_problems(o.error, o.host)]
-    problems = [*certain, *failed]
+    hooks = (*definition.declared.hooks, *definition.declared.failed)
+    unwritten = describe_todos(hook for hook in hooks if hook.has_host(stage.hosts))
+    problems = [*certain, *failed, *map(Problem, unwritten)]
     if problems:
         context.emit(CheckFailed(tuple(dict.fromkeys(map(str, problems)))))
         raise NotReady(*dict.fromkeys(problems), checked_flow="deploy")

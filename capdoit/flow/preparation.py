@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
+from capdoit.config.stages import HostConfig
 from capdoit.config.variables import Variables, select_hosts, select_release_hosts
 from capdoit.errors import ConfigError
 from capdoit.event_bus import EventBus
 from capdoit.events import FlowStarted, SecretsNotMasked
 from capdoit.hooks.hook import Hook
 from capdoit.hooks.options import secrets_in_options
+from capdoit.hooks.todo import describe_todos
 from capdoit.operations.connections import (
     compute_settings,
     find_unmasked_secrets,
@@ -23,7 +25,6 @@ from capdoit.operations.connections import (
     without_unknown_secrets,
 )
 from capdoit.output.report_files import refuse_report_file
-from capdoit.script import Secret
 from capdoit.state.context import FlowContext
 from capdoit.state.executor import Executor, Live, Recorder
 from capdoit.state.flow_request import FlowDefinition, FlowRequest, current_operator, digest_flow
@@ -61,7 +62,7 @@ def prepare_flow(
         approved: the dry run that the operator approved; None if nobody was asked.
 
     Raises:
-        ConfigError: the request makes no sense, or a secret is not set.
+        ConfigError: the request makes no sense, a secret is not set, or a hook is not written yet.
         NotReady: the controller lacks what the transfer needs.
     """
     _check_variables(definition, variables, is_part)
@@ -69,6 +70,7 @@ def prepare_flow(
     planned = plan.restore_variables(variables) if plan else variables
     request = _make_request(definition, planned, undone_release, is_drill)
     request = replace(request, plan=approved or plan, is_preview=is_preview)
+    _refuse_unwritten_hooks(definition, request)
     if request.is_deploy:
         transfer_of(request.stage).prepare(request.stage)
     if plan:
@@ -193,39 +195,30 @@ def _reveal_secrets_of_hooks(definition: FlowDefinition, request: FlowRequest, e
     for host in request.stage.hosts:
         users = [hook.name for hook in hooks if hook.accepts_roles(host.roles)]
         if users:
-            _reveal_for_hooks(list_secrets(request.stage.only((host,))), users, events, may_skip=not request.on_demand)
+            _reveal_environment(request, host, users, events)
 
 
-def reveal_options(definition: FlowDefinition, variables: Variables, events: EventBus) -> bool:
-    """Read the values from elsewhere that options of recipes wait for; a rollback needs those of its hooks only.
-
-    Returns:
-        Whether there are any, so that the recipes must read their options again.
-
-    Raises:
-        ConfigError: a value cannot be had.
-    """
-    declared = definition.declared
-    hooks = [*(task.hook for task in definition.tasks if task.hook), *declared.failed]
-    called = [hook for hook in hooks if hook.name not in variables.skip]
-    if variables.migrations != "keep":
-        called += declared.probes_and_guards
-    found = False
-    for recipe, values in declared.pending_options.items():
-        users = [hook.name for hook in called if hook.recipe == recipe]
-        if values and (users or definition.flow == "deploy"):
-            _reveal_for_hooks(values, users, events)
-            found = True
-    return found
-
-
-def _reveal_for_hooks(values: Iterable[Secret], users: Sequence[str], events: EventBus, may_skip: bool = True) -> None:
+def _reveal_environment(request: FlowRequest, host: HostConfig, users: Sequence[str], events: EventBus) -> None:
     try:
-        reveal_secrets(values, events)
+        reveal_secrets(list_secrets(request.stage.only((host,))), events)
     except ConfigError as error:
-        omit = ", or leave them out with skip= (a guard: migrations=keep)" if may_skip else ""
+        omit = "" if request.on_demand else ", or leave them out with skip= (a guard: migrations=keep)"
         needs = (f"{one}, for {join_names(users)}" for one in error.mistakes)
         raise ConfigError(*(f"{one}; provide it{omit}; nothing was done" for one in needs)) from None
+
+
+def _refuse_unwritten_hooks(definition: FlowDefinition, request: FlowRequest) -> None:
+    """Refuse a flow with hooks that dodo.py marks as not written yet: it would not do their work.
+
+    Raises:
+        ConfigError: names the hooks.
+    """
+    hooks = [task.hook for task in definition.tasks if task.hook and task.name in request.task_names]
+    called = [hook for hook in (*hooks, *request.declared.failed) if hook.has_host(request.stage.hosts)]
+    if todos := [] if request.is_drill else describe_todos(called):
+        names = ",".join(dict.fromkeys(hook.name for hook in called if describe_todos([hook])))
+        advice = f"write them and delete their lines @capdoit.todo, or omit them: skip={names}; nothing was done"
+        raise ConfigError(*dict.fromkeys(todos), advice)
 
 
 def _hooks_of_rollback(definition: FlowDefinition, request: FlowRequest) -> Iterator[Hook]:

@@ -22,6 +22,7 @@ from capdoit.flow.hook_calls import call_function, call_on, prepare_host
 from capdoit.flow.preparation import open_context
 from capdoit.flow.undo import command_line
 from capdoit.hooks.on_demand import ARGUMENTS, OnDemandTask
+from capdoit.hooks.todo import refuse_todo
 from capdoit.hosts.connection import Connection
 from capdoit.hosts.terminal_host import TerminalHost
 from capdoit.operations.afterwork import warn_of_failures
@@ -38,15 +39,14 @@ from capdoit.text import get_first_line, join_names
 JOURNAL_TIMEOUT_SECONDS = 60
 
 
-def define_task(rollback: FlowDefinition, name: str) -> FlowDefinition:
+def define_task(rollback: FlowDefinition, task: OnDemandTask) -> FlowDefinition:
     """Return the definition of a task on demand: like a rollback, it needs nothing but the hosts.
 
     Args:
         rollback: the rollback of the stage.
-        name: name of the task.
+        task: the task.
     """
-    task = next(one for one in rollback.declared.tasks if one.name == name)
-    declared = replace(rollback.declared, failed=(), rollback_checks=(), tasks=(task,))
+    declared = replace(rollback.declared, failed=(), rollback_checks=())
     tasks = (FlowTask(task.name, "", task.hook.doc, task.hook),)
     return replace(rollback, tasks=tasks, declared=declared, on_demand=task.name)
 
@@ -56,6 +56,7 @@ class TaskRunner:
 
     Args:
         definition: the task on the stage, from `define_task`.
+        task: the task.
         variables: NAME=VALUE of the command line.
         arguments: the words behind ``--``.
         events: bus of everything that people see.
@@ -64,11 +65,12 @@ class TaskRunner:
     def __init__(
         self,
         definition: FlowDefinition,
+        task: OnDemandTask,
         variables: Variables,
         arguments: Sequence[str],
         events: EventBus,
     ) -> None:
-        self._definition, (self._task,) = definition, definition.declared.tasks
+        self._definition, self._task = definition, task
         self._variables, self._arguments, self._events = variables, tuple(arguments), events
         self._context: FlowContext | None = None
         self._signal = ""
@@ -89,6 +91,7 @@ class TaskRunner:
         self._variables.refuse_unheeded(ON_DEMAND, self._definition.stage.name)
         values = self._task.read_parameters(self._variables.custom)
         self._refuse_without_terminal()
+        refuse_todo(self._task.hook)
         with self._busy:
             context = self._context = open_context(self._definition, self._variables, self._events)
             connections = self._choose_connections(context)

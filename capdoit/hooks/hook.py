@@ -13,6 +13,7 @@ from capdoit.script import Secret
 from capdoit.text import suggest_name
 
 if TYPE_CHECKING:
+    from capdoit.config.stages import HostConfig
     from capdoit.hooks.on_demand import OnDemandTask
     from capdoit.hosts.connection import Connection
 
@@ -110,6 +111,10 @@ class Hook:
         """Return True if the hook may run on a host with these roles."""
         return not self.roles or bool({*self.roles} & {*roles})
 
+    def has_host(self, hosts: Iterable[HostConfig]) -> bool:
+        """Return True if the hook may run on one of these hosts."""
+        return any(self.accepts_roles(host.roles) for host in hosts)
+
     def call(self, **values: Any) -> object:
         """Call the function with those of the values that it has arguments for, and return its result."""
         return self.function(**{name: values[name] for name in self.arguments})
@@ -170,7 +175,6 @@ class Declarations:
         linked_dirs: directories that recipes share between releases.
         variables: variables of the command line, with their possible values.
         secrets: secrets in the options of recipes.
-        pending_options: values from elsewhere that options of other types wait for, by recipe.
         versions: origin of each recipe, such as ``bundled 0.1.0``, by name.
     """
 
@@ -183,7 +187,6 @@ class Declarations:
     linked_dirs: tuple[str, ...] = ()
     variables: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     secrets: tuple[Secret, ...] = ()
-    pending_options: Mapping[str, tuple[Secret, ...]] = field(default_factory=dict)
     versions: Mapping[str, str] = field(default_factory=dict)
 
     @property

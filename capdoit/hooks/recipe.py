@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -12,7 +11,7 @@ from capdoit.config.readers import RecipeUse
 from capdoit.errors import ConfigError, RecipeError
 from capdoit.hooks.declarations import Function, HookRegistry, check_arguments, check_decorator_call
 from capdoit.hooks.hook import Declarations, Hook, Roles, RollbackCheck, role_tuple
-from capdoit.hooks.options import find_pending_options, read_options, run_recipe_code, secrets_in_options
+from capdoit.hooks.options import read_options, run_recipe_code, secrets_in_options
 from capdoit.layout import is_inside
 from capdoit.text import join_names
 
@@ -102,9 +101,7 @@ class Recipe(HookRegistry):
             RecipeError: an option is wrong, or a linked directory is outside the release.
         """
         options = read_options(self.options, use, file, roles)
-        place = f"{use.place}: recipe {use.name} ({file})"
-        declared = run_recipe_code(place, partial(self._with_options, options, origin))
-        return replace(declared, pending_options={self.recipe: find_pending_options(self.options, use)})
+        return run_recipe_code(f"{use.place}: recipe {use.name} ({file})", partial(self._with_options, options, origin))
 
     @contextmanager
     def declaration_errors(self) -> Iterator[None]:

@@ -36,7 +36,4 @@ def _describe_option(option: Option) -> JsonSchema:
     default = {} if option.default is None else {"default": option.default}
     required = "required" if option.is_required else ""
     description = "; ".join(filter(None, (option.doc, required)))
-    accepts = option.type.accepts
-    if option.type.is_scalar:  # such a value may come from elsewhere
-        accepts = {"anyOf": [accepts, {"$ref": "#/definitions/elsewhere"}]}
-    return {**({"description": description} if description else {}), **default, **accepts}
+    return {**({"description": description} if description else {}), **default, **option.type.accepts}

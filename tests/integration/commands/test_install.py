@@ -63,16 +63,17 @@ def test_install_does_not_load_a_broken_dodo(empty: Path) -> None:
 @pytest.mark.parametrize(
     ("before", "after"),
     [
-        (None, "/log/\n"),
+        (None, "/log/\n/.doit.json\n"),
         *further(
-            ("/build", "/build\n/log/\n"),
-            ("log/\n", "log/\n"),
-            ("/logs/\n", "/logs/\n/log/\n"),
-            ("/log/*\n", "/log/*\n"),
+            ("/build", "/build\n/log/\n/.doit.json\n"),
+            ("log/\n", "log/\n/.doit.json\n"),
+            ("/logs/\n", "/logs/\n/log/\n/.doit.json\n"),
+            ("/log/*\n.doit.json\n", "/log/*\n.doit.json\n"),
+            (".doit*\n", ".doit*\n/log/\n"),
         ),
     ],
 )
-def test_install_lets_git_ignore_the_log(empty: Path, before: str | None, after: str) -> None:
+def test_install_lets_git_ignore_the_log_and_the_database(empty: Path, before: str | None, after: str) -> None:
     (empty / ".git").mkdir()
     project = empty / "project"
     project.mkdir()

@@ -1,0 +1,1 @@
+"""Projects of Capistrano: read by their own Capistrano, and written as deploy.yml and dodo.py."""

@@ -1,0 +1,90 @@
+"""Environment variables in values: they are written as ``!env NAME``, and secrets never."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from capdoit.capistrano.project import CapistranoSetting
+from capdoit.sources import EnvironmentVariable
+
+UNSET = re.compile(r"CAPDOIT_UNSET_(\w+)")  # export.rb puts it where a variable is required
+SECRET_NAME = re.compile(
+    r"secret|token|passw|passphrase|credential|webhook|api_?key|private_?key|access_?key|master_?key|(?:^|_)dsn$",
+    re.IGNORECASE,
+)
+
+LEAST_CHARACTERS = 4  # a shorter text occurs in others by chance
+
+
+class CannotBeWrittenError(Exception):
+    """A value that deploy.yml cannot have; the text is the reason."""
+
+
+def require_value(setting: CapistranoSetting) -> CapistranoSetting:
+    """Return a setting whose value is known.
+
+    Raises:
+        CannotBeWrittenError: its code failed.
+    """
+    if setting.error:
+        raise CannotBeWrittenError(f"it could not be evaluated: {setting.error.removeprefix('CapdoitExport::')}")
+    return setting
+
+
+def is_secret_name(name: str) -> bool:
+    """Return whether a setting or variable of this name is probably a secret."""
+    return bool(SECRET_NAME.search(name))
+
+
+def name_variables(value: Any, variables: Mapping[str, str | None], defaults: Mapping[str, str] | None = None) -> Any:
+    """Return a value in which environment variables replace their contents.
+
+    Args:
+        value: the evaluated value.
+        variables: the environment variables that its code reads; None for one that is not set.
+        defaults: what the code takes instead of some of them where they are not set.
+
+    Raises:
+        CannotBeWrittenError: a variable is only a part of a text, or an item of a list.
+    """
+    for name, default in (defaults or {}).items():
+        if value == (variables.get(name) or default):
+            return EnvironmentVariable(name, default)
+    unset = [name for name, text in variables.items() if text is None]
+    if value is None and len(unset) == 1:
+        return EnvironmentVariable(unset[0])
+    if isinstance(value, str):
+        return _name_in_text(value, variables)
+    if isinstance(value, Mapping):
+        return {key: _name_in_mapping(key, item, variables, unset) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_name_in_list(item, variables) for item in value]
+    return value
+
+
+def _name_in_text(text: str, variables: Mapping[str, str | None]) -> str | EnvironmentVariable:
+    if found := UNSET.fullmatch(text):
+        return EnvironmentVariable(found[1])
+    if found := UNSET.search(text):
+        raise CannotBeWrittenError(f"a part of it is the environment variable {found[1]}, which is not set")
+    for name, content in variables.items():
+        if content and text == content:
+            return EnvironmentVariable(name)
+        if content and len(content) >= LEAST_CHARACTERS and content in text and is_secret_name(name):
+            raise CannotBeWrittenError(f"a part of it is the secret in the environment variable {name}")
+    return text
+
+
+def _name_in_mapping(key: str, value: Any, variables: Mapping[str, str | None], unset: list[str]) -> Any:
+    if value is None and key.upper() in unset:
+        return EnvironmentVariable(key.upper())
+    return name_variables(value, variables)
+
+
+def _name_in_list(value: Any, variables: Mapping[str, str | None]) -> Any:
+    named = name_variables(value, variables)
+    if isinstance(named, EnvironmentVariable):
+        raise CannotBeWrittenError(f"an item is the environment variable {named.variable}")
+    return named

@@ -1,0 +1,159 @@
+"""Reads a project by its own Capistrano: `export.rb` lets it print what it declares, once for each stage."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import secrets
+import shutil
+import subprocess
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from capdoit.capistrano.project import (
+    Block,
+    CapistranoHook,
+    CapistranoServer,
+    CapistranoSetting,
+    CapistranoStage,
+    CapistranoTask,
+    Place,
+    SourceFiles,
+    find_capfile,
+)
+from capdoit.errors import ConfigError
+
+EXPORT = Path(__file__).with_name("export.rb")
+MOST_LINES = 15
+ADVICE = (
+    "nothing was written. Make it work (perhaps: bundle install), name another command with --cap, or read the files "
+    "without Ruby: --cap none"
+)
+# The operator's choice for one run, which must not become the setting of a file.
+VARIABLES_OF_ONE_RUN = ("BRANCH", "HOSTS", "ROLES", "ROLLBACK_RELEASE")
+CODE = re.compile(r"`|#\{|%x|\bENV\b|\bFile\.|\bIO\.|\bfetch\b|->|\blambda\b|\bproc\b")
+DEFAULT = re.compile(r"""\bENV(?:\[|\.fetch\()["'](\w+)["']\]?(?:\s*\|\||,)\s*(["'])(.*?)\2""")
+LITERAL_NAME = re.compile(r"\b(?:server|role)\b[ (]*(?::\w+ *, *)?(?:%w|\[|[\"'](?!.*#\{)|:local)")
+
+
+def find_command(folder: Path) -> tuple[str, ...] | None:
+    """Return the command that runs the Capistrano of a project; None if there is none."""
+    lists = [folder / name for name in ("Gemfile.lock", "Gemfile")]
+    bundled = any("capistrano" in path.read_text("utf-8", "replace") for path in lists if path.is_file())
+    if bundled and shutil.which("bundle"):
+        return ("bundle", "exec", "cap")
+    return ("cap",) if shutil.which("cap") else None
+
+
+def read_stage(folder: Path, command: Sequence[str], stage: str) -> CapistranoStage:
+    """Return what a project declares for a stage.
+
+    Args:
+        folder: directory of the project.
+        command: the words that run Capistrano.
+        stage: name of the stage.
+
+    Raises:
+        ConfigError: Capistrano cannot be run; has its last lines.
+    """
+    report = _run(folder, command, stage)
+    sources = SourceFiles(folder)
+    return CapistranoStage(
+        name=stage,
+        settings={raw["name"]: _read_setting(raw, sources) for raw in report["settings"]},
+        servers=[_read_server(raw, sources) for raw in report["servers"]],
+        tasks={raw["name"]: _read_task(raw) for raw in report["tasks"]},
+        hooks=_read_hooks(report["hooks"]),
+        features=report["features"],
+        umask=str(report["umask"] or ""),
+        commands=report["commands"],
+        skipped=[Place(*place) for place in report["skipped"]],
+        failure=report["failure"] or "",
+    )
+
+
+def _run(folder: Path, command: Sequence[str], stage: str) -> Any:
+    mark = f"capdoit-{secrets.token_hex(8)}"
+    kept = {name: value for name, value in os.environ.items() if name not in VARIABLES_OF_ONE_RUN}
+    words = [*command, "-f", str(EXPORT), stage]
+    try:
+        done = subprocess.run(
+            words,
+            cwd=folder,
+            env={**kept, "CAPDOIT_CAPFILE": str(find_capfile(folder).absolute()), "CAPDOIT_MARK": mark},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            check=False,
+        )
+    except OSError as error:
+        raise ConfigError(f"{command[0]}: {error.strerror}; {ADVICE}") from None
+    output = done.stdout.decode("utf-8", "replace")
+    before, *found = output.split(f"\n{mark}\n")
+    report = json.loads(found[0]) if found else {}
+    if not report or (report["failure"] and not report["servers"] and not _has_repository(report)):
+        said = (before + done.stderr.decode("utf-8", "replace")).splitlines()[-MOST_LINES:]
+        head = f"`{' '.join(command)}` could not load the stage {stage} (exit status {done.returncode}):"
+        raise ConfigError("\n".join([head, *(f"  {line}" for line in said), ADVICE]))
+    return report
+
+
+def _has_repository(report: Any) -> bool:
+    return any(setting["name"] == "repo_url" for setting in report["settings"])
+
+
+def _read_setting(raw: Mapping[str, Any], sources: SourceFiles) -> CapistranoSetting:
+    own = [place for place in (Place(*place) for place in raw["places"] if place) if place.is_own]
+    code = Block(*raw["code"]) if raw["code"] else None
+    place = own[-1] if own else None
+    line = sources.line(place).replace(f"fetch(:{raw['name']}", "") if place else ""
+    return CapistranoSetting(
+        name=raw["name"],
+        value=raw["value"],
+        error=raw["error"] or "",
+        place=place,
+        is_computed=bool(place and ((code and code.file == place.file) or CODE.search(line))),
+        is_question=raw["is_question"],
+        variables=raw["variables"],
+        defaults={name: text for name, _, text in DEFAULT.findall(line) if name not in VARIABLES_OF_ONE_RUN},
+    )
+
+
+def _read_server(raw: Mapping[str, Any], sources: SourceFiles) -> CapistranoServer:
+    own = [place for place in (Place(*place) for place in raw["places"] if place) if place.is_own]
+    return CapistranoServer(
+        hostname=raw["hostname"],
+        user=raw["user"] or "",
+        port=int(raw["port"]) if raw["port"] else None,
+        roles=tuple(raw["roles"]),
+        is_local=bool(raw["is_local"]),
+        has_password=raw["has_password"],
+        keys=tuple(raw["keys"]),
+        ssh_options=raw["ssh_options"],
+        properties=raw["properties"],
+        place=own[0] if own else None,
+        is_computed=bool(own) and not any(LITERAL_NAME.search(sources.line(place)) for place in own),
+        variables=raw["variables"],
+    )
+
+
+def _read_task(raw: Mapping[str, Any]) -> CapistranoTask:
+    blocks = [Block(*block) for block in raw["blocks"]]
+    own = tuple(block for block in blocks if block.place.is_own)
+    return CapistranoTask(
+        name=raw["name"],
+        description=raw["description"] or "",
+        arguments=tuple(raw["arguments"]),
+        prerequisites=tuple(raw["prerequisites"]),
+        blocks=own,
+        adds_to_other=bool(own) and len(own) < len(blocks),
+    )
+
+
+def _read_hooks(records: Sequence[Mapping[str, Any]]) -> list[CapistranoHook]:
+    """Return the hooks that files of the project declare; those of plugins are a matter of recipes."""
+    found = [
+        CapistranoHook(raw["kind"], raw["target"], raw["task"], Place(*raw["place"])) for raw in records if raw["place"]
+    ]
+    return [hook for hook in found if hook.place.is_own]

@@ -1,0 +1,117 @@
+"""Servers of Capistrano as hosts of deploy.yml."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from capdoit.capistrano.environment_values import CannotBeWrittenError, name_variables
+from capdoit.capistrano.project import CapistranoServer, CapistranoStage, Place
+from capdoit.capistrano.report import Omission
+from capdoit.capistrano.ssh_options import NO_PASSWORDS, convert_ssh_options
+from capdoit.config.settings import HOST_NAME
+
+# Properties of a server that are settings of a host with an equal name.
+SAME = ("primary", "no_release")
+SHARED = ("user", "port", "ssh_options")  # settings that a stage can have for all its hosts
+NOT_NEEDED = ("transfer_method",)
+COMPUTED = "code computes the servers ({place}); these are the ones that it named when this file was written"
+
+
+@dataclass(frozen=True)
+class Hosts:
+    """The hosts of a stage.
+
+    Attributes:
+        hosts: the settings of each host by its name.
+        shared: settings that all of them have, and the stage can have for them.
+        remark: where they come from, if code computes them.
+        omissions: what hosts cannot have.
+    """
+
+    hosts: Mapping[str, Mapping[str, Any]]
+    shared: Mapping[str, Any] = field(default_factory=dict)
+    remark: str = ""
+    omissions: Sequence[Omission] = ()
+
+
+def convert_servers(stage: CapistranoStage, has_vars: bool) -> Hosts:
+    """Return the hosts of a stage.
+
+    Args:
+        stage: the stage of Capistrano.
+        has_vars: whether deploy.yml can have the project's own variables.
+    """
+    hosts: dict[str, dict[str, Any]] = {}
+    omissions: list[Omission] = []
+    for server in stage.servers:
+        name = _choose_name(server, hosts)
+        hosts[name] = {**_connection(server, name), **_properties(server, has_vars)}
+        omissions += _find_omissions(server, has_vars)
+    shared = {} if stage.value("ssh_options") else _shared_settings(hosts)
+    own = {name: {key: value for key, value in host.items() if key not in shared} for name, host in hosts.items()}
+    return Hosts(own, shared, _describe_origin(stage), omissions)
+
+
+def _choose_name(server: CapistranoServer, taken: Mapping[str, object]) -> str:
+    name = server.hostname if HOST_NAME.fullmatch(server.hostname) else f"host{len(taken) + 1}"
+    return f"{name}-{server.port or len(taken) + 1}" if name in taken else name
+
+
+def _connection(server: CapistranoServer, name: str) -> dict[str, Any]:
+    ssh = convert_ssh_options({**({"keys": list(server.keys)} if server.keys else {}), **server.ssh_options}, None)
+    made = {
+        "hostname": server.hostname if server.hostname != name else None,
+        "transport": "local" if server.is_local else None,
+        "user": _name_user(server),
+        "port": server.port or server.ssh_options.get("port"),
+        "ssh_options": list(ssh.options) or None,
+        "roles": list(server.roles),
+    }
+    ignored = ("user", "hostname") if server.is_local else ()
+    return {key: value for key, value in made.items() if value is not None and key not in ignored}
+
+
+def _name_user(server: CapistranoServer) -> Any:
+    """Return the user, which may come from the environment."""
+    user = server.user or server.ssh_options.get("user")
+    try:
+        return name_variables(user, server.variables) if user else None
+    except CannotBeWrittenError:
+        return user
+
+
+def _properties(server: CapistranoServer, has_vars: bool) -> dict[str, Any]:
+    kept = {name: True for name in SAME if server.properties.get(name)}
+    own = {name: value for name, value in server.properties.items() if _is_own(name, value)}
+    return {**kept, **({"vars": own} if has_vars and own else {})}
+
+
+def _is_own(name: str, value: Any) -> bool:
+    return name not in (*SAME, *NOT_NEEDED) and isinstance(value, str | int | float)
+
+
+def _find_omissions(server: CapistranoServer, has_vars: bool) -> Iterator[Omission]:
+    if server.has_password:
+        yield Omission(f"password of {server.hostname}", NO_PASSWORDS, server.place)
+    yield from convert_ssh_options(server.ssh_options, server.place).omissions
+    for name, value in server.properties.items():
+        if name not in (*SAME, *NOT_NEEDED) and value is not None and not (has_vars and _is_own(name, value)):
+            why = f"deploy.yml has no such setting; its value is {value!r}"
+            yield Omission(f"property {name} of {server.hostname}", why, server.place)
+
+
+def _shared_settings(hosts: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    """Return the settings that all hosts have with one value; hostname, roles and others are each host's own."""
+    values = {key: [host.get(key) for host in hosts.values()] for key in SHARED}
+    return {key: found[0] for key, found in values.items() if found and found[0] is not None and _are_equal(found)}
+
+
+def _are_equal(values: Sequence[Any]) -> bool:
+    return all(value == values[0] for value in values)
+
+
+def _describe_origin(stage: CapistranoStage) -> str:
+    place: Place | None = next((server.place for server in stage.servers if server.is_computed), None)
+    return COMPUTED.format(place=place) if place else ""

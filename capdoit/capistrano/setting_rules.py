@@ -1,0 +1,256 @@
+"""Settings of Capistrano itself as settings of deploy.yml, and the project's own settings."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from itertools import chain
+from typing import Any
+
+from capdoit.capistrano.environment_values import (
+    CannotBeWrittenError,
+    is_secret_name,
+    name_variables,
+    require_value,
+)
+from capdoit.capistrano.project import CapistranoSetting, CapistranoStage
+from capdoit.capistrano.report import Omission
+from capdoit.capistrano.ssh_options import convert_ssh_options
+from capdoit.config.readers import APPLICATION
+from capdoit.layout import is_inside
+from capdoit.script import NAME
+from capdoit.sources import EnvironmentVariable
+
+# Settings with an equal name and meaning, in the order in which deploy.yml has them.
+SAME = (
+    "application", "deploy_to", "repo_url", "branch", "repo_tree", "keep_releases", "linked_files", "linked_dirs",
+    "default_env",
+)  # fmt: skip
+SSH = ("ssh_options", "connection_timeout")
+FIXED_LAYOUT = "the directories on hosts have fixed names; rename them on the hosts before the first deploy"
+# Settings that have no equal here, and what to do.
+REASONS = {
+    "current_directory": FIXED_LAYOUT,
+    "releases_directory": FIXED_LAYOUT,
+    "shared_directory": FIXED_LAYOUT,
+    "repo_path": FIXED_LAYOUT,
+    "git_shallow_clone": "each host keeps a complete mirror",
+    "git_verify_commit": 'commits are not verified; let a doit task do it: cap.before("starting", "TASK")',
+    "git_http_username": "write user and password into repo_url, as !env NAME",
+    "git_http_password": "write user and password into repo_url, as !env NAME",
+    "filter": "use hosts= or roles= on the command line",
+    "sshkit_backend": "hosts are reached with ssh",
+    "pty": "commands of hooks have no terminal",
+}
+# Settings that nothing here needs: how much is shown, temporary files, and how Capistrano works inside.
+NOT_NEEDED = re.compile(
+    r"format|format_options|log_level|tmp_dir|local_user|print_config_variables|scm|stage|stages|default_stage|deploying"
+    r"|deploy_config_path|stage_config_path|locale|git_wrapper_path|git_environmental_variables|git_strategy"
+    r"|git_max_concurrent_connections|git_wait_interval|use_sudo|keep_failed|release_path"
+    r"|release_timestamp|config_example_suffix|airbrussh\w*|default_shell|normalize_asset_timestamps|deploy_via"
+    r"|copy_exclude|group_writable|capistrano_version|lock|revision_log_message|current_revision\w*|previous_revision\w*"
+)
+
+
+@dataclass(frozen=True)
+class Written:
+    """A value of deploy.yml.
+
+    Attributes:
+        value: the value.
+        comment: what to know about it.
+    """
+
+    value: Any
+    comment: str = ""
+
+
+@dataclass
+class StageDraft:
+    """The settings of a stage as deploy.yml will have them.
+
+    Attributes:
+        settings: settings by name.
+        own: the project's own settings by name.
+        omissions: what was not carried over.
+        not_needed: names of settings that nothing here needs.
+    """
+
+    settings: dict[str, Written] = field(default_factory=dict)
+    own: dict[str, Written] = field(default_factory=dict)
+    omissions: list[Omission] = field(default_factory=list)
+    not_needed: list[str] = field(default_factory=list)
+
+
+def convert_settings(stage: CapistranoStage, used: Collection[str]) -> StageDraft:
+    """Return the settings of a stage.
+
+    Args:
+        stage: the stage of Capistrano.
+        used: names of settings that recipes have taken up.
+    """
+    draft = StageDraft()
+    for name in SAME:
+        setting = stage.settings.get(name)
+        if setting and setting.place:
+            _take(setting, draft, draft.settings, CLEANERS.get(name, lambda setting: setting.value))
+    for setting in stage.settings.values():
+        if setting.name not in (*SAME, *SSH, *used) and setting.place:
+            _take_other(setting, draft)
+    _drop_nested_links(draft, stage)
+    _take_ssh_options(stage, draft)
+    draft.omissions += _find_sshkit_settings(stage)
+    return draft
+
+
+def _take(
+    setting: CapistranoSetting,
+    draft: StageDraft,
+    settings: dict[str, Written],
+    clean: Callable[[CapistranoSetting], Any],
+) -> None:
+    """Add a setting with its value, or say why not."""
+    try:
+        value = name_variables(clean(require_value(setting)), setting.variables, setting.defaults)
+        if value not in (None, [], {}, ""):
+            settings[setting.name] = Written(_refuse_objects(value), _describe_origin(setting))
+        elif setting.value in (None, ""):
+            draft.omissions.append(Omission(f"set :{setting.name}", "its value is empty", setting.place))
+    except CannotBeWrittenError as error:
+        draft.omissions.append(Omission(f"set :{setting.name}", str(error), setting.place))
+
+
+def _refuse_objects(value: Any) -> Any:
+    """Return a value; raise CannotBeWrittenError for an object of Ruby."""
+    if isinstance(value, Mapping) and set(value) == {"ruby"}:
+        raise CannotBeWrittenError(f"its value is a Ruby object ({value['ruby']})")
+    for item in value.values() if isinstance(value, Mapping) else value if isinstance(value, list) else ():
+        _refuse_objects(item)
+    return value
+
+
+def _describe_origin(setting: CapistranoSetting) -> str:
+    if setting.is_question:
+        also = "; branch= on the command line" if setting.name == "branch" else ""
+        return f"Capistrano asks for it ({setting.place}){also}"
+    return f"computed in {setting.place}" if setting.is_computed else ""
+
+
+# -- values that Capistrano accepts and deploy.yml does not
+
+
+def _clean_application(setting: CapistranoSetting) -> Any:
+    if isinstance(setting.value, str) and not APPLICATION.fullmatch(setting.value):
+        raise CannotBeWrittenError(f"{setting.value!r} has characters other than letters, digits, dots, - and _")
+    return setting.value
+
+
+def _clean_deploy_to(setting: CapistranoSetting) -> Any:
+    path = str(setting.value).rstrip("/")
+    if not path.startswith(("/", "~/")) and "CAPDOIT_UNSET" not in path:
+        return f"~/{path}"  # ssh begins in the home directory
+    return path
+
+
+def _clean_paths(setting: CapistranoSetting) -> Any:
+    """Return a list of paths without repetitions, as `append` of a list inside a list makes them."""
+    value = setting.value if isinstance(setting.value, list) else [setting.value]
+    flat = chain.from_iterable(item if isinstance(item, list) else [item] for item in value if item)
+    paths = dict.fromkeys(str(path).strip().removeprefix("./").rstrip("/") for path in flat)
+    if outside := [path for path in paths if not is_inside(path)]:
+        raise CannotBeWrittenError(f"{outside[0]!r} is not a path inside the release")
+    return [*paths]
+
+
+def _clean_environment(setting: CapistranoSetting) -> Any:
+    """Return environment variables as texts; `name_variables` names those that are not set."""
+    if not isinstance(setting.value, Mapping):
+        return setting.value
+    named = name_variables(setting.value, setting.variables)
+    kept = {name: item for name, item in named.items() if item is not None and NAME.fullmatch(name)}
+    return {name: item if isinstance(item, EnvironmentVariable) else _as_text(item) for name, item in kept.items()}
+
+
+def _as_text(value: Any) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _clean_number(setting: CapistranoSetting) -> Any:
+    return int(setting.value) if str(setting.value).isdigit() else setting.value
+
+
+CLEANERS: Mapping[str, Callable[[CapistranoSetting], Any]] = {
+    "application": _clean_application,
+    "deploy_to": _clean_deploy_to,
+    "keep_releases": _clean_number,
+    "linked_files": _clean_paths,
+    "linked_dirs": _clean_paths,
+    "default_env": _clean_environment,
+}
+
+
+def _drop_nested_links(draft: StageDraft, stage: CapistranoStage) -> None:
+    """Remove linked paths inside of other linked paths: the outer one shares them already."""
+    links = {name: draft.settings[name].value for name in ("linked_files", "linked_dirs") if name in draft.settings}
+    dirs = links.get("linked_dirs", [])
+    for name, paths in links.items():
+        inner = [path for path in paths if any(path.startswith(f"{outer}/") for outer in dirs)]
+        inner += [path for path in paths if name == "linked_files" and path in dirs]
+        if inner:
+            kept = [path for path in paths if path not in inner]
+            draft.settings[name] = replace(draft.settings[name], value=kept)
+            why = "it is inside another linked directory, which shares it"
+            draft.omissions += [Omission(f"{name}: {path}", why, stage.settings[name].place) for path in inner]
+
+
+# -- everything else
+
+
+def _take_other(setting: CapistranoSetting, draft: StageDraft) -> None:
+    if setting.name in REASONS:
+        if setting.value not in (None, False):
+            draft.omissions.append(Omission(f"set :{setting.name}", REASONS[setting.name], setting.place))
+    elif NOT_NEEDED.fullmatch(setting.name):
+        draft.not_needed.append(setting.name)
+    elif is_secret_name(setting.name) and not _is_from_environment(setting):
+        why = f"it looks like a secret; use !env {setting.name.upper()}, or os.environ in dodo.py"
+        draft.omissions.append(Omission(f"set :{setting.name}", why, setting.place))
+    else:
+        _take(setting, draft, draft.own, lambda setting: setting.value)
+
+
+def _is_from_environment(setting: CapistranoSetting) -> bool:
+    try:
+        return isinstance(name_variables(setting.value, setting.variables, setting.defaults), EnvironmentVariable)
+    except CannotBeWrittenError:
+        return False
+
+
+def _take_ssh_options(stage: CapistranoStage, draft: StageDraft) -> None:
+    """Add the options of ssh. Capistrano forwards the agent by default, and hosts may fetch the code with it."""
+    setting = stage.settings.get("ssh_options")
+    options = setting.value if setting and isinstance(setting.value, Mapping) else {}
+    needs_agent = bool(re.match(r"ssh://|[^/:]+@[^/:]+:", str(stage.value("repo_url", ""))))
+    converted = convert_ssh_options(options, setting.place if setting else None, needs_agent)
+    draft.omissions += converted.omissions
+    timeout = stage.value("connection_timeout")
+    listed = [*converted.options, *([f"ConnectTimeout={timeout}"] if timeout else [])]
+    if listed:
+        forwards = "ForwardAgent=yes" in listed and "forward_agent" not in options
+        draft.settings["ssh_options"] = Written(listed, AGENT if forwards else "")
+    for name in ("user", "port"):
+        if options.get(name):
+            draft.settings[name] = Written(options[name])
+
+
+AGENT = "Capistrano always forwards your agent; remove it if the hosts have a key for the repository"
+
+
+def _find_sshkit_settings(stage: CapistranoStage) -> Iterator[Omission]:
+    if stage.umask:
+        yield Omission(f"SSHKit umask {stage.umask}", "set the umask of the user on the hosts")
+    for name, command in stage.commands.items():
+        if command not in (name, f"/usr/bin/env {name}") and "bundle exec" not in command:
+            why = f"write {command} in hooks, or set PATH in default_env"
+            yield Omission(f"SSHKit.config.command_map[:{name}]", why)

@@ -1,0 +1,1 @@
+server "survey.example.com", user: "survey", roles: %w[web], ssh_options: { port: 2022 }

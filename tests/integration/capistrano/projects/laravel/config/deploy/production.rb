@@ -1,0 +1,1 @@
+server "blog.example.com", user: "www-data", roles: %w[web app db]

@@ -1,0 +1,1 @@
+server "docs.example.com", user: "www", roles: :web

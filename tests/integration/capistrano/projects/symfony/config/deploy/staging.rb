@@ -1,0 +1,1 @@
+server "stage.example.com", user: "deploy", roles: %w[app web db], password: "hunter2hunter2"
