@@ -18,7 +18,7 @@ from capdoit.output.flow_display import FlowDisplay
 
 # Characters of output that are kept. The log has all of it.
 MOST_OF_HOST = 32_000  # in one step
-MOST_OF_FLOW = 16_000_000
+MOST_OF_FLOW = 8_000_000
 SHARE_AT_START = 0.25  # of the output of a host; the rest is its end
 OUTSIDE = ""  # in place of a step, for work outside of steps, such as the cleanup after a failure
 
