@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 
-from capdoit.events import Event, HiddenOutput, HostOutput
+from capdoit.events import Event, Output
 from capdoit.redaction import Redactor
 
 Listener = Callable[[Event], None]
@@ -87,7 +87,7 @@ class EventBus:
 
     def _mask(self, event: Event) -> Event:
         """Return an event without secrets. Output is masked already, and may be a million lines."""
-        masked: Event = event if isinstance(event, (HostOutput, HiddenOutput)) else self.redactor.redact_all(event)
+        masked: Event = event if isinstance(event, Output) else self.redactor.redact_all(event)
         return masked
 
     @contextmanager

@@ -34,7 +34,22 @@ class Event:
 
 
 @dataclass(frozen=True)
-class HostOutput(Event):
+class RunStarted(Event):
+    """A flow, a drill, a check, a setup, a task on demand or a command began; no host was touched yet.
+
+    Attributes:
+        stage: name of the stage.
+        hosts: names of the selected hosts.
+        operator: user who started it.
+    """
+
+    stage: str
+    hosts: tuple[str, ...]
+    operator: str
+
+
+@dataclass(frozen=True)
+class Output(Event):
     """Lines of output of a command on a host that arrived together: one, or thousands. Their secrets are masked.
 
     Attributes:
@@ -49,18 +64,13 @@ class HostOutput(Event):
 
 
 @dataclass(frozen=True)
-class HiddenOutput(Event):
-    """Lines of output that nobody asked to show, such as a remark of a program in the survey; for the log.
+class HostOutput(Output):
+    """Output for the operator."""
 
-    Attributes:
-        host: name of the host.
-        stream: ``out`` or ``err``.
-        lines: as in `HostOutput`.
-    """
 
-    host: str
-    stream: str
-    lines: tuple[str, ...]
+@dataclass(frozen=True)
+class HiddenOutput(Output):
+    """Output that nobody asked to show, such as a remark of a program in the survey; for the log."""
 
 
 @dataclass(frozen=True)
@@ -171,15 +181,11 @@ class RequestFailed(Event):
 
 
 @dataclass(frozen=True)
-class FlowStarted(Event):
-    """A deploy, a rollback, or the rollback inside a drill began; no host was touched yet.
+class FlowStarted(RunStarted):
+    """A deploy, a rollback, or the rollback inside a drill began.
 
     Attributes:
         flow: ``deploy`` or ``rollback``.
-        stage: name of the stage.
-        hosts: names of the selected hosts.
-        run_id: random id that names the flow in locks and journals.
-        operator: user who started it.
         branch: source of the code: a branch, or the path of an archive.
         message: the operator's reason; may be empty.
         unknown_variables: names of NAME=VALUE that only hooks or tasks of the project can use.
@@ -191,10 +197,6 @@ class FlowStarted(Event):
     """
 
     flow: str
-    stage: str
-    hosts: tuple[str, ...]
-    run_id: str
-    operator: str
     branch: str
     message: str
     unknown_variables: tuple[str, ...] = ()
@@ -768,18 +770,8 @@ class ShadowLeftBehind(Event):
 
 
 @dataclass(frozen=True)
-class DrillStarted(Event):
-    """A drill began; no host was touched yet. The rollback in it emits `FlowStarted` later.
-
-    Attributes:
-        stage: name of the stage.
-        hosts: names of the selected hosts.
-        operator: user who started it.
-    """
-
-    stage: str
-    hosts: tuple[str, ...]
-    operator: str
+class DrillStarted(RunStarted):
+    """A drill began. The rollback in it emits `FlowStarted` later."""
 
 
 @dataclass(frozen=True)
@@ -794,38 +786,26 @@ class RehearsalFailed(Event):
 
 
 @dataclass(frozen=True)
-class CommandStarted(Event):
-    """A command of `doit cap` that may change hosts began; no host was touched yet.
+class CommandStarted(RunStarted):
+    """A command of `doit cap` that may change hosts began.
 
     Attributes:
         name: name of the subcommand.
-        stage: name of the stage.
-        hosts: names of the selected hosts.
-        operator: user who started it.
     """
 
     name: str
-    stage: str
-    hosts: tuple[str, ...]
-    operator: str
 
 
 @dataclass(frozen=True)
-class TaskStarted(Event):
-    """A task on demand began; no host was touched yet.
+class TaskStarted(RunStarted):
+    """A task on demand began; its hosts are those that it runs on.
 
     Attributes:
         name: name of the task.
-        stage: name of the stage.
-        hosts: names of the hosts that it runs on.
-        operator: user who started it.
         is_interactive: its commands have the operator's terminal.
     """
 
     name: str
-    stage: str
-    hosts: tuple[str, ...]
-    operator: str
     is_interactive: bool = False
 
 
@@ -845,18 +825,8 @@ class TaskFinished(Event):
 
 
 @dataclass(frozen=True)
-class CheckStarted(Event):
-    """A check of whether a deploy can begin started; no host was touched yet.
-
-    Attributes:
-        stage: name of the stage.
-        hosts: names of the selected hosts.
-        operator: user who started it.
-    """
-
-    stage: str
-    hosts: tuple[str, ...]
-    operator: str
+class CheckStarted(RunStarted):
+    """A check of whether a deploy can begin started."""
 
 
 @dataclass(frozen=True)
@@ -897,18 +867,8 @@ class CheckPassed(Event):
 
 
 @dataclass(frozen=True)
-class SetupStarted(Event):
-    """The setup of the hosts of a stage began; no host was touched yet.
-
-    Attributes:
-        stage: name of the stage.
-        hosts: names of the selected hosts.
-        operator: user who started it.
-    """
-
-    stage: str
-    hosts: tuple[str, ...]
-    operator: str
+class SetupStarted(RunStarted):
+    """The setup of the hosts of a stage began."""
 
 
 @dataclass(frozen=True)

@@ -78,7 +78,7 @@ class CommandRequest:
             write_log(cap.config.log, events, cap.typed_in)
         logged = events.for_flow(lambda _: None, run)
         hosts = tuple(host.name for host in stage.hosts)
-        logged.emit(CommandStarted(name, stage.name, hosts, join_lines(current_operator())))
+        logged.emit(CommandStarted(stage.name, hosts, join_lines(current_operator()), name))
         return replace(self, logged_events=logged)
 
     def has(self, flag: Flag) -> bool:

@@ -241,7 +241,6 @@ def _flow_started(definition: FlowDefinition, request: FlowRequest) -> FlowStart
         flow=request.flow,
         stage=request.stage.name,
         hosts=tuple(host.name for host in request.stage.hosts),
-        run_id=request.run_id,
         operator=request.operator,
         branch=request.branch,
         message=request.message,

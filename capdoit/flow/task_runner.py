@@ -207,7 +207,7 @@ class TaskRunner:
 
 def _task_started(context: FlowContext, task: OnDemandTask, connections: Sequence[Connection]) -> TaskStarted:
     request, names = context.request, tuple(connection.name for connection in connections)
-    return TaskStarted(task.name, request.stage.name, names, request.operator, task.is_interactive)
+    return TaskStarted(request.stage.name, names, request.operator, task.name, task.is_interactive)
 
 
 def _survey(context: FlowContext, connection: Connection) -> None:

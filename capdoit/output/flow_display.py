@@ -10,12 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 from capdoit import events
 from capdoit.events import Event
+from capdoit.output.run_names import name_run
 
 if TYPE_CHECKING:
     from capdoit.state.decision import Decision
 
-# The first events of work on hosts; each has the names of the hosts.
-STARTED = (events.FlowStarted, events.DrillStarted, events.CheckStarted, events.SetupStarted, events.TaskStarted)
 RATE_SECONDS = 5.0  # the rate of an upload is that of its last seconds
 
 
@@ -268,27 +267,18 @@ class FlowDisplays:
         return display
 
 
+def _run_started(display: FlowDisplay, event: events.RunStarted, _: float) -> None:
+    display.name, display.hosts, display.operator = name_run(event), event.hosts, event.operator
+
+
 def _flow_started(display: FlowDisplay, event: events.FlowStarted, now: float) -> None:
-    display.began = now - event.elapsed_seconds
-    display.started, display.hosts, display.operator = event, event.hosts, event.operator
-    display.name = f"{'drill' if event.is_drill else event.flow}:{event.stage}"
+    _run_started(display, event, now)
+    display.began, display.started = now - event.elapsed_seconds, event
 
 
-def _drill_started(display: FlowDisplay, event: events.DrillStarted, _: float) -> None:
-    display.name, display.hosts, display.operator = f"drill:{event.stage}", event.hosts, event.operator
-
-
-def _check_started(display: FlowDisplay, event: events.CheckStarted, _: float) -> None:
-    display.name, display.hosts, display.operator = f"check:{event.stage}", event.hosts, event.operator
-
-
-def _setup_started(display: FlowDisplay, event: events.SetupStarted, _: float) -> None:
-    display.name, display.hosts, display.operator = f"setup:{event.stage}", event.hosts, event.operator
-
-
-def _task_started(display: FlowDisplay, event: events.TaskStarted, _: float) -> None:
-    display.on_demand, display.name = event, f"{event.name}:{event.stage}"
-    display.hosts, display.operator = event.hosts, event.operator
+def _task_started(display: FlowDisplay, event: events.TaskStarted, now: float) -> None:
+    _run_started(display, event, now)
+    display.on_demand = event
 
 
 def _decided(display: FlowDisplay, event: events.Decided, _: float) -> None:
@@ -378,9 +368,9 @@ def _flow_ended(display: FlowDisplay, event: Event, _: float) -> None:
 
 CHANGES: dict[type[Event], Callable[[FlowDisplay, Any, float], None]] = {
     events.FlowStarted: _flow_started,
-    events.DrillStarted: _drill_started,
-    events.CheckStarted: _check_started,
-    events.SetupStarted: _setup_started,
+    events.DrillStarted: _run_started,
+    events.CheckStarted: _run_started,
+    events.SetupStarted: _run_started,
     events.TaskStarted: _task_started,
     events.Decided: _decided,
     events.StepStarted: _step_started,

@@ -10,7 +10,7 @@ from capdoit import events
 from capdoit.events import Event
 from capdoit.output.console import Console, Line, Tone
 from capdoit.output.console_listener import REPORTS, render_drill_table, render_message
-from capdoit.output.flow_display import STARTED, FlowDisplay, FlowDisplays, HostWork
+from capdoit.output.flow_display import FlowDisplay, FlowDisplays, HostWork
 from capdoit.output.folds import begin_fold, end_fold
 from capdoit.output.held_prints import HeldPrints
 from capdoit.output.progress_lines import render_progress
@@ -118,7 +118,7 @@ class LineView:
             self._end_fold()
 
     def _begin(self, event: Event, display: FlowDisplay) -> None:
-        if isinstance(event, STARTED):
+        if isinstance(event, events.RunStarted):
             self._console.reserve_width(event.hosts)
         if isinstance(event, events.StepStarted):
             self._outputs[event.run] = StepOutput()

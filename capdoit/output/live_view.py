@@ -10,7 +10,7 @@ from capdoit import events
 from capdoit.events import Event
 from capdoit.output.console import RUNNING_MARK, Console, Line
 from capdoit.output.console_listener import REPORTS, render_drill_table, render_message
-from capdoit.output.flow_display import STARTED, FlowDisplay, FlowDisplays, StepDisplay
+from capdoit.output.flow_display import FlowDisplay, FlowDisplays, StepDisplay
 from capdoit.output.live_region import render_region
 from capdoit.output.progress_lines import render_short_progress
 from capdoit.output.redirection import Redirection
@@ -85,7 +85,7 @@ class LiveView:
             if self._choice.verbosity >= (Verbosity.STEPS if self._display.shows_output else Verbosity.OUTPUT):
                 self._console.write_output(event.host, event.lines)
             return
-        if isinstance(event, STARTED):
+        if isinstance(event, events.RunStarted):
             self._console.reserve_width(event.hosts)
         if isinstance(event, events.DrillFinished):
             self._console.write_table(render_drill_table(event, self._console.width))

@@ -20,11 +20,11 @@ from capdoit.event_bus import EventBus
 from capdoit.events import Event
 from capdoit.output.log_records import Record, make_record
 from capdoit.output.rotating_file import Position, RotatingFile
+from capdoit.output.run_names import find_verb
 from capdoit.text import make_printable, shorten_run, strip_colors
 
 NONE = "-"
 SAME_SCRIPT = "(the script is above)"
-TASKS = {events.CheckStarted: "check", events.DrillStarted: "drill", events.SetupStarted: "setup"}
 FAILURES = (events.StepFailed, events.CheckFailed, events.RehearsalFailed, events.SetupAborted)
 REPORTS = (events.FlowFailed, events.FlowStopped, events.RehearsalFailed)  # are made from errors
 
@@ -103,7 +103,7 @@ class LogFile:
 
     def _format(self, event: Event, run: LoggedRun) -> str:
         """Return the lines of an event; empty if the log does not have it."""
-        if isinstance(event, (events.HostOutput, events.HiddenOutput)):
+        if isinstance(event, events.Output):
             return format_output(event, run.task)
         record = make_record(_without_known_script(event, run))
         text = format_record(record, event.run, run.task) if record else ""
@@ -118,9 +118,11 @@ class LogFile:
 
 def _task_begun_by(event: Event) -> str:
     """Return the name of the task that begins with an event; empty for most events."""
-    if isinstance(event, (events.StepStarted, events.CommandStarted, events.TaskStarted)):
+    if isinstance(event, events.StepStarted):
         return event.name
-    return TASKS.get(type(event), "")
+    if isinstance(event, events.RunStarted) and not isinstance(event, events.FlowStarted):
+        return find_verb(event)
+    return ""
 
 
 def write_log(path: Path, bus: EventBus, typed_in: Path) -> LogFile:
@@ -137,7 +139,7 @@ def format_record(record: Record, run: str, task: str) -> str:
     return "".join(f"{make_printable(line)}\n" for line in [head, *(f"{short_run} | {line}" for line in record.more)])
 
 
-def format_output(event: events.HostOutput | events.HiddenOutput, task: str) -> str:
+def format_output(event: events.Output, task: str) -> str:
     """Return the lines of output of a host, with the time of now; there may be thousands of them."""
     front = make_printable(f"{_format_front(event.run, task, event.host)}output: ")
     lines = f"\n{front}".join(event.lines)

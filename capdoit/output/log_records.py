@@ -12,18 +12,11 @@ from capdoit.events import Event
 from capdoit.output.drill_report import render_drill_failure
 from capdoit.output.dry_run_summary import render_dry_run
 from capdoit.output.failure_report import render_failure
+from capdoit.output.run_names import name_run
 from capdoit.text import join_names
 
 # What they tell is in other records.
 NOT_LOGGED = (events.WorkStarted, events.TransferProgress, events.HostSurveyed)
-Started = (
-    events.FlowStarted
-    | events.DrillStarted
-    | events.CheckStarted
-    | events.SetupStarted
-    | events.CommandStarted
-    | events.TaskStarted
-)
 LINE_WIDTH = 120  # of texts that are made to fit
 WORD = re.compile(r"(?<!^)(?=[A-Z])")
 
@@ -84,30 +77,14 @@ def _flow_started(event: events.FlowStarted) -> Record:
     what = f"{'rehearsed ' if event.is_drill else ''}{event.flow}:{event.stage}"
     why = [f"branch {event.branch}"] if event.branch else []
     why += [f"message: {event.message}"] if event.message else []
-    return _started(what, event, *why)
+    return _describe_start(what, event, *why)
 
 
-def _drill_started(event: events.DrillStarted) -> Record:
-    return _started(f"drill:{event.stage}", event)
+def _started(event: events.RunStarted) -> Record:
+    return _describe_start(name_run(event), event)
 
 
-def _check_started(event: events.CheckStarted) -> Record:
-    return _started(f"check:{event.stage}", event)
-
-
-def _setup_started(event: events.SetupStarted) -> Record:
-    return _started(f"setup:{event.stage}", event)
-
-
-def _task_started(event: events.TaskStarted) -> Record:
-    return _started(f"{event.name}:{event.stage}", event)
-
-
-def _command_started(event: events.CommandStarted) -> Record:
-    return _started(f"cap {event.name} {event.stage}", event)
-
-
-def _started(what: str, event: Started, *more: str) -> Record:
+def _describe_start(what: str, event: events.RunStarted, *more: str) -> Record:
     details = [f"run {event.run}", f"by {event.operator}", f"on {join_names(event.hosts)}", *more]
     return Record(f"{what} started: {', '.join(details)}")
 
@@ -178,11 +155,11 @@ def _request_failed(event: events.RequestFailed) -> Record:
 
 RECORDS: dict[type[Event], Callable[[Any], Record]] = {
     events.FlowStarted: _flow_started,
-    events.DrillStarted: _drill_started,
-    events.CheckStarted: _check_started,
-    events.SetupStarted: _setup_started,
-    events.CommandStarted: _command_started,
-    events.TaskStarted: _task_started,
+    events.DrillStarted: _started,
+    events.CheckStarted: _started,
+    events.SetupStarted: _started,
+    events.CommandStarted: _started,
+    events.TaskStarted: _started,
     events.StepStarted: _step_started,
     events.StepFinished: _step_finished,
     events.StepFailed: _step_failed,

@@ -87,7 +87,7 @@ def keep_page(folder: Path, record: RunRecord, page: str) -> None:
     """
     began_at = record.began_at.astimezone(timezone.utc).strftime(TIME)
     started = record.started
-    name = f"{began_at}-{started.flow}-{started.stage}-{record.verdict.value}-{started.run_id}.html"
+    name = f"{began_at}-{started.flow}-{started.stage}-{record.verdict.value}-{started.run}.html"
     folder.mkdir(parents=True, exist_ok=True)
     write_page(folder / name, page)
     for old in list_pages(folder)[MOST_KEPT:]:

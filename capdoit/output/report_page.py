@@ -228,7 +228,7 @@ def _lines_of(lines: Sequence[OutputLine]) -> Iterator[Html]:
 
 
 def _footer(record: RunRecord, log: str) -> Html:
-    details = f"Run {record.started.run_id}.{f' Everything that was sent and came back is in {log}.' if log else ''}"
+    details = f"Run {record.started.run}.{f' Everything that was sent and came back is in {log}.' if log else ''}"
     return element("footer", element("p", details, class_="dim"))
 
 

@@ -12,7 +12,7 @@ from capdoit.output.flow_display import Ending, FlowDisplay, FlowDisplays, Uploa
 from capdoit.state.decision import Decision
 
 STARTED = events.FlowStarted(
-    "deploy", "production", ("web1", "web2"), "r", "ann", "main", "", tasks=("starting", "updating"), run="r"
+    "production", ("web1", "web2"), "ann", "deploy", "main", "", tasks=("starting", "updating"), run="r"
 )
 
 
@@ -86,7 +86,7 @@ def test_a_hook_is_busy_only_while_a_host_has_a_request() -> None:
 def test_two_flows_at_the_same_time_have_states_of_their_own() -> None:
     displays = FlowDisplays()
     displays.fold(STARTED, 0)
-    other = events.FlowStarted("deploy", "staging", ("web1",), "s", "ann", "main", "", run="s")
+    other = events.FlowStarted("staging", ("web1",), "ann", "deploy", "main", "", run="s")
     assert displays.fold(other, 1).name == "deploy:staging"
     assert displays.fold(with_run(events.StepStarted("updating", is_hook=False)), 2).name == "deploy:production"
     assert [one.name for one in displays.working()] == ["deploy:production"]

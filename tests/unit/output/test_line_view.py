@@ -19,7 +19,7 @@ class Flows:
         self._bus = EventBus()
         self._bus.subscribe(FlowView(self._bus, ViewRequest(verbosity, is_parallel=True)))
         for run in RUNS:
-            self.emit(run, events.FlowStarted("deploy", run, ("web1",), run, "ann", "main", ""))
+            self.emit(run, events.FlowStarted(run, ("web1",), "ann", "deploy", "main", "", run=run))
 
     def emit(self, run: str, *happened: events.Event) -> None:
         for event in happened:

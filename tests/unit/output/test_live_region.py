@@ -23,7 +23,7 @@ SIZE = os.terminal_size((80, 24))
 def show(hosts: Iterable[str], *happened: Event, size: os.terminal_size = SIZE, now: float = 65) -> list[str]:
     """Return the region while a step works on hosts; the flow began at 0 and the step at 60."""
     display = FlowDisplay(0)
-    started = events.FlowStarted("deploy", "production", tuple(hosts), "r", "ann", "main", "", tasks=("updating",))
+    started = events.FlowStarted("production", tuple(hosts), "ann", "deploy", "main", "", tasks=("updating",), run="r")
     decided = events.Decided(Decision(RELEASE, SHA, subject="Fix the login form of the shop"))
     step: list[Event] = [events.StepStarted("updating", is_hook=False), *map(events.WorkStarted, hosts)]
     for second, some in ((0, (started, decided)), (60, (*step, *happened))):

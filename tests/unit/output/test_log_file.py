@@ -47,7 +47,7 @@ def test_everything_of_a_step_is_logged_with_time_run_step_and_host(bus: EventBu
     found = lines(
         tmp_path,
         bus,
-        events.FlowStarted("deploy", "production", ("web1", "web2"), RUN, "ann", "main", "fixes the login"),
+        events.FlowStarted("production", ("web1", "web2"), "ann", "deploy", "main", "fixes the login", run=RUN),
         events.StepStarted("updating", is_hook=False),
         sent("web1"),
         events.HostOutput("web1", "err", ("careful",)),

@@ -40,7 +40,7 @@ def rendered(began: Event, finished: Event, shows_hosts: bool) -> list[str]:
 
 
 STARTED = events.FlowStarted(
-    "deploy", "production", ("web1", "web2"), "r", "ann", "main", "the sale", tasks=("starting", "updating")
+    "production", ("web1", "web2"), "ann", "deploy", "main", "the sale", tasks=("starting", "updating")
 )
 
 
@@ -69,7 +69,7 @@ def test_many_hosts_are_counted_in_the_title() -> None:
 
 
 def test_a_drill_tells_of_its_phases_and_not_of_the_steps_of_its_rollback() -> None:
-    rehearsed = events.FlowStarted("rollback", "production", ("web1",), "r", "ann", "main", "", is_drill=True)
+    rehearsed = events.FlowStarted("production", ("web1",), "ann", "rollback", "main", "", is_drill=True)
     done = events.StepFinished("updating", is_hook=False, seconds=1)
     assert on_terminal(rehearsed) == on_terminal(rehearsed, STEP, done) == []
     assert on_terminal(rehearsed, STEP, events.StepFailed("updating", "", "disk full")) != []

@@ -29,7 +29,7 @@ NOON = datetime(2026, 11, 28, 12, tzinfo=timezone(timedelta(hours=1)))
 
 def record_of(number: int, stage: str = "production") -> RunRecord:
     """Return the record of a deploy that began some minutes after eleven, in UTC."""
-    record = RunRecord.begin(FlowStarted("deploy", stage, ("web1",), f"{number:016x}", "ann", "main", ""), 0.0)
+    record = RunRecord.begin(FlowStarted(stage, ("web1",), "ann", "deploy", "main", "", run=f"{number:016x}"), 0.0)
     record.began_at, record.verdict = NOON + timedelta(minutes=number), Verdict.DONE
     return record
 

@@ -64,7 +64,7 @@ class Elements(HTMLParser):
 
 def page_of(*happened: Event, message: str = "", commits: tuple[Gap, ...] = ()) -> Elements:
     """Return the page of a flow; one of these events happens each second."""
-    started = events.FlowStarted("deploy", "production", HOSTS, "1f" * 8, "ann", "main", message)
+    started = events.FlowStarted("production", HOSTS, "ann", "deploy", "main", message, run="1f" * 8)
     record = RunRecord.begin(started, 0.0)
     for second, event in enumerate(happened, 1):
         record.apply(event, float(second))
@@ -175,7 +175,7 @@ def test_the_page_allows_only_its_own_style() -> None:
 
 
 def test_every_page_begins_with_the_mark_by_which_it_is_known() -> None:
-    record = RunRecord.begin(events.FlowStarted("rollback", "production", HOSTS, "1f", "ann", "", ""), 0.0)
+    record = RunRecord.begin(events.FlowStarted("production", HOSTS, "ann", "rollback", "", "", run="1f"), 0.0)
     assert render_page(record, (), str, "").startswith(MARK)
 
 

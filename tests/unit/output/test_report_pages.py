@@ -22,7 +22,7 @@ def finish_flow(bus: EventBus, file: Path, subject: str = "change") -> list[str]
     warnings: list[str] = []
     bus.subscribe(lambda event: warnings.append(event.text) if isinstance(event, events.Warned) else None)
     bus.subscribe(ReportPages(PageTargets(None, file), bus, lambda *_: [gap]))
-    bus.emit(events.FlowStarted("deploy", "production", ("web1",), RUN, "ann", "main", "", run=RUN))
+    bus.emit(events.FlowStarted("production", ("web1",), "ann", "deploy", "main", "", run=RUN))
     bus.emit(events.Decided(Decision("20261128120000", "cd" * 20), run=RUN))
     bus.emit(events.FlowFinished("deploy:production", (), 0, 1.0, run=RUN))
     return warnings

@@ -23,7 +23,7 @@ from capdoit.output.run_record import (
 )
 from capdoit.records.facts import Facts
 
-STARTED = events.FlowStarted("deploy", "production", ("web1", "web2"), "1f", "ann", "main", "")
+STARTED = events.FlowStarted("production", ("web1", "web2"), "ann", "deploy", "main", "", run="1f")
 UPDATING = events.StepStarted("updating", is_hook=False)
 
 
@@ -130,7 +130,7 @@ def test_a_line_that_is_longer_than_what_is_kept_leaves_out_all_before_it() -> N
 
 def test_the_output_of_a_loud_flow_on_many_hosts_stays_below_a_limit() -> None:
     hosts, tasks = tuple(f"web{n}" for n in range(200)), tuple(f"task{n}" for n in range(20))
-    started = events.FlowStarted("deploy", "production", hosts, "1f", "ann", "main", "", tasks=tasks)
+    started = events.FlowStarted("production", hosts, "ann", "deploy", "main", "", tasks=tasks, run="1f")
     record = RunRecord.begin(started, 0.0)
     assert len(hosts) * len(tasks) * record.most_of_host <= MOST_OF_FLOW
     record.apply(events.StepStarted("task0", is_hook=True), 1.0)

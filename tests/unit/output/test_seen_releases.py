@@ -30,7 +30,7 @@ def kept(file: Path) -> dict[str, list[str]]:
 def flow(stage: str, *happened: events.Event, is_drill: bool = False, is_dry_run: bool = False) -> list[events.Event]:
     """Return the events of a deploy, all with its id."""
     settings = {"is_drill": is_drill, "is_dry_run": is_dry_run}
-    started = events.FlowStarted("deploy", stage, ("web1",), stage, "ann", "main", "", **settings)  # type: ignore[arg-type]
+    started = events.FlowStarted(stage, ("web1",), "ann", "deploy", "main", "", **settings, run=stage)  # type: ignore[arg-type]
     for event in (started, *happened):
         object.__setattr__(event, "run", stage)
     return [started, *happened]

@@ -11,7 +11,7 @@ from capdoit.output.summary import render_summary
 from capdoit.state.decision import Decision
 
 NEW, OLD, SHA = "20160614133327", "20160613133327", "1f3e" * 10
-STARTED = events.FlowStarted("deploy", "production", ("web1", "web2"), "r", "ann", "main", "the sale begins")
+STARTED = events.FlowStarted("production", ("web1", "web2"), "ann", "deploy", "main", "the sale begins", run="r")
 PUBLISHED = events.Published({"web1": NEW, "web2": NEW}, SHA, "main", 12.34)
 FINISHED = events.FlowFinished("deploy:production", (), 0, 75.2, f"doit rollback:production rollback_release={OLD}")
 

@@ -34,7 +34,7 @@ def test_lines_go_on_where_the_live_view_fails(broken: str, monkeypatch: pytest.
     monkeypatch.setattr("sys.stdout", terminal)
     bus = EventBus()
     bus.subscribe(FlowView(bus, ViewRequest()))
-    bus.emit(events.FlowStarted("deploy", "a", ("web1",), "r", "ann", "main", "", run="r"))
+    bus.emit(events.FlowStarted("a", ("web1",), "ann", "deploy", "main", "", run="r"))
     monkeypatch.setattr(broken, fail)
     bus.emit(events.StepStarted("starting", is_hook=False, run="r"))
     for number in range(3):
