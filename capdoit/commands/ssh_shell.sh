@@ -11,6 +11,6 @@ else
     echo "$host: nothing is live in $deploy_to; this is $(pwd)"
 fi
 case ${SHELL-} in
-    '' | */nologin | */false) SHELL=sh ;; # of an account of a service, to which sudo leads
+    '' | */nologin | */false) SHELL=/bin/sh ;; # of an account of a service, to which sudo leads
 esac
 exec "$SHELL"
