@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
+from capdoit.config.host_addresses import read_hosts_by_name
 from capdoit.config.readers import Plain, read_plain
 from capdoit.config.settings import DEFAULT_LOG, HOST, STAGE, TOP, Schema, SettingRule
 from capdoit.config.stages import Config, HostConfig, Stage
@@ -120,7 +121,7 @@ def read_written_settings(config: Config, environment: Mapping[str, str]) -> Wri
         hosts={
             name: {
                 host: _by_key(reader.settings_of(value.as_mapping(), HOST, host))
-                for host, value in own["hosts"].as_mapping().items()
+                for host, value in read_hosts_by_name(own["hosts"], "").items()
             }
             for name, own in stages.items()
         },

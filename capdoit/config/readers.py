@@ -30,7 +30,14 @@ SSH_OPTION = re.compile(r"[A-Za-z0-9]+[ =].+")
 # The same conditions for editors. YAML's numbers and dates count as strings.
 JsonSchema = Mapping[str, Any]
 STRING: JsonSchema = {"type": ["string", "number"], "minLength": 1}
-STRINGS: JsonSchema = {"type": "array", "items": STRING}
+
+
+def _list_of(item: JsonSchema, **rules: Any) -> JsonSchema:
+    """Return the JSON Schema of a list, or of a single item in its place."""
+    return {"anyOf": [item, {"type": "array", "items": item, **rules}]}
+
+
+STRINGS: JsonSchema = _list_of(STRING)
 STRINGS_BY_NAME: JsonSchema = {"type": "object", "additionalProperties": {"type": ["string", "number"]}}
 # Editors read YAML 1.2, in which these words are strings.
 BOOLEAN: JsonSchema = {
@@ -211,7 +218,7 @@ def read_inner_path(value: YamlValue) -> str:
     return path
 
 
-@accepting({"type": "array", "items": INNER_PATH, "uniqueItems": True})
+@accepting(_list_of(INNER_PATH, uniqueItems=True))
 def read_inner_paths(value: YamlValue) -> tuple[str, ...]:
     """Read a list of different paths that stay inside the release."""
     items = value.as_list("a list of paths")
@@ -248,7 +255,7 @@ def _read_local_file(value: YamlValue) -> str:
     return text
 
 
-@accepting({"type": "array", "items": {"anyOf": [ABSOLUTE_PATH, INNER_PATH]}, "uniqueItems": True})
+@accepting(_list_of({"anyOf": [ABSOLUTE_PATH, INNER_PATH]}, uniqueItems=True))
 def read_log_patterns(value: YamlValue) -> tuple[str, ...]:
     """Read a list of different paths of logs: absolute, or in deploy_to. They may have the wildcards of sh."""
     items = value.as_list("a list of paths")
@@ -311,13 +318,13 @@ def read_user(value: YamlValue) -> str:
     return name
 
 
-@accepting({"type": "array", "items": matching(SSH_OPTION)})
+@accepting(_list_of(matching(SSH_OPTION)))
 def read_ssh_options(value: YamlValue) -> tuple[str, ...]:
     """Read a list of options for ``ssh -o``."""
     return tuple(_read_ssh_option(item) for item in value.as_list())
 
 
-@accepting({"type": "array", "items": ROLE})
+@accepting(_list_of(ROLE))
 def read_roles(value: YamlValue) -> tuple[str, ...]:
     """Read a list of roles."""
     return tuple(_read_role(item) for item in value.as_list())

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, Protocol
 
+from capdoit.config.host_addresses import JSON_ADDRESS, read_hosts_by_name
 from capdoit.config.readers import (
     STRING,
     JsonSchema,
@@ -44,7 +45,6 @@ from capdoit.sources import EnvironmentVariable, Source
 TOP, STAGE, HOST = "top", "stage", "host"
 ANYWHERE = (TOP, STAGE, HOST)
 LEVEL_NAMES = {TOP: "at the top", STAGE: "in a stage", HOST: "at a host"}
-HOST_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 STAGE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 # Tasks of a stage with one of these names would have the names of other tasks: deploy:rollback, deploy:check, …
 RESERVED_STAGE_NAMES = ("all", "check", "deploy", "drill", "rollback", "setup")
@@ -229,6 +229,20 @@ class TransferSettings(Protocol):
 Transfers = Mapping[str, TransferSettings]
 
 
+def _mapping_of(settings: JsonSchema, names: JsonSchema) -> JsonSchema:
+    """Return the JSON Schema of a mapping of names to settings."""
+    return {"type": "object", "minProperties": 1, "propertyNames": names, "additionalProperties": settings}
+
+
+HOSTS: JsonSchema = {
+    "anyOf": [
+        _mapping_of({"anyOf": [{"$ref": f"#/definitions/{HOST}"}, {"type": "null"}]}, JSON_ADDRESS),
+        {"type": "array", "items": {**JSON_ADDRESS, "type": STRING["type"]}, "minItems": 1},
+        {**JSON_ADDRESS, "type": STRING["type"]},
+    ]
+}
+
+
 class Schema:
     """The rules for all settings of deploy.yml.
 
@@ -256,13 +270,19 @@ class Schema:
             **RULES_OF_STAGES,
             **RULES_OF_HOSTS,
             "hosts": SettingRule(
-                Reader(self._read_hosts, _mapping_of(HOST, {"pattern": f"^{HOST_NAME.pattern}$"})),
-                "The hosts of the stage, by name.",
+                Reader(self._read_hosts, HOSTS),
+                "The hosts of the stage: a mapping of names to settings, or a list of names. A name can be an address, "
+                "such as deploy@web1.example.com:2222.",
                 (STAGE,),
                 is_scalar=False,
             ),
             "stages": SettingRule(
-                Reader(self._read_stages, _mapping_of(STAGE, {"pattern": f"^{STAGE_NAME.pattern}$", "not": RESERVED})),
+                Reader(
+                    self._read_stages,
+                    _mapping_of(
+                        {"$ref": f"#/definitions/{STAGE}"}, {"pattern": f"^{STAGE_NAME.pattern}$", "not": RESERVED}
+                    ),
+                ),
                 "The stages, by name; settings at the top apply to all of them.",
                 (TOP,),
                 is_scalar=False,
@@ -328,24 +348,13 @@ class Schema:
         return settings
 
     def _read_hosts(self, value: YamlValue) -> dict[str, tuple[YamlValue, dict[str, Any]]]:
-        hosts = value.as_mapping("a mapping of names to hosts", "no hosts; at least one is needed")
-        return {name: (item, self._read_host(name, item)) for name, item in hosts.items()}
-
-    def _read_host(self, name: str, value: YamlValue) -> dict[str, Any]:
-        if not HOST_NAME.fullmatch(name):
-            value.add_mistake("a host's name has letters, digits, dots, dashes and underscores; the user goes in user:")
-        return self.read_settings(value, HOST)
+        hosts = read_hosts_by_name(value, "no hosts; at least one is needed")
+        return {name: (item, self.read_settings(item, HOST)) for name, item in hosts.items()}
 
 
 def is_stage_name(name: str) -> bool:
     """Return True if a stage may have this name."""
     return name not in RESERVED_STAGE_NAMES and bool(STAGE_NAME.fullmatch(name))
-
-
-def _mapping_of(level: str, names: JsonSchema) -> JsonSchema:
-    """Return the JSON Schema of a mapping of names to the settings of a level."""
-    settings = {"$ref": f"#/definitions/{level}"}
-    return {"type": "object", "minProperties": 1, "propertyNames": names, "additionalProperties": settings}
 
 
 def _listed_levels(levels: Iterable[str]) -> str:

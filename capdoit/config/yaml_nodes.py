@@ -157,11 +157,20 @@ class YamlValue:
             )
         return text
 
-    def as_list(self, expected: str = "a list of strings") -> list[YamlValue]:
-        """Return the items of a list."""
+    def as_list(self, expected: str = "a list of strings", if_empty: str = "") -> list[YamlValue]:
+        """Return the items of a list; a single string is a list of one.
+
+        Args:
+            expected: what messages say that was expected.
+            if_empty: the mistake if the list is empty; empty if it may be empty.
+        """
+        if self.kind in STRING_KINDS and self.node.value:
+            return [self]
         if self.kind != "seq":
             self.add_mismatch(expected)
             return []
+        if if_empty and not self.node.value:
+            self.add_mistake(if_empty)
         return [YamlValue(node, f"{self.path}[{i}]", self.mistakes) for i, node in enumerate(self.node.value)]
 
     def as_mapping(self, expected: str = "a mapping", if_empty: str = "") -> dict[str, YamlValue]:
@@ -181,6 +190,27 @@ class YamlValue:
         entries: dict[str, YamlValue] = {}
         self._add_entries(entries, set())
         return entries
+
+    def replaced_by_mapping(self, path: str) -> YamlValue:
+        """Return an empty mapping with another path in the place of this value."""
+        node = yaml.MappingNode(f"{TAG_PREFIX}map", [], self.node.start_mark, self.node.end_mark)
+        return YamlValue(node, path, self.mistakes, self.key)
+
+    def with_texts(self, texts: Mapping[str, str]) -> YamlValue:
+        """Return this mapping with more entries, which its own entries override; nothing counts as an empty mapping."""
+        if self.kind == "null":
+            return self.replaced_by_mapping(self.path).with_texts(texts)
+        if self.kind != "map" or not texts:
+            return self
+        own = {key.value for key, _ in self.node.value}
+        more = [(self._scalar(name), self._scalar(text)) for name, text in texts.items() if name not in own]
+        node = yaml.MappingNode(self.node.tag, [*more, *self.node.value], self.node.start_mark, self.node.end_mark)
+        return YamlValue(node, self.path, self.mistakes, self.key)
+
+    def _scalar(self, text: str) -> yaml.ScalarNode:
+        """Return a node with a text, as if it were written at the place of the key."""
+        kind = "int" if text.isdecimal() else "str"
+        return yaml.ScalarNode(f"{TAG_PREFIX}{kind}", text, self.key.start_mark, self.key.end_mark)
 
     def read_fields(
         self, readers: Mapping[str, Callable[[YamlValue], T]], what: str, hints: Mapping[str, str]

@@ -193,6 +193,8 @@ def _to_python(value: object, hint: Any) -> object:
     """Return a value of deploy.yml with the type that the dataclass expects."""
     if isinstance(value, list):
         return tuple(value)
+    if isinstance(value, str) and not _has_type(value, hint) and _has_type((value,), hint):
+        return (value,)  # a single string is a list of one
     return float(value) if hint is float and type(value) is int else value
 
 

@@ -49,7 +49,7 @@ def only_stage(config: Config) -> Stage:
             "3:16: keep_releases: found a date (2016-06-14), expected a whole number of at least 1",
         ),
         ("transfer: gti", "3:11: transfer: found gti, expected a transfer: git, archive; did you mean git?"),
-        ("linked_files: log", "3:15: linked_files: found a string (log), expected a list of paths"),
+        ("linked_files: yes", "3:15: linked_files: found a boolean (yes), expected a list of paths"),
         ("linked_files: [a, 'b', a/]", "3:24: linked_files[2]: a is in the list twice"),
         ("default_env: [A]", "3:1: default_env: found a list, expected a mapping of names to strings"),
         ("default_env: {1A: x}", "3:19: default_env.1A: not a valid name of an environment variable"),
@@ -63,7 +63,7 @@ def only_stage(config: Config) -> Stage:
             "3:15: default_env.A: expected the name of an environment variable after !env",
         ),
         ("linked_files: !env FILES", "3:15: linked_files: found !env (FILES), expected a list of paths"),
-        ("ssh_options: Port=22", "3:14: ssh_options: found a string (Port=22), expected a list of strings"),
+        ("ssh_options: {Port: 22}", "3:1: ssh_options: found a mapping, expected a list of strings"),
         (
             "ssh_options: [Port=22, BatchMode]",
             "3:24: ssh_options[1]: found 'BatchMode', expected Name=value as in ssh_config(5)",

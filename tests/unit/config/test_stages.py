@@ -43,16 +43,24 @@ def branch(stage: Stage) -> object:
             "3:23: stages.production.hosts: no hosts; at least one is needed",
         ),
         (
-            "stages: {production: {hosts: [web1]}}",
-            "3:23: stages.production.hosts: found a list, expected a mapping of names to hosts",
+            "stages: {production: {hosts: []}}",
+            "3:23: stages.production.hosts: no hosts; at least one is needed",
         ),
         (
-            "stages: {production: {hosts: web1}}",
-            "3:30: stages.production.hosts: found a string (web1), expected a mapping of names to hosts",
+            "stages: {production: {hosts: }}",
+            "3:29: stages.production.hosts: found nothing, expected a mapping of names to hosts, or a list of names",
         ),
         (
-            "stages: {production: {hosts: {web1: }}}",
-            "3:36: stages.production.hosts.web1: found nothing, expected a mapping",
+            "stages: {production: {hosts: [web1, {web2: {}}]}}",
+            "3:37: stages.production.hosts[1]: found a mapping, expected a string",
+        ),
+        (
+            "stages: {production: {hosts: [web1, ann@web1]}}",
+            "3:37: stages.production.hosts.ann@web1: a second host is named web1; give it another name, and set hostname: web1",
+        ),
+        (
+            "stages: {production: {hosts: [web1:99999]}}",
+            "3:31: stages.production.hosts.web1:99999.port: found a number (99999), expected a whole number from 1 to 65535",
         ),
         (
             "stages: {production: {hosts: {web1: [app]}}}",
@@ -83,8 +91,8 @@ def branch(stage: Stage) -> object:
             "3:42: stages.production.keep_release: no such setting; did you mean keep_releases?",
         ),
         (
-            "stages: {production: {hosts: {web1: {roles: web}}}}",
-            "3:45: stages.production.hosts.web1.roles: found a string (web), expected a list of strings",
+            "stages: {production: {hosts: {web1: {roles: {web: 1}}}}}",
+            "3:38: stages.production.hosts.web1.roles: found a mapping, expected a list of strings",
         ),
         (
             "stages: {production: {hosts: {web1: {roles: [all]}}}}",
@@ -103,12 +111,12 @@ def branch(stage: Stage) -> object:
             "3:49: stages.production.hosts.web1.transport: found shh, expected a transport: ssh, local; did you mean ssh?",
         ),
         (
-            "stages: {production: {hosts: {deploy@web1: {}}}}",
-            "3:31: stages.production.hosts.deploy@web1: a host's name has letters, digits, dots, dashes and underscores; the user goes in user:",
+            "stages: {production: {hosts: {ssh://web1: {}}}}",
+            "3:31: stages.production.hosts.ssh://web1: expected a host's name (letters, digits, dots, dashes, underscores), or USER@NAME:PORT",
         ),
         (
             "stages: {production: {hosts: {-oProxyCommand: {}}}}",
-            "3:31: stages.production.hosts.-oProxyCommand: a host's name has letters, digits, dots, dashes and underscores; the user goes in user:",
+            "3:31: stages.production.hosts.-oProxyCommand: expected a host's name (letters, digits, dots, dashes, underscores), or USER@NAME:PORT",
         ),
     ],
 )
@@ -162,7 +170,7 @@ def test_all_mistakes_are_reported_at_once_in_file_order(mistakes: Mistakes) -> 
         "stages:\n"
         "  production:\n"
         "    hosts:\n"
-        "      web1: {port: ssh, roles: web}\n"
+        "      web1: {port: ssh, roles: {web: 1}}\n"
         "      web2: {deploy_to: srv}\n"
         "    branch: [main]\n"
         "keep_releases: many\n"
@@ -173,7 +181,7 @@ def test_all_mistakes_are_reported_at_once_in_file_order(mistakes: Mistakes) -> 
         "1:1: aplication: no such setting; did you mean application?",
         "3:3: stages.production: neither application nor deploy_to is set; application: shop means /var/www/shop",
         "5:20: stages.production.hosts.web1.port: found a string (ssh), expected a whole number from 1 to 65535",
-        "5:32: stages.production.hosts.web1.roles: found a string (web), expected a list of strings",
+        "5:25: stages.production.hosts.web1.roles: found a mapping, expected a list of strings",
         "6:7: stages.production.hosts.web2: deploy_to is srv, expected an absolute path or ~/… on a host that is reached by ssh",
         "7:5: stages.production.branch: found a list, expected a string",
         "8:16: keep_releases: found a string (many), expected a whole number of at least 1",
@@ -191,6 +199,32 @@ def test_settings_that_are_not_given_have_capistranos_defaults(read: Read) -> No
     assert (host.user, host.port, host.ssh_config) == (None, None, None)
     assert host.layout.deploy_to == "/var/www/shop"
     assert (host.env, host.ssh_options) == ({}, ())
+
+
+@pytest.mark.parametrize(
+    "hosts",
+    [
+        "[deploy@web1:2222, web2]",
+        "{deploy@web1:2222: , web2: }",
+        "{web1: {user: deploy, port: 2222}, web2: {}}",
+        "{deploy@web1:22: {port: 2222}, web2: {}}",
+    ],
+)
+def test_hosts_can_be_a_list_of_names_and_a_name_an_address(read: Read, hosts: str) -> None:
+    first, second = only_stage(read(f"{NEEDED}stages: {{production: {{hosts: {hosts}}}}}\n")).hosts
+    assert (first.name, first.hostname, first.user, first.port) == ("web1", "web1", "deploy", 2222)
+    assert (second.name, second.hostname, second.user, second.port) == ("web2", "web2", None, None)
+
+
+def test_a_single_string_is_a_list_of_one(read: Read) -> None:
+    config = read(
+        f"{NEEDED}linked_files: .env\nlinked_dirs: log\nlogs: log/x.log\nssh_options: Port=22\n"
+        "stages: {production: {hosts: web1}, staging: {hosts: {web1: {roles: web}}}}\n"
+    )
+    stage, host = config.stages["production"], config.stages["production"].hosts[0]
+    assert (stage.linked_files, stage.linked_dirs) == ((".env",), ("log",))
+    assert (host.name, host.logs, host.ssh_options) == ("web1", ("log/x.log",), ("Port=22",))
+    assert config.stages["staging"].hosts[0].roles == ("web",)
 
 
 def test_all_settings_of_a_host_apply_to_it(read: Read) -> None:
