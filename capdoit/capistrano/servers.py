@@ -10,7 +10,7 @@ from capdoit.capistrano.environment_values import CannotBeWrittenError, name_var
 from capdoit.capistrano.project import CapistranoServer, CapistranoStage, Place
 from capdoit.capistrano.report import Omission
 from capdoit.capistrano.ssh_options import NO_PASSWORDS, convert_ssh_options
-from capdoit.config.settings import HOST_NAME
+from capdoit.config.host_addresses import HOST_NAME
 
 # Properties of a server that are settings of a host with an equal name.
 SAME = ("primary", "no_release")

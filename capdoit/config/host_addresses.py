@@ -11,8 +11,8 @@ from typing import Any
 
 from capdoit.config.yaml_nodes import YamlValue
 
-NAME = r"[A-Za-z0-9][A-Za-z0-9._-]*"
-ADDRESS = re.compile(rf"(?:([A-Za-z0-9_][A-Za-z0-9_.-]*)@)?({NAME})(?::([0-9]{{1,5}}))?")
+HOST_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+ADDRESS = re.compile(rf"(?:([A-Za-z0-9_][A-Za-z0-9_.-]*)@)?({HOST_NAME.pattern})(?::([0-9]{{1,5}}))?")
 JSON_ADDRESS: Mapping[str, Any] = {"type": "string", "pattern": f"^{ADDRESS.pattern}$"}
 
 
