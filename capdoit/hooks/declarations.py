@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from typing_extensions import Unpack
 
 Function = TypeVar("Function", bound=Callable[..., object])
+TasksFromOptions = Callable[[Any], Iterable[str]]
 
 
 class HookKeywords(TypedDict, total=False):
@@ -67,18 +68,21 @@ class HookRegistry:
         self._tasks: list[OnDemandTask] = []
 
     @overload
-    def before(self, step: str, task: str, *, flows: Roles = ()) -> None: ...
+    def before(self, step: str, task: str | TasksFromOptions, *, flows: Roles = ()) -> None: ...
 
     @overload
     def before(self, step: str, **keywords: Unpack[HookKeywords]) -> Callable[[Function], Function]: ...
 
-    def before(self, step: str, task: str | None = None, **keywords: Any) -> Callable[[Function], Function] | None:
+    def before(
+        self, step: str, task: str | TasksFromOptions | None = None, **keywords: Any
+    ) -> Callable[[Function], Function] | None:
         """Run the decorated function, or a doit task, before a step.
 
         Args:
             step: name of a step, such as ``publishing``.
-            task: name of a doit task that the step depends on; then no function is decorated. A rollback needs nothing
-                but the hosts, so only the deploy's step depends on the task unless ``flows=`` names other flows.
+            task: name of a doit task that the step depends on; then no function is decorated. A recipe may pass a
+                function that returns the names of tasks, given its options. A rollback needs nothing but the hosts, so
+                only the deploy's step depends on the task unless ``flows=`` names other flows.
             **keywords: ``roles=``, run on hosts with one of these roles; default is all hosts, and for a recipe all
                 hosts that get releases; a recipe may pass a function that returns the roles, given its options.
                 ``primary=True``, run only on the primary of these hosts. ``once=True``, call the function once, with
@@ -95,7 +99,7 @@ class HookRegistry:
         if task is None:
             return self._decorator("before", step, keywords)
         with self.declaration_errors():
-            self._dependencies.append(_make_dependency(step, task, **keywords))
+            self._dependencies.append(_make_dependency(step, task, self.has_options, **keywords))
         return None
 
     def after(self, step: str, **keywords: Unpack[HookKeywords]) -> Callable[[Function], Function]:
@@ -294,12 +298,17 @@ def _check_flows(step: str, flows: tuple[str, ...], location: str) -> tuple[str,
     return flows or tuple(flow for flow in FLOWS if step in step_names(flow))
 
 
-def _make_dependency(step: str, task: str, flows: Roles = (), **others: object) -> Dependency:
+def _make_dependency(
+    step: str, task: str | TasksFromOptions, has_options: bool, flows: Roles = (), **others: object
+) -> Dependency:
     location = caller_location()
+    if callable(task) and not has_options:
+        raise ConfigError(f"{location}: before {step} needs the name of a doit task, not a function")
     if others:
         names = join_names(f"{name}=" for name in others)
         raise ConfigError(f"{location}: {names} has no meaning for the doit task {task}, which does not run on hosts")
-    return Dependency(_check_flows(step, role_tuple(flows) or ("deploy",), location), step, task, location)
+    found = _check_flows(step, role_tuple(flows) or ("deploy",), location)
+    return Dependency(found, step, "", location, task) if callable(task) else Dependency(found, step, task, location)
 
 
 def _function_name(function: Callable[..., object]) -> str:

@@ -126,14 +126,23 @@ class Dependency(NamedTuple):
     Attributes:
         flows: flows whose step depends on the task.
         step: name of the step.
-        task: name of the doit task.
+        task: name of the doit task; empty if the options of a recipe name it.
         location: file and line of the declaration.
+        tasks_from_options: returns the names of tasks, given the recipe's options; None for a fixed name.
     """
 
     flows: tuple[str, ...]
     step: str
     task: str
     location: str
+    tasks_from_options: Callable[[Any], Iterable[str]] | None = None
+
+    def with_options(self, options: object, place: str) -> list[Dependency]:
+        """Return the dependencies that follow from the options of a recipe, which deploy.yml has in a place."""
+        if not self.tasks_from_options:
+            return [self]
+        names = self.tasks_from_options(options)
+        return [Dependency(self.flows, self.step, name, place) for name in names]
 
 
 @dataclass(frozen=True)

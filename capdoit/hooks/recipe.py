@@ -101,7 +101,8 @@ class Recipe(HookRegistry):
             RecipeError: an option is wrong, or a linked directory is outside the release.
         """
         options = read_options(self.options, use, file, roles)
-        return run_recipe_code(f"{use.place}: recipe {use.name} ({file})", partial(self._with_options, options, origin))
+        configure = partial(self._with_options, options, origin, use.place)
+        return run_recipe_code(f"{use.place}: recipe {use.name} ({file})", configure)
 
     @contextmanager
     def declaration_errors(self) -> Iterator[None]:
@@ -130,7 +131,7 @@ class Recipe(HookRegistry):
 
         return declare
 
-    def _with_options(self, options: Any, origin: str) -> Declarations:
+    def _with_options(self, options: Any, origin: str, place: str) -> Declarations:
         declared = self.declarations()
         if {*self._rollback_hooks} == {"back"}:
             raise RecipeError(f"recipe {self.recipe}: back needs a probe or a guard that finds unknown names")
@@ -140,7 +141,7 @@ class Recipe(HookRegistry):
             failed=tuple(hook.with_options(options) for hook in declared.failed),
             environments=tuple(hook.with_options(options) for hook in declared.environments),
             tasks=tuple(task.with_options(options) for task in declared.tasks),
-            dependencies=declared.dependencies,
+            dependencies=tuple(found for one in declared.dependencies for found in one.with_options(options, place)),
             rollback_checks=(RollbackCheck(self.recipe, **rollback_hooks),) if rollback_hooks else (),
             linked_dirs=self._checked_linked_dirs(options),
             variables=self.variables,
