@@ -175,6 +175,18 @@ def revert(host: Host, release: Release, options: Options, unknown: tuple[str, .
     run_php(host, live, _program(options, "revert", *unknown), "the migrations could not be reverted")
 
 
+@laravel.task(roles=lambda options: options.roles, primary=True)
+def artisan(host: Host, release: Release, options: Options, arguments: tuple[str, ...]) -> None:
+    """Run a command of artisan, such as cache:clear."""
+    run_php(host, release.path, [options.php, options.artisan, *arguments], "artisan failed")
+
+
+@laravel.task(roles=lambda options: options.roles, interactive=True)
+def tinker(host: Host, release: Release, options: Options, arguments: tuple[str, ...]) -> None:
+    """Open the console of Laravel, which the package laravel/tinker adds."""
+    run_php(host, release.path, [options.php, options.artisan, "tinker", *arguments], "tinker failed")
+
+
 def _run_artisan(host: Host, path: str, options: Options, line: str, failure: str) -> None:
     run_php(host, path, [options.php, options.artisan, *shlex.split(line), "--no-interaction"], failure)
 

@@ -190,6 +190,12 @@ def revert(host: Host, release: Release, flow: Flow, options: Options, unknown: 
     revert_in_order(newest_first, flow, partial(run, "--down"), partial(run, "--up"))
 
 
+@symfony.task(roles=lambda options: options.roles, primary=True)
+def console(host: Host, release: Release, options: Options, arguments: tuple[str, ...]) -> None:
+    """Run a command of Symfony's console, such as cache:pool:clear."""
+    run_php(host, release.path, [options.php, options.console, *arguments], "the command failed")
+
+
 def _run_migration(host: Host, path: str, options: Options, direction: str, name: str) -> None:
     result = "reverted" if direction == "--down" else "applied again; the live release lacks it"
     words = ["doctrine:migrations:execute", direction, name]

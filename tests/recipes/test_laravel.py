@@ -322,3 +322,18 @@ def test_a_rollback_to_a_release_from_before_the_recipe_changes_nothing_in_it(sh
     site.rollback().ok()
     assert commands(site) == ["applied", "known"], "nothing was recorded with the release"
     assert site.live == first
+
+
+# -- on demand
+
+
+def test_artisan_runs_on_demand_in_the_live_release_of_one_host(shop: Shop) -> None:
+    site = shop(2)
+    site.deploy().ok()
+    calls(site)
+    site.doit("laravel.artisan:production", "--", "cache:clear", "--tags=tea").ok()
+    assert calls(site) == [["web1", site.live, "cache:clear"]]
+    assert site.calls("php")[-1].argv == ("artisan", "cache:clear", "--tags=tea")
+    site.commit({"fails": "cache:clear\n"})
+    site.deploy().ok()
+    assert "artisan failed: exit status 9" in site.doit("laravel.artisan:production", "--", "cache:clear").failed().out

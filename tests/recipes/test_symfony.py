@@ -315,3 +315,19 @@ def test_a_rollback_to_a_release_without_a_console_changes_nothing_in_it(shop: S
     calls(site)
     site.rollback().ok()
     assert (site.live, commands(site)) == (first, [])
+
+
+# -- on demand
+
+
+def test_the_console_runs_on_demand_in_the_live_release_with_its_environment(shop: Shop) -> None:
+    site = shop(2, env="staging")
+    site.deploy().ok()
+    calls(site)
+    site.doit("symfony.console:production", "--", "cache:pool:clear", "--all").ok()
+    (call,) = site.calls("php")[-1:]
+    assert (call.host, Path(call.cwd).name) == ("web1", site.live)
+    assert call.argv == ("bin/console", "cache:pool:clear", "--all")
+    assert call.env["APP_ENV"] == "staging"
+    assert len(calls(site)) == 1
+    site.assert_healthy()
