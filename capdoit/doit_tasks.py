@@ -39,7 +39,7 @@ from capdoit.output.unfailing_stream import make_unfailing
 from capdoit.sequence import FLOWS, FlowTask, flow_tasks
 from capdoit.task_calls import TaskCalls, find_calls
 from capdoit.task_names import SHORT_NAMES
-from capdoit.text import join_names, suggest_name
+from capdoit.text import join_names, name_first, suggest_name
 from capdoit.transfers import TRANSFERS, transfer_of
 
 if TYPE_CHECKING:
@@ -329,7 +329,8 @@ class Cap(HookRegistry):
         tasks, group = self.tasks_of_flow(flow, stage.name), f"{flow}:{stage.name}"
         chosen = _find_chosen(group, tasks, selected)
         runner = cache(lambda: self._make_runner(flow, stage, variables, chosen))  # made when the first task runs
-        yield {"basename": group, "name": None, "doc": f"{FLOW_DESCRIPTIONS[flow]} {_list_hosts(stage)}", **FULL}
+        hosts = name_first([host.name for host in stage.hosts], MOST_HOSTS_SHOWN)
+        yield {"basename": group, "name": None, "doc": f"{FLOW_DESCRIPTIONS[flow]} {hosts}", **FULL}
         files = transfer_of(stage).file_dependencies(stage) if flow == "deploy" and stage.has_transfer else []
         for number, task in enumerate(tasks):
             before = [f"{group}:{tasks[number - 1].name}"] if number else []
@@ -512,11 +513,6 @@ def _is_in_child_process() -> bool:
 def _refuse(text: str) -> TaskFailed:
     """Return the failure of a task that cannot be run."""
     return TaskFailed(text)
-
-
-def _list_hosts(stage: Stage) -> str:
-    more = ", …" if len(stage.hosts) > MOST_HOSTS_SHOWN else ""
-    return join_names(host.name for host in stage.hosts[:MOST_HOSTS_SHOWN]) + more
 
 
 def _find_chosen(group: str, tasks: Sequence[FlowTask], selected: Sequence[str]) -> list[str]:

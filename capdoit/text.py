@@ -150,6 +150,12 @@ def name_hosts(names: Sequence[str], number: int) -> str:
     return f"all {number} hosts" if len(names) == number > MOST_NAMES else join_names(names)
 
 
+def name_first(names: Sequence[str], most: int) -> str:
+    """Return the names; of many only the first ones, and the number of the others: ``web1, web2 and 18 more``."""
+    left = len(names) - most
+    return join_names(names[:most]) + (f" and {left} more" if left > 0 else "")
+
+
 def join_names(values: Iterable[str]) -> str:
     """Return texts with commas between them."""
     return ", ".join(values)

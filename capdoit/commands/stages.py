@@ -8,7 +8,7 @@ from capdoit.commands.command_request import CommandRequest
 from capdoit.commands.subcommand import JSON, Subcommand
 from capdoit.config.stages import Config, Stage
 from capdoit.errors import ConfigError
-from capdoit.text import fit_table, join_names
+from capdoit.text import fit_table, join_names, name_first
 from capdoit.transfers import transfer_of
 
 HEAD = ("stage", "", "transfer", "of", "hosts")
@@ -35,8 +35,7 @@ def _default_stage(config: Config) -> str | None:
 
 
 def _row(stage: Stage, is_default: bool) -> tuple[str, ...]:
-    names = [host.name for host in stage.hosts]
-    hosts = join_names(names) if len(names) <= MOST_HOSTS else f"{join_names(names[:2])} and {len(names) - 2} more"
+    hosts = name_first([host.name for host in stage.hosts], MOST_HOSTS)
     return stage.name, "default" if is_default else "", stage.transfer, transfer_of(stage).source(stage, None), hosts
 
 

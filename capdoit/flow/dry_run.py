@@ -15,6 +15,7 @@ from capdoit.hosts.connection import Connection
 from capdoit.operations.pending_commits import find_gaps
 from capdoit.operations.release_room import ReleaseRoom, measure_release_room
 from capdoit.output.dry_run_summary import DryRunSummary, HostRoom, PlannedTask
+from capdoit.output.summary import describe_release
 from capdoit.records import fleet_state
 from capdoit.records.flows_since import find_last_entries
 from capdoit.records.revision_gap import Gap
@@ -137,7 +138,7 @@ def _summarize(context: FlowContext, definition: FlowDefinition) -> DryRunSummar
         hosts=tuple(context.progress.facts),
         source=request.branch if request.is_deploy else decision.release_text,
         revision=decision.revision,
-        live={one.host: _describe_release(one.live, one.live_revision) for one in facts},
+        live={one.host: describe_release(one.live, one.live_revision) for one in facts},
         target={one.host: _describe_target(context, one.host) for one in facts if not context.progress.is_hooks_only},
         gaps=gaps,
         why_no_commits=why_no_commits,
@@ -150,10 +151,6 @@ def _summarize(context: FlowContext, definition: FlowDefinition) -> DryRunSummar
             *(_find_shortages(measured) if request.is_deploy else ()),
         ],
     )
-
-
-def _describe_release(release: str, revision: str) -> str:
-    return " ".join(filter(None, (release or "nothing", revision and f"({shorten_revision(revision)})")))
 
 
 def _describe_target(context: FlowContext, host: str) -> str:

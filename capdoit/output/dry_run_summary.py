@@ -8,14 +8,14 @@ from dataclasses import dataclass, replace
 
 from capdoit.output.commit_list import describe_gap, list_commits
 from capdoit.records.revision_gap import Gap
-from capdoit.text import join_names
+from capdoit.text import join_names, name_first
 from capdoit.units import format_size
 
 MOST_LINES = 21  # of a screen with 24: a warning, the last line and the prompt need some, too
 FEWEST_COMMITS = 3
 WIDEST_LABEL = 24
 NARROWEST_TEXT = 20
-MOST_NAMES, FIRST_NAMES = 6, 3  # hosts that are named, of few and of many
+MOST_NAMES = 4  # of hosts
 ALL_HOSTS = "all hosts"
 
 
@@ -103,7 +103,7 @@ def render_dry_run(summary: DryRunSummary, width: int) -> list[str]:
 
 def _render(summary: DryRunSummary, width: int, most_commits: int) -> Iterator[str]:
     column = _Column([task.name for task in summary.tasks], width)
-    hosts = join_names(summary.hosts) if len(summary.hosts) <= FIRST_NAMES else f"{len(summary.hosts)} hosts"
+    hosts = join_names(summary.hosts) if len(summary.hosts) <= MOST_NAMES else f"{len(summary.hosts)} hosts"
     yield from textwrap.wrap(f"{summary.name} on {hosts} would do this:", width)
     yield from column.lines("live now", _by_hosts(summary, summary.live))
     if summary.target:
@@ -143,20 +143,13 @@ def _by_hosts(summary: DryRunSummary, texts: Mapping[str, str]) -> str:
         groups.setdefault(text, []).append(host)
     if len(groups) == 1 and {*texts} == {*summary.hosts}:
         return next(iter(groups)) or f"on {ALL_HOSTS}"
-    return "; ".join(f"{text} on {_name_hosts(hosts)}".lstrip() for text, hosts in groups.items())
-
-
-def _name_hosts(hosts: Sequence[str]) -> str:
-    """Return the names of some hosts, or the first names and the number if they are many."""
-    if len(hosts) <= MOST_NAMES:
-        return join_names(hosts)
-    return f"{join_names(hosts[:FIRST_NAMES])}, … ({len(hosts)} hosts)"
+    return "; ".join(f"{text} on {name_first(hosts, MOST_NAMES)}".lstrip() for text, hosts in groups.items())
 
 
 def _commits(summary: DryRunSummary, column: _Column, width: int, most: int) -> Iterator[str]:
     yield from column.lines("commits", summary.why_no_commits)
     for gap in summary.gaps:
-        named = ALL_HOSTS if {*gap.hosts} == {*summary.hosts} else _name_hosts(gap.hosts)
+        named = ALL_HOSTS if {*gap.hosts} == {*summary.hosts} else name_first(gap.hosts, MOST_NAMES)
         sentence = describe_gap(summary.source, summary.revision, replace(gap, hosts=(named,)), summary.flow)
         yield from column.lines("commits", sentence)
         if most:

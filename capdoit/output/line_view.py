@@ -18,7 +18,7 @@ from capdoit.output.step_output import StepOutput
 from capdoit.output.summary import render_summary
 from capdoit.output.ticker import Ticker
 from capdoit.output.view_choice import Verbosity, ViewChoice
-from capdoit.text import join_names
+from capdoit.text import name_first
 from capdoit.units import format_clock, format_size
 
 SILENCE_SECONDS = 10  # after which a step is said to be still running
@@ -169,16 +169,11 @@ def _is_always_shown(event: Event) -> bool:
 
 
 def _describe_silence(display: FlowDisplay, now: float) -> str:
-    hosts = [_describe_work(name, display.work[name]) for name in display.working]
-    return f"still running{f' on {_join_first(hosts)}' if hosts else ''} ({int(display.seconds_of_work(now))}s)"
+    hosts = name_first([_describe_work(name, display.work[name]) for name in display.working], MOST_NAMES)
+    return f"still running{f' on {hosts}' if hosts else ''} ({int(display.seconds_of_work(now))}s)"
 
 
 def _describe_work(name: str, work: HostWork) -> str:
     if not work.upload or work.upload.is_complete:
         return name
     return f"{name} ({work.upload.share:.0%} of {format_size(work.upload.total_bytes / 1024)})"
-
-
-def _join_first(names: list[str]) -> str:
-    left = len(names) - MOST_NAMES
-    return join_names(names[:MOST_NAMES]) + (f" and {left} more" if left > 0 else "")

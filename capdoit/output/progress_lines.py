@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from capdoit import events
@@ -10,7 +10,7 @@ from capdoit.events import Event
 from capdoit.output.console import BAD_MARK, GOOD_MARK, Line, Tone
 from capdoit.output.flow_display import FlowDisplay
 from capdoit.output.summary import describe_code
-from capdoit.text import join_names
+from capdoit.text import join_names, name_first
 from capdoit.units import format_seconds
 
 MOST_HOSTS = 10  # that a title names
@@ -73,18 +73,14 @@ def _not_shown(_: Any, __: FlowDisplay) -> Iterator[Line]:
     return iter(())
 
 
-def _join_hosts(names: Sequence[str]) -> str:
-    return join_names(names) if len(names) <= MOST_HOSTS else f"{len(names)} hosts"
-
-
 def _flow_started(event: events.FlowStarted, _: FlowDisplay) -> Iterator[Line]:
-    hosts = _join_hosts(event.hosts)
+    hosts = name_first(event.hosts, MOST_HOSTS)
     what = f"{event.branch} to {hosts}" if event.flow == "deploy" else f"on {hosts}"
     yield f"{what}, by {event.operator}{f': {event.message}' if event.message else ''}", Tone.HEAD
 
 
 def _started(event: events.DrillStarted | events.TaskStarted, _: FlowDisplay) -> Iterator[Line]:
-    yield f"on {_join_hosts(event.hosts)}, by {event.operator}", Tone.HEAD
+    yield f"on {name_first(event.hosts, MOST_HOSTS)}, by {event.operator}", Tone.HEAD
 
 
 def _decided(event: events.Decided, display: FlowDisplay) -> Iterator[Line]:

@@ -15,8 +15,8 @@ from capdoit.output.html_text import Html, element, join
 from capdoit.output.report_files import MARK
 from capdoit.output.report_timeline import render_bars, render_legend, render_timeline
 from capdoit.output.run_record import OUTSIDE, HostTrack, KeptOutput, OutputKind, OutputLine, RunRecord, Verdict
-from capdoit.output.summary import describe_code
-from capdoit.text import group_names, join_names, make_printable, shorten_revision, strip_colors
+from capdoit.output.summary import describe_code, describe_release
+from capdoit.text import group_names, join_names, join_values, make_printable, shorten_revision, strip_colors
 from capdoit.units import format_seconds
 
 if TYPE_CHECKING:
@@ -117,13 +117,7 @@ def _named_facts(record: RunRecord) -> Iterator[tuple[str, str]]:
 
 
 def _live_before(record: RunRecord) -> str:
-    before = {host: _name_release(one.release, one.revision) for host, one in record.live_before.items()}
-    groups = group_names(before.items())
-    return next(iter(groups)) if len(groups) == 1 else "; ".join(f"{what} on {hosts}" for what, hosts in groups.items())
-
-
-def _name_release(release: str, revision: str) -> str:
-    return " ".join(filter(None, (release or "nothing", f"({shorten_revision(revision)})" if revision else "")))
+    return join_values({host: describe_release(one.release, one.revision) for host, one in record.live_before.items()})
 
 
 def _warnings(record: RunRecord) -> Iterator[Html]:

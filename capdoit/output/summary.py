@@ -70,6 +70,11 @@ def describe_code(display: FlowDisplay) -> str:
     return " ".join(filter(None, (branch, revision, subject)))
 
 
+def describe_release(release: str, revision: str) -> str:
+    """Return a release with its revision, as far as they are known; ``nothing`` for an empty release."""
+    return " ".join(filter(None, (release or "nothing", revision and f"({shorten_revision(revision)})")))
+
+
 def _describe_times(display: FlowDisplay) -> str:
     assert display.finished  # noqa: S101 - there is no summary before the end
     done = f"done after {format_seconds(display.finished.seconds)}"

@@ -85,7 +85,7 @@ def test_many_hosts_are_counted_and_fit_one_screen() -> None:
     assert len(lines) <= 22
     assert max(map(len, lines)) <= 80
     text = unwrap("\n".join(lines))
-    assert "assets on web1.example.com, web2.example.com, web3.example.com, … (19 hosts)" in text
+    assert "assets on web1.example.com, web2.example.com, web3.example.com, web4.example.com and 15 more" in text
     assert "main is 40 commits ahead of what is live on all hosts:" in text
 
 

@@ -63,9 +63,12 @@ def test_a_terminal_has_a_line_for_the_flow_and_for_each_step() -> None:
     assert on_terminal(STARTED, events.StepSkipped("build"), events.StepFinished("build", True, 0)) == []
 
 
-def test_many_hosts_are_counted_in_the_title() -> None:
+def test_of_many_hosts_the_title_names_the_first_ones() -> None:
     names = tuple(f"web{number}" for number in range(40))
-    assert on_terminal(events.DrillStarted("production", names, "ann")) == ["drill:production  on 40 hosts, by ann"]
+    first = ", ".join(names[:10])
+    assert on_terminal(events.DrillStarted("production", names, "ann")) == [
+        f"drill:production  on {first} and 30 more, by ann"
+    ]
 
 
 def test_a_drill_tells_of_its_phases_and_not_of_the_steps_of_its_rollback() -> None:
