@@ -75,13 +75,13 @@ class HiddenOutput(Output):
 
 @dataclass(frozen=True)
 class TransferProgress(Event):
-    """The state of a file on its way to a host; at most about ten a second for one file.
+    """The state of a file on its way to a host, or from it; at most about ten a second for one file.
 
     Attributes:
         host: name of the host.
-        name: name of the request that sends the file.
+        name: name of the request that sends or gets the file.
         sent_bytes: size of the part that was sent.
-        total_bytes: size of the file.
+        total_bytes: size of the file; of a directory that is downloaded, an estimate.
     """
 
     host: str

@@ -21,7 +21,7 @@ from capdoit.hosts.login_retries import RETRY_SECONDS, retry_dropped_logins
 from capdoit.hosts.logins import Logins
 from capdoit.hosts.loss_script import LossScript
 from capdoit.hosts.machine import make_machine
-from capdoit.hosts.request import Answer, Request
+from capdoit.hosts.request import Answer, Progress, Request
 from capdoit.hosts.request_log import RequestLog
 from capdoit.hosts.session import Session
 from capdoit.hosts.session_opening import SessionTerms, open_session
@@ -234,6 +234,12 @@ class Connection:
         """Emit lines of the host's output that only the log has."""
         self._events.emit(HiddenOutput(self.name, stream, tuple(lines)))
 
+    def report_progress(self, name: str) -> Progress:
+        """Return a function that emits the progress of a transfer with this name."""
+        return lambda done_bytes, total_bytes: self._events.emit(
+            TransferProgress(self.name, name, done_bytes, total_bytes)
+        )
+
     @contextmanager
     def more_deadlines(self, *deadlines: Deadline) -> Iterator[None]:
         """End the work within the context by further deadlines, too."""
@@ -309,8 +315,5 @@ class Connection:
     def _prepared(self, request: Request) -> Request:
         """Return a request that ends by the deadlines and reports the progress of its transfer and all its output."""
         request = limit_request(request, self.deadlines, time.monotonic())
-        progress = partial(self._report_progress, request.name) if request.source else None
+        progress = self.report_progress(request.name) if request.source else None
         return replace(request, progress=progress, show=request.show or self.hide)
-
-    def _report_progress(self, name: str, sent_bytes: int, total_bytes: int) -> None:
-        self._events.emit(TransferProgress(self.name, name, sent_bytes, total_bytes))

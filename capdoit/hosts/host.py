@@ -3,21 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
-from capdoit.hosts.host_requests import (
-    command_request,
-    download_request,
-    upload_directory_request,
-    upload_request,
-)
-from capdoit.hosts.packed_directory import pack_directory
+from capdoit.hosts.file_copies import download, upload, write
+from capdoit.hosts.host_requests import command_request
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
     from capdoit.hosts.connection import Connection
+    from capdoit.hosts.file_copies import LocalPath
     from capdoit.hosts.host_requests import Command, CommandOptions
     from capdoit.hosts.request import Request
     from capdoit.hosts.stream import ShowLines
@@ -100,41 +95,55 @@ class Host:
             raise self._connection.failure(answer, request.name)
         return answer.status == 0
 
-    def upload(self, local: str | Path, remote: str) -> None:
-        """Copy a file or a directory to the host, with the modes. Missing parents are made.
+    def upload(self, local: LocalPath | IO[Any], remote: str, *, mode: int | None = None) -> None:
+        """Copy a file, a directory or an open file to the host, with the modes. Missing parents are made.
 
         A file is replaced, and a new directory appears, only when the copy is complete. A directory that exists keeps
         the files that the copy does not have.
 
         Args:
-            local: a file or a directory of this machine.
+            local: a file or a directory of this machine; or an open file of bytes or text, whose rest is copied.
             remote: path of the copy, not of the directory that gets it.
+            mode: the mode of the file, such as ``0o640``. Without it, a file of this machine gives its own, and for
+                anything else the mode that is there stays, or the umask of the host decides.
 
         Raises:
             HostError: the copy could not be written.
             OSError: something cannot be read here.
         """
-        path = Path(local)
-        if path.is_dir():
-            with pack_directory(path) as source:
-                self._connection.checked(upload_directory_request(self._connection, source, remote))
-        else:
-            with path.open("rb") as source:
-                self._connection.checked(upload_request(self._connection, source, remote))
+        upload(self._connection, local, remote, mode)
 
-    def download(self, remote: str, local: str | Path) -> None:
-        """Copy a file from the host; ``local`` is replaced only when the copy is complete.
+    def write(self, content: str | bytes, remote: str, *, mode: int | None = None) -> bool:
+        """Write a file of the host, unless it has this content and mode already. Missing parents are made.
+
+        Args:
+            content: text, which is written as UTF-8, or bytes.
+            remote: path of the file; it is replaced when the new one is complete.
+            mode: as in `upload`.
+
+        Returns:
+            Whether the file was changed.
 
         Raises:
-            HostError: the file cannot be read.
+            HostError: the file could not be written.
         """
-        part = Path(f"{local}.part")
-        try:
-            with part.open("wb") as target:
-                self._connection.checked(download_request(self._connection, remote, target))
-            part.replace(local)
-        finally:
-            part.unlink(missing_ok=True)
+        return write(self._connection, content, remote, mode)
+
+    def download(self, remote: str, local: LocalPath | IO[Any]) -> None:
+        """Copy a file or a directory from the host, with the modes. Missing parents are made.
+
+        A file is replaced, and a new directory appears, only when the copy is complete. A directory that exists keeps
+        the files that the copy does not have.
+
+        Args:
+            remote: a file or a directory of the host.
+            local: path of the copy on this machine; or for a file, an open file of bytes or of text.
+
+        Raises:
+            HostError: it cannot be read.
+            OSError: the copy cannot be written.
+        """
+        download(self._connection, remote, local)
 
     def _request(
         self, command: Command, options: CommandOptions, capture: bool = False, show: ShowLines | None = None

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import IO, TYPE_CHECKING, TypedDict
 
 from capdoit.hosts.packed_directory import LAST_MEMBER
-from capdoit.hosts.request import Request
+from capdoit.hosts.request import Receiver, Request
 from capdoit.hosts.stream import ShowLines
 from capdoit.script import Script, Secret, Value, words
 from capdoit.shell_scripts import render
@@ -74,12 +74,26 @@ def _command_script(
     )
 
 
-def upload_request(connection: Connection, source: IO[bytes], remote: str) -> Request:
-    """Return the request that writes an open file to a path on the host."""
-    stat = os.fstat(source.fileno())
-    values: dict[str, Value] = {"mode": f"{stat.st_mode & 0o777:o}", "size": stat.st_size}
-    script = _fenced_script(connection, "upload", "hosts/upload", {**values, **_destination(connection, remote)})
-    return Request(script, "feed", source, connection.show, command=f"upload {remote}")
+def upload_request(
+    connection: Connection, source: IO[bytes], remote: str, mode: int | None, keep_equal: bool = False
+) -> Request:
+    """Return the request that writes an open file to a path on the host.
+
+    Args:
+        connection: the connection to the host.
+        source: the file.
+        remote: the path.
+        mode: the mode; None for that of the file that is replaced, or what the umask leaves.
+        keep_equal: change nothing, and answer ``equal``, if the host has this content and mode.
+    """
+    values: dict[str, Value] = {
+        "keep_equal": keep_equal,
+        "mode": "" if mode is None else f"{mode:o}",
+        "size": os.fstat(source.fileno()).st_size,
+        **_destination(connection, remote),
+    }
+    script = _fenced_script(connection, "upload", "hosts/upload", values)
+    return Request(script, "feed", source, connection.show, capture=keep_equal, command=f"upload {remote}")
 
 
 def upload_directory_request(connection: Connection, source: IO[bytes], remote: str) -> Request:
@@ -89,8 +103,8 @@ def upload_directory_request(connection: Connection, source: IO[bytes], remote: 
     return Request(script, "feed", source, connection.show, command=f"upload {remote}")
 
 
-def download_request(connection: Connection, remote: str, target: IO[bytes]) -> Request:
-    """Return the request that writes a file of the host to an open file."""
+def download_request(connection: Connection, remote: str, target: Receiver) -> Request:
+    """Return the request that sends a file, or a tar of a directory, behind a line that describes it."""
     script = render("download", "hosts/download", {"remote": remote})
     return Request(script, show=connection.show, into=target, command=f"download {remote}")
 

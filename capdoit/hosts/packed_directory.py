@@ -1,9 +1,10 @@
-"""A directory of the controller, packed for its way to a host."""
+"""A directory, packed for its way to a host or from it."""
 
 from __future__ import annotations
 
 import errno
 import os
+import subprocess
 import tarfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -32,6 +33,33 @@ def pack_directory(directory: Path) -> Iterator[IO[bytes]]:
             archive.addfile(tarfile.TarInfo(LAST_MEMBER))
         target.seek(0)
         yield target
+
+
+def unpack_directory(source: IO[bytes], directory: Path) -> None:
+    """Unpack an open tar of a host into a new directory, with the modes. The program tar writes nothing outside of it.
+
+    Raises:
+        OSError: something cannot be written.
+    """
+    source.seek(0)
+    command = ["tar", "-xpf", "-", "--no-same-owner", "-C", str(directory)]
+    done = subprocess.run(command, stdin=source, capture_output=True, check=False)
+    if done.returncode:
+        raise OSError(errno.EIO, done.stderr.decode(errors="replace").strip(), str(directory))
+
+
+def merge_directory(source: Path, target: Path) -> None:
+    """Move everything in a directory into another directory, which keeps what only it has.
+
+    Raises:
+        OSError: a directory and a file have one name, or something cannot be moved.
+    """
+    for path in source.iterdir():
+        to = target / path.name
+        if path.is_dir() and not path.is_symlink() and to.is_dir():
+            merge_directory(path, to)
+        else:
+            path.replace(to)
 
 
 def _find_all(directory: Path) -> Iterator[Path]:

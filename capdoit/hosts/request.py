@@ -5,12 +5,19 @@ from __future__ import annotations
 import signal
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import IO
+from typing import IO, Protocol
 
 from capdoit.hosts.stream import ShowLines
 from capdoit.script import Script
 
 Progress = Callable[[int, int], None]  # bytes sent, bytes in total
+
+
+class Receiver(Protocol):
+    """The receiver of a script's stdout, such as an open file."""
+
+    def write(self, piece: bytes, /) -> object:
+        """Take the next bytes."""
 
 
 @dataclass(frozen=True)
@@ -24,7 +31,7 @@ class Request:
         source: open file whose bytes are the script's stdin; its size is fixed when the request is sent.
         show: called with each line of output.
         capture: return stdout in the answer instead of showing it.
-        into: open file that stdout is written to instead of being shown.
+        into: gets stdout instead of a view.
         command: name for messages; default is the script's name.
         timeout: seconds after which the script is stopped; None for no limit.
         timeout_message: text of the error after the timeout, if a deadline set it.
@@ -36,7 +43,7 @@ class Request:
     source: IO[bytes] | None = None
     show: ShowLines | None = None
     capture: bool = False
-    into: IO[bytes] | None = None
+    into: Receiver | None = None
     timeout: float | None = None
     command: str = ""
     timeout_message: str = ""

@@ -7,9 +7,12 @@ import re
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
-from typing import IO
+from typing import IO, TYPE_CHECKING
 
 from capdoit.text import make_printable_in_color, strip_colors
+
+if TYPE_CHECKING:
+    from capdoit.hosts.request import Receiver
 
 CHUNK_BYTES = 1 << 16
 MAX_LINE_BYTES = 1 << 13  # longer lines are shown cut; captured output is never cut
@@ -194,28 +197,27 @@ def _cut_line(line: bytes) -> bytes:
 
 
 class Capture:
-    """The stdout of a script, in memory or in a file.
+    """The stdout of a script, in memory or for a receiver.
 
     Args:
-        target: open file; None keeps the output in memory.
+        target: gets the output; None keeps it in memory.
     """
 
-    def __init__(self, target: IO[bytes] | None) -> None:
+    def __init__(self, target: Receiver | None) -> None:
         self._target = target
+        self._last_byte = b""  # the last one of all is the newline that the loop adds
         self._pieces: list[bytes] = []
         self.size_bytes = 0  # in memory
 
     def add(self, piece: bytes) -> None:
         """Keep more output."""
         if self._target:
-            self._target.write(piece)
+            self._target.write(self._last_byte + piece[:-1])
+            self._last_byte = piece[-1:]
         else:
             self._pieces.append(piece)
             self.size_bytes += len(piece)
 
     def finish(self) -> bytes:
         """Remove the newline that the loop added, and return the output in memory."""
-        if self._target:
-            self._target.seek(-1, os.SEEK_END)
-            self._target.truncate()
         return b"".join(self._pieces)[:-1]

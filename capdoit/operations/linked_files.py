@@ -11,7 +11,6 @@ from pathlib import Path
 from capdoit.config.stages import Stage
 from capdoit.errors import ConfigError
 from capdoit.hosts.connection import Connection
-from capdoit.hosts.host_requests import download_request
 from capdoit.hosts.request import Request
 
 ABSENT, CHECKSUM = "absent", "sha256 "  # the answers of linked_files_compare.sh; any other is a reason
@@ -105,7 +104,7 @@ def read_linked_file(connection: Connection, path: str) -> bytes:
         HostError: it cannot be read.
     """
     content = io.BytesIO()
-    connection.checked(download_request(connection, f"{connection.layout.shared}/{path}", content))
+    connection.host.download(f"{connection.layout.shared}/{path}", content)
     return content.getvalue()
 
 

@@ -38,7 +38,7 @@ class Ending(Enum):
 
 @dataclass
 class Upload:
-    """A file on its way to a host.
+    """A file on its way to a host, or from it.
 
     Attributes:
         total_bytes: size of the file.
@@ -348,9 +348,10 @@ def _host_output(display: FlowDisplay, event: events.HostOutput, _: float) -> No
 
 def _transfer_progress(display: FlowDisplay, event: events.TransferProgress, now: float) -> None:
     work = display.work.setdefault(event.host, HostWork(now))
-    if work.upload is None or event.sent_bytes < work.upload.sent_bytes:
-        work.upload = Upload(event.total_bytes)
-    work.upload.add(event.sent_bytes, now)
+    upload = work.upload
+    if upload is None or event.sent_bytes < upload.sent_bytes or event.total_bytes != upload.total_bytes:
+        upload = work.upload = Upload(event.total_bytes)
+    upload.add(event.sent_bytes, now)
 
 
 def _warned(display: FlowDisplay, event: events.Warned, _: float) -> None:

@@ -31,7 +31,19 @@ from capdoit.output.console_listener import console_events
 from capdoit.testing import Project
 from capdoit.transfers import TRANSFERS
 
-FOR_HOOKS = {"name", "roles", "deploy_to", "machine", "run", "capture", "test", "upload", "download"}
+FOR_HOOKS = {
+    "name",
+    "roles",
+    "deploy_to",
+    "machine",
+    "run",
+    "capture",
+    "test",
+    "upload",
+    "write",
+    "download",
+    "with_env",
+}
 
 
 @pytest.fixture
@@ -131,7 +143,7 @@ def test_a_long_answer_is_cut_for_listeners_but_not_for_hooks(fleet: Fleet) -> N
     answers = fleet.all(lambda one: one.host.capture(f"head -c {size} /dev/zero | tr '\\0' x"), fleet.connections[:1])
     assert [len(answer) for answer in answers.values()] == [size]
     (answered,) = (event for event in events if isinstance(event, RequestAnswered))
-    assert len(answered.output) == LONGEST_LOGGED_OUTPUT
+    assert len(answered.output) == LONGEST_LOGGED_OUTPUT + len("…")
 
 
 def test_a_request_without_an_answer_is_told(fleet: Fleet) -> None:
