@@ -114,7 +114,8 @@ class Drill:
 
     def _make_inner(self, context: FlowContext) -> FlowRunner:
         variables = replace(self._variables, wait=0, typed_names=frozenset())
-        rehearsal = replace(self._rehearsal, stage=shadow_stage(self._rehearsal.stage, context.fleet.connections))
+        selected, connections = context.request.stage, context.fleet.connections
+        rehearsal = replace(self._rehearsal, stage=shadow_stage(self._rehearsal.stage, selected, connections))
         return FlowRunner(rehearsal, variables, self._events, is_drill=True)
 
     def _perform(self, context: FlowContext, inner: FlowRunner, task: FlowTask) -> None:

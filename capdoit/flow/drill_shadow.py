@@ -23,15 +23,21 @@ from capdoit.steps.finishing_rollback import release_to_archive
 END_TIMEOUT_SECONDS = 60
 
 
-def shadow_stage(stage: Stage, connections: Iterable[Connection]) -> Stage:
+def shadow_stage(stage: Stage, selected: Stage, connections: Iterable[Connection]) -> Stage:
     """Return the stage with the shadow as the deploy_to of each host, in its environment, too.
+
+    deploy.yml is not read again for it, because that would bring the real deploy_to back.
 
     Args:
         stage: the stage.
+        selected: the stage with the selected hosts, whose settings are all known.
         connections: the selected hosts, which have been asked: only a host knows its home directory.
     """
     homes = {connection.name: connection.home for connection in connections}
-    return stage.only(tuple(_shadow_host(host, homes.get(host.name, "")) for host in stage.hosts))
+    known = {host.name: host for host in selected.hosts}
+    hosts = (known.get(host.name, host) for host in stage.hosts)
+    shadows = tuple(_shadow_host(host, homes.get(host.name, "")) for host in hosts)
+    return replace(selected, hosts=shadows, pending=(), deploy_file=None)
 
 
 def check_target(context: FlowContext) -> None:
@@ -89,7 +95,7 @@ def _shadow_host(host: HostConfig, home: str) -> HostConfig:
     real = (host.layout.expanded(home) if home else host.layout).deploy_to
     shadow = f"{real}/.capdoit/drill"
     env: Env = {name: _redirected(_with_home(value, home), real, shadow) for name, value in host.env.items()}
-    return replace(host, layout=Layout(shadow), shared_to=(), env=env)
+    return replace(host, layout=Layout(shadow), shared_to=(), env=env, pending=())
 
 
 def _with_home(value: EnvValue | Secret, home: str) -> EnvValue | Secret:

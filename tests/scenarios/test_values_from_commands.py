@@ -171,3 +171,12 @@ def test_a_setting_from_a_command_does_not_hide_that_a_task_builds_the_archive(
     project.dodo(f"{DODO}\ndef task_build():\n    return {{'actions': [{git!r}], 'targets': [{str(archive)!r}]}}\n")
     project.doit("deploy:production", check=True)
     assert os.path.exists(archive)
+
+
+def test_a_drill_with_settings_from_commands_stays_in_its_shadow(project: Project) -> None:
+    first, live = deploy(project), deploy(project)
+    write_settings(project, "timeout: !cmd 'echo 600', ", "port: !cmd 'echo 22', ")
+    project.doit("drill:production", check=True)
+    assert [project.current(host) for host in project.hosts] == [live, live]
+    assert project.releases("web1") == [first, live]
+    assert not (project.deploy_to("web1") / f"rolled-back-release-{live}.tar.gz").exists()
