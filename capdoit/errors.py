@@ -413,6 +413,10 @@ class Cancelled(HostError):
     """Work that was stopped on one host: another host failed, or the operator asked for it."""
 
 
+class NotBegun(Cancelled):
+    """Work that was not begun on one host, because a host before it failed."""
+
+
 @dataclass(frozen=True)
 class Outcome(Generic[T]):
     """The outcome of one step on one host. It is true if the step succeeded.
@@ -453,6 +457,10 @@ class HostsFailed(CapdoitError):
         self.failed = [o for o in outcomes if o.has_failed]
         self.cancelled = [o for o in outcomes if isinstance(o.error, Cancelled)]
         super().__init__(_summarize(self.problems))
+
+    def before(self, hosts: Iterable[str]) -> HostsFailed:
+        """Return this error of a step that had some more hosts to work on, one after the other."""
+        return HostsFailed([*self.outcomes, *(Outcome(host, error=NotBegun(host, "not begun")) for host in hosts)])
 
     @property
     def problems(self) -> list[Problem]:

@@ -628,6 +628,21 @@ class HookNotCalled(Event):
 
 
 @dataclass(frozen=True)
+class HookPaused(Event):
+    """A hook that runs on one group of hosts after the other waits before the next group.
+
+    Attributes:
+        hook: name of the hook.
+        seconds: duration of the pause.
+        next_hosts: names of the next hosts.
+    """
+
+    hook: str
+    seconds: float
+    next_hosts: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class HookPlanned(Event):
     """A dry run came to a hook that a real flow would call.
 

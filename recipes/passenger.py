@@ -1,4 +1,4 @@
-"""passenger: restart the application in Phusion Passenger once a release is live, one host after another.
+"""passenger: restart the application in Phusion Passenger once a release is live, one host after the other.
 
 The recipe does this in deploys and in rollbacks. If the host has `passenger-config`, it restarts the application in
 deploy_to; it is not an error if the application does not run yet. With `touch: true`, or on a host without
@@ -10,15 +10,12 @@ passenger-config, the recipe touches tmp/restart.txt of the release, which Passe
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from capdoit import Recipe, Release, RoleNames
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from capdoit import Host
 
 RESTART = """\
@@ -35,18 +32,20 @@ class Options:
     """Options of the recipe passenger."""
 
     touch: bool = False  #: touch tmp/restart.txt instead of calling passenger-config
-    wait: float = 5.0  #: seconds between two hosts
+    at_once: int = 1  #: number of hosts to restart at the same time
+    wait: float = 5.0  #: seconds between two groups of hosts
     roles: RoleNames = ()  #: roles of the hosts to restart; empty: all hosts that receive code
 
 
 passenger = Recipe("passenger", options=Options)
 
 
-@passenger.after("published", once=True, roles=lambda options: options.roles)
-def restart(hosts: Sequence[Host], release: Release, options: Options) -> None:
-    """Restart the application, one host after another."""
-    for number, host in enumerate(hosts):
-        if number:
-            time.sleep(options.wait)
-        path = f"{host.deploy_to}/releases/{release.name}"
-        host.run(["sh", "-c", RESTART, "passenger", host.deploy_to, path, "touch" if options.touch else ""])
+@passenger.after(
+    "published",
+    roles=lambda options: options.roles,
+    at_once=lambda options: options.at_once,
+    wait=lambda options: options.wait,
+)
+def restart(host: Host, release: Release, options: Options) -> None:
+    """Restart the application."""
+    host.run(["sh", "-c", RESTART, "passenger", host.deploy_to, release.path, "touch" if options.touch else ""])

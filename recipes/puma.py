@@ -31,13 +31,20 @@ class Options:
     pid_file: str = "tmp/pids/puma.pid"  #: path of the pid file below shared
     action: Literal["restart", "phased-restart"] = "restart"  #: kind of restart
     patience: int = 30  #: seconds to wait until puma runs again
+    at_once: int | None = None  #: number of hosts to restart at the same time; default: all
+    wait: float = 0.0  #: seconds between two groups of hosts
     roles: RoleNames = ()  #: roles of the hosts to restart; empty: all hosts that receive code
 
 
 puma = Recipe("puma", options=Options)
 
 
-@puma.after("published", roles=lambda options: options.roles)
+@puma.after(
+    "published",
+    roles=lambda options: options.roles,
+    at_once=lambda options: options.at_once,
+    wait=lambda options: options.wait,
+)
 def restart(host: Host, release: Release, options: Options) -> None:
     """Restart puma and wait until it runs again."""
     pid_file = f"{release.shared}/{options.pid_file}"

@@ -31,6 +31,8 @@ class Options:
     programs: tuple[str, ...]  #: names of programs, or group:* for a group
     command: tuple[str, ...] = ("supervisorctl",)  #: words of the command, such as [sudo, -n, supervisorctl]
     patience: int = 30  #: seconds to wait until all programs run
+    at_once: int | None = None  #: number of hosts to restart at the same time; default: all
+    wait: float = 0.0  #: seconds between two groups of hosts
     roles: RoleNames = ()  #: roles of the hosts to restart; empty: all hosts that receive code
 
     def __post_init__(self) -> None:
@@ -42,7 +44,12 @@ class Options:
 supervisor = Recipe("supervisor", options=Options)
 
 
-@supervisor.after("published", roles=lambda options: options.roles)
+@supervisor.after(
+    "published",
+    roles=lambda options: options.roles,
+    at_once=lambda options: options.at_once,
+    wait=lambda options: options.wait,
+)
 def restart(host: Host, options: Options) -> None:
     """Restart the programs and wait until they run."""
     words = "\n".join(options.command)

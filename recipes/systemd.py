@@ -33,6 +33,8 @@ class Options:
     action: Literal["restart", "reload", "reload-or-restart", "try-restart"] = "restart"  #: action of systemctl
     patience: int = 30  #: seconds to wait until a unit is active
     settle: float = 1.0  #: seconds that a unit must stay active
+    at_once: int | None = None  #: number of hosts to restart at the same time; default: all
+    wait: float = 0.0  #: seconds between two groups of hosts
     roles: RoleNames = ()  #: roles of the hosts to restart; empty: all hosts that receive code
 
     def __post_init__(self) -> None:
@@ -44,7 +46,12 @@ class Options:
 systemd = Recipe("systemd", options=Options)
 
 
-@systemd.after("published", roles=lambda options: options.roles)
+@systemd.after(
+    "published",
+    roles=lambda options: options.roles,
+    at_once=lambda options: options.at_once,
+    wait=lambda options: options.wait,
+)
 def restart(host: Host, options: Options) -> None:
     """Restart the units and wait until they are active."""
     manager = "user" if options.user_units else "system"

@@ -65,6 +65,24 @@ def test_the_options_of_the_example_recipe_are_read(project: Project) -> None:
     assert "web1 | http://127.0.0.1/" in done.out
 
 
+def test_the_example_tasks_on_demand_run(project: Project) -> None:
+    (tasks,) = [block for block in BLOCKS if "@warm.task" in block]
+    write_recipe(project, "warm", BLOCKS[0] + tasks.replace(", options,", ","))
+    project.config(recipes={"warm": {}})
+    commit_program(project, "bin/warm", "#!/bin/sh\necho warm $*\n")
+    project.doit("deploy:production", check=True)
+    assert "web1 | warm --status 3" in project.doit("warm.status:production", "pages=3", check=True).out
+    assert "needs a terminal" in project.doit("warm.shell:production", "--", "--read-only").failed().out
+
+
+def test_the_example_of_hosts_in_turn_is_a_recipe(project: Project) -> None:
+    (turns,) = [block for block in BLOCKS if "at_once=lambda" in block]
+    imports = "from __future__ import annotations\nfrom dataclasses import dataclass\nfrom capdoit import Recipe\n"
+    write_recipe(project, "app", imports + turns)
+    project.config(recipes={"app": {"at_once": 1, "wait": 0.1}})
+    assert "waiting 0.1 s, then web2" in project.doit("deploy:production", check=True).out
+
+
 def test_the_example_guard_refuses_and_reverts(project: Project) -> None:
     write_recipe(project, "db", MIGRATE + find_block("@db.probe"))
     for host in project.hosts.values():

@@ -52,7 +52,8 @@ def test_every_deploy_yml_is_read(tmp_path: Path, text: str) -> None:
 
 def test_the_shown_hooks_and_tasks_become_tasks(project: Path) -> None:
     tasks = doit(project, "list", "--all")
-    for name in ("deploy:production:warm_cache", "rollback:production:warm_cache", "deploy:staging:migrate", "build"):
+    flows = ("deploy:production:warm_cache", "rollback:production:warm_cache", "deploy:staging:migrate")
+    for name in (*flows, "build", "cache_clear:production", "console:staging", "rake"):
         assert re.search(rf"^{name}\b", tasks, re.MULTILINE), name
     assert "rollback:staging:migrate" not in tasks
 

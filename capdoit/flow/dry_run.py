@@ -185,7 +185,7 @@ def _describe_call(context: FlowContext, hook: Hook) -> dict[str, str]:
     if not hosts:
         return {"no host": ""}
     reverts = f"reverts {join_names(context.decision.reverts[hook.recipe])}" if hook.reverts else ""
-    text = "; ".join(filter(None, ("is called once" if hook.runs_once else "", reverts)))
+    text = "; ".join(filter(None, ("is called once" if hook.runs_once else hook.pace, reverts)))
     return {host.name: text for host in hosts}
 
 

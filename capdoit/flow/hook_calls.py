@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 
 from capdoit.errors import HostError, HostsFailed, NotReady
-from capdoit.events import HookNotCalled, HookPlanned, RevertFinished, RevertStarted
+from capdoit.events import HookNotCalled, HookPaused, HookPlanned, RevertFinished, RevertStarted
 from capdoit.hooks.context import Failure
 from capdoit.hooks.hook import Hook
 from capdoit.hosts.connection import Connection
@@ -46,7 +46,36 @@ def call_on(context: FlowContext, hook: Hook, connections: Sequence[Connection],
 
     if hook.runs_once:
         context.fleet.all(prepare, connections)  # on all hosts at the same time; the call finds what is known then
-    context.fleet.all(call, connections[:1] if hook.runs_once else connections)
+    _call_in_groups(context, hook, call, connections[:1] if hook.runs_once else connections)
+
+
+def _call_in_groups(
+    context: FlowContext, hook: Hook, call: Callable[[Connection], None], connections: Sequence[Connection]
+) -> None:
+    """Call a hook on one group of hosts after the other, with a pause in between; a failure ends it."""
+    waiting = [connection.name for connection in connections]
+    for group in hook.split_into_groups(connections):
+        if len(waiting) < len(connections):
+            _pause(context, hook, waiting, [connection.name for connection in group])
+        waiting = waiting[len(group) :]
+        try:
+            context.fleet.all(call, group)
+        except HostsFailed as error:
+            raise error.before(waiting) from None
+
+
+def _pause(context: FlowContext, hook: Hook, waiting: Sequence[str], group: Sequence[str]) -> None:
+    """Wait before the next group of hosts, but not beyond the timeout of the flow, and start the hook's timeout anew.
+
+    Raises:
+        HostsFailed: the flow was stopped meanwhile.
+    """
+    if hook.wait_seconds:
+        context.emit(HookPaused(hook.name, hook.wait_seconds, tuple(group)))
+        context.fleet.sleep(min([hook.wait_seconds, *(max(0.0, one.seconds_left) for one in context.deadlines)]))
+    if context.fleet.is_stopped:
+        raise HostsFailed([]).before(waiting)
+    context.fleet.set_deadlines(*context.deadlines, *hook.start_deadlines())
 
 
 def prepare_host(context: FlowContext, hook: Hook, connection: Connection) -> Host:

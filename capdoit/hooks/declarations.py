@@ -9,7 +9,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypedDict, TypeVar, overload
 
 from capdoit.errors import ConfigError
-from capdoit.hooks.hook import DEFAULT_TIMEOUTS, Declarations, Dependency, Hook, Roles, Timeout, role_tuple
+from capdoit.hooks.hook import (
+    DEFAULT_TIMEOUTS,
+    AtOnce,
+    Declarations,
+    Dependency,
+    Hook,
+    Roles,
+    Timeout,
+    Wait,
+    role_tuple,
+)
 from capdoit.hooks.on_demand import ARGUMENTS, OnDemandTask, make_task
 from capdoit.sequence import FLOWS, step_names
 from capdoit.text import join_names, suggest_name
@@ -30,6 +40,8 @@ class HookKeywords(TypedDict, total=False):
     flows: Roles
     timeout: Timeout
     drill: bool
+    at_once: AtOnce
+    wait: Wait
 
 
 class EnvironmentKeywords(TypedDict, total=False):
@@ -46,6 +58,8 @@ class TaskKeywords(TypedDict, total=False):
     primary: bool
     once: bool
     timeout: Timeout
+    at_once: AtOnce
+    wait: Wait
     interactive: bool
     exclusive: bool
 
@@ -90,7 +104,10 @@ class HookRegistry:
                 is every flow that has the step. ``timeout=``, seconds after which its commands on hosts are stopped
                 and the flow fails; None for no limit; a recipe may pass a function of its options. The default is no
                 limit, and 300 s for a health check. ``drill=True``, run in drills, too, on a copy of the release; the
-                function must change nothing outside ``release.deploy_to``.
+                function must change nothing outside ``release.deploy_to``. ``at_once=``, run on so many hosts at the
+                same time, group by group in the order of deploy.yml, and stop at the first group with a failure; each
+                group has the timeout for itself. ``wait=``, seconds between two groups. A recipe may pass functions of
+                its options to both.
 
         Raises:
             ConfigError: the step or the flow does not exist, the function has an argument that hooks do not get, or a
@@ -161,9 +178,10 @@ class HookRegistry:
 
         Args:
             *functions: the function, if the decorator has no parentheses.
-            **keywords: ``roles=``, ``primary=``, ``once=`` and ``timeout=`` as in `before`. ``interactive=True``, run
-                on one host, where `Host.run` gives its command the operator's terminal. ``exclusive=True``, take the
-                locks of the hosts, as a flow does; the function may then change files of the release.
+            **keywords: ``roles=``, ``primary=``, ``once=``, ``timeout=``, ``at_once=`` and ``wait=`` as in `before`.
+                ``interactive=True``, run on one host, where `Host.run` gives its command the operator's terminal.
+                ``exclusive=True``, take the locks of the hosts, as a flow does; the function may then change files of
+                the release.
 
         Raises:
             ConfigError: the function has an argument that it does not get, or a name that is taken.
@@ -226,7 +244,8 @@ class HookRegistry:
         name = _function_name(function)
         roles = keywords.get("roles", ())
         timeout = keywords.get("timeout", DEFAULT_TIMEOUTS.get(when))
-        return Hook(
+        at_once, wait = keywords.get("at_once"), keywords.get("wait", 0.0)
+        hook = Hook(
             name=f"{self.recipe}.{name}" if self.recipe else name,
             function=function,
             when=when,
@@ -241,7 +260,15 @@ class HookRegistry:
             timeout_seconds=None if callable(timeout) else timeout,
             timeout_from_options=timeout if callable(timeout) else None,
             runs_in_drill=keywords.get("drill", False),
+            at_once=None if callable(at_once) else at_once,
+            at_once_from_options=at_once if callable(at_once) else None,
+            wait_seconds=0.0 if callable(wait) else wait,
+            wait_from_options=wait if callable(wait) else None,
         )
+        is_known = not (hook.at_once_from_options or hook.wait_from_options)
+        if is_known and (mistake := hook.find_pace_mistake()):
+            raise ConfigError(f"{hook.location}: hook {hook.name}: {mistake}")
+        return hook
 
     def _options_argument(self) -> set[str]:
         return {"options"} if self.has_options else set()

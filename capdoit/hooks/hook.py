@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 Roles = str | Iterable[str]
 Timeout = float | None | Callable[[Any], float]
+AtOnce = int | None | Callable[[Any], int | None]
+Wait = float | Callable[[Any], float]
 # Seconds. A stalled database must not block a rollback, nor a broken application a deploy.
 DEFAULT_TIMEOUTS = {"environment": 60.0, "probe": 60.0, "guard": 60.0, "health": 300.0}
 NOUNS = {"health": "health check"}
@@ -45,6 +47,10 @@ class Hook:
         timeout_seconds: time limit; None for no limit.
         timeout_from_options: returns the time limit, given the recipe's options; None if it is fixed.
         runs_in_drill: runs in a drill, too, on a copy of the release.
+        at_once: number of hosts that it runs on at the same time, group by group; None for all hosts.
+        at_once_from_options: returns that number, given the recipe's options; None if it is fixed.
+        wait_seconds: pause between two groups.
+        wait_from_options: returns the pause, given the recipe's options; None if it is fixed.
     """
 
     name: str
@@ -62,6 +68,10 @@ class Hook:
     timeout_seconds: float | None = None
     timeout_from_options: Callable[[Any], float] | None = None
     runs_in_drill: bool = False
+    at_once: int | None = None
+    at_once_from_options: Callable[[Any], int | None] | None = None
+    wait_seconds: float = 0.0
+    wait_from_options: Callable[[Any], float] | None = None
 
     @property
     def doc(self) -> str:
@@ -79,10 +89,38 @@ class Hook:
         return "unknown" in self.arguments
 
     def with_options(self, options: object) -> Hook:
-        """Return the hook with its recipe's options, and with the roles and the timeout that follow from them."""
+        """Return the hook with its recipe's options, and with everything that follows from them."""
         roles = role_tuple(self.roles_from_options(options)) if self.roles_from_options else self.roles
         timeout = self.timeout_from_options(options) if self.timeout_from_options else self.timeout_seconds
-        return replace(self, options=options, roles=roles, timeout_seconds=timeout)
+        at_once = self.at_once_from_options(options) if self.at_once_from_options else self.at_once
+        wait = self.wait_from_options(options) if self.wait_from_options else self.wait_seconds
+        hook = replace(self, at_once=at_once, wait_seconds=wait)
+        return replace(hook, options=options, roles=roles, timeout_seconds=timeout)
+
+    def find_pace_mistake(self) -> str:
+        """Return why the number of hosts at the same time, or the pause, is impossible; empty if it is not."""
+        if self.at_once is not None and (type(self.at_once) is not int or self.at_once < 1):
+            return f"at_once={self.at_once!r}: expected a number of hosts, 1 or more"
+        if type(self.wait_seconds) not in (int, float) or self.wait_seconds < 0:
+            return f"wait={self.wait_seconds!r}: expected a number of seconds"
+        if self.wait_seconds and not self.at_once:
+            return "wait is the time between groups of hosts, so it needs at_once"
+        if self.at_once and (self.runs_once or self.only_primary):
+            return f"at_once has no meaning with {'once' if self.runs_once else 'primary'}=True"
+        return ""
+
+    @property
+    def pace(self) -> str:
+        """The number of hosts at the same time, and the pause, for people; empty if it runs on all hosts at once."""
+        if not self.at_once:
+            return ""
+        pause = f", {self.wait_seconds:g} s apart" if self.wait_seconds else ""
+        return f"{'one host' if self.at_once == 1 else f'{self.at_once} hosts'} at a time{pause}"
+
+    def split_into_groups(self, connections: Sequence[Connection]) -> list[Sequence[Connection]]:
+        """Return the groups of hosts that it runs on, one group after the other."""
+        size = self.at_once or max(1, len(connections))
+        return [connections[start : start + size] for start in range(0, len(connections), size)]
 
     def start_deadlines(self) -> tuple[Deadline, ...]:
         """Return the deadline of a call that begins now; empty without a timeout."""

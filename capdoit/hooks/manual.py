@@ -63,7 +63,10 @@ def _hook_cells(hook: Hook) -> list[str]:
 
 def _hosts_of(hook: Hook) -> str:
     roles = "roles of an option" if hook.roles_from_options else join_names(hook.roles) or "all hosts"
-    return f"primary of {roles}" if hook.only_primary else f"{roles}, once" if hook.runs_once else roles
+    if hook.only_primary:
+        return f"primary of {roles}"
+    pace = "in groups (at_once)" if hook.at_once_from_options else hook.pace
+    return ", ".join(filter(None, (roles, "once" if hook.runs_once else pace)))
 
 
 def _environment(recipe: Recipe) -> str:

@@ -98,11 +98,16 @@ class Recipe(HookRegistry):
             roles: roles of all hosts.
 
         Raises:
-            RecipeError: an option is wrong, or a linked directory is outside the release.
+            RecipeError: an option is wrong, the pace of a hook is impossible, or a linked directory is outside the
+                release.
         """
         options = read_options(self.options, use, file, roles)
         configure = partial(self._with_options, options, origin, use.place)
-        return run_recipe_code(f"{use.place}: recipe {use.name} ({file})", configure)
+        declared = run_recipe_code(f"{use.place}: recipe {use.name} ({file})", configure)
+        hooks = [*declared.hooks, *(task.hook for task in declared.tasks)]
+        if mistakes := dict.fromkeys(filter(None, (hook.find_pace_mistake() for hook in hooks))):
+            raise RecipeError(*(f"{use.place}: recipe {use.name}: {mistake}" for mistake in mistakes))
+        return declared
 
     @contextmanager
     def declaration_errors(self) -> Iterator[None]:

@@ -23,6 +23,11 @@ class Deadline:
     at: float
     message: str
 
+    @property
+    def seconds_left(self) -> float:
+        """The time until then; 0 or less if it is over."""
+        return self.at - time.monotonic()
+
     @classmethod
     def after(cls, seconds: float, message: str) -> Deadline:
         """Return the deadline of something that begins now and may take some seconds."""

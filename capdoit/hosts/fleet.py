@@ -111,6 +111,11 @@ class Fleet:
         """Allow work again after `stop`, for the cleanup."""
         self._is_stopped = False
 
+    @property
+    def is_stopped(self) -> bool:
+        """True after `stop`, until `resume`."""
+        return self._is_stopped
+
     def sleep(self, seconds: float) -> None:
         """Wait for some time, or until `stop`."""
         select.select([self._stop], [], [], seconds)

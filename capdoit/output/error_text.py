@@ -13,6 +13,7 @@ from capdoit.errors import (
     HostsFailed,
     Interrupted,
     LockHeld,
+    NotBegun,
     NotReady,
     PlanOutdated,
     Refusal,
@@ -92,8 +93,11 @@ def render_advice(error: BaseException, command: CommandLine) -> str:
 
 
 def _describe_hosts_failed(error: HostsFailed) -> list[ReportLine]:
-    stopped = join_names(outcome.host for outcome in error.cancelled)
-    return [*describe_problems(error.problems), *(_texts(f"stopped because of that: {stopped}") if stopped else [])]
+    not_begun = [outcome.host for outcome in error.cancelled if isinstance(outcome.error, NotBegun)]
+    stopped = [outcome.host for outcome in error.cancelled if outcome.host not in not_begun]
+    ends = {"stopped": stopped, "not begun": not_begun}
+    texts = [f"{end} because of that: {join_names(hosts)}" for end, hosts in ends.items() if hosts]
+    return [*describe_problems(error.problems), *_texts(*texts)]
 
 
 def _describe_not_ready(error: NotReady) -> list[ReportLine]:

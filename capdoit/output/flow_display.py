@@ -162,6 +162,7 @@ class FlowDisplay:
         published: the event of the publish; None before it.
         finished: the event of the end; None before it, and for a flow that failed.
         has_failed: the flow does not finish.
+        next_hosts: the hosts that a hook runs on after its pause; empty if it does not pause.
         is_decision_new: the latest decision names another release or revision than the one before it.
     """
 
@@ -180,6 +181,7 @@ class FlowDisplay:
     finished: events.FlowFinished | None = None
     has_failed: bool = False
     is_decision_new: bool = False
+    next_hosts: tuple[str, ...] = ()
 
     @property
     def step(self) -> StepDisplay | None:
@@ -198,7 +200,7 @@ class FlowDisplay:
         if self.has_terminal:
             return False
         if self.step and self.step.is_hook:
-            return any(work.requests for work in self.work.values())
+            return bool(self.next_hosts) or any(work.requests for work in self.work.values())
         return bool(self.step or self.working)
 
     @property
@@ -299,18 +301,23 @@ def _step_finished(display: FlowDisplay, event: events.StepFinished, _: float) -
     display.work = {}
 
 
+def _hook_paused(display: FlowDisplay, event: events.HookPaused, _: float) -> None:
+    display.next_hosts = event.next_hosts
+
+
 def _step_skipped(display: FlowDisplay, event: events.StepSkipped, _: float) -> None:
     display.skipped.append(event.name)
 
 
 def _step_failed(display: FlowDisplay, event: events.StepFailed, now: float) -> None:
-    display.has_failed = True
+    display.has_failed, display.next_hosts = True, ()
     if display.step:
         display.step.end(Ending.INTERRUPTED if event.interruption else Ending.FAILED, now - display.step.began)
     display.work = {}
 
 
 def _work_started(display: FlowDisplay, event: events.WorkStarted, now: float) -> None:
+    display.next_hosts = ()
     before = display.work.get(event.host)
     if before:
         before.began, before.state = now, WorkState.WORKING
@@ -376,6 +383,7 @@ CHANGES: dict[type[Event], Callable[[FlowDisplay, Any, float], None]] = {
     events.Decided: _decided,
     events.StepStarted: _step_started,
     events.StepFinished: _step_finished,
+    events.HookPaused: _hook_paused,
     events.StepSkipped: _step_skipped,
     events.StepFailed: _step_failed,
     events.WorkStarted: _work_started,

@@ -90,7 +90,8 @@ def _step_title(display: FlowDisplay, now: float) -> str:
     name = step.name if step else "cleaning up" if display.has_failed else "asking the hosts"
     number = f"({display.number(name)})" if display.number(name) else ""
     elapsed = format_clock(now - step.began) if step else ""
-    return "  ".join(filter(None, (f"{RUNNING_MARK} {name}", number, elapsed, _count_done(display))))
+    pause = f"waiting before {join_names(display.next_hosts)}" if display.next_hosts else ""
+    return "  ".join(filter(None, (f"{RUNNING_MARK} {name}", number, elapsed, _count_done(display), pause)))
 
 
 def _count_done(display: FlowDisplay) -> str:

@@ -88,6 +88,10 @@ def _decided(event: events.Decided, display: FlowDisplay) -> Iterator[Line]:
         yield f"release {event.decision.release}: {describe_code(display)}".removesuffix(": "), None
 
 
+def _hook_paused(event: events.HookPaused, _: FlowDisplay) -> Iterator[Line]:
+    yield f"waiting {event.seconds:g} s, then {_join_hosts(event.next_hosts)}", None
+
+
 def _step_finished(event: events.StepFinished, display: FlowDisplay) -> Iterator[Line]:
     if event.name not in display.skipped:
         number = display.number(event.name)
@@ -117,6 +121,7 @@ RENDERERS: dict[type[Event], Callable[[Any, FlowDisplay], Iterator[Line]]] = {
     events.DrillStarted: _started,
     events.TaskStarted: _started,
     events.Decided: _decided,
+    events.HookPaused: _hook_paused,
     events.StepFinished: _step_finished,
     events.StepFailed: _step_failed,
     events.WorkFinished: _work_finished,

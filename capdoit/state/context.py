@@ -145,7 +145,7 @@ class FlowContext:
 
     @property
     def deadlines(self) -> list[Deadline]:
-        """The deadline of the flow; empty when its stage has no timeout."""
-        limit = self.request.stage.timeout
+        """The deadline of the flow; empty when its stage has no timeout, and for a task on demand."""
+        limit = 0 if self.request.on_demand else self.request.stage.timeout
         started = self.request.started
         return [Deadline(started + limit, f"the flow took longer than its timeout, {limit} s,")] if limit else []

@@ -49,6 +49,13 @@ def test_a_host_has_its_state_its_time_and_its_last_line() -> None:
     assert hosts == ["  ✔ web1   2.5s", "  ▸ web2   5.0s last", "  ✘ web3   1.0s"]
 
 
+def test_a_pause_between_two_hosts_names_the_next_one() -> None:
+    done = events.WorkFinished("web1", 2.5)
+    paused = events.HookPaused("restart", 5.0, ("web2",))
+    assert show(("web1",), done, paused)[1].endswith("waiting before web2")
+    assert "waiting" not in show(("web1",), done, paused, events.WorkStarted("web2"))[1]
+
+
 def test_an_upload_has_a_bar_with_its_rate_and_the_time_left() -> None:
     half = events.TransferProgress("web1", "archive", 150 << 20, 300 << 20)
     _, _, line = show(("web1",), events.TransferProgress("web1", "archive", 0, 300 << 20), half, now=60)
