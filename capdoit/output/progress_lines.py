@@ -89,7 +89,7 @@ def _decided(event: events.Decided, display: FlowDisplay) -> Iterator[Line]:
 
 
 def _hook_paused(event: events.HookPaused, _: FlowDisplay) -> Iterator[Line]:
-    yield f"waiting {event.seconds:g} s, then {_join_hosts(event.next_hosts)}", None
+    yield f"waiting {event.seconds:g} s, then {name_first(event.next_hosts, MOST_HOSTS)}", None
 
 
 def _step_finished(event: events.StepFinished, display: FlowDisplay) -> Iterator[Line]:
