@@ -9,7 +9,7 @@ from typing import Any
 from capdoit.capistrano.recipe_choice import RecipeChoice, RecipeDraft
 from capdoit.capistrano.servers import Hosts
 from capdoit.capistrano.setting_rules import StageDraft, Written
-from capdoit.capistrano.yaml_text import Remark, YamlEntry, format_entries
+from capdoit.config.yaml_text import Remark, YamlEntry, format_entries
 
 PRODUCTION = ("production", "prod", "live")
 NO_HOSTS = "FILL IN: no server could be read for this stage; this host is an example."

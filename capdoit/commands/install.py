@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
 
 from capdoit.commands.command_request import CommandRequest
 from capdoit.commands.project_files import ignore_files, read_template, write_file, write_schema
-from capdoit.commands.schema import SCHEMA_FILE
 from capdoit.commands.subcommand import Flag, Subcommand, ValueOption
 from capdoit.config.settings import is_stage_name
 from capdoit.errors import ConfigError
+from capdoit.hooks.discovery import recipe_names
+from capdoit.text import join_names
+
+if TYPE_CHECKING:
+    from capdoit.commands.frameworks import Framework
+    from capdoit.commands.git_origin import GitOrigin
 
 DEFAULT_STAGES = ("staging", "production")  # Capistrano's
 FROM_CAPISTRANO = Flag("from-capistrano", "convert the Capistrano project in this directory")
@@ -28,22 +35,46 @@ def install_files(request: CommandRequest) -> int:
     for stage in stages:
         if not is_stage_name(stage) or stages.count(stage) > 1:
             raise ConfigError(f"{stage} cannot be the name of a stage, or occurs twice; nothing was written")
+    _write_first_files(request, stages)
+    request.console.write("Next: put your hosts into deploy.yml, then run `doit check` and `doit deploy`.")
+    return 0
+
+
+def _write_first_files(request: CommandRequest, stages: Sequence[str]) -> None:
+    """Write the files, and say what of the project is in them."""
+    from capdoit.commands.first_deploy_file import make_first_deploy_text
+    from capdoit.commands.frameworks import find_frameworks
+    from capdoit.commands.git_origin import find_origin
+
     project = request.dodo_file.parent
-    deploy = read_template("deploy.yml").replace("{default_stage}", stages[0]).replace("{schema}", SCHEMA_FILE)
-    blocks = [read_template("stage.yml").replace("{stage}", stage) for stage in stages]
-    write_file(request.console, project / "deploy.yml", deploy + "".join(blocks))
+    origin, frameworks = find_origin(project), find_frameworks(project, recipe_names(project))
+    write_file(request.console, project / "deploy.yml", make_first_deploy_text(project, stages, origin, frameworks))
     write_file(request.console, request.dodo_file, read_template("dodo.py") + read_template("hook.py"))
     write_schema(request.console, project)
     ignore_files(request.console, project)
-    request.console.write("Next: put your hosts into deploy.yml, then run `doit check` and `doit deploy`.")
-    return 0
+    for line in _describe_findings(origin, frameworks):
+        request.console.write(line)
+
+
+def _describe_findings(origin: GitOrigin, frameworks: Sequence[Framework]) -> Iterator[str]:
+    """Yield what was found in the project and is in deploy.yml."""
+    from capdoit.commands.frameworks import propose_recipes
+
+    if origin.url:
+        yield f"From git: {origin.url}, branch {origin.branch or 'main'}."
+    if frameworks:
+        active = [recipe.key for recipe in propose_recipes(frameworks) if recipe.is_active]
+        recipes = f"recipes {join_names(active)}" if active else "recipes in comments"
+        found = join_names(one.name for one in frameworks)
+        yield f"Found: {found}. deploy.yml has {recipes}; `doit cap recipes` lists them."
 
 
 COMMAND = Subcommand(
     name="install",
     help="write deploy.yml, dodo.py, and the JSON Schema of deploy.yml",
     description=(
-        "The stages are staging and production unless you name others. A deploy.yml or dodo.py that exists is not "
+        "The stages are staging and production unless you name others. deploy.yml gets the git remote and branch, and "
+        "recipes for the frameworks of the project. A deploy.yml or dodo.py that exists is not "
         "changed; the schema is renewed. In a git repository, .gitignore gets lines for the log and doit's database. "
         "--from-capistrano runs your Capistrano once for each stage, without a connection to a host, and writes what "
         "it says: settings, hosts, recipes for plugins, and stubs for your tasks."

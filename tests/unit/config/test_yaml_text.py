@@ -10,7 +10,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from capdoit.capistrano.yaml_text import Remark, YamlEntry, format_entries, format_value
+from capdoit.config.yaml_text import Remark, YamlEntry, format_entries, format_value
 from capdoit.sources import EnvironmentVariable
 
 TEXTS = st.text(st.characters(codec="utf-8", exclude_categories=["Cc", "Cs"])) | st.sampled_from(
