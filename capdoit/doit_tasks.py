@@ -477,7 +477,7 @@ class Cap(HookRegistry):
         from capdoit.events import StopRequested
 
         signal.signal(number, _exit_at_once)
-        name = signal.Signals(number).name
+        name = "Ctrl-C" if number == signal.SIGINT else signal.Signals(number).name
         active = [run for run in self._runs if run.is_at_work]
         will_report = [run.interrupt(name) for run in active]
         if active:  # at last, since it waits for the reader of stdout, who may pause

@@ -308,7 +308,7 @@ class StopRequested(Event):
     """A signal asked the running flows to stop in order.
 
     Attributes:
-        signal: its name, such as ``SIGINT``.
+        signal: its name for people: ``Ctrl-C``, ``SIGTERM``.
     """
 
     signal: str

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, fields
 from functools import partial
 from typing import Any
 
+from capdoit.config.settings import RULES_OF_HOSTS_AND_STAGES, RULES_OF_STAGES
 from capdoit.config.stages import HostConfig, Stage
 from capdoit.errors import ConfigError
 from capdoit.text import join_names, suggest_name
@@ -28,6 +29,8 @@ OTHER_TOOLS_NAMES = {
     "msg": "message",
     "role": "roles",
 }
+# Settings whose names no project would give to its own variables.
+SETTING_NAMES = {"confirm", *(name for name in (*RULES_OF_HOSTS_AND_STAGES, *RULES_OF_STAGES) if "_" in name)}
 YES_OR_NO = ("yes", "no")
 DRY_RUNS = ("yes", "scripts", "no")
 ANSWERS = ("1", "yes", "0", "no")
@@ -267,6 +270,8 @@ def _custom_value(name: str, value: str, recipes: Mapping[str, Sequence[str]]) -
     """Return the value of a variable of a recipe or of the project."""
     if name in recipes:
         return _read_choice(name, value, recipes[name])
+    if name.lower() in SETTING_NAMES:
+        raise ConfigError(f"{name}= is not a variable of capdoit, but a setting of deploy.yml; nothing was done")
     if suggestion := _suggestion(name.lower(), [*VARIABLES, *recipes]):
         raise ConfigError(f"{name}= is not a variable of capdoit{suggestion}")
     return value

@@ -24,6 +24,7 @@ from capdoit.operations.connections import (
     reveal_secrets,
     without_unknown_secrets,
 )
+from capdoit.output.command_line import CommandLine
 from capdoit.output.report_files import refuse_report_file
 from capdoit.state.context import FlowContext
 from capdoit.state.executor import Executor, Live, Recorder
@@ -164,7 +165,10 @@ def _refuse_changed_project(definition: FlowDefinition, request: FlowRequest, pl
         changes = ["the flow has changed since:", *compare_names(plan.tasks, request.task_names)]
     changes = changes or describe_project_changes(request.stage.name, plan.digests, digest_flow(definition, request))
     if changes:
-        raise ConfigError("\n".join([f"apply={request.variables.apply}: {changes[0]}", *changes[1:]]))
+        file = request.variables.apply
+        again = CommandLine(request.flow, request.stage.name, request.variables).again(plan=file)
+        advice = f"Nothing was done. To make a new plan: {again}"
+        raise ConfigError("\n".join([f"apply={file}: {changes[0]}", *changes[1:], advice]))
 
 
 def _make_context(definition: FlowDefinition, request: FlowRequest, events: EventBus) -> FlowContext:

@@ -195,9 +195,7 @@ def _advise(report: FailureReport) -> Iterator[str]:
     is_locked = isinstance(report.error, LockHeld)
     if report.is_undo_obsolete or (is_locked and report.is_automatic_rollback):
         yield f"Nothing was rolled back. Look at what is live before you do: {_status(report)}"
-    elif is_locked:
-        yield render_advice(report.error, report.command)
-    elif isinstance(report.error, (GuardRefused, PlanOutdated)):
+    elif is_locked or isinstance(report.error, (GuardRefused, PlanOutdated)):
         yield from (_unchanged(report), render_advice(report.error, report.command))
     elif report.doubtful:
         yield from _advise_in_doubt(report)

@@ -221,7 +221,7 @@ def wait(host):
     shop = make_notified_stage(stage, waiting, format="json")
     shop.doit("deploy:production", env=webhook_env(hook.url), timeout=25).failed()
     assert [said["event"] for said in hook.posted] == ["started", "failed"]
-    assert "interrupted by SIGINT" in hook.posted[-1]["reason"]
+    assert "interrupted by Ctrl-C" in hook.posted[-1]["reason"]
 
 
 @pytest.mark.extended("recipe")

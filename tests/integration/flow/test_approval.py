@@ -241,7 +241,7 @@ def test_a_signal_during_the_question_ends_it(asking: Project, env: dict[str, st
 def test_ctrl_c_ends_the_question_of_a_flow_in_a_thread(asking: Project, env: dict[str, str]) -> None:
     code, shown = answer(asking, env, "\x03", "run", "-n", "2", "-P", "thread", "deploy:production")
     assert code == 1
-    assert "SIGINT came instead of an answer. Nothing was changed." in unwrap(shown)
+    assert "Ctrl-C came instead of an answer. Nothing was changed." in unwrap(shown)
 
 
 @pytest.mark.extended("variant")

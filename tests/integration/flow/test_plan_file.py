@@ -304,6 +304,7 @@ def test_a_plan_is_refused_when_deploy_yml_or_a_hook_has_changed(project: Projec
     change(project)
     done = project.doit("deploy:production", "apply=plan.json").failed()
     assert f"apply=plan.json: {said}" in done.out
+    assert "Nothing was done. To make a new plan: doit deploy:production plan=plan.json\n" in done.out
     assert project.current("web1") == first
 
 

@@ -269,7 +269,7 @@ def test_an_exclusive_task_holds_the_locks_like_a_flow(ssh_project: Project, ssh
     process.send_signal(signal.SIGINT)
     out = unwrap(process.communicate(timeout=60)[0])
     assert process.returncode == 1
-    assert "compact:production failed: interrupted by SIGINT" in out
+    assert "compact:production failed: interrupted by Ctrl-C" in out
     assert f"To run it again: doit compact:production seconds={seconds}" in out
     wait_for(60, lambda: not find_sleeping(seconds))
     ssh_project.doit("compact:production", check=True)

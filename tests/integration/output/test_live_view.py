@@ -117,7 +117,7 @@ def test_ctrl_c_ends_the_flow_in_order_and_leaves_a_clean_screen(project: Projec
         terminal.look_for(lambda screen: screen.count("now") == 2)
         terminal.type("\x03")
         assert terminal.wait_for_end() == 1
-    assert "SIGINT: stopping in order; a second signal stops at once" in terminal.screen_text
+    assert "Ctrl-C: stopping in order; a second signal stops at once" in terminal.screen_text
     assert re.search(r"^✘ warm  interrupted after [0-9.]+s", terminal.screen_text, re.M)
     assert "What is live was not changed." in terminal.screen_text
     assert region(terminal.screen_text) == []

@@ -21,6 +21,12 @@ def test_a_misspelled_variable_is_refused_with_a_suggestion(name: str) -> None:
         read_variables({name: "x"}, {})
 
 
+@pytest.mark.parametrize("name", ["confirm", "keep_releases", "KEEP_RELEASES", "deploy_to"])
+def test_a_setting_is_refused_as_a_variable(name: str) -> None:
+    with pytest.raises(ConfigError, match=f"^{name}= is not a variable of capdoit, but a setting of deploy.yml"):
+        read_variables({name: "3"}, {})
+
+
 @pytest.mark.parametrize("name", ["version", "v", "TAG", "colour", "note", "x"])
 def test_a_variable_of_the_project_is_accepted(name: str) -> None:
     assert read_variables({name: "x"}, {}) == replace(read_variables({}, {}), custom={name: "x"})

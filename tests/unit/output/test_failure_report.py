@@ -79,7 +79,7 @@ def test_unreachable_hosts_can_be_left_out() -> None:
 
 def test_the_holder_of_a_lock_can_be_waited_for_or_unlocked() -> None:
     text = render_failure(replace(REPORT, error=LockHeld({"web1": "deploy by ann"})))
-    assert "doit deploy:production branch=v2 wait=60" in text
+    assert "What is live was not changed.\nTo wait for it, up to 60 s: doit deploy:production branch=v2 wait=60" in text
     assert "doit cap unlock production hosts=web1" in text
 
 
