@@ -106,6 +106,7 @@ def imported_rooms(path: Path) -> set[str]:
         ("plumbum", ("hosts/",)),
         ("doit", ("doit_command.py", "doit_database.py", "doit_reporter.py", "doit_tasks.py", "commands/")),
         ("yaml", ("config/yaml_nodes.py",)),
+        ("jinja2", ("hosts/templates.py",)),
         ("rich", ("output/",)),
         ("pytest", ("testing/",)),
     ],

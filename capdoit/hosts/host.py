@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import IO, TYPE_CHECKING, Any
 
+from capdoit.errors import HostError
 from capdoit.hosts.file_copies import download, upload, write
 from capdoit.hosts.host_requests import command_request
+from capdoit.hosts.templates import render_template
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -29,10 +31,13 @@ class Host:
     Args:
         connection: the connection to the host.
         env: environment variables of commands, in addition to the host's.
+        known: the other arguments of a hook by name, for templates.
     """
 
-    def __init__(self, connection: Connection, env: Mapping[str, str] | None = None) -> None:
-        self._connection, self._env = connection, env or {}
+    def __init__(
+        self, connection: Connection, env: Mapping[str, str] | None = None, known: Mapping[str, Any] | None = None
+    ) -> None:
+        self._connection, self._env, self._known = connection, env or {}, known or {}
 
     def __repr__(self) -> str:
         return f"Host({self.name!r})"
@@ -40,9 +45,9 @@ class Host:
     def __str__(self) -> str:
         return self.name
 
-    def with_env(self, env: Mapping[str, str]) -> Host:
-        """Return the host with further environment variables for its commands."""
-        return Host(self._connection, {**self._env, **env})
+    def with_env(self, env: Mapping[str, str], **known: Any) -> Host:
+        """Return the host with further environment variables for its commands, and further values for templates."""
+        return Host(self._connection, {**self._env, **env}, {**self._known, **known})
 
     @property
     def name(self) -> str:
@@ -128,6 +133,28 @@ class Host:
             HostError: the file could not be written.
         """
         return write(self._connection, content, remote, mode)
+
+    def template(self, source: LocalPath, remote: str, /, *, mode: int | None = None, **values: Any) -> bool:
+        """Write a file of the host from a template of Jinja, unless it has this content and mode already.
+
+        Args:
+            source: path of the template.
+            remote: path of the file on the host.
+            mode: as in `upload`.
+            **values: variables of the template, besides ``host``, ``release``, ``flow`` and ``vars``.
+
+        Returns:
+            Whether the file was changed.
+
+        Raises:
+            HostError: the template has a mistake, Jinja is not installed, or the file could not be written.
+        """
+        variables = {"host": self, "vars": getattr(self, "vars", {}), **self._known, **values}
+        try:
+            text = render_template(self.name, source, variables)
+        except HostError as error:
+            raise error.because(self._connection.redact(error.reason)) from None
+        return self.write(text, remote, mode=mode)
 
     def download(self, remote: str, local: LocalPath | IO[Any]) -> None:
         """Copy a file or a directory from the host, with the modes. Missing parents are made.

@@ -30,7 +30,8 @@ def host_argument(context: FlowContext, connection: Connection, release: Release
     if functions and key not in context.progress.environments and _has_release(context, connection, release):
         variables = _ask(context, connection, release, functions)
         context.emit(EnvironmentFound(*key, variables))
-    return connection.host.with_env(context.progress.environments.get(key, {}))
+    variables = context.progress.environments.get(key, {})
+    return connection.host.with_env(variables, release=release, flow=flow_argument(context))
 
 
 def last_host_argument(context: FlowContext, connection: Connection) -> Host:

@@ -41,6 +41,7 @@ FOR_HOOKS = {
     "test",
     "upload",
     "write",
+    "template",
     "download",
     "with_env",
 }

@@ -1,0 +1,76 @@
+"""Templates of configuration files, rendered by Jinja on the controller. Jinja is an optional dependency."""
+
+from __future__ import annotations
+
+import os
+import traceback
+from collections.abc import Collection, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from capdoit.errors import HostError
+from capdoit.script import Secret
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
+
+    from capdoit.hosts.file_copies import LocalPath
+
+
+def render_template(host: str, source: LocalPath, values: Mapping[str, Any]) -> str:
+    """Return the text of a template.
+
+    Args:
+        host: name of the host that the text is for, for the error.
+        source: path of the template; it can include templates of its directory and of the project.
+        values: the variables of the template; secrets are revealed.
+
+    Raises:
+        HostError: Jinja is not installed, or the template has a mistake, such as the name of an unknown variable.
+    """
+    path = Path(source)
+    environment = _make_environment(host, path)
+    try:
+        return environment.get_template(path.name).render({name: _reveal(value) for name, value in values.items()})
+    except Exception as error:  # noqa: BLE001 - templates call code of the project, and each mistake in them has a place
+        place = _locate(error, {template.filename for template in (environment.cache or {}).values()}, path)
+        raise HostError(host, f"template {place}: {_describe(error)}") from None
+
+
+def _make_environment(host: str, path: Path) -> Environment:
+    """Return Jinja's environment for a template: an unknown variable is an error, and nothing is escaped."""
+    try:
+        import jinja2
+    except ImportError:
+        raise HostError(host, "host.template needs Jinja: pip install 'capdoit[templates]'") from None
+    return jinja2.Environment(
+        loader=jinja2.FileSystemLoader([path.parent, "."]),
+        undefined=jinja2.StrictUndefined,
+        finalize=_reveal,
+        trim_blocks=True,
+        keep_trailing_newline=True,
+        autoescape=False,  # noqa: S701 - configuration files are not HTML
+    )
+
+
+def _reveal(value: Any) -> Any:
+    return value.reveal() if isinstance(value, Secret) else value
+
+
+def _locate(error: Exception, files: Collection[str | None], path: Path) -> str:
+    """Return file and line of a mistake; the line of the innermost template where an expression fails."""
+    file, line = getattr(error, "filename", None), getattr(error, "lineno", None)
+    if isinstance(file, str) and line:
+        return f"{os.path.relpath(file)}:{line}"
+    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename in files]
+    return f"{os.path.relpath(frames[-1].filename)}:{frames[-1].lineno}" if frames else str(path)
+
+
+def _describe(error: Exception) -> str:
+    """Return the mistake in one line, with the kind of an error that is not Jinja's."""
+    from jinja2 import TemplateError, TemplateNotFound
+
+    if isinstance(error, TemplateNotFound):
+        return f"there is no template {error.name}"
+    text = " ".join(str(error).split())
+    return text if isinstance(error, TemplateError) else f"{type(error).__name__}: {text}"
