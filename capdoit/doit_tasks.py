@@ -43,6 +43,7 @@ from capdoit.text import join_names, name_first, suggest_name
 from capdoit.transfers import TRANSFERS, transfer_of
 
 if TYPE_CHECKING:
+    from functools import _lru_cache_wrapper
     from types import FrameType
 
     from doit.cmd_base import DoitCmdBase
@@ -189,13 +190,16 @@ class Cap(HookRegistry):
         Raises:
             ConfigError: recipes are missing or their options are wrong.
         """
-        project, roles, mistakes = self.config.file.parent, self.config.roles(), MistakeCollector()
-        found = {}
+        found, mistakes = {}, MistakeCollector()
         for name, stage in self.config.stages.items():
             with mistakes.collect():
-                found[name] = load_recipes(stage.recipes, project, roles) + self.declarations()
+                found[name] = self._declare(stage)
         mistakes.refuse()
         return found
+
+    def _declare(self, stage: Stage) -> Declarations:
+        project, roles = self.config.file.parent, self.config.roles()
+        return load_recipes(stage.recipes, project, roles) + self.declarations()
 
     @cached_property
     def stages(self) -> dict[str, Stage]:
@@ -370,18 +374,44 @@ class Cap(HookRegistry):
     def _make_runner(self, flow: str, stage: Stage, variables: Variables, chosen: list[str]) -> FlowRunner:
         from capdoit.flow.runner import FlowRunner
 
-        definition = self._define_flow(flow, stage)
+        definition = self._define_flow(flow, stage, variables)
         goal = _find_goal(definition.tasks, chosen)
         runner = FlowRunner(definition, variables, self._events, goal, chosen=chosen)
         self._runs.append(runner)
         return runner
 
-    def _define_flow(self, flow: str, stage: Stage) -> FlowDefinition:
+    def _define_flow(
+        self,
+        flow: str,
+        stage: Stage,
+        variables: Variables,
+        adapt: Callable[[FlowDefinition], FlowDefinition] = lambda definition: definition,
+    ) -> FlowDefinition:
+        """Return the definition of a flow that begins now, with the options of recipes that come from elsewhere.
+
+        Args:
+            flow: ``deploy`` or ``rollback``.
+            stage: the stage.
+            variables: NAME=VALUE of the command line.
+            adapt: makes another definition of that of the flow.
+
+        Raises:
+            ConfigError: such an option cannot be had, or is wrong.
+        """
+        from capdoit.flow.preparation import reveal_options
+
+        definition = adapt(self._make_definition(flow, stage, self.declarations_by_stage[stage.name]))
+        if not reveal_options(definition, variables, self._events):
+            return definition
+        declared = self._declare(stage)
+        stage = self.config.stages[stage.name].sharing(declared.linked_dirs)
+        return adapt(self._make_definition(flow, stage, declared))
+
+    def _make_definition(self, flow: str, stage: Stage, declared: Declarations) -> FlowDefinition:
         from capdoit.state.flow_request import FlowDefinition
 
-        rollback = self._define_flow("rollback", stage) if flow == "deploy" else None
-        tasks = tuple(self.tasks_of_flow(flow, stage.name))
-        return FlowDefinition(flow, stage, tasks, self.declarations_by_stage[stage.name], rollback)
+        rollback = self._make_definition("rollback", stage, declared) if flow == "deploy" else None
+        return FlowDefinition(flow, stage, tuple(flow_tasks(flow, declared.hooks)), declared, rollback)
 
     # -- actions
 
@@ -390,7 +420,7 @@ class Cap(HookRegistry):
             return TaskFailed(NO_PROCESSES)
         return self._as_task_failure(lambda: runner().perform(task))
 
-    def _end(self, runner: Callable[[], FlowRunner]) -> None:
+    def _end(self, runner: _lru_cache_wrapper[FlowRunner]) -> None:
         """End a flow in the teardown of doit, which does not print errors.
 
         With ``-P thread``, threads tear down while others still work; the main thread is the last one.
@@ -399,7 +429,7 @@ class Cap(HookRegistry):
         from capdoit.output.report_lines import as_text
         from capdoit.output.task_failure import describe_task_failure
 
-        if threading.get_ident() != self._main_thread:
+        if threading.get_ident() != self._main_thread or not runner.cache_info().currsize:
             return
         try:
             runner().end()
@@ -409,25 +439,34 @@ class Cap(HookRegistry):
     def _perform_check(self, stage: Stage, variables: Variables) -> TaskFailed | None:
         from capdoit.flow.check import check
 
-        return self._as_task_failure(lambda: check(self._define_flow("deploy", stage), variables, self._events))
+        define = partial(self._define_flow, "deploy", stage, variables)
+        return self._as_task_failure(lambda: check(define(), variables, self._events))
 
     def _perform_drill(self, stage: Stage, variables: Variables) -> TaskFailed | None:
         from capdoit.flow.drill import Drill
 
         if _is_in_child_process():
             return TaskFailed(NO_PROCESSES)
-        drill = Drill(self._define_flow("rollback", stage), variables, self._events)
-        self._runs.append(drill)
-        return self._as_task_failure(drill.perform)
+
+        def perform() -> None:
+            drill = Drill(self._define_flow("rollback", stage, variables), variables, self._events)
+            self._runs.append(drill)
+            drill.perform()
+
+        return self._as_task_failure(perform)
 
     def _perform_setup(self, stage: Stage, variables: Variables) -> TaskFailed | None:
         from capdoit.flow.setup import Setup
 
         if _is_in_child_process():
             return TaskFailed(NO_PROCESSES)
-        setup = Setup(self._define_flow("deploy", stage), variables, self._events)
-        self._runs.append(setup)
-        return self._as_task_failure(setup.perform)
+
+        def perform() -> None:
+            setup = Setup(self._define_flow("deploy", stage, variables), variables, self._events)
+            self._runs.append(setup)
+            setup.perform()
+
+        return self._as_task_failure(perform)
 
     def _perform_on_demand(
         self, stage: Stage, task: OnDemandTask, variables: Variables, typed: Sequence[str]
@@ -436,10 +475,15 @@ class Cap(HookRegistry):
 
         if _is_in_child_process():
             return TaskFailed(NO_PROCESSES)
-        definition = define_task(self._define_flow("rollback", stage), task)
-        runner = TaskRunner(definition, task, variables, typed, self._events)
-        self._runs.append(runner)
-        return self._as_task_failure(runner.perform)
+
+        def perform() -> None:
+            define = partial(define_task, name=task.name)
+            definition = self._define_flow("rollback", stage, variables, define)
+            runner = TaskRunner(definition, variables, typed, self._events)
+            self._runs.append(runner)
+            runner.perform()
+
+        return self._as_task_failure(perform)
 
     def _as_task_failure(self, work: Callable[[], object]) -> TaskFailed | None:
         """Do some work; return an error as TaskFailed, which doit prints without a traceback."""

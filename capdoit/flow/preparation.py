@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
-from capdoit.config.stages import HostConfig
 from capdoit.config.variables import Variables, select_hosts, select_release_hosts
 from capdoit.errors import ConfigError
 from capdoit.event_bus import EventBus
@@ -26,6 +25,7 @@ from capdoit.operations.connections import (
 )
 from capdoit.output.command_line import CommandLine
 from capdoit.output.report_files import refuse_report_file
+from capdoit.script import Secret
 from capdoit.state.context import FlowContext
 from capdoit.state.executor import Executor, Live, Recorder
 from capdoit.state.flow_request import FlowDefinition, FlowRequest, current_operator, digest_flow
@@ -199,14 +199,37 @@ def _reveal_secrets_of_hooks(definition: FlowDefinition, request: FlowRequest, e
     for host in request.stage.hosts:
         users = [hook.name for hook in hooks if hook.accepts_roles(host.roles)]
         if users:
-            _reveal_environment(request, host, users, events)
+            _reveal_for_hooks(list_secrets(request.stage.only((host,))), users, events, may_skip=not request.on_demand)
 
 
-def _reveal_environment(request: FlowRequest, host: HostConfig, users: Sequence[str], events: EventBus) -> None:
+def reveal_options(definition: FlowDefinition, variables: Variables, events: EventBus) -> bool:
+    """Read the values from elsewhere that options of recipes wait for; a rollback needs those of its hooks only.
+
+    Returns:
+        Whether there are any, so that the recipes must read their options again.
+
+    Raises:
+        ConfigError: a value cannot be had.
+    """
+    declared = definition.declared
+    hooks = [*(task.hook for task in definition.tasks if task.hook), *declared.failed]
+    called = [hook for hook in hooks if hook.name not in variables.skip]
+    if variables.migrations != "keep":
+        called += declared.probes_and_guards
+    found = False
+    for recipe, values in declared.pending_options.items():
+        users = [hook.name for hook in called if hook.recipe == recipe]
+        if values and (users or definition.flow == "deploy"):
+            _reveal_for_hooks(values, users, events)
+            found = True
+    return found
+
+
+def _reveal_for_hooks(values: Iterable[Secret], users: Sequence[str], events: EventBus, may_skip: bool = True) -> None:
     try:
-        reveal_secrets(list_secrets(request.stage.only((host,))), events)
+        reveal_secrets(values, events)
     except ConfigError as error:
-        omit = "" if request.on_demand else ", or leave them out with skip= (a guard: migrations=keep)"
+        omit = ", or leave them out with skip= (a guard: migrations=keep)" if may_skip else ""
         needs = (f"{one}, for {join_names(users)}" for one in error.mistakes)
         raise ConfigError(*(f"{one}; provide it{omit}; nothing was done" for one in needs)) from None
 

@@ -105,6 +105,7 @@ class FlowRunner:
         with self._busy:
             if self._has_ended:
                 raise FlowAborted(f"{self._definition.name} has ended; {task.name} was not done")
+            task = self._definition.find_task(task.name)  # with the options that recipes have by now
             self.context = self.context or self._prepare(task)
             try:
                 self._check_order(task, self.context)

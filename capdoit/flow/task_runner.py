@@ -39,14 +39,15 @@ from capdoit.text import get_first_line, join_names
 JOURNAL_TIMEOUT_SECONDS = 60
 
 
-def define_task(rollback: FlowDefinition, task: OnDemandTask) -> FlowDefinition:
+def define_task(rollback: FlowDefinition, name: str) -> FlowDefinition:
     """Return the definition of a task on demand: like a rollback, it needs nothing but the hosts.
 
     Args:
         rollback: the rollback of the stage.
-        task: the task.
+        name: name of the task.
     """
-    declared = replace(rollback.declared, failed=(), rollback_checks=())
+    task = next(one for one in rollback.declared.tasks if one.name == name)
+    declared = replace(rollback.declared, failed=(), rollback_checks=(), tasks=(task,))
     tasks = (FlowTask(task.name, "", task.hook.doc, task.hook),)
     return replace(rollback, tasks=tasks, declared=declared, on_demand=task.name)
 
@@ -56,7 +57,6 @@ class TaskRunner:
 
     Args:
         definition: the task on the stage, from `define_task`.
-        task: the task.
         variables: NAME=VALUE of the command line.
         arguments: the words behind ``--``.
         events: bus of everything that people see.
@@ -65,12 +65,11 @@ class TaskRunner:
     def __init__(
         self,
         definition: FlowDefinition,
-        task: OnDemandTask,
         variables: Variables,
         arguments: Sequence[str],
         events: EventBus,
     ) -> None:
-        self._definition, self._task = definition, task
+        self._definition, (self._task,) = definition, definition.declared.tasks
         self._variables, self._arguments, self._events = variables, tuple(arguments), events
         self._context: FlowContext | None = None
         self._signal = ""

@@ -222,6 +222,7 @@ class Declarations:
         linked_dirs: directories that recipes share between releases.
         variables: variables of the command line, with their possible values.
         secrets: secrets in the options of recipes.
+        pending_options: values from elsewhere that options of other types wait for, by recipe.
         versions: origin of each recipe, such as ``bundled 0.1.0``, by name.
     """
 
@@ -234,6 +235,7 @@ class Declarations:
     linked_dirs: tuple[str, ...] = ()
     variables: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     secrets: tuple[Secret, ...] = ()
+    pending_options: Mapping[str, tuple[Secret, ...]] = field(default_factory=dict)
     versions: Mapping[str, str] = field(default_factory=dict)
 
     @property

@@ -14,7 +14,8 @@ from capdoit.config.readers import BOOLEAN, STRINGS, STRINGS_BY_NAME, JsonSchema
 from capdoit.config.yaml_nodes import ANY_SIZE
 from capdoit.error_location import locate_error
 from capdoit.errors import ConfigError, RecipeError
-from capdoit.script import NAME, Secret
+from capdoit.hooks.option_texts import parse_text, stand_in
+from capdoit.script import NAME, Secret, SecretText
 from capdoit.text import join_names, make_printable, suggest_name
 
 T = TypeVar("T")
@@ -33,13 +34,19 @@ class OptionType:
     name: str
     accepts: JsonSchema
 
+    @property
+    def is_scalar(self) -> bool:
+        """True if a value may be a single text, number or word."""
+        parts = self.accepts.get("anyOf", [self.accepts])
+        return any("enum" in part or part.get("type") not in ("array", "object", "null") for part in parts)
+
 
 TYPES: Mapping[Any, OptionType] = {
     str: OptionType("string", {"type": "string", "minLength": 1}),
     int: OptionType("integer", {"type": "integer", "minimum": 0, "maximum": ANY_SIZE}),
     float: OptionType("number", {"type": "number"}),
     bool: OptionType("true or false", BOOLEAN),
-    Secret: OptionType("secret (!env NAME)", {"anyOf": [matching(NAME), {"$ref": "#/definitions/elsewhere"}]}),
+    Secret: OptionType("secret (!env NAME)", matching(NAME)),
     RoleNames: OptionType("list of roles", STRINGS),
     tuple[str, ...]: OptionType("list of strings", STRINGS),
     Mapping[str, str]: OptionType("mapping of strings", STRINGS_BY_NAME),
@@ -93,7 +100,8 @@ def read_options(options: type | None, use: RecipeUse, file: str, roles: set[str
     """
     fields = {f.name: f for f in dataclasses.fields(options)} if options else {}
     hints = typing.get_type_hints(options, include_extras=True) if options else {}
-    values = {name: _to_python(value, hints[name]) for name, value in use.options.items() if name in fields}
+    written = {name: value for name, value in use.options.items() if name in fields}
+    values = {name: _to_python(value, hints[name], fields[name]) for name, value in written.items()}
     mistakes = [
         *_unknown_options(use, file, fields),
         *(f"{use.places[n]}: {wrong}" for n, value in values.items() for wrong in _mistakes(n, value, hints[n], roles)),
@@ -127,6 +135,13 @@ def check_options_class(options: object, place: str) -> None:
 def secrets_in_options(options: object) -> list[Secret]:
     """Return the secrets among the options of a recipe."""
     return [value for value in vars(options).values() if isinstance(value, Secret)] if options else []
+
+
+def find_pending_options(options: type | None, use: RecipeUse) -> tuple[Secret, ...]:
+    """Return the values from elsewhere of options whose types are not secrets, as far as they are not known yet."""
+    hints = typing.get_type_hints(options, include_extras=True) if options else {}
+    found = {name: value for name, value in use.options.items() if isinstance(value, Secret) and not value.is_known}
+    return tuple(value for name, value in found.items() if name in hints and not _has_type(value, hints[name]))
 
 
 def run_recipe_code(place: str, code: Callable[[], T]) -> T:
@@ -189,18 +204,20 @@ def _make_options(options: type, values: Mapping[str, object], use: RecipeUse) -
         raise
 
 
-def _to_python(value: object, hint: Any) -> object:
+def _to_python(value: object, hint: Any, field: dataclasses.Field[Any]) -> object:
     """Return a value of deploy.yml with the type that the dataclass expects."""
     if isinstance(value, list):
         return tuple(value)
     if isinstance(value, str) and not _has_type(value, hint) and _has_type((value,), hint):
         return (value,)  # a single string is a list of one
+    if isinstance(value, Secret) and not _has_type(value, hint):
+        return parse_text(value, hint) if value.is_known else stand_in(value, hint, field)
     return float(value) if hint is float and type(value) is int else value
 
 
 def _mistakes(name: str, value: object, hint: Any, roles: set[str]) -> list[str]:
     if not _has_type(value, hint):
-        shown = "a secret" if isinstance(value, Secret) else "not a secret" if hint is Secret else repr(value)
+        shown = value.source.noun if isinstance(value, Secret) else "not a secret" if hint is Secret else repr(value)
         return [f"option {name} is {shown}, expected {find_type(hint).name}"]
     if hint == RoleNames and isinstance(value, tuple):
         return [
@@ -219,7 +236,7 @@ def _has_type(value: object, hint: Any) -> bool:
         return any(_has_type(value, argument) for argument in arguments)
     if hint == RoleNames or origin is tuple:
         return isinstance(value, tuple)
-    return isinstance(value, dict) if origin else type(value) is hint
+    return isinstance(value, dict) if origin else type(value) is hint or (hint is str and isinstance(value, SecretText))
 
 
 def _is_required(field: dataclasses.Field[Any]) -> bool:

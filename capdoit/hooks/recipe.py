@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -11,7 +12,7 @@ from capdoit.config.readers import RecipeUse
 from capdoit.errors import ConfigError, RecipeError
 from capdoit.hooks.declarations import Function, HookRegistry, check_arguments, check_decorator_call
 from capdoit.hooks.hook import Declarations, Hook, Roles, RollbackCheck, role_tuple
-from capdoit.hooks.options import read_options, run_recipe_code, secrets_in_options
+from capdoit.hooks.options import find_pending_options, read_options, run_recipe_code, secrets_in_options
 from capdoit.layout import is_inside
 from capdoit.text import join_names
 
@@ -107,7 +108,7 @@ class Recipe(HookRegistry):
         hooks = [*declared.hooks, *(task.hook for task in declared.tasks)]
         if mistakes := dict.fromkeys(filter(None, (hook.find_pace_mistake() for hook in hooks))):
             raise RecipeError(*(f"{use.place}: recipe {use.name}: {mistake}" for mistake in mistakes))
-        return declared
+        return replace(declared, pending_options={self.recipe: find_pending_options(self.options, use)})
 
     @contextmanager
     def declaration_errors(self) -> Iterator[None]:

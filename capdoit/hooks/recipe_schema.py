@@ -36,4 +36,7 @@ def _describe_option(option: Option) -> JsonSchema:
     default = {} if option.default is None else {"default": option.default}
     required = "required" if option.is_required else ""
     description = "; ".join(filter(None, (option.doc, required)))
-    return {**({"description": description} if description else {}), **default, **option.type.accepts}
+    accepts = option.type.accepts
+    if option.type.is_scalar:  # such a value may come from elsewhere
+        accepts = {"anyOf": [accepts, {"$ref": "#/definitions/elsewhere"}]}
+    return {**({"description": description} if description else {}), **default, **accepts}

@@ -43,6 +43,10 @@ class FlowDefinition:
         """The name of its doit tasks, such as ``deploy:production``."""
         return f"{self.on_demand or self.flow}:{self.stage.name}"
 
+    def find_task(self, name: str) -> FlowTask:
+        """Return the task with this name."""
+        return next(task for task in self.tasks if task.name == name)
+
     def steps_before(self, task: FlowTask) -> list[str]:
         """Return the names of the working steps before a task, in order."""
         return [one.name for one in self.tasks[: self.tasks.index(task)] if not one.hook and not one.is_empty_point]

@@ -40,9 +40,10 @@ def test_the_schema_has_the_settings_and_the_options_of_the_recipes_of_the_proje
     assert options["times"] == {
         "description": "how often, in one breath",
         "default": 2,
-        "type": "integer",
-        "minimum": 0,
-        "maximum": 1000000000,
+        "anyOf": [
+            {"type": "integer", "minimum": 0, "maximum": 1000000000},
+            {"$ref": "#/definitions/elsewhere"},  # such as !env TIMES
+        ],
     }
     assert options["who"]["description"] == "whom to greet; required"
     text = (project.path / "deploy.yml").read_text()

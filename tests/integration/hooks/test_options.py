@@ -6,7 +6,7 @@ import pytest
 
 from capdoit.testing import Project
 from tests.integration.database_recipe import use_recipe
-from tests.support import further
+from tests.support import deploy, further
 
 OPTIONS = """
 @dataclass(frozen=True)
@@ -110,3 +110,76 @@ def test_a_recipe_for_another_capdoit_version_is_listed_as_unusable(project: Pro
     assert "does odd things" not in said
     assert "odd: recipe odd: " in said
     assert "requires capdoit>=99" in said
+
+
+COMPUTED = """
+@dataclass(frozen=True)
+class Options:
+    text: str
+    count: int = 1
+    ratio: float = 0.5
+    is_on: bool = False
+    how: Literal["fast", "slow"] = "fast"
+
+many = Recipe("many", options=Options, linked_dirs=lambda options: [f"public/{options.how}"])
+
+@many.after("published")
+def show(host, options):
+    shown = [len(options.text), options.count + 1, options.ratio * 2, not options.is_on, options.how[::-1]]
+    host.run(["echo", "<", *map(str, shown), ">"])
+"""
+
+
+@pytest.mark.parametrize("tag", ["!env {}", *further("!cmd 'cat {}'")])
+def test_options_of_every_type_may_come_from_elsewhere(project: Project, tag: str) -> None:
+    values = {"text": "hello-there", "count": "12", "ratio": "0.75", "is_on": "yes", "how": "slow"}
+    for name, value in values.items():
+        (project.path / name).write_text(value)
+    use_recipe(project, "many", COMPUTED)
+    options_are(project, f"recipes: {{many: {{{', '.join(f'{name}: {tag.format(name)}' for name in values)}}}}}\n")
+    assert "many.show" in project.doit("list", "--all", check=True).out
+    said = project.doit("deploy:production", env=values if "env" in tag else {}, check=True).out
+    assert "< 11 13 1.5 False wols >" in said
+    assert "hello-there" not in said
+    assert (project.deploy_to("web1") / "current/public/slow").is_symlink()
+
+
+def test_a_rollback_needs_no_option_of_a_recipe_that_has_no_hook_in_it(project: Project) -> None:
+    first, _ = deploy(project), deploy(project)
+    use_recipe(project, "many", COMPUTED.replace('"published"', '"published", flows=("deploy",)'))
+    options_are(project, "recipes: {many: {text: !cmd exit 3, count: !env COUNT}}\n")
+    project.doit("rollback:production", check=True)
+    assert project.current("web1") == first
+    said = project.doit("deploy:production").failed().out
+    assert "recipes.many.text needs the output of `exit 3`, which failed with exit status 3" in said
+    assert "recipes.many.count needs the environment variable COUNT, which is not set" in said
+
+
+def test_a_rollback_whose_hook_has_an_option_that_cannot_be_had_names_it(project: Project) -> None:
+    _, live = deploy(project), deploy(project)
+    use_recipe(project, "many", COMPUTED)
+    options_are(project, "recipes: {many: {text: !cmd exit 3}}\n")
+    said = project.doit("rollback:production").failed().out
+    assert "which failed with exit status 3, for many.show; provide it, or leave them out with skip=" in said
+    assert project.current("web1") == live
+    project.doit("rollback:production", "skip=many.show", check=True)
+
+
+@pytest.mark.parametrize(
+    ("option", "complaint"),
+    [
+        ("count: !cmd echo many", "option count is the output of `echo many`, expected integer"),
+        *further(
+            ("is_on: !cmd echo many", "option is_on is the output of `echo many`, expected true or false"),
+            ("how: !env HOW", "option how is the value of HOW, expected fast or slow"),
+        ),
+    ],
+)
+def test_an_option_from_elsewhere_that_has_another_type_is_refused(
+    project: Project, option: str, complaint: str
+) -> None:
+    use_recipe(project, "many", COMPUTED)
+    options_are(project, f"recipes: {{many: {{text: x, {option}}}}}\n")
+    done = project.doit("deploy:production", env={"HOW": "sloww"})
+    assert done.code
+    assert complaint in done.out
