@@ -238,7 +238,7 @@ class FlowDisplay:
             event: the event.
             now: its time, by the clock of all times here.
         """
-        if change := CHANGES.get(type(event)):
+        if change := DISPLAY_CHANGES.get(type(event)):
             change(self, event, now)
 
 
@@ -374,7 +374,7 @@ def _flow_ended(display: FlowDisplay, event: Event, _: float) -> None:
     display.work = {}
 
 
-CHANGES: dict[type[Event], Callable[[FlowDisplay, Any, float], None]] = {
+DISPLAY_CHANGES: dict[type[Event], Callable[[FlowDisplay, Any, float], None]] = {
     events.FlowStarted: _flow_started,
     events.DrillStarted: _run_started,
     events.CheckStarted: _run_started,

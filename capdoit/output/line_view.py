@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterable
 
 from capdoit import events
 from capdoit.events import Event
-from capdoit.output.console import Console, Line, Tone
-from capdoit.output.console_listener import REPORTS, render_drill_table, render_message
+from capdoit.output.console import Console, Tone
 from capdoit.output.flow_display import FlowDisplay, FlowDisplays, HostWork
 from capdoit.output.folds import begin_fold, end_fold
 from capdoit.output.held_prints import HeldPrints
+from capdoit.output.messages import REPORTS, render_message, write_message
 from capdoit.output.progress_lines import render_progress
 from capdoit.output.step_output import StepOutput
 from capdoit.output.summary import render_summary
@@ -26,6 +25,7 @@ TICK_SECONDS = 0.5
 MOST_NAMES = 20  # hosts that a line names
 # Answers rather than events: they have no time in front, and are shown at every verbosity.
 RESULTS = (
+    *REPORTS,
     events.StepPlanned,
     events.DrillHookSkipped,
     events.DrillFinished,
@@ -66,15 +66,13 @@ class LineView:
                 self._ticker.start()
                 self._show(event, display, now)
             elif _is_always_shown(event):
-                self._write_unmarked(render_message(event, self._console.width))
+                self._show_result(event)
 
     def _show(self, event: Event, display: FlowDisplay, now: float) -> None:
         if isinstance(event, events.HostOutput):
             self._show_output(event, display, self._front(display, now))
         elif isinstance(event, events.FlowFinished):
-            self._write_unmarked(render_summary(display, self._console.size))
-        elif isinstance(event, REPORTS):
-            self._write_unmarked(render_message(event, self._console.width))
+            self._show_summary(display)
         elif isinstance(event, RESULTS):
             self._show_result(event)
         elif isinstance(event, URGENT) or self._choice.verbosity >= Verbosity.STEPS:
@@ -99,13 +97,17 @@ class LineView:
             self._outputs.setdefault(event.run, StepOutput()).add(event.host, event.lines)
 
     def _show_result(self, event: Event) -> None:
-        if isinstance(event, events.DrillFinished):
-            self._console.write_table(render_drill_table(event, self._console.width))
-        self._write_unmarked((f"   {text}", tone) for text, tone in render_message(event))
+        self._end_fold()
+        write_message(self._console, event)
+
+    def _show_summary(self, display: FlowDisplay) -> None:
+        self._end_fold()
+        for text, tone in render_summary(display, self._console.size):
+            self._console.write(text, tone)
 
     def _show_event(self, event: Event, display: FlowDisplay, now: float) -> None:
         if display.started and display.started.is_dry_run:
-            self._write_unmarked((f"   {text}", tone) for text, tone in render_message(event))
+            self._show_result(event)
             return
         front = self._front(display, now)
         self._begin(event, display)
@@ -147,11 +149,6 @@ class LineView:
         self._said_at = time.monotonic()
         for line in text.split("\n"):
             self._console.write(f"{front}{line}".rstrip(), tone)
-
-    def _write_unmarked(self, lines: Iterable[Line]) -> None:
-        self._end_fold()
-        for text, tone in lines:
-            self._console.write(text, tone)
 
     def _front(self, display: FlowDisplay, now: float) -> str:
         return f"{' '.join(filter(None, (format_clock(now - self._displays.began), display.task_name)))}  "

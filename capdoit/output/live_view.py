@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Iterator
 from typing import TextIO, cast
 
 from capdoit import events
 from capdoit.events import Event
 from capdoit.output.console import RUNNING_MARK, Console, Line
-from capdoit.output.console_listener import REPORTS, render_drill_table, render_message
 from capdoit.output.flow_display import FlowDisplay, FlowDisplays, StepDisplay
 from capdoit.output.live_region import render_region
+from capdoit.output.messages import write_message
 from capdoit.output.progress_lines import render_short_progress
 from capdoit.output.redirection import Redirection
 from capdoit.output.screen import Screen
@@ -87,20 +88,17 @@ class LiveView:
             return
         if isinstance(event, events.RunStarted):
             self._console.reserve_width(event.hosts)
-        if isinstance(event, events.DrillFinished):
-            self._console.write_table(render_drill_table(event, self._console.width))
-        for text, tone in self._lines(event):
+        for text, tone in self._render(event):
             self._console.write(text, tone)
+        write_message(self._console, event)
 
-    def _lines(self, event: Event) -> list[Line]:
+    def _render(self, event: Event) -> Iterator[Line]:
+        """Return the lines about the flow itself, which are before the message of the event."""
         if isinstance(event, events.FlowFinished):
-            return [*render_summary(self._display, self._console.size)]
-        if isinstance(event, REPORTS):
-            return [*render_message(event, self._console.width)]
-        messages = ((f"   {text}", tone) for text, tone in render_message(event))
+            return render_summary(self._display, self._console.size)
         if self._display.started and self._display.started.is_dry_run:  # no step is done
-            return [*messages]
-        return [*render_short_progress(event, self._display), *messages]
+            return iter(())
+        return render_short_progress(event, self._display)
 
     # -- the region
 

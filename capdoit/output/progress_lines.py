@@ -30,7 +30,8 @@ def render_progress(event: Event, display: FlowDisplay, shows_hosts: bool) -> It
         return iter(())
     if _is_of_drill(event, display) or _is_told_later(event, display):
         return iter(())
-    return RENDERERS.get(type(event), _not_shown)(event, display)
+    render = PROGRESS.get(type(event))
+    return render(event, display) if render else iter(())
 
 
 def render_short_progress(event: Event, display: FlowDisplay) -> Iterator[Line]:
@@ -43,7 +44,7 @@ def render_short_progress(event: Event, display: FlowDisplay) -> Iterator[Line]:
     if _is_of_drill(event, display) or _is_told_later(event, display):
         return
     if isinstance(event, (events.FlowStarted, events.DrillStarted, events.TaskStarted)):
-        for text, tone in RENDERERS[type(event)](event, display):
+        for text, tone in PROGRESS[type(event)](event, display):
             yield f"{display.name}  {text}", tone
     elif isinstance(event, events.StepFinished) and event.name not in display.skipped:
         width = max(map(len, display.started.tasks if display.started else ()), default=0)
@@ -67,10 +68,6 @@ def _is_told_later(event: Event, display: FlowDisplay) -> bool:
 def _is_notable(event: events.WorkFinished, display: FlowDisplay) -> bool:
     is_of_hook = display.step is not None and display.step.is_hook
     return is_of_hook or event.seconds >= NOTABLE_SECONDS
-
-
-def _not_shown(_: Any, __: FlowDisplay) -> Iterator[Line]:
-    return iter(())
 
 
 def _flow_started(event: events.FlowStarted, _: FlowDisplay) -> Iterator[Line]:
@@ -116,7 +113,7 @@ def _work_finished(event: events.WorkFinished, _: FlowDisplay) -> Iterator[Line]
         yield f"{mark} {event.host} {format_seconds(event.seconds)}", Tone.BAD if event.reason else None
 
 
-RENDERERS: dict[type[Event], Callable[[Any, FlowDisplay], Iterator[Line]]] = {
+PROGRESS: dict[type[Event], Callable[[Any, FlowDisplay], Iterator[Line]]] = {
     events.FlowStarted: _flow_started,
     events.DrillStarted: _started,
     events.TaskStarted: _started,

@@ -229,7 +229,7 @@ class RunRecord:
 
     def apply(self, event: Event, now: float) -> None:
         """Take an event into account; most events change nothing here."""
-        if change := CHANGES.get(type(event)):
+        if change := PAGE_CHANGES.get(type(event)):
             change(self, event, now)
         self.display.apply(event, now)
         self.ended = now
@@ -304,7 +304,7 @@ def _stopped(record: RunRecord, event: events.FlowStopped, _: float) -> None:
     record.report, record.verdict = event.report, Verdict.STOPPED
 
 
-CHANGES: dict[type[Event], Callable[[RunRecord, Any, float], None]] = {
+PAGE_CHANGES: dict[type[Event], Callable[[RunRecord, Any, float], None]] = {
     events.StepFinished: _step_ended,
     events.StepFailed: _step_ended,
     events.WorkStarted: _work_started,

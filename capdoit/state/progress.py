@@ -60,7 +60,7 @@ class Progress:
 
     def apply(self, event: Event) -> None:
         """Take an event into account; most events change nothing here."""
-        if change := CHANGES.get(type(event)):
+        if change := PROGRESS_CHANGES.get(type(event)):
             change(self, event)
 
     @property
@@ -159,7 +159,7 @@ def _warnings_journaled(progress: Progress, _: events.WarningsJournaled) -> None
     progress.journaled_warnings = progress.warning_count
 
 
-CHANGES: dict[type[Event], Callable[[Progress, Any], None]] = {
+PROGRESS_CHANGES: dict[type[Event], Callable[[Progress, Any], None]] = {
     events.Decided: _decided,
     events.HostSurveyed: _surveyed,
     events.LockTaken: _lock_taken,
