@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from capdoit.errors import ConfigError
 
 if TYPE_CHECKING:
-    from capdoit.output.run_record import RunRecord
+    from capdoit.output.page_data import PageData
 
 MARK = "<!doctype html><!-- report of capdoit -->"  # begins each page, and tells it from other files
 FOLDER = "reports"
@@ -79,15 +79,15 @@ def find_pages(pages: Sequence[KeptPage], word: str) -> list[KeptPage]:
     return [page for page in pages if page.run_id.startswith(word) or (digits and page.time.startswith(digits))]
 
 
-def keep_page(folder: Path, record: RunRecord, page: str) -> None:
+def keep_page(folder: Path, data: PageData, page: str) -> None:
     """Write a page to a folder, and remove the oldest ones there.
 
     Raises:
         OSError: the page cannot be written.
     """
-    began_at = record.began_at.astimezone(timezone.utc).strftime(TIME)
-    started = record.started
-    name = f"{began_at}-{started.flow}-{started.stage}-{record.verdict.value}-{started.run}.html"
+    began_at = data.began_at.astimezone(timezone.utc).strftime(TIME)
+    started = data.started
+    name = f"{began_at}-{started.flow}-{started.stage}-{data.verdict.value}-{started.run}.html"
     folder.mkdir(parents=True, exist_ok=True)
     write_page(folder / name, page)
     for old in list_pages(folder)[MOST_KEPT:]:

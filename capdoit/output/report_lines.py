@@ -72,7 +72,7 @@ class ReportLine:
 
 
 @dataclass(frozen=True)
-class Page:
+class TextArea:
     """The place where a report is shown.
 
     Attributes:
@@ -86,15 +86,15 @@ class Page:
     colored: Callable[[str, Tone | None], str] = lambda text, _: text
 
 
-def page_of(console: Console) -> Page:
-    """Return the page of a console: the terminal; or a page without limits and colors, in a pipe."""
+def text_area_of(console: Console) -> TextArea:
+    """Return the text area of a console: the terminal; or an area without limits and colors, in a pipe."""
     size = console.size
-    return Page(size.columns if size else None, size.lines if size else None, console.colored)
+    return TextArea(size.columns if size else None, size.lines if size else None, console.colored)
 
 
 def render_lines(console: Console, lines: Sequence[ReportLine]) -> str:
     """Return the text of lines for a console, wrapped and colored, with secrets masked."""
-    return lay_out([line.masked(console.redact) for line in lines], page_of(console))
+    return lay_out([line.masked(console.redact) for line in lines], text_area_of(console))
 
 
 def as_lines(text: str, kind: Kind = Kind.TEXT) -> list[ReportLine]:
@@ -112,15 +112,15 @@ def as_text(lines: Iterable[ReportLine]) -> str:
     return "\n".join(map(str, lines))
 
 
-def lay_out(lines: Sequence[ReportLine], page: Page) -> str:
-    """Return the text of a report for a page.
+def lay_out(lines: Sequence[ReportLine], area: TextArea) -> str:
+    """Return the text of a report for a text area.
 
     On a terminal, lines are wrapped between words, and of long output only the end stays, so that the report fits one
     screen if possible.
     """
-    if page.height is not None:
-        lines = _shorten_output(lines, page.height - ROWS_BELOW, page.width)
-    return "\n".join(page.colored(row, TONES.get(line.kind)) for line in lines for row in line.wrap(page.width))
+    if area.height is not None:
+        lines = _shorten_output(lines, area.height - ROWS_BELOW, area.width)
+    return "\n".join(area.colored(row, TONES.get(line.kind)) for line in lines for row in line.wrap(area.width))
 
 
 def _shorten_output(lines: Sequence[ReportLine], height: int, width: int | None) -> list[ReportLine]:

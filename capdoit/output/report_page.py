@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING
 from capdoit.output.failure_report import render_failure
 from capdoit.output.flow_display import StepDisplay
 from capdoit.output.html_text import Html, element, join
+from capdoit.output.kept_output import KeptOutput, OutputKind, OutputLine
+from capdoit.output.page_data import OUTSIDE, HostTrack, PageData, Verdict
 from capdoit.output.report_files import MARK
 from capdoit.output.report_timeline import render_bars, render_legend, render_timeline
-from capdoit.output.run_record import OUTSIDE, HostTrack, KeptOutput, OutputKind, OutputLine, RunRecord, Verdict
 from capdoit.output.summary import describe_code, describe_release
 from capdoit.text import group_names, join_names, join_values, make_printable, shorten_revision, strip_colors
 from capdoit.units import format_seconds
@@ -36,24 +37,24 @@ LEAST_WAIT_SECONDS = 0.1
 MOST_ROWS, ROWS_OF_MANY = 20, 8  # of a step that are not folded
 
 
-def render_page(record: RunRecord, commits: Sequence[Gap], redact: Callable[[str], str], log: str) -> str:
+def render_page(data: PageData, commits: Sequence[Gap], redact: Callable[[str], str], log: str) -> str:
     """Return the page.
 
     Args:
-        record: the flow.
+        data: the flow.
         commits: what it changed, as far as the controller knows these commits.
         redact: masks the secrets in the text of an error.
         log: path of the log file, for the reader; empty without a log.
     """
-    title = f"{record.display.name}: {WORDS[record.verdict][0]}"
+    title = f"{data.display.name}: {WORDS[data.verdict][0]}"
     body = (
-        _verdict(record, redact),
-        _facts(record),
-        *_warnings(record),
-        *_commits(record, commits),
-        _section("Timeline", render_legend(), render_timeline(record)),
-        _section("Steps", *_steps(record)),
-        _footer(record, log),
+        _verdict(data, redact),
+        _facts(data),
+        *_warnings(data),
+        *_commits(data, commits),
+        _section("Timeline", render_legend(), render_timeline(data)),
+        _section("Steps", *_steps(data)),
+        _footer(data, log),
     )
     return f"{MARK}\n{element('html', _head(title), element('body', *body), lang='en')}\n"
 
@@ -79,58 +80,58 @@ def _section(heading: str, *content: str) -> Html:
 # -- the verdict
 
 
-def _verdict(record: RunRecord, redact: Callable[[str], str]) -> Html:
-    word, tone = WORDS[record.verdict]
-    heading = element("h1", record.display.name, " ", element("span", word, class_="word"))
-    report = [element("pre", _lines(redact(render_failure(record.report))))] if record.report else []
-    return element("header", heading, *_live(record), *report, class_=f"verdict {tone}")
+def _verdict(data: PageData, redact: Callable[[str], str]) -> Html:
+    word, tone = WORDS[data.verdict]
+    heading = element("h1", data.display.name, " ", element("span", word, class_="word"))
+    report = [element("pre", _lines(redact(render_failure(data.report))))] if data.report else []
+    return element("header", heading, *_live(data), *report, class_=f"verdict {tone}")
 
 
-def _live(record: RunRecord) -> Iterator[Html]:
-    if published := record.display.published:
+def _live(data: PageData) -> Iterator[Html]:
+    if published := data.display.published:
         for release, hosts in group_names(published.releases.items()).items():
-            was = "is" if record.verdict is Verdict.DONE else "became"
+            was = "is" if data.verdict is Verdict.DONE else "became"
             yield element("p", f"{release} {was} live on {hosts}, {format_seconds(published.seconds)} after the start")
-    for host, reason in record.left_out.items():
+    for host, reason in data.left_out.items():
         yield element("p", f"Without {host}: {reason}")
-    if record.display.finished and (undo := record.display.finished.undo):
+    if data.display.finished and (undo := data.display.finished.undo):
         yield element("p", "To go back: ", element("code", undo))
 
 
 # -- who, what, why
 
 
-def _facts(record: RunRecord) -> Html:
-    rows = ((element("dt", name), element("dd", value)) for name, value in _named_facts(record) if value)
+def _facts(data: PageData) -> Html:
+    rows = ((element("dt", name), element("dd", value)) for name, value in _named_facts(data) if value)
     return element("dl", *(part for row in rows for part in row))
 
 
-def _named_facts(record: RunRecord) -> Iterator[tuple[str, str]]:
-    started, decision = record.started, record.display.decision
+def _named_facts(data: PageData) -> Iterator[tuple[str, str]]:
+    started, decision = data.started, data.display.decision
     yield "Who", started.operator
-    yield "When", f"{record.began_at:%A, %Y-%m-%d %H:%M:%S %Z}, took {format_seconds(record.seconds)}"
-    yield "What", describe_code(record.display)
+    yield "When", f"{data.began_at:%A, %Y-%m-%d %H:%M:%S %Z}, took {format_seconds(data.seconds)}"
+    yield "What", describe_code(data.display)
     yield "Why", started.message
     yield "Release", decision.release if decision else ""
-    yield "Before", _live_before(record)
+    yield "Before", _live_before(data)
     yield "Hosts", join_names(started.hosts)
 
 
-def _live_before(record: RunRecord) -> str:
-    return join_values({host: describe_release(one.release, one.revision) for host, one in record.live_before.items()})
+def _live_before(data: PageData) -> str:
+    return join_values({host: describe_release(one.release, one.revision) for host, one in data.live_before.items()})
 
 
-def _warnings(record: RunRecord) -> Iterator[Html]:
-    if texts := record.display.warnings:
+def _warnings(data: PageData) -> Iterator[Html]:
+    if texts := data.display.warnings:
         yield _section("Warnings", element("ul", *(element("li", element("pre", _lines(text))) for text in texts)))
 
 
 # -- commits
 
 
-def _commits(record: RunRecord, changes: Sequence[Gap]) -> Iterator[Html]:
+def _commits(data: PageData, changes: Sequence[Gap]) -> Iterator[Html]:
     if changes:
-        heading = "Commits" if record.display.published else "Commits that did not go live"
+        heading = "Commits" if data.display.published else "Commits that did not go live"
         lists = (part for change in changes for part in _change(change, is_for_all=len(changes) == 1))
         yield _section(heading, *lists)
 
@@ -159,21 +160,21 @@ def _more(commits: Sequence[Commit]) -> list[Html]:
 # -- steps
 
 
-def _steps(record: RunRecord) -> Iterator[Html]:
-    for step in record.display.steps:
-        yield _step(record, step, record.tracks.get(step.name, {}))
-    if tracks := record.tracks.get(OUTSIDE):
+def _steps(data: PageData) -> Iterator[Html]:
+    for step in data.display.steps:
+        yield _step(data, step, data.tracks.get(step.name, {}))
+    if tracks := data.tracks.get(OUTSIDE):
         rows = (_host(element("span", host, class_="host"), track, is_open=False) for host, track in tracks.items())
         yield element("div", element("header", element("h3", "outside of the steps")), *rows, class_="part")
 
 
-def _step(record: RunRecord, step: StepDisplay, tracks: dict[str, HostTrack]) -> Html:
+def _step(data: PageData, step: StepDisplay, tracks: dict[str, HostTrack]) -> Html:
     seconds = format_seconds(step.seconds) if step.seconds is not None else "did not end"
     heading = element("h3", f"{'hook ' if step.is_hook else ''}{step.name}")
-    head = element("header", heading, element("span", seconds, class_="dim"), *_barrier(record, step))
+    head = element("header", heading, element("span", seconds, class_="dim"), *_barrier(data, step))
     opened = next((host for host, track in tracks.items() if track.has_failed), "")
     rows = {
-        host: _host(render_bars(record, step, host, track), track, is_open=host == opened)
+        host: _host(render_bars(data, step, host, track), track, is_open=host == opened)
         for host, track in tracks.items()
     }
     return element("div", head, *_rows(rows, tracks), class_="part")
@@ -191,10 +192,10 @@ def _rows(rows: Mapping[str, Html], tracks: Mapping[str, HostTrack]) -> Iterator
     yield element("details", element("summary", more), *folded)
 
 
-def _barrier(record: RunRecord, step: StepDisplay) -> Iterator[Html]:
+def _barrier(data: PageData, step: StepDisplay) -> Iterator[Html]:
     """Yield the host for which the rest waited, unless they waited for a moment only."""
-    if slowest := record.slowest.get(step.name):
-        tracks = record.tracks[step.name]
+    if slowest := data.slowest.get(step.name):
+        tracks = data.tracks[step.name]
         waited = tracks[slowest].seconds - min(track.seconds for track in tracks.values() if track.spans)
         if waited >= LEAST_WAIT_SECONDS:
             yield element("span", f"the rest waited up to {format_seconds(waited)} for {slowest}", class_="dim")
@@ -221,8 +222,8 @@ def _lines_of(lines: Sequence[OutputLine]) -> Iterator[Html]:
             yield element("span", text, class_=kind.value)
 
 
-def _footer(record: RunRecord, log: str) -> Html:
-    details = f"Run {record.started.run}.{f' Everything that was sent and came back is in {log}.' if log else ''}"
+def _footer(data: PageData, log: str) -> Html:
+    details = f"Run {data.started.run}.{f' Everything that was sent and came back is in {log}.' if log else ''}"
     return element("footer", element("p", details, class_="dim"))
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from capdoit.event_bus import EventBus
 from capdoit.events import Event, FlowStarted, Warned
-from capdoit.output.run_record import RunRecord, Verdict
+from capdoit.output.page_data import PageData, Verdict
 
 if TYPE_CHECKING:
     from capdoit.records.revision_gap import Gap
@@ -46,27 +46,27 @@ class ReportPages:
         find_commits: Callable[[Mapping[str, str], str], Sequence[Gap]],
     ) -> None:
         self._targets, self._events, self._find_commits = targets, events, find_commits
-        self._records: dict[str, RunRecord] = {}
+        self._data: dict[str, PageData] = {}
 
     def __call__(self, event: Event) -> None:
         """Take an event into account, and write the page with the last one of a flow."""
         now = time.monotonic()
         if isinstance(event, FlowStarted) and not (event.is_drill or event.is_dry_run):
-            self._records[event.run] = RunRecord.begin(event, now)
-        elif record := self._records.get(event.run):
-            record.apply(event, now)
-            if record.verdict is not Verdict.RUNNING:
-                del self._records[event.run]
-                self._write(record)
+            self._data[event.run] = PageData.begin(event, now)
+        elif data := self._data.get(event.run):
+            data.apply(event, now)
+            if data.verdict is not Verdict.RUNNING:
+                del self._data[event.run]
+                self._write(data)
 
-    def _write(self, record: RunRecord) -> None:
+    def _write(self, data: PageData) -> None:
         from capdoit.output.report_files import keep_page, report_folder, write_page
 
-        page = self._render(record)
+        page = self._render(data)
         if file := self._targets.file:
             self._warn_of_failure(file, partial(write_page, file, page))
         if folder := report_folder(self._targets.log):
-            self._warn_of_failure(folder, partial(keep_page, folder, record, page))
+            self._warn_of_failure(folder, partial(keep_page, folder, data, page))
 
     def _warn_of_failure(self, place: Path, write: Callable[[], None]) -> None:
         try:
@@ -74,12 +74,12 @@ class ReportPages:
         except OSError as error:
             self._events.emit(Warned(f"the report page cannot be written: {error.filename or place}: {error.strerror}"))
 
-    def _render(self, record: RunRecord) -> str:
+    def _render(self, data: PageData) -> str:
         from capdoit.output.report_page import render_page
 
-        decision, before = record.display.decision, record.live_before
+        decision, before = data.display.decision, data.live_before
         revisions = {host: live.revision for host, live in before.items()}
         found = self._find_commits(revisions, decision.revision) if decision else ()
         commits = self._events.redactor.redact_all(found)  # git read them just now: no event had them
         log = str(self._targets.log) if self._targets.log else ""
-        return render_page(record, commits, self._events.redact_message, log)
+        return render_page(data, commits, self._events.redact_message, log)

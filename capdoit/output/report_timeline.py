@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from capdoit.output.flow_display import StepDisplay
 from capdoit.output.html_text import Html, element
-from capdoit.output.run_record import OUTSIDE, HostTrack, RunRecord, Span
+from capdoit.output.page_data import OUTSIDE, HostTrack, PageData, Span
 from capdoit.units import format_seconds
 
 LEAST_PERCENT = 0.15  # of a bar, which would be invisible otherwise
@@ -35,18 +35,18 @@ class Axis:
         return min(max(100 * seconds / self._seconds, 0.0), 100.0)
 
 
-def render_timeline(record: RunRecord) -> Html:
+def render_timeline(data: PageData) -> Html:
     """Return the timeline of the flow: a row for its steps, and a row for each host."""
-    axis = Axis(record.display.began, record.seconds)
-    names = _row(format_seconds(record.seconds), _picture(_describe_steps(record), *_step_names(record, axis)))
-    hosts = (_host_row(record, axis, host) for host in record.started.hosts)
+    axis = Axis(data.display.began, data.seconds)
+    names = _row(format_seconds(data.seconds), _picture(_describe_steps(data), *_step_names(data, axis)))
+    hosts = (_host_row(data, axis, host) for host in data.started.hosts)
     return element("div", names, *hosts, class_="timeline")
 
 
-def render_bars(record: RunRecord, step: StepDisplay, host: str, track: HostTrack) -> Html:
+def render_bars(data: PageData, step: StepDisplay, host: str, track: HostTrack) -> Html:
     """Return the row of a host in a step, on an axis that ends at the barrier of the step."""
-    axis = Axis(step.began, step.seconds or record.ended - step.began)
-    marks = [_slowest_mark(axis, track)] if host == record.slowest.get(step.name) else []
+    axis = Axis(step.began, step.seconds or data.ended - step.began)
+    marks = [_slowest_mark(axis, track)] if host == data.slowest.get(step.name) else []
     idle = element("rect", x="0", y="40%", width="100%", height="20%", class_="track")
     bars = (_bar(axis, _kind(step, span), step.name, span) for span in track.spans)
     seconds = format_seconds(track.seconds) if track.spans else ""
@@ -72,28 +72,28 @@ def render_legend() -> Html:
     return element("p", *shown, class_="legend")
 
 
-def _host_row(record: RunRecord, axis: Axis, host: str) -> Html:
-    return _row(host, _picture(_describe_host(record, host), *_host_marks(record, axis, host)))
+def _host_row(data: PageData, axis: Axis, host: str) -> Html:
+    return _row(host, _picture(_describe_host(data, host), *_host_marks(data, axis, host)))
 
 
-def _host_marks(record: RunRecord, axis: Axis, host: str) -> Iterator[Html]:
+def _host_marks(data: PageData, axis: Axis, host: str) -> Iterator[Html]:
     """Yield the bars of a host, and the barriers, which continue from row to row."""
-    outside = record.tracks.get(OUTSIDE, {}).get(host, HostTrack())
+    outside = data.tracks.get(OUTSIDE, {}).get(host, HostTrack())
     yield from (_bar(axis, "outside", "outside of the steps", span) for span in outside.spans)
-    for step in record.display.steps:
-        track = record.tracks.get(step.name, {}).get(host, HostTrack())
+    for step in data.display.steps:
+        track = data.tracks.get(step.name, {}).get(host, HostTrack())
         yield from (_bar(axis, _kind(step, span), step.name, span) for span in track.spans)
-        if step.seconds is not None and record.tracks.get(step.name):
+        if step.seconds is not None and data.tracks.get(step.name):
             yield _line(axis.place(step.began + step.seconds), "barrier")
-        if host == record.slowest.get(step.name):
+        if host == data.slowest.get(step.name):
             yield _slowest_mark(axis, track)
-    if published := record.display.published:
-        yield _line(axis.place(record.display.began + published.seconds), "flip")
+    if published := data.display.published:
+        yield _line(axis.place(data.display.began + published.seconds), "flip")
 
 
-def _step_names(record: RunRecord, axis: Axis) -> Iterator[Html]:
-    for step in record.display.steps:
-        width = axis.width(step.seconds or record.ended - step.began)
+def _step_names(data: PageData, axis: Axis) -> Iterator[Html]:
+    for step in data.display.steps:
+        width = axis.width(step.seconds or data.ended - step.began)
         field = element("rect", width="100%", height="100%", class_="name")
         name = element("text", step.name, x="3", y="65%")
         yield element("svg", field, name, x=axis.place(step.began), width=width)
@@ -132,16 +132,16 @@ def _row(name: str, *content: Html) -> Html:
     return element("div", element("span", name, class_="host", title=name), *content, class_="row")
 
 
-def _describe_steps(record: RunRecord) -> str:
-    steps = record.display.steps
+def _describe_steps(data: PageData) -> str:
+    steps = data.display.steps
     return ", ".join(f"{step.name} {format_seconds(step.seconds)}" for step in steps if step.seconds is not None)
 
 
-def _describe_host(record: RunRecord, host: str) -> str:
+def _describe_host(data: PageData, host: str) -> str:
     """Return the picture of a host in words, for readers who do not see it."""
     parts = []
-    for step in record.display.steps:
-        if track := record.tracks.get(step.name, {}).get(host):
-            is_slowest = host == record.slowest.get(step.name)
+    for step in data.display.steps:
+        if track := data.tracks.get(step.name, {}).get(host):
+            is_slowest = host == data.slowest.get(step.name)
             parts.append(f"{step.name} {format_seconds(track.seconds)}{' (slowest)' if is_slowest else ''}")
     return f"{host}: {', '.join(parts)}"

@@ -11,6 +11,7 @@ import pytest
 
 from capdoit.errors import ConfigError
 from capdoit.events import FlowStarted
+from capdoit.output.page_data import PageData, Verdict
 from capdoit.output.report_files import (
     MARK,
     MOST_KEPT,
@@ -21,21 +22,20 @@ from capdoit.output.report_files import (
     report_folder,
     write_page,
 )
-from capdoit.output.run_record import RunRecord, Verdict
 from tests.support import largest_file
 
 NOON = datetime(2026, 11, 28, 12, tzinfo=timezone(timedelta(hours=1)))
 
 
-def record_of(number: int, stage: str = "production") -> RunRecord:
-    """Return the record of a deploy that began some minutes after eleven, in UTC."""
-    record = RunRecord.begin(FlowStarted(stage, ("web1",), "ann", "deploy", "main", "", run=f"{number:016x}"), 0.0)
-    record.began_at, record.verdict = NOON + timedelta(minutes=number), Verdict.DONE
-    return record
+def data_of(number: int, stage: str = "production") -> PageData:
+    """Return the data of a deploy that began some minutes after eleven, in UTC."""
+    data = PageData.begin(FlowStarted(stage, ("web1",), "ann", "deploy", "main", "", run=f"{number:016x}"), 0.0)
+    data.began_at, data.verdict = NOON + timedelta(minutes=number), Verdict.DONE
+    return data
 
 
 def test_a_page_has_the_flow_its_time_its_end_and_its_run_in_its_name(tmp_path: Path) -> None:
-    keep_page(tmp_path / "reports", record_of(30, "eu-west-1"), "page")
+    keep_page(tmp_path / "reports", data_of(30, "eu-west-1"), "page")
     (page,) = list_pages(tmp_path / "reports")
     assert page.file.name == "20261128113000-deploy-eu-west-1-done-000000000000001e.html"
     assert (page.flow, page.stage, page.verdict, page.run_id) == ("deploy", "eu-west-1", "done", f"{30:016x}")
@@ -50,7 +50,7 @@ def test_the_last_pages_are_kept_and_files_of_others_are_never_removed(tmp_path:
     for name in others:
         (tmp_path / name).write_text("mine")
     for number in range(MOST_KEPT + 3):
-        keep_page(tmp_path, record_of(number), "page")
+        keep_page(tmp_path, data_of(number), "page")
     assert [int(page.run_id, 16) for page in list_pages(tmp_path)] == [*range(MOST_KEPT + 2, 2, -1)]
     assert len([*tmp_path.iterdir()]) == MOST_KEPT + len(others)
 
@@ -70,7 +70,7 @@ def test_the_last_pages_are_kept_and_files_of_others_are_never_removed(tmp_path:
 )
 def test_a_page_is_found_by_the_beginning_of_its_run_or_time(tmp_path: Path, word: str, found: list[int]) -> None:
     for number in (30, 31):
-        keep_page(tmp_path, record_of(number), "page")
+        keep_page(tmp_path, data_of(number), "page")
     assert [int(page.run_id, 16) for page in find_pages(list_pages(tmp_path), word)] == found
 
 

@@ -12,9 +12,9 @@ from capdoit.errors import CapdoitError
 from capdoit.events import Event
 from capdoit.output.command_line import CommandLine
 from capdoit.output.failure_report import FailureReport
+from capdoit.output.page_data import PageData
 from capdoit.output.report_files import MARK
 from capdoit.output.report_page import render_page
-from capdoit.output.run_record import RunRecord
 from capdoit.records.revision_gap import Commit, Gap
 from capdoit.redaction import Redactor
 from capdoit.state.decision import Decision
@@ -65,12 +65,12 @@ class Elements(HTMLParser):
 def page_of(*happened: Event, message: str = "", commits: tuple[Gap, ...] = ()) -> Elements:
     """Return the page of a flow; one of these events happens each second."""
     started = events.FlowStarted("production", HOSTS, "ann", "deploy", "main", message, run="1f" * 8)
-    record = RunRecord.begin(started, 0.0)
+    data = PageData.begin(started, 0.0)
     for second, event in enumerate(happened, 1):
-        record.apply(event, float(second))
+        data.apply(event, float(second))
     redactor = Redactor()
     redactor.add(["hunter22"])
-    return Elements(render_page(record, commits, redactor.redact_message, "log/capdoit.log"))
+    return Elements(render_page(data, commits, redactor.redact_message, "log/capdoit.log"))
 
 
 def work(*durations: float) -> list[Event]:
@@ -175,8 +175,8 @@ def test_the_page_allows_only_its_own_style() -> None:
 
 
 def test_every_page_begins_with_the_mark_by_which_it_is_known() -> None:
-    record = RunRecord.begin(events.FlowStarted("production", HOSTS, "ann", "rollback", "", "", run="1f"), 0.0)
-    assert render_page(record, (), str, "").startswith(MARK)
+    data = PageData.begin(events.FlowStarted("production", HOSTS, "ann", "rollback", "", "", run="1f"), 0.0)
+    assert render_page(data, (), str, "").startswith(MARK)
 
 
 def test_the_style_has_no_address_of_the_network() -> None:
