@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from capdoit.testing import Project
-from tests.support import further, write_command_hook
+from tests.support import further, write_command_hook, write_hooks
 from tests.typist import Typist
 
 LONG = "i=0; while [ $i -lt 40 ]; do i=$((i+1)); echo line $i has far more words than fit one row of a terminal; done"
@@ -56,3 +56,25 @@ def test_a_file_of_output_has_the_report_without_colors(project: Project, env: d
     said = (project.path / "said").read_text()
     assert "\x1b" not in said
     assert "line 21 has far more words than fit one row of a terminal\n" in said
+
+
+def test_a_failed_task_of_the_project_tells_its_output_and_that_the_flow_did_not_begin(project: Project) -> None:
+    write_hooks(
+        project,
+        """
+        DOIT_CONFIG = {"reporter": "capdoit"}
+        cap.before("starting", "build")
+        def task_build():
+            return {"actions": ["echo no compiler here; exit 3"]}
+        """,
+    )
+    done = project.doit("deploy:production", "branch=main").failed()
+    assert done.out.splitlines() == [
+        ".  build",
+        "✘ the task build failed",
+        "Command failed: 'echo no compiler here; exit 3' returned 3",
+        "    no compiler here",
+        "✘ deploy:production did not begin, since build failed. No host was touched.",
+        "Once fixed, run: doit deploy:production branch=main",
+    ]
+    assert "did not begin" not in project.doit("build").failed().out
