@@ -37,11 +37,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from capdoit import HostError, Recipe, Release, RoleNames
+from capdoit.recipes._systemd import Units
 
 if TYPE_CHECKING:
     from capdoit import Host
 
-SYSTEMD_SCRIPT = Path(__file__).with_name("systemd.sh").read_text(encoding="utf-8")
 SCRIPT = Path(__file__).with_name("php_fpm.sh").read_text(encoding="utf-8")
 
 
@@ -86,8 +86,7 @@ def reload(host: Host, release: Release, options: Options) -> None:
         _run_script(host, release, "test", *options.test, failure="the configuration is wrong; PHP-FPM is not reloaded")
     settle = f"{options.settle:g}"
     if options.services:
-        limits = [str(options.patience), settle, "system"]
-        host.run(["sh", "-c", SYSTEMD_SCRIPT, "php_fpm", "reload", *limits, *options.services])
+        Units(options.services, patience=options.patience, settle=options.settle).run(host, "reload")
     if options.pid_file:
         path = options.pid_file if options.pid_file.startswith("/") else f"{release.deploy_to}/{options.pid_file}"
         _run_script(host, release, "signal", path, settle, failure="PHP-FPM could not be reloaded")

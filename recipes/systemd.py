@@ -13,15 +13,13 @@ a unit is not active, the flow fails and the unit's last journal lines are shown
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from capdoit import Recipe, RoleNames
+from capdoit.recipes._systemd import Units, check_units
 
 if TYPE_CHECKING:
     from capdoit import Host
-
-SCRIPT = Path(__file__).with_name("systemd.sh").read_text(encoding="utf-8")
 
 
 @dataclass(frozen=True)
@@ -39,8 +37,7 @@ class Options:
 
     def __post_init__(self) -> None:
         """Check that there is a unit to restart."""
-        if not self.units:
-            raise ValueError("units must not be empty")
+        check_units(self.units)
 
 
 systemd = Recipe("systemd", options=Options)
@@ -54,6 +51,4 @@ systemd = Recipe("systemd", options=Options)
 )
 def restart(host: Host, options: Options) -> None:
     """Restart the units and wait until they are active."""
-    manager = "user" if options.user_units else "system"
-    limits = [str(options.patience), f"{options.settle:g}"]
-    host.run(["sh", "-c", SCRIPT, "systemd", options.action, *limits, manager, *options.units])
+    Units(options.units, options.user_units, options.patience, options.settle).run(host, options.action)

@@ -34,6 +34,8 @@ if [ "${1:-}" = real ]; then
     need bundle bundler
     need rbenv rbenv
     need crontab cron
+    need redis-server redis-server
+    need sidekiq ruby-sidekiq
     ruby -e 'require "sprockets/railtie"; require "sqlite3"' 2>/dev/null ||
         missing="$missing ruby-sprockets-rails ruby-sqlite3"
 fi

@@ -1,6 +1,7 @@
 # shellcheck shell=sh
 # Run an action of systemctl on units, wait until all are active, and check again a moment later that they still are.
-# Print the journal of a unit that is not active.
+# Print the journal of a unit that is not active. The actions "stop" and "kill-SIGNAL" are only for units that are active,
+# and nothing is awaited: a worker that got a signal, or is stopping, first finishes its work.
 # Arguments: the action, the seconds to wait, the seconds to stay active, "system" or "user", the units.
 action=$1 patience=$2 settle=$3 manager=$4
 shift 4
@@ -29,6 +30,29 @@ fail() {
     exit 1
 } >&2
 
+# Argument: a unit that may be active.
+quiet() {
+    case $(print_state "$1") in
+        active | reloading) ;;
+        *)
+            echo "$1 does not run"
+            return
+            ;;
+    esac
+    case $action in
+        stop) $as_root systemctl $user --no-block stop -- "$1" ;;
+        *) $as_root systemctl $user --kill-who=main --signal="${action#kill-}" kill -- "$1" ;;
+    esac
+}
+
+case $action in
+    stop | kill-*)
+        for unit; do
+            quiet "$unit" || exit
+        done
+        exit 0
+        ;;
+esac
 if ! $as_root systemctl $user "$action" -- "$@"; then
     for unit; do
         state=$(print_state "$unit")

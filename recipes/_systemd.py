@@ -1,0 +1,65 @@
+"""Units of systemd, for the recipe systemd and for other recipes whose programs are units."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from capdoit import Host
+
+SCRIPT = Path(__file__).with_name("_systemd.sh").read_text(encoding="utf-8")
+
+
+@dataclass(frozen=True)
+class Units:
+    """Units of one host.
+
+    Attributes:
+        names: their names.
+        are_of_user: they are units of the login user instead of the system.
+        patience: seconds to wait until a unit is active.
+        settle: seconds that a unit must stay active.
+    """
+
+    names: tuple[str, ...]
+    are_of_user: bool = False
+    patience: int = 30
+    settle: float = 1.0
+
+    def run(self, host: Host, action: str) -> None:
+        """Run an action of systemctl, such as ``restart``, and wait until all units are active and stay active.
+
+        Raises:
+            HostError: a unit is not active afterwards.
+        """
+        self._run_script(host, action)
+
+    def quiet(self, host: Host, signal: str) -> None:
+        """Let the units finish their work and take no more; units that are not active are left as they are.
+
+        Args:
+            host: the host.
+            signal: the signal for the main process; empty to stop the units, without waiting.
+
+        Raises:
+            HostError: systemctl refused.
+        """
+        self._run_script(host, f"kill-{signal}" if signal else "stop")
+
+    def _run_script(self, host: Host, action: str) -> None:
+        manager = "user" if self.are_of_user else "system"
+        limits = [str(self.patience), f"{self.settle:g}"]
+        host.run(["sh", "-c", SCRIPT, "systemd", action, *limits, manager, *self.names])
+
+
+def check_units(units: Sequence[str]) -> None:
+    """Check that there is a unit.
+
+    Raises:
+        ValueError: there is none.
+    """
+    if not units:
+        raise ValueError("units must not be empty")

@@ -1,0 +1,126 @@
+"""The recipes of workers with real workers as units of a real systemd: which release does which job."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import socket
+import subprocess
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from capdoit.testing import Stages, StageUnderTest, processes
+from tests.recipes.systemd_manager import Manager, running_manager
+
+pytestmark = pytest.mark.real
+# A job that writes which release has done it.
+SIDEKIQ_JOBS = """
+require "sidekiq"
+Sidekiq.configure_server {{ |config| config.redis = {{ url: "{redis}" }} }}
+class Note
+  include Sidekiq::Worker
+  def perform(name)
+    File.write("{done}/#{{name}}", "{release}")
+  end
+end
+"""
+SIDEKIQ_UNIT = """
+[Service]
+Type=notify
+WorkingDirectory={current}
+ExecStart=/usr/bin/sidekiq -r ./jobs.rb -c 1 -t 5
+TimeoutStopSec=15
+"""
+# In the middle of a flow, a job is put into the queue, and nobody does it for two seconds.
+ENQUEUE = """
+import pathlib, time
+
+@cap.before("publishing")
+def enqueue(host, flow):
+    name = f"during-{flow.name}-{len(list(pathlib.Path('%(done)s').iterdir()))}"
+    host.run(["%(enqueue)s", name])
+    time.sleep(2)
+    assert not pathlib.Path("%(done)s", name).exists(), "a quiet worker has done a job"
+    if pathlib.Path("%(done)s", "fail").exists():
+        raise RuntimeError("as the test wants it")
+"""
+
+
+@pytest.fixture
+def manager() -> Iterator[Manager]:
+    with running_manager() as running:
+        yield running
+
+
+def start_stage(stage: Stages, manager: Manager, recipe: str, enqueue: str, files: dict[str, str]) -> StageUnderTest:
+    """Return a stage with one host, whose worker is a unit of the manager."""
+    done = manager.place / "done"
+    done.mkdir()
+    program = manager.place / "enqueue"
+    program.write_text(f"#!/bin/sh\n{enqueue}\n")
+    program.chmod(0o755)
+    recipes = {recipe: {"units": ["worker.service"], "user_units": True, "settle": 0.5}}
+    shop = stage(hosts=1, recipes=recipes, files=files, dodo=ENQUEUE % {"done": done, "enqueue": program})
+    shop.stand_in("systemctl", script=manager.systemctl)
+    return shop
+
+
+def done_by(manager: Manager, name: str) -> str:
+    """Wait until a job is done, and return the release that has done it."""
+    file = manager.place / "done" / name
+    assert processes.wait_until(60, file.exists), f"{name} was not done"
+    return file.read_text().strip()
+
+
+def play(shop: StageUnderTest, manager: Manager, write: Callable[[str], dict[str, str | bytes | None]]) -> None:
+    """Deploy twice, fail once, and roll back: the job of each flow is done by the release that is live after it."""
+    enqueue = str(manager.place / "enqueue")
+    shop.deploy().ok()
+    assert done_by(manager, "during-deploy-0") == "first"
+    shop.commit(write("second"))
+    shop.deploy().ok()
+    assert done_by(manager, "during-deploy-1") == "second"
+    (manager.place / "done/fail").touch()
+    assert "as the test wants it" in shop.deploy().failed().out
+    assert done_by(manager, "during-deploy-3") == "second"
+    (manager.place / "done/fail").unlink()
+    shop.rollback().ok()
+    assert done_by(manager, "during-rollback-3") == "first"
+    subprocess.run([enqueue, "at-last"], check=True)
+    assert done_by(manager, "at-last") == "first"
+
+
+@pytest.fixture
+def redis(tmp_path: Path) -> Iterator[str]:
+    """Yield the URL of a real redis-server."""
+    program = shutil.which("redis-server")
+    assert program, "this test needs redis-server: apt-get install redis-server"
+    with closing(socket.socket()) as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    command = [program, "--port", str(port), "--save", "", "--dir", str(tmp_path)]
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL) as server:
+        ping = ["redis-cli", "-p", str(port), "ping"]
+        assert processes.wait_until(
+            60, lambda: subprocess.run(ping, capture_output=True, check=False).stdout == b"PONG\n"
+        )
+        yield f"redis://127.0.0.1:{port}/0"
+        server.terminate()
+
+
+def test_sidekiq_does_each_job_with_the_live_release(stage: Stages, manager: Manager, redis: str) -> None:
+    assert shutil.which("sidekiq"), "this test needs sidekiq: apt-get install ruby-sidekiq"
+    done = manager.place / "done"
+
+    def write(release: str) -> dict[str, str | bytes | None]:
+        return {"jobs.rb": SIDEKIQ_JOBS.format(redis=redis, done=done, release=release)}
+
+    job = json.dumps({"class": "Note", "args": ["NAME"], "queue": "default", "jid": "JID", "retry": True})
+    port = redis.rpartition(":")[2].partition("/")[0]
+    fill = f"""sed "s/NAME/$1/; s/JID/$1/" <<'JOB' | redis-cli -p {port} -x lpush queue:default\n{job}\nJOB"""
+    shop = start_stage(stage, manager, "sidekiq", fill, {name: str(text) for name, text in write("first").items()})
+    manager.write_unit("worker.service", SIDEKIQ_UNIT.format(current=shop.host().deploy_to / "current"))
+    play(shop, manager, write)
