@@ -160,6 +160,10 @@ def _format_keywords(hint: Hint) -> Iterator[str]:
         yield "primary=True"
     if hint.runs_here:
         yield "once=True"
+    elif hint.at_once and not hint.is_for_primary:
+        yield f"at_once={hint.at_once}"
+        if hint.wait_seconds:
+            yield f"wait={hint.wait_seconds}"
 
 
 def _choose_arguments(stub: Stub) -> list[str]:

@@ -4,6 +4,8 @@
 #
 # Environment: CAPDOIT_CAPFILE is the Capfile of the project; CAPDOIT_MARK is the mark.
 
+abort "Capistrano 3 is needed" unless defined?(Capistrano::DSL)
+
 require "json"
 require "set"
 

@@ -47,6 +47,7 @@ class PluginRule:
         options: the options of the recipe, each with the setting that it is made from.
         settings: a pattern of the names of the plugin's settings.
         understood: names of settings that need no option, because `make` reads them or the recipe decides itself.
+        once: what to do once, before the first deploy; empty for nothing.
         make: returns further options of the recipe, given the stage.
         instead: what to use instead of the plugin, if it is not a recipe, or what else to know.
         needs_secret: whether the recipe needs a secret that the operator has to set first.
@@ -59,6 +60,7 @@ class PluginRule:
     options: Mapping[str, str] = field(default_factory=dict)
     settings: str = "$^"
     understood: tuple[str, ...] = ()
+    once: str = ""
     make: Callable[[CapistranoStage], Mapping[str, Any]] = lambda _: {}
     instead: str = ""
     needs_secret: bool = False
@@ -130,9 +132,16 @@ def _clean_version(text: str) -> str:
     return re.sub(r"^(?:ruby-|v)|@.*$", "", text)
 
 
-def choose_laravel_migrations(stage: CapistranoStage) -> dict[str, Any]:
-    """Return whether migrations are applied: the plugin does so only where the project hooks its task."""
-    return {"migrate": any(hook.task == "laravel:migrate" for hook in stage.hooks), **_choose_migration_role(stage)}
+def choose_migrations(stage: CapistranoStage) -> dict[str, Any]:
+    """Return whether migrations are applied: the PHP plugins do so only where the project hooks their task."""
+    is_hooked = any(re.match(r"(?:laravel|artisan|symfony|doctrine):.*migrat", hook.task) for hook in stage.hooks)
+    return {"migrate": is_hooked, **_choose_migration_role(stage)}
+
+
+def choose_whenever_command(stage: CapistranoStage) -> dict[str, Any]:
+    """Return the command with which whenever prints the jobs of a stage."""
+    environment = stage.value("whenever_environment") or stage.value("rails_env") or stage.name
+    return {"command": ["bundle", "exec", "whenever", "--set", f"environment={environment}"]}
 
 
 def _choose_migration_role(stage: CapistranoStage) -> dict[str, Any]:

@@ -9,10 +9,11 @@ from capdoit.capistrano.plugin_rule import (
     RUNTIMES,
     PluginRule,
     choose_django_roles,
-    choose_laravel_migrations,
+    choose_migrations,
     choose_puma_unit,
     choose_rails_parts,
     choose_runtimes,
+    choose_whenever_command,
     install_modules_only,
 )
 from capdoit.capistrano.project import CapistranoStage
@@ -116,6 +117,7 @@ PLUGINS: tuple[PluginRule, ...] = (
         features="capistrano/symfony",
         recipe="symfony",
         options={"console": "symfony_console_path", "env": "symfony_env", "roles": "symfony_roles"},
+        make=choose_migrations,
         settings=r"symfony_\w+|app_path|web_path|bin_path|config_path|cache_path|log_path|app_config_path|var_path"
         r"|sessions_path|assets_install_\w+|controllers_to_clear|sensio_\w+",
     ),
@@ -125,7 +127,7 @@ PLUGINS: tuple[PluginRule, ...] = (
         recipe="laravel",
         options={"roles": "laravel_roles", "linked_dirs": "laravel_linked_dirs"},
         settings=r"laravel_\w+",
-        make=choose_laravel_migrations,
+        make=choose_migrations,
     ),
     PluginRule(
         gem="capistrano-wp, -wpcli",
@@ -195,6 +197,9 @@ PLUGINS: tuple[PluginRule, ...] = (
         recipe="cron",
         options={"roles": "whenever_roles"},
         settings=r"whenever_\w+",
+        understood=("whenever_environment", "whenever_identifier", "whenever_command"),
+        make=choose_whenever_command,
+        once="remove the block of whenever from the crontab of each host: it begins with # Begin Whenever",
         instead="run `bundle exec whenever --update-crontab` in a hook after published",
     ),
     PluginRule(

@@ -93,8 +93,9 @@ class RecipeChooser:
             why = join_reasons(f"no recipe {rule.recipe} is installed" if rule.recipe else "", rule.instead)
             return None, [Omission(rule.gem, why, place)]
         known = {option.name: option for option in describe_options(recipe.recipe.options)}
-        own = [one for one in settings if one.place]
+        own = [one for one in settings if one.place or _names_roles(one, rule)]
         options, missing = _convert_options(rule, stage, own, known)
+        missing += [Omission(rule.gem, rule.once, place)] if rule.once else []
         made = {name: value for name, value in rule.make(stage).items() if name in known}
         chosen = _without_defaults({**made, **options}, known)
         if rule.needs_secret:
@@ -127,6 +128,11 @@ def _find_used_rules(stage: CapistranoStage) -> list[PluginRule]:
         if rule.is_used_by(stage):
             found.setdefault(rule.gem, rule)
     return [*found.values()]
+
+
+def _names_roles(setting: CapistranoSetting, rule: PluginRule) -> bool:
+    """Return whether a setting is the roles of a recipe: the plugin's default may be others than the recipe's."""
+    return rule.options.get("roles") == setting.name
 
 
 def _wait_for_secret(

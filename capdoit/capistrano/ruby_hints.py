@@ -10,7 +10,8 @@ ON = re.compile(r"\bon[ (]+(?:release_)?roles?[ (]+(.*?)(?:\)|\bdo\b|$)", re.MUL
 PRIMARY = re.compile(r"\bon[ (]+primary[ (]+:?[\"']?(\w+)")
 ROLE = re.compile(r":(\w+)|[\"'](\w+)[\"']|%[wi][\[({]([^\])}]*)")
 ANY_ON = re.compile(r"\bon[ (]")
-TURNS = re.compile(r"in: *:sequence|in: *:groups")
+TURNS = re.compile(r"\bin: *:(sequence|groups)")
+LIMIT, WAIT = re.compile(r"\blimit: *(\d+)"), re.compile(r"\bwait: *(\d+)")
 # What tasks of many projects do, and what does it here.
 RECIPES = (
     (re.compile(r"tmp/restart\.txt|passenger-config"), "recipe passenger restarts the application so"),
@@ -35,12 +36,16 @@ class Hint:
         roles: roles of its hosts; empty for all hosts.
         is_for_primary: whether it runs on the primary of the roles.
         runs_here: whether it runs on the controller: it has no `on`.
+        at_once: number of hosts that it runs on at the same time; 0 for all.
+        wait_seconds: pause between these groups of hosts.
         remarks: sentences for the operator.
     """
 
     roles: tuple[str, ...] = ()
     is_for_primary: bool = False
     runs_here: bool = False
+    at_once: int = 0
+    wait_seconds: int = 0
     remarks: tuple[str, ...] = ()
 
 
@@ -59,6 +64,8 @@ def guess_from_ruby(lines: Sequence[str], roles: Collection[str], recipes: Colle
         roles=tuple(role for role in named if role in roles) if "all" not in named else (),
         is_for_primary=bool(primary),
         runs_here=not ANY_ON.search(text),
+        at_once=_find_at_once(text),
+        wait_seconds=_find_number(WAIT, text, 0) if TURNS.search(text) else 0,
         remarks=tuple(_find_remarks(text, recipes)),
     )
 
@@ -69,7 +76,17 @@ def _list_roles(text: str) -> list[str]:
 
 
 def _find_remarks(text: str, recipes: Collection[str]) -> list[str]:
-    fitting = [remark for pattern, remark in RECIPES if pattern.search(text) and remark.split()[1] in recipes]
-    if TURNS.search(text):
-        fitting.append("Capistrano does this on one host, or one group of hosts, after the other")
-    return fitting
+    return [remark for pattern, remark in RECIPES if pattern.search(text) and remark.split()[1] in recipes]
+
+
+def _find_at_once(text: str) -> int:
+    """Return the size of the groups of hosts that take turns; 0 if all hosts run at the same time."""
+    turns = TURNS.search(text)
+    if not turns:
+        return 0
+    return 1 if turns[1] == "sequence" else _find_number(LIMIT, text, 2)  # SSHKit's default
+
+
+def _find_number(pattern: re.Pattern[str], text: str, default: int) -> int:
+    found = pattern.search(text)
+    return int(found[1]) if found else default

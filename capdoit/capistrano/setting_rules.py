@@ -21,6 +21,7 @@ from capdoit.config.readers import APPLICATION
 from capdoit.layout import is_inside
 from capdoit.script import NAME
 from capdoit.sources import EnvironmentVariable
+from capdoit.url_credentials import find_url_passwords, without_secrets
 
 # Settings with an equal name and meaning, in the order in which deploy.yml has them.
 SAME = (
@@ -93,12 +94,15 @@ def convert_settings(stage: CapistranoStage, used: Collection[str]) -> StageDraf
     draft = StageDraft()
     for name in SAME:
         setting = stage.settings.get(name)
-        if setting and setting.place:
+        if setting and (setting.place or name.startswith("linked_")):  # plugins link directories, too
             _take(setting, draft, draft.settings, CLEANERS.get(name, lambda setting: setting.value))
     for setting in stage.settings.values():
         if setting.name not in (*SAME, *SSH, *used) and setting.place:
             _take_other(setting, draft)
     _drop_nested_links(draft, stage)
+    if find_url_passwords(str(stage.value("repo_url", ""))):
+        why = "its password is not written; write repo_url: !env NAME, with the URL in that variable"
+        draft.omissions.append(Omission("set :repo_url", why, stage.settings["repo_url"].place))
     _take_ssh_options(stage, draft)
     draft.omissions += _find_sshkit_settings(stage)
     return draft
@@ -176,6 +180,10 @@ def _as_text(value: Any) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
+def _clean_url(setting: CapistranoSetting) -> Any:
+    return without_secrets(str(setting.value)) if not setting.variables else setting.value
+
+
 def _clean_number(setting: CapistranoSetting) -> Any:
     return int(setting.value) if str(setting.value).isdigit() else setting.value
 
@@ -184,6 +192,7 @@ CLEANERS: Mapping[str, Callable[[CapistranoSetting], Any]] = {
     "application": _clean_application,
     "deploy_to": _clean_deploy_to,
     "keep_releases": _clean_number,
+    "repo_url": _clean_url,
     "linked_files": _clean_paths,
     "linked_dirs": _clean_paths,
     "default_env": _clean_environment,

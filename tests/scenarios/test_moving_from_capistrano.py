@@ -130,7 +130,4 @@ def test_a_project_moves_with_its_releases_and_can_move_back(moving: Moving) -> 
     assert os.readlink(moving.project.deploy_to("web1") / "current/log") == f"{shared}/log"
     assert moving.live_after("rollback:production") == second
     assert moving.live_after("rollback:production") == first
-
-    fourth = moving.cap("deploy")
-    assert fourth > third
-    assert moving.live_after("rollback:production") == first
+    assert moving.cap("deploy") > third

@@ -56,7 +56,7 @@ def test_a_rails_application_with_assets_yarn_and_sidekiq(tmp_path: Path) -> Non
     assert used["bundler"] == {"without": ["development", "test", "ci"]}
     assert used["node"] == {"build": [], "dev_dependencies": "omit", "directory": "client"}
     assert used["rails"] == {"keep_assets": 2, "conditionally_migrate": True, "rails_env": "production"}
-    assert used["systemd"] == {"units": ["shop_puma_production.service"]}
+    assert used["systemd"] == {"units": ["shop_puma_production.service"], "roles": ["web"]}
     assert "# notify: {url: !env SLACK_WEBHOOK}" in converted.deploy
     assert "very-secret" not in converted.deploy + converted.dodo + converted.out
 
@@ -108,6 +108,7 @@ def test_a_rails_application_on_hosts_that_an_api_lists(tmp_path: Path, cloud: s
     assert_recipes(converted, "bundler", "rails", "passenger")
 
 
+@pytest.mark.extended("variant")
 def test_an_api_that_does_not_answer_leaves_an_example_host(tmp_path: Path) -> None:
     env = {"CLOUD_API": "http://127.0.0.1:1", "no_proxy": "127.0.0.1"}
     converted = convert(copy_project("cloud", tmp_path), env=env)

@@ -1,6 +1,10 @@
 # A stand-in for capistrano3-puma 6 with its plugin for systemd.
 module Capistrano
   class Puma < Capistrano::Plugin
+    def set_defaults
+      set_if_empty :puma_role, :web
+    end
+
     def define_tasks
       namespace(:puma) { task(:smart_restart) { on(roles(fetch(:puma_role, :web))) { execute :systemctl } } }
     end

@@ -1,0 +1,102 @@
+"""`doit cap install --from-capistrano`: which files it writes, what it refuses, and how it reads a project."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from capdoit.testing import Completed
+from tests.integration.capistrano.conversions import convert, run_doit, write_project
+from tests.support import further
+
+ONE = 'server "web1.example.com", roles: %w[web]\n'
+
+
+def install(folder: Path, *options: str) -> Completed:
+    return run_doit(folder, {}, "cap", "install", "--from-capistrano", *options)
+
+
+def written(folder: Path) -> set[str]:
+    return {path.name for path in folder.iterdir()} - {"Capfile", "config", ".capdoit", "__pycache__"}
+
+
+def test_files_that_exist_are_kept_and_new_ones_are_written_next_to_them(tmp_path: Path) -> None:
+    folder = write_project(tmp_path / "shop")
+    (folder / "deploy.yml").write_text("mine")
+    (folder / "dodo.py").write_text("1 / 0")
+    out = convert(folder).out
+    assert (folder / "deploy.yml").read_text() == "mine"
+    assert (folder / "dodo.py").read_text() == "1 / 0"
+    assert "application: shop" in (folder / "deploy.from-capistrano.yml").read_text()
+    assert 'load("deploy.from-capistrano.yml")' in (folder / "dodo.from-capistrano.py").read_text()
+    assert "deploy.from-capistrano.yml loads: production (1 host)" in out
+    refused = install(folder).failed(3).out
+    assert "deploy.from-capistrano.yml exist; move one of them away; nothing was written" in refused
+
+
+@pytest.mark.extended("detail")
+def test_only_the_named_stages_are_read(tmp_path: Path) -> None:
+    folder = write_project(tmp_path / "shop", production=ONE, staging=ONE, broken="raise 'never loaded'\n")
+    converted = convert(folder, "production", "staging")
+    assert [*converted.config.stages] == ["production", "staging"]
+    assert converted.config.default_stage == "staging"
+
+
+@pytest.mark.parametrize(
+    ("stages", "words", "message"),
+    [
+        ({"production": ONE}, ["prodcution"], "no stage prodcution; did you mean production?"),
+        *further(
+            ({"check": ONE, "live": ONE}, [], "config/deploy/check.rb: check cannot be a stage here"),
+            ({"production": "raise 'no vault'\n"}, [], ""),
+        ),
+    ],
+)
+def test_mistakes_are_refused_before_anything_is_written(
+    tmp_path: Path, stages: dict[str, str], words: list[str], message: str
+) -> None:
+    folder = write_project(tmp_path / "shop", **stages)
+    if not message:
+        (folder / "config/deploy.rb").write_text("raise 'no vault'\n")
+        message = "no vault"
+    assert message in install(folder, *words).failed(3).out
+    assert written(folder) == set()
+
+
+@pytest.mark.extended("detail")
+def test_without_a_capfile_or_a_stage_there_is_nothing_to_read(tmp_path: Path) -> None:
+    folder = tmp_path / "shop"
+    folder.mkdir()
+    assert "has no Capfile: --from-capistrano reads it; nothing was written" in install(folder).failed(3).out
+    (folder / "Capfile").touch()
+    assert "config/deploy has no stage (*.rb); nothing was written" in install(folder).failed(3).out
+    assert "--cap is for --from-capistrano" in run_doit(folder, {}, "cap", "install", "--cap", "cap").failed(3).out
+
+
+def test_without_ruby_plain_lines_are_read_as_text(tmp_path: Path) -> None:
+    deploy = 'set :deploy_to, "/srv/shop"\nset :branch, `git branch`\nappend :linked_dirs, "log"\n'
+    folder = write_project(tmp_path / "shop", 'require "capistrano/bundler"\n', deploy, production=ONE)
+    converted = convert(folder, "--cap", "none")
+    assert "as text, without Ruby: plain lines only" in converted.out
+    assert "config/deploy.rb:4: not read: set :branch: it is computed by Ruby" in converted.out
+    assert converted.config.stages["production"].linked_dirs == ("log",)
+    assert converted.recipes() == {"bundler": {}}
+
+
+@pytest.mark.extended("detail")
+def test_capistrano_of_a_bundle_is_run_with_bundler(tmp_path: Path) -> None:
+    folder = write_project(tmp_path / "shop", production=ONE)
+    (folder / "Gemfile").write_text('gem "capistrano"\n')
+    out = convert(folder).out
+    assert "Reading the stage production with `bundle exec cap`; no host is contacted." in out
+
+
+@pytest.mark.extended("detail")
+def test_mistakes_in_what_was_written_are_reported_with_their_lines(tmp_path: Path) -> None:
+    folder = write_project(tmp_path / "shop", production=ONE)
+    (folder / "config/deploy.rb").write_text('set :application, "shop"\n')
+    out = install(folder).failed(3).out
+    assert "no repo_url, which transfer: git needs" in out
+    assert "Next: correct these mistakes in the files" in out
+    assert written(folder) >= {"deploy.yml", "dodo.py"}

@@ -1,0 +1,189 @@
+"""Settings and servers of Capistrano become settings and hosts, and what cannot be carried over has a reason."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from capdoit.capistrano.environment_values import CannotBeWrittenError, name_variables
+from capdoit.capistrano.project import CapistranoServer, CapistranoSetting, CapistranoStage, Place
+from capdoit.capistrano.servers import convert_servers
+from capdoit.capistrano.setting_rules import StageDraft, convert_settings
+from capdoit.capistrano.ssh_options import convert_ssh_options
+from capdoit.sources import EnvironmentVariable
+
+HERE = Place("config/deploy.rb", 1)
+
+
+def draft(*settings: CapistranoSetting, **values: Any) -> StageDraft:
+    """Convert settings of the project."""
+    plain = {name: CapistranoSetting(name=name, value=value, place=HERE) for name, value in values.items()}
+    stage = CapistranoStage(name="production", settings={**plain, **{one.name: one for one in settings}})
+    return convert_settings(stage, used=())
+
+
+def values_of(drafted: StageDraft) -> dict[str, Any]:
+    return {name: written.value for name, written in drafted.settings.items()}
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "expected"),
+    [
+        ("deploy_to", "/srv/shop/", "/srv/shop"),
+        ("deploy_to", "apps/shop", "~/apps/shop"),
+        ("keep_releases", "3", 3),
+        ("linked_dirs", ["log", "./tmp/", ["log"], None], ["log", "tmp"]),
+        ("linked_files", ".env", [".env"]),
+        ("default_env", {"DEBUG": False, "PORT": 80, "not a name": 1}, {"DEBUG": "false", "PORT": "80"}),
+        ("repo_url", "https://ann:secret@git.example.com/a.git", "https://ann@git.example.com/a.git"),
+    ],
+)
+def test_a_value_is_written_as_deploy_yml_needs_it(name: str, value: Any, expected: Any) -> None:
+    assert values_of(draft(**{name: value}))[name] == expected
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "reason"),
+    [
+        ("application", "my shop", "has characters other than"),
+        ("linked_files", ["../secret"], "is not a path inside the release"),
+        ("branch", {"ruby": "Object"}, "its value is a Ruby object (Object)"),
+        ("current_directory", "htdocs", "fixed names"),
+        ("git_http_password", "hush", "as !env NAME"),
+        ("db_password", "hush", "it looks like a secret"),
+        ("repo_url", "https://ann:hush@git.example.com/a.git", "its password is not written"),
+    ],
+)
+def test_what_cannot_be_written_is_listed_with_its_line(name: str, value: Any, reason: str) -> None:
+    drafted = draft(**{name: value})
+    (omission,) = drafted.omissions
+    assert str(omission).startswith(f"config/deploy.rb:1: set :{name}: ")
+    assert reason in str(omission)
+    assert "hush" not in str(omission) + str(drafted.settings) + str(drafted.own)
+
+
+def test_settings_that_nothing_here_needs_are_only_named() -> None:
+    drafted = draft(format="pretty", log_level="info", tmp_dir="/tmp")
+    assert sorted(drafted.not_needed) == ["format", "log_level", "tmp_dir"]
+    assert (drafted.settings, drafted.own, drafted.omissions) == ({}, {}, [])
+
+
+def test_settings_that_only_a_plugin_set_are_left_out_except_links() -> None:
+    plugin = [
+        CapistranoSetting(name="keep_releases", value=5),
+        CapistranoSetting(name="linked_dirs", value=["var/log"]),
+        CapistranoSetting(name="plugin_option", value=1),
+    ]
+    assert values_of(draft(*plugin)) == {"linked_dirs": ["var/log"]}
+
+
+def test_the_agent_is_forwarded_only_for_a_repository_that_ssh_reaches() -> None:
+    assert "ssh_options" not in values_of(draft(repo_url="https://git.example.com/a.git"))
+    assert values_of(draft(repo_url="git@git.example.com:a.git"))["ssh_options"] == ["ForwardAgent=yes"]
+    off = draft(repo_url="git@git.example.com:a.git", ssh_options={"forward_agent": False})
+    assert "ssh_options" not in values_of(off)
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ({"keys": ["~/.ssh/a", "~/.ssh/b"]}, ("IdentityFile=~/.ssh/a", "IdentityFile=~/.ssh/b")),
+        ({"keys_only": True, "forward_agent": True}, ("IdentitiesOnly=yes", "ForwardAgent=yes")),
+        ({"proxy": {"proxy_jump": "gate"}}, ("ProxyJump=gate",)),
+        ({"proxy": {"proxy_command": "ssh gate -W %h:%p"}}, ("ProxyCommand=ssh gate -W %h:%p",)),
+        ({"encryption": ["aes256-ctr", "aes128-ctr"]}, ("Ciphers=aes256-ctr,aes128-ctr",)),
+        ({"timeout": 10, "verify_host_key": "always", "auth_methods": ["publickey"]}, ("ConnectTimeout=10",)),
+        ({"compression": False, "proxy": None}, ()),
+    ],
+)
+def test_options_of_net_ssh_become_options_of_ssh(given: dict[str, Any], expected: tuple[str, ...]) -> None:
+    converted = convert_ssh_options(given, HERE)
+    assert converted.options == expected
+    assert converted.omissions == ()
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "reason"),
+    [
+        ("password", "hush", "ssh-copy-id"),
+        ("auth_methods", ["password"], "with keys only"),
+        ("verify_host_key", "never", "ssh-keyscan"),
+        ("config", False, "ssh_config"),
+        ("rekey_limit", 5, "ssh_config(5)"),
+    ],
+)
+def test_options_that_ssh_cannot_have_are_listed_without_their_values(name: str, value: Any, reason: str) -> None:
+    converted = convert_ssh_options({name: value}, HERE)
+    assert converted.options == ()
+    assert reason in str(converted.omissions[0])
+    assert "hush" not in str(converted.omissions)
+
+
+def hosts(*servers: CapistranoServer) -> dict[str, Any]:
+    stage = CapistranoStage(name="production", servers=servers)
+    converted = convert_servers(stage, has_vars=False)
+    return {"shared": dict(converted.shared), **{name: dict(host) for name, host in converted.hosts.items()}}
+
+
+def test_what_all_hosts_have_is_a_setting_of_the_stage() -> None:
+    first = CapistranoServer(hostname="web1", user="ann", port=2222, roles=("web",), properties={"primary": True})
+    second = CapistranoServer(hostname="web2", user="ann", port=22, roles=("db",), properties={"no_release": True})
+    assert hosts(first, second) == {
+        "shared": {"user": "ann"},
+        "web1": {"port": 2222, "roles": ["web"], "primary": True},
+        "web2": {"port": 22, "roles": ["db"], "no_release": True},
+    }
+
+
+def test_hosts_have_different_names() -> None:
+    first, second = (CapistranoServer(hostname="127.0.0.1", port=port) for port in (22, 23))
+    six = CapistranoServer(hostname="fe80::1")
+    assert hosts(first, second, six) == {
+        "shared": {},
+        "127.0.0.1": {"port": 22, "roles": []},
+        "127.0.0.1-23": {"hostname": "127.0.0.1", "port": 23, "roles": []},
+        "host3": {"hostname": "fe80::1", "roles": []},
+    }
+
+
+def test_this_machine_is_a_local_host() -> None:
+    assert hosts(CapistranoServer(hostname="localhost", user="ann", is_local=True)) == {
+        "shared": {},
+        "localhost": {"transport": "local", "roles": []},
+    }
+
+
+@pytest.mark.parametrize(
+    ("value", "variables", "expected"),
+    [
+        ("k3y", {"KEY": "k3y"}, EnvironmentVariable("KEY")),
+        (None, {"KEY": None}, EnvironmentVariable("KEY")),
+        ("CAPDOIT_UNSET_KEY", {"KEY": None}, EnvironmentVariable("KEY")),
+        ({"key": None, "b": "x"}, {"KEY": None, "OTHER": None}, {"key": EnvironmentVariable("KEY"), "b": "x"}),
+        ("/srv/blue", {"COLOR": "blue"}, "/srv/blue"),
+        ("plain", {}, "plain"),
+        (["a", "b"], {"A": "c"}, ["a", "b"]),
+    ],
+)
+def test_an_environment_variable_replaces_its_content(value: Any, variables: dict[str, Any], expected: Any) -> None:
+    assert name_variables(value, variables) == expected
+
+
+def test_a_variable_with_a_default_keeps_it() -> None:
+    for content, value in ((None, "main"), ("work", "work")):
+        assert name_variables(value, {"B": content}, {"B": "main"}) == EnvironmentVariable("B", "main")
+
+
+@pytest.mark.parametrize(
+    ("value", "variables"),
+    [
+        ("https://token1@git", {"API_TOKEN": "token1"}),
+        ("https://CAPDOIT_UNSET_NAME/x", {"NAME": None}),
+        (["k3y"], {"KEY": "k3y"}),
+        ({"url": "x-token1"}, {"API_TOKEN": "token1"}),
+    ],
+)
+def test_a_variable_that_is_only_a_part_is_refused(value: Any, variables: dict[str, Any]) -> None:
+    with pytest.raises(CannotBeWrittenError):
+        name_variables(value, variables)
