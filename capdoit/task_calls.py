@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import fnmatch
 import shlex
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from capdoit.errors import ConfigError
@@ -73,7 +73,7 @@ def find_calls(typed: Sequence[str], selected: Sequence[str], known: Mapping[str
         known: the tasks on demand by the names of their doit tasks.
 
     Raises:
-        ConfigError: there are words behind ``--`` for no task, or an option stands in front of it.
+        ConfigError: there are words behind ``--`` for no task, or in front of it for a command.
     """
     taker = next((word for word in selected if word in known and known[word].takes_arguments), "")
     names = [*selected[: selected.index(taker) + 1]] if taker else [word for word in selected if word[:1] != "-"]
@@ -81,24 +81,33 @@ def find_calls(typed: Sequence[str], selected: Sequence[str], known: Mapping[str
     tasks = tuple({task.name: task for those in found.values() for task in those}.values())
     are_alone = bool(tasks) and all(found.values())
     if taker in typed:
-        words, arguments = _split_at_arguments(typed, taker)
+        words, arguments = _split_at_arguments(typed, taker, known)
         return TaskCalls(tasks, words, arguments, are_alone)
     if tasks and "--" in typed:
         raise ConfigError(f"{join_names(task.name for task in tasks)} takes no words behind --; nothing was done")
     return TaskCalls(tasks, tuple(typed), (), are_alone)
 
 
-def _split_at_arguments(typed: Sequence[str], task: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Return the words without the arguments of a task, and its arguments."""
+def _split_at_arguments(
+    typed: Sequence[str], task: str, known: Container[str]
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return the words without the arguments of a task, and its arguments.
+
+    Raises:
+        ConfigError: there are other words in front of ``--``, such as a stage.
+    """
     place = typed.index(task) + 1
     behind = typed[place:]
     end = behind.index("--") if "--" in behind else len(behind)
     variables = [word for word in behind[:end] if _is_variable(word)]
     words = [word for word in behind[:end] if not _is_variable(word)]
-    if options := [word for word in words if word.startswith("-")]:
+    if words and f"{task}:{words[0]}" in known:
+        right = shlex.join([*typed[: place - 1], f"{task}:{words[0]}", *variables, *words[1:], *behind[end:]])
+        raise ConfigError(f"there is no task {words[0]}. Did you mean `doit {right}`? Nothing was done")
+    if words:
         right = shlex.join([*typed[:place], *variables, "--", *words, *behind[end + 1 :]])
-        raise ConfigError(f"{task}: {options[0]} is for its command, so it stands behind --: doit {right}")
-    return (*typed[:place], *variables), (*words, *behind[end + 1 :])
+        raise ConfigError(f"words for the command of {task} stand behind --: doit {right}")
+    return (*typed[:place], *variables), tuple(behind[end + 1 :])
 
 
 def _is_variable(word: str) -> bool:

@@ -56,6 +56,13 @@ class TypedCommand:
         """The words that name tasks."""
         return [word for word in self.words if "=" not in word and not word.startswith("-")]
 
+    @property
+    def verbs(self) -> dict[str, str]:
+        """The names of tasks without a stage: the short names of flows, and those of tasks on demand."""
+        ends = [f":{stage}" for stage in self.stages]
+        found = [task.removesuffix(end) for task in self.tasks for end in ends if task.endswith(end)]
+        return {**{name: name for name in found}, **SHORT_NAMES}
+
     def replaced(self, old: str, new: str, dropped: str = "") -> str:
         """Return the command line with another task, and without the word ``dropped``."""
         words = [new if word == old else word for word in self.words if not dropped or word != dropped]
@@ -66,7 +73,7 @@ def correct_command(typed: TypedCommand) -> list[str]:
     """Return the command lines that were probably meant, the likeliest first; none if nothing is similar."""
     if subcommand := next((word for word in typed.names if word.partition(":")[0] in SUBCOMMANDS), ""):
         return [_call_subcommand(typed, subcommand)]
-    tasks = _correct_name(typed.unknown, typed.tasks, typed.stages)
+    tasks = _correct_name(typed)
     alone = [typed.replaced(typed.unknown, task) for task in tasks]
     found = [*dict.fromkeys(_join_with_neighbor(typed))] or alone
     if not found and find_meant_name(typed.unknown.partition(":")[0], SUBCOMMANDS):
@@ -92,29 +99,30 @@ def _join_with_neighbor(typed: TypedCommand) -> Iterator[str]:
 
 def _make_task(typed: TypedCommand, verb: str, stage: str) -> str:
     """Return the task of a verb, with or without a step, and a stage; empty if there is none."""
-    short = find_meant_name(verb, SHORT_NAMES)
+    short = find_meant_name(verb, typed.verbs)
     meant = find_meant_name(stage, typed.stages)
     if short and meant:
-        return f"{SHORT_NAMES[short]}:{meant}"
+        return f"{typed.verbs[short]}:{meant}"
     flow, _, step = verb.partition(":")
     task = f"{flow}:{meant}:{step}"
     return task if task in typed.tasks else ""
 
 
-def _correct_name(name: str, tasks: Collection[str], stages: Collection[str]) -> list[str]:
+def _correct_name(typed: TypedCommand) -> list[str]:
     """Return the tasks that a name may mean; a name may be a stage, or ``VERB:STAGE:STEP`` in part or misspelled."""
+    name, tasks, stages, verbs = typed.unknown, typed.tasks, typed.stages, typed.verbs
     first, _, rest = name.partition(":")
     second, _, step = rest.partition(":")
     if not rest and (stage := find_meant_name(first, stages)):
         return [f"deploy:{stage}", f"rollback:{stage}"]
-    verb, swapped = find_meant_name(first, SHORT_NAMES), find_meant_name(second, SHORT_NAMES)
+    verb, swapped = find_meant_name(first, verbs), find_meant_name(second, verbs)
     if swapped and (stage := find_meant_name(first, stages)):
         verb, second = swapped, stage
     meant = find_meant_name(second, stages)
     if verb and meant:
-        group = f"{SHORT_NAMES[verb]}:{meant}"
+        group = f"{verbs[verb]}:{meant}"
         return [find_meant_name(f"{group}:{step}", tasks)] if step else [group]
     steps = [task for stage in stages if (task := f"{first}:{stage}:{rest}") in tasks]
     if steps or (verb and rest):
-        return steps or [f"{SHORT_NAMES[verb]}:{stage}" for stage in stages]
+        return steps or [f"{verbs[verb]}:{stage}" for stage in stages]
     return [task] if (task := find_meant_name(name, tasks)) else []

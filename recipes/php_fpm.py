@@ -65,6 +65,10 @@ class Options:
     patience: int = 30
     #: seconds that PHP-FPM must run after a reload
     settle: float = 1.0
+    #: number of hosts to reload at the same time; default: all
+    at_once: int | None = None
+    #: seconds between two groups of hosts
+    wait: float = 0.0
     #: roles of the hosts with PHP-FPM; empty: all hosts that receive code
     roles: RoleNames = ()
 
@@ -79,7 +83,12 @@ class Options:
 php_fpm = Recipe("php_fpm", options=Options)
 
 
-@php_fpm.after("published", roles=lambda options: options.roles)
+@php_fpm.after(
+    "published",
+    roles=lambda options: options.roles,
+    at_once=lambda options: options.at_once,
+    wait=lambda options: options.wait,
+)
 def reload(host: Host, release: Release, options: Options) -> None:
     """Reload PHP-FPM, and wait until it runs with the reloaded configuration."""
     if options.test and (options.services or options.pid_file):
@@ -92,7 +101,12 @@ def reload(host: Host, release: Release, options: Options) -> None:
         _run_script(host, release, "signal", path, settle, failure="PHP-FPM could not be reloaded")
 
 
-@php_fpm.after("published", roles=lambda options: options.roles)
+@php_fpm.after(
+    "published",
+    roles=lambda options: options.roles,
+    at_once=lambda options: options.at_once,
+    wait=lambda options: options.wait,
+)
 def reset_opcache(host: Host, release: Release, options: Options) -> None:
     """Reset the opcache."""
     failure = "the opcache could not be reset"

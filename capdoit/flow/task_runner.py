@@ -87,7 +87,7 @@ class TaskRunner:
             FlowAborted: the task failed.
             ConfigError: the request makes no sense; no host was touched.
         """
-        self._variables.refuse_unheeded(ON_DEMAND, self._definition.stage.name)
+        self._refuse_unheeded()
         values = self._task.read_parameters(self._variables.custom)
         self._refuse_without_terminal()
         refuse_todo(self._task.hook)
@@ -112,6 +112,11 @@ class TaskRunner:
         return self._busy.locked()
 
     # -- before any host is touched
+
+    def _refuse_unheeded(self) -> None:
+        self._variables.refuse_unheeded(ON_DEMAND, self._definition.stage.name)
+        for name in () if self._task.is_exclusive else sorted({"wait", "message"} & self._variables.typed_names):
+            raise ConfigError(f"{name}= has no effect on {self._task.name}, which takes no locks; nothing was done")
 
     def _refuse_without_terminal(self) -> None:
         if not self._task.is_interactive:

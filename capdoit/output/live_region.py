@@ -14,10 +14,11 @@ from capdoit.output.console import ASCII, BAD_MARK, GOOD_MARK, RUNNING_MARK, Con
 from capdoit.output.flow_display import FlowDisplay, HostWork, Upload, WorkState
 from capdoit.output.screen import RegionLine
 from capdoit.output.summary import describe_code
-from capdoit.text import join_names, strip_colors
+from capdoit.text import join_names, name_first, strip_colors
 from capdoit.units import format_clock, format_seconds, format_size
 
 MOST_HOSTS = 20  # of which each has a line
+MOST_NAMED = 3  # of the next hosts
 SLOWEST_HOSTS = 5  # that have a line if there are more
 OTHER_ROWS = 4  # the title, the step, the counts of hosts, and the row of the cursor
 WIDE = 100  # columns from which bars are long
@@ -90,7 +91,7 @@ def _step_title(display: FlowDisplay, now: float) -> str:
     name = step.name if step else "cleaning up" if display.has_failed else "asking the hosts"
     number = f"({display.number(name)})" if display.number(name) else ""
     elapsed = format_clock(now - step.began) if step else ""
-    pause = f"waiting before {join_names(display.next_hosts)}" if display.next_hosts else ""
+    pause = f"waiting before {name_first(display.next_hosts, MOST_NAMED)}" if display.next_hosts else ""
     return "  ".join(filter(None, (f"{RUNNING_MARK} {name}", number, elapsed, _count_done(display), pause)))
 
 

@@ -10,6 +10,7 @@ STAGES = ("production", "staging")
 TASKS = [
     *("deploy", "rollback", "check", "drill", "setup", "deploy:rollback", "deploy:check", "build"),
     *(f"{verb}:{stage}" for verb in ("deploy", "rollback", "check", "drill", "setup") for stage in STAGES),
+    *(f"{name}:{stage}" for name in ("rails.console", "cache_clear") for stage in STAGES),
     *(f"deploy:{stage}:{step}" for stage in STAGES for step in ("starting", "updating", "restart")),
 ]
 
@@ -40,6 +41,9 @@ def corrected(line: str, unknown: str) -> list[str]:
         ("status:staging", "status:staging", "cap status staging"),
         ("status production --json", "status", "cap status production --json"),
         ("production status", "production", "cap status production"),
+        ("cache_clear production", "production", "cache_clear:production"),
+        ("rails.consloe:prod", "rails.consloe:prod", "rails.console:production"),
+        ("production:rails.console", "production:rails.console", "rails.console:production"),
         ("histroy production", "histroy", "cap history production"),
     ],
 )

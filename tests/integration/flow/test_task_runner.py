@@ -102,7 +102,7 @@ def test_hosts_and_defaults_and_short_names(project: Project) -> None:
 DIFFICULT = ["db:migrate", "VERSION=7", "branch=x", "-v", "two words"]
 WORDS = [
     (["--", *DIFFICULT], DIFFICULT),
-    *further((["db:seed"], ["db:seed"]), (["hosts=web1", "db:seed", "--", "A=1"], ["db:seed", "A=1"])),
+    *further((["hosts=web1", "--", "A=1"], ["A=1"]), (["--", "production"], ["production"])),
 ]
 
 
@@ -123,7 +123,13 @@ MISTAKES = [
         (["cache_clear:production", "skip=x"], "skip=x: no hook has that name"),
         (["cache_clear:prodution"], "Did you mean `doit cache_clear:production`?"),
         (["cache_claer"], "Did you mean"),
-        (["rake:production", "-T"], "-T is for its command, so it stands behind --: doit rake:production -- -T"),
+        (
+            ["rake:production", "-T"],
+            "words for the command of rake:production stand behind --: doit rake:production -- -T",
+        ),
+        (["rake:production", "db:seed"], "doit rake:production -- db:seed"),
+        (["cache_clear:production", "wait=5"], "wait= has no effect on cache_clear, which takes no locks"),
+        (["rake", "production"], "Did you mean `doit rake:production`?"),
         (["rake:production", "VERSION=7"], "words for its command stand behind --: -- VERSION=…"),
         (["dump"], "the task needs to= (a text)"),
         (["cache_clear:production", "roles=db"], "no role db"),
@@ -301,6 +307,21 @@ def test_what_an_exclusive_task_changes_in_the_release_is_no_damage(project: Pro
     project.doit("rollback:production", check=True)
 
 
+@pytest.mark.ssh
+@pytest.mark.extended("variant")
+def test_a_killed_exclusive_task_leaves_no_process_and_a_stale_lock(ssh_project: Project, sshds: SshdFleet) -> None:
+    write_hooks(ssh_project, EXCLUSIVE)
+    deploy(ssh_project)
+    seconds = unique_seconds(ssh_project)
+    process = start_until_sleeping(ssh_project, seconds, 3, "compact:production", f"seconds={seconds}")
+    process.kill()
+    process.communicate(timeout=60)
+    wait_for(60, lambda: not processes_with_home([host.home for host in sshds.hosts.values()]))
+    assert not find_sleeping(seconds)
+    out = unwrap(ssh_project.doit("compact:production", check=True).out)
+    assert "took over the stale lock of compact by tester" in out
+
+
 @pytest.mark.extended("detail")
 def test_a_failed_task_is_not_the_bad_end_of_a_flow_in_status(project: Project) -> None:
     write_hooks(project, EXCLUSIVE)
@@ -346,6 +367,15 @@ def test_an_interactive_task_has_a_real_terminal_on_the_primary(
 def test_an_interactive_task_needs_a_terminal(project: Project) -> None:
     write_hooks(project, CONSOLE)
     assert "console needs a terminal on stdin" in project.doit("console:production").failed().out
+
+
+@pytest.mark.extended("detail")
+def test_an_interactive_task_is_refused_in_a_thread(project: Project, env: dict[str, str]) -> None:
+    write_hooks(project, CONSOLE)
+    deploy(project)
+    with type_task(project, env, "-n", "2", "-P", "thread", "console:production") as typist:
+        assert typist.wait_for_end() == 1
+        assert "use doit without -n" in unwrap(typist.text)
 
 
 @pytest.mark.extended("detail")
