@@ -333,7 +333,7 @@ class Cap(HookRegistry):
         tasks, group = self.tasks_of_flow(flow, stage.name), f"{flow}:{stage.name}"
         chosen = _find_chosen(group, tasks, selected)
         runner = cache(lambda: self._make_runner(flow, stage, variables, chosen))  # made when the first task runs
-        hosts = name_first([host.name for host in stage.hosts], MOST_HOSTS_SHOWN)
+        hosts = name_first([host.name for host in stage.hosts], MOST_HOSTS_SHOWN) or "the hosts that a command prints"
         yield {"basename": group, "name": None, "doc": f"{FLOW_DESCRIPTIONS[flow]} {hosts}", **FULL}
         files = transfer_of(stage).file_dependencies(stage) if flow == "deploy" and stage.has_transfer else []
         for number, task in enumerate(tasks):

@@ -19,6 +19,7 @@ from capdoit.doit_tasks import Cap
 from capdoit.errors import ConfigError
 from capdoit.event_bus import EventBus
 from capdoit.events import CommandStarted
+from capdoit.operations.connections import find_hosts
 from capdoit.output.console import Console
 from capdoit.output.console_listener import console_events
 from capdoit.state.flow_request import current_operator
@@ -112,11 +113,19 @@ class CommandRequest:
         Raises:
             ConfigError: a stage or host does not exist, or the request names two stages.
         """
+        return variables.select_hosts(find_hosts(self._choose_stage()), self.variables)
+
+    def select_stage_to_read(self) -> Stage:
+        """Return a stage as `select_stage`, but run no command for its hosts unless the request selects some."""
+        stage = self._choose_stage()
+        is_enough = stage.has_unknown_hosts and not (self.variables.hosts or self.variables.roles)
+        return stage if is_enough else self.select_stage()
+
+    def _choose_stage(self) -> Stage:
         word, variable = self.only_word("stage"), self.variables.stage
         if word and variable and word != variable:
             raise ConfigError(f"which stage, {word} or stage={variable}?")
-        stage = stages.choose_stage(self.load_project().config, word or variable)
-        return variables.select_hosts(stage, self.variables)
+        return stages.choose_stage(self.load_project().config, word or variable)
 
     def print_json(self, answer: Mapping[str, Any]) -> None:
         """Print an answer for programs. Secrets are masked first: JSON may spell them in other ways."""

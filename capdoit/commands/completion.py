@@ -16,12 +16,13 @@ from capdoit.commands import catalog
 from capdoit.commands.command_request import CommandRequest
 from capdoit.commands.subcommand import HELP, Flag, Option, Subcommand, spellings
 from capdoit.completer import find_cache_file, get_time_of_change, write_cache
-from capdoit.config.stages import Config
+from capdoit.config.stages import Config, Stage
 from capdoit.config.variables import ON_DEMAND, VARIABLES
 from capdoit.errors import ConfigError
 from capdoit.hooks import discovery
 from capdoit.hooks.on_demand import OnDemandTask
 from capdoit.output.report_files import report_folder
+from capdoit.output.seen_hosts import Hosts, read_kept_hosts
 from capdoit.output.seen_releases import CACHE
 from capdoit.script import words
 from capdoit.text import get_first_line, join_names, suggest_name
@@ -70,9 +71,7 @@ def refresh_completions(request: CommandRequest) -> None:
         "subcommands": describe_subcommands(catalog.COMMANDS),
         "variables": _describe_variables(_find_tasks_on_demand(request) if config else []),
         "choices": {"shell": [(name, "") for name in SHELLS], "name": _list_recipes(config)},
-        "stages": {name: {host.name: host.roles for host in s.hosts} for name, s in config.stages.items()}
-        if config
-        else {},
+        "stages": {name: _list_hosts(config, stage) for name, stage in config.stages.items()} if config else {},
         "default_stage": _find_default_stage(config),
         "releases_file": find_cache_file(str(config.file), CACHE) if config else "",
         "reports_folder": str((config and report_folder(config.log)) or ""),
@@ -136,6 +135,13 @@ def _find_tasks_on_demand(request: CommandRequest) -> list[OnDemandTask]:
 
 def _list_recipes(config: Config | None) -> list[tuple[str, str]]:
     return [(name, "") for name in discovery.recipe_names(config.file.parent)] if config else []
+
+
+def _list_hosts(config: Config, stage: Stage) -> Hosts:
+    """Return the hosts with their roles; as last seen if a command prints them, which is not run for this."""
+    if stage.has_unknown_hosts:
+        return read_kept_hosts(config.file, stage.name)
+    return {host.name: host.roles for host in stage.hosts}
 
 
 def _find_default_stage(config: Config | None) -> str:

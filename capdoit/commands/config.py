@@ -17,7 +17,7 @@ from capdoit.transfers import transfer_of
 
 def print_settings(request: CommandRequest) -> int:
     """Print the settings of a stage, and those of its hosts. No host is asked."""
-    stage = request.select_stage()
+    stage = request.select_stage_to_read()
     settings = _resolve_settings(request, stage)
     request.console.redactor.add(os.environ.get(one.variable, "") for one in settings if one.is_secret)
     if request.has(JSON):

@@ -13,7 +13,7 @@ from capdoit.config.stages import Stage
 from capdoit.config.variables import select_release_hosts
 from capdoit.errors import Outcome, answers
 from capdoit.hosts.connection import Connection
-from capdoit.operations.connections import compute_settings, make_fleet, without_unknown_secrets
+from capdoit.operations.connections import compute_settings, find_hosts, make_fleet, without_unknown_secrets
 from capdoit.operations.guards import read_note
 from capdoit.operations.integrity import compare_release
 from capdoit.operations.survey import survey_host
@@ -40,7 +40,7 @@ class Inspection:
     """
 
     def __init__(self, stage: Stage, request: CommandRequest, flow: str = "") -> None:
-        selected = compute_settings(select_release_hosts(stage, request.variables), is_deploy=bool(flow))
+        selected = compute_settings(select_release_hosts(find_hosts(stage), request.variables), is_deploy=bool(flow))
         self._flow, self._message = flow, request.variables.message or ""
         self._depth = request.variables.verify or "full"
         self._stage = selected if flow else without_unknown_secrets(selected)

@@ -68,7 +68,7 @@ def _hidden_recipes(recipes: Iterable[FoundRecipe]) -> Iterator[str]:
 
 
 def _print_differences(request: CommandRequest) -> int:
-    stage, cap = request.select_stage(), request.load_project()
+    stage, cap = request.select_stage_to_read(), request.load_project()
     outcomes, note = find_last_note(stage, request)
     changes = _find_changes(cap, stage.name, note) if note else []
     if request.has(JSON):

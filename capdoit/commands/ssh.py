@@ -13,7 +13,7 @@ from capdoit.config.stages import HostConfig, Stage, choose_stage
 from capdoit.config.variables import select_hosts
 from capdoit.errors import ConfigError
 from capdoit.hosts.terminal import run_on_terminal
-from capdoit.operations.connections import compute_settings, make_fleet
+from capdoit.operations.connections import compute_settings, find_hosts, make_fleet
 from capdoit.text import join_names, suggest_name
 
 
@@ -48,7 +48,7 @@ def choose_host(request: CommandRequest) -> Stage:
         raise ConfigError(f"which host, {host_name} or hosts={','.join(variables.hosts or ())}?")
     if stage_name and variables.stage not in (None, stage_name):
         raise ConfigError(f"which stage, {stage_name} or stage={variables.stage}?")
-    stage = choose_stage(request.load_project().config, stage_name or variables.stage)
+    stage = find_hosts(choose_stage(request.load_project().config, stage_name or variables.stage))
     selected = select_hosts(stage, replace(variables, hosts=(host_name,)) if host_name else variables)
     return selected.only((find_primary(selected.hosts),))
 

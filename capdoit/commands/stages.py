@@ -35,7 +35,7 @@ def _default_stage(config: Config) -> str | None:
 
 
 def _row(stage: Stage, is_default: bool) -> tuple[str, ...]:
-    hosts = name_first([host.name for host in stage.hosts], MOST_HOSTS)
+    hosts = name_first([host.name for host in stage.hosts], MOST_HOSTS) or "(from a command)"
     return stage.name, "default" if is_default else "", stage.transfer, transfer_of(stage).source(stage, None), hosts
 
 

@@ -289,7 +289,8 @@ def _for_all_hosts(written: WrittenSettings, name: str) -> Iterator[Setting]:
     yield from written.top.values()
     yield from written.stages[name].values()
     hosts = list(written.hosts[name].values())
-    yield from (setting for key, setting in hosts[0].items() if all(key in own for own in hosts))
+    first = hosts[0] if hosts else {}  # a command that was not run prints the hosts
+    yield from (setting for key, setting in first.items() if all(key in own for own in hosts))
 
 
 def _defaults(config: Config, stage: Stage, names_set: set[str]) -> Iterator[Setting]:

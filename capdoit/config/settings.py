@@ -13,6 +13,7 @@ from functools import partial
 from typing import Any, Protocol
 
 from capdoit.config.host_addresses import JSON_ADDRESS, read_hosts_by_name
+from capdoit.config.inventory import read_inventory
 from capdoit.config.readers import (
     STRING,
     JsonSchema,
@@ -272,9 +273,9 @@ class Schema:
             "hosts": SettingRule(
                 Reader(self._read_hosts, HOSTS),
                 "The hosts of the stage: a mapping of names to settings, or a list of names. A name can be an address, "
-                "such as deploy@web1.example.com:2222.",
+                "such as deploy@web1.example.com:2222. !cmd COMMAND prints the hosts as JSON, in this form or as "
+                "ansible-inventory --list does.",
                 (STAGE,),
-                is_scalar=False,
             ),
             "stages": SettingRule(
                 Reader(
@@ -348,7 +349,8 @@ class Schema:
         return settings
 
     def _read_hosts(self, value: YamlValue) -> dict[str, tuple[YamlValue, dict[str, Any]]]:
-        hosts = read_hosts_by_name(value, "no hosts; at least one is needed")
+        written = read_inventory(value) if isinstance(value, ComputedValue) else value
+        hosts = read_hosts_by_name(written, "no hosts; at least one is needed") if written else {}
         return {name: (item, self.read_settings(item, HOST)) for name, item in hosts.items()}
 
 

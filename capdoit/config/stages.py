@@ -98,6 +98,11 @@ class Stage:
     deploy_file: DeployFile | None = field(default=None, repr=False, compare=False)
 
     @property
+    def has_unknown_hosts(self) -> bool:
+        """True while the command that prints its hosts has not run; then it has none."""
+        return any(one.name == "hosts" for one in self.pending)
+
+    @property
     def has_transfer(self) -> bool:
         """True if its transfer and the settings of the transfer are known."""
         return not {"transfer", *self.transfer_settings}.intersection(one.name for one in self.pending)
@@ -112,7 +117,7 @@ class Stage:
         return list(dict.fromkeys([*needed, *(one for host in self.hosts for one in host.pending)]))
 
     def read_again(self) -> Stage:
-        """Return the stage with the values that are known by now, and with the hosts of this one.
+        """Return the stage with the values that are known by now, and with the hosts of this one if it has some.
 
         Raises:
             ConfigError: one of these values is wrong.
@@ -120,7 +125,8 @@ class Stage:
         if self.deploy_file is None:
             return self
         fresh, names = self.deploy_file.load().stages[self.name], {host.name for host in self.hosts}
-        return fresh.only(tuple(host for host in fresh.hosts if host.name in names)).sharing(self.linked_dirs)
+        hosts = tuple(host for host in fresh.hosts if host.name in names or self.has_unknown_hosts)
+        return fresh.only(hosts).sharing(self.linked_dirs)
 
     @property
     def roles(self) -> set[str]:
@@ -155,8 +161,10 @@ class Config:
     transfers: Transfers
     log: Path | None = None
 
-    def roles(self) -> set[str]:
-        """Return the roles of all stages."""
+    def roles(self) -> set[str] | None:
+        """Return the roles of all stages; None while the hosts of a stage are not known."""
+        if any(stage.has_unknown_hosts for stage in self.stages.values()):
+            return None
         return {role for stage in self.stages.values() for role in stage.roles}
 
 

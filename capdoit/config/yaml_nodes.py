@@ -207,6 +207,21 @@ class YamlValue:
         node = yaml.MappingNode(self.node.tag, [*more, *self.node.value], self.node.start_mark, self.node.end_mark)
         return YamlValue(node, self.path, self.mistakes, self.key)
 
+    def replaced_by(self, data: Any) -> YamlValue:
+        """Return a value with other data, as JSON has them, in the place of this value."""
+        return YamlValue(self._make_node(data), self.path, self.mistakes, self.key)
+
+    def _make_node(self, data: Any) -> yaml.Node:
+        marks = self.node.start_mark, self.node.end_mark
+        if isinstance(data, dict):
+            entries = [(self._make_node(str(name)), self._make_node(one)) for name, one in data.items()]
+            return yaml.MappingNode(f"{TAG_PREFIX}map", entries, *marks)
+        if isinstance(data, list):
+            return yaml.SequenceNode(f"{TAG_PREFIX}seq", [self._make_node(one) for one in data], *marks)
+        kind = "null" if data is None else type(data).__name__
+        text = "" if data is None else str(data).lower() if isinstance(data, bool) else str(data)
+        return yaml.ScalarNode(f"{TAG_PREFIX}{kind}", text, *marks)
+
     def _scalar(self, text: str) -> yaml.ScalarNode:
         """Return a node with a text, as if it were written at the place of the key."""
         kind = "int" if text.isdecimal() else "str"

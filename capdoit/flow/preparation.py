@@ -12,11 +12,12 @@ from capdoit.config.variables import Variables, select_hosts, select_release_hos
 from capdoit.errors import ConfigError
 from capdoit.event_bus import EventBus
 from capdoit.events import FlowStarted, SecretsNotMasked
-from capdoit.hooks.hook import Hook
+from capdoit.hooks.hook import Hook, check_hook_roles
 from capdoit.hooks.options import secrets_in_options
 from capdoit.hooks.todo import describe_todos
 from capdoit.operations.connections import (
     compute_settings,
+    find_hosts,
     find_unmasked_secrets,
     list_secrets,
     make_fleet,
@@ -140,13 +141,17 @@ def _make_request(
 ) -> FlowRequest:
     """Return the request of a flow on the selected hosts; errors as in `compute_settings`."""
     select = select_hosts if definition.on_demand else select_release_hosts  # a task may need no code
-    stage = compute_settings(select(definition.stage, variables), definition.flow == "deploy")
+    complete = find_hosts(definition.stage)
+    stage = compute_settings(select(complete, variables), definition.flow == "deploy")
     declared = definition.declared
+    if definition.stage.has_unknown_hosts and complete.deploy_file:  # otherwise they are checked already
+        own = [hook for hook in (*declared.hooks, *declared.failed) if not hook.recipe]
+        check_hook_roles(own, complete.deploy_file.load().roles())
     failed = tuple(hook for hook in declared.failed if hook.name not in variables.skip)
     return FlowRequest(
         flow=definition.flow,
         stage=stage,
-        all_hosts=definition.stage.hosts,
+        all_hosts=complete.hosts,
         variables=variables,
         declared=replace(declared, failed=failed),
         task_names=tuple(task.name for task in definition.tasks if task.name not in variables.skip),

@@ -67,13 +67,13 @@ class FoundRecipe:
         return f"{self.source} {self.version}".strip()
 
 
-def load_recipes(uses: Iterable[RecipeUse], project: Path, roles: set[str]) -> Declarations:
+def load_recipes(uses: Iterable[RecipeUse], project: Path, roles: set[str] | None) -> Declarations:
     """Return the declarations of the recipes in deploy.yml, with their options, in the order of deploy.yml.
 
     Args:
         uses: the recipes' entries in deploy.yml.
         project: the directory of deploy.yml.
-        roles: roles of all hosts.
+        roles: roles of all hosts; None if not all hosts are known.
 
     Raises:
         ConfigError: has the mistakes of all recipes that are not found or have a wrong option.

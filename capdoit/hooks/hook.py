@@ -247,8 +247,12 @@ class Declarations:
         return Declarations(**{f.name: _join(getattr(self, f.name), getattr(other, f.name)) for f in fields(self)})
 
 
-def check_hook_roles(hooks: Iterable[Hook], roles: set[str]) -> None:
+def check_hook_roles(hooks: Iterable[Hook], roles: set[str] | None) -> None:
     """Check that every role of a project's hooks is the role of a host; recipes may have more roles than a stage.
+
+    Args:
+        hooks: the hooks.
+        roles: roles of all hosts; None if not all hosts are known, which accepts every role.
 
     Raises:
         ConfigError: at least one role is unknown; names every such hook.
@@ -257,7 +261,7 @@ def check_hook_roles(hooks: Iterable[Hook], roles: set[str]) -> None:
         f"{hook.location}: hook {hook.name}: no host has the role {role}{suggest_name(role, roles)}"
         for hook in hooks
         for role in hook.roles
-        if role not in roles
+        if roles is not None and role not in roles
     ]
     if mistakes:
         raise ConfigError(*mistakes)

@@ -86,14 +86,14 @@ def describe_options(options: type | None) -> list[Option]:
     ]
 
 
-def read_options(options: type | None, use: RecipeUse, file: str, roles: set[str]) -> Any:
+def read_options(options: type | None, use: RecipeUse, file: str, roles: set[str] | None) -> Any:
     """Return an instance of a recipe's dataclass with the options from deploy.yml; None for a recipe without options.
 
     Args:
         options: the dataclass.
         use: the recipe's entry in deploy.yml.
         file: path of the recipe's module.
-        roles: roles of all hosts.
+        roles: roles of all hosts; None if not all hosts are known.
 
     Raises:
         RecipeError: names every option that is unknown, missing, of a wrong type, or a role that no host has.
@@ -215,11 +215,11 @@ def _to_python(value: object, hint: Any, field: dataclasses.Field[Any]) -> objec
     return float(value) if hint is float and type(value) is int else value
 
 
-def _mistakes(name: str, value: object, hint: Any, roles: set[str]) -> list[str]:
+def _mistakes(name: str, value: object, hint: Any, roles: set[str] | None) -> list[str]:
     if not _has_type(value, hint):
         shown = value.source.noun if isinstance(value, Secret) else "not a secret" if hint is Secret else repr(value)
         return [f"option {name} is {shown}, expected {find_type(hint).name}"]
-    if hint == RoleNames and isinstance(value, tuple):
+    if hint == RoleNames and isinstance(value, tuple) and roles is not None:
         return [
             f"option {name}: no host has the role {role}{suggest_name(role, roles)}"
             for role in value

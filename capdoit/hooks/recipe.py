@@ -89,14 +89,14 @@ class Recipe(HookRegistry):
         """Return the hooks ``probe``, ``guard`` and ``back`` that the recipe has, by these names."""
         return dict(self._rollback_hooks)
 
-    def configure(self, use: RecipeUse, file: str, origin: str, roles: set[str]) -> Declarations:
+    def configure(self, use: RecipeUse, file: str, origin: str, roles: set[str] | None) -> Declarations:
         """Return everything that the recipe declares, with the options from deploy.yml.
 
         Args:
             use: the recipe's entry in deploy.yml.
             file: path of the recipe's module.
             origin: source and version of the recipe.
-            roles: roles of all hosts.
+            roles: roles of all hosts; None if not all hosts are known.
 
         Raises:
             RecipeError: an option is wrong, the pace of a hook is impossible, or a linked directory is outside the

@@ -12,13 +12,13 @@ from capdoit.hooks.discovery import find_recipe, load_recipes
 from capdoit.hooks.options import describe_options
 
 
-def find_recipe_settings(stage: Stage, project: Path, roles: set[str]) -> Iterator[Setting]:
+def find_recipe_settings(stage: Stage, project: Path, roles: set[str] | None) -> Iterator[Setting]:
     """Yield the defaults of options that deploy.yml does not set, and the directories that recipes link.
 
     Args:
         stage: the stage, without the directories of its recipes.
         project: the directory of deploy.yml.
-        roles: roles of all hosts.
+        roles: roles of all hosts; None if not all hosts are known.
 
     Raises:
         ConfigError: a recipe is not found, or one of its options is wrong.

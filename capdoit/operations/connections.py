@@ -14,6 +14,7 @@ from capdoit.event_bus import EventBus
 from capdoit.hosts.connection import Connection
 from capdoit.hosts.fleet import Fleet
 from capdoit.hosts.logins import Logins
+from capdoit.output.seen_hosts import keep_hosts
 from capdoit.redaction import is_too_short
 from capdoit.script import Secret, SecretText
 from capdoit.sources import list_secret_outputs
@@ -48,6 +49,21 @@ def reveal_secrets(secrets: Iterable[Secret], events: EventBus) -> None:
     secrets = [*dict.fromkeys(secrets)]
     _get_all(secret.reveal for secret in secrets)
     events.redactor.add([*(secret.source.find_secret() for secret in secrets), *list_secret_outputs()])
+
+
+def find_hosts(stage: Stage) -> Stage:
+    """Return a stage with its hosts. The command that prints them runs now, if it did not yet.
+
+    Raises:
+        ConfigError: has the place of the setting and the reason why the hosts are not known; or a value is wrong.
+    """
+    if not stage.has_unknown_hosts:
+        return stage
+    _get_all(partial(_compute, one) for one in stage.pending if one.name == "hosts")
+    found = stage.read_again()
+    if found.deploy_file:
+        keep_hosts(found.deploy_file.file, found.name, {host.name: host.roles for host in found.hosts})
+    return found
 
 
 def compute_settings(stage: Stage, is_deploy: bool) -> Stage:

@@ -1,0 +1,50 @@
+"""Hosts that a command prints as JSON."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from capdoit.config.inventory import parse_inventory
+
+# What `ansible-inventory --list` of Ansible 2.14 prints, shortened.
+INVENTORY = {
+    "_meta": {
+        "hostvars": {
+            "web1": {"ansible_host": "10.0.0.1", "ansible_user": "deploy", "ansible_port": 2222, "http_port": 80},
+            "db1": {"ansible_connection": "local", "ansible_become_user": "shop"},
+        }
+    },
+    "all": {"children": ["ungrouped", "frontend", "db"]},
+    "frontend": {"children": ["web"]},
+    "web": {"hosts": ["web1", "web2"]},
+    "db": {"hosts": ["db1"]},
+}
+
+
+def test_groups_of_ansible_become_roles_and_its_variables_settings() -> None:
+    assert parse_inventory(json.dumps(INVENTORY)) == {
+        "web1": {"hostname": "10.0.0.1", "user": "deploy", "port": 2222, "roles": ["frontend", "web"]},
+        "web2": {"roles": ["frontend", "web"]},
+        "db1": {"become": "shop", "transport": "local", "roles": ["db"]},
+    }
+
+
+def test_a_host_without_a_group_has_no_role() -> None:
+    assert parse_inventory('{"_meta": {}, "ungrouped": {"hosts": ["web1"]}}') == {"web1": {"roles": []}}
+
+
+def test_groups_that_contain_each_other_are_read_once() -> None:
+    loop = {"_meta": {}, "a": {"children": ["b"]}, "b": {"children": ["a", "none"], "hosts": {"web1": None}}}
+    assert parse_inventory(json.dumps(loop)) == {"web1": {"roles": ["a", "b"]}}
+
+
+@pytest.mark.parametrize("found", [["web1", "deploy@web2:22"], {"web1": {"roles": ["app"]}}, "web1", 3, None, {}, []])
+def test_other_json_is_left_as_it_is(found: object) -> None:
+    assert parse_inventory(json.dumps(found)) == found
+
+
+def test_a_text_that_is_not_json_is_refused() -> None:
+    with pytest.raises(ValueError, match="Expecting value"):
+        parse_inventory("web1 web2")
