@@ -221,8 +221,12 @@ def read_inner_path(value: YamlValue) -> str:
 @accepting(_list_of(INNER_PATH, uniqueItems=True))
 def read_inner_paths(value: YamlValue) -> tuple[str, ...]:
     """Read a list of different paths that stay inside the release."""
+    return _read_different_paths(value, read_inner_path)
+
+
+def _read_different_paths(value: YamlValue, read: Callable[[YamlValue], str]) -> tuple[str, ...]:
     items = value.as_list("a list of paths")
-    paths = tuple(read_inner_path(item) for item in items)
+    paths = tuple(map(read, items))
     for number, path in enumerate(paths):
         if path and path in paths[:number]:
             items[number].add_mistake(f"{path} is in the list twice")
@@ -258,12 +262,7 @@ def _read_local_file(value: YamlValue) -> str:
 @accepting(_list_of({"anyOf": [ABSOLUTE_PATH, INNER_PATH]}, uniqueItems=True))
 def read_log_patterns(value: YamlValue) -> tuple[str, ...]:
     """Read a list of different paths of logs: absolute, or in deploy_to. They may have the wildcards of sh."""
-    items = value.as_list("a list of paths")
-    patterns = tuple(_read_log_pattern(item) for item in items)
-    for number, pattern in enumerate(patterns):
-        if pattern and pattern in patterns[:number]:
-            items[number].add_mistake(f"{pattern} is in the list twice")
-    return patterns
+    return _read_different_paths(value, _read_log_pattern)
 
 
 def _read_log_pattern(value: YamlValue) -> str:
