@@ -107,7 +107,7 @@ RULES_OF_HOSTS_AND_STAGES = {
     "deploy_to": SettingRule(
         read_deploy_to,
         "The directory on the host; /var/www/APPLICATION if not set. ~/ is the home directory of the user that ssh "
-        "logs in as. For a local host it can be relative to the directory of deploy.yml.",
+        "logs in as. A relative path starts there, too; for a local host it starts at the directory of deploy.yml.",
         ANYWHERE,
         is_text=True,
     ),

@@ -7,6 +7,7 @@ together, each with its place.
 from __future__ import annotations
 
 import itertools
+import posixpath
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
@@ -320,7 +321,7 @@ class _StageReader:
         self._check_directory()
         transfer_settings = self._transfer_settings(transfer)
         self._check_links()
-        hosts = tuple(self._host(name, *host) for name, host in self._settings.get("hosts", {}).items())
+        hosts = tuple(self._host(name, own) for name, (_, own) in self._settings.get("hosts", {}).items())
         self._check_hosts_differ(hosts)
         made = {
             "name": self._name,
@@ -392,7 +393,7 @@ class _StageReader:
                     f"hosts {other} and {host.name} are the same directory, {host.layout.deploy_to}"
                 )
 
-    def _host(self, name: str, value: YamlValue, own: Mapping[str, Any]) -> HostConfig:
+    def _host(self, name: str, own: Mapping[str, Any]) -> HostConfig:
         names = self._schema.names_at(HOST)
         written = _merged({key: self._written[key] for key in names if key in self._written}, own)
         settings = _with_placeholders(written)
@@ -400,7 +401,7 @@ class _StageReader:
         made = {
             "name": name,
             "hostname": settings.get("hostname", name),
-            "layout": self._layout(value, settings.get("deploy_to") or self._default_directory, is_local),
+            "layout": self._layout(settings.get("deploy_to") or self._default_directory, is_local),
             "env": settings["default_env"],
             "logs": settings.get("logs", () if settings.get("no_release") else DEFAULT_LOGS),
             "ssh_config": str(self._directory / ssh_config) if ssh_config else None,
@@ -412,11 +413,9 @@ class _StageReader:
     def _default_directory(self) -> str:
         return f"/var/www/{self._settings.get('application')}"
 
-    def _layout(self, host: YamlValue, deploy_to: str, is_local: bool) -> Layout:
+    def _layout(self, deploy_to: str, is_local: bool) -> Layout:
+        """Return the paths; a relative one starts at the directory of deploy.yml, or at the login's home directory."""
         if is_local:
             return Layout(str(self._directory / Path(deploy_to).expanduser()))
-        layout = Layout(deploy_to)
-        if not (deploy_to.startswith("/") or layout.is_below_home):
-            expected = "an absolute path or ~/… on a host that is reached by ssh"
-            host.add_mistake(f"deploy_to is {deploy_to}, expected {expected}")
-        return layout
+        is_relative = deploy_to and not deploy_to.startswith(("/", "~/"))
+        return Layout(f"~/{posixpath.normpath(deploy_to)}" if is_relative else deploy_to)

@@ -133,13 +133,17 @@ def test_a_stage_name_that_is_a_task_name_or_invalid_in_one_is_refused(mistakes:
     ]
 
 
-def test_a_relative_deploy_to_is_accepted_only_for_a_local_host(
-    mistakes: Mistakes,
-) -> None:
-    stages = "stages: {production: {hosts: {here: {transport: local}, web1: {}}}}"
-    assert mistakes(f"{NEEDED}deploy_to: srv/shop\n{stages}") == [
-        "4:57: stages.production.hosts.web1: deploy_to is srv/shop, expected an absolute path or ~/… on a host that is reached by ssh"
-    ]
+@pytest.mark.parametrize("path", ["srv/shop", "./srv//shop/", "~/srv/shop"])
+def test_a_relative_deploy_to_is_below_the_home_of_the_login_or_next_to_deploy_yml(read: Read, path: str) -> None:
+    stage = only_stage(
+        read(
+            f"{NEEDED}deploy_to: {path}\nstages: {{production: {{hosts: {{here: {{transport: local}}, web1: {{}}}}}}}}"
+        )
+    )
+    here, web1 = (host.layout for host in stage.hosts)
+    assert here.deploy_to.startswith("/")
+    assert here.deploy_to.endswith("/srv/shop")
+    assert (web1.is_below_home, web1.expanded("/home/ann").deploy_to) == (True, "/home/ann/srv/shop")
 
 
 @pytest.mark.parametrize(
@@ -171,7 +175,7 @@ def test_all_mistakes_are_reported_at_once_in_file_order(mistakes: Mistakes) -> 
         "  production:\n"
         "    hosts:\n"
         "      web1: {port: ssh, roles: {web: 1}}\n"
-        "      web2: {deploy_to: srv}\n"
+        "      web2: {deploy_to: ../srv}\n"
         "    branch: [main]\n"
         "keep_releases: many\n"
         "default_stage: test\n"
@@ -182,7 +186,7 @@ def test_all_mistakes_are_reported_at_once_in_file_order(mistakes: Mistakes) -> 
         "3:3: stages.production: neither application nor deploy_to is set; application: shop means /var/www/shop",
         "5:20: stages.production.hosts.web1.port: found a string (ssh), expected a whole number from 1 to 65535",
         "5:25: stages.production.hosts.web1.roles: found a mapping, expected a list of strings",
-        "6:7: stages.production.hosts.web2: deploy_to is srv, expected an absolute path or ~/… on a host that is reached by ssh",
+        "6:25: stages.production.hosts.web2.deploy_to: found '../srv', expected a directory of its own, without ..",
         "7:5: stages.production.branch: found a list, expected a string",
         "8:16: keep_releases: found a string (many), expected a whole number of at least 1",
         "9:16: default_stage: no stage test; there are production",
