@@ -17,7 +17,7 @@ from capdoit.capistrano.environment_values import (
 from capdoit.capistrano.project import CapistranoSetting, CapistranoStage
 from capdoit.capistrano.report import Omission
 from capdoit.capistrano.ssh_options import convert_ssh_options
-from capdoit.config.readers import APPLICATION
+from capdoit.config.readers import APPLICATION, UMASK
 from capdoit.layout import is_inside
 from capdoit.script import NAME
 from capdoit.sources import EnvironmentVariable
@@ -104,6 +104,7 @@ def convert_settings(stage: CapistranoStage, used: Collection[str]) -> StageDraf
         why = "its password is not written; write repo_url: !env NAME, with the URL in that variable"
         draft.omissions.append(Omission("set :repo_url", why, stage.settings["repo_url"].place))
     _take_ssh_options(stage, draft)
+    _take_umask(stage, draft)
     draft.omissions += _find_sshkit_settings(stage)
     return draft
 
@@ -256,9 +257,15 @@ def _take_ssh_options(stage: CapistranoStage, draft: StageDraft) -> None:
 AGENT = "Capistrano always forwards your agent; remove it if the hosts have a key for the repository"
 
 
+def _take_umask(stage: CapistranoStage, draft: StageDraft) -> None:
+    """Add the umask of SSHKit."""
+    if UMASK.fullmatch(stage.umask):
+        draft.settings["umask"] = Written(stage.umask)
+    elif stage.umask:
+        draft.omissions.append(Omission(f"SSHKit umask {stage.umask}", "write it in octal digits as umask:"))
+
+
 def _find_sshkit_settings(stage: CapistranoStage) -> Iterator[Omission]:
-    if stage.umask:
-        yield Omission(f"SSHKit umask {stage.umask}", "set the umask of the user on the hosts")
     for name, command in stage.commands.items():
         if command not in (name, f"/usr/bin/env {name}") and "bundle exec" not in command:
             why = f"write {command} in hooks, or set PATH in default_env"

@@ -2,7 +2,10 @@
 # Become an interactive shell in the live release, or else in deploy_to or the home directory. It is no login shell: that
 # would set PATH anew.
 # Environment: SHELL
-# Given: deploy_to host
+# Given: deploy_to host host_umask
+if [ -n "$host_umask" ]; then
+    umask "$host_umask"
+fi
 if cd "$deploy_to/current" 2>/dev/null; then
     release=$(pwd -P)
     echo "$host: release ${release##*/}"

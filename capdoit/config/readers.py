@@ -25,6 +25,7 @@ SECONDS_PER_UNIT = {"h": 3600, "d": 86400}
 AGE = re.compile(r"([1-9][0-9]{0,4})([dh])")
 APPLICATION = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]*")
 USER = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*\$?")
+UMASK = re.compile(r"0{0,2}[0-7]{1,2}")
 SSH_OPTION = re.compile(r"[A-Za-z0-9]+[ =].+")
 
 # The same conditions for editors. YAML's numbers and dates count as strings.
@@ -272,6 +273,16 @@ def _read_log_pattern(value: YamlValue) -> str:
     if text and not is_inside(text.rstrip("/")):
         value.add_mistake(f"found {text!r}, expected an absolute path, or a path in deploy_to without . and ..")
     return text.rstrip("/")
+
+
+@accepting({"anyOf": [{"type": "integer", "minimum": 0, "maximum": 77}, matching(UMASK)]})
+def read_umask(value: YamlValue) -> str:
+    """Read a umask in octal digits; the owner keeps all rights, since a flow must read what it has written."""
+    text = value.as_string()
+    if text and not UMASK.fullmatch(text):
+        value.add_mismatch("octal digits, such as 027 or 002; the first of three must be 0")
+        return ""
+    return text
 
 
 # -- the application and its hosts

@@ -34,6 +34,7 @@ from capdoit.config.readers import (
     read_shared_to,
     read_ssh_options,
     read_string,
+    read_umask,
     read_user,
     whole_number_reader,
 )
@@ -122,6 +123,11 @@ RULES_OF_HOSTS_AND_STAGES = {
         "own variable, $$ a dollar, and !env NAME a secret from your environment.",
         ANYWHERE,
         is_scalar=False,
+    ),
+    "umask": SettingRule(
+        read_umask,
+        "The umask of everything that runs on hosts, such as 027; that of the login if not set.",
+        ANYWHERE,
     ),
     "logs": SettingRule(
         read_log_patterns,

@@ -40,6 +40,7 @@ class HostConfig:
         become_password: the password that sudo asks for; None if it asks for none.
         layout: its paths.
         shared_to: the directories to which paths below ``shared`` lead as symlinks, by path; "" is shared itself.
+        umask: the umask of everything that runs on it; empty for that of the login.
         logs: the paths of its logs, in deploy_to or absolute, with wildcards of sh.
         env: environment of every command on it.
         ssh_options: options that are each given to ``ssh -o``.
@@ -59,6 +60,7 @@ class HostConfig:
     become_password: Secret | None = None
     layout: Layout
     shared_to: SharedTo = ()
+    umask: str = ""
     logs: tuple[str, ...] = ()
     env: Env = field(repr=False)
     ssh_options: tuple[str, ...] = ()

@@ -1,7 +1,10 @@
 # shellcheck shell=sh
 # Run a command of a hook in its directory. Stdout is reserved for commands whose output is captured: what another
 # command leaves running must not write into the output of a later one.
-# Given: hook_command hook_cwd is_captured
+# Given: hook_command hook_cwd host_umask is_captured
+if [ -n "$host_umask" ]; then
+    umask "$host_umask" # sudo has added bits to it
+fi
 if [ -n "$hook_cwd" ]; then
     cd "$hook_cwd" || exit
 fi

@@ -153,7 +153,8 @@ class Connection:
         env = self.environment(more_env)
         if "PATH" in env:
             env["PATH"] = as_template(env["PATH"]).followed_by(":$PATH")
-        return render(name, files, values, env, {**self.host_values, **(common or {})})
+        values_of_host = {**self.host_values, "host_umask": self.config.umask}
+        return render(name, files, values, env, {**values_of_host, **(common or {})})
 
     @property
     def host_values(self) -> dict[str, Value]:

@@ -67,7 +67,12 @@ def _command_script(
 ) -> Script:
     """Return the script that runs a command in a shell, which is another script."""
     line = command if isinstance(command, str) else words(command)
-    values: dict[str, Value] = {"hook_command": line, "hook_cwd": options.get("cwd") or "", "is_captured": capture}
+    values: dict[str, Value] = {
+        "hook_command": line,
+        "hook_cwd": options.get("cwd") or "",
+        "host_umask": connection.config.umask,
+        "is_captured": capture,
+    }
     inner = render("command", "hosts/command", values, connection.environment(options.get("env")))
     return _fenced_script(
         connection, "command", shell, {"user": options.get("user") or "", "inner_script": inner.frame()}

@@ -79,8 +79,9 @@ def session_command(config: HostConfig, may_share: bool) -> list[str]:
         config: settings of the host.
         may_share: use a shared connection (ControlMaster) if the user's settings have one.
     """
-    becoming = ["sh", "-c", BECOME, "sh", config.become, LOOP, "password" if config.become_password else ""]
-    shell = becoming if config.become else ["sh", "-c", LOOP]
+    loop = f"umask {config.umask}\n{LOOP}" if config.umask else LOOP
+    becoming = ["sh", "-c", BECOME, "sh", config.become, loop, "password" if config.become_password else ""]
+    shell = becoming if config.become else ["sh", "-c", loop]
     if config.transport != "ssh":
         return shell
     # The user's login shell reads this line. Every shell knows exec and single quotes.

@@ -3,7 +3,7 @@
 # check that it is the archive that was sent. If "strip" is not set, print a fact if the release has nothing but one
 # directory at its top.
 # Needs: clear_scratch die print_fact to_one_line
-# Given: release_dir revision strip
+# Given: host_umask release_dir revision strip
 
 # Print the sha256 of a file. openssl takes a third of the time of many versions of sha256sum, but not every host has it.
 print_sha256() {
@@ -27,7 +27,8 @@ lift_top_directory() {
 }
 
 release_mode=$(stat -c %a "$release_dir")
-(cd "$release_dir" && exec tar -xf ../../.capdoit/incoming --no-same-owner) & # both take seconds for a large file
+# Both take seconds for a large file. Without --no-same-permissions, the umask is nothing to root.
+(cd "$release_dir" && exec tar -xf ../../.capdoit/incoming --no-same-owner ${host_umask:+--no-same-permissions}) &
 tar=$!
 sum=$(print_sha256 .capdoit/incoming)
 unpacked=0

@@ -2,7 +2,7 @@
 # Write the files of the commit into the release. A host whose mirror lacks the commit fetches again: another host may
 # have fetched a moment later.
 # Needs: die fetch_commit fetch_refs find_commit mirror_git prepare_git remove_tree replace_mirror
-# Given: release_dir repo_tree repo_url revision
+# Given: host_umask release_dir repo_tree repo_url revision
 # Sets: revision_time
 
 require_commit() {
@@ -24,7 +24,7 @@ write_files() {
             strip=$((strip + 1))
         done
     fi
-    archived=$({ { mirror_git --literal-pathspecs archive "$revision" -- "$@" && echo yes >&3; } | (cd "$release_dir" && tar -xf - --strip-components="$strip") >&2; } 3>&1) &&
+    archived=$({ { mirror_git --literal-pathspecs archive "$revision" -- "$@" && echo yes >&3; } | (cd "$release_dir" && tar -xf - ${host_umask:+--no-same-permissions} --strip-components="$strip") >&2; } 3>&1) &&
         [ "$archived" = yes ]
 }
 
