@@ -29,6 +29,9 @@ code of the release that is still live. All of them are checked before the first
 down, or if a migration of the target release was applied after it, the rollback is refused and no migration is
 reverted. Only the migrations of the default database connection are checked.
 
+`doit laravel.artisan:STAGE -- cache:clear` and `doit laravel.tinker:STAGE` work on the live release, on the primary of
+the hosts of the option roles, or on the one that `hosts=` names.
+
 APP_ENV is what .env says, or default_env. List the recipe composer before this one, and the recipe permissions for a
 web server that runs as another user.
 
@@ -178,13 +181,13 @@ def revert(host: Host, release: Release, options: Options, unknown: tuple[str, .
 @laravel.task(roles=lambda options: options.roles, primary=True)
 def artisan(host: Host, release: Release, options: Options, arguments: tuple[str, ...]) -> None:
     """Run a command of artisan, such as cache:clear."""
-    run_php(host, release.path, [options.php, options.artisan, *arguments], "artisan failed")
+    run_php(host, release.path, [options.php, options.artisan, *arguments], " ".join(["artisan", *arguments]))
 
 
 @laravel.task(roles=lambda options: options.roles, interactive=True)
 def tinker(host: Host, release: Release, options: Options, arguments: tuple[str, ...]) -> None:
     """Open the console of Laravel, which the package laravel/tinker adds."""
-    run_php(host, release.path, [options.php, options.artisan, "tinker", *arguments], "tinker failed")
+    run_php(host, release.path, [options.php, options.artisan, "tinker", *arguments], "artisan tinker")
 
 
 def _run_artisan(host: Host, path: str, options: Options, line: str, failure: str) -> None:

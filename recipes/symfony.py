@@ -30,6 +30,9 @@ nor were they applied when it became live. If its code cannot list its migration
 reverted, those already reverted are applied again, and the rollback fails. This needs DoctrineMigrationsBundle 3 or
 later; without it, set `migrate: false`. Only the default connection is migrated and checked.
 
+`doit symfony.console:STAGE -- cache:pool:clear --all` works on the live release, on the primary of the hosts of the
+option roles, or on the one that `hosts=` names.
+
 Symfony must be version 3.4 or later. List the recipe composer before this one.
 
     linked_files: [.env.local]
@@ -193,7 +196,7 @@ def revert(host: Host, release: Release, flow: Flow, options: Options, unknown: 
 @symfony.task(roles=lambda options: options.roles, primary=True)
 def console(host: Host, release: Release, options: Options, arguments: tuple[str, ...]) -> None:
     """Run a command of Symfony's console, such as cache:pool:clear."""
-    run_php(host, release.path, [options.php, options.console, *arguments], "the command failed")
+    run_php(host, release.path, [options.php, options.console, *arguments], " ".join([options.console, *arguments]))
 
 
 def _run_migration(host: Host, path: str, options: Options, direction: str, name: str) -> None:
