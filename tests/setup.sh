@@ -36,6 +36,7 @@ if [ "${1:-}" = real ]; then
     need crontab cron
     need redis-server redis-server
     need sidekiq ruby-sidekiq
+    ruby -e 'require "delayed_job_active_record"' 2>/dev/null || missing="$missing ruby-delayed-job-active-record ruby-sqlite3"
     ruby -e 'require "sprockets/railtie"; require "sqlite3"' 2>/dev/null ||
         missing="$missing ruby-sprockets-rails ruby-sqlite3"
 fi

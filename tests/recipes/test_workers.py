@@ -12,8 +12,8 @@ from tests.support import further
 TSTP = ("--kill-who=main", "--signal=TSTP", "kill", "--", "worker.service")
 STOP = ("--no-block", "stop", "--", "worker.service")
 RESTART = ("restart", "--", "worker.service")
-QUIET = {"sidekiq": TSTP}
-RECIPES = ["sidekiq"]
+QUIET = {"sidekiq": TSTP, "delayed_job": STOP}
+RECIPES = ["sidekiq", "delayed_job"]
 
 
 def worker_stage(stage: Stages, recipe: str = "sidekiq", state: str = "active", **options: Any) -> StageUnderTest:

@@ -23,9 +23,37 @@ Sidekiq.configure_server {{ |config| config.redis = {{ url: "{redis}" }} }}
 class Note
   include Sidekiq::Worker
   def perform(name)
+    sleep 3 if name == "slow"
     File.write("{done}/#{{name}}", "{release}")
   end
 end
+"""
+DELAYED_JOB = """
+require "active_record"
+require "delayed_job_active_record"
+ActiveRecord::Base.establish_connection(adapter: "sqlite3", database: "{database}", timeout: 9000)
+Note = Struct.new(:name) do
+  def perform
+    sleep 3 if name == "slow"
+    File.write("{done}/#{{name}}", "{release}")
+  end
+end
+"""
+DELAYED_JOB_TABLE = """
+ActiveRecord::Schema.define do
+  create_table :delayed_jobs do |table|
+    %i[priority attempts].each { |name| table.integer name, default: 0, null: false }
+    %i[handler last_error].each { |name| table.text name }
+    %i[run_at locked_at failed_at created_at updated_at].each { |name| table.datetime name }
+    %i[locked_by queue].each { |name| table.string name }
+  end
+end
+"""
+DELAYED_JOB_UNIT = """
+[Service]
+WorkingDirectory={current}
+ExecStart=/usr/bin/ruby -r ./jobs.rb -e 'Delayed::Worker.sleep_delay = 0.2; Delayed::Worker.new(quiet: true).start'
+TimeoutStopSec=15
 """
 SIDEKIQ_UNIT = """
 [Service]
@@ -38,13 +66,16 @@ TimeoutStopSec=15
 ENQUEUE = """
 import pathlib, time
 
+PLACE = pathlib.Path("%s")
+
 @cap.before("publishing")
 def enqueue(host, flow):
-    name = f"during-{flow.name}-{len(list(pathlib.Path('%(done)s').iterdir()))}"
-    host.run(["%(enqueue)s", name])
+    name = f"{flow.name}-{flow.release}"
+    (PLACE / "enqueued").write_text(name)
+    host.run([str(PLACE / "enqueue"), name])
     time.sleep(2)
-    assert not pathlib.Path("%(done)s", name).exists(), "a quiet worker has done a job"
-    if pathlib.Path("%(done)s", "fail").exists():
+    assert not (PLACE / "done" / name).exists(), "a quiet worker has done a job"
+    if (PLACE / "fail").exists():
         raise RuntimeError("as the test wants it")
 """
 
@@ -57,13 +88,12 @@ def manager() -> Iterator[Manager]:
 
 def start_stage(stage: Stages, manager: Manager, recipe: str, enqueue: str, files: dict[str, str]) -> StageUnderTest:
     """Return a stage with one host, whose worker is a unit of the manager."""
-    done = manager.place / "done"
-    done.mkdir()
+    (manager.place / "done").mkdir()
     program = manager.place / "enqueue"
     program.write_text(f"#!/bin/sh\n{enqueue}\n")
     program.chmod(0o755)
     recipes = {recipe: {"units": ["worker.service"], "user_units": True, "settle": 0.5}}
-    shop = stage(hosts=1, recipes=recipes, files=files, dodo=ENQUEUE % {"done": done, "enqueue": program})
+    shop = stage(hosts=1, recipes=recipes, files=files, dodo=ENQUEUE % manager.place)
     shop.stand_in("systemctl", script=manager.systemctl)
     return shop
 
@@ -75,20 +105,27 @@ def done_by(manager: Manager, name: str) -> str:
     return file.read_text().strip()
 
 
+def done_during_flow(manager: Manager) -> str:
+    """Wait until the job of the last flow is done, and return the release that has done it."""
+    return done_by(manager, (manager.place / "enqueued").read_text())
+
+
 def play(shop: StageUnderTest, manager: Manager, write: Callable[[str], dict[str, str | bytes | None]]) -> None:
     """Deploy twice, fail once, and roll back: the job of each flow is done by the release that is live after it."""
     enqueue = str(manager.place / "enqueue")
     shop.deploy().ok()
-    assert done_by(manager, "during-deploy-0") == "first"
+    assert done_during_flow(manager) == "first"
     shop.commit(write("second"))
+    subprocess.run([enqueue, "slow"], check=True)
     shop.deploy().ok()
-    assert done_by(manager, "during-deploy-1") == "second"
-    (manager.place / "done/fail").touch()
+    assert done_by(manager, "slow") == "first", "a job that runs when the flow begins is finished"
+    assert done_during_flow(manager) == "second"
+    (manager.place / "fail").touch()
     assert "as the test wants it" in shop.deploy().failed().out
-    assert done_by(manager, "during-deploy-3") == "second"
-    (manager.place / "done/fail").unlink()
+    assert done_during_flow(manager) == "second"
+    (manager.place / "fail").unlink()
     shop.rollback().ok()
-    assert done_by(manager, "during-rollback-3") == "first"
+    assert done_during_flow(manager) == "first"
     subprocess.run([enqueue, "at-last"], check=True)
     assert done_by(manager, "at-last") == "first"
 
@@ -123,4 +160,23 @@ def test_sidekiq_does_each_job_with_the_live_release(stage: Stages, manager: Man
     fill = f"""sed "s/NAME/$1/; s/JID/$1/" <<'JOB' | redis-cli -p {port} -x lpush queue:default\n{job}\nJOB"""
     shop = start_stage(stage, manager, "sidekiq", fill, {name: str(text) for name, text in write("first").items()})
     manager.write_unit("worker.service", SIDEKIQ_UNIT.format(current=shop.host().deploy_to / "current"))
+    play(shop, manager, write)
+
+
+def test_delayed_job_does_each_job_with_the_live_release(stage: Stages, manager: Manager) -> None:
+    libraries = ["-e", "require 'delayed_job_active_record'; require 'sqlite3'"]
+    assert subprocess.run(["ruby", *libraries], check=False).returncode == 0, (
+        "apt-get install ruby-delayed-job-active-record"
+    )
+    database, done = manager.place / "jobs.sqlite3", manager.place / "done"
+
+    def write(release: str) -> dict[str, str | bytes | None]:
+        return {"jobs.rb": DELAYED_JOB.format(database=database, done=done, release=release)}
+
+    client = manager.place / "client.rb"
+    client.write_text(str(write("nobody")["jobs.rb"]))
+    subprocess.run(["ruby", "-r", client, "-e", DELAYED_JOB_TABLE], check=True)
+    fill = f"""exec ruby -r {client} -e 'Delayed::Job.enqueue(Note.new(ARGV[0]))' "$1" """
+    shop = start_stage(stage, manager, "delayed_job", fill, {name: str(text) for name, text in write("first").items()})
+    manager.write_unit("worker.service", DELAYED_JOB_UNIT.format(current=shop.host().deploy_to / "current"))
     play(shop, manager, write)
