@@ -398,14 +398,14 @@ class LockReleased(Event):
 
 @dataclass(frozen=True)
 class StaleLockTakenOver(Event):
-    """The lock of a host was left behind by a flow that died.
+    """The locks of hosts were left behind by a flow that died.
 
     Attributes:
-        host: name of the host.
+        hosts: names of the hosts, in one text.
         holder: description of the flow that died.
     """
 
-    host: str
+    hosts: str
     holder: str
 
 

@@ -118,8 +118,8 @@ def fit_table(head: Sequence[str] | None, rows: Iterable[Sequence[str]], width: 
     return "\n".join(line if len(line) <= width else f"{line[: width - 1]}…" for line in text.splitlines())
 
 
-def group_names(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
-    """Group names by value: ``{value: "a, b"}``, in first-seen order.
+def list_names(pairs: Iterable[tuple[str, str]]) -> dict[str, list[str]]:
+    """Group names by value, in first-seen order.
 
     Args:
         pairs: a name and its value each.
@@ -127,7 +127,12 @@ def group_names(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
     groups: dict[str, list[str]] = {}
     for name, value in pairs:
         groups.setdefault(value, []).append(name)
-    return {value: join_names(names) for value, names in groups.items()}
+    return groups
+
+
+def group_names(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
+    """Group names by value as `list_names`, each group as one text: ``{value: "a, b"}``."""
+    return {value: join_names(names) for value, names in list_names(pairs).items()}
 
 
 def join_values(values: Mapping[str, str]) -> str:

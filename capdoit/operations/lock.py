@@ -22,7 +22,7 @@ from capdoit.script import Value
 from capdoit.shell_scripts import render
 from capdoit.state.context import FlowContext
 from capdoit.state.journal_lines import lock_entry
-from capdoit.text import get_first_line
+from capdoit.text import get_first_line, group_names
 
 # A flow that started at that moment, too, gives back its locks within this time.
 SIMULTANEOUS_START_SECONDS = 3.0
@@ -37,6 +37,19 @@ REASONS = {
     NOT_WRITABLE: "its lock cannot be written: no space or no inode is left in deploy_to; free some there",
     READ_ONLY: "deploy_to is on a read-only file system",
 }
+
+
+@dataclass(frozen=True)
+class Taken:
+    """A lock that was taken, or that a dry run did not take.
+
+    Attributes:
+        facts: facts of the host.
+        died: the flow that left the lock behind when it died; empty if none did.
+    """
+
+    facts: Facts
+    died: str = ""
 
 
 @dataclass(frozen=True)
@@ -91,9 +104,11 @@ def _try_locks(context: FlowContext, connections: Sequence[Connection]) -> dict[
     outcomes = context.fleet.each(partial(_ask, context), connections, stop_on_failure=is_strict)
     if not all(outcomes):
         _leave_out_unreachable(context, outcomes)
-    for outcome in outcomes:
-        if isinstance(outcome.answer, Facts):
-            context.emit(HostSurveyed(outcome.answer))
+    taken = [outcome.answer for outcome in outcomes if isinstance(outcome.answer, Taken)]
+    for died, hosts in group_names((one.facts.host, one.died) for one in taken if one.died).items():
+        context.emit(StaleLockTakenOver(hosts, died))
+    for one in taken:
+        context.emit(HostSurveyed(one.facts))
     blocked = {outcome.host: outcome.answer for outcome in outcomes if isinstance(outcome.answer, Blocked)}
     _refuse_directory_conflicts(context, blocked)
     return {host: answer.holder for host, answer in blocked.items()}
@@ -111,12 +126,12 @@ def _refuse_directory_conflicts(context: FlowContext, blocked: Mapping[str, Bloc
         raise NotReady(*problems)
 
 
-def _ask(context: FlowContext, connection: Connection) -> Facts | Blocked:
+def _ask(context: FlowContext, connection: Connection) -> Taken | Blocked:
     """Return the facts of a host, or why its lock could not be taken; a dry run takes no lock."""
     request = context.request
     return context.executor.act(
         partial(_lock_and_survey, context, connection),
-        partial(survey_host, connection, request.stage, request.flow),
+        lambda: Taken(survey_host(connection, request.stage, request.flow)),
     )
 
 
@@ -164,7 +179,7 @@ def _leave_out_unreachable(context: FlowContext, outcomes: Sequence[Outcome[Any]
 # -- one host
 
 
-def _lock_and_survey(context: FlowContext, connection: Connection) -> Facts | Blocked:
+def _lock_and_survey(context: FlowContext, connection: Connection) -> Taken | Blocked:
     """Return the facts of a host, or why its lock could not be taken."""
     request = context.request
     release = _release_request(context, connection)
@@ -182,9 +197,7 @@ def _lock_and_survey(context: FlowContext, connection: Connection) -> Facts | Bl
     # The locks of a network disk do not always exclude each other.
     if name := _locked_as(context, Entry.parse(lock.text.strip())):
         return Blocked(_holder(lock), locked_as=name)
-    if lock.text.strip():
-        context.emit(StaleLockTakenOver(connection.name, _holder(lock)))
-    return read_survey(connection, survey)
+    return Taken(read_survey(connection, survey), _holder(lock) if lock.text.strip() else "")
 
 
 def _blocked(context: FlowContext, connection: Connection, lock: Answer, survey: Answer) -> Blocked:

@@ -11,7 +11,7 @@ from capdoit.output.console import DEFAULT_WIDTH, GOOD_MARK, Console, Line, Tone
 from capdoit.output.dry_run_summary import render_dry_run
 from capdoit.output.failure_report import render_failure
 from capdoit.redaction import SHORTEST_SECRET
-from capdoit.text import fit_table, group_names, join_names, shorten_revision
+from capdoit.text import fit_table, group_names, join_names, list_names, name_hosts, shorten_revision
 from capdoit.units import format_seconds
 
 # These begin at the left edge: with the name of a flow, or as a heading.
@@ -100,11 +100,11 @@ def _login_retried(event: events.LoginRetried) -> Iterator[Line]:
 
 
 def _stale_lock_taken_over(event: events.StaleLockTakenOver) -> Iterator[Line]:
-    yield f"{event.host}: took over the stale lock of {event.holder}: that flow died", None
+    yield f"{event.hosts}: took over the stale lock of {event.holder}: that flow died", None
 
 
 def _lock_awaited(event: events.LockAwaited) -> Iterator[Line]:
-    held = [f"\n  {host}: {holder}" for host, holder in event.holders.items()]
+    held = [f"\n  {hosts}: {holder}" for holder, hosts in group_names(event.holders.items()).items()]
     yield f"waiting up to {event.timeout_seconds} s: another flow holds the lock:{''.join(held)}", None
 
 
@@ -137,9 +137,12 @@ def _published(event: events.Published) -> Iterator[Line]:
         return
     source = f", {event.branch}" if event.branch else ""
     revision = f"{shorten_revision(event.revision)}{source}"
-    hosts_by_release = group_names(event.releases.items())
-    live = "; ".join(f"{release} ({revision}) is live on {hosts}" for release, hosts in hosts_by_release.items())
-    yield f"{live} after {event.seconds:.2f} s", Tone.GOOD
+    number = len(event.releases)
+    live = "; ".join(
+        f"{release} ({revision}) is live on {name_hosts(hosts, number)}"
+        for release, hosts in list_names(event.releases.items()).items()
+    )
+    yield f"{live} after {format_seconds(event.seconds)}", Tone.GOOD
 
 
 def _hook_not_called(event: events.HookNotCalled) -> Iterator[Line]:

@@ -65,6 +65,11 @@ class HostTrack:
         return sum(span.seconds or 0.0 for span in self.spans)
 
     @property
+    def ended(self) -> float:
+        """The time of its end; 0 if it has no part that has ended."""
+        return max((span.began + span.seconds for span in self.spans if span.seconds is not None), default=0.0)
+
+    @property
     def reason(self) -> str:
         """The reason of the part that failed or was stopped; empty without one."""
         return next((span.reason for span in self.spans if span.reason), "")
@@ -156,9 +161,9 @@ class PageData:
 
 def _step_ended(data: PageData, _: Event, __: float) -> None:
     if step := data.display.step:
-        seconds = {host: track.seconds for host, track in data.tracks.get(step.name, {}).items() if track.spans}
-        if len(seconds) > 1:
-            data.slowest[step.name] = max(seconds, key=lambda host: seconds[host])
+        ends = {host: track.ended for host, track in data.tracks.get(step.name, {}).items() if track.spans}
+        if len(ends) > 1:
+            data.slowest[step.name] = max(ends, key=lambda host: ends[host])
 
 
 def _work_started(data: PageData, event: events.WorkStarted, now: float) -> None:

@@ -196,7 +196,7 @@ def _barrier(data: PageData, step: StepDisplay) -> Iterator[Html]:
     """Yield the host for which the rest waited, unless they waited for a moment only."""
     if slowest := data.slowest.get(step.name):
         tracks = data.tracks[step.name]
-        waited = tracks[slowest].seconds - min(track.seconds for track in tracks.values() if track.spans)
+        waited = tracks[slowest].ended - min(track.ended for track in tracks.values() if track.spans)
         if waited >= LEAST_WAIT_SECONDS:
             yield element("span", f"the rest waited up to {format_seconds(waited)} for {slowest}", class_="dim")
 

@@ -9,7 +9,7 @@ from capdoit.events import FlowFinished, FlowStarted
 from capdoit.output.console import GOOD_MARK, Line, Tone
 from capdoit.output.flow_display import FlowDisplay
 from capdoit.output.report_lines import ReportLine
-from capdoit.text import get_first_line, join_names, name_hosts, shorten_revision
+from capdoit.text import get_first_line, join_names, list_names, name_hosts, shorten_revision
 from capdoit.units import format_seconds
 
 
@@ -52,9 +52,7 @@ def _indented(text: str, command: str = "") -> ReportLine:
 def _result(display: FlowDisplay, hosts: Sequence[str]) -> str:
     if not display.published:
         return f"{join_names(step.name for step in display.steps) or 'nothing'} done"
-    groups: dict[str, list[str]] = {}
-    for host, release in display.published.releases.items():
-        groups.setdefault(release, []).append(host)
+    groups = list_names(display.published.releases.items())
     return "; ".join(f"{release} is live on {name_hosts(names, len(hosts))}" for release, names in groups.items())
 
 

@@ -56,6 +56,14 @@ def test_the_slowest_host_is_the_one_that_others_waited_for() -> None:
         assert data_of(UPDATING, work[0], ends[0], last).slowest == {}
 
 
+def test_the_slowest_host_is_the_last_one_to_end_and_not_the_one_that_worked_most() -> None:
+    work = [
+        *(events.WorkStarted("web1"), events.WorkFinished("web1", 0.9), events.WorkStarted("web2")),
+        *(events.WorkFinished("web2", 0.1), events.StepFinished("updating", False, 5.0)),
+    ]
+    assert data_of(UPDATING, *work).slowest == {"updating": "web2"}
+
+
 def test_commands_stand_before_their_output_and_results_after_it() -> None:
     data = data_of(
         UPDATING,

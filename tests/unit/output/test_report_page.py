@@ -121,8 +121,10 @@ def test_barrier_and_slowest_host_are_drawn_for_each_step() -> None:
     assert len(page.with_class("barrier")) == in_timeline + in_steps + in_legend
     assert len(page.with_class("slowest")) == 2 + 2 + in_legend
     assert len(page.with_class("hook")) == 2 + 2 + in_legend
-    assert "the rest waited up to 1.8s for web2" in page.text_in("section")
-    assert "web2: updating 2.0s (slowest), build 0.1s" in {attributes.get("aria-label") for _, attributes in page.found}
+    assert "the rest waited up to 2.8s for web2" in page.text_in("section")
+    assert "web2: updating 2.0s (slowest), build 0.1s (slowest)" in {
+        attributes.get("aria-label") for _, attributes in page.found
+    }
 
 
 def test_of_many_hosts_a_step_shows_the_failed_and_the_slowest_ones_and_folds_the_rest() -> None:
