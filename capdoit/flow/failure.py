@@ -105,14 +105,14 @@ def _state_before(context: FlowContext, connection: Connection) -> HostState:
     """Return the state of a host that a dry run left as it was."""
     if connection.name in context.progress.facts:
         return HostState(connection.name, context.progress.live_before(connection.name))
-    return _surveyed_state(context, connection, "not locked by this flow")
+    return _surveyed_state(context, connection)
 
 
 def _remove_half_made_release(context: FlowContext, connection: Connection) -> HostState:
     progress = context.progress
     if connection.name not in progress.locked:
         connection.retry_seconds = 0.0  # nothing was done there, so the report does not wait for it
-        return _surveyed_state(context, connection, "not locked by this flow")
+        return _surveyed_state(context, connection)
     is_half_made = progress.is_release_started and not progress.is_published
     values: dict[str, Value] = {
         "partial_release": context.decision.release if is_half_made else "",
@@ -164,9 +164,9 @@ def _describe_unlock(context: FlowContext, facts: Facts) -> str:
     return f"{new[0].by} freed its lock by doit cap unlock from {new[0].origin}{why}"
 
 
-def _surveyed_state(context: FlowContext, connection: Connection, note: str) -> HostState:
+def _surveyed_state(context: FlowContext, connection: Connection) -> HostState:
     facts = survey_host(connection, context.request.stage, context.request.flow)
-    return HostState(connection.name, facts.current, note)
+    return HostState(connection.name, facts.current)
 
 
 def _state_not_asked(context: FlowContext, outcome: Outcome[HostState]) -> HostState:

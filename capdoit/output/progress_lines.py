@@ -26,7 +26,7 @@ def render_progress(event: Event, display: FlowDisplay, shows_hosts: bool) -> It
         shows_hosts: whether hosts that are done with a part of a step have a line: with any part of a hook, and with
             a part of a step that took long. The others would say no more than the end of the step.
     """
-    if isinstance(event, events.WorkFinished) and not (event.reason or (shows_hosts and _is_notable(event, display))):
+    if isinstance(event, events.WorkFinished) and not _has_line(event, display, shows_hosts):
         return iter(())
     if _is_of_drill(event, display) or _is_told_later(event, display):
         return iter(())
@@ -63,6 +63,13 @@ def _is_of_drill(event: Event, display: FlowDisplay) -> bool:
 def _is_told_later(event: Event, display: FlowDisplay) -> bool:
     """Return True for the end of the only step of a task on demand."""
     return display.on_demand is not None and isinstance(event, events.StepFinished)
+
+
+def _has_line(event: events.WorkFinished, display: FlowDisplay, shows_hosts: bool) -> bool:
+    """Return True for work that says more than the end of its step, or than the report of a failure."""
+    if event.reason:
+        return not display.has_failed
+    return shows_hosts and _is_notable(event, display)
 
 
 def _is_notable(event: events.WorkFinished, display: FlowDisplay) -> bool:

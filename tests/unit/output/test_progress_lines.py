@@ -32,11 +32,15 @@ def test_without_lines_of_hosts_only_a_failure_is_told() -> None:
     assert rendered(HOOK, events.WorkFinished("web1", 5, "disk full"), shows_hosts=False) == ["✘ web1 5.0s"]
 
 
-def rendered(began: Event, finished: Event, shows_hosts: bool) -> list[str]:
+def test_after_a_failure_the_report_tells_of_hosts_that_cannot_be_asked() -> None:
+    failed = events.StepFailed("starting", "", "web1: down")
+    assert rendered(STEP, failed, events.WorkFinished("web1", 0.1, "down"), shows_hosts=True) == []
+
+
+def rendered(*happened: Event, shows_hosts: bool) -> list[str]:
     displays = FlowDisplays()
-    displays.fold(began, 0)
-    display = displays.fold(finished, 1)
-    return [text for text, _ in render_progress(finished, display, shows_hosts)]
+    *_, display = [displays.fold(event, second) for second, event in enumerate(happened)]
+    return [text for text, _ in render_progress(happened[-1], display, shows_hosts)]
 
 
 STARTED = events.FlowStarted(
