@@ -36,7 +36,7 @@ DODO = 'import capdoit\ncap = capdoit.load("deploy.yml")\nDOIT_CONFIG = {"report
 # Adds up the CPU time in the outermost call of each thread.
 CLOCK = """
 import atexit, threading, time
-from capdoit import events
+from capdoit.event_bus import EventBus
 from capdoit.output import live_view
 inside, spent = threading.local(), []
 def timed(function):
@@ -50,7 +50,7 @@ def timed(function):
             inside.it = False
             spent.append(time.thread_time() - began)
     return call
-events.EventBus.emit = timed(events.EventBus.emit)
+EventBus.emit = timed(EventBus.emit)
 live_view.LiveView._tick = timed(live_view.LiveView._tick)
 atexit.register(lambda: open('spent', 'w').write(str(sum(spent))))
 """
