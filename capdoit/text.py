@@ -9,7 +9,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 # Colors and styles of ECMA-48 (SGR), which change nothing but the look of the text after them.
 COLOR = re.compile(r"\033\[[0-9;:]*m")
 END_OF_COLORS = "\033[0m"
-ERASE_LINE = "\033[K"  # grep and gcc write it after each color
+# Sequences that move the cursor, erase, or set a title: CSI up to its last byte, and OSC up to BEL or ST (ECMA-48).
+CONTROL = re.compile(r"\033(?:\[[0-?]*[ -/]*[@-~]|\][^\007\033]*(?:\007|\033\\))")
 REVISION_DIGITS = 12  # of a revision that people read; JSON has all digits
 MOST_NAMES = 8  # of hosts; more of them that are all hosts are only counted
 RUN_DIGITS = 8  # of the id of a run that people read: enough to tell the runs of a log apart
@@ -30,13 +31,13 @@ def make_printable(value: str | bytes) -> str:
 def make_printable_in_color(value: str | bytes) -> str:
     """Return a text like `make_printable`, but with its colors, which end with the text.
 
-    A terminal that gets it changes no more than the look of this text: every other sequence is escaped.
+    A terminal that gets it changes no more than the look of this text: every other sequence is left out.
     """
     if isinstance(value, bytes):
         value = value.decode("utf-8", "backslashreplace")
     if "\033" not in value:
         return make_printable(value)
-    value = value.replace(ERASE_LINE, "")
+    value = CONTROL.sub(lambda found: found[0] if COLOR.fullmatch(found[0]) else "", value)
     colors = [*COLOR.findall(value), END_OF_COLORS]
     parts = map(make_printable, COLOR.split(value))
     text = "".join(part + color for part, color in zip(parts, colors, strict=True))

@@ -15,6 +15,7 @@ from doit.exceptions import InvalidCommand, InvalidDodoFile
 from capdoit.commands.catalog import COMMANDS, commands_by_option
 from capdoit.commands.command_call import CommandCall, parse_call, restore_words
 from capdoit.commands.command_request import CommandRequest
+from capdoit.commands.exit_statuses import INTERRUPTED
 from capdoit.commands.subcommand import Flag, Option, Subcommand, ValueOption
 from capdoit.commands.usage import describe_command, describe_commands, make_synopsis
 from capdoit.config.variables import Variables, read_variables
@@ -23,8 +24,6 @@ from capdoit.errors import CapdoitError, ConfigError
 from capdoit.output.console import Console
 from capdoit.output.error_text import render_error
 from capdoit.text import join_names
-
-INTERRUPTED = 130  # the exit status that shells use for SIGINT
 
 
 def make_doit_options(commands: Iterable[Subcommand]) -> tuple[dict[str, Any], ...]:

@@ -9,7 +9,7 @@ from typing import Any
 
 from capdoit.commands.command_output import CommandOutput, CommandResult
 from capdoit.commands.command_request import CommandRequest
-from capdoit.commands.exit_statuses import NO_ANSWER
+from capdoit.commands.exit_statuses import INTERRUPTED, NO_ANSWER
 from capdoit.commands.host_lines import AT_ONCE, HostLines
 from capdoit.commands.inspection import ask_every_host
 from capdoit.commands.subcommand import JSON, SELECTION, Flag, Subcommand
@@ -155,5 +155,8 @@ COMMAND = Subcommand(
         "exec production --roles web -- systemctl is-active shop",
         "exec --follow 'journalctl -fu shop'",
     ),
-    exit_statuses=((NO_ANSWER, "the command failed on a host, or a host did not answer"),),
+    exit_statuses=(
+        (NO_ANSWER, "the command failed on a host, or a host did not answer"),
+        (INTERRUPTED, "Ctrl-C ended the command"),
+    ),
 )

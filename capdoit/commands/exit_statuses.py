@@ -10,6 +10,7 @@ from capdoit.errors import Outcome
 
 ALL_WELL, NO_ANSWER, INCOMPLETE = 0, 1, 3
 INVALID_PROJECT = 3
+INTERRUPTED = 130  # the exit status that shells use for SIGINT
 NO_HOST_ANSWERED: ExitStatus = (NO_ANSWER, "no host answered")
 SOME_HOSTS_SILENT: ExitStatus = (INCOMPLETE, "some hosts did not answer")
 
