@@ -112,10 +112,11 @@ class Cap(HookRegistry):
             self._refuse_mistakes_in_hooks()
             calls = self._find_calls(selected if command and command.execute_tasks else [])
             variables = self._read_variables(calls)
+            stages = [stage.for_branch(variables.branch) for stage in self.stages.values()]
         if command:
             find_cap(namespace_of(command))
             self._join(command, variables)
-        return self._create_tasks(variables, selected, calls)
+        return self._create_tasks(stages, variables, selected, calls)
 
     def _join(self, command: DoitCmdBase, variables: Variables) -> None:
         """Adapt the running command to a project with flows."""
@@ -154,10 +155,12 @@ class Cap(HookRegistry):
 
         return find_known_changes(self.config.file.parent, before, after)
 
-    def _create_tasks(self, variables: Variables, selected: list[str], calls: TaskCalls) -> Iterator[dict[str, Any]]:
+    def _create_tasks(
+        self, stages: Sequence[Stage], variables: Variables, selected: list[str], calls: TaskCalls
+    ) -> Iterator[dict[str, Any]]:
         yield from self._short_names(variables)
         yield from self._short_names_on_demand(variables, calls)
-        for stage in self.stages.values():
+        for stage in stages:
             for flow in FLOWS:
                 yield from self._flow_tasks(flow, stage, variables, selected)
             yield self._check_task(stage, variables)
@@ -401,11 +404,11 @@ class Cap(HookRegistry):
         from capdoit.flow.preparation import reveal_options
 
         definition = adapt(self._make_definition(flow, stage, self.declarations_by_stage[stage.name]))
-        if not reveal_options(definition, variables, self._events):
+        written = self.config.stages[stage.name].for_branch(variables.branch)
+        if not reveal_options(definition, variables, self._events) and written is self.config.stages[stage.name]:
             return definition
-        declared = self._declare(stage)
-        stage = self.config.stages[stage.name].sharing(declared.linked_dirs)
-        return adapt(self._make_definition(flow, stage, declared))
+        declared = self._declare(written)
+        return adapt(self._make_definition(flow, written.sharing(declared.linked_dirs), declared))
 
     def _make_definition(self, flow: str, stage: Stage, declared: Declarations) -> FlowDefinition:
         from capdoit.state.flow_request import FlowDefinition

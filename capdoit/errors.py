@@ -3,7 +3,8 @@
     CapdoitError
      ├── ConfigError         deploy.yml, a variable or a hook is wrong; nothing was touched
      │    ├── RecipeError    a recipe is missing, broken or used wrongly
-     │    └── ValueUnavailable  a value that deploy.yml takes from elsewhere cannot be had
+     │    ├── ValueUnavailable  a value that deploy.yml takes from elsewhere cannot be had
+     │    └── UnknownVar     a hook asks for a value of `vars` that deploy.yml does not have
      ├── LockHeld            another flow holds the lock of a host
      ├── NotReady            the hosts or the controller lack what a flow needs
      │    └── RevisionNotChosen  no commit could be chosen for a branch
@@ -74,6 +75,12 @@ class RecipeError(ConfigError):
 
 class ValueUnavailable(ConfigError):
     """A value that deploy.yml takes from elsewhere cannot be had; the text follows the name of what needs it."""
+
+
+class UnknownVar(ConfigError, KeyError):
+    """A hook asks for a value of ``vars`` that deploy.yml does not have; as a KeyError it is what mappings raise."""
+
+    __str__ = ConfigError.__str__
 
 
 class MistakeCollector:

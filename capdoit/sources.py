@@ -16,16 +16,34 @@ from dataclasses import dataclass
 from typing import Any
 
 from capdoit.errors import ValueUnavailable
-from capdoit.text import make_printable, shorten
+from capdoit.text import join_names, make_printable, shorten
 
 DEFAULT_TIMEOUT_SECONDS = 60
 LONGEST_SHOWN_COMMAND = 60  # characters in a message
 
 
-class Source(ABC):
-    """The source of one value."""
+class PendingValue(Exception):
+    """A value is needed that is not known yet.
 
-    is_secret: bool
+    Args:
+        source: its source.
+    """
+
+    def __init__(self, source: Source) -> None:
+        super().__init__(source.tag)
+        self.source = source
+
+
+class Source(ABC):
+    """The source of one value.
+
+    Attributes:
+        is_secret: whether the value is a secret wherever it is used.
+        is_elsewhere: whether the value, or a part of it, is not in deploy.yml.
+    """
+
+    is_secret: bool = False
+    is_elsewhere: bool = True
 
     @property
     @abstractmethod
@@ -74,7 +92,6 @@ class EnvironmentVariable(Source):
 
     variable: str
     default: str | None = None
-    is_secret = False
 
     @property
     def name(self) -> str:
@@ -174,6 +191,91 @@ class ControllerCommand(Source):
         except OSError as error:
             return CommandOutcome(None, f"cannot be started: {error.strerror}")
         return _judge(process.returncode, out, err)
+
+
+@dataclass(frozen=True)
+class FilledText(Source):
+    """A text of deploy.yml with values in place of its references, such as ``%{stage}``.
+
+    Attributes:
+        text: the text as deploy.yml has it.
+        parts: the parts of the text, and the sources of the parts that are not in deploy.yml.
+    """
+
+    text: str
+    parts: tuple[str | Source, ...]
+
+    @property
+    def _sources(self) -> list[Source]:
+        return [part for part in self.parts if isinstance(part, Source)]
+
+    @property
+    def is_secret(self) -> bool:  # type: ignore[override]
+        """True if a part is a secret."""
+        return any(source.is_secret for source in self._sources)
+
+    @property
+    def is_elsewhere(self) -> bool:  # type: ignore[override]
+        """True if a part is not in deploy.yml."""
+        return bool(self._sources)
+
+    @property
+    def name(self) -> str:
+        """The names of the variables and commands."""
+        return join_names(source.name for source in self._sources)
+
+    @property
+    def tag(self) -> str:
+        """The value as deploy.yml has it."""
+        return make_printable(self.text)
+
+    @property
+    def noun(self) -> str:
+        """The value in messages."""
+        return f"the value of {self.tag}"
+
+    def find(self, environment: Mapping[str, str] = os.environ) -> str | None:
+        """Return the text; None if one of its parts is not known."""
+        found = [part.find(environment) if isinstance(part, Source) else part for part in self.parts]
+        return None if None in found else "".join(map(str, found))
+
+    def read(self) -> str:
+        """Return the text; errors as in `Source.read`."""
+        return "".join(part.read() if isinstance(part, Source) else part for part in self.parts)
+
+
+@dataclass(frozen=True)
+class ValueOfHosts(Source):
+    """A value of ``vars`` that only hosts have, where a setting of the stage refers to it.
+
+    Attributes:
+        reference: the reference, such as ``vars.rack``.
+    """
+
+    reference: str
+
+    @property
+    def name(self) -> str:
+        """The reference."""
+        return self.reference
+
+    @property
+    def tag(self) -> str:
+        """The value as deploy.yml has it."""
+        return f"%{{{self.name}}}"
+
+    @property
+    def noun(self) -> str:
+        """The value in messages."""
+        return f"the value of {self.tag}"
+
+    def find(self, environment: Mapping[str, str] = os.environ) -> str | None:  # noqa: ARG002
+        """Return None: there is none for a stage."""
+        return None
+
+    def read(self) -> str:
+        """Raise ValueUnavailable."""
+        raise ValueUnavailable(f"needs {self.tag}, which only hosts have")
 
 
 @dataclass(frozen=True)

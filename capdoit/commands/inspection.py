@@ -40,7 +40,8 @@ class Inspection:
     """
 
     def __init__(self, stage: Stage, request: CommandRequest, flow: str = "") -> None:
-        selected = compute_settings(select_release_hosts(find_hosts(stage), request.variables), is_deploy=bool(flow))
+        chosen = select_release_hosts(find_hosts(stage), request.variables)
+        selected = compute_settings(chosen, bool(flow), request.variables.branch)
         self._flow, self._message = flow, request.variables.message or ""
         self._depth = request.variables.verify or "full"
         self._stage = selected if flow else without_unknown_secrets(selected)
@@ -157,6 +158,6 @@ def ask_every_host(stage: Stage, request: CommandRequest, ask: Callable[[Connect
     Raises:
         ConfigError: a secret is not set.
     """
-    stage = compute_settings(stage, is_deploy=False)
+    stage = compute_settings(stage, is_deploy=False, branch=request.variables.branch)
     with closing(make_fleet(stage, request.events)) as fleet:
         return fleet.each(ask, fleet.connections, stop_on_failure=False)

@@ -23,7 +23,7 @@ def open_terminal(request: CommandRequest) -> int:
     if not sys.stdin.isatty():
         only = stage.hosts[0].name
         raise ConfigError(f"ssh needs a terminal; for a command: doit cap exec --hosts {only} -- COMMAND")
-    stage = compute_settings(stage, is_deploy=False)
+    stage = compute_settings(stage, is_deploy=False, branch=request.variables.branch)
     (host,) = stage.hosts
     request = request.logged("ssh", stage)
     with closing(make_fleet(stage, request.events)) as fleet:

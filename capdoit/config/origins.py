@@ -13,11 +13,12 @@ from pathlib import Path
 
 from capdoit.config.host_addresses import read_hosts_by_name
 from capdoit.config.readers import Plain, read_plain
+from capdoit.config.scope import put_in_scope
 from capdoit.config.settings import DEFAULT_LOG, HOST, STAGE, TOP, Schema, SettingRule
-from capdoit.config.stages import Config, HostConfig, Stage
+from capdoit.config.stages import DEFAULT_BRANCH, Config, HostConfig, Stage
 from capdoit.config.tags import read_source
 from capdoit.config.yaml_nodes import FAST, ComputedValue, YamlValue, read_text, read_yaml
-from capdoit.sources import ControllerCommand, EnvironmentVariable, Source
+from capdoit.sources import ControllerCommand, EnvironmentVariable, PendingValue, Source
 from capdoit.text import join_names, make_printable
 from capdoit.url_credentials import MASK, mask_url_passwords
 
@@ -95,9 +96,10 @@ class Setting:
 
 @dataclass(frozen=True)
 class WrittenSettings:
-    """All settings of deploy.yml by key: at the top, by stage, and by stage and host."""
+    """All settings of deploy.yml by key: at the top, at the top as a stage sees it, by stage, and by stage and host."""
 
     top: Mapping[str, Setting]
+    tops: Mapping[str, Mapping[str, Setting]]
     stages: Mapping[str, Mapping[str, Setting]]
     hosts: Mapping[str, Mapping[str, Mapping[str, Setting]]]
 
@@ -113,19 +115,25 @@ def read_written_settings(config: Config, environment: Mapping[str, str]) -> Wri
         ConfigError: the file cannot be read any more.
     """
     reader = _SettingReader(Schema(config.transfers), environment)
-    top = read_yaml(config.file, read_text(config.file), FAST).as_mapping()
-    stages = {name: value.as_mapping() for name, value in top["stages"].as_mapping().items()}
+    document = read_yaml(config.file, read_text(config.file), FAST)
+    stages = document.as_mapping()["stages"].as_mapping()
+    scopes = {name: put_in_scope(document, name, value, None, DEFAULT_BRANCH) for name, value in stages.items()}
     return WrittenSettings(
-        top=_by_key(reader.settings_of(top, TOP)),
-        stages={name: _by_key(reader.settings_of(own, STAGE)) for name, own in stages.items()},
+        top=_by_key(reader.settings_of(document, TOP)),
+        tops={name: _by_key(reader.settings_of(top, TOP)) for name, (top, _) in scopes.items()},
+        stages={name: _by_key(reader.settings_of(own, STAGE)) for name, (_, own) in scopes.items()},
         hosts={
             name: {
-                host: _by_key(reader.settings_of(value.as_mapping(), HOST, host))
-                for host, value in read_hosts_by_name(own["hosts"], "").items()
+                host: _by_key(reader.settings_of(_inside(own, value), HOST, host))
+                for host, value in read_hosts_by_name(own.as_mapping()["hosts"], "").items()
             }
-            for name, own in stages.items()
+            for name, (_, own) in scopes.items()
         },
     )
+
+
+def _inside(stage: YamlValue, host: YamlValue) -> YamlValue:
+    return host.in_scope(stage.scope.inside(host) if stage.scope else None)
 
 
 def effective_settings(
@@ -140,7 +148,7 @@ def effective_settings(
         more: settings from elsewhere; they are added behind the settings of the same name or recipe.
     """
     defaults = _defaults(config, config.stages[name], {setting.first_name for setting in _for_all_hosts(written, name)})
-    applying = {**_by_key(defaults), **written.top, **written.stages[name]}
+    applying = {**_by_key(defaults), **written.tops[name], **written.stages[name]}
     turned_off = {key for key, setting in applying.items() if setting.turns_off}
     kept = [setting for key, setting in applying.items() if key.rpartition(".")[0] not in turned_off]
     return [
@@ -195,9 +203,9 @@ class _SettingReader:
     def __init__(self, schema: Schema, environment: Mapping[str, str]) -> None:
         self._rules, self._environment = schema.rules, environment
 
-    def settings_of(self, entries: Mapping[str, YamlValue], level: str, host: str = "") -> Iterator[Setting]:
+    def settings_of(self, values: YamlValue, level: str, host: str = "") -> Iterator[Setting]:
         """Yield the settings of one level; a mapping yields a setting for each entry."""
-        for name, value in entries.items():
+        for name, value in values.as_mapping().items():
             if name not in ("stages", "hosts", "default_stage"):
                 for setting in self._parts(name, value):
                     yield replace(setting, level=level, host=host)
@@ -211,7 +219,9 @@ class _SettingReader:
                 options = item.as_mapping() if item.kind == "map" else {}
                 yield from (self._option(f"{name}.{recipe}.{key}", option) for key, option in options.items())
         elif value.kind == "map" and name not in OVERRIDDEN_WHOLE:
-            yield from (self._option(f"{name}.{key}", item, is_text=True) for key, item in value.as_mapping().items())
+            has_texts = name != "vars"
+            items = value.as_mapping().items()
+            yield from (self._option(f"{name}.{key}", item, has_texts) for key, item in items)
         else:
             yield self._scalar(name, value)
 
@@ -219,7 +229,7 @@ class _SettingReader:
         source = read_source(value)
         if source:
             return self._from_elsewhere(name, value, source)
-        return _setting(name, value, _text(value) if is_text else read_plain(value))
+        return _setting(name, value, _text(value) if is_text else _plain(value))
 
     def _scalar(self, name: str, value: YamlValue) -> Setting:
         source = read_source(value)
@@ -228,23 +238,37 @@ class _SettingReader:
         return _setting(name, value, _typed(self._rules[name], value))
 
     def _from_elsewhere(self, name: str, value: YamlValue, source: Source) -> Setting:
-        setting = _setting(name, value, None)
+        setting, text = _setting(name, value, None), source.find(self._environment)
         if isinstance(source, ControllerCommand):
             return replace(setting, command=make_printable(source.command))
-        assert isinstance(source, EnvironmentVariable)  # noqa: S101 - there are two kinds
-        text = source.find(self._environment)
-        setting = replace(setting, variable=source.variable, is_set=text is not None)
+        if isinstance(source, EnvironmentVariable):
+            setting = replace(setting, variable=source.variable, is_set=text is not None)
+        elif source.is_elsewhere:
+            return replace(setting, value=source.tag)
         if setting.is_secret or text is None:
             return setting
-        return replace(setting, value=_masked(_typed(self._rules[name], ComputedValue(value, text, source.noun))))
+        computed = ComputedValue(value, text, source)
+        rule = self._rules.get(name)
+        return replace(setting, value=_masked(_typed(rule, computed) if rule else text))
 
 
 def _typed(rule: SettingRule, value: YamlValue) -> Plain:
     """Return a value with its type; a number is a text where the setting is one."""
-    found = rule.read(value)
+    try:
+        found = rule.read(value)
+    except PendingValue:
+        return _plain(value)
     if isinstance(found, bool):
         return found
-    return _text(value) if isinstance(found, str) else read_plain(value)
+    return _text(value) if isinstance(found, str) else _plain(value)
+
+
+def _plain(value: YamlValue) -> Plain:
+    """Return a value by its YAML type, as deploy.yml has it if a reference in it is not known."""
+    try:
+        return read_plain(value)
+    except PendingValue:
+        return read_plain(value.in_scope(None))
 
 
 def _text(value: YamlValue) -> str:
@@ -299,7 +323,7 @@ def _defaults(config: Config, stage: Stage, names_set: set[str]) -> Iterator[Set
     values = {one.name: getattr(stage, one.name) for one in fields(stage) if one.name in known}
     values |= {"deploy_to": f"/var/www/{stage.application}", **stage.transfer_settings, "log": DEFAULT_LOG}
     for name, value in values.items():
-        if name not in names_set and value not in (None, (), ""):
+        if name not in names_set and value not in (None, (), "", {}):
             yield Setting(name, value, DEFAULT)
 
 

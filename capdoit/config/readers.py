@@ -19,6 +19,7 @@ from capdoit.config.tags import ELSEWHERE, MAPPINGS, read_source
 from capdoit.config.yaml_nodes import ANY_SIZE, FALSE_WORDS, YamlValue
 from capdoit.layout import is_inside
 from capdoit.script import NAME, REFERENCE, EnvValue, Secret, Template
+from capdoit.sources import PendingValue
 
 T = TypeVar("T")
 SECONDS_PER_UNIT = {"h": 3600, "d": 86400}
@@ -26,6 +27,7 @@ AGE = re.compile(r"([1-9][0-9]{0,4})([dh])")
 APPLICATION = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]*")
 USER = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*\$?")
 UMASK = re.compile(r"0{0,2}[0-7]{1,2}")
+LINE_BREAK = re.compile(r"[\n\r]")
 SSH_OPTION = re.compile(r"[A-Za-z0-9]+[ =].+")
 
 # The same conditions for editors. YAML's numbers and dates count as strings.
@@ -47,11 +49,15 @@ BOOLEAN: JsonSchema = {
 FALSE: JsonSchema = {"anyOf": [{"const": False}, {"type": "string", "pattern": "^(no|No|NO|off|Off|OFF)$"}]}
 HAS_PARENT = r"(?:.*/)?\.\.(?:/|$)"
 DEPLOY_TO: JsonSchema = {**STRING, "pattern": rf"^(?!~[^/])(?!{HAS_PARENT})(?!~?(?:\.?/)*\.?$)[^\\]+$"}
-ABSOLUTE_PATH: JsonSchema = {**STRING, "pattern": rf"^/(?!{HAS_PARENT})(?!(?:\.?/)*\.?$)"}
-INNER_PATH: JsonSchema = {**STRING, "pattern": r"^(?!/)(?!(?:.*/)?\.{1,2}(?:/|$))(?!.*//+[^/])"}
+ABSOLUTE_PATH: JsonSchema = {"type": "string", "pattern": rf"^/(?!{HAS_PARENT})(?!(?:\.?/)*\.?$)|%\{{"}
+INNER_PATH: JsonSchema = {
+    "type": "string",
+    "minLength": 1,
+    "pattern": r"^(?!/)(?!(?:.*/)?\.{1,2}(?:/|$))(?!.*//+[^/])|%\{",
+}
 LOCAL_FILE: JsonSchema = {**STRING, "pattern": "[^/]$"}
 NULL: JsonSchema = {"type": "null"}
-ROLE: JsonSchema = {**STRING, "pattern": r"^(?!all$)[^\s,]+$"}
+ROLE: JsonSchema = {**STRING, "pattern": r"^(?!all$)[^\s,]+$|%\{"}
 
 Env = Mapping[str, EnvValue | Secret]
 Plain = str | int | float | bool | list[str] | dict[str, str] | Secret | None
@@ -82,8 +88,8 @@ def accepting(schema: JsonSchema) -> Callable[[Callable[[YamlValue], T]], Reader
 
 
 def matching(pattern: re.Pattern[str]) -> JsonSchema:
-    """Return the JSON Schema of the strings that a pattern matches completely."""
-    return {"type": "string", "pattern": f"^(?:{pattern.pattern})$"}
+    """Return the JSON Schema of the strings that a pattern matches completely; references may stand for anything."""
+    return {"type": "string", "pattern": rf"^(?:{pattern.pattern})$|%\{{"}
 
 
 @dataclass(frozen=True)
@@ -203,20 +209,32 @@ def _read_absolute_path(value: YamlValue) -> str:
 
 
 def _read_key_below_shared(path: str, value: YamlValue, hint: str = "") -> str:
-    if not is_inside(path.rstrip("/")):
-        value.add_mistake(f"expected a path below shared, without . and ..{hint}")
+    if not is_inside(path.rstrip("/")) or LINE_BREAK.search(path):
+        value.add_mistake(f"expected a path below shared, without . and .. and line breaks{hint}")
     return path.rstrip("/")
 
 
 @accepting(INNER_PATH)
 def read_inner_path(value: YamlValue) -> str:
     """Read a path that stays inside the release."""
-    text = value.as_string()
+    text = _read_path(value)
     path = text.rstrip("/")
     if text and not is_inside(path):
         value.add_mistake(f"found {text!r}, expected a path inside the release, without . and ..")
         return ""
     return path
+
+
+def _read_path(value: YamlValue) -> str:
+    """Read a path: a string in one line. A number is none, because 1 and 1.0 would be two paths."""
+    if value.is_number:
+        value.add_mismatch("a path; quote it")
+        return ""
+    text = value.as_string()
+    if LINE_BREAK.search(text):
+        value.add_mistake(f"found {text!r}, expected a path without line breaks")
+        return ""
+    return text
 
 
 @accepting(_list_of(INNER_PATH, uniqueItems=True))
@@ -267,7 +285,7 @@ def read_log_patterns(value: YamlValue) -> tuple[str, ...]:
 
 
 def _read_log_pattern(value: YamlValue) -> str:
-    text = value.as_string()
+    text = _read_path(value)
     if text.startswith("/"):
         return _read_absolute_path(value)
     if text and not is_inside(text.rstrip("/")):
@@ -314,7 +332,8 @@ def read_environment(value: YamlValue) -> dict[str, EnvValue | Secret]:
     for name, item in value.as_mapping("a mapping of names to strings").items():
         if not NAME.fullmatch(name):
             item.add_mistake("not a valid name of an environment variable")
-        env[name] = read_secret(item) or _read_template(item)
+        secret = read_secret(item)
+        env[name] = secret if secret and secret.source.is_elsewhere else _read_template(item)
     return {**{name.upper(): value for name, value in env.items() if name.islower()}, **env}
 
 
@@ -341,7 +360,7 @@ def read_roles(value: YamlValue) -> tuple[str, ...]:
 
 
 def read_secret(value: YamlValue) -> Secret | None:
-    """Read a secret, by its tag; return None for a value without one."""
+    """Read a value from elsewhere, by its tag, or a text with references; return None for any other value."""
     source = read_source(value)
     return Secret(source, f"{value.place}: {value.path}") if source else None
 
@@ -350,7 +369,7 @@ def read_secret(value: YamlValue) -> Secret | None:
 def read_password(value: YamlValue) -> Secret | None:
     """Read a password, which deploy.yml must not contain itself."""
     secret = read_secret(value)
-    if not secret:
+    if not (secret and secret.source.is_elsewhere):
         value.add_mistake("expected !env NAME or !cmd COMMAND: a password does not belong in deploy.yml")
     return secret
 
@@ -391,9 +410,17 @@ def _read_recipe(name: str, value: YamlValue) -> RecipeUse | None:
     return RecipeUse(
         name,
         value.place,
-        {option: read_plain(item) for option, item in options.items()},
+        {option: _read_option(item) for option, item in options.items()},
         {option: item.place for option, item in options.items()},
     )
+
+
+def _read_option(value: YamlValue) -> Plain:
+    try:
+        return read_plain(value)
+    except PendingValue as pending:
+        value.add_mistake(f"{pending.source.tag}: a list or mapping of an option cannot have a value from elsewhere")
+        return None
 
 
 def read_plain(value: YamlValue) -> Plain:

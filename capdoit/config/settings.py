@@ -40,9 +40,10 @@ from capdoit.config.readers import (
 )
 from capdoit.config.synonyms import hint_at_synonyms
 from capdoit.config.tags import read_source
+from capdoit.config.vars import read_vars
 from capdoit.config.yaml_nodes import ComputedValue, YamlValue
 from capdoit.script import SecretText
-from capdoit.sources import EnvironmentVariable, Source
+from capdoit.sources import EnvironmentVariable, FilledText, PendingValue, Source
 
 TOP, STAGE, HOST = "top", "stage", "host"
 ANYWHERE = (TOP, STAGE, HOST)
@@ -116,6 +117,12 @@ RULES_OF_HOSTS_AND_STAGES = {
         read_shared_to,
         "The directory to which the symlink shared leads, or the directories to which paths in it lead, by path.",
         ANYWHERE,
+    ),
+    "vars": SettingRule(
+        read_vars,
+        "Values of the project, by name: %{vars.NAME} in other settings, flow.vars and host.vars in hooks.",
+        ANYWHERE,
+        is_scalar=False,
     ),
     "default_env": SettingRule(
         read_environment,
@@ -285,7 +292,7 @@ class Schema:
             ),
             "stages": SettingRule(
                 Reader(
-                    self._read_stages,
+                    _as_it_is,
                     _mapping_of(
                         {"$ref": f"#/definitions/{STAGE}"}, {"pattern": f"^{STAGE_NAME.pattern}$", "not": RESERVED}
                     ),
@@ -295,7 +302,7 @@ class Schema:
                 is_scalar=False,
             ),
             "default_stage": SettingRule(
-                Reader(lambda value: value, STRING),
+                Reader(_as_it_is, STRING),
                 "The stage that is used without a name.",
                 (TOP,),
                 is_for_loading=True,
@@ -329,24 +336,47 @@ class Schema:
 
     def _read(self, name: str, value: YamlValue) -> Any:
         """Read a setting; one whose value is not known yet becomes a `PendingSetting`."""
+        rule, user = self.rules[name], f"{value.place}: {value.path}"
+        try:
+            source = read_source(value) if rule.is_scalar else None
+            return rule.read(value) if source is None else self._read_source(name, value, source)
+        except PendingValue as pending:
+            return PendingSetting(name, rule, pending.source, user)
+
+    def _read_source(self, name: str, value: YamlValue, source: Source) -> Any:
+        """Read a setting whose value is not in the file, or has references.
+
+        Raises:
+            PendingValue: the value is not known yet.
+        """
         rule = self.rules[name]
-        source = read_source(value) if rule.is_scalar else None
-        if source is None:
-            return rule.read(value)
         if rule.is_for_loading and not isinstance(source, EnvironmentVariable):
-            value.add_mistake(f"{value.kind} cannot stand here: `doit list` needs the value and runs no command")
+            shown = "%{…}" if isinstance(source, FilledText) else value.kind
+            value.add_mistake(f"{shown} cannot stand here: `doit list` needs the value and runs no command")
         text = source.find(self._environment)
         if text is None:
-            return PendingSetting(name, rule, source, f"{value.place}: {value.path}")
-        found = rule.read(ComputedValue(value, text, source.noun))
-        is_secret = isinstance(found, str) and (rule.is_secret or source.is_secret)
-        return SecretText(found, source) if is_secret else found
+            raise PendingValue(source)
+        found = rule.read(ComputedValue(value, text, source))
+        is_secret = source.is_secret or (rule.is_secret and source.is_elsewhere)
+        return SecretText(found, source) if is_secret and isinstance(found, str) else found
 
-    def _read_stages(self, value: YamlValue) -> dict[str, tuple[YamlValue, dict[str, Any]]]:
-        stages = value.as_mapping("a mapping of names to stages", "no stages; at least one is needed")
-        return {name: (item, self._read_stage(name, item)) for name, item in stages.items()}
+    def read_stages(self, document: YamlValue) -> dict[str, YamlValue]:
+        """Return the stages of deploy.yml by name, unread."""
+        if document.kind != "map":
+            return {}
+        entries = document.as_mapping()
+        if "stages" not in entries:
+            document.add_mistake("no stages; at least one is needed")
+            return {}
+        return entries["stages"].as_mapping("a mapping of names to stages", "no stages; at least one is needed")
 
-    def _read_stage(self, name: str, value: YamlValue) -> dict[str, Any]:
+    def read_outer_settings(self, value: YamlValue) -> dict[str, Any]:
+        """Read the settings at the top or in a stage that a host may have, too."""
+        names = self.names_at(HOST)
+        return {name: self._read(name, item) for name, item in value.as_mapping().items() if name in names}
+
+    def read_stage(self, name: str, value: YamlValue) -> dict[str, Any]:
+        """Read the settings of a stage."""
         if not is_stage_name(name):
             value.add_mistake(f"{name} cannot be the name of a stage; choose another")
         settings = self.read_settings(value, STAGE)
@@ -357,7 +387,13 @@ class Schema:
     def _read_hosts(self, value: YamlValue) -> dict[str, tuple[YamlValue, dict[str, Any]]]:
         written = read_inventory(value) if isinstance(value, ComputedValue) else value
         hosts = read_hosts_by_name(written, "no hosts; at least one is needed") if written else {}
-        return {name: (item, self.read_settings(item, HOST)) for name, item in hosts.items()}
+        inside = {name: item.in_scope(item.scope.inside(item) if item.scope else None) for name, item in hosts.items()}
+        return {name: (item, self.read_settings(item, HOST)) for name, item in inside.items()}
+
+
+def _as_it_is(value: YamlValue) -> YamlValue:
+    """Return a value that is read later."""
+    return value
 
 
 def is_stage_name(name: str) -> bool:

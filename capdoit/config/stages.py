@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from capdoit.config.readers import Env, RecipeUse, SharedTo
+from capdoit.config.scope import put_in_scope
 from capdoit.config.settings import DEFAULT_LOG, HOST, TOP, PendingSetting, Schema, Transfers
 from capdoit.config.yaml_nodes import EXACT, FAST, YamlValue, read_text, read_yaml
 from capdoit.errors import ConfigError
@@ -21,6 +22,7 @@ from capdoit.layout import Layout
 from capdoit.script import Secret
 from capdoit.text import find_meant_name, join_names, suggest_name
 
+DEFAULT_BRANCH = "master"
 DEFAULT_LOGS = ("shared/log/*.log",)  # of a host that gets releases
 
 
@@ -42,6 +44,7 @@ class HostConfig:
         shared_to: the directories to which paths below ``shared`` lead as symlinks, by path; "" is shared itself.
         umask: the umask of everything that runs on it; empty for that of the login.
         logs: the paths of its logs, in deploy_to or absolute, with wildcards of sh.
+        vars: values of the project for hooks on it, by name.
         env: environment of every command on it.
         ssh_options: options that are each given to ``ssh -o``.
         ssh_config: file for ``ssh -F``; None for ssh's own.
@@ -62,6 +65,7 @@ class HostConfig:
     shared_to: SharedTo = ()
     umask: str = ""
     logs: tuple[str, ...] = ()
+    vars: Mapping[str, Any] = field(default_factory=dict, repr=False)
     env: Env = field(repr=False)
     ssh_options: tuple[str, ...] = ()
     ssh_config: str | None = None
@@ -76,6 +80,7 @@ class Stage:
         transfer_settings: settings of its transfer by name, defaults included.
         linked_files: the paths of its linked files below ``shared``.
         linked_sources: the files on the controller that ``doit setup`` uploads, absolute, by linked file.
+        vars: values of the project for hooks, by name.
         pending: its settings whose values are not known yet, without those of hosts.
         deploy_file: the file that it is read from; None in a test that makes a stage without one.
     """
@@ -97,6 +102,7 @@ class Stage:
     timeout: int | None = None
     drill: str = "never"
     drill_max_age: int | None = None
+    vars: Mapping[str, Any] = field(default_factory=dict, repr=False)
     pending: tuple[PendingSetting, ...] = field(default=(), repr=False)
     deploy_file: DeployFile | None = field(default=None, repr=False, compare=False)
 
@@ -130,6 +136,18 @@ class Stage:
         fresh, names = self.deploy_file.load().stages[self.name], {host.name for host in self.hosts}
         hosts = tuple(host for host in fresh.hosts if host.name in names or self.has_unknown_hosts)
         return fresh.only(hosts).sharing(self.linked_dirs)
+
+    @property
+    def uses_branch(self) -> bool:
+        """True if settings besides ``branch`` depend on the branch."""
+        return self.deploy_file is not None and self.deploy_file.uses_branch
+
+    def for_branch(self, branch: str | None) -> Stage:
+        """Return the stage with another branch where settings refer to it; None means the branch of the settings."""
+        file = self.deploy_file
+        if file is None or branch in (None, file.branch) or not self.uses_branch:
+            return self
+        return replace(self, deploy_file=replace(file, branch=branch)).read_again()
 
     @property
     def roles(self) -> set[str]:
@@ -180,12 +198,14 @@ class DeployFile:
         text: its text.
         transfers: all transfers by name; the first is the default.
         environment: environment variables that ``!env NAME`` may name in settings.
+        branch: the branch that ``%{branch}`` means; None for that of the settings.
     """
 
     file: Path
     text: str = field(repr=False)
     transfers: Transfers = field(repr=False)
     environment: Mapping[str, str] = field(repr=False)
+    branch: str | None = None
 
     def load(self) -> Config:
         """Read the settings.
@@ -198,18 +218,23 @@ class DeployFile:
         except ConfigError:
             return self._load(EXACT)
 
+    @property
+    def uses_branch(self) -> bool:
+        """True if the branch is a part of other settings."""
+        return "%{branch}" in self.text
+
     def _load(self, loader: Any) -> Config:
         document, schema = read_yaml(self.file, self.text, loader), Schema(self.transfers, self.environment)
-        top = schema.read_settings(document, TOP)
-        if document.kind == "map" and "stages" not in top:
-            document.add_mistake("no stages; at least one is needed")
-        stages = {
-            name: _StageReader(schema, self, name, value, _merged(top, own)).stage()
-            for name, (value, own) in top.get("stages", {}).items()
-        }
-        default = _default_stage(top.get("default_stage"), stages)
+        stages = schema.read_stages(document)
+        readers = [
+            _StageReader(schema, self, name, *put_in_scope(document, name, value, self.branch, DEFAULT_BRANCH))
+            for name, value in stages.items()
+        ]
+        top = readers[0].top if readers else schema.read_settings(document, TOP)
+        made = {reader.name: reader.stage() for reader in readers}
+        default = _default_stage(top.get("default_stage"), made)
         document.mistakes.raise_if_any()
-        return Config(self.file, stages, default, self.transfers, _log(self.file, top.get("log", DEFAULT_LOG)))
+        return Config(self.file, made, default, self.transfers, _log(self.file, top.get("log", DEFAULT_LOG)))
 
 
 def load_config(file: Path, transfers: Transfers, environment: Mapping[str, str] | None = None) -> Config:
@@ -271,6 +296,7 @@ def _merged(outer: Mapping[str, Any], inner: Mapping[str, Any]) -> dict[str, Any
     }
     return {
         "default_env": {},
+        "vars": {},
         **outer,
         **inner,
         **joined,
@@ -310,12 +336,14 @@ class _StageReader:
     """The reader of one stage, with checks that need several of its settings."""
 
     def __init__(
-        self, schema: Schema, deploy_file: DeployFile, name: str, value: YamlValue, settings: Mapping[str, Any]
+        self, schema: Schema, deploy_file: DeployFile, name: str, document: YamlValue, value: YamlValue
     ) -> None:
-        self._schema, self._deploy_file, self._name = schema, deploy_file, name
+        self._schema, self._deploy_file, self.name = schema, deploy_file, name
         self._directory = deploy_file.file.parent.absolute()
-        self._value, self._written = value, settings
-        self._settings = _with_placeholders(settings)
+        self._document, self._value = document, value
+        self.top = schema.read_settings(document, TOP)
+        self._written = _merged(self.top, schema.read_stage(name, value))
+        self._settings = _with_placeholders(self._written)
 
     def stage(self) -> Stage:
         """Return the stage."""
@@ -323,10 +351,10 @@ class _StageReader:
         self._check_directory()
         transfer_settings = self._transfer_settings(transfer)
         self._check_links()
-        hosts = tuple(self._host(name, own) for name, (_, own) in self._settings.get("hosts", {}).items())
+        hosts = tuple(self._host(name, *host) for name, host in self._settings.get("hosts", {}).items())
         self._check_hosts_differ(hosts)
         made = {
-            "name": self._name,
+            "name": self.name,
             "hosts": hosts,
             "transfer": transfer,
             "deploy_file": self._deploy_file,
@@ -395,9 +423,9 @@ class _StageReader:
                     f"hosts {other} and {host.name} are the same directory, {host.layout.deploy_to}"
                 )
 
-    def _host(self, name: str, own: Mapping[str, Any]) -> HostConfig:
+    def _host(self, name: str, value: YamlValue, own: Mapping[str, Any]) -> HostConfig:
         names = self._schema.names_at(HOST)
-        written = _merged({key: self._written[key] for key in names if key in self._written}, own)
+        written = _merged(self._outer_settings(value), own)
         settings = _with_placeholders(written)
         ssh_config, is_local = self._settings.get("ssh_config"), settings.get("transport") == "local"
         made = {
@@ -410,6 +438,13 @@ class _StageReader:
             "pending": _list_pending(written, names),
         }
         return HostConfig(**_fields_of(HostConfig, {**settings, **made}))
+
+    def _outer_settings(self, host: YamlValue) -> dict[str, Any]:
+        """Return the settings at the top and in the stage that a host may have, too, with the names of the host."""
+        if host.scope in (None, self._value.scope):  # a command that prints hosts knows no references
+            return {name: self._written[name] for name in self._schema.names_at(HOST) if name in self._written}
+        levels = (self._document.in_scope(host.scope), self._value.in_scope(host.scope))
+        return _merged(*map(self._schema.read_outer_settings, levels))
 
     @property
     def _default_directory(self) -> str:

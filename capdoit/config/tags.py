@@ -11,7 +11,7 @@ from capdoit.sources import ControllerCommand, EnvironmentVariable, Source
 
 LONGEST_TIMEOUT_SECONDS = 3600
 # The JSON Schema of what editors see of such a value: they do not show the tag. A word in capitals is the name of a
-# variable, a text with a space is a command.
+# variable, a text with a space is a command, and one with %{ has a reference.
 MAPPINGS = (
     {
         "type": "object",
@@ -30,14 +30,18 @@ MAPPINGS = (
     },
 )
 ELSEWHERE: Mapping[str, Any] = {
-    "anyOf": [{"type": "string", "pattern": "^[A-Z_][A-Z0-9_]*$|[ \n]"}, *MAPPINGS],
+    "anyOf": [{"type": "string", "pattern": r"^[A-Z_][A-Z0-9_]*$|[ \n]|%\{"}, *MAPPINGS],
 }
 
 
 def read_source(value: YamlValue) -> Source | None:
-    """Return the source that a value names by its tag; None for a value without such a tag."""
+    """Return the source that a value names by its tag, or a text with references; None for any other value.
+
+    Raises:
+        PendingValue: the tag has a reference to a value that is not known yet.
+    """
     reader = TAGS.get(value.kind)
-    return reader(value.untagged()) if reader else None
+    return reader(value.untagged()) if reader else value.find_references()
 
 
 def _read_variable(value: YamlValue) -> EnvironmentVariable:

@@ -178,21 +178,22 @@ class Variables:
         texts = {name: _as_typed(value) for name, value in values.items() if value}
         return "".join(f" {shlex.quote(f'{name}={text}')}" for name, text in texts.items())
 
-    def refuse_unheeded(self, task: str, stage: str) -> None:
+    def refuse_unheeded(self, task: str, stage: Stage) -> None:
         """Refuse variables on the command line that a task would ignore.
 
         Args:
             task: ``deploy``, ``rollback``, ``check``, ``drill``, ``setup`` or `ON_DEMAND`.
-            stage: name of the stage of the task.
+            stage: the stage of the task.
 
         Raises:
             ConfigError: there is such a variable.
         """
         for name in sorted(self.typed_names):
-            if task not in VARIABLES[name].tasks:
+            is_part_of_settings = name == "branch" and stage.uses_branch
+            if task not in VARIABLES[name].tasks and not is_part_of_settings:
                 raise ConfigError(f"{name}= has no effect on a {task}; nothing was done")
-        if self.stage not in (None, stage):
-            raise ConfigError(f"which stage, {stage} or stage={self.stage}? Nothing was done")
+        if self.stage not in (None, stage.name):
+            raise ConfigError(f"which stage, {stage.name} or stage={self.stage}? Nothing was done")
 
 
 VARIABLES: Mapping[str, VariableRule] = {one.name: one.metadata["rule"] for one in fields(Variables) if one.metadata}

@@ -9,11 +9,12 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import yaml
 
 from capdoit.errors import ConfigError
+from capdoit.sources import FilledText, PendingValue, Source
 from capdoit.text import join_names, make_printable, suggest_name
 
 T = TypeVar("T")
@@ -39,6 +40,18 @@ FALSE_WORDS = ("no", "false", "off")
 EXACT = yaml.SafeLoader
 FAST = getattr(yaml, "CSafeLoader", EXACT)
 MOST_LEVELS = 40  # deploy.yml needs seven; libyaml crashes on some thousands
+
+
+class Scope(Protocol):
+    """The names that references in a text of deploy.yml may have."""
+
+    def fill(self, value: YamlValue) -> FilledText:
+        """Return the text of a value with its references replaced. Wrong references are mistakes."""
+        ...
+
+    def inside(self, host: YamlValue) -> Scope:
+        """Return the names in a host."""
+        ...
 
 
 class Mistakes:
@@ -81,11 +94,23 @@ class YamlValue:
         path: path to the value from the top of the file.
         mistakes: mistakes of the file.
         key: the node of the key; None if the value has no key.
+        scope: the names that references in the value may have; None if references are not replaced.
     """
 
-    def __init__(self, node: yaml.Node, path: str, mistakes: Mistakes, key: yaml.Node | None = None) -> None:
-        self.node, self.path, self.mistakes = node, path, mistakes
+    def __init__(
+        self,
+        node: yaml.Node,
+        path: str,
+        mistakes: Mistakes,
+        key: yaml.Node | None = None,
+        scope: Scope | None = None,
+    ) -> None:
+        self.node, self.path, self.mistakes, self.scope = node, path, mistakes, scope
         self.key = key or node
+
+    def in_scope(self, scope: Scope | None) -> YamlValue:
+        """Return the value with the names that references in it may have."""
+        return YamlValue(self.node, self.path, self.mistakes, self.key, scope)
 
     @property
     def place(self) -> str:
@@ -97,6 +122,11 @@ class YamlValue:
         """YAML's name of the type: ``str``, ``map``, …; for other tags, the tag."""
         return str(self.node.tag).removeprefix(TAG_PREFIX)
 
+    @property
+    def is_number(self) -> bool:
+        """True for a number that is not quoted."""
+        return self.kind in ("int", "float")
+
     def untagged(self) -> YamlValue:
         """Return the value without its tag, as it is behind ``!env``."""
         if isinstance(self.node, yaml.ScalarNode):
@@ -104,7 +134,12 @@ class YamlValue:
         else:
             kind = "map" if isinstance(self.node, yaml.MappingNode) else "seq"
         node = type(self.node)(f"{TAG_PREFIX}{kind}", self.node.value, self.node.start_mark, self.node.end_mark)
-        return YamlValue(node, self.path, self.mistakes, self.key)
+        return YamlValue(node, self.path, self.mistakes, self.key, self.scope)
+
+    def find_references(self) -> FilledText | None:
+        """Return the text with its references replaced; None for a value without references."""
+        is_text = self.kind == "str" and isinstance(self.node, yaml.ScalarNode)
+        return self.scope.fill(self) if self.scope and is_text and "%{" in self.node.value else None
 
     def add_mistake(self, text: str) -> None:
         """Add a mistake; for a mapping or a list, its place is that of the key."""
@@ -119,9 +154,21 @@ class YamlValue:
         """Return a string; numbers and dates count as strings."""
         is_string = isinstance(self.node, yaml.ScalarNode) and self.kind in STRING_KINDS
         if is_string and (self.node.value or may_be_empty) and not NOT_IN_STRINGS.search(self.node.value):
-            return str(self.node.value)
+            return self._fill()
         self.add_mismatch("a string; quote it" if self.kind == "bool" else "a string")
         return ""
+
+    def _fill(self) -> str:
+        """Return the text with its references replaced.
+
+        Raises:
+            PendingValue: a value is not known yet.
+        """
+        filled = self.find_references()
+        text = filled.find() if filled else str(self.node.value)
+        if filled and text is None:
+            raise PendingValue(filled)
+        return text or ""
 
     def as_whole_number(self, least: int, most: int = ANY_SIZE) -> int:
         """Return an integer from ``least`` to ``most``."""
@@ -171,7 +218,9 @@ class YamlValue:
             return []
         if if_empty and not self.node.value:
             self.add_mistake(if_empty)
-        return [YamlValue(node, f"{self.path}[{i}]", self.mistakes) for i, node in enumerate(self.node.value)]
+        paths = [f"{self.path}[{i}]" for i in range(len(self.node.value))]
+        items = zip(self.node.value, paths, strict=True)
+        return [YamlValue(node, path, self.mistakes, scope=self.scope) for node, path in items]
 
     def as_mapping(self, expected: str = "a mapping", if_empty: str = "") -> dict[str, YamlValue]:
         """Return the values of a mapping by key. Duplicate keys, and keys that are not strings, are mistakes.
@@ -194,7 +243,7 @@ class YamlValue:
     def replaced_by_mapping(self, path: str) -> YamlValue:
         """Return an empty mapping with another path in the place of this value."""
         node = yaml.MappingNode(f"{TAG_PREFIX}map", [], self.node.start_mark, self.node.end_mark)
-        return YamlValue(node, path, self.mistakes, self.key)
+        return YamlValue(node, path, self.mistakes, self.key, self.scope)
 
     def with_texts(self, texts: Mapping[str, str]) -> YamlValue:
         """Return this mapping with more entries, which its own entries override; nothing counts as an empty mapping."""
@@ -205,7 +254,7 @@ class YamlValue:
         own = {key.value for key, _ in self.node.value}
         more = [(self._scalar(name), self._scalar(text)) for name, text in texts.items() if name not in own]
         node = yaml.MappingNode(self.node.tag, [*more, *self.node.value], self.node.start_mark, self.node.end_mark)
-        return YamlValue(node, self.path, self.mistakes, self.key)
+        return YamlValue(node, self.path, self.mistakes, self.key, self.scope)
 
     def replaced_by(self, data: Any) -> YamlValue:
         """Return a value with other data, as JSON has them, in the place of this value."""
@@ -270,7 +319,7 @@ class YamlValue:
                     key, self.path, "<< expects a mapping, such as an alias (*NAME), or a list of mappings"
                 )
             elif id(one) not in merged:
-                YamlValue(one, self.path, self.mistakes, key)._add_entries(entries, merged)
+                YamlValue(one, self.path, self.mistakes, key, self.scope)._add_entries(entries, merged)
 
     def _add_entry(self, key: yaml.Node, node: yaml.Node, entries: dict[str, YamlValue]) -> None:
         name = make_printable(str(key.value)) if isinstance(key, yaml.ScalarNode) else ""
@@ -281,7 +330,7 @@ class YamlValue:
             first = entries[name].place.removeprefix(f"{self.mistakes.file}:")
             self.mistakes.add(key, path, f"duplicate key; the first one is at {first}")
         else:
-            entries[name] = YamlValue(node, path, self.mistakes, key)
+            entries[name] = YamlValue(node, path, self.mistakes, key, self.scope)
 
     def _description(self) -> str:
         """Return the value's type, and its text if it is a scalar."""
@@ -292,16 +341,16 @@ class YamlValue:
 
 
 class ComputedValue(YamlValue):
-    """A text in place of a value of the file. It comes from elsewhere and may be secret, so mistakes do not show it.
+    """A text in place of a value of the file. One from elsewhere may be secret, so mistakes do not show it.
 
     Args:
         value: the value of the file.
         text: the text in its place.
-        noun: what mistakes call the text.
+        source: the source of the text.
     """
 
-    def __init__(self, value: YamlValue, text: str, noun: str) -> None:
-        self._noun = noun
+    def __init__(self, value: YamlValue, text: str, source: Source) -> None:
+        self._source = source
         node = yaml.ScalarNode(f"{TAG_PREFIX}str", text, value.node.start_mark, value.node.end_mark)
         super().__init__(node, value.path, value.mistakes, value.key)
 
@@ -309,6 +358,11 @@ class ComputedValue(YamlValue):
     def kind(self) -> str:
         """The type that the text has in a YAML file, where readers distinguish it."""
         return "int" if re.fullmatch(r"[0-9]{1,10}", str(self.node.value)) else "str"
+
+    @property
+    def is_number(self) -> bool:
+        """False: it is a text."""
+        return False
 
     def as_boolean(self) -> bool:
         """Return true or false."""
@@ -318,9 +372,11 @@ class ComputedValue(YamlValue):
         return text in TRUE_WORDS
 
     def add_mistake(self, text: str) -> None:
-        """Add a mistake without the value, which may be secret."""
-        expected = text.partition(", expected ")[2]
-        super().add_mistake(f"found {self._noun}, expected {expected or 'another one'}")
+        """Add a mistake, without the value if it comes from elsewhere."""
+        if self._source.is_elsewhere:
+            expected = text.partition(", expected ")[2]
+            text = f"found {self._source.noun}, expected {expected or 'another one'}"
+        super().add_mistake(text)
 
 
 def read_text(file: Path) -> str:
@@ -359,11 +415,18 @@ def _compose(file: Path, text: str, loader: Any) -> yaml.Node | None:
         _refuse_deep_nesting(file, text, loader)
         return yaml.compose(text, Loader=loader)
     except yaml.MarkedYAMLError as error:
-        place = _line_and_column(error.problem_mark or error.context_mark)
-        raise ConfigError(f"{file}{place}: not YAML: {error.problem or error.context}") from None
+        mark = error.problem_mark or error.context_mark
+        raise ConfigError(f"{file}{_line_and_column(mark)}: {_explain(error, text, mark)}") from None
     except yaml.reader.ReaderError as error:
         *lines, last = text[: error.position].split("\n")
         raise ConfigError(f"{file}:{len(lines) + 1}:{len(last) + 1}: not YAML: {error.reason}") from None
+
+
+def _explain(error: yaml.MarkedYAMLError, text: str, mark: Any) -> str:
+    """Return what is wrong with a text that is not YAML."""
+    if mark and "%{" in (text[mark.index : mark.index + 2], text[mark.index - 1 : mark.index + 1]):
+        return 'quote a value with %{…} that begins with it or stands between { and }, such as "%{stage}"'
+    return f"not YAML: {error.problem or error.context}"
 
 
 def _refuse_deep_nesting(file: Path, text: str, loader: Any) -> None:

@@ -39,7 +39,7 @@ def check(definition: FlowDefinition, variables: Variables, events: EventBus) ->
         NotReady: has every problem of every host, unreachable hosts included.
         ConfigError: the request makes no sense; no host was touched.
     """
-    variables.refuse_unheeded("check", definition.stage.name)
+    variables.refuse_unheeded("check", definition.stage)
     context = open_context(definition, variables, events)
     stage = context.request.stage
     context.emit(CheckStarted(stage.name, tuple(host.name for host in stage.hosts), context.request.operator))

@@ -73,7 +73,7 @@ class Drill:
             DrillFailed: a rollback would not work, or the drill did not come to its end.
             ConfigError: the request makes no sense; no host was touched.
         """
-        self._variables.refuse_unheeded("drill", self._definition.stage.name)
+        self._variables.refuse_unheeded("drill", self._definition.stage)
         with self._busy:
             context = self._outer = open_context(self._definition, self._variables, self._events, is_drill=True)
             context.emit(_drill_started(context))

@@ -104,11 +104,11 @@ def open_context(
 
 
 def _check_variables(definition: FlowDefinition, variables: Variables, is_part: bool) -> None:
-    variables.refuse_unheeded(definition.flow, definition.stage.name)
+    variables.refuse_unheeded(definition.flow, definition.stage)
     if is_part and (variables.plan or variables.apply):
         raise ConfigError(f"plan= and apply= are for a complete flow: doit {definition.name}; nothing was done")
     transfer = transfer_of(definition.stage)
-    if "branch" in variables.typed_names and not transfer.heeds_branch:
+    if "branch" in variables.typed_names and not (transfer.heeds_branch or definition.stage.uses_branch):
         raise ConfigError(f"branch= means nothing with transfer: {transfer.name}; nothing was done")
     if variables.plan:
         refuse_to_overwrite(Path(variables.plan))
@@ -141,8 +141,8 @@ def _make_request(
 ) -> FlowRequest:
     """Return the request of a flow on the selected hosts; errors as in `compute_settings`."""
     select = select_hosts if definition.on_demand else select_release_hosts  # a task may need no code
-    complete = find_hosts(definition.stage)
-    stage = compute_settings(select(complete, variables), definition.flow == "deploy")
+    complete, is_deploy = find_hosts(definition.stage), definition.flow == "deploy"
+    stage = compute_settings(select(complete, variables), is_deploy, variables.branch)
     declared = definition.declared
     if definition.stage.has_unknown_hosts and complete.deploy_file:  # otherwise they are checked already
         own = [hook for hook in (*declared.hooks, *declared.failed) if not hook.recipe]

@@ -61,7 +61,7 @@ class Setup:
             SetupFailed: a host cannot be set up, or lacks a linked file that deploy.yml names no file for.
             ConfigError: the request makes no sense, or a file to upload cannot be read; no host was touched.
         """
-        self._variables.refuse_unheeded("setup", self._definition.stage.name)
+        self._variables.refuse_unheeded("setup", self._definition.stage)
         if self._variables.dry_run == "scripts":
             raise ConfigError("dry_run=scripts is for deploys and rollbacks; for a setup: dry_run=yes")
         sources = read_sources(self._definition.stage)

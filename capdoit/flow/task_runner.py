@@ -114,7 +114,7 @@ class TaskRunner:
     # -- before any host is touched
 
     def _refuse_unheeded(self) -> None:
-        self._variables.refuse_unheeded(ON_DEMAND, self._definition.stage.name)
+        self._variables.refuse_unheeded(ON_DEMAND, self._definition.stage)
         for name in () if self._task.is_exclusive else sorted({"wait", "message"} & self._variables.typed_names):
             raise ConfigError(f"{name}= has no effect on {self._task.name}, which takes no locks; nothing was done")
 

@@ -70,6 +70,7 @@ class Flow:
         variables: other variables of the command line by name: those of recipes and of the project.
         warn: reports a problem without failing the flow; `doit cap status` shows it until a later flow has finished.
         drill: True in a drill.
+        vars: values of ``vars`` in deploy.yml that apply to the stage, by name.
     """
 
     name: str
@@ -85,6 +86,7 @@ class Flow:
     variables: Mapping[str, str]
     warn: Callable[[str], None] = field(compare=False)
     drill: bool = False
+    vars: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def seconds(self) -> float:

@@ -10,6 +10,7 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from capdoit.config.vars import Vars
 from capdoit.errors import Cancelled, HostError, LoginDropped, Unreachable
 from capdoit.event_bus import EventBus
 from capdoit.events import HiddenOutput, HostOutput, LoginRetried, TransferProgress
@@ -71,6 +72,11 @@ class Connection:
     def name(self) -> str:
         """The host's name in deploy.yml."""
         return self.config.name
+
+    @property
+    def vars(self) -> Vars:
+        """The values of ``vars`` in deploy.yml that apply to the host."""
+        return Vars(self.config.vars, self.name, self._events.redactor)
 
     @property
     def roles(self) -> tuple[str, ...]:

@@ -13,6 +13,7 @@ from capdoit.hosts.templates import render_template
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
+    from capdoit.config.vars import Vars
     from capdoit.hosts.connection import Connection
     from capdoit.hosts.file_copies import LocalPath
     from capdoit.hosts.host_requests import Command, CommandOptions
@@ -58,6 +59,11 @@ class Host:
     def roles(self) -> tuple[str, ...]:
         """The host's roles."""
         return self._connection.roles
+
+    @property
+    def vars(self) -> Vars:
+        """The values of ``vars`` in deploy.yml that apply to the host."""
+        return self._connection.vars
 
     @property
     def deploy_to(self) -> str:

@@ -66,19 +66,22 @@ def find_hosts(stage: Stage) -> Stage:
     return found
 
 
-def compute_settings(stage: Stage, is_deploy: bool) -> Stage:
+def compute_settings(stage: Stage, is_deploy: bool, branch: str | None = None) -> Stage:
     """Return a stage with the values of the settings that are needed; their commands run now, if they did not yet.
 
     Args:
         stage: the stage with the selected hosts.
         is_deploy: whether the settings that only deploys use are needed.
+        branch: value of ``branch=``; None if it was not given.
 
     Raises:
         ConfigError: has the place of each setting without a value, and the reason; or a value is wrong.
     """
-    pending = stage.find_pending(is_deploy)
-    _get_all(partial(_compute, one) for one in pending)
-    return stage.read_again() if pending else stage
+    stage = stage.for_branch(branch)
+    while pending := stage.find_pending(is_deploy):  # the value of one can be a part of the command of another
+        _get_all(partial(_compute, one) for one in pending)
+        stage = stage.read_again()
+    return stage
 
 
 def list_secrets(stage: Stage) -> list[Secret]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from capdoit.config.vars import Vars
 from capdoit.hooks.context import Flow, Release
 from capdoit.hosts.connection import Connection
 from capdoit.state.context import FlowContext
@@ -33,4 +34,5 @@ def flow_argument(context: FlowContext) -> Flow:
         variables=request.variables.custom,
         warn=lambda text: context.warn(context.events.redact(text)),
         drill=request.is_drill,
+        vars=Vars(request.stage.vars, request.stage.name, context.events.redactor),
     )

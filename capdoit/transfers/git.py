@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from capdoit.config.readers import STRING, accepting, choice_reader, read_inner_path, read_string
 from capdoit.config.settings import SettingRule
+from capdoit.config.stages import DEFAULT_BRANCH
 from capdoit.transfers.protocol import CommitSource, ResolvedCode, Transfer
 from capdoit.url_credentials import find_url_passwords, without_secrets
 
@@ -76,7 +77,7 @@ class GitTransfer(Transfer):
     name = "git"
     settings: Mapping[str, SettingRule] = {
         "repo_url": SettingRule(read_repo_url, "The URL of the git repository.", is_required=True, is_secret=True),
-        "branch": SettingRule(read_string, "The branch, tag or commit to deploy.", default="master"),
+        "branch": SettingRule(read_string, "The branch, tag or commit to deploy.", default=DEFAULT_BRANCH),
         "repo_tree": SettingRule(read_inner_path, "The directory of the repository, if only one is deployed."),
         "git": SettingRule(read_omissions, "Whether a deploy warns of submodules and files in Git LFS."),
     }

@@ -13,6 +13,10 @@ from capdoit.testing import GitRepo, Project
 README = (Path(__file__).parent.parent.parent / "README.md").read_text(encoding="utf-8")
 CHAPTER = README.partition("\n## Settings\n")[2].partition("\n## ")[0]
 EXAMPLES = re.findall(r"^```yaml\n(.*?)^```", CHAPTER, re.MULTILINE | re.DOTALL)
+OUTPUTS = {
+    **dict.fromkeys(("op", "vault"), "s3cr3t-output"),
+    "ansible-inventory": '{"web1": {"transport": "local", "deploy_to": "hosts/web1"}}',
+}
 ENV = {"SECRET_KEY_BASE": "s3cr3t-key", "LOGNAME": "deploy"}
 
 
@@ -26,11 +30,11 @@ def write_example(project: Project, repo: GitRepo, text: str) -> None:
 
 
 def add_programs(project: Project) -> str:
-    """Return a PATH with the password managers of the examples."""
+    """Return a PATH with the programs of the examples."""
     folder = project.path / "programs"
     folder.mkdir()
-    for name in ("op", "vault"):
-        (folder / name).write_text("#!/bin/sh\necho s3cr3t-output\n")
+    for name, output in OUTPUTS.items():
+        (folder / name).write_text(f"#!/bin/sh\necho '{output}'\n")
         (folder / name).chmod(0o755)
     return f"{folder}:{os.environ['PATH']}"
 
@@ -38,6 +42,8 @@ def add_programs(project: Project) -> str:
 @pytest.mark.parametrize("text", EXAMPLES, ids=range(len(EXAMPLES)))
 def test_a_documented_deploy_yml_is_deployed(project: Project, git_repo: GitRepo, text: str) -> None:
     write_example(project, git_repo, text)
+    for branch in ("master", "release-production"):
+        git_repo.git("branch", branch)
     env = {**ENV, "PATH": add_programs(project)}
     said = project.doit("deploy:production", env=env, check=True).out
     assert "s3cr3t" not in said

@@ -129,7 +129,7 @@ def test_a_deploy_to_that_tar_cannot_name_is_refused(project: Project, name: str
 
 
 def test_linked_paths_with_hostile_names_are_linked(make_project: MakeProject) -> None:
-    names = list(NAMES.values())
+    names = [name for name in NAMES.values() if "\n" not in name]  # deploy.yml has no paths with line breaks
     files, dirs = [f"f/{name}" for name in names], [f"{name}/d" for name in names]
     project = make_project(linked_files=[*files, "-n"], linked_dirs=dirs)
     project.doit("deploy:production", check=True)
