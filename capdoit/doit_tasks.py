@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import fnmatch
 import os
-import signal
 import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 from functools import cache, cached_property, partial
 from pathlib import Path
@@ -29,12 +28,12 @@ from capdoit.doit_command import (
     run_nothing_by_default,
 )
 from capdoit.doit_database import tolerate_database_errors
+from capdoit.doit_signals import end_runs_on_signals
 from capdoit.errors import CapdoitError, ConfigError, MistakeCollector
 from capdoit.hooks.declarations import HookRegistry, caller_location
 from capdoit.hooks.discovery import load_recipes
 from capdoit.hooks.hook import Declarations, check_hook_roles
 from capdoit.hooks.on_demand import ARGUMENTS, OnDemandTask
-from capdoit.interruption import print_interruption
 from capdoit.output.unfailing_stream import make_unfailing
 from capdoit.sequence import FLOWS, FlowTask, flow_tasks
 from capdoit.task_calls import TaskCalls, find_calls
@@ -44,7 +43,6 @@ from capdoit.transfers import TRANSFERS, transfer_of
 
 if TYPE_CHECKING:
     from functools import _lru_cache_wrapper
-    from types import FrameType
 
     from doit.cmd_base import DoitCmdBase
 
@@ -58,7 +56,6 @@ if TYPE_CHECKING:
     from capdoit.records.revision_gap import Gap
     from capdoit.state.flow_request import FlowDefinition
 
-SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 FLOW_DESCRIPTIONS = {"deploy": "deploy to", "rollback": "roll back"}
 MOST_HOSTS_SHOWN = 4
 # doit takes a task with file_dep for up to date, unless `uptodate` says that it never is.
@@ -124,7 +121,7 @@ class Cap(HookRegistry):
         check_tasks_when_loaded(command, dependencies, [*self.stages], partial(self._open_view, variables))
         if command.execute_tasks:
             run_nothing_by_default(command)
-            self._handle_signals(self._events)  # made now, before doit starts threads
+            end_runs_on_signals(self._runs, self._events)  # made now, before doit starts threads
 
     def _open_view(self, variables: Variables, options: Mapping[str, Any]) -> None:
         """Show the events of flows as doit's options say."""
@@ -511,28 +508,6 @@ class Cap(HookRegistry):
         """Return file and line where the log has the failure that was just reported; empty if it does not."""
         return self._log.take_failure() if self._log else ""
 
-    # -- signals
-
-    def _handle_signals(self, events: EventBus) -> None:
-        """Let a signal end the running flows in order, and a second signal end the process at once."""
-        if threading.current_thread() is threading.main_thread():
-            for number in SIGNALS:
-                if signal.getsignal(number) != signal.SIG_IGN:  # nohup ignores SIGHUP
-                    signal.signal(number, partial(self._stop_runs, events))
-
-    def _stop_runs(self, events: EventBus, number: int, _: FrameType | None) -> None:
-        from capdoit.events import StopRequested
-
-        signal.signal(number, _exit_at_once)
-        name = "Ctrl-C" if number == signal.SIGINT else signal.Signals(number).name
-        active = [run for run in self._runs if run.is_at_work]
-        will_report = [run.interrupt(name) for run in active]
-        if active:  # at last, since it waits for the reader of stdout, who may pause
-            events.emit(StopRequested(name))
-        if not any(will_report):
-            sys.excepthook = _explain_exception
-            raise KeyboardInterrupt
-
 
 def find_cap(namespace: Mapping[str, Any]) -> Cap | None:
     """Return the `Cap` among the names of dodo.py; None if there is none.
@@ -574,15 +549,3 @@ def _find_goal(tasks: Sequence[FlowTask], chosen: Sequence[str]) -> str | None:
         return None
     reached = tasks[: [task.name for task in tasks].index(chosen[-1]) + 1]
     return next((task.name for task in reversed(reached) if not task.is_empty_point), None)
-
-
-def _exit_at_once(number: int, _: FrameType | None) -> None:
-    with suppress(OSError):
-        os.write(2, b"   stopped at once. To see what is live: doit cap status\n")
-    os._exit(128 + number)
-
-
-def _explain_exception(kind: type[BaseException], error: BaseException, trace: Any) -> None:
-    """Print the traceback of an exception; of KeyboardInterrupt only that nothing was touched, if that is so."""
-    if not print_interruption(kind, trace) and not issubclass(kind, KeyboardInterrupt):
-        sys.__excepthook__(kind, error, trace)

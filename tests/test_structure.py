@@ -34,7 +34,7 @@ LEVELS = (
     {"steps"},
     {"flow"},
     {"doctor", "capistrano"},
-    {"doit_command", "doit_database", "doit_reporter", "doit_tasks"},
+    {"doit_command", "doit_database", "doit_reporter", "doit_signals", "doit_tasks"},
     {"commands"},
     {"testing"},
 )
