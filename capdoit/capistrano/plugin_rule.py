@@ -101,7 +101,7 @@ def choose_puma_unit(stage: CapistranoStage) -> dict[str, Any]:
     name = stage.value("puma_service_unit_name") or f"{stage.value('application')}_puma_{stage.name}"
     is_phased = stage.value("puma_phased_restart") is True
     return {
-        "units": [name if "." in name else f"{name}.service"],
+        "units": [_name_unit(name)],
         "user_units": stage.value("puma_systemctl_user") == "user",
         "action": "reload-or-restart" if is_phased else "restart",
     }
@@ -138,6 +138,19 @@ def choose_migrations(stage: CapistranoStage) -> dict[str, Any]:
     return {"migrate": is_hooked, **_choose_migration_role(stage)}
 
 
+def choose_sidekiq_unit(stage: CapistranoStage) -> dict[str, Any]:
+    """Return the unit of Sidekiq, as the plugin names it."""
+    name = str(stage.value("sidekiq_service_unit_name") or "sidekiq")
+    user = stage.value("sidekiq_systemctl_user") or stage.value("sidekiq_service_unit_user")
+    return {"units": [_name_unit(name)], "user_units": user == "user"}
+
+
+def choose_php_fpm_service(stage: CapistranoStage) -> dict[str, Any]:
+    """Return the unit of PHP-FPM."""
+    name = stage.value("php_fpm_service_name") or stage.value("php_fpm_service")
+    return {"services": [_name_unit(name)]} if name else {}
+
+
 def choose_whenever_command(stage: CapistranoStage) -> dict[str, Any]:
     """Return the command with which whenever prints the jobs of a stage."""
     environment = stage.value("whenever_environment") or stage.value("rails_env") or stage.name
@@ -147,3 +160,8 @@ def choose_whenever_command(stage: CapistranoStage) -> dict[str, Any]:
 def _choose_migration_role(stage: CapistranoStage) -> dict[str, Any]:
     roles = {name for server in stage.servers for name in server.roles}
     return {} if "db" in roles or not roles else {"migration_roles": ["web"] if "web" in roles else sorted(roles)[:1]}
+
+
+def _name_unit(name: str) -> str:
+    """Return the name of a unit with its suffix, which systemctl needs if the name has a dot."""
+    return name if name.endswith((".service", ".target")) else f"{name}.service"

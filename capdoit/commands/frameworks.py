@@ -103,7 +103,11 @@ def _find_rails(files: ProjectFiles) -> Iterator[Framework]:
     if not files.has_gem("rails"):
         return
     restarts = [_recipe(name, is_active=False) for name in ("puma", "passenger") if files.has_gem(name)]
-    workers = [_recipe(name, is_active=False) for name in ("sidekiq", "delayed_job") if files.has_gem(name)]
+    workers = [
+        _recipe(name, is_active=False, units=[f"{name}.service"])
+        for name in ("sidekiq", "delayed_job")
+        if files.has_gem(name)
+    ]
     command = ["bundle", "exec", "whenever"]
     jobs = [_recipe("cron", is_active=False, command=command)] if files.has_gem("whenever") else []
     modules = [_recipe("node", is_active=files.has(*NODE_LOCKS), build=[])] if files.has("package.json") else []

@@ -57,6 +57,13 @@ def test_a_rails_application_with_assets_yarn_and_sidekiq(tmp_path: Path) -> Non
     assert used["node"] == {"build": [], "dev_dependencies": "omit", "directory": "client"}
     assert used["rails"] == {"keep_assets": 2, "conditionally_migrate": True, "rails_env": "production"}
     assert used["systemd"] == {"units": ["shop_puma_production.service"], "roles": ["web"]}
+    if "sidekiq" in INSTALLED:
+        unit = {"units": ["shop_sidekiq_production.service"], "user_units": True, "roles": ["worker"]}
+        assert used["sidekiq"] == unit
+    assert used["cron"] == {
+        "command": ["bundle", "exec", "whenever", "--set", "environment=production"],
+        "roles": ["db"],
+    }
     assert "# notify: {url: !env SLACK_WEBHOOK}" in converted.deploy
     assert "very-secret" not in converted.deploy + converted.dodo + converted.out
 
