@@ -82,7 +82,8 @@ def _find_settings(variables: Mapping[str, Any]) -> dict[str, Any]:
         for setting, names in SETTINGS.items()
         if {*names} & {*variables}
     }
+    others = {name: value for name, value in variables.items() if not name.startswith("ansible_")}
     is_local = {"transport": "local"} if variables.get("ansible_connection") == "local" else {}
     if not variables.get("ansible_become", True):
         found.pop("become", None)
-    return {**found, **is_local}
+    return {**found, **is_local, **({"vars": others} if others else {})}

@@ -25,7 +25,13 @@ INVENTORY = {
 
 def test_groups_of_ansible_become_roles_and_its_variables_settings() -> None:
     assert parse_inventory(json.dumps(INVENTORY)) == {
-        "web1": {"hostname": "10.0.0.1", "user": "deploy", "port": 2222, "roles": ["frontend", "web"]},
+        "web1": {
+            "hostname": "10.0.0.1",
+            "user": "deploy",
+            "port": 2222,
+            "vars": {"http_port": 80},
+            "roles": ["frontend", "web"],
+        },
         "web2": {"roles": ["frontend", "web"]},
         "db1": {"become": "shop", "transport": "local", "roles": ["db"]},
     }
