@@ -76,13 +76,14 @@ def _offered(connection: Connection, script: Script) -> Iterator[str]:
     """Let a named pipe on the host have a script, and return the command line that reads and runs it."""
     folder = f"/tmp/capdoit-{secrets.token_hex(16)}"  # noqa: S108 - nobody can guess the name, and it must not exist
     values = {"folder": folder, "terminal_script": script.frame()}
-    connection.checked(Request(render("open a terminal", "hosts/terminal_offer", values)))
+    offer = connection.checked(Request(render("open a terminal", "hosts/terminal_offer", values), capture=True)).text
     try:
         yield f"exec {_becoming(connection.config)}sh -c {words([_reading_line(folder)])}"
     finally:
         with suppress(HostError):  # a session that ends takes its offer back
             if connection.is_alive:
-                connection.ask([Request(render("close the terminal", "hosts/terminal_withdraw", {"folder": folder}))])
+                withdraw = render("close the terminal", "hosts/terminal_withdraw", {"offer": offer.strip()})
+                connection.ask([Request(withdraw)])
 
 
 def _reading_line(folder: str) -> str:

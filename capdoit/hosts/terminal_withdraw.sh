@@ -1,4 +1,4 @@
 # shellcheck shell=sh
-# End the offer of a script that no terminal has read.
-# Given: folder
-if [ -p "$folder/script" ]; then cat "$folder/script" >/dev/null; fi
+# End the offer of a script that no terminal has read, by its process, which may have ended.
+# Given: offer
+kill "$offer" 2>/dev/null || :

@@ -73,7 +73,7 @@ class LiveView:
     def _name_hook(self, now: float) -> None:
         """Say which hook is running if it takes some time and no host is at work, since it has no region then."""
         hook = self._display.step
-        if not hook or self._display.is_busy or hook is self._named_hook:
+        if not hook or self._display.is_busy or self._display.has_terminal or hook is self._named_hook:
             return
         if now - hook.began >= SECONDS_OF_A_SLOW_HOOK:
             self._named_hook = hook

@@ -178,7 +178,7 @@ def test_on_failed_runs_after_a_signal(project: Project, number: signal.Signals)
     process.send_signal(number)
     out, _ = process.communicate(timeout=60)
     assert process.returncode not in (0, None)
-    assert f"interrupted by {number.name}" in out
+    assert f"interrupted by {'Ctrl-C' if number == signal.SIGINT else number.name}" in out
     assert "Traceback" not in out
     (told_once,) = read_failures(project)
     assert (told_once["flow"], told_once["step"], told_once["error"]) == ("deploy", "wait", "Interrupted")
