@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -35,10 +35,10 @@ class Units:
         Raises:
             HostError: a unit is not active afterwards.
         """
-        self._run_script(host, action)
+        host.run(self._command(action), called=f"systemctl {action} {' '.join(self.names)}")
 
-    def quiet(self, host: Host, signal: str) -> None:
-        """Let the units finish their work and take no more; units that are not active are left as they are.
+    def quiet(self, host: Host, signal: str) -> Units:
+        """Let the units finish their work and take no more, and return those that ran; the others are left as they are.
 
         Args:
             host: the host.
@@ -47,12 +47,13 @@ class Units:
         Raises:
             HostError: systemctl refused.
         """
-        self._run_script(host, f"kill-{signal}" if signal else "stop")
+        action = f"kill-{signal}" if signal else "stop"
+        names = host.capture(self._command(action), called=f"systemctl {action.replace('-', ' ')}").split()
+        return replace(self, names=tuple(names))
 
-    def _run_script(self, host: Host, action: str) -> None:
+    def _command(self, action: str) -> list[str]:
         manager = "user" if self.are_of_user else "system"
-        limits = [str(self.patience), f"{self.settle:g}"]
-        host.run(["sh", "-c", SCRIPT, "systemd", action, *limits, manager, *self.names])
+        return ["sh", "-c", SCRIPT, "systemd", action, str(self.patience), f"{self.settle:g}", manager, *self.names]
 
 
 def check_units(units: Sequence[str]) -> None:

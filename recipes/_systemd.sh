@@ -1,7 +1,7 @@
 # shellcheck shell=sh
 # Run an action of systemctl on units, wait until all are active, and check again a moment later that they still are.
 # Print the journal of a unit that is not active. The actions "stop" and "kill-SIGNAL" are only for units that are active,
-# and nothing is awaited: a worker that got a signal, or is stopping, first finishes its work.
+# whose names are printed, and nothing is awaited: a worker that got a signal, or is stopping, first finishes its work.
 # Arguments: the action, the seconds to wait, the seconds to stay active, "system" or "user", the units.
 action=$1 patience=$2 settle=$3 manager=$4
 shift 4
@@ -35,14 +35,14 @@ quiet() {
     case $(print_state "$1") in
         active | reloading) ;;
         *)
-            echo "$1 does not run"
+            echo "$1 does not run" >&2
             return
             ;;
     esac
     case $action in
         stop) $as_root systemctl $user --no-block stop -- "$1" ;;
         *) $as_root systemctl $user --kill-who=main --signal="${action#kill-}" kill -- "$1" ;;
-    esac
+    esac && echo "$1"
 }
 
 case $action in

@@ -34,9 +34,6 @@ class WorkerOptions(Protocol):
         """The seconds that a unit must stay active."""
 
 
-QuietHost = tuple[float, str]  # the start of the flow that has made its workers quiet, and its name
-
-
 def add_worker_hooks(recipe: Recipe, signal: str = "") -> None:
     """Add the hooks of workers to a recipe whose options are those of units and roles.
 
@@ -45,7 +42,7 @@ def add_worker_hooks(recipe: Recipe, signal: str = "") -> None:
         signal: the signal that makes a worker finish its jobs and take no more; empty if such a worker ends, so that
             its units have to be stopped for that.
     """
-    are_quiet: set[QuietHost] = set()
+    quiet_units: dict[tuple[float, str], Units] = {}  # by start of the flow and host
 
     def choose_roles(options: Any) -> tuple[str, ...]:
         roles: tuple[str, ...] = options.roles
@@ -54,35 +51,32 @@ def add_worker_hooks(recipe: Recipe, signal: str = "") -> None:
     @recipe.after("started", roles=choose_roles)
     def quiet(host: Host, flow: Flow, options: WorkerOptions) -> None:
         """Let the workers finish their jobs and take no more."""
-        are_quiet.add(_key(flow, host))
-        _units(options).quiet(host, signal)
+        key, units = (flow.started, host.name), _units(options)
+        quiet_units[key] = units  # if it fails, it is not known which ones are quiet
+        quiet_units[key] = units.quiet(host, signal)
 
     @recipe.task(roles=choose_roles)
     @recipe.after("published", roles=choose_roles)
     def restart(host: Host, flow: Flow, options: WorkerOptions) -> None:
         """Restart the workers and wait until they run."""
-        are_quiet.discard(_key(flow, host))
+        quiet_units.pop((flow.started, host.name), None)
         _units(options).run(host, "restart")
 
     @recipe.on_failed
-    def start_again(failure: Failure, flow: Flow, options: WorkerOptions) -> None:
+    def start_again(failure: Failure, flow: Flow) -> None:
         """Restart the workers that the failed flow has made quiet."""
-        hosts = [host for host in failure.fleet if _key(flow, host) in are_quiet]
-        for host in hosts:
-            are_quiet.discard(_key(flow, host))
-            _try_to_restart(recipe, host, flow, options)
+        for host in failure.fleet:
+            units = quiet_units.pop((flow.started, host.name), None)
+            if units and units.names:
+                _try_to_restart(recipe, host, flow, units)
 
 
 def _units(options: WorkerOptions) -> Units:
     return Units(options.units, options.user_units, options.patience, options.settle)
 
 
-def _key(flow: Flow, host: Host) -> QuietHost:
-    return flow.started, host.name
-
-
-def _try_to_restart(recipe: Recipe, host: Host, flow: Flow, options: WorkerOptions) -> None:
+def _try_to_restart(recipe: Recipe, host: Host, flow: Flow, units: Units) -> None:
     try:
-        _units(options).run(host, "restart")
+        units.run(host, "restart")
     except HostError as error:
         flow.warn(f"the workers may take no jobs: {error}; to restart them: doit {recipe.recipe}.restart:{flow.stage}")

@@ -12,8 +12,8 @@ from tests.support import further
 TSTP = ("--kill-who=main", "--signal=TSTP", "kill", "--", "worker.service")
 STOP = ("--no-block", "stop", "--", "worker.service")
 RESTART = ("restart", "--", "worker.service")
-QUIET = {"sidekiq": TSTP, "delayed_job": STOP}
-RECIPES = ["sidekiq", "delayed_job"]
+QUIET = {"sidekiq": TSTP, "delayed_job": STOP, "celery": STOP}
+RECIPES = ["sidekiq", "delayed_job", "celery"]
 
 
 def worker_stage(stage: Stages, recipe: str = "sidekiq", state: str = "active", **options: Any) -> StageUnderTest:
@@ -101,6 +101,15 @@ def test_a_unit_that_does_not_run_is_not_made_quiet(stage: Stages, state: str) -
     assert f"worker.service is {state}" in done.out
     assert told(shop) == [RESTART]
     assert shop.live
+
+
+@pytest.mark.extended("recipe")
+def test_a_unit_that_did_not_run_is_not_started_by_a_flow_that_fails(stage: Stages) -> None:
+    shop = stage(hosts=1, recipes={"sidekiq": {"units": ["old.service", "worker.service"], "settle": 0}})
+    shop.stand_in("systemctl", script="case $* in *show*old*) echo inactive ;; *show*) echo active ;; esac")
+    with shop.fail_at("updating"):
+        shop.deploy().failed()
+    assert told(shop) == [TSTP, RESTART]
 
 
 @pytest.mark.extended("recipe")

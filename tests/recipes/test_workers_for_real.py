@@ -6,6 +6,7 @@ import json
 import shutil
 import socket
 import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
@@ -53,6 +54,26 @@ DELAYED_JOB_UNIT = """
 [Service]
 WorkingDirectory={current}
 ExecStart=/usr/bin/ruby -r ./jobs.rb -e 'Delayed::Worker.sleep_delay = 0.2; Delayed::Worker.new(quiet: true).start'
+TimeoutStopSec=15
+"""
+CELERY = """
+import time
+from celery import Celery
+
+app = Celery("jobs", broker="{redis}")
+
+@app.task
+def note(name):
+    if name == "slow":
+        time.sleep(3)
+    with open(f"{done}/{{name}}", "w") as file:
+        file.write("{release}")
+"""
+CELERY_UNIT = """
+[Service]
+WorkingDirectory={current}
+ExecStart={celery} -A jobs worker -c 2
+KillMode=mixed
 TimeoutStopSec=15
 """
 SIDEKIQ_UNIT = """
@@ -179,4 +200,27 @@ def test_delayed_job_does_each_job_with_the_live_release(stage: Stages, manager:
     fill = f"""exec ruby -r {client} -e 'Delayed::Job.enqueue(Note.new(ARGV[0]))' "$1" """
     shop = start_stage(stage, manager, "delayed_job", fill, {name: str(text) for name, text in write("first").items()})
     manager.write_unit("worker.service", DELAYED_JOB_UNIT.format(current=shop.host().deploy_to / "current"))
+    play(shop, manager, write)
+
+
+@pytest.fixture(scope="module")
+def celery(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the path of a real celery in an environment of its own."""
+    folder = tmp_path_factory.mktemp("celery")
+    subprocess.run([sys.executable, "-m", "venv", folder], check=True)
+    subprocess.run([folder / "bin/pip", "install", "-q", "celery[redis]", "packaging"], check=True)
+    return folder / "bin/celery"
+
+
+def test_celery_does_each_task_with_the_live_release(stage: Stages, manager: Manager, celery: Path, redis: str) -> None:
+    done = manager.place / "done"
+
+    def write(release: str) -> dict[str, str | bytes | None]:
+        return {"jobs.py": CELERY.format(redis=redis, done=done, release=release)}
+
+    (manager.place / "jobs.py").write_text(str(write("nobody")["jobs.py"]))
+    fill = f"""cd {manager.place} && exec {celery} -q -A jobs call jobs.note --args="[\\"$1\\"]" """
+    shop = start_stage(stage, manager, "celery", fill, {name: str(text) for name, text in write("first").items()})
+    unit = CELERY_UNIT.format(current=shop.host().deploy_to / "current", celery=celery)
+    manager.write_unit("worker.service", unit)
     play(shop, manager, write)
