@@ -36,6 +36,7 @@ from capdoit.hooks.hook import Declarations, check_hook_roles
 from capdoit.hooks.on_demand import ARGUMENTS, OnDemandTask
 from capdoit.output.unfailing_stream import make_unfailing
 from capdoit.sequence import FLOWS, FlowTask, flow_tasks
+from capdoit.sources import give_answers
 from capdoit.task_calls import TaskCalls, find_calls
 from capdoit.task_names import SHORT_NAMES
 from capdoit.text import join_names, name_first, suggest_name
@@ -264,6 +265,7 @@ class Cap(HookRegistry):
         others = {name: value for name, value in typed.items() if name not in parameters}
         variables = read_variables(others, os.environ, of_recipes)
         calls.check(parameters, variables.custom.keys() - of_recipes.keys())
+        give_answers(variables.custom)
         variables = replace(variables, custom={**variables.custom, **parameters})
         if variables.stage:
             choose_stage(self.config, variables.stage)

@@ -26,10 +26,10 @@ EditorLoader.add_constructor("tag:yaml.org,2002:timestamp", lambda _, node: node
 
 
 def _construct_without_tag(loader: Any, node: yaml.Node) -> Any:
-    return loader.construct_mapping(node) if isinstance(node, yaml.MappingNode) else node.value
+    return loader.construct_mapping(node, deep=True) if isinstance(node, yaml.MappingNode) else node.value
 
 
-for tag in ("!env", "!cmd"):
+for tag in ("!env", "!cmd", "!ask", "!current"):
     EditorLoader.add_constructor(tag, _construct_without_tag)
 
 

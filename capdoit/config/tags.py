@@ -1,4 +1,4 @@
-"""The tags of values that deploy.yml takes from elsewhere: ``!env NAME``, ``!cmd COMMAND``."""
+"""The tags of values that deploy.yml takes from elsewhere: ``!env``, ``!cmd``, ``!current`` and ``!ask``."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 from capdoit.config.yaml_nodes import YamlValue
 from capdoit.script import NAME
-from capdoit.sources import ControllerCommand, EnvironmentVariable, Source
+from capdoit.sources import ControllerCommand, CurrentBranch, EnvironmentVariable, Question, Source
 
 LONGEST_TIMEOUT_SECONDS = 3600
 # The JSON Schema of what editors see of such a value: they do not show the tag. A word in capitals is the name of a
@@ -28,9 +28,15 @@ MAPPINGS = (
         "required": ["run"],
         "additionalProperties": False,
     },
+    {
+        "type": "object",
+        "properties": {"question": {"type": "string"}, "default": {}, "name": {"type": "string"}},
+        "minProperties": 1,
+        "additionalProperties": False,
+    },
 )
 ELSEWHERE: Mapping[str, Any] = {
-    "anyOf": [{"type": "string", "pattern": r"^[A-Z_][A-Z0-9_]*$|[ \n]|%\{"}, *MAPPINGS],
+    "anyOf": [{"type": "string", "pattern": r"^$|^[A-Z_][A-Z0-9_]*$|[ \n?]|%\{"}, *MAPPINGS],
 }
 
 
@@ -93,4 +99,44 @@ def _read_timeout(value: YamlValue) -> int:
     return value.as_whole_number(1, LONGEST_TIMEOUT_SECONDS)
 
 
-TAGS: Mapping[str, Callable[[YamlValue], Source]] = {"!env": _read_variable, "!cmd": _read_command}
+def _read_current_branch(value: YamlValue) -> CurrentBranch:
+    """Read ``!current``, which has nothing behind it."""
+    if value.kind != "null" or value.path.rpartition(".")[2] not in ("branch", "default"):
+        value.add_mistake("!current is the current branch: branch: !current, or as the default of !ask")
+    return CurrentBranch(str(value.mistakes.file.parent.absolute()))
+
+
+def _read_question(value: YamlValue) -> Question:
+    """Read what is behind ``!ask``: nothing, a question, or a mapping with ``question``, ``default`` and ``name``."""
+    from capdoit.config.variables import VARIABLES  # it imports the settings
+
+    readers: dict[str, Callable[[YamlValue], Any]] = {
+        "question": YamlValue.as_string,
+        "default": _read_default,
+        "name": _read_answering_variable,
+    }
+    texts: dict[str, Any] = {"question": value.as_string()} if value.kind == "str" else {}
+    fields = value.read_fields(readers, "setting of !ask", {}) if value.kind == "map" else texts
+    name = fields.get("name") or value.path.rpartition(".")[2]
+    if name in VARIABLES and name != "branch":
+        value.add_mistake(f"{name}= is a variable of capdoit; give the question another name: !ask {{name: NAME}}")
+    return Question(name, fields.get("question") or name, fields.get("default"))
+
+
+def _read_default(value: YamlValue) -> str | Source:
+    return read_source(value) or _read_any_text(value)
+
+
+def _read_answering_variable(value: YamlValue) -> str:
+    name = value.as_string()
+    if not NAME.fullmatch(name):
+        value.add_mistake("expected the name of a variable of the command line")
+    return name
+
+
+TAGS: Mapping[str, Callable[[YamlValue], Source]] = {
+    "!env": _read_variable,
+    "!cmd": _read_command,
+    "!current": _read_current_branch,
+    "!ask": _read_question,
+}

@@ -11,7 +11,7 @@ from capdoit.config.yaml_nodes import YamlValue
 from capdoit.errors import UnknownVar
 from capdoit.redaction import Redactor
 from capdoit.script import Secret
-from capdoit.sources import list_secret_outputs
+from capdoit.sources import Question, list_secret_outputs
 from capdoit.text import join_names, suggest_name
 
 
@@ -30,6 +30,14 @@ def _read_var(value: YamlValue) -> Any:
     if secret and not secret.source.is_elsewhere:
         return secret.reveal()
     return secret or (value.as_string(may_be_empty=True) if value.kind == "str" else read_plain(value))
+
+
+def list_values_from_elsewhere(values: Any) -> list[Secret]:
+    """Return the values from elsewhere in values of ``vars``, at any depth."""
+    if isinstance(values, Secret):
+        return [values]
+    inner = values.values() if isinstance(values, Mapping) else values if isinstance(values, tuple) else ()
+    return [secret for one in inner for secret in list_values_from_elsewhere(one)]
 
 
 class Vars(Mapping[str, Any]):
@@ -66,7 +74,8 @@ class Vars(Mapping[str, Any]):
         """Return a value with the values from elsewhere that it has."""
         if isinstance(value, Secret):
             text = value.reveal()
-            self._redactor.add([value.source.find_secret(), *list_secret_outputs()])
+            if not isinstance(value.source, Question):  # the operator has typed it for everybody to see
+                self._redactor.add([value.source.find_secret(), *list_secret_outputs()])
             return text
         if isinstance(value, Mapping):
             return MappingProxyType({name: self._known(one) for name, one in value.items()})

@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from capdoit.config.variables import Variables, select_hosts, select_release_hosts
+from capdoit.config.vars import list_values_from_elsewhere
 from capdoit.errors import ConfigError
 from capdoit.event_bus import EventBus
 from capdoit.events import FlowStarted, SecretsNotMasked
@@ -16,6 +17,7 @@ from capdoit.hooks.hook import Hook, check_hook_roles
 from capdoit.hooks.options import secrets_in_options
 from capdoit.hooks.todo import describe_todos
 from capdoit.operations.connections import (
+    ask_operator,
     compute_settings,
     find_hosts,
     find_unmasked_secrets,
@@ -27,6 +29,7 @@ from capdoit.operations.connections import (
 from capdoit.output.command_line import CommandLine
 from capdoit.output.report_files import refuse_report_file
 from capdoit.script import Secret
+from capdoit.sources import find_questions, list_heeded_answers
 from capdoit.state.context import FlowContext
 from capdoit.state.executor import Executor, Live, Recorder
 from capdoit.state.flow_request import FlowDefinition, FlowRequest, current_operator, digest_flow
@@ -182,11 +185,29 @@ def _make_context(definition: FlowDefinition, request: FlowRequest, events: Even
         _reveal_secrets_of_hooks(definition, request, events)
         stage = without_unknown_secrets(stage)
         recipe_secrets = tuple(secret for secret in recipe_secrets if secret.is_known)
+    _ask_for_vars(definition, request)
     progress = Progress()
     events = events.for_flow(progress.apply, request.run_id)
     fleet = make_fleet(stage, events, recipe_secrets)
     executor: Executor = Recorder(events) if request.is_dry_run else Live(events)
     return FlowContext(request, fleet, events, executor, progress)
+
+
+def _ask_for_vars(definition: FlowDefinition, request: FlowRequest) -> None:
+    """Ask for the values of ``vars`` that hooks may ask for, because no question comes once hosts are touched.
+
+    Raises:
+        ConfigError: there is no terminal; only a deploy needs all values.
+    """
+    has_hooks = any(task.hook for task in definition.tasks if task.name in request.task_names)
+    levels = [request.stage.vars, *(host.vars for host in request.stage.hosts)]
+    values = [secret for level in levels for secret in list_values_from_elsewhere(level)]
+    asked = [secret for secret in values if find_questions(secret.source)]
+    if has_hooks:
+        ask_operator(secret.source for secret in asked)
+    if has_hooks and request.is_deploy:
+        for secret in asked:
+            secret.reveal()
 
 
 def _reveal_secrets_of_hooks(definition: FlowDefinition, request: FlowRequest, events: EventBus) -> None:
@@ -276,7 +297,7 @@ def _flow_started(definition: FlowDefinition, request: FlowRequest) -> FlowStart
         operator=request.operator,
         branch=request.branch,
         message=request.message,
-        unknown_variables=tuple(sorted(request.variables.custom.keys() - known.keys())),
+        unknown_variables=tuple(sorted(request.variables.custom.keys() - known.keys() - list_heeded_answers())),
         is_drill=request.is_drill,
         tasks=definition.working_tasks(request.task_names),
         is_dry_run=request.is_dry_run,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from functools import partial
@@ -14,13 +15,15 @@ from capdoit.event_bus import EventBus
 from capdoit.hosts.connection import Connection
 from capdoit.hosts.fleet import Fleet
 from capdoit.hosts.logins import Logins
+from capdoit.output.question import ask_text, has_terminal
 from capdoit.output.seen_hosts import keep_hosts
 from capdoit.redaction import is_too_short
 from capdoit.script import Secret, SecretText
-from capdoit.sources import list_secret_outputs
+from capdoit.sources import Source, find_questions, give_answers, list_secret_outputs
 from capdoit.url_credentials import find_url_passwords, without_secrets
 
 T = TypeVar("T")
+ONE_QUESTION = threading.Lock()  # `doit -n 2 -P thread` may begin two flows, and there is one terminal
 
 
 def make_fleet(stage: Stage, events: EventBus, secrets: Iterable[Secret] = ()) -> Fleet:
@@ -47,6 +50,7 @@ def reveal_secrets(secrets: Iterable[Secret], events: EventBus) -> None:
         ConfigError: has the reason of each secret that cannot be had.
     """
     secrets = [*dict.fromkeys(secrets)]
+    ask_operator(secret.source for secret in secrets)
     _get_all(secret.reveal for secret in secrets)
     events.redactor.add([*(secret.source.find_secret() for secret in secrets), *list_secret_outputs()])
 
@@ -78,10 +82,20 @@ def compute_settings(stage: Stage, is_deploy: bool, branch: str | None = None) -
         ConfigError: has the place of each setting without a value, and the reason; or a value is wrong.
     """
     stage = stage.for_branch(branch)
-    while pending := stage.find_pending(is_deploy):  # the value of one can be a part of the command of another
+    # The value of one setting can be a part of the command of another.
+    while pending := [one for one in stage.find_pending(is_deploy) if not (branch and one.name == "branch")]:
+        ask_operator(one.source for one in pending)
         _get_all(partial(_compute, one) for one in pending)
         stage = stage.read_again()
     return stage
+
+
+def ask_operator(sources: Iterable[Source]) -> None:
+    """Ask the questions on which values depend, each once per run, if there is a terminal."""
+    with ONE_QUESTION:
+        for question in dict.fromkeys(one for source in sources for one in find_questions(source)):
+            if has_terminal() and (answer := ask_text(question.text, question.find_default())):
+                give_answers({question.variable: answer})
 
 
 def list_secrets(stage: Stage) -> list[Secret]:

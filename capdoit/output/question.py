@@ -54,6 +54,24 @@ def ask_yes_or_no(question: str, stop: HasFileno) -> bool | None:
             return False
 
 
+def ask_text(question: str, default: str) -> str:
+    """Ask until the operator types an answer; an empty one means the default, if there is one.
+
+    Returns:
+        The answer; empty at the end of the terminal.
+    """
+    terminal, choice = sys.stdin.fileno(), f" [{default}]" if default else ""
+    while True:
+        sys.stdout.write(f"{question}{choice}: ")
+        sys.stdout.flush()
+        line = _read_line(terminal)
+        if not line:
+            sys.stdout.write("\n")
+            return ""
+        if answer := line.strip() or default:
+            return answer
+
+
 def _read_line(terminal: int) -> str:
     """Return the line that was typed, with its end; empty at the end of input, and if the terminal has gone."""
     try:

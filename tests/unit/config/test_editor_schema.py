@@ -28,7 +28,6 @@ WRONG_SETTINGS = [
     "umask: 0700",
     "umask: '8'",
     "umask: u=rwx",
-    "user: ''",
     "user: {login: deploy}",
     "port: 0",
     "port: 65536",

@@ -1,0 +1,99 @@
+"""Values that the operator is asked for (!ask), and the branch that is checked out (!current)."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from capdoit.testing import DODO, Project
+from tests.integration.flow.test_approval import start
+from tests.scenarios.test_values_from_commands import write_settings
+from tests.support import deploy, further
+
+SHOW = DODO + '\n@cap.after("updated")\ndef show(host, flow):\n    host.run(["echo", "<", flow.vars["tag"], ">"])\n'
+
+
+def test_a_question_is_asked_once_before_a_host_is_touched(project: Project, env: dict[str, str]) -> None:
+    project.dodo(SHOW)
+    write_settings(
+        project,
+        'branch: !ask {question: "Which branch?", default: main}, vars: {tag: !ask }, ',
+        branch=None,
+    )
+    assert "deploy:production" in project.doit("list", check=True).out
+    with start(project, env, "-v", "2", "deploy:production") as typist:
+        typist.wait_for("Which branch? [main]: ")
+        typist.type("\n")
+        typist.wait_for("tag: ")
+        typist.type("\n")
+        typist.wait_for("tag: \ntag:")
+        assert not (project.deploy_to("web1") / ".capdoit").exists()
+        typist.type("v1.2.3\n")
+        assert typist.wait_for_end() == 0
+    assert typist.text.count("Which branch?") == 1
+    assert "< v1.2.3 >" in typist.text
+
+
+def test_variables_answer_without_a_terminal(project: Project) -> None:
+    project.dodo(SHOW)
+    write_settings(project, "branch: !ask , vars: {tag: !ask 'Which tag?'}, ", branch=None)
+    said = project.doit("deploy:production", "tag=v1").failed().out
+    assert re.search(
+        r"deploy.yml:1:\d+: branch needs an answer, and there is no terminal to ask on: add branch=VALUE", said
+    )
+    said = project.doit("deploy:production", "branch=main").failed().out
+    assert "vars.tag needs an answer, and there is no terminal to ask on: add tag=VALUE" in said
+    assert not (project.deploy_to("web1") / ".capdoit").exists()
+    said = project.doit("deploy:production", "branch=main", "tag=v1", check=True).out
+    assert "< v1 >" in said
+    assert "tag= " not in said
+    project.doit("deploy:production", "branch=main", "tag=v1", check=True)
+    project.doit("rollback:production", check=True)
+
+
+def test_the_current_branch_is_deployed(project: Project) -> None:
+    project.repo.git("branch", "feature")
+    write_settings(project, "branch: !current , ", branch=None)
+    no_repository = project.doit("deploy:production").failed().out
+    assert "needs the branch that is checked out in" in no_repository
+    assert "not a git repository" in no_repository
+    assert "name a branch: branch=NAME" in no_repository
+    project.repo.git("clone", "--quiet", "--branch", "feature", str(project.repo.path), str(project.path / "clone"))
+    (project.path / "clone/.git").rename(project.path / ".git")
+    said = project.doit("deploy:production", check=True).out
+    assert "feature to web1" in said
+    assert "***" not in said
+    (project.path / ".git/HEAD").write_text(project.repo.git("rev-parse", "HEAD") + "\n")
+    assert "HEAD is detached; name a branch: branch=NAME" in project.doit("deploy:production").failed().out
+    project.doit("deploy:production", "branch=main", check=True)
+    project.doit("rollback:production", check=True)
+    assert re.search(r"branch +deploy.yml:1 +!current\n", project.doit("cap", "config", check=True).out)
+
+
+@pytest.mark.parametrize(
+    ("setting", "mistake"),
+    [
+        ("user: !current ", "user: !current is the current branch: branch: !current, or as the default of !ask"),
+        *further(
+            ("user: !ask {nane: x}", "user.nane: no such setting of !ask; did you mean name?"),
+            ("vars: {message: !ask }", "message= is a variable of capdoit; give the question another name"),
+            ("user: !ask {name: a b}", "user.name: expected the name of a variable of the command line"),
+        ),
+    ],
+)
+def test_a_wrong_question_is_a_mistake(project: Project, setting: str, mistake: str) -> None:
+    write_settings(project, f"{setting}, ")
+    assert mistake in project.doit("list").failed(3).out
+
+
+@pytest.mark.extended("detail")
+def test_a_question_may_have_the_current_branch_as_its_default(project: Project, env: dict[str, str]) -> None:
+    deploy(project)
+    project.repo.git("clone", "--quiet", str(project.repo.path), str(project.path / "clone"))
+    (project.path / "clone/.git").rename(project.path / ".git")
+    write_settings(project, "branch: !ask {default: !current }, ", branch=None)
+    with start(project, env, "deploy:production") as typist:
+        typist.wait_for("branch [main]: ")
+        typist.type("\n")
+        assert typist.wait_for_end() == 0
