@@ -73,7 +73,7 @@ def prepare_flow(
     _check_variables(definition, variables, is_part)
     plan = _load_plan(definition, variables)
     planned = plan.restore_variables(variables) if plan else variables
-    request = _make_request(definition, planned, undone_release, is_drill)
+    request = _make_request(definition, planned, undone_release, is_drill=is_drill)
     request = replace(request, plan=approved or plan, is_preview=is_preview)
     _refuse_unwritten_hooks(definition, request)
     if request.is_deploy:
@@ -100,7 +100,7 @@ def open_context(
     Raises:
         ConfigError: no host is selected, or a secret is not set.
     """
-    request = replace(_make_request(definition, variables, is_drill=is_drill), is_setup=is_setup)
+    request = _make_request(definition, variables, is_drill=is_drill, is_setup=is_setup)
     context = _make_context(definition, request, events)
     _report_unmasked_secrets(definition, context)
     return context
@@ -140,11 +140,16 @@ def _load_plan(definition: FlowDefinition, variables: Variables) -> PlanFile | N
 
 
 def _make_request(
-    definition: FlowDefinition, variables: Variables, undone_release: str = "", is_drill: bool = False
+    definition: FlowDefinition,
+    variables: Variables,
+    undone_release: str = "",
+    *,
+    is_drill: bool = False,
+    is_setup: bool = False,
 ) -> FlowRequest:
     """Return the request of a flow on the selected hosts; errors as in `compute_settings`."""
     select = select_hosts if definition.on_demand else select_release_hosts  # a task may need no code
-    complete, is_deploy = find_hosts(definition.stage), definition.flow == "deploy"
+    complete, is_deploy = find_hosts(definition.stage), definition.flow == "deploy" and not is_setup
     stage = compute_settings(select(complete, variables), is_deploy, variables.branch)
     declared = definition.declared
     if definition.stage.has_unknown_hosts and complete.deploy_file:  # otherwise they are checked already
@@ -163,6 +168,7 @@ def _make_request(
         operator=join_lines(current_operator()),
         undone_release=undone_release,
         is_drill=is_drill,
+        is_setup=is_setup,
         on_demand=definition.on_demand,
     )
 

@@ -58,18 +58,19 @@ class Setup:
         """Make the directories, upload the linked files that are missing, and report the others that differ.
 
         Raises:
-            SetupFailed: a host cannot be set up, or lacks a linked file that deploy.yml names no file for.
-            ConfigError: the request makes no sense, or a file to upload cannot be read; no host was touched.
+            SetupFailed: a file to upload cannot be read, so no host was touched; a host cannot be set up; or it lacks
+                a linked file that deploy.yml names no file for.
+            ConfigError: the request makes no sense; no host was touched.
         """
         self._variables.refuse_unheeded("setup", self._definition.stage)
         if self._variables.dry_run == "scripts":
             raise ConfigError("dry_run=scripts is for deploys and rollbacks; for a setup: dry_run=yes")
-        sources = read_sources(self._definition.stage)
         with self._busy:
             context = self._context = open_context(self._definition, self._variables, self._events, is_setup=True)
-            context.emit(_setup_started(context))
             try:
                 with closing(context.fleet):
+                    sources = read_sources(context.request.stage)
+                    context.emit(_setup_started(context))
                     _set_up(context, sources)
             except (Exception, KeyboardInterrupt) as error:
                 raise self._fail(context, error) from error

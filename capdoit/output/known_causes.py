@@ -191,6 +191,12 @@ KNOWN_CAUSES = (
         "a line in sudoers (visudo): USER ALL=(root) NOPASSWD: /FULL/PATH/OF/COMMAND ARGUMENTS",
     ),
     _cause(
+        r"^ +(?P<line>linked file .+ does not exist in )",
+        "A file in shared was removed on {hosts} after the deploy had looked for it, or since that deploy. "
+        "If linked_files in deploy.yml names its source on this machine, this puts it there again",
+        "doit setup:STAGE",
+    ),
+    _cause(
         r"no inode is left in ",
         "The file system on {hosts} has room, but no inodes: too many small files. To find the directories that have "
         "most",

@@ -88,11 +88,17 @@ def _title(display: FlowDisplay, now: float) -> str:
 def _step_title(display: FlowDisplay, now: float) -> str:
     """Return the name of the step, its position in the flow, its duration, and the number of hosts that are done."""
     step = display.step
-    name = step.name if step else "cleaning up" if display.has_failed else "asking the hosts"
+    name = step.name if step else _describe_other_work(display)
     number = f"({display.number(name)})" if display.number(name) else ""
     elapsed = format_clock(now - step.began) if step else ""
     pause = f"waiting before {name_first(display.next_hosts, MOST_NAMED)}" if display.next_hosts else ""
     return "  ".join(filter(None, (f"{RUNNING_MARK} {name}", number, elapsed, _count_done(display), pause)))
+
+
+def _describe_other_work(display: FlowDisplay) -> str:
+    """Return what hosts do outside of steps."""
+    is_copying = any(work.upload for work in display.work.values())
+    return "cleaning up" if display.has_failed else "copying files" if is_copying else "asking the hosts"
 
 
 def _count_done(display: FlowDisplay) -> str:

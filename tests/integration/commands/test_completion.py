@@ -32,6 +32,7 @@ TYPED = {
     "doit rollback:production rollback_release=2026": "[doit][rollback:production][rollback_release=20260101000000]",
     "doit deploy:production:publishi": "[doit][deploy:production:publishing]",
     "doit deploy:production bran": "[doit][deploy:production][branch=]",
+    "doit setup:production over": "[doit][setup:production][overwrite=]",
     "doit buil": "[doit][build]",
     "doit cache_clear:prod": "[doit][cache_clear:production]",
     "doit cache_clear:production po": "[doit][cache_clear:production][pool=]",

@@ -203,6 +203,14 @@ def test_a_hook_that_fails_without_its_submodule_is_reported_with_the_warning_be
 # -- programs and disks of the hosts
 
 
+@pytest.mark.extended("variant")
+def test_a_linked_file_that_is_removed_during_a_deploy(shop: Project) -> None:
+    write_command_hook(shop, "after('updated')", f"rm '{shop.shared('web1')}/config/database.yml'")
+    said = said_of_failure(shop)
+    assert "Hint: A file in shared was removed on web1 after the deploy had looked for it" in said
+    assert "this puts it there again: doit setup:STAGE " in said
+
+
 @needs_root
 def test_sudo_that_wants_a_password(shop: Project) -> None:
     write_command_hook(shop, "after('published')", f"setpriv --reuid={NOBODY} --clear-groups sudo -n true")

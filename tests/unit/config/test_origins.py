@@ -99,6 +99,18 @@ def test_options_of_a_recipe_that_the_stage_turns_off_are_not_listed(tmp_path: P
     assert "recipes.systemd.units" not in names
 
 
+def test_a_mapping_that_a_stage_replaces_is_one_setting(tmp_path: Path) -> None:
+    file = tmp_path / "deploy.yml"
+    top = "linked_files: {.env: .env.live, a: }\nshared_to: {a: /mnt/a}\n"
+    text = FULL.replace("stages:\n", f"{top}stages:\n").replace("    transfer: git", "    linked_files: {.env: x}")
+    file.write_text(text.replace("archive: dist/a.tar.gz\n", "").replace("    transfer: archive\n", ""))
+    said, conf = both(file)
+    found = {s.name: s.text for s in origins.effective_settings(said, conf, "production")}
+    assert (found["linked_files"], found["shared_to"]) == (".env: x", "a: /mnt/a")
+    local = {s.name: s.text for s in origins.effective_settings(said, conf, "local")}
+    assert local["linked_files"] == ".env: .env.live, a: "
+
+
 def test_unused_settings_are_listed_with_a_reason(full: Full) -> None:
     said, conf = full
     assert {(s.name, s.place): why for s, why in origins.find_unused_settings(said, conf, "production")} == {

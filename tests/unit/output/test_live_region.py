@@ -109,3 +109,10 @@ def test_outside_of_a_flow_the_hosts_at_work_are_shown() -> None:
     display.apply(events.WorkStarted("web1"), 0)
     texts = [line.text.rstrip() for line in render_region(display, 3, SIZE, Console(io.StringIO()))]
     assert texts == ["00:03  check:production  by ann", "▸ asking the hosts", "  ▸ web1   3.0s"]
+
+
+def test_files_that_a_setup_copies_have_bars() -> None:
+    display = FlowDisplay(0)
+    display.apply(events.TransferProgress("web1", "upload .env", 1, 4), 1)
+    first, *_ = render_region(display, 3, SIZE, Console(io.StringIO()))
+    assert first.text.rstrip() == "▸ copying files"
