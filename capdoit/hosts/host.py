@@ -155,7 +155,7 @@ class Host:
         Raises:
             HostError: the template has a mistake, Jinja is not installed, or the file could not be written.
         """
-        variables = {"host": self, "vars": getattr(self, "vars", {}), **self._known, **values}
+        variables = {"host": self, "vars": self.vars, **self._known, **values}
         try:
             text = render_template(self.name, source, variables)
         except HostError as error:

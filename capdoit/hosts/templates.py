@@ -8,7 +8,7 @@ from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from capdoit.errors import HostError
+from capdoit.errors import CapdoitError, HostError
 from capdoit.script import Secret
 
 if TYPE_CHECKING:
@@ -67,10 +67,10 @@ def _locate(error: Exception, files: Collection[str | None], path: Path) -> str:
 
 
 def _describe(error: Exception) -> str:
-    """Return the mistake in one line, with the kind of an error that is not Jinja's."""
+    """Return the mistake in one line, with the kind of an error that is neither Jinja's nor capdoit's."""
     from jinja2 import TemplateError, TemplateNotFound
 
     if isinstance(error, TemplateNotFound):
         return f"there is no template {error.name}"
     text = " ".join(str(error).split())
-    return text if isinstance(error, TemplateError) else f"{type(error).__name__}: {text}"
+    return text if isinstance(error, (TemplateError, CapdoitError)) else f"{type(error).__name__}: {text}"

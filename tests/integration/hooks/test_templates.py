@@ -88,7 +88,7 @@ def test_a_mistake_in_a_template_is_located_there(project: Project, text: str, m
     write_template(project, text)
     (project.path / "templates/part").write_text("a\n{{ x }}\n")
     said = project.doit("deploy:production").failed().out
-    assert f"web1, web2: {mistake}" in said
+    assert f": {mistake}" in said
     assert "Traceback" not in said
     assert not config_of(project, "web1").exists()
 
@@ -98,7 +98,7 @@ def test_a_template_that_does_not_exist_is_named(project: Project) -> None:
     write_template(project, "")
     (project.path / "templates/nginx.conf").unlink()
     said = project.doit("deploy:production").failed().out
-    assert "web1, web2: template templates/nginx.conf: there is no template nginx.conf" in said
+    assert ": template templates/nginx.conf: there is no template nginx.conf" in said
 
 
 def test_a_secret_is_in_the_file_and_not_in_what_is_shown(project: Project) -> None:
@@ -120,13 +120,29 @@ def test_a_secret_is_in_the_file_and_not_in_what_is_shown(project: Project) -> N
     assert "tops3cret" not in said + (project.path / "log/capdoit.log").read_text()
 
 
+def test_a_template_knows_the_values_of_deploy_yml(project: Project) -> None:
+    project.hosts["web2"]["vars"] = {"disk": "ssd"}
+    project.config(vars={"domain": "shop.example.com", "disk": "hdd", "token": "!env"})
+    text = (project.path / "deploy.yml").read_text().replace('"!env"', "!env TOKEN")
+    (project.path / "deploy.yml").write_text(text)
+    write_template(project, "{{ vars.domain }} {{ host.vars.disk }} {{ vars.token }}\n")
+    said = project.doit("deploy:production", env={"TOKEN": "tops3cret"}, check=True).out
+    assert config_of(project, "web1").read_text() == "shop.example.com hdd tops3cret\n"
+    assert config_of(project, "web2").read_text() == "shop.example.com ssd tops3cret\n"
+    write_template(project, "a\n{{ vars.domian }}\n")
+    said += project.doit("deploy:production", env={"TOKEN": "tops3cret"}).failed().out
+    assert "template templates/nginx.conf:2: " in said
+    assert "domian" in said
+    assert "tops3cret" not in said + (project.path / "log/capdoit.log").read_text()
+
+
 def test_without_jinja_one_line_says_what_to_install(project: Project, tmp_path: Path) -> None:
     (tmp_path / "without").mkdir()
     (tmp_path / "without/jinja2.py").write_text("raise ImportError('no jinja2')\n")
     write_template(project, "a\n")
     path = os.pathsep.join([str(tmp_path / "without"), os.environ.get("PYTHONPATH", "")])
     said = project.doit("deploy:production", env={"PYTHONPATH": path}).failed().out
-    assert "web1, web2: host.template needs Jinja: pip install 'capdoit[templates]'\n" in said
+    assert ": host.template needs Jinja: pip install 'capdoit[templates]'\n" in said
     assert "Traceback" not in said
 
 
