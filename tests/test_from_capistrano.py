@@ -10,6 +10,9 @@ import pytest
 from capdoit.capistrano.hook_points import find_point
 from capdoit.capistrano.plugin_table import PLUGINS
 from capdoit.capistrano.setting_rules import REASONS, SAME
+from capdoit.config.settings import Schema
+from capdoit.hooks.discovery import recipe_names
+from capdoit.transfers import TRANSFERS
 from tests.integration.capistrano.conversions import Converted, convert, run_doit, write_project
 
 PAGE = Path(__file__).parent.parent.joinpath("docs/from-capistrano.md").read_text(encoding="utf-8")
@@ -59,3 +62,10 @@ def test_the_tasks_in_the_table_of_hooks_have_a_point() -> None:
     tasks = re.findall(r"`(\w+:[\w:]+)`", chapter("Tasks and hooks").partition("another task")[0])
     assert len(tasks) > 10
     assert [task for task in tasks if find_point("after", task) is None] == []
+
+
+def test_the_recipes_and_settings_in_the_table_of_needs_exist() -> None:
+    table = chapter("What projects need")
+    recipes = {name for row in re.findall(r"recipes? ((?:`\w+`(?:, )?)+)", table) for name in re.findall(r"\w+", row)}
+    assert recipes - {*recipe_names(Path(__file__).parent)} == set()
+    assert {"become", "linked_files", "hosts"} <= {*Schema(TRANSFERS).rules}

@@ -20,19 +20,6 @@ LINKED_FILES_PLUGIN = re.compile(r"capistrano/(?:linked_files|upload-config)(?:/
 
 
 @dataclass(frozen=True)
-class Capabilities:
-    """What the files may use.
-
-    Attributes:
-        recipes: the recipes that are installed.
-        has_vars: whether deploy.yml can have the project's own variables.
-    """
-
-    recipes: Sequence[FoundRecipe]
-    has_vars: bool
-
-
-@dataclass(frozen=True)
 class Heads:
     """The beginnings of the files.
 
@@ -64,20 +51,22 @@ class Conversion:
     not_needed: Sequence[str]
 
 
-def convert_project(folder: Path, stages: Sequence[CapistranoStage], can: Capabilities, heads: Heads) -> Conversion:
+def convert_project(
+    folder: Path, stages: Sequence[CapistranoStage], found: Sequence[FoundRecipe], heads: Heads
+) -> Conversion:
     """Return deploy.yml and dodo.py for a project.
 
     Args:
         folder: directory of the project.
         stages: what the project declares, for each stage.
-        can: what the files may use.
+        found: the recipes that are installed.
         heads: the beginnings of the files.
     """
     sources = SourceFiles(folder)
     roles = {role for stage in stages for server in stage.servers for role in server.roles}
-    chooser = RecipeChooser(can.recipes, sources, roles)
-    converted = [_convert_stage(stage, chooser, can, folder) for stage in stages]
-    dodo = make_dodo(stages, sources, [one.name for one in can.recipes], heads.dodo)
+    chooser = RecipeChooser(found, sources, roles)
+    converted = [_convert_stage(stage, chooser, folder) for stage in stages]
+    dodo = make_dodo(stages, sources, [one.name for one in found], heads.dodo)
     omissions = [omission for one in converted for omission in _omissions_of(one)]
     omissions += [omission for stage in stages for omission in _failures_of(stage)]
     return Conversion(
@@ -89,16 +78,12 @@ def convert_project(folder: Path, stages: Sequence[CapistranoStage], can: Capabi
     )
 
 
-def _convert_stage(stage: CapistranoStage, chooser: RecipeChooser, can: Capabilities, folder: Path) -> ConvertedStage:
+def _convert_stage(stage: CapistranoStage, chooser: RecipeChooser, folder: Path) -> ConvertedStage:
     recipes = chooser.choose(stage)
     draft = convert_settings(stage, recipes.used_settings)
     _unlink_modules(draft, recipes, stage)
     _name_sources(draft, stage, folder)
-    if not can.has_vars:
-        why = "a setting of your own; write it as a constant in dodo.py where a hook needs it"
-        draft.omissions += [Omission(f"set :{name}", why, stage.settings[name].place) for name in draft.own]
-        draft.own.clear()
-    return ConvertedStage(stage.name, draft, convert_servers(stage, can.has_vars), recipes)
+    return ConvertedStage(stage.name, draft, convert_servers(stage), recipes)
 
 
 def _unlink_modules(draft: StageDraft, recipes: RecipeChoice, stage: CapistranoStage) -> None:

@@ -26,10 +26,9 @@ class ConvertedStage:
 
     @property
     def settings(self) -> dict[str, Written]:
-        """All settings but hosts and recipes."""
+        """All settings but vars, hosts and recipes."""
         shared = {name: Written(value) for name, value in self.hosts.shared.items()}
-        own = {name: written.value for name, written in self.draft.own.items()}
-        return {**self.draft.settings, **shared, **({"vars": Written(own)} if own else {})}
+        return {**self.draft.settings, **shared}
 
 
 def make_deploy_text(stages: Sequence[ConvertedStage], head: Sequence[str]) -> str:
@@ -41,13 +40,14 @@ def make_deploy_text(stages: Sequence[ConvertedStage], head: Sequence[str]) -> s
     """
     settings = {stage.name: stage.settings for stage in stages}
     common = _find_common([*settings.values()])
+    common_vars = _find_common([stage.draft.own for stage in stages])
     recipes = _find_common_recipes([stage.recipes.recipes for stage in stages])
     entries: list[YamlEntry | Remark] = [Remark(tuple(head)), *_setting_entries(common)]
+    entries += _var_entries(common_vars)
     entries += _recipe_entries(recipes)
     entries += _default_stage([*settings])
-    entries.append(
-        YamlEntry("stages", tuple(YamlEntry(one.name, _stage_entries(one, common, recipes)) for one in stages))
-    )
+    inner = (YamlEntry(one.name, _stage_entries(one, common, common_vars, recipes)) for one in stages)
+    entries.append(YamlEntry("stages", tuple(inner)))
     return "".join(f"{line}\n" for line in format_entries(entries))
 
 
@@ -63,6 +63,12 @@ def _find_common(settings: Sequence[Mapping[str, Written]]) -> dict[str, Written
 
 def _setting_entries(settings: Mapping[str, Written]) -> list[YamlEntry | Remark]:
     return [YamlEntry(name, written.value, written.comment) for name, written in settings.items()]
+
+
+def _var_entries(found: Mapping[str, Written]) -> list[YamlEntry | Remark]:
+    """Return the entry for the project's own settings, each with its comment."""
+    inner = tuple(YamlEntry(name, written.value, written.comment) for name, written in found.items())
+    return [YamlEntry("vars", inner)] if inner else []
 
 
 def _default_stage(names: Sequence[str]) -> Iterator[YamlEntry]:
@@ -118,16 +124,18 @@ def _own_recipes(stage: ConvertedStage, common: Sequence[RecipeDraft]) -> list[R
 
 
 def _stage_entries(
-    stage: ConvertedStage, common: Mapping[str, Written], recipes: Sequence[RecipeDraft]
+    stage: ConvertedStage,
+    common: Mapping[str, Written],
+    common_vars: Mapping[str, Written],
+    recipes: Sequence[RecipeDraft],
 ) -> tuple[YamlEntry | Remark, ...]:
     own = {name: written for name, written in stage.settings.items() if name not in common}
+    own_vars = {name: written for name, written in stage.draft.own.items() if name not in common_vars}
+    confirm = YamlEntry("confirm", True, "ask before a host is changed", is_active=False)
     return (
-        *(
-            [YamlEntry("confirm", True, "ask before a host is changed", is_active=False)]
-            if stage.name in PRODUCTION
-            else []
-        ),
+        *([confirm] if stage.name in PRODUCTION else []),
         *_setting_entries(own),
+        *_var_entries(own_vars),
         *_recipe_entries(_own_recipes(stage, recipes)),
         *_host_entries(stage),
     )

@@ -16,7 +16,7 @@ from capdoit.config.host_addresses import HOST_NAME
 SAME = ("primary", "no_release")
 SHARED = ("user", "port", "ssh_options")  # settings that a stage can have for all its hosts
 NOT_NEEDED = ("transfer_method",)
-COMPUTED = "code computes the servers ({place}); these are the ones that it named when this file was written"
+COMPUTED = "code computes the servers ({place}); these are those of today. hosts: !cmd can ask each time"
 
 
 @dataclass(frozen=True)
@@ -36,19 +36,18 @@ class Hosts:
     omissions: Sequence[Omission] = ()
 
 
-def convert_servers(stage: CapistranoStage, has_vars: bool) -> Hosts:
+def convert_servers(stage: CapistranoStage) -> Hosts:
     """Return the hosts of a stage.
 
     Args:
         stage: the stage of Capistrano.
-        has_vars: whether deploy.yml can have the project's own variables.
     """
     hosts: dict[str, dict[str, Any]] = {}
     omissions: list[Omission] = []
     for server in stage.servers:
         name = _choose_name(server, hosts)
-        hosts[name] = {**_connection(server, name), **_properties(server, has_vars)}
-        omissions += _find_omissions(server, has_vars)
+        hosts[name] = {**_connection(server, name), **_properties(server)}
+        omissions += _find_omissions(server)
     shared = {} if stage.value("ssh_options") else _shared_settings(hosts)
     own = {name: {key: value for key, value in host.items() if key not in shared} for name, host in hosts.items()}
     return Hosts(own, shared, _describe_origin(stage), omissions)
@@ -82,23 +81,23 @@ def _name_user(server: CapistranoServer) -> Any:
         return user
 
 
-def _properties(server: CapistranoServer, has_vars: bool) -> dict[str, Any]:
+def _properties(server: CapistranoServer) -> dict[str, Any]:
     kept = {name: True for name in SAME if server.properties.get(name)}
     own = {name: value for name, value in server.properties.items() if _is_own(name, value)}
-    return {**kept, **({"vars": own} if has_vars and own else {})}
+    return {**kept, **({"vars": own} if own else {})}
 
 
 def _is_own(name: str, value: Any) -> bool:
     return name not in (*SAME, *NOT_NEEDED) and isinstance(value, str | int | float)
 
 
-def _find_omissions(server: CapistranoServer, has_vars: bool) -> Iterator[Omission]:
+def _find_omissions(server: CapistranoServer) -> Iterator[Omission]:
     if server.has_password:
         yield Omission(f"password of {server.hostname}", NO_PASSWORDS, server.place)
     yield from convert_ssh_options(server.ssh_options, server.place).omissions
     for name, value in server.properties.items():
-        if name not in (*SAME, *NOT_NEEDED) and value is not None and not (has_vars and _is_own(name, value)):
-            why = f"deploy.yml has no such setting; its value is {value!r}"
+        if name not in (*SAME, *NOT_NEEDED) and value is not None and not _is_own(name, value):
+            why = "its value is more than a text or a number; write it into vars of the host"
             yield Omission(f"property {name} of {server.hostname}", why, server.place)
 
 

@@ -14,6 +14,7 @@ from capdoit.capistrano.environment_values import (
     name_variables,
     require_value,
 )
+from capdoit.capistrano.own_settings import convert_own_value, find_hidden_variables
 from capdoit.capistrano.project import CapistranoSetting, CapistranoStage
 from capdoit.capistrano.report import Omission
 from capdoit.capistrano.ssh_options import convert_ssh_options
@@ -96,6 +97,7 @@ def convert_settings(stage: CapistranoStage, used: Collection[str]) -> StageDraf
         setting = stage.settings.get(name)
         if setting and (setting.place or name.startswith("linked_")):  # plugins link directories, too
             _take(setting, draft, draft.settings, CLEANERS.get(name, lambda setting: setting.value))
+            _list_hidden_secrets(setting, draft.settings.get(name) if name == "default_env" else None, draft)
     for setting in stage.settings.values():
         if setting.name not in (*SAME, *SSH, *used) and setting.place:
             _take_other(setting, draft)
@@ -174,10 +176,15 @@ def _clean_environment(setting: CapistranoSetting) -> Any:
         return setting.value
     named = name_variables(setting.value, setting.variables)
     kept = {name: item for name, item in named.items() if item is not None and NAME.fullmatch(name)}
-    return {name: item if isinstance(item, EnvironmentVariable) else _as_text(item) for name, item in kept.items()}
+    return {name: _as_variable(name, item) for name, item in kept.items()}
 
 
-def _as_text(value: Any) -> str:
+def _as_variable(name: str, value: Any) -> Any:
+    """Return the text of an environment variable; a secret comes from the operator's environment."""
+    if isinstance(value, EnvironmentVariable):
+        return value
+    if is_secret_name(name):
+        return EnvironmentVariable(name.upper())
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
@@ -223,18 +230,16 @@ def _take_other(setting: CapistranoSetting, draft: StageDraft) -> None:
             draft.omissions.append(Omission(f"set :{setting.name}", REASONS[setting.name], setting.place))
     elif NOT_NEEDED.fullmatch(setting.name):
         draft.not_needed.append(setting.name)
-    elif is_secret_name(setting.name) and not _is_from_environment(setting):
-        why = f"it looks like a secret; use !env {setting.name.upper()}, or os.environ in dodo.py"
-        draft.omissions.append(Omission(f"set :{setting.name}", why, setting.place))
     else:
-        _take(setting, draft, draft.own, lambda setting: setting.value)
+        _take(setting, draft, draft.own, lambda _: convert_own_value(setting))
+        _list_hidden_secrets(setting, draft.own.get(setting.name), draft)
 
 
-def _is_from_environment(setting: CapistranoSetting) -> bool:
-    try:
-        return isinstance(name_variables(setting.value, setting.variables, setting.defaults), EnvironmentVariable)
-    except CannotBeWrittenError:
-        return False
+def _list_hidden_secrets(setting: CapistranoSetting, written: Written | None, draft: StageDraft) -> None:
+    """List the secrets that deploy.yml takes from the environment, although deploy.rb has them."""
+    for variable in find_hidden_variables(written.value if written else None, setting):
+        why = f"it looks like a secret and is not written; set the environment variable {variable}"
+        draft.omissions.append(Omission(f"set :{setting.name}", why, setting.place))
 
 
 def _take_ssh_options(stage: CapistranoStage, draft: StageDraft) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from doit.exceptions import InvalidDodoFile
 
-from capdoit.capistrano.conversion import Capabilities, Conversion, Heads, convert_project
+from capdoit.capistrano.conversion import Conversion, Heads, convert_project
 from capdoit.capistrano.project import CapistranoStage, find_capfile
 from capdoit.capistrano.ruby_reader import find_command, read_stage
 from capdoit.capistrano.stage_names import find_stage_names
@@ -17,7 +17,6 @@ from capdoit.commands.command_request import CommandRequest
 from capdoit.commands.exit_statuses import INVALID_PROJECT
 from capdoit.commands.project_files import MODELINE, ignore_files, read_template, write_file, write_schema
 from capdoit.commands.schema import SCHEMA_FILE
-from capdoit.config.settings import STAGE, Schema
 from capdoit.config.stages import load_config
 from capdoit.errors import ConfigError
 from capdoit.hooks.discovery import find_all_recipes, load_recipes
@@ -49,7 +48,7 @@ def install_from_capistrano(request: CommandRequest, command: Sequence[str] | No
         stages.append(read(name))
     dodo_head = read_template("dodo.py").replace('"deploy.yml"', f'"{deploy_file.name}"')
     heads = Heads(_describe_origin(project), dodo_head)
-    conversion = convert_project(project, stages, _capabilities(project), heads)
+    conversion = convert_project(project, stages, find_all_recipes(project)[0], heads)
     write_file(request.console, deploy_file, conversion.deploy_text)
     remarks = "".join(f"# {line}\n" for line in _list_omissions(conversion))
     write_file(request.console, dodo_file, conversion.dodo_text + (f"\n\n{remarks}" if remarks else ""))
@@ -80,12 +79,6 @@ def _choose_reader(project: Path, command: Sequence[str]) -> tuple[ReadStage, st
         return lambda name: read_stage_as_text(project, name), how
     folder = project.absolute()
     return lambda name: read_stage(folder, command, name), f"with `{' '.join(command)}`; no host is contacted"
-
-
-def _capabilities(project: Path) -> Capabilities:
-    recipes, _ = find_all_recipes(project)
-    has_vars = "vars" in Schema(TRANSFERS).names_at(STAGE)
-    return Capabilities(recipes, has_vars)
 
 
 def _describe_origin(project: Path) -> list[str]:

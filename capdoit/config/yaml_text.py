@@ -81,7 +81,7 @@ def format_value(value: Any) -> str:
         return re.sub(r"^(-?\d+)e", r"\1.0e", repr(value))  # in YAML 1.1, a number with an exponent has a dot
     if isinstance(value, str):
         is_plain = PLAIN.fullmatch(value) and not RESERVED.fullmatch(value)
-        return value if is_plain else json.dumps(value, ensure_ascii=False)
+        return value if is_plain else json.dumps(value.replace("%{", "%%{"), ensure_ascii=False)  # no reference
     if isinstance(value, Mapping):
         return f"{{{', '.join(f'{format_value(key)}: {format_value(item)}' for key, item in value.items())}}}"
     if isinstance(value, list):

@@ -159,7 +159,9 @@ def test_a_wordpress_site(tmp_path: Path) -> None:
     assert stage.linked_files == ("wp-config.php", ".htaccess")
     assert stage.linked_dirs == ("wp-content/uploads",)
     assert (stage.hosts[0].layout.deploy_to, stage.transfer_settings["branch"]) == ("/var/www/site", "main")
-    assert "set :db_password: it looks like a secret" in converted.out
+    assert stage.vars["local_url"] == "http://site.test"
+    assert "  db_password: !env DB_PASSWORD\n" in converted.deploy
+    assert "set :db_password: it looks like a secret and is not written" in converted.out
     assert "correct horse" not in converted.deploy + converted.dodo + converted.out
     assert "def db_pull(" in converted.dodo
 

@@ -51,7 +51,9 @@ def test_a_value_is_written_as_deploy_yml_needs_it(name: str, value: Any, expect
         ("branch", {"ruby": "Object"}, "its value is a Ruby object (Object)"),
         ("current_directory", "htdocs", "fixed names"),
         ("git_http_password", "hush", "as !env NAME"),
-        ("db_password", "hush", "it looks like a secret"),
+        ("db_password", "hush", "set the environment variable DB_PASSWORD"),
+        ("slack", {"room": "a", "token": "hush"}, "set the environment variable SLACK_TOKEN"),
+        ("default_env", {"API_TOKEN": "hush"}, "set the environment variable API_TOKEN"),
         ("repo_url", "https://ann:hush@git.example.com/a.git", "its password is not written"),
     ],
 )
@@ -61,6 +63,18 @@ def test_what_cannot_be_written_is_listed_with_its_line(name: str, value: Any, r
     assert str(omission).startswith(f"config/deploy.rb:1: set :{name}: ")
     assert reason in str(omission)
     assert "hush" not in str(omission) + str(drafted.settings) + str(drafted.own)
+
+
+def test_settings_of_the_project_become_vars() -> None:
+    secret = {"db_password": "hush"}
+    drafted = draft(workers=4, urls=["a", "b"], offset=-1, api={"url": "x", "key": None}, **secret)
+    assert {name: written.value for name, written in drafted.own.items()} == {
+        "workers": 4,
+        "urls": ["a", "b"],
+        "offset": "-1",
+        "api": {"url": "x", "key": None},
+        "db_password": EnvironmentVariable("DB_PASSWORD"),
+    }
 
 
 def test_settings_that_nothing_here_needs_are_only_named() -> None:
@@ -122,7 +136,7 @@ def test_options_that_ssh_cannot_have_are_listed_without_their_values(name: str,
 
 def hosts(*servers: CapistranoServer) -> dict[str, Any]:
     stage = CapistranoStage(name="production", servers=servers)
-    converted = convert_servers(stage, has_vars=False)
+    converted = convert_servers(stage)
     return {"shared": dict(converted.shared), **{name: dict(host) for name, host in converted.hosts.items()}}
 
 

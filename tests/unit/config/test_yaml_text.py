@@ -27,7 +27,7 @@ def text_of(*entries: YamlEntry | Remark) -> str:
     return "".join(f"{line}\n" for line in format_entries(entries))
 
 
-@given(VALUES)
+@given(VALUES.filter(lambda value: "%{" not in repr(value)))
 def test_a_value_is_read_back(value: Any) -> None:
     assert yaml.safe_load(text_of(YamlEntry("key", value, "a remark"))) == {"key": value}
 
@@ -39,6 +39,7 @@ def test_a_value_is_read_back(value: Any) -> None:
         ("/srv/shop", "/srv/shop"),
         ("yes", '"yes"'),
         ("3.1", '"3.1"'),
+        ("%{x}", '"%%{x}"'),
         ("$PATH:/bin", '"$PATH:/bin"'),
         ([".env", "log"], "[.env, log]"),
         ({"roles": ["web"], "primary": True}, "{roles: [web], primary: true}"),
