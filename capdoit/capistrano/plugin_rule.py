@@ -38,7 +38,7 @@ RUNTIME_SETTINGS = tuple(
 
 @dataclass(frozen=True, kw_only=True)
 class PluginRule:
-    """What becomes of a plugin.
+    """The conversion of a plugin.
 
     Attributes:
         gem: its name, for people.

@@ -34,7 +34,7 @@ CODE = "Ruby code, which was not run"
 
 @dataclass
 class _Found:
-    """What was read so far."""
+    """The settings and servers that were read so far."""
 
     settings: dict[str, CapistranoSetting] = field(default_factory=dict)
     servers: dict[tuple[str, int | None], CapistranoServer] = field(default_factory=dict)

@@ -13,7 +13,7 @@ from capdoit.url_credentials import without_secrets
 
 @dataclass(frozen=True)
 class GitOrigin:
-    """What git knows of a project.
+    """The remote and the branch of a project, as git knows them.
 
     Attributes:
         url: the remote `origin`, without a password; empty if there is none.

@@ -7,7 +7,6 @@ their deploy_to.
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -26,6 +25,7 @@ from capdoit.events import (
 )
 from capdoit.flow.drill_shadow import check_target, fill_shadow, remove_shadow, shadow_stage, verify_archives
 from capdoit.flow.hook_calls import hook_hosts
+from capdoit.flow.interruptible import Interruptible
 from capdoit.flow.preparation import open_context
 from capdoit.flow.runner import FlowRunner
 from capdoit.flow.undo import command_line
@@ -42,7 +42,7 @@ from capdoit.units import format_timestamp
 LONGEST_REASON = 1000  # characters of a failure that hosts keep
 
 
-class Drill:
+class Drill(Interruptible):
     """A drill of a stage.
 
     Args:
@@ -52,19 +52,12 @@ class Drill:
     """
 
     def __init__(self, definition: FlowDefinition, variables: Variables, events: EventBus) -> None:
+        super().__init__()
         self._definition, self._variables, self._events = definition, variables, events
         self._rehearsal = _rehearsed(definition, variables)
         self._inner: FlowRunner | None = None  # once the paths of the hosts are known
-        self._outer: FlowContext | None = None
         self._phase = ""
         self._seconds: dict[str, float] = {}  # of the tasks of the rollback
-        self._signal = ""
-        self._busy = threading.Lock()
-
-    @property
-    def is_at_work(self) -> bool:
-        """True if a signal must let it end in order."""
-        return self._busy.locked()
 
     def perform(self) -> None:
         """Rehearse the rollback, remove the shadow, and report the result.
@@ -75,7 +68,7 @@ class Drill:
         """
         self._variables.refuse_unheeded("drill", self._definition.stage)
         with self._busy:
-            context = self._outer = open_context(self._definition, self._variables, self._events, is_drill=True)
+            context = self._context = open_context(self._definition, self._variables, self._events, is_drill=True)
             context.emit(_drill_started(context))
             try:
                 archives = self._rehearse(context)
@@ -84,13 +77,10 @@ class Drill:
             self._succeed(context, archives)
 
     def interrupt(self, signal: str) -> bool:
-        """Stop the drill because of a signal; returns whether it will report the interruption itself."""
-        self._signal = f"interrupted by {signal}"
-        if self._outer:
-            self._outer.fleet.stop()
+        """Stop the drill and its rollback because of a signal; return True if it will report that itself."""
         if self._inner:
             self._inner.interrupt(signal)
-        return self._busy.locked()
+        return super().interrupt(signal)
 
     # -- the rehearsal
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import threading
 from collections.abc import Mapping, Sequence
 from contextlib import closing
 from functools import partial
@@ -13,6 +12,7 @@ from capdoit.decisions.readiness import find_missing_linked_files, setup_command
 from capdoit.errors import ConfigError, Interrupted, NotReady, Problem, SetupFailed
 from capdoit.event_bus import EventBus
 from capdoit.events import LinkedFileDiffers, LinkedFileUploaded, SetupAborted, SetupFinished, SetupStarted
+from capdoit.flow.interruptible import Interruptible
 from capdoit.flow.preparation import open_context
 from capdoit.flow.undo import command_line
 from capdoit.hosts.connection import Connection
@@ -34,7 +34,7 @@ from capdoit.text import get_first_line, make_printable
 States = Mapping[str, Sequence[LinkedFileState]]  # by host
 
 
-class Setup:
+class Setup(Interruptible):
     """The setup of the hosts of a stage.
 
     Args:
@@ -44,15 +44,8 @@ class Setup:
     """
 
     def __init__(self, definition: FlowDefinition, variables: Variables, events: EventBus) -> None:
+        super().__init__()
         self._definition, self._variables, self._events = definition, variables, events
-        self._context: FlowContext | None = None
-        self._signal = ""
-        self._busy = threading.Lock()
-
-    @property
-    def is_at_work(self) -> bool:
-        """True if a signal must let it end in order."""
-        return self._busy.locked()
 
     def perform(self) -> None:
         """Make the directories, upload the linked files that are missing, and report the others that differ.
@@ -74,13 +67,6 @@ class Setup:
                     _set_up(context, sources)
             except (Exception, KeyboardInterrupt) as error:
                 raise self._fail(context, error) from error
-
-    def interrupt(self, signal: str) -> bool:
-        """Stop the setup because of a signal; returns whether it will report the interruption itself."""
-        self._signal = f"interrupted by {signal}"
-        if self._context:
-            self._context.fleet.stop()
-        return self._busy.locked()
 
     def _fail(self, context: FlowContext, error: BaseException) -> SetupFailed:
         cause = Interrupted(f"{context.request.name}: {self._signal}") if self._signal else error

@@ -19,6 +19,7 @@ from capdoit.event_bus import EventBus
 from capdoit.events import FlowFailed, HostSurveyed, StepFinished, StepStarted, TaskFinished, TaskStarted
 from capdoit.flow.failure import emit_step_failed
 from capdoit.flow.hook_calls import call_function, call_on, prepare_host
+from capdoit.flow.interruptible import Interruptible
 from capdoit.flow.preparation import open_context
 from capdoit.flow.undo import command_line
 from capdoit.hooks.on_demand import ARGUMENTS, OnDemandTask
@@ -52,7 +53,7 @@ def define_task(rollback: FlowDefinition, name: str) -> FlowDefinition:
     return replace(rollback, tasks=tasks, declared=declared, on_demand=task.name)
 
 
-class TaskRunner:
+class TaskRunner(Interruptible):
     """A run of a task on demand.
 
     Args:
@@ -69,16 +70,9 @@ class TaskRunner:
         arguments: Sequence[str],
         events: EventBus,
     ) -> None:
+        super().__init__()
         self._definition, (self._task,) = definition, definition.declared.tasks
         self._variables, self._arguments, self._events = variables, tuple(arguments), events
-        self._context: FlowContext | None = None
-        self._signal = ""
-        self._busy = threading.Lock()
-
-    @property
-    def is_at_work(self) -> bool:
-        """True if a signal must let it end in order."""
-        return self._busy.locked()
 
     def perform(self) -> None:
         """Call the function, and report a failure.
@@ -103,13 +97,6 @@ class TaskRunner:
                 context.fleet.close()
             names = tuple(connection.name for connection in connections)
             context.emit(TaskFinished(context.request.name, names, context.request.seconds))
-
-    def interrupt(self, signal: str) -> bool:
-        """Stop the task because of a signal; returns whether it will report the interruption itself."""
-        self._signal = f"interrupted by {signal}"
-        if self._context:
-            self._context.fleet.stop()
-        return self._busy.locked()
 
     # -- before any host is touched
 

@@ -1,4 +1,4 @@
-"""What hooks print, held until their step fails."""
+"""The text that hooks print, held until their step fails."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from capdoit.output.redirection import Redirection
 
 
 class HeldPrints:
-    """What is printed while steps run. It is held for the steps of all flows, which may run at the same time."""
+    """The text that is printed while steps run, held for all flows, which may run at the same time."""
 
     def __init__(self) -> None:
         self._printed = io.StringIO()
