@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from capdoit.errors import RevisionNotChosen
 from capdoit.records.fact_lines import parse_fact_lines
 from capdoit.records.facts import parse_revision
-from capdoit.text import find_similar_name, name_first
+from capdoit.text import find_similar_name, join_names
 
 SHA_PREFIX = re.compile(r"[0-9a-fA-F]{7,64}")
 FULL_SHA = re.compile(r"[0-9a-fA-F]{40}|[0-9a-fA-F]{64}")
@@ -122,13 +122,13 @@ def describe_omissions(found: FoundCode, branch: str) -> list[str]:
     if not found.is_examined:
         sentences.append(f"it could not be found out whether {branch} has submodules, or files in Git LFS")
     if found.submodules:
-        paths = name_first(found.submodules, MOST_SHOWN)
+        paths = _list_first(found.submodules)
         sentences.append(
             f"{branch} has submodules, which are deployed as empty directories: {paths}. "
             "If that is meant, set git: {submodules: ignore} in deploy.yml"
         )
     if found.lfs_files:
-        paths = name_first(found.lfs_files, MOST_SHOWN)
+        paths = _list_first(found.lfs_files)
         sentences.append(
             f"{branch} has files in Git LFS, and only their pointers are deployed: {paths}. "
             "If that is meant, set git: {lfs: ignore} in deploy.yml"
@@ -138,3 +138,8 @@ def describe_omissions(found: FoundCode, branch: str) -> list[str]:
 
 def _describe_ref(ref: str) -> str:
     return next((kind for prefix, kind in KINDS.items() if ref.startswith(prefix)), "a ref")
+
+
+def _list_first(paths: Sequence[str]) -> str:
+    """Return the first paths; the host sends no more than one of the others, so their number is not known."""
+    return join_names(paths[:MOST_SHOWN]) + (" and others" if len(paths) > MOST_SHOWN else "")
