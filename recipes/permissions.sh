@@ -134,7 +134,8 @@ refuse_paths_of_others() {
     [ -n "$found" ] || return 0
     command="setfacl -R -m $(print_entries ''),$(print_entries d:) $1"
     [ -z "$group" ] || command="chgrp -R $group $1"
-    die "$me cannot change $(printf '%s\n' "$found" | wc -l | tr -d ' ') paths of other users in $1, such as" \
+    count=$(printf '%s\n' "$found" | wc -l | tr -d ' ')
+    die "$me cannot change files of other users in $1 ($count), such as" \
         "$(printf '%s\n' "$found" | head -n 3 | sed 's/^/  /')" "Run as root on this host: $command"
 }
 

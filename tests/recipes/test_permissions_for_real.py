@@ -77,7 +77,7 @@ def test_files_of_others_in_shared_are_refused_with_the_command_for_root(project
     subprocess.run(["chown", "nobody", log, log.parent, log.parent.parent], check=True)
     done = project.doit("deploy:production")
     assert done.code == 1
-    assert f"nobody cannot change 1 paths of other users in {log}, such as" in done.out
+    assert f"nobody cannot change files of other users in {log} (1), such as" in done.out
     assert f"{log}/of-root.log" in done.out
     command = f"setfacl -R -m {ENTRIES},d:{ENTRIES.replace(',', ',d:')} {log}"
     assert f"Run as root on this host: {command}" in done.out
