@@ -38,7 +38,7 @@ web server that runs as another user.
     linked_files: [.env]
     recipes:
       composer: {}
-      laravel: {migration_roles: [web], restart: [horizon:terminate]}
+      laravel: {migration_roles: [db], restart: [horizon:terminate]}
 """
 
 from __future__ import annotations
@@ -92,8 +92,8 @@ class Options:
     roles: RoleNames = ()
     #: migrate the database, and check its migrations before a rollback
     migrate: bool = True
-    #: roles of the hosts whose primary applies migrations
-    migration_roles: RoleNames = ("db",)
+    #: roles of the hosts whose primary applies migrations; empty: all hosts that receive code
+    migration_roles: RoleNames = ()
 
 
 laravel = Recipe("laravel", options=Options, linked_dirs=lambda options: options.linked_dirs)

@@ -93,8 +93,8 @@ class Options:
     roles: RoleNames = ()
     #: migrate the database, and check its migrations before a rollback
     migrate: bool = True
-    #: roles of the hosts whose primary applies migrations
-    migration_roles: RoleNames = ("db",)
+    #: roles of the hosts whose primary applies migrations; empty: all hosts that receive code
+    migration_roles: RoleNames = ()
 
 
 symfony = Recipe("symfony", options=Options, linked_dirs=lambda options: options.linked_dirs)

@@ -53,8 +53,8 @@ class Options:
     command: tuple[str, ...] = ("wp",)
     #: commands of wp-cli once a release is live; [] for none
     commands: tuple[str, ...] = ("cache flush",)
-    #: roles of the hosts whose primary runs wp-cli
-    roles: RoleNames = ("web",)
+    #: roles of the hosts whose primary runs wp-cli; empty: all hosts that receive code
+    roles: RoleNames = ()
 
     def __post_init__(self) -> None:
         """Check that there is a program."""

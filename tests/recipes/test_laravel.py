@@ -217,9 +217,19 @@ def test_a_cache_of_configuration_that_the_live_release_uses_is_refused(shop: Sh
 
 
 @pytest.mark.extended("recipe")
+def test_a_stage_without_a_role_for_migrations_migrates_on_its_primary(stage: Any) -> None:
+    hosts = {"web1": {"roles": ["web"]}, "web2": {"roles": ["web"], "primary": True}}
+    site = stage(hosts=hosts, recipes={"laravel": {}}, files=CODE, linked_files=[".env"])
+    site.stand_in("php", script=PHP)
+    site.deploy().ok()
+    assert [host for host, _, command in calls(site) if command in ("migrate", "applied")] == ["web2", "web2"]
+
+
+@pytest.mark.extended("recipe")
 def test_a_host_that_receives_no_code_cannot_migrate(stage: Any) -> None:
     hosts = {"web1": {"roles": ["web"]}, "db1": {"roles": ["db"], "no_release": True}}
-    site = stage(hosts=hosts, recipes={"laravel": {}}, files=CODE, linked_files=[".env"])
+    recipes = {"laravel": {"migration_roles": ["db"]}}
+    site = stage(hosts=hosts, recipes=recipes, files=CODE, linked_files=[".env"])
     site.stand_in("php", script=PHP)
     assert "receives no code (no_release), so it cannot migrate" in site.deploy().failed().out
     assert calls(site) == []

@@ -215,7 +215,7 @@ def test_roles_choose_the_hosts(stage: Any) -> None:
     made = calls(site)
     assert {host for host, _, command in made if command.startswith("doctrine")} == {"web1"}
     assert {host for host, _, command in made if not command.startswith("doctrine")} == {"job1"}
-    site.project.config(recipes={"symfony": {}})
+    site.project.config(recipes={"symfony": {"migration_roles": ["db"]}})
     assert "receives no code (no_release), so it cannot migrate" in site.deploy().failed().out
 
 
