@@ -14,6 +14,7 @@ from capdoit.hooks.todo import todo
 from capdoit.script import Secret
 
 if TYPE_CHECKING:
+    from capdoit.config.python_settings import GivenSettings
     from capdoit.doit_tasks import Cap
     from capdoit.hosts.host import Host
 
@@ -35,11 +36,13 @@ __all__ = [
 ]
 
 
-def load(file: str | Path = "deploy.yml") -> Cap:
+def load(file: str | Path = "deploy.yml", settings: GivenSettings = None) -> Cap:
     """Read deploy.yml; assign what is returned to a name of dodo.py, and doit finds the tasks on it.
 
     Args:
         file: the path of deploy.yml; a relative path starts at the directory of dodo.py.
+        settings: settings that win over those of the file, nested as there; or a function that gets the settings of the
+            file and returns all settings.
 
     Returns:
         What has ``before``, ``after`` and ``on_failed`` for the hooks of this project.
@@ -49,7 +52,7 @@ def load(file: str | Path = "deploy.yml") -> Cap:
     """
     from capdoit.doit_tasks import Cap
 
-    return Cap(Path(file))
+    return Cap(Path(file), settings)
 
 
 def __getattr__(name: str) -> type[Host]:

@@ -47,6 +47,7 @@ if TYPE_CHECKING:
 
     from doit.cmd_base import DoitCmdBase
 
+    from capdoit.config.python_settings import GivenSettings
     from capdoit.config.stages import Stage
     from capdoit.event_bus import EventBus
     from capdoit.flow.drill import Drill
@@ -71,6 +72,7 @@ class Cap(HookRegistry):
 
     Args:
         file: path of deploy.yml.
+        settings: settings that win over those of the file, or a function that returns all settings.
 
     Attributes:
         config: content of deploy.yml.
@@ -80,14 +82,14 @@ class Cap(HookRegistry):
         InvalidDodoFile: deploy.yml has mistakes; the text lists all of them.
     """
 
-    def __init__(self, file: Path) -> None:
+    def __init__(self, file: Path, settings: GivenSettings = None) -> None:
         super().__init__()
         make_unfailing(sys.stdout)  # also for `doit list`, which doit itself writes
         make_unfailing(sys.stderr)
         tolerate_database_errors()
-        with self._project_errors():
-            self.config = load_config(file, TRANSFERS, os.environ)
         self.location = caller_location()
+        with self._project_errors():
+            self.config = load_config(file, TRANSFERS, os.environ, settings, self.location)
         self._mistakes = MistakeCollector()
         self._runs: list[FlowRunner | Drill | Setup | TaskRunner] = []
         self._main_thread = threading.get_ident()

@@ -105,7 +105,7 @@ def imported_rooms(path: Path) -> set[str]:
     [
         ("plumbum", ("hosts/",)),
         ("doit", ("doit_command.py", "doit_database.py", "doit_reporter.py", "doit_tasks.py", "commands/")),
-        ("yaml", ("config/yaml_nodes.py",)),
+        ("yaml", ("config/yaml_nodes.py", "config/python_settings.py")),
         ("jinja2", ("hosts/templates.py",)),
         ("rich", ("output/",)),
         ("pytest", ("testing/",)),

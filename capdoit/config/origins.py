@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
@@ -17,7 +18,7 @@ from capdoit.config.scope import put_in_scope
 from capdoit.config.settings import DEFAULT_LOG, HOST, STAGE, TOP, Schema, SettingRule
 from capdoit.config.stages import DEFAULT_BRANCH, Config, HostConfig, Stage
 from capdoit.config.tags import read_source
-from capdoit.config.yaml_nodes import FAST, ComputedValue, YamlValue, read_text, read_yaml
+from capdoit.config.yaml_nodes import FAST, ComputedValue, YamlValue
 from capdoit.sources import ControllerCommand, EnvironmentVariable, PendingValue, Source
 from capdoit.text import join_names, make_printable
 from capdoit.url_credentials import MASK, mask_url_passwords
@@ -115,7 +116,7 @@ def read_written_settings(config: Config, environment: Mapping[str, str]) -> Wri
         ConfigError: the file cannot be read any more.
     """
     reader = _SettingReader(Schema(config.transfers), environment)
-    document = read_yaml(config.file, read_text(config.file), FAST)
+    document = config.source.read_document(FAST)
     stages = document.as_mapping()["stages"].as_mapping()
     scopes = {name: put_in_scope(document, name, value, None, DEFAULT_BRANCH) for name, value in stages.items()}
     return WrittenSettings(
@@ -301,8 +302,7 @@ def _as_text(value: Plain) -> str:
 
 def _short_place(value: YamlValue) -> str:
     """Return the file's name and the line, without directory and column."""
-    file, line, _ = value.place.rsplit(":", 2)
-    return f"{Path(file).name}:{line}"
+    return re.sub(r"^(.*?):([0-9]+)(?::[0-9]+)?$", lambda found: f"{Path(found[1]).name}:{found[2]}", value.place)
 
 
 # -- defaults

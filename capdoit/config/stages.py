@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
+from capdoit.config.python_settings import GivenSettings, PythonSettings, take_settings
 from capdoit.config.readers import Env, RecipeUse, SharedTo
 from capdoit.config.scope import put_in_scope
 from capdoit.config.settings import DEFAULT_LOG, HOST, TOP, PendingSetting, Schema, Transfers
@@ -173,6 +174,7 @@ class Config:
         stages: its stages by name.
         default_stage: name of the stage that is used without a name; None if not set.
         transfers: all transfers by name.
+        source: the file as it was read.
         log: path of the log file; None for no log.
     """
 
@@ -180,6 +182,7 @@ class Config:
     stages: Mapping[str, Stage]
     default_stage: str | None
     transfers: Transfers
+    source: DeployFile = field(repr=False)
     log: Path | None = None
 
     def roles(self) -> set[str] | None:
@@ -198,6 +201,7 @@ class DeployFile:
         text: its text.
         transfers: all transfers by name; the first is the default.
         environment: environment variables that ``!env NAME`` may name in settings.
+        settings: settings of dodo.py; None for none.
         branch: the branch that ``%{branch}`` means; None for that of the settings.
     """
 
@@ -205,6 +209,7 @@ class DeployFile:
     text: str = field(repr=False)
     transfers: Transfers = field(repr=False)
     environment: Mapping[str, str] = field(repr=False)
+    settings: PythonSettings | None = field(default=None, repr=False)
     branch: str | None = None
 
     def load(self) -> Config:
@@ -221,10 +226,19 @@ class DeployFile:
     @property
     def uses_branch(self) -> bool:
         """True if the branch is a part of other settings."""
-        return "%{branch}" in self.text
+        return "%{branch}" in f"{self.text}{self.settings}"
+
+    def read_document(self, loader: Any) -> YamlValue:
+        """Return the content of the file, with the settings of dodo.py.
+
+        Raises:
+            ConfigError: the text is not YAML, or dodo.py gives what cannot be a setting.
+        """
+        document = read_yaml(self.file, self.text, loader)
+        return self.settings.applied_to(document) if self.settings else document
 
     def _load(self, loader: Any) -> Config:
-        document, schema = read_yaml(self.file, self.text, loader), Schema(self.transfers, self.environment)
+        document, schema = self.read_document(loader), Schema(self.transfers, self.environment)
         stages = schema.read_stages(document)
         readers = [
             _StageReader(schema, self, name, *put_in_scope(document, name, value, self.branch, DEFAULT_BRANCH))
@@ -234,10 +248,17 @@ class DeployFile:
         made = {reader.name: reader.stage() for reader in readers}
         default = _default_stage(top.get("default_stage"), made)
         document.mistakes.raise_if_any()
-        return Config(self.file, made, default, self.transfers, _log(self.file, top.get("log", DEFAULT_LOG)))
+        log = _log(self.file, top.get("log", DEFAULT_LOG))
+        return Config(self.file, made, default, self.transfers, self, log)
 
 
-def load_config(file: Path, transfers: Transfers, environment: Mapping[str, str] | None = None) -> Config:
+def load_config(
+    file: Path,
+    transfers: Transfers,
+    environment: Mapping[str, str] | None = None,
+    settings: GivenSettings = None,
+    place: str = "",
+) -> Config:
     """Read deploy.yml.
 
     Args:
@@ -245,11 +266,15 @@ def load_config(file: Path, transfers: Transfers, environment: Mapping[str, str]
             directory.
         transfers: all transfers by name; the first is the default.
         environment: environment variables that ``!env NAME`` may name in settings.
+        settings: settings that win over those of the file, or a function that returns all settings.
+        place: file and line that give these settings.
 
     Raises:
         ConfigError: deploy.yml has mistakes; holds all of them, each with file, line, column and path.
     """
-    return DeployFile(file, read_text(file), transfers, environment or {}).load()
+    deploy_file = DeployFile(file, read_text(file), transfers, environment or {})
+    given = take_settings(settings, deploy_file.read_document(FAST), place) if settings is not None else None
+    return replace(deploy_file, settings=given).load()
 
 
 def choose_stage(config: Config, name: str | None) -> Stage:

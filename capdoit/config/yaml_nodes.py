@@ -54,6 +54,17 @@ class Scope(Protocol):
         ...
 
 
+class PythonMark(yaml.Mark):
+    """The place of a setting that dodo.py gives.
+
+    Args:
+        place: file and line of the call that has it.
+    """
+
+    def __init__(self, place: str) -> None:
+        super().__init__(place, 0, int(place.rpartition(":")[2]) - 1, 0, None, 0)
+
+
 class Mistakes:
     """The mistakes of one file."""
 
@@ -74,7 +85,9 @@ class Mistakes:
         self._found[f"{self.place(node)}: {prefix}{text}"] = (mark.line, mark.column)
 
     def place(self, node: yaml.Node) -> str:
-        """Return file, line and column of a node."""
+        """Return file, line and column of a node; for a setting of dodo.py, file and line of the call."""
+        if isinstance(node.start_mark, PythonMark):
+            return str(node.start_mark.name)
         return f"{self.file}:{node.start_mark.line + 1}:{node.start_mark.column + 1}"
 
     def raise_if_any(self) -> None:

@@ -48,3 +48,15 @@ def test_a_documented_deploy_yml_is_deployed(project: Project, git_repo: GitRepo
     said = project.doit("deploy:production", env=env, check=True).out
     assert "s3cr3t" not in said
     project.doit("list", check=True)
+
+
+FIRST = re.findall(r"^```yaml\n(.*?)^```", README, re.MULTILINE | re.DOTALL)[0]
+PYTHON = re.findall(r"^```py\n(.*?)^```", CHAPTER, re.MULTILINE | re.DOTALL)
+
+
+@pytest.mark.parametrize("text", PYTHON, ids=range(len(PYTHON)))
+def test_documented_settings_in_python_are_accepted(project: Project, text: str) -> None:
+    (project.path / "deploy.yml").write_text(FIRST)
+    project.dodo(text)
+    said = project.doit("list", check=True).out + project.doit("cap", "config", "production", check=True).out
+    assert "dodo.py:" in said
