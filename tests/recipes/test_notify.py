@@ -92,7 +92,7 @@ def test_a_refusing_webhook_is_a_warning_without_its_address(stage: Stages, hook
     hook.answers = [(status, "no")]
     shop = make_notified_stage(stage)
     done = shop.deploy(env=webhook_env(hook.url)).ok()
-    assert f"warning: notify: the event finished was not sent: the webhook answered {status}" in done.out
+    assert f"warning: notify: the event finished was not sent: the server answered {status}" in done.out
     assert "s3cr3t" not in done.out
 
 

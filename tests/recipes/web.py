@@ -11,6 +11,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
+from urllib.parse import parse_qsl
 
 
 @dataclass
@@ -25,7 +26,8 @@ class Site:
         promises: the Content-Length to announce, if it differs from that of the answer.
         stalls: seconds between the body and the end of the connection.
         asked: path and headers of every request, in order.
-        posted: the JSON of every POST, in order.
+        posted: the JSON of every POST that has one, in order.
+        forms: path and fields of every POST of a form, in order.
     """
 
     url: str = ""
@@ -36,6 +38,7 @@ class Site:
     stalls: float = 0
     asked: list[tuple[str, dict[str, str]]] = field(default_factory=list)
     posted: list[Any] = field(default_factory=list)
+    forms: list[tuple[str, dict[str, str]]] = field(default_factory=list)
 
     def answer(self) -> tuple[int, str]:
         return self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
@@ -63,7 +66,11 @@ def serving(port: int = 0) -> Iterator[Site]:
             time.sleep(site.stalls)
 
         def do_POST(self) -> None:
-            site.posted.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+            body = self.rfile.read(int(self.headers["Content-Length"]))
+            if self.headers["Content-Type"] == "application/json":
+                site.posted.append(json.loads(body))
+            else:
+                site.forms.append((self.path, dict(parse_qsl(body.decode(), strict_parsing=True))))
             self.do_GET()
 
         def log_message(self, *_: object) -> None: ...
