@@ -55,7 +55,7 @@ def find_unknown(
 
 
 def check_can_revert(host: Host, missing: Iterable[str]) -> None:
-    """Check that the live release has all migrations that are to be reverted.
+    """Check that the live release has all migrations that a rollback will revert.
 
     Raises:
         HostError: it lacks some.

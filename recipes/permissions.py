@@ -90,7 +90,7 @@ permissions = Recipe("permissions", options=Options)
 
 @permissions.after("starting", roles=lambda options: options.roles, flows="deploy")
 def check(host: Host, release: Release, options: Options) -> None:
-    """Check that users and groups exist, and that the host can do what is asked for."""
+    """Check that users and groups exist, and that the deploying user can set these permissions."""
     _run_script(host, release, options, "check", "deploy")
 
 
