@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from capdoit.testing import Project
-from tests.support import MakeProject, further, replace_programs, snapshot_tree, write_hooks
+from tests.support import MakeProject, further, snapshot_tree, write_hooks
 
 DETAIL = pytest.mark.extended("detail")
 
@@ -57,19 +57,6 @@ def test_a_directory_arrives_with_all_that_is_in_it(make_project: MakeProject, t
     for host in project.hosts:
         assert listing(project.shared(host) / "public/site") == listing(site)
         assert [path.name for path in (project.shared(host) / "public").iterdir()] == ["site"]
-
-
-@DETAIL
-@pytest.mark.parametrize("tools", [*further("busybox")])
-def test_a_directory_arrives_on_a_host_with_busybox(make_project: MakeProject, tmp_path: Path, tools: str) -> None:
-    project = make_project(1)
-    programs = ("tar", "find", "mv", "mkdir", "rm", "stat", "cat", "wc", "chmod")
-    replace_programs(project, "web1", **{name: f'exec {tools} {name} "$@"' for name in programs})
-    site = make_site(tmp_path / "site")
-    upload_hook(project, site, "{host.deploy_to}/shared/site")
-    project.doit("deploy:production", check=True)
-    project.doit("deploy:production", check=True)
-    assert listing(project.shared("web1") / "site") == listing(site)
 
 
 @DETAIL

@@ -152,6 +152,15 @@ def test_a_mode_for_a_directory_is_refused(host: Host, tmp_path: Path) -> None:
 
 
 @DETAIL
+def test_a_directory_is_uploaded_with_all_that_is_in_it(fleet: Fleet, tmp_path: Path) -> None:
+    tree, copy = make_tree(tmp_path / "tree"), tmp_path / "new" / STRANGE
+    for _ in range(2):
+        on_host(fleet, lambda host: host.upload(tree, str(copy)))
+        assert listing(copy) == listing(tree)
+    assert [path.name for path in copy.parent.iterdir()] == [STRANGE]
+
+
+@DETAIL
 def test_a_directory_in_place_of_a_file_is_named(fleet: Fleet, tmp_path: Path) -> None:
     assert f"{tmp_path} is a directory: name the file" in failure(fleet, lambda host: host.write("x", str(tmp_path)))
 
