@@ -103,6 +103,7 @@ def test_a_deploy_links_and_caches_on_every_host_and_migrates_on_one(shop: Shop)
     site.assert_healthy()
 
 
+@pytest.mark.extended("recipe")
 def test_releases_share_files_and_logs_but_not_caches(shop: Shop) -> None:
     site = shop()
     site.deploy().ok()
@@ -337,6 +338,7 @@ def test_a_rollback_to_a_release_from_before_the_recipe_changes_nothing_in_it(sh
 # -- on demand
 
 
+@pytest.mark.extended("recipe")
 def test_artisan_runs_on_demand_in_the_live_release_of_one_host(shop: Shop) -> None:
     site = shop(2)
     site.deploy().ok()

@@ -64,6 +64,7 @@ def test_users_get_access_to_the_release_and_to_linked_directories_on_every_host
     site.assert_healthy()
 
 
+@pytest.mark.extended("recipe")
 def test_the_release_is_changed_before_it_is_live(stage: Stages) -> None:
     site = make(stage, paths=["var"], users=[USER])
     with site.fail_at("publishing", when="before"):

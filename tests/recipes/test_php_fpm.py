@@ -116,6 +116,7 @@ def master(tmp_path: Path) -> Iterator[Any]:
         process.wait()
 
 
+@pytest.mark.extended("recipe")
 def test_a_master_without_systemd_gets_a_signal(stage: Stages, master: Any, tmp_path: Path) -> None:
     shop = make(stage, pid_file="shared/fpm.pid", settle=1)
     pid_file = shop.host().shared / "fpm.pid"
@@ -151,6 +152,7 @@ def test_a_php_fpm_that_does_not_run_fails_the_flow(stage: Stages) -> None:
 # -- the opcache
 
 
+@pytest.mark.extended("recipe")
 def test_cachetool_resets_the_opcache_after_every_publish(stage: Stages) -> None:
     shop = make(stage, 2, opcache="cachetool", socket="/run/php/shop.sock")
     shop.stand_in("cachetool")

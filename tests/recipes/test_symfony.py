@@ -320,6 +320,7 @@ def test_a_rollback_to_a_release_without_a_console_changes_nothing_in_it(shop: S
 # -- on demand
 
 
+@pytest.mark.extended("recipe")
 def test_the_console_runs_on_demand_in_the_live_release_with_its_environment(shop: Shop) -> None:
     site = shop(2, env="staging")
     site.deploy().ok()
