@@ -35,8 +35,8 @@ from capdoit.hooks.discovery import load_recipes
 from capdoit.hooks.hook import Declarations, check_hook_roles
 from capdoit.hooks.on_demand import ARGUMENTS, OnDemandTask
 from capdoit.output.unfailing_stream import make_unfailing
+from capdoit.questions import give_answers
 from capdoit.sequence import FLOWS, FlowTask, flow_tasks
-from capdoit.sources import give_answers
 from capdoit.task_calls import TaskCalls, find_calls
 from capdoit.task_names import SHORT_NAMES
 from capdoit.text import join_names, name_first, suggest_name

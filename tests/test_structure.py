@@ -20,7 +20,19 @@ MODULES = sorted(path for path in SOURCE.rglob("*.py"))
 # The rooms of docs/design.md from the ground up: at run time a module imports only from rooms of its own level and
 # from rooms of the levels before it.
 LEVELS = (
-    {"error_location", "errors", "text", "units", "sources", "script", "shell_scripts", "layout", "sh"}
+    {
+        "error_location",
+        "errors",
+        "text",
+        "units",
+        "sources",
+        "controller_command",
+        "questions",
+        "script",
+        "shell_scripts",
+        "layout",
+        "sh",
+    }
     | {"redaction", "url_credentials", "interruption", "events", "event_bus", "completer"},
     {"config"},
     {"records"},

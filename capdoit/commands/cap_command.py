@@ -23,6 +23,7 @@ from capdoit.doit_tasks import Cap, find_cap
 from capdoit.errors import CapdoitError, ConfigError
 from capdoit.output.console import Console
 from capdoit.output.error_text import render_error
+from capdoit.questions import give_answers
 from capdoit.text import join_names
 
 
@@ -81,7 +82,7 @@ class CapCommand(DoitCmdBase):  # type: ignore[misc]
         params, _ = self.cmdparser.parse(call.doit_words)
         params.update(self.opt_vals)
         dodo_file = Path(params.get("dodoFile") or "dodo.py")
-        variables = _read_variables(command, call)
+        variables = self._read_variables(command, call, params)
         return command.run(
             CommandRequest(
                 call,
@@ -93,6 +94,22 @@ class CapCommand(DoitCmdBase):  # type: ignore[misc]
                 list_doit_commands=self._list_doit_commands,
             )
         )
+
+    def _read_variables(self, command: Subcommand, call: CommandCall, params: Any) -> Variables:
+        """Return the variables of a call. Those that answer a question of deploy.yml are given to it.
+
+        Raises:
+            ConfigError: the command does not use one of them: ``dry_run=yes`` must never be ignored.
+        """
+        variables = read_variables(call.variables, os.environ)
+        others = {*variables.typed_names, *variables.custom} - {*command.variables}
+        if others & variables.custom.keys():
+            answers = {name: variables.custom[name] for name in others & self._load(params).config.list_questions()}
+            give_answers(answers)
+            others -= answers.keys()
+        for name in sorted(others):
+            raise ConfigError(f"cap {command.name} does not use {name}=; nothing was done")
+        return variables
 
     def _restore_typed(self, in_args: list[str]) -> list[str]:
         return restore_words(in_args, doit_cmd._CMDLINE_VARS or {}, sys.argv[1:])
@@ -120,15 +137,3 @@ class CapCommand(DoitCmdBase):  # type: ignore[misc]
 
     def _list_doit_commands(self) -> dict[str, Any]:
         return {name: command(**self._own_arguments) for name, command in self._cmds.to_dict().items()}
-
-
-def _read_variables(command: Subcommand, call: CommandCall) -> Variables:
-    """Return the variables of a call.
-
-    Raises:
-        ConfigError: the command does not use one of them: ``dry_run=yes`` must never be ignored.
-    """
-    variables = read_variables(call.variables, os.environ)
-    for name in sorted({*variables.typed_names, *variables.custom} - {*command.variables}):
-        raise ConfigError(f"cap {command.name} does not use {name}=; nothing was done")
-    return variables

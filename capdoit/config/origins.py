@@ -19,7 +19,8 @@ from capdoit.config.settings import DEFAULT_LOG, HOST, STAGE, TOP, Schema, Setti
 from capdoit.config.stages import DEFAULT_BRANCH, Config, HostConfig, Stage
 from capdoit.config.tags import read_source
 from capdoit.config.yaml_nodes import FAST, ComputedValue, YamlValue
-from capdoit.sources import ControllerCommand, EnvironmentVariable, PendingValue, Source
+from capdoit.controller_command import ControllerCommand
+from capdoit.sources import EnvironmentVariable, PendingValue, Source
 from capdoit.text import join_names, make_printable
 from capdoit.url_credentials import MASK, mask_url_passwords
 

@@ -272,6 +272,7 @@ class Schema:
     def __init__(self, transfers: Transfers, environment: Mapping[str, str] | None = None) -> None:
         self.transfers = transfers
         self._environment = environment or {}
+        self._hints_by_level: dict[str, dict[str, str]] = {}  # there may be hundreds of hosts
         of_transfers = {name: rule for transfer in transfers.values() for name, rule in transfer.settings.items()}
         self.rules: dict[str, SettingRule] = {
             **RULES_OF_HOSTS_AND_STAGES,
@@ -326,7 +327,8 @@ class Schema:
     def read_settings(self, value: YamlValue, level: str) -> dict[str, Any]:
         """Read a mapping of settings at a level of deploy.yml."""
         readers = {name: partial(self._read, name) for name in self.names_at(level)}
-        return value.read_fields(readers, "setting of a host" if level == HOST else "setting", self._hints(level))
+        hints = self._hints_by_level[level] = self._hints_by_level.get(level) or self._hints(level)
+        return value.read_fields(readers, "setting of a host" if level == HOST else "setting", hints)
 
     def _hints(self, level: str) -> dict[str, str]:
         """Return the hints for settings of other levels, and for settings that other tools call so, by name."""
@@ -336,12 +338,12 @@ class Schema:
 
     def _read(self, name: str, value: YamlValue) -> Any:
         """Read a setting; one whose value is not known yet becomes a `PendingSetting`."""
-        rule, user = self.rules[name], f"{value.place}: {value.path}"
+        rule = self.rules[name]
         try:
             source = read_source(value) if rule.is_scalar else None
             return rule.read(value) if source is None else self._read_source(name, value, source)
         except PendingValue as pending:
-            return PendingSetting(name, rule, pending.source, user)
+            return PendingSetting(name, rule, pending.source, f"{value.place}: {value.path}")
 
     def _read_source(self, name: str, value: YamlValue, source: Source) -> Any:
         """Read a setting whose value is not in the file, or has references.

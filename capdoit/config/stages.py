@@ -17,9 +17,11 @@ from capdoit.config.python_settings import GivenSettings, PythonSettings, take_s
 from capdoit.config.readers import Env, RecipeUse, SharedTo
 from capdoit.config.scope import put_in_scope
 from capdoit.config.settings import DEFAULT_LOG, HOST, TOP, PendingSetting, Schema, Transfers
+from capdoit.config.vars import list_values_from_elsewhere
 from capdoit.config.yaml_nodes import EXACT, FAST, YamlValue, read_text, read_yaml
 from capdoit.errors import ConfigError
 from capdoit.layout import Layout
+from capdoit.questions import find_questions
 from capdoit.script import Secret
 from capdoit.text import find_meant_name, join_names, suggest_name
 
@@ -72,6 +74,11 @@ class HostConfig:
     ssh_config: str | None = None
     pending: tuple[PendingSetting, ...] = field(default=(), repr=False)
 
+    @property
+    def secrets(self) -> list[Secret]:
+        """The secrets in its environment, and its password for sudo."""
+        return [value for value in (*self.env.values(), self.become_password) if isinstance(value, Secret)]
+
 
 @dataclass(frozen=True)
 class Stage:
@@ -111,6 +118,11 @@ class Stage:
     def has_unknown_hosts(self) -> bool:
         """True while the command that prints its hosts has not run; then it has none."""
         return any(one.name == "hosts" for one in self.pending)
+
+    @property
+    def secrets(self) -> list[Secret]:
+        """The secrets of its hosts."""
+        return [secret for host in self.hosts for secret in host.secrets]
 
     @property
     def has_transfer(self) -> bool:
@@ -184,6 +196,14 @@ class Config:
     transfers: Transfers
     source: DeployFile = field(repr=False)
     log: Path | None = None
+
+    def list_questions(self) -> set[str]:
+        """Return the variables that answer the open questions of all stages and hosts."""
+        stages = [*self.stages.values()]
+        levels: list[Stage | HostConfig] = [*stages, *(host for stage in stages for host in stage.hosts)]
+        secrets = [secret for level in levels for secret in (*list_values_from_elsewhere(level.vars), *level.secrets)]
+        sources = [*(one.source for level in levels for one in level.pending), *(secret.source for secret in secrets)]
+        return {question.variable for source in sources for question in find_questions(source)}
 
     def roles(self) -> set[str] | None:
         """Return the roles of all stages; None while the hosts of a stage are not known."""

@@ -6,8 +6,10 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from capdoit.config.yaml_nodes import YamlValue
+from capdoit.controller_command import ControllerCommand, CurrentBranch
+from capdoit.questions import Question
 from capdoit.script import NAME
-from capdoit.sources import ControllerCommand, CurrentBranch, EnvironmentVariable, Question, Source
+from capdoit.sources import EnvironmentVariable, Source
 
 LONGEST_TIMEOUT_SECONDS = 3600
 # The JSON Schema of what editors see of such a value: they do not show the tag. A word in capitals is the name of a

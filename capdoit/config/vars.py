@@ -8,10 +8,11 @@ from typing import Any
 
 from capdoit.config.readers import accepting, read_plain, read_secret
 from capdoit.config.yaml_nodes import YamlValue
+from capdoit.controller_command import list_secret_outputs
 from capdoit.errors import UnknownVar
+from capdoit.questions import Question
 from capdoit.redaction import Redactor
 from capdoit.script import Secret
-from capdoit.sources import Question, list_secret_outputs
 from capdoit.text import join_names, suggest_name
 
 

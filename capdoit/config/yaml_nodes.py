@@ -30,6 +30,7 @@ KIND_NAMES = {
     "map": "a mapping",
     "seq": "a list",
 }
+VALUE_TAGS = ("!env", "!cmd", "!ask", "!current")  # config/tags.py reads them
 STRING_KINDS = ("str", "int", "float", "timestamp")
 NOT_IN_STRINGS = re.compile("[\0\ud800-\udfff]")
 ANY_SIZE = 10**9
@@ -161,6 +162,8 @@ class YamlValue:
 
     def add_mismatch(self, expected: str) -> None:
         """Add the mistake that something else was expected."""
+        if self.kind.startswith("!") and self.kind not in VALUE_TAGS:
+            expected = f"{expected}{suggest_name(self.kind, VALUE_TAGS)}"
         self.add_mistake(f"found {self._description()}, expected {expected}")
 
     def as_string(self, *, may_be_empty: bool = False) -> str:

@@ -21,15 +21,14 @@ from capdoit.operations.connections import (
     compute_settings,
     find_hosts,
     find_unmasked_secrets,
-    list_secrets,
     make_fleet,
     reveal_secrets,
     without_unknown_secrets,
 )
 from capdoit.output.command_line import CommandLine
 from capdoit.output.report_files import refuse_report_file
+from capdoit.questions import find_questions, list_heeded_answers
 from capdoit.script import Secret
-from capdoit.sources import find_questions, list_heeded_answers
 from capdoit.state.context import FlowContext
 from capdoit.state.executor import Executor, Live, Recorder
 from capdoit.state.flow_request import FlowDefinition, FlowRequest, current_operator, digest_flow
@@ -231,7 +230,7 @@ def _reveal_secrets_of_hooks(definition: FlowDefinition, request: FlowRequest, e
     for host in request.stage.hosts:
         users = [hook.name for hook in hooks if hook.accepts_roles(host.roles)]
         if users:
-            _reveal_for_hooks(list_secrets(request.stage.only((host,))), users, events, may_skip=not request.on_demand)
+            _reveal_for_hooks(host.secrets, users, events, may_skip=not request.on_demand)
 
 
 def reveal_options(definition: FlowDefinition, variables: Variables, events: EventBus) -> bool:

@@ -10,6 +10,7 @@ from typing import TypeVar
 
 from capdoit.config.settings import PendingSetting
 from capdoit.config.stages import HostConfig, Stage
+from capdoit.controller_command import list_secret_outputs
 from capdoit.errors import ConfigError, MistakeCollector, ValueUnavailable
 from capdoit.event_bus import EventBus
 from capdoit.hosts.connection import Connection
@@ -17,9 +18,10 @@ from capdoit.hosts.fleet import Fleet
 from capdoit.hosts.logins import Logins
 from capdoit.output.question import ask_text, has_terminal
 from capdoit.output.seen_hosts import keep_hosts
+from capdoit.questions import find_questions, give_answers
 from capdoit.redaction import is_too_short
 from capdoit.script import Secret, SecretText
-from capdoit.sources import Source, find_questions, give_answers, list_secret_outputs
+from capdoit.sources import Source
 from capdoit.url_credentials import find_url_passwords, without_secrets
 
 T = TypeVar("T")
@@ -37,7 +39,7 @@ def make_fleet(stage: Stage, events: EventBus, secrets: Iterable[Secret] = ()) -
     Raises:
         ConfigError: a secret cannot be had, such as one of an environment variable that is not set.
     """
-    reveal_secrets([*secrets, *list_secrets(stage)], events)
+    reveal_secrets([*secrets, *stage.secrets], events)
     events.redactor.add(_secrets_of_transfer(stage))
     logins = Logins(stage.hosts)
     return Fleet([Connection(config, events, logins) for config in stage.hosts], events)
@@ -98,12 +100,6 @@ def ask_operator(sources: Iterable[Source]) -> None:
                 give_answers({question.variable: answer})
 
 
-def list_secrets(stage: Stage) -> list[Secret]:
-    """Return the secrets that the hosts of a stage need: in their environment, and passwords for sudo."""
-    values = [value for host in stage.hosts for value in (*host.env.values(), host.become_password)]
-    return [value for value in values if isinstance(value, Secret)]
-
-
 def find_unmasked_secrets(stage: Stage, secrets: Iterable[Secret] = ()) -> tuple[str, ...]:
     """Return the sources of the known secrets that are too short to be masked, in order.
 
@@ -111,7 +107,7 @@ def find_unmasked_secrets(stage: Stage, secrets: Iterable[Secret] = ()) -> tuple
         stage: the stage with the selected hosts.
         secrets: more secrets, such as those in options of recipes.
     """
-    sources = dict.fromkeys(secret.source for secret in (*list_secrets(stage), *secrets))
+    sources = dict.fromkeys(secret.source for secret in (*stage.secrets, *secrets))
     return tuple(source.name for source in sources if is_too_short(source.find_secret()))
 
 

@@ -97,3 +97,11 @@ def test_a_question_may_have_the_current_branch_as_its_default(project: Project,
         typist.wait_for("branch [main]: ")
         typist.type("\n")
         assert typist.wait_for_end() == 0
+
+
+def test_a_command_of_cap_takes_answers_too(project: Project) -> None:
+    deploy(project)
+    write_settings(project, host="port: !ask {name: door}, ")
+    assert "add door=VALUE" in project.doit("cap", "status").failed(3).out
+    project.doit("cap", "status", "door=22", check=True)
+    assert "cap status does not use doro=" in project.doit("cap", "status", "doro=22").failed(3).out

@@ -113,6 +113,7 @@ def test_vars_have_any_type_and_names_with_dots_lead_into_mappings(read: Read) -
         ("default_env: {A: '%{nope}'}", "default_env.A: no value %{nope}"),
         ("log: '%{stage}.log'", "log: %{…} cannot stand here"),
         ("user: !cmd id %{nope}", "user: no value %{nope}"),
+        ("user: !evn X", "user: found !evn (X), expected a string; did you mean !env?"),
     ],
 )
 def test_a_wrong_reference_or_value_is_a_mistake_with_its_place(mistakes: Mistakes, line: str, mistake: str) -> None:

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from capdoit.controller_command import ControllerCommand
 from capdoit.errors import ValueUnavailable
-from capdoit.sources import ControllerCommand
 from tests.support import find_sleeping, wait_for
 
 
