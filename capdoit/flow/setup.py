@@ -29,7 +29,7 @@ from capdoit.operations.lock import take_locks
 from capdoit.output.masked_diff import describe_differences
 from capdoit.state.context import FlowContext
 from capdoit.state.flow_request import FlowDefinition
-from capdoit.text import get_first_line, make_printable
+from capdoit.text import get_first_line, group_names, make_printable
 
 States = Mapping[str, Sequence[LinkedFileState]]  # by host
 
@@ -82,6 +82,7 @@ def _setup_started(context: FlowContext) -> SetupStarted:
 def _set_up(context: FlowContext, sources: Sequence[LinkedSource]) -> None:
     context.fleet.set_deadlines(*context.deadlines)
     take_locks(context)  # makes the directories, with the survey of a deploy
+    context.executor.preview(partial(_warn_of_locks, context))
     missing = _refuse_other_problems(context)
     states: States = context.fleet.all(partial(compare_linked_files, sources=sources)) if sources else {}
     _refuse_obstacles(states)
@@ -102,6 +103,14 @@ def _set_up(context: FlowContext, sources: Sequence[LinkedSource]) -> None:
             is_dry_run=context.request.is_dry_run,
         )
     )
+
+
+def _warn_of_locks(context: FlowContext) -> None:
+    """Warn, in a dry run, of the flows that hold locks."""
+    facts = context.progress.facts.values()
+    held = ((one.host, one.holder) for one in facts if one.holder and one.lock_is_held is not False)
+    for holder, hosts in group_names(held).items():
+        context.warn(f"{hosts}: locked by {holder}; a setup would be refused")
 
 
 def _refuse_other_problems(context: FlowContext) -> list[Problem]:

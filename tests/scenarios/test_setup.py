@@ -140,9 +140,11 @@ def test_a_setup_is_refused_while_a_deploy_runs_and_names_its_holder(project: Pr
     write_sleeping_hook(project, seconds)
     with start_until_sleeping(project, seconds, 2, "deploy:production") as first:
         said = project.doit("setup:production").failed().out
+        planned = project.doit("setup:production", "dry_run=yes", check=True).out
         first.send_signal(signal.SIGINT)
         first.communicate(timeout=60)
     assert "deploy by tester" in said
+    assert "warning: web1, web2: locked by deploy by tester" in planned
     assert "To wait for it, up to 60 s: doit setup:production wait=60\n" in said
 
 

@@ -25,9 +25,11 @@ def modes(folder: Path, *names: str) -> dict[str, str]:
     return {name: f"{(folder / name).stat().st_mode & 0o777:o}" for name in names}
 
 
-@pytest.mark.parametrize("ssh", [False, *further(True)])
-def test_releases_hooks_and_directories_have_the_modes_that_it_leaves(make_project: MakeProject, ssh: bool) -> None:
-    project = make_project(1, ssh=ssh, umask="027")
+@pytest.mark.parametrize(("ssh", "settings"), [(False, {}), *further((True, {}), (False, {"become": "root"}))])
+def test_releases_hooks_and_directories_have_the_modes_that_it_leaves(
+    make_project: MakeProject, ssh: bool, settings: dict[str, str]
+) -> None:
+    project = make_project(1, ssh=ssh, umask="027", **settings)
     project.repo.commit({"run.sh": "#!/bin/sh\n", "public/index.html": "x"})
     write_hooks(project, HOOK)
     release = deploy(project)
