@@ -87,12 +87,12 @@ def _convert_stage(stage: CapistranoStage, chooser: RecipeChooser, folder: Path)
 
 
 def _unlink_modules(draft: StageDraft, recipes: RecipeChoice, stage: CapistranoStage) -> None:
-    """Remove node_modules from the linked directories: the recipe node gives each release modules of its own."""
+    """Remove node_modules from the linked directories: the recipe node installs modules for each release."""
     links = draft.settings.get("linked_dirs")
     modules = [path for path in links.value if path.rpartition("/")[2] == "node_modules"] if links else []
     if links and modules and any(recipe.name == "node" for recipe in recipes.recipes):
         draft.settings["linked_dirs"] = replace(links, value=[path for path in links.value if path not in modules])
-        why = "the recipe node gives each release modules of its own"
+        why = "the recipe node installs modules for each release"
         draft.omissions += [
             Omission(f"linked_dirs: {path}", why, stage.settings["linked_dirs"].place) for path in modules
         ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import keyword
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
@@ -115,7 +116,7 @@ def _make_stubs(
     points = dict.fromkeys(one.point for one in placed if one.task == task.name)
     failed = tuple(point for point in points if point == ON_FAILED)
     in_flows = tuple(point for point in points if point != ON_FAILED)
-    source = tuple(line for block in task.blocks for line in dedent("\n".join(sources.block(block))).splitlines())
+    source = tuple(line for block in task.blocks for line in dedent("\n".join(sources.block(block))).split("\n"))
     for some in (in_flows, failed) if points else ((),):
         if some or not points:
             yield Stub(task, some, guess_from_ruby(source, roles, recipes), source)
@@ -131,7 +132,7 @@ def _format_stub(stub: Stub, names: set[str]) -> str:
     names.add(name)
     lines = [
         *_format_decorators(stub),
-        f'@capdoit.todo("{stub.task.blocks[0].place}")',
+        f"@capdoit.todo({json.dumps(str(stub.task.blocks[0].place), ensure_ascii=False)})",
         f"def {name}({', '.join(_choose_arguments(stub))}):",
         f"    {_format_docstring(stub.task)}",
         *(f"    # {line}" for remark in stub.hint.remarks for line in wrap(f"{remark}.", MOST_CHARACTERS)),

@@ -7,6 +7,7 @@
 abort "Capistrano 3 is needed" unless defined?(Capistrano::DSL)
 
 require "json"
+require "pathname"
 require "set"
 
 module CapdoitExport
@@ -28,7 +29,7 @@ module CapdoitExport
 
     # Return file and line of the code that called Capistrano: ["config/deploy.rb", 12].
     def place_of_caller
-      frame = caller.find { |line| line !~ INTERNAL }
+      frame = caller.find { |line| line.delete_prefix(ROOT) !~ INTERNAL }
       frame && place(*frame.match(/\A(.+?):(\d+)/).captures)
     end
 
@@ -163,7 +164,7 @@ module CapdoitExport
     private
 
     def failure
-      @failure && [@failure.class.name, @failure.message].uniq.join(": ")
+      @failure && text([@failure.class.name, @failure.message].uniq.join(": "))
     end
 
     def settings
@@ -186,7 +187,7 @@ module CapdoitExport
     rescue Interrupt
       raise
     rescue Exception => e # a lambda may do anything, also exit
-      [nil, "#{e.class}: #{e.message}"]
+      [nil, text("#{e.class}: #{e.message}")]
     end
 
     def environment(names)
@@ -196,7 +197,8 @@ module CapdoitExport
     # Return a value of Ruby as one of JSON; what JSON cannot say becomes {"ruby": "the class"}.
     def simple(value)
       case value
-      when true, false, nil, Integer, Float then value
+      when true, false, nil, Integer then value
+      when Float then value.finite? ? value : value.to_s
       when String, Symbol, Pathname then text(value.to_s)
       when Array, Set then value.map { |item| simple(item) }
       when Hash then value.map { |key, item| [text(key.to_s), simple(item)] }.to_h
@@ -234,7 +236,7 @@ module CapdoitExport
         actions = task.actions.reject { |action| action.source_location.to_a.first.to_s =~ INTERNAL }
         blocks = actions.map { |action| CapdoitExport.span(action) }.compact
         {
-          name: task.name, description: task.full_comment, arguments: task.arg_names.map(&:to_s),
+          name: task.name, description: task.full_comment && text(task.full_comment), arguments: task.arg_names.map(&:to_s),
           prerequisites: task.prerequisites.map(&:to_s), blocks: blocks
         }
       end
@@ -277,7 +279,6 @@ module CapdoitExport
   # Print what was declared when Capistrano ends, whether or not the stage could be loaded.
   def self.print_report
     failure = $!.respond_to?(:cause) && $!.cause || $!
-    failure = nil if failure.is_a?(SystemExit) && failure.success?
     report = JSON.generate(Report.new(Capistrano::Configuration.env, failure).to_h)
     $stdout.flush
     STDOUT.write("\n#{ENV.to_h["CAPDOIT_MARK"]}\n#{report}\n#{ENV.to_h["CAPDOIT_MARK"]}\n")

@@ -11,7 +11,7 @@ from capdoit.errors import ConfigError
 
 CAPFILES = ("capfile", "Capfile", "capfile.rb", "Capfile.rb")
 # Directories of a project that have the code of others.
-FOREIGN_FOLDERS = ("vendor/", ".bundle/", "node_modules/")
+FOREIGN_FOLDERS = ("vendor/", ".bundle/", "node_modules/", ".venv/", "venv/")
 
 
 class Place(NamedTuple):
@@ -69,7 +69,7 @@ class CapistranoSetting:
 
 @dataclass(frozen=True, kw_only=True)
 class CapistranoServer:
-    """A server with everything that was said of it.
+    """A server with all its properties.
 
     Attributes:
         hostname: its name or address.
@@ -184,7 +184,7 @@ class SourceFiles:
                 text = (self.folder / file).read_text(encoding="utf-8", errors="replace")
             except OSError:
                 text = ""
-            self._lines[file] = text.splitlines()
+            self._lines[file] = text.removesuffix("\n").split("\n")  # as Ruby counts them
         return self._lines[file]
 
     def line(self, place: Place) -> str:

@@ -77,7 +77,7 @@ def _choose_reader(project: Path, command: Sequence[str]) -> tuple[ReadStage, st
     if command == NO_RUBY:
         how = "as text, without Ruby: plain lines only. Computed values, conditions and plugins' defaults are not seen"
         return lambda name: read_stage_as_text(project, name), how
-    folder = project.absolute()
+    folder = project.resolve()  # Ruby knows files by their real paths
     return lambda name: read_stage(folder, command, name), f"with `{' '.join(command)}`; no host is contacted"
 
 

@@ -11,7 +11,7 @@ import pytest
 from capdoit.capistrano.project import CapistranoStage
 from capdoit.capistrano.ruby_reader import find_command, read_stage
 from capdoit.errors import ConfigError
-from tests.integration.capistrano.conversions import write_project
+from tests.integration.capistrano.conversions import convert, write_project
 
 
 @pytest.fixture
@@ -179,3 +179,20 @@ def test_capistrano_of_the_gemfile_is_run_with_bundler(
     (programs / "cap").unlink()
     (programs / "bundle").unlink()
     assert find_command(tmp_path) is None
+
+
+@pytest.mark.extended("detail")
+def test_a_project_is_known_behind_a_symlink_and_in_a_directory_named_like_a_library(tmp_path: Path) -> None:
+    (tmp_path / "rake").mkdir()
+    write_project(tmp_path / "rake/shop", deploy="set :ratio, 0.0 / 0\nset :late, -> { exit }\n")
+    (tmp_path / "link").symlink_to(tmp_path / "rake/shop")
+    converted = convert(tmp_path / "link")
+    assert "# yaml-language-server" in converted.deploy
+    assert "config/deploy.rb:4: set :late: it could not be evaluated: SystemExit: exit" in converted.out
+    assert "  ratio: NaN\n" in converted.deploy
+
+
+@pytest.mark.extended("detail")
+def test_an_exit_while_a_stage_is_loaded_is_reported(tmp_path: Path) -> None:
+    stage = 'server "web1.example.com", roles: :web\nexit if $stdin.gets.to_s != "yes"\n'
+    assert read(write_project(tmp_path / "shop", production=stage)).failure == "SystemExit: exit"

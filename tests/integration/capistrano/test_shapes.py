@@ -171,7 +171,7 @@ def test_a_node_application(tmp_path: Path) -> None:
     converted = convert(copy_project("node", tmp_path))
     assert {*hosts_of(converted)} == {"chat-a.example.com", "chat-b.example.com"}
     assert converted.config.stages["production"].linked_dirs == ("logs",)
-    assert "linked_dirs: node_modules: the recipe node gives each release modules of its own" in converted.out
+    assert "linked_dirs: node_modules: the recipe node installs modules for each release" in converted.out
     assert_recipes(converted, "node", "runtime")
     tasks = converted.tasks()
     assert tasks.index("deploy:production:pm2_reload") < tasks.index("deploy:production:pm2_save")
