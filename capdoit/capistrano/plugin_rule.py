@@ -50,7 +50,8 @@ class PluginRule:
         once: what to do once, before the first deploy; empty for nothing.
         make: returns further options of the recipe, given the stage.
         instead: what to use instead of the plugin, if it is not a recipe, or what else to know.
-        needs_secret: whether the recipe needs a secret that the operator has to set first.
+        needs: the option of the recipe with a secret that the operator has to set first, and the environment variable
+            for it if the project does not read one; None if the recipe needs none.
         tasks: a pattern of tasks, of which the plugin must have one; empty for no condition.
     """
 
@@ -63,7 +64,7 @@ class PluginRule:
     once: str = ""
     make: Callable[[CapistranoStage], Mapping[str, Any]] = lambda _: {}
     instead: str = ""
-    needs_secret: bool = False
+    needs: tuple[str, str] | None = None
     tasks: str = ""
 
     def is_used_by(self, stage: CapistranoStage) -> bool:

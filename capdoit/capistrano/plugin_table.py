@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from capdoit.capistrano.notifier_table import NOTIFIERS
 from capdoit.capistrano.plugin_rule import (
     RUNTIME_SETTINGS,
     RUNTIMES,
@@ -22,13 +23,6 @@ from capdoit.capistrano.project import CapistranoStage
 
 PUMA, PUMA_SETTINGS = "capistrano/puma(?:/.*)?", r"puma_\w+|systemctl_\w+"
 DJANGO = "capistrano/(?:django|python)"
-NOTIFIERS = (
-    "slackistrano|slackify|slack|hipchat|mattermost|rocket_?chat|teams|sentry.*|raven|honeybadger|rollbar|airbrake"
-    "|bugsnag|appsignal|new_?relic|datadog|telegram|discord"
-)
-NOTIFIER_FEATURES = (
-    rf"(?:capistrano/(?:{NOTIFIERS})(?:/.*)?|(?:{NOTIFIERS})[\w-]*/(?:.*/)?capistrano\w*(?:/.*)?|new_relic/recipes)"
-)
 LINKED_FILES = "`doit setup` uploads the linked files that this directory has"
 
 PLUGINS: tuple[PluginRule, ...] = (
@@ -213,14 +207,7 @@ PLUGINS: tuple[PluginRule, ...] = (
         once="remove the block of whenever from the crontab of each host: it begins with # Begin Whenever",
         instead="run `bundle exec whenever --update-crontab` in a hook after published",
     ),
-    PluginRule(
-        gem="slackistrano and other notifiers",
-        features=NOTIFIER_FEATURES,
-        recipe="notify",
-        settings=rf"(?:{NOTIFIERS})(?:_\w+)?",
-        instead="`doit cap recipes notify` lists its formats",
-        needs_secret=True,
-    ),
+    *NOTIFIERS,
     PluginRule(
         gem="capistrano-maintenance",
         features="capistrano/maintenance",

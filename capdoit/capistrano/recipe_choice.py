@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from capdoit.capistrano.environment_values import (
@@ -79,8 +79,8 @@ class RecipeChooser:
             used |= {one.name for one in settings}
             draft, missing = self._apply(rule, stage, settings)
             omissions += missing
-            if draft and draft.name not in drafts:
-                drafts[draft.name] = draft
+            if draft:
+                drafts[draft.name] = _join(drafts.get(draft.name), draft)
         omissions += [self._describe_unknown(feature, stage) for feature in find_unknown_features(stage)]
         return RecipeChoice([*drafts.values()], omissions, frozenset(used))
 
@@ -98,8 +98,8 @@ class RecipeChooser:
         missing += [Omission(rule.gem, rule.once, place)] if rule.once else []
         made = {name: value for name, value in rule.make(stage).items() if name in known}
         chosen = _without_defaults({**made, **options}, known)
-        if rule.needs_secret:
-            return _wait_for_secret(rule, own, place)
+        if rule.needs:
+            return _wait_for_secret(rule, chosen, own, place)
         if mistake := _find_mistake(recipe, chosen, self._roles):
             return RecipeDraft(rule.recipe, chosen, mistake, is_active=False), [
                 *missing, Omission(rule.gem, f"set the options of the recipe {rule.recipe}: {mistake}", place),
@@ -135,14 +135,21 @@ def _names_roles(setting: CapistranoSetting, rule: PluginRule) -> bool:
     return rule.options.get("roles") == setting.name
 
 
+def _join(first: RecipeDraft | None, second: RecipeDraft) -> RecipeDraft:
+    """Return one entry for a recipe that does the work of two plugins; the options of the first one win."""
+    return replace(first, options={**second.options, **first.options}) if first else second
+
+
 def _wait_for_secret(
-    rule: PluginRule, own: Iterable[CapistranoSetting], place: Place | None
+    rule: PluginRule, options: Mapping[str, Any], own: Iterable[CapistranoSetting], place: Place | None
 ) -> tuple[RecipeDraft, list[Omission]]:
-    """Return a recipe that the operator activates, and what to do for it."""
+    """Return a recipe that the operator activates, and what to do for it. Its other settings are not carried over."""
     read = (name for setting in own for name in setting.variables if is_secret_name(name))
-    variable = next(read, f"{rule.recipe.upper()}_URL")
-    why = f"set {variable} to the URL of the webhook, and activate the recipe {rule.recipe} in deploy.yml"
-    draft = RecipeDraft(rule.recipe, {"url": EnvironmentVariable(variable)}, is_active=False)
+    option, usual_variable = rule.needs or ("", "")
+    variable = next(read, usual_variable)
+    why = f"set the environment variable {variable}, and activate the recipe {rule.recipe} in deploy.yml"
+    given = {**options, option: EnvironmentVariable(variable)}
+    draft = RecipeDraft(rule.recipe, given, is_active=False)
     return draft, [Omission(rule.gem, join_reasons(why, rule.instead), place)]
 
 

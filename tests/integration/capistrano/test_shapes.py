@@ -64,7 +64,8 @@ def test_a_rails_application_with_assets_yarn_and_sidekiq(tmp_path: Path) -> Non
         "command": ["bundle", "exec", "whenever", "--set", "environment=production"],
         "roles": ["db"],
     }
-    assert "# notify: {url: !env SLACK_WEBHOOK}" in converted.deploy
+    keys = "honeybadger_key: !env HONEYBADGER_API_KEY, url: !env SLACK_WEBHOOK"
+    assert f"# notify: {{{keys}}}" in converted.deploy
     assert "very-secret" not in converted.deploy + converted.dodo + converted.out
 
     assert "config/deploy.rb:13: set :bundle_binstubs: the recipe bundler has no such option" in converted.out
