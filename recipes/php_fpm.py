@@ -61,7 +61,7 @@ class Options:
     socket: str = "/run/php/php-fpm.sock"
     #: cachetool: a program on the host, or a path in the release
     cachetool: str = "cachetool"
-    #: seconds to wait until a unit is active
+    #: seconds to wait until PHP-FPM runs again
     patience: int = 30
     #: seconds that PHP-FPM must run after a reload
     settle: float = 1.0
@@ -98,7 +98,8 @@ def reload(host: Host, release: Release, options: Options) -> None:
         Units(options.services, patience=options.patience, settle=options.settle).run(host, "reload")
     if options.pid_file:
         path = options.pid_file if options.pid_file.startswith("/") else f"{release.deploy_to}/{options.pid_file}"
-        _run_script(host, release, "signal", path, settle, failure="PHP-FPM could not be reloaded")
+        failure = "PHP-FPM could not be reloaded"
+        _run_script(host, release, "signal", path, settle, str(options.patience), failure=failure)
 
 
 @php_fpm.after(

@@ -30,7 +30,8 @@ print_command() {
 }
 
 # Reload by a signal. After a reboot, the pid may belong to another program. The master process has php-fpm in its title.
-# Arguments: the pid file; the seconds to wait.
+# A master process that is a daemon has another pid after a reload.
+# Arguments: the pid file; the seconds that it must run; the seconds to wait until it runs.
 signal_master() {
     command=$(print_command "$1") || die "PHP-FPM does not run: $1 names no process; start it once"
     case $command in
@@ -39,10 +40,19 @@ signal_master() {
     esac
     kill -USR2 "$(cat "$1")" 2>/dev/null || sudo -n kill -USR2 "$(cat "$1")"
     sleep "$2"
-    case $(print_command "$1") in
-        *php-fpm*) ;;
-        *) die "PHP-FPM does not run any more, $2 s after the signal USR2; its configuration may be broken" ;;
-    esac
+    checks_left=$(($3 * 5)) # one every 0.2 s
+    until is_running "$1"; do
+        checks_left=$((checks_left - 1))
+        [ "$checks_left" -gt 0 ] ||
+            die "PHP-FPM does not run any more, $3 s after the signal USR2; its configuration may be broken"
+        sleep 0.2
+    done
+}
+
+# Check that a pid file names a process of PHP-FPM. Arguments: the pid file.
+is_running() {
+    case $(print_command "$1") in *php-fpm*) return 0 ;; esac
+    return 1
 }
 
 # Let the pool run a script that resets its opcache. Arguments: the socket; a directory that the pool can read.

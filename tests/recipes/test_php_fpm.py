@@ -131,7 +131,7 @@ def test_a_master_without_systemd_gets_a_signal(stage: Stages, master: Any, tmp_
 @pytest.mark.extended("recipe")
 def test_a_master_that_ends_fails_the_flow(stage: Stages, master: Any, tmp_path: Path) -> None:
     (tmp_path / "fpm.pid").write_text(f"{master('exit')}\n")
-    done = make(stage, pid_file=str(tmp_path / "fpm.pid"), settle=1).deploy().failed()
+    done = make(stage, pid_file=str(tmp_path / "fpm.pid"), settle=1, patience=1).deploy().failed()
     assert "PHP-FPM does not run any more, 1 s after the signal USR2; its configuration may be broken" in done.out
 
 

@@ -42,8 +42,8 @@ def fpm(tmp_path: Path) -> Iterator[Path]:
     while not (place / "fpm.sock").exists() or not (place / "fpm.pid").exists():
         assert time.monotonic() < deadline, (place / "fpm.log").read_text()
         time.sleep(0.05)
-    pid = int((place / "fpm.pid").read_text())
     yield place
+    pid = int((place / "fpm.pid").read_text())  # a reload changes it
     if Path(f"/proc/{pid}").exists():
         os.kill(pid, signal.SIGTERM)
 
@@ -110,7 +110,7 @@ def test_a_broken_configuration_does_not_end_the_pool(stage: Any, fpm: Path) -> 
 
 
 def test_without_a_test_the_flow_tells_that_the_pool_has_ended(stage: Any, fpm: Path) -> None:
-    site = make(stage, pid_file=str(fpm / "fpm.pid"))
+    site = make(stage, pid_file=str(fpm / "fpm.pid"), patience=2)
     with (fpm / "fpm.conf").open("a") as config:
         config.write("nonsense\n")
     assert "PHP-FPM does not run any more" in site.deploy().failed().out
