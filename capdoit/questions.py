@@ -66,7 +66,7 @@ _HEEDED: set[str] = set()  # the variables whose answers were used
 
 
 def give_answers(answers: Mapping[str, str]) -> None:
-    """Answer questions, by their variables. An answer that was given first stays."""
+    """Answer questions, by their variables. The first answer to a question stays."""
     for variable, answer in answers.items():
         _ANSWERS.setdefault(variable, answer)
 

@@ -105,7 +105,7 @@ class EnvironmentVariable(Source):
         return environment.get(self.variable, self.default)
 
     def find_secret(self) -> str:
-        """Return the value of the variable; its default is no secret."""
+        """Return the value of the variable; its default is not a secret."""
         return os.environ.get(self.variable, "")
 
     def read(self) -> str:

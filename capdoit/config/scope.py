@@ -37,7 +37,7 @@ class StageScope:
     _open: tuple[str, ...] = field(default=(), repr=False)  # the names that are being replaced
 
     def inside(self, host: YamlValue) -> StageScope:
-        """Return the scope of a host: this one if no host of the stage has values of its own."""
+        """Return the scope of a host: this scope if no host of the stage has ``vars``."""
         if not self.host_vars:
             return self
         own = {name: value for name, value in _entries(host).items() if name == "vars"}
@@ -82,7 +82,7 @@ class StageScope:
         return next((level[name] for level in self.levels if name in level), None) if name in NAMES else None
 
     def _find_var(self, name: str) -> YamlValue | None:
-        """Return a value of ``vars``; a name with dots leads into a mapping."""
+        """Return a value of ``vars``; a name with dots is a path in mappings."""
         first, *others = name.removeprefix(OF_VARS).split(".")
         found = self._vars().get(first)
         for key in others:

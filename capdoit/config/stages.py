@@ -160,7 +160,9 @@ class Stage:
         file = self.deploy_file
         if file is None or branch in (None, file.branch) or not self.uses_branch:
             return self
-        return replace(self, deploy_file=replace(file, branch=branch)).read_again()
+        own = file.load().stages[self.name].linked_dirs
+        of_recipes = tuple(path for path in self.linked_dirs if path not in own)
+        return replace(self, deploy_file=replace(file, branch=branch), linked_dirs=of_recipes).read_again()
 
     @property
     def roles(self) -> set[str]:

@@ -42,7 +42,7 @@ def list_values_from_elsewhere(values: Any) -> list[Secret]:
 
 
 class Vars(Mapping[str, Any]):
-    """The values of a project in a hook, which cannot be changed. A value from elsewhere is read when it is asked for.
+    """The values of a project in a hook, which cannot be changed. A value from elsewhere is read when a hook uses it.
 
     Args:
         values: the values by name.

@@ -134,8 +134,9 @@ def test_a_value_that_must_be_quoted_is_explained(tmp_path: Path, text: str) -> 
 
 @pytest.mark.parametrize("branch", [None, "feature"])
 def test_branch_is_that_of_the_flow_or_of_the_settings(read: Read, branch: str | None) -> None:
-    text = f"{BASE}branch: main\ndeploy_to: /srv/%{{branch}}\n{TWO}"
-    stage = read(text).stages["production"].for_branch(branch)
+    text = f"{BASE}branch: main\ndeploy_to: /srv/%{{branch}}\nlinked_dirs: ['log-%{{branch}}', tmp]\n{TWO}"
+    stage = read(text).stages["production"].sharing(["of-recipe"]).for_branch(branch)
+    assert stage.linked_dirs == (f"log-{branch or 'main'}", "tmp", "of-recipe")
     assert stage.hosts[0].layout.deploy_to == f"/srv/{branch or 'main'}"
     assert stage.transfer_settings["branch"] == "main"
     assert read(text.replace("branch: main\n", "")).stages["qa"].hosts[0].layout.deploy_to == "/srv/master"
