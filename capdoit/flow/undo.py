@@ -19,7 +19,8 @@ def command_line(context: FlowContext) -> CommandLine:
     request, progress = context.request, context.progress
     hosts = tuple(host.name for host in context.fleet.connections) if progress.missing else ()
     hook = progress.failed_in if progress.is_hooks_only else ""
-    return CommandLine(request.task, request.stage.name, request.variables, hosts, hook)
+    needs_branch = request.stage.uses_branch
+    return CommandLine(request.task, request.stage.name, request.variables, hosts, hook, needs_branch=needs_branch)
 
 
 def find_undo_command(context: FlowContext) -> str:

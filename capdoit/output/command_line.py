@@ -20,6 +20,7 @@ class CommandLine:
         hosts: names of the hosts that still take part, if the flow goes on without others; empty otherwise.
         hook: name of the hook, if a single hook was run; empty for a flow.
         arguments: the words behind ``--`` of a task on demand.
+        needs_branch: whether settings depend on the branch, so that each command of a flow must repeat it.
     """
 
     task: str
@@ -28,6 +29,12 @@ class CommandLine:
     hosts: tuple[str, ...] = ()
     hook: str = ""
     arguments: tuple[str, ...] = ()
+    needs_branch: bool = False
+
+    @property
+    def _scope_of_flow(self) -> str:
+        branch = Variables(branch=self.variables.branch if self.needs_branch else None)
+        return f"{self.scope}{branch.as_arguments}"
 
     @property
     def scope(self) -> str:
@@ -59,7 +66,7 @@ class CommandLine:
 
     def deploy(self) -> str:
         """Return the command that deploys to these hosts."""
-        return f"doit deploy:{self.scope}"
+        return f"doit deploy:{self._scope_of_flow}"
 
     def roll_back_unverified(self) -> str:
         """Return the command that rolls back without a check of the release, after a drill too."""
@@ -67,4 +74,6 @@ class CommandLine:
 
     def roll_back_to(self, release: str) -> str:
         """Return the command that rolls back these hosts to a release, or after a drill rehearses that."""
-        return f"doit {'drill' if self.task == 'drill' else 'rollback'}:{self.scope} rollback_release={release}"
+        return (
+            f"doit {'drill' if self.task == 'drill' else 'rollback'}:{self._scope_of_flow} rollback_release={release}"
+        )

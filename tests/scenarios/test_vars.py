@@ -108,7 +108,8 @@ def test_branch_is_accepted_wherever_settings_depend_on_it(project: Project) -> 
     project.config(linked_files=[])
     project.repo.git("branch", "feature")
     for _ in range(2):
-        project.doit("deploy:production", "branch=feature", check=True)
+        said = project.doit("deploy:production", "branch=feature", check=True).out
+    assert "To go back: doit rollback:production branch=feature rollback_release=" in said
     releases = project.path / "hosts/web1-feature/releases"
     assert len([*releases.iterdir()]) == 2
     before = (project.path / "hosts/web1-feature/current").readlink()
