@@ -34,6 +34,7 @@ ADVICE = (
 # The operator's choice for one run, which must not become the setting of a file.
 VARIABLES_OF_ONE_RUN = ("BRANCH", "HOSTS", "ROLES", "ROLLBACK_RELEASE")
 CODE = re.compile(r"`|#\{|%x|\bENV\b|\bFile\.|\bIO\.|\bfetch\b|->|\blambda\b|\bproc\b")
+CHECKED_OUT = re.compile(r"\bgit\b.*(?:--abbrev-ref|--show-current|symbolic-ref|\bbranch\b)")
 DEFAULT = re.compile(r"""\bENV(?:\[|\.fetch\()["'](\w+)["']\]?(?:\s*\|\||,)\s*(["'])(.*?)\2""")
 LITERAL_NAME = re.compile(r"\b(?:server|role)\b[ (]*(?::\w+ *, *)?(?:%w|\[|[\"'](?!.*#\{)|:local)")
 
@@ -115,6 +116,7 @@ def _read_setting(raw: Mapping[str, Any], sources: SourceFiles) -> CapistranoSet
         place=place,
         is_computed=bool(place and ((code and code.file == place.file) or CODE.search(line))),
         is_question=raw["is_question"],
+        asks_git=bool(CHECKED_OUT.search(line)),
         variables=raw["variables"],
         defaults={name: text for name, _, text in DEFAULT.findall(line) if name not in VARIABLES_OF_ONE_RUN},
     )

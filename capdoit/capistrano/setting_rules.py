@@ -19,7 +19,9 @@ from capdoit.capistrano.project import CapistranoSetting, CapistranoStage
 from capdoit.capistrano.report import Omission
 from capdoit.capistrano.ssh_options import convert_ssh_options
 from capdoit.config.readers import APPLICATION, UMASK
+from capdoit.controller_command import CurrentBranch
 from capdoit.layout import is_inside
+from capdoit.questions import Question
 from capdoit.script import NAME
 from capdoit.sources import EnvironmentVariable
 from capdoit.url_credentials import find_url_passwords, without_secrets
@@ -139,8 +141,10 @@ def _refuse_objects(value: Any) -> Any:
 
 def _describe_origin(setting: CapistranoSetting) -> str:
     if setting.is_question:
-        also = "; branch= on the command line" if setting.name == "branch" else ""
+        also = "; branch= answers" if setting.name == "branch" else ""
         return f"Capistrano asks for it ({setting.place}){also}"
+    if setting.name == "branch" and setting.asks_git:
+        return ""
     return f"computed in {setting.place}" if setting.is_computed else ""
 
 
@@ -188,6 +192,14 @@ def _as_variable(name: str, value: Any) -> Any:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
+def _clean_branch(setting: CapistranoSetting) -> Any:
+    """Return the branch, or how deploy.yml finds it: it asks the operator, or takes what is checked out."""
+    found = CurrentBranch(".") if setting.asks_git else setting.value or None
+    if not setting.is_question:
+        return found
+    return Question("branch", "", found)
+
+
 def _clean_url(setting: CapistranoSetting) -> Any:
     return without_secrets(str(setting.value)) if not setting.variables else setting.value
 
@@ -200,6 +212,7 @@ CLEANERS: Mapping[str, Callable[[CapistranoSetting], Any]] = {
     "application": _clean_application,
     "deploy_to": _clean_deploy_to,
     "keep_releases": _clean_number,
+    "branch": _clean_branch,
     "repo_url": _clean_url,
     "linked_files": _clean_paths,
     "linked_dirs": _clean_paths,

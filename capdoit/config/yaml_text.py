@@ -8,7 +8,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from capdoit.sources import EnvironmentVariable
+from capdoit.questions import Question
+from capdoit.sources import EnvironmentVariable, Source
 
 MOST_CHARACTERS = 110
 # Texts that need no quotes, in a list or mapping on one line, too.
@@ -74,9 +75,8 @@ def _format_entry(entry: YamlEntry, indent: int) -> Iterator[str]:
 
 def format_value(value: Any) -> str:
     """Return a value on one line."""
-    if isinstance(value, EnvironmentVariable):
-        named = {"name": value.variable, "default": value.default}
-        return value.tag if value.default is None else f"!env {format_value(named)}"
+    if isinstance(value, Source):
+        return _format_source(value)
     if isinstance(value, float):
         return re.sub(r"^(-?\d+)e", r"\1.0e", repr(value))  # in YAML 1.1, a number with an exponent has a dot
     if isinstance(value, str):
@@ -87,3 +87,15 @@ def format_value(value: Any) -> str:
     if isinstance(value, list):
         return f"[{', '.join(map(format_value, value))}]"
     return json.dumps(value)
+
+
+def _format_source(source: Source) -> str:
+    """Return a value that deploy.yml takes from elsewhere."""
+    if isinstance(source, EnvironmentVariable) and source.default is not None:
+        return f"!env {format_value({'name': source.variable, 'default': source.default})}"
+    if isinstance(source, Question):
+        text = "" if source.default is None else format_value(source.default)
+        return (
+            f"!ask {{default: {text}{' ' if text.startswith('!') else ''}}}" if text else "!ask"
+        )  # a tag ends at a space
+    return source.tag

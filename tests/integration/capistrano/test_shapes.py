@@ -32,10 +32,9 @@ def test_a_rails_application_with_assets_yarn_and_sidekiq(tmp_path: Path) -> Non
     production, staging = (converted.config.stages[name] for name in ("production", "staging"))
     assert {host.layout.deploy_to for host in production.hosts} == {"/srv/shop_production"}
     assert {host.layout.deploy_to for host in staging.hosts} == {"/srv/shop_staging"}
-    assert (production.transfer_settings["branch"], staging.transfer_settings["branch"]) == ("release", "main")
-    assert (
-        "branch: main  # Capistrano asks for it (config/deploy.rb:5); branch= on the command line" in converted.deploy
-    )
+    assert production.transfer_settings["branch"] == "release"
+    asked = "branch: !ask {default: !current }  # Capistrano asks for it (config/deploy.rb:5); branch= answers"
+    assert f"    {asked}\n" in converted.deploy
     assert production.linked_files == ("config/database.yml", "config/master.key")
     assert {"log", "tmp/pids", "public/uploads"} <= {*production.linked_dirs}
     assert 'default_env: {path: "/opt/ruby/bin:$PATH", MAILER_KEY: !env MAILER_KEY}' in converted.deploy

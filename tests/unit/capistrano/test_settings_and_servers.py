@@ -11,6 +11,7 @@ from capdoit.capistrano.project import CapistranoServer, CapistranoSetting, Capi
 from capdoit.capistrano.servers import convert_servers
 from capdoit.capistrano.setting_rules import StageDraft, convert_settings
 from capdoit.capistrano.ssh_options import convert_ssh_options
+from capdoit.config.yaml_text import format_value
 from capdoit.sources import EnvironmentVariable
 
 HERE = Place("config/deploy.rb", 1)
@@ -63,6 +64,21 @@ def test_what_cannot_be_written_is_listed_with_its_line(name: str, value: Any, r
     assert str(omission).startswith(f"config/deploy.rb:1: set :{name}: ")
     assert reason in str(omission)
     assert "hush" not in str(omission) + str(drafted.settings) + str(drafted.own)
+
+
+@pytest.mark.parametrize(
+    ("given", "text"),
+    [
+        ({"is_question": True, "value": "main"}, "!ask {default: main}"),
+        ({"is_question": True, "value": None}, "!ask"),
+        ({"is_question": True, "value": "work", "asks_git": True}, "!ask {default: !current }"),
+        ({"value": "work", "asks_git": True}, "!current"),
+        ({"value": "work"}, "work"),
+    ],
+)
+def test_a_branch_is_asked_for_or_follows_what_is_checked_out(given: dict[str, Any], text: str) -> None:
+    drafted = draft(CapistranoSetting(name="branch", place=HERE, **given))
+    assert format_value(drafted.settings["branch"].value) == text
 
 
 def test_settings_of_the_project_become_vars() -> None:
