@@ -433,7 +433,8 @@ def test_a_drill_interrupted_in_a_hook_removes_its_shadow_tree(project: Project,
     process.send_signal(number)
     out, _ = process.communicate(timeout=60)
     assert process.returncode == 1
-    assert f"drill:production: interrupted by {number.name} in wait" in out
+    name = "Ctrl-C" if number == signal.SIGINT else number.name
+    assert f"drill:production: interrupted by {name} in wait" in out
     assert "Traceback" not in out
     assert snapshot_real_trees(project) == before
     assert_shadow_tree_removed(project)
