@@ -192,7 +192,7 @@ PLUGINS: tuple[PluginRule, ...] = (
         gem="capistrano3-delayed-job",
         features="capistrano/delayed[-_]job",
         recipe="delayed_job",
-        options={"roles": "delayed_job_roles", "workers": "delayed_job_workers"},
+        options={"roles": "delayed_job_roles"},
         settings=r"delayed_job_\w+",
         instead="restart its unit with the recipe systemd",
     ),
