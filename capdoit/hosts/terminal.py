@@ -6,12 +6,14 @@ script from a named pipe, which the session of the connection offers.
 
 from __future__ import annotations
 
+import os
 import secrets
 import signal
 import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING
 
@@ -62,13 +64,22 @@ def _run(connection: Connection, line: str) -> int:
         with subprocess.Popen(terminal_command(connection.config, line)) as process:
             while process.poll() is None:
                 if connection.stop or find_passed(connection.deadlines, time.monotonic()):
-                    process.terminate()
+                    _hang_up(process.pid)
                 with suppress(subprocess.TimeoutExpired):
                     process.wait(POLL_SECONDS)
             status = process.returncode
             return status if status >= 0 else 128 - status  # as a shell reports a program that a signal ended
     except FileNotFoundError:
         raise Unreachable(connection.name, "cannot connect: ssh is not installed on this machine") from None
+
+
+def _hang_up(pid: int) -> None:
+    """Send SIGHUP to a process and to those that it started, as a terminal that goes away does."""
+    with suppress(OSError):
+        for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split():
+            _hang_up(int(child))
+    with suppress(ProcessLookupError):
+        os.kill(pid, signal.SIGHUP)
 
 
 @contextmanager

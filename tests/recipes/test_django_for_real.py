@@ -19,6 +19,8 @@ from typing import Any
 
 import pytest
 
+from tests.typist import Typist
+
 pytestmark = pytest.mark.real
 PYTHON = os.path.realpath(sys.executable)
 APP = Path(__file__).with_name("django_app")
@@ -164,6 +166,18 @@ def test_an_application_is_deployed_twice_and_rolled_back_under_gunicorn(served:
     served.deploy().ok()
     assert page(port).split()[0] == "third"
     assert applied(served) == ["0001_initial", "0002_price"]
+
+
+def test_manage_and_the_shell_work_in_the_live_release(shop: Shop, env: dict[str, str]) -> None:
+    site = shop()
+    site.deploy().ok()
+    assert "0001_initial" in site.doit("django.manage:production", "--", "showmigrations", "shop").ok().out
+    with Typist([sys.executable, "-m", "doit", "django.shell:production"], site.project.path, env) as typist:
+        typist.wait_for(">>>")
+        typist.type("import os; print(6 * 7, os.getcwd())\n")
+        typist.wait_for(f"\n42 {site.host().release(site.live)}\n")
+        typist.type("exit()\n")
+        assert typist.wait_for_end() == 0
 
 
 def test_an_unknown_package_fails_the_deploy_with_the_message_of_pip(stage: Any) -> None:

@@ -9,6 +9,7 @@ import signal
 import socket
 import sqlite3
 import subprocess
+import sys
 import time
 import urllib.error
 import urllib.request
@@ -17,6 +18,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
+from tests.typist import Typist
 
 pytestmark = pytest.mark.real
 APP = Path(__file__).with_name("rails_app")
@@ -198,6 +201,20 @@ def test_an_application_is_deployed_twice_and_rolled_back_under_puma(served: Any
     assert page(port) == ("third", "id name price", "h1 { color: black }\n")
     assert len(list(public(served).glob(MANIFEST))) == 1
     served.assert_healthy()
+
+
+def test_rake_and_the_console_work_in_the_live_release(shop: Shop, env: dict[str, str]) -> None:
+    site = shop()
+    site.deploy().ok()
+    assert f"Current version: {applied(site)[-1]}" in site.doit("rails.rake:production", "--", "db:version").ok().out
+    simple = ["--", "--", "--nomultiline"]  # of irb: its editor asks the terminal, which does not answer here
+    command = [sys.executable, "-m", "doit", "rails.console:production", *simple]
+    with Typist(command, site.project.path, env) as typist:
+        typist.wait_for("irb(main)")
+        typist.type("puts 6 * 7, Rails.root\n")
+        typist.wait_for(f"\n42\n{site.host().release(site.live)}")
+        typist.type("exit\n")
+        assert typist.wait_for_end() == 0
 
 
 def test_a_deploy_that_fails_after_precompiling_leaves_the_live_page_working(served: Any, port: int) -> None:

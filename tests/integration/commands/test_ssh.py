@@ -15,7 +15,7 @@ import pytest
 from capdoit.shell_scripts import render
 from capdoit.testing import Project, SshdFleet
 from capdoit.testing.processes import processes_with_home
-from tests.support import deploy, further, wait_for
+from tests.support import deploy, find_sleeping, further, unique_seconds, wait_for
 from tests.typist import Typist
 
 VALUE = "s3cr3t'value"
@@ -94,8 +94,9 @@ def test_ctrl_c_reaches_the_program_on_the_terminal_and_not_doit(project: Projec
     deploy(project)
     with open_ssh(project, env) as typist:
         typist.wait_for("web1: release")
-        typist.type("echo beg''un; sleep 1000\n")
-        typist.wait_for("begun")
+        seconds = unique_seconds(project)
+        typist.type(f"sleep {seconds}\n")
+        wait_for(60, lambda: find_sleeping(seconds))
         typist.type("\x03")
         typist.type("echo st''ill here; exit 3\n")
         typist.wait_for("still here")

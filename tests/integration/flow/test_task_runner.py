@@ -6,6 +6,7 @@ import json
 import os
 import re
 import signal
+import subprocess
 import sys
 import time
 
@@ -365,6 +366,42 @@ def test_an_interactive_task_has_a_real_terminal_on_the_primary(
         typist.type("exit\n")
         assert typist.wait_for_end() == 0
         assert "console:production: done on web2" in typist.text
+
+
+@pytest.mark.extended("detail")
+def test_another_user_and_a_timeout_work_on_a_terminal(project: Project, env: dict[str, str]) -> None:
+    write_hooks(
+        project,
+        """
+        @cap.task(interactive=True)
+        def rest(host, *, seconds: str):
+            host.run(["sleep", seconds], timeout=2)
+
+        @cap.task(interactive=True)
+        def ask(host, *, seconds: float = 60):
+            host.run("id -un; echo so $((1 + 1)); read answer; echo got $answer", user="nobody", cwd="/",
+                     env={"TOKEN": "s3cret"}, timeout=seconds)
+        """,
+    )
+    deploy(project)
+    with type_task(project, env, "ask:production") as typist:
+        typist.wait_for("nobody\nso 2\n")
+        assert "s3cret" not in run_ps()
+        typist.type("hello\n")
+        assert typist.wait_for_end() == 0
+        assert "got hello" in typist.text
+    with type_task(project, env, "ask:production", "seconds=1.5") as typist:
+        assert typist.wait_for_end() == 1
+        assert "took longer than 1.5 s" in unwrap(typist.text)
+    seconds = unique_seconds(project)
+    line = f"{sys.executable} -m doit rest:production seconds={seconds}; echo en''ded; sleep 1000"
+    with Typist(["sh", "-c", line], project.path, env) as typist:  # the terminal stays
+        typist.wait_for("ended")
+        assert find_sleeping(seconds) == []
+
+
+def run_ps() -> str:
+    return subprocess.run(["ps", "axww", "-o", "args"], capture_output=True, text=True, check=True).stdout
 
 
 def test_an_interactive_task_needs_a_terminal(project: Project) -> None:
