@@ -7,7 +7,7 @@ from typing import IO, TYPE_CHECKING, Any
 
 from capdoit.errors import HostError
 from capdoit.hosts.file_copies import download, upload, write
-from capdoit.hosts.host_requests import command_request
+from capdoit.hosts.host_requests import check_options, command_request
 from capdoit.hosts.templates import render_template
 
 if TYPE_CHECKING:
@@ -184,5 +184,6 @@ class Host:
         return command_request(self._connection, command, capture, show, **self._with_own_env(options))
 
     def _with_own_env(self, options: CommandOptions) -> CommandOptions:
-        """Return the options of a command with the environment variables of this host."""
+        """Return the options of a command with the environment variables of this host; errors as in `check_options`."""
+        check_options(options)
         return {**options, "env": {**self._env, **(options.get("env") or {})}}

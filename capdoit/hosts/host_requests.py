@@ -12,6 +12,7 @@ from capdoit.hosts.request import Receiver, Request
 from capdoit.hosts.stream import ShowLines
 from capdoit.script import Script, Secret, Value, words
 from capdoit.shell_scripts import render
+from capdoit.text import suggest_name
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -29,6 +30,18 @@ class CommandOptions(TypedDict, total=False):
     user: str | None
     timeout: float | None
     called: str | None
+
+
+def check_options(options: CommandOptions) -> None:
+    """Check the names of the keyword arguments of a command: a misspelled one would be left out.
+
+    Raises:
+        TypeError: there is no such argument.
+    """
+    known = CommandOptions.__annotations__
+    for name in options:
+        if name not in known:
+            raise TypeError(f"commands have no argument {name}={suggest_name(name, known)}")
 
 
 def command_request(

@@ -42,7 +42,7 @@ def _make_environment(host: str, path: Path) -> Environment:
     try:
         import jinja2
     except ImportError:
-        raise HostError(host, "host.template needs Jinja: pip install 'capdoit[templates]'") from None
+        raise HostError(host, "host.template needs Jinja; to install it: pip install jinja2") from None
     return jinja2.Environment(
         loader=jinja2.FileSystemLoader([path.parent, "."]),
         undefined=jinja2.StrictUndefined,

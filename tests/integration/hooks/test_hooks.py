@@ -280,3 +280,17 @@ def test_a_packaged_recipe_that_cannot_be_imported_is_reported_with_its_package(
 
     assert "recipe odd of acme 1.2: cannot be loaded: ZeroDivisionError: division by zero" in done.out
     assert "Traceback" not in done.out
+
+
+def test_a_misspelled_argument_of_a_command_is_refused_with_the_right_one(project: Project) -> None:
+    write_hooks(
+        project,
+        """
+        @cap.after('updated')
+        def clean(host, release):
+            host.run('touch here', cdw=release.path)
+        """,
+    )
+    said = project.doit("deploy:production").failed().out
+    assert "TypeError: commands have no argument cdw=; did you mean cwd? (dodo.py:5)" in said
+    assert not (project.path / "here").exists()

@@ -142,7 +142,7 @@ def test_without_jinja_one_line_says_what_to_install(project: Project, tmp_path:
     write_template(project, "a\n")
     path = os.pathsep.join([str(tmp_path / "without"), os.environ.get("PYTHONPATH", "")])
     said = project.doit("deploy:production", env={"PYTHONPATH": path}).failed().out
-    assert ": host.template needs Jinja: pip install 'capdoit[templates]'\n" in said
+    assert ": host.template needs Jinja; to install it: pip install jinja2\n" in said
     assert "Traceback" not in said
 
 
