@@ -8,6 +8,7 @@ from typing import Any
 
 from capdoit.capistrano.project import CapistranoSetting
 from capdoit.sources import EnvironmentVariable
+from capdoit.url_credentials import find_url_passwords
 
 UNSET = re.compile(r"CAPDOIT_UNSET_(\w+)")  # export.rb puts it where a variable is required
 SECRET_NAME = re.compile(
@@ -36,6 +37,18 @@ def require_value(setting: CapistranoSetting) -> CapistranoSetting:
 def is_secret_name(name: str) -> bool:
     """Return whether a setting or variable of this name is probably a secret."""
     return bool(SECRET_NAME.search(name))
+
+
+def is_secret_text(value: Any, is_secret: bool) -> bool:
+    """Return whether a value is probably a secret.
+
+    Args:
+        value: the value.
+        is_secret: whether its name is that of a secret. In a URL, a password is one under any name.
+    """
+    if isinstance(value, str):
+        return is_secret or bool(find_url_passwords(value))
+    return is_secret and isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def name_variables(value: Any, variables: Mapping[str, str | None], defaults: Mapping[str, str] | None = None) -> Any:

@@ -5,7 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from capdoit.capistrano.environment_values import is_secret_name, name_variables
+from capdoit.capistrano.environment_values import (
+    CannotBeWrittenError,
+    is_secret_name,
+    is_secret_text,
+    name_variables,
+)
 from capdoit.capistrano.project import CapistranoSetting
 from capdoit.sources import EnvironmentVariable
 
@@ -14,10 +19,10 @@ def convert_own_value(setting: CapistranoSetting) -> Any:
     """Return the value of a setting, in which an environment variable replaces each text that looks like a secret.
 
     Raises:
-        CannotBeWrittenError: an environment variable is only a part of it.
+        CannotBeWrittenError: an environment variable is only a part of it, or a secret is an item of a list.
     """
     value = name_variables(setting.value, setting.variables, setting.defaults)
-    return _hide(setting.name, value, setting.name)
+    return _hide(value, setting.name, is_secret_name(setting.name))
 
 
 def find_hidden_variables(written: Any, setting: CapistranoSetting) -> list[str]:
@@ -25,14 +30,21 @@ def find_hidden_variables(written: Any, setting: CapistranoSetting) -> list[str]
     return [name for name in _list_variables(written) if name not in setting.variables]
 
 
-def _hide(name: str, value: Any, path: str) -> Any:
+def _hide(value: Any, path: str, is_secret: bool) -> Any:
     if isinstance(value, Mapping):
-        return {key: _hide(key, item, f"{path}_{key}") for key, item in value.items()}
+        return {key: _hide(item, f"{path}_{key}", is_secret or is_secret_name(key)) for key, item in value.items()}
     if isinstance(value, list):
-        return [_hide(name, item, path) if isinstance(item, Mapping) else item for item in value]
-    if isinstance(value, str) and is_secret_name(name):
+        return [_refuse_secret(_hide(item, path, is_secret)) for item in value]
+    if is_secret_text(value, is_secret):
         return EnvironmentVariable("".join(char if char.isalnum() else "_" for char in path).upper())
     return str(value) if isinstance(value, int) and value < 0 else value  # numbers in deploy.yml are not negative
+
+
+def _refuse_secret(item: Any) -> Any:
+    """Return an item of a list; raise CannotBeWrittenError for an environment variable, which no list can have."""
+    if isinstance(item, EnvironmentVariable):
+        raise CannotBeWrittenError("an item looks like a secret and is not written; let a hook read it")
+    return item
 
 
 def _list_variables(value: Any) -> list[str]:

@@ -11,6 +11,7 @@ from typing import Any
 from capdoit.capistrano.environment_values import (
     CannotBeWrittenError,
     is_secret_name,
+    is_secret_text,
     name_variables,
     require_value,
 )
@@ -187,9 +188,8 @@ def _as_variable(name: str, value: Any) -> Any:
     """Return the text of an environment variable; a secret comes from the operator's environment."""
     if isinstance(value, EnvironmentVariable):
         return value
-    if is_secret_name(name):
-        return EnvironmentVariable(name.upper())
-    return str(value).lower() if isinstance(value, bool) else str(value)
+    text = str(value).lower() if isinstance(value, bool) else str(value)
+    return EnvironmentVariable(name.upper()) if is_secret_text(text, is_secret_name(name)) else text
 
 
 def _clean_branch(setting: CapistranoSetting) -> Any:
@@ -201,7 +201,8 @@ def _clean_branch(setting: CapistranoSetting) -> Any:
 
 
 def _clean_url(setting: CapistranoSetting) -> Any:
-    return without_secrets(str(setting.value)) if not setting.variables else setting.value
+    named = name_variables(setting.value, setting.variables, setting.defaults)
+    return without_secrets(named) if isinstance(named, str) else named
 
 
 def _clean_number(setting: CapistranoSetting) -> Any:

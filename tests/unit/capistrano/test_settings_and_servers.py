@@ -55,6 +55,12 @@ def test_a_value_is_written_as_deploy_yml_needs_it(name: str, value: Any, expect
         ("db_password", "hush", "set the environment variable DB_PASSWORD"),
         ("slack", {"room": "a", "token": "hush"}, "set the environment variable SLACK_TOKEN"),
         ("default_env", {"API_TOKEN": "hush"}, "set the environment variable API_TOKEN"),
+        ("default_env", {"DATABASE_URL": "mysql://a:hush@db/a"}, "set the environment variable DATABASE_URL"),
+        ("database_url", "postgres://app:hush@db/shop", "set the environment variable DATABASE_URL"),
+        ("webhooks", ["https://chat.example.com/hush"], "an item looks like a secret and is not written"),
+        ("brokers", ["redis://:hush@db1", "redis://:hush@db2"], "an item looks like a secret"),
+        ("credentials", {"mail": {"login": "hush"}}, "set the environment variable CREDENTIALS_MAIL_LOGIN"),
+        ("api_tokens", [{"app": ["hush"]}], "an item looks like a secret"),
         ("repo_url", "https://ann:hush@git.example.com/a.git", "its password is not written"),
     ],
 )
@@ -79,6 +85,12 @@ def test_what_cannot_be_written_is_listed_with_its_line(name: str, value: Any, r
 def test_a_branch_is_asked_for_or_follows_what_is_checked_out(given: dict[str, Any], text: str) -> None:
     drafted = draft(CapistranoSetting(name="branch", place=HERE, **given))
     assert format_value(drafted.settings["branch"].value) == text
+
+
+def test_the_password_in_a_repo_url_is_not_written_if_a_variable_has_it() -> None:
+    url, variables = "https://ann:hush@git.example.com/a.git", {"GIT_PW": "hush"}
+    drafted = draft(CapistranoSetting(name="repo_url", value=url, place=HERE, variables=variables))
+    assert values_of(drafted)["repo_url"] == "https://ann@git.example.com/a.git"
 
 
 def test_settings_of_the_project_become_vars() -> None:
