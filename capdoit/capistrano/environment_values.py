@@ -11,6 +11,7 @@ from capdoit.sources import EnvironmentVariable
 from capdoit.url_credentials import find_url_passwords
 
 UNSET = re.compile(r"CAPDOIT_UNSET_(\w+)")  # export.rb puts it where a variable is required
+NEEDS_HOST = "CapdoitExport::NeedsHost: needs a host"  # export.rb says so
 SECRET_NAME = re.compile(
     r"secret|token|passw|passphrase|credential|webhook|api_?key|private_?key|access_?key|master_?key|(?:^|_)dsn$",
     re.IGNORECASE,
@@ -29,8 +30,10 @@ def require_value(setting: CapistranoSetting) -> CapistranoSetting:
     Raises:
         CannotBeWrittenError: its code failed.
     """
+    if setting.error == NEEDS_HOST:
+        raise CannotBeWrittenError("its value needs a host; find it out there, and write it yourself")
     if setting.error:
-        raise CannotBeWrittenError(f"it could not be evaluated: {setting.error.removeprefix('CapdoitExport::')}")
+        raise CannotBeWrittenError(f"it could not be evaluated: {setting.error}")
     return setting
 
 

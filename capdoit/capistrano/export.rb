@@ -12,6 +12,8 @@ require "set"
 
 module CapdoitExport
   NeedsHost = Class.new(StandardError)
+  # Methods that only a block of `on` has.
+  ON_HOSTS = %i[capture execute upload! download! within].freeze
   ROOT = File.join(Dir.pwd, "")
   # Frames of Capistrano and Ruby between a declaration and the file that makes it.
   INTERNAL = %r{#{Regexp.quote(__FILE__)}|/capistrano/(?:dsl|configuration|proc_helpers|upload_task)|/rake/
@@ -164,7 +166,7 @@ module CapdoitExport
     private
 
     def failure
-      @failure && text([@failure.class.name, @failure.message].uniq.join(": "))
+      @failure && describe(@failure)
     end
 
     def settings
@@ -186,8 +188,17 @@ module CapdoitExport
       [simple(@env.fetch(key)), nil]
     rescue Interrupt
       raise
+    rescue NameError => e
+      [nil, ON_HOSTS.include?(e.name) ? "#{NeedsHost}: needs a host" : describe(e)]
     rescue Exception => e # a lambda may do anything, also exit
-      [nil, text("#{e.class}: #{e.message}")]
+      [nil, describe(e)]
+    end
+
+    # Return class and message of an error, without the excerpt that Ruby adds to it.
+    def describe(error)
+      message = error.respond_to?(:original_message) ? error.original_message : error.message
+      message = message.lines.first.to_s if error.is_a?(NameError)
+      text([error.class.name, message.chomp].uniq.join(": "))
     end
 
     def environment(names)

@@ -23,7 +23,12 @@ class Omission:
     place: Place | None = None
 
     def __str__(self) -> str:
-        return f"{f'{self.place}: ' if self.place else ''}{self.what}: {self.why}"
+        return _join_lines(f"{f'{self.place}: ' if self.place else ''}{self.what}: {self.why}")
+
+
+def _join_lines(text: str) -> str:
+    """Return a text as one line: it becomes a comment, and Ruby's messages may have an excerpt on further lines."""
+    return " ".join(text.split())
 
 
 def join_reasons(*reasons: str) -> str:

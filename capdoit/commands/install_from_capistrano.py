@@ -131,7 +131,7 @@ def _finish(request: CommandRequest, conversion: Conversion, names: Sequence[str
         console.write(f"Settings that capdoit does not need: {join_names(conversion.not_needed)}.")
     try:
         console.write(check(), Tone.GOOD)
-    except (ConfigError, InvalidDodoFile) as error:
+    except (ConfigError, InvalidDodoFile, SyntaxError) as error:
         console.write(str(error), Tone.BAD)
         console.write("Next: correct these mistakes in the files, then run `doit list`.")
         return INVALID_PROJECT

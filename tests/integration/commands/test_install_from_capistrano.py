@@ -100,3 +100,18 @@ def test_mistakes_in_what_was_written_are_reported_with_their_lines(tmp_path: Pa
     assert "no repo_url, which transfer: git needs" in out
     assert "Next: correct these mistakes in the files" in out
     assert written(folder) >= {"deploy.yml", "dodo.py"}
+
+
+def test_an_error_of_ruby_with_an_excerpt_of_the_code_is_one_line_of_dodo_py(tmp_path: Path) -> None:
+    deploy = """
+set :kernel, -> { capture(:uname) }
+set :misspelled, -> { fetchh(:application) }
+set :poem, -> { raise "one\\ntwo" }
+"""
+    folder = write_project(tmp_path / "shop", deploy=deploy, production=ONE + "unknown.thing\n")
+    converted = convert(folder)
+    assert "set :kernel: its value needs a host; " in converted.out
+    assert "#   config/deploy.rb:5: set :misspelled: it could not be evaluated: NoMethodError: " in converted.dodo
+    assert "#   config/deploy.rb:6: set :poem: it could not be evaluated: RuntimeError: one two\n" in converted.dodo
+    assert "#   stage production: it could be loaded only in part: NameError: undefined local " in converted.dodo
+    assert converted.tasks()
