@@ -33,6 +33,7 @@ from capdoit.transfers import TRANSFERS
 
 FOR_HOOKS = {
     "name",
+    "vars",
     "roles",
     "deploy_to",
     "machine",
