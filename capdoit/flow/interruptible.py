@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 
+from capdoit.errors import Interrupted
 from capdoit.state.context import FlowContext
 
 
@@ -30,3 +31,8 @@ class Interruptible:
         if self._context:
             self._context.fleet.stop()
         return self._busy.locked()
+
+    def _raise_if_interrupted(self) -> None:
+        """Raise Interrupted if a signal came, perhaps before there was a fleet to stop."""
+        if self._signal:
+            raise Interrupted(self._signal)

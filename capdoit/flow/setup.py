@@ -62,6 +62,7 @@ class Setup(Interruptible):
             context = self._context = open_context(self._definition, self._variables, self._events, is_setup=True)
             try:
                 with closing(context.fleet):
+                    self._raise_if_interrupted()
                     sources = read_sources(context.request.stage)
                     context.emit(_setup_started(context))
                     _set_up(context, sources)

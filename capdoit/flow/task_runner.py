@@ -160,10 +160,6 @@ class TaskRunner(Interruptible):
         host = TerminalHost(prepare_host(context, self._task.hook, connection))
         call_function(context, self._task.hook, connection, [host], **values)
 
-    def _raise_if_interrupted(self) -> None:
-        if self._signal:
-            raise Interrupted(self._signal)
-
     # -- the end
 
     def _leave(self, context: FlowContext) -> None:

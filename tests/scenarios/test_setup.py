@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import signal
@@ -166,6 +167,22 @@ def test_a_setup_that_is_stopped_leaves_no_part_of_a_file_and_no_lock(
     env["PATH"] = before
     new.doit("setup:production", "wait=60", check=True)
     assert (new.shared("web1") / ".env").exists()
+
+
+@DETAIL
+def test_a_setup_that_is_stopped_while_a_command_names_its_hosts_touches_none(new: Project) -> None:
+    seconds, stage = unique_seconds(new), new.settings["stages"]["production"]
+    (new.path / "hosts.json").write_text(json.dumps(stage["hosts"]))
+    new.config(stages={"production": {**stage, "hosts": "HOSTS"}})
+    text = (new.path / "deploy.yml").read_text()
+    (new.path / "deploy.yml").write_text(text.replace('"HOSTS"', f'!cmd "sleep {seconds}; cat hosts.json"'))
+    with start_until_sleeping(new, seconds, 1, "setup:production") as process:
+        process.send_signal(signal.SIGTERM)
+        os.kill(find_sleeping(seconds)[0], signal.SIGKILL)
+        said = process.communicate(timeout=60)[0]
+    assert process.returncode == 1
+    assert "setup:production: interrupted by SIGTERM" in said
+    assert not (new.path / "hosts").exists()
 
 
 def test_a_missing_file_without_a_source_is_reported_after_the_others_were_uploaded(new: Project) -> None:
