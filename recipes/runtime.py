@@ -27,7 +27,8 @@ installs it:
 
 A version can be incomplete where the manager allows it (pyenv, rvm, nvm, fnm: 3.12 or 20): the newest installed one is
 used. The version `system` selects nothing. mise gets the release as a trusted directory and is not allowed to use the
-network. Its variables of `[env]` are given to hooks, too.
+network. Its variables of `[env]` are given to hooks, too. They may be secrets, so *** is shown instead of them
+everywhere, except directories and variables such as RAILS_ENV (all names that end in _ENV).
 
 A service has to select its version itself. In a systemd unit, for example:
 `ExecStart=/home/deploy/.rbenv/shims/bundle exec puma`, with `WorkingDirectory=/srv/shop/current`.
@@ -35,6 +36,7 @@ A service has to select its version itself. In a systemd unit, for example:
 
 from __future__ import annotations
 
+import base64
 import posixpath
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -112,8 +114,11 @@ def select(host: Host, release: Release, flow: Flow, options: Options) -> dict[s
     """Select the versions that the release asks for."""
     directory = posixpath.normpath(f"{release.path}/{options.directory}")
     command = ["sh", "-c", SCRIPT, "runtime", directory, flow.stage, *options.arguments()]
-    lines = host.capture(command, called="the versions that the release asks for cannot be selected").splitlines()
-    return {name: value for name, _, value in (line.partition("=") for line in lines)}
+    failure = "the versions that the release asks for cannot be selected"
+    lines = [line.split(" ") for line in host.capture(command, secret=True, called=failure).splitlines()]
+    values = {name: base64.b64decode(value).decode(errors="surrogateescape") for _, name, value in lines}
+    host.mask(*(values[name] for kind, name, _ in lines if kind == "secret"))
+    return values
 
 
 @runtime.before("updated", roles=lambda options: options.roles)

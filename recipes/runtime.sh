@@ -1,11 +1,11 @@
 # shellcheck shell=sh
 # Select the versions of languages that a release asks for, and print the environment variables that select them, a line
-# NAME=VALUE each. A version that is not installed is an error, with the command that installs it.
+# each: "open" or "secret", the name, and the value in base64. A version that is not installed is an error, with the command that installs it.
 # Arguments: the directory of the version files, the name of the stage, and three for each version manager: its name, its
 # directory (empty: where it usually is), and versions instead of those of the files, a line "TOOL VERSION" each.
 directory=$1 stage=$2
 shift 2
-names=
+names='' secret_names=''
 
 fail() {
     printf '%s\n' "$@" >&2
@@ -288,7 +288,8 @@ EOF
     fi
     variables=$(call_mise env --shell bash) || fail "mise cannot read the versions of the release"
     eval "$variables"
-    names="$names $(printf '%s\n' "$variables" | sed -n 's/^export \([A-Za-z_][A-Za-z0-9_]*\)=.*/\1/p')"
+    secret_names=$(printf '%s\n' "$variables" | sed -n 's/^export \([A-Za-z_][A-Za-z0-9_]*\)=.*/\1/p')
+    names="$names $secret_names"
 }
 
 # Set $mise to the program. Argument: the directory of the option.
@@ -306,6 +307,17 @@ call_mise() {
     MISE_OFFLINE=1 "$mise" --cd "$directory" "$@"
 }
 
+# Print "secret" for a variable of mise, which may come from a file .env, unless it is a directory or names an environment
+# such as production. Arguments: its name, its value.
+print_kind() {
+    case $1 in
+        PATH | MISE_* | *_ENV) echo open ;;
+        *)
+            if [ -d "$2" ] || ! printf '%s\n' "$secret_names" | grep -qx "$1"; then echo open; else echo secret; fi
+            ;;
+    esac
+}
+
 while [ "$#" != 0 ]; do
     manager=$1
     "use_$1" "$2" "$3"
@@ -313,5 +325,7 @@ while [ "$#" != 0 ]; do
 done
 # shellcheck disable=SC2086
 for name in $(printf '%s\n' $names | sort -u); do
-    eval "printf '%s=%s\n' \"\$name\" \"\$$name\""
+    value=
+    eval "value=\$$name"
+    printf '%s %s %s\n' "$(print_kind "$name" "$value")" "$name" "$(printf %s "$value" | base64 | tr -d '\n')"
 done

@@ -233,6 +233,10 @@ class Connection:
         """Return a text of a hook or host with every secret masked."""
         return self._events.redact(text)
 
+    def mask(self, secrets: Iterable[str]) -> None:
+        """Mask these texts from now on."""
+        self._events.redactor.add(secrets)
+
     def show(self, stream: str, lines: Sequence[str]) -> None:
         """Emit lines of the host's output, which may have colors."""
         self._events.emit(HostOutput(self.name, stream, tuple(lines)))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import IO, TYPE_CHECKING, Any
 
 from capdoit.errors import HostError
@@ -89,10 +90,24 @@ class Host:
         """
         self._connection.checked(self._request(command, options, show=self._connection.show))
 
-    def capture(self, command: Command, **options: Unpack[CommandOptions]) -> str:
-        """Run a command and return its stdout unchanged; arguments and errors as in `run`."""
+    def capture(self, command: Command, *, secret: bool = False, **options: Unpack[CommandOptions]) -> str:
+        """Run a command and return its stdout unchanged; other arguments and errors as in `run`.
+
+        Args:
+            command: a line for sh, or a list of words.
+            secret: leave its stdout out of the log; to mask values in it from then on, call `mask`.
+            **options: as in `run`.
+        """
         request = self._request(command, options, capture=True, show=self._connection.show)
-        return self._connection.checked(request).text
+        return self._connection.checked(replace(request, is_secret=secret)).text
+
+    def mask(self, *secrets: str) -> None:
+        """Show ``***`` instead of these texts from now on, in output, logs, reports and journals.
+
+        Args:
+            *secrets: texts, such as values that a command has printed; one that is shorter than 4 characters is shown.
+        """
+        self._connection.mask(secrets)
 
     def test(self, command: Command, **options: Unpack[CommandOptions]) -> bool:
         """Run a command and return True if its exit status is 0; its output is not shown. Arguments as in `run`.

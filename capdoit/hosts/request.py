@@ -35,6 +35,7 @@ class Request:
         command: name for messages; default is the script's name.
         timeout: seconds after which the script is stopped; None for no limit.
         timeout_message: text of the error after the timeout, if a deadline set it.
+        is_secret: stdout is left out of the log.
         progress: called with the bytes sent and their total while ``source`` is sent, at most ten times a second.
     """
 
@@ -47,6 +48,7 @@ class Request:
     timeout: float | None = None
     command: str = ""
     timeout_message: str = ""
+    is_secret: bool = False
     progress: Progress | None = None
 
     @property

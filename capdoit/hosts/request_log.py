@@ -12,6 +12,7 @@ from capdoit.event_bus import EventBus
 from capdoit.events import LONGEST_LOGGED_OUTPUT, RequestAnswered, RequestFailed, RequestSent
 from capdoit.hosts.request import Answer, Request
 from capdoit.text import cut, get_first_line
+from capdoit.url_credentials import MASK
 
 
 class RequestLog:
@@ -49,7 +50,7 @@ class RequestLog:
             self._answered(request, answer, time.monotonic() - began)
 
     def _answered(self, request: Request, answer: Answer, seconds: float) -> None:
-        output = cut(self._events.redact(answer.text), LONGEST_LOGGED_OUTPUT)
+        output = MASK if request.is_secret else cut(self._events.redact(answer.text), LONGEST_LOGGED_OUTPUT)
         self._events.emit(RequestAnswered(self._host, request.name, answer.status, seconds, output))
 
 

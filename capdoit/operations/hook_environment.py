@@ -14,6 +14,9 @@ from capdoit.hosts.host import Host
 from capdoit.script import NAME
 from capdoit.state.context import FlowContext
 from capdoit.state.hook_arguments import flow_argument
+from capdoit.text import cut, make_printable
+
+LONGEST_NAME = 40  # characters of a wrong name in a message
 
 
 def host_argument(context: FlowContext, connection: Connection, release: Release) -> Host:
@@ -69,9 +72,17 @@ def _ask(context: FlowContext, connection: Connection, release: Release, functio
 def _check_variables(hook: Hook, answer: Any) -> Mapping[str, str]:
     """Return the answer of a function; None counts as no variables."""
     found = {} if answer is None else answer
-    is_valid = isinstance(found, Mapping) and all(
-        isinstance(name, str) and NAME.fullmatch(name) and isinstance(value, str) for name, value in found.items()
-    )
-    if not is_valid:
-        raise ConfigError(f"{hook.location}: {hook.name} returned {answer!r}, expected texts by the names of variables")
+    if wrong := _describe_wrong(found):
+        raise ConfigError(f"{hook.location}: {hook.name} returned {wrong}, expected texts by the names of variables")
     return dict(found)
+
+
+def _describe_wrong(answer: Any) -> str:
+    """Describe what is wrong with an answer, without its values, which may be secret; empty if it is right."""
+    if not isinstance(answer, Mapping):
+        return f"a {type(answer).__name__}"
+    names = [name for name in answer if not (isinstance(name, str) and NAME.fullmatch(name))]
+    if names:
+        return f"the name {cut(make_printable(str(names[0])), LONGEST_NAME)!r}"
+    kinds = (f"{name}: {type(value).__name__}" for name, value in answer.items() if not isinstance(value, str))
+    return next(kinds, "")

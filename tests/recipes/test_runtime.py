@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import os
 import re
 from collections.abc import Mapping
@@ -285,3 +286,36 @@ def test_the_usual_place_and_the_variable_of_the_host_are_found(stage: Stages, t
     shop.project.config()
     assert output_of(shop.deploy().ok(), "runtime.check")[0].startswith(f"{tmp_path}/other/versions/")
     assert "RBENV_ROOT" not in os.environ
+
+
+MISE = """#!/bin/sh
+case "$*" in *' env '*) cat "$2/exports" ;; esac
+"""
+EXPORTS = """export PATH='/opt/node/bin:/usr/bin:/bin'
+export RAILS_ENV='production'
+export DATABASE_KEY='line one
+k3y of line two'
+"""
+
+
+def test_the_values_of_mise_reach_hooks_and_are_masked_everywhere(stage: Stages, tmp_path: Path) -> None:
+    program = tmp_path / "mise"
+    program.write_text(MISE)
+    program.chmod(0o755)
+    say = """
+@cap.after("published")
+def say(host):
+    host.run('echo "$RAILS_ENV"; echo "$DATABASE_KEY" | wc -l; echo "$DATABASE_KEY" | tail -n 1')
+    host.run('exit 3')
+"""
+    recipes = {"runtime": {"managers": ["mise"], "directories": {"mise": str(tmp_path)}}}
+    shop = stage(hosts=1, recipes=recipes, dodo=say, files={"exports": EXPORTS})
+    done = shop.deploy().failed()
+    assert output_of(done, "say") == ["production", "2", "***"]
+    written = [path for path in (shop.project.path / "log").rglob("*") if path.is_file()]
+    journals = [path for path in (shop.host().deploy_to / ".capdoit").rglob("*") if path.is_file()]
+    assert written
+    assert journals
+    assert not [path for path in (*written, *journals) if b"k3y of" in path.read_bytes()]
+    encoded = base64.b64encode(b"line one\nk3y of line two")
+    assert not [path for path in written if encoded in path.read_bytes()]

@@ -69,7 +69,7 @@ def test_mise_selects_the_tools_and_the_variables_of_each_release(stage: Stages,
     installs = Path(shop.project.path).parent / "home/.local/share/mise/installs/node"
     for version in ("20.1.0", "22.4.0"):
         link_program(installs / version / "bin/node")
-    expected = ["2", f"{installs}/20.1.0/bin/node", "hello there", "20.1.0"]
+    expected = ["2", f"{installs}/20.1.0/bin/node", "***", "20.1.0"]
     assert output_of(shop.deploy().ok(), "say") == expected
     shop.commit({"mise.toml": '[tools]\nnode = "22.4"\n'})
     assert output_of(shop.deploy().ok(), "say") == ["2", f"{installs}/22.4.0/bin/node", "", "22.4.0"]

@@ -162,11 +162,13 @@ def test_a_function_that_fails_stops_the_deploy_before_the_publish(stage: Stages
 
 
 @pytest.mark.extended("detail")
-@pytest.mark.parametrize("answer", ["['RUBY']", "{'A B': 'x'}", "{'RUBY': 3}", "'RUBY=3'"])
+@pytest.mark.parametrize("answer", ["['RUBY']", "{'A B': 'hush'}", "{'RUBY': 3}", "'RUBY=hush'"])
 def test_an_answer_that_is_no_variables_is_refused_with_its_place(stage: Stages, answer: str) -> None:
     shop = with_versions(stage, f"@cap.environment()\ndef wrong():\n    return {answer}\n" + HOOKS)
     done = shop.deploy().failed()
     assert "dodo.py:3: wrong returned" in done.out
+    written = [path.read_text() for path in (shop.project.path / "log").rglob("*") if path.is_file()]
+    assert "hush" not in done.out + "".join(written)
     assert "expected texts by the names of variables" in done.out
     assert "Traceback" not in done.out
 
