@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
+from functools import partial
 
 from capdoit.text import make_printable
 from capdoit.url_credentials import MASK
@@ -17,6 +18,22 @@ KEY = re.compile(
     r"""\s*(?:-\s+)?(?:export\s+)?(?P<key>(?P<quote>["']?)[A-Za-z_][\w.-]{0,63}(?P=quote))"""
     r"""(?P<mark>\s*(?:=>|=|:(?=\s|$))\s*)(?P<value>.*)"""
 )
+BLOCK = re.compile(r"(?P<indent>\s*)(?:-\s+)*(?:\S.*:\s+)?(?:[&!]\S*\s+)*[|>][-+\d]*(?:\s+#.*)?\s*")  # of YAML
+QUOTED = re.compile(r"""(?P<quote>["'])(?:\\.|(?!(?P=quote))[^\\])*(?P=quote)(?=[\s,;)\]}]|$)""")
+ESCAPED = re.compile(r"\\.")
+
+
+@dataclass(frozen=True)
+class OpenValue:
+    """A value that goes on in the next lines.
+
+    Attributes:
+        ends_with: tells whether a line is its last.
+        ends_before: tells whether a line comes after it.
+    """
+
+    ends_with: Callable[[str], bool] = lambda _: False
+    ends_before: Callable[[str], bool] = lambda _: False
 
 
 @dataclass(frozen=True)
@@ -79,14 +96,15 @@ def _changes(removed: Sequence[MaskedLine], added: Sequence[MaskedLine]) -> Iter
 
 def _mask_lines(text: str) -> list[MaskedLine]:
     """Return the lines of a text with everything but their keys masked. A value may have several lines."""
-    lines, end_of_value = [], ""
+    lines: list[MaskedLine] = []
+    value: OpenValue | None = None
     for raw in text.split("\n"):
-        if end_of_value:
+        if value and not value.ends_before(raw):
             lines.append(MaskedLine(raw, "", MASK))
-            end_of_value = "" if end_of_value in raw else end_of_value
+            value = None if value.ends_with(raw) else value
         else:
             lines.append(_mask_line(raw))
-            end_of_value = _find_end_of_value(raw)
+            value = _find_open_value(raw)
     return lines
 
 
@@ -99,11 +117,23 @@ def _mask_line(raw: str) -> MaskedLine:
     return MaskedLine(raw, key, f"{key}{mark}{MASK if found['value'] else ''}".rstrip())
 
 
-def _find_end_of_value(raw: str) -> str:
-    """Return the text in the last line of the value that begins in a line; empty if it ends there."""
+def _find_open_value(raw: str) -> OpenValue | None:
+    """Return the value that begins in a line and goes on in the next; None if there is none."""
     if "-----BEGIN" in raw and "-----END" not in raw:
-        return "-----END"
+        return OpenValue(ends_with=lambda line: "-----END" in line)
+    if block := BLOCK.fullmatch(raw):
+        return OpenValue(ends_before=partial(_is_outside, len(block["indent"])))
     found = KEY.fullmatch(raw.rstrip())
     value = found["value"] if found else ""
-    is_open = value[:1] in ('"', "'") and value[:1] not in value[1:]
-    return value[:1] if is_open else ""
+    if value[:1] in ('"', "'") and not QUOTED.match(value) and _has_odd_quotes(value[0], value):
+        return OpenValue(ends_with=partial(_has_odd_quotes, value[0]))
+    return None
+
+
+def _is_outside(indent: int, line: str) -> bool:
+    """Return whether a line is not deeper than a block scalar's key. Blank lines belong to the block."""
+    return bool(line.strip()) and len(line) - len(line.lstrip()) <= indent
+
+
+def _has_odd_quotes(quote: str, text: str) -> bool:
+    return ESCAPED.sub("", text).count(quote) % 2 == 1

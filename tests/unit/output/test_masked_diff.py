@@ -48,6 +48,34 @@ def test_a_value_of_several_lines_is_masked_completely() -> None:
     assert diff("NEXT=1\n", "TEXT='a\nb=c\n'\nNEXT=1\n")[1:] == ["+TEXT=***", "+***", "+***", " NEXT=***"]
 
 
+@pytest.mark.parametrize(
+    "value",
+    [
+        *(
+            "key: |\n  hunter2: x\n\n  hunter2=x",
+            "a: !b >-  # why\n  hunter2: x",
+            "- |\n  hunter2: x",
+            "- b: |2\n    hunter2: x",
+        ),
+        *(
+            'P="a\\"b\nhunter2=x\n"',
+            "P: 'it''s\n  hunter2: x'",
+            "P='a\\'b\nhunter2 => x'",
+            'P="a""b\n hunter2=x""\nhunter2=x"',
+        ),
+    ],
+)
+def test_the_lines_of_a_block_of_yaml_or_of_a_text_with_quotes_are_no_keys(value: str) -> None:
+    lines = diff("", f"{value}\nNEXT=1")
+    assert lines[-1] == "+NEXT=***"
+    assert "hunter2" not in "".join(lines)
+
+
+def test_a_value_that_ends_in_its_line_hides_no_key() -> None:
+    values = ("'a' # it's", '"a\\\\"', "'a''b',", '"a";', "a|", "> x")
+    assert diff("", "\n".join(f"P={value}\n  Q=1" for value in values)).count("+Q=***") == len(values)
+
+
 def test_the_end_of_the_last_line_is_a_difference() -> None:
     assert diff("A=1", "A=1\n") == ["@@ -1,1 +1,2 @@", " A=***", "+"]
 
