@@ -72,7 +72,8 @@ def name_variables(value: Any, variables: Mapping[str, str | None], defaults: Ma
     if value is None and len(unset) == 1:
         return EnvironmentVariable(unset[0])
     if isinstance(value, str):
-        return _name_in_text(value, variables)
+        contents = {name: text or (defaults or {}).get(name) for name, text in variables.items()}
+        return _name_in_text(value, contents)
     if isinstance(value, Mapping):
         return {key: _name_in_mapping(key, item, variables, unset) for key, item in value.items()}
     if isinstance(value, list):

@@ -17,7 +17,7 @@ from capdoit.capistrano.environment_values import (
 )
 from capdoit.capistrano.own_settings import convert_own_value, find_hidden_variables
 from capdoit.capistrano.project import CapistranoSetting, CapistranoStage
-from capdoit.capistrano.report import Omission
+from capdoit.capistrano.report import Omission, join_reasons
 from capdoit.capistrano.ssh_options import convert_ssh_options
 from capdoit.config.readers import APPLICATION, UMASK
 from capdoit.controller_command import CurrentBranch
@@ -25,13 +25,15 @@ from capdoit.layout import is_inside
 from capdoit.questions import Question
 from capdoit.script import NAME
 from capdoit.sources import EnvironmentVariable
-from capdoit.url_credentials import find_url_passwords, without_secrets
+from capdoit.url_credentials import find_url_passwords
 
 # Settings with an equal name and meaning, in the order in which deploy.yml has them.
 SAME = (
     "application", "deploy_to", "repo_url", "branch", "repo_tree", "keep_releases", "linked_files", "linked_dirs",
     "default_env",
 )  # fmt: skip
+# A setting without which deploy.yml cannot be loaded: where its value is not written, a variable has it.
+NEEDED = {"repo_url": EnvironmentVariable("REPO_URL")}
 SSH = ("ssh_options", "connection_timeout")
 FIXED_LAYOUT = "the directories on hosts have fixed names; rename them on the hosts before the first deploy"
 # Settings that have no equal here, and what to do.
@@ -105,9 +107,6 @@ def convert_settings(stage: CapistranoStage, used: Collection[str]) -> StageDraf
         if setting.name not in (*SAME, *SSH, *used) and setting.place:
             _take_other(setting, draft)
     _drop_nested_links(draft, stage)
-    if find_url_passwords(str(stage.value("repo_url", ""))):
-        why = "its password is not written; write repo_url: !env NAME, with the URL in that variable"
-        draft.omissions.append(Omission("set :repo_url", why, stage.settings["repo_url"].place))
     _take_ssh_options(stage, draft)
     _take_umask(stage, draft)
     draft.omissions += _find_sshkit_settings(stage)
@@ -128,7 +127,11 @@ def _take(
         elif setting.value in (None, ""):
             draft.omissions.append(Omission(f"set :{setting.name}", "its value is empty", setting.place))
     except CannotBeWrittenError as error:
-        draft.omissions.append(Omission(f"set :{setting.name}", str(error), setting.place))
+        needed = NEEDED.get(setting.name)
+        if needed:
+            settings[setting.name] = Written(needed, f"FILL IN: set this environment variable, or write {setting.name}")
+        advice = f"set the environment variable {needed.variable} to its value" if needed else ""
+        draft.omissions.append(Omission(f"set :{setting.name}", join_reasons(str(error), advice), setting.place))
 
 
 def _refuse_objects(value: Any) -> Any:
@@ -201,8 +204,12 @@ def _clean_branch(setting: CapistranoSetting) -> Any:
 
 
 def _clean_url(setting: CapistranoSetting) -> Any:
+    """Return the URL of the repository; raise CannotBeWrittenError if deploy.yml would have its password."""
     named = name_variables(setting.value, setting.variables, setting.defaults)
-    return without_secrets(named) if isinstance(named, str) else named
+    text = named.default if isinstance(named, EnvironmentVariable) else named
+    if find_url_passwords(str(text)):
+        raise CannotBeWrittenError("its password is not written")
+    return named
 
 
 def _clean_number(setting: CapistranoSetting) -> Any:

@@ -115,3 +115,25 @@ set :poem, -> { raise "one\\ntwo" }
     assert "#   config/deploy.rb:6: set :poem: it could not be evaluated: RuntimeError: one two\n" in converted.dodo
     assert "#   stage production: it could be loaded only in part: NameError: undefined local " in converted.dodo
     assert converted.tasks()
+
+
+@pytest.mark.parametrize(
+    ("url", "env"),
+    [
+        ("https://ci:#{ENV.fetch('CI_TOKEN', 'tok12345')}@git.example.com/shop.git", {}),
+        *further(
+            ("https://ci:#{ENV.fetch('CI_TOKEN', 'tok12345')}@git.example.com/shop.git", {"CI_TOKEN": "tok12345"}),
+            ("https://ci:tok12345@git.example.com/shop.git", {}),
+            ("https://ci:#{ENV['CI_TOKEN'] || 'tok12345'}@git.example.com/shop.git", {"CI_TOKEN": "tok123456"}),
+            ("#{ENV['REPOSITORY'] || 'https://ci:tok12345@git.example.com/shop.git'}", {}),
+        ),
+    ],
+)
+def test_a_repository_url_with_a_password_is_taken_from_a_variable(
+    tmp_path: Path, url: str, env: dict[str, str]
+) -> None:
+    converted = convert(write_project(tmp_path / "shop", deploy=f'set :repo_url, "{url}"\n', production=ONE), env=env)
+    assert "\nrepo_url: !env REPO_URL  # FILL IN: " in converted.deploy
+    assert "set :repo_url: " in converted.out
+    assert "set the environment variable REPO_URL to its value" in converted.out
+    assert "tok1234" not in converted.deploy + converted.out
