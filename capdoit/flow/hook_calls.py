@@ -14,7 +14,7 @@ from capdoit.hosts.host import Host
 from capdoit.operations.hook_environment import host_argument, last_host_argument
 from capdoit.sequence import FlowTask
 from capdoit.state.context import FlowContext
-from capdoit.state.hook_arguments import flow_argument, release_argument
+from capdoit.state.hook_arguments import flow_argument, live_release_argument, release_argument
 from capdoit.text import get_first_line, join_names, make_printable
 
 
@@ -79,10 +79,16 @@ def _pause(context: FlowContext, hook: Hook, waiting: Sequence[str], group: Sequ
 
 
 def prepare_host(context: FlowContext, hook: Hook, connection: Connection) -> Host:
-    """Return the host for a hook; the environment of a hook without a host is not asked for."""
-    if not {"host", "hosts"} & hook.arguments:
+    """Return the host for a hook; the environment of a hook without a host is not asked for.
+
+    A hook that reverts runs the code of the live release, so it gets the environment of that one.
+    """
+    if not hook.runs_on_hosts:
         return connection.host
-    return host_argument(context, connection, release_argument(context, connection))
+    target = release_argument(context, connection)
+    if not hook.reverts:
+        return host_argument(context, connection, target)
+    return host_argument(context, connection, live_release_argument(context, connection)).with_env({}, release=target)
 
 
 def call_function(

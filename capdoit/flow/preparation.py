@@ -228,7 +228,7 @@ def _reveal_secrets_of_hooks(definition: FlowDefinition, request: FlowRequest, e
         with suppress(ConfigError):
             reveal_secrets([secret], events)
     for host in request.stage.hosts:
-        users = [hook.name for hook in hooks if hook.accepts_roles(host.roles)]
+        users = [hook.name for hook in hooks if hook.runs_on_hosts and hook.accepts_roles(host.roles)]
         if users:
             _reveal_for_hooks(host.secrets, users, events, may_skip=not request.on_demand)
 

@@ -84,6 +84,11 @@ class Hook:
         return set(inspect.signature(self.function).parameters)
 
     @property
+    def runs_on_hosts(self) -> bool:
+        """True if it gets a host, so that it can run commands there."""
+        return bool({"host", "hosts"} & self.arguments)
+
+    @property
     def reverts(self) -> bool:
         """True if it reverts what the rollback target does not know, such as migrations: it names ``unknown``."""
         return "unknown" in self.arguments

@@ -16,7 +16,7 @@ from capdoit.hosts.request import Request
 from capdoit.operations.hook_environment import host_argument
 from capdoit.records.journal import Note
 from capdoit.state.context import FlowContext
-from capdoit.state.hook_arguments import flow_argument, release_argument
+from capdoit.state.hook_arguments import flow_argument, live_release_argument, release_argument
 from capdoit.text import join_names, make_printable
 
 LOOK_TIMEOUT_SECONDS = 20.0  # of a probe after a failure
@@ -64,7 +64,7 @@ def find_reverted(context: FlowContext) -> None:
         if connection and check.probe and {*context.decision.reverts.get(check.recipe, ())} == {*reverting}:
             probe = replace(check.probe, timeout_seconds=LOOK_TIMEOUT_SECONDS)
             with suppress(CapdoitError):
-                now = _call(context, connection, probe, _live_release(context, connection))
+                now = _call(context, connection, probe, live_release_argument(context, connection))
                 context.emit(RevertFinished(tuple(name for name in reverting if name not in now)))
 
 
@@ -113,7 +113,7 @@ def _is_lost(outcome: Outcome[Any]) -> bool:
 
 
 def _names_unknown_to_target(context: FlowContext, connection: Connection, check: RollbackCheck) -> tuple[str, ...]:
-    now = _call(context, connection, check.probe, _live_release(context, connection)) if check.probe else ()
+    now = _call(context, connection, check.probe, live_release_argument(context, connection)) if check.probe else ()
     recorded = _recorded_names(context, check) if check.probe else None
     if check.guard:
         target = release_argument(context, connection)
@@ -126,13 +126,6 @@ def _recorded_names(context: FlowContext, check: RollbackCheck) -> tuple[str, ..
     notes = context.fleet.all(lambda connection: read_note(connection, context.decision.release_on(connection.name)))
     probes = [note.probes for note in notes.values() if isinstance(note, Note)]
     return next((found[check.recipe] for found in probes if check.recipe in found), None)
-
-
-def _live_release(context: FlowContext, connection: Connection) -> Release:
-    """Return the live release: only its code knows everything that is there."""
-    target = release_argument(context, connection)
-    live = target.left or target.name
-    return Release(live, target.beside(live), "", target.previous)
 
 
 def _accept_or_refuse(

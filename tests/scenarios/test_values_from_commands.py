@@ -71,6 +71,14 @@ def test_a_rollback_needs_no_command_that_it_does_not_use(project: Project) -> N
     assert project.current("web1") == first
 
 
+def test_a_rollback_with_a_hook_that_runs_no_command_on_hosts_needs_no_secret_of_hosts(project: Project) -> None:
+    first, _ = deploy(project), deploy(project)
+    write_settings(project, f"default_env: {{TOKEN: {FAILING}}}, ")
+    write_hooks(project, '@cap.after("published")\ndef tell(flow):\n    flow.warn("told")\n')
+    assert "told" in project.doit("rollback:production", check=True).out
+    assert project.current("web1") == first
+
+
 def test_a_rollback_whose_hook_uses_a_failing_command_names_the_hook(project: Project) -> None:
     deploy(project)
     live = deploy(project)

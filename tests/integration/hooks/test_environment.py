@@ -77,6 +77,30 @@ def look(host):
     assert back.index("| probe: 3.3\n") < back.index("| guard: 3.2\n"), "the probe asks the release that is live"
 
 
+def test_migrations_are_reverted_with_the_variables_of_the_release_whose_code_reverts_them(stage: Stages) -> None:
+    shop = with_versions(stage, NAMED, recipes={"db": {}})
+    shop.recipe(
+        "db",
+        """
+from capdoit import Recipe
+db = Recipe("db")
+
+@db.probe()
+def now(host, release):
+    return host.capture(["cat", ".ruby-version"], cwd=release.path)
+
+@db.back()
+def revert(host, release, unknown):
+    host.run(f'echo "{release.name} lacks {unknown[0]}, reverted with $RUBY"')
+""",
+    )
+    shop.deploy().ok()
+    first = shop.live
+    shop.commit({".ruby-version": "3.3\n"})
+    shop.deploy().ok()
+    assert f"| {first} lacks 3.3, reverted with 3.3\n" in shop.rollback("migrations=back").ok().out
+
+
 @pytest.mark.extended("detail")
 def test_a_hook_on_its_own_and_a_hook_on_failure_have_the_variables(stage: Stages) -> None:
     failing = """
