@@ -86,7 +86,7 @@ def _set_up(context: FlowContext, sources: Sequence[LinkedSource]) -> None:
     context.executor.preview(partial(_warn_of_locks, context))
     missing = _refuse_other_problems(context)
     states: States = context.fleet.all(partial(compare_linked_files, sources=sources)) if sources else {}
-    _refuse_obstacles(states)
+    _refuse_obstacles(states, context.request.variables.overwrite)
     uploads = _choose_uploads(states, context.request.variables.overwrite)
     _upload(context, uploads)
     kept = {
@@ -129,20 +129,25 @@ def _refuse_other_problems(context: FlowContext) -> list[Problem]:
     return [problem for problem in certain if problem.remedy != setup_command(stage)]
 
 
-def _refuse_obstacles(states: States) -> None:
+def _refuse_obstacles(states: States, overwrite: bool) -> None:
     """Refuse linked files that can neither be compared nor replaced.
 
     Raises:
         NotReady: names each of them.
     """
     problems = [
-        Problem(f"shared/{make_printable(state.source.path)} {state.obstacle}: move it away", host)
+        Problem(f"shared/{make_printable(state.source.path)} {obstacle}: move it away", host)
         for host, found in states.items()
         for state in found
-        if state.obstacle
+        if (obstacle := state.obstacle or (_find_symlink(state) if overwrite else ""))
     ]
     if problems:
         raise NotReady(*problems)
+
+
+def _find_symlink(state: LinkedFileState) -> str:
+    """Return why a file that differs cannot be replaced: a symlink leads to it. Empty if it can."""
+    return "is a symlink" if state.is_symlink and state.is_different else ""
 
 
 def _choose_uploads(states: States, overwrite: bool) -> States:
@@ -176,7 +181,7 @@ def _report_differences(context: FlowContext, kept: States) -> None:
     for state, names in _hosts_by_state(kept).items():
         source = state.source
         asked = [connection for connection in context.fleet.release_connections if connection.name in names]
-        found = context.fleet.all(partial(_differences, source), asked)
+        found = context.fleet.all(partial(_differences, state), asked)
         for lines in dict.fromkeys(found.values()):
             alike = tuple(host for host, own in found.items() if own == lines)
             context.emit(LinkedFileDiffers(make_printable(source.path), _name(source), alike, lines, command))
@@ -190,8 +195,12 @@ def _hosts_by_state(states: States) -> dict[LinkedFileState, tuple[str, ...]]:
     return hosts
 
 
-def _differences(source: LinkedSource, connection: Connection) -> tuple[str, ...]:
-    return tuple(describe_differences(read_linked_file(connection, source.path), source.content))
+def _differences(state: LinkedFileState, connection: Connection) -> tuple[str, ...]:
+    modes = [state.mode_difference] if state.mode_difference else []
+    if state.has_content:
+        return tuple(modes)
+    there = read_linked_file(connection, state.source.path)
+    return (*modes, *describe_differences(there, state.source.content))
 
 
 def _name(source: LinkedSource) -> str:

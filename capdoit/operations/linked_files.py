@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +14,10 @@ from capdoit.errors import ConfigError
 from capdoit.hosts.connection import Connection
 from capdoit.hosts.request import Request
 
-ABSENT, CHECKSUM = "absent", "sha256 "  # the answers of linked_files_compare.sh; any other is a reason
+# The answers of linked_files_compare.sh; any other is a reason.
+ABSENT = "absent"
+FOUND = re.compile(r"(?P<kind>file|symlink) (?P<mode>[0-7]{1,5}) (?P<checksum>[0-9a-f]{64})")
+PERMISSIONS = 0o777
 
 
 @dataclass(frozen=True)
@@ -24,11 +28,13 @@ class LinkedSource:
         path: the path of the linked file below ``shared``.
         file: the file on the controller.
         content: its content.
+        mode: its permissions.
     """
 
     path: str
     file: Path
     content: bytes
+    mode: int
 
     @property
     def checksum(self) -> str:
@@ -43,19 +49,29 @@ class LinkedFileState:
     Attributes:
         source: the file that it is compared with.
         is_absent: whether the host lacks it.
-        is_equal: whether it has the content of the source.
+        has_content: whether it has the content of the source.
+        mode: its permissions, or those of the file that it leads to.
+        is_symlink: whether it is a symlink to a file, which no upload replaces.
         obstacle: why it can neither be compared nor replaced: ``is not a file``; empty for none.
     """
 
     source: LinkedSource
-    is_absent: bool
-    is_equal: bool
-    obstacle: str
+    is_absent: bool = False
+    has_content: bool = False
+    mode: int = 0
+    is_symlink: bool = False
+    obstacle: str = ""
 
     @property
     def is_different(self) -> bool:
-        """True if it is a file with another content."""
-        return not (self.is_absent or self.is_equal or self.obstacle)
+        """True if it is a file with another content or another mode."""
+        is_equal = self.has_content and not self.mode_difference
+        return not (self.is_absent or is_equal or self.obstacle)
+
+    @property
+    def mode_difference(self) -> str:
+        """The two modes if they differ: ``mode 644 there, 600 here``."""
+        return f"mode {self.mode:o} there, {self.source.mode:o} here" if self.mode != self.source.mode else ""
 
 
 def read_sources(stage: Stage) -> list[LinkedSource]:
@@ -67,7 +83,7 @@ def read_sources(stage: Stage) -> list[LinkedSource]:
     sources, mistakes = [], []
     for path, file in stage.linked_sources.items():
         try:
-            sources.append(LinkedSource(path, file, file.read_bytes()))
+            sources.append(LinkedSource(path, file, file.read_bytes(), file.stat().st_mode & PERMISSIONS))
         except OSError as error:
             mistakes.append(f"linked_files in deploy.yml: {path}: {file}: {error.strerror}; nothing was done")
     if mistakes:
@@ -109,6 +125,13 @@ def read_linked_file(connection: Connection, path: str) -> bytes:
 
 
 def _state(source: LinkedSource, answer: str) -> LinkedFileState:
-    is_absent, is_file = answer == ABSENT, answer.startswith(CHECKSUM)
-    is_equal = answer == f"{CHECKSUM}{source.checksum}"
-    return LinkedFileState(source, is_absent, is_equal, "" if is_absent or is_file else answer)
+    found = FOUND.fullmatch(answer)
+    if not found:
+        is_absent = answer == ABSENT
+        return LinkedFileState(source, is_absent=is_absent, obstacle="" if is_absent else answer)
+    return LinkedFileState(
+        source,
+        has_content=found["checksum"] == source.checksum,
+        mode=int(found["mode"], 8) & PERMISSIONS,
+        is_symlink=found["kind"] == "symlink",
+    )

@@ -1,6 +1,6 @@
 # shellcheck shell=sh
-# Print the state of some files in shared, a line each: absent, the checksum, or why the file cannot be compared. Print
-# nothing if there is no shared.
+# Print the state of some files in shared, a line each: absent; kind, mode and checksum; or why the file cannot be
+# compared. Print nothing if there is no shared.
 # Given: deploy_to paths
 unset CDPATH
 cd "$deploy_to/shared" 2>/dev/null || exit 0
@@ -12,8 +12,10 @@ for path; do
         echo absent
     elif [ ! -f "$path" ]; then
         echo 'is not a file'
-    elif checksum=$(sha256sum 2>/dev/null <"$path"); then
-        echo "sha256 ${checksum%% *}"
+    elif checksum=$(sha256sum 2>/dev/null <"$path") && mode=$(stat -Lc %a "./$path"); then
+        kind='file'
+        [ ! -L "$path" ] || kind='symlink'
+        echo "$kind $mode ${checksum%% *}"
     else
         echo 'cannot be read'
     fi

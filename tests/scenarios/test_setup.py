@@ -109,6 +109,31 @@ def test_a_file_that_differs_stays_and_is_compared_without_its_values(new: Proje
     assert not any(secret in shown for secret in (SECRET, "an0therSecret", "s0me"))
 
 
+def test_a_file_with_another_mode_differs(new: Project) -> None:
+    new.doit("setup:production", check=True)
+    place = new.shared("web2") / ".env"
+    place.chmod(0o644)
+    said = new.doit("setup:production", check=True).out
+    assert "warning: web2: shared/.env differs from .env.production, and stays as it is:" in said
+    assert "  mode 644 there, 640 here\n" in said
+    new.doit("setup:production", "overwrite=yes", check=True)
+    assert mode_of(place) == 0o640
+
+
+@DETAIL
+def test_a_symlink_to_a_file_may_stay_and_is_not_replaced(new: Project, tmp_path: Path) -> None:
+    new.doit("setup:production", check=True)
+    place, target = new.shared("web1") / ".env", tmp_path / "env-of-the-server"
+    place.rename(target)
+    place.symlink_to(target)
+    new.doit("setup:production", "overwrite=yes", check=True)
+    target.write_text("MODE=test\n")
+    assert "!MODE changed" in new.doit("setup:production", check=True).out
+    said = new.doit("setup:production", "overwrite=yes").failed().out
+    assert "web1: shared/.env is a symlink: move it away" in said
+    assert (place.readlink(), target.read_text()) == (target, "MODE=test\n")
+
+
 def test_a_file_that_the_project_lacks_is_named_before_a_host_is_touched(new: Project) -> None:
     (new.path / ".env.production").unlink()
     said = new.doit("setup:production").failed().out
