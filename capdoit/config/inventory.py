@@ -8,7 +8,7 @@ https://docs.ansible.com/ansible/latest/dev_guide/developing_inventory.html
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from capdoit.config.yaml_nodes import ComputedValue, YamlValue
@@ -21,15 +21,25 @@ SETTINGS = {
     "port": ("ansible_port", "ansible_ssh_port"),
     "become": ("ansible_become_user",),
 }
+BOOLEANS = {
+    **dict.fromkeys(("y", "yes", "on", "1", "true", "t", "1.0"), True),
+    **dict.fromkeys(("n", "no", "off", "0", "false", "f", "0.0"), False),
+}
+
+
+class InventoryError(Exception):
+    """A mistake in an inventory of Ansible; the text begins with its key."""
 
 
 def read_inventory(value: ComputedValue) -> YamlValue | None:
     """Return the hosts in the output of a command, as if deploy.yml had them; None if the output is not JSON."""
     try:
         return value.replaced_by(parse_inventory(str(value.node.value)))
-    except ValueError as error:
+    except json.JSONDecodeError as error:
         value.add_mistake(f"found no JSON, expected JSON: {error}")
-        return None
+    except InventoryError as error:
+        value.add_mistake(f"the inventory of Ansible has a mistake: {error}")
+    return None
 
 
 def parse_inventory(text: str) -> Any:
@@ -39,7 +49,8 @@ def parse_inventory(text: str) -> Any:
         text: JSON.
 
     Raises:
-        ValueError: the text is not JSON.
+        JSONDecodeError: the text is not JSON.
+        InventoryError: the inventory has a value of another type.
     """
     found = json.loads(text)
     return _convert(found) if isinstance(found, dict) and _is_of_ansible(found) else found
@@ -51,11 +62,12 @@ def _is_of_ansible(found: Mapping[str, Any]) -> bool:
 
 
 def _convert(inventory: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
-    variables = inventory.get("_meta", {}).get("hostvars", {})
+    meta = _require_mapping(inventory.get("_meta"), "_meta")
+    variables = _require_mapping(meta.get("hostvars"), "_meta.hostvars")
     hosts: dict[str, dict[str, Any]] = {}
     for group in inventory:
         for name in _find_hosts(inventory, group, set()):
-            host = hosts.setdefault(name, {**_find_settings(variables.get(name, {})), "roles": []})
+            host = hosts.setdefault(name, {**_find_settings(variables.get(name), name), "roles": []})
             if group not in GROUPS_OF_ALL and group not in host["roles"]:
                 host["roles"].append(group)
     return hosts
@@ -66,17 +78,27 @@ def _find_hosts(inventory: Mapping[str, Any], group: str, seen: set[str]) -> Ite
     if group in seen or not isinstance(inventory.get(group), dict):
         return
     seen.add(group)
-    yield from _names(inventory[group].get("hosts", ()))
-    for child in _names(inventory[group].get("children", ())):
+    yield from _names(inventory[group].get("hosts"), f"{group}.hosts")
+    for child in _names(inventory[group].get("children"), f"{group}.children"):
         yield from _find_hosts(inventory, child, seen)
 
 
-def _names(names: Iterable[Any]) -> Iterator[str]:
+def _names(names: Any, key: str) -> Iterator[str]:
     """Yield names in a list, or the keys of a mapping, as scripts for Ansible may print them."""
-    yield from map(str, names)
+    if not isinstance(names, list | dict | None):
+        raise InventoryError(f"{key}: found {json.dumps(names)}, expected a list of names")
+    yield from map(str, names or ())
 
 
-def _find_settings(variables: Mapping[str, Any]) -> dict[str, Any]:
+def _require_mapping(value: Any, key: str) -> Mapping[str, Any]:
+    """Return a mapping, which is empty for null, or raise InventoryError with the key."""
+    if not isinstance(value, dict | None):
+        raise InventoryError(f"{key}: found {json.dumps(value)}, expected a mapping")
+    return value or {}
+
+
+def _find_settings(given: Any, host: str) -> dict[str, Any]:
+    variables = _require_mapping(given, f"_meta.hostvars.{host}")
     found = {
         setting: next(variables[name] for name in names if name in variables)
         for setting, names in SETTINGS.items()
@@ -84,6 +106,14 @@ def _find_settings(variables: Mapping[str, Any]) -> dict[str, Any]:
     }
     others = {name: value for name, value in variables.items() if not name.startswith("ansible_")}
     is_local = {"transport": "local"} if variables.get("ansible_connection") == "local" else {}
-    if not variables.get("ansible_become", True):
+    if not _read_boolean(variables.get("ansible_become", True), f"_meta.hostvars.{host}.ansible_become"):
         found.pop("become", None)
     return {**found, **is_local, **({"vars": others} if others else {})}
+
+
+def _read_boolean(value: Any, key: str) -> bool:
+    """Return a boolean that Ansible would read as one, or raise InventoryError with the key."""
+    word = str(value).strip().lower()
+    if word not in BOOLEANS:
+        raise InventoryError(f"{key}: found {json.dumps(value)}, expected yes or no")
+    return BOOLEANS[word]

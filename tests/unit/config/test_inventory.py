@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from capdoit.config.inventory import parse_inventory
+from capdoit.config.inventory import InventoryError, parse_inventory
 
 # What `ansible-inventory --list` of Ansible 2.14 prints, shortened.
 INVENTORY = {
@@ -54,3 +54,43 @@ def test_other_json_is_left_as_it_is(found: object) -> None:
 def test_a_text_that_is_not_json_is_refused() -> None:
     with pytest.raises(ValueError, match="Expecting value"):
         parse_inventory("web1 web2")
+
+
+@pytest.mark.parametrize(
+    "found",
+    [
+        {"_meta": None, "web": {"hosts": ["web1"], "children": None}, "db": {"hosts": None}},
+        {"_meta": {"hostvars": None}, "web": {"hosts": ["web1"]}},
+        {"_meta": {"hostvars": {"web1": None}}, "web": {"hosts": {"web1": None}}},
+    ],
+)
+def test_null_is_nothing(found: object) -> None:
+    assert parse_inventory(json.dumps(found)) == {"web1": {"roles": ["web"]}}
+
+
+@pytest.mark.parametrize(
+    ("found", "mistake"),
+    [
+        ({"_meta": [], "web": {}}, r"^_meta: found \[\], expected a mapping$"),
+        ({"_meta": {"hostvars": "x"}}, '^_meta.hostvars: found "x", expected a mapping$'),
+        ({"web": {"hosts": "web1"}}, '^web.hosts: found "web1", expected a list of names$'),
+        ({"web": {"children": 3}}, "^web.children: found 3, expected a list of names$"),
+        ({"_meta": {"hostvars": {"a": 1}}, "web": {"hosts": ["a"]}}, "^_meta.hostvars.a: found 1, expected a mapping$"),
+        (
+            {"_meta": {"hostvars": {"a": {"ansible_become": "maybe"}}}, "web": {"hosts": ["a"]}},
+            '^_meta.hostvars.a.ansible_become: found "maybe", expected yes or no$',
+        ),
+    ],
+)
+def test_a_value_of_another_type_is_refused_with_its_key(found: object, mistake: str) -> None:
+    with pytest.raises(InventoryError, match=mistake):
+        parse_inventory(json.dumps(found))
+
+
+@pytest.mark.parametrize(
+    ("become", "user"), [("false", None), ("No", None), (0, None), ("yes", "shop"), (True, "shop"), ("1", "shop")]
+)
+def test_ansible_become_has_the_booleans_of_ansible(become: object, user: str | None) -> None:
+    variables = {"ansible_become": become, "ansible_become_user": "shop"}
+    found = parse_inventory(json.dumps({"_meta": {"hostvars": {"a": variables}}, "web": {"hosts": ["a"]}}))
+    assert found["a"].get("become") == user
