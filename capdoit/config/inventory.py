@@ -28,7 +28,7 @@ BOOLEANS = {
 
 
 class InventoryError(Exception):
-    """A mistake in an inventory of Ansible; the text begins with its key."""
+    """A mistake in an inventory of Ansible; the text is what was expected, and the key."""
 
 
 def read_inventory(value: ComputedValue) -> YamlValue | None:
@@ -38,7 +38,7 @@ def read_inventory(value: ComputedValue) -> YamlValue | None:
     except json.JSONDecodeError as error:
         value.add_mistake(f"found no JSON, expected JSON: {error}")
     except InventoryError as error:
-        value.add_mistake(f"the inventory of Ansible has a mistake: {error}")
+        value.add_mistake(f"found a mistake in an inventory of Ansible, expected {error}")
     return None
 
 
@@ -86,14 +86,14 @@ def _find_hosts(inventory: Mapping[str, Any], group: str, seen: set[str]) -> Ite
 def _names(names: Any, key: str) -> Iterator[str]:
     """Yield names in a list, or the keys of a mapping, as scripts for Ansible may print them."""
     if not isinstance(names, list | dict | None):
-        raise InventoryError(f"{key}: found {json.dumps(names)}, expected a list of names")
+        raise InventoryError(f"a list of names in {key}")
     yield from map(str, names or ())
 
 
 def _require_mapping(value: Any, key: str) -> Mapping[str, Any]:
     """Return a mapping, which is empty for null, or raise InventoryError with the key."""
     if not isinstance(value, dict | None):
-        raise InventoryError(f"{key}: found {json.dumps(value)}, expected a mapping")
+        raise InventoryError(f"a mapping in {key}")
     return value or {}
 
 
@@ -115,5 +115,5 @@ def _read_boolean(value: Any, key: str) -> bool:
     """Return a boolean that Ansible would read as one, or raise InventoryError with the key."""
     word = str(value).strip().lower()
     if word not in BOOLEANS:
-        raise InventoryError(f"{key}: found {json.dumps(value)}, expected yes or no")
+        raise InventoryError(f"yes or no in {key}")
     return BOOLEANS[word]

@@ -63,7 +63,7 @@ def test_the_inventory_of_ansible_has_hosts_and_roles(shop: Project) -> None:
         ("[]", "hosts: no hosts; at least one is needed"),
         *further(
             ("web1 web2", "expected JSON: Expecting value: line 1 column 1 (char 0)"),
-            ('{"web": {"hosts": "web1"}}', 'web.hosts: found "web1", expected a list of names'),
+            ('{"web": {"hosts": "web1"}}', "cat hosts.json`, expected a list of names in web.hosts"),
             ("", "needs the output of `echo run >>runs; cat hosts.json`, which is empty"),
             ('{"web1": {"prt": 1}}', "hosts.web1.prt: no such setting of a host; did you mean port?"),
             ('{"web1": {"port": "ssh"}}', "hosts.web1.port: found a string (ssh), expected a whole number"),

@@ -71,14 +71,14 @@ def test_null_is_nothing(found: object) -> None:
 @pytest.mark.parametrize(
     ("found", "mistake"),
     [
-        ({"_meta": [], "web": {}}, r"^_meta: found \[\], expected a mapping$"),
-        ({"_meta": {"hostvars": "x"}}, '^_meta.hostvars: found "x", expected a mapping$'),
-        ({"web": {"hosts": "web1"}}, '^web.hosts: found "web1", expected a list of names$'),
-        ({"web": {"children": 3}}, "^web.children: found 3, expected a list of names$"),
-        ({"_meta": {"hostvars": {"a": 1}}, "web": {"hosts": ["a"]}}, "^_meta.hostvars.a: found 1, expected a mapping$"),
+        ({"_meta": [], "web": {}}, "^a mapping in _meta$"),
+        ({"_meta": {"hostvars": "x"}}, "^a mapping in _meta.hostvars$"),
+        ({"web": {"hosts": "web1"}}, "^a list of names in web.hosts$"),
+        ({"web": {"children": 3}}, "^a list of names in web.children$"),
+        ({"_meta": {"hostvars": {"a": 1}}, "web": {"hosts": ["a"]}}, "^a mapping in _meta.hostvars.a$"),
         (
             {"_meta": {"hostvars": {"a": {"ansible_become": "maybe"}}}, "web": {"hosts": ["a"]}},
-            '^_meta.hostvars.a.ansible_become: found "maybe", expected yes or no$',
+            "^yes or no in _meta.hostvars.a.ansible_become$",
         ),
     ],
 )
