@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from capdoit.capistrano.project import CapistranoSetting
+from capdoit.capistrano.ruby_statements import find_missing_part
 from capdoit.sources import EnvironmentVariable
 from capdoit.url_credentials import find_url_passwords
 
@@ -28,12 +29,14 @@ def require_value(setting: CapistranoSetting) -> CapistranoSetting:
     """Return a setting whose value is known.
 
     Raises:
-        CannotBeWrittenError: its code failed.
+        CannotBeWrittenError: its code failed, or needs an environment variable that is not set.
     """
     if setting.error == NEEDS_HOST:
         raise CannotBeWrittenError("its value needs a host; find it out there, and write it yourself")
     if setting.error:
         raise CannotBeWrittenError(f"it could not be evaluated: {setting.error}")
+    if hole := find_missing_part(setting.source, setting.variables):
+        raise CannotBeWrittenError(f"a part of it is the environment variable {hole}, which is not set")
     return setting
 
 
@@ -67,7 +70,7 @@ def name_variables(value: Any, variables: Mapping[str, str | None], defaults: Ma
     """
     for name, default in (defaults or {}).items():
         if value == (variables.get(name) or default):
-            return EnvironmentVariable(name, default)
+            return EnvironmentVariable(name, None if is_secret_text(default, is_secret_name(name)) else default)
     unset = [name for name, text in variables.items() if text is None]
     if value is None and len(unset) == 1:
         return EnvironmentVariable(unset[0])

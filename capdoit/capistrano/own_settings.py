@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from capdoit.capistrano.environment_values import (
@@ -26,8 +27,12 @@ def convert_own_value(setting: CapistranoSetting) -> Any:
 
 
 def find_hidden_variables(written: Any, setting: CapistranoSetting) -> list[str]:
-    """Return the environment variables in a written value that the code of the project does not read."""
-    return [name for name in _list_variables(written) if name not in setting.variables]
+    """Return the environment variables in a written value that have a secret of the project's code."""
+    return [
+        one.variable
+        for one in _list_variables(written)
+        if one.variable not in setting.variables or (one.default is None and one.variable in setting.defaults)
+    ]
 
 
 def _hide(value: Any, path: str, is_secret: bool) -> Any:
@@ -35,6 +40,8 @@ def _hide(value: Any, path: str, is_secret: bool) -> Any:
         return {key: _hide(item, f"{path}_{key}", is_secret or is_secret_name(key)) for key, item in value.items()}
     if isinstance(value, list):
         return [_refuse_secret(_hide(item, path, is_secret)) for item in value]
+    if isinstance(value, EnvironmentVariable):
+        return replace(value, default=None if is_secret else value.default)
     if is_secret_text(value, is_secret):
         return EnvironmentVariable("".join(char if char.isalnum() else "_" for char in path).upper())
     return str(value) if isinstance(value, int) and value < 0 else value  # numbers in deploy.yml are not negative
@@ -47,8 +54,8 @@ def _refuse_secret(item: Any) -> Any:
     return item
 
 
-def _list_variables(value: Any) -> list[str]:
+def _list_variables(value: Any) -> list[EnvironmentVariable]:
     if isinstance(value, EnvironmentVariable):
-        return [value.variable]
+        return [value]
     items = value.values() if isinstance(value, Mapping) else value if isinstance(value, list) else ()
-    return [name for item in items for name in _list_variables(item)]
+    return [one for item in items for one in _list_variables(item)]

@@ -53,9 +53,10 @@ class CapistranoSetting:
         place: the line of the project that sets it last; None if only Capistrano or a plugin sets it.
         is_computed: whether its value is the result of code, so that it may be another one tomorrow.
         is_question: whether Capistrano asks for it; the value is the default answer.
-        asks_git: whether its line asks git for the branch that is checked out.
+        asks_git: whether its code asks git for the branch that is checked out.
         variables: the environment variables that its code reads, with their values; None if one is not set.
-        defaults: what its line takes where one of them is not set: ``ENV["BRANCH"] || "main"``.
+        defaults: what its code takes where one of them is not set: ``ENV["BRANCH"] || "main"``.
+        source: its Ruby.
     """
 
     name: str
@@ -67,6 +68,7 @@ class CapistranoSetting:
     asks_git: bool = False
     variables: Mapping[str, str | None] = field(default_factory=dict)
     defaults: Mapping[str, str] = field(default_factory=dict)
+    source: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)

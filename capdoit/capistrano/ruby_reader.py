@@ -23,6 +23,7 @@ from capdoit.capistrano.project import (
     SourceFiles,
     find_capfile,
 )
+from capdoit.capistrano.ruby_statements import read_statement
 from capdoit.errors import ConfigError
 
 EXPORT = Path(__file__).with_name("export.rb")
@@ -35,7 +36,7 @@ ADVICE = (
 VARIABLES_OF_ONE_RUN = ("BRANCH", "HOSTS", "ROLES", "ROLLBACK_RELEASE")
 CODE = re.compile(r"`|#\{|%x|\bENV\b|\bFile\.|\bIO\.|\bfetch\b|->|\blambda\b|\bproc\b")
 CHECKED_OUT = re.compile(r"\bgit\b.*(?:--abbrev-ref|--show-current|symbolic-ref|\bbranch\b)")
-DEFAULT = re.compile(r"""\bENV(?:\[|\.fetch\()["'](\w+)["']\]?(?:\s*\|\||,)\s*(["'])(.*?)\2""")
+DEFAULT = re.compile(r"""\bENV(?:\[|\.fetch\()["'](\w+)["'](?:\]\s*\|\||\s*,)\s*(["'])(.*?)\2""")
 LITERAL_NAME = re.compile(r"\b(?:server|role)\b[ (]*(?::\w+ *, *)?(?:%w|\[|[\"'](?!.*#\{)|:local)")
 
 
@@ -109,6 +110,7 @@ def _read_setting(raw: Mapping[str, Any], sources: SourceFiles) -> CapistranoSet
     code = Block(*raw["code"]) if raw["code"] else None
     place = own[-1] if own else None
     line = sources.line(place).replace(f"fetch(:{raw['name']}", "") if place else ""
+    source = _read_source(raw["name"], own, code, sources)
     return CapistranoSetting(
         name=raw["name"],
         value=raw["value"],
@@ -116,10 +118,22 @@ def _read_setting(raw: Mapping[str, Any], sources: SourceFiles) -> CapistranoSet
         place=place,
         is_computed=bool(place and ((code and code.file == place.file) or CODE.search(line))),
         is_question=raw["is_question"],
-        asks_git=bool(CHECKED_OUT.search(line)),
+        asks_git=bool(CHECKED_OUT.search(source)),
         variables=raw["variables"],
-        defaults={name: text for name, _, text in DEFAULT.findall(line) if name not in VARIABLES_OF_ONE_RUN},
+        defaults={name: text for name, _, text in DEFAULT.findall(source) if name not in VARIABLES_OF_ONE_RUN},
+        source=source,
     )
+
+
+def _read_source(name: str, places: Sequence[Place], code: Block | None, sources: SourceFiles) -> str:
+    """Return the statements that make the value: the last one, and earlier ones to which it adds."""
+    found = ["\n".join(sources.block(code))] if code and code.place.is_own else []
+    for place in reversed(places):
+        statement = read_statement(sources, place)
+        found.insert(0, statement)
+        if f"fetch(:{name}" not in statement and not statement.lstrip().startswith("append"):
+            break
+    return "\n".join(found)
 
 
 def _read_server(raw: Mapping[str, Any], sources: SourceFiles) -> CapistranoServer:

@@ -8,10 +8,9 @@ from dataclasses import dataclass, field, replace
 from itertools import chain
 from typing import Any
 
+from capdoit.capistrano.environment_entries import convert_entries
 from capdoit.capistrano.environment_values import (
     CannotBeWrittenError,
-    is_secret_name,
-    is_secret_text,
     name_variables,
     require_value,
 )
@@ -23,14 +22,12 @@ from capdoit.config.readers import APPLICATION, UMASK
 from capdoit.controller_command import CurrentBranch
 from capdoit.layout import is_inside
 from capdoit.questions import Question
-from capdoit.script import NAME
 from capdoit.sources import EnvironmentVariable
 from capdoit.url_credentials import find_url_passwords
 
 # Settings with an equal name and meaning, in the order in which deploy.yml has them.
 SAME = (
     "application", "deploy_to", "repo_url", "branch", "repo_tree", "keep_releases", "linked_files", "linked_dirs",
-    "default_env",
 )  # fmt: skip
 # A setting without which deploy.yml cannot be loaded: where its value is not written, a variable has it.
 NEEDED = {"repo_url": EnvironmentVariable("REPO_URL")}
@@ -102,9 +99,10 @@ def convert_settings(stage: CapistranoStage, used: Collection[str]) -> StageDraf
         setting = stage.settings.get(name)
         if setting and (setting.place or name.startswith("linked_")):  # plugins link directories, too
             _take(setting, draft, draft.settings, CLEANERS.get(name, lambda setting: setting.value))
-            _list_hidden_secrets(setting, draft.settings.get(name) if name == "default_env" else None, draft)
+            _list_hidden_secrets(setting, draft.settings.get(name), draft)
+    _take_environment(stage, draft)
     for setting in stage.settings.values():
-        if setting.name not in (*SAME, *SSH, *used) and setting.place:
+        if setting.name not in (*SAME, "default_env", *SSH, *used) and setting.place:
             _take_other(setting, draft)
     _drop_nested_links(draft, stage)
     _take_ssh_options(stage, draft)
@@ -178,23 +176,6 @@ def _clean_paths(setting: CapistranoSetting) -> Any:
     return [*paths]
 
 
-def _clean_environment(setting: CapistranoSetting) -> Any:
-    """Return environment variables as texts; `name_variables` names those that are not set."""
-    if not isinstance(setting.value, Mapping):
-        return setting.value
-    named = name_variables(setting.value, setting.variables)
-    kept = {name: item for name, item in named.items() if item is not None and NAME.fullmatch(name)}
-    return {name: _as_variable(name, item) for name, item in kept.items()}
-
-
-def _as_variable(name: str, value: Any) -> Any:
-    """Return the text of an environment variable; a secret comes from the operator's environment."""
-    if isinstance(value, EnvironmentVariable):
-        return value
-    text = str(value).lower() if isinstance(value, bool) else str(value)
-    return EnvironmentVariable(name.upper()) if is_secret_text(text, is_secret_name(name)) else text
-
-
 def _clean_branch(setting: CapistranoSetting) -> Any:
     """Return the branch, or how deploy.yml finds it: it asks the operator, or takes what is checked out."""
     found = CurrentBranch(".") if setting.asks_git else setting.value or None
@@ -224,7 +205,6 @@ CLEANERS: Mapping[str, Callable[[CapistranoSetting], Any]] = {
     "repo_url": _clean_url,
     "linked_files": _clean_paths,
     "linked_dirs": _clean_paths,
-    "default_env": _clean_environment,
 }
 
 
@@ -245,6 +225,18 @@ def _drop_nested_links(draft: StageDraft, stage: CapistranoStage) -> None:
 # -- everything else
 
 
+def _take_environment(stage: CapistranoStage, draft: StageDraft) -> None:
+    """Add the environment variables that can be written, and list the others."""
+    setting = stage.settings.get("default_env")
+    if setting and setting.place:
+        if isinstance(setting.value, Mapping) and not setting.error:
+            kept, omissions = convert_entries(setting)
+            draft.omissions += omissions
+            setting = replace(setting, value=kept, source="")
+        _take(setting, draft, draft.settings, lambda setting: setting.value)
+        _list_hidden_secrets(setting, draft.settings.get("default_env"), draft)
+
+
 def _take_other(setting: CapistranoSetting, draft: StageDraft) -> None:
     if setting.name in REASONS:
         if setting.value not in (None, False):
@@ -258,6 +250,8 @@ def _take_other(setting: CapistranoSetting, draft: StageDraft) -> None:
 
 def _list_hidden_secrets(setting: CapistranoSetting, written: Written | None, draft: StageDraft) -> None:
     """List the secrets that deploy.yml takes from the environment, although deploy.rb has them."""
+    if written and written.value in NEEDED.values():  # it is in the list already
+        return
     for variable in find_hidden_variables(written.value if written else None, setting):
         why = f"it looks like a secret and is not written; set the environment variable {variable}"
         draft.omissions.append(Omission(f"set :{setting.name}", why, setting.place))

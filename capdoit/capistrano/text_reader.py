@@ -20,6 +20,7 @@ from capdoit.capistrano.project import (
     find_capfile,
 )
 from capdoit.capistrano.ruby_literals import NotLiteralError, read_arguments
+from capdoit.capistrano.ruby_statements import continues, without_comment
 from capdoit.capistrano.stage_names import find_deploy_file, find_stage_folder
 
 CALL = re.compile(r"^(set|set_if_empty|append|server|role|ask|require|remove)\b(?![?!.:=])(.*)", re.DOTALL)
@@ -27,7 +28,6 @@ HOST = re.compile(r"(?:(?P<user>[^@]+)@)?(?P<hostname>[^:@]+)(?::(?P<port>\d+))?
 # Lines that tell nothing that a conversion needs.
 IGNORED = re.compile(r"(?:#.*|lock\b.*|install_plugin\b.*|Dir\.glob.*|end|import\b.*)?")
 BLOCK = re.compile(r"(?:\bdo\b(?:\s*\|[^|]*\|)?|^\s*(?:if|unless|case|def|begin|while|class|module)\b.*)\s*$")
-OPENING, CLOSING = "([{", ")]}"
 COMPUTED = "it is computed by Ruby; look up its value (cap STAGE doctor)"
 CODE = "Ruby code, which was not run"
 
@@ -68,10 +68,10 @@ def _split_statements(file: str, lines: list[str]) -> Iterator[tuple[Place, str]
     """Yield the statements of a file with their first lines; a block of Ruby is one statement."""
     number = 0
     while number < len(lines):
-        first, text = number, _without_comment(lines[number])
-        while _continues(text) and number + 1 < len(lines):
+        first, text = number, without_comment(lines[number])
+        while continues(text) and number + 1 < len(lines):
             number += 1
-            text += f"\n{_without_comment(lines[number])}"
+            text += f"\n{without_comment(lines[number])}"
         if BLOCK.search(text):
             indent = len(lines[first]) - len(lines[first].lstrip())
             while number + 1 < len(lines) and not re.match(rf"\s{{0,{indent}}}end\b", lines[number + 1]):
@@ -79,16 +79,6 @@ def _split_statements(file: str, lines: list[str]) -> Iterator[tuple[Place, str]
             number += 1
         number += 1
         yield Place(file, first + 1), text.strip()
-
-
-def _continues(text: str) -> bool:
-    depth = sum(text.count(char) for char in OPENING) - sum(text.count(char) for char in CLOSING)
-    return depth > 0 or text.rstrip().endswith((",", "\\", "=>"))
-
-
-def _without_comment(line: str) -> str:
-    """Return a line without a comment at its end, which has a space around its #."""
-    return re.sub(r"(?:^|\s)#(?:\s|[^\s{\"'].*\s|$)[^\"']*$", "", line)
 
 
 def _read_statement(text: str, place: Place, found: _Found) -> None:

@@ -125,7 +125,6 @@ set :poem, -> { raise "one\\ntwo" }
             ("https://ci:#{ENV.fetch('CI_TOKEN', 'tok12345')}@git.example.com/shop.git", {"CI_TOKEN": "tok12345"}),
             ("https://ci:tok12345@git.example.com/shop.git", {}),
             ("https://ci:#{ENV['CI_TOKEN'] || 'tok12345'}@git.example.com/shop.git", {"CI_TOKEN": "tok123456"}),
-            ("#{ENV['REPOSITORY'] || 'https://ci:tok12345@git.example.com/shop.git'}", {}),
         ),
     ],
 )
@@ -137,3 +136,52 @@ def test_a_repository_url_with_a_password_is_taken_from_a_variable(
     assert "set :repo_url: " in converted.out
     assert "set the environment variable REPO_URL to its value" in converted.out
     assert "tok1234" not in converted.deploy + converted.out
+
+
+def test_an_entry_of_the_environment_that_cannot_be_written_does_not_take_the_others_away(tmp_path: Path) -> None:
+    deploy = """
+set :default_env, {
+  "PLAIN" => ENV["PLAIN"],
+  "HOLE" => "pre-#{ENV['HOLE']}",
+  "DSN" => "https://#{ENV['DSN']}/1",
+  secret_part: "a-#{ENV['CI_TOKEN']}",
+  other_name: ENV.fetch("OTHER", "main"),
+  "BAZ" => ENV["BAZ"] || "dd",
+  "EQUAL" => "dd",
+  "API_TOKEN" => ENV["API_TOKEN"] || "hush",
+}
+set :note, "pre-#{ENV['HOLE']}"
+set :db_password, ENV["PW"] || "hush"
+"""
+    env = {"CI_TOKEN": "abcdefgh"}
+    converted = convert(write_project(tmp_path / "shop", deploy=deploy, production=ONE), env=env)
+    entries = (
+        "PLAIN: !env PLAIN",
+        "other_name: !env {name: OTHER, default: main}",
+        "BAZ: !env {name: BAZ, default: dd}",
+        "EQUAL: dd",
+        "API_TOKEN: !env API_TOKEN",
+    )
+    written = " ".join(converted.deploy.replace("\n", ", ").split())
+    assert all(entry in written for entry in entries)
+    for name in ("default_env, HOLE", "default_env, DSN", "default_env, secret_part", "note"):
+        assert f"set :{name}: a part of it is the " in converted.out
+    for name in ("API_TOKEN", "PW"):
+        assert f"it looks like a secret and is not written; set the environment variable {name}\n" in converted.out
+    assert not any(text in converted.deploy + converted.out for text in ("pre-", "hush", "abcdefgh"))
+
+
+def test_an_environment_variable_that_is_a_part_of_an_entry_is_never_its_complete_value(tmp_path: Path) -> None:
+    deploy = """set :default_env, { "DSN" => "https://#{ENV['DSN']}/1", "KEPT" => "#{ENV['COLOR'] || "blue"}" }\n"""
+    converted = convert(write_project(tmp_path / "shop", deploy=deploy, production=ONE), env={"DSN": "abc"})
+    assert "default_env: {KEPT: blue}" in converted.deploy
+    assert "set :default_env, DSN: a part of it is the environment variable DSN" in converted.out
+
+
+@pytest.mark.extended("variant")
+def test_a_repository_url_of_a_variable_keeps_it_without_its_default_that_has_a_password(tmp_path: Path) -> None:
+    url = """ENV["REPOSITORY"] || "https://ci:tok12345@git.example.com/shop.git\""""
+    converted = convert(write_project(tmp_path / "shop", deploy=f"set :repo_url, {url}\n", production=ONE))
+    assert "\nrepo_url: !env REPOSITORY  # " in converted.deploy
+    assert "set :repo_url: it looks like a secret and is not written; set the environment variable REP" in converted.out
+    assert "tok12345" not in converted.deploy
