@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import threading
 import time
 import urllib.error
@@ -36,12 +37,13 @@ class NoRedirect(urllib.request.HTTPRedirectHandler):
         """Follow no redirect, so that it is an error."""
 
 
+LOCAL_ADDRESS = re.compile(r"http://(localhost|127(\.\d{1,3}){3}|\[::1\])(:[^/@]*)?(/|$)")
 OPENER = urllib.request.build_opener(NoRedirect)
 
 
 def is_web_address(url: str) -> bool:
-    """Return True if a URL is one of HTTP."""
-    return url.startswith(("https://", "http://"))
+    """Return True if a URL is one of HTTPS, or one of HTTP on this machine: a token must not travel in clear."""
+    return url.startswith("https://") or bool(LOCAL_ADDRESS.match(url))
 
 
 def post_json(url: str, content: Mapping[str, Any], headers: Mapping[str, str] | None = None) -> Request:

@@ -24,8 +24,8 @@ Placeholders in the file or the output are replaced:
     5 4 * * * cd {release_path} && PATH={hook_path} bin/rails cleanup >>{shared_path}/log/cron.log 2>&1
 
 They are {release_path}, {current_path}, {shared_path}, {deploy_to}, {application}, {stage}, {release}, {revision} and
-{hook_path}, the PATH of hooks, which the recipe runtime sets. Other words in braces stay as they are, but a misspelled
-placeholder is refused.
+{hook_path}, the PATH of hooks, which the recipe runtime sets. Other words in braces and variables of the shell, such as
+${stage}, stay as they are, but a misspelled placeholder is refused.
 
 Before you remove a stage or this recipe, remove the block: `doit cron.remove:production`.
 
@@ -52,7 +52,8 @@ DEFAULT_FILE = "config/crontab"
 BLOCK = ".capdoit-crontab"
 # Written as an environment variable: arguments are visible to all users of the host.
 WRITE_BLOCK = 'umask 077 && printf %s "$BLOCK" >"$1"'
-WORD_IN_BRACES = re.compile(r"\{([a-z_]+)\}")
+WORD_IN_BRACES = re.compile(r"(?<!\$)\{([a-z_]+)\}")  # ${name} is a variable of the shell
+MARK = re.compile(r"^# (?:BEGIN|END) capdoit \S+ \S+$", re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -113,12 +114,16 @@ def fill(jobs: str, placeholders: Mapping[str, str], host: str) -> str:
         host: name of the host, for the error.
 
     Raises:
-        HostError: a placeholder is misspelled.
+        HostError: a placeholder is misspelled, or a line is one of those around the block.
     """
     for word in WORD_IN_BRACES.findall(jobs):
         if word not in placeholders and (near := get_close_matches(word, placeholders, 1, cutoff=0.75)):
             raise HostError(host, f"the crontab has {{{word}}}; did you mean {{{near[0]}}}?")
     filled = WORD_IN_BRACES.sub(lambda found: placeholders.get(found[1], found[0]), jobs).strip("\n")
+    if marks := MARK.findall(filled):
+        raise HostError(
+            host, f"the jobs have the line {marks[0]!r}, which cron itself writes; remove it"
+        )
     return f"{filled}\n" if filled else ""
 
 

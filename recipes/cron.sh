@@ -68,6 +68,7 @@ fi
 exec 8<"$HOME" && flock 8
 work=$(mktemp -d) || exit
 trap 'rm -rf "$work"' EXIT
+trap 'exit 1' HUP INT TERM
 print_crontab >"$work/lines" || exit
 replace_block <"$work/lines" >"$work/after" ||
     fail "the crontab has a line \"$begin\" or \"$end\" without the other one, or twice." \

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import subprocess
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from capdoit.recipes.cron import SCRIPT, fill
 from capdoit.testing import Stages, StageUnderTest
-from tests.support import further
+from tests.support import further, wait_for
 
 # A crontab in a file, with the answers of Debian's; jobs that begin with `bad` are refused.
 CRONTAB = """
@@ -163,6 +167,31 @@ def test_a_damaged_block_is_refused_before_the_publish(stage: Stages, lines: str
     assert "crontab -e" in done.out
     assert shop.live is None
     assert tab.read_text() == OWN + lines
+
+
+def test_jobs_with_a_line_that_ends_the_block_are_refused(stage: Stages) -> None:
+    shop, tab = cron_stage(stage, "* * * * * job\n# END capdoit shop production\n")
+    assert "the jobs have the line '# END capdoit shop production'" in shop.deploy().failed().out
+    assert not tab.exists()
+
+
+def test_variables_of_the_shell_are_no_placeholders() -> None:
+    filled = fill("* * * * * ${stage} {stage} ${relase}\n", {"stage": "production", "release": "1"}, "web1")
+    assert filled == "* * * * * ${stage} production ${relase}\n"
+
+
+def test_a_script_that_is_stopped_leaves_no_copy_of_the_crontab(tmp_path: Path) -> None:
+    program = tmp_path / "crontab"
+    program.write_text('#!/bin/sh\necho "* * * * * secret"\n: >"$HOME/asked"\nsleep 60\n')
+    program.chmod(0o755)
+    (tmp_path / "tmp").mkdir()
+    env = {"PATH": f"{tmp_path}:{os.environ['PATH']}", "HOME": str(tmp_path), "TMPDIR": str(tmp_path / "tmp")}
+    command = ["sh", "-c", SCRIPT, "cron", "install", "shop", "production", "", str(tmp_path / "before")]
+    with subprocess.Popen(command, env=env, start_new_session=True) as script:
+        wait_for(60, (tmp_path / "asked").exists)
+        os.killpg(script.pid, signal.SIGTERM)
+        assert script.wait(60) != 0
+    assert [*(tmp_path / "tmp").iterdir()] == []
 
 
 @pytest.mark.extended("recipe")

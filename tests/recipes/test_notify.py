@@ -9,6 +9,7 @@ from textwrap import dedent
 
 import pytest
 
+from capdoit.recipes._posts import is_web_address
 from capdoit.testing import Stages, StageUnderTest
 from tests.recipes.web import Site, answering, serving
 from tests.support import further
@@ -150,6 +151,7 @@ def journals(shop: StageUnderTest) -> str:
         "http://127.0.0.1:port/s3cr3t-path",
         "http://[/s3cr3t-path",
         "file:///s3cr3t-path",
+        "http://hooks.example.com/s3cr3t-path",
         "http://127.0.0.1:9/s3cr3t-path\n",
     ],
 )
@@ -159,6 +161,22 @@ def test_an_invalid_address_is_a_warning_without_the_address(stage: Stages, addr
     assert "warning: notify: the event started was not sent: " in done.out
     assert "s3cr3t" not in done.out + journals(shop)
     assert "Traceback" not in done.out
+
+
+@pytest.mark.parametrize(
+    ("address", "is_accepted"),
+    [
+        ("https://hooks.example.com/x", True),
+        ("http://localhost:8000/x", True),
+        ("http://127.0.0.1/x", True),
+        ("http://[::1]:8000", True),
+        ("http://hooks.example.com/x", False),
+        ("http://127.0.0.1:9@hooks.example.com/x", False),
+        ("http://localhost.example.com/x", False),
+    ],
+)
+def test_a_token_travels_in_clear_on_this_machine_only(address: str, is_accepted: bool) -> None:
+    assert is_web_address(address) == is_accepted
 
 
 @pytest.mark.extended("recipe")
