@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from capdoit.errors import ValueUnavailable
+from capdoit.process_tree import signal_tree
 from capdoit.sources import Source
 from capdoit.text import make_printable, shorten
 
@@ -167,5 +168,8 @@ def _judge(status: int, out: bytes, err: bytes) -> CommandOutcome:
 
 
 def _kill(process: int, has_own_group: bool) -> None:
-    with suppress(ProcessLookupError):
-        (os.killpg if has_own_group else os.kill)(process, signal.SIGKILL)
+    if has_own_group:
+        with suppress(ProcessLookupError):
+            os.killpg(process, signal.SIGKILL)
+    else:
+        signal_tree(process, signal.SIGKILL)

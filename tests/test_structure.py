@@ -26,6 +26,7 @@ LEVELS = (
         "text",
         "units",
         "sources",
+        "process_tree",
         "controller_command",
         "questions",
         "script",

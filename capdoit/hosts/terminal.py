@@ -6,14 +6,14 @@ script from a named pipe, which the session of the connection offers.
 
 from __future__ import annotations
 
-import os
 import secrets
 import signal
 import subprocess
+import sys
+import termios
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING
 
@@ -21,6 +21,7 @@ from capdoit.errors import HostError, Unreachable
 from capdoit.hosts.deadline import find_passed
 from capdoit.hosts.request import Request
 from capdoit.hosts.ssh_command import ssh_arguments
+from capdoit.process_tree import signal_tree
 from capdoit.script import words
 from capdoit.shell_scripts import render
 
@@ -44,7 +45,8 @@ def run_on_terminal(connection: Connection, script: Script) -> int:
     with _offered(connection, script) as line:
         before = signal.signal(signal.SIGINT, _leave_to_child)
         try:
-            return _run(connection, line)
+            with _kept_modes():
+                return _run(connection, line)
         finally:
             signal.signal(signal.SIGINT, before)
 
@@ -64,7 +66,7 @@ def _run(connection: Connection, line: str) -> int:
         with subprocess.Popen(terminal_command(connection.config, line)) as process:
             while process.poll() is None:
                 if connection.stop or find_passed(connection.deadlines, time.monotonic()):
-                    _hang_up(process.pid)
+                    signal_tree(process.pid, signal.SIGHUP)  # as a terminal that goes away does
                 with suppress(subprocess.TimeoutExpired):
                     process.wait(POLL_SECONDS)
             status = process.returncode
@@ -73,13 +75,19 @@ def _run(connection: Connection, line: str) -> int:
         raise Unreachable(connection.name, "cannot connect: ssh is not installed on this machine") from None
 
 
-def _hang_up(pid: int) -> None:
-    """Send SIGHUP to a process and to those that it started, as a terminal that goes away does."""
-    with suppress(OSError):
-        for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split():
-            _hang_up(int(child))
-    with suppress(ProcessLookupError):
-        os.kill(pid, signal.SIGHUP)
+@contextmanager
+def _kept_modes() -> Iterator[None]:
+    """Give the terminal its modes back: a program that is stopped leaves those of its line editor."""
+    terminal = sys.stdin.fileno()
+    modes = termios.tcgetattr(terminal)
+    try:
+        yield
+    finally:
+        # The program may have left doit in the background, where SIGTTOU would stop it.
+        blocked = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTTOU])
+        with suppress(termios.error):  # the terminal has gone
+            termios.tcsetattr(terminal, termios.TCSADRAIN, modes)
+        signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
 
 
 @contextmanager

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 import threading
 from pathlib import Path
 
@@ -10,6 +12,7 @@ import pytest
 from capdoit.controller_command import ControllerCommand
 from capdoit.errors import ValueUnavailable
 from tests.support import find_sleeping, wait_for
+from tests.typist import Typist
 
 
 def test_a_command_runs_in_its_directory_once_and_its_last_line_breaks_are_left_out(tmp_path: Path) -> None:
@@ -55,6 +58,18 @@ def test_a_slow_command_is_ended_with_its_children(tmp_path: Path) -> None:
     with pytest.raises(ValueUnavailable, match=r"`, which took longer than 1 s$"):
         command.read()
     wait_for(10, lambda: not find_sleeping(seconds))
+
+
+@pytest.mark.extended("detail")
+def test_a_slow_command_on_a_terminal_is_ended_with_its_children(tmp_path: Path) -> None:
+    seconds = f"5{abs(hash(tmp_path)) % 10**8}"
+    program = f"""if True:
+        from capdoit.controller_command import ControllerCommand
+        ControllerCommand("sleep {seconds} | cat; true", "/", timeout_seconds=1).read()
+    """
+    with Typist([sys.executable, "-c", program], tmp_path, os.environ) as typist:
+        typist.wait_for("took longer than 1 s")
+        assert not find_sleeping(seconds)
 
 
 def test_a_directory_that_has_gone_is_an_error_of_one_line(tmp_path: Path) -> None:

@@ -400,6 +400,24 @@ def test_another_user_and_a_timeout_work_on_a_terminal(project: Project, env: di
         assert find_sleeping(seconds) == []
 
 
+@pytest.mark.extended("detail")
+def test_a_program_that_is_stopped_leaves_the_terminal_as_it_was(project: Project, env: dict[str, str]) -> None:
+    write_hooks(
+        project,
+        """
+        @cap.task(interactive=True)
+        def edit(host):
+            host.run("stty raw -echo; sleep 1000", timeout=2)
+        """,
+    )
+    deploy(project)
+    line = f"stty -a; {sys.executable} -m doit edit:production; stty -a; echo en''ded; sleep 1000"
+    with Typist(["sh", "-c", line], project.path, env) as typist:
+        typist.wait_for("ended")
+        assert "took longer than 2 s" in unwrap(typist.text)
+        assert [typist.text.split().count(mode) for mode in ("opost", "icanon", "isig", "echo")] == [2, 2, 2, 2]
+
+
 def run_ps() -> str:
     return subprocess.run(["ps", "axww", "-o", "args"], capture_output=True, text=True, check=True).stdout
 
