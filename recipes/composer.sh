@@ -29,8 +29,8 @@ clean_up() {
     rm -f "$saved_mtime"
 }
 
-# Check that all packages of the lock file are installed. Arguments: the command that installs them.
-has_packages() {
+# Print what would be installed. Arguments: the command that installs the packages.
+print_dry_run() {
     for word; do
         shift
         case $word in
@@ -38,7 +38,7 @@ has_packages() {
             *) set -- "$@" "$word" ;;
         esac
     done
-    "$@" --dry-run 2>&1 | grep -q '^Nothing to install'
+    "$@" --dry-run 2>&1
 }
 
 # Move the symlink vendor away, so that Composer makes a vendor that the live release does not use.
@@ -60,11 +60,19 @@ install_packages() {
 restore_packages() {
     if [ -f vendor/autoload.php ] && ! command -v "$1" >/dev/null; then
         echo "$1 is not on the host's PATH: the packages of the release are not checked"
-    elif [ ! -f vendor/autoload.php ] || ! has_packages "$@"; then
-        echo "the packages of composer.lock are incomplete; installing them again"
-        if [ -h vendor ]; then separate_vendor; fi
-        "$@"
+    elif [ ! -f vendor/autoload.php ]; then
+        reinstall_packages "$@"
+    elif ! answer=$(print_dry_run "$@"); then
+        printf '%s\n' "$answer" "the packages of the release are not checked, because $1 refuses to"
+    elif ! printf '%s\n' "$answer" | grep -q '^Nothing to install'; then
+        reinstall_packages "$@"
     fi
+}
+
+reinstall_packages() {
+    echo "the packages of composer.lock are incomplete; installing them again"
+    if [ -h vendor ]; then separate_vendor; fi
+    "$@"
 }
 
 prefix=

@@ -121,9 +121,7 @@ def fill(jobs: str, placeholders: Mapping[str, str], host: str) -> str:
             raise HostError(host, f"the crontab has {{{word}}}; did you mean {{{near[0]}}}?")
     filled = WORD_IN_BRACES.sub(lambda found: placeholders.get(found[1], found[0]), jobs).strip("\n")
     if marks := MARK.findall(filled):
-        raise HostError(
-            host, f"the jobs have the line {marks[0]!r}, which cron itself writes; remove it"
-        )
+        raise HostError(host, f"the jobs have the line {marks[0]!r}, which cron itself writes; remove it")
     return f"{filled}\n" if filled else ""
 
 

@@ -18,7 +18,8 @@ skips such directories in the release, too.
 
 The deploying user can change only its own files, and only to its own groups. What it cannot do is refused before
 anything is live, with the command for root: a missing user or group, a missing setfacl, a file system without ACL, and
-files of other users that lack the rights. Files that the users of the option users own are left as they are.
+files of other users that lack the rights. Files that the users of the option users own are left as they are. A rollback
+leaves out paths that its older release does not have.
 
     recipes:
       composer: {}
@@ -40,6 +41,8 @@ if TYPE_CHECKING:
     from capdoit import Host
 
 SCRIPT = Path(__file__).with_name("permissions.sh").read_text(encoding="utf-8")
+SET_MODE = 'chmod "$1" "$2"'
+SAY_MISSING = 'echo "the release has no $2: it was deployed without that path, whose mode is left out"'
 SYMBOLIC = r"[ugoa]*[-+=][rwxXst]*"
 PATH_IN_RELEASE = r"(?!/)(?!(?:.*/)?\.\.(?:/|$)).+"
 NAME = r"[A-Za-z0-9_][A-Za-z0-9_.@-]*\$?"
@@ -99,7 +102,9 @@ def change(host: Host, release: Release, flow: Flow, options: Options) -> None:
     """Change the permissions of the paths."""
     _run_script(host, release, options, "change", flow.name)
     for path, mode in options.modes.items():
-        host.run(["chmod", mode, path], cwd=release.path, called=f"the mode of {path} could not be changed")
+        script = SET_MODE if flow.name == "deploy" else f'[ -e "$2" ] || {{ {SAY_MISSING}; exit 0; }}; {SET_MODE}'
+        command = ["sh", "-c", script, "permissions", mode, path]
+        host.run(command, cwd=release.path, called=f"the mode of {path} could not be changed")
 
 
 def _run_script(host: Host, release: Release, options: Options, action: str, flow: str) -> None:

@@ -170,8 +170,16 @@ if [ "$action" = check ]; then
 fi
 cd "$release" || exit
 for path; do
-    [ -e "$path" ] || die "$path does not exist in the release; see the option paths"
+    shift
+    if [ -e "$path" ]; then
+        set -- "$@" "$path"
+    elif [ "$flow" = rollback ]; then
+        echo "the release has no $path: it was deployed without that path, whose permissions are left out"
+    else
+        die "$path does not exist in the release; see the option paths"
+    fi
 done
+[ "$#" != 0 ] || exit 0
 places=$(print_places "$@")
 printf '%s\n' "$places" | while IFS= read -r place; do
     if is_new "$place" || ! is_done "$place"; then

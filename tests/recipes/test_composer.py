@@ -226,6 +226,16 @@ def test_a_rollback_without_composer_on_the_host_goes_on(shop: Shop) -> None:
     assert site.live == first
 
 
+def test_a_rollback_with_packages_that_composer_refuses_to_check_goes_on(shop: Shop) -> None:
+    site = shop()
+    first, _ = deploy_twice(site)
+    site.stand_in("composer", script="echo 'acme/tea requires php >=9'; exit 2")
+    done = site.rollback().ok()
+    assert "acme/tea requires php >=9" in done.out
+    assert "the packages of the release are not checked, because composer refuses to" in done.out
+    assert site.live == first
+
+
 @pytest.mark.extended("recipe")
 @pytest.mark.parametrize("fails", [False, True])
 def test_a_vendor_that_releases_share_is_not_changed_by_a_rollback(shop: Shop, fails: bool) -> None:

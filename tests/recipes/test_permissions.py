@@ -161,6 +161,21 @@ def test_a_file_system_without_acl_is_refused_before_anything_is_changed(stage: 
     assert site.host().releases == []
 
 
+def test_a_rollback_leaves_out_paths_that_its_release_does_not_have(stage: Stages) -> None:
+    site = stage(hosts=1, files=CODE)
+    site.deploy().ok()
+    first = site.live
+    site.commit({"storage/new/tea.txt": "tea\n", "bin/new": "new\n"})
+    modes = {"bin/new": "755", "bin/console": "700"}
+    site.project.config(recipes={"permissions": {"paths": ["storage/new"], "mode": "g+w", "modes": modes}})
+    site.deploy().ok()
+    back = site.rollback().ok()
+    assert "the release has no storage/new" in back.out
+    assert "the release has no bin/new" in back.out
+    assert site.live == first
+    assert mode(site.host().release(str(first)) / "bin/console") == "700"
+
+
 @pytest.mark.extended("recipe")
 def test_a_path_that_does_not_exist_is_refused(stage: Stages) -> None:
     site = make(stage, paths=["vra"], mode="g+w")
