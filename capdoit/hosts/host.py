@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from copy import copy
 from dataclasses import replace
 from typing import IO, TYPE_CHECKING, Any
 
@@ -12,7 +13,7 @@ from capdoit.hosts.host_requests import check_options, command_request
 from capdoit.hosts.templates import render_template
 
 if TYPE_CHECKING:
-    from typing_extensions import Unpack
+    from typing_extensions import Self, Unpack
 
     from capdoit.config.vars import Vars
     from capdoit.hosts.connection import Connection
@@ -47,9 +48,11 @@ class Host:
     def __str__(self) -> str:
         return self.name
 
-    def with_env(self, env: Mapping[str, str], **known: Any) -> Host:
+    def with_env(self, env: Mapping[str, str], **known: Any) -> Self:
         """Return the host with further environment variables for its commands, and further values for templates."""
-        return Host(self._connection, {**self._env, **env}, {**self._known, **known})
+        other = copy(self)
+        other._env, other._known = {**self._env, **env}, {**self._known, **known}
+        return other
 
     @property
     def name(self) -> str:

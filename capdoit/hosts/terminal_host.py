@@ -28,7 +28,7 @@ class TerminalHost(Host):
     """
 
     def __init__(self, host: Host) -> None:
-        super().__init__(host._connection, host._env)
+        super().__init__(host._connection, host._env, host._known)
 
     def run(self, command: Command, **options: Unpack[CommandOptions]) -> None:
         """Run a command on the terminal; arguments and errors as in `Host.run`."""

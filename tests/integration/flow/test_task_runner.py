@@ -401,6 +401,26 @@ def test_another_user_and_a_timeout_work_on_a_terminal(project: Project, env: di
 
 
 @pytest.mark.extended("detail")
+def test_the_host_of_an_interactive_task_knows_the_arguments_and_keeps_the_terminal(
+    project: Project, env: dict[str, str]
+) -> None:
+    (project.path / "note.j2").write_text("release {{ release.name }}")
+    write_hooks(
+        project,
+        """
+        @cap.task(interactive=True)
+        def show(host, release):
+            host.template("note.j2", f"{host.deploy_to}/note")
+            host.with_env({"NAME": "value"}).run("cat note; echo; echo $NAME; tty", cwd=host.deploy_to)
+        """,
+    )
+    release = deploy(project)
+    with type_task(project, env, "show:production") as typist:
+        assert typist.wait_for_end() == 0
+        assert f"release {release}\nvalue\n/dev/" in typist.text
+
+
+@pytest.mark.extended("detail")
 def test_a_program_that_is_stopped_leaves_the_terminal_as_it_was(project: Project, env: dict[str, str]) -> None:
     write_hooks(
         project,
