@@ -942,6 +942,7 @@ class SetupFinished(Event):
     Attributes:
         stage: name of the stage.
         hosts: number of hosts.
+        has_created: whether a directory was created.
         has_uploaded: whether a linked file was uploaded.
         has_differences: whether a linked file differs and stays as it is.
         is_dry_run: whether it was a dry run.
@@ -949,6 +950,7 @@ class SetupFinished(Event):
 
     stage: str
     hosts: int
+    has_created: bool
     has_uploaded: bool
     has_differences: bool
     is_dry_run: bool

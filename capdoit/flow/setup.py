@@ -99,6 +99,7 @@ def _set_up(context: FlowContext, sources: Sequence[LinkedSource]) -> None:
         SetupFinished(
             stage=context.request.stage.name,
             hosts=len(context.fleet.release_connections),
+            has_created=any(facts.created_dirs for facts in context.progress.facts.values()),
             has_uploaded=any(uploads.values()),
             has_differences=any(kept.values()),
             is_dry_run=context.request.is_dry_run,

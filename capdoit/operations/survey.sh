@@ -19,6 +19,7 @@ require_entry() {
 
 create_directories() {
     create_shared_symlinks | while read -r place; do print_fact not_made "$deploy_to/$(to_one_line "$place")"; done
+    if [ ! -d releases ] || [ ! -d shared ]; then print_fact made "$deploy_to"; fi
     mkdir -p releases shared || print_fact not_made "$deploy_to"
     eval "set -- $linked_dirs"
     for path; do
@@ -43,6 +44,8 @@ report_shared_problem() {
 }
 
 create_shared_directory() {
+    if [ -d "shared/$1" ]; then return; fi
+    print_fact made "$deploy_to/shared/$(to_one_line "$1")"
     mkdir -p "shared/$1" || print_fact not_made "$deploy_to/shared/$(to_one_line "$1")"
 }
 

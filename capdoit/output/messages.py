@@ -241,7 +241,7 @@ def _setup_finished(event: events.SetupFinished) -> Iterator[Line]:
     if event.is_dry_run:
         yield "This was a dry run: nothing was changed on any host.", None
         return
-    there = "are" if event.has_uploaded else "were already"
+    there = "are" if event.has_created or event.has_uploaded else "were already"
     differ = "; those that differ stay as they are" if event.has_differences else ""
     tone = Tone.DOUBTFUL if event.has_differences else Tone.GOOD
     yield f"{event.stage}: all directories and linked files {there} on {event.hosts} host(s){differ}", tone

@@ -26,7 +26,7 @@ SINGLE_KEYS = {
 }
 # Keys that survey.sh may print several times.
 REPEATED_KEYS = {
-    *("no_tool", "not_writable", "not_readable", "shared_problem", "not_made", "no_file", "release", "stray"),
+    *("no_tool", "not_writable", "not_readable", "shared_problem", "made", "not_made", "no_file", "release", "stray"),
     *("set_aside", "archive", "scratch", "journal", "log"),
 }
 # States of a release that was never live, by its last event.
@@ -53,6 +53,7 @@ class Facts:
         strays: other entries of ``releases/``.
         shared_problems: why a deploy cannot use directories that ``shared_to`` names.
         missing_tools: the programs that are missing.
+        created_dirs: the directories that were missing, and that the survey created.
         uncreated_dirs: the directories that could not be created.
         missing_files: the linked files that are missing, as indexes into the setting.
         unwritable: the paths that the user cannot write to; ``.`` is deploy_to.
@@ -87,6 +88,7 @@ class Facts:
     strays: tuple[str, ...] = ()
     shared_problems: tuple[str, ...] = ()
     missing_tools: tuple[str, ...] = ()
+    created_dirs: tuple[str, ...] = ()
     uncreated_dirs: tuple[str, ...] = ()
     missing_files: tuple[int, ...] = ()
     unwritable: tuple[str, ...] = ()
@@ -235,6 +237,7 @@ def _with_problems(facts: Facts, found: FactLines) -> Facts:
         facts,
         shared_problems=tuple(found["shared_problem"]),
         missing_tools=tuple(found["no_tool"]),
+        created_dirs=tuple(found["made"]),
         uncreated_dirs=tuple(found["not_made"]),
         missing_files=tuple(_parse_index(facts.host, number) for number in found["no_file"]),
         unwritable=tuple(found["not_writable"]),

@@ -121,6 +121,18 @@ def test_a_file_with_another_mode_differs(new: Project) -> None:
 
 
 @DETAIL
+def test_directories_that_the_setup_makes_were_not_there_already(project: Project) -> None:
+    for new in (project.shared("web1") / "tmp/pids", project.deploy_to("web1") / "releases", project.shared("web1")):
+        project.doit("setup:production", "hosts=web1", check=True)
+        shutil.rmtree(new)
+        (project.shared("web1") / "config").mkdir(parents=True, exist_ok=True)
+        (project.shared("web1") / "config/database.yml").touch()
+        said = project.doit("setup:production", "hosts=web1", check=True).out
+        assert "all directories and linked files are on 1 host(s)" in said
+    assert "were already on 1 host(s)" in project.doit("setup:production", "hosts=web1", check=True).out
+
+
+@DETAIL
 def test_a_symlink_to_a_file_may_stay_and_is_not_replaced(new: Project, tmp_path: Path) -> None:
     new.doit("setup:production", check=True)
     place, target = new.shared("web1") / ".env", tmp_path / "env-of-the-server"

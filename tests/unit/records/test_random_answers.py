@@ -70,6 +70,7 @@ def all_texts(facts: Facts) -> list[str]:
             *facts.strays,
             *facts.shared_problems,
             *facts.missing_tools,
+            *facts.created_dirs,
             *facts.uncreated_dirs,
             *facts.scratch,
         ),
