@@ -45,6 +45,7 @@ FOR_HOOKS = {
     "template",
     "download",
     "with_env",
+    "mask",
 }
 
 
