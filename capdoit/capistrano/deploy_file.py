@@ -72,10 +72,11 @@ def _var_entries(found: Mapping[str, Written]) -> list[YamlEntry | Remark]:
 
 
 def _default_stage(names: Sequence[str]) -> Iterator[YamlEntry]:
-    """Yield the entry of the default stage: one in which a mistake does the least harm."""
+    """Yield a default stage as a comment, because Capistrano has none: one in which a mistake does the least harm."""
     harmless = [name for name in names if name not in PRODUCTION]
     if len(names) > 1 and harmless:
-        yield YamlEntry("default_stage", "staging" if "staging" in harmless else harmless[0])
+        name = "staging" if "staging" in harmless else harmless[0]
+        yield YamlEntry("default_stage", name, "for commands without a stage", is_active=False)
 
 
 # -- recipes

@@ -23,7 +23,7 @@ from capdoit.capistrano.project import (
     SourceFiles,
     find_capfile,
 )
-from capdoit.capistrano.ruby_statements import read_statement
+from capdoit.capistrano.ruby_statements import CHECKED_OUT, read_statement
 from capdoit.errors import ConfigError
 
 EXPORT = Path(__file__).with_name("export.rb")
@@ -35,7 +35,6 @@ ADVICE = (
 # The operator's choice for one run, which must not become the setting of a file.
 VARIABLES_OF_ONE_RUN = ("BRANCH", "HOSTS", "ROLES", "ROLLBACK_RELEASE")
 CODE = re.compile(r"`|#\{|%x|\bENV\b|\bFile\.|\bIO\.|\bfetch\b|->|\blambda\b|\bproc\b")
-CHECKED_OUT = re.compile(r"\bgit\b.*(?:--abbrev-ref|--show-current|symbolic-ref|\bbranch\b)")
 DEFAULT = re.compile(r"""\bENV(?:\[|\.fetch\()["'](\w+)["'](?:\]\s*\|\||\s*,)\s*(["'])(.*?)\2""")
 LITERAL_NAME = re.compile(r"\b(?:server|role)\b[ (]*(?::\w+ *, *)?(?:%w|\[|[\"'](?!.*#\{)|:local)")
 

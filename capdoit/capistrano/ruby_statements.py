@@ -9,6 +9,7 @@ from capdoit.capistrano.project import Place, SourceFiles
 
 OPENING, CLOSING = "([{", ")]}"
 MOST_LINES = 200
+CHECKED_OUT = re.compile(r"\bgit\b.*(?:--abbrev-ref|--show-current|symbolic-ref|\bbranch\b.*\*)")
 # A variable that is only a part of a text: "pre-#{ENV['FOO']}", or "pre-" + ENV["FOO"].
 PARTS = re.compile(r"#\{([^{}]*)\}|(?:\+|<<)\s*(ENV\b[^,\n]*)|(\bENV\[[^\]\n]*\])\s*\+")
 READ = re.compile(r"""\bENV(?:\[|\.fetch\()\s*["'](\w+)["']\s*(\]\s*\|\||,|\)\s*\{)?""")
@@ -35,7 +36,7 @@ def find_missing_part(ruby: str, variables: Mapping[str, str | None]) -> str:
 def continues(text: str) -> bool:
     """Return whether a statement goes on behind a text."""
     depth = sum(text.count(char) for char in OPENING) - sum(text.count(char) for char in CLOSING)
-    return depth > 0 or text.rstrip().endswith((",", "\\", "=>"))
+    return depth > 0 or text.rstrip().endswith((",", "\\", "=>", "||", "&&"))
 
 
 def without_comment(line: str) -> str:

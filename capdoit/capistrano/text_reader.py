@@ -20,7 +20,7 @@ from capdoit.capistrano.project import (
     find_capfile,
 )
 from capdoit.capistrano.ruby_literals import NotLiteralError, read_arguments
-from capdoit.capistrano.ruby_statements import continues, without_comment
+from capdoit.capistrano.ruby_statements import CHECKED_OUT, continues, without_comment
 from capdoit.capistrano.stage_names import find_deploy_file, find_stage_folder
 
 CALL = re.compile(r"^(set|set_if_empty|append|server|role|ask|require|remove)\b(?![?!.:=])(.*)", re.DOTALL)
@@ -28,6 +28,7 @@ HOST = re.compile(r"(?:(?P<user>[^@]+)@)?(?P<hostname>[^:@]+)(?::(?P<port>\d+))?
 # Lines that tell nothing that a conversion needs.
 IGNORED = re.compile(r"(?:#.*|lock\b.*|install_plugin\b.*|Dir\.glob.*|end|import\b.*)?")
 BLOCK = re.compile(r"(?:\bdo\b(?:\s*\|[^|]*\|)?|^\s*(?:if|unless|case|def|begin|while|class|module)\b.*)\s*$")
+CURRENT_BRANCH = re.compile(rf"(?:set|set_if_empty|ask)[ (]+:branch\b.*{CHECKED_OUT.pattern}", re.DOTALL)
 COMPUTED = "it is computed by Ruby; look up its value (cap STAGE doctor)"
 CODE = "Ruby code, which was not run"
 
@@ -87,6 +88,11 @@ def _read_statement(text: str, place: Place, found: _Found) -> None:
     call = CALL.match(text)
     if not call or BLOCK.search(text):
         found.unread.append((place, CODE))
+        return
+    if CURRENT_BRANCH.match(text):
+        found.settings["branch"] = CapistranoSetting(
+            name="branch", value=None, place=place, is_question=call[1] == "ask", asks_git=True
+        )
         return
     try:
         plain, named = read_arguments(call[2])

@@ -55,7 +55,8 @@ def install_from_capistrano(request: CommandRequest, command: Sequence[str] | No
     write_schema(request.console, project)
     ignore_files(request.console, project)
     is_in_place = deploy_file.name == "deploy.yml" and dodo_file == request.dodo_file
-    return _finish(request, conversion, names, lambda: _check(request, deploy_file, is_in_place))
+    readable = [stage.name for stage in stages if stage.servers and not stage.failure] or names
+    return _finish(request, conversion, readable, lambda: _check(request, deploy_file, is_in_place))
 
 
 def _choose_file(file: Path) -> Path:

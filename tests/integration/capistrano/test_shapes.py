@@ -48,7 +48,7 @@ def test_a_rails_application_with_assets_yarn_and_sidekiq(tmp_path: Path) -> Non
         ("deploy", None, False),
         ("deploy", 2222, False),
     ]
-    assert converted.config.default_stage == "staging"
+    assert "\n# default_stage: staging  # for commands without a stage\n" in converted.deploy
 
     assert_recipes(converted, "runtime", "bundler", "node", "rails", "systemd", "sidekiq", "cron")
     used = converted.recipes()

@@ -40,7 +40,7 @@ def test_only_the_named_stages_are_read(tmp_path: Path) -> None:
     folder = write_project(tmp_path / "shop", production=ONE, staging=ONE, broken="raise 'never loaded'\n")
     converted = convert(folder, "production", "staging")
     assert [*converted.config.stages] == ["production", "staging"]
-    assert converted.config.default_stage == "staging"
+    assert not converted.config.default_stage
 
 
 @pytest.mark.parametrize(
@@ -185,3 +185,30 @@ def test_a_repository_url_of_a_variable_keeps_it_without_its_default_that_has_a_
     assert "\nrepo_url: !env REPOSITORY  # " in converted.deploy
     assert "set :repo_url: it looks like a secret and is not written; set the environment variable REP" in converted.out
     assert "tok12345" not in converted.deploy
+
+
+@pytest.mark.parametrize(
+    ("line", "options", "branch"),
+    [
+        ("set :branch, -> {\n  `git rev-parse --abbrev-ref HEAD`.chomp\n}", (), "!current"),
+        *further(
+            ("set :branch, `git rev-parse --abbrev-ref HEAD`.chomp", (), "!current"),
+            ('set :branch, ENV["BRANCH"] ||\n  `git rev-parse --abbrev-ref HEAD`.chomp', (), "!current"),
+            ('set :branch, ENV["BRANCH"] || `git symbolic-ref --short HEAD`.chomp', ("--cap", "none"), "!current"),
+            ("ask :branch, -> { `git branch --show-current`.chomp }", ("--cap", "none"), "!ask {default: !current }"),
+            ("ask :branch", (), "!ask"),
+            ("ask :branch", ("--cap", "none"), "!ask"),
+        ),
+    ],
+)
+def test_a_branch_of_git_or_of_a_question_stays_one(
+    tmp_path: Path, line: str, options: tuple[str, ...], branch: str
+) -> None:
+    converted = convert(write_project(tmp_path / "shop", deploy=f"{line}\n", production=ONE), *options)
+    assert f"\nbranch: {branch}" in converted.deploy
+    assert "set :branch" not in converted.out
+
+
+def test_the_next_command_names_a_stage_that_could_be_read(tmp_path: Path) -> None:
+    folder = write_project(tmp_path / "shop", production=ONE, staging="raise 'no inventory'\n")
+    assert "then run `doit check:production` and `doit deploy:production`" in convert(folder).out
