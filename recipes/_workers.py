@@ -63,8 +63,8 @@ def add_worker_hooks(recipe: Recipe, signal: str = "") -> None:
         _units(options).run(host, "restart")
 
     @recipe.on_failed
-    def start_again(failure: Failure, flow: Flow) -> None:
-        """Restart the workers that the failed flow has made quiet."""
+    def start_again(failure: Failure, flow: Flow, stopped: bool) -> None:  # noqa: ARG001 - is called after a stop, too
+        """Restart the workers that the failed or stopped flow has made quiet."""
         for host in failure.fleet:
             units = quiet_units.pop((flow.started, host.name), None)
             if units and units.names:

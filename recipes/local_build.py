@@ -13,7 +13,7 @@ with a task in dodo.py:
     def task_build():
         return {"actions": ["npm ci", "npm run build"], "file_dep": ["package-lock.json"], "targets": ["dist/app.js"]}
 
-The tasks build what is in your working directory. If the commit that is checked out there is not the commit that is
+The tasks build what is in the directory of dodo.py. If the commit that is checked out there is not the commit that is
 deployed, the recipe warns. If stages need different builds, give each a task and a directory:
 
     stages:
@@ -47,7 +47,7 @@ case $(readlink -f "$path")/ in "$(readlink -f "$1")"/*) ;; *) exit 1 ;; esac
 class Options:
     """Options of the recipe local_build."""
 
-    directory: str  #: directory that the tasks build, relative to deploy.yml
+    directory: str  #: directory that the tasks build, relative to dodo.py, as the paths of tasks are
     target: str | None = None  #: path of the directory in the release; default: the value of directory
     tasks: tuple[str, ...] = ("build",)  #: names of the doit tasks that build
     roles: RoleNames = ()  #: roles of the hosts that get the directory; empty: all hosts that receive code

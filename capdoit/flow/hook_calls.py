@@ -126,12 +126,18 @@ def plan_hook(context: FlowContext, hook: Hook) -> None:
     context.emit(HookPlanned(hook.name, hook.location, hosts, hook.runs_once))
 
 
-def call_failed_hooks(context: FlowContext, error: BaseException) -> None:
-    """Call the ``on_failed`` hooks; their own failures are warnings, since the report is about the first error."""
+def call_failed_hooks(context: FlowContext, error: BaseException, is_stopped: bool = False) -> None:
+    """Call the ``on_failed`` hooks; their own failures are warnings, since the report is about the first error.
+
+    If the flow was stopped as requested, only those with the argument ``stopped`` are called.
+    """
     failure = _failure_argument(context, error)
+    values = {"failure": failure, "hosts": list(failure.hosts), "flow": flow_argument(context), "stopped": is_stopped}
     for hook in context.request.declared.failed:
+        if is_stopped and "stopped" not in hook.arguments:
+            continue
         try:
-            hook.call(failure=failure, hosts=list(failure.hosts), options=hook.options, flow=flow_argument(context))
+            hook.call(**values, options=hook.options)
         except BaseException as wrong:  # noqa: BLE001 - whatever it is, an exit too: the report must be printed
             what = context.events.redact(make_printable(f"{type(wrong).__name__}: {wrong}"))
             context.warn(f"on_failed hook {hook.name} ({hook.location}) failed: {what}")

@@ -262,7 +262,7 @@ class FlowRunner:
         return FlowAborted(f"{report.title}: {get_first_line(report.error)}", report)
 
     def _stop_as_requested(self, context: FlowContext, last: str) -> None:
-        """End a flow whose last requested task is done: the half-made release is removed, no hook is called."""
+        """End a flow whose last requested task is done: the half-made release is removed, and hooks undo their work."""
         report = self._fail(context, last, Interrupted(f"stopped after {last}, as requested"), as_requested=True)
         context.emit(FlowStopped(report))
 
@@ -273,8 +273,8 @@ class FlowRunner:
             error = Interrupted(f"{signal} in {task}")
         self._has_ended = self._is_failing = True
         states = clean_up(context, task, error)
-        if not (as_requested or context.progress.is_hooks_only):
-            context.executor.change(partial(call_failed_hooks, context, error))
+        if not context.progress.is_hooks_only:
+            context.executor.change(partial(call_failed_hooks, context, error, as_requested))
         context.fleet.close()
         title = context.request.name if as_requested else f"{context.request.name}: {task} failed"
         report = report_failure(context, title, error, states)

@@ -131,10 +131,14 @@ class HookRegistry:
         return self._decorator("health", "published", keywords)
 
     def on_failed(self, function: Function) -> Function:
-        """Call the decorated function once, with ``failure``, when a flow that began does not finish."""
+        """Call the decorated function once, with ``failure``, when a flow that began does not finish.
+
+        A function with the argument ``stopped`` is called with True, too, when the flow ends after the task that the
+        operator asked for.
+        """
         with self.declaration_errors():
             hook = self._make_hook(function, "after", "failed", tuple(FLOWS), {"once": True})
-            check_arguments(hook, {"failure", "hosts", "flow", *self._options_argument()})
+            check_arguments(hook, {"failure", "hosts", "flow", "stopped", *self._options_argument()})
             self._failed.append(hook)
         return function
 

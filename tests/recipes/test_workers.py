@@ -76,6 +76,15 @@ def test_workers_that_the_flow_has_not_made_quiet_are_left_alone(stage: Stages) 
     assert told(shop) == [TSTP, RESTART]
 
 
+def test_a_flow_that_ends_after_a_task_as_requested_starts_them_again_and_calls_no_other_hook(stage: Stages) -> None:
+    failed = "@cap.on_failed\ndef undo(flow):\n    flow.warn('undone')\n"
+    shop = stage(hosts=1, recipes={"sidekiq": {"units": ["worker.service"], "settle": 0}}, dodo=failed)
+    shop.stand_in("systemctl", script="case $* in *show*) echo active ;; esac")
+    done = shop.doit("deploy:production:updated").ok()
+    assert told(shop) == [TSTP, RESTART]
+    assert "undone" not in done.out
+
+
 @pytest.mark.extended("recipe")
 def test_an_interrupted_deploy_starts_them_again(stage: Stages) -> None:
     waiting = """
