@@ -11,7 +11,7 @@ from textwrap import dedent, wrap
 
 from capdoit.capistrano.hook_points import ON_FAILED, HookPoint, PlacedTask, find_point, place_tasks
 from capdoit.capistrano.project import CapistranoHook, CapistranoStage, CapistranoTask, SourceFiles
-from capdoit.capistrano.report import Omission
+from capdoit.capistrano.report import Omission, join_reasons
 from capdoit.capistrano.ruby_hints import Hint, guess_from_ruby
 from capdoit.config.variables import VARIABLES
 from capdoit.sequence import FLOWS, step_names
@@ -135,10 +135,16 @@ def _format_stub(stub: Stub, names: set[str]) -> str:
         f"@capdoit.todo({json.dumps(str(stub.task.blocks[0].place), ensure_ascii=False)})",
         f"def {name}({', '.join(_choose_arguments(stub))}):",
         f"    {_format_docstring(stub.task)}",
-        *(f"    # {line}" for remark in stub.hint.remarks for line in wrap(f"{remark}.", MOST_CHARACTERS)),
+        *(f"    # {line}" for remark in _list_remarks(stub) for line in wrap(f"{remark}.", MOST_CHARACTERS)),
         *(f"    # {line}".rstrip() for line in stub.source),
     ]
     return "\n\n" + "".join(f"{line}\n" for line in lines)
+
+
+def _list_remarks(stub: Stub) -> list[str]:
+    """Return sentences for the one who writes the function, without their full stops."""
+    first = [f"Capistrano runs first: {', '.join(stub.task.prerequisites)}"] if stub.task.prerequisites else []
+    return [*first, *stub.hint.remarks]
 
 
 def _format_decorators(stub: Stub) -> list[str]:
@@ -199,7 +205,8 @@ def _format_docstring(task: CapistranoTask) -> str:
 
 def _describe_stub(stub: Stub) -> Omission:
     where = ", ".join(map(str, stub.points)) or "on demand"
-    return Omission(f"task {stub.task.name}", where, stub.task.blocks[0].place)
+    first = f"it first runs {', '.join(stub.task.prerequisites)}" if stub.task.prerequisites else ""
+    return Omission(f"task {stub.task.name}", join_reasons(where, first), stub.task.blocks[0].place)
 
 
 def _describe_hooks(

@@ -248,9 +248,20 @@ module CapdoitExport
         blocks = actions.map { |action| CapdoitExport.span(action) }.compact
         {
           name: task.name, description: task.full_comment && text(task.full_comment), arguments: task.arg_names.map(&:to_s),
-          prerequisites: task.prerequisites.map(&:to_s), blocks: blocks
+          prerequisites: prerequisites(task), blocks: blocks, places: places(task)
         }
       end
+    end
+
+    # Return the full names of the tasks that a task depends on, without those that `before` puts there.
+    def prerequisites(task)
+      names = task.prerequisites.map { |name| full_name(name.to_s, task) }
+      names - CapdoitExport.hooks.map { |kind, target, name, _| full_name(name, target) if kind == :before && target == task }
+    end
+
+    # Return the lines that declare a task.
+    def places(task)
+      task.locations.map { |line| line.match(/\A(.+?):(\d+)/) }.compact.map { |found| CapdoitExport.place(*found.captures) }
     end
 
     def hooks

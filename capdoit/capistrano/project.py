@@ -112,9 +112,10 @@ class CapistranoTask:
         name: its full name, such as ``deploy:restart``.
         description: what `desc` says; may be empty.
         arguments: names of its arguments.
-        prerequisites: names of the tasks that it depends on, hooks included.
-        blocks: its bodies in the files of the project; empty for a task of Capistrano or of a plugin.
-        adds_to_other: whether Capistrano or a plugin gives it a body, too: the project adds to that.
+        prerequisites: names of the tasks that run before it, without those of hooks.
+        blocks: its bodies in the files of the project, or the lines that declare it if it only has prerequisites;
+            empty for a task of Capistrano or of a plugin.
+        adds_to_other: whether Capistrano or a plugin declares it, too: the project adds to that.
     """
 
     name: str

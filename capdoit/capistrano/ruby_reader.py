@@ -156,13 +156,17 @@ def _read_server(raw: Mapping[str, Any], sources: SourceFiles) -> CapistranoServ
 def _read_task(raw: Mapping[str, Any]) -> CapistranoTask:
     blocks = [Block(*block) for block in raw["blocks"]]
     own = tuple(block for block in blocks if block.place.is_own)
+    places = [Place(*place) for place in raw["places"]]
+    is_foreign = len(own) < len(blocks) or not all(place.is_own for place in places)
+    if not own and raw["prerequisites"]:  # it only calls other tasks
+        own = tuple(Block(*place, place.line) for place in places if place.is_own)
     return CapistranoTask(
         name=raw["name"],
         description=raw["description"] or "",
         arguments=tuple(raw["arguments"]),
         prerequisites=tuple(raw["prerequisites"]),
         blocks=own,
-        adds_to_other=bool(own) and len(own) < len(blocks),
+        adds_to_other=bool(own) and is_foreign,
     )
 
 

@@ -212,3 +212,29 @@ def test_a_branch_of_git_or_of_a_question_stays_one(
 def test_the_next_command_names_a_stage_that_could_be_read(tmp_path: Path) -> None:
     folder = write_project(tmp_path / "shop", production=ONE, staging="raise 'no inventory'\n")
     assert "then run `doit check:production` and `doit deploy:production`" in convert(folder).out
+
+
+def test_tasks_that_run_before_a_task_are_named_in_its_function_and_in_the_list(tmp_path: Path) -> None:
+    deploy = """
+task :warm => ["cache:clear"] do
+  puts "warm"
+end
+task both: [:warm, "cache:clear"]
+namespace :cache do
+  task(:clear) { puts "clear" }
+  task fill: :clear
+end
+namespace :deploy do
+  task published: "cache:clear"
+end
+before :warm, :greet do
+  puts "hello"
+end
+"""
+    converted = convert(write_project(tmp_path / "shop", deploy=deploy, production=ONE))
+    assert "task warm: on demand; it first runs cache:clear\n" in converted.out
+    assert "task both: on demand; it first runs warm, cache:clear\n" in converted.out
+    assert "task cache:fill: on demand; it first runs cache:clear\n" in converted.out
+    assert 'task deploy:published: after("published"); it first runs cache:clear\n' in converted.out
+    assert converted.dodo.count("    # Capistrano runs first: cache:clear.\n") == 3
+    assert "    # Capistrano runs first: warm, cache:clear.\n" in converted.dodo
