@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 
-from capdoit.errors import HostError, HostsFailed, NotReady
+from capdoit.errors import ConfigError, HostError, HostsFailed, NotReady
 from capdoit.events import HookNotCalled, HookPaused, HookPlanned, RevertFinished, RevertStarted
 from capdoit.hooks.context import Failure
 from capdoit.hooks.hook import Hook
@@ -25,6 +25,8 @@ def call_hook(context: FlowContext, hook: Hook) -> None:
         HostsFailed: it failed on at least one host.
     """
     connections = hook_hosts(context, hook)
+    if _lacks_options(context, hook):
+        return
     if not connections:
         _report_not_called(context, hook)
     elif hook.reverts:
@@ -134,7 +136,7 @@ def call_failed_hooks(context: FlowContext, error: BaseException, is_stopped: bo
     failure = _failure_argument(context, error)
     values = {"failure": failure, "hosts": list(failure.hosts), "flow": flow_argument(context), "stopped": is_stopped}
     for hook in context.request.declared.failed:
-        if is_stopped and "stopped" not in hook.arguments:
+        if (is_stopped and "stopped" not in hook.arguments) or _lacks_options(context, hook):
             continue
         try:
             hook.call(**values, options=hook.options)
@@ -156,6 +158,17 @@ def refuse_hooks_without_hosts(context: FlowContext, tasks: Iterable[FlowTask]) 
     if stranded:
         names = join_names(f"{hook.name} ({hook.location})" for hook in stranded)
         raise NotReady(f"{join_names(context.progress.missing)} cannot be reached, and no other host can run {names}")
+
+
+def _lacks_options(context: FlowContext, hook: Hook) -> bool:
+    """Return True, with a warning, if an option of a hook's recipe could not be had; only a rollback goes on then."""
+    try:
+        for secret in context.request.declared.pending_options.get(hook.recipe, ()):
+            secret.reveal()
+    except ConfigError as error:
+        context.warn(f"{hook.name} was not called: {error}")
+        return True
+    return False
 
 
 def _report_not_called(context: FlowContext, hook: Hook) -> None:

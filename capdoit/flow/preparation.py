@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -249,9 +249,11 @@ def reveal_options(definition: FlowDefinition, variables: Variables, events: Eve
         called += declared.probes_and_guards
     found = False
     for recipe, values in declared.pending_options.items():
-        users = [hook.name for hook in called if hook.recipe == recipe]
+        users = [hook for hook in called if hook.recipe == recipe]
         if values and (users or definition.flow == "deploy"):
-            _reveal_for_hooks(values, users, events)
+            may_fail = definition.flow == "rollback" and not any(hook.runs_on_hosts for hook in users)
+            with suppress(ConfigError) if may_fail else nullcontext():  # such hooks are not called, with a warning
+                _reveal_for_hooks(values, [hook.name for hook in users], events)
             found = True
     return found
 

@@ -119,6 +119,20 @@ def test_a_rollback_goes_ahead_without_the_address(stage: Stages, hook: Site) ->
     assert "recipes.notify.url needs the environment variable WEBHOOK, which is not set" in done.out
 
 
+def test_a_rollback_goes_ahead_without_an_option_and_sends_nothing(stage: Stages, hook: Site) -> None:
+    shop = make_notified_stage(stage)
+    for _ in range(2):
+        shop.deploy(env=webhook_env(hook.url)).ok()
+    sent = len(hook.asked)
+    file = shop.project.path / "deploy.yml"
+    file.write_text(file.read_text().replace('"notify": {', '"notify": {"channel": !cmd exit 3, ', 1))
+    done = shop.rollback(env=webhook_env(hook.url)).ok()
+    assert "warning: notify.started was not called: " in done.out
+    assert "recipes.notify.channel needs the output of `exit 3`, which failed with exit status 3" in done.out
+    assert len(hook.asked) == sent
+    assert "which failed with exit status 3" in shop.deploy(env=webhook_env(hook.url)).failed().out
+
+
 def test_nothing_is_sent_in_a_dry_run(stage: Stages, hook: Site) -> None:
     shop = make_notified_stage(stage)
     shop.deploy("dry_run=yes", env=webhook_env(hook.url)).ok()
