@@ -49,6 +49,8 @@ def _convert_entry(name: str, value: Any, setting: CapistranoSetting) -> Any:
     ruby = _find_ruby(name, setting.source)
     if hole := find_missing_part(ruby, setting.variables):
         raise CannotBeWrittenError(f"a part of it is the environment variable {hole}, which is not set")
+    if value is None and ruby and not READ.search(ruby):
+        raise CannotBeWrittenError("its value is empty")
     named = _name_whole(name, value, ruby, setting.variables) or name_variables({name: value}, setting.variables)[name]
     if named is None:
         raise CannotBeWrittenError("its value is empty")

@@ -9,6 +9,7 @@ from capdoit.capistrano.project import Place, SourceFiles
 
 OPENING, CLOSING = "([{", ")]}"
 MOST_LINES = 200
+HEREDOC = re.compile(r"""<<[~-]?["']?([A-Z]\w*)""")
 CHECKED_OUT = re.compile(r"\bgit\b.*(?:--abbrev-ref|--show-current|symbolic-ref|\bbranch\b.*\*)")
 # A variable that is only a part of a text: "pre-#{ENV['FOO']}", or "pre-" + ENV["FOO"].
 PARTS = re.compile(r"#\{([^{}]*)\}|(?:\+|<<)\s*(ENV\b[^,\n]*)|(\bENV\[[^\]\n]*\])\s*\+")
@@ -21,9 +22,14 @@ def read_statement(sources: SourceFiles, place: Place) -> str:
     text = ""
     for line in lines:
         text += f"{without_comment(line)}\n"
-        if not continues(text):
+        if not continues(text) and not _has_open_heredoc(text):
             break
     return text
+
+
+def _has_open_heredoc(text: str) -> bool:
+    found = HEREDOC.search(text)
+    return bool(found and not re.search(rf"^\s*{found[1]}$", text, re.MULTILINE))
 
 
 def find_missing_part(ruby: str, variables: Mapping[str, str | None]) -> str:

@@ -148,9 +148,13 @@ set :default_env, {
   other_name: ENV.fetch("OTHER", "main"),
   "BAZ" => ENV["BAZ"] || "dd",
   "EQUAL" => "dd",
+  "NOTHING" => nil,
   "API_TOKEN" => ENV["API_TOKEN"] || "hush",
 }
 set :note, "pre-#{ENV['HOLE']}"
+set :long_note, <<~TEXT
+  pre-#{ENV['HOLE']}
+TEXT
 set :db_password, ENV["PW"] || "hush"
 """
     env = {"CI_TOKEN": "abcdefgh"}
@@ -164,8 +168,9 @@ set :db_password, ENV["PW"] || "hush"
     )
     written = " ".join(converted.deploy.replace("\n", ", ").split())
     assert all(entry in written for entry in entries)
-    for name in ("default_env, HOLE", "default_env, DSN", "default_env, secret_part", "note"):
+    for name in ("default_env, HOLE", "default_env, DSN", "default_env, secret_part", "note", "long_note"):
         assert f"set :{name}: a part of it is the " in converted.out
+    assert "set :default_env, NOTHING: its value is empty" in converted.out
     for name in ("API_TOKEN", "PW"):
         assert f"it looks like a secret and is not written; set the environment variable {name}\n" in converted.out
     assert not any(text in converted.deploy + converted.out for text in ("pre-", "hush", "abcdefgh"))
