@@ -49,9 +49,10 @@ def _convert_entry(name: str, value: Any, setting: CapistranoSetting) -> Any:
     ruby = _find_ruby(name, setting.source)
     if hole := find_missing_part(ruby, setting.variables):
         raise CannotBeWrittenError(f"a part of it is the environment variable {hole}, which is not set")
-    if value is None and ruby and not READ.search(ruby):
+    whole = _name_whole(name, value, ruby, setting.variables)
+    if not whole and ruby and (value == "" if READ.search(ruby) else value is None):
         raise CannotBeWrittenError("its value is empty")
-    named = _name_whole(name, value, ruby, setting.variables) or name_variables({name: value}, setting.variables)[name]
+    named = whole or name_variables({name: value}, setting.variables)[name]
     if named is None:
         raise CannotBeWrittenError("its value is empty")
     return named if isinstance(named, EnvironmentVariable) else _hide(name, named, ruby)
@@ -66,7 +67,7 @@ def _find_ruby(name: str, source: str) -> str:
 def _name_whole(name: str, value: Any, ruby: str, variables: Mapping[str, str | None]) -> EnvironmentVariable | None:
     """Return the environment variable that is the complete value; None if it is not."""
     found = WHOLE.fullmatch(ruby.strip())
-    if not found or value != (variables.get(found["name"]) or found["default"]):
+    if not found or value not in (variables.get(found["name"]), found["default"]):
         return None
     is_secret = is_secret_text(found["default"], is_secret_name(name) or is_secret_name(found["name"]))
     return EnvironmentVariable(found["name"], None if is_secret else found["default"])

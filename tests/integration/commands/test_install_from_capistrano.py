@@ -149,6 +149,7 @@ set :default_env, {
   "BAZ" => ENV["BAZ"] || "dd",
   "EQUAL" => "dd",
   "NOTHING" => nil,
+  "GAP" => ENV["GAP"].to_s,
   "API_TOKEN" => ENV["API_TOKEN"] || "hush",
 }
 set :note, "pre-#{ENV['HOLE']}"
@@ -170,7 +171,8 @@ set :db_password, ENV["PW"] || "hush"
     assert all(entry in written for entry in entries)
     for name in ("default_env, HOLE", "default_env, DSN", "default_env, secret_part", "note", "long_note"):
         assert f"set :{name}: a part of it is the " in converted.out
-    assert "set :default_env, NOTHING: its value is empty" in converted.out
+    for name in ("NOTHING", "GAP"):
+        assert f"set :default_env, {name}: its value is empty" in converted.out
     for name in ("API_TOKEN", "PW"):
         assert f"it looks like a secret and is not written; set the environment variable {name}\n" in converted.out
     assert not any(text in converted.deploy + converted.out for text in ("pre-", "hush", "abcdefgh"))
