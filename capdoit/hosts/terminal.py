@@ -9,7 +9,6 @@ from __future__ import annotations
 import secrets
 import signal
 import subprocess
-import sys
 import termios
 import time
 from collections.abc import Iterator
@@ -31,6 +30,7 @@ if TYPE_CHECKING:
     from capdoit.script import Script
 
 POLL_SECONDS = 0.1
+STDIN = 0  # the file descriptor that the program on the terminal gets
 
 
 def run_on_terminal(connection: Connection, script: Script) -> int:
@@ -78,15 +78,18 @@ def _run(connection: Connection, line: str) -> int:
 @contextmanager
 def _kept_modes() -> Iterator[None]:
     """Give the terminal its modes back: a program that is stopped leaves those of its line editor."""
-    terminal = sys.stdin.fileno()
-    modes = termios.tcgetattr(terminal)
+    try:
+        modes = termios.tcgetattr(STDIN)
+    except termios.error:  # there is no terminal
+        yield
+        return
     try:
         yield
     finally:
         # The program may have left doit in the background, where SIGTTOU would stop it.
         blocked = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTTOU])
         with suppress(termios.error):  # the terminal has gone
-            termios.tcsetattr(terminal, termios.TCSADRAIN, modes)
+            termios.tcsetattr(STDIN, termios.TCSADRAIN, modes)
         signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
 
 
