@@ -145,7 +145,7 @@ def test_linked_paths_with_hostile_names_are_linked(make_project: MakeProject) -
 
 @pytest.mark.extended("detail")
 def test_missing_linked_files_with_hostile_names_have_one_line_each(make_project: MakeProject) -> None:
-    names = list(NAMES.values())
+    names = [name for name in NAMES.values() if "\n" not in name]
     project = make_project(linked_files_exist=False, linked_files=names, linked_dirs=None)
     done = project.doit("deploy:production").failed()
     assert done.out.count("linked file ") == 2 * len(names)

@@ -54,7 +54,7 @@ def test_without_options_the_front_page_is_filled(stage: Stages) -> None:
     ("options", "complaint"),
     [
         ({"warn": ["/"]}, "has no option warn; did you mean warm?"),
-        ({"warm": "/"}, "option warm is '/', expected list of strings"),
+        ({"warm": {"path": "/"}}, "option warm is {'path': '/'}, expected list of strings"),
     ],
 )
 def test_wrong_options_are_refused_before_any_host_is_changed(
