@@ -93,8 +93,9 @@ def test_processes_of_the_other_user_end_with_a_lost_session(sudo: SetRule, shel
     session = open_session(shell, PASSWORD)
     session.tell(request(f"{sleeper.command} & timeout 1000 {sleeper.command}"))
     sleeper.wait_until_it_runs()
-    session.give_up()
+    session._pipes._close_stdin()  # as sshd does when the connection is lost
     assert wait_until(lambda: not sleeper.runs(), 60)
+    session.give_up()
 
 
 @pytest.fixture
