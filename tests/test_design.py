@@ -15,7 +15,7 @@ PACKAGE = ROOT / "capdoit"
 PAGE = ROOT.joinpath("docs/design.md").read_text(encoding="utf-8")
 CODE_SPANS = re.findall(r"`([^`\n]+)`", re.sub(r"^```.*?^```", "", PAGE, flags=re.DOTALL | re.MULTILINE))
 PATH = re.compile(r"[\w.-]+(/[\w.-]+)*(/|\.py|\.sh|\.md|\.toml)")
-PLACEHOLDER = re.compile(r"NAME|ROOM|MODULE|<")
+PLACEHOLDER = re.compile(r"NAME|ROOM|MODULE|SUBJECT|<")
 NAMES_OF_OTHERS = {"SshMachine"}  # of plumbum
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import os
+import pkgutil
+from importlib import import_module
 from typing import Any, cast
 
 import pytest
@@ -19,6 +21,13 @@ TAKEN = events.LockTaken("web1")
 
 def ignore(_: Event) -> None:
     """Keep no state."""
+
+
+def test_every_event_of_a_subject_is_a_name_of_the_package() -> None:
+    subjects = [import_module(f"capdoit.events.{module.name}") for module in pkgutil.iter_modules(events.__path__)]
+    values = {name: value for module in subjects for name, value in vars(module).items()}
+    defined = {name for name, value in values.items() if isinstance(value, type) and issubclass(value, Event)}
+    assert defined <= {*events.__all__}
 
 
 def test_every_listener_gets_every_event_in_the_order_of_subscription() -> None:
