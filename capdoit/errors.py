@@ -28,7 +28,7 @@
      └── SetupFailed         the hosts could not be prepared for a deploy
 
 ``str(error)`` is the cause in one line; of a HostError, with the last lines of output below it. Exit statuses belong
-to doit: `doit_tasks` and `commands` choose them.
+to doit: `doit_actions` and `commands` choose them.
 """
 
 from __future__ import annotations

@@ -47,7 +47,16 @@ LEVELS = (
     {"steps"},
     {"flow"},
     {"doctor", "capistrano"},
-    {"doit_command", "doit_database", "doit_reporter", "doit_signals", "doit_tasks"},
+    {
+        "project_definition",
+        "doit_actions",
+        "doit_command",
+        "doit_database",
+        "doit_output",
+        "doit_reporter",
+        "doit_signals",
+        "doit_tasks",
+    },
     {"commands"},
     {"testing"},
 )
@@ -117,7 +126,17 @@ def imported_rooms(path: Path) -> set[str]:
     ("package", "allowed"),
     [
         ("plumbum", ("hosts/",)),
-        ("doit", ("doit_command.py", "doit_database.py", "doit_reporter.py", "doit_tasks.py", "commands/")),
+        (
+            "doit",
+            (
+                "doit_actions.py",
+                "doit_command.py",
+                "doit_database.py",
+                "doit_reporter.py",
+                "doit_tasks.py",
+                "commands/",
+            ),
+        ),
         ("yaml", ("config/yaml_nodes.py", "config/python_settings.py")),
         ("jinja2", ("hosts/templates.py",)),
         ("rich", ("output/",)),
