@@ -168,6 +168,40 @@ class FilledText(Source):
 
 
 @dataclass(frozen=True)
+class ToFillIn(Source):
+    """A value that somebody still has to write into deploy.yml: ``!todo TEXT``.
+
+    Attributes:
+        wanted: the value that is wanted, for people.
+    """
+
+    wanted: str
+
+    @property
+    def name(self) -> str:
+        """The wanted value."""
+        return self.wanted
+
+    @property
+    def tag(self) -> str:
+        """The value as deploy.yml has it."""
+        return f"!todo {make_printable(self.wanted)}"
+
+    @property
+    def noun(self) -> str:
+        """The value in messages."""
+        return "a value that is not filled in yet"
+
+    def find(self, environment: Mapping[str, str] = os.environ) -> str | None:  # noqa: ARG002
+        """Return None: deploy.yml does not have the value yet."""
+        return None
+
+    def read(self) -> str:
+        """Raise ValueUnavailable."""
+        raise ValueUnavailable(f"is not filled in: replace !todo by {self.wanted}")
+
+
+@dataclass(frozen=True)
 class ValueOfHosts(Source):
     """A value of ``vars`` that only hosts have, where a setting of the stage refers to it.
 

@@ -29,7 +29,7 @@ def _construct_without_tag(loader: Any, node: yaml.Node) -> Any:
     return loader.construct_mapping(node, deep=True) if isinstance(node, yaml.MappingNode) else node.value
 
 
-for tag in ("!env", "!cmd", "!ask", "!current"):
+for tag in ("!env", "!cmd", "!ask", "!current", "!todo"):
     EditorLoader.add_constructor(tag, _construct_without_tag)
 
 

@@ -10,9 +10,10 @@ from capdoit.capistrano.recipe_choice import RecipeChoice, RecipeDraft
 from capdoit.capistrano.servers import Hosts
 from capdoit.capistrano.setting_rules import StageDraft, Written
 from capdoit.config.yaml_text import Remark, YamlEntry, format_entries
+from capdoit.sources import ToFillIn
 
 PRODUCTION = ("production", "prod", "live")
-NO_HOSTS = "FILL IN: no server could be read for this stage; this host is an example."
+NO_HOSTS = "No server could be read for this stage."
 
 
 @dataclass(frozen=True)
@@ -146,8 +147,9 @@ def _host_entries(stage: ConvertedStage) -> Iterator[YamlEntry | Remark]:
     if stage.hosts.remark:
         yield Remark((stage.hosts.remark,))
     if not stage.hosts.hosts:
-        example: dict[str, Any] = {"roles": ["app", "web", "db"]}
+        address = ToFillIn("the name or address of the host")
+        host: dict[str, Any] = {"hostname": address, "roles": ["app", "web", "db"]}
         yield Remark((NO_HOSTS,))
-        yield YamlEntry("hosts", (YamlEntry(f"{stage.name}.example.com", example),))
+        yield YamlEntry("hosts", (YamlEntry(f"{stage.name}1", host),))
         return
     yield YamlEntry("hosts", tuple(YamlEntry(name, dict(host)) for name, host in stage.hosts.hosts.items()))

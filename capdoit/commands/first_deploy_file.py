@@ -10,6 +10,7 @@ from capdoit.commands.git_origin import GitOrigin
 from capdoit.commands.project_files import read_template
 from capdoit.commands.schema import SCHEMA_FILE
 from capdoit.config.yaml_text import YamlEntry, format_entries, format_value
+from capdoit.sources import ToFillIn
 
 PRODUCTION = ("production", "prod", "live")
 UPLOADED = "doit setup uploads them; a list: you put them there"
@@ -26,13 +27,12 @@ def make_first_deploy_text(
         origin: what git knows of the project.
         frameworks: the frameworks of the project.
     """
-    name = origin.choose_name(project) if origin.url else ""
     links = propose_links(frameworks)
     values = {
         "schema": SCHEMA_FILE,
-        "application": name or "my_app",
-        "repo_url": format_value(origin.url or "git@example.com:me/my_app.git"),
-        "branch": format_value(origin.branch or "main"),
+        "application": origin.choose_name(project),
+        "repo_url": format_value(origin.url or ToFillIn("the address of the git repository")),
+        "branch": format_value(origin.branch or ToFillIn("the branch to deploy")),
         "repo_tree": _format_repo_tree(origin),
         "linked_files": _format_linked_files(links["linked_files"]),
         "linked_dirs": _format_linked_dirs(links["linked_dirs"]),

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from capdoit.commands.command_request import CommandRequest
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
     from capdoit.commands.git_origin import GitOrigin
 
 DEFAULT_STAGES = ("staging", "production")  # Capistrano's
+TO_FILL_IN = re.compile(r"[^#]*: !todo ")
 FROM_CAPISTRANO = Flag("from-capistrano", "convert the Capistrano project in this directory")
 CAP = ValueOption("cap", "the command that runs Capistrano; none reads its files as text", shlex.split)
 
@@ -36,6 +39,8 @@ def install_files(request: CommandRequest) -> int:
         if not is_stage_name(stage) or stages.count(stage) > 1:
             raise ConfigError(f"{stage} cannot be the name of a stage, or occurs twice; nothing was written")
     _write_first_files(request, stages)
+    for line in _list_places_to_fill_in(request.dodo_file.with_name("deploy.yml")):
+        request.console.write(line)
     request.console.write("Next: put your hosts into deploy.yml, then run `doit check` and `doit deploy`.")
     return 0
 
@@ -61,12 +66,22 @@ def _describe_findings(origin: GitOrigin, frameworks: Sequence[Framework]) -> It
     from capdoit.commands.frameworks import propose_recipes
 
     if origin.url:
-        yield f"From git: {origin.url}, branch {origin.branch or 'main'}."
+        yield f"From git: {origin.url}, branch {origin.branch or 'unknown'}."
+    else:
+        yield f"No repository was found: {origin.missing}."
     if frameworks:
         active = [recipe.key for recipe in propose_recipes(frameworks) if recipe.is_active]
         recipes = f"recipes {join_names(active)}" if active else "recipes in comments"
         found = join_names(one.name for one in frameworks)
         yield f"Found: {found}. deploy.yml has {recipes}; `doit cap recipes` lists them."
+
+
+def _list_places_to_fill_in(file: Path) -> list[str]:
+    """Return the lines of deploy.yml that have ``!todo``, after a heading; nothing if there are none."""
+    lines = enumerate(file.read_text(encoding="utf-8", errors="replace").splitlines(), 1)
+    places = [f"  {file.name}:{number}  {line.strip()}" for number, line in lines if TO_FILL_IN.match(line)]
+    heading = f"Fill in the values marked !todo ({len(places)}); what needs one of them is refused until then:"
+    return [heading, *places] if places else []
 
 
 COMMAND = Subcommand(

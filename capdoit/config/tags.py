@@ -1,4 +1,4 @@
-"""The tags of values that deploy.yml takes from elsewhere: ``!env``, ``!cmd``, ``!current`` and ``!ask``."""
+"""The tags of values that deploy.yml takes from elsewhere: ``!env``, ``!cmd``, ``!current`` and ``!ask``; and ``!todo``."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from capdoit.config.yaml_nodes import YamlValue
 from capdoit.controller_command import ControllerCommand, CurrentBranch
 from capdoit.questions import Question
 from capdoit.script import NAME
-from capdoit.sources import EnvironmentVariable, Source
+from capdoit.sources import EnvironmentVariable, Source, ToFillIn
 
 LONGEST_TIMEOUT_SECONDS = 3600
 # The JSON Schema of what editors see of such a value: they do not show the tag. A word in capitals is the name of a
@@ -136,9 +136,15 @@ def _read_answering_variable(value: YamlValue) -> str:
     return name
 
 
+def _read_wanted(value: YamlValue) -> ToFillIn:
+    """Read what is behind ``!todo``: the value that is wanted, in words."""
+    return ToFillIn("a value" if value.kind == "null" else value.as_string())
+
+
 TAGS: Mapping[str, Callable[[YamlValue], Source]] = {
     "!env": _read_variable,
     "!cmd": _read_command,
     "!current": _read_current_branch,
     "!ask": _read_question,
+    "!todo": _read_wanted,
 }

@@ -30,7 +30,7 @@ KIND_NAMES = {
     "map": "a mapping",
     "seq": "a list",
 }
-VALUE_TAGS = ("!env", "!cmd", "!ask", "!current")  # config/tags.py reads them
+VALUE_TAGS = ("!env", "!cmd", "!ask", "!current", "!todo")  # config/tags.py reads them
 STRING_KINDS = ("str", "int", "float", "timestamp")
 NOT_IN_STRINGS = re.compile("[\0\ud800-\udfff]")
 ANY_SIZE = 10**9

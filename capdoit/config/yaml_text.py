@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from capdoit.questions import Question
-from capdoit.sources import EnvironmentVariable, Source
+from capdoit.sources import EnvironmentVariable, Source, ToFillIn
 
 MOST_CHARACTERS = 110
 # Texts that need no quotes, in a list or mapping on one line, too.
@@ -98,4 +98,6 @@ def _format_source(source: Source) -> str:
         return (
             f"!ask {{default: {text}{' ' if text.startswith('!') else ''}}}" if text else "!ask"
         )  # a tag ends at a space
+    if isinstance(source, ToFillIn):
+        return f"!todo {json.dumps(source.wanted, ensure_ascii=False)}"
     return source.tag

@@ -120,8 +120,8 @@ def test_an_api_that_does_not_answer_leaves_an_example_host(tmp_path: Path) -> N
     env = {"CLOUD_API": "http://127.0.0.1:1", "no_proxy": "127.0.0.1"}
     converted = convert(copy_project("cloud", tmp_path), env=env)
     assert "stage production: it could be loaded only in part: Errno::ECONNREFUSED" in converted.out
-    assert "# FILL IN: no server could be read for this stage" in converted.deploy
-    assert {*hosts_of(converted)} == {"production.example.com"}
+    assert "# No server could be read for this stage" in converted.deploy
+    assert {*hosts_of(converted)} == {"production1"}
 
 
 @pytest.mark.extended("variant")

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -90,3 +92,43 @@ def test_install_with_an_invalid_stage_name_writes_nothing(empty: Path, names: l
     run_doit(empty, "cap", "install", *names).failed(3)
     (empty / ".git").rmdir()
     assert list(empty.iterdir()) == []
+
+
+def test_what_install_did_not_find_is_named_and_refused_until_it_is_filled_in(empty: Path) -> None:
+    project = empty / "Tea Shop"
+    project.mkdir()
+    said = run_doit(project, "cap", "install", "live").ok().out
+    assert "No repository was found: this directory is not in a git repository.\n" in said
+    text = (project / "deploy.yml").read_text()
+    assert "application: Tea-Shop\n" in text
+    assert "example.com" not in text.partition("      live1:")[0]
+    rows = {
+        line.split()[1]: place(text, line.split()[0]) for line in said.splitlines() if line.startswith("  deploy.yml:")
+    }
+    assert [*rows] == ["repo_url:", "branch:", "live1:"]
+    assert all(line.startswith(key) for key, line in rows.items())
+    for task in ("deploy:live", "check:live"):
+        refused = run_doit(project, task).failed().out
+        assert "repo_url is not filled in: replace !todo by the address of the git repository" in refused
+        assert re.search(
+            r"deploy\.yml:\d+:\d+: stages\.live\.hosts\.live1\.hostname is not filled in: replace", refused
+        )
+    status = run_doit(project, "cap", "status").failed(3).out
+    assert "hostname is not filled in" in status
+    assert "repo_url" not in status
+
+
+def place(text: str, name: str) -> str:
+    """Return the line at a place, such as ``deploy.yml:4``."""
+    return text.splitlines()[int(name.partition(":")[2]) - 1].strip()
+
+
+@pytest.mark.extended("detail")
+def test_install_without_git_or_without_a_remote_says_so(empty: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    subprocess.run(["git", "init", "-q", "-b", "work"], cwd=empty, check=True)
+    said = run_doit(empty, "cap", "install").ok().out
+    assert "No repository was found: the git repository has no remote origin." in said
+    assert "\nbranch: work " in (empty / "deploy.yml").read_text()
+    (empty / "deploy.yml").unlink()
+    monkeypatch.setenv("PATH", str(empty))
+    assert "No repository was found: git is not installed." in run_doit(empty, "cap", "install").ok().out
