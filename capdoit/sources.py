@@ -83,7 +83,7 @@ class EnvironmentVariable(Source):
     """
 
     variable: str
-    default: str | None = None
+    default: str | Source | None = None
 
     @property
     def name(self) -> str:
@@ -102,15 +102,19 @@ class EnvironmentVariable(Source):
 
     def find(self, environment: Mapping[str, str] = os.environ) -> str | None:
         """Return the value; None if the variable is not set and has no default."""
-        return environment.get(self.variable, self.default)
+        default = self.default.find(environment) if isinstance(self.default, Source) else self.default
+        return environment.get(self.variable, default)
 
     def find_secret(self) -> str:
-        """Return the value of the variable; its default is not a secret."""
-        return os.environ.get(self.variable, "")
+        """Return the value of the variable, or of one that is its default; a default in deploy.yml is not a secret."""
+        default = self.default.find_secret() if isinstance(self.default, Source) else ""
+        return os.environ.get(self.variable, default)
 
     def read(self) -> str:
         """Return the value; errors as in `Source.read`."""
         found = self.find()
+        if found is None and isinstance(self.default, Source):
+            return self.default.read()
         if found is None:
             raise ValueUnavailable(f"needs the environment variable {self.name}, which is not set")
         return found

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from capdoit.capistrano.project import CapistranoSetting
 from capdoit.capistrano.ruby_statements import find_missing_part
-from capdoit.sources import EnvironmentVariable
+from capdoit.sources import EnvironmentVariable, Source
 from capdoit.url_credentials import find_url_passwords
 
+Defaults = Mapping[str, str | EnvironmentVariable | None]
 UNSET = re.compile(r"CAPDOIT_UNSET_(\w+)")  # export.rb puts it where a variable is required
 NEEDS_HOST = "CapdoitExport::NeedsHost: needs a host"  # export.rb says so
 SECRET_NAME = re.compile(
@@ -57,7 +59,7 @@ def is_secret_text(value: Any, is_secret: bool) -> bool:
     return is_secret and isinstance(value, int | float) and not isinstance(value, bool)
 
 
-def name_variables(value: Any, variables: Mapping[str, str | None], defaults: Mapping[str, str] | None = None) -> Any:
+def name_variables(value: Any, variables: Mapping[str, str | None], defaults: Defaults | None = None) -> Any:
     """Return a value in which environment variables replace their contents.
 
     Args:
@@ -68,20 +70,36 @@ def name_variables(value: Any, variables: Mapping[str, str | None], defaults: Ma
     Raises:
         CannotBeWrittenError: a variable is only a part of a text, or an item of a list.
     """
+    contents = {name: text or _find_default(name, variables, defaults or {}) for name, text in variables.items()}
     for name, default in (defaults or {}).items():
-        if value == (variables.get(name) or default):
-            return EnvironmentVariable(name, None if is_secret_text(default, is_secret_name(name)) else default)
+        if value == contents.get(name):
+            return EnvironmentVariable(name, _without_secret(name, default))
     unset = [name for name, text in variables.items() if text is None]
     if value is None and len(unset) == 1:
         return EnvironmentVariable(unset[0])
     if isinstance(value, str):
-        contents = {name: text or (defaults or {}).get(name) for name, text in variables.items()}
         return _name_in_text(value, contents)
     if isinstance(value, Mapping):
         return {key: _name_in_mapping(key, item, variables, unset) for key, item in value.items()}
     if isinstance(value, list):
         return [_name_in_list(item, variables) for item in value]
     return value
+
+
+def _find_default(name: str, variables: Mapping[str, str | None], defaults: Defaults) -> str | None:
+    """Return what code takes where a variable is not set: the text of a default, or the value of another variable."""
+    default = defaults.get(name)
+    if not isinstance(default, EnvironmentVariable):
+        return default
+    found = variables.get(default.variable)
+    return found if found is not None or isinstance(default.default, Source) else default.default
+
+
+def _without_secret(name: str, default: str | Source | None) -> str | Source | None:
+    """Return a default without the secrets in it."""
+    if isinstance(default, EnvironmentVariable):
+        return replace(default, default=_without_secret(default.variable, default.default))
+    return None if is_secret_text(default, is_secret_name(name)) else default
 
 
 def _name_in_text(text: str, variables: Mapping[str, str | None]) -> str | EnvironmentVariable:

@@ -20,11 +20,11 @@ module CapdoitExport
     |/(?:forwardable|delegate|monitor)\.rb|\A<internal}x
 
   class << self
-    attr_reader :hooks, :sets, :servers, :questions, :skipped
+    attr_reader :hooks, :sets, :servers, :questions, :skipped, :all_reads, :commands
     attr_accessor :evaluating
 
     def begin_recording
-      @hooks, @servers, @skipped, @reads = [], [], [], []
+      @hooks, @servers, @skipped, @reads, @all_reads, @commands = [], [], [], [], [], {}
       @sets = Hash.new { |sets, key| sets[key] = [] }
       @questions = {}
     end
@@ -46,6 +46,12 @@ module CapdoitExport
     def read_variable(name)
       return unless in_project?(place_of_caller)
       @reads |= [name.to_s]
+      @all_reads |= [name.to_s]
+    end
+
+    def record_command(key)
+      found = place_of_caller
+      @commands[key.map(&:to_s)] = found if in_project?(found)
     end
 
     # Return the environment variables that were read since the last declaration.
@@ -140,6 +146,32 @@ Capistrano::Configuration::Question.class_eval do
   private :ask_question, :gets
 end
 
+module CapdoitExport
+  # Commands of SSHKit, which remember who replaces them.
+  module CommandMap
+    def []=(command, _)
+      CapdoitExport.record_command(["", command])
+      super
+    end
+
+    def prefix
+      CapdoitExport.evaluating ? super : Prefixes.new(super)
+    end
+  end
+
+  Prefixes = Struct.new(:prefixes) do
+    def [](command)
+      CapdoitExport.record_command(["prefix", command])
+      prefixes[command]
+    end
+
+    def []=(command, words)
+      self[command].replace(Array(words))
+    end
+  end
+end
+SSHKit::CommandMap.send(:prepend, CapdoitExport::CommandMap)
+
 Capistrano::DSL.module_eval { define_method(:on) { |*, &_block| CapdoitExport.skip_hosts } }
 SSHKit::Coordinator.class_eval { define_method(:each) { |*, &_block| CapdoitExport.skip_hosts } }
 SSHKit::Backend::Netssh.class_eval do
@@ -159,7 +191,8 @@ module CapdoitExport
     def to_h
       {
         capistrano: Capistrano::VERSION, failure: failure, settings: settings, servers: servers, tasks: tasks,
-        hooks: hooks, features: features, umask: umask, commands: commands, skipped: CapdoitExport.skipped
+        hooks: hooks, features: features, umask: umask, commands: commands, skipped: CapdoitExport.skipped,
+        environment: environment(CapdoitExport.all_reads)
       }
     end
 
@@ -290,11 +323,11 @@ module CapdoitExport
       SSHKit.config.umask if SSHKit.config.respond_to?(:umask)
     end
 
+    # Return the commands that the project replaces, or puts others in front of.
     def commands
-      map = SSHKit.config.command_map.instance_variable_get(:@map) || {}
-      map.keys.map { |name| [name.to_s, text(SSHKit.config.command_map[name].to_s)] }.to_h
-    rescue StandardError
-      {}
+      CapdoitExport.commands.map do |(kind, name), place|
+        { name: name, is_prefix: kind == "prefix", command: text(SSHKit.config.command_map[name.to_sym].to_s), place: place }
+      end
     end
   end
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from capdoit.errors import ConfigError
+from capdoit.sources import EnvironmentVariable
 
 CAPFILES = ("capfile", "Capfile", "capfile.rb", "Capfile.rb")
 # Directories of a project that have the code of others.
@@ -56,7 +57,8 @@ class CapistranoSetting:
         asks_git: whether its code asks git for the branch that is checked out.
         variables: the environment variables that its code reads, with their values; None if one is not set.
         defaults: what its code takes where one of them is not set: ``ENV["BRANCH"] || "main"``.
-        source: its Ruby.
+        statements: its Ruby, behind that of the variables and settings in it.
+        conditions: the lines of the blocks around it.
     """
 
     name: str
@@ -67,8 +69,14 @@ class CapistranoSetting:
     is_question: bool = False
     asks_git: bool = False
     variables: Mapping[str, str | None] = field(default_factory=dict)
-    defaults: Mapping[str, str] = field(default_factory=dict)
-    source: str = ""
+    defaults: Mapping[str, str | EnvironmentVariable | None] = field(default_factory=dict)
+    statements: Sequence[str] = ()
+    conditions: Sequence[str] = ()
+
+    @property
+    def source(self) -> str:
+        """All of its Ruby."""
+        return "\n".join(self.statements)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -135,6 +143,15 @@ class CapistranoHook(NamedTuple):
     place: Place
 
 
+class CapistranoCommand(NamedTuple):
+    """A program for which SSHKit runs another command: `command_map[:rake] = …`, or `command_map.prefix[:rake]`."""
+
+    name: str
+    is_prefix: bool
+    command: str
+    place: Place
+
+
 @dataclass(frozen=True, kw_only=True)
 class CapistranoStage:
     """Everything that a project declares for one stage.
@@ -147,7 +164,7 @@ class CapistranoStage:
         hooks: the hooks of the project itself, in order.
         features: the libraries for Capistrano that were loaded, such as ``capistrano/bundler``.
         umask: the umask for commands; empty if not set.
-        commands: the programs that `SSHKit.config.command_map` replaces, with what replaces them.
+        commands: the programs that `SSHKit.config.command_map` replaces.
         skipped: lines of the project that wanted to work on hosts while the stage was loaded.
         failure: why the stage could be loaded only in part; empty if it was loaded.
         unread: lines that were not understood, with the reason; only where no Ruby was run.
@@ -160,7 +177,7 @@ class CapistranoStage:
     hooks: Sequence[CapistranoHook] = ()
     features: Sequence[str] = ()
     umask: str = ""
-    commands: Mapping[str, str] = field(default_factory=dict)
+    commands: Sequence[CapistranoCommand] = ()
     skipped: Sequence[Place] = ()
     failure: str = ""
     unread: Sequence[tuple[Place, str]] = ()

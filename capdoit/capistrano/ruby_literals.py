@@ -119,6 +119,8 @@ def _read_scalar(kind: str, text: str) -> Any:
         return re.sub(r"\\(.)", r"\1", text[1:-1])
     if kind == "symbol":
         return text.strip('"')
+    if kind == "number" and re.fullmatch(r"0[0-7]+", text):
+        return text  # an octal number, such as the mode of a file
     if kind == "number":
         return float(text) if "." in text else int(text.replace("_", ""))
     if kind == "word":

@@ -14,6 +14,7 @@ from typing import Any
 
 from capdoit.capistrano.project import (
     Block,
+    CapistranoCommand,
     CapistranoHook,
     CapistranoServer,
     CapistranoSetting,
@@ -23,8 +24,10 @@ from capdoit.capistrano.project import (
     SourceFiles,
     find_capfile,
 )
-from capdoit.capistrano.ruby_statements import CHECKED_OUT, read_statement
+from capdoit.capistrano.ruby_origins import VARIABLES_OF_ONE_RUN, OriginReader, without_texts
+from capdoit.capistrano.ruby_statements import CHECKED_OUT, is_part_of_text
 from capdoit.errors import ConfigError
+from capdoit.sources import EnvironmentVariable
 
 EXPORT = Path(__file__).with_name("export.rb")
 MOST_LINES = 15
@@ -32,10 +35,12 @@ ADVICE = (
     "nothing was written. Make it work (perhaps: bundle install), name another command with --cap, or read the files "
     "without Ruby: --cap none"
 )
-# The operator's choice for one run, which must not become the setting of a file.
-VARIABLES_OF_ONE_RUN = ("BRANCH", "HOSTS", "ROLES", "ROLLBACK_RELEASE")
 CODE = re.compile(r"`|#\{|%x|\bENV\b|\bFile\.|\bIO\.|\bfetch\b|->|\blambda\b|\bproc\b")
-DEFAULT = re.compile(r"""\bENV(?:\[|\.fetch\()["'](\w+)["'](?:\]\s*\|\||\s*,)\s*(["'])(.*?)\2""")
+# ENV["A"] || ENV["B"] || "x"; ENV.fetch("A", "x")
+READ = r"""\bENV(?:\[|\.fetch\()\s*["'](\w+)["']\s*"""
+CHAIN = re.compile(rf"""{READ}(?:\]\s*\|\||,)\s*(?=ENV\b|["'])""")
+READS = re.compile(READ)
+OCTAL = re.compile(r"(?<![\w.])0o?([0-7]{2,})\b(?!\.)")
 LITERAL_NAME = re.compile(r"\b(?:server|role)\b[ (]*(?::\w+ *, *)?(?:%w|\[|[\"'](?!.*#\{)|:local)")
 
 
@@ -61,15 +66,17 @@ def read_stage(folder: Path, command: Sequence[str], stage: str) -> CapistranoSt
     """
     report = _run(folder, command, stage)
     sources = SourceFiles(folder)
+    origins = OriginReader(sources, {raw["name"]: _own_places(raw) for raw in report["settings"]})
+    variables = report["environment"]
     return CapistranoStage(
         name=stage,
-        settings={raw["name"]: _read_setting(raw, sources) for raw in report["settings"]},
+        settings={raw["name"]: _read_setting(raw, sources, origins, variables) for raw in report["settings"]},
         servers=[_read_server(raw, sources) for raw in report["servers"]],
         tasks={raw["name"]: _read_task(raw) for raw in report["tasks"]},
         hooks=_read_hooks(report["hooks"]),
         features=report["features"],
         umask=str(report["umask"] or ""),
-        commands=report["commands"],
+        commands=[CapistranoCommand(**{**raw, "place": Place(*raw["place"])}) for raw in report["commands"]],
         skipped=[Place(*place) for place in report["skipped"]],
         failure=report["failure"] or "",
     )
@@ -104,35 +111,65 @@ def _has_repository(report: Any) -> bool:
     return any(setting["name"] == "repo_url" for setting in report["settings"])
 
 
-def _read_setting(raw: Mapping[str, Any], sources: SourceFiles) -> CapistranoSetting:
-    own = [place for place in (Place(*place) for place in raw["places"] if place) if place.is_own]
+def _own_places(raw: Mapping[str, Any]) -> list[Place]:
+    return [place for place in (Place(*place) for place in raw["places"] if place) if place.is_own]
+
+
+def _read_setting(
+    raw: Mapping[str, Any], sources: SourceFiles, origins: OriginReader, environment: Mapping[str, str | None]
+) -> CapistranoSetting:
+    own = _own_places(raw)
     code = Block(*raw["code"]) if raw["code"] else None
     place = own[-1] if own else None
     line = sources.line(place).replace(f"fetch(:{raw['name']}", "") if place else ""
-    source = _read_source(raw["name"], own, code, sources)
+    statements = origins.read_statements(raw["name"])
+    if code and code.place.is_own and not any(sources.line(code.place).strip() in text for text in statements):
+        statements.append("\n".join(sources.block(code)))
+    source = "\n".join(statements)
+    reads = {name: environment[name] for name in READS.findall(source) if name in environment}
     return CapistranoSetting(
         name=raw["name"],
-        value=raw["value"],
+        value=_restore_octal_numbers(raw["value"], statements),
         error=raw["error"] or "",
         place=place,
         is_computed=bool(place and ((code and code.file == place.file) or CODE.search(line))),
         is_question=raw["is_question"],
-        asks_git=bool(CHECKED_OUT.search(source)),
-        variables=raw["variables"],
-        defaults={name: text for name, _, text in DEFAULT.findall(source) if name not in VARIABLES_OF_ONE_RUN},
-        source=source,
+        asks_git=bool(CHECKED_OUT.search(source)) and not is_part_of_text(source),
+        variables={**reads, **raw["variables"]},
+        defaults=find_defaults(source),
+        statements=statements,
+        conditions=origins.read_conditions(place) if place else (),
     )
 
 
-def _read_source(name: str, places: Sequence[Place], code: Block | None, sources: SourceFiles) -> str:
-    """Return the statements that make the value: the last one, and earlier ones to which it adds."""
-    found = ["\n".join(sources.block(code))] if code and code.place.is_own else []
-    for place in reversed(places):
-        statement = read_statement(sources, place)
-        found.insert(0, statement)
-        if f"fetch(:{name}" not in statement and not statement.lstrip().startswith("append"):
-            break
-    return "\n".join(found)
+def find_defaults(source: str) -> dict[str, str | EnvironmentVariable | None]:
+    """Return what code takes where a variable is not set: a text, or another variable, which may have a default."""
+    found: dict[str, str | EnvironmentVariable | None] = {}
+    for match in reversed([*CHAIN.finditer(source)]):
+        name, rest = match[1], source[match.end() :]
+        text = re.match(r"""(["'])((?:(?!\1|#\{).)*)\1""", rest)
+        other = re.match(READ, rest)
+        value = found.get(other[1], EnvironmentVariable(other[1])) if other else text and text[2]
+        if other and not isinstance(value, EnvironmentVariable):
+            value = EnvironmentVariable(other[1], value)
+        if value is not None:
+            found[name] = value
+    return {name: value for name, value in reversed(found.items()) if name not in VARIABLES_OF_ONE_RUN}
+
+
+def _restore_octal_numbers(value: Any, statements: Sequence[str]) -> Any:
+    """Return a value in which numbers that the code has in octal digits, such as modes of files, have them again."""
+    digits = [found for text in statements for found in OCTAL.findall(without_texts(text))]
+    texts = {int(found, 8): f"0{found}" for found in digits}
+    return _replace_numbers(value, texts) if texts else value
+
+
+def _replace_numbers(value: Any, texts: Mapping[int, str]) -> Any:
+    if isinstance(value, Mapping):
+        return {key: _replace_numbers(item, texts) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_replace_numbers(item, texts) for item in value]
+    return texts.get(value, value) if isinstance(value, int) and not isinstance(value, bool) else value
 
 
 def _read_server(raw: Mapping[str, Any], sources: SourceFiles) -> CapistranoServer:

@@ -39,6 +39,12 @@ def find_missing_part(ruby: str, variables: Mapping[str, str | None]) -> str:
     return next((name for name, fallback in reads if not fallback and variables.get(name, "") is None), "")
 
 
+def is_part_of_text(ruby: str) -> bool:
+    """Return whether a text is made of parts, so that no part of it is the complete text."""
+    without_quotes = re.sub(r"`[^`]*`", "``", ruby)
+    return bool(re.search(r"""["'`\w)]\s*(?:\+|<<)\s*["'`\w]|"[^"\n]*#\{""", without_quotes))
+
+
 def continues(text: str) -> bool:
     """Return whether a statement goes on behind a text."""
     depth = sum(text.count(char) for char in OPENING) - sum(text.count(char) for char in CLOSING)

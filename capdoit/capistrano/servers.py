@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from capdoit.capistrano.environment_values import CannotBeWrittenError, name_variables
-from capdoit.capistrano.project import CapistranoServer, CapistranoStage, Place
+from capdoit.capistrano.project import CapistranoServer, CapistranoStage
 from capdoit.capistrano.report import Omission
 from capdoit.capistrano.ssh_options import NO_PASSWORDS, convert_ssh_options
 from capdoit.config.host_addresses import HOST_NAME
@@ -50,7 +50,10 @@ def convert_servers(stage: CapistranoStage) -> Hosts:
         omissions += _find_omissions(server)
     shared = {} if stage.value("ssh_options") else _shared_settings(hosts)
     own = {name: {key: value for key, value in host.items() if key not in shared} for name, host in hosts.items()}
-    return Hosts(own, shared, _describe_origin(stage), omissions)
+    place = next((server.place for server in stage.servers if server.is_computed), None)
+    if place:
+        omissions.append(Omission("servers", "code computes them; deploy.yml has those of today", place))
+    return Hosts(own, shared, COMPUTED.format(place=place) if place else "", omissions)
 
 
 def _choose_name(server: CapistranoServer, taken: Mapping[str, object]) -> str:
@@ -109,8 +112,3 @@ def _shared_settings(hosts: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
 
 def _are_equal(values: Sequence[Any]) -> bool:
     return all(value == values[0] for value in values)
-
-
-def _describe_origin(stage: CapistranoStage) -> str:
-    place: Place | None = next((server.place for server in stage.servers if server.is_computed), None)
-    return COMPUTED.format(place=place) if place else ""

@@ -17,6 +17,7 @@ from capdoit.capistrano.environment_values import (
 from capdoit.capistrano.own_settings import convert_own_value, find_hidden_variables
 from capdoit.capistrano.project import CapistranoSetting, CapistranoStage
 from capdoit.capistrano.report import Omission, join_reasons
+from capdoit.capistrano.ruby_origins import describe_lost_code
 from capdoit.capistrano.ssh_options import convert_ssh_options
 from capdoit.config.readers import APPLICATION, UMASK
 from capdoit.controller_command import CurrentBranch
@@ -107,8 +108,19 @@ def convert_settings(stage: CapistranoStage, used: Collection[str]) -> StageDraf
     _drop_nested_links(draft, stage)
     _take_ssh_options(stage, draft)
     _take_umask(stage, draft)
-    draft.omissions += _find_sshkit_settings(stage)
+    draft.omissions += [*_find_sshkit_settings(stage), *_find_values_of_today(stage, draft, used)]
     return draft
+
+
+def _find_values_of_today(stage: CapistranoStage, draft: StageDraft, used: Collection[str]) -> Iterator[Omission]:
+    """Yield the settings that code computes, and of which deploy.yml has only the value of today."""
+    written = {**draft.settings, **draft.own}
+    for setting in stage.settings.values():
+        is_written = setting.name in written or (setting.name in used and setting.value is not None)
+        if setting.place and is_written and not setting.error:
+            value = written[setting.name].value if setting.name in written else setting.value
+            if why := describe_lost_code(setting, value):
+                yield Omission(f"set :{setting.name}", why, setting.place)
 
 
 def _take(
@@ -232,7 +244,7 @@ def _take_environment(stage: CapistranoStage, draft: StageDraft) -> None:
         if isinstance(setting.value, Mapping) and not setting.error:
             kept, omissions = convert_entries(setting)
             draft.omissions += omissions
-            setting = replace(setting, value=kept, source="")
+            setting = replace(setting, value=kept, statements=())
         _take(setting, draft, draft.settings, lambda setting: setting.value)
         _list_hidden_secrets(setting, draft.settings.get("default_env"), draft)
 
@@ -274,6 +286,7 @@ def _take_ssh_options(stage: CapistranoStage, draft: StageDraft) -> None:
             draft.settings[name] = Written(options[name])
 
 
+BUNDLED = "bundle exec"
 AGENT = "Capistrano always forwards your agent; remove it if the hosts have a key for the repository"
 
 
@@ -286,7 +299,8 @@ def _take_umask(stage: CapistranoStage, draft: StageDraft) -> None:
 
 
 def _find_sshkit_settings(stage: CapistranoStage) -> Iterator[Omission]:
-    for name, command in stage.commands.items():
-        if command not in (name, f"/usr/bin/env {name}") and "bundle exec" not in command:
-            why = f"write {command} in hooks, or set PATH in default_env"
-            yield Omission(f"SSHKit.config.command_map[:{name}]", why)
+    for one in stage.commands:
+        bundled = "; recipes run programs of the bundle with bundle exec themselves" if BUNDLED in one.command else ""
+        path = "" if one.is_prefix else ", or set PATH in default_env"
+        name = f"SSHKit.config.command_map{'.prefix' if one.is_prefix else ''}[:{one.name}]"
+        yield Omission(name, f"write {one.command} in hooks{path}{bundled}", one.place)

@@ -1,4 +1,4 @@
-"""The tags of values that deploy.yml takes from elsewhere: ``!env``, ``!cmd``, ``!current`` and ``!ask``; and ``!todo``."""
+"""The tags of values that deploy.yml takes from elsewhere: ``!env``, ``!cmd``, ``!current``, ``!ask``; ``!todo``."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ LONGEST_TIMEOUT_SECONDS = 3600
 MAPPINGS = (
     {
         "type": "object",
-        "properties": {"name": {"type": "string"}, "default": {"type": ["string", "number", "boolean", "null"]}},
+        "properties": {"name": {"type": "string"}, "default": {"not": {"type": "array"}}},
         "required": ["name"],
         "additionalProperties": False,
     },
@@ -56,7 +56,9 @@ def _read_variable(value: YamlValue) -> EnvironmentVariable:
     """Read what is behind ``!env``: a name, or a mapping with ``name`` and ``default``."""
     if value.kind != "map":
         return EnvironmentVariable(_read_variable_name(value))
-    fields = _read_fields(value, "!env", {"name": _read_variable_name, "default": _read_any_text})
+    fields = _read_fields(value, "!env", {"name": _read_variable_name, "default": _read_default})
+    if isinstance(fields.get("default"), Question):
+        value.add_mistake("!ask cannot be the default of !env; write !ask {default: !env NAME }")
     return EnvironmentVariable(fields["name"], fields.get("default"))
 
 

@@ -92,12 +92,13 @@ def format_value(value: Any) -> str:
 def _format_source(source: Source) -> str:
     """Return a value that deploy.yml takes from elsewhere."""
     if isinstance(source, EnvironmentVariable) and source.default is not None:
-        return f"!env {format_value({'name': source.variable, 'default': source.default})}"
+        return f"!env {{name: {source.variable}, default: {_format_default(source.default)}}}"
     if isinstance(source, Question):
-        text = "" if source.default is None else format_value(source.default)
-        return (
-            f"!ask {{default: {text}{' ' if text.startswith('!') else ''}}}" if text else "!ask"
-        )  # a tag ends at a space
+        return "!ask" if source.default is None else f"!ask {{default: {_format_default(source.default)}}}"
     if isinstance(source, ToFillIn):
         return f"!todo {json.dumps(source.wanted, ensure_ascii=False)}"
     return source.tag
+
+
+def _format_default(value: Any) -> str:
+    return f"{format_value(value)} " if isinstance(value, Source) else format_value(value)  # a tag ends at a space
