@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from capdoit.config.stages import Config
+    from capdoit.config.deploy_file import Config
     from capdoit.config.variables import Variables
     from capdoit.errors import CapdoitError
     from capdoit.event_bus import EventBus

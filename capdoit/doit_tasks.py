@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from doit import doit_cmd, get_initial_workdir
 from doit.exceptions import InvalidDodoFile
 
-from capdoit.config.stages import choose_stage
+from capdoit.config.deploy_file import choose_stage
 from capdoit.config.variables import Variables, read_variables, typed_variables
 from capdoit.doit_actions import DoitActions, refuse_task
 from capdoit.doit_command import (

@@ -9,7 +9,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from capdoit.config.stages import load_config
+from capdoit.config.deploy_file import load_config
 from capdoit.errors import MistakeCollector
 from capdoit.hooks.declarations import HookRegistry, caller_location
 from capdoit.hooks.discovery import load_recipes

@@ -11,7 +11,7 @@ import pytest
 
 from capdoit.commands.first_deploy_file import make_first_deploy_text
 from capdoit.commands.git_origin import GitOrigin
-from capdoit.config.stages import load_config
+from capdoit.config.deploy_file import load_config
 from capdoit.errors import ConfigError
 from capdoit.transfers import TRANSFERS
 from tests.editor_schema import find_editor_mistakes

@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from capdoit.commands.catalog import COMMANDS
-from capdoit.config import stages, variables
+from capdoit.config import variables
+from capdoit.config.deploy_file import load_config
 from capdoit.config.settings import Schema
 from capdoit.hooks.context import Flow, Release
 from capdoit.sequence import FLOWS, step_names
@@ -47,7 +48,7 @@ def project(tmp_path: Path) -> Path:
 def test_every_deploy_yml_is_read(tmp_path: Path, text: str) -> None:
     file = tmp_path / "deploy.yml"
     file.write_text(text)
-    assert "production" in stages.load_config(file, TRANSFERS).stages
+    assert "production" in load_config(file, TRANSFERS).stages
 
 
 def test_the_shown_hooks_and_tasks_become_tasks(project: Path) -> None:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from capdoit.commands.json_values import VERSION
 from capdoit.commands.subcommand import Flag, ValueOption
-from capdoit.config import stages, variables
+from capdoit.config import deploy_file, variables
 from capdoit.config.stages import Stage
 from capdoit.config.variables import Variables
 from capdoit.doit_tasks import Cap
@@ -125,7 +125,7 @@ class CommandRequest:
         word, variable = self.only_word("stage"), self.variables.stage
         if word and variable and word != variable:
             raise ConfigError(f"which stage, {word} or stage={variable}?")
-        return stages.choose_stage(self.load_project().config, word or variable)
+        return deploy_file.choose_stage(self.load_project().config, word or variable)
 
     def print_json(self, answer: Mapping[str, Any]) -> None:
         """Print an answer for programs. Secrets are masked first: JSON may spell them in other ways."""

@@ -16,7 +16,8 @@ from capdoit.commands import catalog
 from capdoit.commands.command_request import CommandRequest
 from capdoit.commands.subcommand import HELP, Flag, Option, Subcommand, spellings
 from capdoit.completer import find_cache_file, get_time_of_change, write_cache
-from capdoit.config.stages import Config, Stage
+from capdoit.config.deploy_file import Config
+from capdoit.config.stages import Stage
 from capdoit.config.variables import ON_DEMAND, VARIABLES
 from capdoit.errors import ConfigError
 from capdoit.hooks import discovery

@@ -17,7 +17,7 @@ from capdoit.commands.command_request import CommandRequest
 from capdoit.commands.exit_statuses import INVALID_PROJECT
 from capdoit.commands.project_files import MODELINE, ignore_files, read_template, write_file, write_schema
 from capdoit.commands.schema import SCHEMA_FILE
-from capdoit.config.stages import load_config
+from capdoit.config.deploy_file import load_config
 from capdoit.errors import ConfigError
 from capdoit.hooks.discovery import find_all_recipes, load_recipes
 from capdoit.output.console import Tone

@@ -9,7 +9,8 @@ from dataclasses import replace
 
 from capdoit.commands.command_request import CommandRequest
 from capdoit.commands.subcommand import SELECTION, Subcommand
-from capdoit.config.stages import HostConfig, Stage, choose_stage
+from capdoit.config.deploy_file import choose_stage
+from capdoit.config.stages import HostConfig, Stage
 from capdoit.config.variables import select_hosts
 from capdoit.errors import ConfigError
 from capdoit.hosts.terminal import run_on_terminal

@@ -6,7 +6,8 @@ from typing import Any
 
 from capdoit.commands.command_request import CommandRequest
 from capdoit.commands.subcommand import JSON, Subcommand
-from capdoit.config.stages import Config, Stage
+from capdoit.config.deploy_file import Config
+from capdoit.config.stages import Stage
 from capdoit.errors import ConfigError
 from capdoit.text import fit_table, join_names, name_first
 from capdoit.transfers import transfer_of

@@ -1,7 +1,7 @@
 """Origins of the settings of a stage, and settings without effect.
 
 `effective_settings` and `find_unused_settings` are pure. They read the nodes of deploy.yml that are read by
-`capdoit.config.stages`.
+`capdoit.config.deploy_file`.
 """
 
 from __future__ import annotations
@@ -12,11 +12,12 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
+from capdoit.config.deploy_file import Config
 from capdoit.config.host_addresses import read_hosts_by_name
 from capdoit.config.readers import Plain, read_plain
 from capdoit.config.scope import put_in_scope
 from capdoit.config.settings import DEFAULT_LOG, HOST, STAGE, TOP, Schema, SettingRule
-from capdoit.config.stages import DEFAULT_BRANCH, Config, HostConfig, Stage
+from capdoit.config.stages import DEFAULT_BRANCH, HostConfig, Stage
 from capdoit.config.tags import read_source
 from capdoit.config.yaml_nodes import FAST, ComputedValue, YamlValue
 from capdoit.controller_command import ControllerCommand
@@ -107,7 +108,7 @@ class WrittenSettings:
 
 
 def read_written_settings(config: Config, environment: Mapping[str, str]) -> WrittenSettings:
-    """Read the settings of a deploy.yml that `capdoit.config.stages.load_config` has accepted.
+    """Read the settings of a deploy.yml that `capdoit.config.deploy_file.load_config` has accepted.
 
     Args:
         config: deploy.yml.

@@ -8,8 +8,9 @@ from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
 
+from capdoit.config.deploy_file import Config
 from capdoit.config.origins import Setting, effective_settings, find_unused_settings, read_written_settings
-from capdoit.config.stages import Config, Stage
+from capdoit.config.stages import Stage
 from capdoit.doctor import controller, findings
 from capdoit.doctor.findings import Finding
 from capdoit.doctor.host_condition import Condition, examine_host

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from capdoit.config.stages import load_config
+from capdoit.config.deploy_file import load_config
 from capdoit.hooks.discovery import bundled_recipes, load_recipes
 from capdoit.transfers import TRANSFERS
 from tests.editor_schema import find_editor_mistakes

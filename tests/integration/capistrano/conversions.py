@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from capdoit.config.stages import Config, load_config
+from capdoit.config.deploy_file import Config, load_config
 from capdoit.hooks.discovery import recipe_names
 from capdoit.testing import Completed, clean_env
 from capdoit.transfers import TRANSFERS

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from capdoit.config.stages import load_config
+from capdoit.config.deploy_file import load_config
 from capdoit.hooks.discovery import recipe_names
 from capdoit.transfers import TRANSFERS
 from tests.editor_schema import find_editor_mistakes

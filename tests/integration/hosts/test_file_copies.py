@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from plumbum import local
 
-from capdoit.config.stages import load_config
+from capdoit.config.deploy_file import load_config
 from capdoit.events import Event, TransferProgress
 from capdoit.hosts.connection import Connection
 from capdoit.hosts.fleet import Fleet

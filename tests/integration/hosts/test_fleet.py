@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from capdoit.config.stages import load_config
+from capdoit.config.deploy_file import load_config
 from capdoit.errors import HostError
 from capdoit.events import (
     LONGEST_LOGGED_OUTPUT,

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from capdoit.config.stages import Config, load_config
+from capdoit.config.deploy_file import Config, load_config
 from capdoit.errors import ConfigError
 from capdoit.transfers import TRANSFERS
 from tests.editor_schema import find_editor_mistakes

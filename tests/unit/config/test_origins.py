@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from capdoit.config import origins, stages
+from capdoit.config import deploy_file, origins
 from capdoit.transfers import TRANSFERS
 
 FULL = """\
@@ -42,11 +42,11 @@ stages:
 """
 
 
-Full = tuple[origins.WrittenSettings, stages.Config]
+Full = tuple[origins.WrittenSettings, deploy_file.Config]
 
 
 def both(file: Path) -> Full:
-    config = stages.load_config(file, TRANSFERS)
+    config = deploy_file.load_config(file, TRANSFERS)
     return origins.read_written_settings(config, {"TOKEN": "s3cr3t"}), config
 
 

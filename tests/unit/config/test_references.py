@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from capdoit.config.stages import load_config
+from capdoit.config.deploy_file import load_config
 from capdoit.errors import ConfigError
 from capdoit.transfers import TRANSFERS
 from tests.unit.config.texts import Mistakes, Read

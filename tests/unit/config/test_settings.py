@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from capdoit.config.stages import Config, HostConfig, Stage
+from capdoit.config.deploy_file import Config
+from capdoit.config.stages import HostConfig, Stage
 from capdoit.errors import ConfigError
 from capdoit.script import Secret
 from tests.unit.config.texts import NEEDED, STAGES, Mistakes, Read

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from capdoit.config.stages import Config, HostConfig, Stage, choose_stage, load_config
+from capdoit.config.deploy_file import Config, choose_stage, load_config
+from capdoit.config.stages import HostConfig, Stage
 from capdoit.errors import ConfigError
 from capdoit.transfers import TRANSFERS
 from tests.unit.config.texts import NEEDED, STAGES, Mistakes, Read

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from capdoit.config.stages import HostConfig, load_config
+from capdoit.config.deploy_file import load_config
+from capdoit.config.stages import HostConfig
 from capdoit.errors import ConfigError
 from capdoit.transfers import TRANSFERS
 from tests.unit.config.texts import NEEDED, STAGES, Mistakes, Read

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from capdoit.config.stages import Config
+from capdoit.config.deploy_file import Config
 
 Read = Callable[[str], Config]
 Mistakes = Callable[[str], list[str]]

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from capdoit.config.stages import Stage, load_config
+from capdoit.config.deploy_file import load_config
+from capdoit.config.stages import Stage
 from capdoit.doctor.controller import missing_programs
 from capdoit.transfers import TRANSFERS
 

@@ -5,15 +5,16 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from capdoit.config import stages
+from capdoit.config.deploy_file import load_config
+from capdoit.config.stages import Stage
 from capdoit.operations.tools import tools_for_both_flows, tools_for_flow
 from capdoit.transfers import TRANSFERS
 
 
-def stage_of(folder: Path) -> stages.Stage:
+def stage_of(folder: Path) -> Stage:
     file = folder / "deploy.yml"
     file.write_text("application: shop\nrepo_url: x\nstages: {production: {hosts: {here: {transport: local}}}}\n")
-    return stages.load_config(file, TRANSFERS).stages["production"]
+    return load_config(file, TRANSFERS).stages["production"]
 
 
 def test_both_flows_need_the_programs_of_their_scripts(tmp_path: Path) -> None:
