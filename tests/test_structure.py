@@ -137,7 +137,7 @@ def imported_rooms(path: Path) -> set[str]:
                 "commands/",
             ),
         ),
-        ("yaml", ("config/yaml_nodes.py", "config/python_settings.py")),
+        ("yaml", (*(f"config/yaml_{name}.py" for name in ("file", "mistakes", "nodes")), "config/python_settings.py")),
         ("jinja2", ("hosts/templates.py",)),
         ("rich", ("output/",)),
         ("pytest", ("testing/",)),

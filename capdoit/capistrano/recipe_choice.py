@@ -17,7 +17,7 @@ from capdoit.capistrano.plugin_rule import PluginRule
 from capdoit.capistrano.plugin_table import PLUGINS, find_unknown_features
 from capdoit.capistrano.project import CapistranoSetting, CapistranoStage, Place, SourceFiles, find_capfile
 from capdoit.capistrano.report import Omission, join_reasons
-from capdoit.config.readers import RecipeUse
+from capdoit.config.recipe_uses import RecipeUse
 from capdoit.errors import ConfigError
 from capdoit.hooks.discovery import FoundRecipe
 from capdoit.hooks.options import Option, describe_options

@@ -11,12 +11,14 @@ from pathlib import Path
 from typing import Any
 
 from capdoit.config.python_settings import GivenSettings, PythonSettings, take_settings
+from capdoit.config.rules import DEFAULT_LOG, TOP
 from capdoit.config.scope import put_in_scope
-from capdoit.config.settings import DEFAULT_LOG, TOP, PendingSetting, Schema, Transfers
+from capdoit.config.settings import PendingSetting, Schema, Transfers
 from capdoit.config.stage_reader import StageReader
 from capdoit.config.stages import DEFAULT_BRANCH, HostConfig, Stage
 from capdoit.config.vars import list_values_from_elsewhere
-from capdoit.config.yaml_nodes import EXACT, FAST, YamlValue, read_text, read_yaml
+from capdoit.config.yaml_file import EXACT, FAST, read_text, read_yaml
+from capdoit.config.yaml_nodes import YamlValue
 from capdoit.errors import ConfigError
 from capdoit.questions import find_questions
 from capdoit.text import find_meant_name, join_names, suggest_name

@@ -11,7 +11,8 @@ from dataclasses import MISSING, fields
 from typing import Any
 
 from capdoit.config.readers import JsonSchema
-from capdoit.config.settings import DEFAULT_LOG, HOST, STAGE, TOP, Schema, SettingRule, Transfers
+from capdoit.config.rules import DEFAULT_LOG, HOST, STAGE, TOP, SettingRule
+from capdoit.config.settings import Schema, Transfers
 from capdoit.config.stages import HostConfig, Stage
 from capdoit.config.tags import ELSEWHERE
 

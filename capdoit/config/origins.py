@@ -15,11 +15,13 @@ from pathlib import Path
 from capdoit.config.deploy_file import Config
 from capdoit.config.host_addresses import read_hosts_by_name
 from capdoit.config.readers import Plain, read_plain
+from capdoit.config.rules import DEFAULT_LOG, HOST, STAGE, TOP, SettingRule
 from capdoit.config.scope import put_in_scope
-from capdoit.config.settings import DEFAULT_LOG, HOST, STAGE, TOP, Schema, SettingRule
+from capdoit.config.settings import Schema
 from capdoit.config.stages import DEFAULT_BRANCH, HostConfig, Stage
 from capdoit.config.tags import read_source
-from capdoit.config.yaml_nodes import FAST, ComputedValue, YamlValue
+from capdoit.config.yaml_file import FAST
+from capdoit.config.yaml_nodes import ComputedValue, YamlValue
 from capdoit.controller_command import ControllerCommand
 from capdoit.sources import EnvironmentVariable, PendingValue, Source
 from capdoit.text import join_names, make_printable

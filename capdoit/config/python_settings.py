@@ -9,7 +9,8 @@ from typing import Any
 
 import yaml
 
-from capdoit.config.yaml_nodes import TAG_PREFIX, PythonMark, YamlValue
+from capdoit.config.yaml_mistakes import PythonMark
+from capdoit.config.yaml_nodes import TAG_PREFIX, YamlValue
 from capdoit.error_location import locate_error
 from capdoit.errors import ConfigError
 from capdoit.text import make_printable

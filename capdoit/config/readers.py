@@ -9,17 +9,14 @@ never less: an editor must not mark a setting that works.
 
 from __future__ import annotations
 
-import posixpath
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 from capdoit.config.tags import ELSEWHERE, MAPPINGS, read_source
-from capdoit.config.yaml_nodes import ANY_SIZE, FALSE_WORDS, YamlValue
-from capdoit.layout import is_inside
+from capdoit.config.yaml_nodes import ANY_SIZE, YamlValue
 from capdoit.script import NAME, REFERENCE, EnvValue, Secret, Template
-from capdoit.sources import PendingValue
 
 T = TypeVar("T")
 SECONDS_PER_UNIT = {"h": 3600, "d": 86400}
@@ -27,7 +24,6 @@ AGE = re.compile(r"([1-9][0-9]{0,4})([dh])")
 APPLICATION = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]*")
 USER = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*\$?")
 UMASK = re.compile(r"0{0,2}[0-7]{1,2}")
-LINE_BREAK = re.compile(r"[\n\r]")
 SSH_OPTION = re.compile(r"[A-Za-z0-9]+[ =].+")
 
 # The same conditions for editors. YAML's numbers and dates count as strings.
@@ -35,34 +31,22 @@ JsonSchema = Mapping[str, Any]
 STRING: JsonSchema = {"type": ["string", "number"], "minLength": 1}
 
 
-def _list_of(item: JsonSchema, **rules: Any) -> JsonSchema:
+def make_list_schema(item: JsonSchema, **rules: Any) -> JsonSchema:
     """Return the JSON Schema of a list, or of a single item in its place."""
     return {"anyOf": [item, {"type": "array", "items": item, **rules}]}
 
 
-STRINGS: JsonSchema = _list_of(STRING)
+STRINGS: JsonSchema = make_list_schema(STRING)
 STRINGS_BY_NAME: JsonSchema = {"type": "object", "additionalProperties": {"type": ["string", "number"]}}
 # Editors read YAML 1.2, in which these words are strings.
 BOOLEAN: JsonSchema = {
     "anyOf": [{"type": "boolean"}, {"type": "string", "pattern": "^(yes|Yes|YES|no|No|NO|on|On|ON|off|Off|OFF)$"}]
 }
 FALSE: JsonSchema = {"anyOf": [{"const": False}, {"type": "string", "pattern": "^(no|No|NO|off|Off|OFF)$"}]}
-HAS_PARENT = r"(?:.*/)?\.\.(?:/|$)"
-DEPLOY_TO: JsonSchema = {**STRING, "pattern": rf"^(?!~[^/])(?!{HAS_PARENT})(?!~?(?:\.?/)*\.?$)[^\\]+$"}
-ABSOLUTE_PATH: JsonSchema = {"type": "string", "pattern": rf"^/(?!{HAS_PARENT})(?!(?:\.?/)*\.?$)|%\{{"}
-INNER_PATH: JsonSchema = {
-    "type": "string",
-    "minLength": 1,
-    "pattern": r"^(?!/)(?!(?:.*/)?\.{1,2}(?:/|$))(?!.*//+[^/])|%\{",
-}
-LOCAL_FILE: JsonSchema = {**STRING, "pattern": "[^/]$"}
-NULL: JsonSchema = {"type": "null"}
 ROLE: JsonSchema = {**STRING, "pattern": r"^(?!all$)[^\s,]+$|%\{"}
 
 Env = Mapping[str, EnvValue | Secret]
 Plain = str | int | float | bool | list[str] | dict[str, str] | Secret | None
-SharedTo = tuple[tuple[str, str], ...]
-LinkedFiles = tuple[tuple[str, str], ...]  # path below shared, and the file on the controller, which may be empty
 
 
 @dataclass(frozen=True, eq=False)
@@ -90,27 +74,6 @@ def accepting(schema: JsonSchema) -> Callable[[Callable[[YamlValue], T]], Reader
 def matching(pattern: re.Pattern[str]) -> JsonSchema:
     """Return the JSON Schema of the strings that a pattern matches completely; references may stand for anything."""
     return {"type": "string", "pattern": rf"^(?:{pattern.pattern})$|%\{{"}
-
-
-@dataclass(frozen=True)
-class RecipeUse:
-    """A recipe that deploy.yml turns on.
-
-    Attributes:
-        name: name of the recipe.
-        place: file, line and column of the recipe, for messages.
-        options: options of the recipe by name, as written.
-        places: file, line and column of each option, by its name.
-    """
-
-    name: str
-    place: str
-    options: Mapping[str, Plain]
-    places: Mapping[str, str]
-
-    def and_options(self, other: RecipeUse) -> RecipeUse:
-        """Return this use with the options of another use, which win where both set one."""
-        return RecipeUse(self.name, other.place, {**self.options, **other.options}, {**self.places, **other.places})
 
 
 # -- simple values
@@ -147,150 +110,6 @@ def read_age(value: YamlValue) -> int:
         value.add_mismatch("days or hours, such as 30d or 12h")
         return 1
     return int(found[1]) * SECONDS_PER_UNIT[found[2]]
-
-
-# -- paths
-
-
-@accepting(DEPLOY_TO)
-def read_deploy_to(value: YamlValue) -> str:
-    """Read the directory that a host is deployed to."""
-    text = value.as_string()
-    if text.startswith("~") and text.partition("/")[0] != "~":
-        value.add_mistake(f"found {text!r}, expected ~/PATH, which is below the home directory of the user of ssh")
-        return ""
-    if text and (posixpath.normpath(text) in ("/", "//", ".", "~") or ".." in text.split("/")):
-        value.add_mistake(f"found {text!r}, expected a directory of its own, without ..")
-        return ""
-    if "\\" in text or not text.isprintable():  # tar interprets backslashes in names
-        value.add_mistake(f"found {text!r}, expected a path without backslashes and control characters")
-        return ""
-    return text.rstrip("/")
-
-
-@accepting({"anyOf": [FALSE, LOCAL_FILE]})
-def read_log(value: YamlValue) -> str | None:
-    """Read the path of the log file; ``off``, also in an environment variable, means no log."""
-    if str(value.node.value).lower() in FALSE_WORDS:
-        return None
-    if value.kind == "bool":
-        value.add_mismatch("the path of a file, or off")
-        return None
-    text = value.as_string()
-    if text and (not text.isprintable() or text.endswith("/")):
-        value.add_mistake(f"found {text!r}, expected the path of a file, or off")
-    return text
-
-
-@accepting(
-    {
-        "anyOf": [
-            ABSOLUTE_PATH,
-            {"type": "object", "propertyNames": INNER_PATH, "additionalProperties": ABSOLUTE_PATH},
-        ]
-    }
-)
-def read_shared_to(value: YamlValue) -> SharedTo:
-    """Read where shared leads (a path), or where paths in it lead (a mapping); "" in the result is shared itself."""
-    if value.kind != "map":
-        return (("", _read_absolute_path(value)),)
-    paths = value.as_mapping("a path, or a mapping of paths below shared to paths")
-    hint = "; for shared itself: shared_to: PATH"
-    return tuple((_read_key_below_shared(path, item, hint), _read_absolute_path(item)) for path, item in paths.items())
-
-
-def _read_absolute_path(value: YamlValue) -> str:
-    text = value.as_string()
-    if text and (not text.startswith("/") or posixpath.normpath(text) in ("/", "//") or ".." in text.split("/")):
-        value.add_mistake(f"found {text!r}, expected an absolute path without ..")
-    elif not text.isprintable():
-        value.add_mistake(f"found {text!r}, expected a path without control characters")
-    return text.rstrip("/")
-
-
-def _read_key_below_shared(path: str, value: YamlValue, hint: str = "") -> str:
-    if not is_inside(path.rstrip("/")) or LINE_BREAK.search(path):
-        value.add_mistake(f"expected a path below shared, without . and .. and line breaks{hint}")
-    return path.rstrip("/")
-
-
-@accepting(INNER_PATH)
-def read_inner_path(value: YamlValue) -> str:
-    """Read a path that stays inside the release."""
-    text = _read_path(value)
-    path = text.rstrip("/")
-    if text and not is_inside(path):
-        value.add_mistake(f"found {text!r}, expected a path inside the release, without . and ..")
-        return ""
-    return path
-
-
-def _read_path(value: YamlValue) -> str:
-    """Read a path: a string in one line. A number is none, because 1 and 1.0 would be two paths."""
-    if value.is_number:
-        value.add_mismatch("a path; quote it")
-        return ""
-    text = value.as_string()
-    if LINE_BREAK.search(text):
-        value.add_mistake(f"found {text!r}, expected a path without line breaks")
-        return ""
-    return text
-
-
-@accepting(_list_of(INNER_PATH, uniqueItems=True))
-def read_inner_paths(value: YamlValue) -> tuple[str, ...]:
-    """Read a list of different paths that stay inside the release."""
-    return _read_different_paths(value, read_inner_path)
-
-
-def _read_different_paths(value: YamlValue, read: Callable[[YamlValue], str]) -> tuple[str, ...]:
-    items = value.as_list("a list of paths")
-    paths = tuple(map(read, items))
-    for number, path in enumerate(paths):
-        if path and path in paths[:number]:
-            items[number].add_mistake(f"{path} is in the list twice")
-    return paths
-
-
-@accepting(
-    {
-        "anyOf": [
-            read_inner_paths.accepts,
-            {"type": "object", "propertyNames": INNER_PATH, "additionalProperties": {"anyOf": [LOCAL_FILE, NULL]}},
-        ]
-    }
-)
-def read_linked_files(value: YamlValue) -> LinkedFiles:
-    """Read a list of linked files, or a mapping of linked files to the files on the controller to upload."""
-    if value.kind != "map":
-        return tuple((path, "") for path in read_inner_paths(value))
-    files = value.as_mapping()
-    return tuple((_read_key_below_shared(path, item), _read_local_file(item)) for path, item in files.items())
-
-
-def _read_local_file(value: YamlValue) -> str:
-    """Read the path of a file on the controller; empty for no file."""
-    if value.kind == "null":
-        return ""
-    text = value.as_string()
-    if text.endswith("/"):
-        value.add_mistake(f"found {text!r}, expected the path of a file on this machine, or nothing")
-    return text
-
-
-@accepting(_list_of({"anyOf": [ABSOLUTE_PATH, INNER_PATH]}, uniqueItems=True))
-def read_log_patterns(value: YamlValue) -> tuple[str, ...]:
-    """Read a list of different paths of logs: absolute, or in deploy_to. They may have the wildcards of sh."""
-    return _read_different_paths(value, _read_log_pattern)
-
-
-def _read_log_pattern(value: YamlValue) -> str:
-    text = _read_path(value)
-    if text.startswith("/"):
-        return _read_absolute_path(value)
-    if text and not is_inside(text.rstrip("/")):
-        value.add_mistake(f"found {text!r}, expected an absolute path, or a path in deploy_to without . and ..")
-    return text.rstrip("/")
 
 
 @accepting({"anyOf": [{"type": "integer", "minimum": 0, "maximum": 77}, matching(UMASK)]})
@@ -347,13 +166,13 @@ def read_user(value: YamlValue) -> str:
     return name
 
 
-@accepting(_list_of(matching(SSH_OPTION)))
+@accepting(make_list_schema(matching(SSH_OPTION)))
 def read_ssh_options(value: YamlValue) -> tuple[str, ...]:
     """Read a list of options for ``ssh -o``."""
     return tuple(_read_ssh_option(item) for item in value.as_list())
 
 
-@accepting(_list_of(ROLE))
+@accepting(make_list_schema(ROLE))
 def read_roles(value: YamlValue) -> tuple[str, ...]:
     """Read a list of roles."""
     return tuple(_read_role(item) for item in value.as_list())
@@ -391,36 +210,6 @@ def _read_role(value: YamlValue) -> str:
     if role == "all" or re.search(r"[\s,]", role):
         value.add_mistake(f"found {role!r}, expected a role's name: no spaces, no commas, and not all")
     return role
-
-
-# -- recipes
-
-
-@accepting({"$ref": "#/definitions/recipes"})
-def read_recipes(value: YamlValue) -> dict[str, RecipeUse | None]:
-    """Read recipes by name; a recipe that is turned off is None."""
-    recipes = value.as_mapping("a mapping of recipes to their options")
-    return {name: _read_recipe(name, item) for name, item in recipes.items()}
-
-
-def _read_recipe(name: str, value: YamlValue) -> RecipeUse | None:
-    if value.kind == "bool" and not value.as_boolean():
-        return None
-    options = {} if value.kind == "null" else value.as_mapping("a mapping of options, or false")
-    return RecipeUse(
-        name,
-        value.place,
-        {option: _read_option(item) for option, item in options.items()},
-        {option: item.place for option, item in options.items()},
-    )
-
-
-def _read_option(value: YamlValue) -> Plain:
-    try:
-        return read_plain(value)
-    except PendingValue as pending:
-        value.add_mistake(f"{pending.source.tag}: a list or mapping of an option cannot have a value from elsewhere")
-        return None
 
 
 def read_plain(value: YamlValue) -> Plain:

@@ -9,8 +9,9 @@ from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from capdoit.config.readers import RecipeUse
-from capdoit.config.settings import HOST, TOP, PendingSetting, Schema
+from capdoit.config.recipe_uses import RecipeUse
+from capdoit.config.rules import HOST, TOP
+from capdoit.config.settings import PendingSetting, Schema
 from capdoit.config.stages import HostConfig, Stage
 from capdoit.config.yaml_nodes import YamlValue
 from capdoit.layout import Layout

@@ -7,7 +7,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from capdoit.config.readers import Env, RecipeUse, SharedTo
+from capdoit.config.path_readers import SharedTo
+from capdoit.config.readers import Env
+from capdoit.config.recipe_uses import RecipeUse
 from capdoit.config.settings import PendingSetting
 from capdoit.layout import Layout
 from capdoit.script import Secret

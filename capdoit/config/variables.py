@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, fields
 from functools import partial
 from typing import Any
 
-from capdoit.config.settings import RULES_OF_HOSTS_AND_STAGES, RULES_OF_STAGES
+from capdoit.config.rules import RULES_OF_HOSTS_AND_STAGES, RULES_OF_STAGES
 from capdoit.config.stages import HostConfig, Stage
 from capdoit.errors import ConfigError
 from capdoit.text import join_names, suggest_name

@@ -1,19 +1,14 @@
-"""YAML whose values know their place in the file; deploy.yml is read with it.
-
-Mistakes are collected and reported together. Each has file, line, column, the path to the value, what was found, and
-what was expected.
-"""
+"""YAML whose values know their place in the file; deploy.yml is read with it."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping
-from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
 import yaml
 
-from capdoit.errors import ConfigError
+from capdoit.config.yaml_mistakes import Mistakes
 from capdoit.sources import FilledText, PendingValue, Source
 from capdoit.text import join_names, make_printable, suggest_name
 
@@ -37,11 +32,6 @@ ANY_SIZE = 10**9
 TRUE_WORDS = ("yes", "true", "on")
 FALSE_WORDS = ("no", "false", "off")
 
-# libyaml is about ten times as fast; the loader in Python reports more exact places of mistakes.
-EXACT = yaml.SafeLoader
-FAST = getattr(yaml, "CSafeLoader", EXACT)
-MOST_LEVELS = 40  # deploy.yml needs seven; libyaml crashes on some thousands
-
 
 class Scope(Protocol):
     """The names that references in a text of deploy.yml may have."""
@@ -53,48 +43,6 @@ class Scope(Protocol):
     def inside(self, host: YamlValue) -> Scope:
         """Return the names in a host."""
         ...
-
-
-class PythonMark(yaml.Mark):
-    """The place of a setting that dodo.py gives.
-
-    Args:
-        place: file and line of the call that has it.
-    """
-
-    def __init__(self, place: str) -> None:
-        super().__init__(place, 0, int(place.rpartition(":")[2]) - 1, 0, None, 0)
-
-
-class Mistakes:
-    """The mistakes of one file."""
-
-    def __init__(self, file: Path) -> None:
-        self.file = file
-        self._found: dict[str, tuple[int, int]] = {}
-
-    def add(self, node: yaml.Node, path: str, text: str) -> None:
-        """Add a mistake.
-
-        Args:
-            node: the node with the mistake.
-            path: path to that node from the top of the file.
-            text: description of the mistake.
-        """
-        prefix = f"{path}: " if path else ""
-        mark = node.start_mark
-        self._found[f"{self.place(node)}: {prefix}{text}"] = (mark.line, mark.column)
-
-    def place(self, node: yaml.Node) -> str:
-        """Return file, line and column of a node; for a setting of dodo.py, file and line of the call."""
-        if isinstance(node.start_mark, PythonMark):
-            return str(node.start_mark.name)
-        return f"{self.file}:{node.start_mark.line + 1}:{node.start_mark.column + 1}"
-
-    def raise_if_any(self) -> None:
-        """Raise ConfigError with all mistakes, in the order of the file."""
-        if self._found:
-            raise ConfigError(*sorted(self._found, key=self._found.__getitem__))
 
 
 class YamlValue:
@@ -393,66 +341,3 @@ class ComputedValue(YamlValue):
             expected = text.partition(", expected ")[2]
             text = f"found {self._source.noun}, expected {expected or 'another one'}"
         super().add_mistake(text)
-
-
-def read_text(file: Path) -> str:
-    """Return the text of a YAML file.
-
-    Raises:
-        ConfigError: the file cannot be read.
-    """
-    try:
-        return file.read_text(encoding="utf-8")
-    except OSError as error:
-        raise ConfigError(f"{file}: {error.strerror}; `doit cap install` writes an example") from None
-    except UnicodeDecodeError as error:
-        raise ConfigError(f"{file}: not UTF-8 at byte {error.start}") from None
-
-
-def read_yaml(file: Path, text: str, loader: Any) -> YamlValue:
-    """Read the text of a YAML file; no tag creates a Python object.
-
-    Args:
-        file: path of the file, for messages.
-        text: its text.
-        loader: `FAST` or `EXACT`.
-
-    Raises:
-        ConfigError: the text is not YAML; has line and column.
-    """
-    node = _compose(file, text, loader)
-    if node is None:
-        raise ConfigError(f"{file}: is empty; remove it, and `doit cap install` writes an example")
-    return YamlValue(node, "", Mistakes(file))
-
-
-def _compose(file: Path, text: str, loader: Any) -> yaml.Node | None:
-    try:
-        _refuse_deep_nesting(file, text, loader)
-        return yaml.compose(text, Loader=loader)
-    except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        raise ConfigError(f"{file}{_line_and_column(mark)}: {_explain(error, text, mark)}") from None
-    except yaml.reader.ReaderError as error:
-        *lines, last = text[: error.position].split("\n")
-        raise ConfigError(f"{file}:{len(lines) + 1}:{len(last) + 1}: not YAML: {error.reason}") from None
-
-
-def _explain(error: yaml.MarkedYAMLError, text: str, mark: Any) -> str:
-    """Return what is wrong with a text that is not YAML."""
-    if mark and "%{" in (text[mark.index : mark.index + 2], text[mark.index - 1 : mark.index + 1]):
-        return 'quote a value with %{…} that begins with it or stands between { and }, such as "%{stage}"'
-    return f"not YAML: {error.problem or error.context}"
-
-
-def _refuse_deep_nesting(file: Path, text: str, loader: Any) -> None:
-    level = 0
-    for event in yaml.parse(text, Loader=loader):
-        level += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
-        if level > MOST_LEVELS:
-            place = _line_and_column(event.start_mark)
-            raise ConfigError(f"{file}{place}: is nested more than {MOST_LEVELS} levels deep")
-
-
-def _line_and_column(mark: Any) -> str:
-    return f":{mark.line + 1}:{mark.column + 1}" if mark else ""

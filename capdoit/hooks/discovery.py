@@ -12,7 +12,7 @@ from functools import cache, partial
 from pathlib import Path
 from types import ModuleType
 
-from capdoit.config.readers import RecipeUse
+from capdoit.config.recipe_uses import RecipeUse
 from capdoit.errors import ConfigError, MistakeCollector, RecipeError
 from capdoit.hooks.hook import Declarations
 from capdoit.hooks.options import check_options_class, run_recipe_code

@@ -10,7 +10,8 @@ import typing
 from collections.abc import Callable, Mapping
 from typing import Annotated, Any, Literal, TypeVar
 
-from capdoit.config.readers import BOOLEAN, STRINGS, STRINGS_BY_NAME, JsonSchema, RecipeUse, matching
+from capdoit.config.readers import BOOLEAN, STRINGS, STRINGS_BY_NAME, JsonSchema, matching
+from capdoit.config.recipe_uses import RecipeUse
 from capdoit.config.yaml_nodes import ANY_SIZE
 from capdoit.error_location import locate_error
 from capdoit.errors import ConfigError, RecipeError

@@ -8,7 +8,7 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
-from capdoit.config.readers import RecipeUse
+from capdoit.config.recipe_uses import RecipeUse
 from capdoit.errors import ConfigError, RecipeError
 from capdoit.hooks.declarations import Function, HookRegistry, check_arguments, check_decorator_call
 from capdoit.hooks.hook import Declarations, Hook, Roles, RollbackCheck, role_tuple

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from capdoit.config.origins import RECIPE, Setting
-from capdoit.config.readers import RecipeUse
+from capdoit.config.recipe_uses import RecipeUse
 from capdoit.config.stages import Stage
 from capdoit.hooks.discovery import find_recipe, load_recipes
 from capdoit.hooks.options import describe_options

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from capdoit.config.readers import accepting, read_string
-from capdoit.config.settings import SettingRule
+from capdoit.config.rules import SettingRule
 from capdoit.errors import NotReady
 from capdoit.text import make_printable
 from capdoit.transfers.protocol import ResolvedCode, Transfer

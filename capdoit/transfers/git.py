@@ -9,8 +9,9 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from capdoit.config.readers import STRING, accepting, choice_reader, read_inner_path, read_string
-from capdoit.config.settings import SettingRule
+from capdoit.config.path_readers import read_inner_path
+from capdoit.config.readers import STRING, accepting, choice_reader, read_string
+from capdoit.config.rules import SettingRule
 from capdoit.config.stages import DEFAULT_BRANCH
 from capdoit.transfers.protocol import CommitSource, ResolvedCode, Transfer
 from capdoit.url_credentials import find_url_passwords, without_secrets

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from capdoit.config.settings import SettingRule, TransferSettings
+from capdoit.config.rules import SettingRule
+from capdoit.config.settings import TransferSettings
 
 if TYPE_CHECKING:
     from capdoit.config.stages import Stage

@@ -17,7 +17,7 @@ import hashlib
 from pathlib import Path
 
 from capdoit.config.readers import read_string
-from capdoit.config.settings import SettingRule
+from capdoit.config.rules import SettingRule
 from capdoit.errors import HostError, NotReady
 from capdoit.transfers.protocol import ResolvedCode, Transfer
 

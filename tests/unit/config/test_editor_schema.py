@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from jsonschema import Draft7Validator
 
 from capdoit.config.deploy_file import load_config
-from capdoit.config.settings import HOST, STAGE, TOP, Schema
+from capdoit.config.rules import HOST, STAGE, TOP
+from capdoit.config.settings import Schema
 from capdoit.errors import ConfigError
 from capdoit.hooks.discovery import load_recipes
 from capdoit.transfers import TRANSFERS

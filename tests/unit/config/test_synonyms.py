@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from capdoit.config.settings import HOST, STAGE, TOP, Schema
+from capdoit.config.rules import HOST, STAGE, TOP
+from capdoit.config.settings import Schema
 from capdoit.config.synonyms import SYNONYMS
 from capdoit.transfers import TRANSFERS
 from tests.unit.config.texts import NEEDED, STAGES, Mistakes
