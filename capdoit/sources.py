@@ -31,11 +31,11 @@ class Source(ABC):
 
     Attributes:
         is_secret: whether the value is a secret wherever it is used.
-        is_elsewhere: whether the value, or a part of it, is not in deploy.yml.
+        is_external: whether the value, or a part of it, is not in deploy.yml.
     """
 
     is_secret: bool = False
-    is_elsewhere: bool = True
+    is_external: bool = True
 
     @property
     @abstractmethod
@@ -142,7 +142,7 @@ class FilledText(Source):
         return any(source.is_secret for source in self._sources)
 
     @property
-    def is_elsewhere(self) -> bool:  # type: ignore[override]
+    def is_external(self) -> bool:  # type: ignore[override]
         """True if a part is not in deploy.yml."""
         return bool(self._sources)
 

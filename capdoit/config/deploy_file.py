@@ -16,7 +16,7 @@ from capdoit.config.scope import put_in_scope
 from capdoit.config.settings import PendingSetting, Schema, Transfers
 from capdoit.config.stage_reader import StageReader
 from capdoit.config.stages import DEFAULT_BRANCH, HostConfig, Stage
-from capdoit.config.vars import list_values_from_elsewhere
+from capdoit.config.vars import list_external_values
 from capdoit.config.yaml_file import EXACT, FAST, read_text, read_yaml
 from capdoit.config.yaml_nodes import YamlValue
 from capdoit.errors import ConfigError
@@ -48,7 +48,7 @@ class Config:
         """Return the variables that answer the open questions of all stages and hosts."""
         stages = [*self.stages.values()]
         levels: list[Stage | HostConfig] = [*stages, *(host for stage in stages for host in stage.hosts)]
-        secrets = [secret for level in levels for secret in (*list_values_from_elsewhere(level.vars), *level.secrets)]
+        secrets = [secret for level in levels for secret in (*list_external_values(level.vars), *level.secrets)]
         sources = [*(one.source for level in levels for one in level.pending), *(secret.source for secret in secrets)]
         return {question.variable for source in sources for question in find_questions(source)}
 

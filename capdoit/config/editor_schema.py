@@ -14,7 +14,7 @@ from capdoit.config.readers import JsonSchema
 from capdoit.config.rules import DEFAULT_LOG, HOST, STAGE, TOP, SettingRule
 from capdoit.config.settings import Schema, Transfers
 from capdoit.config.stages import HostConfig, Stage
-from capdoit.config.tags import ELSEWHERE
+from capdoit.config.tags import EXTERNAL_VALUE
 
 DRAFT = "http://json-schema.org/draft-07/schema#"
 
@@ -36,7 +36,7 @@ def make_editor_schema(transfers: Transfers, recipes: JsonSchema) -> JsonSchema:
             "stage": {**_describe_level(rules, STAGE), "required": ["hosts"]},
             "host": _describe_level(rules, HOST),
             "recipes": recipes,
-            "elsewhere": ELSEWHERE,
+            "elsewhere": EXTERNAL_VALUE,
         },
     }
 

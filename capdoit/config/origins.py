@@ -233,22 +233,22 @@ class _SettingReader:
     def _option(self, name: str, value: YamlValue, is_text: bool = False) -> Setting:
         source = read_source(value)
         if source:
-            return self._from_elsewhere(name, value, source)
+            return self._describe_with_source(name, value, source)
         return _setting(name, value, _text(value) if is_text else _plain(value))
 
     def _scalar(self, name: str, value: YamlValue) -> Setting:
         source = read_source(value)
         if source:
-            return self._from_elsewhere(name, value, source)
+            return self._describe_with_source(name, value, source)
         return _setting(name, value, _typed(self._rules[name], value))
 
-    def _from_elsewhere(self, name: str, value: YamlValue, source: Source) -> Setting:
+    def _describe_with_source(self, name: str, value: YamlValue, source: Source) -> Setting:
         setting, text = _setting(name, value, None), source.find(self._environment)
         if isinstance(source, ControllerCommand):
             return replace(setting, command=make_printable(source.command))
         if isinstance(source, EnvironmentVariable):
             setting = replace(setting, variable=source.variable, is_set=text is not None)
-        elif source.is_elsewhere:
+        elif source.is_external:
             return replace(setting, value=source.tag)
         if setting.is_secret or text is None:
             return setting

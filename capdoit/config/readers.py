@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
-from capdoit.config.tags import ELSEWHERE, MAPPINGS, read_source
+from capdoit.config.tags import EXTERNAL_VALUE, MAPPINGS, read_source
 from capdoit.config.yaml_nodes import ANY_SIZE, YamlValue
 from capdoit.script import NAME, REFERENCE, EnvValue, Secret, Template
 
@@ -152,7 +152,7 @@ def read_environment(value: YamlValue) -> dict[str, EnvValue | Secret]:
         if not NAME.fullmatch(name):
             item.add_mistake("not a valid name of an environment variable")
         secret = read_secret(item)
-        env[name] = secret if secret and secret.source.is_elsewhere else _read_template(item)
+        env[name] = secret if secret and secret.source.is_external else _read_template(item)
     return {**{name.upper(): value for name, value in env.items() if name.islower()}, **env}
 
 
@@ -184,11 +184,11 @@ def read_secret(value: YamlValue) -> Secret | None:
     return Secret(source, f"{value.place}: {value.path}") if source else None
 
 
-@accepting(ELSEWHERE)
+@accepting(EXTERNAL_VALUE)
 def read_password(value: YamlValue) -> Secret | None:
     """Read a password, which deploy.yml must not contain itself."""
     secret = read_secret(value)
-    if not (secret and secret.source.is_elsewhere):
+    if not (secret and secret.source.is_external):
         value.add_mistake("expected !env NAME or !cmd COMMAND: a password does not belong in deploy.yml")
     return secret
 

@@ -201,7 +201,7 @@ class Schema:
         if text is None:
             raise PendingValue(source)
         found = rule.read(ComputedValue(value, text, source))
-        is_secret = source.is_secret or (rule.is_secret and source.is_elsewhere)
+        is_secret = source.is_secret or (rule.is_secret and source.is_external)
         return SecretText(found, source) if is_secret and isinstance(found, str) else found
 
     def read_stages(self, document: YamlValue) -> dict[str, YamlValue]:

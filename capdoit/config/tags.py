@@ -37,7 +37,7 @@ MAPPINGS = (
         "additionalProperties": False,
     },
 )
-ELSEWHERE: Mapping[str, Any] = {
+EXTERNAL_VALUE: Mapping[str, Any] = {
     "anyOf": [{"type": "string", "pattern": r"^$|^[A-Z_][A-Z0-9_]*$|[ \n?]|%\{"}, *MAPPINGS],
 }
 

@@ -28,17 +28,17 @@ def _read_var(value: YamlValue) -> Any:
     if value.kind == "seq":
         return tuple(_read_var(item) for item in value.as_list())
     secret = read_secret(value)
-    if secret and not secret.source.is_elsewhere:
+    if secret and not secret.source.is_external:
         return secret.reveal()
     return secret or (value.as_string(may_be_empty=True) if value.kind == "str" else read_plain(value))
 
 
-def list_values_from_elsewhere(values: Any) -> list[Secret]:
+def list_external_values(values: Any) -> list[Secret]:
     """Return the values from elsewhere in values of ``vars``, at any depth."""
     if isinstance(values, Secret):
         return [values]
     inner = values.values() if isinstance(values, Mapping) else values if isinstance(values, tuple) else ()
-    return [secret for one in inner for secret in list_values_from_elsewhere(one)]
+    return [secret for one in inner for secret in list_external_values(one)]
 
 
 class Vars(Mapping[str, Any]):

@@ -337,7 +337,7 @@ class ComputedValue(YamlValue):
 
     def add_mistake(self, text: str) -> None:
         """Add a mistake, without the value if it comes from elsewhere."""
-        if self._source.is_elsewhere:
+        if self._source.is_external:
             expected = text.partition(", expected ")[2]
             text = f"found {self._source.noun}, expected {expected or 'another one'}"
         super().add_mistake(text)

@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from capdoit.config.variables import Variables, select_hosts, select_release_hosts
-from capdoit.config.vars import list_values_from_elsewhere
+from capdoit.config.vars import list_external_values
 from capdoit.errors import ConfigError
 from capdoit.event_bus import EventBus
 from capdoit.events import FlowStarted, SecretsNotMasked
@@ -206,7 +206,7 @@ def _ask_for_vars(definition: FlowDefinition, request: FlowRequest) -> None:
     """
     has_hooks = any(task.hook for task in definition.tasks if task.name in request.task_names)
     levels = [request.stage.vars, *(host.vars for host in request.stage.hosts)]
-    values = [secret for level in levels for secret in list_values_from_elsewhere(level)]
+    values = [secret for level in levels for secret in list_external_values(level)]
     asked = [secret for secret in values if find_questions(secret.source)]
     if has_hooks:
         ask_operator(secret.source for secret in asked)
