@@ -79,7 +79,7 @@ def make_dodo(
     own = {name: task for stage in stages for name, task in stage.tasks.items() if task.blocks}
     hooks = [*dict.fromkeys(hook for stage in stages for hook in stage.hooks)]
     placed, unplaced = place_tasks(hooks, own)
-    placed = [*placed, *_find_additions(own)]
+    placed = [*placed, *_find_additions(own, {hook.task for hook in hooks})]
     roles = {role for stage in stages for server in stage.servers for role in server.roles}
     stubs = [stub for task in _in_order(own, placed) for stub in _make_stubs(task, placed, sources, roles, recipes)]
     names: set[str] = set()
@@ -88,11 +88,12 @@ def make_dodo(
     return DodoDraft(text, [_describe_stub(stub) for stub in stubs], [*_describe_hooks(unplaced, placed, own, stages)])
 
 
-def _find_additions(own: Mapping[str, CapistranoTask]) -> list[PlacedTask]:
+def _find_additions(own: Mapping[str, CapistranoTask], hooked: Collection[str]) -> list[PlacedTask]:
     """Return tasks of Capistrano to which the project adds a body of its own, such as ``deploy:starting``."""
     found = []
     for name, task in own.items():
-        point = find_point("after", name) if task.adds_to_other or name == "deploy:failed" else None
+        is_called = task.adds_to_other and name not in hooked  # Rake runs a task once, at its first hook
+        point = find_point("after", name) if is_called or name == "deploy:failed" else None
         if point:
             hook = CapistranoHook("after", name, name, task.blocks[0].place)
             found.append(PlacedTask(point, name, hook))

@@ -46,6 +46,8 @@ def _convert_entry(name: str, value: Any, setting: CapistranoSetting) -> Any:
     """Return the text of an environment variable; a secret comes from the operator's environment."""
     if not NAME.fullmatch(name):
         raise CannotBeWrittenError("it is not the name of an environment variable")
+    if isinstance(value, dict | list):
+        raise CannotBeWrittenError("its value is not a text, and Ruby would give it to hosts as an object")
     ruby = _find_ruby(name, setting.source)
     if hole := find_missing_part(ruby, setting.variables):
         raise CannotBeWrittenError(f"a part of it is the environment variable {hole}, which is not set")

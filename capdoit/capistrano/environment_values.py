@@ -20,6 +20,10 @@ SECRET_NAME = re.compile(
     re.IGNORECASE,
 )
 
+# Addresses of webhooks, which are as secret as a password.
+SECRET_URL = re.compile(
+    r"https://(?:hooks\.slack\.com|discord(?:app)?\.com/api/webhooks|[\w.-]+\.webhook\.office\.com)/"
+)
 LEAST_CHARACTERS = 4  # a shorter text occurs in others by chance
 
 
@@ -55,7 +59,7 @@ def is_secret_text(value: Any, is_secret: bool) -> bool:
         is_secret: whether its name is that of a secret. In a URL, a password is one under any name.
     """
     if isinstance(value, str):
-        return is_secret or bool(find_url_passwords(value))
+        return is_secret or bool(find_url_passwords(value) or SECRET_URL.match(value))
     return is_secret and isinstance(value, int | float) and not isinstance(value, bool)
 
 

@@ -204,6 +204,7 @@ def _variable_rules(variables: Collection[str]) -> list[tuple[re.Pattern[str], s
     return [
         (re.compile(rf"\bENV(?:\[\s*{name}\s*\]|\.fetch\(\s*{name}\s*\))\s*\|\|\s*"), ""),
         (re.compile(rf"\bENV\.fetch\(\s*{name}\s*,\s*([^()]*)\)"), r"\1"),
+        (re.compile(rf"\bENV\.fetch\(\s*{name}\s*\)\s*\{{([^{{}}]*)\}}"), r"\1"),
         (re.compile(rf"\bENV(?:\[\s*{name}\s*\]|\.fetch\(\s*{name}\s*\))"), '"x"'),
     ]
 
@@ -216,6 +217,7 @@ RULES = [
     (re.compile(r"\bfetch :\w+"), '"x"'),
     (re.compile(rf"\b{PATHS}\b"), '"x"'),
     (re.compile(rf"\b(?:File\.join|Pathname(?:\.new)?)\({TEXT}(?:,\s*{TEXT})*\)"), '"x"'),
+    (re.compile(rf"%[wi]\[[^\]]*\]\.join\({TEXT}\)"), '"x"'),
     (re.compile(rf"({TEXT})\.join\({TEXT}\)"), r"\1"),
     (re.compile(rf"{TEXT}\.(?:push|concat|unshift)(?:\(([^()]*)\)|\s)"), r"\1"),
     (re.compile(rf"({TEXT}|[\])])\.(?:{METHODS})\b"), r"\1"),

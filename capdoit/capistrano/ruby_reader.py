@@ -38,7 +38,7 @@ ADVICE = (
 CODE = re.compile(r"`|#\{|%x|\bENV\b|\bFile\.|\bIO\.|\bfetch\b|->|\blambda\b|\bproc\b")
 # ENV["A"] || ENV["B"] || "x"; ENV.fetch("A", "x")
 READ = r"""\bENV(?:\[|\.fetch\()\s*["'](\w+)["']\s*"""
-CHAIN = re.compile(rf"""{READ}(?:\]\s*\|\||,)\s*(?=ENV\b|["'])""")
+CHAIN = re.compile(rf"""{READ}(?:\]\s*\|\||,|\)\s*\{{)\s*(?=ENV\b|["':])""")
 READS = re.compile(READ)
 OCTAL = re.compile(r"(?<![\w.])0o?([0-7]{2,})\b(?!\.)")
 LITERAL_NAME = re.compile(r"\b(?:server|role)\b[ (]*(?::\w+ *, *)?(?:%w|\[|[\"'](?!.*#\{)|:local)")
@@ -147,9 +147,9 @@ def find_defaults(source: str) -> dict[str, str | EnvironmentVariable | None]:
     found: dict[str, str | EnvironmentVariable | None] = {}
     for match in reversed([*CHAIN.finditer(source)]):
         name, rest = match[1], source[match.end() :]
-        text = re.match(r"""(["'])((?:(?!\1|#\{).)*)\1""", rest)
+        text = re.match(r"""(["'])((?:(?!\1|#\{).)*)\1|:(\w+)""", rest)
         other = re.match(READ, rest)
-        value = found.get(other[1], EnvironmentVariable(other[1])) if other else text and text[2]
+        value = found.get(other[1], EnvironmentVariable(other[1])) if other else text and (text[2] or text[3])
         if other and not isinstance(value, EnvironmentVariable):
             value = EnvironmentVariable(other[1], value)
         if value is not None:

@@ -15,6 +15,7 @@ from capdoit.capistrano.environment_values import (
     require_value,
 )
 from capdoit.capistrano.own_settings import convert_own_value, find_hidden_variables
+from capdoit.capistrano.plugin_rule import VERSIONS
 from capdoit.capistrano.project import CapistranoSetting, CapistranoStage
 from capdoit.capistrano.report import Omission, join_reasons
 from capdoit.capistrano.ruby_origins import describe_lost_code
@@ -117,7 +118,7 @@ def _find_values_of_today(stage: CapistranoStage, draft: StageDraft, used: Colle
     written = {**draft.settings, **draft.own}
     for setting in stage.settings.values():
         is_written = setting.name in written or (setting.name in used and setting.value is not None)
-        if setting.place and is_written and not setting.error:
+        if setting.place and is_written and not setting.error and setting.name not in VERSIONS:
             value = written[setting.name].value if setting.name in written else setting.value
             if why := describe_lost_code(setting, value):
                 yield Omission(f"set :{setting.name}", why, setting.place)
@@ -283,7 +284,7 @@ def _take_ssh_options(stage: CapistranoStage, draft: StageDraft) -> None:
         draft.settings["ssh_options"] = Written(listed, AGENT if forwards else "")
     for name in ("user", "port"):
         if options.get(name):
-            draft.settings[name] = Written(options[name])
+            draft.settings[name] = Written(int(options[name]) if str(options[name]).isdigit() else options[name])
 
 
 BUNDLED = "bundle exec"

@@ -125,3 +125,35 @@ def test_servers_that_code_computes_are_listed(tmp_path: Path) -> None:
         tmp_path / "shop", production='%w[a b].each { |n| server "#{n}.example.com", roles: :web }\n'
     )
     assert "config/deploy/production.rb:1: servers: code computes them" in convert(folder).out
+
+
+def test_more_forms_of_defaults_ports_and_objects(tmp_path: Path) -> None:
+    code = """
+set :deploy_to, ENV.fetch("ROOT") { "/srv/shop" }
+set :branch, ENV["branch"] || :stable
+set :ssh_options, { port: "2222" }
+set :bundle_without, %w[development test].join(" ")
+set :slack_url, "https://hooks.slack.com/services/T0/B0/hush"
+set :default_env, { "APP_ENV" => -> { fetch(:stage) }, "MODE" => "fast" }
+"""
+    converted = convert_with(tmp_path / "shop", code)
+    stage = converted.config.stages["production"]
+    assert "deploy_to: !env {name: ROOT, default: /srv/shop}" in converted.deploy
+    assert "branch: !env {name: branch, default: stable}" in converted.deploy
+    assert {host.port for host in stage.hosts} == {2222}
+    assert "set :default_env, APP_ENV: its value is not a text" in converted.out
+    assert "slack_url: !env SLACK_URL" in converted.deploy
+    assert "hush" not in converted.deploy
+    assert frozen(converted) == []
+
+
+def test_a_task_of_capistrano_that_a_hook_calls_runs_once(tmp_path: Path) -> None:
+    code = """
+namespace :deploy do
+  task :restart do
+    on(roles(:web)) { execute :true }
+  end
+end
+after "deploy:publishing", "deploy:restart"
+"""
+    assert convert_with(tmp_path / "shop", code).dodo.count("@cap.after(") == 1
