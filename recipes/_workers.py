@@ -51,6 +51,8 @@ def add_worker_hooks(recipe: Recipe, signal: str = "") -> None:
     @recipe.after("started", roles=choose_roles)
     def quiet(host: Host, flow: Flow, options: WorkerOptions) -> None:
         """Let the workers finish their jobs and take no more."""
+        if f"{recipe.recipe}.restart" in flow.skipped:
+            return
         key, units = (flow.started, host.name), _units(options)
         quiet_units[key] = units  # if it fails, it is not known which ones are quiet
         quiet_units[key] = units.quiet(host, signal)

@@ -9,6 +9,9 @@ A deploy or rollback that fails, wherever and for whatever reason, starts the wo
 the live release goes on with their tasks. Only if the machine that runs doit dies in the meantime, they stay stopped
 until the next deploy or rollback, or until you type `doit celery.restart:production`.
 
+`skip=celery.restart` leaves the workers alone, once: they are neither stopped nor restarted, and go on with the
+code that they have loaded. Use it if a deploy or rollback must not wait for them.
+
     recipes:
       celery: {units: [celery.service], roles: [worker]}
       systemd: {units: [celery-beat.service], roles: [worker]}

@@ -9,6 +9,9 @@ A deploy or rollback that fails, wherever and for whatever reason, starts the wo
 the live release goes on with its jobs. Only if the machine that runs doit dies in the meantime, they stay stopped until
 the next deploy or rollback, or until you type `doit delayed_job.restart:production`.
 
+`skip=delayed_job.restart` leaves the workers alone, once: they are neither stopped nor restarted, and go on with the
+code that they have loaded. Use it if a deploy or rollback must not wait for them.
+
     recipes:
       delayed_job: {units: [jobs@1.service, jobs@2.service], roles: [worker]}
 

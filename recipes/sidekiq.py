@@ -9,6 +9,9 @@ A deploy or rollback that fails, wherever and for whatever reason, restarts the 
 the live release goes on with its jobs. Only if the machine that runs doit dies in the meantime, they stay quiet until
 the next deploy or rollback, or until you type `doit sidekiq.restart:production`.
 
+`skip=sidekiq.restart` leaves the workers alone, once: they are neither made quiet nor restarted, and go on with the
+code that they have loaded. Use it if a deploy or rollback must not wait for them.
+
     recipes:
       sidekiq: {units: [sidekiq.service], roles: [worker]}
 

@@ -47,7 +47,7 @@ def call_on(context: FlowContext, hook: Hook, connections: Sequence[Connection],
         call_function(context, hook, connection, hosts, **more)
 
     if hook.runs_once:
-        context.fleet.all(prepare, connections)  # on all hosts at the same time; the call finds what is known then
+        context.fleet.prepare(prepare, connections)  # on all hosts at the same time; the call finds what is known then
     _call_in_groups(context, hook, call, connections[:1] if hook.runs_once else connections)
 
 

@@ -71,6 +71,7 @@ class Flow:
         warn: reports a problem without failing the flow; `doit cap status` shows it until a later flow has finished.
         drill: True in a drill.
         vars: values of ``vars`` in deploy.yml that apply to the stage, by name.
+        skipped: names of the hooks that ``skip=`` omits.
     """
 
     name: str
@@ -87,6 +88,7 @@ class Flow:
     warn: Callable[[str], None] = field(compare=False)
     drill: bool = False
     vars: Mapping[str, Any] = field(default_factory=dict)
+    skipped: tuple[str, ...] = ()
 
     @property
     def seconds(self) -> float:

@@ -83,6 +83,12 @@ class Fleet:
             raise HostsFailed(outcomes)
         return {outcome.host: cast(T, outcome.answer) for outcome in outcomes}
 
+    def prepare(self, work: Callable[[Connection], object], connections: Sequence[Connection]) -> None:
+        """Do a first part of some work, of which only a failure is reported; arguments and errors as in `all`."""
+        outcomes = self._in_parallel(partial(self._report_failure, work), connections, stop_on_failure=True)
+        if not all(outcomes):
+            raise HostsFailed(outcomes)
+
     def uninterrupted(self, work: Callable[[Connection], T]) -> list[Outcome[T]]:
         """Do some work like `each`, but without signals and deadlines: short work that must not be half done."""
         self.set_deadlines()
@@ -145,17 +151,22 @@ class Fleet:
 
     def _report_work(self, work: Callable[[Connection], T], connection: Connection) -> T:
         """Do some work on a host, and tell of its start and its end."""
-        name, began = connection.name, time.monotonic()
-        self._events.emit(WorkStarted(name))
+        began = time.monotonic()
+        self._events.emit(WorkStarted(connection.name))
+        answer = self._report_failure(work, connection)
+        self._events.emit(WorkFinished(connection.name, time.monotonic() - began))
+        return answer
+
+    def _report_failure(self, work: Callable[[Connection], T], connection: Connection) -> T:
+        """Do some work on a host, and tell of its failure."""
+        began = time.monotonic()
         try:
-            answer = work(connection)
+            return work(connection)
         except BaseException as error:
             seconds, is_cancelled = time.monotonic() - began, isinstance(error, Cancelled)
             reason = self._events.redact(get_first_line(str(error).strip()) or type(error).__name__)
-            self._events.emit(WorkFinished(name, seconds, reason, is_cancelled))
+            self._events.emit(WorkFinished(connection.name, seconds, reason, is_cancelled))
             raise
-        self._events.emit(WorkFinished(name, time.monotonic() - began))
-        return answer
 
     def _send_heartbeats(self) -> None:
         """Tell every host that the controller is alive, also while the flow works elsewhere for a long time."""

@@ -55,7 +55,7 @@ class FailureReport:
         reverted: names, such as migrations, that hooks reverted.
         reverting: names that a hook had begun to revert.
         not_done: steps and hooks that the flow did not reach.
-        failed_hook: name of the hook that failed after the publish; empty for none.
+        failed_hook: name of the hook that failed; empty for none.
         way_back: the release that a rollback would go to; None when there is none.
         reachable: names of the reachable hosts, when unreachable hosts are the only trouble.
         rollback: report of the automatic rollback that followed; None without one.
@@ -233,6 +233,9 @@ def _advise_when_mixed(report: FailureReport) -> Iterator[str]:
 def _advise_when_unchanged(report: FailureReport) -> Iterator[str]:
     yield f"{_unchanged(report)}{_reverts(report)}"
     yield render_advice(report.error, report.command)
+    if report.failed_hook and not report.command.hook and report.command.task in ("deploy", "rollback"):
+        skip = dict.fromkeys((*report.command.variables.skip, report.failed_hook))
+        yield f"To omit {report.failed_hook} this time: {report.command.again(skip=tuple(skip))}"
     if report.reachable:
         command = report.command.again(hosts=report.reachable, roles=None)
         yield f"To do it on the reachable hosts only, which leaves the fleet mixed: {command}"

@@ -42,4 +42,5 @@ def flow_argument(context: FlowContext) -> Flow:
         warn=lambda text: context.warn(context.events.redact(text)),
         drill=request.is_drill,
         vars=Vars(request.stage.vars, request.stage.name, context.events.redactor),
+        skipped=request.variables.skip,
     )

@@ -165,3 +165,17 @@ def test_only_hosts_with_the_roles_have_workers(stage: Stages) -> None:
 @pytest.mark.extended("recipe")
 def test_an_empty_list_of_units_is_refused(stage: Stages) -> None:
     assert "units must not be empty" in stage(recipes={"sidekiq": {"units": []}}).deploy().failed(3).out
+
+
+@pytest.mark.parametrize("recipe", [RECIPES[0], *further(*RECIPES[1:])])
+def test_workers_whose_restart_is_omitted_are_not_made_quiet(stage: Stages, recipe: str) -> None:
+    shop = worker_stage(stage, recipe)
+    shop.deploy(f"skip={recipe}.restart").ok()
+    assert told(shop) == []
+
+
+def test_a_hook_that_fails_before_the_publish_can_be_omitted_as_its_report_says(stage: Stages) -> None:
+    shop = worker_stage(stage)
+    shop.stand_in("systemctl", script="case $* in *show*) echo active ;; *) exit 1 ;; esac")
+    said = shop.deploy().failed().out
+    assert "To omit sidekiq.quiet this time: doit deploy:production skip=sidekiq.quiet\n" in said

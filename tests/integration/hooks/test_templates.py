@@ -76,7 +76,7 @@ def test_a_file_that_is_equal_stays_as_it_is(project: Project) -> None:
             ),
             (
                 "{{ host.nmae }}\n",
-                "template templates/nginx.conf:1: 'capdoit.hosts.host.Host object' has no attribute 'nmae'",
+                "template templates/nginx.conf:1: host.nmae is not defined; did you mean host.name?",
             ),
             ("a\n{{ 1 + 'a' }}\n", "template templates/nginx.conf:2: TypeError: unsupported operand type(s)"),
             ("a\n{% include 'other' %}\n", "template templates/nginx.conf:2: there is no template other"),
@@ -131,8 +131,10 @@ def test_a_template_knows_the_values_of_deploy_yml(project: Project) -> None:
     assert config_of(project, "web2").read_text() == "shop.example.com ssd tops3cret\n"
     write_template(project, "a\n{{ vars.domian }}\n")
     said += project.doit("deploy:production", env={"TOKEN": "tops3cret"}).failed().out
-    assert "template templates/nginx.conf:2: " in said
-    assert "domian" in said
+    assert "template templates/nginx.conf:2: vars.domian is not defined; did you mean vars.domain?" in said
+    write_template(project, "{{ hots.name }}\n")
+    missing = project.doit("deploy:production", env={"TOKEN": "tops3cret"}).failed().out
+    assert "template templates/nginx.conf:1: 'hots' is undefined; did you mean host?" in missing
     assert "tops3cret" not in said + (project.path / "log/capdoit.log").read_text()
 
 

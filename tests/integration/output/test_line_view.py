@@ -47,6 +47,23 @@ def test_verbosity_0_shows_the_result_alone(project: Project) -> None:
     assert len(lines) == 4
 
 
+def test_a_hook_that_runs_once_has_its_line_when_it_is_done(project: Project) -> None:
+    write_hooks(
+        project,
+        """
+        DOIT_CONFIG = {"reporter": "capdoit"}
+        @cap.after('updated', once=True)
+        def sync(hosts):
+            for host in hosts:
+                host.run('echo begun')
+        """,
+    )
+    lines = project.doit("deploy:production", check=True).out.splitlines()
+    told = [line.partition("  ")[2] for line in lines if ":sync  " in line]
+    assert told[:2] == ["web1 | begun", "web2 | begun"]
+    assert [line for line in told if line.startswith("✔ web")] == [told[2]]
+
+
 @pytest.mark.extended("detail")
 def test_verbosity_0_holds_what_hooks_print_until_a_failure(project: Project) -> None:
     write_hooks(
