@@ -27,7 +27,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from capdoit import HostError, Recipe, Release, RoleNames
+from capdoit import Recipe, Release, RoleNames
+from capdoit.recipes._missing_programs import name_missing_program
 
 if TYPE_CHECKING:
     from capdoit import Host
@@ -80,12 +81,8 @@ def restore(host: Host, release: Release, options: Options) -> None:
 
 def _run_script(host: Host, release: Release, options: Options, action: str, failure: str) -> None:
     arguments = [action, *_script_arguments(release, options)]
-    try:
+    with name_missing_program("bundle", failure):
         host.run(["sh", "-c", SCRIPT, "bundler", *arguments], cwd=release.path, called=failure)
-    except HostError as error:
-        if error.status != 127:
-            raise
-        raise error.because(f"{failure}: bundle is not on the host's PATH") from None
 
 
 def _script_arguments(release: Release, options: Options) -> list[str]:

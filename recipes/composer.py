@@ -30,7 +30,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from capdoit import HostError, Recipe, Release, RoleNames
+from capdoit import Recipe, Release, RoleNames
+from capdoit.recipes._missing_programs import name_missing_program
 
 if TYPE_CHECKING:
     from capdoit import Host
@@ -78,10 +79,5 @@ def restore(host: Host, release: Release, options: Options) -> None:
 
 def _run_script(host: Host, release: Release, options: Options, action: str, failure: str) -> None:
     arguments = [action, release.path, options.directory, *options.command, "install", *options.flags]
-    try:
+    with name_missing_program(options.command[0], failure, "; install it, or set the option command"):
         host.run(["sh", "-c", SCRIPT, "composer", *arguments], called=failure)
-    except HostError as error:
-        if error.status != 127:
-            raise
-        reason = f"{failure}: {options.command[0]} is not on the host's PATH; install it, or set the option command"
-        raise error.because(reason) from None

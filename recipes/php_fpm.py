@@ -36,7 +36,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from capdoit import HostError, Recipe, Release, RoleNames
+from capdoit import Recipe, Release, RoleNames
+from capdoit.recipes._missing_programs import name_missing_program
 from capdoit.recipes._systemd import Units
 
 if TYPE_CHECKING:
@@ -124,9 +125,5 @@ def _run_script(host: Host, release: Release, action: str, *arguments: str, fail
 
 
 def _run(host: Host, release: Release, command: list[str], failure: str, program: str) -> None:
-    try:
+    with name_missing_program(program, failure):
         host.run(command, cwd=release.path, called=failure)
-    except HostError as error:
-        if error.status != 127:
-            raise
-        raise error.because(f"{failure}: {program} is not on the host's PATH") from None

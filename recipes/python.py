@@ -40,6 +40,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from capdoit import Flow, HostError, Recipe, RoleNames
+from capdoit.recipes._missing_programs import name_missing_program
 
 if TYPE_CHECKING:
     from capdoit import Host, Release
@@ -106,14 +107,9 @@ def tidy(host: Host, release: Release, flow: Flow, options: Options) -> None:
 
 def _run_program(host: Host, release: Release, options: Options, action: str, failure: str) -> None:
     program = ["-I", "-c", PROGRAM.read_text(encoding="utf-8"), action, json.dumps(_job(release, options))]
-    try:
+    needed = "uv" if options.installer == "uv" else options.python
+    with name_missing_program(needed, failure, "; see the options python and installer"):
         host.run([*_interpreter_command(options), *program], called=failure)
-    except HostError as error:
-        if error.status != 127:
-            raise
-        needed = "uv" if options.installer == "uv" else options.python
-        reason = f"{failure}: {needed} is not on the host's PATH; see the options python and installer"
-        raise error.because(reason) from None
 
 
 def _job(release: Release, options: Options) -> dict[str, Any]:

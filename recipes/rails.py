@@ -52,6 +52,7 @@ from typing import TYPE_CHECKING
 
 from capdoit import ConfigError, Flow, HostError, Recipe, Release, RoleNames, TimedOut
 from capdoit.recipes._migrations import check_can_revert, check_receives_code, read_answers, revert_in_order
+from capdoit.recipes._missing_programs import name_unusable_program
 
 if TYPE_CHECKING:
     from capdoit import Host
@@ -282,10 +283,8 @@ def _list_applied(host: Host, path: str, flow: Flow, options: Options, timeout: 
     """
     failure = "the migrations of the database could not be listed"
     command = [*_rails_command(flow, options), "runner", LIST_APPLIED]
-    try:
+    with name_unusable_program(" ".join(options.command), failure, "command"):
         answer = host.capture(command, cwd=path, env=_environment(options), called=failure, timeout=timeout)
-    except HostError as error:
-        raise _explain(error, failure, options) from None
     applied: list[str] = read_answers(answer)
     return applied
 
@@ -354,10 +353,8 @@ def _run_task(
 def _run_command(
     host: Host, path: str, command: list[str], env: Mapping[str, str], failure: str, options: Options
 ) -> None:
-    try:
+    with name_unusable_program(" ".join(options.command), failure, "command"):
         host.run(command, cwd=path, env=env, called=failure)
-    except HostError as error:
-        raise _explain(error, failure, options) from None
 
 
 def _rails_command(flow: Flow, options: Options) -> list[str]:
@@ -367,10 +364,3 @@ def _rails_command(flow: Flow, options: Options) -> list[str]:
 
 def _environment(options: Options) -> dict[str, str]:
     return {"RAILS_ENV": options.rails_env} if options.rails_env else {}
-
-
-def _explain(error: HostError, failure: str, options: Options) -> HostError:
-    """Return the error; if the command cannot be run, name the option that sets another one."""
-    if error.status not in (126, 127):
-        return error
-    return error.because(f"{failure}: {' '.join(options.command)} cannot be run; see the option command")
