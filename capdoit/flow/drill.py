@@ -25,7 +25,7 @@ from capdoit.events import (
 )
 from capdoit.flow.drill_shadow import check_target, fill_shadow, remove_shadow, shadow_stage, verify_archives
 from capdoit.flow.hook_calls import hook_hosts
-from capdoit.flow.interruptible import Interruptible
+from capdoit.flow.interruptible import Interruptible, Part
 from capdoit.flow.preparation import open_context
 from capdoit.flow.runner import FlowRunner
 from capdoit.flow.undo import command_line
@@ -76,11 +76,9 @@ class Drill(Interruptible):
                 raise self._fail(context, error) from error
             self._succeed(context, archives)
 
-    def interrupt(self, signal: str) -> bool:
-        """Stop the drill and its rollback because of a signal; return True if it will report that itself."""
-        if self._inner:
-            self._inner.interrupt(signal)
-        return super().interrupt(signal)
+    @property
+    def _parts(self) -> Sequence[Part | None]:
+        return (self._inner,)
 
     # -- the rehearsal
 
@@ -157,7 +155,7 @@ class Drill(Interruptible):
             error = error.__cause__
         report = self._report(context, error)
         self._end(context, self._verdict_of_failure(context, error, report))
-        if not (self._signal or isinstance(error, LockHeld)):
+        if not (self._interruption or isinstance(error, LockHeld)):
             self._report_skipped_hooks(context)
         context.emit(RehearsalFailed(report))
         return DrillFailed(get_first_line(report.cause), report)
@@ -169,7 +167,7 @@ class Drill(Interruptible):
             phase=self._phase,
             error=error,
             command=command_line(context),
-            interruption=self._signal,
+            interruption=self._interruption,
             is_published=bool(inner and inner.progress.is_published),
             verdicts=_verdicts(context, error),
             lacks_room=_lacks_room(context, error),
@@ -180,7 +178,7 @@ class Drill(Interruptible):
     ) -> DrillVerdict | None:
         """Return the result that hosts keep; None when the failure tells nothing about rollbacks in general."""
         names_wrong_release = isinstance(error, NoTarget) and self._variables.rollback_release
-        if self._signal or isinstance(error, LockHeld) or names_wrong_release or report.lacks_room:
+        if self._interruption or isinstance(error, LockHeld) or names_wrong_release or report.lacks_room:
             return None
         return self._verdict(context, FAILS, self._events.redact_message(report.cause))
 

@@ -6,7 +6,6 @@ is removed, the ``on_failed`` hooks run, and the error has the report for the op
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Sequence
 from dataclasses import replace
@@ -29,6 +28,7 @@ from capdoit.flow.automatic_rollback import AutomaticRollback, is_rolled_back_au
 from capdoit.flow.dry_run import finish_dry_run, plan_step
 from capdoit.flow.failure import clean_up, report_failure
 from capdoit.flow.hook_calls import call_failed_hooks, call_hook, plan_hook, refuse_hooks_without_hosts
+from capdoit.flow.interruptible import Interruptible, Part
 from capdoit.flow.preparation import prepare_flow
 from capdoit.flow.short_drill import rehearse_rollback
 from capdoit.flow.undo import find_undo_command
@@ -47,7 +47,7 @@ from capdoit.steps.finished import has_late_changes, write_late_changes
 from capdoit.text import get_first_line
 
 
-class FlowRunner:
+class FlowRunner(Interruptible):
     """A deploy or a rollback of a stage.
 
     Args:
@@ -59,9 +59,6 @@ class FlowRunner:
         undone_release: in an automatic rollback, the release whose deploy failed.
         is_drill: the flow is the rehearsed rollback of a drill.
         is_preview: the flow is the dry run that is shown before a question.
-
-    Attributes:
-        context: state of the flow; None until its first task began.
     """
 
     def __init__(
@@ -76,7 +73,7 @@ class FlowRunner:
         is_drill: bool = False,
         is_preview: bool = False,
     ) -> None:
-        self.context: FlowContext | None = None
+        super().__init__()
         self._definition, self._variables, self._events = definition, variables, events
         self._goal, self._chosen = goal, chosen
         self._undone_release, self._is_drill, self._is_preview = undone_release, is_drill, is_preview
@@ -84,13 +81,16 @@ class FlowRunner:
         self._rollback: AutomaticRollback | None = None
         self._has_ended = False
         self._is_failing = False
-        self._signal = ""
-        self._busy = threading.Lock()
+
+    @property
+    def context(self) -> FlowContext | None:
+        """The state of the flow; None until its first task began."""
+        return self._context
 
     @property
     def is_at_work(self) -> bool:
         """True if a signal must let it end in order: it has begun and not ended, it cleans up, or it asks."""
-        is_open = self.context is not None and not self._has_ended
+        is_open = self._context is not None and not self._has_ended
         return is_open or (bool(self._is_failing or self._approval) and self._busy.locked())
 
     def perform(self, task: FlowTask) -> None:
@@ -106,14 +106,14 @@ class FlowRunner:
             if self._has_ended:
                 raise FlowAborted(f"{self._definition.name} has ended; {task.name} was not done")
             task = self._definition.find_task(task.name)  # with the options that recipes have by now
-            self.context = self.context or self._prepare(task)
+            context = self._context = self._context or self._prepare(task)
             try:
-                self._check_order(task, self.context)
-                self._do(task, self.context)
+                self._check_order(task, context)
+                self._do(task, context)
             except (Exception, KeyboardInterrupt) as error:
-                raise self._abort(self.context, task.name, error) from error
-            if task.name == self._definition.tasks[-1].name and not self.context.progress.is_hooks_only:
-                self._finish(self.context)
+                raise self._abort(context, task.name, error) from error
+            if task.name == self._definition.tasks[-1].name and not context.progress.is_hooks_only:
+                self._finish(context)
 
     def end(self) -> None:
         """End a flow that goes no further: one that has not ended is treated as failed.
@@ -121,7 +121,7 @@ class FlowRunner:
         Raises:
             FlowAborted: the flow began and did not reach the task that the operator asked for.
         """
-        context = self.context
+        context = self._context
         if context is None or self._has_ended or self._busy.locked():
             return
         done = context.progress.done
@@ -133,24 +133,18 @@ class FlowRunner:
         with self._busy:
             if self._goal in done:
                 self._stop_as_requested(context, last)
-            elif self._signal:
-                raise self._abort(context, last, Interrupted(f"ended after {last}: {self._signal}"))
+            elif self._interruption:
+                raise self._abort(context, last, Interrupted(f"ended after {last}: {self._interruption}"))
             else:
                 raise self._abort(context, last, CapdoitError(f"ended after {last}: a task that it needed failed"))
 
-    def interrupt(self, signal: str) -> bool:
-        """Stop the flow because of a signal; the cleanup goes on.
+    @property
+    def _parts(self) -> Sequence[Part | None]:
+        return (self._approval, self._rollback)
 
-        Returns:
-            Whether a task is running, which will report the interruption itself.
-        """
-        self._signal = f"interrupted by {signal}"
-        for part in (self._approval, self._rollback):
-            if part:
-                part.interrupt(signal)
-        if self.context and not self._has_ended:
-            self.context.fleet.stop()
-        return self._busy.locked()
+    def _stop_hosts(self) -> None:
+        if not self._has_ended:  # the cleanup goes on
+            super()._stop_hosts()
 
     # -- the start
 
@@ -232,10 +226,6 @@ class FlowRunner:
         if context.progress.missing and task.name == "starting":
             refuse_hooks_without_hosts(context, self._definition.tasks)
 
-    def _raise_if_interrupted(self) -> None:
-        if self._signal:
-            raise Interrupted(self._signal)
-
     # -- the end
 
     def _finish(self, context: FlowContext) -> None:
@@ -268,9 +258,9 @@ class FlowRunner:
 
     def _fail(self, context: FlowContext, task: str, error: BaseException, as_requested: bool = False) -> FailureReport:
         """End the flow: clean up, call the hooks for failures, and return the data of the report."""
-        signal, self._signal = self._signal, ""
-        if signal and not isinstance(error, Interrupted):
-            error = Interrupted(f"{signal} in {task}")
+        interruption, self._interruption = self._interruption, ""
+        if interruption and not isinstance(error, Interrupted):
+            error = Interrupted(f"{interruption} in {task}")
         self._has_ended = self._is_failing = True
         states = clean_up(context, task, error)
         if not context.progress.is_hooks_only:
@@ -279,7 +269,7 @@ class FlowRunner:
         title = context.request.name if as_requested else f"{context.request.name}: {task} failed"
         report = report_failure(context, title, error, states)
         rollback = self._definition.rollback
-        if rollback and is_rolled_back_automatically(context, error) and not self._signal:
+        if rollback and is_rolled_back_automatically(context, error) and not self._interruption:
             self._rollback = AutomaticRollback(context, rollback, self._events, FlowRunner)
             report = replace(report, rollback=self._rollback.run())
         return report

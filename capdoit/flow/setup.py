@@ -70,7 +70,7 @@ class Setup(Interruptible):
                 raise self._fail(context, error) from error
 
     def _fail(self, context: FlowContext, error: BaseException) -> SetupFailed:
-        cause = Interrupted(f"{context.request.name}: {self._signal}") if self._signal else error
+        cause = Interrupted(f"{context.request.name}: {self._interruption}") if self._interruption else error
         context.emit(SetupAborted(get_first_line(str(cause))))
         return SetupFailed(cause, command_line(context))
 

@@ -171,8 +171,8 @@ class TaskRunner(Interruptible):
         warn_of_failures(context, partial(_write_journal, context))
 
     def _fail(self, context: FlowContext, error: BaseException) -> FlowAborted:
-        if self._signal and not isinstance(error, Interrupted):
-            error = Interrupted(self._signal)
+        if self._interruption and not isinstance(error, Interrupted):
+            error = Interrupted(self._interruption)
         emit_step_failed(context, self._task.name, error)
         self._leave(context)
         report = self._report(context, error)
