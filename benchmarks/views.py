@@ -2,26 +2,28 @@
 
 `python -m benchmarks.views`, or `doit benchmark_views`, prints two tables. The first one has deploys to 20 hosts: their
 time, and the CPU time of everything that is done with events: the log, the report page, the view and its drawing. The
-second one has a command that prints 100,000 lines on each of 5 hosts: its time by plain ssh, in a deploy with all
-output in a pipe, and in deploys on a terminal; and the CPU time and the memory of the controller. A command that needs
-some time for each line is slowed less than one that does nothing but print, so there is one of each.
+second one has a command that prints 100,000 lines on each of 5 hosts: in a deploy with all output in a pipe, and in
+deploys on a terminal; and the CPU time and the memory of the controller. It is compared with plain ssh clients whose
+output goes to the same places: a log file, and the pipe or the terminal if the view shows the output. A command that
+needs some time for each line is slowed less than one that does nothing but print, so there is one of each. Both kinds
+of run alternate, and the fastest run of each kind counts, because other programs may be at work on the machine.
 """
 
 from __future__ import annotations
 
 import os
 import pty
+import shlex
 import statistics
 import subprocess
 import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from resource import struct_rusage
-from typing import IO
 
 from benchmarks.flow_times import made
 from capdoit.testing import Project, SshdFleet
@@ -102,48 +104,64 @@ def print_cost(project: Project) -> None:
 
 def print_floods(project: Project, fleet: SshdFleet) -> None:
     """Print the table of loud commands."""
-    print(f"\n{'100,000 lines on 5 hosts':28} {'time':>9} {'slowdown':>9} {'CPU':>8} {'memory':>8}")
+    print(f"\n{'100,000 lines on 5 hosts':28} {'by ssh':>8} {'time':>8} {'slowdown':>9} {'CPU':>8} {'memory':>8}")
     for name, command in COMMANDS.items():
-        alone = statistics.median(run_alone(fleet, command) for _ in range(RUNS))
-        print(f"{name:12} {'by ssh':15} {alone:>8.2f} s")
         write_loud_hook(project, command)
         for view, run in VIEWS.items():
-            runs = [measure_hook(project, run) for _ in range(RUNS)]
-            taken = statistics.median(seconds for seconds, _ in runs)
-            cpu = statistics.median(usage.ru_utime + usage.ru_stime for _, usage in runs)
-            memory = max(usage.ru_maxrss for _, usage in runs) / 1024
-            columns = f"{taken:>8.2f} s {taken / alone - 1:>9.0%} {cpu:>6.2f} s {memory:>5.0f} MB"
-            print(f"{name:12} {view:15} {columns}", flush=True)
+            alone, runs = [], []
+            for _ in range(RUNS):
+                alone.append(run_alone(fleet, command, project.path / "log" / "alone.log", PLACES[view]))
+                runs.append(measure_hook(project, run))
+            print(f"{name:12} {view:15} {compare_floods(min(alone), runs)}", flush=True)
 
 
-def run_alone(fleet: SshdFleet, command: str) -> float:
-    """Return the seconds of a command by plain ssh on all hosts at once, without the login."""
-    ssh = ["ssh", "-F", str(fleet.ssh_config)]
+def compare_floods(alone: float, runs: Sequence[tuple[float, struct_rusage]]) -> str:
+    """Return the columns of a row of the table."""
+    taken = min(seconds for seconds, _ in runs)
+    cpu = min(usage.ru_utime + usage.ru_stime for _, usage in runs)
+    memory = max(usage.ru_maxrss for _, usage in runs) / 1024
+    return f"{alone:>6.2f} s {taken:>6.2f} s {taken / alone - 1:>9.0%} {cpu:>6.2f} s {memory:>5.0f} MB"
+
+
+def run_alone(fleet: SshdFleet, command: str, log: Path, place: str) -> float:
+    """Return the seconds of a command by plain ssh on all hosts at once, without the login.
+
+    Args:
+        fleet: the hosts.
+        command: what they run.
+        log: file that gets the output.
+        place: what gets the output, too: ``pipe``, ``terminal``, or ``nothing``.
+    """
+    log.unlink(missing_ok=True)
+    ours, theirs = pty.openpty() if place == "terminal" else os.pipe()
+    redirection = f">> {log}" if place == "nothing" else f"| tee -a {log}"
+    line = f'ssh -F {fleet.ssh_config} "$1" {shlex.quote(f"echo begin >&2; read go; {command}")} {redirection}'
     processes = [
-        subprocess.Popen([*ssh, name, f"echo begin; read go; {command}"], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        subprocess.Popen(["sh", "-c", line, "sh", name], stdin=subprocess.PIPE, stdout=theirs, stderr=subprocess.PIPE)
         for name in fleet.hosts
     ]
-    pipes = [(process.stdin, process.stdout) for process in processes if process.stdin and process.stdout]
-    for _, out in pipes:
-        out.readline()
-    readers = [threading.Thread(target=read_all, args=[out]) for _, out in pipes]
+    os.close(theirs)
+    reader = threading.Thread(target=read_until_end, args=[ours])
+    reader.start()
+    pipes = [(process.stdin, process.stderr) for process in processes if process.stdin and process.stderr]
+    for _, err in pipes:
+        err.readline()
     began = time.monotonic()
-    for reader, (go, _) in zip(readers, pipes, strict=True):
-        reader.start()
+    for go, _ in pipes:
         go.write(b"\n")
         go.flush()
-    for reader in readers:
-        reader.join()
-    taken = time.monotonic() - began
     for process in processes:
         process.communicate()
-    return taken
+    reader.join()
+    return time.monotonic() - began
 
 
-def read_all(source: IO[bytes]) -> None:
-    """Read and forget everything."""
-    while os.read(source.fileno(), 1 << 16):
-        pass
+def read_until_end(descriptor: int) -> None:
+    """Read and forget everything, and close the descriptor."""
+    with suppress(OSError):  # nobody has the other end of the terminal any more
+        while os.read(descriptor, 1 << 16):
+            pass
+    os.close(descriptor)
 
 
 def write_loud_hook(project: Project, command: str) -> None:
@@ -176,7 +194,7 @@ def run_in_pipe(project: Project) -> struct_rusage:
     """Deploy with all output in a pipe; return what the controller used."""
     process = project.start("deploy:production")
     assert process.stdout
-    read_all(process.stdout.buffer)  # type: ignore[attr-defined]
+    read_until_end(os.dup(process.stdout.fileno()))
     return wait(process.pid)
 
 
@@ -192,12 +210,7 @@ def run_on_terminal(project: Project, *options: str) -> struct_rusage:
         stderr=theirs,
     )
     os.close(theirs)
-    try:
-        while os.read(ours, 1 << 16):
-            pass
-    except OSError:  # nobody has its other end any more
-        pass
-    os.close(ours)
+    read_until_end(ours)
     return wait(process.pid)
 
 
@@ -218,6 +231,7 @@ VIEWS: dict[str, Callable[[Project], struct_rusage]] = {
     "terminal": run_on_terminal,
     "terminal, -v 2": run_on_loud_terminal,
 }
+PLACES = {"pipe": "pipe", "terminal": "nothing", "terminal, -v 2": "terminal"}
 
 if __name__ == "__main__":
     main()

@@ -54,6 +54,11 @@ def get_first_line(value: object) -> str:
     return str(value).partition("\n")[0]
 
 
+def take_last_lines(value: str, most: int) -> list[str]:
+    """Return the last lines of a text, whose earlier lines are not looked at."""
+    return value.rsplit("\n", most)[-most:]
+
+
 def join_lines(value: str) -> str:
     """Return a text as one line, for a log that has a line for each event."""
     return " ".join(value.split())

@@ -3,40 +3,36 @@
 from __future__ import annotations
 
 import hashlib
-from collections import deque
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
+from capdoit.output.kept_output import KeptOutput, OutputKind
 from capdoit.text import strip_colors
 
 MOST_KEPT = 1 << 20  # characters of a host's output
 
 
-@dataclass
 class CommandOutput:
-    """The lines that a command printed on a host. Only the last ones of a long output are kept.
+    """The lines that a command printed on a host, without their colors; only the last ones of a long output."""
 
-    Attributes:
-        lines: the last lines.
-        left_out: the number of lines before them.
-    """
-
-    lines: deque[str] = field(default_factory=deque)
-    left_out: int = 0
-
-    def __post_init__(self) -> None:
-        self._size = 0
+    def __init__(self) -> None:
+        self._kept = KeptOutput(MOST_KEPT, share_at_start=0)
         self._digest = hashlib.sha256()
 
-    def add(self, _: str, lines: Sequence[str]) -> None:
-        """Add lines of stdout or stderr, without their colors."""
-        for line in map(strip_colors, lines):
-            self._digest.update(f"{line}\n".encode())
-            self.lines.append(line)
-            self._size += len(line) + 1
-        while self._size > MOST_KEPT:
-            self._size -= len(self.lines.popleft()) + 1
-            self.left_out += 1
+    @property
+    def lines(self) -> list[str]:
+        """The last lines."""
+        return [line for block in self._kept.last for line in block.text.split("\n")]
+
+    @property
+    def left_out(self) -> int:
+        """The number of lines before them."""
+        return self._kept.left_out
+
+    def add(self, text: str) -> None:
+        """Add lines of stdout or stderr."""
+        text = strip_colors(text)
+        self._digest.update(f"{text}\n".encode())
+        self._kept.add(OutputKind.OUTPUT, text)
 
     @property
     def digest(self) -> str:

@@ -82,7 +82,8 @@ def _parts(diagnosis: Diagnosis, recipes: Mapping[str, str], width: int) -> Iter
         yield f"Connections by ssh:\n{fit_table(ROUTE_HEAD, map(_route_row, routes), width)}"
     if recipes:
         yield f"Recipes:\n{fit_table(None, recipes.items(), width)}"
-    yield f"Settings of {diagnosis.stage}:\n{fit_table(HEAD, settings_rows(diagnosis.settings), width, least=3)}"
+    settings = [setting for setting in diagnosis.settings if setting.place or not setting.is_unset]
+    yield f"Settings of {diagnosis.stage}:\n{fit_table(HEAD, settings_rows(settings), width, least=3)}"
 
 
 def _tools_row(condition: Condition) -> tuple[str, ...]:

@@ -88,13 +88,13 @@ def find_mistake(command: str, others: Sequence[str], stages: Collection[str]) -
     return ""
 
 
-def _execute(connection: Connection, command: Command, show: Callable[[str, Sequence[str]], None]) -> CommandResult:
+def _execute(connection: Connection, command: Command, show: Callable[[str, str], None]) -> CommandResult:
     output = CommandOutput()
 
-    def add_and_show(stream: str, lines: Sequence[str]) -> None:
-        output.add(stream, lines)
-        connection.hide(stream, lines)
-        show(connection.name, lines)
+    def add_and_show(stream: str, text: str) -> None:
+        output.add(text)
+        connection.hide(stream, text)
+        show(connection.name, text)
 
     answer = connection.ask([command_request(connection, command, show=add_and_show)])[0]
     return CommandResult(answer.status, answer.status_text, output)
@@ -110,7 +110,7 @@ def _print_results(console: Console, outcomes: Iterable[Outcome[CommandResult]],
 def _json(stage: Stage, outcomes: Sequence[Outcome[CommandResult]]) -> dict[str, Any]:
     """Return the answer for programs; ``omitted`` is the number of lines before the output."""
     hosts = [
-        {"host": one.host, "status": r.status, "output": [*r.output.lines], "omitted": r.output.left_out}
+        {"host": one.host, "status": r.status, "output": r.output.lines, "omitted": r.output.left_out}
         for one in outcomes
         if (r := one.answer)
     ]

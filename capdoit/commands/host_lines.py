@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from types import TracebackType
 from typing import TypeVar
 
@@ -38,7 +38,7 @@ class HostLines:
         self.is_showing = hold_seconds == AT_ONCE
         self.lost: set[str] = set()
         self._console, self._hold_seconds = console, hold_seconds
-        self._held: list[tuple[str, Sequence[str]]] = []
+        self._held: list[tuple[str, str]] = []
         self._timer: threading.Timer | None = None
         self._stop: StopSignal | None = None  # of the work on all hosts
         self._held_lines = 0
@@ -59,7 +59,7 @@ class HostLines:
                 self._show_held()
             self._is_over = True
 
-    def show(self, host: str, lines: Sequence[str]) -> None:
+    def show(self, host: str, text: str) -> None:
         """Show lines behind a host's name, now or when their time has come. Safe in any thread.
 
         If nobody reads the lines any more, the work on all hosts is stopped: it may go on forever.
@@ -67,9 +67,9 @@ class HostLines:
         with self._lock:
             self._console.reserve_width([host])
             if self.is_showing:
-                self._console.write_output(host, lines)
+                self._console.write_output(host, text)
             elif self._hold_seconds is not None:
-                self._hold(host, lines, self._hold_seconds)
+                self._hold(host, text, self._hold_seconds)
         if self._stop is not None and self.is_showing and self._console.is_discarded:
             self._stop.set()
 
@@ -93,10 +93,10 @@ class HostLines:
                 self.lost.add(host)
                 print_unreached_hosts(self._console, [Outcome(host, error=error)])
 
-    def _hold(self, host: str, lines: Sequence[str], seconds: float) -> None:
+    def _hold(self, host: str, text: str, seconds: float) -> None:
         """Keep lines for some seconds, or until there are too many."""
-        self._held.append((host, lines))
-        self._held_lines += len(lines)
+        self._held.append((host, text))
+        self._held_lines += text.count("\n") + 1
         if self._held_lines > MOST_HELD:
             self._show_held()
         elif not self._timer:
@@ -109,6 +109,6 @@ class HostLines:
             if self._is_over:  # the timer was late; the caller shows the lines
                 return
             self.is_showing = True
-            for host, lines in self._held:
-                self._console.write_output(host, lines)
+            for host, text in self._held:
+                self._console.write_output(host, text)
             self._held.clear()

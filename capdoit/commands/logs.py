@@ -98,18 +98,18 @@ class LogLines:
         show: shows lines behind a name.
     """
 
-    def __init__(self, host: str, show: Callable[[str, Sequence[str]], None]) -> None:
+    def __init__(self, host: str, show: Callable[[str, str], None]) -> None:
         self._host, self._show = host, show
         self._file = ""
         self._blank_lines = 0  # not shown yet: one of them belongs to a header
         self._lines: list[str] = []  # of the file, which arrived together
 
-    def add(self, stream: str, lines: Sequence[str]) -> None:
+    def add(self, stream: str, text: str) -> None:
         """Add lines of stdout or stderr."""
         if stream == "err":
-            self._show(self._host, lines)
+            self._show(self._host, text)
             return
-        for line in lines:
+        for line in text.split("\n"):
             self._add_line(line)
         self._flush()
 
@@ -130,7 +130,7 @@ class LogLines:
 
     def _flush(self) -> None:
         if self._lines:
-            self._show(f"{self._host} {self._file}".rstrip(), self._lines)
+            self._show(f"{self._host} {self._file}".rstrip(), "\n".join(self._lines))
             self._lines = []
 
 

@@ -18,6 +18,7 @@ from capdoit.config.readers import Plain, read_plain
 from capdoit.config.rules import DEFAULT_LOG, HOST, STAGE, TOP, SettingRule
 from capdoit.config.scope import put_in_scope
 from capdoit.config.settings import Schema
+from capdoit.config.stage_reader import DEFAULT_LOGS
 from capdoit.config.stages import DEFAULT_BRANCH, HostConfig, Stage
 from capdoit.config.tags import read_source
 from capdoit.config.yaml_file import FAST
@@ -29,6 +30,8 @@ from capdoit.url_credentials import MASK, mask_url_passwords
 
 DEFAULT, RECIPE, VARIABLE = "default", "recipe", "variable"
 OVERRIDDEN_WHOLE = ("linked_files", "shared_to")  # mappings to which an inner level adds nothing
+NOT_OF_STAGES = {"stages", "default_stage"}
+EMPTY: tuple[object, ...] = (None, (), "", {})
 NEVER_ON = "no level turns this recipe on"
 SSH_SETTINGS = ("user", "port", "ssh_options", "ssh_config", "hostname")
 
@@ -40,7 +43,7 @@ class Setting:
     Attributes:
         name: name in deploy.yml; in a mapping, the full path: ``default_env.LANG``.
         value: the value as deploy.yml has it, or as the environment variable has it; for a recipe, whether it is on.
-            None for a secret, for the output of a command, and if the variable is not set.
+            None for a secret, for the output of a command, and if the setting or its variable is not set.
         level: the level of deploy.yml that has it (``top``, ``stage`` or ``host``), ``default``, ``recipe`` for what a
             recipe brings, ``variable`` for ``branch=``.
         place: file and line; for a variable, how it is set; empty for other levels.
@@ -64,13 +67,18 @@ class Setting:
     @property
     def text(self) -> str:
         """The value for people; a secret is masked."""
-        if not self.is_set:
+        if self.is_unset:
             return "(not set)"
         if self.command:
             return f"!cmd {self.command}"
         if self.is_recipe:
             return "on" if self.value else "off"
         return MASK if self.is_secret else _as_text(self.value)
+
+    @property
+    def is_unset(self) -> bool:
+        """True if there is no value: of a variable that is not set, or of a setting without a default."""
+        return not self.is_set or (self.level == DEFAULT and self.value is None)
 
     @property
     def first_name(self) -> str:
@@ -322,13 +330,20 @@ def _for_all_hosts(written: WrittenSettings, name: str) -> Iterator[Setting]:
 
 
 def _defaults(config: Config, stage: Stage, names_set: set[str]) -> Iterator[Setting]:
-    """Yield the defaults that apply to a stage."""
-    known = Schema(config.transfers).names_at(TOP)
-    values = {one.name: getattr(stage, one.name) for one in fields(stage) if one.name in known}
-    values |= {"deploy_to": f"/var/www/{stage.application}", **stage.transfer_settings, "log": DEFAULT_LOG}
-    for name, value in values.items():
-        if name not in names_set and value not in (None, (), "", {}):
-            yield Setting(name, value, DEFAULT)
+    """Yield the defaults that apply to a stage; None for a setting without one."""
+    of_transfers = {name for transfer in config.transfers.values() for name in transfer.settings}
+    of_others = of_transfers - {*config.transfers[stage.transfer].settings}
+    values = {one.name: getattr(stage, one.name) for one in fields(stage)}
+    values |= {
+        "deploy_to": f"/var/www/{stage.application}",
+        **stage.transfer_settings,
+        "logs": [*DEFAULT_LOGS],
+        "log": DEFAULT_LOG,
+    }
+    for name in Schema(config.transfers).names_at(TOP):
+        if name not in names_set | of_others | NOT_OF_STAGES:
+            value = values.get(name)
+            yield Setting(name, None if value in EMPTY else value, DEFAULT)
 
 
 # -- unused settings

@@ -75,12 +75,13 @@ class Output(Event):
     Attributes:
         host: name of the host.
         stream: ``out`` or ``err``.
-        lines: printable, without their line ends, but with their colors: `capdoit.text.strip_colors` removes these.
+        text: the lines, with line ends between them; printable but for their colors, which
+            `capdoit.text.strip_colors` removes.
     """
 
     host: str
     stream: str
-    lines: tuple[str, ...]
+    text: str
 
 
 @dataclass(frozen=True)

@@ -237,13 +237,13 @@ class Connection:
         """Mask these texts from now on."""
         self._events.redactor.add(secrets)
 
-    def show(self, stream: str, lines: Sequence[str]) -> None:
+    def show(self, stream: str, text: str) -> None:
         """Emit lines of the host's output, which may have colors."""
-        self._events.emit(HostOutput(self.name, stream, tuple(lines)))
+        self._events.emit(HostOutput(self.name, stream, text))
 
-    def hide(self, stream: str, lines: Sequence[str]) -> None:
+    def hide(self, stream: str, text: str) -> None:
         """Emit lines of the host's output that only the log has."""
-        self._events.emit(HiddenOutput(self.name, stream, tuple(lines)))
+        self._events.emit(HiddenOutput(self.name, stream, text))
 
     def report_progress(self, name: str) -> Progress:
         """Return a function that emits the progress of a transfer with this name."""

@@ -6,10 +6,10 @@ import os
 import re
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import IO, TYPE_CHECKING
 
-from capdoit.text import make_printable_in_color, strip_colors
+from capdoit.text import make_printable_in_color, strip_colors, take_last_lines
 
 if TYPE_CHECKING:
     from capdoit.hosts.request import Receiver
@@ -17,11 +17,12 @@ if TYPE_CHECKING:
 CHUNK_BYTES = 1 << 16
 MAX_LINE_BYTES = 1 << 13  # longer lines are shown cut; captured output is never cut
 KEPT_LINES = 20  # of a script's output, for the report of its failure
+PRINTABLE_ASCII = bytes(range(0x20, 0x7F)) + b"\n"
 STATUS = re.compile(rb"[0-9]{1,3}")
 GREETING = "hello"  # tag of the first line of the loop
 HEARTBEAT = "beat"  # tag of the lines with which the host says that it is alive, in the middle of any output
 
-ShowLines = Callable[[str, Sequence[str]], None]  # stream ("out" or "err"), lines with their colors
+ShowLines = Callable[[str, str], None]  # stream ("out" or "err"), lines with their colors and "\n" between them
 Redact = Callable[[str], str]
 
 
@@ -132,12 +133,12 @@ class Stream:
 class LineSplitter:
     """Splits output into lines, shows them, and keeps the last ones.
 
-    Lines that arrive together are shown together. Most output has only printable characters, and is not looked at line
-    by line: a command may print a million lines.
+    Lines that arrive together are shown together, as one text. Most output has only printable characters, and is not
+    divided into lines: a command may print a million of them.
 
     Args:
         stream: ``out`` or ``err``.
-        show: called with lines; None shows nothing.
+        show: called with one or more lines; None shows nothing.
         kept: gets the lines, without their colors.
         redact: masks the secrets of one or more lines.
     """
@@ -149,32 +150,29 @@ class LineSplitter:
 
     def feed(self, piece: bytes) -> None:
         """Split more output."""
-        *lines, self._rest = (self._rest + piece).split(b"\n")
-        self._rest = self._rest[: MAX_LINE_BYTES + 1]
-        self._add(lines if self._show else lines[-KEPT_LINES - 1 :])
+        lines, newline, rest = (self._rest + piece).rpartition(b"\n")
+        self._rest = rest[: MAX_LINE_BYTES + 1]
+        if newline:
+            self._add(lines if self._show else b"\n".join(lines.rsplit(b"\n", KEPT_LINES + 1)[-KEPT_LINES - 1 :]))
 
     def finish(self) -> None:
         """Show the blank lines at the end, without the loop's."""
         if self._blank_lines > 1:
-            self._emit([""] * (self._blank_lines - 1))
+            self._emit("\n" * (self._blank_lines - 2))
 
-    def _add(self, lines: list[bytes]) -> None:
-        count = len(lines)
-        while lines and not lines[-1]:
-            lines.pop()
-        blank_before, self._blank_lines = self._blank_lines, count - len(lines)
-        if lines:
-            self._emit([*[""] * blank_before, *self._printable(lines)])
+    def _add(self, lines: bytes) -> None:
+        blank_before = self._blank_lines
+        if text := lines.rstrip(b"\n"):
+            self._blank_lines = len(lines) - len(text)
+            self._emit("\n" * blank_before + self._printable(text))
         else:
-            self._blank_lines += blank_before
+            self._blank_lines += len(lines) + 1
 
-    def _printable(self, lines: list[bytes]) -> list[str]:
+    def _printable(self, lines: bytes) -> str:
         """Return lines for people, which are looked at one by one if they have more than printable characters."""
-        if max(map(len, lines)) <= MAX_LINE_BYTES:
-            text = b"\n".join(lines).decode("utf-8", "backslashreplace")
-            if text.replace("\n", "").isprintable():
-                return self._redact(text).split("\n")
-        return [self._printable_line(line) for line in lines]
+        if _is_printable(lines) and not _has_long_line(lines):
+            return self._redact(lines.decode("utf-8", "backslashreplace"))
+        return "\n".join(map(self._printable_line, lines.split(b"\n")))
 
     def _printable_line(self, line: bytes) -> str:
         ellipsis = "…" if len(line) > MAX_LINE_BYTES else ""
@@ -182,10 +180,26 @@ class LineSplitter:
         plain, colored = self._redact(strip_colors(text)), self._redact(text)
         return colored if strip_colors(colored) == plain else plain  # colors may be in the middle of a secret
 
-    def _emit(self, lines: list[str]) -> None:
-        self._kept.extend(map(strip_colors, lines[-KEPT_LINES:]))
+    def _emit(self, lines: str) -> None:
+        self._kept.extend(map(strip_colors, take_last_lines(lines, KEPT_LINES)))
         if self._show:
             self._show(self._stream, lines)
+
+
+def _is_printable(lines: bytes) -> bool:
+    """Return True if no line has control characters; most output is ASCII, of which nothing is left to decode."""
+    return lines.translate(None, PRINTABLE_ASCII).decode("utf-8", "backslashreplace").isprintable()
+
+
+def _has_long_line(lines: bytes) -> bool:
+    """Return True if a line is too long to be shown; looks for one line end in each stretch of that length."""
+    start = 0
+    while len(lines) - start > MAX_LINE_BYTES:
+        end = lines.rfind(b"\n", start, start + MAX_LINE_BYTES + 1)
+        if end < 0:
+            return True
+        start = end + 1
+    return False
 
 
 def _cut_line(line: bytes) -> bytes:

@@ -109,16 +109,16 @@ class Console:
         """Write one or more lines."""
         self._write(self.colored(self.redact(text), tone))
 
-    def write_output(self, host: str, lines: Iterable[str], front: str = "   ") -> None:
+    def write_output(self, host: str, text: str, front: str = "   ") -> None:
         """Write lines of output of a host.
 
         Args:
             host: name of the host.
-            lines: the lines, with secrets masked; they may have colors, which are left out if the stream has none.
+            text: the lines, with secrets masked; they may have colors, which are left out if the stream has none.
             front: text before each line.
         """
         front = f"{front}{host.ljust(self._host_width)} | "
-        text = front + f"\n{front}".join(lines)
+        text = front + text.replace("\n", f"\n{front}")
         self._write(text if "\033" not in text or self.has_colors else strip_colors(text))
 
     def write_control(self, line: str) -> None:

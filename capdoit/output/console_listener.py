@@ -22,7 +22,7 @@ class ConsoleListener:
     def __call__(self, event: Event) -> None:
         """Write the lines of an event; events without a message are not shown."""
         if isinstance(event, events.HostOutput):
-            self._console.write_output(event.host, event.lines)
+            self._console.write_output(event.host, event.text)
         else:
             write_message(self._console, event)
 

@@ -350,7 +350,7 @@ def _request_failed(display: FlowDisplay, event: events.RequestFailed, _: float)
 
 def _host_output(display: FlowDisplay, event: events.HostOutput, _: float) -> None:
     if event.host in display.work:
-        display.work[event.host].last_line = event.lines[-1]
+        display.work[event.host].last_line = event.text.rpartition("\n")[2]
 
 
 def _transfer_progress(display: FlowDisplay, event: events.TransferProgress, now: float) -> None:

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Sequence
 from enum import Enum
-from itertools import accumulate
 from typing import NamedTuple
 
 MOST_OF_HOST = 32_000  # characters that are kept of a host in a step; the log has all of them
@@ -13,85 +11,80 @@ SHARE_AT_START = 0.25  # of these characters; the rest is the end
 
 
 class OutputKind(Enum):
-    """The kind of a line of output."""
+    """The kind of a block of output."""
 
     COMMAND = "command"
     OUTPUT = "output"
     RESULT = "result"
 
 
-class OutputLine(NamedTuple):
-    """A line of output, or the command before it, or its result after it. It may have colors."""
+class OutputBlock(NamedTuple):
+    """Lines of output that arrived together, or the command before them, or its result after them.
+
+    Attributes:
+        kind: the kind of the block.
+        text: one or more lines with line ends between them; they may have colors.
+    """
 
     kind: OutputKind
     text: str
 
+    @property
+    def size(self) -> int:
+        """The number of characters, line ends included."""
+        return len(self.text) + 1
 
-class OutputBlock(NamedTuple):
-    """Lines that arrived together, and the number of their characters."""
-
-    kind: OutputKind
-    lines: Sequence[str]
-    size: int
-
-    @classmethod
-    def of(cls, kind: OutputKind, lines: Sequence[str]) -> OutputBlock:
-        """Return the block of some lines."""
-        return cls(kind, lines, sum(map(len, lines)) + len(lines))
-
-    def without_first(self, size: int) -> OutputBlock:
-        """Return the block without those of its first lines that have no more characters than a number."""
-        sizes = accumulate(len(line) + 1 for line in self.lines)
-        number = next((number for number, sum_of_sizes in enumerate(sizes) if sum_of_sizes > size), len(self.lines))
-        return OutputBlock.of(self.kind, self.lines[number:]) if number else self
+    @property
+    def lines(self) -> int:
+        """The number of lines."""
+        return self.text.count("\n") + 1
 
 
 class KeptOutput:
     """The first and the last lines of an output.
 
-    A command may print a million lines, so the end is kept in the blocks in which it arrives.
+    They are kept in the blocks in which they arrive, and not looked at one by one: a command may print a million lines.
 
     Args:
         most: number of characters that are kept; and one more line at the start, and at the end.
+        share_at_start: the share of these characters that is kept of the start.
 
     Attributes:
         first: the first lines.
+        last: the last lines.
         left_out: number of lines between the first and the last ones.
     """
 
-    def __init__(self, most: int = MOST_OF_HOST) -> None:
-        self.first: list[OutputLine] = []
+    def __init__(self, most: int = MOST_OF_HOST, share_at_start: float = SHARE_AT_START) -> None:
+        self.first: list[OutputBlock] = []
+        self.last: deque[OutputBlock] = deque()
         self.left_out = 0
-        self._last: deque[OutputBlock] = deque()
-        self._most_at_start = int(most * SHARE_AT_START)
-        self._least_at_end = most - self._most_at_start
-        self._size_of_first = self._size_of_last = 0
+        self._room_at_start = int(most * share_at_start)
+        self._least_at_end = most - self._room_at_start
+        self._size_of_last = 0
 
-    @property
-    def last(self) -> list[OutputLine]:
-        """The last lines."""
-        return [OutputLine(block.kind, line) for block in self._last for line in block.lines]
-
-    def add(self, kind: OutputKind, *lines: str) -> None:
-        """Add lines."""
-        taken = 0
-        for line in lines:
-            if self._size_of_first >= self._most_at_start:
-                break
-            self.first.append(OutputLine(kind, line))
-            self._size_of_first += len(line) + 1
-            taken += 1
-        if rest := lines[taken:]:
-            self._add_last(OutputBlock.of(kind, rest))
+    def add(self, kind: OutputKind, text: str) -> None:
+        """Add one or more lines."""
+        if self._room_at_start > 0:
+            end = text.find("\n", self._room_at_start - 1)
+            head = OutputBlock(kind, text if end < 0 else text[:end])
+            self.first.append(head)
+            self._room_at_start -= head.size
+            text = text[head.size :]
+            if end < 0:
+                return
+        self._add_last(OutputBlock(kind, text))
 
     def _add_last(self, block: OutputBlock) -> None:
-        self._last.append(block)
+        self.last.append(block)
         self._size_of_last += block.size
-        while self._last and (surplus := self._size_of_last - self._least_at_end) > 0:
-            oldest = self._last.popleft()
-            rest = oldest.without_first(surplus)
-            self._size_of_last -= oldest.size - rest.size
-            self.left_out += len(oldest.lines) - len(rest.lines)
-            if rest.lines:
-                self._last.appendleft(rest)
-                break
+        while (surplus := self._size_of_last - self._least_at_end) >= self.last[0].size:
+            self._drop(self.last.popleft())
+        if start := self.last[0].text.rfind("\n", 0, max(0, surplus)) + 1:
+            kind, text = self.last.popleft()
+            self._drop(OutputBlock(kind, text[: start - 1]))
+            self.last.appendleft(OutputBlock(kind, text[start:]))
+
+    def _drop(self, block: OutputBlock) -> None:
+        self._size_of_last -= block.size
+        self.left_out += block.lines

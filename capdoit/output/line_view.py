@@ -92,9 +92,9 @@ class LineView:
     def _show_output(self, event: events.HostOutput, display: FlowDisplay, front: str) -> None:
         if self._choice.verbosity >= (Verbosity.STEPS if display.shows_output else Verbosity.OUTPUT):
             self._said_at = time.monotonic()
-            self._console.write_output(event.host, event.lines, front)
+            self._console.write_output(event.host, event.text, front)
         elif self._choice.verbosity == Verbosity.STEPS:
-            self._outputs.setdefault(event.run, StepOutput()).add(event.host, event.lines)
+            self._outputs.setdefault(event.run, StepOutput()).add(event.host, event.text)
 
     def _show_result(self, event: Event) -> None:
         self._end_fold()
@@ -129,8 +129,8 @@ class LineView:
 
     def _show_output_of_failure(self, run: str, display: FlowDisplay, front: str) -> None:
         failed = display.steps[-1].failed if display.steps else []
-        for host, lines in self._outputs.pop(run, StepOutput()).of_failure(failed):
-            self._console.write_output(host, lines, front)
+        for host, text in self._outputs.pop(run, StepOutput()).of_failure(failed):
+            self._console.write_output(host, text, front)
 
     # -- silence
 

@@ -84,7 +84,7 @@ class LiveView:
     def _write_lines(self, event: Event) -> None:
         if isinstance(event, events.HostOutput):
             if self._choice.verbosity >= (Verbosity.STEPS if self._display.shows_output else Verbosity.OUTPUT):
-                self._console.write_output(event.host, event.lines)
+                self._console.write_output(event.host, event.text)
             return
         if isinstance(event, events.RunStarted):
             self._console.reserve_width(event.hosts)

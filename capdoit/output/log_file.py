@@ -142,7 +142,7 @@ def format_record(record: Record, run: str, task: str) -> str:
 def format_output(event: events.Output, task: str) -> str:
     """Return the lines of output of a host, with the time of now; there may be thousands of them."""
     front = make_printable(f"{_format_front(event.run, task, event.host)}output: ")
-    lines = f"\n{front}".join(event.lines)
+    lines = event.text.replace("\n", f"\n{front}")
     return strip_colors(f"{front}{lines}\n")
 
 

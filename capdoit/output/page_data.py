@@ -191,7 +191,7 @@ def _request_failed(data: PageData, event: events.RequestFailed, _: float) -> No
 
 
 def _host_output(data: PageData, event: events.HostOutput, _: float) -> None:
-    data.track(event.host).output.add(OutputKind.OUTPUT, *event.lines)
+    data.track(event.host).output.add(OutputKind.OUTPUT, event.text)
 
 
 def _surveyed(data: PageData, event: events.HostSurveyed, _: float) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from capdoit.output.failure_report import render_failure
 from capdoit.output.flow_display import StepDisplay
 from capdoit.output.html_text import Html, element, join
-from capdoit.output.kept_output import KeptOutput, OutputKind, OutputLine
+from capdoit.output.kept_output import KeptOutput, OutputBlock, OutputKind
 from capdoit.output.page_data import OUTSIDE, HostTrack, PageData, Verdict
 from capdoit.output.report_files import MARK
 from capdoit.output.report_timeline import render_bars, render_legend, render_timeline
@@ -211,13 +211,13 @@ def _host(row: Html, track: HostTrack, is_open: bool) -> Html:
 
 def _output(output: KeptOutput) -> Html:
     left_out = [element("span", f"… {output.left_out} lines are left out …\n", class_="dim")] if output.left_out else []
-    return element("pre", *_lines_of(output.first), *left_out, *_lines_of(output.last), class_="output")
+    return element("pre", *_blocks(output.first), *left_out, *_blocks(output.last), class_="output")
 
 
-def _lines_of(lines: Sequence[OutputLine]) -> Iterator[Html]:
-    """Yield an element for lines of one kind that follow each other; commands stay apart."""
-    for kind, group in groupby(lines, key=lambda line: line.kind):
-        texts = [f"{strip_colors(line.text)}\n" for line in group]
+def _blocks(blocks: Iterable[OutputBlock]) -> Iterator[Html]:
+    """Yield an element for blocks of one kind that follow each other; commands stay apart."""
+    for kind, group in groupby(blocks, key=lambda block: block.kind):
+        texts = [f"{strip_colors(block.text)}\n" for block in group]
         for text in texts if kind is OutputKind.COMMAND else ["".join(texts)]:
             yield element("span", text, class_=kind.value)
 

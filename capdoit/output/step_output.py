@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterator, Sequence
 
+from capdoit.text import take_last_lines
+
 KEPT_LINES = 100  # of each host
 
 
@@ -14,10 +16,10 @@ class StepOutput:
     def __init__(self) -> None:
         self._lines: dict[str, deque[str]] = {}
 
-    def add(self, host: str, lines: Sequence[str]) -> None:
+    def add(self, host: str, text: str) -> None:
         """Keep lines of a host."""
-        self._lines.setdefault(host, deque(maxlen=KEPT_LINES)).extend(lines[-KEPT_LINES:])
+        self._lines.setdefault(host, deque(maxlen=KEPT_LINES)).extend(take_last_lines(text, KEPT_LINES))
 
-    def of_failure(self, failed: Sequence[str]) -> Iterator[tuple[str, Sequence[str]]]:
+    def of_failure(self, failed: Sequence[str]) -> Iterator[tuple[str, str]]:
         """Yield the hosts that failed with their lines; all hosts, if the step failed elsewhere."""
-        return ((host, self._lines[host]) for host in failed or self._lines if host in self._lines)
+        return ((host, "\n".join(self._lines[host])) for host in failed or self._lines if host in self._lines)

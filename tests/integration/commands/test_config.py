@@ -60,6 +60,8 @@ def test_each_setting_has_its_origin_and_secrets_are_masked(shop: Project) -> No
     found = rows(shop)
     assert found["application"] == ("deploy.yml:1", "shop")
     assert found["deploy_to"] == ("default", "/var/www/shop")
+    assert found["logs"] == ("default", "shared/log/*.log")
+    assert found["timeout"] == ("default", "(not set)")
     assert found["repo_url"] == ("deploy.yml:2, environment variable REPO", "***")
     assert found["keep_releases"] == ("deploy.yml:3, environment variable KEEP", "9")
     assert found["default_env.TOKEN"] == ("deploy.yml:4, environment variable SHOP_TOKEN", "***")

@@ -22,7 +22,7 @@ def test_held_lines_are_not_shown_by_a_timer_that_is_late(monkeypatch: pytest.Mo
 
     monkeypatch.setattr(HostLines, "_show_held", show_late)
     with HostLines(Console(stream), ["web1"], 0.01) as lines:
-        lines.show("web1", ["one"])
+        lines.show("web1", "one")
         assert has_fired.wait(60)
     has_ended.set()
     for thread in threading.enumerate():
@@ -34,7 +34,7 @@ def test_held_lines_are_not_shown_by_a_timer_that_is_late(monkeypatch: pytest.Mo
 
 def interrupt(lines: HostLines) -> None:
     with lines:
-        lines.show("web1", ["one"])
+        lines.show("web1", "one")
         raise KeyboardInterrupt
 
 

@@ -12,9 +12,9 @@ from capdoit.layout import Layout
 def shown(*lines: str) -> list[tuple[str, str]]:
     """Return what is shown for the stdout of tail."""
     found: list[tuple[str, str]] = []
-    source = LogLines("web1", lambda name, shown: found.extend((name, line) for line in shown))
+    source = LogLines("web1", lambda name, shown: found.extend((name, line) for line in shown.split("\n")))
     for half in (lines[: len(lines) // 2], lines[len(lines) // 2 :]):
-        source.add("out", half)
+        source.add("out", "\n".join(half))
     return found
 
 
@@ -34,11 +34,11 @@ def test_lines_of_one_file_have_the_name_of_the_host_only() -> None:
 
 
 def test_messages_of_tail_itself_belong_to_no_file() -> None:
-    found: list[tuple[str, list[str]]] = []
-    source = LogLines("web1", lambda name, shown: found.append((name, [*shown])))
-    source.add("out", ["==> shared/log/a.log <==", "1", "2"])
-    source.add("err", ["tail: a.log has been replaced"])
-    assert found == [("web1 a.log", ["1", "2"]), ("web1", ["tail: a.log has been replaced"])]
+    found: list[tuple[str, str]] = []
+    source = LogLines("web1", lambda name, shown: found.append((name, shown)))
+    source.add("out", "==> shared/log/a.log <==\n1\n2")
+    source.add("err", "tail: a.log has been replaced")
+    assert found == [("web1 a.log", "1\n2"), ("web1", "tail: a.log has been replaced")]
 
 
 LOGS = ("shared/log/*.log", "/var/log/shop/*", "shared/log/*.txt")

@@ -159,13 +159,15 @@ def test_endless_output_is_passed_on_without_filling_memory(pattern: bytes, gree
 # -- the lines of a script
 
 
-def split(output: bytes, secret: str) -> tuple[list[str], list[str]]:
-    """Return the lines that are shown, and those that are kept."""
-    shown, kept = list[str](), deque[str]()
-    splitter = LineSplitter("out", lambda _, lines: shown.extend(lines), kept, lambda text: text.replace(secret, "***"))
-    splitter.feed(output + b"\n")
+def split(output: bytes, secret: str, size: int = CHUNK_BYTES) -> tuple[list[str], list[str]]:
+    """Return the lines that are shown, and those that are kept, of output that arrives in pieces of a size."""
+    shown, kept = list[str](), deque[str](maxlen=20)
+    splitter = LineSplitter("out", lambda _, text: shown.append(text), kept, lambda text: text.replace(secret, "***"))
+    output += b"\n"
+    for start in range(0, len(output), size):
+        splitter.feed(output[start : start + size])
     splitter.finish()
-    return shown, [*kept]
+    return "\n".join(shown).split("\n"), [*kept]
 
 
 def test_a_shown_line_keeps_its_colors_and_a_kept_line_does_not() -> None:
@@ -177,18 +179,13 @@ def test_a_secret_with_colors_in_its_middle_is_masked() -> None:
     assert split(b"\033[1mhunter22\033[0m\n", "hunter22") == (["\033[1m***\033[0m\033[0m"], ["***"])
 
 
+@pytest.mark.parametrize("length", [8192, 8193, *further(8191, 9000)])
 @pytest.mark.parametrize("character", ["a", *further("\u00e4", "\x1b[1m", "\t", "\r", "\xff")])
-def test_lines_are_the_same_however_they_arrive(character: str) -> None:
-    """Most output is not looked at line by line, unless a character needs it."""
+def test_lines_are_the_same_however_they_arrive(character: str, length: int) -> None:
+    """Most output is not looked at line by line, unless a character or the length of a line needs it."""
     raw = b"\xff" if character == "\xff" else character.encode()
-    output = b"\none " + raw + b"\n\n\nhunter22\n" + b"x" * 9000 + b"\nlast\n\n\n"
+    output = b"\none " + raw + b"\n\n\nhunter22\n" + b"x" * length + b"\nlast\n\n\n"
     shown, kept = split(output, "hunter22")
-    bit_by_bit, deque_of_bits = list[str](), deque[str](maxlen=20)
-    splitter = LineSplitter(
-        "out", lambda _, lines: bit_by_bit.extend(lines), deque_of_bits, lambda text: text.replace("hunter22", "***")
-    )
-    for number in range(len(output) + 1):
-        splitter.feed((output + b"\n")[number : number + 1])
-    splitter.finish()
-    assert (shown, kept) == (bit_by_bit, [*deque_of_bits])
+    assert (shown, kept) == split(output, "hunter22", size=1)
     assert [line[:4] for line in shown] == ["", "one ", "", "", "***", "xxxx", "last", "", ""]
+    assert shown[5].endswith("…") == (length > 8192)

@@ -57,7 +57,7 @@ def test_a_host_is_done_failed_or_stopped(finished: events.WorkFinished, state: 
 
 
 def test_a_host_shows_its_last_line_with_its_colors() -> None:
-    output = events.HostOutput("web1", "out", ("a", "\033[31mb\033[0m"))
+    output = events.HostOutput("web1", "out", "a\n\033[31mb\033[0m")
     assert in_step(events.WorkStarted("web1"), output).work["web1"].last_line == "\033[31mb\033[0m"
 
 

@@ -38,9 +38,9 @@ class Flows:
 def test_a_step_that_fails_shows_the_output_of_its_own_flow(capsys: pytest.CaptureFixture[str]) -> None:
     flows = Flows(Verbosity.STEPS)
     flows.begin("a")
-    flows.emit("a", events.HostOutput("web1", "err", ("the error of a",)))
+    flows.emit("a", events.HostOutput("web1", "err", "the error of a"))
     flows.begin("b")
-    flows.emit("b", events.HostOutput("web1", "out", ("a line of b",)))
+    flows.emit("b", events.HostOutput("web1", "out", "a line of b"))
     flows.fail("a")
     said = capsys.readouterr().out
     assert "deploy:a:updating  web1 | the error of a\n" in said

@@ -43,7 +43,7 @@ def test_the_title_has_the_flow_its_release_and_code_and_who_does_it() -> None:
 
 def test_a_host_has_its_state_its_time_and_its_last_line() -> None:
     done, failed = events.WorkFinished("web1", 2.5), events.WorkFinished("web3", 1, "disk full")
-    output = events.HostOutput("web2", "out", ("first", "last"))
+    output = events.HostOutput("web2", "out", "first\nlast")
     _, step, *hosts = show(("web1", "web2", "web3"), done, failed, output)
     assert step.endswith("1 of 3 hosts")
     assert hosts == ["  ✔ web1   2.5s", "  ▸ web2   5.0s last", "  ✘ web3   1.0s"]
@@ -69,7 +69,7 @@ def test_an_upload_has_a_bar_with_its_rate_and_the_time_left() -> None:
 
 @pytest.mark.parametrize("size", [(60, 24), *further(((20, 24),), ((200, 24),))])
 def test_a_long_line_is_cut_at_the_width_of_the_terminal(size: tuple[int, int]) -> None:
-    lines = show(("web1",), events.HostOutput("web1", "out", ("long " * 60,)), size=os.terminal_size(size))
+    lines = show(("web1",), events.HostOutput("web1", "out", "long " * 60), size=os.terminal_size(size))
     assert lines[-1].endswith("…")
     assert len(lines[-1]) in (size[0] - 1, size[0] - 2)
     assert len(lines) == 3

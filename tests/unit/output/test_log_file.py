@@ -50,7 +50,7 @@ def test_everything_of_a_step_is_logged_with_time_run_step_and_host(bus: EventBu
         events.FlowStarted("production", ("web1", "web2"), "ann", "deploy", "main", "fixes the login", run=RUN),
         events.StepStarted("updating", is_hook=False),
         sent("web1"),
-        events.HostOutput("web1", "err", ("careful",)),
+        events.HostOutput("web1", "err", "careful"),
         events.RequestAnswered("web1", "say", 0, 0.25, "web1\nMonday\n"),
         events.StepFinished("updating", is_hook=False, seconds=0.5),
     )

@@ -68,7 +68,7 @@ def test_commands_stand_before_their_output_and_results_after_it() -> None:
     data = data_of(
         UPDATING,
         events.RequestSent("web1", "npm ci", "run", "", ""),
-        events.HostOutput("web1", "err", ("added 3 packages",)),
+        events.HostOutput("web1", "err", "added 3 packages"),
         events.RequestAnswered("web1", "npm ci", 1, 2.0),
         events.RequestFailed("web1", "npm ci", "web1: cannot connect", 2.0),
     )
@@ -114,7 +114,7 @@ def test_the_output_of_a_loud_flow_on_many_hosts_stays_below_a_limit() -> None:
     assert len(hosts) * len(tasks) * data.most_of_host <= MOST_OF_FLOW
     data.apply(events.StepStarted("task0", is_hook=True), 1.0)
     for host in hosts:
-        data.apply(events.HostOutput(host, "out", ("x" * 99,) * 655), 1.0)
+        data.apply(events.HostOutput(host, "out", "\n".join(["x" * 99] * 655)), 1.0)
     kept = [track.output for track in data.tracks["task0"].values()]
-    sizes = [len(line.text) + 1 for output in kept for line in (*output.first, *output.last)]
+    sizes = [block.size for output in kept for block in (*output.first, *output.last)]
     assert sum(sizes) < MOST_OF_FLOW / len(tasks) * 1.1

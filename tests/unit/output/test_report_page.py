@@ -100,7 +100,7 @@ def test_a_failure_has_its_report_without_secrets_and_the_output_of_the_host_is_
     page = page_of(
         UPDATING,
         *(events.WorkStarted(host) for host in HOSTS),
-        *(events.HostOutput(host, "err", (f"no space on {host}",)) for host in HOSTS),
+        *(events.HostOutput(host, "err", f"no space on {host}") for host in HOSTS),
         events.WorkFinished("web1", 1.0, "web1: stopped", is_cancelled=True),
         events.WorkFinished("web2", 1.0, "web2: disk full"),
         events.StepFailed("updating", "", "web2: disk full"),
@@ -154,7 +154,7 @@ def test_nothing_of_hosts_operators_and_commits_becomes_an_element() -> None:
         events.StepStarted(HOSTILE, is_hook=True),
         events.WorkStarted("web1"),
         events.RequestSent("web1", HOSTILE, "run", "", ""),
-        events.HostOutput("web1", "out", (HOSTILE,)),
+        events.HostOutput("web1", "out", HOSTILE),
         events.WorkFinished("web1", 0.5, HOSTILE),
         events.Warned(HOSTILE),
         events.HostLeftOut("web2", HOSTILE),

@@ -22,7 +22,7 @@ def test_nothing_has_happened_at_first() -> None:
 
 
 def test_an_event_that_changes_nothing_is_ignored() -> None:
-    assert after(events.HostOutput("web1", "out", ("hello",))) == Progress()
+    assert after(events.HostOutput("web1", "out", "hello")) == Progress()
 
 
 def test_the_survey_tells_what_was_live_before() -> None:
