@@ -101,16 +101,14 @@ class FlowContext:
         values: Mapping[str, Value] | None = None,
         timeout_seconds: float | None = None,
         env: Mapping[str, str] | None = None,
+        source: IO[bytes] | None = None,
     ) -> str | None:
         """Run a script of this flow on a host, or record it.
 
         Arguments are those of `script`, result and errors those of `Executor.run`.
         """
-        return self.executor.run(connection, self.script(connection, name, files, values, env), timeout_seconds)
-
-    def feed(self, connection: Connection, name: str, files: str, source: IO[bytes]) -> None:
-        """Run a script with an open file on its stdin, or record it; errors as in `Executor.feed`."""
-        self.executor.feed(connection, self.script(connection, name, files), source)
+        script = self.script(connection, name, files, values, env)
+        return self.executor.run(connection, script, timeout_seconds, source)
 
     def _common_values(self, host: str) -> dict[str, Value]:
         stage, decision = self.request.stage, self.decision

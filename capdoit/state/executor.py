@@ -20,8 +20,20 @@ T = TypeVar("T")
 class Executor(Protocol):
     """The way in which a flow changes hosts, or records that it would."""
 
-    def run(self, connection: Connection, script: Script, timeout_seconds: float | None = None) -> str | None:
+    def run(
+        self,
+        connection: Connection,
+        script: Script,
+        timeout_seconds: float | None = None,
+        source: IO[bytes] | None = None,
+    ) -> str | None:
         """Run a script of a step on a host.
+
+        Args:
+            connection: the host.
+            script: the script.
+            timeout_seconds: after that time the script is stopped; None for no limit.
+            source: open file that the script reads on its stdin; None for an empty stdin.
 
         Returns:
             Its stdout; None when it was only recorded.
@@ -29,13 +41,6 @@ class Executor(Protocol):
         Raises:
             LockLost: the flow no longer holds the lock of the host.
             HostError: the script failed, or took longer than the timeout.
-        """
-
-    def feed(self, connection: Connection, script: Script, source: IO[bytes]) -> None:
-        """Run a script of a step with an open file on its stdin.
-
-        Raises:
-            HostError: the script failed.
         """
 
     def act(self, change: Callable[[], T], preview: Callable[[], T]) -> T:
@@ -61,9 +66,16 @@ class Live:
     def __init__(self, events: EventBus) -> None:
         self._events = events
 
-    def run(self, connection: Connection, script: Script, timeout_seconds: float | None = None) -> str | None:
+    def run(
+        self,
+        connection: Connection,
+        script: Script,
+        timeout_seconds: float | None = None,
+        source: IO[bytes] | None = None,
+    ) -> str | None:
         """Run a script on a host and return its stdout; errors as in `Executor.run`."""
-        request = Request(script, show=connection.show, capture=True, timeout=timeout_seconds)
+        verb = "feed" if source else "run"
+        request = Request(script, verb, source, connection.show, capture=True, timeout=timeout_seconds)
         answer = connection.ask([request])[0]
         if answer.status == LOCK_LOST_STATUS:
             raise LockLost(
@@ -76,10 +88,6 @@ class Live:
         if answer.status:
             raise connection.failure(answer, script.name)
         return answer.text
-
-    def feed(self, connection: Connection, script: Script, source: IO[bytes]) -> None:
-        """Run a script with an open file on its stdin; errors as in `Executor.feed`."""
-        connection.checked(Request(script, "feed", source, connection.show))
 
     def act(self, change: Callable[[], T], preview: Callable[[], T]) -> T:  # noqa: ARG002 - a protocol's method
         """Return the result of the change."""
@@ -112,14 +120,16 @@ class Recorder:
         self._step = ""
         events.subscribe(self._listen)
 
-    def run(self, connection: Connection, script: Script, timeout_seconds: float | None = None) -> str | None:  # noqa: ARG002 - a protocol's method
+    def run(
+        self,
+        connection: Connection,
+        script: Script,
+        timeout_seconds: float | None = None,  # noqa: ARG002 - a protocol's method
+        source: IO[bytes] | None = None,  # noqa: ARG002
+    ) -> str | None:
         """Record a script."""
         self._record(connection, script)
         return None
-
-    def feed(self, connection: Connection, script: Script, source: IO[bytes]) -> None:  # noqa: ARG002 - a protocol's method
-        """Record a script."""
-        self._record(connection, script)
 
     def act(self, change: Callable[[], T], preview: Callable[[], T]) -> T:  # noqa: ARG002 - a protocol's method
         """Return the result of the preview."""

@@ -35,4 +35,5 @@ def _make_release(context: FlowContext, connection: Connection) -> str:
     transfer = transfer_of(stage)
     files = ["steps/updating_create", *transfer.export, "steps/updating_link"]
     values = {"entry": journal_line(context, "building"), **transfer.export_values(stage)}
-    return context.run(connection, "updating", files, values, env=transfer.environment(stage)) or ""
+    with transfer.open_source(stage) as source:
+        return context.run(connection, "updating", files, values, env=transfer.environment(stage), source=source) or ""

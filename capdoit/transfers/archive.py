@@ -1,11 +1,11 @@
-"""The archive transfer: the controller sends one local file to every host, and each host checks its sha256."""
+"""The archive transfer: each host unpacks a file of the controller while it arrives, and checks its sha256."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import partial
+from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
 from capdoit.config.readers import accepting, read_string
 from capdoit.config.rules import SettingRule
@@ -16,7 +16,6 @@ from capdoit.transfers.protocol import ResolvedCode, Transfer
 if TYPE_CHECKING:
     from capdoit.config.stages import Stage
     from capdoit.config.yaml_nodes import YamlValue
-    from capdoit.hosts.connection import Connection
     from capdoit.state.context import FlowContext
 
 CHUNK_BYTES = 1 << 20
@@ -42,7 +41,7 @@ class ArchiveTransfer(Transfer):
         "strip": SettingRule(read_strip, "The number of directories at the top of the archive to leave out, or auto."),
     }
     implied_by = "archive"
-    tools = ("tar", "dd", "sha256sum")
+    tools = ("tar", "dd", "tee", "sha256sum")
     export = ("transfers/archive_unpack",)
 
     def source(self, stage: Stage, branch: str | None) -> str:  # noqa: ARG002
@@ -77,25 +76,29 @@ class ArchiveTransfer(Transfer):
             return 0
 
     def resolve(self, context: FlowContext) -> ResolvedCode:
-        """Send the archive to all hosts; return its sha256 as the revision, and the time when it was last changed.
+        """Return the sha256 of the archive as the revision, and the time when it was last changed.
 
         Raises:
             NotReady: the archive differs from that of the plan that is applied.
-            HostsFailed: a host did not receive it.
         """
-        from concurrent.futures import ThreadPoolExecutor
-
         file, plan = _file(context.request.stage), context.request.plan
-        with ThreadPoolExecutor(1) as pool:  # both take seconds for a large file
-            digest = pool.submit(_sha256, file)
-            if plan and plan.revision != digest.result():
-                raise NotReady(f"archive {file} differs from that of the plan: its sha256 is now {digest.result()}")
-            context.fleet.all(partial(_send, context, file))
-        return ResolvedCode(digest.result(), str(int(file.stat().st_mtime)))
+        digest = _sha256(file)
+        if plan and plan.revision != digest:
+            raise NotReady(f"archive {file} differs from that of the plan: its sha256 is now {digest}")
+        return ResolvedCode(digest, str(int(file.stat().st_mtime)))
+
+    def open_source(self, stage: Stage) -> AbstractContextManager[IO[bytes]]:
+        """Return the archive."""
+        return _file(stage).open("rb")
 
     def export_values(self, stage: Stage) -> Mapping[str, Any]:
-        """Return how many directories at the top of the archive are left out: a number, ``auto``, or nothing."""
-        return {"strip": stage.transfer_settings.get("strip", "")}
+        """Return how to unpack the archive, and how many directories at its top to leave out.
+
+        That is a number, ``auto``, or nothing.
+        """
+        from capdoit.transfers.archive_content import find_tar_option
+
+        return {"strip": stage.transfer_settings.get("strip", ""), "tar_option": find_tar_option(_file(stage))}
 
     def find_remarks(self, stage: Stage, output: str) -> list[str]:
         """Return a warning if all files of the archive are in one directory and ``strip`` is not set."""
@@ -113,11 +116,6 @@ TRANSFER = ArchiveTransfer()
 
 def _file(stage: Stage) -> Path:
     return Path(stage.transfer_settings["archive"])
-
-
-def _send(context: FlowContext, file: Path, connection: Connection) -> None:
-    with file.open("rb") as source:
-        context.feed(connection, "receive the archive", "transfers/archive_receive", source)
 
 
 def _sha256(file: Path) -> str:

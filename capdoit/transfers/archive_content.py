@@ -9,6 +9,30 @@ from pathlib import Path
 
 UNKNOWN_FORMAT = (tarfile.TarError, OSError, EOFError, zlib.error)
 
+# The first bytes of compressed files, and the option with which tar reads such a file from a pipe. GNU tar finds it out
+# only where it can read the beginning twice.
+TAR_OPTIONS = {
+    b"\x1f\x8b": "-z",
+    b"BZh": "-j",
+    b"\xfd7zXZ": "-J",
+    b"\x28\xb5\x2f\xfd": "--zstd",
+    b"\x5d\x00\x00": "--lzma",
+    b"LZIP": "--lzip",
+    b"\x89LZO": "--lzop",
+    b"\x1f\x9d": "-Z",
+}
+
+
+def find_tar_option(file: Path) -> str:
+    """Return the option with which tar unpacks an archive from a pipe; empty if it is not compressed.
+
+    Raises:
+        OSError: the file cannot be read.
+    """
+    with file.open("rb") as source:
+        beginning = source.read(max(map(len, TAR_OPTIONS)))
+    return next((option for magic, option in TAR_OPTIONS.items() if beginning.startswith(magic)), "")
+
 
 def is_empty(file: Path) -> bool:
     """Check that an archive has no files. It counts as not empty if only tar on the hosts can read it.

@@ -1,14 +1,28 @@
 # shellcheck shell=sh
-# Unpack the archive that was received into the release, without the directories at its top that "strip" leaves out, and
-# check that it is the archive that was sent. If "strip" is not set, print a fact if the release has nothing but one
-# directory at its top.
+# Unpack the archive on stdin into the release, without the directories at its top that "strip" leaves out, and check that
+# it is the archive that was sent. If "strip" is not set, print a fact if the release has nothing but one directory at its
+# top.
 # Needs: clear_scratch die print_fact to_one_line
-# Given: host_umask release_dir revision strip
+# Given: host_umask release_dir revision strip tar_option
 
-# Print the sha256 of a file. openssl takes a third of the time of many versions of sha256sum, but not every host has it.
+# Print the sha256 of stdin. openssl takes a third of the time of many versions of sha256sum, but not every host has it.
 print_sha256() {
-    sum=$(openssl dgst -sha256 -r "$1" 2>/dev/null) || sum=$(sha256sum "$1")
-    printf '%s\n' "${sum%% *}"
+    if openssl dgst -sha256 -r </dev/null >/dev/null 2>&1; then openssl dgst -sha256 -r; else sha256sum; fi
+}
+
+# Unpack stdin into the release. The rest is read, too: tar stops where it finds an error or the end of the archive.
+# Without --no-same-permissions, the umask is nothing to root.
+unpack() {
+    unpacked=0
+    (cd "$release_dir" && exec tar -xf - ${tar_option:+"$tar_option"} --no-same-owner ${host_umask:+--no-same-permissions}) >&2 || unpacked=$?
+    cat >/dev/null
+    return "$unpacked"
+}
+
+# Unpack stdin into the release, and print its sha256. Both take seconds for a large archive, and so does its arrival: all
+# three happen at once. File descriptor 3 is the pipe to tar, and 4 is stdout.
+unpack_and_print_sha256() {
+    { { tee /proc/self/fd/3 | print_sha256 3>&- >&4; } 3>&1 | unpack 4>&-; } 4>&1
 }
 
 # Set $top_directory to the directory that is everything at the top of the release; empty if there is more.
@@ -27,15 +41,11 @@ lift_top_directory() {
 }
 
 release_mode=$(stat -c %a "$release_dir")
-# Both take seconds for a large file. Without --no-same-permissions, the umask is nothing to root.
-(cd "$release_dir" && exec tar -xf ../../.capdoit/incoming --no-same-owner ${host_umask:+--no-same-permissions}) &
-tar=$!
-sum=$(print_sha256 .capdoit/incoming)
 unpacked=0
-wait "$tar" || unpacked=$?
+sum=$(unpack_and_print_sha256) || unpacked=$?
+sum=${sum%% *}
 [ "$sum" = "$revision" ] || die "the archive arrived with sha256 $sum, but $revision was sent"
 [ "$unpacked" = 0 ] || exit "$unpacked"
-rm -f .capdoit/incoming
 [ -n "$(ls -A "$release_dir")" ] || die "the archive is empty"
 find_top_directory
 case $strip in

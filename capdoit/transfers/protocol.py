@@ -7,10 +7,10 @@ Modules of transfers are imported by every `doit list`, so they import what only
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import IO, TYPE_CHECKING, Any, Protocol
 
 from capdoit.config.rules import SettingRule
 from capdoit.config.settings import TransferSettings
@@ -113,13 +113,21 @@ class Transfer(TransferSettings, Protocol):
         return 0
 
     def resolve(self, context: FlowContext) -> ResolvedCode:
-        """Send or fetch the code to all hosts; return the code that this deploy will release on all hosts.
+        """Return the code that this deploy will release on all hosts; let all hosts fetch it, if they do so themselves.
 
         Raises:
             NotReady: the code does not exist.
             HostsFailed: a host that had to be asked failed, or did not receive the code.
         """
         ...
+
+    def open_source(self, stage: Stage) -> AbstractContextManager[IO[bytes] | None]:  # noqa: ARG002
+        """Return the file on the controller that the `export` scripts of a host read on their stdin; None for no file.
+
+        Raises:
+            OSError: the file cannot be read.
+        """
+        return nullcontext()
 
     def export_values(self, stage: Stage) -> Mapping[str, Any]:  # noqa: ARG002
         """Return values for the `export` scripts; they read the values of every step, too."""

@@ -120,20 +120,6 @@ def test_the_archive_is_closed_while_it_is_packed_and_the_manifest_while_it_is_w
 
 
 @pytest.mark.extended("detail")
-def test_an_archive_that_arrives_is_closed(make_project: MakeProject, tmp_path: Path) -> None:
-    project, seen = make_project(1, repo_url=None, branch=None, archive="shop.tar"), tmp_path / "seen"
-    project.deploy_to("web1").chmod(0o755)
-    (project.path / "app.txt").write_text("text")
-    with tarfile.open(project.path / "shop.tar", "w") as archive:
-        archive.add(project.path / "app.txt", "app.txt")
-    replace_programs(project, "web1", tar=f'stat -c %a ../../.capdoit/incoming >>{seen}; exec /bin/tar "$@"')
-
-    deploy(project)
-
-    assert set(seen.read_text().split()) == {"600"}
-
-
-@pytest.mark.extended("detail")
 def test_a_private_file_that_is_uploaded_is_private_from_its_first_byte(
     make_project: MakeProject, tmp_path: Path, set_umask: SetUmask
 ) -> None:

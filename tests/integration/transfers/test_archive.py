@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import subprocess
 import tarfile
 from pathlib import Path
 
@@ -59,7 +60,6 @@ def test_the_archive_is_built_by_its_task_before_any_host_is_touched(make_projec
         assert (live(project, host) / "app.txt").read_text() == "built\n"
         assert (live(project, host) / "REVISION").read_text() == f"{digest}\n"
         assert log(project, host) == f"Branch dist/shop.tar.gz (at {digest}) deployed as release {release} by tester\n"
-        assert not (project.deploy_to(host) / ".capdoit/incoming").exists()
 
 
 def test_a_build_that_fails_leaves_the_hosts_untouched(make_project: MakeProject) -> None:
@@ -97,13 +97,12 @@ def test_the_archive_is_sent_over_ssh(make_project: MakeProject) -> None:
 def test_an_archive_corrupted_on_one_host_is_refused_on_all(make_project: MakeProject) -> None:
     project = make_project(repo_url=None, branch=None, archive="dist/shop.tar.gz")
     digest = archive_of(project, {"app.txt": "one"})
-    replace_programs(project, "web2", cat='[ $# -gt 0 ] && exec /bin/cat "$@"; head -c 20; /bin/cat >/dev/null')
+    replace_programs(project, "web2", tee='head -c 20 | /bin/tee "$@"; cat >/dev/null')
     done = project.doit("deploy:production").failed()
     assert f"but {digest} was sent" in done.out
     assert "web2: " in done.out
     assert project.current("web1") is project.current("web2") is None
     assert project.releases("web1") == project.releases("web2") == []
-    assert not list((project.path / "hosts").glob("*/.capdoit/incoming"))
 
 
 def test_a_file_that_is_not_an_archive_fails_and_leaves_nothing(make_project: MakeProject) -> None:
@@ -111,4 +110,54 @@ def test_a_file_that_is_not_an_archive_fails_and_leaves_nothing(make_project: Ma
     (project.path / "shop.tar.gz").write_text("no archive")
     project.doit("deploy:production").failed()
     assert project.releases("web1") == project.releases("web2") == []
-    assert not list((project.path / "hosts").glob("*/.capdoit/incoming"))
+
+
+@pytest.mark.parametrize(
+    ("name", "command"),
+    [
+        ("shop.tar", "tar -cf shop.tar app.txt"),
+        ("shop.tar.gz", "tar -czf shop.tar.gz app.txt"),
+        ("shop.tar.bz2", "tar -cjf shop.tar.bz2 app.txt"),
+        ("shop.tar.xz", "tar -cJf shop.tar.xz app.txt"),
+        ("shop.tar.zst", "tar --zstd -cf shop.tar.zst app.txt"),
+        ("shop", "tar -czf shop app.txt"),
+    ],
+)
+def test_an_archive_is_unpacked_however_it_is_compressed(make_project: MakeProject, name: str, command: str) -> None:
+    project = make_project(1, repo_url=None, branch=None, archive=name)
+    (project.path / "app.txt").write_text("packed\n")
+    subprocess.run(command.split(), cwd=project.path, check=True)
+
+    deploy(project)
+
+    assert (live(project, "web1") / "app.txt").read_text() == "packed\n"
+
+
+@pytest.mark.parametrize("missing", ["openssl", "busybox tar"])
+def test_an_archive_is_checked_with_the_programs_that_a_host_has(make_project: MakeProject, missing: str) -> None:
+    project = make_project(1, repo_url=None, branch=None, archive="dist/shop.tar.gz")
+    digest = archive_of(project, {"app.txt": "one"})
+    programs = (
+        {"openssl": "exit 127"}
+        if missing == "openssl"
+        else {"tar": 'exec busybox tar "$@"', "tee": 'exec busybox tee "$@"'}
+    )
+    replace_programs(project, "web1", **programs)
+
+    deploy(project)
+
+    assert (live(project, "web1") / "app.txt").read_text() == "one"
+    assert (live(project, "web1") / "REVISION").read_text() == f"{digest}\n"
+
+
+def test_a_disk_that_fills_while_an_archive_arrives_leaves_no_release(make_project: MakeProject) -> None:
+    project = make_project(repo_url=None, branch=None, archive="dist/shop.tar.gz")
+    archive_of(project, {"app.txt": "one"})
+    full = "head -c 10 >/dev/null; echo 'tar: app.txt: Wrote only 2048 of 10240 bytes' >&2; exit 2"
+    replace_programs(project, "web2", tar=full)
+
+    done = project.doit("deploy:production").failed()
+
+    assert "web2: " in done.out
+    assert "Wrote only 2048 of 10240 bytes" in done.out
+    assert project.releases("web1") == project.releases("web2") == []
