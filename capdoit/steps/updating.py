@@ -13,21 +13,22 @@ from capdoit.transfers import transfer_of
 
 
 def updating(context: FlowContext) -> None:
-    """Resolve the revision once, then make the release of it on every host.
+    """Make the release of one revision on every host.
 
     Raises:
         NotReady: the branch or the archive does not exist.
-        HostsFailed: a host could not fetch the code, or make the release.
+        HostsFailed: a host could not fetch or receive the code, or make the release.
     """
     transfer = transfer_of(context.request.stage)
-    code = transfer.resolve(context)
-    subject = context.events.redact(code.subject)  # the journal keeps it
-    context.decide(revision=code.revision, revision_time=code.revision_time, subject=subject)
-    context.executor.announce(ReleaseCreationStarted())
-    printed = context.fleet.all(partial(_make_release, context))
+    printed = transfer.decide_and_make(context, partial(_make_releases, context))
     remarks = (transfer.find_remarks(context.request.stage, output) for output in printed.values())
     for remark in dict.fromkeys(itertools.chain.from_iterable(remarks)):
         context.warn(remark)
+
+
+def _make_releases(context: FlowContext) -> dict[str, str]:
+    context.executor.announce(ReleaseCreationStarted())
+    return context.fleet.all(partial(_make_release, context))
 
 
 def _make_release(context: FlowContext, connection: Connection) -> str:

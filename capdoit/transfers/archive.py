@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
@@ -79,13 +79,34 @@ class ArchiveTransfer(Transfer):
         """Return the sha256 of the archive as the revision, and the time when it was last changed.
 
         Raises:
-            NotReady: the archive differs from that of the plan that is applied.
+            NotReady: the archive cannot be read, or differs from that of the plan that is applied.
         """
         file, plan = _file(context.request.stage), context.request.plan
-        digest = _sha256(file)
+        try:
+            digest, changed = _sha256(file), int(file.stat().st_mtime)
+        except OSError as error:
+            raise NotReady(f"archive {file}: {error.strerror}") from None
         if plan and plan.revision != digest:
             raise NotReady(f"archive {file} differs from that of the plan: its sha256 is now {digest}")
-        return ResolvedCode(digest, str(int(file.stat().st_mtime)))
+        return ResolvedCode(digest, str(changed))
+
+    def decide_and_make(self, context: FlowContext, make_releases: Callable[[], dict[str, str]]) -> dict[str, str]:
+        """Make the releases while the sha256 of the archive is computed, which takes seconds for a large one; compare.
+
+        Raises:
+            NotReady: the archive cannot be read, or differs from that of the plan that is applied.
+            HostsFailed: a host did not receive the archive, or received something else.
+        """
+        from concurrent.futures import ThreadPoolExecutor
+
+        if context.request.plan:  # another archive is refused before a host gets it
+            return super().decide_and_make(context, make_releases)
+        with ThreadPoolExecutor(1) as pool:
+            code = pool.submit(self.resolve, context)
+            printed = make_releases()
+            code.result().decide(context)
+        _require_sha256(code.result().revision, printed)
+        return printed
 
     def open_source(self, stage: Stage) -> AbstractContextManager[IO[bytes]]:
         """Return the archive."""
@@ -116,6 +137,20 @@ TRANSFER = ArchiveTransfer()
 
 def _file(stage: Stage) -> Path:
     return Path(stage.transfer_settings["archive"])
+
+
+def _require_sha256(sent: str, printed: Mapping[str, str]) -> None:
+    """Raise an error if the export script of a host printed another checksum. In a dry run, no script prints one."""
+    from capdoit.errors import HostError, HostsFailed, Outcome
+    from capdoit.records.fact_lines import find_facts
+
+    outcomes: list[Outcome[str]] = []
+    for host, output in printed.items():
+        wrong = [arrived for arrived in find_facts(output, "sha256") if arrived != sent]
+        why = f"updating: the archive arrived with sha256 {wrong[0]}, but {sent} was sent" if wrong else ""
+        outcomes.append(Outcome(host, output, HostError(host, why, "updating") if why else None))
+    if not all(outcomes):
+        raise HostsFailed(outcomes)
 
 
 def _sha256(file: Path) -> str:

@@ -6,7 +6,7 @@ Modules of transfers are imported by every `doit list`, so they import what only
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -35,6 +35,11 @@ class ResolvedCode:
     revision: str
     revision_time: str = ""
     subject: str = ""
+
+    def decide(self, context: FlowContext) -> None:
+        """Complete the decision of a flow."""
+        subject = context.events.redact(self.subject)  # the journal keeps it
+        context.decide(revision=self.revision, revision_time=self.revision_time, subject=subject)
 
 
 class CommitSource(Protocol):
@@ -74,7 +79,7 @@ class Transfer(TransferSettings, Protocol):
         implied_by: the setting that selects this transfer where ``transfer:`` is not set; empty for none.
         tools: programs that hosts need for it.
         export: names of scripts, as in `shell_scripts`, that fill the directory ``$release_dir`` of a new release, with
-            `export_values`. They may set ``revision_time``.
+            `export_values`. They may set ``revision`` and ``revision_time``.
         heeds_branch: whether ``branch=`` chooses the code.
         commits: its commits; None if its revisions are not commits.
     """
@@ -113,13 +118,30 @@ class Transfer(TransferSettings, Protocol):
         return 0
 
     def resolve(self, context: FlowContext) -> ResolvedCode:
-        """Return the code that this deploy will release on all hosts; let all hosts fetch it, if they do so themselves.
+        """Return the code that this deploy will release on all hosts; let the hosts fetch it, if they do that.
 
         Raises:
             NotReady: the code does not exist.
             HostsFailed: a host that had to be asked failed, or did not receive the code.
         """
         ...
+
+    def decide_and_make(self, context: FlowContext, make_releases: Callable[[], dict[str, str]]) -> dict[str, str]:
+        """Decide which code this deploy releases, and make the release of it on all hosts.
+
+        Args:
+            context: the flow.
+            make_releases: makes the releases, and returns what the `export` scripts of each host printed.
+
+        Returns:
+            What ``make_releases`` returned.
+
+        Raises:
+            NotReady: the code does not exist.
+            HostsFailed: a host failed.
+        """
+        self.resolve(context).decide(context)
+        return make_releases()
 
     def open_source(self, stage: Stage) -> AbstractContextManager[IO[bytes] | None]:  # noqa: ARG002
         """Return the file on the controller that the `export` scripts of a host read on their stdin; None for no file.

@@ -94,13 +94,32 @@ def test_the_archive_is_sent_over_ssh(make_project: MakeProject) -> None:
         assert (live(project, host) / "REVISION").read_text() == f"{digest}\n"
 
 
-def test_an_archive_corrupted_on_one_host_is_refused_on_all(make_project: MakeProject) -> None:
+def test_another_archive_that_arrives_on_one_host_is_refused_on_all(make_project: MakeProject) -> None:
     project = make_project(repo_url=None, branch=None, archive="dist/shop.tar.gz")
     digest = archive_of(project, {"app.txt": "one"})
-    replace_programs(project, "web2", tee='head -c 20 | /bin/tee "$@"; cat >/dev/null')
+    other = project.path / "other.tar"
+    subprocess.run(["tar", "-czf", other, "-C", project.path, "deploy.yml"], check=True)
+    replace_programs(project, "web2", tee=f'cat >/dev/null; /bin/tee "$@" <{other}')
+
     done = project.doit("deploy:production").failed()
-    assert f"but {digest} was sent" in done.out
+
+    arrived = hashlib.sha256(other.read_bytes()).hexdigest()
+    assert f"web2: updating: the archive arrived with sha256 {arrived}, but {digest} was sent" in done.out.replace(
+        "\n", " "
+    )
+    assert project.current("web1") is project.current("web2") is None
+    assert project.releases("web1") == project.releases("web2") == []
+
+
+def test_an_archive_that_is_cut_off_on_one_host_is_refused_on_all(make_project: MakeProject) -> None:
+    project = make_project(repo_url=None, branch=None, archive="dist/shop.tar.gz")
+    archive_of(project, {"app.txt": "one"})
+    replace_programs(project, "web2", tee='head -c 20 | /bin/tee "$@"; cat >/dev/null')
+
+    done = project.doit("deploy:production").failed()
+
     assert "web2: " in done.out
+    assert "tar: " in done.out
     assert project.current("web1") is project.current("web2") is None
     assert project.releases("web1") == project.releases("web2") == []
 
