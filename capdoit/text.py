@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import json
+import math
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
+from typing import TypeVar
+
+V = TypeVar("V", bound=Hashable)
 
 # Colors and styles of ECMA-48 (SGR), which change nothing but the look of the text after them.
 COLOR = re.compile(r"\033\[[0-9;:]*m")
@@ -104,13 +108,13 @@ def format_table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     )
 
 
-def fit_table(head: Sequence[str] | None, rows: Iterable[Sequence[str]], width: int, least: int = 2) -> str:
+def fit_table(head: Sequence[str] | None, rows: Iterable[Sequence[str]], width: float, least: int = 2) -> str:
     """Return a table that fits a width: columns are dropped from the right, then long lines are cut.
 
     Args:
         head: names of the columns; None for a table without a head.
         rows: the rows; the most important columns come first.
-        width: number of characters in a line.
+        width: number of characters in a line; infinite for a table that is complete.
         least: number of columns that stay.
     """
     lines = [list(row) for row in rows]
@@ -121,16 +125,32 @@ def fit_table(head: Sequence[str] | None, rows: Iterable[Sequence[str]], width: 
         text = format_table(first[:columns], (line[:columns] for line in rest))
         if max(map(len, text.splitlines())) <= width:
             break
-    return "\n".join(line if len(line) <= width else f"{line[: width - 1]}…" for line in text.splitlines())
+    return "\n".join(line if len(line) <= width else f"{line[: int(width) - 1]}…" for line in text.splitlines())
 
 
-def list_names(pairs: Iterable[tuple[str, str]]) -> dict[str, list[str]]:
+def wrap_text(value: str, width: float, indentation: str = "") -> list[str]:
+    """Return the lines of a text that fit a width if its words do; words, such as paths, are never divided.
+
+    Args:
+        value: the text.
+        width: number of characters in a line; infinite for one line.
+        indentation: what each line begins with.
+    """
+    import textwrap
+
+    if math.isinf(width):
+        return [f"{indentation}{value}"]
+    wrapper = textwrap.TextWrapper(int(width), indentation, indentation, break_long_words=False, break_on_hyphens=False)
+    return wrapper.wrap(value)
+
+
+def list_names(pairs: Iterable[tuple[str, V]]) -> dict[V, list[str]]:
     """Group names by value, in first-seen order.
 
     Args:
         pairs: a name and its value each.
     """
-    groups: dict[str, list[str]] = {}
+    groups: dict[V, list[str]] = {}
     for name, value in pairs:
         groups.setdefault(value, []).append(name)
     return groups

@@ -33,9 +33,9 @@ SHELLS = ("bash", "zsh", "fish")
 REFRESH = Flag("refresh", "read dodo.py and deploy.yml again; the completion does this itself")
 INSTRUCTIONS = """\
 Type once, for the shell that you use:
-  bash:  echo 'eval "$(doit cap completion bash)"' >>~/.bashrc
-  zsh:   echo 'eval "$(doit cap completion zsh)"' >>~/.zshrc
-  fish:  doit cap completion fish >~/.config/fish/completions/doit.fish"""
+  bash:  echo 'eval "$({doit} cap completion bash)"' >>~/.bashrc
+  zsh:   echo 'eval "$({doit} cap completion zsh)"' >>~/.zshrc
+  fish:  {doit} cap completion fish >~/.config/fish/completions/doit.fish"""
 
 
 def print_completion(request: CommandRequest) -> int:
@@ -45,7 +45,7 @@ def print_completion(request: CommandRequest) -> int:
         return 0
     shell = request.only_word("shell")
     if shell is None:
-        request.console.write(INSTRUCTIONS)
+        request.console.write(INSTRUCTIONS.replace("{doit}", _find_doit()))
         return 0
     if shell not in SHELLS:
         raise ConfigError(f"no completion for {shell}{suggest_name(shell, SHELLS)}; there are {join_names(SHELLS)}")
@@ -53,6 +53,14 @@ def print_completion(request: CommandRequest) -> int:
     command = words([sys.executable, "-I", "-S", completer.__file__])
     print(script.replace("{completer}", command).replace("{name}", "doit"), end="")
     return 0
+
+
+def _find_doit() -> str:
+    """Return doit as a new shell finds it: by its path in a virtual environment, which is not active then."""
+    path = f"{sys.prefix}/bin/doit"
+    if sys.prefix == sys.base_prefix or not os.access(path, os.X_OK):
+        return "doit"
+    return f'"{path}"' if " " in path else path
 
 
 # -- what the completion knows

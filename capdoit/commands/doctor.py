@@ -20,7 +20,7 @@ from capdoit.doctor.ssh_route import SshRoute
 from capdoit.doit_tasks import Cap
 from capdoit.errors import ConfigError
 from capdoit.output.console import Tone
-from capdoit.text import fit_table
+from capdoit.text import fit_table, format_table
 from capdoit.units import Capacity, format_size
 
 TOOLS_HEAD = ("host", *SHOWN_TOOLS, "sh")
@@ -63,13 +63,13 @@ def _judge_schema(project: Path) -> list[Finding]:
 
 
 def _print(request: CommandRequest, diagnosis: Diagnosis, recipes: Mapping[str, str]) -> None:
-    for part in _parts(diagnosis, recipes, request.console.width):
+    for part in _parts(diagnosis, recipes, request.console.table_width):
         request.console.write_table(f"{part}\n")
     tone = Tone.BAD if diagnosis.has_problems else Tone.GOOD
     request.console.write(f"{diagnosis.stage}: {count_findings(diagnosis.findings)}", tone)
 
 
-def _parts(diagnosis: Diagnosis, recipes: Mapping[str, str], width: int) -> Iterable[str]:
+def _parts(diagnosis: Diagnosis, recipes: Mapping[str, str], width: float) -> Iterable[str]:
     for head, is_problem in (("Problems", True), ("Remarks", False)):
         if found := format_findings(diagnosis.findings, is_problem):
             yield "\n".join([f"{head}:", *(f"  {line}" for line in found)])
@@ -83,7 +83,7 @@ def _parts(diagnosis: Diagnosis, recipes: Mapping[str, str], width: int) -> Iter
     if recipes:
         yield f"Recipes:\n{fit_table(None, recipes.items(), width)}"
     settings = [setting for setting in diagnosis.settings if setting.place or not setting.is_unset]
-    yield f"Settings of {diagnosis.stage}:\n{fit_table(HEAD, settings_rows(settings), width, least=3)}"
+    yield f"Settings of {diagnosis.stage}:\n{format_table(HEAD, settings_rows(settings))}"
 
 
 def _tools_row(condition: Condition) -> tuple[str, ...]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from typing import Any
@@ -19,7 +18,7 @@ from capdoit.output.console import Tone
 from capdoit.records.facts import Facts
 from capdoit.records.fleet_state import find_unreadable_records
 from capdoit.records.history import FlowRecord, build_history
-from capdoit.text import fit_table, group_names, join_names, shorten_revision
+from capdoit.text import fit_table, group_names, join_names, shorten_revision, wrap_text
 from capdoit.units import format_elapsed, format_minute
 
 DEFAULT_NUMBER = 20  # flows
@@ -63,7 +62,7 @@ def _print(
     unreadable = find_unreadable_records(facts)
     if shown or (facts and not unreadable):
         hosts = [one.host for one in facts if ".capdoit/journal" not in one.unreadable]
-        request.console.write_table(_make_table(shown, hosts, request.console.width))
+        request.console.write_table(_make_table(shown, hosts, request.console.table_width))
     if number > len(shown):
         request.console.write(f"and {number - len(shown)} before that; -n {number} shows all")
     for sentence in unreadable:
@@ -71,13 +70,13 @@ def _print(
     print_unreached_hosts(request.console, outcomes)
 
 
-def _make_table(shown: Sequence[FlowRecord], hosts: Sequence[str], width: int) -> str:
+def _make_table(shown: Sequence[FlowRecord], hosts: Sequence[str], width: float) -> str:
     if not shown:
         return "The journals of all hosts are empty."
     head, *rows = fit_table(HEAD, map(_row, shown), width, NEEDED_COLUMNS).split("\n")
     lines = [head]
     for row, flow in zip(rows, shown, strict=True):
-        lines += [row, *(line for note in _notes(flow, hosts) for line in _wrap(note, width))]
+        lines += [row, *(line for note in _notes(flow, hosts) for line in wrap_text(note, width, INDENT))]
     return "\n".join(lines)
 
 
@@ -110,11 +109,6 @@ def _common(values: Iterable[str]) -> str:
     """Return the value that all hosts share, or ``differs``."""
     distinct = set(values)
     return "differs" if len(distinct) > 1 else "".join(distinct)
-
-
-def _wrap(note: str, width: int) -> list[str]:
-    wrapper = textwrap.TextWrapper(width, INDENT, INDENT, break_long_words=False, break_on_hyphens=False)
-    return wrapper.wrap(note)
 
 
 def _json(stage: Stage, outcomes: Sequence[Outcome[Facts]], shown: Sequence[FlowRecord]) -> dict[str, Any]:

@@ -32,7 +32,7 @@ def print_pending_commits(request: CommandRequest) -> int:
         request.print_json({**answer, "errors": errors_by_host(outcomes)})
     else:
         for gap in gaps:
-            lines = [describe_gap(branch, tip, gap), *list_commits(gap, request.console.width)]
+            lines = [describe_gap(branch, tip, gap), *list_commits(gap, request.console.table_width)]
             request.console.write_table("\n".join(lines))
         print_unreached_hosts(request.console, outcomes)
     return choose_exit_status(outcomes)

@@ -46,7 +46,7 @@ def _print_all(request: CommandRequest, project: Path) -> None:
         return
     console = request.console
     rows = [(one.name, one.version, one.source, recipe_summary(one).removeprefix(f"{one.name}: ")) for one in recipes]
-    console.write_table(fit_table(HEAD, rows, console.width, least=4) or "There are no recipes.")
+    console.write_table(fit_table(HEAD, rows, console.table_width, least=4) or "There are no recipes.")
     for line in _hidden_recipes(recipes):
         console.write(line, Tone.DOUBTFUL)
     for name, error in errors.items():

@@ -84,7 +84,7 @@ def _print(
 ) -> None:
     console, facts = request.console, answers(outcomes)
     if facts:
-        console.write_table(_make_table(facts, preview.release, sizes, console.width))
+        console.write_table(_make_table(facts, preview.release, sizes, console.table_width))
     for sentence in fleet_state.find_wrong_symlinks(facts):
         console.write(sentence, Tone.BAD)
     for sentence in fleet_state.find_unreadable_records(facts):
@@ -100,7 +100,7 @@ def _print(
     print_unreached_hosts(console, outcomes)
 
 
-def _make_table(facts: Sequence[Facts], target: str | None, sizes: Sizes, width: int) -> str:
+def _make_table(facts: Sequence[Facts], target: str | None, sizes: Sizes, width: float) -> str:
     """Return the table of releases and hosts. If it is too wide, hosts with equal states share a column."""
     names = _list_releases(facts)
     if not names:
@@ -116,7 +116,7 @@ def _make_table(facts: Sequence[Facts], target: str | None, sizes: Sizes, width:
     )
 
 
-def _is_too_wide(names: Sequence[str], columns: Columns, target: str | None, width: int) -> bool:
+def _is_too_wide(names: Sequence[str], columns: Columns, target: str | None, width: float) -> bool:
     """Check whether the states leave no room for the revision."""
     text = format_table(("release", *columns, ""), _rows(names, columns, target))
     return max(map(len, text.splitlines())) > width - REVISION_DIGITS - 2

@@ -25,7 +25,7 @@ def print_reports(request: CommandRequest) -> int:
     if word:
         request.console.write(os.path.relpath(_find_page(pages, word).file, cap.typed_in))
     elif pages:
-        request.console.write_table(fit_table(HEAD, map(_row, pages), request.console.width))
+        request.console.write_table(fit_table(HEAD, map(_row, pages), request.console.table_width))
         request.console.write(
             f"They are in {os.path.relpath(folder, cap.typed_in)}. The path of one: doit cap report RUN"
         )

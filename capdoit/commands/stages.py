@@ -27,7 +27,7 @@ def print_stages(request: CommandRequest) -> int:
         request.print_json({"stages": stages})
         return 0
     rows = [_row(stage, stage.name == default) for stage in config.stages.values()]
-    request.console.write_table(fit_table(HEAD, rows, request.console.width))
+    request.console.write_table(fit_table(HEAD, rows, request.console.table_width))
     return 0
 
 

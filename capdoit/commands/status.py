@@ -28,7 +28,17 @@ from capdoit.records.facts import Facts
 from capdoit.records.history import build_history
 from capdoit.records.journal import DrillVerdict, Entry
 from capdoit.records.live_periods import describe_length, find_live_period
-from capdoit.text import fit_table, group_names, join_names, shorten_revision
+from capdoit.text import (
+    MOST_NAMES,
+    fit_table,
+    group_names,
+    join_names,
+    list_names,
+    name_first,
+    name_hosts,
+    shorten_revision,
+    wrap_text,
+)
 from capdoit.units import format_minute, format_size, parse_seconds
 
 # None if the host did not answer
@@ -36,6 +46,7 @@ FACTS_OF_HOST = (
     *("live", "revision", "since", "by", "branch", "lock", "lock_is_held", "set_aside", "drilled", "rollback"),
     *("not_compared", "disk_kib", "inodes"),
 )
+MOST_IN_ROW = 2  # names of the hosts that share a row
 HEAD = ("host", "live", "since (UTC)", "by", "revision", "branch")
 
 
@@ -67,9 +78,10 @@ def _is_well(facts: Sequence[Facts]) -> bool:
 def _print(request: CommandRequest, stage: Stage, outcomes: Sequence[Outcome[Facts]], preview: RollbackPreview) -> None:
     console, facts = request.console, answers(outcomes)
     if facts:
-        console.write_table(fit_table(HEAD, map(_row, facts), console.width))
-        for line, tone in _describe_fleet(facts):
-            console.write(line, tone)
+        console.write_table(fit_table(HEAD, _rows(facts), console.table_width))
+        for sentence, tone in _describe_fleet(facts):
+            for line in wrap_text(sentence, console.table_width):
+                console.write(line, tone)
         for line in _describe_rollback(request, stage, facts, len(outcomes), preview):
             console.write(line)
         for warning in preview.warnings:
@@ -83,11 +95,19 @@ def _print(request: CommandRequest, stage: Stage, outcomes: Sequence[Outcome[Fac
         console.write(sentence, Tone.DOUBTFUL)
 
 
-def _row(facts: Facts) -> tuple[str, ...]:
+def _rows(facts: Sequence[Facts]) -> Iterator[tuple[str, ...]]:
+    """Return a row for each host; if they are many, hosts with equal cells share one."""
+    rows = [(one.host, _cells(one)) for one in facts]
+    if len(rows) <= MOST_NAMES:
+        return ((host, *cells) for host, cells in rows)
+    return ((name_first(names, MOST_IN_ROW), *cells) for cells, names in list_names(rows).items())
+
+
+def _cells(facts: Facts) -> tuple[str, ...]:
     period = find_live_period(facts, facts.live)
     live = "broken" if fleet_state.find_wrong_symlinks([facts]) else facts.live or "nothing"
     revision = shorten_revision(facts.live_revision)
-    return facts.host, live, format_minute(period.since), period.by, revision, period.branch
+    return live, format_minute(period.since), period.by, revision, period.branch
 
 
 def _describe_fleet(facts: Sequence[Facts]) -> Iterator[tuple[str, Tone | None]]:
@@ -146,8 +166,8 @@ def _describe_rollback(
 
 
 def _describe_free_space(facts: Sequence[Facts]) -> str:
-    spaces = group_names((one.host, _free_space(one)) for one in facts)
-    return "; ".join(f"{space} on {hosts}" for space, hosts in spaces.items())
+    spaces = list_names((one.host, _free_space(one)) for one in facts)
+    return "; ".join(f"{space} on {name_hosts(hosts, len(facts))}" for space, hosts in spaces.items())
 
 
 def _free_space(facts: Facts) -> str:

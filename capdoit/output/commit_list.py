@@ -36,7 +36,7 @@ def describe_gap(branch: str, tip: str, gap: Gap, flow: str = "deploy") -> str:
     return f"Nothing is pending: {branch} is {shorten_revision(tip)}, {live}."
 
 
-def list_commits(gap: Gap, width: int) -> list[str]:
+def list_commits(gap: Gap, width: float) -> list[str]:
     """Return a line for each commit. Only if some go away, a sign says which go and which come."""
     marked = [*(("+", commit) for commit in gap.comes or ()), *(("-", commit) for commit in gap.goes)]
     rows = [(sign, shorten_revision(c.revision), c.date, c.author, c.subject) for sign, c in marked]

@@ -89,11 +89,12 @@ GIT_SERVER_UNREACHABLE = (
 KNOWN_CAUSES = (
     # -- ssh from this machine
     _cause(
-        LOGIN + r"Host key verification failed\.[\s\S]*Host key for \S+ has changed",
+        LOGIN + r"Host key verification failed\.[\s\S]*Offending \S+ key in (?P<file>.+):\d+$"
+        r"[\s\S]*Host key for (?P<name>\S+) has changed",
         "The host key of {hosts} is not the one that this machine knows: the host was installed anew, or somebody is "
-        "in between. Ask for its fingerprint. If it is right, remove the old key with ssh-keygen -R and log in once by "
-        "hand, to learn the new one",
-        "{login}",
+        "in between. Ask for its fingerprint. Then remove the old key, and log in once by hand: ssh shows the "
+        "fingerprint of the new key before you accept it",
+        "ssh-keygen -R {name} -f {file} && {login}",
     ),
     _cause(
         LOGIN + r"Host key verification failed\.(?:[\s\S]*host key is known for)?",

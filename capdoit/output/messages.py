@@ -28,7 +28,7 @@ REPORTS = (
 def write_message(console: Console, event: Event) -> None:
     """Write the table and the lines of an event that says something to the operator; nothing for any other event."""
     if isinstance(event, events.DrillFinished):
-        console.write_table(_render_drill_table(event, console.width))
+        console.write_table(_render_drill_table(event, console.table_width))
     indentation = "" if isinstance(event, REPORTS) else "   "
     for text, tone in render_message(event, console.width):
         console.write(f"{indentation}{text}", tone)
@@ -182,7 +182,7 @@ def _drill_hook_skipped(event: events.DrillHookSkipped) -> Iterator[Line]:
     yield f"skipped: {event.hook} ({event.place}), {event.when}: {event.reason}", None
 
 
-def _render_drill_table(event: events.DrillFinished, width: int) -> str:
+def _render_drill_table(event: events.DrillFinished, width: float) -> str:
     rows = [
         (host, "works", live or "nothing", f"{event.archives[host]} members" if host in event.archives else "none")
         for host, live in event.live.items()

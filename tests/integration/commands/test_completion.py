@@ -157,6 +157,22 @@ def test_a_cache_that_cannot_be_written_fails_nothing(project: Project) -> None:
     project.doit("cap", "status", env={"XDG_CACHE_HOME": str(project.path / "cache")}, check=True)
 
 
+def test_bash_shows_names_of_hosts_without_backslashes(shop: Project, env: dict[str, str]) -> None:
+    with complete_in(shop, env, "bash", f"doit deploy:production hosts=web1,we{TAB}") as typist:
+        typist.wait_for("[doit][deploy:production][hosts=web1,web2]")
+        assert "\\," not in typist.text
+
+
+def test_the_line_for_bash_works_in_a_shell_without_the_virtual_environment(empty: Path) -> None:
+    said = run_doit(empty, "cap", "completion").ok().out
+    (line,) = (line.removeprefix("  bash:  ") for line in said.splitlines() if "bashrc" in line)
+    home = {"HOME": str(empty), "PATH": "/usr/bin:/bin"}
+    subprocess.run(["bash", "-c", line], env=home, check=True)
+    command = ["bash", "--norc", "-c", ". ~/.bashrc; complete -p doit"]
+    done = subprocess.run(command, env=home, check=True, capture_output=True, text=True)
+    assert done.stdout == "complete -F _capdoit_complete doit\n"
+
+
 @pytest.mark.extended("detail")
 def test_without_a_shell_the_lines_for_every_shell_are_printed(empty: Path) -> None:
     said = run_doit(empty, "cap", "completion").ok().out

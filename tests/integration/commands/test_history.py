@@ -15,6 +15,7 @@ import pytest
 from capdoit.testing import Completed, Project
 from capdoit.testing.processes import wait_until
 from tests.support import WITHOUT_ROOT_RIGHTS, deploy, write_command_hook
+from tests.terminal import Terminal
 
 NOWHERE = {"hostname": "127.0.0.1", "port": 1, "ssh_options": ["ConnectTimeout=3"], "deploy_to": "/srv/shop"}
 
@@ -140,12 +141,19 @@ def test_read_only_commands_and_unlock_need_no_secret(project: Project) -> None:
 
 
 @pytest.mark.extended("detail")
-def test_history_shows_the_newest_flows_in_80_columns_and_counts_the_rest(project: Project) -> None:
+def test_history_shows_the_newest_flows_whole_in_a_pipe_and_wrapped_on_a_terminal(
+    project: Project, env: dict[str, str]
+) -> None:
+    story = "a long story " * 9
     for _ in range(3):
-        project.doit("deploy:production", "message=" + "a long story " * 9, check=True)
+        project.doit("deploy:production", f"message={story}", check=True)
     said = project.doit("cap", "history", "-n", "2", check=True)
-    assert max(map(len, said.out.splitlines())) <= 80
+    assert f"      why: {story.rstrip()}\n" in said.out
+    assert said.out.splitlines()[0].split()[-2:] == ["from", "where"]
     assert [row[2] for row in rows(said) if row[0].startswith("2")] == ["deploy", "deploy"]
+    with Terminal(project, env, "cap", "history", "-n", "2") as terminal:
+        shown = terminal.look_for("and 1 before that").splitlines()
+    assert {word for line in shown if line.startswith("      ") for word in line.split()} == {"why:", *story.split()}
     assert said.out.splitlines()[-1] == "and 1 before that; -n 3 shows all"
     assert len(history(project, "-n3")) == 3
 

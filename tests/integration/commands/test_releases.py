@@ -9,6 +9,7 @@ import pytest
 
 from capdoit.testing import Completed, Project
 from tests.support import MakeProject, deploy
+from tests.terminal import Terminal
 
 
 def look(project: Project, *words: str, code: int = 0) -> Any:
@@ -52,12 +53,14 @@ def test_releases_shows_which_host_lacks_a_release(project: Project) -> None:
 
 
 @pytest.mark.extended("detail")
-def test_hosts_with_the_same_releases_share_a_column(make_project: MakeProject) -> None:
+def test_equal_hosts_share_a_column_on_a_terminal(make_project: MakeProject, env: dict[str, str]) -> None:
     project = make_project(9)
     deploy(project)
     set_aside = project.deploy_to("web9")
     (set_aside / "current").unlink()
-    said = project.doit("cap", "releases").failed(3).out
+    assert project.doit("cap", "releases").failed(3).out.split()[1:10] == [*project.hosts]
+    with Terminal(project, env, "cap", "releases") as terminal:
+        said = terminal.look_for("rollback_release=")
     assert "web1 +7: web1, web2, web3, web4, web5, web6, web7, web8" in said
     assert max(len(line) for line in said.splitlines()[:2]) <= 80
 

@@ -13,6 +13,7 @@ import pytest
 
 from capdoit.testing import Completed, Project
 from tests.support import MakeProject, deploy, further, write_command_hook
+from tests.terminal import Terminal
 
 LOCK = (
     '{"flow": "deploy", "by": "ann", "origin": "laptop", "at": "2026-11-25T18:00:00Z", '
@@ -60,6 +61,32 @@ def test_status_shows_the_live_release_and_the_rollback_target(project: Project)
     assert "possible on 2 of 2 hosts" in said
     assert re.search(r"^Free: [0-9.]+ GiB \([0-9]+%\), [0-9]+% of inodes on web1, web2$", said, re.MULTILINE)
     assert look(project, "status")["rollback"] == first
+
+
+@pytest.mark.parametrize("number", [9, *further(8)])
+def test_many_equal_hosts_share_a_row_on_a_screen_and_none_in_json(make_project: MakeProject, number: int) -> None:
+    project = make_project(number)
+    deploy(project)
+    set_live(project, "web4", "20200101000000")
+    rows = [re.split(" {2,}", row.strip())[:2] for row in project.doit("cap", "status").failed(3).out.splitlines()]
+    live = look(project, "status", code=3)["hosts"]
+    assert len(live) == number
+    if number == 9:
+        assert rows[1:3] == [["web1, web2 and 6 more", live[0]["live"]], ["web4", "broken"]]
+    else:
+        assert [host for host, _ in rows[1:9]] == [host["host"] for host in live]
+
+
+def test_the_reason_of_a_failure_is_wrapped_between_words(project: Project, env: dict[str, str]) -> None:
+    command = "echo " + "word-with-sixty-letters-" * 2 + " and more words of a very long command; exit 3"
+    write_command_hook(project, "after('updated')", command)
+    project.doit("deploy:production").failed()
+    said = project.doit("cap", "status").out
+    (sentence,) = (line for line in said.splitlines() if line.startswith("The last deploy failed"))
+    assert "exit status 3" in sentence
+    with Terminal(project, env, "cap", "status") as terminal:
+        shown = terminal.look_for("Free:")
+    assert set(sentence.split()) <= set(shown.split())
 
 
 @pytest.mark.extended("detail")

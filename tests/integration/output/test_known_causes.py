@@ -73,7 +73,10 @@ def test_a_changed_host_key_is_not_called_unknown(ssh_shop: Project, sshds: Sshd
     said = said_of_failure(ssh_shop)
     assert said.count("IDENTIFICATION HAS CHANGED") == 1
     assert "Hint: The host key of web1, web2 is not the one that this machine knows" in said
-    assert f"learn the new one: ssh -F {ssh_shop.path}/ssh_config web1 " in said
+    remove = f"ssh-keygen -R '[127.0.0.1]:{ports[0]}' -f {known}"
+    assert f"before you accept it: {remove} && ssh -F {ssh_shop.path}/ssh_config web1 " in said
+    subprocess.run(["sh", "-c", remove], check=True)
+    assert str(ports[0]) not in known.read_text()
 
 
 @pytest.mark.ssh
