@@ -76,6 +76,11 @@ class Cap(ProjectDefinition):
         self._actions = DoitActions(self, self._output)
         self._command: DoitCmdBase | None = None
 
+    def __getattr__(self, name: str) -> Any:
+        """Refuse a wrong name as doit prints it, without a traceback."""
+        with _project_errors():
+            return super().__getattr__(name)
+
     def create_doit_tasks(self) -> Iterator[dict[str, Any]] | None:
         """Return the tasks of all stages: deploy, rollback, check, drill and setup.
 

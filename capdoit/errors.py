@@ -4,6 +4,7 @@
      ├── ConfigError         deploy.yml, a variable or a hook is wrong; nothing was touched
      │    ├── RecipeError    a recipe is missing, broken or used wrongly
      │    ├── ValueUnavailable  a value that deploy.yml takes from elsewhere cannot be had
+     │    ├── UnknownDecorator  dodo.py or a recipe uses a decorator that does not exist
      │    └── UnknownVar     a hook asks for a value of `vars` that deploy.yml does not have
      ├── LockHeld            another flow holds the lock of a host
      ├── NotReady            the hosts or the controller lack what a flow needs
@@ -75,6 +76,10 @@ class RecipeError(ConfigError):
 
 class ValueUnavailable(ConfigError):
     """A value that deploy.yml takes from elsewhere cannot be had; the text follows the name of what needs it."""
+
+
+class UnknownDecorator(ConfigError, AttributeError):
+    """dodo.py or a recipe uses a decorator that does not exist; as an AttributeError it is what objects raise."""
 
 
 class UnknownVar(ConfigError, KeyError):

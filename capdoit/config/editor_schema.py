@@ -1,7 +1,8 @@
 """The JSON Schema of deploy.yml, for editors. It is made from the rules that deploy.yml is read with.
 
-Editors know draft 7. They do not show a tag to the schema: of `!env NAME` it sees the string NAME. So the schema
-accepts a name in capitals, and a text with a space, as the value of a setting that may come from elsewhere.
+Editors know draft 7. They do not show a tag to the schema: of `!env NAME` it sees the string NAME. So where
+a value may come from elsewhere, the schema accepts a name in capitals and a text with a space, and any word in place of
+a number or a boolean.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from capdoit.config.readers import JsonSchema
 from capdoit.config.rules import DEFAULT_LOG, HOST, STAGE, TOP, SettingRule
 from capdoit.config.settings import Schema, Transfers
 from capdoit.config.stages import HostConfig, Stage
-from capdoit.config.tags import EXTERNAL_VALUE
+from capdoit.config.tags import DEFINITIONS, or_external
 
 DRAFT = "http://json-schema.org/draft-07/schema#"
 
@@ -36,7 +37,7 @@ def make_editor_schema(transfers: Transfers, recipes: JsonSchema) -> JsonSchema:
             "stage": {**_describe_level(rules, STAGE), "required": ["hosts"]},
             "host": _describe_level(rules, HOST),
             "recipes": recipes,
-            "elsewhere": EXTERNAL_VALUE,
+            **DEFINITIONS,
         },
     }
 
@@ -53,8 +54,7 @@ def _describe_level(rules: Schema, level: str) -> JsonSchema:
 
 
 def _accepted_by(rule: SettingRule) -> JsonSchema:
-    accepts = rule.read.accepts
-    return {"anyOf": [accepts, {"$ref": "#/definitions/elsewhere"}]} if rule.is_scalar else accepts
+    return or_external(rule.read.accepts) if rule.is_scalar else rule.read.accepts
 
 
 def _find_defaults(transfers: Transfers) -> Mapping[str, Any]:

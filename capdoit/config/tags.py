@@ -40,6 +40,23 @@ MAPPINGS = (
 EXTERNAL_VALUE: Mapping[str, Any] = {
     "anyOf": [{"type": "string", "pattern": r"^$|^[A-Z_][A-Z0-9_]*$|[ \n?]|%\{"}, *MAPPINGS],
 }
+# The same for a number or a boolean, which no word is: any word may be a command or the name of a variable.
+EXTERNAL_WORD: Mapping[str, Any] = {"anyOf": [{"type": "string", "pattern": r"^$|[^0-9.]"}, *MAPPINGS]}
+DEFINITIONS = {"elsewhere": EXTERNAL_VALUE, "word_from_elsewhere": EXTERNAL_WORD}
+
+
+def or_external(accepts: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return the JSON Schema of a value that may also come from elsewhere, by a tag that editors do not show."""
+    kinds = _list_types(accepts)
+    is_word = "boolean" in kinds or bool(kinds & {"integer", "number"} and "string" not in kinds)
+    name = "word_from_elsewhere" if is_word else "elsewhere"
+    return {"anyOf": [accepts, {"$ref": f"#/definitions/{name}"}]}
+
+
+def _list_types(accepts: Mapping[str, Any]) -> set[str]:
+    own = accepts.get("type", ())
+    inner = (kind for one in accepts.get("anyOf", ()) for kind in _list_types(one))
+    return {*([own] if isinstance(own, str) else own), *inner}
 
 
 def read_source(value: YamlValue) -> Source | None:

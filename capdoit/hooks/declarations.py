@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
+from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypedDict, TypeVar, overload
 
-from capdoit.errors import ConfigError
+from capdoit.errors import ConfigError, UnknownDecorator
 from capdoit.hooks.hook import (
     DEFAULT_TIMEOUTS,
     AtOnce,
@@ -28,7 +29,46 @@ if TYPE_CHECKING:
     from typing_extensions import Unpack
 
 Function = TypeVar("Function", bound=Callable[..., object])
+Method = TypeVar("Method", bound=Callable[..., Any])
+# The decorators, as they are written.
+USAGE = {
+    "before": '@….before("publishing")',
+    "after": '@….after("published")',
+    "health": "@….health()",
+    "environment": "@….environment()",
+    "task": '@….task or @….task(roles="web")',
+    "on_failed": "@….on_failed",
+}
 TasksFromOptions = Callable[[Any], Iterable[str]]
+
+
+def refusing_wrong_calls(method: Method) -> Method:
+    """Make a call with wrong arguments a mistake of the project with its line, instead of a TypeError."""
+    name, signature = method.__name__, inspect.signature(method)
+
+    @wraps(method)
+    def call(registry: HookRegistry, *arguments: Any, **keywords: Any) -> Any:
+        with registry.declaration_errors():
+            _check_call(name, signature, arguments, keywords)
+            return method(registry, *arguments, **keywords)
+        return _leave_as_it_is  # the mistake is collected
+
+    return call  # type: ignore[return-value]
+
+
+def _check_call(name: str, signature: inspect.Signature, arguments: Sequence[Any], keywords: Mapping[str, Any]) -> None:
+    first = arguments[0] if arguments else "published"
+    fits = callable(first) or (isinstance(first, str) and (name in ("before", "after") or not arguments))
+    try:
+        signature.bind(None, *arguments, **keywords)
+    except TypeError:
+        fits = False
+    if not fits:
+        raise ConfigError(f"{caller_location()}: {name} is called with wrong arguments; write {USAGE[name]}")
+
+
+def _leave_as_it_is(function: Function) -> Function:
+    return function
 
 
 class HookKeywords(TypedDict, total=False):
@@ -81,12 +121,22 @@ class HookRegistry:
         self._dependencies: list[Dependency] = []
         self._tasks: list[OnDemandTask] = []
 
+    def __getattr__(self, name: str) -> Any:
+        """Refuse the name of a decorator that does not exist; it is called for no other name."""
+        if name.startswith("_") or hasattr(type(self), name):
+            return object.__getattribute__(self, name)
+        raise UnknownDecorator(
+            f"{caller_location()}: there is no decorator {name}{suggest_name(name, USAGE)}"
+            f" (there are {join_names(USAGE)})"
+        )
+
     @overload
     def before(self, step: str, task: str | TasksFromOptions, *, flows: Roles = ()) -> None: ...
 
     @overload
     def before(self, step: str, **keywords: Unpack[HookKeywords]) -> Callable[[Function], Function]: ...
 
+    @refusing_wrong_calls
     def before(
         self, step: str, task: str | TasksFromOptions | None = None, **keywords: Any
     ) -> Callable[[Function], Function] | None:
@@ -119,10 +169,12 @@ class HookRegistry:
             self._dependencies.append(_make_dependency(step, task, self.has_options, **keywords))
         return None
 
+    @refusing_wrong_calls
     def after(self, step: str, **keywords: Unpack[HookKeywords]) -> Callable[[Function], Function]:
         """Run the decorated function after a step; arguments and errors as in `before`."""
         return self._decorator("after", step, keywords)
 
+    @refusing_wrong_calls
     def health(self, **keywords: Unpack[HookKeywords]) -> Callable[[Function], Function]:
         """Check with the decorated function that the published release works, after all other hooks of ``published``.
 
@@ -130,6 +182,7 @@ class HookRegistry:
         """
         return self._decorator("health", "published", keywords)
 
+    @refusing_wrong_calls
     def on_failed(self, function: Function) -> Function:
         """Call the decorated function once, with ``failure``, when a flow that began does not finish.
 
@@ -142,6 +195,7 @@ class HookRegistry:
             self._failed.append(hook)
         return function
 
+    @refusing_wrong_calls
     def environment(self, **keywords: Unpack[EnvironmentKeywords]) -> Callable[[Function], Function]:
         """Give the commands of hooks the environment variables that the decorated function returns, by name.
 
@@ -173,6 +227,7 @@ class HookRegistry:
     @overload
     def task(self, **keywords: Unpack[TaskKeywords]) -> Callable[[Function], Function]: ...
 
+    @refusing_wrong_calls
     def task(self, *functions: Any, **keywords: Any) -> Any:
         """Make a task on demand of the decorated function: `doit NAME:STAGE` calls it for the live release.
 

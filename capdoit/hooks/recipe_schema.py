@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from capdoit.config.readers import FALSE, JsonSchema
+from capdoit.config.tags import or_external
 from capdoit.hooks.discovery import FoundRecipe
 from capdoit.hooks.manual import recipe_summary
 from capdoit.hooks.options import Option, describe_options
@@ -37,6 +38,6 @@ def _describe_option(option: Option) -> JsonSchema:
     required = "required" if option.is_required else ""
     description = "; ".join(filter(None, (option.doc, required)))
     accepts = option.type.accepts
-    if option.type.is_scalar:  # such a value may come from elsewhere
-        accepts = {"anyOf": [accepts, {"$ref": "#/definitions/elsewhere"}]}
+    if option.type.is_scalar:
+        accepts = or_external(accepts)
     return {**({"description": description} if description else {}), **default, **accepts}

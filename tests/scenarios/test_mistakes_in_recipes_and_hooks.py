@@ -122,3 +122,31 @@ def test_a_wrong_hook_does_not_hide_the_next(project: Project) -> None:
         for number in (3, 6, 9, 12, 15):
             assert f"dodo.py:{number}: " in done.out, done.out
         assert "Traceback" not in done.out
+
+
+@pytest.mark.parametrize(
+    ("code", "said"),
+    [
+        ("@cap.tsk", "there is no decorator tsk; did you mean task? (there are before, after, "),
+        ("@cap.after()", 'after is called with wrong arguments; write @….after("published")'),
+        *further(
+            ("@cap.task_on_demand(roles='web')", "there is no decorator task_on_demand"),
+            ("cap.on_failed()", "on_failed is called with wrong arguments; write @….on_failed"),
+            ("@cap.on_failed('x')", "on_failed is called with wrong arguments; write @….on_failed"),
+            ("@cap.health", "health is called with wrong arguments; write @….health()"),
+            ("@cap.task('web')", 'task is called with wrong arguments; write @….task or @….task(roles="web")'),
+            (
+                "@cap.before('updated', 'a', 'b')",
+                'before is called with wrong arguments; write @….before("publishing")',
+            ),
+            ("@cap.after(3)", 'after is called with wrong arguments; write @….after("published")'),
+            ("@cap.after", 'after needs a step: @….after("published")'),
+        ),
+    ],
+)
+def test_a_decorator_that_is_used_wrongly_is_refused_with_its_line(project: Project, code: str, said: str) -> None:
+    function = "def act(host):\n    pass\n" if code.startswith("@") else ""
+    project.dodo(f"{DODO}{code}\n{function}")
+    out = project.doit("list").failed(3).out
+    assert out.startswith(f"ERROR: dodo.py:3: {said}")
+    assert "Traceback" not in out
