@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 OWNER = "capdoit"  # key of doit's `meta`, which marks the tasks of capdoit
 SHORT_NAME, FULL_NAME = "short name", "full name"
+VARIABLES_HINT = "A variable is NAME=VALUE, such as branch=main. Nothing was done."
 NAMING_TASKS = ("list", "info", "forget", "clean", "ignore")  # commands of doit that name tasks and run none
 
 
@@ -182,18 +183,26 @@ def _refuse_ignored(command: DoitCmdBase, tasks: Mapping[str, Task], is_single: 
             )
 
 
-def _refuse_mistyped(name: str, tasks: Collection[str], stages: Collection[str]) -> None:
-    """Refuse a task that does not exist and is similar to one that does. doit refuses any other unknown task.
+def _refuse_mistyped(name: str, tasks: Mapping[str, Task], stages: Collection[str]) -> None:
+    """Refuse a word behind a task of capdoit, or a task that is similar to another one.
+
+    doit refuses any other unknown task.
 
     Raises:
         InvalidCommand: has the commands that were probably meant.
     """
     if not name or name in tasks or "*" in name:
         return
+    before = sys.argv[1 : sys.argv.index(name)] if name in sys.argv else []
+    taken = [word for word in before if word in tasks and _kind(tasks[word])]
+    if taken and "--" in before:
+        raise InvalidCommand(f"{taken[-1]} takes no words behind --. {VARIABLES_HINT}")
     if corrections := correct_command(TypedCommand(sys.argv[1:], name, tasks, stages)):
         meant = "".join(f"\n  {correction}" for correction in corrections)
         question = f"Did you mean one of these?{meant}" if corrections[1:] else f"Did you mean `{corrections[0]}`?"
         raise InvalidCommand(f"there is no task {name}. {question}\nNothing was done. `doit list` shows the tasks.")
+    if taken:
+        raise InvalidCommand(f"there is no task {name}. {VARIABLES_HINT} `doit list` shows the tasks.")
 
 
 def _refuse_late_options(command: DoitCmdBase) -> None:

@@ -17,7 +17,7 @@ from capdoit.transfers import transfer_of
 
 def print_settings(request: CommandRequest) -> int:
     """Print the settings of a stage, and those of its hosts. No host is asked."""
-    stage = request.select_stage_to_read()
+    stage = request.select_stage_to_read().for_branch(request.variables.branch)
     settings = _resolve_settings(request, stage)
     request.console.redactor.add(os.environ.get(one.variable, "") for one in settings if one.is_secret)
     if request.has(JSON):
@@ -35,7 +35,7 @@ def _resolve_settings(request: CommandRequest, stage: Stage) -> Sequence[Setting
     """
     from capdoit.hooks.recipe_settings import find_recipe_settings
 
-    config = request.load_project().config
+    config = request.load_project().config.for_branch(request.variables.branch)
     of_recipes = find_recipe_settings(stage, config.file.parent, config.roles())
     found = effective_settings(read_written_settings(config, os.environ), config, stage.name, of_recipes)
     replaced = {setting.name: setting for setting in _find_variables(stage, request.variables)}

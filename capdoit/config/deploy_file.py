@@ -44,6 +44,12 @@ class Config:
     source: DeployFile = field(repr=False)
     log: Path | None = None
 
+    def for_branch(self, branch: str | None) -> Config:
+        """Return the content where settings refer to another branch; None means the branch of the settings."""
+        if branch in (None, self.source.branch) or not self.source.uses_branch:
+            return self
+        return replace(self.source, branch=branch).load()
+
     def list_questions(self) -> set[str]:
         """Return the variables that answer the open questions of all stages and hosts."""
         stages = [*self.stages.values()]

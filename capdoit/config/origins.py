@@ -130,7 +130,10 @@ def read_written_settings(config: Config, environment: Mapping[str, str]) -> Wri
     reader = _SettingReader(Schema(config.transfers), environment)
     document = config.source.read_document(FAST)
     stages = document.as_mapping()["stages"].as_mapping()
-    scopes = {name: put_in_scope(document, name, value, None, DEFAULT_BRANCH) for name, value in stages.items()}
+    scopes = {
+        name: put_in_scope(document, name, value, config.source.branch, DEFAULT_BRANCH)
+        for name, value in stages.items()
+    }
     return WrittenSettings(
         top=_by_key(reader.settings_of(document, TOP)),
         tops={name: _by_key(reader.settings_of(top, TOP)) for name, (top, _) in scopes.items()},

@@ -52,3 +52,13 @@ def test_a_mistyped_branch_is_answered_with_the_right_one(project: Project) -> N
 @pytest.mark.extended("detail")
 def test_an_unknown_word_keeps_the_message_of_doit(project: Project) -> None:
     assert 'Invalid parameter: "xyz". Must be a command, task, or a target.' in project.doit("xyz").failed(3).out
+
+
+@pytest.mark.parametrize(
+    "task", ["deploy:production", *further("check:production", "rollback", "deploy:production:updating")]
+)
+def test_words_behind_a_flow_are_refused_with_what_a_variable_looks_like(project: Project, task: str) -> None:
+    hint = "A variable is NAME=VALUE, such as branch=main. Nothing was done."
+    assert f"{task} takes no words behind --. {hint}" in project.doit(task, "--", "y").failed(3).out
+    assert f"there is no task y. {hint}" in project.doit(task, "y").failed(3).out
+    assert project.releases("web1") == []

@@ -131,3 +131,15 @@ def test_a_wrong_option_of_a_recipe_is_reported_with_its_place(shop: Project) ->
     file = shop.path / "deploy.yml"
     file.write_text(file.read_text().replace("assets_prefix", "asset_prefix"))
     assert "deploy.yml:8:11: recipe rails" in shop.doit("cap", "config", env=ENV).failed(3).out
+
+
+def test_settings_that_refer_to_the_branch_are_those_of_the_branch_that_is_named(shop: Project) -> None:
+    text = "deploy_to: /srv/%{branch}\nvars: {label: 'of %{branch}'}\n" + DEPLOY_YML.replace(
+        "web2: {", "web2: {vars: {at: '%{branch}-2'}, "
+    )
+    (shop.path / "deploy.yml").write_text(text)
+    found = rows(shop, "production", "branch=hotfix")
+    assert found["deploy_to"] == ("deploy.yml:1", "/srv/hotfix")
+    assert found["vars.label"] == ("deploy.yml:2", "of hotfix")
+    assert found["web2: vars.at"] == ("deploy.yml:18", "hotfix-2")
+    assert rows(shop, "production")["deploy_to"] == ("deploy.yml:1", "/srv/master")
