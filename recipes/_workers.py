@@ -5,33 +5,59 @@ A flow that fails starts the workers again that it has made quiet, whatever it w
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Protocol
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
-from capdoit import Failure, Flow, HostError, Recipe
-from capdoit.recipes._systemd import Units
+from capdoit import Failure, Flow, HostError, Recipe, RoleNames
+from capdoit.recipes._systemd import Units, check_units
 
 if TYPE_CHECKING:
-    from capdoit import Host
+    from capdoit import Host, Release
 
 
-class WorkerOptions(Protocol):
-    """The options of a recipe of workers."""
+@dataclass(frozen=True)
+class WorkerOptions:
+    """Options of a recipe of workers that are units of systemd."""
+
+    units: tuple[str, ...]  #: names of the units with suffix, such as workers.service
+    user_units: bool = False  #: use the units of the login user instead of system units
+    patience: int = 30  #: seconds to wait until a unit is active
+    settle: float = 1.0  #: seconds that a unit must stay active
+    roles: RoleNames = ()  #: roles of the hosts with workers; empty: all hosts that receive code
+
+    def __post_init__(self) -> None:
+        """Check that there is a unit."""
+        check_units(self.units)
+
+    def restart(self, host: Host, release: Release) -> None:  # noqa: ARG002 - a command would run in the release
+        """Restart the workers and wait until they run."""
+        self.all_units.run(host, "restart")
 
     @property
-    def units(self) -> tuple[str, ...]:
-        """The names of the units."""
+    def all_units(self) -> Units:
+        """The units, which may be none."""
+        return Units(self.units, self.user_units, self.patience, self.settle)
 
-    @property
-    def user_units(self) -> bool:
-        """True if the units are those of the login user."""
 
-    @property
-    def patience(self) -> int:
-        """The seconds to wait until a unit is active."""
+@dataclass(frozen=True)
+class DaemonOptions(WorkerOptions):
+    """Options of a recipe of workers that may also be daemons, which a command of the release restarts."""
 
-    @property
-    def settle(self) -> float:
-        """The seconds that a unit must stay active."""
+    units: tuple[str, ...] = ()  #: names of the units with suffix, such as workers.service; or set restart_command
+    #: instead of units: command that restarts workers without systemd; it runs in the release that is live
+    restart_command: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        """Check that the workers are either units, or restarted by a command."""
+        if bool(self.units) == bool(self.restart_command):
+            raise ValueError("set units or restart_command: one of them, and not both")
+
+    def restart(self, host: Host, release: Release) -> None:
+        """Restart the workers; units are waited for."""
+        if self.restart_command:
+            host.run(self.restart_command, cwd=release.path)
+        else:
+            super().restart(host, release)
 
 
 def add_worker_hooks(recipe: Recipe, signal: str = "") -> None:
@@ -53,16 +79,18 @@ def add_worker_hooks(recipe: Recipe, signal: str = "") -> None:
         """Let the workers finish their jobs and take no more."""
         if f"{recipe.recipe}.restart" in flow.skipped:
             return
-        key, units = (flow.started, host.name), _units(options)
-        quiet_units[key] = units  # if it fails, it is not known which ones are quiet
-        quiet_units[key] = units.quiet(host, signal)
+        if not options.units:
+            return
+        key = (flow.started, host.name)
+        quiet_units[key] = options.all_units  # if it fails, it is not known which ones are quiet
+        quiet_units[key] = options.all_units.quiet(host, signal)
 
     @recipe.task(roles=choose_roles)
     @recipe.after("published", roles=choose_roles)
-    def restart(host: Host, flow: Flow, options: WorkerOptions) -> None:
+    def restart(host: Host, release: Release, flow: Flow, options: WorkerOptions) -> None:
         """Restart the workers and wait until they run."""
         quiet_units.pop((flow.started, host.name), None)
-        _units(options).run(host, "restart")
+        options.restart(host, release)
 
     @recipe.on_failed
     def start_again(failure: Failure, flow: Flow, stopped: bool) -> None:  # noqa: ARG001 - is called after a stop, too
@@ -71,10 +99,6 @@ def add_worker_hooks(recipe: Recipe, signal: str = "") -> None:
             units = quiet_units.pop((flow.started, host.name), None)
             if units and units.names:
                 _try_to_restart(recipe, host, flow, units)
-
-
-def _units(options: WorkerOptions) -> Units:
-    return Units(options.units, options.user_units, options.patience, options.settle)
 
 
 def _try_to_restart(recipe: Recipe, host: Host, flow: Flow, units: Units) -> None:

@@ -31,30 +31,26 @@ asks every second or two, such as a database or a directory, a worker may take o
 tasks: restart it with the recipe systemd. System units need root: a user other than root calls systemctl through
 `sudo -n`, so sudoers must allow it without a password. A unit that does not run is not stopped, but it is started after
 the publish.
+
+Without systemd, a command restarts the workers after the publish. They are not stopped before, so tasks go on with the
+old code until then. The pid files must be outside of the release:
+
+    recipes:
+      celery:
+        restart_command: [.venv/bin/celery, multi, restart, "2", -A, shop, --pidfile=/srv/shop/shared/pids/%n.pid]
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from capdoit import Recipe, RoleNames
-from capdoit.recipes._systemd import check_units
-from capdoit.recipes._workers import add_worker_hooks
+from capdoit import Recipe
+from capdoit.recipes._workers import DaemonOptions, add_worker_hooks
 
 
 @dataclass(frozen=True)
-class Options:
+class Options(DaemonOptions):
     """Options of the recipe celery."""
-
-    units: tuple[str, ...]  #: names of the units with suffix, such as celery.service
-    user_units: bool = False  #: use the units of the login user instead of system units
-    patience: int = 30  #: seconds to wait until a unit is active
-    settle: float = 1.0  #: seconds that a unit must stay active
-    roles: RoleNames = ()  #: roles of the hosts with workers; empty: all hosts that receive code
-
-    def __post_init__(self) -> None:
-        """Check that there is a unit."""
-        check_units(self.units)
 
 
 celery = Recipe("celery", options=Options)

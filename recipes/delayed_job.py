@@ -27,30 +27,29 @@ The main process of a unit must be the worker, not a daemon that it starts:
 TimeoutStopSec must be longer than the longest job: systemd kills a worker that takes longer, and its job stays locked.
 System units need root: a user other than root calls systemctl through `sudo -n`, so sudoers must allow it without a
 password. A unit that does not run is not stopped, but it is started after the publish.
+
+Without systemd, workers that `bin/delayed_job` starts as daemons are restarted by it, after the publish. They are not
+stopped before, so jobs go on with the old code until then. Add the options of bin/delayed_job that you start it with:
+
+    linked_dirs: [log, tmp/pids]
+    default_env: {RAILS_ENV: production}
+    recipes:
+      delayed_job: {restart_command: [bundle, exec, bin/delayed_job, -n, "2", restart], roles: [worker]}
+
+tmp/pids must be a linked directory: the new release finds the workers of the old one by their pid files there.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from capdoit import Recipe, RoleNames
-from capdoit.recipes._systemd import check_units
-from capdoit.recipes._workers import add_worker_hooks
+from capdoit import Recipe
+from capdoit.recipes._workers import DaemonOptions, add_worker_hooks
 
 
 @dataclass(frozen=True)
-class Options:
+class Options(DaemonOptions):
     """Options of the recipe delayed_job."""
-
-    units: tuple[str, ...]  #: names of the units with suffix, such as jobs.service
-    user_units: bool = False  #: use the units of the login user instead of system units
-    patience: int = 30  #: seconds to wait until a unit is active
-    settle: float = 1.0  #: seconds that a unit must stay active
-    roles: RoleNames = ()  #: roles of the hosts with workers; empty: all hosts that receive code
-
-    def __post_init__(self) -> None:
-        """Check that there is a unit."""
-        check_units(self.units)
 
 
 delayed_job = Recipe("delayed_job", options=Options)

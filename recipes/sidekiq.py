@@ -34,24 +34,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from capdoit import Recipe, RoleNames
-from capdoit.recipes._systemd import check_units
-from capdoit.recipes._workers import add_worker_hooks
+from capdoit import Recipe
+from capdoit.recipes._workers import WorkerOptions, add_worker_hooks
 
 
 @dataclass(frozen=True)
-class Options:
+class Options(WorkerOptions):
     """Options of the recipe sidekiq."""
-
-    units: tuple[str, ...]  #: names of the units with suffix, such as sidekiq.service
-    user_units: bool = False  #: use the units of the login user instead of system units
-    patience: int = 30  #: seconds to wait until a unit is active
-    settle: float = 1.0  #: seconds that a unit must stay active
-    roles: RoleNames = ()  #: roles of the hosts with workers; empty: all hosts that receive code
-
-    def __post_init__(self) -> None:
-        """Check that there is a unit."""
-        check_units(self.units)
 
 
 sidekiq = Recipe("sidekiq", options=Options)

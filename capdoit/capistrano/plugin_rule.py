@@ -152,6 +152,14 @@ def choose_php_fpm_service(stage: CapistranoStage) -> dict[str, Any]:
     return {"services": [_name_unit(name)]} if name else {}
 
 
+def choose_delayed_job_command(stage: CapistranoStage) -> dict[str, Any]:
+    """Return the command with which the plugin restarts workers."""
+    workers, queues = stage.value("delayed_job_workers"), stage.value("delayed_job_queues")
+    program = f"{stage.value('delayed_job_bin_path') or 'bin'}/delayed_job"
+    options = [*(["-n", str(workers)] if workers else []), *([f"--queues={','.join(queues)}"] if queues else [])]
+    return {"restart_command": ["bundle", "exec", program, *options, "restart"]}
+
+
 def choose_whenever_command(stage: CapistranoStage) -> dict[str, Any]:
     """Return the command with which whenever prints the jobs of a stage."""
     environment = stage.value("whenever_environment") or stage.value("rails_env") or stage.name

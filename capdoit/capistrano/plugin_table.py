@@ -9,6 +9,7 @@ from capdoit.capistrano.plugin_rule import (
     RUNTIME_SETTINGS,
     RUNTIMES,
     PluginRule,
+    choose_delayed_job_command,
     choose_django_roles,
     choose_migrations,
     choose_php_fpm_service,
@@ -193,7 +194,9 @@ PLUGINS: tuple[PluginRule, ...] = (
         features="capistrano/delayed[-_]job",
         recipe="delayed_job",
         options={"roles": "delayed_job_roles"},
-        settings=r"delayed_job_\w+",
+        settings=r"delayed_job_\w+|delayed_job",
+        understood=("delayed_job_workers", "delayed_job_bin_path", "delayed_job_queues"),
+        make=choose_delayed_job_command,
         instead="restart its unit with the recipe systemd",
     ),
     PluginRule(

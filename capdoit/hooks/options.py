@@ -253,7 +253,13 @@ def _default(field: dataclasses.Field[Any]) -> Any:
 
 
 def _comments(options: type) -> dict[str, str]:
-    """Return the ``#:`` comments of a dataclass by field name; a comment is behind its field, or above it."""
+    """Return the ``#:`` comments of a dataclass and of its base classes by field name."""
+    classes = [one for one in reversed(options.__mro__) if dataclasses.is_dataclass(one)]
+    return {name: comment for one in classes for name, comment in _own_comments(one).items()}
+
+
+def _own_comments(options: type) -> dict[str, str]:
+    """Return the ``#:`` comments in the code of a class; a comment is behind its field, or above it."""
     try:
         lines = inspect.getsource(options).splitlines()
     except OSError:

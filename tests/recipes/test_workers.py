@@ -179,3 +179,39 @@ def test_a_hook_that_fails_before_the_publish_can_be_omitted_as_its_report_says(
     shop.stand_in("systemctl", script="case $* in *show*) echo active ;; *) exit 1 ;; esac")
     said = shop.deploy().failed().out
     assert "To omit sidekiq.quiet this time: doit deploy:production skip=sidekiq.quiet\n" in said
+
+
+@pytest.mark.parametrize("recipe", ["delayed_job", *further("celery")])
+def test_workers_without_systemd_are_restarted_by_a_command_in_the_live_release(stage: Stages, recipe: str) -> None:
+    command = ["bundle", "exec", "bin/delayed_job", "-n", "2", "restart"]
+    shop = stage(hosts=1, recipes={recipe: {"restart_command": command}})
+    shop.stand_in("bundle")
+    shop.stand_in("systemctl")
+    first = shop.deploy().ok()
+    shop.deploy().ok()
+    shop.rollback().ok()
+    shop.doit(f"{recipe}.restart:production").ok()
+    assert [call.argv for call in shop.calls("bundle")] == [tuple(command[1:])] * 4
+    assert shop.calls("systemctl") == []
+    assert f"{recipe}.quiet" in first.out
+    with shop.fail_at("updating"):
+        shop.deploy().failed()
+    assert len(shop.calls("bundle")) == 4
+
+
+@pytest.mark.extended("recipe")
+def test_a_command_that_does_not_restart_the_workers_fails_the_flow_and_is_named(stage: Stages) -> None:
+    shop = stage(
+        hosts=1, recipes={"delayed_job": {"restart_command": ["bundle", "exec", "bin/delayed_job", "restart"]}}
+    )
+    shop.stand_in("bundle", script="echo no such file >&2; exit 1")
+    said = shop.deploy().failed().out
+    assert "bundle exec bin/delayed_job restart" in said
+    assert "To run only delayed_job.restart again: doit run -s deploy:production:delayed_job.restart" in said
+
+
+@pytest.mark.extended("recipe")
+@pytest.mark.parametrize("options", [{}, {"units": ["a.service"], "restart_command": ["x"]}])
+def test_units_and_a_command_exclude_each_other(stage: Stages, options: dict[str, Any]) -> None:
+    said = stage(recipes={"delayed_job": options}).deploy().failed(3).out
+    assert "set units or restart_command: one of them, and not both" in said

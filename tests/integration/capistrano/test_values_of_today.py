@@ -157,3 +157,12 @@ end
 after "deploy:publishing", "deploy:restart"
 """
     assert convert_with(tmp_path / "shop", code).dodo.count("@cap.after(") == 1
+
+
+def test_delayed_job_is_restarted_by_its_program_as_the_plugin_does(tmp_path: Path) -> None:
+    code = "set :delayed_job_workers, 2\nset :delayed_job_roles, :web\n"
+    folder = write_project(tmp_path / "shop", 'require "capistrano/delayed_job"\n', code)
+    command = ("bundle", "exec", "bin/delayed_job", "-n", "2", "restart")
+    options = convert(folder).recipes()["delayed_job"]
+    assert tuple(options["restart_command"]) == command
+    assert options["roles"] == ["web"]
