@@ -37,6 +37,10 @@ LEAST_WAIT_SECONDS = 0.1
 MOST_ROWS, ROWS_OF_MANY = 20, 8  # of a step that are not folded
 
 
+COMMIT_DIGITS = 40  # of a commit; the checksum of an archive has 64
+SCALE = "The bars of each step have a scale of their own: the full width is the time of the step."
+
+
 def render_page(data: PageData, commits: Sequence[Gap], redact: Callable[[str], str], log: str) -> str:
     """Return the page.
 
@@ -53,7 +57,7 @@ def render_page(data: PageData, commits: Sequence[Gap], redact: Callable[[str], 
         *_warnings(data),
         *_commits(data, commits),
         _section("Timeline", render_legend(), render_timeline(data)),
-        _section("Steps", *_steps(data)),
+        _section("Steps", element("p", SCALE, class_="dim"), *_steps(data)),
         _footer(data, log),
     )
     return f"{MARK}\n{element('html', _head(title), element('body', *body), lang='en')}\n"
@@ -134,6 +138,21 @@ def _commits(data: PageData, changes: Sequence[Gap]) -> Iterator[Html]:
         heading = "Commits" if data.display.published else "Commits that did not go live"
         lists = (part for change in changes for part in _change(change, is_for_all=len(changes) == 1))
         yield _section(heading, *lists)
+    elif reason := _why_unknown(data):
+        yield _section("Commits", element("p", reason))
+
+
+def _why_unknown(data: PageData) -> str:
+    """Return why the page has no commits; empty if there are none, or if the code is no commit."""
+    after = data.display.decision.revision if data.display.decision else ""
+    before = {live.revision for live in data.live_before.values()} - {after, ""}
+    if len(after) != COMMIT_DIGITS or not before:
+        return ""
+    names = join_names(shorten_revision(revision) for revision in sorted(before))
+    return (
+        f"The commits between {names} and {shorten_revision(after)} are not known: the directory of deploy.yml is not "
+        "a git clone that has all of them."
+    )
 
 
 def _change(change: Gap, is_for_all: bool) -> Iterator[Html]:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from capdoit.output.flow_display import StepDisplay
+from capdoit.output.flow_display import Ending, StepDisplay
 from capdoit.output.html_text import Html, element
 from capdoit.output.page_data import OUTSIDE, HostTrack, PageData, Span
 from capdoit.units import format_seconds
 
+KINDS = {Ending.FAILED: "failed", Ending.INTERRUPTED: "stopped"}
 LEAST_PERCENT = 0.15  # of a bar, which would be invisible otherwise
 
 
@@ -36,11 +37,12 @@ class Axis:
 
 
 def render_timeline(data: PageData) -> Html:
-    """Return the timeline of the flow: a row for its steps, and a row for each host."""
+    """Return the timeline of the flow: a row for each step, and a row for each host. All rows have one scale."""
     axis = Axis(data.display.began, data.seconds)
-    names = _row(format_seconds(data.seconds), _picture(_describe_steps(data), *_step_names(data, axis)))
+    steps = (_step_row(data, axis, step) for step in data.display.steps if step.name in data.tracks or step.is_hook)
     hosts = (_host_row(data, axis, host) for host in data.started.hosts)
-    return element("div", names, *hosts, class_="timeline")
+    scale = element("p", f"All rows: the full width is {format_seconds(data.seconds)}.", class_="dim")
+    return element("div", scale, *steps, *hosts, class_="timeline")
 
 
 def render_bars(data: PageData, step: StepDisplay, host: str, track: HostTrack) -> Html:
@@ -91,12 +93,12 @@ def _host_marks(data: PageData, axis: Axis, host: str) -> Iterator[Html]:
         yield _line(axis.place(data.display.began + published.seconds), "flip")
 
 
-def _step_names(data: PageData, axis: Axis) -> Iterator[Html]:
-    for step in data.display.steps:
-        width = axis.width(step.seconds or data.ended - step.began)
-        field = element("rect", width="100%", height="100%", class_="name")
-        name = element("text", step.name, x="3", y="65%")
-        yield element("svg", field, name, x=axis.place(step.began), width=width)
+def _step_row(data: PageData, axis: Axis, step: StepDisplay) -> Html:
+    """Return the row of a step, with its complete name next to the picture: a short bar has no room for it."""
+    seconds = step.seconds or data.ended - step.began
+    kind = KINDS.get(step.ending, "hook" if step.is_hook else "step")
+    bar = element("rect", x=axis.place(step.began), y="35%", width=axis.width(seconds), height="30%", class_=kind)
+    return _row(step.name, _picture(f"{step.name}: {format_seconds(seconds)}", bar))
 
 
 def _kind(step: StepDisplay, span: Span) -> str:
@@ -130,11 +132,6 @@ def _picture(description: str, *marks: Html) -> Html:
 
 def _row(name: str, *content: Html) -> Html:
     return element("div", element("span", name, class_="host", title=name), *content, class_="row")
-
-
-def _describe_steps(data: PageData) -> str:
-    steps = data.display.steps
-    return ", ".join(f"{step.name} {format_seconds(step.seconds)}" for step in steps if step.seconds is not None)
 
 
 def _describe_host(data: PageData, host: str) -> str:

@@ -48,8 +48,12 @@ OVERLAPS = """[...document.querySelectorAll('pre > span')].filter(span => span.n
     span => span.getBoundingClientRect().bottom - span.nextElementSibling.getBoundingClientRect().top)"""
 # The place of the line "live on all hosts", and the end of the step publishing, in percent of the width.
 FLIP = "parseFloat(document.querySelector('.timeline line.flip').getAttribute('x1'))"
-PUBLISHING = """[...document.querySelectorAll('.timeline svg svg')].filter(one => one.textContent == 'publishing').map(
-    one => [one.getAttribute('x'), one.getAttribute('width')].map(parseFloat))[0]"""
+PUBLISHING = """[...document.querySelectorAll('.timeline svg')].filter(
+    one => one.ariaLabel.startsWith('publishing:')).map(
+    one => ['x', 'width'].map(name => parseFloat(one.querySelector('rect').getAttribute(name))))[0]"""
+# The labels of the timeline of which a part is not visible.
+CUT_LABELS = """[...document.querySelectorAll('.timeline .host')].filter(
+    one => one.scrollWidth > one.clientWidth + 1).map(one => one.textContent)"""
 
 
 def assert_readable(browser: Browser, page: Path, width: int, *, is_dark: bool) -> None:
@@ -61,6 +65,8 @@ def assert_readable(browser: Browser, page: Path, width: int, *, is_dark: bool) 
     right_edges = "[...document.querySelectorAll('body *')].map(one => one.getBoundingClientRect().right)"
     assert max(browser.evaluate(right_edges)) <= width
     assert max(browser.evaluate(OVERLAPS)) < 5
+    assert browser.evaluate(CUT_LABELS) == []
+    assert "the full width is" in browser.evaluate("document.querySelector('.timeline').innerText")
     colors = [browser.evaluate(BRIGHTNESS.format(name)) for name in ("backgroundColor", "color")]
     dark, light = colors if is_dark else colors[::-1]
     assert dark < DARK
@@ -116,12 +122,15 @@ def test_bars_are_as_long_as_the_work_and_output_is_folded_under_its_bar(project
 def test_the_commits_of_the_projects_clone_are_on_the_page(project: Project, git_repo: GitRepo) -> None:
     deploy(project)
     project.repo.commit({"app.txt": "second\n"})
+    deploy(project)
+    assert "are not known: the directory of deploy.yml is not a git clone" in pages(project)[1].read_text()
+    project.repo.commit({"app.txt": "third\n"})
     git_repo.git("clone", "--quiet", "--bare", ".", str(project.path / ".git"))
     deploy(project)
-    assert "1 new, since" in pages(project)[1].read_text()
-    assert "change app.txt" in pages(project)[1].read_text()
+    assert "1 new, since" in pages(project)[2].read_text()
+    assert "change app.txt" in pages(project)[2].read_text()
     project.doit("rollback:production", check=True)
-    assert "1 taken away, since" in pages(project)[2].read_text()
+    assert "1 taken away, since" in pages(project)[3].read_text()
 
 
 def test_each_flow_has_a_page_and_report_names_another_file(project: Project) -> None:

@@ -109,7 +109,8 @@ def test_a_failure_has_its_report_without_secrets_and_the_output_of_the_host_is_
     assert "updating failed: the password is ***" in page.text_in("header")
     assert [attributes for tag, attributes in page.found if tag == "details"] == [{}, {"open": None}]
     assert "no space on web2" in page.text_in("details")
-    assert len(page.with_class("failed")) == len(page.with_class("stopped")) == 3  # timeline, step, and legend
+    assert len(page.with_class("failed")) == 4  # step and host in the timeline, step, and legend
+    assert len(page.with_class("stopped")) == 3
 
 
 def test_barrier_and_slowest_host_are_drawn_for_each_step() -> None:
@@ -120,7 +121,7 @@ def test_barrier_and_slowest_host_are_drawn_for_each_step() -> None:
     in_timeline, in_steps, in_legend = 4, 4, 1  # two steps on two hosts
     assert len(page.with_class("barrier")) == in_timeline + in_steps + in_legend
     assert len(page.with_class("slowest")) == 2 + 2 + in_legend
-    assert len(page.with_class("hook")) == 2 + 2 + in_legend
+    assert len(page.with_class("hook")) == 1 + 2 + 2 + in_legend  # the step, and its hosts in both places
     assert "the rest waited up to 2.8s for web2" in page.text_in("section")
     assert "web2: updating 2.0s (slowest), build 0.1s (slowest)" in {
         attributes.get("aria-label") for _, attributes in page.found
