@@ -11,6 +11,7 @@ from capdoit.hooks.context import Failure, Flow, Release
 from capdoit.hooks.options import RoleNames
 from capdoit.hooks.recipe import Recipe
 from capdoit.hooks.todo import todo
+from capdoit.hooks.tool import Tool
 from capdoit.script import Secret
 
 if TYPE_CHECKING:
@@ -31,6 +32,7 @@ __all__ = [
     "RoleNames",
     "Secret",
     "TimedOut",
+    "Tool",
     "load",
     "todo",
 ]

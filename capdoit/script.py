@@ -124,7 +124,7 @@ class HomePath:
         return f'"$login_home"{quote(self.path)}'
 
 
-Value = str | int | bool | list[str] | tuple[str, ...] | HomePath
+Value = str | int | bool | list[str] | tuple[str, ...] | tuple[Template, ...] | HomePath
 
 
 @dataclass(frozen=True)
@@ -172,9 +172,9 @@ def quote(value: str) -> str:
     return "'" + value.replace("'", "'\\''") + "'"
 
 
-def words(values: Iterable[str]) -> str:
-    """Return texts as a list of words of POSIX sh, for ``eval "set -- $words"``."""
-    return " ".join(quote(value) for value in values)
+def words(values: Iterable[EnvValue]) -> str:
+    """Return texts as a list of words of POSIX sh, for ``eval "set -- $words"``, which expands those of templates."""
+    return " ".join(map(_environment_word, values))
 
 
 def assign(values: Mapping[str, Value]) -> str:
@@ -201,7 +201,7 @@ def _value_word(value: Value) -> str:
     return value.word if isinstance(value, HomePath) else quote(_text(value))
 
 
-def _text(value: str | int | bool | list[str] | tuple[str, ...]) -> str:
+def _text(value: str | int | bool | list[str] | tuple[EnvValue, ...]) -> str:
     if isinstance(value, bool):
         return "yes" if value else ""
     return words(value) if isinstance(value, (list, tuple)) else str(value)

@@ -7,6 +7,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from capdoit import Tool
+
 if TYPE_CHECKING:
     from capdoit import Host
 
@@ -54,6 +56,12 @@ class Units:
     def _command(self, action: str) -> list[str]:
         manager = "user" if self.are_of_user else "system"
         return ["sh", "-c", SCRIPT, "systemd", action, str(self.patience), f"{self.settle:g}", manager, *self.names]
+
+
+def list_tools(units: Sequence[str], are_of_user: bool = False) -> list[str | Tool]:
+    """Return what a host needs so that these units can be restarted."""
+    kind = "user-unit" if are_of_user else "unit"
+    return ["systemctl", *(Tool(f"unit {name}", (f"{kind}:{name}",)) for name in units)]
 
 
 def check_units(units: Sequence[str]) -> None:

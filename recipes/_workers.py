@@ -8,8 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from capdoit import Failure, Flow, HostError, Recipe, RoleNames
-from capdoit.recipes._systemd import Units, check_units
+from capdoit import Failure, Flow, HostError, Recipe, RoleNames, Tool
+from capdoit.recipes._systemd import Units, check_units, list_tools
 
 if TYPE_CHECKING:
     from capdoit import Host, Release
@@ -38,6 +38,12 @@ class WorkerOptions:
         """The units, which may be none."""
         return Units(self.units, self.user_units, self.patience, self.settle)
 
+    @property
+    def tools(self) -> list[str | Tool]:
+        """The programs and units that a restart needs."""
+        tools: list[str | Tool] = list_tools(self.units, self.user_units)
+        return tools
+
 
 @dataclass(frozen=True)
 class DaemonOptions(WorkerOptions):
@@ -59,6 +65,11 @@ class DaemonOptions(WorkerOptions):
         else:
             super().restart(host, release)
 
+    @property
+    def tools(self) -> list[str | Tool]:
+        """The programs and units that a restart needs."""
+        return [*self.restart_command[:1]] or super().tools
+
 
 def add_worker_hooks(recipe: Recipe, signal: str = "") -> None:
     """Add the hooks of workers to a recipe whose options are those of units and roles.
@@ -74,6 +85,9 @@ def add_worker_hooks(recipe: Recipe, signal: str = "") -> None:
         roles: tuple[str, ...] = options.roles
         return roles
 
+    def choose_tools(options: WorkerOptions) -> list[str | Tool]:
+        return options.tools
+
     @recipe.after("started", roles=choose_roles)
     def quiet(host: Host, flow: Flow, options: WorkerOptions) -> None:
         """Let the workers finish their jobs and take no more."""
@@ -86,7 +100,7 @@ def add_worker_hooks(recipe: Recipe, signal: str = "") -> None:
         quiet_units[key] = options.all_units.quiet(host, signal)
 
     @recipe.task(roles=choose_roles)
-    @recipe.after("published", roles=choose_roles)
+    @recipe.after("published", roles=choose_roles, tools=choose_tools)
     def restart(host: Host, release: Release, flow: Flow, options: WorkerOptions) -> None:
         """Restart the workers and wait until they run."""
         quiet_units.pop((flow.started, host.name), None)

@@ -66,7 +66,7 @@ class Options:
 bundler = Recipe("bundler", options=Options)
 
 
-@bundler.before("updated", roles=lambda options: options.roles)
+@bundler.before("updated", roles=lambda options: options.roles, tools="bundle")
 def install(host: Host, release: Release, options: Options) -> None:
     """Install the gems of Gemfile.lock."""
     _run_script(host, release, options, "install", "the gems could not be installed")

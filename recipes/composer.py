@@ -64,7 +64,7 @@ class Options:
 composer = Recipe("composer", options=Options)
 
 
-@composer.before("updated", roles=lambda options: options.roles)
+@composer.before("updated", roles=lambda options: options.roles, tools=lambda options: options.command[0])
 def install(host: Host, release: Release, options: Options) -> None:
     """Install the packages of composer.lock into vendor."""
     _run_script(host, release, options, "install", "the packages could not be installed")

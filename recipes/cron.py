@@ -42,7 +42,7 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from capdoit import Flow, HostError, Recipe, Release, RoleNames
+from capdoit import Flow, HostError, Recipe, Release, RoleNames, Tool
 
 if TYPE_CHECKING:
     from capdoit import Host
@@ -75,7 +75,7 @@ class Options:
 cron = Recipe("cron", options=Options)
 
 
-@cron.after("updated", roles=lambda options: options.roles)
+@cron.after("updated", roles=lambda options: options.roles, tools=Tool("crontab", condition="if the release has jobs"))
 def prepare(host: Host, release: Release, flow: Flow, options: Options) -> None:
     """Make the block of the crontab, and let crontab check it."""
     command = options.command or ["cat", options.file or DEFAULT_FILE]

@@ -109,7 +109,12 @@ def restore_static(host: Host, release: Release, options: Options) -> None:
     _run_static_files(host, release, options, "restore", failure)
 
 
-@django.after("updated", roles=lambda options: options.migration_roles, primary=True)
+@django.after(
+    "updated",
+    roles=lambda options: options.migration_roles,
+    primary=True,
+    tools=lambda options: options.python,
+)
 def migrate(host: Host, release: Release, options: Options) -> None:
     """Apply migrations, if there are any."""
     _run_in_django(host, release.path, options, {"action": "migrate"}, "the database could not be migrated")

@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from capdoit import Flow, HostError, Recipe, Release, RoleNames
+from capdoit import Flow, HostError, Recipe, Release, RoleNames, Tool
 
 if TYPE_CHECKING:
     from capdoit import Host
@@ -65,11 +65,16 @@ class Options:
         """The accepted HTTP statuses, with spaces between them."""
         return " ".join(map(str, self.status if isinstance(self.status, tuple) else [self.status]))
 
+    @property
+    def tool(self) -> Tool:
+        """The program that the check needs."""
+        return Tool("timeout") if self.command else Tool("curl, or wget", ("curl", "wget"))
+
 
 health = Recipe("health", options=Options)
 
 
-@health.after("starting", roles=lambda options: options.roles)
+@health.after("starting", roles=lambda options: options.roles, tools=lambda options: options.tool)
 def can_ask(host: Host, options: Options) -> None:
     """Check that the host has the programs that the health check needs."""
     if options.command and not host.test("command -v timeout || exit 1"):

@@ -113,14 +113,22 @@ def make_directories(host: Host, release: Release) -> None:
     host.run(command, cwd=release.path, called="the directories could not be made")
 
 
-@laravel.after("updated", roles=lambda options: options.roles)
+@laravel.after(
+    "updated",
+    roles=lambda options: options.roles,
+    tools=lambda options: [options.php] if options.storage_link else [],
+)
 def link_storage(host: Host, release: Release, options: Options) -> None:
     """Make public/storage a symlink."""
     if options.storage_link:
         _run_artisan(host, release.path, options, "storage:link", "public/storage could not be linked")
 
 
-@laravel.after("updated", roles=lambda options: options.roles)
+@laravel.after(
+    "updated",
+    roles=lambda options: options.roles,
+    tools=lambda options: [options.php] if options.caches else [],
+)
 def cache(host: Host, release: Release, options: Options) -> None:
     """Write the caches of the release."""
     for command in options.caches:
@@ -130,7 +138,12 @@ def cache(host: Host, release: Release, options: Options) -> None:
             _run_artisan(host, release.path, options, command, f"{command} failed")
 
 
-@laravel.after("updated", roles=lambda options: options.migration_roles, primary=True)
+@laravel.after(
+    "updated",
+    roles=lambda options: options.migration_roles,
+    primary=True,
+    tools=lambda options: [options.php] if options.migrate else [],
+)
 def migrate(host: Host, release: Release, options: Options) -> None:
     """Apply migrations."""
     if options.migrate:

@@ -50,7 +50,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from capdoit import HostError, Recipe, Release, RoleNames
+from capdoit import HostError, Recipe, Release, RoleNames, Tool
 
 if TYPE_CHECKING:
     from capdoit import Host
@@ -79,11 +79,16 @@ class Options:
         if posixpath.normpath(path) != path or path.startswith("/") or path.split("/")[0] == "..":
             raise ValueError(f"directory must be a path in the release, not {path!r}")
 
+    @property
+    def tool(self) -> Tool:
+        """A program without which no modules can be installed."""
+        return Tool("npm, pnpm or yarn", (self.manager,) if self.manager else ("npm", "pnpm", "yarn"))
+
 
 node = Recipe("node", options=Options)
 
 
-@node.before("updated", roles=lambda options: options.roles)
+@node.before("updated", roles=lambda options: options.roles, tools=lambda options: options.tool)
 def install(host: Host, release: Release, options: Options) -> None:
     """Install the modules of the lock file into node_modules."""
     package = _read_package(host, release, options)

@@ -91,7 +91,12 @@ class Options:
 permissions = Recipe("permissions", options=Options)
 
 
-@permissions.after("starting", roles=lambda options: options.roles, flows="deploy")
+@permissions.after(
+    "starting",
+    roles=lambda options: options.roles,
+    flows="deploy",
+    tools=lambda options: ["setfacl", "getfacl"] if options.users or options.groups else [],
+)
 def check(host: Host, release: Release, options: Options) -> None:
     """Check that users and groups exist, and that the deploying user can set these permissions."""
     _run_script(host, release, options, "check", "deploy")

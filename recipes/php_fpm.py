@@ -38,7 +38,7 @@ from typing import TYPE_CHECKING, Literal
 
 from capdoit import Recipe, Release, RoleNames
 from capdoit.recipes._missing_programs import name_missing_program
-from capdoit.recipes._systemd import Units
+from capdoit.recipes._systemd import Units, list_tools
 
 if TYPE_CHECKING:
     from capdoit import Host
@@ -80,6 +80,11 @@ class Options:
         if self.services and self.pid_file:
             raise ValueError("services and pid_file exclude each other")
 
+    @property
+    def opcache_programs(self) -> list[str]:
+        """The programs that reset the opcache."""
+        return {"cachetool": [self.cachetool], "cgi-fcgi": ["cgi-fcgi"]}.get(self.opcache or "", [])
+
 
 php_fpm = Recipe("php_fpm", options=Options)
 
@@ -89,6 +94,7 @@ php_fpm = Recipe("php_fpm", options=Options)
     roles=lambda options: options.roles,
     at_once=lambda options: options.at_once,
     wait=lambda options: options.wait,
+    tools=lambda options: list_tools(options.services) if options.services else [],
 )
 def reload(host: Host, release: Release, options: Options) -> None:
     """Reload PHP-FPM, and wait until it runs with the reloaded configuration."""
@@ -108,6 +114,7 @@ def reload(host: Host, release: Release, options: Options) -> None:
     roles=lambda options: options.roles,
     at_once=lambda options: options.at_once,
     wait=lambda options: options.wait,
+    tools=lambda options: options.opcache_programs,
 )
 def reset_opcache(host: Host, release: Release, options: Options) -> None:
     """Reset the opcache."""

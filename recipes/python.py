@@ -79,7 +79,11 @@ class Options:
 python = Recipe("python", options=Options)
 
 
-@python.before("updated", roles=lambda options: options.roles)
+@python.before(
+    "updated",
+    roles=lambda options: options.roles,
+    tools=lambda options: options.python if options.installer == "pip" else "uv",
+)
 def install(host: Host, release: Release, options: Options) -> None:
     """Install the packages of the lock file into .venv."""
     _run_program(host, release, options, "install", "the packages could not be installed")

@@ -137,7 +137,11 @@ def can_migrate(host: Host, flow: Flow, options: Options) -> None:
         check_receives_code(host, flow)
 
 
-@rails.after("updated", roles=lambda options: options.roles)
+@rails.after(
+    "updated",
+    roles=lambda options: options.roles,
+    tools=lambda options: options.command[:1] if options.assets else [],
+)
 def precompile_assets(host: Host, release: Release, flow: Flow, options: Options) -> None:
     """Compile assets in a separate directory, without changing the live release's files and manifest."""
     _run_asset_script(host, release, flow, options, "compile", "the assets could not be compiled")

@@ -44,7 +44,7 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from capdoit import Flow, Recipe, Release, RoleNames
+from capdoit import Flow, Recipe, Release, RoleNames, Tool
 
 if TYPE_CHECKING:
     from capdoit import Host
@@ -53,6 +53,19 @@ SCRIPT = Path(__file__).with_name("runtime.sh").read_text(encoding="utf-8")
 TOOLS = {"rbenv": "ruby", "rvm": "ruby", "chruby": "ruby", "pyenv": "python", "nvm": "node", "fnm": "node"}
 OF_ALL_TOOLS = ("asdf", "mise")
 MANAGERS = (*TOOLS, *OF_ALL_TOOLS)
+# The usual places of each manager, as the script has them.
+PLACES = {
+    "rbenv": ("$RBENV_ROOT", "$HOME/.rbenv", "/usr/local/rbenv", "/opt/rbenv"),
+    "pyenv": ("$PYENV_ROOT", "$HOME/.pyenv", "/usr/local/pyenv", "/opt/pyenv"),
+    "chruby": ("/opt/rubies", "$HOME/.rubies", "/usr/local/opt/rubies"),
+    "rvm": ("$rvm_path", "$HOME/.rvm", "/usr/local/rvm", "/usr/share/rvm"),
+    "nvm": ("$NVM_DIR", "$HOME/.nvm", "$XDG_CONFIG_HOME/nvm", "$HOME/.config/nvm", "/usr/local/nvm", "/opt/nvm"),
+    "fnm": ("$FNM_DIR", "$XDG_DATA_HOME/fnm", "$HOME/.local/share/fnm", "$HOME/.fnm", "/opt/fnm"),
+    "asdf": ("$ASDF_DATA_DIR", "$HOME/.asdf", "/opt/asdf"),
+    "mise": ("mise", "$HOME/.local/bin/mise", "/usr/local/bin/mise"),
+}
+# Programs of the system, which no manager of a single language has.
+SYSTEM = ("php*", "composer", "setfacl", "getfacl", "crontab", "systemctl", "curl*", "timeout", "cgi-fcgi")
 PRINT_VERSIONS = 'for each; do version=$("$each" --version) || exit; echo "$(command -v "$each"): $version"; done'
 
 
@@ -91,11 +104,27 @@ class Options:
         """The programs whose versions are checked."""
         return [TOOLS[manager] for manager in self.managers if manager in TOOLS]
 
+    @property
+    def tools(self) -> list[Tool]:
+        """The managers, with the places where they may be."""
+        return [Tool(manager, self._find_places(manager)) for manager in self.managers]
+
+    @property
+    def not_provided(self) -> tuple[str, ...]:
+        """The programs that no version leads to."""
+        return SYSTEM if {*OF_ALL_TOOLS}.isdisjoint(self.managers) else ()
+
     def arguments(self) -> Iterator[str]:
         """Yield three arguments of the script for each manager: its name, its directory and its versions."""
         for manager in self.managers:
             lines = [f"{tool} {version}" for tool, version in self.versions.items() if _selects(manager, tool)]
             yield from (manager, self.directories.get(manager, ""), "\n".join(lines))
+
+    def _find_places(self, manager: str) -> tuple[str, ...]:
+        root = self.directories.get(manager, "").replace("$", "$$")
+        if manager == "mise":
+            return (*((f"{root}/bin/mise", f"{root}/mise") if root else ()), *PLACES[manager])
+        return (root,) if root else PLACES[manager]
 
     def _refuse_double_tools(self) -> None:
         users: dict[str, str] = {}
@@ -109,7 +138,11 @@ class Options:
 runtime = Recipe("runtime", options=Options)
 
 
-@runtime.environment(roles=lambda options: options.roles)
+@runtime.environment(
+    roles=lambda options: options.roles,
+    tools=lambda options: options.tools,
+    not_provided=lambda options: options.not_provided,
+)
 def select(host: Host, release: Release, flow: Flow, options: Options) -> dict[str, str]:
     """Select the versions that the release asks for."""
     directory = posixpath.normpath(f"{release.path}/{options.directory}")

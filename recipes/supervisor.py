@@ -49,6 +49,7 @@ supervisor = Recipe("supervisor", options=Options)
     roles=lambda options: options.roles,
     at_once=lambda options: options.at_once,
     wait=lambda options: options.wait,
+    tools=lambda options: options.command[0],
 )
 def restart(host: Host, options: Options) -> None:
     """Restart the programs and wait until they run."""

@@ -100,7 +100,7 @@ class Options:
 symfony = Recipe("symfony", options=Options, linked_dirs=lambda options: options.linked_dirs)
 
 
-@symfony.environment()
+@symfony.environment(not_provided="*")
 def choose_environment(host: Host, options: Options) -> Mapping[str, str]:
     """Set Symfony's environment, without debugging."""
     env = options.env or host.capture(GET_ENVIRONMENT)
@@ -135,7 +135,7 @@ def build(host: Host, release: Release, options: Options) -> None:
         _run_console(host, release.path, options, shlex.split(line), f"{line} failed")
 
 
-@symfony.after("updated", roles=lambda options: options.roles)
+@symfony.after("updated", roles=lambda options: options.roles, tools=lambda options: options.php)
 def warm_cache(host: Host, release: Release, options: Options) -> None:
     """Warm up the cache."""
     _run_console(host, release.path, options, ["cache:warmup"], "the cache could not be warmed up")

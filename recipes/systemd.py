@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from capdoit import Recipe, RoleNames
-from capdoit.recipes._systemd import Units, check_units
+from capdoit.recipes._systemd import Units, check_units, list_tools
 
 if TYPE_CHECKING:
     from capdoit import Host
@@ -48,6 +48,7 @@ systemd = Recipe("systemd", options=Options)
     roles=lambda options: options.roles,
     at_once=lambda options: options.at_once,
     wait=lambda options: options.wait,
+    tools=lambda options: list_tools(options.units, options.user_units),
 )
 def restart(host: Host, options: Options) -> None:
     """Restart the units and wait until they are active."""

@@ -55,7 +55,7 @@ PROGRAMS = {
         "sleep",
         "sort",
     ),
-    *("stat", "sync", "tail", "tar", "tee", "touch", "tr", "uniq", "wc", "xargs"),
+    *("stat", "sync", "systemctl", "tail", "tar", "tee", "touch", "tr", "uniq", "wc", "xargs"),
 }
 
 

@@ -16,6 +16,7 @@ from capdoit.flow.preparation import open_context
 from capdoit.hooks.todo import describe_todos
 from capdoit.hosts.connection import Connection
 from capdoit.operations.expected_files import find_certain_problems
+from capdoit.operations.hook_tools import list_tool_places
 from capdoit.operations.lock import NO_FLOCK, REASONS, flock_request
 from capdoit.operations.release_room import measure_release_room
 from capdoit.operations.survey import survey_host
@@ -64,8 +65,7 @@ def check(definition: FlowDefinition, variables: Variables, events: EventBus) ->
 def _ask_hosts(context: FlowContext) -> tuple[list[Outcome[Facts]], list[Outcome[Any]]]:
     """Return the survey of every host, and the outcomes of all further questions."""
     fleet, stage = context.fleet, context.request.stage
-    ask = partial(survey_host, stage=stage, flow="deploy", make_dirs=True)
-    surveyed = fleet.each(ask, stop_on_failure=False)
+    surveyed = fleet.each(partial(_survey, context), stop_on_failure=False)
     reached = [host for host in fleet.release_connections if host.is_connected]
     locks = fleet.each(_check_flock, reached, stop_on_failure=False)
     room = fleet.each(_check_room, reached, stop_on_failure=False)
@@ -73,6 +73,11 @@ def _ask_hosts(context: FlowContext) -> tuple[list[Outcome[Facts]], list[Outcome
     source = fleet.each(check_source, reached, stop_on_failure=False)
     answered = fleet.each(lambda connection: connection.host.test("true"), _hook_hosts(context), stop_on_failure=False)
     return surveyed, [*locks, *room, *source, *answered]
+
+
+def _survey(context: FlowContext, connection: Connection) -> Facts:
+    tools = list_tool_places(context, connection)
+    return survey_host(connection, context.request.stage, "deploy", make_dirs=True, hook_tools=tools)
 
 
 def _find_omissions(context: FlowContext, others: Sequence[Outcome[Any]]) -> list[Outcome[Sequence[str]]]:

@@ -22,6 +22,7 @@ from capdoit.hooks.hook import (
     role_tuple,
 )
 from capdoit.hooks.on_demand import ARGUMENTS, OnDemandTask, make_task
+from capdoit.hooks.tool import ToolsFromOptions, tool_tuple
 from capdoit.sequence import FLOWS, step_names
 from capdoit.text import join_names, suggest_name
 
@@ -82,6 +83,7 @@ class HookKeywords(TypedDict, total=False):
     drill: bool
     at_once: AtOnce
     wait: Wait
+    tools: ToolsFromOptions
 
 
 class EnvironmentKeywords(TypedDict, total=False):
@@ -89,6 +91,8 @@ class EnvironmentKeywords(TypedDict, total=False):
 
     roles: Roles | Callable[[Any], Roles]
     timeout: Timeout
+    tools: ToolsFromOptions
+    not_provided: Roles | Callable[[Any], Roles]
 
 
 class TaskKeywords(TypedDict, total=False):
@@ -157,7 +161,8 @@ class HookRegistry:
                 function must change nothing outside ``release.deploy_to``. ``at_once=``, run on so many hosts at the
                 same time, group by group in the order of deploy.yml, and stop at the first group with a failure; each
                 group has the timeout for itself. ``wait=``, seconds between two groups. A recipe may pass functions of
-                its options to both.
+                its options to both. ``tools=``, names of programs, or `Tool`, that its commands need; a deploy is
+                refused before it begins if a host lacks one; a recipe may pass a function of its options.
 
         Raises:
             ConfigError: the step or the flow does not exist, the function has an argument that hooks do not get, or a
@@ -203,8 +208,10 @@ class HookRegistry:
         release; it must change nothing. Its own commands have the variables of functions that were declared before it.
 
         Args:
-            **keywords: ``roles=`` as in `before`; ``timeout=``, seconds after which its commands on hosts are stopped,
-                60 by default.
+            **keywords: ``roles=`` and ``tools=`` as in `before`; ``timeout=``, seconds after which its commands on
+                hosts are stopped, 60 by default. ``not_provided=``, names of programs, or patterns such as ``*``, that
+                these variables never lead to. Of the programs that hooks need, a deploy looks for these before it
+                begins; all others may be found only with the variables. A recipe may pass a function of its options.
 
         Raises:
             ConfigError: the function has an argument that it does not get, or another keyword is used.
@@ -304,6 +311,7 @@ class HookRegistry:
         roles = keywords.get("roles", ())
         timeout = keywords.get("timeout", DEFAULT_TIMEOUTS.get(when))
         at_once, wait = keywords.get("at_once"), keywords.get("wait", 0.0)
+        tools, not_provided = keywords.get("tools", ()), keywords.get("not_provided", ())
         hook = Hook(
             name=f"{self.recipe}.{name}" if self.recipe else name,
             function=function,
@@ -323,6 +331,10 @@ class HookRegistry:
             at_once_from_options=at_once if callable(at_once) else None,
             wait_seconds=0.0 if callable(wait) else wait,
             wait_from_options=wait if callable(wait) else None,
+            tools=() if callable(tools) else tool_tuple(tools),
+            tools_from_options=tools if callable(tools) else None,
+            not_provided=() if callable(not_provided) else role_tuple(not_provided),
+            not_provided_from_options=not_provided if callable(not_provided) else None,
         )
         is_known = not (hook.at_once_from_options or hook.wait_from_options)
         if is_known and (mistake := hook.find_pace_mistake()):

@@ -5,9 +5,11 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
+from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from capdoit.errors import ConfigError
+from capdoit.hooks.tool import Tool, Tools, tool_tuple
 from capdoit.hosts.deadline import Deadline
 from capdoit.script import Secret
 from capdoit.text import suggest_name
@@ -51,6 +53,11 @@ class Hook:
         at_once_from_options: returns that number, given the recipe's options; None if it is fixed.
         wait_seconds: pause between two groups.
         wait_from_options: returns the pause, given the recipe's options; None if it is fixed.
+        tools: the programs that it needs on its hosts.
+        tools_from_options: returns these programs, given the recipe's options; None if they are fixed.
+        not_provided: of a function that returns environment variables, the programs that these never lead to, as names
+            or patterns.
+        not_provided_from_options: returns these names, given the recipe's options; None if they are fixed.
     """
 
     name: str
@@ -72,6 +79,10 @@ class Hook:
     at_once_from_options: Callable[[Any], int | None] | None = None
     wait_seconds: float = 0.0
     wait_from_options: Callable[[Any], float] | None = None
+    tools: tuple[Tool, ...] = ()
+    tools_from_options: Callable[[Any], Tools] | None = None
+    not_provided: tuple[str, ...] = ()
+    not_provided_from_options: Callable[[Any], Roles] | None = None
 
     @property
     def doc(self) -> str:
@@ -99,8 +110,17 @@ class Hook:
         timeout = self.timeout_from_options(options) if self.timeout_from_options else self.timeout_seconds
         at_once = self.at_once_from_options(options) if self.at_once_from_options else self.at_once
         wait = self.wait_from_options(options) if self.wait_from_options else self.wait_seconds
-        hook = replace(self, at_once=at_once, wait_seconds=wait)
+        hook = replace(self, at_once=at_once, wait_seconds=wait)._with_tools(options)
         return replace(hook, options=options, roles=roles, timeout_seconds=timeout)
+
+    def _with_tools(self, options: object) -> Hook:
+        tools = tool_tuple(self.tools_from_options(options)) if self.tools_from_options else self.tools
+        names = self.not_provided_from_options
+        return replace(self, tools=tools, not_provided=role_tuple(names(options)) if names else self.not_provided)
+
+    def may_provide(self, tool: Tool) -> bool:
+        """Return True if the environment variables that the function returns may lead to a tool."""
+        return tool.is_on_path and not any(fnmatchcase(tool.name, name) for name in self.not_provided)
 
     def find_pace_mistake(self) -> str:
         """Return why the number of hosts at the same time, or the pause, is impossible; empty if it is not."""

@@ -149,7 +149,7 @@ class Connection:
         files: str | Iterable[str],
         values: Mapping[str, Value],
         common: Mapping[str, Value] | None = None,
-        more_env: Mapping[str, str] | None = None,
+        more_env: Mapping[str, EnvValue | Secret] | None = None,
     ) -> Script:
         """Return a script with the host's environment and ``more_env``; other arguments as in `render`.
 
@@ -167,7 +167,7 @@ class Connection:
         """The values of scripts that describe the host."""
         return {"deploy_to": self.path_value(), "shared_to": [word for pair in self.config.shared_to for word in pair]}
 
-    def environment(self, more: Mapping[str, str | Secret] | None = None) -> dict[str, EnvValue]:
+    def environment(self, more: Mapping[str, EnvValue | Secret] | None = None) -> dict[str, EnvValue]:
         """Return the host's environment variables and ``more``, secrets revealed."""
         variables = {**self.config.env, **(more or {})}
         return {name: v.reveal() if isinstance(v, Secret) else v for name, v in variables.items()}

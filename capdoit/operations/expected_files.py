@@ -1,4 +1,4 @@
-"""Linked files that a host lacks, and that a hook before ``starting`` may put there before a deploy looks for them."""
+"""The problems of a deploy that is only checked: hooks before ``starting`` may solve some of them."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from capdoit.decisions.readiness import find_deploy_problems, find_missing_linked_files
 from capdoit.errors import Problem, merge_problems
 from capdoit.hooks.hook import Hook
+from capdoit.operations.hook_tools import find_missing_tools, list_certain_absences, list_possible_absences
 from capdoit.records.facts import Facts
 from capdoit.state.context import FlowContext
 from capdoit.text import join_names
@@ -14,7 +15,7 @@ from capdoit.transfers import transfer_of
 
 
 def find_certain_problems(context: FlowContext, facts: Sequence[Facts]) -> tuple[list[Problem], list[str]]:
-    """Return the problems that a deploy will have, and a warning about each one that hooks may solve.
+    """Return the problems that a deploy will have, and a warning about each one that it may have.
 
     Args:
         context: a check or a dry run, in which no hooks are called.
@@ -26,8 +27,10 @@ def find_certain_problems(context: FlowContext, facts: Sequence[Facts]) -> tuple
     sent_kib = transfer_of(stage).find_sent_kib(stage)
     expected = [one for one in missing if one.host in hooks]
     problems = [one for one in find_deploy_problems(facts, stage, sent_kib) if one not in expected]
+    tools = find_missing_tools(context, facts)
     warnings = (Problem(f"{one.text}; {_describe_hooks(hooks[one.host])}", one.host) for one in expected)
-    return problems, [str(warning) for warning in merge_problems(warnings)]
+    texts = [str(warning) for warning in merge_problems(warnings)]
+    return [*problems, *list_certain_absences(tools)], [*texts, *list_possible_absences(tools)]
 
 
 def _describe_hooks(hooks: Sequence[Hook]) -> str:

@@ -13,6 +13,7 @@ from capdoit.decisions.rollback_target import choose_rollback_target
 from capdoit.errors import NotReady, PlanOutdated, Problem
 from capdoit.operations.expected_files import find_certain_problems
 from capdoit.operations.guards import call_guards
+from capdoit.operations.hook_tools import find_missing_tools, list_certain_absences
 from capdoit.records.history import find_subject
 from capdoit.state.context import FlowContext
 from capdoit.state.plan_file import changed_decisions, changed_hosts
@@ -27,14 +28,19 @@ def choose_new_release(context: FlowContext) -> None:
         ConfigError: a host holds a release with the last possible name.
     """
     facts = list(context.progress.facts.values())
-    stage = context.request.stage
-    find_problems = partial(find_deploy_problems, facts, stage, transfer_of(stage).find_sent_kib(stage))
-    if problems := context.executor.act(find_problems, partial(_find_problems_without_hooks, context)):
+    find_problems = partial(_find_problems, context), partial(_find_problems_without_hooks, context)
+    if problems := context.executor.act(*find_problems):
         raise NotReady(*problems)
     name = choose_release_name(datetime.now(timezone.utc), facts)
     if context.request.plan:
         name = accept_planned_name(context.request.plan.release, name, facts)
     context.decide(release=name)
+
+
+def _find_problems(context: FlowContext) -> list[Problem]:
+    facts, stage = list(context.progress.facts.values()), context.request.stage
+    problems = find_deploy_problems(facts, stage, transfer_of(stage).find_sent_kib(stage))
+    return [*problems, *list_certain_absences(find_missing_tools(context, facts))]
 
 
 def _find_problems_without_hooks(context: FlowContext) -> list[Problem]:

@@ -15,6 +15,7 @@ from capdoit.hosts.connection import Connection
 from capdoit.hosts.held_lock import HeldLock
 from capdoit.hosts.request import Answer, Request
 from capdoit.layout import REMOVED
+from capdoit.operations.hook_tools import list_tool_places
 from capdoit.operations.survey import SURVEY_TIMEOUT_SECONDS, read_survey, survey_host, survey_request
 from capdoit.records.facts import Facts
 from capdoit.records.journal import Entry
@@ -131,7 +132,9 @@ def _ask(context: FlowContext, connection: Connection) -> Taken | Blocked:
     request = context.request
     return context.executor.act(
         partial(_lock_and_survey, context, connection),
-        lambda: Taken(survey_host(connection, request.stage, request.flow)),
+        lambda: Taken(
+            survey_host(connection, request.stage, request.flow, hook_tools=list_tool_places(context, connection))
+        ),
     )
 
 
@@ -185,7 +188,9 @@ def _lock_and_survey(context: FlowContext, connection: Connection) -> Taken | Bl
     release = _release_request(context, connection)
     connection.held_lock = HeldLock("", None, release)  # a flow that is stopped while it asks may have taken the lock
     take = _take_request(context, connection)
-    lock, survey = connection.ask([take, survey_request(connection, request.stage, request.flow, request.is_deploy)])
+    tools = list_tool_places(context, connection)
+    survey_all = survey_request(connection, request.stage, request.flow, request.is_deploy, tools)
+    lock, survey = connection.ask([take, survey_all])
     if lock.status != TAKEN:
         connection.held_lock = None
     if lock.status == HELD:

@@ -1,10 +1,11 @@
 # shellcheck shell=sh
 # Print the facts of a host. Change nothing, unless make_dirs asks for the directories of a deploy.
 # Needs: can_read create_shared_symlinks die find_existing for_each_shared_path has_leftovers has_reserve
-# Needs: is_on_read_only_file_system
+# Needs: is_installed is_on_read_only_file_system
 # Needs: is_safe_deploy_to is_writable print_directory_id print_fact print_space print_user report_lock
 # Needs: report_missing_tools require_tools to_one_line
-# Given: deploy_to linked_dirs linked_files make_dirs scratch tools
+# Given: deploy_to hook_tools linked_dirs linked_files make_dirs scratch tools
+# Environment: hook_path
 LC_ALL=C
 export LC_ALL
 unset CDPATH
@@ -165,11 +166,50 @@ report_deploy_to() {
     report_last_lines log revisions.log
 }
 
+# Check whether a program, a path or a unit ($1) exists. What systemd does not tell counts as existing.
+is_at_hand() {
+    case $1 in
+        unit:*) ! is_unknown_unit "${1#*:}" ;;
+        user-unit:*) ! is_unknown_unit "${1#*:}" --user ;;
+        /*) [ -e "$1" ] ;;
+        *) is_installed "$1" ;;
+    esac
+}
+
+# Arguments: a unit; --user, or nothing.
+is_unknown_unit() {
+    unit=$1
+    shift
+    [ "$(systemctl "$@" show --property=LoadState --value -- "$unit" 2>/dev/null)" = not-found ]
+}
+
+# Report the programs of hooks that are missing, each by its number. A word NUMBER=PLACE is a place of a program; one of
+# them is enough. Hooks have no other PATH than that of default_env. Where it has relative directories, which may be in
+# the release, nothing is known.
+report_missing_hook_tools() {
+    PATH=${hook_path:-$PATH}
+    case :$PATH: in
+        *:[!/]*) return ;;
+    esac
+    eval "set -- $hook_tools"
+    at_hand=" "
+    for word; do
+        if is_at_hand "${word#*=}"; then at_hand="$at_hand${word%%=*} "; fi
+    done
+    for word; do
+        case $at_hand in
+            *" ${word%%=*} "*) ;;
+            *) print_fact no_hook_tool "${word%%=*}" ;;
+        esac
+    done
+}
+
 # Without these the facts would be wrong, not only incomplete.
 require_tools cut dd find readlink sed tail tr
 print_fact user "$(print_user)"
 eval "set -- $tools"
 report_missing_tools "$@"
+(report_missing_hook_tools)
 require_entry
 if [ -n "$make_dirs" ]; then mkdir -p "$deploy_to" || print_fact not_made "$deploy_to"; fi
 if cd "$deploy_to" 2>/dev/null; then report_deploy_to; fi

@@ -26,8 +26,8 @@ SINGLE_KEYS = {
 }
 # Keys that survey.sh may print several times.
 REPEATED_KEYS = {
-    *("no_tool", "not_writable", "not_readable", "shared_problem", "made", "not_made", "no_file", "release", "stray"),
-    *("set_aside", "archive", "scratch", "journal", "log"),
+    *("no_tool", "no_hook_tool", "not_writable", "not_readable", "shared_problem", "made", "not_made", "no_file"),
+    *("release", "stray", "set_aside", "archive", "scratch", "journal", "log"),
 }
 # States of a release that was never live, by its last event.
 STATE_AFTER = {"building": "building", "ready": "ready", "failed": "failed", "back": "failed"}
@@ -53,6 +53,7 @@ class Facts:
         strays: other entries of ``releases/``.
         shared_problems: why a deploy cannot use directories that ``shared_to`` names.
         missing_tools: the programs that are missing.
+        missing_hook_tools: the programs of hooks that are missing, as numbers, see `hook_tools.list_tool_places`.
         created_dirs: the directories that were missing, and that the survey created.
         uncreated_dirs: the directories that could not be created.
         missing_files: the linked files that are missing, as indexes into the setting.
@@ -88,6 +89,7 @@ class Facts:
     strays: tuple[str, ...] = ()
     shared_problems: tuple[str, ...] = ()
     missing_tools: tuple[str, ...] = ()
+    missing_hook_tools: tuple[int, ...] = ()
     created_dirs: tuple[str, ...] = ()
     uncreated_dirs: tuple[str, ...] = ()
     missing_files: tuple[int, ...] = ()
@@ -237,6 +239,7 @@ def _with_problems(facts: Facts, found: FactLines) -> Facts:
         facts,
         shared_problems=tuple(found["shared_problem"]),
         missing_tools=tuple(found["no_tool"]),
+        missing_hook_tools=tuple(_parse_index(facts.host, number) for number in dict.fromkeys(found["no_hook_tool"])),
         created_dirs=tuple(found["made"]),
         uncreated_dirs=tuple(found["not_made"]),
         missing_files=tuple(_parse_index(facts.host, number) for number in found["no_file"]),
@@ -288,5 +291,5 @@ def _parse_release(fact: str) -> tuple[str, str]:
 
 def _parse_index(host: str, number: str) -> int:
     if not re.fullmatch(r"[0-9]{1,6}", number):
-        raise malformed_answer(host, f"a linked file that is not a number: {cut(number, LONGEST_SHOWN)!r}", "survey")
+        raise malformed_answer(host, f"not the number of a file or program: {cut(number, LONGEST_SHOWN)!r}", "survey")
     return int(number)

@@ -104,6 +104,7 @@ MALFORMED = {
     "an empty line": "\nend\tyes\n",
     "two currents": "current\ta\ncurrent\tb\nend\tyes\n",
     "a linked file that is no number": "no_file\tx\nend\tyes\n",
+    "a program that is no number": "no_hook_tool\tcomposer\nend\tyes\n",
     "a linked file below zero": "no_file\t-1\nend\tyes\n",
     "a linked file of many digits": f"no_file\t{'9' * 9999}\nend\tyes\n",
     "too many lines": "stray\tx\n" * 100_000 + "end\tyes\n",

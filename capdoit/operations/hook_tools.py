@@ -1,0 +1,135 @@
+"""The programs that hooks of a deploy need: which of them a host is asked for, and what their absence means."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+from capdoit.errors import Problem, merge_problems
+from capdoit.hooks.hook import Hook
+from capdoit.hooks.tool import Tool
+from capdoit.hosts.connection import Connection
+from capdoit.records.facts import Facts
+from capdoit.script import Template
+from capdoit.sequence import flow_tasks
+from capdoit.state.context import FlowContext
+from capdoit.text import join_names
+
+BUNDLED = "bundled"  # the recipes of this package put no programs on hosts
+
+
+class MissingTool(NamedTuple):
+    """A program that a host lacks.
+
+    Attributes:
+        problem: the host, the program, and the recipes and hooks that need it.
+        is_certain: without the program, the deploy fails.
+    """
+
+    problem: Problem
+    is_certain: bool
+
+
+def list_tool_places(context: FlowContext, connection: Connection) -> list[Template]:
+    """Return the places where a host is to look for the programs of hooks, each behind ``NUMBER=`` of the program."""
+    return [
+        Template(f"{number}={place}")
+        for number, tool in enumerate(_list_tools(context))
+        if _find_users(context, tool, connection)
+        for place in _list_places(tool, connection)
+    ]
+
+
+def find_missing_tools(context: FlowContext, facts: Sequence[Facts]) -> list[MissingTool]:
+    """Return the programs of hooks that hosts lack.
+
+    A hook of the project may install a program, and so may another recipe, unless it is a bundled one. Nothing is
+    certain about what such a hook comes before.
+    """
+    tools, connections = _list_tools(context), {one.name: one for one in context.fleet.connections}
+    return [
+        _describe_absence(context, tools[number], connections[one.host])
+        for one in facts
+        for number in one.missing_hook_tools
+        if number < len(tools) and _find_users(context, tools[number], connections[one.host])
+    ]
+
+
+def list_certain_absences(missing: Iterable[MissingTool]) -> list[Problem]:
+    """Return the problems that make a deploy fail."""
+    return [one.problem for one in missing if one.is_certain]
+
+
+def list_possible_absences(missing: Iterable[MissingTool]) -> list[str]:
+    """Return the sentences about everything else, equal ones of several hosts as one."""
+    return [str(one) for one in merge_problems(one.problem for one in missing if not one.is_certain)]
+
+
+def _list_tools(context: FlowContext) -> list[Tool]:
+    """Return all programs that hooks of this deploy need, on whatever host: their numbers are those of the survey."""
+    if not context.request.is_deploy or context.request.is_setup or context.request.on_demand:
+        return []
+    hooks = [*context.request.declared.environments, *_list_hooks(context)]
+    return list(dict.fromkeys(tool for hook in hooks for tool in hook.tools))
+
+
+def _list_hooks(context: FlowContext) -> list[Hook]:
+    tasks = flow_tasks(context.request.flow, context.request.declared.hooks)
+    return [task.hook for task in tasks if task.hook and task.name in context.request.task_names]
+
+
+def _find_users(context: FlowContext, tool: Tool, connection: Connection) -> list[Hook]:
+    """Return the hooks that need a program on a host; none if variables that the release brings may lead to it."""
+    environments = [hook for hook in context.request.declared.environments if hook.choose_connections([connection])]
+    if any(hook.may_provide(tool) for hook in environments):
+        return [hook for hook in environments if tool in hook.tools]
+    called = [hook for hook in _list_hooks(context) if connection in hook.choose_connections(context.fleet.connections)]
+    return [hook for hook in (*environments, *called) if tool in hook.tools]
+
+
+def _list_places(tool: Tool, connection: Connection) -> list[str]:
+    """Return the places of a program; none if one of them is in the release or in a directory that releases share."""
+    places = tool.places or (tool.name,)
+    inside = f"{connection.config.layout.deploy_to}/"
+    is_of_release = any("/" in one and (not one.startswith(("/", "$")) or one.startswith(inside)) for one in places)
+    return [] if is_of_release else list(places)
+
+
+def _describe_absence(context: FlowContext, tool: Tool, connection: Connection) -> MissingTool:
+    users = _find_users(context, tool, connection)
+    what = f"{tool.name} is not {'installed' if tool.places else 'on the PATH'}"
+    text = " ".join(filter(None, [f"{what}; {_name_users(users)} needs it", tool.condition]))
+    if tool.condition:
+        return MissingTool(Problem(text, connection.name), is_certain=False)
+    if earlier := _find_possible_installers(context, users, connection):
+        names = join_names(f"{hook.name} ({hook.location})" for hook in earlier)
+        return MissingTool(Problem(f"{text}, unless it is installed by {names}", connection.name), is_certain=False)
+    return MissingTool(Problem(text, connection.name), is_certain=True)
+
+
+def _name_users(users: Iterable[Hook]) -> str:
+    """Return the recipes, and the hooks of the project, that need a program."""
+    return join_names(
+        dict.fromkeys(f"recipe {one.recipe}" if one.recipe else f"{one.name} ({one.location})" for one in users)
+    )
+
+
+def _find_possible_installers(context: FlowContext, users: Sequence[Hook], connection: Connection) -> list[Hook]:
+    """Return the hooks that are called before those that need a program, and may put it on the host.
+
+    The survey of a flow comes after the hooks before ``starting``; those of a check or of a dry run were not called.
+    """
+    hooks = _list_hooks(context)
+    first = min((hooks.index(one) for one in users if one in hooks), default=0)
+    is_preview = context.request.is_dry_run or not context.progress.locked
+    return [
+        hook
+        for hook in hooks[:first]
+        if not _is_bundled(context, hook)
+        and (is_preview or (hook.when, hook.step) != ("before", "starting"))
+        and (not hook.runs_on_hosts or connection in hook.choose_connections(context.fleet.connections))
+    ]
+
+
+def _is_bundled(context: FlowContext, hook: Hook) -> bool:
+    return context.request.declared.versions.get(hook.recipe, "").partition(" ")[0] == BUNDLED
