@@ -462,17 +462,26 @@ class HostsFailed(CapdoitError):
 
     Args:
         outcomes: one for each host that took part.
+        is_in_turn: the hosts worked in groups, one after the other.
     """
 
-    def __init__(self, outcomes: Sequence[Outcome[Any]]) -> None:
-        self.outcomes = tuple(outcomes)
+    def __init__(self, outcomes: Sequence[Outcome[Any]], is_in_turn: bool = False) -> None:
+        self.outcomes, self.is_in_turn = tuple(outcomes), is_in_turn
         self.failed = [o for o in outcomes if o.has_failed]
         self.cancelled = [o for o in outcomes if isinstance(o.error, Cancelled)]
         super().__init__(_summarize(self.problems))
 
-    def before(self, hosts: Iterable[str]) -> HostsFailed:
-        """Return this error of a step that had some more hosts to work on, one after the other."""
-        return HostsFailed([*self.outcomes, *(Outcome(host, error=NotBegun(host, "not begun")) for host in hosts)])
+    def between(self, done: Iterable[str], waiting: Iterable[str]) -> HostsFailed:
+        """Return this error of a step that some hosts had done before, and that was not begun on some others."""
+        not_begun = (Outcome[Any](host, error=NotBegun(host, "not begun")) for host in waiting)
+        return HostsFailed([*(Outcome[Any](host) for host in done), *self.outcomes, *not_begun], is_in_turn=True)
+
+    @property
+    def hosts_by_end(self) -> dict[str, list[str]]:
+        """The hosts that did not fail, by how far they came: ``done``, ``stopped`` and ``not begun``."""
+        not_begun = [outcome.host for outcome in self.cancelled if isinstance(outcome.error, NotBegun)]
+        stopped = [outcome.host for outcome in self.cancelled if outcome.host not in not_begun]
+        return {"done": [o.host for o in self.outcomes if o], "stopped": stopped, "not begun": not_begun}
 
     @property
     def problems(self) -> list[Problem]:
@@ -481,7 +490,16 @@ class HostsFailed(CapdoitError):
 
 
 class Interrupted(CapdoitError):
-    """A signal, or the operator, ended the flow."""
+    """A signal, or the operator, ended the flow.
+
+    Args:
+        text: what ended it, and where.
+        error: the error that this caused; None if nothing was at work.
+    """
+
+    def __init__(self, text: str, error: BaseException | None = None) -> None:
+        super().__init__(text)
+        self.in_turn = error if isinstance(error, HostsFailed) and error.is_in_turn else None
 
 
 class FlowAborted(CapdoitError):

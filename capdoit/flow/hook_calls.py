@@ -55,28 +55,30 @@ def _call_in_groups(
     context: FlowContext, hook: Hook, call: Callable[[Connection], None], connections: Sequence[Connection]
 ) -> None:
     """Call a hook on one group of hosts after the other, with a pause in between; a failure ends it."""
-    waiting = [connection.name for connection in connections]
+    names = [connection.name for connection in connections]
+    done = 0
     for group in hook.split_into_groups(connections):
-        if len(waiting) < len(connections):
-            _pause(context, hook, waiting, [connection.name for connection in group])
-        waiting = waiting[len(group) :]
+        if done:
+            _pause(context, hook, names[:done], names[done:], len(group))
         try:
             context.fleet.all(call, group)
         except HostsFailed as error:
-            raise error.before(waiting) from None
+            is_only_group = len(group) == len(names)
+            raise error if is_only_group else error.between(names[:done], names[done + len(group) :]) from None
+        done += len(group)
 
 
-def _pause(context: FlowContext, hook: Hook, waiting: Sequence[str], group: Sequence[str]) -> None:
+def _pause(context: FlowContext, hook: Hook, done: Sequence[str], waiting: Sequence[str], size: int) -> None:
     """Wait before the next group of hosts, but not beyond the timeout of the flow, and start the hook's timeout anew.
 
     Raises:
         HostsFailed: the flow was stopped meanwhile.
     """
     if hook.wait_seconds:
-        context.emit(HookPaused(hook.name, hook.wait_seconds, tuple(group)))
+        context.emit(HookPaused(hook.name, hook.wait_seconds, tuple(waiting[:size])))
         context.fleet.sleep(min([hook.wait_seconds, *(max(0.0, one.seconds_left) for one in context.deadlines)]))
     if context.fleet.is_stopped:
-        raise HostsFailed([]).before(waiting)
+        raise HostsFailed([]).between(done, waiting)
     context.fleet.set_deadlines(*context.deadlines, *hook.start_deadlines())
 
 

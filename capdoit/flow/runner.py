@@ -260,7 +260,7 @@ class FlowRunner(Interruptible):
         """End the flow: clean up, call the hooks for failures, and return the data of the report."""
         interruption, self._interruption = self._interruption, ""
         if interruption and not isinstance(error, Interrupted):
-            error = Interrupted(f"{interruption} in {task}")
+            error = Interrupted(f"{interruption} in {task}", error)
         self._has_ended = self._is_failing = True
         states = clean_up(context, task, error)
         if not context.progress.is_hooks_only:

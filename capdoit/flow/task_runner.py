@@ -172,7 +172,7 @@ class TaskRunner(Interruptible):
 
     def _fail(self, context: FlowContext, error: BaseException) -> FlowAborted:
         if self._interruption and not isinstance(error, Interrupted):
-            error = Interrupted(self._interruption)
+            error = Interrupted(self._interruption, error)
         emit_step_failed(context, self._task.name, error)
         self._leave(context)
         report = self._report(context, error)

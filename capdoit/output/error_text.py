@@ -13,7 +13,6 @@ from capdoit.errors import (
     HostsFailed,
     Interrupted,
     LockHeld,
-    NotBegun,
     NotReady,
     PlanOutdated,
     Refusal,
@@ -93,11 +92,19 @@ def render_advice(error: BaseException, command: CommandLine) -> str:
 
 
 def _describe_hosts_failed(error: HostsFailed) -> list[ReportLine]:
-    not_begun = [outcome.host for outcome in error.cancelled if isinstance(outcome.error, NotBegun)]
-    stopped = [outcome.host for outcome in error.cancelled if outcome.host not in not_begun]
-    ends = {"stopped": stopped, "not begun": not_begun}
-    texts = [f"{end} because of that: {join_names(hosts)}" for end, hosts in ends.items() if hosts]
-    return [*describe_problems(error.problems), *_texts(*texts)]
+    ends = error.hosts_by_end
+    done = _describe_ends({"done": ends["done"]}) if error.is_in_turn else []
+    others = _describe_ends({f"{end} because of that": ends[end] for end in ("stopped", "not begun")})
+    return [*describe_problems(error.problems), *done, *others]
+
+
+def _describe_interrupted(error: Interrupted) -> list[ReportLine]:
+    ends = error.in_turn.hosts_by_end if error.in_turn else {}
+    return [*describe_problems(find_problems(error)), *_describe_ends(ends)]
+
+
+def _describe_ends(hosts_by_end: Mapping[str, Sequence[str]]) -> list[ReportLine]:
+    return _texts(*(f"{end}: {join_names(hosts)}" for end, hosts in hosts_by_end.items() if hosts))
 
 
 def _describe_not_ready(error: NotReady) -> list[ReportLine]:
@@ -177,6 +184,7 @@ def _first(shown: Sequence[str]) -> list[str]:
 
 CAUSES: tuple[tuple[type, Callable[[Any], list[ReportLine]]], ...] = (
     (HostsFailed, _describe_hosts_failed),
+    (Interrupted, _describe_interrupted),
     (NotReady, _describe_not_ready),
     (LockHeld, _describe_lock_held),
     (PlanOutdated, _describe_plan_outdated),

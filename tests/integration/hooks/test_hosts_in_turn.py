@@ -15,6 +15,7 @@ from tests.support import (
     deploy,
     find_sleeping,
     further,
+    start_until_sleeping,
     unique_seconds,
     unwrap,
     wait_for,
@@ -89,7 +90,7 @@ def test_a_failure_keeps_the_hook_from_the_hosts_that_follow(make_project: MakeP
     )
     out = project.doit("deploy:production").failed().out
     assert "web2: echo on web2; [ web2 != web2 ]: exit status 1" in unwrap(out)
-    assert "not begun because of that: web3, web4" in unwrap(out)
+    assert "done: web1 not begun because of that: web3, web4" in unwrap(out)
     assert "web1 | on web1" in out
     assert "web3 | on web3" not in out
     assert "is live nevertheless" in unwrap(out)
@@ -106,6 +107,7 @@ def test_ctrl_c_in_the_pause_ends_the_flow_at_once(project: Project) -> None:
     assert time.monotonic() - began < 30
     assert deploy_process.returncode == 1
     assert "interrupted by Ctrl-C" in out
+    assert "done: web1 not begun: web2" in out
     assert read_groups(project) == [["web1"]]
     assert not [line for line in out.splitlines() if "web2 | restarted" in line]
     write_hooks(project, "")
@@ -137,6 +139,25 @@ def test_the_timeout_of_the_flow_ends_a_pause(project: Project) -> None:
     out = unwrap(project.doit("deploy:production").failed().out)
     assert "the flow took longer than its timeout, 6 s," in out
     assert read_groups(project) == [["web1"]]
+
+
+@pytest.mark.parametrize("kind", ["after('published', at_once=1)", *further("task(at_once=1)")])
+def test_ctrl_c_in_a_group_names_the_hosts_that_are_done_and_not_begun(make_project: MakeProject, kind: str) -> None:
+    project = make_project(3)
+    deploy(project)
+    seconds = unique_seconds(project)
+    write_hooks(
+        project,
+        f"""
+        @cap.{kind}
+        def restart(host):
+            host.run("sleep {seconds}" if host.name == "web2" else "true")
+        """,
+    )
+    process = start_until_sleeping(project, seconds, 1, "restart:production" if "task" in kind else "deploy:production")
+    process.send_signal(signal.SIGINT)
+    out = unwrap(process.communicate(timeout=60)[0])
+    assert "done: web1 stopped: web2 not begun: web3" in out
 
 
 def test_a_dry_run_tells_the_pace(project: Project) -> None:
