@@ -13,6 +13,7 @@ from capdoit.config.vars import list_external_values
 from capdoit.errors import ConfigError
 from capdoit.event_bus import EventBus
 from capdoit.events import FlowStarted, SecretsNotMasked
+from capdoit.hooks.code_words import find_words
 from capdoit.hooks.hook import Hook, check_hook_roles
 from capdoit.hooks.options import secrets_in_options
 from capdoit.hooks.todo import describe_todos
@@ -199,20 +200,46 @@ def _make_context(definition: FlowDefinition, request: FlowRequest, events: Even
 
 
 def _ask_for_vars(definition: FlowDefinition, request: FlowRequest) -> None:
-    """Ask for the values of ``vars`` that hooks may ask for, because no question comes once hosts are touched.
+    """Ask for the values of ``vars`` that hooks may use, because no question comes once hosts are touched.
 
     Raises:
-        ConfigError: there is no terminal; only a deploy needs all values.
+        ConfigError: there is no terminal; a rollback goes on until a hook uses the value.
     """
-    has_hooks = any(task.hook for task in definition.tasks if task.name in request.task_names)
     levels = [request.stage.vars, *(host.vars for host in request.stage.hosts)]
-    values = [secret for level in levels for secret in list_external_values(level)]
-    asked = [secret for secret in values if find_questions(secret.source)]
-    if has_hooks:
-        ask_operator(secret.source for secret in asked)
-    if has_hooks and request.is_deploy:
-        for secret in asked:
-            secret.reveal()
+    asked = [
+        (name, secret)
+        for level in levels
+        for name, value in level.items()
+        for secret in list_external_values(value)
+        if find_questions(secret.source)
+    ]
+    words = _find_words_of_hooks(definition, request) if asked else []
+    names = {name for level in levels for name in level}
+    used = [secret for name, secret in asked if any(_may_use(name, names, one) for one in words)]
+    ask_operator(secret.source for secret in used)
+    for secret in used if request.is_deploy else ():
+        secret.reveal()
+
+
+def _find_words_of_hooks(definition: FlowDefinition, request: FlowRequest) -> list[set[str] | None]:
+    """Return the words in the code of each hook of a flow."""
+    called = [task.hook for task in definition.tasks if task.hook and task.name in request.task_names]
+    declared = request.declared
+    around = (*declared.failed, *declared.environments, *declared.probes_and_guards) if called else ()
+    return [find_words(hook.function) for hook in (*called, *around)]
+
+
+def _may_use(name: str, names: set[str], words: set[str] | None) -> bool:
+    """Return True if code with these words may use a value of ``vars``; a template may use each one.
+
+    Args:
+        name: name of the value.
+        names: names of all values.
+        words: the words in the code; None if they are not known.
+    """
+    if words is None or "template" in words:
+        return True
+    return "vars" in words and (name in words or names.isdisjoint(words))
 
 
 def _reveal_secrets_of_hooks(definition: FlowDefinition, request: FlowRequest, events: EventBus) -> None:

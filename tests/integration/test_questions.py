@@ -35,6 +35,34 @@ def test_a_question_is_asked_once_before_a_host_is_touched(project: Project, env
     assert "< v1.2.3 >" in typist.text
 
 
+USES = {
+    "a hook": ("def show(host, flow):\n    flow.vars['tag']\n", True),
+    "a function that a hook calls": ("def show(host, flow):\n    get(flow)\ndef get(one): one.vars['tag']\n", True),
+    "a name that is computed": ("def show(host, flow):\n    flow.vars['t' + 'ag'.lower()]\n", True),
+    "a template": ("def show(host):\n    host.template('a', '/tmp/a')\n", True),
+    "another value": ("def show(host, flow):\n    flow.vars['other']\n", False),
+    "no value": ("def show(host, flow):\n    flow.warn('tag')\n", False),
+}
+
+
+@pytest.mark.parametrize("name", USES)
+def test_a_value_that_no_hook_uses_is_not_asked_for(project: Project, name: str) -> None:
+    code, is_used = USES[name]
+    project.dodo(f"{DODO}\n@cap.after('updated')\n{code}")
+    write_settings(project, "vars: {tag: !ask , other: x}, ")
+    said = project.doit("deploy:production").failed(1 if is_used else 0).out
+    assert ("vars.tag needs an answer" in said) is is_used
+    assert (project.current("web1") is None) is is_used
+
+
+def test_a_value_that_only_hooks_of_the_deploy_use_is_not_asked_for_by_a_rollback(project: Project) -> None:
+    project.dodo(SHOW.replace('"updated"', '"updated", flows="deploy"'))
+    write_settings(project, "vars: {tag: !ask }, ")
+    for _ in range(2):
+        project.doit("deploy:production", "tag=v1", check=True)
+    project.doit("rollback:production", check=True)
+
+
 def test_variables_answer_without_a_terminal(project: Project) -> None:
     project.dodo(SHOW)
     write_settings(project, "branch: !ask , vars: {tag: !ask 'Which tag?'}, ", branch=None)

@@ -53,7 +53,7 @@ def test_a_wrong_configuration_is_not_loaded_and_the_release_stays_live(stage: S
     assert "the configuration is wrong; PHP-FPM is not reloaded: exit status 78" in done.out
     assert "no listen address" in done.out
     assert "doit run -s deploy:production:php_fpm.reload" in done.out
-    assert shop.calls("systemctl") == []
+    assert told(shop, "systemctl") == []
     assert shop.live
     shop.stand_in("php-fpm8.3")
     shop.doit("run", "-s", "deploy:production:php_fpm.reload").ok()
@@ -93,7 +93,7 @@ def test_nothing_is_reloaded_if_the_deploy_fails_before_the_publish(stage: Stage
     shop.stand_in("systemctl", script=SYSTEMCTL)
     with shop.fail_at("updated"):
         shop.deploy().failed()
-    assert shop.calls("systemctl") == []
+    assert told(shop, "systemctl") == []
 
 
 # -- a signal
