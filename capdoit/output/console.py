@@ -18,7 +18,20 @@ from capdoit.text import strip_colors
 
 DEFAULT_WIDTH = 80
 GOOD_MARK, BAD_MARK, RUNNING_MARK = "✔", "✘", "▸"
-ASCII = str.maketrans({GOOD_MARK: "ok", BAD_MARK: "FAILED", RUNNING_MARK: ">", "…": "...", "█": "#", "░": "-"})
+ASCII = str.maketrans(
+    {
+        GOOD_MARK: "ok",
+        BAD_MARK: "FAILED",
+        RUNNING_MARK: ">",
+        "…": "...",
+        "█": "#",
+        "░": "-",
+        "±": "+-",
+        **dict.fromkeys("\N{EN DASH}\N{EM DASH}", "-"),
+        **dict.fromkeys("„“”«»", '"'),
+        **dict.fromkeys("\N{LEFT SINGLE QUOTATION MARK}\N{RIGHT SINGLE QUOTATION MARK}", "'"),
+    }
+)
 
 
 class Tone(Enum):
@@ -37,6 +50,11 @@ TONES_BY_WORD = {
     **dict.fromkeys(("bad", "failed", "fails"), Tone.BAD),
 }
 COLORED_CELL = re.compile(rf"(?<=  )({'|'.join(map(re.escape, TONES_BY_WORD))})(?=  |$)", re.MULTILINE)
+
+
+def as_ascii(text: str) -> str:
+    """Return a text without characters that a terminal without Unicode cannot show; letters of others are escaped."""
+    return text.translate(ASCII).encode("ascii", "backslashreplace").decode()
 
 
 class Console:
@@ -140,14 +158,17 @@ class Console:
 
     def write_json(self, text: str) -> None:
         """Write JSON; secrets in its strings must be masked already, since masking the text could break it."""
-        self._write(text)
+        self._write_as_it_is(text)
 
     def colored(self, text: str, tone: Tone | None) -> str:
         """Return a text in the color of a tone, if the stream has colors, and in ASCII if it has no more."""
-        text = text if self.has_unicode else text.translate(ASCII)
+        text = text if self.has_unicode else as_ascii(text)
         return f"\033[{tone.value}m{text}\033[0m" if tone and self.has_colors else text
 
     def _write(self, text: str) -> None:
+        self._write_as_it_is(text if self.has_unicode else as_ascii(text))
+
+    def _write_as_it_is(self, text: str) -> None:
         with self._lock:
             self._pending.add(f"{text}\n")
             self._pending.write()

@@ -10,7 +10,7 @@ from rich.cells import cell_len
 from rich.console import Console as RichConsole
 from rich.text import Text
 
-from capdoit.output.console import ASCII, BAD_MARK, GOOD_MARK, RUNNING_MARK, Console
+from capdoit.output.console import BAD_MARK, GOOD_MARK, RUNNING_MARK, Console, as_ascii
 from capdoit.output.flow_display import FlowDisplay, HostWork, Upload, WorkState
 from capdoit.output.screen import RegionLine
 from capdoit.output.summary import describe_code
@@ -20,7 +20,7 @@ from capdoit.units import format_clock, format_seconds, format_size
 MOST_HOSTS = 20  # of which each has a line
 MOST_NAMED = 3  # of the next hosts
 SLOWEST_HOSTS = 5  # that have a line if there are more
-OTHER_ROWS = 4  # the title, the step, the counts of hosts, and the row of the cursor
+OTHER_ROWS = 5  # the title, the code, the step, the counts of hosts, and the row of the cursor
 WIDE = 100  # columns from which bars are long
 LOOKS = {
     WorkState.WORKING: (RUNNING_MARK, "cyan"),
@@ -40,7 +40,7 @@ def render_region(display: FlowDisplay, now: float, size: os.terminal_size, cons
         console: says which characters and colors the terminal has.
     """
     width = size.columns - 1  # a full last column makes some terminals wrap
-    parts = [*_titles(display, now), *_host_lines(display, now, size)]
+    parts = [*_titles(display, now, width), *_host_lines(display, now, size)]
     lines = _render(parts, width, console.has_colors).splitlines()
     texts = lines if console.has_unicode else [_to_ascii(line) for line in lines]
     return [RegionLine(text, cell_len(strip_colors(text))) for text in texts[: size.lines - 1]]
@@ -49,7 +49,7 @@ def render_region(display: FlowDisplay, now: float, size: os.terminal_size, cons
 def _to_ascii(line: str) -> str:
     """Return a line in which marks are as wide as before."""
     marks = {ord(GOOD_MARK): "+", ord(BAD_MARK): "x", ord("…"): "~"}
-    return line.translate({**ASCII, **marks})
+    return as_ascii(line.translate(marks))
 
 
 def _render(parts: Iterable[Text], width: int, has_colors: bool) -> str:
@@ -71,9 +71,13 @@ def _render(parts: Iterable[Text], width: int, has_colors: bool) -> str:
 # -- the flow and its step
 
 
-def _titles(display: FlowDisplay, now: float) -> Iterator[Text]:
+def _titles(display: FlowDisplay, now: float, width: int) -> Iterator[Text]:
+    """Yield the title of the flow, in two lines if it is too long for one, and that of the step."""
     if display.name:
-        yield Text(_title(display, now), style="bold")
+        title, code = _title(display, now), describe_code(display)
+        fits = cell_len(f"{title}  {code}") <= width
+        yield Text(f"{title}  {code}".rstrip() if fits else title, style="bold")
+        yield from () if fits else [Text(f"  {code}")]
     yield Text(_step_title(display, now))
 
 
@@ -81,8 +85,7 @@ def _title(display: FlowDisplay, now: float) -> str:
     release = display.decision.release if display.decision else ""
     is_dry_run = display.started and display.started.is_dry_run
     name = f"{'dry run of ' if is_dry_run else ''}{display.name}"
-    words = (format_clock(now - display.began), name, release, f"by {display.operator}")
-    return "  ".join(filter(None, (*words, describe_code(display))))
+    return "  ".join(filter(None, (format_clock(now - display.began), name, release, f"by {display.operator}")))
 
 
 def _step_title(display: FlowDisplay, now: float) -> str:

@@ -175,7 +175,7 @@ def _rollback_rehearsed(event: events.RollbackRehearsed) -> Iterator[Line]:
 
 
 def _drill_phase_finished(event: events.DrillPhaseFinished) -> Iterator[Line]:
-    yield f"{event.name:24} {event.seconds:7.2f} s", None
+    yield f"{event.name:24} {format_seconds(event.seconds):>7}", None
 
 
 def _drill_hook_skipped(event: events.DrillHookSkipped) -> Iterator[Line]:
@@ -192,7 +192,7 @@ def _render_drill_table(event: events.DrillFinished, width: float) -> str:
 
 def _drill_finished(event: events.DrillFinished) -> Iterator[Line]:
     skipped = f", without {event.skipped_hooks} hook(s) that were skipped" if event.skipped_hooks else ""
-    times = f"live after {event.seconds_to_flip:.2f} s, done after {event.seconds:.2f} s"
+    times = f"live after {format_seconds(event.seconds_to_flip)}, done after {format_seconds(event.seconds)}"
     yield f"a rollback to {event.release} works: {times}{skipped}", Tone.GOOD
 
 

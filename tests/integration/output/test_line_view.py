@@ -197,9 +197,19 @@ def test_colors_in_a_pipe_are_a_wish(project: Project, more: dict[str, str], sho
 @pytest.mark.extended("variant")
 @pytest.mark.parametrize("more", [{"LC_ALL": "C"}, {"PYTHONIOENCODING": "latin-1"}], ids=["C", "latin-1"])
 def test_without_utf_8_the_lines_are_ascii(project: Project, more: dict[str, str]) -> None:
-    out = project.doit("deploy:production", env=more, check=True).out
+    write_hooks(
+        project,
+        """
+        @cap.after('updated')
+        def greet(host):
+            host.run("echo '„Grüße“ …'")
+    """,
+    )
+    out = project.doit("deploy:production", "message=„neu“", env=more, check=True).out
     assert re.search(r"deploy:production:updating  ok [0-9.]+s", out)
+    assert '| "Gr\\xfc\\xdfe" ...' in out
     assert out.isascii()
+    assert project.doit("cap", "history", env=more, check=True).out.isascii()
 
 
 @pytest.mark.extended("detail")
