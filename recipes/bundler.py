@@ -22,13 +22,13 @@ because the live release reads them too. For a gem server with a password, set
 from __future__ import annotations
 
 import posixpath
-import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from capdoit import Recipe, Release, RoleNames
 from capdoit.recipes._missing_programs import name_missing_program
+from capdoit.recipes._paths import check_path_in_release
 
 if TYPE_CHECKING:
     from capdoit import Host
@@ -59,8 +59,8 @@ class Options:
             raise ValueError("jobs must be at least 1")
         if posixpath.normpath(self.path) in ("/", ".") or ".." in self.path.split("/"):
             raise ValueError(f"path must be a directory for gems, not {self.path!r}")
-        if self.gemfile is not None and not re.fullmatch(r"(?!/)(?!\.\./).+", self.gemfile):
-            raise ValueError(f"gemfile must be a path in the release, not {self.gemfile!r}")
+        if self.gemfile is not None:
+            check_path_in_release("gemfile", self.gemfile)
 
 
 bundler = Recipe("bundler", options=Options)

@@ -25,13 +25,13 @@ Composer runs as the deploying user, so it finds the auth.json of that user. For
 
 from __future__ import annotations
 
-import posixpath
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from capdoit import Recipe, Release, RoleNames
 from capdoit.recipes._missing_programs import name_missing_program
+from capdoit.recipes._paths import check_directory_in_release
 
 if TYPE_CHECKING:
     from capdoit import Host
@@ -56,9 +56,7 @@ class Options:
         """Check the values that do not depend on a host."""
         if not self.command:
             raise ValueError("command must not be empty")
-        path = self.directory
-        if posixpath.normpath(path) != path or path.startswith("/") or path.split("/")[0] == "..":
-            raise ValueError(f"directory must be a path in the release, not {path!r}")
+        check_directory_in_release("directory", self.directory)
 
 
 composer = Recipe("composer", options=Options)

@@ -24,13 +24,13 @@ The target must not be in a linked directory: the live release uses that, too.
 
 from __future__ import annotations
 
-import posixpath
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from capdoit import CapdoitError, Flow, HostError, Recipe, Release, RoleNames
+from capdoit.recipes._paths import check_path_in_release
 
 if TYPE_CHECKING:
     from capdoit import Host
@@ -54,10 +54,7 @@ class Options:
 
     def __post_init__(self) -> None:
         """Check that the target is in the release, and that there is a task."""
-        path = self.path
-        if posixpath.normpath(path) != path or path.startswith("/") or path.split("/")[0] in ("..", "."):
-            option = "target" if self.target else "directory, which is the default of target,"
-            raise ValueError(f"{option} must be a path in the release, not {path!r}")
+        check_path_in_release("target" if self.target else "directory, which is the default of target,", self.path)
         if not self.tasks:
             raise ValueError("tasks must not be empty")
 

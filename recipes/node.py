@@ -42,7 +42,6 @@ token, set `default_env: {NPM_TOKEN: !env NPM_TOKEN}`, and use ${NPM_TOKEN} in .
 from __future__ import annotations
 
 import json
-import posixpath
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -51,6 +50,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from capdoit import HostError, Recipe, Release, RoleNames, Tool
+from capdoit.recipes._paths import check_directory_in_release
 
 if TYPE_CHECKING:
     from capdoit import Host
@@ -75,9 +75,7 @@ class Options:
 
     def __post_init__(self) -> None:
         """Check that the directory is a path in the release."""
-        path = self.directory
-        if posixpath.normpath(path) != path or path.startswith("/") or path.split("/")[0] == "..":
-            raise ValueError(f"directory must be a path in the release, not {path!r}")
+        check_directory_in_release("directory", self.directory)
 
     @property
     def tool(self) -> Tool:

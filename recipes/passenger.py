@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from capdoit import Recipe, Release, RoleNames
+from capdoit.recipes._restarts import BY_OPTIONS
 
 if TYPE_CHECKING:
     from capdoit import Host
@@ -40,12 +41,7 @@ class Options:
 passenger = Recipe("passenger", options=Options)
 
 
-@passenger.after(
-    "published",
-    roles=lambda options: options.roles,
-    at_once=lambda options: options.at_once,
-    wait=lambda options: options.wait,
-)
+@passenger.after("published", **BY_OPTIONS)
 def restart(host: Host, release: Release, options: Options) -> None:
     """Restart the application."""
     host.run(["sh", "-c", RESTART, "passenger", host.deploy_to, release.path, "touch" if options.touch else ""])

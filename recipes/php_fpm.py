@@ -38,6 +38,7 @@ from typing import TYPE_CHECKING, Literal
 
 from capdoit import Recipe, Release, RoleNames
 from capdoit.recipes._missing_programs import name_missing_program
+from capdoit.recipes._restarts import BY_OPTIONS
 from capdoit.recipes._systemd import Units, list_tools
 
 if TYPE_CHECKING:
@@ -90,11 +91,7 @@ php_fpm = Recipe("php_fpm", options=Options)
 
 
 @php_fpm.after(
-    "published",
-    roles=lambda options: options.roles,
-    at_once=lambda options: options.at_once,
-    wait=lambda options: options.wait,
-    tools=lambda options: list_tools(options.services) if options.services else [],
+    "published", **BY_OPTIONS, tools=lambda options: list_tools(options.services) if options.services else []
 )
 def reload(host: Host, release: Release, options: Options) -> None:
     """Reload PHP-FPM, and wait until it runs with the reloaded configuration."""
@@ -109,13 +106,7 @@ def reload(host: Host, release: Release, options: Options) -> None:
         _run_script(host, release, "signal", path, settle, str(options.patience), failure=failure)
 
 
-@php_fpm.after(
-    "published",
-    roles=lambda options: options.roles,
-    at_once=lambda options: options.at_once,
-    wait=lambda options: options.wait,
-    tools=lambda options: options.opcache_programs,
-)
+@php_fpm.after("published", **BY_OPTIONS, tools=lambda options: options.opcache_programs)
 def reset_opcache(host: Host, release: Release, options: Options) -> None:
     """Reset the opcache."""
     failure = "the opcache could not be reset"

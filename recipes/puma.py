@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from capdoit import Recipe, Release, RoleNames
+from capdoit.recipes._restarts import BY_OPTIONS
 
 if TYPE_CHECKING:
     from capdoit import Host
@@ -39,12 +40,7 @@ class Options:
 puma = Recipe("puma", options=Options)
 
 
-@puma.after(
-    "published",
-    roles=lambda options: options.roles,
-    at_once=lambda options: options.at_once,
-    wait=lambda options: options.wait,
-)
+@puma.after("published", **BY_OPTIONS)
 def restart(host: Host, release: Release, options: Options) -> None:
     """Restart puma and wait until it runs again."""
     pid_file = f"{release.shared}/{options.pid_file}"

@@ -45,6 +45,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from capdoit import Flow, Recipe, Release, RoleNames, Tool
+from capdoit.recipes._paths import check_directory_in_release
 
 if TYPE_CHECKING:
     from capdoit import Host
@@ -95,9 +96,7 @@ class Options:
             raise ValueError(f"directories has {unused[0]}, which managers does not name")
         if unused := [tool for tool in self.versions if not any(_selects(one, tool) for one in self.managers)]:
             raise ValueError(f"versions has {unused[0]}, which no manager of this recipe selects")
-        path = self.directory
-        if posixpath.normpath(path) != path or path.startswith("/") or path.split("/")[0] == "..":
-            raise ValueError(f"directory must be a path in the release, not {path!r}")
+        check_directory_in_release("directory", self.directory)
 
     @property
     def programs(self) -> list[str]:

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from capdoit import Recipe, RoleNames
+from capdoit.recipes._restarts import BY_OPTIONS
 
 if TYPE_CHECKING:
     from capdoit import Host
@@ -44,13 +45,7 @@ class Options:
 supervisor = Recipe("supervisor", options=Options)
 
 
-@supervisor.after(
-    "published",
-    roles=lambda options: options.roles,
-    at_once=lambda options: options.at_once,
-    wait=lambda options: options.wait,
-    tools=lambda options: options.command[0],
-)
+@supervisor.after("published", **BY_OPTIONS, tools=lambda options: options.command[0])
 def restart(host: Host, options: Options) -> None:
     """Restart the programs and wait until they run."""
     words = "\n".join(options.command)

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from capdoit import Recipe, RoleNames
+from capdoit.recipes._restarts import BY_OPTIONS
 from capdoit.recipes._systemd import Units, check_units, list_tools
 
 if TYPE_CHECKING:
@@ -43,13 +44,7 @@ class Options:
 systemd = Recipe("systemd", options=Options)
 
 
-@systemd.after(
-    "published",
-    roles=lambda options: options.roles,
-    at_once=lambda options: options.at_once,
-    wait=lambda options: options.wait,
-    tools=lambda options: list_tools(options.units, options.user_units),
-)
+@systemd.after("published", **BY_OPTIONS, tools=lambda options: list_tools(options.units, options.user_units))
 def restart(host: Host, options: Options) -> None:
     """Restart the units and wait until they are active."""
     Units(options.units, options.user_units, options.patience, options.settle).run(host, options.action)
