@@ -3,14 +3,52 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from capdoit import Flow, HostError
+from capdoit import Flow, HostError, Recipe
 
 if TYPE_CHECKING:
-    from capdoit import Host
+    from capdoit import Host, Release
 
 ANSWER = "capdoit:"
+
+
+ListMigrations = Callable[["Host", str, Any], list[str]]
+
+
+def add_migration_checks(recipe: Recipe, list_applied: ListMigrations, list_known: ListMigrations) -> None:
+    """Add the hook, the probe and the guard of migrations to a recipe with the option migration_roles.
+
+    Args:
+        recipe: the recipe. With the option migrate, it has migrations only if that is true.
+        list_applied: returns the migrations that the database has, given the host, a release and the options.
+        list_known: returns the migrations in the code of a release.
+    """
+
+    def choose_roles(options: Any) -> Any:
+        return options.migration_roles
+
+    @recipe.after("starting", roles=choose_roles, primary=True, flows="deploy")
+    def can_migrate(host: Host, flow: Flow, options: Any) -> None:
+        """Check that the host that runs migrations receives code."""
+        if _has_migrations(options):
+            check_receives_code(host, flow)
+
+    @recipe.probe(roles=choose_roles)
+    def applied(host: Host, release: Release, options: Any) -> list[str]:
+        """List the migrations that the database has."""
+        return list_applied(host, release.path, options) if _has_migrations(options) else []
+
+    @recipe.guard(roles=choose_roles)
+    def unknown_migrations(
+        host: Host, release: Release, options: Any, now: tuple[str, ...], recorded: tuple[str, ...] | None
+    ) -> list[str]:
+        """List applied migrations that the code of the target release lacks."""
+        return find_unknown(now, recorded, lambda: list_known(host, release.path, options))
+
+
+def _has_migrations(options: Any) -> bool:
+    return bool(getattr(options, "migrate", True))
 
 
 def check_receives_code(host: Host, flow: Flow) -> None:

@@ -50,7 +50,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from capdoit import ConfigError, Flow, Recipe, RoleNames
-from capdoit.recipes._migrations import check_receives_code, find_unknown, read_answers
+from capdoit.recipes._migrations import add_migration_checks, read_answers
 
 if TYPE_CHECKING:
     from capdoit import Host, Release
@@ -80,12 +80,6 @@ class Options:
 
 
 django = Recipe("django", options=Options)
-
-
-@django.after("starting", roles=lambda options: options.migration_roles, primary=True, flows="deploy")
-def can_migrate(host: Host, flow: Flow) -> None:
-    """Check that the host that runs migrations receives code."""
-    check_receives_code(host, flow)
 
 
 @django.after("updated", roles=lambda options: options.roles)
@@ -124,24 +118,6 @@ def migrate(host: Host, release: Release, options: Options) -> None:
 def publish_static(host: Host, release: Release, options: Options) -> None:
     """Replace served static files whose content differs in this release."""
     _run_static_files(host, release, options, "publish", "static files could not be published")
-
-
-@django.probe(roles=lambda options: options.migration_roles)
-def applied(host: Host, release: Release, options: Options) -> list[str]:
-    """List the migrations that the database has."""
-    return _query_django(host, release.path, options, "applied", "the migrations of the database could not be listed")
-
-
-@django.guard(roles=lambda options: options.migration_roles)
-def unknown_migrations(
-    host: Host, release: Release, options: Options, now: tuple[str, ...], recorded: tuple[str, ...] | None
-) -> list[str]:
-    """List applied migrations that the code of the target release lacks."""
-    failure = "the migrations of the code could not be listed"
-    unknown: list[str] = find_unknown(
-        now, recorded, lambda: _query_django(host, release.path, options, "known", failure)
-    )
-    return unknown
 
 
 @django.back(roles=lambda options: options.migration_roles)
@@ -207,3 +183,14 @@ def _shell_code() -> str:
 def _environment(options: Options, job: Mapping[str, Any] | None = None) -> dict[str, str]:
     settings = {"DJANGO_SETTINGS_MODULE": options.settings} if options.settings else {}
     return {**settings, **({"CAPDOIT_JOB": json.dumps(job)} if job else {})}
+
+
+def _list_applied(host: Host, path: str, options: Options) -> list[str]:
+    return _query_django(host, path, options, "applied", "the migrations of the database could not be listed")
+
+
+def _list_in_code(host: Host, path: str, options: Options) -> list[str]:
+    return _query_django(host, path, options, "known", "the migrations of the code could not be listed")
+
+
+add_migration_checks(django, _list_applied, _list_in_code)

@@ -48,8 +48,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from capdoit import Flow, Recipe, Release, RoleNames
-from capdoit.recipes._migrations import check_receives_code, find_unknown, read_answers
+from capdoit import Recipe, Release, RoleNames
+from capdoit.recipes._migrations import add_migration_checks, read_answers
 from capdoit.recipes._php import capture_php, run_php
 
 if TYPE_CHECKING:
@@ -97,13 +97,6 @@ class Options:
 
 
 laravel = Recipe("laravel", options=Options, linked_dirs=lambda options: options.linked_dirs)
-
-
-@laravel.after("starting", roles=lambda options: options.migration_roles, primary=True, flows="deploy")
-def can_migrate(host: Host, flow: Flow, options: Options) -> None:
-    """Check that the host that runs migrations receives code."""
-    if options.migrate:
-        check_receives_code(host, flow)
 
 
 @laravel.after("updating")
@@ -165,25 +158,6 @@ def restart_workers(host: Host, release: Release, options: Options) -> None:
         _run_artisan(host, release.path, options, command, f"{command} failed")
 
 
-@laravel.probe(roles=lambda options: options.migration_roles)
-def applied(host: Host, release: Release, options: Options) -> list[str]:
-    """List the migrations that the database has."""
-    failure = "the migrations of the database could not be listed"
-    return _ask_laravel(host, release.path, options, "applied", failure) if options.migrate else []
-
-
-@laravel.guard(roles=lambda options: options.migration_roles)
-def unknown_migrations(
-    host: Host, release: Release, options: Options, now: tuple[str, ...], recorded: tuple[str, ...] | None
-) -> list[str]:
-    """List applied migrations that the code of the target release lacks."""
-    failure = "the migrations of the code could not be listed"
-    unknown: list[str] = find_unknown(
-        now, recorded, lambda: _ask_laravel(host, release.path, options, "known", failure)
-    )
-    return unknown
-
-
 @laravel.back(roles=lambda options: options.migration_roles)
 def revert(host: Host, release: Release, options: Options, unknown: tuple[str, ...]) -> None:
     """Revert the migrations that the target release does not know."""
@@ -216,3 +190,14 @@ def _ask_laravel(host: Host, path: str, options: Options, action: str, failure: 
 def _program(options: Options, *arguments: str) -> list[str]:
     code = IN_LARAVEL.read_text(encoding="utf-8").removeprefix("<?php\n")
     return [options.php, "-r", code, "--", *arguments]
+
+
+def _list_applied(host: Host, path: str, options: Options) -> list[str]:
+    return _ask_laravel(host, path, options, "applied", "the migrations of the database could not be listed")
+
+
+def _list_in_code(host: Host, path: str, options: Options) -> list[str]:
+    return _ask_laravel(host, path, options, "known", "the migrations of the code could not be listed")
+
+
+add_migration_checks(laravel, _list_applied, _list_in_code)

@@ -52,7 +52,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from capdoit import Flow, Recipe, Release, RoleNames
-from capdoit.recipes._migrations import check_can_revert, check_receives_code, find_unknown, revert_in_order
+from capdoit.recipes._migrations import add_migration_checks, check_can_revert, revert_in_order
 from capdoit.recipes._php import capture_php, run_php
 
 if TYPE_CHECKING:
@@ -107,13 +107,6 @@ def choose_environment(host: Host, options: Options) -> Mapping[str, str]:
     return {"APP_ENV": env, "SYMFONY_ENV": env, "APP_DEBUG": "0"}
 
 
-@symfony.after("starting", roles=lambda options: options.migration_roles, primary=True, flows="deploy")
-def can_migrate(host: Host, flow: Flow, options: Options) -> None:
-    """Check that the host that runs migrations receives code."""
-    if options.migrate:
-        check_receives_code(host, flow)
-
-
 @symfony.after("updating")
 def check_cache(host: Host, release: Release) -> None:
     """Check that the release has a separate cache."""
@@ -164,24 +157,6 @@ def restart_workers(host: Host, release: Release, options: Options) -> None:
         _run_console(host, release.path, options, shlex.split(line), f"{line} failed")
 
 
-@symfony.probe(roles=lambda options: options.migration_roles)
-def applied(host: Host, release: Release, options: Options) -> list[str]:
-    """List the migrations that the database has."""
-    if not options.migrate:
-        return []
-    states = _list_migrations(host, release.path, options, "the migrations of the database could not be listed")
-    return [name for name, state in states.items() if state != "not migrated"]
-
-
-@symfony.guard(roles=lambda options: options.migration_roles)
-def unknown_migrations(
-    host: Host, release: Release, options: Options, now: tuple[str, ...], recorded: tuple[str, ...] | None
-) -> list[str]:
-    """List applied migrations that the code of the target release lacks."""
-    unknown: list[str] = find_unknown(now, recorded, lambda: _list_in_code(host, release.path, options))
-    return unknown
-
-
 @symfony.back(roles=lambda options: options.migration_roles)
 def revert(host: Host, release: Release, flow: Flow, options: Options, unknown: tuple[str, ...]) -> None:
     """Revert the migrations that the target release does not know."""
@@ -223,3 +198,11 @@ def _run_console(host: Host, path: str, options: Options, words: list[str], fail
 
 def _console_command(options: Options, words: list[str]) -> list[str]:
     return [options.php, options.console, *words, "--no-interaction"]
+
+
+def _list_applied(host: Host, path: str, options: Options) -> list[str]:
+    states = _list_migrations(host, path, options, "the migrations of the database could not be listed")
+    return [name for name, state in states.items() if state != "not migrated"]
+
+
+add_migration_checks(symfony, _list_applied, _list_in_code)
