@@ -91,9 +91,7 @@ def add_worker_hooks(recipe: Recipe, signal: str = "") -> None:
     @recipe.after("started", roles=choose_roles)
     def quiet(host: Host, flow: Flow, options: WorkerOptions) -> None:
         """Let the workers finish their jobs and take no more."""
-        if f"{recipe.recipe}.restart" in flow.skipped:
-            return
-        if not options.units:
+        if f"{recipe.recipe}.restart" in flow.skipped or not options.units:
             return
         key = (flow.started, host.name)
         quiet_units[key] = options.all_units  # if it fails, it is not known which ones are quiet

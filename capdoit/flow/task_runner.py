@@ -101,6 +101,9 @@ class TaskRunner(Interruptible):
     # -- before any host is touched
 
     def _refuse_unheeded(self) -> None:
+        if self._variables.dry_run:
+            why = "a function decides what it runs on hosts, so only a run would show it"
+            raise ConfigError(f"dry_run= is for flows and setup, not for {self._task.name}: {why}. Nothing was done")
         self._variables.refuse_unheeded(ON_DEMAND, self._definition.stage)
         for name in () if self._task.is_exclusive else sorted({"wait", "message"} & self._variables.typed_names):
             raise ConfigError(f"{name}= has no effect on {self._task.name}, which takes no locks; nothing was done")

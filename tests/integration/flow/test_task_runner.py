@@ -493,3 +493,12 @@ def say(host, release, options, *, times: int = 1):
     deploy(project)
     assert printed_words(project.doit("tool.say:production", "times=2", check=True).out, "web1") == ["defaultdefault"]
     assert "tool.say" in project.doit("cap", "recipes", "tool", check=True).out
+
+
+def test_a_dry_run_of_a_task_is_refused_with_the_reason_and_runs_nothing(project: Project) -> None:
+    deploy(project)
+    write_hooks(project, TASKS)
+    for words in (["dump:production", "to=x"], ["dump", "to=x"], ["deploy:production", "dump:production", "to=x"]):
+        said = project.doit(*words, "dry_run=yes").failed().out
+        assert "dry_run= is for flows and setup, not for dump: a function decides what it runs" in said
+        assert "<x of" not in said
