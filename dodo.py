@@ -63,11 +63,11 @@ def task_benchmark_views() -> dict[str, Any]:
 
 def write_manuals() -> None:
     """Replace the manuals at the end of docs/recipes.md."""
-    from capdoit.hooks.manual import bundled_manuals
+    from capdoit.hooks.manual import render_bundled_manuals
 
     text = MANUALS.read_text(encoding="utf-8")
     before, mark, _ = text.partition(MARK)
-    MANUALS.write_text(before + mark + bundled_manuals(), encoding="utf-8")
+    MANUALS.write_text(before + mark + render_bundled_manuals(), encoding="utf-8")
 
 
 def pack(files: list[Path]) -> None:

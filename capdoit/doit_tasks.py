@@ -70,7 +70,7 @@ class Cap(ProjectDefinition):
         make_unfailing(sys.stdout)  # also for `doit list`, which doit itself writes
         make_unfailing(sys.stderr)
         tolerate_database_errors()
-        with _project_errors():
+        with _translate_project_errors():
             super().__init__(file, settings)
         self._output = DoitOutput(self.config, self.typed_in)
         self._actions = DoitActions(self, self._output)
@@ -78,7 +78,7 @@ class Cap(ProjectDefinition):
 
     def __getattr__(self, name: str) -> Any:
         """Refuse a wrong name as doit prints it, without a traceback."""
-        with _project_errors():
+        with _translate_project_errors():
             return super().__getattr__(name)
 
     def create_doit_tasks(self) -> Iterator[dict[str, Any]] | None:
@@ -92,7 +92,7 @@ class Cap(ProjectDefinition):
             return None
         self._command = command
         selected = [*(command.sel_tasks or [])] if command else []
-        with _project_errors():
+        with _translate_project_errors():
             self.refuse_mistakes()
             calls = self._find_calls(selected if command and command.execute_tasks else [])
             variables = self._read_variables(calls)
@@ -134,7 +134,7 @@ class Cap(ProjectDefinition):
         Raises:
             InvalidDodoFile: has all mistakes.
         """
-        with _project_errors():
+        with _translate_project_errors():
             self._mistakes.refuse()
 
     @property
@@ -286,7 +286,7 @@ def find_cap(namespace: Mapping[str, Any]) -> Cap | None:
 
 
 @contextmanager
-def _project_errors() -> Iterator[None]:
+def _translate_project_errors() -> Iterator[None]:
     """Turn a mistake of the project into InvalidDodoFile, which doit prints without a traceback."""
     try:
         yield

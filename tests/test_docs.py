@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from capdoit.hooks.manual import bundled_manuals
+from capdoit.hooks.manual import render_bundled_manuals
 from capdoit.sequence import FLOWS, step_names
 from capdoit.testing import Project, Stages
 
@@ -37,7 +37,7 @@ esac
 def test_the_manuals_in_the_page_equal_the_docstrings_of_the_recipes() -> None:
     _, mark, written = TEXT.partition("<!-- What follows is written by `doit manuals`. -->\n")
     assert mark
-    assert written == bundled_manuals()
+    assert written == render_bundled_manuals()
 
 
 def test_the_table_of_hook_points_has_each_step_once() -> None:

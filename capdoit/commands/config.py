@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterator, Sequence
 
 from capdoit.commands.command_request import CommandRequest
-from capdoit.commands.settings_table import HEAD, setting_json, settings_rows
+from capdoit.commands.settings_table import HEAD, make_settings_rows, setting_json
 from capdoit.commands.subcommand import JSON, SELECTION, Subcommand
 from capdoit.config.origins import VARIABLE, Setting, effective_settings, read_written_settings
 from capdoit.config.stages import Stage
@@ -23,7 +23,7 @@ def print_settings(request: CommandRequest) -> int:
     if request.has(JSON):
         request.print_json({"stage": stage.name, "settings": [setting_json(one) for one in settings]})
     else:
-        request.console.write_table(format_table(HEAD, settings_rows(settings)))  # a cut path would be another one
+        request.console.write_table(format_table(HEAD, make_settings_rows(settings)))  # a cut path would be another one
     return 0
 
 

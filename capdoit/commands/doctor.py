@@ -11,7 +11,7 @@ from capdoit.commands.command_request import CommandRequest
 from capdoit.commands.exit_statuses import ALL_WELL, INCOMPLETE, NO_ANSWER, NO_HOST_ANSWERED
 from capdoit.commands.json_values import known_values
 from capdoit.commands.schema import SCHEMA_FILE, has_outdated_schema
-from capdoit.commands.settings_table import HEAD, setting_json, settings_rows
+from capdoit.commands.settings_table import HEAD, make_settings_rows, setting_json
 from capdoit.commands.subcommand import JSON, SELECTION, Subcommand
 from capdoit.doctor.diagnosis import Diagnosis, diagnose
 from capdoit.doctor.findings import Finding, count_findings, describe_offset, format_findings
@@ -83,7 +83,7 @@ def _parts(diagnosis: Diagnosis, recipes: Mapping[str, str], width: float) -> It
     if recipes:
         yield f"Recipes:\n{fit_table(None, recipes.items(), width)}"
     settings = [setting for setting in diagnosis.settings if setting.place or not setting.is_unset]
-    yield f"Settings of {diagnosis.stage}:\n{format_table(HEAD, settings_rows(settings))}"
+    yield f"Settings of {diagnosis.stage}:\n{format_table(HEAD, make_settings_rows(settings))}"
 
 
 def _tools_row(condition: Condition) -> tuple[str, ...]:

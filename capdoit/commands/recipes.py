@@ -14,7 +14,7 @@ from capdoit.commands.unreached_hosts import errors_by_host, print_unreached_hos
 from capdoit.doit_tasks import Cap
 from capdoit.hooks import discovery
 from capdoit.hooks.discovery import FoundRecipe
-from capdoit.hooks.manual import recipe_manual, recipe_summary
+from capdoit.hooks.manual import recipe_summary, render_recipe_manual
 from capdoit.output.console import Tone
 from capdoit.records.journal import Note
 from capdoit.text import compare_names, fit_table
@@ -33,9 +33,9 @@ def print_recipes(request: CommandRequest) -> int:
         return 0
     found = discovery.find_recipe(name, project)
     if request.has(JSON):
-        request.print_json({"recipe": _json(found), "manual": recipe_manual(found)})
+        request.print_json({"recipe": _json(found), "manual": render_recipe_manual(found)})
     else:
-        request.console.write(f"{found.name} ({found.origin})\n\n{recipe_manual(found)}")
+        request.console.write(f"{found.name} ({found.origin})\n\n{render_recipe_manual(found)}")
     return 0
 
 

@@ -10,7 +10,7 @@ from capdoit.config.origins import RECIPE, Setting
 HEAD = ("setting", "from", "value")
 
 
-def settings_rows(settings: Iterable[Setting]) -> list[tuple[str, str, str]]:
+def make_settings_rows(settings: Iterable[Setting]) -> list[tuple[str, str, str]]:
     """Return the name, the origin and the value of each setting; the name of a setting at a host has the host's."""
     names = [(f"{setting.host}: {setting.name}" if setting.host else setting.name, setting) for setting in settings]
     return [(name, _describe_origin(setting), setting.text) for name, setting in names]

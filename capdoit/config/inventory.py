@@ -78,12 +78,12 @@ def _find_hosts(inventory: Mapping[str, Any], group: str, seen: set[str]) -> Ite
     if group in seen or not isinstance(inventory.get(group), dict):
         return
     seen.add(group)
-    yield from _names(inventory[group].get("hosts"), f"{group}.hosts")
-    for child in _names(inventory[group].get("children"), f"{group}.children"):
+    yield from _list_names(inventory[group].get("hosts"), f"{group}.hosts")
+    for child in _list_names(inventory[group].get("children"), f"{group}.children"):
         yield from _find_hosts(inventory, child, seen)
 
 
-def _names(names: Any, key: str) -> Iterator[str]:
+def _list_names(names: Any, key: str) -> Iterator[str]:
     """Yield names in a list, or the keys of a mapping, as scripts for Ansible may print them."""
     if not isinstance(names, list | dict | None):
         raise InventoryError(f"a list of names in {key}")

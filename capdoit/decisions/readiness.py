@@ -27,7 +27,7 @@ def find_deploy_problems(facts: Sequence[Facts], stage: Stage, sent_kib: int = 0
         sent_kib: size in KiB of what the controller sends to each host.
     """
     found = [Problem(text, one.host) for one in facts for text in _deploy_problems(one, sent_kib)]
-    return [*_directory_conflicts(facts), *found, *find_missing_linked_files(facts, stage)]
+    return [*_find_directory_conflicts(facts), *found, *find_missing_linked_files(facts, stage)]
 
 
 def find_missing_linked_files(facts: Sequence[Facts], stage: Stage) -> list[Problem]:
@@ -44,8 +44,8 @@ def find_missing_linked_files(facts: Sequence[Facts], stage: Stage) -> list[Prob
 
 def find_rollback_problems(facts: Sequence[Facts]) -> list[Problem]:
     """Return every problem that would make a rollback on these hosts fail; a rollback needs no linked file."""
-    found = [Problem(text, one.host) for one in facts for text in _rollback_problems(one)]
-    return [*_directory_conflicts(facts), *found]
+    found = [Problem(text, one.host) for one in facts for text in _find_rollback_problems(one)]
+    return [*_find_directory_conflicts(facts), *found]
 
 
 def find_undo_problems(facts: Sequence[Facts], release: str) -> list[Problem]:
@@ -57,7 +57,7 @@ def find_undo_problems(facts: Sequence[Facts], release: str) -> list[Problem]:
     ]
 
 
-def _directory_conflicts(facts: Sequence[Facts]) -> list[Problem]:
+def _find_directory_conflicts(facts: Sequence[Facts]) -> list[Problem]:
     paths = {one.host: one.layout.deploy_to for one in facts}
     return find_directory_conflicts({one.host: one.directory_id for one in facts}, paths)
 
@@ -66,7 +66,7 @@ def _is_uncreatable(facts: Facts) -> bool:
     return facts.layout.deploy_to in facts.uncreated_dirs and not facts.exists
 
 
-def setup_command(stage: Stage) -> str:
+def make_setup_command(stage: Stage) -> str:
     """Return the command that uploads the linked files of a stage that are missing."""
     return f"doit setup:{stage.name}"
 
@@ -74,7 +74,7 @@ def setup_command(stage: Stage) -> str:
 def _missing_file(facts: Facts, stage: Stage, host: HostConfig, path: str) -> Problem:
     shared = facts.layout.shared
     copy = shlex.join(_copy_command(host, path, f"{shared}/{path}"))
-    remedy = setup_command(stage) if path in stage.linked_sources else copy
+    remedy = make_setup_command(stage) if path in stage.linked_sources else copy
     return Problem(f"linked file {make_printable(path)} does not exist in {shared}", host.name, remedy)
 
 
@@ -97,14 +97,14 @@ def _deploy_problems(facts: Facts, sent_kib: int) -> list[str]:
     if facts.is_read_only:
         return [_describe_read_only(facts)]
     return [
-        *(_full_disk_problems(facts) or _find_lack_of_space(facts, sent_kib)),
-        *_common_problems(facts, WRITTEN_BY_DEPLOYS),
+        *(_find_full_disk_problems(facts) or _find_lack_of_space(facts, sent_kib)),
+        *_find_common_problems(facts, WRITTEN_BY_DEPLOYS),
         *facts.shared_problems,
         *(f"{make_printable(path)} could not be created" for path in facts.uncreated_dirs),
     ]
 
 
-def _full_disk_problems(facts: Facts) -> list[str]:
+def _find_full_disk_problems(facts: Facts) -> list[str]:
     rooms = (("space", facts.disk), ("inode", facts.inodes))
     place = facts.layout.deploy_to
     return [f"no {what} is left in {place}" for what, room in rooms if room is not None and not room.free]
@@ -129,19 +129,23 @@ def _describe_read_only(facts: Facts) -> str:
     return f"{facts.layout.deploy_to} is on a read-only file system"
 
 
-def _rollback_problems(facts: Facts) -> list[str]:
+def _find_rollback_problems(facts: Facts) -> list[str]:
     paths = facts.layout
     if facts.is_read_only:
         return [_describe_read_only(facts)]
     absent = f"{paths.deploy_to} does not exist, or {facts.user} cannot enter it"
     return [
         *([] if facts.exists else [absent]),
-        *([] if facts.has_reserve else [f"{text}; {_how_to_make_room(facts)}" for text in _full_disk_problems(facts)]),
-        *_common_problems(facts, WRITTEN),
+        *(
+            []
+            if facts.has_reserve
+            else [f"{text}; {_how_to_make_room(facts)}" for text in _find_full_disk_problems(facts)]
+        ),
+        *_find_common_problems(facts, WRITTEN),
     ]
 
 
-def _common_problems(facts: Facts, written: Iterable[str]) -> list[str]:
+def _find_common_problems(facts: Facts, written: Iterable[str]) -> list[str]:
     paths = facts.layout
     found = [f"{tool} is not installed" for tool in facts.missing_tools]
     if facts.out_of_bounds:

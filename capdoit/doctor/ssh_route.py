@@ -50,9 +50,9 @@ def find_ssh_route(config: HostConfig) -> SshRoute:
         HostError: ssh refuses its configuration, or does not answer.
     """
     settings = read_ssh_settings(config)
-    names, files = host_key_names(settings), known_hosts_files(settings)
+    names, files = list_host_key_names(settings), find_known_hosts_files(settings)
     found = [_look_up_key(config.name, name, file) for name in names for file in files]
-    return make_ssh_route(config.name, settings, host_key_state(found))
+    return make_ssh_route(config.name, settings, find_host_key_state(found))
 
 
 def make_ssh_route(host: str, settings: Mapping[str, str], key: str) -> SshRoute:
@@ -73,12 +73,12 @@ def make_ssh_route(host: str, settings: Mapping[str, str], key: str) -> SshRoute
         strict=STRICT.get(strict, strict),
         forwards_agent=settings.get("forwardagent", "no") != "no",
         key=key,
-        key_names=tuple(host_key_names(settings)),
-        key_files=tuple(known_hosts_files(settings)),
+        key_names=tuple(list_host_key_names(settings)),
+        key_files=tuple(find_known_hosts_files(settings)),
     )
 
 
-def host_key_names(settings: Mapping[str, str]) -> list[str]:
+def list_host_key_names(settings: Mapping[str, str]) -> list[str]:
     """Return the names of a host key. ssh tries a name without the port if the name with it is not there."""
     if alias := text_setting(settings, "hostkeyalias"):
         return [alias]
@@ -86,13 +86,13 @@ def host_key_names(settings: Mapping[str, str]) -> list[str]:
     return [host] if port == STANDARD_PORT else [f"[{host}]:{port}", host]
 
 
-def known_hosts_files(settings: Mapping[str, str]) -> list[str]:
+def find_known_hosts_files(settings: Mapping[str, str]) -> list[str]:
     """Return the files with known host keys."""
     files = f"{text_setting(settings, 'userknownhostsfile')} {text_setting(settings, 'globalknownhostsfile')}".split()
     return [file for file in files if file != "/dev/null"]
 
 
-def host_key_state(found: Iterable[str]) -> str:
+def find_host_key_state(found: Iterable[str]) -> str:
     """Return the state of a host key.
 
     Args:

@@ -71,7 +71,9 @@ def _ask_hosts(context: FlowContext) -> tuple[list[Outcome[Facts]], list[Outcome
     room = fleet.each(_check_room, reached, stop_on_failure=False)
     check_source = partial(transfer_of(stage).check_host, stage, context.request.branch)
     source = fleet.each(check_source, reached, stop_on_failure=False)
-    answered = fleet.each(lambda connection: connection.host.test("true"), _hook_hosts(context), stop_on_failure=False)
+    answered = fleet.each(
+        lambda connection: connection.host.test("true"), _choose_hook_hosts(context), stop_on_failure=False
+    )
     return surveyed, [*locks, *room, *source, *answered]
 
 
@@ -99,7 +101,7 @@ def _check_room(connection: Connection) -> None:
         raise HostError(connection.name, room.shortage)
 
 
-def _hook_hosts(context: FlowContext) -> list[Connection]:
+def _choose_hook_hosts(context: FlowContext) -> list[Connection]:
     """Return the hosts that get no code and on which hooks are called."""
     hosts = context.fleet.connections
     called = {host for hook in context.request.declared.hooks for host in hook.choose_connections(hosts)}

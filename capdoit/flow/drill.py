@@ -23,8 +23,8 @@ from capdoit.events import (
     RehearsalFailed,
     ShadowLeftBehind,
 )
-from capdoit.flow.drill_shadow import check_target, fill_shadow, remove_shadow, shadow_stage, verify_archives
-from capdoit.flow.hook_calls import hook_hosts
+from capdoit.flow.drill_shadow import check_target, fill_shadow, make_shadow_stage, remove_shadow, verify_archives
+from capdoit.flow.hook_calls import choose_hook_hosts
 from capdoit.flow.interruptible import Interruptible, Part
 from capdoit.flow.preparation import open_context
 from capdoit.flow.runner import FlowRunner
@@ -103,7 +103,7 @@ class Drill(Interruptible):
     def _make_inner(self, context: FlowContext) -> FlowRunner:
         variables = replace(self._variables, wait=0, typed_names=frozenset())
         selected, connections = context.request.stage, context.fleet.connections
-        rehearsal = replace(self._rehearsal, stage=shadow_stage(self._rehearsal.stage, selected, connections))
+        rehearsal = replace(self._rehearsal, stage=make_shadow_stage(self._rehearsal.stage, selected, connections))
         return FlowRunner(rehearsal, variables, self._events, is_drill=True)
 
     def _perform(self, context: FlowContext, inner: FlowRunner, task: FlowTask) -> None:
@@ -200,7 +200,7 @@ class Drill(Interruptible):
         """Report each hook that a rollback would call and this drill did not; return their number."""
         hooks = self._rehearsed_hooks
         tasks = [task for task in self._definition.tasks if task.hook and task.hook not in hooks]
-        skipped = [task for task in tasks if task.hook and hook_hosts(context, task.hook)]
+        skipped = [task for task in tasks if task.hook and choose_hook_hosts(context, task.hook)]
         for task in skipped:
             assert task.hook is not None  # noqa: S101 - each of them has one
             reason = "skip= names it" if task.name in self._variables.skip else "it is not declared with drill=True"

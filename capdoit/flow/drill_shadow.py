@@ -23,7 +23,7 @@ from capdoit.steps.finishing_rollback import release_to_archive
 END_TIMEOUT_SECONDS = 60
 
 
-def shadow_stage(stage: Stage, selected: Stage, connections: Iterable[Connection]) -> Stage:
+def make_shadow_stage(stage: Stage, selected: Stage, connections: Iterable[Connection]) -> Stage:
     """Return the stage with the shadow as the deploy_to of each host, in its environment, too.
 
     deploy.yml is not read again for it, because that would bring the real deploy_to back.

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from capdoit.errors import NotReady
 from capdoit.events import DryRunFinished, StepPlanned
-from capdoit.flow.hook_calls import hook_hosts
+from capdoit.flow.hook_calls import choose_hook_hosts
 from capdoit.hooks.hook import Hook
 from capdoit.hosts.connection import Connection
 from capdoit.operations.pending_commits import find_gaps
@@ -31,7 +31,7 @@ from capdoit.state.plan_file import (
     save_plan,
     saved_variables,
 )
-from capdoit.steps.finishing import releases_to_remove
+from capdoit.steps.finishing import choose_releases_to_remove
 from capdoit.steps.finishing_rollback import release_to_archive
 from capdoit.text import group_names, join_names, shorten_revision
 from capdoit.transfers import transfer_of
@@ -43,7 +43,7 @@ OMITTED = "# … as above …\n"
 def plan_step(context: FlowContext, step: str) -> None:
     """Report the scripts of a step that was just recorded, if the operator wants to see scripts."""
     if context.request.variables.dry_run == "scripts":
-        context.emit(StepPlanned(step, tuple(_script_lines(_recorded_scripts(context), step))))
+        context.emit(StepPlanned(step, tuple(_render_scripts(_list_recorded_scripts(context), step))))
 
 
 def finish_dry_run(context: FlowContext, definition: FlowDefinition) -> Sequence[str]:
@@ -75,18 +75,18 @@ def make_plan(context: FlowContext, definition: FlowDefinition) -> PlanFile:
         facts={name: fingerprint(facts) for name, facts in context.progress.facts.items()},
         last_entries=find_last_entries([*context.progress.facts.values()]),
         digests=digest_flow(definition, request),
-        scripts=_recorded_scripts(context),
+        scripts=_list_recorded_scripts(context),
     )
 
 
-def _recorded_scripts(context: FlowContext) -> list[RecordedScript]:
+def _list_recorded_scripts(context: FlowContext) -> list[RecordedScript]:
     return context.executor.scripts if isinstance(context.executor, Recorder) else []
 
 
 # -- scripts
 
 
-def _script_lines(recorded: list[RecordedScript], step: str) -> Iterator[str]:
+def _render_scripts(recorded: list[RecordedScript], step: str) -> Iterator[str]:
     """Yield the scripts of a step as lines; hosts with equal scripts share a heading, and a library is shown once."""
     libraries = library_texts()
     earlier = [script.body for script in recorded if script.step != step]
@@ -181,7 +181,7 @@ def _plan_task(context: FlowContext, task: FlowTask) -> PlannedTask:
 
 
 def _describe_call(context: FlowContext, hook: Hook) -> dict[str, str]:
-    hosts = hook_hosts(context, hook)
+    hosts = choose_hook_hosts(context, hook)
     if not hosts:
         return {"no host": ""}
     reverts = f"reverts {join_names(context.decision.reverts[hook.recipe])}" if hook.reverts else ""
@@ -235,7 +235,7 @@ def _publishing(context: FlowContext, host: Connection) -> str:
 
 
 def _finishing(context: FlowContext, host: Connection) -> str:
-    return f"deletes {join_names(releases_to_remove(context, host.name)) or 'nothing'}"
+    return f"deletes {join_names(choose_releases_to_remove(context, host.name)) or 'nothing'}"
 
 
 def _finishing_rollback(context: FlowContext, host: Connection) -> str:

@@ -75,7 +75,7 @@ def report_failure(context: FlowContext, title: str, error: BaseException, state
         command=command_line(context),
         release=context.decision.release,
         is_published=progress.is_published,
-        doubtful=_hosts_in_doubt(context, states),
+        doubtful=_find_hosts_in_doubt(context, states),
         left_live=tuple(state.host for state in states if _is_left_live(context, state)),
         live_before=_common_release_before(context),
         changed=tuple(state.host for state in states if _is_changed_by_others(context, state)),
@@ -83,10 +83,10 @@ def report_failure(context: FlowContext, title: str, error: BaseException, state
         is_automatic_rollback=bool(request.undone_release),
         reverted=progress.reverted,
         reverting=progress.reverting,
-        not_done=_tasks_not_done(context),
+        not_done=_find_tasks_not_done(context),
         failed_hook=_failed_hook(context),
         way_back=find_undo_target(context),
-        reachable=_reachable_hosts(context, error),
+        reachable=_find_reachable_hosts(context, error),
         warnings=progress.all_warnings,
         is_flip_undone=progress.is_flip_undone,
     )
@@ -197,7 +197,7 @@ def _with_room(context: FlowContext, error: BaseException, state: HostState) -> 
     return replace(state, note="; ".join(filter(None, (state.note, room))))
 
 
-def _hosts_in_doubt(context: FlowContext, states: Iterable[HostState]) -> tuple[str, ...]:
+def _find_hosts_in_doubt(context: FlowContext, states: Iterable[HostState]) -> tuple[str, ...]:
     """Return the hosts that may or may not keep their flip."""
     is_published, release_on = context.progress.is_published, context.decision.release_on
     known = (state for state in states if state.is_known)
@@ -232,7 +232,7 @@ def _is_undo_obsolete(context: FlowContext) -> bool:
     return bool(undone) and not progress.is_published and bool(find_undo_problems([*progress.facts.values()], undone))
 
 
-def _tasks_not_done(context: FlowContext) -> tuple[str, ...]:
+def _find_tasks_not_done(context: FlowContext) -> tuple[str, ...]:
     progress = context.progress
     seen = {*progress.done, progress.failed_in, *EMPTY_POINTS}
     return tuple(name for name in context.request.task_names if name not in seen)
@@ -245,7 +245,7 @@ def _failed_hook(context: FlowContext) -> str:
     return progress.failed_in if progress.failed_in in hooks else ""
 
 
-def _reachable_hosts(context: FlowContext, error: BaseException) -> tuple[str, ...]:
+def _find_reachable_hosts(context: FlowContext, error: BaseException) -> tuple[str, ...]:
     """Return the reachable hosts, if unreachable hosts are the only trouble and the operator selected no hosts."""
     failed = error.failed if isinstance(error, HostsFailed) else []
     unreachable = {o.host for o in failed if isinstance(o.error, Unreachable) and o.error.may_be_down}

@@ -11,10 +11,10 @@ from capdoit.hooks.context import Failure
 from capdoit.hooks.hook import Hook
 from capdoit.hosts.connection import Connection
 from capdoit.hosts.host import Host
-from capdoit.operations.hook_environment import host_argument, last_host_argument
+from capdoit.operations.hook_environment import make_host_argument, make_last_host_argument
 from capdoit.sequence import FlowTask
 from capdoit.state.context import FlowContext
-from capdoit.state.hook_arguments import flow_argument, live_release_argument, release_argument
+from capdoit.state.hook_arguments import make_flow_argument, make_release_argument, release_argument
 from capdoit.text import get_first_line, join_names, make_printable
 
 
@@ -24,7 +24,7 @@ def call_hook(context: FlowContext, hook: Hook) -> None:
     Raises:
         HostsFailed: it failed on at least one host.
     """
-    connections = hook_hosts(context, hook)
+    connections = choose_hook_hosts(context, hook)
     if _lacks_options(context, hook):
         return
     if not connections:
@@ -91,8 +91,10 @@ def prepare_host(context: FlowContext, hook: Hook, connection: Connection) -> Ho
         return connection.host
     target = release_argument(context, connection)
     if not hook.reverts:
-        return host_argument(context, connection, target)
-    return host_argument(context, connection, live_release_argument(context, connection)).with_env({}, release=target)
+        return make_host_argument(context, connection, target)
+    return make_host_argument(context, connection, make_release_argument(context, connection)).with_env(
+        {}, release=target
+    )
 
 
 def call_function(
@@ -111,14 +113,14 @@ def call_function(
         hook.call(
             **({"hosts": hosts} if hook.runs_once else {"host": hosts[0]}),
             release=release_argument(context, connection),
-            flow=flow_argument(context),
+            flow=make_flow_argument(context),
             options=hook.options,
             unknown=context.decision.reverts.get(hook.recipe, ()),
             **more,
         )
 
 
-def hook_hosts(context: FlowContext, hook: Hook) -> list[Connection]:
+def choose_hook_hosts(context: FlowContext, hook: Hook) -> list[Connection]:
     """Return the hosts that a hook is called on; none for a hook that reverts when there is nothing to revert."""
     has_nothing_to_do = hook.reverts and not context.decision.reverts.get(hook.recipe)
     return [] if has_nothing_to_do else hook.choose_connections(context.fleet.connections)
@@ -126,7 +128,7 @@ def hook_hosts(context: FlowContext, hook: Hook) -> list[Connection]:
 
 def plan_hook(context: FlowContext, hook: Hook) -> None:
     """Report, in a dry run, the call of a hook."""
-    hosts = tuple(connection.name for connection in hook_hosts(context, hook))
+    hosts = tuple(connection.name for connection in choose_hook_hosts(context, hook))
     context.emit(HookPlanned(hook.name, hook.location, hosts, hook.runs_once))
 
 
@@ -136,7 +138,12 @@ def call_failed_hooks(context: FlowContext, error: BaseException, is_stopped: bo
     If the flow was stopped as requested, only those with the argument ``stopped`` are called.
     """
     failure = _failure_argument(context, error)
-    values = {"failure": failure, "hosts": list(failure.hosts), "flow": flow_argument(context), "stopped": is_stopped}
+    values = {
+        "failure": failure,
+        "hosts": list(failure.hosts),
+        "flow": make_flow_argument(context),
+        "stopped": is_stopped,
+    }
     for hook in context.request.declared.failed:
         if (is_stopped and "stopped" not in hook.arguments) or _lacks_options(context, hook):
             continue
@@ -188,7 +195,7 @@ def _report_not_called(context: FlowContext, hook: Hook) -> None:
 def _failure_argument(context: FlowContext, error: BaseException) -> Failure:
     request, progress = context.request, context.progress
     failed = _failed_hosts(error, context.fleet.connections)
-    find_host = partial(last_host_argument, context)
+    find_host = partial(make_last_host_argument, context)
     return Failure(
         flow=request.flow,
         stage=request.stage.name,

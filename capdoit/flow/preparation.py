@@ -15,7 +15,7 @@ from capdoit.event_bus import EventBus
 from capdoit.events import FlowStarted, SecretsNotMasked
 from capdoit.hooks.code_words import find_words
 from capdoit.hooks.hook import Hook, check_hook_roles
-from capdoit.hooks.options import secrets_in_options
+from capdoit.hooks.options import find_secrets_in_options
 from capdoit.hooks.todo import describe_todos
 from capdoit.operations.connections import (
     ask_operator,
@@ -251,7 +251,7 @@ def _reveal_secrets_of_hooks(definition: FlowDefinition, request: FlowRequest, e
         ConfigError: a secret of default_env cannot be had; names the hooks whose commands would lack it.
     """
     hooks = [*_hooks_of_rollback(definition, request)]
-    for secret in (one for hook in (*hooks, *request.declared.failed) for one in secrets_in_options(hook.options)):
+    for secret in (one for hook in (*hooks, *request.declared.failed) for one in find_secrets_in_options(hook.options)):
         with suppress(ConfigError):
             reveal_secrets([secret], events)
     for host in request.stage.hosts:

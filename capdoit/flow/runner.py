@@ -207,7 +207,7 @@ class FlowRunner(Interruptible):
             context.emit(StepSkipped(task.name))
         else:
             context.emit(StepStarted(task.name, bool(task.hook)))
-            context.fleet.set_deadlines(*_deadlines(task, context))
+            context.fleet.set_deadlines(*_list_deadlines(task, context))
             restore_unconfirmed(context)
             self._work(task, context)
             self._raise_if_interrupted()
@@ -275,7 +275,7 @@ class FlowRunner(Interruptible):
         return report
 
 
-def _deadlines(task: FlowTask, context: FlowContext) -> list[Deadline]:
+def _list_deadlines(task: FlowTask, context: FlowContext) -> list[Deadline]:
     """Return the deadlines of a task; `finished` has none, since the journal must always name the live release."""
     found = context.deadlines if task.name != "finished" else []
     return [*found, *(task.hook.start_deadlines() if task.hook else ())]

@@ -8,7 +8,7 @@ from contextlib import closing
 from functools import partial
 
 from capdoit.config.variables import Variables
-from capdoit.decisions.readiness import find_missing_linked_files, setup_command
+from capdoit.decisions.readiness import find_missing_linked_files, make_setup_command
 from capdoit.errors import ConfigError, Interrupted, NotReady, Problem, SetupFailed
 from capdoit.event_bus import EventBus
 from capdoit.events import LinkedFileDiffers, LinkedFileUploaded, SetupAborted, SetupFinished, SetupStarted
@@ -127,7 +127,7 @@ def _refuse_other_problems(context: FlowContext) -> list[Problem]:
     certain, _ = find_certain_problems(context, facts)
     if others := [problem for problem in certain if problem not in lacking]:
         raise NotReady(*others)
-    return [problem for problem in certain if problem.remedy != setup_command(stage)]
+    return [problem for problem in certain if problem.remedy != make_setup_command(stage)]
 
 
 def _refuse_obstacles(states: States, overwrite: bool) -> None:
@@ -182,7 +182,7 @@ def _report_differences(context: FlowContext, kept: States) -> None:
     for state, names in _hosts_by_state(kept).items():
         source = state.source
         asked = [connection for connection in context.fleet.release_connections if connection.name in names]
-        found = context.fleet.all(partial(_differences, state), asked)
+        found = context.fleet.all(partial(_compare_linked_file, state), asked)
         for lines in dict.fromkeys(found.values()):
             alike = tuple(host for host, own in found.items() if own == lines)
             context.emit(LinkedFileDiffers(make_printable(source.path), _name(source), alike, lines, command))
@@ -196,7 +196,7 @@ def _hosts_by_state(states: States) -> dict[LinkedFileState, tuple[str, ...]]:
     return hosts
 
 
-def _differences(state: LinkedFileState, connection: Connection) -> tuple[str, ...]:
+def _compare_linked_file(state: LinkedFileState, connection: Connection) -> tuple[str, ...]:
     modes = [state.mode_difference] if state.mode_difference else []
     if state.has_content:
         return tuple(modes)

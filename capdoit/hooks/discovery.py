@@ -139,7 +139,7 @@ def recipe_names(project: Path) -> list[str]:
     return sorted({*(path.stem for path in files), *(point.name for point in points)})
 
 
-def bundled_recipes() -> list[FoundRecipe]:
+def find_bundled_recipes() -> list[FoundRecipe]:
     """Return the recipes that come with capdoit, sorted by name."""
     found = (_find_bundled(path.stem) for path in sorted(_modules(_bundled_folder())))
     return [recipe for recipe in found if recipe]

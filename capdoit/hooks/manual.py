@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import json
 
-from capdoit.hooks.discovery import FoundRecipe, bundled_recipes
+from capdoit.hooks.discovery import FoundRecipe, find_bundled_recipes
 from capdoit.hooks.hook import Hook
 from capdoit.hooks.on_demand import OnDemandTask
 from capdoit.hooks.options import describe_options
@@ -19,7 +19,7 @@ def recipe_summary(found: FoundRecipe) -> str:
     return (inspect.getdoc(found.module) or "").partition("\n")[0]
 
 
-def recipe_manual(found: FoundRecipe) -> str:
+def render_recipe_manual(found: FoundRecipe) -> str:
     """Return the manual that `doit cap recipes NAME` prints.
 
     Raises:
@@ -32,9 +32,11 @@ def recipe_manual(found: FoundRecipe) -> str:
     return "\n\n".join(filter(None, parts))
 
 
-def bundled_manuals() -> str:
+def render_bundled_manuals() -> str:
     """Return the manuals of all bundled recipes, as docs/recipes.md contains them."""
-    return "".join(f"\n### {found.name}\n\n```text\n{recipe_manual(found)}\n```\n" for found in bundled_recipes())
+    return "".join(
+        f"\n### {found.name}\n\n```text\n{render_recipe_manual(found)}\n```\n" for found in find_bundled_recipes()
+    )
 
 
 def _options(recipe: Recipe) -> str:

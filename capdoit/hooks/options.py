@@ -104,9 +104,9 @@ def read_options(options: type | None, use: RecipeUse, file: str, roles: set[str
     written = {name: value for name, value in use.options.items() if name in fields}
     values = {name: _to_python(value, hints[name], fields[name]) for name, value in written.items()}
     mistakes = [
-        *_unknown_options(use, file, fields),
+        *_find_unknown_options(use, file, fields),
         *(f"{use.places[n]}: {wrong}" for n, value in values.items() for wrong in _mistakes(n, value, hints[n], roles)),
-        *_missing_options(use, fields, hints),
+        *_find_missing_options(use, fields, hints),
     ]
     if mistakes:
         raise RecipeError(*mistakes)
@@ -133,7 +133,7 @@ def check_options_class(options: object, place: str) -> None:
             raise RecipeError(f"{place}: option {name} has a type that deploy.yml cannot express; possible are {known}")
 
 
-def secrets_in_options(options: object) -> list[Secret]:
+def find_secrets_in_options(options: object) -> list[Secret]:
     """Return the secrets among the options of a recipe."""
     return [value for value in vars(options).values() if isinstance(value, Secret)] if options else []
 
@@ -177,7 +177,7 @@ def find_type(hint: Any) -> OptionType:
     return TYPES.get(hint, INEXPRESSIBLE)
 
 
-def _unknown_options(use: RecipeUse, file: str, known: Mapping[str, object]) -> list[str]:
+def _find_unknown_options(use: RecipeUse, file: str, known: Mapping[str, object]) -> list[str]:
     return [
         f"{use.places[name]}: recipe {use.name} ({file}) has no option {name}{suggest_name(name, known)}"
         for name in use.options
@@ -185,7 +185,7 @@ def _unknown_options(use: RecipeUse, file: str, known: Mapping[str, object]) -> 
     ]
 
 
-def _missing_options(
+def _find_missing_options(
     use: RecipeUse, fields: Mapping[str, dataclasses.Field[Any]], hints: Mapping[str, Any]
 ) -> list[str]:
     return [

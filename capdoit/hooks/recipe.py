@@ -12,7 +12,7 @@ from capdoit.config.recipe_uses import RecipeUse
 from capdoit.errors import ConfigError, RecipeError
 from capdoit.hooks.declarations import Function, HookRegistry, check_arguments, check_decorator_call
 from capdoit.hooks.hook import Declarations, Hook, Roles, RollbackCheck, role_tuple
-from capdoit.hooks.options import find_pending_options, read_options, run_recipe_code, secrets_in_options
+from capdoit.hooks.options import find_pending_options, find_secrets_in_options, read_options, run_recipe_code
 from capdoit.layout import is_inside
 from capdoit.text import join_names
 
@@ -151,7 +151,7 @@ class Recipe(HookRegistry):
             rollback_checks=(RollbackCheck(self.recipe, **rollback_hooks),) if rollback_hooks else (),
             linked_dirs=self._checked_linked_dirs(options),
             variables=self.variables,
-            secrets=tuple(secrets_in_options(options)),
+            secrets=tuple(find_secrets_in_options(options)),
             versions={self.recipe: origin},
         )
 

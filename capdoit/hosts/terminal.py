@@ -100,7 +100,7 @@ def _offered(connection: Connection, script: Script) -> Iterator[str]:
     values = {"folder": folder, "terminal_script": script.frame()}
     offer = connection.checked(Request(render("open a terminal", "hosts/terminal_offer", values), capture=True)).text
     try:
-        yield f"exec {_becoming(connection.config)}sh -c {words([_reading_line(folder)])}"
+        yield f"exec {_make_become_command(connection.config)}sh -c {words([_make_reading_line(folder)])}"
     finally:
         with suppress(HostError):  # a session that ends takes its offer back
             if connection.is_alive:
@@ -108,11 +108,11 @@ def _offered(connection: Connection, script: Script) -> Iterator[str]:
                 connection.ask([Request(withdraw)])
 
 
-def _reading_line(folder: str) -> str:
+def _make_reading_line(folder: str) -> str:
     return f'eval "$(cat {folder}/script)"'
 
 
-def _becoming(config: HostConfig) -> str:
+def _make_become_command(config: HostConfig) -> str:
     """Return the words before a command that must run as another user; sudo asks for a password on the terminal."""
     return f"sudo -H -u {config.become} -- " if config.become else ""
 

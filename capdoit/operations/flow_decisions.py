@@ -16,7 +16,7 @@ from capdoit.operations.guards import call_guards
 from capdoit.operations.hook_tools import find_missing_tools, list_certain_absences
 from capdoit.records.history import find_subject
 from capdoit.state.context import FlowContext
-from capdoit.state.plan_file import changed_decisions, changed_hosts
+from capdoit.state.plan_file import find_changed_decisions, find_changed_hosts
 from capdoit.transfers import transfer_of
 
 
@@ -104,7 +104,7 @@ def refuse_changed_hosts(context: FlowContext) -> None:
     """
     facts = [*context.progress.facts.values()]
     if plan := context.request.plan:
-        _refuse_outdated(context, changed_hosts(plan, facts, datetime.now(timezone.utc)))
+        _refuse_outdated(context, find_changed_hosts(plan, facts, datetime.now(timezone.utc)))
 
 
 def refuse_changed_target(context: FlowContext) -> None:
@@ -115,7 +115,7 @@ def refuse_changed_target(context: FlowContext) -> None:
     """
     decision = context.decision
     if plan := context.request.plan:
-        _refuse_outdated(context, changed_decisions(plan, decision.release, decision.reverts))
+        _refuse_outdated(context, find_changed_decisions(plan, decision.release, decision.reverts))
 
 
 def _refuse_outdated(context: FlowContext, differences: Sequence[str]) -> None:

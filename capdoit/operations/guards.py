@@ -13,10 +13,10 @@ from capdoit.hooks.context import Release
 from capdoit.hooks.hook import Hook, RollbackCheck
 from capdoit.hosts.connection import Connection
 from capdoit.hosts.request import Request
-from capdoit.operations.hook_environment import host_argument
+from capdoit.operations.hook_environment import make_host_argument
 from capdoit.records.journal import Note
 from capdoit.state.context import FlowContext
-from capdoit.state.hook_arguments import flow_argument, live_release_argument, release_argument
+from capdoit.state.hook_arguments import make_flow_argument, make_release_argument, release_argument
 from capdoit.text import join_names, make_printable
 
 LOOK_TIMEOUT_SECONDS = 20.0  # of a probe after a failure
@@ -64,7 +64,7 @@ def find_reverted(context: FlowContext) -> None:
         if connection and check.probe and {*context.decision.reverts.get(check.recipe, ())} == {*reverting}:
             probe = replace(check.probe, timeout_seconds=LOOK_TIMEOUT_SECONDS)
             with suppress(CapdoitError):
-                now = _call(context, connection, probe, live_release_argument(context, connection))
+                now = _call(context, connection, probe, make_release_argument(context, connection))
                 context.emit(RevertFinished(tuple(name for name in reverting if name not in now)))
 
 
@@ -113,7 +113,7 @@ def _is_lost(outcome: Outcome[Any]) -> bool:
 
 
 def _names_unknown_to_target(context: FlowContext, connection: Connection, check: RollbackCheck) -> tuple[str, ...]:
-    now = _call(context, connection, check.probe, live_release_argument(context, connection)) if check.probe else ()
+    now = _call(context, connection, check.probe, make_release_argument(context, connection)) if check.probe else ()
     recorded = _recorded_names(context, check) if check.probe else None
     if check.guard:
         target = release_argument(context, connection)
@@ -159,14 +159,14 @@ def _call(context: FlowContext, connection: Connection, hook: Hook, release: Rel
     values: Mapping[str, Any] = {
         "release": release,
         "options": hook.options,
-        "flow": flow_argument(context),
+        "flow": make_flow_argument(context),
         **more,
     }
 
     def call(asked: Connection) -> tuple[str, ...]:
         try:
             with context.mask_errors(), asked.more_deadlines(*hook.start_deadlines()):
-                host = host_argument(context, asked, release)
+                host = make_host_argument(context, asked, release)
                 return _as_names(hook, hook.call(host=host, **values))
         except HostError as error:
             if error.status is None:

@@ -13,13 +13,13 @@ from capdoit.hosts.connection import Connection
 from capdoit.hosts.host import Host
 from capdoit.script import NAME
 from capdoit.state.context import FlowContext
-from capdoit.state.hook_arguments import flow_argument
+from capdoit.state.hook_arguments import make_flow_argument
 from capdoit.text import cut, make_printable
 
 LONGEST_NAME = 40  # characters of a wrong name in a message
 
 
-def host_argument(context: FlowContext, connection: Connection, release: Release) -> Host:
+def make_host_argument(context: FlowContext, connection: Connection, release: Release) -> Host:
     """Return the host as a hook gets it together with a release.
 
     The functions that name environment variables are called once for each release of a host.
@@ -34,10 +34,10 @@ def host_argument(context: FlowContext, connection: Connection, release: Release
         variables = _ask(context, connection, release, functions)
         context.emit(EnvironmentFound(*key, variables))
     variables = context.progress.environments.get(key, {})
-    return connection.host.with_env(variables, release=release, flow=flow_argument(context))
+    return connection.host.with_env(variables, release=release, flow=make_flow_argument(context))
 
 
-def last_host_argument(context: FlowContext, connection: Connection) -> Host:
+def make_last_host_argument(context: FlowContext, connection: Connection) -> Host:
     """Return the host with the environment variables that were found last: a hook on failure asks for none."""
     found = [variables for (host, _), variables in context.progress.environments.items() if host == connection.name]
     return connection.host.with_env(found[-1] if found else {})
@@ -62,7 +62,7 @@ def _ask(context: FlowContext, connection: Connection, release: Release, functio
             answer = hook.call(
                 host=connection.host.with_env(variables),
                 release=release,
-                flow=flow_argument(context),
+                flow=make_flow_argument(context),
                 options=hook.options,
             )
             variables |= _check_variables(hook, answer)

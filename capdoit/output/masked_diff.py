@@ -62,7 +62,7 @@ def describe_differences(old: bytes, new: bytes) -> list[str]:
         before, after = (_mask_lines(content.decode()) for content in _without_common_end(old, new))
     except UnicodeDecodeError:
         return ["it is not a text file"]
-    lines = [*_differences(before, after)]
+    lines = [*_list_differences(before, after)]
     more = [f"… and {len(lines) - MOST_LINES} more lines"] if len(lines) > MOST_LINES else []
     return [*lines[:MOST_LINES], *more]
 
@@ -72,7 +72,7 @@ def _without_common_end(old: bytes, new: bytes) -> tuple[bytes, bytes]:
     return (old[:-1], new[:-1]) if old[-1:] == new[-1:] == b"\n" else (old, new)
 
 
-def _differences(before: Sequence[MaskedLine], after: Sequence[MaskedLine]) -> Iterator[str]:
+def _list_differences(before: Sequence[MaskedLine], after: Sequence[MaskedLine]) -> Iterator[str]:
     matcher = SequenceMatcher(None, [line.raw for line in before], [line.raw for line in after], autojunk=False)
     for group in matcher.get_grouped_opcodes(CONTEXT_LINES):
         yield f"@@ -{_range(group[0][1], group[-1][2])} +{_range(group[0][3], group[-1][4])} @@"

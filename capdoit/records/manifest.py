@@ -189,27 +189,27 @@ def _find_readable_change(path: str, was: Properties, now: Properties) -> Change
         return Change("added", format_path(path))
     if was and not now and set(was) != {"sha256"}:
         return Change("missing", format_path(path))
-    details = [*_stat_changes(was, now), *_target_changes(was, now), *_content_changes(was, now)]
+    details = [*_find_stat_changes(was, now), *_find_target_changes(was, now), *_find_content_changes(was, now)]
     return Change("changed", format_path(path), tuple(details)) if details else None
 
 
-def _stat_changes(was: Properties, now: Properties) -> list[str]:
-    if _file_type(was) != _file_type(now):
-        return [f"was a {_file_type(was)}, is a {_file_type(now)}"]
+def _find_stat_changes(was: Properties, now: Properties) -> list[str]:
+    if _find_file_type(was) != _find_file_type(now):
+        return [f"was a {_find_file_type(was)}, is a {_find_file_type(now)}"]
     if "stat" not in was or "stat" not in now:
         return []
     before, after = _mode_and_size(was["stat"]), _mode_and_size(now["stat"])
     return [f"{what} {a} -> {b}" for what, a, b in zip(("mode", "size"), before, after, strict=True) if a != b]
 
 
-def _target_changes(was: Properties, now: Properties) -> list[str]:
+def _find_target_changes(was: Properties, now: Properties) -> list[str]:
     both = "link" in was and "link" in now
     return [f"symlink {format_path(was['link'])} -> {format_path(now['link'])}"] if both else []
 
 
-def _content_changes(was: Properties, now: Properties) -> list[str]:
+def _find_content_changes(was: Properties, now: Properties) -> list[str]:
     # A file without a checksum could not be read when it was shipped.
-    if _file_type(was) != _file_type(now) or "sha256" not in was:
+    if _find_file_type(was) != _find_file_type(now) or "sha256" not in was:
         return []
     return ["contents" if "sha256" in now else CANNOT_BE_READ]
 
@@ -230,7 +230,7 @@ def _describe(properties: Properties) -> str:
         return "missing"
     mode, size = _mode_and_size(properties.get("stat", ""))
     size_text = f"{size} bytes" if size else ""
-    words = [_file_type(properties), mode, size_text, properties.get("sha256", "")[:12]]
+    words = [_find_file_type(properties), mode, size_text, properties.get("sha256", "")[:12]]
     return make_printable(" ".join(filter(None, words)))
 
 
@@ -246,7 +246,7 @@ def format_path(path: str) -> str:
     return make_printable(name.removeprefix(b"./"))
 
 
-def _file_type(properties: Properties) -> str:
+def _find_file_type(properties: Properties) -> str:
     if "link" in properties:
         return "symlink"
     return FILE_TYPES.get(stat.S_IFMT(_mode(properties["stat"])), "special file") if "stat" in properties else "file"

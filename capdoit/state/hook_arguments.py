@@ -17,14 +17,14 @@ def release_argument(context: FlowContext, connection: Connection) -> Release:
     return Release(name, path, decision.revision, previous, None if context.request.is_deploy else previous)
 
 
-def live_release_argument(context: FlowContext, connection: Connection) -> Release:
+def make_release_argument(context: FlowContext, connection: Connection) -> Release:
     """Return the live release: in a rollback, only its code knows everything that is there."""
     target = release_argument(context, connection)
     live = target.left or target.name
     return Release(live, target.beside(live), "", target.previous)
 
 
-def flow_argument(context: FlowContext) -> Flow:
+def make_flow_argument(context: FlowContext) -> Flow:
     """Return the flow as hooks see it."""
     request, decision = context.request, context.decision
     return Flow(

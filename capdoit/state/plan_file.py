@@ -200,7 +200,7 @@ def fingerprint(facts: Facts) -> dict[str, Any]:
 # -- differences
 
 
-def changed_decisions(plan: PlanFile, release: str, reverts: Mapping[str, Sequence[str]]) -> list[str]:
+def find_changed_decisions(plan: PlanFile, release: str, reverts: Mapping[str, Sequence[str]]) -> list[str]:
     """Return the differences between the planned rollback and a rollback now, a sentence each.
 
     Args:
@@ -218,7 +218,7 @@ def changed_decisions(plan: PlanFile, release: str, reverts: Mapping[str, Sequen
     return found
 
 
-def changed_hosts(plan: PlanFile, facts: Sequence[Facts], now: datetime) -> list[str]:
+def find_changed_hosts(plan: PlanFile, facts: Sequence[Facts], now: datetime) -> list[str]:
     """Return what happened on the hosts since a plan was made, if that matters to the plan, a sentence each.
 
     These are the flows that the hosts have recorded. Without such a flow, the changes were made by hand, and are named.

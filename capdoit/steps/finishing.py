@@ -16,14 +16,14 @@ def finishing(context: FlowContext) -> None:
     warn_of_failures(context, partial(_remove_releases, context))
 
 
-def releases_to_remove(context: FlowContext, host: str) -> list[str]:
+def choose_releases_to_remove(context: FlowContext, host: str) -> list[str]:
     """Return the releases that a host gives up after this deploy."""
     facts, keep = context.progress.facts, context.request.stage.keep_releases
     return choose_removals(facts[host], keep, context.decision.release, [*facts.values()])
 
 
 def _remove_releases(context: FlowContext, connection: Connection) -> None:
-    removals = releases_to_remove(context, connection.name)
+    removals = choose_releases_to_remove(context, connection.name)
     if removals or REMOVED in context.progress.facts[connection.name].scratch:
         answer = context.run(connection, "cleanup", "steps/finishing", {"removals": removals})
         warn_of_unremoved(context, connection, answer)

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from capdoit.layout import REMOVED, SCRATCH, is_release
-from capdoit.testing.processes import processes_in, wait_until
+from capdoit.testing.processes import find_processes_in, wait_until
 from capdoit.testing.project import HostUnderTest, Project
 
 SESSION_END_SECONDS = 5.0  # that a session may take to end after its flow
@@ -24,14 +24,14 @@ def find_violations(project: Project, may_be_empty: bool) -> list[str]:
     found: list[str] = []
     for name, settings in project.hosts.items():
         host = project.host(name)
-        violations = [*_leftovers(host)]
+        violations = [*_find_leftovers(host)]
         if not settings.get("no_release"):
-            violations += [*_wrong_releases(host), *_wrong_current(host, project, may_be_empty)]
+            violations += [*_find_wrong_releases(host), *_find_wrong_current(host, project, may_be_empty)]
         found += [f"{name}: {violation}" for violation in violations]
-    return found + _disagreement(project)
+    return found + _find_disagreement(project)
 
 
-def _wrong_current(host: HostUnderTest, project: Project, may_be_empty: bool) -> Iterator[str]:
+def _find_wrong_current(host: HostUnderTest, project: Project, may_be_empty: bool) -> Iterator[str]:
     link = host.deploy_to / "current"
     if not os.path.lexists(link):
         if not may_be_empty:
@@ -46,10 +46,10 @@ def _wrong_current(host: HostUnderTest, project: Project, may_be_empty: bool) ->
     elif not Path(release).is_dir():
         yield f"current points to {release}, which does not exist"
     else:
-        yield from _wrong_content(host, Path(release), project)
+        yield from _find_wrong_content(host, Path(release), project)
 
 
-def _wrong_content(host: HostUnderTest, release: Path, project: Project) -> Iterator[str]:
+def _find_wrong_content(host: HostUnderTest, release: Path, project: Project) -> Iterator[str]:
     if not (release / "REVISION").is_file():
         yield f"the live release {release.name} has no REVISION"
     for setting, exists in (("linked_files", Path.is_file), ("linked_dirs", Path.is_dir)):
@@ -61,16 +61,16 @@ def _wrong_content(host: HostUnderTest, release: Path, project: Project) -> Iter
                 yield f"{name} in the live release {release.name} points to {shared}, which does not exist"
 
 
-def _wrong_releases(host: HostUnderTest) -> Iterator[str]:
+def _find_wrong_releases(host: HostUnderTest) -> Iterator[str]:
     for name in host.releases:
         if not is_release(name):
             yield f"releases contains {name}, which is not the name of a release"
 
 
-def _leftovers(host: HostUnderTest) -> Iterator[str]:
+def _find_leftovers(host: HostUnderTest) -> Iterator[str]:
     """Yield everything that a flow should have ended, released or removed."""
-    if not wait_until(SESSION_END_SECONDS, lambda: not processes_in(host.deploy_to)):
-        yield from (f"still running: {process}" for process in processes_in(host.deploy_to))
+    if not wait_until(SESSION_END_SECONDS, lambda: not find_processes_in(host.deploy_to)):
+        yield from (f"still running: {process}" for process in find_processes_in(host.deploy_to))
     lock = host.deploy_to / ".capdoit/lock"
     if lock.exists():
         if _is_held(lock):
@@ -91,7 +91,7 @@ def _is_held(lock: Path) -> bool:
     return False
 
 
-def _disagreement(project: Project) -> list[str]:
+def _find_disagreement(project: Project) -> list[str]:
     names = (name for name, settings in project.hosts.items() if not settings.get("no_release"))
     links = {name: project.host(name).deploy_to / "current" for name in names}
     live = {name: os.readlink(link).rpartition("/")[2] for name, link in links.items() if link.is_symlink()}

@@ -17,13 +17,13 @@ def wait_until(timeout_seconds: float, condition: Callable[[], object]) -> bool:
     return True
 
 
-def processes_with_home(homes: Iterable[Path]) -> list[str]:
+def find_processes_with_home(homes: Iterable[Path]) -> list[str]:
     """Return the processes whose HOME is one of these directories, each as its id and command."""
     variables = {f"HOME={home}".encode() for home in homes}
     return _matching(lambda process: bool(variables & {*(process / "environ").read_bytes().split(b"\0")}))
 
 
-def processes_in(directory: Path) -> list[str]:
+def find_processes_in(directory: Path) -> list[str]:
     """Return the processes whose working directory is this one or below it, each as its id and command."""
     return _matching(lambda process: (process / "cwd").readlink().is_relative_to(directory.resolve()))
 

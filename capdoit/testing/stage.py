@@ -12,7 +12,7 @@ import pytest
 
 from capdoit.testing.fault_points import FAIL, KILL, inject_fault
 from capdoit.testing.invariants import find_violations
-from capdoit.testing.processes import processes_with_home, wait_until
+from capdoit.testing.processes import find_processes_with_home, wait_until
 from capdoit.testing.project import DODO, Completed, GitRepo, HostUnderTest, Project, clean_env
 from capdoit.testing.sshd import SshdFleet
 from capdoit.testing.stand_in import Call, StandIns
@@ -98,8 +98,8 @@ class StageUnderTest:
             timeout: seconds after which doit is killed and the test fails.
         """
         done = self.project.doit(*args, env={**self._env, **(env or {})}, timeout=timeout)
-        if done.code < 0 and not wait_until(CLEANUP_SECONDS, lambda: not processes_with_home(self._homes)):
-            pytest.fail(f"doit has ended, but its work continues: {', '.join(processes_with_home(self._homes))}")
+        if done.code < 0 and not wait_until(CLEANUP_SECONDS, lambda: not find_processes_with_home(self._homes)):
+            pytest.fail(f"doit has ended, but its work continues: {', '.join(find_processes_with_home(self._homes))}")
         return done
 
     # -- inspection

@@ -83,7 +83,7 @@ class ArchiveTransfer(Transfer):
         """
         file, plan = _file(context.request.stage), context.request.plan
         try:
-            digest, changed = _sha256(file), int(file.stat().st_mtime)
+            digest, changed = _compute_sha256(file), int(file.stat().st_mtime)
         except OSError as error:
             raise NotReady(f"archive {file}: {error.strerror}") from None
         if plan and plan.revision != digest:
@@ -153,7 +153,7 @@ def _require_sha256(sent: str, printed: Mapping[str, str]) -> None:
         raise HostsFailed(outcomes)
 
 
-def _sha256(file: Path) -> str:
+def _compute_sha256(file: Path) -> str:
     import hashlib
 
     digest = hashlib.sha256()

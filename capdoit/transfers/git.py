@@ -152,9 +152,9 @@ def _repo_url(stage: Stage) -> str:
 
 
 def _environment(stage: Stage) -> Mapping[str, str]:
-    from capdoit.transfers.git_credentials import credential_environment
+    from capdoit.transfers.git_credentials import make_credential_environment
 
-    return credential_environment(str(stage.transfer_settings["repo_url"]))
+    return make_credential_environment(str(stage.transfer_settings["repo_url"]))
 
 
 def _repo_tree(stage: Stage) -> str:
@@ -197,13 +197,13 @@ def _fetch(context: FlowContext, branch: str, connection: Connection) -> FoundCo
 
 def _question(stage: Stage, branch: str, examine: bool = True) -> dict[str, Value]:
     """Return the values of the scripts that look for a branch; ``examine`` asks what a release of it would lack."""
-    from capdoit.transfers.git_code import possible_refs, possible_sha
+    from capdoit.transfers.git_code import list_possible_refs, possible_sha
 
     settings = stage.transfer_settings.get("git", {})
     return {
         "repo_url": _repo_url(stage),
         "repo_tree": _repo_tree(stage),
-        "refs": possible_refs(branch),
+        "refs": list_possible_refs(branch),
         "sha": possible_sha(branch),
         **{f"examine_{name}": examine and settings.get(name) != "ignore" for name in OMISSIONS},
     }

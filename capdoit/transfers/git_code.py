@@ -44,7 +44,7 @@ class FoundCode:
     subject: str = ""
 
 
-def possible_refs(branch: str) -> list[str]:
+def list_possible_refs(branch: str) -> list[str]:
     """Return the full names of the refs that a branch may mean, by git's rules; a full sha is never a ref."""
     if branch == "HEAD" or branch.startswith("refs/"):
         return [branch]

@@ -21,7 +21,7 @@ HELPER = (
 )
 
 
-def credential_environment(repo_url: str) -> Mapping[str, str]:
+def make_credential_environment(repo_url: str) -> Mapping[str, str]:
     """Return the environment variables with which git finds the credentials in a URL; empty if it has none.
 
     The settings are for the site of the URL only. If that redirects to another site, git does not send them there.

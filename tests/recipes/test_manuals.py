@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from capdoit.config.deploy_file import load_config
-from capdoit.hooks.discovery import bundled_recipes, load_recipes
+from capdoit.hooks.discovery import find_bundled_recipes, load_recipes
 from capdoit.transfers import TRANSFERS
 from tests.editor_schema import find_editor_mistakes
 
@@ -28,7 +28,7 @@ FILES = ("deploy/maintenance.html",)
 def examples() -> list[tuple[str, str]]:
     """Return the names of recipes, each with a part of deploy.yml from its manual."""
     found = []
-    for recipe in bundled_recipes():
+    for recipe in find_bundled_recipes():
         text = inspect.getdoc(recipe.module) or ""
         blocks = [textwrap.dedent(block).strip() for block in re.findall(r"(?:^ {4}.*\n?)+", text, re.MULTILINE)]
         found += [(recipe.name, block) for block in blocks if re.search("^recipes:", block, re.MULTILINE)]
@@ -39,7 +39,7 @@ EXAMPLES = examples()
 
 
 def test_every_manual_has_an_example() -> None:
-    assert {name for name, _ in EXAMPLES} == {recipe.name for recipe in bundled_recipes()}
+    assert {name for name, _ in EXAMPLES} == {recipe.name for recipe in find_bundled_recipes()}
 
 
 @pytest.mark.parametrize(("name", "example"), EXAMPLES, ids=lambda value: value.partition("\n")[0])

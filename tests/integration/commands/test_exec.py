@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from capdoit.testing import Completed, Project, SshdFleet
-from capdoit.testing.processes import processes_with_home, wait_until
+from capdoit.testing.processes import find_processes_with_home, wait_until
 from tests.support import find_sleeping, further, snapshot_hosts, unique_seconds, wait_for
 from tests.typist import Typist
 
@@ -233,7 +233,7 @@ def test_ctrl_c_ends_the_command_on_every_host(ssh_project: Project, sshds: Sshd
     for home in homes:
         (home / "begun").unlink()
     assert (process.returncode, out) == (130, "interrupted\n")
-    assert wait_until(60, lambda: not processes_with_home(homes)), processes_with_home(homes)
+    assert wait_until(60, lambda: not find_processes_with_home(homes)), find_processes_with_home(homes)
 
 
 def test_omitted_output_is_mentioned(named: Project) -> None:

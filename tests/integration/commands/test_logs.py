@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from capdoit.testing import Project, SshdFleet
-from capdoit.testing.processes import processes_with_home
+from capdoit.testing.processes import find_processes_with_home
 from tests.support import further, replace_programs, wait_for
 from tests.typist import Typist
 
@@ -47,7 +47,7 @@ def test_the_logs_of_all_hosts_are_followed_until_ctrl_c(
         write_log(ssh_project, "web2", "a new line\n")
         typist.wait_for("   web2 | a new line\n")
     homes = [sshds.hosts[name].home for name in ssh_project.hosts]
-    wait_for(60, lambda: not processes_with_home(homes))
+    wait_for(60, lambda: not find_processes_with_home(homes))
 
 
 @pytest.mark.extended("detail")

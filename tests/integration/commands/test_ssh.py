@@ -14,7 +14,7 @@ import pytest
 
 from capdoit.shell_scripts import render
 from capdoit.testing import Project, SshdFleet
-from capdoit.testing.processes import processes_with_home
+from capdoit.testing.processes import find_processes_with_home
 from tests.support import deploy, find_sleeping, further, unique_seconds, wait_for
 from tests.typist import Typist
 
@@ -62,7 +62,7 @@ def test_the_terminal_is_in_current_with_the_environment_of_the_stage(
         wait_for(60, lambda: not [name for name in os.listdir("/tmp") if FOLDER.fullmatch(name)])
         typist.type("exit 7\n")
         assert typist.wait_for_end() == 7
-    wait_for(60, lambda: not processes_with_home([sshds.hosts["web2"].home]))
+    wait_for(60, lambda: not find_processes_with_home([sshds.hosts["web2"].home]))
     log = (ssh_project.path / "log/capdoit.log").read_text()
     assert re.search("ssh.*web2", log)
     assert not re.search("s3cr3t|value", log.partition("cap ssh")[2] or log)
@@ -153,7 +153,7 @@ def test_a_terminal_that_goes_away_leaves_no_process(
         typist.wait_for("web1: release")
         typist.type("sleep 1000\n")
         typist.hang_up()
-    wait_for(60, lambda: not processes_with_home([sshds.hosts["web1"].home]))
+    wait_for(60, lambda: not find_processes_with_home([sshds.hosts["web1"].home]))
 
 
 @pytest.mark.extended("variant")

@@ -13,7 +13,7 @@ import time
 import pytest
 
 from capdoit.testing import Project, SshdFleet
-from capdoit.testing.processes import processes_with_home
+from capdoit.testing.processes import find_processes_with_home
 from tests.support import (
     deploy,
     deploy_text,
@@ -283,7 +283,7 @@ def test_an_exclusive_task_holds_the_locks_like_a_flow(ssh_project: Project, ssh
     ssh_project.doit("compact:production", check=True)
     assert read_history(ssh_project)[:2] == [("task", "compact"), ("interrupted", "compact")]
     assert ("task", "look") not in read_history(ssh_project)
-    wait_for(60, lambda: not processes_with_home([host.home for host in sshds.hosts.values()]))
+    wait_for(60, lambda: not find_processes_with_home([host.home for host in sshds.hosts.values()]))
 
 
 def test_a_flow_refuses_an_exclusive_task_and_not_another_one(project: Project) -> None:
@@ -318,7 +318,7 @@ def test_a_killed_exclusive_task_leaves_no_process_and_a_stale_lock(ssh_project:
     process = start_until_sleeping(ssh_project, seconds, 3, "compact:production", f"seconds={seconds}")
     process.kill()
     process.communicate(timeout=60)
-    wait_for(60, lambda: not processes_with_home([host.home for host in sshds.hosts.values()]))
+    wait_for(60, lambda: not find_processes_with_home([host.home for host in sshds.hosts.values()]))
     assert not find_sleeping(seconds)
     out = unwrap(ssh_project.doit("compact:production", check=True).out)
     assert "took over the stale lock of compact by tester" in out
@@ -360,7 +360,7 @@ def test_an_interactive_task_has_a_real_terminal_on_the_primary(
         typist.type("exit 3\n")
         assert typist.wait_for_end() == 1
         assert "exit status 3" in unwrap(typist.text)
-    wait_for(60, lambda: not processes_with_home([host.home for host in sshds.hosts.values()]))
+    wait_for(60, lambda: not find_processes_with_home([host.home for host in sshds.hosts.values()]))
     with type_task(ssh_project, {**env, "TOKEN": "s3cret"}, "console", "hosts=web2") as typist:
         typist.wait_for(f"ready in {ssh_project.deploy_to('web2')}")
         typist.type("exit\n")

@@ -21,7 +21,7 @@ from capdoit.hosts.session import LOOP, MAX_UNREAD_BYTES, Session
 from capdoit.hosts.stop_signal import StopSignal
 from capdoit.script import Script
 from capdoit.testing import SshdFleet
-from capdoit.testing.processes import processes_in
+from capdoit.testing.processes import find_processes_in
 from tests.integration.hosts import sessions
 from tests.integration.hosts.sessions import (
     AT_ONCE,
@@ -687,7 +687,7 @@ def test_a_closed_session_leaves_no_process_however_short(
         if number % 2:
             ask(session, "true")
         session.close()
-    assert wait_until(lambda: not processes_in(tmp_path), AT_ONCE), processes_in(tmp_path)
+    assert wait_until(lambda: not find_processes_in(tmp_path), AT_ONCE), find_processes_in(tmp_path)
 
 
 def test_a_shell_that_exits_leaves_no_process(
@@ -699,4 +699,4 @@ def test_a_shell_that_exits_leaves_no_process(
     with pytest.raises(HostError, match="the connection was lost"):
         ask(session, "exit 4", verb="hold")
     assert sleeper.is_gone()
-    assert wait_until(lambda: not processes_in(tmp_path), AT_ONCE), processes_in(tmp_path)
+    assert wait_until(lambda: not find_processes_in(tmp_path), AT_ONCE), find_processes_in(tmp_path)

@@ -7,9 +7,9 @@ import pytest
 from capdoit.doctor import findings
 from capdoit.doctor.ssh_route import (
     SshRoute,
-    host_key_names,
-    host_key_state,
-    known_hosts_files,
+    find_host_key_state,
+    find_known_hosts_files,
+    list_host_key_names,
     make_ssh_route,
 )
 from capdoit.hosts.ssh_settings import parse_ssh_settings
@@ -49,9 +49,11 @@ def test_output_of_ssh_is_parsed_into_settings() -> None:
 
 
 def test_a_host_key_is_looked_up_by_alias_or_by_host_and_port() -> None:
-    assert host_key_names({"hostname": "a", "port": "22"}) == ["a"]
-    assert host_key_names({"hostname": "a", "port": "22", "hostkeyalias": "b"}) == ["b"]
-    assert known_hosts_files({"userknownhostsfile": "none", "globalknownhostsfile": "/etc/known"}) == ["/etc/known"]
+    assert list_host_key_names({"hostname": "a", "port": "22"}) == ["a"]
+    assert list_host_key_names({"hostname": "a", "port": "22", "hostkeyalias": "b"}) == ["b"]
+    assert find_known_hosts_files({"userknownhostsfile": "none", "globalknownhostsfile": "/etc/known"}) == [
+        "/etc/known"
+    ]
 
 
 @pytest.mark.parametrize(
@@ -65,7 +67,7 @@ def test_a_host_key_is_looked_up_by_alias_or_by_host_and_port() -> None:
     ],
 )
 def test_the_state_of_a_host_key_is_known_from_ssh_keygen(found: list[str], state: str) -> None:
-    assert host_key_state(found) == state
+    assert find_host_key_state(found) == state
 
 
 def judged(text: str, key: str, reached: bool) -> list[tuple[str, bool]]:

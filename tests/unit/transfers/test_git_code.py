@@ -9,8 +9,8 @@ from capdoit.transfers.git_code import (
     FoundCode,
     choose_commit,
     describe_omissions,
+    list_possible_refs,
     parse_found_code,
-    possible_refs,
     possible_sha,
 )
 
@@ -31,7 +31,7 @@ URL = "git@git.example.com:shop.git"
     ],
 )
 def test_a_branch_may_mean_the_refs_that_git_would_look_for(branch: str, refs: list[str]) -> None:
-    assert possible_refs(branch) == refs
+    assert list_possible_refs(branch) == refs
 
 
 @pytest.mark.parametrize(
