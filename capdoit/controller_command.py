@@ -116,6 +116,10 @@ class CurrentBranch(Source):
         """Return the branch if git was asked already."""
         return self._command.find(environment)
 
+    def find_secrets(self) -> list[str]:
+        """Return nothing: the name of a branch is not a secret."""
+        return []
+
     def read(self) -> str:
         """Return the branch; errors as in `Source.read`."""
         command = self._command

@@ -60,9 +60,10 @@ class Source(ABC):
             environment: environment variables of the controller.
         """
 
-    def find_secret(self) -> str:
-        """Return what is masked if the value is a secret; empty if the value is not known."""
-        return self.find() or ""
+    def find_secrets(self) -> list[str]:
+        """Return the texts that are masked where a secret may stand, as far as they are known."""
+        found = self.find()
+        return [found] if found else []
 
     @abstractmethod
     def read(self) -> str:
@@ -105,10 +106,11 @@ class EnvironmentVariable(Source):
         default = self.default.find(environment) if isinstance(self.default, Source) else self.default
         return environment.get(self.variable, default)
 
-    def find_secret(self) -> str:
-        """Return the value of the variable, or of one that is its default; a default in deploy.yml is not a secret."""
-        default = self.default.find_secret() if isinstance(self.default, Source) else ""
-        return os.environ.get(self.variable, default)
+    def find_secrets(self) -> list[str]:
+        """Return the value of the variable, or those of its default; a default that deploy.yml has is not a secret."""
+        if found := os.environ.get(self.variable):
+            return [found]
+        return self.default.find_secrets() if isinstance(self.default, Source) else []
 
     def read(self) -> str:
         """Return the value; errors as in `Source.read`."""
@@ -165,6 +167,11 @@ class FilledText(Source):
         """Return the text; None if one of its parts is not known."""
         found = [part.find(environment) if isinstance(part, Source) else part for part in self.parts]
         return None if None in found else "".join(map(str, found))
+
+    def find_secrets(self) -> list[str]:
+        """Return the secrets among the parts, and the whole text if there is one: a part may be too short to mask."""
+        secrets = [secret for source in self._sources for secret in source.find_secrets()]
+        return [*secrets, *super().find_secrets()] if secrets else []
 
     def read(self) -> str:
         """Return the text; errors as in `Source.read`."""

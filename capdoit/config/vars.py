@@ -76,7 +76,7 @@ class Vars(Mapping[str, Any]):
         if isinstance(value, Secret):
             text = value.reveal()
             if not isinstance(value.source, Question):  # the operator has typed it for everybody to see
-                self._redactor.add([value.source.find_secret(), *list_secret_outputs()])
+                self._redactor.add([*value.source.find_secrets(), *list_secret_outputs()])
             return text
         if isinstance(value, Mapping):
             return MappingProxyType({name: self._known(one) for name, one in value.items()})

@@ -54,7 +54,8 @@ def reveal_secrets(secrets: Iterable[Secret], events: EventBus) -> None:
     secrets = [*dict.fromkeys(secrets)]
     ask_operator(secret.source for secret in secrets)
     _get_all(secret.reveal for secret in secrets)
-    events.redactor.add([*(secret.source.find_secret() for secret in secrets), *list_secret_outputs()])
+    known = (text for secret in secrets for text in secret.source.find_secrets())
+    events.redactor.add([*known, *list_secret_outputs()])
 
 
 def find_hosts(stage: Stage) -> Stage:
@@ -108,7 +109,7 @@ def find_unmasked_secrets(stage: Stage, secrets: Iterable[Secret] = ()) -> tuple
         secrets: more secrets, such as those in options of recipes.
     """
     sources = dict.fromkeys(secret.source for secret in (*stage.secrets, *secrets))
-    return tuple(source.name for source in sources if is_too_short(source.find_secret()))
+    return tuple(source.name for source in sources if any(map(is_too_short, source.find_secrets())))
 
 
 def without_unknown_secrets(stage: Stage) -> Stage:

@@ -134,3 +134,55 @@ def test_a_secret_in_pieces_is_masked(project: Project, command: str) -> None:
     said = deploy(project, "s3cr3tvälue")
     assert "s3c" not in said
     assert "lue" not in said.replace("value", "")
+
+
+def print_values(project: Project, settings: str, variable: str = "") -> str:
+    """Deploy with a hook that prints the variables URL and PASSWORD, and return what was shown."""
+    file = project.path / "deploy.yml"
+    file.write_text(f"{{{settings}," + file.read_text().strip()[1:])
+    hook = '@cap.after("updated")\ndef hook(host):\n    host.run("echo url $URL password $PASSWORD")\n'
+    project.dodo(f"{DODO}\n{hook}")
+    return project.doit("deploy:production", env={"PASSWORD": variable} if variable else {}, check=True).out
+
+
+def test_a_default_that_deploy_yml_has_is_not_masked(project: Project) -> None:
+    settings = (
+        "vars: {domain: !env {name: DOMAIN, default: shop.example}}, default_env: {URL: 'https://%{vars.domain}/'}"
+    )
+
+    said = print_values(project, settings)
+
+    assert "web1 | url https://shop.example/ password\n" in said
+
+
+def test_the_name_of_a_branch_is_not_masked(project: Project) -> None:
+    said = print_values(project, "default_env: {URL: 'https://example.com/%{branch}'}")
+
+    assert "web1 | url https://example.com/main password\n" in said
+
+
+def test_a_secret_in_a_composed_value_is_masked_also_by_itself(project: Project) -> None:
+    values = "URL: 'mysql://shop:%{vars.password}@db/', PASSWORD: '%{vars.password}'"
+
+    said = print_values(
+        project, f"vars: {{password: !env PASSWORD}}, default_env: {{{values}}}", variable="hunter2hunter2"
+    )
+
+    assert "web1 | url " in said
+    assert "hunter2" not in said
+    log = (project.path / "log/capdoit.log").read_text()
+    assert "hunter2" not in log
+
+
+def test_a_secret_that_is_only_a_part_of_a_value_is_masked_by_itself(project: Project) -> None:
+    said = print_values(
+        project,
+        "vars: {password: !env PASSWORD}, default_env: {URL: 'mysql://shop:%{vars.password}@db/'}",
+        variable="hunter2hunter2",
+    )
+    project.dodo(DODO + '\n@cap.after("updated")\ndef hook(host):\n    host.run("url=${URL#*shop:}; echo ${url%@*}")\n')
+
+    said += project.doit("deploy:production", env={"PASSWORD": "hunter2hunter2"}, check=True).out
+
+    assert "hunter2" not in said
+    assert "web1 | ***\n" in said
