@@ -5,6 +5,7 @@ from __future__ import annotations
 import posixpath
 import re
 from collections.abc import Callable
+from typing import NamedTuple
 
 from capdoit.config.readers import FALSE, STRING, JsonSchema, accepting, make_list_schema
 from capdoit.config.yaml_nodes import FALSE_WORDS, YamlValue
@@ -23,7 +24,23 @@ LOCAL_FILE: JsonSchema = {**STRING, "pattern": "[^/]$"}
 NULL: JsonSchema = {"type": "null"}
 
 SharedTo = tuple[tuple[str, str], ...]
-LinkedFiles = tuple[tuple[str, str], ...]  # path below shared, and the file on the controller, which may be empty
+
+
+class LinkedFile(NamedTuple):
+    """A linked file.
+
+    Attributes:
+        path: the path below ``shared``.
+        source: the file on the controller; empty for none.
+        place: file, line and column of the source.
+    """
+
+    path: str
+    source: str = ""
+    place: str = ""
+
+
+LinkedFiles = tuple[LinkedFile, ...]
 
 
 @accepting(DEPLOY_TO)
@@ -137,9 +154,12 @@ def _read_different_paths(value: YamlValue, read: Callable[[YamlValue], str]) ->
 def read_linked_files(value: YamlValue) -> LinkedFiles:
     """Read a list of linked files, or a mapping of linked files to the files on the controller to upload."""
     if value.kind != "map":
-        return tuple((path, "") for path in read_inner_paths(value))
+        return tuple(map(LinkedFile, read_inner_paths(value)))
     files = value.as_mapping()
-    return tuple((_read_key_below_shared(path, item), _read_local_file(item)) for path, item in files.items())
+    return tuple(
+        LinkedFile(_read_key_below_shared(path, item), _read_local_file(item), item.place)
+        for path, item in files.items()
+    )
 
 
 def _read_local_file(value: YamlValue) -> str:

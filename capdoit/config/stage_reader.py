@@ -62,6 +62,7 @@ class StageReader:
             "transfer_settings": transfer_settings,
             "linked_files": self._linked_files,
             "linked_sources": self._find_linked_sources(),
+            "linked_places": {file.path: file.place for file in self._settings.get("linked_files", ())},
             "recipes": tuple(use for use in self._settings["recipes"].values() if use),
             "pending": _list_pending(self._written, self._schema.names_only_at_stages()),
         }
@@ -105,12 +106,12 @@ class StageReader:
 
     @property
     def _linked_files(self) -> tuple[str, ...]:
-        return tuple(path for path, _ in self._settings.get("linked_files", ()))
+        return tuple(file.path for file in self._settings.get("linked_files", ()))
 
     def _find_linked_sources(self) -> dict[str, Path]:
         """Return the files on the controller, which may be relative to the directory of deploy.yml, by linked file."""
-        named = {path: source for path, source in self._settings.get("linked_files", ()) if source}
-        return {path: self._directory / Path(source).expanduser() for path, source in named.items()}
+        named = (file for file in self._settings.get("linked_files", ()) if file.source)
+        return {file.path: self._directory / Path(file.source).expanduser() for file in named}
 
     def _check_hosts_differ(self, hosts: Iterable[HostConfig]) -> None:
         """Check that no two hosts are one directory, which a deploy would change twice."""

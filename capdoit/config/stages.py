@@ -79,6 +79,7 @@ class Stage:
         transfer_settings: settings of its transfer by name, defaults included.
         linked_files: the paths of its linked files below ``shared``.
         linked_sources: the files on the controller that ``doit setup`` uploads, absolute, by linked file.
+        linked_places: the places in deploy.yml that name these files, by linked file.
         vars: values of the project for hooks, by name.
         pending: its settings whose values are not known yet, without those of hosts.
         deploy_file: the file that it is read from; None in a test that makes a stage without one.
@@ -92,6 +93,7 @@ class Stage:
     keep_releases: int = 5
     linked_files: tuple[str, ...] = ()
     linked_sources: Mapping[str, Path] = field(default_factory=dict)
+    linked_places: Mapping[str, str] = field(default_factory=dict, repr=False)
     linked_dirs: tuple[str, ...] = ()
     recipes: tuple[RecipeUse, ...] = ()
     keep_failed: bool = False

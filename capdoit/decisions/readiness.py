@@ -32,9 +32,16 @@ def find_deploy_problems(facts: Sequence[Facts], stage: Stage, sent_kib: int = 0
 
 def find_missing_linked_files(facts: Sequence[Facts], stage: Stage) -> list[Problem]:
     """Return a problem for each linked file that a host lacks, with the command that puts the file there."""
-    hosts = {host.name: host for host in stage.hosts}
+    hosts, facts_of = {host.name: host for host in stage.hosts}, {one.host: one for one in facts}
     return [
-        _missing_file(one, stage, hosts[one.host], path)
+        _missing_file(facts_of[host], stage, hosts[host], path) for host, path in find_absent_linked_files(facts, stage)
+    ]
+
+
+def find_absent_linked_files(facts: Sequence[Facts], stage: Stage) -> list[tuple[str, str]]:
+    """Return the host and the path of each linked file that a host lacks."""
+    return [
+        (one.host, path)
         for one in facts
         if not _is_uncreatable(one)
         for number, path in enumerate(stage.linked_files)

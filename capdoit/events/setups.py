@@ -23,6 +23,7 @@ class LinkedFileUploaded(Event):
         hosts: names of the hosts that got it.
         is_new: false if another file was replaced.
         is_dry_run: whether it was only planned.
+        lines: the differences from a file that would be replaced, without the values in the files.
     """
 
     path: str
@@ -30,6 +31,7 @@ class LinkedFileUploaded(Event):
     hosts: tuple[str, ...]
     is_new: bool
     is_dry_run: bool
+    lines: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

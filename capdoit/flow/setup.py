@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 from functools import partial
 
 from capdoit.config.variables import Variables
-from capdoit.decisions.readiness import find_missing_linked_files, make_setup_command
+from capdoit.decisions.readiness import find_absent_linked_files, find_missing_linked_files, make_setup_command
 from capdoit.errors import ConfigError, Interrupted, NotReady, Problem, SetupFailed
 from capdoit.event_bus import EventBus
 from capdoit.events import LinkedFileDiffers, LinkedFileUploaded, SetupAborted, SetupFinished, SetupStarted
@@ -51,7 +51,7 @@ class Setup(Interruptible):
         """Make the directories, upload the linked files that are missing, and report the others that differ.
 
         Raises:
-            SetupFailed: a file to upload cannot be read, so no host was touched; a host cannot be set up; or it lacks
+            SetupFailed: a file to upload cannot be read, so no file was uploaded; a host cannot be set up; or it lacks
                 a linked file that deploy.yml names no file for.
             ConfigError: the request makes no sense; no host was touched.
         """
@@ -63,9 +63,8 @@ class Setup(Interruptible):
             try:
                 with closing(context.fleet):
                     self._raise_if_interrupted()
-                    sources = read_sources(context.request.stage)
                     context.emit(_setup_started(context))
-                    _set_up(context, sources)
+                    _set_up(context)
             except (Exception, KeyboardInterrupt) as error:
                 raise self._fail(context, error) from error
 
@@ -80,11 +79,12 @@ def _setup_started(context: FlowContext) -> SetupStarted:
     return SetupStarted(request.stage.name, tuple(host.name for host in request.stage.hosts), request.operator)
 
 
-def _set_up(context: FlowContext, sources: Sequence[LinkedSource]) -> None:
+def _set_up(context: FlowContext) -> None:
     context.fleet.set_deadlines(*context.deadlines)
     take_locks(context)  # makes the directories, with the survey of a deploy
     context.executor.preview(partial(_warn_of_locks, context))
     missing = _refuse_other_problems(context)
+    sources = _read_sources(context)
     states: States = context.fleet.all(partial(compare_linked_files, sources=sources)) if sources else {}
     _refuse_obstacles(states, context.request.variables.overwrite)
     uploads = _choose_uploads(states, context.request.variables.overwrite)
@@ -130,6 +130,33 @@ def _refuse_other_problems(context: FlowContext) -> list[Problem]:
     return [problem for problem in certain if problem.remedy != make_setup_command(stage)]
 
 
+def _read_sources(context: FlowContext) -> list[LinkedSource]:
+    """Read the files to upload. A file that cannot be read is only a warning if all hosts have the linked file.
+
+    Raises:
+        NotReady: names each file that is needed and cannot be read.
+    """
+    stage = context.request.stage
+    sources, unreadable = read_sources(stage)
+    absent = find_absent_linked_files([*context.progress.facts.values()], stage)
+    if problems := [*_list_unreadable(unreadable, absent, context.request.variables.overwrite)]:
+        raise NotReady(*problems)
+    for path, reason in unreadable.items():
+        context.warn(f"{reason}; shared/{make_printable(path)} is on all hosts, and was not compared")
+    return sources
+
+
+def _list_unreadable(
+    unreadable: Mapping[str, str], absent: Sequence[tuple[str, str]], overwrite: bool
+) -> Iterator[Problem]:
+    """Yield a problem for each file that is needed and cannot be read; ``absent`` has pairs of host and path."""
+    for path, reason in unreadable.items():
+        hosts = [host for host, lacked in absent if lacked == path]
+        yield from (Problem(f"{reason}; shared/{make_printable(path)} does not exist", host) for host in hosts)
+        if overwrite and not hosts:
+            yield Problem(f"{reason}; overwrite=yes needs it")
+
+
 def _refuse_obstacles(states: States, overwrite: bool) -> None:
     """Refuse linked files that can neither be compared nor replaced.
 
@@ -169,23 +196,31 @@ def _upload(context: FlowContext, uploads: States) -> None:
     )
     for state, names in _hosts_by_state(uploads).items():
         is_dry_run = context.request.is_dry_run
-        context.emit(
-            LinkedFileUploaded(
-                make_printable(state.source.path), _name(state.source), names, state.is_absent, is_dry_run
-            )
-        )
+        is_shown = is_dry_run and not state.is_absent
+        groups = _group_by_differences(context, state, names) if is_shown else {(): names}
+        for lines, alike in groups.items():
+            path = make_printable(state.source.path)
+            context.emit(LinkedFileUploaded(path, _name(state.source), alike, state.is_absent, is_dry_run, lines))
 
 
 def _report_differences(context: FlowContext, kept: States) -> None:
     """Report the linked files that stay although they differ from their sources, with the lines in which they do."""
     command = command_line(context).again(overwrite=True, dry_run="")
     for state, names in _hosts_by_state(kept).items():
-        source = state.source
-        asked = [connection for connection in context.fleet.release_connections if connection.name in names]
-        found = context.fleet.all(partial(_compare_linked_file, state), asked)
-        for lines in dict.fromkeys(found.values()):
-            alike = tuple(host for host, own in found.items() if own == lines)
-            context.emit(LinkedFileDiffers(make_printable(source.path), _name(source), alike, lines, command))
+        for lines, alike in _group_by_differences(context, state, names).items():
+            path = make_printable(state.source.path)
+            context.emit(LinkedFileDiffers(path, _name(state.source), alike, lines, command))
+
+
+def _group_by_differences(
+    context: FlowContext, state: LinkedFileState, names: Sequence[str]
+) -> dict[tuple[str, ...], tuple[str, ...]]:
+    """Return the hosts by the lines in which their linked file differs from its source."""
+    asked = [connection for connection in context.fleet.release_connections if connection.name in names]
+    hosts: dict[tuple[str, ...], tuple[str, ...]] = {}
+    for host, lines in context.fleet.all(partial(_compare_linked_file, state), asked).items():
+        hosts[lines] = (*hosts.get(lines, ()), host)
+    return hosts
 
 
 def _hosts_by_state(states: States) -> dict[LinkedFileState, tuple[str, ...]]:

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from capdoit.config.stages import Stage
-from capdoit.errors import ConfigError
 from capdoit.hosts.connection import Connection
 from capdoit.hosts.request import Request
+from capdoit.text import make_printable
 
 # The answers of linked_files_compare.sh; any other is a reason.
 ABSENT = "absent"
@@ -74,21 +74,19 @@ class LinkedFileState:
         return f"mode {self.mode:o} there, {self.source.mode:o} here" if self.mode != self.source.mode else ""
 
 
-def read_sources(stage: Stage) -> list[LinkedSource]:
+def read_sources(stage: Stage) -> tuple[list[LinkedSource], dict[str, str]]:
     """Read the files on the controller that the linked files of a stage are made from.
 
-    Raises:
-        ConfigError: names each file that cannot be read; no host was touched.
+    Returns:
+        The files, and why others cannot be read, with the line of deploy.yml, by linked file.
     """
-    sources, mistakes = [], []
+    sources, unreadable = [], {}
     for path, file in stage.linked_sources.items():
         try:
             sources.append(LinkedSource(path, file, file.read_bytes(), file.stat().st_mode & PERMISSIONS))
         except OSError as error:
-            mistakes.append(f"linked_files in deploy.yml: {path}: {file}: {error.strerror}; nothing was done")
-    if mistakes:
-        raise ConfigError(*mistakes)
-    return sources
+            unreadable[path] = make_printable(f"{stage.linked_places[path]}: {file}: {error.strerror}")
+    return sources, unreadable
 
 
 def compare_linked_files(connection: Connection, sources: Collection[LinkedSource]) -> list[LinkedFileState]:

@@ -227,7 +227,9 @@ def _linked_file_uploaded(event: events.LinkedFileUploaded) -> Iterator[Line]:
     verb = "uploaded" if event.is_new else "replaced"
     done = f"would be {verb}" if event.is_dry_run else verb
     where = "to" if event.is_new else "on"
-    yield f"shared/{event.path}: {done} {where} {join_names(event.hosts)}, from {event.source}", Tone.GOOD
+    end = ":" if event.lines else ""
+    yield f"shared/{event.path}: {done} {where} {join_names(event.hosts)}, from {event.source}{end}", Tone.GOOD
+    yield from ((f"  {line}", None) for line in event.lines)
 
 
 def _linked_file_differs(event: events.LinkedFileDiffers) -> Iterator[Line]:

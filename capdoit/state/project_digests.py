@@ -82,7 +82,7 @@ def _digest_settings(stage: Stage) -> dict[str, str]:
     values = {one.name: getattr(stage, one.name) for one in fields(stage)}
     del values["hosts"], values["recipes"], values["pending"], values["deploy_file"]
     # Neither a question nor the files that `doit setup` uploads change anything of a flow.
-    del values["confirm"], values["linked_sources"]
+    del values["confirm"], values["linked_sources"], values["linked_places"]
     values |= values.pop("transfer_settings")
     for host in stage.hosts:
         values |= {f"{name}{OF}{host.name}": value for name, value in _settings_of(host).items()}

@@ -146,11 +146,34 @@ def test_a_symlink_to_a_file_may_stay_and_is_not_replaced(new: Project, tmp_path
     assert (place.readlink(), target.read_text()) == (target, "MODE=test\n")
 
 
-def test_a_file_that_the_project_lacks_is_named_before_a_host_is_touched(new: Project) -> None:
+def find_place(project: Project, text: str) -> str:
+    """Return file and line of a text in deploy.yml."""
+    lines = (project.path / "deploy.yml").read_text().splitlines()
+    return f"deploy.yml:{next(number for number, line in enumerate(lines, 1) if text in line)}"
+
+
+@pytest.mark.parametrize("variables", [(), ("dry_run=yes",)])
+def test_a_file_that_hosts_need_and_the_project_lacks_is_named_before_an_upload(
+    new: Project, variables: tuple[str, ...]
+) -> None:
     (new.path / ".env.production").unlink()
-    said = new.doit("setup:production").failed().out
-    assert f"linked_files in deploy.yml: .env: {new.path}/.env.production: No such file or directory" in said
-    assert not (new.path / "hosts").exists()
+    said = new.doit("setup:production", *variables).failed().out
+    assert f"{find_place(new, '.env.production')}:" in said
+    assert ".env.production: No such file or directory" in said
+    assert "; shared/.env does not exist" in said
+    assert not any((new.shared(host) / STRANGE).exists() for host in new.hosts)
+
+
+def test_a_file_that_all_hosts_have_is_not_needed_on_the_controller(new: Project) -> None:
+    new.doit("setup:production", check=True)
+    (new.path / ".env.production").unlink()
+    (new.shared("web2") / STRANGE).unlink()
+    said = new.doit("setup:production", check=True).out
+    assert f"warning: {find_place(new, '.env.production')}:" in said
+    assert "No such file or directory; shared/.env is on all hosts, and was not compared" in said
+    assert (new.shared("web2") / STRANGE).exists()
+    said = new.doit("setup:production", "overwrite=yes").failed().out
+    assert "No such file or directory; overwrite=yes needs it" in said
 
 
 def test_check_and_a_deploy_that_lack_a_file_name_the_setup(new: Project) -> None:
@@ -169,7 +192,10 @@ def test_a_dry_run_says_what_a_setup_would_do_and_changes_nothing(new: Project) 
     (new.shared("web1") / ".env").write_text("MODE=test\n")
     before = snapshot_hosts(new)
     said = new.doit("setup:production", "dry_run=yes", "overwrite=yes", check=True).out
-    assert "shared/.env: would be replaced on web1, from .env.production\n" in said
+    assert "shared/.env: would be replaced on web1, from .env.production:\n" in said
+    assert "  !MODE changed\n" in said
+    assert "  +TOKEN=***\n" in said
+    assert SECRET not in said
     assert snapshot_hosts(new) == before
 
 
