@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fnmatch
 import os
+import re
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -38,7 +39,7 @@ from capdoit.questions import give_answers
 from capdoit.sequence import FLOWS, FlowTask
 from capdoit.task_calls import TaskCalls, find_calls
 from capdoit.task_names import SHORT_NAMES
-from capdoit.text import join_names, name_first, suggest_name
+from capdoit.text import find_similar_name, join_names, name_first, suggest_name
 from capdoit.transfers import transfer_of
 
 if TYPE_CHECKING:
@@ -158,12 +159,21 @@ class Cap(ProjectDefinition):
         others = {name: value for name, value in typed.items() if name not in parameters}
         variables = read_variables(others, os.environ, of_recipes)
         calls.check(parameters, variables.custom.keys() - of_recipes.keys())
+        self._refuse_misspelled_answers(variables.custom.keys() - of_recipes.keys())
         give_answers(variables.custom)
         variables = replace(variables, custom={**variables.custom, **parameters})
         if variables.stage:
             choose_stage(self.config, variables.stage)
         self._check_skipped_hooks(variables.skip)
         return variables
+
+    def _refuse_misspelled_answers(self, names: Iterable[str]) -> None:
+        """Refuse unknown variables that are almost those of questions, unless the project's own code reads them."""
+        questions = self.config.list_questions()
+        for name in sorted({*names} - questions):
+            meant = find_similar_name(name, questions, 0.8)
+            if meant and not _is_named_in_code(name):
+                raise ConfigError(f"{name}= answers no question of deploy.yml; did you mean {meant}=? Nothing was done")
 
     def _check_skipped_hooks(self, names: Iterable[str]) -> None:
         flows = [self.tasks_of_flow(flow, stage) for flow in FLOWS for stage in self.config.stages]
@@ -292,6 +302,13 @@ def _translate_project_errors() -> Iterator[None]:
         yield
     except ConfigError as error:
         raise InvalidDodoFile(str(error)) from None
+
+
+def _is_named_in_code(variable: str) -> bool:
+    """Return True if a Python file of the project has the name in quotes, for example for doit's `get_var`."""
+    quoted = re.compile(rf"""["']{re.escape(variable)}["']""")
+    files = [*Path().glob("*.py"), *Path("recipes").glob("*.py")]
+    return any(quoted.search(file.read_text(encoding="utf-8", errors="replace")) for file in files)
 
 
 def _find_chosen(group: str, tasks: Sequence[FlowTask], selected: Sequence[str]) -> list[str]:

@@ -134,12 +134,14 @@ class Problem:
         text: the reason; lines of output may follow the first line.
         host: name of the host; empty for the controller and for the fleet.
         remedy: the command that solves the problem; empty if none is known.
+        alternative: a sentence about another way to solve it; empty if there is none.
         login: the command that logs in by hand to a host that could not be reached; empty for any other problem.
     """
 
     text: str
     host: str = ""
     remedy: str = ""
+    alternative: str = ""
     login: str = ""
 
     def __str__(self) -> str:
@@ -166,7 +168,12 @@ class RevisionNotChosen(NotReady):
     Args:
         reason: why no commit could be chosen.
         alternatives: names that could have been meant, the likeliest first.
+
+    Attributes:
+        unpushed_branch: the branch, if the project's own clone has it and the repository lacks it; else empty.
     """
+
+    unpushed_branch = ""
 
     def __init__(self, reason: str, alternatives: Sequence[str] = ()) -> None:
         super().__init__(reason)

@@ -57,18 +57,25 @@ class Question(Source):
         """Return the answer; errors as in `Source.read`."""
         found = self.find()
         if found is None:
-            raise ValueUnavailable(f"needs an answer, and there is no terminal to ask on: add {self.variable}=VALUE")
+            why = "none was given" if self.variable in _UNANSWERED else "there is no terminal to ask on"
+            raise ValueUnavailable(f"needs an answer, and {why}: add {self.variable}=VALUE")
         return found
 
 
 _ANSWERS: dict[str, str] = {}  # of this run, by variable
 _HEEDED: set[str] = set()  # the variables whose answers were used
+_UNANSWERED: set[str] = set()  # the variables of questions at which the operator ended the input
 
 
 def give_answers(answers: Mapping[str, str]) -> None:
     """Answer questions, by their variables. The first answer to a question stays."""
     for variable, answer in answers.items():
         _ANSWERS.setdefault(variable, answer)
+
+
+def note_missing_answer(variable: str) -> None:
+    """Remember that the operator was asked and gave no answer."""
+    _UNANSWERED.add(variable)
 
 
 def list_heeded_answers() -> frozenset[str]:

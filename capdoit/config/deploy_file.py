@@ -51,10 +51,11 @@ class Config:
         return replace(self.source, branch=branch).load()
 
     def list_questions(self) -> set[str]:
-        """Return the variables that answer the open questions of all stages and hosts."""
+        """Return the variables that answer the open questions of all stages, their hosts and their recipes."""
         stages = [*self.stages.values()]
         levels: list[Stage | HostConfig] = [*stages, *(host for stage in stages for host in stage.hosts)]
         secrets = [secret for level in levels for secret in (*list_external_values(level.vars), *level.secrets)]
+        secrets += [secret for stage in stages for use in stage.recipes for secret in list_external_values(use.options)]
         sources = [*(one.source for level in levels for one in level.pending), *(secret.source for secret in secrets)]
         return {question.variable for source in sources for question in find_questions(source)}
 

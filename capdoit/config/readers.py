@@ -18,6 +18,7 @@ from capdoit.config.tags import EXTERNAL_VALUE, MAPPINGS, read_source
 from capdoit.config.yaml_nodes import ANY_SIZE, YamlValue
 from capdoit.script import NAME, REFERENCE, EnvValue, Secret, Template
 
+OPEN_REFERENCE = re.compile(r"\$\{\w*(?=[^}]*$)")  # in a text without its references
 T = TypeVar("T")
 SECONDS_PER_UNIT = {"h": 3600, "d": 86400}
 AGE = re.compile(r"([1-9][0-9]{0,4})([dh])")
@@ -195,6 +196,8 @@ def read_password(value: YamlValue) -> Secret | None:
 
 def _read_template(value: YamlValue) -> EnvValue:
     text = value.as_string(may_be_empty=True)
+    if found := OPEN_REFERENCE.search(REFERENCE.sub(" ", text)):
+        value.add_mistake(f"{found[0]} has no closing brace; a dollar that is no reference is written $$")
     return Template(text) if REFERENCE.search(text) else text
 
 

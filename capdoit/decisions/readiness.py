@@ -80,9 +80,13 @@ def make_setup_command(stage: Stage) -> str:
 
 def _missing_file(facts: Facts, stage: Stage, host: HostConfig, path: str) -> Problem:
     shared = facts.layout.shared
+    text = f"linked file {make_printable(path)} does not exist in {shared}"
+    if path in stage.linked_sources:
+        return Problem(text, host.name, make_setup_command(stage))
     copy = shlex.join(_copy_command(host, path, f"{shared}/{path}"))
-    remedy = make_setup_command(stage) if path in stage.linked_sources else copy
-    return Problem(f"linked file {make_printable(path)} does not exist in {shared}", host.name, remedy)
+    mapping = f"linked_files: {{{make_printable(path)}: FILE_OF_THIS_MACHINE}}"
+    alternative = f"Or write {mapping} in deploy.yml, which uploads to every host: {make_setup_command(stage)}"
+    return Problem(text, host.name, copy, alternative)
 
 
 def _copy_command(host: HostConfig, path: str, remote: str) -> list[str]:

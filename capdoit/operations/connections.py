@@ -18,7 +18,7 @@ from capdoit.hosts.fleet import Fleet
 from capdoit.hosts.logins import Logins
 from capdoit.output.question import ask_text, has_terminal
 from capdoit.output.seen_hosts import keep_hosts
-from capdoit.questions import find_questions, give_answers
+from capdoit.questions import find_questions, give_answers, note_missing_answer
 from capdoit.redaction import is_too_short
 from capdoit.script import Secret, SecretText
 from capdoit.sources import Source
@@ -97,8 +97,12 @@ def ask_operator(sources: Iterable[Source]) -> None:
     """Ask the questions on which values depend, each once per run, if there is a terminal."""
     with ONE_QUESTION:
         for question in dict.fromkeys(one for source in sources for one in find_questions(source)):
-            if has_terminal() and (answer := ask_text(question.text, question.find_default())):
+            if not has_terminal():
+                continue
+            if answer := ask_text(question.text, question.find_default()):
                 give_answers({question.variable: answer})
+            else:
+                note_missing_answer(question.variable)
 
 
 def find_unmasked_secrets(stage: Stage, secrets: Iterable[Secret] = ()) -> tuple[str, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -116,7 +117,8 @@ def _describe_not_ready(error: NotReady) -> list[ReportLine]:
         return lines
     commands = [ReportLine("", command=command, indentation=2) for command in remedies[:MOST_SHOWN]]
     more = _texts(f"  and {len(remedies) - MOST_SHOWN} more") if len(remedies) > MOST_SHOWN else []
-    return [*lines, *_texts("To put the linked files there:"), *commands, *more]
+    others = [problem.alternative for problem in error.problems if problem.alternative]
+    return [*lines, *_texts("To put the linked files there:"), *commands, *more, *_texts(*others[:1])]
 
 
 def _describe_lock_held(error: LockHeld) -> list[ReportLine]:
@@ -241,9 +243,11 @@ def _advise_migrations(error: GuardRefused, command: CommandLine) -> str:
 
 
 def _advise_revision(error: RevisionNotChosen, command: CommandLine) -> str:
-    if not error.alternatives:
-        return f"Name a branch, tag or commit that exists: {command.again(branch='NAME')}"
-    return "\n".join(f"To deploy {name}: {command.again(branch=name)}" for name in error.alternatives)
+    lines = [f"To deploy {name}: {command.again(branch=name)}" for name in error.alternatives]
+    if branch := error.unpushed_branch:
+        push = shlex.join(["git", "push", "-u", "origin", branch])
+        lines.insert(0, f"Your clone has the branch {branch}. To push it: {push}")
+    return "\n".join(lines) or f"Name a branch, tag or commit that exists: {command.again(branch='NAME')}"
 
 
 def _find_damaged(error: BaseException) -> list[Damaged]:

@@ -192,6 +192,10 @@ KNOWN_CAUSES = (
         "a line in sudoers (visudo): USER ALL=(root) NOPASSWD: /FULL/PATH/OF/COMMAND ARGUMENTS",
     ),
     _cause(
+        r"(?P<line>sudo: unknown user:? (?P<user>\S+))$",
+        "There is no user {user} on {hosts}. Is the name right: become: in deploy.yml, or sudo -u in a hook?",
+    ),
+    _cause(
         r"^ +(?P<line>linked file .+ does not exist in )",
         "A file in shared was removed on {hosts} after the deploy had looked for it, or since that deploy. "
         "If linked_files in deploy.yml names its source on this machine, this puts it there again",

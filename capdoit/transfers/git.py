@@ -13,6 +13,7 @@ from capdoit.config.path_readers import read_inner_path
 from capdoit.config.readers import STRING, accepting, choice_reader, read_string
 from capdoit.config.rules import SettingRule
 from capdoit.config.stages import DEFAULT_BRANCH
+from capdoit.errors import RevisionNotChosen
 from capdoit.transfers.protocol import CommitSource, ResolvedCode, Transfer
 from capdoit.url_credentials import find_url_passwords, without_secrets
 
@@ -163,8 +164,14 @@ def _repo_tree(stage: Stage) -> str:
 
 def _choose_commit(stage: Stage, branch: str, found: FoundCode) -> str:
     from capdoit.transfers.git_code import choose_commit
+    from capdoit.transfers.git_commits import has_branch
 
-    return choose_commit(found, branch, _repo_url(stage))
+    try:
+        return choose_commit(found, branch, _repo_url(stage))
+    except RevisionNotChosen as error:
+        if not (found.refs or found.unreadable_refs) and has_branch(Path(), branch):
+            error.unpushed_branch = branch
+        raise
 
 
 def _find_omissions(branch: str, found: Mapping[str, FoundCode]) -> Mapping[str, str]:

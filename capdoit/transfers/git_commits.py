@@ -110,6 +110,15 @@ class Repository:
         return subprocess.CompletedProcess(command, done.returncode, *decoded)
 
 
+def has_branch(project: Path, branch: str) -> bool:
+    """Return True if the project's own clone has a branch."""
+    try:
+        Repository(project, timeout_seconds=CLONE_SECONDS).run_checked("rev-parse", "--verify", f"refs/heads/{branch}")
+    except NotReady:
+        return False
+    return True
+
+
 def find_known_changes(project: Path, before: Mapping[str, str], after: str) -> list[Gap]:
     """Return the commits between what was live and a revision, as far as the project's own clone has them.
 

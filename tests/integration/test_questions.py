@@ -63,6 +63,44 @@ def test_a_value_that_only_hooks_of_the_deploy_use_is_not_asked_for_by_a_rollbac
     project.doit("rollback:production", check=True)
 
 
+def test_an_operator_who_ends_the_input_at_a_question_gave_no_answer(project: Project, env: dict[str, str]) -> None:
+    write_settings(project, "branch: !ask , ", branch=None)
+    with start(project, env, "deploy:production") as typist:
+        typist.wait_for("branch: ")
+        typist.type("\x04")
+        assert typist.wait_for_end() == 1
+    assert "branch needs an answer, and none was given: add branch=VALUE" in typist.text
+    assert not (project.deploy_to("web1") / ".capdoit").exists()
+
+
+@pytest.mark.parametrize(
+    "settings", ["vars: {note: !ask }, ", *further("recipes: [{runtime: {kind: rbenv, version: !ask {name: note}}}], ")]
+)
+def test_a_misspelled_answer_is_refused_before_a_host_is_touched(project: Project, settings: str) -> None:
+    write_settings(project, settings)
+    said = project.doit("deploy:production", "nte=x").failed(3).out
+    assert "nte= answers no question of deploy.yml; did you mean note=? Nothing was done" in said
+    assert not (project.deploy_to("web1") / ".capdoit").exists()
+
+
+OWN_VARIABLES = """
+from doit import get_var
+notes = get_var("notes", "")
+
+@cap.task()
+def say(host, *, nte: str):
+    host.run(["echo", "<", nte, notes, ">"])
+"""
+
+
+def test_variables_of_dodo_py_may_be_similar_to_a_question(project: Project) -> None:
+    deploy(project)
+    project.dodo(DODO + OWN_VARIABLES)
+    write_settings(project, "vars: {note: !ask }, ")
+    project.doit("check:production", "notes=n", check=True)
+    assert "< x  >" in project.doit("say:production", "nte=x", check=True).out
+
+
 def test_variables_answer_without_a_terminal(project: Project) -> None:
     project.dodo(SHOW)
     write_settings(project, "branch: !ask , vars: {tag: !ask 'Which tag?'}, ", branch=None)
@@ -92,6 +130,11 @@ def test_the_current_branch_is_deployed(project: Project) -> None:
     said = project.doit("deploy:production", check=True).out
     assert "feature to web1" in said
     assert "***" not in said
+    git = ("-C", str(project.path))
+    project.repo.git(*git, "checkout", "--quiet", "-b", "new/idea")
+    said = project.doit("deploy:production").failed().out
+    assert "has no branch, tag or commit 'new/idea'" in said
+    assert "Your clone has the branch new/idea. To push it: git push -u origin new/idea\n" in said
     (project.path / ".git/HEAD").write_text(project.repo.git("rev-parse", "HEAD") + "\n")
     assert "HEAD is detached; name a branch: branch=NAME" in project.doit("deploy:production").failed().out
     project.doit("deploy:production", "branch=main", check=True)

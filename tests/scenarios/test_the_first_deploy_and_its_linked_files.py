@@ -115,6 +115,8 @@ def test_check_names_the_command_that_puts_a_linked_file_there(make_project: Mak
     project = make_project(linked_files_exist=False)
     out = project.doit("check:production").failed().out
     assert "To put the linked files there:" in out
+    assert "Or write linked_files: {config/database.yml: FILE_OF_THIS_MACHINE} in deploy.yml" in out
+    assert "to every host: doit setup:production\n" in out
     type_advice(project, out, "cp")
     project.doit("check:production", check=True)
     project.doit("deploy:production", check=True)

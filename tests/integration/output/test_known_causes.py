@@ -222,6 +222,14 @@ def test_sudo_that_wants_a_password(shop: Project) -> None:
     assert "Hint: Nobody can type a password during a flow." in said
 
 
+@needs_root
+@pytest.mark.ssh
+def test_a_host_without_the_user_that_everything_runs_as(ssh_shop: Project) -> None:
+    ssh_shop.config(become="nobdy")
+    said = said_of_failure(ssh_shop)
+    assert "Hint: There is no user nobdy on web1, web2. Is the name right: become: in deploy.yml" in said
+
+
 @pytest.mark.parametrize(
     "command",
     [

@@ -56,6 +56,10 @@ def only_stage(config: Config) -> Stage:
         ("default_env: {1A: x}", "3:19: default_env.1A: not a valid name of an environment variable"),
         ("default_env: {A: yes}", "3:18: default_env.A: found a boolean (yes), expected a string; quote it"),
         (
+            'default_env: {PATH: "/opt/bin:${PATH"}',
+            "3:21: default_env.PATH: ${PATH has no closing brace; a dollar that is no reference is written $$",
+        ),
+        (
             "default_env: {A: !env 'a b'}",
             "3:18: default_env.A: expected the name of an environment variable after !env",
         ),

@@ -61,6 +61,8 @@ def test_a_missing_linked_file_has_the_command_that_puts_it_there(settings: dict
     changed = of_one.only((replace(of_one.hosts[0], **settings),))  # type: ignore[arg-type]
     (problem,) = find_deploy_problems([replace(host("web1", 0), missing_files=(0,))], changed)
     assert problem.remedy == command
+    assert "linked_files: {a.yml: FILE_OF_THIS_MACHINE} in deploy.yml" in problem.alternative
+    assert problem.alternative.endswith(": doit setup:production")
 
 
 UNUSABLE: list[tuple[Mapping[str, object], str]] = [
