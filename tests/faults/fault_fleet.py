@@ -88,7 +88,7 @@ SCRIPT = """\
 PATH={path}
 deploy_to={deploy_to} listener={listener} controller={controller} down={strikes}/down-{host} first={first}
 port={port} python={python} occupy_logins={occupy_logins}
-relay={relay} refused={strikes}/refused-{host} session=$(ps -o sid= -p $$)
+relay={relay} refused={strikes}/refused-{host} session=$(ps -o sid= -p $$ | tr -d ' ')
 : >{strikes}/struck-{host}
 tries=0
 while [ "$(ls {strikes} | grep -c ^struck-)" -lt {together} ] && [ $tries -lt 100 ]; do
@@ -258,7 +258,7 @@ class FaultFleet:
         wanted = [f"rollback_release={self.second}"] if case.moment.is_target_archived else []
         command = (f"{case.moment.flow}:production", *wanted)
         with self.project.start(*command) as process:
-            deadline = time.monotonic() + 40
+            deadline = time.monotonic() + 150  # a flow ends in less, also where much else is at work
             while True:
                 try:
                     out, _ = process.communicate(timeout=0.05)

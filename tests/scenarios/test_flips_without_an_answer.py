@@ -25,7 +25,7 @@ FLIPS_AND_FREEZES = """\
 /bin/mv "$@"
 case $* in
     *next/current*)
-        pids=$(ps -o pid= -s "$(ps -o sid= -p $$)")
+        pids=$(ps -o pid= -s $(ps -o sid= -p $$))
         echo $pids >{mark}.new
         /bin/mv {mark}.new {mark}
         setsid sh -c "kill -STOP $(echo $pids)" 2>/dev/null
