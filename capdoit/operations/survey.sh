@@ -53,9 +53,7 @@ create_shared_directory() {
 # Check that a symlink points to no directory. Where a directory on the way is closed to the user, that is not known.
 leads_nowhere() {
     if [ -d "$1" ]; then return 1; fi
-    case $(stat -L "$1" 2>&1) in
-        *'Permission denied'*) return 1 ;;
-    esac
+    ! is_hidden "$1"
 }
 
 report_current() {
@@ -171,8 +169,16 @@ is_at_hand() {
     case $1 in
         unit:*) ! is_unknown_unit "${1#*:}" ;;
         user-unit:*) ! is_unknown_unit "${1#*:}" --user ;;
-        /*) [ -e "$1" ] ;;
+        /*) [ -e "$1" ] || is_hidden "$1" ;;
         *) is_installed "$1" ;;
+    esac
+}
+
+# Check that a directory on the way to a path is closed to the user. Another user may use what is there, through sudo.
+is_hidden() {
+    case $(stat -L "$1" 2>&1) in
+        *'Permission denied'*) ;;
+        *) return 1 ;;
     esac
 }
 
@@ -184,13 +190,14 @@ is_unknown_unit() {
 }
 
 # Report the programs of hooks that are missing, each by its number. A word NUMBER=PLACE is a place of a program; one of
-# them is enough. Hooks have no other PATH than that of default_env. Where it has relative directories, which may be in
-# the release, nothing is known.
+# them is enough. Hooks have no other PATH than that of default_env. Where it has relative directories, or some below
+# deploy_to, programs may come with the release, and nothing is known. What hooks run through sudo has root's PATH.
 report_missing_hook_tools() {
     PATH=${hook_path:-$PATH}
     case :$PATH: in
-        *:[!/]*) return ;;
+        *:[!/]* | *:"$deploy_to"/*) return ;;
     esac
+    PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin
     eval "set -- $hook_tools"
     at_hand=" "
     for word; do

@@ -9,6 +9,9 @@ from pathlib import Path
 
 UNKNOWN_FORMAT = (tarfile.TarError, OSError, EOFError, zlib.error)
 
+# Where a tar file says that it is one. It begins with the name of its first file, which may be BZhang.txt.
+TAR_MAGIC = slice(257, 262), b"ustar"
+
 # The first bytes of compressed files, and the option with which tar reads such a file from a pipe. GNU tar finds it out
 # only where it can read the beginning twice.
 TAR_OPTIONS = {
@@ -30,7 +33,10 @@ def find_tar_option(file: Path) -> str:
         OSError: the file cannot be read.
     """
     with file.open("rb") as source:
-        beginning = source.read(max(map(len, TAR_OPTIONS)))
+        beginning = source.read(tarfile.BLOCKSIZE)
+    place, magic = TAR_MAGIC
+    if beginning[place] == magic:
+        return ""
     return next((option for magic, option in TAR_OPTIONS.items() if beginning.startswith(magic)), "")
 
 

@@ -44,8 +44,8 @@ release_mode=$(stat -c %a "$release_dir")
 unpacked=0
 revision=$(unpack_and_print_sha256) || unpacked=$?
 revision=${revision%% *}
-print_fact sha256 "$revision"
 [ "$unpacked" = 0 ] || exit "$unpacked"
+print_fact sha256 "$revision"
 [ -n "$(ls -A "$release_dir")" ] || die "the archive is empty"
 find_top_directory
 case $strip in

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import pytest
 
 from capdoit.testing import Project
-from tests.support import further, make_path_without, unwrap, write_hooks, write_recipe
+from tests.support import WITHOUT_ROOT_RIGHTS, further, make_path_without, unwrap, write_hooks, write_recipe
 
 NEED = "systemctl-of-nobody is not on the PATH; recipe acme needs it"
 RECIPE = """
@@ -100,6 +103,34 @@ def test_a_relative_directory_in_path_may_have_every_program(project: Project, p
     make_hosts_alike(project, path)
     project.repo.commit({"bin/systemctl-of-nobody": "#!/bin/sh\n", "systemctl-of-nobody": "#!/bin/sh\n"})
     project.doit("check:production", check=True)
+
+
+@pytest.mark.parametrize("place", ["current/bin", *further("shared/bin")])
+def test_a_directory_below_deploy_to_in_path_may_have_every_program(project: Project, place: str) -> None:
+    write_recipe(project, "acme", RECIPE)
+    for name, host in project.hosts.items():
+        host["default_env"] = {"PATH": f"{project.deploy_to(name)}/{place}:$PATH"}
+    project.config(recipes=project.settings.get("recipes"))
+    project.doit("check:production", check=True)
+
+
+def test_what_another_user_may_run_through_sudo_is_not_missing(project: Project) -> None:
+    private = project.path / "private"
+    private.mkdir()
+    write_hooks(
+        project,
+        f"""
+        @cap.after("published", tools=["{private}/app", "chroot"])
+        def reload(host):
+            host.run("{private}/app reload && chroot --version", user="root")
+        """,
+    )
+    make_hosts_alike(project, "/usr/bin:/bin")  # chroot is in /usr/sbin, which is on the PATH of sudo
+    private.chmod(0)
+    command = [*WITHOUT_ROOT_RIGHTS, sys.executable, "-m", "doit", "check:production"]
+    done = subprocess.run(command, cwd=project.path, capture_output=True, text=True, check=False)
+    private.chmod(0o700)
+    assert done.returncode == 0, done.stdout + done.stderr
 
 
 def test_a_rollback_and_a_deploy_without_the_hook_are_not_refused(project: Project) -> None:

@@ -152,6 +152,16 @@ def test_an_archive_is_unpacked_however_it_is_compressed(make_project: MakeProje
     assert (live(project, "web1") / "app.txt").read_text() == "packed\n"
 
 
+def test_the_first_file_of_an_archive_may_have_any_name(make_project: MakeProject) -> None:
+    project = make_project(1, repo_url=None, branch=None, archive="shop.tar")
+    (project.path / "BZhang.txt").write_text("packed\n")
+    subprocess.run(["tar", "-cf", "shop.tar", "BZhang.txt"], cwd=project.path, check=True)
+
+    deploy(project)
+
+    assert (live(project, "web1") / "BZhang.txt").read_text() == "packed\n"
+
+
 @pytest.mark.parametrize("missing", ["openssl", "busybox tar"])
 def test_an_archive_is_checked_with_the_programs_that_a_host_has(make_project: MakeProject, missing: str) -> None:
     project = make_project(1, repo_url=None, branch=None, archive="dist/shop.tar.gz")
@@ -179,4 +189,5 @@ def test_a_disk_that_fills_while_an_archive_arrives_leaves_no_release(make_proje
 
     assert "web2: " in done.out
     assert "Wrote only 2048 of 10240 bytes" in done.out
+    assert "sha256" not in done.out
     assert project.releases("web1") == project.releases("web2") == []
