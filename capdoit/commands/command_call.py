@@ -17,9 +17,11 @@ from capdoit.commands.subcommand import HELP, Flag, Option, Subcommand, spelling
 from capdoit.config.variables import is_meant_as_variable
 from capdoit.errors import ConfigError
 from capdoit.task_names import SHORT_NAMES
-from capdoit.text import join_names, suggest_name
+from capdoit.text import find_meant_name, join_names, suggest_name
 
 VARIABLE = re.compile(r"([A-Za-z_]\w*)=(.*)", re.ASCII | re.DOTALL)
+LISTS_OF_TASKS = ("list", "-T", "--tasks")  # of doit, rake and Capistrano
+DRY_RUN_OPTIONS = ("-n", "--dry-run")  # of Capistrano
 Given = tuple[Option, str]  # an option on the command line, and the text of its value; empty for a flag
 
 
@@ -99,6 +101,8 @@ def _find_name(words: Sequence[str], options: Iterable[Option]) -> int | None:
                 return place
             continue
         spelling, value = _split_option(word)
+        if spelling in LISTS_OF_TASKS:
+            raise ConfigError(f"cap has no {spelling}; did you mean: doit list?")
         if spelling not in known:
             raise ConfigError(f"cap has no {spelling}{suggest_name(spelling, known)}")
         if value is None and not isinstance(known[spelling], Flag):
@@ -111,17 +115,42 @@ def _find_command(name: str, others: Sequence[str]) -> Subcommand:
     if name in commands:
         return commands[name]
     words = [name, *others]
+    if name in LISTS_OF_TASKS:
+        raise ConfigError(f"cap has no {name}; did you mean: doit list?")
     if name == "help":
         right = shlex.join([*(word for word in others if word in commands), "--help"])
         raise ConfigError(f"cap has no help; did you mean: doit cap {right}?")
     if task := next((word for word in words if word.partition(":")[0] in SHORT_NAMES), None):
-        stages = [word for word in words if word != task and not _is_option(word)]
-        right = ":".join([task, *stages[:1]])
-        raise ConfigError(f"{task} is a task of doit, and no subcommand of cap; did you mean: doit {right}?")
+        right = _call_task(SHORT_NAMES.get(task, task), [word for word in words if word != task])
+        raise ConfigError(f"{task} is a task of doit, and no subcommand of cap; did you mean: {right}?")
     if command := next((word for word in others if word in commands), None):
         right = shlex.join([command, name, *(word for word in others if word != command)])
         raise ConfigError(f"cap has no {name}; the subcommand comes first; did you mean: doit cap {right}?")
-    raise ConfigError(f"cap has no {name}{suggest_name(name, commands)} (there are {join_names(commands)})")
+    raise ConfigError(f"cap has no {name}{_suggest_command(name, others)}")
+
+
+def _call_task(task: str, others: Sequence[str]) -> str:
+    """Return the command line that calls a task, with the stage, variables and dry run among the other words."""
+    variables = [word for word in others if VARIABLE.fullmatch(word)]
+    stages = [word for word in others if not (_is_option(word) or word in variables or ":" in task)]
+    dry_run = ["dry_run=yes"] if {*others} & {*DRY_RUN_OPTIONS} else []
+    return shlex.join(["doit", ":".join([task, *stages[:1]]), *variables, *dry_run])
+
+
+def _suggest_command(name: str, others: Sequence[str]) -> str:
+    """Return what was probably meant by an unknown subcommand: another one, or a task of doit."""
+    commands = [command.name for command in COMMANDS]
+    command, _, stage = name.partition(":")
+    if command in commands:
+        return f"; did you mean: {shlex.join(['doit', 'cap', command, stage, *others])}?"
+    there_are = f" (there are {join_names(commands)})"
+    if suggestion := suggest_name(name, commands):
+        return f"{suggestion}{there_are}"
+    words = [name, *others]
+    if word := next((word for word in words if find_meant_name(word, SHORT_NAMES)), None):
+        task = SHORT_NAMES[find_meant_name(word, SHORT_NAMES)]
+        return f"; did you mean: {_call_task(task, [other for other in words if other != word])}?"
+    return f"{there_are}; a task is typed without cap, and doit list shows all"
 
 
 def _parse(command: Subcommand, before: list[str], after: list[str], doit_options: Sequence[Option]) -> CommandCall:

@@ -120,13 +120,21 @@ class TaskRunner(Interruptible):
         """Return the hosts that the task runs on.
 
         Raises:
-            ConfigError: none of the selected hosts is one of them.
+            ConfigError: none of the selected hosts is one of them, or several are named for a terminal.
         """
         hook = self._task.hook
         if chosen := hook.choose_connections(context.fleet.connections):
+            self._refuse_several_hosts(context.request.name)
             return chosen
         wanted = f"has the role {join_names(hook.roles)}" if hook.roles else "gets code (no_release)"
         raise ConfigError(f"{context.request.name}: none of the selected hosts {wanted}; nothing was done")
+
+    def _refuse_several_hosts(self, name: str) -> None:
+        hosts = dict.fromkeys(self._variables.hosts or ())
+        if self._task.is_interactive and len(hosts) > 1:
+            choices = " or ".join(f"hosts={host}" for host in hosts)
+            mistake = f"{name} runs on one host, and hosts= names {join_names(hosts)}"
+            raise ConfigError(f"{mistake}; name one of them: {choices}. Nothing was done")
 
     # -- the work
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from functools import wraps
 from pathlib import Path
@@ -370,11 +370,27 @@ def check_arguments(hook: Hook, available: set[str]) -> None:
     for name, parameter in inspect.signature(hook.function).parameters.items():
         if parameter.kind is parameter.POSITIONAL_ONLY:
             raise ConfigError(f"{hook.location}: {what} {hook.name} must take {name} by name: it is positional-only")
-        if name not in available or parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
+        is_variadic = parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD)
+        if name in available and not is_variadic:
+            continue
+        hint = suggest_name(name, available)
+        if is_task and not (hint or is_variadic):
             raise ConfigError(
-                f"{hook.location}: {what} {hook.name} has the argument {parameter}, but {who} can only have"
-                f" {join_names(sorted(available))}{suggest_name(name, available)}"
+                f"{hook.location}: task {hook.name} has the argument {name}: a variable of the command line stands"
+                f" behind *: {_write_signature(hook.function, available)}"
             )
+        raise ConfigError(
+            f"{hook.location}: {what} {hook.name} has the argument {parameter}, but {who} can only have"
+            f" {join_names(sorted(available))}{hint}"
+        )
+
+
+def _write_signature(function: Callable[..., object], given: Container[str]) -> str:
+    """Return the first line of a task's function with its variables behind ``*``."""
+    parameters = [*inspect.signature(function).parameters.values()]
+    first = [one for one in parameters if one.name in given and one.kind is not one.KEYWORD_ONLY]
+    behind = [one for one in parameters if one not in first]
+    return f"def {function.__name__}({join_names(map(str, [*first, '*', *behind]))})"
 
 
 def location_of(function: Callable[..., object]) -> str:

@@ -151,8 +151,13 @@ def test_a_mistake_on_the_command_line_is_refused_before_a_host_is_touched(
 
 
 DECLARATIONS = [
-    ("def t(host, pool): ...", "task t has the argument pool, but a task can only have arguments, flow"),
+    (
+        "def t(host, pool: int = 1, *, note=''): ...",
+        "argument pool: a variable of the command line stands behind *: def t(host, *, pool: int = 1, note='')",
+    ),
     *further(
+        ("def t(host, *pools): ...", "task t has the argument *pools, but a task can only have arguments, flow"),
+        ("def t(host, relese): ...", "but a task can only have arguments, flow, host, release; did you mean release?"),
         ("def t(host, *, hosts_of: dict): ...", "the type of hosts_of cannot be typed as NAME=VALUE"),
         ("def t(host, *, branch: str): ...", "branch= is a variable of capdoit; rename the parameter"),
         ("def deploy(host): ...", "task deploy has the name of a task of capdoit"),
@@ -445,6 +450,16 @@ def run_ps() -> str:
 def test_an_interactive_task_needs_a_terminal(project: Project) -> None:
     write_hooks(project, CONSOLE)
     assert "console needs a terminal on stdin" in project.doit("console:production").failed().out
+
+
+def test_an_interactive_task_is_refused_on_several_named_hosts(project: Project, env: dict[str, str]) -> None:
+    write_hooks(project, CONSOLE)
+    with type_task(project, env, "console:production", "hosts=web2,web1") as typist:
+        assert typist.wait_for_end() == 1
+        assert (
+            "console:production runs on one host, and hosts= names web2, web1; name one of them: hosts=web2"
+            " or hosts=web1. Nothing was done"
+        ) in unwrap(typist.text)
 
 
 @pytest.mark.extended("detail")
