@@ -8,6 +8,7 @@ a part of capdoit's own words, so a secret such as "release" hides no word of a 
 from __future__ import annotations
 
 import json
+import operator
 import re
 import shlex
 from collections.abc import Callable, Iterable, Iterator
@@ -91,18 +92,29 @@ def _mask(text: str, secrets: Iterable[str]) -> str:
 
 
 def _map_strings(change: Callable[[str], str], value: Any) -> Any:
-    """Return a value with its strings changed, those in containers and dataclasses included."""
+    """Return a value with its strings changed, those in containers and dataclasses included.
+
+    What has nothing to change is not built again: most events have no secret, and there are hundreds of them. Lists,
+    sets and dictionaries are always copied, since they may change later.
+    """
     if isinstance(value, str):
         return change(value)
     if isinstance(value, (list, tuple, set, frozenset)):
-        changed = (_map_strings(change, one) for one in value)
+        changed = [_map_strings(change, one) for one in value]
+        if isinstance(value, (tuple, frozenset)) and all(map(operator.is_, changed, value)):
+            return value
         return type(value)(*changed) if hasattr(value, "_fields") else type(value)(changed)  # a NamedTuple has fields
     if isinstance(value, dict):
         return {_map_strings(change, key): _map_strings(change, one) for key, one in value.items()}
     if is_dataclass(value) and not isinstance(value, type):
-        values = {field.name: getattr(value, field.name) for field in fields(value) if field.init}
-        return replace(value, **_map_strings(change, values))
+        return _map_fields(change, value)
     return value
+
+
+def _map_fields(change: Callable[[str], str], value: Any) -> Any:
+    before = {field.name: getattr(value, field.name) for field in fields(value) if field.init}
+    after = {name: _map_strings(change, one) for name, one in before.items()}
+    return value if all(map(operator.is_, after.values(), before.values())) else replace(value, **after)
 
 
 def _spellings(secret: str) -> set[str]:

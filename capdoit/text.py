@@ -27,9 +27,10 @@ def make_printable(value: str | bytes) -> str:
     """
     if isinstance(value, bytes):
         value = value.decode("utf-8", "backslashreplace")
-    if value.isprintable():
+    value = value.replace("\t", "    ")
+    if value.isprintable():  # most text is, and need not be looked at character by character
         return value
-    return "".join(_escape(char) for char in value)
+    return "".join(map(_escape, value))
 
 
 def make_printable_in_color(value: str | bytes) -> str:
@@ -206,8 +207,6 @@ def compare_names(before: Iterable[str], now: Iterable[str]) -> Iterator[str]:
 
 
 def _escape(char: str) -> str:
-    if char == "\t":
-        return "    "
     return char if char.isprintable() else char.encode("unicode_escape").decode("ascii")
 
 
