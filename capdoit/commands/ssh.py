@@ -11,7 +11,7 @@ from capdoit.commands.command_request import CommandRequest
 from capdoit.commands.subcommand import SELECTION, Subcommand
 from capdoit.config.deploy_file import choose_stage
 from capdoit.config.stages import HostConfig, Stage
-from capdoit.config.variables import select_hosts
+from capdoit.config.variables import find_host_name, select_hosts
 from capdoit.errors import ConfigError
 from capdoit.hosts.terminal import run_on_terminal
 from capdoit.operations.connections import compute_settings, find_hosts, make_fleet
@@ -67,8 +67,8 @@ def _split_words(request: CommandRequest) -> tuple[str, str]:
         raise ConfigError(f"expected at most a stage and a host, found {join_names(request.words)}")
     if second or not first or first in stages:
         return first, second
-    hosts = {host.name for stage in stages.values() for host in stage.hosts}
-    if first not in hosts:
+    hosts = [host.name for stage in stages.values() for host in stage.hosts]
+    if not any(find_host_name(first, stage.hosts) in hosts for stage in stages.values()):
         raise ConfigError(f"no stage and no host is named {first}{suggest_name(first, [*stages, *hosts])}")
     return "", first
 

@@ -8,11 +8,12 @@ A new variable is one field of `Variables`, which holds its reader, the tasks th
 from __future__ import annotations
 
 import shlex
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from functools import partial
 from typing import Any
 
+from capdoit.config.host_addresses import split_address
 from capdoit.config.rules import RULES_OF_HOSTS_AND_STAGES, RULES_OF_STAGES
 from capdoit.config.stages import HostConfig, Stage
 from capdoit.errors import ConfigError
@@ -313,22 +314,33 @@ def select_hosts(stage: Stage, variables: Variables) -> Stage:
     Raises:
         ConfigError: a host or role is unknown, or no host is selected.
     """
-    names = [host.name for host in stage.hosts]
-    _check_known("host", variables.hosts or (), names, stage)
+    typed = [find_host_name(text, stage.hosts) for text in variables.hosts or ()]
+    _check_known("host", typed, [host.name for host in stage.hosts], stage)
     _check_known("role", variables.roles or (), stage.roles, stage)
-    hosts = tuple(host for host in stage.hosts if _is_selected(host, variables))
+    hosts = tuple(
+        host
+        for host in stage.hosts
+        if (variables.hosts is None or host.name in typed)
+        and (variables.roles is None or {*variables.roles} & {*host.roles})
+    )
     if not hosts:
         wanted = f"hosts={join_names(variables.hosts or ())} roles={join_names(variables.roles or ())}"
         raise ConfigError(f"no host of {stage.name} has both: {wanted}")
     return stage.only(hosts)
 
 
-def _is_selected(host: HostConfig, variables: Variables) -> bool:
-    is_named = variables.hosts is None or host.name in variables.hosts
-    return is_named and (variables.roles is None or bool(set(variables.roles) & set(host.roles)))
+def find_host_name(typed: str, hosts: Sequence[HostConfig]) -> str:
+    """Return the name of the only host with an address such as ``deploy@web1:2222``; else the text as typed."""
+    user, name, port = split_address(typed) or ("", typed, "")
+    found = [
+        host.name
+        for host in hosts
+        if name in (host.name, host.hostname) and user in ("", host.user) and port in ("", str(host.port))
+    ]
+    return found[0] if len(found) == 1 else typed
 
 
-def _check_known(kind: str, names: tuple[str, ...], known: set[str] | list[str], stage: Stage) -> None:
+def _check_known(kind: str, names: Iterable[str], known: set[str] | list[str], stage: Stage) -> None:
     for name in names:
         if name not in known:
             there_are = f"there are {join_names(sorted(known)) or 'none'}{suggest_name(name, known)}"

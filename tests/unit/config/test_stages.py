@@ -221,6 +221,16 @@ def test_hosts_can_be_a_list_of_names_and_a_name_an_address(read: Read, hosts: s
     assert (second.name, second.hostname, second.user, second.port) == ("web2", "web2", None, None)
 
 
+@pytest.mark.parametrize(
+    "hosts", ["[root@h:2201, root@h:2202, web]", "{root@h:2201: , h:2202: {user: root}, web: {deploy_to: /srv/x}}"]
+)
+def test_hosts_that_differ_only_in_their_ports_have_the_port_in_their_names(read: Read, hosts: str) -> None:
+    stage = only_stage(read(f"{NEEDED}stages: {{production: {{hosts: {hosts}}}}}\n"))
+    found = [(host.name, host.hostname, host.user, host.port) for host in stage.hosts]
+    assert found[:2] == [("h:2201", "h", "root", 2201), ("h:2202", "h", "root", 2202)]
+    assert found[2] == ("web", "web", None, None)
+
+
 def test_a_single_string_is_a_list_of_one(read: Read) -> None:
     config = read(
         f"{NEEDED}linked_files: .env\nlinked_dirs: log\nlogs: log/x.log\nssh_options: Port=22\n"
