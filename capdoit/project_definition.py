@@ -57,8 +57,7 @@ class ProjectDefinition(HookRegistry):
             ConfigError: has all mistakes.
         """
         with self._mistakes.collect():
-            own = self.declarations()
-            check_hook_roles([*own.hooks, *own.environments, *(task.hook for task in own.tasks)], self.config.roles())
+            check_hook_roles(self.declarations().own_hooks, self.config.roles())
         with self._mistakes.collect():
             self.declarations_by_stage  # noqa: B018 - it reads the recipes
         self._mistakes.refuse()
@@ -115,16 +114,16 @@ class ProjectDefinition(HookRegistry):
         """
         from capdoit.flow.preparation import reveal_options
 
-        definition = adapt(_make_definition(flow, stage, self.declarations_by_stage[stage.name]))
+        definition = adapt(self._make_definition(flow, stage, self.declarations_by_stage[stage.name]))
         written = self.config.stages[stage.name].for_branch(variables.branch)
         if not reveal_options(definition, variables, events) and written is self.config.stages[stage.name]:
             return definition
         declared = self._declare(written)
-        return adapt(_make_definition(flow, written.sharing(declared.linked_dirs), declared))
+        return adapt(self._make_definition(flow, written.sharing(declared.linked_dirs), declared))
 
+    def _make_definition(self, flow: str, stage: Stage, declared: Declarations) -> FlowDefinition:
+        from capdoit.state.flow_request import FlowDefinition
 
-def _make_definition(flow: str, stage: Stage, declared: Declarations) -> FlowDefinition:
-    from capdoit.state.flow_request import FlowDefinition
-
-    rollback = _make_definition("rollback", stage, declared) if flow == "deploy" else None
-    return FlowDefinition(flow, stage, tuple(flow_tasks(flow, declared.hooks)), declared, rollback)
+        rollback = self._make_definition("rollback", stage, declared) if flow == "deploy" else None
+        tasks, has_unchecked_roles = tuple(flow_tasks(flow, declared.hooks)), self.config.roles() is None
+        return FlowDefinition(flow, stage, tasks, declared, rollback, has_unchecked_roles=has_unchecked_roles)

@@ -59,11 +59,19 @@ class Config:
         sources = [*(one.source for level in levels for one in level.pending), *(secret.source for secret in secrets)]
         return {question.variable for source in sources for question in find_questions(source)}
 
+    @property
+    def stages_with_unknown_hosts(self) -> list[str]:
+        """The names of the stages whose hosts a command prints that has not run."""
+        return [name for name, stage in self.stages.items() if stage.has_unknown_hosts]
+
+    @property
+    def known_roles(self) -> set[str]:
+        """The roles of all hosts that are known."""
+        return {role for stage in self.stages.values() for role in stage.roles}
+
     def roles(self) -> set[str] | None:
         """Return the roles of all stages; None while the hosts of a stage are not known."""
-        if any(stage.has_unknown_hosts for stage in self.stages.values()):
-            return None
-        return {role for stage in self.stages.values() for role in stage.roles}
+        return None if self.stages_with_unknown_hosts else self.known_roles
 
 
 @dataclass(frozen=True)

@@ -50,7 +50,7 @@ def check(definition: FlowDefinition, variables: Variables, events: EventBus) ->
     facts = answers(surveyed)
     certain, warnings = find_certain_problems(context, facts)
     omissions = [sentence for found in answers(examined) for sentence in found]
-    _warn(context, facts, [*warnings, *omissions])
+    _warn(context, facts, [*context.request.doubtful_roles, *warnings, *omissions])
     asked = [*others, *examined, *surveyed]
     failed = [problem for o in asked if o.error for problem in find_problems(o.error, o.host)]
     hooks = (*definition.declared.hooks, *definition.declared.failed)

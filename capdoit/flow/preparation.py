@@ -13,8 +13,9 @@ from capdoit.config.vars import list_external_values
 from capdoit.errors import ConfigError
 from capdoit.event_bus import EventBus
 from capdoit.events import FlowStarted, SecretsNotMasked
+from capdoit.flow.role_check import check_late_roles
 from capdoit.hooks.code_words import find_words
-from capdoit.hooks.hook import Hook, check_hook_roles
+from capdoit.hooks.hook import Hook
 from capdoit.hooks.options import find_secrets_in_options
 from capdoit.hooks.todo import describe_todos
 from capdoit.operations.connections import (
@@ -84,6 +85,8 @@ def prepare_flow(
     context.emit(_flow_started(definition, request))
     if not (undone_release or is_drill or approved):  # the flow around or before this one has told it
         _report_unmasked_secrets(definition, context)
+        for warning in request.doubtful_roles:
+            context.warn(warning)
     return context
 
 
@@ -152,9 +155,6 @@ def _make_request(
     complete, is_deploy = find_hosts(definition.stage), definition.flow == "deploy" and not is_setup
     stage = compute_settings(select(complete, variables), is_deploy, variables.branch)
     declared = definition.declared
-    if definition.stage.has_unknown_hosts and complete.deploy_file:  # otherwise they are checked already
-        own = [hook for hook in (*declared.hooks, *declared.failed) if not hook.recipe]
-        check_hook_roles(own, complete.deploy_file.load().roles())
     failed = tuple(hook for hook in declared.failed if hook.name not in variables.skip)
     return FlowRequest(
         flow=definition.flow,
@@ -170,6 +170,7 @@ def _make_request(
         is_drill=is_drill,
         is_setup=is_setup,
         on_demand=definition.on_demand,
+        doubtful_roles=check_late_roles(definition, stage),
     )
 
 

@@ -264,6 +264,12 @@ class Declarations:
     versions: Mapping[str, str] = field(default_factory=dict)
 
     @property
+    def own_hooks(self) -> list[Hook]:
+        """The hooks and tasks on demand of the project itself, without those of recipes."""
+        tasks = (task.hook for task in self.tasks)
+        return [hook for hook in (*self.hooks, *self.environments, *tasks) if not hook.recipe]
+
+    @property
     def probes_and_guards(self) -> list[Hook]:
         """The hooks that a rollback asks, recipe by recipe."""
         return [hook for check in self.rollback_checks for hook in (check.probe, check.guard) if hook]

@@ -29,6 +29,7 @@ class FlowDefinition:
         declared: everything that recipes and the project declare.
         rollback: the rollback that undoes a deploy which failed after its publish; None for any other flow.
         on_demand: the name of the task on demand that is the only task; empty for a flow.
+        has_unchecked_roles: roles of hooks and recipes are not checked yet, because a command prints hosts.
     """
 
     flow: str
@@ -37,6 +38,7 @@ class FlowDefinition:
     declared: Declarations
     rollback: FlowDefinition | None = None
     on_demand: str = ""
+    has_unchecked_roles: bool = False
 
     @property
     def name(self) -> str:
@@ -81,6 +83,7 @@ class FlowRequest:
         is_setup: the hosts are only prepared for a deploy.
         is_preview: the flow is the dry run that the operator sees before the question of a stage with ``confirm``.
         on_demand: the name of the task on demand that is run, on the live release; empty for a flow.
+        doubtful_roles: a warning for each role of a hook or recipe that no known host has.
         started: time of the start, by the monotonic clock.
     """
 
@@ -99,6 +102,7 @@ class FlowRequest:
     is_setup: bool = False
     is_preview: bool = False
     on_demand: str = ""
+    doubtful_roles: tuple[str, ...] = ()
     started: float = field(default_factory=time.monotonic)
 
     @property

@@ -124,7 +124,7 @@ def test_a_host_without_an_http_client_is_refused_before_any_change(stage: Stage
     shop = checked(stage, url="http://127.0.0.1:9/")
     shop.project.hosts["web1"]["default_env"] = {"PATH": str(bare)}
     shop.project.config()
-    assert "web1: has neither curl nor wget with timeout" in shop.deploy().failed().out
+    assert "web1: curl, or wget is not installed; recipe health needs it" in shop.deploy().failed().out
     assert shop.host().releases == []
 
 

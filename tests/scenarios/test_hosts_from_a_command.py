@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from capdoit.testing import Project
-from tests.support import further, write_hooks
+from tests.support import choose_ordinary, further, write_hooks
 
 COMMAND = "!cmd 'echo run >>runs; cat hosts.json'"
 
@@ -78,13 +78,49 @@ def test_wrong_hosts_stop_a_flow_before_a_host_is_touched(shop: Project, output:
     assert "Traceback" not in said
 
 
-@pytest.mark.extended("detail")
-def test_a_role_of_a_hook_is_checked_once_the_hosts_are_known(shop: Project) -> None:
-    write_hooks(shop, "@cap.after('published', roles='wep')\ndef say(host):\n    host.run('echo hello')")
+HOOK = "@cap.after('published', roles='wep')\ndef say(host):\n    host.run('echo hello')"
+# A role that no host has, by where it is: the content of dodo.py, the recipes, and what the mistake names.
+WRONG_ROLES: dict[str, tuple[str, dict[str, object], str]] = {
+    "hook": (HOOK, {}, "dodo.py:3: hook say"),
+    "task": ("@cap.task(roles='wep')\ndef say(host):\n    host.run('echo hello')", {}, "dodo.py:3: hook say"),
+    "recipe": ("", {"systemd": {"units": ["a.service"], "roles": "wep"}}, "option roles"),
+}
+
+
+@pytest.mark.parametrize("place", choose_ordinary(WRONG_ROLES, "hook", "recipe"))
+@pytest.mark.parametrize("task", ["check", *further("deploy", "rollback")])
+def test_a_role_that_no_host_has_is_refused_once_the_hosts_are_known(shop: Project, place: str, task: str) -> None:
+    hooks, recipes, named = WRONG_ROLES[place]
+    write_stages(shop, {"production": COMMAND}, recipes)
+    write_hooks(shop, hooks)
     shop.doit("list", check=True)
-    said = shop.doit("deploy:production").failed().out
-    assert "hook say: no host has the role wep; did you mean web?" in said
+    assert f"{named}: no host has the role wep; did you mean web?" in shop.doit(f"{task}:production").failed().out
     assert shop.releases("web1") == []
+
+
+@pytest.mark.parametrize("place", choose_ordinary(WRONG_ROLES, "hook"))
+@pytest.mark.parametrize("hosts", [COMMAND, *further("@hosts@")])
+def test_a_role_that_no_known_host_has_is_a_warning_while_other_hosts_are_unknown(
+    shop: Project, place: str, hosts: str
+) -> None:
+    hooks, recipes, named = WRONG_ROLES[place]
+    write_stages(shop, {"production": hosts, "staging": "!cmd 'exit 1'"}, recipes)
+    write_hooks(shop, hooks)
+    warning = f"{named}: no host has the role wep; did you mean web? (the hosts of staging are not known)"
+    for words in (["check:production"], ["deploy:production", "dry_run=yes"], ["deploy:production"]):
+        said = " ".join(shop.doit(*words, check=True).out.split())
+        assert warning in said
+    assert len(shop.releases("web1")) == 1
+
+
+def write_stages(project: Project, stages: dict[str, str], recipes: dict[str, object]) -> None:
+    """Write deploy.yml with a YAML text for the hosts of each stage."""
+    hosts = json.dumps({name: {**host, "roles": "web"} for name, host in project.hosts.items()})
+    settings = {**project.settings, "recipes": recipes, "stages": {name: {"hosts": f"@{name}@"} for name in stages}}
+    text = json.dumps(settings)
+    for name, value in stages.items():
+        text = text.replace(f'"@{name}@"', value.replace("@hosts@", hosts))
+    (project.path / "deploy.yml").write_text(text)
 
 
 @pytest.mark.extended("detail")
