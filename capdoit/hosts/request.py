@@ -56,6 +56,11 @@ class Request:
         """The name of the request in messages."""
         return self.command or self.script.name
 
+    @property
+    def is_question(self) -> bool:
+        """True if stdout is an answer for capdoit, which tells people nothing."""
+        return self.capture and self.show is None
+
 
 @dataclass(frozen=True)
 class Answer:
@@ -64,7 +69,7 @@ class Answer:
     Attributes:
         status: exit status.
         output: complete stdout if the request captured it, otherwise empty.
-        lines: the last lines of stdout and stderr.
+        lines: the last lines of stdout and stderr; of a question, only those of stderr.
     """
 
     status: int

@@ -241,8 +241,9 @@ class Session:
         if request.timeout is not None:
             exchange.expires_at = time.monotonic() + request.timeout
         capture = Capture(request.into) if request.into or request.capture else None
+        said = deque[str](maxlen=0) if request.is_question else exchange.last_lines
         lines = {
-            self._out: LineSplitter("out", None if capture else request.show, exchange.last_lines, self._redact),
+            self._out: LineSplitter("out", None if capture else request.show, said, self._redact),
             self._err: LineSplitter("err", request.show, exchange.last_lines, self._redact),
         }
         for stream, piece in self._pieces(exchange):

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 
@@ -207,9 +207,9 @@ def test_output_that_looks_like_a_status_line_of_the_loop_is_output(session: Ses
 # -- what is shown
 
 
-def adding_to(shown: list[tuple[str, str]]) -> Callable[[str, Sequence[str]], None]:
+def adding_to(shown: list[tuple[str, str]]) -> Callable[[str, str], None]:
     """Return a function that adds each line that is shown, and its stream, to a list."""
-    return lambda stream, lines: shown.extend((stream, line) for line in lines)
+    return lambda stream, lines: shown.extend((stream, line) for line in lines.split("\n"))
 
 
 def test_output_is_streamed_by_line_with_its_stream_and_the_last_lines_kept(session: Session) -> None:
@@ -225,11 +225,17 @@ def test_output_is_streamed_by_line_with_its_stream_and_the_last_lines_kept(sess
     assert answer.output == b""
 
 
+def test_the_answer_to_a_question_is_no_line_for_people(session: Session) -> None:
+    answer = ask(session, "echo fact; echo reason >&2; exit 1", capture=True, show=None)
+    assert answer.lines == ("reason",)
+    assert answer.output == b"fact\n"
+
+
 def test_a_line_is_shown_as_soon_as_it_is_written(session: Session) -> None:
     moments = {}
 
-    def show(_stream: str, lines: Sequence[str]) -> None:
-        moments.update(dict.fromkeys(lines, time.monotonic()))
+    def show(_stream: str, lines: str) -> None:
+        moments.update(dict.fromkeys(lines.split("\n"), time.monotonic()))
 
     ask(session, "echo early; sleep 1; echo late", capture=False, show=show)
     assert moments["late"] - moments["early"] > 0.5
@@ -238,7 +244,7 @@ def test_a_line_is_shown_as_soon_as_it_is_written(session: Session) -> None:
 def test_sequences_for_terminals_are_left_out_and_other_control_characters_are_shown_as_text(session: Session) -> None:
     shown = []
     script = r"printf '\033[2Jred\007\tx\r\n\377\n'; printf '\033]0;title\007\n' >&2"
-    ask(session, script, capture=False, show=lambda _, lines: shown.extend(lines))
+    ask(session, script, capture=False, show=lambda _, lines: shown.extend(lines.split("\n")))
     assert sorted(shown) == ["", "\\xff", "red\\x07    x"]
 
 
