@@ -58,6 +58,7 @@ def survey(shop: Path, shell: Sequence[str] = ("sh",)) -> str:
     values: dict[str, Value] = {
         "deploy_to": str(shop),
         "tools": ["sh", "no-such-tool"],
+        "hook_tools": [],
         "make_dirs": False,
         "linked_files": ["a.yml", "b.yml"],
         "linked_dirs": [],
