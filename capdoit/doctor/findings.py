@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from capdoit.config.origins import Setting
+from capdoit.config.short_path import describe_short_path, is_short_path
 from capdoit.decisions.directory_conflicts import find_directory_conflicts
 from capdoit.doctor.host_condition import Clock, Condition
 from capdoit.doctor.ssh_route import KNOWN, REVOKED, SshRoute
@@ -19,7 +20,6 @@ LOW_SHARE = 0.05  # of a disk
 LARGEST_OFFSET_SECONDS = 5.0  # between two clocks
 UTF_8 = ("utf-8", "utf8")
 # NixOS has its programs in the last one.
-SYSTEM_DIRECTORIES = ("/bin", "/usr/bin", "/run/current-system/sw/bin", "$PATH", "${PATH}")
 
 
 @dataclass(frozen=True)
@@ -90,7 +90,11 @@ def judge_settings(
     short = [one for one in settings if one.is_secret and is_too_short(environment.get(one.variable, ""))]
     return [
         *(Finding(s.place, _describe_short_secret(s), is_problem=False) for s in short),
-        *(Finding(s.place, _describe_short_path(s), is_problem=False) for s in settings if _is_short_path(s)),
+        *(
+            Finding(one.place, f"{_full_name(one)} {describe_short_path(one)}", is_problem=False)
+            for one in settings
+            if is_short_path(one)
+        ),
         *(Finding(s.place, f"{_full_name(s)}: the environment variable {s.variable} is not set") for s in unset),
         *(Finding(s.place, f"{_full_name(s)} is not used: {why}", is_problem=False) for s, why in unused),
     ]
@@ -98,16 +102,6 @@ def judge_settings(
 
 def _describe_short_secret(setting: Setting) -> str:
     return f"{_full_name(setting)}: {setting.variable} is too short to be masked ({SHORTEST_SECRET} characters)"
-
-
-def _is_short_path(setting: Setting) -> bool:
-    is_path = setting.name.upper() == "DEFAULT_ENV.PATH" and not setting.variable
-    return is_path and not {*setting.text.split(":")}.intersection(SYSTEM_DIRECTORIES)
-
-
-def _describe_short_path(setting: Setting) -> str:
-    wanted = f"{setting.text}:$PATH".removeprefix(":")
-    return f'{_full_name(setting)} has no directory of the system for commands of hooks; add them with "{wanted}"'
 
 
 def sort_findings(findings: Iterable[Finding]) -> list[Finding]:

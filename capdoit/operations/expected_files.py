@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from capdoit.config.short_path import find_short_paths, has_short_path
 from capdoit.decisions.readiness import find_deploy_problems, find_missing_linked_files
 from capdoit.errors import Problem, merge_problems
 from capdoit.hooks.hook import Hook
@@ -30,7 +31,23 @@ def find_certain_problems(context: FlowContext, facts: Sequence[Facts]) -> tuple
     tools = find_missing_tools(context, facts)
     warnings = (Problem(f"{one.text}; {_describe_hooks(hooks[one.host])}", one.host) for one in expected)
     texts = [str(warning) for warning in merge_problems(warnings)]
-    return [*problems, *list_certain_absences(tools)], [*texts, *list_possible_absences(tools)]
+    return [*problems, *list_certain_absences(tools)], [
+        *texts,
+        *list_possible_absences(tools),
+        *_find_short_paths(context),
+    ]
+
+
+def _find_short_paths(context: FlowContext) -> list[str]:
+    """Return a warning about each PATH with which hooks of a host find no programs of the system."""
+    declared = context.request.declared
+    is_concerned = any(
+        has_short_path(host.config)
+        and any(hook.choose_connections([host]) for hook in declared.hooks)
+        and not any(hook.choose_connections([host]) for hook in declared.environments)
+        for host in context.fleet.connections
+    )
+    return find_short_paths(context.request.stage) if is_concerned else []
 
 
 def _describe_hooks(hooks: Sequence[Hook]) -> str:

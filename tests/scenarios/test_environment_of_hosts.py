@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from capdoit.testing import DODO, Project
-from tests.support import MakeProject, deploy, further, write_command_hook, write_hooks
+from tests.support import MakeProject, deploy, further, unwrap, write_command_hook, write_hooks
 
 
 def write_program(folder: Path, name: str, text: str) -> Path:
@@ -70,6 +70,19 @@ def test_a_path_without_system_directories_only_concerns_hooks(project: Project,
     report = project.doit("cap", "doctor", check=True).out
     assert "default_env.PATH has no directory of the system" in report
     assert "is not installed" not in report
+
+
+@pytest.mark.parametrize("task", ["check:production", "deploy:production dry_run=yes"])
+def test_a_path_without_system_directories_is_a_warning_if_a_host_has_hooks(project: Project, task: str) -> None:
+    project.hosts["web2"]["default_env"] = {"PATH": "/opt/ruby/bin"}
+    project.config()
+    write_hooks(project, "@cap.after('updated')\ndef note(host): ...\n")
+    lines = (project.path / "deploy.yml").read_text().splitlines()
+    line = next(number for number, text in enumerate(lines, 1) if "/opt/ruby/bin" in text)
+    said = unwrap(project.doit(*task.split(), check=True).out)
+    assert f"deploy.yml:{line}:" in said
+    assert 'default_env.PATH has no directory of the system for commands of hooks; add them with "/opt/ruby' in said
+    assert "no directory" not in unwrap(project.doit(*task.split(), "hosts=web1", check=True).out)
 
 
 @pytest.mark.extended("detail")
