@@ -2,34 +2,17 @@
 
 from __future__ import annotations
 
-import json
 import os
-import shutil
-import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from capdoit.testing import Project, SshdFleet
+from tests.capistrano_project import CapistranoProject
 from tests.support import MakeProject, deploy
 
 pytestmark = pytest.mark.ssh
-
-CAPFILE = """\
-require "capistrano/setup"
-require "capistrano/deploy"
-require "capistrano/scm/git"
-install_plugin Capistrano::SCM::Git
-"""
-DEPLOY_RB = """\
-set :application, "shop"
-set :branch, "main"
-set :linked_files, ["config/database.yml"]
-set :linked_dirs, ["log", "tmp/pids"]
-set :keep_releases, 2
-set :format, :simpletext
-"""
 
 Cap = Callable[..., str]
 
@@ -42,50 +25,8 @@ def project(make_project: MakeProject) -> Project:
 
 @pytest.fixture
 def cap(project: Project, sshds: SshdFleet, tmp_path: Path) -> Cap:
-    """Return a function that runs stock Capistrano on the hosts of the project."""
-    program = shutil.which("cap")
-    if program is None:
-        pytest.fail("these need stock Capistrano: apt-get install capistrano, or tests/setup.sh")
-    folder = tmp_path / "cap"
-    (folder / "config/deploy").mkdir(parents=True)
-    (folder / "Capfile").write_text(CAPFILE)
-    (folder / "config/deploy.rb").write_text(DEPLOY_RB)
-    (folder / "config/deploy/production.rb").write_text(_stage(project, sshds, tmp_path))
-
-    def run(*args: str, release: str = "") -> str:
-        env = {
-            **os.environ,
-            "USER": "jane",
-            "HOME": str(tmp_path / "home"),
-            "GIT_CONFIG_GLOBAL": str(tmp_path / "home/gitconfig"),
-        }
-        done = subprocess.run(
-            [program, "production", *args],
-            cwd=folder, env={**env, **({"ROLLBACK_RELEASE": release} if release else {})},
-            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-            text=True, check=False, timeout=120,
-        )  # fmt: skip
-        assert done.returncode == 0, done.stdout
-        current = project.current("web1")  # it asserts that the link is spelled as both spell it
-        assert current
-        return current
-
-    return run
-
-
-def _stage(project: Project, sshds: SshdFleet, tmp_path: Path) -> str:
-    keys = sshds.ssh_config.parent / "keys"
-    host = sshds.hosts["web1"]
-    lines = [
-        f"set :deploy_to, {json.dumps(str(project.deploy_to('web1')))}",
-        f"set :tmp_dir, {json.dumps(str(tmp_path))}",
-        f"set :repo_url, {json.dumps(str(project.repo.path))}",
-        f"server '127.0.0.1', port: {host.port}, user: 'root', roles: %w[app web],",
-        f"  ssh_options: {{ config: false, keys: [{json.dumps(str(keys / 'user'))}], keys_only: true,",
-        f"    user_known_hosts_file: {json.dumps(str(keys / 'known_hosts'))},",
-        "    verify_host_key: :always, auth_methods: ['publickey'], forward_agent: false }",
-    ]
-    return "\n".join(lines) + "\n"
+    """Return a function that runs stock Capistrano on the hosts of the project, and returns the live release."""
+    return CapistranoProject(project, sshds, tmp_path, keep_releases=2).cap
 
 
 def roll_back(project: Project, *args: str) -> str:
