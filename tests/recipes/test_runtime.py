@@ -5,12 +5,14 @@ from __future__ import annotations
 import base64
 import os
 import re
+import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from capdoit.recipes import runtime
 from capdoit.testing import Completed, Stages, StageUnderTest
 
 SAY = """
@@ -319,3 +321,29 @@ def say(host):
     assert not [path for path in (*written, *journals) if b"k3y of" in path.read_bytes()]
     encoded = base64.b64encode(b"line one\nk3y of line two")
     assert not [path for path in written if encoded in path.read_bytes()]
+
+
+PLACES_IN_SCRIPT = re.compile(
+    r'find_root (?P<name>\w+) "\$1" (?P<words>.+)|for (?P<mise>mise) in \S+ \S+ (?P<rest>.+); do'
+)
+VARIABLES = ("RBENV_ROOT", "PYENV_ROOT", "rvm_path", "NVM_DIR", "XDG_CONFIG_HOME", "FNM_DIR", "XDG_DATA_HOME",
+             "ASDF_DATA_DIR")  # fmt: skip
+
+
+@pytest.mark.parametrize("manager", runtime.MANAGERS)
+def test_a_deploy_looks_for_managers_where_the_script_looks(manager: str) -> None:
+    found = (line.groupdict() for line in PLACES_IN_SCRIPT.finditer(runtime.SCRIPT))
+    in_script = {one["name"] or one["mise"]: one["words"] or one["rest"] for one in found}
+    usual = " ".join(f'"{place}"' for place in runtime.PLACES[manager])
+    assert expand_places(in_script[manager]) == expand_places(usual)
+
+
+def expand_places(words: str) -> set[str]:
+    """Return the places that words of sh mean, with and without variables; those of an unset variable are no places."""
+    command = f'mise() {{ :; }}; printf "%s\\n" {words}'
+    places: set[str] = set()
+    for variables in ({name: f"/{name}" for name in VARIABLES}, dict.fromkeys(VARIABLES, "")):
+        env = {"HOME": "/home/deploy", **variables}
+        done = subprocess.run(["sh", "-c", command], env=env, capture_output=True, text=True, check=True)
+        places |= {*done.stdout.splitlines()}
+    return places - {"", "/nvm", "/fnm"}
