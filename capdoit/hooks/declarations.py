@@ -390,7 +390,14 @@ def _write_signature(function: Callable[..., object], given: Container[str]) -> 
     parameters = [*inspect.signature(function).parameters.values()]
     first = [one for one in parameters if one.name in given and one.kind is not one.KEYWORD_ONLY]
     behind = [one for one in parameters if one not in first]
-    return f"def {function.__name__}({join_names(map(str, [*first, '*', *behind]))})"
+    words = [*map(_write_parameter, first), "*", *map(_write_parameter, behind)]
+    return f"def {function.__name__}({join_names(words)})"
+
+
+def _write_parameter(parameter: inspect.Parameter) -> str:
+    """Return a parameter as in the source: ``from __future__ import annotations`` makes texts of annotations."""
+    annotation = parameter.annotation
+    return str(parameter).replace(repr(annotation), annotation) if isinstance(annotation, str) else str(parameter)
 
 
 def location_of(function: Callable[..., object]) -> str:

@@ -156,6 +156,7 @@ DECLARATIONS = [
         "argument pool: a variable of the command line stands behind *: def t(host, *, pool: int = 1, note='')",
     ),
     *further(
+        ("def t(host, pool: 'int' = 1): ...", "stands behind *: def t(host, *, pool: int = 1)"),
         ("def t(host, *pools): ...", "task t has the argument *pools, but a task can only have arguments, flow"),
         ("def t(host, relese): ...", "but a task can only have arguments, flow, host, release; did you mean release?"),
         ("def t(host, *, hosts_of: dict): ...", "the type of hosts_of cannot be typed as NAME=VALUE"),
