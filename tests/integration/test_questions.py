@@ -74,7 +74,7 @@ def test_an_operator_who_ends_the_input_at_a_question_gave_no_answer(project: Pr
 
 
 @pytest.mark.parametrize(
-    "settings", ["vars: {note: !ask }, ", *further("recipes: [{runtime: {kind: rbenv, version: !ask {name: note}}}], ")]
+    "settings", ["vars: {note: !ask }, ", *further("recipes: {health: {command: 'true', tries: !ask {name: note}}}, ")]
 )
 def test_a_misspelled_answer_is_refused_before_a_host_is_touched(project: Project, settings: str) -> None:
     write_settings(project, settings)
