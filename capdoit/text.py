@@ -193,6 +193,11 @@ def join_names(values: Iterable[str]) -> str:
     return ", ".join(values)
 
 
+def count_hosts(number: int) -> str:
+    """Return a number of hosts for people, such as ``2 hosts``."""
+    return "1 host" if number == 1 else f"{number} hosts"
+
+
 def join_with_and(values: Sequence[str]) -> str:
     """Return texts, at least one, with commas between them and ``and`` before the last."""
     *first, last = values

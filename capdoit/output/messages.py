@@ -11,7 +11,7 @@ from capdoit.output.console import DEFAULT_WIDTH, GOOD_MARK, Console, Line, Tone
 from capdoit.output.dry_run_summary import render_dry_run
 from capdoit.output.failure_report import render_failure
 from capdoit.redaction import SHORTEST_SECRET
-from capdoit.text import fit_table, group_names, join_names, list_names, name_hosts, shorten_revision
+from capdoit.text import count_hosts, fit_table, group_names, join_names, list_names, name_hosts, shorten_revision
 from capdoit.units import format_seconds
 
 # These begin at the left edge: with the name of a flow, or as a heading.
@@ -213,7 +213,7 @@ def _check_warned(event: events.CheckWarned) -> Iterator[Line]:
 
 
 def _check_passed(event: events.CheckPassed) -> Iterator[Line]:
-    ready = f"{event.stage}: {event.hosts} host(s) are ready for a deploy"
+    ready = f"{event.stage}: {count_hosts(event.hosts)} {'is' if event.hosts == 1 else 'are'} ready for a deploy"
     if event.is_certain:
         yield ready, Tone.GOOD
     else:
@@ -246,7 +246,7 @@ def _setup_finished(event: events.SetupFinished) -> Iterator[Line]:
     there = "are" if event.has_created or event.has_uploaded else "were already"
     differ = "; those that differ stay as they are" if event.has_differences else ""
     tone = Tone.DOUBTFUL if event.has_differences else Tone.GOOD
-    yield f"{event.stage}: all directories and linked files {there} on {event.hosts} host(s){differ}", tone
+    yield f"{event.stage}: all directories and linked files {there} on {count_hosts(event.hosts)}{differ}", tone
 
 
 MESSAGES: dict[type[Event], Callable[[Any], Iterator[Line]]] = {

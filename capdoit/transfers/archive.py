@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 from capdoit.config.readers import accepting, read_string
 from capdoit.config.rules import SettingRule
-from capdoit.errors import NotReady
+from capdoit.errors import HostError, HostsFailed, NotReady, Outcome, PlanOutdated
 from capdoit.text import make_printable
 from capdoit.transfers.protocol import ResolvedCode, Transfer
 
@@ -79,7 +79,8 @@ class ArchiveTransfer(Transfer):
         """Return the sha256 of the archive as the revision, and the time when it was last changed.
 
         Raises:
-            NotReady: the archive cannot be read, or differs from that of the plan that is applied.
+            NotReady: the archive cannot be read.
+            PlanOutdated: it differs from that of the plan that is applied.
         """
         file, plan = _file(context.request.stage), context.request.plan
         try:
@@ -87,25 +88,26 @@ class ArchiveTransfer(Transfer):
         except OSError as error:
             raise NotReady(f"archive {file}: {error.strerror}") from None
         if plan and plan.revision != digest:
-            raise NotReady(f"archive {file} differs from that of the plan: its sha256 is now {digest}")
+            raise PlanOutdated(f"archive {file} has changed: its sha256 is now {digest}")
         return ResolvedCode(digest, str(changed))
 
     def decide_and_make(self, context: FlowContext, make_releases: Callable[[], dict[str, str]]) -> dict[str, str]:
         """Make the releases while the sha256 of the archive is computed, which takes seconds for a large one; compare.
 
         Raises:
-            NotReady: the archive cannot be read, or differs from that of the plan that is applied.
+            NotReady: the archive cannot be read.
+            PlanOutdated: it differs from that of the plan that is applied.
             HostsFailed: a host did not receive the archive, or received something else.
         """
         from concurrent.futures import ThreadPoolExecutor
 
         if context.request.plan:  # another archive is refused before a host gets it
             return super().decide_and_make(context, make_releases)
-        with ThreadPoolExecutor(1) as pool:
+        with _warning_of_changes(context), ThreadPoolExecutor(1) as pool:
             code = pool.submit(self.resolve, context)
             printed = make_releases()
             code.result().decide(context)
-        _require_sha256(code.result().revision, printed)
+            _require_sha256(code.result().revision, printed)
         return printed
 
     def open_source(self, stage: Stage) -> AbstractContextManager[IO[bytes]]:
@@ -139,9 +141,29 @@ def _file(stage: Stage) -> Path:
     return Path(stage.transfer_settings["archive"])
 
 
+@contextmanager
+def _warning_of_changes(context: FlowContext) -> Iterator[None]:
+    """Warn that the archive was changed if hosts fail meanwhile: what tar says then does not lead to the cause."""
+    file = _file(context.request.stage)
+    before = _find_last_change(file)
+    try:
+        yield
+    except HostsFailed:
+        if _find_last_change(file) != before:
+            context.warn(f"archive {file} was changed while it was sent")
+        raise
+
+
+def _find_last_change(file: Path) -> tuple[int, int, int] | None:
+    try:
+        found = file.stat()
+    except OSError:
+        return None
+    return found.st_ino, found.st_size, found.st_ctime_ns
+
+
 def _require_sha256(sent: str, printed: Mapping[str, str]) -> None:
     """Raise an error if the export script of a host printed another checksum. In a dry run, no script prints one."""
-    from capdoit.errors import HostError, HostsFailed, Outcome
     from capdoit.records.fact_lines import find_facts
 
     outcomes: list[Outcome[str]] = []

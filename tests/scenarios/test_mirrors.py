@@ -153,7 +153,7 @@ def test_a_commit_that_is_older_than_a_shallow_mirror_is_checked_and_deployed(pr
         shutil.rmtree(mirror(project, host))
         git("clone", "--quiet", "--mirror", "--depth=1", f"file://{project.repo.path}", mirror(project, host))
     branch = f"branch={old[:digits]}"
-    assert "2 host(s) are ready" in project.doit("check:production", branch, check=True).out
+    assert "2 hosts are ready" in project.doit("check:production", branch, check=True).out
     assert f"({old[:12]}," in project.doit("deploy:production", branch, "dry_run=yes", check=True).out
     deploy(project, branch)
     assert live_revision(project) == old
@@ -175,7 +175,7 @@ def test_check_and_dry_run_find_a_commit_that_no_mirror_has_yet(make_project: Ma
     commit = project.repo.git("rev-parse", "HEAD")
     project.repo.commit({"app.txt": "2\n"})
     branch = f"branch={commit[:digits]}"
-    assert "2 host(s) are ready" in project.doit("check:production", branch, check=True).out
+    assert "2 hosts are ready" in project.doit("check:production", branch, check=True).out
     assert f"({commit[:12]}," in project.doit("deploy:production", branch, "dry_run=yes", check=True).out
     assert not mirror(project).exists()
     deploy(project, branch)
@@ -188,7 +188,7 @@ def test_a_commit_that_a_forced_push_removed_from_its_branch_can_be_deployed(pro
     removed = project.repo.git("rev-parse", "HEAD")
     project.repo.git("reset", "--quiet", "--hard", "HEAD~1")
     branch = f"branch={removed}"
-    assert "2 host(s) are ready" in project.doit("check:production", branch, check=True).out
+    assert "2 hosts are ready" in project.doit("check:production", branch, check=True).out
     deploy(project, branch)
     assert live_revision(project) == removed
 
@@ -286,7 +286,7 @@ def test_damage_below_the_newest_commit_is_found_when_the_release_is_made(projec
 def test_check_and_dry_run_are_ready_although_the_mirror_is_damaged(project: Project) -> None:
     damage_all_packs(project, lambda pack: os.truncate(pack, 200))
     newest = project.repo.commit({"app.txt": "2\n"})
-    assert "2 host(s) are ready" in project.doit("check:production", check=True).out
+    assert "2 hosts are ready" in project.doit("check:production", check=True).out
     assert f"({newest[:12]}," in project.doit("deploy:production", "dry_run=yes", check=True).out
 
 

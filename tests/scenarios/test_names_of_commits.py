@@ -40,7 +40,7 @@ REFS = {
 def test_every_spelling_of_git_reaches_its_commit_in_each_task(project: Project, branch: str) -> None:
     commit = project.repo.git("rev-parse", f"{REFS[branch]}^{{commit}}")
     said = f"branch={branch}"
-    assert "1 host(s) are ready" in project.doit("check:production", said, check=True).out
+    assert "1 host is ready" in project.doit("check:production", said, check=True).out
     assert f"({commit[:12]}, {branch})" in unwrap(project.doit("deploy:production", said, "dry_run=yes").out)
     deploy(project, said)
     assert (project.deploy_to("web1") / "current/REVISION").read_text() == f"{commit}\n"

@@ -87,7 +87,7 @@ def test_a_setup_is_enough_for_the_first_deploy(make_project: MakeProject, ssh: 
         assert (project.deploy_to(host) / ".capdoit/lock").read_text().strip() == ""
     assert find_parts(project) == []
     before = {host: snapshot_tree(project.shared(host)) for host in project.hosts}
-    assert "all directories and linked files were already on 2 host(s)" in project.doit("setup", check=True).out
+    assert "all directories and linked files were already on 2 hosts" in project.doit("setup", check=True).out
     assert {host: snapshot_tree(project.shared(host)) for host in project.hosts} == before
     release = deploy(project)
     assert SECRET in (project.host("web1").release(release) / ".env").read_text()
@@ -128,8 +128,8 @@ def test_directories_that_the_setup_makes_were_not_there_already(project: Projec
         (project.shared("web1") / "config").mkdir(parents=True, exist_ok=True)
         (project.shared("web1") / "config/database.yml").touch()
         said = project.doit("setup:production", "hosts=web1", check=True).out
-        assert "all directories and linked files are on 1 host(s)" in said
-    assert "were already on 1 host(s)" in project.doit("setup:production", "hosts=web1", check=True).out
+        assert "all directories and linked files are on 1 host" in said
+    assert "were already on 1 host" in project.doit("setup:production", "hosts=web1", check=True).out
 
 
 @DETAIL
@@ -331,7 +331,7 @@ def test_hosts_with_busybox_are_set_up(new: Project, env: dict[str, str], tmp_pa
     env["PATH"] = f"{tools}:{os.environ['PATH']}"
     new.doit("setup:production", check=True)
     assert (new.shared("web1") / STRANGE).read_text() == ""
-    assert "were already on 2 host(s)" in new.doit("setup:production", check=True).out
+    assert "were already on 2 hosts" in new.doit("setup:production", check=True).out
 
 
 @DETAIL

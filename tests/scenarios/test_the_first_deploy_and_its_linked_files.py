@@ -45,11 +45,11 @@ def test_check_passes_when_a_hook_may_put_the_linked_file_there(new: Project) ->
     out = new.doit("check:production", check=True).out
     assert "web1: linked file config/database.yml does not exist in " in out
     assert "a deploy fails unless this hook before starting puts it there: upload_settings (dodo.py:3)" in out
-    assert "2 host(s) are ready for a deploy if hooks put the missing linked files there" in out
+    assert "2 hosts are ready for a deploy if hooks put the missing linked files there" in out
     new.doit("deploy:production", check=True)
     out = new.doit("check:production", check=True).out
     assert "linked file" not in out
-    assert out.rstrip().endswith("2 host(s) are ready for a deploy")
+    assert out.rstrip().endswith("2 hosts are ready for a deploy")
 
 
 @DETAIL

@@ -24,7 +24,7 @@ def test_check_reports_what_a_deploy_lacks_and_creates_directories(untouched: Pr
         assert (untouched.shared(host) / "tmp/pids").is_dir()
         assert untouched.current(host) is None
     untouched.link_files()
-    assert "2 host(s) are ready" in untouched.doit("deploy:check", check=True).out
+    assert "2 hosts are ready" in untouched.doit("deploy:check", check=True).out
 
 
 def test_check_reports_missing_programs(project: Project) -> None:
@@ -73,7 +73,7 @@ def test_a_variable_unknown_to_capdoit_is_reported_as_the_projects_own(project: 
 def test_check_reports_a_missing_branch_once(project: Project) -> None:
     done = project.doit("check:production", "branch=mian").failed()
     assert done.out.count("has no branch, tag or commit 'mian'; choose another with branch=, or in deploy.yml") == 1
-    assert "2 host(s) are ready" in project.doit("check:production", check=True).out
+    assert "2 hosts are ready" in project.doit("check:production", check=True).out
 
 
 @pytest.mark.extended("detail")

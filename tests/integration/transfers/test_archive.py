@@ -111,6 +111,18 @@ def test_another_archive_that_arrives_on_one_host_is_refused_on_all(make_project
     assert project.releases("web1") == project.releases("web2") == []
 
 
+def test_an_archive_that_is_changed_while_it_is_sent_is_named_as_the_cause(make_project: MakeProject) -> None:
+    project = make_project(1, repo_url=None, branch=None, archive="dist/shop.tar.gz")
+    archive_of(project, {"app.txt": "one"})
+    changed = project.path / "dist/shop.tar.gz"
+    replace_programs(project, "web1", tee=f'head -c 20 | /bin/tee "$@"; cat >/dev/null; echo more >>{changed}')
+
+    said = project.doit("deploy:production").failed().out
+
+    assert "dist/shop.tar.gz was changed while it was sent" in said
+    assert project.releases("web1") == []
+
+
 def test_an_archive_that_is_cut_off_on_one_host_is_refused_on_all(make_project: MakeProject) -> None:
     project = make_project(repo_url=None, branch=None, archive="dist/shop.tar.gz")
     archive_of(project, {"app.txt": "one"})
