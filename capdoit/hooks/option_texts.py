@@ -24,6 +24,8 @@ def parse_text(value: Secret, hint: Any) -> object:
 def stand_in(value: Secret, hint: Any, field: dataclasses.Field[Any]) -> object:
     """Return what an option has until its value is known: its default, or a harmless value of its type.
 
+    An empty text or None would say that the option is not set, which a recipe may refuse.
+
     Args:
         value: the value that is not known yet; it is returned if it can never have the type.
         hint: type of the option.
@@ -32,7 +34,8 @@ def stand_in(value: Secret, hint: Any, field: dataclasses.Field[Any]) -> object:
     kinds = _list_kinds(hint)
     if not any(kind in STAND_INS or typing.get_origin(kind) is Literal for kind in kinds):
         return value
-    if field.default is not dataclasses.MISSING:
+    is_text_not_set = str in kinds and field.default in (None, "")
+    if field.default is not dataclasses.MISSING and not is_text_not_set:
         return field.default
     kind = kinds[0]
     return typing.get_args(kind)[0] if typing.get_origin(kind) is Literal else STAND_INS.get(kind, "/unset")

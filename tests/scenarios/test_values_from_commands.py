@@ -188,3 +188,15 @@ def test_a_drill_with_settings_from_commands_stays_in_its_shadow(project: Projec
     assert [project.current(host) for host in project.hosts] == [live, live]
     assert project.releases("web1") == [first, live]
     assert not (project.deploy_to("web1") / f"rolled-back-release-{live}.tar.gz").exists()
+
+
+@pytest.mark.parametrize("tag", ["!cmd 'echo true'", *further("!ask", "!env COMMAND")])
+def test_an_option_that_must_be_set_may_be_a_value_that_is_not_known_yet(project: Project, tag: str) -> None:
+    """The recipe health needs either the option url or the option command."""
+    write_settings(project, f"recipes: {{health: {{command: {tag} }}}}, ")
+
+    project.doit("list", check=True)
+    answer = ["command=true"] if tag == "!ask" else []
+    said = project.doit("deploy:production", *answer, env={"COMMAND": "true"}, check=True).out
+
+    assert "✔ deploy:production" in said
