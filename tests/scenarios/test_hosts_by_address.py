@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from capdoit.testing import Project, SshdFleet
+from capdoit.text import join_names
 from tests.support import unwrap
 from tests.typist import Typist
 
@@ -44,7 +45,7 @@ def test_hosts_that_differ_only_in_their_ports_are_deployed_to_by_name_and_by_ad
         assert f"{second}" in said
         assert first not in said
     said = unwrap(ssh_project.doit("check:production", "hosts=127.0.0.1").failed().out)
-    assert f"no host 127.0.0.1 in stage production; there are {first}, {second}" in said
+    assert f"no host 127.0.0.1 in stage production; there are {join_names(sorted((first, second)))}" in said
     said = unwrap(ssh_project.doit("check:production", f"hosts=nobody@{first}").failed().out)
     assert f"no host nobody@{first} in stage production" in said
 

@@ -42,7 +42,7 @@ def test_the_schema_has_the_settings_and_the_options_of_the_recipes_of_the_proje
         "default": 2,
         "anyOf": [
             {"type": "integer", "minimum": 0, "maximum": 1000000000},
-            {"$ref": "#/definitions/elsewhere"},  # such as !env TIMES
+            {"$ref": "#/definitions/word_from_elsewhere"},  # such as !env TIMES
         ],
     }
     assert options["who"]["description"] == "whom to greet; required"
