@@ -237,12 +237,13 @@ def test_a_host_that_receives_no_code_cannot_migrate(stage: Any) -> None:
 
 
 @pytest.mark.extended("recipe")
-def test_a_host_without_php_fails_the_deploy_with_a_message(shop: Shop) -> None:
+def test_a_host_without_php_is_refused_before_anything_is_changed(shop: Shop) -> None:
     site = shop(php="no-such-php")
-    assert (
-        "public/storage could not be linked: no-such-php cannot be run; see the option php"
-        in site.deploy().failed().out
-    )
+
+    said = site.deploy().failed().out
+
+    assert "no-such-php is not on the PATH; recipe laravel needs it" in said
+    assert site.live is None
 
 
 # -- a rollback
