@@ -14,8 +14,8 @@ from capdoit.commands.json_values import period_json
 from capdoit.commands.rollback_preview import (
     RollbackPreview,
     advise_agreement,
-    advise_rollback,
     preview_verified_rollback,
+    print_refusal,
 )
 from capdoit.commands.subcommand import JSON, SELECTION, Subcommand
 from capdoit.commands.unreached_hosts import errors_by_host, print_unreached_hosts
@@ -27,10 +27,11 @@ from capdoit.output.console import Tone
 from capdoit.records import fleet_state
 from capdoit.records.facts import Facts
 from capdoit.records.live_periods import find_live_period
-from capdoit.text import REVISION_DIGITS, fit_table, format_table, join_names, shorten_revision
+from capdoit.text import REVISION_DIGITS, fit_table, format_table, join_names, shorten_revision, wrap_text
 from capdoit.units import format_minute, format_size
 
 SIZES_TIMEOUT_SECONDS = 60
+INDENTATION = "  "
 SIZE_LINE = re.compile(r"([0-9]{1,15})\t([0-9]{14})")
 Sizes = Mapping[str, Mapping[str, int]]  # KiB by host and release
 Columns = Mapping[str, Sequence[str]]  # the states of all releases, by the head of the column
@@ -85,16 +86,16 @@ def _print(
     console, facts = request.console, answers(outcomes)
     if facts:
         console.write_table(_make_table(facts, preview.release, sizes, console.table_width))
+    for sentence in fleet_state.find_kept_failures(facts):
+        console.write_sentence(sentence)
     for sentence in fleet_state.find_wrong_symlinks(facts):
-        console.write(sentence, Tone.BAD)
+        console.write_sentence(sentence, Tone.BAD)
     for sentence in fleet_state.find_unreadable_records(facts):
-        console.write(sentence, Tone.DOUBTFUL)
+        console.write_sentence(sentence, Tone.DOUBTFUL)
     if preview.error:
-        console.write(f"A rollback is refused: {preview.refusal}", Tone.DOUBTFUL)
-        for line in advise_rollback(preview, request, stage):
-            console.write(f"  {line}")
+        print_refusal(preview, request, stage)
     for warning in preview.warnings:
-        console.write(warning, Tone.DOUBTFUL)
+        console.write_sentence(warning, Tone.DOUBTFUL)
     for line in advise_agreement(preview, facts, request, stage):
         console.write(line)
     print_unreached_hosts(console, outcomes)
@@ -111,9 +112,8 @@ def _make_table(facts: Sequence[Facts], target: str | None, sizes: Sizes, width:
     details = [_details(facts, name, sizes) for name in names]
     rows = [[*row, *more] for row, more in zip(_rows(names, columns, target), details, strict=True)]
     text = fit_table(("release", *columns, "", "revision", "size", "branch", "who", "when (UTC)"), rows, width, 3)
-    return "\n".join(
-        [text, *_name_cut_columns(columns, text), *_legend(columns, facts), *fleet_state.find_kept_failures(facts)]
-    )
+    notes = [*_name_cut_columns(columns, text), *_legend(columns, facts)]
+    return "\n".join([text, *(line for note in notes for line in wrap_text(note, width, INDENTATION))])
 
 
 def _is_too_wide(names: Sequence[str], columns: Columns, target: str | None, width: float) -> bool:
@@ -151,7 +151,7 @@ def _share_columns(columns: Columns) -> Columns:
 
 def _name_cut_columns(columns: Columns, text: str) -> list[str]:
     cut = [head for head in columns if f"  {head} " not in f"{text.splitlines()[0]} "]
-    return [f"  No room for {join_names(cut)}; select hosts with hosts=, or use --json"] if cut else []
+    return [f"No room for {join_names(cut)}; select hosts with hosts=, or use --json"] if cut else []
 
 
 def _legend(columns: Columns, facts: Sequence[Facts]) -> list[str]:
@@ -159,7 +159,7 @@ def _legend(columns: Columns, facts: Sequence[Facts]) -> list[str]:
     names = _list_releases(facts)
     hosts = {one.host: [one.state_of(name) for name in names] for one in facts}
     return [
-        f"  {head}: {join_names(host for host, of_host in hosts.items() if of_host == list(states))}"
+        f"{head}: {join_names(host for host, of_host in hosts.items() if of_host == list(states))}"
         for head, states in columns.items()
         if head not in hosts
     ]

@@ -16,6 +16,7 @@ from capdoit.hooks.hook import DEFAULT_TIMEOUTS
 from capdoit.hosts.connection import Connection
 from capdoit.operations.integrity import compare_and_refuse_damage, describe_unreadable
 from capdoit.output.command_line import CommandLine
+from capdoit.output.console import Tone
 from capdoit.output.error_text import render_advice
 from capdoit.records.facts import Facts
 from capdoit.records.fleet_state import agree_on_live
@@ -105,6 +106,13 @@ def advise_rollback(preview: RollbackPreview, request: CommandRequest, stage: St
     is_advisable = isinstance(error, HostsFailed) or (isinstance(error, ReleaseNotChosen) and _has_candidates(error))
     command = CommandLine("rollback", stage.name, request.variables)
     return render_advice(error, command).splitlines() if error and is_advisable else []
+
+
+def print_refusal(preview: RollbackPreview, request: CommandRequest, stage: Stage) -> None:
+    """Print why a rollback would be refused, and the commands that help."""
+    request.console.write_sentence(f"A rollback is refused: {preview.refusal}", Tone.DOUBTFUL)
+    for line in advise_rollback(preview, request, stage):
+        request.console.write(f"  {line}")
 
 
 def advise_agreement(

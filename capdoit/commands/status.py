@@ -14,13 +14,14 @@ from capdoit.commands.json_values import known_release, known_revision, known_ti
 from capdoit.commands.rollback_preview import (
     RollbackPreview,
     advise_agreement,
-    advise_rollback,
     preview_rollback,
     preview_verified_rollback,
+    print_refusal,
 )
 from capdoit.commands.subcommand import JSON, SELECTION, Subcommand
 from capdoit.commands.unreached_hosts import print_unreached_hosts
 from capdoit.config.stages import Stage
+from capdoit.decisions.rollback_target import RollbackTarget
 from capdoit.errors import Outcome, answers
 from capdoit.output.console import Tone
 from capdoit.records import fleet_state
@@ -37,7 +38,6 @@ from capdoit.text import (
     name_first,
     name_hosts,
     shorten_revision,
-    wrap_text,
 )
 from capdoit.units import format_minute, format_size, parse_seconds
 
@@ -80,12 +80,13 @@ def _print(request: CommandRequest, stage: Stage, outcomes: Sequence[Outcome[Fac
     if facts:
         console.write_table(fit_table(HEAD, _rows(facts), console.table_width))
         for sentence, tone in _describe_fleet(facts):
-            for line in wrap_text(sentence, console.table_width):
-                console.write(line, tone)
-        for line in _describe_rollback(request, stage, facts, len(outcomes), preview):
-            console.write(line)
+            console.write_sentence(sentence, tone)
+        if preview.target:
+            console.write(_describe_rollback(stage, facts, len(outcomes), preview.target))
+        else:
+            print_refusal(preview, request, stage)
         for warning in preview.warnings:
-            console.write(warning, Tone.DOUBTFUL)
+            console.write_sentence(warning, Tone.DOUBTFUL)
         for line in advise_agreement(preview, facts, request, stage):
             console.write(line)
         console.write(f"Last drill: {fleet_state.describe_last_drill(facts)}")
@@ -146,15 +147,8 @@ def _describe_live_on(live_on: Sequence[str], facts: Sequence[Facts]) -> str:
     return f"live on {join_names(live_on)}, not on {join_names(others)}" if others else "live"
 
 
-def _describe_rollback(
-    request: CommandRequest, stage: Stage, facts: Sequence[Facts], host_count: int, preview: RollbackPreview
-) -> Iterator[str]:
-    """Return what a rollback would do now, and if it would be refused, the commands to type."""
-    if preview.target is None:
-        yield f"A rollback is refused: {preview.refusal}"
-        yield from (f"  {line}" for line in advise_rollback(preview, request, stage))
-        return
-    target = preview.target
+def _describe_rollback(stage: Stage, facts: Sequence[Facts], host_count: int, target: RollbackTarget) -> str:
+    """Return what a rollback would do now."""
     one = next((one for one in facts if target.names[one.host] == target.release), facts[0])
     period = find_live_period(one, target.release)
     how_long = describe_length(period, datetime.now(timezone.utc))
@@ -162,7 +156,7 @@ def _describe_rollback(
     source = period.branch or shorten_revision(target.revision)
     possible = f"possible on {len(facts)} of {host_count} hosts"
     names = join_names(sorted({*target.names.values()}, reverse=True))
-    yield f"A rollback goes to {names} ({source}{was_live}), {possible}; to be sure: doit drill:{stage.name}"
+    return f"A rollback goes to {names} ({source}{was_live}), {possible}; to be sure: doit drill:{stage.name}"
 
 
 def _describe_free_space(facts: Sequence[Facts]) -> str:

@@ -14,7 +14,7 @@ from typing import TextIO
 from capdoit.output.pending_text import PendingText
 from capdoit.output.unfailing_stream import has_lost_output, is_discarded, make_unfailing
 from capdoit.redaction import Redactor
-from capdoit.text import strip_colors
+from capdoit.text import strip_colors, wrap_text
 
 DEFAULT_WIDTH = 80
 GOOD_MARK, BAD_MARK, RUNNING_MARK = "✔", "✘", "▸"
@@ -132,6 +132,11 @@ class Console:
     def write(self, text: str, tone: Tone | None = None) -> None:
         """Write one or more lines."""
         self._write(self.colored(self.redact(text), tone))
+
+    def write_sentence(self, text: str, tone: Tone | None = None) -> None:
+        """Write a text in lines that fit a terminal, divided between words; in one line where there is no terminal."""
+        for line in wrap_text(self.redact(text), self.table_width):
+            self.write(line, tone)
 
     def write_output(self, host: str, text: str, front: str = "   ") -> None:
         """Write lines of output of a host.
