@@ -205,7 +205,10 @@ def test_cgi_fcgi_runs_a_script_in_the_pool(stage: Stages, answer: str, complain
 @pytest.mark.parametrize(
     ("options", "complaint"),
     [
-        ({"opcache": "cachetool", "cachetool": "no-such-tool"}, "no-such-tool is not on the host's PATH"),
+        (
+            {"opcache": "cachetool", "cachetool": "no-such-tool"},
+            "no-such-tool is not on the PATH; recipe php_fpm needs it",
+        ),
         ({"services": [UNIT], "test": ["no-such-fpm", "-t"]}, "no-such-fpm is not on the host's PATH"),
     ],
 )
