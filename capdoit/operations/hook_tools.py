@@ -97,14 +97,20 @@ def _list_places(tool: Tool, connection: Connection) -> list[str]:
 
 def _describe_absence(context: FlowContext, tool: Tool, connection: Connection) -> MissingTool:
     users = _find_users(context, tool, connection)
-    what = f"{tool.name} is not {'installed' if tool.places else 'on the PATH'}"
-    text = " ".join(filter(None, [f"{what}; {_name_users(users)} needs it", tool.condition]))
+    text = " ".join(filter(None, [f"{_say_absent(tool)}; {_name_users(users)} needs it", tool.condition]))
     if tool.condition:
         return MissingTool(Problem(text, connection.name), is_certain=False)
     if earlier := _find_possible_installers(context, users, connection):
         names = join_names(f"{hook.name} ({hook.location})" for hook in earlier)
         return MissingTool(Problem(f"{text}, unless it is installed by {names}", connection.name), is_certain=False)
     return MissingTool(Problem(text, connection.name), is_certain=True)
+
+
+def _say_absent(tool: Tool) -> str:
+    if not tool.places:
+        return f"{tool.name} is not on the PATH"
+    paths = tool.places if all(one.startswith(("/", "$")) for one in tool.places) else ()
+    return f"{tool.name} is not installed" + (f": there is no {join_names(paths)}" if paths else "")
 
 
 def _name_users(users: Iterable[Hook]) -> str:

@@ -220,9 +220,13 @@ def test_roles_choose_the_hosts(stage: Any) -> None:
 
 
 @pytest.mark.extended("recipe")
-def test_a_host_without_php_fails_the_deploy_with_a_message(shop: Shop) -> None:
-    complaint = "the assets could not be installed: no-such-php cannot be run; see the option php"
-    assert complaint in shop(php="no-such-php").deploy().failed().out
+def test_a_host_without_php_is_refused_before_anything_is_changed(shop: Shop) -> None:
+    site = shop(php="no-such-php")
+
+    said = site.deploy().failed().out
+
+    assert "no-such-php is not on the PATH; recipe symfony needs it" in said
+    assert site.live is None
 
 
 # -- a rollback

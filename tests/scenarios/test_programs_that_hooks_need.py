@@ -144,6 +144,6 @@ def test_a_rollback_and_a_deploy_without_the_hook_are_not_refused(project: Proje
 def test_a_missing_manager_of_versions_is_named(project: Project) -> None:
     project.config(recipes={"runtime": {"managers": ["rbenv"], "directories": {"rbenv": "/no/such/rbenv"}}})
     said = unwrap(project.doit("check:production").failed().out)
-    assert "web1, web2: rbenv is not installed; recipe runtime needs it" in said
+    assert "web1, web2: rbenv is not installed: there is no /no/such/rbenv; recipe runtime needs it" in said
     project.config(recipes={"runtime": {"managers": ["rbenv"], "directories": {"rbenv": "/"}}, "bundler": {}})
     project.doit("check:production", check=True)

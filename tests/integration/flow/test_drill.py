@@ -104,7 +104,7 @@ def test_a_drill_on_ssh_hosts_succeeds_and_changes_nothing_real(ssh_project: Pro
         assert f"  {host}  works       {second}  9 members" in done.out
         assert read_verdict(ssh_project, host)["verdict"] == "works"
     for step in ("starting", "reverting", "publishing", "finishing_rollback", "finished", "verify the archive"):
-        assert re.search(rf"drill:production.*  {step} +[0-9.]+ s$", done.out, re.M)
+        assert re.search(rf"drill:production.*  {step} +[0-9.]+s$", done.out, re.M)
     assert "skipped: restart (dodo.py:3), after published: it is not declared with drill=True" in done.out
     assert f"a rollback to {first} works: live after" in done.out
     assert "is live on" not in done.out
