@@ -1,6 +1,6 @@
 """delayed_job: stop the workers of Delayed Job for a deploy or rollback, and start them once a release is live.
 
-When the hosts are locked and the release is chosen (`started`), systemd is told to stop the units, and nothing waits
+When the hosts are locked and the release is chosen (`started`), systemd begins to stop the units, and nothing waits
 for that: a worker that gets SIGTERM finishes its job and ends. After the publish, the units are restarted, which waits
 for the jobs that still run. Each unit must become active, and must still be active a moment later. If not, the flow
 fails and the unit's last journal lines are shown.
