@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import sys
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 
 from capdoit.events import Event, Output
@@ -79,25 +79,26 @@ class EventBus:
 
     def _deliver(self, event: Event) -> None:
         """Deliver an event to the listeners, with its secrets masked; a fault in a view must not fail a deploy."""
-        with self._reporting("the masking of secrets"):
+        try:
             masked = self._mask(event)
-            for listener in self._listeners:
-                with self._reporting(listener):
-                    listener(masked)
+        except Exception as error:  # noqa: BLE001 - what is not masked is not shown
+            self._report("the masking of secrets", error)
+            return
+        for listener in self._listeners:
+            try:
+                listener(masked)
+            except Exception as error:  # noqa: BLE001 - any fault of a listener
+                self._report(listener, error)
 
     def _mask(self, event: Event) -> Event:
         """Return an event without secrets. Output is masked already, and may be a million lines."""
         masked: Event = event if isinstance(event, Output) else self.redactor.redact_all(event)
         return masked
 
-    @contextmanager
-    def _reporting(self, what: object) -> Iterator[None]:
-        """Report the first error of something on stderr instead of raising it."""
-        try:
-            yield
-        except Exception as error:  # noqa: BLE001 - any fault of a listener
-            if what not in self._broken:
-                self._broken.append(what)
-                with suppress(Exception):  # nobody may read stderr
-                    self._stderr.write(f"capdoit: {what} failed: {type(error).__name__}: {self.redact(str(error))}\n")
-                    self._stderr.flush()
+    def _report(self, what: object, error: Exception) -> None:
+        """Report the first error of a listener, or of the masking, on stderr."""
+        if what not in self._broken:
+            self._broken.append(what)
+            with suppress(Exception):  # nobody may read stderr
+                self._stderr.write(f"capdoit: {what} failed: {type(error).__name__}: {self.redact(str(error))}\n")
+                self._stderr.flush()

@@ -112,9 +112,15 @@ def _map_strings(change: Callable[[str], str], value: Any) -> Any:
 
 
 def _map_fields(change: Callable[[str], str], value: Any) -> Any:
-    before = {field.name: getattr(value, field.name) for field in fields(value) if field.init}
+    before = {name: getattr(value, name) for name in _list_fields(value.__class__)}
     after = {name: _map_strings(change, one) for name, one in before.items()}
     return value if all(map(operator.is_, after.values(), before.values())) else replace(value, **after)
+
+
+@cache
+def _list_fields(kind: Any) -> tuple[str, ...]:
+    """Return the names of a dataclass's fields that its constructor takes."""
+    return tuple(field.name for field in fields(kind) if field.init)
 
 
 def _spellings(secret: str) -> set[str]:

@@ -99,12 +99,14 @@ class Console:
     @property
     def width(self) -> int:
         """The number of characters in a line: that of the terminal, or 80 without a terminal."""
-        return self.size.columns if self.size else DEFAULT_WIDTH
+        size = self.size
+        return size.columns if size else DEFAULT_WIDTH
 
     @property
     def table_width(self) -> float:
         """The number of characters in a line of a table; infinite without a terminal, since programs read all of it."""
-        return self.size.columns if self.size else math.inf
+        size = self.size
+        return size.columns if size else math.inf
 
     @property
     def has_colors(self) -> bool:

@@ -63,8 +63,7 @@ def _render(parts: Iterable[Text], width: int, has_colors: bool) -> str:
         highlight=False,
         _environ={},  # capdoit has decided about colors
     )
-    for part in parts:
-        rich.print(part, overflow="ellipsis", no_wrap=True, crop=True)
+    rich.print(Text("\n").join(parts), overflow="ellipsis", no_wrap=True, crop=True)  # far cheaper than line by line
     return target.getvalue()
 
 
@@ -151,7 +150,7 @@ def _detail(work: HostWork, now: float, columns: int) -> Text:
     """Return the progress of an upload, or the last line of output in its colors."""
     if work.upload and not work.upload.is_complete:
         return _upload(work.upload, now, columns)
-    return Text.from_ansi(work.last_line)
+    return Text.from_ansi(work.last_line) if work.last_line else Text()
 
 
 def _upload(upload: Upload, now: float, columns: int) -> Text:

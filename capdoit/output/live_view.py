@@ -20,7 +20,7 @@ from capdoit.output.summary import render_summary
 from capdoit.output.ticker import Ticker
 from capdoit.output.view_choice import Verbosity, ViewChoice
 
-DRAWING_SECONDS = 0.1  # between two drawings
+DRAWING_SECONDS = 0.25  # between two drawings
 UNCHANGED_SECONDS = 0.5  # between two drawings when only the time goes on
 SECONDS_OF_A_SLOW_HOOK = 1.0
 
