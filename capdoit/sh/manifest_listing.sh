@@ -6,6 +6,7 @@
 # A path or target with a backslash or a control character is written as a backslash and hexadecimal digits, so that
 # no name can be mistaken for another line. Directories that running programs write are left out. One process looks at
 # many files; only unusual names, and symlinks where find is not GNU find, cost several processes each.
+# Needs: print_checksum_script
 # Given: deploy_to
 # shellcheck disable=SC2016
 
@@ -93,8 +94,7 @@ list_symlinks() {
 
 list_others() {
     set --
-    # With a failing sha256sum, busybox find would not run the commands that follow.
-    if [ "$level" = full ]; then set -- -exec sh -c 'sha256sum "$@" || :' sh {} +; fi
+    if [ "$level" = full ]; then set -- -exec sh -c "$(print_checksum_script)" sh {} +; fi
     find_in_release \( -path '*[[:cntrl:]]*' -o -path '*\\*' \) -exec sh -c "$list_one_by_one" "$level" {} + \
         -o -type f -exec stat -c "%n${tab}stat$tab%f %s" {} + "$@" \
         -o ! -type l -exec stat -c "%n${tab}stat$tab%f" {} +

@@ -1,14 +1,9 @@
 # shellcheck shell=sh
 # Unpack the archive on stdin into the release, without the directories at its top that "strip" leaves out. Print the sha256
 # of the archive as a fact. If "strip" is not set, print another one if the release has nothing but one directory at its top.
-# Needs: clear_scratch die print_fact to_one_line
+# Needs: clear_scratch die print_fact print_sha256 to_one_line
 # Given: host_umask release_dir strip tar_option
 # Sets: revision
-
-# Print the sha256 of stdin. openssl takes a third of the time of many versions of sha256sum, but not every host has it.
-print_sha256() {
-    if openssl dgst -sha256 -r </dev/null >/dev/null 2>&1; then openssl dgst -sha256 -r; else sha256sum; fi
-}
 
 # Unpack stdin into the release. The rest is read, too: tar stops where it finds an error or the end of the archive.
 # Without --no-same-permissions, the umask is nothing to root.

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from capdoit.records.manifest import parse_listing
-from capdoit.shell_scripts import read_shell_file
+from capdoit.shell_scripts import collect
 from tests.support import WITHOUT_ROOT_RIGHTS
 
 ODD = ["new\nline", "tab\tname", "back\\slash", " lead", "a -> b", "é", "\udcff\udcfe", "-n", "*", "was\tx\tstat\t1"]
@@ -35,7 +35,8 @@ def listing(request: pytest.FixtureRequest, tmp_path: Path) -> Listing:
 
     def run(place: Path, how: str) -> bytes:
         values = f"set -eu\ndeploy_to='{place.parent}'\n"
-        script = f"{values}{read_shell_file('sh/manifest_listing').text}\nlist_release '{place}' {how} ''\n"
+        libraries = "".join(file.text for file in collect(["sh/manifest_listing"]))
+        script = f"{values}{libraries}\nlist_release '{place}' {how} ''\n"
         done = subprocess.run(
             [*WITHOUT_ROOT_RIGHTS, shell, "-c", script], env={"PATH": path}, capture_output=True, check=True
         )
