@@ -97,6 +97,24 @@ def replace_programs(project: Project, host: str, **scripts: str) -> None:
     project.config()
 
 
+def hold_up_flip(project: Project, host: str) -> Path:
+    """Let the flip of a host hang, and return the file that exists from then on."""
+    mark = project.path / f"held-up-{host}"
+    replace_programs(project, host, mv=f'case $* in *next/current*) : >{mark}; exec sleep 60;; esac; exec /bin/mv "$@"')
+    return mark
+
+
+def let_flip(project: Project, host: str) -> None:
+    """Let a host flip again after `hold_up_flip`."""
+    (project.path / f"tools-{host}/mv").unlink()
+
+
+def is_free(project: Project, host: str) -> bool:
+    """Return True if no process holds the lock of a host."""
+    lock = project.deploy_to(host) / ".capdoit/lock"
+    return subprocess.run(["flock", "-n", lock, "true"], check=False).returncode == 0
+
+
 def remove_programs(project: Project, host: str, *missing: str) -> None:
     """Remove programs from the PATH of hooks' commands on a host; capdoit's scripts have the login's, too."""
     project.hosts[host]["default_env"] = {"PATH": make_path_without(project.path / f"tools-{host}", *missing)}

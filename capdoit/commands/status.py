@@ -23,11 +23,12 @@ from capdoit.commands.unreached_hosts import print_unreached_hosts
 from capdoit.config.stages import Stage
 from capdoit.decisions.rollback_target import RollbackTarget
 from capdoit.errors import Outcome, answers
+from capdoit.output.command_line import CommandLine
 from capdoit.output.console import Tone
 from capdoit.records import fleet_state
 from capdoit.records.facts import Facts
-from capdoit.records.history import build_history
-from capdoit.records.journal import DrillVerdict, Entry
+from capdoit.records.history import FlowRecord, build_history
+from capdoit.records.journal import DEPLOY, DrillVerdict, Entry
 from capdoit.records.live_periods import describe_length, find_live_period
 from capdoit.text import (
     MOST_NAMES,
@@ -87,7 +88,9 @@ def _print(request: CommandRequest, stage: Stage, outcomes: Sequence[Outcome[Fac
             print_refusal(preview, request, stage)
         for warning in preview.warnings:
             console.write_sentence(warning, Tone.DOUBTFUL)
-        for line in advise_agreement(preview, facts, request, stage):
+        for line in advise_agreement(preview, facts, request, stage) or _advise_after_interruption(
+            facts, request, stage
+        ):
             console.write(line)
         console.write(f"Last drill: {fleet_state.describe_last_drill(facts)}")
         console.write(f"Free: {_describe_free_space(facts)}")
@@ -129,15 +132,36 @@ def _describe_bad_ending(facts: Sequence[Facts]) -> str:
 
     The journal tells how it ended, and the hosts what is live now: others may have changed that since.
     """
-    last = next((flow for flow in build_history(facts) if flow.is_flow), None)
+    last = _find_last_flow(facts)
     if last is None or last.event == last.flow:
         return ""
     verb = "failed" if last.event == "failed" else "was interrupted"
-    live_on = [one.host for one in facts if one.current and one.current == last.releases.get(one.host)]
+    live_on = _find_hosts_where_live(last, facts)
     release = f"; {last.release} is {_describe_live_on(live_on, facts)}" if last.release else ""
     is_unfinished = live_on and "live" in last.results.values()
     unfinished = ", but the steps after publishing were not done" if is_unfinished else ""
     return f"The last {last.flow} {verb} ({last.full_ending}){release}{unfinished}."
+
+
+def _advise_after_interruption(facts: Sequence[Facts], request: CommandRequest, stage: Stage) -> list[str]:
+    """Return the line with the command that does what an interrupted flow did not do; empty for other flows."""
+    last = _find_last_flow(facts)
+    if last is None or last.event != "interrupted":
+        return []
+    command = CommandLine(last.flow, stage.name, request.variables, hook="HOOK")
+    if _find_hosts_where_live(last, facts):
+        return [f"To run a hook of the interrupted {last.flow}: {command.hook_again()}"]
+    if last.flow == DEPLOY:
+        return [f"To deploy again: {command.deploy()}"]
+    return [f"To roll back again: {command.roll_back_to(last.release)}"]
+
+
+def _find_last_flow(facts: Sequence[Facts]) -> FlowRecord | None:
+    return next((flow for flow in build_history(facts) if flow.is_flow), None)
+
+
+def _find_hosts_where_live(flow: FlowRecord, facts: Sequence[Facts]) -> list[str]:
+    return [one.host for one in facts if one.current and one.current == flow.releases.get(one.host)]
 
 
 def _describe_live_on(live_on: Sequence[str], facts: Sequence[Facts]) -> str:

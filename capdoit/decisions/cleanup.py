@@ -14,7 +14,7 @@ def choose_removals(facts: Facts, keep: int, live: str, fleet: Sequence[Facts] =
 
     Args:
         facts: of the host, from before the publish.
-        keep: number of complete releases to keep.
+        keep: number of complete releases to keep, without those whose deploys did not finish.
         live: the release that was published.
         fleet: facts of all hosts, from before the publish.
 
@@ -22,15 +22,16 @@ def choose_removals(facts: Facts, keep: int, live: str, fleet: Sequence[Facts] =
         Sorted names. Never among them: the live release, the release that a rollback of this host or of all hosts
         would now choose, and the last release that was deployed to all hosts.
     """
-    complete = sorted({live, *filter(facts.is_complete, facts.releases)})
-    oldest_kept = complete[-keep] if len(complete) >= keep else ""
+    unfinished = {*filter(facts.is_unfinished, facts.releases)}
+    finished = sorted({live, *filter(facts.is_complete, facts.releases)} - (unfinished - {live}))
+    oldest_kept = finished[-keep] if len(finished) >= keep else ""
     now = simulate_deploy(facts, live)
     fleet_target = find_previous_release(now, [simulate_deploy(one, live) for one in fleet])
     spared = {live, find_previous_release(now), fleet_target, _last_deployed_everywhere(now)}
     return [
         name
         for name in sorted(facts.releases)
-        if name not in spared and (name < oldest_kept or (name < live and _is_half_made(facts, name)))
+        if name not in spared and (name < oldest_kept or (name < live and name in unfinished))
     ]
 
 
@@ -41,9 +42,3 @@ def _last_deployed_everywhere(facts: Facts) -> str | None:
     }
     good = (r for r in reversed(facts.lineage.stack) if r != facts.current and facts.is_complete(r))
     return next((release for release in good if release not in partial), None)
-
-
-def _is_half_made(facts: Facts, release: str) -> bool:
-    # A release that Capistrano had live counts as made, even without a REVISION.
-    was_live = release in facts.lineage.stack or release in facts.lineage.bad
-    return not was_live and not facts.is_complete(release) and facts.state_of(release) != "unreadable"

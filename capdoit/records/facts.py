@@ -30,7 +30,7 @@ REPEATED_KEYS = {
     *("release", "stray", "set_aside", "archive", "scratch", "journal", "log"),
 }
 # States of a release that was never live, by its last event.
-STATE_AFTER = {"building": "building", "ready": "ready", "failed": "failed", "back": "failed"}
+STATE_AFTER = {"building": "building", "ready": "ready", "failed": "failed", "back": "ready"}
 
 
 @dataclass(frozen=True)
@@ -138,8 +138,9 @@ class Facts:
 
         Returns:
             ``live``, ``retired`` (was live and is good), ``bad`` (was rolled back from, or skipped by a rollback),
-            ``ready`` (complete, never live), ``building``, ``failed``, ``archived``, ``missing``, ``unreadable`` (the
-            user cannot enter it), or ``unknown`` (neither the journal nor the log has it).
+            ``ready`` (complete, but its deploy did not make it live on all hosts), ``building``, ``failed``,
+            ``archived``, ``missing``, ``unreadable`` (the user cannot enter it), or ``unknown`` (neither the journal
+            nor the log has it).
         """
         if release == self.current:
             return "live"
@@ -154,6 +155,20 @@ class Facts:
     def is_complete(self, release: str) -> bool:
         """Check that a release is there with all its files."""
         return bool(self.releases.get(release)) and self.state_of(release) not in ("building", "failed")
+
+    def is_unfinished(self, release: str) -> bool:
+        """Check that a release is there, complete or not, whose deploy ended before it was live, or is at work.
+
+        A release that Capistrano had live is finished, even without a REVISION.
+        """
+        was_live = release in self.lineage.stack or release in self.lineage.bad
+        is_there = release in self.releases
+        return is_there and not was_live and self.state_of(release) in ("building", "ready", "failed")
+
+    def is_being_made(self, release: str) -> bool | None:
+        """Check that the flow that holds the lock makes a release; None if it is not known."""
+        runs = {entry.run for entry in self.entries if entry.release == release}
+        return False if self.lock and self.lock.run not in runs else self.lock_is_held
 
     def can_read(self, release: str) -> bool:
         """Check that the user can see whether a release is there, and enter it."""

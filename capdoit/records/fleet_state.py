@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
-from functools import reduce
-from operator import or_
 
 from capdoit.records.facts import Facts
 from capdoit.records.journal import WORKS, DrillVerdict, Entry, find_undone_runs
-from capdoit.text import group_names, join_names, shorten_revision
+from capdoit.text import group_names, join_names, join_with_and, list_names, shorten_revision
 from capdoit.units import format_duration
 
 
@@ -50,13 +48,13 @@ def find_missed_deploys(facts: Sequence[Facts]) -> list[str]:
 
 
 def find_unfinished_work(facts: Sequence[Facts]) -> list[str]:
-    """Return what flows left behind: missed deploys, hosts in doubt, half-made releases, warnings; a sentence each.
+    """Return what flows left behind: missed deploys, hosts in doubt, unfinished releases, warnings; a sentence each.
 
     Records that cannot be read come first: without them, the rest may be incomplete.
     """
     sentences = (sentence for one in facts for sentence in [*_missed_deploys(one, facts), *_doubts(one)])
     warnings = (f"{one.host}: {warning}" for one in facts for warning in _warnings(one))
-    return [*find_unreadable_records(facts), *dict.fromkeys(sentences), *_half_made_releases(facts), *warnings]
+    return [*find_unreadable_records(facts), *dict.fromkeys(sentences), *_left_releases(facts), *warnings]
 
 
 def find_unreadable_records(facts: Sequence[Facts]) -> list[str]:
@@ -124,18 +122,25 @@ def _different_revisions(facts: Sequence[Facts]) -> list[str]:
 
 
 def _missing_releases(facts: Sequence[Facts]) -> list[str]:
-    """Return the complete releases that hosts lack; a host that caught up has the revision in another release."""
-    complete = {one.host: {*filter(one.is_complete, one.releases)} for one in facts}
-    counts = {one.host: Counter(one.releases[name] for name in complete[one.host]) for one in facts}
-    needed = reduce(or_, counts.values(), Counter[str]())  # the largest count of each revision
-    revisions = {name: one.releases[name] for one in facts for name in complete[one.host]}
-    lacking = {one.host: sorted(filter(one.can_read, {*revisions} - complete[one.host])) for one in facts}
-    missing = {
-        host: [name for name in names if counts[host][revisions[name]] < needed[revisions[name]]]
-        for host, names in lacking.items()
-    }
-    found = group_names((host, join_names(names)) for host, names in missing.items() if names)
-    return [f"{releases} is not on {hosts}" for releases, hosts in found.items()]
+    """Return the releases that hosts lack; those of unfinished deploys do not count."""
+    revisions: dict[str, str] = {}
+    needed = Counter[str]()  # the largest count of each revision
+    for one in facts:
+        finished = {n: of for n, of in one.releases.items() if one.is_complete(n) and not one.is_unfinished(n)}
+        revisions |= finished
+        needed |= Counter(finished.values())
+    lacking = ((one.host, text) for one in facts for text in _describe_lacking(one, revisions, needed))
+    return [f"{what} on {hosts}" for what, hosts in group_names(lacking).items()]
+
+
+def _describe_lacking(facts: Facts, revisions: Mapping[str, str], needed: Counter[str]) -> list[str]:
+    """Return the releases that a host lacks; a host that caught up has the revision in another release."""
+    complete = {name: of for name, of in facts.releases.items() if facts.is_complete(name)}
+    counts = Counter(complete.values())
+    lacking = [n for n, of in sorted(revisions.items()) if n not in complete and counts[of] < needed[of]]
+    absent = [name for name in lacking if name not in facts.releases and facts.can_read(name)]
+    half_made = [name for name in lacking if name in facts.releases and facts.can_read(name)]
+    return [f"{join_names(names)} is {how}" for how, names in (("not", absent), ("half-made", half_made)) if names]
 
 
 def _missed_deploys(facts: Facts, fleet: Sequence[Facts]) -> list[str]:
@@ -155,16 +160,24 @@ def _has_caught_up(facts: Facts, missed: Entry) -> bool:
     return facts.current == missed.release or (is_later and facts.live_revision == missed.revision != "")
 
 
-def _half_made_releases(facts: Sequence[Facts]) -> list[str]:
-    """Return the releases of deploys that died or are at work."""
-    half_made = [
+def _left_releases(facts: Sequence[Facts]) -> list[str]:
+    """Return the releases that are left of deploys that did not finish, one sentence each."""
+    left = list_names(
         (one.host, name)
         for one in facts
         for name in sorted(one.releases)
-        if one.state_of(name) in ("building", "failed")
-    ]
-    what = "unless its deploy is at work, the next deploy that finishes removes it"
-    return [f"{release} is half-made on {hosts}; {what}" for release, hosts in group_names(half_made).items()]
+        if one.is_unfinished(name) and not one.is_being_made(name)
+    )
+    by_host = {one.host: one for one in facts}
+    return [_describe_left(name, [by_host[host] for host in hosts]) for name, hosts in left.items()]
+
+
+def _describe_left(release: str, facts: Sequence[Facts]) -> str:
+    forms = group_names((one.host, "complete" if one.is_complete(release) else "half-made") for one in facts)
+    where = join_with_and([f"{form} on {hosts}" for form, hosts in forms.items()])
+    is_doubtful = any(one.is_being_made(release) is None for one in facts)
+    unless = "unless its deploy is at work, " if is_doubtful else ""
+    return f"{release} was left {where}; {unless}the next deploy that finishes removes it"
 
 
 def _doubts(facts: Facts) -> list[str]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from capdoit.records.facts import Facts
-from capdoit.records.journal import DEPLOY, Entry
+from capdoit.records.journal import DEPLOY, Entry, find_undone_runs
 from capdoit.records.lineage import parse_log_line
 from capdoit.units import format_duration, parse_timestamp
 
@@ -57,5 +57,5 @@ def describe_length(period: LivePeriod, now: datetime) -> str:
 
 
 def _published(entries: Sequence[Entry]) -> list[Entry]:
-    undone = {entry.run for entry in entries if entry.event == "back"}
+    undone = find_undone_runs(entries)
     return [entry for entry in entries if entry.event == "live" and entry.run not in undone]

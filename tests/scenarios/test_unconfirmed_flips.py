@@ -6,7 +6,6 @@ import json
 import os
 import signal
 import subprocess
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,7 +13,7 @@ import pytest
 from capdoit.testing import DODO, Project
 from capdoit.testing.invariants import find_violations
 from tests.network import SHORT_WAITS, SSH_WAITS, Network
-from tests.support import MakeProject, deploy, further, replace_programs, wait_for
+from tests.support import MakeProject, deploy, further, hold_up_flip, is_free, let_flip, wait_for
 
 pytestmark = [pytest.mark.ssh, pytest.mark.extended("variant")]
 HOSTS = ("web1", "web2", "web3")
@@ -53,17 +52,6 @@ def journal(project: Project, host: str) -> list[dict[str, Any]]:
     return [json.loads(line) for line in text.splitlines()]
 
 
-def hold_up_flip(project: Project, host: str) -> Path:
-    """Let the flip of a host hang, and return the file that exists from then on."""
-    mark = project.path / "held-up"
-    replace_programs(project, host, mv=f'case $* in *next/current*) : >{mark}; exec sleep 60;; esac; exec /bin/mv "$@"')
-    return mark
-
-
-def let_flip(project: Project, host: str) -> None:
-    (project.path / f"tools-{host}/mv").unlink()
-
-
 def start_half_of_a_publish(project: Project, *command: str, before: str | None) -> subprocess.Popen[str]:
     """Start a flow, and wait until web1 and web3 have flipped and web2 has not."""
     held_up = hold_up_flip(project, "web2")
@@ -80,7 +68,7 @@ def test_hosts_go_back_when_the_controller_is_killed_in_the_middle_of_a_publish(
     with start_half_of_a_publish(project, command, before=before) as process:
         process.kill()
         process.communicate()
-    wait_for(10, lambda: all(_is_free(project, host) for host in HOSTS))
+    wait_for(10, lambda: all(is_free(project, host) for host in HOSTS))
     let_flip(project, "web2")
 
     assert live(project) == {before}
@@ -143,14 +131,9 @@ def slow(hosts):
         wait_for(60, mark.exists)
         process.kill()
         process.communicate()
-    wait_for(10, lambda: all(_is_free(project, host) for host in HOSTS))
+    wait_for(10, lambda: all(is_free(project, host) for host in HOSTS))
     assert first not in live(project)
     assert len(live(project)) == 1
-
-
-def _is_free(project: Project, host: str) -> bool:
-    lock = project.deploy_to(host) / ".capdoit/lock"
-    return subprocess.run(["flock", "-n", lock, "true"], check=False).returncode == 0
 
 
 def test_a_change_by_hand_after_the_flip_stays_when_the_session_is_lost(project: Project) -> None:
@@ -161,7 +144,7 @@ def test_a_change_by_hand_after_the_flip_stays_when_the_session_is_lost(project:
         os.replace(current.with_name("by-hand"), current)
         process.kill()
         process.communicate()
-    wait_for(10, lambda: all(_is_free(project, host) for host in HOSTS))
+    wait_for(10, lambda: all(is_free(project, host) for host in HOSTS))
     assert [project.current(host) for host in HOSTS] == [first, second, second]
     assert journal(project, "web1")[-1]["event"] != "back"
 

@@ -85,6 +85,12 @@ def test_incomplete_releases_are_removed_and_not_counted() -> None:
     assert choose_removals(empty, keep=3, live=R[5]) == [R[1], R[2], R[4]]
 
 
+def test_a_complete_release_whose_deploy_died_is_removed_and_not_counted() -> None:
+    undone = (event("ready", 2), replace(event("live", 2), run="died"), replace(event("back", 2), run="died"))
+    facts = host("web1", 0, 1, 2, entries=(*deployed(0), event("ready", 1), *undone), current=0)
+    assert choose_removals(facts, keep=2, live=R[3]) == [R[1], R[2]]
+
+
 def test_an_incomplete_release_with_a_later_name_is_kept() -> None:
     facts = host("web1", 0)
     assert choose_removals(replace(facts, releases={**facts.releases, R[7]: ""}), keep=3, live=R[5]) == []
@@ -125,8 +131,8 @@ def test_the_live_release_is_never_removed_whatever_its_name(facts: Facts, keep:
 
 @given(any_host("web1"), st.integers(1, 5))
 def test_at_least_keep_releases_complete_releases_stay(facts: Facts, keep: int) -> None:
-    whole = {LATER, *(release for release in facts.releases if facts.is_complete(release))}
-    assert len(whole - set(choose_removals(facts, keep, LATER))) >= min(keep, len(whole))
+    finished = {LATER, *(r for r in facts.releases if facts.is_complete(r) and not facts.is_unfinished(r))}
+    assert len(finished - set(choose_removals(facts, keep, LATER))) >= min(keep, len(finished))
 
 
 def test_after_an_interrupted_publish_the_release_live_everywhere_before_is_suggested() -> None:

@@ -161,7 +161,8 @@ def test_a_release_that_was_live_is_retired_and_one_rolled_back_from_is_bad() ->
         (["building"], "building", False),
         (["building", "ready"], "ready", True),
         (["building", "ready", "failed"], "failed", False),
-        (["building", "ready", "live", "back"], "failed", False),
+        (["building", "ready", "live", "back"], "ready", True),
+        (["building", "ready", "live", "back", "failed"], "failed", False),
     ],
 )
 def test_the_state_of_a_release_that_was_never_live_is_its_last_event(

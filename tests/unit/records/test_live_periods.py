@@ -37,6 +37,12 @@ def test_an_undone_publish_is_not_a_live_period() -> None:
     assert find_live_period(facts, B) == LivePeriod()
 
 
+def test_a_publish_that_was_undone_and_done_again_is_a_live_period() -> None:
+    undone = Entry(event="back", flow="deploy", release=B, run="r")
+    facts = Facts("web1", entries=(live(A, 1), live(B, 4, run="r"), undone, live(B, 4, run="r")))
+    assert find_live_period(facts, B) == LivePeriod("2016-06-04T10:00:00Z", "", "ann", "v4")
+
+
 def test_a_capistrano_release_has_its_user_from_the_log() -> None:
     facts = Facts("web1", log=(f"Branch main (at {'a' * 40}) deployed as release {A} by eve",))
     assert find_live_period(facts, A).by.strip() == "eve"
