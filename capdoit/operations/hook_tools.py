@@ -108,7 +108,7 @@ def _describe_absence(context: FlowContext, tool: Tool, connection: Connection) 
 
 def _say_absent(tool: Tool) -> str:
     if not tool.places:
-        return f"{tool.name} is not on the PATH"
+        return f"{tool.name} does not exist" if "/" in tool.name else f"{tool.name} is not on the PATH"
     paths = tool.places if all(one.startswith(("/", "$")) for one in tool.places) else ()
     return f"{tool.name} is not installed" + (f": there is no {join_names(paths)}" if paths else "")
 

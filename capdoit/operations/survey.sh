@@ -164,14 +164,26 @@ report_deploy_to() {
     report_last_lines log revisions.log
 }
 
-# Check whether a program, a path or a unit ($1) exists. What systemd does not tell counts as existing.
+# Check whether a program, a path or a unit ($1) exists, or will once a release is live. What systemd does not tell counts
+# as existing.
 is_at_hand() {
     case $1 in
         unit:*) ! is_unknown_unit "${1#*:}" ;;
         user-unit:*) ! is_unknown_unit "${1#*:}" --user ;;
-        /*) [ -e "$1" ] || is_hidden "$1" ;;
-        *) is_installed "$1" ;;
+        /*) [ -e "$1" ] || is_hidden "$1" || comes_with_release "${1##*/}" "${1%/*}" ;;
+        *) is_installed "$1" || (IFS=: && comes_with_release "$1" "$PATH") ;;
     esac
+}
+
+# Check that a name ($1) is a symlink into deploy_to in one of the directories ($2, split at IFS). Before the first deploy,
+# such a symlink is broken.
+comes_with_release() {
+    for directory in $2; do
+        case $(readlink "$directory/$1") in
+            "$deploy_to"/*) return 0 ;;
+        esac
+    done
+    return 1
 }
 
 # Check that a directory on the way to a path is closed to the user. Another user may use what is there, through sudo.
@@ -186,7 +198,12 @@ is_hidden() {
 is_unknown_unit() {
     unit=$1
     shift
-    [ "$(systemctl "$@" show --property=LoadState --value -- "$unit" 2>/dev/null)" = not-found ]
+    [ "$(systemctl "$@" show --property=LoadState --value -- "$unit" 2>/dev/null)" = not-found ] || return 1
+    directories=$(systemctl "$@" show --property=UnitPath --value)
+    case $unit in
+        *@*) unit=${unit%%@*}@.${unit##*.} ;;
+    esac
+    ! comes_with_release "$unit" "$directories"
 }
 
 # Report the programs of hooks that are missing, each by its number. A word NUMBER=PLACE is a place of a program; one of

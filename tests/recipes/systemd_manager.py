@@ -36,7 +36,19 @@ class Manager:
 
     def write_unit(self, name: str, text: str) -> None:
         """Write a unit, and let the manager read it."""
-        (self.place / "config/systemd/user" / name).write_text(text)
+        (self._units / name).write_text(text)
+        self._reload()
+
+    def link_unit(self, name: str, file: Path) -> None:
+        """Make a unit a symlink to a file, which may not exist yet, and let the manager read it."""
+        (self._units / name).symlink_to(file)
+        self._reload()
+
+    @property
+    def _units(self) -> Path:
+        return self.place / "config/systemd/user"
+
+    def _reload(self) -> None:
         subprocess.run(["sh", "-c", self.systemctl, "systemctl", "--user", "daemon-reload"], check=True)
 
 

@@ -58,5 +58,25 @@ def test_a_real_unit_that_dies_after_its_start_fails_the_flow(shop: StageUnderTe
     shop.assert_healthy()
 
 
+def test_a_unit_that_comes_with_the_release_is_awaited_until_the_first_publish(
+    shop: StageUnderTest, manager: Manager
+) -> None:
+    current = shop.host().deploy_to / "current"
+    manager.link_unit("shop.service", current / "shop.service")
+    manager.link_unit("job@.service", current / "job@.service")
+    unit = UNIT.format(current=current, said=manager.place / "said", then="exec sleep 1000")
+    shop.commit({"shop.service": unit, "job@.service": "[Service]\nExecStart=/bin/sleep 1000\n"})
+    shop.project.config(
+        recipes={"systemd": {"units": ["shop.service", "job@1.service"], "user_units": True, "settle": 0}}
+    )
+    shop.deploy().ok()
+    assert said(manager) == "first\n"
+
+
+def test_a_broken_symlink_to_elsewhere_is_no_unit(shop: StageUnderTest, manager: Manager) -> None:
+    manager.link_unit("shop.service", manager.place / "gone" / "shop.service")
+    assert "unit shop.service is not installed" in shop.deploy().failed().out
+
+
 def test_an_unknown_unit_fails_the_flow(shop: StageUnderTest) -> None:
-    assert "Unit shop.service not found" in shop.deploy().failed().out
+    assert "unit shop.service is not installed" in shop.deploy().failed().out

@@ -49,6 +49,12 @@ def test_a_program_is_looked_for_where_hooks_look_for_it(project: Project) -> No
     assert "web1: sort" not in said
 
 
+def test_a_path_that_does_not_exist_is_not_looked_for_on_the_path(project: Project) -> None:
+    write_recipe(project, "acme", RECIPE.replace("systemctl-of-nobody", "/no/such/program"))
+    said = unwrap(project.doit("check:production").failed().out)
+    assert "web1, web2: /no/such/program does not exist; recipe acme needs it" in said
+
+
 @pytest.mark.parametrize("command", [["./composer"], ["bin/composer"]])
 def test_a_program_of_the_release_is_not_looked_for(project: Project, command: list[str]) -> None:
     project.config(recipes={"composer": {"command": command}})
@@ -112,6 +118,18 @@ def test_a_directory_below_deploy_to_in_path_may_have_every_program(project: Pro
         host["default_env"] = {"PATH": f"{project.deploy_to(name)}/{place}:$PATH"}
     project.config(recipes=project.settings.get("recipes"))
     project.doit("check:production", check=True)
+
+
+@pytest.mark.parametrize("name", ["systemctl-of-nobody", *further("{folder}/systemctl-of-nobody")])
+def test_a_symlink_into_current_leads_to_a_program_once_a_release_is_live(project: Project, name: str) -> None:
+    folder = project.path / "installed"
+    folder.mkdir()
+    del project.hosts["web2"]
+    (folder / "systemctl-of-nobody").symlink_to(project.deploy_to("web1") / "current/bin/tool")
+    write_recipe(project, "acme", RECIPE.replace("systemctl-of-nobody", name.format(folder=folder)))
+    make_hosts_alike(project, f"{folder}:$PATH")
+    project.repo.commit({"bin/tool": "#!/bin/sh\n"})
+    project.doit("deploy:production", check=True)
 
 
 def test_what_another_user_may_run_through_sudo_is_not_missing(project: Project) -> None:
