@@ -196,6 +196,11 @@ KNOWN_CAUSES = (
         "There is no user {user} on {hosts}. Is the name right: become: in deploy.yml, or sudo -u in a hook?",
     ),
     _cause(
+        r"^ *tar \((?:grand)?child\): (?P<command>\S+): Cannot exec: No such file or directory$",
+        "tar on {hosts} needs {command}, which is not on the PATH. Install it there, or compress the archive in "
+        "another format, such as .tar.gz",
+    ),
+    _cause(
         r"^ +(?P<line>linked file .+ does not exist in )",
         "A file in shared was removed on {hosts} after the deploy had looked for it, or since that deploy. "
         "If linked_files in deploy.yml names its source on this machine, this puts it there again",
@@ -221,7 +226,7 @@ KNOWN_CAUSES = (
     _cause(
         r"^ *(?:\S*sh: (?:line )?(?:\d+: )?(?:eval: )?(?:line \d+: )?|sudo: |env: [‘']?)"  # noqa: RUF001 - as env prints it
         r"(?P<command>[\w.+-]+)['’]?: (?:command )?(?:not found|No such file or directory)$",  # noqa: RUF001
-        "{command} is not in the PATH on {hosts}: a flow uses no login shell, so it reads neither ~/.profile nor "
+        "{command} is not on the PATH of {hosts}: a flow uses no login shell, so it reads neither ~/.profile nor "
         '~/.bashrc. Add its directory in deploy.yml, as default_env: {{PATH: "/ITS/DIRECTORY:$PATH"}}. To find it, '
         "there",
         "bash -lic 'command -v {command}'",

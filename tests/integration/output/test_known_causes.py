@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from capdoit.testing import Project, SshdFleet
-from tests.support import MakeProject, further, wait_for, write_command_hook
+from tests.support import MakeProject, further, make_path_without, wait_for, write_command_hook
 
 NOBODY = 65534
 # ssh of git on a host: it knows no host key, or trusts any.
@@ -245,8 +245,16 @@ def test_a_host_without_the_user_that_everything_runs_as(ssh_shop: Project) -> N
 def test_a_command_that_is_not_in_the_path(shop: Project, command: str) -> None:
     write_command_hook(shop, "after('updated')", command)
     said = said_of_failure(shop)
-    assert "Hint: no-such-bundle is not in the PATH on web1: a flow uses no login shell" in said
+    assert "Hint: no-such-bundle is not on the PATH of web1: a flow uses no login shell" in said
     assert "there: bash -lic 'command -v no-such-bundle' " in said
+
+
+@pytest.mark.parametrize(("program", "option"), [("zstd", "--zstd"), *further(("xz", "-J"), ("bzip2", "-j"))])
+def test_an_archive_whose_compression_program_is_missing(make_project: MakeProject, program: str, option: str) -> None:
+    shop = make_project(1, repo_url=None, branch=None, archive="shop.tar")
+    subprocess.run(["tar", option, "-cf", "shop.tar", "dodo.py"], cwd=shop.path, check=True)
+    said = said_of_failure(shop, PATH=make_path_without(shop.path / "programs", program))
+    assert f"Hint: tar on web1 needs {program}, which is not on the PATH. Install it there, or compress" in said
 
 
 @pytest.fixture
