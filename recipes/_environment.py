@@ -231,7 +231,7 @@ def run_installer(job: Job, environment: Path, command: list[str]) -> None:
     try:
         status = subprocess.run(command, cwd=job.release, env=env, stdin=subprocess.DEVNULL, check=False).returncode
     except OSError as error:
-        sys.exit(f"{command[0]}: {error.strerror}; it must be on the host's PATH")
+        sys.exit(f"{command[0]}: {error.strerror}; it must be on the PATH")
     if status:
         sys.exit(f"exit status {status} of {' '.join(command)}")
 

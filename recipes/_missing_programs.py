@@ -24,7 +24,7 @@ def name_missing_program(program: str, failure: str, advice: str = "") -> Iterat
     except HostError as error:
         if error.status != NOT_FOUND:
             raise
-        raise error.because(f"{failure}: {program} is not on the host's PATH{advice}") from None
+        raise error.because(f"{failure}: {program} is not on the PATH{advice}") from None
 
 
 @contextmanager

@@ -59,7 +59,7 @@ install_packages() {
 
 restore_packages() {
     if [ -f vendor/autoload.php ] && ! command -v "$1" >/dev/null; then
-        echo "$1 is not on the host's PATH: the packages of the release are not checked"
+        echo "$1 is not on the PATH: the packages of the release are not checked"
     elif [ ! -f vendor/autoload.php ]; then
         reinstall_packages "$@"
     elif ! answer=$(print_dry_run "$@"); then

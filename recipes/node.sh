@@ -147,7 +147,7 @@ run_unattended() {
 check_requirements() {
     for program in node "$1"; do
         command -v "$program" >/dev/null ||
-            die "$program is not on the host's PATH; set another one in deploy.yml: default_env: {PATH: ...}"
+            die "$program is not on the PATH; set another one in deploy.yml: default_env: {PATH: ...}"
     done
     symlinks=$(find_module_dirs -type l)
     # The live release uses a linked directory too, and an installation starts by emptying it.

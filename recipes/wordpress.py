@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 
 RUN_IF_PRESENT = """
 if command -v "$1" >/dev/null; then exec "$@"; fi
-echo "$1 is not on the host's PATH: not run"
+echo "$1 is not on the PATH: not run"
 """
 
 

@@ -153,7 +153,7 @@ class Connection:
     ) -> Script:
         """Return a script with the host's environment and ``more_env``; other arguments as in `render`.
 
-        The values that describe the host are among the common values. Programs that are not in the PATH of the host's
+        The values that describe the host are among the common values. Programs that are not on the PATH of the host's
         environment are found in that of the login.
         """
         env = self.environment(more_env)

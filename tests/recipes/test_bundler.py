@@ -162,7 +162,7 @@ def test_a_bundle_that_cannot_be_installed_fails_the_deploy(
 def test_a_host_without_bundler_fails_the_deploy_with_a_message(stage: Any) -> None:
     site = stage(hosts=1, recipes={"bundler": {}}, files=CODE)
     site.stand_in("bundle", status=127)
-    assert "bundle is not on the host's PATH" in site.deploy().failed().out
+    assert "bundle is not on the PATH" in site.deploy().failed().out
 
 
 @pytest.mark.extended("recipe")

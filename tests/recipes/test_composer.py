@@ -160,7 +160,7 @@ def test_a_wrong_option_is_refused_before_a_host_is_asked(shop: Shop, options: d
 def test_a_host_without_composer_fails_the_deploy_with_a_message(shop: Shop) -> None:
     site = shop()
     site.stand_in("composer", status=127)
-    assert "composer is not on the host's PATH; install it, or set the option command" in site.deploy().failed().out
+    assert "composer is not on the PATH; install it, or set the option command" in site.deploy().failed().out
 
 
 # -- a rollback
@@ -222,7 +222,7 @@ def test_a_rollback_without_composer_on_the_host_goes_on(shop: Shop) -> None:
     first, _ = deploy_twice(site)
     site.project.config(recipes={"composer": {"command": ["no-such-composer"]}})
     done = site.rollback().ok()
-    assert "no-such-composer is not on the host's PATH: the packages of the release are not checked" in done.out
+    assert "no-such-composer is not on the PATH: the packages of the release are not checked" in done.out
     assert site.live == first
 
 

@@ -239,9 +239,7 @@ def test_a_host_without_the_programs_fails_with_a_message(
     monkeypatch.setenv("PATH", str(tmp_path / "bin"))
     site = stage(hosts=1, recipes={"node": {}}, files=package() | {"pnpm-lock.yaml": ""})
     site.stand_in({"node": "pnpm", "pnpm": "node"}[program])
-    assert (
-        f"{program} is not on the host's PATH; set another one in deploy.yml: default_env" in site.deploy().failed().out
-    )
+    assert f"{program} is not on the PATH; set another one in deploy.yml: default_env" in site.deploy().failed().out
 
 
 # -- building

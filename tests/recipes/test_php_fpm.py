@@ -209,7 +209,7 @@ def test_cgi_fcgi_runs_a_script_in_the_pool(stage: Stages, answer: str, complain
             {"opcache": "cachetool", "cachetool": "no-such-tool"},
             "no-such-tool is not on the PATH; recipe php_fpm needs it",
         ),
-        ({"services": [UNIT], "test": ["no-such-fpm", "-t"]}, "no-such-fpm is not on the host's PATH"),
+        ({"services": [UNIT], "test": ["no-such-fpm", "-t"]}, "no-such-fpm is not on the PATH"),
     ],
 )
 def test_a_missing_program_is_named(stage: Stages, options: dict[str, Any], complaint: str) -> None:

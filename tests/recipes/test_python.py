@@ -163,7 +163,7 @@ def test_several_lock_files_and_extra_arguments_are_passed_to_pip(shop: Shop, pi
             ({"requirements.txt": None}, {}, "requirements.txt is not in the release; set the option requirements"),
             ({}, {"requirements": "deps.txt"}, "deps.txt is not in the release"),
             ({}, {"python": "python9"}, "python9 is not on the PATH; recipe python needs it"),
-            ({}, {"installer": "uv"}, "uv is not on the host's PATH"),
+            ({}, {"installer": "uv"}, "uv is not on the PATH"),
         ),
     ],
 )

@@ -36,7 +36,7 @@ def test_uploads_are_shared_and_the_cache_is_flushed_on_one_host(stage: Stages) 
 
 def test_a_host_without_wp_cli_runs_nothing(stage: Stages) -> None:
     done = make(stage, command=["no-such-wp"]).deploy().ok()
-    assert "no-such-wp is not on the host's PATH: not run" in done.out
+    assert "no-such-wp is not on the PATH: not run" in done.out
 
 
 @pytest.mark.extended("recipe")

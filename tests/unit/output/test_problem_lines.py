@@ -46,7 +46,7 @@ def test_one_hint_is_for_all_hosts_with_its_cause_and_the_line_that_tells_the_ca
     second = failed("web2", "sh: 1: bundle: not found", "good bye")
     lines = describe_problems([first, second])
     hints = [line for line in lines if line.kind is Kind.HINT]
-    assert [line.text.startswith("Hint: bundle is not in the PATH on web1, web2:") for line in hints] == [True]
+    assert [line.text.startswith("Hint: bundle is not on the PATH of web1, web2:") for line in hints] == [True]
     assert [line.text for line in lines if line.kind is Kind.CAUSE and line.indentation] == (
         ["sh: 1: bundle: not found"] * 2
     )
@@ -81,7 +81,7 @@ def test_a_summary_of_many_problems_has_the_first_ones_and_the_number_of_the_oth
 def test_a_hint_for_many_hosts_does_not_name_them_again() -> None:
     lines = describe_problems([failed(f"web{n}", "sh: 1: bundle: not found") for n in range(1, 51)])
     (hint,) = [line.text for line in lines if line.kind is Kind.HINT]
-    assert hint.startswith("Hint: bundle is not in the PATH on these hosts: ")
+    assert hint.startswith("Hint: bundle is not on the PATH of these hosts: ")
 
 
 def test_a_summary_has_no_full_stop_in_its_middle() -> None:
