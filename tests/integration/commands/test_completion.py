@@ -12,7 +12,7 @@ import pytest
 
 from capdoit import completer
 from capdoit.testing import Project
-from tests.support import choose_ordinary, deploy, run_doit, write_hooks
+from tests.support import deploy, further, run_doit, write_hooks
 from tests.typist import Typist
 
 SHELLS = {
@@ -21,12 +21,13 @@ SHELLS = {
     "fish": ["fish", "--no-config", "-i"],
 }
 TO_THE_START, TAB = "\x01", "\t"
+TYPICAL = "doit cap status production --hosts web1,sp"
 # What is typed before the tab, and the words of the line behind it.
 TYPED = {
     "doit cap relea": "[doit][cap][releases]",
     "doit cap status prod": "[doit][cap][status][production]",
     "doit cap status production --ho": "[doit][cap][status][production][--hosts]",
-    "doit cap status production --hosts web1,sp": "[doit][cap][status][production][--hosts][web1,spare]",
+    TYPICAL: "[doit][cap][status][production][--hosts][web1,spare]",
     "doit cap exec 'df -h' --roles d": "[doit][cap][exec][df -h][--roles][db]",
     "doit cap verify 2026": "[doit][cap][verify][20260101000000]",
     "doit rollback:production rollback_release=2026": "[doit][rollback:production][rollback_release=20260101000000]",
@@ -81,26 +82,34 @@ def activate(shell: str) -> str:
     return "doit cap completion fish | source" if shell == "fish" else f'eval "$(doit cap completion {shell})"'
 
 
-def complete_in(shop: Project, env: dict[str, str], shell: str, typed: str) -> Typist:
+def open_shell(shop: Project, env: dict[str, str], shell: str) -> Typist:
+    """Start a shell with the completion on; wait until it is."""
     env = {**env, "PATH": f"{shop.path.parent / 'bin'}:{env['PATH']}", "XDG_DATA_HOME": env["HOME"]}
     typist = Typist(SHELLS[shell], shop.path, env, (24, 200))
     typist.type(f"{activate(shell)}; printf '[%s]' is on\n")
     typist.wait_for("[is][on]")
-    typist.type(f"{typed}{TAB}{TO_THE_START}printf '[%s]' \n")
     return typist
 
 
-@pytest.mark.parametrize("typed", choose_ordinary(TYPED, "doit cap status production --hosts web1,sp"))
+def complete(typist: Typist, typed: str) -> None:
+    """Type a part of a line and tab, and let the shell print the words of the line."""
+    typist.type(f"{typed}{TAB}{TO_THE_START}printf '[%s]' \n")
+
+
+@pytest.mark.parametrize("lines", [[TYPICAL], *further([line for line in TYPED if line != TYPICAL])], ids=len)
 @pytest.mark.parametrize("shell", SHELLS)
-def test_a_shell_completes_what_is_typed(shop: Project, env: dict[str, str], shell: str, typed: str) -> None:
-    with complete_in(shop, env, shell, typed) as typist:
-        typist.wait_for(TYPED[typed])
+def test_a_shell_completes_what_is_typed(shop: Project, env: dict[str, str], shell: str, lines: list[str]) -> None:
+    with open_shell(shop, env, shell) as typist:
+        for typed in lines:
+            complete(typist, typed)
+            typist.wait_for(TYPED[typed])
 
 
 @pytest.mark.extended("detail")
 @pytest.mark.parametrize("shell", SHELLS)
 def test_a_shell_lists_the_words_that_are_possible(shop: Project, env: dict[str, str], shell: str) -> None:
-    with complete_in(shop, env, shell, f"doit cap st{TAB}{TAB}") as typist:  # bash lists at the third
+    with open_shell(shop, env, shell) as typist:
+        complete(typist, f"doit cap st{TAB}{TAB}")  # bash lists at the third
         typist.wait_for("stages")
         if shell != "bash":
             typist.wait_for("list the stages of deploy.yml")
@@ -158,7 +167,8 @@ def test_a_cache_that_cannot_be_written_fails_nothing(project: Project) -> None:
 
 
 def test_bash_shows_names_of_hosts_without_backslashes(shop: Project, env: dict[str, str]) -> None:
-    with complete_in(shop, env, "bash", f"doit deploy:production hosts=web1,we{TAB}") as typist:
+    with open_shell(shop, env, "bash") as typist:
+        complete(typist, f"doit deploy:production hosts=web1,we{TAB}")
         typist.wait_for("[doit][deploy:production][hosts=web1,web2]")
         assert "\\," not in typist.text
 

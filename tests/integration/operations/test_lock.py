@@ -210,8 +210,8 @@ def wait_until_one_ends(flows: list[subprocess.Popen[str]]) -> bool:
     return processes.wait_until(60, lambda: any(flow.poll() is not None for flow in flows))
 
 
-# 3 times in the ordinary set, and 200 times in the extended set, in parts that can run at the same time.
-@pytest.mark.parametrize("times", [3, *further(*[25] * 8)])
+# 200 times in the full set, in parts that can run at the same time.
+@pytest.mark.parametrize("times", [3, *further(10), *[pytest.param(25, marks=pytest.mark.full)] * 8])
 def test_of_two_flows_started_together_exactly_one_runs(make_project: MakeProject, times: int) -> None:
     project = make_project(hosts=3, keep_releases=1000)
     make_deploys_wait(project)
