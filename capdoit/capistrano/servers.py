@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+import re
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -10,11 +11,11 @@ from capdoit.capistrano.environment_values import CannotBeWrittenError, name_var
 from capdoit.capistrano.project import CapistranoServer, CapistranoStage
 from capdoit.capistrano.report import Omission
 from capdoit.capistrano.ssh_options import NO_PASSWORDS, convert_ssh_options
-from capdoit.config.host_addresses import HOST_NAME
 
 # Properties of a server that are settings of a host with an equal name.
 SAME = ("primary", "no_release")
 SHARED = ("user", "port", "ssh_options")  # settings that a stage can have for all its hosts
+OTHER_CHARACTERS = re.compile(r"[^A-Za-z0-9._-]+")  # those that a name of a host cannot have
 NOT_NEEDED = ("transfer_method",)
 COMPUTED = "code computes the servers ({place}); these are those of today. hosts: !cmd can ask each time"
 
@@ -45,7 +46,7 @@ def convert_servers(stage: CapistranoStage) -> Hosts:
     hosts: dict[str, dict[str, Any]] = {}
     omissions: list[Omission] = []
     for server in stage.servers:
-        name = _choose_name(server, hosts)
+        name = _choose_name(server, stage, hosts)
         hosts[name] = {**_connection(server, name), **_properties(server)}
         omissions += _find_omissions(server)
     shared = {} if stage.value("ssh_options") else _shared_settings(hosts)
@@ -56,18 +57,22 @@ def convert_servers(stage: CapistranoStage) -> Hosts:
     return Hosts(own, shared, COMPUTED.format(place=place) if place else "", omissions)
 
 
-def _choose_name(server: CapistranoServer, taken: Mapping[str, object]) -> str:
-    name = server.hostname if HOST_NAME.fullmatch(server.hostname) else f"host{len(taken) + 1}"
-    return f"{name}-{server.port or len(taken) + 1}" if name in taken else name
+def _choose_name(server: CapistranoServer, stage: CapistranoStage, taken: Collection[str]) -> str:
+    """Return the hostname of a server, with its port if several servers have that hostname."""
+    name = OTHER_CHARACTERS.sub("-", server.hostname).strip("-._") or "host"
+    if [one.hostname for one in stage.servers].count(server.hostname) > 1 and server.port:
+        name += f"{':' if name == server.hostname else '-'}{server.port}"
+    return f"{name.replace(':', '-')}-{len(taken) + 1}" if name in taken else name
 
 
 def _connection(server: CapistranoServer, name: str) -> dict[str, Any]:
     ssh = convert_ssh_options({**({"keys": list(server.keys)} if server.keys else {}), **server.ssh_options}, None)
+    is_address = name == f"{server.hostname}:{server.port}"
     made = {
-        "hostname": server.hostname if server.hostname != name else None,
+        "hostname": None if is_address or name == server.hostname else server.hostname,
         "transport": "local" if server.is_local else None,
         "user": _name_user(server),
-        "port": server.port or server.ssh_options.get("port"),
+        "port": None if is_address else server.port or server.ssh_options.get("port"),
         "ssh_options": list(ssh.options) or None,
         "roles": list(server.roles),
     }

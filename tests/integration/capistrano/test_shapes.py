@@ -10,7 +10,7 @@ from threading import Thread
 
 import pytest
 
-from tests.integration.capistrano.conversions import INSTALLED, Converted, convert, copy_project
+from tests.integration.capistrano.conversions import INSTALLED, Converted, convert, copy_project, write_project
 
 
 def hosts_of(converted: Converted, stage: str = "production") -> dict[str, tuple[str, ...]]:
@@ -200,3 +200,17 @@ def test_a_django_application(tmp_path: Path) -> None:
     assert used["django"] == {"settings": "survey.settings.production", "migration_roles": ["web"]}
     assert converted.config.stages["production"].hosts[0].port == 2022
     assert "recipe supervisor restarts programs" in converted.dodo
+
+
+def test_servers_behind_one_address_keep_it_as_their_names(tmp_path: Path) -> None:
+    stage = """
+server "127.0.0.1:2201", user: "ann", roles: %w[web]
+server "ann@127.0.0.1:2202", roles: %w[db]
+server "deploy@db.example.com:2222", roles: %w[db]
+"""
+    found = convert(write_project(tmp_path / "shop", production=stage)).config.stages["production"].hosts
+    assert {host.name: (host.user, host.hostname, host.port) for host in found} == {
+        "127.0.0.1:2201": ("ann", "127.0.0.1", 2201),
+        "127.0.0.1:2202": ("ann", "127.0.0.1", 2202),
+        "db.example.com": ("deploy", "db.example.com", 2222),
+    }

@@ -178,14 +178,33 @@ def test_what_all_hosts_have_is_a_setting_of_the_stage() -> None:
     }
 
 
-def test_hosts_have_different_names() -> None:
-    first, second = (CapistranoServer(hostname="127.0.0.1", port=port) for port in (22, 23))
-    six = CapistranoServer(hostname="fe80::1")
-    assert hosts(first, second, six) == {
+def test_hosts_with_one_hostname_are_named_by_their_addresses() -> None:
+    ports = [CapistranoServer(hostname="127.0.0.1", port=port) for port in (2201, None, 2202)]
+    expected: dict[str, Any] = {
+        "127.0.0.1:2201": {"roles": []},
+        "127.0.0.1": {"roles": []},
+        "127.0.0.1:2202": {"roles": []},
+    }
+    assert hosts(*ports) == {"shared": {}, **expected}
+    assert hosts(*reversed(ports)) == {"shared": {}, **expected}
+
+
+def test_a_server_whose_hostname_is_no_name_of_a_host_has_a_similar_name() -> None:
+    first, second = (CapistranoServer(hostname="fe80::1", port=port) for port in (22, 23))
+    assert hosts(first) == {"shared": {"port": 22}, "fe80-1": {"hostname": "fe80::1", "roles": []}}
+    assert hosts(first, second) == {
         "shared": {},
-        "127.0.0.1": {"port": 22, "roles": []},
-        "127.0.0.1-23": {"hostname": "127.0.0.1", "port": 23, "roles": []},
-        "host3": {"hostname": "fe80::1", "roles": []},
+        "fe80-1-22": {"hostname": "fe80::1", "port": 22, "roles": []},
+        "fe80-1-23": {"hostname": "fe80::1", "port": 23, "roles": []},
+    }
+
+
+def test_no_server_is_lost_if_an_old_capistrano_lists_it_for_two_users() -> None:
+    ann, bob = (CapistranoServer(hostname="web1", port=22, user=user) for user in ("ann", "bob"))
+    assert hosts(ann, bob) == {
+        "shared": {},
+        "web1:22": {"user": "ann", "roles": []},
+        "web1-22-2": {"hostname": "web1", "user": "bob", "port": 22, "roles": []},
     }
 
 
