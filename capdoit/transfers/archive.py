@@ -9,7 +9,7 @@ from typing import IO, TYPE_CHECKING, Any
 
 from capdoit.config.readers import accepting, read_string
 from capdoit.config.rules import SettingRule
-from capdoit.errors import HostError, HostsFailed, NotReady, Outcome, PlanOutdated
+from capdoit.errors import CapdoitError, HostError, HostsFailed, NotReady, Outcome, PlanOutdated
 from capdoit.text import make_printable
 from capdoit.transfers.protocol import ResolvedCode, Transfer
 
@@ -81,10 +81,11 @@ class ArchiveTransfer(Transfer):
         Raises:
             NotReady: the archive cannot be read.
             PlanOutdated: it differs from that of the plan that is applied.
+            CapdoitError: a signal has stopped the flow.
         """
         file, plan = _file(context.request.stage), context.request.plan
         try:
-            digest, changed = _compute_sha256(file), int(file.stat().st_mtime)
+            digest, changed = _compute_sha256(file, lambda: context.fleet.is_stopped), int(file.stat().st_mtime)
         except OSError as error:
             raise NotReady(f"archive {file}: {error.strerror}") from None
         if plan and plan.revision != digest:
@@ -175,11 +176,14 @@ def _require_sha256(sent: str, printed: Mapping[str, str]) -> None:
         raise HostsFailed(outcomes)
 
 
-def _compute_sha256(file: Path) -> str:
+def _compute_sha256(file: Path, is_stopped: Callable[[], bool]) -> str:
+    """Return the sha256 of a file; raise CapdoitError as soon as the flow is stopped."""
     import hashlib
 
     digest = hashlib.sha256()
     with file.open("rb") as source:
         while chunk := source.read(CHUNK_BYTES):
+            if is_stopped():
+                raise CapdoitError(f"the sha256 of {file} was not computed to its end")
             digest.update(chunk)
     return digest.hexdigest()

@@ -6,6 +6,7 @@ import bz2
 import gzip
 import io
 import os
+import signal
 import stat
 import subprocess
 import tarfile
@@ -16,7 +17,16 @@ from typing import Literal
 import pytest
 
 from capdoit.testing import DODO, Project
-from tests.support import MakeProject, choose_ordinary, deploy, further, printed_warnings, release_dir
+from tests.support import (
+    MakeProject,
+    choose_ordinary,
+    deploy,
+    further,
+    printed_warnings,
+    release_dir,
+    replace_programs,
+    wait_for,
+)
 
 MakeShop = Callable[..., Project]
 FILES = {"shop-1.2/app.txt": "one", "shop-1.2/lib/code": "two", "shop-1.2/.env": "three"}
@@ -251,6 +261,50 @@ def test_a_large_archive_does_not_start_a_program_for_each_small_piece(shop: Mak
     project.doit("deploy:production", env={"PATH": f"{folder}:{os.environ['PATH']}"}, check=True)
 
     assert len(started.read_text().splitlines()) < 2 * 48  # of two hosts; with pieces of 256 KiB it would be 384
+
+
+COUNTS_CHECKED_BYTES = """
+import atexit, hashlib
+from pathlib import Path
+make = hashlib.sha256
+
+class Counting:
+    def __init__(self, data=b""):
+        self.digest, self.bytes = make(data), len(data)
+        atexit.register(lambda: Path("checked").open("a").write(f"{self.bytes}\\n"))
+
+    def update(self, data):
+        self.digest.update(data)
+        self.bytes += len(data)
+        if self.bytes > 10_000_000:
+            Path("checking").touch()
+
+    def hexdigest(self):
+        return self.digest.hexdigest()
+
+hashlib.sha256 = Counting
+"""
+
+
+@pytest.mark.parametrize("is_planned", [False, *further(True)])
+def test_a_stop_does_not_wait_for_the_checksum_of_a_large_archive(make_project: MakeProject, is_planned: bool) -> None:
+    project = make_project(1, repo_url=None, branch=None, archive="shop.tar")
+    archive, checking, size = project.path / "shop.tar", project.path / "checking", 4 << 30
+    archive.write_bytes(pack({"app.txt": "one"}, "w"))
+    replace_programs(project, "web1", tee="exec sleep 60")
+    project.dodo(DODO + COUNTS_CHECKED_BYTES)
+    if is_planned:
+        project.doit("deploy:production", "plan=shop.plan", check=True)
+    os.truncate(archive, size)  # sparse, and zeros end a tar file
+
+    with project.start("deploy:production", *(["apply=shop.plan"] if is_planned else [])) as flow:
+        wait_for(60, checking.exists)
+        flow.send_signal(signal.SIGINT)
+        out, _ = flow.communicate(timeout=60)
+
+    assert "interrupted by Ctrl-C in updating" in out
+    assert "What is live was not changed." in out
+    assert max(map(int, (project.path / "checked").read_text().split())) < size
 
 
 @pytest.mark.extended("variant")
