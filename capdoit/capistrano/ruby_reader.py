@@ -41,6 +41,8 @@ READ = r"""\bENV(?:\[|\.fetch\()\s*["'](\w+)["']\s*"""
 CHAIN = re.compile(rf"""{READ}(?:\]\s*\|\||,|\)\s*\{{)\s*(?=ENV\b|["':])""")
 READS = re.compile(READ)
 OCTAL = re.compile(r"(?<![\w.])0o?([0-7]{2,})\b(?!\.)")
+# A place in a backtrace: "\tfrom /usr/lib/x.rb:3:in `load'", or in front of the message of an error.
+FRAME = re.compile(r"^\s*(?:from )?(?:/|<internal:)\S*:\d+:in [`'].*?'(?:: |$)")
 LITERAL_NAME = re.compile(r"\b(?:server|role)\b[ (]*(?::\w+ *, *)?(?:%w|\[|[\"'](?!.*#\{)|:local)")
 
 
@@ -101,10 +103,16 @@ def _run(folder: Path, command: Sequence[str], stage: str) -> Any:
     before, *found = output.split(f"\n{mark}\n")
     report = json.loads(found[0]) if found else {}
     if not report or (report["failure"] and not report["servers"] and not _has_repository(report)):
-        said = (before + done.stderr.decode("utf-8", "replace")).splitlines()[-MOST_LINES:]
+        said = _drop_frames(before + done.stderr.decode("utf-8", "replace"), folder)[-MOST_LINES:]
         head = f"`{' '.join(command)}` could not load the stage {stage} (exit status {done.returncode}):"
         raise ConfigError("\n".join([head, *(f"  {line}" for line in said), ADVICE]))
     return report
+
+
+def _drop_frames(output: str, folder: Path) -> list[str]:
+    """Return the lines of Ruby's output, without the frames of a backtrace that are not in the project."""
+    lines = (FRAME.sub(lambda frame: frame[0] if str(folder) in frame[0] else "", line) for line in output.splitlines())
+    return [line for line in lines if line.strip()]
 
 
 def _has_repository(report: Any) -> bool:

@@ -92,6 +92,26 @@ def test_capistrano_of_a_bundle_is_run_with_bundler(tmp_path: Path) -> None:
     assert "Reading the stage production with `bundle exec cap`; no host is contacted." in out
 
 
+def test_a_gem_that_is_not_installed_is_named_without_the_frames_of_bundler(tmp_path: Path) -> None:
+    folder = write_project(tmp_path / "shop", production=ONE)
+    (folder / "Gemfile").write_text('source "https://rubygems.org"\ngem "capistrano", "~> 99.19"\n')
+    out = install(folder).failed(3).out
+    assert "could not load the stage production" in out
+    assert "  Could not find gem 'capistrano (~> 99.19)'" in out
+    assert ".rb:" not in out
+    assert "perhaps: bundle install" in out
+
+
+@pytest.mark.extended("variant")
+def test_an_error_in_a_file_of_the_project_keeps_its_line(tmp_path: Path) -> None:
+    folder = write_project(tmp_path / "shop", production=ONE)
+    (folder / "Gemfile").write_text('gem "capistrano"\ndef broken = raise("no vault")\nbroken\n')
+    out = install(folder).failed(3).out
+    assert "Gemfile" in out
+    assert "no vault" in out
+    assert "/bundler/" not in out
+
+
 @pytest.mark.extended("detail")
 def test_mistakes_in_what_was_written_are_reported_with_their_lines(tmp_path: Path) -> None:
     folder = write_project(tmp_path / "shop", production=ONE)
