@@ -12,6 +12,7 @@ from capdoit.hooks.options import RoleNames
 from capdoit.hooks.recipe import Recipe
 from capdoit.hooks.todo import todo
 from capdoit.hooks.tool import Tool
+from capdoit.public_names import make_name_error, refusing_wrong_arguments
 from capdoit.script import Secret
 
 if TYPE_CHECKING:
@@ -38,6 +39,7 @@ __all__ = [
 ]
 
 
+@refusing_wrong_arguments
 def load(file: str | Path = "deploy.yml", settings: GivenSettings = None) -> Cap:
     """Read deploy.yml; assign what is returned to a name of dodo.py, and doit finds the tasks on it.
 
@@ -54,7 +56,7 @@ def load(file: str | Path = "deploy.yml", settings: GivenSettings = None) -> Cap
     """
     from capdoit.doit_tasks import Cap
 
-    return Cap(Path(file), settings)
+    return Cap(file, settings)
 
 
 def __getattr__(name: str) -> type[Host]:
@@ -63,4 +65,4 @@ def __getattr__(name: str) -> type[Host]:
         from capdoit.hosts.host import Host
 
         return Host
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    raise make_name_error(name, __all__)

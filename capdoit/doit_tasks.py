@@ -67,7 +67,7 @@ class Cap(ProjectDefinition):
         InvalidDodoFile: deploy.yml has mistakes; the text lists all of them.
     """
 
-    def __init__(self, file: Path, settings: GivenSettings = None) -> None:
+    def __init__(self, file: str | Path, settings: GivenSettings = None) -> None:
         make_unfailing(sys.stdout)  # also for `doit list`, which doit itself writes
         make_unfailing(sys.stderr)
         tolerate_database_errors()

@@ -1,7 +1,8 @@
-"""The location of an error in the project's own code."""
+"""The location of an error, or of a call, in the project's own code."""
 
 from __future__ import annotations
 
+import inspect
 import traceback
 from pathlib import Path
 
@@ -23,6 +24,20 @@ def locate_error(error: BaseException) -> str:
     own = Path(frames[0].filename).parent
     innermost = [frame for frame in frames if _is_next_to(Path(frame.filename), own)][-1]
     return f" ({Path(innermost.filename).name}:{innermost.lineno})"
+
+
+def caller_location() -> str:
+    """Return the file name and line of the dodo.py or recipe that is being loaded."""
+    frame = inspect.currentframe()
+    while frame and _is_internal(str(frame.f_globals["__name__"])):
+        frame = frame.f_back
+    return f"{Path(frame.f_code.co_filename).name}:{frame.f_lineno}" if frame else ""
+
+
+def _is_internal(module: str) -> bool:
+    """Return True for a module of capdoit, except bundled recipes, and for those that import modules."""
+    is_bundled_recipe = module.startswith("capdoit.recipes.")
+    return module.partition(".")[0] in ("capdoit", "importlib", "_frozen_importlib") and not is_bundled_recipe
 
 
 def _is_outside(file: Path) -> bool:

@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from capdoit.config.deploy_file import load_config
-from capdoit.errors import MistakeCollector
-from capdoit.hooks.declarations import HookRegistry, caller_location
+from capdoit.error_location import caller_location
+from capdoit.errors import ConfigError, MistakeCollector
+from capdoit.hooks.declarations import HookRegistry
 from capdoit.hooks.discovery import load_recipes
 from capdoit.hooks.hook import Declarations, check_hook_roles
 from capdoit.sequence import FlowTask, flow_tasks
@@ -40,10 +41,12 @@ class ProjectDefinition(HookRegistry):
         ConfigError: deploy.yml has mistakes; the text lists all of them.
     """
 
-    def __init__(self, file: Path, settings: GivenSettings = None) -> None:
+    def __init__(self, file: str | Path, settings: GivenSettings = None) -> None:
         super().__init__()
         self.location = caller_location()
-        self.config = load_config(file, TRANSFERS, os.environ, settings, self.location)
+        if not isinstance(file, str | Path):
+            raise ConfigError(f"{self.location}: load: file={file!r}: expected the path of deploy.yml")
+        self.config = load_config(Path(file), TRANSFERS, os.environ, settings, self.location)
         self._mistakes = MistakeCollector()
 
     def declaration_errors(self) -> AbstractContextManager[None]:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Container, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Container, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from functools import wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypedDict, TypeVar, overload
+from typing import TYPE_CHECKING, Any, NamedTuple, TypedDict, TypeVar, overload
 
+from capdoit.error_location import caller_location
 from capdoit.errors import ConfigError, UnknownDecorator
 from capdoit.hooks.hook import (
     DEFAULT_TIMEOUTS,
@@ -22,7 +23,7 @@ from capdoit.hooks.hook import (
     role_tuple,
 )
 from capdoit.hooks.on_demand import ARGUMENTS, OnDemandTask, make_task
-from capdoit.hooks.tool import ToolsFromOptions, tool_tuple
+from capdoit.hooks.tool import Tool, ToolsFromOptions, tool_tuple
 from capdoit.sequence import FLOWS, step_names
 from capdoit.text import join_names, suggest_name
 
@@ -40,6 +41,37 @@ USAGE = {
     "task": '@….task or @….task(roles="web")',
     "on_failed": "@….on_failed",
 }
+
+
+class KeywordValues(NamedTuple):
+    """The values that a keyword can have; in a recipe, a function of the options may return one.
+
+    Attributes:
+        expected: the values, for messages.
+        has: returns True for such a value.
+    """
+
+    expected: str
+    has: Callable[[Any], bool]
+
+
+def _is_list_of(value: Any, *types: type) -> bool:
+    return isinstance(value, types) or (isinstance(value, Collection) and all(isinstance(one, types) for one in value))
+
+
+NAMES = KeywordValues("a name, or several", lambda value: _is_list_of(value, str))
+YES_OR_NO = KeywordValues("True or False", lambda value: isinstance(value, bool))
+KEYWORD_VALUES = {
+    **dict.fromkeys(("roles", "flows", "not_provided"), NAMES),
+    **dict.fromkeys(("primary", "once", "drill", "interactive", "exclusive"), YES_OR_NO),
+    "tools": KeywordValues("names of programs, or capdoit.Tool", lambda value: _is_list_of(value, str, Tool)),
+    # `Hook.find_pace_mistake` checks the numbers, which depend on each other.
+    "at_once": KeywordValues("a number of hosts, 1 or more", lambda value: not callable(value)),
+    "wait": KeywordValues("a number of seconds", lambda value: not callable(value)),
+    "timeout": KeywordValues(
+        "a number of seconds, or None", lambda value: value is None or (type(value) in (int, float) and value > 0)
+    ),
+}
 TasksFromOptions = Callable[[Any], Iterable[str]]
 
 
@@ -51,6 +83,7 @@ def refusing_wrong_calls(method: Method) -> Method:
     def call(registry: HookRegistry, *arguments: Any, **keywords: Any) -> Any:
         with registry.declaration_errors():
             _check_call(name, signature, arguments, keywords)
+            _check_values(name, keywords, is_recipe=bool(registry.recipe))
             return method(registry, *arguments, **keywords)
         return _leave_as_it_is  # the mistake is collected
 
@@ -66,6 +99,14 @@ def _check_call(name: str, signature: inspect.Signature, arguments: Sequence[Any
         fits = False
     if not fits:
         raise ConfigError(f"{caller_location()}: {name} is called with wrong arguments; write {USAGE[name]}")
+
+
+def _check_values(name: str, keywords: Mapping[str, Any], is_recipe: bool) -> None:
+    for keyword, value in keywords.items():
+        known = KEYWORD_VALUES.get(keyword)
+        if known and not known.has(value) and not (is_recipe and callable(value)):
+            found = "a function" if callable(value) else repr(value)
+            raise ConfigError(f"{caller_location()}: {name}: {keyword}={found}: expected {known.expected}")
 
 
 def _leave_as_it_is(function: Function) -> Function:
@@ -423,8 +464,9 @@ def _make_dependency(
     step: str, task: str | TasksFromOptions, has_options: bool, flows: Roles = (), **others: object
 ) -> Dependency:
     location = caller_location()
-    if callable(task) and not has_options:
-        raise ConfigError(f"{location}: before {step} needs the name of a doit task, not a function")
+    if not (isinstance(task, str) or (callable(task) and has_options)):
+        what = "a function" if callable(task) else repr(task)
+        raise ConfigError(f"{location}: before {step} needs the name of a doit task, not {what}")
     if others:
         names = join_names(f"{name}=" for name in others)
         raise ConfigError(f"{location}: {names} has no meaning for the doit task {task}, which does not run on hosts")
@@ -443,15 +485,3 @@ def _function_name(function: Callable[..., object]) -> str:
         location = location_of(function)
         raise ConfigError(f"{location}: hook {name} would never run: it is async or yields; write a plain def")
     return name
-
-
-def caller_location() -> str:
-    """Return the file name and line of the dodo.py or recipe that is being loaded."""
-    frame = inspect.currentframe()
-    while frame and _is_internal(str(frame.f_globals["__name__"])):
-        frame = frame.f_back
-    return f"{Path(frame.f_code.co_filename).name}:{frame.f_lineno}" if frame else ""
-
-
-def _is_internal(module: str) -> bool:
-    return module == "capdoit" or (module.startswith("capdoit.") and not module.startswith("capdoit.recipes."))

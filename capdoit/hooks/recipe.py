@@ -14,9 +14,11 @@ from capdoit.hooks.declarations import Function, HookRegistry, check_arguments, 
 from capdoit.hooks.hook import Declarations, Hook, Roles, RollbackCheck, role_tuple
 from capdoit.hooks.options import find_pending_options, find_secrets_in_options, read_options, run_recipe_code
 from capdoit.layout import is_inside
+from capdoit.public_names import refusing_wrong_arguments
 from capdoit.text import join_names
 
 
+@refusing_wrong_arguments
 class Recipe(HookRegistry):
     """A recipe. Its hooks are declared with `before`, `after`, `health`, `on_failed`, `probe`, `guard` and `back`.
 
@@ -115,6 +117,8 @@ class Recipe(HookRegistry):
         """Add the recipe's name to errors of declarations."""
         try:
             yield
+        except RecipeError:
+            raise
         except ConfigError as error:
             raise RecipeError(*(f"recipe {self.recipe}: {mistake}" for mistake in error.mistakes)) from None
 

@@ -7,11 +7,13 @@ from typing import TypeVar
 
 from capdoit.errors import ConfigError
 from capdoit.hooks.hook import Hook
+from capdoit.public_names import refusing_wrong_arguments
 
 Function = TypeVar("Function", bound=Callable[..., object])
 MARK = "capdoit_todo"
 
 
+@refusing_wrong_arguments
 def todo(origin: str) -> Callable[[Function], Function]:
     """Mark a function of dodo.py as not written yet: deploys and rollbacks that would call it are refused.
 

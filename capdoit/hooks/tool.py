@@ -6,7 +6,10 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from capdoit.public_names import refusing_wrong_arguments
 
+
+@refusing_wrong_arguments
 @dataclass(frozen=True)
 class Tool:
     """A program, or something else of a host, that a hook needs.

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import pytest
 
 from capdoit.testing import DODO, Project
@@ -141,6 +144,23 @@ def test_a_wrong_hook_does_not_hide_the_next(project: Project) -> None:
             ),
             ("@cap.after(3)", 'after is called with wrong arguments; write @….after("published")'),
             ("@cap.after", 'after needs a step: @….after("published")'),
+            ("@cap.after('updated', roles=3)", "after: roles=3: expected a name, or several"),
+            (
+                "@cap.after('updated', roles=lambda options: 'web')",
+                "after: roles=a function: expected a name, or several",
+            ),
+            (
+                "@cap.after('updated', at_once=lambda options: 1)",
+                "after: at_once=a function: expected a number of hosts",
+            ),
+            ("@cap.after('updated', flows=[3])", "after: flows=[3]: expected a name, or several"),
+            ("@cap.after('updated', tools=[3])", "after: tools=[3]: expected names of programs, or capdoit.Tool"),
+            ("@cap.after('updated', timeout='3')", "after: timeout='3': expected a number of seconds, or None"),
+            ("@cap.after('updated', timeout=-1)", "after: timeout=-1: expected a number of seconds, or None"),
+            ("@cap.after('updated', primary='db')", "after: primary='db': expected True or False"),
+            ("@cap.task(interactive='yes')", "task: interactive='yes': expected True or False"),
+            ("cap.before('updated', ['a'])", "before updated needs the name of a doit task, not ['a']"),
+            ("cap.before('updated', 3)", "before updated needs the name of a doit task, not 3"),
         ),
     ],
 )
@@ -150,3 +170,56 @@ def test_a_decorator_that_is_used_wrongly_is_refused_with_its_line(project: Proj
     out = project.doit("list").failed(3).out
     assert out.startswith(f"ERROR: dodo.py:3: {said}")
     assert "Traceback" not in out
+
+
+LAOD = "capdoit has no laod; did you mean load? (there are CapdoitError, "
+PLACE = "Tool has no place=; did you mean places? (there are name, "
+
+
+@pytest.mark.parametrize(
+    ("code", "said"),
+    [
+        ("from capdoit import laod", LAOD),
+        ("import capdoit; capdoit.laod('deploy.yml')", LAOD),
+        *further(
+            ("import capdoit; capdoit.load(setings={})", "load has no setings=; did you mean settings? (there are "),
+            ("import capdoit; capdoit.load('deploy.yml', {}, 3)", "load: too many positional arguments"),
+            ("import capdoit; capdoit.load({'a': 'x'})", "load: file={'a': 'x'}: expected the path of deploy.yml"),
+            ("import capdoit; capdoit.Tool('x', place='y')", PLACE),
+            ("import capdoit; capdoit.Tool()", "Tool: missing a required argument: 'name'"),
+            ("import capdoit; capdoit.todo()", "todo: missing a required argument: 'origin'"),
+        ),
+    ],
+)
+def test_a_public_name_that_is_used_wrongly_is_refused_with_its_line(project: Project, code: str, said: str) -> None:
+    project.dodo(f"{code}\n")
+    assert project.doit("list").failed(3).out.startswith(f"ERROR: dodo.py:1: {said}")
+
+
+@pytest.mark.parametrize(
+    ("code", "said"),
+    [
+        ("from capdoit import laod", LAOD),
+        *further(
+            ("import capdoit; capdoit.Tool('x', place='y')", PLACE),
+            ("import capdoit; capdoit.Recipe('acme', option=1)", "Recipe has no option=; did you mean options?"),
+        ),
+    ],
+)
+def test_so_is_one_in_a_recipe(project: Project, code: str, said: str) -> None:
+    project.write_module("recipes/acme.py", f"{code}\n")
+    project.config(recipes={"acme": {}})
+    assert project.doit("list").failed(3).out.startswith(f"ERROR: acme.py:1: {said}")
+
+
+def test_a_newer_name_can_be_asked_for() -> None:
+    code = """
+import capdoit
+assert not hasattr(capdoit, "not_yet")
+try:
+    from capdoit import not_yet
+except ImportError:
+    from capdoit import testing
+assert testing.Project
+"""
+    subprocess.run([sys.executable, "-c", code], check=True)
