@@ -136,6 +136,7 @@ class Problem:
         remedy: the command that solves the problem; empty if none is known.
         alternative: a sentence about another way to solve it; empty if there is none.
         login: the command that logs in by hand to a host that could not be reached; empty for any other problem.
+        hooks: the names of the hooks without which it is no problem; empty if there are none.
     """
 
     text: str
@@ -143,6 +144,7 @@ class Problem:
     remedy: str = ""
     alternative: str = ""
     login: str = ""
+    hooks: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         return f"{self.host}: {self.text}" if self.host else self.text

@@ -68,7 +68,7 @@ class DaemonOptions(WorkerOptions):
     @property
     def tools(self) -> list[str | Tool]:
         """The programs and units that a restart needs."""
-        return [*self.restart_command[:1]] or super().tools
+        return [Tool(one, option="restart_command") for one in self.restart_command[:1]] or super().tools
 
 
 def add_worker_hooks(recipe: Recipe, signal: str = "") -> None:
@@ -88,7 +88,7 @@ def add_worker_hooks(recipe: Recipe, signal: str = "") -> None:
     def choose_tools(options: WorkerOptions) -> list[str | Tool]:
         return options.tools
 
-    @recipe.after("started", roles=choose_roles)
+    @recipe.after("started", roles=choose_roles, tools=choose_tools)
     def quiet(host: Host, flow: Flow, options: WorkerOptions) -> None:
         """Let the workers finish their jobs and take no more."""
         if f"{recipe.recipe}.restart" in flow.skipped or not options.units:

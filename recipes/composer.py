@@ -29,7 +29,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from capdoit import Recipe, Release, RoleNames
+from capdoit import Recipe, Release, RoleNames, Tool
 from capdoit.recipes._missing_programs import name_missing_program
 from capdoit.recipes._paths import check_directory_in_release
 
@@ -62,7 +62,9 @@ class Options:
 composer = Recipe("composer", options=Options)
 
 
-@composer.before("updated", roles=lambda options: options.roles, tools=lambda options: options.command[0])
+@composer.before(
+    "updated", roles=lambda options: options.roles, tools=lambda options: Tool(options.command[0], option="command")
+)
 def install(host: Host, release: Release, options: Options) -> None:
     """Install the packages of composer.lock into vendor."""
     _run_script(host, release, options, "install", "the packages could not be installed")

@@ -49,7 +49,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from capdoit import ConfigError, Flow, Recipe, RoleNames
+from capdoit import ConfigError, Flow, Recipe, RoleNames, Tool
 from capdoit.recipes._migrations import add_migration_checks, read_answers
 
 if TYPE_CHECKING:
@@ -107,7 +107,7 @@ def restore_static(host: Host, release: Release, options: Options) -> None:
     "updated",
     roles=lambda options: options.migration_roles,
     primary=True,
-    tools=lambda options: options.python,
+    tools=lambda options: Tool(options.python, option="python"),
 )
 def migrate(host: Host, release: Release, options: Options) -> None:
     """Apply migrations, if there are any."""

@@ -48,7 +48,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from capdoit import Recipe, Release, RoleNames
+from capdoit import Recipe, Release, RoleNames, Tool
 from capdoit.recipes._migrations import add_migration_checks, read_answers
 from capdoit.recipes._php import capture_php, run_php
 
@@ -109,7 +109,7 @@ def make_directories(host: Host, release: Release) -> None:
 @laravel.after(
     "updated",
     roles=lambda options: options.roles,
-    tools=lambda options: [options.php] if options.storage_link else [],
+    tools=lambda options: Tool(options.php, option="php") if options.storage_link else [],
 )
 def link_storage(host: Host, release: Release, options: Options) -> None:
     """Make public/storage a symlink."""
@@ -120,7 +120,7 @@ def link_storage(host: Host, release: Release, options: Options) -> None:
 @laravel.after(
     "updated",
     roles=lambda options: options.roles,
-    tools=lambda options: [options.php] if options.caches else [],
+    tools=lambda options: Tool(options.php, option="php") if options.caches else [],
 )
 def cache(host: Host, release: Release, options: Options) -> None:
     """Write the caches of the release."""
@@ -135,7 +135,7 @@ def cache(host: Host, release: Release, options: Options) -> None:
     "updated",
     roles=lambda options: options.migration_roles,
     primary=True,
-    tools=lambda options: [options.php] if options.migrate else [],
+    tools=lambda options: Tool(options.php, option="php") if options.migrate else [],
 )
 def migrate(host: Host, release: Release, options: Options) -> None:
     """Apply migrations."""

@@ -36,7 +36,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from capdoit import Recipe, Release, RoleNames
+from capdoit import Recipe, Release, RoleNames, Tool
 from capdoit.recipes._missing_programs import name_missing_program
 from capdoit.recipes._restarts import BY_OPTIONS
 from capdoit.recipes._systemd import Units, list_tools
@@ -82,9 +82,10 @@ class Options:
             raise ValueError("services and pid_file exclude each other")
 
     @property
-    def opcache_programs(self) -> list[str]:
+    def opcache_programs(self) -> list[Tool]:
         """The programs that reset the opcache."""
-        return {"cachetool": [self.cachetool], "cgi-fcgi": ["cgi-fcgi"]}.get(self.opcache or "", [])
+        tools = {"cachetool": Tool(self.cachetool, option="cachetool"), "cgi-fcgi": Tool("cgi-fcgi")}
+        return [tools[self.opcache]] if self.opcache else []
 
 
 php_fpm = Recipe("php_fpm", options=Options)

@@ -39,7 +39,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from capdoit import Flow, HostError, Recipe, RoleNames
+from capdoit import Flow, HostError, Recipe, RoleNames, Tool
 from capdoit.recipes._missing_programs import name_missing_program
 
 if TYPE_CHECKING:
@@ -82,7 +82,7 @@ python = Recipe("python", options=Options)
 @python.before(
     "updated",
     roles=lambda options: options.roles,
-    tools=lambda options: options.python if options.installer == "pip" else "uv",
+    tools=lambda options: Tool(options.python, option="python") if options.installer == "pip" else "uv",
 )
 def install(host: Host, release: Release, options: Options) -> None:
     """Install the packages of the lock file into .venv."""

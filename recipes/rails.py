@@ -50,7 +50,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from capdoit import ConfigError, Flow, HostError, Recipe, Release, RoleNames, TimedOut
+from capdoit import ConfigError, Flow, HostError, Recipe, Release, RoleNames, TimedOut, Tool
 from capdoit.recipes._migrations import check_can_revert, check_receives_code, read_answers, revert_in_order
 from capdoit.recipes._missing_programs import name_unusable_program
 
@@ -140,7 +140,7 @@ def can_migrate(host: Host, flow: Flow, options: Options) -> None:
 @rails.after(
     "updated",
     roles=lambda options: options.roles,
-    tools=lambda options: options.command[:1] if options.assets else [],
+    tools=lambda options: Tool(options.command[0], option="command") if options.assets else [],
 )
 def precompile_assets(host: Host, release: Release, flow: Flow, options: Options) -> None:
     """Compile assets in a separate directory, without changing the live release's files and manifest."""

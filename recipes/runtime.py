@@ -106,7 +106,7 @@ class Options:
     @property
     def tools(self) -> list[Tool]:
         """The managers, with the places where they may be."""
-        return [Tool(manager, self._find_places(manager)) for manager in self.managers]
+        return [Tool(manager, self._find_places(manager), option="directories") for manager in self.managers]
 
     @property
     def not_provided(self) -> tuple[str, ...]:

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from capdoit import Recipe, RoleNames
+from capdoit import Recipe, RoleNames, Tool
 from capdoit.recipes._restarts import BY_OPTIONS
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ class Options:
 supervisor = Recipe("supervisor", options=Options)
 
 
-@supervisor.after("published", **BY_OPTIONS, tools=lambda options: options.command[0])
+@supervisor.after("published", **BY_OPTIONS, tools=lambda options: Tool(options.command[0], option="command"))
 def restart(host: Host, options: Options) -> None:
     """Restart the programs and wait until they run."""
     words = "\n".join(options.command)

@@ -51,7 +51,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
-from capdoit import Flow, Recipe, Release, RoleNames
+from capdoit import Flow, Recipe, Release, RoleNames, Tool
 from capdoit.recipes._migrations import add_migration_checks, check_can_revert, revert_in_order
 from capdoit.recipes._php import capture_php, run_php
 
@@ -128,7 +128,7 @@ def build(host: Host, release: Release, options: Options) -> None:
         _run_console(host, release.path, options, shlex.split(line), f"{line} failed")
 
 
-@symfony.after("updated", roles=lambda options: options.roles, tools=lambda options: options.php)
+@symfony.after("updated", roles=lambda options: options.roles, tools=lambda options: Tool(options.php, option="php"))
 def warm_cache(host: Host, release: Release, options: Options) -> None:
     """Warm up the cache."""
     _run_console(host, release.path, options, ["cache:warmup"], "the cache could not be warmed up")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from capdoit.public_names import refusing_wrong_arguments
@@ -19,11 +19,13 @@ class Tool:
         places: names of programs, absolute paths, or ``unit:NAME`` and ``user-unit:NAME`` of systemd; one of them is
             enough. ``$NAME`` in them is a variable of the host's environment. Default: the program with that name.
         condition: when the hook needs it, such as ``if the release has jobs``; empty if it always does.
+        option: the option of the recipe that names the program or its place; empty without one.
     """
 
     name: str
     places: tuple[str, ...] = ()
     condition: str = ""
+    option: str = field(default="", compare=False)  # a program that several recipes need is one program
 
     @property
     def is_on_path(self) -> bool:

@@ -99,11 +99,28 @@ def _describe_absence(context: FlowContext, tool: Tool, connection: Connection) 
     users = _find_users(context, tool, connection)
     text = " ".join(filter(None, [f"{_say_absent(tool)}; {_name_users(users)} needs it", tool.condition]))
     if tool.condition:
-        return MissingTool(Problem(text, connection.name), is_certain=False)
+        return MissingTool(Problem(f"{text}{_advise(tool, users)}", connection.name), is_certain=False)
     if earlier := _find_possible_installers(context, users, connection):
         names = join_names(f"{hook.name} ({hook.location})" for hook in earlier)
         return MissingTool(Problem(f"{text}, unless it is installed by {names}", connection.name), is_certain=False)
-    return MissingTool(Problem(text, connection.name), is_certain=True)
+    problem = Problem(f"{text}{_advise(tool, users)}", connection.name, hooks=_find_omissible(context, users))
+    return MissingTool(problem, is_certain=True)
+
+
+def _advise(tool: Tool, users: Iterable[Hook]) -> str:
+    """Return the end of a sentence that names the option with which a recipe finds the program; empty without one."""
+    options = dict.fromkeys(one.option for hook in users for one in hook.tools if one == tool and one.option)
+    return f"; install it, or set its option {' or '.join(options)}" if options else ""
+
+
+def _find_omissible(context: FlowContext, users: Sequence[Hook]) -> tuple[str, ...]:
+    """Return the hooks without which no hook needs a program; none if other work of their recipes may need it, too."""
+    hooks = _list_hooks(context)
+    recipes = {hook.recipe for hook in users if hook.recipe}
+    others = [hook for hook in hooks if hook.recipe in recipes and hook.runs_on_hosts and hook not in users]
+    checked = recipes.intersection(check.recipe for check in context.request.declared.rollback_checks)
+    is_possible = not (others or checked) and all(user in hooks for user in users)
+    return tuple(hook.name for hook in users) if is_possible else ()
 
 
 def _say_absent(tool: Tool) -> str:

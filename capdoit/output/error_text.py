@@ -24,7 +24,7 @@ from capdoit.errors import (
 from capdoit.output.command_line import CommandLine
 from capdoit.output.problem_lines import describe_problems, summarize_problems
 from capdoit.output.report_lines import Kind, ReportLine, as_advice, as_lines, as_text
-from capdoit.text import format_table, group_names, join_names, shorten_revision
+from capdoit.text import format_table, group_names, join_names, join_with_and, shorten_revision
 
 MOST_SHOWN = 8  # releases of a host, commands
 # By the state of the release.
@@ -86,7 +86,8 @@ def render_advice(error: BaseException, command: CommandLine) -> str:
     if damaged := _find_damaged(error):
         return _advise_damaged(damaged, command)
     when = "To run it again" if isinstance(error, Interrupted) else "Once fixed, run"
-    return f"{when}: {command.hook_again() if command.hook else command.again()}"
+    again = f"{when}: {command.hook_again() if command.hook else command.again()}"
+    return "\n".join(filter(None, (again, _advise_omission(error, command))))
 
 
 # -- causes
@@ -210,7 +211,7 @@ def _advise_release(error: ReleaseNotChosen, command: CommandLine) -> str:
 
 def _advise_without_command(error: BaseException) -> str:
     needs_name = isinstance(error, ReleaseNotChosen) and error.reason in (Refusal.DIFFERENT_LIVE, Refusal.NOTHING_LIVE)
-    return "Name a release." if needs_name else ""
+    return "Name a release." if needs_name else _advise_omission(error, None)
 
 
 def _advise_candidate(candidates: Candidates, command: CommandLine) -> str:
@@ -248,6 +249,17 @@ def _advise_revision(error: RevisionNotChosen, command: CommandLine) -> str:
         push = shlex.join(["git", "push", "-u", "origin", branch])
         lines.insert(0, f"Your clone has the branch {branch}. To push it: {push}")
     return "\n".join(lines) or f"Name a branch, tag or commit that exists: {command.again(branch='NAME')}"
+
+
+def _advise_omission(error: BaseException, command: CommandLine | None) -> str:
+    """Return the command, or its variable, that omits the hooks without which there is no problem; empty if none."""
+    problems = error.problems if isinstance(error, NotReady) else ()
+    hooks = [*dict.fromkeys(name for problem in problems for name in problem.hooks)]
+    if not hooks or not all(problem.hooks for problem in problems):
+        return ""
+    skip = tuple(dict.fromkeys((*(command.variables.skip if command else ()), *hooks)))
+    words = command.again(skip=skip) if command else f"skip={','.join(skip)}"
+    return f"To omit {join_with_and(hooks)} this time: {words}"
 
 
 def _find_damaged(error: BaseException) -> list[Damaged]:

@@ -55,6 +55,47 @@ def test_a_path_that_does_not_exist_is_not_looked_for_on_the_path(project: Proje
     assert "web1, web2: /no/such/program does not exist; recipe acme needs it" in said
 
 
+OMISSION = "skip=composer.install,warm"
+
+
+@pytest.mark.parametrize(
+    ("task", "advice"),
+    [
+        ("deploy:production", f"doit deploy:production {OMISSION} message=x"),
+        *further(
+            ("deploy:production dry_run=yes", f"doit deploy:production {OMISSION} message=x dry_run=yes"),
+            ("check:production", OMISSION),
+        ),
+    ],
+)
+def test_the_option_that_names_a_missing_program_and_the_hook_to_omit_are_named(
+    project: Project, task: str, advice: str
+) -> None:
+    write_hooks(
+        project,
+        """
+        @cap.after("published", tools="warm-of-nobody")
+        def warm(host):
+            host.run("warm-of-nobody")
+        """,
+    )
+    project.config(recipes={"composer": {"command": ["no-composer", "-n"]}})
+    out = project.doit(*task.split(), "message=x").failed().out
+    needed = "no-composer is not on the PATH; recipe composer needs it; install it, or set its option command"
+    assert f"web1, web2: {needed}" in unwrap(out)
+    assert "web1, web2: warm-of-nobody is not on the PATH; warm (dodo.py:" in unwrap(out)
+    assert f"To omit composer.install and warm this time: {advice}\n" in out
+    project.doit(*task.split(), OMISSION, check=True)
+
+
+def test_no_hook_is_to_be_omitted_if_others_would_fail_without_the_program(project: Project) -> None:
+    project.config(recipes={"symfony": {"php": "no-such-php"}})
+    said = unwrap(project.doit("deploy:production").failed().out)
+    assert "recipe symfony needs it; install it, or set its option php" in said
+    assert "To omit" not in said
+    assert "Once fixed, run: doit deploy:production" in said
+
+
 @pytest.mark.parametrize("command", [["./composer"], ["bin/composer"]])
 def test_a_program_of_the_release_is_not_looked_for(project: Project, command: list[str]) -> None:
     project.config(recipes={"composer": {"command": command}})
