@@ -73,6 +73,8 @@ def correct_command(typed: TypedCommand) -> list[str]:
     """Return the command lines that were probably meant, the likeliest first; none if nothing is similar."""
     if subcommand := next((word for word in typed.names if word.partition(":")[0] in SUBCOMMANDS), ""):
         return [_call_subcommand(typed, subcommand)]
+    if found := [*dict.fromkeys(_leave_out_stage(typed))]:
+        return found
     tasks = _correct_name(typed)
     alone = [typed.replaced(typed.unknown, task) for task in tasks]
     found = [*dict.fromkeys(_join_with_neighbor(typed))] or alone
@@ -86,6 +88,18 @@ def _call_subcommand(typed: TypedCommand, word: str) -> str:
     name, _, stage = word.partition(":")
     words = [other for other in typed.words if other != word]
     return shlex.join(["doit", "cap", find_meant_name(name, SUBCOMMANDS), *filter(None, [stage]), *words])
+
+
+def _leave_out_stage(typed: TypedCommand) -> Iterator[str]:
+    """Yield the command lines in which a task has a stage already, and a further word is a stage: with either stage."""
+    if typed.unknown not in typed.stages:
+        return
+    for name in typed.names:
+        verb, _, rest = name.partition(":")
+        stage, colon, step = rest.partition(":")
+        if name in typed.tasks and stage in typed.stages:
+            yield typed.replaced(name, name, dropped=typed.unknown)
+            yield typed.replaced(name, f"{verb}:{typed.unknown}{colon}{step}", dropped=typed.unknown)
 
 
 def _join_with_neighbor(typed: TypedCommand) -> Iterator[str]:

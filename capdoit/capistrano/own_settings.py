@@ -44,7 +44,7 @@ def _hide(value: Any, path: str, is_secret: bool) -> Any:
         return replace(value, default=None if is_secret else value.default)
     if is_secret_text(value, is_secret):
         return EnvironmentVariable("".join(char if char.isalnum() else "_" for char in path).upper())
-    return str(value) if isinstance(value, int) and value < 0 else value  # numbers in deploy.yml are not negative
+    return value
 
 
 def _refuse_secret(item: Any) -> Any:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from functools import partial
 from types import TracebackType
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from capdoit.commands.command_request import CommandRequest
 from capdoit.config.stages import Stage
@@ -25,6 +25,18 @@ from capdoit.transfers import transfer_of
 from capdoit.transfers.protocol import CommitSource
 
 T = TypeVar("T")
+
+
+class Tip(NamedTuple):
+    """What a deploy would release now.
+
+    Attributes:
+        branch: the branch, tag or commit that is deployed.
+        revision: its commit as a host sees it; empty if no host answered.
+    """
+
+    branch: str
+    revision: str
 
 
 class Inspection:
@@ -57,6 +69,11 @@ class Inspection:
     ) -> None:
         self._fleet.close()
         self._seen_releases.keep()
+
+    @property
+    def branch(self) -> str:
+        """The branch, tag or commit that a deploy would release; the file of an archive."""
+        return self._branch
 
     @property
     def message(self) -> str:
@@ -125,11 +142,8 @@ def survey_hosts(stage: Stage, request: CommandRequest) -> list[Outcome[Facts]]:
 
 def survey_hosts_and_tip(
     stage: Stage, request: CommandRequest, commits: CommitSource
-) -> tuple[list[Outcome[Facts]], str]:
-    """Ask every selected host for its facts, and one of them for the commit that a deploy would release.
-
-    Returns:
-        The outcome of each host, and the commit as the first host that answered sees it; empty if none answered.
+) -> tuple[list[Outcome[Facts]], Tip]:
+    """Ask every selected host for its facts, and the first one that answered for what a deploy would release.
 
     Raises:
         NotReady: the branch does not exist.
@@ -138,7 +152,8 @@ def survey_hosts_and_tip(
     with Inspection(stage, request, "deploy") as inspection:
         outcomes = inspection.ask_each(inspection.survey)
         answered = [one for one, outcome in zip(inspection.connections, outcomes, strict=True) if outcome]
-        return outcomes, inspection.find_tip(commits, answered[0]) if answered else ""
+        revision = inspection.find_tip(commits, answered[0]) if answered else ""
+        return outcomes, Tip(inspection.branch, revision)
 
 
 def find_last_note(stage: Stage, request: CommandRequest) -> tuple[list[Outcome[Any]], Note | None]:

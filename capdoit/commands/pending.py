@@ -24,15 +24,15 @@ def print_pending_commits(request: CommandRequest) -> int:
     stage = request.select_stage()
     commits = _commits_of(stage)
     outcomes, tip = survey_hosts_and_tip(stage, request, commits)
-    branch = transfer_of(stage).source(stage, request.variables.branch)
-    gaps = find_gaps(commits, stage, answers(outcomes), tip, request.load_project().config.file.parent)
+    gaps = find_gaps(commits, stage, answers(outcomes), tip.revision, request.load_project().config.file.parent)
     gaps = request.console.redactor.redact_all(gaps)  # now, since a table cuts them
     if request.has(JSON):
-        answer = {"stage": stage.name, "branch": branch, "revision": tip or None, "live": [_json(gap) for gap in gaps]}
-        request.print_json({**answer, "errors": errors_by_host(outcomes)})
+        answer = {"stage": stage.name, "branch": tip.branch, "revision": tip.revision or None}
+        live = [_json(gap) for gap in gaps]
+        request.print_json({**answer, "live": live, "errors": errors_by_host(outcomes)})
     else:
         for gap in gaps:
-            lines = [describe_gap(branch, tip, gap), *list_commits(gap, request.console.table_width)]
+            lines = [describe_gap(*tip, gap), *list_commits(gap, request.console.table_width)]
             request.console.write_table("\n".join(lines))
         print_unreached_hosts(request.console, outcomes)
     return choose_exit_status(outcomes)

@@ -35,9 +35,15 @@ def _default_stage(config: Config) -> str | None:
     return config.default_stage or (next(iter(config.stages)) if len(config.stages) == 1 else None)
 
 
+def _find_source(stage: Stage) -> str:
+    """Return what is deployed, such as a branch; for one that is not known yet, such as `!current`, its tag."""
+    source = transfer_of(stage).source(stage, None)
+    return next((one.source.tag for one in stage.pending if one.placeholder == source), source)
+
+
 def _row(stage: Stage, is_default: bool) -> tuple[str, ...]:
     hosts = name_first([host.name for host in stage.hosts], MOST_HOSTS) or "(from a command)"
-    return stage.name, "default" if is_default else "", stage.transfer, transfer_of(stage).source(stage, None), hosts
+    return stage.name, "default" if is_default else "", stage.transfer, _find_source(stage), hosts
 
 
 def _json(stage: Stage, is_default: bool) -> dict[str, Any]:
@@ -45,7 +51,7 @@ def _json(stage: Stage, is_default: bool) -> dict[str, Any]:
         "stage": stage.name,
         "default": is_default,
         "transfer": stage.transfer,
-        "source": transfer_of(stage).source(stage, None),
+        "source": _find_source(stage),
         "hosts": [{"host": host.name, "roles": host.roles} for host in stage.hosts],
     }
 

@@ -216,10 +216,10 @@ def _read_role(value: YamlValue) -> str:
 
 
 def read_plain(value: YamlValue) -> Plain:
-    """Read a value by its YAML type, such as an option of a recipe: the recipe checks the type itself."""
+    """Read a value by its YAML type, such as a value of the project."""
     readers: dict[str, Callable[[YamlValue], Plain]] = {
         "bool": YamlValue.as_boolean,
-        "int": lambda value: value.as_whole_number(0),
+        "int": YamlValue.as_integer,
         "float": YamlValue.as_number,
         "seq": lambda value: [item.as_string() for item in value.as_list()],
         "map": lambda value: {name: item.as_string(may_be_empty=True) for name, item in value.as_mapping().items()},

@@ -51,8 +51,9 @@ def _read_recipe(name: str, value: YamlValue) -> RecipeUse | None:
 
 
 def _read_option(value: YamlValue) -> Plain:
+    """Read an option by its YAML type, since the recipe checks the type itself. No option is a negative number."""
     try:
-        return read_plain(value)
+        return value.as_whole_number(0) if value.kind == "int" else read_plain(value)
     except PendingValue as pending:
         value.add_mistake(f"{pending.source.tag}: a list or mapping of an option cannot have a value from elsewhere")
         return None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from capdoit.errors import ConfigError
 # libyaml is about ten times as fast; the loader in Python reports more exact places of mistakes.
 EXACT = yaml.SafeLoader
 FAST = getattr(yaml, "CSafeLoader", EXACT)
+TAG_WITHOUT_SPACE = re.compile(r"[:,{\[]\s*(![a-z]+)[,}]")  # YAML takes the comma for a part of the tag
 MOST_LEVELS = 40  # deploy.yml needs seven; libyaml crashes on some thousands
 
 
@@ -64,6 +66,9 @@ def _explain(error: yaml.MarkedYAMLError, text: str, mark: Any) -> str:
     """Return what is wrong with a text that is not YAML."""
     if mark and "%{" in (text[mark.index : mark.index + 2], text[mark.index - 1 : mark.index + 1]):
         return 'quote a value with %{…} that begins with it or stands between { and }, such as "%{stage}"'
+    last_lines = text[: mark.index + 1].split("\n")[-2:] if mark else ()
+    if tag := TAG_WITHOUT_SPACE.search("\n".join(last_lines)):
+        return f"not YAML: {tag[1]} needs a space behind it"
     return f"not YAML: {error.problem or error.context}"
 
 

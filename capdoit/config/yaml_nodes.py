@@ -144,6 +144,13 @@ class YamlValue:
         self.add_mismatch(f"a whole number {bounds}")
         return least
 
+    def as_integer(self) -> int:
+        """Return an integer of any sign."""
+        if re.fullmatch(r"[-+]?[0-9]{1,40}", str(self.node.value)):
+            return int(self.node.value)
+        self.add_mismatch("a whole number such as 30; quote it if it is a text")  # YAML also has 12:30, 0x1F and 1_000
+        return 0
+
     def as_number(self) -> float:
         """Return a number, which may have decimals."""
         try:
@@ -339,5 +346,6 @@ class ComputedValue(YamlValue):
         """Add a mistake, without the value if it comes from elsewhere."""
         if self._source.is_external:
             expected = text.partition(", expected ")[2]
-            text = f"found {self._source.noun}, expected {expected or 'another one'}"
+            is_empty = "" if self.node.value else ", which is empty"
+            text = f"found {self._source.noun}{is_empty}, expected {expected or 'another one'}"
         super().add_mistake(text)

@@ -9,10 +9,17 @@ from capdoit.events.event import Event
 
 @dataclass(frozen=True)
 class StepStarted(Event):
-    """A step or hook began."""
+    """A step or hook began.
+
+    Attributes:
+        name: name of the step or hook.
+        is_hook: whether it is a hook.
+        host_count: number of hosts that it works on; 0 if it works on all hosts of the flow.
+    """
 
     name: str
     is_hook: bool
+    host_count: int = 0
 
 
 @dataclass(frozen=True)

@@ -27,7 +27,13 @@ from capdoit.flow.approval import Approval
 from capdoit.flow.automatic_rollback import AutomaticRollback, is_rolled_back_automatically
 from capdoit.flow.dry_run import finish_dry_run, plan_step
 from capdoit.flow.failure import clean_up, report_failure
-from capdoit.flow.hook_calls import call_failed_hooks, call_hook, plan_hook, refuse_hooks_without_hosts
+from capdoit.flow.hook_calls import (
+    call_failed_hooks,
+    call_hook,
+    choose_hook_hosts,
+    plan_hook,
+    refuse_hooks_without_hosts,
+)
 from capdoit.flow.interruptible import Interruptible, Part
 from capdoit.flow.preparation import prepare_flow
 from capdoit.flow.short_drill import rehearse_rollback
@@ -206,7 +212,7 @@ class FlowRunner(Interruptible):
         if task.name in context.request.variables.skip:
             context.emit(StepSkipped(task.name))
         else:
-            context.emit(StepStarted(task.name, bool(task.hook)))
+            context.emit(StepStarted(task.name, bool(task.hook), _count_hosts(task, context)))
             context.fleet.set_deadlines(*_list_deadlines(task, context))
             restore_unconfirmed(context)
             self._work(task, context)
@@ -273,6 +279,14 @@ class FlowRunner(Interruptible):
             self._rollback = AutomaticRollback(context, rollback, self._events, FlowRunner)
             report = replace(report, rollback=self._rollback.run())
         return report
+
+
+def _count_hosts(task: FlowTask, context: FlowContext) -> int:
+    """Return the number of hosts that a hook is called on; 0 for a step, which has all hosts."""
+    if not task.hook:
+        return 0
+    hosts = len(choose_hook_hosts(context, task.hook))
+    return min(hosts, 1) if task.hook.runs_once else hosts
 
 
 def _list_deadlines(task: FlowTask, context: FlowContext) -> list[Deadline]:

@@ -142,7 +142,7 @@ class TaskRunner(Interruptible):
         self._raise_if_interrupted()
         self._find_releases(context, connections)
         name, began = self._task.name, time.monotonic()
-        context.emit(StepStarted(name, is_hook=True))
+        context.emit(StepStarted(name, is_hook=True, host_count=len(connections)))
         context.fleet.set_deadlines(*self._task.hook.start_deadlines())
         self._call(context, connections, {ARGUMENTS: self._arguments, **values})
         self._raise_if_interrupted()

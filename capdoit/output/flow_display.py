@@ -113,6 +113,7 @@ class StepDisplay:
         name: name of the step or hook.
         is_hook: whether it is a hook.
         began: time of its start.
+        host_count: number of hosts that it works on.
         hosts: the hosts that have begun, by name.
         seconds: its duration; None while it runs.
         ending: how it ended.
@@ -121,6 +122,7 @@ class StepDisplay:
     name: str
     is_hook: bool
     began: float
+    host_count: int
     hosts: dict[str, HostWork] = field(default_factory=dict)
     seconds: float | None = None
     ending: Ending = Ending.NONE
@@ -290,7 +292,7 @@ def _decided(display: FlowDisplay, event: events.Decided, _: float) -> None:
 
 
 def _step_started(display: FlowDisplay, event: events.StepStarted, now: float) -> None:
-    step = StepDisplay(event.name, event.is_hook, now)
+    step = StepDisplay(event.name, event.is_hook, now, event.host_count or len(display.hosts))
     display.steps.append(step)
     display.work = step.hosts
 

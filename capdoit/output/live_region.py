@@ -105,7 +105,7 @@ def _describe_other_work(display: FlowDisplay) -> str:
 
 def _count_done(display: FlowDisplay) -> str:
     done = sum(work.state is WorkState.DONE for work in display.work.values())
-    total = max(len(display.hosts), len(display.work))
+    total = max(display.step.host_count if display.step else len(display.hosts), len(display.work))
     return f"{done} of {total} hosts" if total > 1 and display.work else ""
 
 

@@ -85,7 +85,7 @@ WRONG = [
     ({"transfer": "A"}, "s3cr3t", "transfer: found the value of A, expected a transfer: git, archive"),
     ({"deploy_to": "A"}, "s3cr3t/..", "deploy_to: found the value of A, expected a directory of its own, without .."),
     ({"repo_url": "A"}, "s3cr3t/x", "repo_url: found the value of A, expected a URL, HOST:PATH, or an absolute path"),
-    ({"branch": "A"}, "", "branch: found the value of A, expected a string"),
+    ({"branch": "A"}, "", "branch: found the value of A, which is empty, expected a string"),
     ({"branch": "A B"}, "s3cr3t", "branch: expected the name of an environment variable after !env"),
 ]
 

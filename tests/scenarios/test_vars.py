@@ -28,6 +28,22 @@ def test_hooks_get_the_values_of_the_stage_and_of_the_host(project: Project) -> 
     assert "< web2 production-blue production-blue s m >" in said
 
 
+def test_numbers_of_any_size_and_sign_are_values_of_the_project(project: Project) -> None:
+    project.config(vars={"build": 1796000890, "nice": -5, "limits": [-1, 1.5]})
+    write_hooks(project, "@cap.after('published')\ndef show(flow):\n    print('<', *flow.vars.values(), '>')\n")
+    assert "< 1796000890 -5 (-1, 1.5) >" in project.doit("deploy:production", check=True).out
+    said = project.doit("cap", "config", "production", check=True).out
+    assert "1796000890" in said
+    assert "-5" in said
+
+
+@pytest.mark.parametrize("number", ["12:30", *further("0x1F", "1_000", "9" * 50)])
+def test_a_value_that_only_yaml_takes_for_a_number_must_be_quoted(project: Project, number: str) -> None:
+    write_settings(project, f"vars: {{at: {number}}}, ")
+    said = project.doit("deploy:production").failed(3).out
+    assert f"vars.at: found a number ({number}), expected a whole number such as 30; quote it if it is a text" in said
+
+
 @pytest.mark.parametrize(
     ("expression", "message"),
     [

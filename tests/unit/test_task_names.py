@@ -45,10 +45,17 @@ def corrected(line: str, unknown: str) -> list[str]:
         ("rails.consloe:prod", "rails.consloe:prod", "rails.console:production"),
         ("production:rails.console", "production:rails.console", "rails.console:production"),
         ("histroy production", "histroy", "cap history production"),
+        ("deploy:production production branch=v2", "production", "deploy:production branch=v2"),
+        ("deploy:production:restart production", "production", "deploy:production:restart"),
     ],
 )
 def test_the_command_that_was_meant_comes_first(line: str, unknown: str, meant: str) -> None:
     assert corrected(line, unknown)[0] == f"doit {meant}"
+
+
+def test_a_stage_that_the_task_has_already_is_left_out() -> None:
+    assert corrected("rollback:production production", "production") == ["doit rollback:production"]
+    assert corrected("deploy:staging production", "production") == ["doit deploy:staging", "doit deploy:production"]
 
 
 def test_a_stage_alone_may_mean_several_tasks() -> None:

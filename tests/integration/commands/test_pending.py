@@ -12,7 +12,8 @@ import pytest
 
 from capdoit.testing import Completed, GitRepo, Project
 from capdoit.units import parse_timestamp
-from tests.support import MakeProject, choose_ordinary, snapshot_hosts
+from tests.scenarios.test_values_from_commands import write_settings
+from tests.support import MakeProject, choose_ordinary, deploy, snapshot_hosts
 
 NOWHERE = {"hostname": "127.0.0.1", "port": 1, "ssh_options": ["ConnectTimeout=3"], "deploy_to": "/srv/shop"}
 
@@ -231,3 +232,11 @@ def test_control_characters_of_a_subject_make_no_rows_and_reach_no_terminal(proj
     assert commit["subject"].startswith("a\\x01\\x02")
     assert "\\r" in commit["subject"]
     assert commit["subject"].endswith("b")
+
+
+def test_pending_names_a_branch_that_a_command_prints(project: Project) -> None:
+    deploy(project)
+    project.repo.commit({"app.txt": "2\n"})
+    write_settings(project, "branch: !cmd 'echo main', ", branch=None)
+    assert "main is 1 commit ahead of" in project.doit("cap", "pending", check=True).out
+    assert json.loads(project.doit("cap", "pending", "--json", check=True).out)["branch"] == "main"

@@ -99,7 +99,7 @@ def test_settings_of_the_project_become_vars() -> None:
     assert {name: written.value for name, written in drafted.own.items()} == {
         "workers": 4,
         "urls": ["a", "b"],
-        "offset": "-1",
+        "offset": -1,
         "api": {"url": "x", "key": None},
         "db_password": EnvironmentVariable("DB_PASSWORD"),
     }

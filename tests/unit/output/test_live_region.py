@@ -42,6 +42,12 @@ def test_the_title_has_the_flow_its_release_and_code_and_who_does_it() -> None:
     assert step == "▸ updating  (1 of 1)  00:05  0 of 2 hosts"
 
 
+def test_a_hook_counts_the_hosts_that_it_is_called_on() -> None:
+    hook = (events.StepStarted("restart", is_hook=True, host_count=2), events.WorkStarted("web1"))
+    _, step, _ = show(("web1", "web2", "db1"), events.StepFinished("updating", False, 1), *hook)
+    assert step.endswith("0 of 2 hosts")
+
+
 @pytest.mark.parametrize("columns", [120, *further(80)])
 def test_a_long_subject_has_a_line_of_its_own(columns: int) -> None:
     subject = "Fix the login form of the shop, which forgot the person"
