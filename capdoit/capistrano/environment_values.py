@@ -15,6 +15,7 @@ from capdoit.url_credentials import find_url_passwords
 Defaults = Mapping[str, str | EnvironmentVariable | None]
 UNSET = re.compile(r"CAPDOIT_UNSET_(\w+)")  # export.rb puts it where a variable is required
 NEEDS_HOST = "CapdoitExport::NeedsHost: needs a host"  # export.rb says so
+COMPUTED = "it is computed by Ruby; look up its value (cap STAGE doctor)"  # where Ruby was not run
 SECRET_NAME = re.compile(
     r"secret|token|passw|passphrase|credential|webhook|api_?key|private_?key|access_?key|master_?key|(?:^|_)dsn$",
     re.IGNORECASE,
@@ -37,13 +38,18 @@ def require_value(setting: CapistranoSetting) -> CapistranoSetting:
     Raises:
         CannotBeWrittenError: its code failed, or needs an environment variable that is not set.
     """
-    if setting.error == NEEDS_HOST:
-        raise CannotBeWrittenError("its value needs a host; find it out there, and write it yourself")
     if setting.error:
-        raise CannotBeWrittenError(f"it could not be evaluated: {setting.error}")
+        raise CannotBeWrittenError(describe_error(setting.error))
     if hole := find_missing_part(setting.source, setting.variables):
         raise CannotBeWrittenError(f"a part of it is the environment variable {hole}, which is not set")
     return setting
+
+
+def describe_error(error: str) -> str:
+    """Return the reason why a setting has no value."""
+    if error == NEEDS_HOST:
+        return "its value needs a host; find it out there, and write it yourself"
+    return error if error == COMPUTED else f"it could not be evaluated: {error}"
 
 
 def is_secret_name(name: str) -> bool:

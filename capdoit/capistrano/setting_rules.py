@@ -11,6 +11,7 @@ from typing import Any
 from capdoit.capistrano.environment_entries import convert_entries
 from capdoit.capistrano.environment_values import (
     CannotBeWrittenError,
+    describe_error,
     name_variables,
     require_value,
 )
@@ -24,7 +25,7 @@ from capdoit.config.readers import APPLICATION, UMASK
 from capdoit.controller_command import CurrentBranch
 from capdoit.layout import is_inside
 from capdoit.questions import Question
-from capdoit.sources import EnvironmentVariable
+from capdoit.sources import EnvironmentVariable, ToFillIn
 from capdoit.url_credentials import find_url_passwords
 
 # Settings with an equal name and meaning, in the order in which deploy.yml has them.
@@ -33,6 +34,15 @@ SAME = (
 )  # fmt: skip
 # A setting without which deploy.yml cannot be loaded: where its value is not written, a variable has it.
 NEEDED = {"repo_url": EnvironmentVariable("REPO_URL")}
+# Settings whose default would be taken silently where their value is not written.
+TO_FILL_IN = {
+    "application": ToFillIn("the name of the application"),
+    "deploy_to": ToFillIn("the directory on the hosts"),
+    "repo_url": ToFillIn("the address of the git repository"),
+    "branch": ToFillIn("the branch to deploy"),
+    "repo_tree": ToFillIn("the directory of the repository that is deployed"),
+    "keep_releases": ToFillIn("the number of releases to keep"),
+}
 SSH = ("ssh_options", "connection_timeout")
 FIXED_LAYOUT = "the directories on hosts have fixed names; rename them on the hosts before the first deploy"
 # Settings that have no equal here, and what to do.
@@ -110,7 +120,15 @@ def convert_settings(stage: CapistranoStage, used: Collection[str]) -> StageDraf
     _take_ssh_options(stage, draft)
     _take_umask(stage, draft)
     draft.omissions += [*_find_sshkit_settings(stage), *_find_values_of_today(stage, draft, used)]
+    draft.omissions += _find_unknown_values(stage, (*SSH, *used))
     return draft
+
+
+def _find_unknown_values(stage: CapistranoStage, names: Collection[str]) -> Iterator[Omission]:
+    """Yield the settings of these names without a value."""
+    for setting in stage.settings.values():
+        if setting.name in names and setting.place and setting.error:
+            yield Omission(f"set :{setting.name}", describe_error(setting.error), setting.place)
 
 
 def _find_values_of_today(stage: CapistranoStage, draft: StageDraft, used: Collection[str]) -> Iterator[Omission]:
@@ -120,7 +138,7 @@ def _find_values_of_today(stage: CapistranoStage, draft: StageDraft, used: Colle
         is_written = setting.name in written or (setting.name in used and setting.value is not None)
         if setting.place and is_written and not setting.error and setting.name not in VERSIONS:
             value = written[setting.name].value if setting.name in written else setting.value
-            if why := describe_lost_code(setting, value):
+            if not isinstance(value, ToFillIn) and (why := describe_lost_code(setting, value)):
                 yield Omission(f"set :{setting.name}", why, setting.place)
 
 
@@ -138,11 +156,20 @@ def _take(
         elif setting.value in (None, ""):
             draft.omissions.append(Omission(f"set :{setting.name}", "its value is empty", setting.place))
     except CannotBeWrittenError as error:
-        needed = NEEDED.get(setting.name)
-        if needed:
-            settings[setting.name] = Written(needed, f"FILL IN: set this environment variable, or write {setting.name}")
-        advice = f"set the environment variable {needed.variable} to its value" if needed else ""
+        advice = _take_placeholder(setting, settings)
         draft.omissions.append(Omission(f"set :{setting.name}", join_reasons(str(error), advice), setting.place))
+
+
+def _take_placeholder(setting: CapistranoSetting, settings: dict[str, Written]) -> str:
+    """Add what stands for a value that is not written, so that no default replaces it; return what to do."""
+    needed, wanted = NEEDED.get(setting.name), TO_FILL_IN.get(setting.name)
+    if needed and not setting.error:
+        settings[setting.name] = Written(needed, f"FILL IN: set this environment variable, or write {setting.name}")
+        return f"set the environment variable {needed.variable} to its value"
+    if wanted:
+        settings[setting.name] = Written(wanted, f"computed in {setting.place}")
+        return "deploy.yml has !todo for it"
+    return ""
 
 
 def _refuse_objects(value: Any) -> Any:
@@ -252,7 +279,7 @@ def _take_environment(stage: CapistranoStage, draft: StageDraft) -> None:
 
 def _take_other(setting: CapistranoSetting, draft: StageDraft) -> None:
     if setting.name in REASONS:
-        if setting.value not in (None, False):
+        if setting.error or setting.value not in (None, False):
             draft.omissions.append(Omission(f"set :{setting.name}", REASONS[setting.name], setting.place))
     elif NOT_NEEDED.fullmatch(setting.name):
         draft.not_needed.append(setting.name)

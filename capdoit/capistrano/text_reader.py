@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from capdoit.capistrano.environment_values import COMPUTED
 from capdoit.capistrano.project import (
     CapistranoServer,
     CapistranoSetting,
@@ -29,7 +30,8 @@ HOST = re.compile(r"(?:(?P<user>[^@]+)@)?(?P<hostname>[^:@]+)(?::(?P<port>\d+))?
 IGNORED = re.compile(r"(?:#.*|lock\b.*|install_plugin\b.*|Dir\.glob.*|end|import\b.*)?")
 BLOCK = re.compile(r"(?:\bdo\b(?:\s*\|[^|]*\|)?|^\s*(?:if|unless|case|def|begin|while|class|module)\b.*)\s*$")
 CURRENT_BRANCH = re.compile(rf"(?:set|set_if_empty|ask)[ (]+:branch\b.*{CHECKED_OUT.pattern}", re.DOTALL)
-COMPUTED = "it is computed by Ruby; look up its value (cap STAGE doctor)"
+CONDITION = re.compile(r"\s*(?:if|unless|case|begin)\b")
+SETTING = re.compile(r"\s*(?:set|set_if_empty)[ (]+:(\w+)")
 CODE = "Ruby code, which was not run"
 
 
@@ -52,8 +54,10 @@ def read_stage_as_text(folder: Path, stage: str) -> CapistranoStage:
     """
     sources, found = SourceFiles(folder), _Found()
     for file in (find_capfile(folder).name, find_deploy_file(folder), f"{find_stage_folder(folder)}/{stage}.rb"):
-        for place, text in _split_statements(file, sources.lines(file)):
+        for place, text, block in _split_statements(file, sources.lines(file)):
             _read_statement(text, place, found)
+            if CONDITION.match(text):
+                _find_settings_in_block(block, place, found)
     rakes = sorted((folder / "lib/capistrano/tasks").glob("*.rake"))
     tasks = [(Place(str(path.relative_to(folder)), 1), "tasks, which were not read") for path in rakes]
     return CapistranoStage(
@@ -65,8 +69,8 @@ def read_stage_as_text(folder: Path, stage: str) -> CapistranoStage:
     )
 
 
-def _split_statements(file: str, lines: list[str]) -> Iterator[tuple[Place, str]]:
-    """Yield the statements of a file with their first lines; a block of Ruby is one statement."""
+def _split_statements(file: str, lines: list[str]) -> Iterator[tuple[Place, str, list[str]]]:
+    """Yield the statements of a file with their places and lines; the text of a block of Ruby is its beginning."""
     number = 0
     while number < len(lines):
         first, text = number, without_comment(lines[number])
@@ -79,7 +83,7 @@ def _split_statements(file: str, lines: list[str]) -> Iterator[tuple[Place, str]
                 number += 1
             number += 1
         number += 1
-        yield Place(file, first + 1), text.strip()
+        yield Place(file, first + 1), text.strip(), lines[first:number]
 
 
 def _read_statement(text: str, place: Place, found: _Found) -> None:
@@ -99,7 +103,21 @@ def _read_statement(text: str, place: Place, found: _Found) -> None:
         READERS[call[1]](plain, named, place, found)
     except (NotLiteralError, IndexError, TypeError):
         name = re.match(r"[ (]*:(\w+)", call[2])
-        found.unread.append((place, f"{call[1]} {f':{name[1]}' if name else ''}: {COMPUTED}"))
+        if name and SETTING.match(text):
+            found.settings[name[1]] = _computed(name[1], place)
+        else:
+            found.unread.append((place, f"{call[1]} {f':{name[1]}' if name else ''}: {COMPUTED}"))
+
+
+def _find_settings_in_block(block: list[str], place: Place, found: _Found) -> None:
+    """Note the settings that a condition sets, or does not set."""
+    for number, line in enumerate(block, place.line):
+        if name := SETTING.match(line):
+            found.settings[name[1]] = _computed(name[1], Place(place.file, number))
+
+
+def _computed(name: str, place: Place) -> CapistranoSetting:
+    return CapistranoSetting(name=name, value=None, error=COMPUTED, place=place)
 
 
 def _set(plain: list[Any], named: Mapping[str, Any], place: Place, found: _Found) -> None:
@@ -115,7 +133,10 @@ def _set_if_empty(plain: list[Any], named: Mapping[str, Any], place: Place, foun
 
 def _append(plain: list[Any], _: Mapping[str, Any], place: Place, found: _Found) -> None:
     name = str(plain[0])
-    before = found.settings[name].value if name in found.settings else []
+    known = found.settings.get(name) or CapistranoSetting(name=name, value=[])
+    if known.error and known.place:
+        found.unread.append((known.place, f"set :{name}: {known.error}"))
+    before = [] if known.error else known.value
     items = [*(before if isinstance(before, list) else [before]), *plain[1:]]
     found.settings[name] = CapistranoSetting(name=name, value=items, place=place)
 

@@ -79,9 +79,51 @@ def test_without_ruby_plain_lines_are_read_as_text(tmp_path: Path) -> None:
     folder = write_project(tmp_path / "shop", 'require "capistrano/bundler"\n', deploy, production=ONE)
     converted = convert(folder, "--cap", "none")
     assert "as text, without Ruby: plain lines only" in converted.out
-    assert "config/deploy.rb:4: not read: set :branch: it is computed by Ruby" in converted.out
+    assert "config/deploy.rb:4: set :branch: it is computed by Ruby" in converted.out
     assert converted.config.stages["production"].linked_dirs == ("log",)
     assert converted.recipes() == {"bundler": {}}
+
+
+def test_a_setting_that_was_not_readable_is_to_be_filled_in_where_its_default_would_be_taken(tmp_path: Path) -> None:
+    deploy = """
+set :repo_url, REPOSITORIES.first
+set :branch, DEFAULT_BRANCH
+set :deploy_to, -> { "/srv/#{fetch(:application)}" }
+if ENV["CI"]
+  set :keep_releases, 2
+end
+set :linked_files, SECRETS
+append :linked_files, ".env"
+set :ssh_options, { keys: KEYS }
+set :pty, TERMINAL
+"""
+    folder = write_project(tmp_path / "shop", deploy=deploy, production=ONE)
+    converted = convert(folder, "--cap", "none")
+    for line in (
+        'repo_url: !todo "the address of the git repository"  # computed in config/deploy.rb:4',
+        'branch: !todo "the branch to deploy"  # computed in config/deploy.rb:5',
+        'deploy_to: !todo "the directory on the hosts"  # computed in config/deploy.rb:6',
+        'keep_releases: !todo "the number of releases to keep"  # computed in config/deploy.rb:8',
+        "linked_files: [.env]",
+    ):
+        assert f"\n{line}\n" in converted.deploy
+    assert converted.config
+    for number, name in ((6, "deploy_to"), (8, "keep_releases"), (12, "ssh_options"), (13, "pty")):
+        assert f"config/deploy.rb:{number}: set :{name}: " in converted.out
+    assert "config/deploy.rb:10: not read: set :linked_files: it is computed by Ruby" in converted.out
+    refused = run_doit(folder, {}, "check:production").failed().out
+    assert "deploy_to is not filled in: replace !todo by the directory on the hosts" in refused
+
+
+def test_a_setting_that_ruby_could_not_evaluate_is_to_be_filled_in(tmp_path: Path) -> None:
+    deploy = 'set :deploy_to, -> { raise "no vault" }\nset :repo_url, -> { raise "no vault" }\n'
+    converted = convert(write_project(tmp_path / "shop", deploy=deploy, production=ONE))
+    assert '\ndeploy_to: !todo "the directory on the hosts"  # ' in converted.deploy
+    assert '\nrepo_url: !todo "the address of the git repository"  # ' in converted.deploy
+    assert (
+        "set :deploy_to: it could not be evaluated: RuntimeError: no vault; deploy.yml has !todo for it"
+        in converted.out
+    )
 
 
 @pytest.mark.extended("detail")

@@ -75,7 +75,7 @@ ask :user, "ann"
 set :color, "#ffffff"
 """
     found = read(folder, deploy)
-    assert {name: setting.value for name, setting in found.settings.items()} == {
+    assert {name: setting.value for name, setting in found.settings.items() if not setting.error} == {
         "application": "shop",
         "linked_files": ["config/database.yml", "config/master.key"],
         "linked_dirs": ["log", "vendor"],
@@ -84,7 +84,9 @@ set :color, "#ffffff"
     }
     assert str(found.settings["linked_files"].place) == "config/deploy.rb:4"
     assert found.settings["user"].is_question
-    assert unread(found) == ["config/deploy.rb:12"]
+    assert str(found.settings["branch"].place) == "config/deploy.rb:12"
+    assert found.settings["branch"].error
+    assert unread(found) == []
     assert "capistrano/rails/assets" in found.features
 
 
