@@ -22,7 +22,7 @@ def locate_error(error: BaseException) -> str:
         return ""
     # The first one is in the hook, which may call functions in files next to its file.
     own = Path(frames[0].filename).parent
-    innermost = [frame for frame in frames if _is_next_to(Path(frame.filename), own)][-1]
+    innermost = [frame for frame in frames if is_next_to(Path(frame.filename), own)][-1]
     return f" ({Path(innermost.filename).name}:{innermost.lineno})"
 
 
@@ -47,7 +47,8 @@ def _is_outside(file: Path) -> bool:
     return not (is_internal or is_of_python)
 
 
-def _is_next_to(file: Path, folder: Path) -> bool:
+def is_next_to(file: Path, folder: Path) -> bool:
+    """Return True if a file is below a folder, and not in a virtual environment there."""
     return file.is_relative_to(folder) and not _is_in_site_packages(file.relative_to(folder))
 
 

@@ -14,7 +14,7 @@ from capdoit.errors import ConfigError
 from capdoit.event_bus import EventBus
 from capdoit.events import FlowStarted, SecretsNotMasked
 from capdoit.flow.role_check import check_late_roles
-from capdoit.hooks.code_words import find_words
+from capdoit.hooks.code_words import list_words
 from capdoit.hooks.hook import Hook
 from capdoit.hooks.options import find_secrets_in_options
 from capdoit.hooks.todo import describe_todos
@@ -214,7 +214,7 @@ def _ask_for_vars(definition: FlowDefinition, request: FlowRequest) -> None:
         for secret in list_external_values(value)
         if find_questions(secret.source)
     ]
-    words = _find_words_of_hooks(definition, request) if asked else []
+    words = _list_words(definition, request) if asked else []
     names = {name for level in levels for name in level}
     used = [secret for name, secret in asked if any(_may_use(name, names, one) for one in words)]
     ask_operator(secret.source for secret in used)
@@ -222,12 +222,14 @@ def _ask_for_vars(definition: FlowDefinition, request: FlowRequest) -> None:
         secret.reveal()
 
 
-def _find_words_of_hooks(definition: FlowDefinition, request: FlowRequest) -> list[set[str] | None]:
-    """Return the words in the code of each hook of a flow."""
+def _list_words(definition: FlowDefinition, request: FlowRequest) -> list[set[str] | None]:
+    """Return the words in the code that a flow may run; none if it calls no hook."""
     called = [task.hook for task in definition.tasks if task.hook and task.name in request.task_names]
     declared = request.declared
-    around = (*declared.failed, *declared.environments, *declared.probes_and_guards) if called else ()
-    return [find_words(hook.function) for hook in (*called, *around)]
+    around = (*declared.failed, *declared.environments, *declared.probes_and_guards)
+    others = (*definition.declared.hooks, *definition.declared.failed, *(task.hook for task in declared.tasks))
+    functions = [hook.function for hook in (*called, *around)]
+    return list_words(functions, [*functions, *(hook.function for hook in others)]) if called else []
 
 
 def _may_use(name: str, names: set[str], words: set[str] | None) -> bool:

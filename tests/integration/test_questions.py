@@ -38,8 +38,20 @@ def test_a_question_is_asked_once_before_a_host_is_touched(project: Project, env
 USES = {
     "a hook": ("def show(host, flow):\n    flow.vars['tag']\n", True),
     "a function that a hook calls": ("def show(host, flow):\n    get(flow)\ndef get(one): one.vars['tag']\n", True),
+    "a method of an object": (
+        "def show(host, flow): reader.get(flow)\nclass A:\n    def get(self, one): one.vars['tag']\nreader = A()\n",
+        True,
+    ),
+    "a function in a table": (
+        "def show(host, flow):\n    TABLE['get'](flow)\nTABLE = {'get': lambda one: one.vars['tag']}\n",
+        True,
+    ),
     "a name that is computed": ("def show(host, flow):\n    flow.vars['t' + 'ag'.lower()]\n", True),
     "a template": ("def show(host):\n    host.template('a', '/tmp/a')\n", True),
+    "a task that the flow does not call": (
+        "def show(host, flow): ...\n@cap.task\ndef tell(host, flow):\n    flow.vars['tag']\n",
+        False,
+    ),
     "another value": ("def show(host, flow):\n    flow.vars['other']\n", False),
     "no value": ("def show(host, flow):\n    flow.warn('tag')\n", False),
 }
@@ -52,7 +64,7 @@ def test_a_value_that_no_hook_uses_is_not_asked_for(project: Project, name: str)
     write_settings(project, "vars: {tag: !ask , other: x}, ")
     said = project.doit("deploy:production").failed(1 if is_used else 0).out
     assert ("vars.tag needs an answer" in said) is is_used
-    assert (project.current("web1") is None) is is_used
+    assert (project.deploy_to("web1") / ".capdoit").exists() is not is_used
 
 
 def test_a_value_that_only_hooks_of_the_deploy_use_is_not_asked_for_by_a_rollback(project: Project) -> None:
