@@ -10,6 +10,7 @@ from typing import Any
 import capdoit
 
 cap = capdoit.load("deploy.yml")
+DOIT_CONFIG = {"reporter": "capdoit"}
 SHOP = Path("examples/shop")
 ARCHIVE = Path("dist/shop.tar.gz")
 MANUALS = Path("docs/recipes.md")
