@@ -39,13 +39,13 @@ def require_value(setting: CapistranoSetting) -> CapistranoSetting:
         CannotBeWrittenError: its code failed, or needs an environment variable that is not set.
     """
     if setting.error:
-        raise CannotBeWrittenError(describe_error(setting.error))
+        raise CannotBeWrittenError(explain_missing_value(setting.error))
     if hole := find_missing_part(setting.source, setting.variables):
         raise CannotBeWrittenError(f"a part of it is the environment variable {hole}, which is not set")
     return setting
 
 
-def describe_error(error: str) -> str:
+def explain_missing_value(error: str) -> str:
     """Return the reason why a setting has no value."""
     if error == NEEDS_HOST:
         return "its value needs a host; find it out there, and write it yourself"

@@ -152,6 +152,14 @@ class CapistranoCommand(NamedTuple):
     place: Place
 
 
+class UnmetLine(NamedTuple):
+    """A line of a setting or server whose condition is false today."""
+
+    declaration: str
+    setting: str
+    place: Place
+
+
 @dataclass(frozen=True, kw_only=True)
 class CapistranoStage:
     """Everything that a project declares for one stage.
@@ -165,6 +173,7 @@ class CapistranoStage:
         features: the libraries for Capistrano that were loaded, such as ``capistrano/bundler``.
         umask: the umask for commands; empty if not set.
         commands: the programs that `SSHKit.config.command_map` replaces.
+        unmet: lines that a condition leaves out today.
         skipped: lines of the project that wanted to work on hosts while the stage was loaded.
         failure: why the stage could be loaded only in part; empty if it was loaded.
         unread: lines that were not understood, with the reason; only where no Ruby was run.
@@ -178,6 +187,7 @@ class CapistranoStage:
     features: Sequence[str] = ()
     umask: str = ""
     commands: Sequence[CapistranoCommand] = ()
+    unmet: Sequence[UnmetLine] = ()
     skipped: Sequence[Place] = ()
     failure: str = ""
     unread: Sequence[tuple[Place, str]] = ()

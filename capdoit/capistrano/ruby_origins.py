@@ -83,6 +83,15 @@ class OriginReader:
         end = f"{' ' * _indent(lines[0])}end"
         return "\n".join(lines[: lines.index(end) + 1] if end in lines else lines[:1])
 
+    def may_change(self, place: Place) -> bool:
+        """Return whether the conditions of a line may have another result tomorrow."""
+        behind = _split_condition(read_statement(self._sources, place))[1]
+        found: list[str] = []
+        for text in (behind, *self.read_conditions(place)):
+            found.append(text)
+            self._add_others(text, place, found)
+        return any(map(VARIABLE_CODE.search, found))
+
     def read_conditions(self, place: Place) -> list[str]:
         """Return the lines of the blocks around a line: conditions and loops."""
         lines = self._sources.lines(place.file)[: place.line]

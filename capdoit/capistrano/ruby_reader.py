@@ -26,6 +26,8 @@ from capdoit.capistrano.project import (
 )
 from capdoit.capistrano.ruby_origins import VARIABLES_OF_ONE_RUN, OriginReader, without_texts
 from capdoit.capistrano.ruby_statements import CHECKED_OUT, is_part_of_text
+from capdoit.capistrano.stage_names import find_deploy_file, find_stage_folder
+from capdoit.capistrano.unmet_conditions import Declared, find_unmet_lines
 from capdoit.errors import ConfigError
 from capdoit.sources import EnvironmentVariable
 
@@ -68,17 +70,25 @@ def read_stage(folder: Path, command: Sequence[str], stage: str) -> CapistranoSt
     """
     report = _run(folder, command, stage)
     sources = SourceFiles(folder)
-    origins = OriginReader(sources, {raw["name"]: _own_places(raw) for raw in report["settings"]})
+    places = {raw["name"]: _own_places(raw) for raw in report["settings"]}
+    origins = OriginReader(sources, places)
     variables = report["environment"]
+    tasks = {raw["name"]: _read_task(raw) for raw in report["tasks"]}
+    of_servers = [place for raw in report["servers"] for place in _own_places(raw)]
+    declared = Declared(
+        {**places, "server": of_servers, "role": of_servers},
+        [block for task in tasks.values() for block in task.blocks],
+    )
     return CapistranoStage(
         name=stage,
         settings={raw["name"]: _read_setting(raw, sources, origins, variables) for raw in report["settings"]},
         servers=[_read_server(raw, sources) for raw in report["servers"]],
-        tasks={raw["name"]: _read_task(raw) for raw in report["tasks"]},
+        tasks=tasks,
         hooks=_read_hooks(report["hooks"]),
         features=report["features"],
         umask=str(report["umask"] or ""),
         commands=[CapistranoCommand(**{**raw, "place": Place(*raw["place"])}) for raw in report["commands"]],
+        unmet=[*find_unmet_lines(sources, origins, _list_files(folder, stage, declared), declared)],
         skipped=[Place(*place) for place in report["skipped"]],
         failure=report["failure"] or "",
     )
@@ -121,6 +131,14 @@ def _has_repository(report: Any) -> bool:
 
 def _own_places(raw: Mapping[str, Any]) -> list[Place]:
     return [place for place in (Place(*place) for place in raw["places"] if place) if place.is_own]
+
+
+def _list_files(folder: Path, stage: str, declared: Declared) -> list[str]:
+    """Return the files of the project that were loaded; the last ones are those of tasks and of the stage."""
+    known = {place.file for places in declared.places.values() for place in places}
+    others = sorted({*known, *(block.file for block in declared.tasks)})
+    first, last = [find_capfile(folder).name, find_deploy_file(folder)], f"{find_stage_folder(folder)}/{stage}.rb"
+    return [*first, *(file for file in others if file not in (*first, last)), last]
 
 
 def _read_setting(
@@ -181,7 +199,7 @@ def _replace_numbers(value: Any, texts: Mapping[int, str]) -> Any:
 
 
 def _read_server(raw: Mapping[str, Any], sources: SourceFiles) -> CapistranoServer:
-    own = [place for place in (Place(*place) for place in raw["places"] if place) if place.is_own]
+    own = _own_places(raw)
     return CapistranoServer(
         hostname=raw["hostname"],
         user=raw["user"] or "",

@@ -11,7 +11,7 @@ from typing import Any
 from capdoit.capistrano.environment_entries import convert_entries
 from capdoit.capistrano.environment_values import (
     CannotBeWrittenError,
-    describe_error,
+    explain_missing_value,
     name_variables,
     require_value,
 )
@@ -120,15 +120,24 @@ def convert_settings(stage: CapistranoStage, used: Collection[str]) -> StageDraf
     _take_ssh_options(stage, draft)
     _take_umask(stage, draft)
     draft.omissions += [*_find_sshkit_settings(stage), *_find_values_of_today(stage, draft, used)]
+    draft.omissions += _find_unmet_lines(stage, [omission.what for omission in draft.omissions])
     draft.omissions += _find_unknown_values(stage, (*SSH, *used))
     return draft
+
+
+def _find_unmet_lines(stage: CapistranoStage, listed: Collection[str]) -> Iterator[Omission]:
+    """Yield the settings and servers that a condition leaves out today."""
+    for line in stage.unmet:
+        is_needed = line.setting not in REASONS and not NOT_NEEDED.fullmatch(line.setting)
+        if is_needed and line.declaration not in listed:
+            yield Omission(line.declaration, UNMET, line.place)
 
 
 def _find_unknown_values(stage: CapistranoStage, names: Collection[str]) -> Iterator[Omission]:
     """Yield the settings of these names without a value."""
     for setting in stage.settings.values():
         if setting.name in names and setting.place and setting.error:
-            yield Omission(f"set :{setting.name}", describe_error(setting.error), setting.place)
+            yield Omission(f"set :{setting.name}", explain_missing_value(setting.error), setting.place)
 
 
 def _find_values_of_today(stage: CapistranoStage, draft: StageDraft, used: Collection[str]) -> Iterator[Omission]:
@@ -314,6 +323,7 @@ def _take_ssh_options(stage: CapistranoStage, draft: StageDraft) -> None:
             draft.settings[name] = Written(int(options[name]) if str(options[name]).isdigit() else options[name])
 
 
+UNMET = "its condition is false now, and deploy.yml has the value of today; a function can decide it each time"
 BUNDLED = "bundle exec"
 AGENT = "Capistrano always forwards your agent; remove it if the hosts have a key for the repository"
 

@@ -69,6 +69,37 @@ set :ruby, File.read("Capfile").lines.first.strip
     assert "branch: rel-work" in converted.deploy
 
 
+def test_lines_whose_condition_is_false_today_are_listed(tmp_path: Path) -> None:
+    code = """
+set :keep_releases, 6 if ENV["CI"]
+set :linked_files, %w[.env] if File.exist?("no-such-file")
+small = ENV["SMALL"]
+if small
+  set :workers,
+      1
+end
+set :quiet, true if fetch(:stage) == :staging
+set :overridden, 1 if ENV["CI"]
+set :overridden, 2
+task :later do
+  set :inside, 1 if ENV["CI"]
+end
+"""
+    folder = tmp_path / "shop"
+    converted = convert_with(folder, code)
+    names = ["4 keep_releases", "5 linked_files", "8 workers"]
+    assert frozen(converted) == [f"config/deploy.rb:{name}" for name in names]
+    assert "config/deploy.rb:4: set :keep_releases: its condition is false now" in converted.dodo
+
+
+@pytest.mark.extended("variant")
+def test_a_server_whose_condition_is_false_today_is_listed(tmp_path: Path) -> None:
+    stage = 'server "a.example.com", roles: :web\nserver "b.example.com", roles: :web if ENV["BOTH"]\n'
+    converted = convert(write_project(tmp_path / "shop", production=stage))
+    assert "config/deploy/production.rb:2: server: its condition is false now" in converted.out
+    assert "production.rb:1" not in converted.out
+
+
 def test_values_that_stay_the_same_are_not_listed(tmp_path: Path) -> None:
     code = """
 root = "/srv"
