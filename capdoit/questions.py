@@ -57,6 +57,7 @@ class Question(Source):
         """Return the answer; errors as in `Source.read`."""
         found = self.find()
         if found is None:
+            _MISSING[self.variable] = None
             why = "none was given" if self.variable in _UNANSWERED else "there is no terminal to ask on"
             raise ValueUnavailable(f"needs an answer, and {why}: add {self.variable}=VALUE")
         return found
@@ -65,6 +66,7 @@ class Question(Source):
 _ANSWERS: dict[str, str] = {}  # of this run, by variable
 _HEEDED: set[str] = set()  # the variables whose answers were used
 _UNANSWERED: set[str] = set()  # the variables of questions at which the operator ended the input
+_MISSING: dict[str, None] = {}  # the variables of questions whose answers were needed, in that order
 
 
 def give_answers(answers: Mapping[str, str]) -> None:
@@ -76,6 +78,11 @@ def give_answers(answers: Mapping[str, str]) -> None:
 def note_missing_answer(variable: str) -> None:
     """Remember that the operator was asked and gave no answer."""
     _UNANSWERED.add(variable)
+
+
+def list_missing_answers() -> list[str]:
+    """Return the variables of questions whose answers were needed and not given."""
+    return [variable for variable in _MISSING if variable not in _ANSWERS]
 
 
 def list_heeded_answers() -> frozenset[str]:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
+import shlex
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from doit.cmd_base import DoitCmdBase
 from doit.exceptions import InvalidCommand, InvalidDodoFile
 
 from capdoit.commands.catalog import COMMANDS, commands_by_option
-from capdoit.commands.command_call import CommandCall, parse_call, restore_words
+from capdoit.commands.command_call import VARIABLE, CommandCall, parse_call, restore_words
 from capdoit.commands.command_request import CommandRequest
 from capdoit.commands.exit_statuses import INTERRUPTED
 from capdoit.commands.subcommand import Flag, Option, Subcommand, ValueOption
@@ -23,7 +24,7 @@ from capdoit.doit_tasks import Cap, find_cap
 from capdoit.errors import CapdoitError, ConfigError
 from capdoit.output.console import Console
 from capdoit.output.error_text import render_error
-from capdoit.questions import give_answers
+from capdoit.questions import give_answers, list_missing_answers
 from capdoit.text import join_names
 
 
@@ -76,12 +77,15 @@ class CapCommand(DoitCmdBase):  # type: ignore[misc]
             console.write("interrupted")
             return INTERRUPTED
         except CapdoitError as error:
-            raise InvalidCommand(console.redact(render_error(error))) from None
+            lines = [render_error(error), *_advise_answers(sys.argv[1:])]
+            raise InvalidCommand(console.redact("\n".join(lines))) from None
 
     def _run(self, command: Subcommand, call: CommandCall, console: Console) -> int:
         params, _ = self.cmdparser.parse(call.doit_words)
         params.update(self.opt_vals)
         dodo_file = Path(params.get("dodoFile") or "dodo.py")
+        if command.runs_command and any(map(VARIABLE.fullmatch, call.words)):
+            call = call.with_answers(self._load(params).config.list_questions())
         variables = self._read_variables(command, call, params)
         return command.run(
             CommandRequest(
@@ -137,3 +141,15 @@ class CapCommand(DoitCmdBase):  # type: ignore[misc]
 
     def _list_doit_commands(self) -> dict[str, Any]:
         return {name: command(**self._own_arguments) for name, command in self._cmds.to_dict().items()}
+
+
+def _advise_answers(typed: Sequence[str]) -> list[str]:
+    """Return the command that gives the answers that were missing; nothing if none was.
+
+    Args:
+        typed: the arguments of doit.
+    """
+    answers = [f"{variable}=VALUE" for variable in list_missing_answers()]
+    place = typed.index("cap") + 2 if "cap" in typed else len(typed)
+    right = shlex.join(["doit", *typed[:place], *answers, *typed[place:]])
+    return [f"for example: {right}"] if answers else []

@@ -8,8 +8,8 @@ from __future__ import annotations
 import re
 import shlex
 from collections import deque
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from capdoit.commands.catalog import COMMANDS, commands_by_option
@@ -46,6 +46,20 @@ class CommandCall:
     options: Mapping[str, Any] = field(default_factory=dict)
     variables: Mapping[str, str] = field(default_factory=dict)
     doit_words: tuple[str, ...] = ()
+
+    def with_answers(self, questions: Collection[str]) -> CommandCall:
+        """Return the call in which words such as ``tag=3`` are variables, if they answer a question of deploy.yml.
+
+        Args:
+            questions: the variables that answer the questions.
+        """
+        found = {word: match for word in self.words if (match := VARIABLE.fullmatch(word)) and match[1] in questions}
+        if len(found) == len(self.words):  # then it is the command
+            return self
+        variables = dict(self.variables)
+        for match in found.values():
+            _add_variable(variables, match[1], match[2])
+        return replace(self, words=tuple(word for word in self.words if word not in found), variables=variables)
 
 
 def restore_words(words: Sequence[str], taken: Mapping[str, str], arguments: Sequence[str]) -> list[str]:

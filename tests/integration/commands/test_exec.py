@@ -14,6 +14,7 @@ import pytest
 
 from capdoit.testing import Completed, Project, SshdFleet
 from capdoit.testing.processes import find_processes_with_home, wait_until
+from tests.scenarios.test_values_from_commands import write_settings
 from tests.support import find_sleeping, further, snapshot_hosts, unique_seconds, wait_for
 from tests.typist import Typist
 
@@ -47,6 +48,29 @@ def test_hosts_with_equal_output_share_one_block(named: Project) -> None:
         "db1: exit status 3",
         "    not alike",
     ]
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["echo tag=$TAG", "production", "tag=3"],
+        *further(
+            ["tag=3", "echo tag=$TAG", "production"],
+            ["production", "tag=3", "--", "sh", "-c", "echo tag=$TAG"],
+        ),
+    ],
+)
+def test_a_question_of_deploy_yml_is_answered_next_to_the_command(project: Project, words: list[str]) -> None:
+    write_settings(project, "default_env: {TAG: !ask {name: tag} }, ", default_env=None)
+    assert said_by(project.doit("cap", "exec", *words).ok())[-2:] == ["web1, web2: exit status 0", "    tag=3"]
+
+
+def test_a_missing_answer_names_the_complete_command(project: Project) -> None:
+    write_settings(project, "default_env: {TAG: !ask {name: tag} }, ", default_env=None)
+    out = project.doit("cap", "exec", "echo $TAG", "production").failed(3).out
+    assert "needs an answer, and there is no terminal to ask on: add tag=VALUE" in out
+    assert "for example: doit cap exec tag=VALUE 'echo $TAG' production" in out
+    assert "tag=VALUE" not in project.doit("cap", "exec", "echo $TAG", "production", "tga=1").failed(3).out
 
 
 @pytest.mark.extended("detail")
