@@ -129,4 +129,12 @@ class ProjectDefinition(HookRegistry):
 
         rollback = self._make_definition("rollback", stage, declared) if flow == "deploy" else None
         tasks, has_unchecked_roles = tuple(flow_tasks(flow, declared.hooks)), self.config.roles() is None
-        return FlowDefinition(flow, stage, tasks, declared, rollback, has_unchecked_roles=has_unchecked_roles)
+        return FlowDefinition(
+            flow,
+            stage,
+            tasks,
+            declared,
+            rollback,
+            all_hooks=(*declared.hooks, *declared.failed, *(task.hook for task in declared.tasks)),
+            has_unchecked_roles=has_unchecked_roles,
+        )

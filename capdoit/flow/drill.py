@@ -225,7 +225,7 @@ def _rehearsed(definition: FlowDefinition, variables: Variables) -> FlowDefiniti
 
     declared = replace(definition.declared, failed=(), rollback_checks=())
     tasks = tuple(filter(is_rehearsed, definition.tasks))
-    return FlowDefinition("rollback", definition.stage, tasks, declared)
+    return FlowDefinition("rollback", definition.stage, tasks, declared, all_hooks=definition.all_hooks)
 
 
 def _verdicts(context: FlowContext, error: BaseException) -> dict[str, bool | None]:

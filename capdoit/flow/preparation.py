@@ -227,9 +227,8 @@ def _list_words(definition: FlowDefinition, request: FlowRequest) -> list[set[st
     called = [task.hook for task in definition.tasks if task.hook and task.name in request.task_names]
     declared = request.declared
     around = (*declared.failed, *declared.environments, *declared.probes_and_guards)
-    others = (*definition.declared.hooks, *definition.declared.failed, *(task.hook for task in declared.tasks))
     functions = [hook.function for hook in (*called, *around)]
-    return list_words(functions, [*functions, *(hook.function for hook in others)]) if called else []
+    return list_words(functions, [*functions, *(hook.function for hook in definition.all_hooks)]) if called else []
 
 
 def _may_use(name: str, names: set[str], words: set[str] | None) -> bool:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from capdoit.config.stages import HostConfig, Stage
 from capdoit.config.variables import Variables
-from capdoit.hooks.hook import Declarations
+from capdoit.hooks.hook import Declarations, Hook
 from capdoit.sequence import FlowTask
 from capdoit.state.plan_file import PlanFile
 from capdoit.state.project_digests import Digests, digest_project
@@ -29,6 +29,7 @@ class FlowDefinition:
         declared: everything that recipes and the project declare.
         rollback: the rollback that undoes a deploy which failed after its publish; None for any other flow.
         on_demand: the name of the task on demand that is the only task; empty for a flow.
+        all_hooks: the hooks and tasks on demand of recipes and the project, also those that this flow does not call.
         has_unchecked_roles: roles of hooks and recipes are not checked yet, because a command prints hosts.
     """
 
@@ -38,6 +39,7 @@ class FlowDefinition:
     declared: Declarations
     rollback: FlowDefinition | None = None
     on_demand: str = ""
+    all_hooks: tuple[Hook, ...] = ()
     has_unchecked_roles: bool = False
 
     @property

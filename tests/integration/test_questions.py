@@ -75,6 +75,19 @@ def test_a_value_that_only_hooks_of_the_deploy_use_is_not_asked_for_by_a_rollbac
     project.doit("rollback:production", check=True)
 
 
+def test_a_task_is_not_asked_for_what_other_tasks_and_hooks_on_failure_use(
+    project: Project, env: dict[str, str]
+) -> None:
+    deploy(project)
+    other = "def other(host, flow):\n    flow.vars['tag']\n"
+    failed = "@cap.on_failed\ndef tell(failure, flow):\n    flow.vars['tag']\n"
+    project.dodo(f"{DODO}@cap.task\n{other}{failed}@cap.task\ndef ping(host):\n    host.run('true')\n")
+    write_settings(project, "vars: {tag: !ask }, ")
+    with start(project, env, "ping:production") as typist:
+        assert typist.wait_for_end() == 0
+    assert "tag: " not in typist.text
+
+
 def test_an_operator_who_ends_the_input_at_a_question_gave_no_answer(project: Project, env: dict[str, str]) -> None:
     write_settings(project, "branch: !ask , ", branch=None)
     with start(project, env, "deploy:production") as typist:
