@@ -16,6 +16,7 @@ from capdoit.flow.preparation import open_context
 from capdoit.hooks.todo import describe_todos
 from capdoit.hosts.connection import Connection
 from capdoit.operations.expected_files import find_certain_problems
+from capdoit.operations.hook_hosts import choose_hosts_without_code
 from capdoit.operations.hook_tools import list_tool_places
 from capdoit.operations.lock import NO_FLOCK, REASONS, flock_request
 from capdoit.operations.release_room import measure_release_room
@@ -71,9 +72,7 @@ def _ask_hosts(context: FlowContext) -> tuple[list[Outcome[Facts]], list[Outcome
     room = fleet.each(_check_room, reached, stop_on_failure=False)
     check_source = partial(transfer_of(stage).check_host, stage, context.request.branch)
     source = fleet.each(check_source, reached, stop_on_failure=False)
-    answered = fleet.each(
-        lambda connection: connection.host.test("true"), _choose_hook_hosts(context), stop_on_failure=False
-    )
+    answered = fleet.each(Connection.log_in, choose_hosts_without_code(context), stop_on_failure=False)
     return surveyed, [*locks, *room, *source, *answered]
 
 
@@ -99,13 +98,6 @@ def _check_room(connection: Connection) -> None:
     room = measure_release_room(connection)
     if room.free_kib and room.shortage:  # the survey reports a disk that is full
         raise HostError(connection.name, room.shortage)
-
-
-def _choose_hook_hosts(context: FlowContext) -> list[Connection]:
-    """Return the hosts that get no code and on which hooks are called."""
-    hosts = context.fleet.connections
-    called = {host for hook in context.request.declared.hooks for host in hook.choose_connections(hosts)}
-    return [host for host in hosts if host.config.no_release and host in called]
 
 
 def _warn(context: FlowContext, facts: Sequence[Facts], warnings: Sequence[str]) -> None:

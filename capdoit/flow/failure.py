@@ -251,4 +251,7 @@ def _find_reachable_hosts(context: FlowContext, error: BaseException) -> tuple[s
     unreachable = {o.host for o in failed if isinstance(o.error, Unreachable) and o.error.may_be_down}
     if not unreachable or len(unreachable) < len(failed) or context.request.variables.hosts:
         return ()
-    return tuple(host.name for host in context.request.stage.hosts if host.name not in unreachable)
+    hosts = context.request.stage.hosts
+    if not any(host.name in unreachable and not host.no_release for host in hosts):
+        return ()  # the fleet would not be mixed; the error names the hooks to skip
+    return tuple(host.name for host in hosts if host.name not in unreachable)

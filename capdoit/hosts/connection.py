@@ -96,7 +96,7 @@ class Connection:
             HostError: it could not be asked.
         """
         if self.config.layout.is_below_home and not self._home:
-            self.ask([Request(Script("log in", ":"))])
+            self.log_in()
         return self.config.layout.expanded(self._home)
 
     @property
@@ -192,6 +192,10 @@ class Connection:
         if self._session is not None and self._session.is_open:
             return self._ask(self._session, requests)
         return self._ask_with_retries(requests)
+
+    def log_in(self) -> None:
+        """Open the session, and wait until the host answers; errors as in `ask`."""
+        self.ask([Request(Script("log in", ":"))])
 
     def run_on_loss(self, script: Script) -> None:
         """Let the host run a script if the session is lost, until it is revoked. The answer is not awaited.

@@ -9,9 +9,9 @@ from capdoit.errors import Problem, merge_problems
 from capdoit.hooks.hook import Hook
 from capdoit.hooks.tool import Tool
 from capdoit.hosts.connection import Connection
+from capdoit.operations.hook_hosts import describe_hooks, find_hooks_on, list_hooks
 from capdoit.records.facts import Facts
 from capdoit.script import Template
-from capdoit.sequence import flow_tasks
 from capdoit.state.context import FlowContext
 from capdoit.text import join_names
 
@@ -69,13 +69,8 @@ def _list_tools(context: FlowContext) -> list[Tool]:
     """Return all programs that hooks of this deploy need, on whatever host: their numbers are those of the survey."""
     if not context.request.is_deploy or context.request.is_setup or context.request.on_demand:
         return []
-    hooks = [*context.request.declared.environments, *_list_hooks(context)]
+    hooks = [*context.request.declared.environments, *list_hooks(context)]
     return list(dict.fromkeys(tool for hook in hooks for tool in hook.tools))
-
-
-def _list_hooks(context: FlowContext) -> list[Hook]:
-    tasks = flow_tasks(context.request.flow, context.request.declared.hooks)
-    return [task.hook for task in tasks if task.hook and task.name in context.request.task_names]
 
 
 def _find_users(context: FlowContext, tool: Tool, connection: Connection) -> list[Hook]:
@@ -83,8 +78,7 @@ def _find_users(context: FlowContext, tool: Tool, connection: Connection) -> lis
     environments = [hook for hook in context.request.declared.environments if hook.choose_connections([connection])]
     if any(hook.may_provide(tool) for hook in environments):
         return [hook for hook in environments if tool in hook.tools]
-    called = [hook for hook in _list_hooks(context) if connection in hook.choose_connections(context.fleet.connections)]
-    return [hook for hook in (*environments, *called) if tool in hook.tools]
+    return [hook for hook in (*environments, *find_hooks_on(context, connection)) if tool in hook.tools]
 
 
 def _list_places(tool: Tool, connection: Connection) -> list[str]:
@@ -101,8 +95,8 @@ def _describe_absence(context: FlowContext, tool: Tool, connection: Connection) 
     if tool.condition:
         return MissingTool(Problem(f"{text}{_advise(tool, users)}", connection.name), is_certain=False)
     if earlier := _find_possible_installers(context, users, connection):
-        names = join_names(f"{hook.name} ({hook.location})" for hook in earlier)
-        return MissingTool(Problem(f"{text}, unless it is installed by {names}", connection.name), is_certain=False)
+        unless = f"unless it is installed by {describe_hooks(earlier)}"
+        return MissingTool(Problem(f"{text}, {unless}", connection.name), is_certain=False)
     problem = Problem(f"{text}{_advise(tool, users)}", connection.name, hooks=_find_omissible(context, users))
     return MissingTool(problem, is_certain=True)
 
@@ -115,7 +109,7 @@ def _advise(tool: Tool, users: Iterable[Hook]) -> str:
 
 def _find_omissible(context: FlowContext, users: Sequence[Hook]) -> tuple[str, ...]:
     """Return the hooks without which no hook needs a program; none if other work of their recipes may need it, too."""
-    hooks = _list_hooks(context)
+    hooks = list_hooks(context)
     recipes = {hook.recipe for hook in users if hook.recipe}
     others = [hook for hook in hooks if hook.recipe in recipes and hook.runs_on_hosts and hook not in users]
     checked = recipes.intersection(check.recipe for check in context.request.declared.rollback_checks)
@@ -142,7 +136,7 @@ def _find_possible_installers(context: FlowContext, users: Sequence[Hook], conne
 
     The survey of a flow comes after the hooks before ``starting``; those of a check or of a dry run were not called.
     """
-    hooks = _list_hooks(context)
+    hooks = list_hooks(context)
     first = min((hooks.index(one) for one in users if one in hooks), default=0)
     is_preview = context.request.is_dry_run or not context.progress.locked
     return [

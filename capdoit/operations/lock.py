@@ -11,10 +11,12 @@ from typing import Any
 from capdoit.decisions.directory_conflicts import find_directory_conflicts
 from capdoit.errors import HostError, HostsFailed, LockHeld, LockLost, NotReady, Outcome, Unreachable
 from capdoit.events import HostLeftOut, HostSurveyed, LockAwaited, LockReleased, LockTaken, StaleLockTakenOver
+from capdoit.hooks.hook import Hook
 from capdoit.hosts.connection import Connection
 from capdoit.hosts.held_lock import HeldLock
 from capdoit.hosts.request import Answer, Request
 from capdoit.layout import REMOVED
+from capdoit.operations.hook_hosts import choose_hosts_without_code, describe_hooks, find_hooks_on
 from capdoit.operations.hook_tools import list_tool_places
 from capdoit.operations.survey import SURVEY_TIMEOUT_SECONDS, read_survey, survey_host, survey_request
 from capdoit.records.facts import Facts
@@ -69,7 +71,7 @@ class Blocked:
 
 
 def take_locks(context: FlowContext) -> None:
-    """Take the locks of all hosts, or none.
+    """Take the locks of all hosts, or none. Connect to the hosts without code that hooks of the flow will use.
 
     Of two flows that start at the same time exactly one wins: the one that has the lock of the host that is first
     by name asks again for the others. Until then no flow keeps the lock of a host that comes after one that it
@@ -82,7 +84,7 @@ def take_locks(context: FlowContext) -> None:
     """
     began = time.monotonic()
     is_waiting = False
-    asked: Sequence[Connection] = context.fleet.release_connections
+    asked: Sequence[Connection] = [*context.fleet.release_connections, *_choose_hosts_without_lock(context)]
     while holders := _try_locks(context, asked):
         _give_up_after_patience(context, holders, began)
         if context.request.variables.wait and not is_waiting:
@@ -115,6 +117,10 @@ def _try_locks(context: FlowContext, connections: Sequence[Connection]) -> dict[
     return {host: answer.holder for host, answer in blocked.items()}
 
 
+def _choose_hosts_without_lock(context: FlowContext) -> list[Connection]:
+    return [] if context.progress.is_hooks_only else choose_hosts_without_code(context)
+
+
 def _refuse_directory_conflicts(context: FlowContext, blocked: Mapping[str, Blocked]) -> None:
     """Refuse hosts whose lock was taken by this flow itself, by the name of another host."""
     ids = {name: facts.directory_id for name, facts in context.progress.facts.items()}
@@ -127,9 +133,15 @@ def _refuse_directory_conflicts(context: FlowContext, blocked: Mapping[str, Bloc
         raise NotReady(*problems)
 
 
-def _ask(context: FlowContext, connection: Connection) -> Taken | Blocked:
-    """Return the facts of a host, or why its lock could not be taken; a dry run takes no lock."""
+def _ask(context: FlowContext, connection: Connection) -> Taken | Blocked | None:
+    """Return the facts of a host, or why its lock could not be taken; a dry run takes no lock.
+
+    A host without code has neither a lock nor facts.
+    """
     request = context.request
+    if connection.config.no_release:
+        _reach(context, connection)
+        return None
     return context.executor.act(
         partial(_lock_and_survey, context, connection),
         lambda: Taken(
@@ -171,8 +183,10 @@ def _hosts_that_may_be_missing(context: FlowContext) -> int:
 
 def _leave_out_unreachable(context: FlowContext, outcomes: Sequence[Outcome[Any]]) -> None:
     failed = [outcome for outcome in outcomes if outcome.error]
-    few = len(failed) <= _hosts_that_may_be_missing(context) and len(failed) < len(context.fleet.release_connections)
-    if not few or not all(isinstance(o.error, Unreachable) and o.error.may_be_down for o in failed):
+    names = [connection.name for connection in context.fleet.release_connections]
+    few = len(failed) <= _hosts_that_may_be_missing(context) and len(failed) < len(names)
+    may_be_missing = all(isinstance(o.error, Unreachable) and o.error.may_be_down and o.host in names for o in failed)
+    if not few or not may_be_missing:
         raise HostsFailed(outcomes)
     context.fleet.remove([outcome.host for outcome in failed])
     for outcome in failed:
@@ -180,6 +194,26 @@ def _leave_out_unreachable(context: FlowContext, outcomes: Sequence[Outcome[Any]
 
 
 # -- one host
+
+
+def _reach(context: FlowContext, connection: Connection) -> None:
+    """Connect to a host for its hooks. A rollback only warns if it is impossible, and goes on until the hook.
+
+    Raises:
+        Unreachable: a deploy cannot connect; names the hooks.
+    """
+    try:
+        connection.log_in()
+    except Unreachable as error:
+        need = _describe_need(find_hooks_on(context, connection))
+        if context.request.is_deploy:
+            raise error.completed(error.login, [need]) from None
+        context.warn(f"{connection.name}: {error.reason}; {need}", connection.name)
+
+
+def _describe_need(hooks: Sequence[Hook]) -> str:
+    names = ",".join(hook.name for hook in hooks)
+    return f"{describe_hooks(hooks)} must run there; to go on without: skip={names}"
 
 
 def _lock_and_survey(context: FlowContext, connection: Connection) -> Taken | Blocked:
