@@ -7,6 +7,7 @@ import shlex
 from collections.abc import Mapping, Sequence
 from typing import IO, TYPE_CHECKING, TypedDict
 
+from capdoit.errors import HostError
 from capdoit.hosts.packed_directory import LAST_MEMBER
 from capdoit.hosts.request import Receiver, Request
 from capdoit.hosts.stream import ShowLines
@@ -80,6 +81,7 @@ def _command_script(
 ) -> Script:
     """Return the script that runs a command in a shell, which is another script."""
     line = command if isinstance(command, str) else words(command)
+    _refuse_release_path(connection, options.get("cwd") or "")
     values: dict[str, Value] = {
         "hook_command": line,
         "hook_cwd": options.get("cwd") or "",
@@ -136,7 +138,20 @@ def command_text(command: Command) -> str:
 
 def _destination(connection: Connection, remote: str) -> dict[str, Value]:
     """Return the path of an upload, and the path of what has arrived of it: several hosts may share a file system."""
+    _refuse_release_path(connection, remote)
     return {"remote": remote, "part": f"{remote}.{connection.name}.capdoit-part"}
+
+
+def _refuse_release_path(connection: Connection, path: str) -> None:
+    """Refuse a path in a release, on a host that gets no code.
+
+    Raises:
+        HostError: says that the host has no release.
+    """
+    if connection.config.no_release and path.startswith(f"{connection.layout.releases}/"):
+        release = path.removeprefix(f"{connection.deploy_to}/")
+        hint = "in dodo.py, choose hosts with code by roles= of the hook"
+        raise HostError(connection.name, f"has no_release in deploy.yml, so it has no {release}; {hint}")
 
 
 def _fenced_script(connection: Connection, name: str, file: str, values: Mapping[str, Value]) -> Script:

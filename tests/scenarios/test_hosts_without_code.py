@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
 
 from capdoit.testing import Project
-from tests.support import further, printed_warnings, unwrap, write_command_hook
+from tests.support import further, printed_warnings, unwrap, write_command_hook, write_hooks
 
 UNREACHABLE: dict[str, Any] = {"hostname": "127.0.0.1", "port": 1, "roles": ["db"], "no_release": True}
 ON_DB = "after('published', roles='db', primary=True)"
@@ -69,3 +70,20 @@ def test_a_rollback_warns_of_the_host_and_goes_on_until_the_hook(with_db: Projec
     assert with_db.current("web1") == old
     revive(with_db)
     with_db.doit("deploy:production", check=True)
+
+
+@pytest.mark.parametrize(
+    ("call", "path"),
+    [
+        ("host.run('true', cwd=release.path)", "releases/[0-9]{14}"),
+        ("host.write('text', f'{release.path}/app.txt')", "releases/[0-9]{14}/app.txt"),
+        *further(("host.upload('dodo.py', f'{release.path}/x')", "releases/[0-9]{14}/x")),
+        *further(("host.capture(['pwd'], cwd=release.path + '/bin')", "releases/[0-9]{14}/bin")),
+    ],
+)
+def test_a_hook_that_uses_the_release_is_told_that_the_host_has_none(with_db: Project, call: str, path: str) -> None:
+    revive(with_db)
+    write_hooks(with_db, f"@cap.before('publishing', roles='db')\ndef migrate(host, release):\n    {call}\n")
+    said = unwrap(with_db.doit("deploy:production").failed().out)
+    assert re.search(f"db1: has no_release in deploy.yml, so it has no {path}; ", said)
+    assert not list(with_db.deploy_to("db1").glob("releases/*"))
