@@ -10,7 +10,8 @@ from typing import Any
 
 from capdoit.config.recipe_uses import RecipeUse
 from capdoit.errors import ConfigError, RecipeError
-from capdoit.hooks.declarations import Function, HookRegistry, check_arguments, check_decorator_call
+from capdoit.hooks.declarations import HookRegistry, check_arguments, check_decorator_call
+from capdoit.hooks.decorator_calls import Function
 from capdoit.hooks.hook import Declarations, Hook, Roles, RollbackCheck, role_tuple
 from capdoit.hooks.options import find_pending_options, find_secrets_in_options, read_options, run_recipe_code
 from capdoit.layout import is_inside
