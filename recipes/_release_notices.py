@@ -17,7 +17,7 @@ from capdoit.recipes._posts import Request, post_json
 
 @dataclass(frozen=True)
 class Notice:
-    """What is known of a release that has become live.
+    """A release that has become live, as notices describe it.
 
     Attributes:
         application: name of the application.
