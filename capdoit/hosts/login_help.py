@@ -11,11 +11,14 @@ from capdoit.hosts.ssh_settings import run_ssh_program
 from capdoit.text import make_printable
 
 KEY_REFUSED = re.compile(r"Permission denied \([^)]*publickey")
+SUDO_REFUSED = re.compile(r"sudo: .*incorrect password")
 
 
 def complete_failed_login(config: HostConfig, error: Unreachable) -> Unreachable:
     """Return the error of a failed login with what helps a person."""
     lines = _ask_agent(config.name) if KEY_REFUSED.search(error.reason) else []
+    if config.become_password and SUDO_REFUSED.search(error.reason):
+        lines = [f"the password is from {config.become_password.user}"]
     return error.completed(login_by_hand(config), lines)
 
 

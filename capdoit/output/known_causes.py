@@ -11,6 +11,7 @@ from capdoit.errors import NO_ROOM, Problem
 LOGIN = r"\Acannot connect: "  # how the reason of a failed login begins
 NO_LOGIN = r"\A(?!cannot connect: )[\s\S]*?"  # of anything else, such as git that runs ssh on a host
 FROM_REPOSITORY = "Could not read from remote repository"
+UNATTENDED = "(?:a password|a terminal|interactive authentication) is required"
 LONGEST_LINE = 500  # characters of a line that are looked at: an output may have lines without an end
 
 
@@ -187,9 +188,20 @@ KNOWN_CAUSES = (
     _cause(r"fatal: unable to access '", GIT_SERVER_UNREACHABLE),
     # -- programs on a host
     _cause(
-        r"sudo: a (?:password is|terminal is) required|sudo: .* must have a tty",
-        "Nobody can type a password during a flow. Let the user of deploys on {hosts} run this one command without, by "
-        "a line in sudoers (visudo): USER ALL=(root) NOPASSWD: /FULL/PATH/OF/COMMAND ARGUMENTS",
+        LOGIN + r"(?P<line>sudo: .*incorrect password)[\s\S]*^ *the password is from (?P<place>.*)$",
+        "{place} must be the password of the user that ssh logs in as on {hosts}, not of the user of become",
+    ),
+    _cause(
+        LOGIN + r"sudo: " + UNATTENDED,
+        "sudo on {hosts} asks the user of the login for a password, to run everything as the user of become. Set "
+        "become_password in deploy.yml, or allow it without, by a line in sudoers (visudo): "
+        "LOGIN ALL=(USER) NOPASSWD: ALL",
+    ),
+    _cause(
+        r"sudo: (?:" + UNATTENDED + r"|.* must have a tty)|Sorry, user \S+ is not allowed to execute",
+        "Nobody can type a password during a flow. Allow it on {hosts} by a line in sudoers (visudo). For a command "
+        "that begins with sudo: LOGIN ALL=(root) NOPASSWD: /FULL/PATH/OF/COMMAND ARGUMENTS. For a hook with user=, "
+        "which runs a shell as that user: LOGIN ALL=(USER) NOPASSWD: ALL",
     ),
     _cause(
         r"(?P<line>sudo: unknown user:? (?P<user>\S+))$",

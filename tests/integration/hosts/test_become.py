@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pwd
+import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping
@@ -18,14 +19,18 @@ from capdoit.hosts.session_opening import BECOME
 from capdoit.testing import Project, SshdFleet
 from tests.integration.hosts.sessions import Sleeper, ask, request, started, wait_until
 from tests.nobody import make_project_of_nobody, run_sshds_of_nobody
-from tests.support import choose_ordinary, write_hooks
+from tests.support import choose_ordinary, unwrap, wait_for, write_hooks
 from tests.typist import Typist
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="it makes a user with a password, which needs root")
 
-USER, PASSWORD = "capdoit-login", "right horse"
+USER, PASSWORD = f"capdoit-{os.getpid()}", "right horse"  # tests that run in parallel have a user each
 SHELLS = {"dash": ["dash"], "bash": ["bash", "--posix"], "busybox": ["busybox", "ash"]}
-RULES = {"password": f"{USER} ALL=(nobody) ALL", "no password": f"{USER} ALL=(nobody) NOPASSWD: ALL"}
+RULES = {
+    "password": f"{USER} ALL=(nobody) ALL",
+    "no password": f"{USER} ALL=(nobody) NOPASSWD: ALL",
+    "one command": f"{USER} ALL=(nobody) NOPASSWD: /usr/bin/id -un",
+}
 SetRule = Callable[[str], None]
 
 
@@ -39,7 +44,7 @@ def rules() -> Iterator[Path]:
         yield file
     finally:
         file.unlink(missing_ok=True)
-        subprocess.run(["userdel", USER], check=True)
+        wait_for(60, lambda: subprocess.run(["userdel", USER], check=False).returncode == 0)  # once no process is left
 
 
 @pytest.fixture
@@ -134,6 +139,57 @@ def test_a_deploy_and_a_rollback_run_as_the_other_user_and_the_password_is_nowhe
     assert PASSWORD not in first.out + (project.path / "log/capdoit.log").read_text()
     refused = project.doit("deploy:production").failed()
     assert "SUDO_PASSWORD" in refused.out
+
+
+@pytest.fixture
+def project_of_login(sshds: SshdFleet, env: Mapping[str, str], tmp_path: Path) -> Project:
+    """Return a project whose hosts log in as the user with a password."""
+    return make_project_of_nobody(sshds, env, tmp_path)
+
+
+@pytest.mark.ssh
+def test_a_wrong_password_names_its_line(sudo: SetRule, project_of_login: Project) -> None:
+    sudo("password")
+    project_of_login.config(become="nobody")
+    config = project_of_login.path / "deploy.yml"
+    config.write_text("{become_password: !env SUDO_PASSWORD," + config.read_text().strip()[1:])
+    said = unwrap(project_of_login.doit("deploy:production", env={"SUDO_PASSWORD": "wrong"}).failed().out)
+    assert "cannot connect: sudo: 1 incorrect password attempt" in said
+    assert re.search(r"Hint: deploy.yml:1\S* become_password must be the password of the user that ssh", said)
+
+
+@pytest.mark.ssh
+def test_a_missing_password_is_explained_with_the_rule_that_works(sudo: SetRule, project_of_login: Project) -> None:
+    sudo("password")
+    project_of_login.config(become="nobody")
+    said = unwrap(project_of_login.doit("deploy:production").failed().out)
+    assert "Set become_password in deploy.yml, or allow it without" in said
+    assert apply_rule(said, sudo) == f"{USER} ALL=(nobody) NOPASSWD: ALL"
+    project_of_login.doit("deploy:production", check=True)
+
+
+@pytest.mark.ssh
+@pytest.mark.parametrize("rule", ["password", "one command"])
+def test_a_hook_as_another_user_is_explained_with_the_rule_that_works(
+    sudo: SetRule, project_of_login: Project, rule: str
+) -> None:
+    sudo(rule)
+    for host in project_of_login.hosts:
+        chown = ["chown", "-R", USER, str(project_of_login.deploy_to(host)), str(project_of_login.repo.path)]
+        subprocess.run(chown, check=True)
+    write_hooks(project_of_login, "@cap.before('starting')\ndef who(host):\n    host.run('id -un', user='nobody')\n")
+    said = unwrap(project_of_login.doit("deploy:production").failed().out)
+    assert "sudo: a password is required" in said
+    assert apply_rule(said, sudo) == f"{USER} ALL=(nobody) NOPASSWD: ALL"
+    assert "| nobody" in project_of_login.doit("run", "-s", "deploy:production:who").out
+
+
+def apply_rule(said: str, sudo: SetRule) -> str:
+    """Set the last rule that a hint names, with the names of this test, and return it."""
+    rule = re.findall(r"LOGIN ALL=\(USER\) NOPASSWD: ALL", said)[-1]
+    RULES["hint"] = rule.replace("LOGIN", USER).replace("(USER)", "(nobody)")
+    sudo("hint")
+    return RULES["hint"]
 
 
 def test_a_terminal_runs_as_the_other_user(project: Project, env: dict[str, str]) -> None:
