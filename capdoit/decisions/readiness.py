@@ -104,7 +104,7 @@ def _copy_command(host: HostConfig, path: str, remote: str) -> list[str]:
 def _deploy_problems(facts: Facts, sent_kib: int) -> list[str]:
     paths = facts.layout
     if _is_uncreatable(facts):
-        return [f"{paths.deploy_to} could not be created by {facts.user}"]
+        return [f"{paths.deploy_to} could not be created by {facts.user}{_how_to_create(facts)}"]
     if facts.is_read_only:
         return [_describe_read_only(facts)]
     return [
@@ -113,6 +113,15 @@ def _deploy_problems(facts: Facts, sent_kib: int) -> list[str]:
         *facts.shared_problems,
         *(f"{make_printable(path)} could not be created" for path in facts.uncreated_dirs),
     ]
+
+
+def _how_to_create(facts: Facts) -> str:
+    """Return the end of a sentence with what to type; empty for root, whom no permission stops."""
+    if facts.user == "root":
+        return ""
+    user, place = shlex.quote(facts.user), shlex.quote(facts.layout.deploy_to)
+    command = f'sudo install -d -o {user} -g "$(id -gn {user})" {place}'
+    return f"; type there: {command}, or set become: in deploy.yml to a user who may create it"
 
 
 def _find_full_disk_problems(facts: Facts) -> list[str]:

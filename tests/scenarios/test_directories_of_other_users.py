@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,7 +14,7 @@ import pytest
 
 from capdoit.testing import Project, SshdFleet
 from tests.nobody import give_to_nobody, make_project_of_nobody, run_sshds_of_nobody
-from tests.support import deploy, release_dir, verify_release
+from tests.support import deploy, release_dir, unwrap, verify_release
 
 pytestmark = [pytest.mark.ssh, pytest.mark.skipif(os.geteuid() != 0, reason="files of another user need root")]
 DETAIL = pytest.mark.extended("detail")
@@ -208,3 +210,18 @@ def test_a_host_with_busybox_knows_what_is_private(project: Project) -> None:
     assert changes(project, first) == [("unreadable", "keys"), ("unreadable", "secret.txt")]
     for flow in ("drill", "rollback"):
         assert "keys: cannot be read" in project.doit(f"{flow}:production", check=True).out
+
+
+def test_a_deploy_to_that_cannot_be_made_has_the_command_that_makes_it(project: Project) -> None:
+    for host in project.hosts.values():
+        host["deploy_to"] = f"{host['deploy_to']}-closed/with space/shop"
+        Path(host["deploy_to"]).parent.mkdir(parents=True)
+    project.config(linked_files=[])
+    said = unwrap(project.doit("check:production").failed().out)
+    assert "/with space/shop could not be created by nobody; type there: sudo install " in said
+    assert "or set become: in deploy.yml" in said
+    commands = re.findall(r"type there: sudo (install .*?), or set become", said)
+    assert len(commands) == 2
+    for command in commands:
+        subprocess.run(["sh", "-c", command], check=True)
+    project.doit("deploy:production", check=True)
