@@ -94,7 +94,9 @@ class Host:
         self._connection.checked(self._request(command, options, show=self._connection.show))
 
     def capture(self, command: Command, *, secret: bool = False, **options: Unpack[CommandOptions]) -> str:
-        """Run a command and return its stdout unchanged; other arguments and errors as in `run`.
+        """Run a command and return its stdout without line breaks at the end, as ``$(…)`` in sh.
+
+        Other arguments and errors are those of `run`.
 
         Args:
             command: a line for sh, or a list of words.
@@ -102,7 +104,7 @@ class Host:
             **options: as in `run`.
         """
         request = self._request(command, options, capture=True, show=self._connection.show)
-        return self._connection.checked(replace(request, is_secret=secret)).text
+        return self._connection.checked(replace(request, is_secret=secret)).text.rstrip("\n")
 
     def mask(self, *secrets: str) -> None:
         """Show ``***`` instead of these texts from now on, in output, logs, reports and journals.

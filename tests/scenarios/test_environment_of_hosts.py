@@ -115,7 +115,7 @@ def test_only_names_and_double_dollars_are_interpreted(project: Project, shell: 
         @cap.after('updated')
         def look(host):
             names = ('PLAIN', 'GLUED', 'DOLLARS', 'UNSET', 'LINES')
-            print(json.dumps([host.capture(['printenv', name])[:-1] for name in names]))
+            print(json.dumps([host.capture(['sh', '-c', 'printenv "$0"; echo .', name])[:-2] for name in names]))
         """,
     )
     said = project.doit("deploy:production", env={**env, "WHO": "it's $HOME"}, check=True).out

@@ -62,7 +62,7 @@ def test_a_signal_after_the_sessions_ended_has_no_effect(project: Project) -> No
     stage = load_config(project.path / "deploy.yml", TRANSFERS).stages["production"]
     fleet = make_fleet(stage, console_events(Console(io.StringIO())))
     outcomes = fleet.each(lambda connection: connection.host.capture("echo there"))
-    assert [outcome.answer for outcome in outcomes] == ["there\n"] * len(project.hosts)
+    assert [outcome.answer for outcome in outcomes] == ["there"] * len(project.hosts)
     fleet.close()
     ear, mouth = os.pipe()  # may well have the numbers that the fleet's own pipe had
     try:

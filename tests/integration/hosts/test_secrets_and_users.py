@@ -72,7 +72,7 @@ def test_a_command_as_another_user_has_the_environment_and_no_secret_in_argument
     with_hook(
         project,
         f'who = host.capture("{see}", user="nobody", cwd="/")',
-        'assert who == "nobody\\nhunter20\\n", who',
+        'assert who == "nobody\\nhunter20", who',
     )
     project.doit("deploy:production", env={"TOKEN": "hunter2"}).ok()
 
