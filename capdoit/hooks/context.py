@@ -62,7 +62,8 @@ class Flow:
         application: name of the application.
         release: name of the release; empty until it is chosen.
         revision: the commit, or the sha256 of the archive; empty until it is known.
-        branch: the branch, tag or commit to deploy; empty in a rollback.
+        branch: the branch, tag or commit (``branch=``, or else the setting), or the path of the archive; empty in a
+            rollback or a task on demand if its setting is a command or a question, which they do not need.
         hosts: names of the hosts that get releases.
         by: the operator.
         message: the operator's reason (``message=``).

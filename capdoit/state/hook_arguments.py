@@ -6,6 +6,7 @@ from capdoit.config.vars import Vars
 from capdoit.hooks.context import Flow, Release
 from capdoit.hosts.connection import Connection
 from capdoit.state.context import FlowContext
+from capdoit.state.flow_request import FlowRequest
 
 
 def release_argument(context: FlowContext, connection: Connection) -> Release:
@@ -24,6 +25,12 @@ def make_release_argument(context: FlowContext, connection: Connection) -> Relea
     return Release(live, target.beside(live), "", target.previous)
 
 
+def _find_branch(request: FlowRequest) -> str:
+    """Return the branch of a flow; empty if a rollback or task does not need it, and it would have to be computed."""
+    is_unknown = any(one.placeholder == request.branch for one in request.stage.pending)
+    return "" if is_unknown else request.branch
+
+
 def make_flow_argument(context: FlowContext) -> Flow:
     """Return the flow as hooks see it."""
     request, decision = context.request, context.decision
@@ -33,7 +40,7 @@ def make_flow_argument(context: FlowContext) -> Flow:
         application=request.stage.application,
         release=decision.release,
         revision=decision.revision,
-        branch=request.branch if request.is_deploy else "",
+        branch=_find_branch(request),
         hosts=tuple(host.name for host in context.fleet.release_connections),
         by=request.operator,
         message=request.message,

@@ -9,6 +9,7 @@ from textwrap import dedent
 import pytest
 
 from capdoit.testing import DODO, Project
+from tests.scenarios.test_values_from_commands import write_settings
 from tests.support import MakeProject, deploy, further, printed_words, write_command_hook, write_hooks, write_recipe
 
 EVERYWHERE = (
@@ -195,14 +196,14 @@ def test_a_hook_can_run_capture_test_upload_download_and_use_plumbum(make_projec
     path = f"{project.deploy_to('web1')}/releases/{name}"
     tried = json.loads((project.path / "tried").read_text())
     assert tried == {
-        "capture": "  a\n\nb\n\n",
+        "capture": "  a\n\nb",
         "words": "a b|$HOME|it's||-n|*|",
         "true": True,
         "false": False,
-        "cwd": f"{path}\n",
+        "cwd": path,
         "env": "yml x $(echo y) 'z'",
-        "stdin": "end\n",
-        "mode": "750\n",
+        "stdin": "end",
+        "mode": "750",
         "machine": "first\n",
         "status": 4,
         "release": [name, path, project.repo.git("rev-parse", "HEAD"), previous, None],
@@ -213,6 +214,22 @@ def test_a_hook_can_run_capture_test_upload_download_and_use_plumbum(make_projec
 
 
 @pytest.mark.extended("detail")
+@pytest.mark.parametrize("branch", ["main", "!cmd echo main"])
+def test_the_branch_of_a_flow_is_that_of_the_settings_also_in_rollbacks_and_tasks(
+    project: Project, branch: str
+) -> None:
+    function = 'def {0}(host, flow):\n    print("<{0}", flow.name, flow.branch + ">")\n'
+    told, shown = function.format("told"), function.format("shown")
+    project.dodo(f'{DODO}\n@cap.after("finished")\n{told}\n@cap.task()\n{shown}')
+    write_settings(project, f"branch: {branch} , ", branch=None)
+    is_known = branch == "main"
+    deploy(project)
+    deploy(project)
+    assert "<told rollback main>" in project.doit("rollback:production").ok().out or not is_known
+    assert f"<shown shown {'main' if is_known else ''}>" in project.doit("shown:production").ok().out
+    assert "<told deploy main>" in project.doit("deploy:production").ok().out
+
+
 def test_in_a_rollback_a_hook_gets_the_release_that_is_left(project: Project) -> None:
     first, second = deploy(project), deploy(project)
     write_hooks(
