@@ -48,7 +48,9 @@ def call_on(context: FlowContext, hook: Hook, connections: Sequence[Connection],
 
     if hook.runs_once:
         context.fleet.prepare(prepare, connections)  # on all hosts at the same time; the call finds what is known then
-    _call_in_groups(context, hook, call, connections[:1] if hook.runs_once else connections)
+        context.fleet.once(call, connections[0])
+    else:
+        _call_in_groups(context, hook, call, connections)
 
 
 def _call_in_groups(

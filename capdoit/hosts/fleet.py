@@ -10,7 +10,7 @@ from concurrent.futures import ALL_COMPLETED, FIRST_EXCEPTION, Future, ThreadPoo
 from functools import partial
 from typing import TypeVar, cast
 
-from capdoit.errors import Cancelled, HostsFailed, Outcome
+from capdoit.errors import Cancelled, HostError, HostsFailed, Outcome
 from capdoit.event_bus import EventBus
 from capdoit.events import WorkFinished, WorkStarted
 from capdoit.hosts.connection import Connection
@@ -82,6 +82,21 @@ class Fleet:
         if not all(outcomes):
             raise HostsFailed(outcomes)
         return {outcome.host: cast(T, outcome.answer) for outcome in outcomes}
+
+    def once(self, work: Callable[[Connection], object], connection: Connection) -> None:
+        """Do some work of the controller, which may use all hosts.
+
+        Args:
+            work: function that is called in a thread.
+            connection: its argument.
+
+        Raises:
+            HostsFailed: the work failed; it names a host only if the error does.
+        """
+        (outcome,) = self._in_parallel(partial(self._report_failed_host, work), [connection], stop_on_failure=True)
+        if outcome.error:
+            host = outcome.error.host if isinstance(outcome.error, HostError) else ""
+            raise HostsFailed([Outcome(host, error=outcome.error)])
 
     def prepare(self, work: Callable[[Connection], object], connections: Sequence[Connection]) -> None:
         """Do a first part of some work, of which only a failure is reported; arguments and errors as in `all`."""
@@ -163,10 +178,21 @@ class Fleet:
         try:
             return work(connection)
         except BaseException as error:
-            seconds, is_cancelled = time.monotonic() - began, isinstance(error, Cancelled)
-            reason = self._events.redact(get_first_line(str(error).strip()) or type(error).__name__)
-            self._events.emit(WorkFinished(connection.name, seconds, reason, is_cancelled))
+            self._tell_failure(connection.name, began, error)
             raise
+
+    def _report_failed_host(self, work: Callable[[Connection], T], connection: Connection) -> T:
+        """Do some work of the controller, and tell of the host that failed in it."""
+        began = time.monotonic()
+        try:
+            return work(connection)
+        except HostError as error:
+            self._tell_failure(error.host, began, error)
+            raise
+
+    def _tell_failure(self, host: str, began: float, error: BaseException) -> None:
+        reason = self._events.redact(get_first_line(str(error).strip()) or type(error).__name__)
+        self._events.emit(WorkFinished(host, time.monotonic() - began, reason, isinstance(error, Cancelled)))
 
     def _send_heartbeats(self) -> None:
         """Tell every host that the controller is alive, also while the flow works elsewhere for a long time."""

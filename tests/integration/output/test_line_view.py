@@ -47,7 +47,7 @@ def test_verbosity_0_shows_the_result_alone(project: Project) -> None:
     assert len(lines) == 4
 
 
-def test_a_hook_that_runs_once_has_its_line_when_it_is_done(project: Project) -> None:
+def test_a_hook_that_runs_once_is_done_on_no_host(project: Project) -> None:
     write_hooks(
         project,
         """
@@ -61,7 +61,30 @@ def test_a_hook_that_runs_once_has_its_line_when_it_is_done(project: Project) ->
     lines = project.doit("deploy:production", check=True).out.splitlines()
     told = [line.partition("  ")[2] for line in lines if ":sync  " in line]
     assert told[:2] == ["web1 | begun", "web2 | begun"]
-    assert [line for line in told if line.startswith("✔ web")] == [told[2]]
+    assert re.fullmatch(r"✔ [0-9.]+s \(\d of \d\)", told[2])
+    assert not [line for line in told if line.startswith("✔ web")]
+
+
+def test_a_failure_of_a_hook_that_runs_once_names_no_host_unless_a_host_failed(project: Project) -> None:
+    write_hooks(
+        project,
+        """
+        import os
+        DOIT_CONFIG = {"reporter": "capdoit"}
+        @cap.after('updated', once=True)
+        def look(hosts):
+            if 'HOST' in os.environ:
+                hosts[1].run('echo lost; exit 4')
+            raise ValueError('no answer')
+        """,
+    )
+    out = project.doit("deploy:production").failed().out
+    assert "ValueError: no answer" in out
+    assert "✖ web" not in out
+    assert "web1: ValueError" not in out
+    out = project.doit("-v", "1", "deploy:production", env={"HOST": "1"}).failed().out
+    assert "web2 | lost" in out
+    assert "web2: " in out
 
 
 @pytest.mark.extended("detail")
