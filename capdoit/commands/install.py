@@ -38,26 +38,29 @@ def install_files(request: CommandRequest) -> int:
     for stage in stages:
         if not is_stage_name(stage) or stages.count(stage) > 1:
             raise ConfigError(f"{stage} cannot be the name of a stage, or occurs twice; nothing was written")
-    _write_first_files(request, stages)
-    for line in _list_places_to_fill_in(request.dodo_file.with_name("deploy.yml")):
+    deploy_file = request.dodo_file.with_name("deploy.yml")
+    has_hosts = deploy_file.exists()
+    _write_first_files(request, stages, deploy_file)
+    for line in _list_places_to_fill_in(deploy_file):
         request.console.write(line)
-    request.console.write("Next: put your hosts into deploy.yml, then run `doit check` and `doit deploy`.")
+    first = "" if has_hosts else "put your hosts into deploy.yml, then "
+    request.console.write(f"Next: {first}run `doit check` and `doit deploy`.")
     return 0
 
 
-def _write_first_files(request: CommandRequest, stages: Sequence[str]) -> None:
-    """Write the files, and say what of the project is in them."""
+def _write_first_files(request: CommandRequest, stages: Sequence[str], deploy_file: Path) -> None:
+    """Write the files, and say what of the project is in a new deploy.yml."""
     from capdoit.commands.first_deploy_file import make_first_deploy_text
     from capdoit.commands.frameworks import find_frameworks
     from capdoit.commands.git_origin import find_origin
 
-    project = request.dodo_file.parent
+    project, is_new = request.dodo_file.parent, not deploy_file.exists()
     origin, frameworks = find_origin(project), find_frameworks(project, recipe_names(project))
-    write_file(request.console, project / "deploy.yml", make_first_deploy_text(project, stages, origin, frameworks))
+    write_file(request.console, deploy_file, make_first_deploy_text(project, stages, origin, frameworks))
     write_file(request.console, request.dodo_file, read_template("dodo.py") + read_template("hook.py"))
     write_schema(request.console, project)
     ignore_files(request.console, project)
-    for line in _describe_findings(origin, frameworks):
+    for line in _describe_findings(origin, frameworks) if is_new else ():
         request.console.write(line)
 
 

@@ -123,6 +123,18 @@ def place(text: str, name: str) -> str:
     return text.splitlines()[int(name.partition(":")[2]) - 1].strip()
 
 
+def test_install_says_nothing_of_a_deploy_yml_that_it_does_not_write(empty: Path) -> None:
+    (empty / "Gemfile").write_text('gem "rails"\n')
+    assert "deploy.yml has recipes " in run_doit(empty, "cap", "install").ok().out
+    text = (empty / "deploy.yml").read_text()
+    said = run_doit(empty, "cap", "install").ok().out
+    assert (empty / "deploy.yml").read_text() == text
+    assert "deploy.yml exists" in said
+    assert "deploy.yml has" not in said
+    assert "put your hosts" not in said
+    assert "Next: run `doit check` and `doit deploy`." in said
+
+
 @pytest.mark.extended("detail")
 def test_install_without_git_or_without_a_remote_says_so(empty: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     subprocess.run(["git", "init", "-q", "-b", "work"], cwd=empty, check=True)
