@@ -15,7 +15,9 @@ from capdoit.config.variables import find_host_name, select_hosts
 from capdoit.errors import ConfigError
 from capdoit.hosts.terminal import run_on_terminal
 from capdoit.operations.connections import compute_settings, find_hosts, make_fleet
-from capdoit.text import join_names, suggest_name
+from capdoit.text import join_names, name_first, suggest_name
+
+MOST_HOSTS = 20  # that a message names
 
 
 def open_terminal(request: CommandRequest) -> int:
@@ -67,10 +69,20 @@ def _split_words(request: CommandRequest) -> tuple[str, str]:
         raise ConfigError(f"expected at most a stage and a host, found {join_names(request.words)}")
     if second or not first or first in stages:
         return first, second
-    hosts = [host.name for stage in stages.values() for host in stage.hosts]
+    hosts = list(dict.fromkeys(host.name for stage in stages.values() for host in stage.hosts))
     if not any(find_host_name(first, stage.hosts) in hosts for stage in stages.values()):
-        raise ConfigError(f"no stage and no host is named {first}{suggest_name(first, [*stages, *hosts])}")
+        raise ConfigError(f"no stage and no host is named {first}{_suggest(first, [*stages], hosts)}")
     return "", first
+
+
+def _suggest(typed: str, stages: Sequence[str], hosts: Sequence[str]) -> str:
+    """Return the host or stage that was probably meant, such as web2.example.com for web2; else all of them."""
+    meant = [name for name in hosts if name.startswith(f"{typed}.")]
+    if len(meant) == 1:
+        return f"; did you mean {meant[0]}?"
+    if suggestion := suggest_name(typed, [*stages, *hosts]):
+        return suggestion
+    return f"; stages: {join_names(stages)}; hosts: {name_first(hosts, MOST_HOSTS) or 'not known yet'}"
 
 
 COMMAND = Subcommand(

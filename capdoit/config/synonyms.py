@@ -24,8 +24,8 @@ SYNONYMS = {
     "vars": "facts params parameters values",
     "recipes": "modules plugins",
     "hosts": "host machines nodes server servers",
-    "stages": "environments envs targets",
-    "default_stage": "default_environment stage",
+    "stages": "environments envs stage targets",
+    "default_stage": "default_environment",
 }
 
 

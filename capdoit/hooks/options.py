@@ -180,6 +180,7 @@ def find_type(hint: Any) -> OptionType:
 def _find_unknown_options(use: RecipeUse, file: str, known: Mapping[str, object]) -> list[str]:
     return [
         f"{use.places[name]}: recipe {use.name} ({file}) has no option {name}{suggest_name(name, known)}"
+        f"{' ' if suggest_name(name, known) else '; '}doit cap recipes {use.name} shows all"
         for name in use.options
         if name not in known
     ]

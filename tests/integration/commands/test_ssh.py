@@ -104,7 +104,15 @@ def test_ctrl_c_reaches_the_program_on_the_terminal_and_not_doit(project: Projec
     assert "interrupted" not in typist.text
 
 
+def test_the_first_part_of_the_name_of_a_host_is_answered_with_the_name(project: Project) -> None:
+    hosts = {f"{name}.shop.test": settings for name, settings in project.hosts.items()}
+    project.config(stages={"production": {"hosts": hosts}})
+    out = project.doit("cap", "ssh", "web2").failed(3).out
+    assert "no stage and no host is named web2; did you mean web2.shop.test?" in out
+
+
 MISTAKES = [
+    (["nowhere"], "no stage and no host is named nowhere; stages: production, staging; hosts: web1, web2"),
     (["prodution"], "no stage and no host is named prodution; did you mean production?"),
     *further(
         (["wbe2"], "no stage and no host is named wbe2; did you mean web2?"),

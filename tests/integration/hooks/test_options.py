@@ -63,7 +63,8 @@ def test_an_unset_secret_stops_the_flow_before_any_host_is_touched(project: Proj
             ("how: sloww", "option how is 'sloww', expected fast or slow"),
             ("every: often", "option every is 'often', expected number"),
             ("page: [a]", "option page is ('a',), expected string or null"),
-            ("evry: 1", "has no option evry; did you mean every?"),
+            ("evry: 1", "has no option evry; did you mean every? doit cap recipes "),
+            ("nothing_like_it: 1", "has no option nothing_like_it; doit cap recipes "),
         ),
     ],
 )

@@ -99,6 +99,7 @@ def only_stage(config: Config) -> Stage:
         ("log: log/", "3:6: log: found 'log/', expected the path of a file, or off"),
         ("keep_release: 5", "3:1: keep_release: no such setting; did you mean keep_releases?"),
         ("zzz: 5", "3:1: zzz: no such setting"),
+        ("stage: production", "3:1: stage: no such setting; did you mean stages?"),
         ("? [a]\n: b", "3:3: expected a name"),
     ],
 )
