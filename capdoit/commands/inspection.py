@@ -28,7 +28,7 @@ T = TypeVar("T")
 
 
 class Tip(NamedTuple):
-    """What a deploy would release now.
+    """The code that a deploy would release now.
 
     Attributes:
         branch: the branch, tag or commit that is deployed.
