@@ -58,10 +58,12 @@ class Units:
         return ["sh", "-c", SCRIPT, "systemd", action, str(self.patience), f"{self.settle:g}", manager, *self.names]
 
 
-def list_tools(units: Sequence[str], are_of_user: bool = False) -> list[str | Tool]:
-    """Return what a host needs so that these units can be restarted."""
+def list_tools(units: Sequence[str], are_of_user: bool = False, action: str = "restart") -> list[str | Tool]:
+    """Return what a host needs so that an action of systemctl is possible on these units."""
     kind = "user-unit" if are_of_user else "unit"
-    return ["systemctl", *(Tool(f"unit {name}", (f"{kind}:{name}",)) for name in units)]
+    command = f"systemctl {action} -- {' '.join(units)}"
+    rights = [] if are_of_user else [Tool(f"sudo {command}", (f"sudo:{command}",))]
+    return ["systemctl", *(Tool(f"unit {name}", (f"{kind}:{name}",)) for name in units), *rights]
 
 
 def check_units(units: Sequence[str]) -> None:

@@ -82,6 +82,12 @@ class Options:
             raise ValueError("services and pid_file exclude each other")
 
     @property
+    def reload_tools(self) -> list[str | Tool]:
+        """The programs, units and rights that a reload by systemctl needs."""
+        tools: list[str | Tool] = list_tools(self.services, action="reload") if self.services else []
+        return tools
+
+    @property
     def opcache_programs(self) -> list[Tool]:
         """The programs that reset the opcache."""
         tools = {"cachetool": Tool(self.cachetool, option="cachetool"), "cgi-fcgi": Tool("cgi-fcgi")}
@@ -91,9 +97,7 @@ class Options:
 php_fpm = Recipe("php_fpm", options=Options)
 
 
-@php_fpm.after(
-    "published", **BY_OPTIONS, tools=lambda options: list_tools(options.services) if options.services else []
-)
+@php_fpm.after("published", **BY_OPTIONS, tools=lambda options: options.reload_tools)
 def reload(host: Host, release: Release, options: Options) -> None:
     """Reload PHP-FPM, and wait until it runs with the reloaded configuration."""
     if options.test and (options.services or options.pid_file):

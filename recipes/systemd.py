@@ -15,7 +15,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from capdoit import Recipe, RoleNames
+from capdoit import Recipe, RoleNames, Tool
 from capdoit.recipes._restarts import BY_OPTIONS
 from capdoit.recipes._systemd import Units, check_units, list_tools
 
@@ -40,11 +40,17 @@ class Options:
         """Check that there is a unit to restart."""
         check_units(self.units)
 
+    @property
+    def tools(self) -> list[str | Tool]:
+        """The programs, units and rights that a restart needs."""
+        tools: list[str | Tool] = list_tools(self.units, self.user_units, self.action)
+        return tools
+
 
 systemd = Recipe("systemd", options=Options)
 
 
-@systemd.after("published", **BY_OPTIONS, tools=lambda options: list_tools(options.units, options.user_units))
+@systemd.after("published", **BY_OPTIONS, tools=lambda options: options.tools)
 def restart(host: Host, options: Options) -> None:
     """Restart the units and wait until they are active."""
     Units(options.units, options.user_units, options.patience, options.settle).run(host, options.action)

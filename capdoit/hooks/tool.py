@@ -18,6 +18,7 @@ class Tool:
         name: its name in messages.
         places: names of programs, absolute paths, or ``unit:NAME`` and ``user-unit:NAME`` of systemd; one of them is
             enough. ``$NAME`` in them is a variable of the host's environment. Default: the program with that name.
+            ``sudo:COMMAND`` is the right of a user other than root to run a command by ``sudo -n``.
         condition: when the hook needs it, such as ``if the release has jobs``; empty if it always does.
         option: the option of the recipe that names the program or its place; empty without one.
     """

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
@@ -10,11 +11,12 @@ from capdoit.hooks.hook import Hook
 from capdoit.hooks.tool import Tool
 from capdoit.hosts.connection import Connection
 from capdoit.operations.hook_hosts import describe_hooks, find_hooks_on, list_hooks
-from capdoit.records.facts import Facts
+from capdoit.records.facts import Facts, MissingRight
 from capdoit.script import Template
 from capdoit.state.context import FlowContext
 from capdoit.text import join_names
 
+SUDO = "sudo:"  # before a command, in the places of a tool
 BUNDLED = "bundled"  # the recipes of this package put no programs on hosts
 
 
@@ -47,11 +49,21 @@ def find_missing_tools(context: FlowContext, facts: Sequence[Facts]) -> list[Mis
     certain about what such a hook comes before.
     """
     tools, connections = _list_tools(context), {one.name: one for one in context.fleet.connections}
-    return [
+
+    def is_needed(number: int, host: str) -> bool:
+        return number < len(tools) and bool(_find_users(context, tools[number], connections[host]))
+
+    absences = [
         _describe_absence(context, tools[number], connections[one.host])
         for one in facts
         for number in one.missing_hook_tools
-        if number < len(tools) and _find_users(context, tools[number], connections[one.host])
+        if is_needed(number, one.host)
+    ]
+    return absences + [
+        _describe_missing_right(context, tools[right.number], one, right)
+        for one in facts
+        for right in one.missing_rights
+        if is_needed(right.number, one.host)
     ]
 
 
@@ -84,6 +96,8 @@ def _find_users(context: FlowContext, tool: Tool, connection: Connection) -> lis
 def _list_places(tool: Tool, connection: Connection) -> list[str]:
     """Return the places of a program; none if one of them is in the release or in a directory that releases share."""
     places = tool.places or (tool.name,)
+    if all(place.startswith(SUDO) for place in places):
+        return list(places)
     inside = f"{connection.config.layout.deploy_to}/"
     is_of_release = any("/" in one and (not one.startswith(("/", "$")) or one.startswith(inside)) for one in places)
     return [] if is_of_release else list(places)
@@ -99,6 +113,26 @@ def _describe_absence(context: FlowContext, tool: Tool, connection: Connection) 
         return MissingTool(Problem(f"{text}, {unless}", connection.name), is_certain=False)
     problem = Problem(f"{text}{_advise(tool, users)}", connection.name, hooks=_find_omissible(context, users))
     return MissingTool(problem, is_certain=True)
+
+
+def _describe_missing_right(context: FlowContext, tool: Tool, facts: Facts, right: MissingRight) -> MissingTool:
+    """Describe a right that is missing; a hook that is called before may grant it, too."""
+    connection = next(one for one in context.fleet.connections if one.name == facts.host)
+    users = _find_users(context, tool, connection)
+    program, _, arguments = tool.places[0].removeprefix(SUDO).partition(" ")
+    may_run = "may not run" if right.is_certain else "may not be allowed to run"
+    rule = f"{facts.user} ALL=(root) NOPASSWD: {right.program or program} {_escape_for_sudoers(arguments)}".rstrip()
+    text = (
+        f"{facts.user} {may_run} {program} {arguments} through sudo without a password; {_name_users(users)} needs it; "
+        f"a line in sudoers (visudo) allows it: {rule}"
+    )
+    is_certain = right.is_certain and not _find_possible_installers(context, users, connection)
+    hooks = _find_omissible(context, users) if is_certain else ()
+    return MissingTool(Problem(text, facts.host, hooks=hooks), is_certain)
+
+
+def _escape_for_sudoers(arguments: str) -> str:
+    return re.sub(r"([,:=\\])", r"\\\1", arguments)
 
 
 def _advise(tool: Tool, users: Iterable[Hook]) -> str:

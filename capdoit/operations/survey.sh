@@ -168,6 +168,7 @@ report_deploy_to() {
 # as existing.
 is_at_hand() {
     case $1 in
+        sudo:*) ;; # see report_missing_right
         unit:*) ! is_unknown_unit "${1#*:}" ;;
         user-unit:*) ! is_unknown_unit "${1#*:}" --user ;;
         /*) [ -e "$1" ] || is_hidden "$1" || comes_with_release "${1##*/}" "${1%/*}" ;;
@@ -206,6 +207,24 @@ is_unknown_unit() {
     ! comes_with_release "$unit" "$directories"
 }
 
+# Report that the user may not run a command through sudo without a password: the number of the command ($1), whether
+# that is certain, and the full path of the program. Where sudo wants a password to answer, it may want none for the
+# command (listpw). About other answers nothing is said. Argument 2: the words of the command, with spaces between them.
+report_missing_right() {
+    [ "$(id -u)" != 0 ] || return 0
+    number=$1
+    set -f
+    # shellcheck disable=SC2086
+    set -- $2
+    said=$(sudo -n -l -- "$@" 2>&1 </dev/null) && return
+    case $?$said in
+        1) answer=certain ;;
+        1*' is required') answer=doubtful ;;
+        *) return 0 ;;
+    esac
+    print_fact no_right "$number $answer $(command -v "$1")"
+}
+
 # Report the programs of hooks that are missing, each by its number. A word NUMBER=PLACE is a place of a program; one of
 # them is enough. Hooks have no other PATH than that of default_env. Where it has relative directories, or some below
 # deploy_to, programs may come with the release, and nothing is known. What hooks run through sudo has root's PATH.
@@ -219,6 +238,9 @@ report_missing_hook_tools() {
     at_hand=" "
     for word; do
         if is_at_hand "${word#*=}"; then at_hand="$at_hand${word%%=*} "; fi
+        case ${word#*=} in
+            sudo:*) (report_missing_right "${word%%=*}" "${word#*=sudo:}") ;;
+        esac
     done
     for word; do
         case $at_hand in

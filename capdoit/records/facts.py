@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from typing import NamedTuple
 
 from capdoit.errors import HostError
 from capdoit.layout import Layout, is_release
@@ -26,9 +27,25 @@ SINGLE_KEYS = {
 }
 # Keys that survey.sh may print several times.
 REPEATED_KEYS = {
-    *("no_tool", "no_hook_tool", "not_writable", "not_readable", "shared_problem", "made", "not_made", "no_file"),
-    *("release", "stray", "set_aside", "archive", "scratch", "journal", "log"),
+    *("no_tool", "no_hook_tool", "no_right", "not_writable", "not_readable", "shared_problem", "made", "not_made"),
+    *("no_file", "release", "stray", "set_aside", "archive", "scratch", "journal", "log"),
 }
+
+
+class MissingRight(NamedTuple):
+    """A command of hooks that the user may not run through sudo without a password.
+
+    Attributes:
+        number: the number of the command, see `hook_tools.list_tool_places`.
+        is_certain: sudo has refused it; otherwise it wants a password to tell.
+        program: the full path of the program; empty if it is not found.
+    """
+
+    number: int
+    is_certain: bool
+    program: str
+
+
 # States of a release that was never live, by its last event.
 STATE_AFTER = {"building": "building", "ready": "ready", "failed": "failed", "back": "ready"}
 
@@ -54,6 +71,7 @@ class Facts:
         shared_problems: why a deploy cannot use directories that ``shared_to`` names.
         missing_tools: the programs that are missing.
         missing_hook_tools: the programs of hooks that are missing, as numbers, see `hook_tools.list_tool_places`.
+        missing_rights: the commands of hooks that the user may not run through sudo.
         created_dirs: the directories that were missing, and that the survey created.
         uncreated_dirs: the directories that could not be created.
         missing_files: the linked files that are missing, as indexes into the setting.
@@ -90,6 +108,7 @@ class Facts:
     shared_problems: tuple[str, ...] = ()
     missing_tools: tuple[str, ...] = ()
     missing_hook_tools: tuple[int, ...] = ()
+    missing_rights: tuple[MissingRight, ...] = ()
     created_dirs: tuple[str, ...] = ()
     uncreated_dirs: tuple[str, ...] = ()
     missing_files: tuple[int, ...] = ()
@@ -255,6 +274,7 @@ def _with_problems(facts: Facts, found: FactLines) -> Facts:
         shared_problems=tuple(found["shared_problem"]),
         missing_tools=tuple(found["no_tool"]),
         missing_hook_tools=tuple(_parse_index(facts.host, number) for number in dict.fromkeys(found["no_hook_tool"])),
+        missing_rights=tuple(_parse_right(facts.host, right) for right in dict.fromkeys(found["no_right"])),
         created_dirs=tuple(found["made"]),
         uncreated_dirs=tuple(found["not_made"]),
         missing_files=tuple(_parse_index(facts.host, number) for number in found["no_file"]),
@@ -302,6 +322,12 @@ def _parse_release(fact: str) -> tuple[str, str]:
     """Return the name and the revision of a release; the revision is empty if it is too long."""
     name, _, revision = fact.partition(" ")
     return name, revision if len(revision) <= LONGEST_REVISION else ""
+
+
+def _parse_right(host: str, fact: str) -> MissingRight:
+    number, _, rest = fact.partition(" ")
+    answer, _, program = rest.partition(" ")
+    return MissingRight(_parse_index(host, number), answer == "certain", program)
 
 
 def _parse_index(host: str, number: str) -> int:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
 
 from capdoit.testing import Stages, StageUnderTest
+from tests.support import unwrap
 
 NOBODY_IS_ROOT = '[ "$1" = -u ] && echo 1000 || exec /usr/bin/id "$@"'
 # Says the states in turn, the last one again and again.
@@ -64,6 +66,17 @@ def test_a_user_who_is_not_root_uses_sudo(stage: Stages) -> None:
     shop.stand_in("sudo", script='shift; exec "$@"')
     shop.deploy().ok()
     assert ("-n", "systemctl", "restart", "--", "shop.service") in [call.argv for call in shop.calls("sudo")]
+
+
+def test_a_user_without_the_right_of_sudo_is_refused_before_anything_is_touched(stage: Stages) -> None:
+    shop = served(stage, "active", units=["shop.service", "worker.service"])
+    shop.stand_in("id", script=NOBODY_IS_ROOT)
+    shop.stand_in("sudo", script="exit 1")  # as sudo -n -l answers
+    said = unwrap(shop.deploy().failed().out)
+    assert "may not run systemctl restart -- shop.service worker.service through sudo without a password; " in said
+    assert "recipe systemd needs it; a line in sudoers (visudo) allows it: " in said
+    assert re.search(r"NOPASSWD: /\S*/systemctl restart -- shop.service worker.service", said)
+    assert not shop.live
 
 
 @pytest.mark.extended("recipe")

@@ -174,14 +174,46 @@ def test_a_hook_as_another_user_is_explained_with_the_rule_that_works(
     sudo: SetRule, project_of_login: Project, rule: str
 ) -> None:
     sudo(rule)
-    for host in project_of_login.hosts:
-        chown = ["chown", "-R", USER, str(project_of_login.deploy_to(host)), str(project_of_login.repo.path)]
-        subprocess.run(chown, check=True)
+    give_to_login(project_of_login)
     write_hooks(project_of_login, "@cap.before('starting')\ndef who(host):\n    host.run('id -un', user='nobody')\n")
     said = unwrap(project_of_login.doit("deploy:production").failed().out)
     assert "sudo: a password is required" in said
     assert apply_rule(said, sudo) == f"{USER} ALL=(nobody) NOPASSWD: ALL"
     assert "| nobody" in project_of_login.doit("run", "-s", "deploy:production:who").out
+
+
+@pytest.mark.ssh
+@pytest.mark.parametrize(
+    ("rule", "code", "may"), [("one command", 1, "may not"), ("password", 0, "may not be allowed to")]
+)
+def test_a_hook_without_its_right_of_sudo_is_told_with_the_rule_that_works(
+    sudo: SetRule, project_of_login: Project, rule: str, code: int, may: str
+) -> None:
+    sudo(rule)
+    give_to_login(project_of_login)
+    write_hooks(
+        project_of_login,
+        """
+        @cap.after('published', tools=[capdoit.Tool('id -u', places=('sudo:id -u a:b=c,d',))])
+        def who(host):
+            host.run('sudo -n id -u a:b=c,d || echo ran')
+        """,
+    )
+    done = project_of_login.doit("check:production")
+    said = unwrap(done.out)
+    assert done.code == code, said
+    assert f"web1, web2: {USER} {may} run id -u a:b=c,d through sudo without a password; who (dodo.py:" in said
+    RULES["hint"] = re.findall(r"\(visudo\) allows it: (.* /usr/bin/id -u \S+)", said)[0]
+    sudo("hint")
+    assert "sudo" not in project_of_login.doit("check:production", check=True).out
+    done = project_of_login.doit("deploy:production", check=True)
+    assert "a password is required" not in done.out
+
+
+def give_to_login(project: Project) -> None:
+    """Make the user of the login the owner of everything that a deploy uses."""
+    trees = [project.repo.path, *(project.deploy_to(host) for host in project.hosts)]
+    subprocess.run(["chown", "-R", USER, *trees], check=True)
 
 
 def apply_rule(said: str, sudo: SetRule) -> str:

@@ -45,11 +45,12 @@ PUBLISHED = st.one_of(
     st.builds("{} rolled back to release {}".format, HARD, RELEASES),
 )
 FACTS = st.one_of(
-    st.builds("{}\t{}".format, st.sampled_from(sorted(REPEATED_KEYS - {"no_file", "no_hook_tool"})), HARD),
+    st.builds("{}\t{}".format, st.sampled_from(sorted(REPEATED_KEYS - {"no_file", "no_hook_tool", "no_right"})), HARD),
     st.builds("release\t{} {}".format, RELEASES, st.sampled_from(["1f3e", "", "\x1b[2J", "a" * 300])),
     st.builds("journal\t{}".format, ENTRIES),
     st.builds("log\t{}".format, PUBLISHED),
-    st.builds("{}\t{}".format, st.sampled_from(["no_file", "no_hook_tool"]), st.integers(0, 99)),
+    st.builds("{}\t{}".format, st.sampled_from(["no_file", "no_hook_tool", "no_right"]), st.integers(0, 99)),
+    st.builds("no_right\t{} certain {}".format, st.integers(0, 99), HARD),
 )
 SINGLE = st.dictionaries(st.sampled_from(sorted(SINGLE_KEYS - {"end"})), HARD | ENTRIES).map(
     lambda facts: [f"{key}\t{fact}" for key, fact in facts.items()]
