@@ -41,11 +41,19 @@ class Options:
         if not self.programs or not self.command:
             raise ValueError("programs and command must not be empty")
 
+    @property
+    def tools(self) -> list[Tool]:
+        """The program, and the rights that a restart through sudo needs."""
+        sudo, command = self.command[:2], " ".join(self.command[2:])
+        commands = [f"{command} {action} {' '.join(self.programs)}" for action in ("status", "restart")]
+        rights = [Tool(f"sudo {one}", (f"sudo:{one}",)) for one in commands] if sudo == ("sudo", "-n") else []
+        return [Tool(self.command[0], option="command"), *rights]
+
 
 supervisor = Recipe("supervisor", options=Options)
 
 
-@supervisor.after("published", **BY_OPTIONS, tools=lambda options: Tool(options.command[0], option="command"))
+@supervisor.after("published", **BY_OPTIONS, tools=lambda options: options.tools)
 def restart(host: Host, options: Options) -> None:
     """Restart the programs and wait until they run."""
     words = "\n".join(options.command)

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from capdoit.testing import Stages, StageUnderTest
-from tests.support import further, remove_programs
+from tests.support import further, remove_programs, unwrap
 
 IGNORED = ("--ignore-app-not-running", "--ignore-passenger-not-running")
 
@@ -76,6 +76,19 @@ def test_a_program_that_does_not_run_fails_the_flow_with_its_log(stage: Stages) 
     assert "no module shop" in done.out
     assert shop.calls("supervisorctl")[-1].argv == ("tail", "-2000", "worker", "stderr")
     assert shop.live
+
+
+def test_supervisor_without_the_right_of_sudo_is_refused_before_anything_is_touched(stage: Stages) -> None:
+    command = ["sudo", "-n", "supervisorctl"]
+    shop = stage(hosts=1, recipes={"supervisor": {"programs": ["worker", "shop:*"], "command": command}})
+    shop.stand_in("id", script='[ "$1" = -u ] && echo 1000 || exec /usr/bin/id "$@"')
+    shop.stand_in("supervisorctl")
+    shop.stand_in("sudo", script='case $* in *" status "*) echo /bin/supervisorctl ;; *) exit 1 ;; esac')
+    said = unwrap(shop.deploy().failed().out)
+    assert "may not run supervisorctl restart worker shop:* through sudo without a password" in said
+    assert r"/supervisorctl restart worker shop\:*" in said
+    assert "status worker" not in said
+    assert not shop.live
 
 
 # -- passenger
