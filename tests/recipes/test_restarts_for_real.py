@@ -7,6 +7,7 @@ import shutil
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 import urllib.request
 from collections.abc import Iterator
@@ -114,10 +115,19 @@ def test_puma_serves_each_live_release(stage: Stages, port: int, tmp_path: Path)
             server.terminate()
 
 
+@pytest.fixture
+def registry() -> Iterator[Path]:
+    """Yield a directory for the sockets of Passenger, whose paths would be too long in a directory of pytest."""
+    with tempfile.TemporaryDirectory() as directory:
+        yield Path(directory)
+
+
 @pytest.mark.parametrize("touch", [False, True], ids=["asked", "touched"])
-def test_passenger_serves_each_live_release(stage: Stages, port: int, tmp_path: Path, *, touch: bool) -> None:
+def test_passenger_serves_each_live_release(
+    stage: Stages, port: int, tmp_path: Path, registry: Path, *, touch: bool
+) -> None:
     passenger = needed("passenger", "passenger")
-    own = {"PASSENGER_INSTANCE_REGISTRY_DIR": str(tmp_path)}  # this machine may have others
+    own = {"PASSENGER_INSTANCE_REGISTRY_DIR": str(registry)}  # this machine may have others
     files = {"app.txt": "first\n", "config.ru": RACK, "public/x": ""}
     shop = stage(hosts=1, recipes={"passenger": {"touch": touch}}, files=files, default_env=own)
     shop.deploy("skip=passenger.restart").ok()
