@@ -112,17 +112,18 @@ start_heartbeats() {
 }
 
 # Copy bytes from stdin to file descriptor 6, with a heartbeat for each piece. A piece has 256 KiB, and while pieces take
-# less than a second, as dd reports, up to 8 MiB: to start a program for each 256 KiB would take longer than the copying.
+# less than a second, as dd reports, up to 32 MiB: to start a program for each 256 KiB would take longer than the copying.
+# Fail if a dd fails: bytes are missing then.
 copy_bytes() {
     remaining_bytes=$1
     blocks=4
     while [ "$remaining_bytes" -ge 262144 ]; do
         [ "$remaining_bytes" -ge $((blocks * 65536)) ] || blocks=4
-        report=$(dd bs=65536 count="$blocks" iflag=fullblock 2>&1 >&6)
+        report=$(dd bs=65536 count="$blocks" iflag=fullblock 2>&1 >&6) || return
         remaining_bytes=$((remaining_bytes - blocks * 65536))
         case $report in
             0+0*) return ;;
-            *", 0"[.,]*" s"*) [ "$blocks" -ge 128 ] || blocks=$((blocks * 2)) ;;
+            *", 0"[.,]*" s"*) [ "$blocks" -ge 512 ] || blocks=$((blocks * 2)) ;;
             *) blocks=4 ;;
         esac
         kill -USR1 "$watchdog"
@@ -137,7 +138,7 @@ run_with_stdin() {
     start_watchdog $((timeout_seconds * 5))
     {
         trap : TERM INT HUP PIPE
-        copy_bytes "$2" 6>&1 2>/dev/null
+        copy_bytes "$2" 6>&1 2>/dev/null || end_lost_session
         exec >&7
         read_frames
     } | {

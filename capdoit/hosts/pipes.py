@@ -8,14 +8,15 @@ import select
 import signal
 import subprocess
 import time
-from collections import deque
 from collections.abc import Iterable, Sequence
 from typing import IO, Protocol
 
+from capdoit.hosts.outbox import Outbox
 from capdoit.hosts.stop_signal import StopSignal
 from capdoit.hosts.stream import Stream
 
 CLOSE_SECONDS = 3.0  # that a host has to end what it was doing once its session is closed
+FULL_PIPE_SECONDS = 0.001  # that a full pipe gets to become emptier, instead of a small write for each of its pages
 
 
 class Process(Protocol):
@@ -40,13 +41,13 @@ class Pipes:
     Attributes:
         out: the process's stdout.
         err: the process's stderr.
-        outbox: bytes that are not written yet, in order.
+        outbox: what is not written yet.
         heard_at: time of the last output, by the monotonic clock.
     """
 
     def __init__(self, process: Process, nonce: str) -> None:
         self.out, self.err = Stream(process.stdout, nonce), Stream(process.stderr, nonce)
-        self.outbox: deque[bytes] = deque()
+        self.outbox = Outbox(process.stdin.fileno())
         self.heard_at = time.monotonic()
         self._process = process
         os.set_blocking(process.stdin.fileno(), False)
@@ -56,28 +57,28 @@ class Pipes:
         """True while the process can be written to and read from."""
         return self.out.is_open and self.err.is_open and not self._process.stdin.closed
 
-    def write(self) -> None:
-        """Write as much of the outbox's first entry as the pipe takes without blocking."""
-        written = os.write(self._process.stdin.fileno(), self.outbox[0])
-        if rest := self.outbox.popleft()[written:]:
-            self.outbox.appendleft(rest)
-
     def exchange(self, streams: Sequence[Stream], stop: StopSignal, timeout_seconds: float) -> None:
         """Wait until one of the streams can be read, and read it; write the outbox meanwhile.
 
         Returns early when the stop signal is set, when the outbox could be written, and after the timeout.
+
+        Raises:
+            EOFError: a file of the outbox has become shorter.
         """
         poll = select.poll()
         by_number = {stream.source.fileno(): stream for stream in streams}
         stdin = self._process.stdin.fileno()
         for number in (*by_number, stop.fileno()):
             poll.register(number, select.POLLIN)
-        if self.outbox:
+        if self.outbox.is_pipe_full:
+            self.outbox.is_pipe_full = False
+            timeout_seconds = min(timeout_seconds, FULL_PIPE_SECONDS)
+        elif self.outbox:
             poll.register(stdin, select.POLLOUT)
         ready = {number for number, _ in poll.poll(max(0.0, timeout_seconds) * 1000 + 1)}
         if stdin in ready:
             with contextlib.suppress(BrokenPipeError):  # the streams will say why
-                self.write()
+                self.outbox.write()
         self._read(stream for number, stream in by_number.items() if number in ready)
 
     def listen(self, max_unread_bytes: int) -> None:
@@ -126,9 +127,8 @@ class Pipes:
         if not stdin.closed:
             with contextlib.suppress(OSError):
                 os.set_blocking(stdin.fileno(), True)
-                for data in self.outbox:
-                    stdin.write(data)
-                stdin.flush()
+                while self.outbox:
+                    self.outbox.write()
             with contextlib.suppress(OSError):
                 stdin.close()
         self.outbox.clear()

@@ -12,6 +12,7 @@ blocks a script.
 
 from __future__ import annotations
 
+import itertools
 import math
 import os
 import secrets
@@ -24,10 +25,11 @@ from dataclasses import dataclass, field
 
 from capdoit.errors import Cancelled, HostError, TimedOut, Unreachable
 from capdoit.hosts.login_failure import explain_failed_login
+from capdoit.hosts.outbox import FilePart
 from capdoit.hosts.pipes import Pipes, Process
 from capdoit.hosts.request import Answer, Request
 from capdoit.hosts.stop_signal import StopSignal
-from capdoit.hosts.stream import CHUNK_BYTES, KEPT_LINES, Capture, LineSplitter, Redact, Stream
+from capdoit.hosts.stream import KEPT_LINES, Capture, LineSplitter, Redact, Stream
 from capdoit.shell_scripts import script_text
 from capdoit.text import make_printable
 
@@ -39,6 +41,7 @@ HEARTBEAT_TIMEOUT_SECONDS = 20  # without a heartbeat, after which a host ends t
 HOST_HEARTBEAT_SECONDS = 5
 SILENCE_TIMEOUT_SECONDS = 20.0  # without any output, heartbeats included, after which a host counts as lost
 GREETING_TIMEOUT_SECONDS = 60.0  # from the connection's start to the loop's greeting, a slow login included
+PART_BYTES = 1 << 18  # of a file between two reports or heartbeats
 PROGRESS_SECONDS = 0.1  # between two reports of a transfer
 
 
@@ -49,14 +52,14 @@ class Exchange:
     Attributes:
         request: the request.
         tag: the request's number in the session.
-        chunks: the rest of the script's stdin.
+        parts: the rest of the script's stdin.
         expires_at: time of the timeout, by the monotonic clock.
         last_lines: the last lines of output.
     """
 
     request: Request
     tag: str
-    chunks: Iterator[bytes]
+    parts: Iterator[FilePart]
     expires_at: float = math.inf
     last_lines: deque[str] = field(default_factory=lambda: deque(maxlen=KEPT_LINES))
 
@@ -100,7 +103,7 @@ class Session:
         self._out, self._err = self._pipes.out, self._pipes.err
         self._outbox = self._pipes.outbox
         watch = f"watch {HEARTBEAT_TIMEOUT_SECONDS} {HOST_HEARTBEAT_SECONDS}\n"
-        self._outbox.extend([f"{preface}{nonce}\n".encode(), watch.encode()])
+        self._outbox.add(f"{preface}{nonce}\n".encode(), watch.encode())
         self._opened_at = self._heartbeat_at = time.monotonic()
         self._on_greeting = on_greeting
         self._in_use = threading.Lock()
@@ -136,7 +139,7 @@ class Session:
             exchanges = [self._send(request) for request in requests]
             answers = [self._receive(exchange) for exchange in exchanges]
             if any(request.source for request in requests):
-                self._outbox.append(b"fed\n")
+                self._outbox.add(b"fed\n")
             return answers
 
     def tell(self, request: Request) -> str:
@@ -176,7 +179,7 @@ class Session:
         with self._in_use:  # a heartbeat may be in progress
             if last_request:
                 self._send(last_request)
-            self._outbox.append(b"bye\n")
+            self._outbox.add(b"bye\n")
             self._pipes.close()
 
     def abort(self) -> None:
@@ -201,24 +204,21 @@ class Session:
         text = request.script.frame()
         text = text if not text or text.endswith("\n") else text + "\n"
         head = [request.verb, tag, str(text.count("\n"))]
-        chunks: Iterator[bytes] = iter(())
+        parts: Iterator[FilePart] = iter(())
         if request.source:
             size = os.fstat(request.source.fileno()).st_size
             head.append(str(size))
-            chunks = self._chunks(request, size)
-        self._outbox.append((" ".join(head) + "\n" + text).encode("utf-8", "surrogateescape"))
-        return Exchange(request, tag, chunks)
+            parts = self._parts(request, size)
+        self._outbox.add((" ".join(head) + "\n" + text).encode("utf-8", "surrogateescape"))
+        return Exchange(request, tag, parts)
 
-    def _chunks(self, request: Request, size: int) -> Iterator[bytes]:
+    def _parts(self, request: Request, size: int) -> Iterator[FilePart]:
         """Return exactly the announced bytes of the request's file: the loop would read anything more as a frame."""
         sent, reported_at = 0, 0.0
         while request.source and sent < size:
-            chunk = request.source.read(min(CHUNK_BYTES, size - sent))
-            if not chunk:
-                self.abort()
-                raise HostError(self.host, "the file became shorter while it was sent", request.script.name)
-            yield chunk
-            sent += len(chunk)
+            part = FilePart(request.source, sent, min(PART_BYTES, size - sent))
+            yield part
+            sent += part.size_bytes
             if request.progress and (sent == size or time.monotonic() - reported_at >= PROGRESS_SECONDS):
                 request.progress(sent, size)
                 reported_at = time.monotonic()
@@ -227,11 +227,11 @@ class Session:
         """Write what the pipe takes without blocking. The rest, or the reason of an error, comes with a request."""
         with suppress(OSError):
             while self._outbox and self.is_open:
-                self._pipes.write()
+                self._outbox.write()
 
     def _queue_heartbeat(self) -> None:
         if self._out.has_greeted:
-            self._outbox.append(b"beat\n")
+            self._outbox.add(b"beat\n")
         self._heartbeat_at = time.monotonic()
 
     # -- receiving
@@ -292,12 +292,17 @@ class Session:
             if exchange.tag not in stream.statuses or stream.unread_bytes < MAX_UNREAD_BYTES
         ]
         if not self._outbox and self._out.has_greeted:
-            self._outbox.extend(chunk for chunk in [next(exchange.chunks, b"")] if chunk)
+            self._outbox.add(*itertools.islice(exchange.parts, 1))
         now = time.monotonic()
         if not self._outbox and now > self._heartbeat_at + HEARTBEAT_SECONDS:
             self._queue_heartbeat()
         until = min(self._heartbeat_at + HEARTBEAT_SECONDS, exchange.expires_at)
-        self._pipes.exchange(streams, self._stop, until - now)
+        try:
+            self._pipes.exchange(streams, self._stop, until - now)
+        except EOFError:
+            self.abort()
+            name = exchange.request.name
+            raise HostError(self.host, "the file became shorter while it was sent", name) from None
 
     # -- errors
 

@@ -1,4 +1,4 @@
-"""The archive transfer: each host unpacks a file of the controller while it arrives, and checks its sha256."""
+"""The archive transfer: each host unpacks a file of the controller while it arrives, and computes its sha256."""
 
 from __future__ import annotations
 
@@ -85,30 +85,34 @@ class ArchiveTransfer(Transfer):
         """
         file, plan = _file(context.request.stage), context.request.plan
         try:
-            digest, changed = _compute_sha256(file, lambda: context.fleet.is_stopped), int(file.stat().st_mtime)
+            digest = _compute_sha256(file, lambda: context.fleet.is_stopped)
         except OSError as error:
-            raise NotReady(f"archive {file}: {error.strerror}") from None
+            raise _unreadable(file, error) from None
         if plan and plan.revision != digest:
             raise PlanOutdated(f"archive {file} has changed: its sha256 is now {digest}")
-        return ResolvedCode(digest, str(changed))
+        return ResolvedCode(digest, _find_time(file))
 
     def decide_and_make(self, context: FlowContext, make_releases: Callable[[], dict[str, str]]) -> dict[str, str]:
-        """Make the releases while the sha256 of the archive is computed, which takes seconds for a large one; compare.
+        """Make the releases. The revision is the sha256 that the hosts compute while the archive arrives.
 
         Raises:
             NotReady: the archive cannot be read.
-            PlanOutdated: it differs from that of the plan that is applied.
+            PlanOutdated: it differs from that of the plan that is applied; no host has received anything.
             HostsFailed: a host did not receive the archive, or received something else.
         """
-        from concurrent.futures import ThreadPoolExecutor
-
-        if context.request.plan:  # another archive is refused before a host gets it
+        if context.request.is_dry_run:
             return super().decide_and_make(context, make_releases)
-        with _warning_of_changes(context), ThreadPoolExecutor(1) as pool:
-            code = pool.submit(self.resolve, context)
+        file = _file(context.request.stage)
+        context.decide(revision_time=_find_time(file))
+        planned = self.resolve(context).revision if context.request.plan else ""
+        with _noticing_changes(context, file) as was_changed:
             printed = make_releases()
-            code.result().decide(context)
-            _require_sha256(code.result().revision, printed)
+            arrived = {host: _find_sha256(output) for host, output in printed.items()}
+            is_doubtful = was_changed() or len(set(arrived.values())) > 1
+            # For a large archive this takes seconds, so it is left to the hosts where nothing else can have arrived.
+            sent = planned or (self.resolve(context).revision if is_doubtful else next(iter(arrived.values())))
+            _require_sha256(sent, arrived)
+        context.decide(revision=sent)
         return printed
 
     def open_source(self, stage: Stage) -> AbstractContextManager[IO[bytes]]:
@@ -142,15 +146,33 @@ def _file(stage: Stage) -> Path:
     return Path(stage.transfer_settings["archive"])
 
 
-@contextmanager
-def _warning_of_changes(context: FlowContext) -> Iterator[None]:
-    """Warn that the archive was changed if hosts fail meanwhile: what tar says then does not lead to the cause."""
-    file = _file(context.request.stage)
-    before = _find_last_change(file)
+def _find_time(file: Path) -> str:
+    """Return the time when an archive was last changed, in Unix seconds."""
     try:
-        yield
+        return str(int(file.stat().st_mtime))
+    except OSError as error:
+        raise _unreadable(file, error) from None
+
+
+def _unreadable(file: Path, error: OSError) -> NotReady:
+    return NotReady(f"archive {file}: {error.strerror}")
+
+
+@contextmanager
+def _noticing_changes(context: FlowContext, file: Path) -> Iterator[Callable[[], bool]]:
+    """Provide a function that tells whether the archive was changed meanwhile.
+
+    If hosts fail then, warn of it: what tar says does not lead to the cause.
+    """
+    before = _find_last_change(file)
+
+    def was_changed() -> bool:
+        return _find_last_change(file) != before
+
+    try:
+        yield was_changed
     except HostsFailed:
-        if _find_last_change(file) != before:
+        if was_changed():
             context.warn(f"archive {file} was changed while it was sent")
         raise
 
@@ -163,15 +185,19 @@ def _find_last_change(file: Path) -> tuple[int, int, int] | None:
     return found.st_ino, found.st_size, found.st_ctime_ns
 
 
-def _require_sha256(sent: str, printed: Mapping[str, str]) -> None:
-    """Raise an error if the export script of a host printed another checksum. In a dry run, no script prints one."""
+def _find_sha256(output: str) -> str:
+    """Return the checksum that the export script of a host printed."""
     from capdoit.records.fact_lines import find_facts
 
+    return "".join(find_facts(output, "sha256"))
+
+
+def _require_sha256(sent: str, arrived: Mapping[str, str]) -> None:
+    """Raise an error if another archive than the one that was sent arrived on a host."""
     outcomes: list[Outcome[str]] = []
-    for host, output in printed.items():
-        wrong = [arrived for arrived in find_facts(output, "sha256") if arrived != sent]
-        why = f"updating: the archive arrived with sha256 {wrong[0]}, but {sent} was sent" if wrong else ""
-        outcomes.append(Outcome(host, output, HostError(host, why, "updating") if why else None))
+    for host, checksum in arrived.items():
+        why = f"updating: the archive arrived with sha256 {checksum}, but {sent} was sent"
+        outcomes.append(Outcome(host, checksum, None if checksum == sent else HostError(host, why, "updating")))
     if not all(outcomes):
         raise HostsFailed(outcomes)
 

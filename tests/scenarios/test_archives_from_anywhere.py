@@ -24,7 +24,6 @@ from tests.support import (
     further,
     printed_warnings,
     release_dir,
-    replace_programs,
     wait_for,
 )
 
@@ -286,18 +285,15 @@ hashlib.sha256 = Counting
 """
 
 
-@pytest.mark.parametrize("is_planned", [False, *further(True)])
-def test_a_stop_does_not_wait_for_the_checksum_of_a_large_archive(make_project: MakeProject, is_planned: bool) -> None:
+def test_a_stop_does_not_wait_for_the_checksum_of_a_large_archive(make_project: MakeProject) -> None:
     project = make_project(1, repo_url=None, branch=None, archive="shop.tar")
     archive, checking, size = project.path / "shop.tar", project.path / "checking", 4 << 30
     archive.write_bytes(pack({"app.txt": "one"}, "w"))
-    replace_programs(project, "web1", tee="exec sleep 60")
     project.dodo(DODO + COUNTS_CHECKED_BYTES)
-    if is_planned:
-        project.doit("deploy:production", "plan=shop.plan", check=True)
+    project.doit("deploy:production", "plan=shop.plan", check=True)
     os.truncate(archive, size)  # sparse, and zeros end a tar file
 
-    with project.start("deploy:production", *(["apply=shop.plan"] if is_planned else [])) as flow:
+    with project.start("deploy:production", "apply=shop.plan") as flow:
         wait_for(60, checking.exists)
         flow.send_signal(signal.SIGINT)
         out, _ = flow.communicate(timeout=60)
@@ -305,6 +301,21 @@ def test_a_stop_does_not_wait_for_the_checksum_of_a_large_archive(make_project: 
     assert "interrupted by Ctrl-C in updating" in out
     assert "What is live was not changed." in out
     assert max(map(int, (project.path / "checked").read_text().split())) < size
+
+
+@pytest.mark.parametrize("size", [10_000, *further(300_000)])
+def test_a_dd_that_is_killed_while_an_archive_arrives_ends_the_deploy(shop: MakeShop, size: int) -> None:
+    project = shop(pack_bytes("blob", os.urandom(size)))
+    folder = project.path / "tools"
+    folder.mkdir()
+    (folder / "dd").write_text('#!/bin/sh\n/bin/dd "$@" | head -c 1000\nkill -KILL $$\n')
+    (folder / "dd").chmod(0o755)
+
+    done = project.doit("deploy:production", env={"PATH": f"{folder}:{os.environ['PATH']}"}).failed()
+
+    assert "the connection was lost, or the shell on it was killed" in done.out
+    assert project.current("web1") is project.current("web2") is None
+    assert project.releases("web1") == project.releases("web2") == []
 
 
 @pytest.mark.extended("variant")

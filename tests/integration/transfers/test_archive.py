@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import io
+import os
 import subprocess
 import tarfile
 from pathlib import Path
@@ -94,6 +96,16 @@ def test_the_archive_is_sent_over_ssh(make_project: MakeProject) -> None:
         assert (live(project, host) / "REVISION").read_text() == f"{digest}\n"
 
 
+def test_the_time_of_a_release_is_that_of_the_archive(make_project: MakeProject) -> None:
+    project = make_project(1, repo_url=None, branch=None, archive="dist/shop.tar.gz")
+    archive_of(project, {"app.txt": "one"})
+    os.utime(project.path / "dist/shop.tar.gz", (1_500_000_000, 1_500_000_000))
+
+    deploy(project)
+
+    assert (live(project, "web1") / "REVISION_TIME").read_text() == "1500000000\n"
+
+
 def test_another_archive_that_arrives_on_one_host_is_refused_on_all(make_project: MakeProject) -> None:
     project = make_project(repo_url=None, branch=None, archive="dist/shop.tar.gz")
     digest = archive_of(project, {"app.txt": "one"})
@@ -120,6 +132,70 @@ def test_an_archive_that_is_changed_while_it_is_sent_is_named_as_the_cause(make_
     said = project.doit("deploy:production").failed().out
 
     assert "dist/shop.tar.gz was changed while it was sent" in said
+    assert project.releases("web1") == []
+
+
+def test_an_archive_that_is_touched_while_it_is_sent_is_compared_and_goes_live(make_project: MakeProject) -> None:
+    project = make_project(1, repo_url=None, branch=None, archive="dist/shop.tar.gz")
+    digest = archive_of(project, {"app.txt": "one"})
+    replace_programs(project, "web1", tee=f'touch {project.path}/dist/shop.tar.gz; exec /bin/tee "$@"')
+
+    deploy(project)
+
+    assert (live(project, "web1") / "REVISION").read_text() == f"{digest}\n"
+
+
+def test_an_archive_that_is_replaced_after_it_was_sent_to_all_hosts_is_refused(make_project: MakeProject) -> None:
+    project = make_project(1, repo_url=None, branch=None, archive="dist/shop.tar.gz")
+    digest = archive_of(project, {"app.txt": "one"})
+    archive = project.path / "dist/shop.tar.gz"
+    replace_programs(project, "web1", tee=f'/bin/tee "$@"; echo more >>{archive}')
+
+    said = project.doit("deploy:production").failed().out
+
+    now = hashlib.sha256(archive.read_bytes()).hexdigest()
+    assert f"the archive arrived with sha256 {digest}, but {now} was sent" in said.replace("\n", " ")
+    assert "dist/shop.tar.gz was changed while it was sent" in said
+    assert project.releases("web1") == []
+
+
+@pytest.mark.parametrize(
+    "killed",
+    [
+        {"tee": 'head -c 1024 | /bin/tee "$@"; kill -KILL $$'},  # behind the first file: tar has no error
+        {"openssl": "[ ! -p /dev/stdin ] || kill -KILL $$"},
+    ],
+    ids=["tee", "openssl"],
+)
+def test_a_program_that_is_killed_while_an_archive_arrives_leaves_no_release(
+    make_project: MakeProject, killed: dict[str, str]
+) -> None:
+    project = make_project(1, repo_url=None, branch=None, archive="shop.tar")
+    with tarfile.open(project.path / "shop.tar", "w") as tar:
+        for name in ("first.txt", "second.txt"):
+            (project.path / name).write_text(name)
+            tar.add(project.path / name, name)
+    replace_programs(project, "web1", **killed)
+
+    said = project.doit("deploy:production").failed().out
+
+    assert "the archive was not read to its end, or its sha256 was not computed" in said.replace("\n", " ")
+    assert project.releases("web1") == []
+
+
+def test_an_archive_that_becomes_shorter_while_it_is_sent_is_refused(make_project: MakeProject) -> None:
+    project = make_project(1, repo_url=None, branch=None, archive="shop.tar")
+    archive, size = project.path / "shop.tar", 64 << 20
+    with tarfile.open(archive, "w") as tar:
+        blob = tarfile.TarInfo("blob")
+        blob.size = size
+        tar.addfile(blob, io.BytesIO(os.urandom(size)))
+    replace_programs(project, "web1", tee=f'head -c 1000 >/dev/null; truncate -s 1000000 {archive}; exec /bin/tee "$@"')
+
+    said = project.doit("deploy:production").failed().out
+
+    assert "the file became shorter while it was sent" in said
+    assert "shop.tar was changed while it was sent" in said
     assert project.releases("web1") == []
 
 
