@@ -1,7 +1,8 @@
 """The log file as a listener of events: everything that was sent to hosts and came back.
 
 The first line of a record has the time, the run, the task and the host, with ``-`` for none, and what happened. Each
-further line has the run and the sign ``|`` in front: several doit commands may write at the same time.
+further line has the run and the sign ``|`` in front: several doit commands may write at the same time. Further lines of
+output also have the host, and no time: the front of thousands of short lines would cost more than the lines.
 """
 
 from __future__ import annotations
@@ -140,10 +141,10 @@ def format_record(record: Record, run: str, task: str) -> str:
 
 
 def format_output(event: events.Output, task: str) -> str:
-    """Return the lines of output of a host, with the time of now; there may be thousands of them."""
+    """Return the lines of output of a host; the first has the time of now. There may be thousands of them."""
     front = make_printable(f"{_format_front(event.run, task, event.host)}output: ")
-    lines = event.text.replace("\n", f"\n{front}")
-    return strip_colors(f"{front}{lines}\n")
+    further = make_printable(f"{shorten_run(event.run) or NONE} {event.host or NONE} | ")
+    return strip_colors(front + event.text.replace("\n", f"\n{further}") + "\n")
 
 
 def _format_front(run: str, task: str, host: str) -> str:

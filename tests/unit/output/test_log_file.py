@@ -71,6 +71,21 @@ def test_everything_of_a_step_is_logged_with_time_run_step_and_host(bus: EventBu
 
 
 @pytest.mark.usefixtures("log")
+def test_lines_of_output_that_arrive_together_have_one_time_and_each_has_the_host(
+    bus: EventBus, tmp_path: Path
+) -> None:
+    found = lines(
+        tmp_path, bus, events.HostOutput("web1", "out", "one\n\nthree"), events.HostOutput("web2", "out", "four")
+    )
+    assert found == [
+        "TIME 3f2a9c1d - web1 output: one",
+        "3f2a9c1d web1 | ",
+        "3f2a9c1d web1 | three",
+        "TIME 3f2a9c1d - web2 output: four",
+    ]
+
+
+@pytest.mark.usefixtures("log")
 def test_a_script_is_logged_once_in_each_run(bus: EventBus, tmp_path: Path) -> None:
     lines(tmp_path, bus, sent("web1"), sent("web2"), sent("web1", "ls\n"), events.LockTaken("web1"))
     found = lines(tmp_path, bus, sent("web1"), run="other")
