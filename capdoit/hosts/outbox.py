@@ -1,4 +1,4 @@
-"""What waits to be written to the process of a session: bytes, and parts of files."""
+"""The outbox of a session: bytes and parts of files that wait to be written to its process."""
 
 from __future__ import annotations
 

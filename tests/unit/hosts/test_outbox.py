@@ -1,4 +1,4 @@
-"""What waits to be written to the process of a session."""
+"""The outbox of a session."""
 
 from __future__ import annotations
 
